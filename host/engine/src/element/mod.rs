@@ -1,0 +1,60 @@
+//! What flows through a channel: record batches, watermarks, barriers, and the end of the input.
+
+mod column;
+mod record_batch;
+
+pub use column::{Column, MalformedColumn};
+pub use record_batch::{BatchBuilder, RecordBatch};
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// The timestamp of a record that has none, and the watermark before the first.
+pub const NO_TIMESTAMP: i64 = i64::MIN;
+
+/// Number of a checkpoint within its job: counts up over all attempts and never repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CheckpointId(pub u64);
+
+impl fmt::Display for CheckpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Number of an attempt to run a job: each start and each restart is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptId(pub u64);
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Separates the records of one checkpoint from those of the next. It flows with the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    /// The checkpoint that this barrier belongs to.
+    pub checkpoint_id: CheckpointId,
+}
+
+/// No record with a timestamp up to this one (ms) follows, but for late ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watermark(pub i64);
+
+/// One element of a channel.
+#[derive(Clone, Debug)]
+pub enum StreamElement {
+    /// Records, shared and never changed.
+    Batch(Arc<RecordBatch>),
+    /// Progress of event time.
+    Watermark(Watermark),
+    /// The cut of a checkpoint.
+    Barrier(Barrier),
+    /// Nothing follows on this channel.
+    EndOfInput,
+}

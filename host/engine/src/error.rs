@@ -1,0 +1,78 @@
+//! Errors of the engine: what was attempted, on what, and what the caller can do about it.
+
+use std::fmt;
+
+/// What can be done about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The same step may succeed if it is tried again: storage or network trouble.
+    Retry,
+    /// The dataflow has to go back to its newest completed checkpoint: a failed task, a guest's fault.
+    Restart,
+    /// The user's files or settings are wrong; trying again changes nothing.
+    FixInput,
+    /// Stored data fails its checks.
+    Corrupt,
+    /// Another process has taken the job over.
+    Fenced,
+    /// A mistake in weir.
+    Bug,
+}
+
+/// An error with its kind, a message that names what was attempted and on what, and an optional hint.
+#[derive(Debug)]
+pub struct EngineError {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    /// Set for a guest's fault: the same one from the same checkpoint twice fails the job.
+    guest_fault: bool,
+}
+
+impl EngineError {
+    /// An error of this kind. `message` says what was attempted and on what.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, guest_fault: false }
+    }
+
+    /// Adds what the user can do.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Marks the error as a guest's fault.
+    pub fn from_guest(mut self) -> Self {
+        self.guest_fault = true;
+        self
+    }
+
+    /// Puts what was being attempted in front of the message.
+    pub fn context(mut self, attempted: impl fmt::Display) -> Self {
+        self.message = format!("{attempted}: {}", self.message);
+        self
+    }
+
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The hint, where there is one.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// True for a guest's fault.
+    pub fn is_guest_fault(&self) -> bool {
+        self.guest_fault
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for EngineError {}

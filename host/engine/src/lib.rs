@@ -1,0 +1,19 @@
+//! The dataflow engine: moves records through a partitioned graph and takes consistent checkpoints of it.
+//!
+//! It knows neither Wasm nor any connector: operators, sources and sinks come in through the ports
+//! ([`Operator`], [`Source`], [`Sink`]), time and threads through the [`runtime`] traits, storage through [`checkpoint`].
+
+pub mod element;
+pub mod error;
+pub mod metrics;
+pub mod operator;
+pub mod runtime;
+pub mod sink;
+pub mod source;
+pub mod state;
+
+pub use element::{BatchBuilder, Column, RecordBatch};
+pub use error::{EngineError, ErrorKind};
+pub use operator::{Operator, OperatorContext, OperatorFactory};
+pub use sink::{Committable, Committer, Sink, SinkWriter};
+pub use source::{ReadStatus, Source, SourceReader, SplitProgress, SplitState};

@@ -1,0 +1,124 @@
+//! The operator port: what turns batches into batches and changes keyed state. Native code or a guest stands behind it.
+
+use crate::element::RecordBatch;
+use crate::error::EngineError;
+use crate::metrics::VertexMetrics;
+use crate::state::{KeyedState, StateDescriptor};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The output number under which an operator emits quarantined records. It is no index into the declared outputs.
+pub const QUARANTINE_OUTPUT: u32 = u32::MAX;
+/// The reserved name of that output in job files.
+pub const QUARANTINE_NAME: &str = "quarantine";
+
+/// Which subtask of a vertex this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subtask {
+    /// The vertex's id in the job file.
+    pub vertex: String,
+    /// From 0.
+    pub index: u32,
+    /// Number of subtasks of the vertex.
+    pub parallelism: u32,
+}
+
+/// The name and version of a record type, as an author declares it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordSchema {
+    /// The author's name of the type.
+    pub id: String,
+    /// Its version.
+    pub version: u32,
+}
+
+/// A declared input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputDescriptor {
+    /// Its name.
+    pub name: String,
+    /// What it takes; empty: anything.
+    pub accepts: Vec<RecordSchema>,
+}
+
+/// A declared output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputDescriptor {
+    /// Its name.
+    pub name: String,
+    /// What its records are.
+    pub schema: Option<RecordSchema>,
+}
+
+/// A declared timer. Timers are not served yet; a plugin that declares one is refused when the job is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimerDescriptor {
+    /// Its name.
+    pub name: String,
+    /// True: event time; false: processing time.
+    pub event_time: bool,
+}
+
+/// What an operator says of itself. Lists are addressed by index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorDescriptor {
+    /// The author's name of the operator.
+    pub name: String,
+    /// The author's version.
+    pub version: String,
+    /// At least one.
+    pub inputs: Vec<InputDescriptor>,
+    /// The first is the main one.
+    pub outputs: Vec<OutputDescriptor>,
+    /// Keyed states; the index is the state's number.
+    pub states: Vec<StateDescriptor>,
+    /// Timers.
+    pub timers: Vec<TimerDescriptor>,
+}
+
+/// Makes the operator of each subtask. One stands behind each operator vertex.
+pub trait OperatorFactory: Send + Sync {
+    /// What the operator declares.
+    fn descriptor(&self) -> &OperatorDescriptor;
+
+    /// The component whose digest and bytes are kept beside the checkpoints; `None` for native operators.
+    fn component(&self) -> Option<&Component> {
+        None
+    }
+
+    /// A new operator for one subtask. `schemas` has an entry for each input: the text that the source in front of it
+    /// gives of its records (csv: the header row).
+    fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError>;
+}
+
+/// A component as it was loaded.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// SHA-256 of `bytes`, in lower-case hex.
+    pub digest: String,
+    /// The component itself.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What an operator is handed with each batch.
+pub struct OperatorContext<'a> {
+    /// Keyed state: present exactly where the batch came over a `key` edge.
+    pub state: Option<&'a mut KeyedState>,
+    /// Where records go: (output number, records), in order. [`QUARANTINE_OUTPUT`] is the reserved output.
+    pub outputs: &'a mut Vec<(u32, RecordBatch)>,
+    /// Event time up to which all inputs are complete, ms.
+    pub watermark: i64,
+    /// ms since the Unix epoch, fixed for the batch.
+    pub processing_time: i64,
+    /// The operator's counters.
+    pub metrics: &'a VertexMetrics,
+}
+
+/// One subtask's operator.
+///
+/// Cutting a batch anywhere gives the same effects in the same order. An error leaves the caller to restart the dataflow:
+/// state and outputs of the failed batch may be half applied and are thrown away.
+pub trait Operator: Send {
+    /// Works one batch off. `input` is an index into the descriptor's inputs.
+    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError>;
+}

@@ -1,0 +1,106 @@
+//! The production runtime: two tokio runtimes, one for subtasks and one for everything that must not wait behind a guest.
+
+use super::{Clock, Lane, Monotonic, Runtime, Spawn, TaskEnd, TaskHandle};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::runtime::{Builder, Handle};
+
+/// Threads for uploads and coordination. They mostly wait; a few may sit in `fsync`.
+const CONTROL_THREADS: usize = 4;
+
+/// Owns both tokio runtimes.
+pub struct ThreadRuntime {
+    data: tokio::runtime::Runtime,
+    control: tokio::runtime::Runtime,
+}
+
+impl ThreadRuntime {
+    /// Starts `data_threads` threads for subtasks, and the control threads.
+    pub fn new(data_threads: usize) -> std::io::Result<Self> {
+        let data = Builder::new_multi_thread().worker_threads(data_threads.max(1)).thread_name("weir-data").enable_time().build()?;
+        let control = Builder::new_multi_thread().worker_threads(CONTROL_THREADS).thread_name("weir-control").enable_all().build()?;
+        Ok(Self { data, control })
+    }
+
+    /// The traits over these threads.
+    pub fn runtime(&self) -> Runtime {
+        let threads = Arc::new(Threads { data: self.data.handle().clone(), control: self.control.handle().clone(), started: started() });
+        Runtime { spawn: threads.clone(), clock: threads, seed: Arc::new(fresh_seed) }
+    }
+
+    /// Runs `future` on the calling thread with the control runtime behind it.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.control.block_on(future)
+    }
+
+    /// Stops both runtimes without waiting for what still runs.
+    pub fn shutdown(self) {
+        self.data.shutdown_background();
+        self.control.shutdown_background();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file is where the ambient clock comes in")]
+fn started() -> Instant {
+    Instant::now()
+}
+
+/// A seed that differs between processes and calls.
+#[expect(clippy::disallowed_methods, reason = "this file is where ambient chance comes in")]
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos()));
+    hasher.finish()
+}
+
+struct Threads {
+    data: Handle,
+    control: Handle,
+    started: Instant,
+}
+
+impl Spawn for Threads {
+    #[expect(clippy::disallowed_methods, reason = "this file is what the Spawn trait stands for")]
+    fn spawn(&self, lane: Lane, _name: &str, future: BoxFuture<'static, ()>) -> TaskHandle {
+        let handle = match lane {
+            Lane::Data => &self.data,
+            Lane::Control => &self.control,
+        };
+        let join = handle.spawn(future);
+        let abort = join.abort_handle();
+        let done = join.map(|ended| match ended {
+            Ok(()) => TaskEnd::Finished,
+            Err(error) if error.is_cancelled() => TaskEnd::Aborted,
+            Err(error) => TaskEnd::Panicked(panic_message(error)),
+        });
+        TaskHandle { abort: Box::new(move || abort.abort()), done: done.boxed() }
+    }
+}
+
+fn panic_message(error: tokio::task::JoinError) -> String {
+    let panic = error.into_panic();
+    let text = panic.downcast_ref::<&str>().map(|s| s.to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".into())
+}
+
+impl Clock for Threads {
+    fn now(&self) -> Monotonic {
+        self.started.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this file is where the ambient clock comes in")]
+    fn wall_ms(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this file is what the Clock trait stands for")]
+    fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
+        let deadline = self.started + deadline;
+        // The timer belongs to whichever of the two runtimes polls it: both drive time.
+        async move { tokio::time::sleep_until(deadline.into()).await }.boxed()
+    }
+}

@@ -1,0 +1,88 @@
+//! The source port: where records come from, cut into splits that can be read again from a position.
+
+use crate::element::BatchBuilder;
+use crate::error::EngineError;
+use crate::operator::Subtask;
+use serde::{Deserialize, Serialize};
+use std::task::{Context, Poll};
+
+/// How far a split has been read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitProgress {
+    /// Not begun.
+    Unread,
+    /// Everything before this position has been emitted; the connector knows what it means.
+    At(serde_json::Value),
+    /// Read to its end; never read again.
+    Finished,
+}
+
+/// A part of a source that one subtask reads, with its progress. The full list is the source vertex's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitState {
+    /// Unique within the source, and stable.
+    pub id: String,
+    /// What the connector needs to read the split, and to tell whether it has changed since.
+    pub spec: serde_json::Value,
+    /// How far it has been read.
+    pub progress: SplitProgress,
+}
+
+/// What [`SourceReader::poll_read`] says about what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadStatus {
+    /// There may be more.
+    More,
+    /// All splits have been read to their end.
+    End,
+}
+
+/// One source of a job.
+pub trait Source: Send + Sync {
+    /// The connector's name in job files.
+    fn connector(&self) -> &'static str;
+
+    /// What all records have in common and a guest may want to know (csv: the header row).
+    fn schema(&self) -> Option<String> {
+        None
+    }
+
+    /// False where a restart cannot read again what was read: exactly-once is then not to be had.
+    fn replayable(&self) -> bool {
+        true
+    }
+
+    /// Number of records in all where it is known without reading them.
+    fn expected_records(&self) -> Option<u64> {
+        None
+    }
+
+    /// The settings that must not change while a job's checkpoints are resumed (path, format, key …), for comparison.
+    fn identity(&self) -> serde_json::Value;
+
+    /// All splits of a fresh start, `Unread`, in the order in which they should be read. `parallelism` subtasks will share them.
+    fn discover(&self, parallelism: u32) -> Result<Vec<SplitState>, EngineError>;
+
+    /// Checks splits of a checkpoint against the world: a split that is gone or has changed is refused by name.
+    /// Returns lines for the user (new files that are not read, …).
+    fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError>;
+
+    /// A reader of these splits, which go on from their progress. A reader without splits ends at once.
+    fn reader(&self, subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError>;
+}
+
+/// Reads the splits of one subtask one after the other.
+pub trait SourceReader: Send {
+    /// Appends up to `max_records` records to `out`, fewer where that is sensible (a block's end, bytes over 256 KiB).
+    /// `Pending` registers the waker and appends nothing. After `End` it is not called again; records may come with `End`.
+    fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>>;
+
+    /// The splits with their progress as of the last record appended.
+    fn splits(&self) -> Vec<SplitState>;
+
+    /// Records that were skipped by `on-error = "skip"` so far.
+    fn skipped(&self) -> u64 {
+        0
+    }
+}

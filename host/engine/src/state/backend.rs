@@ -1,0 +1,91 @@
+//! The port that every keyed-state backend implements. Its conformance suite is [`super::conformance`].
+
+use super::{KeyGroupRange, StateDescriptor};
+use crate::element::Column;
+use crate::error::EngineError;
+
+/// Where a key's entry is, from lookup to apply within one batch. Worthless afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySlot {
+    /// The key's group.
+    pub group: u32,
+    /// The entry within the group; [`KeySlot::ABSENT`] until the key gets one.
+    pub entry: u32,
+    /// The backend's own hash of the key.
+    pub hash: u32,
+}
+
+impl KeySlot {
+    /// `entry` of a key that has no state.
+    pub const ABSENT: u32 = u32::MAX;
+}
+
+/// The state of one operator's keys in one subtask's range of key groups.
+///
+/// States are addressed by their index in the descriptors that the backend was made with; every method panics where the index or the
+/// state's kind does not fit: callers have checked what a guest says. A write to an absent key gives it an entry and updates the slot.
+pub trait StateBackend: Send {
+    /// Looks keys up, all of them, index first and entries second, so that cache misses overlap. `hashes` are their XXH3-64.
+    /// Every key's group lies in the backend's range. Replaces the contents of `slots`.
+    fn lookup(&mut self, keys: &Column, hashes: &[u64], slots: &mut Vec<KeySlot>);
+
+    /// Appends, for each slot that has a value of `state`, its index to `present` and the value to `values`.
+    fn gather_values(&self, slots: &[KeySlot], state: usize, present: &mut Vec<u32>, values: &mut Column);
+    /// The value of one key.
+    fn value(&self, slot: &KeySlot, state: usize) -> Option<&[u8]>;
+    /// Sets a value.
+    fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]);
+
+    /// Number of items of a list.
+    fn list_len(&self, slot: &KeySlot, state: usize) -> u64;
+    /// Appends items from position `start` on to `out`: one at least where there is one, no more than `max_bytes` bytes otherwise.
+    /// The position that follows, where items are left.
+    fn list_read(&self, slot: &KeySlot, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Option<u64>;
+    /// Appends one item.
+    fn list_append(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, item: &[u8]);
+
+    /// The value of a map's entry.
+    fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8]) -> Option<&[u8]>;
+    /// Appends entries in byte order from `start` on (inclusive; `None`: the first), bounded as in [`StateBackend::list_read`].
+    /// The entry that follows, where entries are left.
+    fn map_scan(
+        &self,
+        slot: &KeySlot,
+        state: usize,
+        start: Option<&[u8]>,
+        max_bytes: usize,
+        entries: &mut Column,
+        values: &mut Column,
+    ) -> Option<Vec<u8>>;
+    /// Puts an entry.
+    fn map_put(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8], value: &[u8]);
+    /// Removes an entry; nothing where it is not there.
+    fn map_remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8]);
+
+    /// Removes the value, all items or all entries of one key. A key without any state left is gone.
+    fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize);
+
+    /// Number of keys.
+    fn keys(&self) -> u64;
+
+    /// Captures everything as of now without copying it: what is written later does not show. Quick at any size.
+    fn snapshot(&mut self) -> Box<dyn StateSnapshot>;
+
+    /// Adds a block that a [`StateSnapshot`] wrote. `states[i]` is the index here of the block's state `i`; `None` where it is gone (refused
+    /// where a key has such a state). Called before the first lookup. Keys outside the backend's range are an error.
+    fn restore(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError>;
+}
+
+/// State as of one moment, to be written in the background.
+pub trait StateSnapshot: Send {
+    /// Number of keys.
+    fn keys(&self) -> u64;
+    /// Calls `write` with the block of each key group that has keys, in ascending order. Memory for one block at a time.
+    fn write_blocks(&mut self, write: &mut dyn FnMut(u32, &[u8]));
+}
+
+/// Makes the backend of each subtask.
+pub trait StateBackendFactory: Send + Sync {
+    /// An empty backend for `range` of `max_parallelism` groups.
+    fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend>;
+}

@@ -1,0 +1,157 @@
+//! One operator's keyed state as the operator sees it: by batch, through the batch's distinct keys.
+
+use super::{KeySlot, StateBackend, StateDescriptor, StateSnapshot, key_hash};
+use crate::element::{Column, RecordBatch};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use std::ops::Range;
+
+/// A record without a key came over a `key` edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyless {
+    /// The record's index in the batch.
+    pub record: usize,
+}
+
+/// Keyed state of one subtask, with the distinct keys of the batch that is being worked on.
+///
+/// [`KeyedState::select`] names the keys; everything else addresses them by their index in [`KeyedState::keys`]. There is no way
+/// to reach another key.
+pub struct KeyedState {
+    states: Vec<StateDescriptor>,
+    backend: Box<dyn StateBackend>,
+    keys: Column,
+    hashes: Vec<u64>,
+    key_of: Vec<u32>,
+    slots: Vec<KeySlot>,
+    /// Distinct keys by hash: scratch of `select`.
+    index: HashTable<u32>,
+}
+
+impl KeyedState {
+    /// State behind `backend`, which was made with `states`.
+    pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
+        Self { states, backend, keys: Column::new(), hashes: Vec::new(), key_of: Vec::new(), slots: Vec::new(), index: HashTable::new() }
+    }
+
+    /// The declared states.
+    pub fn states(&self) -> &[StateDescriptor] {
+        &self.states
+    }
+
+    /// Selects the distinct keys of `batch`'s records `range`, in the order of their first record, and looks each up once.
+    pub fn select(&mut self, batch: &RecordBatch, range: Range<usize>) -> Result<(), Keyless> {
+        if let Some(&record) = batch.keyless().iter().find(|&&record| range.contains(&(record as usize))) {
+            return Err(Keyless { record: record as usize });
+        }
+        self.keys.clear();
+        self.hashes.clear();
+        self.key_of.clear();
+        self.index.clear();
+        self.index.reserve(range.len(), |_| 0);
+        for record in range {
+            let key = batch.keys().get(record);
+            let hash = batch.hashes().get(record).copied().unwrap_or_else(|| key_hash(key));
+            let (keys, hashes) = (&mut self.keys, &mut self.hashes);
+            let same = |&other: &u32| hashes[other as usize] == hash && keys.get(other as usize) == key;
+            let index = match self.index.entry(hash, same, |&other| hashes[other as usize]) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    let index = hashes.len() as u32;
+                    entry.insert(index);
+                    keys.push(key);
+                    hashes.push(hash);
+                    index
+                }
+            };
+            self.key_of.push(index);
+        }
+        self.backend.lookup(&self.keys, &self.hashes, &mut self.slots);
+        Ok(())
+    }
+
+    /// The distinct keys.
+    pub fn keys(&self) -> &Column {
+        &self.keys
+    }
+
+    /// For each selected record the index of its key.
+    pub fn key_of(&self) -> &[u32] {
+        &self.key_of
+    }
+
+    /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`.
+    pub fn gather_values(&self, state: usize, present: &mut Vec<u32>, values: &mut Column) {
+        self.backend.gather_values(&self.slots, state, present, values);
+    }
+
+    /// A key's value.
+    #[inline]
+    pub fn value(&self, key: usize, state: usize) -> Option<&[u8]> {
+        self.backend.value(&self.slots[key], state)
+    }
+
+    /// Sets a key's value.
+    #[inline]
+    pub fn set_value(&mut self, key: usize, state: usize, value: &[u8]) {
+        self.backend.set_value(&mut self.slots[key], self.keys.get(key), state, value);
+    }
+
+    /// Number of items of a key's list.
+    pub fn list_len(&self, key: usize, state: usize) -> u64 {
+        self.backend.list_len(&self.slots[key], state)
+    }
+
+    /// See [`StateBackend::list_read`].
+    pub fn list_read(&self, key: usize, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Option<u64> {
+        self.backend.list_read(&self.slots[key], state, start, max_bytes, out)
+    }
+
+    /// Appends one item to a key's list.
+    pub fn list_append(&mut self, key: usize, state: usize, item: &[u8]) {
+        self.backend.list_append(&mut self.slots[key], self.keys.get(key), state, item);
+    }
+
+    /// The value of an entry of a key's map.
+    pub fn map_get(&self, key: usize, state: usize, entry: &[u8]) -> Option<&[u8]> {
+        self.backend.map_get(&self.slots[key], state, entry)
+    }
+
+    /// See [`StateBackend::map_scan`].
+    pub fn map_scan(
+        &self,
+        key: usize,
+        state: usize,
+        start: Option<&[u8]>,
+        max_bytes: usize,
+        entries: &mut Column,
+        values: &mut Column,
+    ) -> Option<Vec<u8>> {
+        self.backend.map_scan(&self.slots[key], state, start, max_bytes, entries, values)
+    }
+
+    /// Puts an entry into a key's map.
+    pub fn map_put(&mut self, key: usize, state: usize, entry: &[u8], value: &[u8]) {
+        self.backend.map_put(&mut self.slots[key], self.keys.get(key), state, entry, value);
+    }
+
+    /// Removes an entry of a key's map.
+    pub fn map_remove(&mut self, key: usize, state: usize, entry: &[u8]) {
+        self.backend.map_remove(&mut self.slots[key], self.keys.get(key), state, entry);
+    }
+
+    /// Removes all that `state` holds for a key.
+    pub fn clear(&mut self, key: usize, state: usize) {
+        self.backend.clear(&mut self.slots[key], self.keys.get(key), state);
+    }
+
+    /// Captures everything as of now; see [`StateBackend::snapshot`].
+    pub fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
+        self.backend.snapshot()
+    }
+
+    /// The backend, to restore into.
+    pub fn backend_mut(&mut self) -> &mut dyn StateBackend {
+        &mut *self.backend
+    }
+}

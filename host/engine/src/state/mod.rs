@@ -1,0 +1,40 @@
+//! Keyed state: which key belongs to which subtask, and what is kept of it.
+
+mod backend;
+mod key_group;
+mod keyed_state;
+
+pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, key_hash, owner_of, range_of};
+pub use keyed_state::{KeyedState, Keyless};
+
+use serde::{Deserialize, Serialize};
+
+/// What a state holds for each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateKind {
+    /// One value.
+    Value,
+    /// Items in the order in which they were appended.
+    List,
+    /// Entries in byte order.
+    Map,
+    /// A map of the whole subtask; not served yet.
+    Broadcast,
+}
+
+/// A declared state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDescriptor {
+    /// Its name: its identity within the operator.
+    pub name: String,
+    /// What it holds.
+    pub kind: StateKind,
+    /// The type's description (wit/schema.md).
+    pub schema: String,
+    /// The author's version of the schema.
+    pub version: u32,
+    /// Time to live in ms; not served yet.
+    pub ttl_ms: Option<u64>,
+}
