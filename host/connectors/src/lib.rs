@@ -1,1 +1,117 @@
-//! To be written.
+//! The connectors and their registry: from a connector's name and its table in the job file to the engine's ports.
+//!
+//! One file or folder per connector. The engine's own keys of the table (`connector`, `rate`, `parallelism`, `replay`, `input`, …)
+//! are taken out by the caller; every key that is left must be known here.
+
+mod blackhole_sink;
+#[cfg(test)]
+mod conformance;
+mod file_sink;
+mod file_source;
+mod generator_source;
+mod settings;
+mod stdin_source;
+mod stdout_sink;
+
+pub use settings::SettingsError;
+
+use serde_json::{Map, Value};
+use std::path::Path;
+use std::sync::Arc;
+use weir_engine::{Committer, Sink, Source};
+
+const SOURCES: &[&str] = &["file", "generator", "stdin"];
+const SINKS: &[&str] = &["blackhole", "file", "stdout"];
+
+/// The names of all source connectors.
+pub fn known_sources() -> &'static [&'static str] {
+    SOURCES
+}
+
+/// The names of all sink connectors.
+pub fn known_sinks() -> &'static [&'static str] {
+    SINKS
+}
+
+/// A source from its settings. Relative paths are relative to `base_dir`, the job file's folder.
+pub fn source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Arc<dyn Source>, SettingsError> {
+    build_source(connector, settings, base_dir).map(|(source, _)| source)
+}
+
+/// A source's settings with every default filled in, also those that are found out from its files.
+pub fn source_settings(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Map<String, Value>, SettingsError> {
+    build_source(connector, settings, base_dir).map(|(_, effective)| effective)
+}
+
+/// The highest parallelism that a source can have, where there is one.
+pub fn source_max_parallelism(connector: &str) -> Option<u32> {
+    (connector == "stdin").then_some(1)
+}
+
+/// A sink from its settings. Relative paths are relative to `base_dir`, the job file's folder.
+pub fn sink(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Arc<dyn Sink>, SettingsError> {
+    build_sink(connector, settings, base_dir).map(|(sink, _)| sink)
+}
+
+/// A sink's settings with every default filled in.
+pub fn sink_settings(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Map<String, Value>, SettingsError> {
+    build_sink(connector, settings, base_dir).map(|(_, effective)| effective)
+}
+
+/// What commits the committables of a sink connector; `None` for connectors that have none and for unknown ones.
+pub fn committer(connector: &str) -> Option<Arc<dyn Committer>> {
+    (connector == "file").then(|| Arc::new(file_sink::FileCommitter) as Arc<dyn Committer>)
+}
+
+type Built<T> = Result<(Arc<T>, Map<String, Value>), SettingsError>;
+
+fn build_source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Built<dyn Source> {
+    match connector {
+        "file" => file_source::FileSource::new(settings, base_dir).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
+        "generator" => generator_source::GeneratorSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
+        "stdin" => stdin_source::StdinSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
+        unknown => Err(unknown_connector("source", unknown, SOURCES)),
+    }
+}
+
+fn build_sink(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Built<dyn Sink> {
+    match connector {
+        "file" => file_sink::FileSink::new(settings, base_dir).map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown)),
+        "stdout" => stdout_sink::StdoutSink::new(settings).map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown)),
+        "blackhole" => blackhole_sink::BlackholeSink::new(settings).map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown)),
+        unknown => Err(unknown_connector("sink", unknown, SINKS)),
+    }
+}
+
+fn unknown_connector(port: &str, name: &str, known: &[&str]) -> SettingsError {
+    let message = format!("there is no {port} connector `{name}`; known: {}", known.join(", "));
+    SettingsError::at("connector", message).with_hint(settings::suggest(name, known.iter().copied(), "connectors"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_unknown_connector_lists_the_known_ones() {
+        let error = source("kafka", &Map::new(), Path::new(".")).err().unwrap();
+        assert_eq!(error.to_string(), "there is no source connector `kafka`; known: file, generator, stdin");
+        let error = sink("stdot", &Map::new(), Path::new(".")).err().unwrap();
+        assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("connector"), Some("did you mean `stdout`?")));
+    }
+
+    #[test]
+    fn every_known_connector_can_be_built() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = json!({ "path": "x" }).as_object().unwrap().clone();
+        for &name in known_sources() {
+            let settings = if name == "file" { path.clone() } else { Map::new() };
+            assert_eq!(source(name, &settings, folder.path()).unwrap().connector(), name);
+        }
+        for &name in known_sinks() {
+            let settings = if name == "file" { path.clone() } else { Map::new() };
+            assert_eq!(sink(name, &settings, folder.path()).unwrap().connector(), name);
+        }
+    }
+}

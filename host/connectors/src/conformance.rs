@@ -1,0 +1,219 @@
+//! What every source and every sink promises, as suites that each implementation runs in its own tests.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use weir_engine::element::{AttemptId, CheckpointId};
+use weir_engine::operator::Subtask;
+use weir_engine::sink::Delivery;
+use weir_engine::source::SplitProgress;
+use weir_engine::{BatchBuilder, Committable, Committer, EngineError, ReadStatus, Sink, SinkWriter, Source, SourceReader, SplitState};
+
+/// A record with everything that a source gives it.
+pub(crate) type Record = (Option<Vec<u8>>, Vec<u8>, i64);
+
+/// Subtask `index` of `parallelism` of the vertex `out`.
+pub(crate) fn subtask(index: u32, parallelism: u32) -> Subtask {
+    Subtask { vertex: "out".into(), index, parallelism }
+}
+
+/// The result of a future that never waits.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the future waits for something"),
+    }
+}
+
+/// Reads until `count` records are there or the end has come, `max_records` at a time.
+pub(crate) fn read(reader: &mut dyn SourceReader, count: usize, max_records: usize) -> Result<(Vec<Record>, ReadStatus), EngineError> {
+    let mut records = Vec::new();
+    while records.len() < count {
+        let mut out = BatchBuilder::new();
+        let most = max_records.min(count - records.len());
+        let status = match reader.poll_read(&mut Context::from_waker(Waker::noop()), most, &mut out) {
+            Poll::Ready(status) => status?,
+            Poll::Pending => panic!("a source of this suite does not wait"),
+        };
+        let batch = out.finish();
+        assert!(batch.len() <= most, "{} records were asked for, {} came", most, batch.len());
+        records.extend((0..batch.len()).map(|r| (batch.key(r).map(<[u8]>::to_vec), batch.values().get(r).to_vec(), batch.timestamps()[r])));
+        if status == ReadStatus::End {
+            return Ok((records, status));
+        }
+    }
+    Ok((records, ReadStatus::More))
+}
+
+/// All records of a source from these splits, one subtask after the other.
+pub(crate) fn read_all(source: &dyn Source, splits: Vec<SplitState>, parallelism: u32) -> Result<Vec<Record>, EngineError> {
+    let mut records = Vec::new();
+    for (index, share) in shares(splits, parallelism).into_iter().enumerate() {
+        let mut reader = source.reader(&subtask(index as u32, parallelism), share)?;
+        records.extend(read(&mut *reader, usize::MAX, 1000)?.0);
+        assert!(reader.splits().iter().all(|split| split.progress == SplitProgress::Finished));
+    }
+    Ok(records)
+}
+
+/// Deals splits out to subtasks.
+fn shares(splits: Vec<SplitState>, parallelism: u32) -> Vec<Vec<SplitState>> {
+    let mut shares = vec![Vec::new(); parallelism as usize];
+    for (index, split) in splits.into_iter().enumerate() {
+        shares[index % parallelism as usize].push(split);
+    }
+    shares
+}
+
+fn sorted(mut records: Vec<Record>) -> Vec<Record> {
+    records.sort();
+    records
+}
+
+/// Every source: all subtasks together read each record once, at any parallelism; from any position, also after the splits went
+/// through a checkpoint and to another number of subtasks, the rest and nothing else comes.
+pub(crate) fn source_suite(source: &dyn Source) {
+    let whole = sorted(read_all(source, source.discover(1).unwrap(), 1).unwrap());
+    let mut rng = fastrand::Rng::with_seed(8841);
+    for parallelism in [1, 2, 3, 5] {
+        let splits = source.discover(parallelism).unwrap();
+        assert_eq!(splits.iter().map(|split| &split.id).collect::<BTreeSet<_>>().len(), splits.len(), "ids are unique");
+        assert!(splits.iter().all(|split| split.progress == SplitProgress::Unread));
+        assert_eq!(source.discover(parallelism).unwrap(), splits, "ids and order are stable");
+        source.verify(&splits).unwrap();
+        assert_eq!(sorted(read_all(source, splits.clone(), parallelism).unwrap()), whole, "at parallelism {parallelism}");
+        for _ in 0..8 {
+            let (mut records, cut) = read_some(source, splits.clone(), parallelism, whole.len(), &mut rng);
+            source.verify(&cut).unwrap();
+            let next_parallelism = rng.u32(1..4);
+            records.extend(read_all(source, cut, next_parallelism).unwrap());
+            assert_eq!(sorted(records), whole, "cut at parallelism {parallelism}, resumed at {next_parallelism}");
+        }
+    }
+    in_order_from_every_kind_of_position(source);
+    let mut idle = source.reader(&subtask(0, 1), Vec::new()).unwrap();
+    assert_eq!(read(&mut *idle, 1, 1).unwrap(), (Vec::new(), ReadStatus::End), "a reader without splits ends at once");
+}
+
+/// Each subtask reads a part of its share; the splits come back as a checkpoint gives them.
+fn read_some(
+    source: &dyn Source,
+    splits: Vec<SplitState>,
+    parallelism: u32,
+    total: usize,
+    rng: &mut fastrand::Rng,
+) -> (Vec<Record>, Vec<SplitState>) {
+    let (mut records, mut cut) = (Vec::new(), Vec::new());
+    for (index, share) in shares(splits, parallelism).into_iter().enumerate() {
+        let mut reader = source.reader(&subtask(index as u32, parallelism), share).unwrap();
+        let count = rng.usize(0..=total / parallelism as usize + 1);
+        records.extend(read(&mut *reader, count, rng.usize(1..100)).unwrap().0);
+        cut.extend(through_json(reader.splits()));
+    }
+    (records, cut)
+}
+
+/// One reader, stopped and replaced again and again, gives the records in the order of one that never was.
+fn in_order_from_every_kind_of_position(source: &dyn Source) {
+    let splits = source.discover(1).unwrap();
+    let mut undisturbed = source.reader(&subtask(0, 1), splits.clone()).unwrap();
+    let expected = read(&mut *undisturbed, usize::MAX, 1000).unwrap().0;
+    if splits.len() > 1 {
+        return; // readers may interleave splits, and another batch size interleaves them otherwise
+    }
+    let step = expected.len() / 7 + 1;
+    let (mut records, mut splits) = (Vec::new(), splits);
+    for _ in 0..8 {
+        let mut reader = source.reader(&subtask(0, 1), splits).unwrap();
+        records.extend(read(&mut *reader, step, 3).unwrap().0);
+        splits = through_json(reader.splits());
+    }
+    assert_eq!(records, expected);
+}
+
+fn through_json(splits: Vec<SplitState>) -> Vec<SplitState> {
+    serde_json::from_str(&serde_json::to_string(&splits).unwrap()).unwrap()
+}
+
+/// The lines of a text, without their ends.
+pub(crate) fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
+    text.split_inclusive(|&b| b == b'\n').map(|line| line.strip_suffix(b"\n").expect("every line ends").to_vec()).collect()
+}
+
+/// Writes one batch of keyless records.
+pub(crate) fn write_values(writer: &mut dyn SinkWriter, values: &[&str]) {
+    let mut batch = BatchBuilder::new();
+    values.iter().for_each(|value| batch.push(None, value.as_bytes(), None));
+    writer.write(&batch.finish()).unwrap();
+}
+
+/// What a barrier leaves to commit, after its way through a checkpoint.
+pub(crate) fn prepared(writer: &mut dyn SinkWriter, checkpoint_id: u64) -> Vec<Committable> {
+    let committables = now(writer.prepare_commit(CheckpointId(checkpoint_id)).unwrap()).unwrap();
+    serde_json::from_str(&serde_json::to_string(&committables).unwrap()).unwrap()
+}
+
+/// Commits one.
+pub(crate) fn commit(committer: &dyn Committer, committable: &Committable) -> Result<(), EngineError> {
+    now(committer.commit(committable))
+}
+
+/// Every sink: nothing that can be held back is visible before its commit; a commit may be repeated, also by another process;
+/// what an attempt left behind is cleaned up or, where its checkpoint names it, committed; barriers without records commit nothing.
+/// `sink` makes the sink anew, as a new process would; `visible` reads its output where that can be read.
+pub(crate) fn sink_suite(sink: impl Fn() -> Arc<dyn Sink>, committer: Option<&dyn Committer>, visible: Option<&dyn Fn() -> Vec<Vec<u8>>>) {
+    let holds_back = sink().delivery() == Delivery::ExactlyOnce;
+    let expect = |values: &[&str], why: &str| {
+        let Some(visible) = visible else { return };
+        let mut seen = visible();
+        seen.sort();
+        assert_eq!(seen, values.iter().map(|value| value.as_bytes().to_vec()).collect::<Vec<_>>(), "{why}");
+    };
+    let commit_all = |committables: &[Committable]| {
+        committables.iter().for_each(|c| commit(committer.expect("a committer for committables"), c).unwrap());
+    };
+
+    let first = sink();
+    first.prepare_attempt(&[], &[]).unwrap();
+    let (mut left, mut right) =
+        (first.writer(&subtask(0, 2), AttemptId(1), "aa").unwrap(), first.writer(&subtask(1, 2), AttemptId(1), "aa").unwrap());
+    assert!(prepared(&mut *left, 1).is_empty(), "a barrier without records commits nothing");
+    write_values(&mut *left, &["a", "b"]);
+    write_values(&mut *right, &["c"]);
+    if holds_back {
+        expect(&[], "nothing is visible before its checkpoint");
+    }
+    let mut committables = prepared(&mut *left, 2);
+    committables.extend(prepared(&mut *right, 2));
+    if holds_back {
+        expect(&[], "nothing is visible before its commit");
+    }
+    write_values(&mut *left, &["d"]);
+    commit_all(&committables);
+    commit_all(&committables);
+    expect(if holds_back { &["a", "b", "c"] } else { &["a", "b", "c", "d"] }, "a commit that is repeated changes nothing");
+
+    let named = prepared(&mut *left, 3);
+    if !holds_back {
+        return;
+    }
+    write_values(&mut *left, &["lost with its attempt"]);
+    prepared(&mut *left, 4);
+    write_values(&mut *right, &["lost in the middle of a part"]);
+    drop((first, left, right));
+
+    let second = sink();
+    second.prepare_attempt(&["aa".into()], &named).unwrap();
+    commit_all(&committables);
+    commit_all(&named);
+    expect(&["a", "b", "c", "d"], "what the checkpoint names is committed after a crash");
+    let mut writer = second.writer(&subtask(0, 1), AttemptId(2), "bb").unwrap();
+    write_values(&mut *writer, &["e"]);
+    let fifth = prepared(&mut *writer, 5);
+    commit_all(&fifth);
+    sink().prepare_attempt(&["aa".into(), "bb".into()], &fifth).unwrap();
+    commit_all(&fifth);
+    expect(&["a", "b", "c", "d", "e"], "a later attempt's output joins what was committed");
+}

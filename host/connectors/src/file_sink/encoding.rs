@@ -1,0 +1,114 @@
+//! How records become bytes of a part file.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use weir_engine::element::NO_TIMESTAMP;
+use weir_engine::{EngineError, ErrorKind, RecordBatch};
+
+/// A part file's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// The value and a line end.
+    Lines,
+    /// `{"key":…,"value":…,"timestamp":…}` and a line end.
+    JsonLines,
+}
+
+impl Encoding {
+    /// The end of a part file's name.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Lines => "",
+            Self::JsonLines => ".jsonl",
+        }
+    }
+
+    /// Appends a batch to `bytes`.
+    pub(super) fn encode(self, batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
+        match self {
+            Self::Lines => encode_lines(batch, bytes),
+            Self::JsonLines => {
+                encode_json_lines(batch, bytes);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn encode_lines(batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
+    let values = batch.values();
+    if memchr::memchr(b'\n', values.data()).is_some() {
+        let value = values.iter().find(|value| value.contains(&b'\n')).unwrap_or_default();
+        let message = format!("write a record as a line: its value holds a line end: {}", value[..value.len().min(80)].escape_ascii());
+        return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("write it with `format = \"jsonl\"`"));
+    }
+    bytes.reserve(values.data().len() + values.len());
+    for value in values.iter() {
+        bytes.extend_from_slice(value);
+        bytes.push(b'\n');
+    }
+    Ok(())
+}
+
+fn encode_json_lines(batch: &RecordBatch, bytes: &mut Vec<u8>) {
+    for record in 0..batch.len() {
+        bytes.extend_from_slice(b"{\"key\":");
+        match batch.key(record) {
+            Some(key) => encode_json_bytes(key, bytes),
+            None => bytes.extend_from_slice(b"null"),
+        }
+        bytes.extend_from_slice(b",\"value\":");
+        encode_json_bytes(batch.values().get(record), bytes);
+        bytes.extend_from_slice(b",\"timestamp\":");
+        match batch.timestamps()[record] {
+            NO_TIMESTAMP => bytes.extend_from_slice(b"null"),
+            timestamp => bytes.extend_from_slice(timestamp.to_string().as_bytes()),
+        }
+        bytes.extend_from_slice(b"}\n");
+    }
+}
+
+fn encode_json_bytes(text: &[u8], bytes: &mut Vec<u8>) {
+    match std::str::from_utf8(text) {
+        Ok(text) => serde_json::to_writer(bytes, text).expect("a text becomes JSON and a vector takes it"),
+        Err(_) => bytes.extend_from_slice(format!("{{\"base64\":\"{}\"}}", STANDARD.encode(text)).as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_engine::BatchBuilder;
+
+    type Record<'a> = (Option<&'a [u8]>, &'a [u8], Option<i64>);
+
+    fn encoded(encoding: Encoding, records: &[Record<'_>]) -> Result<String, EngineError> {
+        let mut batch = BatchBuilder::new();
+        for &(key, value, timestamp) in records {
+            batch.push(key, value, timestamp);
+        }
+        let mut bytes = Vec::new();
+        encoding.encode(&batch.finish(), &mut bytes)?;
+        Ok(String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn lines_are_values_with_line_ends() {
+        assert_eq!(encoded(Encoding::Lines, &[(None, b"a", None), (Some(b"k"), b"", Some(1))]).unwrap(), "a\n\n");
+    }
+
+    #[test]
+    fn a_value_with_a_line_end_fails_the_job_and_names_jsonl() {
+        let error = encoded(Encoding::Lines, &[(None, b"fine", None), (None, b"a\nb", None)]).unwrap_err();
+        assert_eq!(error.to_string(), "write a record as a line: its value holds a line end: a\\nb");
+        assert_eq!((error.kind(), error.hint()), (ErrorKind::FixInput, Some("write it with `format = \"jsonl\"`")));
+    }
+
+    #[test]
+    fn json_lines_tell_absent_from_empty_and_text_from_bytes() {
+        let records: &[Record<'_>] = &[(None, b"a\"\n", None), (Some(b""), b"\xff", Some(-5))];
+        let expect =
+            "{\"key\":null,\"value\":\"a\\\"\\n\",\"timestamp\":null}\n{\"key\":\"\",\"value\":{\"base64\":\"/w==\"},\"timestamp\":-5}\n";
+        assert_eq!(encoded(Encoding::JsonLines, records).unwrap(), expect);
+    }
+}

@@ -1,0 +1,183 @@
+//! The sink `file`: a folder of part files that appear only when the checkpoint that covers them is complete.
+//!
+//! A subtask writes into the hidden folder `.pending/` beside the output. With each barrier its part is made durable and handed over
+//! as a committable; the committer renames it to `part-…` once the checkpoint is complete.
+//!
+//! Invariants: a `part-…` file never changes and is never empty; a pending file is deleted only by a later attempt of the same job
+//! (its nonce is in the job's log) whose restored checkpoint does not name it; nothing else in the folder is touched.
+
+mod committable;
+mod committer;
+mod encoding;
+mod part;
+
+pub(crate) use committer::FileCommitter;
+
+use crate::settings::{Settings, SettingsError};
+use committable::FileCommittable;
+use encoding::Encoding;
+use futures_util::future::BoxFuture;
+use part::Part;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use weir_engine::element::{AttemptId, CheckpointId};
+use weir_engine::operator::Subtask;
+use weir_engine::sink::Delivery;
+use weir_engine::{Committable, EngineError, ErrorKind, RecordBatch, Sink, SinkWriter};
+
+/// The connector's name in job files and committables.
+const CONNECTOR: &str = "file";
+/// The folder, inside the output folder, of what is not committed.
+const PENDING_DIR: &str = ".pending";
+
+/// Writes records into the part files of one folder.
+pub(crate) struct FileSink {
+    /// Absolute.
+    folder: PathBuf,
+    encoding: Encoding,
+}
+
+impl FileSink {
+    /// Reads `path` and `format`.
+    pub(crate) fn new(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
+        let mut settings = Settings::new("the sink `file`", settings);
+        let path = settings.text("path")?;
+        let encoding = settings.choice("format", &[("lines", Encoding::Lines), ("jsonl", Encoding::JsonLines)])?;
+        let shown = settings.finish()?;
+        let folder = std::path::absolute(base_dir.join(&path)).map_err(|e| SettingsError::at("path", format!("`path = {path:?}`: {e}")))?;
+        if folder.exists() && !folder.is_dir() {
+            return Err(SettingsError::at("path", format!("`path` of the sink `file` must be a folder; {} is a file", folder.display()))
+                .with_hint("name a folder; it is made where it is missing"));
+        }
+        if folder.to_str().is_none() {
+            return Err(SettingsError::at(
+                "path",
+                format!("the path {} is not UTF-8 and cannot be stored in a checkpoint", folder.display()),
+            ));
+        }
+        Ok((Self { folder, encoding }, shown))
+    }
+
+    fn pending_dir(&self) -> PathBuf {
+        self.folder.join(PENDING_DIR)
+    }
+}
+
+impl Sink for FileSink {
+    fn connector(&self) -> &'static str {
+        CONNECTOR
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {
+        let pending_dir = self.pending_dir();
+        let on_folder = |e| io_error(ErrorKind::FixInput, "make the sink's folder", &pending_dir, e);
+        std::fs::create_dir_all(&pending_dir).map_err(on_folder)?;
+        let kept = pending_names(restored)?;
+        let prefixes: Vec<String> =
+            older_nonces.iter().filter(|nonce| !nonce.is_empty()).map(|nonce| part::pending_prefix(nonce)).collect();
+        for entry in std::fs::read_dir(&pending_dir).map_err(on_folder)? {
+            let entry = entry.map_err(on_folder)?;
+            let name = entry.file_name();
+            let ours = name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+            if ours && !kept.contains(&name) {
+                remove_if_there(&entry.path())?;
+            }
+        }
+        sync_dir(&pending_dir)?;
+        sync_dir(&self.folder)
+    }
+
+    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+        for (what, name) in [("vertex", subtask.vertex.as_str()), ("nonce", nonce)] {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+                return Err(EngineError::new(ErrorKind::Bug, format!("name part files: the {what} {name:?} does not fit a file name")));
+            }
+        }
+        Ok(Box::new(FileWriter {
+            folder: self.folder.clone(),
+            encoding: self.encoding,
+            vertex: subtask.vertex.clone(),
+            subtask: subtask.index,
+            nonce: nonce.to_string(),
+            parts_begun: 0,
+            part: None,
+        }))
+    }
+}
+
+/// One subtask's writer. At most one part is open: the one that the next barrier closes.
+struct FileWriter {
+    folder: PathBuf,
+    encoding: Encoding,
+    vertex: String,
+    subtask: u32,
+    nonce: String,
+    parts_begun: u64,
+    part: Option<Part>,
+}
+
+impl SinkWriter for FileWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let part = match &mut self.part {
+            Some(part) => part,
+            None => {
+                self.parts_begun += 1;
+                let name = format!("{}{}-{}-{}", part::pending_prefix(&self.nonce), self.vertex, self.subtask, self.parts_begun);
+                self.part.insert(Part::begin(self.folder.join(PENDING_DIR).join(name))?)
+            }
+        };
+        part.append(|bytes| self.encoding.encode(batch, bytes))
+    }
+
+    fn prepare_commit(
+        &mut self,
+        checkpoint_id: CheckpointId,
+    ) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
+        let Some(part) = self.part.take() else {
+            return Ok(Box::pin(async { Ok(Vec::new()) }));
+        };
+        let suffix = self.encoding.suffix();
+        let name = format!("part-{}-{}-{checkpoint_id}-{}{suffix}", self.vertex, self.subtask, self.nonce);
+        let target = self.folder.join(name);
+        Ok(Box::pin(async move { Ok(vec![part.finish(target)?.into()]) }))
+    }
+}
+
+/// The names of the pending files that `restored` names. Names are unique by their nonce, so the folder does not matter.
+fn pending_names(restored: &[Committable]) -> Result<HashSet<OsString>, EngineError> {
+    let mut names = HashSet::new();
+    for committable in restored.iter().filter(|committable| committable.connector == CONNECTOR) {
+        let pending = FileCommittable::try_from(committable)?.pending;
+        names.extend(pending.file_name().map(OsString::from));
+    }
+    Ok(names)
+}
+
+fn io_error(kind: ErrorKind, attempted: &str, path: &Path, error: std::io::Error) -> EngineError {
+    EngineError::new(kind, format!("{attempted} {}: {error}", path.display()))
+}
+
+fn remove_if_there(path: &Path) -> Result<(), EngineError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(ErrorKind::Retry, "remove", path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Makes the names in a folder durable.
+fn sync_dir(folder: &Path) -> Result<(), EngineError> {
+    let sync = || std::fs::File::open(folder)?.sync_all();
+    sync().map_err(|e| io_error(ErrorKind::Retry, "make durable", folder, e))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The file sink's own promises, beside those of the suite.
+
+use super::*;
+use crate::conformance::{self, commit, lines_of, prepared, sink_suite, write_values};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+fn sink_in(folder: &Path, format: &str) -> FileSink {
+    let settings = serde_json::json!({ "path": "out", "format": format });
+    FileSink::new(settings.as_object().unwrap(), folder).unwrap().0
+}
+
+fn committed(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(folder.join("out")).unwrap().map(|entry| entry.unwrap());
+    let files = files.filter(|entry| entry.file_name().to_str().unwrap().starts_with("part-"));
+    files.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
+}
+
+fn pending(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder.join("out/.pending")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn one_prepared(folder: &TempDir) -> Committable {
+    let sink = sink_in(folder.path(), "lines");
+    sink.prepare_attempt(&[], &[]).unwrap();
+    let mut writer = sink.writer(&conformance::subtask(0, 1), AttemptId(1), "aa").unwrap();
+    write_values(&mut *writer, &["x", "y"]);
+    prepared(&mut *writer, 7).remove(0)
+}
+
+#[test]
+fn it_passes_the_sink_suite_in_both_formats() {
+    let folder = TempDir::new().unwrap();
+    let visible = || committed(folder.path()).values().flat_map(|bytes| lines_of(bytes)).collect();
+    sink_suite(|| Arc::new(sink_in(folder.path(), "lines")), Some(&FileCommitter), Some(&visible));
+
+    let folder = TempDir::new().unwrap();
+    let value_of = |line: Vec<u8>| {
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        line["value"].as_str().unwrap().as_bytes().to_vec()
+    };
+    let visible = || committed(folder.path()).values().flat_map(|bytes| lines_of(bytes)).map(value_of).collect();
+    sink_suite(|| Arc::new(sink_in(folder.path(), "jsonl")), Some(&FileCommitter), Some(&visible));
+}
+
+#[test]
+fn a_part_is_named_after_vertex_subtask_checkpoint_and_nonce() {
+    let folder = TempDir::new().unwrap();
+    commit(&FileCommitter, &one_prepared(&folder)).unwrap();
+    assert_eq!(committed(folder.path()), BTreeMap::from([("part-out-0-7-aa".to_string(), b"x\ny\n".to_vec())]));
+}
+
+#[test]
+fn a_final_file_that_differs_refuses_the_commit() {
+    for other in ["x\nyy\n", "x\nz\n"] {
+        let folder = TempDir::new().unwrap();
+        let committable = one_prepared(&folder);
+        std::fs::write(folder.path().join("out/part-out-0-7-aa"), other).unwrap();
+        let error = commit(&FileCommitter, &committable).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("part-out-0-7-aa: it is not the file that the checkpoint names"), "{error}");
+        assert_eq!(pending(folder.path()).len(), 1, "the pending file stays");
+    }
+}
+
+#[test]
+fn a_pending_file_that_was_damaged_is_not_made_visible() {
+    let folder = TempDir::new().unwrap();
+    let committable = one_prepared(&folder);
+    std::fs::write(&pending(folder.path())[0], "x\nz\n").unwrap();
+    let error = commit(&FileCommitter, &committable).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(committed(folder.path()).is_empty());
+}
+
+#[test]
+fn output_that_is_missing_twice_is_named_with_the_way_to_give_it_up() {
+    let folder = TempDir::new().unwrap();
+    let committable = one_prepared(&folder);
+    std::fs::remove_file(&pending(folder.path())[0]).unwrap();
+    let error = commit(&FileCommitter, &committable).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FixInput);
+    assert!(error.to_string().contains("part-out-0-7-aa: it is missing"), "{error}");
+    assert!(error.hint().unwrap().contains("--accept-lost-output"));
+}
+
+#[test]
+fn a_leftover_pending_copy_of_a_committed_part_is_removed() {
+    let folder = TempDir::new().unwrap();
+    let committable = one_prepared(&folder);
+    std::fs::copy(&pending(folder.path())[0], folder.path().join("out/part-out-0-7-aa")).unwrap();
+    commit(&FileCommitter, &committable).unwrap();
+    assert!(pending(folder.path()).is_empty());
+}
+
+#[test]
+fn files_of_others_in_the_folders_are_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let foreign = ["out/notes.txt", "out/part-old", "out/.pending/bb.other-0-1", "out/.pending/aax.out-0-1", "out/.pending/.lock"];
+    std::fs::create_dir_all(folder.path().join("out/.pending")).unwrap();
+    for name in foreign {
+        std::fs::write(folder.path().join(name), "mine").unwrap();
+    }
+    one_prepared(&folder);
+    sink_in(folder.path(), "lines").prepare_attempt(&["aa".into(), String::new()], &[]).unwrap();
+    for name in foreign {
+        assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), b"mine", "{name}");
+    }
+    assert_eq!(pending(folder.path()).len(), 3, "the leftover of attempt aa is gone");
+}
+
+#[test]
+fn a_path_that_is_a_file_is_refused() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("out"), "").unwrap();
+    let settings = serde_json::json!({ "path": "out" });
+    let error = FileSink::new(settings.as_object().unwrap(), folder.path()).err().unwrap();
+    assert_eq!(error.field.as_deref(), Some("path"));
+    assert!(error.message.contains("must be a folder"), "{error}");
+}
+
+#[test]
+fn a_large_part_keeps_its_bytes_and_checksum() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink_in(folder.path(), "lines");
+    sink.prepare_attempt(&[], &[]).unwrap();
+    let mut writer = sink.writer(&conformance::subtask(0, 1), AttemptId(1), "aa").unwrap();
+    let value = "v".repeat(1000);
+    for _ in 0..2000 {
+        write_values(&mut *writer, &[&value]);
+    }
+    let committables = prepared(&mut *writer, 1);
+    commit(&FileCommitter, &committables[0]).unwrap();
+    assert_eq!(committed(folder.path())["part-out-0-1-aa"], format!("{value}\n").repeat(2000).into_bytes());
+}
+
+#[test]
+fn a_committable_of_another_shape_is_corrupt() {
+    let committable = Committable { connector: "file".into(), payload: serde_json::json!({ "target": "x" }) };
+    assert_eq!(commit(&FileCommitter, &committable).unwrap_err().kind(), ErrorKind::Corrupt);
+}

@@ -1,0 +1,94 @@
+//! The settings of a file source.
+
+use crate::settings::{Settings, SettingsError};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A line.
+    Lines,
+    /// A CSV row; the first row of each file is its header.
+    Csv,
+    /// A line that holds JSON.
+    JsonLines,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Csv => "csv",
+            Self::JsonLines => "jsonl",
+        }
+    }
+}
+
+/// What becomes of a row that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnError {
+    /// It fails the job.
+    Fail,
+    /// It is counted and logged.
+    Skip,
+}
+
+/// The settings of a file source.
+#[derive(Clone, Debug)]
+pub(super) struct FileOptions {
+    /// The job file's folder: what paths in messages and splits are relative to.
+    pub base_dir: PathBuf,
+    /// The glob as the job file has it.
+    pub path: String,
+    pub format: Format,
+    /// Column or field of the key.
+    pub key: Option<String>,
+    /// Column or field of the timestamp.
+    pub timestamp: Option<String>,
+    /// Texts that make a CSV cell absent.
+    pub null: Vec<String>,
+    /// Whether CSV cells may hold line breaks; `None`: found out from each file's beginning.
+    pub multiline: Option<bool>,
+    pub on_error: OnError,
+}
+
+impl FileOptions {
+    /// Reads the settings; gives them back with their defaults.
+    pub(super) fn read(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
+        let mut settings = Settings::new("the source `file`", settings);
+        let path = settings.text("path")?;
+        let formats = [("lines", Format::Lines), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];
+        let format = settings.choice("format", &formats)?;
+        settings.not_built("follow", json!(false))?;
+        let options = Self {
+            base_dir: std::path::absolute(base_dir).map_err(|e| SettingsError::at("path", format!("{}: {e}", base_dir.display())))?,
+            path,
+            format,
+            key: settings.optional_text("key")?,
+            timestamp: settings.optional_text("timestamp")?,
+            null: settings.texts("null")?,
+            multiline: settings.optional_flag("multiline")?,
+            on_error: settings.choice("on-error", &[("fail", OnError::Fail), ("skip", OnError::Skip)])?,
+        };
+        let without_meaning: &[&str] = match format {
+            Format::Lines => &["key", "timestamp", "null", "multiline"],
+            Format::Csv => &[],
+            Format::JsonLines => &["null", "multiline"],
+        };
+        if let Some(name) = without_meaning.iter().find(|name| settings.is_given(name)) {
+            let message = format!("`{name}` has no meaning with `format = \"{}\"`", format.name());
+            return Err(SettingsError::at(name, message).with_hint("say `format = \"csv\"`, or leave it out"));
+        }
+        settings.show("path", options.path.clone());
+        Ok((options, settings.finish()?))
+    }
+
+    /// What must not change while checkpoints are resumed.
+    pub(super) fn identity(&self) -> Value {
+        json!({
+            "connector": "file", "path": self.path, "format": self.format.name(), "key": self.key,
+            "timestamp": self.timestamp, "null": self.null, "multiline": self.multiline,
+        })
+    }
+}

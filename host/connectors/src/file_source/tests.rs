@@ -1,0 +1,231 @@
+//! The file source on real files: formats, storages, ranges, resuming, and what it refuses.
+
+use super::*;
+use crate::conformance::{Record, read, read_all, source_suite, subtask};
+use serde_json::json;
+use std::io::Write;
+use tempfile::TempDir;
+use weir_engine::source::SplitProgress;
+use weir_engine::{ErrorKind, ReadStatus};
+
+struct Files(TempDir);
+
+impl Files {
+    fn of(files: &[(&str, &[u8])]) -> Self {
+        let folder = Self(TempDir::new().unwrap());
+        files.iter().for_each(|(name, bytes)| folder.write(name, bytes));
+        folder
+    }
+
+    /// Writes a file in the storage that its suffix says.
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let stored = match name.rsplit('.').next() {
+            Some("gz") => gzip(bytes),
+            Some("zst") => zstd::encode_all(bytes, 1).unwrap(),
+            Some(_) | None => bytes.to_vec(),
+        };
+        std::fs::write(self.0.path().join(name), stored).unwrap();
+    }
+
+    fn try_source(&self, settings: Value) -> Result<FileSource, SettingsError> {
+        FileSource::new(settings.as_object().unwrap(), self.0.path()).map(|(source, _)| source)
+    }
+
+    fn source(&self, settings: Value) -> FileSource {
+        self.try_source(settings).unwrap()
+    }
+
+    fn read(&self, settings: Value) -> Result<Vec<Record>, EngineError> {
+        let source = self.source(settings);
+        read_all(&source, source.discover(1)?, 1)
+    }
+
+    fn values(&self, settings: Value) -> Vec<String> {
+        self.read(settings).unwrap().into_iter().map(|(_, value, _)| String::from_utf8(value).unwrap()).collect()
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// CSV with some quoted cells; without line breaks in them.
+fn table(rows: usize) -> Vec<u8> {
+    let cell = |n: usize| if n.is_multiple_of(7) { format!("\"name, \"\"{n}\"\"\"") } else { format!("name {n}") };
+    let row = |n: usize| format!("{n},{},{},{}\n", n % 10, cell(n), "x".repeat(n % 50));
+    ("n,k,name,filler\n".to_string() + &(0..rows).map(row).collect::<String>()).into_bytes()
+}
+
+#[test]
+fn every_format_in_every_storage_passes_the_source_suite() {
+    let lines: String = (0..6000).map(|n| format!("{{\"k\":\"{}\",\"t\":{n},\"filler\":\"{}\"}}\r\n", n % 9, "y".repeat(n % 90))).collect();
+    let csv = table(9000);
+    for suffix in ["", ".gz", ".zst"] {
+        let (csv_name, json_name) = (format!("a.csv{suffix}"), format!("a.jsonl{suffix}"));
+        let files = Files::of(&[(&csv_name, &csv), (&json_name, lines.as_bytes())]);
+        source_suite(&files.source(json!({ "path": csv_name, "format": "csv", "key": "k", "timestamp": "n" })));
+        source_suite(&files.source(json!({ "path": json_name, "format": "jsonl", "key": "k", "timestamp": "t" })));
+        source_suite(&files.source(json!({ "path": json_name })));
+    }
+}
+
+#[test]
+fn several_files_and_rows_over_line_breaks_pass_the_source_suite() {
+    let broken: String = (0..5000).map(|n| format!("{n},0,\"line\nbreak {n}\",{}\n", "z".repeat(n % 40))).collect();
+    let broken = "n,k,name,filler\n".to_string() + &broken;
+    let files = Files::of(&[("a.csv", &table(4000)), ("b.csv", broken.as_bytes()), ("c.csv.gz", &table(100)), ("d.csv", b"")]);
+    let source = files.source(json!({ "path": "*.csv*", "format": "csv", "key": "k" }));
+    source_suite(&source);
+    assert_eq!(read_all(&source, source.discover(2).unwrap(), 2).unwrap().len(), 9100);
+}
+
+#[test]
+fn the_real_flights_are_all_there_from_any_position() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/flight-delays/data");
+    let settings = json!({ "path": "flights-2013-01.csv.gz", "format": "csv", "key": "tailnum", "timestamp": "time_hour", "null": ["NA"] });
+    let (source, shown) = FileSource::new(settings.as_object().unwrap(), &data).unwrap();
+    assert_eq!(shown["multiline"], json!(false));
+    assert!(source.schema().unwrap().starts_with("year,month,day,"));
+    let splits = source.discover(2).unwrap();
+    assert_eq!(splits.len(), 1);
+    let whole = read_all(&source, splits.clone(), 1).unwrap();
+    assert_eq!(whole.len(), 27_004);
+    let arr_delay = |value: &[u8]| value.split(|&b| b == b',').nth(8).unwrap() != b"NA";
+    let known: Vec<&Record> = whole.iter().filter(|(key, value, _)| key.is_some() && arr_delay(value)).collect();
+    assert_eq!(known.len(), 26_398);
+    assert_eq!(known.iter().map(|(key, ..)| key).collect::<std::collections::BTreeSet<_>>().len(), 3_140);
+    let first = (Some(b"N14228".to_vec()), 1_357_034_400_000);
+    assert_eq!((whole[0].0.clone(), whole[0].2), first);
+
+    let mut reader = source.reader(&subtask(0, 1), splits).unwrap();
+    let (mut records, status) = read(&mut *reader, 20_000, 1024).unwrap();
+    assert_eq!(status, ReadStatus::More);
+    records.extend(read_all(&source, reader.splits(), 1).unwrap());
+    assert!(records == whole);
+}
+
+#[test]
+fn a_plain_file_is_shared_evenly_and_small_ones_stay_whole() {
+    let files = Files::of(&[("large", "0123456789abcde\n".repeat(100_000).as_bytes()), ("small", b"a\nb\n")]);
+    let source = files.source(json!({ "path": "*" }));
+    let splits = source.discover(2).unwrap();
+    assert_eq!(splits.len(), 9);
+    let bytes = |split: &weir_engine::SplitState| split.spec["end"].as_u64().unwrap() - split.spec["start"].as_u64().unwrap();
+    assert!(splits[..8].iter().all(|split| (199_000..201_000).contains(&bytes(split))), "{splits:?}");
+    assert_eq!((splits[8].id.as_str(), bytes(&splits[8])), ("small@0", 4));
+}
+
+#[test]
+fn a_line_longer_than_a_range_belongs_to_the_range_in_which_it_begins() {
+    let text = format!("first\n{}\nlast", "long ".repeat(200_000));
+    let files = Files::of(&[("a", text.as_bytes())]);
+    let source = files.source(json!({ "path": "a" }));
+    let values = read_all(&source, source.discover(4).unwrap(), 4).unwrap();
+    assert_eq!(values.iter().map(|(_, value, _)| value.len()).collect::<Vec<_>>(), [5, 1_000_000, 4]);
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_are_no_part_of_a_value() {
+    let files = Files::of(&[("a.csv", b"\xef\xbb\xbfk,v\r\n1,2\r\n\r\n3,4"), ("a.txt", b"\xef\xbb\xbfone\r\n\ntwo\n"), ("empty.txt", b"")]);
+    assert_eq!(files.values(json!({ "path": "a.csv", "format": "csv", "key": "v" })), ["1,2", "3,4"]);
+    assert_eq!(files.source(json!({ "path": "a.csv", "format": "csv" })).schema().as_deref(), Some("k,v"));
+    assert_eq!(files.values(json!({ "path": "*.txt" })), ["one", "", "two"]);
+}
+
+#[test]
+fn gzip_of_several_members_is_read_to_its_end_and_a_cut_one_fails_by_name() {
+    let files = Files::of(&[]);
+    let mut two = gzip(b"a\nb");
+    two.extend(gzip(b"c\nd\n"));
+    std::fs::write(files.0.path().join("a.gz"), &two).unwrap();
+    assert_eq!(files.values(json!({ "path": "a.gz" })), ["a", "bc", "d"]);
+    std::fs::write(files.0.path().join("a.gz"), &two[..two.len() - 3]).unwrap();
+    let error = files.read(json!({ "path": "a.gz" })).unwrap_err();
+    assert!(error.to_string().contains("read a.gz"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::FixInput);
+}
+
+#[test]
+fn a_bad_row_fails_with_file_line_and_excerpt_or_is_skipped_and_counted() {
+    let files = Files::of(&[("a.csv.gz", b"k,v\n1,2\n3\n5,6\n7,8,9\n"), ("a.jsonl", b"{}\n{]\n")]);
+    let error = files.read(json!({ "path": "a.csv.gz", "format": "csv" })).unwrap_err();
+    assert_eq!(error.to_string(), "read a.csv.gz, line 3: the row has 1 cells, the header 2: 3");
+    assert_eq!((error.kind(), error.hint()), (ErrorKind::FixInput, Some("mend the row, or say `on-error = \"skip\"`")));
+    let error = files.read(json!({ "path": "a.jsonl", "format": "jsonl" })).unwrap_err();
+    assert!(error.to_string().starts_with("read a.jsonl, line 2: it is no JSON object that can be read:"), "{error}");
+
+    let source = files.source(json!({ "path": "a.csv.gz", "format": "csv", "on-error": "skip" }));
+    let mut reader = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
+    assert_eq!(read(&mut *reader, usize::MAX, 100).unwrap().0.len(), 2);
+    assert_eq!(reader.skipped(), 2);
+}
+
+#[test]
+fn headers_must_agree() {
+    let files = Files::of(&[("a.csv", b"k,v\n"), ("b.csv", b"k,w\n")]);
+    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).unwrap_err();
+    assert_eq!(error.to_string(), "read b.csv: its header is not that of *.csv: k,w");
+}
+
+#[test]
+fn changed_and_missing_files_are_refused_by_name_and_new_ones_named() {
+    let files = Files::of(&[("a.txt", b"1\n2\n"), ("b.txt", b"3\n")]);
+    let source = files.source(json!({ "path": "*.txt" }));
+    let mut splits = source.discover(1).unwrap();
+    files.write("c.txt", b"4\n");
+    assert_eq!(source.verify(&splits).unwrap(), ["c.txt is new and is not read by this run"]);
+    files.write("a.txt", b"1\n9\n");
+    let error = source.verify(&splits).unwrap_err();
+    assert_eq!(error.to_string(), "go on reading a.txt: the file has changed since: its first bytes are others");
+    assert!(source.reader(&subtask(0, 1), splits.clone()).and_then(|mut reader| read(&mut *reader, 1, 1)).is_err(), "nor is it read");
+    files.write("a.txt", b"1\n2\n3\n");
+    let error = source.verify(&splits).unwrap_err();
+    assert_eq!(error.to_string(), "go on reading a.txt: the file has changed since: it has 6 bytes now and had 4");
+    std::fs::remove_file(files.0.path().join("a.txt")).unwrap();
+    let error = source.verify(&splits).unwrap_err();
+    assert!(error.to_string().starts_with("go on reading a.txt: "), "{error}");
+    splits[0].progress = SplitProgress::Finished;
+    assert_eq!(source.verify(&splits).unwrap()[0], "a.txt has been read and is gone");
+}
+
+#[test]
+fn a_path_may_hold_glob_signs_and_hidden_files_do_not_match() {
+    let files = Files::of(&[("a[1].txt", b"1\n"), (".hidden.txt", b"2\n")]);
+    assert_eq!(files.values(json!({ "path": "a[1].txt" })), ["1"]);
+    assert_eq!(files.values(json!({ "path": "*.txt" })), ["1"]);
+}
+
+#[test]
+fn no_match_is_an_error_of_the_start_and_a_folder_one_of_the_settings() {
+    let files = Files::of(&[]);
+    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).unwrap_err();
+    assert!(error.to_string().starts_with("find the files of `path = \"*.csv\"`: no file matches in /"), "{error}");
+    std::fs::create_dir(files.0.path().join("data")).unwrap();
+    let error = files.try_source(json!({ "path": "data" })).err().unwrap();
+    assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("path"), Some("say `path = \"data/*\"`")));
+}
+
+#[test]
+fn settings_without_meaning_or_building_are_refused_by_name() {
+    let files = Files::of(&[("a.csv", b"k,v\n")]);
+    let refused = |settings: Value| files.try_source(settings).err().unwrap().field.unwrap();
+    assert_eq!(refused(json!({ "path": "a.csv", "follow": true })), "follow");
+    assert_eq!(refused(json!({ "path": "a.csv", "key": "k" })), "key");
+    assert_eq!(refused(json!({ "path": "a.csv", "format": "jsonl", "multiline": false })), "multiline");
+    assert_eq!(refused(json!({ "path": "a.csv", "format": "csv", "timestamp": "t" })), "timestamp");
+    assert_eq!(refused(json!({ "path": "a.csv", "format": "xml" })), "format");
+    assert_eq!(refused(json!({})), "path");
+}
+
+#[test]
+fn the_effective_settings_show_what_was_found_out() {
+    let files = Files::of(&[("a.csv", b"k,v\n1,\"2\n3\"\n")]);
+    let settings = json!({ "path": "a.csv", "format": "csv" });
+    let shown = FileSource::new(settings.as_object().unwrap(), files.0.path()).unwrap().1;
+    let expect = json!({
+        "path": "a.csv", "format": "csv", "key": null, "timestamp": null, "null": [], "multiline": true, "follow": false, "on-error": "fail",
+    });
+    assert_eq!(Value::Object(shown), expect);
+}

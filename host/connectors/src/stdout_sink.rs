@@ -1,0 +1,115 @@
+//! The sink `stdout`: a line per record on standard output, for looking and for pipes.
+//!
+//! Records are out as soon as their batch is written, so those since the last checkpoint come again after a failure.
+//! Subtasks share the stream; a batch is written whole, so lines never mix.
+
+use crate::settings::{Settings, SettingsError};
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use weir_engine::element::{AttemptId, CheckpointId};
+use weir_engine::operator::Subtask;
+use weir_engine::sink::Delivery;
+use weir_engine::{Committable, EngineError, ErrorKind, RecordBatch, Sink, SinkWriter};
+
+type Output = Arc<Mutex<dyn Write + Send>>;
+
+/// Writes values, each with a line end, to standard output.
+pub(crate) struct StdoutSink {
+    output: Output,
+}
+
+impl StdoutSink {
+    /// It has no settings.
+    pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
+        let shown = Settings::new("the sink `stdout`", settings).finish()?;
+        Ok((Self { output: Arc::new(Mutex::new(std::io::stdout())) }, shown))
+    }
+}
+
+impl Sink for StdoutSink {
+    fn connector(&self) -> &'static str {
+        "stdout"
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::MayRepeat
+    }
+
+    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn writer(&self, _subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+        Ok(Box::new(StdoutWriter { output: self.output.clone(), lines: Vec::new() }))
+    }
+}
+
+struct StdoutWriter {
+    output: Output,
+    /// The lines of one batch; kept for its room.
+    lines: Vec<u8>,
+}
+
+impl SinkWriter for StdoutWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        self.lines.clear();
+        for value in batch.values().iter() {
+            self.lines.extend_from_slice(value);
+            self.lines.push(b'\n');
+        }
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write_all(&self.lines).and_then(|()| output.flush()).map_err(write_error)
+    }
+
+    fn prepare_commit(
+        &mut self,
+        _checkpoint_id: CheckpointId,
+    ) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
+        Ok(Box::pin(async { Ok(Vec::new()) }))
+    }
+}
+
+/// Nobody reads any more, or the file behind it is full: a restart would meet the same.
+fn write_error(error: std::io::Error) -> EngineError {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return EngineError::new(ErrorKind::FixInput, "write to standard output: its reader has closed it")
+            .with_hint("what was read before stays valid; run again to go on from the last checkpoint");
+    }
+    EngineError::new(ErrorKind::FixInput, format!("write to standard output: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{lines_of, sink_suite, subtask};
+    use weir_engine::BatchBuilder;
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _bytes: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn it_passes_the_sink_suite() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let visible = || lines_of(&written.lock().unwrap());
+        sink_suite(|| Arc::new(StdoutSink { output: written.clone() }), None, Some(&visible));
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_a_clear_error() {
+        let sink = StdoutSink { output: Arc::new(Mutex::new(Broken)) };
+        let mut batch = BatchBuilder::new();
+        batch.push(None, b"a", None);
+        let error = sink.writer(&subtask(0, 1), AttemptId(1), "n").unwrap().write(&batch.finish()).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::FixInput, "write to standard output: its reader has closed it"));
+    }
+}
