@@ -1,12 +1,26 @@
 //! Keyed state: which key belongs to which subtask, and what is kept of it.
 
 mod backend;
+mod block;
+mod chunk;
+pub mod conformance;
+mod entry;
+mod group_table;
 mod key_group;
 mod keyed_state;
+mod layout;
+mod list_state;
+mod map_state;
+mod memory_backend;
+mod memory_snapshot;
+mod small_bytes;
+mod varint;
 
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+pub use block::{BlockReader, BlockState, MapEntry, Payload};
 pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, key_hash, owner_of, range_of};
 pub use keyed_state::{KeyedState, Keyless};
+pub use memory_backend::MemoryBackendFactory;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,166 @@
+//! What keyed state costs per key: lookup, gather and set by the batch, snapshots, copy-on-write, memory.
+//!
+//! `cargo bench -p weir-engine --bench state`. Keys and values have 16 bytes, a batch has 1,024 distinct random keys.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use weir_engine::Column;
+use weir_engine::state::{
+    KeyGroupRange, KeySlot, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, key_hash,
+};
+
+const BATCH: usize = 1_024;
+const ROUNDS: usize = 7;
+const MAX_PARALLELISM: u32 = 128;
+
+/// Counts the bytes that are allocated.
+struct Counting;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+#[expect(unsafe_code, reason = "an allocator that counts, in a benchmark")]
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size(), Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Keys of a batch with their hashes.
+struct Batch {
+    keys: Column,
+    hashes: Vec<u64>,
+}
+
+/// What a batch needs again and again.
+#[derive(Default)]
+struct Scratch {
+    slots: Vec<KeySlot>,
+    present: Vec<u32>,
+    values: Column,
+}
+
+fn main() {
+    for keys in [1_000, 100_000, 1_000_000] {
+        measure(keys);
+    }
+}
+
+fn measure(keys: u64) {
+    let mut rng = fastrand::Rng::with_seed(keys);
+    let before = ALLOCATED.load(Relaxed);
+    let (mut backend, filled) = timed(|| fill(keys));
+    let bytes = ALLOCATED.load(Relaxed) - before;
+    println!("{keys} keys: {} bytes per key, {} per key to insert", bytes as u64 / keys, per(filled, keys));
+
+    let mut scratch = Scratch::default();
+    let batches: Vec<Batch> = (0..(400_000 / BATCH)).map(|_| batch(keys, &mut rng)).collect();
+    let records = batches.iter().map(|batch| batch.hashes.len() as u64).sum::<u64>();
+    report("lookup, gather, set", records, || batches.iter().for_each(|batch| update(&mut *backend, batch, &mut scratch)));
+    report("lookup alone", records, || batches.iter().for_each(|batch| backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots)));
+
+    let (mut snapshot, taken) = timed(|| backend.snapshot());
+    println!("  snapshot: {taken:?}");
+    let touched: Vec<Batch> = (0..(keys as usize / 100).div_ceil(BATCH)).map(|_| batch(keys, &mut rng)).collect();
+    let before = ALLOCATED.load(Relaxed);
+    let (_, copied) = timed(|| touched.iter().for_each(|batch| update(&mut *backend, batch, &mut scratch)));
+    let bytes = ALLOCATED.load(Relaxed) - before;
+    println!(
+        "  updates of 1 % of the keys while it is held: {} per key, {} KiB copied",
+        per(copied, (touched.len() * BATCH) as u64),
+        bytes / 1_024
+    );
+    let mut written = 0;
+    let (_, wrote) = timed(|| snapshot.write_blocks(&mut |_, block| written += block.len()));
+    println!("  blocks: {written} bytes written in {wrote:?}");
+    restore(&mut *backend, keys);
+    report("lookup, gather, set afterwards", records, || batches.iter().for_each(|batch| update(&mut *backend, batch, &mut scratch)));
+}
+
+fn restore(backend: &mut dyn StateBackend, keys: u64) {
+    let mut blocks = Vec::new();
+    backend.snapshot().write_blocks(&mut |group, block| blocks.push((group, block.to_vec())));
+    let mut restored = create();
+    let (_, took) = timed(|| {
+        for (group, block) in &blocks {
+            restored.restore(*group, block, &[Some(0)]).expect("the block was just written");
+        }
+    });
+    assert_eq!(restored.keys(), keys);
+    println!("  restored in {took:?}");
+}
+
+fn create() -> Box<dyn StateBackend> {
+    let states = [StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
+    MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: MAX_PARALLELISM }, MAX_PARALLELISM)
+}
+
+fn fill(keys: u64) -> Box<dyn StateBackend> {
+    let mut backend = create();
+    let mut slots = Vec::new();
+    let mut next = 0;
+    while next < keys {
+        let end = (next + BATCH as u64).min(keys);
+        let batch = batch_of(next..end);
+        backend.lookup(&batch.keys, &batch.hashes, &mut slots);
+        batch.keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, &[0; 16]));
+        next = end;
+    }
+    backend
+}
+
+/// Distinct random keys.
+fn batch(keys: u64, rng: &mut fastrand::Rng) -> Batch {
+    let mut chosen: Vec<u64> = (0..BATCH).map(|_| rng.u64(0..keys)).collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    rng.shuffle(&mut chosen);
+    batch_of(chosen.into_iter())
+}
+
+fn batch_of(numbers: impl Iterator<Item = u64>) -> Batch {
+    let mut keys = Column::new();
+    numbers.for_each(|number| keys.push(format!("key-{number:012}").as_bytes()));
+    let hashes = keys.iter().map(key_hash).collect();
+    Batch { keys, hashes }
+}
+
+/// What `keyed-count` does with a batch's state.
+fn update(backend: &mut dyn StateBackend, batch: &Batch, scratch: &mut Scratch) {
+    backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots);
+    scratch.present.clear();
+    scratch.values.clear();
+    backend.gather_values(&scratch.slots, 0, &mut scratch.present, &mut scratch.values);
+    for (&index, value) in scratch.present.iter().zip(scratch.values.iter()) {
+        let mut value: [u8; 16] = value.try_into().expect("values have 16 bytes");
+        value[0] = value[0].wrapping_add(1);
+        backend.set_value(&mut scratch.slots[index as usize], batch.keys.get(index as usize), 0, &value);
+    }
+}
+
+fn report(what: &str, records: u64, mut run: impl FnMut()) {
+    let mut took: Vec<Duration> = (0..ROUNDS).map(|_| timed(&mut run).1).collect();
+    took.sort_unstable();
+    println!("  {what}: {} per key ({} to {})", per(took[ROUNDS / 2], records), per(took[0], records), per(took[ROUNDS - 1], records));
+}
+
+fn per(took: Duration, of: u64) -> String {
+    format!("{:.1} ns", took.as_nanos() as f64 / of as f64)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
+    let started = Instant::now();
+    let result = run();
+    (result, started.elapsed())
+}

@@ -1,0 +1,224 @@
+//! The cases that people think of.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::state::key_group_of;
+
+/// Runs every case on a backend of its own.
+pub(super) fn check_all(factory: &dyn StateBackendFactory) {
+    for case in [
+        an_empty_value_is_not_an_absent_one,
+        the_empty_key_is_a_key,
+        a_key_is_gone_with_its_last_state,
+        clearing_what_is_not_there_changes_nothing,
+        states_of_a_key_do_not_touch_each_other,
+        pages_are_bounded_and_make_progress,
+        a_scan_starts_anywhere,
+        big_keys_values_items_and_maps_survive,
+        a_snapshot_shows_the_moment_it_was_taken,
+        a_group_is_restored_from_several_blocks,
+        states_are_restored_under_their_new_index,
+        what_does_not_belong_is_refused,
+    ] {
+        case(factory);
+    }
+}
+
+fn an_empty_value_is_not_an_absent_one(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    assert_eq!(backend.value(&k, VALUE), None);
+    backend.set_value(&mut k, b"k", VALUE, b"");
+    backend.map_put(&mut k, b"k", MAP, b"", b"");
+    backend.list_append(&mut k, b"k", LIST, b"");
+    let k = slot(&mut *backend, b"k");
+    assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(&b""[..]), None));
+    assert_eq!((backend.map_get(&k, MAP, b""), backend.map_get(&k, MAP, b"e")), (Some(&b""[..]), None));
+    assert_eq!(list(&*backend, &k, 0), [b""]);
+}
+
+fn the_empty_key_is_a_key(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut empty = slot(&mut *backend, b"");
+    backend.set_value(&mut empty, b"", VALUE, b"v");
+    let slots = lookup(&mut *backend, &[b"\0", b""]);
+    assert_eq!((backend.value(&slots[0], VALUE), backend.value(&slots[1], VALUE)), (None, Some(&b"v"[..])));
+}
+
+fn a_key_is_gone_with_its_last_state(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    backend.set_value(&mut k, b"k", VALUE, b"1");
+    backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
+    backend.list_append(&mut k, b"k", LIST, b"i");
+    backend.map_put(&mut k, b"k", MAP, b"e", b"v");
+    backend.clear(&mut k, b"k", VALUE);
+    backend.clear(&mut k, b"k", SECOND_VALUE);
+    backend.clear(&mut k, b"k", LIST);
+    assert_eq!(backend.keys(), 1);
+    backend.map_remove(&mut k, b"k", MAP, b"e");
+    assert_eq!(backend.keys(), 0);
+    assert!(blocks(&mut *backend.snapshot()).is_empty());
+    // The slot still serves: the key comes back within the batch.
+    backend.list_append(&mut k, b"k", LIST, b"again");
+    assert_eq!((backend.keys(), list(&*backend, &k, 0)), (1, vec![b"again".to_vec()]));
+    assert_eq!(backend.value(&k, VALUE), None);
+}
+
+fn clearing_what_is_not_there_changes_nothing(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    (0..4).for_each(|state| backend.clear(&mut k, b"k", state));
+    backend.map_remove(&mut k, b"k", MAP, b"e");
+    assert_eq!(backend.keys(), 0);
+    backend.set_value(&mut k, b"k", VALUE, b"v");
+    backend.clear(&mut k, b"k", MAP);
+    backend.map_remove(&mut k, b"k", MAP, b"e");
+    assert_eq!((backend.keys(), backend.value(&k, VALUE)), (1, Some(&b"v"[..])));
+}
+
+fn states_of_a_key_do_not_touch_each_other(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
+    assert_eq!(backend.value(&k, VALUE), None);
+    backend.set_value(&mut k, b"k", VALUE, b"1");
+    backend.clear(&mut k, b"k", SECOND_VALUE);
+    assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(&b"1"[..]), None));
+}
+
+fn pages_are_bounded_and_make_progress(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    let items: Vec<Vec<u8>> = (0..3_000_u32).map(|n| vec![n as u8; 1 + n as usize % 50]).collect();
+    items.iter().for_each(|item| backend.list_append(&mut k, b"k", LIST, item));
+    items.iter().enumerate().for_each(|(n, item)| backend.map_put(&mut k, b"k", MAP, &(n as u32).to_be_bytes(), item));
+    for max_bytes in [0, 1, 60, 1_000, usize::MAX] {
+        assert_eq!(list(&*backend, &k, max_bytes), items);
+        assert_eq!(map(&*backend, &k, max_bytes).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), items);
+        let (mut page, mut values) = (Column::new(), Column::new());
+        backend.list_read(&k, LIST, 100, max_bytes, &mut page);
+        assert!(page.len() == 1 || page.data().len() <= max_bytes, "{} bytes in a page of {max_bytes}", page.data().len());
+        page.clear();
+        backend.map_scan(&k, MAP, None, max_bytes, &mut page, &mut values);
+        let bytes = page.data().len() + values.data().len();
+        assert!(page.len() == 1 || bytes <= max_bytes, "{bytes} bytes in a page of {max_bytes}");
+    }
+}
+
+fn a_scan_starts_anywhere(factory: &dyn StateBackendFactory) {
+    for entries in [3_u8, 100] {
+        let mut backend = backend(factory);
+        let mut k = slot(&mut *backend, b"k");
+        (0..entries).for_each(|n| backend.map_put(&mut k, b"k", MAP, &[2 * n], &[n]));
+        (0..entries).for_each(|n| backend.list_append(&mut k, b"k", LIST, &[n]));
+        let first = |start: &[u8]| {
+            let (mut page, mut values) = (Column::new(), Column::new());
+            backend.map_scan(&k, MAP, Some(start), usize::MAX, &mut page, &mut values);
+            page.iter().next().map(<[u8]>::to_vec)
+        };
+        assert_eq!((first(&[2]), first(&[2, 0]), first(&[3])), (Some(vec![2]), Some(vec![4]), Some(vec![4])));
+        assert_eq!((first(&[]), first(&[255])), (Some(vec![0]), None));
+        let mut page = Column::new();
+        assert_eq!((backend.list_read(&k, LIST, u64::from(entries), 9, &mut page), page.len()), (None, 0));
+        assert_eq!((backend.list_read(&k, LIST, u64::MAX, 9, &mut page), page.len()), (None, 0));
+        assert_eq!((backend.list_read(&k, LIST, u64::from(entries) - 1, 9, &mut page), page.data()), (None, &[entries - 1][..]));
+    }
+}
+
+fn big_keys_values_items_and_maps_survive(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let big: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
+    let mut k = slot(&mut *backend, &big);
+    backend.set_value(&mut k, &big, VALUE, &big);
+    backend.list_append(&mut k, &big, LIST, b"before");
+    backend.list_append(&mut k, &big, LIST, &big);
+    backend.list_append(&mut k, &big, LIST, b"behind");
+    (0..5_000_u32).for_each(|n| backend.map_put(&mut k, &big, MAP, &n.to_be_bytes(), &big[..n as usize / 100]));
+    let mut restored = self::backend(factory);
+    restore(&mut *restored, &blocks(&mut *backend.snapshot()), ALL_GROUPS);
+    let k = slot(&mut *restored, &big);
+    assert!(restored.value(&k, VALUE) == Some(&big));
+    assert!(list(&*restored, &k, 10) == [b"before".to_vec(), big.clone(), b"behind".to_vec()]);
+    assert_eq!(map(&*restored, &k, 100).len(), 5_000);
+}
+
+fn a_snapshot_shows_the_moment_it_was_taken(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut snapshots = Vec::new();
+    for round in 0..5_u8 {
+        let mut k = slot(&mut *backend, b"k");
+        backend.set_value(&mut k, b"k", VALUE, &[round]);
+        backend.list_append(&mut k, b"k", LIST, &[round]);
+        backend.map_put(&mut k, b"k", MAP, &[round], &[round]);
+        snapshots.push(backend.snapshot());
+    }
+    let mut k = slot(&mut *backend, b"k");
+    (0..4).for_each(|state| backend.clear(&mut k, b"k", state));
+    for (round, mut snapshot) in (0..5_u8).zip(snapshots) {
+        assert_eq!(snapshot.keys(), 1);
+        let mut restored = self::backend(factory);
+        restore(&mut *restored, &blocks(&mut *snapshot), ALL_GROUPS);
+        let k = slot(&mut *restored, b"k");
+        assert_eq!(restored.value(&k, VALUE), Some(&[round][..]));
+        assert_eq!(list(&*restored, &k, 0), (0..=round).map(|n| vec![n]).collect::<Vec<_>>());
+        assert_eq!(map(&*restored, &k, 0), (0..=round).map(|n| (vec![n], vec![n])).collect::<Vec<_>>());
+    }
+}
+
+/// Values of two backends with different keys, written as blocks of the same groups, meet in one.
+fn a_group_is_restored_from_several_blocks(factory: &dyn StateBackendFactory) {
+    let mut restored = backend(factory);
+    for part in 0..3_u32 {
+        let mut backend = backend(factory);
+        for n in (0..300_u32).filter(|n| n % 3 == part) {
+            let key = n.to_le_bytes();
+            let mut k = slot(&mut *backend, &key);
+            backend.set_value(&mut k, &key, SECOND_VALUE, &key);
+        }
+        restore(&mut *restored, &blocks(&mut *backend.snapshot()), ALL_GROUPS);
+    }
+    assert_eq!(restored.keys(), 300);
+    for n in 0..300_u32 {
+        let k = slot(&mut *restored, &n.to_le_bytes());
+        assert_eq!(restored.value(&k, SECOND_VALUE), Some(&n.to_le_bytes()[..]));
+    }
+}
+
+fn states_are_restored_under_their_new_index(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    backend.set_value(&mut k, b"k", VALUE, b"1");
+    backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
+    backend.list_append(&mut k, b"k", LIST, b"i");
+    let blocks = blocks(&mut *backend.snapshot());
+    let mut states = descriptors();
+    states.reverse();
+    states.remove(1);
+    let mut reordered = factory.create(&states, ALL_GROUPS, MAX_PARALLELISM);
+    reordered.restore(blocks[0].0, &blocks[0].1, &[Some(2), Some(1), None, Some(0)]).expect("no key has the state that is gone");
+    let k = slot(&mut *reordered, b"k");
+    assert_eq!((reordered.value(&k, 0), reordered.value(&k, 2), reordered.list_len(&k, 1)), (Some(&b"2"[..]), Some(&b"1"[..]), 1));
+}
+
+fn what_does_not_belong_is_refused(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    backend.set_value(&mut k, b"k", VALUE, b"1");
+    let (group, block) = blocks(&mut *backend.snapshot()).remove(0);
+    assert_eq!(group, key_group_of(key_hash(b"k"), MAX_PARALLELISM));
+    let other = (group + 1) % MAX_PARALLELISM;
+    let range = KeyGroupRange { start: group, end: group + 1 };
+    let refused = |range, group, block: &[u8], states: &[Option<usize>]| {
+        let mut restored = factory.create(&descriptors(), range, MAX_PARALLELISM);
+        restored.restore(group, block, states).expect_err("a block that does not belong here was restored").kind()
+    };
+    assert_eq!(refused(range, other, &block, &SAME_STATES), ErrorKind::Bug, "a group of another subtask");
+    assert_eq!(refused(ALL_GROUPS, other, &block, &SAME_STATES), ErrorKind::Corrupt, "a key of another group");
+    assert_eq!(refused(range, group, &block, &SAME_STATES[..3]), ErrorKind::Corrupt, "another number of states");
+    assert_eq!(refused(range, group, &block, &[None, Some(1), Some(2), Some(3)]), ErrorKind::FixInput, "a state that is gone");
+    assert_eq!(refused(range, group, &block, &[Some(1), None, None, None]), ErrorKind::Corrupt, "a state of another kind");
+    assert_eq!(refused(range, group, &block[..block.len() - 1], &SAME_STATES), ErrorKind::Corrupt, "a truncated block");
+    let twice = backend.restore(group, &block, &SAME_STATES).expect_err("a key was restored over another");
+    assert_eq!(twice.kind(), ErrorKind::Corrupt);
+}

@@ -1,0 +1,154 @@
+//! Random batches of random changes, with snapshots in between that are written late and restored elsewhere.
+
+use super::model::Model;
+use super::{ALL_GROUPS, Blocks, LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, VALUE, backend, blocks, descriptors, lookup, restore};
+use crate::state::{KeyGroupRange, KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+use fastrand::Rng;
+
+const BATCHES: usize = 120;
+const CHANGES_PER_KEY: usize = 4;
+const OUTSTANDING_SNAPSHOTS: usize = 3;
+
+/// A run: the keys that it knows, one backend, its model, and snapshots with the model as it was then.
+struct Run<'a> {
+    factory: &'a dyn StateBackendFactory,
+    rng: Rng,
+    keys: Vec<Vec<u8>>,
+    backend: Box<dyn StateBackend>,
+    model: Model,
+    snapshots: Vec<(Box<dyn StateSnapshot>, Model)>,
+}
+
+pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
+    let keys = keys(&mut rng);
+    let mut run = Run { factory, rng, keys, backend: backend(factory), model: Model::default(), snapshots: Vec::new() };
+    for batch in 0..BATCHES {
+        run.change();
+        match run.rng.u8(0..8) {
+            0 => run.take_snapshot(),
+            1 => run.check_a_snapshot(),
+            2 => run.go_on_from_a_snapshot(),
+            _ => {}
+        }
+        if batch % 8 == 0 {
+            run.check();
+        }
+    }
+    while !run.snapshots.is_empty() {
+        run.check_a_snapshot();
+    }
+    run.check();
+}
+
+/// Distinct keys of all lengths: few in some runs, so that each changes often, and many in others.
+fn keys(rng: &mut Rng) -> Vec<Vec<u8>> {
+    let count = *rng.choice(&[3, 40, 700]).expect("there are choices");
+    let mut keys: Vec<Vec<u8>> = (0..count).map(|n: u32| [&n.to_be_bytes()[..], &bytes(rng)].concat()).collect();
+    keys.push(Vec::new());
+    keys.push(vec![0]);
+    rng.shuffle(&mut keys);
+    keys
+}
+
+/// Mostly short, some around the lengths where a backend may keep them elsewhere, a few long.
+fn bytes(rng: &mut Rng) -> Vec<u8> {
+    let length = match rng.u8(0..16) {
+        0 => 0,
+        1..=8 => rng.usize(0..12),
+        9..=14 => rng.usize(12..40),
+        _ => rng.usize(40..600),
+    };
+    (0..length).map(|_| rng.u8(..)).collect()
+}
+
+impl Run<'_> {
+    /// One batch: some keys looked up together, some of them changed.
+    fn change(&mut self) {
+        let share = self.rng.usize(1..=4);
+        let rng = &mut self.rng;
+        let batch: Vec<&[u8]> = self.keys.iter().filter(|_| rng.usize(0..share) == 0).map(Vec::as_slice).collect();
+        let mut slots = lookup(&mut *self.backend, &batch);
+        for _ in 0..rng.usize(0..=CHANGES_PER_KEY * batch.len()) {
+            let at = rng.usize(0..batch.len());
+            change_key(&mut *self.backend, &mut self.model, &mut slots[at], batch[at], rng);
+        }
+    }
+
+    fn check(&mut self) {
+        let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).collect();
+        self.model.check(&mut *self.backend, &keys, &mut self.rng);
+    }
+
+    fn take_snapshot(&mut self) {
+        if self.snapshots.len() < OUTSTANDING_SNAPSHOTS {
+            self.snapshots.push((self.backend.snapshot(), self.model.clone()));
+        }
+    }
+
+    fn any_snapshot(&mut self) -> Option<(Blocks, Model)> {
+        let at = (!self.snapshots.is_empty()).then(|| self.rng.usize(0..self.snapshots.len()))?;
+        let (mut snapshot, model) = self.snapshots.swap_remove(at);
+        Some((blocks(&mut *snapshot), model))
+    }
+
+    /// Restores a snapshot into two backends that share its groups, and compares both with the model as it was then.
+    fn check_a_snapshot(&mut self) {
+        let Some((blocks, model)) = self.any_snapshot() else { return };
+        let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).collect();
+        let middle = self.rng.u32(0..=MAX_PARALLELISM);
+        for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
+            let mut part = self.factory.create(&descriptors(), range, MAX_PARALLELISM);
+            restore(&mut *part, &blocks, range);
+            let in_range = |key: &&&[u8]| range.contains(crate::state::key_group_of(crate::state::key_hash(key), MAX_PARALLELISM));
+            let keys: Vec<&[u8]> = keys.iter().filter(in_range).copied().collect();
+            model.restricted_to(range, MAX_PARALLELISM).check(&mut *part, &keys, &mut self.rng);
+        }
+    }
+
+    /// Throws the backend away, as after a failure, and goes on with a restored one.
+    fn go_on_from_a_snapshot(&mut self) {
+        let Some((blocks, model)) = self.any_snapshot() else { return };
+        self.backend = backend(self.factory);
+        restore(&mut *self.backend, &blocks, ALL_GROUPS);
+        self.model = model;
+        self.check();
+    }
+}
+
+/// One random change of one key, in the backend and in the model.
+fn change_key(backend: &mut dyn StateBackend, model: &mut Model, slot: &mut KeySlot, key: &[u8], rng: &mut Rng) {
+    let value_state = *rng.choice(&[(VALUE, 0), (SECOND_VALUE, 1)]).expect("there are choices");
+    // Entries of a map are few, so that they meet again.
+    let entry = [vec![rng.u8(0..40)], vec![b'e'; rng.usize(0..2) * 30]].concat();
+    let bytes = bytes(rng);
+    match rng.u8(0..20) {
+        0..=7 => {
+            backend.set_value(slot, key, value_state.0, &bytes);
+            model.change(key, |states| states.values[value_state.1] = Some(bytes));
+        }
+        8..=10 => {
+            backend.list_append(slot, key, LIST, &bytes);
+            model.change(key, |states| states.list.push(bytes));
+        }
+        11..=13 => {
+            backend.map_put(slot, key, MAP, &entry, &bytes);
+            model.change(key, |states| drop(states.map.insert(entry, bytes)));
+        }
+        14..=16 => {
+            backend.map_remove(slot, key, MAP, &entry);
+            model.change(key, |states| drop(states.map.remove(&entry)));
+        }
+        17 => {
+            backend.clear(slot, key, LIST);
+            model.change(key, |states| states.list.clear());
+        }
+        18 => {
+            backend.clear(slot, key, MAP);
+            model.change(key, |states| states.map.clear());
+        }
+        _ => {
+            backend.clear(slot, key, value_state.0);
+            model.change(key, |states| states.values[value_state.1] = None);
+        }
+    }
+}

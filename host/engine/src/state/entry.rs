@@ -1,0 +1,157 @@
+//! One key and its states: 64 bytes, so that it lies in one cache line.
+
+use super::layout::Place;
+use super::list_state::ListState;
+use super::map_state::MapState;
+use super::small_bytes::SmallBytes;
+
+pub(super) type Key = SmallBytes<22>;
+pub(super) type Value = SmallBytes<30>;
+
+/// A key with its states, or a hole: an entry without any state is a hole, whatever its key says.
+#[repr(align(64))]
+#[derive(Clone, Default)]
+pub(super) struct Entry {
+    pub key: Key,
+    value: Option<Value>,
+    /// States other than the one in place; absent where the key has none of them.
+    cells: Option<Cells>,
+}
+
+/// Boxed twice to be one word in the entry.
+type Cells = Box<CellSlice>;
+
+#[derive(Clone)]
+struct CellSlice(Box<[Cell]>);
+
+/// One of the states that are not in place.
+#[derive(Clone, Default)]
+pub(super) enum Cell {
+    #[default]
+    Absent,
+    Value(Value),
+    List(Box<ListState>),
+    Map(Box<MapState>),
+}
+
+/// A state as it is found in an entry.
+pub(super) enum Found<'a> {
+    Value(&'a [u8]),
+    List(&'a ListState),
+    Map(&'a MapState),
+}
+
+impl Entry {
+    /// True where no state is left.
+    pub fn is_hole(&self) -> bool {
+        self.value.is_none() && self.cells.is_none()
+    }
+
+    /// What is at `place`.
+    pub fn find(&self, place: Place) -> Option<Found<'_>> {
+        match place {
+            Place::InEntry => self.value.as_ref().map(|value| Found::Value(value.as_slice())),
+            Place::Cell(at) => match &self.cells.as_ref()?.0[at] {
+                Cell::Absent => None,
+                Cell::Value(value) => Some(Found::Value(value.as_slice())),
+                Cell::List(list) => Some(Found::List(list)),
+                Cell::Map(map) => Some(Found::Map(map)),
+            },
+        }
+    }
+
+    /// The value at `place`.
+    #[inline]
+    pub fn value(&self, place: Place) -> Option<&[u8]> {
+        match place {
+            Place::InEntry => self.value.as_ref().map(Value::as_slice),
+            Place::Cell(_) => match self.find(place)? {
+                Found::Value(value) => Some(value),
+                Found::List(_) | Found::Map(_) => None,
+            },
+        }
+    }
+
+    /// The list at `place`.
+    pub fn list(&self, place: Place) -> Option<&ListState> {
+        match self.find(place)? {
+            Found::List(list) => Some(list),
+            Found::Value(_) | Found::Map(_) => None,
+        }
+    }
+
+    /// The map at `place`.
+    pub fn map(&self, place: Place) -> Option<&MapState> {
+        match self.find(place)? {
+            Found::Map(map) => Some(map),
+            Found::Value(_) | Found::List(_) => None,
+        }
+    }
+
+    /// Sets the value at `place`; `cells` is the layout's number of cells.
+    #[inline]
+    pub fn set_value(&mut self, place: Place, cells: usize, value: &[u8]) {
+        match place {
+            Place::InEntry => match &mut self.value {
+                Some(old) => old.set(value),
+                None => self.value = Some(Value::new(value)),
+            },
+            Place::Cell(at) => match self.cell_mut(at, cells) {
+                Cell::Value(old) => old.set(value),
+                cell @ (Cell::Absent | Cell::List(_) | Cell::Map(_)) => *cell = Cell::Value(Value::new(value)),
+            },
+        }
+    }
+
+    /// The list in cell `at`, which is made where there is none; the caller adds to it.
+    pub fn list_mut(&mut self, at: usize, cells: usize) -> &mut ListState {
+        let cell = self.cell_mut(at, cells);
+        if !matches!(cell, Cell::List(_)) {
+            *cell = Cell::List(Box::default());
+        }
+        match cell {
+            Cell::List(list) => list,
+            Cell::Absent | Cell::Value(_) | Cell::Map(_) => unreachable!("the cell has just been given a list"),
+        }
+    }
+
+    /// The map in cell `at`, which is made where there is none; the caller adds to it.
+    pub fn map_mut(&mut self, at: usize, cells: usize) -> &mut MapState {
+        let cell = self.cell_mut(at, cells);
+        if !matches!(cell, Cell::Map(_)) {
+            *cell = Cell::Map(Box::default());
+        }
+        match cell {
+            Cell::Map(map) => map,
+            Cell::Absent | Cell::Value(_) | Cell::List(_) => unreachable!("the cell has just been given a map"),
+        }
+    }
+
+    /// Removes what is at `place`.
+    pub fn clear(&mut self, place: Place) {
+        match place {
+            Place::InEntry => self.value = None,
+            Place::Cell(at) => {
+                let Some(cells) = &mut self.cells else { return };
+                cells.0[at] = Cell::Absent;
+                if cells.0.iter().all(|cell| matches!(cell, Cell::Absent)) {
+                    self.cells = None;
+                }
+            }
+        }
+    }
+
+    fn cell_mut(&mut self, at: usize, cells: usize) -> &mut Cell {
+        &mut self.cells.get_or_insert_with(|| Box::new(CellSlice(vec![Cell::Absent; cells].into()))).0[at]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_fills_one_cache_line() {
+        assert_eq!((size_of::<Entry>(), align_of::<Entry>()), (64, 64));
+    }
+}

@@ -1,0 +1,309 @@
+//! The default state backend: everything in memory, one table for each key group.
+//!
+//! A batch's keys are looked up in two passes, the indexes first and the entries second, so that the cache misses of different keys
+//! overlap. A snapshot shares the entries chunk by chunk, and a chunk is copied when it is written to while a snapshot holds it.
+//! The tables' hash is seeded and is not the one that routes keys: all keys of a group have the latter's remainder in common, and
+//! whoever chooses keys can compute it.
+
+use super::backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+use super::block::{BlockReader, Payload};
+use super::entry::Entry;
+use super::group_table::GroupTable;
+use super::layout::{Layout, Place};
+use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
+use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of, key_hash};
+use crate::element::Column;
+use crate::error::{EngineError, ErrorKind};
+use foldhash::fast::FixedState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+/// Makes backends that keep their state in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryBackendFactory {
+    seed: u64,
+}
+
+impl MemoryBackendFactory {
+    /// `seed` is that of the tables' hash. It shows in nothing but speed, and should not be known to whoever chooses the keys.
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+}
+
+impl StateBackendFactory for MemoryBackendFactory {
+    fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend> {
+        assert!(range.end <= max_parallelism || range.is_empty(), "{range:?} runs past {max_parallelism} key groups");
+        let tables = (range.start..range.end).map(|_| GroupTable::default()).collect();
+        let hasher = FixedState::with_seed(self.seed);
+        Box::new(MemoryBackend { layout: Arc::new(Layout::new(states)), range, max_parallelism, hasher, tables })
+    }
+}
+
+struct MemoryBackend {
+    layout: Arc<Layout>,
+    range: KeyGroupRange,
+    max_parallelism: u32,
+    hasher: FixedState,
+    /// One for each group of `range`.
+    tables: Vec<GroupTable>,
+}
+
+impl MemoryBackend {
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        let hash = hasher.finish();
+        (hash ^ hash >> 32) as u32
+    }
+
+    #[inline]
+    fn table(&self, group: u32) -> &GroupTable {
+        &self.tables[(group - self.range.start) as usize]
+    }
+
+    #[inline]
+    fn table_mut(&mut self, group: u32) -> &mut GroupTable {
+        &mut self.tables[(group - self.range.start) as usize]
+    }
+
+    #[inline]
+    fn entry(&self, slot: &KeySlot) -> Option<&Entry> {
+        (slot.entry != KeySlot::ABSENT).then(|| self.table(slot.group).entry(slot.entry))
+    }
+
+    /// The key's entry, which is made where there is none. The caller gives it a state.
+    #[inline]
+    fn entry_mut(&mut self, slot: &mut KeySlot, key: &[u8]) -> &mut Entry {
+        let table = self.table_mut(slot.group);
+        if slot.entry == KeySlot::ABSENT {
+            slot.entry = table.insert(slot.hash, key);
+        }
+        table.entry_mut(slot.entry)
+    }
+
+    /// Forgets the key where it has no state left.
+    fn remove_if_hole(&mut self, slot: &mut KeySlot) {
+        let table = self.table_mut(slot.group);
+        if table.entry(slot.entry).is_hole() {
+            table.remove(slot.hash, slot.entry);
+            slot.entry = KeySlot::ABSENT;
+        }
+    }
+
+    /// The cell of a list or map state.
+    fn cell(&self, state: usize, kind: StateKind) -> usize {
+        match self.layout.place(state, kind) {
+            Place::Cell(cell) => cell,
+            Place::InEntry => unreachable!("only a value state is kept in the entry"),
+        }
+    }
+}
+
+impl StateBackend for MemoryBackend {
+    fn lookup(&mut self, keys: &Column, hashes: &[u64], slots: &mut Vec<KeySlot>) {
+        assert_eq!(keys.len(), hashes.len(), "one hash for each key");
+        slots.clear();
+        slots.reserve(keys.len());
+        for (key, &routing_hash) in keys.iter().zip(hashes) {
+            let group = key_group_of(routing_hash, self.max_parallelism);
+            let hash = self.hash(key);
+            slots.push(KeySlot { group, entry: self.table(group).candidate(hash), hash });
+        }
+        for (key, slot) in keys.iter().zip(slots) {
+            let table = self.table(slot.group);
+            if slot.entry != KeySlot::ABSENT && table.entry(slot.entry).key.as_slice() != key {
+                slot.entry = table.find(slot.hash, key);
+            }
+        }
+    }
+
+    fn gather_values(&self, slots: &[KeySlot], state: usize, present: &mut Vec<u32>, values: &mut Column) {
+        let place = self.layout.place(state, StateKind::Value);
+        for (index, slot) in slots.iter().enumerate() {
+            if let Some(value) = self.entry(slot).and_then(|entry| entry.value(place)) {
+                present.push(index as u32);
+                values.push(value);
+            }
+        }
+    }
+
+    fn value(&self, slot: &KeySlot, state: usize) -> Option<&[u8]> {
+        let place = self.layout.place(state, StateKind::Value);
+        self.entry(slot)?.value(place)
+    }
+
+    fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) {
+        let place = self.layout.place(state, StateKind::Value);
+        let cells = self.layout.cells();
+        self.entry_mut(slot, key).set_value(place, cells, value);
+    }
+
+    fn list_len(&self, slot: &KeySlot, state: usize) -> u64 {
+        let place = self.layout.place(state, StateKind::List);
+        self.entry(slot).and_then(|entry| entry.list(place)).map_or(0, |list| list.len())
+    }
+
+    fn list_read(&self, slot: &KeySlot, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Option<u64> {
+        let place = self.layout.place(state, StateKind::List);
+        self.entry(slot)?.list(place)?.read(start, max_bytes, out)
+    }
+
+    fn list_append(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, item: &[u8]) {
+        let (cell, cells) = (self.cell(state, StateKind::List), self.layout.cells());
+        self.entry_mut(slot, key).list_mut(cell, cells).append(item);
+    }
+
+    fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8]) -> Option<&[u8]> {
+        let place = self.layout.place(state, StateKind::Map);
+        self.entry(slot)?.map(place)?.get(entry)
+    }
+
+    fn map_scan(
+        &self,
+        slot: &KeySlot,
+        state: usize,
+        start: Option<&[u8]>,
+        max_bytes: usize,
+        entries: &mut Column,
+        values: &mut Column,
+    ) -> Option<Vec<u8>> {
+        let place = self.layout.place(state, StateKind::Map);
+        self.entry(slot)?.map(place)?.scan(start, max_bytes, entries, values)
+    }
+
+    fn map_put(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8], value: &[u8]) {
+        let (cell, cells) = (self.cell(state, StateKind::Map), self.layout.cells());
+        self.entry_mut(slot, key).map_mut(cell, cells).put(entry, value);
+    }
+
+    fn map_remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8]) {
+        if self.map_get(slot, state, entry).is_none() {
+            return;
+        }
+        let (cell, cells) = (self.cell(state, StateKind::Map), self.layout.cells());
+        let map = self.entry_mut(slot, key).map_mut(cell, cells);
+        map.remove(entry);
+        if map.is_empty() {
+            self.clear(slot, key, state);
+        }
+    }
+
+    fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) {
+        let place = self.layout.place_of_any(state);
+        if self.entry(slot).is_some_and(|entry| entry.find(place).is_some()) {
+            self.entry_mut(slot, key).clear(place);
+            self.remove_if_hole(slot);
+        }
+    }
+
+    fn keys(&self) -> u64 {
+        self.tables.iter().map(|table| table.len() as u64).sum()
+    }
+
+    fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
+        let groups = (self.range.start..).zip(&mut self.tables).filter(|(_, table)| table.len() > 0);
+        let groups = groups.map(|(key_group, table)| GroupSnapshot { key_group, keys: table.len(), slabs: table.share() }).collect();
+        Box::new(MemorySnapshot::new(self.layout.clone(), groups))
+    }
+
+    fn restore(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
+        if !self.range.contains(key_group) {
+            let KeyGroupRange { start, end } = self.range;
+            let message = format!("restore key group {key_group}: this subtask has key groups {start} to {end}, the end excluded");
+            return Err(EngineError::new(ErrorKind::Bug, message));
+        }
+        self.restore_block(key_group, block, states).map_err(|error| error.context(format!("restore key group {key_group}")))
+    }
+}
+
+impl MemoryBackend {
+    /// A failure leaves a part of the block behind; the caller gives the backend up.
+    fn restore_block(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
+        let mut reader = BlockReader::open(block)?;
+        self.check_states(&reader, states)?;
+        self.table_mut(key_group).reserve(reader.keys_hint());
+        while let Some(key) = reader.next_key()? {
+            let group = key_group_of(key_hash(key), self.max_parallelism);
+            if group != key_group {
+                return Err(reader.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())));
+            }
+            let hash = self.hash(key);
+            if self.table(group).find(hash, key) != KeySlot::ABSENT {
+                return Err(reader.corrupt(format!("the key {} is there twice", key.escape_ascii())));
+            }
+            let mut slot = KeySlot { group, entry: KeySlot::ABSENT, hash };
+            while let Some((index, payload)) = reader.next_state()? {
+                let state = states[index].ok_or_else(|| gone(index))?;
+                self.restore_state(&mut slot, key, state, payload);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) {
+        match payload {
+            Payload::Value(value) => self.set_value(slot, key, state, value),
+            Payload::List(items) => items.into_iter().for_each(|item| self.list_append(slot, key, state, item)),
+            Payload::Map(entries) => entries.into_iter().for_each(|(entry, value)| self.map_put(slot, key, state, entry, value)),
+        }
+    }
+
+    /// The block's states against those declared here.
+    fn check_states(&self, reader: &BlockReader<'_>, states: &[Option<usize>]) -> Result<(), EngineError> {
+        let stored = reader.states();
+        if stored.len() != states.len() {
+            return Err(reader.corrupt(format!("it has {} states where the checkpoint names {}", stored.len(), states.len())));
+        }
+        for (stored, &here) in stored.iter().zip(states) {
+            let Some(here) = here else { continue };
+            let declared = &self.layout.states()[here];
+            let (name, version) = (&declared.name, declared.version);
+            if stored.kind != declared.kind {
+                return Err(reader.corrupt(format!("state {name:?} is declared as {:?} and stored as {:?}", declared.kind, stored.kind)));
+            }
+            if stored.version != version {
+                let message = format!("state {name:?} is stored in version {} and declared in version {version}", stored.version);
+                return Err(
+                    EngineError::new(ErrorKind::FixInput, message).with_hint("state is not migrated yet: declare the stored version")
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn gone(index: usize) -> EngineError {
+    let message = format!("a key has state {index} of the checkpoint, which the operator no longer declares");
+    EngineError::new(ErrorKind::FixInput, message).with_hint("declare the state again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::conformance;
+
+    #[test]
+    fn the_memory_backend_keeps_every_promise_of_a_state_backend() {
+        conformance::check_backend(&MemoryBackendFactory::new(1));
+    }
+
+    #[test]
+    fn snapshots_do_not_depend_on_the_hash_seed() {
+        let blocks = |seed| {
+            let states = [StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
+            let mut backend = MemoryBackendFactory::new(seed).create(&states, KeyGroupRange { start: 0, end: 4 }, 4);
+            let (mut keys, mut slots) = (Column::new(), Vec::new());
+            (0..1_000_u32).for_each(|key| keys.push(&key.to_le_bytes()));
+            let hashes: Vec<u64> = keys.iter().map(key_hash).collect();
+            backend.lookup(&keys, &hashes, &mut slots);
+            keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, key));
+            keys.iter().zip(&mut slots).step_by(3).for_each(|(key, slot)| backend.clear(slot, key, 0));
+            let mut blocks = Vec::new();
+            backend.snapshot().write_blocks(&mut |group, block| blocks.push((group, block.to_vec())));
+            blocks
+        };
+        assert_eq!(blocks(1), blocks(2));
+    }
+}
