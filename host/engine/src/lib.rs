@@ -3,8 +3,10 @@
 //! It knows neither Wasm nor any connector: operators, sources and sinks come in through the ports
 //! ([`Operator`], [`Source`], [`Sink`]), time and threads through the [`runtime`] traits, storage through [`checkpoint`].
 
+pub mod checkpoint;
 pub mod element;
 pub mod error;
+pub mod exchange;
 pub mod metrics;
 pub mod operator;
 pub mod runtime;

@@ -116,6 +116,7 @@ impl BatchBuilder {
         builder.batch.keys = Column::with_capacity(records, key_bytes);
         builder.batch.values = Column::with_capacity(records, value_bytes);
         builder.batch.timestamps.reserve(records);
+        builder.batch.hashes.reserve(if key_bytes > 0 { records } else { 0 });
         builder
     }
 
@@ -151,6 +152,13 @@ impl BatchBuilder {
         if let Some(&hash) = other.hashes.get(record) {
             self.batch.hashes.push(hash);
         }
+        self.batch.values.push(other.values.get(record));
+        self.batch.timestamps.push(other.timestamps[record]);
+    }
+
+    /// Appends record `record` of another batch, without its hash.
+    pub fn push_unhashed_from(&mut self, other: &RecordBatch, record: usize) {
+        self.push_key(other.key(record));
         self.batch.values.push(other.values.get(record));
         self.batch.timestamps.push(other.timestamps[record]);
     }

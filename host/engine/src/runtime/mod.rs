@@ -5,8 +5,10 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod simulated;
 mod threads;
 
+pub use simulated::{SimulationEnd, Simulator};
 pub use threads::ThreadRuntime;
 
 /// Where a future runs.

@@ -1,0 +1,274 @@
+//! The rules of taking checkpoints, as a pure state machine: event and time in, actions out.
+//!
+//! A checkpoint is pending from its trigger until every task has acknowledged it, then being recorded until the log's answer is known, then
+//! complete. Once it is being recorded nothing can abort it: only the log decides. Invariants: ids only rise; at most
+//! `max_concurrent` checkpoints are pending or being recorded; a completed one aborts every older pending one.
+
+use super::metadata::SubtaskSnapshot;
+use crate::element::CheckpointId;
+use crate::runtime::Monotonic;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Settings of the coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointConfig {
+    /// From one trigger to the next.
+    pub interval: Duration,
+    /// From the end of one to the trigger of the next, at least.
+    pub min_pause: Duration,
+    /// A pending one is given up after this long.
+    pub timeout: Duration,
+    /// How many may be under way.
+    pub max_concurrent: usize,
+    /// How many may fail in a row before the dataflow is restarted.
+    pub tolerate_failures: u32,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            min_pause: Duration::ZERO,
+            timeout: Duration::from_secs(600),
+            max_concurrent: 1,
+            tolerate_failures: 0,
+        }
+    }
+}
+
+/// What asked for a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The interval.
+    Periodic,
+    /// All input has ended: the last one, whose commit finishes the job.
+    Final,
+    /// The user stops the job: sources go no further than this one.
+    Stop,
+}
+
+impl Trigger {
+    /// As it stands in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Periodic => "periodic",
+            Self::Final => "final",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What all tasks have acknowledged: (vertex, its subtask's part), in the order of arrival.
+pub type CompletedTasks = Vec<(usize, SubtaskSnapshot)>;
+
+/// What the shell has to do.
+#[derive(Debug, PartialEq)]
+pub enum CoordinatorAction {
+    /// Tell every task.
+    Trigger {
+        /// The new checkpoint,
+        checkpoint_id: CheckpointId,
+        /// and why.
+        trigger: Trigger,
+    },
+    /// Write the metadata, then the log's entry; answer with [`CheckpointCoordinator::on_recorded`] or `on_recording_failed`.
+    Record {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// why it was taken,
+        trigger: Trigger,
+        /// how long it took,
+        duration: Duration,
+        /// and what it consists of.
+        parts: CompletedTasks,
+    },
+    /// It is complete: tell every task.
+    NotifyComplete {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// and why it was taken.
+        trigger: Trigger,
+    },
+    /// It has failed: tell every task, and the log.
+    Abort {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// why it was taken,
+        trigger: Trigger,
+        /// how long it ran,
+        duration: Duration,
+        /// and why it failed.
+        reason: String,
+    },
+    /// More have failed in a row than are tolerated: restart the dataflow.
+    FailJob {
+        /// The last one's reason.
+        reason: String,
+    },
+}
+
+#[derive(Debug)]
+struct Pending {
+    trigger: Trigger,
+    triggered_at: Monotonic,
+    missing: Vec<bool>,
+    parts: CompletedTasks,
+    recording: bool,
+}
+
+/// The coordinator of one attempt.
+#[derive(Debug)]
+pub struct CheckpointCoordinator {
+    config: CheckpointConfig,
+    tasks: usize,
+    next_id: CheckpointId,
+    pending: BTreeMap<CheckpointId, Pending>,
+    next_trigger: Monotonic,
+    /// A final or stop checkpoint that has to be taken as soon as nothing else is under way.
+    wanted: Option<Trigger>,
+    failures_in_a_row: u32,
+}
+
+impl CheckpointCoordinator {
+    /// The coordinator of `tasks` tasks; ids begin at `next_id`, the first trigger comes after one interval.
+    pub fn new(config: CheckpointConfig, tasks: usize, next_id: CheckpointId, now: Monotonic) -> Self {
+        let next_trigger = now + config.interval;
+        Self { config, tasks, next_id, pending: BTreeMap::new(), next_trigger, wanted: None, failures_in_a_row: 0 }
+    }
+
+    /// When [`Self::on_time`] has something to do next, by itself.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        let timeouts = self.pending.values().filter(|pending| !pending.recording).map(|pending| pending.triggered_at + self.config.timeout);
+        let trigger = (self.wanted.is_none() && self.pending.len() < self.config.max_concurrent).then_some(self.next_trigger);
+        timeouts.chain(trigger).min()
+    }
+
+    /// Time has passed.
+    pub fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        let timed_out = |pending: &Pending| !pending.recording && now >= pending.triggered_at + self.config.timeout;
+        let expired: Vec<_> = self.pending.iter().filter(|(_, pending)| timed_out(pending)).map(|(&id, _)| id).collect();
+        for checkpoint_id in expired {
+            let missing = self.pending[&checkpoint_id].missing.iter().filter(|&&missing| missing).count();
+            let reason = format!("timed out after {:?}: {missing} of {} tasks have not acknowledged it", self.config.timeout, self.tasks);
+            self.fail(checkpoint_id, reason, now, &mut actions);
+        }
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    /// A final or stop checkpoint is wanted: it is taken as soon as nothing else is under way, and nothing after it.
+    pub fn want(&mut self, trigger: Trigger, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        // The end of the input outranks a stop: with nothing left to read the two are the same.
+        if self.wanted != Some(Trigger::Final) {
+            self.wanted = Some(trigger);
+        }
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    /// `task` has made its part durable. `parts` are the vertices in it.
+    pub fn on_acknowledged(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        task: usize,
+        parts: CompletedTasks,
+        now: Monotonic,
+    ) -> Vec<CoordinatorAction> {
+        let Some(pending) = self.pending.get_mut(&checkpoint_id) else { return Vec::new() };
+        if !std::mem::replace(&mut pending.missing[task], false) {
+            return Vec::new();
+        }
+        pending.parts.extend(parts);
+        if pending.missing.contains(&true) {
+            return Vec::new();
+        }
+        pending.recording = true;
+        let (trigger, duration) = (pending.trigger, now.saturating_sub(pending.triggered_at));
+        vec![CoordinatorAction::Record { checkpoint_id, trigger, duration, parts: std::mem::take(&mut pending.parts) }]
+    }
+
+    /// `task` cannot take this checkpoint.
+    pub fn on_declined(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        if self.pending.get(&checkpoint_id).is_some_and(|pending| !pending.recording) {
+            self.fail(checkpoint_id, reason, now, &mut actions);
+            self.trigger_if_due(now, &mut actions);
+        }
+        actions
+    }
+
+    /// The log says that it is complete.
+    pub fn on_recorded(&mut self, checkpoint_id: CheckpointId, now: Monotonic) -> Vec<CoordinatorAction> {
+        let Some(pending) = self.pending.remove(&checkpoint_id) else { return Vec::new() };
+        self.failures_in_a_row = 0;
+        let mut actions = vec![CoordinatorAction::NotifyComplete { checkpoint_id, trigger: pending.trigger }];
+        let older: Vec<_> = self.pending.range(..checkpoint_id).filter(|(_, pending)| !pending.recording).map(|(&id, _)| id).collect();
+        for older in older {
+            self.drop_pending(older, format!("checkpoint {checkpoint_id} completed before it"), now, &mut actions);
+        }
+        self.next_trigger = self.next_trigger.max(now + self.config.min_pause);
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    /// Its metadata could not be written; the log holds no entry of it.
+    pub fn on_recording_failed(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        if self.pending.contains_key(&checkpoint_id) {
+            self.fail(checkpoint_id, reason, now, &mut actions);
+            self.trigger_if_due(now, &mut actions);
+        }
+        actions
+    }
+
+    fn fail(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        let trigger = self.pending[&checkpoint_id].trigger;
+        self.drop_pending(checkpoint_id, reason.clone(), now, actions);
+        self.failures_in_a_row += 1;
+        if trigger != Trigger::Periodic {
+            self.wanted = Some(trigger);
+        }
+        if self.failures_in_a_row > self.config.tolerate_failures {
+            actions.push(CoordinatorAction::FailJob { reason: format!("checkpoint {checkpoint_id} failed: {reason}") });
+        }
+    }
+
+    fn drop_pending(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        let Some(pending) = self.pending.remove(&checkpoint_id) else { return };
+        let duration = now.saturating_sub(pending.triggered_at);
+        actions.push(CoordinatorAction::Abort { checkpoint_id, trigger: pending.trigger, duration, reason });
+        self.next_trigger = self.next_trigger.max(now + self.config.min_pause);
+    }
+
+    fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        let trigger = match self.wanted {
+            Some(wanted) if self.pending.is_empty() => wanted,
+            Some(_) => return,
+            None if self.pending.len() < self.config.max_concurrent && now >= self.next_trigger => Trigger::Periodic,
+            None => return,
+        };
+        let last_wanted = self.pending.values().any(|pending| pending.trigger != Trigger::Periodic);
+        if last_wanted {
+            return;
+        }
+        let checkpoint_id = self.next_id;
+        self.next_id = CheckpointId(checkpoint_id.0 + 1);
+        if trigger == Trigger::Periodic {
+            // Triggers that could not be kept are skipped, not piled up.
+            self.next_trigger = now + self.config.interval;
+        } else {
+            self.wanted = None;
+            self.next_trigger = Monotonic::MAX;
+        }
+        let pending = Pending { trigger, triggered_at: now, missing: vec![true; self.tasks], parts: Vec::new(), recording: false };
+        self.pending.insert(checkpoint_id, pending);
+        actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger });
+    }
+}
+
+#[cfg(test)]
+#[path = "coordinator_tests.rs"]
+mod tests;

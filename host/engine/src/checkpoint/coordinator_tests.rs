@@ -1,0 +1,114 @@
+//! The coordinator's rules, one line each.
+
+use super::*;
+
+/// Plays events, one word each, and writes the actions behind each.
+///
+/// `@500` time passes to 500 ms; `a1.0` task 0 acknowledges checkpoint 1; `d1` it is declined; `r1` recorded; `x1` recording failed;
+/// `final`, `stop` wanted. Out: `T1` trigger (`Tf1` final, `Ts1` stop), `R1` record, `C1` complete, `A1` abort, `F` fail the job.
+fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
+    let mut coordinator = CheckpointCoordinator::new(config, tasks, CheckpointId(1), Duration::ZERO);
+    let mut now = Duration::ZERO;
+    let mut out = Vec::new();
+    for event in events.split(' ') {
+        let id = |text: &str| CheckpointId(text.parse().unwrap());
+        let actions = match event.as_bytes()[0] {
+            b'@' => {
+                now = Duration::from_millis(event[1..].parse().unwrap());
+                coordinator.on_time(now)
+            }
+            b'a' => {
+                let (checkpoint, task) = event[1..].split_once('.').unwrap();
+                coordinator.on_acknowledged(id(checkpoint), task.parse().unwrap(), Vec::new(), now)
+            }
+            b'd' => coordinator.on_declined(id(&event[1..]), "declined".into(), now),
+            b'r' => coordinator.on_recorded(id(&event[1..]), now),
+            b'x' => coordinator.on_recording_failed(id(&event[1..]), "disk full".into(), now),
+            b'f' => coordinator.want(Trigger::Final, now),
+            _ => coordinator.want(Trigger::Stop, now),
+        };
+        let words: Vec<_> = actions.iter().map(word).collect();
+        out.push(if words.is_empty() { "-".into() } else { words.join("+") });
+    }
+    out.join(" ")
+}
+
+fn word(action: &CoordinatorAction) -> String {
+    match action {
+        CoordinatorAction::Trigger { checkpoint_id, trigger: Trigger::Periodic } => format!("T{checkpoint_id}"),
+        CoordinatorAction::Trigger { checkpoint_id, trigger: Trigger::Final } => format!("Tf{checkpoint_id}"),
+        CoordinatorAction::Trigger { checkpoint_id, trigger: Trigger::Stop } => format!("Ts{checkpoint_id}"),
+        CoordinatorAction::Record { checkpoint_id, .. } => format!("R{checkpoint_id}"),
+        CoordinatorAction::NotifyComplete { checkpoint_id, .. } => format!("C{checkpoint_id}"),
+        CoordinatorAction::Abort { checkpoint_id, .. } => format!("A{checkpoint_id}"),
+        CoordinatorAction::FailJob { .. } => "F".into(),
+    }
+}
+
+fn config() -> CheckpointConfig {
+    CheckpointConfig {
+        interval: Duration::from_millis(100),
+        timeout: Duration::from_millis(1_000),
+        tolerate_failures: 1,
+        ..Default::default()
+    }
+}
+
+#[track_caller]
+fn check(config: CheckpointConfig, events: &str, expect: &str) {
+    assert_eq!(play(config, 2, events), expect, "{events}");
+}
+
+#[test]
+fn it_completes_when_every_task_has_acknowledged_and_the_log_agrees() {
+    check(config(), "@99 @100 a1.0 a1.0 a1.1 r1", "- T1 - - R1 C1");
+    check(config(), "@100 a7.0 a1.1 a1.0 a1.0 r1", "T1 - - R1 - C1");
+}
+
+#[test]
+fn triggers_that_could_not_be_kept_are_skipped() {
+    check(config(), "@100 @200 @450 a1.0 a1.1 r1 @460 @550", "T1 - - - R1 C1+T2 - -");
+}
+
+#[test]
+fn min_pause_counts_from_the_end_of_the_last() {
+    let config = CheckpointConfig { min_pause: Duration::from_millis(80), ..config() };
+    check(config, "@100 a1.0 a1.1 @190 r1 @200 @269 @270", "T1 - R1 - C1 - - T2");
+}
+
+#[test]
+fn two_may_be_under_way_and_the_newer_completion_aborts_the_older() {
+    let config = CheckpointConfig { max_concurrent: 2, ..config() };
+    check(config, "@100 @200 @300 a2.0 a2.1 r2", "T1 T2 - - R2 C2+A1+T3");
+}
+
+#[test]
+fn a_timeout_aborts_but_never_one_that_is_being_recorded() {
+    check(config(), "@100 a1.0 @1099 @1100", "T1 - - A1+T2");
+    check(config(), "@100 a1.0 a1.1 @5000 d1 r1", "T1 - R1 - - C1+T2");
+}
+
+#[test]
+fn failures_in_a_row_beyond_the_tolerated_fail_the_job() {
+    check(config(), "@100 d1 @200 d2", "T1 A1 T2 A2+F");
+    check(config(), "@100 d1 @200 a2.0 a2.1 r2 @300 a3.0 a3.1 x3", "T1 A1 T2 - R2 C2 T3 - R3 A3");
+    check(CheckpointConfig { tolerate_failures: 0, ..config() }, "@100 d1", "T1 A1+F");
+}
+
+#[test]
+fn the_final_checkpoint_waits_for_the_one_under_way_and_is_the_last() {
+    check(config(), "final a1.0 a1.1 r1 @5000", "Tf1 - R1 C1 -");
+    check(config(), "@100 final @200 a1.0 a1.1 r1 a2.0 a2.1 r2 @900", "T1 - - - R1 C1+Tf2 - R2 C2 -");
+}
+
+#[test]
+fn a_failed_final_checkpoint_is_tried_again_while_failures_are_tolerated() {
+    check(config(), "final d1 a2.0 a2.1 r2", "Tf1 A1+Tf2 - R2 C2");
+    check(config(), "stop d1 d2", "Ts1 A1+Ts2 A2+F+Ts3");
+}
+
+#[test]
+fn the_end_of_the_input_outranks_a_stop() {
+    check(config(), "@100 final stop a1.0 a1.1 r1", "T1 - - - R1 C1+Tf2");
+    check(config(), "@100 stop final a1.0 a1.1 r1", "T1 - - - R1 C1+Tf2");
+}

@@ -1,0 +1,281 @@
+//! The job's log: the one sequence that decides which attempts begin and which checkpoints are complete.
+//!
+//! Entries are objects `log/<seq>.json`, dense from 1, written by create-if-absent. A process appends at last + 1; where another attempt's
+//! entry is there it has been fenced and stops. A create whose outcome is unknown is resolved by reading the entry back: the
+//! nonce tells whose it is.
+
+use super::{Created, Store, envelope, paths};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::{EngineError, ErrorKind};
+use crate::runtime::Clock;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+const MAGIC: &str = "weir-log";
+/// Entries read at once when a log is opened.
+const READS: usize = 32;
+/// Tries of a call to the store before it counts as failed.
+const TRIES: u32 = 6;
+
+/// What a lineage starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineageRoot {
+    /// No state: the first run of a job, or `--fresh`.
+    Fresh,
+    /// A checkpoint of this job, by `--from`.
+    Checkpoint(CheckpointId),
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LogEntry {
+    /// An attempt begins.
+    Attempt {
+        /// Its number.
+        attempt: AttemptId,
+        /// Its owner.
+        nonce: String,
+        /// The lineage it belongs to: the number of that lineage's first attempt.
+        lineage: AttemptId,
+        /// What the lineage starts from.
+        root: LineageRoot,
+        /// The checkpoint that the attempt starts from.
+        restored: Option<CheckpointId>,
+        /// ms since the Unix epoch.
+        started_ms: i64,
+    },
+    /// A checkpoint is complete.
+    Completed {
+        /// The attempt that took it.
+        attempt: AttemptId,
+        /// Its owner.
+        nonce: String,
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// Its metadata object,
+        metadata: String,
+        /// and CRC-32C of that object's bytes.
+        checksum: u32,
+        /// What asked for it.
+        trigger: String,
+        /// ms since the Unix epoch.
+        completed_ms: i64,
+        /// From the trigger to the last acknowledgement.
+        duration_ms: u64,
+        /// Bytes of all objects that it wrote.
+        bytes: u64,
+    },
+    /// A checkpoint has failed.
+    Failed {
+        /// The attempt that tried it.
+        attempt: AttemptId,
+        /// Its owner.
+        nonce: String,
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// What asked for it.
+        trigger: String,
+        /// ms since the Unix epoch.
+        failed_ms: i64,
+        /// From the trigger to the failure.
+        duration_ms: u64,
+        /// Why.
+        reason: String,
+    },
+    /// All input has been worked off and all output committed.
+    Finished {
+        /// The attempt that finished.
+        attempt: AttemptId,
+        /// Its owner.
+        nonce: String,
+        /// ms since the Unix epoch.
+        finished_ms: i64,
+    },
+}
+
+impl LogEntry {
+    /// The owner's nonce.
+    pub fn nonce(&self) -> &str {
+        match self {
+            Self::Attempt { nonce, .. } | Self::Completed { nonce, .. } | Self::Failed { nonce, .. } | Self::Finished { nonce, .. } => {
+                nonce
+            }
+        }
+    }
+
+    /// The attempt that wrote it.
+    pub fn attempt(&self) -> AttemptId {
+        match self {
+            Self::Attempt { attempt, .. }
+            | Self::Completed { attempt, .. }
+            | Self::Failed { attempt, .. }
+            | Self::Finished { attempt, .. } => *attempt,
+        }
+    }
+}
+
+/// What an append came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Append {
+    /// The entry is in the log.
+    Done,
+    /// Another process's entry has taken the place.
+    Taken,
+}
+
+/// A job's log as far as this process has read and written it.
+pub struct JobLog {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entries: Vec<LogEntry>,
+}
+
+impl JobLog {
+    /// Reads the whole log.
+    pub async fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+        let mut log = Self { store, clock, entries: Vec::new() };
+        log.read_on().await?;
+        Ok(log)
+    }
+
+    /// All entries so far.
+    pub fn entries(&self) -> &[LogEntry] {
+        &self.entries
+    }
+
+    /// Reads entries that others have added.
+    pub async fn read_on(&mut self) -> Result<(), EngineError> {
+        let known = self.entries.len() as u64;
+        let paths = retry(&*self.clock, || self.store.list(paths::LOG)).await?;
+        let mut numbers: Vec<u64> = paths.iter().filter_map(|path| paths::log_seq(path)).filter(|&seq| seq > known).collect();
+        numbers.sort_unstable();
+        for (index, &seq) in numbers.iter().enumerate() {
+            let expected = known + 1 + index as u64;
+            if seq != expected {
+                let missing = paths::log_entry(expected);
+                return Err(EngineError::new(
+                    ErrorKind::Corrupt,
+                    format!("read the log in {}: {missing} is missing", self.store.location()),
+                ));
+            }
+        }
+        let reads = numbers.into_iter().map(|seq| read_entry(&*self.store, &*self.clock, seq));
+        let read: Vec<Option<LogEntry>> = stream::iter(reads).buffered(READS).try_collect().await?;
+        self.entries.extend(read.into_iter().flatten());
+        Ok(())
+    }
+
+    /// Appends `entry` at last + 1. An error leaves open whether it is in the log; the caller then gives up.
+    pub async fn append(&mut self, entry: LogEntry) -> Result<Append, EngineError> {
+        let seq = self.entries.len() as u64 + 1;
+        let path = paths::log_entry(seq);
+        let sealed = envelope::seal(MAGIC, &entry);
+        for attempt in 0..TRIES {
+            match self.store.create(&path, sealed.clone()).await {
+                Ok(Created::New) => {
+                    self.entries.push(entry);
+                    return Ok(Append::Done);
+                }
+                // Ours where an earlier try of this very call got through without our hearing of it.
+                Ok(Created::Exists) => return self.whose(seq, entry).await,
+                Err(error) if error.kind() == ErrorKind::Retry && attempt + 1 < TRIES => back_off(&*self.clock, attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("the last try returns")
+    }
+
+    async fn whose(&mut self, seq: u64, entry: LogEntry) -> Result<Append, EngineError> {
+        match read_entry(&*self.store, &*self.clock, seq).await? {
+            Some(found) if found == entry => {
+                self.entries.push(entry);
+                Ok(Append::Done)
+            }
+            _ => Ok(Append::Taken),
+        }
+    }
+}
+
+async fn read_entry(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Option<LogEntry>, EngineError> {
+    let path = paths::log_entry(seq);
+    let Some(bytes) = retry(clock, || store.get(&path)).await? else { return Ok(None) };
+    envelope::open(&format!("{}/{path}", store.location()), MAGIC, &bytes).map(Some)
+}
+
+/// Tries a call to the store again while its error may pass.
+pub(crate) async fn retry<T, F>(clock: &dyn Clock, mut call: impl FnMut() -> F) -> Result<T, EngineError>
+where
+    F: Future<Output = Result<T, EngineError>>,
+{
+    let mut attempt = 0;
+    loop {
+        match call().await {
+            Err(error) if error.kind() == ErrorKind::Retry && attempt + 1 < TRIES => back_off(clock, attempt).await,
+            outcome => return outcome,
+        }
+        attempt += 1;
+    }
+}
+
+async fn back_off(clock: &dyn Clock, attempt: u32) {
+    clock.sleep_until(clock.now() + Duration::from_millis(20 << attempt)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FaultPlan, FaultyStore, ObjectStorage};
+    use super::*;
+    use crate::runtime::{SimulationEnd, Simulator};
+    use futures_util::FutureExt;
+
+    fn entry(attempt: u64, nonce: &str) -> LogEntry {
+        LogEntry::Finished { attempt: AttemptId(attempt), nonce: nonce.into(), finished_ms: 0 }
+    }
+
+    #[test]
+    fn of_two_racing_writers_one_is_taken_and_a_lost_acknowledgement_is_read_back() {
+        for seed in 0..200 {
+            let simulator = Simulator::new(seed);
+            let inner: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+            let plan = FaultPlan { refused: 100, lost_acknowledgement: 200, slow: 300 };
+            let store: Arc<dyn Store> = Arc::new(FaultyStore::new(inner, simulator.clone(), plan));
+            let clock: Arc<dyn Clock> = simulator.runtime().clock;
+            let writer = |nonce: &'static str| {
+                let (store, clock) = (store.clone(), clock.clone());
+                async move {
+                    let mut log = JobLog::open(store, clock).await?;
+                    log.append(entry(1, nonce)).await
+                }
+            };
+            let (a, b) = (writer("a"), writer("b"));
+            let watched = async move {
+                let (a, b) = futures_util::future::join(a, b).await;
+                let done = [&a, &b].iter().filter(|end| matches!(end, Ok(Append::Done))).count();
+                // A reader that came late appends a second entry; an error gives up and may have written.
+                assert!(a.is_err() || b.is_err() || done >= 1, "seed {seed}: {a:?} {b:?}");
+                let log = JobLog::open(store, clock).await;
+                if let Ok(log) = log {
+                    assert!(log.entries().len() >= done, "seed {seed}");
+                }
+            };
+            assert_eq!(simulator.run(watched.boxed(), 100_000), SimulationEnd::Finished, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_gap_in_the_log_is_named() {
+        let simulator = Simulator::new(1);
+        let clock: Arc<dyn Clock> = simulator.runtime().clock;
+        let watched = async move {
+            let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+            store.put(&paths::log_entry(2), vec![envelope::seal(MAGIC, &entry(1, "a"))]).await.unwrap();
+            let error = JobLog::open(store, clock).await.err().unwrap();
+            assert!(error.to_string().contains("log/1.json is missing"), "{error}");
+        };
+        assert_eq!(simulator.run(watched.boxed(), 10_000), SimulationEnd::Finished);
+    }
+}

@@ -1,0 +1,264 @@
+//! What a completed checkpoint consists of, and what of the job's graph it belongs to.
+
+use super::{envelope, paths};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::EngineError;
+use crate::exchange::Partitioning;
+use crate::sink::Committable;
+use crate::source::SplitState;
+use crate::state::StateDescriptor;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MAGIC: &str = "weir-metadata";
+
+/// A completed checkpoint. It counts only when the log says that it is complete.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointMetadata {
+    /// The job's name.
+    pub job: String,
+    /// The checkpoint.
+    pub checkpoint_id: CheckpointId,
+    /// The attempt that took it.
+    pub attempt: AttemptId,
+    /// The graph as it was.
+    pub graph: GraphIdentity,
+    /// One entry for each vertex, in the graph's order.
+    pub vertices: Vec<VertexSnapshot>,
+}
+
+/// One vertex's part of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VertexSnapshot {
+    /// The vertex's id.
+    pub id: String,
+    /// One entry for each subtask.
+    pub subtasks: Vec<SubtaskSnapshot>,
+}
+
+/// One subtask's part of a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubtaskSnapshot {
+    /// From 0.
+    pub index: u32,
+    /// Number of keys with state.
+    pub keys: u64,
+    /// Bytes of keyed state.
+    pub state_bytes: u64,
+    /// Where the keyed state is. Operators of one task share an object.
+    pub state: Option<StateHandle>,
+    /// A source's splits with their progress.
+    pub splits: Vec<SplitState>,
+    /// A sink's output that is not known to be committed.
+    pub committables: Vec<Committable>,
+}
+
+/// A state object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateHandle {
+    /// Its path.
+    pub object: String,
+    /// Its length.
+    pub bytes: u64,
+    /// CRC-32C of all its bytes.
+    pub checksum: u32,
+}
+
+/// What of a graph must not change, or is compared, when a checkpoint is resumed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphIdentity {
+    /// Number of key groups.
+    pub max_parallelism: u32,
+    /// Sources and operators by id; sinks may come and go.
+    pub vertices: BTreeMap<String, VertexIdentity>,
+    /// Edges between these, in order.
+    pub edges: Vec<EdgeIdentity>,
+}
+
+/// One source or operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum VertexIdentity {
+    /// A source: its connector and the settings that decide what it reads.
+    Source {
+        /// The connector.
+        connector: String,
+        /// Path, format, key …
+        settings: serde_json::Value,
+    },
+    /// An operator: its states, and the component's digest where it is one.
+    Operator {
+        /// Declared states.
+        states: Vec<StateDescriptor>,
+        /// SHA-256 of the component.
+        component: Option<String>,
+    },
+}
+
+/// One edge.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeIdentity {
+    /// The sending vertex,
+    pub from: String,
+    /// and its output.
+    pub output: String,
+    /// The receiving vertex,
+    pub to: String,
+    /// and its input.
+    pub input: u32,
+    /// How records are spread.
+    pub partitioning: Partitioning,
+}
+
+impl CheckpointMetadata {
+    /// As an object.
+    pub fn seal(&self) -> Bytes {
+        envelope::seal(MAGIC, self)
+    }
+
+    /// From an object.
+    pub fn open(object: &str, bytes: &[u8]) -> Result<Self, EngineError> {
+        envelope::open(object, MAGIC, bytes)
+    }
+
+    /// Where the metadata is.
+    pub fn path(&self) -> String {
+        paths::metadata(self.attempt, self.checkpoint_id)
+    }
+
+    /// Every object that the checkpoint consists of, the metadata included.
+    pub fn objects(&self) -> BTreeSet<String> {
+        let handles = self.subtasks().filter_map(|subtask| subtask.state.as_ref());
+        handles.map(|handle| handle.object.clone()).chain([self.path()]).collect()
+    }
+
+    /// Bytes of all state objects.
+    pub fn state_object_bytes(&self) -> u64 {
+        let handles: BTreeSet<_> = self.subtasks().filter_map(|subtask| subtask.state.as_ref()).collect();
+        handles.iter().map(|handle| handle.bytes).sum()
+    }
+
+    /// Output that is not known to be committed.
+    pub fn committables(&self) -> impl Iterator<Item = &Committable> {
+        self.subtasks().flat_map(|subtask| &subtask.committables)
+    }
+
+    /// The part of the vertex with this id.
+    pub fn vertex(&self, id: &str) -> Option<&VertexSnapshot> {
+        self.vertices.iter().find(|vertex| vertex.id == id)
+    }
+
+    fn subtasks(&self) -> impl Iterator<Item = &SubtaskSnapshot> {
+        self.vertices.iter().flat_map(|vertex| &vertex.subtasks)
+    }
+}
+
+impl GraphIdentity {
+    /// What stands in the way of resuming a checkpoint of `self` as `now`: one line for each difference.
+    pub fn differences(&self, now: &GraphIdentity) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.max_parallelism != now.max_parallelism {
+            lines.push(format!("max-parallelism: {} in the checkpoint, {} in the job file", self.max_parallelism, now.max_parallelism));
+        }
+        for (id, was) in &self.vertices {
+            match now.vertices.get(id) {
+                None => lines.push(format!("{id}: in the checkpoint, not in the job file")),
+                Some(is) => was.differences(id, is, &mut lines),
+            }
+        }
+        let added = now.vertices.keys().filter(|id| !self.vertices.contains_key(*id));
+        lines.extend(added.map(|id| format!("{id}: in the job file, not in the checkpoint")));
+        let gone = self.edges.iter().filter(|edge| !now.edges.contains(edge));
+        lines.extend(gone.map(|edge| format!("{}: in the checkpoint, not in the job file", edge.describe())));
+        let added = now.edges.iter().filter(|edge| !self.edges.contains(edge));
+        lines.extend(added.map(|edge| format!("{}: in the job file, not in the checkpoint", edge.describe())));
+        lines
+    }
+
+    /// Components that differ: one line each, in the form `delays: component a1b2 → c3d4`.
+    pub fn replaced_components(&self, now: &GraphIdentity) -> Vec<String> {
+        let short = |digest: &Option<String>| digest.as_deref().map_or("native".to_owned(), |digest| digest.chars().take(8).collect());
+        let replaced = self.vertices.iter().filter_map(|(id, was)| match (was, now.vertices.get(id)) {
+            (VertexIdentity::Operator { component: was, .. }, Some(VertexIdentity::Operator { component: is, .. })) if was != is => {
+                Some(format!("{id}: component {} → {}", short(was), short(is)))
+            }
+            _ => None,
+        });
+        replaced.collect()
+    }
+}
+
+impl VertexIdentity {
+    fn differences(&self, id: &str, now: &VertexIdentity, lines: &mut Vec<String>) {
+        match (self, now) {
+            (Self::Source { connector: was, settings: before }, Self::Source { connector: is, settings: after }) => {
+                if was != is {
+                    lines.push(format!("{id}: connector `{was}` in the checkpoint, `{is}` in the job file"));
+                } else if before != after {
+                    lines.push(format!("{id}: settings {before} in the checkpoint, {after} in the job file"));
+                }
+            }
+            (Self::Operator { states: was, .. }, Self::Operator { states: is, .. }) => {
+                if was != is {
+                    lines.push(format!("{id}: states [{}] in the checkpoint, [{}] in the job file", describe(was), describe(is)));
+                }
+            }
+            (Self::Source { .. }, Self::Operator { .. }) => {
+                lines.push(format!("{id}: a source in the checkpoint, an operator in the job file"))
+            }
+            (Self::Operator { .. }, Self::Source { .. }) => {
+                lines.push(format!("{id}: an operator in the checkpoint, a source in the job file"))
+            }
+        }
+    }
+}
+
+fn describe(states: &[StateDescriptor]) -> String {
+    let one = |state: &StateDescriptor| format!("{} {:?} v{} {}", state.name, state.kind, state.version, state.schema).to_lowercase();
+    states.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+impl EdgeIdentity {
+    fn describe(&self) -> String {
+        format!("edge {}.{} → {} ({:?})", self.from, self.output, self.to, self.partitioning).to_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(max_parallelism: u32, state_version: u32, component: &str, partitioning: Partitioning) -> GraphIdentity {
+        let state = StateDescriptor {
+            name: "totals".into(),
+            kind: crate::state::StateKind::Value,
+            schema: "raw".into(),
+            version: state_version,
+            ttl_ms: None,
+        };
+        let source = VertexIdentity::Source { connector: "file".into(), settings: serde_json::json!({"path": "a"}) };
+        let operator = VertexIdentity::Operator { states: vec![state], component: Some(component.into()) };
+        let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning };
+        GraphIdentity { max_parallelism, vertices: [("in".into(), source), ("op".into(), operator)].into(), edges: vec![edge] }
+    }
+
+    #[test]
+    fn differences_are_named_and_a_new_component_is_none() {
+        let was = graph(128, 1, "aaaaaaaaaaaa", Partitioning::Key);
+        assert_eq!(was.differences(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), Vec::<String>::new());
+        assert_eq!(was.replaced_components(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), ["op: component aaaaaaaa → bbbbbbbb"]);
+        let lines = was.differences(&graph(64, 2, "aaaaaaaaaaaa", Partitioning::Rebalance)).join("\n");
+        for part in
+            ["max-parallelism: 128", "totals value v1 raw", "totals value v2 raw", "edge in.out → op (key)", "edge in.out → op (rebalance)"]
+        {
+            assert!(lines.contains(part), "{part}\n{lines}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Checkpoints: who decides that one is complete (coordinator, log), what it consists of (metadata, state objects), where it lies (store, paths).
+
+mod coordinator;
+mod envelope;
+mod faulty_store;
+mod job_log;
+mod metadata;
+pub mod paths;
+mod store;
+
+pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CompletedTasks, CoordinatorAction, Trigger};
+pub use faulty_store::{FaultPlan, FaultyStore};
+pub use job_log::{Append, JobLog, LineageRoot, LogEntry};
+pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
+pub use store::{Created, ObjectStorage, Store};

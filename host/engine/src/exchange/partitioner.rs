@@ -1,0 +1,147 @@
+//! Which channel of an edge a record takes.
+
+use crate::element::{BatchBuilder, RecordBatch};
+use crate::state::{key_hash, owner_of};
+use serde::{Deserialize, Serialize};
+
+/// How an edge spreads records over the receiving subtasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Partitioning {
+    /// To the subtask with the sender's index; needs equal parallelism.
+    Forward,
+    /// To the owner of the key's group.
+    Key,
+    /// To each in turn, by the batch.
+    Rebalance,
+    /// To every one.
+    Broadcast,
+}
+
+/// A record without a key reached a `key` edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeylessRecord;
+
+/// Partitions one sender's records for one edge into builders, one for each channel.
+pub enum Partitioner {
+    /// One channel, keys left alone: `forward`, and anything with one receiver.
+    Single,
+    /// By key group; the table has the channel of each group.
+    Key {
+        /// Channel of each key group.
+        owners: Vec<u16>,
+    },
+    /// All of a batch to one channel, the next batch to the next.
+    Rebalance {
+        /// The next channel.
+        next: usize,
+    },
+    /// All to all.
+    Broadcast,
+}
+
+impl Partitioner {
+    /// The partitioner of an edge to `channels` subtasks. `start` spreads the first batches of rebalancing senders.
+    pub fn new(partitioning: Partitioning, channels: usize, max_parallelism: u32, start: usize) -> Self {
+        match partitioning {
+            Partitioning::Forward => Self::Single,
+            Partitioning::Key => {
+                let owner = |group| owner_of(group, channels as u32, max_parallelism) as u16;
+                Self::Key { owners: (0..max_parallelism).map(owner).collect() }
+            }
+            Partitioning::Rebalance => Self::Rebalance { next: start % channels },
+            Partitioning::Broadcast => Self::Broadcast,
+        }
+    }
+
+    /// Adds `batch` to the builders of the channels that its records take.
+    pub fn partition(&mut self, batch: &RecordBatch, builders: &mut [BatchBuilder]) -> Result<(), KeylessRecord> {
+        match self {
+            Self::Single => append(batch, &mut builders[0]),
+            Self::Key { owners } => return partition_by_key(batch, owners, builders),
+            Self::Rebalance { next } => {
+                append(batch, &mut builders[*next]);
+                *next = (*next + 1) % builders.len();
+            }
+            Self::Broadcast => builders.iter_mut().for_each(|builder| append(batch, builder)),
+        }
+        Ok(())
+    }
+}
+
+fn append(batch: &RecordBatch, builder: &mut BatchBuilder) {
+    for record in 0..batch.len() {
+        builder.push_unhashed_from(batch, record);
+    }
+}
+
+fn partition_by_key(batch: &RecordBatch, owners: &[u16], builders: &mut [BatchBuilder]) -> Result<(), KeylessRecord> {
+    if !batch.keyless().is_empty() {
+        return Err(KeylessRecord);
+    }
+    let (keys, values, timestamps) = (batch.keys(), batch.values(), batch.timestamps());
+    let groups = owners.len() as u64;
+    for (record, &timestamp) in timestamps.iter().enumerate() {
+        let key = keys.get(record);
+        let hash = key_hash(key);
+        let channel = usize::from(owners[(hash % groups) as usize]);
+        builders[channel].push_hashed(key, hash, values.get(record), timestamp);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(keys: &[&str]) -> RecordBatch {
+        let mut builder = BatchBuilder::new();
+        keys.iter().for_each(|key| builder.push(Some(key.as_bytes()), key.as_bytes(), None));
+        builder.finish()
+    }
+
+    /// The keys that each of `channels` channels is given for two batches.
+    fn spread(partitioning: Partitioning, channels: usize) -> Vec<Vec<String>> {
+        let mut partitioner = Partitioner::new(partitioning, channels, 128, 1);
+        let mut builders: Vec<_> = (0..channels).map(|_| BatchBuilder::new()).collect();
+        for keys in [["a", "b"], ["c", "a"]] {
+            partitioner.partition(&batch(&keys), &mut builders).unwrap();
+        }
+        let keys = |batch: RecordBatch| batch.keys().iter().map(|k| String::from_utf8_lossy(k).into_owned()).collect();
+        builders.into_iter().map(|builder| keys(builder.finish())).collect()
+    }
+
+    #[test]
+    fn rebalance_takes_turns_and_broadcast_takes_all() {
+        assert_eq!(spread(Partitioning::Rebalance, 2), [vec!["c", "a"], vec!["a", "b"]]);
+        assert_eq!(spread(Partitioning::Broadcast, 2), [vec!["a", "b", "c", "a"], vec!["a", "b", "c", "a"]]);
+        assert_eq!(spread(Partitioning::Forward, 1), [vec!["a", "b", "c", "a"]]);
+    }
+
+    #[test]
+    fn a_key_goes_to_the_owner_of_its_group_with_its_hash() {
+        let mut partitioner = Partitioner::new(Partitioning::Key, 3, 128, 0);
+        let mut builders: Vec<_> = (0..3).map(|_| BatchBuilder::new()).collect();
+        let keys: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        partitioner.partition(&batch(&keys.iter().map(String::as_str).collect::<Vec<_>>()), &mut builders).unwrap();
+        let mut seen = 0;
+        for (channel, builder) in builders.into_iter().enumerate() {
+            let batch = builder.finish();
+            seen += batch.len();
+            for (key, &hash) in batch.keys().iter().zip(batch.hashes()) {
+                assert_eq!(hash, key_hash(key));
+                assert_eq!(owner_of(crate::state::key_group_of(hash, 128), 3, 128) as usize, channel);
+            }
+        }
+        assert_eq!(seen, 100);
+    }
+
+    #[test]
+    fn a_keyless_record_is_refused_by_a_key_edge() {
+        let mut builder = BatchBuilder::new();
+        builder.push(None, b"v", None);
+        let refused =
+            Partitioner::new(Partitioning::Key, 2, 128, 0).partition(&builder.finish(), &mut [BatchBuilder::new(), BatchBuilder::new()]);
+        assert_eq!(refused, Err(KeylessRecord));
+    }
+}

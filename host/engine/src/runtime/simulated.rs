@@ -1,0 +1,296 @@
+//! One thread, virtual time, one seed: the executor under which whole jobs are simulated.
+//!
+//! Which of the ready tasks is polled next is drawn from the seed; time advances only when none is ready. Two runs of one seed
+//! make the same choices. A crash is dropping every task after some poll: [`Simulator::crash`].
+
+use super::{Clock, Lane, Monotonic, Runtime, Spawn, TaskEnd, TaskHandle};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Wake, Waker};
+use tokio::sync::oneshot;
+
+/// Wall-clock time at the start of a simulation: 2026-01-01T00:00:00Z.
+const EPOCH_MS: i64 = 1_767_225_600_000;
+
+/// How [`Simulator::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimulationEnd {
+    /// The watched future finished.
+    Finished,
+    /// The bound on polls was reached first.
+    OutOfPolls,
+    /// Nothing is ready, no timer is set, and the watched future has not finished.
+    Deadlock,
+}
+
+/// The executor. Cheap to clone; clones are the same simulation.
+#[derive(Clone)]
+pub struct Simulator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    ready: Arc<Mutex<BTreeSet<u64>>>,
+}
+
+struct State {
+    rng: fastrand::Rng,
+    now: Monotonic,
+    next_id: u64,
+    tasks: BTreeMap<u64, Task>,
+    timers: BTreeMap<(Monotonic, u64), Waker>,
+    polls: u64,
+    /// A running hash of the choices made: equal for equal runs.
+    trace: u64,
+}
+
+struct Task {
+    future: BoxFuture<'static, ()>,
+    end: oneshot::Sender<TaskEnd>,
+}
+
+struct ReadyOnWake {
+    id: u64,
+    ready: Arc<Mutex<BTreeSet<u64>>>,
+}
+
+impl Wake for ReadyOnWake {
+    fn wake(self: Arc<Self>) {
+        lock(&self.ready).insert(self.id);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Simulator {
+    /// A simulation with this seed.
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            rng: fastrand::Rng::with_seed(seed),
+            now: Monotonic::ZERO,
+            next_id: 0,
+            tasks: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            polls: 0,
+            trace: seed,
+        };
+        Self { inner: Arc::new(Inner { state: Mutex::new(state), ready: Arc::default() }) }
+    }
+
+    /// The runtime traits over this simulation.
+    pub fn runtime(&self) -> Runtime {
+        let this = self.clone();
+        Runtime {
+            spawn: Arc::new(self.clone()),
+            clock: Arc::new(self.clone()),
+            seed: Arc::new(move || lock(&this.inner.state).rng.u64(..)),
+        }
+    }
+
+    /// Polls until `watched` finishes or `max_polls` polls have been made.
+    pub fn run(&self, watched: BoxFuture<'static, ()>, max_polls: u64) -> SimulationEnd {
+        let (id, mut ended) = self.start(watched);
+        for _ in 0..max_polls {
+            if !lock(&self.inner.state).tasks.contains_key(&id) && ended.try_recv().is_ok() {
+                return SimulationEnd::Finished;
+            }
+            if !self.step() {
+                return SimulationEnd::Deadlock;
+            }
+        }
+        SimulationEnd::OutOfPolls
+    }
+
+    /// Drops every task and timer, as a killed process would.
+    pub fn crash(&self) {
+        // Dropping a future may spawn or wake: take the tasks out first, and drop them without the lock.
+        let tasks = std::mem::take(&mut lock(&self.inner.state).tasks);
+        drop(tasks);
+        lock(&self.inner.state).timers.clear();
+        lock(&self.inner.ready).clear();
+    }
+
+    /// Number of polls so far.
+    pub fn polls(&self) -> u64 {
+        lock(&self.inner.state).polls
+    }
+
+    /// A number that is equal for equal runs.
+    pub fn trace(&self) -> u64 {
+        lock(&self.inner.state).trace
+    }
+
+    /// A draw below `bound` from the simulation's seed: for injected faults.
+    pub fn draw(&self, bound: u64) -> u64 {
+        lock(&self.inner.state).rng.u64(..bound)
+    }
+
+    fn start(&self, future: BoxFuture<'static, ()>) -> (u64, oneshot::Receiver<TaskEnd>) {
+        let (end, ended) = oneshot::channel();
+        let mut state = lock(&self.inner.state);
+        let id = state.next_id;
+        state.next_id += 1;
+        state.tasks.insert(id, Task { future, end });
+        lock(&self.inner.ready).insert(id);
+        (id, ended)
+    }
+
+    /// One poll, or one step of time. False where nothing can ever happen again.
+    fn step(&self) -> bool {
+        let Some((id, mut task)) = self.take_ready() else { return self.advance() };
+        let waker = Waker::from(Arc::new(ReadyOnWake { id, ready: self.inner.ready.clone() }));
+        let polled = catch_unwind(AssertUnwindSafe(|| task.future.poll_unpin(&mut Context::from_waker(&waker))));
+        match polled {
+            Ok(Poll::Pending) => {
+                let mut state = lock(&self.inner.state);
+                // An abort during the poll has left no entry: the task is dropped here.
+                if state.next_id > id {
+                    state.tasks.insert(id, task);
+                }
+            }
+            Ok(Poll::Ready(())) => _ = task.end.send(TaskEnd::Finished),
+            Err(_) => _ = task.end.send(TaskEnd::Panicked("a panic in a simulated task".into())),
+        }
+        true
+    }
+
+    fn take_ready(&self) -> Option<(u64, Task)> {
+        let mut state = lock(&self.inner.state);
+        loop {
+            let id = {
+                let mut ready = lock(&self.inner.ready);
+                let nth = if ready.is_empty() { return None } else { state.rng.usize(..ready.len()) };
+                let id = *ready.iter().nth(nth)?;
+                ready.remove(&id);
+                id
+            };
+            if let Some(task) = state.tasks.remove(&id) {
+                state.polls += 1;
+                state.trace = state.trace.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ id;
+                return Some((id, task));
+            }
+        }
+    }
+
+    /// Moves time to the next timer and wakes it.
+    fn advance(&self) -> bool {
+        let waker = {
+            let mut state = lock(&self.inner.state);
+            let Some(((at, _), waker)) = state.timers.pop_first() else { return false };
+            state.now = state.now.max(at);
+            waker
+        };
+        waker.wake();
+        true
+    }
+}
+
+impl Spawn for Simulator {
+    fn spawn(&self, _lane: Lane, _name: &str, future: BoxFuture<'static, ()>) -> TaskHandle {
+        let (aborted, mut abort) = tokio::sync::watch::channel(false);
+        // The abort is a race inside the task itself, so that it takes effect between two polls like everything else.
+        let guarded = async move {
+            let mut future = future;
+            poll_fn(|cx| {
+                let stop = std::pin::pin!(abort.wait_for(|&stop| stop)).poll(cx).map(|end| end.is_ok());
+                if stop == Poll::Ready(true) { Poll::Ready(()) } else { future.poll_unpin(cx) }
+            })
+            .await;
+        };
+        let (_, ended) = self.start(guarded.boxed());
+        TaskHandle { abort: Box::new(move || _ = aborted.send(true)), done: async move { ended.await.unwrap_or(TaskEnd::Aborted) }.boxed() }
+    }
+}
+
+impl Clock for Simulator {
+    fn now(&self) -> Monotonic {
+        lock(&self.inner.state).now
+    }
+
+    fn wall_ms(&self) -> i64 {
+        EPOCH_MS + self.now().as_millis() as i64
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
+        let this = self.clone();
+        let mut timer = None;
+        poll_fn(move |cx| {
+            let mut state = lock(&this.inner.state);
+            if let Some(old) = timer.take() {
+                state.timers.remove(&old);
+            }
+            if state.now >= deadline {
+                return Poll::Ready(());
+            }
+            let key = (deadline, state.next_id);
+            state.next_id += 1;
+            state.timers.insert(key, cx.waker().clone());
+            timer = Some(key);
+            Poll::Pending
+        })
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn interleaving(seed: u64) -> (Vec<u32>, u64) {
+        let simulator = Simulator::new(seed);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let runtime = simulator.runtime();
+        let handles: Vec<_> = (0..4)
+            .map(|n| {
+                let (seen, clock) = (seen.clone(), runtime.clock.clone());
+                let work = async move {
+                    for step in 0..5 {
+                        super::super::yield_now().await;
+                        clock.sleep_until(Duration::from_millis(10 * step)).await;
+                        lock(&seen).push(n);
+                    }
+                };
+                runtime.spawn.spawn(Lane::Data, "test", work.boxed())
+            })
+            .collect();
+        let all = async move {
+            for handle in handles {
+                assert_eq!(handle.ended().await, TaskEnd::Finished);
+            }
+        };
+        assert_eq!(simulator.run(all.boxed(), 10_000), SimulationEnd::Finished);
+        let order = lock(&seen).clone();
+        (order, simulator.trace())
+    }
+
+    #[test]
+    fn one_seed_gives_one_interleaving_and_another_seed_another() {
+        assert_eq!(interleaving(1), interleaving(1));
+        assert_ne!(interleaving(1).0, interleaving(2).0);
+    }
+
+    #[test]
+    fn an_aborted_task_ends_between_two_polls() {
+        let simulator = Simulator::new(3);
+        let runtime = simulator.runtime();
+        let task = runtime.spawn.spawn(Lane::Data, "never", std::future::pending::<()>().boxed());
+        let watch = async move {
+            task.abort();
+            assert_ne!(task.ended().await, TaskEnd::Panicked(String::new()));
+        };
+        assert_eq!(simulator.run(watch.boxed(), 100), SimulationEnd::Finished);
+    }
+
+    #[test]
+    fn a_deadlock_is_reported() {
+        assert_eq!(Simulator::new(4).run(std::future::pending().boxed(), 100), SimulationEnd::Deadlock);
+    }
+}
