@@ -7,12 +7,14 @@ pub mod checkpoint;
 pub mod element;
 pub mod error;
 pub mod exchange;
+pub mod job;
 pub mod metrics;
 pub mod operator;
 pub mod runtime;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod task;
 
 pub use element::{BatchBuilder, Column, RecordBatch};
 pub use error::{EngineError, ErrorKind};

@@ -6,10 +6,13 @@ mod faulty_store;
 mod job_log;
 mod metadata;
 pub mod paths;
+mod state_object;
 mod store;
 
 pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CompletedTasks, CoordinatorAction, Trigger};
 pub use faulty_store::{FaultPlan, FaultyStore};
+pub(crate) use job_log::retry;
 pub use job_log::{Append, JobLog, LineageRoot, LogEntry};
 pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
+pub use state_object::{SectionKind, StateObjectReader, StateObjectWriter};
 pub use store::{Created, ObjectStorage, Store};

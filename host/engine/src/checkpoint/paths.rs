@@ -34,10 +34,12 @@ pub fn state_object(attempt: AttemptId, checkpoint_id: CheckpointId, vertex: &st
     format!("{STATE}/{attempt}-{checkpoint_id}-{vertex}-{index}-{nonce}.state")
 }
 
-/// The attempt that an object under [`CHECKPOINTS`] or [`STATE`] belongs to.
-pub fn attempt_of(path: &str) -> Option<AttemptId> {
+/// The attempt and the checkpoint that an object under [`CHECKPOINTS`] or [`STATE`] belongs to.
+pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
     let (_, name) = path.split_once('/')?;
-    name.split_once('-')?.0.parse().ok().map(AttemptId)
+    let (attempt, rest) = name.split_once('-')?;
+    let checkpoint_id = rest.split(['-', '/']).next()?;
+    Some((AttemptId(attempt.parse().ok()?), CheckpointId(checkpoint_id.parse().ok()?)))
 }
 
 /// A component, by content.
@@ -50,10 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_their_attempt_and_their_number() {
-        assert_eq!(attempt_of(&metadata(AttemptId(12), CheckpointId(7))), Some(AttemptId(12)));
-        assert_eq!(attempt_of(&state_object(AttemptId(3), CheckpointId(7), "my-op", 1, "ab")), Some(AttemptId(3)));
-        assert_eq!(attempt_of("state/else"), None);
+    fn names_tell_whose_they_are() {
+        let owner = |attempt, checkpoint_id| Some((AttemptId(attempt), CheckpointId(checkpoint_id)));
+        assert_eq!(owner_of(&metadata(AttemptId(12), CheckpointId(7))), owner(12, 7));
+        assert_eq!(owner_of(&state_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
+        assert_eq!(owner_of("state/else"), None);
         assert_eq!((log_seq(&log_entry(5)), log_seq("log/5.json.tmp"), log_seq("state/5.json")), (Some(5), None, None));
     }
 }

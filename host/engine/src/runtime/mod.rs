@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod simulated;
+mod task_group;
 mod threads;
 
 pub use simulated::{SimulationEnd, Simulator};
+pub use task_group::TaskGroup;
 pub use threads::ThreadRuntime;
 
 /// Where a future runs.
@@ -23,41 +25,10 @@ pub enum Lane {
 /// Time since some fixed moment of the process; only differences mean anything.
 pub type Monotonic = Duration;
 
-/// Starts tasks.
+/// Starts tasks. Who has to stop them again starts them through a [`TaskGroup`].
 pub trait Spawn: Send + Sync {
-    /// Starts `future` on `lane`. Dropping the handle leaves it running.
-    fn spawn(&self, lane: Lane, name: &str, future: BoxFuture<'static, ()>) -> TaskHandle;
-}
-
-/// A started task.
-pub struct TaskHandle {
-    /// Stops the task: its future is dropped between two polls.
-    pub(crate) abort: Box<dyn Fn() + Send + Sync>,
-    /// Resolves when the future has finished, panicked or been dropped.
-    pub(crate) done: BoxFuture<'static, TaskEnd>,
-}
-
-/// How a task ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskEnd {
-    /// It returned.
-    Finished,
-    /// It was stopped.
-    Aborted,
-    /// It panicked, with this message.
-    Panicked(String),
-}
-
-impl TaskHandle {
-    /// Asks the task to stop. It may be in the middle of a poll; wait with [`TaskHandle::ended`].
-    pub fn abort(&self) {
-        (self.abort)();
-    }
-
-    /// Waits until the task's future is gone.
-    pub async fn ended(self) -> TaskEnd {
-        self.done.await
-    }
+    /// Starts `future` on `lane`.
+    fn spawn(&self, lane: Lane, name: &str, future: BoxFuture<'static, ()>);
 }
 
 /// Tells the time and waits for it.

@@ -3,15 +3,13 @@
 //! Which of the ready tasks is polled next is drawn from the seed; time advances only when none is ready. Two runs of one seed
 //! make the same choices. A crash is dropping every task after some poll: [`Simulator::crash`].
 
-use super::{Clock, Lane, Monotonic, Runtime, Spawn, TaskEnd, TaskHandle};
+use super::{Clock, Lane, Monotonic, Runtime, Spawn};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
-use tokio::sync::oneshot;
 
 /// Wall-clock time at the start of a simulation: 2026-01-01T00:00:00Z.
 const EPOCH_MS: i64 = 1_767_225_600_000;
@@ -42,16 +40,11 @@ struct State {
     rng: fastrand::Rng,
     now: Monotonic,
     next_id: u64,
-    tasks: BTreeMap<u64, Task>,
+    tasks: BTreeMap<u64, BoxFuture<'static, ()>>,
     timers: BTreeMap<(Monotonic, u64), Waker>,
     polls: u64,
     /// A running hash of the choices made: equal for equal runs.
     trace: u64,
-}
-
-struct Task {
-    future: BoxFuture<'static, ()>,
-    end: oneshot::Sender<TaskEnd>,
 }
 
 struct ReadyOnWake {
@@ -96,9 +89,9 @@ impl Simulator {
 
     /// Polls until `watched` finishes or `max_polls` polls have been made.
     pub fn run(&self, watched: BoxFuture<'static, ()>, max_polls: u64) -> SimulationEnd {
-        let (id, mut ended) = self.start(watched);
+        let id = self.start(watched);
         for _ in 0..max_polls {
-            if !lock(&self.inner.state).tasks.contains_key(&id) && ended.try_recv().is_ok() {
+            if !lock(&self.inner.state).tasks.contains_key(&id) {
                 return SimulationEnd::Finished;
             }
             if !self.step() {
@@ -132,36 +125,27 @@ impl Simulator {
         lock(&self.inner.state).rng.u64(..bound)
     }
 
-    fn start(&self, future: BoxFuture<'static, ()>) -> (u64, oneshot::Receiver<TaskEnd>) {
-        let (end, ended) = oneshot::channel();
+    fn start(&self, future: BoxFuture<'static, ()>) -> u64 {
         let mut state = lock(&self.inner.state);
         let id = state.next_id;
         state.next_id += 1;
-        state.tasks.insert(id, Task { future, end });
+        state.tasks.insert(id, future);
         lock(&self.inner.ready).insert(id);
-        (id, ended)
+        id
     }
 
     /// One poll, or one step of time. False where nothing can ever happen again.
     fn step(&self) -> bool {
         let Some((id, mut task)) = self.take_ready() else { return self.advance() };
         let waker = Waker::from(Arc::new(ReadyOnWake { id, ready: self.inner.ready.clone() }));
-        let polled = catch_unwind(AssertUnwindSafe(|| task.future.poll_unpin(&mut Context::from_waker(&waker))));
-        match polled {
-            Ok(Poll::Pending) => {
-                let mut state = lock(&self.inner.state);
-                // An abort during the poll has left no entry: the task is dropped here.
-                if state.next_id > id {
-                    state.tasks.insert(id, task);
-                }
-            }
-            Ok(Poll::Ready(())) => _ = task.end.send(TaskEnd::Finished),
-            Err(_) => _ = task.end.send(TaskEnd::Panicked("a panic in a simulated task".into())),
+        // A panic ends the simulation: tasks that may panic are caught by their group.
+        if task.poll_unpin(&mut Context::from_waker(&waker)).is_pending() {
+            lock(&self.inner.state).tasks.insert(id, task);
         }
         true
     }
 
-    fn take_ready(&self) -> Option<(u64, Task)> {
+    fn take_ready(&self) -> Option<(u64, BoxFuture<'static, ()>)> {
         let mut state = lock(&self.inner.state);
         loop {
             let id = {
@@ -193,19 +177,8 @@ impl Simulator {
 }
 
 impl Spawn for Simulator {
-    fn spawn(&self, _lane: Lane, _name: &str, future: BoxFuture<'static, ()>) -> TaskHandle {
-        let (aborted, mut abort) = tokio::sync::watch::channel(false);
-        // The abort is a race inside the task itself, so that it takes effect between two polls like everything else.
-        let guarded = async move {
-            let mut future = future;
-            poll_fn(|cx| {
-                let stop = std::pin::pin!(abort.wait_for(|&stop| stop)).poll(cx).map(|end| end.is_ok());
-                if stop == Poll::Ready(true) { Poll::Ready(()) } else { future.poll_unpin(cx) }
-            })
-            .await;
-        };
-        let (_, ended) = self.start(guarded.boxed());
-        TaskHandle { abort: Box::new(move || _ = aborted.send(true)), done: async move { ended.await.unwrap_or(TaskEnd::Aborted) }.boxed() }
+    fn spawn(&self, _lane: Lane, _name: &str, future: BoxFuture<'static, ()>) {
+        self.start(future);
     }
 }
 
@@ -241,6 +214,7 @@ impl Clock for Simulator {
 
 #[cfg(test)]
 mod tests {
+    use super::super::TaskGroup;
     use super::*;
     use std::time::Duration;
 
@@ -248,25 +222,19 @@ mod tests {
         let simulator = Simulator::new(seed);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let runtime = simulator.runtime();
-        let handles: Vec<_> = (0..4)
-            .map(|n| {
-                let (seen, clock) = (seen.clone(), runtime.clock.clone());
-                let work = async move {
-                    for step in 0..5 {
-                        super::super::yield_now().await;
-                        clock.sleep_until(Duration::from_millis(10 * step)).await;
-                        lock(&seen).push(n);
-                    }
-                };
-                runtime.spawn.spawn(Lane::Data, "test", work.boxed())
-            })
-            .collect();
-        let all = async move {
-            for handle in handles {
-                assert_eq!(handle.ended().await, TaskEnd::Finished);
-            }
-        };
-        assert_eq!(simulator.run(all.boxed(), 10_000), SimulationEnd::Finished);
+        let group = TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {}));
+        for n in 0..4 {
+            let (seen, clock) = (seen.clone(), runtime.clock.clone());
+            let work = async move {
+                for step in 0..5 {
+                    super::super::yield_now().await;
+                    clock.sleep_until(Duration::from_millis(10 * step)).await;
+                    lock(&seen).push(n);
+                }
+            };
+            group.spawn(Lane::Data, "test", work.boxed());
+        }
+        assert_eq!(simulator.run(async move { group.ended().await }.boxed(), 10_000), SimulationEnd::Finished);
         let order = lock(&seen).clone();
         (order, simulator.trace())
     }
@@ -278,15 +246,22 @@ mod tests {
     }
 
     #[test]
-    fn an_aborted_task_ends_between_two_polls() {
+    fn a_group_ends_when_its_tasks_are_aborted_and_tells_of_panics() {
         let simulator = Simulator::new(3);
         let runtime = simulator.runtime();
-        let task = runtime.spawn.spawn(Lane::Data, "never", std::future::pending::<()>().boxed());
+        let panics = Arc::new(Mutex::new(Vec::new()));
+        let seen = panics.clone();
+        let group = TaskGroup::new(runtime.spawn.clone(), Arc::new(move |name, message| lock(&seen).push(format!("{name}: {message}"))));
+        group.spawn(Lane::Data, "never", std::future::pending::<()>().boxed());
+        group.spawn(Lane::Data, "breaks", async { panic!("on purpose") }.boxed());
+        let clock = runtime.clock.clone();
         let watch = async move {
-            task.abort();
-            assert_ne!(task.ended().await, TaskEnd::Panicked(String::new()));
+            clock.sleep_until(Duration::from_millis(1)).await;
+            group.abort();
+            group.ended().await;
         };
         assert_eq!(simulator.run(watch.boxed(), 100), SimulationEnd::Finished);
+        assert_eq!(*lock(&panics), ["breaks: on purpose"]);
     }
 
     #[test]

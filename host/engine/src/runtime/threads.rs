@@ -1,6 +1,6 @@
 //! The production runtime: two tokio runtimes, one for subtasks and one for everything that must not wait behind a guest.
 
-use super::{Clock, Lane, Monotonic, Runtime, Spawn, TaskEnd, TaskHandle};
+use super::{Clock, Lane, Monotonic, Runtime, Spawn};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -65,26 +65,14 @@ struct Threads {
 
 impl Spawn for Threads {
     #[expect(clippy::disallowed_methods, reason = "this file is what the Spawn trait stands for")]
-    fn spawn(&self, lane: Lane, _name: &str, future: BoxFuture<'static, ()>) -> TaskHandle {
+    fn spawn(&self, lane: Lane, _name: &str, future: BoxFuture<'static, ()>) {
         let handle = match lane {
             Lane::Data => &self.data,
             Lane::Control => &self.control,
         };
-        let join = handle.spawn(future);
-        let abort = join.abort_handle();
-        let done = join.map(|ended| match ended {
-            Ok(()) => TaskEnd::Finished,
-            Err(error) if error.is_cancelled() => TaskEnd::Aborted,
-            Err(error) => TaskEnd::Panicked(panic_message(error)),
-        });
-        TaskHandle { abort: Box::new(move || abort.abort()), done: done.boxed() }
+        // Detached: a TaskGroup knows when it has ended.
+        drop(handle.spawn(future));
     }
-}
-
-fn panic_message(error: tokio::task::JoinError) -> String {
-    let panic = error.into_panic();
-    let text = panic.downcast_ref::<&str>().map(|s| s.to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "a panic without a message".into())
 }
 
 impl Clock for Threads {

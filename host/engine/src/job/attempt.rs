@@ -1,0 +1,250 @@
+//! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
+
+use super::deploy::{Deployment, deploy};
+use super::recorder::{RecordEvent, RecordRequest, Recorder};
+use super::status::{CheckpointItem, JobStatus};
+use super::supervisor::StopSignal;
+use super::{CompletedCheckpoint, JobGraph};
+use crate::checkpoint::{CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, Store, Trigger};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::{EngineError, ErrorKind};
+use crate::runtime::{Lane, Runtime, TaskGroup};
+use crate::state::StateBackendFactory;
+use crate::task::{Committers, TaskControl, TaskEvent};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+/// What an attempt is made of.
+pub(super) struct AttemptContext {
+    pub graph: Arc<JobGraph>,
+    pub store: Arc<dyn Store>,
+    pub runtime: Runtime,
+    pub committers: Committers,
+    pub backends: Arc<dyn StateBackendFactory>,
+    pub status: Arc<JobStatus>,
+    pub notice: Arc<dyn Fn(&str) + Send + Sync>,
+    pub attempt: AttemptId,
+    pub nonce: String,
+    /// The checkpoint that it starts from,
+    pub restored: Option<CompletedCheckpoint>,
+    /// and what that consists of.
+    pub metadata: Option<CheckpointMetadata>,
+    pub config: CheckpointConfig,
+    pub retain: usize,
+    pub next_checkpoint: CheckpointId,
+    /// Owners of the attempts before this one.
+    pub older_nonces: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) enum AttemptEnd {
+    Finished,
+    Stopped,
+    Failed(EngineError),
+}
+
+enum Event {
+    Task(usize, TaskEvent),
+    Record(RecordEvent),
+    Stop,
+    Time,
+}
+
+/// Runs one attempt to its end. The log comes back with what was appended.
+pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, stop: &mut StopSignal) -> (AttemptEnd, JobLog) {
+    let owner = (context.attempt, context.nonce.clone());
+    let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, context.retain);
+    let (requests, received) = mpsc::unbounded_channel();
+    let (answers, records) = mpsc::unbounded_channel();
+    let (done, log) = oneshot::channel();
+    // Not part of the attempt's group: it finishes what it has begun.
+    let serve = async move { _ = done.send(recorder.run(received, answers).await) };
+    context.runtime.spawn.spawn(Lane::Control, "recorder", serve.boxed());
+
+    let (panicked, panics) = mpsc::unbounded_channel::<String>();
+    let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
+    let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
+    let end = match deploy(context, &group) {
+        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics).run(stop).await,
+        Err(error) => {
+            drop(requests);
+            AttemptEnd::Failed(error)
+        }
+    };
+    group.abort();
+    group.ended().await;
+    let log = log.await.expect("the recorder hands the log back");
+    (end, log)
+}
+
+struct Attempt<'a> {
+    context: &'a AttemptContext,
+    coordinator: CheckpointCoordinator,
+    deployment: Deployment,
+    requests: mpsc::UnboundedSender<RecordRequest>,
+    records: mpsc::UnboundedReceiver<RecordEvent>,
+    panics: mpsc::UnboundedReceiver<String>,
+    timer: Option<BoxFuture<'static, ()>>,
+    stop_seen: bool,
+    tasks_reading: usize,
+    /// The last checkpoint, once it is complete, and how many tasks have yet to commit it.
+    last: Option<(CheckpointId, Trigger, usize)>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(
+        context: &'a AttemptContext,
+        deployment: Deployment,
+        requests: mpsc::UnboundedSender<RecordRequest>,
+        records: mpsc::UnboundedReceiver<RecordEvent>,
+        panics: mpsc::UnboundedReceiver<String>,
+    ) -> Self {
+        let tasks = deployment.controls.len();
+        let coordinator = CheckpointCoordinator::new(context.config, tasks, context.next_checkpoint, context.runtime.clock.now());
+        Self {
+            context,
+            coordinator,
+            deployment,
+            requests,
+            records,
+            panics,
+            timer: None,
+            stop_seen: false,
+            tasks_reading: tasks,
+            last: None,
+        }
+    }
+
+    async fn run(mut self, stop: &mut StopSignal) -> AttemptEnd {
+        loop {
+            self.timer = self.coordinator.next_deadline().map(|deadline| self.context.runtime.clock.sleep_until(deadline));
+            let event = poll_fn(|cx| self.poll_event(stop, cx)).await;
+            let end = match event {
+                Event::Task(task, event) => self.on_task(task, event),
+                Event::Record(event) => self.on_record(event),
+                Event::Stop => {
+                    self.stop_seen = true;
+                    let now = self.context.runtime.clock.now();
+                    let actions = self.coordinator.want(Trigger::Stop, now);
+                    self.follow(actions)
+                }
+                Event::Time => {
+                    let actions = self.coordinator.on_time(self.context.runtime.clock.now());
+                    self.follow(actions)
+                }
+            };
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    fn poll_event(&mut self, stop: &mut StopSignal, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(Some((task, event))) = self.deployment.events.poll_recv(cx) {
+            return Poll::Ready(Event::Task(task, event));
+        }
+        if let Poll::Ready(Some(panic)) = self.panics.poll_recv(cx) {
+            return Poll::Ready(Event::Task(0, TaskEvent::Failed(EngineError::new(ErrorKind::Restart, panic))));
+        }
+        if let Poll::Ready(Some(event)) = self.records.poll_recv(cx) {
+            return Poll::Ready(Event::Record(event));
+        }
+        if !self.stop_seen && stop.poll_requested(cx).is_ready() {
+            return Poll::Ready(Event::Stop);
+        }
+        match &mut self.timer {
+            Some(timer) => timer.poll_unpin(cx).map(|()| Event::Time),
+            None => Poll::Pending,
+        }
+    }
+
+    fn on_task(&mut self, task: usize, event: TaskEvent) -> Option<AttemptEnd> {
+        let now = self.context.runtime.clock.now();
+        let actions = match event {
+            TaskEvent::Acknowledged { checkpoint_id, parts } => self.coordinator.on_acknowledged(checkpoint_id, task, parts, now),
+            TaskEvent::Declined { checkpoint_id, reason } => self.coordinator.on_declined(checkpoint_id, reason, now),
+            TaskEvent::InputEnded => {
+                self.tasks_reading -= 1;
+                if self.tasks_reading > 0 {
+                    return None;
+                }
+                self.coordinator.want(Trigger::Final, now)
+            }
+            TaskEvent::Committed(checkpoint_id) => return self.on_committed(checkpoint_id),
+            TaskEvent::Failed(error) => return Some(AttemptEnd::Failed(error)),
+        };
+        self.follow(actions)
+    }
+
+    fn on_committed(&mut self, checkpoint_id: CheckpointId) -> Option<AttemptEnd> {
+        let (last, trigger, missing) = self.last.as_mut()?;
+        if *last != checkpoint_id {
+            return None;
+        }
+        *missing -= 1;
+        match (*missing, *trigger) {
+            (0, Trigger::Final) => self.request(RecordRequest::Finished),
+            (0, Trigger::Stop | Trigger::Periodic) => return Some(AttemptEnd::Stopped),
+            _ => {}
+        }
+        None
+    }
+
+    fn on_record(&mut self, event: RecordEvent) -> Option<AttemptEnd> {
+        let now = self.context.runtime.clock.now();
+        let actions = match event {
+            RecordEvent::Recorded { checkpoint_id, duration, bytes } => {
+                let duration_ms = duration.as_millis() as u64;
+                info!(%checkpoint_id, duration_ms, bytes, "checkpoint completed");
+                self.context.status.on_completed(CheckpointItem { checkpoint_id, duration_ms, bytes });
+                self.coordinator.on_recorded(checkpoint_id, now)
+            }
+            RecordEvent::NotRecorded { checkpoint_id, error } => {
+                self.coordinator.on_recording_failed(checkpoint_id, error.to_string(), now)
+            }
+            RecordEvent::Finished => return Some(AttemptEnd::Finished),
+            RecordEvent::Over(error) => return Some(AttemptEnd::Failed(error)),
+        };
+        self.follow(actions)
+    }
+
+    fn follow(&mut self, actions: Vec<CoordinatorAction>) -> Option<AttemptEnd> {
+        for action in actions {
+            match action {
+                CoordinatorAction::Trigger { checkpoint_id, trigger } => self.tell_all(TaskControl::Trigger { checkpoint_id, trigger }),
+                CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
+                    self.request(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
+                }
+                CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => {
+                    if trigger != Trigger::Periodic {
+                        self.last = Some((checkpoint_id, trigger, self.deployment.controls.len()));
+                    }
+                    self.tell_all(TaskControl::Complete(checkpoint_id));
+                }
+                CoordinatorAction::Abort { checkpoint_id, trigger, duration, reason } => {
+                    warn!(%checkpoint_id, %reason, "checkpoint failed");
+                    self.context.status.failed.add(1);
+                    self.tell_all(TaskControl::Abort(checkpoint_id));
+                    self.request(RecordRequest::Failed { checkpoint_id, trigger, duration, reason });
+                }
+                CoordinatorAction::FailJob { reason } => return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, reason))),
+            }
+        }
+        None
+    }
+
+    fn tell_all(&self, control: TaskControl) {
+        // A task that is gone has sent why, or panicked: both end the attempt.
+        self.deployment.controls.iter().for_each(|task| _ = task.send(control));
+    }
+
+    fn request(&self, request: RecordRequest) {
+        _ = self.requests.send(request);
+    }
+}

@@ -1,0 +1,307 @@
+//! Turns a graph and, where there is one, a checkpoint into running tasks.
+
+use super::attempt::AttemptContext;
+use super::{JobGraph, TaskLayout, VertexKind, layout};
+use crate::checkpoint::{CheckpointMetadata, StateHandle, VertexIdentity};
+use crate::error::{EngineError, ErrorKind};
+use crate::exchange::{ChannelBounds, ChannelSender, InputChannel, InputGate, Output, Partitioning};
+use crate::operator::{QUARANTINE_OUTPUT, Subtask};
+use crate::runtime::{Lane, TaskGroup};
+use crate::source::{SplitProgress, SplitState};
+use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, range_of};
+use crate::task::{
+    Chain, Node, NodeBody, OperatorTask, RateLimiter, SnapshotContext, Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent,
+    TaskEvents,
+};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The tasks of an attempt.
+pub(super) struct Deployment {
+    /// One for each task.
+    pub controls: Vec<mpsc::UnboundedSender<TaskControl>>,
+    /// (task, event).
+    pub events: mpsc::UnboundedReceiver<(usize, TaskEvent)>,
+}
+
+/// A task that has not been started.
+type Body = BoxFuture<'static, Result<(), EngineError>>;
+
+/// Builds every task, then starts them all.
+pub(super) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Result<Deployment, EngineError> {
+    let graph = &*context.graph;
+    let tasks = layout(graph);
+    let (sender, events) = mpsc::unbounded_channel();
+    let mut builder =
+        Builder { context, group, sender, wiring: Wiring::new(graph, &tasks), limiters: limiters(context), controls: Vec::new() };
+    let mut splits = source_splits(context)?;
+    let mut bodies: Vec<(String, Body)> = Vec::new();
+    for task in &tasks {
+        let head = &graph.vertices[task.members[0]];
+        for index in 0..head.parallelism {
+            let own = splits.get_mut(&task.members[0]).map(|by_subtask| std::mem::take(&mut by_subtask[index as usize]));
+            bodies.push((format!("{}-{index}", head.id), builder.task(task, index, own)?));
+        }
+    }
+    let Builder { controls, sender, .. } = builder;
+    for (number, (name, body)) in bodies.into_iter().enumerate() {
+        let events = TaskEvents::new(number, sender.clone());
+        let task = async move {
+            if let Err(error) = body.await {
+                events.send(TaskEvent::Failed(error));
+            }
+        };
+        group.spawn(Lane::Data, &name, task.boxed());
+    }
+    Ok(Deployment { controls, events })
+}
+
+fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
+    let now = context.runtime.clock.now();
+    let limited = context.graph.vertices.iter().enumerate().filter_map(|(vertex, v)| match &v.kind {
+        VertexKind::Source { rate: Some(rate), .. } => Some((vertex, Arc::new(RateLimiter::new(*rate, now)))),
+        VertexKind::Source { rate: None, .. } | VertexKind::Operator(_) | VertexKind::Sink(_) => None,
+    });
+    limited.collect()
+}
+
+/// The splits of every source, by subtask: those of the checkpoint, else all that there are.
+fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<SplitState>>>, EngineError> {
+    let mut by_source = BTreeMap::new();
+    for (number, vertex) in context.graph.vertices.iter().enumerate() {
+        let VertexKind::Source { source, .. } = &vertex.kind else { continue };
+        let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(&vertex.id)) {
+            Some(snapshot) => {
+                let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
+                let lines = source.verify(&splits).map_err(|error| error.context(&vertex.id))?;
+                lines.iter().for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
+                splits
+            }
+            None => source.discover(vertex.parallelism).map_err(|error| error.context(&vertex.id))?,
+        };
+        by_source.insert(number, assign(splits, vertex.parallelism));
+    }
+    Ok(by_source)
+}
+
+/// Deals splits out in turn: first those that are left to read, then the finished ones, which are only remembered.
+fn assign(splits: Vec<SplitState>, parallelism: u32) -> Vec<Vec<SplitState>> {
+    let mut by_subtask = vec![Vec::new(); parallelism as usize];
+    let (finished, open): (Vec<_>, Vec<_>) = splits.into_iter().partition(|split| split.progress == SplitProgress::Finished);
+    for (place, split) in open.into_iter().chain(finished).enumerate() {
+        by_subtask[place % parallelism as usize].push(split);
+    }
+    by_subtask
+}
+
+/// The gates of all tasks and the sending ends that lead to them.
+struct Wiring {
+    /// By head vertex and subtask.
+    gates: BTreeMap<(usize, u32), InputGate>,
+    /// By edge and sending subtask, in the order of the receiving subtasks.
+    senders: BTreeMap<(usize, u32), Vec<ChannelSender>>,
+    /// Edges within a task.
+    chained: BTreeSet<usize>,
+}
+
+impl Wiring {
+    fn new(graph: &JobGraph, tasks: &[TaskLayout]) -> Self {
+        let mut wiring = Self { gates: BTreeMap::new(), senders: BTreeMap::new(), chained: BTreeSet::new() };
+        for task in tasks {
+            wiring.chained.extend(task.members[1..].iter().flat_map(|&member| graph.inputs(member).map(|(edge, _)| edge)));
+            let head = task.members[0];
+            for index in 0..graph.vertices[head].parallelism {
+                wiring.add_gate(graph, head, index);
+            }
+        }
+        wiring
+    }
+
+    fn add_gate(&mut self, graph: &JobGraph, head: usize, index: u32) {
+        let mut inputs = Vec::new();
+        let mut from = Vec::new();
+        for (number, edge) in graph.inputs(head) {
+            let all = 0..graph.vertices[edge.from].parallelism;
+            let senders = if edge.partitioning == Partitioning::Forward { index..index + 1 } else { all };
+            for sender in senders {
+                inputs.push(InputChannel { input: edge.input, keyed: edge.partitioning == Partitioning::Key });
+                from.push((number, sender));
+            }
+        }
+        if inputs.is_empty() {
+            return;
+        }
+        let (gate, senders) = InputGate::new(inputs, ChannelBounds::default());
+        self.gates.insert((head, index), gate);
+        for (key, sender) in from.into_iter().zip(senders) {
+            self.senders.entry(key).or_default().push(sender);
+        }
+    }
+}
+
+struct Builder<'a> {
+    context: &'a AttemptContext,
+    group: &'a TaskGroup,
+    sender: mpsc::UnboundedSender<(usize, TaskEvent)>,
+    wiring: Wiring,
+    limiters: BTreeMap<usize, Arc<RateLimiter>>,
+    controls: Vec<mpsc::UnboundedSender<TaskControl>>,
+}
+
+impl Builder<'_> {
+    fn task(&mut self, task: &TaskLayout, index: u32, splits: Option<Vec<SplitState>>) -> Result<Body, EngineError> {
+        let context = self.context;
+        let head = task.members[0];
+        let vertex = &context.graph.vertices[head];
+        let (control, controls) = mpsc::unbounded_channel();
+        let events = TaskEvents::new(self.controls.len(), self.sender.clone());
+        self.controls.push(control);
+        let snapshots = Snapshots::new(SnapshotContext {
+            store: context.store.clone(),
+            clock: context.runtime.clock.clone(),
+            group: self.group.clone(),
+            committers: context.committers.clone(),
+            attempt: context.attempt,
+            nonce: context.nonce.clone(),
+            head: vertex.id.clone(),
+            index,
+            events: events.clone(),
+        });
+        let (chain, restore) = self.chain(task, index)?;
+        let clock = context.runtime.clock.clone();
+        if let VertexKind::Source { source, .. } = &vertex.kind {
+            let subtask = Subtask { vertex: vertex.id.clone(), index, parallelism: vertex.parallelism };
+            let reader = source.reader(&subtask, splits.unwrap_or_default()).map_err(|error| error.context(&vertex.id))?;
+            let metrics = context.status.metrics.vertices[head].clone();
+            let limiter = self.limiters.get(&head).cloned();
+            let task = SourceTask::new(head, vertex.id.clone(), reader, chain, snapshots, controls, events, clock, metrics, limiter);
+            return Ok(task.run().boxed());
+        }
+        let gate = self
+            .wiring
+            .gates
+            .remove(&(head, index))
+            .ok_or_else(|| EngineError::new(ErrorKind::Bug, format!("{}: neither a source nor an edge leads to it", vertex.id)))?;
+        Ok(OperatorTask::new(gate, chain, restore, snapshots, controls, events, clock).run().boxed())
+    }
+
+    fn chain(&mut self, task: &TaskLayout, index: u32) -> Result<(Chain, Vec<StateRestore>), EngineError> {
+        let graph = self.context.graph.clone();
+        let inner: Vec<usize> =
+            task.members.iter().copied().filter(|&v| !matches!(graph.vertices[v].kind, VertexKind::Source { .. })).collect();
+        let mut output = Output::default();
+        let mut nodes = Vec::new();
+        let mut restores = Vec::new();
+        for (place, &vertex) in inner.iter().enumerate() {
+            let (body, restore) = self.body(vertex, index, place)?;
+            restores.extend(restore);
+            let (routes, quarantine) = self.routes(&graph, vertex, index, &inner, &mut output);
+            let metrics = self.context.status.metrics.vertices[vertex].clone();
+            nodes.push(Node { vertex, id: graph.vertices[vertex].id.clone(), metrics, body, routes, quarantine });
+        }
+        let head = task.members[0];
+        let source_routes = match &graph.vertices[head].kind {
+            VertexKind::Source { .. } => self.routes(&graph, head, index, &inner, &mut output).0.into_iter().next().unwrap_or_default(),
+            VertexKind::Operator(_) | VertexKind::Sink(_) => Vec::new(),
+        };
+        Ok((Chain::new(nodes, source_routes, output, self.context.runtime.clock.clone()), restores))
+    }
+
+    /// For each output of `vertex` its targets, and those of its quarantined records.
+    fn routes(
+        &mut self,
+        graph: &JobGraph,
+        vertex: usize,
+        index: u32,
+        inner: &[usize],
+        output: &mut Output,
+    ) -> (Vec<Vec<Target>>, Vec<Target>) {
+        let outputs = match &graph.vertices[vertex].kind {
+            VertexKind::Operator(factory) => factory.descriptor().outputs.len(),
+            VertexKind::Source { .. } => 1,
+            VertexKind::Sink(_) => 0,
+        };
+        let (mut routes, mut quarantine) = (vec![Vec::new(); outputs], Vec::new());
+        for (number, edge) in graph.outputs(vertex) {
+            let target = if self.wiring.chained.contains(&number) {
+                let node = inner.iter().position(|&v| v == edge.to).expect("a chained edge ends in its own task");
+                Target::Node { node, input: edge.input }
+            } else {
+                let senders = self.wiring.senders.remove(&(number, index)).expect("every edge has a sending end in each subtask");
+                Target::Edge(output.add_edge(edge.partitioning, senders, graph.max_parallelism, index as usize))
+            };
+            if edge.output == QUARANTINE_OUTPUT { quarantine.push(target) } else { routes[edge.output as usize].push(target) }
+        }
+        (routes, quarantine)
+    }
+
+    fn body(&self, vertex: usize, index: u32, place: usize) -> Result<(NodeBody, Option<StateRestore>), EngineError> {
+        let (context, graph) = (self.context, &self.context.graph);
+        let v = &graph.vertices[vertex];
+        let subtask = Subtask { vertex: v.id.clone(), index, parallelism: v.parallelism };
+        match &v.kind {
+            VertexKind::Source { .. } => unreachable!("a source is a head, not a node"),
+            VertexKind::Sink(sink) => {
+                let writer = sink.writer(&subtask, context.attempt, &context.nonce).map_err(|error| error.context(&v.id))?;
+                Ok((NodeBody::Sink { writer }, None))
+            }
+            VertexKind::Operator(factory) => {
+                let schemas = input_schemas(graph, vertex, factory.descriptor().inputs.len());
+                let operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&v.id))?;
+                let keyed = graph.inputs(vertex).any(|(_, edge)| edge.partitioning == Partitioning::Key);
+                if !keyed {
+                    return Ok((NodeBody::Operator { operator, state: None }, None));
+                }
+                let range = range_of(index, v.parallelism, graph.max_parallelism);
+                let states = &factory.descriptor().states;
+                let backend = context.backends.create(states, range, graph.max_parallelism);
+                let state = Some(Box::new(KeyedState::new(states.clone(), backend)));
+                let restore = context.metadata.as_ref().and_then(|metadata| self.restore(metadata, &v.id, states, range, place));
+                Ok((NodeBody::Operator { operator, state }, restore))
+            }
+        }
+    }
+
+    fn restore(
+        &self,
+        metadata: &CheckpointMetadata,
+        id: &str,
+        states: &[StateDescriptor],
+        range: KeyGroupRange,
+        node: usize,
+    ) -> Option<StateRestore> {
+        let snapshot = metadata.vertex(id)?;
+        let Some(VertexIdentity::Operator { states: stored, .. }) = metadata.graph.vertices.get(id) else { return None };
+        let parallelism = snapshot.subtasks.len() as u32;
+        let overlapping =
+            snapshot.subtasks.iter().filter(|part| range_of(part.index, parallelism, metadata.graph.max_parallelism).overlaps(&range));
+        let handles: BTreeSet<&StateHandle> = overlapping.filter_map(|part| part.state.as_ref()).collect();
+        let place_now = |stored: &StateDescriptor| states.iter().position(|state| state.name == stored.name && state.kind == stored.kind);
+        Some(StateRestore {
+            node,
+            operator: id.to_owned(),
+            range,
+            states: stored.iter().map(place_now).collect(),
+            handles: handles.into_iter().cloned().collect(),
+            store: self.context.store.clone(),
+            clock: self.context.runtime.clock.clone(),
+        })
+    }
+}
+
+/// For each input what the source in front of it says of its records, where all that feed it say the same.
+fn input_schemas(graph: &JobGraph, vertex: usize, inputs: usize) -> Vec<Option<String>> {
+    let of_input = |input: usize| {
+        let mut schemas =
+            graph.inputs(vertex).filter(|(_, edge)| edge.input as usize == input).map(|(_, edge)| match &graph.vertices[edge.from].kind {
+                VertexKind::Source { source, .. } => source.schema(),
+                VertexKind::Operator(_) | VertexKind::Sink(_) => None,
+            });
+        let first = schemas.next()??;
+        schemas.all(|schema| schema.as_ref() == Some(&first)).then_some(first)
+    };
+    (0..inputs).map(of_input).collect()
+}

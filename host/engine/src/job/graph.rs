@@ -1,0 +1,120 @@
+//! The job graph: vertices and the edges between them.
+
+use crate::checkpoint::{EdgeIdentity, GraphIdentity, VertexIdentity};
+use crate::exchange::Partitioning;
+use crate::operator::{OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::sink::Sink;
+use crate::source::Source;
+use std::sync::Arc;
+
+/// A job as it is to run. The caller has checked it: edges name vertices that exist, there is no cycle, `forward` edges join equal
+/// parallelism, operators with states have a `key` input.
+#[derive(Clone)]
+pub struct JobGraph {
+    /// The job's name.
+    pub name: String,
+    /// Number of key groups.
+    pub max_parallelism: u32,
+    /// In topological order.
+    pub vertices: Vec<Vertex>,
+    /// Edges; the order of those into one vertex is the order of its channels.
+    pub edges: Vec<Edge>,
+}
+
+/// One step of a job.
+#[derive(Clone)]
+pub struct Vertex {
+    /// The id in the job file: the identity of its state.
+    pub id: String,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// What it is.
+    pub kind: VertexKind,
+}
+
+/// What a vertex does.
+#[derive(Clone)]
+pub enum VertexKind {
+    /// Reads.
+    Source {
+        /// The source.
+        source: Arc<dyn Source>,
+        /// Records per second of all subtasks together.
+        rate: Option<f64>,
+    },
+    /// Turns records into others.
+    Operator(Arc<dyn OperatorFactory>),
+    /// Writes.
+    Sink(Arc<dyn Sink>),
+}
+
+/// Records of one output of `from` go to one input of `to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Index of the sending vertex.
+    pub from: usize,
+    /// Number of its output; [`QUARANTINE_OUTPUT`] for the reserved one. A source has output 0.
+    pub output: u32,
+    /// Index of the receiving vertex.
+    pub to: usize,
+    /// Number of its input.
+    pub input: u32,
+    /// How records are spread.
+    pub partitioning: Partitioning,
+}
+
+impl JobGraph {
+    /// The edges into a vertex, with their index.
+    pub fn inputs(&self, vertex: usize) -> impl Iterator<Item = (usize, &Edge)> {
+        self.edges.iter().enumerate().filter(move |(_, edge)| edge.to == vertex)
+    }
+
+    /// The edges out of a vertex, with their index.
+    pub fn outputs(&self, vertex: usize) -> impl Iterator<Item = (usize, &Edge)> {
+        self.edges.iter().enumerate().filter(move |(_, edge)| edge.from == vertex)
+    }
+
+    /// What must not change when a checkpoint is resumed.
+    pub fn identity(&self) -> GraphIdentity {
+        let identities = self.vertices.iter().filter_map(|vertex| {
+            let identity = match &vertex.kind {
+                VertexKind::Source { source, .. } => {
+                    VertexIdentity::Source { connector: source.connector().to_owned(), settings: source.identity() }
+                }
+                VertexKind::Operator(factory) => VertexIdentity::Operator {
+                    states: factory.descriptor().states.clone(),
+                    component: factory.component().map(|component| component.digest.clone()),
+                },
+                VertexKind::Sink(_) => return None,
+            };
+            Some((vertex.id.clone(), identity))
+        });
+        let between = self.edges.iter().filter(|edge| !matches!(self.vertices[edge.to].kind, VertexKind::Sink(_)));
+        let mut edges: Vec<_> = between.map(|edge| self.edge_identity(edge)).collect();
+        edges.sort();
+        GraphIdentity { max_parallelism: self.max_parallelism, vertices: identities.collect(), edges }
+    }
+
+    fn edge_identity(&self, edge: &Edge) -> EdgeIdentity {
+        EdgeIdentity {
+            from: self.vertices[edge.from].id.clone(),
+            output: self.output_name(edge.from, edge.output),
+            to: self.vertices[edge.to].id.clone(),
+            input: edge.input,
+            partitioning: edge.partitioning,
+        }
+    }
+
+    /// The name of a vertex's output, as job files write it.
+    pub fn output_name(&self, vertex: usize, output: u32) -> String {
+        if output == QUARANTINE_OUTPUT {
+            return QUARANTINE_NAME.to_owned();
+        }
+        match &self.vertices[vertex].kind {
+            VertexKind::Operator(factory) => {
+                factory.descriptor().outputs.get(output as usize).map_or_else(|| output.to_string(), |output| output.name.clone())
+            }
+            VertexKind::Source { .. } | VertexKind::Sink(_) => "out".to_owned(),
+        }
+    }
+}

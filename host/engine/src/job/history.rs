@@ -1,0 +1,258 @@
+//! What the log says of a job so far, and what a start makes of it. Pure.
+
+use crate::checkpoint::{LineageRoot, LogEntry};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::{EngineError, ErrorKind};
+
+/// How the user starts a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StartMode {
+    /// Go on with the newest lineage.
+    #[default]
+    Resume,
+    /// Begin a new lineage without state.
+    Fresh,
+    /// Begin a new lineage from a checkpoint of this job, or go on with the one that it began before.
+    From {
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// Begin a new lineage in any case.
+        again: bool,
+    },
+}
+
+/// A completed checkpoint as the log names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompletedCheckpoint {
+    /// Its id.
+    pub checkpoint_id: CheckpointId,
+    /// The attempt that took it.
+    pub attempt: AttemptId,
+    /// Its metadata object,
+    pub metadata: String,
+    /// and that object's CRC-32C.
+    pub checksum: u32,
+}
+
+/// A line of attempts, each of which goes on from the one before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    /// Its first attempt.
+    pub id: AttemptId,
+    /// What it started from.
+    pub root: LineageRoot,
+    /// Its completed checkpoints, oldest first.
+    pub completed: Vec<CompletedCheckpoint>,
+    /// True once all input has been worked off and committed.
+    pub finished: bool,
+}
+
+/// The log, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// In the order in which they began.
+    pub lineages: Vec<Lineage>,
+    /// Owners of all attempts.
+    pub nonces: Vec<String>,
+    /// The newest attempt.
+    pub last_attempt: Option<AttemptId>,
+    /// The highest checkpoint id, completed or failed.
+    pub last_checkpoint: Option<CheckpointId>,
+    attempts: Vec<(AttemptId, usize)>,
+}
+
+/// Where an attempt starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The lineage to go on with; `None`: this attempt begins one.
+    pub lineage: Option<AttemptId>,
+    pub root: LineageRoot,
+    pub restored: Option<CompletedCheckpoint>,
+    pub finished: bool,
+}
+
+impl History {
+    /// Reads a log.
+    pub fn of(entries: &[LogEntry]) -> Self {
+        let mut history = Self::default();
+        entries.iter().for_each(|entry| history.on_entry(entry));
+        history
+    }
+
+    fn on_entry(&mut self, entry: &LogEntry) {
+        match entry {
+            LogEntry::Attempt { attempt, nonce, lineage, root, .. } => {
+                let place = self.lineages.iter().position(|known| known.id == *lineage).unwrap_or_else(|| {
+                    self.lineages.push(Lineage { id: *lineage, root: root.clone(), completed: Vec::new(), finished: false });
+                    self.lineages.len() - 1
+                });
+                self.attempts.push((*attempt, place));
+                self.nonces.push(nonce.clone());
+                self.last_attempt = self.last_attempt.max(Some(*attempt));
+            }
+            LogEntry::Completed { attempt, checkpoint_id, metadata, checksum, .. } => {
+                self.last_checkpoint = self.last_checkpoint.max(Some(*checkpoint_id));
+                let completed = CompletedCheckpoint {
+                    checkpoint_id: *checkpoint_id,
+                    attempt: *attempt,
+                    metadata: metadata.clone(),
+                    checksum: *checksum,
+                };
+                if let Some(lineage) = self.lineage_of(*attempt) {
+                    lineage.completed.push(completed);
+                }
+            }
+            LogEntry::Failed { checkpoint_id, .. } => self.last_checkpoint = self.last_checkpoint.max(Some(*checkpoint_id)),
+            LogEntry::Finished { attempt, .. } => {
+                if let Some(lineage) = self.lineage_of(*attempt) {
+                    lineage.finished = true;
+                }
+            }
+        }
+    }
+
+    fn lineage_of(&mut self, attempt: AttemptId) -> Option<&mut Lineage> {
+        let &(_, place) = self.attempts.iter().rev().find(|(known, _)| *known == attempt)?;
+        self.lineages.get_mut(place)
+    }
+
+    /// Every completed checkpoint, oldest first.
+    pub fn completed(&self) -> impl DoubleEndedIterator<Item = &CompletedCheckpoint> {
+        let mut all: Vec<_> = self.lineages.iter().flat_map(|lineage| &lineage.completed).collect();
+        all.sort_by_key(|completed| completed.checkpoint_id);
+        all.into_iter()
+    }
+
+    /// The checkpoint with this id.
+    pub fn checkpoint(&self, checkpoint_id: CheckpointId) -> Option<&CompletedCheckpoint> {
+        self.completed().find(|completed| completed.checkpoint_id == checkpoint_id)
+    }
+
+    /// The newest checkpoints, `retain` of them: the ones that are kept.
+    pub fn retained(&self, retain: usize) -> Vec<CompletedCheckpoint> {
+        self.completed().rev().take(retain).cloned().collect()
+    }
+
+    /// Where a start in this mode begins.
+    pub(super) fn start(&self, mode: &StartMode) -> Result<Start, EngineError> {
+        match mode {
+            StartMode::Fresh => Ok(Start { lineage: None, root: LineageRoot::Fresh, restored: None, finished: false }),
+            StartMode::Resume => match self.lineages.last() {
+                None => Ok(Start { lineage: None, root: LineageRoot::Fresh, restored: None, finished: false }),
+                Some(lineage) => self.resume(lineage),
+            },
+            StartMode::From { checkpoint_id, again } => {
+                let root = LineageRoot::Checkpoint(*checkpoint_id);
+                if let Some(lineage) = self.lineages.iter().rev().find(|lineage| lineage.root == root)
+                    && !again
+                {
+                    return self.resume(lineage);
+                }
+                let restored = Some(self.required(*checkpoint_id)?);
+                Ok(Start { lineage: None, root, restored, finished: false })
+            }
+        }
+    }
+
+    fn resume(&self, lineage: &Lineage) -> Result<Start, EngineError> {
+        let restored = match (lineage.completed.last(), &lineage.root) {
+            (Some(newest), _) => Some(newest.clone()),
+            (None, LineageRoot::Checkpoint(id)) => Some(self.required(*id)?),
+            (None, LineageRoot::Fresh) => None,
+        };
+        Ok(Start { lineage: Some(lineage.id), root: lineage.root.clone(), restored, finished: lineage.finished })
+    }
+
+    fn required(&self, checkpoint_id: CheckpointId) -> Result<CompletedCheckpoint, EngineError> {
+        self.checkpoint(checkpoint_id).cloned().ok_or_else(|| {
+            let message = format!("start from checkpoint {checkpoint_id}: the job has no completed checkpoint with that id");
+            EngineError::new(ErrorKind::FixInput, message).with_hint("`weir checkpoint list JOB` shows the ones that it has")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `C1.5` attempt 1 completes 5, `F2` attempt 2 finishes.
+    fn history(log: &str) -> History {
+        let entries: Vec<_> = log.split_whitespace().map(entry).collect();
+        History::of(&entries)
+    }
+
+    fn entry(word: &str) -> LogEntry {
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        let (first, rest) = word[1..].split_once('.').unwrap_or((&word[1..], "0"));
+        let attempt = AttemptId(number(first));
+        let nonce = format!("n{first}");
+        match &word[..1] {
+            "A" => {
+                let (lineage, root) = rest
+                    .split_once('<')
+                    .map_or((rest, LineageRoot::Fresh), |(lineage, from)| (lineage, LineageRoot::Checkpoint(CheckpointId(number(from)))));
+                LogEntry::Attempt { attempt, nonce, lineage: AttemptId(number(lineage)), root, restored: None, started_ms: 0 }
+            }
+            "C" => LogEntry::Completed {
+                attempt,
+                nonce,
+                checkpoint_id: CheckpointId(number(rest)),
+                metadata: format!("m{rest}"),
+                checksum: 0,
+                trigger: "periodic".into(),
+                completed_ms: 0,
+                duration_ms: 0,
+                bytes: 0,
+            },
+            _ => LogEntry::Finished { attempt, nonce, finished_ms: 0 },
+        }
+    }
+
+    /// `lineage/checkpoint/finished` of a start.
+    #[track_caller]
+    fn check(log: &str, mode: StartMode, expect: &str) {
+        let start = history(log).start(&mode);
+        let text = start.map_or_else(
+            |_| "refused".to_owned(),
+            |start| {
+                let lineage = start.lineage.map_or("new".into(), |id| id.to_string());
+                let restored = start.restored.map_or("none".into(), |checkpoint| checkpoint.checkpoint_id.to_string());
+                format!("{lineage} from {restored}{}", if start.finished { " finished" } else { "" })
+            },
+        );
+        assert_eq!(text, expect, "{log}");
+    }
+
+    fn from(checkpoint: u64, again: bool) -> StartMode {
+        StartMode::From { checkpoint_id: CheckpointId(checkpoint), again }
+    }
+
+    #[test]
+    fn plain_run_goes_on_with_the_newest_lineage() {
+        check("", StartMode::Resume, "new from none");
+        check("A1.1", StartMode::Resume, "1 from none");
+        check("A1.1 C1.1 C1.2 A2.1 C2.3", StartMode::Resume, "1 from 3");
+        check("A1.1 C1.1 A2.2", StartMode::Resume, "2 from none");
+        check("A1.1 C1.1 A2.2<1", StartMode::Resume, "2 from 1");
+        check("A1.1 C1.1 F1", StartMode::Resume, "1 from 1 finished");
+        check("A1.1 C1.1 F1 A2.2", StartMode::Resume, "2 from none");
+    }
+
+    #[test]
+    fn fresh_begins_a_new_lineage() {
+        check("A1.1 C1.1 F1", StartMode::Fresh, "new from none");
+    }
+
+    #[test]
+    fn from_given_again_resumes_the_lineage_that_it_began() {
+        check("A1.1 C1.1 C1.2", from(1, false), "new from 1");
+        check("A1.1 C1.1 C1.2 A2.2<1 C2.3", from(1, false), "2 from 3");
+        check("A1.1 C1.1 C1.2 A2.2<1 C2.3", from(1, true), "new from 1");
+        check("A1.1 C1.1", from(7, false), "refused");
+    }
+
+    #[test]
+    fn a_late_completion_counts_for_its_own_attempt() {
+        check("A1.1 A2.2 C1.1 C2.2", StartMode::Resume, "2 from 2");
+    }
+}

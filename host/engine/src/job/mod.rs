@@ -1,0 +1,20 @@
+//! A job: its graph, how the graph becomes tasks, and the supervisor that runs attempt after attempt until the job is finished.
+
+mod attempt;
+mod deploy;
+mod graph;
+mod history;
+mod layout;
+mod quarantine;
+mod recorder;
+mod restart;
+mod status;
+mod supervisor;
+
+pub use graph::{Edge, JobGraph, Vertex, VertexKind};
+pub use history::{CompletedCheckpoint, History, Lineage, StartMode};
+pub use layout::{TaskLayout, layout};
+pub use quarantine::{QuarantineCommitter, QuarantineSink};
+pub use restart::{RestartPolicy, RestartStrategy};
+pub use status::{CheckpointItem, JobStatus};
+pub use supervisor::{JobOptions, JobOutcome, JobReport, StopSignal, run_job};

@@ -1,0 +1,123 @@
+//! The sink of quarantined records that no other sink takes: JSON lines below the job's storage, exactly-once.
+//!
+//! A committable holds the lines themselves, bounded by the quarantine limit, so nothing has to be pending anywhere: committing is creating
+//! `quarantine/<operator>/part-….jsonl`.
+
+use crate::checkpoint::{Store, paths, retry};
+use crate::element::{AttemptId, CheckpointId, RecordBatch};
+use crate::error::{EngineError, ErrorKind};
+use crate::operator::Subtask;
+use crate::runtime::Clock;
+use crate::sink::{Committable, Committer, Delivery, Sink, SinkWriter};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The name of the connector.
+const CONNECTOR: &str = "quarantine";
+
+/// Takes one operator's quarantined records.
+pub struct QuarantineSink {
+    operator: String,
+}
+
+/// Creates the files.
+pub struct QuarantineCommitter {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Part {
+    object: String,
+    lines: String,
+}
+
+struct QuarantineWriter {
+    operator: String,
+    subtask: Subtask,
+    nonce: String,
+    lines: String,
+}
+
+impl QuarantineSink {
+    /// The sink of `operator`.
+    pub fn new(operator: &str) -> Self {
+        Self { operator: operator.to_owned() }
+    }
+}
+
+impl QuarantineCommitter {
+    /// Commits into `store`.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// The connector whose committables it knows.
+    pub fn connector() -> &'static str {
+        CONNECTOR
+    }
+}
+
+impl Sink for QuarantineSink {
+    fn connector(&self) -> &'static str {
+        CONNECTOR
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+        Ok(Box::new(QuarantineWriter {
+            operator: self.operator.clone(),
+            subtask: subtask.clone(),
+            nonce: nonce.to_owned(),
+            lines: String::new(),
+        }))
+    }
+}
+
+impl SinkWriter for QuarantineWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        for value in batch.values().iter() {
+            self.lines.push_str(&String::from_utf8_lossy(value));
+            self.lines.push('\n');
+        }
+        Ok(())
+    }
+
+    fn prepare_commit(
+        &mut self,
+        checkpoint_id: CheckpointId,
+    ) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
+        let lines = std::mem::take(&mut self.lines);
+        if lines.is_empty() {
+            return Ok(async { Ok(Vec::new()) }.boxed());
+        }
+        let (operator, index, nonce) = (&self.operator, self.subtask.index, &self.nonce);
+        let object = format!("{}/{operator}/part-{index}-{checkpoint_id}-{nonce}.jsonl", paths::QUARANTINE);
+        let payload = serde_json::to_value(Part { object, lines })
+            .map_err(|error| EngineError::new(ErrorKind::Bug, format!("{operator}: describe quarantined records: {error}")))?;
+        Ok(async move { Ok(vec![Committable { connector: CONNECTOR.to_owned(), payload }]) }.boxed())
+    }
+}
+
+impl Committer for QuarantineCommitter {
+    fn commit<'a>(&'a self, committable: &'a Committable) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let part: Part = serde_json::from_value(committable.payload.clone())
+                .map_err(|error| EngineError::new(ErrorKind::Corrupt, format!("commit quarantined records: {error}")))?;
+            let lines = Bytes::from(part.lines.into_bytes());
+            // Its name is unique, and its content decided: an object that is there already is this one.
+            retry(&*self.clock, || self.store.create(&part.object, lines.clone())).await.map(drop)
+        }
+        .boxed()
+    }
+}

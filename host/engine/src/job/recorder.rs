@@ -1,0 +1,216 @@
+//! Writes an attempt's checkpoints down: metadata, then the log's entry, then deletes what nothing refers to any more.
+//!
+//! One at a time and in order, apart from the supervisor, so that a slow store does not hold up the coordinator's clock. It is never
+//! cut off between sending an append and reading its outcome.
+
+use super::JobGraph;
+use super::history::{CompletedCheckpoint, History};
+use crate::checkpoint::{Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, Store, Trigger, VertexSnapshot, paths, retry};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::{EngineError, ErrorKind};
+use crate::runtime::Clock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+/// What the supervisor asks for.
+pub(super) enum RecordRequest {
+    Completed { checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks },
+    Failed { checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, reason: String },
+    Finished,
+}
+
+/// What came of it.
+pub(super) enum RecordEvent {
+    Recorded {
+        checkpoint_id: CheckpointId,
+        duration: Duration,
+        bytes: u64,
+    },
+    /// The metadata could not be written; nothing is in the log.
+    NotRecorded {
+        checkpoint_id: CheckpointId,
+        error: EngineError,
+    },
+    Finished,
+    /// The log is another's, or its outcome is unknown: the attempt is over.
+    Over(EngineError),
+}
+
+/// One attempt's writer.
+pub(super) struct Recorder {
+    pub log: JobLog,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub graph: Arc<JobGraph>,
+    pub attempt: AttemptId,
+    pub nonce: String,
+    pub retain: usize,
+    /// Objects of checkpoints that are kept.
+    kept: BTreeMap<CheckpointId, BTreeSet<String>>,
+}
+
+impl Recorder {
+    pub fn new(
+        log: JobLog,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        graph: Arc<JobGraph>,
+        owner: (AttemptId, String),
+        retain: usize,
+    ) -> Self {
+        Self { log, store, clock, graph, attempt: owner.0, nonce: owner.1, retain, kept: BTreeMap::new() }
+    }
+
+    /// Serves requests until their sender is gone, and hands the log back.
+    pub async fn run(mut self, mut requests: mpsc::UnboundedReceiver<RecordRequest>, events: mpsc::UnboundedSender<RecordEvent>) -> JobLog {
+        while let Some(request) = requests.recv().await {
+            let event = match request {
+                RecordRequest::Completed { checkpoint_id, trigger, duration, parts } => {
+                    Some(self.complete(checkpoint_id, trigger, duration, parts).await)
+                }
+                RecordRequest::Failed { checkpoint_id, trigger, duration, reason } => {
+                    self.fail(checkpoint_id, trigger, duration, reason).await.err().map(RecordEvent::Over)
+                }
+                RecordRequest::Finished => Some(match self.finish().await {
+                    Ok(()) => RecordEvent::Finished,
+                    Err(error) => RecordEvent::Over(error),
+                }),
+            };
+            let (recorded, over) = (matches!(event, Some(RecordEvent::Recorded { .. })), matches!(event, Some(RecordEvent::Over(_))));
+            if let Some(event) = event {
+                _ = events.send(event);
+            }
+            if over {
+                break;
+            }
+            // Behind the answer: deletion is nobody's hurry.
+            if recorded && let Err(error) = self.collect_garbage().await {
+                warn!(%error, "old checkpoints could not be deleted");
+            }
+        }
+        self.log
+    }
+
+    async fn complete(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks) -> RecordEvent {
+        let metadata = self.metadata(checkpoint_id, parts);
+        let (path, sealed) = (metadata.path(), metadata.seal());
+        if let Err(error) = retry(&*self.clock, || self.store.put(&path, vec![sealed.clone()])).await {
+            return RecordEvent::NotRecorded { checkpoint_id, error };
+        }
+        let bytes = metadata.state_object_bytes() + sealed.len() as u64;
+        let entry = LogEntry::Completed {
+            attempt: self.attempt,
+            nonce: self.nonce.clone(),
+            checkpoint_id,
+            metadata: path,
+            checksum: crc32c::crc32c(&sealed),
+            trigger: trigger.name().to_owned(),
+            completed_ms: self.clock.wall_ms(),
+            duration_ms: duration.as_millis() as u64,
+            bytes,
+        };
+        match self.append(entry).await {
+            Ok(()) => {
+                self.kept.insert(checkpoint_id, metadata.objects());
+                RecordEvent::Recorded { checkpoint_id, duration, bytes }
+            }
+            Err(error) => RecordEvent::Over(error),
+        }
+    }
+
+    fn metadata(&self, checkpoint_id: CheckpointId, parts: CompletedTasks) -> CheckpointMetadata {
+        let mut vertices: Vec<_> =
+            self.graph.vertices.iter().map(|vertex| VertexSnapshot { id: vertex.id.clone(), subtasks: Vec::new() }).collect();
+        for (vertex, part) in parts {
+            vertices[vertex].subtasks.push(part);
+        }
+        vertices.iter_mut().for_each(|vertex| vertex.subtasks.sort_by_key(|subtask| subtask.index));
+        for (vertex, snapshot) in self.graph.vertices.iter().zip(&vertices) {
+            assert_eq!(
+                vertex.parallelism as usize,
+                snapshot.subtasks.len(),
+                "checkpoint {checkpoint_id}: every subtask of {} once",
+                vertex.id
+            );
+        }
+        CheckpointMetadata { job: self.graph.name.clone(), checkpoint_id, attempt: self.attempt, graph: self.graph.identity(), vertices }
+    }
+
+    async fn fail(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, reason: String) -> Result<(), EngineError> {
+        self.append(LogEntry::Failed {
+            attempt: self.attempt,
+            nonce: self.nonce.clone(),
+            checkpoint_id,
+            trigger: trigger.name().to_owned(),
+            failed_ms: self.clock.wall_ms(),
+            duration_ms: duration.as_millis() as u64,
+            reason,
+        })
+        .await
+    }
+
+    async fn finish(&mut self) -> Result<(), EngineError> {
+        let finished_ms = self.clock.wall_ms();
+        self.append(LogEntry::Finished { attempt: self.attempt, nonce: self.nonce.clone(), finished_ms }).await
+    }
+
+    async fn append(&mut self, entry: LogEntry) -> Result<(), EngineError> {
+        match self.log.append(entry).await {
+            Ok(Append::Done) => Ok(()),
+            Ok(Append::Taken) => Err(fenced(&self.graph.name)),
+            Err(error) => Err(EngineError::new(ErrorKind::Restart, format!("append to the job's log: the outcome is unknown: {error}"))),
+        }
+    }
+
+    /// Deletes objects of this attempt and older ones that belong to no kept checkpoint. It runs behind a completed checkpoint of this attempt
+    /// only, so the one that the attempt started from is kept until then. The entry that was just appended shows that this
+    /// process had not been fenced; a newer attempt's objects have a higher number.
+    async fn collect_garbage(&mut self) -> Result<(), EngineError> {
+        let history = History::of(self.log.entries());
+        let retained = history.retained(self.retain);
+        let Some(newest) = retained.first().map(|newest| newest.checkpoint_id) else { return Ok(()) };
+        for checkpoint in &retained {
+            if !self.kept.contains_key(&checkpoint.checkpoint_id) {
+                let objects = load_metadata(&*self.store, &*self.clock, checkpoint).await?.objects();
+                self.kept.insert(checkpoint.checkpoint_id, objects);
+            }
+        }
+        self.kept.retain(|id, _| retained.iter().any(|checkpoint| checkpoint.checkpoint_id == *id));
+        let kept: BTreeSet<&str> = self.kept.values().flatten().map(String::as_str).collect();
+        for folder in [paths::CHECKPOINTS, paths::STATE] {
+            for path in self.store.list(folder).await? {
+                let past =
+                    paths::owner_of(&path).is_some_and(|(attempt, id)| attempt < self.attempt || (attempt == self.attempt && id <= newest));
+                if past && !kept.contains(path.as_str()) {
+                    self.store.delete(&path).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error of a process whose job another has taken over.
+pub(super) fn fenced(job: &str) -> EngineError {
+    EngineError::new(ErrorKind::Fenced, format!("job {job}: another process has taken it over"))
+        .with_hint("this process stops; the other goes on")
+}
+
+/// Reads and checks a completed checkpoint's metadata.
+pub(super) async fn load_metadata(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    checkpoint: &CompletedCheckpoint,
+) -> Result<CheckpointMetadata, EngineError> {
+    let object = format!("{}/{}", store.location(), checkpoint.metadata);
+    let corrupt =
+        |what: &str| EngineError::new(ErrorKind::Corrupt, format!("read checkpoint {}: {object}: {what}", checkpoint.checkpoint_id));
+    let bytes = retry(clock, || store.get(&checkpoint.metadata)).await?.ok_or_else(|| corrupt("it is not there"))?;
+    if crc32c::crc32c(&bytes) != checkpoint.checksum {
+        return Err(corrupt("its checksum is not the one in the job's log"));
+    }
+    CheckpointMetadata::open(&object, &bytes)
+}

@@ -1,0 +1,301 @@
+//! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
+
+use super::attempt::{AttemptContext, AttemptEnd, run_attempt};
+use super::history::{History, Start};
+use super::recorder::{fenced, load_metadata};
+use super::restart::Restarts;
+use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
+use crate::checkpoint::{Append, CheckpointConfig, CheckpointMetadata, Created, JobLog, LogEntry, Store, paths, retry};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::{EngineError, ErrorKind};
+use crate::runtime::Runtime;
+use crate::sink::{Committable, Committer};
+use crate::state::StateBackendFactory;
+use crate::task::Committers;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::watch;
+
+/// Everything a run needs besides the graph.
+pub struct JobOptions {
+    /// The job's objects.
+    pub store: Arc<dyn Store>,
+    /// When checkpoints are taken.
+    pub checkpoints: CheckpointConfig,
+    /// How many completed checkpoints are kept.
+    pub retain: usize,
+    /// What happens after a failure.
+    pub restart: RestartPolicy,
+    /// Where to start.
+    pub start: StartMode,
+    /// Go on although output that a checkpoint covers is gone.
+    pub accept_lost_output: bool,
+    /// Finds the committer of a sink's connector.
+    pub committers: Committers,
+    /// Makes keyed state.
+    pub backends: Arc<dyn StateBackendFactory>,
+    /// Told of what the user should know, a line each.
+    pub notice: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Asks a running job to stop after a last checkpoint.
+#[derive(Clone)]
+pub struct StopSignal {
+    requested: watch::Receiver<bool>,
+}
+
+impl StopSignal {
+    /// A signal, and what sets it off by sending `true`.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, requested) = watch::channel(false);
+        (sender, Self { requested })
+    }
+
+    pub(super) fn poll_requested(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match pin!(self.requested.wait_for(|&requested| requested)).poll(cx) {
+            Poll::Ready(Ok(_)) => Poll::Ready(()),
+            // Nobody is left who could ask.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_requested(&self) -> bool {
+        *self.requested.borrow()
+    }
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum JobOutcome {
+    /// All input has been worked off and all output committed.
+    Finished,
+    /// It was stopped after a last checkpoint.
+    Stopped,
+    /// It had finished before; nothing was done.
+    AlreadyFinished,
+    /// Another process has taken it over.
+    Fenced(EngineError),
+    /// It cannot go on.
+    Failed(EngineError),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct JobReport {
+    /// How it ended.
+    pub outcome: JobOutcome,
+    /// The last attempt, where one began.
+    pub attempt: Option<AttemptId>,
+    /// The checkpoint that the first attempt started from.
+    pub resumed_from: Option<CheckpointId>,
+}
+
+/// Runs `graph` until it ends. Counters and checkpoints show in `status` meanwhile.
+pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, status: Arc<JobStatus>, stop: StopSignal) -> JobReport {
+    let mut supervisor = Supervisor {
+        graph: Arc::new(graph),
+        committers: with_quarantine(&options, &runtime),
+        mode: options.start.clone(),
+        restarts: Restarts::new(options.restart),
+        options,
+        runtime,
+        status,
+        stop,
+        nonces: Vec::new(),
+        report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None },
+    };
+    let outcome = match supervisor.run().await {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind() == ErrorKind::Fenced => JobOutcome::Fenced(error),
+        Err(error) => JobOutcome::Failed(error),
+    };
+    JobReport { outcome, ..supervisor.report }
+}
+
+fn with_quarantine(options: &JobOptions, runtime: &Runtime) -> Committers {
+    let (others, quarantine) =
+        (options.committers.clone(), Arc::new(QuarantineCommitter::new(options.store.clone(), runtime.clock.clone())));
+    Arc::new(move |connector: &str| {
+        if connector == QuarantineCommitter::connector() {
+            return Some(quarantine.clone() as Arc<dyn Committer>);
+        }
+        others(connector)
+    })
+}
+
+struct Supervisor {
+    graph: Arc<JobGraph>,
+    options: JobOptions,
+    committers: Committers,
+    runtime: Runtime,
+    status: Arc<JobStatus>,
+    stop: StopSignal,
+    mode: StartMode,
+    restarts: Restarts,
+    /// Of this process's attempts.
+    nonces: Vec<String>,
+    report: JobReport,
+}
+
+impl Supervisor {
+    async fn run(&mut self) -> Result<JobOutcome, EngineError> {
+        let (store, clock) = (self.options.store.clone(), self.runtime.clock.clone());
+        let mut log = JobLog::open(store, clock).await?;
+        loop {
+            let Some(context) = self.begin(&mut log).await? else { return Ok(JobOutcome::AlreadyFinished) };
+            let from = context.restored.as_ref().map(|restored| restored.checkpoint_id);
+            let completed = self.status.completed.get();
+            let end = match self.prepare(&context).await {
+                Ok(()) => {
+                    let (end, back) = run_attempt(&context, log, &mut self.stop).await;
+                    log = back;
+                    end
+                }
+                Err(error) => AttemptEnd::Failed(error),
+            };
+            if self.status.completed.get() > completed {
+                self.restarts.on_progress();
+            }
+            let error = match end {
+                AttemptEnd::Finished => return Ok(JobOutcome::Finished),
+                AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
+                AttemptEnd::Failed(error) => error,
+            };
+            self.wait_for_restart(error, from).await?;
+        }
+    }
+
+    async fn wait_for_restart(&mut self, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
+        let delay = match self.restarts.on_failure(&error, from) {
+            Ok(_) if self.stop.is_requested() => return Err(error.context("failed while stopping")),
+            Ok(delay) => delay,
+            Err(why) if why.is_empty() => return Err(error),
+            Err(why) => return Err(error.context(format!("given up ({why})"))),
+        };
+        self.status.restarts.add(1);
+        (self.options.notice)(&format!("restarting in {delay:?}: {error}"));
+        self.runtime.clock.sleep_until(self.runtime.clock.now() + delay).await;
+        Ok(())
+    }
+
+    /// Appends an attempt to the log; `None` where the job has finished.
+    async fn begin(&mut self, log: &mut JobLog) -> Result<Option<AttemptContext>, EngineError> {
+        loop {
+            log.read_on().await?;
+            let history = History::of(log.entries());
+            let newest_is_ours = history.nonces.last().is_none_or(|nonce| self.nonces.contains(nonce));
+            if !self.nonces.is_empty() && !newest_is_ours {
+                return Err(fenced(&self.graph.name));
+            }
+            let start = history.start(&self.mode)?;
+            if start.finished {
+                self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
+                return Ok(None);
+            }
+            let metadata = self.load(&start, &history).await?;
+            let attempt = AttemptId(history.last_attempt.map_or(1, |last| last.0 + 1));
+            let nonce = format!("{:016x}", (self.runtime.seed)());
+            let entry = LogEntry::Attempt {
+                attempt,
+                nonce: nonce.clone(),
+                lineage: start.lineage.unwrap_or(attempt),
+                root: start.root.clone(),
+                restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
+                started_ms: self.runtime.clock.wall_ms(),
+            };
+            match log.append(entry).await? {
+                Append::Taken => continue,
+                Append::Done => {}
+            }
+            return Ok(Some(self.context(&history, start, metadata, attempt, nonce)));
+        }
+    }
+
+    fn context(
+        &mut self,
+        history: &History,
+        start: Start,
+        metadata: Option<CheckpointMetadata>,
+        attempt: AttemptId,
+        nonce: String,
+    ) -> AttemptContext {
+        self.nonces.push(nonce.clone());
+        self.mode = StartMode::Resume;
+        if self.report.attempt.replace(attempt).is_none() {
+            self.report.resumed_from = start.restored.as_ref().map(|restored| restored.checkpoint_id);
+        }
+        AttemptContext {
+            graph: self.graph.clone(),
+            store: self.options.store.clone(),
+            runtime: self.runtime.clone(),
+            committers: self.committers.clone(),
+            backends: self.options.backends.clone(),
+            status: self.status.clone(),
+            notice: self.options.notice.clone(),
+            attempt,
+            nonce,
+            restored: start.restored,
+            metadata,
+            config: self.options.checkpoints,
+            retain: self.options.retain,
+            next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
+            older_nonces: history.nonces.clone(),
+        }
+    }
+
+    /// Loads the checkpoint of a start, and refuses one that does not fit the graph.
+    async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
+        let Some(checkpoint) = &start.restored else { return Ok(None) };
+        let previous = history.completed().rev().find(|older| older.checkpoint_id < checkpoint.checkpoint_id);
+        let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await.map_err(|error| match previous {
+            Some(previous) if error.kind() == ErrorKind::Corrupt => {
+                let older = previous.checkpoint_id;
+                error.with_hint(format!(
+                    "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
+                ))
+            }
+            _ => error,
+        })?;
+        let now = self.graph.identity();
+        let differences = metadata.graph.differences(&now);
+        if !differences.is_empty() {
+            let message = format!("resume checkpoint {}: the job has changed\n  {}", checkpoint.checkpoint_id, differences.join("\n  "));
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
+        }
+        if self.nonces.is_empty() {
+            (self.options.notice)(&format!("resuming from checkpoint {}", checkpoint.checkpoint_id));
+            metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
+        }
+        Ok(Some(metadata))
+    }
+
+    /// Commits what the restored checkpoint covers, clears leftovers away, and stores the components.
+    async fn prepare(&self, context: &AttemptContext) -> Result<(), EngineError> {
+        let committables: Vec<Committable> = context.metadata.iter().flat_map(|metadata| metadata.committables().cloned()).collect();
+        for committable in &committables {
+            let committed = crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await;
+            match committed {
+                Err(error) if self.options.accept_lost_output && error.kind() != ErrorKind::Retry => {
+                    (self.options.notice)(&format!("output given up: {error}"));
+                }
+                outcome => outcome?,
+            }
+        }
+        for vertex in &context.graph.vertices {
+            match &vertex.kind {
+                VertexKind::Sink(sink) => {
+                    sink.prepare_attempt(&context.older_nonces, &committables).map_err(|error| error.context(&vertex.id))?
+                }
+                VertexKind::Operator(factory) => {
+                    if let Some(component) = factory.component() {
+                        let (path, bytes) = (paths::plugin(&component.digest), bytes::Bytes::copy_from_slice(&component.bytes));
+                        let _: Created = retry(&*self.runtime.clock, || self.options.store.create(&path, bytes.clone())).await?;
+                    }
+                }
+                VertexKind::Source { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Operators and sinks that run one behind the other in one task, without channels between them.
+//!
+//! A chain is a tree: an operator with several outputs may have a chained successor on each. Invariant: what a batch causes anywhere in
+//! the chain has happened, or waits in the output, when [`Chain::process`] returns. A barrier therefore finds every node at the same cut.
+
+use crate::element::{NO_TIMESTAMP, RecordBatch};
+use crate::error::{EngineError, ErrorKind};
+use crate::exchange::Output;
+use crate::metrics::VertexMetrics;
+use crate::operator::{Operator, OperatorContext, QUARANTINE_OUTPUT};
+use crate::runtime::Clock;
+use crate::sink::SinkWriter;
+use crate::state::KeyedState;
+use std::sync::Arc;
+
+/// Where records of an output go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Into a node of this chain.
+    Node {
+        /// Its place in the chain.
+        node: usize,
+        /// Which of its inputs.
+        input: u32,
+    },
+    /// Out over an edge of [`Output`].
+    Edge(usize),
+}
+
+/// One vertex's subtask within the chain.
+pub struct Node {
+    /// The vertex's place in the graph.
+    pub vertex: usize,
+    /// The vertex's id.
+    pub id: String,
+    /// The vertex's counters.
+    pub metrics: Arc<VertexMetrics>,
+    /// What it does.
+    pub body: NodeBody,
+    /// For each output the targets of its records.
+    pub routes: Vec<Vec<Target>>,
+    /// The targets of quarantined records.
+    pub quarantine: Vec<Target>,
+}
+
+/// What a node does with records.
+pub enum NodeBody {
+    /// Turns them into others.
+    Operator {
+        /// The operator.
+        operator: Box<dyn Operator>,
+        /// Its keyed state, where it has a `key` input.
+        state: Option<Box<KeyedState>>,
+    },
+    /// Writes them.
+    Sink {
+        /// The writer.
+        writer: Box<dyn SinkWriter>,
+    },
+}
+
+/// The nodes of one task with the output behind them.
+pub struct Chain {
+    /// In topological order.
+    pub nodes: Vec<Node>,
+    /// Where the head's records go: a source's, or nothing where the head is node 0.
+    pub source_routes: Vec<Target>,
+    /// The sending side.
+    pub output: Output,
+    clock: Arc<dyn Clock>,
+    /// Event time up to which the task's input is complete.
+    pub watermark: i64,
+}
+
+impl Chain {
+    /// A chain; `source_routes` is empty where an operator or a sink is the head.
+    pub fn new(nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
+        Self { nodes, source_routes, output, clock, watermark: NO_TIMESTAMP }
+    }
+
+    /// Works off a batch of the source at the head.
+    pub fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+        for place in 0..self.source_routes.len() {
+            let target = self.source_routes[place];
+            if place + 1 == self.source_routes.len() {
+                return self.deliver(target, batch, "the source");
+            }
+            self.deliver(target, batch.clone(), "the source")?;
+        }
+        Ok(())
+    }
+
+    /// Works off a batch that came in through the gate for the head. `keyed`: over a `key` edge.
+    pub fn process(&mut self, input: u32, keyed: bool, batch: &RecordBatch) -> Result<(), EngineError> {
+        self.process_node(0, input, keyed, batch)
+    }
+
+    fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: &RecordBatch) -> Result<(), EngineError> {
+        let node = &mut self.nodes[place];
+        node.metrics.records_in.add(batch.len() as u64);
+        let mut outputs = Vec::new();
+        match &mut node.body {
+            NodeBody::Sink { writer } => return writer.write(batch).map_err(|error| error.context(&node.id)),
+            NodeBody::Operator { operator, state } => {
+                let mut context = OperatorContext {
+                    state: if keyed { state.as_deref_mut() } else { None },
+                    outputs: &mut outputs,
+                    watermark: self.watermark,
+                    processing_time: self.clock.wall_ms(),
+                    metrics: &node.metrics,
+                };
+                operator.process(input, batch, &mut context)?;
+            }
+        }
+        outputs.into_iter().try_for_each(|(output, records)| self.route(place, output, records))
+    }
+
+    fn route(&mut self, place: usize, output: u32, records: RecordBatch) -> Result<(), EngineError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let node = &self.nodes[place];
+        let quarantined = output == QUARANTINE_OUTPUT;
+        if !quarantined {
+            node.metrics.records_out.add(records.len() as u64);
+        }
+        let targets = if quarantined { Some(node.quarantine.len()) } else { node.routes.get(output as usize).map(Vec::len) };
+        let Some(targets) = targets.filter(|&targets| targets > 0 || !quarantined) else {
+            return Err(EngineError::new(ErrorKind::Bug, format!("{}: records for output {output}, which leads nowhere", node.id)));
+        };
+        for number in 0..targets {
+            let node = &self.nodes[place];
+            let target = if quarantined { node.quarantine[number] } else { node.routes[output as usize][number] };
+            if number + 1 == targets {
+                let id = self.nodes[place].id.clone();
+                return self.deliver(target, records, &id);
+            }
+            let id = self.nodes[place].id.clone();
+            self.deliver(target, records.clone(), &id)?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, target: Target, records: RecordBatch, from: &str) -> Result<(), EngineError> {
+        match target {
+            Target::Node { node, input } => self.process_node(node, input, false, &records),
+            Target::Edge(edge) => self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
+                EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))
+                    .with_hint("set `key` on the source, or emit the record with a key")
+            }),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Subtasks as they run: a source or an input gate at the head, a chain of operators and sinks behind it, an output at the end.
+
+mod chain;
+mod commits;
+mod operator_task;
+mod rate_limiter;
+mod restore;
+mod snapshots;
+mod source_task;
+mod timer;
+
+pub use chain::{Chain, Node, NodeBody, Target};
+pub(crate) use commits::commit_all;
+pub use commits::{Committers, Uncommitted};
+pub use operator_task::OperatorTask;
+pub use rate_limiter::RateLimiter;
+pub use restore::StateRestore;
+pub use snapshots::{SnapshotContext, Snapshots};
+pub use source_task::SourceTask;
+
+use crate::checkpoint::{CompletedTasks, Trigger};
+use crate::element::CheckpointId;
+use crate::error::EngineError;
+use tokio::sync::mpsc;
+
+/// What the supervisor tells a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskControl {
+    /// A checkpoint begins. Sources act on it; other tasks only once their input has ended, else they wait for the barrier.
+    Trigger {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// and why it is taken.
+        trigger: Trigger,
+    },
+    /// A checkpoint is complete: commit what it covers.
+    Complete(CheckpointId),
+    /// A checkpoint has been given up.
+    Abort(CheckpointId),
+}
+
+/// What a task tells the supervisor.
+#[derive(Debug)]
+pub enum TaskEvent {
+    /// Its part of a checkpoint is durable.
+    Acknowledged {
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// The vertices in the task: (vertex, its subtask's part).
+        parts: CompletedTasks,
+    },
+    /// It cannot take this checkpoint.
+    Declined {
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// Why.
+        reason: String,
+    },
+    /// Its input has ended and been worked off.
+    InputEnded,
+    /// Everything up to this checkpoint is committed.
+    Committed(CheckpointId),
+    /// It has failed and is gone.
+    Failed(EngineError),
+}
+
+/// Sends a task's events to the supervisor.
+#[derive(Clone)]
+pub struct TaskEvents {
+    task: usize,
+    sender: mpsc::UnboundedSender<(usize, TaskEvent)>,
+}
+
+impl TaskEvents {
+    /// Events of task number `task`.
+    pub fn new(task: usize, sender: mpsc::UnboundedSender<(usize, TaskEvent)>) -> Self {
+        Self { task, sender }
+    }
+
+    /// Sends one. A supervisor that is gone needs none.
+    pub fn send(&self, event: TaskEvent) {
+        _ = self.sender.send((self.task, event));
+    }
+}

@@ -1,0 +1,148 @@
+//! A task with an input gate at its head: works off what the gate delivers, and takes its snapshot when the gate is aligned.
+
+use super::timer::Timer;
+use super::{Chain, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
+use crate::element::{CheckpointId, StreamElement};
+use crate::error::{EngineError, ErrorKind};
+use crate::exchange::{GateEvent, InputGate};
+use crate::runtime::{Clock, yield_now};
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+enum Step {
+    Control(TaskControl),
+    Gate(GateEvent),
+    Linger,
+    /// The supervisor is gone.
+    Closed,
+}
+
+/// The head of a task that receives.
+pub struct OperatorTask {
+    gate: InputGate,
+    chain: Chain,
+    restore: Vec<StateRestore>,
+    snapshots: Snapshots,
+    control: mpsc::UnboundedReceiver<TaskControl>,
+    events: TaskEvents,
+    clock: Arc<dyn Clock>,
+    linger: Timer,
+    ended: bool,
+    /// Checkpoints that the coordinator has triggered and whose barrier has not come. Once the input has ended none will: the end
+    /// counts as all of them.
+    announced: BTreeSet<CheckpointId>,
+    last_taken: Option<CheckpointId>,
+}
+
+impl OperatorTask {
+    /// A task behind `gate`. `restore` fills the chain's keyed states before anything is read.
+    pub fn new(
+        gate: InputGate,
+        chain: Chain,
+        restore: Vec<StateRestore>,
+        snapshots: Snapshots,
+        control: mpsc::UnboundedReceiver<TaskControl>,
+        events: TaskEvents,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let linger = Timer::new(clock.clone());
+        Self { gate, chain, restore, snapshots, control, events, clock, linger, ended: false, announced: BTreeSet::new(), last_taken: None }
+    }
+
+    /// Runs until the supervisor is gone or something fails.
+    pub async fn run(mut self) -> Result<(), EngineError> {
+        for restore in std::mem::take(&mut self.restore) {
+            restore.run(&mut self.chain).await?;
+        }
+        loop {
+            match poll_fn(|cx| self.poll_step(cx)).await? {
+                Step::Control(control) => self.on_control(control)?,
+                Step::Gate(event) => self.on_gate(event)?,
+                Step::Linger => self.chain.output.flush(),
+                Step::Closed => return Ok(()),
+            }
+            yield_now().await;
+        }
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, EngineError>> {
+        if let Poll::Ready(control) = self.control.poll_recv(cx) {
+            return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
+        }
+        let torn_down = |_closed| EngineError::new(ErrorKind::Restart, "a task downstream is gone");
+        if self.chain.output.poll_drain(cx).map_err(torn_down)?.is_pending() {
+            return Poll::Pending;
+        }
+        if !self.ended
+            && let Poll::Ready(event) = self.gate.poll_next(cx)
+        {
+            return Poll::Ready(Ok(Step::Gate(event)));
+        }
+        self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
+    }
+
+    fn on_gate(&mut self, event: GateEvent) -> Result<(), EngineError> {
+        match event {
+            GateEvent::Batch { from, batch } => {
+                self.chain.process(from.input, from.keyed, &batch)?;
+                if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
+                    self.chain.output.flush();
+                }
+            }
+            GateEvent::Watermark(watermark) => {
+                self.chain.watermark = watermark.0;
+                self.chain.output.send_marker(&StreamElement::Watermark(watermark));
+            }
+            GateEvent::Barrier(barrier) => {
+                self.take(barrier.checkpoint_id)?;
+                self.chain.output.send_marker(&StreamElement::Barrier(barrier));
+            }
+            GateEvent::Declined(checkpoint_id) => {
+                let reason = "a newer barrier came first".to_owned();
+                self.events.send(TaskEvent::Declined { checkpoint_id, reason });
+            }
+            GateEvent::End => {
+                self.ended = true;
+                self.chain.output.send_marker(&StreamElement::EndOfInput);
+                self.events.send(TaskEvent::InputEnded);
+                self.take_announced()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_control(&mut self, control: TaskControl) -> Result<(), EngineError> {
+        match control {
+            TaskControl::Trigger { checkpoint_id, .. } => {
+                self.announced.insert(checkpoint_id);
+                if self.ended {
+                    self.take_announced()?;
+                }
+            }
+            TaskControl::Complete(checkpoint_id) => self.snapshots.commit(checkpoint_id),
+            TaskControl::Abort(checkpoint_id) => {
+                self.announced.remove(&checkpoint_id);
+                self.gate.abort(checkpoint_id);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_announced(&mut self) -> Result<(), EngineError> {
+        while let Some(checkpoint_id) = self.announced.pop_first() {
+            if self.last_taken < Some(checkpoint_id) {
+                self.take(checkpoint_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, checkpoint_id: CheckpointId) -> Result<(), EngineError> {
+        self.last_taken = Some(checkpoint_id);
+        self.announced.retain(|&announced| announced > checkpoint_id);
+        self.snapshots.take(checkpoint_id, &mut self.chain, None)
+    }
+}

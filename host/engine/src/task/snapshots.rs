@@ -1,0 +1,175 @@
+//! One task's part in checkpoints: captured at the barrier, written in the background, acknowledged when durable.
+//!
+//! Invariants: checkpoints of one task are written one after the other, so that a sink's part holds everything older that is
+//! not committed; commits too happen one after the other.
+
+use super::commits::{Committers, Uncommitted};
+use super::{Chain, NodeBody, TaskEvent, TaskEvents};
+use crate::checkpoint::{CompletedTasks, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::EngineError;
+use crate::runtime::{Clock, Lane, TaskGroup};
+use crate::sink::Committable;
+use crate::source::SplitState;
+use crate::state::StateSnapshot;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// What all snapshots of a task have in common.
+pub struct SnapshotContext {
+    /// Where objects go.
+    pub store: Arc<dyn Store>,
+    /// The clock for retries.
+    pub clock: Arc<dyn Clock>,
+    /// The attempt's tasks: what runs in the background ends with it.
+    pub group: TaskGroup,
+    /// Finds committers.
+    pub committers: Committers,
+    /// The attempt,
+    pub attempt: AttemptId,
+    /// and its nonce.
+    pub nonce: String,
+    /// The id of the task's first vertex.
+    pub head: String,
+    /// The subtask.
+    pub index: u32,
+    /// Where acknowledgements go.
+    pub events: TaskEvents,
+}
+
+/// Takes a task's snapshots.
+pub struct Snapshots {
+    context: Arc<SnapshotContext>,
+    /// By vertex.
+    uncommitted: BTreeMap<usize, Uncommitted>,
+    /// Held while one is written: fair, so they are written in order.
+    writing: Arc<Mutex<()>>,
+    committing: Arc<Mutex<()>>,
+}
+
+/// One vertex's part, as of the barrier.
+enum Capture {
+    Source { vertex: usize, splits: Vec<SplitState> },
+    Operator { vertex: usize, id: String, snapshot: Option<Box<dyn StateSnapshot>> },
+    Sink { vertex: usize, uncommitted: Uncommitted, prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>> },
+}
+
+impl Snapshots {
+    /// For a task with this context.
+    pub fn new(context: SnapshotContext) -> Self {
+        Self { context: Arc::new(context), uncommitted: BTreeMap::new(), writing: Arc::default(), committing: Arc::default() }
+    }
+
+    /// Captures the task as of now and writes it in the background. `source`: the vertex and splits of the source at the head.
+    pub fn take(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        chain: &mut Chain,
+        source: Option<(usize, Vec<SplitState>)>,
+    ) -> Result<(), EngineError> {
+        let mut captures = Vec::with_capacity(chain.nodes.len() + 1);
+        captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
+        for node in &mut chain.nodes {
+            captures.push(match &mut node.body {
+                NodeBody::Operator { state, .. } => {
+                    let snapshot = state.as_mut().map(|state| state.snapshot());
+                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot }
+                }
+                NodeBody::Sink { writer } => {
+                    let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
+                    let prepared = writer.prepare_commit(checkpoint_id).map_err(|error| error.context(&node.id))?;
+                    Capture::Sink { vertex: node.vertex, uncommitted, prepared }
+                }
+            });
+        }
+        let (context, writing) = (self.context.clone(), self.writing.clone());
+        let write = async move {
+            let _in_order = writing.lock().await;
+            match write(&context, checkpoint_id, captures).await {
+                Ok(parts) => context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts }),
+                Err(WriteError::Upload(error)) => {
+                    context.events.send(TaskEvent::Declined { checkpoint_id, reason: format!("{}: {error}", context.head) });
+                }
+                Err(WriteError::Sink(error)) => context.events.send(TaskEvent::Failed(error)),
+            }
+        };
+        self.context.group.spawn(Lane::Control, "snapshot", write.boxed());
+        Ok(())
+    }
+
+    /// Commits everything up to `checkpoint_id` in the background.
+    pub fn commit(&self, checkpoint_id: CheckpointId) {
+        let (context, committing) = (self.context.clone(), self.committing.clone());
+        let sinks: Vec<_> = self.uncommitted.values().cloned().collect();
+        if sinks.is_empty() {
+            return context.events.send(TaskEvent::Committed(checkpoint_id));
+        }
+        let commit = async move {
+            let _in_order = committing.lock().await;
+            for sink in sinks {
+                if let Err(error) = sink.commit(checkpoint_id, &context.committers).await {
+                    return context.events.send(TaskEvent::Failed(error));
+                }
+            }
+            context.events.send(TaskEvent::Committed(checkpoint_id));
+        };
+        self.context.group.spawn(Lane::Control, "commit", commit.boxed());
+    }
+}
+
+enum WriteError {
+    /// The checkpoint fails; the task goes on.
+    Upload(EngineError),
+    /// The sink's records may be lost to it: only a restart brings them back.
+    Sink(EngineError),
+}
+
+async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures: Vec<Capture>) -> Result<CompletedTasks, WriteError> {
+    let index = context.index;
+    let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
+    let mut object = StateObjectWriter::new();
+    let mut stateful = Vec::new();
+    for capture in captures {
+        let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
+        let vertex = match capture {
+            Capture::Source { vertex, splits } => {
+                part.splits = splits;
+                vertex
+            }
+            Capture::Operator { vertex, id, snapshot } => {
+                if let Some(mut snapshot) = snapshot {
+                    part.keys = snapshot.keys();
+                    snapshot.write_blocks(&mut |key_group, block| {
+                        part.state_bytes += block.len() as u64;
+                        object.section(SectionKind::KeyedState, &id, key_group, block);
+                    });
+                    stateful.push(parts.len());
+                }
+                vertex
+            }
+            Capture::Sink { vertex, uncommitted, prepared } => {
+                let prepared = prepared.await.map_err(WriteError::Sink)?;
+                part.committables = uncommitted.add(checkpoint_id, prepared);
+                vertex
+            }
+        };
+        parts.push((vertex, part));
+    }
+    stateful.retain(|&place| parts[place].1.keys > 0);
+    if !stateful.is_empty() {
+        let handle = upload(context, checkpoint_id, object).await.map_err(WriteError::Upload)?;
+        stateful.iter().for_each(|&place| parts[place].1.state = Some(handle.clone()));
+    }
+    Ok(parts)
+}
+
+async fn upload(context: &SnapshotContext, checkpoint_id: CheckpointId, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
+    let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
+    let finished = object.finish();
+    let handle = StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum };
+    retry(&*context.clock, || context.store.put(&handle.object, finished.parts.clone())).await?;
+    Ok(handle)
+}

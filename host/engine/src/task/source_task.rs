@@ -1,0 +1,177 @@
+//! A task with a source at its head: reads, hands on, and starts barriers.
+
+use super::timer::Timer;
+use super::{Chain, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
+use crate::checkpoint::Trigger;
+use crate::element::{Barrier, BatchBuilder, StreamElement};
+use crate::error::{EngineError, ErrorKind};
+use crate::metrics::VertexMetrics;
+use crate::runtime::{Clock, Monotonic, yield_now};
+use crate::source::{ReadStatus, SourceReader};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+/// Records read at once.
+const READ_RECORDS: usize = 1_024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Reading,
+    /// A stop checkpoint's barrier has been sent: nothing is read behind it.
+    Suspended,
+    /// All splits have been read to their end.
+    Ended,
+}
+
+enum Step {
+    Control(TaskControl),
+    Read(ReadStatus),
+    Linger,
+    /// The supervisor is gone.
+    Closed,
+}
+
+/// The head of a task that reads.
+pub struct SourceTask {
+    vertex: usize,
+    id: String,
+    reader: Box<dyn SourceReader>,
+    chain: Chain,
+    snapshots: Snapshots,
+    control: mpsc::UnboundedReceiver<TaskControl>,
+    events: TaskEvents,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<VertexMetrics>,
+    limiter: Option<Arc<RateLimiter>>,
+    /// What the limiter has granted: so many records from this time on.
+    reserved: Option<(usize, Monotonic)>,
+    pace: Timer,
+    linger: Timer,
+    phase: Phase,
+    builder: BatchBuilder,
+    skipped: u64,
+}
+
+impl SourceTask {
+    /// A task that reads with `reader`.
+    #[expect(clippy::too_many_arguments, reason = "deploy puts a task together once, from parts that have nothing else in common")]
+    pub fn new(
+        vertex: usize,
+        id: String,
+        reader: Box<dyn SourceReader>,
+        chain: Chain,
+        snapshots: Snapshots,
+        control: mpsc::UnboundedReceiver<TaskControl>,
+        events: TaskEvents,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<VertexMetrics>,
+        limiter: Option<Arc<RateLimiter>>,
+    ) -> Self {
+        Self {
+            vertex,
+            id,
+            reader,
+            chain,
+            snapshots,
+            control,
+            events,
+            pace: Timer::new(clock.clone()),
+            linger: Timer::new(clock.clone()),
+            clock,
+            metrics,
+            limiter,
+            reserved: None,
+            phase: Phase::Reading,
+            builder: BatchBuilder::new(),
+            skipped: 0,
+        }
+    }
+
+    /// Runs until the supervisor is gone or something fails.
+    pub async fn run(mut self) -> Result<(), EngineError> {
+        loop {
+            match poll_fn(|cx| self.poll_step(cx)).await? {
+                Step::Control(control) => self.on_control(control)?,
+                Step::Read(status) => self.on_read(status)?,
+                Step::Linger => self.chain.output.flush(),
+                Step::Closed => return Ok(()),
+            }
+            yield_now().await;
+        }
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, EngineError>> {
+        if let Poll::Ready(control) = self.control.poll_recv(cx) {
+            return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
+        }
+        let torn_down = |_closed| EngineError::new(ErrorKind::Restart, "a task downstream is gone");
+        if self.chain.output.poll_drain(cx).map_err(torn_down)?.is_pending() {
+            return Poll::Pending;
+        }
+        if self.phase == Phase::Reading
+            && let Poll::Ready(status) = self.poll_read(cx)
+        {
+            return Poll::Ready(status.map(Step::Read));
+        }
+        self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReadStatus, EngineError>> {
+        let Some(limiter) = &self.limiter else {
+            return self.reader.poll_read(cx, READ_RECORDS, &mut self.builder);
+        };
+        let now = self.clock.now();
+        let (granted, from) = *self.reserved.get_or_insert_with(|| (limiter.batch(), limiter.reserve(limiter.batch(), now)));
+        if self.pace.poll(Some(from), cx).is_pending() {
+            return Poll::Pending;
+        }
+        let read = self.reader.poll_read(cx, granted, &mut self.builder);
+        if read.is_ready() {
+            limiter.refund(granted.saturating_sub(self.builder.len()));
+            self.reserved = None;
+        }
+        read
+    }
+
+    fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
+        let skipped = self.reader.skipped();
+        self.metrics.skipped.add(skipped - self.skipped);
+        self.skipped = skipped;
+        if !self.builder.is_empty() {
+            let batch = self.builder.take();
+            self.metrics.records_out.add(batch.len() as u64);
+            self.chain.process_from_source(batch)?;
+        }
+        if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
+            self.chain.output.flush();
+        }
+        if status == ReadStatus::End {
+            self.phase = Phase::Ended;
+            self.chain.output.send_marker(&StreamElement::EndOfInput);
+            self.events.send(TaskEvent::InputEnded);
+        }
+        Ok(())
+    }
+
+    fn on_control(&mut self, control: TaskControl) -> Result<(), EngineError> {
+        match control {
+            TaskControl::Trigger { checkpoint_id, trigger } => {
+                let source = (self.vertex, self.reader.splits());
+                self.snapshots.take(checkpoint_id, &mut self.chain, Some(source)).map_err(|error| error.context(&self.id))?;
+                // Behind the end of its input a channel has no barriers: the end counts as all of them.
+                if self.phase != Phase::Ended {
+                    self.chain.output.send_marker(&StreamElement::Barrier(Barrier { checkpoint_id }));
+                    if trigger == Trigger::Stop {
+                        self.phase = Phase::Suspended;
+                    }
+                }
+            }
+            TaskControl::Complete(checkpoint_id) => self.snapshots.commit(checkpoint_id),
+            // A failed stop checkpoint is tried again: a suspended source stays where it is.
+            TaskControl::Abort(_) => {}
+        }
+        Ok(())
+    }
+}
