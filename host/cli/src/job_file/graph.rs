@@ -1,0 +1,220 @@
+//! How the steps of a job hang together: every id is unique, every input leads to an output, nothing goes in a circle, and
+//! every edge's partitioning fits the parallelism on both sides.
+
+use super::model::{Code, Input, OnFailure, OperatorStep, Partitioning, SinkStep, SourceStep};
+use super::problem::{Problem, Reporter, Span};
+use super::settings::Head;
+use super::steps::{RawInput, RawOperator, RawSink, RawSource, StepHead};
+use super::suggest;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use weir_engine::operator::QUARANTINE_NAME;
+
+/// The steps as they were read one by one.
+pub(super) struct RawSteps {
+    pub sources: Vec<RawSource>,
+    pub operators: Vec<RawOperator>,
+    pub sinks: Vec<RawSink>,
+}
+
+/// The steps as they hang together.
+pub(super) struct Steps {
+    pub sources: Vec<SourceStep>,
+    pub operators: Vec<OperatorStep>,
+    pub sinks: Vec<SinkStep>,
+}
+
+/// What a reference can lead to.
+#[derive(Clone, Copy, PartialEq)]
+enum StepKind {
+    Source,
+    Operator { quarantines: bool },
+    Sink,
+}
+
+struct Known {
+    kind: StepKind,
+    parallelism: u32,
+}
+
+/// Ties the steps together. Where something does not fit there is a problem, and the step is left out or kept as far as it goes.
+pub(super) fn connect(raw: RawSteps, head: &Head, end: Span, reporter: &Reporter) -> Steps {
+    let known = know(&raw, head, reporter);
+    if raw.sources.is_empty() {
+        reporter.add(Problem::new(end.clone(), "the job has no source").hint("for example `[source.lines]` with `connector = \"stdin\"`"));
+    }
+    if raw.sinks.is_empty() {
+        reporter.add(Problem::new(end, "the job has no sink").hint("for example `[sink.out]` with `connector = \"stdout\"`"));
+    }
+    let connector = Connector { known: &known, head, reporter };
+    let steps = Steps {
+        sources: raw.sources.into_iter().filter_map(|source| connector.source(source)).collect(),
+        operators: raw.operators.into_iter().filter_map(|operator| connector.operator(operator)).collect(),
+        sinks: raw.sinks.into_iter().filter_map(|sink| connector.sink(sink)).collect(),
+    };
+    refuse_cycles(&steps.operators, reporter);
+    steps
+}
+
+fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Known> {
+    let parallelism = |step: &StepHead| step.parallelism.as_ref().map_or(head.parallelism, |own| own.value);
+    let sources = raw.sources.iter().map(|source| {
+        let one = source.connector.as_ref().is_some_and(|connector| connector.value == "stdin");
+        (&source.head, StepKind::Source, if one { 1 } else { parallelism(&source.head) })
+    });
+    let quarantines =
+        |operator: &RawOperator| matches!(&operator.code, Some(Code::Plugin(code)) if code.on_failure == OnFailure::Quarantine);
+    let operators =
+        raw.operators.iter().map(|step| (&step.head, StepKind::Operator { quarantines: quarantines(step) }, parallelism(&step.head)));
+    let sinks = raw.sinks.iter().map(|sink| (&sink.head, StepKind::Sink, parallelism(&sink.head)));
+    let mut known = BTreeMap::new();
+    for (step, kind, parallelism) in sources.chain(operators).chain(sinks) {
+        match known.entry(step.id.value.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(Known { kind, parallelism });
+            }
+            Entry::Occupied(_) => {
+                let message = format!("there is another step with the id `{}`", step.id.value);
+                reporter.add(Problem::new(step.id.span.clone(), message).hint("ids are unique over sources, operators and sinks"));
+            }
+        }
+    }
+    known
+}
+
+/// Turns raw steps into steps that know where their inputs come from.
+struct Connector<'a> {
+    known: &'a BTreeMap<String, Known>,
+    head: &'a Head,
+    reporter: &'a Reporter,
+}
+
+impl Connector<'_> {
+    fn parallelism(&self, step: &StepHead) -> u32 {
+        step.parallelism.as_ref().map_or(self.head.parallelism, |own| own.value)
+    }
+
+    fn source(&self, raw: RawSource) -> Option<SourceStep> {
+        let connector = raw.connector?;
+        let mut parallelism = self.parallelism(&raw.head);
+        if connector.value == "stdin" {
+            if let Some(own) = raw.head.parallelism.filter(|own| own.value != 1) {
+                self.reporter.add(Problem::new(own.span, "standard input is read by one subtask").hint("leave `parallelism` out"));
+            }
+            parallelism = 1;
+        }
+        let RawSource { rate, replay_none, settings, .. } = raw;
+        Some(SourceStep { id: raw.head.id, connector, rate, replay_none, parallelism, settings })
+    }
+
+    fn operator(&self, raw: RawOperator) -> Option<OperatorStep> {
+        let parallelism = self.parallelism(&raw.head);
+        let inputs = self.inputs(raw.inputs, parallelism);
+        let keyed = inputs.iter().find(|input| input.by == Partitioning::Key);
+        if let Some(input) = keyed.filter(|_| parallelism > self.head.max_parallelism) {
+            let message =
+                format!("`{}` has parallelism {parallelism}, but there are {} key groups", raw.head.id.value, self.head.max_parallelism);
+            let place = raw.head.parallelism.map_or(input.span.clone(), |own| own.span);
+            self.reporter.add(Problem::new(place, message).hint("`max-parallelism` is the number of key groups"));
+        }
+        Some(OperatorStep { id: raw.head.id, code: raw.code?, inputs, parallelism })
+    }
+
+    fn sink(&self, raw: RawSink) -> Option<SinkStep> {
+        let parallelism = self.parallelism(&raw.head);
+        let inputs = self.inputs(raw.inputs, parallelism);
+        Some(SinkStep { id: raw.head.id, connector: raw.connector?, inputs, parallelism, settings: raw.settings })
+    }
+
+    fn inputs(&self, raw: Vec<RawInput>, parallelism: u32) -> Vec<Input> {
+        let mut inputs: Vec<Input> = Vec::new();
+        for input in raw.into_iter().filter_map(|input| self.input(input, parallelism)) {
+            if inputs.iter().any(|other| other.reference() == input.reference()) {
+                let message = format!("`{}` is an input of this step already", input.reference());
+                self.reporter.add(Problem::new(input.span.clone(), message));
+            }
+            inputs.push(input);
+        }
+        inputs
+    }
+
+    fn input(&self, raw: RawInput, parallelism: u32) -> Option<Input> {
+        let (from, output) = match raw.reference.split_once('.') {
+            Some((from, output)) => (from, Some(output)),
+            None => (&*raw.reference, None),
+        };
+        let Some(known) = self.known.get(from) else {
+            self.reporter.add(self.dangling(&raw, from));
+            return None;
+        };
+        if let Some(problem) = self.unfit_output(&raw, from, output, known.kind) {
+            self.reporter.add(problem);
+        }
+        let natural = if known.parallelism == parallelism { Partitioning::Forward } else { Partitioning::Rebalance };
+        if let Some(by) = raw.by.as_ref().filter(|by| by.value == Partitioning::Forward && natural != Partitioning::Forward) {
+            let message = format!("`{from}` has parallelism {} and this step {parallelism}: `forward` needs the same", known.parallelism);
+            self.reporter.add(Problem::new(by.span.clone(), message).hint("`by = \"rebalance\"` distributes the records in turn"));
+        }
+        let by = raw.by.map_or(natural, |by| by.value);
+        Some(Input { from: from.into(), output: output.map(Into::into), by, span: raw.span })
+    }
+
+    fn dangling(&self, raw: &RawInput, from: &str) -> Problem {
+        let outputs = self.known.iter().filter(|(_, known)| known.kind != StepKind::Sink).map(|(id, _)| id.as_str());
+        let problem = Problem::new(raw.span.clone(), format!("no source or operator `{from}`"));
+        problem.label("nothing comes from here").hint(suggest::hint(from, outputs))
+    }
+
+    /// Whether a plugin has the named side output is known only when it has been loaded.
+    fn unfit_output(&self, raw: &RawInput, from: &str, output: Option<&str>, kind: StepKind) -> Option<Problem> {
+        let problem = |message: String| Problem::new(raw.span.clone(), message);
+        match (kind, output) {
+            (StepKind::Sink, _) => Some(problem(format!("`{from}` is a sink: nothing comes out of it"))),
+            (StepKind::Source, Some(output)) => {
+                Some(problem(format!("the source `{from}` has no output `{output}`")).hint(format!("write `{from}`")))
+            }
+            (StepKind::Operator { .. }, Some("")) => Some(problem(format!("`{}` names no output", raw.reference))),
+            (StepKind::Operator { quarantines: false }, Some(QUARANTINE_NAME)) => {
+                let problem = problem(format!("`{from}` puts no record into quarantine"));
+                Some(problem.hint(format!("`on-failure = \"quarantine\"` in [operator.{from}] does")))
+            }
+            (StepKind::Source | StepKind::Operator { .. }, _) => None,
+        }
+    }
+}
+
+/// Walks from each operator to the operators it reads from; an operator that is met again on the way is in a circle.
+fn refuse_cycles(operators: &[OperatorStep], reporter: &Reporter) {
+    let by_id: BTreeMap<&str, &OperatorStep> = operators.iter().map(|operator| (operator.id.value.as_str(), operator)).collect();
+    let mut done: Vec<&str> = Vec::new();
+    for operator in operators {
+        let mut path = Vec::new();
+        walk(operator, &by_id, &mut path, &mut done, reporter);
+    }
+}
+
+fn walk<'a>(
+    operator: &'a OperatorStep,
+    by_id: &BTreeMap<&str, &'a OperatorStep>,
+    path: &mut Vec<&'a str>,
+    done: &mut Vec<&'a str>,
+    reporter: &Reporter,
+) {
+    let id = operator.id.value.as_str();
+    if done.contains(&id) {
+        return;
+    }
+    path.push(id);
+    for input in &operator.inputs {
+        if let Some(start) = path.iter().position(|&step| step == input.from) {
+            let circle: Vec<String> =
+                path[start..=start].iter().chain(path[start..].iter().rev()).map(|step| format!("`{step}`")).collect();
+            let message = format!("the steps go in a circle: {}", circle.join(" → "));
+            reporter.add(Problem::new(input.span.clone(), message).hint("records flow from sources to sinks only"));
+        } else if let Some(next) = by_id.get(input.from.as_str()) {
+            walk(next, by_id, path, done, reporter);
+        }
+    }
+    path.pop();
+    done.push(id);
+}

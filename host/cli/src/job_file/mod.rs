@@ -1,0 +1,89 @@
+//! Reads a job file: TOML in, a [`JobFile`] with every default filled in out, or all of the file's problems at once, each with its
+//! place and a hint.
+//!
+//! A setting that is not built yet is refused by name. What needs a plugin or a connector to be known (their own settings, declared
+//! inputs and outputs) is checked in [`crate::assemble`] and becomes a [`Problem`] of the same file.
+
+mod graph;
+mod model;
+mod problem;
+mod section;
+mod settings;
+mod steps;
+mod suggest;
+#[cfg(test)]
+mod tests;
+
+pub use model::{
+    Checkpoints, Code, Input, JobFile, Limits, OnFailure, OperatorStep, Partitioning, PluginCode, Restart, RestartStrategy, Settings,
+    SinkStep, SourceStep,
+};
+pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span};
+pub use section::Located;
+pub use steps::NATIVE_OPERATORS;
+
+pub(crate) use problem::Reporter;
+pub(crate) use suggest::{hint as suggest, list as list_words};
+
+use section::Section;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use toml::de::DeTable;
+
+/// A job file is read whole; nobody writes a longer one by hand.
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
+/// Reads the job file at `path`. `cores` is the default of `parallelism`.
+pub fn load(path: &Path, cores: u32) -> Result<JobFile, JobFileError> {
+    let name: Arc<str> = path.display().to_string().into();
+    let unreadable = |message: String| {
+        let source = SourceText { name: Arc::clone(&name), text: "".into() };
+        JobFileError { source, problems: vec![Problem::new(0..0, message)] }
+    };
+    let text = read(path).map_err(|error| unreadable(format!("read the job file {}: {error}", path.display())))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let folder = std::path::absolute(folder).map_err(|error| unreadable(format!("find the folder of {}: {error}", path.display())))?;
+    parse(SourceText { name: Arc::clone(&name), text: text.into() }, &folder, cores)
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(FILE_MAX_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > FILE_MAX_BYTES {
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it has more than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// Understands a job file's text. `folder` is what its relative paths are relative to.
+pub fn parse(source: SourceText, folder: &Path, cores: u32) -> Result<JobFile, JobFileError> {
+    let text = Arc::clone(&source.text);
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    let reporter = Reporter::default();
+    for error in errors {
+        reporter.add(Problem::new(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message().trim_end())));
+    }
+    // A table that was only half understood would bring problems that are none.
+    reporter.finish(&source)?;
+
+    let reporter = Reporter::default();
+    let top = Section::new(section::TOP, 0..0, table.get_ref(), &reporter);
+    let head = settings::read_head(&top, cores);
+    let (checkpoints, restart) = (settings::read_checkpoints(&top), settings::read_restart(&top));
+    let raw = graph::RawSteps {
+        sources: top.tables("source").into_iter().map(|(id, section)| steps::read_source(id, section)).collect(),
+        operators: top.tables("operator").into_iter().map(|(id, section)| steps::read_operator(id, section)).collect(),
+        sinks: top.tables("sink").into_iter().map(|(id, section)| steps::read_sink(id, section)).collect(),
+    };
+    top.finish();
+    let end = text.trim_end().len();
+    let steps = graph::connect(raw, &head, end..end, &reporter);
+    reporter.finish(&source)?;
+    let graph::Steps { sources, operators, sinks } = steps;
+    let settings::Head { name, parallelism, max_parallelism } = head;
+    Ok(JobFile { source, folder: folder.to_owned(), name, parallelism, max_parallelism, checkpoints, restart, sources, operators, sinks })
+}

@@ -1,0 +1,262 @@
+//! A job file as it was understood: every default is filled in, every reference is known to lead somewhere.
+
+use super::problem::{JobFileError, Problem, SourceText, Span};
+use super::section::Located;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A job.
+#[derive(Clone, Debug)]
+pub struct JobFile {
+    /// The file that says all this.
+    pub source: SourceText,
+    /// The folder that relative paths are relative to.
+    pub folder: PathBuf,
+    /// `name`: identifies the job in its storage.
+    pub name: String,
+    /// `parallelism` of every step that has none of its own.
+    pub parallelism: u32,
+    /// `max-parallelism`: number of key groups.
+    pub max_parallelism: u32,
+    /// `[checkpoints]`.
+    pub checkpoints: Checkpoints,
+    /// `[restart]`.
+    pub restart: Restart,
+    /// `[source.ID]`, in the order of the file.
+    pub sources: Vec<SourceStep>,
+    /// `[operator.ID]`, in the order of the file.
+    pub operators: Vec<OperatorStep>,
+    /// `[sink.ID]`, in the order of the file.
+    pub sinks: Vec<SinkStep>,
+}
+
+impl JobFile {
+    /// A path of the file as it is found from here.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The error that these problems of the file are.
+    pub fn error(&self, problems: Vec<Problem>) -> JobFileError {
+        JobFileError { source: self.source.clone(), problems }
+    }
+
+    /// The declared parallelism of a step.
+    pub fn parallelism_of(&self, id: &str) -> Option<u32> {
+        let sources = self.sources.iter().map(|step| (&step.id, step.parallelism));
+        let operators = self.operators.iter().map(|step| (&step.id, step.parallelism));
+        let sinks = self.sinks.iter().map(|step| (&step.id, step.parallelism));
+        sources.chain(operators).chain(sinks).find(|(step, _)| step.value == id).map(|(_, parallelism)| parallelism)
+    }
+}
+
+/// When checkpoints are taken, and where they are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoints {
+    /// URL as written.
+    pub storage: Located<String>,
+    /// From one trigger to the next.
+    pub interval: Duration,
+    /// Pending at the same time, at most.
+    pub max_concurrent: u32,
+    /// From the end of one to the trigger of the next, at least.
+    pub min_pause: Duration,
+    /// A checkpoint that takes longer fails.
+    pub timeout: Duration,
+    /// Failed ones in a row that do not fail the job.
+    pub tolerate_failures: u32,
+    /// Completed ones that are kept.
+    pub retain: u32,
+}
+
+/// What follows a failure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Restart {
+    /// How the delays grow.
+    pub strategy: RestartStrategy,
+    /// Restarts without a completed checkpoint between them, at most.
+    pub attempts: u32,
+    /// Before the first restart.
+    pub delay: Duration,
+    /// Before any restart, at most.
+    pub max_delay: Duration,
+}
+
+/// How the delays before restarts grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartStrategy {
+    /// The first failure ends the job.
+    None,
+    /// The delay is always the same.
+    Fixed,
+    /// The delay doubles.
+    Exponential,
+}
+
+impl RestartStrategy {
+    /// As it is written in a job file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Fixed => "fixed",
+            Self::Exponential => "exponential",
+        }
+    }
+}
+
+/// A connector's own settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// The values.
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Where they stand.
+    pub spans: BTreeMap<String, Span>,
+}
+
+/// A source.
+#[derive(Clone, Debug)]
+pub struct SourceStep {
+    /// Its id.
+    pub id: Located<String>,
+    /// The connector's name.
+    pub connector: Located<String>,
+    /// Records per second of the whole source.
+    pub rate: Option<f64>,
+    /// `replay = "none"` was said, and where.
+    pub replay_none: Option<Span>,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// The connector's own settings.
+    pub settings: Settings,
+}
+
+/// An operator.
+#[derive(Clone, Debug)]
+pub struct OperatorStep {
+    /// Its id.
+    pub id: Located<String>,
+    /// What it runs.
+    pub code: Code,
+    /// What it reads.
+    pub inputs: Vec<Input>,
+    /// Number of subtasks.
+    pub parallelism: u32,
+}
+
+/// What an operator runs.
+#[derive(Clone, Debug)]
+pub enum Code {
+    /// A component or core module.
+    Plugin(PluginCode),
+    /// An operator that is built into weir.
+    Native(Located<String>),
+}
+
+/// A plugin with its settings.
+#[derive(Clone, Debug)]
+pub struct PluginCode {
+    /// The path as written.
+    pub path: Located<String>,
+    /// The command that makes it.
+    pub build: Option<Located<String>>,
+    /// Globs of what it is made from.
+    pub sources: Vec<String>,
+    /// Handed to the plugin.
+    pub config: serde_json::Value,
+    /// What follows a record that fails.
+    pub on_failure: OnFailure,
+    /// Bounds of the sandbox.
+    pub limits: Limits,
+}
+
+/// What follows a record that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The dataflow restarts.
+    Fail,
+    /// The record is put aside and the rest goes on.
+    Quarantine,
+}
+
+impl OnFailure {
+    /// As it is written in a job file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
+/// Bounds of the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Time for one batch.
+    pub time_per_batch: Duration,
+}
+
+/// A sink.
+#[derive(Clone, Debug)]
+pub struct SinkStep {
+    /// Its id.
+    pub id: Located<String>,
+    /// The connector's name.
+    pub connector: Located<String>,
+    /// What it reads.
+    pub inputs: Vec<Input>,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// The connector's own settings.
+    pub settings: Settings,
+}
+
+/// One thing that a step reads.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The step it comes from.
+    pub from: String,
+    /// The side output, where it is one.
+    pub output: Option<String>,
+    /// How records are distributed.
+    pub by: Partitioning,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl Input {
+    /// As it is written in a job file.
+    pub fn reference(&self) -> String {
+        match &self.output {
+            Some(output) => format!("{}.{output}", self.from),
+            None => self.from.clone(),
+        }
+    }
+}
+
+/// How the records of an edge are distributed over the subtasks behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partitioning {
+    /// Subtask i to subtask i.
+    Forward,
+    /// Equal keys to the same subtask.
+    Key,
+    /// In turn.
+    Rebalance,
+    /// To every subtask.
+    Broadcast,
+}
+
+impl Partitioning {
+    /// As it is written in a job file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Key => "key",
+            Self::Rebalance => "rebalance",
+            Self::Broadcast => "broadcast",
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The head of a job file and the tables that a job has once: `[checkpoints]` and `[restart]`.
+
+use super::model::{Checkpoints, Restart, RestartStrategy};
+use super::problem::{Problem, Span};
+use super::section::{Located, Section};
+use std::time::Duration;
+use weir_engine::state::MAX_PARALLELISM_LIMIT;
+
+/// Bytes of in-flight records that a checkpoint may hold by default. Nothing reads it before unaligned checkpoints are built.
+const MAX_IN_FLIGHT_DEFAULT: u64 = 256 << 20;
+const NAME_MAX_BYTES: usize = 64;
+
+/// What the head of the file says.
+pub(super) struct Head {
+    /// `name`; empty where it is missing or wrong.
+    pub name: String,
+    /// `parallelism`.
+    pub parallelism: u32,
+    /// `max-parallelism`.
+    pub max_parallelism: u32,
+}
+
+/// Reads the head. `cores` is the default of `parallelism`.
+pub(super) fn read_head(top: &Section<'_>, cores: u32) -> Head {
+    let limit = u64::from(MAX_PARALLELISM_LIMIT);
+    let name = top.required("name", "\"my-job\"");
+    if let Some(name) = name.as_ref().filter(|name| !is_job_name(&name.value)) {
+        let message = format!("`{}` is not a job's name", name.value);
+        top.problem(Problem::new(name.span.clone(), message).hint("a name has 1 to 64 of the characters a-z, 0-9 and `-`"));
+    }
+    let max_parallelism = top.integer("max-parallelism", 1..=limit).map_or(128, |max| max.value as u32);
+    let parallelism = top.integer("parallelism", 1..=limit).map_or(cores.clamp(1, max_parallelism), |own| own.value as u32);
+    Head { name: name.map(|name| name.value).unwrap_or_default(), parallelism, max_parallelism }
+}
+
+fn is_job_name(name: &str) -> bool {
+    (1..=NAME_MAX_BYTES).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Refuses a setting that is not built yet, unless it says what holds anyway.
+pub(super) fn not_built(section: &Section<'_>, span: Span, key: &str, says: &str, holds: &str) {
+    let message = format!("`{key}` of {}: {says} is not built yet", section.name);
+    section.problem(Problem::new(span, message).label("not built yet").hint(format!("leave it out, or write `{key} = {holds}`")));
+}
+
+/// Reads `[checkpoints]`.
+pub(super) fn read_checkpoints(top: &Section<'_>) -> Checkpoints {
+    let storage = |span| Located { value: "file:.weir".to_string(), span };
+    let mut read = Checkpoints {
+        storage: storage(top.span.clone()),
+        interval: Duration::from_secs(1),
+        max_concurrent: 1,
+        min_pause: Duration::ZERO,
+        timeout: Duration::from_secs(600),
+        tolerate_failures: 0,
+        retain: 3,
+    };
+    let Some(section) = top.table("checkpoints") else { return read };
+    read.storage = section.string("storage").filter(|storage| is_storage(&section, storage)).unwrap_or(storage(section.span.clone()));
+    refuse_unbuilt(&section);
+    let at_least_a_ms = |duration: &Located<Duration>| {
+        let fine = duration.value >= Duration::from_millis(1);
+        if !fine {
+            section.problem(Problem::new(duration.span.clone(), "checkpoints are at least 1ms apart"));
+        }
+        fine
+    };
+    read.interval = section.duration("interval").filter(at_least_a_ms).map_or(read.interval, |interval| interval.value);
+    read.min_pause = section.duration("min-pause").map_or(read.min_pause, |pause| pause.value);
+    read.timeout = section.duration("timeout").map_or(read.timeout, |timeout| timeout.value);
+    read.tolerate_failures = section.integer("tolerate-failures", 0..=1_000_000).map_or(0, |failures| failures.value as u32);
+    read.retain = section.integer("retain", 1..=10_000).map_or(read.retain, |retain| retain.value as u32);
+    section.finish();
+    read
+}
+
+fn refuse_unbuilt(section: &Section<'_>) {
+    if let Some(mode) = section.choice("mode", &[("exactly-once", true), ("at-least-once", false)]).filter(|mode| !mode.value) {
+        not_built(section, mode.span, "mode", "at-least-once", "\"exactly-once\"");
+    }
+    if let Some(unaligned) = section.string("unaligned").filter(|unaligned| unaligned.value != "never") {
+        not_built(section, unaligned.span, "unaligned", "an unaligned checkpoint", "\"never\"");
+    }
+    if let Some(concurrent) = section.integer("max-concurrent", 1..=1_000).filter(|concurrent| concurrent.value > 1) {
+        not_built(section, concurrent.span, "max-concurrent", "more than one checkpoint at a time", "1");
+    }
+    if let Some(bytes) = section.size("max-in-flight-bytes").filter(|bytes| bytes.value != MAX_IN_FLIGHT_DEFAULT) {
+        not_built(section, bytes.span, "max-in-flight-bytes", "a bound of unaligned checkpoints", "\"256MiB\"");
+    }
+}
+
+fn is_storage(section: &Section<'_>, storage: &Located<String>) -> bool {
+    let problem = match storage.value.split_once(':') {
+        Some(("file", path)) if !path.is_empty() => return true,
+        Some(("file", _)) => {
+            Problem::new(storage.span.clone(), "the storage's URL names no folder").hint("for example `storage = \"file:.weir\"`")
+        }
+        Some((scheme, _)) => Problem::new(storage.span.clone(), format!("storage on `{scheme}:` is not built yet"))
+            .label("not built yet")
+            .hint("use a folder: `storage = \"file:.weir\"`"),
+        None => Problem::new(storage.span.clone(), "the storage is not a URL").hint(format!("did you mean `file:{}`?", storage.value)),
+    };
+    section.problem(problem);
+    false
+}
+
+/// Reads `[restart]`.
+pub(super) fn read_restart(top: &Section<'_>) -> Restart {
+    let mut read = Restart {
+        strategy: RestartStrategy::Exponential,
+        attempts: 5,
+        delay: Duration::from_millis(100),
+        max_delay: Duration::from_secs(30),
+    };
+    let Some(section) = top.table("restart") else { return read };
+    let strategies = [RestartStrategy::Exponential, RestartStrategy::Fixed, RestartStrategy::None].map(|s| (s.name(), s));
+    read.strategy = section.choice("strategy", &strategies).map_or(read.strategy, |strategy| strategy.value);
+    read.attempts = section.integer("attempts", 1..=1_000_000).map_or(read.attempts, |attempts| attempts.value as u32);
+    read.delay = section.duration("delay").map_or(read.delay, |delay| delay.value);
+    read.max_delay = section.duration("max-delay").map_or(read.max_delay, |delay| delay.value);
+    section.finish();
+    read
+}

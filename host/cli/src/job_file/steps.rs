@@ -1,0 +1,201 @@
+//! The steps of a job: `[source.ID]`, `[operator.ID]`, `[sink.ID]`, each read on its own. How they hang together is [`super::graph`]'s.
+
+use super::model::{Code, Limits, OnFailure, PluginCode, Settings};
+use super::problem::{Problem, Span};
+use super::section::{Located, Section, json_of};
+use super::settings::not_built;
+use super::suggest;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::DeValue;
+use weir_engine::state::MAX_PARALLELISM_LIMIT;
+
+/// Operators that are built in.
+pub const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
+
+const ID_MAX_BYTES: usize = 64;
+const MEMORY_DEFAULT: u64 = 64 << 20;
+const MEMORY_BOUNDS: std::ops::RangeInclusive<u64> = (1 << 16)..=(4 << 30);
+
+/// What is the same for all steps.
+pub(super) struct StepHead {
+    pub id: Located<String>,
+    /// Its own parallelism, where it has one.
+    pub parallelism: Option<Located<u32>>,
+}
+
+/// An input as written, before its reference has been followed.
+pub(super) struct RawInput {
+    /// `x` or `x.late`.
+    pub reference: String,
+    /// How records are distributed, where that is said.
+    pub by: Option<Located<super::model::Partitioning>>,
+    pub span: Span,
+}
+
+pub(super) struct RawSource {
+    pub head: StepHead,
+    pub connector: Option<Located<String>>,
+    pub rate: Option<f64>,
+    pub replay_none: Option<Span>,
+    pub settings: Settings,
+}
+
+pub(super) struct RawOperator {
+    pub head: StepHead,
+    pub code: Option<Code>,
+    pub inputs: Vec<RawInput>,
+}
+
+pub(super) struct RawSink {
+    pub head: StepHead,
+    pub connector: Option<Located<String>>,
+    pub inputs: Vec<RawInput>,
+    pub settings: Settings,
+}
+
+fn read_head(id: Located<String>, section: &Section<'_>) -> StepHead {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if !(1..=ID_MAX_BYTES).contains(&id.value.len()) || !id.value.bytes().all(fits) {
+        let message = format!("`{}` is not an id", id.value);
+        section.problem(Problem::new(id.span.clone(), message).hint("an id has 1 to 64 letters, digits, `-` and `_`"));
+    }
+    let parallelism = section.integer("parallelism", 1..=u64::from(MAX_PARALLELISM_LIMIT));
+    StepHead { id, parallelism: parallelism.map(|own| Located { value: own.value as u32, span: own.span }) }
+}
+
+/// Reads one source.
+pub(super) fn read_source(id: Located<String>, section: Section<'_>) -> RawSource {
+    let head = read_head(id, &section);
+    let connector = section.required("connector", "\"file\"");
+    let rate = section.positive("rate").map(|rate| rate.value);
+    let replay_none = section.choice("replay", &[("none", ())]).map(|none| none.span);
+    RawSource { head, connector, rate, replay_none, settings: section.rest() }
+}
+
+/// Reads one sink.
+pub(super) fn read_sink(id: Located<String>, section: Section<'_>) -> RawSink {
+    let head = read_head(id, &section);
+    let connector = section.required("connector", "\"file\"");
+    let inputs = read_inputs(&section);
+    RawSink { head, connector, inputs, settings: section.rest() }
+}
+
+/// Reads one operator.
+pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOperator {
+    let head = read_head(id, &section);
+    let code = read_code(&section);
+    let inputs = read_inputs(&section);
+    if let Some(was) = section.string("was") {
+        let message = format!("`was` of {}: renaming an operator is not built yet", section.name);
+        section.problem(Problem::new(was.span, message).label("not built yet").hint(format!("keep the id `{}`", was.value)));
+    }
+    if let Some(record) = section.boolean("record").filter(|record| record.value) {
+        not_built(&section, record.span, "record", "recording of batches", "false");
+    }
+    section.finish();
+    RawOperator { head, code, inputs }
+}
+
+/// Settings that mean something for a plugin only.
+const PLUGIN_SETTINGS: [&str; 5] = ["build", "sources", "config", "on-failure", "limits"];
+
+fn read_code(section: &Section<'_>) -> Option<Code> {
+    let Some(native) = section.place("native") else { return read_plugin(section).map(Code::Plugin) };
+    for key in PLUGIN_SETTINGS.into_iter().chain(["plugin"]) {
+        if let Some(span) = section.place(key) {
+            section.problem(Problem::new(span, format!("`{key}` does not go with `native` in {}", section.name)));
+        }
+    }
+    let code = section.string("native")?;
+    if !NATIVE_OPERATORS.contains(&&*code.value) {
+        let message = format!("there is no built-in operator `{}`", code.value);
+        section.problem(Problem::new(native, message).hint(suggest::hint(&code.value, NATIVE_OPERATORS)));
+        return None;
+    }
+    Some(Code::Native(code))
+}
+
+fn read_plugin(section: &Section<'_>) -> Option<PluginCode> {
+    let path = section.required("plugin", "\"target/wasm32-unknown-unknown/release/my_plugin.wasm\"");
+    let config = section.get("config").map(json_of).transpose().unwrap_or_else(|problem| {
+        section.problem(problem);
+        None
+    });
+    let on_failure = section.choice("on-failure", &[OnFailure::Fail, OnFailure::Quarantine].map(|policy| (policy.name(), policy)));
+    let code = PluginCode {
+        build: section.string("build"),
+        sources: section.strings("sources").map(|sources| sources.value).unwrap_or_default(),
+        config: config.unwrap_or_else(|| serde_json::json!({})),
+        on_failure: on_failure.map_or(OnFailure::Fail, |policy| policy.value),
+        limits: read_limits(section),
+        path: path?,
+    };
+    Some(code)
+}
+
+fn read_limits(section: &Section<'_>) -> Limits {
+    let mut limits = Limits { memory: MEMORY_DEFAULT, time_per_batch: Duration::from_secs(1) };
+    let Some(section) = section.table("limits") else { return limits };
+    if let Some(memory) = section.size("memory") {
+        if !MEMORY_BOUNDS.contains(&memory.value) {
+            section.problem(Problem::new(memory.span, "a plugin's memory is between 64KiB and 4GiB"));
+        }
+        limits.memory = memory.value;
+    }
+    if let Some(time) = section.duration("time-per-batch") {
+        if !(Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&time.value) {
+            section.problem(Problem::new(time.span, "a plugin's time for one batch is between 1ms and 1h"));
+        }
+        limits.time_per_batch = time.value;
+    }
+    section.finish();
+    limits
+}
+
+fn read_inputs(section: &Section<'_>) -> Vec<RawInput> {
+    let (one, several) = (section.get("input"), section.get("inputs"));
+    let found: Vec<&Spanned<DeValue<'_>>> = match (one, several) {
+        (None, None) => {
+            let problem = Problem::new(section.span.clone(), format!("{} has no `input`", section.name));
+            section.problem(problem.hint("for example `input = \"some-source\"`"));
+            Vec::new()
+        }
+        (Some(_), Some(both)) => {
+            section.problem(
+                Problem::new(both.span(), format!("{} has both `input` and `inputs`", section.name)).hint("put all of them into `inputs`"),
+            );
+            Vec::new()
+        }
+        (Some(one), None) => vec![one],
+        (None, Some(several)) => match several.get_ref().as_array() {
+            Some(items) if !items.is_empty() => items.iter().collect(),
+            Some(_) | None => {
+                section.problem(
+                    Problem::new(several.span(), format!("`inputs` of {} is a list of inputs", section.name))
+                        .hint("for example `inputs = [\"a\", { from = \"b\", by = \"key\" }]`"),
+                );
+                Vec::new()
+            }
+        },
+    };
+    found.into_iter().filter_map(|input| read_input(section, input)).collect()
+}
+
+fn read_input(section: &Section<'_>, input: &Spanned<DeValue<'_>>) -> Option<RawInput> {
+    use super::model::Partitioning::{Broadcast, Forward, Key, Rebalance};
+    let span = input.span();
+    if let Some(reference) = input.get_ref().as_str() {
+        return Some(RawInput { reference: reference.to_owned(), by: None, span });
+    }
+    let Some(table) = input.get_ref().as_table() else {
+        let problem = Problem::new(span, format!("an input of {} is a text or a table", section.name));
+        section.problem(problem.hint("for example `\"x\"` or `{ from = \"x\", by = \"key\" }`"));
+        return None;
+    };
+    let input = section.inner("an input", span.clone(), table);
+    let from = input.required("from", "\"x\"");
+    let by = input.choice("by", &[Key, Forward, Rebalance, Broadcast].map(|by| (by.name(), by)));
+    input.finish();
+    Some(RawInput { reference: from?.value, by, span })
+}

@@ -1,0 +1,339 @@
+//! What is said about job files that are wrong: one line of the file changed, one problem.
+
+use super::*;
+use std::time::Duration;
+
+const GOOD: &str = r#"
+name = "flights"
+
+[source.rows]
+connector = "file"
+path = "data/*.csv"
+
+[operator.delays]
+plugin = "delays.wasm"
+input = { from = "rows", by = "key" }
+
+[sink.out]
+connector = "file"
+input = "delays"
+path = "out"
+"#;
+
+fn parsed(text: &str) -> Result<JobFile, JobFileError> {
+    parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 2)
+}
+
+/// GOOD with `from` replaced by `to`, which must be wrong in the way `expect` says.
+#[track_caller]
+fn check(from: &str, to: &str, expect: &str) {
+    assert!(GOOD.contains(from), "the template has {from:?}");
+    let error = parsed(&GOOD.replacen(from, to, 1)).expect_err("the file is wrong");
+    assert_eq!(error.to_string(), expect);
+}
+
+/// GOOD with `lines` added at the end, which must be wrong in the way `expect` says.
+#[track_caller]
+fn check_with(lines: &str, expect: &str) {
+    let error = parsed(&format!("{GOOD}{lines}")).expect_err("the file is wrong");
+    assert_eq!(error.to_string(), expect);
+}
+
+#[test]
+fn defaults_are_those_of_the_reference() {
+    let job = parsed(GOOD).expect("the file is right");
+    assert_eq!((job.parallelism, job.max_parallelism), (2, 128));
+    assert_eq!(job.checkpoints.storage.value, "file:.weir");
+    assert_eq!((job.checkpoints.interval, job.checkpoints.timeout), (Duration::from_secs(1), Duration::from_secs(600)));
+    assert_eq!((job.checkpoints.retain, job.checkpoints.tolerate_failures, job.checkpoints.min_pause), (3, 0, Duration::ZERO));
+    let restart = Restart {
+        strategy: RestartStrategy::Exponential,
+        attempts: 5,
+        delay: Duration::from_millis(100),
+        max_delay: Duration::from_secs(30),
+    };
+    assert_eq!(job.restart, restart);
+    let Code::Plugin(code) = &job.operators[0].code else { panic!("a plugin") };
+    assert_eq!(code.limits, Limits { memory: 64 << 20, time_per_batch: Duration::from_secs(1) });
+    assert_eq!((code.on_failure, &code.config), (OnFailure::Fail, &serde_json::json!({})));
+    assert_eq!(job.sinks[0].settings.values, serde_json::json!({"path": "out"}).as_object().cloned().unwrap());
+    assert_eq!(job.resolve("out"), Path::new("/jobs/out"));
+}
+
+#[test]
+fn the_default_parallelism_does_not_pass_the_number_of_key_groups() {
+    assert_eq!(parsed(&GOOD.replace("name =", "max-parallelism = 1\nname =")).expect("right").parallelism, 1);
+}
+
+#[test]
+fn partitioning_follows_the_parallelism_where_it_is_not_said() {
+    let job = parsed(&GOOD.replace("path = \"out\"", "path = \"out\"\nparallelism = 1")).expect("right");
+    assert_eq!(job.sinks[0].inputs[0].by, Partitioning::Rebalance);
+    assert_eq!(parsed(GOOD).expect("right").sinks[0].inputs[0].by, Partitioning::Forward);
+}
+
+#[test]
+fn settings_of_the_head_are_checked() {
+    check(
+        "name = \"flights\"",
+        "name = \"My Flights\"",
+        "job.toml:2:8: `My Flights` is not a job's name (a name has 1 to 64 of the characters a-z, 0-9 and `-`)",
+    );
+    check("name = \"flights\"", "", "job.toml:1:1: the job file has no `name` (for example `name = \"my-job\"`)");
+    check("name = \"flights\"", "name = 7", "job.toml:2:8: `name` of the job file is a text in quotes");
+    check(
+        "name = \"flights\"",
+        "name = \"f\"\nmax-parallelism = 40_000",
+        "job.toml:3:19: `max-parallelism` of the job file is a whole number from 1 to 32768",
+    );
+    check(
+        "name = \"flights\"",
+        "name = \"f\"\nparallelism = 0",
+        "job.toml:3:15: `parallelism` of the job file is a whole number from 1 to 32768",
+    );
+    check(
+        "name = \"flights\"",
+        "name = \"f\"\nparalelism = 2",
+        "job.toml:3:1: unknown key `paralelism` in the job file (did you mean `parallelism`?)",
+    );
+    check(
+        "name = \"flights\"",
+        "name = \"f\"\n[sinks.x]\na = 1",
+        "job.toml:3:2: unknown key `sinks` in the job file (did you mean `sink`?)",
+    );
+}
+
+#[test]
+fn settings_of_checkpoints_and_restart_are_checked() {
+    check_with(
+        "[checkpoints]\ninterval = \"1 parsec\"\n",
+        "job.toml:17:12: `interval` of [checkpoints] is a duration such as \"200ms\", \"1s\" or \"10m\"",
+    );
+    check_with(
+        "[checkpoints]\ninterval = 5\n",
+        "job.toml:17:12: `interval` of [checkpoints] is a duration such as \"200ms\", \"1s\" or \"10m\"",
+    );
+    check_with("[checkpoints]\ninterval = \"0s\"\n", "job.toml:17:12: checkpoints are at least 1ms apart");
+    check_with("[checkpoints]\nretain = 0\n", "job.toml:17:10: `retain` of [checkpoints] is a whole number from 1 to 10000");
+    check_with("[checkpoints]\nstorage = \".weir\"\n", "job.toml:17:11: the storage is not a URL (did you mean `file:.weir`?)");
+    check_with(
+        "[checkpoints]\nstorage = \"s3:bucket\"\n",
+        "job.toml:17:11: storage on `s3:` is not built yet (use a folder: `storage = \"file:.weir\"`)",
+    );
+    check_with("[checkpoints]\nintervall = \"1s\"\n", "job.toml:17:1: unknown key `intervall` in [checkpoints] (did you mean `interval`?)");
+    check_with(
+        "[restart]\nstrategy = \"expotential\"\n",
+        "job.toml:17:12: `strategy` of [restart] is one of `exponential`, `fixed`, `none` (did you mean `exponential`?)",
+    );
+    check_with(
+        "restart = 3\n",
+        "job.toml:16:1: unknown key `restart` in [sink.out] (there are: `parallelism`, `connector`, `input`, `inputs`)",
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_by_name() {
+    let refused = |lines: &str, expect: &str| check_with(&format!("[checkpoints]\n{lines}\n"), &format!("job.toml:17:{expect}"));
+    refused(
+        "mode = \"at-least-once\"",
+        "8: `mode` of [checkpoints]: at-least-once is not built yet (leave it out, or write `mode = \"exactly-once\"`)",
+    );
+    refused(
+        "unaligned = \"1s\"",
+        "13: `unaligned` of [checkpoints]: an unaligned checkpoint is not built yet (leave it out, or write `unaligned = \"never\"`)",
+    );
+    refused(
+        "max-concurrent = 2",
+        "18: `max-concurrent` of [checkpoints]: more than one checkpoint at a time is not built yet (leave it out, or write `max-concurrent = 1`)",
+    );
+    refused(
+        "max-in-flight-bytes = \"1MiB\"",
+        "23: `max-in-flight-bytes` of [checkpoints]: a bound of unaligned checkpoints is not built yet (leave it out, or write `max-in-flight-bytes = \"256MiB\"`)",
+    );
+    let plugin = "plugin = \"delays.wasm\"";
+    check(
+        plugin,
+        &format!("{plugin}\nwas = \"old\""),
+        "job.toml:10:7: `was` of [operator.delays]: renaming an operator is not built yet (keep the id `old`)",
+    );
+    check(
+        plugin,
+        &format!("{plugin}\nrecord = true"),
+        "job.toml:10:10: `record` of [operator.delays]: recording of batches is not built yet (leave it out, or write `record = false`)",
+    );
+}
+
+#[test]
+fn what_holds_anyway_may_be_said() {
+    let text = format!(
+        "{GOOD}[checkpoints]\nmode = \"exactly-once\"\nunaligned = \"never\"\nmax-concurrent = 1\nmax-in-flight-bytes = \"256MiB\"\n"
+    );
+    assert!(parsed(&text).is_ok());
+}
+
+#[test]
+fn references_lead_somewhere() {
+    check("input = \"delays\"", "input = \"delay\"", "job.toml:14:9: no source or operator `delay` (did you mean `delays`?)");
+    check("input = \"delays\"", "input = \"planes\"", "job.toml:14:9: no source or operator `planes` (there are: `delays`, `rows`)");
+    check("from = \"rows\"", "from = \"out\"", "job.toml:10:9: `out` is a sink: nothing comes out of it");
+    check("from = \"rows\"", "from = \"rows.late\"", "job.toml:10:9: the source `rows` has no output `late` (write `rows`)");
+    check(
+        "from = \"rows\"",
+        "from = \"delays\"",
+        "job.toml:10:9: the steps go in a circle: `delays` → `delays` (records flow from sources to sinks only)",
+    );
+    check("input = \"delays\"", "inputs = [\"delays\", \"delays\"]", "job.toml:14:21: `delays` is an input of this step already");
+    check(
+        "input = \"delays\"",
+        "input = \"delays.quarantine\"",
+        "job.toml:14:9: `delays` puts no record into quarantine (`on-failure = \"quarantine\"` in [operator.delays] does)",
+    );
+}
+
+#[test]
+fn a_circle_is_shown_in_the_direction_of_the_records() {
+    let second = "[operator.again]\nnative = \"pass-through\"\ninput = \"delays\"\n";
+    let text = format!(
+        "{}{second}",
+        GOOD.replace("{ from = \"rows\", by = \"key\" }", "[\"rows\", \"again\"]").replace("input = [", "inputs = [")
+    );
+    let error = parsed(&text).expect_err("a circle");
+    assert_eq!(
+        error.to_string(),
+        "job.toml:18:9: the steps go in a circle: `delays` → `again` → `delays` (records flow from sources to sinks only)"
+    );
+}
+
+#[test]
+fn ids_are_unique_over_all_steps() {
+    check(
+        "[sink.out]",
+        "[sink.rows]",
+        "job.toml:12:7: there is another step with the id `rows` (ids are unique over sources, operators and sinks)",
+    );
+    check("[sink.out]", "[sink.\"a b\"]", "job.toml:12:7: `a b` is not an id (an id has 1 to 64 letters, digits, `-` and `_`)");
+}
+
+#[test]
+fn inputs_are_checked() {
+    check("input = \"delays\"", "", "job.toml:12:7: [sink.out] has no `input` (for example `input = \"some-source\"`)");
+    check(
+        "input = \"delays\"",
+        "inputs = []",
+        "job.toml:14:10: `inputs` of [sink.out] is a list of inputs (for example `inputs = [\"a\", { from = \"b\", by = \"key\" }]`)",
+    );
+    check(
+        "by = \"key\"",
+        "by = \"keys\"",
+        "job.toml:10:31: `by` of an input of [operator.delays] is one of `key`, `forward`, `rebalance`, `broadcast` (did you mean `key`?)",
+    );
+    check("by = \"key\"", "on = \"key\"", "job.toml:10:26: unknown key `on` in an input of [operator.delays] (did you mean `by`?)");
+    check(
+        "input = \"delays\"",
+        "input = 3",
+        "job.toml:14:9: an input of [sink.out] is a text or a table (for example `\"x\"` or `{ from = \"x\", by = \"key\" }`)",
+    );
+}
+
+#[test]
+fn partitioning_fits_the_parallelism() {
+    check(
+        "input = \"delays\"",
+        "parallelism = 1\ninput = { from = \"delays\", by = \"forward\" }",
+        "job.toml:15:33: `delays` has parallelism 2 and this step 1: `forward` needs the same (`by = \"rebalance\"` distributes the records in turn)",
+    );
+    check(
+        "plugin = \"delays.wasm\"",
+        "plugin = \"delays.wasm\"\nparallelism = 200",
+        "job.toml:10:15: `delays` has parallelism 200, but there are 128 key groups (`max-parallelism` is the number of key groups)",
+    );
+}
+
+#[test]
+fn what_an_operator_runs_is_checked() {
+    let plugin = "plugin = \"delays.wasm\"";
+    check(plugin, "native = \"keyed-cuont\"", "job.toml:9:1: there is no built-in operator `keyed-cuont` (did you mean `keyed-count`?)");
+    check(plugin, "native = \"keyed-count\"\nlimits = {}", "job.toml:10:1: `limits` does not go with `native` in [operator.delays]");
+    check(
+        plugin,
+        "",
+        "job.toml:8:11: [operator.delays] has no `plugin` (for example `plugin = \"target/wasm32-unknown-unknown/release/my_plugin.wasm\"`)",
+    );
+    let with = |line: &str, expect: &str| check(plugin, &format!("{plugin}\n{line}"), &format!("job.toml:10:{expect}"));
+    with("limits = { memory = \"64 elephants\" }", "21: `memory` of `limits` of [operator.delays] is a size such as \"64MiB\"");
+    with("limits = { memory = \"1KiB\" }", "21: a plugin's memory is between 64KiB and 4GiB");
+    with("limits = { fuel = 3 }", "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `memory`, `time-per-batch`)");
+    with("config = { rate = inf }", "19: this number cannot be written as JSON");
+    with("on-failure = \"ignore\"", "14: `on-failure` of [operator.delays] is one of `fail`, `quarantine`");
+}
+
+#[test]
+fn standard_input_has_one_reader() {
+    let job = parsed(&GOOD.replacen("connector = \"file\"", "connector = \"stdin\"\nreplay = \"none\"", 1)).expect("right");
+    assert_eq!((job.sources[0].parallelism, job.sources[0].replay_none.is_some()), (1, true));
+    check(
+        "connector = \"file\"\npath = \"data/*.csv\"",
+        "connector = \"stdin\"\nparallelism = 2",
+        "job.toml:6:15: standard input is read by one subtask (leave `parallelism` out)",
+    );
+    check("path = \"data/*.csv\"", "path = \"x\"\nrate = 0", "job.toml:7:8: `rate` of [source.rows] is a number above 0");
+}
+
+#[test]
+fn all_problems_of_a_file_come_at_once() {
+    let text =
+        GOOD.replace("name = ", "nmae = ").replace("input = \"delays\"", "input = \"x\"").replace("connector = \"file\"\npath", "path");
+    let error = parsed(&text).expect_err("wrong");
+    let messages: Vec<_> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
+    let expect = [
+        "the job file has no `name`",
+        "unknown key `nmae` in the job file",
+        "[source.rows] has no `connector`",
+        "no source or operator `x`",
+    ];
+    assert_eq!(messages, expect);
+}
+
+#[test]
+fn what_is_not_toml_is_shown_where_it_breaks() {
+    let error = parsed("name = \"a\nparallelism = = 2\n").expect_err("not TOML");
+    assert!(error.problems.len() >= 2, "{error}");
+    assert!(error.problems.iter().all(|problem| problem.message.starts_with("this is not TOML: ")), "{error}");
+    let twice = parsed("name = \"a\"\nname = \"b\"\n").expect_err("a key twice");
+    assert_eq!(twice.to_string(), "job.toml:2:1: this is not TOML: duplicate key");
+}
+
+#[test]
+fn a_job_without_ends_is_refused() {
+    let error = parsed("name = \"a\"\n").expect_err("nothing in it");
+    assert_eq!(
+        error.to_string(),
+        "job.toml:1:11: the job has no source (for example `[source.lines]` with `connector = \"stdin\"`)\n\
+         job.toml:1:11: the job has no sink (for example `[sink.out]` with `connector = \"stdout\"`)"
+    );
+}
+
+#[test]
+fn a_report_shows_file_line_excerpt_and_hint() {
+    let error = parsed(&GOOD.replacen("input = \"delays\"", "input = \"delay\"", 1)).expect_err("dangling");
+    let expect = "  × no source or operator `delay`
+    ╭─[job.toml:14:9]
+ 13 │ connector = \"file\"
+ 14 │ input = \"delay\"
+    ·         ───┬───
+    ·            ╰── nothing comes from here
+ 15 │ path = \"out\"
+    ╰────
+  help: did you mean `delays`?
+";
+    assert_eq!(error.render(false), expect);
+}
+
+#[test]
+fn no_cut_of_a_good_file_panics() {
+    for end in (0..GOOD.len()).filter(|&end| GOOD.is_char_boundary(end)) {
+        if let Err(error) = parsed(&GOOD[..end]) {
+            assert!(!error.problems.is_empty() && !error.render(false).is_empty());
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The weir command line.
+pub mod job_file;
