@@ -8,6 +8,7 @@ use super::steps::{RawInput, RawOperator, RawSink, RawSource, StepHead};
 use super::suggest;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::btree_map::Entry;
 use weir_engine::operator::QUARANTINE_NAME;
 
 /// The steps as they were read one by one.
@@ -207,8 +208,8 @@ fn walk<'a>(
     path.push(id);
     for input in &operator.inputs {
         if let Some(start) = path.iter().position(|&step| step == input.from) {
-            let circle: Vec<String> =
-                path[start..=start].iter().chain(path[start..].iter().rev()).map(|step| format!("`{step}`")).collect();
+            let circle = path[start..=start].iter().chain(path[start..].iter().rev());
+            let circle: Vec<String> = circle.map(|step| format!("`{step}`")).collect();
             let message = format!("the steps go in a circle: {}", circle.join(" → "));
             reporter.add(Problem::new(input.span.clone(), message).hint("records flow from sources to sinks only"));
         } else if let Some(next) = by_id.get(input.from.as_str()) {

@@ -125,10 +125,7 @@ fn settings_of_checkpoints_and_restart_are_checked() {
         "[restart]\nstrategy = \"expotential\"\n",
         "job.toml:17:12: `strategy` of [restart] is one of `exponential`, `fixed`, `none` (did you mean `exponential`?)",
     );
-    check_with(
-        "restart = 3\n",
-        "job.toml:16:1: unknown key `restart` in [sink.out] (there are: `parallelism`, `connector`, `input`, `inputs`)",
-    );
+    check("name = \"flights\"", "name = \"f\"\nrestart = 3", "job.toml:3:11: `restart` of the job file is a table");
 }
 
 #[test]
@@ -227,7 +224,7 @@ fn inputs_are_checked() {
         "by = \"keys\"",
         "job.toml:10:31: `by` of an input of [operator.delays] is one of `key`, `forward`, `rebalance`, `broadcast` (did you mean `key`?)",
     );
-    check("by = \"key\"", "on = \"key\"", "job.toml:10:26: unknown key `on` in an input of [operator.delays] (did you mean `by`?)");
+    check("by = \"key\"", "on = \"key\"", "job.toml:10:26: unknown key `on` in an input of [operator.delays] (there are: `from`, `by`)");
     check(
         "input = \"delays\"",
         "input = 3",
