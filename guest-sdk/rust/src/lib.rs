@@ -1,1 +1,43 @@
-//! To be written.
+//! The SDK for operators in Rust: implement [`Operator`], name it in [`export!`], build for `wasm32-unknown-unknown`.
+//!
+//! An operator is a function from a batch of records and the state of their keys to effects: records out and state updates. The SDK shows
+//! it as one call per record with typed handles on the state of that record's key, and keeps the columns of
+//! `wit/operator.wit` to itself. [`testing`] runs an operator natively, without Wasm, against a host in memory.
+//!
+//! Invariant: a batch may be cut anywhere and the instance replaced between any two batches; the effects are the same, in the same
+//! order.
+
+// The derives and macros name this crate as authors do.
+extern crate self as weir_guest;
+
+#[doc(hidden)]
+pub mod bindings;
+pub mod cbor;
+mod columns;
+mod context;
+mod emit;
+mod error;
+mod export;
+mod host;
+mod instance;
+pub mod log;
+mod operator;
+pub mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+pub use context::{Context, Record};
+pub use emit::Emitter;
+pub use error::{Error, Result};
+#[doc(hidden)]
+pub use instance::Instance;
+pub use operator::{Input, Operator, Output, RecordSchema, Setup, Subtask};
+pub use state::{Bytes, ListState, MapState, Raw, RawState, StateType, States, ValueState};
+pub use weir_guest_derive::{StateType, States};
+
+/// What most operators need: `use weir_guest::prelude::*;`
+pub mod prelude {
+    pub use crate::{Bytes, Context, Error, Input, ListState, MapState, Operator, Output, Raw, RawState, Record, Result, Setup};
+    pub use crate::{StateType, States, ValueState, bail, log};
+    pub use serde::{Deserialize, Serialize};
+}

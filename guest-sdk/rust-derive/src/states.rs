@@ -1,0 +1,77 @@
+//! `#[derive(States)]`: numbers the handles of a struct in the order of its fields.
+
+use crate::names::{checked, plain};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Error, Field, Fields, Ident, LitInt, LitStr, Result, Type};
+
+/// One field: a state.
+struct Handle<'a> {
+    ident: &'a Ident,
+    ty: &'a Type,
+    name: String,
+    version: u32,
+}
+
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let handles = handles(input)?;
+    let ident = &input.ident;
+    let (fields, types): (Vec<_>, Vec<_>) = handles.iter().map(|handle| (handle.ident, handle.ty)).unzip();
+    let (names, versions): (Vec<_>, Vec<_>) = handles.iter().map(|handle| (&handle.name, handle.version)).unzip();
+    let numbers = 0..handles.len() as u32;
+    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
+    Ok(quote! {
+        #[automatically_derived]
+        impl #impl_generics ::weir_guest::States for #ident #type_generics #where_clause {
+            fn new() -> Self {
+                Self { #(#fields: <#types as ::weir_guest::state::StateHandle>::new(#numbers, #names)),* }
+            }
+
+            fn declarations() -> ::std::vec::Vec<::weir_guest::state::StateDecl> {
+                ::std::vec![#(<#types as ::weir_guest::state::StateHandle>::declare(#names, #versions)),*]
+            }
+
+            fn for_each(&mut self, visit: &mut dyn FnMut(&mut dyn ::weir_guest::state::State)) {
+                #(visit(&mut self.#fields);)*
+            }
+
+            #[inline(always)]
+            fn select(&mut self, key: u32) {
+                #(::weir_guest::state::State::select(&mut self.#fields, key);)*
+            }
+        }
+    })
+}
+
+fn handles(input: &DeriveInput) -> Result<Vec<Handle<'_>>> {
+    let refuse = || Error::new(input.ident.span(), "States is derived for structs with named fields: ValueState, ListState, MapState");
+    let Data::Struct(data) = &input.data else { return Err(refuse()) };
+    let Fields::Named(fields) = &data.fields else { return Err(refuse()) };
+    let handles = fields.named.iter().map(handle).collect::<Result<Vec<_>>>()?;
+    for (index, handle) in handles.iter().enumerate() {
+        if handles[..index].iter().any(|before| before.name == handle.name) {
+            return Err(Error::new(handle.ident.span(), format!("there are two states `{}`", handle.name)));
+        }
+    }
+    Ok(handles)
+}
+
+fn handle(field: &Field) -> Result<Handle<'_>> {
+    let Some(ident) = &field.ident else { return Err(Error::new_spanned(field, "a field without a name")) };
+    let (mut name, mut version) = (plain(ident), 1);
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("state")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("name") {
+                name = meta.value()?.parse::<LitStr>()?.value();
+                return Ok(());
+            }
+            if meta.path.is_ident("version") {
+                let literal: LitInt = meta.value()?.parse()?;
+                version = literal.base10_parse()?;
+                return if version > 0 { Ok(()) } else { Err(Error::new_spanned(literal, "versions count from 1")) };
+            }
+            Err(meta.error("`name` and `version` are known here"))
+        })?;
+    }
+    Ok(Handle { ident, ty: &field.ty, name: checked(name, ident.span())?, version })
+}

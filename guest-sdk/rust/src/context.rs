@@ -1,0 +1,164 @@
+//! What an operator is given with each record: the record, and the context through which it reads state and emits.
+
+use crate::bindings::weir::operator::types::{self, Batch};
+use crate::columns::{has_u32, item, s64_at, u32_at};
+use crate::emit::{Emitter, OutputBuffer};
+use crate::error::{Error, Result};
+use crate::operator::{Operator, Output};
+use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
+
+/// How 'no timestamp' crosses the boundary.
+pub(crate) const NO_TIMESTAMP: i64 = i64::MIN;
+
+/// One record of the batch.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    pub(crate) batch: &'a Batch,
+    pub(crate) index: usize,
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// The value's bytes.
+    #[inline(always)]
+    pub fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// The value as text; an error where it is not UTF-8.
+    pub fn text(&self) -> Result<&'a str> {
+        std::str::from_utf8(self.value).map_err(|error| Error::new(format_args!("the value is not UTF-8: {error}")))
+    }
+
+    /// The value as JSON.
+    pub fn json<T: Deserialize<'a>>(&self) -> Result<T> {
+        serde_json::from_slice(self.value).map_err(|error| Error::new(format_args!("read the value as JSON: {error}")))
+    }
+
+    /// The key. `None` is absent, which is not the empty key.
+    #[inline]
+    pub fn key(&self) -> Option<&'a [u8]> {
+        key_of(self.batch, self.index)
+    }
+
+    /// Event time, ms since the Unix epoch.
+    #[inline]
+    pub fn timestamp(&self) -> Option<i64> {
+        Some(s64_at(&self.batch.timestamps, self.index)).filter(|&timestamp| timestamp != NO_TIMESTAMP)
+    }
+}
+
+/// The key of a record of `batch`.
+#[inline]
+pub(crate) fn key_of(batch: &Batch, record: usize) -> Option<&[u8]> {
+    if !batch.key_of.is_empty() {
+        return Some(item(&batch.keys, u32_at(&batch.key_of, record) as usize));
+    }
+    if !batch.keyless.is_empty() && has_u32(&batch.keyless, record as u32) {
+        return None;
+    }
+    Some(item(&batch.keys, record))
+}
+
+/// State and outputs, for the record that is being worked on. It dereferences to the operator's
+/// [`States`](Operator::States): `ctx.count.get()?`.
+pub struct Context<'a, O: Operator> {
+    pub(crate) call: types::Context,
+    pub(crate) states: &'a mut O::States,
+    pub(crate) batch: &'a Batch,
+    pub(crate) record: u32,
+    pub(crate) main: OutputBuffer,
+    /// Of the outputs after the main one.
+    pub(crate) side: Vec<OutputBuffer>,
+    pub(crate) metrics: Vec<(&'static str, i64)>,
+}
+
+impl<O: Operator> Context<'_, O> {
+    /// The number of the input that the record came from: an index into [`Operator::INPUTS`].
+    #[inline]
+    pub fn input(&self) -> u32 {
+        self.call.input
+    }
+
+    /// Event time up to which the input is complete, ms since the Unix epoch. The same for all records of a batch, and
+    /// batches may be cut anywhere: what is emitted must not depend on it.
+    pub fn watermark(&self) -> Option<i64> {
+        Some(self.call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP)
+    }
+
+    /// ms since the Unix epoch, the same for all records of a batch.
+    pub fn processing_time(&self) -> i64 {
+        self.call.processing_time
+    }
+
+    /// The way to an output: `ctx.to(LATE).emit(…)`. Panics where the operator does not declare it in [`Operator::OUTPUTS`].
+    #[inline]
+    pub fn to(&mut self, output: Output) -> Emitter<'_> {
+        let index = O::OUTPUTS.iter().position(|declared| declared.name == output.name);
+        let buffer = match index {
+            Some(0) => &mut self.main,
+            Some(index) => &mut self.side[index - 1],
+            None => panic!("{} emits to `{}`, which is not in its OUTPUTS", O::NAME, output.name),
+        };
+        Emitter { buffer, batch: self.batch, record: self.record }
+    }
+
+    /// The way to the main output.
+    #[inline(always)]
+    fn main(&mut self) -> Emitter<'_> {
+        Emitter { buffer: &mut self.main, batch: self.batch, record: self.record }
+    }
+
+    /// Emits a value to the main output; see [`Emitter::emit`].
+    #[inline(always)]
+    pub fn emit(&mut self, value: impl AsRef<[u8]>) {
+        self.main().emit(value);
+    }
+
+    /// Emits what `write` adds to the values; see [`Emitter::emit_into`].
+    #[inline(always)]
+    pub fn emit_into(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.main().emit_into(write);
+    }
+
+    /// Emits `value` as JSON; see [`Emitter::emit_json`].
+    pub fn emit_json(&mut self, value: &impl Serialize) -> Result<()> {
+        self.main().emit_json(value)
+    }
+
+    /// Emits a value under a key of its own; see [`Emitter::emit_keyed`].
+    #[inline]
+    pub fn emit_keyed(&mut self, key: Option<&[u8]>, value: impl AsRef<[u8]>) {
+        self.main().emit_keyed(key, value);
+    }
+
+    /// Emits a value under a key and at a time of its own; see [`Emitter::emit_with`].
+    pub fn emit_with(&mut self, key: Option<&[u8]>, timestamp: Option<i64>, value: impl AsRef<[u8]>) {
+        self.main().emit_with(key, timestamp, value);
+    }
+
+    /// Adds `delta` to the operator's counter `name`.
+    pub fn metric(&mut self, name: &'static str, delta: i64) {
+        match self.metrics.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum = sum.wrapping_add(delta),
+            None => self.metrics.push((name, delta)),
+        }
+    }
+}
+
+impl<O: Operator> Deref for Context<'_, O> {
+    type Target = O::States;
+
+    #[inline(always)]
+    fn deref(&self) -> &O::States {
+        self.states
+    }
+}
+
+impl<O: Operator> DerefMut for Context<'_, O> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut O::States {
+        self.states
+    }
+}

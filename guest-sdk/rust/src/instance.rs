@@ -1,0 +1,151 @@
+//! One operator in one instance: runs its calls over the boundary's columns. `export!` puts it behind the component's
+//! exports, the in-memory host calls it as it is.
+
+use crate::bindings::weir::operator::types::{
+    self, Batch, Column, Descriptor, Effects, Failure, InputDecl, KeyedColumn, Metric, OutputDecl, TimerBatch,
+};
+use crate::columns::{empty_column, empty_keyed_column, items, push_item, u32_at, u32_count, u32s};
+use crate::context::{Context, Record};
+use crate::emit::{OutputBuffer, Room};
+use crate::error::Result;
+use crate::log;
+use crate::operator::{Operator, RecordSchema, Setup, Subtask};
+use crate::state::{StateFault, States};
+
+/// An operator that was opened, with the handles of its states.
+pub struct Instance<O: Operator> {
+    operator: O,
+    states: O::States,
+    /// Of each output.
+    rooms: Vec<Room>,
+}
+
+impl<O: Operator> Instance<O> {
+    /// What the operator declares.
+    pub fn describe() -> Descriptor {
+        Descriptor {
+            name: O::NAME.to_owned(),
+            version: O::VERSION.to_owned(),
+            inputs: O::INPUTS
+                .iter()
+                .map(|input| InputDecl { name: input.name.to_owned(), accepts: input.accepts.iter().map(record_schema).collect() })
+                .collect(),
+            outputs: O::OUTPUTS
+                .iter()
+                .map(|output| OutputDecl { name: output.name.to_owned(), schema: output.schema.as_ref().map(record_schema) })
+                .collect(),
+            states: O::States::declarations(),
+            timers: Vec::new(),
+        }
+    }
+
+    /// Opens the operator with its configuration, which is JSON.
+    pub fn open(config: &str, schemas: Vec<Option<String>>, subtask: types::Subtask) -> Result<Self, String> {
+        log::panics();
+        let config = serde_json::from_str(config).map_err(|error| format!("read the config of {}: {error}", O::NAME))?;
+        let subtask = Subtask { index: subtask.index, parallelism: subtask.parallelism, seed: subtask.seed };
+        let operator = O::open(config, &Setup { schemas, subtask }).map_err(|error| error.to_string())?;
+        Ok(Self { operator, states: O::States::new(), rooms: vec![Room::default(); O::OUTPUTS.len()] })
+    }
+
+    /// Works one batch off.
+    pub fn process(&mut self, call: types::Context, mut batch: Batch) -> Result<Effects, Failure> {
+        let records = u32_count(&batch.values.ends);
+        let keyed = !batch.key_of.is_empty();
+        begin(&mut self.states, keyed.then(|| u32_count(&batch.keys.ends)), std::mem::take(&mut batch.states));
+        let mut buffers = self.rooms.iter().map(|&room| OutputBuffer::with_room(room, records));
+        let main = buffers.next().unwrap_or_else(|| OutputBuffer::with_room(Room::default(), 0));
+        let side = buffers.collect();
+        let mut context = Context { call, states: &mut self.states, batch: &batch, record: 0, main, side, metrics: Vec::new() };
+        run(&mut self.operator, &mut context, records, keyed)?;
+        let Context { main, side, metrics, .. } = context;
+        let mut effects = no_effects();
+        for (index, buffer) in std::iter::once(main).chain(side).enumerate() {
+            if let Some(room) = self.rooms.get_mut(index) {
+                *room = buffer.room(records);
+            }
+            effects.outputs.extend(buffer.finish(index as u32));
+        }
+        effects.metrics.extend(metrics.into_iter().map(|(name, delta)| Metric { name: name.to_owned(), delta }));
+        finish(&mut self.states, &mut effects).map_err(|fault| failure_of(&batch, fault))?;
+        Ok(effects)
+    }
+
+    /// Rewrites values of an older version of a state.
+    pub fn migrate(state: u32, from_version: u32, values: &Column) -> Result<Column, String> {
+        let declarations = O::States::declarations();
+        let Some(declared) = declarations.get(state as usize) else {
+            return Err(format!("{} has no state {state}", O::NAME));
+        };
+        let mut migrated = empty_column();
+        for value in items(values) {
+            let value = O::migrate(&declared.name, from_version, value).map_err(|error| error.to_string())?;
+            push_item(&mut migrated, &value);
+        }
+        Ok(migrated)
+    }
+
+    /// Operators declare no timers, so none can be due.
+    pub fn on_timers(_fired: TimerBatch) -> Result<Effects, Failure> {
+        Err(Failure { cause: None, message: format!("{} declares no timers", O::NAME) })
+    }
+}
+
+/// Works the records off one by one. The failing one is named.
+#[inline]
+fn run<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, records: usize, keyed: bool) -> Result<(), Failure> {
+    let batch = context.batch;
+    let mut start = 0;
+    for index in 0..records {
+        let end = u32_at(&batch.values.ends, index) as usize;
+        context.record = index as u32;
+        if keyed {
+            context.states.select(u32_at(&batch.key_of, index));
+        }
+        let record = Record { batch, index, value: &batch.values.data[start..end] };
+        if let Err(error) = operator.process(record, context) {
+            return Err(Failure { cause: Some(index as u32), message: error.to_string() });
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+fn begin(states: &mut impl States, keys: Option<usize>, values: Vec<KeyedColumn>) {
+    let mut values = values.into_iter();
+    states.for_each(&mut |state| state.begin(keys, values.next().unwrap_or_else(empty_keyed_column)));
+}
+
+fn finish(states: &mut impl States, effects: &mut Effects) -> Result<(), StateFault> {
+    let mut result = Ok(());
+    states.for_each(&mut |state| {
+        if result.is_ok() {
+            result = state.finish(effects);
+        }
+    });
+    result
+}
+
+/// The failure of the last record that has the key whose state cannot be encoded.
+#[cold]
+fn failure_of(batch: &Batch, fault: StateFault) -> Failure {
+    let last = u32s(&batch.key_of).enumerate().filter(|&(_, key)| key == fault.key).map(|(record, _)| record as u32).last();
+    Failure { cause: last, message: fault.error.to_string() }
+}
+
+fn record_schema(schema: &RecordSchema) -> types::RecordSchema {
+    types::RecordSchema { id: schema.id.to_owned(), version: schema.version }
+}
+
+pub(crate) fn no_effects() -> Effects {
+    Effects {
+        outputs: Vec::new(),
+        values: Vec::new(),
+        lists: Vec::new(),
+        maps: Vec::new(),
+        broadcasts: Vec::new(),
+        touched: Vec::new(),
+        timers: Vec::new(),
+        metrics: Vec::new(),
+    }
+}

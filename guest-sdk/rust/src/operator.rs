@@ -1,0 +1,126 @@
+//! What an author implements, and what an operator declares of its inputs and outputs.
+
+use crate::context::{Context, Record};
+use crate::error::{Error, Result};
+use crate::state::States;
+use serde::de::DeserializeOwned;
+
+/// An operator: a function from records and the state of their keys to records and new state.
+///
+/// One value of it serves one subtask. The host may replace it by a new one between any two batches, so fields are only a
+/// cache: what must survive is kept in [`Operator::States`]. The same records and state must give the same results, however
+/// the records are cut into batches; there is no clock and no chance but what [`Context`] and [`Subtask`] hand in.
+pub trait Operator: Sized {
+    /// The operator's name, as `weir plugin inspect` shows it.
+    const NAME: &'static str;
+    /// Its version; `env!("CARGO_PKG_VERSION")` is a good choice.
+    const VERSION: &'static str;
+    /// What records come from, in the order in which the job file lists its `inputs`.
+    const INPUTS: &'static [Input] = &[Input::MAIN];
+    /// Where records go. The first is the main output; [`Context::to`] reaches the others.
+    const OUTPUTS: &'static [Output] = &[Output::MAIN];
+
+    /// What the job file's `config` holds. `()` for an operator without.
+    type Config: DeserializeOwned;
+    /// The keyed states: a struct with `#[derive(States)]`, or `()`.
+    type States: States;
+
+    /// Makes the operator. An error fails the job with its message.
+    fn open(config: Self::Config, setup: &Setup) -> Result<Self>;
+
+    /// Works one record off. After an error the whole batch had no effect and the record stands named: the job fails or
+    /// quarantines it, as its file says.
+    fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()>;
+
+    /// Rewrites one encoded value (of a map: one entry's value) of the state named `state` from an older version of it.
+    fn migrate(state: &str, from_version: u32, value: &[u8]) -> Result<Vec<u8>> {
+        let _ = value;
+        Err(Error::new(format_args!("{} cannot migrate state `{state}` from version {from_version}", Self::NAME)))
+    }
+}
+
+/// What an operator is told when it is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// For each input what its source says of the records (csv: the header row), where a source feeds it directly.
+    pub schemas: Vec<Option<String>>,
+    /// Which part of the operator this is.
+    pub subtask: Subtask,
+}
+
+impl Setup {
+    /// The schema of an input by its number.
+    pub fn schema(&self, input: u32) -> Option<&str> {
+        self.schemas.get(input as usize)?.as_deref()
+    }
+}
+
+/// One of the parallel parts of an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subtask {
+    /// From 0.
+    pub index: u32,
+    /// How many there are.
+    pub parallelism: u32,
+    /// Fixed for the operator and subtask: seeds chance that a replay repeats.
+    pub seed: u64,
+}
+
+impl Default for Subtask {
+    fn default() -> Self {
+        Self { index: 0, parallelism: 1, seed: 0 }
+    }
+}
+
+/// The name and version of a record type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordSchema {
+    /// The author's name of the type.
+    pub id: &'static str,
+    /// Its version.
+    pub version: u32,
+}
+
+/// A declared input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    pub(crate) name: &'static str,
+    pub(crate) accepts: &'static [RecordSchema],
+}
+
+impl Input {
+    /// The only input of most operators: `in`, which accepts anything.
+    pub const MAIN: Self = Self::new("in");
+
+    /// An input that accepts anything.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, accepts: &[] }
+    }
+
+    /// The same input, for these record types alone.
+    pub const fn accepts(self, accepts: &'static [RecordSchema]) -> Self {
+        Self { accepts, ..self }
+    }
+}
+
+/// A declared output, and the handle by which records are sent to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    pub(crate) name: &'static str,
+    pub(crate) schema: Option<RecordSchema>,
+}
+
+impl Output {
+    /// The only output of most operators: `out`.
+    pub const MAIN: Self = Self::new("out");
+
+    /// An output whose records are not described. The name `quarantine` is the host's.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, schema: None }
+    }
+
+    /// The same output with a description of its records.
+    pub const fn schema(self, id: &'static str, version: u32) -> Self {
+        Self { schema: Some(RecordSchema { id, version }), ..self }
+    }
+}

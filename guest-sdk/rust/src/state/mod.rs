@@ -1,0 +1,106 @@
+//! Keyed state as an author sees it: a struct of handles, each showing the key of the record that is being worked on.
+//!
+//! The values of a batch's keys arrive with the batch; lists and maps are read through host calls. Every handle keeps what
+//! was written in the batch over what was read, so that an operator sees its own writes, and hands all of it back at the
+//! batch's end. One key's value is decoded and encoded once a batch, however many records it has.
+
+mod codec;
+mod list;
+mod map;
+mod state_type;
+mod value;
+
+pub use codec::{Cbor, Codec, Raw, RawState};
+pub use list::{ListIter, ListState};
+pub use map::{MapIter, MapState};
+pub use state_type::{Bytes, Cases, Fields, Items, Schema, StateType};
+pub use value::ValueState;
+
+use crate::bindings::weir::operator::types::{Effects, KeyedColumn};
+use crate::error::Error;
+
+pub use crate::bindings::weir::operator::types::{StateDecl, StateKind};
+
+/// All states of an operator: a struct of [`ValueState`], [`ListState`] and [`MapState`] fields with `#[derive(States)]`.
+///
+/// A field's name is the state's name; `#[state(name = "…")]` gives another and `#[state(version = 2)]` the version of its type.
+pub trait States: Sized {
+    /// The handles, without a batch.
+    fn new() -> Self;
+    /// What is declared, in the order of the handles.
+    fn declarations() -> Vec<StateDecl>;
+    /// Visits the handles in order.
+    fn for_each(&mut self, visit: &mut dyn FnMut(&mut dyn State));
+    /// Shows key `key` of the batch in every handle.
+    fn select(&mut self, key: u32);
+}
+
+/// An operator without state.
+impl States for () {
+    fn new() -> Self {}
+
+    fn declarations() -> Vec<StateDecl> {
+        Vec::new()
+    }
+
+    fn for_each(&mut self, _visit: &mut dyn FnMut(&mut dyn State)) {}
+
+    #[inline(always)]
+    fn select(&mut self, _key: u32) {}
+}
+
+/// A handle as the run of a batch drives it.
+pub trait State {
+    /// A batch begins. `keys` is the number of its keys, or `None` where its input is not keyed; `values` is what came with it.
+    fn begin(&mut self, keys: Option<usize>, values: KeyedColumn);
+    /// From here on the handle shows key `key`.
+    fn select(&mut self, key: u32);
+    /// The batch ends: adds what was written to `effects`.
+    fn finish(&mut self, effects: &mut Effects) -> Result<(), StateFault>;
+}
+
+/// A handle as `#[derive(States)]` makes it.
+pub trait StateHandle: State + Sized {
+    /// The handle of state `number`.
+    fn new(number: u32, name: &'static str) -> Self;
+    /// Its declaration.
+    fn declare(name: &str, version: u32) -> StateDecl;
+}
+
+/// What was written for a key cannot be encoded.
+#[derive(Debug)]
+pub struct StateFault {
+    /// The key's index in the batch.
+    pub key: u32,
+    /// Why.
+    pub error: Error,
+}
+
+/// What every handle knows of itself.
+#[derive(Debug)]
+struct Place {
+    name: &'static str,
+    number: u32,
+    /// The key that is shown.
+    key: u32,
+}
+
+impl Place {
+    fn new(number: u32, name: &'static str) -> Self {
+        Self { name, number, key: 0 }
+    }
+
+    #[cold]
+    fn no_key(&self) -> Error {
+        Error::new(format_args!("state `{}` needs a key, and this input is not keyed: give it `by = \"key\"` in the job file", self.name))
+    }
+
+    #[cold]
+    fn failed(&self, attempt: &str, error: Error) -> Error {
+        error.during(format_args!("{attempt} state `{}`", self.name))
+    }
+}
+
+fn declaration(name: &str, kind: StateKind, schema: String, version: u32) -> StateDecl {
+    StateDecl { name: name.to_owned(), kind, schema, version, ttl: None }
+}

@@ -1,0 +1,17 @@
+//! A host in memory, so that an operator is unit-tested natively, without Wasm.
+//!
+//! [`TestHost`] feeds records to an operator, keeps its state between batches and shows what it emitted; [`assert_cuts_agree`]
+//! checks the promise that every operator makes: cutting the input anywhere, and replacing the instance between any two batches,
+//! changes nothing.
+
+mod cuts;
+pub(crate) mod imports;
+mod record;
+mod store;
+mod test_host;
+#[cfg(test)]
+mod tests;
+
+pub use cuts::assert_cuts_agree;
+pub use record::TestRecord;
+pub use test_host::{TestFailure, TestHost};

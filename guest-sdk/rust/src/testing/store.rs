@@ -1,0 +1,90 @@
+//! Keyed state in memory: plain maps that effects are applied to.
+
+use super::record::vecs;
+use crate::bindings::weir::operator::types::{Effects, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, ValueUpdate};
+use crate::columns::{empty_keyed_column, items, push_item, push_u32, u32s};
+use std::collections::BTreeMap;
+
+/// The state number and the key.
+type Of = (u32, Vec<u8>);
+
+/// All state of an operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Store {
+    pub(super) values: BTreeMap<Of, Vec<u8>>,
+    pub(super) lists: BTreeMap<Of, Vec<Vec<u8>>>,
+    pub(super) maps: BTreeMap<Of, BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl Store {
+    /// The values of `keys`, one column for each declared state.
+    pub(super) fn columns(&self, states: &[StateDecl], keys: &[Vec<u8>]) -> Vec<KeyedColumn> {
+        (0..)
+            .zip(states)
+            .map(|(number, state)| if state.kind == StateKind::Value { self.column(number, keys) } else { empty_keyed_column() })
+            .collect()
+    }
+
+    fn column(&self, number: u32, keys: &[Vec<u8>]) -> KeyedColumn {
+        let mut column = empty_keyed_column();
+        for (index, key) in (0..).zip(keys) {
+            if let Some(value) = self.values.get(&(number, key.clone())) {
+                push_u32(&mut column.keys, index);
+                push_item(&mut column.items, value);
+            }
+        }
+        column
+    }
+
+    /// Applies the state updates of a call whose batch has these keys.
+    pub(super) fn apply(&mut self, effects: &Effects, keys: &[Vec<u8>]) {
+        for update in &effects.values {
+            self.apply_value(update, keys);
+        }
+        for update in &effects.lists {
+            self.apply_list(update, keys);
+        }
+        for update in &effects.maps {
+            self.apply_map(update, keys);
+        }
+    }
+
+    fn apply_value(&mut self, update: &ValueUpdate, keys: &[Vec<u8>]) {
+        for key in named(update.state, &update.cleared, keys) {
+            self.values.remove(&key);
+        }
+        for (key, value) in named(update.state, &update.set.keys, keys).zip(vecs(&update.set.items)) {
+            self.values.insert(key, value);
+        }
+    }
+
+    fn apply_list(&mut self, update: &ListUpdate, keys: &[Vec<u8>]) {
+        for key in named(update.state, &update.cleared, keys) {
+            self.lists.remove(&key);
+        }
+        for (key, item) in named(update.state, &update.append.keys, keys).zip(vecs(&update.append.items)) {
+            self.lists.entry(key).or_default().push(item);
+        }
+    }
+
+    fn apply_map(&mut self, update: &MapUpdate, keys: &[Vec<u8>]) {
+        for key in named(update.state, &update.cleared, keys) {
+            self.maps.remove(&key);
+        }
+        for (key, entry) in named(update.state, &update.removed.keys, keys).zip(items(&update.removed.items)) {
+            if let Some(map) = self.maps.get_mut(&key) {
+                map.remove(entry);
+            }
+        }
+        let put = vecs(&update.put.items).into_iter().zip(vecs(&update.values));
+        for (key, (entry, value)) in named(update.state, &update.put.keys, keys).zip(put) {
+            self.maps.entry(key).or_default().insert(entry, value);
+        }
+        self.maps.retain(|_, map| !map.is_empty());
+    }
+}
+
+/// The keys of a `u32s` of key indexes, with the state's number.
+fn named<'a>(state: u32, indexes: &'a [u8], keys: &'a [Vec<u8>]) -> impl Iterator<Item = Of> + 'a {
+    u32s(indexes).map(move |index| (state, keys[index as usize].clone()))
+}

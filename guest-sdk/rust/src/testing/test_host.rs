@@ -1,0 +1,188 @@
+//! The host that a test holds in its hands.
+
+use super::imports::{Call, during};
+use super::record::{TestRecord, batch_of, records_of, vecs};
+use super::store::Store;
+use crate::bindings::weir::operator::types::{self, Context, Descriptor, Effects, Failure};
+use crate::cbor;
+use crate::context::NO_TIMESTAMP;
+use crate::instance::Instance;
+use crate::log::Level;
+use crate::operator::{Operator, Output, Setup};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// Runs one subtask of an operator in memory.
+pub struct TestHost<O: Operator> {
+    config: String,
+    setup: Setup,
+    descriptor: Descriptor,
+    instance: Instance<O>,
+    /// Of each input, whether it is keyed.
+    keyed: Vec<bool>,
+    store: Store,
+    outputs: Vec<Vec<TestRecord>>,
+    logs: Vec<(Level, String)>,
+    metrics: BTreeMap<String, i64>,
+    watermark: i64,
+    processing_time: i64,
+}
+
+/// A batch that failed, and so had no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestFailure {
+    /// The index of the record that failed.
+    pub record: Option<usize>,
+    /// The operator's error.
+    pub message: String,
+}
+
+impl<O: Operator> TestHost<O> {
+    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states.
+    pub fn open(config: &str) -> Result<Self, String> {
+        Self::open_with(config, Setup { schemas: vec![None; O::INPUTS.len()], ..Setup::default() })
+    }
+
+    /// Opens the operator with a setup of the test's own.
+    pub fn open_with(config: &str, setup: Setup) -> Result<Self, String> {
+        let descriptor = Instance::<O>::describe();
+        let mut logs = Vec::new();
+        let instance = open_instance(config, &setup, &mut logs)?;
+        Ok(Self {
+            config: config.to_owned(),
+            setup,
+            instance,
+            keyed: vec![!descriptor.states.is_empty(); descriptor.inputs.len()],
+            store: Store::default(),
+            outputs: vec![Vec::new(); descriptor.outputs.len()],
+            descriptor,
+            logs,
+            metrics: BTreeMap::new(),
+            watermark: NO_TIMESTAMP,
+            processing_time: 0,
+        })
+    }
+
+    /// From now on input `input` is keyed, or is not.
+    pub fn set_keyed(&mut self, input: u32, keyed: bool) {
+        self.keyed[input as usize] = keyed;
+    }
+
+    /// The event time and processing time that batches are handed from now on.
+    pub fn set_time(&mut self, watermark: Option<i64>, processing_time: i64) {
+        self.watermark = watermark.unwrap_or(NO_TIMESTAMP);
+        self.processing_time = processing_time;
+    }
+
+    /// Hands the operator one batch on its first input.
+    pub fn send(&mut self, records: &[TestRecord]) -> Result<(), TestFailure> {
+        self.send_to(0, records)
+    }
+
+    /// Hands the operator one batch on input `input`. Panics where the input is keyed and a record has no key.
+    pub fn send_to(&mut self, input: u32, records: &[TestRecord]) -> Result<(), TestFailure> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let keyed = self.keyed[input as usize];
+        let mut batch = batch_of(records, keyed);
+        let keys = if keyed { vecs(&batch.keys) } else { Vec::new() };
+        if keyed {
+            batch.states = self.store.columns(&self.descriptor.states, &keys);
+        }
+        let context = Context { input, watermark: self.watermark, processing_time: self.processing_time };
+        let call = Call { store: std::mem::take(&mut self.store), keys, logs: std::mem::take(&mut self.logs) };
+        let (call, result) = during(call, || self.instance.process(context, batch));
+        let Call { store, keys, logs } = call;
+        (self.store, self.logs) = (store, logs);
+        let effects = result.map_err(failure)?;
+        self.apply(&effects, records, keyed, &keys);
+        Ok(())
+    }
+
+    fn apply(&mut self, effects: &Effects, records: &[TestRecord], keyed: bool, keys: &[Vec<u8>]) {
+        let batch = batch_of(records, keyed);
+        for output in &effects.outputs {
+            self.outputs[output.output as usize].extend(records_of(output, &batch));
+        }
+        self.store.apply(effects, keys);
+        for metric in &effects.metrics {
+            *self.metrics.entry(metric.name.clone()).or_default() += metric.delta;
+        }
+    }
+
+    /// Drops the operator and opens a new one, as the host may do between any two batches. State stays.
+    pub fn replace_instance(&mut self) -> Result<(), String> {
+        self.instance = open_instance(&self.config, &self.setup, &mut self.logs)?;
+        Ok(())
+    }
+
+    /// What was emitted to the main output so far.
+    pub fn emitted(&self) -> &[TestRecord] {
+        &self.outputs[0]
+    }
+
+    /// What was emitted to `output` so far.
+    pub fn emitted_to(&self, output: Output) -> &[TestRecord] {
+        let index = self.descriptor.outputs.iter().position(|declared| declared.name == output.name);
+        &self.outputs[index.unwrap_or_else(|| panic!("{} has no output `{}`", O::NAME, output.name))]
+    }
+
+    /// Takes what was emitted to the main output so far.
+    pub fn take_emitted(&mut self) -> Vec<TestRecord> {
+        std::mem::take(&mut self.outputs[0])
+    }
+
+    /// The encoded value of a key.
+    pub fn value(&self, state: &str, key: impl AsRef<[u8]>) -> Option<&[u8]> {
+        self.store.values.get(&self.of(state, key)).map(Vec::as_slice)
+    }
+
+    /// The value of a key, of a state that is kept as CBOR. Panics where its bytes are no `T`.
+    pub fn value_as<T: DeserializeOwned>(&self, state: &str, key: impl AsRef<[u8]>) -> Option<T> {
+        self.value(state, key).map(|bytes| cbor::decode(bytes).unwrap_or_else(|error| panic!("decode state `{state}`: {error}")))
+    }
+
+    /// The encoded items of a key's list.
+    pub fn list(&self, state: &str, key: impl AsRef<[u8]>) -> &[Vec<u8>] {
+        self.store.lists.get(&self.of(state, key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The encoded entries of a key's map, in order.
+    pub fn map(&self, state: &str, key: impl AsRef<[u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.store.maps.get(&self.of(state, key)).into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The lines logged so far.
+    pub fn logs(&self) -> &[(Level, String)] {
+        &self.logs
+    }
+
+    /// The sum of an operator's counter so far.
+    pub fn metric(&self, name: &str) -> i64 {
+        self.metrics.get(name).copied().unwrap_or(0)
+    }
+
+    /// All that the operator did so far, in a form that two runs can be compared by.
+    pub(super) fn results(&self) -> impl PartialEq + std::fmt::Debug + use<O> {
+        (self.outputs.clone(), self.store.clone(), self.metrics.clone())
+    }
+
+    fn of(&self, state: &str, key: impl AsRef<[u8]>) -> (u32, Vec<u8>) {
+        let number = self.descriptor.states.iter().position(|declared| declared.name == state);
+        let number = number.unwrap_or_else(|| panic!("{} has no state `{state}`", O::NAME));
+        (number as u32, key.as_ref().to_vec())
+    }
+}
+
+fn open_instance<O: Operator>(config: &str, setup: &Setup, logs: &mut Vec<(Level, String)>) -> Result<Instance<O>, String> {
+    let subtask = types::Subtask { index: setup.subtask.index, parallelism: setup.subtask.parallelism, seed: setup.subtask.seed };
+    let call = Call { logs: std::mem::take(logs), ..Call::default() };
+    let (call, opened) = during(call, || Instance::open(config, setup.schemas.clone(), subtask));
+    *logs = call.logs;
+    opened
+}
+
+fn failure(failure: Failure) -> TestFailure {
+    TestFailure { record: failure.cause.map(|record| record as usize), message: failure.message }
+}
