@@ -65,9 +65,8 @@ fn measure(keys: u64) {
 
     let mut scratch = Scratch::default();
     let batches: Vec<Batch> = (0..(400_000 / BATCH)).map(|_| batch(keys, &mut rng)).collect();
-    let records = batches.iter().map(|batch| batch.hashes.len() as u64).sum::<u64>();
-    report("lookup, gather, set", records, || batches.iter().for_each(|batch| update(&mut *backend, batch, &mut scratch)));
-    report("lookup alone", records, || batches.iter().for_each(|batch| backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots)));
+    report("lookup, gather, set", &batches, |batch| update(&mut *backend, batch, &mut scratch));
+    report("lookup alone", &batches, |batch| backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots));
 
     let (mut snapshot, taken) = timed(|| backend.snapshot());
     println!("  snapshot: {taken:?}");
@@ -84,7 +83,7 @@ fn measure(keys: u64) {
     let (_, wrote) = timed(|| snapshot.write_blocks(&mut |_, block| written += block.len()));
     println!("  blocks: {written} bytes written in {wrote:?}");
     restore(&mut *backend, keys);
-    report("lookup, gather, set afterwards", records, || batches.iter().for_each(|batch| update(&mut *backend, batch, &mut scratch)));
+    report("lookup, gather, set afterwards", &batches, |batch| update(&mut *backend, batch, &mut scratch));
 }
 
 fn restore(backend: &mut dyn StateBackend, keys: u64) {
@@ -148,10 +147,15 @@ fn update(backend: &mut dyn StateBackend, batch: &Batch, scratch: &mut Scratch) 
     }
 }
 
-fn report(what: &str, records: u64, mut run: impl FnMut()) {
-    let mut took: Vec<Duration> = (0..ROUNDS).map(|_| timed(&mut run).1).collect();
+/// Runs every batch some times over, each timed alone, so that what else the machine does shows in few of the times.
+fn report(what: &str, batches: &[Batch], mut run: impl FnMut(&Batch)) {
+    let mut took: Vec<Duration> = Vec::new();
+    for _ in 0..ROUNDS {
+        took.extend(batches.iter().map(|batch| timed(|| run(batch)).1 * 1_000 / batch.hashes.len() as u32));
+    }
     took.sort_unstable();
-    println!("  {what}: {} per key ({} to {})", per(took[ROUNDS / 2], records), per(took[0], records), per(took[ROUNDS - 1], records));
+    let at = |percent: usize| took[percent * (took.len() - 1) / 100].as_nanos() as f64 / 1_000.0;
+    println!("  {what}: {:.1} ns per key (10 % below {:.1}, 90 % below {:.1})", at(50), at(10), at(90));
 }
 
 fn per(took: Duration, of: u64) -> String {

@@ -42,6 +42,12 @@ pub(super) enum Found<'a> {
 }
 
 impl Entry {
+    /// Reads something of the entry.
+    #[inline]
+    pub fn touch(&self) -> u32 {
+        u32::from(self.cells.is_some())
+    }
+
     /// True where no state is left.
     pub fn is_hole(&self) -> bool {
         self.value.is_none() && self.cells.is_none()

@@ -6,30 +6,17 @@
 use super::KeySlot;
 use super::chunk::{CHUNK_ENTRIES, Chunk, Slab};
 use super::entry::{Entry, Key};
-use hashbrown::HashTable;
+use super::index::Index;
 use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct GroupTable {
-    index: HashTable<IndexSlot>,
+    index: Index,
     chunks: Vec<Chunk>,
     /// Entries that were used and are holes now.
     free: Vec<u32>,
     /// Entries from here on were never used.
     unused: u32,
-}
-
-/// The hash comes with the entry's number, so that the index grows without reading a key.
-#[derive(Clone, Copy)]
-struct IndexSlot {
-    entry: u32,
-    hash: u32,
-}
-
-/// hashbrown takes the bucket from the low bits and its tag from the high ones.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }
 
 impl GroupTable {
@@ -39,16 +26,28 @@ impl GroupTable {
         self.index.len()
     }
 
+    /// Starts reading what [`GroupTable::candidate`] will read. What it returns means nothing.
+    #[inline]
+    pub fn touch_index(&self, hash: u32) -> u32 {
+        self.index.touch(hash)
+    }
+
+    /// Starts reading an entry. What it returns means nothing.
+    #[inline]
+    pub fn touch_entry(&self, entry: u32) -> u32 {
+        let at = entry as usize;
+        self.chunks.get(at / CHUNK_ENTRIES).and_then(|chunk| chunk.entries().get(at % CHUNK_ENTRIES)).map_or(0, Entry::touch)
+    }
+
     /// An entry whose key has this hash, and likely the one that is looked for; reads the index alone.
     #[inline]
     pub fn candidate(&self, hash: u32) -> u32 {
-        self.index.find(spread(hash), |slot| slot.hash == hash).map_or(KeySlot::ABSENT, |slot| slot.entry)
+        self.index.find(hash, |_| true).unwrap_or(KeySlot::ABSENT)
     }
 
     /// The entry of `key`, which may be none though another key has the same hash.
     pub fn find(&self, hash: u32, key: &[u8]) -> u32 {
-        let same = |slot: &IndexSlot| slot.hash == hash && self.entry(slot.entry).key.as_slice() == key;
-        self.index.find(spread(hash), same).map_or(KeySlot::ABSENT, |slot| slot.entry)
+        self.index.find(hash, |entry| self.entry(entry).key.as_slice() == key).unwrap_or(KeySlot::ABSENT)
     }
 
     /// An entry by its number.
@@ -69,7 +68,7 @@ impl GroupTable {
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> u32 {
         debug_assert_eq!(self.find(hash, key), KeySlot::ABSENT, "key {key:?} has an entry already");
         let entry = self.free.pop().unwrap_or_else(|| self.next_unused());
-        self.index.insert_unique(spread(hash), IndexSlot { entry, hash }, |slot| spread(slot.hash));
+        self.index.insert(hash, entry);
         self.entry_mut(entry).key = Key::new(key);
         entry
     }
@@ -77,16 +76,14 @@ impl GroupTable {
     /// Takes out an entry that has no state left.
     pub fn remove(&mut self, hash: u32, entry: u32) {
         debug_assert!(self.entry(entry).is_hole(), "entry {entry} still has state");
-        let slot = self.index.find_entry(spread(hash), |slot| slot.entry == entry);
-        let found = slot.map(|slot| slot.remove()).is_ok();
-        assert!(found, "entry {entry} with hash {hash:#x} is not in the index");
+        self.index.remove(hash, entry);
         *self.entry_mut(entry) = Entry::default();
         self.free.push(entry);
     }
 
     /// Makes room for `keys` more keys in the index.
     pub fn reserve(&mut self, keys: usize) {
-        self.index.reserve(keys, |slot| spread(slot.hash));
+        self.index.reserve(keys);
     }
 
     /// Shares all entries with a snapshot.

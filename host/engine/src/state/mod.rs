@@ -6,6 +6,7 @@ mod chunk;
 pub mod conformance;
 mod entry;
 mod group_table;
+mod index;
 mod key_group;
 mod keyed_state;
 mod layout;
