@@ -145,3 +145,7 @@ impl Drop for InputGate {
         self.channels.close();
     }
 }
+
+#[cfg(test)]
+#[path = "input_gate_tests.rs"]
+mod tests;

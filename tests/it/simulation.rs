@@ -1,0 +1,66 @@
+//! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
+
+use weir_engine::checkpoint::FaultPlan;
+use weir_tests::simulation::{Scenario, simulate};
+
+const CALM: Scenario = Scenario {
+    records: 400,
+    keys: 20,
+    failures: None,
+    faults: FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 0 },
+    crash_within_polls: 0,
+    max_concurrent: 1,
+};
+
+/// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
+#[track_caller]
+fn check(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
+    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
+    let mut sums = (0, 0, 0);
+    for seed in only.map_or(0..seeds, |seed: u64| seed..seed + 1) {
+        match simulate(seed, scenario) {
+            Ok(report) => sums = (sums.0 + report.processes, sums.1 + report.checkpoints, sums.2 + report.restarts),
+            Err(what) => panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"),
+        }
+    }
+    sums
+}
+
+#[test]
+fn a_calm_job_commits_its_input_once() {
+    let (processes, checkpoints, restarts) = check(20, CALM);
+    assert_eq!((processes, restarts), (20, 0));
+    assert!(checkpoints >= 40, "{checkpoints} checkpoints");
+}
+
+#[test]
+fn failing_tasks_lose_and_double_nothing() {
+    let (_, _, restarts) = check(60, Scenario { failures: Some(200), ..CALM });
+    assert!(restarts > 30, "{restarts} restarts");
+}
+
+#[test]
+fn a_failing_store_loses_and_doubles_nothing() {
+    check(60, Scenario { faults: FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 200 }, ..CALM });
+}
+
+#[test]
+fn killed_processes_lose_and_double_nothing() {
+    let (processes, ..) = check(100, Scenario { crash_within_polls: 4_000, ..CALM });
+    assert!(processes > 200, "{processes} processes");
+}
+
+#[test]
+fn everything_at_once_loses_and_doubles_nothing() {
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    check(100, Scenario { failures: Some(400), faults, crash_within_polls: 8_000, max_concurrent: 2, ..CALM });
+}
+
+#[test]
+fn a_seed_run_twice_gives_the_same_trace() {
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 8_000, ..CALM };
+    for seed in 0..10 {
+        assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "seed {seed}");
+    }
+}

@@ -1,0 +1,116 @@
+//! A disk that outlives crashes, and a sink that writes files to it in two phases.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use weir_engine::element::{AttemptId, CheckpointId, RecordBatch};
+use weir_engine::operator::Subtask;
+use weir_engine::runtime::{Clock, Simulator};
+use weir_engine::sink::Delivery;
+use weir_engine::{Committable, Committer, EngineError, ErrorKind, Sink, SinkWriter};
+
+#[derive(Default)]
+struct Files {
+    pending: BTreeMap<String, Vec<String>>,
+    committed: BTreeMap<String, Vec<String>>,
+}
+
+/// Files by name; clones are the same disk.
+#[derive(Clone, Default)]
+pub struct Disk(Arc<Mutex<Files>>);
+
+impl Disk {
+    fn lock(&self) -> MutexGuard<'_, Files> {
+        self.0.lock().expect("no test panics with the disk")
+    }
+
+    /// The lines of all committed files.
+    pub fn committed(&self) -> Vec<String> {
+        self.lock().committed.values().flatten().cloned().collect()
+    }
+
+    /// Files that are pending.
+    pub fn pending(&self) -> usize {
+        self.lock().pending.len()
+    }
+}
+
+impl Committer for Disk {
+    fn commit<'a>(&'a self, committable: &'a Committable) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let name = committable.payload["file"].as_str().expect("a file's name").to_owned();
+            let mut files = self.lock();
+            if let Some(lines) = files.pending.remove(&name) {
+                files.committed.insert(name, lines);
+            } else if !files.committed.contains_key(&name) {
+                return Err(EngineError::new(ErrorKind::Corrupt, format!("{name} is neither pending nor committed")));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// Writes to a [`Disk`], which takes its time.
+pub struct DiskSink {
+    /// The disk.
+    pub disk: Disk,
+    /// The simulation.
+    pub simulator: Simulator,
+}
+
+struct DiskWriter {
+    disk: Disk,
+    simulator: Simulator,
+    name: String,
+    lines: Vec<String>,
+}
+
+impl Sink for DiskSink {
+    fn connector(&self) -> &'static str {
+        "disk"
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {
+        let named: Vec<_> = restored.iter().filter_map(|committable| committable.payload["file"].as_str()).collect();
+        let leftover = |name: &str| older_nonces.iter().any(|nonce| name.ends_with(nonce.as_str())) && !named.contains(&name);
+        self.disk.lock().pending.retain(|name, _| !leftover(name));
+        Ok(())
+    }
+
+    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let name = format!("{}-{}-{nonce}", subtask.vertex, subtask.index);
+        Ok(Box::new(DiskWriter { disk: self.disk.clone(), simulator: self.simulator.clone(), name, lines: Vec::new() }))
+    }
+}
+
+impl SinkWriter for DiskWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        self.lines.extend(batch.values().iter().map(|value| String::from_utf8_lossy(value).into_owned()));
+        Ok(())
+    }
+
+    fn prepare_commit(
+        &mut self,
+        checkpoint_id: CheckpointId,
+    ) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
+        let lines = std::mem::take(&mut self.lines);
+        let (disk, simulator, file) = (self.disk.clone(), self.simulator.clone(), format!("{checkpoint_id}-{}", self.name));
+        let prepare = async move {
+            if lines.is_empty() {
+                return Ok(Vec::new());
+            }
+            let delay = std::time::Duration::from_millis(simulator.draw(30));
+            simulator.sleep_until(simulator.now() + delay).await;
+            disk.lock().pending.insert(file.clone(), lines);
+            Ok(vec![Committable { connector: "disk".into(), payload: json!({"file": file}) }])
+        };
+        Ok(prepare.boxed())
+    }
+}

@@ -1,0 +1,11 @@
+//! Whole jobs on one thread, from one seed, under injected faults; and the check of what they commit.
+
+mod disk;
+mod operators;
+mod run;
+mod source;
+
+pub use disk::{Disk, DiskSink};
+pub use operators::{CountFactory, RekeyFactory};
+pub use run::{Report, Scenario, simulate};
+pub use source::NumberSource;

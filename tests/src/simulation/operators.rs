@@ -1,0 +1,120 @@
+//! Native operators of simulated jobs. They fail now and then, on the simulation's dice.
+
+use std::sync::Arc;
+use weir_engine::element::RecordBatch;
+use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, Subtask};
+use weir_engine::runtime::Simulator;
+use weir_engine::state::{StateDescriptor, StateKind};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+
+fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
+    OperatorDescriptor {
+        name: name.into(),
+        version: "1".into(),
+        inputs: vec![InputDescriptor { name: "in".into(), accepts: Vec::new() }],
+        outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
+        states,
+        timers: Vec::new(),
+    }
+}
+
+/// One failure in so many batches.
+#[derive(Clone)]
+pub struct Faults {
+    simulator: Simulator,
+    one_in: Option<u64>,
+}
+
+impl Faults {
+    fn strike(&self, what: &str) -> Result<(), EngineError> {
+        match self.one_in {
+            Some(one_in) if self.simulator.draw(one_in) == 0 => {
+                Err(EngineError::new(ErrorKind::Restart, format!("{what}: injected failure")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Gives each record the key `key % 7`: a stage whose output has other keys than its input.
+pub struct RekeyFactory {
+    descriptor: OperatorDescriptor,
+    faults: Faults,
+}
+
+/// Counts records per key, in a value state, and emits `key count` for each.
+pub struct CountFactory {
+    descriptor: OperatorDescriptor,
+    faults: Faults,
+}
+
+impl RekeyFactory {
+    /// `one_in`: a failure in so many batches.
+    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), faults: Faults { simulator, one_in } })
+    }
+}
+
+impl CountFactory {
+    /// `one_in`: a failure in so many batches.
+    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
+        let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+        Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults { simulator, one_in } })
+    }
+}
+
+impl OperatorFactory for RekeyFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Rekey(self.faults.clone())))
+    }
+}
+
+impl OperatorFactory for CountFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Count(self.faults.clone())))
+    }
+}
+
+struct Rekey(Faults);
+
+impl Operator for Rekey {
+    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.0.strike("rekey")?;
+        let mut out = BatchBuilder::new();
+        for record in 0..batch.len() {
+            let key = batch.key(record).expect("the source gives keys");
+            let key: u64 = std::str::from_utf8(key).expect("keys are text").parse().expect("keys are numbers");
+            out.push(Some((key % 7).to_string().as_bytes()), batch.values().get(record), None);
+        }
+        context.outputs.push((0, out.finish()));
+        Ok(())
+    }
+}
+
+struct Count(Faults);
+
+impl Operator for Count {
+    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.0.strike("count")?;
+        let state = context.state.as_deref_mut().expect("a key edge");
+        state.select(batch, 0..batch.len()).expect("every record has a key");
+        let mut out = BatchBuilder::new();
+        for record in 0..batch.len() {
+            let key = state.key_of()[record] as usize;
+            let count = state.value(key, 0).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
+            state.set_value(key, 0, &count.to_le_bytes());
+            let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
+            out.push(batch.key(record), line.as_bytes(), None);
+        }
+        context.outputs.push((0, out.finish()));
+        Ok(())
+    }
+}

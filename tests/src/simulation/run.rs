@@ -1,0 +1,165 @@
+//! One simulated job from start to finish, over crashes and restarts.
+
+use super::{CountFactory, Disk, DiskSink, NumberSource, RekeyFactory};
+use futures_util::FutureExt;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_engine::checkpoint::{CheckpointConfig, FaultPlan, FaultyStore, ObjectStorage, Store};
+use weir_engine::exchange::Partitioning;
+use weir_engine::job::{
+    Edge, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, StopSignal, Vertex, VertexKind, run_job,
+};
+use weir_engine::runtime::{SimulationEnd, Simulator};
+use weir_engine::state::MemoryBackendFactory;
+use weir_engine::{Committer, ErrorKind};
+
+/// Processes that one simulation starts at most.
+const PROCESSES: u64 = 60;
+/// Polls of one process at most: far more than a run needs.
+const POLLS: u64 = 2_000_000;
+
+/// What a simulation does.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Number of input records.
+    pub records: u64,
+    /// Number of keys of the source.
+    pub keys: u64,
+    /// One failed batch in so many; `None`: none.
+    pub failures: Option<u64>,
+    /// Faults of the storage.
+    pub faults: FaultPlan,
+    /// A process is killed after up to so many polls; 0: none is.
+    pub crash_within_polls: u64,
+    /// Checkpoints under way at once.
+    pub max_concurrent: usize,
+}
+
+/// What it came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Processes started.
+    pub processes: u64,
+    /// Checkpoints completed, as far as processes lived to count them.
+    pub checkpoints: u64,
+    /// Restarts within processes.
+    pub restarts: u64,
+    /// Equal for equal runs.
+    pub trace: u64,
+}
+
+/// Runs `scenario` with `seed` until the job has finished, and compares what it committed with the input. An error says what is wrong.
+pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
+    let simulator = Simulator::new(seed);
+    let disk = Disk::default();
+    let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, trace: 0 };
+    loop {
+        report.processes += 1;
+        let status = Arc::new(JobStatus::new(4));
+        let ended = process(&simulator, &disk, &objects, scenario, &status, report.processes)?;
+        report.checkpoints += status.completed.get();
+        report.restarts += status.restarts.get();
+        match ended.map(|job| job.outcome) {
+            Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
+            Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
+            Some(JobOutcome::Failed(error) | JobOutcome::Fenced(error)) => return Err(format!("the job failed: {error}")),
+            Some(JobOutcome::Stopped) => return Err("nobody stopped the job, but it stopped".into()),
+            None => {}
+        }
+        if report.processes > PROCESSES {
+            return Err(format!("not finished after {PROCESSES} processes"));
+        }
+    }
+    report.trace = simulator.trace();
+    compare(scenario, &disk.committed())?;
+    Ok(report)
+}
+
+/// One process: `None` where it was killed.
+fn process(
+    simulator: &Simulator,
+    disk: &Disk,
+    objects: &Arc<dyn Store>,
+    scenario: Scenario,
+    status: &Arc<JobStatus>,
+    number: u64,
+) -> Result<Option<JobReport>, String> {
+    let runtime = simulator.runtime();
+    let store: Arc<dyn Store> = Arc::new(FaultyStore::new(objects.clone(), simulator.clone(), scenario.faults));
+    let committer: Arc<dyn Committer> = Arc::new(disk.clone());
+    let options = JobOptions {
+        store,
+        checkpoints: CheckpointConfig {
+            interval: Duration::from_millis(100),
+            max_concurrent: scenario.max_concurrent,
+            timeout: Duration::from_secs(5),
+            tolerate_failures: 2,
+            ..CheckpointConfig::default()
+        },
+        retain: 2,
+        restart: RestartPolicy::default(),
+        start: StartMode::Resume,
+        accept_lost_output: false,
+        committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
+        backends: Arc::new(MemoryBackendFactory::new(7)),
+        notice: Arc::new(|_| {}),
+    };
+    let (_stop, signal) = StopSignal::new();
+    let job = run_job(graph(simulator, disk, scenario), options, runtime, status.clone(), signal);
+    let result = Arc::new(Mutex::new(None));
+    let slot = result.clone();
+    let watched = async move { *slot.lock().expect("no panic") = Some(job.await) };
+    // The later processes live: the job has to end some time.
+    let killed = scenario.crash_within_polls > 0 && number < PROCESSES / 2;
+    let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
+    match simulator.run(watched.boxed(), polls) {
+        SimulationEnd::Finished => {}
+        SimulationEnd::OutOfPolls if killed => {}
+        SimulationEnd::OutOfPolls => return Err("the job does not end".into()),
+        SimulationEnd::Deadlock => return Err("deadlock".into()),
+    }
+    simulator.crash();
+    let report = result.lock().expect("no panic").take();
+    Ok(report)
+}
+
+/// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start.
+fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+    let parallelism = || 1 + simulator.draw(3) as u32;
+    let source = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4 };
+    let count_parallelism = parallelism();
+    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, kind };
+    let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
+    JobGraph {
+        name: "simulated".into(),
+        max_parallelism: 16,
+        vertices: vec![
+            vertex("in", parallelism(), VertexKind::Source { source: Arc::new(source), rate: Some(2_000.0) }),
+            vertex("rekey", parallelism(), VertexKind::Operator(RekeyFactory::new(simulator.clone(), scenario.failures))),
+            vertex("count", count_parallelism, VertexKind::Operator(CountFactory::new(simulator.clone(), scenario.failures))),
+            vertex("out", count_parallelism, VertexKind::Sink(Arc::new(DiskSink { disk: disk.clone(), simulator: simulator.clone() }))),
+        ],
+        edges: vec![edge(0, 1, Partitioning::Rebalance), edge(1, 2, Partitioning::Key), edge(2, 3, Partitioning::Forward)],
+    }
+}
+
+/// Each key's counts must be 1, 2, 3 … up to the number of its records, each once.
+fn compare(scenario: Scenario, committed: &[String]) -> Result<(), String> {
+    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    let mut records: BTreeMap<u64, u64> = BTreeMap::new();
+    for number in 0..scenario.records {
+        let count = records.entry(number % scenario.keys % 7).or_default();
+        *count += 1;
+        *expected.entry(format!("{} {count}", number % scenario.keys % 7)).or_default() += 1;
+    }
+    for line in committed {
+        *expected.entry(line.clone()).or_default() -= 1;
+    }
+    match expected.into_iter().find(|(_, missing)| *missing != 0) {
+        None => Ok(()),
+        Some((line, missing)) if missing > 0 => Err(format!("`{line}` is missing")),
+        Some((line, missing)) => Err(format!("`{line}` is there {} times too often", -missing)),
+    }
+}
