@@ -2,6 +2,7 @@
 
 use super::{KeySlot, StateBackend, StateDescriptor, StateSnapshot, key_hash};
 use crate::element::{Column, RecordBatch};
+use crate::error::EngineError;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::ops::Range;
@@ -32,6 +33,12 @@ impl KeyedState {
     /// State behind `backend`, which was made with `states`.
     pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
         Self { states, backend, keys: Column::new(), hashes: Vec::new(), key_of: Vec::new(), slots: Vec::new(), index: HashTable::new() }
+    }
+
+    /// State of no keys behind no backend: what stands in for the real one while that is lent out. Costs nothing to make;
+    /// anything but dropping it panics.
+    pub fn placeholder() -> Self {
+        Self::new(Vec::new(), Box::new(NoBackend))
     }
 
     /// The declared states.
@@ -153,5 +160,58 @@ impl KeyedState {
     /// The backend, to restore into.
     pub fn backend_mut(&mut self) -> &mut dyn StateBackend {
         &mut *self.backend
+    }
+}
+
+/// The backend of [`KeyedState::placeholder`].
+struct NoBackend;
+
+const LENT: &str = "keyed state was used while it was lent out";
+
+impl StateBackend for NoBackend {
+    fn lookup(&mut self, _: &Column, _: &[u64], _: &mut Vec<KeySlot>) {
+        unreachable!("{LENT}")
+    }
+    fn gather_values(&self, _: &[KeySlot], _: usize, _: &mut Vec<u32>, _: &mut Column) {
+        unreachable!("{LENT}")
+    }
+    fn value(&self, _: &KeySlot, _: usize) -> Option<&[u8]> {
+        unreachable!("{LENT}")
+    }
+    fn set_value(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
+        unreachable!("{LENT}")
+    }
+    fn list_len(&self, _: &KeySlot, _: usize) -> u64 {
+        unreachable!("{LENT}")
+    }
+    fn list_read(&self, _: &KeySlot, _: usize, _: u64, _: usize, _: &mut Column) -> Option<u64> {
+        unreachable!("{LENT}")
+    }
+    fn list_append(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
+        unreachable!("{LENT}")
+    }
+    fn map_get(&self, _: &KeySlot, _: usize, _: &[u8]) -> Option<&[u8]> {
+        unreachable!("{LENT}")
+    }
+    fn map_scan(&self, _: &KeySlot, _: usize, _: Option<&[u8]>, _: usize, _: &mut Column, _: &mut Column) -> Option<Vec<u8>> {
+        unreachable!("{LENT}")
+    }
+    fn map_put(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8], _: &[u8]) {
+        unreachable!("{LENT}")
+    }
+    fn map_remove(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
+        unreachable!("{LENT}")
+    }
+    fn clear(&mut self, _: &mut KeySlot, _: &[u8], _: usize) {
+        unreachable!("{LENT}")
+    }
+    fn keys(&self) -> u64 {
+        unreachable!("{LENT}")
+    }
+    fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
+        unreachable!("{LENT}")
+    }
+    fn restore(&mut self, _: u32, _: &[u8], _: &[Option<usize>]) -> Result<(), EngineError> {
+        unreachable!("{LENT}")
     }
 }
