@@ -1,1 +1,39 @@
-//! To be written.
+//! Runs a guest component as an operator of the engine.
+//!
+//! The way of a file: [`pack`] makes a component of it, `world` compares it with `weir:operator/operator`, [`Plugin`] compiles it and
+//! asks it what it is. The way of a batch: `guest_batch` cuts it and lays the keys' state beside it, `instance` calls the guest,
+//! `effects` checks what came back, `apply` makes it take hold. Between the two stands [`WasmOperator`], and where a call fails,
+//! `narrow` says what to try next.
+//!
+//! Invariants: a call that ends in any error has no effect, and its instance is never entered again; nothing that a guest returns is
+//! used before it has been checked; every entry has a deadline, every instance a memory limit, every answer a size.
+
+mod apply;
+mod bindings;
+mod collections;
+mod columns;
+mod descriptor;
+mod effects;
+mod engine;
+mod fault;
+mod guest_batch;
+mod guest_log;
+mod host_state;
+mod instance;
+mod limits;
+mod migrate;
+mod narrow;
+mod pack;
+mod plugin;
+mod quarantine;
+mod stand_ins;
+mod ticker;
+mod wasm_operator;
+mod world;
+
+pub use engine::{CompileCache, EngineMode, WasmEngine};
+pub use fault::GuestFault;
+pub use limits::{BATCH_RECORDS, Limits, OnFailure, QuarantineLimit};
+pub use pack::{PLUGIN_BYTES, Problem, pack};
+pub use plugin::{Plugin, PluginInfo, check};
+pub use wasm_operator::{OperatorSettings, WasmOperator, WasmOperatorFactory};

@@ -1,0 +1,196 @@
+//! What a guest says of itself, checked before anybody believes it.
+
+use crate::bindings::weir::operator::types as wit;
+use crate::pack::Problem;
+use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor};
+use weir_engine::state::{StateDescriptor, StateKind};
+
+/// Inputs, outputs, states and timers of one plugin, of each at most. Sets of them are kept in a `u64`.
+pub(crate) const DECLARED: usize = 64;
+const NAME_BYTES: usize = 64;
+const VERSION_BYTES: usize = 64;
+const SCHEMA_BYTES: usize = 16_384;
+/// Record schemas that one input may accept.
+const ACCEPTED: usize = 64;
+
+/// The engine's descriptor, or everything that is wrong with the guest's.
+pub(crate) fn checked(descriptor: wit::Descriptor) -> Result<OperatorDescriptor, Vec<Problem>> {
+    let mut problems = Vec::new();
+    check_name("the plugin's name", &descriptor.name, &mut problems);
+    check_text("the plugin's version", &descriptor.version, VERSION_BYTES, &mut problems);
+    check_names("input", descriptor.inputs.iter().map(|input| input.name.as_str()), &mut problems);
+    check_names("output", descriptor.outputs.iter().map(|output| output.name.as_str()), &mut problems);
+    check_names("state", descriptor.states.iter().map(|state| state.name.as_str()), &mut problems);
+    check_names("timer", descriptor.timers.iter().map(|timer| timer.name.as_str()), &mut problems);
+    if descriptor.inputs.is_empty() {
+        problems.push(Problem::new("it declares no input").hint("an operator has one input at least"));
+    }
+    if descriptor.outputs.iter().any(|output| output.name == QUARANTINE_NAME) {
+        let hint = "choose another name; the host writes the records that it sets aside to an output of this name";
+        problems.push(Problem::new(format!("the output name \"{QUARANTINE_NAME}\" is the host's")).hint(hint));
+    }
+    descriptor.inputs.iter().for_each(|input| check_accepted(input, &mut problems));
+    for (output, schema) in descriptor.outputs.iter().filter_map(|output| Some((output, output.schema.as_ref()?))) {
+        check_record_schema("output", &output.name, schema, &mut problems);
+    }
+    descriptor.states.iter().for_each(|state| check_state(state, &mut problems));
+    for timer in &descriptor.timers {
+        problems.push(Problem::new(format!("timer \"{}\": this weir does not serve timers yet", short(&timer.name))));
+    }
+    if problems.is_empty() { Ok(converted(descriptor)) } else { Err(problems) }
+}
+
+fn check_names<'a>(what: &str, names: impl ExactSizeIterator<Item = &'a str>, problems: &mut Vec<Problem>) {
+    if names.len() > DECLARED {
+        problems.push(Problem::new(format!("it declares {} {what}s; {DECLARED} are the most", names.len())));
+        return;
+    }
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        check_name(&format!("the name of a {what}"), name, problems);
+        if !seen.insert(name) {
+            problems.push(Problem::new(format!("two {what}s are named \"{}\"", short(name))));
+        }
+    }
+}
+
+fn check_name(what: &str, name: &str, problems: &mut Vec<Problem>) {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if name.is_empty() || name.len() > NAME_BYTES || !name.bytes().all(fits) {
+        let hint = format!("1 to {NAME_BYTES} of the characters A-Z a-z 0-9 _ -");
+        problems.push(Problem::new(format!("{what} is \"{}\"", short(name))).hint(hint));
+    }
+}
+
+fn check_text(what: &str, text: &str, max_bytes: usize, problems: &mut Vec<Problem>) {
+    if text.len() > max_bytes {
+        problems.push(Problem::new(format!("{what} has {} bytes; {max_bytes} are the most", text.len())));
+    } else if text.chars().any(char::is_control) {
+        problems.push(Problem::new(format!("{what} holds control characters")));
+    }
+}
+
+fn check_accepted(input: &wit::InputDecl, problems: &mut Vec<Problem>) {
+    if input.accepts.len() > ACCEPTED {
+        problems.push(Problem::new(format!(
+            "input \"{}\" accepts {} schemas; {ACCEPTED} are the most",
+            short(&input.name),
+            input.accepts.len()
+        )));
+        return;
+    }
+    input.accepts.iter().for_each(|schema| check_record_schema("input", &input.name, schema, problems));
+}
+
+fn check_record_schema(what: &str, name: &str, schema: &wit::RecordSchema, problems: &mut Vec<Problem>) {
+    let what = format!("the record schema of {what} \"{}\"", short(name));
+    check_text(&what, &schema.id, NAME_BYTES, problems);
+    if schema.id.is_empty() {
+        problems.push(Problem::new(format!("{what} has no id")));
+    }
+}
+
+fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
+    let name = short(&state.name);
+    check_text(&format!("the schema of state \"{name}\""), &state.schema, SCHEMA_BYTES, problems);
+    if state.schema.is_empty() {
+        problems.push(
+            Problem::new(format!("state \"{name}\" has no schema")).hint("`raw` for bytes of your own; the grammar is in wit/schema.md"),
+        );
+    }
+    if state.version == 0 {
+        problems.push(Problem::new(format!("state \"{name}\" has version 0")).hint("versions count from 1"));
+    }
+    if state.ttl.is_some() {
+        problems.push(Problem::new(format!("state \"{name}\": this weir does not serve a time to live yet")));
+    }
+    if state.kind == wit::StateKind::Broadcast {
+        problems.push(Problem::new(format!("state \"{name}\": this weir does not serve broadcast state yet")));
+    }
+}
+
+/// A hostile name, fit to be printed.
+fn short(name: &str) -> String {
+    crate::fault::printable(name, NAME_BYTES).replace('\n', "\\n")
+}
+
+fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
+    let schema = |schema: wit::RecordSchema| RecordSchema { id: schema.id, version: schema.version };
+    let state = |state: wit::StateDecl| StateDescriptor {
+        name: state.name,
+        kind: match state.kind {
+            wit::StateKind::Value => StateKind::Value,
+            wit::StateKind::List => StateKind::List,
+            wit::StateKind::Map => StateKind::Map,
+            wit::StateKind::Broadcast => StateKind::Broadcast,
+        },
+        schema: state.schema,
+        version: state.version,
+        ttl_ms: state.ttl.map(|ttl| ttl.ms),
+    };
+    let input = |input: wit::InputDecl| InputDescriptor { name: input.name, accepts: input.accepts.into_iter().map(schema).collect() };
+    OperatorDescriptor {
+        name: descriptor.name,
+        version: descriptor.version,
+        inputs: descriptor.inputs.into_iter().map(input).collect(),
+        outputs: descriptor
+            .outputs
+            .into_iter()
+            .map(|output| OutputDescriptor { name: output.name, schema: output.schema.map(schema) })
+            .collect(),
+        states: descriptor.states.into_iter().map(state).collect(),
+        timers: descriptor
+            .timers
+            .into_iter()
+            .map(|timer| TimerDescriptor { name: timer.name, event_time: timer.domain == wit::TimeDomain::Event })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> wit::Descriptor {
+        wit::Descriptor {
+            name: "count".into(),
+            version: "0.1.0".into(),
+            inputs: vec![wit::InputDecl { name: "in".into(), accepts: vec![] }],
+            outputs: vec![wit::OutputDecl { name: "out".into(), schema: None }],
+            states: vec![wit::StateDecl { name: "n".into(), kind: wit::StateKind::Value, schema: "u64".into(), version: 1, ttl: None }],
+            timers: vec![],
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut wit::Descriptor), expect: &str) {
+        let mut descriptor = plain();
+        change(&mut descriptor);
+        let problems = checked(descriptor).expect_err(expect);
+        assert!(problems.iter().any(|problem| problem.what.contains(expect)), "{expect}: {problems:?}");
+    }
+
+    #[test]
+    fn a_plain_descriptor_is_taken() {
+        assert_eq!(checked(plain()).unwrap().states[0].name, "n");
+    }
+
+    #[test]
+    fn what_is_not_served_or_not_well_named_is_refused_by_name() {
+        check(
+            |d| d.timers.push(wit::TimerDecl { name: "t".into(), domain: wit::TimeDomain::Event }),
+            "timer \"t\": this weir does not serve timers",
+        );
+        check(|d| d.states[0].kind = wit::StateKind::Broadcast, "state \"n\": this weir does not serve broadcast");
+        check(
+            |d| d.states[0].ttl = Some(wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false }),
+            "state \"n\": this weir does not serve a time to live",
+        );
+        check(|d| d.outputs[0].name = "quarantine".into(), "\"quarantine\" is the host's");
+        check(|d| d.outputs.push(wit::OutputDecl { name: "out".into(), schema: None }), "two outputs are named \"out\"");
+        check(|d| d.states[0].name = "a/b".into(), "\"a/b\"");
+        check(|d| d.name = String::new(), "the plugin's name is \"\"");
+        check(|d| d.inputs.clear(), "no input");
+        check(|d| d.states[0].schema = "x".repeat(SCHEMA_BYTES + 1), "16384 are the most");
+        check(|d| d.states = vec![d.states[0].clone(); 65], "65 states");
+    }
+}

@@ -1,0 +1,128 @@
+//! What a guest can do wrong. A guest's mistake is data: it fails a batch, never the host.
+
+use std::fmt;
+use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind};
+
+/// Bytes of a guest's own message that are kept.
+pub(crate) const MESSAGE_BYTES: usize = 4_096;
+
+/// Why a call of a guest had no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestFault {
+    /// It trapped: a panic, an illegal memory access, an exhausted stack, a host call that is not allowed.
+    Trap {
+        /// What wasmtime says, with the guest's last error line where there is one.
+        message: String,
+        /// The functions it was in.
+        backtrace: Option<String>,
+    },
+    /// It did not return in time.
+    DeadlineExceeded {
+        /// The time it had.
+        limit: Duration,
+        /// The functions it was in.
+        backtrace: Option<String>,
+    },
+    /// It asked for more memory than it may have and failed for that.
+    MemoryLimit {
+        /// What it may have, in bytes.
+        limit: u64,
+        /// What it would have had, in bytes.
+        wanted: u64,
+    },
+    /// It returned more than it may.
+    OutputLimit {
+        /// Which limit, with its value.
+        what: String,
+    },
+    /// It returned something that breaks the rules of `wit/operator.wit`.
+    Malformed {
+        /// What, and where.
+        what: String,
+    },
+    /// It returned a failure.
+    Failure {
+        /// The record that it named, as an index into the records of the call.
+        record: Option<u32>,
+        /// Its message.
+        message: String,
+    },
+    /// It refused to open.
+    OpenFailed {
+        /// Its message.
+        message: String,
+    },
+}
+
+impl fmt::Display for GuestFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trap { message, .. } => write!(f, "the plugin trapped: {message}"),
+            Self::DeadlineExceeded { limit, .. } => write!(f, "the plugin did not return within {limit:?} (limits.time-per-batch)"),
+            Self::MemoryLimit { limit, wanted } => {
+                write!(f, "the plugin ran out of memory: it wanted {wanted} bytes and may have {limit} (limits.memory)")
+            }
+            Self::OutputLimit { what } => write!(f, "the plugin returned too much: {what}"),
+            Self::Malformed { what } => write!(f, "the plugin returned malformed effects: {what}"),
+            Self::Failure { record: Some(record), message } => write!(f, "the plugin failed on record {record} of the batch: {message}"),
+            Self::Failure { record: None, message } => write!(f, "the plugin failed on the batch: {message}"),
+            Self::OpenFailed { message } => write!(f, "the plugin refused to open: {message}"),
+        }
+    }
+}
+
+impl GuestFault {
+    /// The guest's functions at the time of the fault, innermost first.
+    pub fn backtrace(&self) -> Option<&str> {
+        match self {
+            Self::Trap { backtrace, .. } | Self::DeadlineExceeded { backtrace, .. } => backtrace.as_deref(),
+            Self::MemoryLimit { .. } | Self::OutputLimit { .. } | Self::Malformed { .. } => None,
+            Self::Failure { .. } | Self::OpenFailed { .. } => None,
+        }
+    }
+
+    /// The error that fails a task, with the backtrace in its message.
+    pub fn into_error(self, attempted: impl fmt::Display) -> EngineError {
+        let backtrace = self.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
+        EngineError::new(ErrorKind::Restart, format!("{attempted}: {self}{backtrace}")).from_guest()
+    }
+}
+
+/// A guest's text, cut to a bound and with control characters escaped, so that it cannot rewrite a terminal or a log.
+pub(crate) fn printable(text: &str, max_bytes: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max_bytes));
+    for c in text.chars() {
+        if out.len() >= max_bytes {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => out.extend(c.escape_default()),
+            // Direction overrides make a line read other than it is.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guests_text_cannot_move_the_cursor_and_is_cut() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc", 100), "a\\u{1b}[2Jb\nc");
+        assert_eq!(printable("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn the_error_of_a_trap_carries_its_backtrace() {
+        let fault = GuestFault::Trap { message: "unreachable".into(), backtrace: Some("0: weir!process\n".into()) };
+        let error = fault.into_error("operator \"count\" subtask 0");
+        assert!(error.is_guest_fault());
+        assert_eq!(error.to_string(), "operator \"count\" subtask 0: the plugin trapped: unreachable\n0: weir!process");
+    }
+}

@@ -1,0 +1,113 @@
+//! What stands behind a guest's imports: one per instance, in its store.
+
+use crate::bindings::weir::operator::types;
+use crate::guest_log::GuestLog;
+use crate::limits::Limits;
+use wasmtime::ResourceLimiter;
+use weir_engine::state::KeyedState;
+
+/// Which of the guest's exports is running: it decides which imports it may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Instantiate,
+    Describe,
+    Open,
+    Process,
+    Migrate,
+}
+
+impl Phase {
+    /// As in the world.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Instantiate => "instantiation",
+            Self::Describe => "describe",
+            Self::Open => "open",
+            Self::Process => "process",
+            Self::Migrate => "migrate",
+        }
+    }
+}
+
+/// The host's side of one instance.
+pub(crate) struct HostState {
+    pub(crate) phase: Phase,
+    /// The keyed state of the batch: here for the time of the call, where the plugin reads lists or maps.
+    pub(crate) lent: Option<KeyedState>,
+    pub(crate) log: GuestLog,
+    pub(crate) memory: MemoryLimiter,
+    /// How often the stand-in for a clock has been read.
+    pub(crate) clock_reads: u64,
+}
+
+impl HostState {
+    pub(crate) fn new(limits: &Limits, log: GuestLog) -> Self {
+        Self { phase: Phase::Instantiate, lent: None, log, memory: MemoryLimiter::new(limits.memory), clock_reads: 0 }
+    }
+}
+
+impl types::Host for HostState {}
+
+/// Elements in all tables of an instance.
+const TABLE_ELEMENTS: usize = 1 << 20;
+/// Core instances and tables of one component; a Python guest has some forty.
+const CORE_INSTANCES: usize = 1_000;
+const MEMORIES: usize = 100;
+
+/// Bounds the memories of one instance together, and remembers what it refused: a guest that is refused memory traps, or
+/// wasmtime fails to lower its arguments, and neither says why.
+#[derive(Debug)]
+pub(crate) struct MemoryLimiter {
+    limit: u64,
+    used: u64,
+    table_elements: usize,
+    /// What the instance would have had, had it not been refused. Cleared before each call.
+    pub(crate) refused: Option<u64>,
+}
+
+impl MemoryLimiter {
+    fn new(limit: u64) -> Self {
+        Self { limit, used: 0, table_elements: 0, refused: None }
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let wanted = self.used.saturating_add(desired.saturating_sub(current) as u64);
+        let granted = wanted <= self.limit;
+        if granted {
+            self.used = wanted;
+        } else {
+            self.refused = Some(wanted);
+        }
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let granted = wanted <= TABLE_ELEMENTS;
+        if granted {
+            self.table_elements = wanted;
+        }
+        Ok(granted)
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        CORE_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+}

@@ -1,0 +1,156 @@
+//! One live guest: its store, its exports, and the one way in.
+//!
+//! Invariants: a deadline is set before every entry; an instance that faulted is never entered again (its owner drops it).
+
+use crate::bindings::exports::weir::operator::guest as wit;
+use crate::bindings::weir::operator::types::ColumnParam;
+use crate::bindings::{Operator, OperatorPre};
+use crate::engine::{EngineMode, WasmEngine};
+use crate::fault::{GuestFault, MESSAGE_BYTES, printable};
+use crate::guest_log::GuestLog;
+use crate::host_state::{HostState, Phase};
+use crate::limits::Limits;
+use std::time::Duration;
+use wasmtime::{Store, Trap, WasmBacktrace};
+use weir_engine::state::KeyedState;
+
+/// A guest that has been instantiated.
+pub(crate) struct GuestInstance {
+    store: Store<HostState>,
+    operator: Operator,
+    engine: WasmEngine,
+    /// Calls of `process` so far.
+    pub(crate) calls: u64,
+    /// What all entries have used, where fuel is counted.
+    pub(crate) fuel_spent: u64,
+}
+
+impl GuestInstance {
+    /// Makes a store and an instance in it: some 10 µs.
+    pub(crate) fn new(engine: &WasmEngine, pre: &OperatorPre<HostState>, limits: &Limits, log: GuestLog) -> Result<Self, GuestFault> {
+        let mut store = Store::new(&engine.engine, HostState::new(limits, log));
+        store.limiter(|state| &mut state.memory);
+        // Bounds what lifting a result may copy out of the guest.
+        store.set_hostcall_fuel(usize::try_from(limits.output_bytes).unwrap_or(usize::MAX));
+        set_deadline(&mut store, engine, limits.time_per_batch);
+        match pre.instantiate(&mut store) {
+            Ok(operator) => Ok(Self { store, operator, engine: engine.clone(), calls: 0, fuel_spent: 0 }),
+            Err(error) => Err(classify(&error, store.data(), limits.time_per_batch, limits.output_bytes)),
+        }
+    }
+
+    /// What the guest says of itself.
+    pub(crate) fn describe(&mut self, deadline: Duration) -> Result<wit::Descriptor, GuestFault> {
+        self.enter(Phase::Describe, deadline, |guest, store| guest.call_describe(store))
+    }
+
+    /// Hands the guest its config. An error is its refusal.
+    pub(crate) fn open(
+        &mut self,
+        deadline: Duration,
+        config: &str,
+        schemas: &[Option<&str>],
+        subtask: wit::Subtask,
+    ) -> Result<(), GuestFault> {
+        self.store.data_mut().log.begin(0);
+        self.enter(Phase::Open, deadline, |guest, store| guest.call_open(store, config, schemas, subtask))?
+            .map_err(|message| GuestFault::OpenFailed { message: printable(&message, MESSAGE_BYTES) })
+    }
+
+    /// One batch.
+    pub(crate) fn process(
+        &mut self,
+        deadline: Duration,
+        attempt: u32,
+        context: wit::Context,
+        batch: wit::Batch<'_>,
+    ) -> Result<wit::Effects, GuestFault> {
+        self.calls += 1;
+        let log = &mut self.store.data_mut().log;
+        log.begin(context.processing_time);
+        log.attempt = attempt;
+        self.enter(Phase::Process, deadline, |guest, store| guest.call_process(store, context, batch))?
+            .map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+    }
+
+    /// Old values of a state to its declared version.
+    pub(crate) fn migrate(
+        &mut self,
+        deadline: Duration,
+        state: u32,
+        from: u32,
+        values: ColumnParam<'_>,
+    ) -> Result<wit::ColumnResult, GuestFault> {
+        self.enter(Phase::Migrate, deadline, |guest, store| guest.call_migrate(store, state, from, values))?
+            .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
+    }
+
+    /// Lends the guest's host calls the batch's keyed state, until [`GuestInstance::take_back`].
+    pub(crate) fn lend(&mut self, state: KeyedState) {
+        self.store.data_mut().lent = Some(state);
+    }
+
+    /// The state that was lent.
+    pub(crate) fn take_back(&mut self) -> KeyedState {
+        self.store.data_mut().lent.take().expect("what was lent is still there")
+    }
+
+    fn enter<T>(
+        &mut self,
+        phase: Phase,
+        deadline: Duration,
+        call: impl FnOnce(&wit::Guest, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, GuestFault> {
+        let state = self.store.data_mut();
+        state.phase = phase;
+        state.memory.refused = None;
+        state.clock_reads = 0;
+        let fuel = set_deadline(&mut self.store, &self.engine, deadline);
+        let result = call(self.operator.weir_operator_guest(), &mut self.store);
+        if self.engine.mode == EngineMode::Fuel {
+            self.fuel_spent += fuel.saturating_sub(self.store.get_fuel().unwrap_or(0));
+        }
+        result.map_err(|error| {
+            let output_bytes = self.store.hostcall_fuel() as u64;
+            classify(&error, self.store.data(), deadline, output_bytes)
+        })
+    }
+}
+
+/// Gives the next entry its time, or the fuel that stands for it.
+fn set_deadline(store: &mut Store<HostState>, engine: &WasmEngine, deadline: Duration) -> u64 {
+    let allowance = engine.allowance(deadline);
+    match engine.mode {
+        EngineMode::Epoch => store.set_epoch_deadline(allowance),
+        EngineMode::Fuel => store.set_fuel(allowance).expect("the engine counts fuel in this mode"),
+    }
+    allowance
+}
+
+/// Wasmtime's words for a result that is larger than `set_hostcall_fuel` allows; the error has no type of its own.
+const TOO_MUCH_LIFTED: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// Whose limit or rule it was.
+fn classify(error: &wasmtime::Error, state: &HostState, deadline: Duration, output_bytes: u64) -> GuestFault {
+    let trap = error.downcast_ref::<Trap>().copied();
+    let backtrace = error.downcast_ref::<WasmBacktrace>().map(|trace| printable(&trace.to_string(), 4 * MESSAGE_BYTES));
+    if matches!(trap, Some(Trap::Interrupt | Trap::OutOfFuel)) {
+        return GuestFault::DeadlineExceeded { limit: deadline, backtrace };
+    }
+    if let Some(wanted) = state.memory.refused {
+        return GuestFault::MemoryLimit { limit: state.memory.limit(), wanted };
+    }
+    let cause = printable(&error.root_cause().to_string(), MESSAGE_BYTES);
+    if cause.contains(TOO_MUCH_LIFTED) {
+        return GuestFault::OutputLimit { what: format!("more than {output_bytes} bytes from one call") };
+    }
+    if trap.is_none() && backtrace.is_none() && state.phase != Phase::Instantiate {
+        // Not inside the guest: wasmtime could not read what it returned.
+        return GuestFault::Malformed { what: cause };
+    }
+    let message = match &state.log.last_error {
+        Some(line) => format!("{cause}; its last error line: {line}"),
+        None => cause,
+    };
+    GuestFault::Trap { message, backtrace }
+}

@@ -1,0 +1,95 @@
+//! What a guest may use up, and what becomes of a batch that it fails on.
+
+use std::time::Duration;
+
+/// Records in one guest batch, at most. More than this has never made a call cheaper per record.
+pub const BATCH_RECORDS: usize = 1_024;
+
+/// Bounds on one instance and on one call. Every one of them is enforced by the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory of one instance, all its memories together.
+    pub memory: u64,
+    /// Time for one call; also for `open`, `describe` and `migrate`.
+    pub time_per_batch: Duration,
+    /// Bytes that go in with one call: records and their keys' state. `None`: a quarter of `memory`.
+    pub batch_bytes: Option<u64>,
+    /// Bytes that come back from one call.
+    pub output_bytes: u64,
+    /// Records that come back from one call, over all outputs.
+    pub output_records: u64,
+    /// Bytes of log lines in one second; what is more is dropped and counted.
+    pub log_bytes_per_s: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            time_per_batch: Duration::from_secs(1),
+            batch_bytes: None,
+            output_bytes: 16 << 20,
+            output_records: 1_000_000,
+            log_bytes_per_s: 64_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes that go in with one call.
+    pub fn batch_bytes(&self) -> u64 {
+        self.batch_bytes.unwrap_or(self.memory / 4)
+    }
+}
+
+/// What becomes of a record that the guest fails on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The task fails and the dataflow goes back to its newest checkpoint.
+    #[default]
+    Fail,
+    /// The record is set aside and the rest goes on, up to a limit.
+    Quarantine {
+        /// How many records may be set aside.
+        limit: QuarantineLimit,
+    },
+}
+
+/// How many records one subtask may set aside before the job fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuarantineLimit {
+    /// In all.
+    pub records: u64,
+    /// Percent of the records seen, once `share_from` have been.
+    pub share_percent: u64,
+    /// Records after which the share counts.
+    pub share_from: u64,
+}
+
+impl Default for QuarantineLimit {
+    fn default() -> Self {
+        Self { records: 1_000, share_percent: 1, share_from: 10_000 }
+    }
+}
+
+impl QuarantineLimit {
+    /// True where `quarantined` of `seen` records are too many.
+    pub fn exceeded(&self, quarantined: u64, seen: u64) -> bool {
+        quarantined > self.records || (seen >= self.share_from && quarantined.saturating_mul(100) > seen.saturating_mul(self.share_percent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_counts_only_once_enough_records_have_been_seen() {
+        let limit = QuarantineLimit::default();
+        assert!(!limit.exceeded(500, 9_999));
+        assert!(!limit.exceeded(100, 10_000));
+        assert!(limit.exceeded(101, 10_000));
+        assert!(limit.exceeded(1_001, 10_000_000));
+        assert!(!limit.exceeded(1_000, 10_000_000));
+    }
+}

@@ -1,0 +1,109 @@
+//! From a file to a component: what an author's compiler leaves is either one already, or a core module that carries its component type.
+//!
+//! The latter is what plain `cargo build --target wasm32-unknown-unknown` makes; nobody needs a tool of the component model.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wit_component::ComponentEncoder;
+
+/// The largest plugin that is read.
+pub const PLUGIN_BYTES: u64 = 32 << 20;
+
+/// Why a file is no plugin, with what can be done about it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// What does not fit.
+    pub what: String,
+    /// What the author can do.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Reads a plugin's file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| Problem::new(format!("it cannot be read: {error}"));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(PLUGIN_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// The component in `bytes`, which is valid WebAssembly.
+pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
+    check_container(bytes)?;
+    Validator::new_with_features(features())
+        .validate_all(bytes)
+        .map_err(|error| Problem::new(format!("it is not valid WebAssembly: {}", error.message())).hint(hint_for_invalid(&error)))?;
+    if Parser::is_component(bytes) {
+        return Ok(bytes.to_vec());
+    }
+    if !carries_component_type(bytes) {
+        return Err(Problem::new("it is a core module that does not carry its component type")
+            .hint("build it with a weir SDK or with wit-bindgen, and do not strip custom sections (`component-type…`)"));
+    }
+    encode(bytes).map_err(|error| {
+        let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+        Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
+            .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
+    })
+}
+
+fn features() -> WasmFeatures {
+    WasmFeatures::default() | WasmFeatures::COMPONENT_MODEL
+}
+
+fn hint_for_invalid(error: &wasmparser::BinaryReaderError) -> &'static str {
+    if error.message().contains("unexpected end") { "the file is cut off; build or copy it again" } else { "build it again" }
+}
+
+/// Size and magic.
+fn check_container(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.len() as u64 > PLUGIN_BYTES {
+        return Err(
+            Problem::new(format!("it is larger than {} MiB", PLUGIN_BYTES >> 20)).hint("build it optimised, and strip debug information")
+        );
+    }
+    if bytes.starts_with(b"\0asm") {
+        return Ok(());
+    }
+    if bytes.starts_with(b"\x7fELF") {
+        return Err(Problem::new("it is a precompiled component (.cwasm) or another native program, and those are never run")
+            .hint("name the .wasm file; weir compiles it and keeps the result"));
+    }
+    if bytes.is_empty() {
+        return Err(Problem::new("it is empty"));
+    }
+    if bytes.trim_ascii_start().starts_with(b"(") {
+        return Err(Problem::new("it is WebAssembly's text form").hint("translate it with `wasm-tools parse`"));
+    }
+    Err(Problem::new("it is not a WebAssembly file"))
+}
+
+/// True where wit-bindgen has left what the module wants to be.
+fn carries_component_type(module: &[u8]) -> bool {
+    Parser::new(0)
+        .parse_all(module)
+        .any(|payload| matches!(payload, Ok(Payload::CustomSection(section)) if section.name().starts_with("component-type")))
+}
+
+fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    ComponentEncoder::default().validate(true).module(module)?.adapter("wasi_snapshot_preview1", null_wasi())?.encode()
+}
+
+/// The adapter with nothing behind it.
+fn null_wasi() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| wat::parse_str(include_str!("null_wasi.wat")).expect("the adapter is part of weir and parses"))
+}

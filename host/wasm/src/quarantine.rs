@@ -1,0 +1,52 @@
+//! The record of a record that failed alone: one JSON object, for the operator's `quarantine` output.
+
+use crate::fault::GuestFault;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+
+/// A batch of one record with key and time of record `record` of `batch`, and the report of its fault as value.
+pub(crate) fn report(operator: &str, batch: &RecordBatch, record: usize, fault: &GuestFault) -> RecordBatch {
+    let (key, timestamp) = (batch.key(record), batch.timestamps()[record]);
+    let timestamp = (timestamp != NO_TIMESTAMP).then_some(timestamp);
+    let report = json!({
+        "operator": operator,
+        "key": key.map(text),
+        "value": text(batch.values().get(record)),
+        "timestamp": timestamp,
+        "error": fault.to_string(),
+        "backtrace": fault.backtrace(),
+    });
+    let mut builder = BatchBuilder::new();
+    builder.push(key, report.to_string().as_bytes(), timestamp);
+    builder.finish()
+}
+
+/// Text, or `{"base64": …}` where the bytes are none.
+fn text(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::from(text),
+        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_base64_and_what_is_absent_is_null() {
+        let mut builder = BatchBuilder::new();
+        builder.push(None, b"\xff\x00", None);
+        builder.push(Some(b"k"), b"v", Some(7));
+        let batch = builder.finish();
+        let fault = GuestFault::Failure { record: Some(0), message: "bad".into() };
+        let value = |record| report("op", &batch, record, &fault).values().get(0).to_vec();
+        let first: Value = serde_json::from_slice(&value(0)).unwrap();
+        assert_eq!((&first["key"], &first["value"]["base64"], &first["timestamp"]), (&Value::Null, &json!("/wA="), &Value::Null));
+        let second: Value = serde_json::from_slice(&value(1)).unwrap();
+        assert_eq!((&second["key"], &second["value"], &second["timestamp"]), (&json!("k"), &json!("v"), &json!(7)));
+        assert_eq!(report("op", &batch, 1, &fault).key(0), Some(&b"k"[..]));
+    }
+}

@@ -1,0 +1,338 @@
+//! A plugin as an operator of the engine: batches in, checked effects out, and faults dealt with as the job says.
+
+use crate::apply::apply;
+use crate::bindings::exports::weir::operator::guest as wit;
+use crate::effects::{Called, Effects};
+use crate::engine::{EngineMode, WasmEngine};
+use crate::fault::GuestFault;
+use crate::guest_batch::{CutError, GuestBatch};
+use crate::guest_log::GuestLog;
+use crate::instance::GuestInstance;
+use crate::limits::{Limits, OnFailure, QuarantineLimit};
+use crate::narrow::{BUDGET, Narrowing, Next, Part, next};
+use crate::plugin::Plugin;
+use crate::quarantine::report;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::element::RecordBatch;
+use weir_engine::operator::{Component, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
+use weir_engine::state::{KeyedState, StateKind, key_hash};
+use weir_engine::{EngineError, ErrorKind};
+
+/// Metrics that one subtask sums up.
+const METRICS: usize = 256;
+
+/// How one operator of a job runs its plugin.
+#[derive(Clone, Debug)]
+pub struct OperatorSettings {
+    /// The operator's id in the job file.
+    pub operator: String,
+    /// JSON for the plugin's `open`.
+    pub config: String,
+    /// Bounds on the guest.
+    pub limits: Limits,
+    /// What becomes of records that it fails on.
+    pub on_failure: OnFailure,
+}
+
+/// Makes a [`WasmOperator`] for each subtask.
+#[derive(Clone)]
+pub struct WasmOperatorFactory {
+    plugin: Plugin,
+    settings: Arc<OperatorSettings>,
+}
+
+impl WasmOperatorFactory {
+    /// `plugin` under `settings`.
+    pub fn new(plugin: Plugin, settings: OperatorSettings) -> Self {
+        Self { plugin, settings: Arc::new(settings) }
+    }
+}
+
+impl OperatorFactory for WasmOperatorFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        self.plugin.descriptor()
+    }
+
+    fn component(&self) -> Option<&Component> {
+        Some(self.plugin.component())
+    }
+
+    fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(WasmOperator::new(self.plugin.clone(), self.settings.clone(), subtask, schemas)?))
+    }
+}
+
+/// One subtask of a plugin.
+pub struct WasmOperator {
+    guest: GuestMaker,
+    /// `None` after a fault, until the next call.
+    instance: Option<GuestInstance>,
+    batch: GuestBatch,
+    /// The plugin reads lists or maps, so its calls need the keyed state itself.
+    reads_collections: bool,
+    quarantined: u64,
+    seen: u64,
+    metrics: BTreeMap<String, i64>,
+}
+
+/// All that it takes to make another instance.
+struct GuestMaker {
+    plugin: Plugin,
+    settings: Arc<OperatorSettings>,
+    subtask: Subtask,
+    schemas: Vec<Option<String>>,
+    /// Time that dropped instances used, where fuel stands for time.
+    fuel_spent: u64,
+}
+
+impl WasmOperator {
+    /// Makes the first instance and opens it: a plugin that refuses its config fails here.
+    fn new(plugin: Plugin, settings: Arc<OperatorSettings>, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Self, EngineError> {
+        let states = &plugin.descriptor().states;
+        let reads_collections = states.iter().any(|state| matches!(state.kind, StateKind::List | StateKind::Map));
+        let guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0 };
+        let instance = Some(guest.open()?);
+        let batch = GuestBatch::default();
+        Ok(Self { guest, instance, batch, reads_collections, quarantined: 0, seen: 0, metrics: BTreeMap::new() })
+    }
+
+    /// Cuts a batch from the front of `part` and runs it. What of the part is done, or why nothing is.
+    fn attempt(
+        &mut self,
+        input: u32,
+        records: &RecordBatch,
+        part: &Part,
+        tries: u32,
+        context: &mut OperatorContext<'_>,
+    ) -> Result<Attempt, EngineError> {
+        let limits = &self.guest.settings.limits;
+        let state = context.state.as_deref_mut();
+        let cut = self
+            .batch
+            .cut(records, part.range.clone(), state, limits.batch_bytes())
+            .map_err(|error| self.guest.cut_error(error, records))?;
+        let tried = Part { range: cut, narrowing: part.narrowing };
+        let deadline = tried.deadline(limits.time_per_batch);
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            none => none.insert(self.guest.open()?),
+        };
+        let fresh = instance.calls == 0;
+        let wit_context = wit::Context { input, watermark: context.watermark, processing_time: context.processing_time };
+        let batch = (&mut self.batch, records, &tried.range);
+        let returned = call(instance, (deadline, tries, wit_context), batch, context.state.as_deref_mut(), self.reads_collections);
+        let keys = context.state.as_ref().map(|state| state.keys().len());
+        let called = Called { descriptor: self.guest.plugin.descriptor(), limits, records: tried.range.len(), keys };
+        match returned.and_then(|effects| Effects::check(effects, &called)) {
+            Ok(mut effects) => {
+                self.sum_up(std::mem::take(&mut effects.metrics));
+                apply(effects, records, &tried.range, context.state.as_deref_mut(), context.outputs);
+                Ok(Attempt::Done(tried.range))
+            }
+            Err(fault) => {
+                // An instance that faulted is never called again.
+                self.guest.fuel_spent += self.instance.take().map_or(0, |instance| instance.fuel_spent);
+                Ok(Attempt::Failed { tried, fault, fresh, had_all_time: deadline >= self.guest.settings.limits.time_per_batch })
+            }
+        }
+    }
+
+    /// Time that has passed, for the budget of narrowing.
+    fn now(&self) -> Duration {
+        self.guest.now(self.instance.as_ref().map_or(0, |instance| instance.fuel_spent))
+    }
+
+    /// What to try after a fault, or the error that fails the task.
+    fn narrow(
+        &mut self,
+        records: &RecordBatch,
+        (tried, fault): (Part, GuestFault),
+        (fresh, had_all_time): (bool, bool),
+        context: &mut OperatorContext<'_>,
+    ) -> Result<Vec<Part>, EngineError> {
+        let OnFailure::Quarantine { limit } = self.guest.settings.on_failure else {
+            return Err(fault.into_error(self.guest.place()));
+        };
+        let now = self.now();
+        if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > BUDGET) {
+            return Err(
+                fault.into_error(format!("{}: gave up after {BUDGET:?} of narrowing a batch down to its bad records", self.guest.place()))
+            );
+        }
+        match next(&tried, &fault, fresh, had_all_time, now) {
+            Next::Parts(parts) => Ok(parts),
+            Next::SetAside => {
+                self.set_aside(records, tried.range.start, &fault, limit, context)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn set_aside(
+        &mut self,
+        records: &RecordBatch,
+        record: usize,
+        fault: &GuestFault,
+        limit: QuarantineLimit,
+        context: &mut OperatorContext<'_>,
+    ) -> Result<(), EngineError> {
+        let operator = self.guest.settings.operator.as_str();
+        tracing::warn!(operator, subtask = self.guest.subtask.index, fault = %fault, "record quarantined");
+        context.outputs.push((QUARANTINE_OUTPUT, report(operator, records, record, fault)));
+        context.metrics.quarantined.add(1);
+        self.quarantined += 1;
+        self.check_limit(limit)
+    }
+
+    fn check_limit(&self, limit: QuarantineLimit) -> Result<(), EngineError> {
+        if !limit.exceeded(self.quarantined, self.seen) {
+            return Ok(());
+        }
+        let message = format!(
+            "{}: {} of {} records were quarantined; {} are the most, and {} % once {} have been seen",
+            self.guest.place(),
+            self.quarantined,
+            self.seen,
+            limit.records,
+            limit.share_percent,
+            limit.share_from
+        );
+        let hint = "the records and their errors are in the operator's quarantine output; mend the plugin or the input";
+        Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).from_guest())
+    }
+
+    fn sum_up(&mut self, metrics: Vec<(String, i64)>) {
+        for (name, delta) in metrics {
+            if let Some(sum) = self.metrics.get_mut(&name) {
+                *sum = sum.saturating_add(delta);
+            } else if self.metrics.len() < METRICS {
+                self.metrics.insert(name, delta);
+            }
+        }
+    }
+
+    /// The plugin's own metrics, summed up since the subtask began.
+    pub fn metrics(&self) -> &BTreeMap<String, i64> {
+        &self.metrics
+    }
+}
+
+impl Operator for WasmOperator {
+    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        // A stack: the part in front is the last.
+        let mut parts = vec![Part { range: 0..batch.len(), narrowing: None }];
+        let mut tries = 0;
+        while let Some(part) = parts.pop().filter(|part| !part.range.is_empty()) {
+            tries = if part.narrowing.is_some() { tries + 1 } else { 0 };
+            let end = part.range.end;
+            match self.attempt(input, batch, &part, tries, context)? {
+                Attempt::Done(done) => {
+                    self.seen += done.len() as u64;
+                    push_rest(&mut parts, done.end..end, part.narrowing);
+                }
+                Attempt::Failed { tried, fault, fresh, had_all_time } => {
+                    push_rest(&mut parts, tried.range.end..end, part.narrowing);
+                    let next = self.narrow(batch, (tried, fault), (fresh, had_all_time), context)?;
+                    parts.extend(next.into_iter().rev());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_rest(parts: &mut Vec<Part>, rest: Range<usize>, narrowing: Option<Narrowing>) {
+    if !rest.is_empty() {
+        parts.push(Part { range: rest, narrowing });
+    }
+}
+
+/// How one call ended.
+enum Attempt {
+    /// These records are done and their effects applied.
+    Done(Range<usize>),
+    /// Nothing has happened.
+    Failed { tried: Part, fault: GuestFault, fresh: bool, had_all_time: bool },
+}
+
+/// One call of the guest. Where it may read collections, the keyed state is in its store for the time of the call.
+fn call(
+    instance: &mut GuestInstance,
+    (deadline, tries, context): (Duration, u32, wit::Context),
+    (batch, records, cut): (&mut GuestBatch, &RecordBatch, &Range<usize>),
+    state: Option<&mut KeyedState>,
+    reads_collections: bool,
+) -> Result<wit::Effects, GuestFault> {
+    match state {
+        None => instance.process(deadline, tries, context, batch.unkeyed(records, cut)),
+        Some(state) if reads_collections => {
+            batch.copy_keys(state);
+            let states = batch.states();
+            instance.lend(std::mem::replace(state, KeyedState::placeholder()));
+            let returned = instance.process(deadline, tries, context, batch.with_copied_keys(records, cut, &states));
+            *state = instance.take_back();
+            returned
+        }
+        Some(state) => {
+            let states = batch.states();
+            instance.process(deadline, tries, context, batch.keyed(records, cut, (state.keys(), state.key_of()), &states))
+        }
+    }
+}
+
+impl GuestMaker {
+    /// A new instance, opened. Its faults are nobody's record: they fail the job.
+    fn open(&self) -> Result<GuestInstance, EngineError> {
+        let settings = &*self.settings;
+        let log = GuestLog::new(&settings.operator, self.subtask.index, settings.limits.log_bytes_per_s);
+        let schemas: Vec<Option<&str>> = self.schemas.iter().map(Option::as_deref).collect();
+        let subtask = wit::Subtask { index: self.subtask.index, parallelism: self.subtask.parallelism, seed: self.seed() };
+        let opened = GuestInstance::new(self.engine(), &self.plugin.inner.pre, &settings.limits, log).and_then(|mut instance| {
+            instance.open(settings.limits.time_per_batch, &settings.config, &schemas, subtask)?;
+            Ok(instance)
+        });
+        opened.map_err(|fault| {
+            let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
+            EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place())).from_guest()
+        })
+    }
+
+    fn engine(&self) -> &WasmEngine {
+        &self.plugin.inner.engine
+    }
+
+    /// Fixed for the operator and subtask: chance that a replay repeats.
+    fn seed(&self) -> u64 {
+        key_hash(format!("{}/{}", self.settings.operator, self.subtask.index).as_bytes())
+    }
+
+    fn place(&self) -> String {
+        format!("operator \"{}\" subtask {}", self.settings.operator, self.subtask.index)
+    }
+
+    fn now(&self, fuel_of_instance: u64) -> Duration {
+        match self.engine().mode {
+            EngineMode::Epoch => self.engine().ticker.elapsed(),
+            EngineMode::Fuel => WasmEngine::time_of_fuel(self.fuel_spent + fuel_of_instance),
+        }
+    }
+
+    fn cut_error(&self, error: CutError, records: &RecordBatch) -> EngineError {
+        match error {
+            CutError::Keyless(keyless) => {
+                let message = format!("{}: record {} of a batch from a `key` edge has no key", self.place(), keyless.record);
+                EngineError::new(ErrorKind::Restart, message)
+            }
+            CutError::StateTooLarge { record, bytes } => {
+                let key = crate::fault::printable(&String::from_utf8_lossy(records.keys().get(record)), 64);
+                let limit = self.settings.limits.batch_bytes();
+                let message = format!("{}: the state of key \"{key}\" alone has {bytes} bytes, and a batch may have {limit}", self.place());
+                let hint = "raise limits.memory of the operator (a batch may have a quarter of it), or keep less in one key; a list or map state is read by pages";
+                EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
+            }
+        }
+    }
+}
