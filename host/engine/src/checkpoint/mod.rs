@@ -14,5 +14,5 @@ pub use faulty_store::{FaultPlan, FaultyStore};
 pub(crate) use job_log::retry;
 pub use job_log::{Append, JobLog, LineageRoot, LogEntry};
 pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
-pub use state_object::{SectionKind, StateObjectReader, StateObjectWriter};
+pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
 pub use store::{Created, ObjectStorage, Store};

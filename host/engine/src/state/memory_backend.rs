@@ -224,13 +224,7 @@ impl StateBackend for MemoryBackend {
             let message = format!("restore key group {key_group}: this subtask has key groups {start} to {end}, the end excluded");
             return Err(EngineError::new(ErrorKind::Bug, message));
         }
-        self.restore_block(key_group, block, states).map_err(|error| error.context(format!("restore key group {key_group}")))
-    }
-}
-
-impl MemoryBackend {
-    /// A failure leaves a part of the block behind; the caller gives the backend up.
-    fn restore_block(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
+        // A failure leaves a part of the block behind; the caller gives the backend up.
         let mut reader = BlockReader::open(block)?;
         self.check_states(&reader, states)?;
         self.table_mut(key_group).reserve(reader.keys_hint());
@@ -251,7 +245,9 @@ impl MemoryBackend {
         }
         Ok(())
     }
+}
 
+impl MemoryBackend {
     fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) {
         match payload {
             Payload::Value(value) => self.set_value(slot, key, state, value),

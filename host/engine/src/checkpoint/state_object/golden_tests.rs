@@ -1,0 +1,105 @@
+//! The golden file of format version 1: what was once written is read for ever, and written the same.
+
+use super::{SectionKind, StateObjectReader, StateObjectWriter};
+use crate::element::Column;
+use crate::state::{
+    BlockReader, KeyGroupRange, KeySlot, MemoryBackendFactory, Payload, StateBackend, StateBackendFactory, StateDescriptor, StateKind,
+    key_hash,
+};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/state-v1.bin");
+const MAX_PARALLELISM: u32 = 4;
+const GROUPS: KeyGroupRange = KeyGroupRange { start: 0, end: MAX_PARALLELISM };
+const KEYS: [&[u8]; 5] = [b"N14228", b"", b"a key that does not fit where short keys are kept", b"abc", b"a"];
+
+fn descriptors(operator: &str) -> Vec<StateDescriptor> {
+    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None };
+    match operator {
+        "delays" => vec![state("total", StateKind::Value, 1)],
+        _ => vec![state("last", StateKind::Value, 7), state("items", StateKind::List, 1), state("counts", StateKind::Map, 300)],
+    }
+}
+
+/// The states of both operators as they are in the golden file.
+fn backend(operator: &str) -> Box<dyn StateBackend> {
+    let mut backend = MemoryBackendFactory::new(11).create(&descriptors(operator), GROUPS, MAX_PARALLELISM);
+    for (number, key) in KEYS.iter().enumerate() {
+        let mut slot = lookup(&mut *backend, key);
+        backend.set_value(&mut slot, key, 0, &vec![number as u8; 20 * number]);
+        if operator == "basket" {
+            (0..number).for_each(|item| backend.list_append(&mut slot, key, 1, &vec![b'i'; 3 * item]));
+            (0..5 * number).for_each(|entry| backend.map_put(&mut slot, key, 2, format!("entry {entry}").as_bytes(), &[entry as u8]));
+            if number == 3 {
+                backend.clear(&mut slot, key, 0);
+            }
+        }
+    }
+    backend
+}
+
+fn lookup(backend: &mut dyn StateBackend, key: &[u8]) -> KeySlot {
+    let (mut keys, mut slots) = (Column::new(), Vec::new());
+    keys.push(key);
+    backend.lookup(&keys, &[key_hash(key)], &mut slots);
+    slots[0]
+}
+
+fn written_now() -> Vec<u8> {
+    let mut object = StateObjectWriter::new();
+    for operator in ["delays", "basket"] {
+        backend(operator).snapshot().write_blocks(&mut |group, block| object.section(SectionKind::KeyedState, operator, group, block));
+    }
+    object.finish().parts.concat()
+}
+
+#[test]
+fn the_golden_file_of_version_1_is_written_byte_for_byte() {
+    let golden = std::fs::read(FILE).expect("the golden file is in the repository");
+    let now = written_now();
+    let differs = golden.iter().zip(&now).position(|(golden, now)| golden != now);
+    assert!(golden == now, "{} bytes in the file, {} written now, the first difference is at {differs:?}", golden.len(), now.len());
+}
+
+#[test]
+fn the_golden_file_of_version_1_is_read_with_all_its_contents() {
+    let golden = std::fs::read(FILE).expect("the golden file is in the repository");
+    let reader = StateObjectReader::open("state-v1.bin", golden.into()).unwrap();
+    for operator in ["delays", "basket"] {
+        let states: Vec<_> = (0..descriptors(operator).len()).map(Some).collect();
+        let mut restored = MemoryBackendFactory::new(12).create(&descriptors(operator), GROUPS, MAX_PARALLELISM);
+        for section in reader.sections() {
+            let section = section.unwrap();
+            if section.operator == operator {
+                restored.restore(section.key_group, section.payload, &states).unwrap();
+            }
+        }
+        assert_eq!(restored.keys(), 5);
+        for (number, key) in KEYS.iter().enumerate() {
+            check_key(&mut *restored, operator, number, key);
+        }
+    }
+}
+
+fn check_key(restored: &mut dyn StateBackend, operator: &str, number: usize, key: &[u8]) {
+    let slot = lookup(restored, key);
+    let value = (operator == "delays" || number != 3).then(|| vec![number as u8; 20 * number]);
+    assert_eq!(restored.value(&slot, 0), value.as_deref());
+    if operator == "basket" {
+        let mut items = Column::new();
+        restored.list_read(&slot, 1, 0, usize::MAX, &mut items);
+        assert_eq!(items.iter().map(<[u8]>::len).collect::<Vec<_>>(), (0..number).map(|item| 3 * item).collect::<Vec<_>>());
+        assert_eq!(restored.map_get(&slot, 2, b"entry 7"), (number >= 2).then_some(&[7][..]));
+        assert_eq!(restored.map_get(&slot, 2, format!("entry {}", 5 * number).as_bytes()), None);
+    }
+}
+
+#[test]
+fn blocks_of_the_golden_file_say_in_which_version_their_values_were_written() {
+    let golden = std::fs::read(FILE).expect("the golden file is in the repository");
+    let reader = StateObjectReader::open("state-v1.bin", golden.into()).unwrap();
+    let section = reader.sections().map(Result::unwrap).find(|section| section.operator == "basket").unwrap();
+    let mut block = BlockReader::open(section.payload).unwrap();
+    assert_eq!(block.states().iter().map(|state| state.version).collect::<Vec<_>>(), [7, 1, 300]);
+    assert_eq!(block.next_key().unwrap(), Some(&b"abc"[..]));
+    assert_eq!(block.next_state().unwrap(), Some((1, Payload::List(vec![b"", b"iii", b"iiiiii"]))));
+}

@@ -1,0 +1,121 @@
+//! Writes a state object section by section.
+
+use super::{CRC_BYTES, END_MAGIC, MAGIC, SectionKind, TRAILER_BYTES, VERSION};
+use bytes::Bytes;
+
+/// Bytes after which a part is closed: the object grows without being copied as a whole.
+const PART_BYTES: usize = 1 << 20;
+
+/// A state object in the making.
+pub struct StateObjectWriter {
+    /// Closed parts.
+    parts: Vec<Bytes>,
+    /// Bytes of the closed parts.
+    closed: u64,
+    /// Checksum of the closed parts.
+    checksum: u32,
+    part: Vec<u8>,
+    sections: u32,
+    /// The footer's entries.
+    index: Vec<u8>,
+}
+
+/// A written object.
+pub struct FinishedObject {
+    /// Its bytes, in order.
+    pub parts: Vec<Bytes>,
+    /// Their number.
+    pub bytes: u64,
+    /// CRC-32C of all of them.
+    pub checksum: u32,
+}
+
+impl Default for StateObjectWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StateObjectWriter {
+    /// An object without sections.
+    pub fn new() -> Self {
+        let part = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
+        Self { parts: Vec::new(), closed: 0, checksum: 0, part, sections: 0, index: Vec::new() }
+    }
+
+    /// Appends a section. Panics where the operator's id has more than 65,535 bytes; the job file allows far fewer.
+    pub fn section(&mut self, kind: SectionKind, operator: &str, key_group: u32, payload: &[u8]) {
+        let offset = self.length();
+        let start = self.part.len();
+        let name = section_name(kind, operator, key_group);
+        self.part.extend_from_slice(&name);
+        self.part.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        self.part.extend_from_slice(payload);
+        let checksum = crc32c::crc32c(&self.part[start..]);
+        self.part.extend_from_slice(&checksum.to_le_bytes());
+
+        let length = (self.part.len() - start) as u64;
+        self.index.extend_from_slice(&name);
+        self.index.extend_from_slice(&offset.to_le_bytes());
+        self.index.extend_from_slice(&length.to_le_bytes());
+        self.sections = self.sections.checked_add(1).expect("a state object has fewer than 2^32 sections");
+        if self.part.len() >= PART_BYTES {
+            self.close_part();
+        }
+    }
+
+    /// Appends the footer.
+    pub fn finish(mut self) -> FinishedObject {
+        let footer_offset = self.length();
+        let mut footer = self.sections.to_le_bytes().to_vec();
+        footer.append(&mut self.index);
+        let bytes = footer_offset + (footer.len() + TRAILER_BYTES) as u64;
+        footer.extend_from_slice(&footer_offset.to_le_bytes());
+        footer.extend_from_slice(&bytes.to_le_bytes());
+        footer.extend_from_slice(&crc32c::crc32c(&footer).to_le_bytes());
+        footer.extend_from_slice(END_MAGIC);
+        self.part.append(&mut footer);
+        self.close_part();
+        assert_eq!(self.closed, bytes, "the length in the trailer is that of the object");
+        FinishedObject { parts: self.parts, bytes, checksum: self.checksum }
+    }
+
+    fn length(&self) -> u64 {
+        self.closed + self.part.len() as u64
+    }
+
+    fn close_part(&mut self) {
+        let part = std::mem::take(&mut self.part);
+        self.checksum = crc32c::crc32c_append(self.checksum, &part);
+        self.closed += part.len() as u64;
+        self.parts.push(part.into());
+    }
+}
+
+/// What a section and its entry in the footer begin with.
+fn section_name(kind: SectionKind, operator: &str, key_group: u32) -> Vec<u8> {
+    let length = u16::try_from(operator.len()).expect("an operator's id has fewer than 65,536 bytes");
+    [&[kind as u8][..], &length.to_le_bytes(), operator.as_bytes(), &key_group.to_le_bytes()].concat()
+}
+
+/// Bytes of a section around the operator's id and the payload.
+pub(super) const SECTION_OVERHEAD: usize = 1 + 2 + 4 + 8 + CRC_BYTES;
+/// Bytes of a footer's entry around the operator's id.
+pub(super) const ENTRY_OVERHEAD: usize = 1 + 2 + 4 + 8 + 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_object_comes_in_parts_and_its_checksum_covers_them_all() {
+        let mut writer = StateObjectWriter::new();
+        for key_group in 0..10 {
+            writer.section(SectionKind::KeyedState, "count", key_group, &vec![key_group as u8; 700_000]);
+        }
+        let finished = writer.finish();
+        let whole = finished.parts.concat();
+        assert_eq!(finished.parts.len(), 6);
+        assert_eq!((finished.bytes, finished.checksum), (whole.len() as u64, crc32c::crc32c(&whole)));
+    }
+}
