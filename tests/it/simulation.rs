@@ -4,7 +4,7 @@ use weir_engine::checkpoint::FaultPlan;
 use weir_tests::simulation::{Scenario, simulate};
 
 const CALM: Scenario = Scenario {
-    records: 400,
+    records: 1_500,
     keys: 20,
     failures: None,
     faults: FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 0 },
@@ -46,20 +46,20 @@ fn a_failing_store_loses_and_doubles_nothing() {
 
 #[test]
 fn killed_processes_lose_and_double_nothing() {
-    let (processes, ..) = check(100, Scenario { crash_within_polls: 4_000, ..CALM });
-    assert!(processes > 200, "{processes} processes");
+    let (processes, ..) = check(100, Scenario { crash_within_polls: 1_500, ..CALM });
+    assert!(processes > 300, "{processes} processes");
 }
 
 #[test]
 fn everything_at_once_loses_and_doubles_nothing() {
     let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
-    check(100, Scenario { failures: Some(400), faults, crash_within_polls: 8_000, max_concurrent: 2, ..CALM });
+    check(100, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..CALM });
 }
 
 #[test]
 fn a_seed_run_twice_gives_the_same_trace() {
     let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
-    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 8_000, ..CALM };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, ..CALM };
     for seed in 0..10 {
         assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "seed {seed}");
     }
