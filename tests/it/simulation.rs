@@ -1,7 +1,8 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 
 use weir_engine::checkpoint::FaultPlan;
-use weir_tests::simulation::{Scenario, simulate};
+use weir_engine::job::JobOutcome;
+use weir_tests::simulation::{Scenario, simulate, simulate_takeover};
 
 const CALM: Scenario = Scenario {
     records: 1_500,
@@ -62,5 +63,16 @@ fn a_seed_run_twice_gives_the_same_trace() {
     let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, ..CALM };
     for seed in 0..10 {
         assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "seed {seed}");
+    }
+}
+
+#[test]
+fn of_two_processes_on_one_job_the_older_is_fenced_and_nothing_doubles() {
+    for seed in 0..60 {
+        match simulate_takeover(seed, CALM) {
+            Ok(JobOutcome::Fenced(_)) => {}
+            Ok(other) => panic!("seed {seed}: the first ended as {other:?}"),
+            Err(what) => panic!("seed {seed}: {what}"),
+        }
     }
 }

@@ -1,20 +1,11 @@
 //! The sink port: two-phase commit. What a checkpoint covers is made durable before it completes and visible after.
 
+pub use crate::checkpoint::Committable;
+
 use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::EngineError;
 use crate::operator::Subtask;
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize};
-
-/// Output that is durable but not yet visible. Self-contained: any process can commit it, also when the sink was removed
-/// from the job or its path changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Committable {
-    /// The connector whose [`Committer`] knows the payload.
-    pub connector: String,
-    /// The connector's own (absolute target, size, checksum …).
-    pub payload: serde_json::Value,
-}
 
 /// What a sink promises of its output after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

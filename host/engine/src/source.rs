@@ -1,33 +1,11 @@
 //! The source port: where records come from, cut into splits that can be read again from a position.
 
+pub use crate::checkpoint::{SplitProgress, SplitState};
+
 use crate::element::BatchBuilder;
 use crate::error::EngineError;
 use crate::operator::Subtask;
-use serde::{Deserialize, Serialize};
 use std::task::{Context, Poll};
-
-/// How far a split has been read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SplitProgress {
-    /// Not begun.
-    Unread,
-    /// Everything before this position has been emitted; the connector knows what it means.
-    At(serde_json::Value),
-    /// Read to its end; never read again.
-    Finished,
-}
-
-/// A part of a source that one subtask reads, with its progress. The full list is the source vertex's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SplitState {
-    /// Unique within the source, and stable.
-    pub id: String,
-    /// What the connector needs to read the split, and to tell whether it has changed since.
-    pub spec: serde_json::Value,
-    /// How far it has been read.
-    pub progress: SplitProgress,
-}
 
 /// What [`SourceReader::poll_read`] says about what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,5 +7,5 @@ mod source;
 
 pub use disk::{Disk, DiskSink};
 pub use operators::{CountFactory, RekeyFactory};
-pub use run::{Report, Scenario, simulate};
+pub use run::{Report, Scenario, simulate, simulate_takeover};
 pub use source::NumberSource;

@@ -86,28 +86,9 @@ fn process(
     status: &Arc<JobStatus>,
     number: u64,
 ) -> Result<Option<JobReport>, String> {
-    let runtime = simulator.runtime();
-    let store: Arc<dyn Store> = Arc::new(FaultyStore::new(objects.clone(), simulator.clone(), scenario.faults));
-    let committer: Arc<dyn Committer> = Arc::new(disk.clone());
-    let options = JobOptions {
-        store,
-        checkpoints: CheckpointConfig {
-            interval: Duration::from_millis(100),
-            max_concurrent: scenario.max_concurrent,
-            timeout: Duration::from_secs(5),
-            tolerate_failures: 2,
-            ..CheckpointConfig::default()
-        },
-        retain: 2,
-        restart: RestartPolicy::default(),
-        start: StartMode::Resume,
-        accept_lost_output: false,
-        committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
-        backends: Arc::new(MemoryBackendFactory::new(7)),
-        notice: Arc::new(|_| {}),
-    };
+    let options = options(simulator, disk, objects, scenario);
     let (_stop, signal) = StopSignal::new();
-    let job = run_job(graph(simulator, disk, scenario), options, runtime, status.clone(), signal);
+    let job = run_job(graph(simulator, disk, scenario), options, simulator.runtime(), status.clone(), signal);
     let result = Arc::new(Mutex::new(None));
     let slot = result.clone();
     let watched = async move { *slot.lock().expect("no panic") = Some(job.await) };
@@ -123,6 +104,61 @@ fn process(
     simulator.crash();
     let report = result.lock().expect("no panic").take();
     Ok(report)
+}
+
+fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
+    let store: Arc<dyn Store> = Arc::new(FaultyStore::new(objects.clone(), simulator.clone(), scenario.faults));
+    let committer: Arc<dyn Committer> = Arc::new(disk.clone());
+    JobOptions {
+        store,
+        checkpoints: CheckpointConfig {
+            interval: Duration::from_millis(100),
+            max_concurrent: scenario.max_concurrent,
+            timeout: Duration::from_secs(5),
+            tolerate_failures: 2,
+            ..CheckpointConfig::default()
+        },
+        retain: 2,
+        restart: RestartPolicy::default(),
+        start: StartMode::Resume,
+        accept_lost_output: false,
+        committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
+        backends: Arc::new(MemoryBackendFactory::new(7)),
+        notice: Arc::new(|_| {}),
+    }
+}
+
+/// Two processes run one job: the second starts once the first has taken a checkpoint. Returns how the first ended.
+pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, String> {
+    let simulator = Simulator::new(seed);
+    let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
+    let start = || {
+        let status = Arc::new(JobStatus::new(4));
+        let (stop, signal) = StopSignal::new();
+        let options = options(&simulator, &disk, &objects, scenario);
+        let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), signal);
+        (job, status, stop)
+    };
+    let ((first, status, _first_stop), (second, _, _second_stop)) = (start(), start());
+    let clock = simulator.runtime().clock;
+    let second = async move {
+        while status.completed.get() == 0 {
+            clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
+        }
+        second.await
+    };
+    let result = Arc::new(Mutex::new(None));
+    let slot = result.clone();
+    let both = async move { *slot.lock().expect("no panic") = Some(futures_util::future::join(first, second).await) };
+    if simulator.run(both.boxed(), POLLS) != SimulationEnd::Finished {
+        return Err("the two do not end".into());
+    }
+    let (first, second) = result.lock().expect("no panic").take().expect("both have ended");
+    if !matches!(second.outcome, JobOutcome::Finished) {
+        return Err(format!("the second ended as {:?}", second.outcome));
+    }
+    compare(scenario, &disk.committed())?;
+    Ok(first.outcome)
 }
 
 /// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start.

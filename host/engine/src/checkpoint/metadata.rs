@@ -1,11 +1,9 @@
 //! What a completed checkpoint consists of, and what of the job's graph it belongs to.
 
-use super::{envelope, paths};
+use super::{Committable, SplitState, envelope, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::Partitioning;
-use crate::sink::Committable;
-use crate::source::SplitState;
 use crate::state::StateDescriptor;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,11 @@
 //! What flows through a channel: record batches, watermarks, barriers, and the end of the input.
 
 mod column;
+mod key_hash;
 mod record_batch;
 
 pub use column::{Column, MalformedColumn};
+pub use key_hash::key_hash;
 pub use record_batch::{BatchBuilder, RecordBatch};
 
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@
 //! work on the next element before [`Output::poll_drain`] is ready. A barrier takes its place behind them in each queue.
 
 use super::{ChannelSender, GateClosed, Partitioner, Partitioning};
-use crate::element::{BatchBuilder, RecordBatch, StreamElement};
+use crate::element::{BatchBuilder, RecordBatch, StreamElement, key_hash};
 use crate::exchange::partitioner::KeylessRecord;
 use crate::runtime::Monotonic;
 use std::collections::VecDeque;
@@ -42,11 +42,11 @@ struct ChannelOutput {
 }
 
 impl Output {
-    /// Adds an edge and returns its number. `start` spreads the first batches of rebalancing senders.
-    pub fn add_edge(&mut self, partitioning: Partitioning, senders: Vec<ChannelSender>, max_parallelism: u32, start: usize) -> usize {
+    /// Adds an edge and returns its number; see [`Partitioner::new`].
+    pub fn add_edge(&mut self, partitioning: Partitioning, senders: Vec<ChannelSender>, owners: &[u16], start: usize) -> usize {
         let channels: Vec<_> = senders.into_iter().map(|sender| ChannelOutput { sender, queued: VecDeque::new() }).collect();
         self.edges.push(EdgeOutput {
-            partitioner: Partitioner::new(partitioning, channels.len(), max_parallelism, start),
+            partitioner: Partitioner::new(partitioning, channels.len(), owners, start),
             builders: channels.iter().map(|_| BatchBuilder::new()).collect(),
             whole: channels.len() == 1,
             hashed: partitioning == Partitioning::Key,
@@ -131,7 +131,7 @@ fn hashed(mut batch: RecordBatch) -> Result<RecordBatch, KeylessRecord> {
     if !batch.keyless().is_empty() {
         return Err(KeylessRecord);
     }
-    let hashes = batch.keys().iter().map(crate::state::key_hash).collect();
+    let hashes = batch.keys().iter().map(key_hash).collect();
     batch.set_hashes(hashes);
     Ok(batch)
 }

@@ -1,7 +1,6 @@
 //! Which channel of an edge a record takes.
 
-use crate::element::{BatchBuilder, RecordBatch};
-use crate::state::{key_hash, owner_of};
+use crate::element::{BatchBuilder, RecordBatch, key_hash};
 use serde::{Deserialize, Serialize};
 
 /// How an edge spreads records over the receiving subtasks.
@@ -41,14 +40,12 @@ pub enum Partitioner {
 }
 
 impl Partitioner {
-    /// The partitioner of an edge to `channels` subtasks. `start` spreads the first batches of rebalancing senders.
-    pub fn new(partitioning: Partitioning, channels: usize, max_parallelism: u32, start: usize) -> Self {
+    /// The partitioner of an edge to `channels` subtasks. `owners` has the channel of each key group; `start` spreads the first batches of
+    /// rebalancing senders.
+    pub fn new(partitioning: Partitioning, channels: usize, owners: &[u16], start: usize) -> Self {
         match partitioning {
             Partitioning::Forward => Self::Single,
-            Partitioning::Key => {
-                let owner = |group| owner_of(group, channels as u32, max_parallelism) as u16;
-                Self::Key { owners: (0..max_parallelism).map(owner).collect() }
-            }
+            Partitioning::Key => Self::Key { owners: owners.to_vec() },
             Partitioning::Rebalance => Self::Rebalance { next: start % channels },
             Partitioning::Broadcast => Self::Broadcast,
         }
@@ -94,6 +91,10 @@ fn partition_by_key(batch: &RecordBatch, owners: &[u16], builders: &mut [BatchBu
 mod tests {
     use super::*;
 
+    fn owners(channels: u16) -> Vec<u16> {
+        (0..128).map(|group| group * channels / 128).collect()
+    }
+
     fn batch(keys: &[&str]) -> RecordBatch {
         let mut builder = BatchBuilder::new();
         keys.iter().for_each(|key| builder.push(Some(key.as_bytes()), key.as_bytes(), None));
@@ -102,7 +103,7 @@ mod tests {
 
     /// The keys that each of `channels` channels is given for two batches.
     fn spread(partitioning: Partitioning, channels: usize) -> Vec<Vec<String>> {
-        let mut partitioner = Partitioner::new(partitioning, channels, 128, 1);
+        let mut partitioner = Partitioner::new(partitioning, channels, &owners(channels as u16), 1);
         let mut builders: Vec<_> = (0..channels).map(|_| BatchBuilder::new()).collect();
         for keys in [["a", "b"], ["c", "a"]] {
             partitioner.partition(&batch(&keys), &mut builders).unwrap();
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_key_goes_to_the_owner_of_its_group_with_its_hash() {
-        let mut partitioner = Partitioner::new(Partitioning::Key, 3, 128, 0);
+        let mut partitioner = Partitioner::new(Partitioning::Key, 3, &owners(3), 0);
         let mut builders: Vec<_> = (0..3).map(|_| BatchBuilder::new()).collect();
         let keys: Vec<String> = (0..100).map(|n| n.to_string()).collect();
         partitioner.partition(&batch(&keys.iter().map(String::as_str).collect::<Vec<_>>()), &mut builders).unwrap();
@@ -130,7 +131,7 @@ mod tests {
             seen += batch.len();
             for (key, &hash) in batch.keys().iter().zip(batch.hashes()) {
                 assert_eq!(hash, key_hash(key));
-                assert_eq!(owner_of(crate::state::key_group_of(hash, 128), 3, 128) as usize, channel);
+                assert_eq!(usize::from(owners(3)[(hash % 128) as usize]), channel);
             }
         }
         assert_eq!(seen, 100);
@@ -140,8 +141,8 @@ mod tests {
     fn a_keyless_record_is_refused_by_a_key_edge() {
         let mut builder = BatchBuilder::new();
         builder.push(None, b"v", None);
-        let refused =
-            Partitioner::new(Partitioning::Key, 2, 128, 0).partition(&builder.finish(), &mut [BatchBuilder::new(), BatchBuilder::new()]);
+        let refused = Partitioner::new(Partitioning::Key, 2, &owners(2), 0)
+            .partition(&builder.finish(), &mut [BatchBuilder::new(), BatchBuilder::new()]);
         assert_eq!(refused, Err(KeylessRecord));
     }
 }

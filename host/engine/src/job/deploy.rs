@@ -8,7 +8,7 @@ use crate::exchange::{ChannelBounds, ChannelSender, InputChannel, InputGate, Out
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
-use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, range_of};
+use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, owner_of, range_of};
 use crate::task::{
     Chain, Node, NodeBody, OperatorTask, RateLimiter, SnapshotContext, Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent,
     TaskEvents,
@@ -231,7 +231,8 @@ impl Builder<'_> {
                 Target::Node { node, input: edge.input }
             } else {
                 let senders = self.wiring.senders.remove(&(number, index)).expect("every edge has a sending end in each subtask");
-                Target::Edge(output.add_edge(edge.partitioning, senders, graph.max_parallelism, index as usize))
+                let owners = owners(senders.len() as u32, graph.max_parallelism);
+                Target::Edge(output.add_edge(edge.partitioning, senders, &owners, index as usize))
             };
             if edge.output == QUARANTINE_OUTPUT { quarantine.push(target) } else { routes[edge.output as usize].push(target) }
         }
@@ -290,6 +291,11 @@ impl Builder<'_> {
             clock: self.context.runtime.clock.clone(),
         })
     }
+}
+
+/// The owning subtask of each key group.
+fn owners(parallelism: u32, max_parallelism: u32) -> Vec<u16> {
+    (0..max_parallelism).map(|group| owner_of(group, parallelism, max_parallelism) as u16).collect()
 }
 
 /// For each input what the source in front of it says of its records, where all that feed it say the same.

@@ -4,7 +4,6 @@
 //! to subtask `g * p / m`, rounded down: subtasks own contiguous, half-open ranges of groups.
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// The largest max-parallelism that a job may ask for.
 pub const MAX_PARALLELISM_LIMIT: u32 = 32_768;
@@ -41,12 +40,6 @@ impl KeyGroupRange {
     }
 }
 
-/// XXH3-64 of a key's bytes, seed 0.
-#[inline]
-pub fn key_hash(key: &[u8]) -> u64 {
-    xxh3_64(key)
-}
-
 /// The group of a key with this hash.
 #[inline]
 pub fn key_group_of(hash: u64, max_parallelism: u32) -> u32 {
@@ -70,6 +63,7 @@ pub fn range_of(subtask: u32, parallelism: u32, max_parallelism: u32) -> KeyGrou
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::key_hash;
 
     /// The vectors that other implementations check themselves against; they are in ARCHITECTURE.md too.
     #[test]

@@ -17,9 +17,10 @@ mod memory_snapshot;
 mod small_bytes;
 mod varint;
 
+pub use crate::element::key_hash;
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};
-pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, key_hash, owner_of, range_of};
+pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, range_of};
 pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
 

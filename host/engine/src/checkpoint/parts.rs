@@ -1,0 +1,36 @@
+//! What sources and sinks put into a checkpoint: splits with their progress, and output that waits for its commit.
+
+use serde::{Deserialize, Serialize};
+
+/// How far a split has been read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitProgress {
+    /// Not begun.
+    Unread,
+    /// Everything before this position has been emitted; the connector knows what it means.
+    At(serde_json::Value),
+    /// Read to its end; never read again.
+    Finished,
+}
+
+/// A part of a source that one subtask reads, with its progress. The full list is the source vertex's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitState {
+    /// Unique within the source, and stable.
+    pub id: String,
+    /// What the connector needs to read the split, and to tell whether it has changed since.
+    pub spec: serde_json::Value,
+    /// How far it has been read.
+    pub progress: SplitProgress,
+}
+
+/// Output that is durable but not yet visible. Self-contained: any process can commit it, also when the sink was removed
+/// from the job or its path changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Committable {
+    /// The connector whose [`crate::Committer`] knows the payload.
+    pub connector: String,
+    /// The connector's own (absolute target, size, checksum …).
+    pub payload: serde_json::Value,
+}
