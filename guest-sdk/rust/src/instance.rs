@@ -39,9 +39,10 @@ impl<O: Operator> Instance<O> {
         }
     }
 
-    /// Opens the operator with its configuration, which is JSON.
+    /// Opens the operator with its configuration, which is JSON; none at all reads as an empty object.
     pub fn open(config: &str, schemas: Vec<Option<String>>, subtask: types::Subtask) -> Result<Self, String> {
         log::panics();
+        let config = if matches!(config.trim(), "" | "null") { "{}" } else { config };
         let config = serde_json::from_str(config).map_err(|error| format!("read the config of {}: {error}", O::NAME))?;
         let subtask = Subtask { index: subtask.index, parallelism: subtask.parallelism, seed: subtask.seed };
         let operator = O::open(config, &Setup { schemas, subtask }).map_err(|error| error.to_string())?;

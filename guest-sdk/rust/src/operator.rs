@@ -20,7 +20,7 @@ pub trait Operator: Sized {
     /// Where records go. The first is the main output; [`Context::to`] reaches the others.
     const OUTPUTS: &'static [Output] = &[Output::MAIN];
 
-    /// What the job file's `config` holds. `()` for an operator without.
+    /// What the job file's `config` holds, which is a JSON object. [`Empty`] for an operator without settings.
     type Config: DeserializeOwned;
     /// The keyed states: a struct with `#[derive(States)]`, or `()`.
     type States: States;
@@ -54,6 +54,11 @@ impl Setup {
         self.schemas.get(input as usize)?.as_deref()
     }
 }
+
+/// The configuration of an operator without settings: an empty object. A setting that is given all the same is refused by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
 
 /// One of the parallel parts of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]

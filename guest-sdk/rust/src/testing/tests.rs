@@ -27,10 +27,10 @@ impl Operator for Scripted {
     const VERSION: &'static str = "1";
     const INPUTS: &'static [Input] = &[Input::MAIN, Input::new("other")];
     const OUTPUTS: &'static [Output] = &[Output::MAIN, LATE];
-    type Config = ();
+    type Config = Empty;
     type States = Ledger;
 
-    fn open((): (), _setup: &Setup) -> Result<Self> {
+    fn open(_config: Empty, _setup: &Setup) -> Result<Self> {
         log::info!("opened {}", Self::NAME);
         Ok(Self)
     }
@@ -246,5 +246,5 @@ fn cutting_anywhere_gives_the_same_effects_in_the_same_order() {
             (u32::from(n % 90 > 60), TestRecord::new(value).key(random.u8(b'a'..b'f').to_string()).at(n))
         })
         .collect();
-    assert_cuts_agree::<Scripted>("null", &Setup::default(), &records, 100);
+    assert_cuts_agree::<Scripted>("{}", &Setup::default(), &records, 100);
 }

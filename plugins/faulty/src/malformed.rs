@@ -1,0 +1,168 @@
+//! Effects that break the rules of `wit/operator.wit`, one rule at a time.
+
+use weir_guest::bindings::weir::operator::types::{
+    BroadcastUpdate, Column, Effects, KeyedColumn, ListUpdate, Metric, Output, TimerUpdate, Timers, Touch, ValueUpdate,
+};
+
+/// What the value of a record begins with that asks for malformed effects.
+pub const PREFIX: &[u8] = b"malformed:";
+
+/// How the effects of a keyed batch can be spoiled.
+pub const KINDS: [&str; 32] = [
+    // Columns of the main output.
+    "ends-fall",
+    "ends-past-data",
+    "ends-before-data",
+    "ends-odd",
+    "cause-out-of-range",
+    "cause-count",
+    "keys-count",
+    "keyless-out-of-range",
+    "keyless-falls",
+    "keyless-without-keys",
+    "keyless-not-empty",
+    "timestamps-count",
+    "timestamps-odd",
+    "output-number",
+    "output-twice",
+    // Updates of the value state, the list state and the map state.
+    "state-number",
+    "state-kind",
+    "state-twice",
+    "key-out-of-range",
+    "key-twice",
+    "key-set-and-cleared",
+    "keys-odd",
+    "items-count",
+    "list-kind",
+    "list-key-out-of-range",
+    "map-key-out-of-range",
+    "map-values-count",
+    "map-entry-twice",
+    // What this operator declares nothing of.
+    "broadcast",
+    "touched-key-out-of-range",
+    "timer",
+    "metric-without-name",
+];
+
+/// An index that no batch reaches.
+const FAR: u32 = 1 << 24;
+
+/// Spoils effects that have records on the main output and an update of each state. False where `kind` is none of [`KINDS`].
+pub fn spoil(kind: &str, effects: &mut Effects) -> bool {
+    let done = spoil_output(kind, &mut effects.outputs) || spoil_value(kind, &mut effects.values) || spoil_collection(kind, effects);
+    if !done {
+        return spoil_undeclared(kind, effects);
+    }
+    done
+}
+
+fn spoil_output(kind: &str, outputs: &mut Vec<Output>) -> bool {
+    let Some(output) = outputs.first_mut() else { return false };
+    let records = output.cause.len() / 4;
+    match kind {
+        "ends-fall" => {
+            // One item more than there was, so that an end can fall before the last.
+            push(&mut output.values.ends, 0);
+            push(&mut output.values.ends, output.values.data.len() as u32);
+            push(&mut output.cause, 0);
+            push(&mut output.cause, 0);
+        }
+        "ends-past-data" => set_last(&mut output.values.ends, FAR),
+        "ends-before-data" => output.values.data.push(0),
+        "ends-odd" => output.values.ends.push(0),
+        "cause-out-of-range" => set_last(&mut output.cause, FAR),
+        "cause-count" => push(&mut output.cause, 0),
+        "keys-count" => output.keys = empty_items(records + 1),
+        "keyless-out-of-range" => (output.keys, output.keyless) = (empty_items(records), FAR.to_le_bytes().to_vec()),
+        "keyless-falls" => (output.keys, output.keyless) = (empty_items(records), [0u8; 8].to_vec()),
+        "keyless-without-keys" => output.keyless = 0u32.to_le_bytes().to_vec(),
+        "keyless-not-empty" => {
+            output.keys = empty_items(records);
+            output.keys.data.push(b'k');
+            set_last(&mut output.keys.ends, 1);
+            output.keyless = (records as u32 - 1).to_le_bytes().to_vec();
+        }
+        "timestamps-count" => output.timestamps = vec![0; 8 * (records + 1)],
+        "timestamps-odd" => output.timestamps = vec![0; 8 * records + 3],
+        "output-number" => output.output = 2,
+        "output-twice" => {
+            let again = output.clone();
+            outputs.push(again);
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn spoil_value(kind: &str, values: &mut Vec<ValueUpdate>) -> bool {
+    let Some(update) = values.first_mut() else { return false };
+    match kind {
+        "state-number" => update.state = 3,
+        "state-kind" => update.state = crate::VALUES,
+        "state-twice" => {
+            let again = update.clone();
+            values.push(again);
+        }
+        "key-out-of-range" => set_last(&mut update.set.keys, FAR),
+        "key-twice" => {
+            update.set.keys.extend_from_within(..4);
+            push(&mut update.set.items.ends, update.set.items.data.len() as u32);
+        }
+        "key-set-and-cleared" => update.cleared.extend_from_slice(&update.set.keys[..4]),
+        "keys-odd" => update.set.keys.push(0),
+        "items-count" => push(&mut update.set.items.ends, update.set.items.data.len() as u32),
+        _ => return false,
+    }
+    true
+}
+
+fn spoil_collection(kind: &str, effects: &mut Effects) -> bool {
+    match (kind, effects.lists.first_mut(), effects.maps.first_mut()) {
+        ("list-kind", _, _) => effects.lists.push(ListUpdate { state: crate::COUNT, cleared: Vec::new(), append: no_keys() }),
+        ("list-key-out-of-range", Some(list), _) => set_last(&mut list.append.keys, FAR),
+        ("map-key-out-of-range", _, Some(map)) => set_last(&mut map.put.keys, FAR),
+        ("map-values-count", _, Some(map)) => push(&mut map.values.ends, map.values.data.len() as u32),
+        ("map-entry-twice", _, Some(map)) => map.removed = map.put.clone(),
+        _ => return false,
+    }
+    true
+}
+
+fn spoil_undeclared(kind: &str, effects: &mut Effects) -> bool {
+    match kind {
+        "broadcast" => effects.broadcasts.push(BroadcastUpdate {
+            state: 0,
+            cleared: true,
+            removed: empty_items(0),
+            put: empty_items(0),
+            values: empty_items(0),
+        }),
+        "touched-key-out-of-range" => effects.touched.push(Touch { state: 0, keys: FAR.to_le_bytes().to_vec() }),
+        "timer" => {
+            let set = Timers { keys: vec![0; 4], times: vec![0; 8] };
+            effects.timers.push(TimerUpdate { timer: 0, set, deleted: Timers { keys: Vec::new(), times: Vec::new() } });
+        }
+        "metric-without-name" => effects.metrics.push(Metric { name: String::new(), delta: 1 }),
+        _ => return false,
+    }
+    true
+}
+
+fn push(numbers: &mut Vec<u8>, number: u32) {
+    numbers.extend_from_slice(&number.to_le_bytes());
+}
+
+fn set_last(numbers: &mut Vec<u8>, number: u32) {
+    numbers.truncate(numbers.len().saturating_sub(4));
+    push(numbers, number);
+}
+
+fn empty_items(count: usize) -> Column {
+    Column { data: Vec::new(), ends: vec![0; 4 * count] }
+}
+
+fn no_keys() -> KeyedColumn {
+    KeyedColumn { keys: Vec::new(), items: empty_items(0) }
+}
