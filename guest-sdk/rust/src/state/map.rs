@@ -18,7 +18,7 @@ pub struct MapState<K, V, C = Cbor> {
     views: Vec<View>,
     /// The encoded key of the entry that is looked for.
     entry: Vec<u8>,
-    types: PhantomData<fn() -> (K, V, C)>,
+    types: PhantomData<(K, V, C)>,
 }
 
 const UNSEEN: u32 = u32::MAX;
@@ -215,7 +215,7 @@ pub struct MapIter<'a, K, V, C = Cbor> {
     place: &'a Place,
     stored: Stored,
     own: Peekable<btree_map::Iter<'a, Vec<u8>, Entry>>,
-    types: PhantomData<fn() -> (K, V, C)>,
+    types: PhantomData<(K, V, C)>,
 }
 
 impl<K, V, C: Codec<K> + Codec<V>> Iterator for MapIter<'_, K, V, C> {
