@@ -1,11 +1,12 @@
 //! CSV rows (RFC 4180 as the crate csv-core reads it). A row without a quotation mark, which is nearly every row, is only searched
 //! for commas; the others are scanned cell by cell. The value stays the row's bytes as they are in the file.
 
+use super::cell_finder::CellFinder;
 use super::options::FileOptions;
 use super::rows::{Frame, Row, RowError, Rows, frame_line};
 use super::timestamp;
 use crate::settings::{SettingsError, suggest};
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 use std::ops::Range;
 use weir_engine::{EngineError, ErrorKind};
@@ -14,6 +15,7 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) struct CsvRows {
     columns: usize,
     wanted: Wanted,
+    finder: CellFinder,
     null: Vec<Vec<u8>>,
     multiline: bool,
     /// The cells of the row at hand, where it had to be scanned; kept for its room.
@@ -36,7 +38,9 @@ impl CsvRows {
         };
         let wanted = wanted_columns(options, header).map_err(no_column)?;
         let null = options.null.iter().map(|text| text.clone().into_bytes()).collect();
-        Ok(Self { columns: cells_of(header.as_bytes()).len(), wanted, null, multiline, cells: Vec::new() })
+        let columns = cells_of(header.as_bytes()).len();
+        let finder = CellFinder::new(columns, wanted.key.into_iter().chain(wanted.timestamp));
+        Ok(Self { columns, wanted, finder, null, multiline, cells: Vec::new() })
     }
 
     fn record<'a>(&self, key: Option<Cow<'a, [u8]>>, timestamp: Option<Cow<'a, [u8]>>) -> Result<Row<'a>, RowError> {
@@ -47,28 +51,10 @@ impl CsvRows {
 
     /// A row without quotation marks.
     #[inline]
-    fn parse_plain<'a>(&self, row: &'a [u8]) -> Result<Row<'a>, RowError> {
-        let found = memchr_iter(b',', row).count() + 1;
-        if found != self.columns {
-            return Err(self.wrong_width(found));
-        }
-        let Wanted { key, timestamp } = self.wanted;
-        let (mut key_cell, mut timestamp_cell) = (None, None);
-        if let Some(last) = key.max(timestamp) {
-            let mut start = 0;
-            let mut commas = memchr_iter(b',', row);
-            for column in 0..=last {
-                let end = commas.next().unwrap_or(row.len());
-                if key == Some(column) {
-                    key_cell = Some(Cow::Borrowed(&row[start..end]));
-                }
-                if timestamp == Some(column) {
-                    timestamp_cell = Some(Cow::Borrowed(&row[start..end]));
-                }
-                start = end + 1;
-            }
-        }
-        self.record(key_cell, timestamp_cell)
+    fn parse_plain<'a>(&mut self, row: &'a [u8]) -> Result<Row<'a>, RowError> {
+        self.finder.look_at(row).map_err(|found| self.wrong_width(found))?;
+        let cell = |column: Option<usize>| column.map(|column| Cow::Borrowed(&row[self.finder.cell(column, row)]));
+        self.record(cell(self.wanted.key), cell(self.wanted.timestamp))
     }
 
     fn parse_quoted<'a>(&mut self, row: &'a [u8]) -> Result<Row<'a>, RowError> {

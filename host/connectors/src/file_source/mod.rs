@@ -7,6 +7,7 @@
 //! bytes that it had; every record of a file comes from exactly one range.
 
 mod blocks;
+mod cell_finder;
 mod csv_rows;
 mod discovery;
 mod json_rows;
