@@ -94,11 +94,8 @@ impl Sink for FileSink {
     }
 
     fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        for (what, name) in [("vertex", subtask.vertex.as_str()), ("nonce", nonce)] {
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-                return Err(EngineError::new(ErrorKind::Bug, format!("name part files: the {what} {name:?} does not fit a file name")));
-            }
-        }
+        check_name("vertex", &subtask.vertex, b"-_.")?;
+        check_name("nonce", nonce, b"")?;
         Ok(Box::new(FileWriter {
             folder: self.folder.clone(),
             encoding: self.encoding,
@@ -150,6 +147,14 @@ impl SinkWriter for FileWriter {
         let target = self.folder.join(name);
         Ok(Box::pin(async move { Ok(vec![part.finish(target)?.into()]) }))
     }
+}
+
+/// Part files are named after these: nothing in them may lead to another folder or make two names meet.
+fn check_name(what: &str, name: &str, signs: &[u8]) -> Result<(), EngineError> {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || signs.contains(&b)) {
+        return Err(EngineError::new(ErrorKind::Bug, format!("name part files: the {what} {name:?} does not fit a file name")));
+    }
+    Ok(())
 }
 
 /// The names of the pending files that `restored` names. Names are unique by their nonce, so the folder does not matter.

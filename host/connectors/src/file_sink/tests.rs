@@ -142,3 +142,12 @@ fn a_committable_of_another_shape_is_corrupt() {
     let committable = Committable { connector: "file".into(), payload: serde_json::json!({ "target": "x" }) };
     assert_eq!(commit(&FileCommitter, &committable).unwrap_err().kind(), ErrorKind::Corrupt);
 }
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink_in(folder.path(), "lines");
+    let vertex = Subtask { vertex: "../x".into(), ..conformance::subtask(0, 1) };
+    assert!(sink.writer(&vertex, AttemptId(1), "aa").is_err());
+    assert!(sink.writer(&conformance::subtask(0, 1), AttemptId(1), "a.a").is_err());
+}
