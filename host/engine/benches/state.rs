@@ -1,6 +1,7 @@
 //! What keyed state costs per key: lookup, gather and set by the batch, snapshots, copy-on-write, memory.
 //!
 //! `cargo bench -p weir-engine --bench state`. Keys and values have 16 bytes, a batch has 1,024 distinct random keys.
+//! Numbers of keys may be named behind `--`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -12,6 +13,7 @@ use weir_engine::state::{
 
 const BATCH: usize = 1_024;
 const ROUNDS: usize = 7;
+const SNAPSHOTS: usize = 3;
 const MAX_PARALLELISM: u32 = 128;
 
 /// Counts the bytes that are allocated.
@@ -51,9 +53,9 @@ struct Scratch {
 }
 
 fn main() {
-    for keys in [1_000, 100_000, 1_000_000] {
-        measure(keys);
-    }
+    let asked: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = if asked.is_empty() { vec![1_000, 100_000, 1_000_000] } else { asked };
+    sizes.into_iter().for_each(measure);
 }
 
 fn measure(keys: u64) {
@@ -68,22 +70,27 @@ fn measure(keys: u64) {
     report("lookup, gather, set", &batches, |batch| update(&mut *backend, batch, &mut scratch));
     report("lookup alone", &batches, |batch| backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots));
 
-    let (mut snapshot, taken) = timed(|| backend.snapshot());
-    println!("  snapshot: {taken:?}");
-    let touched: Vec<Batch> = (0..(keys as usize / 100).div_ceil(BATCH)).map(|_| batch(keys, &mut rng)).collect();
-    let before = ALLOCATED.load(Relaxed);
-    let (_, copied) = timed(|| touched.iter().for_each(|batch| update(&mut *backend, batch, &mut scratch)));
-    let bytes = ALLOCATED.load(Relaxed) - before;
-    println!(
-        "  updates of 1 % of the keys while it is held: {} per key, {} KiB copied",
-        per(copied, (touched.len() * BATCH) as u64),
-        bytes / 1_024
-    );
-    let mut written = 0;
-    let (_, wrote) = timed(|| snapshot.write_blocks(&mut |_, block| written += block.len()));
-    println!("  blocks: {written} bytes written in {wrote:?}");
+    for _ in 0..SNAPSHOTS {
+        snapshot(&mut *backend, keys, &mut rng, &mut scratch);
+    }
     restore(&mut *backend, keys);
     report("lookup, gather, set afterwards", &batches, |batch| update(&mut *backend, batch, &mut scratch));
+}
+
+/// A snapshot that is held while a hundredth of the keys change, and then written.
+fn snapshot(backend: &mut dyn StateBackend, keys: u64, rng: &mut fastrand::Rng, scratch: &mut Scratch) {
+    let touched: Vec<Batch> = (0..(keys as usize / 100).div_ceil(BATCH)).map(|_| batch(keys, rng)).collect();
+    let (mut snapshot, taken) = timed(|| backend.snapshot());
+    let before = ALLOCATED.load(Relaxed);
+    let (_, copied) = timed(|| touched.iter().for_each(|batch| update(backend, batch, scratch)));
+    let bytes = ALLOCATED.load(Relaxed) - before;
+    let mut written = 0;
+    let (_, wrote) = timed(|| snapshot.write_blocks(&mut |_, block| written += block.len()));
+    let per_update = per(copied, (touched.len() * BATCH) as u64);
+    println!(
+        "  snapshot taken in {taken:?}; {per_update} per update while it is held, {} KiB copied; {written} bytes written in {wrote:?}",
+        bytes / 1_024
+    );
 }
 
 fn restore(backend: &mut dyn StateBackend, keys: u64) {

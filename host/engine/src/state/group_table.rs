@@ -47,7 +47,7 @@ impl GroupTable {
 
     /// The entry of `key`, which may be none though another key has the same hash.
     pub fn find(&self, hash: u32, key: &[u8]) -> u32 {
-        self.index.find(hash, |entry| self.entry(entry).key.as_slice() == key).unwrap_or(KeySlot::ABSENT)
+        self.index.find(hash, |entry| self.entry(entry).key.is(key)).unwrap_or(KeySlot::ABSENT)
     }
 
     /// An entry by its number.

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::element::key_hash;
 
-    /// The vectors that other implementations check themselves against; they are in ARCHITECTURE.md too.
+    /// What other implementations check themselves against. The hashes are those of the reference implementation of XXH3.
     #[test]
     fn hashes_and_groups_match_the_published_vectors() {
         let vectors: [(&[u8], u64, u32, u32); 5] = [

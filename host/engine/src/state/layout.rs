@@ -1,6 +1,8 @@
 //! Where an entry keeps each declared state: the first value state in the entry itself, the others in cells beside it.
 
+use super::block::BlockReader;
 use super::{StateDescriptor, StateKind};
+use crate::error::{EngineError, ErrorKind};
 
 /// Where a state of an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,5 +54,34 @@ impl Layout {
     /// Number of cells of an entry that has any.
     pub fn cells(&self) -> usize {
         self.cells
+    }
+
+    /// The block's states against those declared here.
+    pub fn check_block(&self, reader: &BlockReader<'_>, states: &[Option<usize>]) -> Result<(), EngineError> {
+        let stored = reader.states();
+        if stored.len() != states.len() {
+            return Err(reader.corrupt(format!("it has {} states where the checkpoint names {}", stored.len(), states.len())));
+        }
+        for (stored, &here) in stored.iter().zip(states) {
+            let Some(here) = here else { continue };
+            let declared = &self.states[here];
+            let (name, version) = (&declared.name, declared.version);
+            if stored.kind != declared.kind {
+                return Err(reader.corrupt(format!("state {name:?} is declared as {:?} and stored as {:?}", declared.kind, stored.kind)));
+            }
+            if stored.version != version {
+                let message = format!("state {name:?} is stored in version {} and declared in version {version}", stored.version);
+                return Err(
+                    EngineError::new(ErrorKind::FixInput, message).with_hint("state is not migrated yet: declare the stored version")
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a key that has the block's state `index`, which is not declared here.
+    pub fn gone(index: usize) -> EngineError {
+        let message = format!("a key has state {index} of the checkpoint, which the operator no longer declares");
+        EngineError::new(ErrorKind::FixInput, message).with_hint("declare the state again")
     }
 }

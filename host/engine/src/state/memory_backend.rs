@@ -111,7 +111,7 @@ impl MemoryBackend {
         black_box(slots.iter().fold(0, |sum, slot| sum ^ self.table(slot.group).touch_entry(slot.entry)));
         for (key, slot) in keys.iter().zip(slots) {
             let table = self.table(slot.group);
-            if slot.entry != KeySlot::ABSENT && table.entry(slot.entry).key.as_slice() != key {
+            if slot.entry != KeySlot::ABSENT && !table.entry(slot.entry).key.is(key) {
                 slot.entry = table.find(slot.hash, key);
             }
         }
@@ -226,7 +226,7 @@ impl StateBackend for MemoryBackend {
         }
         // A failure leaves a part of the block behind; the caller gives the backend up.
         let mut reader = BlockReader::open(block)?;
-        self.check_states(&reader, states)?;
+        self.layout.check_block(&reader, states)?;
         self.table_mut(key_group).reserve(reader.keys_hint());
         while let Some(key) = reader.next_key()? {
             let group = key_group_of(key_hash(key), self.max_parallelism);
@@ -239,7 +239,7 @@ impl StateBackend for MemoryBackend {
             }
             let mut slot = KeySlot { group, entry: KeySlot::ABSENT, hash };
             while let Some((index, payload)) = reader.next_state()? {
-                let state = states[index].ok_or_else(|| gone(index))?;
+                let state = states[index].ok_or_else(|| Layout::gone(index))?;
                 self.restore_state(&mut slot, key, state, payload);
             }
         }
@@ -255,34 +255,6 @@ impl MemoryBackend {
             Payload::Map(entries) => entries.into_iter().for_each(|(entry, value)| self.map_put(slot, key, state, entry, value)),
         }
     }
-
-    /// The block's states against those declared here.
-    fn check_states(&self, reader: &BlockReader<'_>, states: &[Option<usize>]) -> Result<(), EngineError> {
-        let stored = reader.states();
-        if stored.len() != states.len() {
-            return Err(reader.corrupt(format!("it has {} states where the checkpoint names {}", stored.len(), states.len())));
-        }
-        for (stored, &here) in stored.iter().zip(states) {
-            let Some(here) = here else { continue };
-            let declared = &self.layout.states()[here];
-            let (name, version) = (&declared.name, declared.version);
-            if stored.kind != declared.kind {
-                return Err(reader.corrupt(format!("state {name:?} is declared as {:?} and stored as {:?}", declared.kind, stored.kind)));
-            }
-            if stored.version != version {
-                let message = format!("state {name:?} is stored in version {} and declared in version {version}", stored.version);
-                return Err(
-                    EngineError::new(ErrorKind::FixInput, message).with_hint("state is not migrated yet: declare the stored version")
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
-fn gone(index: usize) -> EngineError {
-    let message = format!("a key has state {index} of the checkpoint, which the operator no longer declares");
-    EngineError::new(ErrorKind::FixInput, message).with_hint("declare the state again")
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ mod memory_snapshot;
 mod small_bytes;
 mod varint;
 
+#[cfg(test)]
+mod block_tests;
+
 pub use crate::element::key_hash;
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};

@@ -7,7 +7,7 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// Up to `N` bytes in place, longer ones behind a reference count. `N` is at most 255.
+/// Up to `N` bytes in place, longer ones behind a reference count. `N` is at most 32.
 #[derive(Clone, Debug)]
 pub(super) enum SmallBytes<const N: usize> {
     InPlace { len: u8, bytes: [u8; N] },
@@ -17,12 +17,12 @@ pub(super) enum SmallBytes<const N: usize> {
 impl<const N: usize> SmallBytes<N> {
     #[inline]
     pub fn new(value: &[u8]) -> Self {
-        const { assert!(N <= u8::MAX as usize) };
+        const { assert!(N <= 32) };
         if value.len() > N {
             return Self::Shared(value.into());
         }
         let mut bytes = [0; N];
-        bytes[..value.len()].copy_from_slice(value);
+        copy_short(&mut bytes[..value.len()], value);
         Self::InPlace { len: value.len() as u8, bytes }
     }
 
@@ -34,12 +34,24 @@ impl<const N: usize> SmallBytes<N> {
         }
     }
 
+    /// True where the bytes are these.
+    #[inline]
+    pub fn is(&self, other: &[u8]) -> bool {
+        match self {
+            Self::InPlace { len, bytes } if other.len() <= N => {
+                usize::from(*len) == other.len() && same_short(&bytes[..other.len()], other)
+            }
+            Self::InPlace { .. } => false,
+            Self::Shared(bytes) => **bytes == *other,
+        }
+    }
+
     /// Overwrites the value: a plain store where it is short, in place where a long one has the same length and no other owner.
     #[inline]
     pub fn set(&mut self, value: &[u8]) {
         match self {
             Self::InPlace { len, bytes } if value.len() <= N => {
-                bytes[..value.len()].copy_from_slice(value);
+                copy_short(&mut bytes[..value.len()], value);
                 *len = value.len() as u8;
             }
             Self::InPlace { .. } => *self = Self::new(value),
@@ -48,6 +60,36 @@ impl<const N: usize> SmallBytes<N> {
                 None => *self = Self::new(value),
             },
         }
+    }
+}
+
+/// Copies `from`, up to 32 bytes, over as many: two moves that may overlap, where a call would cost more than the copy.
+#[inline]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    debug_assert!(to.len() == from.len() && to.len() <= 32);
+    if let (Some(head), Some(tail)) = (from.first_chunk::<16>(), from.last_chunk::<16>()) {
+        to[..16].copy_from_slice(head);
+        let at = to.len() - 16;
+        to[at..].copy_from_slice(tail);
+    } else if let (Some(head), Some(tail)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
+        to[..8].copy_from_slice(head);
+        let at = to.len() - 8;
+        to[at..].copy_from_slice(tail);
+    } else {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+}
+
+/// Compares up to 32 bytes with as many, in the manner of [`copy_short`].
+#[inline]
+fn same_short(a: &[u8], b: &[u8]) -> bool {
+    debug_assert!(a.len() == b.len() && a.len() <= 32);
+    if a.len() >= 16 {
+        a.first_chunk::<16>() == b.first_chunk::<16>() && a.last_chunk::<16>() == b.last_chunk::<16>()
+    } else if a.len() >= 8 {
+        a.first_chunk::<8>() == b.first_chunk::<8>() && a.last_chunk::<8>() == b.last_chunk::<8>()
+    } else {
+        a.iter().zip(b).all(|(a, b)| a == b)
     }
 }
 
@@ -105,6 +147,20 @@ mod tests {
         let clone = bytes.clone();
         bytes.set(&[2; 40]);
         assert_eq!((bytes.as_slice(), clone.as_slice()), (&[2; 40][..], &[1; 40][..]));
+    }
+
+    #[test]
+    fn bytes_are_these_and_no_others() {
+        for len in 0..=40 {
+            let value: Vec<u8> = (1..=len).collect();
+            let bytes = SmallBytes::<30>::new(&value);
+            assert!(bytes.as_slice() == value && bytes.is(&value) && !bytes.is(&[&value[..], b"x"].concat()));
+            for changed in 0..value.len() {
+                let mut other = value.clone();
+                other[changed] ^= 0x80;
+                assert!(!bytes.is(&other) && !bytes.is(&value[..changed]), "byte {changed} of {len}");
+            }
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod writer;
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod reader_tests;
 
 pub use reader::{Section, StateObjectReader};
 pub use writer::{FinishedObject, StateObjectWriter};
