@@ -3,8 +3,6 @@
 //! `cargo bench -p weir-engine --bench state`. Keys and values have 16 bytes, a batch has 1,024 distinct random keys.
 //! Numbers of keys may be named behind `--`.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use weir_engine::Column;
 use weir_engine::state::{
@@ -16,27 +14,12 @@ const ROUNDS: usize = 7;
 const SNAPSHOTS: usize = 3;
 const MAX_PARALLELISM: u32 = 128;
 
-/// Counts the bytes that are allocated.
-struct Counting;
-
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-#[expect(unsafe_code, reason = "an allocator that counts, in a benchmark")]
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
+/// Bytes of memory that the process occupies; 0 where the system does not say it in Linux's way.
+fn resident_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4_096;
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * PAGE_BYTES)
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Keys of a batch with their hashes.
 struct Batch {
@@ -54,16 +37,19 @@ struct Scratch {
 
 fn main() {
     let asked: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if asked.is_empty() { vec![1_000, 100_000, 1_000_000] } else { asked };
+    let sizes = if asked.is_empty() { vec![1_000_000, 100_000, 1_000] } else { asked };
+    // Later fills reuse what earlier ones left: the first alone says what the keys take.
+    let before = resident_bytes();
+    let first = fill(sizes[0]);
+    println!("{} bytes of resident memory for each of {} keys", (resident_bytes() - before) / first.keys(), first.keys());
+    drop(first);
     sizes.into_iter().for_each(measure);
 }
 
 fn measure(keys: u64) {
     let mut rng = fastrand::Rng::with_seed(keys);
-    let before = ALLOCATED.load(Relaxed);
     let (mut backend, filled) = timed(|| fill(keys));
-    let bytes = ALLOCATED.load(Relaxed) - before;
-    println!("{keys} keys: {} bytes per key, {} per key to insert", bytes as u64 / keys, per(filled, keys));
+    println!("{keys} keys: {} per key to insert", per(filled, keys));
 
     let mut scratch = Scratch::default();
     let batches: Vec<Batch> = (0..(400_000 / BATCH)).map(|_| batch(keys, &mut rng)).collect();
@@ -81,16 +67,11 @@ fn measure(keys: u64) {
 fn snapshot(backend: &mut dyn StateBackend, keys: u64, rng: &mut fastrand::Rng, scratch: &mut Scratch) {
     let touched: Vec<Batch> = (0..(keys as usize / 100).div_ceil(BATCH)).map(|_| batch(keys, rng)).collect();
     let (mut snapshot, taken) = timed(|| backend.snapshot());
-    let before = ALLOCATED.load(Relaxed);
     let (_, copied) = timed(|| touched.iter().for_each(|batch| update(backend, batch, scratch)));
-    let bytes = ALLOCATED.load(Relaxed) - before;
     let mut written = 0;
     let (_, wrote) = timed(|| snapshot.write_blocks(&mut |_, block| written += block.len()));
     let per_update = per(copied, (touched.len() * BATCH) as u64);
-    println!(
-        "  snapshot taken in {taken:?}; {per_update} per update while it is held, {} KiB copied; {written} bytes written in {wrote:?}",
-        bytes / 1_024
-    );
+    println!("  snapshot taken in {taken:?}; {per_update} per update while it is held; {written} bytes written in {wrote:?}");
 }
 
 fn restore(backend: &mut dyn StateBackend, keys: u64) {
