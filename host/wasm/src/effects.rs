@@ -11,6 +11,9 @@ use weir_engine::Column;
 use weir_engine::operator::OperatorDescriptor;
 use weir_engine::state::StateKind;
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes of a metric's name, and metrics in one call.
 const METRIC_NAME_BYTES: usize = 64;
 const METRICS: usize = 256;
@@ -109,9 +112,9 @@ impl Called<'_> {
         let outputs = raw.outputs.into_iter().map(output).collect::<Checked<_>>()?;
         // One set for all three: a state has one kind.
         let mut named = Once::new("state", self.descriptor.states.len());
-        let values = each(raw.values, |update| update.state, |update| self.value(update, &mut named))?;
-        let lists = each(raw.lists, |update| update.state, |update| self.list(update, &mut named))?;
-        let maps = each(raw.maps, |update| update.state, |update| self.map(update, &mut named))?;
+        let values = each(raw.values, &mut named, |update| update.state, |update| self.value(update))?;
+        let lists = each(raw.lists, &mut named, |update| update.state, |update| self.list(update))?;
+        let maps = each(raw.maps, &mut named, |update| update.state, |update| self.map(update))?;
         if let Some(update) = raw.broadcasts.first() {
             return Err(format!("state {} is updated as broadcast state, and this batch is no broadcast", update.state));
         }
@@ -145,8 +148,8 @@ impl Called<'_> {
         Ok(Output { output: raw.output, cause, values, keys, timestamps })
     }
 
-    fn value(&self, raw: wit::ValueUpdate, named: &mut Once) -> Checked<ValueUpdate> {
-        let state = self.state(raw.state, StateKind::Value, named)?;
+    fn value(&self, raw: wit::ValueUpdate) -> Checked<ValueUpdate> {
+        let state = self.state(raw.state, StateKind::Value)?;
         let (cleared, set) = (self.cleared(&raw.cleared)?, self.keyed("set", raw.set)?);
         let mut seen = BitSet::new(self.keys.unwrap_or(0));
         match cleared.iter().chain(&set.keys).find(|key| !seen.insert(**key)) {
@@ -155,13 +158,13 @@ impl Called<'_> {
         }
     }
 
-    fn list(&self, raw: wit::ListUpdate, named: &mut Once) -> Checked<ListUpdate> {
-        let state = self.state(raw.state, StateKind::List, named)?;
+    fn list(&self, raw: wit::ListUpdate) -> Checked<ListUpdate> {
+        let state = self.state(raw.state, StateKind::List)?;
         Ok(ListUpdate { state, cleared: self.cleared(&raw.cleared)?, append: self.keyed("append", raw.append)? })
     }
 
-    fn map(&self, raw: wit::MapUpdate, named: &mut Once) -> Checked<MapUpdate> {
-        let state = self.state(raw.state, StateKind::Map, named)?;
+    fn map(&self, raw: wit::MapUpdate) -> Checked<MapUpdate> {
+        let state = self.state(raw.state, StateKind::Map)?;
         let cleared = self.cleared(&raw.cleared)?;
         let (removed, put) = (self.keyed("removed", raw.removed)?, self.keyed("put", raw.put)?);
         let values = column(raw.values).map_err(|what| format!("values: {what}"))?;
@@ -170,8 +173,7 @@ impl Called<'_> {
         Ok(MapUpdate { state, cleared, removed, put, values })
     }
 
-    fn state(&self, state: u32, kind: StateKind, named: &mut Once) -> Checked<usize> {
-        named.name(state)?;
+    fn state(&self, state: u32, kind: StateKind) -> Checked<usize> {
         if self.keys.is_none() {
             return Err("the batch's input is not keyed, so it may change no state".into());
         }
@@ -217,10 +219,11 @@ impl Called<'_> {
     }
 }
 
-/// Checks each update, with its state's number in front of what is wrong.
-fn each<R, T>(raw: Vec<R>, state: impl Fn(&R) -> u32, mut check: impl FnMut(R) -> Checked<T>) -> Checked<Vec<T>> {
+/// Checks each update of a state that is named for the first time, with its number in front of what is wrong.
+fn each<R, T>(raw: Vec<R>, named: &mut Once, state: impl Fn(&R) -> u32, check: impl Fn(R) -> Checked<T>) -> Checked<Vec<T>> {
     let checked = |update: R| {
         let state = state(&update);
+        named.name(state)?;
         check(update).map_err(|what| format!("state {state}: {what}"))
     };
     raw.into_iter().map(checked).collect()

@@ -38,7 +38,7 @@ impl GuestBatch {
         &mut self,
         batch: &RecordBatch,
         range: Range<usize>,
-        mut state: Option<&mut KeyedState>,
+        state: Option<&mut KeyedState>,
         max_bytes: u64,
     ) -> Result<Range<usize>, CutError> {
         let mut end = range.end.min(range.start + BATCH_RECORDS);
@@ -48,7 +48,7 @@ impl GuestBatch {
             let lengths: Vec<usize> = (range.start + 1..=end).collect();
             end = (range.start + lengths.partition_point(|&end| fits(end))).max(range.start + 1);
         }
-        if let Some(state) = state.as_deref_mut() {
+        if let Some(state) = state {
             end = self.fetch(batch, range.start..end, state, max_bytes)?;
         }
         let cut = range.start..end;

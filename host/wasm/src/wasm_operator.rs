@@ -184,6 +184,7 @@ impl WasmOperator {
         context.outputs.push((QUARANTINE_OUTPUT, report(operator, records, record, fault)));
         context.metrics.quarantined.add(1);
         self.quarantined += 1;
+        self.seen += 1;
         self.check_limit(limit)
     }
 

@@ -1,0 +1,141 @@
+//! One mistake at a time, against effects that are right.
+
+use super::*;
+use weir_engine::operator::{InputDescriptor, OutputDescriptor};
+use weir_engine::state::StateDescriptor;
+
+fn descriptor() -> OperatorDescriptor {
+    let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+    OperatorDescriptor {
+        inputs: vec![InputDescriptor::default()],
+        outputs: vec![OutputDescriptor::default(); 2],
+        states: vec![state("value", StateKind::Value), state("list", StateKind::List), state("map", StateKind::Map)],
+        ..OperatorDescriptor::default()
+    }
+}
+
+fn u32s(integers: &[u32]) -> Vec<u8> {
+    bytemuck::cast_slice(integers).to_vec()
+}
+
+fn column_of(items: &[&str]) -> wit::ColumnResult {
+    let ends: Vec<u32> = items
+        .iter()
+        .scan(0, |end, item| {
+            Some({
+                *end += item.len() as u32;
+                *end
+            })
+        })
+        .collect();
+    wit::ColumnResult { data: items.concat().into_bytes(), ends: u32s(&ends) }
+}
+
+fn keyed(keys: &[u32], items: &[&str]) -> wit::KeyedColumnResult {
+    wit::KeyedColumnResult { keys: u32s(keys), items: column_of(items) }
+}
+
+/// Effects of a call with three records of two keys: right in every part.
+fn right() -> wit::Effects {
+    let output = wit::Output {
+        output: 1,
+        cause: u32s(&[0, 2]),
+        values: column_of(&["a", ""]),
+        keys: column_of(&["k", ""]),
+        keyless: u32s(&[1]),
+        timestamps: bytemuck::cast_slice(&[1_i64, 2]).to_vec(),
+    };
+    wit::Effects {
+        outputs: vec![output],
+        values: vec![wit::ValueUpdate { state: 0, cleared: u32s(&[1]), set: keyed(&[0], &["v"]) }],
+        lists: vec![wit::ListUpdate { state: 1, cleared: u32s(&[0, 0]), append: keyed(&[0, 0, 1], &["a", "b", "c"]) }],
+        maps: vec![wit::MapUpdate {
+            state: 2,
+            cleared: vec![],
+            removed: keyed(&[0], &["e"]),
+            put: keyed(&[1, 0], &["e", "f"]),
+            values: column_of(&["1", "2"]),
+        }],
+        broadcasts: vec![],
+        touched: vec![wit::Touch { state: 0, keys: u32s(&[1]) }],
+        timers: vec![],
+        metrics: vec![wit::Metric { name: "rows.read".into(), delta: -1 }],
+    }
+}
+
+fn checked(raw: wit::Effects, keys: Option<usize>) -> Result<Effects, GuestFault> {
+    let (descriptor, limits) = (descriptor(), Limits { output_records: 5, ..Limits::default() });
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, keys })
+}
+
+fn check(mistake: impl FnOnce(&mut wit::Effects), expect: &str) {
+    let mut raw = right();
+    mistake(&mut raw);
+    let fault = checked(raw, Some(2)).expect_err(expect).to_string();
+    assert!(fault.contains(expect), "{expect:?} wanted: {fault}");
+}
+
+#[test]
+fn effects_without_a_mistake_are_taken() {
+    let effects = checked(right(), Some(2)).unwrap();
+    assert_eq!(effects.outputs[0].cause, [0, 2]);
+    assert_eq!(effects.outputs[0].timestamps, Some(vec![1, 2]));
+    assert_eq!(effects.values[0].set.keys, [0]);
+    assert_eq!(effects.maps[0].values.get(1), b"2");
+    assert_eq!(effects.metrics, [("rows.read".to_string(), -1)]);
+}
+
+#[test]
+fn outputs_with_a_mistake_are_refused() {
+    check(|e| e.outputs[0].output = 2, "output 2 is named, but 2 are declared");
+    check(|e| e.outputs[0].output = u32::MAX, "output 4294967295 is named");
+    check(|e| e.outputs.push(e.outputs[0].clone()), "output 1 is named twice");
+    check(|e| e.outputs[0].cause = u32s(&[0, 3]), "output 1: cause names record 3, but the batch has 3");
+    check(|e| e.outputs[0].cause = vec![0; 7], "cause: 7 bytes are no multiple of 4");
+    check(|e| e.outputs[0].cause = u32s(&[0]), "values has 2 items where there have to be 1");
+    check(|e| e.outputs[0].values.ends = u32s(&[1, 0]), "values: the end of item 1 is smaller");
+    check(|e| e.outputs[0].values.ends = u32s(&[1, 9]), "values: the last end is 9 but there are 1 bytes");
+    check(|e| e.outputs[0].values.ends = vec![1, 0, 0], "values: ends: 3 bytes are no multiple of 4");
+    check(|e| e.outputs[0].keys = column_of(&["k"]), "keyless names record 1, but keys has 1 items");
+    check(|e| (e.outputs[0].keys, e.outputs[0].keyless) = (column_of(&["k"]), vec![]), "keys has 1 items where there have to be 2");
+    check(|e| e.outputs[0].keyless = u32s(&[1, 1]), "keyless does not ascend");
+    check(|e| e.outputs[0].keyless = u32s(&[0]), "record 0 is keyless, but its item in keys is not empty");
+    check(|e| e.outputs[0].timestamps.truncate(8), "timestamps has 1 items where there have to be 2");
+    check(|e| e.outputs[0].timestamps.truncate(9), "timestamps: 9 bytes are no multiple of 8");
+    check(|e| e.outputs[0].cause = u32s(&[0; 6]), "6 records from one call, and 5 are the most");
+}
+
+#[test]
+fn state_updates_with_a_mistake_are_refused() {
+    check(|e| e.values[0].state = 3, "state 3 is named, but 3 are declared");
+    check(|e| e.values.push(e.values[0].clone()), "state 0 is named twice");
+    check(|e| e.values[0].state = 1, "state 1: \"list\" is updated as a Value, but declared as a List");
+    check(|e| e.lists[0].state = 0, "state 0 is named twice");
+    check(|e| e.values[0].set.keys = u32s(&[2]), "state 0: set names key 2, but the batch has 2");
+    check(|e| e.values[0].cleared = u32s(&[u32::MAX]), "cleared names key 4294967295");
+    check(|e| e.values[0].cleared = u32s(&[0]), "key 0 is named twice");
+    check(|e| e.values[0].set = keyed(&[0, 0], &["a", "b"]), "key 0 is named twice");
+    check(|e| e.values[0].set = keyed(&[0], &["a", "b"]), "set has 2 items where there have to be 1");
+    check(|e| e.lists[0].append.keys = u32s(&[0, 0, 2]), "state 1: append names key 2");
+    check(|e| e.lists[0].append.items.data.clear(), "state 1: append: the last end is 3 but there are 0 bytes");
+    check(|e| e.maps[0].values = column_of(&["1"]), "state 2: values has 1 items where there have to be 2");
+    check(|e| e.maps[0].put = keyed(&[0, 0], &["f", "f"]), "an entry of key 0 is named twice: f");
+    check(|e| e.maps[0].put = keyed(&[0, 0], &["e", "f"]), "an entry of key 0 is named twice: e");
+}
+
+#[test]
+fn what_this_batch_cannot_have_is_refused() {
+    let fault = checked(right(), None).unwrap_err().to_string();
+    assert!(fault.contains("state 0: the batch's input is not keyed"), "{fault}");
+    let timers = || wit::Timers { keys: vec![], times: vec![] };
+    check(|e| e.timers.push(wit::TimerUpdate { timer: 0, set: timers(), deleted: timers() }), "timer 0 is named, but 0 are declared");
+    let none = || column_of(&[]);
+    check(
+        |e| e.broadcasts.push(wit::BroadcastUpdate { state: 0, cleared: true, removed: none(), put: none(), values: none() }),
+        "state 0 is updated as broadcast state",
+    );
+    check(|e| e.touched[0].state = 3, "touched names state 3");
+    check(|e| e.touched[0].keys = u32s(&[2]), "touched names key 2");
+    check(|e| e.metrics[0].name = String::new(), "a metric is named \"\"");
+    check(|e| e.metrics = vec![e.metrics[0].clone(); 257], "257 metrics in one call");
+}

@@ -1,0 +1,90 @@
+//! Each way to misbehave is contained and named; none has an effect.
+
+use crate::support::{Bench, Setup, values};
+use std::time::Duration;
+use weir_engine::ErrorKind;
+use weir_wasm::{EngineMode, Limits};
+
+/// The instruction fails the batch with this message, has no effect, and does not keep the next batch from working.
+fn check(instruction: &str, expect: &str) {
+    check_limits(Limits { time_per_batch: Duration::from_millis(300), ..Limits::default() }, instruction, expect);
+}
+
+fn check_limits(limits: Limits, instruction: &str, expect: &str) {
+    let mut bench = Bench::new(Setup { limits, ..Setup::default() });
+    bench.keyed(&[("a", "before")]).unwrap();
+    let error = bench.keyed(&[("a", "counted"), ("a", instruction)]).unwrap_err();
+    assert!(error.to_string().contains(expect), "{instruction}: {error}");
+    assert!(error.to_string().starts_with("operator \"op\" subtask 0: "), "{error}");
+    assert!(error.is_guest_fault());
+    assert_eq!(error.kind(), ErrorKind::Restart);
+    assert_eq!(values(&bench.keyed(&[("a", "after")]).unwrap()), ["after=2"], "{instruction}");
+}
+
+#[test]
+fn a_trap_carries_the_panic_and_the_backtrace() {
+    check("trap", "wasm `unreachable` instruction executed");
+    check("trap", "wasm backtrace:\n");
+    check("trap", "guest@0.1.0#process");
+}
+
+#[test]
+fn a_guest_that_never_returns_is_interrupted_by_fuel_and_by_time() {
+    check("spin", "did not return within 300ms");
+    let limits = Limits { time_per_batch: Duration::from_millis(50), ..Limits::default() };
+    let mut bench = Bench::new(Setup { mode: EngineMode::Epoch, limits, ..Setup::default() });
+    let error = bench.keyed(&[("a", "spin")]).unwrap_err().to_string();
+    assert!(error.contains("did not return within 50ms (limits.time-per-batch)"), "{error}");
+}
+
+#[test]
+fn memory_stack_and_output_are_bounded() {
+    check("eat", "ran out of memory");
+    check("eat", "may have 67108864 (limits.memory)");
+    check("recurse", "call stack exhausted");
+    check("flood", "more than 16777216 bytes from one call");
+    check_limits(Limits { output_records: 10, ..Limits::default() }, "many 11", "12 records from one call, and 10 are the most");
+}
+
+#[test]
+fn memory_that_runs_out_while_the_batch_is_handed_in_is_the_memory_limit() {
+    let limits = Limits { memory: 2 << 20, batch_bytes: Some(64 << 20), ..Limits::default() };
+    let mut bench = Bench::new(Setup { limits, ..Setup::default() });
+    let large = "x".repeat(4 << 20);
+    let error = bench.keyed(&[("a", &large)]).unwrap_err().to_string();
+    assert!(error.contains("ran out of memory") && error.contains("may have 2097152"), "{error}");
+}
+
+#[test]
+fn malformed_effects_are_refused_with_what_is_wrong() {
+    check("wrong output", "malformed effects: output 9 is named, but 2 are declared");
+    check("wrong cause", "cause names record 77, but the batch has 2");
+    check("wrong ends", "values: ");
+    check("wrong key", "set names key 4008636142, but the batch has 1");
+    check("wrong metric", "a metric is named \"\\u{1b}[2J\"");
+}
+
+#[test]
+fn a_failure_is_told_with_its_record() {
+    check("fail no such tail number", "failed on record 1 of the batch: no such tail number");
+    check("fail-batch all of it", "failed on the batch: all of it");
+}
+
+#[test]
+fn host_calls_reach_no_other_key_and_no_other_state() {
+    check("peek 1", "list-length names key 1, but the batch has 1");
+    check("peek 4294967295", "list-length names key 4294967295");
+    check("peek-state 0", "list-length names state 0, \"count\", whose kind is Value");
+    check("peek-state 3", "list-length names state 3, but 3 are declared");
+    let error = Bench::new(Setup::default()).unkeyed(&[(Some("a"), "list 10")]).unwrap_err().to_string();
+    assert!(error.contains("this batch's input is not keyed"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_does_not_open_fails_the_job() {
+    let refused = |config| Bench::try_new(Setup { config, ..Setup::default() }).err().unwrap();
+    assert!(refused("\"refuse\"").to_string().contains("open: the plugin refused to open: no such mode"));
+    assert!(refused("\"panic\"").to_string().contains("the plugin trapped"));
+    assert!(refused("\"spin\"").to_string().contains("did not return within 1s"));
+    assert_eq!(refused("\"refuse\"").kind(), ErrorKind::FixInput);
+}

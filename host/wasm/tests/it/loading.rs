@@ -1,0 +1,123 @@
+//! Files that are plugins, and files that are not.
+
+use crate::support::{engine, puppet, puppet_path};
+use std::sync::OnceLock;
+use weir_wasm::{CompileCache, EngineMode, Plugin, WasmEngine, check, pack};
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{ManglingAndAbi, Resolve};
+
+fn shared() -> &'static WasmEngine {
+    static ENGINE: OnceLock<WasmEngine> = OnceLock::new();
+    ENGINE.get_or_init(|| engine(EngineMode::Fuel))
+}
+
+fn refused(bytes: &[u8]) -> String {
+    Plugin::from_bytes("x.wasm", bytes, shared()).err().expect("a refusal").to_string()
+}
+
+/// A core module that fits `world` of `wit` and whose every function traps.
+fn trapping(wit: &str, world: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("test.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    module
+}
+
+fn operator_wit() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/operator.wit")).unwrap()
+}
+
+#[test]
+fn a_core_module_and_its_component_are_the_same_plugin() {
+    let module = std::fs::read(puppet_path()).unwrap();
+    let component = pack(&module).unwrap();
+    let from_component = Plugin::from_bytes("c", &component, shared()).unwrap();
+    assert_eq!(from_component.info(), puppet(EngineMode::Fuel).info());
+    assert_eq!(check(puppet_path(), shared()), []);
+}
+
+#[test]
+fn a_plugin_tells_what_it_is() {
+    let info = serde_json::to_value(puppet(EngineMode::Fuel).info()).unwrap();
+    assert_eq!((&info["schema"], &info["name"], &info["version"]), (&1.into(), &"puppet".into(), &"0.1.0".into()));
+    assert_eq!(info["imports"], serde_json::json!(["weir:operator/collections@0.1.0", "weir:operator/logging@0.1.0"]));
+    assert_eq!(info["states"][1]["kind"], "list");
+    assert!(info["digest"].as_str().unwrap().starts_with("sha256:"));
+    assert!(info["size"].as_u64().unwrap() > 1_000);
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_with_the_reason() {
+    let module = std::fs::read(puppet_path()).unwrap();
+    assert!(refused(b"").contains("load plugin x.wasm: it is empty"));
+    assert!(refused(b"hello").contains("it is not a WebAssembly file"));
+    assert!(refused(b"(module)").contains("text form"));
+    assert!(refused(b"\x7fELF...").contains("precompiled"));
+    assert!(refused(&vec![0; (32 << 20) + 1]).contains("larger than 32 MiB"));
+    assert!(refused(&wat::parse_str("(module)").unwrap()).contains("does not carry its component type"));
+    assert!(refused(&pack(&module).unwrap()[..5_000]).contains("not valid WebAssembly"));
+    for cut in [8, 9, 100, module.len() / 2, module.len() - 1] {
+        assert!(Plugin::from_bytes("cut", &module[..cut], shared()).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_world_is_listed_in_full() {
+    let other = "package a:b; interface files { open: func(); } world w { import files; export run: func(); }";
+    let message = refused(&trapping(other, "w"));
+    assert!(message.contains("it imports a:b/files, which no plugin is given"), "{message}");
+    assert!(message.contains("it does not export weir:operator/guest@0.1.0; it exports run"), "{message}");
+
+    let newer = operator_wit().replace("export guest;", "import extra; export guest;") + "interface extra { more: func(); }";
+    let message = refused(&trapping(&newer, "operator"));
+    assert!(message.contains("it imports weir:operator/extra@0.1.0, which this weir does not have"), "{message}");
+
+    let changed = operator_wit()
+        .replace("log: func(level: level, message: string);", "log: func(message: string); flush: func();")
+        .replace("  open: func(config: string, schemas: list<option<string>>, subtask: subtask) -> result<_, string>;\n", "")
+        .replace("watermark: s64,", "watermark: u64,");
+    let message = refused(&trapping(&changed, "operator"));
+    for expect in [
+        "imports weir:operator/logging@0.1.0 log with another type",
+        "imports weir:operator/logging@0.1.0 flush, which this weir does not have",
+        "exports weir:operator/guest@0.1.0 process with another type",
+        "its weir:operator/guest@0.1.0 lacks the function open",
+    ] {
+        assert!(message.contains(expect), "{expect}: {message}");
+    }
+}
+
+#[test]
+fn a_plugin_that_cannot_describe_itself_is_refused() {
+    let message = refused(&trapping(&operator_wit(), "operator"));
+    assert!(message.contains("it does not describe itself: the plugin trapped: wasm trap: wasm `unreachable`"), "{message}");
+}
+
+#[test]
+fn wasi_imports_are_linked_to_nothing() {
+    let wit = operator_wit().replace("import logging;", "import logging; import wasi:cli/environment@0.2.6;");
+    let wasi = "package wasi:cli@0.2.6 { interface environment { get-environment: func() -> list<tuple<string, string>>; } }";
+    let component = ComponentEncoder::default().module(&trapping(&format!("{wit}\n{wasi}"), "operator")).unwrap().encode().unwrap();
+    let message = refused(&component);
+    // It is linked: only its describe, which traps, keeps it from being a plugin.
+    assert!(message.contains("it does not describe itself"), "{message}");
+}
+
+#[test]
+fn a_second_load_finds_the_compiled_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = CompileCache::Directory(folder.path().join("cache"));
+    for _ in 0..2 {
+        let engine = WasmEngine::new(EngineMode::Fuel, &cache).unwrap();
+        Plugin::load(puppet_path(), &engine).unwrap();
+    }
+    let kept = walk(folder.path());
+    assert!(kept > 0, "nothing was kept");
+}
+
+fn walk(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
+}

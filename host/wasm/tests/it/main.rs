@@ -1,0 +1,13 @@
+//! The boundary with a real guest behind it.
+//!
+//! - [`support`]: the guest, and a bench to run it on
+//! - [`calls`]: what a well-behaved guest sees and does
+//! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
+//! - [`quarantine`]: the same, with the poison set aside
+//! - [`loading`]: files that are plugins and files that are not
+
+mod calls;
+mod faults;
+mod loading;
+mod quarantine;
+mod support;

@@ -1,0 +1,155 @@
+//! The guest of these tests, and a bench that feeds it batches and shows what came of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+use weir_engine::metrics::VertexMetrics;
+use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
+use weir_engine::state::{KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory};
+use weir_engine::{EngineError, operator};
+use weir_wasm::{CompileCache, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory};
+
+/// The guest's core module, built once.
+pub fn puppet_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder for temporary files lies in the target folder");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", "weir-wasm-puppet", "--target-dir"])
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the puppet could not be built; is the target there? rustup target add wasm32-unknown-unknown");
+        target.join("wasm32-unknown-unknown/release/weir_wasm_puppet.wasm")
+    })
+}
+
+/// An engine without a cache.
+pub fn engine(mode: EngineMode) -> WasmEngine {
+    WasmEngine::new(mode, &CompileCache::Off).unwrap()
+}
+
+/// The puppet, compiled once for each mode.
+pub fn puppet(mode: EngineMode) -> Plugin {
+    static PLUGINS: [OnceLock<Plugin>; 2] = [const { OnceLock::new() }; 2];
+    let slot = match mode {
+        EngineMode::Epoch => &PLUGINS[0],
+        EngineMode::Fuel => &PLUGINS[1],
+    };
+    slot.get_or_init(|| Plugin::load(puppet_path(), &engine(mode)).unwrap()).clone()
+}
+
+/// Quarantine with its default limit.
+pub fn quarantine() -> OnFailure {
+    OnFailure::Quarantine { limit: QuarantineLimit::default() }
+}
+
+/// How a bench is set up.
+pub struct Setup {
+    pub mode: EngineMode,
+    pub config: &'static str,
+    pub limits: Limits,
+    pub on_failure: OnFailure,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { mode: EngineMode::Fuel, config: "{}", limits: Limits::default(), on_failure: OnFailure::Fail }
+    }
+}
+
+/// One subtask of the puppet with its state.
+pub struct Bench {
+    operator: Box<dyn Operator>,
+    pub state: KeyedState,
+    pub metrics: VertexMetrics,
+    pub watermark: i64,
+}
+
+/// What one record came to: its output, key, value, time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Out {
+    pub output: u32,
+    pub key: Option<String>,
+    pub value: String,
+    pub timestamp: i64,
+}
+
+impl Bench {
+    pub fn new(setup: Setup) -> Self {
+        Self::try_new(setup).unwrap()
+    }
+
+    pub fn try_new(setup: Setup) -> Result<Self, EngineError> {
+        let plugin = puppet(setup.mode);
+        let states = plugin.descriptor().states.clone();
+        let settings =
+            OperatorSettings { operator: "op".into(), config: setup.config.into(), limits: setup.limits, on_failure: setup.on_failure };
+        let factory: Arc<dyn operator::OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings));
+        let subtask = Subtask { vertex: "op".into(), index: 0, parallelism: 1 };
+        let operator = OperatorFactory::create(&*factory, &subtask, &[Some("a,b".into())])?;
+        let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);
+        Ok(Self { operator, state: KeyedState::new(states, backend), metrics: VertexMetrics::default(), watermark: i64::MIN })
+    }
+
+    /// Runs one batch of a keyed input.
+    pub fn keyed(&mut self, records: &[(&str, &str)]) -> Result<Vec<Out>, EngineError> {
+        let batch = batch(records.iter().map(|(key, value)| (Some(*key), *value)));
+        self.run(&batch, true)
+    }
+
+    /// Runs one batch of another input.
+    pub fn unkeyed(&mut self, records: &[(Option<&str>, &str)]) -> Result<Vec<Out>, EngineError> {
+        self.run(&batch(records.iter().copied()), false)
+    }
+
+    /// Runs one batch.
+    pub fn run(&mut self, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
+        let mut outputs = Vec::new();
+        let mut context = OperatorContext {
+            state: keyed.then_some(&mut self.state),
+            outputs: &mut outputs,
+            watermark: self.watermark,
+            processing_time: 1_000,
+            metrics: &self.metrics,
+        };
+        self.operator.process(0, batch, &mut context)?;
+        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, records)).collect())
+    }
+}
+
+fn shown(output: u32, records: &RecordBatch) -> Vec<Out> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let one = |record| Out {
+        output,
+        key: records.key(record).map(text),
+        value: text(records.values().get(record)),
+        timestamp: records.timestamps()[record],
+    };
+    (0..records.len()).map(one).collect()
+}
+
+/// Records whose time is their number.
+pub fn batch<'a>(records: impl Iterator<Item = (Option<&'a str>, &'a str)>) -> RecordBatch {
+    let mut builder = BatchBuilder::new();
+    for (index, (key, value)) in records.enumerate() {
+        builder.push(key.map(str::as_bytes), value.as_bytes(), Some(index as i64));
+    }
+    builder.finish()
+}
+
+/// Values of the main output.
+pub fn values(outs: &[Out]) -> Vec<&str> {
+    outs.iter().filter(|out| out.output != QUARANTINE_OUTPUT).map(|out| out.value.as_str()).collect()
+}
+
+/// Reports of quarantined records.
+pub fn reports(outs: &[Out]) -> Vec<serde_json::Value> {
+    let reports = outs.iter().filter(|out| out.output == QUARANTINE_OUTPUT);
+    reports.map(|out| serde_json::from_str(&out.value).unwrap()).collect()
+}
+
+/// So that a test of what has no time says so.
+pub const NONE: i64 = NO_TIMESTAMP;
