@@ -1,2 +1,36 @@
-//! The weir command line.
+//! The `weir` command: from a job file to a running job, and what can be asked about plugins and checkpoints.
+//!
+//! The way of a job: [`job_file`] understands the file, [`plugin_build`] makes what is missing, [`assemble`] turns it into the engine's graph,
+//! `commands::run` runs that and `observer` watches. [`plan`] says beforehand what will happen, [`documents`] has everything that is printed as
+//! JSON. Standard output carries the document alone; everything else goes to the [`screen`], which is standard error.
+
+pub mod args;
+pub mod assemble;
+mod commands;
+pub mod documents;
+pub mod failure;
+pub mod figures;
 pub mod job_file;
+pub mod native;
+mod observer;
+pub mod plan;
+pub mod plugin_build;
+pub mod process_memory;
+pub mod screen;
+mod signals;
+pub mod steady_rate;
+
+use clap::Parser;
+use std::ffi::OsString;
+
+/// Runs the command line `args`, whose first item is the program's name. Returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    match args::WeirArgs::try_parse_from(args) {
+        Ok(args) => commands::dispatch(args),
+        Err(usage) => {
+            // Help and version are no errors and go to standard output.
+            _ = usage.print();
+            if usage.use_stderr() { failure::BAD_INPUT } else { 0 }
+        }
+    }
+}

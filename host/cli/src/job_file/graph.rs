@@ -8,7 +8,6 @@ use super::steps::{RawInput, RawOperator, RawSink, RawSource, StepHead};
 use super::suggest;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::btree_map::Entry;
 use weir_engine::operator::QUARANTINE_NAME;
 
 /// The steps as they were read one by one.

@@ -15,6 +15,7 @@ pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::{CompletedCheckpoint, History, Lineage, StartMode};
 pub use layout::{TaskLayout, layout};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
+pub use recorder::load_metadata;
 pub use restart::{RestartPolicy, RestartStrategy};
 pub use status::{CheckpointItem, JobStatus};
 pub use supervisor::{JobOptions, JobOutcome, JobReport, StopSignal, run_job};

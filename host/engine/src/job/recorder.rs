@@ -200,7 +200,7 @@ pub(super) fn fenced(job: &str) -> EngineError {
 }
 
 /// Reads and checks a completed checkpoint's metadata.
-pub(super) async fn load_metadata(
+pub async fn load_metadata(
     store: &dyn Store,
     clock: &dyn Clock,
     checkpoint: &CompletedCheckpoint,

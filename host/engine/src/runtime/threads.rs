@@ -87,8 +87,11 @@ impl Clock for Threads {
 
     #[expect(clippy::disallowed_methods, reason = "this file is what the Clock trait stands for")]
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
-        let deadline = self.started + deadline;
-        // The timer belongs to whichever of the two runtimes polls it: both drive time.
-        async move { tokio::time::sleep_until(deadline.into()).await }.boxed()
+        match self.started.checked_add(deadline) {
+            // The timer belongs to whichever of the two runtimes polls it: both drive time.
+            Some(deadline) => async move { tokio::time::sleep_until(deadline.into()).await }.boxed(),
+            // Later than the operating system can tell: never.
+            None => std::future::pending().boxed(),
+        }
     }
 }

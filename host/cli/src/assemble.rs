@@ -1,0 +1,343 @@
+//! From a job file to the engine's graph: connectors are made from their settings, plugins loaded and compared with what the job wants of
+//! them.
+//!
+//! What the job file has wrong is a [`Problem`] with its place, all of them at once; a file that is no plugin is a failure of its own.
+
+use crate::failure::Failure;
+use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
+use crate::native;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use weir_connectors::SettingsError;
+use weir_engine::exchange::Partitioning;
+use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
+use weir_engine::operator::{OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use weir_engine::{OperatorFactory, Sink, Source};
+use weir_wasm::{OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
+
+/// Where each operator's plugin is, by the operator's id.
+pub type PluginPaths = BTreeMap<String, PathBuf>;
+
+/// The engine's graph of a job.
+#[derive(Clone)]
+pub struct Assembly {
+    /// The graph.
+    pub graph: JobGraph,
+    /// Indexes of the vertices that are the job's own sinks. The sinks that weir adds for quarantined records are not among them.
+    pub sinks: Vec<usize>,
+}
+
+/// Makes the graph of `job`. `wasm` starts the compiler, which a job without plugins does not need.
+pub fn assemble(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Assembly, Failure> {
+    let mut problems = Vec::new();
+    let sources = collect(job.sources.iter().map(|step| source(job, step)), &mut problems);
+    let sinks = collect(job.sinks.iter().map(|step| sink(job, &step.connector, &step.settings)), &mut problems);
+    if !problems.is_empty() {
+        return Err(job.error(problems).into());
+    }
+    let operators = operators(job, plugins, wasm)?;
+    let mut builder = Builder { job, operators: &operators, places: HashMap::new(), vertices: Vec::new(), edges: Vec::new(), problems };
+    for (step, source) in job.sources.iter().zip(sources) {
+        builder.vertex(&step.id.value, step.parallelism, VertexKind::Source { source, rate: step.rate });
+    }
+    for step in topological(&job.operators) {
+        builder.operator(step);
+    }
+    let first_sink = builder.vertices.len();
+    for (step, sink) in job.sinks.iter().zip(sinks) {
+        let to = builder.vertex(&step.id.value, step.parallelism, VertexKind::Sink(sink));
+        step.inputs.iter().for_each(|input| builder.edge(input, to, 0));
+    }
+    let sinks = (first_sink..builder.vertices.len()).collect();
+    builder.quarantine_sinks();
+    let Builder { vertices, edges, problems, .. } = builder;
+    if !problems.is_empty() {
+        return Err(job.error(problems).into());
+    }
+    let graph = JobGraph { name: job.name.clone(), max_parallelism: job.max_parallelism, vertices, edges };
+    Ok(Assembly { graph, sinks })
+}
+
+/// Keeps what worked and puts the rest among the problems.
+fn collect<T>(results: impl Iterator<Item = Result<T, Problem>>, problems: &mut Vec<Problem>) -> Vec<T> {
+    results.filter_map(|result| result.map_err(|problem| problems.push(problem)).ok()).collect()
+}
+
+fn source(job: &JobFile, step: &SourceStep) -> Result<Arc<dyn Source>, Problem> {
+    let source = weir_connectors::source(&step.connector.value, &step.settings.values, &job.folder)
+        .map_err(|error| settings_problem(error, &step.settings, &step.connector.span))?;
+    let id = &step.id.value;
+    match (source.replayable(), &step.replay_none) {
+        (false, None) => {
+            let message = format!("`{id}` cannot be read again after a failure, and the job is exactly-once");
+            Err(Problem::new(step.connector.span.clone(), message).hint("`replay = \"none\"` says that records may be lost"))
+        }
+        (true, Some(span)) => {
+            let message = format!("`{id}` can be read again after a failure, and always is");
+            Err(Problem::new(span.clone(), message).hint("leave `replay` out"))
+        }
+        (true, None) | (false, Some(_)) => Ok(source),
+    }
+}
+
+fn sink(job: &JobFile, connector: &job_file::Located<String>, settings: &Settings) -> Result<Arc<dyn Sink>, Problem> {
+    weir_connectors::sink(&connector.value, &settings.values, &job.folder)
+        .map_err(|error| settings_problem(error, settings, &connector.span))
+}
+
+/// A connector's complaint, at the setting that it is about.
+fn settings_problem(error: SettingsError, settings: &Settings, connector: &Span) -> Problem {
+    let span = error.field.as_ref().and_then(|field| settings.spans.get(field)).unwrap_or(connector);
+    let problem = Problem::new(span.clone(), error.message);
+    match error.hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+type Operators = HashMap<String, Arc<dyn OperatorFactory>>;
+
+fn operators(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Operators, Failure> {
+    let mut start = Some(wasm);
+    let mut engine = None;
+    let mut operators = Operators::new();
+    for step in &job.operators {
+        let id = &step.id.value;
+        let factory: Arc<dyn OperatorFactory> = match &step.code {
+            Code::Native(name) => native::factory(&name.value).expect("the job file names a built-in operator"),
+            Code::Plugin(code) => {
+                if let Some(start) = start.take() {
+                    engine = Some(start()?);
+                }
+                let engine = engine.as_ref().expect("started above");
+                let path = plugins.get(id).expect("every plugin has been found or built");
+                let plugin = Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?;
+                Arc::new(WasmOperatorFactory::new(plugin, settings(id, code)))
+            }
+        };
+        operators.insert(id.clone(), factory);
+    }
+    Ok(operators)
+}
+
+fn settings(id: &str, code: &PluginCode) -> OperatorSettings {
+    let on_failure = match code.on_failure {
+        job_file::OnFailure::Fail => weir_wasm::OnFailure::Fail,
+        job_file::OnFailure::Quarantine => weir_wasm::OnFailure::Quarantine { limit: weir_wasm::QuarantineLimit::default() },
+    };
+    let limits = weir_wasm::Limits { memory: code.limits.memory, time_per_batch: code.limits.time_per_batch, ..Default::default() };
+    OperatorSettings { operator: id.to_owned(), config: code.config.to_string(), limits, on_failure }
+}
+
+/// Operators so that each comes behind those that it reads from. The job file has no circles.
+fn topological(operators: &[OperatorStep]) -> Vec<&OperatorStep> {
+    let mut left: Vec<&OperatorStep> = operators.iter().collect();
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |step: &OperatorStep, left: &[&OperatorStep]| {
+            step.inputs.iter().any(|input| left.iter().any(|other| other.id.value == input.from))
+        };
+        let next = left.iter().position(|step| !waits(step, &left)).expect("the job file has no circles");
+        ordered.push(left.remove(next));
+    }
+    ordered
+}
+
+struct Builder<'a> {
+    job: &'a JobFile,
+    operators: &'a Operators,
+    /// Index of each step's vertex.
+    places: HashMap<String, usize>,
+    vertices: Vec<Vertex>,
+    edges: Vec<Edge>,
+    problems: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    fn vertex(&mut self, id: &str, parallelism: u32, kind: VertexKind) -> usize {
+        self.places.insert(id.to_owned(), self.vertices.len());
+        self.vertices.push(Vertex { id: id.to_owned(), parallelism, kind });
+        self.vertices.len() - 1
+    }
+
+    fn operator(&mut self, step: &OperatorStep) {
+        let factory = self.operators[&step.id.value].clone();
+        let to = self.vertex(&step.id.value, step.parallelism, VertexKind::Operator(factory.clone()));
+        let descriptor = factory.descriptor();
+        self.check_keyed(step, descriptor);
+        for (index, input) in step.inputs.iter().enumerate() {
+            // One declared input takes all that the job file names; several are named one by one.
+            let number = if descriptor.inputs.len() == 1 { 0 } else { index };
+            self.check_schema(input, descriptor, number);
+            self.edge(input, to, number as u32);
+        }
+        let (declared, named) = (descriptor.inputs.len(), step.inputs.len());
+        if declared > 1 && declared != named {
+            let names = job_file::list_words(descriptor.inputs.iter().map(|input| input.name.as_str()));
+            let message = format!("`{}` has {declared} inputs and is given {named}", step.id.value);
+            self.problems
+                .push(Problem::new(step.id.span.clone(), message).hint(format!("`inputs` names one for each of {names}, in this order")));
+        }
+    }
+
+    fn check_keyed(&mut self, step: &OperatorStep, descriptor: &OperatorDescriptor) {
+        let keyed = step.inputs.iter().any(|input| input.by == job_file::Partitioning::Key);
+        if descriptor.states.is_empty() || keyed {
+            return;
+        }
+        let states = job_file::list_words(descriptor.states.iter().map(|state| state.name.as_str()));
+        let message = format!("`{}` keeps state by key ({states}), but none of its inputs is distributed by key", step.id.value);
+        let from = step.inputs.first().map_or("x".into(), Input::reference);
+        let span = step.inputs.first().map_or(step.id.span.clone(), |input| input.span.clone());
+        self.problems.push(Problem::new(span, message).hint(format!("write `input = {{ from = \"{from}\", by = \"key\" }}`")));
+    }
+
+    fn check_schema(&mut self, input: &Input, descriptor: &OperatorDescriptor, number: usize) {
+        let Some(accepts) = descriptor.inputs.get(number).map(|input| &input.accepts).filter(|accepts| !accepts.is_empty()) else { return };
+        let Some(factory) = self.operators.get(&input.from) else { return };
+        let outputs = &factory.descriptor().outputs;
+        let output = match &input.output {
+            Some(name) => outputs.iter().find(|output| output.name == *name),
+            None => outputs.first(),
+        };
+        let Some(schema) = output.and_then(|output| output.schema.as_ref()).filter(|schema| !accepts.contains(schema)) else { return };
+        let accepted: Vec<String> = accepts.iter().map(|schema| format!("`{}` v{}", schema.id, schema.version)).collect();
+        let message =
+            format!("`{}` gives records of type `{}` v{}, which this input does not take", input.reference(), schema.id, schema.version);
+        self.problems.push(Problem::new(input.span.clone(), message).hint(format!("it takes {}", accepted.join(", "))));
+    }
+
+    fn edge(&mut self, input: &Input, to: usize, number: u32) {
+        match self.output_of(input) {
+            Ok(output) => {
+                let partitioning = match input.by {
+                    job_file::Partitioning::Forward => Partitioning::Forward,
+                    job_file::Partitioning::Key => Partitioning::Key,
+                    job_file::Partitioning::Rebalance => Partitioning::Rebalance,
+                    job_file::Partitioning::Broadcast => Partitioning::Broadcast,
+                };
+                self.edges.push(Edge { from: self.places[&input.from], output, to, input: number, partitioning });
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    fn output_of(&self, input: &Input) -> Result<u32, Problem> {
+        let Some(factory) = self.operators.get(&input.from) else { return Ok(0) };
+        let outputs = &factory.descriptor().outputs;
+        let Some(name) = &input.output else {
+            let nothing = || Problem::new(input.span.clone(), format!("the plugin of `{}` has no output", input.from));
+            return if outputs.is_empty() { Err(nothing()) } else { Ok(0) };
+        };
+        if name == QUARANTINE_NAME {
+            return Ok(QUARANTINE_OUTPUT);
+        }
+        let found = outputs.iter().position(|output| output.name == *name);
+        found.map(|index| index as u32).ok_or_else(|| {
+            let problem = Problem::new(input.span.clone(), format!("the plugin of `{}` has no output `{name}`", input.from));
+            problem.hint(suggest(name, outputs.iter().map(|output| output.name.as_str())))
+        })
+    }
+
+    /// Quarantined records that no step of the job takes go into the job's storage.
+    fn quarantine_sinks(&mut self) {
+        for step in &self.job.operators {
+            let from = self.places[&step.id.value];
+            let quarantines = matches!(&step.code, Code::Plugin(code) if code.on_failure == job_file::OnFailure::Quarantine);
+            let taken = self.edges.iter().any(|edge| edge.from == from && edge.output == QUARANTINE_OUTPUT);
+            if !quarantines || taken {
+                continue;
+            }
+            let sink = VertexKind::Sink(Arc::new(QuarantineSink::new(&step.id.value)));
+            let to = self.vertex(&format!("{}.{QUARANTINE_NAME}", step.id.value), step.parallelism, sink);
+            self.edges.push(Edge { from, output: QUARANTINE_OUTPUT, to, input: 0, partitioning: Partitioning::Forward });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_file::{SourceText, parse};
+
+    fn assembled(text: &str) -> Result<Assembly, Failure> {
+        let source = SourceText { name: "job.toml".into(), text: text.into() };
+        let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
+        assemble(&job, &PluginPaths::new(), || panic!("no plugin in this job"))
+    }
+
+    const JOB: &str = "name = \"j\"
+[sink.out]
+connector = \"blackhole\"
+input = \"count\"
+[operator.count]
+native = \"keyed-count\"
+input = { from = \"first\", by = \"key\" }
+[operator.first]
+native = \"pass-through\"
+input = \"in\"
+[source.in]
+connector = \"generator\"
+count = 10
+";
+
+    #[track_caller]
+    fn check(from: &str, to: &str, expect: &str) {
+        assert!(JOB.contains(from));
+        let failure = assembled(&JOB.replacen(from, to, 1)).err().expect("something is wrong");
+        assert_eq!((failure.text().as_str(), failure.exit_code()), (expect, 2));
+    }
+
+    #[test]
+    fn vertices_stand_in_the_direction_of_the_records() {
+        let Assembly { graph, sinks } = assembled(JOB).expect("a fine job");
+        let ids: Vec<_> = graph.vertices.iter().map(|vertex| vertex.id.as_str()).collect();
+        assert_eq!((ids, sinks), (vec!["in", "first", "count", "out"], vec![3]));
+        let edges: Vec<_> = graph.edges.iter().map(|edge| (edge.from, edge.to, edge.partitioning)).collect();
+        assert_eq!(edges, [(0, 1, Partitioning::Forward), (1, 2, Partitioning::Key), (2, 3, Partitioning::Forward)]);
+    }
+
+    #[test]
+    fn an_operator_with_state_needs_an_input_by_key() {
+        check(
+            "{ from = \"first\", by = \"key\" }",
+            "\"first\"",
+            "job.toml:7:9: `count` keeps state by key (`totals`), but none of its inputs is distributed by key (write `input = { from = \"first\", by = \"key\" }`)",
+        );
+    }
+
+    #[test]
+    fn a_side_output_has_to_be_declared() {
+        check("input = \"count\"", "input = \"count.late\"", "job.toml:4:9: the plugin of `count` has no output `late` (there are: `out`)");
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_read_again_says_so_and_no_other_does() {
+        check(
+            "connector = \"generator\"\ncount = 10",
+            "connector = \"stdin\"",
+            "job.toml:12:13: `in` cannot be read again after a failure, and the job is exactly-once (`replay = \"none\"` says that records may be lost)",
+        );
+        check(
+            "count = 10",
+            "replay = \"none\"",
+            "job.toml:13:10: `in` can be read again after a failure, and always is (leave `replay` out)",
+        );
+    }
+
+    #[test]
+    fn a_connectors_complaint_stands_at_its_setting() {
+        check("count = 10", "cuont = 10", "job.toml:13:1: the source `generator` has no setting `cuont` (did you mean `count`?)");
+    }
+
+    #[test]
+    fn an_unknown_connector_lists_the_known_ones() {
+        let failure = assembled(&JOB.replacen("\"generator\"\ncount = 10", "\"kafka\"", 1)).err().expect("no such connector");
+        assert!(
+            failure.text().starts_with("job.toml:12:13: there is no source connector `kafka`; known: file, generator, stdin"),
+            "{}",
+            failure.text()
+        );
+    }
+}

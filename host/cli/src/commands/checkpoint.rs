@@ -1,0 +1,224 @@
+//! `weir checkpoint list` and `weir checkpoint inspect`: what the job's log and a checkpoint's metadata say.
+
+use super::{Context, cores};
+use crate::documents::{
+    CheckpointDocument, CheckpointInspectDocument, CheckpointListDocument, CheckpointState, PositionDocument, SCHEMA, SubtaskStateDocument,
+    VertexStateDocument,
+};
+use crate::failure::Failure;
+use crate::figures::{bytes_text, grouped};
+use crate::job_file::JobFile;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, ObjectStorage, Store, paths};
+use weir_engine::element::CheckpointId;
+use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
+use weir_engine::runtime::{Runtime, ThreadRuntime};
+use weir_engine::source::{SplitProgress, SplitState};
+use weir_engine::{EngineError, ErrorKind};
+
+/// Lists the checkpoints of a job.
+pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
+    let job = context.job(path)?;
+    let checkpoints = with_log(&job, |log| async move { read_list(&log).await })?;
+    let document = CheckpointListDocument { schema: SCHEMA, job: job.name, checkpoints };
+    context.print(&document, || list_text(&document));
+    Ok(0)
+}
+
+/// Shows one checkpoint of a job.
+pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
+    let job = context.job(path)?;
+    let (checkpoint, vertices) = with_log(&job, |log| async move { read_one(&log, CheckpointId(id)).await })?;
+    let document = CheckpointInspectDocument { schema: SCHEMA, job: job.name, checkpoint, vertices };
+    context.print(&document, || inspect_text(&document));
+    Ok(0)
+}
+
+/// A job's storage with its log read.
+struct OpenLog {
+    entries: Vec<LogEntry>,
+    store: Arc<dyn Store>,
+    runtime: Runtime,
+}
+
+fn with_log<T, F: Future<Output = Result<T, EngineError>>>(job: &JobFile, read: impl FnOnce(OpenLog) -> F) -> Result<T, Failure> {
+    let threads =
+        ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))?;
+    let runtime = threads.runtime();
+    let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name)?);
+    let read = threads.block_on(async {
+        let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
+        read(OpenLog { entries: log.entries().to_vec(), store, runtime }).await
+    });
+    threads.shutdown();
+    Ok(read?)
+}
+
+async fn read_list(log: &OpenLog) -> Result<Vec<CheckpointDocument>, EngineError> {
+    let kept = log.store.list(paths::CHECKPOINTS).await?;
+    let mut checkpoints: Vec<_> = log.entries.iter().filter_map(|entry| document(entry, &kept)).collect();
+    checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.id));
+    Ok(checkpoints)
+}
+
+async fn read_one(log: &OpenLog, id: CheckpointId) -> Result<(CheckpointDocument, Vec<VertexStateDocument>), EngineError> {
+    let all = read_list(log).await?;
+    let Some(checkpoint) = all.into_iter().find(|checkpoint| checkpoint.id == id.0) else {
+        let error = EngineError::new(ErrorKind::FixInput, format!("inspect checkpoint {id}: the job has none with that id"));
+        return Err(error.with_hint("`weir checkpoint list JOB` shows the ones that it has"));
+    };
+    let history = History::of(&log.entries);
+    let Some(completed) = history.checkpoint(id).filter(|_| checkpoint.retained) else { return Ok((checkpoint, Vec::new())) };
+    let metadata = metadata(log, completed).await?;
+    let vertices = metadata
+        .vertices
+        .iter()
+        .map(|vertex| VertexStateDocument { id: vertex.id.clone(), subtasks: vertex.subtasks.iter().map(subtask).collect() });
+    Ok((checkpoint, vertices.collect()))
+}
+
+async fn metadata(log: &OpenLog, completed: &CompletedCheckpoint) -> Result<CheckpointMetadata, EngineError> {
+    load_metadata(&*log.store, &*log.runtime.clock, completed).await
+}
+
+fn subtask(of: &weir_engine::checkpoint::SubtaskSnapshot) -> SubtaskStateDocument {
+    SubtaskStateDocument {
+        index: of.index,
+        state_bytes: of.state_bytes,
+        keys: of.keys,
+        positions: of.splits.iter().map(position).collect(),
+        committables: of.committables.len(),
+    }
+}
+
+fn position(split: &SplitState) -> PositionDocument {
+    let (state, position) = match &split.progress {
+        SplitProgress::Unread => ("unread", None),
+        SplitProgress::At(position) => ("reading", Some(position.clone())),
+        SplitProgress::Finished => ("finished", None),
+    };
+    PositionDocument { split: split.id.clone(), state, position }
+}
+
+/// The document of a log entry that is about a checkpoint. `kept`: the objects of checkpoints that are still there.
+fn document(entry: &LogEntry, kept: &[String]) -> Option<CheckpointDocument> {
+    match entry {
+        LogEntry::Completed { attempt, checkpoint_id, metadata, trigger, completed_ms, duration_ms, bytes, .. } => {
+            Some(CheckpointDocument {
+                id: checkpoint_id.0,
+                attempt: attempt.0,
+                state: CheckpointState::Completed,
+                trigger: trigger.clone(),
+                completed_at: Some(time_text(*completed_ms)),
+                failed_at: None,
+                duration_ms: *duration_ms,
+                bytes: Some(*bytes),
+                reason: None,
+                retained: kept.contains(metadata),
+            })
+        }
+        LogEntry::Failed { attempt, checkpoint_id, trigger, failed_ms, duration_ms, reason, .. } => Some(CheckpointDocument {
+            id: checkpoint_id.0,
+            attempt: attempt.0,
+            state: CheckpointState::Failed,
+            trigger: trigger.clone(),
+            completed_at: None,
+            failed_at: Some(time_text(*failed_ms)),
+            duration_ms: *duration_ms,
+            bytes: None,
+            reason: Some(reason.clone()),
+            retained: false,
+        }),
+        LogEntry::Attempt { .. } | LogEntry::Finished { .. } => None,
+    }
+}
+
+/// RFC 3339, in UTC. A log says what it likes, so years that cannot be written are cut off.
+fn time_text(ms: i64) -> String {
+    const YEAR_9999_MS: u64 = 253_402_300_799_999;
+    let since = Duration::from_millis(u64::try_from(ms).unwrap_or(0).min(YEAR_9999_MS));
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+}
+
+fn list_text(document: &CheckpointListDocument) -> String {
+    if document.checkpoints.is_empty() {
+        return format!("{} has no checkpoints\n", document.job);
+    }
+    let mut text = format!("checkpoints of {}\n", document.job);
+    document.checkpoints.iter().for_each(|checkpoint| text.push_str(&checkpoint_line(checkpoint)));
+    text
+}
+
+fn checkpoint_line(checkpoint: &CheckpointDocument) -> String {
+    let CheckpointDocument { id, attempt, trigger, duration_ms, .. } = checkpoint;
+    let at = checkpoint.completed_at.as_ref().or(checkpoint.failed_at.as_ref()).map_or("", String::as_str);
+    let end = match (&checkpoint.state, &checkpoint.reason) {
+        (CheckpointState::Failed, reason) => format!("failed: {}", reason.as_deref().unwrap_or("no reason given")),
+        (CheckpointState::Completed, _) if checkpoint.retained => format!("completed, {}", bytes_text(checkpoint.bytes.unwrap_or(0))),
+        (CheckpointState::Completed, _) => "completed, deleted since".to_owned(),
+    };
+    format!("  {id:>6}  {at}  attempt {attempt}  {trigger:8}  {duration_ms:>6} ms  {end}\n")
+}
+
+fn inspect_text(document: &CheckpointInspectDocument) -> String {
+    let mut text = format!("checkpoint {} of {}\n{}", document.checkpoint.id, document.job, checkpoint_line(&document.checkpoint));
+    for vertex in &document.vertices {
+        text.push_str(&format!("  {}\n", vertex.id));
+        for subtask in &vertex.subtasks {
+            let SubtaskStateDocument { index, state_bytes, keys, positions, committables } = subtask;
+            text.push_str(&format!("    {index}: {} keys, {}", grouped(*keys), bytes_text(*state_bytes)));
+            if *committables > 0 {
+                text.push_str(&format!(", {committables} to commit"));
+            }
+            text.push('\n');
+            for PositionDocument { split, state, position } in positions {
+                let position = position.as_ref().map(|position| format!(" at {position}")).unwrap_or_default();
+                text.push_str(&format!("       {split}: {state}{position}\n"));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_engine::element::AttemptId;
+
+    #[test]
+    fn entries_of_the_log_become_checkpoints() {
+        let (attempt, nonce, checkpoint_id) = (AttemptId(2), "n".to_owned(), CheckpointId(5));
+        let completed = LogEntry::Completed {
+            attempt,
+            nonce: nonce.clone(),
+            checkpoint_id,
+            metadata: "checkpoints/2-5/metadata.json".into(),
+            checksum: 0,
+            trigger: "periodic".into(),
+            completed_ms: 1_600_000_000_123,
+            duration_ms: 7,
+            bytes: 2048,
+        };
+        let shown = document(&completed, &["checkpoints/2-5/metadata.json".to_owned()]).expect("a checkpoint");
+        assert_eq!((shown.id, shown.retained, shown.completed_at.as_deref()), (5, true, Some("2020-09-13T12:26:40.123Z")));
+        assert_eq!(checkpoint_line(&shown), "       5  2020-09-13T12:26:40.123Z  attempt 2  periodic       7 ms  completed, 2.0 KiB\n");
+        assert!(!document(&completed, &[]).expect("a checkpoint").retained);
+        assert_eq!(document(&LogEntry::Finished { attempt, nonce, finished_ms: 0 }, &[]), None);
+    }
+
+    #[test]
+    fn times_out_of_range_are_written_all_the_same() {
+        assert_eq!(time_text(-5), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time_text(i64::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn positions_tell_how_far_a_split_has_been_read() {
+        let split = |progress| SplitState { id: "a.csv".into(), spec: serde_json::Value::Null, progress };
+        assert_eq!(position(&split(SplitProgress::Finished)).state, "finished");
+        let reading = position(&split(SplitProgress::At(serde_json::json!({ "byte": 9 }))));
+        assert_eq!((reading.state, reading.position), ("reading", Some(serde_json::json!({ "byte": 9 }))));
+    }
+}

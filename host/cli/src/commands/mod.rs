@@ -1,0 +1,84 @@
+//! One file for each command. A command gives its document, or says why it could not.
+
+mod check;
+mod checkpoint;
+mod plugin;
+mod run;
+
+use crate::args::{CheckpointCommand, Output, PluginCommand, WeirArgs, WeirCommand};
+use crate::documents::{FailureDocument, SCHEMA};
+use crate::failure::Failure;
+use crate::job_file::{JobFile, load};
+use crate::screen::Screen;
+use clap::CommandFactory;
+use serde::Serialize;
+use std::io::Write;
+use std::path::Path;
+
+/// What every command is handed.
+pub(crate) struct Context {
+    /// What standard output carries.
+    pub output: Output,
+    /// Everything else goes there.
+    pub screen: Screen,
+}
+
+impl Context {
+    /// Prints the document: as JSON, or the text that stands for it.
+    pub fn print(&self, document: &impl Serialize, text: impl FnOnce() -> String) {
+        let printed = match self.output {
+            Output::Json => serde_json::to_string_pretty(document).expect("a document is JSON") + "\n",
+            Output::Text => text(),
+        };
+        // A reader that has gone away needs nothing.
+        _ = std::io::stdout().lock().write_all(printed.as_bytes());
+    }
+
+    /// Reads a job file.
+    pub fn job(&self, path: &Path) -> Result<JobFile, Failure> {
+        Ok(load(path, cores())?)
+    }
+}
+
+/// The default of `parallelism`.
+pub(crate) fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+/// Does what the command line says. Returns the exit code.
+pub(crate) fn dispatch(args: WeirArgs) -> u8 {
+    let context = Context { output: args.output, screen: Screen::of_process(args.quiet) };
+    context.screen.take_logs();
+    let done = match args.command {
+        WeirCommand::Run(run) => return run::run(&context, &run),
+        WeirCommand::Check(job) => check::check(&context, &job.job),
+        WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
+        WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
+        WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
+        WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),
+        WeirCommand::Completions { shell } => {
+            clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut std::io::stdout());
+            Ok(0)
+        }
+    };
+    done.unwrap_or_else(|failure| {
+        tell(&context, &failure);
+        if context.output == Output::Json {
+            context.print(&failure_document(&failure), String::new);
+        }
+        failure.exit_code()
+    })
+}
+
+/// Says on standard error why a command failed.
+pub(crate) fn tell(context: &Context, failure: &Failure) {
+    context.screen.error(&failure.render(context.screen.colour()));
+}
+
+fn failure_document(failure: &Failure) -> FailureDocument {
+    let problems = match failure {
+        Failure::JobFile(error) => error.documents(),
+        Failure::Usage { .. } | Failure::Engine(_) => Vec::new(),
+    };
+    FailureDocument { schema: SCHEMA, error: failure.text(), hint: failure.hint().map(str::to_owned), problems }
+}

@@ -1,0 +1,262 @@
+//! `weir run`: a job from its file to its end.
+
+use super::check::{build, wasm_engine};
+use super::{Context, cores, tell};
+use crate::args::{Output, RunArgs};
+use crate::assemble::{Assembly, assemble};
+use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
+use crate::failure::{FAILED, Failure};
+use crate::figures::summary;
+use crate::job_file::{self, JobFile};
+use crate::observer::{Observer, checkpoint_document};
+use crate::process_memory::peak_memory_bytes;
+use crate::signals::stop_on_signals;
+use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::checkpoint::{CheckpointConfig, JobLog, ObjectStorage, Store};
+use weir_engine::element::CheckpointId;
+use weir_engine::job::{
+    History, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, VertexKind, load_metadata, run_job,
+};
+use weir_engine::runtime::{Runtime, ThreadRuntime};
+use weir_engine::state::MemoryBackendFactory;
+use weir_engine::{EngineError, ErrorKind};
+
+/// Runs a job and tells what it came to. Returns the exit code.
+pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
+    let mut document = RunDocument::of_nothing();
+    let code = match try_run(context, args, &mut document) {
+        Ok(()) => match document.outcome {
+            Outcome::Finished | Outcome::AlreadyFinished | Outcome::Stopped => 0,
+            Outcome::Failed | Outcome::Fenced => FAILED,
+        },
+        Err(failure) => {
+            tell(context, &failure);
+            document.error = Some(failure.text());
+            failure.exit_code()
+        }
+    };
+    document.peak_memory_bytes = peak_memory_bytes();
+    if context.output == Output::Json {
+        context.print(&document, String::new);
+    }
+    code
+}
+
+fn try_run(context: &Context, args: &RunArgs, document: &mut RunDocument) -> Result<(), Failure> {
+    let threads =
+        ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))?;
+    let ended = Run { context, args, runtime: threads.runtime(), threads: &threads }.run(document);
+    threads.shutdown();
+    ended
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    args: &'a RunArgs,
+    threads: &'a ThreadRuntime,
+    runtime: Runtime,
+}
+
+impl Run<'_> {
+    fn run(&self, document: &mut RunDocument) -> Result<(), Failure> {
+        let start = start_mode(self.args)?;
+        let job = self.context.job(&self.args.job)?;
+        document.job.clone_from(&job.name);
+        refuse_two_documents(self.context.output, &job)?;
+        let began = self.runtime.clock.now();
+        let plugins = build(self.context, &job)?;
+        // Compiling a plugin belongs to the start of a job, making it does not.
+        let building = self.runtime.clock.now().saturating_sub(began);
+        let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
+        let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name)?);
+
+        let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
+        let options = self.options(&job, store.clone(), start);
+        let screen = &self.context.screen;
+        let stop = stop_on_signals(screen)?;
+        let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
+        let report = self.threads.block_on(run_job(assembly.graph.clone(), options, self.runtime.clone(), status.clone(), stop));
+        let samples = observer.end();
+        document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
+        fill(document, &assembly, &status, &report, &samples);
+        if let JobOutcome::AlreadyFinished = report.outcome {
+            self.name_what_is_new(&assembly, store, report.resumed_from)?;
+        }
+        screen.notice(summary(document, &format!("weir run {}", self.args.job.display())).trim_end());
+        match report.outcome {
+            JobOutcome::Failed(error) | JobOutcome::Fenced(error) => tell(self.context, &Failure::Engine(error)),
+            JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::AlreadyFinished => {}
+        }
+        Ok(())
+    }
+
+    fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
+        let (checkpoints, screen) = (&job.checkpoints, self.context.screen.clone());
+        JobOptions {
+            store,
+            checkpoints: CheckpointConfig {
+                interval: checkpoints.interval,
+                min_pause: checkpoints.min_pause,
+                timeout: checkpoints.timeout,
+                max_concurrent: checkpoints.max_concurrent as usize,
+                tolerate_failures: checkpoints.tolerate_failures,
+            },
+            retain: checkpoints.retain as usize,
+            restart: restart_policy(&job.restart),
+            start,
+            accept_lost_output: self.args.accept_lost_output,
+            committers: Arc::new(weir_connectors::committer),
+            backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)())),
+            notice: Arc::new(move |line| screen.notice(line)),
+        }
+    }
+
+    /// A finished job reads nothing more; what has been added to its input since is named.
+    fn name_what_is_new(&self, assembly: &Assembly, store: Arc<dyn Store>, last: Option<CheckpointId>) -> Result<(), Failure> {
+        let Some(last) = last else { return Ok(()) };
+        let clock = self.runtime.clock.clone();
+        let metadata = self.threads.block_on(async {
+            let log = JobLog::open(store.clone(), clock.clone()).await?;
+            match History::of(log.entries()).checkpoint(last) {
+                Some(completed) => load_metadata(&*store, &*clock, completed).await.map(Some),
+                None => Ok(None),
+            }
+        })?;
+        let Some(metadata) = metadata else { return Ok(()) };
+        for vertex in &assembly.graph.vertices {
+            let VertexKind::Source { source, .. } = &vertex.kind else { continue };
+            let subtasks = metadata.vertices.iter().filter(|snapshot| snapshot.id == vertex.id).flat_map(|snapshot| &snapshot.subtasks);
+            let splits: Vec<_> = subtasks.flat_map(|subtask| subtask.splits.clone()).collect();
+            // Nothing is read, so input that is gone or has changed does no harm.
+            let lines = source.verify(&splits).unwrap_or_else(|error| vec![error.to_string()]);
+            lines.iter().for_each(|line| self.context.screen.notice(&format!("{}: {line}", vertex.id)));
+        }
+        Ok(())
+    }
+}
+
+fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
+    match &args.from {
+        None if args.fresh => Ok(StartMode::Fresh),
+        None => Ok(StartMode::Resume),
+        Some(from) => match from.parse() {
+            Ok(id) => Ok(StartMode::From { checkpoint_id: CheckpointId(id), again: args.again }),
+            Err(_) if from.contains(':') => Err(Failure::Usage {
+                message: format!("`--from {from}`: savepoints are not built yet"),
+                hint: "`--from` takes the id of a checkpoint of this job".into(),
+            }),
+            Err(_) => Err(Failure::Usage {
+                message: format!("`--from {from}`: this is no checkpoint id"),
+                hint: format!("`weir checkpoint list {}` shows the ids", args.job.display()),
+            }),
+        },
+    }
+}
+
+fn refuse_two_documents(output: Output, job: &JobFile) -> Result<(), Failure> {
+    match job.sinks.iter().find(|sink| sink.connector.value == "stdout") {
+        Some(sink) if output == Output::Json => Err(Failure::Usage {
+            message: format!("`--output json` and the sink `{}` would both write to standard output", sink.id.value),
+            hint: "leave `--output json` out, or send the records to a `file` sink".into(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn restart_policy(restart: &job_file::Restart) -> RestartPolicy {
+    let strategy = match restart.strategy {
+        job_file::RestartStrategy::None => RestartStrategy::None,
+        job_file::RestartStrategy::Fixed => RestartStrategy::Fixed,
+        job_file::RestartStrategy::Exponential => RestartStrategy::Exponential,
+    };
+    RestartPolicy { strategy, attempts: restart.attempts, delay: restart.delay, max_delay: restart.max_delay }
+}
+
+/// Fills in what the run came to.
+fn fill(document: &mut RunDocument, assembly: &Assembly, status: &JobStatus, report: &JobReport, samples: &[Sample]) {
+    let (outcome, error) = match &report.outcome {
+        JobOutcome::Finished => (Outcome::Finished, None),
+        JobOutcome::Stopped => (Outcome::Stopped, None),
+        JobOutcome::AlreadyFinished => (Outcome::AlreadyFinished, None),
+        JobOutcome::Fenced(error) => (Outcome::Fenced, Some(error)),
+        JobOutcome::Failed(error) => (Outcome::Failed, Some(error)),
+    };
+    document.outcome = outcome;
+    document.error = error.map(ToString::to_string);
+    document.attempt = report.attempt.map(|attempt| attempt.0);
+    document.resumed_from = report.resumed_from.map(|checkpoint| checkpoint.0);
+    document.first_record_s = first_record_at(samples).map(|at: Duration| at.as_secs_f64());
+    // Of an input that has not come to its end nobody knows what a quarter is.
+    document.steady_records_per_s = steady_records_per_s(samples).filter(|_| outcome == Outcome::Finished);
+    document.restarts = status.restarts.get();
+    let items = status.checkpoints().into_iter().map(checkpoint_document).collect();
+    document.checkpoints = RunCheckpoints { completed: status.completed.get(), failed: status.failed.get(), items };
+    let vertices = assembly.graph.vertices.iter().zip(&status.metrics.vertices);
+    let vertex = |(vertex, metrics): (&weir_engine::job::Vertex, &Arc<weir_engine::metrics::VertexMetrics>)| RunVertex {
+        id: vertex.id.clone(),
+        parallelism: vertex.parallelism,
+        records_in: metrics.records_in.get(),
+        records_out: metrics.records_out.get(),
+        quarantined: metrics.quarantined.get(),
+        skipped: metrics.skipped.get(),
+    };
+    document.vertices = vertices.map(vertex).collect();
+    document.peak_memory_bytes = peak_memory_bytes();
+}
+
+impl RunDocument {
+    /// That of a run that has not begun, and has failed unless something better becomes known.
+    fn of_nothing() -> Self {
+        Self {
+            schema: SCHEMA,
+            job: String::new(),
+            outcome: Outcome::Failed,
+            attempt: None,
+            resumed_from: None,
+            wall_s: 0.0,
+            first_record_s: None,
+            steady_records_per_s: None,
+            vertices: Vec::new(),
+            checkpoints: RunCheckpoints::default(),
+            restarts: 0,
+            peak_memory_bytes: 0,
+            error: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_file::{SourceText, parse};
+
+    fn args(from: Option<&str>, fresh: bool, again: bool) -> RunArgs {
+        RunArgs { job: "job.toml".into(), fresh, from: from.map(Into::into), again, accept_lost_output: false }
+    }
+
+    #[test]
+    fn the_start_follows_the_options() {
+        let mode = |from, fresh, again| start_mode(&args(from, fresh, again)).ok();
+        assert_eq!(mode(None, false, false), Some(StartMode::Resume));
+        assert_eq!(mode(None, true, false), Some(StartMode::Fresh));
+        assert_eq!(mode(Some("7"), false, true), Some(StartMode::From { checkpoint_id: CheckpointId(7), again: true }));
+    }
+
+    #[test]
+    fn a_savepoint_is_refused_by_name_and_nonsense_is_bad_usage() {
+        let refused = |from| start_mode(&args(Some(from), false, false)).err().map(|failure| (failure.exit_code(), failure.text()));
+        assert_eq!(refused("file:/s"), Some((2, "`--from file:/s`: savepoints are not built yet".into())));
+        assert_eq!(refused("latest"), Some((2, "`--from latest`: this is no checkpoint id".into())));
+    }
+
+    #[test]
+    fn a_stdout_sink_and_a_document_do_not_share_standard_output() {
+        let text = "name = \"j\"\n[source.in]\nconnector = \"generator\"\n[sink.out]\nconnector = \"stdout\"\ninput = \"in\"\n";
+        let source = SourceText { name: "job.toml".into(), text: text.into() };
+        let job = parse(source, std::path::Path::new("/jobs"), 1).expect("a fine job");
+        assert!(refuse_two_documents(Output::Text, &job).is_ok());
+        assert_eq!(refuse_two_documents(Output::Json, &job).err().map(|failure| failure.exit_code()), Some(2));
+    }
+}

@@ -1,0 +1,149 @@
+//! The figures of a run as people read them: progress while it runs, a summary at its end. Pure.
+
+use crate::documents::{Outcome, RunCheckpoint, RunDocument};
+use std::time::Duration;
+
+/// What a line of progress tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Since the start.
+    pub elapsed: Duration,
+    /// Records that the sources have read.
+    pub records_in: u64,
+    /// Records that the sinks have taken.
+    pub records_out: u64,
+    /// Records that the sources read per second, lately.
+    pub records_per_s: f64,
+    /// The newest completed checkpoint.
+    pub checkpoint: Option<RunCheckpoint>,
+    /// Restarts so far.
+    pub restarts: u64,
+}
+
+/// One line of progress.
+pub fn progress_line(figures: &Figures) -> String {
+    let Figures { elapsed, records_in, records_out, records_per_s, checkpoint, restarts } = figures;
+    let checkpoint = checkpoint.as_ref().map_or("no checkpoint yet".into(), checkpoint_text);
+    let restarts = if *restarts > 0 { format!(" · {restarts} restarts") } else { String::new() };
+    format!(
+        "{:>5.1} s · {} in · {} out · {}/s · {checkpoint}{restarts}",
+        elapsed.as_secs_f64(),
+        grouped(*records_in),
+        grouped(*records_out),
+        grouped(records_per_s.round() as u64)
+    )
+}
+
+fn checkpoint_text(checkpoint: &RunCheckpoint) -> String {
+    format!("checkpoint {}: {} in {} ms", checkpoint.id, bytes_text(checkpoint.bytes), checkpoint.duration_ms)
+}
+
+/// What a run came to. `resume` is the command that goes on with it.
+pub fn summary(run: &RunDocument, resume: &str) -> String {
+    let verb = match run.outcome {
+        Outcome::Finished => "finished",
+        Outcome::Stopped => "stopped",
+        Outcome::Failed => "failed",
+        Outcome::Fenced => "taken over by another process",
+        Outcome::AlreadyFinished => {
+            return format!("{} has finished already; `{resume} --fresh` starts over, and leaves committed output where it is\n", run.job);
+        }
+    };
+    let mut text = format!("{} {verb} after {:.2} s\n", run.job, run.wall_s);
+    let width = run.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
+    for vertex in &run.vertices {
+        let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
+        let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
+        let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
+        text.push_str(&format!("  {:width$}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}\n", vertex.id));
+    }
+    if let Some(rate) = run.steady_records_per_s {
+        text.push_str(&format!("  {} records/s at the sinks once running\n", grouped(rate.round() as u64)));
+    }
+    let last = run.checkpoints.items.last().map(|last| format!(", the last: {}", checkpoint_text(last))).unwrap_or_default();
+    text.push_str(&format!("  {} checkpoints{last}", grouped(run.checkpoints.completed)));
+    if run.checkpoints.failed > 0 {
+        text.push_str(&format!(", {} failed", grouped(run.checkpoints.failed)));
+    }
+    text.push_str(&format!(", {} restarts, {} peak memory\n", run.restarts, bytes_text(run.peak_memory_bytes)));
+    if run.outcome == Outcome::Stopped {
+        text.push_str(&format!("  `{resume}` goes on from here\n"));
+    }
+    text
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the unit that suits them.
+pub fn bytes_text(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).display().iec().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::{RunCheckpoints, RunVertex, SCHEMA};
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let texts: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
+        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn progress_tells_records_rate_and_the_last_checkpoint() {
+        let mut figures = Figures { elapsed: Duration::from_millis(2_340), records_in: 12_000, records_out: 900, ..Figures::default() };
+        figures.records_per_s = 5_128.2;
+        assert_eq!(progress_line(&figures), "  2.3 s · 12,000 in · 900 out · 5,128/s · no checkpoint yet");
+        figures.checkpoint = Some(RunCheckpoint { id: 7, duration_ms: 12, bytes: 2048 });
+        figures.restarts = 2;
+        assert_eq!(progress_line(&figures), "  2.3 s · 12,000 in · 900 out · 5,128/s · checkpoint 7: 2.0 KiB in 12 ms · 2 restarts");
+    }
+
+    #[test]
+    fn a_summary_tells_what_went_where_and_how_to_go_on() {
+        let vertex = |id: &str, records_in, records_out, quarantined| RunVertex {
+            id: id.into(),
+            parallelism: 1,
+            records_in,
+            records_out,
+            quarantined,
+            skipped: 0,
+        };
+        let mut run = RunDocument {
+            schema: SCHEMA,
+            job: "flights".into(),
+            outcome: Outcome::Stopped,
+            attempt: Some(1),
+            resumed_from: None,
+            wall_s: 3.456,
+            first_record_s: Some(0.2),
+            steady_records_per_s: None,
+            vertices: vec![vertex("rows", 0, 27_004, 0), vertex("delays", 27_004, 26_398, 3)],
+            checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 1, duration_ms: 4, bytes: 1024 }] },
+            restarts: 0,
+            peak_memory_bytes: 64 << 20,
+            error: None,
+        };
+        let expect = "flights stopped after 3.46 s
+  rows                0 in         27,004 out
+  delays         27,004 in         26,398 out  3 quarantined
+  1 checkpoints, the last: checkpoint 1: 1.0 KiB in 4 ms, 0 restarts, 64.0 MiB peak memory
+  `weir run job.toml` goes on from here
+";
+        assert_eq!(summary(&run, "weir run job.toml"), expect);
+        run.outcome = Outcome::AlreadyFinished;
+        assert!(summary(&run, "weir run job.toml").starts_with("flights has finished already; `weir run job.toml --fresh` starts over"));
+    }
+}

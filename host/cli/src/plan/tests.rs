@@ -1,0 +1,91 @@
+//! The plan of small jobs of built-in steps.
+
+use super::*;
+use crate::assemble::{PluginPaths, assemble};
+use crate::job_file::{SourceText, parse};
+
+fn planned(text: &str) -> PlanDocument {
+    let source = SourceText { name: "job.toml".into(), text: text.into() };
+    let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
+    let assembly = assemble(&job, &PluginPaths::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    plan(&job, &assembly.expect("a job that fits together"))
+}
+
+const JOB: &str = "name = \"j\"
+[source.in]
+connector = \"generator\"
+count = 10
+rate = 5
+[operator.count]
+native = \"keyed-count\"
+input = { from = \"in\", by = \"key\" }
+[operator.same]
+native = \"pass-through\"
+input = \"count\"
+[sink.gone]
+connector = \"blackhole\"
+inputs = [\"count\", \"same\"]
+[sink.shown]
+connector = \"stdout\"
+input = \"same\"
+parallelism = 1
+";
+
+#[test]
+fn forward_edges_are_chained_and_steps_with_several_inputs_are_not() {
+    let plan = planned(JOB);
+    assert_eq!(plan.chains, [vec!["in"], vec!["count", "same"], vec!["gone"], vec!["shown"]]);
+    let edges: Vec<_> = plan.edges.iter().map(|edge| format!("{}>{} {} {}", edge.from, edge.to, edge.by, edge.chained)).collect();
+    assert_eq!(
+        edges,
+        [
+            "in>count key false",
+            "count>same forward true",
+            "count>gone forward false",
+            "same>gone forward false",
+            "same>shown rebalance false"
+        ]
+    );
+}
+
+#[test]
+fn every_path_says_what_it_promises_and_why() {
+    let plan = planned(JOB);
+    let shown = plan.paths.iter().find(|path| path.sink == "shown").expect("a path");
+    assert_eq!((shown.source.as_str(), shown.delivery), ("in", PathDelivery::MayRepeat));
+    assert_eq!(shown.why, "`shown` shows records before their checkpoint is complete: they are written again");
+
+    let standard = planned(
+        "name = \"j\"\n[source.in]\nconnector = \"stdin\"\nreplay = \"none\"\n[sink.out]\nconnector = \"stdout\"\ninput = \"in\"\n",
+    );
+    assert_eq!(standard.paths.len(), 1);
+    assert_eq!(standard.paths[0].delivery, PathDelivery::MayRepeatOrLose);
+}
+
+#[test]
+fn exactly_once_needs_both_ends() {
+    let check = |replayable, of_sink| delivery("in", replayable, "out", of_sink).0;
+    assert_eq!(check(true, Delivery::ExactlyOnce), PathDelivery::ExactlyOnce);
+    assert_eq!(check(true, Delivery::MayRepeat), PathDelivery::MayRepeat);
+    assert_eq!(check(false, Delivery::ExactlyOnce), PathDelivery::MayLose);
+    assert_eq!(check(false, Delivery::MayRepeat), PathDelivery::MayRepeatOrLose);
+}
+
+#[test]
+fn defaults_are_shown() {
+    let plan = planned(JOB);
+    assert_eq!(plan.checkpoints["interval"], "1s");
+    assert_eq!(plan.checkpoints["storage"], "file:.weir");
+    assert_eq!(plan.restart["max-delay"], "30s");
+    assert_eq!((&plan.vertices[0].settings["rate"], &plan.vertices[0].settings["keys"]), (&5.0.into(), &100_000.into()));
+    let text = plan_text(&plan);
+    for line in [
+        "j (job.toml): parallelism 2, 128 key groups",
+        "  in → count  key",
+        "  count → same  forward, chained",
+        "  interval = \"1s\"",
+        "  count → same",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+}

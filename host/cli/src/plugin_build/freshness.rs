@@ -1,0 +1,70 @@
+//! Whether an artefact is older than what it is made from.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// How an artefact stands to its sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// There is none.
+    Missing,
+    /// A source has changed since, or is gone.
+    Older {
+        /// That source.
+        than: PathBuf,
+    },
+    /// Nothing to do.
+    Fresh,
+}
+
+/// Compares times of modification.
+pub(super) fn freshness(artefact: &Path, sources: &[PathBuf]) -> Freshness {
+    let Some(built) = modified(artefact) else { return Freshness::Missing };
+    let newer = sources.iter().find(|source| modified(source).is_none_or(|changed| changed > built));
+    newer.map_or(Freshness::Fresh, |than| Freshness::Older { than: than.clone() })
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+/// The sources that cargo has noted in the `.d` file beside the artefact; `None` where there is no such file.
+pub(super) fn dep_info_sources(artefact: &Path, folder: &Path) -> Option<Vec<PathBuf>> {
+    let text = std::fs::read_to_string(artefact.with_extension("d")).ok()?;
+    Some(dep_info(&text).into_iter().map(|source| folder.join(source)).collect())
+}
+
+/// The prerequisites of all rules in a makefile as cargo writes it: `target: source source`, blanks in names as `\ `.
+pub(super) fn dep_info(text: &str) -> Vec<String> {
+    let rules = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
+    rules.flat_map(|(_, sources)| words(sources)).collect()
+}
+
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (character, words.last_mut()) {
+            ('\\', Some(word)) if characters.peek() == Some(&' ') => {
+                word.push(' ');
+                characters.next();
+            }
+            (' ', _) => words.push(String::new()),
+            (character, Some(word)) => word.push(character),
+            (_, None) => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The files that globs match, relative to `folder`.
+pub(super) fn glob_sources(globs: &[String], folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut sources = Vec::new();
+    for pattern in globs {
+        let full = folder.join(pattern);
+        let matches = glob::glob(&full.to_string_lossy()).map_err(|error| format!("`sources`: `{pattern}` is not a glob: {error}"))?;
+        sources.extend(matches.filter_map(Result::ok).filter(|path| path.is_file()));
+    }
+    Ok(sources)
+}

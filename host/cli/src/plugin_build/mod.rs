@@ -1,0 +1,155 @@
+//! Runs the `build` line of each operator whose plugin is missing or older than what it is made from.
+//!
+//! The line runs through `sh -c` in the job file's folder. Its sources are those that cargo has noted beside the artefact
+//! (`name.d` beside `name.wasm`), else the globs of `sources`; where there is neither, only a missing artefact is built.
+//!
+//! `CARGO_TARGET_DIR` moves what cargo builds. Where it is set and the operator has a `build` line, the part of the plugin's path up to and
+//! with its first folder named `target` stands for that folder; the line itself is handed the same folder as an absolute path,
+//! because it runs elsewhere than weir was started. A plugin without a `build` line is read from the path as it is written.
+
+mod freshness;
+mod wasm_target;
+
+use crate::failure::Failure;
+use crate::job_file::{Code, JobFile, OperatorStep, PluginCode, Problem};
+use freshness::{Freshness, dep_info_sources, freshness, glob_sources};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+use weir_engine::{EngineError, ErrorKind};
+
+/// What is kept of a failed command's output: its end.
+const OUTPUT_BYTES: usize = 64 << 10;
+
+/// Where builds happen.
+#[derive(Clone, Debug, Default)]
+pub struct BuildEnvironment {
+    /// `CARGO_TARGET_DIR`, absolute.
+    pub target_dir: Option<PathBuf>,
+}
+
+impl BuildEnvironment {
+    /// That of this process.
+    pub fn of_process() -> Self {
+        let target_dir = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
+        Self { target_dir: target_dir.and_then(|dir| std::path::absolute(dir).ok()) }
+    }
+
+    /// Where an operator's artefact is.
+    pub fn artefact(&self, job: &JobFile, code: &PluginCode) -> PathBuf {
+        let written = Path::new(&code.path.value);
+        let moved = self.target_dir.as_ref().filter(|_| code.build.is_some()).and_then(|dir| {
+            let mut parts = written.components();
+            parts.find(|&part| part == Component::Normal("target".as_ref())).map(|_| dir.join(parts.as_path()))
+        });
+        moved.unwrap_or_else(|| job.resolve(written))
+    }
+}
+
+/// Makes sure that every plugin of the job is there and up to date. Returns where each operator's is. `say` is told what takes time.
+pub fn ensure_built(job: &JobFile, environment: &BuildEnvironment, say: &dyn Fn(&str)) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let mut artefacts = BTreeMap::new();
+    for operator in &job.operators {
+        let Code::Plugin(code) = &operator.code else { continue };
+        let artefact = environment.artefact(job, code);
+        let step = Step { job, operator, code, artefact: &artefact, environment };
+        match (step.freshness()?, &code.build) {
+            (Freshness::Fresh, _) => {}
+            (Freshness::Missing, None) => return Err(step.nothing_there()),
+            (Freshness::Missing, Some(build)) => step.build(&build.value, "is not built yet", say)?,
+            (Freshness::Older { than }, Some(build)) => step.build(&build.value, &format!("is older than {}", than.display()), say)?,
+            (Freshness::Older { than }, None) => {
+                say(&format!("{}: {} is older than {} and has no `build` line", operator.id.value, artefact.display(), than.display()));
+            }
+        }
+        artefacts.insert(operator.id.value.clone(), artefact);
+    }
+    Ok(artefacts)
+}
+
+struct Step<'a> {
+    job: &'a JobFile,
+    operator: &'a OperatorStep,
+    code: &'a PluginCode,
+    artefact: &'a Path,
+    environment: &'a BuildEnvironment,
+}
+
+impl Step<'_> {
+    fn id(&self) -> &str {
+        &self.operator.id.value
+    }
+
+    fn freshness(&self) -> Result<Freshness, Failure> {
+        let sources = match dep_info_sources(self.artefact, &self.job.folder) {
+            Some(sources) => sources,
+            None => glob_sources(&self.code.sources, &self.job.folder).map_err(|message| self.problem(message, None))?,
+        };
+        Ok(freshness(self.artefact, &sources))
+    }
+
+    fn problem(&self, message: String, hint: Option<&str>) -> Failure {
+        let problem = Problem::new(self.code.path.span.clone(), message);
+        let problem = match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        };
+        Failure::JobFile(self.job.error(vec![problem]))
+    }
+
+    fn nothing_there(&self) -> Failure {
+        let message = format!("there is no file {}", self.artefact.display());
+        self.problem(message, Some("build it first, or say how: `build = \"cargo build --release --target wasm32-unknown-unknown\"`"))
+    }
+
+    fn build(&self, line: &str, why: &str, say: &dyn Fn(&str)) -> Result<(), Failure> {
+        wasm_target::ensure_installed(line, &self.job.folder, say).map_err(|error| error.context(format!("{}: build", self.id())))?;
+        say(&format!("{}: {} {why}; running `{line}`", self.id(), file_name(self.artefact)));
+        let failed = |what: String| {
+            EngineError::new(ErrorKind::FixInput, format!("{}: run `{line}` in {}: {what}", self.id(), self.job.folder.display()))
+        };
+        let (succeeded, output) = self.run(line).map_err(|error| failed(error.to_string()))?;
+        if !succeeded {
+            return Err(failed(format!("it failed\n{}", output.trim_end())).into());
+        }
+        if !self.artefact.is_file() {
+            let error = failed(format!("it succeeded, but there is no {}", self.artefact.display()));
+            return Err(error.with_hint("`plugin` has to name the file that `build` makes (CARGO_TARGET_DIR moves it)").into());
+        }
+        say(&format!("{}: built", self.id()));
+        Ok(())
+    }
+
+    /// Whether the line succeeded, and what it printed.
+    fn run(&self, line: &str) -> std::io::Result<(bool, String)> {
+        let (mut reader, writer) = std::io::pipe()?;
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(line).current_dir(&self.job.folder).stdin(Stdio::null());
+        command.stdout(writer.try_clone()?).stderr(writer);
+        if let Some(dir) = &self.environment.target_dir {
+            command.env("CARGO_TARGET_DIR", dir);
+        }
+        let mut child = command.spawn()?;
+        // Closes our ends of the pipe.
+        drop(command);
+        let mut tail = Vec::new();
+        let mut chunk = [0; 8 << 10];
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => break,
+                read => tail.extend_from_slice(&chunk[..read]),
+            }
+            let beyond = tail.len().saturating_sub(OUTPUT_BYTES);
+            tail.drain(..beyond);
+        }
+        Ok((child.wait()?.success(), String::from_utf8_lossy(&tail).into_owned()))
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests;

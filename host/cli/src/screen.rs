@@ -1,0 +1,115 @@
+//! Standard error: progress, notices and log lines, which must not tear each other apart.
+//!
+//! On a terminal there is one line of progress at the bottom, and everything else is written above it. Elsewhere all of it is plain lines.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Where everything goes that is not the document.
+#[derive(Clone)]
+pub struct Screen(Arc<Inner>);
+
+struct Inner {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Screen {
+    /// That of this process. `quiet`: errors only.
+    pub fn of_process(quiet: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let bar = (terminal && !quiet).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar
+        });
+        Self(Arc::new(Inner { bar, quiet, colour: terminal && !no_colour }))
+    }
+
+    /// Whether there is a terminal that progress can be redrawn on.
+    pub fn redraws(&self) -> bool {
+        self.0.bar.is_some()
+    }
+
+    /// Whether nothing but errors is wanted.
+    pub fn quiet(&self) -> bool {
+        self.0.quiet
+    }
+
+    /// Whether to use colours.
+    pub fn colour(&self) -> bool {
+        self.0.colour
+    }
+
+    /// Tells the user something.
+    pub fn notice(&self, text: &str) {
+        if !self.0.quiet {
+            self.write(format!("weir: {text}\n").as_bytes());
+        }
+    }
+
+    /// Shows how far the run is: redrawn in place, or a line of its own.
+    pub fn progress(&self, text: &str) {
+        match &self.0.bar {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None => self.notice(text),
+        }
+    }
+
+    /// Takes the progress line away.
+    pub fn end_progress(&self) {
+        if let Some(bar) = &self.0.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Says why a command failed.
+    pub fn error(&self, text: &str) {
+        self.write(text.as_bytes());
+    }
+
+    /// Nobody can be told of a standard error that is gone.
+    fn write(&self, bytes: &[u8]) {
+        let write = || _ = io::stderr().lock().write_all(bytes);
+        match &self.0.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Sends log lines here. `WEIR_LOG` says which (as `RUST_LOG` does elsewhere); by default warnings and what plugins log.
+    pub fn take_logs(&self) {
+        let default = if self.0.quiet { "error" } else { "warn,weir_wasm::guest_log=info" };
+        let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.0.colour).with_writer(self.clone());
+        // A second subscriber in one process (tests) is none.
+        _ = subscriber.try_init();
+    }
+}
+
+impl<'a> MakeWriter<'a> for Screen {
+    type Writer = LogWriter<'a>;
+
+    fn make_writer(&'a self) -> LogWriter<'a> {
+        LogWriter(self)
+    }
+}
+
+/// Writes whole log lines above the progress.
+pub struct LogWriter<'a>(&'a Screen);
+
+impl Write for LogWriter<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
