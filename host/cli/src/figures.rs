@@ -61,7 +61,8 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         text.push_str(&format!("  {} records/s at the sinks once running\n", grouped(rate.round() as u64)));
     }
     let last = run.checkpoints.items.last().map(|last| format!(", the last: {}", checkpoint_text(last))).unwrap_or_default();
-    text.push_str(&format!("  {} checkpoints{last}", grouped(run.checkpoints.completed)));
+    let checkpoints = if run.checkpoints.completed == 1 { "checkpoint" } else { "checkpoints" };
+    text.push_str(&format!("  {} {checkpoints}{last}", grouped(run.checkpoints.completed)));
     if run.checkpoints.failed > 0 {
         text.push_str(&format!(", {} failed", grouped(run.checkpoints.failed)));
     }
@@ -139,7 +140,7 @@ mod tests {
         let expect = "flights stopped after 3.46 s
   rows                0 in         27,004 out
   delays         27,004 in         26,398 out  3 quarantined
-  1 checkpoints, the last: checkpoint 1: 1.0 KiB in 4 ms, 0 restarts, 64.0 MiB peak memory
+  1 checkpoint, the last: checkpoint 1: 1.0 KiB in 4 ms, 0 restarts, 64.0 MiB peak memory
   `weir run job.toml` goes on from here
 ";
         assert_eq!(summary(&run, "weir run job.toml"), expect);

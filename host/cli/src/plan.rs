@@ -1,5 +1,9 @@
 //! What `weir check` prints: how a job will run, every effective setting, and what each path from a source to a sink promises.
 
+mod text;
+
+pub use text::plan_text;
+
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
 use crate::job_file::{Code, JobFile, OperatorStep};
@@ -145,6 +149,13 @@ fn duration(duration: std::time::Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
+/// A size as one would write it in a job file.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.into_iter().find(|&(_, shift)| bytes > 0 && bytes.trailing_zeros() >= shift);
+    unit.map_or(format!("{bytes}B"), |(name, shift)| format!("{}{name}", bytes >> shift))
+}
+
 fn checkpoint_settings(job: &JobFile) -> Map<String, Value> {
     let settings = &job.checkpoints;
     object(json!({
@@ -201,7 +212,7 @@ fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
             "plugin": code.path.value, "build": code.build.as_ref().map(|build| &build.value), "sources": code.sources, "config": code.config,
             "on-failure": code.on_failure.name(),
             "limits": {
-                "memory": bytesize::ByteSize(code.limits.memory).display().iec().to_string(),
+                "memory": size(code.limits.memory),
                 "time-per-batch": duration(code.limits.time_per_batch),
             },
         })),
@@ -245,42 +256,6 @@ fn delivery(source: &str, replayable: bool, sink: &str, of_sink: Delivery) -> (P
         (true, Delivery::MayRepeat) => (PathDelivery::MayRepeat, repeated),
         (false, Delivery::ExactlyOnce) => (PathDelivery::MayLose, lost),
         (false, Delivery::MayRepeat) => (PathDelivery::MayRepeatOrLose, format!("{lost}; {repeated}")),
-    }
-}
-
-/// The plan for people.
-pub fn plan_text(plan: &PlanDocument) -> String {
-    let mut text = format!("{} ({}): parallelism {}, {} key groups\n", plan.job, plan.file, plan.parallelism, plan.max_parallelism);
-    let width = plan.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
-    text.push_str("\nvertices\n");
-    for vertex in &plan.vertices {
-        text.push_str(&format!("  {:width$}  {:8}  {} × {}\n", vertex.id, vertex.kind, vertex.parallelism, vertex.runs));
-        settings_lines(&vertex.settings, width + 4, &mut text);
-    }
-    text.push_str("\nedges\n");
-    for edge in &plan.edges {
-        let output = if ["out", "main"].contains(&edge.output.as_str()) { String::new() } else { format!(".{}", edge.output) };
-        let chained = if edge.chained { ", chained" } else { "" };
-        text.push_str(&format!("  {}{output} → {}  {}{chained}\n", edge.from, edge.to, edge.by));
-    }
-    text.push_str("\ntasks\n");
-    for chain in &plan.chains {
-        text.push_str(&format!("  {}\n", chain.join(" → ")));
-    }
-    text.push_str("\ncheckpoints\n");
-    settings_lines(&plan.checkpoints, 2, &mut text);
-    text.push_str("\nrestart\n");
-    settings_lines(&plan.restart, 2, &mut text);
-    text.push_str("\nafter a failure\n");
-    for path in &plan.paths {
-        text.push_str(&format!("  {} → {}: {}; {}\n", path.source, path.sink, path.delivery.text(), path.why));
-    }
-    text
-}
-
-fn settings_lines(settings: &Map<String, Value>, indent: usize, text: &mut String) {
-    for (key, value) in settings.iter().filter(|(_, value)| !value.is_null()) {
-        text.push_str(&format!("{:indent$}{key} = {value}\n", ""));
     }
 }
 

@@ -164,7 +164,8 @@ fn a_bad_job_file_is_shown_with_its_place_and_ends_with_two() {
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""));
     assert!(said.contains("no source or operator `on`") && said.contains("job.toml:12:9") && said.contains("did you mean `in`?"), "{said}");
     let document = bench.document("check job.toml --output json");
-    assert_eq!((&document["problems"][0]["line"], &document["problems"][0]["column"]), (&12.into(), &9.into()), "{document}");
+    assert_eq!((&document["problems"][0]["line"], &document["problems"][1]["line"]), (&9.into(), &12.into()), "{document}");
+    assert_eq!(document["problems"][0]["message"], "the source `generator` has no setting `keyz`", "{document}");
     let run = bench.document("run job.toml --output json");
     assert_eq!((&run["outcome"], run["error"].is_string()), (&"failed".into(), true));
     assert_eq!(bench.weir("check nowhere.toml").status.code(), Some(2));

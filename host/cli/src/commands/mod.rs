@@ -6,6 +6,7 @@ mod plugin;
 mod run;
 
 use crate::args::{CheckpointCommand, Output, PluginCommand, WeirArgs, WeirCommand};
+use crate::assemble::connector_problems;
 use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
 use crate::job_file::{JobFile, load};
@@ -36,7 +37,7 @@ impl Context {
 
     /// Reads a job file.
     pub fn job(&self, path: &Path) -> Result<JobFile, Failure> {
-        Ok(load(path, cores())?)
+        Ok(load(path, cores(), connector_problems)?)
     }
 }
 

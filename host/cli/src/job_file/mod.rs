@@ -34,8 +34,9 @@ use toml::de::DeTable;
 /// A job file is read whole; nobody writes a longer one by hand.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
-/// Reads the job file at `path`. `cores` is the default of `parallelism`.
-pub fn load(path: &Path, cores: u32) -> Result<JobFile, JobFileError> {
+/// Reads the job file at `path`. `cores` is the default of `parallelism`. `more` finds what else is wrong with a file that has problems
+/// already, and is handed what could be understood of it.
+pub fn load(path: &Path, cores: u32, more: impl FnOnce(&JobFile) -> Vec<Problem>) -> Result<JobFile, JobFileError> {
     let name: Arc<str> = path.display().to_string().into();
     let unreadable = |message: String| {
         let source = SourceText { name: Arc::clone(&name), text: "".into() };
@@ -47,7 +48,12 @@ pub fn load(path: &Path, cores: u32) -> Result<JobFile, JobFileError> {
         Some(_) | None => Path::new("."),
     };
     let folder = std::path::absolute(folder).map_err(|error| unreadable(format!("find the folder of {}: {error}", path.display())))?;
-    parse(SourceText { name: Arc::clone(&name), text: text.into() }, &folder, cores)
+    let (job, mut problems) = understand(SourceText { name: Arc::clone(&name), text: text.into() }, &folder, cores)?;
+    if !problems.is_empty() {
+        problems.extend(more(&job));
+    }
+    job.refuse(problems)?;
+    Ok(job)
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
@@ -61,14 +67,19 @@ fn read(path: &Path) -> std::io::Result<String> {
 
 /// Understands a job file's text. `folder` is what its relative paths are relative to.
 pub fn parse(source: SourceText, folder: &Path, cores: u32) -> Result<JobFile, JobFileError> {
+    let (job, problems) = understand(source, folder, cores)?;
+    job.refuse(problems)?;
+    Ok(job)
+}
+
+/// What can be understood of a text, and what is wrong with it. Where there are problems, steps and inputs may be missing.
+fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile, Vec<Problem>), JobFileError> {
     let text = Arc::clone(&source.text);
     let (table, errors) = DeTable::parse_recoverable(&text);
-    let reporter = Reporter::default();
-    for error in errors {
-        reporter.add(Problem::new(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message().trim_end())));
-    }
+    let broken =
+        errors.iter().map(|error| Problem::new(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message().trim_end())));
     // A table that was only half understood would bring problems that are none.
-    reporter.finish(&source)?;
+    JobFileError::unless_none(&source, broken.collect())?;
 
     let reporter = Reporter::default();
     let top = Section::new(section::TOP, 0..0, table.get_ref(), &reporter);
@@ -81,9 +92,9 @@ pub fn parse(source: SourceText, folder: &Path, cores: u32) -> Result<JobFile, J
     };
     top.finish();
     let end = text.trim_end().len();
-    let steps = graph::connect(raw, &head, end..end, &reporter);
-    reporter.finish(&source)?;
-    let graph::Steps { sources, operators, sinks } = steps;
+    let graph::Steps { sources, operators, sinks } = graph::connect(raw, &head, end..end, &reporter);
     let settings::Head { name, parallelism, max_parallelism } = head;
-    Ok(JobFile { source, folder: folder.to_owned(), name, parallelism, max_parallelism, checkpoints, restart, sources, operators, sinks })
+    let folder = folder.to_owned();
+    let job = JobFile { source, folder, name, parallelism, max_parallelism, checkpoints, restart, sources, operators, sinks };
+    Ok((job, reporter.finish()))
 }

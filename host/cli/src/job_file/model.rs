@@ -37,9 +37,9 @@ impl JobFile {
         self.folder.join(path)
     }
 
-    /// The error that these problems of the file are.
-    pub fn error(&self, problems: Vec<Problem>) -> JobFileError {
-        JobFileError { source: self.source.clone(), problems }
+    /// The error that these problems of the file are; nothing where there are none.
+    pub fn refuse(&self, problems: Vec<Problem>) -> Result<(), JobFileError> {
+        JobFileError::unless_none(&self.source, problems)
     }
 
     /// The declared parallelism of a step.

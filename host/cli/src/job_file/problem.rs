@@ -73,11 +73,9 @@ impl Reporter {
         self.0.borrow_mut().push(problem);
     }
 
-    /// All of them in the order in which they stand in the file; nothing where there are none.
-    pub(crate) fn finish(self, source: &SourceText) -> Result<(), JobFileError> {
-        let mut problems = self.0.into_inner();
-        problems.sort_by_key(|problem| problem.span.start);
-        if problems.is_empty() { Ok(()) } else { Err(JobFileError { source: source.clone(), problems }) }
+    /// All of them.
+    pub(crate) fn finish(self) -> Vec<Problem> {
+        self.0.into_inner()
     }
 }
 
@@ -106,6 +104,12 @@ pub struct ProblemDocument {
 }
 
 impl JobFileError {
+    /// The error that these problems are; nothing where there are none.
+    pub fn unless_none(source: &SourceText, mut problems: Vec<Problem>) -> Result<(), Self> {
+        problems.sort_by_key(|problem| problem.span.start);
+        if problems.is_empty() { Ok(()) } else { Err(Self { source: source.clone(), problems }) }
+    }
+
     /// The problems with excerpts of the file; `colour` for terminals.
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };

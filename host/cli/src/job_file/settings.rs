@@ -92,6 +92,7 @@ fn refuse_unbuilt(section: &Section<'_>) {
 fn is_storage(section: &Section<'_>, storage: &Located<String>) -> bool {
     let problem = match storage.value.split_once(':') {
         Some(("file", path)) if !path.is_empty() => return true,
+        Some(("memory", "")) => return true,
         Some(("file", _)) => {
             Problem::new(storage.span.clone(), "the storage's URL names no folder").hint("for example `storage = \"file:.weir\"`")
         }

@@ -11,7 +11,7 @@ mod freshness;
 mod wasm_target;
 
 use crate::failure::Failure;
-use crate::job_file::{Code, JobFile, OperatorStep, PluginCode, Problem};
+use crate::job_file::{Code, JobFile, JobFileError, OperatorStep, PluginCode, Problem};
 use freshness::{Freshness, dep_info_sources, freshness, glob_sources};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -95,7 +95,7 @@ impl Step<'_> {
             Some(hint) => problem.hint(hint),
             None => problem,
         };
-        Failure::JobFile(self.job.error(vec![problem]))
+        Failure::JobFile(JobFileError { source: self.job.source.clone(), problems: vec![problem] })
     }
 
     fn nothing_there(&self) -> Failure {

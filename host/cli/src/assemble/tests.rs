@@ -1,0 +1,80 @@
+//! Jobs of built-in steps, put together.
+
+use super::*;
+use crate::job_file::{SourceText, parse};
+
+fn assembled(text: &str) -> Result<Assembly, Failure> {
+    let source = SourceText { name: "job.toml".into(), text: text.into() };
+    let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
+    assemble(&job, &PluginPaths::new(), || panic!("no plugin in this job"))
+}
+
+const JOB: &str = "name = \"j\"
+[sink.out]
+connector = \"blackhole\"
+input = \"count\"
+[operator.count]
+native = \"keyed-count\"
+input = { from = \"first\", by = \"key\" }
+[operator.first]
+native = \"pass-through\"
+input = \"in\"
+[source.in]
+connector = \"generator\"
+count = 10
+";
+
+#[track_caller]
+fn check(from: &str, to: &str, expect: &str) {
+    assert!(JOB.contains(from));
+    let failure = assembled(&JOB.replacen(from, to, 1)).err().expect("something is wrong");
+    assert_eq!((failure.text().as_str(), failure.exit_code()), (expect, 2));
+}
+
+#[test]
+fn vertices_stand_in_the_direction_of_the_records() {
+    let Assembly { graph, sinks } = assembled(JOB).expect("a fine job");
+    let ids: Vec<_> = graph.vertices.iter().map(|vertex| vertex.id.as_str()).collect();
+    assert_eq!((ids, sinks), (vec!["in", "first", "count", "out"], vec![3]));
+    let edges: Vec<_> = graph.edges.iter().map(|edge| (edge.from, edge.to, edge.partitioning)).collect();
+    assert_eq!(edges, [(0, 1, Partitioning::Forward), (1, 2, Partitioning::Key), (2, 3, Partitioning::Forward)]);
+}
+
+#[test]
+fn an_operator_with_state_needs_an_input_by_key() {
+    check(
+        "{ from = \"first\", by = \"key\" }",
+        "\"first\"",
+        "job.toml:7:9: `count` keeps state by key (`totals`), but none of its inputs is distributed by key (write `input = { from = \"first\", by = \"key\" }`)",
+    );
+}
+
+#[test]
+fn a_side_output_has_to_be_declared() {
+    check("input = \"count\"", "input = \"count.late\"", "job.toml:4:9: the plugin of `count` has no output `late` (there are: `out`)");
+}
+
+#[test]
+fn a_source_that_cannot_be_read_again_says_so_and_no_other_does() {
+    check(
+        "connector = \"generator\"\ncount = 10",
+        "connector = \"stdin\"",
+        "job.toml:12:13: `in` cannot be read again after a failure, and the job is exactly-once (`replay = \"none\"` says that records may be lost)",
+    );
+    check("count = 10", "replay = \"none\"", "job.toml:13:10: `in` can be read again after a failure, and always is (leave `replay` out)");
+}
+
+#[test]
+fn a_connectors_complaint_stands_at_its_setting() {
+    check("count = 10", "cuont = 10", "job.toml:13:1: the source `generator` has no setting `cuont` (did you mean `count`?)");
+}
+
+#[test]
+fn an_unknown_connector_lists_the_known_ones() {
+    let failure = assembled(&JOB.replacen("\"generator\"\ncount = 10", "\"kafka\"", 1)).err().expect("no such connector");
+    assert!(
+        failure.text().starts_with("job.toml:12:13: there is no source connector `kafka`; known: file, generator, stdin"),
+        "{}",
+        failure.text()
+    );
+}

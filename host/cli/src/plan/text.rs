@@ -1,0 +1,40 @@
+//! The plan for people.
+
+use super::PlanDocument;
+use serde_json::{Map, Value};
+
+/// The plan for people.
+pub fn plan_text(plan: &PlanDocument) -> String {
+    let mut text = format!("{} ({}): parallelism {}, {} key groups\n", plan.job, plan.file, plan.parallelism, plan.max_parallelism);
+    let width = plan.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
+    text.push_str("\nvertices\n");
+    for vertex in &plan.vertices {
+        text.push_str(&format!("  {:width$}  {:8}  {} × {}\n", vertex.id, vertex.kind, vertex.parallelism, vertex.runs));
+        settings_lines(&vertex.settings, width + 4, &mut text);
+    }
+    text.push_str("\nedges\n");
+    for edge in &plan.edges {
+        let output = if ["out", "main"].contains(&edge.output.as_str()) { String::new() } else { format!(".{}", edge.output) };
+        let chained = if edge.chained { ", chained" } else { "" };
+        text.push_str(&format!("  {}{output} → {}  {}{chained}\n", edge.from, edge.to, edge.by));
+    }
+    text.push_str("\ntasks\n");
+    for chain in &plan.chains {
+        text.push_str(&format!("  {}\n", chain.join(" → ")));
+    }
+    text.push_str("\ncheckpoints\n");
+    settings_lines(&plan.checkpoints, 2, &mut text);
+    text.push_str("\nrestart\n");
+    settings_lines(&plan.restart, 2, &mut text);
+    text.push_str("\nafter a failure\n");
+    for path in &plan.paths {
+        text.push_str(&format!("  {} → {}: {}; {}\n", path.source, path.sink, path.delivery.text(), path.why));
+    }
+    text
+}
+
+fn settings_lines(settings: &Map<String, Value>, indent: usize, text: &mut String) {
+    for (key, value) in settings.iter().filter(|(_, value)| !value.is_null()) {
+        text.push_str(&format!("{:indent$}{key} = {value}\n", ""));
+    }
+}
