@@ -154,7 +154,7 @@ impl WasmOperator {
         context: &mut OperatorContext<'_>,
     ) -> Result<Vec<Part>, EngineError> {
         let OnFailure::Quarantine { limit } = self.guest.settings.on_failure else {
-            return Err(fault.into_error(self.guest.place()));
+            return Err(fault.clone().into_error(self.guest.place_of(&fault, records, &tried.range)));
         };
         let now = self.now();
         if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > BUDGET) {
@@ -221,6 +221,14 @@ impl WasmOperator {
     }
 }
 
+impl Drop for WasmOperator {
+    fn drop(&mut self) {
+        if !self.metrics.is_empty() {
+            tracing::debug!(operator = %self.guest.settings.operator, subtask = self.guest.subtask.index, metrics = ?self.metrics, "plugin metrics");
+        }
+    }
+}
+
 impl Operator for WasmOperator {
     fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         // A stack: the part in front is the last.
@@ -284,6 +292,10 @@ fn call(
     }
 }
 
+fn printable_key(key: &[u8]) -> String {
+    crate::fault::printable(&String::from_utf8_lossy(key), 64)
+}
+
 impl GuestMaker {
     /// A new instance, opened. Its faults are nobody's record: they fail the job.
     fn open(&self) -> Result<GuestInstance, EngineError> {
@@ -314,6 +326,15 @@ impl GuestMaker {
         format!("operator \"{}\" subtask {}", self.settings.operator, self.subtask.index)
     }
 
+    /// As [`GuestMaker::place`], with the key of the record that the guest blames.
+    fn place_of(&self, fault: &GuestFault, records: &RecordBatch, range: &Range<usize>) -> String {
+        let GuestFault::Failure { record: Some(record), .. } = fault else { return self.place() };
+        match range.clone().nth(*record as usize).and_then(|record| records.key(record)) {
+            Some(key) => format!("{} at key \"{}\"", self.place(), printable_key(key)),
+            None => self.place(),
+        }
+    }
+
     fn now(&self, fuel_of_instance: u64) -> Duration {
         match self.engine().mode {
             EngineMode::Epoch => self.engine().ticker.elapsed(),
@@ -328,7 +349,7 @@ impl GuestMaker {
                 EngineError::new(ErrorKind::Restart, message)
             }
             CutError::StateTooLarge { record, bytes } => {
-                let key = crate::fault::printable(&String::from_utf8_lossy(records.keys().get(record)), 64);
+                let key = printable_key(records.keys().get(record));
                 let limit = self.settings.limits.batch_bytes();
                 let message = format!("{}: the state of key \"{key}\" alone has {bytes} bytes, and a batch may have {limit}", self.place());
                 let hint = "raise limits.memory of the operator (a batch may have a quarter of it), or keep less in one key; a list or map state is read by pages";

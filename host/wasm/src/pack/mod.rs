@@ -40,32 +40,39 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// The component in `bytes`, which is valid WebAssembly.
+/// The component in `bytes`.
+///
+/// What is no module or component at all is refused here; whether every function of it is valid, the compiler finds out. To look twice
+/// would be most of the time that a warm start takes.
 pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     check_container(bytes)?;
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| Problem::new(format!("it is not valid WebAssembly: {}", error.message())).hint(hint_for_invalid(&error)))?;
     if Parser::is_component(bytes) {
         return Ok(bytes.to_vec());
     }
     if !carries_component_type(bytes) {
-        return Err(Problem::new("it is a core module that does not carry its component type")
-            .hint("build it with a weir SDK or with wit-bindgen, and do not strip custom sections (`component-type…`)"));
+        return Err(invalid(bytes).unwrap_or_else(|| {
+            Problem::new("it is a core module that does not carry its component type")
+                .hint("build it with a weir SDK or with wit-bindgen, and do not strip custom sections (`component-type…`)")
+        }));
     }
     encode(bytes).map_err(|error| {
         let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-        Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
-            .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
+        invalid(bytes).unwrap_or_else(|| {
+            Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
+                .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
+        })
     })
+}
+
+/// What is wrong with bytes that are not valid WebAssembly.
+pub(crate) fn invalid(bytes: &[u8]) -> Option<Problem> {
+    let error = Validator::new_with_features(features()).validate_all(bytes).err()?;
+    let hint = if error.message().contains("unexpected end") { "the file is cut off; build or copy it again" } else { "build it again" };
+    Some(Problem::new(format!("it is not valid WebAssembly: {}", error.message())).hint(hint))
 }
 
 fn features() -> WasmFeatures {
     WasmFeatures::default() | WasmFeatures::COMPONENT_MODEL
-}
-
-fn hint_for_invalid(error: &wasmparser::BinaryReaderError) -> &'static str {
-    if error.message().contains("unexpected end") { "the file is cut off; build or copy it again" } else { "build it again" }
 }
 
 /// Size and magic.
@@ -99,7 +106,7 @@ fn carries_component_type(module: &[u8]) -> bool {
 }
 
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    ComponentEncoder::default().validate(true).module(module)?.adapter("wasi_snapshot_preview1", null_wasi())?.encode()
+    ComponentEncoder::default().validate(false).module(module)?.adapter("wasi_snapshot_preview1", null_wasi())?.encode()
 }
 
 /// The adapter with nothing behind it.

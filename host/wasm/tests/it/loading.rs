@@ -12,7 +12,7 @@ fn shared() -> &'static WasmEngine {
 }
 
 fn refused(bytes: &[u8]) -> String {
-    Plugin::from_bytes("x.wasm", bytes, shared()).err().expect("a refusal").to_string()
+    Plugin::from_bytes("x.wasm", bytes, shared()).expect_err("a refusal").to_string()
 }
 
 /// A core module that fits `world` of `wit` and whose every function traps.
