@@ -114,3 +114,52 @@ fn null_wasi() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| wat::parse_str(include_str!("null_wasi.wat")).expect("the adapter is part of weir and parses"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmtime::{Engine, Instance, Linker, Memory, MemoryType, Module, Store};
+
+    /// The adapter with a memory of its own.
+    fn adapter() -> (Store<()>, Instance, Memory) {
+        let engine = Engine::default();
+        let module = Module::new(&engine, null_wasi()).unwrap();
+        let mut store = Store::new(&engine, ());
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).unwrap();
+        let mut linker = Linker::new(&engine);
+        linker.define(&store, "env", "memory", memory).unwrap();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        (store, instance, memory)
+    }
+
+    #[test]
+    fn chance_of_the_null_adapter_is_one_fixed_sequence() {
+        let bytes = || {
+            let (mut store, instance, memory) = adapter();
+            let random = instance.get_typed_func::<(i32, i32), i32>(&mut store, "random_get").unwrap();
+            assert_eq!(random.call(&mut store, (100, 16)).unwrap(), 0);
+            memory.data(&store)[90..126].to_vec()
+        };
+        let first = bytes();
+        assert_eq!(first, bytes());
+        assert!(first[10..26].windows(2).any(|pair| pair[0] != pair[1]));
+        assert_eq!((&first[..10], &first[26..]), (&[0; 10][..], &[0; 10][..]));
+    }
+
+    #[test]
+    fn the_null_adapter_takes_writes_and_moves_its_clock() {
+        let (mut store, instance, memory) = adapter();
+        memory.write(&mut store, 0, bytemuck::cast_slice(&[500_u32, 7, 600, 5])).unwrap();
+        let write = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut store, "fd_write").unwrap();
+        assert_eq!(write.call(&mut store, (1, 0, 2, 64)).unwrap(), 0);
+        assert_eq!(memory.data(&store)[64], 12);
+        let clock = instance.get_typed_func::<(i32, i64, i32), i32>(&mut store, "clock_time_get").unwrap();
+        let mut look = || {
+            clock.call(&mut store, (0, 1, 72)).unwrap();
+            u64::from_le_bytes(memory.data(&store)[72..80].try_into().unwrap())
+        };
+        assert_eq!((look(), look()), (0, 1_000_000));
+        let open = instance.get_typed_func::<i32, i32>(&mut store, "fd_close").unwrap();
+        assert_eq!(open.call(&mut store, 3).unwrap(), 8);
+    }
+}
