@@ -9,8 +9,9 @@ use std::time::Duration;
 use wasmtime::{Cache, CacheConfig, Config, WasmBacktraceDetails};
 use weir_engine::{EngineError, ErrorKind};
 
-/// Fuel that stands for one millisecond in [`EngineMode::Fuel`]: about what a core runs in that time.
-const FUEL_PER_MS: u64 = 1_000_000;
+/// Fuel that stands for one millisecond in [`EngineMode::Fuel`]: some tenth of what a core runs in that time, so that a simulation
+/// does not wait long for a guest that spins.
+const FUEL_PER_MS: u64 = 200_000;
 /// A guest's stack. Data threads have 2 MiB each.
 const STACK_BYTES: usize = 1 << 19;
 

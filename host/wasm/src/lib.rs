@@ -18,6 +18,7 @@ mod engine;
 mod fault;
 mod guest_batch;
 mod guest_log;
+mod guest_maker;
 mod host_state;
 mod instance;
 mod limits;

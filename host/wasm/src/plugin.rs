@@ -58,6 +58,12 @@ pub struct PluginInfo {
     pub imports: Vec<String>,
 }
 
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.descriptor().name).field("digest", &self.component().digest).finish_non_exhaustive()
+    }
+}
+
 impl Plugin {
     /// Loads a component, or a core module that carries its component type.
     pub fn load(path: &Path, engine: &WasmEngine) -> Result<Self, EngineError> {
@@ -75,9 +81,12 @@ impl Plugin {
         let bytes = pack::pack(bytes).map_err(|problem| vec![problem])?;
         let world::Fit { imports, problems } = world::fit(&bytes);
         if !problems.is_empty() {
-            return Err(problems);
+            return Err(pack::invalid(&bytes).map_or(problems, |invalid| vec![invalid]));
         }
-        let pre = compile(&bytes, engine).map_err(|error| vec![Problem::new(format!("it cannot be compiled or linked: {error:#}"))])?;
+        let pre = compile(&bytes, engine).map_err(|error| {
+            let unknown = || Problem::new(format!("it cannot be compiled or linked: {error:#}"));
+            vec![pack::invalid(&bytes).unwrap_or_else(unknown)]
+        })?;
         let descriptor = describe(engine, &pre)?;
         let component = operator::Component { digest: hex(&Sha256::digest(&bytes)), bytes: bytes.into() };
         Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), pre, descriptor, component, imports }) })
@@ -129,9 +138,12 @@ fn compile(bytes: &[u8], engine: &WasmEngine) -> wasmtime::Result<OperatorPre<Ho
     OperatorPre::new(linker.instantiate_pre(&component)?)
 }
 
-/// Asks a throwaway instance, whose imports trap, within the default limits.
+/// Memory of an instance that describes itself: the job's limit is not known yet.
+const DESCRIBE_MEMORY: u64 = 256 << 20;
+
+/// Asks a throwaway instance, whose imports trap, within limits.
 fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Result<OperatorDescriptor, Vec<Problem>> {
-    let limits = Limits::default();
+    let limits = Limits { memory: DESCRIBE_MEMORY, ..Limits::default() };
     let log = GuestLog::new("describe", 0, 0);
     let described = GuestInstance::new(engine, pre, &limits, log).and_then(|mut guest| guest.describe(limits.time_per_batch));
     match described {

@@ -140,3 +140,51 @@ fn nothing(store: &mut StoreContextMut<'_, HostState>, ty: &Type) -> Result<Val>
         other => bail!("a stand-in has no value of type {other:?}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{CompileCache, EngineMode, WasmEngine};
+    use crate::guest_log::GuestLog;
+    use crate::limits::Limits;
+    use wasmtime::Store;
+
+    /// A component whose `run` calls one import without parameters that answers with an integer, twice.
+    fn run(interface: &str, function: &str) -> Result<(u64, u64)> {
+        let text = format!(
+            r#"(component
+                (import "{interface}" (instance $system (export "{function}" (func (result u64)))))
+                (core func $lowered (canon lower (func $system "{function}")))
+                (core module $inner (import "" "f" (func $f (result i64))) (export "run" (func $f)))
+                (core instance $inner (instantiate $inner (with "" (instance (export "f" (func $lowered))))))
+                (func (export "run") (result u64) (canon lift (core func $inner "run"))))"#
+        );
+        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::Off).unwrap().engine;
+        let component = Component::new(&engine, wat::parse_str(text)?)?;
+        let mut linker = Linker::new(&engine);
+        link(&mut linker, &component, &engine)?;
+        let mut store = Store::new(&engine, HostState::new(&Limits::default(), GuestLog::new("op", 0, 0)));
+        store.set_fuel(1_000_000)?;
+        let instance = linker.instantiate(&mut store, &component)?;
+        let run = instance.get_typed_func::<(), (u64,)>(&mut store, "run")?;
+        Ok((run.call(&mut store, ())?.0, run.call(&mut store, ())?.0))
+    }
+
+    #[test]
+    fn chance_is_fixed_and_the_clock_moves_by_a_millisecond_a_look() {
+        assert_eq!(run("wasi:random/random@0.2.6", "get-random-u64").unwrap(), (CHANCE, CHANCE));
+        assert_eq!(run("wasi:clocks/monotonic-clock@0.2.0", "now").unwrap(), (1_000_000, 2_000_000));
+    }
+
+    #[test]
+    fn what_would_reach_the_system_traps_with_its_name() {
+        let error = format!("{:#}", run("wasi:sockets/tcp@0.2.3", "connect").unwrap_err());
+        assert!(error.contains("wasi:sockets/tcp@0.2.3 connect was called"), "{error}");
+    }
+
+    #[test]
+    fn only_wasi_has_stand_ins() {
+        let error = format!("{:#}", run("acme:clock/clock", "now").unwrap_err());
+        assert!(error.contains("acme:clock/clock"), "{error}");
+    }
+}

@@ -3,10 +3,9 @@
 use crate::apply::apply;
 use crate::bindings::exports::weir::operator::guest as wit;
 use crate::effects::{Called, Effects};
-use crate::engine::{EngineMode, WasmEngine};
 use crate::fault::GuestFault;
-use crate::guest_batch::{CutError, GuestBatch};
-use crate::guest_log::GuestLog;
+use crate::guest_batch::GuestBatch;
+use crate::guest_maker::GuestMaker;
 use crate::instance::GuestInstance;
 use crate::limits::{Limits, OnFailure, QuarantineLimit};
 use crate::narrow::{BUDGET, Narrowing, Next, Part, next};
@@ -18,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{Component, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{KeyedState, StateKind, key_hash};
+use weir_engine::state::{KeyedState, StateKind};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Metrics that one subtask sums up.
@@ -76,16 +75,6 @@ pub struct WasmOperator {
     quarantined: u64,
     seen: u64,
     metrics: BTreeMap<String, i64>,
-}
-
-/// All that it takes to make another instance.
-struct GuestMaker {
-    plugin: Plugin,
-    settings: Arc<OperatorSettings>,
-    subtask: Subtask,
-    schemas: Vec<Option<String>>,
-    /// Time that dropped instances used, where fuel stands for time.
-    fuel_spent: u64,
 }
 
 impl WasmOperator {
@@ -154,7 +143,7 @@ impl WasmOperator {
         context: &mut OperatorContext<'_>,
     ) -> Result<Vec<Part>, EngineError> {
         let OnFailure::Quarantine { limit } = self.guest.settings.on_failure else {
-            return Err(fault.into_error(self.guest.place()));
+            return Err(fault.clone().into_error(self.guest.place_of(&fault, records, &tried.range)));
         };
         let now = self.now();
         if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > BUDGET) {
@@ -221,6 +210,14 @@ impl WasmOperator {
     }
 }
 
+impl Drop for WasmOperator {
+    fn drop(&mut self) {
+        if !self.metrics.is_empty() {
+            tracing::debug!(operator = %self.guest.settings.operator, subtask = self.guest.subtask.index, metrics = ?self.metrics, "plugin metrics");
+        }
+    }
+}
+
 impl Operator for WasmOperator {
     fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         // A stack: the part in front is the last.
@@ -280,60 +277,6 @@ fn call(
         Some(state) => {
             let states = batch.states();
             instance.process(deadline, tries, context, batch.keyed(records, cut, (state.keys(), state.key_of()), &states))
-        }
-    }
-}
-
-impl GuestMaker {
-    /// A new instance, opened. Its faults are nobody's record: they fail the job.
-    fn open(&self) -> Result<GuestInstance, EngineError> {
-        let settings = &*self.settings;
-        let log = GuestLog::new(&settings.operator, self.subtask.index, settings.limits.log_bytes_per_s);
-        let schemas: Vec<Option<&str>> = self.schemas.iter().map(Option::as_deref).collect();
-        let subtask = wit::Subtask { index: self.subtask.index, parallelism: self.subtask.parallelism, seed: self.seed() };
-        let opened = GuestInstance::new(self.engine(), &self.plugin.inner.pre, &settings.limits, log).and_then(|mut instance| {
-            instance.open(settings.limits.time_per_batch, &settings.config, &schemas, subtask)?;
-            Ok(instance)
-        });
-        opened.map_err(|fault| {
-            let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
-            EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place())).from_guest()
-        })
-    }
-
-    fn engine(&self) -> &WasmEngine {
-        &self.plugin.inner.engine
-    }
-
-    /// Fixed for the operator and subtask: chance that a replay repeats.
-    fn seed(&self) -> u64 {
-        key_hash(format!("{}/{}", self.settings.operator, self.subtask.index).as_bytes())
-    }
-
-    fn place(&self) -> String {
-        format!("operator \"{}\" subtask {}", self.settings.operator, self.subtask.index)
-    }
-
-    fn now(&self, fuel_of_instance: u64) -> Duration {
-        match self.engine().mode {
-            EngineMode::Epoch => self.engine().ticker.elapsed(),
-            EngineMode::Fuel => WasmEngine::time_of_fuel(self.fuel_spent + fuel_of_instance),
-        }
-    }
-
-    fn cut_error(&self, error: CutError, records: &RecordBatch) -> EngineError {
-        match error {
-            CutError::Keyless(keyless) => {
-                let message = format!("{}: record {} of a batch from a `key` edge has no key", self.place(), keyless.record);
-                EngineError::new(ErrorKind::Restart, message)
-            }
-            CutError::StateTooLarge { record, bytes } => {
-                let key = crate::fault::printable(&String::from_utf8_lossy(records.keys().get(record)), 64);
-                let limit = self.settings.limits.batch_bytes();
-                let message = format!("{}: the state of key \"{key}\" alone has {bytes} bytes, and a batch may have {limit}", self.place());
-                let hint = "raise limits.memory of the operator (a batch may have a quarter of it), or keep less in one key; a list or map state is read by pages";
-                EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
-            }
         }
     }
 }

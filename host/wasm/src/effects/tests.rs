@@ -2,7 +2,7 @@
 
 use super::*;
 use weir_engine::operator::{InputDescriptor, OutputDescriptor};
-use weir_engine::state::StateDescriptor;
+use weir_engine::state::{StateDescriptor, StateKind};
 
 fn descriptor() -> OperatorDescriptor {
     let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };

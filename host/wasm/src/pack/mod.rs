@@ -40,32 +40,39 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// The component in `bytes`, which is valid WebAssembly.
+/// The component in `bytes`.
+///
+/// What is no module or component at all is refused here; whether every function of it is valid, the compiler finds out. To look twice
+/// would be most of the time that a warm start takes.
 pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     check_container(bytes)?;
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| Problem::new(format!("it is not valid WebAssembly: {}", error.message())).hint(hint_for_invalid(&error)))?;
     if Parser::is_component(bytes) {
         return Ok(bytes.to_vec());
     }
     if !carries_component_type(bytes) {
-        return Err(Problem::new("it is a core module that does not carry its component type")
-            .hint("build it with a weir SDK or with wit-bindgen, and do not strip custom sections (`component-type…`)"));
+        return Err(invalid(bytes).unwrap_or_else(|| {
+            Problem::new("it is a core module that does not carry its component type")
+                .hint("build it with a weir SDK or with wit-bindgen, and do not strip custom sections (`component-type…`)")
+        }));
     }
     encode(bytes).map_err(|error| {
         let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-        Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
-            .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
+        invalid(bytes).unwrap_or_else(|| {
+            Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
+                .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
+        })
     })
+}
+
+/// What is wrong with bytes that are not valid WebAssembly.
+pub(crate) fn invalid(bytes: &[u8]) -> Option<Problem> {
+    let error = Validator::new_with_features(features()).validate_all(bytes).err()?;
+    let hint = if error.message().contains("unexpected end") { "the file is cut off; build or copy it again" } else { "build it again" };
+    Some(Problem::new(format!("it is not valid WebAssembly: {}", error.message())).hint(hint))
 }
 
 fn features() -> WasmFeatures {
     WasmFeatures::default() | WasmFeatures::COMPONENT_MODEL
-}
-
-fn hint_for_invalid(error: &wasmparser::BinaryReaderError) -> &'static str {
-    if error.message().contains("unexpected end") { "the file is cut off; build or copy it again" } else { "build it again" }
 }
 
 /// Size and magic.
@@ -99,11 +106,60 @@ fn carries_component_type(module: &[u8]) -> bool {
 }
 
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    ComponentEncoder::default().validate(true).module(module)?.adapter("wasi_snapshot_preview1", null_wasi())?.encode()
+    ComponentEncoder::default().validate(false).module(module)?.adapter("wasi_snapshot_preview1", null_wasi())?.encode()
 }
 
 /// The adapter with nothing behind it.
 fn null_wasi() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| wat::parse_str(include_str!("null_wasi.wat")).expect("the adapter is part of weir and parses"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmtime::{Engine, Instance, Linker, Memory, MemoryType, Module, Store};
+
+    /// The adapter with a memory of its own.
+    fn adapter() -> (Store<()>, Instance, Memory) {
+        let engine = Engine::default();
+        let module = Module::new(&engine, null_wasi()).unwrap();
+        let mut store = Store::new(&engine, ());
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).unwrap();
+        let mut linker = Linker::new(&engine);
+        linker.define(&store, "env", "memory", memory).unwrap();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        (store, instance, memory)
+    }
+
+    #[test]
+    fn chance_of_the_null_adapter_is_one_fixed_sequence() {
+        let bytes = || {
+            let (mut store, instance, memory) = adapter();
+            let random = instance.get_typed_func::<(i32, i32), i32>(&mut store, "random_get").unwrap();
+            assert_eq!(random.call(&mut store, (100, 16)).unwrap(), 0);
+            memory.data(&store)[90..126].to_vec()
+        };
+        let first = bytes();
+        assert_eq!(first, bytes());
+        assert!(first[10..26].windows(2).any(|pair| pair[0] != pair[1]));
+        assert_eq!((&first[..10], &first[26..]), (&[0; 10][..], &[0; 10][..]));
+    }
+
+    #[test]
+    fn the_null_adapter_takes_writes_and_moves_its_clock() {
+        let (mut store, instance, memory) = adapter();
+        memory.write(&mut store, 0, bytemuck::cast_slice(&[500_u32, 7, 600, 5])).unwrap();
+        let write = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut store, "fd_write").unwrap();
+        assert_eq!(write.call(&mut store, (1, 0, 2, 64)).unwrap(), 0);
+        assert_eq!(memory.data(&store)[64], 12);
+        let clock = instance.get_typed_func::<(i32, i64, i32), i32>(&mut store, "clock_time_get").unwrap();
+        let mut look = || {
+            clock.call(&mut store, (0, 1, 72)).unwrap();
+            u64::from_le_bytes(memory.data(&store)[72..80].try_into().unwrap())
+        };
+        assert_eq!((look(), look()), (0, 1_000_000));
+        let open = instance.get_typed_func::<i32, i32>(&mut store, "fd_close").unwrap();
+        assert_eq!(open.call(&mut store, 3).unwrap(), 8);
+    }
 }

@@ -15,7 +15,7 @@ fn check_limits(limits: Limits, instruction: &str, expect: &str) {
     bench.keyed(&[("a", "before")]).unwrap();
     let error = bench.keyed(&[("a", "counted"), ("a", instruction)]).unwrap_err();
     assert!(error.to_string().contains(expect), "{instruction}: {error}");
-    assert!(error.to_string().starts_with("operator \"op\" subtask 0: "), "{error}");
+    assert!(error.to_string().starts_with("operator \"op\" subtask 0"), "{error}");
     assert!(error.is_guest_fault());
     assert_eq!(error.kind(), ErrorKind::Restart);
     assert_eq!(values(&bench.keyed(&[("a", "after")]).unwrap()), ["after=2"], "{instruction}");
@@ -26,6 +26,7 @@ fn a_trap_carries_the_panic_and_the_backtrace() {
     check("trap", "wasm `unreachable` instruction executed");
     check("trap", "wasm backtrace:\n");
     check("trap", "guest@0.1.0#process");
+    check("cry over spilt milk", "its last error line: over spilt milk");
 }
 
 #[test]
@@ -66,7 +67,10 @@ fn malformed_effects_are_refused_with_what_is_wrong() {
 
 #[test]
 fn a_failure_is_told_with_its_record() {
-    check("fail no such tail number", "failed on record 1 of the batch: no such tail number");
+    check(
+        "fail no such tail number",
+        "operator \"op\" subtask 0 at key \"a\": the plugin failed on record 1 of the batch: no such tail number",
+    );
     check("fail-batch all of it", "failed on the batch: all of it");
 }
 

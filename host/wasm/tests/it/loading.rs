@@ -12,7 +12,7 @@ fn shared() -> &'static WasmEngine {
 }
 
 fn refused(bytes: &[u8]) -> String {
-    Plugin::from_bytes("x.wasm", bytes, shared()).err().expect("a refusal").to_string()
+    Plugin::from_bytes("x.wasm", bytes, shared()).expect_err("a refusal").to_string()
 }
 
 /// A core module that fits `world` of `wit` and whose every function traps.
@@ -103,6 +103,22 @@ fn wasi_imports_are_linked_to_nothing() {
     let message = refused(&component);
     // It is linked: only its describe, which traps, keeps it from being a plugin.
     assert!(message.contains("it does not describe itself"), "{message}");
+}
+
+#[test]
+fn a_module_of_preview_1_is_packed_without_any_import_of_it() {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("test.wit", "package a:b; world w { export run: func(); }").unwrap();
+    let world = resolve.select_world(&[package], Some("w")).unwrap();
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+        (memory (export "memory") 1)
+        (func (export "run")))"#;
+    let mut module = wat::parse_str(text).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let message = refused(&pack(&module).unwrap());
+    assert!(message.contains("it does not export weir:operator/guest") && !message.contains("import"), "{message}");
 }
 
 #[test]

@@ -173,11 +173,15 @@ impl Call {
         let key = self.key_of.get(record as usize).copied();
         match word {
             "trap" => panic!("told to trap"),
+            "cry" => {
+                log(Level::Error, rest);
+                panic!();
+            }
             "spin" => spin(),
             "eat" => {
                 let mut eaten = Vec::new();
                 loop {
-                    eaten.push(vec![1_u8; 1 << 20]);
+                    eaten.push(Vec::<u8>::with_capacity(1 << 20));
                     std::hint::black_box(&eaten);
                 }
             }

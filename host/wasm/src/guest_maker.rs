@@ -1,0 +1,94 @@
+//! Makes a subtask's instances, one after the other, and knows what to call it in an error.
+
+use crate::bindings::exports::weir::operator::guest as wit;
+use crate::engine::{EngineMode, WasmEngine};
+use crate::fault::{GuestFault, printable};
+use crate::guest_batch::CutError;
+use crate::guest_log::GuestLog;
+use crate::instance::GuestInstance;
+use crate::plugin::Plugin;
+use crate::wasm_operator::OperatorSettings;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::element::RecordBatch;
+use weir_engine::operator::Subtask;
+use weir_engine::state::key_hash;
+use weir_engine::{EngineError, ErrorKind};
+
+/// All that it takes to make another instance.
+pub(crate) struct GuestMaker {
+    pub(crate) plugin: Plugin,
+    pub(crate) settings: Arc<OperatorSettings>,
+    pub(crate) subtask: Subtask,
+    pub(crate) schemas: Vec<Option<String>>,
+    /// Time that dropped instances used, where fuel stands for time.
+    pub(crate) fuel_spent: u64,
+}
+
+impl GuestMaker {
+    /// A new instance, opened. Its faults are nobody's record: they fail the job.
+    pub(crate) fn open(&self) -> Result<GuestInstance, EngineError> {
+        let settings = &*self.settings;
+        let log = GuestLog::new(&settings.operator, self.subtask.index, settings.limits.log_bytes_per_s);
+        let schemas: Vec<Option<&str>> = self.schemas.iter().map(Option::as_deref).collect();
+        let subtask = wit::Subtask { index: self.subtask.index, parallelism: self.subtask.parallelism, seed: self.seed() };
+        let opened = GuestInstance::new(self.engine(), &self.plugin.inner.pre, &settings.limits, log).and_then(|mut instance| {
+            instance.open(settings.limits.time_per_batch, &settings.config, &schemas, subtask)?;
+            Ok(instance)
+        });
+        opened.map_err(|fault| {
+            let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
+            EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place())).from_guest()
+        })
+    }
+
+    fn engine(&self) -> &WasmEngine {
+        &self.plugin.inner.engine
+    }
+
+    /// Fixed for the operator and subtask: chance that a replay repeats.
+    fn seed(&self) -> u64 {
+        key_hash(format!("{}/{}", self.settings.operator, self.subtask.index).as_bytes())
+    }
+
+    pub(crate) fn place(&self) -> String {
+        format!("operator \"{}\" subtask {}", self.settings.operator, self.subtask.index)
+    }
+
+    /// As [`GuestMaker::place`], with the key of the record that the guest blames.
+    pub(crate) fn place_of(&self, fault: &GuestFault, records: &RecordBatch, range: &Range<usize>) -> String {
+        let GuestFault::Failure { record: Some(record), .. } = fault else { return self.place() };
+        match range.clone().nth(*record as usize).and_then(|record| records.key(record)) {
+            Some(key) => format!("{} at key \"{}\"", self.place(), printable_key(key)),
+            None => self.place(),
+        }
+    }
+
+    pub(crate) fn now(&self, fuel_of_instance: u64) -> Duration {
+        match self.engine().mode {
+            EngineMode::Epoch => self.engine().ticker.elapsed(),
+            EngineMode::Fuel => WasmEngine::time_of_fuel(self.fuel_spent + fuel_of_instance),
+        }
+    }
+
+    pub(crate) fn cut_error(&self, error: CutError, records: &RecordBatch) -> EngineError {
+        match error {
+            CutError::Keyless(keyless) => {
+                let message = format!("{}: record {} of a batch from a `key` edge has no key", self.place(), keyless.record);
+                EngineError::new(ErrorKind::Restart, message)
+            }
+            CutError::StateTooLarge { record, bytes } => {
+                let key = printable_key(records.keys().get(record));
+                let limit = self.settings.limits.batch_bytes();
+                let message = format!("{}: the state of key \"{key}\" alone has {bytes} bytes, and a batch may have {limit}", self.place());
+                let hint = "raise limits.memory of the operator (a batch may have a quarter of it), or keep less in one key; a list or map state is read by pages";
+                EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
+            }
+        }
+    }
+}
+
+fn printable_key(key: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(key), 64)
+}
