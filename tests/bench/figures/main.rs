@@ -1,0 +1,89 @@
+//! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
+//!
+//! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `start`, `recovery`. `WEIR_ROUNDS` (5) rounds of each.
+//! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
+
+mod job;
+mod statistics;
+
+use job::{Bench, Operator, Run};
+use statistics::{row, spread};
+
+type Group = (&'static str, fn(&Bench, usize));
+
+const GROUPS: [Group; 4] = [("boundary", boundary), ("checkpointed", checkpointed), ("start", start), ("recovery", recovery)];
+
+fn main() {
+    // Cargo hands `--bench` to every benchmark.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let rounds = std::env::var("WEIR_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let bench = Bench::new();
+    println!("load before: {}", statistics::load());
+    for (name, group) in GROUPS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            println!("\n{name}, {rounds} rounds: median (minimum to maximum)");
+            group(&bench, rounds);
+        }
+    }
+    println!("\nload after: {}", statistics::load());
+}
+
+/// The same operator as a component and native, in the same engine, at parallelism 1, without checkpoints.
+fn boundary(bench: &Bench, rounds: usize) {
+    for (name, operator, keys, count) in [
+        ("keyed-count, 100,000 keys", Operator::KeyedCount, 100_000, 20_000_000),
+        ("keyed-count, 1,000,000 keys", Operator::KeyedCount, 1_000_000, 20_000_000),
+        ("pass-through", Operator::PassThrough, 100_000, 40_000_000),
+    ] {
+        let (mut wasm, mut native, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let run = |as_component| {
+                bench.run(Run { operator, as_component, keys, count, parallelism: 1, interval: "1h", ..Run::default() }).rate()
+            };
+            let (component, built_in) = (run(true), run(false));
+            ratios.push(component / built_in);
+            wasm.push(component / 1e6);
+            native.push(built_in / 1e6);
+        }
+        row(&format!("{name}: component, M records/s"), &spread(&wasm));
+        row(&format!("{name}: native, M records/s"), &spread(&native));
+        row(&format!("{name}: component / native"), &spread(&ratios));
+    }
+}
+
+/// A million keys at parallelism 2, with a checkpoint every second and without.
+fn checkpointed(bench: &Bench, rounds: usize) {
+    let (mut with, mut without, mut ratios, mut memory, mut durations) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let run = |interval| {
+            let (keys, count) = (1_000_000, 40_000_000);
+            bench.run(Run { operator: Operator::KeyedCount, as_component: true, keys, count, parallelism: 2, interval, ..Run::default() })
+        };
+        let (checkpoints, none) = (run("1s"), run("1h"));
+        ratios.push(checkpoints.rate() / none.rate());
+        with.push(checkpoints.rate() / 1e6);
+        without.push(none.rate() / 1e6);
+        memory.push(checkpoints.peak_memory_mib());
+        durations.extend(checkpoints.checkpoint_ms());
+    }
+    row("checkpoint every second, M records/s", &spread(&with));
+    row("without checkpoints, M records/s", &spread(&without));
+    row("with / without", &spread(&ratios));
+    row("peak resident memory, MiB", &spread(&memory));
+    row("duration of a checkpoint, ms", &spread(&durations));
+}
+
+/// Process start to the first record at the sink, with compiled code in the cache.
+fn start(bench: &Bench, rounds: usize) {
+    let run = || bench.run(Run { operator: Operator::KeyedCount, as_component: true, count: 100_000, ..Run::default() });
+    run();
+    let first: Vec<f64> = (0..rounds).map(|_| run().first_record_s()).collect();
+    row("process start to first record, s", &spread(&first));
+}
+
+/// SIGKILL with a million keys in state; process start to the first new record at the sink.
+fn recovery(bench: &Bench, rounds: usize) {
+    let run = Run { operator: Operator::KeyedCount, as_component: true, keys: 1_000_000, count: 10_000_000_000, ..Run::default() };
+    let first: Vec<f64> = (0..rounds).map(|_| bench.kill_and_resume(&run)).collect();
+    row("process start to first new record, s", &spread(&first));
+}
