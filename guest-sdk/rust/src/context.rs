@@ -138,7 +138,7 @@ impl<O: Operator> Context<'_, O> {
         self.main().emit_with(key, timestamp, value);
     }
 
-    /// Adds `delta` to the operator's counter `name`.
+    /// Adds `delta` to the operator's counter `name`: letters, digits, `_`, `-` and `.`, 64 at most.
     pub fn metric(&mut self, name: &'static str, delta: i64) {
         match self.metrics.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => *sum = sum.wrapping_add(delta),

@@ -41,3 +41,8 @@ pub mod prelude {
     pub use crate::{StateType, States, ValueState, bail, log};
     pub use serde::{Deserialize, Serialize};
 }
+
+/// The page for authors: its examples are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use weir_guest::{Error, Result, log};
 /// - `trap`, `panic`, `divide` (by zero), `recurse` (until the stack ends), `index` (past a slice's end)
 /// - `spin`: never returns
 /// - `alloc`: allocates without end; `alloc:<bytes>` so many at once
-/// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record
+/// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record (for many records see [`records_to_emit`])
 /// - `log`: logs without end; `log:<lines>` so many; `log-long:<bytes>` one line of that length
 /// - `fail`: returns an error, which names the record
 /// - `read:<what>`: a host call with a wrong `list-key`, `list-state`, `list-kind`, `map-key`, `map-kind`, `scan-key`
@@ -39,6 +39,11 @@ pub fn commit(request: &[u8], out: &mut Vec<u8>) -> Result<bool> {
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// How many records the request `records:<count>` asks for.
+pub fn records_to_emit(request: &[u8]) -> Option<usize> {
+    std::str::from_utf8(request).ok()?.strip_prefix("records:")?.parse().ok()
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -60,6 +60,10 @@ impl Operator for Faulty {
             ctx.emit(spilled);
             return Ok(());
         }
+        if let Some(records) = faults::records_to_emit(record.value()) {
+            (0..records).for_each(|_| ctx.emit("x"));
+            return Ok(());
+        }
         let value = record.value().to_vec();
         let Ok(count) = ctx.count.update(|count| {
             *count += 1;

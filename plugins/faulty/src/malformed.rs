@@ -1,7 +1,7 @@
 //! Effects that break the rules of `wit/operator.wit`, one rule at a time.
 
 use weir_guest::bindings::weir::operator::types::{
-    BroadcastUpdate, Column, Effects, KeyedColumn, ListUpdate, Metric, Output, TimerUpdate, Timers, Touch, ValueUpdate,
+    BroadcastUpdate, Column, Effects, Metric, Output, TimerUpdate, Timers, Touch, ValueUpdate,
 };
 
 /// What the value of a record begins with that asks for malformed effects.
@@ -120,7 +120,10 @@ fn spoil_value(kind: &str, values: &mut Vec<ValueUpdate>) -> bool {
 
 fn spoil_collection(kind: &str, effects: &mut Effects) -> bool {
     match (kind, effects.lists.first_mut(), effects.maps.first_mut()) {
-        ("list-kind", _, _) => effects.lists.push(ListUpdate { state: crate::COUNT, cleared: Vec::new(), append: no_keys() }),
+        ("list-kind", Some(list), _) => {
+            list.state = crate::COUNT;
+            effects.values.clear();
+        }
         ("list-key-out-of-range", Some(list), _) => set_last(&mut list.append.keys, FAR),
         ("map-key-out-of-range", _, Some(map)) => set_last(&mut map.put.keys, FAR),
         ("map-values-count", _, Some(map)) => push(&mut map.values.ends, map.values.data.len() as u32),
@@ -161,8 +164,4 @@ fn set_last(numbers: &mut Vec<u8>, number: u32) {
 
 fn empty_items(count: usize) -> Column {
     Column { data: Vec::new(), ends: vec![0; 4 * count] }
-}
-
-fn no_keys() -> KeyedColumn {
-    KeyedColumn { keys: Vec::new(), items: empty_items(0) }
 }

@@ -83,6 +83,8 @@ fn bounded_faults_keep_to_their_bound() {
     assert!(faults::commit(b"alloc:100", &mut out).is_ok_and(|done| done));
     assert!(faults::commit(b"harmless", &mut out).is_ok_and(|done| !done));
     assert!(faults::commit(b"read:mind", &mut out).is_err());
+    let effects = process("records:7").expect("no fault");
+    assert_eq!(effects.outputs[0].cause.len(), 4 * 7);
 }
 
 #[test]

@@ -1,73 +1,79 @@
-//! Finds fields of one CSV row (RFC 4180) by their number, reading no further than the last of them.
+//! Finds fields of one CSV row (RFC 4180) by their columns, reading no further than the last of them.
 //!
-//! Rows without quotes, which is nearly all of them, are searched eight bytes at a time. A row with a quote before the end of the last
-//! wanted field goes the slow way, field by field.
+//! Rows without quotes, which is nearly all of them, are searched eight bytes at a time by [`Columns::plain`]. A row with a quote before
+//! the end of the last wanted field goes the slow way, field by field, through [`Columns::read`].
 
 use std::borrow::Cow;
 use weir_guest::{Error, Result, bail};
 
-/// The numbers of the columns `names` in `header`.
-pub fn find_columns<const N: usize>(header: &[u8], names: [&str; N]) -> Result<[usize; N]> {
-    let mut fields = Fields { rest: Some(header) };
-    let mut header = Vec::new();
-    while let Some(field) = fields.next()? {
-        header.push(field);
-    }
-    let mut columns = [0; N];
-    for (column, name) in columns.iter_mut().zip(names) {
-        let Some(found) = header.iter().position(|field| field.as_ref() == name.as_bytes()) else {
-            let header = header.iter().map(|field| String::from_utf8_lossy(field)).collect::<Vec<_>>().join(",");
-            bail!("the header has no column `{name}`: {header}");
-        };
-        *column = found;
-    }
-    Ok(columns)
+/// The columns that are wanted of each row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns<const N: usize> {
+    /// Each column with its place among the names, in the order of the row.
+    ascending: [(usize, usize); N],
 }
 
-/// The fields of `row` with the numbers `columns`, in that order.
-#[inline]
-pub fn fields<'a, const N: usize>(row: &'a [u8], columns: [usize; N]) -> Result<[Cow<'a, [u8]>; N]> {
-    let last = columns.into_iter().max().unwrap_or(0);
-    let mut found = [const { Cow::Borrowed(&[] as &[u8]) }; N];
-    let mut commas = Commas::new(row);
-    let mut start = 0;
-    for number in 0..=last {
-        let end = match commas.next() {
-            Mark::Comma(at) => at,
-            Mark::End if number == last => row.len(),
-            Mark::End => bail!("the row has {} fields, and field {} is wanted", number + 1, last + 1),
-            Mark::Quote => return quoted_fields(row, columns, last),
-        };
-        for (field, _) in found.iter_mut().zip(columns).filter(|(_, column)| *column == number) {
-            *field = Cow::Borrowed(&row[start..end]);
+impl<const N: usize> Columns<N> {
+    /// The columns `names` of rows under `header`.
+    pub fn find(header: &[u8], names: [&str; N]) -> Result<Self> {
+        let mut fields = Fields { rest: Some(header) };
+        let mut header = Vec::new();
+        while let Some(field) = fields.next()? {
+            header.push(field);
         }
-        start = end + 1;
-    }
-    Ok(found)
-}
-
-/// [`fields`] of a row that may have quoted fields.
-#[cold]
-fn quoted_fields<const N: usize>(row: &[u8], columns: [usize; N], last: usize) -> Result<[Cow<'_, [u8]>; N]> {
-    let mut found = [const { Cow::Borrowed(&[] as &[u8]) }; N];
-    let mut fields = Fields { rest: Some(row) };
-    for number in 0..=last {
-        let Some(next) = fields.next()? else {
-            bail!("the row has {number} fields, and field {} is wanted", last + 1);
-        };
-        for (field, _) in found.iter_mut().zip(columns).filter(|(_, column)| *column == number) {
-            field.clone_from(&next);
+        let mut ascending = [(0, 0); N];
+        for (place, name) in names.into_iter().enumerate() {
+            let Some(column) = header.iter().position(|field| field.as_ref() == name.as_bytes()) else {
+                let header = header.iter().map(|field| String::from_utf8_lossy(field)).collect::<Vec<_>>().join(",");
+                bail!("the header has no column `{name}`: {header}");
+            };
+            ascending[place] = (column, place);
         }
+        ascending.sort_unstable();
+        Ok(Self { ascending })
     }
-    Ok(found)
+
+    /// The wanted fields in the order of the names; `None` where the row has quotes or too few fields, and [`Self::read`] says more.
+    #[inline]
+    pub fn plain<'a>(&self, row: &'a [u8]) -> Option<[&'a [u8]; N]> {
+        let mut found = [&[] as &[u8]; N];
+        let mut commas = Commas::new(row);
+        let (mut field, mut start) = (0, 0);
+        for (column, place) in self.ascending {
+            if column > field {
+                start = commas.skip(column - field)?.at + 1;
+                field = column;
+            }
+            let end = commas.end_of_field()?;
+            found[place] = row.get(start..end)?;
+            (field, start) = (field + 1, end + 1);
+        }
+        Some(found)
+    }
+
+    /// The wanted fields in the order of the names, of any row.
+    #[cold]
+    pub fn read<'a>(&self, row: &'a [u8]) -> Result<[Cow<'a, [u8]>; N]> {
+        let mut found = [const { Cow::Borrowed(&[] as &[u8]) }; N];
+        let mut fields = Fields { rest: Some(row) };
+        let mut wanted = self.ascending.into_iter().peekable();
+        for number in 0.. {
+            let Some(&(column, place)) = wanted.peek() else { break };
+            let Some(field) = fields.next()? else {
+                bail!("the row has {number} fields, and field {} is wanted", column + 1);
+            };
+            if number == column {
+                found[place] = field;
+                wanted.next();
+            }
+        }
+        Ok(found)
+    }
 }
 
-/// What a search comes upon next.
-enum Mark {
-    Comma(usize),
-    /// A quote stands before the next comma, or near it.
-    Quote,
-    End,
+/// Where a comma stands.
+struct Comma {
+    at: usize,
 }
 
 /// The commas of a row, eight bytes at a time.
@@ -75,7 +81,7 @@ struct Commas<'a> {
     row: &'a [u8],
     /// Where the eight bytes begin that `found` is about.
     at: usize,
-    /// The high bit of each byte that is a comma and was not returned yet.
+    /// The high bit of each byte that is a comma and was not passed yet.
     found: u64,
 }
 
@@ -89,6 +95,14 @@ fn bytes_equal(word: u64, byte: u8) -> u64 {
     !((differ & !HIGH).wrapping_add(!HIGH) | differ) & HIGH
 }
 
+/// What the next eight bytes are.
+enum Step {
+    Plain,
+    /// There is a quote among them.
+    Quote,
+    End,
+}
+
 impl<'a> Commas<'a> {
     #[inline(always)]
     fn new(row: &'a [u8]) -> Self {
@@ -96,31 +110,62 @@ impl<'a> Commas<'a> {
         Self { row, at: usize::MAX - 7, found: 0 }
     }
 
+    /// Passes `count` commas, 1 at least, and says where the last of them stands.
     #[inline(always)]
-    fn next(&mut self) -> Mark {
-        while self.found == 0 {
-            self.at = self.at.wrapping_add(8);
-            let word = match self.row.get(self.at..) {
-                None | Some([]) => return self.end(),
-                Some(rest) => match rest.first_chunk::<8>() {
-                    Some(bytes) => u64::from_le_bytes(*bytes),
-                    None => short_word(rest),
-                },
-            };
-            if bytes_equal(word, b'"') != 0 {
-                return Mark::Quote;
+    fn skip(&mut self, mut count: usize) -> Option<Comma> {
+        loop {
+            let here = self.found.count_ones() as usize;
+            if count <= here {
+                for _ in 1..count {
+                    self.found &= self.found - 1;
+                }
+                return Some(self.pass());
             }
-            self.found = bytes_equal(word, b',');
+            count -= here;
+            match self.step() {
+                Step::Plain => {}
+                Step::Quote | Step::End => return None,
+            }
         }
-        let comma = self.at + self.found.trailing_zeros() as usize / 8;
-        self.found &= self.found - 1;
-        Mark::Comma(comma)
     }
 
-    /// Stays at the end, however often it is asked again.
-    fn end(&mut self) -> Mark {
-        self.at = self.row.len();
-        Mark::End
+    /// Passes the comma behind the field that begins here, if there is one.
+    #[inline(always)]
+    fn end_of_field(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            match self.step() {
+                Step::Plain => {}
+                Step::Quote => return None,
+                Step::End => return Some(self.row.len()),
+            }
+        }
+        Some(self.pass().at)
+    }
+
+    /// Passes the first comma that was found, which there has to be.
+    #[inline(always)]
+    fn pass(&mut self) -> Comma {
+        let at = self.at + self.found.trailing_zeros() as usize / 8;
+        self.found &= self.found - 1;
+        Comma { at }
+    }
+
+    /// Looks at the next eight bytes, or as many as there are.
+    #[inline(always)]
+    fn step(&mut self) -> Step {
+        self.at = self.at.wrapping_add(8);
+        let word = match self.row.get(self.at..) {
+            None | Some([]) => {
+                (self.at, self.found) = (self.row.len(), 0);
+                return Step::End;
+            }
+            Some(rest) => match rest.first_chunk::<8>() {
+                Some(bytes) => u64::from_le_bytes(*bytes),
+                None => short_word(rest),
+            },
+        };
+        self.found = bytes_equal(word, b',');
+        if bytes_equal(word, b'"') == 0 { Step::Plain } else { Step::Quote }
     }
 }
 
@@ -177,15 +222,26 @@ fn unquote(quoted: &[u8]) -> Result<(Cow<'_, [u8]>, &[u8])> {
 mod tests {
     use super::*;
 
+    fn columns<const N: usize>(columns: [usize; N]) -> Columns<N> {
+        let mut ascending = std::array::from_fn(|place| (columns[place], place));
+        ascending.sort_unstable();
+        Columns { ascending }
+    }
+
+    /// Both ways of reading find the same, where the row is plain.
     #[track_caller]
-    fn check<const N: usize>(row: &str, columns: [usize; N], expect: [&str; N]) {
-        let found = fields(row.as_bytes(), columns).unwrap_or_else(|error| panic!("{row}: {error}"));
+    fn check<const N: usize>(row: &str, wanted: [usize; N], expect: [&str; N]) {
+        let columns = columns(wanted);
+        let found = columns.read(row.as_bytes()).unwrap_or_else(|error| panic!("{row}: {error}"));
         assert_eq!(found.map(|field| String::from_utf8_lossy(&field).into_owned()), expect, "{row}");
+        let plain = columns.plain(row.as_bytes());
+        assert_eq!(plain, (!row.contains('"')).then_some(expect.map(str::as_bytes)), "{row}");
     }
 
     #[track_caller]
     fn refused(row: &str, column: usize, expect: &str) {
-        let error = fields(row.as_bytes(), [column]).expect_err(row);
+        assert_eq!(columns([column]).plain(row.as_bytes()), None);
+        let error = columns([column]).read(row.as_bytes()).expect_err(row);
         assert!(error.message().contains(expect), "{row}: {error}");
     }
 
@@ -222,10 +278,11 @@ mod tests {
         let mut seed = 1u32;
         for _ in 0..5_000 {
             let row: Vec<u8> = (0..seed >> 26).map(|_| b",,ab\xac-"[(next(&mut seed) % 6) as usize]).collect();
-            for column in 0..5 {
-                let fast = fields(&row, [column]).map(|[field]| field);
-                let slow = quoted_fields(&row, [column], column).map(|[field]| field);
-                assert_eq!(fast.ok(), slow.ok(), "{} {column}", row.escape_ascii());
+            for (first, second) in [(0, 1), (1, 0), (2, 4), (3, 9), (0, 7)] {
+                let columns = columns([first, second]);
+                let slow = columns.read(&row).ok();
+                let fast = columns.plain(&row);
+                assert_eq!(fast, slow.as_ref().map(|fields| fields.each_ref().map(|field| &field[..])), "{}", row.escape_ascii());
             }
             next(&mut seed);
         }
@@ -238,8 +295,8 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_refused_with_the_header() {
-        assert_eq!(find_columns(b"year,\"tailnum\",arr_delay", ["arr_delay", "tailnum"]).ok(), Some([2, 1]));
-        let error = find_columns(b"a,b", ["c"]).expect_err("no such column");
+        assert_eq!(Columns::find(b"year,\"tailnum\",arr_delay", ["arr_delay", "tailnum"]).ok(), Some(columns([2, 1])));
+        let error = Columns::find(b"a,b", ["c"]).expect_err("no such column");
         assert_eq!(error.message(), "the header has no column `c`: a,b");
     }
 }

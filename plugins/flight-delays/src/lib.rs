@@ -11,6 +11,7 @@ mod totals;
 
 pub use totals::Totals;
 
+use csv::Columns;
 use std::borrow::Cow;
 use weir_guest::prelude::*;
 
@@ -45,8 +46,8 @@ pub struct Aircraft {
 /// The operator.
 pub struct FlightDelays {
     emit: Emit,
-    /// The columns of tailnum and arrival delay.
-    columns: [usize; 2],
+    /// Tailnum and arrival delay.
+    columns: Columns<2>,
 }
 
 impl Operator for FlightDelays {
@@ -59,15 +60,22 @@ impl Operator for FlightDelays {
         let Some(header) = setup.schema(0) else {
             bail!("flight-delays needs the header of its rows: let a csv source feed it directly");
         };
-        Ok(Self { emit: config.emit, columns: csv::find_columns(header.as_bytes(), ["tailnum", "arr_delay"])? })
+        Ok(Self { emit: config.emit, columns: Columns::find(header.as_bytes(), ["tailnum", "arr_delay"])? })
     }
 
     fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
-        let [tailnum, delay] = csv::fields(record.value(), self.columns)?;
-        let delay = known(&delay).map(minutes).transpose()?;
+        let quoted;
+        let [tailnum, delay] = match self.columns.plain(record.value()) {
+            Some(fields) => fields,
+            None => {
+                quoted = self.columns.read(record.value())?;
+                quoted.each_ref().map(|field| &field[..])
+            }
+        };
+        let delay = known(delay).map(minutes).transpose()?;
         match self.emit {
             Emit::Totals => {
-                let (Some(tailnum), Some(delay)) = (known(&tailnum), delay) else { return Ok(()) };
+                let (Some(tailnum), Some(delay)) = (known(tailnum), delay) else { return Ok(()) };
                 let totals = ctx.totals.get()?.copied().unwrap_or_default().plus(Some(delay));
                 ctx.totals.set(totals)?;
                 let tailnum = json_text(tailnum)?;
@@ -76,7 +84,7 @@ impl Operator for FlightDelays {
             Emit::Mean => {
                 let totals = ctx.totals.get()?.copied().unwrap_or_default().plus(delay);
                 ctx.totals.set(totals)?;
-                ctx.emit_into(|out| totals.write_mean(&tailnum, out));
+                ctx.emit_into(|out| totals.write_mean(tailnum, out));
             }
         }
         Ok(())

@@ -5,7 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A type whose CBOR form can be described. `#[derive(StateType)]` beside serde's derives writes it for structs and enums.
 ///
-/// A type that contains itself has no description; describing one panics.
+/// A type that contains itself has no description; describing one panics. What changes the bytes in a way that the grammar does
+/// not show is refused when the type is compiled:
+///
+/// ```compile_fail
+/// #[derive(serde::Serialize, serde::Deserialize, weir_guest::StateType)]
+/// struct Outer {
+///     #[serde(flatten)]
+///     inner: std::collections::BTreeMap<String, u64>,
+/// }
+/// ```
+///
+/// ```compile_fail
+/// #[derive(serde::Serialize, serde::Deserialize, weir_guest::StateType)]
+/// struct Hidden {
+///     _name: u64,
+/// }
+/// ```
 pub trait StateType {
     /// Writes the description of this type.
     fn describe(to: &mut Schema);

@@ -5,6 +5,8 @@
 //! changes nothing.
 
 mod cuts;
+#[cfg(test)]
+mod derive_tests;
 pub(crate) mod imports;
 mod record;
 mod store;
