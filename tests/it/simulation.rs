@@ -76,3 +76,9 @@ fn of_two_processes_on_one_job_the_older_is_fenced_and_nothing_doubles() {
         }
     }
 }
+
+#[test]
+fn two_checkpoints_in_flight_over_a_slow_store_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 700 };
+    check(150, Scenario { faults, crash_within_polls: 2_500, max_concurrent: 2, ..CALM });
+}

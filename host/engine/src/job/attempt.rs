@@ -9,6 +9,7 @@ use crate::checkpoint::{CheckpointConfig, CheckpointCoordinator, CheckpointMetad
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::{Lane, Runtime, TaskGroup};
+use crate::sink::Committable;
 use crate::state::StateBackendFactory;
 use crate::task::{Committers, TaskControl, TaskEvent};
 use futures_util::FutureExt;
@@ -39,6 +40,8 @@ pub(super) struct AttemptContext {
     pub next_checkpoint: CheckpointId,
     /// Owners of the attempts before this one.
     pub older_nonces: Vec<String>,
+    /// Output of the lineage before this one that may not be committed.
+    pub left_behind: Vec<Committable>,
 }
 
 /// How an attempt ended.

@@ -4,7 +4,7 @@ use super::attempt::{AttemptContext, AttemptEnd, run_attempt};
 use super::history::{History, Start};
 use super::recorder::{fenced, load_metadata};
 use super::restart::Restarts;
-use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
+use super::{CompletedCheckpoint, JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
 use crate::checkpoint::{Append, CheckpointConfig, CheckpointMetadata, Created, JobLog, LogEntry, Store, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -143,7 +143,14 @@ impl Supervisor {
         let (store, clock) = (self.options.store.clone(), self.runtime.clock.clone());
         let mut log = JobLog::open(store, clock).await?;
         loop {
-            let Some(context) = self.begin(&mut log).await? else { return Ok(JobOutcome::AlreadyFinished) };
+            let context = match self.begin(&mut log).await {
+                Ok(Some(context)) => context,
+                Ok(None) => return Ok(JobOutcome::AlreadyFinished),
+                Err(error) => {
+                    self.wait_for_restart(error, None).await?;
+                    continue;
+                }
+            };
             let from = context.restored.as_ref().map(|restored| restored.checkpoint_id);
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
@@ -190,10 +197,12 @@ impl Supervisor {
             }
             let start = history.start(&self.mode)?;
             if start.finished {
+                self.name_new_files(&start).await;
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
                 return Ok(None);
             }
             let metadata = self.load(&start, &history).await?;
+            let left_behind = self.left_behind(&start, &history).await;
             let attempt = AttemptId(history.last_attempt.map_or(1, |last| last.0 + 1));
             let nonce = format!("{:016x}", (self.runtime.seed)());
             let entry = LogEntry::Attempt {
@@ -208,7 +217,11 @@ impl Supervisor {
                 Append::Taken => continue,
                 Append::Done => {}
             }
-            return Ok(Some(self.context(&history, start, metadata, attempt, nonce)));
+            if let (StartMode::From { .. }, Some(restored)) = (&self.mode, &start.restored) {
+                self.warn_of_repeats(restored, &history);
+            }
+            let context = self.context(&history, start, metadata, attempt, nonce);
+            return Ok(Some(AttemptContext { left_behind, ..context }));
         }
     }
 
@@ -241,6 +254,7 @@ impl Supervisor {
             retain: self.options.retain,
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
             older_nonces: history.nonces.clone(),
+            left_behind: Vec::new(),
         }
     }
 
@@ -270,9 +284,54 @@ impl Supervisor {
         Ok(Some(metadata))
     }
 
+    /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
+    /// dropped. A checkpoint that cannot be read has none to offer, and must not keep the user from starting over.
+    async fn left_behind(&self, start: &Start, history: &History) -> Vec<Committable> {
+        let newest = history.lineages.last().and_then(|lineage| lineage.completed.last());
+        let Some(newest) = newest.filter(|_| start.lineage.is_none()) else { return Vec::new() };
+        match load_metadata(&*self.options.store, &*self.runtime.clock, newest).await {
+            Ok(metadata) => metadata.committables().cloned().collect(),
+            Err(error) => {
+                (self.options.notice)(&format!("output of checkpoint {} stays as it is: {error}", newest.checkpoint_id));
+                Vec::new()
+            }
+        }
+    }
+
+    fn warn_of_repeats(&self, restored: &CompletedCheckpoint, history: &History) {
+        let Some(newest) = history.completed().last().filter(|newest| newest.checkpoint_id > restored.checkpoint_id) else { return };
+        let sinks: Vec<_> = self
+            .graph
+            .vertices
+            .iter()
+            .filter(|vertex| matches!(vertex.kind, VertexKind::Sink(_)))
+            .map(|vertex| vertex.id.as_str())
+            .collect();
+        (self.options.notice)(&format!(
+            "output of checkpoints {} to {} may be committed already; it repeats in: {}",
+            restored.checkpoint_id.0 + 1,
+            newest.checkpoint_id,
+            sinks.join(", ")
+        ));
+    }
+
+    /// A finished job stays finished; the user learns of files that came since.
+    async fn name_new_files(&self, start: &Start) {
+        let Some(checkpoint) = &start.restored else { return };
+        let Ok(metadata) = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await else { return };
+        for vertex in &self.graph.vertices {
+            let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, metadata.vertex(&vertex.id)) else { continue };
+            let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
+            // What has become of files that were read to their end is no longer the job's concern.
+            let lines = source.verify(&splits).unwrap_or_default();
+            lines.iter().for_each(|line| (self.options.notice)(&format!("{}: {line}", vertex.id)));
+        }
+    }
+
     /// Commits what the restored checkpoint covers, clears leftovers away, and stores the components.
     async fn prepare(&self, context: &AttemptContext) -> Result<(), EngineError> {
-        let committables: Vec<Committable> = context.metadata.iter().flat_map(|metadata| metadata.committables().cloned()).collect();
+        let restored = context.metadata.iter().flat_map(|metadata| metadata.committables().cloned());
+        let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
         for committable in &committables {
             let committed = crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await;
             match committed {

@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::oneshot;
 
 /// What all snapshots of a task have in common.
 pub struct SnapshotContext {
@@ -45,9 +45,37 @@ pub struct Snapshots {
     context: Arc<SnapshotContext>,
     /// By vertex.
     uncommitted: BTreeMap<usize, Uncommitted>,
-    /// Held while one is written: fair, so they are written in order.
-    writing: Arc<Mutex<()>>,
-    committing: Arc<Mutex<()>>,
+    writing: Turns,
+    committing: Turns,
+}
+
+/// Lets background work of one kind go one after the other, in the order in which turns were taken, whichever thread comes first.
+#[derive(Default)]
+struct Turns {
+    last: Option<oneshot::Receiver<()>>,
+}
+
+/// Over when it is dropped.
+struct Turn {
+    before: Option<oneshot::Receiver<()>>,
+    _over: oneshot::Sender<()>,
+}
+
+impl Turns {
+    fn take(&mut self) -> Turn {
+        let (over, next) = oneshot::channel();
+        Turn { before: self.last.replace(next), _over: over }
+    }
+}
+
+impl Turn {
+    /// Waits until the one before is over.
+    async fn begin(&mut self) {
+        if let Some(before) = self.before.take() {
+            // It is never sent, only dropped.
+            _ = before.await;
+        }
+    }
 }
 
 /// One vertex's part, as of the barrier.
@@ -60,7 +88,7 @@ enum Capture {
 impl Snapshots {
     /// For a task with this context.
     pub fn new(context: SnapshotContext) -> Self {
-        Self { context: Arc::new(context), uncommitted: BTreeMap::new(), writing: Arc::default(), committing: Arc::default() }
+        Self { context: Arc::new(context), uncommitted: BTreeMap::new(), writing: Turns::default(), committing: Turns::default() }
     }
 
     /// Captures the task as of now and writes it in the background. `source`: the vertex and splits of the source at the head.
@@ -85,9 +113,9 @@ impl Snapshots {
                 }
             });
         }
-        let (context, writing) = (self.context.clone(), self.writing.clone());
+        let (context, mut turn) = (self.context.clone(), self.writing.take());
         let write = async move {
-            let _in_order = writing.lock().await;
+            turn.begin().await;
             match write(&context, checkpoint_id, captures).await {
                 Ok(parts) => context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts }),
                 Err(WriteError::Upload(error)) => {
@@ -101,14 +129,15 @@ impl Snapshots {
     }
 
     /// Commits everything up to `checkpoint_id` in the background.
-    pub fn commit(&self, checkpoint_id: CheckpointId) {
-        let (context, committing) = (self.context.clone(), self.committing.clone());
+    pub fn commit(&mut self, checkpoint_id: CheckpointId) {
+        let context = self.context.clone();
         let sinks: Vec<_> = self.uncommitted.values().cloned().collect();
         if sinks.is_empty() {
             return context.events.send(TaskEvent::Committed(checkpoint_id));
         }
+        let mut turn = self.committing.take();
         let commit = async move {
-            let _in_order = committing.lock().await;
+            turn.begin().await;
             for sink in sinks {
                 if let Err(error) = sink.commit(checkpoint_id, &context.committers).await {
                     return context.events.send(TaskEvent::Failed(error));
