@@ -223,7 +223,11 @@ impl Operator for WasmOperator {
         // A stack: the part in front is the last.
         let mut parts = vec![Part { range: 0..batch.len(), narrowing: None }];
         let mut tries = 0;
-        while let Some(part) = parts.pop().filter(|part| !part.range.is_empty()) {
+        while let Some(part) = parts.pop() {
+            // A guest is not called for nothing; parts below an empty one are still to be done.
+            if part.range.is_empty() {
+                continue;
+            }
             tries = if part.narrowing.is_some() { tries + 1 } else { 0 };
             let end = part.range.end;
             match self.attempt(input, batch, &part, tries, context)? {

@@ -71,6 +71,14 @@ fn lists_and_maps_are_read_by_page_as_of_the_start_of_the_call() {
 }
 
 #[test]
+fn an_empty_batch_is_no_call() {
+    // The config makes every call but an instance's first trap.
+    let mut bench = Bench::new(Setup { config: "\"stale\"", ..Setup::default() });
+    assert_eq!(values(&bench.keyed(&[]).unwrap()), [""; 0]);
+    assert_eq!(values(&bench.keyed(&[("a", "x")]).unwrap()), ["x=1"]);
+}
+
+#[test]
 fn the_context_is_the_batchs() {
     let mut bench = bench();
     bench.watermark = 77;

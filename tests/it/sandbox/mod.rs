@@ -1,0 +1,5 @@
+//! Whatever a guest does, it is contained: it fails with the right error or is set aside, and has no effect.
+
+mod contained;
+mod faults;
+mod poison;

@@ -1,0 +1,122 @@
+//! One subtask of a guest, fed batch by batch, with all that it emits and keeps open to view.
+
+use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+use weir_engine::metrics::VertexMetrics;
+use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
+use weir_engine::state::{KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, StateKind};
+use weir_engine::{Column, EngineError};
+use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
+
+/// Key groups of a bench.
+const GROUPS: u32 = 16;
+
+/// A record of a keyed input; its time is its place in the batch.
+pub type Record = (String, String);
+
+/// One record that came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emitted {
+    /// Number of the output.
+    pub output: u32,
+    /// Its key.
+    pub key: Option<String>,
+    /// Its value.
+    pub value: String,
+    /// Its time.
+    pub timestamp: Option<i64>,
+}
+
+/// What is kept of one key: for each state its items, and for maps the entries before them.
+pub type StateOfKey = Vec<Vec<Vec<u8>>>;
+
+/// One subtask, with an input over a `key` edge.
+pub struct Bench {
+    operator: Box<dyn Operator>,
+    state: KeyedState,
+    metrics: VertexMetrics,
+    outputs: Vec<(u32, RecordBatch)>,
+}
+
+impl Bench {
+    /// Opens the plugin. An error is its refusal.
+    pub fn open(plugin: Plugin, settings: OperatorSettings) -> Result<Self, EngineError> {
+        let states = plugin.descriptor().states.clone();
+        let subtask = Subtask { vertex: settings.operator.clone(), index: 0, parallelism: 1 };
+        let operator = WasmOperatorFactory::new(plugin, settings).create(&subtask, &[None])?;
+        let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: GROUPS }, GROUPS);
+        Ok(Self { operator, state: KeyedState::new(states, backend), metrics: VertexMetrics::default(), outputs: Vec::new() })
+    }
+
+    /// Runs one batch. What came out, also before an error, waits for [`Bench::take`].
+    pub fn run(&mut self, records: &[Record]) -> Result<(), EngineError> {
+        self.call(&batch(records), true)
+    }
+
+    /// As [`Bench::run`], over an input that is not keyed.
+    pub fn run_unkeyed(&mut self, records: &[Record]) -> Result<(), EngineError> {
+        self.call(&batch(records), false)
+    }
+
+    fn call(&mut self, batch: &RecordBatch, keyed: bool) -> Result<(), EngineError> {
+        let mut context = OperatorContext {
+            state: keyed.then_some(&mut self.state),
+            outputs: &mut self.outputs,
+            watermark: NO_TIMESTAMP,
+            processing_time: 1_000,
+            metrics: &self.metrics,
+        };
+        self.operator.process(0, batch, &mut context)
+    }
+
+    /// What has come out since the last time: the records of the declared outputs, and the reports of those set aside.
+    pub fn take(&mut self) -> (Vec<Emitted>, Vec<serde_json::Value>) {
+        let all: Vec<_> = std::mem::take(&mut self.outputs).iter().flat_map(|(output, records)| shown(*output, records)).collect();
+        let (reports, emitted): (Vec<_>, Vec<_>) = all.into_iter().partition(|record| record.output == QUARANTINE_OUTPUT);
+        let parse = |report: Emitted| serde_json::from_str(&report.value).expect("a report is one line of JSON");
+        (emitted, reports.into_iter().map(parse).collect())
+    }
+
+    /// Records set aside so far, as the metrics tell.
+    pub fn quarantined(&self) -> u64 {
+        self.metrics.quarantined.get()
+    }
+
+    /// All that is kept of these keys.
+    pub fn state_of(&mut self, keys: &[&str]) -> Vec<StateOfKey> {
+        let records: Vec<Record> = keys.iter().map(|key| ((*key).to_owned(), String::new())).collect();
+        let probe = batch(&records);
+        self.state.select(&probe, 0..probe.len()).expect("every record has a key");
+        let indexes = self.state.key_of().to_vec();
+        indexes.into_iter().map(|key| (0..self.state.states().len()).map(|state| self.items(key as usize, state)).collect()).collect()
+    }
+
+    fn items(&self, key: usize, state: usize) -> Vec<Vec<u8>> {
+        let (mut items, mut values) = (Column::new(), Column::new());
+        match self.state.states()[state].kind {
+            StateKind::Value => return self.state.value(key, state).map(<[u8]>::to_vec).into_iter().collect(),
+            StateKind::List => _ = self.state.list_read(key, state, 0, usize::MAX, &mut items),
+            StateKind::Map => _ = self.state.map_scan(key, state, None, usize::MAX, &mut items, &mut values),
+            StateKind::Broadcast => {}
+        }
+        items.iter().chain(values.iter()).map(<[u8]>::to_vec).collect()
+    }
+}
+
+fn batch(records: &[Record]) -> RecordBatch {
+    let mut builder = BatchBuilder::new();
+    for (place, (key, value)) in records.iter().enumerate() {
+        builder.push(Some(key.as_bytes()), value.as_bytes(), Some(place as i64));
+    }
+    builder.finish()
+}
+
+fn shown(output: u32, records: &RecordBatch) -> Vec<Emitted> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let one = |record: usize| Emitted {
+        output,
+        key: records.key(record).map(text),
+        value: text(records.values().get(record)),
+        timestamp: Some(records.timestamps()[record]).filter(|&timestamp| timestamp != NO_TIMESTAMP),
+    };
+    (0..records.len()).map(one).collect()
+}
