@@ -2,6 +2,14 @@
 //!
 //! - `architecture`: the order of the rooms of the engine.
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
+//!
+//! The real binary, from outside (`weir_tests::process`):
+//!
+//! - `kills`: SIGKILL at random moments, and what is committed in the end.
 
 mod architecture;
+mod kills;
 mod simulation;
+
+/// The binary under test.
+const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");
