@@ -3,7 +3,15 @@
 //! - `architecture`: the order of the rooms of the engine.
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails the job over it, `poison` sets records aside.
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
+//!
+//! The real binary, from outside (`weir_tests::process`):
+//!
+//! - `kills`: SIGKILL at random moments, and what is committed in the end.
 
 mod architecture;
+mod kills;
 mod sandbox;
 mod simulation;
+
+/// The binary under test.
+const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");

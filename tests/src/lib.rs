@@ -1,4 +1,6 @@
-//! What the tests of the whole share: the parts of simulated jobs, and guests with a bench to run them on.
+//! What the tests of the whole share: the parts of simulated jobs, guests with a bench to run them on, and the real binary with what it reads
+//! and leaves behind.
 
+pub mod process;
 pub mod sandbox;
 pub mod simulation;

@@ -1,0 +1,158 @@
+//! A folder with a job in it, and the commands that are run there.
+
+use super::job_log::{JobLogView, entry_path};
+use super::{Lines, Running, WordCount, differences};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A job in a folder of its own.
+pub struct Bench {
+    folder: tempfile::TempDir,
+    weir: PathBuf,
+    job: WordCount,
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The command line.
+    pub line: String,
+    /// The exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it said.
+    pub stderr: String,
+}
+
+impl Bench {
+    /// Lays `job` and its input out in a new folder. `weir`: the binary.
+    pub fn new(weir: &str, job: WordCount) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("input.txt"), job.input()).expect("an input");
+        let bench = Self { folder, weir: weir.into(), job };
+        bench.write_job(&bench.job.job_file());
+        bench
+    }
+
+    /// Writes the job file anew.
+    pub fn write_job(&self, text: &str) {
+        fs::write(self.path("job.toml"), text).expect("a job file");
+    }
+
+    /// Replaces `was`, which has to be there, in the job file.
+    #[track_caller]
+    pub fn edit_job(&self, was: &str, is: &str) {
+        let text = fs::read_to_string(self.path("job.toml")).expect("a job file");
+        assert!(text.contains(was), "{was} is not in the job file\n{text}");
+        self.write_job(&text.replace(was, is));
+    }
+
+    /// The job as it was laid out.
+    pub fn job(&self) -> &WordCount {
+        &self.job
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, inner: &str) -> PathBuf {
+        self.folder.path().join(inner)
+    }
+
+    /// The job's objects.
+    pub fn storage(&self) -> PathBuf {
+        self.path(".weir/words")
+    }
+
+    /// What the job's log says now.
+    pub fn log(&self) -> JobLogView {
+        JobLogView::read(&self.storage())
+    }
+
+    /// Entry `seq` of the log.
+    pub fn log_entry(&self, seq: u64) -> PathBuf {
+        entry_path(&self.storage(), seq)
+    }
+
+    /// The state objects that the metadata at `metadata` names.
+    pub fn state_objects(&self, metadata: &str) -> Vec<PathBuf> {
+        let bytes = fs::read(self.storage().join(metadata)).expect("metadata");
+        let document: Value = serde_json::from_slice(&bytes).expect("JSON");
+        let vertices = document["body"]["vertices"].as_array().into_iter().flatten();
+        let subtasks = vertices.flat_map(|vertex| vertex["subtasks"].as_array().into_iter().flatten());
+        let objects: Vec<_> = subtasks.filter_map(|subtask| subtask["state"]["object"].as_str()).collect();
+        objects.into_iter().map(|object| self.storage().join(object)).collect()
+    }
+
+    /// Starts `weir LINE` in the folder.
+    pub fn start(&self, line: &str) -> Running {
+        let mut command = Command::new(&self.weir);
+        command.args(line.split(' ')).current_dir(self.folder.path()).env_remove("WEIR_LOG");
+        Running::start(command, &format!("weir {line}"))
+    }
+
+    /// Runs `weir LINE` in the folder to its end.
+    pub fn run(&self, line: &str) -> Ended {
+        self.start(line).ended()
+    }
+
+    /// The committed part files.
+    pub fn parts(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path("out")) else { return Vec::new() };
+        let paths = entries.map(|entry| entry.expect("a readable folder").path());
+        paths.filter(|path| name(path).starts_with("part-")).collect()
+    }
+
+    /// All committed lines.
+    pub fn committed(&self) -> Lines {
+        let mut lines = Lines::new();
+        for part in self.parts() {
+            let text = fs::read_to_string(&part).expect("a part file is UTF-8");
+            assert!(text.ends_with('\n'), "{} ends within a line", part.display());
+            text.lines().for_each(|line| *lines.entry(line.to_owned()).or_default() += 1);
+        }
+        lines
+    }
+
+    /// Fails unless every line of the output is committed exactly once and nothing is left pending.
+    #[track_caller]
+    pub fn assert_exactly_once(&self) {
+        if let Some(how) = differences(&self.committed(), &self.job.output()) {
+            panic!("the output is not what the input gives once: {how}");
+        }
+        let pending = fs::read_dir(self.path("out/.pending")).expect("the folder of pending files").count();
+        assert_eq!(pending, 0, "pending files are left behind a finished job");
+    }
+
+    /// Fails unless every line of the output is committed, once or more often.
+    #[track_caller]
+    pub fn assert_at_least_once(&self) {
+        let once = self.committed().into_keys().map(|line| (line, 1)).collect();
+        if let Some(how) = differences(&once, &self.job.output()) {
+            panic!("the output holds other lines than the input gives: {how}");
+        }
+    }
+}
+
+impl Ended {
+    /// The document on standard output.
+    #[track_caller]
+    pub fn document(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+
+    /// Fails unless the exit code is `code` and standard error holds each of `parts`.
+    #[track_caller]
+    pub fn assert(&self, code: i32, parts: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.line, self.stderr);
+        for part in parts {
+            assert!(self.stderr.contains(part), "{}: `{part}` is not in\n{}", self.line, self.stderr);
+        }
+        self
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

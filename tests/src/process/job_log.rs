@@ -1,0 +1,72 @@
+//! The job's log as an outsider reads it: JSON, one file for each entry.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A completed checkpoint of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Its id.
+    pub id: u64,
+    /// The attempt that took it.
+    pub attempt: u64,
+    /// Its metadata object, relative to the job's storage.
+    pub metadata: String,
+}
+
+/// What the log says now. An entry that is being written is not there yet.
+#[derive(Clone, Debug, Default)]
+pub struct JobLogView {
+    /// Attempts that have begun.
+    pub attempts: u64,
+    /// Oldest first.
+    pub completed: Vec<Checkpoint>,
+    /// Checkpoints that came to nothing.
+    pub failed: u64,
+    /// True once some lineage has come to its end.
+    pub finished: bool,
+}
+
+impl JobLogView {
+    /// Reads the log in `storage`, the job's folder; one that is not there is empty.
+    pub fn read(storage: &Path) -> Self {
+        let mut view = Self::default();
+        for seq in 1.. {
+            let Ok(bytes) = fs::read(entry_path(storage, seq)) else { break };
+            let entry: Value = serde_json::from_slice(&bytes).expect("an entry of the log is JSON");
+            view.add(&entry["body"]);
+        }
+        view
+    }
+
+    fn add(&mut self, body: &Value) {
+        let number = |name: &str| body[name].as_u64().unwrap_or_else(|| panic!("`{name}` is a number in {body}"));
+        match body["kind"].as_str() {
+            Some("attempt") => self.attempts += 1,
+            Some("completed") => self.completed.push(Checkpoint {
+                id: number("checkpoint_id"),
+                attempt: number("attempt"),
+                metadata: body["metadata"].as_str().expect("a path").to_owned(),
+            }),
+            Some("failed") => self.failed += 1,
+            Some("finished") => self.finished = true,
+            Some(_) | None => panic!("an unknown entry of the log: {body}"),
+        }
+    }
+
+    /// The newest completed checkpoint.
+    pub fn newest(&self) -> &Checkpoint {
+        self.completed.last().expect("a completed checkpoint")
+    }
+
+    /// The completed checkpoint before the newest.
+    pub fn previous(&self) -> &Checkpoint {
+        self.completed.iter().rev().nth(1).expect("two completed checkpoints")
+    }
+}
+
+/// Entry `seq` of the log.
+pub(super) fn entry_path(storage: &Path, seq: u64) -> PathBuf {
+    storage.join(format!("log/{seq}.json"))
+}

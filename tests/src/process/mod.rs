@@ -1,0 +1,17 @@
+//! The real binary under faults: started as a process of its own in a folder of its own, watched through the files that it leaves, killed.
+//!
+//! Nothing in here looks inside: what a test knows of a run is its exit code, its two streams, the job's log and the committed part files.
+
+mod bench;
+mod job_log;
+mod plugins;
+mod running;
+mod seed;
+mod word_count;
+
+pub use bench::{Bench, Ended};
+pub use job_log::{Checkpoint, JobLogView};
+pub use plugins::plugin;
+pub use running::{Running, Signal, wait_until};
+pub use seed::Seed;
+pub use word_count::{Lines, WordCount, differences};

@@ -1,0 +1,25 @@
+//! Plugins as files: built once for each process of tests, by the command that a plugin's author uses.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// The component of the workspace's package `package`, built where it is not up to date.
+pub fn plugin(package: &str) -> PathBuf {
+    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built.get_or_insert_default().entry(package.to_owned()).or_insert_with(|| build(package)).clone()
+}
+
+fn build(package: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the workspace");
+    let named = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    let target = workspace.join(named.map_or_else(|| PathBuf::from("target"), PathBuf::from));
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", package]).arg("--target-dir").arg(&target);
+    let built = command.current_dir(workspace).output().unwrap_or_else(|error| panic!("build {package}: start cargo: {error}"));
+    assert!(built.status.success(), "build {package}: {}", String::from_utf8_lossy(&built.stderr));
+    target.join("wasm32-unknown-unknown/release").join(format!("{}.wasm", package.replace('-', "_")))
+}

@@ -1,0 +1,125 @@
+//! One process of `weir`: started, waited for, sent signals. Its streams go into files, so that nothing has to read along.
+
+use super::Ended;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what has to happen. Far longer than it takes: a loaded machine is no failure.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// From one look to the next.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// What asks a process to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// What Ctrl-C sends.
+    Interrupt,
+    /// What a service manager sends.
+    Terminate,
+}
+
+/// A running process. Dropping it kills it.
+pub struct Running {
+    child: Child,
+    line: String,
+    stdout: File,
+    stderr: File,
+}
+
+impl Running {
+    /// Starts `command`, which `line` stands for in messages.
+    pub fn start(mut command: Command, line: &str) -> Self {
+        let file = || tempfile::tempfile().expect("a file for a stream");
+        let (stdout, stderr) = (file(), file());
+        let end = |file: &File| Stdio::from(file.try_clone().expect("a second handle"));
+        command.stdin(Stdio::null()).stdout(end(&stdout)).stderr(end(&stderr));
+        let child = command.spawn().unwrap_or_else(|error| panic!("start `{line}`: {error}"));
+        Self { child, line: line.to_owned(), stdout, stderr }
+    }
+
+    /// True until the process has ended.
+    pub fn runs(&mut self) -> bool {
+        self.status().is_none()
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the state of a child can be asked for")
+    }
+
+    /// Waits until `condition` holds; false where the process ends before.
+    pub fn runs_until(&mut self, what: &str, mut condition: impl FnMut() -> bool) -> bool {
+        let mut runs = true;
+        let line = self.line.clone();
+        wait_until(&format!("{what}, by `{line}`"), || {
+            runs = self.runs();
+            !runs || condition()
+        });
+        runs
+    }
+
+    /// Lets the process run for this long; false where it ends before.
+    #[expect(clippy::disallowed_methods, reason = "a process that is killed at a random moment runs in real time")]
+    pub fn runs_for(&mut self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        while self.runs() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+        false
+    }
+
+    /// SIGKILL. True where it is what ended the process.
+    pub fn kill(mut self) -> bool {
+        self.child.kill().expect("a child can be killed");
+        // Only a process that was killed has no exit code.
+        self.child.wait().expect("a killed child ends").code().is_none()
+    }
+
+    /// Sends a signal that the process may answer.
+    pub fn send(&self, signal: Signal) {
+        let name = match signal {
+            Signal::Interrupt => "-INT",
+            Signal::Terminate => "-TERM",
+        };
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("the command `kill` is there").success(), "send {name} to `{}`", self.line);
+    }
+
+    /// Waits for the end of the process.
+    pub fn ended(mut self) -> Ended {
+        let line = self.line.clone();
+        wait_until(&format!("the end of `{line}`"), || !self.runs());
+        let status = self.status().expect("ended");
+        Ended { line, code: status.code(), stdout: text(&mut self.stdout), stderr: text(&mut self.stderr) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("what a process wrote can be read");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Waits until `condition` holds, and fails the test where it never does.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "processes are watched in real time")]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "waited {PATIENCE:?} for {what}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
