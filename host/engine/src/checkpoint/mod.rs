@@ -18,3 +18,6 @@ pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle,
 pub use parts::{Committable, SplitProgress, SplitState};
 pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
 pub use store::{Created, ObjectStorage, Store};
+
+#[cfg(test)]
+mod golden_tests;

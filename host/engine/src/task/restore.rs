@@ -41,6 +41,10 @@ impl StateRestore {
             if bytes.len() as u64 != handle.bytes {
                 return Err(corrupt(format!("it has {} bytes, the checkpoint says {}", bytes.len(), handle.bytes)));
             }
+            // Every byte of the object has a checksum of its own; this one tells it from another object in its place.
+            if crc32c::crc32c(&bytes) != handle.checksum {
+                return Err(corrupt("its checksum is not the one in the checkpoint's metadata".into()));
+            }
             let reader = StateObjectReader::open(&object, bytes)?;
             for section in reader.sections() {
                 let section = section?;
