@@ -6,10 +6,14 @@
 //! The real binary, from outside (`weir_tests::process`):
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
+//! - `stops`: Ctrl-C and SIGTERM.
+//! - `takeover`: several processes on one job.
 
 mod architecture;
 mod kills;
 mod simulation;
+mod stops;
+mod takeover;
 
 /// The binary under test.
 const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");
