@@ -8,8 +8,10 @@
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `takeover`: several processes on one job.
+//! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
+mod damage;
 mod kills;
 mod simulation;
 mod stops;

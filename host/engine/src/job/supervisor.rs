@@ -160,7 +160,10 @@ impl Supervisor {
             let error = match end {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
-                AttemptEnd::Failed(error) => error,
+                AttemptEnd::Failed(error) => match from {
+                    Some(from) => self.offer_older(error, from, &History::of(log.entries())),
+                    None => error,
+                },
             };
             self.wait_for_restart(error, from).await?;
         }
@@ -247,16 +250,8 @@ impl Supervisor {
     /// Loads the checkpoint of a start, and refuses one that does not fit the graph.
     async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
         let Some(checkpoint) = &start.restored else { return Ok(None) };
-        let previous = history.completed().rev().find(|older| older.checkpoint_id < checkpoint.checkpoint_id);
-        let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await.map_err(|error| match previous {
-            Some(previous) if error.kind() == ErrorKind::Corrupt => {
-                let older = previous.checkpoint_id;
-                error.with_hint(format!(
-                    "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
-                ))
-            }
-            _ => error,
-        })?;
+        let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
+        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
         let now = self.graph.identity();
         let differences = metadata.graph.differences(&now);
         if !differences.is_empty() {
@@ -268,6 +263,20 @@ impl Supervisor {
             metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
         }
         Ok(Some(metadata))
+    }
+
+    /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept.
+    fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
+        let kept = history.retained(self.options.retain);
+        match history.before(damaged).filter(|older| kept.contains(older)) {
+            Some(older) if error.kind() == ErrorKind::Corrupt && error.hint().is_none() => {
+                let older = older.checkpoint_id;
+                error.with_hint(format!(
+                    "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
+                ))
+            }
+            Some(_) | None => error,
+        }
     }
 
     /// Commits what the restored checkpoint covers, clears leftovers away, and stores the components.
