@@ -7,11 +7,17 @@
 //! The real binary, from outside (`weir_tests::process`):
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
+//! - `stops`: Ctrl-C and SIGTERM.
+//! - `takeover`: several processes on one job.
+//! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
+mod damage;
 mod kills;
 mod sandbox;
 mod simulation;
+mod stops;
+mod takeover;
 
 /// The binary under test.
 const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");

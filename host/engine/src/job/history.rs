@@ -133,6 +133,17 @@ impl History {
         self.completed().rev().take(retain).cloned().collect()
     }
 
+    /// The checkpoint to fall back to from the one with this id: the one before it in its lineage, else the one that the lineage began from.
+    pub(super) fn before(&self, checkpoint_id: CheckpointId) -> Option<&CompletedCheckpoint> {
+        let holds = |lineage: &&Lineage| lineage.completed.iter().any(|completed| completed.checkpoint_id == checkpoint_id);
+        let lineage = self.lineages.iter().find(holds)?;
+        match (lineage.completed.iter().rev().find(|older| older.checkpoint_id < checkpoint_id), &lineage.root) {
+            (Some(older), _) => Some(older),
+            (None, LineageRoot::Checkpoint(root)) => self.checkpoint(*root),
+            (None, LineageRoot::Fresh) => None,
+        }
+    }
+
     /// Where a start in this mode begins.
     pub(super) fn start(&self, mode: &StartMode) -> Result<Start, EngineError> {
         match mode {
@@ -249,6 +260,15 @@ mod tests {
         check("A1.1 C1.1 C1.2 A2.2<1 C2.3", from(1, false), "2 from 3");
         check("A1.1 C1.1 C1.2 A2.2<1 C2.3", from(1, true), "new from 1");
         check("A1.1 C1.1", from(7, false), "refused");
+    }
+
+    #[test]
+    fn a_checkpoint_falls_back_within_its_lineage_and_to_its_root() {
+        let before = |log, id| history(log).before(CheckpointId(id)).map(|older| older.checkpoint_id.0);
+        assert_eq!(before("A1.1 C1.1 A2.1 C2.2 C2.4", 4), Some(2));
+        assert_eq!(before("A1.1 C1.1 C1.2 A2.2 C2.3", 3), None);
+        assert_eq!(before("A1.1 C1.1 C1.2 A2.2<1 C2.3", 3), Some(1));
+        assert_eq!(before("A1.1 C1.1", 7), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod layout;
 mod quarantine;
 mod recorder;
 mod restart;
+mod resume;
 mod status;
 mod supervisor;
 

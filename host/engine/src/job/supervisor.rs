@@ -2,9 +2,9 @@
 
 use super::attempt::{AttemptContext, AttemptEnd, run_attempt};
 use super::history::{History, Start};
-use super::recorder::{fenced, load_metadata};
+use super::recorder::fenced;
 use super::restart::Restarts;
-use super::{CompletedCheckpoint, JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
+use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
 use crate::checkpoint::{Append, CheckpointConfig, CheckpointMetadata, Created, JobLog, LogEntry, Store, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -124,18 +124,18 @@ fn with_quarantine(options: &JobOptions, runtime: &Runtime) -> Committers {
     })
 }
 
-struct Supervisor {
-    graph: Arc<JobGraph>,
-    options: JobOptions,
-    committers: Committers,
-    runtime: Runtime,
-    status: Arc<JobStatus>,
-    stop: StopSignal,
-    mode: StartMode,
-    restarts: Restarts,
+pub(super) struct Supervisor {
+    pub(super) graph: Arc<JobGraph>,
+    pub(super) options: JobOptions,
+    pub(super) committers: Committers,
+    pub(super) runtime: Runtime,
+    pub(super) status: Arc<JobStatus>,
+    pub(super) stop: StopSignal,
+    pub(super) mode: StartMode,
+    pub(super) restarts: Restarts,
     /// Of this process's attempts.
-    nonces: Vec<String>,
-    report: JobReport,
+    pub(super) nonces: Vec<String>,
+    pub(super) report: JobReport,
 }
 
 impl Supervisor {
@@ -167,7 +167,10 @@ impl Supervisor {
             let error = match end {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
-                AttemptEnd::Failed(error) => error,
+                AttemptEnd::Failed(error) => match from {
+                    Some(from) => self.offer_older(error, from, &History::of(log.entries())),
+                    None => error,
+                },
             };
             self.wait_for_restart(error, from).await?;
         }
@@ -255,76 +258,6 @@ impl Supervisor {
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
             older_nonces: history.nonces.clone(),
             left_behind: Vec::new(),
-        }
-    }
-
-    /// Loads the checkpoint of a start, and refuses one that does not fit the graph.
-    async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
-        let Some(checkpoint) = &start.restored else { return Ok(None) };
-        let previous = history.completed().rev().find(|older| older.checkpoint_id < checkpoint.checkpoint_id);
-        let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await.map_err(|error| match previous {
-            Some(previous) if error.kind() == ErrorKind::Corrupt => {
-                let older = previous.checkpoint_id;
-                error.with_hint(format!(
-                    "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
-                ))
-            }
-            _ => error,
-        })?;
-        let now = self.graph.identity();
-        let differences = metadata.graph.differences(&now);
-        if !differences.is_empty() {
-            let message = format!("resume checkpoint {}: the job has changed\n  {}", checkpoint.checkpoint_id, differences.join("\n  "));
-            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
-        }
-        if self.nonces.is_empty() {
-            (self.options.notice)(&format!("resuming from checkpoint {}", checkpoint.checkpoint_id));
-            metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
-        }
-        Ok(Some(metadata))
-    }
-
-    /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
-    /// dropped. A checkpoint that cannot be read has none to offer, and must not keep the user from starting over.
-    async fn left_behind(&self, start: &Start, history: &History) -> Vec<Committable> {
-        let newest = history.lineages.last().and_then(|lineage| lineage.completed.last());
-        let Some(newest) = newest.filter(|_| start.lineage.is_none()) else { return Vec::new() };
-        match load_metadata(&*self.options.store, &*self.runtime.clock, newest).await {
-            Ok(metadata) => metadata.committables().cloned().collect(),
-            Err(error) => {
-                (self.options.notice)(&format!("output of checkpoint {} stays as it is: {error}", newest.checkpoint_id));
-                Vec::new()
-            }
-        }
-    }
-
-    fn warn_of_repeats(&self, restored: &CompletedCheckpoint, history: &History) {
-        let Some(newest) = history.completed().last().filter(|newest| newest.checkpoint_id > restored.checkpoint_id) else { return };
-        let sinks: Vec<_> = self
-            .graph
-            .vertices
-            .iter()
-            .filter(|vertex| matches!(vertex.kind, VertexKind::Sink(_)))
-            .map(|vertex| vertex.id.as_str())
-            .collect();
-        (self.options.notice)(&format!(
-            "output of checkpoints {} to {} may be committed already; it repeats in: {}",
-            restored.checkpoint_id.0 + 1,
-            newest.checkpoint_id,
-            sinks.join(", ")
-        ));
-    }
-
-    /// A finished job stays finished; the user learns of files that came since.
-    async fn name_new_files(&self, start: &Start) {
-        let Some(checkpoint) = &start.restored else { return };
-        let Ok(metadata) = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await else { return };
-        for vertex in &self.graph.vertices {
-            let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, metadata.vertex(&vertex.id)) else { continue };
-            let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
-            // What has become of files that were read to their end is no longer the job's concern.
-            let lines = source.verify(&splits).unwrap_or_default();
-            lines.iter().for_each(|line| (self.options.notice)(&format!("{}: {line}", vertex.id)));
         }
     }
 

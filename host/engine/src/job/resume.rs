@@ -1,0 +1,89 @@
+//! What a start takes over from the runs before it: the checkpoint, where it fits, and output that may not be committed yet; and what the user
+//! has to know of both.
+
+use super::history::{History, Start};
+use super::recorder::load_metadata;
+use super::supervisor::Supervisor;
+use super::{CompletedCheckpoint, VertexKind};
+use crate::checkpoint::CheckpointMetadata;
+use crate::element::CheckpointId;
+use crate::error::{EngineError, ErrorKind};
+use crate::sink::Committable;
+
+impl Supervisor {
+    /// Loads the checkpoint of a start, and refuses one that does not fit the graph.
+    pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
+        let Some(checkpoint) = &start.restored else { return Ok(None) };
+        let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
+        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        let now = self.graph.identity();
+        let differences = metadata.graph.differences(&now);
+        if !differences.is_empty() {
+            let message = format!("resume checkpoint {}: the job has changed\n  {}", checkpoint.checkpoint_id, differences.join("\n  "));
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
+        }
+        if self.nonces.is_empty() {
+            (self.options.notice)(&format!("resuming from checkpoint {}", checkpoint.checkpoint_id));
+            metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
+        }
+        Ok(Some(metadata))
+    }
+
+    /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
+    /// dropped. A checkpoint that cannot be read has none to offer, and must not keep the user from starting over.
+    pub(super) async fn left_behind(&self, start: &Start, history: &History) -> Vec<Committable> {
+        let newest = history.lineages.last().and_then(|lineage| lineage.completed.last());
+        let Some(newest) = newest.filter(|_| start.lineage.is_none()) else { return Vec::new() };
+        match load_metadata(&*self.options.store, &*self.runtime.clock, newest).await {
+            Ok(metadata) => metadata.committables().cloned().collect(),
+            Err(error) => {
+                (self.options.notice)(&format!("output of checkpoint {} stays as it is: {error}", newest.checkpoint_id));
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn warn_of_repeats(&self, restored: &CompletedCheckpoint, history: &History) {
+        let Some(newest) = history.completed().last().filter(|newest| newest.checkpoint_id > restored.checkpoint_id) else { return };
+        let sinks: Vec<_> = self
+            .graph
+            .vertices
+            .iter()
+            .filter(|vertex| matches!(vertex.kind, VertexKind::Sink(_)))
+            .map(|vertex| vertex.id.as_str())
+            .collect();
+        (self.options.notice)(&format!(
+            "output of checkpoints {} to {} may be committed already; it repeats in: {}",
+            restored.checkpoint_id.0 + 1,
+            newest.checkpoint_id,
+            sinks.join(", ")
+        ));
+    }
+
+    /// A finished job stays finished; the user learns of files that came since.
+    pub(super) async fn name_new_files(&self, start: &Start) {
+        let Some(checkpoint) = &start.restored else { return };
+        let Ok(metadata) = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await else { return };
+        for vertex in &self.graph.vertices {
+            let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, metadata.vertex(&vertex.id)) else { continue };
+            let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
+            // What has become of files that were read to their end is no longer the job's concern.
+            let lines = source.verify(&splits).unwrap_or_default();
+            lines.iter().for_each(|line| (self.options.notice)(&format!("{}: {line}", vertex.id)));
+        }
+    }
+
+    /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept.
+    pub(super) fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
+        let kept = history.retained(self.options.retain);
+        match history.before(damaged).filter(|older| kept.contains(older)) {
+            Some(older) if error.kind() == ErrorKind::Corrupt && error.hint().is_none() => {
+                let older = older.checkpoint_id;
+                error.with_hint(format!(
+                    "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
+                ))
+            }
+            Some(_) | None => error,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Damaged objects of a job: a run refuses them by name, and says which older checkpoint it could start from.
+
+use crate::WEIR;
+use std::fs;
+use std::path::{Path, PathBuf};
+use weir_tests::process::{Bench, Seed, Signal, WordCount};
+
+/// A job that was stopped with several completed checkpoints behind it.
+fn stopped_job() -> Bench {
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::default() });
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("four checkpoints", || bench.log().completed.len() >= 4));
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    bench
+}
+
+/// What happens to an object. Places are drawn.
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    FlippedBit,
+    Truncated,
+    Emptied,
+    Deleted,
+}
+
+const DAMAGES: [Damage; 6] =
+    [Damage::FlippedBit, Damage::FlippedBit, Damage::FlippedBit, Damage::Truncated, Damage::Emptied, Damage::Deleted];
+
+impl Damage {
+    /// Damages the object at `path`, and says how.
+    fn inflict(self, path: &Path, seed: &mut Seed) -> String {
+        let mut bytes = fs::read(path).expect("an object");
+        let length = bytes.len() as u64;
+        let how = match self {
+            Self::FlippedBit => {
+                let (byte, bit) = (seed.draw(..length), seed.draw(..8));
+                bytes[byte as usize] ^= 1 << bit;
+                format!("bit {bit} of byte {byte} flipped")
+            }
+            Self::Truncated => {
+                bytes.truncate(seed.draw(1..length) as usize);
+                format!("cut off at {} of {length}", bytes.len())
+            }
+            Self::Emptied => {
+                bytes.clear();
+                "emptied".to_owned()
+            }
+            Self::Deleted => {
+                fs::remove_file(path).expect("it is there");
+                return format!("{}: deleted", path.display());
+            }
+        };
+        fs::write(path, bytes).expect("it can be written");
+        format!("{}: {how}", path.display())
+    }
+}
+
+/// Damages `objects` in turn, each of them mended again behind it. A run has to refuse each by name and with `parts`.
+#[track_caller]
+fn check(bench: &Bench, objects: &[PathBuf], damages: &[Damage], parts: &[&str]) {
+    let mut seed = Seed::of_run();
+    let committed = bench.committed();
+    for (damage, object) in damages.iter().zip(objects.iter().cycle()) {
+        let whole = fs::read(object).expect("an object");
+        let how = damage.inflict(object, &mut seed);
+        println!("{how}");
+        let name = object.strip_prefix(bench.storage()).expect("an object of the job").display().to_string();
+        let refused = bench.run("run job.toml --output json");
+        refused.assert(1, &[&name]).assert(1, parts);
+        let document = refused.document();
+        assert_eq!(document["outcome"], "failed", "{how}");
+        assert!(document["error"].as_str().is_some_and(|error| error.contains(&name)), "{how}: {document}");
+        fs::write(object, whole).expect("it can be mended");
+    }
+    assert_eq!(bench.committed(), committed, "a refused run commits nothing");
+}
+
+/// Starts from the checkpoint before the newest, whose object at `object` is damaged, and lets the job finish.
+fn check_fallback(bench: &Bench, object: &Path) {
+    let previous = bench.log().previous().id;
+    println!("{}", Damage::FlippedBit.inflict(object, &mut Seed::of_run()));
+    let finished = bench.run(&format!("run job.toml --from {previous} --output json"));
+    finished.assert(0, &[&format!("resuming from checkpoint {previous}")]);
+    assert_eq!(finished.document()["outcome"], "finished");
+    bench.assert_at_least_once();
+    // What the newest checkpoint had committed beyond it has come again, and no more than that.
+    let twice = bench.committed().values().filter(|count| **count > 1).count();
+    assert!(twice < bench.job().output().len() / 2, "{twice} lines came twice");
+    assert!(bench.committed().values().all(|count| *count <= 2));
+}
+
+#[test]
+fn damaged_metadata_is_refused_by_name_and_an_older_checkpoint_is_offered() {
+    let bench = stopped_job();
+    let log = bench.log();
+    let object = bench.storage().join(&log.newest().metadata);
+    let hint = format!("`--from {}`", log.previous().id);
+    check(&bench, std::slice::from_ref(&object), &DAMAGES, &[&hint]);
+    check_fallback(&bench, &object);
+}
+
+#[test]
+fn a_damaged_state_object_is_refused_by_name_and_an_older_checkpoint_is_offered() {
+    let bench = stopped_job();
+    let log = bench.log();
+    let objects = bench.state_objects(&log.newest().metadata);
+    assert_eq!(objects.len(), 2, "one for each subtask that counts");
+    let hint = format!("`--from {}`", log.previous().id);
+    check(&bench, &objects, &DAMAGES, &[&hint]);
+    check_fallback(&bench, &objects[0]);
+}
+
+#[test]
+fn a_damaged_entry_of_the_log_is_refused_by_name() {
+    let bench = stopped_job();
+    let entries = (1..).map(|seq| bench.log_entry(seq)).take_while(|path| path.exists()).count() as u64;
+    let mut seed = Seed::of_run();
+    // A log that ends earlier is a log as well: only what is behind shows that an entry is missing.
+    let objects: Vec<_> = (0..6).map(|_| bench.log_entry(seed.draw(1..entries))).collect();
+    check(&bench, &objects, &DAMAGES, &[]);
+    check(&bench, &[bench.log_entry(entries)], &DAMAGES[..5], &[]);
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+}

@@ -1,0 +1,47 @@
+//! Two processes on one job: the older is fenced, the younger goes on, and nothing shows twice.
+
+use crate::WEIR;
+use weir_tests::process::{Bench, WordCount};
+
+fn check(parallelism: u32) {
+    let bench = Bench::new(WEIR, WordCount { lines: 6_000, parallelism, ..WordCount::default() });
+    let mut older = bench.start("run job.toml -q --output json");
+    assert!(older.runs_until("a committed part", || !bench.parts().is_empty()));
+    let younger = bench.start("run job.toml -q --output json");
+
+    let fenced = older.ended();
+    fenced.assert(1, &["job words: another process has taken it over", "hint: this process stops; the other goes on"]);
+    let document = fenced.document();
+    assert_eq!((&document["outcome"], &document["attempt"]), (&"fenced".into(), &1.into()), "{document}");
+    assert!(document["error"].as_str().is_some_and(|error| error.contains("another process")), "{document}");
+
+    let document = younger.ended().assert(0, &[]).document();
+    assert_eq!((&document["outcome"], &document["attempt"]), (&"finished".into(), &2.into()), "{document}");
+    assert!(document["resumed_from"].is_u64(), "{document}");
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn the_older_of_two_processes_is_fenced() {
+    check(1);
+}
+
+#[test]
+fn the_older_of_two_parallel_processes_is_fenced() {
+    check(2);
+}
+
+#[test]
+fn of_many_processes_the_youngest_goes_on() {
+    let bench = Bench::new(WEIR, WordCount { lines: 9_000, ..WordCount::default() });
+    let mut first = bench.start("run job.toml -q");
+    assert!(first.runs_until("a committed part", || !bench.parts().is_empty()));
+    // Three that start at once: each takes over from those before it, whatever order they come in.
+    let mut all = vec![first];
+    all.extend((0..3).map(|_| bench.start("run job.toml -q --output json")));
+    let codes: Vec<_> = all.into_iter().map(|process| process.ended().code).collect();
+    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == Some(1)).count(), 3, "{codes:?}");
+    assert_eq!(codes[0], Some(1), "the oldest");
+    bench.assert_exactly_once();
+}
