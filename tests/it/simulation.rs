@@ -2,7 +2,7 @@
 
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::JobOutcome;
-use weir_tests::simulation::{Scenario, simulate, simulate_takeover};
+use weir_tests::simulation::{Counter, Scenario, simulate, simulate_takeover};
 
 const CALM: Scenario = Scenario {
     records: 1_500,
@@ -11,6 +11,7 @@ const CALM: Scenario = Scenario {
     faults: FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 0 },
     crash_within_polls: 0,
     max_concurrent: 1,
+    counter: Counter::Native,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
@@ -63,6 +64,33 @@ fn a_seed_run_twice_gives_the_same_trace() {
     let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, ..CALM };
     for seed in 0..10 {
         assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_guest_that_counts_is_restored_like_a_native_operator() {
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::Guest, ..CALM };
+    let (processes, _, restarts) = check(20, scenario);
+    assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
+fn poison_is_set_aside_once_whatever_fails_around_it() {
+    check(5, Scenario { counter: Counter::PoisonedGuest, ..CALM });
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::PoisonedGuest, ..CALM };
+    let (processes, _, restarts) = check(20, scenario);
+    assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
+fn a_seed_run_twice_with_guests_gives_the_same_trace() {
+    for counter in [Counter::Guest, Counter::PoisonedGuest] {
+        let scenario = Scenario { failures: Some(400), crash_within_polls: 3_000, counter, ..CALM };
+        for seed in 0..5 {
+            assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "{counter:?}, seed {seed}");
+        }
     }
 }
 

@@ -31,6 +31,12 @@ impl Disk {
         self.lock().committed.values().flatten().cloned().collect()
     }
 
+    /// The lines of the committed files that one sink wrote.
+    pub fn committed_by(&self, vertex: &str) -> Vec<String> {
+        let own = |name: &str| name.split('-').nth(1) == Some(vertex);
+        self.lock().committed.iter().filter(|(name, _)| own(name)).flat_map(|(_, lines)| lines.clone()).collect()
+    }
+
     /// Files that are pending.
     pub fn pending(&self) -> usize {
         self.lock().pending.len()
@@ -53,17 +59,17 @@ impl Committer for Disk {
     }
 }
 
-/// Writes to a [`Disk`], which takes its time.
+/// Writes to a [`Disk`].
 pub struct DiskSink {
     /// The disk.
     pub disk: Disk,
-    /// The simulation.
-    pub simulator: Simulator,
+    /// In a simulation the disk takes its time.
+    pub simulator: Option<Simulator>,
 }
 
 struct DiskWriter {
     disk: Disk,
-    simulator: Simulator,
+    simulator: Option<Simulator>,
     name: String,
     lines: Vec<String>,
 }
@@ -106,8 +112,10 @@ impl SinkWriter for DiskWriter {
             if lines.is_empty() {
                 return Ok(Vec::new());
             }
-            let delay = std::time::Duration::from_millis(simulator.draw(30));
-            simulator.sleep_until(simulator.now() + delay).await;
+            if let Some(simulator) = simulator {
+                let delay = std::time::Duration::from_millis(simulator.draw(30));
+                simulator.sleep_until(simulator.now() + delay).await;
+            }
             disk.lock().pending.insert(file.clone(), lines);
             Ok(vec![Committable { connector: "disk".into(), payload: json!({"file": file}) }])
         };

@@ -1,11 +1,16 @@
 //! Whole jobs on one thread, from one seed, under injected faults; and the check of what they commit.
 
 mod disk;
+mod graph;
+mod lines;
 mod operators;
+mod quarantine;
 mod run;
 mod source;
 
 pub use disk::{Disk, DiskSink};
+pub use graph::Counter;
 pub use operators::{CountFactory, RekeyFactory};
+pub use quarantine::quarantined;
 pub use run::{Report, Scenario, simulate, simulate_takeover};
 pub use source::NumberSource;

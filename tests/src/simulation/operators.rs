@@ -7,7 +7,7 @@ use weir_engine::runtime::Simulator;
 use weir_engine::state::{StateDescriptor, StateKind};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
-fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
+pub(super) fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
     OperatorDescriptor {
         name: name.into(),
         version: "1".into(),

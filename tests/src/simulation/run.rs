@@ -1,15 +1,13 @@
 //! One simulated job from start to finish, over crashes and restarts.
 
-use super::{CountFactory, Disk, DiskSink, NumberSource, RekeyFactory};
+use super::graph::{Counter, graph};
+use super::{Disk, quarantined};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, FaultPlan, FaultyStore, ObjectStorage, Store};
-use weir_engine::exchange::Partitioning;
-use weir_engine::job::{
-    Edge, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, StopSignal, Vertex, VertexKind, run_job,
-};
+use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, StopSignal, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{Committer, ErrorKind};
@@ -18,6 +16,9 @@ use weir_engine::{Committer, ErrorKind};
 const PROCESSES: u64 = 60;
 /// Polls of one process at most: far more than a run needs.
 const POLLS: u64 = 2_000_000;
+
+/// Vertices of a job at most.
+const VERTICES: usize = 6;
 
 /// What a simulation does.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub crash_within_polls: u64,
     /// Checkpoints under way at once.
     pub max_concurrent: usize,
+    /// What counts.
+    pub counter: Counter,
 }
 
 /// What it came to.
@@ -57,7 +60,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, trace: 0 };
     loop {
         report.processes += 1;
-        let status = Arc::new(JobStatus::new(4));
+        let status = Arc::new(JobStatus::new(VERTICES));
         let ended = process(&simulator, &disk, &objects, scenario, &status, report.processes)?;
         report.checkpoints += status.completed.get();
         report.restarts += status.restarts.get();
@@ -73,7 +76,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
         }
     }
     report.trace = simulator.trace();
-    compare(scenario, &disk.committed())?;
+    check(&simulator, &disk, &objects, scenario)?;
     Ok(report)
 }
 
@@ -133,7 +136,7 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
     let simulator = Simulator::new(seed);
     let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
     let start = || {
-        let status = Arc::new(JobStatus::new(4));
+        let status = Arc::new(JobStatus::new(VERTICES));
         let (stop, signal) = StopSignal::new();
         let options = options(&simulator, &disk, &objects, scenario);
         let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), signal);
@@ -157,45 +160,45 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
     if !matches!(second.outcome, JobOutcome::Finished) {
         return Err(format!("the second ended as {:?}", second.outcome));
     }
-    compare(scenario, &disk.committed())?;
+    check(&simulator, &disk, &objects, scenario)?;
     Ok(first.outcome)
 }
 
-/// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start.
-fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
-    let parallelism = || 1 + simulator.draw(3) as u32;
-    let source = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4 };
-    let count_parallelism = parallelism();
-    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, kind };
-    let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
-    JobGraph {
-        name: "simulated".into(),
-        max_parallelism: 16,
-        vertices: vec![
-            vertex("in", parallelism(), VertexKind::Source { source: Arc::new(source), rate: Some(2_000.0) }),
-            vertex("rekey", parallelism(), VertexKind::Operator(RekeyFactory::new(simulator.clone(), scenario.failures))),
-            vertex("count", count_parallelism, VertexKind::Operator(CountFactory::new(simulator.clone(), scenario.failures))),
-            vertex("out", count_parallelism, VertexKind::Sink(Arc::new(DiskSink { disk: disk.clone(), simulator: simulator.clone() }))),
-        ],
-        edges: vec![edge(0, 1, Partitioning::Rebalance), edge(1, 2, Partitioning::Key), edge(2, 3, Partitioning::Forward)],
+/// What was committed, against what the input asks for.
+fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
+    let (store, slot) = (objects.clone(), Arc::new(Mutex::new(Vec::new())));
+    let reports = slot.clone();
+    let read = async move { *slot.lock().expect("no panic") = quarantined(&*store).await };
+    if simulator.run(read.boxed(), POLLS) != SimulationEnd::Finished {
+        return Err("the quarantined records cannot be read".into());
     }
+    let set_aside: Vec<String> =
+        reports.lock().expect("no panic").iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
+    let poison = (0..scenario.records).map(|number| scenario.counter.value(number)).filter(|value| value.parse::<u64>().is_err());
+    same("set aside", poison, &set_aside)?;
+    same("committed", expected_lines(scenario), &disk.committed())
 }
 
 /// Each key's counts must be 1, 2, 3 … up to the number of its records, each once.
-fn compare(scenario: Scenario, committed: &[String]) -> Result<(), String> {
-    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
-    let mut records: BTreeMap<u64, u64> = BTreeMap::new();
-    for number in 0..scenario.records {
-        let count = records.entry(number % scenario.keys % 7).or_default();
+fn expected_lines(scenario: Scenario) -> impl Iterator<Item = String> {
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    let good = (0..scenario.records).filter(move |&number| scenario.counter.value(number).parse::<u64>().is_ok());
+    good.map(move |number| {
+        let key = number % scenario.keys % 7;
+        let count = counts.entry(key).or_default();
         *count += 1;
-        *expected.entry(format!("{} {count}", number % scenario.keys % 7)).or_default() += 1;
-    }
-    for line in committed {
-        *expected.entry(line.clone()).or_default() -= 1;
-    }
-    match expected.into_iter().find(|(_, missing)| *missing != 0) {
+        format!("{key} {count}")
+    })
+}
+
+/// Compares two multisets of lines.
+fn same(what: &str, expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
+    let mut missing: BTreeMap<String, i64> = BTreeMap::new();
+    expected.for_each(|line| *missing.entry(line).or_default() += 1);
+    found.iter().for_each(|line| *missing.entry(line.clone()).or_default() -= 1);
+    match missing.into_iter().find(|(_, missing)| *missing != 0) {
         None => Ok(()),
-        Some((line, missing)) if missing > 0 => Err(format!("`{line}` is missing")),
-        Some((line, missing)) => Err(format!("`{line}` is there {} times too often", -missing)),
+        Some((line, missing)) if missing > 0 => Err(format!("{what}: `{line}` is missing")),
+        Some((line, missing)) => Err(format!("{what}: `{line}` is there {} times too often", -missing)),
     }
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use weir_engine::operator::Subtask;
 use weir_engine::{BatchBuilder, EngineError, ReadStatus, Source, SourceReader, SplitProgress, SplitState};
 
-/// Records `0..count`, dealt out to `splits` splits; record n has key `n % keys` and value n, both as text.
+/// Records `0..count`, dealt out to `splits` splits; record n has key `n % keys`, as text, and time n.
 #[derive(Clone)]
 pub struct NumberSource {
     /// Number of records.
@@ -14,6 +14,8 @@ pub struct NumberSource {
     pub keys: u64,
     /// Number of splits.
     pub splits: u64,
+    /// The value of record n.
+    pub value: fn(u64) -> String,
 }
 
 struct NumberReader {
@@ -61,7 +63,7 @@ impl SourceReader for NumberReader {
             };
             while room > 0 && next < self.source.count {
                 let key = (next % self.source.keys).to_string();
-                out.push(Some(key.as_bytes()), next.to_string().as_bytes(), Some(next as i64));
+                out.push(Some(key.as_bytes()), (self.source.value)(next).as_bytes(), Some(next as i64));
                 next += self.source.splits;
                 room -= 1;
             }

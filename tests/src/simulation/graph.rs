@@ -1,0 +1,79 @@
+//! The graph of simulated jobs: two stages, of which the second counts, natively or in a guest.
+
+use super::lines::LinesFactory;
+use super::{CountFactory, Disk, DiskSink, NumberSource, RekeyFactory, Scenario};
+use crate::sandbox::{faulty, keyed_count};
+use std::sync::Arc;
+use weir_engine::OperatorFactory;
+use weir_engine::exchange::Partitioning;
+use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
+use weir_engine::operator::QUARANTINE_OUTPUT;
+use weir_engine::runtime::Simulator;
+use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
+
+/// What counts the records of each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// An operator in the host's language.
+    Native,
+    /// The guest `keyed-count`.
+    Guest,
+    /// The guest `faulty`, with poison among the records, which is set aside.
+    PoisonedGuest,
+}
+
+impl Counter {
+    /// The value of record `number`: itself, or poison.
+    pub fn value(self, number: u64) -> String {
+        match (self, number % 13) {
+            (Self::PoisonedGuest, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
+            (Self::Native | Self::Guest | Self::PoisonedGuest, _) => number.to_string(),
+        }
+    }
+}
+
+/// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
+pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+    let counter = scenario.counter;
+    let value: fn(u64) -> String = match counter {
+        Counter::Native | Counter::Guest => |number| number.to_string(),
+        Counter::PoisonedGuest => |number| Counter::PoisonedGuest.value(number),
+    };
+    let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value });
+    let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
+    let parallelism = || 1 + simulator.draw(3) as u32;
+    let count_parallelism = parallelism();
+    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, kind };
+    let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
+    let mut vertices = vec![
+        vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),
+        vertex("rekey", parallelism(), VertexKind::Operator(RekeyFactory::new(simulator.clone(), scenario.failures))),
+        vertex("count", count_parallelism, VertexKind::Operator(factory(counter, simulator, scenario.failures))),
+    ];
+    let mut edges = vec![edge(0, 0, 1, Partitioning::Rebalance), edge(1, 0, 2, Partitioning::Key)];
+    if counter != Counter::Native {
+        vertices.push(vertex("lines", count_parallelism, VertexKind::Operator(LinesFactory::new())));
+        edges.push(edge(2, 0, 3, Partitioning::Forward));
+    }
+    let last = vertices.len() - 1;
+    vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
+    edges.push(edge(last, 0, last + 1, Partitioning::Forward));
+    if counter == Counter::PoisonedGuest {
+        vertices.push(vertex("count.quarantine", count_parallelism, VertexKind::Sink(Arc::new(QuarantineSink::new("count")))));
+        edges.push(edge(2, QUARANTINE_OUTPUT, last + 2, Partitioning::Forward));
+    }
+    JobGraph { name: "simulated".into(), max_parallelism: 16, vertices, edges }
+}
+
+fn factory(counter: Counter, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
+    match counter {
+        Counter::Native => CountFactory::new(simulator.clone(), failures),
+        Counter::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
+        Counter::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
+    }
+}
+
+fn guest(plugin: Plugin, on_failure: OnFailure) -> Arc<dyn OperatorFactory> {
+    let settings = OperatorSettings { operator: "count".into(), config: "{}".into(), limits: Limits::default(), on_failure };
+    Arc::new(WasmOperatorFactory::new(plugin, settings))
+}
