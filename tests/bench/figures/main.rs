@@ -37,9 +37,7 @@ fn boundary(bench: &Bench, rounds: usize) {
     ] {
         let (mut wasm, mut native, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let run = |as_component| {
-                bench.run(Run { operator, as_component, keys, count, parallelism: 1, interval: "1h", ..Run::default() }).rate()
-            };
+            let run = |as_component| bench.run(Run { operator, as_component, keys, count, parallelism: 1, interval: "1h" }).rate();
             let (component, built_in) = (run(true), run(false));
             ratios.push(component / built_in);
             wasm.push(component / 1e6);
@@ -57,7 +55,7 @@ fn checkpointed(bench: &Bench, rounds: usize) {
     for _ in 0..rounds {
         let run = |interval| {
             let (keys, count) = (1_000_000, 40_000_000);
-            bench.run(Run { operator: Operator::KeyedCount, as_component: true, keys, count, parallelism: 2, interval, ..Run::default() })
+            bench.run(Run { operator: Operator::KeyedCount, as_component: true, keys, count, parallelism: 2, interval })
         };
         let (checkpoints, none) = (run("1s"), run("1h"));
         ratios.push(checkpoints.rate() / none.rate());
