@@ -100,6 +100,6 @@ pub fn differences(committed: &Lines, expected: &Lines) -> Option<String> {
     let lines: std::collections::BTreeSet<_> = committed.keys().chain(expected.keys()).collect();
     let different: Vec<_> = lines.into_iter().filter(|line| count(committed, line) != count(expected, line)).collect();
     let show = |line: &&String| format!("{line}: {} committed, {} expected", count(committed, line), count(expected, line));
-    let first: Vec<_> = different.iter().take(5).map(|line| show(line)).collect();
+    let first: Vec<_> = different.iter().take(5).map(show).collect();
     (!different.is_empty()).then(|| format!("{} lines differ:\n{}", different.len(), first.join("\n")))
 }
