@@ -8,7 +8,6 @@ use weir_tests::process::{Bench, Seed, WordCount};
 
 /// The longest that a process lives before it is killed, once it has come as far as it is let.
 const LIFE_MS: u64 = 250;
-const LINES_PER_S: u64 = 2_000;
 
 /// How often a job is killed.
 fn kills() -> u64 {
@@ -16,33 +15,41 @@ fn kills() -> u64 {
 }
 
 /// A job that lasts longer than its kills: no process reads more than its life allows, and the last one goes on for a second.
-fn job(parallelism: u32, kills: u64) -> WordCount {
-    WordCount { lines: LINES_PER_S + kills * LINES_PER_S / 3, rate: LINES_PER_S, parallelism, ..WordCount::default() }
+fn job(parallelism: u32, rate: u64, kills: u64) -> WordCount {
+    WordCount { lines: rate + kills * rate / 3, rate, parallelism, ..WordCount::default() }
 }
 
-/// Kills a job as often as asked for, lets it finish, and compares.
-fn check(parallelism: u32) {
+/// Kills a job as often as asked for, lets it finish, and compares. The processes have the `parallelisms` in turn.
+fn check(parallelisms: &[u32], rate: u64) {
     let (mut seed, kills) = (Seed::of_run(), kills());
-    let bench = Bench::new(WEIR, job(parallelism, kills));
-    let mut killed = 0;
+    let bench = Bench::new(WEIR, job(parallelisms[0], rate, kills));
+    let mut turns = parallelisms.iter().cycle();
+    let (mut log, mut killed) = (bench.log(), 0);
     while killed < kills {
-        let before = bench.log();
+        let parallelism = *turns.next().expect("a circle");
+        bench.write_job(&WordCount { parallelism, ..bench.job().clone() }.job_file());
+        log.read_on(&bench.storage());
+        let before = log.completed.len();
         let mut process = bench.start("run job.toml -q");
         // The first kill falls behind the first committed record; of the others one half falls anywhere, also into start and
         // restore, and one half behind a checkpoint of the process itself, so that the job gets on.
         let wait_for_progress = killed == 0 || seed.coin();
-        let progress = || bench.log().completed.len() > before.completed.len() && (killed > 0 || !bench.parts().is_empty());
+        let progress = || {
+            log.read_on(&bench.storage());
+            log.completed.len() > before && (killed > 0 || !bench.parts().is_empty())
+        };
         let runs = !wait_for_progress || process.runs_until("a checkpoint", progress);
         let runs = runs && process.runs_for(Duration::from_millis(seed.draw(..LIFE_MS)));
         assert!(runs, "the process ended before kill {killed}: {:?}", process.ended());
         assert!(process.kill(), "kill {killed} was not what ended the process");
-        assert!(!bench.log().finished, "kill {killed} fell behind the end");
+        log.read_on(&bench.storage());
+        assert!(!log.finished, "kill {killed} fell behind the end");
         killed += 1;
     }
     let last = bench.run("run job.toml --output json");
     last.assert(0, &["resuming from checkpoint"]);
     assert_eq!(last.document()["outcome"], "finished", "{last:?}");
-    let log = bench.log();
+    log.read_on(&bench.storage());
     assert!(log.finished && log.attempts <= killed + 1, "{log:?}");
     assert!(log.completed.len() >= 20, "{} checkpoints", log.completed.len());
     bench.assert_exactly_once();
@@ -51,10 +58,15 @@ fn check(parallelism: u32) {
 
 #[test]
 fn a_job_that_is_killed_at_random_moments_commits_its_input_once() {
-    check(1);
+    check(&[1], 2_000);
 }
 
 #[test]
 fn a_parallel_job_that_is_killed_at_random_moments_commits_its_input_once() {
-    check(2);
+    check(&[2], 2_000);
+}
+
+#[test]
+fn a_job_that_is_killed_under_load_and_rescaled_each_time_commits_its_input_once() {
+    check(&[2, 3, 1], 20_000);
 }

@@ -9,11 +9,15 @@
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `takeover`: several processes on one job.
+//! - `changes`: job files and inputs that are others when a job goes on.
+//! - `lost_output`: committed files that are gone or were written to.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
+mod changes;
 mod damage;
 mod kills;
+mod lost_output;
 mod sandbox;
 mod simulation;
 mod stops;

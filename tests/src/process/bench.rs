@@ -77,12 +77,24 @@ impl Bench {
 
     /// The state objects that the metadata at `metadata` names.
     pub fn state_objects(&self, metadata: &str) -> Vec<PathBuf> {
+        let subtasks = self.subtasks(metadata);
+        let objects = subtasks.iter().filter_map(|subtask| subtask["state"]["object"].as_str());
+        objects.map(|object| self.storage().join(object)).collect()
+    }
+
+    /// The part files that the newest completed checkpoint names.
+    pub fn parts_of_newest_checkpoint(&self) -> Vec<PathBuf> {
+        let subtasks = self.subtasks(&self.log().newest().metadata);
+        let committables = subtasks.iter().flat_map(|subtask| subtask["committables"].as_array().into_iter().flatten());
+        committables.filter_map(|committable| committable["payload"]["target"].as_str().map(PathBuf::from)).collect()
+    }
+
+    /// The subtasks of all vertices, as the metadata at `metadata` has them.
+    fn subtasks(&self, metadata: &str) -> Vec<Value> {
         let bytes = fs::read(self.storage().join(metadata)).expect("metadata");
         let document: Value = serde_json::from_slice(&bytes).expect("JSON");
         let vertices = document["body"]["vertices"].as_array().into_iter().flatten();
-        let subtasks = vertices.flat_map(|vertex| vertex["subtasks"].as_array().into_iter().flatten());
-        let objects: Vec<_> = subtasks.filter_map(|subtask| subtask["state"]["object"].as_str()).collect();
-        objects.into_iter().map(|object| self.storage().join(object)).collect()
+        vertices.flat_map(|vertex| vertex["subtasks"].as_array().cloned().unwrap_or_default()).collect()
     }
 
     /// Starts `weir LINE` in the folder.
@@ -99,15 +111,24 @@ impl Bench {
 
     /// The committed part files.
     pub fn parts(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.path("out")) else { return Vec::new() };
+        self.parts_in("out")
+    }
+
+    fn parts_in(&self, folder: &str) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path(folder)) else { return Vec::new() };
         let paths = entries.map(|entry| entry.expect("a readable folder").path());
         paths.filter(|path| name(path).starts_with("part-")).collect()
     }
 
     /// All committed lines.
     pub fn committed(&self) -> Lines {
+        self.committed_in("out")
+    }
+
+    /// All lines committed in a folder.
+    pub fn committed_in(&self, folder: &str) -> Lines {
         let mut lines = Lines::new();
-        for part in self.parts() {
+        for part in self.parts_in(folder) {
             let text = fs::read_to_string(&part).expect("a part file is UTF-8");
             assert!(text.ends_with('\n'), "{} ends within a line", part.display());
             text.lines().for_each(|line| *lines.entry(line.to_owned()).or_default() += 1);

@@ -18,6 +18,8 @@ pub struct Checkpoint {
 /// What the log says now. An entry that is being written is not there yet.
 #[derive(Clone, Debug, Default)]
 pub struct JobLogView {
+    /// All entries.
+    pub entries: u64,
     /// Attempts that have begun.
     pub attempts: u64,
     /// Oldest first.
@@ -32,12 +34,17 @@ impl JobLogView {
     /// Reads the log in `storage`, the job's folder; one that is not there is empty.
     pub fn read(storage: &Path) -> Self {
         let mut view = Self::default();
-        for seq in 1.. {
-            let Ok(bytes) = fs::read(entry_path(storage, seq)) else { break };
-            let entry: Value = serde_json::from_slice(&bytes).expect("an entry of the log is JSON");
-            view.add(&entry["body"]);
-        }
+        view.read_on(storage);
         view
+    }
+
+    /// Reads what has been added to the log in `storage` since.
+    pub fn read_on(&mut self, storage: &Path) {
+        while let Ok(bytes) = fs::read(entry_path(storage, self.entries + 1)) {
+            let entry: Value = serde_json::from_slice(&bytes).expect("an entry of the log is JSON");
+            self.add(&entry["body"]);
+            self.entries += 1;
+        }
     }
 
     fn add(&mut self, body: &Value) {

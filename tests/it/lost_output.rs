@@ -1,0 +1,78 @@
+//! Committed part files are the user's: weir deletes and changes none, and misses those that its newest checkpoint names.
+
+use crate::WEIR;
+use std::collections::BTreeMap;
+use std::fs;
+use weir_tests::process::{Bench, Signal, WordCount};
+
+fn stopped_job() -> Bench {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    bench
+}
+
+#[test]
+fn a_fresh_start_deletes_and_changes_no_committed_file() {
+    let bench = Bench::new(WEIR, WordCount { lines: 300, ..WordCount::default() });
+    let files = || bench.parts().into_iter().map(|path| (path.clone(), fs::read(path).expect("a part"))).collect::<BTreeMap<_, _>>();
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+    let before = files();
+
+    bench.run("run job.toml").assert(0, &["words has finished already", "--fresh"]);
+    assert_eq!(files(), before);
+
+    bench.run("run job.toml -q --fresh").assert(0, &[]);
+    let after = files();
+    assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "{:?}\n{:?}", before.keys(), after.keys());
+    let twice = bench.job().output().into_keys().map(|line| (line, 2)).collect();
+    assert_eq!(bench.committed(), twice);
+}
+
+#[test]
+fn a_deleted_part_is_missed_and_can_be_given_up() {
+    let bench = stopped_job();
+    let parts = bench.parts_of_newest_checkpoint();
+    let lost = fs::read_to_string(&parts[0]).expect("a part");
+    fs::remove_file(&parts[0]).expect("it is there");
+    let name = parts[0].display().to_string();
+
+    let refused = bench.run("run job.toml --output json");
+    refused.assert(1, &[&format!("commit {name}: it is missing"), "output are lost", "--accept-lost-output"]);
+    assert_eq!(refused.document()["outcome"], "failed");
+    // Asking again changes nothing.
+    bench.run("run job.toml -q").assert(1, &[&name]);
+
+    bench.run("run job.toml --accept-lost-output").assert(0, &["output given up", &name]);
+    let mut expected = bench.job().output();
+    for line in lost.lines() {
+        expected.remove(line);
+    }
+    assert_eq!(bench.committed(), expected);
+}
+
+#[test]
+fn a_deleted_part_that_is_put_back_is_missed_no_more() {
+    let bench = stopped_job();
+    let part = &bench.parts_of_newest_checkpoint()[0];
+    let bytes = fs::read(part).expect("a part");
+    fs::remove_file(part).expect("it is there");
+    bench.run("run job.toml -q").assert(1, &["it is missing"]);
+    fs::write(part, bytes).expect("it can be put back");
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn a_part_that_was_written_to_is_refused_and_left_alone() {
+    let bench = stopped_job();
+    let part = &bench.parts_of_newest_checkpoint()[0];
+    let text = fs::read_to_string(part).expect("a part").replacen("word", "WORD", 1);
+    fs::write(part, &text).expect("it can be written to");
+    let name = part.display().to_string();
+    bench.run("run job.toml -q").assert(1, &[&name, "it is not the file that the checkpoint names", "move it away"]);
+    assert_eq!(fs::read_to_string(part).expect("a part"), text);
+}
