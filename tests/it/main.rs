@@ -1,7 +1,9 @@
 //! The tests of the whole. What is where:
 //!
 //! - `architecture`: the order of the rooms of the engine.
-//! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails the job over it, `poison` sets records aside.
+//! - `responsiveness`: checkpoints expire on time while every data thread is inside a guest that spins.
+//! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
+//!   `jobs` does both in whole jobs.
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
 //!
 //! The real binary, from outside (`weir_tests::process`):
@@ -18,6 +20,7 @@ mod changes;
 mod damage;
 mod kills;
 mod lost_output;
+mod responsiveness;
 mod sandbox;
 mod simulation;
 mod stops;

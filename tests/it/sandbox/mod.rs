@@ -2,4 +2,5 @@
 
 mod contained;
 mod faults;
+mod jobs;
 mod poison;

@@ -2,6 +2,8 @@
 
 mod bench;
 mod guests;
+mod job;
 
 pub use bench::{Bench, Emitted, Record, StateOfKey};
 pub use guests::{faulty, keyed_count};
+pub use job::{Aside, GUEST, GuestJob, MAX_PARALLELISM, often};

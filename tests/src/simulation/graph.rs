@@ -35,11 +35,12 @@ impl Counter {
 /// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
     let counter = scenario.counter;
-    let value: fn(u64) -> String = match counter {
-        Counter::Native | Counter::Guest => |number| number.to_string(),
-        Counter::PoisonedGuest => |number| Counter::PoisonedGuest.value(number),
-    };
-    let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value });
+    let source = Arc::new(NumberSource {
+        count: scenario.records,
+        keys: scenario.keys,
+        splits: 4,
+        value: Arc::new(move |number| counter.value(number)),
+    });
     let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
     let parallelism = || 1 + simulator.draw(3) as u32;
     let count_parallelism = parallelism();

@@ -1,6 +1,7 @@
 //! A source of numbered records in a few splits.
 
 use serde_json::json;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::operator::Subtask;
 use weir_engine::{BatchBuilder, EngineError, ReadStatus, Source, SourceReader, SplitProgress, SplitState};
@@ -15,7 +16,7 @@ pub struct NumberSource {
     /// Number of splits.
     pub splits: u64,
     /// The value of record n.
-    pub value: fn(u64) -> String,
+    pub value: Arc<dyn Fn(u64) -> String + Send + Sync>,
 }
 
 struct NumberReader {

@@ -1,0 +1,90 @@
+//! Whoever decides about checkpoints never stands behind a guest: not with twice as many spinning guests as threads for them.
+
+use futures_util::FutureExt;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::checkpoint::{CheckpointConfig, JobLog, LogEntry, ObjectStorage, Store};
+use weir_engine::element::key_hash;
+use weir_engine::job::{JobOutcome, JobStatus, RestartPolicy, RestartStrategy, StopSignal, run_job};
+use weir_engine::runtime::{Clock, ThreadRuntime};
+use weir_engine::state::{key_group_of, owner_of};
+use weir_tests::sandbox::{Aside, GuestJob, MAX_PARALLELISM, faulty};
+use weir_tests::simulation::{Disk, NumberSource};
+use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings};
+
+const DATA_THREADS: usize = 2;
+const GUESTS: u32 = 2 * DATA_THREADS as u32;
+const KEYS: u64 = 32;
+/// How long a guest spins before it is interrupted.
+const SPIN: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_millis(300);
+/// What a loaded machine may add to the timeout: still far from the end of the guests' time.
+const LATEST: Duration = Duration::from_millis(1_500);
+
+fn job() -> GuestJob {
+    let limits = Limits { time_per_batch: SPIN, ..Limits::default() };
+    GuestJob {
+        source: NumberSource { count: KEYS, keys: KEYS, splits: u64::from(GUESTS), value: Arc::new(|_| "spin".to_owned()) },
+        rate: 1e6,
+        parallelism: GUESTS,
+        plugin: faulty(EngineMode::Epoch),
+        settings: OperatorSettings { operator: "spinning".into(), config: "{}".into(), limits, on_failure: OnFailure::Fail },
+        aside: Aside::Nowhere,
+        checkpoints: CheckpointConfig {
+            interval: Duration::from_millis(100),
+            timeout: TIMEOUT,
+            tolerate_failures: 1_000,
+            ..CheckpointConfig::default()
+        },
+        restart: RestartPolicy { strategy: RestartStrategy::None, ..RestartPolicy::default() },
+    }
+}
+
+/// The first failed checkpoint in the log, and when it was seen there.
+async fn first_failure(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Duration, Duration) {
+    loop {
+        let log = JobLog::open(store.clone(), clock.clone()).await.expect("the log can be read");
+        if let Some(duration_ms) = log.entries().iter().find_map(failed_ms) {
+            return (Duration::from_millis(duration_ms), clock.now());
+        }
+        clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
+    }
+}
+
+#[test]
+fn a_checkpoint_expires_on_time_while_all_data_threads_spin() {
+    let owners: BTreeSet<u32> = (0..KEYS)
+        .map(|key| owner_of(key_group_of(key_hash(key.to_string().as_bytes()), MAX_PARALLELISM), GUESTS, MAX_PARALLELISM))
+        .collect();
+    assert_eq!(owners.len(), GUESTS as usize, "every guest has something to spin on");
+    let (job, disk, status) = (job(), Disk::default(), Arc::new(JobStatus::new(3)));
+    let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+    let threads = ThreadRuntime::new(DATA_THREADS).expect("threads");
+    let runtime = threads.runtime();
+    let clock = runtime.clock.clone();
+    let (_stop, signal) = StopSignal::new();
+    let run = run_job(job.graph(&disk), job.options(store.clone(), &disk), runtime, status.clone(), signal);
+    let began = clock.now();
+    let ((duration, seen), (report, ended)) =
+        threads.block_on(futures_util::future::join(first_failure(store.clone(), clock.clone()), run.map(|report| (report, clock.now()))));
+
+    assert!(duration >= TIMEOUT && duration < LATEST, "the first checkpoint failed after {duration:?}");
+    assert!(seen - began < LATEST, "its failure was in the log {:?} after the start", seen - began);
+    assert!(ended - began >= SPIN, "the guests were still spinning then; the job ended after {:?}", ended - began);
+    assert!(status.failed.get() > 1 && status.completed.get() == 0, "{} failed", status.failed.get());
+    let JobOutcome::Failed(error) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert!(error.to_string().contains("did not return within 4s"), "{error}");
+
+    let log = threads.block_on(JobLog::open(store, clock)).expect("the log can be read");
+    let durations: Vec<u64> = log.entries().iter().filter_map(failed_ms).collect();
+    assert!(durations.iter().all(|&ms| ms < LATEST.as_millis() as u64), "{durations:?}");
+    threads.shutdown();
+}
+
+fn failed_ms(entry: &LogEntry) -> Option<u64> {
+    match entry {
+        LogEntry::Failed { duration_ms, .. } => Some(*duration_ms),
+        LogEntry::Attempt { .. } | LogEntry::Completed { .. } | LogEntry::Finished { .. } => None,
+    }
+}
