@@ -93,7 +93,7 @@ pub const MALFORMED: [Fault; 32] = [
     returned("malformed:key-set-and-cleared", "is named twice"),
     returned("malformed:keys-odd", "state 0: set: keys: "),
     returned("malformed:items-count", "state 0: set has"),
-    returned("malformed:list-kind", "state 0 is named twice"),
+    returned("malformed:list-kind", "is updated as a List, but declared as a Value"),
     returned("malformed:list-key-out-of-range", "state 1: append names key 16777216, but the batch has"),
     returned("malformed:map-key-out-of-range", "state 2: put names key 16777216, but the batch has"),
     returned("malformed:map-values-count", "state 2: values has"),
