@@ -42,8 +42,19 @@ pub trait Source: Send + Sync {
     /// All splits of a fresh start, `Unread`, in the order in which they should be read. `parallelism` subtasks will share them.
     fn discover(&self, parallelism: u32) -> Result<Vec<SplitState>, EngineError>;
 
+    /// False where its records never have a key: then no `key` edge can follow it.
+    fn gives_keys(&self) -> bool {
+        true
+    }
+
+    /// Splits that have come since `known` were discovered, `Unread`: files that now match a glob. A resumed run reads them too.
+    fn new_splits(&self, known: &[SplitState], parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
+        let _ = (known, parallelism);
+        Ok(Vec::new())
+    }
+
     /// Checks splits of a checkpoint against the world: a split that is gone or has changed is refused by name.
-    /// Returns lines for the user (new files that are not read, …).
+    /// Returns lines for the user (a file that is gone but has been read to its end, …).
     fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError>;
 
     /// A reader of these splits, which go on from their progress. A reader without splits ends at once.

@@ -75,9 +75,12 @@ fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<Spl
         let VertexKind::Source { source, .. } = &vertex.kind else { continue };
         let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(&vertex.id)) {
             Some(snapshot) => {
-                let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
+                let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
                 let lines = source.verify(&splits).map_err(|error| error.context(&vertex.id))?;
-                lines.iter().for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
+                let new = source.new_splits(&splits, vertex.parallelism).map_err(|error| error.context(&vertex.id))?;
+                let came = new.iter().map(|split| format!("{} has come since the checkpoint and is read too", split.id));
+                lines.into_iter().chain(came).for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
+                splits.extend(new);
                 splits
             }
             None => source.discover(vertex.parallelism).map_err(|error| error.context(&vertex.id))?,

@@ -68,8 +68,9 @@ impl Supervisor {
             let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, metadata.vertex(&vertex.id)) else { continue };
             let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
             // What has become of files that were read to their end is no longer the job's concern.
-            let lines = source.verify(&splits).unwrap_or_default();
-            lines.iter().for_each(|line| (self.options.notice)(&format!("{}: {line}", vertex.id)));
+            let new = source.new_splits(&splits, vertex.parallelism).unwrap_or_default();
+            let line = |id: &str| format!("{}: {id} has come since the job finished and is not read", vertex.id);
+            new.iter().for_each(|split| (self.options.notice)(&line(&split.id)));
         }
     }
 
