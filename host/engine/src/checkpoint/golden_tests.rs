@@ -1,6 +1,7 @@
 //! Format version 1 of the JSON objects: what was written then is read now, and written the same.
 
 use super::envelope;
+use super::job_log::{open_entry, seal_entry};
 use super::*;
 use crate::element::{AttemptId, CheckpointId};
 use crate::exchange::Partitioning;
@@ -83,16 +84,23 @@ fn metadata_of_format_1_is_read_and_written_as_it_was() {
 fn log_entries_of_format_1_are_read_and_written_as_they_were() {
     let stored = golden("log-v1.jsonl");
     let lines: Vec<&[u8]> = stored.split_inclusive(|&byte| byte == b'\n').collect();
-    let read: Vec<LogEntry> = lines.iter().map(|line| envelope::open("golden", "weir-log", line).unwrap()).collect();
+    let read: Vec<LogEntry> = lines.iter().zip(1..).map(|(line, seq)| open_entry("golden", seq, line).unwrap()).collect();
     assert_eq!(read, entries());
-    for (line, entry) in lines.iter().zip(entries()) {
-        assert_eq!(envelope::seal("weir-log", &entry), *line);
+    for ((line, entry), seq) in lines.iter().zip(entries()).zip(1..) {
+        assert_eq!(seal_entry(seq, &entry), *line);
     }
 }
 
 #[test]
 fn an_unknown_kind_of_log_entry_is_refused_by_name() {
-    let unknown = envelope::seal("weir-log", &json!({"kind": "override", "attempt": 1}));
-    let error = envelope::open::<LogEntry>("log/9.json", "weir-log", &unknown).unwrap_err().to_string();
+    let unknown = envelope::seal("weir-log", &json!({"seq": 9, "entry": {"kind": "override", "attempt": 1}}));
+    let error = open_entry("log/9.json", 9, &unknown).unwrap_err().to_string();
     assert!(error.contains("log/9.json") && error.contains("`override`"), "{error}");
+}
+
+#[test]
+fn an_entry_in_the_place_of_another_is_refused() {
+    let sealed = seal_entry(4, &entries()[0]);
+    let error = open_entry("log/5.json", 5, &sealed).unwrap_err().to_string();
+    assert!(error.contains("log/5.json") && error.contains("entry 4"), "{error}");
 }

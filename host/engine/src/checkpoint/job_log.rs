@@ -8,6 +8,7 @@ use super::{Created, Store, envelope, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -118,6 +119,31 @@ impl LogEntry {
     }
 }
 
+/// An entry with its place: two that have been exchanged are told by it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Numbered<E> {
+    seq: u64,
+    entry: E,
+}
+
+/// `entry` as the object at place `seq`.
+pub(super) fn seal_entry(seq: u64, entry: &LogEntry) -> Bytes {
+    envelope::seal(MAGIC, &Numbered { seq, entry })
+}
+
+/// The entry in the object at place `seq`.
+pub(super) fn open_entry(object: &str, seq: u64, bytes: &[u8]) -> Result<LogEntry, EngineError> {
+    let numbered: Numbered<LogEntry> = envelope::open(object, MAGIC, bytes)?;
+    if numbered.seq != seq {
+        return Err(EngineError::new(
+            ErrorKind::Corrupt,
+            format!("read {object}: it is entry {} of the log, in another's place", numbered.seq),
+        ));
+    }
+    Ok(numbered.entry)
+}
+
 /// What an append came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Append {
@@ -173,7 +199,8 @@ impl JobLog {
     pub async fn append(&mut self, entry: LogEntry) -> Result<Append, EngineError> {
         let seq = self.entries.len() as u64 + 1;
         let path = paths::log_entry(seq);
-        let sealed = envelope::seal(MAGIC, &entry);
+        let sealed = seal_entry(seq, &entry);
+        self.check_still_there(seq - 1).await?;
         for attempt in 0..TRIES {
             match self.store.create(&path, sealed.clone()).await {
                 Ok(Created::New) => {
@@ -189,6 +216,18 @@ impl JobLog {
         unreachable!("the last try returns")
     }
 
+    /// A folder that was moved away or emptied under a running job would be filled with a log that no one can read.
+    async fn check_still_there(&self, last: u64) -> Result<(), EngineError> {
+        if last == 0 {
+            return Ok(());
+        }
+        let path = paths::log_entry(last);
+        match retry(&*self.clock, || self.store.get(&path)).await? {
+            Some(_) => Ok(()),
+            None => Err(missing(&path, &self.store.location())),
+        }
+    }
+
     async fn whose(&mut self, seq: u64, entry: LogEntry) -> Result<Append, EngineError> {
         match read_entry(&*self.store, &*self.clock, seq).await? {
             Some(found) if found == entry => {
@@ -200,10 +239,15 @@ impl JobLog {
     }
 }
 
+fn missing(path: &str, location: &str) -> EngineError {
+    EngineError::new(ErrorKind::Corrupt, format!("read the log in {location}: {path} is missing"))
+        .with_hint("put it back; or move the whole folder away, and the job starts over beside its committed output")
+}
+
 async fn read_entry(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Option<LogEntry>, EngineError> {
     let path = paths::log_entry(seq);
     let Some(bytes) = retry(clock, || store.get(&path)).await? else { return Ok(None) };
-    envelope::open(&format!("{}/{path}", store.location()), MAGIC, &bytes).map(Some)
+    open_entry(&format!("{}/{path}", store.location()), seq, &bytes).map(Some)
 }
 
 /// Tries a call to the store again while its error may pass.
@@ -272,7 +316,7 @@ mod tests {
         let clock: Arc<dyn Clock> = simulator.runtime().clock;
         let watched = async move {
             let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-            store.put(&paths::log_entry(2), vec![envelope::seal(MAGIC, &entry(1, "a"))]).await.unwrap();
+            store.put(&paths::log_entry(2), vec![seal_entry(2, &entry(1, "a"))]).await.unwrap();
             let error = JobLog::open(store, clock).await.err().unwrap();
             assert!(error.to_string().contains("log/1.json is missing"), "{error}");
         };

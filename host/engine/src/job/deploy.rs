@@ -210,7 +210,8 @@ impl Builder<'_> {
             VertexKind::Source { .. } => self.routes(&graph, head, index, &inner, &mut output).0.into_iter().next().unwrap_or_default(),
             VertexKind::Operator(_) | VertexKind::Sink(_) => Vec::new(),
         };
-        Ok((Chain::new(nodes, source_routes, output, self.context.runtime.clock.clone()), restores))
+        let id = graph.vertices[head].id.clone();
+        Ok((Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone()), restores))
     }
 
     /// For each output of `vertex` its targets, and those of its quarantined records.

@@ -15,7 +15,10 @@ impl Supervisor {
     pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
         let Some(checkpoint) = &start.restored else { return Ok(None) };
         let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
-        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        let metadata = metadata.map_err(|error| match self.no_longer_kept(checkpoint, history) {
+            Some(deleted) if error.kind() == ErrorKind::Corrupt => deleted,
+            Some(_) | None => self.offer_older(error, checkpoint.checkpoint_id, history),
+        })?;
         let now = self.graph.identity();
         let differences = metadata.graph.differences(&now);
         if !differences.is_empty() {
@@ -72,6 +75,17 @@ impl Supervisor {
             let line = |id: &str| format!("{}: {id} has come since the job finished and is not read", vertex.id);
             new.iter().for_each(|split| (self.options.notice)(&line(&split.id)));
         }
+    }
+
+    /// The error of a start from a checkpoint that newer ones have replaced.
+    fn no_longer_kept(&self, checkpoint: &CompletedCheckpoint, history: &History) -> Option<EngineError> {
+        let kept = history.retained(self.options.retain);
+        if kept.contains(checkpoint) {
+            return None;
+        }
+        let ids: Vec<_> = kept.iter().map(|kept| kept.checkpoint_id.to_string()).collect();
+        let message = format!("start from checkpoint {}: it is no longer kept", checkpoint.checkpoint_id);
+        Some(EngineError::new(ErrorKind::FixInput, message).with_hint(format!("these are: {}; `retain` says how many", ids.join(", "))))
     }
 
     /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept.

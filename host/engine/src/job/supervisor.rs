@@ -191,8 +191,15 @@ impl Supervisor {
 
     /// Appends an attempt to the log; `None` where the job has finished.
     async fn begin(&mut self, log: &mut JobLog) -> Result<Option<AttemptContext>, EngineError> {
+        let mut known = None;
         loop {
             log.read_on().await?;
+            // Whoever took the place has left an entry there, or there is something else in it.
+            if known.replace(log.entries().len()) == Some(log.entries().len()) {
+                let next = paths::log_entry(log.entries().len() as u64 + 1);
+                let message = format!("append to the log in {}: something that is no entry is at {next}", self.options.store.location());
+                return Err(EngineError::new(ErrorKind::Corrupt, message).with_hint("move it away"));
+            }
             let history = History::of(log.entries());
             let newest_is_ours = history.nonces.last().is_none_or(|nonce| self.nonces.contains(nonce));
             if !self.nonces.is_empty() && !newest_is_ours {

@@ -67,15 +67,17 @@ pub struct Chain {
     pub source_routes: Vec<Target>,
     /// The sending side.
     pub output: Output,
+    /// The id of the task's first vertex.
+    head: String,
     clock: Arc<dyn Clock>,
     /// Event time up to which the task's input is complete.
     pub watermark: i64,
 }
 
 impl Chain {
-    /// A chain; `source_routes` is empty where an operator or a sink is the head.
-    pub fn new(nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
-        Self { nodes, source_routes, output, clock, watermark: NO_TIMESTAMP }
+    /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
+    pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
+        Self { nodes, source_routes, output, head, clock, watermark: NO_TIMESTAMP }
     }
 
     /// Works off a batch of the source at the head.
@@ -83,9 +85,9 @@ impl Chain {
         for place in 0..self.source_routes.len() {
             let target = self.source_routes[place];
             if place + 1 == self.source_routes.len() {
-                return self.deliver(target, batch, "the source");
+                return self.deliver(target, batch, None);
             }
-            self.deliver(target, batch.clone(), "the source")?;
+            self.deliver(target, batch.clone(), None)?;
         }
         Ok(())
     }
@@ -132,19 +134,19 @@ impl Chain {
             let node = &self.nodes[place];
             let target = if quarantined { node.quarantine[number] } else { node.routes[output as usize][number] };
             if number + 1 == targets {
-                let id = self.nodes[place].id.clone();
-                return self.deliver(target, records, &id);
+                return self.deliver(target, records, Some(place));
             }
-            let id = self.nodes[place].id.clone();
-            self.deliver(target, records.clone(), &id)?;
+            self.deliver(target, records.clone(), Some(place))?;
         }
         Ok(())
     }
 
-    fn deliver(&mut self, target: Target, records: RecordBatch, from: &str) -> Result<(), EngineError> {
+    /// `from`: the node that emitted the records; `None`: the source at the head.
+    fn deliver(&mut self, target: Target, records: RecordBatch, from: Option<usize>) -> Result<(), EngineError> {
         match target {
             Target::Node { node, input } => self.process_node(node, input, false, &records),
             Target::Edge(edge) => self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
+                let from = from.map_or(&self.head, |place| &self.nodes[place].id);
                 EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))
                     .with_hint("set `key` on the source, or emit the record with a key")
             }),
