@@ -74,17 +74,23 @@ impl Supervisor {
         }
     }
 
-    /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept.
+    /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept. One that has been deleted since is no damage.
     pub(super) fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
+        if error.kind() != ErrorKind::Corrupt || error.hint().is_some() {
+            return error;
+        }
         let kept = history.retained(self.options.retain);
+        if kept.iter().all(|kept| kept.checkpoint_id != damaged) {
+            return error.with_hint("only the newest checkpoints are kept (`retain`); `weir checkpoint list JOB` shows which");
+        }
         match history.before(damaged).filter(|older| kept.contains(older)) {
-            Some(older) if error.kind() == ErrorKind::Corrupt && error.hint().is_none() => {
+            Some(older) => {
                 let older = older.checkpoint_id;
                 error.with_hint(format!(
                     "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
                 ))
             }
-            Some(_) | None => error,
+            None => error,
         }
     }
 }
