@@ -123,3 +123,14 @@ fn a_damaged_entry_of_the_log_is_refused_by_name() {
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
 }
+
+#[test]
+fn a_checkpoint_that_has_been_deleted_since_cannot_be_started_from() {
+    let bench = stopped_job();
+    let hint = "only the newest checkpoints are kept (`retain`); `weir checkpoint list JOB` shows which";
+    let oldest = bench.log().completed[0].id;
+    bench.run(&format!("run job.toml -q --from {oldest}")).assert(1, &[&format!("read checkpoint {oldest}: "), hint]);
+    bench.run("run job.toml -q --from 99").assert(1, &["start from checkpoint 99: the job has no completed checkpoint with that id"]);
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+}

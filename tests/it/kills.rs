@@ -54,6 +54,7 @@ fn check(parallelisms: &[u32], rate: u64) {
     assert!(log.completed.len() >= 20, "{} checkpoints", log.completed.len());
     bench.assert_exactly_once();
     bench.assert_nothing_pending();
+    bench.assert_nothing_left_behind(3, killed as usize);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Two processes on one job: the older is fenced, the younger goes on, and nothing shows twice.
 
 use crate::WEIR;
-use weir_tests::process::{Bench, WordCount};
+use std::time::Duration;
+use weir_tests::process::{Bench, Seed, Signal, WordCount};
 
 fn check(parallelism: u32) {
     let bench = Bench::new(WEIR, WordCount { lines: 6_000, parallelism, ..WordCount::default() });
@@ -44,4 +45,45 @@ fn of_many_processes_the_youngest_goes_on() {
     assert_eq!(codes.iter().filter(|code| **code == Some(1)).count(), 3, "{codes:?}");
     assert_eq!(codes[0], Some(1), "the oldest");
     bench.assert_exactly_once();
+}
+
+/// Lets processes take over from each other, each held at a random moment, until one finishes; wakes the others then.
+fn check_sleepers(parallelism: u32, sleepers: usize) {
+    let mut seed = Seed::of_run();
+    let bench = Bench::new(WEIR, WordCount { lines: 2_000 * sleepers as u64, parallelism, ..WordCount::default() });
+    let mut held = Vec::new();
+    for number in 0..sleepers {
+        let before = bench.log();
+        let mut process = bench.start("run job.toml -q --output json");
+        // Half of them are held on their way in, which may be before they have begun an attempt.
+        let begun = || bench.log().completed.len() > before.completed.len() && !bench.parts().is_empty();
+        let runs = (number > 0 && seed.coin()) || process.runs_until("a checkpoint", begun);
+        assert!(runs && process.runs_for(Duration::from_millis(seed.draw(..100))), "{:?}", process.ended());
+        process.send(Signal::Pause);
+        held.push(process);
+    }
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+
+    for process in held {
+        process.send(Signal::Continue);
+        let ended = process.ended();
+        let document = ended.document();
+        let (outcome, had_begun) = (&document["outcome"], !document["attempt"].is_null());
+        match had_begun {
+            true => assert!(ended.code == Some(1) && outcome == "fenced", "{ended:?}"),
+            false => assert!(ended.code == Some(0) && outcome == "already-finished", "{ended:?}"),
+        }
+        bench.assert_exactly_once();
+    }
+}
+
+#[test]
+fn a_process_that_wakes_up_behind_the_end_is_fenced_and_changes_nothing() {
+    check_sleepers(1, 4);
+}
+
+#[test]
+fn parallel_processes_that_wake_up_behind_the_end_are_fenced_and_change_nothing() {
+    check_sleepers(2, 4);
 }

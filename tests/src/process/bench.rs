@@ -3,6 +3,7 @@
 use super::job_log::{JobLogView, entry_path};
 use super::{Lines, Running, WordCount, differences};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -97,6 +98,20 @@ impl Bench {
         vertices.flat_map(|vertex| vertex["subtasks"].as_array().cloned().unwrap_or_default()).collect()
     }
 
+    /// Fails where the storage holds other objects than those of the newest `retain` checkpoints. Each of `kills` may have left a folder, and
+    /// files that had not become objects yet: their names end in `#` and a number.
+    #[track_caller]
+    pub fn assert_nothing_left_behind(&self, retain: usize, kills: usize) {
+        let log = self.log();
+        let kept: Vec<_> = log.completed.iter().rev().take(retain).collect();
+        let mut expected: BTreeSet<PathBuf> = kept.iter().flat_map(|checkpoint| self.state_objects(&checkpoint.metadata)).collect();
+        expected.extend(kept.iter().map(|checkpoint| self.storage().join(&checkpoint.metadata)));
+        let folders = paths_in(&self.storage().join("checkpoints"));
+        assert!(folders.len() <= retain + kills, "{folders:?}");
+        let found = folders.iter().flat_map(|folder| paths_in(folder)).chain(paths_in(&self.storage().join("state")));
+        assert_eq!(found.filter(|path| !name(path).contains('#')).collect::<BTreeSet<_>>(), expected);
+    }
+
     /// Starts `weir LINE` in the folder.
     pub fn start(&self, line: &str) -> Running {
         let mut command = Command::new(&self.weir);
@@ -177,6 +192,11 @@ impl Ended {
         }
         self
     }
+}
+
+fn paths_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("list {}: {error}", folder.display()));
+    entries.map(|entry| entry.expect("a readable folder").path()).collect()
 }
 
 fn name(path: &Path) -> String {

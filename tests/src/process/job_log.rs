@@ -42,7 +42,7 @@ impl JobLogView {
     pub fn read_on(&mut self, storage: &Path) {
         while let Ok(bytes) = fs::read(entry_path(storage, self.entries + 1)) {
             let entry: Value = serde_json::from_slice(&bytes).expect("an entry of the log is JSON");
-            self.add(&entry["body"]);
+            self.add(&entry["body"]["entry"]);
             self.entries += 1;
         }
     }

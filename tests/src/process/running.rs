@@ -11,13 +11,17 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// What asks a process to stop.
+/// What a process is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// What Ctrl-C sends.
     Interrupt,
     /// What a service manager sends.
     Terminate,
+    /// Holds the process wherever it is,
+    Pause,
+    /// and lets it go on.
+    Continue,
 }
 
 /// A running process. Dropping it kills it.
@@ -80,11 +84,13 @@ impl Running {
         self.child.wait().expect("a killed child ends").code().is_none()
     }
 
-    /// Sends a signal that the process may answer.
+    /// Sends a signal that does not end the process by force.
     pub fn send(&self, signal: Signal) {
         let name = match signal {
             Signal::Interrupt => "-INT",
             Signal::Terminate => "-TERM",
+            Signal::Pause => "-STOP",
+            Signal::Continue => "-CONT",
         };
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("the command `kill` is there").success(), "send {name} to `{}`", self.line);

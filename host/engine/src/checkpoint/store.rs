@@ -55,7 +55,8 @@ impl ObjectStorage {
                 let folder = base.join(rest.strip_prefix("//").unwrap_or(rest));
                 std::fs::create_dir_all(&folder).map_err(|error| fail(error.to_string()))?;
                 let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| fail(error.to_string()))?;
-                Arc::new(local.with_fsync(true))
+                // Folders of deleted checkpoints go with them, else every listing would walk through all that ever were.
+                Arc::new(local.with_fsync(true).with_automatic_cleanup(true))
             }
             "memory" => Arc::new(InMemory::new()),
             "s3" | "gs" | "az" => return Err(fail(format!("`{scheme}:` is not built yet")).with_hint("use file:")),

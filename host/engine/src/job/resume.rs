@@ -15,10 +15,7 @@ impl Supervisor {
     pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
         let Some(checkpoint) = &start.restored else { return Ok(None) };
         let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
-        let metadata = metadata.map_err(|error| match self.no_longer_kept(checkpoint, history) {
-            Some(deleted) if error.kind() == ErrorKind::Corrupt => deleted,
-            Some(_) | None => self.offer_older(error, checkpoint.checkpoint_id, history),
-        })?;
+        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
         let now = self.graph.identity();
         let differences = metadata.graph.differences(&now);
         if !differences.is_empty() {
@@ -77,28 +74,23 @@ impl Supervisor {
         }
     }
 
-    /// The error of a start from a checkpoint that newer ones have replaced.
-    fn no_longer_kept(&self, checkpoint: &CompletedCheckpoint, history: &History) -> Option<EngineError> {
-        let kept = history.retained(self.options.retain);
-        if kept.contains(checkpoint) {
-            return None;
-        }
-        let ids: Vec<_> = kept.iter().map(|kept| kept.checkpoint_id.to_string()).collect();
-        let message = format!("start from checkpoint {}: it is no longer kept", checkpoint.checkpoint_id);
-        Some(EngineError::new(ErrorKind::FixInput, message).with_hint(format!("these are: {}; `retain` says how many", ids.join(", "))))
-    }
-
-    /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept.
+    /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept. One that has been deleted since is no damage.
     pub(super) fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
+        if error.kind() != ErrorKind::Corrupt || error.hint().is_some() {
+            return error;
+        }
         let kept = history.retained(self.options.retain);
+        if kept.iter().all(|kept| kept.checkpoint_id != damaged) {
+            return error.with_hint("only the newest checkpoints are kept (`retain`); `weir checkpoint list JOB` shows which");
+        }
         match history.before(damaged).filter(|older| kept.contains(older)) {
-            Some(older) if error.kind() == ErrorKind::Corrupt && error.hint().is_none() => {
+            Some(older) => {
                 let older = older.checkpoint_id;
                 error.with_hint(format!(
                     "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
                 ))
             }
-            Some(_) | None => error,
+            None => error,
         }
     }
 }

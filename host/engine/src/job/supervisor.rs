@@ -172,8 +172,21 @@ impl Supervisor {
                     None => error,
                 },
             };
+            if self.taken_over(&mut log).await {
+                return Err(fenced(&self.graph.name));
+            }
             self.wait_for_restart(error, from).await?;
         }
+    }
+
+    /// True where the log shows that another process has begun an attempt behind ours. What ours failed for may be just that: the other has
+    /// deleted what it no longer needs.
+    async fn taken_over(&self, log: &mut JobLog) -> bool {
+        log.read_on().await.is_ok() && !self.newest_is_ours(&History::of(log.entries()))
+    }
+
+    fn newest_is_ours(&self, history: &History) -> bool {
+        history.nonces.last().is_none_or(|nonce| self.nonces.contains(nonce))
     }
 
     async fn wait_for_restart(&mut self, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
@@ -201,8 +214,7 @@ impl Supervisor {
                 return Err(EngineError::new(ErrorKind::Corrupt, message).with_hint("move it away"));
             }
             let history = History::of(log.entries());
-            let newest_is_ours = history.nonces.last().is_none_or(|nonce| self.nonces.contains(nonce));
-            if !self.nonces.is_empty() && !newest_is_ours {
+            if !self.nonces.is_empty() && !self.newest_is_ours(&history) {
                 return Err(fenced(&self.graph.name));
             }
             let start = history.start(&self.mode)?;
@@ -211,7 +223,11 @@ impl Supervisor {
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
                 return Ok(None);
             }
-            let metadata = self.load(&start, &history).await?;
+            let metadata = match self.load(&start, &history).await {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == ErrorKind::Corrupt && has_grown(log).await => continue,
+                Err(error) => return Err(error),
+            };
             let left_behind = self.left_behind(&start, &history).await;
             let attempt = AttemptId(history.last_attempt.map_or(1, |last| last.0 + 1));
             let nonce = format!("{:016x}", (self.runtime.seed)());
@@ -297,4 +313,10 @@ impl Supervisor {
         }
         Ok(())
     }
+}
+
+/// True where another process has gone on meanwhile, and may have deleted the checkpoint that was the newest until then.
+async fn has_grown(log: &mut JobLog) -> bool {
+    let known = log.entries().len();
+    log.read_on().await.is_ok() && log.entries().len() > known
 }
