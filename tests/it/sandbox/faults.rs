@@ -9,7 +9,13 @@ pub const OPERATOR: &str = "shaky";
 
 /// Limits that a test reaches soon.
 pub fn limits() -> Limits {
-    Limits { memory: 8 << 20, time_per_batch: Duration::from_millis(100), output_bytes: 256 << 10, ..Limits::default() }
+    Limits {
+        memory: 8 << 20,
+        time_per_batch: Duration::from_millis(100),
+        output_bytes: 256 << 10,
+        output_records: 1_000,
+        ..Limits::default()
+    }
 }
 
 /// The plugin with these limits.
@@ -42,7 +48,7 @@ const fn returned(value: &'static str, error: &'static str) -> Fault {
 }
 
 /// Traps, time, memory, answers that are too large, failures.
-pub const FAULTS: [Fault; 22] = [
+pub const FAULTS: [Fault; 23] = [
     inside("trap", "the plugin trapped: wasm trap: wasm `unreachable` instruction executed"),
     inside("panic", "as requested"),
     inside("divide", "attempt to divide by zero"),
@@ -55,6 +61,7 @@ pub const FAULTS: [Fault; 22] = [
     returned("alloc:9000000", "may have 8388608 (limits.memory)"),
     returned("flood", "the plugin ran out of memory"),
     returned("flood:300000", "the plugin returned too much: more than 262144 bytes from one call"),
+    returned("records:2000", "records from one call, and 1000 are the most"),
     returned("fail", "the plugin failed on record"),
     returned("fail", "of the batch: failed as requested"),
     returned("unnamed", "the plugin failed on the batch: failed without a name, as requested"),
@@ -93,7 +100,7 @@ pub const MALFORMED: [Fault; 32] = [
     returned("malformed:key-set-and-cleared", "is named twice"),
     returned("malformed:keys-odd", "state 0: set: keys: "),
     returned("malformed:items-count", "state 0: set has"),
-    returned("malformed:list-kind", "is updated as a List, but declared as a Value"),
+    returned("malformed:list-kind", "state 0: \"count\" is updated as a List, but declared as a Value"),
     returned("malformed:list-key-out-of-range", "state 1: append names key 16777216, but the batch has"),
     returned("malformed:map-key-out-of-range", "state 2: put names key 16777216, but the batch has"),
     returned("malformed:map-values-count", "state 2: values has"),

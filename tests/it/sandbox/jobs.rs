@@ -20,8 +20,8 @@ fn good(number: u64) -> String {
     format!("v{number}")
 }
 
-fn every_tenth_is_poison(number: u64) -> String {
-    match (number % 10, number / 10 % 3) {
+fn every_eleventh_is_poison(number: u64) -> String {
+    match (number % 11, number / 11 % 3) {
         (7, 0) => format!("trap:{number}"),
         (7, 1) => format!("fail:{number}"),
         (7, _) => format!("panic:{number}"),
@@ -126,7 +126,7 @@ fn the_same_fault_from_the_same_checkpoint_twice_fails_a_job_that_restarts() {
 fn too_much_poison_fails_a_job_without_a_restart() {
     let limit = QuarantineLimit { records: 5, ..QuarantineLimit::default() };
     let restart = RestartPolicy::default();
-    let job = GuestJob { restart, ..job(500, every_tenth_is_poison, OnFailure::Quarantine { limit }, Aside::Storage) };
+    let job = GuestJob { restart, ..job(500, every_eleventh_is_poison, OnFailure::Quarantine { limit }, Aside::Storage) };
     let (report, status) = simulate(&job, &in_memory(), &Disk::default());
     let JobOutcome::Failed(failure) = report.outcome else { panic!("{:?}", report.outcome) };
     assert!(failure.to_string().contains("records were quarantined; 5 are the most"), "{failure}");
@@ -135,13 +135,13 @@ fn too_much_poison_fails_a_job_without_a_restart() {
 
 #[test]
 fn a_sink_may_take_what_is_set_aside() {
-    let (job, store, disk) = (job(600, every_tenth_is_poison, quarantine(), Aside::Sink), in_memory(), Disk::default());
+    let (job, store, disk) = (job(600, every_eleventh_is_poison, quarantine(), Aside::Sink), in_memory(), Disk::default());
     let (report, status) = simulate(&job, &store, &disk);
     assert!(matches!(report.outcome, JobOutcome::Finished), "{:?}", report.outcome);
     assert_eq!(sorted(disk.committed_by("out")), sorted(expected(&job)));
     let reports = disk.committed_by("bad");
     check_reports(&job, &reports.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<_>>());
-    assert_eq!(status.metrics.vertices[weir_tests::sandbox::GUEST].quarantined.get(), 60);
+    assert_eq!(status.metrics.vertices[weir_tests::sandbox::GUEST].quarantined.get(), reports.len() as u64);
     let left = quarantined(&*store).now_or_never().expect("memory answers at once");
     assert!(left.is_empty(), "{left:?}");
 }
@@ -150,20 +150,23 @@ fn a_sink_may_take_what_is_set_aside() {
 fn quarantine_files_are_committed_once_across_a_stop() {
     let folder = tempfile::tempdir().expect("a folder");
     let store: Arc<dyn Store> = Arc::new(ObjectStorage::open("file:store", folder.path(), "sandboxed").expect("opens"));
-    let mut job = job(4_000, every_tenth_is_poison, quarantine(), Aside::Storage);
+    let mut job = job(4_000, every_eleventh_is_poison, quarantine(), Aside::Storage);
     job.plugin = faulty(EngineMode::Epoch);
     // On threads, time is time: what is no fault must not become one on a loaded machine.
     job.settings.limits.time_per_batch = Duration::from_secs(10);
     let threads = ThreadRuntime::new(2).expect("threads");
     let (clock, disk) = (threads.runtime().clock, Disk::default());
 
-    let first = threads.block_on(run_until(&job, &store, &disk, &threads, 5));
+    // Slow enough that it is stopped long before its end.
+    job.rate = 500.0;
+    let first = threads.block_on(run_until(&job, &store, &disk, &threads, 200));
     assert!(matches!(first.outcome, JobOutcome::Stopped), "{:?}", first.outcome);
     let (lines, files) = (disk.committed().len(), part_files(folder.path()));
     assert!(lines > 0 && lines < expected(&job).len(), "{lines} lines when it was stopped");
     assert!(!files.is_empty(), "parts are committed when the job has stopped");
 
-    let second = threads.block_on(run_until(&job, &store, &disk, &threads, u64::MAX));
+    job.rate = 10_000.0;
+    let second = threads.block_on(run_until(&job, &store, &disk, &threads, usize::MAX));
     assert!(matches!(second.outcome, JobOutcome::Finished), "{:?}", second.outcome);
     assert!(second.resumed_from.is_some());
     assert_eq!(sorted(disk.committed()), sorted(expected(&job)));
@@ -177,12 +180,12 @@ fn quarantine_files_are_committed_once_across_a_stop() {
     threads.shutdown();
 }
 
-/// Runs the job, and stops it once so many checkpoints have completed.
-async fn run_until(job: &GuestJob, store: &Arc<dyn Store>, disk: &Disk, threads: &ThreadRuntime, checkpoints: u64) -> JobReport {
+/// Runs the job, and stops it once so many lines have been committed.
+async fn run_until(job: &GuestJob, store: &Arc<dyn Store>, disk: &Disk, threads: &ThreadRuntime, lines: usize) -> JobReport {
     let (runtime, status) = (threads.runtime(), Arc::new(JobStatus::new(4)));
     let (stop, signal) = StopSignal::new();
     let clock = runtime.clock.clone();
-    let run = run_job(job.graph(disk), job.options(store.clone(), disk), runtime, status.clone(), signal);
+    let run = run_job(job.graph(disk), job.options(store.clone(), disk), runtime, status, signal);
     let mut run = Box::pin(run.fuse());
     loop {
         let mut tick = clock.sleep_until(clock.now() + Duration::from_millis(5)).fuse();
@@ -190,7 +193,7 @@ async fn run_until(job: &GuestJob, store: &Arc<dyn Store>, disk: &Disk, threads:
             report = run => return report,
             () = tick => {}
         }
-        if status.completed.get() >= checkpoints {
+        if disk.committed().len() >= lines {
             _ = stop.send(true);
         }
     }

@@ -123,7 +123,7 @@ fn an_answer_that_is_too_long_only_as_a_whole_sets_nothing_aside() {
 #[test]
 fn more_poison_than_the_limit_fails_the_job_for_good() {
     let limit = QuarantineLimit { records: 3, ..QuarantineLimit::default() };
-    for fault in [FAULTS[0], FAULTS[11], MALFORMED[0]] {
+    for fault in [FAULTS[0], FAULTS[12], MALFORMED[0]] {
         let mut bench = bench(OnFailure::Quarantine { limit });
         bench.run(&batch(&at(fault, &[3, 4, 20]))).expect("three are allowed");
         let error = bench.run(&batch(&at(fault, &[8]))).expect_err("a fourth is not");
