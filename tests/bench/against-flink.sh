@@ -66,7 +66,6 @@ T
 
 weir_rate() { # weir_rate PART: records per second at the sink
   local count=60000000
-  [ "$1" = checkpoints ] && count=100000000
   rm -rf "$WORK/.weir" "$WORK/out"
   job "$1" "$count" > "$WORK/job.toml"
   "$WEIR" run "$WORK/job.toml" -q --output json | python3 -c '
@@ -78,7 +77,8 @@ print(round(d["steady_records_per_s"]))'
 
 flink_rate() { # flink_rate PART
   local before args
-  before=$(wc -l < "$RESULTS" 2>/dev/null || echo 0)
+  touch "$RESULTS"
+  before=$(wc -l < "$RESULTS")
   case $1 in
   count) args="w=w2 p=$P keys=100000 n=60000000" ;;
   checkpoints) args="w=w2 p=$P keys=1000000 ckpt=1000 seconds=26 n=100000000000" ;;

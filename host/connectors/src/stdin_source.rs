@@ -58,6 +58,10 @@ impl Source for StdinSource {
         Ok(vec![SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::Unread }])
     }
 
+    fn gives_keys(&self) -> bool {
+        false
+    }
+
     fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
         let begun = splits.iter().any(|split| matches!(split.progress, SplitProgress::At(_)));
         let warning = "stdin is not read again: the run goes on with the lines that come now";

@@ -170,12 +170,16 @@ fn headers_must_agree() {
 }
 
 #[test]
-fn changed_and_missing_files_are_refused_by_name_and_new_ones_named() {
+fn changed_and_missing_files_are_refused_by_name_and_new_ones_are_new_splits() {
     let files = Files::of(&[("a.txt", b"1\n2\n"), ("b.txt", b"3\n")]);
     let source = files.source(json!({ "path": "*.txt" }));
     let mut splits = source.discover(1).unwrap();
     files.write("c.txt", b"4\n");
-    assert_eq!(source.verify(&splits).unwrap(), ["c.txt is new and is not read by this run"]);
+    assert_eq!(source.verify(&splits).unwrap(), [""; 0]);
+    let new = source.new_splits(&splits, 1).unwrap();
+    assert_eq!(read(&mut *source.reader(&subtask(0, 1), new.clone()).unwrap(), usize::MAX, 100).unwrap().0.len(), 1);
+    let all: Vec<_> = splits.iter().chain(&new).cloned().collect();
+    assert_eq!(source.new_splits(&all, 1).unwrap(), []);
     files.write("a.txt", b"1\n9\n");
     let error = source.verify(&splits).unwrap_err();
     assert_eq!(error.to_string(), "go on reading a.txt: the file has changed since: its first bytes are others");
