@@ -116,7 +116,6 @@ impl BatchBuilder {
         builder.batch.keys = Column::with_capacity(records, key_bytes);
         builder.batch.values = Column::with_capacity(records, value_bytes);
         builder.batch.timestamps.reserve(records);
-        builder.batch.hashes.reserve(if key_bytes > 0 { records } else { 0 });
         builder
     }
 
@@ -192,6 +191,15 @@ impl BatchBuilder {
     /// The batch. The builder is empty afterwards.
     pub fn take(&mut self) -> RecordBatch {
         std::mem::take(&mut self.batch)
+    }
+
+    /// The batch. The builder is empty afterwards, with room for a batch like this one: steady streams do not grow their columns step by step.
+    pub fn take_and_make_room(&mut self) -> RecordBatch {
+        let batch = self.take();
+        let room = |size: usize| size + size / 8;
+        *self = Self::with_capacity(room(batch.len()), room(batch.keys.data().len()), room(batch.values.data().len()));
+        self.batch.hashes.reserve(room(batch.hashes.len()));
+        batch
     }
 
     /// The batch.

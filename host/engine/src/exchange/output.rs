@@ -105,7 +105,7 @@ impl EdgeOutput {
     fn close_full_batches(&mut self) {
         for (builder, channel) in self.builders.iter_mut().zip(&mut self.channels) {
             if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
-                channel.queued.push_back(StreamElement::Batch(Arc::new(take_with_room(builder))));
+                channel.queued.push_back(StreamElement::Batch(Arc::new(builder.take_and_make_room())));
             }
         }
     }
@@ -117,14 +117,6 @@ impl EdgeOutput {
             }
         }
     }
-}
-
-/// Takes a batch and leaves room for one like it: steady streams do not grow their columns step by step.
-fn take_with_room(builder: &mut BatchBuilder) -> RecordBatch {
-    let batch = builder.take();
-    let room = |bytes: usize| bytes + bytes / 8;
-    *builder = BatchBuilder::with_capacity(room(batch.len()), room(batch.keys().data().len()), room(batch.values().data().len()));
-    batch
 }
 
 fn hashed(mut batch: RecordBatch) -> Result<RecordBatch, KeylessRecord> {

@@ -3,7 +3,7 @@
 use super::timer::Timer;
 use super::{Chain, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
 use crate::checkpoint::Trigger;
-use crate::element::{Barrier, BatchBuilder, RecordBatch, StreamElement};
+use crate::element::{Barrier, BatchBuilder, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
 use crate::runtime::{Clock, Monotonic, yield_now};
@@ -140,8 +140,7 @@ impl SourceTask {
         self.metrics.skipped.add(skipped - self.skipped);
         self.skipped = skipped;
         if !self.builder.is_empty() {
-            let batch = self.builder.take();
-            self.builder = room_for_another(&batch);
+            let batch = self.builder.take_and_make_room();
             self.metrics.records_out.add(batch.len() as u64);
             self.chain.process_from_source(batch)?;
         }
@@ -175,11 +174,4 @@ impl SourceTask {
         }
         Ok(())
     }
-}
-
-/// A builder for a batch that is likely to be of the last one's size: growing from nothing each time costs a fast source a quarter
-/// of its speed.
-fn room_for_another(batch: &RecordBatch) -> BatchBuilder {
-    let some_more = |size: usize| size + size / 8;
-    BatchBuilder::with_capacity(some_more(batch.len()), some_more(batch.keys().data().len()), some_more(batch.values().data().len()))
 }
