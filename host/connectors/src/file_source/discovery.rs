@@ -6,7 +6,7 @@ use super::split::{Fingerprint, SplitSpec};
 use super::stream::Storage;
 use super::{ROW_BYTES_MAX, csv_rows};
 use crate::settings::SettingsError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -99,6 +99,26 @@ pub(super) fn discover(options: &FileOptions, header: Option<&str>, parallelism:
         let message = format!("find the files of `path = {:?}`: no file matches in {}", options.path, options.base_dir.display());
         return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("relative paths are relative to the job file's folder"));
     }
+    splits_of(options, header, files, parallelism)
+}
+
+/// The splits of files that match now and that no split of `known` is of.
+pub(super) fn new_splits(
+    options: &FileOptions,
+    header: Option<&str>,
+    known: &[SplitState],
+    parallelism: u32,
+) -> Result<Vec<SplitState>, EngineError> {
+    let known = known.iter().map(|split| Ok(SplitSpec::parse(split)?.0)).collect::<Result<Vec<_>, EngineError>>()?;
+    // The guests of the job have been told the header of the files that are known already.
+    let header = known.iter().find_map(|spec| spec.header.as_deref()).or(header);
+    let paths: BTreeSet<&str> = known.iter().map(|spec| spec.path.as_str()).collect();
+    let new = matching_files(options)?.into_iter().filter(|file| !paths.contains(file.name.as_str())).collect();
+    splits_of(options, header, new, parallelism)
+}
+
+/// The splits of these files, whose header must be `header` where there is one.
+fn splits_of(options: &FileOptions, header: Option<&str>, files: Vec<InputFile>, parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
     let found = files.into_iter().map(|file| inspect(options, file)).collect::<Result<Vec<_>, _>>()?;
     check_headers(options, header, &found)?;
     let divisible_bytes: u64 = found.iter().filter(|found| found.is_divisible()).map(Found::row_bytes).sum();
@@ -169,7 +189,7 @@ fn next_line_start(file: &mut File, offset: u64) -> io::Result<u64> {
     Ok(before + skipped as u64)
 }
 
-/// Compares a checkpoint's splits with the files as they are now. Gives lines about what is there and not read, or gone and not needed.
+/// Compares a checkpoint's splits with the files as they are now. Gives lines about what is gone and not needed.
 pub(super) fn verify(options: &FileOptions, header: Option<&str>, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
     let mut known: BTreeMap<String, (SplitSpec, bool)> = BTreeMap::new();
     for split in splits {
@@ -190,8 +210,6 @@ pub(super) fn verify(options: &FileOptions, header: Option<&str>, splits: &[Spli
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("take the new file away, or read it as another source"));
         }
     }
-    let new = matching_files(options)?.into_iter().filter(|file| !known.contains_key(&file.name));
-    lines.extend(new.map(|file| format!("{} is new and is not read by this run", file.name)));
     Ok(lines)
 }
 

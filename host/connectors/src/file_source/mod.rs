@@ -74,6 +74,14 @@ impl Source for FileSource {
         discovery::discover(&self.options, self.header.as_deref(), parallelism)
     }
 
+    fn gives_keys(&self) -> bool {
+        self.options.key.is_some()
+    }
+
+    fn new_splits(&self, known: &[SplitState], parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
+        discovery::new_splits(&self.options, self.header.as_deref(), known, parallelism)
+    }
+
     fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
         discovery::verify(&self.options, self.header.as_deref(), splits)
     }
