@@ -48,6 +48,15 @@ impl<'a> Settings<'a> {
         self.optional_text(name)?.ok_or_else(|| SettingsError::at(name, format!("{owner} needs `{name}`")))
     }
 
+    /// A path that must be given.
+    pub(crate) fn path(&mut self, name: &str) -> Result<String, SettingsError> {
+        let path = self.text(name)?;
+        if path.is_empty() {
+            return Err(SettingsError::at(name, format!("`{name}` of {} is empty", self.owner)));
+        }
+        Ok(path)
+    }
+
     /// A text that may be absent.
     pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>, SettingsError> {
         self.read(name, "a text", Value::Null, |value| value.as_str().map(str::to_string))

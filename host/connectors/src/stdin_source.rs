@@ -279,9 +279,9 @@ mod tests {
     }
 
     #[test]
-    fn it_says_that_it_cannot_replay() {
+    fn it_says_that_it_cannot_replay_and_has_no_keys() {
         let source = StdinSource::reading(Box::new(std::io::empty()));
-        assert!(!source.replayable());
+        assert!(!source.replayable() && !source.gives_keys());
         let begun = SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::At(3.into()) };
         assert_eq!(source.verify(&[begun]).unwrap().len(), 1);
     }

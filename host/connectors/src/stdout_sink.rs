@@ -3,6 +3,7 @@
 //! Records are out as soon as their batch is written, so those since the last checkpoint come again after a failure.
 //! Subtasks share the stream; a batch is written whole, so lines never mix.
 
+use crate::file_sink::encoding::encode_lines;
 use crate::settings::{Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -55,10 +56,8 @@ struct StdoutWriter {
 impl SinkWriter for StdoutWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         self.lines.clear();
-        for value in batch.values().iter() {
-            self.lines.extend_from_slice(value);
-            self.lines.push(b'\n');
-        }
+        let elsewhere = "a `file` sink with `format = \"jsonl\"` takes any value";
+        encode_lines(batch, &mut self.lines).map_err(|error| error.with_hint(elsewhere))?;
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         output.write_all(&self.lines).and_then(|()| output.flush()).map_err(write_error)
     }
@@ -102,6 +101,19 @@ mod tests {
         let written = Arc::new(Mutex::new(Vec::new()));
         let visible = || lines_of(&written.lock().unwrap());
         sink_suite(|| Arc::new(StdoutSink { output: written.clone() }), None, Some(&visible));
+    }
+
+    #[test]
+    fn a_value_with_a_line_end_fails_the_job_and_nothing_of_its_batch_is_written() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let sink = StdoutSink { output: written.clone() };
+        let mut batch = BatchBuilder::new();
+        batch.push(None, b"fine", None);
+        batch.push(None, b"a\nb", None);
+        let error = sink.writer(&subtask(0, 1), AttemptId(1), "n").unwrap().write(&batch.finish()).unwrap_err();
+        assert_eq!(error.to_string(), "write a record as a line: its value holds a line end: a\\nb");
+        assert_eq!(error.hint(), Some("a `file` sink with `format = \"jsonl\"` takes any value"));
+        assert!(written.lock().unwrap().is_empty());
     }
 
     #[test]

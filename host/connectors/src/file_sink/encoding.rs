@@ -26,7 +26,7 @@ impl Encoding {
     /// Appends a batch to `bytes`.
     pub(super) fn encode(self, batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
         match self {
-            Self::Lines => encode_lines(batch, bytes),
+            Self::Lines => encode_lines(batch, bytes).map_err(|error| error.with_hint("write it with `format = \"jsonl\"`")),
             Self::JsonLines => {
                 encode_json_lines(batch, bytes);
                 Ok(())
@@ -35,12 +35,13 @@ impl Encoding {
     }
 }
 
-fn encode_lines(batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
+/// Appends each value with a line end. A value that holds one itself is refused, with nothing appended.
+pub(crate) fn encode_lines(batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
     let values = batch.values();
     if memchr::memchr(b'\n', values.data()).is_some() {
         let value = values.iter().find(|value| value.contains(&b'\n')).unwrap_or_default();
         let message = format!("write a record as a line: its value holds a line end: {}", value[..value.len().min(80)].escape_ascii());
-        return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("write it with `format = \"jsonl\"`"));
+        return Err(EngineError::new(ErrorKind::FixInput, message));
     }
     bytes.reserve(values.data().len() + values.len());
     for value in values.iter() {

@@ -8,7 +8,7 @@
 
 mod committable;
 mod committer;
-mod encoding;
+pub(crate) mod encoding;
 mod part;
 
 pub(crate) use committer::FileCommitter;
@@ -43,7 +43,7 @@ impl FileSink {
     /// Reads `path` and `format`.
     pub(crate) fn new(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::new("the sink `file`", settings);
-        let path = settings.text("path")?;
+        let path = settings.path("path")?;
         let encoding = settings.choice("format", &[("lines", Encoding::Lines), ("jsonl", Encoding::JsonLines)])?;
         let shown = settings.finish()?;
         let folder = std::path::absolute(base_dir.join(&path)).map_err(|e| SettingsError::at("path", format!("`path = {path:?}`: {e}")))?;

@@ -113,13 +113,16 @@ fn files_of_others_in_the_folders_are_left_alone() {
 }
 
 #[test]
-fn a_path_that_is_a_file_is_refused() {
+fn a_path_that_is_a_file_or_empty_is_refused() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("out"), "").unwrap();
     let settings = serde_json::json!({ "path": "out" });
     let error = FileSink::new(settings.as_object().unwrap(), folder.path()).err().unwrap();
     assert_eq!(error.field.as_deref(), Some("path"));
     assert!(error.message.contains("must be a folder"), "{error}");
+    let empty = serde_json::json!({ "path": "" });
+    let error = FileSink::new(empty.as_object().unwrap(), folder.path()).err().unwrap();
+    assert_eq!((error.to_string().as_str(), error.hint), ("`path` of the sink `file` is empty", None));
 }
 
 #[test]

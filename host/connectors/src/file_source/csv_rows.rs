@@ -71,7 +71,8 @@ impl CsvRows {
     }
 
     fn wrong_width(&self, found: usize) -> RowError {
-        RowError(format!("the row has {found} cells, the header {}", self.columns))
+        let cells = if found == 1 { "cell" } else { "cells" };
+        RowError(format!("the row has {found} {cells}, the header {}", self.columns))
     }
 }
 

@@ -57,7 +57,7 @@ impl FileOptions {
     /// Reads the settings; gives them back with their defaults.
     pub(super) fn read(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::new("the source `file`", settings);
-        let path = settings.text("path")?;
+        let path = settings.path("path")?;
         let formats = [("lines", Format::Lines), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];
         let format = settings.choice("format", &formats)?;
         settings.not_built("follow", json!(false))?;

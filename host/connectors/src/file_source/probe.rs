@@ -13,7 +13,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What a file's beginning says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Probe {
-    /// Offset of the first row, uncompressed: after the byte order mark and the header.
+    /// Offset of the first row, uncompressed: after the byte order mark and the header. The mark in front of `lines` is data.
     pub start: u64,
     /// The header row (csv); `None` also for an empty file.
     pub header: Option<String>,
@@ -31,7 +31,7 @@ impl Probe {
         };
         let mut blocks = Blocks::new(stream::open(&file.path, 0, end).map_err(failed)?, 0);
         blocks.fill().map_err(failed)?;
-        if blocks.bytes().starts_with(BYTE_ORDER_MARK) {
+        if options.format != Format::Lines && blocks.bytes().starts_with(BYTE_ORDER_MARK) {
             blocks.consume(BYTE_ORDER_MARK.len());
         }
         match options.format {

@@ -131,7 +131,9 @@ fn line_ends_and_byte_order_marks_are_no_part_of_a_value() {
     let files = Files::of(&[("a.csv", b"\xef\xbb\xbfk,v\r\n1,2\r\n\r\n3,4"), ("a.txt", b"\xef\xbb\xbfone\r\n\ntwo\n"), ("empty.txt", b"")]);
     assert_eq!(files.values(json!({ "path": "a.csv", "format": "csv", "key": "v" })), ["1,2", "3,4"]);
     assert_eq!(files.source(json!({ "path": "a.csv", "format": "csv" })).schema().as_deref(), Some("k,v"));
-    assert_eq!(files.values(json!({ "path": "*.txt" })), ["one", "", "two"]);
+    files.write("a.jsonl", b"\xef\xbb\xbf{}\n");
+    assert_eq!(files.values(json!({ "path": "a.jsonl", "format": "jsonl" })), ["{}"]);
+    assert_eq!(files.values(json!({ "path": "*.txt" })), ["\u{feff}one", "", "two"], "of `lines` every byte is data");
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn gzip_of_several_members_is_read_to_its_end_and_a_cut_one_fails_by_name() {
 fn a_bad_row_fails_with_file_line_and_excerpt_or_is_skipped_and_counted() {
     let files = Files::of(&[("a.csv.gz", b"k,v\n1,2\n3\n5,6\n7,8,9\n"), ("a.jsonl", b"{}\n{]\n")]);
     let error = files.read(json!({ "path": "a.csv.gz", "format": "csv" })).unwrap_err();
-    assert_eq!(error.to_string(), "read a.csv.gz, line 3: the row has 1 cells, the header 2: 3");
+    assert_eq!(error.to_string(), "read a.csv.gz, line 3: the row has 1 cell, the header 2: 3");
     assert_eq!((error.kind(), error.hint()), (ErrorKind::FixInput, Some("mend the row, or say `on-error = \"skip\"`")));
     let error = files.read(json!({ "path": "a.jsonl", "format": "jsonl" })).unwrap_err();
     assert!(error.to_string().starts_with("read a.jsonl, line 2: it is no JSON object that can be read:"), "{error}");
@@ -195,6 +197,32 @@ fn changed_and_missing_files_are_refused_by_name_and_new_ones_are_new_splits() {
 }
 
 #[test]
+fn files_that_came_since_are_new_splits_and_known_ones_are_not() {
+    let files = Files::of(&[("b.csv", b"k,v\n1,2\n"), ("d.csv", b"k,v\n3,4\n")]);
+    let settings = json!({ "path": "*.csv*", "format": "csv", "key": "k" });
+    let source = files.source(settings.clone());
+    let mut known = source.discover(2).unwrap();
+    assert!(source.gives_keys() && source.new_splits(&known, 2).unwrap().is_empty());
+    known[0].progress = SplitProgress::Finished;
+    files.write("a.csv", &[b"k,v\n".to_vec(), b"5,6789012345\n".repeat(20_000)].concat());
+    files.write("c.csv.gz", b"k,v\n7,8\n");
+    let source = files.source(settings.clone());
+    let new = source.new_splits(&known, 2).unwrap();
+    let ids: Vec<_> = new.iter().map(|split| (split.id.as_str(), split.progress.clone())).collect();
+    assert!(new.len() > 2 && ids[0].0 == "a.csv@4" && ids[new.len() - 1].0 == "c.csv.gz@4", "{ids:?}");
+    assert!(ids.iter().all(|(_, progress)| *progress == SplitProgress::Unread));
+    let records = read_all(&source, new.clone(), 2).unwrap();
+    assert_eq!(records.len(), 20_001);
+    known.extend(new);
+    assert!(source.new_splits(&known, 3).unwrap().is_empty(), "each is new once");
+
+    files.write("e.csv", b"k,w\n");
+    let error = source.new_splits(&known, 2).unwrap_err();
+    assert!(error.to_string().starts_with("read e.csv: its header is not that of "), "{error}");
+    assert!(!files.source(json!({ "path": "*.csv*" })).gives_keys());
+}
+
+#[test]
 fn a_path_may_hold_glob_signs_and_hidden_files_do_not_match() {
     let files = Files::of(&[("a[1].txt", b"1\n"), (".hidden.txt", b"2\n")]);
     assert_eq!(files.values(json!({ "path": "a[1].txt" })), ["1"]);
@@ -221,6 +249,8 @@ fn settings_without_meaning_or_building_are_refused_by_name() {
     assert_eq!(refused(json!({ "path": "a.csv", "format": "csv", "timestamp": "t" })), "timestamp");
     assert_eq!(refused(json!({ "path": "a.csv", "format": "xml" })), "format");
     assert_eq!(refused(json!({})), "path");
+    let error = files.try_source(json!({ "path": "" })).err().unwrap();
+    assert_eq!((error.to_string().as_str(), error.hint), ("`path` of the source `file` is empty", None));
 }
 
 #[test]
