@@ -5,9 +5,10 @@
 
 use crate::failure::{Failure, INTERRUPTED};
 use crate::screen::Screen;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use weir_engine::job::StopSignal;
+use weir_engine::runtime::Clock;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Nobody has read the notice and decided to stop at once before this has passed.
@@ -34,14 +35,14 @@ fn asks(since_first: Option<Duration>) -> Asks {
 }
 
 /// A stop signal that the first Ctrl-C sets off.
-pub(crate) fn stop_on_signals(screen: &Screen) -> Result<StopSignal, Failure> {
+pub(crate) fn stop_on_signals(screen: &Screen, clock: Arc<dyn Clock>) -> Result<StopSignal, Failure> {
     let (sender, stop) = StopSignal::new();
-    let (first, screen) = (Mutex::new(None::<Instant>), screen.clone());
+    let (first, screen) = (Mutex::new(None), screen.clone());
     let on_signal = move || {
         let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
-        match asks(first.map(|first| first.elapsed())) {
+        match asks(first.map(|first| clock.now().saturating_sub(first))) {
             Asks::Stop => {
-                *first = Some(Instant::now());
+                *first = Some(clock.now());
                 screen.notice("stopping after a last checkpoint; once more stops at once, without one");
                 // Nobody listens any more once the job has ended.
                 _ = sender.send(true);

@@ -85,7 +85,7 @@ input = \"same\"
     fn assembled(folder: &Path) -> (JobFile, Assembly) {
         let source = SourceText { name: "job.toml".into(), text: JOB.into() };
         let job = parse(source, folder, 2).expect("a job file that can be read");
-        let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).ok().expect("it fits");
+        let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
         (job, assembly)
     }
 

@@ -14,10 +14,10 @@ use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, JobLog, ObjectStorage, Store};
+use weir_engine::checkpoint::{CheckpointConfig, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{
-    History, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, VertexKind, load_metadata, run_job,
+    JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, run_job,
 };
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
@@ -75,7 +75,7 @@ impl Run<'_> {
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
         let options = self.options(&job, store.clone(), start);
         let screen = &self.context.screen;
-        let stop = stop_on_signals(screen)?;
+        let stop = stop_on_signals(screen, self.runtime.clock.clone())?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report = self.threads.block_on(run_job(assembly.graph.clone(), options, self.runtime.clone(), status.clone(), stop));
         let samples = observer.end();

@@ -90,6 +90,8 @@ fn defaults_are_shown() {
         "  in → count  key",
         "  count → same  forward, chained",
         "  interval = \"1s\"",
+        "  max-in-flight-bytes = \"256MiB\"",
+        "         rate = 5.0",
         "  count → same",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
