@@ -16,9 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{
-    JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, run_job,
-};
+use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{EngineError, ErrorKind};
