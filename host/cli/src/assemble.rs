@@ -221,7 +221,23 @@ impl Builder<'_> {
         self.problems.push(Problem::new(input.span.clone(), message).hint(format!("it takes {}", accepted.join(", "))));
     }
 
+    /// Records that never have a key cannot be distributed by it.
+    fn check_keys(&mut self, input: &Input) {
+        let VertexKind::Source { source, .. } = &self.vertices[self.places[&input.from]].kind else { return };
+        if input.by != job_file::Partitioning::Key || source.gives_keys() {
+            return;
+        }
+        let from = &input.from;
+        let hint = match source.connector() {
+            "file" => format!("`key` in [source.{from}] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`)"),
+            _ => format!("an operator between the two can give the records of `{from}` a key"),
+        };
+        let message = format!("the records of `{from}` have no key, so they cannot be distributed by key");
+        self.problems.push(Problem::new(input.span.clone(), message).hint(hint));
+    }
+
     fn edge(&mut self, input: &Input, to: usize, number: u32) {
+        self.check_keys(input);
         match self.output_of(input) {
             Ok(output) => {
                 let partitioning = match input.by {

@@ -24,7 +24,7 @@ pub struct Figures {
 pub fn progress_line(figures: &Figures) -> String {
     let Figures { elapsed, records_in, records_out, records_per_s, checkpoint, restarts } = figures;
     let checkpoint = checkpoint.as_ref().map_or("no checkpoint yet".into(), checkpoint_text);
-    let restarts = if *restarts > 0 { format!(" · {restarts} restarts") } else { String::new() };
+    let restarts = if *restarts > 0 { format!(" · {}", restarts_text(*restarts)) } else { String::new() };
     format!(
         "{:>5.1} s · {} in · {} out · {}/s · {checkpoint}{restarts}",
         elapsed.as_secs_f64(),
@@ -36,6 +36,11 @@ pub fn progress_line(figures: &Figures) -> String {
 
 fn checkpoint_text(checkpoint: &RunCheckpoint) -> String {
     format!("checkpoint {}: {} in {} ms", checkpoint.id, bytes_text(checkpoint.bytes), checkpoint.duration_ms)
+}
+
+fn restarts_text(restarts: u64) -> String {
+    let word = if restarts == 1 { "restart" } else { "restarts" };
+    format!("{} {word}", grouped(restarts))
 }
 
 /// What a run came to. `resume` is the command that goes on with it.
@@ -66,7 +71,7 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
     if run.checkpoints.failed > 0 {
         text.push_str(&format!(", {} failed", grouped(run.checkpoints.failed)));
     }
-    text.push_str(&format!(", {} restarts, {} peak memory\n", run.restarts, bytes_text(run.peak_memory_bytes)));
+    text.push_str(&format!(", {}, {} peak memory\n", restarts_text(run.restarts), bytes_text(run.peak_memory_bytes)));
     if run.outcome == Outcome::Stopped {
         text.push_str(&format!("  `{resume}` goes on from here\n"));
     }
@@ -108,6 +113,7 @@ mod tests {
         figures.records_per_s = 5_128.2;
         assert_eq!(progress_line(&figures), "  2.3 s · 12,000 in · 900 out · 5,128/s · no checkpoint yet");
         figures.checkpoint = Some(RunCheckpoint { id: 7, duration_ms: 12, bytes: 2048 });
+        assert_eq!((restarts_text(0), restarts_text(1)), ("0 restarts".into(), "1 restart".into()));
         figures.restarts = 2;
         assert_eq!(progress_line(&figures), "  2.3 s · 12,000 in · 900 out · 5,128/s · checkpoint 7: 2.0 KiB in 12 ms · 2 restarts");
     }

@@ -19,6 +19,7 @@ pub mod process_memory;
 pub mod screen;
 mod signals;
 pub mod steady_rate;
+pub mod try_out;
 
 use clap::Parser;
 use std::ffi::OsString;

@@ -6,7 +6,7 @@ pub use text::plan_text;
 
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
-use crate::job_file::{Code, JobFile, OperatorStep};
+use crate::job_file::{Code, JobFile, MAX_IN_FLIGHT_DEFAULT, OperatorStep};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use weir_engine::job::{JobGraph, VertexKind, layout};
@@ -161,7 +161,7 @@ fn checkpoint_settings(job: &JobFile) -> Map<String, Value> {
     object(json!({
         "storage": settings.storage.value, "interval": duration(settings.interval), "mode": "exactly-once", "unaligned": "never",
         "max-concurrent": settings.max_concurrent, "min-pause": duration(settings.min_pause), "timeout": duration(settings.timeout),
-        "tolerate-failures": settings.tolerate_failures, "retain": settings.retain,
+        "tolerate-failures": settings.tolerate_failures, "retain": settings.retain, "max-in-flight-bytes": size(MAX_IN_FLIGHT_DEFAULT),
     }))
 }
 

@@ -53,6 +53,11 @@ impl Screen {
         }
     }
 
+    /// Tells the user why the dataflow restarts, or the like: a backtrace follows only where it is the last word.
+    pub fn notice_in_short(&self, text: &str) {
+        self.notice(first_line(text));
+    }
+
     /// Shows how far the run is: redrawn in place, or a line of its own.
     pub fn progress(&self, text: &str) {
         match &self.0.bar {
@@ -92,6 +97,11 @@ impl Screen {
     }
 }
 
+/// What is said of an error that may have a guest's backtrace below it.
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
 impl<'a> MakeWriter<'a> for Screen {
     type Writer = LogWriter<'a>;
 
@@ -111,5 +121,16 @@ impl Write for LogWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_in_short_leaves_the_backtrace_out() {
+        assert_eq!(first_line("restarting in 100ms: it trapped\n  0: f\n  1: g"), "restarting in 100ms: it trapped");
+        assert_eq!(first_line(""), "");
     }
 }

@@ -50,6 +50,22 @@ fn an_operator_with_state_needs_an_input_by_key() {
 }
 
 #[test]
+fn records_without_keys_are_not_distributed_by_key() {
+    let by_key = JOB.replacen("input = \"in\"", "input = { from = \"in\", by = \"key\" }", 1);
+    assert!(assembled(&by_key).is_ok());
+    let refused = |source: &str| {
+        let text = by_key.replacen("connector = \"generator\"\ncount = 10", source, 1);
+        assembled(&text).err().map(|failure| failure.text()).unwrap_or_default()
+    };
+    assert_eq!(
+        refused("connector = \"file\"\npath = \"x.csv\"\nformat = \"csv\""),
+        "job.toml:10:9: the records of `in` have no key, so they cannot be distributed by key (`key` in [source.in] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`))"
+    );
+    assert_eq!(refused("connector = \"file\"\npath = \"x.csv\"\nformat = \"csv\"\nkey = \"k\""), "");
+    assert!(refused("connector = \"stdin\"\nreplay = \"none\"").contains("an operator between the two can give the records"));
+}
+
+#[test]
 fn a_side_output_has_to_be_declared() {
     check("input = \"count\"", "input = \"count.late\"", "job.toml:4:9: the plugin of `count` has no output `late` (there are: `out`)");
 }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{plan, plan_text};
 use crate::plugin_build::{BuildEnvironment, ensure_built};
+use crate::try_out::try_out;
 use std::path::Path;
 use weir_engine::EngineError;
 use weir_wasm::{CompileCache, EngineMode, WasmEngine};
@@ -15,6 +16,7 @@ pub(super) fn check(context: &Context, path: &Path) -> Result<u8, Failure> {
     let job = context.job(path)?;
     let plugins = build(context, &job)?;
     let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
+    try_out(&job, &assembly)?;
     let plan = plan(&job, &assembly);
     context.print(&plan, || plan_text(&plan));
     Ok(0)

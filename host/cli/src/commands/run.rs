@@ -14,11 +14,9 @@ use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, JobLog, ObjectStorage, Store};
+use weir_engine::checkpoint::{CheckpointConfig, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{
-    History, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, VertexKind, load_metadata, run_job,
-};
+use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{EngineError, ErrorKind};
@@ -75,15 +73,12 @@ impl Run<'_> {
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
         let options = self.options(&job, store.clone(), start);
         let screen = &self.context.screen;
-        let stop = stop_on_signals(screen)?;
+        let stop = stop_on_signals(screen, self.runtime.clock.clone())?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report = self.threads.block_on(run_job(assembly.graph.clone(), options, self.runtime.clone(), status.clone(), stop));
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
-        if let JobOutcome::AlreadyFinished = report.outcome {
-            self.name_what_is_new(&assembly, store, report.resumed_from)?;
-        }
         screen.notice(summary(document, &format!("weir run {}", self.args.job.display())).trim_end());
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => tell(self.context, &Failure::Engine(error)),
@@ -109,31 +104,8 @@ impl Run<'_> {
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
             backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)())),
-            notice: Arc::new(move |line| screen.notice(line)),
+            notice: Arc::new(move |line| screen.notice_in_short(line)),
         }
-    }
-
-    /// A finished job reads nothing more; what has been added to its input since is named.
-    fn name_what_is_new(&self, assembly: &Assembly, store: Arc<dyn Store>, last: Option<CheckpointId>) -> Result<(), Failure> {
-        let Some(last) = last else { return Ok(()) };
-        let clock = self.runtime.clock.clone();
-        let metadata = self.threads.block_on(async {
-            let log = JobLog::open(store.clone(), clock.clone()).await?;
-            match History::of(log.entries()).checkpoint(last) {
-                Some(completed) => load_metadata(&*store, &*clock, completed).await.map(Some),
-                None => Ok(None),
-            }
-        })?;
-        let Some(metadata) = metadata else { return Ok(()) };
-        for vertex in &assembly.graph.vertices {
-            let VertexKind::Source { source, .. } = &vertex.kind else { continue };
-            let subtasks = metadata.vertices.iter().filter(|snapshot| snapshot.id == vertex.id).flat_map(|snapshot| &snapshot.subtasks);
-            let splits: Vec<_> = subtasks.flat_map(|subtask| subtask.splits.clone()).collect();
-            // Nothing is read, so input that is gone or has changed does no harm.
-            let lines = source.verify(&splits).unwrap_or_else(|error| vec![error.to_string()]);
-            lines.iter().for_each(|line| self.context.screen.notice(&format!("{}: {line}", vertex.id)));
-        }
-        Ok(())
     }
 }
 

@@ -113,7 +113,7 @@ impl Connector<'_> {
         let keyed = inputs.iter().find(|input| input.by == Partitioning::Key);
         if let Some(input) = keyed.filter(|_| parallelism > self.head.max_parallelism) {
             let message =
-                format!("`{}` has parallelism {parallelism}, but there are {} key groups", raw.head.id.value, self.head.max_parallelism);
+                format!("`{}` has parallelism {parallelism}, but there {}", raw.head.id.value, key_groups_text(self.head.max_parallelism));
             let place = raw.head.parallelism.map_or(input.span.clone(), |own| own.span);
             self.reporter.add(Problem::new(place, message).hint("`max-parallelism` is the number of key groups"));
         }
@@ -181,6 +181,10 @@ impl Connector<'_> {
             (StepKind::Source | StepKind::Operator { .. }, _) => None,
         }
     }
+}
+
+fn key_groups_text(key_groups: u32) -> String {
+    if key_groups == 1 { "is 1 key group".into() } else { format!("are {key_groups} key groups") }
 }
 
 /// Walks from each operator to the operators it reads from; an operator that is met again on the way is in a circle.

@@ -194,7 +194,9 @@ impl<'a> Section<'a> {
 
     /// Every key that was not asked for is a problem.
     pub fn finish(self) {
-        let asked = self.asked.borrow();
+        let mut asked = self.asked.borrow_mut();
+        let mut seen = std::collections::BTreeSet::new();
+        asked.retain(|&key| seen.insert(key));
         for key in self.table.keys().filter(|key| !asked.contains(&&**key.get_ref())) {
             let message = format!("unknown key `{}` in {}", key.get_ref(), self.name);
             self.problem(Problem::new(key.span(), message).hint(suggest::hint(key.get_ref(), asked.iter().copied())));

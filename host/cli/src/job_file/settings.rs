@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
 
 /// Bytes of in-flight records that a checkpoint may hold by default. Nothing reads it before unaligned checkpoints are built.
-const MAX_IN_FLIGHT_DEFAULT: u64 = 256 << 20;
+pub(crate) const MAX_IN_FLIGHT_DEFAULT: u64 = 256 << 20;
 const NAME_MAX_BYTES: usize = 64;
 
 /// What the head of the file says.
@@ -61,13 +61,22 @@ pub(super) fn read_checkpoints(top: &Section<'_>) -> Checkpoints {
     let at_least_a_ms = |duration: &Located<Duration>| {
         let fine = duration.value >= Duration::from_millis(1);
         if !fine {
-            section.problem(Problem::new(duration.span.clone(), "checkpoints are at least 1ms apart"));
+            let problem = Problem::new(duration.span.clone(), "checkpoints are at least 1ms apart");
+            section.problem(problem.hint("the default is `interval = \"1s\"`"));
+        }
+        fine
+    };
+    let time_to_complete = |timeout: &Located<Duration>| {
+        let fine = timeout.value >= Duration::from_millis(1);
+        if !fine {
+            let problem = Problem::new(timeout.span.clone(), "no checkpoint can be complete in less than 1ms: each would fail");
+            section.problem(problem.hint("the default is `timeout = \"10m\"`"));
         }
         fine
     };
     read.interval = section.duration("interval").filter(at_least_a_ms).map_or(read.interval, |interval| interval.value);
     read.min_pause = section.duration("min-pause").map_or(read.min_pause, |pause| pause.value);
-    read.timeout = section.duration("timeout").map_or(read.timeout, |timeout| timeout.value);
+    read.timeout = section.duration("timeout").filter(time_to_complete).map_or(read.timeout, |timeout| timeout.value);
     read.tolerate_failures = section.integer("tolerate-failures", 0..=1_000_000).map_or(0, |failures| failures.value as u32);
     read.retain = section.integer("retain", 1..=10_000).map_or(read.retain, |retain| retain.value as u32);
     section.finish();

@@ -113,7 +113,14 @@ fn settings_of_checkpoints_and_restart_are_checked() {
         "[checkpoints]\ninterval = 5\n",
         "job.toml:17:12: `interval` of [checkpoints] is a duration such as \"200ms\", \"1s\" or \"10m\"",
     );
-    check_with("[checkpoints]\ninterval = \"0s\"\n", "job.toml:17:12: checkpoints are at least 1ms apart");
+    check_with(
+        "[checkpoints]\ninterval = \"0s\"\n",
+        "job.toml:17:12: checkpoints are at least 1ms apart (the default is `interval = \"1s\"`)",
+    );
+    check_with(
+        "[checkpoints]\ntimeout = \"0s\"\n",
+        "job.toml:17:11: no checkpoint can be complete in less than 1ms: each would fail (the default is `timeout = \"10m\"`)",
+    );
     check_with("[checkpoints]\nretain = 0\n", "job.toml:17:10: `retain` of [checkpoints] is a whole number from 1 to 10000");
     check_with("[checkpoints]\nstorage = \".weir\"\n", "job.toml:17:11: the storage is not a URL (did you mean `file:.weir`?)");
     check_with(
@@ -333,4 +340,13 @@ fn no_cut_of_a_good_file_panics() {
             assert!(!error.problems.is_empty() && !error.render(false).is_empty());
         }
     }
+}
+
+#[test]
+fn one_key_group_is_one_and_a_known_key_is_listed_once() {
+    let one = GOOD.replacen("name = \"flights\"", "name = \"flights\"\nmax-parallelism = 1\nparallelism = 1", 1);
+    let two = one.replacen("plugin = ", "parallelism = 2\nplugin = ", 1);
+    assert!(parsed(&two).expect_err("too many").to_string().contains("but there is 1 key group "));
+    let error = parsed(&GOOD.replacen("plugin = ", "zzzzzzzz = 1\nplugin = ", 1)).expect_err("unknown").to_string();
+    assert_eq!(error.matches("`native`").count(), 1, "{error}");
 }

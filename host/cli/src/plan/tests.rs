@@ -81,6 +81,7 @@ fn defaults_are_shown() {
     let plan = planned(JOB);
     assert_eq!(plan.checkpoints["interval"], "1s");
     assert_eq!(plan.checkpoints["storage"], "file:.weir");
+    assert_eq!(plan.checkpoints["max-in-flight-bytes"], "256MiB");
     assert_eq!(plan.restart["max-delay"], "30s");
     assert_eq!((&plan.vertices[0].settings["rate"], &plan.vertices[0].settings["keys"]), (&5.0.into(), &100_000.into()));
     let text = plan_text(&plan);
@@ -89,6 +90,8 @@ fn defaults_are_shown() {
         "  in → count  key",
         "  count → same  forward, chained",
         "  interval = \"1s\"",
+        "  max-in-flight-bytes = \"256MiB\"",
+        "         rate = 5.0",
         "  count → same",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");

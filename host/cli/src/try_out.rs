@@ -1,0 +1,137 @@
+//! What only trying tells: whether the sources find their input, and whether the plugins open with their config and the schemas in front
+//! of them. A run tries the same when it starts, so only `weir check` does it for its own sake.
+
+use crate::assemble::Assembly;
+use crate::failure::Failure;
+use crate::job_file::{JobFile, Problem, Span};
+use weir_engine::job::{JobGraph, VertexKind};
+use weir_engine::operator::Subtask;
+use weir_engine::{EngineError, OperatorFactory};
+
+/// Looks for the input of every source and opens every operator once, as its first subtask. All that fails is told at once.
+pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<(), Failure> {
+    let graph = &assembly.graph;
+    let mut problems = Vec::new();
+    for (index, vertex) in graph.vertices.iter().enumerate() {
+        let tried = match &vertex.kind {
+            VertexKind::Source { source, .. } => source.discover(vertex.parallelism).map(drop),
+            VertexKind::Operator(factory) => open(graph, index, &**factory),
+            VertexKind::Sink(_) => Ok(()),
+        };
+        problems.extend(tried.err().map(|error| problem(job, &vertex.id, &error)));
+    }
+    Ok(job.refuse(problems)?)
+}
+
+fn open(graph: &JobGraph, vertex: usize, factory: &dyn OperatorFactory) -> Result<(), EngineError> {
+    let schemas = input_schemas(graph, vertex, factory.descriptor().inputs.len());
+    let subtask = Subtask { vertex: graph.vertices[vertex].id.clone(), index: 0, parallelism: graph.vertices[vertex].parallelism };
+    factory.create(&subtask, &schemas).map(drop)
+}
+
+/// For each input what the sources directly in front of it say of their records, where all say the same: what a run hands over, too.
+fn input_schemas(graph: &JobGraph, vertex: usize, inputs: usize) -> Vec<Option<String>> {
+    let of_edge = |from: usize| match &graph.vertices[from].kind {
+        VertexKind::Source { source, .. } => source.schema(),
+        VertexKind::Operator(_) | VertexKind::Sink(_) => None,
+    };
+    let of_input = |input: usize| {
+        let mut schemas = graph.inputs(vertex).filter(|(_, edge)| edge.input as usize == input).map(|(_, edge)| of_edge(edge.from));
+        let first = schemas.next()??;
+        schemas.all(|schema| schema.as_ref() == Some(&first)).then_some(first)
+    };
+    (0..inputs).map(of_input).collect()
+}
+
+/// The error at the place of its step. A guest's backtrace, which a run would show, is left out.
+fn problem(job: &JobFile, id: &str, error: &EngineError) -> Problem {
+    let message = error.to_string();
+    let problem = Problem::new(place(job, id), format!("`{id}`: {}", message.lines().next().unwrap_or_default()));
+    match error.hint() {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+fn place(job: &JobFile, id: &str) -> Span {
+    if let Some(step) = job.sources.iter().find(|step| step.id.value == id) {
+        return step.settings.spans.get("path").unwrap_or(&step.connector.span).clone();
+    }
+    job.operators.iter().find(|step| step.id.value == id).map_or(0..0, |step| step.id.span.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_file::{SourceText, parse};
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+    use weir_engine::operator::{InputDescriptor, OperatorDescriptor};
+    use weir_engine::{ErrorKind, Operator};
+
+    const JOB: &str = "name = \"j\"
+[source.rows]
+connector = \"file\"
+path = \"*.csv\"
+format = \"csv\"
+[operator.same]
+native = \"pass-through\"
+input = \"rows\"
+[sink.out]
+connector = \"blackhole\"
+input = \"same\"
+";
+
+    fn assembled(folder: &Path) -> (JobFile, Assembly) {
+        let source = SourceText { name: "job.toml".into(), text: JOB.into() };
+        let job = parse(source, folder, 2).expect("a job file that can be read");
+        let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
+        (job, assembly)
+    }
+
+    /// Refuses to open, and remembers what it was handed.
+    struct Refusing {
+        descriptor: OperatorDescriptor,
+        handed: Mutex<Vec<Option<String>>>,
+    }
+
+    impl OperatorFactory for Refusing {
+        fn descriptor(&self) -> &OperatorDescriptor {
+            &self.descriptor
+        }
+
+        fn create(&self, _subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+            *self.handed.lock().unwrap() = schemas.to_vec();
+            Err(EngineError::new(ErrorKind::FixInput, "open: no column `x`\n  0: f").with_hint("say which"))
+        }
+    }
+
+    #[test]
+    fn input_that_is_not_there_is_a_problem_of_its_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let (job, assembly) = assembled(folder.path());
+        let failure = try_out(&job, &assembly).expect_err("no file matches");
+        assert!(failure.text().starts_with("job.toml:4:1: `rows`: find the files of `path = \"*.csv\"`: no file matches"), "{failure:?}");
+        assert_eq!(failure.exit_code(), 2);
+
+        std::fs::write(folder.path().join("a.csv"), "k,v\n").unwrap();
+        let (job, assembly) = assembled(folder.path());
+        try_out(&job, &assembly).expect("all is there");
+        std::fs::write(folder.path().join("b.csv"), "k,w\n").unwrap();
+        let failure = try_out(&job, &assembly).expect_err("the headers differ");
+        assert!(failure.text().contains("`rows`: read b.csv: its header is not that of"), "{failure:?}");
+    }
+
+    #[test]
+    fn an_operator_that_does_not_open_is_a_problem_of_its_step() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "k,v\n").unwrap();
+        let (job, mut assembly) = assembled(folder.path());
+        let descriptor = OperatorDescriptor { inputs: vec![InputDescriptor::default()], ..Default::default() };
+        let refusing = Arc::new(Refusing { descriptor, handed: Mutex::default() });
+        assembly.graph.vertices[1].kind = VertexKind::Operator(refusing.clone());
+        let failure = try_out(&job, &assembly).expect_err("it refuses");
+        assert_eq!((failure.text().as_str(), failure.exit_code()), ("job.toml:6:11: `same`: open: no column `x` (say which)", 2));
+        assert_eq!(*refusing.handed.lock().unwrap(), [Some("k,v".to_owned())]);
+    }
+}
