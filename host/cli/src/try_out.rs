@@ -24,23 +24,9 @@ pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<(), Failure> {
 }
 
 fn open(graph: &JobGraph, vertex: usize, factory: &dyn OperatorFactory) -> Result<(), EngineError> {
-    let schemas = input_schemas(graph, vertex, factory.descriptor().inputs.len());
+    let schemas = graph.input_schemas(vertex, factory.descriptor().inputs.len());
     let subtask = Subtask { vertex: graph.vertices[vertex].id.clone(), index: 0, parallelism: graph.vertices[vertex].parallelism };
     factory.create(&subtask, &schemas).map(drop)
-}
-
-/// For each input what the sources directly in front of it say of their records, where all say the same: what a run hands over, too.
-fn input_schemas(graph: &JobGraph, vertex: usize, inputs: usize) -> Vec<Option<String>> {
-    let of_edge = |from: usize| match &graph.vertices[from].kind {
-        VertexKind::Source { source, .. } => source.schema(),
-        VertexKind::Operator(_) | VertexKind::Sink(_) => None,
-    };
-    let of_input = |input: usize| {
-        let mut schemas = graph.inputs(vertex).filter(|(_, edge)| edge.input as usize == input).map(|(_, edge)| of_edge(edge.from));
-        let first = schemas.next()??;
-        schemas.all(|schema| schema.as_ref() == Some(&first)).then_some(first)
-    };
-    (0..inputs).map(of_input).collect()
 }
 
 /// The error at the place of its step. A guest's backtrace, which a run would show, is left out.

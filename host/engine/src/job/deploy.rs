@@ -254,7 +254,7 @@ impl Builder<'_> {
                 Ok((NodeBody::Sink { writer }, None))
             }
             VertexKind::Operator(factory) => {
-                let schemas = input_schemas(graph, vertex, factory.descriptor().inputs.len());
+                let schemas = graph.input_schemas(vertex, factory.descriptor().inputs.len());
                 let operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&v.id))?;
                 let keyed = graph.inputs(vertex).any(|(_, edge)| edge.partitioning == Partitioning::Key);
                 if !keyed {
@@ -300,18 +300,4 @@ impl Builder<'_> {
 /// The owning subtask of each key group.
 fn owners(parallelism: u32, max_parallelism: u32) -> Vec<u16> {
     (0..max_parallelism).map(|group| owner_of(group, parallelism, max_parallelism) as u16).collect()
-}
-
-/// For each input what the source in front of it says of its records, where all that feed it say the same.
-fn input_schemas(graph: &JobGraph, vertex: usize, inputs: usize) -> Vec<Option<String>> {
-    let of_input = |input: usize| {
-        let mut schemas =
-            graph.inputs(vertex).filter(|(_, edge)| edge.input as usize == input).map(|(_, edge)| match &graph.vertices[edge.from].kind {
-                VertexKind::Source { source, .. } => source.schema(),
-                VertexKind::Operator(_) | VertexKind::Sink(_) => None,
-            });
-        let first = schemas.next()??;
-        schemas.all(|schema| schema.as_ref() == Some(&first)).then_some(first)
-    };
-    (0..inputs).map(of_input).collect()
 }

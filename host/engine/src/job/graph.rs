@@ -117,4 +117,19 @@ impl JobGraph {
             VertexKind::Source { .. } | VertexKind::Sink(_) => "out".to_owned(),
         }
     }
+
+    /// For each of a vertex's inputs what the source directly in front of it says of its records, where all that feed it say the same: what
+    /// an operator is opened with.
+    pub fn input_schemas(&self, vertex: usize, inputs: usize) -> Vec<Option<String>> {
+        let of_edge = |edge: &Edge| match &self.vertices[edge.from].kind {
+            VertexKind::Source { source, .. } => source.schema(),
+            VertexKind::Operator(_) | VertexKind::Sink(_) => None,
+        };
+        let of_input = |input: usize| {
+            let mut schemas = self.inputs(vertex).filter(|(_, edge)| edge.input as usize == input).map(|(_, edge)| of_edge(edge));
+            let first = schemas.next()??;
+            schemas.all(|schema| schema.as_ref() == Some(&first)).then_some(first)
+        };
+        (0..inputs).map(of_input).collect()
+    }
 }
