@@ -33,6 +33,18 @@ fn a_fresh_start_deletes_and_changes_no_committed_file() {
 }
 
 #[test]
+fn output_that_was_cleared_away_does_not_keep_a_job_from_starting_over() {
+    let bench = stopped_job();
+    bench.parts().iter().for_each(|part| fs::remove_file(part).expect("it is there"));
+    bench.run("run job.toml --fresh").assert(0, &["output given up"]);
+    bench.assert_exactly_once();
+
+    bench.parts().iter().for_each(|part| fs::remove_file(part).expect("it is there"));
+    bench.run("run job.toml --fresh").assert(0, &[]);
+    bench.assert_exactly_once();
+}
+
+#[test]
 fn a_deleted_part_is_missed_and_can_be_given_up() {
     let bench = stopped_job();
     let parts = bench.parts_of_newest_checkpoint();

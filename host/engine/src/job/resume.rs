@@ -32,8 +32,9 @@ impl Supervisor {
     /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
     /// dropped. A checkpoint that cannot be read has none to offer, and must not keep the user from starting over.
     pub(super) async fn left_behind(&self, start: &Start, history: &History) -> Vec<Committable> {
-        let newest = history.lineages.last().and_then(|lineage| lineage.completed.last());
-        let Some(newest) = newest.filter(|_| start.lineage.is_none()) else { return Vec::new() };
+        // A finished lineage has committed everything.
+        let unfinished = history.lineages.last().filter(|lineage| start.lineage.is_none() && !lineage.finished);
+        let Some(newest) = unfinished.and_then(|lineage| lineage.completed.last()) else { return Vec::new() };
         match load_metadata(&*self.options.store, &*self.runtime.clock, newest).await {
             Ok(metadata) => metadata.committables().cloned().collect(),
             Err(error) => {

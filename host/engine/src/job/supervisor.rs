@@ -284,19 +284,28 @@ impl Supervisor {
         }
     }
 
+    /// Commits one part of a sink's output. Where it `may_be_lost`, only trouble with the storage is an error.
+    async fn commit(&self, committable: &Committable, may_be_lost: bool) -> Result<(), EngineError> {
+        match crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await {
+            Err(error) if may_be_lost && error.kind() != ErrorKind::Retry => {
+                (self.options.notice)(&format!("output given up: {error}"));
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Commits what the restored checkpoint covers, clears leftovers away, and stores the components.
     async fn prepare(&self, context: &AttemptContext) -> Result<(), EngineError> {
-        let restored = context.metadata.iter().flat_map(|metadata| metadata.committables().cloned());
-        let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
-        for committable in &committables {
-            let committed = crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await;
-            match committed {
-                Err(error) if self.options.accept_lost_output && error.kind() != ErrorKind::Retry => {
-                    (self.options.notice)(&format!("output given up: {error}"));
-                }
-                outcome => outcome?,
-            }
+        let restored: Vec<Committable> = context.metadata.iter().flat_map(|metadata| metadata.committables().cloned()).collect();
+        for committable in &context.left_behind {
+            // Whoever starts over may have cleared the old output away.
+            self.commit(committable, true).await?;
         }
+        for committable in &restored {
+            self.commit(committable, self.options.accept_lost_output).await?;
+        }
+        let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
         for vertex in &context.graph.vertices {
             match &vertex.kind {
                 VertexKind::Sink(sink) => {
