@@ -7,7 +7,7 @@ use crate::assemble::{Assembly, assemble};
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::summary;
-use crate::job_file::{self, JobFile};
+use crate::job_file::JobFile;
 use crate::observer::{Observer, checkpoint_document};
 use crate::process_memory::peak_memory_bytes;
 use crate::signals::stop_on_signals;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StartMode, run_job};
+use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{EngineError, ErrorKind};
@@ -99,7 +99,7 @@ impl Run<'_> {
                 tolerate_failures: checkpoints.tolerate_failures,
             },
             retain: checkpoints.retain as usize,
-            restart: restart_policy(&job.restart),
+            restart: job.restart,
             start,
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
@@ -135,15 +135,6 @@ fn refuse_two_documents(output: Output, job: &JobFile) -> Result<(), Failure> {
         }),
         Some(_) | None => Ok(()),
     }
-}
-
-fn restart_policy(restart: &job_file::Restart) -> RestartPolicy {
-    let strategy = match restart.strategy {
-        job_file::RestartStrategy::None => RestartStrategy::None,
-        job_file::RestartStrategy::Fixed => RestartStrategy::Fixed,
-        job_file::RestartStrategy::Exponential => RestartStrategy::Exponential,
-    };
-    RestartPolicy { strategy, attempts: restart.attempts, delay: restart.delay, max_delay: restart.max_delay }
 }
 
 /// Fills in what the run came to.

@@ -5,6 +5,7 @@ use super::section::Located;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use weir_engine::job::RestartPolicy;
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub struct JobFile {
     /// `[checkpoints]`.
     pub checkpoints: Checkpoints,
     /// `[restart]`.
-    pub restart: Restart,
+    pub restart: RestartPolicy,
     /// `[source.ID]`, in the order of the file.
     pub sources: Vec<SourceStep>,
     /// `[operator.ID]`, in the order of the file.
@@ -68,41 +69,6 @@ pub struct Checkpoints {
     pub tolerate_failures: u32,
     /// Completed ones that are kept.
     pub retain: u32,
-}
-
-/// What follows a failure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Restart {
-    /// How the delays grow.
-    pub strategy: RestartStrategy,
-    /// Restarts without a completed checkpoint between them, at most.
-    pub attempts: u32,
-    /// Before the first restart.
-    pub delay: Duration,
-    /// Before any restart, at most.
-    pub max_delay: Duration,
-}
-
-/// How the delays before restarts grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartStrategy {
-    /// The first failure ends the job.
-    None,
-    /// The delay is always the same.
-    Fixed,
-    /// The delay doubles.
-    Exponential,
-}
-
-impl RestartStrategy {
-    /// As it is written in a job file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Fixed => "fixed",
-            Self::Exponential => "exponential",
-        }
-    }
 }
 
 /// A connector's own settings.

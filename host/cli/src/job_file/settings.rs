@@ -1,9 +1,10 @@
 //! The head of a job file and the tables that a job has once: `[checkpoints]` and `[restart]`.
 
-use super::model::{Checkpoints, Restart, RestartStrategy};
+use super::model::Checkpoints;
 use super::problem::{Problem, Span};
 use super::section::{Located, Section};
 use std::time::Duration;
+use weir_engine::job::{RestartPolicy, RestartStrategy};
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
 
 /// Bytes of in-flight records that a checkpoint may hold by default. Nothing reads it before unaligned checkpoints are built.
@@ -115,13 +116,8 @@ fn is_storage(section: &Section<'_>, storage: &Located<String>) -> bool {
 }
 
 /// Reads `[restart]`.
-pub(super) fn read_restart(top: &Section<'_>) -> Restart {
-    let mut read = Restart {
-        strategy: RestartStrategy::Exponential,
-        attempts: 5,
-        delay: Duration::from_millis(100),
-        max_delay: Duration::from_secs(30),
-    };
+pub(super) fn read_restart(top: &Section<'_>) -> RestartPolicy {
+    let mut read = RestartPolicy::default();
     let Some(section) = top.table("restart") else { return read };
     let strategies = [RestartStrategy::Exponential, RestartStrategy::Fixed, RestartStrategy::None].map(|s| (s.name(), s));
     read.strategy = section.choice("strategy", &strategies).map_or(read.strategy, |strategy| strategy.value);

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::time::Duration;
+use weir_engine::job::{RestartPolicy, RestartStrategy};
 
 const GOOD: &str = r#"
 name = "flights"
@@ -46,7 +47,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(job.checkpoints.storage.value, "file:.weir");
     assert_eq!((job.checkpoints.interval, job.checkpoints.timeout), (Duration::from_secs(1), Duration::from_secs(600)));
     assert_eq!((job.checkpoints.retain, job.checkpoints.tolerate_failures, job.checkpoints.min_pause), (3, 0, Duration::ZERO));
-    let restart = Restart {
+    let restart = RestartPolicy {
         strategy: RestartStrategy::Exponential,
         attempts: 5,
         delay: Duration::from_millis(100),

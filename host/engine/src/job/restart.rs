@@ -28,6 +28,17 @@ pub enum RestartStrategy {
     Exponential,
 }
 
+impl RestartStrategy {
+    /// As it is written in a job file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Fixed => "fixed",
+            Self::Exponential => "exponential",
+        }
+    }
+}
+
 impl Default for RestartPolicy {
     fn default() -> Self {
         Self { strategy: RestartStrategy::Exponential, attempts: 5, delay: Duration::from_millis(100), max_delay: Duration::from_secs(30) }
