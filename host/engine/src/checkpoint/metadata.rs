@@ -49,6 +49,15 @@ pub struct SubtaskSnapshot {
     pub state_bytes: u64,
     /// Where the keyed state is. Operators of one task share an object.
     pub state: Option<StateHandle>,
+    /// Changes of the keyed state since that object was written, each since the one before, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<StateHandle>,
+    /// Where broadcast state is. Operators of one task share an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broadcast: Option<StateHandle>,
+    /// Where the records are that an unaligned barrier overtook on the way to this subtask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<StateHandle>,
     /// A source's splits with their progress.
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.
@@ -115,6 +124,13 @@ pub struct EdgeIdentity {
     pub partitioning: Partitioning,
 }
 
+impl SubtaskSnapshot {
+    /// Every object that the part refers to.
+    pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
+        self.state.iter().chain(&self.deltas).chain(&self.broadcast).chain(&self.in_flight)
+    }
+}
+
 impl CheckpointMetadata {
     /// As an object.
     pub fn seal(&self) -> Bytes {
@@ -133,13 +149,13 @@ impl CheckpointMetadata {
 
     /// Every object that the checkpoint consists of, the metadata included.
     pub fn objects(&self) -> BTreeSet<String> {
-        let handles = self.subtasks().filter_map(|subtask| subtask.state.as_ref());
+        let handles = self.subtasks().flat_map(SubtaskSnapshot::handles);
         handles.map(|handle| handle.object.clone()).chain([self.path()]).collect()
     }
 
     /// Bytes of all state objects.
     pub fn state_object_bytes(&self) -> u64 {
-        let handles: BTreeSet<_> = self.subtasks().filter_map(|subtask| subtask.state.as_ref()).collect();
+        let handles: BTreeSet<_> = self.subtasks().flat_map(SubtaskSnapshot::handles).collect();
         handles.iter().map(|handle| handle.bytes).sum()
     }
 
