@@ -2,26 +2,38 @@
 
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::JobOutcome;
-use weir_tests::simulation::{Counter, Scenario, simulate, simulate_takeover};
+use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simulate_takeover};
 
 const CALM: Scenario = Scenario {
     records: 1_500,
     keys: 20,
     failures: None,
-    faults: FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 0 },
+    faults: FaultPlan::NONE,
     crash_within_polls: 0,
     max_concurrent: 1,
+    barriers: Barriers::Aligned,
     counter: Counter::Native,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
 fn check(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
+    let sums = sums(seeds, scenario);
+    (sums.processes, sums.checkpoints, sums.restarts)
+}
+
+#[track_caller]
+fn sums(seeds: u64, scenario: Scenario) -> Report {
     let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let mut sums = (0, 0, 0);
+    let mut sums = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, trace: 0 };
     for seed in only.map_or(0..seeds, |seed: u64| seed..seed + 1) {
         match simulate(seed, scenario) {
-            Ok(report) => sums = (sums.0 + report.processes, sums.1 + report.checkpoints, sums.2 + report.restarts),
+            Ok(report) => {
+                sums.processes += report.processes;
+                sums.checkpoints += report.checkpoints;
+                sums.restarts += report.restarts;
+                sums.in_flight += report.in_flight;
+            }
             Err(what) => panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"),
         }
     }
@@ -43,7 +55,7 @@ fn failing_tasks_lose_and_double_nothing() {
 
 #[test]
 fn a_failing_store_loses_and_doubles_nothing() {
-    check(60, Scenario { faults: FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 200 }, ..CALM });
+    check(60, Scenario { faults: FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 200, ..FaultPlan::NONE }, ..CALM });
 }
 
 #[test]
@@ -54,13 +66,13 @@ fn killed_processes_lose_and_double_nothing() {
 
 #[test]
 fn everything_at_once_loses_and_doubles_nothing() {
-    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
     check(100, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..CALM });
 }
 
 #[test]
 fn a_seed_run_twice_gives_the_same_trace() {
-    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
     let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, ..CALM };
     for seed in 0..10 {
         assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "seed {seed}");
@@ -69,7 +81,7 @@ fn a_seed_run_twice_gives_the_same_trace() {
 
 #[test]
 fn a_guest_that_counts_is_restored_like_a_native_operator() {
-    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
     let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::Guest, ..CALM };
     let (processes, _, restarts) = check(20, scenario);
     assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
@@ -78,7 +90,7 @@ fn a_guest_that_counts_is_restored_like_a_native_operator() {
 #[test]
 fn poison_is_set_aside_once_whatever_fails_around_it() {
     check(5, Scenario { counter: Counter::PoisonedGuest, ..CALM });
-    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
     let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::PoisonedGuest, ..CALM };
     let (processes, _, restarts) = check(20, scenario);
     assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
@@ -107,6 +119,28 @@ fn of_two_processes_on_one_job_the_older_is_fenced_and_nothing_doubles() {
 
 #[test]
 fn two_checkpoints_in_flight_over_a_slow_store_lose_and_double_nothing() {
-    let faults = FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 700 };
+    let faults = FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 700, ..FaultPlan::NONE };
     check(150, Scenario { faults, crash_within_polls: 2_500, max_concurrent: 2, ..CALM });
+}
+
+/// Everything goes wrong at once.
+const STORMY: Scenario = Scenario { failures: Some(400), faults: FaultPlan::STORM, crash_within_polls: 3_000, max_concurrent: 3, ..CALM };
+
+#[test]
+fn barriers_that_overtake_lose_and_double_nothing() {
+    let stormy = sums(150, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
+    assert!(stormy.in_flight > 300 && stormy.processes > 300, "{stormy:?}");
+    let calm = sums(30, Scenario { barriers: Barriers::ExactlyOnce, ..CALM });
+    assert!(calm.in_flight > 30, "{} objects with records in flight", calm.in_flight);
+}
+
+#[test]
+fn barriers_that_overtake_records_on_the_way_to_guests_lose_and_double_nothing() {
+    check(15, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Guest, ..STORMY });
+    check(15, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::PoisonedGuest, ..STORMY });
+}
+
+#[test]
+fn at_least_once_loses_nothing() {
+    check(100, Scenario { barriers: Barriers::AtLeastOnce, ..STORMY });
 }

@@ -175,6 +175,8 @@ pub struct SubtaskStateDocument {
     pub positions: Vec<PositionDocument>,
     /// Output that was not known to be committed.
     pub committables: usize,
+    /// Bytes of records that an unaligned barrier overtook on the way to it.
+    pub in_flight_bytes: u64,
 }
 
 /// How far a split has been read.

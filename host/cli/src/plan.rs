@@ -1,16 +1,19 @@
 //! What `weir check` prints: how a job will run, every effective setting, and what each path from a source to a sink promises.
 
+mod delivery;
 mod text;
 
+pub use delivery::{PathDelivery, PlanPath};
 pub use text::plan_text;
 
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
-use crate::job_file::{Code, JobFile, MAX_IN_FLIGHT_DEFAULT, OperatorStep};
+use crate::job_file::{Code, JobFile, OperatorStep};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use weir_engine::checkpoint::CheckpointMode;
+use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{JobGraph, VertexKind, layout};
-use weir_engine::sink::Delivery;
 
 /// The document of `weir check`.
 #[derive(Clone, Debug, Serialize)]
@@ -71,44 +74,6 @@ pub struct PlanEdge {
     pub chained: bool,
 }
 
-/// What a path promises.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PlanPath {
-    /// The source.
-    pub source: String,
-    /// The sink.
-    pub sink: String,
-    /// What becomes of a record after a failure.
-    pub delivery: PathDelivery,
-    /// Why.
-    pub why: String,
-}
-
-/// What becomes of a record after a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PathDelivery {
-    /// It shows once.
-    ExactlyOnce,
-    /// It may show again.
-    MayRepeat,
-    /// It may be lost.
-    MayLose,
-    /// Some may show again, some may be lost.
-    MayRepeatOrLose,
-}
-
-impl PathDelivery {
-    fn text(self) -> &'static str {
-        match self {
-            Self::ExactlyOnce => "exactly-once",
-            Self::MayRepeat => "may repeat",
-            Self::MayLose => "may lose",
-            Self::MayRepeatOrLose => "may repeat or lose",
-        }
-    }
-}
-
 /// The plan of a job.
 pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
     let graph = &assembly.graph;
@@ -133,7 +98,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
         restart: restart_settings(job),
         vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex(job, graph, vertex)).collect(),
         edges: graph.edges.iter().map(edge).collect(),
-        paths: paths(graph),
+        paths: delivery::paths(graph, job.checkpoints.config.mode),
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }
 }
@@ -157,11 +122,20 @@ fn size(bytes: u64) -> String {
 }
 
 fn checkpoint_settings(job: &JobFile) -> Map<String, Value> {
-    let settings = &job.checkpoints;
+    let (settings, config) = (&job.checkpoints, &job.checkpoints.config);
+    let mode = match config.mode {
+        CheckpointMode::ExactlyOnce => "exactly-once",
+        CheckpointMode::AtLeastOnce => "at-least-once",
+    };
+    let unaligned = match config.alignment {
+        BarrierAlignment::Aligned => "never".to_owned(),
+        BarrierAlignment::AlignedFor(time) => duration(time),
+        BarrierAlignment::Unaligned => "always".to_owned(),
+    };
     object(json!({
-        "storage": settings.storage.value, "interval": duration(settings.interval), "mode": "exactly-once", "unaligned": "never",
-        "max-concurrent": settings.max_concurrent, "min-pause": duration(settings.min_pause), "timeout": duration(settings.timeout),
-        "tolerate-failures": settings.tolerate_failures, "retain": settings.retain, "max-in-flight-bytes": size(MAX_IN_FLIGHT_DEFAULT),
+        "storage": settings.storage.value, "interval": duration(config.interval), "mode": mode, "unaligned": unaligned,
+        "max-concurrent": config.max_concurrent, "min-pause": duration(config.min_pause), "timeout": duration(config.timeout),
+        "tolerate-failures": config.tolerate_failures, "retain": settings.retain, "max-in-flight-bytes": size(config.max_in_flight_bytes),
     }))
 }
 
@@ -216,46 +190,6 @@ fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
                 "time-per-batch": duration(code.limits.time_per_batch),
             },
         })),
-    }
-}
-
-/// One entry for each source and sink that a record can travel between.
-fn paths(graph: &JobGraph) -> Vec<PlanPath> {
-    let mut paths = Vec::new();
-    for (from, vertex) in graph.vertices.iter().enumerate() {
-        let VertexKind::Source { source, .. } = &vertex.kind else { continue };
-        for to in reachable(graph, from) {
-            let VertexKind::Sink(sink) = &graph.vertices[to].kind else { continue };
-            let (delivery, why) = delivery(&vertex.id, source.replayable(), &graph.vertices[to].id, sink.delivery());
-            paths.push(PlanPath { source: vertex.id.clone(), sink: graph.vertices[to].id.clone(), delivery, why });
-        }
-    }
-    paths
-}
-
-/// The vertices behind `from`, ascending. Vertices are in topological order, so one pass finds all.
-fn reachable(graph: &JobGraph, from: usize) -> Vec<usize> {
-    let mut reached = vec![false; graph.vertices.len()];
-    reached[from] = true;
-    for vertex in from..graph.vertices.len() {
-        if reached[vertex] {
-            graph.outputs(vertex).for_each(|(_, edge)| reached[edge.to] = true);
-        }
-    }
-    (0..reached.len()).filter(|&vertex| vertex != from && reached[vertex]).collect()
-}
-
-fn delivery(source: &str, replayable: bool, sink: &str, of_sink: Delivery) -> (PathDelivery, String) {
-    let lost = format!("`{source}` cannot be read again: what it had given since the last checkpoint is lost");
-    let repeated = format!("`{sink}` shows records before their checkpoint is complete: they are written again");
-    match (replayable, of_sink) {
-        (true, Delivery::ExactlyOnce) => {
-            let why = format!("`{source}` is read again from the checkpoint, `{sink}` shows what a complete checkpoint covers");
-            (PathDelivery::ExactlyOnce, why)
-        }
-        (true, Delivery::MayRepeat) => (PathDelivery::MayRepeat, repeated),
-        (false, Delivery::ExactlyOnce) => (PathDelivery::MayLose, lost),
-        (false, Delivery::MayRepeat) => (PathDelivery::MayRepeatOrLose, format!("{lost}; {repeated}")),
     }
 }
 

@@ -1,20 +1,28 @@
 //! The sink `blackhole`: takes records and keeps none. The engine's counters say how many came.
+//!
+//! With `rate` it takes no more than so many records a second, so that one can see what a job does behind a slow sink.
 
 use crate::settings::{Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
+use std::time::Duration;
 use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::operator::Subtask;
 use weir_engine::sink::Delivery;
 use weir_engine::{Committable, EngineError, RecordBatch, Sink, SinkWriter};
 
 /// Discards everything, so nothing is ever visible twice.
-pub(crate) struct BlackholeSink;
+pub(crate) struct BlackholeSink {
+    /// Records per second of all subtasks together.
+    rate: Option<u64>,
+}
 
 impl BlackholeSink {
-    /// It has no settings.
+    /// Reads `rate`.
     pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
-        Ok((Self, Settings::new("the sink `blackhole`", settings).finish()?))
+        let mut settings = Settings::new("the sink `blackhole`", settings);
+        let rate = settings.optional_whole("rate", 1..=u64::MAX)?;
+        Ok((Self { rate }, settings.finish()?))
     }
 }
 
@@ -31,15 +39,23 @@ impl Sink for BlackholeSink {
         Ok(())
     }
 
-    fn writer(&self, _subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        Ok(Box::new(BlackholeWriter))
+    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let record_s = self.rate.map_or(0.0, |rate| f64::from(subtask.parallelism) / rate as f64);
+        Ok(Box::new(BlackholeWriter { record_s }))
     }
 }
 
-struct BlackholeWriter;
+struct BlackholeWriter {
+    /// How long each record takes.
+    record_s: f64,
+}
 
 impl SinkWriter for BlackholeWriter {
-    fn write(&mut self, _batch: &RecordBatch) -> Result<(), EngineError> {
+    #[expect(clippy::disallowed_methods, reason = "a sink that is slow on purpose is busy meanwhile, as a slow one is")]
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        if self.record_s > 0.0 {
+            std::thread::sleep(Duration::from_secs_f64(self.record_s * batch.len() as f64));
+        }
         Ok(())
     }
 
@@ -59,6 +75,6 @@ mod tests {
 
     #[test]
     fn it_passes_the_sink_suite() {
-        sink_suite(|| Arc::new(BlackholeSink), None, None);
+        sink_suite(|| Arc::new(BlackholeSink { rate: None }), None, None);
     }
 }

@@ -1,5 +1,7 @@
 //! The operator port: what turns batches into batches and changes keyed state. Native code or a guest stands behind it.
 
+pub use crate::checkpoint::RecordSchema;
+
 use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
@@ -21,15 +23,6 @@ pub struct Subtask {
     pub index: u32,
     /// Number of subtasks of the vertex.
     pub parallelism: u32,
-}
-
-/// The name and version of a record type, as an author declares it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordSchema {
-    /// The author's name of the type.
-    pub id: String,
-    /// Its version.
-    pub version: u32,
 }
 
 /// A declared input.

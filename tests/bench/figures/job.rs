@@ -40,11 +40,24 @@ pub struct Run {
     pub count: u64,
     pub parallelism: u32,
     pub interval: &'static str,
+    /// `unaligned` of the job.
+    pub unaligned: &'static str,
+    /// Records per second that the sink takes.
+    pub sink_rate: Option<u64>,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { operator: Operator::KeyedCount, as_component: true, keys: 100_000, count: 1_000_000, parallelism: 2, interval: "1s" }
+        Self {
+            operator: Operator::KeyedCount,
+            as_component: true,
+            keys: 100_000,
+            count: 1_000_000,
+            parallelism: 2,
+            interval: "1s",
+            unaligned: "never",
+            sink_rate: None,
+        }
     }
 }
 
@@ -121,10 +134,11 @@ impl Bench {
             Operator::KeyedCount => "key",
             Operator::PassThrough => "forward",
         };
+        let sink_rate = run.sink_rate.map_or(String::new(), |rate| format!("rate = {rate}\n"));
         let job = format!(
-            "name = \"figures\"\nparallelism = {}\n[checkpoints]\ninterval = {:?}\n[source.records]\nconnector = \"generator\"\ncount = {}\nkeys = {}\n\
-             [operator.op]\n{operator}\ninput = {{ from = \"records\", by = {by:?} }}\n[sink.nothing]\nconnector = \"blackhole\"\ninput = \"op\"\n",
-            run.parallelism, run.interval, run.count, run.keys
+            "name = \"figures\"\nparallelism = {}\n[checkpoints]\ninterval = {:?}\nunaligned = {:?}\n[source.records]\nconnector = \"generator\"\ncount = {}\nkeys = {}\n\
+             [operator.op]\n{operator}\ninput = {{ from = \"records\", by = {by:?} }}\n[sink.nothing]\nconnector = \"blackhole\"\ninput = \"op\"\n{sink_rate}",
+            run.parallelism, run.interval, run.unaligned, run.count, run.keys
         );
         let path = folder.join("job.toml");
         fs::write(&path, job).expect("a writable folder");

@@ -1,6 +1,7 @@
 //! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
 //!
-//! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `start`, `recovery`. `WEIR_ROUNDS` (5) rounds of each.
+//! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `backpressure`,
+//! `start`, `recovery`. `WEIR_ROUNDS` (5) rounds of each.
 //! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
 
 mod job;
@@ -11,7 +12,8 @@ use statistics::{row, spread};
 
 type Group = (&'static str, fn(&Bench, usize));
 
-const GROUPS: [Group; 4] = [("boundary", boundary), ("checkpointed", checkpointed), ("start", start), ("recovery", recovery)];
+const GROUPS: [Group; 5] =
+    [("boundary", boundary), ("checkpointed", checkpointed), ("backpressure", backpressure), ("start", start), ("recovery", recovery)];
 
 fn main() {
     // Cargo hands `--bench` to every benchmark.
@@ -37,7 +39,9 @@ fn boundary(bench: &Bench, rounds: usize) {
     ] {
         let (mut wasm, mut native, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let run = |as_component| bench.run(Run { operator, as_component, keys, count, parallelism: 1, interval: "1h" }).rate();
+            let run = |as_component| {
+                bench.run(Run { operator, as_component, keys, count, parallelism: 1, interval: "1h", ..Run::default() }).rate()
+            };
             let (component, built_in) = (run(true), run(false));
             ratios.push(component / built_in);
             wasm.push(component / 1e6);
@@ -55,7 +59,7 @@ fn checkpointed(bench: &Bench, rounds: usize) {
     for _ in 0..rounds {
         let run = |interval| {
             let (keys, count) = (1_000_000, 40_000_000);
-            bench.run(Run { operator: Operator::KeyedCount, as_component: true, keys, count, parallelism: 2, interval })
+            bench.run(Run { keys, count, interval, ..Run::default() })
         };
         let (checkpoints, none) = (run("1s"), run("1h"));
         ratios.push(checkpoints.rate() / none.rate());
@@ -69,6 +73,29 @@ fn checkpointed(bench: &Bench, rounds: usize) {
     row("with / without", &spread(&ratios));
     row("peak resident memory, MiB", &spread(&memory));
     row("duration of a checkpoint, ms", &spread(&durations));
+}
+
+/// A sink that takes far less than a tenth of what the source gives, every channel full: how long a checkpoint takes, aligned and unaligned.
+fn backpressure(bench: &Bench, rounds: usize) {
+    let variants = ["never", "always", "100ms"];
+    let mut durations = variants.map(|_| Vec::new());
+    let mut ratios = Vec::new();
+    for _ in 0..rounds {
+        let mut medians = Vec::new();
+        for (unaligned, durations) in variants.iter().zip(&mut durations) {
+            let run = bench.run(Run { count: 400_000, sink_rate: Some(40_000), interval: "500ms", unaligned, ..Run::default() });
+            // The first comes before the channels are full, the last when the input has ended.
+            let all: Vec<f64> = run.checkpoint_ms().collect();
+            let full = &all[1..all.len() - 1];
+            medians.push(spread(full).median);
+            durations.extend_from_slice(full);
+        }
+        ratios.push(medians[1] / medians[0]);
+    }
+    for (unaligned, durations) in variants.iter().zip(&durations) {
+        row(&format!("unaligned = {unaligned:?}: duration of a checkpoint, ms"), &spread(durations));
+    }
+    row("\"always\" / \"never\"", &spread(&ratios));
 }
 
 /// Process start to the first record at the sink, with compiled code in the cache.

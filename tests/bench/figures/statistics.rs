@@ -2,7 +2,7 @@
 
 /// Median, minimum and maximum of some runs.
 pub struct Spread {
-    median: f64,
+    pub median: f64,
     min: f64,
     max: f64,
 }

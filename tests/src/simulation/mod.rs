@@ -12,5 +12,5 @@ pub use disk::{Disk, DiskSink};
 pub use graph::Counter;
 pub use operators::{CountFactory, RekeyFactory};
 pub use quarantine::quarantined;
-pub use run::{Report, Scenario, simulate, simulate_takeover};
+pub use run::{Barriers, Report, Scenario, simulate, simulate_takeover};
 pub use source::NumberSource;

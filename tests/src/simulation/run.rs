@@ -6,7 +6,8 @@ use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, FaultPlan, FaultyStore, ObjectStorage, Store};
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, Store, paths};
+use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, StopSignal, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::MemoryBackendFactory;
@@ -35,8 +36,37 @@ pub struct Scenario {
     pub crash_within_polls: u64,
     /// Checkpoints under way at once.
     pub max_concurrent: usize,
+    /// How barriers go.
+    pub barriers: Barriers,
     /// What counts.
     pub counter: Counter,
+}
+
+/// How the barriers of a job go. What is drawn is drawn anew for each process: one restores what another has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barriers {
+    /// Aligned.
+    Aligned,
+    /// Drawn: aligned, aligned for a time, unaligned; now and then with little room for what is in flight.
+    ExactlyOnce,
+    /// Drawn: those, or no channel is held back.
+    AtLeastOnce,
+}
+
+impl Barriers {
+    fn draw(self, simulator: &Simulator, config: CheckpointConfig) -> CheckpointConfig {
+        if self == Self::Aligned || (self == Self::AtLeastOnce && simulator.draw(2) == 0) {
+            let mode = if self == Self::Aligned { CheckpointMode::ExactlyOnce } else { CheckpointMode::AtLeastOnce };
+            return CheckpointConfig { mode, ..config };
+        }
+        let alignment = match simulator.draw(4) {
+            0 => BarrierAlignment::Aligned,
+            1 => BarrierAlignment::AlignedFor(Duration::from_millis(simulator.draw(5))),
+            _ => BarrierAlignment::Unaligned,
+        };
+        let max_in_flight_bytes = if simulator.draw(4) == 0 { 500 + simulator.draw(5_000) } else { config.max_in_flight_bytes };
+        CheckpointConfig { alignment, max_in_flight_bytes, ..config }
+    }
 }
 
 /// What it came to.
@@ -48,6 +78,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// Restarts within processes.
     pub restarts: u64,
+    /// Objects with records in flight that the processes left behind.
+    pub in_flight: u64,
     /// Equal for equal runs.
     pub trace: u64,
 }
@@ -57,13 +89,14 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     let simulator = Simulator::new(seed);
     let disk = Disk::default();
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, trace: 0 };
+    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, trace: 0 };
     loop {
         report.processes += 1;
         let status = Arc::new(JobStatus::new(VERTICES));
         let ended = process(&simulator, &disk, &objects, scenario, &status, report.processes)?;
         report.checkpoints += status.completed.get();
         report.restarts += status.restarts.get();
+        report.in_flight += in_flight_objects(&*objects);
         match ended.map(|job| job.outcome) {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
             Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
@@ -78,6 +111,11 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     report.trace = simulator.trace();
     check(&simulator, &disk, &objects, scenario)?;
     Ok(report)
+}
+
+fn in_flight_objects(objects: &dyn Store) -> u64 {
+    let listed = objects.list(paths::STATE).now_or_never().expect("objects in memory are there at once");
+    listed.expect("a list").iter().filter(|path| path.ends_with(".in-flight")).count() as u64
 }
 
 /// One process: `None` where it was killed.
@@ -112,15 +150,16 @@ fn process(
 fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
     let store: Arc<dyn Store> = Arc::new(FaultyStore::new(objects.clone(), simulator.clone(), scenario.faults));
     let committer: Arc<dyn Committer> = Arc::new(disk.clone());
+    let checkpoints = CheckpointConfig {
+        interval: Duration::from_millis(100),
+        max_concurrent: scenario.max_concurrent,
+        timeout: Duration::from_secs(5),
+        tolerate_failures: 2,
+        ..CheckpointConfig::default()
+    };
     JobOptions {
         store,
-        checkpoints: CheckpointConfig {
-            interval: Duration::from_millis(100),
-            max_concurrent: scenario.max_concurrent,
-            timeout: Duration::from_secs(5),
-            tolerate_failures: 2,
-            ..CheckpointConfig::default()
-        },
+        checkpoints: scenario.barriers.draw(simulator, checkpoints),
         retain: 2,
         restart: RestartPolicy::default(),
         start: StartMode::Resume,
@@ -176,7 +215,25 @@ fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario:
         reports.lock().expect("no panic").iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
     let poison = (0..scenario.records).map(|number| scenario.counter.value(number)).filter(|value| value.parse::<u64>().is_err());
     same("set aside", poison, &set_aside)?;
-    same("committed", expected_lines(scenario), &disk.committed())
+    match scenario.barriers {
+        Barriers::Aligned | Barriers::ExactlyOnce => same("committed", expected_lines(scenario), &disk.committed()),
+        Barriers::AtLeastOnce => at_least(expected_lines(scenario), &disk.committed()),
+    }
+}
+
+/// Every record has been counted and its line committed, once or more: of each key there are as many lines as records at least, and
+/// none of a key that was never there.
+fn at_least(expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
+    let mut missing: BTreeMap<String, i64> = BTreeMap::new();
+    let key = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    expected.for_each(|line| *missing.entry(key(&line)).or_default() += 1);
+    for line in found {
+        *missing.get_mut(&key(line)).ok_or_else(|| format!("`{line}` is of no key of the input"))? -= 1;
+    }
+    match missing.into_iter().find(|(_, missing)| *missing > 0) {
+        None => Ok(()),
+        Some((key, missing)) => Err(format!("{missing} lines of the key {key} are missing")),
+    }
 }
 
 /// Each key's counts must be 1, 2, 3 … up to the number of its records, each once.

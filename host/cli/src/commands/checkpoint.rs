@@ -90,6 +90,7 @@ fn subtask(of: &weir_engine::checkpoint::SubtaskSnapshot) -> SubtaskStateDocumen
         keys: of.keys,
         positions: of.splits.iter().map(position).collect(),
         committables: of.committables.len(),
+        in_flight_bytes: of.in_flight.as_ref().map_or(0, |handle| handle.bytes),
     }
 }
 
@@ -167,10 +168,13 @@ fn inspect_text(document: &CheckpointInspectDocument) -> String {
     for vertex in &document.vertices {
         text.push_str(&format!("  {}\n", vertex.id));
         for subtask in &vertex.subtasks {
-            let SubtaskStateDocument { index, state_bytes, keys, positions, committables } = subtask;
+            let SubtaskStateDocument { index, state_bytes, keys, positions, committables, in_flight_bytes } = subtask;
             text.push_str(&format!("    {index}: {} keys, {}", grouped(*keys), bytes_text(*state_bytes)));
             if *committables > 0 {
                 text.push_str(&format!(", {committables} to commit"));
+            }
+            if *in_flight_bytes > 0 {
+                text.push_str(&format!(", {} in flight", bytes_text(*in_flight_bytes)));
             }
             text.push('\n');
             for PositionDocument { split, state, position } in positions {

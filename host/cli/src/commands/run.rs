@@ -14,7 +14,7 @@ use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, ObjectStorage, Store};
+use weir_engine::checkpoint::{ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
@@ -91,13 +91,7 @@ impl Run<'_> {
         let (checkpoints, screen) = (&job.checkpoints, self.context.screen.clone());
         JobOptions {
             store,
-            checkpoints: CheckpointConfig {
-                interval: checkpoints.interval,
-                min_pause: checkpoints.min_pause,
-                timeout: checkpoints.timeout,
-                max_concurrent: checkpoints.max_concurrent as usize,
-                tolerate_failures: checkpoints.tolerate_failures,
-            },
+            checkpoints: checkpoints.config,
             retain: checkpoints.retain as usize,
             restart: job.restart,
             start,

@@ -22,7 +22,6 @@ pub use section::Located;
 pub use steps::NATIVE_OPERATORS;
 
 pub(crate) use problem::Reporter;
-pub(crate) use settings::MAX_IN_FLIGHT_DEFAULT;
 pub(crate) use suggest::{hint as suggest, list as list_words};
 
 use section::Section;

@@ -5,6 +5,7 @@ use super::section::Located;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
 
 /// A job.
@@ -52,21 +53,13 @@ impl JobFile {
     }
 }
 
-/// When checkpoints are taken, and where they are kept.
+/// When checkpoints are taken, how, and where they are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoints {
     /// URL as written.
     pub storage: Located<String>,
-    /// From one trigger to the next.
-    pub interval: Duration,
-    /// Pending at the same time, at most.
-    pub max_concurrent: u32,
-    /// From the end of one to the trigger of the next, at least.
-    pub min_pause: Duration,
-    /// A checkpoint that takes longer fails.
-    pub timeout: Duration,
-    /// Failed ones in a row that do not fail the job.
-    pub tolerate_failures: u32,
+    /// When they are taken, and how.
+    pub config: CheckpointConfig,
     /// Completed ones that are kept.
     pub retain: u32,
 }

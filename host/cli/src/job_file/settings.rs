@@ -4,11 +4,11 @@ use super::model::Checkpoints;
 use super::problem::{Problem, Span};
 use super::section::{Located, Section};
 use std::time::Duration;
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode};
+use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{RestartPolicy, RestartStrategy};
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
 
-/// Bytes of in-flight records that a checkpoint may hold by default. Nothing reads it before unaligned checkpoints are built.
-pub(crate) const MAX_IN_FLIGHT_DEFAULT: u64 = 256 << 20;
 const NAME_MAX_BYTES: usize = 64;
 
 /// What the head of the file says.
@@ -47,18 +47,10 @@ pub(super) fn not_built(section: &Section<'_>, span: Span, key: &str, says: &str
 /// Reads `[checkpoints]`.
 pub(super) fn read_checkpoints(top: &Section<'_>) -> Checkpoints {
     let storage = |span| Located { value: "file:.weir".to_string(), span };
-    let mut read = Checkpoints {
-        storage: storage(top.span.clone()),
-        interval: Duration::from_secs(1),
-        max_concurrent: 1,
-        min_pause: Duration::ZERO,
-        timeout: Duration::from_secs(600),
-        tolerate_failures: 0,
-        retain: 3,
-    };
+    let mut read = Checkpoints { storage: storage(top.span.clone()), config: CheckpointConfig::default(), retain: 3 };
     let Some(section) = top.table("checkpoints") else { return read };
     read.storage = section.string("storage").filter(|storage| is_storage(&section, storage)).unwrap_or(storage(section.span.clone()));
-    refuse_unbuilt(&section);
+    let config = &mut read.config;
     let at_least_a_ms = |duration: &Located<Duration>| {
         let fine = duration.value >= Duration::from_millis(1);
         if !fine {
@@ -75,27 +67,39 @@ pub(super) fn read_checkpoints(top: &Section<'_>) -> Checkpoints {
         }
         fine
     };
-    read.interval = section.duration("interval").filter(at_least_a_ms).map_or(read.interval, |interval| interval.value);
-    read.min_pause = section.duration("min-pause").map_or(read.min_pause, |pause| pause.value);
-    read.timeout = section.duration("timeout").filter(time_to_complete).map_or(read.timeout, |timeout| timeout.value);
-    read.tolerate_failures = section.integer("tolerate-failures", 0..=1_000_000).map_or(0, |failures| failures.value as u32);
+    config.interval = section.duration("interval").filter(at_least_a_ms).map_or(config.interval, |interval| interval.value);
+    config.min_pause = section.duration("min-pause").map_or(config.min_pause, |pause| pause.value);
+    config.timeout = section.duration("timeout").filter(time_to_complete).map_or(config.timeout, |timeout| timeout.value);
+    config.tolerate_failures = section.integer("tolerate-failures", 0..=1_000_000).map_or(0, |failures| failures.value as u32);
+    config.max_concurrent = section.integer("max-concurrent", 1..=1_000).map_or(config.max_concurrent, |most| most.value as usize);
+    config.max_in_flight_bytes = section.size("max-in-flight-bytes").map_or(config.max_in_flight_bytes, |bytes| bytes.value);
+    read_barriers(&section, config);
     read.retain = section.integer("retain", 1..=10_000).map_or(read.retain, |retain| retain.value as u32);
     section.finish();
     read
 }
 
-fn refuse_unbuilt(section: &Section<'_>) {
-    if let Some(mode) = section.choice("mode", &[("exactly-once", true), ("at-least-once", false)]).filter(|mode| !mode.value) {
-        not_built(section, mode.span, "mode", "at-least-once", "\"exactly-once\"");
-    }
-    if let Some(unaligned) = section.string("unaligned").filter(|unaligned| unaligned.value != "never") {
-        not_built(section, unaligned.span, "unaligned", "an unaligned checkpoint", "\"never\"");
-    }
-    if let Some(concurrent) = section.integer("max-concurrent", 1..=1_000).filter(|concurrent| concurrent.value > 1) {
-        not_built(section, concurrent.span, "max-concurrent", "more than one checkpoint at a time", "1");
-    }
-    if let Some(bytes) = section.size("max-in-flight-bytes").filter(|bytes| bytes.value != MAX_IN_FLIGHT_DEFAULT) {
-        not_built(section, bytes.span, "max-in-flight-bytes", "a bound of unaligned checkpoints", "\"256MiB\"");
+/// Reads `mode` and `unaligned`, which say what barriers do with the records in front of them.
+fn read_barriers(section: &Section<'_>, config: &mut CheckpointConfig) {
+    let modes = [("exactly-once", CheckpointMode::ExactlyOnce), ("at-least-once", CheckpointMode::AtLeastOnce)];
+    config.mode = section.choice("mode", &modes).map_or(config.mode, |mode| mode.value);
+    let Some(unaligned) = section.string("unaligned") else { return };
+    let span = unaligned.span.clone();
+    config.alignment = match unaligned.value.as_str() {
+        "never" => BarrierAlignment::Aligned,
+        "always" => BarrierAlignment::Unaligned,
+        time => match humantime::parse_duration(time) {
+            Ok(time) => BarrierAlignment::AlignedFor(time),
+            Err(_) => {
+                let message = format!("`unaligned` of {} is `never`, `always` or a duration, not `{time}`", section.name);
+                section.problem(Problem::new(span, message).hint("`\"200ms\"`: aligned at first, unaligned where that takes longer"));
+                return;
+            }
+        },
+    };
+    if config.mode == CheckpointMode::AtLeastOnce && config.alignment != BarrierAlignment::Aligned {
+        let message = "at-least-once checkpoints hold no channel back, so there is nothing for a barrier to overtake";
+        section.problem(Problem::new(span, message).hint("leave `unaligned` out, or write `mode = \"exactly-once\"`"));
     }
 }
 

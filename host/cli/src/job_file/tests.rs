@@ -2,6 +2,8 @@
 
 use super::*;
 use std::time::Duration;
+use weir_engine::checkpoint::CheckpointMode;
+use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{RestartPolicy, RestartStrategy};
 
 const GOOD: &str = r#"
@@ -45,8 +47,11 @@ fn defaults_are_those_of_the_reference() {
     let job = parsed(GOOD).expect("the file is right");
     assert_eq!((job.parallelism, job.max_parallelism), (2, 128));
     assert_eq!(job.checkpoints.storage.value, "file:.weir");
-    assert_eq!((job.checkpoints.interval, job.checkpoints.timeout), (Duration::from_secs(1), Duration::from_secs(600)));
-    assert_eq!((job.checkpoints.retain, job.checkpoints.tolerate_failures, job.checkpoints.min_pause), (3, 0, Duration::ZERO));
+    assert_eq!((job.checkpoints.config.interval, job.checkpoints.config.timeout), (Duration::from_secs(1), Duration::from_secs(600)));
+    assert_eq!(
+        (job.checkpoints.retain, job.checkpoints.config.tolerate_failures, job.checkpoints.config.min_pause),
+        (3, 0, Duration::ZERO)
+    );
     let restart = RestartPolicy {
         strategy: RestartStrategy::Exponential,
         attempts: 5,
@@ -137,24 +142,26 @@ fn settings_of_checkpoints_and_restart_are_checked() {
 }
 
 #[test]
+fn barriers_are_aligned_overtake_or_hold_nothing_back() {
+    let parsed_with = |lines: &str| parsed(&format!("{GOOD}[checkpoints]\n{lines}\n")).unwrap().checkpoints.config;
+    assert_eq!(parsed_with("").alignment, BarrierAlignment::Aligned);
+    assert_eq!(parsed_with("unaligned = \"always\"").alignment, BarrierAlignment::Unaligned);
+    assert_eq!(parsed_with("unaligned = \"200ms\"").alignment, BarrierAlignment::AlignedFor(Duration::from_millis(200)));
+    assert_eq!(parsed_with("mode = \"at-least-once\"\nunaligned = \"never\"").mode, CheckpointMode::AtLeastOnce);
+    let several = parsed_with("max-concurrent = 2\nmax-in-flight-bytes = \"1MiB\"");
+    assert_eq!((several.max_concurrent, several.max_in_flight_bytes), (2, 1 << 20));
+    check_with(
+        "[checkpoints]\nunaligned = \"sometimes\"\n",
+        "job.toml:17:13: `unaligned` of [checkpoints] is `never`, `always` or a duration, not `sometimes` (`\"200ms\"`: aligned at first, unaligned where that takes longer)",
+    );
+    check_with(
+        "[checkpoints]\nmode = \"at-least-once\"\nunaligned = \"1s\"\n",
+        "job.toml:18:13: at-least-once checkpoints hold no channel back, so there is nothing for a barrier to overtake (leave `unaligned` out, or write `mode = \"exactly-once\"`)",
+    );
+}
+
+#[test]
 fn what_is_not_built_yet_is_refused_by_name() {
-    let refused = |lines: &str, expect: &str| check_with(&format!("[checkpoints]\n{lines}\n"), &format!("job.toml:17:{expect}"));
-    refused(
-        "mode = \"at-least-once\"",
-        "8: `mode` of [checkpoints]: at-least-once is not built yet (leave it out, or write `mode = \"exactly-once\"`)",
-    );
-    refused(
-        "unaligned = \"1s\"",
-        "13: `unaligned` of [checkpoints]: an unaligned checkpoint is not built yet (leave it out, or write `unaligned = \"never\"`)",
-    );
-    refused(
-        "max-concurrent = 2",
-        "18: `max-concurrent` of [checkpoints]: more than one checkpoint at a time is not built yet (leave it out, or write `max-concurrent = 1`)",
-    );
-    refused(
-        "max-in-flight-bytes = \"1MiB\"",
-        "23: `max-in-flight-bytes` of [checkpoints]: a bound of unaligned checkpoints is not built yet (leave it out, or write `max-in-flight-bytes = \"256MiB\"`)",
-    );
     let plugin = "plugin = \"delays.wasm\"";
     check(
         plugin,

@@ -2,10 +2,11 @@
 //!
 //! A checkpoint is pending from its trigger until every task has acknowledged it, then being recorded until the log's answer is known, then
 //! complete. Once it is being recorded nothing can abort it: only the log decides. Invariants: ids only rise; at most
-//! `max_concurrent` checkpoints are pending or being recorded; a completed one aborts every older pending one.
+//! `max_concurrent` checkpoints are pending or being recorded; one that is to be recorded aborts every older pending one, so that they
+//! complete in the order of their ids: what a newer one subsumes may already be committed and deleted.
 
 use super::metadata::SubtaskSnapshot;
-use crate::element::CheckpointId;
+use crate::element::{BarrierAlignment, CheckpointId};
 use crate::runtime::Monotonic;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +24,21 @@ pub struct CheckpointConfig {
     pub max_concurrent: usize,
     /// How many may fail in a row before the dataflow is restarted.
     pub tolerate_failures: u32,
+    /// What a restore from one gives.
+    pub mode: CheckpointMode,
+    /// What barriers do with the records in front of them. With [`CheckpointMode::AtLeastOnce`] they are aligned.
+    pub alignment: BarrierAlignment,
+    /// Bytes that may be in flight in the checkpoints under way, all tasks together; beyond it the newest is given up.
+    pub max_in_flight_bytes: u64,
+}
+
+/// What a restore from a checkpoint gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckpointMode {
+    /// Every record counts once: a gate holds each channel back from its barrier until the last has come, or records what is overtaken.
+    ExactlyOnce,
+    /// No channel is held back: records behind the barrier of one channel and in front of another's may count twice.
+    AtLeastOnce,
 }
 
 impl Default for CheckpointConfig {
@@ -33,6 +49,9 @@ impl Default for CheckpointConfig {
             timeout: Duration::from_secs(600),
             max_concurrent: 1,
             tolerate_failures: 0,
+            mode: CheckpointMode::ExactlyOnce,
+            alignment: BarrierAlignment::Aligned,
+            max_in_flight_bytes: 256 << 20,
         }
     }
 }
@@ -69,8 +88,10 @@ pub enum CoordinatorAction {
     Trigger {
         /// The new checkpoint,
         checkpoint_id: CheckpointId,
-        /// and why.
+        /// why,
         trigger: Trigger,
+        /// and what its barriers do with records in front of them.
+        alignment: BarrierAlignment,
     },
     /// Write the metadata, then the log's entry; answer with [`CheckpointCoordinator::on_recorded`] or `on_recording_failed`.
     Record {
@@ -186,8 +207,14 @@ impl CheckpointCoordinator {
             return Vec::new();
         }
         pending.recording = true;
-        let (trigger, duration) = (pending.trigger, now.saturating_sub(pending.triggered_at));
-        vec![CoordinatorAction::Record { checkpoint_id, trigger, duration, parts: std::mem::take(&mut pending.parts) }]
+        let (trigger, duration, parts) = (pending.trigger, now.saturating_sub(pending.triggered_at), std::mem::take(&mut pending.parts));
+        let mut actions = Vec::new();
+        let older: Vec<_> = self.pending.range(..checkpoint_id).filter(|(_, pending)| !pending.recording).map(|(&id, _)| id).collect();
+        for older in older {
+            self.drop_pending(older, format!("checkpoint {checkpoint_id} was acknowledged by all tasks before it"), now, &mut actions);
+        }
+        actions.push(CoordinatorAction::Record { checkpoint_id, trigger, duration, parts });
+        actions
     }
 
     /// `task` cannot take this checkpoint.
@@ -205,10 +232,6 @@ impl CheckpointCoordinator {
         let Some(pending) = self.pending.remove(&checkpoint_id) else { return Vec::new() };
         self.failures_in_a_row = 0;
         let mut actions = vec![CoordinatorAction::NotifyComplete { checkpoint_id, trigger: pending.trigger }];
-        let older: Vec<_> = self.pending.range(..checkpoint_id).filter(|(_, pending)| !pending.recording).map(|(&id, _)| id).collect();
-        for older in older {
-            self.drop_pending(older, format!("checkpoint {checkpoint_id} completed before it"), now, &mut actions);
-        }
         self.next_trigger = self.next_trigger.max(now + self.config.min_pause);
         self.trigger_if_due(now, &mut actions);
         actions
@@ -265,7 +288,7 @@ impl CheckpointCoordinator {
         }
         let pending = Pending { trigger, triggered_at: now, missing: vec![true; self.tasks], parts: Vec::new(), recording: false };
         self.pending.insert(checkpoint_id, pending);
-        actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger });
+        actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: self.config.alignment });
     }
 }
 

@@ -189,9 +189,10 @@ impl GraphIdentity {
         }
         let added = now.vertices.keys().filter(|id| !self.vertices.contains_key(*id));
         lines.extend(added.map(|id| format!("{id}: in the job file, not in the checkpoint")));
-        let gone = self.edges.iter().filter(|edge| !now.edges.contains(edge));
+        let holds = |edges: &[EdgeIdentity], edge: &EdgeIdentity| edges.iter().any(|other| other.is_same(edge));
+        let gone = self.edges.iter().filter(|edge| !holds(&now.edges, edge));
         lines.extend(gone.map(|edge| format!("{}: in the checkpoint, not in the job file", edge.describe())));
-        let added = now.edges.iter().filter(|edge| !self.edges.contains(edge));
+        let added = now.edges.iter().filter(|edge| !holds(&self.edges, edge));
         lines.extend(added.map(|edge| format!("{}: in the job file, not in the checkpoint", edge.describe())));
         lines
     }
@@ -240,7 +241,15 @@ fn describe(states: &[StateDescriptor]) -> String {
 }
 
 impl EdgeIdentity {
-    fn describe(&self) -> String {
+    /// True where records on the one may go over the other. `forward` and `rebalance` are no different there: which of the two an
+    /// edge is may follow from the parallelism.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let ends = |edge: &Self| (edge.from.clone(), edge.output.clone(), edge.to.clone(), edge.input);
+        ends(self) == ends(other) && self.partitioning.is_kept_by(other.partitioning)
+    }
+
+    /// In the form `edge in.out → op (key)`.
+    pub fn describe(&self) -> String {
         format!("edge {}.{} → {} ({:?})", self.from, self.output, self.to, self.partitioning).to_lowercase()
     }
 }

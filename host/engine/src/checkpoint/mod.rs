@@ -3,21 +3,25 @@
 mod coordinator;
 mod envelope;
 mod faulty_store;
+mod in_flight;
 mod job_log;
 mod metadata;
 mod parts;
 pub mod paths;
 mod state_object;
 mod store;
+mod stored_object;
 
-pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CompletedTasks, CoordinatorAction, Trigger};
+pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, CompletedTasks, CoordinatorAction, Trigger};
 pub use faulty_store::{FaultPlan, FaultyStore};
+pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};
 pub(crate) use job_log::retry;
 pub use job_log::{Append, JobLog, LineageRoot, LogEntry};
 pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
-pub use parts::{Committable, SplitProgress, SplitState};
+pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
 pub use store::{Created, ObjectStorage, Store};
+pub(crate) use stored_object::read_state_object;
 
 #[cfg(test)]
 mod golden_tests;

@@ -1,6 +1,7 @@
-//! What sources and sinks put into a checkpoint: splits with their progress, and output that waits for its commit.
+//! What sources, sinks and authors put into a checkpoint: splits with their progress, output that waits for its commit, names of record types.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// How far a split has been read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,4 +34,19 @@ pub struct Committable {
     pub connector: String,
     /// The connector's own (absolute target, size, checksum …).
     pub payload: serde_json::Value,
+}
+
+/// The name and version of a record type, as an author declares it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordSchema {
+    /// The author's name of the type.
+    pub id: String,
+    /// Its version.
+    pub version: u32,
+}
+
+impl fmt::Display for RecordSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{}", self.id, self.version)
+    }
 }

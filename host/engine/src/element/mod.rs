@@ -11,6 +11,7 @@ pub use record_batch::{BatchBuilder, RecordBatch};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The timestamp of a record that has none, and the watermark before the first.
 pub const NO_TIMESTAMP: i64 = i64::MIN;
@@ -42,6 +43,19 @@ impl fmt::Display for AttemptId {
 pub struct Barrier {
     /// The checkpoint that this barrier belongs to.
     pub checkpoint_id: CheckpointId,
+    /// What it does with the records in front of it.
+    pub alignment: BarrierAlignment,
+}
+
+/// What a barrier does with the records in front of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarrierAlignment {
+    /// It waits behind them, and a gate waits for the barriers of its other channels.
+    Aligned,
+    /// As aligned, until a gate at which it has arrived has waited this long.
+    AlignedFor(Duration),
+    /// It overtakes them, and they become part of the checkpoint.
+    Unaligned,
 }
 
 /// No record with a timestamp up to this one (ms) follows, but for late ones.

@@ -1,111 +1,224 @@
-//! The rule of aligned checkpoints: hold each channel back from its barrier until the last has arrived.
+//! The rule of exactly-once checkpoints: hold each channel back from its barrier until the last has arrived, or overtake.
 //!
-//! Pure: it is told what arrives and says what to do. Invariant: no record sent after a barrier is delivered before the
-//! gate is aligned on that barrier.
+//! Pure: it is told what arrives and says what to do. Invariants: no record sent after a barrier is delivered before the gate is
+//! aligned on that barrier, or else every record that was sent before it and not delivered is recorded; barriers leave in the order of
+//! their ids.
 //!
-//! Several checkpoints may be under way: a blocked channel keeps the barriers behind the first in its queue, so alignments
-//! follow one another. A newer barrier on a channel that is not blocked means that the older one will never come there: the older
-//! alignment is given up. End of input counts as the channel's barrier for every running and later checkpoint.
+//! Several checkpoints may be under way. A blocked channel keeps the barriers behind the first in its queue, so alignments follow one
+//! another; each checkpoint that overtakes records for itself, channel by channel, until its own barrier or the end. A newer barrier on a
+//! channel where an older one is awaited means that the older one will never come there: that checkpoint is given up.
+//! End of input counts as the channel's barrier for every running and later checkpoint.
 
-use crate::element::{Barrier, CheckpointId};
+use crate::element::{Barrier, BarrierAlignment, CheckpointId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the gate has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alignment {
     /// Deliver nothing more from this channel until [`Alignment::Unblock`].
     Block(usize),
-    /// All channels are aligned on this barrier: hand it to the task, then deliver from every channel again.
-    Complete(Barrier),
-    /// This checkpoint can no longer be aligned here: tell the coordinator.
-    GiveUp(CheckpointId),
     /// Deliver from every channel again.
     Unblock,
+    /// All channels are aligned on this barrier: hand it to the task.
+    Complete(Barrier),
+    /// Hand this barrier to the task now, and record from now on what it overtakes.
+    Overtake(Barrier),
+    /// The checkpoint's barrier, or the end, has come to this channel: record what waits in front of it, and nothing more.
+    Close {
+        /// The channel.
+        channel: usize,
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+    },
+    /// Everything that this checkpoint's barrier overtook is recorded.
+    Recorded(CheckpointId),
+    /// This checkpoint can no longer be taken here: tell the coordinator.
+    GiveUp(CheckpointId),
 }
 
-/// Where the alignment stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    Idle,
-    Aligning { barrier: Barrier },
+/// An alignment under way.
+#[derive(Clone, Debug)]
+struct Aligning {
+    barrier: Barrier,
+    /// Channels that have brought it.
+    arrived: Vec<bool>,
 }
 
 /// Aligns one gate's channels.
 #[derive(Clone, Debug)]
 pub struct BarrierAligner {
-    state: State,
-    /// Channels whose barrier of the current alignment has come.
-    arrived: Vec<bool>,
+    aligning: Option<Aligning>,
+    /// Checkpoints that overtake, with the channels whose barrier is awaited.
+    recording: BTreeMap<CheckpointId, Vec<bool>>,
+    /// Channels of which everything has been delivered.
     ended: Vec<bool>,
-    /// Barriers up to this one are past: completed, given up or aborted.
+    /// Barriers up to this one are past: handed to the task, given up or aborted.
     passed: Option<CheckpointId>,
+    /// Aborted ones beyond it.
+    aborted: BTreeSet<CheckpointId>,
 }
 
 impl BarrierAligner {
     /// An aligner of `channels` channels.
     pub fn new(channels: usize) -> Self {
-        Self { state: State::Idle, arrived: vec![false; channels], ended: vec![false; channels], passed: None }
+        Self { aligning: None, recording: BTreeMap::new(), ended: vec![false; channels], passed: None, aborted: BTreeSet::new() }
     }
 
-    /// A barrier has come out of `channel`.
+    /// A barrier has come out of `channel`, behind everything that was sent before it.
     pub fn on_barrier(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
-        if self.passed.is_some_and(|passed| barrier.checkpoint_id <= passed) {
-            return Vec::new();
-        }
         let mut actions = Vec::new();
-        match &self.state {
-            State::Aligning { barrier: current } if current.checkpoint_id > barrier.checkpoint_id => return actions,
-            State::Aligning { barrier: current } if current.checkpoint_id < barrier.checkpoint_id => {
-                let older = current.checkpoint_id;
-                actions.push(Alignment::GiveUp(older));
-                actions.push(self.reset(older));
-                self.state = State::Aligning { barrier };
-            }
-            State::Aligning { .. } => {}
-            State::Idle => self.state = State::Aligning { barrier },
+        let id = barrier.checkpoint_id;
+        if self.close(channel, id, &mut actions) || self.is_past(id) {
+            return actions;
         }
-        self.arrived[channel] = true;
+        self.give_up_older(channel, id, &mut actions);
+        if self.is_aligning_newer(id) {
+            return actions;
+        }
+        let channels = self.ended.len();
+        self.aligning.get_or_insert_with(|| Aligning { barrier, arrived: vec![false; channels] }).arrived[channel] = true;
         actions.push(Alignment::Block(channel));
         self.complete_if_aligned(&mut actions);
         actions
     }
 
-    /// `channel` has reached its end.
-    pub fn on_end(&mut self, channel: usize) -> Vec<Alignment> {
-        self.ended[channel] = true;
+    /// A barrier that overtakes has come to `channel`.
+    pub fn on_overtaking(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
         let mut actions = Vec::new();
+        let id = barrier.checkpoint_id;
+        if self.close(channel, id, &mut actions) || self.is_past(id) {
+            return actions;
+        }
+        self.give_up_older(channel, id, &mut actions);
+        if self.is_aligning_newer(id) {
+            return actions;
+        }
+        if let Some(aligning) = self.aligning.take() {
+            // The same, or an older one: barriers never overtake barriers, so it is turned first.
+            self.overtake(aligning, &mut actions);
+        }
+        if !self.is_past(id) {
+            let arrived = vec![false; self.ended.len()];
+            self.overtake(Aligning { barrier, arrived }, &mut actions);
+        }
+        self.close(channel, id, &mut actions);
+        actions
+    }
+
+    /// The gate has waited long enough for this checkpoint's barriers.
+    pub fn on_timeout(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
+        let mut actions = Vec::new();
+        if let Some(aligning) = self.aligning.take_if(|aligning| aligning.barrier.checkpoint_id == checkpoint_id) {
+            self.overtake(aligning, &mut actions);
+        }
+        actions
+    }
+
+    /// `channel` has reached its end: everything has been delivered.
+    pub fn on_end(&mut self, channel: usize) -> Vec<Alignment> {
+        let mut actions = self.on_end_in_sight(channel);
+        self.ended[channel] = true;
         self.complete_if_aligned(&mut actions);
+        actions
+    }
+
+    /// The end of `channel` has been sent: what is recorded of it is what waits there.
+    pub fn on_end_in_sight(&mut self, channel: usize) -> Vec<Alignment> {
+        let mut actions = Vec::new();
+        let awaited: Vec<_> = self.recording.iter().filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
+        for checkpoint_id in awaited {
+            self.close(channel, checkpoint_id, &mut actions);
+        }
         actions
     }
 
     /// The coordinator has given `checkpoint_id` up.
     pub fn on_abort(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
-        match &self.state {
-            State::Aligning { barrier } if barrier.checkpoint_id == checkpoint_id => vec![self.reset(checkpoint_id)],
-            State::Aligning { .. } => Vec::new(),
-            State::Idle => {
-                self.passed = self.passed.max(Some(checkpoint_id));
-                Vec::new()
-            }
+        self.recording.remove(&checkpoint_id);
+        if !self.is_past(checkpoint_id) {
+            self.aborted.insert(checkpoint_id);
+        }
+        match self.aligning.take_if(|aligning| aligning.barrier.checkpoint_id == checkpoint_id) {
+            Some(_) => vec![Alignment::Unblock],
+            None => Vec::new(),
         }
     }
 
-    /// True while some channel's barrier is awaited.
-    pub fn is_aligning(&self) -> bool {
-        matches!(self.state, State::Aligning { .. })
+    /// True where this checkpoint overtakes here, and not all of its barriers have come.
+    pub fn overtakes(&self, checkpoint_id: CheckpointId) -> bool {
+        self.recording.contains_key(&checkpoint_id)
+    }
+
+    /// The checkpoints that record what comes out of `channel`.
+    pub fn recording(&self, channel: usize) -> impl Iterator<Item = CheckpointId> {
+        self.recording.iter().filter(move |(_, awaited)| awaited[channel]).map(|(&id, _)| id)
+    }
+
+    /// True where nothing of this checkpoint's barriers is awaited here any more, but for what it may record.
+    pub fn is_past(&self, checkpoint_id: CheckpointId) -> bool {
+        self.passed.is_some_and(|passed| checkpoint_id <= passed) || self.aborted.contains(&checkpoint_id)
+    }
+
+    /// True where a channel has brought a newer barrier without this one, which will never come there.
+    fn is_aligning_newer(&self, checkpoint_id: CheckpointId) -> bool {
+        self.aligning.as_ref().is_some_and(|aligning| aligning.barrier.checkpoint_id > checkpoint_id)
+    }
+
+    /// Takes an alignment's snapshot at once. Channels that have not brought the barrier are recorded until they do.
+    fn overtake(&mut self, aligning: Aligning, actions: &mut Vec<Alignment>) {
+        let Aligning { barrier, arrived } = aligning;
+        if arrived.contains(&true) {
+            actions.push(Alignment::Unblock);
+        }
+        self.pass(barrier.checkpoint_id);
+        actions.push(Alignment::Overtake(Barrier { alignment: BarrierAlignment::Unaligned, ..barrier }));
+        let awaited = arrived.iter().zip(&self.ended).map(|(&arrived, &ended)| !arrived && !ended).collect();
+        self.recording.insert(barrier.checkpoint_id, awaited);
+        self.finish_recording(barrier.checkpoint_id, actions);
+    }
+
+    /// False where nothing of `channel` is recorded for this checkpoint.
+    fn close(&mut self, channel: usize, checkpoint_id: CheckpointId, actions: &mut Vec<Alignment>) -> bool {
+        let Some(awaited) = self.recording.get_mut(&checkpoint_id) else { return false };
+        if !std::mem::replace(&mut awaited[channel], false) {
+            return true;
+        }
+        actions.push(Alignment::Close { channel, checkpoint_id });
+        self.finish_recording(checkpoint_id, actions);
+        true
+    }
+
+    fn finish_recording(&mut self, checkpoint_id: CheckpointId, actions: &mut Vec<Alignment>) {
+        if !self.recording[&checkpoint_id].contains(&true) {
+            self.recording.remove(&checkpoint_id);
+            actions.push(Alignment::Recorded(checkpoint_id));
+        }
+    }
+
+    /// Gives up every checkpoint older than `newer` whose barrier is awaited from `channel`.
+    fn give_up_older(&mut self, channel: usize, newer: CheckpointId, actions: &mut Vec<Alignment>) {
+        let lost: Vec<_> = self.recording.range(..newer).filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
+        for checkpoint_id in lost {
+            self.recording.remove(&checkpoint_id);
+            actions.push(Alignment::GiveUp(checkpoint_id));
+        }
+        let is_lost = |aligning: &mut Aligning| aligning.barrier.checkpoint_id < newer && !aligning.arrived[channel];
+        if let Some(lost) = self.aligning.take_if(is_lost) {
+            self.pass(lost.barrier.checkpoint_id);
+            actions.extend([Alignment::GiveUp(lost.barrier.checkpoint_id), Alignment::Unblock]);
+        }
     }
 
     fn complete_if_aligned(&mut self, actions: &mut Vec<Alignment>) {
-        let State::Aligning { barrier } = self.state else { return };
-        if self.arrived.iter().zip(&self.ended).all(|(&arrived, &ended)| arrived || ended) {
-            actions.push(Alignment::Complete(barrier));
-            actions.push(self.reset(barrier.checkpoint_id));
+        let is_aligned = |aligning: &mut Aligning| aligning.arrived.iter().zip(&self.ended).all(|(&arrived, &ended)| arrived || ended);
+        if let Some(Aligning { barrier, .. }) = self.aligning.take_if(is_aligned) {
+            self.pass(barrier.checkpoint_id);
+            actions.extend([Alignment::Complete(barrier), Alignment::Unblock]);
         }
     }
 
-    fn reset(&mut self, passed: CheckpointId) -> Alignment {
-        self.state = State::Idle;
-        self.arrived.fill(false);
-        self.passed = self.passed.max(Some(passed));
-        Alignment::Unblock
+    fn pass(&mut self, checkpoint_id: CheckpointId) {
+        self.passed = self.passed.max(Some(checkpoint_id));
+        self.aborted.retain(|aborted| *aborted > checkpoint_id);
     }
 }

@@ -1,10 +1,11 @@
-//! The queues in front of an input gate: ours, inspectable, bounded in batches and in bytes.
+//! The channels in front of an input gate: ours, inspectable, bounded in batches and in bytes.
 //!
-//! Barriers, watermarks and end of input neither count against the bound nor wait for it. All channels of a gate share one
-//! lock, which is held for a push or a pop and never across anything slow.
+//! Sending never waits: a sender that has filled a channel works on nothing more until there is room ([`ChannelSender::poll_room`]). So a
+//! channel passes its bounds by what one call of an operator emits at most, and a barrier is with the receiver at once,
+//! whatever stands in front of it. All channels of a gate share one lock, which is held for a push or a pop and never across anything slow.
 
-use crate::element::{RecordBatch, StreamElement};
-use std::collections::VecDeque;
+use super::queue::Queue;
+use crate::element::StreamElement;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 pub struct ChannelBounds {
     /// Batches.
     pub batches: usize,
-    /// Bytes of all batches together; one batch may pass it.
+    /// Bytes of all batches together.
     pub bytes: usize,
 }
 
@@ -27,6 +28,15 @@ impl Default for ChannelBounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateClosed;
 
+/// Whether a channel takes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It does.
+    Left,
+    /// Its bounds are reached: [`ChannelSender::poll_room`] says when it does again.
+    Full,
+}
+
 /// The queues of one gate.
 pub(super) struct Channels {
     state: Mutex<ChannelsState>,
@@ -37,43 +47,15 @@ pub(super) struct ChannelsState {
     pub queues: Vec<Queue>,
     /// The gate's task, while it waits.
     pub receiver: Option<Waker>,
+    /// Set when a barrier or the end of an input comes, which the gate may have to see before the batches in front of it.
+    pub news: bool,
     closed: bool,
-}
-
-#[derive(Default)]
-pub(super) struct Queue {
-    elements: VecDeque<StreamElement>,
-    batches: usize,
-    bytes: usize,
-    /// The sending task, while it waits for room.
-    sender: Option<Waker>,
-}
-
-impl Queue {
-    /// Takes the oldest element out and wakes a sender that waits for room.
-    pub fn pop(&mut self, bounds: &ChannelBounds) -> Option<StreamElement> {
-        let element = self.elements.pop_front()?;
-        if let StreamElement::Batch(batch) = &element {
-            self.batches -= 1;
-            self.bytes -= batch.byte_len();
-            if self.has_room(bounds)
-                && let Some(sender) = self.sender.take()
-            {
-                sender.wake();
-            }
-        }
-        Some(element)
-    }
-
-    fn has_room(&self, bounds: &ChannelBounds) -> bool {
-        self.batches < bounds.batches && self.bytes < bounds.bytes
-    }
 }
 
 impl Channels {
     pub fn new(count: usize, bounds: ChannelBounds) -> Arc<Self> {
         let queues = std::iter::repeat_with(Queue::default).take(count).collect();
-        Arc::new(Self { state: Mutex::new(ChannelsState { queues, receiver: None, closed: false }), bounds })
+        Arc::new(Self { state: Mutex::new(ChannelsState { queues, receiver: None, news: false, closed: false }), bounds })
     }
 
     pub fn lock(&self) -> MutexGuard<'_, ChannelsState> {
@@ -88,12 +70,7 @@ impl Channels {
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        for queue in &mut state.queues {
-            queue.elements.clear();
-            if let Some(sender) = queue.sender.take() {
-                sender.wake();
-            }
-        }
+        state.queues.iter_mut().for_each(Queue::clear);
     }
 }
 
@@ -108,39 +85,36 @@ impl ChannelSender {
         Self { channels, channel }
     }
 
-    /// Sends a batch; where there is no room nothing is sent, and the task is woken when there is.
-    pub fn poll_send(&self, cx: &mut Context<'_>, batch: &Arc<RecordBatch>) -> Poll<Result<(), GateClosed>> {
+    /// Appends an element, at once; says whether there is room for more.
+    pub fn send(&self, element: StreamElement) -> Result<Room, GateClosed> {
+        let mut state = self.channels.lock();
+        if state.closed {
+            return Err(GateClosed);
+        }
+        match element {
+            StreamElement::Barrier(_) | StreamElement::EndOfInput => state.news = true,
+            StreamElement::Batch(_) | StreamElement::Watermark(_) => {}
+        }
+        let queue = &mut state.queues[self.channel];
+        queue.push(element);
+        let room = if queue.has_room(&self.channels.bounds) { Room::Left } else { Room::Full };
+        if let Some(receiver) = state.receiver.take() {
+            receiver.wake();
+        }
+        Ok(room)
+    }
+
+    /// Ready when the channel takes more; until then the task is woken when it does.
+    pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
         let mut state = self.channels.lock();
         if state.closed {
             return Poll::Ready(Err(GateClosed));
         }
         let queue = &mut state.queues[self.channel];
-        if !queue.has_room(&self.channels.bounds) {
-            queue.sender = Some(cx.waker().clone());
-            return Poll::Pending;
+        if queue.has_room(&self.channels.bounds) {
+            return Poll::Ready(Ok(()));
         }
-        queue.batches += 1;
-        queue.bytes += batch.byte_len();
-        queue.elements.push_back(StreamElement::Batch(batch.clone()));
-        wake_receiver(&mut state);
-        Poll::Ready(Ok(()))
-    }
-
-    /// Sends a watermark, a barrier or the end of the input, at once. Panics for a batch.
-    pub fn send_marker(&self, marker: StreamElement) -> Result<(), GateClosed> {
-        assert!(!matches!(marker, StreamElement::Batch(_)), "a batch waits for room");
-        let mut state = self.channels.lock();
-        if state.closed {
-            return Err(GateClosed);
-        }
-        state.queues[self.channel].elements.push_back(marker);
-        wake_receiver(&mut state);
-        Ok(())
-    }
-}
-
-fn wake_receiver(state: &mut ChannelsState) {
-    if let Some(receiver) = state.receiver.take() {
-        receiver.wake();
+        queue.wait_for_room(cx.waker());
+        Poll::Pending
     }
 }

@@ -1,25 +1,34 @@
-//! Merges one subtask's channels and holds each back from its barrier until the last has arrived.
+//! Merges one subtask's channels and keeps each checkpoint's cut through them.
 //!
-//! Invariant: no record sent after a barrier is delivered before the gate is aligned. Channels take turns, so that none starves.
+//! The rules are in [`BarrierAligner`] and [`BarrierTracker`]; the gate looks after the queues. Records that were restored as in flight come
+//! before anything from a channel. Channels take turns, so that none starves.
 
-use super::channel::{ChannelBounds, ChannelSender, Channels};
-use super::{Alignment, BarrierAligner, WatermarkValve};
-use crate::element::{Barrier, CheckpointId, RecordBatch, StreamElement, Watermark};
-use std::collections::VecDeque;
-use std::sync::Arc;
+use super::channel::{ChannelBounds, ChannelSender, Channels, ChannelsState};
+use super::in_flight::Recordings;
+use super::{Alignment, BarrierAligner, BarrierTracker, InFlightBudget, InFlightRecords, WatermarkValve};
+use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement, Watermark};
+use crate::runtime::{Clock, Monotonic};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
 
-/// What a channel brings: which of the operator's inputs, and whether over a `key` edge.
+/// What a channel brings, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputChannel {
-    /// Index into the operator's inputs.
+    /// The place in the task's chain of the vertex that it leads to: the head, but for restored records of an edge within the chain.
+    pub node: usize,
+    /// Index into that vertex's inputs.
     pub input: u32,
     /// True where the records may see keyed state.
     pub keyed: bool,
+    /// The edge's number in the graph.
+    pub edge: usize,
+    /// The sending subtask.
+    pub sender: u32,
 }
 
 /// What the gate hands to its task.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum GateEvent {
     /// Records of one channel.
     Batch {
@@ -30,20 +39,61 @@ pub enum GateEvent {
     },
     /// The smallest watermark of all channels has risen.
     Watermark(Watermark),
-    /// All channels are aligned on this barrier.
+    /// Take the snapshot of this barrier, now. Where it is unaligned, [`GateEvent::InFlight`] or a decline follows.
     Barrier(Barrier),
-    /// This checkpoint cannot be aligned here any more.
-    Declined(CheckpointId),
+    /// Everything that an unaligned barrier overtook.
+    InFlight(CheckpointId, InFlightRecords),
+    /// This checkpoint cannot be taken here any more.
+    Declined(CheckpointId, String),
     /// Every channel has ended. Nothing follows.
     End,
+}
+
+/// What a task does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appetite {
+    /// It takes whatever comes.
+    Everything,
+    /// It waits for room downstream, and takes only what belongs to checkpoints.
+    Barriers,
+}
+
+/// How a gate treats barriers.
+#[derive(Clone, Debug)]
+enum Rule {
+    ExactlyOnce(BarrierAligner),
+    AtLeastOnce(BarrierTracker),
+}
+
+/// What a gate is made of, but for its channels.
+pub struct GateSettings {
+    /// The bounds of each channel.
+    pub bounds: ChannelBounds,
+    /// True: no channel is ever held back from its barrier.
+    pub at_least_once: bool,
+    /// Bounds what is recorded.
+    pub budget: InFlightBudget,
+    /// The clock of alignments.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The receiving end of a task's channels.
 pub struct InputGate {
     channels: Arc<Channels>,
     inputs: Vec<InputChannel>,
-    aligner: BarrierAligner,
+    rule: Rule,
     valve: WatermarkValve,
+    recordings: Recordings,
+    budget: InFlightBudget,
+    clock: Arc<dyn Clock>,
+    /// Restored records that have not been delivered yet.
+    restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
+    /// When a barrier that has arrived, and is aligned until then, begins to overtake.
+    deadlines: BTreeMap<CheckpointId, Monotonic>,
+    /// Barriers whose time is over.
+    turned: Option<CheckpointId>,
+    /// Set where queued barriers have to be looked at again.
+    look_again: bool,
     blocked: Vec<bool>,
     open: usize,
     /// The channel whose turn it is.
@@ -51,17 +101,37 @@ pub struct InputGate {
     events: VecDeque<GateEvent>,
 }
 
+/// What was taken out of the queues.
+enum Taken {
+    Element(usize, StreamElement),
+    /// A barrier that overtakes, and the batches in front of it.
+    Overtaking(usize, Barrier, Vec<Arc<RecordBatch>>),
+    /// The end of a channel has been sent; these batches are in front of it.
+    EndInSight(usize, Vec<Arc<RecordBatch>>),
+}
+
 impl InputGate {
     /// A gate with these channels, and their sending ends in the same order.
-    pub fn new(inputs: Vec<InputChannel>, bounds: ChannelBounds) -> (Self, Vec<ChannelSender>) {
+    pub fn new(inputs: Vec<InputChannel>, settings: GateSettings) -> (Self, Vec<ChannelSender>) {
         let count = inputs.len();
-        let channels = Channels::new(count, bounds);
+        let channels = Channels::new(count, settings.bounds);
         let senders = (0..count).map(|channel| ChannelSender::new(channels.clone(), channel)).collect();
+        let rule = match settings.at_least_once {
+            true => Rule::AtLeastOnce(BarrierTracker::new(count)),
+            false => Rule::ExactlyOnce(BarrierAligner::new(count)),
+        };
         let gate = Self {
             channels,
             inputs,
-            aligner: BarrierAligner::new(count),
+            rule,
             valve: WatermarkValve::new(count),
+            recordings: Recordings::new(settings.budget.clone()),
+            budget: settings.budget,
+            clock: settings.clock,
+            restored: VecDeque::new(),
+            deadlines: BTreeMap::new(),
+            turned: None,
+            look_again: false,
             blocked: vec![false; count],
             open: count,
             turn: 0,
@@ -70,56 +140,157 @@ impl InputGate {
         (gate, senders)
     }
 
+    /// Delivers these records before anything from a channel.
+    pub fn restore(&mut self, records: impl IntoIterator<Item = (InputChannel, Arc<RecordBatch>)>) {
+        self.restored.extend(records);
+    }
+
     /// The next event; `Pending` registers the task. Not called again after [`GateEvent::End`].
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<GateEvent> {
+    pub fn poll_next(&mut self, appetite: Appetite, cx: &mut Context<'_>) -> Poll<GateEvent> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(event);
             }
-            let Some((channel, element)) = self.pop_or_register(cx) else { return Poll::Pending };
-            self.on_element(channel, element);
+            match self.take_or_register(appetite, cx) {
+                Some(Taken::Element(channel, element)) => self.on_element(channel, element),
+                Some(Taken::Overtaking(channel, barrier, overtaken)) => {
+                    let actions = self.with_aligner(|aligner| aligner.on_overtaking(channel, barrier));
+                    self.follow(actions, overtaken);
+                }
+                Some(Taken::EndInSight(channel, waiting)) => {
+                    let actions = self.with_aligner(|aligner| aligner.on_end_in_sight(channel));
+                    self.follow(actions, waiting);
+                }
+                None if appetite == Appetite::Everything && !self.restored.is_empty() => {
+                    let restored = self.restored.pop_front();
+                    self.events.extend(restored.map(|(from, batch)| GateEvent::Batch { from, batch }));
+                }
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    /// When [`Self::on_time`] has to be called.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        self.deadlines.values().min().copied()
+    }
+
+    /// Time has passed: barriers that have waited long enough overtake.
+    pub fn on_time(&mut self) {
+        let now = self.clock.now();
+        while let Some((&checkpoint_id, _)) = self.deadlines.iter().find(|(_, deadline)| now >= **deadline) {
+            self.deadlines.remove(&checkpoint_id);
+            self.turned = self.turned.max(Some(checkpoint_id));
+            let actions = self.with_aligner(|aligner| aligner.on_timeout(checkpoint_id));
+            self.follow(actions, Vec::new());
+            self.look_again = true;
         }
     }
 
     /// The coordinator has given a checkpoint up: channels that wait for it go on.
     pub fn abort(&mut self, checkpoint_id: CheckpointId) {
-        let actions = self.aligner.on_abort(checkpoint_id);
-        self.follow(actions);
+        self.deadlines.remove(&checkpoint_id);
+        self.recordings.close(checkpoint_id);
+        let actions = match &mut self.rule {
+            Rule::ExactlyOnce(aligner) => aligner.on_abort(checkpoint_id),
+            Rule::AtLeastOnce(tracker) => {
+                tracker.on_abort(checkpoint_id);
+                Vec::new()
+            }
+        };
+        self.follow(actions, Vec::new());
     }
 
-    fn pop_or_register(&mut self, cx: &mut Context<'_>) -> Option<(usize, StreamElement)> {
-        let mut state = self.channels.lock();
+    fn with_aligner(&mut self, event: impl FnOnce(&mut BarrierAligner) -> Vec<Alignment>) -> Vec<Alignment> {
+        match &mut self.rule {
+            Rule::ExactlyOnce(aligner) => event(aligner),
+            Rule::AtLeastOnce(_) => Vec::new(),
+        }
+    }
+
+    fn take_or_register(&mut self, appetite: Appetite, cx: &mut Context<'_>) -> Option<Taken> {
+        let channels = self.channels.clone();
+        let mut state = channels.lock();
+        if std::mem::take(&mut state.news) | self.look_again {
+            if let Some(taken) = self.take_out_of_turn(&mut state) {
+                self.look_again = true;
+                return Some(taken);
+            }
+            self.look_again = false;
+        }
+        // Nothing of a channel comes before what was restored.
+        if !self.restored.is_empty() {
+            state.receiver = Some(cx.waker().clone());
+            return None;
+        }
         let count = self.inputs.len();
         for offset in 0..count {
             let channel = (self.turn + offset) % count;
             if self.blocked[channel] {
                 continue;
             }
-            if let Some(element) = state.queues[channel].pop(self.channels.bounds()) {
+            let taken = match appetite {
+                Appetite::Everything => state.queues[channel].pop(channels.bounds()),
+                Appetite::Barriers => state.queues[channel].pop_barrier().map(StreamElement::Barrier),
+            };
+            if let Some(element) = taken {
                 self.turn = (channel + 1) % count;
-                return Some((channel, element));
+                return Some(Taken::Element(channel, element));
             }
         }
         state.receiver = Some(cx.waker().clone());
         None
     }
 
+    /// What the rule of exactly-once has to see before the batches in front of it. Barriers that wait have their deadline noted.
+    fn take_out_of_turn(&mut self, state: &mut MutexGuard<'_, ChannelsState>) -> Option<Taken> {
+        let Rule::ExactlyOnce(aligner) = &self.rule else { return None };
+        let (turned, now) = (self.turned, self.clock.now());
+        for (channel, queue) in state.queues.iter_mut().enumerate() {
+            let overtakes = |barrier: &Barrier| {
+                barrier.alignment == BarrierAlignment::Unaligned
+                    || aligner.overtakes(barrier.checkpoint_id)
+                    || (turned.is_some_and(|turned| barrier.checkpoint_id <= turned) && !aligner.is_past(barrier.checkpoint_id))
+            };
+            if let Some((barrier, overtaken)) = queue.pop_overtaking(overtakes) {
+                return Some(Taken::Overtaking(channel, barrier, overtaken));
+            }
+            if queue.ending && aligner.recording(channel).next().is_some() {
+                return Some(Taken::EndInSight(channel, queue.waiting_batches()));
+            }
+            for barrier in queue.waiting_barriers() {
+                if let BarrierAlignment::AlignedFor(limit) = barrier.alignment
+                    && !aligner.is_past(barrier.checkpoint_id)
+                {
+                    self.deadlines.entry(barrier.checkpoint_id).or_insert(now + limit);
+                }
+            }
+        }
+        None
+    }
+
     fn on_element(&mut self, channel: usize, element: StreamElement) {
         match element {
-            StreamElement::Batch(batch) => self.events.push_back(GateEvent::Batch { from: self.inputs[channel], batch }),
+            StreamElement::Batch(batch) => self.on_batch(channel, batch),
             StreamElement::Watermark(watermark) => {
                 let merged = self.valve.on_watermark(channel, watermark);
                 self.events.extend(merged.map(GateEvent::Watermark));
             }
             StreamElement::Barrier(barrier) => {
-                let actions = self.aligner.on_barrier(channel, barrier);
-                self.follow(actions);
+                let actions = match &mut self.rule {
+                    Rule::ExactlyOnce(aligner) => aligner.on_barrier(channel, barrier),
+                    Rule::AtLeastOnce(tracker) => tracker.on_barrier(channel, barrier),
+                };
+                self.follow(actions, Vec::new());
             }
             StreamElement::EndOfInput => {
                 let merged = self.valve.on_end(channel);
                 self.events.extend(merged.map(GateEvent::Watermark));
-                let actions = self.aligner.on_end(channel);
-                self.follow(actions);
+                let actions = match &mut self.rule {
+                    Rule::ExactlyOnce(aligner) => aligner.on_end(channel),
+                    Rule::AtLeastOnce(tracker) => tracker.on_end(channel),
+                };
+                self.follow(actions, Vec::new());
                 self.open -= 1;
                 if self.open == 0 {
                     self.events.push_back(GateEvent::End);
@@ -128,14 +299,63 @@ impl InputGate {
         }
     }
 
-    fn follow(&mut self, actions: Vec<Alignment>) {
+    fn on_batch(&mut self, channel: usize, batch: Arc<RecordBatch>) {
+        let recording: Vec<_> = match &self.rule {
+            Rule::ExactlyOnce(aligner) => aligner.recording(channel).collect(),
+            Rule::AtLeastOnce(_) => Vec::new(),
+        };
+        for checkpoint_id in recording {
+            self.record(checkpoint_id, channel, [batch.clone()]);
+        }
+        self.events.push_back(GateEvent::Batch { from: self.inputs[channel], batch });
+    }
+
+    /// `waiting`: what stands in front of the barrier, or the end, that has just come out of turn.
+    fn follow(&mut self, actions: Vec<Alignment>, waiting: Vec<Arc<RecordBatch>>) {
         for action in actions {
             match action {
                 Alignment::Block(channel) => self.blocked[channel] = true,
-                Alignment::Complete(barrier) => self.events.push_back(GateEvent::Barrier(barrier)),
-                Alignment::GiveUp(checkpoint_id) => self.events.push_back(GateEvent::Declined(checkpoint_id)),
                 Alignment::Unblock => self.blocked.fill(false),
+                Alignment::Complete(barrier) => self.pass(barrier),
+                Alignment::Overtake(barrier) => {
+                    self.pass(barrier);
+                    self.look_again = true;
+                    let restored: Vec<_> = self.restored.iter().cloned().collect();
+                    let records = self.recordings.open(barrier.checkpoint_id);
+                    let within = restored.into_iter().fold(true, |within, (from, batch)| records.add(from, [batch]) && within);
+                    self.keep_within_budget(within);
+                }
+                Alignment::Close { channel, checkpoint_id } => self.record(checkpoint_id, channel, waiting.iter().cloned()),
+                Alignment::Recorded(checkpoint_id) => {
+                    let recorded = self.recordings.close(checkpoint_id);
+                    self.events.extend(recorded.map(|records| GateEvent::InFlight(checkpoint_id, records)));
+                }
+                Alignment::GiveUp(checkpoint_id) => self.give_up(checkpoint_id, "a newer barrier came first".to_owned()),
             }
+        }
+    }
+
+    fn pass(&mut self, barrier: Barrier) {
+        self.deadlines.retain(|id, _| *id > barrier.checkpoint_id);
+        self.events.push_back(GateEvent::Barrier(barrier));
+    }
+
+    fn give_up(&mut self, checkpoint_id: CheckpointId, reason: String) {
+        self.deadlines.remove(&checkpoint_id);
+        self.recordings.close(checkpoint_id);
+        self.events.push_back(GateEvent::Declined(checkpoint_id, reason));
+    }
+
+    fn record(&mut self, checkpoint_id: CheckpointId, channel: usize, batches: impl IntoIterator<Item = Arc<RecordBatch>>) {
+        let within = self.recordings.open(checkpoint_id).add(self.inputs[channel], batches);
+        self.keep_within_budget(within);
+    }
+
+    /// Beyond the budget the newest checkpoint that records is given up: the older ones are closer to their end.
+    fn keep_within_budget(&mut self, within: bool) {
+        if !within && let Some(newest) = self.recordings.newest() {
+            self.with_aligner(|aligner| aligner.on_abort(newest));
+            self.give_up(newest, self.budget.exceeded());
         }
     }
 }
@@ -149,3 +369,7 @@ impl Drop for InputGate {
 #[cfg(test)]
 #[path = "input_gate_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "cut_tests.rs"]
+mod cut_tests;

@@ -1,16 +1,21 @@
-//! How records move between tasks: partitioner, output, channel, input gate, and the two pure rules of merging
-//! (barrier alignment, watermarks).
+//! How records move between tasks: partitioner, output, channel, input gate, and the pure rules of merging
+//! (barriers, watermarks).
 
 mod barrier_aligner;
+mod barrier_tracker;
 mod channel;
+mod in_flight;
 mod input_gate;
 mod output;
 mod partitioner;
+mod queue;
 mod watermark_valve;
 
 pub use barrier_aligner::{Alignment, BarrierAligner};
-pub use channel::{ChannelBounds, ChannelSender, GateClosed};
-pub use input_gate::{GateEvent, InputChannel, InputGate};
+pub use barrier_tracker::BarrierTracker;
+pub use channel::{ChannelBounds, ChannelSender, GateClosed, Room};
+pub use in_flight::{ChannelRecords, InFlightBudget, InFlightRecords};
+pub use input_gate::{Appetite, GateEvent, GateSettings, InputChannel, InputGate};
 pub use output::Output;
 pub use partitioner::{Partitioner, Partitioning};
 pub use watermark_valve::WatermarkValve;

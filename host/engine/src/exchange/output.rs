@@ -1,13 +1,13 @@
-//! One task's sending side: partitions what its operators emit, collects transport batches, and hands them to the channels.
+//! One task's sending side: partitions what its operators emit, collects transport batches, and sends them into the channels.
 //!
-//! [`Output::emit`] never waits: full batches queue up here, bounded by what one call of an operator may emit, and the task does not
-//! work on the next element before [`Output::poll_drain`] is ready. A barrier takes its place behind them in each queue.
+//! [`Output::emit`] never waits: batches go into their channel whatever its bounds say, and the task does not work on the next element
+//! before [`Output::poll_room`] is ready. So nothing waits here that a barrier would have to pass: what is in flight is in the receivers'
+//! queues, or still in an open batch, which a barrier closes.
 
-use super::{ChannelSender, GateClosed, Partitioner, Partitioning};
+use super::{ChannelSender, GateClosed, Partitioner, Partitioning, Room};
 use crate::element::{BatchBuilder, RecordBatch, StreamElement, key_hash};
 use crate::exchange::partitioner::KeylessRecord;
 use crate::runtime::Monotonic;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub struct Output {
 struct EdgeOutput {
     partitioner: Partitioner,
     channels: Vec<ChannelOutput>,
+    /// One for each channel.
     builders: Vec<BatchBuilder>,
     /// True where batches go through whole, without being copied into a builder.
     whole: bool,
@@ -38,13 +39,14 @@ struct EdgeOutput {
 
 struct ChannelOutput {
     sender: ChannelSender,
-    queued: VecDeque<StreamElement>,
+    /// What the last send came to.
+    state: Result<Room, GateClosed>,
 }
 
 impl Output {
     /// Adds an edge and returns its number; see [`Partitioner::new`].
     pub fn add_edge(&mut self, partitioning: Partitioning, senders: Vec<ChannelSender>, owners: &[u16], start: usize) -> usize {
-        let channels: Vec<_> = senders.into_iter().map(|sender| ChannelOutput { sender, queued: VecDeque::new() }).collect();
+        let channels: Vec<_> = senders.into_iter().map(|sender| ChannelOutput { sender, state: Ok(Room::Left) }).collect();
         self.edges.push(EdgeOutput {
             partitioner: Partitioner::new(partitioning, channels.len(), owners, start),
             builders: channels.iter().map(|_| BatchBuilder::new()).collect(),
@@ -60,7 +62,7 @@ impl Output {
         let edge = &mut self.edges[edge];
         if edge.whole && edge.builders[0].is_empty() && batch.len() >= BATCH_RECORDS / 2 {
             let batch = if edge.hashed { hashed(batch)? } else { batch };
-            edge.channels[0].queued.push_back(StreamElement::Batch(Arc::new(batch)));
+            edge.channels[0].send(StreamElement::Batch(Arc::new(batch)));
             return Ok(());
         }
         edge.partitioner.partition(&batch, &mut edge.builders)?;
@@ -83,21 +85,21 @@ impl Output {
     }
 
     /// Closes open batches and sends a barrier, a watermark or the end of the input behind them on every channel of every edge, in one
-    /// step. Markers do not wait for room; those behind a batch that waits go with it.
+    /// step.
     pub fn send_marker(&mut self, marker: &StreamElement) {
         self.flush();
         for channel in self.edges.iter_mut().flat_map(|edge| &mut edge.channels) {
-            channel.queued.push_back(marker.clone());
+            channel.send(marker.clone());
         }
     }
 
-    /// Hands queued elements to the channels; ready when none is left.
-    pub fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
-        let mut drained = true;
+    /// Ready when every channel has room.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+        let mut room = true;
         for channel in self.edges.iter_mut().flat_map(|edge| &mut edge.channels) {
-            drained &= channel.drain(cx)?;
+            room &= channel.poll_room(cx)?.is_ready();
         }
-        if drained { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if room { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
@@ -105,7 +107,7 @@ impl EdgeOutput {
     fn close_full_batches(&mut self) {
         for (builder, channel) in self.builders.iter_mut().zip(&mut self.channels) {
             if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
-                channel.queued.push_back(StreamElement::Batch(Arc::new(builder.take_and_make_room())));
+                channel.send(StreamElement::Batch(Arc::new(builder.take_and_make_room())));
             }
         }
     }
@@ -113,7 +115,7 @@ impl EdgeOutput {
     fn close_open_batches(&mut self) {
         for (builder, channel) in self.builders.iter_mut().zip(&mut self.channels) {
             if !builder.is_empty() {
-                channel.queued.push_back(StreamElement::Batch(Arc::new(builder.take())));
+                channel.send(StreamElement::Batch(Arc::new(builder.take())));
             }
         }
     }
@@ -129,18 +131,22 @@ fn hashed(mut batch: RecordBatch) -> Result<RecordBatch, KeylessRecord> {
 }
 
 impl ChannelOutput {
-    /// Hands over as much as there is room for; true where nothing is left.
-    fn drain(&mut self, cx: &mut Context<'_>) -> Result<bool, GateClosed> {
-        while let Some(element) = self.queued.front() {
-            match element {
-                StreamElement::Batch(batch) => match self.sender.poll_send(cx, batch) {
-                    Poll::Ready(sent) => sent?,
-                    Poll::Pending => return Ok(false),
-                },
-                marker => self.sender.send_marker(marker.clone())?,
+    /// A receiver that is gone shows in [`Self::poll_room`].
+    fn send(&mut self, element: StreamElement) {
+        let sent = self.sender.send(element);
+        self.state = self.state.and(sent);
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+        match self.state? {
+            Room::Left => Poll::Ready(Ok(())),
+            Room::Full => {
+                let polled = self.sender.poll_room(cx);
+                if let Poll::Ready(room) = polled {
+                    self.state = room.map(|()| Room::Left);
+                }
+                polled
             }
-            self.queued.pop_front();
         }
-        Ok(true)
     }
 }

@@ -17,6 +17,17 @@ pub enum Partitioning {
     Broadcast,
 }
 
+impl Partitioning {
+    /// True where records that were spread like this may be spread like `now`.
+    pub fn is_kept_by(self, now: Self) -> bool {
+        match (self, now) {
+            (Self::Key, Self::Key) | (Self::Broadcast, Self::Broadcast) => true,
+            (Self::Forward | Self::Rebalance, Self::Forward | Self::Rebalance) => true,
+            (Self::Key | Self::Broadcast | Self::Forward | Self::Rebalance, _) => false,
+        }
+    }
+}
+
 /// A record without a key reached a `key` edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeylessRecord;

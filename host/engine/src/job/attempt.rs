@@ -1,6 +1,7 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
 use super::deploy::{Deployment, deploy};
+use super::in_flight::RestoredRecords;
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::{CheckpointItem, JobStatus};
 use super::supervisor::StopSignal;
@@ -33,8 +34,10 @@ pub(super) struct AttemptContext {
     pub nonce: String,
     /// The checkpoint that it starts from,
     pub restored: Option<CompletedCheckpoint>,
-    /// and what that consists of.
+    /// what that consists of,
     pub metadata: Option<CheckpointMetadata>,
+    /// and the records in flight in it, by the vertex and subtask that they go to now.
+    pub in_flight: RestoredRecords,
     pub config: CheckpointConfig,
     pub retain: usize,
     pub next_checkpoint: CheckpointId,
@@ -220,7 +223,9 @@ impl<'a> Attempt<'a> {
     fn follow(&mut self, actions: Vec<CoordinatorAction>) -> Option<AttemptEnd> {
         for action in actions {
             match action {
-                CoordinatorAction::Trigger { checkpoint_id, trigger } => self.tell_all(TaskControl::Trigger { checkpoint_id, trigger }),
+                CoordinatorAction::Trigger { checkpoint_id, trigger, alignment } => {
+                    self.tell_all(TaskControl::Trigger { checkpoint_id, trigger, alignment });
+                }
                 CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
                     self.request(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
                 }

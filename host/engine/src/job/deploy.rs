@@ -1,17 +1,18 @@
 //! Turns a graph and, where there is one, a checkpoint into running tasks.
 
 use super::attempt::AttemptContext;
-use super::{JobGraph, TaskLayout, VertexKind, layout};
-use crate::checkpoint::{CheckpointMetadata, StateHandle, VertexIdentity};
+use super::{Edge, JobGraph, TaskLayout, VertexKind, layout};
+use crate::checkpoint::{CheckpointMetadata, CheckpointMode, StateHandle, VertexIdentity};
+use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{ChannelBounds, ChannelSender, InputChannel, InputGate, Output, Partitioning};
+use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget, InputChannel, InputGate, Output, Partitioning};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
-use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, owner_of, range_of};
+use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, owners, range_of};
 use crate::task::{
-    Chain, Node, NodeBody, OperatorTask, RateLimiter, SnapshotContext, Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent,
-    TaskEvents,
+    Chain, Node, NodeBody, OperatorTask, RateLimiter, RecordedEdge, SnapshotContext, Snapshots, SourceTask, StateRestore, Target,
+    TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -35,8 +36,10 @@ pub(super) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Result<Depl
     let graph = &*context.graph;
     let tasks = layout(graph);
     let (sender, events) = mpsc::unbounded_channel();
-    let mut builder =
-        Builder { context, group, sender, wiring: Wiring::new(graph, &tasks), limiters: limiters(context), controls: Vec::new() };
+    let budget = InFlightBudget::new(context.config.max_in_flight_bytes);
+    let wiring = Wiring::new(context, &tasks, &budget);
+    let (limiters, edges) = (limiters(context), recorded_edges(graph));
+    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, controls: Vec::new() };
     let mut splits = source_splits(context)?;
     let mut bodies: Vec<(String, Body)> = Vec::new();
     for task in &tasks {
@@ -66,6 +69,11 @@ fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
         VertexKind::Source { rate: None, .. } | VertexKind::Operator(_) | VertexKind::Sink(_) => None,
     });
     limited.collect()
+}
+
+fn recorded_edges(graph: &JobGraph) -> Arc<[RecordedEdge]> {
+    let recorded = |edge| RecordedEdge { edge: graph.edge_identity(edge), schema: graph.record_schema(edge) };
+    graph.edges.iter().map(recorded).collect()
 }
 
 /// The splits of every source, by subtask: those of the checkpoint, else all that there are.
@@ -111,38 +119,50 @@ struct Wiring {
 }
 
 impl Wiring {
-    fn new(graph: &JobGraph, tasks: &[TaskLayout]) -> Self {
+    fn new(context: &AttemptContext, tasks: &[TaskLayout], budget: &InFlightBudget) -> Self {
+        let graph = &*context.graph;
         let mut wiring = Self { gates: BTreeMap::new(), senders: BTreeMap::new(), chained: BTreeSet::new() };
         for task in tasks {
             wiring.chained.extend(task.members[1..].iter().flat_map(|&member| graph.inputs(member).map(|(edge, _)| edge)));
             let head = task.members[0];
             for index in 0..graph.vertices[head].parallelism {
-                wiring.add_gate(graph, head, index);
+                let settings = GateSettings {
+                    bounds: ChannelBounds::default(),
+                    at_least_once: context.config.mode == CheckpointMode::AtLeastOnce,
+                    budget: budget.clone(),
+                    clock: context.runtime.clock.clone(),
+                };
+                wiring.add_gate(graph, head, index, settings);
             }
         }
         wiring
     }
 
-    fn add_gate(&mut self, graph: &JobGraph, head: usize, index: u32) {
+    fn add_gate(&mut self, graph: &JobGraph, head: usize, index: u32, settings: GateSettings) {
         let mut inputs = Vec::new();
         let mut from = Vec::new();
         for (number, edge) in graph.inputs(head) {
             let all = 0..graph.vertices[edge.from].parallelism;
             let senders = if edge.partitioning == Partitioning::Forward { index..index + 1 } else { all };
             for sender in senders {
-                inputs.push(InputChannel { input: edge.input, keyed: edge.partitioning == Partitioning::Key });
+                inputs.push(input_channel(edge, 0, number, sender));
                 from.push((number, sender));
             }
         }
         if inputs.is_empty() {
             return;
         }
-        let (gate, senders) = InputGate::new(inputs, ChannelBounds::default());
+        let (gate, senders) = InputGate::new(inputs, settings);
         self.gates.insert((head, index), gate);
         for (key, sender) in from.into_iter().zip(senders) {
             self.senders.entry(key).or_default().push(sender);
         }
     }
+}
+
+/// The channel of edge number `number` from subtask `sender` to place `node` of a chain.
+fn input_channel(edge: &Edge, node: usize, number: usize, sender: u32) -> InputChannel {
+    InputChannel { node, input: edge.input, keyed: edge.partitioning == Partitioning::Key, edge: number, sender }
 }
 
 struct Builder<'a> {
@@ -151,6 +171,8 @@ struct Builder<'a> {
     sender: mpsc::UnboundedSender<(usize, TaskEvent)>,
     wiring: Wiring,
     limiters: BTreeMap<usize, Arc<RateLimiter>>,
+    budget: InFlightBudget,
+    edges: Arc<[RecordedEdge]>,
     controls: Vec<mpsc::UnboundedSender<TaskControl>>,
 }
 
@@ -171,6 +193,7 @@ impl Builder<'_> {
             nonce: context.nonce.clone(),
             head: vertex.id.clone(),
             index,
+            edges: self.edges.clone(),
             events: events.clone(),
         });
         let (chain, restore) = self.chain(task, index)?;
@@ -180,21 +203,23 @@ impl Builder<'_> {
             let reader = source.reader(&subtask, splits.unwrap_or_default()).map_err(|error| error.context(&vertex.id))?;
             let metrics = context.status.metrics.vertices[head].clone();
             let limiter = self.limiters.get(&head).cloned();
-            let task = SourceTask::new(head, vertex.id.clone(), reader, chain, snapshots, controls, events, clock, metrics, limiter);
+            let (restored, budget) = (self.restored(task, index).into(), self.budget.clone());
+            let id = vertex.id.clone();
+            let task = SourceTask::new(head, id, reader, chain, snapshots, controls, events, clock, metrics, limiter, restored, budget);
             return Ok(task.run().boxed());
         }
-        let gate = self
+        let mut gate = self
             .wiring
             .gates
             .remove(&(head, index))
             .ok_or_else(|| EngineError::new(ErrorKind::Bug, format!("{}: neither a source nor an edge leads to it", vertex.id)))?;
+        gate.restore(self.restored(task, index));
         Ok(OperatorTask::new(gate, chain, restore, snapshots, controls, events, clock).run().boxed())
     }
 
     fn chain(&mut self, task: &TaskLayout, index: u32) -> Result<(Chain, Vec<StateRestore>), EngineError> {
         let graph = self.context.graph.clone();
-        let inner: Vec<usize> =
-            task.members.iter().copied().filter(|&v| !matches!(graph.vertices[v].kind, VertexKind::Source { .. })).collect();
+        let inner = inner(&graph, task);
         let mut output = Output::default();
         let mut nodes = Vec::new();
         let mut restores = Vec::new();
@@ -212,6 +237,20 @@ impl Builder<'_> {
         };
         let id = graph.vertices[head].id.clone();
         Ok((Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone()), restores))
+    }
+
+    /// The task's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.
+    fn restored(&self, task: &TaskLayout, index: u32) -> Vec<(InputChannel, Arc<RecordBatch>)> {
+        let graph = &self.context.graph;
+        let mut restored = Vec::new();
+        for (node, vertex) in inner(graph, task).into_iter().enumerate().rev() {
+            let batches = self.context.in_flight.get(&(vertex, index)).into_iter().flatten();
+            restored.extend(batches.map(|restored| {
+                let from = input_channel(&graph.edges[restored.edge], node, restored.edge, restored.sender);
+                (from, restored.batch.clone())
+            }));
+        }
+        restored
     }
 
     /// For each output of `vertex` its targets, and those of its quarantined records.
@@ -297,7 +336,7 @@ impl Builder<'_> {
     }
 }
 
-/// The owning subtask of each key group.
-fn owners(parallelism: u32, max_parallelism: u32) -> Vec<u16> {
-    (0..max_parallelism).map(|group| owner_of(group, parallelism, max_parallelism) as u16).collect()
+/// The vertices of a task that are nodes of its chain: all but a source at the head.
+fn inner(graph: &JobGraph, task: &TaskLayout) -> Vec<usize> {
+    task.members.iter().copied().filter(|&vertex| !matches!(graph.vertices[vertex].kind, VertexKind::Source { .. })).collect()
 }

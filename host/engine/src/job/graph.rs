@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{EdgeIdentity, GraphIdentity, VertexIdentity};
 use crate::exchange::Partitioning;
-use crate::operator::{OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::operator::{OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, RecordSchema};
 use crate::sink::Sink;
 use crate::source::Source;
 use std::sync::Arc;
@@ -95,7 +95,31 @@ impl JobGraph {
         GraphIdentity { max_parallelism: self.max_parallelism, vertices: identities.collect(), edges }
     }
 
-    fn edge_identity(&self, edge: &Edge) -> EdgeIdentity {
+    /// The edge over which records may go that were on `edge` when a checkpoint was taken.
+    pub fn edge_like(&self, edge: &EdgeIdentity) -> Option<usize> {
+        self.edges.iter().position(|candidate| self.edge_identity(candidate).is_same(edge))
+    }
+
+    /// What the sending operator declares of the records on `edge`.
+    pub fn record_schema(&self, edge: &Edge) -> Option<RecordSchema> {
+        match &self.vertices[edge.from].kind {
+            VertexKind::Operator(factory) => factory.descriptor().outputs.get(edge.output as usize)?.schema.clone(),
+            VertexKind::Source { .. } | VertexKind::Sink(_) => None,
+        }
+    }
+
+    /// The record schemas that the receiver takes from `edge`; none: any.
+    pub fn accepts(&self, edge: &Edge) -> Vec<RecordSchema> {
+        match &self.vertices[edge.to].kind {
+            VertexKind::Operator(factory) => {
+                factory.descriptor().inputs.get(edge.input as usize).map_or_else(Vec::new, |input| input.accepts.clone())
+            }
+            VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
+        }
+    }
+
+    /// An edge's identity from one run to the next.
+    pub fn edge_identity(&self, edge: &Edge) -> EdgeIdentity {
         EdgeIdentity {
             from: self.vertices[edge.from].id.clone(),
             output: self.output_name(edge.from, edge.output),

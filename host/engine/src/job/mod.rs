@@ -4,6 +4,7 @@ mod attempt;
 mod deploy;
 mod graph;
 mod history;
+mod in_flight;
 mod layout;
 mod quarantine;
 mod recorder;

@@ -2,6 +2,7 @@
 //! has to know of both.
 
 use super::history::{History, Start};
+use super::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
 use super::recorder::load_metadata;
 use super::supervisor::Supervisor;
 use super::{CompletedCheckpoint, VertexKind};
@@ -10,10 +11,17 @@ use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::sink::Committable;
 
+/// What a start takes over from its checkpoint.
+#[derive(Default)]
+pub(super) struct Restored {
+    pub metadata: Option<CheckpointMetadata>,
+    pub in_flight: RestoredRecords,
+}
+
 impl Supervisor {
-    /// Loads the checkpoint of a start, and refuses one that does not fit the graph.
-    pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Option<CheckpointMetadata>, EngineError> {
-        let Some(checkpoint) = &start.restored else { return Ok(None) };
+    /// Loads the checkpoint of a start with its records in flight, and refuses one that does not fit the graph.
+    pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Restored, EngineError> {
+        let Some(checkpoint) = &start.restored else { return Ok(Restored::default()) };
         let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
         let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
         let now = self.graph.identity();
@@ -22,11 +30,29 @@ impl Supervisor {
             let message = format!("resume checkpoint {}: the job has changed\n  {}", checkpoint.checkpoint_id, differences.join("\n  "));
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
         }
+        let in_flight = self.load_in_flight(checkpoint, &metadata, history).await?;
         if self.nonces.is_empty() {
             (self.options.notice)(&format!("resuming from checkpoint {}", checkpoint.checkpoint_id));
             metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
         }
-        Ok(Some(metadata))
+        Ok(Restored { metadata: Some(metadata), in_flight })
+    }
+
+    async fn load_in_flight(
+        &self,
+        checkpoint: &CompletedCheckpoint,
+        metadata: &CheckpointMetadata,
+        history: &History,
+    ) -> Result<RestoredRecords, EngineError> {
+        let stored = load_in_flight(&*self.options.store, &*self.runtime.clock, metadata).await;
+        let stored = stored.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        let misfits = misfits(&stored, &self.graph);
+        if !misfits.is_empty() {
+            let message = format!("resume checkpoint {}: it holds records in flight\n  {}", checkpoint.checkpoint_id, misfits.join("\n  "));
+            let hint = "undo the change; or run the job as it was until an aligned checkpoint (`unaligned = \"never\"`) is complete";
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
+        }
+        distribute(&stored, &self.graph, metadata)
     }
 
     /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not

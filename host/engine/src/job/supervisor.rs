@@ -4,8 +4,9 @@ use super::attempt::{AttemptContext, AttemptEnd, run_attempt};
 use super::history::{History, Start};
 use super::recorder::fenced;
 use super::restart::Restarts;
+use super::resume::Restored;
 use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
-use crate::checkpoint::{Append, CheckpointConfig, CheckpointMetadata, Created, JobLog, LogEntry, Store, paths, retry};
+use crate::checkpoint::{Append, CheckpointConfig, Created, JobLog, LogEntry, Store, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Runtime;
@@ -223,8 +224,8 @@ impl Supervisor {
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
                 return Ok(None);
             }
-            let metadata = match self.load(&start, &history).await {
-                Ok(metadata) => metadata,
+            let restored = match self.load(&start, &history).await {
+                Ok(restored) => restored,
                 Err(error) if error.kind() == ErrorKind::Corrupt && has_grown(log).await => continue,
                 Err(error) => return Err(error),
             };
@@ -246,19 +247,12 @@ impl Supervisor {
             if let (StartMode::From { .. }, Some(restored)) = (&self.mode, &start.restored) {
                 self.warn_of_repeats(restored, &history);
             }
-            let context = self.context(&history, start, metadata, attempt, nonce);
+            let context = self.context(&history, start, restored, attempt, nonce);
             return Ok(Some(AttemptContext { left_behind, ..context }));
         }
     }
 
-    fn context(
-        &mut self,
-        history: &History,
-        start: Start,
-        metadata: Option<CheckpointMetadata>,
-        attempt: AttemptId,
-        nonce: String,
-    ) -> AttemptContext {
+    fn context(&mut self, history: &History, start: Start, restored: Restored, attempt: AttemptId, nonce: String) -> AttemptContext {
         self.nonces.push(nonce.clone());
         self.mode = StartMode::Resume;
         if self.report.attempt.replace(attempt).is_none() {
@@ -275,7 +269,8 @@ impl Supervisor {
             attempt,
             nonce,
             restored: start.restored,
-            metadata,
+            metadata: restored.metadata,
+            in_flight: restored.in_flight,
             config: self.options.checkpoints,
             retain: self.options.retain,
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),

@@ -54,6 +54,11 @@ pub fn owner_of(group: u32, parallelism: u32, max_parallelism: u32) -> u32 {
     (u64::from(group) * u64::from(parallelism) / u64::from(max_parallelism)) as u32
 }
 
+/// The owning subtask of each key group.
+pub fn owners(parallelism: u32, max_parallelism: u32) -> Vec<u16> {
+    (0..max_parallelism).map(|group| owner_of(group, parallelism, max_parallelism) as u16).collect()
+}
+
 /// The groups that `subtask` owns.
 pub fn range_of(subtask: u32, parallelism: u32, max_parallelism: u32) -> KeyGroupRange {
     let first = |s: u32| (u64::from(s) * u64::from(max_parallelism)).div_ceil(u64::from(parallelism)) as u32;

@@ -15,7 +15,7 @@ mod map_state;
 mod memory_backend;
 mod memory_snapshot;
 mod small_bytes;
-mod varint;
+pub(crate) mod varint;
 
 #[cfg(test)]
 mod block_tests;
@@ -23,7 +23,7 @@ mod block_tests;
 pub use crate::element::key_hash;
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};
-pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, range_of};
+pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
 

@@ -2,7 +2,7 @@
 
 /// Appends `number`, seven bits to a byte, the low ones first.
 #[inline]
-pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -12,14 +12,14 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
 
 /// Appends the length of `bytes` and the bytes.
 #[inline]
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_number(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Why a number or a byte string could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// The input ends inside it.
     Truncated,
     /// The number does not fit 64 bits.
@@ -30,7 +30,7 @@ pub(super) enum Malformed {
 
 /// Takes a number off the front of `input`, which does not change on failure.
 #[inline]
-pub(super) fn take_number(input: &mut &[u8]) -> Result<u64, Malformed> {
+pub(crate) fn take_number(input: &mut &[u8]) -> Result<u64, Malformed> {
     let mut number = 0;
     for (at, &byte) in input.iter().enumerate() {
         let bits = u64::from(byte & 0x7f);
@@ -49,7 +49,7 @@ pub(super) fn take_number(input: &mut &[u8]) -> Result<u64, Malformed> {
 
 /// Takes a length and as many bytes off the front of `input`.
 #[inline]
-pub(super) fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
+pub(crate) fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
     let length = take_number(input)?;
     let past_the_end = Malformed::PastTheEnd { length, left: input.len() };
     let (bytes, rest) = usize::try_from(length).ok().and_then(|length| input.split_at_checked(length)).ok_or(past_the_end)?;

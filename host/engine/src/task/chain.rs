@@ -5,7 +5,7 @@
 
 use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::Output;
+use crate::exchange::{InputChannel, Output};
 use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, QUARANTINE_OUTPUT};
 use crate::runtime::Clock;
@@ -92,9 +92,9 @@ impl Chain {
         Ok(())
     }
 
-    /// Works off a batch that came in through the gate for the head. `keyed`: over a `key` edge.
-    pub fn process(&mut self, input: u32, keyed: bool, batch: &RecordBatch) -> Result<(), EngineError> {
-        self.process_node(0, input, keyed, batch)
+    /// Works off a batch that came over an edge from outside.
+    pub fn process(&mut self, from: InputChannel, batch: &RecordBatch) -> Result<(), EngineError> {
+        self.process_node(from.node, from.input, from.keyed, batch)
     }
 
     fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: &RecordBatch) -> Result<(), EngineError> {

@@ -2,6 +2,7 @@
 
 mod chain;
 mod commits;
+mod in_flight;
 mod operator_task;
 mod rate_limiter;
 mod restore;
@@ -12,14 +13,15 @@ mod timer;
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use commits::{Committers, Uncommitted};
+pub use in_flight::RecordedEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
 pub use restore::StateRestore;
-pub use snapshots::{SnapshotContext, Snapshots};
+pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::SourceTask;
 
 use crate::checkpoint::{CompletedTasks, Trigger};
-use crate::element::CheckpointId;
+use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::EngineError;
 use tokio::sync::mpsc;
 
@@ -30,8 +32,10 @@ pub enum TaskControl {
     Trigger {
         /// The checkpoint,
         checkpoint_id: CheckpointId,
-        /// and why it is taken.
+        /// why it is taken,
         trigger: Trigger,
+        /// and what its barriers do with records in front of them.
+        alignment: BarrierAlignment,
     },
     /// A checkpoint is complete: commit what it covers.
     Complete(CheckpointId),

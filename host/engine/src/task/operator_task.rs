@@ -1,10 +1,12 @@
-//! A task with an input gate at its head: works off what the gate delivers, and takes its snapshot when the gate is aligned.
+//! A task with an input gate at its head: works off what the gate delivers, and takes its snapshot when the gate says so.
+//!
+//! While there is no room downstream it works on nothing, but still takes snapshots.
 
 use super::timer::Timer;
-use super::{Chain, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
-use crate::element::{CheckpointId, StreamElement};
+use super::{Chain, InFlight, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
+use crate::element::{BarrierAlignment, CheckpointId, StreamElement};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{GateEvent, InputGate};
+use crate::exchange::{Appetite, GateEvent, InputGate};
 use crate::runtime::{Clock, yield_now};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -16,6 +18,8 @@ enum Step {
     Control(TaskControl),
     Gate(GateEvent),
     Linger,
+    /// An alignment has taken long enough.
+    Alignment,
     /// The supervisor is gone.
     Closed,
 }
@@ -30,6 +34,7 @@ pub struct OperatorTask {
     events: TaskEvents,
     clock: Arc<dyn Clock>,
     linger: Timer,
+    alignment: Timer,
     ended: bool,
     /// Checkpoints that the coordinator has triggered and whose barrier has not come. Once the input has ended none will: the end
     /// counts as all of them.
@@ -48,8 +53,9 @@ impl OperatorTask {
         events: TaskEvents,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let linger = Timer::new(clock.clone());
-        Self { gate, chain, restore, snapshots, control, events, clock, linger, ended: false, announced: BTreeSet::new(), last_taken: None }
+        let (linger, alignment) = (Timer::new(clock.clone()), Timer::new(clock.clone()));
+        let (ended, announced, last_taken) = (false, BTreeSet::new(), None);
+        Self { gate, chain, restore, snapshots, control, events, clock, linger, alignment, ended, announced, last_taken }
     }
 
     /// Runs until the supervisor is gone or something fails.
@@ -62,6 +68,7 @@ impl OperatorTask {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Gate(event) => self.on_gate(event)?,
                 Step::Linger => self.chain.output.flush(),
+                Step::Alignment => self.gate.on_time(),
                 Step::Closed => return Ok(()),
             }
             yield_now().await;
@@ -73,13 +80,20 @@ impl OperatorTask {
             return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
         }
         let torn_down = |_closed| EngineError::new(ErrorKind::Restart, "a task downstream is gone");
-        if self.chain.output.poll_drain(cx).map_err(torn_down)?.is_pending() {
-            return Poll::Pending;
-        }
+        let appetite = match self.chain.output.poll_room(cx).map_err(torn_down)? {
+            Poll::Ready(()) => Appetite::Everything,
+            Poll::Pending => Appetite::Barriers,
+        };
         if !self.ended
-            && let Poll::Ready(event) = self.gate.poll_next(cx)
+            && let Poll::Ready(event) = self.gate.poll_next(appetite, cx)
         {
             return Poll::Ready(Ok(Step::Gate(event)));
+        }
+        if self.alignment.poll(self.gate.deadline(), cx).is_ready() {
+            return Poll::Ready(Ok(Step::Alignment));
+        }
+        if appetite == Appetite::Barriers {
+            return Poll::Pending;
         }
         self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
     }
@@ -87,7 +101,7 @@ impl OperatorTask {
     fn on_gate(&mut self, event: GateEvent) -> Result<(), EngineError> {
         match event {
             GateEvent::Batch { from, batch } => {
-                self.chain.process(from.input, from.keyed, &batch)?;
+                self.chain.process(from, &batch)?;
                 if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
                     self.chain.output.flush();
                 }
@@ -97,13 +111,15 @@ impl OperatorTask {
                 self.chain.output.send_marker(&StreamElement::Watermark(watermark));
             }
             GateEvent::Barrier(barrier) => {
-                self.take(barrier.checkpoint_id)?;
+                let in_flight = match barrier.alignment {
+                    BarrierAlignment::Aligned | BarrierAlignment::AlignedFor(_) => InFlight::Nothing,
+                    BarrierAlignment::Unaligned => InFlight::Awaited,
+                };
+                self.take(barrier.checkpoint_id, in_flight)?;
                 self.chain.output.send_marker(&StreamElement::Barrier(barrier));
             }
-            GateEvent::Declined(checkpoint_id) => {
-                let reason = "a newer barrier came first".to_owned();
-                self.events.send(TaskEvent::Declined { checkpoint_id, reason });
-            }
+            GateEvent::InFlight(checkpoint_id, records) => self.snapshots.record(checkpoint_id, records),
+            GateEvent::Declined(checkpoint_id, reason) => self.events.send(TaskEvent::Declined { checkpoint_id, reason }),
             GateEvent::End => {
                 self.ended = true;
                 self.chain.output.send_marker(&StreamElement::EndOfInput);
@@ -126,6 +142,7 @@ impl OperatorTask {
             TaskControl::Abort(checkpoint_id) => {
                 self.announced.remove(&checkpoint_id);
                 self.gate.abort(checkpoint_id);
+                self.snapshots.abort(checkpoint_id);
             }
         }
         Ok(())
@@ -134,15 +151,15 @@ impl OperatorTask {
     fn take_announced(&mut self) -> Result<(), EngineError> {
         while let Some(checkpoint_id) = self.announced.pop_first() {
             if self.last_taken < Some(checkpoint_id) {
-                self.take(checkpoint_id)?;
+                self.take(checkpoint_id, InFlight::Nothing)?;
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, checkpoint_id: CheckpointId) -> Result<(), EngineError> {
+    fn take(&mut self, checkpoint_id: CheckpointId, in_flight: InFlight) -> Result<(), EngineError> {
         self.last_taken = Some(checkpoint_id);
         self.announced.retain(|&announced| announced > checkpoint_id);
-        self.snapshots.take(checkpoint_id, &mut self.chain, None)
+        self.snapshots.take(checkpoint_id, &mut self.chain, None, in_flight)
     }
 }

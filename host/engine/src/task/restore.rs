@@ -1,7 +1,7 @@
 //! Fills the keyed state of one operator's subtask from the state objects of a checkpoint.
 
 use super::{Chain, NodeBody};
-use crate::checkpoint::{SectionKind, StateHandle, StateObjectReader, Store, retry};
+use crate::checkpoint::{SectionKind, StateHandle, Store, read_state_object};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
 use crate::state::KeyGroupRange;
@@ -34,22 +34,13 @@ impl StateRestore {
             return Err(EngineError::new(ErrorKind::Bug, message));
         };
         for handle in &self.handles {
-            let bytes = retry(&*self.clock, || self.store.get(&handle.object)).await?;
-            let object = format!("{}/{}", self.store.location(), handle.object);
-            let corrupt = |what: String| EngineError::new(ErrorKind::Corrupt, format!("restore {}: read {object}: {what}", self.operator));
-            let bytes = bytes.ok_or_else(|| corrupt("it is not there".into()))?;
-            if bytes.len() as u64 != handle.bytes {
-                return Err(corrupt(format!("it has {} bytes, the checkpoint says {}", bytes.len(), handle.bytes)));
-            }
-            // Every byte of the object has a checksum of its own; this one tells it from another object in its place.
-            if crc32c::crc32c(&bytes) != handle.checksum {
-                return Err(corrupt("its checksum is not the one in the checkpoint's metadata".into()));
-            }
-            let reader = StateObjectReader::open(&object, bytes)?;
+            let reader = read_state_object(&*self.store, &*self.clock, handle).await;
+            let reader = reader.map_err(|error| error.context(format!("restore {}", self.operator)))?;
             for section in reader.sections() {
                 let section = section?;
                 if section.kind == SectionKind::KeyedState && section.operator == self.operator && self.range.contains(section.key_group) {
                     let restored = state.backend_mut().restore(section.key_group, section.payload, &self.states);
+                    let object = format!("{}/{}", self.store.location(), handle.object);
                     restored
                         .map_err(|error| error.context(format!("restore {}: {object}: key group {}", self.operator, section.key_group)))?;
                 }

@@ -4,10 +4,12 @@
 //! not committed; commits too happen one after the other.
 
 use super::commits::{Committers, Uncommitted};
+use super::in_flight::{RecordedEdge, in_flight_object};
 use super::{Chain, NodeBody, TaskEvent, TaskEvents};
 use crate::checkpoint::{CompletedTasks, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
+use crate::exchange::InFlightRecords;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
@@ -36,6 +38,8 @@ pub struct SnapshotContext {
     pub head: String,
     /// The subtask.
     pub index: u32,
+    /// The graph's edges, by number.
+    pub edges: Arc<[RecordedEdge]>,
     /// Where acknowledgements go.
     pub events: TaskEvents,
 }
@@ -47,6 +51,17 @@ pub struct Snapshots {
     uncommitted: BTreeMap<usize, Uncommitted>,
     writing: Turns,
     committing: Turns,
+    /// Snapshots that wait for what their barrier overtook.
+    recording: BTreeMap<CheckpointId, oneshot::Sender<InFlightRecords>>,
+}
+
+/// What of a task's input belongs to a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InFlight {
+    /// Nothing: all that was sent before the barrier has been worked off.
+    Nothing,
+    /// What [`Snapshots::record`] will hand in.
+    Awaited,
 }
 
 /// Lets background work of one kind go one after the other, in the order in which turns were taken, whichever thread comes first.
@@ -88,7 +103,13 @@ enum Capture {
 impl Snapshots {
     /// For a task with this context.
     pub fn new(context: SnapshotContext) -> Self {
-        Self { context: Arc::new(context), uncommitted: BTreeMap::new(), writing: Turns::default(), committing: Turns::default() }
+        Self {
+            context: Arc::new(context),
+            uncommitted: BTreeMap::new(),
+            writing: Turns::default(),
+            committing: Turns::default(),
+            recording: BTreeMap::new(),
+        }
     }
 
     /// Captures the task as of now and writes it in the background. `source`: the vertex and splits of the source at the head.
@@ -97,6 +118,7 @@ impl Snapshots {
         checkpoint_id: CheckpointId,
         chain: &mut Chain,
         source: Option<(usize, Vec<SplitState>)>,
+        in_flight: InFlight,
     ) -> Result<(), EngineError> {
         let mut captures = Vec::with_capacity(chain.nodes.len() + 1);
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
@@ -113,10 +135,28 @@ impl Snapshots {
                 }
             });
         }
+        let recorded = match in_flight {
+            InFlight::Nothing => None,
+            InFlight::Awaited => {
+                let (records, recorded) = oneshot::channel();
+                self.recording.insert(checkpoint_id, records);
+                Some(recorded)
+            }
+        };
         let (context, mut turn) = (self.context.clone(), self.writing.take());
         let write = async move {
             turn.begin().await;
-            match write(&context, checkpoint_id, captures).await {
+            let written = write(&context, checkpoint_id, captures).await;
+            // What is recorded may take as long as the next barrier: it holds up no other snapshot.
+            drop(turn);
+            let written = match (written, recorded) {
+                (Ok(parts), Some(recorded)) => match recorded.await {
+                    Ok(records) => write_records(&context, checkpoint_id, parts, records).await,
+                    Err(_given_up) => return,
+                },
+                (written, _) => written,
+            };
+            match written {
                 Ok(parts) => context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts }),
                 Err(WriteError::Upload(error)) => {
                     context.events.send(TaskEvent::Declined { checkpoint_id, reason: format!("{}: {error}", context.head) });
@@ -126,6 +166,19 @@ impl Snapshots {
         };
         self.context.group.spawn(Lane::Control, "snapshot", write.boxed());
         Ok(())
+    }
+
+    /// Hands in what the barrier of `checkpoint_id` overtook.
+    pub fn record(&mut self, checkpoint_id: CheckpointId, records: InFlightRecords) {
+        if let Some(recording) = self.recording.remove(&checkpoint_id) {
+            // The snapshot failed where nobody waits for it.
+            _ = recording.send(records);
+        }
+    }
+
+    /// The coordinator has given `checkpoint_id` up: nothing more of it is awaited.
+    pub fn abort(&mut self, checkpoint_id: CheckpointId) {
+        self.recording.remove(&checkpoint_id);
     }
 
     /// Commits everything up to `checkpoint_id` in the background.
@@ -189,14 +242,28 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
     }
     stateful.retain(|&place| parts[place].1.keys > 0);
     if !stateful.is_empty() {
-        let handle = upload(context, checkpoint_id, object).await.map_err(WriteError::Upload)?;
+        let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
+        let handle = upload(context, path, object).await.map_err(WriteError::Upload)?;
         stateful.iter().for_each(|&place| parts[place].1.state = Some(handle.clone()));
     }
     Ok(parts)
 }
 
-async fn upload(context: &SnapshotContext, checkpoint_id: CheckpointId, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
-    let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
+/// Writes what the barrier overtook; it stands with the task's first vertex.
+async fn write_records(
+    context: &SnapshotContext,
+    checkpoint_id: CheckpointId,
+    mut parts: CompletedTasks,
+    records: InFlightRecords,
+) -> Result<CompletedTasks, WriteError> {
+    if let Some(object) = in_flight_object(context, &records) {
+        let path = paths::in_flight_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
+        parts[0].1.in_flight = Some(upload(context, path, object).await.map_err(WriteError::Upload)?);
+    }
+    Ok(parts)
+}
+
+async fn upload(context: &SnapshotContext, path: String, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
     let finished = object.finish();
     let handle = StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum };
     retry(&*context.clock, || context.store.put(&handle.object, finished.parts.clone())).await?;

@@ -1,13 +1,15 @@
 //! A task with a source at its head: reads, hands on, and starts barriers.
 
 use super::timer::Timer;
-use super::{Chain, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
+use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
 use crate::checkpoint::Trigger;
-use crate::element::{Barrier, BatchBuilder, StreamElement};
+use crate::element::{Barrier, BatchBuilder, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
+use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
 use crate::runtime::{Clock, Monotonic, yield_now};
 use crate::source::{ReadStatus, SourceReader};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,6 +30,8 @@ enum Phase {
 enum Step {
     Control(TaskControl),
     Read(ReadStatus),
+    /// Restored records are worked off before anything is read.
+    Restored(InputChannel, Arc<RecordBatch>),
     Linger,
     /// The supervisor is gone.
     Closed,
@@ -52,6 +56,9 @@ pub struct SourceTask {
     phase: Phase,
     builder: BatchBuilder,
     skipped: u64,
+    /// Records that were in flight in the restored checkpoint, on what is now an edge within the task.
+    restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
+    budget: InFlightBudget,
 }
 
 impl SourceTask {
@@ -68,6 +75,8 @@ impl SourceTask {
         clock: Arc<dyn Clock>,
         metrics: Arc<VertexMetrics>,
         limiter: Option<Arc<RateLimiter>>,
+        restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
+        budget: InFlightBudget,
     ) -> Self {
         Self {
             vertex,
@@ -86,6 +95,8 @@ impl SourceTask {
             phase: Phase::Reading,
             builder: BatchBuilder::new(),
             skipped: 0,
+            restored,
+            budget,
         }
     }
 
@@ -95,6 +106,7 @@ impl SourceTask {
             match poll_fn(|cx| self.poll_step(cx)).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Read(status) => self.on_read(status)?,
+                Step::Restored(from, batch) => self.chain.process(from, &batch)?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Closed => return Ok(()),
             }
@@ -107,8 +119,11 @@ impl SourceTask {
             return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
         }
         let torn_down = |_closed| EngineError::new(ErrorKind::Restart, "a task downstream is gone");
-        if self.chain.output.poll_drain(cx).map_err(torn_down)?.is_pending() {
+        if self.chain.output.poll_room(cx).map_err(torn_down)?.is_pending() {
             return Poll::Pending;
+        }
+        if let Some((from, batch)) = self.restored.pop_front() {
+            return Poll::Ready(Ok(Step::Restored(from, batch)));
         }
         if self.phase == Phase::Reading
             && let Poll::Ready(status) = self.poll_read(cx)
@@ -157,12 +172,11 @@ impl SourceTask {
 
     fn on_control(&mut self, control: TaskControl) -> Result<(), EngineError> {
         match control {
-            TaskControl::Trigger { checkpoint_id, trigger } => {
-                let source = (self.vertex, self.reader.splits());
-                self.snapshots.take(checkpoint_id, &mut self.chain, Some(source)).map_err(|error| error.context(&self.id))?;
+            TaskControl::Trigger { checkpoint_id, trigger, alignment } => {
+                self.take(checkpoint_id)?;
                 // Behind the end of its input a channel has no barriers: the end counts as all of them.
                 if self.phase != Phase::Ended {
-                    self.chain.output.send_marker(&StreamElement::Barrier(Barrier { checkpoint_id }));
+                    self.chain.output.send_marker(&StreamElement::Barrier(Barrier { checkpoint_id, alignment }));
                     if trigger == Trigger::Stop {
                         self.phase = Phase::Suspended;
                     }
@@ -170,7 +184,21 @@ impl SourceTask {
             }
             TaskControl::Complete(checkpoint_id) => self.snapshots.commit(checkpoint_id),
             // A failed stop checkpoint is tried again: a suspended source stays where it is.
-            TaskControl::Abort(_) => {}
+            TaskControl::Abort(checkpoint_id) => self.snapshots.abort(checkpoint_id),
+        }
+        Ok(())
+    }
+
+    /// Restored records that are still to be worked off are part of the snapshot, whatever the barrier's alignment.
+    fn take(&mut self, checkpoint_id: CheckpointId) -> Result<(), EngineError> {
+        let source = Some((self.vertex, self.reader.splits()));
+        let in_flight = if self.restored.is_empty() { InFlight::Nothing } else { InFlight::Awaited };
+        self.snapshots.take(checkpoint_id, &mut self.chain, source, in_flight).map_err(|error| error.context(&self.id))?;
+        let mut records = InFlightRecords::new(self.budget.clone());
+        if self.restored.iter().fold(true, |within, (from, batch)| records.add(*from, [batch.clone()]) && within) {
+            self.snapshots.record(checkpoint_id, records);
+        } else {
+            self.events.send(TaskEvent::Declined { checkpoint_id, reason: self.budget.exceeded() });
         }
         Ok(())
     }

@@ -94,12 +94,11 @@ impl SectionKind {
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState => true,
+            Self::KeyedState | Self::InFlight => true,
             Self::Timers
             | Self::WatermarkFloors
             | Self::TtlStamps
             | Self::Broadcast
-            | Self::InFlight
             | Self::Committables
             | Self::Delta
             | Self::OperatorState => false,

@@ -72,6 +72,11 @@ impl StateObjectReader {
         Ok(Section { kind: entry.kind, operator, key_group: entry.key_group, payload })
     }
 
+    /// An error that names the object.
+    pub fn corrupt(&self, what: impl fmt::Display) -> EngineError {
+        corrupt(&self.object, what)
+    }
+
     /// The operator's id, which [`read_index`] found to be UTF-8.
     fn operator(&self, entry: &Entry) -> &str {
         text(&self.bytes, entry.operator.clone()).expect("the index was checked when the object was opened")

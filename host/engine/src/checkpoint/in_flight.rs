@@ -1,0 +1,124 @@
+//! Records in flight as they are stored: the payload of a section of kind [`SectionKind::InFlight`](super::SectionKind::InFlight).
+//!
+//! ```text
+//! payload = bytes number-of-records *record    ; the bytes are the channel, as JSON
+//! record  = 0 bytes timestamp                  ; value; there is no key
+//!         | 1 bytes bytes timestamp            ; key and value
+//! bytes   = length, and as many bytes
+//! ```
+//!
+//! A section holds the records of one channel in order; it stands under the receiving vertex's id and, in place of a key group, the receiving
+//! subtask's number. Lengths and counts are LEB128, a timestamp is 8 bytes, little-endian. Records are stored and not batches, so that a checkpoint
+//! restores at any parallelism; there are none of a sender's: what has been sent lies in the receiver's queue.
+
+use super::{EdgeIdentity, RecordSchema};
+use crate::element::{BatchBuilder, RecordBatch};
+use crate::state::varint::{Malformed, put_bytes, put_number, take_bytes, take_number};
+use serde::{Deserialize, Serialize};
+
+/// A restored batch holds so many records at most.
+const BATCH_RECORDS: usize = 1_024;
+
+/// Which channel records were on, and what they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InFlightChannel {
+    /// The edge.
+    pub edge: EdgeIdentity,
+    /// The sending subtask.
+    pub sender: u32,
+    /// What the sending operator declares of its output's records.
+    pub schema: Option<RecordSchema>,
+}
+
+/// Records of `channel` as a section's payload.
+pub fn write_in_flight<'a>(channel: &InFlightChannel, batches: impl Iterator<Item = &'a RecordBatch> + Clone) -> Vec<u8> {
+    let records: usize = batches.clone().map(RecordBatch::len).sum();
+    let bytes: usize = batches.clone().map(RecordBatch::byte_len).sum();
+    let mut out = Vec::with_capacity(bytes + 4 * records + 256);
+    put_bytes(&mut out, &serde_json::to_vec(channel).expect("a channel is JSON"));
+    put_number(&mut out, records as u64);
+    for batch in batches {
+        for record in 0..batch.len() {
+            match batch.key(record) {
+                None => out.push(0),
+                Some(key) => {
+                    out.push(1);
+                    put_bytes(&mut out, key);
+                }
+            }
+            put_bytes(&mut out, batch.values().get(record));
+            out.extend_from_slice(&batch.timestamps()[record].to_le_bytes());
+        }
+    }
+    out
+}
+
+/// Reads a section's payload. An error says what is wrong with it.
+pub fn read_in_flight(payload: &[u8]) -> Result<(InFlightChannel, Vec<RecordBatch>), String> {
+    let mut rest = payload;
+    let malformed = |_: Malformed| "a record ends early".to_owned();
+    let channel = serde_json::from_slice(take_bytes(&mut rest).map_err(malformed)?).map_err(|error| format!("its channel: {error}"))?;
+    let records = take_number(&mut rest).map_err(malformed)?;
+    let (mut batches, mut builder) = (Vec::new(), BatchBuilder::new());
+    for _ in 0..records {
+        let (&flag, behind) = rest.split_first().ok_or("a record ends early")?;
+        rest = behind;
+        let key = match flag {
+            0 => None,
+            1 => Some(take_bytes(&mut rest).map_err(malformed)?),
+            other => return Err(format!("a record begins with {other}")),
+        };
+        let value = take_bytes(&mut rest).map_err(malformed)?;
+        let (timestamp, behind) = rest.split_first_chunk().ok_or("a record ends early")?;
+        rest = behind;
+        builder.push(key, value, Some(i64::from_le_bytes(*timestamp)));
+        if builder.len() == BATCH_RECORDS {
+            batches.push(builder.take());
+        }
+    }
+    if !rest.is_empty() {
+        return Err(format!("{} bytes are left behind its last record", rest.len()));
+    }
+    if !builder.is_empty() {
+        batches.push(builder.take());
+    }
+    Ok((channel, batches))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Partitioning;
+
+    fn channel() -> InFlightChannel {
+        let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "count".into(), input: 1, partitioning: Partitioning::Key };
+        InFlightChannel { edge, sender: 3, schema: Some(RecordSchema { id: "flight".into(), version: 2 }) }
+    }
+
+    fn batch(records: &[(Option<&str>, &str, Option<i64>)]) -> RecordBatch {
+        let mut builder = BatchBuilder::new();
+        records.iter().for_each(|(key, value, time)| builder.push(key.map(str::as_bytes), value.as_bytes(), *time));
+        builder.finish()
+    }
+
+    #[test]
+    fn records_come_back_in_order_with_keys_and_times() {
+        let batches = [batch(&[(Some("a"), "1", Some(-5)), (None, "", None)]), batch(&[(Some(""), "3", Some(7))])];
+        let payload = write_in_flight(&channel(), batches.iter());
+        let whole = batch(&[(Some("a"), "1", Some(-5)), (None, "", None), (Some(""), "3", Some(7))]);
+        assert_eq!(read_in_flight(&payload), Ok((channel(), vec![whole])));
+        let many = batch(&vec![(None, "v", None); 2_500]);
+        let (_, batches) = read_in_flight(&write_in_flight(&channel(), [many].iter())).unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::len).collect::<Vec<_>>(), [1_024, 1_024, 452]);
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let payload = write_in_flight(&channel(), [batch(&[(Some("k"), "v", None), (None, "w", Some(1))])].iter());
+        for length in 0..payload.len() {
+            assert!(read_in_flight(&payload[..length]).is_err(), "cut off at {length}");
+        }
+        assert!(read_in_flight(&[&payload[..], b"x"].concat()).is_err());
+    }
+}
