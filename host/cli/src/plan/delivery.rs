@@ -106,3 +106,17 @@ fn delivery(source: &str, replayable: bool, sink: &str, of_sink: Delivery, mergi
     }
     (delivery, reasons.join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_once_needs_both_ends() {
+        let check = |replayable, of_sink| delivery("in", replayable, "out", of_sink, None).0;
+        assert_eq!(check(true, Delivery::ExactlyOnce), PathDelivery::ExactlyOnce);
+        assert_eq!(check(true, Delivery::MayRepeat), PathDelivery::MayRepeat);
+        assert_eq!(check(false, Delivery::ExactlyOnce), PathDelivery::MayLose);
+        assert_eq!(check(false, Delivery::MayRepeat), PathDelivery::MayRepeatOrLose);
+    }
+}

@@ -63,12 +63,20 @@ fn every_path_says_what_it_promises_and_why() {
 }
 
 #[test]
-fn exactly_once_needs_both_ends() {
-    let check = |replayable, of_sink| delivery("in", replayable, "out", of_sink).0;
-    assert_eq!(check(true, Delivery::ExactlyOnce), PathDelivery::ExactlyOnce);
-    assert_eq!(check(true, Delivery::MayRepeat), PathDelivery::MayRepeat);
-    assert_eq!(check(false, Delivery::ExactlyOnce), PathDelivery::MayLose);
-    assert_eq!(check(false, Delivery::MayRepeat), PathDelivery::MayRepeatOrLose);
+fn at_least_once_may_repeat_where_channels_merge() {
+    let delivery = |parallelism: u32, mode: &str| {
+        planned(&format!(
+            "name = \"j\"\nparallelism = {parallelism}\n[checkpoints]\nmode = {mode:?}\n[source.in]\nconnector = \"generator\"\ncount = 10\n\
+             [operator.count]\nnative = \"keyed-count\"\ninput = {{ from = \"in\", by = \"key\" }}\n\
+             [sink.out]\nconnector = \"file\"\ninput = \"count\"\npath = \"out\"\n"
+        ))
+        .paths[0]
+            .delivery
+    };
+    assert_eq!(delivery(2, "exactly-once"), PathDelivery::ExactlyOnce);
+    assert_eq!(delivery(2, "at-least-once"), PathDelivery::MayRepeat);
+    // Every step has one input channel.
+    assert_eq!(delivery(1, "at-least-once"), PathDelivery::ExactlyOnce);
 }
 
 #[test]

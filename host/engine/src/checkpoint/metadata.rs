@@ -175,8 +175,9 @@ impl CheckpointMetadata {
 }
 
 impl GraphIdentity {
-    /// What stands in the way of resuming a checkpoint of `self` as `now`: one line for each difference.
-    pub fn differences(&self, now: &GraphIdentity) -> Vec<String> {
+    /// What stands in the way of resuming a checkpoint of `self` as `now`: one line for each difference. `follows`: whether the parallelism
+    /// of an edge's ends has become equal or unequal, so that an edge without `by` is now a `forward` or a `rebalance` edge.
+    pub fn differences(&self, now: &GraphIdentity, follows: impl Fn(&EdgeIdentity) -> bool) -> Vec<String> {
         let mut lines = Vec::new();
         if self.max_parallelism != now.max_parallelism {
             lines.push(format!("max-parallelism: {} in the checkpoint, {} in the job file", self.max_parallelism, now.max_parallelism));
@@ -189,7 +190,8 @@ impl GraphIdentity {
         }
         let added = now.vertices.keys().filter(|id| !self.vertices.contains_key(*id));
         lines.extend(added.map(|id| format!("{id}: in the job file, not in the checkpoint")));
-        let holds = |edges: &[EdgeIdentity], edge: &EdgeIdentity| edges.iter().any(|other| other.is_same(edge));
+        let holds =
+            |edges: &[EdgeIdentity], edge: &EdgeIdentity| edges.iter().any(|other| other == edge || (other.is_same(edge) && follows(edge)));
         let gone = self.edges.iter().filter(|edge| !holds(&now.edges, edge));
         lines.extend(gone.map(|edge| format!("{}: in the checkpoint, not in the job file", edge.describe())));
         let added = now.edges.iter().filter(|edge| !holds(&self.edges, edge));
@@ -241,8 +243,8 @@ fn describe(states: &[StateDescriptor]) -> String {
 }
 
 impl EdgeIdentity {
-    /// True where records on the one may go over the other. `forward` and `rebalance` are no different there: which of the two an
-    /// edge is may follow from the parallelism.
+    /// True where records that were on the one may go over the other. `forward` and `rebalance` are no different there: which of the two
+    /// an edge is may follow from the parallelism.
     pub fn is_same(&self, other: &Self) -> bool {
         let ends = |edge: &Self| (edge.from.clone(), edge.output.clone(), edge.to.clone(), edge.input);
         ends(self) == ends(other) && self.partitioning.is_kept_by(other.partitioning)
@@ -275,13 +277,20 @@ mod tests {
     #[test]
     fn differences_are_named_and_a_new_component_is_none() {
         let was = graph(128, 1, "aaaaaaaaaaaa", Partitioning::Key);
-        assert_eq!(was.differences(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), Vec::<String>::new());
+        assert_eq!(was.differences(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key), |_| true), Vec::<String>::new());
         assert_eq!(was.replaced_components(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), ["op: component aaaaaaaa → bbbbbbbb"]);
-        let lines = was.differences(&graph(64, 2, "aaaaaaaaaaaa", Partitioning::Rebalance)).join("\n");
+        let lines = was.differences(&graph(64, 2, "aaaaaaaaaaaa", Partitioning::Rebalance), |_| true).join("\n");
         for part in
             ["max-parallelism: 128", "totals value v1 raw", "totals value v2 raw", "edge in.out → op (key)", "edge in.out → op (rebalance)"]
         {
             assert!(lines.contains(part), "{part}\n{lines}");
         }
+    }
+
+    #[test]
+    fn an_edge_without_by_may_follow_the_parallelism_of_its_ends() {
+        let (was, now) = (graph(128, 1, "a", Partitioning::Forward), graph(128, 1, "a", Partitioning::Rebalance));
+        assert_eq!(was.differences(&now, |edge| edge.from == "in" && edge.to == "op"), Vec::<String>::new());
+        assert_eq!(was.differences(&now, |_| false).len(), 2);
     }
 }

@@ -6,7 +6,7 @@ use super::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
 use super::recorder::load_metadata;
 use super::supervisor::Supervisor;
 use super::{CompletedCheckpoint, VertexKind};
-use crate::checkpoint::CheckpointMetadata;
+use crate::checkpoint::{CheckpointMetadata, EdgeIdentity};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::sink::Committable;
@@ -25,7 +25,7 @@ impl Supervisor {
         let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
         let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
         let now = self.graph.identity();
-        let differences = metadata.graph.differences(&now);
+        let differences = metadata.graph.differences(&now, |edge| self.parallelism_decides(edge, &metadata));
         if !differences.is_empty() {
             let message = format!("resume checkpoint {}: the job has changed\n  {}", checkpoint.checkpoint_id, differences.join("\n  "));
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
@@ -36,6 +36,13 @@ impl Supervisor {
             metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
         }
         Ok(Restored { metadata: Some(metadata), in_flight })
+    }
+
+    /// True where the two ends of `edge` have become equally parallel since the checkpoint, or unequally.
+    fn parallelism_decides(&self, edge: &EdgeIdentity, metadata: &CheckpointMetadata) -> bool {
+        let was = |id: &str| metadata.vertex(id).map(|vertex| vertex.subtasks.len());
+        let is = |id: &str| self.graph.vertices.iter().find(|vertex| vertex.id == id).map(|vertex| vertex.parallelism);
+        (was(&edge.from) == was(&edge.to)) != (is(&edge.from) == is(&edge.to))
     }
 
     async fn load_in_flight(
