@@ -10,12 +10,14 @@
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `stops`: Ctrl-C and SIGTERM.
+//! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
+mod backpressure;
 mod changes;
 mod damage;
 mod kills;

@@ -81,6 +81,8 @@ impl Run {
 
     fn on_event(&mut self, event: GateEvent) -> Result<(), String> {
         match event {
+            // A task that works a batch off in parts puts the rest back.
+            GateEvent::Batch { from, batch } if self.dice.draw(5) == 0 => self.bench.gate.put_back(from, batch),
             GateEvent::Batch { from, batch } => {
                 let expected = format!("r{}-{}", from.edge, self.delivered[from.edge]);
                 self.delivered[from.edge] += 1;

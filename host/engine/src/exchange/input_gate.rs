@@ -1,7 +1,7 @@
 //! Merges one subtask's channels and keeps each checkpoint's cut through them.
 //!
-//! The rules are in [`BarrierAligner`] and [`BarrierTracker`]; the gate looks after the queues. Records that were restored as in flight come
-//! before anything from a channel. Channels take turns, so that none starves.
+//! The rules are in [`BarrierAligner`] and [`BarrierTracker`]; the gate looks after the queues. Records that were restored as in flight, and
+//! what a task has put back, come before anything from a channel. Channels take turns, so that none starves.
 
 use super::channel::{ChannelBounds, ChannelSender, Channels, ChannelsState};
 use super::in_flight::Recordings;
@@ -86,8 +86,8 @@ pub struct InputGate {
     recordings: Recordings,
     budget: InFlightBudget,
     clock: Arc<dyn Clock>,
-    /// Restored records that have not been delivered yet.
-    restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
+    /// Records that come before anything from a channel: restored ones, and what was put back.
+    ahead: VecDeque<(InputChannel, Arc<RecordBatch>)>,
     /// When a barrier that has arrived, and is aligned until then, begins to overtake.
     deadlines: BTreeMap<CheckpointId, Monotonic>,
     /// Barriers whose time is over.
@@ -128,7 +128,7 @@ impl InputGate {
             recordings: Recordings::new(settings.budget.clone()),
             budget: settings.budget,
             clock: settings.clock,
-            restored: VecDeque::new(),
+            ahead: VecDeque::new(),
             deadlines: BTreeMap::new(),
             turned: None,
             look_again: false,
@@ -142,7 +142,12 @@ impl InputGate {
 
     /// Delivers these records before anything from a channel.
     pub fn restore(&mut self, records: impl IntoIterator<Item = (InputChannel, Arc<RecordBatch>)>) {
-        self.restored.extend(records);
+        self.ahead.extend(records);
+    }
+
+    /// Takes back what is left of a delivered batch: it comes before anything else, and is in flight like everything that is not worked off.
+    pub fn put_back(&mut self, from: InputChannel, rest: Arc<RecordBatch>) {
+        self.ahead.push_front((from, rest));
     }
 
     /// The next event; `Pending` registers the task. Not called again after [`GateEvent::End`].
@@ -161,9 +166,9 @@ impl InputGate {
                     let actions = self.with_aligner(|aligner| aligner.on_end_in_sight(channel));
                     self.follow(actions, waiting);
                 }
-                None if appetite == Appetite::Everything && !self.restored.is_empty() => {
-                    let restored = self.restored.pop_front();
-                    self.events.extend(restored.map(|(from, batch)| GateEvent::Batch { from, batch }));
+                None if appetite == Appetite::Everything && !self.ahead.is_empty() => {
+                    let first = self.ahead.pop_front();
+                    self.events.extend(first.map(|(from, batch)| GateEvent::Batch { from, batch }));
                 }
                 None => return Poll::Pending,
             }
@@ -218,8 +223,8 @@ impl InputGate {
             }
             self.look_again = false;
         }
-        // Nothing of a channel comes before what was restored.
-        if !self.restored.is_empty() {
+        // Nothing of a channel comes before these.
+        if !self.ahead.is_empty() {
             state.receiver = Some(cx.waker().clone());
             return None;
         }
@@ -320,9 +325,8 @@ impl InputGate {
                 Alignment::Overtake(barrier) => {
                     self.pass(barrier);
                     self.look_again = true;
-                    let restored: Vec<_> = self.restored.iter().cloned().collect();
                     let records = self.recordings.open(barrier.checkpoint_id);
-                    let within = restored.into_iter().fold(true, |within, (from, batch)| records.add(from, [batch]) && within);
+                    let within = self.ahead.iter().cloned().fold(true, |within, (from, batch)| records.add(from, [batch]) && within);
                     self.keep_within_budget(within);
                 }
                 Alignment::Close { channel, checkpoint_id } => self.record(checkpoint_id, channel, waiting.iter().cloned()),

@@ -1,5 +1,6 @@
 //! Subtasks as they run: a source or an input gate at the head, a chain of operators and sinks behind it, an output at the end.
 
+mod call_pace;
 mod chain;
 mod commits;
 mod in_flight;

@@ -2,11 +2,12 @@
 //!
 //! While there is no room downstream it works on nothing, but still takes snapshots.
 
+use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::{Chain, InFlight, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
-use crate::element::{BarrierAlignment, CheckpointId, StreamElement};
+use crate::element::{BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{Appetite, GateEvent, InputGate};
+use crate::exchange::{Appetite, GateEvent, InputChannel, InputGate};
 use crate::runtime::{Clock, yield_now};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -35,6 +36,7 @@ pub struct OperatorTask {
     clock: Arc<dyn Clock>,
     linger: Timer,
     alignment: Timer,
+    pace: CallPace,
     ended: bool,
     /// Checkpoints that the coordinator has triggered and whose barrier has not come. Once the input has ended none will: the end
     /// counts as all of them.
@@ -54,8 +56,8 @@ impl OperatorTask {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (linger, alignment) = (Timer::new(clock.clone()), Timer::new(clock.clone()));
-        let (ended, announced, last_taken) = (false, BTreeSet::new(), None);
-        Self { gate, chain, restore, snapshots, control, events, clock, linger, alignment, ended, announced, last_taken }
+        let (pace, ended, announced, last_taken) = (CallPace::default(), false, BTreeSet::new(), None);
+        Self { gate, chain, restore, snapshots, control, events, clock, linger, alignment, pace, ended, announced, last_taken }
     }
 
     /// Runs until the supervisor is gone or something fails.
@@ -84,11 +86,16 @@ impl OperatorTask {
             Poll::Ready(()) => Appetite::Everything,
             Poll::Pending => Appetite::Barriers,
         };
+        // In front of the gate: its channels may never run dry.
+        if self.alignment.poll(self.gate.deadline(), cx).is_ready() {
+            return Poll::Ready(Ok(Step::Alignment));
+        }
         if !self.ended
             && let Poll::Ready(event) = self.gate.poll_next(appetite, cx)
         {
             return Poll::Ready(Ok(Step::Gate(event)));
         }
+        // The gate may have noted a barrier's arrival.
         if self.alignment.poll(self.gate.deadline(), cx).is_ready() {
             return Poll::Ready(Ok(Step::Alignment));
         }
@@ -101,7 +108,7 @@ impl OperatorTask {
     fn on_gate(&mut self, event: GateEvent) -> Result<(), EngineError> {
         match event {
             GateEvent::Batch { from, batch } => {
-                self.chain.process(from, &batch)?;
+                self.work_off(from, batch)?;
                 if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
                     self.chain.output.flush();
                 }
@@ -126,6 +133,17 @@ impl OperatorTask {
                 self.events.send(TaskEvent::InputEnded);
                 self.take_announced()?;
             }
+        }
+        Ok(())
+    }
+
+    fn work_off(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
+        let (part, rest) = self.pace.cut(batch);
+        let began = self.clock.now();
+        self.chain.process(from, &part)?;
+        self.pace.observe(part.len(), began, self.clock.now());
+        if let Some(rest) = rest {
+            self.gate.put_back(from, rest);
         }
         Ok(())
     }

@@ -1,0 +1,81 @@
+//! Keeps calls of slow operators short: between two calls a task takes barriers and hears the coordinator, within one it does not.
+//!
+//! A batch may be cut anywhere without changing what its records do, so a task whose records take long works it off in parts.
+
+use crate::element::RecordBatch;
+use crate::runtime::Monotonic;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A call should take no longer than this.
+const CALL: Duration = Duration::from_millis(10);
+
+/// How long one task's records take.
+#[derive(Debug, Default)]
+pub(super) struct CallPace {
+    /// Mean time of a record, the last calls counting most.
+    record_ns: f64,
+}
+
+impl CallPace {
+    /// The part of `batch` that the next call should work off, and what is left of it.
+    pub fn cut(&self, batch: Arc<RecordBatch>) -> (Arc<RecordBatch>, Option<Arc<RecordBatch>>) {
+        let records = (CALL.as_nanos() as f64 / self.record_ns.max(1.0)).max(1.0);
+        if records >= batch.len() as f64 {
+            return (batch, None);
+        }
+        let records = records as usize;
+        (Arc::new(batch.slice(0..records)), Some(Arc::new(batch.slice(records..batch.len()))))
+    }
+
+    /// A call with `records` records took from `began` to `ended`.
+    pub fn observe(&mut self, records: usize, began: Monotonic, ended: Monotonic) {
+        if records > 0 {
+            let record_ns = ended.saturating_sub(began).as_nanos() as f64 / records as f64;
+            self.record_ns += (record_ns - self.record_ns) / 4.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::BatchBuilder;
+
+    fn batch(records: usize) -> Arc<RecordBatch> {
+        let mut builder = BatchBuilder::new();
+        (0..records).for_each(|record| builder.push(None, record.to_string().as_bytes(), None));
+        Arc::new(builder.finish())
+    }
+
+    /// Sizes of the parts of a batch of 1,000 once calls have taken `ms` for 1,000 records.
+    fn check(ms: u64, expect: &[usize]) {
+        let mut pace = CallPace::default();
+        (0..50).for_each(|_| pace.observe(1_000, Duration::ZERO, Duration::from_millis(ms)));
+        let (mut sizes, mut rest) = (Vec::new(), Some(batch(1_000)));
+        while let Some(batch) = rest {
+            let (part, left) = pace.cut(batch);
+            sizes.push(part.len());
+            rest = left;
+        }
+        assert_eq!(sizes, expect, "{ms} ms");
+    }
+
+    #[test]
+    fn slow_records_come_in_parts_and_quick_ones_whole() {
+        check(0, &[1_000]);
+        check(9, &[1_000]);
+        check(25, &[400, 400, 200]);
+        check(100, &[100; 10]);
+        check(20_000, &[1; 1_000]);
+    }
+
+    #[test]
+    fn no_record_is_lost_between_the_parts() {
+        let mut pace = CallPace::default();
+        pace.observe(3, Duration::ZERO, Duration::from_millis(100));
+        let (part, rest) = pace.cut(batch(3));
+        let values: Vec<_> = part.values().iter().chain(rest.as_ref().expect("it is cut").values().iter()).map(<[u8]>::to_vec).collect();
+        assert_eq!(values, [b"0", b"1", b"2"]);
+    }
+}
