@@ -4,14 +4,14 @@
 //! not committed; commits too happen one after the other.
 
 use super::commits::{Committers, Uncommitted};
-use super::{Chain, NodeBody, TaskEvent, TaskEvents};
+use super::{Chain, NodeBody, TaskEvent, TaskEvents, broadcast};
 use crate::checkpoint::{CompletedTasks, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
-use crate::state::StateSnapshot;
+use crate::state::{BroadcastState, StateSnapshot};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ impl Turn {
 /// One vertex's part, as of the barrier.
 enum Capture {
     Source { vertex: usize, splits: Vec<SplitState> },
-    Operator { vertex: usize, id: String, snapshot: Option<Box<dyn StateSnapshot>> },
+    Operator { vertex: usize, id: String, snapshot: Option<Box<dyn StateSnapshot>>, broadcast: Option<BroadcastState> },
     Sink { vertex: usize, uncommitted: Uncommitted, prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>> },
 }
 
@@ -102,9 +102,10 @@ impl Snapshots {
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
-                NodeBody::Operator { state, .. } => {
+                NodeBody::Operator { state, broadcast, .. } => {
                     let snapshot = state.as_mut().map(|state| state.snapshot());
-                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot }
+                    let broadcast = broadcast.as_ref().and_then(|broadcast| broadcast.capture());
+                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot, broadcast }
                 }
                 NodeBody::Sink { writer } => {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
@@ -168,7 +169,7 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
                 part.splits = splits;
                 vertex
             }
-            Capture::Operator { vertex, id, snapshot } => {
+            Capture::Operator { vertex, id, snapshot, broadcast } => {
                 if let Some(mut snapshot) = snapshot {
                     part.keys = snapshot.keys();
                     snapshot.write_blocks(&mut |key_group, block| {
@@ -176,6 +177,11 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
                         object.section(SectionKind::KeyedState, &id, key_group, block);
                     });
                     stateful.push(parts.len());
+                }
+                if let Some(broadcast) = broadcast {
+                    let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
+                    let object = broadcast::object(&id, &broadcast);
+                    part.broadcast = Some(upload(context, path, object).await.map_err(WriteError::Upload)?);
                 }
                 vertex
             }
@@ -189,14 +195,14 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
     }
     stateful.retain(|&place| parts[place].1.keys > 0);
     if !stateful.is_empty() {
-        let handle = upload(context, checkpoint_id, object).await.map_err(WriteError::Upload)?;
+        let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
+        let handle = upload(context, path, object).await.map_err(WriteError::Upload)?;
         stateful.iter().for_each(|&place| parts[place].1.state = Some(handle.clone()));
     }
     Ok(parts)
 }
 
-async fn upload(context: &SnapshotContext, checkpoint_id: CheckpointId, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
-    let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
+async fn upload(context: &SnapshotContext, path: String, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
     let finished = object.finish();
     let handle = StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum };
     retry(&*context.clock, || context.store.put(&handle.object, finished.parts.clone())).await?;
