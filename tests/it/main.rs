@@ -12,12 +12,14 @@
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
+//! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
 mod changes;
 mod damage;
+mod inputs;
 mod kills;
 mod lost_output;
 mod responsiveness;

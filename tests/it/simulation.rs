@@ -85,6 +85,17 @@ fn poison_is_set_aside_once_whatever_fails_around_it() {
 }
 
 #[test]
+fn inputs_joined_under_broadcast_rules_lose_and_double_nothing() {
+    let join = Scenario { counter: Counter::Join, ..CALM };
+    check(10, join);
+    check(60, Scenario { crash_within_polls: 1_500, ..join });
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200 };
+    let (processes, _, restarts) =
+        check(60, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..join });
+    assert!(processes > 100 && restarts > 20, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
 fn a_seed_run_twice_with_guests_gives_the_same_trace() {
     for counter in [Counter::Guest, Counter::PoisonedGuest] {
         let scenario = Scenario { failures: Some(400), crash_within_polls: 3_000, counter, ..CALM };
