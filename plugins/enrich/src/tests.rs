@@ -12,6 +12,9 @@ fn setup(flights: &str, planes: &str) -> Setup {
     Setup { schemas: vec![Some(flights.to_owned()), Some(planes.to_owned())], ..Setup::default() }
 }
 
+/// Records with the numbers of their inputs.
+type Rows = Vec<(u32, TestRecord)>;
+
 /// Input and record of a row that begins with its aircraft: `p` for planes, `f` for flights.
 fn record(line: &str) -> (u32, TestRecord) {
     let (input, row) = line.split_once(' ').expect("an input and a row");
@@ -79,7 +82,7 @@ fn a_bad_row_is_named_and_headers_are_needed() {
 }
 
 /// The header of a file and its rows, by the column of the aircraft.
-fn rows(input: u32, path: &str, tailnum: usize) -> (String, Vec<(u32, TestRecord)>) {
+fn rows(input: u32, path: &str, tailnum: usize) -> (String, Rows) {
     let mut text = String::new();
     let file = std::fs::File::open(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect("the data");
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzip");
@@ -88,7 +91,8 @@ fn rows(input: u32, path: &str, tailnum: usize) -> (String, Vec<(u32, TestRecord
     (header.to_owned(), rows)
 }
 
-fn january() -> (Setup, Vec<(u32, TestRecord)>, Vec<(u32, TestRecord)>) {
+/// What opens the operator, the flights and the planes.
+fn january() -> (Setup, Rows, Rows) {
     let (flights_header, flights) = rows(0, "../flight-delays/data/flights-2013-01.csv.gz", 11);
     let (planes_header, planes) = rows(1, "data/planes.csv.gz", 0);
     (setup(&flights_header, &planes_header), flights, planes)
