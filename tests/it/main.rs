@@ -13,6 +13,7 @@
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
+//! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
@@ -20,6 +21,7 @@ mod architecture;
 mod backpressure;
 mod changes;
 mod damage;
+mod inputs;
 mod kills;
 mod lost_output;
 mod responsiveness;

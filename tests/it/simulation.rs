@@ -97,6 +97,17 @@ fn poison_is_set_aside_once_whatever_fails_around_it() {
 }
 
 #[test]
+fn inputs_joined_under_broadcast_rules_lose_and_double_nothing() {
+    let join = Scenario { counter: Counter::Join, ..CALM };
+    check(10, join);
+    check(60, Scenario { crash_within_polls: 1_500, ..join });
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
+    let (processes, _, restarts) =
+        check(60, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..join });
+    assert!(processes > 100 && restarts > 20, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
 fn a_seed_run_twice_with_guests_gives_the_same_trace() {
     for counter in [Counter::Guest, Counter::PoisonedGuest] {
         let scenario = Scenario { failures: Some(400), crash_within_polls: 3_000, counter, ..CALM };
@@ -143,4 +154,9 @@ fn barriers_that_overtake_records_on_the_way_to_guests_lose_and_double_nothing()
 #[test]
 fn at_least_once_loses_nothing() {
     check(100, Scenario { barriers: Barriers::AtLeastOnce, ..STORMY });
+}
+
+#[test]
+fn barriers_that_overtake_on_several_inputs_lose_and_double_no_pair() {
+    check(60, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..STORMY });
 }

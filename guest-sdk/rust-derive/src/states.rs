@@ -44,7 +44,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 fn handles(input: &DeriveInput) -> Result<Vec<Handle<'_>>> {
-    let refuse = || Error::new(input.ident.span(), "States is derived for structs with named fields: ValueState, ListState, MapState");
+    let refuse = || {
+        Error::new(input.ident.span(), "States is derived for structs with named fields: ValueState, ListState, MapState, BroadcastState")
+    };
     let Data::Struct(data) = &input.data else { return Err(refuse()) };
     let Fields::Named(fields) = &data.fields else { return Err(refuse()) };
     let handles = fields.named.iter().map(handle).collect::<Result<Vec<_>>>()?;

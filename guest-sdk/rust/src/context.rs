@@ -4,7 +4,7 @@ use crate::bindings::weir::operator::types::{self, Batch};
 use crate::columns::{has_u32, item, s64_at, u32_at};
 use crate::emit::{Emitter, OutputBuffer};
 use crate::error::{Error, Result};
-use crate::operator::{Operator, Output};
+use crate::operator::{Input, Operator, Output};
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 
@@ -17,9 +17,16 @@ pub struct Record<'a> {
     pub(crate) batch: &'a Batch,
     pub(crate) index: usize,
     pub(crate) value: &'a [u8],
+    pub(crate) input: &'static Input,
 }
 
 impl<'a> Record<'a> {
+    /// The input that it came from: one of [`Operator::INPUTS`].
+    #[inline]
+    pub fn input(&self) -> Input {
+        *self.input
+    }
+
     /// The value's bytes.
     #[inline(always)]
     pub fn value(&self) -> &'a [u8] {

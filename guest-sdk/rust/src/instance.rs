@@ -9,8 +9,8 @@ use crate::context::{Context, Record};
 use crate::emit::{OutputBuffer, Room};
 use crate::error::Result;
 use crate::log;
-use crate::operator::{Operator, RecordSchema, Setup, Subtask};
-use crate::state::{StateFault, States};
+use crate::operator::{Input, Operator, RecordSchema, Setup, Subtask};
+use crate::state::{BatchInput, StateFault, States};
 
 /// An operator that was opened, with the handles of its states.
 pub struct Instance<O: Operator> {
@@ -52,13 +52,20 @@ impl<O: Operator> Instance<O> {
     /// Works one batch off.
     pub fn process(&mut self, call: types::Context, mut batch: Batch) -> Result<Effects, Failure> {
         let records = u32_count(&batch.values.ends);
-        let keyed = !batch.key_of.is_empty();
-        begin(&mut self.states, keyed.then(|| u32_count(&batch.keys.ends)), std::mem::take(&mut batch.states));
+        let Some(input) = O::INPUTS.get(call.input as usize) else {
+            return Err(Failure { cause: None, message: format!("{} has no input {}", O::NAME, call.input) });
+        };
+        let brings = match (!batch.key_of.is_empty(), input.broadcast) {
+            (true, _) => BatchInput::Keyed { keys: u32_count(&batch.keys.ends) },
+            (false, true) => BatchInput::Broadcast,
+            (false, false) => BatchInput::Other,
+        };
+        begin(&mut self.states, brings, std::mem::take(&mut batch.states));
         let mut buffers = self.rooms.iter().map(|&room| OutputBuffer::with_room(room, records));
         let main = buffers.next().unwrap_or_else(|| OutputBuffer::with_room(Room::default(), 0));
         let side = buffers.collect();
         let mut context = Context { call, states: &mut self.states, batch: &batch, record: 0, main, side, metrics: Vec::new() };
-        run(&mut self.operator, &mut context, records, keyed)?;
+        run(&mut self.operator, &mut context, records, input)?;
         let Context { main, side, metrics, .. } = context;
         let mut effects = no_effects();
         for (index, buffer) in std::iter::once(main).chain(side).enumerate() {
@@ -94,8 +101,9 @@ impl<O: Operator> Instance<O> {
 
 /// Works the records off one by one. The failing one is named.
 #[inline]
-fn run<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, records: usize, keyed: bool) -> Result<(), Failure> {
+fn run<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, records: usize, input: &'static Input) -> Result<(), Failure> {
     let batch = context.batch;
+    let keyed = !batch.key_of.is_empty();
     let mut start = 0;
     for index in 0..records {
         let end = u32_at(&batch.values.ends, index) as usize;
@@ -103,7 +111,7 @@ fn run<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, records: usi
         if keyed {
             context.states.select(u32_at(&batch.key_of, index));
         }
-        let record = Record { batch, index, value: &batch.values.data[start..end] };
+        let record = Record { batch, index, value: &batch.values.data[start..end], input };
         if let Err(error) = operator.process(record, context) {
             return Err(Failure { cause: Some(index as u32), message: error.to_string() });
         }
@@ -112,9 +120,9 @@ fn run<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, records: usi
     Ok(())
 }
 
-fn begin(states: &mut impl States, keys: Option<usize>, values: Vec<KeyedColumn>) {
+fn begin(states: &mut impl States, input: BatchInput, values: Vec<KeyedColumn>) {
     let mut values = values.into_iter();
-    states.for_each(&mut |state| state.begin(keys, values.next().unwrap_or_else(empty_keyed_column)));
+    states.for_each(&mut |state| state.begin(input, values.next().unwrap_or_else(empty_keyed_column)));
 }
 
 fn finish(states: &mut impl States, effects: &mut Effects) -> Result<(), StateFault> {

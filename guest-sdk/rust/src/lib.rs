@@ -15,6 +15,7 @@ pub mod bindings;
 pub mod cbor;
 mod columns;
 mod context;
+pub mod csv;
 mod emit;
 mod error;
 mod export;
@@ -32,12 +33,14 @@ pub use error::{Error, Result};
 #[doc(hidden)]
 pub use instance::Instance;
 pub use operator::{Empty, Input, Operator, Output, RecordSchema, Setup, Subtask};
-pub use state::{Bytes, ListState, MapState, Raw, RawState, StateType, States, ValueState};
+pub use state::{BroadcastState, Bytes, ListState, MapState, Raw, RawState, StateType, States, ValueState};
 pub use weir_guest_derive::{StateType, States};
 
 /// What most operators need: `use weir_guest::prelude::*;`
 pub mod prelude {
-    pub use crate::{Bytes, Context, Empty, Error, Input, ListState, MapState, Operator, Output, Raw, RawState, Record, Result, Setup};
+    pub use crate::{
+        BroadcastState, Bytes, Context, Empty, Error, Input, ListState, MapState, Operator, Output, Raw, RawState, Record, Result, Setup,
+    };
     pub use crate::{StateType, States, ValueState, bail, log};
     pub use serde::{Deserialize, Serialize};
 }

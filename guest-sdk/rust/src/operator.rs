@@ -15,14 +15,14 @@ pub trait Operator: Sized {
     const NAME: &'static str;
     /// Its version; `env!("CARGO_PKG_VERSION")` is a good choice.
     const VERSION: &'static str;
-    /// What records come from, in the order in which the job file lists its `inputs`.
+    /// What records come from, in the order in which the job file lists its `inputs`; [`Record::input`] tells them apart.
     const INPUTS: &'static [Input] = &[Input::MAIN];
     /// Where records go. The first is the main output; [`Context::to`] reaches the others.
     const OUTPUTS: &'static [Output] = &[Output::MAIN];
 
     /// What the job file's `config` holds, which is a JSON object. [`Empty`] for an operator without settings.
     type Config: DeserializeOwned;
-    /// The keyed states: a struct with `#[derive(States)]`, or `()`.
+    /// The states: a struct with `#[derive(States)]`, or `()`.
     type States: States;
 
     /// Makes the operator. An error fails the job with its message.
@@ -86,11 +86,12 @@ pub struct RecordSchema {
     pub version: u32,
 }
 
-/// A declared input.
+/// A declared input, and the handle by which its records are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
     pub(crate) name: &'static str,
     pub(crate) accepts: &'static [RecordSchema],
+    pub(crate) broadcast: bool,
 }
 
 impl Input {
@@ -99,12 +100,18 @@ impl Input {
 
     /// An input that accepts anything.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, accepts: &[] }
+        Self { name, accepts: &[], broadcast: false }
     }
 
     /// The same input, for these record types alone.
     pub const fn accepts(self, accepts: &'static [RecordSchema]) -> Self {
         Self { accepts, ..self }
+    }
+
+    /// The same input, of records that every subtask is given, `by = "broadcast"` in the job file: they may change
+    /// [`BroadcastState`](crate::BroadcastState), and bring no state by key.
+    pub const fn broadcast(self) -> Self {
+        Self { broadcast: true, ..self }
     }
 }
 

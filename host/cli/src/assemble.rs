@@ -3,6 +3,8 @@
 //!
 //! What the job file has wrong is a [`Problem`] with its place, all of them at once; a file that is no plugin is a failure of its own.
 
+mod inputs;
+
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
 use crate::native;
@@ -178,32 +180,12 @@ impl Builder<'_> {
         let factory = self.operators[&step.id.value].clone();
         let to = self.vertex(&step.id.value, step.parallelism, VertexKind::Operator(factory.clone()));
         let descriptor = factory.descriptor();
-        self.check_keyed(step, descriptor);
-        for (index, input) in step.inputs.iter().enumerate() {
-            // One declared input takes all that the job file names; several are named one by one.
-            let number = if descriptor.inputs.len() == 1 { 0 } else { index };
-            self.check_schema(input, descriptor, number);
-            self.edge(input, to, number as u32);
+        self.problems.extend(inputs::unserved_states(step, descriptor));
+        let numbers = inputs::numbers(step, descriptor, &mut self.problems);
+        for (input, number) in step.inputs.iter().zip(numbers) {
+            self.check_schema(input, descriptor, number as usize);
+            self.edge(input, to, number);
         }
-        let (declared, named) = (descriptor.inputs.len(), step.inputs.len());
-        if declared > 1 && declared != named {
-            let names = job_file::list_words(descriptor.inputs.iter().map(|input| input.name.as_str()));
-            let message = format!("`{}` has {declared} inputs and is given {named}", step.id.value);
-            self.problems
-                .push(Problem::new(step.id.span.clone(), message).hint(format!("`inputs` names one for each of {names}, in this order")));
-        }
-    }
-
-    fn check_keyed(&mut self, step: &OperatorStep, descriptor: &OperatorDescriptor) {
-        let keyed = step.inputs.iter().any(|input| input.by == job_file::Partitioning::Key);
-        if descriptor.states.is_empty() || keyed {
-            return;
-        }
-        let states = job_file::list_words(descriptor.states.iter().map(|state| state.name.as_str()));
-        let message = format!("`{}` keeps state by key ({states}), but none of its inputs is distributed by key", step.id.value);
-        let from = step.inputs.first().map_or("x".into(), Input::reference);
-        let span = step.inputs.first().map_or(step.id.span.clone(), |input| input.span.clone());
-        self.problems.push(Problem::new(span, message).hint(format!("write `input = {{ from = \"{from}\", by = \"key\" }}`")));
     }
 
     fn check_schema(&mut self, input: &Input, descriptor: &OperatorDescriptor, number: usize) {

@@ -145,11 +145,18 @@ mod tests {
     use super::*;
     use weir_engine::BatchBuilder;
     use weir_engine::metrics::VertexMetrics;
-    use weir_engine::state::{MemoryBackendFactory, StateBackendFactory, range_of};
+    use weir_engine::state::{BroadcastAccess, MemoryBackendFactory, StateBackendFactory, range_of};
 
     fn run(operator: &mut dyn Operator, state: Option<&mut KeyedState>, batch: &RecordBatch) -> RecordBatch {
         let (mut outputs, metrics) = (Vec::new(), VertexMetrics::default());
-        let mut context = OperatorContext { state, outputs: &mut outputs, watermark: i64::MIN, processing_time: 0, metrics: &metrics };
+        let mut context = OperatorContext {
+            state,
+            broadcast: BroadcastAccess::None,
+            outputs: &mut outputs,
+            watermark: i64::MIN,
+            processing_time: 0,
+            metrics: &metrics,
+        };
         operator.process(0, batch, &mut context).expect("a fine batch");
         let (output, batch) = outputs.pop().expect("one output");
         assert_eq!((output, outputs.len()), (0, 0));

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use weir_engine::checkpoint::CheckpointMode;
 use weir_engine::element::BarrierAlignment;
-use weir_engine::job::{JobGraph, VertexKind, layout};
+use weir_engine::job::{Edge, JobGraph, VertexKind, layout};
 
 /// The document of `weir check`.
 #[derive(Clone, Debug, Serialize)]
@@ -68,6 +68,8 @@ pub struct PlanEdge {
     pub to: String,
     /// Number of its input.
     pub input: u32,
+    /// The input's name, where the receiving vertex declares several.
+    pub input_name: Option<String>,
     /// `key`, `forward`, `rebalance` or `broadcast`.
     pub by: String,
     /// True within a task: no channel between the two.
@@ -80,11 +82,12 @@ pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
     let id = |vertex: usize| graph.vertices[vertex].id.clone();
     let chains: Vec<Vec<usize>> = layout(graph).into_iter().map(|task| task.members).collect();
     let chained = |from: usize, to: usize| chains.iter().any(|chain| chain[0] != to && chain.contains(&from) && chain.contains(&to));
-    let edge = |edge: &weir_engine::job::Edge| PlanEdge {
+    let edge = |edge: &Edge| PlanEdge {
         from: id(edge.from),
         output: graph.output_name(edge.from, edge.output),
         to: id(edge.to),
         input: edge.input,
+        input_name: input_name(graph, edge),
         by: format!("{:?}", edge.partitioning).to_lowercase(),
         chained: chained(edge.from, edge.to),
     };
@@ -100,6 +103,15 @@ pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
+    }
+}
+
+fn input_name(graph: &JobGraph, edge: &Edge) -> Option<String> {
+    match &graph.vertices[edge.to].kind {
+        VertexKind::Operator(factory) if factory.descriptor().inputs.len() > 1 => {
+            factory.descriptor().inputs.get(edge.input as usize).map(|input| input.name.clone())
+        }
+        VertexKind::Operator(_) | VertexKind::Source { .. } | VertexKind::Sink(_) => None,
     }
 }
 

@@ -1,11 +1,11 @@
-//! The operator port: what turns batches into batches and changes keyed state. Native code or a guest stands behind it.
+//! The operator port: what turns batches into batches and changes state. Native code or a guest stands behind it.
 
 pub use crate::checkpoint::RecordSchema;
 
 use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
-use crate::state::{KeyedState, StateDescriptor};
+use crate::state::{BroadcastAccess, KeyedState, StateDescriptor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub struct OperatorDescriptor {
     pub inputs: Vec<InputDescriptor>,
     /// The first is the main one.
     pub outputs: Vec<OutputDescriptor>,
-    /// Keyed states; the index is the state's number.
+    /// States, keyed and broadcast; the index is the state's number.
     pub states: Vec<StateDescriptor>,
     /// Timers.
     pub timers: Vec<TimerDescriptor>,
@@ -97,6 +97,8 @@ pub struct Component {
 pub struct OperatorContext<'a> {
     /// Keyed state: present exactly where the batch came over a `key` edge.
     pub state: Option<&'a mut KeyedState>,
+    /// Broadcast state; it may be changed exactly where the batch came over a `broadcast` edge.
+    pub broadcast: BroadcastAccess<'a>,
     /// Where records go: (output number, records), in order. [`QUARANTINE_OUTPUT`] is the reserved output.
     pub outputs: &'a mut Vec<(u32, RecordBatch)>,
     /// Event time up to which all inputs are complete, ms.

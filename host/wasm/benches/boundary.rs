@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use weir_engine::element::{BatchBuilder, Column, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{OperatorContext, OperatorFactory, Subtask};
-use weir_engine::state::{KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, key_hash};
+use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, key_hash};
 use weir_wasm::{CompileCache, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
 
 const BATCHES: usize = 1_024;
@@ -83,7 +83,14 @@ fn guest(plugin: &Plugin, batches: &[RecordBatch]) -> Vec<Duration> {
     rounds(batches, |batch| {
         outputs.clear();
         let state = keyed.then_some(&mut state);
-        let mut context = OperatorContext { state, outputs: &mut outputs, watermark: i64::MIN, processing_time: 0, metrics: &metrics };
+        let mut context = OperatorContext {
+            state,
+            broadcast: BroadcastAccess::None,
+            outputs: &mut outputs,
+            watermark: i64::MIN,
+            processing_time: 0,
+            metrics: &metrics,
+        };
         operator.process(0, batch, &mut context).expect("no fault");
         std::hint::black_box(&outputs);
     })

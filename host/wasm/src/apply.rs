@@ -1,22 +1,27 @@
-//! Makes checked effects take hold: records to the outputs, updates to keyed state.
+//! Makes checked effects take hold: records to the outputs, updates to keyed and broadcast state.
 
-use crate::effects::{Effects, ListUpdate, MapUpdate, Output, ValueUpdate};
+use crate::effects::{BroadcastUpdate, Effects, ListUpdate, MapUpdate, Output, ValueUpdate};
 use std::ops::Range;
 use weir_engine::element::{Column, RecordBatch};
-use weir_engine::state::KeyedState;
+use weir_engine::state::{BroadcastState, KeyedState};
 
-/// Applies the effects of one call. `range` is where the call's records stand in `batch`; `state` still has its keys selected.
+/// Applies the effects of one call. `range` is where the call's records stand in `batch`; `state` still has its keys selected;
+/// `broadcast` is there where the call might change it.
 pub(crate) fn apply(
     effects: Effects,
     batch: &RecordBatch,
     range: &Range<usize>,
     state: Option<&mut KeyedState>,
+    broadcast: Option<&mut BroadcastState>,
     outputs: &mut Vec<(u32, RecordBatch)>,
 ) {
     if let Some(state) = state {
         effects.values.into_iter().for_each(|update| set_values(update, state));
         effects.lists.into_iter().for_each(|update| append(update, state));
         effects.maps.into_iter().for_each(|update| put(update, state));
+    }
+    if let Some(broadcast) = broadcast {
+        effects.broadcasts.into_iter().for_each(|update| put_broadcast(update, broadcast));
     }
     for output in effects.outputs.into_iter().filter(|output| !output.cause.is_empty()) {
         outputs.push((output.output, records(output, batch, range)));
@@ -50,6 +55,16 @@ fn put(update: MapUpdate, state: &mut KeyedState) {
     }
     for ((key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {
         state.map_put(*key as usize, update.state, entry, value);
+    }
+}
+
+fn put_broadcast(update: BroadcastUpdate, broadcast: &mut BroadcastState) {
+    if update.cleared {
+        broadcast.clear(update.state);
+    }
+    update.removed.iter().for_each(|entry| broadcast.remove(update.state, entry));
+    for (entry, value) in update.put.iter().zip(update.values.iter()) {
+        broadcast.put(update.state, entry, value);
     }
 }
 

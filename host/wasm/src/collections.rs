@@ -1,10 +1,10 @@
-//! Reads of list and map state out of a running call: by key index, by page, as of the start of the call.
+//! Reads of list, map and broadcast state out of a running call: by key index, by page, as of the start of the call.
 
 use crate::bindings::weir::operator::collections::{Column, Host, KeyedColumn, ListPage, MapPage};
 use crate::host_state::{HostState, Phase};
 use wasmtime::{Result, bail};
 use weir_engine::element;
-use weir_engine::state::{KeyedState, StateKind};
+use weir_engine::state::{BroadcastState, KeyedState, StateKind};
 
 /// Bytes of one page, whatever the guest asks for.
 const PAGE_BYTES: u32 = 1 << 20;
@@ -25,17 +25,7 @@ impl Host for HostState {
     fn map_get(&mut self, state: u32, key: u32, entries: Column) -> Result<KeyedColumn> {
         let bound = self.memory.limit();
         let keyed = self.readable("map-get", state, key, StateKind::Map)?;
-        let entries = asked("map-get", entries)?;
-        let (mut keys, mut items) = (Vec::new(), element::Column::new());
-        for (index, entry) in entries.iter().enumerate() {
-            let Some(value) = keyed.map_get(key as usize, state as usize, entry) else { continue };
-            if (items.byte_len() + value.len()) as u64 > bound {
-                bail!("map-get asks for more than the {bound} bytes of memory that the plugin has");
-            }
-            keys.push(index as u32);
-            items.push(value);
-        }
-        Ok(KeyedColumn { keys: bytemuck::cast_slice(&keys).to_vec(), items: lowered(items) })
+        get("map-get", entries, bound, |entry| keyed.map_get(key as usize, state as usize, entry))
     }
 
     fn map_scan(&mut self, state: u32, key: u32, start: Option<Vec<u8>>, max_bytes: u32) -> Result<MapPage> {
@@ -46,21 +36,25 @@ impl Host for HostState {
         Ok(MapPage { entries: lowered(entries), values: lowered(values), next })
     }
 
-    fn broadcast_get(&mut self, state: u32, _entries: Column) -> Result<KeyedColumn> {
-        bail!("broadcast-get names state {state}, which is not a broadcast state")
+    fn broadcast_get(&mut self, state: u32, entries: Column) -> Result<KeyedColumn> {
+        let bound = self.memory.limit();
+        let broadcast = self.readable_broadcast("broadcast-get", state)?;
+        get("broadcast-get", entries, bound, |entry| broadcast.get(state as usize, entry))
     }
 
-    fn broadcast_scan(&mut self, state: u32, _start: Option<Vec<u8>>, _max_bytes: u32) -> Result<MapPage> {
-        bail!("broadcast-scan names state {state}, which is not a broadcast state")
+    fn broadcast_scan(&mut self, state: u32, start: Option<Vec<u8>>, max_bytes: u32) -> Result<MapPage> {
+        let broadcast = self.readable_broadcast("broadcast-scan", state)?;
+        let (mut entries, mut values) = (element::Column::new(), element::Column::new());
+        let max_bytes = max_bytes.min(PAGE_BYTES) as usize;
+        let next = broadcast.scan(state as usize, start.as_deref(), max_bytes, &mut entries, &mut values);
+        Ok(MapPage { entries: lowered(entries), values: lowered(values), next })
     }
 }
 
 impl HostState {
     /// The keyed state, where this call may read state `state` of key `key`.
     fn readable(&self, call: &str, state: u32, key: u32, kind: StateKind) -> Result<&KeyedState> {
-        if self.phase != Phase::Process {
-            bail!("{call} was called in {}; it may be called in process only", self.phase.name());
-        }
+        self.check_phase(call)?;
         let Some(keyed) = &self.lent else {
             bail!("{call} was called, but this batch's input is not keyed or the plugin declares no list or map");
         };
@@ -75,6 +69,37 @@ impl HostState {
         }
         Ok(keyed)
     }
+
+    /// The broadcast state, where this call may read its state `state`.
+    fn readable_broadcast(&self, call: &str, state: u32) -> Result<&BroadcastState> {
+        self.check_phase(call)?;
+        match self.broadcast.as_ref().filter(|broadcast| broadcast.is_declared(state as usize)) {
+            Some(broadcast) => Ok(broadcast),
+            None => bail!("{call} names state {state}, which is not a broadcast state"),
+        }
+    }
+
+    fn check_phase(&self, call: &str) -> Result<()> {
+        if self.phase != Phase::Process {
+            bail!("{call} was called in {}; it may be called in process only", self.phase.name());
+        }
+        Ok(())
+    }
+}
+
+/// The values of the entries asked for that have one, `bound` bytes of them at most.
+fn get<'a>(call: &str, entries: Column, bound: u64, value_of: impl Fn(&[u8]) -> Option<&'a [u8]>) -> Result<KeyedColumn> {
+    let entries = asked(call, entries)?;
+    let (mut keys, mut items) = (Vec::new(), element::Column::new());
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(value) = value_of(entry) else { continue };
+        if (items.byte_len() + value.len()) as u64 > bound {
+            bail!("{call} asks for more than the {bound} bytes of memory that the plugin has");
+        }
+        keys.push(index as u32);
+        items.push(value);
+    }
+    Ok(KeyedColumn { keys: bytemuck::cast_slice(&keys).to_vec(), items: lowered(items) })
 }
 
 fn asked(call: &str, column: Column) -> Result<element::Column> {

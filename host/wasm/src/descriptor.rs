@@ -104,9 +104,6 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
     if state.ttl.is_some() {
         problems.push(Problem::new(format!("state \"{name}\": this weir does not serve a time to live yet")));
     }
-    if state.kind == wit::StateKind::Broadcast {
-        problems.push(Problem::new(format!("state \"{name}\": this weir does not serve broadcast state yet")));
-    }
 }
 
 /// A hostile name, fit to be printed.
@@ -172,6 +169,9 @@ mod tests {
     #[test]
     fn a_plain_descriptor_is_taken() {
         assert_eq!(checked(plain()).unwrap().states[0].name, "n");
+        let mut broadcast = plain();
+        broadcast.states[0].kind = wit::StateKind::Broadcast;
+        assert_eq!(checked(broadcast).unwrap().states[0].kind, StateKind::Broadcast);
     }
 
     #[test]
@@ -180,7 +180,6 @@ mod tests {
             |d| d.timers.push(wit::TimerDecl { name: "t".into(), domain: wit::TimeDomain::Event }),
             "timer \"t\": this weir does not serve timers",
         );
-        check(|d| d.states[0].kind = wit::StateKind::Broadcast, "state \"n\": this weir does not serve broadcast");
         check(
             |d| d.states[0].ttl = Some(wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false }),
             "state \"n\": this weir does not serve a time to live",

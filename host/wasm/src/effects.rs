@@ -19,6 +19,7 @@ pub(crate) struct Effects {
     pub(crate) values: Vec<ValueUpdate>,
     pub(crate) lists: Vec<ListUpdate>,
     pub(crate) maps: Vec<MapUpdate>,
+    pub(crate) broadcasts: Vec<BroadcastUpdate>,
     pub(crate) metrics: Vec<(String, i64)>,
 }
 
@@ -65,6 +66,15 @@ pub(crate) struct MapUpdate {
     pub(crate) values: Column,
 }
 
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BroadcastUpdate {
+    pub(crate) state: usize,
+    pub(crate) cleared: bool,
+    pub(crate) removed: Column,
+    pub(crate) put: Column,
+    pub(crate) values: Column,
+}
+
 /// What the call was about: the bounds of every index in its effects.
 #[derive(Clone, Copy)]
 pub(crate) struct Called<'a> {
@@ -74,6 +84,8 @@ pub(crate) struct Called<'a> {
     pub(crate) records: usize,
     /// Distinct keys of the batch; `None`: its input is not keyed.
     pub(crate) keys: Option<usize>,
+    /// The batch came over a `broadcast` edge: it may change broadcast state.
+    pub(crate) broadcast: bool,
 }
 
 impl Effects {

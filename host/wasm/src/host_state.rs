@@ -4,7 +4,7 @@ use crate::bindings::weir::operator::types;
 use crate::guest_log::GuestLog;
 use crate::limits::Limits;
 use wasmtime::ResourceLimiter;
-use weir_engine::state::KeyedState;
+use weir_engine::state::{BroadcastState, KeyedState};
 
 /// Which of the guest's exports is running: it decides which imports it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) struct HostState {
     pub(crate) phase: Phase,
     /// The keyed state of the batch: here for the time of the call, where the plugin reads lists or maps.
     pub(crate) lent: Option<KeyedState>,
+    /// The broadcast state as of the start of the call: here for the time of the call, where the plugin declares one.
+    pub(crate) broadcast: Option<BroadcastState>,
     pub(crate) log: GuestLog,
     pub(crate) memory: MemoryLimiter,
     /// How often the stand-in for a clock has been read.
@@ -42,7 +44,7 @@ pub(crate) struct HostState {
 
 impl HostState {
     pub(crate) fn new(limits: &Limits, log: GuestLog) -> Self {
-        Self { phase: Phase::Instantiate, lent: None, log, memory: MemoryLimiter::new(limits.memory), clock_reads: 0 }
+        Self { phase: Phase::Instantiate, lent: None, broadcast: None, log, memory: MemoryLimiter::new(limits.memory), clock_reads: 0 }
     }
 }
 

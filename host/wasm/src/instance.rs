@@ -12,7 +12,7 @@ use crate::host_state::{HostState, Phase};
 use crate::limits::Limits;
 use std::time::Duration;
 use wasmtime::{Store, Trap, WasmBacktrace};
-use weir_engine::state::KeyedState;
+use weir_engine::state::{BroadcastState, KeyedState};
 
 /// A guest that has been instantiated.
 pub(crate) struct GuestInstance {
@@ -69,8 +69,10 @@ impl GuestInstance {
         let log = &mut self.store.data_mut().log;
         log.begin(context.processing_time);
         log.attempt = attempt;
-        self.enter(Phase::Process, deadline, |guest, store| guest.call_process(store, context, batch))?
-            .map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+        let returned = self.enter(Phase::Process, deadline, |guest, store| guest.call_process(store, context, batch));
+        // What was lent would make the next change to it a copy.
+        self.store.data_mut().broadcast = None;
+        returned?.map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
     }
 
     /// Old values of a state to its declared version.
@@ -93,6 +95,11 @@ impl GuestInstance {
     /// The state that was lent.
     pub(crate) fn take_back(&mut self) -> KeyedState {
         self.store.data_mut().lent.take().expect("what was lent is still there")
+    }
+
+    /// Lends the guest's host calls the broadcast state as it is now, for the next call of `process`.
+    pub(crate) fn lend_broadcast(&mut self, state: BroadcastState) {
+        self.store.data_mut().broadcast = Some(state);
     }
 
     fn enter<T>(

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{Component, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{KeyedState, StateKind};
+use weir_engine::state::{BroadcastAccess, KeyedState, StateKind};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Metrics that one subtask sums up.
@@ -112,13 +112,17 @@ impl WasmOperator {
         let fresh = instance.calls == 0;
         let wit_context = wit::Context { input, watermark: context.watermark, processing_time: context.processing_time };
         let batch = (&mut self.batch, records, &tried.range);
+        if let Some(broadcast) = context.broadcast.readable() {
+            instance.lend_broadcast(broadcast.clone());
+        }
         let returned = call(instance, (deadline, tries, wit_context), batch, context.state.as_deref_mut(), self.reads_collections);
         let keys = context.state.as_ref().map(|state| state.keys().len());
-        let called = Called { descriptor: self.guest.plugin.descriptor(), limits, records: tried.range.len(), keys };
+        let broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
+        let called = Called { descriptor: self.guest.plugin.descriptor(), limits, records: tried.range.len(), keys, broadcast };
         match returned.and_then(|effects| Effects::check(effects, &called)) {
             Ok(mut effects) => {
                 self.sum_up(std::mem::take(&mut effects.metrics));
-                apply(effects, records, &tried.range, context.state.as_deref_mut(), context.outputs);
+                apply(effects, records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs);
                 Ok(Attempt::Done(tried.range))
             }
             Err(fault) => {

@@ -6,13 +6,12 @@
 //!
 //! The state is kept as raw bytes because here a record's cost counts; `word-count` shows state of a serde type.
 
-pub mod csv;
 mod totals;
 
 pub use totals::Totals;
 
-use csv::Columns;
 use std::borrow::Cow;
+use weir_guest::csv::Columns;
 use weir_guest::prelude::*;
 
 /// How a value that is not known is written.

@@ -3,7 +3,7 @@
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, StateKind};
+use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, StateKind};
 use weir_engine::{Column, EngineError};
 use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
 
@@ -60,6 +60,7 @@ impl Bench {
     fn call(&mut self, batch: &RecordBatch, keyed: bool) -> Result<(), EngineError> {
         let mut context = OperatorContext {
             state: keyed.then_some(&mut self.state),
+            broadcast: BroadcastAccess::None,
             outputs: &mut self.outputs,
             watermark: NO_TIMESTAMP,
             processing_time: 1_000,

@@ -1,5 +1,6 @@
 //! The graph of simulated jobs: two stages, of which the second counts, natively or in a guest.
 
+use super::join::{self, JoinFactory};
 use super::lines::LinesFactory;
 use super::{CountFactory, Disk, DiskSink, NumberSource, RekeyFactory, Scenario};
 use crate::sandbox::{faulty, keyed_count};
@@ -20,6 +21,8 @@ pub enum Counter {
     Guest,
     /// The guest `faulty`, with poison among the records, which is set aside.
     PoisonedGuest,
+    /// Nothing is counted: two inputs are joined, under rules that are broadcast.
+    Join,
 }
 
 impl Counter {
@@ -27,7 +30,7 @@ impl Counter {
     pub fn value(self, number: u64) -> String {
         match (self, number % 13) {
             (Self::PoisonedGuest, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
-            (Self::Native | Self::Guest | Self::PoisonedGuest, _) => number.to_string(),
+            (Self::Native | Self::Guest | Self::PoisonedGuest | Self::Join, _) => number.to_string(),
         }
     }
 }
@@ -35,6 +38,9 @@ impl Counter {
 /// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
     let counter = scenario.counter;
+    if counter == Counter::Join {
+        return join::graph(simulator, disk, scenario, factory(counter, simulator, scenario.failures));
+    }
     let source = Arc::new(NumberSource {
         count: scenario.records,
         keys: scenario.keys,
@@ -69,6 +75,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
 fn factory(counter: Counter, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
     match counter {
         Counter::Native => CountFactory::new(simulator.clone(), failures),
+        Counter::Join => JoinFactory::new(simulator.clone(), failures),
         Counter::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
         Counter::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
     }

@@ -2,6 +2,7 @@
 
 mod disk;
 mod graph;
+mod join;
 mod lines;
 mod operators;
 mod quarantine;

@@ -26,7 +26,11 @@ pub struct Faults {
 }
 
 impl Faults {
-    fn strike(&self, what: &str) -> Result<(), EngineError> {
+    pub(super) fn new(simulator: Simulator, one_in: Option<u64>) -> Self {
+        Self { simulator, one_in }
+    }
+
+    pub(super) fn strike(&self, what: &str) -> Result<(), EngineError> {
         match self.one_in {
             Some(one_in) if self.simulator.draw(one_in) == 0 => {
                 Err(EngineError::new(ErrorKind::Restart, format!("{what}: injected failure")))
@@ -51,7 +55,7 @@ pub struct CountFactory {
 impl RekeyFactory {
     /// `one_in`: a failure in so many batches.
     pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), faults: Faults { simulator, one_in } })
+        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), faults: Faults::new(simulator, one_in) })
     }
 }
 
@@ -59,7 +63,7 @@ impl CountFactory {
     /// `one_in`: a failure in so many batches.
     pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
         let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
-        Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults { simulator, one_in } })
+        Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults::new(simulator, one_in) })
     }
 }
 

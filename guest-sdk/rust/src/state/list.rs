@@ -1,6 +1,6 @@
 //! A list per key: appended to, read from a position on or from the front, cleared.
 
-use super::{Cbor, Codec, Place, Schema, State, StateDecl, StateFault, StateHandle, StateKind, declaration};
+use super::{BatchInput, Cbor, Codec, Place, Schema, State, StateDecl, StateFault, StateHandle, StateKind, declaration};
 use crate::bindings::weir::operator::types::{Column, Effects, KeyedColumn, ListUpdate};
 use crate::columns::{empty_column, empty_keyed_column, end_of, item, items, push_item, push_u32, u32_count};
 use crate::error::Result;
@@ -105,10 +105,10 @@ impl<T, C: Codec<T>> ListState<T, C> {
 }
 
 impl<T, C: Codec<T>> State for ListState<T, C> {
-    fn begin(&mut self, keys: Option<usize>, _values: KeyedColumn) {
+    fn begin(&mut self, input: BatchInput, _values: KeyedColumn) {
         self.changes.clear();
         self.slots.clear();
-        self.slots.resize(keys.unwrap_or(0), UNCHANGED);
+        self.slots.resize(input.keys(), UNCHANGED);
     }
 
     #[inline(always)]
@@ -132,7 +132,7 @@ impl<T, C: Codec<T>> State for ListState<T, C> {
         if !self.changes.is_empty() {
             effects.lists.push(update);
         }
-        self.begin(None, empty_keyed_column());
+        self.begin(BatchInput::Other, empty_keyed_column());
         Ok(())
     }
 }

@@ -1,15 +1,19 @@
-//! Keyed state as an author sees it: a struct of handles, each showing the key of the record that is being worked on.
+//! State as an author sees it: a struct of handles, each showing the key of the record that is being worked on, or what the subtask keeps
+//! as a whole.
 //!
-//! The values of a batch's keys arrive with the batch; lists and maps are read through host calls. Every handle keeps what
+//! The values of a batch's keys arrive with the batch; lists, maps and broadcast state are read through host calls. Every handle keeps what
 //! was written in the batch over what was read, so that an operator sees its own writes, and hands all of it back at the
 //! batch's end. One key's value is decoded and encoded once a batch, however many records it has.
 
+mod broadcast;
 mod codec;
 mod list;
 mod map;
+mod overlay;
 mod state_type;
 mod value;
 
+pub use broadcast::BroadcastState;
 pub use codec::{Cbor, Codec, Raw, RawState};
 pub use list::{ListIter, ListState};
 pub use map::{MapIter, MapState};
@@ -21,7 +25,8 @@ use crate::error::Error;
 
 pub use crate::bindings::weir::operator::types::{StateDecl, StateKind};
 
-/// All states of an operator: a struct of [`ValueState`], [`ListState`] and [`MapState`] fields with `#[derive(States)]`.
+/// All states of an operator: a struct of [`ValueState`], [`ListState`], [`MapState`] and [`BroadcastState`] fields with
+/// `#[derive(States)]`.
 ///
 /// A field's name is the state's name; `#[state(name = "…")]` gives another and `#[state(version = 2)]` the version of its type.
 pub trait States: Sized {
@@ -49,10 +54,34 @@ impl States for () {
     fn select(&mut self, _key: u32) {}
 }
 
+/// What a batch's input brings with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchInput {
+    /// State by key.
+    Keyed {
+        /// Number of the batch's keys.
+        keys: usize,
+    },
+    /// Records that every subtask is given.
+    Broadcast,
+    /// Neither.
+    Other,
+}
+
+impl BatchInput {
+    /// Number of keys that bring state.
+    fn keys(self) -> usize {
+        match self {
+            Self::Keyed { keys } => keys,
+            Self::Broadcast | Self::Other => 0,
+        }
+    }
+}
+
 /// A handle as the run of a batch drives it.
 pub trait State {
-    /// A batch begins. `keys` is the number of its keys, or `None` where its input is not keyed; `values` is what came with it.
-    fn begin(&mut self, keys: Option<usize>, values: KeyedColumn);
+    /// A batch of `input` begins; `values` is what came with it.
+    fn begin(&mut self, input: BatchInput, values: KeyedColumn);
     /// From here on the handle shows key `key`.
     fn select(&mut self, key: u32);
     /// The batch ends: adds what was written to `effects`.
@@ -93,6 +122,14 @@ impl Place {
     #[cold]
     fn no_key(&self) -> Error {
         Error::new(format_args!("state `{}` needs a key, and this input is not keyed: give it `by = \"key\"` in the job file", self.name))
+    }
+
+    #[cold]
+    fn no_broadcast(&self) -> Error {
+        Error::new(format_args!(
+            "state `{}` is changed by records of a broadcast input only: declare the input with `Input::broadcast` and give it `by = \"broadcast\"` in the job file",
+            self.name
+        ))
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! One value per key.
 
-use super::{Cbor, Codec, Place, Schema, State, StateDecl, StateFault, StateHandle, StateKind, declaration};
+use super::{BatchInput, Cbor, Codec, Place, Schema, State, StateDecl, StateFault, StateHandle, StateKind, declaration};
 use crate::bindings::weir::operator::types::{Effects, KeyedColumn, ValueUpdate};
 use crate::columns::{empty_column, empty_keyed_column, end_of, push_u32, u32s};
 use crate::error::Result;
@@ -124,10 +124,10 @@ impl<T, C: Codec<T>> ValueState<T, C> {
 }
 
 impl<T, C: Codec<T>> State for ValueState<T, C> {
-    fn begin(&mut self, keys: Option<usize>, values: KeyedColumn) {
+    fn begin(&mut self, input: BatchInput, values: KeyedColumn) {
         self.changed.clear();
         self.slots.clear();
-        self.slots.resize_with(keys.unwrap_or(0), || Slot::Absent);
+        self.slots.resize_with(input.keys(), || Slot::Absent);
         let mut start = 0;
         for (key, end) in u32s(&values.keys).zip(u32s(&values.items.ends)) {
             self.slots[key as usize] = Slot::Encoded { start, end };
@@ -145,7 +145,7 @@ impl<T, C: Codec<T>> State for ValueState<T, C> {
         if !self.changed.is_empty() {
             effects.values.push(self.written()?);
         }
-        self.begin(None, KeyedColumn { keys: Vec::new(), items: empty_column() });
+        self.begin(BatchInput::Other, KeyedColumn { keys: Vec::new(), items: empty_column() });
         Ok(())
     }
 }

@@ -4,6 +4,8 @@
 //! checks the promise that every operator makes: cutting the input anywhere, and replacing the instance between any two batches,
 //! changes nothing.
 
+#[cfg(test)]
+mod broadcast_tests;
 mod cuts;
 #[cfg(test)]
 mod derive_tests;

@@ -1,7 +1,9 @@
-//! Keyed state in memory: plain maps that effects are applied to.
+//! State in memory: plain maps that effects are applied to.
 
 use super::record::vecs;
-use crate::bindings::weir::operator::types::{Effects, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, ValueUpdate};
+use crate::bindings::weir::operator::types::{
+    BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, ValueUpdate,
+};
 use crate::columns::{empty_keyed_column, items, push_item, push_u32, u32s};
 use std::collections::BTreeMap;
 
@@ -13,8 +15,13 @@ type Of = (u32, Vec<u8>);
 pub(crate) struct Store {
     pub(super) values: BTreeMap<Of, Vec<u8>>,
     pub(super) lists: BTreeMap<Of, Vec<Vec<u8>>>,
-    pub(super) maps: BTreeMap<Of, BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(super) maps: BTreeMap<Of, Map>,
+    /// By the state's number.
+    pub(super) broadcasts: BTreeMap<u32, Map>,
 }
+
+/// The entries of a map.
+pub(super) type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl Store {
     /// The values of `keys`, one column for each declared state.
@@ -46,6 +53,9 @@ impl Store {
         }
         for update in &effects.maps {
             self.apply_map(update, keys);
+        }
+        for update in &effects.broadcasts {
+            self.apply_broadcast(update);
         }
     }
 
@@ -81,6 +91,16 @@ impl Store {
             self.maps.entry(key).or_default().insert(entry, value);
         }
         self.maps.retain(|_, map| !map.is_empty());
+    }
+
+    fn apply_broadcast(&mut self, update: &BroadcastUpdate) {
+        let map = self.broadcasts.entry(update.state).or_default();
+        if update.cleared {
+            map.clear();
+        }
+        items(&update.removed).for_each(|entry| drop(map.remove(entry)));
+        map.extend(vecs(&update.put).into_iter().zip(vecs(&update.values)));
+        self.broadcasts.retain(|_, map| !map.is_empty());
     }
 }
 

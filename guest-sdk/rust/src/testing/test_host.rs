@@ -3,7 +3,7 @@
 use super::imports::{Call, during};
 use super::record::{TestRecord, batch_of, records_of, vecs};
 use super::store::Store;
-use crate::bindings::weir::operator::types::{self, Context, Descriptor, Effects, Failure};
+use crate::bindings::weir::operator::types::{self, Context, Descriptor, Effects, Failure, StateKind};
 use crate::cbor;
 use crate::context::NO_TIMESTAMP;
 use crate::instance::Instance;
@@ -38,7 +38,8 @@ pub struct TestFailure {
 }
 
 impl<O: Operator> TestHost<O> {
-    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states.
+    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states by key, but for those that are
+    /// declared as broadcast.
     pub fn open(config: &str) -> Result<Self, String> {
         Self::open_with(config, Setup { schemas: vec![None; O::INPUTS.len()], ..Setup::default() })
     }
@@ -46,13 +47,14 @@ impl<O: Operator> TestHost<O> {
     /// Opens the operator with a setup of the test's own.
     pub fn open_with(config: &str, setup: Setup) -> Result<Self, String> {
         let descriptor = Instance::<O>::describe();
+        let by_key = descriptor.states.iter().any(|state| state.kind != StateKind::Broadcast);
         let mut logs = Vec::new();
         let instance = open_instance(config, &setup, &mut logs)?;
         Ok(Self {
             config: config.to_owned(),
             setup,
             instance,
-            keyed: vec![!descriptor.states.is_empty(); descriptor.inputs.len()],
+            keyed: O::INPUTS.iter().map(|input| by_key && !input.broadcast).collect(),
             store: Store::default(),
             outputs: vec![Vec::new(); descriptor.outputs.len()],
             descriptor,
@@ -151,6 +153,12 @@ impl<O: Operator> TestHost<O> {
     /// The encoded entries of a key's map, in order.
     pub fn map(&self, state: &str, key: impl AsRef<[u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.store.maps.get(&self.of(state, key)).into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The encoded entries of a broadcast state, in order.
+    pub fn broadcast(&self, state: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let (number, _) = self.of(state, "");
+        self.store.broadcasts.get(&number).into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// The lines logged so far.

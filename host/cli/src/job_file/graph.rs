@@ -122,6 +122,10 @@ impl Connector<'_> {
 
     fn sink(&self, raw: RawSink) -> Option<SinkStep> {
         let parallelism = self.parallelism(&raw.head);
+        for to in raw.inputs.iter().filter_map(|input| input.to.as_ref()) {
+            let message = format!("`to` names an input of an operator, and `{}` is a sink", raw.head.id.value);
+            self.reporter.add(Problem::new(to.span.clone(), message).hint("leave `to` out"));
+        }
         let inputs = self.inputs(raw.inputs, parallelism);
         Some(SinkStep { id: raw.head.id, connector: raw.connector?, inputs, parallelism, settings: raw.settings })
     }
@@ -129,7 +133,8 @@ impl Connector<'_> {
     fn inputs(&self, raw: Vec<RawInput>, parallelism: u32) -> Vec<Input> {
         let mut inputs: Vec<Input> = Vec::new();
         for input in raw.into_iter().filter_map(|input| self.input(input, parallelism)) {
-            if inputs.iter().any(|other| other.reference() == input.reference()) {
+            let same = |other: &Input| (other.reference(), other.to_name()) == (input.reference(), input.to_name());
+            if inputs.iter().any(same) {
                 let message = format!("`{}` is an input of this step already", input.reference());
                 self.reporter.add(Problem::new(input.span.clone(), message));
             }
@@ -156,7 +161,7 @@ impl Connector<'_> {
             self.reporter.add(Problem::new(by.span.clone(), message).hint("`by = \"rebalance\"` distributes the records in turn"));
         }
         let by = raw.by.map_or(natural, |by| by.value);
-        Some(Input { from: from.into(), output: output.map(Into::into), by, span: raw.span })
+        Some(Input { from: from.into(), output: output.map(Into::into), by, to: raw.to, span: raw.span })
     }
 
     fn dangling(&self, raw: &RawInput, from: &str) -> Problem {

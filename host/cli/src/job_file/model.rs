@@ -181,11 +181,18 @@ pub struct Input {
     pub output: Option<String>,
     /// How records are distributed.
     pub by: Partitioning,
+    /// The declared input that it feeds, where that is said.
+    pub to: Option<Located<String>>,
     /// Where it stands.
     pub span: Span,
 }
 
 impl Input {
+    /// The name of the declared input that it feeds, where that is said.
+    pub fn to_name(&self) -> Option<&str> {
+        self.to.as_ref().map(|to| to.value.as_str())
+    }
+
     /// As it is written in a job file.
     pub fn reference(&self) -> String {
         match &self.output {

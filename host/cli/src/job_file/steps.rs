@@ -30,6 +30,8 @@ pub(super) struct RawInput {
     pub reference: String,
     /// How records are distributed, where that is said.
     pub by: Option<Located<super::model::Partitioning>>,
+    /// The operator's declared input that it feeds, where that is said.
+    pub to: Option<Located<String>>,
     pub span: Span,
 }
 
@@ -186,7 +188,7 @@ fn read_input(section: &Section<'_>, input: &Spanned<DeValue<'_>>) -> Option<Raw
     use super::model::Partitioning::{Broadcast, Forward, Key, Rebalance};
     let span = input.span();
     if let Some(reference) = input.get_ref().as_str() {
-        return Some(RawInput { reference: reference.to_owned(), by: None, span });
+        return Some(RawInput { reference: reference.to_owned(), by: None, to: None, span });
     }
     let Some(table) = input.get_ref().as_table() else {
         let problem = Problem::new(span, format!("an input of {} is a text or a table", section.name));
@@ -196,6 +198,7 @@ fn read_input(section: &Section<'_>, input: &Spanned<DeValue<'_>>) -> Option<Raw
     let input = section.inner("an input", span.clone(), table);
     let from = input.required("from", "\"x\"");
     let by = input.choice("by", &[Key, Forward, Rebalance, Broadcast].map(|by| (by.name(), by)));
+    let to = input.string("to");
     input.finish();
-    Some(RawInput { reference: from?.value, by, span })
+    Some(RawInput { reference: from?.value, by, to, span })
 }

@@ -239,7 +239,11 @@ fn inputs_are_checked() {
         "by = \"keys\"",
         "job.toml:10:31: `by` of an input of [operator.delays] is one of `key`, `forward`, `rebalance`, `broadcast` (did you mean `key`?)",
     );
-    check("by = \"key\"", "on = \"key\"", "job.toml:10:26: unknown key `on` in an input of [operator.delays] (there are: `from`, `by`)");
+    check(
+        "by = \"key\"",
+        "on = \"key\"",
+        "job.toml:10:26: unknown key `on` in an input of [operator.delays] (there are: `from`, `by`, `to`)",
+    );
     check(
         "input = \"delays\"",
         "input = 3",

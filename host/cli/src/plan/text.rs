@@ -16,7 +16,8 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     for edge in &plan.edges {
         let output = if ["out", "main"].contains(&edge.output.as_str()) { String::new() } else { format!(".{}", edge.output) };
         let chained = if edge.chained { ", chained" } else { "" };
-        text.push_str(&format!("  {}{output} → {}  {}{chained}\n", edge.from, edge.to, edge.by));
+        let input = edge.input_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        text.push_str(&format!("  {}{output} → {}{input}  {}{chained}\n", edge.from, edge.to, edge.by));
     }
     text.push_str("\ntasks\n");
     for chain in &plan.chains {

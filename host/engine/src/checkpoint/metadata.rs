@@ -52,7 +52,7 @@ pub struct SubtaskSnapshot {
     /// Changes of the keyed state since that object was written, each since the one before, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deltas: Vec<StateHandle>,
-    /// Where broadcast state is. Operators of one task share an object.
+    /// Where broadcast state is, in an object of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broadcast: Option<StateHandle>,
     /// Where the records are that an unaligned barrier overtook on the way to this subtask.
@@ -252,7 +252,8 @@ impl EdgeIdentity {
 
     /// In the form `edge in.out → op (key)`.
     pub fn describe(&self) -> String {
-        format!("edge {}.{} → {} ({:?})", self.from, self.output, self.to, self.partitioning).to_lowercase()
+        let input = if self.input == 0 { String::new() } else { format!(" input {}", self.input) };
+        format!("edge {}.{} → {}{input} ({:?})", self.from, self.output, self.to, self.partitioning).to_lowercase()
     }
 }
 

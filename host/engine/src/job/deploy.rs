@@ -2,7 +2,7 @@
 
 use super::attempt::AttemptContext;
 use super::{Edge, JobGraph, TaskLayout, VertexKind, layout};
-use crate::checkpoint::{CheckpointMetadata, CheckpointMode, StateHandle, VertexIdentity};
+use crate::checkpoint::{CheckpointMetadata, CheckpointMode, StateHandle};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget, InputChannel, InputGate, Output, Partitioning};
@@ -11,8 +11,8 @@ use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
 use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, owners, range_of};
 use crate::task::{
-    Chain, Node, NodeBody, OperatorTask, RateLimiter, RecordedEdge, SnapshotContext, Snapshots, SourceTask, StateRestore, Target,
-    TaskControl, TaskEvent, TaskEvents,
+    BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast, OperatorTask, RateLimiter, RecordedEdge, SnapshotContext,
+    Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent, TaskEvents, places_now,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -282,7 +282,7 @@ impl Builder<'_> {
         (routes, quarantine)
     }
 
-    fn body(&self, vertex: usize, index: u32, place: usize) -> Result<(NodeBody, Option<StateRestore>), EngineError> {
+    fn body(&self, vertex: usize, index: u32, place: usize) -> Result<(NodeBody, Vec<StateRestore>), EngineError> {
         let (context, graph) = (self.context, &self.context.graph);
         let v = &graph.vertices[vertex];
         let subtask = Subtask { vertex: v.id.clone(), index, parallelism: v.parallelism };
@@ -290,23 +290,42 @@ impl Builder<'_> {
             VertexKind::Source { .. } => unreachable!("a source is a head, not a node"),
             VertexKind::Sink(sink) => {
                 let writer = sink.writer(&subtask, context.attempt, &context.nonce).map_err(|error| error.context(&v.id))?;
-                Ok((NodeBody::Sink { writer }, None))
+                Ok((NodeBody::Sink { writer }, Vec::new()))
             }
             VertexKind::Operator(factory) => {
                 let schemas = graph.input_schemas(vertex, factory.descriptor().inputs.len());
                 let operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&v.id))?;
+                let states = &factory.descriptor().states;
+                let (broadcast, copy) = self.broadcast(vertex, index, place, states);
                 let keyed = graph.inputs(vertex).any(|(_, edge)| edge.partitioning == Partitioning::Key);
                 if !keyed {
-                    return Ok((NodeBody::Operator { operator, state: None }, None));
+                    return Ok((NodeBody::Operator { operator, state: None, broadcast }, copy.into_iter().collect()));
                 }
                 let range = range_of(index, v.parallelism, graph.max_parallelism);
-                let states = &factory.descriptor().states;
                 let backend = context.backends.create(states, range, graph.max_parallelism);
                 let state = Some(Box::new(KeyedState::new(states.clone(), backend)));
                 let restore = context.metadata.as_ref().and_then(|metadata| self.restore(metadata, &v.id, states, range, place));
-                Ok((NodeBody::Operator { operator, state }, restore))
+                Ok((NodeBody::Operator { operator, state, broadcast }, restore.into_iter().chain(copy).collect()))
             }
         }
+    }
+
+    /// The broadcast state of an operator's subtask, empty, and what is to be restored of it.
+    fn broadcast(
+        &self,
+        vertex: usize,
+        index: u32,
+        place: usize,
+        states: &[StateDescriptor],
+    ) -> (Option<Box<NodeBroadcast>>, Option<StateRestore>) {
+        let (context, graph) = (self.context, &self.context.graph);
+        let edges = graph.inputs(vertex).filter(|(_, edge)| edge.partitioning == Partitioning::Broadcast);
+        let broadcast = NodeBroadcast::new(states, edges.map(|(_, edge)| edge.input).collect());
+        let operator = (graph.vertices[vertex].id.as_str(), states);
+        let copy = context.metadata.as_ref().and_then(|metadata| {
+            BroadcastRestore::of(metadata, operator, (index, place), context.store.clone(), context.runtime.clock.clone())
+        });
+        (broadcast, copy.map(StateRestore::Broadcast))
     }
 
     fn restore(
@@ -318,21 +337,20 @@ impl Builder<'_> {
         node: usize,
     ) -> Option<StateRestore> {
         let snapshot = metadata.vertex(id)?;
-        let Some(VertexIdentity::Operator { states: stored, .. }) = metadata.graph.vertices.get(id) else { return None };
+        let states = places_now(metadata.graph.vertices.get(id)?, states)?;
         let parallelism = snapshot.subtasks.len() as u32;
         let overlapping =
             snapshot.subtasks.iter().filter(|part| range_of(part.index, parallelism, metadata.graph.max_parallelism).overlaps(&range));
         let handles: BTreeSet<&StateHandle> = overlapping.filter_map(|part| part.state.as_ref()).collect();
-        let place_now = |stored: &StateDescriptor| states.iter().position(|state| state.name == stored.name && state.kind == stored.kind);
-        Some(StateRestore {
+        Some(StateRestore::Keyed(KeyedRestore {
             node,
             operator: id.to_owned(),
             range,
-            states: stored.iter().map(place_now).collect(),
+            states,
             handles: handles.into_iter().cloned().collect(),
             store: self.context.store.clone(),
             clock: self.context.runtime.clock.clone(),
-        })
+        }))
     }
 }
 

@@ -8,7 +8,7 @@
 //!         | count *bytes                       ; list, in the order of its items
 //!         | count *(bytes bytes)               ; map: entry and value, entries strictly ascending
 //! bytes   = length, and as many bytes
-//! kind    = 0 value | 1 list | 2 map
+//! kind    = 0 value | 1 list | 2 map | 3 broadcast              ; declared, but kept by no key
 //! ```
 //!
 //! Every number is LEB128. `version` is the schema version under which the block's values were written; blocks of one checkpoint
@@ -66,7 +66,7 @@ fn kind_number(kind: StateKind) -> u64 {
         StateKind::Value => 0,
         StateKind::List => 1,
         StateKind::Map => 2,
-        StateKind::Broadcast => panic!("broadcast state is not kept by key and has no place in a block"),
+        StateKind::Broadcast => 3,
     }
 }
 
@@ -105,6 +105,7 @@ impl<'a> BlockReader<'a> {
             0 => StateKind::Value,
             1 => StateKind::List,
             2 => StateKind::Map,
+            3 => StateKind::Broadcast,
             other => return Err(self.corrupt(format!("state {state} has the unknown kind {other}"))),
         };
         let version = self.number("a state's version")?;
@@ -160,7 +161,7 @@ impl<'a> BlockReader<'a> {
             StateKind::Value => Payload::Value(self.bytes("a value")?),
             StateKind::List => Payload::List(self.list()?),
             StateKind::Map => Payload::Map(self.map()?),
-            StateKind::Broadcast => unreachable!("the header's kinds have been checked"),
+            StateKind::Broadcast => return Err(self.corrupt(format!("a key has state {index}, which is a broadcast state"))),
         };
         Ok(Some((index as usize, payload)))
     }
@@ -203,11 +204,7 @@ impl<'a> BlockReader<'a> {
     }
 
     fn malformed(&self, what: &str, malformed: Malformed) -> EngineError {
-        self.corrupt(match malformed {
-            Malformed::Truncated => format!("it ends inside {what}"),
-            Malformed::Overflow => format!("{what} does not fit 64 bits"),
-            Malformed::PastTheEnd { length, left } => format!("{what} is said to have {length} bytes, but {left} are left"),
-        })
+        self.corrupt(malformed.describe(what))
     }
 
     /// What is wrong with the block, with where it was noticed.

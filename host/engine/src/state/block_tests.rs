@@ -73,6 +73,7 @@ fn what_is_wrong_is_named() {
     check(|block| block.truncate(block.len() - 1), "a value is said to have 200 bytes, but 199 are left");
     check(|block| block.push(0), "1 bytes follow its last key");
     check(|block| block[1] = 9, "state 0 has the unknown kind 9");
+    check(|block| block[1] = 3, "a key has state 0, which is a broadcast state");
     check(|block| block[8] = 3, "ends inside a key");
     check(|block| block[9] = 0xff, "a key is said to have 13183 bytes");
     check(|block| block[15] = 0, "a key has no state");

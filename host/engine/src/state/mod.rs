@@ -1,7 +1,8 @@
-//! Keyed state: which key belongs to which subtask, and what is kept of it.
+//! State: which key belongs to which subtask and what is kept of it, and what a subtask keeps as a whole.
 
 mod backend;
 mod block;
+mod broadcast_state;
 mod chunk;
 pub mod conformance;
 mod entry;
@@ -19,10 +20,13 @@ pub(crate) mod varint;
 
 #[cfg(test)]
 mod block_tests;
+#[cfg(test)]
+mod broadcast_state_tests;
 
 pub use crate::element::key_hash;
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};
+pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
@@ -39,7 +43,7 @@ pub enum StateKind {
     List,
     /// Entries in byte order.
     Map,
-    /// A map of the whole subtask; not served yet.
+    /// A map of the whole subtask, which is the same in each: see [`BroadcastState`].
     Broadcast,
 }
 

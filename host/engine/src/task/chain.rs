@@ -3,6 +3,7 @@
 //! A chain is a tree: an operator with several outputs may have a chained successor on each. Invariant: what a batch causes anywhere in
 //! the chain has happened, or waits in the output, when [`Chain::process`] returns. A barrier therefore finds every node at the same cut.
 
+use super::NodeBroadcast;
 use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InputChannel, Output};
@@ -10,7 +11,7 @@ use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, QUARANTINE_OUTPUT};
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
-use crate::state::KeyedState;
+use crate::state::{BroadcastAccess, KeyedState};
 use std::sync::Arc;
 
 /// Where records of an output go.
@@ -51,6 +52,8 @@ pub enum NodeBody {
         operator: Box<dyn Operator>,
         /// Its keyed state, where it has a `key` input.
         state: Option<Box<KeyedState>>,
+        /// Its broadcast state, where it declares one.
+        broadcast: Option<Box<NodeBroadcast>>,
     },
     /// Writes them.
     Sink {
@@ -103,9 +106,10 @@ impl Chain {
         let mut outputs = Vec::new();
         match &mut node.body {
             NodeBody::Sink { writer } => return writer.write(batch).map_err(|error| error.context(&node.id)),
-            NodeBody::Operator { operator, state } => {
+            NodeBody::Operator { operator, state, broadcast } => {
                 let mut context = OperatorContext {
                     state: if keyed { state.as_deref_mut() } else { None },
+                    broadcast: broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(input)),
                     outputs: &mut outputs,
                     watermark: self.watermark,
                     processing_time: self.clock.wall_ms(),

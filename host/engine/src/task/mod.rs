@@ -1,5 +1,6 @@
 //! Subtasks as they run: a source or an input gate at the head, a chain of operators and sinks behind it, an output at the end.
 
+mod broadcast;
 mod call_pace;
 mod chain;
 mod commits;
@@ -11,13 +12,14 @@ mod snapshots;
 mod source_task;
 mod timer;
 
+pub use broadcast::{BroadcastRestore, NodeBroadcast};
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use commits::{Committers, Uncommitted};
 pub use in_flight::RecordedEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
-pub use restore::StateRestore;
+pub use restore::{KeyedRestore, StateRestore, places_now};
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::SourceTask;
 

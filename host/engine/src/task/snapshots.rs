@@ -5,7 +5,7 @@
 
 use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
-use super::{Chain, NodeBody, TaskEvent, TaskEvents};
+use super::{Chain, NodeBody, TaskEvent, TaskEvents, broadcast};
 use crate::checkpoint::{CompletedTasks, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
@@ -13,7 +13,7 @@ use crate::exchange::InFlightRecords;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
-use crate::state::StateSnapshot;
+use crate::state::{BroadcastState, StateSnapshot};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ impl Turn {
 /// One vertex's part, as of the barrier.
 enum Capture {
     Source { vertex: usize, splits: Vec<SplitState> },
-    Operator { vertex: usize, id: String, snapshot: Option<Box<dyn StateSnapshot>> },
+    Operator { vertex: usize, id: String, snapshot: Option<Box<dyn StateSnapshot>>, broadcast: Option<BroadcastState> },
     Sink { vertex: usize, uncommitted: Uncommitted, prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>> },
 }
 
@@ -124,9 +124,10 @@ impl Snapshots {
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
-                NodeBody::Operator { state, .. } => {
+                NodeBody::Operator { state, broadcast, .. } => {
                     let snapshot = state.as_mut().map(|state| state.snapshot());
-                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot }
+                    let broadcast = broadcast.as_ref().and_then(|broadcast| broadcast.capture());
+                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot, broadcast }
                 }
                 NodeBody::Sink { writer } => {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
@@ -221,7 +222,7 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
                 part.splits = splits;
                 vertex
             }
-            Capture::Operator { vertex, id, snapshot } => {
+            Capture::Operator { vertex, id, snapshot, broadcast } => {
                 if let Some(mut snapshot) = snapshot {
                     part.keys = snapshot.keys();
                     snapshot.write_blocks(&mut |key_group, block| {
@@ -229,6 +230,11 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
                         object.section(SectionKind::KeyedState, &id, key_group, block);
                     });
                     stateful.push(parts.len());
+                }
+                if let Some(broadcast) = broadcast {
+                    let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
+                    let object = broadcast::object(&id, &broadcast);
+                    part.broadcast = Some(upload(context, path, object).await.map_err(WriteError::Upload)?);
                 }
                 vertex
             }

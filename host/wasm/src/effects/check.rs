@@ -1,10 +1,11 @@
 //! The rules of `wit/operator.wit` for what a call returns, one by one.
 
-use super::{Called, Effects, KeyedColumn, ListUpdate, MapUpdate, Output, ValueUpdate};
+use super::{BroadcastUpdate, Called, Effects, KeyedColumn, ListUpdate, MapUpdate, Output, ValueUpdate};
 use crate::bindings::weir::operator::types as wit;
 use crate::columns::{column, integers};
 use crate::fault::{GuestFault, printable};
 use hashbrown::HashSet;
+use std::hash::Hash;
 use weir_engine::Column;
 use weir_engine::state::StateKind;
 
@@ -32,19 +33,20 @@ impl Called<'_> {
             self.output(raw).map_err(|what| format!("{at}: {what}"))
         };
         let outputs = raw.outputs.into_iter().map(output).collect::<Checked<_>>()?;
-        // One set for all three: a state has one kind.
+        if let Some(update) = raw.broadcasts.first().filter(|_| !self.broadcast) {
+            return Err(format!("state {} is updated as broadcast state, and this batch is no broadcast", update.state));
+        }
+        // One set for all four: a state has one kind.
         let mut named = Once::new("state", self.descriptor.states.len());
         let values = each(raw.values, &mut named, |update| update.state, |update| self.value(update))?;
         let lists = each(raw.lists, &mut named, |update| update.state, |update| self.list(update))?;
         let maps = each(raw.maps, &mut named, |update| update.state, |update| self.map(update))?;
-        if let Some(update) = raw.broadcasts.first() {
-            return Err(format!("state {} is updated as broadcast state, and this batch is no broadcast", update.state));
-        }
+        let broadcasts = each(raw.broadcasts, &mut named, |update| update.state, |update| self.broadcast(update))?;
         if let Some(update) = raw.timers.first() {
             return Err(format!("timer {} is named, but {} are declared", update.timer, self.descriptor.timers.len()));
         }
         self.touched(&raw.touched)?;
-        Ok(Effects { outputs, values, lists, maps, metrics: metrics(raw.metrics)? })
+        Ok(Effects { outputs, values, lists, maps, broadcasts, metrics: metrics(raw.metrics)? })
     }
 
     fn output(&self, raw: wit::Output) -> Checked<Output> {
@@ -95,10 +97,25 @@ impl Called<'_> {
         Ok(MapUpdate { state, cleared, removed, put, values })
     }
 
+    fn broadcast(&self, raw: wit::BroadcastUpdate) -> Checked<BroadcastUpdate> {
+        let state = self.of_kind(raw.state, StateKind::Broadcast)?;
+        let part = |what: &str, raw| column(raw).map_err(|error| format!("{what}: {error}"));
+        let (removed, put, values) = (part("removed", raw.removed)?, part("put", raw.put)?, part("values", raw.values)?);
+        parallel("values", values.len(), put.len())?;
+        if let Some(entry) = named_twice(removed.iter().chain(put.iter())) {
+            return Err(format!("an entry is named twice: {}", shown(entry)));
+        }
+        Ok(BroadcastUpdate { state, cleared: raw.cleared, removed, put, values })
+    }
+
     fn state(&self, state: u32, kind: StateKind) -> Checked<usize> {
         if self.keys.is_none() {
-            return Err("the batch's input is not keyed, so it may change no state".into());
+            return Err("the batch's input is not keyed, so it may change no state by key".into());
         }
+        self.of_kind(state, kind)
+    }
+
+    fn of_kind(&self, state: u32, kind: StateKind) -> Checked<usize> {
         let declared = &self.descriptor.states[state as usize];
         if declared.kind != kind {
             return Err(format!("\"{}\" is updated as a {kind:?}, but declared as a {:?}", declared.name, declared.kind));
@@ -175,14 +192,22 @@ fn check_keyless(keys: &Column, keyless: &[u32]) -> Checked<()> {
 }
 
 fn check_entries_once(removed: &KeyedColumn, put: &KeyedColumn) -> Checked<()> {
-    let mut seen: HashSet<(u32, &[u8]), foldhash::quality::RandomState> = HashSet::default();
     let entries = [removed, put].into_iter().flat_map(|column| column.keys.iter().copied().zip(column.items.iter()));
-    for (key, entry) in entries {
-        if !seen.insert((key, entry)) {
-            return Err(format!("an entry of key {key} is named twice: {}", printable(&String::from_utf8_lossy(entry), 64)));
-        }
+    match named_twice(entries) {
+        Some((key, entry)) => Err(format!("an entry of key {key} is named twice: {}", shown(entry))),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first that comes again.
+fn named_twice<T: Copy + Eq + Hash>(mut entries: impl Iterator<Item = T>) -> Option<T> {
+    let mut seen: HashSet<T, foldhash::quality::RandomState> = HashSet::default();
+    entries.find(|&entry| !seen.insert(entry))
+}
+
+/// A map's entry in a message.
+fn shown(entry: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(entry), 64)
 }
 
 fn metrics(raw: Vec<wit::Metric>) -> Checked<Vec<(String, i64)>> {

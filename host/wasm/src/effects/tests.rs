@@ -65,7 +65,7 @@ fn right() -> wit::Effects {
 
 fn checked(raw: wit::Effects, keys: Option<usize>) -> Result<Effects, GuestFault> {
     let (descriptor, limits) = (descriptor(), Limits { output_records: 5, ..Limits::default() });
-    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, keys })
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, keys, broadcast: false })
 }
 
 fn check(mistake: impl FnOnce(&mut wit::Effects), expect: &str) {
@@ -138,4 +138,47 @@ fn what_this_batch_cannot_have_is_refused() {
     check(|e| e.touched[0].keys = u32s(&[2]), "touched names key 2");
     check(|e| e.metrics[0].name = String::new(), "a metric is named \"\"");
     check(|e| e.metrics = vec![e.metrics[0].clone(); 257], "257 metrics in one call");
+}
+
+/// Effects of a call of a broadcast input, with this update of state 3, which is a broadcast state.
+fn broadcast(update: wit::BroadcastUpdate, broadcast: bool) -> Result<Effects, GuestFault> {
+    let mut descriptor = descriptor();
+    descriptor.states.push(StateDescriptor { name: "rules".into(), kind: StateKind::Broadcast, ..descriptor.states[0].clone() });
+    let limits = Limits::default();
+    let raw = wit::Effects {
+        outputs: vec![],
+        values: vec![],
+        lists: vec![],
+        maps: vec![],
+        touched: vec![],
+        broadcasts: vec![update],
+        timers: vec![],
+        metrics: vec![],
+    };
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, keys: None, broadcast })
+}
+
+fn rules() -> wit::BroadcastUpdate {
+    wit::BroadcastUpdate { state: 3, cleared: true, removed: column_of(&["a"]), put: column_of(&["b", ""]), values: column_of(&["1", ""]) }
+}
+
+#[test]
+fn broadcast_updates_are_taken_from_a_broadcast_alone_and_with_a_mistake_refused() {
+    let taken = broadcast(rules(), true).unwrap().broadcasts.remove(0);
+    assert_eq!((taken.state, taken.cleared, taken.removed.len(), taken.put.get(0), taken.values.get(1)), (3, true, 1, &b"b"[..], &b""[..]));
+    let fault = broadcast(rules(), false).unwrap_err().to_string();
+    assert!(fault.contains("state 3 is updated as broadcast state, and this batch is no broadcast"), "{fault}");
+    let refused = |mistake: fn(&mut wit::BroadcastUpdate), expect: &str| {
+        let mut update = rules();
+        mistake(&mut update);
+        let fault = broadcast(update, true).expect_err(expect).to_string();
+        assert!(fault.contains(expect), "{expect:?} wanted: {fault}");
+    };
+    refused(|u| u.state = 4, "state 4 is named, but 4 are declared");
+    refused(|u| u.state = 2, "state 2: \"map\" is updated as a Broadcast, but declared as a Map");
+    refused(|u| u.values = column_of(&["1"]), "state 3: values has 1 items where there have to be 2");
+    refused(|u| u.put = column_of(&["b", "b"]), "state 3: an entry is named twice: b");
+    refused(|u| u.removed = column_of(&["b"]), "state 3: an entry is named twice: b");
+    refused(|u| u.removed.data.clear(), "state 3: removed: the last end is 1 but there are 0 bytes");
+    refused(|u| u.put.ends.truncate(7), "state 3: put: ends: 7 bytes are no multiple of 4");
 }

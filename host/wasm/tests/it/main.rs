@@ -2,10 +2,12 @@
 //!
 //! - [`support`]: the guest, and a bench to run it on
 //! - [`calls`]: what a well-behaved guest sees and does
+//! - [`broadcast`]: broadcast state, read and changed
 //! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
 //! - [`quarantine`]: the same, with the poison set aside
 //! - [`loading`]: files that are plugins and files that are not
 
+mod broadcast;
 mod calls;
 mod faults;
 mod loading;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory};
+use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory};
 use weir_engine::{EngineError, operator};
 use weir_wasm::{CompileCache, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory};
 
@@ -64,6 +64,7 @@ impl Default for Setup {
 pub struct Bench {
     operator: Box<dyn Operator>,
     pub state: KeyedState,
+    pub broadcast: BroadcastState,
     pub metrics: VertexMetrics,
     pub watermark: i64,
 }
@@ -91,7 +92,8 @@ impl Bench {
         let subtask = Subtask { vertex: "op".into(), index: 0, parallelism: 1 };
         let operator = OperatorFactory::create(&*factory, &subtask, &[Some("a,b".into())])?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);
-        Ok(Self { operator, state: KeyedState::new(states, backend), metrics: VertexMetrics::default(), watermark: i64::MIN })
+        let broadcast = BroadcastState::new(&states).unwrap();
+        Ok(Self { operator, state: KeyedState::new(states, backend), broadcast, metrics: VertexMetrics::default(), watermark: i64::MIN })
     }
 
     /// Runs one batch of a keyed input.
@@ -105,17 +107,29 @@ impl Bench {
         self.run(&batch(records.iter().copied()), false)
     }
 
+    /// Runs one batch of a broadcast input.
+    pub fn broadcast(&mut self, values: &[&str]) -> Result<Vec<Out>, EngineError> {
+        self.call(1, &batch(values.iter().map(|value| (None, *value))), false)
+    }
+
     /// Runs one batch.
     pub fn run(&mut self, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
+        self.call(0, batch, keyed)
+    }
+
+    /// The second input is the broadcast one.
+    fn call(&mut self, input: u32, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
         let mut outputs = Vec::new();
+        let broadcast = &mut self.broadcast;
         let mut context = OperatorContext {
             state: keyed.then_some(&mut self.state),
+            broadcast: if input == 1 { BroadcastAccess::Write(broadcast) } else { BroadcastAccess::Read(broadcast) },
             outputs: &mut outputs,
             watermark: self.watermark,
             processing_time: 1_000,
             metrics: &self.metrics,
         };
-        self.operator.process(0, batch, &mut context)?;
+        self.operator.process(input, batch, &mut context)?;
         Ok(outputs.iter().flat_map(|(output, records)| shown(*output, records)).collect())
     }
 }

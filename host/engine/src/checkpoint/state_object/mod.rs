@@ -9,13 +9,26 @@
 //! text    = length:u16, and as many bytes of UTF-8
 //! ```
 //!
-//! Numbers are little-endian. A section's checksum covers all of the section before it, the trailer's all of the footer before it; magic,
+//! The payload of a section of keyed state is a block (`state/block.rs`). That of broadcast state, whose key group is 0 and means
+//! nothing, holds all broadcast states of one operator's subtask that are not empty:
+//!
+//! ```text
+//! broadcast = number-of-states *(state-index version count *(bytes bytes))   ; indexes ascend; entry and value, entries strictly ascending
+//! bytes     = length, and as many bytes
+//! ```
+//!
+//! Numbers in it are LEB128, as in blocks; `state-index` counts all states that the operator declared, `version` is the schema version
+//! under which the state's values were written.
+//!
+//! Outside of payloads numbers are little-endian. A section's checksum covers all of the section before it, the trailer's all of the footer before it; magic,
 //! version and length are compared; sections lie end to end. So every byte is covered: a flipped bit or a missing byte anywhere is an
 //! error that names the object, and where it lies in a section, the section.
 
 mod reader;
 mod writer;
 
+#[cfg(test)]
+mod broadcast_golden_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
@@ -94,14 +107,8 @@ impl SectionKind {
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState | Self::InFlight => true,
-            Self::Timers
-            | Self::WatermarkFloors
-            | Self::TtlStamps
-            | Self::Broadcast
-            | Self::Committables
-            | Self::Delta
-            | Self::OperatorState => false,
+            Self::KeyedState | Self::Broadcast | Self::InFlight => true,
+            Self::Timers | Self::WatermarkFloors | Self::TtlStamps | Self::Committables | Self::Delta | Self::OperatorState => false,
         }
     }
 }

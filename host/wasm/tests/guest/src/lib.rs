@@ -15,6 +15,7 @@ use weir::operator::types::*;
 const COUNT: u32 = 0;
 const ITEMS: u32 = 1;
 const ENTRIES: u32 = 2;
+const RULES: u32 = 3;
 
 /// Set by the config `stale`: from the second call of an instance on, everything traps.
 static STALE: AtomicBool = AtomicBool::new(false);
@@ -26,13 +27,19 @@ export!(Puppet);
 impl Guest for Puppet {
     fn describe() -> Descriptor {
         let state = |name: &str, kind| StateDecl { name: name.into(), kind, schema: "raw".into(), version: 2, ttl: None };
+        let input = |name: &str| InputDecl { name: name.into(), accepts: vec![] };
         let output = |name: &str| OutputDecl { name: name.into(), schema: None };
         Descriptor {
             name: "puppet".into(),
             version: "0.1.0".into(),
-            inputs: vec![InputDecl { name: "in".into(), accepts: vec![] }],
+            inputs: vec![input("in"), input("rules")],
             outputs: vec![output("out"), output("side")],
-            states: vec![state("count", StateKind::Value), state("items", StateKind::List), state("entries", StateKind::Map)],
+            states: vec![
+                state("count", StateKind::Value),
+                state("items", StateKind::List),
+                state("entries", StateKind::Map),
+                state("rules", StateKind::Broadcast),
+            ],
             timers: vec![],
         }
     }
@@ -119,6 +126,13 @@ fn items(column: &Column) -> Vec<Vec<u8>> {
     u32s(&column.ends).into_iter().map(&mut cut).collect()
 }
 
+/// The entries of a list with commas.
+fn asked(entries: &str) -> Column {
+    let mut asked = Items::default();
+    entries.split(',').for_each(|entry| asked.push(entry.as_bytes()));
+    asked.column()
+}
+
 fn none() -> Column {
     Items::default().column()
 }
@@ -134,6 +148,8 @@ struct Call {
     out: Items,
     list: (Vec<u32>, Items),
     map: (Vec<u32>, Items, Items),
+    /// Cleared, removed entries, put entries, their values.
+    rules: (bool, Items, Items, Items),
     /// What to break in the effects.
     wrong: Option<String>,
 }
@@ -156,6 +172,7 @@ impl Call {
             out: Items::default(),
             list: Default::default(),
             map: Default::default(),
+            rules: Default::default(),
             wrong: None,
         }
     }
@@ -213,6 +230,18 @@ impl Call {
             }
             "map" => self.scan_map(record, key.unwrap_or(0), rest.parse().unwrap()),
             "get" => self.get_entry(record, key.unwrap_or(0), rest),
+            "rule" => {
+                let (entry, value) = rest.split_once('=').unwrap();
+                self.rules.2.push(entry.as_bytes());
+                self.rules.3.push(value.as_bytes());
+            }
+            "unrule" => self.rules.1.push(rest.as_bytes()),
+            "unrule-all" => self.rules.0 = true,
+            "rules" => self.scan_rules(record, rest.parse().unwrap()),
+            "get-rule" => self.get_rule(record, rest),
+            "peek-rules" => {
+                collections::broadcast_scan(rest.parse().unwrap(), None, 100);
+            }
             "peek" => {
                 // Another key of the batch, or none: by a number that the guest made up.
                 collections::list_length(ITEMS, rest.parse().unwrap());
@@ -256,9 +285,17 @@ impl Call {
     }
 
     fn scan_map(&mut self, record: u32, key: u32, page: u32) {
+        self.scan(record, |start| collections::map_scan(ENTRIES, key, start, page));
+    }
+
+    fn scan_rules(&mut self, record: u32, page: u32) {
+        self.scan(record, |start| collections::broadcast_scan(RULES, start, page));
+    }
+
+    fn scan(&mut self, record: u32, read_from: impl Fn(Option<&[u8]>) -> collections::MapPage) {
         let (mut start, mut pages, mut all) = (None::<Vec<u8>>, 0, Vec::new());
         loop {
-            let read = collections::map_scan(ENTRIES, key, start.as_deref(), page);
+            let read = read_from(start.as_deref());
             all.extend(items(&read.entries).into_iter().zip(items(&read.values)).map(|(entry, value)| [entry, value].join(&b"="[..])));
             pages += 1;
             let Some(next) = read.next else { break };
@@ -268,10 +305,14 @@ impl Call {
     }
 
     fn get_entry(&mut self, record: u32, key: u32, entries: &str) {
-        let mut asked = Items::default();
-        entries.split(',').for_each(|entry| asked.push(entry.as_bytes()));
-        let asked = asked.column();
-        let got = collections::map_get(ENTRIES, key, &asked);
+        self.emit_got(record, collections::map_get(ENTRIES, key, &asked(entries)));
+    }
+
+    fn get_rule(&mut self, record: u32, entries: &str) {
+        self.emit_got(record, collections::broadcast_get(RULES, &asked(entries)));
+    }
+
+    fn emit_got(&mut self, record: u32, got: KeyedColumn) {
         self.emit(record, format!("{:?} {}", u32s(&got.keys), String::from_utf8_lossy(&items(&got.items).join(&b","[..]))).as_bytes());
     }
 
@@ -288,6 +329,9 @@ impl Call {
             put: KeyedColumn { keys: bytes(&self.map.0), items: self.map.1.column() },
             values: self.map.2.column(),
         };
+        let (cleared, removed, put, values) = self.rules;
+        let ruled = cleared || !removed.ends.is_empty() || !put.ends.is_empty();
+        let rules = BroadcastUpdate { state: RULES, cleared, removed: removed.column(), put: put.column(), values: values.column() };
         let output =
             Output { output: 0, cause: bytes(&self.cause), values: self.out.column(), keys: none(), keyless: vec![], timestamps: vec![] };
         let mut effects = Effects {
@@ -295,7 +339,7 @@ impl Call {
             values: if self.changed.is_empty() { vec![] } else { vec![value] },
             lists: if self.list.0.is_empty() { vec![] } else { vec![list] },
             maps: if self.map.0.is_empty() { vec![] } else { vec![map] },
-            broadcasts: vec![],
+            broadcasts: if ruled { vec![rules] } else { vec![] },
             touched: vec![],
             timers: vec![],
             metrics: vec![Metric { name: "calls".into(), delta: 1 }],
@@ -305,6 +349,8 @@ impl Call {
             Some("cause") => effects.outputs[0].cause = bytes(&vec![77; self.cause.len()]),
             Some("ends") => effects.outputs[0].values.ends.reverse(),
             Some("key") => effects.values.iter_mut().for_each(|update| update.set.keys.fill(0xee)),
+            Some("rules") => effects.broadcasts.iter_mut().for_each(|update| update.values.ends.clear()),
+            Some("rules-kind") => effects.broadcasts.iter_mut().for_each(|update| update.state = ENTRIES),
             Some("metric") => effects.metrics[0].name = "\u{1b}[2J".into(),
             Some(other) => panic!("no way to be wrong: {other}"),
             None => {}

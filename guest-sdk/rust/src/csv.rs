@@ -1,10 +1,12 @@
-//! Finds fields of one CSV row (RFC 4180) by their columns, reading no further than the last of them.
+//! Finds fields of one CSV row (RFC 4180) by their columns, reading no further than the last of them: for operators behind a csv source,
+//! which hands them rows as values and the header as [`Setup::schema`](crate::Setup::schema).
 //!
 //! Rows without quotes, which is nearly all of them, are searched eight bytes at a time by [`Columns::plain`]. A row with a quote before
 //! the end of the last wanted field goes the slow way, field by field, through [`Columns::read`].
 
+use crate::bail;
+use crate::error::{Error, Result};
 use std::borrow::Cow;
-use weir_guest::{Error, Result, bail};
 
 /// The columns that are wanted of each row.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,205 @@
+//! Broadcast state: a map of the whole subtask for each declared broadcast state, its entries in byte order.
+//!
+//! Every subtask keeps a copy of its own and changes it by the same broadcast records, so copies of one moment are alike and one may
+//! stand in for another at a restore. A clone is a capture: it shares the maps, and a map is copied, as [`MapState`] copies, when it is
+//! written to while a capture holds it.
+
+use super::map_state::MapState;
+use super::varint::{Malformed, put_number, take_bytes, take_number};
+use super::{StateDescriptor, StateKind};
+use crate::element::Column;
+use crate::error::{EngineError, ErrorKind};
+use std::sync::Arc;
+
+/// The broadcast states of one operator's subtask.
+///
+/// States are addressed by their index among all declared states; every method but [`BroadcastState::is_declared`] panics where that is
+/// no broadcast state: callers have checked what a guest says.
+#[derive(Clone)]
+pub struct BroadcastState {
+    declared: Arc<[StateDescriptor]>,
+    /// One for each declared state; `None` where it is of another kind.
+    maps: Vec<Option<Arc<MapState>>>,
+}
+
+/// What a batch may do with its operator's broadcast states.
+pub enum BroadcastAccess<'a> {
+    /// The operator declares none.
+    None,
+    /// Read them: the batch did not come over a `broadcast` edge.
+    Read(&'a BroadcastState),
+    /// Read and change them: the batch came over a `broadcast` edge, so every other subtask gets the same records.
+    Write(&'a mut BroadcastState),
+}
+
+impl BroadcastAccess<'_> {
+    /// The states to read, where there are any.
+    pub fn readable(&self) -> Option<&BroadcastState> {
+        match self {
+            Self::None => None,
+            Self::Read(state) => Some(state),
+            Self::Write(state) => Some(state),
+        }
+    }
+
+    /// The states to change, where the batch may.
+    pub fn writable(&mut self) -> Option<&mut BroadcastState> {
+        match self {
+            Self::None | Self::Read(_) => None,
+            Self::Write(state) => Some(state),
+        }
+    }
+}
+
+impl BroadcastState {
+    /// Empty maps for the broadcast states among `declared`; `None` where there are none.
+    pub fn new(declared: &[StateDescriptor]) -> Option<Self> {
+        let map = |state: &StateDescriptor| (state.kind == StateKind::Broadcast).then(Arc::default);
+        let maps: Vec<_> = declared.iter().map(map).collect();
+        maps.iter().any(Option::is_some).then(|| Self { declared: declared.into(), maps })
+    }
+
+    /// True where state `state` is declared as a broadcast state.
+    pub fn is_declared(&self, state: usize) -> bool {
+        self.maps.get(state).is_some_and(Option::is_some)
+    }
+
+    /// The value of an entry.
+    pub fn get(&self, state: usize, entry: &[u8]) -> Option<&[u8]> {
+        self.map(state).get(entry)
+    }
+
+    /// Appends entries in byte order from `start` on, bounded as in [`super::StateBackend::map_scan`]. The entry that follows, where entries are
+    /// left.
+    pub fn scan(&self, state: usize, start: Option<&[u8]>, max_bytes: usize, entries: &mut Column, values: &mut Column) -> Option<Vec<u8>> {
+        self.map(state).scan(start, max_bytes, entries, values)
+    }
+
+    /// Puts an entry.
+    pub fn put(&mut self, state: usize, entry: &[u8], value: &[u8]) {
+        self.map_mut(state).put(entry, value);
+    }
+
+    /// Removes an entry; nothing where it is not there.
+    pub fn remove(&mut self, state: usize, entry: &[u8]) {
+        if self.get(state, entry).is_some() {
+            self.map_mut(state).remove(entry);
+        }
+    }
+
+    /// Removes all entries.
+    pub fn clear(&mut self, state: usize) {
+        *self.map_mut(state) = MapState::default();
+    }
+
+    /// True where no state has an entry.
+    pub fn is_empty(&self) -> bool {
+        self.maps.iter().flatten().all(|map| map.is_empty())
+    }
+
+    fn map(&self, state: usize) -> &MapState {
+        self.maps[state].as_ref().unwrap_or_else(|| panic!("state {state} is no broadcast state"))
+    }
+
+    fn map_mut(&mut self, state: usize) -> &mut MapState {
+        Arc::make_mut(self.maps[state].as_mut().unwrap_or_else(|| panic!("state {state} is no broadcast state")))
+    }
+
+    /// Appends everything in the form that `checkpoint/state_object` describes.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let filled =
+            || self.maps.iter().enumerate().filter_map(|(state, map)| Some((state, map.as_ref()?))).filter(|(_, map)| !map.is_empty());
+        put_number(out, filled().count() as u64);
+        for (state, map) in filled() {
+            put_number(out, state as u64);
+            put_number(out, u64::from(self.declared[state].version));
+            map.write(out);
+        }
+    }
+
+    /// Adds what [`BroadcastState::write`] wrote. `states[i]` is the index here of the writer's state `i`; `None` where it is gone, which is
+    /// refused. An error leaves part of it behind: the caller gives the whole state up.
+    pub fn restore(&mut self, section: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
+        let mut section = Reader { length: section.len(), rest: section };
+        let count = section.number("the number of states")?;
+        let mut least = 0;
+        for _ in 0..count {
+            let stored = section.number("a state's index")?;
+            if stored < least {
+                return Err(section.corrupt(format!("its states do not ascend at state {stored}")));
+            }
+            least = stored.saturating_add(1);
+            let state = self.place(&section, stored, states)?;
+            let version = section.number("a state's version")?;
+            let StateDescriptor { name, version: declared, .. } = &self.declared[state];
+            if version != u64::from(*declared) {
+                let message = format!("state {name:?} is stored in version {version} and declared in version {declared}");
+                let hint = "state is not migrated yet: declare the stored version";
+                return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
+            }
+            section.entries(|entry, value| self.put(state, entry, value))?;
+        }
+        match section.rest.len() {
+            0 => Ok(()),
+            left => Err(section.corrupt(format!("{left} bytes follow its last state"))),
+        }
+    }
+
+    /// Where the writer's state `stored` is here.
+    fn place(&self, section: &Reader<'_>, stored: u64, states: &[Option<usize>]) -> Result<usize, EngineError> {
+        let Some(here) = usize::try_from(stored).ok().and_then(|stored| states.get(stored)) else {
+            return Err(section.corrupt(format!("it has state {stored}, but the checkpoint names {}", states.len())));
+        };
+        let Some(here) = here else {
+            let message = format!("it has state {stored} of the checkpoint, which the operator no longer declares");
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("declare the state again"));
+        };
+        if !self.is_declared(*here) {
+            return Err(section.corrupt(format!("it has state {stored}, which is declared as another kind")));
+        }
+        Ok(*here)
+    }
+}
+
+/// Takes a section apart. Nothing is allocated by a length in it.
+struct Reader<'a> {
+    length: usize,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// The entries of one state, in order.
+    fn entries(&mut self, mut each: impl FnMut(&'a [u8], &'a [u8])) -> Result<(), EngineError> {
+        let count = self.number("the number of entries")?;
+        if count == 0 {
+            return Err(self.corrupt("a state is empty".into()));
+        }
+        let mut before: Option<&[u8]> = None;
+        for _ in 0..count {
+            let entry = self.bytes("an entry")?;
+            if before.is_some_and(|before| before >= entry) {
+                return Err(self.corrupt("the entries of a state do not ascend".into()));
+            }
+            before = Some(entry);
+            each(entry, self.bytes("the value of an entry")?);
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, what: &str) -> Result<u64, EngineError> {
+        take_number(&mut self.rest).map_err(|malformed| self.malformed(what, malformed))
+    }
+
+    fn bytes(&mut self, what: &str) -> Result<&'a [u8], EngineError> {
+        take_bytes(&mut self.rest).map_err(|malformed| self.malformed(what, malformed))
+    }
+
+    fn malformed(&self, what: &str, malformed: Malformed) -> EngineError {
+        self.corrupt(malformed.describe(what))
+    }
+
+    fn corrupt(&self, what: String) -> EngineError {
+        let at = self.length - self.rest.len();
+        EngineError::new(ErrorKind::Corrupt, format!("broadcast state of {} bytes is damaged at byte {at}: {what}", self.length))
+    }
+}

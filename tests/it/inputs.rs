@@ -1,0 +1,174 @@
+//! Operators with several inputs: the example `enrich` under a kill and a rescale, and job files that do not give an operator the inputs
+//! that it needs.
+
+use crate::WEIR;
+use std::fmt::Write;
+use std::fs;
+use weir_tests::process::{Bench, Lines, WordCount, differences, plugin};
+
+const FLIGHTS: u64 = 600;
+const AIRCRAFT: u64 = 50;
+/// Of the others nothing is known.
+const PLANES: u64 = 40;
+
+/// A folder with flights and planes, which come side by side within a second.
+fn bench() -> Bench {
+    // Of the job that a bench comes with, its name is kept: by that the storage is found.
+    let bench = Bench::new(WEIR, WordCount::default());
+    let mut flights = "tailnum,time_hour,carrier,flight,origin,dest,arr_delay\n".to_owned();
+    (0..FLIGHTS).for_each(|n| writeln!(flights, "N{},T{n},UA,{n},EWR,IAH,NA", n % AIRCRAFT).expect("a text"));
+    let mut planes = "tailnum,year,manufacturer,model,seats\n".to_owned();
+    (0..PLANES).for_each(|n| writeln!(planes, "N{n},{},BOEING,737,{n}", 1960 + n).expect("a text"));
+    fs::write(bench.path("flights.csv"), flights).expect("an input");
+    fs::write(bench.path("planes.csv"), planes).expect("an input");
+    bench
+}
+
+fn job_file(parallelism: u32, inputs: &str) -> String {
+    let enrich = plugin("enrich");
+    format!(
+        "name = \"words\"
+parallelism = {parallelism}
+[checkpoints]
+interval = \"50ms\"
+[source.flights]
+connector = \"file\"
+path = \"flights.csv\"
+format = \"csv\"
+key = \"tailnum\"
+rate = {FLIGHTS}
+[source.planes]
+connector = \"file\"
+path = \"planes.csv\"
+format = \"csv\"
+key = \"tailnum\"
+rate = {PLANES}
+[operator.enrich]
+plugin = {enrich:?}
+inputs = [{inputs}]
+[sink.out]
+connector = \"file\"
+input = \"enrich\"
+path = \"out\"
+"
+    )
+}
+
+const BY_PLACE: &str = r#"{ from = "flights", by = "key" }, { from = "planes", by = "key" }"#;
+const BY_NAME: &str = r#"{ from = "planes", by = "key", to = "planes" }, { from = "flights", by = "key", to = "flights" }"#;
+
+/// A plain join.
+fn joined() -> Lines {
+    let line = |n: u64| {
+        let plane = n % AIRCRAFT;
+        format!(
+            "{{\"tailnum\":\"N{plane}\",\"time_hour\":\"T{n}\",\"carrier\":\"UA\",\"flight\":{n},\"origin\":\"EWR\",\"dest\":\"IAH\",\"arr_delay\":null,\"manufacturer\":\"BOEING\",\"model\":\"737\",\"year\":{},\"seats\":{plane}}}",
+            1960 + plane
+        )
+    };
+    (0..FLIGHTS).filter(|n| n % AIRCRAFT < PLANES).map(|n| (line(n), 1)).collect()
+}
+
+#[test]
+fn flights_are_joined_with_planes_once_over_a_kill_and_a_rescale() {
+    let bench = bench();
+    bench.write_job(&job_file(2, BY_PLACE));
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("two checkpoints", || bench.log().completed.len() >= 2 && !bench.parts().is_empty()));
+    assert!(process.kill());
+    bench.write_job(&job_file(3, BY_NAME));
+    let ended = bench.run("run job.toml --output json");
+    ended.assert(0, &["resuming from checkpoint"]);
+    assert_eq!(ended.document()["outcome"], "finished", "{ended:?}");
+    if let Some(how) = differences(&bench.committed(), &joined()) {
+        panic!("the output is not that of a join: {how}");
+    }
+    bench.assert_nothing_pending();
+}
+
+#[test]
+fn an_input_that_leads_elsewhere_is_no_way_to_go_on() {
+    let bench = bench();
+    bench.write_job(&job_file(1, BY_PLACE));
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("a checkpoint", || !bench.log().completed.is_empty()));
+    assert!(process.kill());
+    bench.write_job(&job_file(
+        1,
+        &BY_NAME.replace("to = \"planes\"", "to = \"x\"").replace("flights\" }", "planes\" }").replace("\"x\"", "\"flights\""),
+    ));
+    let difference = ["edge flights.out → enrich (key): in the checkpoint", "edge flights.out → enrich input 1 (key): in the job file"];
+    bench.run("run job.toml -q").assert(1, &["the job has changed"]).assert(1, &difference);
+}
+
+#[track_caller]
+fn refused(bench: &Bench, job_file: &str, parts: &[&str]) {
+    bench.write_job(job_file);
+    bench.run("check job.toml").assert(2, parts);
+}
+
+#[test]
+fn check_says_which_input_is_fed_by_what_and_refuses_what_does_not_fit() {
+    let bench = bench();
+    bench.write_job(&job_file(1, BY_NAME));
+    let checked = bench.run("check job.toml");
+    checked.assert(0, &[]);
+    assert!(
+        checked.stdout.contains("flights → enrich (flights)  key") && checked.stdout.contains("planes → enrich (planes)  key"),
+        "{checked:?}"
+    );
+
+    let case = |inputs: &str, parts: &[&str]| refused(&bench, &job_file(1, inputs), parts);
+    case(
+        r#"{ from = "flights", by = "key" }"#,
+        &["`enrich` has 2 inputs and is given 1", "one for each of `flights`, `planes`, in this order"],
+    );
+    case(r#"{ from = "flights", by = "key", to = "flights" }"#, &["nothing feeds the input `planes` of `enrich`"]);
+    case(&BY_NAME.replace("to = \"planes\"", "to = \"plains\""), &["`enrich` has no input `plains`", "did you mean `planes`?"]);
+    case(&BY_NAME.replace(", to = \"planes\"", ""), &["`enrich` has several inputs, and this does not say which one it feeds"]);
+    case(
+        &format!("{BY_NAME}, {{ from = \"planes\", to = \"flights\" }}"),
+        &["the input `flights` of `enrich` is fed by `forward` from here and by `key` from elsewhere"],
+    );
+    case(&format!("{BY_NAME}, {{ from = \"planes\", by = \"key\", to = \"planes\" }}"), &["`planes` is an input of this step already"]);
+    let sink = job_file(1, BY_NAME).replace("input = \"enrich\"", "input = { from = \"enrich\", to = \"in\" }");
+    refused(&bench, &sink, &["`to` names an input of an operator, and `out` is a sink"]);
+}
+
+#[test]
+fn several_steps_may_feed_one_input_and_one_step_several() {
+    let bench = bench();
+    let both = format!("{BY_NAME}, {{ from = \"flights\", by = \"key\", to = \"planes\" }}");
+    bench.write_job(&job_file(1, &both));
+    // A flight is no plane: what is fed by both has no one header, and the plugin says so.
+    bench.run("check job.toml").assert(2, &["enrich needs the headers of its rows"]);
+    let planes = job_file(1, &format!("{BY_NAME}, {{ from = \"more\", by = \"key\", to = \"planes\" }}"));
+    let more = "[source.more]\nconnector = \"file\"\npath = \"more.csv\"\nformat = \"csv\"\nkey = \"tailnum\"\n[operator.enrich]";
+    fs::write(bench.path("more.csv"), "tailnum,year,manufacturer,model,seats\nN40,1960,BOEING,737,1\n").expect("an input");
+    bench.write_job(&planes.replace("[operator.enrich]", more));
+    bench.run("run job.toml -q").assert(0, &[]);
+    let (committed, joined) = (bench.committed(), joined());
+    let added = committed.keys().filter(|line| line.contains("\"tailnum\":\"N40\"")).count() as u64;
+    assert_eq!((added, committed.len()), (FLIGHTS / AIRCRAFT, joined.len() + (FLIGHTS / AIRCRAFT) as usize));
+}
+
+#[test]
+fn broadcast_state_needs_a_broadcast_input_and_state_by_key_a_keyed_one() {
+    let bench = bench();
+    let puppet = plugin("weir-wasm-puppet");
+    let job = |inputs: &str| job_file(1, inputs).replace(&format!("{:?}", plugin("enrich")), &format!("{puppet:?}"));
+    let by_broadcast = BY_PLACE.replacen("\"planes\", by = \"key\"", "\"planes\", by = \"broadcast\"", 1);
+    bench.write_job(&job(&by_broadcast));
+    bench.run("check job.toml").assert(0, &[]);
+    refused(
+        &bench,
+        &job(BY_PLACE),
+        &["`enrich` keeps broadcast state (`rules`), but none of its inputs is broadcast", "`by = \"broadcast\"`"],
+    );
+    let unkeyed = by_broadcast.replace("by = \"key\"", "by = \"forward\"");
+    refused(
+        &bench,
+        &job(&unkeyed),
+        &["`enrich` keeps state by key (`count`, `items`, `entries`), but none of its inputs is distributed by key"],
+    );
+}
