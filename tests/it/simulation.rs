@@ -2,30 +2,34 @@
 
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::JobOutcome;
-use weir_tests::simulation::{Counter, Scenario, simulate, simulate_takeover};
+use weir_tests::simulation::{Counter, Report, Scenario, simulate, simulate_takeover};
 
 const CALM: Scenario = Scenario {
     records: 1_500,
     keys: 20,
+    counted_keys: 7,
     failures: None,
     faults: FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 0 },
     crash_within_polls: 0,
     max_concurrent: 1,
+    retain: 2,
     counter: Counter::Native,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
 fn check(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
+    let reports = reports(seeds, scenario);
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum();
+    (sum(|report| report.processes), sum(|report| report.checkpoints), sum(|report| report.restarts))
+}
+
+#[track_caller]
+fn reports(seeds: u64, scenario: Scenario) -> Vec<Report> {
     let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let mut sums = (0, 0, 0);
-    for seed in only.map_or(0..seeds, |seed: u64| seed..seed + 1) {
-        match simulate(seed, scenario) {
-            Ok(report) => sums = (sums.0 + report.processes, sums.1 + report.checkpoints, sums.2 + report.restarts),
-            Err(what) => panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"),
-        }
-    }
-    sums
+    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
+    let report = |seed| simulate(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
+    seeds.map(report).collect()
 }
 
 #[test]
@@ -109,4 +113,25 @@ fn of_two_processes_on_one_job_the_older_is_fenced_and_nothing_doubles() {
 fn two_checkpoints_in_flight_over_a_slow_store_lose_and_double_nothing() {
     let faults = FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 700 };
     check(150, Scenario { faults, crash_within_polls: 2_500, max_concurrent: 2, ..CALM });
+}
+
+/// Many keys of which each checkpoint changes some, and which come and go: what is restored is mostly pieced together from deltas.
+const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, ..CALM };
+
+#[test]
+fn state_restored_from_changes_loses_and_doubles_nothing() {
+    let deltas: usize = reports(10, INCREMENTAL).iter().map(|report| report.deltas).sum();
+    assert!(deltas > 30, "{deltas} deltas");
+    let (processes, ..) = check(100, Scenario { crash_within_polls: 8_000, ..INCREMENTAL });
+    assert!(processes > 200, "{processes} processes");
+}
+
+#[test]
+fn changes_since_checkpoints_in_flight_and_failed_ones_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 500 };
+    for retain in [1, 2] {
+        let scenario = Scenario { failures: Some(600), faults, crash_within_polls: 12_000, max_concurrent: 3, retain, ..INCREMENTAL };
+        let (_, checkpoints, _) = check(60, scenario);
+        assert!(checkpoints > 300, "{checkpoints} checkpoints");
+    }
 }

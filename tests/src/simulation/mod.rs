@@ -3,6 +3,7 @@
 mod disk;
 mod graph;
 mod lines;
+mod objects;
 mod operators;
 mod quarantine;
 mod run;

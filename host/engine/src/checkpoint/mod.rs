@@ -1,5 +1,6 @@
 //! Checkpoints: who decides that one is complete (coordinator, log), what it consists of (metadata, state objects), where it lies (store, paths).
 
+mod bases;
 mod coordinator;
 mod envelope;
 mod faulty_store;
@@ -10,6 +11,7 @@ pub mod paths;
 mod state_object;
 mod store;
 
+pub use bases::{CheckpointBases, ObjectsInUse};
 pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CompletedTasks, CoordinatorAction, Trigger};
 pub use faulty_store::{FaultPlan, FaultyStore};
 pub(crate) use job_log::retry;

@@ -2,7 +2,7 @@
 
 use super::attempt::AttemptContext;
 use super::{JobGraph, TaskLayout, VertexKind, layout};
-use crate::checkpoint::{CheckpointMetadata, StateHandle, VertexIdentity};
+use crate::checkpoint::{CheckpointMetadata, VertexIdentity};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{ChannelBounds, ChannelSender, InputChannel, InputGate, Output, Partitioning};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
@@ -166,6 +166,7 @@ impl Builder<'_> {
             store: context.store.clone(),
             clock: context.runtime.clock.clone(),
             group: self.group.clone(),
+            bases: context.bases.clone(),
             committers: context.committers.clone(),
             attempt: context.attempt,
             nonce: context.nonce.clone(),
@@ -283,14 +284,13 @@ impl Builder<'_> {
         let parallelism = snapshot.subtasks.len() as u32;
         let overlapping =
             snapshot.subtasks.iter().filter(|part| range_of(part.index, parallelism, metadata.graph.max_parallelism).overlaps(&range));
-        let handles: BTreeSet<&StateHandle> = overlapping.filter_map(|part| part.state.as_ref()).collect();
         let place_now = |stored: &StateDescriptor| states.iter().position(|state| state.name == stored.name && state.kind == stored.kind);
         Some(StateRestore {
             node,
             operator: id.to_owned(),
             range,
             states: stored.iter().map(place_now).collect(),
-            handles: handles.into_iter().cloned().collect(),
+            handles: overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect(),
             store: self.context.store.clone(),
             clock: self.context.runtime.clock.clone(),
         })

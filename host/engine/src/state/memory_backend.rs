@@ -7,12 +7,14 @@
 
 use super::backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 use super::block::{BlockReader, Payload};
+use super::changes::{ChangeHistory, SinceBase};
+use super::delta::Delta;
 use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
 use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of, key_hash};
-use crate::element::Column;
+use crate::element::{CheckpointId, Column};
 use crate::error::{EngineError, ErrorKind};
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
@@ -37,7 +39,14 @@ impl StateBackendFactory for MemoryBackendFactory {
         assert!(range.end <= max_parallelism || range.is_empty(), "{range:?} runs past {max_parallelism} key groups");
         let tables = (range.start..range.end).map(|_| GroupTable::default()).collect();
         let hasher = FixedState::with_seed(self.seed);
-        Box::new(MemoryBackend { layout: Arc::new(Layout::new(states)), range, max_parallelism, hasher, tables })
+        Box::new(MemoryBackend {
+            layout: Arc::new(Layout::new(states)),
+            range,
+            max_parallelism,
+            hasher,
+            tables,
+            history: ChangeHistory::default(),
+        })
     }
 }
 
@@ -48,6 +57,8 @@ struct MemoryBackend {
     hasher: FixedState,
     /// One for each group of `range`.
     tables: Vec<GroupTable>,
+    /// What has changed since which snapshot.
+    history: ChangeHistory,
 }
 
 impl MemoryBackend {
@@ -212,32 +223,113 @@ impl StateBackend for MemoryBackend {
         self.tables.iter().map(|table| table.len() as u64).sum()
     }
 
-    fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
-        let groups = (self.range.start..).zip(&mut self.tables).filter(|(_, table)| table.len() > 0);
-        let groups = groups.map(|(key_group, table)| GroupSnapshot { key_group, keys: table.len(), slabs: table.share() }).collect();
+    fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
+        assert!(base.is_none_or(|base| self.history.knows(base)), "a snapshot since {base:?}, of which nothing is remembered");
+        let mut changes = Vec::with_capacity(self.tables.len());
+        let mut groups = Vec::new();
+        for (number, (key_group, table)) in (self.range.start..).zip(&mut self.tables).enumerate() {
+            let newest = table.take_changes();
+            let since = base.map(|base| {
+                let mut since = self.history.since(base, number);
+                since.add(&newest);
+                since
+            });
+            changes.push(newest);
+            if table.len() > 0 || since.as_ref().is_some_and(|since| !since.is_empty()) {
+                groups.push(capture(key_group, table, since));
+            }
+        }
+        self.history.on_snapshot(checkpoint_id, changes);
         Box::new(MemorySnapshot::new(self.layout.clone(), groups))
     }
 
+    fn changed_since(&self, base: CheckpointId) -> Option<u64> {
+        let count = |(number, table): (usize, &GroupTable)| {
+            let mut since = self.history.since(base, number);
+            since.add_entries(&table.changed());
+            since.count() + table.removed()
+        };
+        self.history.knows(base).then(|| self.tables.iter().enumerate().map(count).sum())
+    }
+
+    fn retire(&mut self, base: CheckpointId) {
+        self.history.retire(base);
+    }
+
     fn restore(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
-        if !self.range.contains(key_group) {
-            let KeyGroupRange { start, end } = self.range;
-            let message = format!("restore key group {key_group}: this subtask has key groups {start} to {end}, the end excluded");
-            return Err(EngineError::new(ErrorKind::Bug, message));
-        }
+        self.check_range(key_group)?;
         // A failure leaves a part of the block behind; the caller gives the backend up.
-        let mut reader = BlockReader::open(block)?;
-        self.layout.check_block(&reader, states)?;
+        let reader = BlockReader::open(block)?;
         self.table_mut(key_group).reserve(reader.keys_hint());
-        while let Some(key) = reader.next_key()? {
-            let group = key_group_of(key_hash(key), self.max_parallelism);
-            if group != key_group {
-                return Err(reader.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())));
-            }
+        self.restore_keys(key_group, reader, states, |_, _| false)
+    }
+
+    fn restore_delta(&mut self, key_group: u32, delta: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
+        self.check_range(key_group)?;
+        let Delta { removed, block } = Delta::open(delta)?;
+        // Fresh from here on is what this delta puts.
+        drop(self.table_mut(key_group).take_changes());
+        for key in removed {
+            self.check_group(key_group, key, &block)?;
             let hash = self.hash(key);
-            if self.table(group).find(hash, key) != KeySlot::ABSENT {
+            let table = self.table_mut(key_group);
+            match table.find(hash, key) {
+                KeySlot::ABSENT => {}
+                entry => table.remove(hash, entry),
+            }
+        }
+        self.restore_keys(key_group, block, states, |table, entry| {
+            let older = !table.is_fresh(entry);
+            if older {
+                table.renew(entry);
+            }
+            older
+        })
+    }
+}
+
+/// A table's part of a snapshot: all of it, or what has changed since a base.
+fn capture(key_group: u32, table: &mut GroupTable, since: Option<SinceBase>) -> GroupSnapshot {
+    let chunks = table.capture(since.as_ref().map(|since| &since.changed[..]));
+    GroupSnapshot { key_group, keys: table.len(), chunks, removed: since.map(|since| since.removed), sizes: table.sizes() }
+}
+
+impl MemoryBackend {
+    fn check_range(&self, key_group: u32) -> Result<(), EngineError> {
+        if self.range.contains(key_group) {
+            return Ok(());
+        }
+        let KeyGroupRange { start, end } = self.range;
+        let message = format!("restore key group {key_group}: this subtask has key groups {start} to {end}, the end excluded");
+        Err(EngineError::new(ErrorKind::Bug, message))
+    }
+
+    fn check_group(&self, key_group: u32, key: &[u8], reader: &BlockReader<'_>) -> Result<(), EngineError> {
+        let group = key_group_of(key_hash(key), self.max_parallelism);
+        if group == key_group {
+            return Ok(());
+        }
+        Err(reader.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())))
+    }
+
+    /// Puts the keys of a block. `replaces` makes room for one that the table has, or refuses.
+    fn restore_keys(
+        &mut self,
+        key_group: u32,
+        mut reader: BlockReader<'_>,
+        states: &[Option<usize>],
+        replaces: impl Fn(&mut GroupTable, u32) -> bool,
+    ) -> Result<(), EngineError> {
+        self.layout.check_block(&reader, states)?;
+        while let Some(key) = reader.next_key()? {
+            self.check_group(key_group, key, &reader)?;
+            let hash = self.hash(key);
+            let table = self.table_mut(key_group);
+            let entry = table.find(hash, key);
+            if entry != KeySlot::ABSENT && !replaces(table, entry) {
                 return Err(reader.corrupt(format!("the key {} is there twice", key.escape_ascii())));
             }
-            let mut slot = KeySlot { group, entry: KeySlot::ABSENT, hash };
+            let mut slot = KeySlot { group: key_group, entry, hash };
             while let Some((index, payload)) = reader.next_state()? {
                 let state = states[index].ok_or_else(|| Layout::gone(index))?;
                 self.restore_state(&mut slot, key, state, payload);
@@ -245,9 +337,7 @@ impl StateBackend for MemoryBackend {
         }
         Ok(())
     }
-}
 
-impl MemoryBackend {
     fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) {
         match payload {
             Payload::Value(value) => self.set_value(slot, key, state, value),
@@ -279,7 +369,7 @@ mod tests {
             keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, key));
             keys.iter().zip(&mut slots).step_by(3).for_each(|(key, slot)| backend.clear(slot, key, 0));
             let mut blocks = Vec::new();
-            backend.snapshot().write_blocks(&mut |group, block| blocks.push((group, block.to_vec())));
+            backend.snapshot(CheckpointId(1), None).write(&mut |group, block| blocks.push((group, block.to_vec())));
             blocks
         };
         assert_eq!(blocks(1), blocks(2));

@@ -2,8 +2,10 @@
 
 mod backend;
 mod block;
+mod changes;
 mod chunk;
 pub mod conformance;
+mod delta;
 mod entry;
 mod group_table;
 mod index;
@@ -19,6 +21,8 @@ mod varint;
 
 #[cfg(test)]
 mod block_tests;
+#[cfg(test)]
+mod delta_tests;
 
 pub use crate::element::key_hash;
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};

@@ -28,6 +28,17 @@ pub(super) enum Malformed {
     PastTheEnd { length: u64, left: usize },
 }
 
+impl Malformed {
+    /// The same of `what` it was.
+    pub fn says(self, what: &str) -> String {
+        match self {
+            Self::Truncated => format!("it ends inside {what}"),
+            Self::Overflow => format!("{what} does not fit 64 bits"),
+            Self::PastTheEnd { length, left } => format!("{what} is said to have {length} bytes, but {left} are left"),
+        }
+    }
+}
+
 /// Takes a number off the front of `input`, which does not change on failure.
 #[inline]
 pub(super) fn take_number(input: &mut &[u8]) -> Result<u64, Malformed> {

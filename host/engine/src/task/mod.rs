@@ -2,6 +2,7 @@
 
 mod chain;
 mod commits;
+mod increments;
 mod operator_task;
 mod rate_limiter;
 mod restore;

@@ -4,8 +4,9 @@
 //! not committed; commits too happen one after the other.
 
 use super::commits::{Committers, Uncommitted};
+use super::increments::{Extent, Increments, StateSize};
 use super::{Chain, NodeBody, TaskEvent, TaskEvents};
-use crate::checkpoint::{CompletedTasks, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
+use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::runtime::{Clock, Lane, TaskGroup};
@@ -26,6 +27,8 @@ pub struct SnapshotContext {
     pub clock: Arc<dyn Clock>,
     /// The attempt's tasks: what runs in the background ends with it.
     pub group: TaskGroup,
+    /// What checkpoints build on.
+    pub bases: Arc<CheckpointBases>,
     /// Finds committers.
     pub committers: Committers,
     /// The attempt,
@@ -45,6 +48,7 @@ pub struct Snapshots {
     context: Arc<SnapshotContext>,
     /// By vertex.
     uncommitted: BTreeMap<usize, Uncommitted>,
+    increments: Increments,
     writing: Turns,
     committing: Turns,
 }
@@ -88,7 +92,13 @@ enum Capture {
 impl Snapshots {
     /// For a task with this context.
     pub fn new(context: SnapshotContext) -> Self {
-        Self { context: Arc::new(context), uncommitted: BTreeMap::new(), writing: Turns::default(), committing: Turns::default() }
+        Self {
+            context: Arc::new(context),
+            uncommitted: BTreeMap::new(),
+            increments: Increments::default(),
+            writing: Turns::default(),
+            committing: Turns::default(),
+        }
     }
 
     /// Captures the task as of now and writes it in the background. `source`: the vertex and splits of the source at the head.
@@ -98,12 +108,13 @@ impl Snapshots {
         chain: &mut Chain,
         source: Option<(usize, Vec<SplitState>)>,
     ) -> Result<(), EngineError> {
+        let extent = self.extent(checkpoint_id, chain);
         let mut captures = Vec::with_capacity(chain.nodes.len() + 1);
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
                 NodeBody::Operator { state, .. } => {
-                    let snapshot = state.as_mut().map(|state| state.snapshot());
+                    let snapshot = state.as_mut().map(|state| state.snapshot(checkpoint_id, extent.base()));
                     Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot }
                 }
                 NodeBody::Sink { writer } => {
@@ -113,10 +124,10 @@ impl Snapshots {
                 }
             });
         }
-        let (context, mut turn) = (self.context.clone(), self.writing.take());
+        let (context, increments, mut turn) = (self.context.clone(), self.increments.clone(), self.writing.take());
         let write = async move {
             turn.begin().await;
-            match write(&context, checkpoint_id, captures).await {
+            match write(&context, &increments, checkpoint_id, extent, captures).await {
                 Ok(parts) => context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts }),
                 Err(WriteError::Upload(error)) => {
                     context.events.send(TaskEvent::Declined { checkpoint_id, reason: format!("{}: {error}", context.head) });
@@ -126,6 +137,18 @@ impl Snapshots {
         };
         self.context.group.spawn(Lane::Control, "snapshot", write.boxed());
         Ok(())
+    }
+
+    /// What this checkpoint writes of the keyed state; what only older bases need is forgotten.
+    fn extent(&self, checkpoint_id: CheckpointId, chain: &mut Chain) -> Extent {
+        let base = self.context.bases.base_of(checkpoint_id);
+        let mut states: Vec<_> = chain.nodes.iter_mut().filter_map(|node| node.body.keyed_state()).collect();
+        if let Some(base) = base {
+            self.increments.retire(base);
+            states.iter_mut().for_each(|state| state.retire(base));
+        }
+        let keys = states.iter().map(|state| state.key_count()).sum();
+        self.increments.extent(base, keys, |base| states.iter().map(|state| state.changed_since(base)).sum())
     }
 
     /// Commits everything up to `checkpoint_id` in the background.
@@ -156,11 +179,17 @@ enum WriteError {
     Sink(EngineError),
 }
 
-async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures: Vec<Capture>) -> Result<CompletedTasks, WriteError> {
+async fn write(
+    context: &SnapshotContext,
+    increments: &Increments,
+    checkpoint_id: CheckpointId,
+    extent: Extent,
+    captures: Vec<Capture>,
+) -> Result<CompletedTasks, WriteError> {
     let index = context.index;
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
-    let mut stateful = Vec::new();
+    let (mut size, mut written_bytes) = (StateSize::default(), 0);
     for capture in captures {
         let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
         let vertex = match capture {
@@ -171,11 +200,11 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
             Capture::Operator { vertex, id, snapshot } => {
                 if let Some(mut snapshot) = snapshot {
                     part.keys = snapshot.keys();
-                    snapshot.write_blocks(&mut |key_group, block| {
-                        part.state_bytes += block.len() as u64;
-                        object.section(SectionKind::KeyedState, &id, key_group, block);
+                    part.state_bytes = snapshot.write(&mut |key_group, payload| {
+                        written_bytes += payload.len() as u64;
+                        object.section(extent.section_kind(), &id, key_group, payload);
                     });
-                    stateful.push(parts.len());
+                    size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
                 }
                 vertex
             }
@@ -187,11 +216,11 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
         };
         parts.push((vertex, part));
     }
-    stateful.retain(|&place| parts[place].1.keys > 0);
-    if !stateful.is_empty() {
-        let handle = upload(context, checkpoint_id, object).await.map_err(WriteError::Upload)?;
-        stateful.iter().for_each(|&place| parts[place].1.state = Some(handle.clone()));
-    }
+    let needed = size.keys > 0 && !object.is_empty();
+    let object = if needed { Some(upload(context, checkpoint_id, object).await.map_err(WriteError::Upload)?) } else { None };
+    let chain = extent.written(object, written_bytes, size);
+    parts.iter_mut().filter(|(_, part)| part.keys > 0).for_each(|(_, part)| chain.fill(part));
+    increments.on_written(checkpoint_id, chain);
     Ok(parts)
 }
 

@@ -9,6 +9,16 @@
 //! text    = length:u16, and as many bytes of UTF-8
 //! ```
 //!
+//! What a payload holds, its section's kind says: a block ([`SectionKind::KeyedState`], `state/block.rs`), or a delta ([`SectionKind::Delta`],
+//! `state/delta.rs`), which is
+//!
+//! ```text
+//! delta   = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states
+//! ```
+//!
+//! in the numbers and bytes of a block. An object holds one of the two for all its operators: the keyed state as a whole, or what changed
+//! since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest first.
+//!
 //! Numbers are little-endian. A section's checksum covers all of the section before it, the trailer's all of the footer before it; magic,
 //! version and length are compared; sections lie end to end. So every byte is covered: a flipped bit or a missing byte anywhere is an
 //! error that names the object, and where it lies in a section, the section.
@@ -53,7 +63,7 @@ pub enum SectionKind {
     InFlight = 6,
     /// Output that is not yet known to be committed.
     Committables = 7,
-    /// Changes of one key group since an earlier checkpoint.
+    /// Changes of one key group since an earlier checkpoint: removed keys, then a block of the keys that changed with all their states.
     Delta = 8,
     /// State of an operator as a whole.
     OperatorState = 9,
@@ -94,14 +104,13 @@ impl SectionKind {
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState => true,
+            Self::KeyedState | Self::Delta => true,
             Self::Timers
             | Self::WatermarkFloors
             | Self::TtlStamps
             | Self::Broadcast
             | Self::InFlight
             | Self::Committables
-            | Self::Delta
             | Self::OperatorState => false,
         }
     }

@@ -45,6 +45,11 @@ impl StateObjectReader {
         Ok(Self { object: object.to_owned(), bytes, index })
     }
 
+    /// Its name, for messages.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
     /// The sections in the order in which they were written, each checked when its turn comes.
     pub fn sections(&self) -> impl ExactSizeIterator<Item = Result<Section<'_>, EngineError>> {
         self.index.iter().enumerate().map(|(number, entry)| {
