@@ -122,7 +122,7 @@ const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys
 fn state_restored_from_changes_loses_and_doubles_nothing() {
     let deltas: usize = reports(10, INCREMENTAL).iter().map(|report| report.deltas).sum();
     assert!(deltas > 30, "{deltas} deltas");
-    let (processes, ..) = check(100, Scenario { crash_within_polls: 8_000, ..INCREMENTAL });
+    let (processes, ..) = check(100, Scenario { crash_within_polls: 5_000, ..INCREMENTAL });
     assert!(processes > 200, "{processes} processes");
 }
 

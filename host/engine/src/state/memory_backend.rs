@@ -6,16 +6,14 @@
 //! whoever chooses keys can compute it.
 
 use super::backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
-use super::block::{BlockReader, Payload};
 use super::changes::{ChangeHistory, SinceBase};
-use super::delta::Delta;
 use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
 use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of, key_hash};
 use crate::element::{CheckpointId, Column};
-use crate::error::{EngineError, ErrorKind};
+use crate::error::EngineError;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
 use std::hint::black_box;
@@ -50,10 +48,10 @@ impl StateBackendFactory for MemoryBackendFactory {
     }
 }
 
-struct MemoryBackend {
-    layout: Arc<Layout>,
-    range: KeyGroupRange,
-    max_parallelism: u32,
+pub(super) struct MemoryBackend {
+    pub(super) layout: Arc<Layout>,
+    pub(super) range: KeyGroupRange,
+    pub(super) max_parallelism: u32,
     hasher: FixedState,
     /// One for each group of `range`.
     tables: Vec<GroupTable>,
@@ -63,7 +61,7 @@ struct MemoryBackend {
 
 impl MemoryBackend {
     #[inline]
-    fn hash(&self, key: &[u8]) -> u32 {
+    pub(super) fn hash(&self, key: &[u8]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);
         let hash = hasher.finish();
@@ -76,7 +74,7 @@ impl MemoryBackend {
     }
 
     #[inline]
-    fn table_mut(&mut self, group: u32) -> &mut GroupTable {
+    pub(super) fn table_mut(&mut self, group: u32) -> &mut GroupTable {
         &mut self.tables[(group - self.range.start) as usize]
     }
 
@@ -257,34 +255,11 @@ impl StateBackend for MemoryBackend {
     }
 
     fn restore(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
-        self.check_range(key_group)?;
-        // A failure leaves a part of the block behind; the caller gives the backend up.
-        let reader = BlockReader::open(block)?;
-        self.table_mut(key_group).reserve(reader.keys_hint());
-        self.restore_keys(key_group, reader, states, |_, _| false)
+        self.restore_block(key_group, block, states)
     }
 
     fn restore_delta(&mut self, key_group: u32, delta: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
-        self.check_range(key_group)?;
-        let Delta { removed, block } = Delta::open(delta)?;
-        // Fresh from here on is what this delta puts.
-        drop(self.table_mut(key_group).take_changes());
-        for key in removed {
-            self.check_group(key_group, key, &block)?;
-            let hash = self.hash(key);
-            let table = self.table_mut(key_group);
-            match table.find(hash, key) {
-                KeySlot::ABSENT => {}
-                entry => table.remove(hash, entry),
-            }
-        }
-        self.restore_keys(key_group, block, states, |table, entry| {
-            let older = !table.is_fresh(entry);
-            if older {
-                table.renew(entry);
-            }
-            older
-        })
+        self.apply_delta(key_group, delta, states)
     }
 }
 
@@ -292,59 +267,6 @@ impl StateBackend for MemoryBackend {
 fn capture(key_group: u32, table: &mut GroupTable, since: Option<SinceBase>) -> GroupSnapshot {
     let chunks = table.capture(since.as_ref().map(|since| &since.changed[..]));
     GroupSnapshot { key_group, keys: table.len(), chunks, removed: since.map(|since| since.removed), sizes: table.sizes() }
-}
-
-impl MemoryBackend {
-    fn check_range(&self, key_group: u32) -> Result<(), EngineError> {
-        if self.range.contains(key_group) {
-            return Ok(());
-        }
-        let KeyGroupRange { start, end } = self.range;
-        let message = format!("restore key group {key_group}: this subtask has key groups {start} to {end}, the end excluded");
-        Err(EngineError::new(ErrorKind::Bug, message))
-    }
-
-    fn check_group(&self, key_group: u32, key: &[u8], reader: &BlockReader<'_>) -> Result<(), EngineError> {
-        let group = key_group_of(key_hash(key), self.max_parallelism);
-        if group == key_group {
-            return Ok(());
-        }
-        Err(reader.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())))
-    }
-
-    /// Puts the keys of a block. `replaces` makes room for one that the table has, or refuses.
-    fn restore_keys(
-        &mut self,
-        key_group: u32,
-        mut reader: BlockReader<'_>,
-        states: &[Option<usize>],
-        replaces: impl Fn(&mut GroupTable, u32) -> bool,
-    ) -> Result<(), EngineError> {
-        self.layout.check_block(&reader, states)?;
-        while let Some(key) = reader.next_key()? {
-            self.check_group(key_group, key, &reader)?;
-            let hash = self.hash(key);
-            let table = self.table_mut(key_group);
-            let entry = table.find(hash, key);
-            if entry != KeySlot::ABSENT && !replaces(table, entry) {
-                return Err(reader.corrupt(format!("the key {} is there twice", key.escape_ascii())));
-            }
-            let mut slot = KeySlot { group: key_group, entry, hash };
-            while let Some((index, payload)) = reader.next_state()? {
-                let state = states[index].ok_or_else(|| Layout::gone(index))?;
-                self.restore_state(&mut slot, key, state, payload);
-            }
-        }
-        Ok(())
-    }
-
-    fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) {
-        match payload {
-            Payload::Value(value) => self.set_value(slot, key, state, value),
-            Payload::List(items) => items.into_iter().for_each(|item| self.list_append(slot, key, state, item)),
-            Payload::Map(entries) => entries.into_iter().for_each(|(entry, value)| self.map_put(slot, key, state, entry, value)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod layout;
 mod list_state;
 mod map_state;
 mod memory_backend;
+mod memory_restore;
 mod memory_snapshot;
 mod small_bytes;
 mod varint;

@@ -4,6 +4,7 @@
 //! model of it, an ordered map, and comparing the two. Everything panics with what differed.
 
 mod cases;
+mod increment_cases;
 mod increments;
 mod model;
 mod random;
@@ -17,7 +18,7 @@ const RANDOM_RUNS: u64 = 24;
 /// Runs the whole suite. A random run that fails prints its seed; [`check_backend_with_seed`] repeats it.
 pub fn check_backend(factory: &dyn StateBackendFactory) {
     cases::check_all(factory);
-    increments::check_cases(factory);
+    increment_cases::check_all(factory);
     (1..=RANDOM_RUNS).for_each(|seed| check_backend_with_seed(factory, seed));
 }
 
@@ -25,7 +26,7 @@ pub fn check_backend(factory: &dyn StateBackendFactory) {
 pub fn check_backend_with_seed(factory: &dyn StateBackendFactory, seed: u64) {
     let _named = SeedOfAPanic(seed);
     random::check(factory, fastrand::Rng::with_seed(seed));
-    increments::check_random(factory, fastrand::Rng::with_seed(seed));
+    increments::check(factory, fastrand::Rng::with_seed(seed));
 }
 
 /// Named where the run panics.
