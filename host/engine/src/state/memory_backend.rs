@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
-use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of, key_hash};
+use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of};
 use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 use foldhash::fast::FixedState;
@@ -272,7 +272,7 @@ fn capture(key_group: u32, table: &mut GroupTable, since: Option<SinceBase>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::conformance;
+    use crate::state::{conformance, key_hash};
 
     #[test]
     fn the_memory_backend_keeps_every_promise_of_a_state_backend() {

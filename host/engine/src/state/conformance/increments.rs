@@ -23,6 +23,14 @@ struct Written {
     keys: u64,
 }
 
+/// A snapshot that is yet to be written, with the model as it was.
+struct Taken {
+    id: CheckpointId,
+    base: Option<CheckpointId>,
+    snapshot: Box<dyn StateSnapshot>,
+    model: Model,
+}
+
 /// Restores a snapshot: everything first, then each delta on the way to it.
 fn restore_chain(backend: &mut dyn StateBackend, all: &BTreeMap<CheckpointId, Written>, of: CheckpointId, range: KeyGroupRange) {
     let Written { base, parts, .. } = &all[&of];
@@ -42,7 +50,7 @@ struct Run<'a> {
     model: Model,
     next: CheckpointId,
     /// Taken, not written.
-    taken: Vec<(CheckpointId, Option<CheckpointId>, Box<dyn StateSnapshot>, Model)>,
+    taken: Vec<Taken>,
     /// Written, not complete.
     pending: BTreeMap<CheckpointId, Model>,
     completed: BTreeMap<CheckpointId, Model>,
@@ -110,7 +118,7 @@ impl Run<'_> {
         }
         let base = base.filter(|&base| self.backend.changed_since(base).is_some());
         let snapshot = self.backend.snapshot(self.next, base);
-        self.taken.push((self.next, base, snapshot, self.model.clone()));
+        self.taken.push(Taken { id: self.next, base, snapshot, model: self.model.clone() });
         self.next = CheckpointId(self.next.0 + 1);
     }
 
@@ -118,7 +126,7 @@ impl Run<'_> {
         if self.taken.is_empty() {
             return;
         }
-        let (id, base, mut snapshot, model) = self.taken.remove(0);
+        let Taken { id, base, mut snapshot, model } = self.taken.remove(0);
         let mut parts = Vec::new();
         let bytes = snapshot.write(&mut |group, part| parts.push((group, part.to_vec())));
         self.deltas += usize::from(base.is_some() && !parts.is_empty());
