@@ -7,37 +7,34 @@ use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simu
 const CALM: Scenario = Scenario {
     records: 1_500,
     keys: 20,
+    counted_keys: 7,
     failures: None,
     faults: FaultPlan::NONE,
     crash_within_polls: 0,
     max_concurrent: 1,
     barriers: Barriers::Aligned,
+    retain: 2,
     counter: Counter::Native,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
 fn check(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
-    let sums = sums(seeds, scenario);
-    (sums.processes, sums.checkpoints, sums.restarts)
+    let reports = reports(seeds, scenario);
+    let sum = |of: fn(&Report) -> u64| sum(&reports, of);
+    (sum(|report| report.processes), sum(|report| report.checkpoints), sum(|report| report.restarts))
+}
+
+fn sum(reports: &[Report], of: fn(&Report) -> u64) -> u64 {
+    reports.iter().map(of).sum()
 }
 
 #[track_caller]
-fn sums(seeds: u64, scenario: Scenario) -> Report {
+fn reports(seeds: u64, scenario: Scenario) -> Vec<Report> {
     let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let mut sums = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, trace: 0 };
-    for seed in only.map_or(0..seeds, |seed: u64| seed..seed + 1) {
-        match simulate(seed, scenario) {
-            Ok(report) => {
-                sums.processes += report.processes;
-                sums.checkpoints += report.checkpoints;
-                sums.restarts += report.restarts;
-                sums.in_flight += report.in_flight;
-            }
-            Err(what) => panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"),
-        }
-    }
-    sums
+    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
+    let report = |seed| simulate(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
+    seeds.map(report).collect()
 }
 
 #[test]
@@ -139,10 +136,12 @@ const STORMY: Scenario = Scenario { failures: Some(400), faults: FaultPlan::STOR
 
 #[test]
 fn barriers_that_overtake_lose_and_double_nothing() {
-    let stormy = sums(150, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
-    assert!(stormy.in_flight > 300 && stormy.processes > 300, "{stormy:?}");
-    let calm = sums(30, Scenario { barriers: Barriers::ExactlyOnce, ..CALM });
-    assert!(calm.in_flight > 30, "{} objects with records in flight", calm.in_flight);
+    let stormy = reports(150, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
+    let (in_flight, processes) = (sum(&stormy, |report| report.in_flight), sum(&stormy, |report| report.processes));
+    assert!(in_flight > 300 && processes > 300, "{in_flight} objects with records in flight, {processes} processes");
+    let calm = reports(30, Scenario { barriers: Barriers::ExactlyOnce, ..CALM });
+    let in_flight = sum(&calm, |report| report.in_flight);
+    assert!(in_flight > 30, "{in_flight} objects with records in flight");
 }
 
 #[test]
@@ -159,4 +158,31 @@ fn at_least_once_loses_nothing() {
 #[test]
 fn barriers_that_overtake_on_several_inputs_lose_and_double_no_pair() {
     check(60, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..STORMY });
+}
+
+/// Many keys of which each checkpoint changes some, and which come and go: what is restored is mostly pieced together from deltas.
+const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, ..CALM };
+
+#[test]
+fn state_restored_from_changes_loses_and_doubles_nothing() {
+    let deltas: usize = reports(10, INCREMENTAL).iter().map(|report| report.deltas).sum();
+    assert!(deltas > 30, "{deltas} deltas");
+    let (processes, ..) = check(100, Scenario { crash_within_polls: 5_000, ..INCREMENTAL });
+    assert!(processes > 200, "{processes} processes");
+}
+
+#[test]
+fn changes_since_checkpoints_in_flight_and_failed_ones_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 500, ..FaultPlan::NONE };
+    for retain in [1, 2] {
+        let scenario = Scenario { failures: Some(600), faults, crash_within_polls: 12_000, max_concurrent: 3, retain, ..INCREMENTAL };
+        let (_, checkpoints, _) = check(60, scenario);
+        assert!(checkpoints > 300, "{checkpoints} checkpoints");
+    }
+}
+
+#[test]
+fn changes_and_records_in_flight_together_lose_and_double_nothing() {
+    let scenario = Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 8_000, ..STORMY };
+    check(60, Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, retain: 1, ..scenario });
 }

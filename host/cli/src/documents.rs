@@ -149,6 +149,8 @@ pub struct CheckpointInspectDocument {
     /// As in the list.
     #[serde(flatten)]
     pub checkpoint: CheckpointDocument,
+    /// Bytes of all its state objects, those that it shares with older checkpoints included: what restoring it reads. Absent where it is not kept.
+    pub restore_bytes: Option<u64>,
     /// What it consists of; empty for a failed one.
     pub vertices: Vec<VertexStateDocument>,
 }

@@ -5,13 +5,14 @@
 
 use std::time::{Duration, Instant};
 use weir_engine::Column;
+use weir_engine::element::CheckpointId;
 use weir_engine::state::{
     KeyGroupRange, KeySlot, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, key_hash,
 };
 
 const BATCH: usize = 1_024;
 const ROUNDS: usize = 7;
-const SNAPSHOTS: usize = 3;
+const SNAPSHOTS: u64 = 3;
 const MAX_PARALLELISM: u32 = 128;
 
 /// Bytes of memory that the process occupies; 0 where the system does not say it in Linux's way.
@@ -56,27 +57,27 @@ fn measure(keys: u64) {
     report("lookup, gather, set", &batches, |batch| update(&mut *backend, batch, &mut scratch));
     report("lookup alone", &batches, |batch| backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots));
 
-    for _ in 0..SNAPSHOTS {
-        snapshot(&mut *backend, keys, &mut rng, &mut scratch);
+    for number in 1..=SNAPSHOTS {
+        snapshot(&mut *backend, CheckpointId(number), keys, &mut rng, &mut scratch);
     }
     restore(&mut *backend, keys);
     report("lookup, gather, set afterwards", &batches, |batch| update(&mut *backend, batch, &mut scratch));
 }
 
 /// A snapshot that is held while a hundredth of the keys change, and then written.
-fn snapshot(backend: &mut dyn StateBackend, keys: u64, rng: &mut fastrand::Rng, scratch: &mut Scratch) {
+fn snapshot(backend: &mut dyn StateBackend, checkpoint_id: CheckpointId, keys: u64, rng: &mut fastrand::Rng, scratch: &mut Scratch) {
     let touched: Vec<Batch> = (0..(keys as usize / 100).div_ceil(BATCH)).map(|_| batch(keys, rng)).collect();
-    let (mut snapshot, taken) = timed(|| backend.snapshot());
+    let (mut snapshot, taken) = timed(|| backend.snapshot(checkpoint_id, None));
     let (_, copied) = timed(|| touched.iter().for_each(|batch| update(backend, batch, scratch)));
     let mut written = 0;
-    let (_, wrote) = timed(|| snapshot.write_blocks(&mut |_, block| written += block.len()));
+    let (_, wrote) = timed(|| snapshot.write(&mut |_, block| written += block.len()));
     let per_update = per(copied, (touched.len() * BATCH) as u64);
     println!("  snapshot taken in {taken:?}; {per_update} per update while it is held; {written} bytes written in {wrote:?}");
 }
 
 fn restore(backend: &mut dyn StateBackend, keys: u64) {
     let mut blocks = Vec::new();
-    backend.snapshot().write_blocks(&mut |group, block| blocks.push((group, block.to_vec())));
+    backend.snapshot(CheckpointId(SNAPSHOTS + 1), None).write(&mut |group, block| blocks.push((group, block.to_vec())));
     let mut restored = create();
     let (_, took) = timed(|| {
         for (group, block) in &blocks {

@@ -17,6 +17,8 @@ use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, Quarant
 pub enum Counter {
     /// An operator in the host's language.
     Native,
+    /// The same, which forgets a key that it has counted up to three.
+    Forgetful,
     /// The guest `keyed-count`.
     Guest,
     /// The guest `faulty`, with poison among the records, which is set aside.
@@ -30,7 +32,22 @@ impl Counter {
     pub fn value(self, number: u64) -> String {
         match (self, number % 13) {
             (Self::PoisonedGuest, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
-            (Self::Native | Self::Guest | Self::PoisonedGuest | Self::Join, _) => number.to_string(),
+            (Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Join, _) => number.to_string(),
+        }
+    }
+
+    /// Up to which number each key is counted before it begins anew.
+    pub fn up_to(self) -> u64 {
+        match self {
+            Self::Forgetful => 3,
+            Self::Native | Self::Guest | Self::PoisonedGuest | Self::Join => u64::MAX,
+        }
+    }
+
+    fn is_guest(self) -> bool {
+        match self {
+            Self::Native | Self::Forgetful | Self::Join => false,
+            Self::Guest | Self::PoisonedGuest => true,
         }
     }
 }
@@ -54,11 +71,15 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
     let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
     let mut vertices = vec![
         vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),
-        vertex("rekey", parallelism(), VertexKind::Operator(RekeyFactory::new(simulator.clone(), scenario.failures))),
+        vertex(
+            "rekey",
+            parallelism(),
+            VertexKind::Operator(RekeyFactory::new(simulator.clone(), scenario.failures, scenario.counted_keys)),
+        ),
         vertex("count", count_parallelism, VertexKind::Operator(factory(counter, simulator, scenario.failures))),
     ];
     let mut edges = vec![edge(0, 0, 1, Partitioning::Rebalance), edge(1, 0, 2, Partitioning::Key)];
-    if counter != Counter::Native {
+    if counter.is_guest() {
         vertices.push(vertex("lines", count_parallelism, VertexKind::Operator(LinesFactory::new())));
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
@@ -74,7 +95,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
 
 fn factory(counter: Counter, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
     match counter {
-        Counter::Native => CountFactory::new(simulator.clone(), failures),
+        Counter::Native | Counter::Forgetful => CountFactory::new(simulator.clone(), failures, counter.up_to()),
         Counter::Join => JoinFactory::new(simulator.clone(), failures),
         Counter::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
         Counter::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),

@@ -4,6 +4,7 @@ mod disk;
 mod graph;
 mod join;
 mod lines;
+mod objects;
 mod operators;
 mod quarantine;
 mod run;

@@ -40,30 +40,32 @@ impl Faults {
     }
 }
 
-/// Gives each record the key `key % 7`: a stage whose output has other keys than its input.
+/// Gives each record the key `key % keys`: a stage whose output has other keys than its input.
 pub struct RekeyFactory {
     descriptor: OperatorDescriptor,
     faults: Faults,
+    keys: u64,
 }
 
 /// Counts records per key, in a value state, and emits `key count` for each.
 pub struct CountFactory {
     descriptor: OperatorDescriptor,
     faults: Faults,
+    up_to: u64,
 }
 
 impl RekeyFactory {
     /// `one_in`: a failure in so many batches.
-    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), faults: Faults::new(simulator, one_in) })
+    pub fn new(simulator: Simulator, one_in: Option<u64>, keys: u64) -> Arc<Self> {
+        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), faults: Faults::new(simulator, one_in), keys })
     }
 }
 
 impl CountFactory {
-    /// `one_in`: a failure in so many batches.
-    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
+    /// `one_in`: a failure in so many batches. A key that has come to `up_to` is forgotten.
+    pub fn new(simulator: Simulator, one_in: Option<u64>, up_to: u64) -> Arc<Self> {
         let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
-        Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults::new(simulator, one_in) })
+        Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults::new(simulator, one_in), up_to })
     }
 }
 
@@ -73,7 +75,7 @@ impl OperatorFactory for RekeyFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Rekey(self.faults.clone())))
+        Ok(Box::new(Rekey(self.faults.clone(), self.keys)))
     }
 }
 
@@ -83,11 +85,11 @@ impl OperatorFactory for CountFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Count(self.faults.clone())))
+        Ok(Box::new(Count(self.faults.clone(), self.up_to)))
     }
 }
 
-struct Rekey(Faults);
+struct Rekey(Faults, u64);
 
 impl Operator for Rekey {
     fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
@@ -96,14 +98,14 @@ impl Operator for Rekey {
         for record in 0..batch.len() {
             let key = batch.key(record).expect("the source gives keys");
             let key: u64 = std::str::from_utf8(key).expect("keys are text").parse().expect("keys are numbers");
-            out.push(Some((key % 7).to_string().as_bytes()), batch.values().get(record), None);
+            out.push(Some((key % self.1).to_string().as_bytes()), batch.values().get(record), None);
         }
         context.outputs.push((0, out.finish()));
         Ok(())
     }
 }
 
-struct Count(Faults);
+struct Count(Faults, u64);
 
 impl Operator for Count {
     fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
@@ -114,7 +116,11 @@ impl Operator for Count {
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
             let count = state.value(key, 0).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
-            state.set_value(key, 0, &count.to_le_bytes());
+            if count < self.1 {
+                state.set_value(key, 0, &count.to_le_bytes());
+            } else {
+                state.clear(key, 0);
+            }
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }

@@ -2,6 +2,7 @@
 
 use super::graph::{Counter, graph};
 use super::join::joined_lines;
+use super::objects::{check_kept, check_left};
 use super::{Disk, quarantined};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub struct Scenario {
     pub records: u64,
     /// Number of keys of the source.
     pub keys: u64,
+    /// Number of keys that are counted, of these at most.
+    pub counted_keys: u64,
     /// One failed batch in so many; `None`: none.
     pub failures: Option<u64>,
     /// Faults of the storage.
@@ -39,6 +42,8 @@ pub struct Scenario {
     pub max_concurrent: usize,
     /// How barriers go.
     pub barriers: Barriers,
+    /// Checkpoints that are kept.
+    pub retain: usize,
     /// What counts.
     pub counter: Counter,
 }
@@ -81,6 +86,8 @@ pub struct Report {
     pub restarts: u64,
     /// Objects with records in flight that the processes left behind.
     pub in_flight: u64,
+    /// Deltas that the last checkpoints consist of.
+    pub deltas: usize,
     /// Equal for equal runs.
     pub trace: u64,
 }
@@ -90,7 +97,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     let simulator = Simulator::new(seed);
     let disk = Disk::default();
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, trace: 0 };
+    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, deltas: 0, trace: 0 };
     loop {
         report.processes += 1;
         let status = Arc::new(JobStatus::new(VERTICES));
@@ -98,6 +105,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
         report.checkpoints += status.completed.get();
         report.restarts += status.restarts.get();
         report.in_flight += in_flight_objects(&*objects);
+        report.deltas = check_kept(&simulator, &objects, scenario.retain)?;
         match ended.map(|job| job.outcome) {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
             Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
@@ -110,6 +118,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
         }
     }
     report.trace = simulator.trace();
+    check_left(&simulator, &objects, scenario.retain)?;
     check(&simulator, &disk, &objects, scenario)?;
     Ok(report)
 }
@@ -161,7 +170,7 @@ fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenari
     JobOptions {
         store,
         checkpoints: scenario.barriers.draw(simulator, checkpoints),
-        retain: 2,
+        retain: scenario.retain,
         restart: RestartPolicy::default(),
         start: StartMode::Resume,
         accept_lost_output: false,
@@ -200,20 +209,28 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
     if !matches!(second.outcome, JobOutcome::Finished) {
         return Err(format!("the second ended as {:?}", second.outcome));
     }
+    check_kept(&simulator, &objects, scenario.retain)?;
+    check_left(&simulator, &objects, scenario.retain)?;
     check(&simulator, &disk, &objects, scenario)?;
     Ok(first.outcome)
 }
 
+/// Runs a future of the test itself to its end.
+pub(super) fn wait_for<T: Send + 'static>(simulator: &Simulator, future: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+    let slot = Arc::new(Mutex::new(None));
+    let result = slot.clone();
+    let run = async move { *slot.lock().expect("no panic") = Some(future.await) };
+    match simulator.run(run.boxed(), POLLS) {
+        SimulationEnd::Finished => Ok(result.lock().expect("no panic").take().expect("it has ended")),
+        SimulationEnd::OutOfPolls | SimulationEnd::Deadlock => Err("what the test waits for does not end".into()),
+    }
+}
+
 /// What was committed, against what the input asks for.
 fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
-    let (store, slot) = (objects.clone(), Arc::new(Mutex::new(Vec::new())));
-    let reports = slot.clone();
-    let read = async move { *slot.lock().expect("no panic") = quarantined(&*store).await };
-    if simulator.run(read.boxed(), POLLS) != SimulationEnd::Finished {
-        return Err("the quarantined records cannot be read".into());
-    }
-    let set_aside: Vec<String> =
-        reports.lock().expect("no panic").iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
+    let store = objects.clone();
+    let reports = wait_for(simulator, async move { quarantined(&*store).await })?;
+    let set_aside: Vec<String> = reports.iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
     let poison = (0..scenario.records).map(|number| scenario.counter.value(number)).filter(|value| value.parse::<u64>().is_err());
     same("set aside", poison, &set_aside)?;
     match (scenario.counter, scenario.barriers) {
@@ -249,10 +266,10 @@ fn expected_lines(scenario: Scenario) -> impl Iterator<Item = String> {
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     let good = (0..scenario.records).filter(move |&number| scenario.counter.value(number).parse::<u64>().is_ok());
     good.map(move |number| {
-        let key = number % scenario.keys % 7;
+        let key = number % scenario.keys % scenario.counted_keys;
         let count = counts.entry(key).or_default();
         *count += 1;
-        format!("{key} {count}")
+        format!("{key} {}", (*count - 1) % scenario.counter.up_to() + 1)
     })
 }
 

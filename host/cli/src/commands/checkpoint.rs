@@ -30,8 +30,11 @@ pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
 /// Shows one checkpoint of a job.
 pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
     let job = context.job(path)?;
-    let (checkpoint, vertices) = with_log(&job, |log| async move { read_one(&log, CheckpointId(id)).await })?;
-    let document = CheckpointInspectDocument { schema: SCHEMA, job: job.name, checkpoint, vertices };
+    let (checkpoint, metadata) = with_log(&job, |log| async move { read_one(&log, CheckpointId(id)).await })?;
+    let restore_bytes = metadata.as_ref().map(CheckpointMetadata::state_object_bytes);
+    let vertices = metadata.into_iter().flat_map(|metadata| metadata.vertices);
+    let vertices = vertices.map(|vertex| VertexStateDocument { id: vertex.id, subtasks: vertex.subtasks.iter().map(subtask).collect() });
+    let document = CheckpointInspectDocument { schema: SCHEMA, job: job.name, checkpoint, restore_bytes, vertices: vertices.collect() };
     context.print(&document, || inspect_text(&document));
     Ok(0)
 }
@@ -63,20 +66,15 @@ async fn read_list(log: &OpenLog) -> Result<Vec<CheckpointDocument>, EngineError
     Ok(checkpoints)
 }
 
-async fn read_one(log: &OpenLog, id: CheckpointId) -> Result<(CheckpointDocument, Vec<VertexStateDocument>), EngineError> {
+async fn read_one(log: &OpenLog, id: CheckpointId) -> Result<(CheckpointDocument, Option<CheckpointMetadata>), EngineError> {
     let all = read_list(log).await?;
     let Some(checkpoint) = all.into_iter().find(|checkpoint| checkpoint.id == id.0) else {
         let error = EngineError::new(ErrorKind::FixInput, format!("inspect checkpoint {id}: the job has none with that id"));
         return Err(error.with_hint("`weir checkpoint list JOB` shows the ones that it has"));
     };
     let history = History::of(&log.entries);
-    let Some(completed) = history.checkpoint(id).filter(|_| checkpoint.retained) else { return Ok((checkpoint, Vec::new())) };
-    let metadata = metadata(log, completed).await?;
-    let vertices = metadata
-        .vertices
-        .iter()
-        .map(|vertex| VertexStateDocument { id: vertex.id.clone(), subtasks: vertex.subtasks.iter().map(subtask).collect() });
-    Ok((checkpoint, vertices.collect()))
+    let Some(completed) = history.checkpoint(id).filter(|_| checkpoint.retained) else { return Ok((checkpoint, None)) };
+    Ok((checkpoint, Some(metadata(log, completed).await?)))
 }
 
 async fn metadata(log: &OpenLog, completed: &CompletedCheckpoint) -> Result<CheckpointMetadata, EngineError> {
@@ -165,6 +163,9 @@ fn checkpoint_line(checkpoint: &CheckpointDocument) -> String {
 
 fn inspect_text(document: &CheckpointInspectDocument) -> String {
     let mut text = format!("checkpoint {} of {}\n{}", document.checkpoint.id, document.job, checkpoint_line(&document.checkpoint));
+    if let Some(bytes) = document.restore_bytes {
+        text.push_str(&format!("  restoring reads {} of state\n", bytes_text(bytes)));
+    }
     for vertex in &document.vertices {
         text.push_str(&format!("  {}\n", vertex.id));
         for subtask in &vertex.subtasks {

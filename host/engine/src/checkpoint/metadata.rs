@@ -153,10 +153,23 @@ impl CheckpointMetadata {
         handles.map(|handle| handle.object.clone()).chain([self.path()]).collect()
     }
 
-    /// Bytes of all state objects.
+    /// Bytes of all state objects: what a restore reads.
     pub fn state_object_bytes(&self) -> u64 {
-        let handles: BTreeSet<_> = self.subtasks().flat_map(SubtaskSnapshot::handles).collect();
-        handles.iter().map(|handle| handle.bytes).sum()
+        self.distinct_handles().iter().map(|handle| handle.bytes).sum()
+    }
+
+    /// Bytes of the state objects that this checkpoint wrote itself and does not share with older ones.
+    pub fn written_state_bytes(&self) -> u64 {
+        self.distinct_handles().iter().filter(|handle| self.wrote(&handle.object)).map(|handle| handle.bytes).sum()
+    }
+
+    /// True where this checkpoint wrote the object at `path`.
+    pub fn wrote(&self, path: &str) -> bool {
+        paths::owner_of(path) == Some((self.attempt, self.checkpoint_id))
+    }
+
+    fn distinct_handles(&self) -> BTreeSet<&StateHandle> {
+        self.subtasks().flat_map(SubtaskSnapshot::handles).collect()
     }
 
     /// Output that is not known to be committed.
@@ -293,5 +306,24 @@ mod tests {
         let (was, now) = (graph(128, 1, "a", Partitioning::Forward), graph(128, 1, "a", Partitioning::Rebalance));
         assert_eq!(was.differences(&now, |edge| edge.from == "in" && edge.to == "op"), Vec::<String>::new());
         assert_eq!(was.differences(&now, |_| false).len(), 2);
+    }
+
+    #[test]
+    fn what_a_checkpoint_wrote_is_told_from_what_it_shares() {
+        let handle = |path: String, bytes| StateHandle { object: path, bytes, checksum: 0 };
+        let of = |checkpoint_id| paths::state_object(AttemptId(3), CheckpointId(checkpoint_id), "op", 0, "nonce");
+        let part = |deltas: &[StateHandle]| SubtaskSnapshot {
+            state: Some(handle(of(5), 1_000)),
+            deltas: deltas.to_vec(),
+            ..SubtaskSnapshot::default()
+        };
+        let both = [handle(of(6), 100), handle(of(7), 10)];
+        // Two operators of one task share their objects.
+        let vertices = ["op", "next"].map(|id| VertexSnapshot { id: id.into(), subtasks: vec![part(&both)] }).to_vec();
+        let (job, graph) = ("job".into(), graph(8, 1, "a", Partitioning::Key));
+        let metadata = CheckpointMetadata { job, checkpoint_id: CheckpointId(7), attempt: AttemptId(3), graph, vertices };
+        assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (10, 1_110));
+        assert_eq!(metadata.objects().len(), 4);
+        assert!(metadata.wrote(&of(7)) && metadata.wrote(&metadata.path()) && !metadata.wrote(&of(6)));
     }
 }

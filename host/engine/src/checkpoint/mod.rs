@@ -1,5 +1,6 @@
 //! Checkpoints: who decides that one is complete (coordinator, log), what it consists of (metadata, state objects), where it lies (store, paths).
 
+mod bases;
 mod coordinator;
 mod envelope;
 mod faulty_store;
@@ -12,6 +13,7 @@ mod state_object;
 mod store;
 mod stored_object;
 
+pub use bases::{CheckpointBases, ObjectsInUse};
 pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, CompletedTasks, CoordinatorAction, Trigger};
 pub use faulty_store::{FaultPlan, FaultyStore};
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};

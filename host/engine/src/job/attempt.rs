@@ -6,7 +6,9 @@ use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::{CheckpointItem, JobStatus};
 use super::supervisor::StopSignal;
 use super::{CompletedCheckpoint, JobGraph};
-use crate::checkpoint::{CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, Store, Trigger};
+use crate::checkpoint::{
+    CheckpointBases, CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, Store, Trigger,
+};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::{Lane, Runtime, TaskGroup};
@@ -29,6 +31,8 @@ pub(super) struct AttemptContext {
     pub committers: Committers,
     pub backends: Arc<dyn StateBackendFactory>,
     pub status: Arc<JobStatus>,
+    /// What this attempt's checkpoints build on.
+    pub bases: Arc<CheckpointBases>,
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
     pub attempt: AttemptId,
     pub nonce: String,
@@ -209,7 +213,10 @@ impl<'a> Attempt<'a> {
                 let duration_ms = duration.as_millis() as u64;
                 info!(%checkpoint_id, duration_ms, bytes, "checkpoint completed");
                 self.context.status.on_completed(CheckpointItem { checkpoint_id, duration_ms, bytes });
-                self.coordinator.on_recorded(checkpoint_id, now)
+                let actions = self.coordinator.on_recorded(checkpoint_id, now);
+                let end = self.follow(actions);
+                self.request(RecordRequest::Collect(self.context.bases.in_use()));
+                return end;
             }
             RecordEvent::NotRecorded { checkpoint_id, error } => {
                 self.coordinator.on_recording_failed(checkpoint_id, error.to_string(), now)
@@ -224,12 +231,14 @@ impl<'a> Attempt<'a> {
         for action in actions {
             match action {
                 CoordinatorAction::Trigger { checkpoint_id, trigger, alignment } => {
+                    self.context.bases.on_triggered(checkpoint_id);
                     self.tell_all(TaskControl::Trigger { checkpoint_id, trigger, alignment });
                 }
                 CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
                     self.request(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
                 }
                 CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => {
+                    self.context.bases.on_completed(checkpoint_id);
                     if trigger != Trigger::Periodic {
                         self.last = Some((checkpoint_id, trigger, self.deployment.controls.len()));
                     }
@@ -238,6 +247,7 @@ impl<'a> Attempt<'a> {
                 CoordinatorAction::Abort { checkpoint_id, trigger, duration, reason } => {
                     warn!(%checkpoint_id, %reason, "checkpoint failed");
                     self.context.status.failed.add(1);
+                    self.context.bases.on_failed(checkpoint_id);
                     self.tell_all(TaskControl::Abort(checkpoint_id));
                     self.request(RecordRequest::Failed { checkpoint_id, trigger, duration, reason });
                 }

@@ -2,7 +2,7 @@
 
 use super::attempt::AttemptContext;
 use super::{Edge, JobGraph, TaskLayout, VertexKind, layout};
-use crate::checkpoint::{CheckpointMetadata, CheckpointMode, StateHandle};
+use crate::checkpoint::{CheckpointMetadata, CheckpointMode};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget, InputChannel, InputGate, Output, Partitioning};
@@ -188,6 +188,7 @@ impl Builder<'_> {
             store: context.store.clone(),
             clock: context.runtime.clock.clone(),
             group: self.group.clone(),
+            bases: context.bases.clone(),
             committers: context.committers.clone(),
             attempt: context.attempt,
             nonce: context.nonce.clone(),
@@ -341,13 +342,12 @@ impl Builder<'_> {
         let parallelism = snapshot.subtasks.len() as u32;
         let overlapping =
             snapshot.subtasks.iter().filter(|part| range_of(part.index, parallelism, metadata.graph.max_parallelism).overlaps(&range));
-        let handles: BTreeSet<&StateHandle> = overlapping.filter_map(|part| part.state.as_ref()).collect();
         Some(StateRestore::Keyed(KeyedRestore {
             node,
             operator: id.to_owned(),
             range,
             states,
-            handles: handles.into_iter().cloned().collect(),
+            handles: overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect(),
             store: self.context.store.clone(),
             clock: self.context.runtime.clock.clone(),
         }))

@@ -5,7 +5,9 @@
 
 use super::JobGraph;
 use super::history::{CompletedCheckpoint, History};
-use crate::checkpoint::{Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, Store, Trigger, VertexSnapshot, paths, retry};
+use crate::checkpoint::{
+    Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, ObjectsInUse, Store, Trigger, VertexSnapshot, paths, retry,
+};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
@@ -17,8 +19,20 @@ use tracing::warn;
 
 /// What the supervisor asks for.
 pub(super) enum RecordRequest {
-    Completed { checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks },
-    Failed { checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, reason: String },
+    Completed {
+        checkpoint_id: CheckpointId,
+        trigger: Trigger,
+        duration: Duration,
+        parts: CompletedTasks,
+    },
+    Failed {
+        checkpoint_id: CheckpointId,
+        trigger: Trigger,
+        duration: Duration,
+        reason: String,
+    },
+    /// Everything that has been recorded is known to the coordinator and the tasks: delete what nothing refers to, but not what is in use.
+    Collect(ObjectsInUse),
     Finished,
 }
 
@@ -48,7 +62,7 @@ pub(super) struct Recorder {
     pub attempt: AttemptId,
     pub nonce: String,
     pub retain: usize,
-    /// Objects of checkpoints that are kept.
+    /// Objects of the checkpoints that are kept: of every one that this attempt completed until it is collected.
     kept: BTreeMap<CheckpointId, BTreeSet<String>>,
 }
 
@@ -74,21 +88,23 @@ impl Recorder {
                 RecordRequest::Failed { checkpoint_id, trigger, duration, reason } => {
                     self.fail(checkpoint_id, trigger, duration, reason).await.err().map(RecordEvent::Over)
                 }
+                RecordRequest::Collect(in_use) => {
+                    if let Err(error) = self.collect_garbage(&in_use).await {
+                        warn!(%error, "old checkpoints could not be deleted");
+                    }
+                    None
+                }
                 RecordRequest::Finished => Some(match self.finish().await {
                     Ok(()) => RecordEvent::Finished,
                     Err(error) => RecordEvent::Over(error),
                 }),
             };
-            let (recorded, over) = (matches!(event, Some(RecordEvent::Recorded { .. })), matches!(event, Some(RecordEvent::Over(_))));
+            let over = matches!(event, Some(RecordEvent::Over(_)));
             if let Some(event) = event {
                 _ = events.send(event);
             }
             if over {
                 break;
-            }
-            // Behind the answer: deletion is nobody's hurry.
-            if recorded && let Err(error) = self.collect_garbage().await {
-                warn!(%error, "old checkpoints could not be deleted");
             }
         }
         self.log
@@ -96,11 +112,14 @@ impl Recorder {
 
     async fn complete(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks) -> RecordEvent {
         let metadata = self.metadata(checkpoint_id, parts);
+        if let Err(error) = self.check_objects(&metadata) {
+            return RecordEvent::NotRecorded { checkpoint_id, error };
+        }
         let (path, sealed) = (metadata.path(), metadata.seal());
         if let Err(error) = retry(&*self.clock, || self.store.put(&path, vec![sealed.clone()])).await {
             return RecordEvent::NotRecorded { checkpoint_id, error };
         }
-        let bytes = metadata.state_object_bytes() + sealed.len() as u64;
+        let bytes = metadata.written_state_bytes() + sealed.len() as u64;
         let entry = LogEntry::Completed {
             attempt: self.attempt,
             nonce: self.nonce.clone(),
@@ -118,6 +137,19 @@ impl Recorder {
                 RecordEvent::Recorded { checkpoint_id, duration, bytes }
             }
             Err(error) => RecordEvent::Over(error),
+        }
+    }
+
+    /// Every object is the checkpoint's own or one of a checkpoint that is kept. Else it may be gone, and the checkpoint must not become complete.
+    fn check_objects(&self, metadata: &CheckpointMetadata) -> Result<(), EngineError> {
+        let is_kept = |object: &String| metadata.wrote(object) || self.kept.values().any(|objects| objects.contains(object));
+        match metadata.objects().iter().find(|object| !is_kept(object)) {
+            None => Ok(()),
+            Some(lost) => {
+                let message =
+                    format!("checkpoint {} refers to {lost}, which belongs to no checkpoint that is kept", metadata.checkpoint_id);
+                Err(EngineError::new(ErrorKind::Bug, message))
+            }
         }
     }
 
@@ -165,10 +197,10 @@ impl Recorder {
         }
     }
 
-    /// Deletes objects of this attempt and older ones that belong to no kept checkpoint. It runs behind a completed checkpoint of this attempt
-    /// only, so the one that the attempt started from is kept until then. The entry that was just appended shows that this
-    /// process had not been fenced; a newer attempt's objects have a higher number.
-    async fn collect_garbage(&mut self) -> Result<(), EngineError> {
+    /// Deletes objects of this attempt and older ones that belong to no kept checkpoint and are not in use. It runs behind a completed checkpoint of
+    /// this attempt only, so the one that the attempt started from is kept until then. The entry that was appended last shows that
+    /// this process had not been fenced; a newer attempt's objects have a higher number.
+    async fn collect_garbage(&mut self, in_use: &ObjectsInUse) -> Result<(), EngineError> {
         let history = History::of(self.log.entries());
         let retained = history.retained(self.retain);
         let Some(newest) = retained.first().map(|newest| newest.checkpoint_id) else { return Ok(()) };
@@ -178,14 +210,16 @@ impl Recorder {
                 self.kept.insert(checkpoint.checkpoint_id, objects);
             }
         }
-        self.kept.retain(|id, _| retained.iter().any(|checkpoint| checkpoint.checkpoint_id == *id));
+        self.kept.retain(|id, _| in_use.bases.contains(id) || retained.iter().any(|checkpoint| checkpoint.checkpoint_id == *id));
         let kept: BTreeSet<&str> = self.kept.values().flatten().map(String::as_str).collect();
+        let is_past = |(attempt, id): (AttemptId, CheckpointId)| {
+            let over = id <= newest && in_use.oldest_under_way.is_none_or(|under_way| id < under_way);
+            attempt < self.attempt || (attempt == self.attempt && over)
+        };
         for folder in [paths::CHECKPOINTS, paths::STATE] {
-            for path in self.store.list(folder).await? {
-                let past =
-                    paths::owner_of(&path).is_some_and(|(attempt, id)| attempt < self.attempt || (attempt == self.attempt && id <= newest));
-                if past && !kept.contains(path.as_str()) {
-                    self.store.delete(&path).await?;
+            for path in retry(&*self.clock, || self.store.list(folder)).await? {
+                if paths::owner_of(&path).is_some_and(is_past) && !kept.contains(path.as_str()) {
+                    retry(&*self.clock, || self.store.delete(&path)).await?;
                 }
             }
         }

@@ -265,6 +265,7 @@ impl Supervisor {
             committers: self.committers.clone(),
             backends: self.options.backends.clone(),
             status: self.status.clone(),
+            bases: Arc::default(),
             notice: self.options.notice.clone(),
             attempt,
             nonce,

@@ -1,7 +1,7 @@
 //! The port that every keyed-state backend implements. Its conformance suite is [`super::conformance`].
 
 use super::{KeyGroupRange, StateDescriptor};
-use crate::element::Column;
+use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 
 /// Where a key's entry is, from lookup to apply within one batch. Worthless afterwards.
@@ -68,20 +68,33 @@ pub trait StateBackend: Send {
     /// Number of keys.
     fn keys(&self) -> u64;
 
-    /// Captures everything as of now without copying it: what is written later does not show. Quick at any size.
-    fn snapshot(&mut self) -> Box<dyn StateSnapshot>;
+    /// Captures everything as of now, or, where there is a `base`, what has changed since the snapshot for that checkpoint, without copying it:
+    /// what is written later does not show. Quick at any size. Checkpoint ids rise; [`StateBackend::changed_since`] knows the base.
+    fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot>;
+
+    /// Number of keys that changed or were removed since the snapshot for `base`, at most; `None` where that is not remembered any more.
+    fn changed_since(&self, base: CheckpointId) -> Option<u64>;
+
+    /// No snapshot before the one for `base` will be asked for as a base: what only they need may be forgotten.
+    fn retire(&mut self, base: CheckpointId);
 
     /// Adds a block that a [`StateSnapshot`] wrote. `states[i]` is the index here of the block's state `i`; `None` where it is gone (refused
     /// where a key has such a state). Called before the first lookup. Keys outside the backend's range are an error.
     fn restore(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError>;
+
+    /// Applies what a snapshot wrote of the changes since its base: removes keys, and puts others in the place of what they were. Otherwise as
+    /// [`StateBackend::restore`], and behind all that the base consists of.
+    fn restore_delta(&mut self, key_group: u32, delta: &[u8], states: &[Option<usize>]) -> Result<(), EngineError>;
 }
 
 /// State as of one moment, to be written in the background.
 pub trait StateSnapshot: Send {
-    /// Number of keys.
+    /// Number of keys of the whole state.
     fn keys(&self) -> u64;
-    /// Calls `write` with the block of each key group that has keys, in ascending order. Memory for one block at a time.
-    fn write_blocks(&mut self, write: &mut dyn FnMut(u32, &[u8]));
+    /// Calls `write` with the block of each key group that has keys, or with the delta of each that has changed since the base, in ascending
+    /// order. Memory for one at a time. Returns the bytes of the whole state's blocks, which is right where the backend's snapshots are written
+    /// in the order in which they were taken, from the base on at least.
+    fn write(&mut self, write: &mut dyn FnMut(u32, &[u8])) -> u64;
 }
 
 /// Makes the backend of each subtask.

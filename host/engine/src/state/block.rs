@@ -15,7 +15,7 @@
 //! may differ in it. A key has one present state at least, a list one item, a map one entry. What is read is checked before it is
 //! believed: nothing is allocated by a length in the block.
 
-use super::varint::{Malformed, put_bytes, put_number, take_bytes, take_number};
+use super::varint::{put_bytes, put_number, take_bytes, take_number};
 use super::{StateDescriptor, StateKind};
 use crate::error::{EngineError, ErrorKind};
 
@@ -118,6 +118,11 @@ impl<'a> BlockReader<'a> {
         &self.states
     }
 
+    /// True where it holds no keys.
+    pub fn is_empty(&self) -> bool {
+        self.keys == 0
+    }
+
     /// Number of keys as far as the block's length allows it: good to reserve room by.
     pub fn keys_hint(&self) -> usize {
         const SMALLEST_KEY: usize = 4;
@@ -196,15 +201,11 @@ impl<'a> BlockReader<'a> {
     }
 
     fn number(&mut self, what: &str) -> Result<u64, EngineError> {
-        take_number(&mut self.rest).map_err(|malformed| self.malformed(what, malformed))
+        take_number(&mut self.rest).map_err(|malformed| self.corrupt(malformed.says(what)))
     }
 
     fn bytes(&mut self, what: &str) -> Result<&'a [u8], EngineError> {
-        take_bytes(&mut self.rest).map_err(|malformed| self.malformed(what, malformed))
-    }
-
-    fn malformed(&self, what: &str, malformed: Malformed) -> EngineError {
-        self.corrupt(malformed.describe(what))
+        take_bytes(&mut self.rest).map_err(|malformed| self.corrupt(malformed.says(what)))
     }
 
     /// What is wrong with the block, with where it was noticed.

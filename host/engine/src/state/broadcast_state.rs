@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
     }
 
     fn malformed(&self, what: &str, malformed: Malformed) -> EngineError {
-        self.corrupt(malformed.describe(what))
+        self.corrupt(malformed.says(what))
     }
 
     fn corrupt(&self, what: String) -> EngineError {

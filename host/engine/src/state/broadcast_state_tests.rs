@@ -163,7 +163,7 @@ fn keyed_state_beside_broadcast_state_is_kept_as_if_it_were_alone() {
     backend.set_value(&mut slot, b"k", 0, b"value");
     backend.list_append(&mut slot, b"k", 2, b"item");
     let mut again = create();
-    backend.snapshot().write_blocks(&mut |group, block| again.restore(group, block, &SAME).unwrap());
+    backend.snapshot(CheckpointId(1), None).write(&mut |group, block| again.restore(group, block, &SAME).unwrap());
     let slot = look(&mut *again);
     assert_eq!((again.value(&slot, 0), again.list_len(&slot, 2)), (Some(&b"value"[..]), 1));
 }

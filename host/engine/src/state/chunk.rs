@@ -1,13 +1,14 @@
 //! A run of entries that snapshots share and that is copied when it is written to while one does.
 //!
 //! Between two snapshots a chunk belongs to the table alone and a write to it costs no atomic operation; taking a snapshot
-//! puts it behind a reference count.
+//! puts it behind a reference count. Which entries have been written to since the last snapshot stands beside the pointer to them, where
+//! noting it costs no cache miss.
 
 use super::entry::Entry;
 use std::sync::Arc;
 
-/// Entries of a full chunk: what the first write after a snapshot copies, 4 KiB.
-pub(super) const CHUNK_ENTRIES: usize = 64;
+/// Entries of a full chunk: what the first write after a snapshot copies, 4 KiB; one bit of a word for each.
+pub(super) const CHUNK_ENTRIES: usize = u64::BITS as usize;
 /// Entries that a table begins with.
 const FIRST_ENTRIES: usize = 4;
 
@@ -20,7 +21,13 @@ impl Slab {
     }
 }
 
-pub(super) enum Chunk {
+pub(super) struct Chunk {
+    slab: Hold,
+    /// A bit for each entry: written to since the last snapshot.
+    changed: u64,
+}
+
+enum Hold {
     Owned(Slab),
     Shared(Arc<Slab>),
 }
@@ -37,21 +44,32 @@ impl Chunk {
     }
 
     fn holes(entries: usize) -> Self {
-        Self::Owned(Slab(vec![Entry::default(); entries].into()))
+        Self { slab: Hold::Owned(Slab(vec![Entry::default(); entries].into())), changed: 0 }
     }
 
     #[inline]
     pub fn entries(&self) -> &[Entry] {
-        match self {
-            Self::Owned(slab) => &slab.0,
-            Self::Shared(slab) => &slab.0,
+        match &self.slab {
+            Hold::Owned(slab) => &slab.0,
+            Hold::Shared(slab) => &slab.0,
         }
     }
 
-    /// The entries to write to, after copying them where a snapshot still holds them.
+    /// An entry to write to, after copying the chunk where a snapshot still holds it.
     #[inline]
-    pub fn entries_mut(&mut self) -> &mut [Entry] {
-        self.own()
+    pub fn entry_mut(&mut self, at: usize) -> &mut Entry {
+        self.changed |= 1 << at;
+        &mut self.own()[at]
+    }
+
+    /// The entries that have been written to since the last snapshot.
+    pub fn changed(&self) -> u64 {
+        self.changed
+    }
+
+    /// The same; from now on none has.
+    pub fn take_changed(&mut self) -> u64 {
+        std::mem::take(&mut self.changed)
     }
 
     /// Doubles the chunk, up to its full size.
@@ -59,36 +77,36 @@ impl Chunk {
         let mut entries = std::mem::take(self.own()).into_vec();
         let grown = (2 * entries.len()).min(CHUNK_ENTRIES);
         entries.resize(grown, Entry::default());
-        *self = Self::Owned(Slab(entries.into()));
+        self.slab = Hold::Owned(Slab(entries.into()));
     }
 
     /// Shares the entries with a snapshot.
     pub fn share(&mut self) -> Arc<Slab> {
-        let shared = match std::mem::replace(self, Self::Owned(Slab(Box::default()))) {
-            Self::Owned(slab) => Arc::new(slab),
-            Self::Shared(slab) => slab,
+        let shared = match std::mem::replace(&mut self.slab, Hold::Owned(Slab(Box::default()))) {
+            Hold::Owned(slab) => Arc::new(slab),
+            Hold::Shared(slab) => slab,
         };
-        *self = Self::Shared(shared.clone());
+        self.slab = Hold::Shared(shared.clone());
         shared
     }
 
     #[inline]
     fn own(&mut self) -> &mut Box<[Entry]> {
-        if let Self::Shared(_) = self {
+        if let Hold::Shared(_) = self.slab {
             self.take_over();
         }
-        match self {
-            Self::Owned(slab) => &mut slab.0,
-            Self::Shared(_) => unreachable!("the chunk has just been taken over"),
+        match &mut self.slab {
+            Hold::Owned(slab) => &mut slab.0,
+            Hold::Shared(_) => unreachable!("the chunk has just been taken over"),
         }
     }
 
     #[cold]
     fn take_over(&mut self) {
-        let own = match std::mem::replace(self, Self::Owned(Slab(Box::default()))) {
-            Self::Owned(slab) => slab,
-            Self::Shared(slab) => Arc::try_unwrap(slab).unwrap_or_else(|shared| Slab(shared.0.clone())),
+        let own = match std::mem::replace(&mut self.slab, Hold::Owned(Slab(Box::default()))) {
+            Hold::Owned(slab) => slab,
+            Hold::Shared(slab) => Arc::try_unwrap(slab).unwrap_or_else(|shared| Slab(shared.0.clone())),
         };
-        *self = Self::Owned(own);
+        self.slab = Hold::Owned(own);
     }
 }

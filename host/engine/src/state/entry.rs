@@ -147,6 +147,11 @@ impl Entry {
         }
     }
 
+    /// Removes every state.
+    pub fn clear_all(&mut self) {
+        (self.value, self.cells) = (None, None);
+    }
+
     fn cell_mut(&mut self, at: usize, cells: usize) -> &mut Cell {
         &mut self.cells.get_or_insert_with(|| Box::new(CellSlice(vec![Cell::Absent; cells].into()))).0[at]
     }

@@ -1,7 +1,7 @@
 //! One operator's keyed state as the operator sees it: by batch, through the batch's distinct keys.
 
 use super::{KeySlot, StateBackend, StateDescriptor, StateSnapshot, key_hash};
-use crate::element::{Column, RecordBatch};
+use crate::element::{CheckpointId, Column, RecordBatch};
 use crate::error::EngineError;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -152,9 +152,24 @@ impl KeyedState {
         self.backend.clear(&mut self.slots[key], self.keys.get(key), state);
     }
 
-    /// Captures everything as of now; see [`StateBackend::snapshot`].
-    pub fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
-        self.backend.snapshot()
+    /// Number of keys.
+    pub fn key_count(&self) -> u64 {
+        self.backend.keys()
+    }
+
+    /// See [`StateBackend::changed_since`].
+    pub fn changed_since(&self, base: CheckpointId) -> Option<u64> {
+        self.backend.changed_since(base)
+    }
+
+    /// See [`StateBackend::snapshot`].
+    pub fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
+        self.backend.snapshot(checkpoint_id, base)
+    }
+
+    /// See [`StateBackend::retire`].
+    pub fn retire(&mut self, base: CheckpointId) {
+        self.backend.retire(base);
     }
 
     /// The backend, to restore into.
@@ -208,10 +223,19 @@ impl StateBackend for NoBackend {
     fn keys(&self) -> u64 {
         unreachable!("{LENT}")
     }
-    fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
+    fn snapshot(&mut self, _: CheckpointId, _: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
+        unreachable!("{LENT}")
+    }
+    fn changed_since(&self, _: CheckpointId) -> Option<u64> {
+        unreachable!("{LENT}")
+    }
+    fn retire(&mut self, _: CheckpointId) {
         unreachable!("{LENT}")
     }
     fn restore(&mut self, _: u32, _: &[u8], _: &[Option<usize>]) -> Result<(), EngineError> {
+        unreachable!("{LENT}")
+    }
+    fn restore_delta(&mut self, _: u32, _: &[u8], _: &[Option<usize>]) -> Result<(), EngineError> {
         unreachable!("{LENT}")
     }
 }

@@ -6,14 +6,14 @@
 //! whoever chooses keys can compute it.
 
 use super::backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
-use super::block::{BlockReader, Payload};
+use super::changes::{ChangeHistory, SinceBase};
 use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
-use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of, key_hash};
-use crate::element::Column;
-use crate::error::{EngineError, ErrorKind};
+use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of};
+use crate::element::{CheckpointId, Column};
+use crate::error::EngineError;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
 use std::hint::black_box;
@@ -37,22 +37,31 @@ impl StateBackendFactory for MemoryBackendFactory {
         assert!(range.end <= max_parallelism || range.is_empty(), "{range:?} runs past {max_parallelism} key groups");
         let tables = (range.start..range.end).map(|_| GroupTable::default()).collect();
         let hasher = FixedState::with_seed(self.seed);
-        Box::new(MemoryBackend { layout: Arc::new(Layout::new(states)), range, max_parallelism, hasher, tables })
+        Box::new(MemoryBackend {
+            layout: Arc::new(Layout::new(states)),
+            range,
+            max_parallelism,
+            hasher,
+            tables,
+            history: ChangeHistory::default(),
+        })
     }
 }
 
-struct MemoryBackend {
-    layout: Arc<Layout>,
-    range: KeyGroupRange,
-    max_parallelism: u32,
+pub(super) struct MemoryBackend {
+    pub(super) layout: Arc<Layout>,
+    pub(super) range: KeyGroupRange,
+    pub(super) max_parallelism: u32,
     hasher: FixedState,
     /// One for each group of `range`.
     tables: Vec<GroupTable>,
+    /// What has changed since which snapshot.
+    history: ChangeHistory,
 }
 
 impl MemoryBackend {
     #[inline]
-    fn hash(&self, key: &[u8]) -> u32 {
+    pub(super) fn hash(&self, key: &[u8]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);
         let hash = hasher.finish();
@@ -65,7 +74,7 @@ impl MemoryBackend {
     }
 
     #[inline]
-    fn table_mut(&mut self, group: u32) -> &mut GroupTable {
+    pub(super) fn table_mut(&mut self, group: u32) -> &mut GroupTable {
         &mut self.tables[(group - self.range.start) as usize]
     }
 
@@ -212,55 +221,58 @@ impl StateBackend for MemoryBackend {
         self.tables.iter().map(|table| table.len() as u64).sum()
     }
 
-    fn snapshot(&mut self) -> Box<dyn StateSnapshot> {
-        let groups = (self.range.start..).zip(&mut self.tables).filter(|(_, table)| table.len() > 0);
-        let groups = groups.map(|(key_group, table)| GroupSnapshot { key_group, keys: table.len(), slabs: table.share() }).collect();
+    fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
+        assert!(base.is_none_or(|base| self.history.knows(base)), "a snapshot since {base:?}, of which nothing is remembered");
+        let mut changes = Vec::with_capacity(self.tables.len());
+        let mut groups = Vec::new();
+        for (number, (key_group, table)) in (self.range.start..).zip(&mut self.tables).enumerate() {
+            let newest = table.take_changes();
+            let since = base.map(|base| {
+                let mut since = self.history.since(base, number);
+                since.add(&newest);
+                since
+            });
+            changes.push(newest);
+            if table.len() > 0 || since.as_ref().is_some_and(|since| !since.is_empty()) {
+                groups.push(capture(key_group, table, since));
+            }
+        }
+        self.history.on_snapshot(checkpoint_id, changes);
         Box::new(MemorySnapshot::new(self.layout.clone(), groups))
     }
 
+    fn changed_since(&self, base: CheckpointId) -> Option<u64> {
+        let count = |(number, table): (usize, &GroupTable)| {
+            let mut since = self.history.since(base, number);
+            since.add_entries(&table.changed());
+            since.count() + table.removed()
+        };
+        self.history.knows(base).then(|| self.tables.iter().enumerate().map(count).sum())
+    }
+
+    fn retire(&mut self, base: CheckpointId) {
+        self.history.retire(base);
+    }
+
     fn restore(&mut self, key_group: u32, block: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
-        if !self.range.contains(key_group) {
-            let KeyGroupRange { start, end } = self.range;
-            let message = format!("restore key group {key_group}: this subtask has key groups {start} to {end}, the end excluded");
-            return Err(EngineError::new(ErrorKind::Bug, message));
-        }
-        // A failure leaves a part of the block behind; the caller gives the backend up.
-        let mut reader = BlockReader::open(block)?;
-        self.layout.check_block(&reader, states)?;
-        self.table_mut(key_group).reserve(reader.keys_hint());
-        while let Some(key) = reader.next_key()? {
-            let group = key_group_of(key_hash(key), self.max_parallelism);
-            if group != key_group {
-                return Err(reader.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())));
-            }
-            let hash = self.hash(key);
-            if self.table(group).find(hash, key) != KeySlot::ABSENT {
-                return Err(reader.corrupt(format!("the key {} is there twice", key.escape_ascii())));
-            }
-            let mut slot = KeySlot { group, entry: KeySlot::ABSENT, hash };
-            while let Some((index, payload)) = reader.next_state()? {
-                let state = states[index].ok_or_else(|| Layout::gone(index))?;
-                self.restore_state(&mut slot, key, state, payload);
-            }
-        }
-        Ok(())
+        self.restore_block(key_group, block, states)
+    }
+
+    fn restore_delta(&mut self, key_group: u32, delta: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
+        self.apply_delta(key_group, delta, states)
     }
 }
 
-impl MemoryBackend {
-    fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) {
-        match payload {
-            Payload::Value(value) => self.set_value(slot, key, state, value),
-            Payload::List(items) => items.into_iter().for_each(|item| self.list_append(slot, key, state, item)),
-            Payload::Map(entries) => entries.into_iter().for_each(|(entry, value)| self.map_put(slot, key, state, entry, value)),
-        }
-    }
+/// A table's part of a snapshot: all of it, or what has changed since a base.
+fn capture(key_group: u32, table: &mut GroupTable, since: Option<SinceBase>) -> GroupSnapshot {
+    let chunks = table.capture(since.as_ref().map(|since| &since.changed[..]));
+    GroupSnapshot { key_group, keys: table.len(), chunks, removed: since.map(|since| since.removed), sizes: table.sizes() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::conformance;
+    use crate::state::{conformance, key_hash};
 
     #[test]
     fn the_memory_backend_keeps_every_promise_of_a_state_backend() {
@@ -279,7 +291,7 @@ mod tests {
             keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, key));
             keys.iter().zip(&mut slots).step_by(3).for_each(|(key, slot)| backend.clear(slot, key, 0));
             let mut blocks = Vec::new();
-            backend.snapshot().write_blocks(&mut |group, block| blocks.push((group, block.to_vec())));
+            backend.snapshot(CheckpointId(1), None).write(&mut |group, block| blocks.push((group, block.to_vec())));
             blocks
         };
         assert_eq!(blocks(1), blocks(2));

@@ -3,8 +3,10 @@
 mod backend;
 mod block;
 mod broadcast_state;
+mod changes;
 mod chunk;
 pub mod conformance;
+mod delta;
 mod entry;
 mod group_table;
 mod index;
@@ -14,6 +16,7 @@ mod layout;
 mod list_state;
 mod map_state;
 mod memory_backend;
+mod memory_restore;
 mod memory_snapshot;
 mod small_bytes;
 pub(crate) mod varint;
@@ -22,6 +25,8 @@ pub(crate) mod varint;
 mod block_tests;
 #[cfg(test)]
 mod broadcast_state_tests;
+#[cfg(test)]
+mod delta_tests;
 
 pub use crate::element::key_hash;
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};

@@ -29,8 +29,8 @@ pub(crate) enum Malformed {
 }
 
 impl Malformed {
-    /// In words, of a part that is named `what`.
-    pub fn describe(self, what: &str) -> String {
+    /// The same of `what` it was.
+    pub fn says(self, what: &str) -> String {
         match self {
             Self::Truncated => format!("it ends inside {what}"),
             Self::Overflow => format!("{what} does not fit 64 bits"),

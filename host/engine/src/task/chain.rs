@@ -62,6 +62,16 @@ pub enum NodeBody {
     },
 }
 
+impl NodeBody {
+    /// An operator's keyed state.
+    pub fn keyed_state(&mut self) -> Option<&mut KeyedState> {
+        match self {
+            Self::Operator { state, .. } => state.as_deref_mut(),
+            Self::Sink { .. } => None,
+        }
+    }
+}
+
 /// The nodes of one task with the output behind them.
 pub struct Chain {
     /// In topological order.

@@ -5,6 +5,7 @@ mod call_pace;
 mod chain;
 mod commits;
 mod in_flight;
+mod increments;
 mod operator_task;
 mod rate_limiter;
 mod restore;

@@ -1,11 +1,15 @@
 //! Fills the state of one operator's subtask from the state objects of a checkpoint.
 
 use super::{BroadcastRestore, Chain, NodeBody};
-use crate::checkpoint::{SectionKind, StateHandle, Store, VertexIdentity, read_state_object};
+use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, Store, VertexIdentity, read_state_object};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
-use crate::state::{KeyGroupRange, StateDescriptor};
+use crate::state::{KeyGroupRange, StateBackend, StateDescriptor};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
+
+/// Objects that are being read, or have been and wait for those before them: deltas are many and small, and each is a request to the storage.
+const READS: usize = 8;
 
 /// What one operator's subtask restores of one kind of state.
 pub enum StateRestore {
@@ -35,7 +39,7 @@ pub struct KeyedRestore {
     pub range: KeyGroupRange,
     /// For each state of the checkpoint its index now.
     pub states: Vec<Option<usize>>,
-    /// The objects.
+    /// The objects: for each subtask that wrote some the whole one, and the deltas behind it in order.
     pub handles: Vec<StateHandle>,
     /// Where they are.
     pub store: Arc<dyn Store>,
@@ -44,25 +48,44 @@ pub struct KeyedRestore {
 }
 
 impl KeyedRestore {
-    /// Reads the objects and restores the sections in range.
+    /// Reads the objects, several at once, and restores the sections in range in order.
     pub async fn run(self, chain: &mut Chain) -> Result<(), EngineError> {
         let node = &mut chain.nodes[self.node];
         let NodeBody::Operator { state: Some(state), .. } = &mut node.body else {
             let message = format!("{}: the checkpoint holds keyed state for it, and it has none", self.operator);
             return Err(EngineError::new(ErrorKind::Bug, message));
         };
-        for handle in &self.handles {
-            let reader = read_state_object(&*self.store, &*self.clock, handle).await;
-            let reader = reader.map_err(|error| error.context(format!("restore {}", self.operator)))?;
-            for section in reader.sections() {
-                let section = section?;
-                if section.kind == SectionKind::KeyedState && section.operator == self.operator && self.range.contains(section.key_group) {
-                    let restored = state.backend_mut().restore(section.key_group, section.payload, &self.states);
-                    restored.map_err(|error| {
-                        error.context(format!("restore {}: {}: key group {}", self.operator, reader.object(), section.key_group))
-                    })?;
-                }
+        let reads: Vec<_> = self.handles.iter().map(|handle| self.read(handle)).collect();
+        let mut readers = stream::iter(reads).buffered(READS);
+        while let Some(reader) = readers.try_next().await? {
+            self.apply(&reader, state.backend_mut())?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, handle: &StateHandle) -> Result<StateObjectReader, EngineError> {
+        let reader = read_state_object(&*self.store, &*self.clock, handle).await;
+        reader.map_err(|error| error.context(format!("restore {}", self.operator)))
+    }
+
+    fn apply(&self, reader: &StateObjectReader, backend: &mut dyn StateBackend) -> Result<(), EngineError> {
+        for section in reader.sections() {
+            let Section { kind, operator, key_group, payload } = section?;
+            if operator != self.operator || !self.range.contains(key_group) {
+                continue;
             }
+            let restored = match kind {
+                SectionKind::KeyedState => backend.restore(key_group, payload, &self.states),
+                SectionKind::Delta => backend.restore_delta(key_group, payload, &self.states),
+                SectionKind::Timers
+                | SectionKind::WatermarkFloors
+                | SectionKind::TtlStamps
+                | SectionKind::Broadcast
+                | SectionKind::InFlight
+                | SectionKind::Committables
+                | SectionKind::OperatorState => continue,
+            };
+            restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;
         }
         Ok(())
     }

@@ -5,8 +5,9 @@
 
 use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
+use super::increments::{Extent, Increments, StateSize};
 use super::{Chain, NodeBody, TaskEvent, TaskEvents, broadcast};
-use crate::checkpoint::{CompletedTasks, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
+use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::InFlightRecords;
@@ -28,6 +29,8 @@ pub struct SnapshotContext {
     pub clock: Arc<dyn Clock>,
     /// The attempt's tasks: what runs in the background ends with it.
     pub group: TaskGroup,
+    /// What checkpoints build on.
+    pub bases: Arc<CheckpointBases>,
     /// Finds committers.
     pub committers: Committers,
     /// The attempt,
@@ -49,6 +52,7 @@ pub struct Snapshots {
     context: Arc<SnapshotContext>,
     /// By vertex.
     uncommitted: BTreeMap<usize, Uncommitted>,
+    increments: Increments,
     writing: Turns,
     committing: Turns,
     /// Snapshots that wait for what their barrier overtook.
@@ -106,6 +110,7 @@ impl Snapshots {
         Self {
             context: Arc::new(context),
             uncommitted: BTreeMap::new(),
+            increments: Increments::default(),
             writing: Turns::default(),
             committing: Turns::default(),
             recording: BTreeMap::new(),
@@ -120,12 +125,13 @@ impl Snapshots {
         source: Option<(usize, Vec<SplitState>)>,
         in_flight: InFlight,
     ) -> Result<(), EngineError> {
+        let extent = self.extent(checkpoint_id, chain);
         let mut captures = Vec::with_capacity(chain.nodes.len() + 1);
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
                 NodeBody::Operator { state, broadcast, .. } => {
-                    let snapshot = state.as_mut().map(|state| state.snapshot());
+                    let snapshot = state.as_mut().map(|state| state.snapshot(checkpoint_id, extent.base()));
                     let broadcast = broadcast.as_ref().and_then(|broadcast| broadcast.capture());
                     Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot, broadcast }
                 }
@@ -144,10 +150,10 @@ impl Snapshots {
                 Some(recorded)
             }
         };
-        let (context, mut turn) = (self.context.clone(), self.writing.take());
+        let (context, increments, mut turn) = (self.context.clone(), self.increments.clone(), self.writing.take());
         let write = async move {
             turn.begin().await;
-            let written = write(&context, checkpoint_id, captures).await;
+            let written = write(&context, &increments, checkpoint_id, extent, captures).await;
             // What is recorded may take as long as the next barrier: it holds up no other snapshot.
             drop(turn);
             let written = match (written, recorded) {
@@ -182,6 +188,18 @@ impl Snapshots {
         self.recording.remove(&checkpoint_id);
     }
 
+    /// What this checkpoint writes of the keyed state; what only older bases need is forgotten.
+    fn extent(&self, checkpoint_id: CheckpointId, chain: &mut Chain) -> Extent {
+        let base = self.context.bases.base_of(checkpoint_id);
+        let mut states: Vec<_> = chain.nodes.iter_mut().filter_map(|node| node.body.keyed_state()).collect();
+        if let Some(base) = base {
+            self.increments.retire(base);
+            states.iter_mut().for_each(|state| state.retire(base));
+        }
+        let keys = states.iter().map(|state| state.key_count()).sum();
+        self.increments.extent(base, keys, |base| states.iter().map(|state| state.changed_since(base)).sum())
+    }
+
     /// Commits everything up to `checkpoint_id` in the background.
     pub fn commit(&mut self, checkpoint_id: CheckpointId) {
         let context = self.context.clone();
@@ -210,11 +228,17 @@ enum WriteError {
     Sink(EngineError),
 }
 
-async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures: Vec<Capture>) -> Result<CompletedTasks, WriteError> {
+async fn write(
+    context: &SnapshotContext,
+    increments: &Increments,
+    checkpoint_id: CheckpointId,
+    extent: Extent,
+    captures: Vec<Capture>,
+) -> Result<CompletedTasks, WriteError> {
     let index = context.index;
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
-    let mut stateful = Vec::new();
+    let (mut size, mut written_bytes) = (StateSize::default(), 0);
     for capture in captures {
         let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
         let vertex = match capture {
@@ -225,11 +249,11 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
             Capture::Operator { vertex, id, snapshot, broadcast } => {
                 if let Some(mut snapshot) = snapshot {
                     part.keys = snapshot.keys();
-                    snapshot.write_blocks(&mut |key_group, block| {
-                        part.state_bytes += block.len() as u64;
-                        object.section(SectionKind::KeyedState, &id, key_group, block);
+                    part.state_bytes = snapshot.write(&mut |key_group, payload| {
+                        written_bytes += payload.len() as u64;
+                        object.section(extent.section_kind(), &id, key_group, payload);
                     });
-                    stateful.push(parts.len());
+                    size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
                 }
                 if let Some(broadcast) = broadcast {
                     let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
@@ -246,12 +270,15 @@ async fn write(context: &SnapshotContext, checkpoint_id: CheckpointId, captures:
         };
         parts.push((vertex, part));
     }
-    stateful.retain(|&place| parts[place].1.keys > 0);
-    if !stateful.is_empty() {
+    let object = if size.keys > 0 && !object.is_empty() {
         let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
-        let handle = upload(context, path, object).await.map_err(WriteError::Upload)?;
-        stateful.iter().for_each(|&place| parts[place].1.state = Some(handle.clone()));
-    }
+        Some(upload(context, path, object).await.map_err(WriteError::Upload)?)
+    } else {
+        None
+    };
+    let chain = extent.written(object, written_bytes, size);
+    parts.iter_mut().filter(|(_, part)| part.keys > 0).for_each(|(_, part)| chain.fill(part));
+    increments.on_written(checkpoint_id, chain);
     Ok(parts)
 }
 

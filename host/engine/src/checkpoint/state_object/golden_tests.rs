@@ -1,13 +1,14 @@
-//! The golden file of format version 1: what was once written is read for ever, and written the same.
+//! The golden files of format version 1, one of whole state and one of a delta: what was once written is read for ever, and written the same.
 
 use super::{SectionKind, StateObjectReader, StateObjectWriter};
-use crate::element::Column;
+use crate::element::{CheckpointId, Column};
 use crate::state::{
     BlockReader, KeyGroupRange, KeySlot, MemoryBackendFactory, Payload, StateBackend, StateBackendFactory, StateDescriptor, StateKind,
     key_hash,
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/state-v1.bin");
+const DELTA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/delta-v1.bin");
 const MAX_PARALLELISM: u32 = 4;
 const GROUPS: KeyGroupRange = KeyGroupRange { start: 0, end: MAX_PARALLELISM };
 const KEYS: [&[u8]; 5] = [b"N14228", b"", b"a key that does not fit where short keys are kept", b"abc", b"a"];
@@ -47,15 +48,40 @@ fn lookup(backend: &mut dyn StateBackend, key: &[u8]) -> KeySlot {
 fn written_now() -> Vec<u8> {
     let mut object = StateObjectWriter::new();
     for operator in ["delays", "basket"] {
-        backend(operator).snapshot().write_blocks(&mut |group, block| object.section(SectionKind::KeyedState, operator, group, block));
+        backend(operator)
+            .snapshot(CheckpointId(1), None)
+            .write(&mut |group, block| object.section(SectionKind::KeyedState, operator, group, block));
+    }
+    object.finish().parts.concat()
+}
+
+/// What follows the state of the other golden file: the first key goes, the third gets another value, two come.
+fn delta_written_now() -> Vec<u8> {
+    let mut object = StateObjectWriter::new();
+    for operator in ["delays", "basket"] {
+        let mut backend = backend(operator);
+        drop(backend.snapshot(CheckpointId(1), None));
+        let mut first = lookup(&mut *backend, KEYS[0]);
+        backend.clear(&mut first, KEYS[0], 0);
+        for key in [KEYS[2], b"new", b"another new key, which is long as well"] {
+            let mut slot = lookup(&mut *backend, key);
+            backend.set_value(&mut slot, key, 0, b"changed");
+        }
+        let mut delta = backend.snapshot(CheckpointId(2), Some(CheckpointId(1)));
+        delta.write(&mut |group, delta| object.section(SectionKind::Delta, operator, group, delta));
     }
     object.finish().parts.concat()
 }
 
 #[test]
-fn the_golden_file_of_version_1_is_written_byte_for_byte() {
-    let golden = std::fs::read(FILE).expect("the golden file is in the repository");
-    let now = written_now();
+fn the_golden_files_of_version_1_are_written_byte_for_byte() {
+    check_written(FILE, written_now());
+    check_written(DELTA_FILE, delta_written_now());
+}
+
+#[track_caller]
+fn check_written(file: &str, now: Vec<u8>) {
+    let golden = std::fs::read(file).expect("the golden file is in the repository");
     let differs = golden.iter().zip(&now).position(|(golden, now)| golden != now);
     assert!(golden == now, "{} bytes in the file, {} written now, the first difference is at {differs:?}", golden.len(), now.len());
 }
@@ -78,6 +104,47 @@ fn the_golden_file_of_version_1_is_read_with_all_its_contents() {
             check_key(&mut *restored, operator, number, key);
         }
     }
+}
+
+#[test]
+fn the_golden_delta_of_version_1_is_applied_to_the_golden_state() {
+    for operator in ["delays", "basket"] {
+        let states: Vec<_> = (0..descriptors(operator).len()).map(Some).collect();
+        let mut restored = MemoryBackendFactory::new(12).create(&descriptors(operator), GROUPS, MAX_PARALLELISM);
+        for file in [FILE, DELTA_FILE] {
+            let golden = std::fs::read(file).expect("the golden file is in the repository");
+            let reader = StateObjectReader::open(file, golden.into()).unwrap();
+            for section in reader.sections().map(Result::unwrap).filter(|section| section.operator == operator) {
+                match section.kind {
+                    SectionKind::Delta => restored.restore_delta(section.key_group, section.payload, &states).unwrap(),
+                    _ => restored.restore(section.key_group, section.payload, &states).unwrap(),
+                }
+            }
+        }
+        let values = [KEYS[0], KEYS[1], KEYS[2], b"new"].map(|key| {
+            let slot = lookup(&mut *restored, key);
+            restored.value(&slot, 0).map(<[u8]>::to_vec)
+        });
+        assert_eq!(values, [None, Some(vec![1; 20]), Some(b"changed".to_vec()), Some(b"changed".to_vec())]);
+        assert_eq!(restored.keys(), 6);
+        if operator == "basket" {
+            let changed = lookup(&mut *restored, KEYS[2]);
+            assert_eq!((restored.list_len(&changed, 1), restored.map_get(&changed, 2, b"entry 7")), (2, Some(&[7][..])));
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_and_every_truncation_of_the_golden_delta_is_refused() {
+    let golden = std::fs::read(DELTA_FILE).expect("the golden file is in the repository");
+    let read = |bytes: Vec<u8>| StateObjectReader::open("delta", bytes.into())?.sections().try_for_each(|section| section.map(drop));
+    read(golden.clone()).expect("the golden file is whole");
+    for bit in 0..8 * golden.len() {
+        let mut flipped = golden.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        read(flipped).expect_err("a flipped bit was accepted");
+    }
+    (0..golden.len()).for_each(|length| _ = read(golden[..length].to_vec()).expect_err("a truncated object was accepted"));
 }
 
 fn check_key(restored: &mut dyn StateBackend, operator: &str, number: usize, key: &[u8]) {

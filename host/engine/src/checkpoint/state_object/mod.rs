@@ -9,16 +9,20 @@
 //! text    = length:u16, and as many bytes of UTF-8
 //! ```
 //!
-//! The payload of a section of keyed state is a block (`state/block.rs`). That of broadcast state, whose key group is 0 and means
-//! nothing, holds all broadcast states of one operator's subtask that are not empty:
+//! What a payload holds, its section's kind says. Keyed state is a block ([`SectionKind::KeyedState`], `state/block.rs`) or a delta
+//! ([`SectionKind::Delta`], `state/delta.rs`); an object holds one of the two for all its operators: the keyed state as a whole, or what
+//! changed since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest
+//! first. Broadcast state, whose key group is 0 and means nothing, holds all broadcast states of one operator's subtask that are not
+//! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/in_flight.rs`.
 //!
 //! ```text
+//! delta     = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states
 //! broadcast = number-of-states *(state-index version count *(bytes bytes))   ; indexes ascend; entry and value, entries strictly ascending
 //! bytes     = length, and as many bytes
 //! ```
 //!
-//! Numbers in it are LEB128, as in blocks; `state-index` counts all states that the operator declared, `version` is the schema version
-//! under which the state's values were written.
+//! Numbers in payloads are LEB128; `state-index` counts all states that the operator declared, `version` is the schema version under
+//! which the state's values were written.
 //!
 //! Outside of payloads numbers are little-endian. A section's checksum covers all of the section before it, the trailer's all of the footer before it; magic,
 //! version and length are compared; sections lie end to end. So every byte is covered: a flipped bit or a missing byte anywhere is an
@@ -66,7 +70,7 @@ pub enum SectionKind {
     InFlight = 6,
     /// Output that is not yet known to be committed.
     Committables = 7,
-    /// Changes of one key group since an earlier checkpoint.
+    /// Changes of one key group since an earlier checkpoint: removed keys, then a block of the keys that changed with all their states.
     Delta = 8,
     /// State of an operator as a whole.
     OperatorState = 9,
@@ -107,8 +111,8 @@ impl SectionKind {
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState | Self::Broadcast | Self::InFlight => true,
-            Self::Timers | Self::WatermarkFloors | Self::TtlStamps | Self::Committables | Self::Delta | Self::OperatorState => false,
+            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight => true,
+            Self::Timers | Self::WatermarkFloors | Self::TtlStamps | Self::Committables | Self::OperatorState => false,
         }
     }
 }

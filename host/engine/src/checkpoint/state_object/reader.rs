@@ -45,7 +45,7 @@ impl StateObjectReader {
         Ok(Self { object: object.to_owned(), bytes, index })
     }
 
-    /// The object's name.
+    /// Its name, for messages.
     pub fn object(&self) -> &str {
         &self.object
     }

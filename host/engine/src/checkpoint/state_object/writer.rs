@@ -64,6 +64,11 @@ impl StateObjectWriter {
         }
     }
 
+    /// True where no section has been appended.
+    pub fn is_empty(&self) -> bool {
+        self.sections == 0
+    }
+
     /// Appends the footer.
     pub fn finish(mut self) -> FinishedObject {
         let footer_offset = self.length();

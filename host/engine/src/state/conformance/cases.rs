@@ -1,8 +1,11 @@
 //! The cases that people think of.
 
 use super::*;
+use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::state::key_group_of;
+
+const FIRST: CheckpointId = CheckpointId(1);
 
 /// Runs every case on a backend of its own.
 pub(super) fn check_all(factory: &dyn StateBackendFactory) {
@@ -58,7 +61,7 @@ fn a_key_is_gone_with_its_last_state(factory: &dyn StateBackendFactory) {
     assert_eq!(backend.keys(), 1);
     backend.map_remove(&mut k, b"k", MAP, b"e");
     assert_eq!(backend.keys(), 0);
-    assert!(blocks(&mut *backend.snapshot()).is_empty());
+    assert!(blocks(&mut *backend.snapshot(FIRST, None)).is_empty());
     // The slot still serves: the key comes back within the batch.
     backend.list_append(&mut k, b"k", LIST, b"again");
     assert_eq!((backend.keys(), list(&*backend, &k, 0)), (1, vec![b"again".to_vec()]));
@@ -136,7 +139,7 @@ fn big_keys_values_items_and_maps_survive(factory: &dyn StateBackendFactory) {
     backend.list_append(&mut k, &big, LIST, b"behind");
     (0..5_000_u32).for_each(|n| backend.map_put(&mut k, &big, MAP, &n.to_be_bytes(), &big[..n as usize / 100]));
     let mut restored = self::backend(factory);
-    restore(&mut *restored, &blocks(&mut *backend.snapshot()), ALL_GROUPS);
+    restore(&mut *restored, &blocks(&mut *backend.snapshot(FIRST, None)), ALL_GROUPS);
     let k = slot(&mut *restored, &big);
     assert!(restored.value(&k, VALUE) == Some(&big));
     assert!(list(&*restored, &k, 10) == [b"before".to_vec(), big.clone(), b"behind".to_vec()]);
@@ -151,7 +154,7 @@ fn a_snapshot_shows_the_moment_it_was_taken(factory: &dyn StateBackendFactory) {
         backend.set_value(&mut k, b"k", VALUE, &[round]);
         backend.list_append(&mut k, b"k", LIST, &[round]);
         backend.map_put(&mut k, b"k", MAP, &[round], &[round]);
-        snapshots.push(backend.snapshot());
+        snapshots.push(backend.snapshot(CheckpointId(u64::from(round)), None));
     }
     let mut k = slot(&mut *backend, b"k");
     (0..4).for_each(|state| backend.clear(&mut k, b"k", state));
@@ -176,7 +179,7 @@ fn a_group_is_restored_from_several_blocks(factory: &dyn StateBackendFactory) {
             let mut k = slot(&mut *backend, &key);
             backend.set_value(&mut k, &key, SECOND_VALUE, &key);
         }
-        restore(&mut *restored, &blocks(&mut *backend.snapshot()), ALL_GROUPS);
+        restore(&mut *restored, &blocks(&mut *backend.snapshot(FIRST, None)), ALL_GROUPS);
     }
     assert_eq!(restored.keys(), 300);
     for n in 0..300_u32 {
@@ -191,7 +194,7 @@ fn states_are_restored_under_their_new_index(factory: &dyn StateBackendFactory) 
     backend.set_value(&mut k, b"k", VALUE, b"1");
     backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
     backend.list_append(&mut k, b"k", LIST, b"i");
-    let blocks = blocks(&mut *backend.snapshot());
+    let blocks = blocks(&mut *backend.snapshot(FIRST, None));
     let mut states = descriptors();
     states.reverse();
     states.remove(1);
@@ -205,7 +208,7 @@ fn what_does_not_belong_is_refused(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
     let mut k = slot(&mut *backend, b"k");
     backend.set_value(&mut k, b"k", VALUE, b"1");
-    let (group, block) = blocks(&mut *backend.snapshot()).remove(0);
+    let (group, block) = blocks(&mut *backend.snapshot(FIRST, None)).remove(0);
     assert_eq!(group, key_group_of(key_hash(b"k"), MAX_PARALLELISM));
     let other = (group + 1) % MAX_PARALLELISM;
     let range = KeyGroupRange { start: group, end: group + 1 };

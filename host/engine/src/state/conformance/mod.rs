@@ -4,6 +4,8 @@
 //! model of it, an ordered map, and comparing the two. Everything panics with what differed.
 
 mod cases;
+mod increment_cases;
+mod increments;
 mod model;
 mod random;
 
@@ -16,6 +18,7 @@ const RANDOM_RUNS: u64 = 24;
 /// Runs the whole suite. A random run that fails prints its seed; [`check_backend_with_seed`] repeats it.
 pub fn check_backend(factory: &dyn StateBackendFactory) {
     cases::check_all(factory);
+    increment_cases::check_all(factory);
     (1..=RANDOM_RUNS).for_each(|seed| check_backend_with_seed(factory, seed));
 }
 
@@ -23,6 +26,7 @@ pub fn check_backend(factory: &dyn StateBackendFactory) {
 pub fn check_backend_with_seed(factory: &dyn StateBackendFactory, seed: u64) {
     let _named = SeedOfAPanic(seed);
     random::check(factory, fastrand::Rng::with_seed(seed));
+    increments::check(factory, fastrand::Rng::with_seed(seed));
 }
 
 /// Named where the run panics.
@@ -116,7 +120,7 @@ type Blocks = Vec<(u32, Vec<u8>)>;
 /// The snapshot's blocks; their groups ascend.
 fn blocks(snapshot: &mut dyn StateSnapshot) -> Blocks {
     let mut blocks: Blocks = Vec::new();
-    snapshot.write_blocks(&mut |group, block| blocks.push((group, block.to_vec())));
+    snapshot.write(&mut |group, block| blocks.push((group, block.to_vec())));
     assert!(blocks.is_sorted_by(|(a, _), (b, _)| a < b), "blocks come in ascending order of their groups, one for each");
     blocks
 }

@@ -2,6 +2,7 @@
 
 use super::model::Model;
 use super::{ALL_GROUPS, Blocks, LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, VALUE, backend, blocks, descriptors, lookup, restore};
+use crate::element::CheckpointId;
 use crate::state::{KeyGroupRange, KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 use fastrand::Rng;
 
@@ -17,11 +18,12 @@ struct Run<'a> {
     backend: Box<dyn StateBackend>,
     model: Model,
     snapshots: Vec<(Box<dyn StateSnapshot>, Model)>,
+    taken: u64,
 }
 
 pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
     let keys = keys(&mut rng);
-    let mut run = Run { factory, rng, keys, backend: backend(factory), model: Model::default(), snapshots: Vec::new() };
+    let mut run = Run { factory, rng, keys, backend: backend(factory), model: Model::default(), snapshots: Vec::new(), taken: 0 };
     for batch in 0..BATCHES {
         run.change();
         match run.rng.u8(0..8) {
@@ -41,7 +43,7 @@ pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
 }
 
 /// Distinct keys of all lengths: few in some runs, so that each changes often, and many in others.
-fn keys(rng: &mut Rng) -> Vec<Vec<u8>> {
+pub(super) fn keys(rng: &mut Rng) -> Vec<Vec<u8>> {
     let count = *rng.choice(&[3, 40, 700]).expect("there are choices");
     let mut keys: Vec<Vec<u8>> = (0..count).map(|n: u32| [&n.to_be_bytes()[..], &bytes(rng)].concat()).collect();
     keys.push(Vec::new());
@@ -81,7 +83,8 @@ impl Run<'_> {
 
     fn take_snapshot(&mut self) {
         if self.snapshots.len() < OUTSTANDING_SNAPSHOTS {
-            self.snapshots.push((self.backend.snapshot(), self.model.clone()));
+            self.taken += 1;
+            self.snapshots.push((self.backend.snapshot(CheckpointId(self.taken), None), self.model.clone()));
         }
     }
 
@@ -116,7 +119,7 @@ impl Run<'_> {
 }
 
 /// One random change of one key, in the backend and in the model.
-fn change_key(backend: &mut dyn StateBackend, model: &mut Model, slot: &mut KeySlot, key: &[u8], rng: &mut Rng) {
+pub(super) fn change_key(backend: &mut dyn StateBackend, model: &mut Model, slot: &mut KeySlot, key: &[u8], rng: &mut Rng) {
     let value_state = *rng.choice(&[(VALUE, 0), (SECOND_VALUE, 1)]).expect("there are choices");
     // Entries of a map are few, so that they meet again.
     let entry = [vec![rng.u8(0..40)], vec![b'e'; rng.usize(0..2) * 30]].concat();

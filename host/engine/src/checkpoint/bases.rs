@@ -1,0 +1,109 @@
+//! On which completed checkpoint each one under way builds, and what must not be deleted for that.
+//!
+//! A checkpoint's base is the newest completed one of the attempt at its trigger. The coordinator's side writes it down here before it tells
+//! any task of the trigger, and every task asks here, so that all build on the same one, whatever each has heard by the time the barrier
+//! reaches it. A task may always write everything instead.
+//!
+//! Invariant: what a checkpoint under way names is its own, or its base's; its base's objects are kept until it is complete or has failed. Between
+//! two of the recorder's deletions every new trigger has the checkpoint as its base that was the newest at the first of them, so that one
+//! is kept as well, whatever the log holds by then.
+
+use crate::element::CheckpointId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The bases of one attempt's checkpoints.
+#[derive(Debug, Default)]
+pub struct CheckpointBases(Mutex<UnderWay>);
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    completed: Option<CheckpointId>,
+    bases: BTreeMap<CheckpointId, Option<CheckpointId>>,
+}
+
+/// What checkpoints under way, and the next one, may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectsInUse {
+    /// Every object of these completed checkpoints.
+    pub bases: BTreeSet<CheckpointId>,
+    /// What checkpoints from this one on have written.
+    pub oldest_under_way: Option<CheckpointId>,
+}
+
+impl CheckpointBases {
+    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A checkpoint is about to be triggered.
+    pub fn on_triggered(&self, checkpoint_id: CheckpointId) {
+        let mut under_way = self.lock();
+        let base = under_way.completed;
+        under_way.bases.insert(checkpoint_id, base);
+    }
+
+    /// The log says that it is complete.
+    pub fn on_completed(&self, checkpoint_id: CheckpointId) {
+        let mut under_way = self.lock();
+        under_way.bases.remove(&checkpoint_id);
+        under_way.completed = under_way.completed.max(Some(checkpoint_id));
+    }
+
+    /// It has failed: it will never be complete.
+    pub fn on_failed(&self, checkpoint_id: CheckpointId) {
+        self.lock().bases.remove(&checkpoint_id);
+    }
+
+    /// What a checkpoint builds on; `None`: on nothing. Of one that has failed meanwhile it is nobody's concern.
+    pub fn base_of(&self, checkpoint_id: CheckpointId) -> Option<CheckpointId> {
+        let under_way = self.lock();
+        under_way.bases.get(&checkpoint_id).copied().unwrap_or(under_way.completed)
+    }
+
+    /// What must not be deleted now.
+    pub fn in_use(&self) -> ObjectsInUse {
+        let under_way = self.lock();
+        let bases = under_way.bases.values().copied().chain([under_way.completed]).flatten().collect();
+        ObjectsInUse { bases, oldest_under_way: under_way.bases.keys().next().copied() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `t3` triggered, `c3` complete, `f3` failed; then the bases in use and the oldest checkpoint under way.
+    #[track_caller]
+    fn check(events: &str, expect: (&[u64], Option<u64>)) -> CheckpointBases {
+        let bases = CheckpointBases::default();
+        for event in events.split_whitespace() {
+            let checkpoint_id = CheckpointId(event[1..].parse().unwrap());
+            match &event[..1] {
+                "t" => bases.on_triggered(checkpoint_id),
+                "c" => bases.on_completed(checkpoint_id),
+                _ => bases.on_failed(checkpoint_id),
+            }
+        }
+        let in_use = bases.in_use();
+        assert_eq!((in_use.bases.iter().map(|id| id.0).collect(), in_use.oldest_under_way.map(|id| id.0)), (expect.0.to_vec(), expect.1));
+        bases
+    }
+
+    #[test]
+    fn a_base_is_in_use_until_the_last_that_builds_on_it_is_over() {
+        check("", (&[], None));
+        check("t1 t2", (&[], Some(1)));
+        check("t1 c1 t2 t3 c2", (&[1, 2], Some(3)));
+        check("t1 c1 t2 t3 c2 f3", (&[2], None));
+        check("t1 c1 t2 t3 c3", (&[1, 3], Some(2)));
+        check("t1 c1 t2 t3 c3 c2", (&[3], None));
+    }
+
+    #[test]
+    fn the_base_is_the_newest_completed_one_at_the_trigger() {
+        let bases = check("t1 c1 t2 t3 c2 t4", (&[1, 2], Some(3)));
+        assert_eq!([1, 3, 4].map(|id| bases.base_of(CheckpointId(id)).map(|base| base.0)), [Some(2), Some(1), Some(2)]);
+        assert_eq!(check("t1 t2", (&[], Some(1))).base_of(CheckpointId(2)), None);
+    }
+}

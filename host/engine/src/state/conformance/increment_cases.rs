@@ -1,0 +1,133 @@
+//! What people think of when a snapshot writes only what has changed since another.
+
+use super::{ALL_GROUPS, Blocks, LIST, MAP, MAX_PARALLELISM, SAME_STATES, VALUE, backend, blocks, descriptors, restore, slot};
+use crate::element::CheckpointId;
+use crate::error::ErrorKind;
+use crate::state::{KeyGroupRange, StateBackend, StateBackendFactory};
+
+/// Runs every case on a backend of its own.
+pub(super) fn check_all(factory: &dyn StateBackendFactory) {
+    for case in [
+        nothing_changed_is_nothing_written,
+        only_what_changed_is_written,
+        what_an_aborted_checkpoint_wrote_is_in_the_next,
+        a_key_that_came_and_went_leaves_nothing,
+        a_removed_key_that_came_again_has_its_new_states_alone,
+        a_delta_that_does_not_belong_is_refused,
+    ] {
+        case(factory);
+    }
+}
+
+fn set(backend: &mut dyn StateBackend, key: &[u8], value: &[u8]) {
+    let mut of_key = slot(backend, key);
+    backend.set_value(&mut of_key, key, VALUE, value);
+}
+
+fn id(number: u64) -> CheckpointId {
+    CheckpointId(number)
+}
+
+/// A backend with `keys` keys of four bytes, of which snapshot 1 has been taken.
+fn filled(factory: &dyn StateBackendFactory, keys: u32) -> (Box<dyn StateBackend>, Blocks) {
+    let mut backend = backend(factory);
+    (0..keys).for_each(|key| set(&mut *backend, &key.to_le_bytes(), b"old"));
+    let full = blocks(&mut *backend.snapshot(id(1), None));
+    (backend, full)
+}
+
+fn nothing_changed_is_nothing_written(factory: &dyn StateBackendFactory) {
+    let (mut backend, full) = filled(factory, 200);
+    assert_eq!((backend.changed_since(id(1)), backend.changed_since(id(7))), (Some(0), None));
+    let mut snapshot = backend.snapshot(id(2), Some(id(1)));
+    let mut parts = 0;
+    let bytes = snapshot.write(&mut |_, _| parts += 1);
+    let all: usize = full.iter().map(|(_, block)| block.len()).sum();
+    assert_eq!((parts, bytes, snapshot.keys()), (0, all as u64, 200));
+}
+
+fn only_what_changed_is_written(factory: &dyn StateBackendFactory) {
+    let (mut backend, full) = filled(factory, 2_000);
+    set(&mut *backend, &7_u32.to_le_bytes(), b"new");
+    assert_eq!(backend.changed_since(id(1)), Some(1));
+    let delta = blocks(&mut *backend.snapshot(id(2), Some(id(1))));
+    assert_eq!(delta.len(), 1);
+    assert!(delta[0].1.len() < 40, "{} bytes for one key of {} groups", delta[0].1.len(), full.len());
+}
+
+fn what_an_aborted_checkpoint_wrote_is_in_the_next(factory: &dyn StateBackendFactory) {
+    let (mut backend, full) = filled(factory, 10);
+    set(&mut *backend, b"first", b"1");
+    drop(backend.snapshot(id(2), Some(id(1))));
+    set(&mut *backend, b"second", b"2");
+    assert_eq!((backend.changed_since(id(1)), backend.changed_since(id(2))), (Some(2), Some(1)));
+    let delta = blocks(&mut *backend.snapshot(id(3), Some(id(1))));
+    let mut restored = restored(factory, &full, &delta);
+    for (key, value) in [(&b"first"[..], &b"1"[..]), (b"second", b"2")] {
+        let of_key = slot(&mut *restored, key);
+        assert_eq!(restored.value(&of_key, VALUE), Some(value));
+    }
+}
+
+fn a_key_that_came_and_went_leaves_nothing(factory: &dyn StateBackendFactory) {
+    let (mut backend, _) = filled(factory, 10);
+    for key in 0..1_000_u32 {
+        let key = [&b"passing"[..], &key.to_le_bytes()].concat();
+        let mut of_key = slot(&mut *backend, &key);
+        backend.list_append(&mut of_key, &key, LIST, b"item");
+        backend.clear(&mut of_key, &key, LIST);
+    }
+    let delta = blocks(&mut *backend.snapshot(id(2), Some(id(1))));
+    let bytes: usize = delta.iter().map(|(_, delta)| delta.len()).sum();
+    assert!(bytes < 200, "{bytes} bytes for no change");
+}
+
+fn a_removed_key_that_came_again_has_its_new_states_alone(factory: &dyn StateBackendFactory) {
+    let (mut backend, _) = filled(factory, 0);
+    let mut k = slot(&mut *backend, b"k");
+    backend.set_value(&mut k, b"k", VALUE, b"old");
+    backend.map_put(&mut k, b"k", MAP, b"e", b"old");
+    set(&mut *backend, b"stays away", b"old");
+    let full = blocks(&mut *backend.snapshot(id(2), None));
+    let mut k = slot(&mut *backend, b"k");
+    backend.clear(&mut k, b"k", VALUE);
+    backend.clear(&mut k, b"k", MAP);
+    backend.list_append(&mut k, b"k", LIST, b"new");
+    let mut away = slot(&mut *backend, b"stays away");
+    backend.clear(&mut away, b"stays away", VALUE);
+    let delta = blocks(&mut *backend.snapshot(id(3), Some(id(2))));
+    let mut restored = restored(factory, &full, &delta);
+    let k = slot(&mut *restored, b"k");
+    assert_eq!((restored.keys(), restored.value(&k, VALUE), restored.map_get(&k, MAP, b"e")), (1, None, None));
+    assert_eq!(restored.list_len(&k, LIST), 1);
+}
+
+fn restored(factory: &dyn StateBackendFactory, full: &Blocks, delta: &Blocks) -> Box<dyn StateBackend> {
+    let mut restored = backend(factory);
+    restore(&mut *restored, full, ALL_GROUPS);
+    delta.iter().for_each(|(group, delta)| restored.restore_delta(*group, delta, &SAME_STATES).expect("it was just written"));
+    restored
+}
+
+fn a_delta_that_does_not_belong_is_refused(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    set(&mut *backend, b"k", b"1");
+    drop(backend.snapshot(id(1), None));
+    let mut k = slot(&mut *backend, b"k");
+    backend.clear(&mut k, b"k", VALUE);
+    set(&mut *backend, b"k", b"2");
+    let (group, delta) = blocks(&mut *backend.snapshot(id(2), Some(id(1)))).remove(0);
+    let other = (group + 1) % MAX_PARALLELISM;
+    let range = KeyGroupRange { start: group, end: group + 1 };
+    let refused = |range, group, delta: &[u8], states: &[Option<usize>]| {
+        let mut restored = factory.create(&descriptors(), range, MAX_PARALLELISM);
+        restored.restore_delta(group, delta, states).expect_err("a delta that does not belong here was applied").kind()
+    };
+    assert_eq!(refused(range, other, &delta, &SAME_STATES), ErrorKind::Bug, "a group of another subtask");
+    assert_eq!(refused(ALL_GROUPS, other, &delta, &SAME_STATES), ErrorKind::Corrupt, "a removed key of another group");
+    assert_eq!(refused(range, group, &delta, &SAME_STATES[..3]), ErrorKind::Corrupt, "another number of states");
+    assert_eq!(refused(range, group, &delta, &[None, Some(1), Some(2), Some(3)]), ErrorKind::FixInput, "a state that is gone");
+    for length in 0..delta.len() {
+        assert_eq!(refused(range, group, &delta[..length], &SAME_STATES), ErrorKind::Corrupt, "{length} bytes of it");
+    }
+}

@@ -1,0 +1,169 @@
+//! Random checkpoints that write only what has changed: each, with what it builds on, is the state as it was.
+
+use super::model::Model;
+use super::random::{change_key, keys};
+use super::{Blocks, MAX_PARALLELISM, SAME_STATES, backend, descriptors, lookup, restore};
+use crate::element::CheckpointId;
+use crate::state::{KeyGroupRange, StateBackend, StateBackendFactory, StateSnapshot, key_group_of, key_hash};
+use fastrand::Rng;
+use std::collections::BTreeMap;
+
+const STEPS: usize = 200;
+/// Snapshots that are taken and not yet written, or written and neither complete nor aborted.
+const IN_FLIGHT: usize = 4;
+
+/// What a snapshot wrote, and what it builds on.
+#[derive(Clone)]
+struct Written {
+    base: Option<CheckpointId>,
+    parts: Blocks,
+    /// What it said of the whole state's size,
+    bytes: u64,
+    /// and number of keys.
+    keys: u64,
+}
+
+/// A snapshot that is yet to be written, with the model as it was.
+struct Taken {
+    id: CheckpointId,
+    base: Option<CheckpointId>,
+    snapshot: Box<dyn StateSnapshot>,
+    model: Model,
+}
+
+/// Restores a snapshot: everything first, then each delta on the way to it.
+fn restore_chain(backend: &mut dyn StateBackend, all: &BTreeMap<CheckpointId, Written>, of: CheckpointId, range: KeyGroupRange) {
+    let Written { base, parts, .. } = &all[&of];
+    let Some(base) = base else { return restore(backend, parts, range) };
+    restore_chain(backend, all, *base, range);
+    for (group, delta) in parts.iter().filter(|(group, _)| range.contains(*group)) {
+        backend.restore_delta(*group, delta, &SAME_STATES).unwrap_or_else(|error| panic!("delta of key group {group}: {error}"));
+    }
+}
+
+/// A backend whose checkpoints are taken, written late but in order, completed in any order or aborted.
+struct Run<'a> {
+    factory: &'a dyn StateBackendFactory,
+    rng: Rng,
+    keys: Vec<Vec<u8>>,
+    backend: Box<dyn StateBackend>,
+    model: Model,
+    next: CheckpointId,
+    /// Taken, not written.
+    taken: Vec<Taken>,
+    /// Written, not complete.
+    pending: BTreeMap<CheckpointId, Model>,
+    completed: BTreeMap<CheckpointId, Model>,
+    written: BTreeMap<CheckpointId, Written>,
+    deltas: usize,
+}
+
+pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
+    let keys = keys(&mut rng);
+    let mut run = Run {
+        factory,
+        rng,
+        keys,
+        backend: backend(factory),
+        model: Model::default(),
+        next: CheckpointId(1),
+        taken: Vec::new(),
+        pending: BTreeMap::new(),
+        completed: BTreeMap::new(),
+        written: BTreeMap::new(),
+        deltas: 0,
+    };
+    for _ in 0..STEPS {
+        match run.rng.u8(0..12) {
+            0..=1 => run.take(),
+            2..=3 => run.write_next(),
+            4 => run.complete_one(),
+            5 => run.abort_one(),
+            6 => run.restore_one(),
+            _ => run.change(),
+        }
+    }
+    run.restore_one();
+    assert!(run.deltas > 0, "the run wrote no delta");
+}
+
+impl Run<'_> {
+    fn change(&mut self) {
+        let share = *self.rng.choice(&[1, 2, 10, 50]).expect("there are choices");
+        let rng = &mut self.rng;
+        let batch: Vec<&[u8]> = self.keys.iter().filter(|_| rng.usize(0..share) == 0).map(Vec::as_slice).collect();
+        let mut slots = lookup(&mut *self.backend, &batch);
+        for _ in 0..batch.len() {
+            let at = rng.usize(0..batch.len());
+            change_key(&mut *self.backend, &mut self.model, &mut slots[at], batch[at], rng);
+            if rng.u8(0..4) == 0 {
+                (0..descriptors().len()).for_each(|state| self.backend.clear(&mut slots[at], batch[at], state));
+                self.model.change(batch[at], |states| *states = Default::default());
+            }
+        }
+    }
+
+    /// Takes a snapshot since the newest completed one, or since another that is remembered, or of everything.
+    fn take(&mut self) {
+        if self.taken.len() + self.pending.len() >= IN_FLIGHT {
+            return;
+        }
+        let newest = self.completed.keys().next_back().copied();
+        let any = self.rng.choice(self.completed.keys().copied());
+        let base = *self.rng.choice(&[newest, newest, newest, any, None]).expect("there are choices");
+        let base = base.filter(|&base| self.backend.changed_since(base).is_some());
+        if let Some(base) = newest.filter(|_| self.rng.bool()) {
+            self.backend.retire(base);
+            assert!(self.backend.changed_since(base).is_some(), "the snapshot for {base} is remembered: none before it is a base");
+        }
+        let base = base.filter(|&base| self.backend.changed_since(base).is_some());
+        let snapshot = self.backend.snapshot(self.next, base);
+        self.taken.push(Taken { id: self.next, base, snapshot, model: self.model.clone() });
+        self.next = CheckpointId(self.next.0 + 1);
+    }
+
+    fn write_next(&mut self) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let Taken { id, base, mut snapshot, model } = self.taken.remove(0);
+        let mut parts = Vec::new();
+        let bytes = snapshot.write(&mut |group, part| parts.push((group, part.to_vec())));
+        self.deltas += usize::from(base.is_some() && !parts.is_empty());
+        self.written.insert(id, Written { base, parts, bytes, keys: snapshot.keys() });
+        self.pending.insert(id, model);
+    }
+
+    fn complete_one(&mut self) {
+        let Some(id) = self.rng.choice(self.pending.keys().copied()) else { return };
+        let model = self.pending.remove(&id).expect("it is pending");
+        self.completed.insert(id, model);
+        // A completed checkpoint aborts the older ones.
+        self.pending.retain(|&pending, _| pending > id);
+    }
+
+    fn abort_one(&mut self) {
+        if let Some(id) = self.rng.choice(self.pending.keys().copied()) {
+            self.pending.remove(&id);
+        }
+    }
+
+    /// Restores a completed checkpoint into two backends that share its groups, and compares both with the model as it was.
+    fn restore_one(&mut self) {
+        let Some(id) = self.rng.choice(self.completed.keys().copied()) else { return };
+        let model = &self.completed[&id];
+        let (mut bytes, mut keys_restored) = (0, 0);
+        let middle = self.rng.u32(0..=MAX_PARALLELISM);
+        for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
+            let mut part = self.factory.create(&descriptors(), range, MAX_PARALLELISM);
+            restore_chain(&mut *part, &self.written, id, range);
+            let in_range = |key: &&[u8]| range.contains(key_group_of(key_hash(key), MAX_PARALLELISM));
+            let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).filter(in_range).collect();
+            model.restricted_to(range, MAX_PARALLELISM).check(&mut *part, &keys, &mut self.rng);
+            keys_restored += part.keys();
+            bytes += part.snapshot(id, None).write(&mut |_, _| {});
+        }
+        let written = &self.written[&id];
+        assert_eq!((written.keys, written.bytes), (keys_restored, bytes), "keys and bytes of the whole state at checkpoint {id}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What lies in the storage: everything that the kept checkpoints refer to, and little else.
+
+use super::run::wait_for;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, Store, SubtaskSnapshot, paths};
+use weir_engine::element::CheckpointId;
+use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
+use weir_engine::runtime::{Clock, Simulator};
+
+/// Objects that were written for one of so many newest checkpoints may lie about unused.
+const RECENT: usize = 2;
+
+/// Every one of the newest `retain` completed checkpoints has all its objects. Returns of how many deltas they consist.
+pub(super) fn check_kept(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize) -> Result<usize, String> {
+    let (store, clock) = (objects.clone(), simulator.runtime().clock);
+    wait_for(simulator, async move {
+        let there = listed(&*store).await;
+        let mut deltas = BTreeSet::new();
+        for (checkpoint, metadata) in kept(&store, &clock, retain).await? {
+            if let Some(lost) = metadata.objects().difference(&there).next() {
+                return Err(format!("{lost} of the kept checkpoint {} is gone", checkpoint.checkpoint_id));
+            }
+            let parts = metadata.vertices.iter().flat_map(|vertex| &vertex.subtasks);
+            deltas.extend(parts.flat_map(|part: &SubtaskSnapshot| part.deltas.clone()));
+        }
+        Ok(deltas.len())
+    })?
+}
+
+/// Nothing that the kept checkpoints do not refer to is left of any but the newest ones.
+pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize) -> Result<(), String> {
+    let (store, clock) = (objects.clone(), simulator.runtime().clock);
+    wait_for(simulator, async move {
+        let recent = newest(&store, &clock, RECENT).await?.last().map_or(CheckpointId(0), |oldest| oldest.checkpoint_id);
+        let needed: BTreeSet<String> = kept(&store, &clock, retain).await?.iter().flat_map(|(_, metadata)| metadata.objects()).collect();
+        let is_old = |path: &String| paths::owner_of(path).is_none_or(|(_, checkpoint_id)| checkpoint_id < recent);
+        match listed(&*store).await.into_iter().find(|path| is_old(path) && !needed.contains(path)) {
+            Some(left) => Err(format!("{left} is left, and no kept checkpoint refers to it")),
+            None => Ok(()),
+        }
+    })?
+}
+
+async fn listed(store: &dyn Store) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for folder in [paths::CHECKPOINTS, paths::STATE] {
+        all.extend(store.list(folder).await.expect("the store lists"));
+    }
+    all
+}
+
+/// The newest completed checkpoints, newest first.
+async fn newest(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, count: usize) -> Result<Vec<CompletedCheckpoint>, String> {
+    let log = JobLog::open(store.clone(), clock.clone()).await.map_err(|error| error.to_string())?;
+    Ok(History::of(log.entries()).retained(count))
+}
+
+async fn kept(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    retain: usize,
+) -> Result<Vec<(CompletedCheckpoint, CheckpointMetadata)>, String> {
+    let mut kept = Vec::new();
+    for checkpoint in newest(store, clock, retain).await? {
+        let metadata = load_metadata(&**store, &**clock, &checkpoint).await;
+        kept.push((checkpoint, metadata.map_err(|error| error.to_string())?));
+    }
+    Ok(kept)
+}
