@@ -3,7 +3,7 @@
 use super::run::wait_for;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, Store, SubtaskSnapshot, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Store, SubtaskSnapshot, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::{Clock, Simulator};
@@ -11,10 +11,11 @@ use weir_engine::runtime::{Clock, Simulator};
 /// Objects that were written for one of so many newest checkpoints may lie about unused.
 const RECENT: usize = 2;
 
-/// Every one of the newest `retain` completed checkpoints has all its objects. Returns of how many deltas they consist.
+/// Every one of the newest `retain` completed checkpoints has all its objects, and none failed because it referred to others. Returns of how many deltas they consist.
 pub(super) fn check_kept(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize) -> Result<usize, String> {
     let (store, clock) = (objects.clone(), simulator.runtime().clock);
     wait_for(simulator, async move {
+        refused(&store, &clock).await?;
         let there = listed(&*store).await;
         let mut deltas = BTreeSet::new();
         for (checkpoint, metadata) in kept(&store, &clock, retain).await? {
@@ -40,6 +41,19 @@ pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain
             None => Ok(()),
         }
     })?
+}
+
+/// The recorder refuses what refers to an object that it does not keep: no task has named one.
+async fn refused(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<(), String> {
+    let log = JobLog::open(store.clone(), clock.clone()).await.map_err(|error| error.to_string())?;
+    for entry in log.entries() {
+        if let LogEntry::Failed { reason, .. } = entry
+            && reason.contains("belongs to no checkpoint that is kept")
+        {
+            return Err(reason.clone());
+        }
+    }
+    Ok(())
 }
 
 async fn listed(store: &dyn Store) -> BTreeSet<String> {

@@ -4,9 +4,9 @@
 //! any task of the trigger, and every task asks here, so that all build on the same one, whatever each has heard by the time the barrier
 //! reaches it. A task may always write everything instead.
 //!
-//! Invariant: what a checkpoint under way names is its own, or its base's; its base's objects are kept until it is complete or has failed. Between
-//! two of the recorder's deletions every new trigger has the checkpoint as its base that was the newest at the first of them, so that one
-//! is kept as well, whatever the log holds by then.
+//! Invariant: what a checkpoint under way names is its own, or its base's; its base's objects are kept until it is complete or has failed. A
+//! trigger that comes between two of the recorder's deletions has as its base the checkpoint that was the newest completed one at the first of
+//! them, or one that was recorded since, so these are kept as well, also where the log holds newer ones.
 
 use crate::element::CheckpointId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +27,17 @@ struct UnderWay {
 pub struct ObjectsInUse {
     /// Every object of these completed checkpoints.
     pub bases: BTreeSet<CheckpointId>,
+    /// The newest completed checkpoint that is known here: newer ones that the log has may become bases, with every object.
+    pub newest_known: Option<CheckpointId>,
     /// What checkpoints from this one on have written.
     pub oldest_under_way: Option<CheckpointId>,
+}
+
+impl ObjectsInUse {
+    /// True where every object of this completed checkpoint has to stay.
+    pub fn may_be_base(&self, completed: CheckpointId) -> bool {
+        self.bases.contains(&completed) || self.newest_known < Some(completed)
+    }
 }
 
 impl CheckpointBases {
@@ -65,7 +74,7 @@ impl CheckpointBases {
     pub fn in_use(&self) -> ObjectsInUse {
         let under_way = self.lock();
         let bases = under_way.bases.values().copied().chain([under_way.completed]).flatten().collect();
-        ObjectsInUse { bases, oldest_under_way: under_way.bases.keys().next().copied() }
+        ObjectsInUse { bases, newest_known: under_way.completed, oldest_under_way: under_way.bases.keys().next().copied() }
     }
 }
 
@@ -105,5 +114,13 @@ mod tests {
         let bases = check("t1 c1 t2 t3 c2 t4", (&[1, 2], Some(3)));
         assert_eq!([1, 3, 4].map(|id| bases.base_of(CheckpointId(id)).map(|base| base.0)), [Some(2), Some(1), Some(2)]);
         assert_eq!(check("t1 t2", (&[], Some(1))).base_of(CheckpointId(2)), None);
+    }
+
+    #[test]
+    fn what_is_recorded_and_not_yet_known_here_may_become_a_base() {
+        let bases = check("t1 c1 t2 t3", (&[1], Some(2)));
+        assert_eq!([1, 2, 3].map(|id| bases.in_use().may_be_base(CheckpointId(id))), [true; 3]);
+        let bases = check("t1 c1 t2 t3 c3", (&[1, 3], Some(2)));
+        assert_eq!([1, 2, 3].map(|id| bases.in_use().may_be_base(CheckpointId(id))), [true, false, true]);
     }
 }

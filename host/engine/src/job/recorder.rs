@@ -210,7 +210,7 @@ impl Recorder {
                 self.kept.insert(checkpoint.checkpoint_id, objects);
             }
         }
-        self.kept.retain(|id, _| in_use.bases.contains(id) || retained.iter().any(|checkpoint| checkpoint.checkpoint_id == *id));
+        self.kept.retain(|id, _| in_use.may_be_base(*id) || retained.iter().any(|checkpoint| checkpoint.checkpoint_id == *id));
         let kept: BTreeSet<&str> = self.kept.values().flatten().map(String::as_str).collect();
         let is_past = |(attempt, id): (AttemptId, CheckpointId)| {
             let over = id <= newest && in_use.oldest_under_way.is_none_or(|under_way| id < under_way);
