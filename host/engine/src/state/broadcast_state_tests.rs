@@ -2,7 +2,7 @@
 
 use super::varint::{put_bytes, put_number};
 use super::*;
-use crate::element::Column;
+use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
 
 fn descriptors() -> Vec<StateDescriptor> {
