@@ -16,7 +16,7 @@ use weir_engine::runtime::{Runtime, TaskGroup, ThreadRuntime};
 use weir_engine::state::{
     KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, key_hash,
 };
-use weir_engine::task::{Chain, Node, NodeBody, SnapshotContext, Snapshots, StateRestore, TaskEvent, TaskEvents};
+use weir_engine::task::{Chain, InFlight, KeyedRestore, Node, NodeBody, SnapshotContext, Snapshots, TaskEvent, TaskEvents};
 use weir_engine::{Column, EngineError, Operator, OperatorContext, RecordBatch};
 
 const KEYS: u64 = 1_000_000;
@@ -126,6 +126,7 @@ impl<'a> Bench<'a> {
             nonce: "nonce".into(),
             head: OPERATOR.into(),
             index: 0,
+            edges: Arc::new([]),
             events: TaskEvents::new(0, sender),
         });
         let chain = chain(&runtime);
@@ -143,7 +144,7 @@ impl<'a> Bench<'a> {
         self.next = CheckpointId(checkpoint_id.0 + 1);
         self.bases.on_triggered(checkpoint_id);
         let started = now();
-        self.snapshots.take(checkpoint_id, &mut self.chain, None).expect("the task is whole");
+        self.snapshots.take(checkpoint_id, &mut self.chain, None, InFlight::Nothing).expect("the task is whole");
         let pause = started.elapsed();
         let mut slowest_batch = Duration::ZERO;
         let mut written = None;
@@ -168,7 +169,7 @@ impl<'a> Bench<'a> {
 
     fn restore(&self, handles: Vec<StateHandle>) -> Duration {
         let mut chain = chain(&self.runtime);
-        let restore = StateRestore {
+        let restore = KeyedRestore {
             node: 0,
             operator: OPERATOR.into(),
             range: RANGE,
@@ -197,7 +198,7 @@ impl Operator for Nothing {
 fn chain(runtime: &Runtime) -> Chain {
     let states = vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
     let backend = MemoryBackendFactory::new(1).create(&states, RANGE, MAX_PARALLELISM);
-    let body = NodeBody::Operator { operator: Box::new(Nothing), state: Some(Box::new(KeyedState::new(states, backend))) };
+    let body = NodeBody::Operator { operator: Box::new(Nothing), state: Some(Box::new(KeyedState::new(states, backend))), broadcast: None };
     let metrics = Arc::<VertexMetrics>::default();
     let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new() };
     Chain::new(OPERATOR.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
