@@ -5,10 +5,13 @@
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
 //!   `jobs` does both in whole jobs.
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
+//! - `corruption`: every byte of a checkpoint changed, every object cut off.
+//! - `stores`: what every store promises; stores that cannot be used; the real binary on S3.
 //!
 //! The real binary, from outside (`weir_tests::process`):
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
+//! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
@@ -17,6 +20,8 @@
 
 mod architecture;
 mod changes;
+mod corruption;
+mod crash_points;
 mod damage;
 mod kills;
 mod lost_output;
@@ -24,6 +29,7 @@ mod responsiveness;
 mod sandbox;
 mod simulation;
 mod stops;
+mod stores;
 mod takeover;
 
 /// The binary under test.

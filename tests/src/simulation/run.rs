@@ -3,7 +3,7 @@
 use super::graph::{Counter, graph};
 use super::{Disk, quarantined};
 use futures_util::FutureExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, FaultPlan, FaultyStore, ObjectStorage, Store};
@@ -15,10 +15,10 @@ use weir_engine::{Committer, ErrorKind};
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;
 /// Polls of one process at most: far more than a run needs.
-const POLLS: u64 = 2_000_000;
+pub(super) const POLLS: u64 = 2_000_000;
 
 /// Vertices of a job at most.
-const VERTICES: usize = 6;
+pub(super) const VERTICES: usize = 6;
 
 /// What a simulation does.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ fn process(
     Ok(report)
 }
 
-fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
+pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
     let store: Arc<dyn Store> = Arc::new(FaultyStore::new(objects.clone(), simulator.clone(), scenario.faults));
     let committer: Arc<dyn Committer> = Arc::new(disk.clone());
     JobOptions {
@@ -162,6 +162,11 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
     }
     check(&simulator, &disk, &objects, scenario)?;
     Ok(first.outcome)
+}
+
+/// The different lines that `scenario` commits.
+pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
+    expected_lines(scenario).collect()
 }
 
 /// What was committed, against what the input asks for.
