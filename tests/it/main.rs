@@ -5,10 +5,13 @@
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
 //!   `jobs` does both in whole jobs.
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
+//! - `corruption`: every byte of a checkpoint changed, every object cut off.
+//! - `stores`: what every store promises; stores that cannot be used; the real binary on S3.
 //!
 //! The real binary, from outside (`weir_tests::process`):
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
+//! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
@@ -20,6 +23,8 @@
 mod architecture;
 mod backpressure;
 mod changes;
+mod corruption;
+mod crash_points;
 mod damage;
 mod inputs;
 mod kills;
@@ -28,6 +33,7 @@ mod responsiveness;
 mod sandbox;
 mod simulation;
 mod stops;
+mod stores;
 mod takeover;
 
 /// The binary under test.

@@ -7,6 +7,7 @@
 pub mod args;
 pub mod assemble;
 mod commands;
+mod crash_points;
 pub mod documents;
 pub mod failure;
 pub mod figures;

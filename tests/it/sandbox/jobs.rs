@@ -149,12 +149,13 @@ fn a_sink_may_take_what_is_set_aside() {
 #[test]
 fn quarantine_files_are_committed_once_across_a_stop() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store: Arc<dyn Store> = Arc::new(ObjectStorage::open("file:store", folder.path(), "sandboxed").expect("opens"));
+    let threads = ThreadRuntime::new(2).expect("threads");
+    let opened = threads.block_on(ObjectStorage::open("file:store", folder.path(), "sandboxed", &threads));
+    let store: Arc<dyn Store> = Arc::new(opened.expect("opens"));
     let mut job = job(4_000, every_eleventh_is_poison, quarantine(), Aside::Storage);
     job.plugin = faulty(EngineMode::Epoch);
     // On threads, time is time: what is no fault must not become one on a loaded machine.
     job.settings.limits.time_per_batch = Duration::from_secs(10);
-    let threads = ThreadRuntime::new(2).expect("threads");
     let (clock, disk) = (threads.runtime().clock, Disk::default());
 
     // Slow enough that it is stopped long before its end.

@@ -6,6 +6,7 @@ mod bench;
 mod job_log;
 mod plugins;
 mod running;
+mod s3_server;
 mod seed;
 mod word_count;
 
@@ -13,5 +14,6 @@ pub use bench::{Bench, Ended};
 pub use job_log::{Checkpoint, JobLogView};
 pub use plugins::plugin;
 pub use running::{Running, Signal, wait_until};
+pub use s3_server::S3Server;
 pub use seed::Seed;
-pub use word_count::{Lines, WordCount, differences};
+pub use word_count::{Lines, WordCount, differences, not_at_least_once};

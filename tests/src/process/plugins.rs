@@ -12,14 +12,22 @@ pub fn plugin(package: &str) -> PathBuf {
     built.get_or_insert_default().entry(package.to_owned()).or_insert_with(|| build(package)).clone()
 }
 
-fn build(package: &str) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the workspace");
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the workspace")
+}
+
+/// Where cargo puts what it builds.
+pub(super) fn target_folder() -> PathBuf {
     let named = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
-    let target = workspace.join(named.map_or_else(|| PathBuf::from("target"), PathBuf::from));
+    workspace().join(named.map_or_else(|| PathBuf::from("target"), PathBuf::from))
+}
+
+fn build(package: &str) -> PathBuf {
+    let target = target_folder();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", package]).arg("--target-dir").arg(&target);
-    let built = command.current_dir(workspace).output().unwrap_or_else(|error| panic!("build {package}: start cargo: {error}"));
+    let built = command.current_dir(workspace()).output().unwrap_or_else(|error| panic!("build {package}: start cargo: {error}"));
     assert!(built.status.success(), "build {package}: {}", String::from_utf8_lossy(&built.stderr));
     target.join("wasm32-unknown-unknown/release").join(format!("{}.wasm", package.replace('-', "_")))
 }

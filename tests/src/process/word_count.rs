@@ -24,6 +24,8 @@ pub struct WordCount {
     pub rate: u64,
     /// Of every step.
     pub parallelism: u32,
+    /// Further lines of `[checkpoints]`.
+    pub checkpoints: String,
     /// Further lines of `[operator.count]`.
     pub count_settings: String,
     /// Further lines at the top of the file.
@@ -32,14 +34,21 @@ pub struct WordCount {
 
 impl Default for WordCount {
     fn default() -> Self {
-        Self { lines: 3_000, rate: 3_000, parallelism: 1, count_settings: String::new(), settings: String::new() }
+        Self {
+            lines: 3_000,
+            rate: 3_000,
+            parallelism: 1,
+            checkpoints: String::new(),
+            count_settings: String::new(),
+            settings: String::new(),
+        }
     }
 }
 
 impl WordCount {
     /// The job file.
     pub fn job_file(&self) -> String {
-        let Self { rate, parallelism, count_settings, settings, .. } = self;
+        let Self { rate, parallelism, checkpoints, count_settings, settings, .. } = self;
         let (split, count) = (plugin("word-count-split"), plugin("word-count-count"));
         format!(
             "name = \"words\"
@@ -47,6 +56,7 @@ parallelism = {parallelism}
 {settings}
 [checkpoints]
 interval = \"50ms\"
+{checkpoints}
 [source.lines]
 connector = \"file\"
 path = \"input.txt\"
@@ -94,6 +104,31 @@ path = \"out\"
     }
 }
 
+/// Where what a job committed that counts each record at least once is not what it may be: every line of the input's is there, and a word that was
+/// counted again has gone on to higher counts, one after the other. Nothing, or the first word that is wrong.
+pub fn not_at_least_once(committed: &Lines, expected: &Lines) -> Option<String> {
+    let (found, asked) = (highest_counts(committed), highest_counts(expected));
+    let wrong = |word: &&String| {
+        let (highest, lines) = found.get(*word).copied().unwrap_or_default();
+        let asked = asked.get(*word).map_or(u64::MAX, |(highest, _)| *highest);
+        highest < asked || lines != highest
+    };
+    let word = found.keys().chain(asked.keys()).find(wrong)?;
+    Some(format!("{word}: highest count and different lines are {:?}, the input has {:?}", found.get(word), asked.get(word)))
+}
+
+/// For each word its highest count, and how many different counts it has.
+fn highest_counts(lines: &Lines) -> BTreeMap<String, (u64, u64)> {
+    let mut highest = BTreeMap::<String, (u64, u64)>::new();
+    for line in lines.keys() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("a committed line is JSON");
+        let (word, count) = (line["word"].as_str().expect("a word"), line["count"].as_u64().expect("a count"));
+        let (most, different) = highest.entry(word.to_owned()).or_default();
+        (*most, *different) = ((*most).max(count), *different + 1);
+    }
+    highest
+}
+
 /// Where two multisets of lines differ: nothing, or the first few differences.
 pub fn differences(committed: &Lines, expected: &Lines) -> Option<String> {
     let count = |lines: &Lines, line: &String| lines.get(line).copied().unwrap_or(0);
@@ -102,4 +137,32 @@ pub fn differences(committed: &Lines, expected: &Lines) -> Option<String> {
     let show = |line: &&String| format!("{line}: {} committed, {} expected", count(committed, line), count(expected, line));
     let first: Vec<_> = different.iter().take(5).map(show).collect();
     (!different.is_empty()).then(|| format!("{} lines differ:\n{}", different.len(), first.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `a3` is the line of the third `a`.
+    fn lines(text: &str) -> Lines {
+        let line = |item: &str| format!("{{\"word\":\"{}\",\"count\":{}}}", &item[..1], &item[1..]);
+        let mut lines = Lines::new();
+        text.split_whitespace().for_each(|item| *lines.entry(line(item)).or_default() += 1);
+        lines
+    }
+
+    #[test]
+    fn at_least_once_allows_lines_again_and_higher_counts_and_nothing_else() {
+        let check = |committed: &str, fine: bool| {
+            let found = not_at_least_once(&lines(committed), &lines("a1 a2 b1"));
+            assert_eq!(found.is_none(), fine, "{committed}: {found:?}");
+        };
+        check("a1 a2 b1", true);
+        check("a1 a1 a2 b1", true);
+        check("a1 a2 a3 a4 b1", true);
+        check("a1 a2", false);
+        check("a2 b1", false);
+        check("a1 a2 a4 b1", false);
+        check("a1 a2 b1 c1", false);
+    }
 }

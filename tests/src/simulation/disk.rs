@@ -11,7 +11,7 @@ use weir_engine::runtime::{Clock, Simulator};
 use weir_engine::sink::Delivery;
 use weir_engine::{Committable, Committer, EngineError, ErrorKind, Sink, SinkWriter};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Files {
     pending: BTreeMap<String, Vec<String>>,
     committed: BTreeMap<String, Vec<String>>,
@@ -24,6 +24,11 @@ pub struct Disk(Arc<Mutex<Files>>);
 impl Disk {
     fn lock(&self) -> MutexGuard<'_, Files> {
         self.0.lock().expect("no test panics with the disk")
+    }
+
+    /// Another disk with the same files.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
     /// The lines of all committed files.

@@ -5,7 +5,7 @@ use super::join::joined_lines;
 use super::objects::{check_kept, check_left};
 use super::{Disk, quarantined};
 use futures_util::FutureExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, Store, paths};
@@ -18,10 +18,10 @@ use weir_engine::{Committer, ErrorKind};
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;
 /// Polls of one process at most: far more than a run needs.
-const POLLS: u64 = 2_000_000;
+pub(super) const POLLS: u64 = 2_000_000;
 
 /// Vertices of a job at most.
-const VERTICES: usize = 6;
+pub(super) const VERTICES: usize = 6;
 
 /// What a simulation does.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +157,7 @@ fn process(
     Ok(report)
 }
 
-fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
+pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
     let store: Arc<dyn Store> = Arc::new(FaultyStore::new(objects.clone(), simulator.clone(), scenario.faults));
     let committer: Arc<dyn Committer> = Arc::new(disk.clone());
     let checkpoints = CheckpointConfig {
@@ -224,6 +224,11 @@ pub(super) fn wait_for<T: Send + 'static>(simulator: &Simulator, future: impl Fu
         SimulationEnd::Finished => Ok(result.lock().expect("no panic").take().expect("it has ended")),
         SimulationEnd::OutOfPolls | SimulationEnd::Deadlock => Err("what the test waits for does not end".into()),
     }
+}
+
+/// The different lines that `scenario` commits.
+pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
+    expected_lines(scenario).collect()
 }
 
 /// What was committed, against what the input asks for.

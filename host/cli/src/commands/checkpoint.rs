@@ -50,8 +50,8 @@ fn with_log<T, F: Future<Output = Result<T, EngineError>>>(job: &JobFile, read: 
     let threads =
         ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))?;
     let runtime = threads.runtime();
-    let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name)?);
     let read = threads.block_on(async {
+        let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, &threads).await?);
         let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
         read(OpenLog { entries: log.entries().to_vec(), store, runtime }).await
     });

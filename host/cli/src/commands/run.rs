@@ -4,6 +4,7 @@ use super::check::{build, wasm_engine};
 use super::{Context, cores, tell};
 use crate::args::{Output, RunArgs};
 use crate::assemble::{Assembly, assemble};
+use crate::crash_points::CrashPoints;
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::summary;
@@ -68,14 +69,18 @@ impl Run<'_> {
         // Compiling a plugin belongs to the start of a job, making it does not.
         let building = self.runtime.clock.now().saturating_sub(began);
         let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
-        let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name)?);
+        let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads);
+        let store: Arc<dyn Store> = Arc::new(self.threads.block_on(opened)?);
+        let crash = CrashPoints::of_process()?;
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
-        let options = self.options(&job, store.clone(), start);
+        let options = self.options(&job, store, start);
+        let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
         let screen = &self.context.screen;
         let stop = stop_on_signals(screen, self.runtime.clock.clone())?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
-        let report = self.threads.block_on(run_job(assembly.graph.clone(), options, self.runtime.clone(), status.clone(), stop));
+        let report =
+            self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), stop));
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);

@@ -4,7 +4,7 @@ use super::model::Checkpoints;
 use super::problem::{Problem, Span};
 use super::section::{Located, Section};
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode};
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, StorageUrl};
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{RestartPolicy, RestartStrategy};
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
@@ -104,18 +104,9 @@ fn read_barriers(section: &Section<'_>, config: &mut CheckpointConfig) {
 }
 
 fn is_storage(section: &Section<'_>, storage: &Located<String>) -> bool {
-    let problem = match storage.value.split_once(':') {
-        Some(("file", path)) if !path.is_empty() => return true,
-        Some(("memory", "")) => return true,
-        Some(("file", _)) => {
-            Problem::new(storage.span.clone(), "the storage's URL names no folder").hint("for example `storage = \"file:.weir\"`")
-        }
-        Some((scheme, _)) => Problem::new(storage.span.clone(), format!("storage on `{scheme}:` is not built yet"))
-            .label("not built yet")
-            .hint("use a folder: `storage = \"file:.weir\"`"),
-        None => Problem::new(storage.span.clone(), "the storage is not a URL").hint(format!("did you mean `file:{}`?", storage.value)),
-    };
-    section.problem(problem);
+    let Err(bad) = StorageUrl::parse(&storage.value) else { return true };
+    let problem = Problem::new(storage.span.clone(), bad.message).hint(bad.hint);
+    section.problem(if bad.not_built { problem.label("not built yet") } else { problem });
     false
 }
 

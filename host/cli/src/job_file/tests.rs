@@ -130,8 +130,12 @@ fn settings_of_checkpoints_and_restart_are_checked() {
     check_with("[checkpoints]\nretain = 0\n", "job.toml:17:10: `retain` of [checkpoints] is a whole number from 1 to 10000");
     check_with("[checkpoints]\nstorage = \".weir\"\n", "job.toml:17:11: the storage is not a URL (did you mean `file:.weir`?)");
     check_with(
+        "[checkpoints]\nstorage = \"gs://bucket\"\n",
+        "job.toml:17:11: storage on `gs:` is not built yet (use a folder, `storage = \"file:.weir\"`, or a bucket, `storage = \"s3://bucket/prefix\"`)",
+    );
+    check_with(
         "[checkpoints]\nstorage = \"s3:bucket\"\n",
-        "job.toml:17:11: storage on `s3:` is not built yet (use a folder: `storage = \"file:.weir\"`)",
+        "job.toml:17:11: the storage's URL names no bucket (for example `storage = \"s3://bucket/prefix\"`)",
     );
     check_with("[checkpoints]\nintervall = \"1s\"\n", "job.toml:17:1: unknown key `intervall` in [checkpoints] (did you mean `interval`?)");
     check_with(

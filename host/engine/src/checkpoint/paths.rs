@@ -12,6 +12,8 @@ pub const STATE: &str = "state";
 pub const PLUGINS: &str = "plugins";
 /// Folder of quarantined records.
 pub const QUARANTINE: &str = "quarantine";
+/// Folder of the objects that a store is tried with.
+pub const PROBE: &str = "probe";
 
 /// Entry `seq` of the log.
 pub fn log_entry(seq: u64) -> String {
@@ -55,6 +57,11 @@ pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
 /// A component, by content.
 pub fn plugin(digest: &str) -> String {
     format!("{PLUGINS}/{digest}.wasm")
+}
+
+/// What a store is tried with by the process that has this nonce.
+pub fn probe(nonce: &str) -> String {
+    format!("{PROBE}/{nonce}")
 }
 
 #[cfg(test)]

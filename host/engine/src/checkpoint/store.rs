@@ -1,6 +1,8 @@
 //! The storage port, and its implementation over `object_store`.
 
+use super::{StorageUrl, Variables, large_objects, s3};
 use crate::error::{EngineError, ErrorKind};
+use crate::runtime::ThreadRuntime;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryStreamExt};
@@ -41,33 +43,50 @@ pub struct ObjectStorage {
     store: Arc<dyn ObjectStore>,
     prefix: String,
     location: String,
+    place: Place,
+}
+
+/// What kind of place the objects are in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A folder or memory: nothing is too large for one call.
+    Local,
+    /// A bucket behind a network.
+    S3,
 }
 
 impl ObjectStorage {
-    /// Opens `url` for `job`: `file:FOLDER` (relative to `base`) or `memory:`. The folder is made where it is missing.
-    pub fn open(url: &str, base: &Path, job: &str) -> Result<Self, EngineError> {
-        let fail = |message: String| EngineError::new(ErrorKind::FixInput, format!("open checkpoint storage `{url}`: {message}"));
-        let Some((scheme, rest)) = url.split_once(':') else {
-            return Err(fail("no scheme".into()).with_hint("write file:FOLDER, for example file:.weir"));
-        };
-        let store: Arc<dyn ObjectStore> = match scheme {
-            "file" => {
-                let folder = base.join(rest.strip_prefix("//").unwrap_or(rest));
+    /// Opens `url` for `job`; [`StorageUrl`] says what there is. A folder is relative to `base`, and made where it is missing. Requests to a
+    /// bucket run on the control threads of `threads`, and what a bucket needs comes from the process's environment.
+    pub async fn open(url: &str, base: &Path, job: &str, threads: &ThreadRuntime) -> Result<Self, EngineError> {
+        Self::open_with(url, base, job, threads, &s3::variables_of_process()).await
+    }
+
+    /// [`Self::open`] with these variables as the environment.
+    pub async fn open_with(url: &str, base: &Path, job: &str, threads: &ThreadRuntime, variables: &Variables) -> Result<Self, EngineError> {
+        let opening = |error: EngineError| error.context(format!("open checkpoint storage `{url}`"));
+        let fail = |message: String| opening(EngineError::new(ErrorKind::FixInput, message));
+        let (store, place, prefix): (Arc<dyn ObjectStore>, _, _) = match StorageUrl::parse(url) {
+            Ok(StorageUrl::File(folder)) => {
+                let folder = base.join(folder);
                 std::fs::create_dir_all(&folder).map_err(|error| fail(error.to_string()))?;
                 let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| fail(error.to_string()))?;
                 // Folders of deleted checkpoints go with them, else every listing would walk through all that ever were.
-                Arc::new(local.with_fsync(true).with_automatic_cleanup(true))
+                (Arc::new(local.with_fsync(true).with_automatic_cleanup(true)), Place::Local, String::new())
             }
-            "memory" => Arc::new(InMemory::new()),
-            "s3" | "gs" | "az" => return Err(fail(format!("`{scheme}:` is not built yet")).with_hint("use file:")),
-            _ => return Err(fail(format!("unknown scheme `{scheme}`")).with_hint("known: file, memory")),
+            Ok(StorageUrl::Memory) => (Arc::new(InMemory::new()), Place::Local, String::new()),
+            Ok(StorageUrl::S3 { bucket, prefix }) => {
+                (s3::open(&bucket, variables, threads.control().clone()).await.map_err(opening)?, Place::S3, prefix)
+            }
+            Err(bad) => return Err(fail(bad.message).with_hint(bad.hint)),
         };
-        Ok(Self { store, prefix: job.to_owned(), location: format!("{url}/{job}") })
+        let prefix = if prefix.is_empty() { job.to_owned() } else { format!("{prefix}/{job}") };
+        Ok(Self { store, prefix, location: format!("{}/{job}", url.trim_end_matches('/')), place })
     }
 
     /// Objects in memory, for tests and throw-away jobs.
     pub fn in_memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), prefix: "job".into(), location: "memory:/job".into() }
+        Self { store: Arc::new(InMemory::new()), prefix: "job".into(), location: "memory:/job".into(), place: Place::Local }
     }
 
     fn path(&self, path: &str) -> ObjectPath {
@@ -75,11 +94,49 @@ impl ObjectStorage {
     }
 
     fn error(&self, attempted: &str, path: &str, error: &object_store::Error) -> EngineError {
-        let kind = match error {
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => ErrorKind::FixInput,
-            _ => ErrorKind::Retry,
-        };
-        EngineError::new(kind, format!("{attempted} {}/{path}: {error}", self.location))
+        let message = format!("{attempted} {}/{path}: {error}", self.location);
+        match (self.remedy(error), error) {
+            (Some(hint), _) => EngineError::new(ErrorKind::FixInput, message).with_hint(hint),
+            (None, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }) => {
+                EngineError::new(ErrorKind::FixInput, message)
+            }
+            (None, _) => EngineError::new(ErrorKind::Retry, message),
+        }
+    }
+
+    fn remedy(&self, error: &object_store::Error) -> Option<&'static str> {
+        match self.place {
+            Place::Local => None,
+            Place::S3 => s3::remedy(error),
+        }
+    }
+
+    /// What a create found that was told that the object exists. S3 says so too while another create of it is under way, which may come to
+    /// nothing: then nobody knows yet.
+    async fn exists(&self, path: &str) -> Result<Created, EngineError> {
+        match self.place {
+            Place::Local => Ok(Created::Exists),
+            Place::S3 => match self.store.head(&self.path(path)).await {
+                Ok(_) => Ok(Created::Exists),
+                Err(error) => Err(self.error("create, which is there, or is being created,", path, &error)),
+            },
+        }
+    }
+
+    async fn read(&self, path: &ObjectPath) -> object_store::Result<Bytes> {
+        let found = self.store.get(path).await?;
+        match (self.place, found.meta.size) {
+            (Place::S3, length) if length > s3::PART_BYTES as u64 => large_objects::get(&*self.store, path, length, s3::PART_BYTES).await,
+            (Place::S3 | Place::Local, _) => found.bytes().await,
+        }
+    }
+
+    async fn write(&self, path: &ObjectPath, parts: Vec<Bytes>) -> object_store::Result<()> {
+        let length: usize = parts.iter().map(Bytes::len).sum();
+        match self.place {
+            Place::S3 if length > s3::PART_BYTES => large_objects::put(&*self.store, path, parts, s3::PART_BYTES).await,
+            Place::S3 | Place::Local => self.store.put(path, parts.into_iter().collect::<PutPayload>()).await.map(drop),
+        }
     }
 }
 
@@ -89,7 +146,7 @@ impl Store for ObjectStorage {
         async move {
             match self.store.put_opts(&self.path(path), bytes.into(), create).await {
                 Ok(_) => Ok(Created::New),
-                Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Exists),
+                Err(object_store::Error::AlreadyExists { .. }) => self.exists(path).await,
                 Err(error) => Err(self.error("create", path, &error)),
             }
         }
@@ -97,17 +154,16 @@ impl Store for ObjectStorage {
     }
 
     fn put<'a>(&'a self, path: &'a str, parts: Vec<Bytes>) -> BoxFuture<'a, Result<(), EngineError>> {
-        let payload: PutPayload = parts.into_iter().collect();
-        async move { self.store.put(&self.path(path), payload).await.map(drop).map_err(|error| self.error("write", path, &error)) }.boxed()
+        async move { self.write(&self.path(path), parts).await.map_err(|error| self.error("write", path, &error)) }.boxed()
     }
 
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, EngineError>> {
         async move {
-            let fail = |error| self.error("read", path, &error);
-            match self.store.get(&self.path(path)).await {
-                Ok(found) => found.bytes().await.map(Some).map_err(fail),
-                Err(object_store::Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(fail(error)),
+            match self.read(&self.path(path)).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                // Where the bucket is missing, so is everything in it.
+                Err(error @ object_store::Error::NotFound { .. }) if self.remedy(&error).is_none() => Ok(None),
+                Err(error) => Err(self.error("read", path, &error)),
             }
         }
         .boxed()
@@ -126,7 +182,8 @@ impl Store for ObjectStorage {
     fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
         async move {
             match self.store.delete(&self.path(path)).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Ok(()) => Ok(()),
+                Err(error @ object_store::Error::NotFound { .. }) if self.remedy(&error).is_none() => Ok(()),
                 Err(error) => Err(self.error("delete", path, &error)),
             }
         }

@@ -6,7 +6,7 @@ use super::recorder::fenced;
 use super::restart::Restarts;
 use super::resume::Restored;
 use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
-use crate::checkpoint::{Append, CheckpointConfig, Created, JobLog, LogEntry, Store, paths, retry};
+use crate::checkpoint::{Append, CheckpointConfig, Created, JobLog, LogEntry, Store, paths, probe_create_if_absent, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Runtime;
@@ -104,6 +104,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         status,
         stop,
         nonces: Vec::new(),
+        sent: Vec::new(),
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None },
     };
     let outcome = match supervisor.run().await {
@@ -136,6 +137,8 @@ pub(super) struct Supervisor {
     pub(super) restarts: Restarts,
     /// Of this process's attempts.
     pub(super) nonces: Vec<String>,
+    /// Those, and of entries that may have become attempts without our hearing of it.
+    sent: Vec<String>,
     pub(super) report: JobReport,
 }
 
@@ -187,7 +190,7 @@ impl Supervisor {
     }
 
     fn newest_is_ours(&self, history: &History) -> bool {
-        history.nonces.last().is_none_or(|nonce| self.nonces.contains(nonce))
+        history.nonces.last().is_none_or(|nonce| self.sent.contains(nonce))
     }
 
     async fn wait_for_restart(&mut self, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
@@ -224,6 +227,12 @@ impl Supervisor {
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
                 return Ok(None);
             }
+            if self.sent.is_empty() {
+                // Before the first thing is written, and once: while it is asked, the log of a running job goes on. A job that has finished
+                // writes nothing.
+                let nonce = format!("{:016x}", (self.runtime.seed)());
+                probe_create_if_absent(&*self.options.store, &*self.runtime.clock, &nonce).await?;
+            }
             let restored = match self.load(&start, &history).await {
                 Ok(restored) => restored,
                 Err(error) if error.kind() == ErrorKind::Corrupt && has_grown(log).await => continue,
@@ -240,6 +249,7 @@ impl Supervisor {
                 restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
                 started_ms: self.runtime.clock.wall_ms(),
             };
+            self.sent.push(nonce.clone());
             match log.append(entry).await? {
                 Append::Taken => continue,
                 Append::Done => {}

@@ -30,6 +30,11 @@ impl ThreadRuntime {
         Runtime { spawn: threads.clone(), clock: threads, seed: Arc::new(fresh_seed) }
     }
 
+    /// The threads that are never behind a guest: where a client's connections are driven.
+    pub fn control(&self) -> &Handle {
+        self.control.handle()
+    }
+
     /// Runs `future` on the calling thread with the control runtime behind it.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.control.block_on(future)

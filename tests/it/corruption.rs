@@ -1,0 +1,121 @@
+//! Every bit and every byte of a small checkpoint changed, and every object of it cut off at every length: a start refuses each by name and offers the
+//! checkpoint before it. It never panics and never goes on from what is damaged.
+//!
+//! `damage` does a few of these to the real binary; here they are all done, in process. What a checkpoint is made of comes from [`JOBS`].
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use weir_engine::ErrorKind;
+use weir_engine::checkpoint::{FaultPlan, ObjectStorage, Store, paths};
+use weir_engine::element::CheckpointId;
+use weir_engine::job::{JobOutcome, StartMode};
+use weir_tests::simulation::{Barriers, Counter, Disk, Scenario, different_lines, simulate_process};
+
+/// Few records and keys: what is written of them is small.
+const SMALL: Scenario = Scenario {
+    records: 600,
+    keys: 3,
+    failures: None,
+    faults: FaultPlan::NONE,
+    crash_within_polls: 0,
+    max_concurrent: 1,
+    counter: Counter::Native,
+    barriers: Barriers::Aligned,
+    retain: 2,
+    counted_keys: 7,
+};
+
+/// The jobs whose checkpoints are damaged. Between them they write every kind of object.
+const JOBS: [Scenario; 1] = [SMALL];
+
+/// Checkpoints of a job that is killed then; two are kept.
+const CHECKPOINTS: u64 = 2;
+
+/// What a killed job has left.
+struct Left {
+    scenario: Scenario,
+    objects: BTreeMap<String, Bytes>,
+    disk: Disk,
+}
+
+/// A store in memory answers at once.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("memory does not wait")
+}
+
+impl Left {
+    fn by(scenario: Scenario) -> Self {
+        let (disk, store) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
+        let ended = simulate_process(1, scenario, &disk, store.clone(), StartMode::Resume, Some(CHECKPOINTS));
+        assert!(ended.is_none(), "it is killed on its way: {ended:?}");
+        let paths = now(store.list("")).expect("it can be listed");
+        let read = |path: String| (now(store.get(&path)).expect("it can be read").expect("it is listed"), path);
+        Self { scenario, objects: paths.into_iter().map(read).map(|(bytes, path)| (path, bytes)).collect(), disk }
+    }
+
+    /// Starts the job on a copy of what is left, with the object at `path` as `bytes`.
+    fn start(&self, path: &str, bytes: Bytes, start: StartMode) -> (JobOutcome, Disk) {
+        let store = ObjectStorage::in_memory();
+        let whole = self.objects.iter().filter(|(whole, _)| whole.as_str() != path).map(|(path, bytes)| (path.as_str(), bytes.clone()));
+        for (path, bytes) in whole.chain([(path, bytes)]) {
+            now(store.put(path, vec![bytes])).expect("it can be written");
+        }
+        let disk = self.disk.copy();
+        let outcome = simulate_process(2, self.scenario, &disk, Arc::new(store), start, None);
+        (outcome.expect("nobody kills it"), disk)
+    }
+
+    /// The objects that a start from the newest checkpoint reads: the whole log, and what belongs to that checkpoint.
+    fn read_by_a_start(&self) -> impl Iterator<Item = (&String, &Bytes)> {
+        let newest = |path: &str| paths::owner_of(path).is_some_and(|(_, id)| id == CheckpointId(CHECKPOINTS));
+        self.objects.iter().filter(move |(path, _)| paths::log_seq(path).is_some() || newest(path))
+    }
+
+    /// A start with the object at `path` as `bytes` has to be refused, with the object's name.
+    #[track_caller]
+    fn refused(&self, path: &str, bytes: Bytes, how: &str) {
+        let (outcome, _) = self.start(path, bytes, StartMode::Resume);
+        let JobOutcome::Failed(error) = outcome else { panic!("{path}, {how}: {outcome:?}") };
+        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(path), "{path}, {how}: {error:?}");
+        let offered = format!("`--from {}`", CHECKPOINTS - 1);
+        // Without its log nobody knows of an older checkpoint.
+        let offers = error.hint().is_some_and(|hint| hint.contains(&offered));
+        assert_eq!(offers, paths::log_seq(path).is_none(), "{path}, {how}: {error:?}");
+    }
+
+    /// The older checkpoint has to lead to the end, with the object at `path` damaged.
+    fn falls_back(&self, path: &str) {
+        let older = StartMode::From { checkpoint_id: CheckpointId(CHECKPOINTS - 1), again: false };
+        let (outcome, disk) = self.start(path, Bytes::new(), older);
+        assert!(matches!(outcome, JobOutcome::Finished), "{path}: {outcome:?}");
+        let committed: BTreeSet<String> = disk.committed().into_iter().collect();
+        assert_eq!(committed, different_lines(self.scenario), "{path}");
+    }
+}
+
+#[test]
+fn every_changed_byte_and_every_truncation_is_refused_by_name_and_the_older_checkpoint_leads_to_the_end() {
+    for scenario in JOBS {
+        let left = Left::by(scenario);
+        let objects: Vec<_> = left.read_by_a_start().collect();
+        let folders: BTreeSet<_> = objects.iter().map(|(path, _)| path.split('/').next().expect("a folder")).collect();
+        assert_eq!(folders, BTreeSet::from([paths::LOG, paths::CHECKPOINTS, paths::STATE]));
+        let bytes: usize = objects.iter().map(|(_, bytes)| bytes.len()).sum();
+        println!("{} objects, {bytes} bytes", objects.len());
+        for (path, whole) in &objects {
+            for place in 0..whole.len() {
+                for mask in (0..8).map(|bit| 1 << bit).chain([0xff]) {
+                    let mut changed = whole.to_vec();
+                    changed[place] ^= mask;
+                    left.refused(path, changed.into(), &format!("byte {place} changed by {mask:#x}"));
+                }
+                left.refused(path, whole.slice(..place), &format!("cut off at {place}"));
+            }
+        }
+        for (path, _) in objects.into_iter().filter(|(path, _)| paths::log_seq(path).is_none()) {
+            left.falls_back(path);
+        }
+    }
+}

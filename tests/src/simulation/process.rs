@@ -1,0 +1,47 @@
+//! One simulated process on a given store, for what a whole simulation does not show: a store that is refused, objects that are damaged.
+
+use super::graph::graph;
+use super::run::{POLLS, VERTICES, options};
+use super::{Disk, Scenario};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_engine::checkpoint::Store;
+use weir_engine::job::{JobOptions, JobOutcome, JobStatus, StartMode, StopSignal, run_job};
+use weir_engine::runtime::{SimulationEnd, Simulator};
+
+/// Runs one process of `scenario` on `store` and `disk`, and tells how it ended. `None` where it was killed: right after it had completed
+/// `killed_after` checkpoints.
+pub fn simulate_process(
+    seed: u64,
+    scenario: Scenario,
+    disk: &Disk,
+    store: Arc<dyn Store>,
+    start: StartMode,
+    killed_after: Option<u64>,
+) -> Option<JobOutcome> {
+    let simulator = Simulator::new(seed);
+    let status = Arc::new(JobStatus::new(VERTICES));
+    let (_stop, signal) = StopSignal::new();
+    let options = JobOptions { start, ..options(&simulator, disk, &store, scenario) };
+    let job = run_job(graph(&simulator, disk, scenario), options, simulator.runtime(), status.clone(), signal);
+    let clock = simulator.runtime().clock;
+    let killed = async move {
+        let Some(checkpoints) = killed_after else { return std::future::pending().await };
+        while status.completed.get() < checkpoints {
+            clock.sleep_until(clock.now() + Duration::from_millis(1)).await;
+        }
+    };
+    let result = Arc::new(Mutex::new(None));
+    let slot = result.clone();
+    let watched = async move {
+        if let Either::Left((report, _)) = select(pin!(job), pin!(killed)).await {
+            *slot.lock().expect("no panic") = Some(report.outcome);
+        }
+    };
+    assert_eq!(simulator.run(watched.boxed(), POLLS), SimulationEnd::Finished, "seed {seed}: the process ends");
+    simulator.crash();
+    result.lock().expect("no panic").take()
+}
