@@ -263,8 +263,7 @@ mod tests {
             reason: Some("late".into()),
             retained: false,
         };
-        let document =
-            CheckpointInspectDocument { schema: SCHEMA, job: "j".into(), checkpoint, restore_bytes: None, vertices: Vec::new() };
+        let document = CheckpointInspectDocument { schema: SCHEMA, job: "j".into(), checkpoint, restore_bytes: None, vertices: Vec::new() };
         let value = serde_json::to_value(document).expect("JSON");
         assert_eq!((&value["id"], &value["state"], &value["vertices"]), (&7.into(), &"failed".into(), &serde_json::json!([])));
     }
