@@ -27,12 +27,14 @@ pub struct EngineError {
     hint: Option<String>,
     /// Set for a guest's fault: the same one from the same checkpoint twice fails the job.
     guest_fault: bool,
+    /// The stored object that fails its checks, by its path in the job's storage.
+    damaged_object: Option<String>,
 }
 
 impl EngineError {
     /// An error of this kind. `message` says what was attempted and on what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, guest_fault: false }
+        Self { kind, message: message.into(), hint: None, guest_fault: false, damaged_object: None }
     }
 
     /// Adds what the user can do.
@@ -44,6 +46,12 @@ impl EngineError {
     /// Marks the error as a guest's fault.
     pub fn from_guest(mut self) -> Self {
         self.guest_fault = true;
+        self
+    }
+
+    /// Names the stored object that the error is about, by its path in the job's storage: other checkpoints may consist of it too.
+    pub fn about_object(mut self, path: &str) -> Self {
+        self.damaged_object = Some(path.to_owned());
         self
     }
 
@@ -61,6 +69,11 @@ impl EngineError {
     /// The hint, where there is one.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// The stored object that the error is about, where it is about one.
+    pub fn damaged_object(&self) -> Option<&str> {
+        self.damaged_object.as_deref()
     }
 
     /// True for a guest's fault.

@@ -76,11 +76,13 @@ impl Bench {
         entry_path(&self.storage(), seq)
     }
 
-    /// The state objects that the metadata at `metadata` names.
+    /// The objects of keyed state that the metadata at `metadata` names, whole ones and deltas.
     pub fn state_objects(&self, metadata: &str) -> Vec<PathBuf> {
         let subtasks = self.subtasks(metadata);
-        let objects = subtasks.iter().filter_map(|subtask| subtask["state"]["object"].as_str());
-        objects.map(|object| self.storage().join(object)).collect()
+        let deltas = |subtask: &Value| subtask["deltas"].as_array().cloned().unwrap_or_default();
+        let handles = subtasks.iter().flat_map(|subtask| std::iter::once(subtask["state"].clone()).chain(deltas(subtask)));
+        let objects: Vec<_> = handles.filter_map(|handle| handle["object"].as_str().map(str::to_owned)).collect();
+        objects.into_iter().map(|object| self.storage().join(object)).collect()
     }
 
     /// The part files that the newest completed checkpoint names.

@@ -108,6 +108,22 @@ impl Supervisor {
         }
     }
 
+    /// As [`Supervisor::offer_older`], for an object that checkpoints before `damaged` may consist of as well: these are of no use either.
+    pub(super) async fn offer_unharmed(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
+        let mut harmed = damaged;
+        if let Some(object) = error.damaged_object() {
+            let kept = history.retained(self.options.retain);
+            while let Some(older) = history.before(harmed).filter(|older| kept.contains(older)) {
+                let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, older).await;
+                if !metadata.is_ok_and(|metadata| metadata.objects().contains(object)) {
+                    break;
+                }
+                harmed = older.checkpoint_id;
+            }
+        }
+        self.offer_older(error, harmed, history)
+    }
+
     /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept. One that has been deleted since is no damage.
     pub(super) fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
         if error.kind() != ErrorKind::Corrupt || error.hint().is_some() {

@@ -172,7 +172,7 @@ impl Supervisor {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
                 AttemptEnd::Failed(error) => match from {
-                    Some(from) => self.offer_older(error, from, &History::of(log.entries())),
+                    Some(from) => self.offer_unharmed(error, from, &History::of(log.entries())).await,
                     None => error,
                 },
             };

@@ -49,16 +49,20 @@ pub struct KeyedRestore {
 
 impl KeyedRestore {
     /// Reads the objects, several at once, and restores the sections in range in order.
-    pub async fn run(self, chain: &mut Chain) -> Result<(), EngineError> {
+    pub async fn run(&self, chain: &mut Chain) -> Result<(), EngineError> {
         let node = &mut chain.nodes[self.node];
         let NodeBody::Operator { state: Some(state), .. } = &mut node.body else {
             let message = format!("{}: the checkpoint holds keyed state for it, and it has none", self.operator);
             return Err(EngineError::new(ErrorKind::Bug, message));
         };
-        let reads: Vec<_> = self.handles.iter().map(|handle| self.read(handle)).collect();
+        let read = |handle| async move {
+            let reader = self.read(handle).await.map_err(|error| error.about_object(&handle.object))?;
+            Ok((handle, reader))
+        };
+        let reads: Vec<_> = self.handles.iter().map(read).collect();
         let mut readers = stream::iter(reads).buffered(READS);
-        while let Some(reader) = readers.try_next().await? {
-            self.apply(&reader, state.backend_mut())?;
+        while let Some((handle, reader)) = readers.try_next().await? {
+            self.apply(&reader, state.backend_mut()).map_err(|error: EngineError| error.about_object(&handle.object))?;
         }
         Ok(())
     }
