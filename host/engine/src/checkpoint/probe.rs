@@ -47,6 +47,8 @@ mod tests {
         Both,
         /// It says that the object exists, and overwrites it all the same.
         OnlyWhenItWrites,
+        /// It writes nothing, and says that it is the first.
+        OnlyWhenItAnswers,
     }
 
     struct Careless(Arc<dyn Store>, Ignores);
@@ -55,11 +57,15 @@ mod tests {
         fn create<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
             async move {
                 let existed = self.0.get(path).await?.is_some();
-                self.0.put(path, vec![bytes]).await?;
-                Ok(match self.1 {
-                    Ignores::OnlyWhenItWrites if existed => Created::Exists,
-                    Ignores::Both | Ignores::OnlyWhenItWrites => Created::New,
-                })
+                let (writes, answer) = match self.1 {
+                    Ignores::Both => (true, Created::New),
+                    Ignores::OnlyWhenItWrites => (true, if existed { Created::Exists } else { Created::New }),
+                    Ignores::OnlyWhenItAnswers => (!existed, Created::New),
+                };
+                if writes {
+                    self.0.put(path, vec![bytes]).await?;
+                }
+                Ok(answer)
             }
             .boxed()
         }
@@ -94,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_store_that_ignores_the_condition_is_refused_by_name() {
-        for ignores in [Ignores::Both, Ignores::OnlyWhenItWrites] {
+        for ignores in [Ignores::Both, Ignores::OnlyWhenItWrites, Ignores::OnlyWhenItAnswers] {
             let inner: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
             let error = probe(&Simulator::new(1), Arc::new(Careless(inner.clone(), ignores))).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::FixInput);

@@ -194,3 +194,18 @@ impl Store for ObjectStorage {
         self.location.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s3_calls_existing_is_unknown_until_it_is_seen() {
+        let now = |store: &ObjectStorage| store.exists("log/1.json").now_or_never().expect("memory does not wait");
+        let store = ObjectStorage { place: Place::S3, ..ObjectStorage::in_memory() };
+        let unknown = now(&store).expect_err("a create that came to nothing");
+        assert_eq!(unknown.kind(), ErrorKind::Retry, "{unknown}");
+        store.put("log/1.json", vec![Bytes::from_static(b"x")]).now_or_never().expect("memory does not wait").expect("it is written");
+        assert_eq!(now(&store).ok(), Some(Created::Exists));
+    }
+}
