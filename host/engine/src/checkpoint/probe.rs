@@ -115,7 +115,7 @@ mod tests {
         for seed in 0..300 {
             let simulator = Simulator::new(seed);
             let inner: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-            let plan = FaultPlan { refused: 100, lost_acknowledgement: 400, slow: 300 };
+            let plan = FaultPlan { refused: 100, lost_acknowledgement: 400, slow: 300, ..FaultPlan::NONE };
             match probe(&simulator, Arc::new(FaultyStore::new(inner.clone(), simulator.clone(), plan))) {
                 Ok(()) => {
                     assert!(inner.list("").now_or_never().unwrap().unwrap().is_empty());
