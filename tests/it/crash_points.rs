@@ -18,6 +18,9 @@ struct Mode {
 
 const EXACTLY_ONCE: Mode = Mode { settings: "mode = \"exactly-once\"\nunaligned = \"never\"", compare: Bench::assert_exactly_once };
 
+const UNALIGNED: Mode = Mode { settings: "unaligned = \"always\"\nmax-concurrent = 2", compare: Bench::assert_exactly_once };
+const AT_LEAST_ONCE: Mode = Mode { settings: "mode = \"at-least-once\"", compare: Bench::assert_counted_at_least_once };
+
 /// A step that the process is killed at.
 struct Point {
     step: &'static str,
@@ -144,6 +147,26 @@ fn a_job_that_is_killed_around_a_checkpoint_commits_its_input_once() {
 #[test]
 fn a_job_that_is_killed_while_it_restores_commits_its_input_once() {
     check(&EXACTLY_ONCE, Some("create log-completed after 2"), &RESTORING);
+}
+
+#[test]
+fn a_job_whose_barriers_overtake_is_killed_around_a_checkpoint_and_commits_its_input_once() {
+    check(&UNALIGNED, None, &RUNNING);
+}
+
+#[test]
+fn a_job_whose_barriers_overtake_is_killed_while_it_restores_and_commits_its_input_once() {
+    check(&UNALIGNED, Some("create log-completed after 2"), &RESTORING);
+}
+
+#[test]
+fn an_at_least_once_job_that_is_killed_around_a_checkpoint_loses_nothing() {
+    check(&AT_LEAST_ONCE, None, &RUNNING);
+}
+
+#[test]
+fn an_at_least_once_job_that_is_killed_while_it_restores_loses_nothing() {
+    check(&AT_LEAST_ONCE, Some("create log-completed after 2"), &RESTORING);
 }
 
 #[test]

@@ -2,20 +2,8 @@
 
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::JobOutcome;
+use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
 use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simulate_takeover};
-
-const CALM: Scenario = Scenario {
-    records: 1_500,
-    keys: 20,
-    counted_keys: 7,
-    failures: None,
-    faults: FaultPlan::NONE,
-    crash_within_polls: 0,
-    max_concurrent: 1,
-    barriers: Barriers::Aligned,
-    retain: 2,
-    counter: Counter::Native,
-};
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
@@ -131,9 +119,6 @@ fn two_checkpoints_in_flight_over_a_slow_store_lose_and_double_nothing() {
     check(150, Scenario { faults, crash_within_polls: 2_500, max_concurrent: 2, ..CALM });
 }
 
-/// Everything goes wrong at once.
-const STORMY: Scenario = Scenario { failures: Some(400), faults: FaultPlan::STORM, crash_within_polls: 3_000, max_concurrent: 3, ..CALM };
-
 #[test]
 fn barriers_that_overtake_lose_and_double_nothing() {
     let stormy = reports(150, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
@@ -159,9 +144,6 @@ fn at_least_once_loses_nothing() {
 fn barriers_that_overtake_on_several_inputs_lose_and_double_no_pair() {
     check(60, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..STORMY });
 }
-
-/// Many keys of which each checkpoint changes some, and which come and go: what is restored is mostly pieced together from deltas.
-const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, ..CALM };
 
 #[test]
 fn state_restored_from_changes_loses_and_doubles_nothing() {

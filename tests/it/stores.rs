@@ -7,25 +7,15 @@ use futures_util::future::BoxFuture;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use weir_engine::checkpoint::{Created, FaultPlan, ObjectStorage, Store, Variables, conformance};
+use weir_engine::checkpoint::{Created, ObjectStorage, Store, Variables, conformance};
 use weir_engine::job::{JobOutcome, StartMode};
 use weir_engine::runtime::ThreadRuntime;
 use weir_engine::{EngineError, ErrorKind};
 use weir_tests::process::{Bench, S3Server, WordCount};
-use weir_tests::simulation::{Barriers, Counter, Disk, Scenario, simulate_process};
+use weir_tests::simulation::scenarios::CALM;
+use weir_tests::simulation::{Disk, Scenario, simulate_process};
 
-const SMALL: Scenario = Scenario {
-    records: 400,
-    keys: 5,
-    failures: None,
-    faults: FaultPlan::NONE,
-    crash_within_polls: 0,
-    max_concurrent: 1,
-    counter: Counter::Native,
-    barriers: Barriers::Aligned,
-    retain: 2,
-    counted_keys: 7,
-};
+const SMALL: Scenario = Scenario { records: 400, keys: 5, ..CALM };
 
 /// Runs the suite of stores on `url`.
 fn check(url: &str, folder: &Path, variables: &Variables) {

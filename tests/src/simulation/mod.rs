@@ -9,6 +9,7 @@ mod operators;
 mod process;
 mod quarantine;
 mod run;
+pub mod scenarios;
 mod source;
 
 pub use disk::{Disk, DiskSink};

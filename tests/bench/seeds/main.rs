@@ -1,0 +1,65 @@
+//! Runs as many simulated jobs as one wants, and says how many a minute.
+//!
+//! `cargo bench -p weir-tests --bench seeds -- [COUNT] [FROM] [SCENARIO …]`: COUNT (1,000) seeds from FROM (0) on of each named scenario of
+//! `weir_tests::simulation::scenarios::ALL`, of all of them where none is named, on every core. A seed that fails is printed with its
+//! scenario and what is wrong; run it again with COUNT 1. Exit code 1 where one has failed.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use weir_tests::simulation::scenarios::ALL;
+use weir_tests::simulation::{Scenario, simulate};
+
+/// From one line of progress to the next.
+const PROGRESS: u64 = 5_000;
+
+fn main() -> ExitCode {
+    // Cargo hands `--bench` to every benchmark.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
+    let (count, from) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
+    let names: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
+    let wanted: Vec<_> = ALL.into_iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| *wanted == name)).collect();
+    if wanted.is_empty() {
+        eprintln!("no such scenario; there are: {}", ALL.map(|(name, _)| name).join(", "));
+        return ExitCode::FAILURE;
+    }
+    let failed: u64 = wanted.into_iter().map(|(name, scenario)| run(name, scenario, from, count)).sum();
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the seeds of one scenario on all cores. How many have failed.
+#[expect(clippy::disallowed_methods, reason = "seeds are counted by the minute, and run on threads of their own")]
+fn run(name: &str, scenario: Scenario, from: u64, count: u64) -> u64 {
+    let (started, next, failed) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
+    let (checkpoints, processes) = (AtomicU64::new(0), AtomicU64::new(0));
+    let per_minute = |seeds: u64| seeds as f64 / started.elapsed().as_secs_f64() * 60.0;
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return;
+            }
+            match simulate(from + number, scenario) {
+                Ok(report) => {
+                    checkpoints.fetch_add(report.checkpoints, Ordering::Relaxed);
+                    processes.fetch_add(report.processes, Ordering::Relaxed);
+                }
+                Err(what) => {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    println!("{name}: seed {}: {what}", from + number);
+                }
+            }
+            if (number + 1) % PROGRESS == 0 {
+                println!("{name}: {} seeds, {:.0} a minute", number + 1, per_minute(number + 1));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..cores).for_each(|_| _ = scope.spawn(work));
+    });
+    let (failed, checkpoints, processes) = (failed.into_inner(), checkpoints.into_inner(), processes.into_inner());
+    println!("{name}: {count} seeds, {failed} failed, {:.0} a minute; {processes} processes, {checkpoints} checkpoints", per_minute(count));
+    failed
+}

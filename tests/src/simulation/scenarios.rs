@@ -1,0 +1,43 @@
+//! The scenarios that tests and the command that runs seeds without end have in common.
+
+use super::{Barriers, Counter, Scenario};
+use weir_engine::checkpoint::FaultPlan;
+
+/// Nothing goes wrong.
+pub const CALM: Scenario = Scenario {
+    records: 1_500,
+    keys: 20,
+    counted_keys: 7,
+    failures: None,
+    faults: FaultPlan::NONE,
+    crash_within_polls: 0,
+    max_concurrent: 1,
+    barriers: Barriers::Aligned,
+    retain: 2,
+    counter: Counter::Native,
+};
+
+/// Everything goes wrong at once.
+pub const STORMY: Scenario =
+    Scenario { failures: Some(400), faults: FaultPlan::STORM, crash_within_polls: 3_000, max_concurrent: 3, ..CALM };
+
+/// Many keys of which each checkpoint changes some, and which come and go: what is restored is mostly pieced together from deltas.
+pub const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, ..CALM };
+
+/// What a run of many seeds goes through, by name.
+pub const ALL: [(&str, Scenario); 8] = [
+    ("aligned", STORMY),
+    ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
+    (
+        "increments",
+        Scenario { crash_within_polls: 12_000, failures: Some(600), faults: FaultPlan::STORM, max_concurrent: 3, retain: 1, ..INCREMENTAL },
+    ),
+    (
+        "increments-overtaking",
+        Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 8_000, faults: FaultPlan::STORM, max_concurrent: 3, ..INCREMENTAL },
+    ),
+    ("join", Scenario { counter: Counter::Join, ..STORMY }),
+    ("join-overtaking", Scenario { counter: Counter::Join, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("slow-store", Scenario { faults: FaultPlan { slow: 700, ..FaultPlan::NONE }, crash_within_polls: 2_500, max_concurrent: 2, ..CALM }),
+];
