@@ -3,78 +3,20 @@
 //! The rules are in [`BarrierAligner`] and [`BarrierTracker`]; the gate looks after the queues. Records that were restored as in flight, and
 //! what a task has put back, come before anything from a channel. Channels take turns, so that none starves.
 
-use super::channel::{ChannelBounds, ChannelSender, Channels, ChannelsState};
+use super::channel::{ChannelSender, Channels, ChannelsState};
 use super::in_flight::Recordings;
-use super::{Alignment, BarrierAligner, BarrierTracker, InFlightBudget, InFlightRecords, WatermarkValve};
-use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement, Watermark};
+use super::{Alignment, Appetite, BarrierAligner, BarrierTracker, GateEvent, GateSettings, InFlightBudget, InputChannel, WatermarkValve};
+use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
 use crate::runtime::{Clock, Monotonic};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
-
-/// What a channel brings, and where it comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputChannel {
-    /// The place in the task's chain of the vertex that it leads to: the head, but for restored records of an edge within the chain.
-    pub node: usize,
-    /// Index into that vertex's inputs.
-    pub input: u32,
-    /// True where the records may see keyed state.
-    pub keyed: bool,
-    /// The edge's number in the graph.
-    pub edge: usize,
-    /// The sending subtask.
-    pub sender: u32,
-}
-
-/// What the gate hands to its task.
-#[derive(Debug)]
-pub enum GateEvent {
-    /// Records of one channel.
-    Batch {
-        /// Where they come from.
-        from: InputChannel,
-        /// The records.
-        batch: Arc<RecordBatch>,
-    },
-    /// The smallest watermark of all channels has risen.
-    Watermark(Watermark),
-    /// Take the snapshot of this barrier, now. Where it is unaligned, [`GateEvent::InFlight`] or a decline follows.
-    Barrier(Barrier),
-    /// Everything that an unaligned barrier overtook.
-    InFlight(CheckpointId, InFlightRecords),
-    /// This checkpoint cannot be taken here any more.
-    Declined(CheckpointId, String),
-    /// Every channel has ended. Nothing follows.
-    End,
-}
-
-/// What a task does at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Appetite {
-    /// It takes whatever comes.
-    Everything,
-    /// It waits for room downstream, and takes only what belongs to checkpoints.
-    Barriers,
-}
 
 /// How a gate treats barriers.
 #[derive(Clone, Debug)]
 enum Rule {
     ExactlyOnce(BarrierAligner),
     AtLeastOnce(BarrierTracker),
-}
-
-/// What a gate is made of, but for its channels.
-pub struct GateSettings {
-    /// The bounds of each channel.
-    pub bounds: ChannelBounds,
-    /// True: no channel is ever held back from its barrier.
-    pub at_least_once: bool,
-    /// Bounds what is recorded.
-    pub budget: InFlightBudget,
-    /// The clock of alignments.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// The receiving end of a task's channels.

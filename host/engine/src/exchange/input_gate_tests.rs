@@ -1,8 +1,8 @@
 //! The gate's promises, one line each: what goes in by channel, what comes out.
 
 use super::*;
-use crate::element::{BatchBuilder, StreamElement};
-use crate::exchange::Room;
+use crate::element::{BatchBuilder, Watermark};
+use crate::exchange::{ChannelBounds, Room};
 use std::sync::Mutex;
 use std::task::Waker;
 use std::time::Duration;

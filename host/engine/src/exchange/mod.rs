@@ -4,6 +4,7 @@
 mod barrier_aligner;
 mod barrier_tracker;
 mod channel;
+mod gate_event;
 mod in_flight;
 mod input_gate;
 mod output;
@@ -14,8 +15,9 @@ mod watermark_valve;
 pub use barrier_aligner::{Alignment, BarrierAligner};
 pub use barrier_tracker::BarrierTracker;
 pub use channel::{ChannelBounds, ChannelSender, GateClosed, Room};
+pub use gate_event::{Appetite, GateEvent, GateSettings, InputChannel};
 pub use in_flight::{ChannelRecords, InFlightBudget, InFlightRecords};
-pub use input_gate::{Appetite, GateEvent, GateSettings, InputChannel, InputGate};
+pub use input_gate::InputGate;
 pub use output::Output;
 pub use partitioner::{Partitioner, Partitioning};
 pub use watermark_valve::WatermarkValve;

@@ -18,7 +18,7 @@ use crate::task::{Committers, TaskControl, TaskEvent};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
@@ -40,8 +40,8 @@ pub(super) struct AttemptContext {
     pub restored: Option<CompletedCheckpoint>,
     /// what that consists of,
     pub metadata: Option<CheckpointMetadata>,
-    /// and the records in flight in it, by the vertex and subtask that they go to now.
-    pub in_flight: RestoredRecords,
+    /// and the records in flight in it, by the vertex and subtask that they go to now. The tasks take them: nothing else keeps them alive.
+    pub in_flight: Mutex<RestoredRecords>,
     pub config: CheckpointConfig,
     pub retain: usize,
     pub next_checkpoint: CheckpointId,

@@ -1,6 +1,7 @@
 //! Turns a graph and, where there is one, a checkpoint into running tasks.
 
 use super::attempt::AttemptContext;
+use super::in_flight::RestoredRecords;
 use super::{Edge, JobGraph, TaskLayout, VertexKind, layout};
 use crate::checkpoint::{CheckpointMetadata, CheckpointMode};
 use crate::element::RecordBatch;
@@ -17,7 +18,7 @@ use crate::task::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 
 /// The tasks of an attempt.
@@ -39,7 +40,8 @@ pub(super) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Result<Depl
     let budget = InFlightBudget::new(context.config.max_in_flight_bytes);
     let wiring = Wiring::new(context, &tasks, &budget);
     let (limiters, edges) = (limiters(context), recorded_edges(graph));
-    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, controls: Vec::new() };
+    let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, in_flight, controls: Vec::new() };
     let mut splits = source_splits(context)?;
     let mut bodies: Vec<(String, Body)> = Vec::new();
     for task in &tasks {
@@ -173,6 +175,7 @@ struct Builder<'a> {
     limiters: BTreeMap<usize, Arc<RateLimiter>>,
     budget: InFlightBudget,
     edges: Arc<[RecordedEdge]>,
+    in_flight: RestoredRecords,
     controls: Vec<mpsc::UnboundedSender<TaskControl>>,
 }
 
@@ -241,14 +244,14 @@ impl Builder<'_> {
     }
 
     /// The task's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.
-    fn restored(&self, task: &TaskLayout, index: u32) -> Vec<(InputChannel, Arc<RecordBatch>)> {
-        let graph = &self.context.graph;
+    fn restored(&mut self, task: &TaskLayout, index: u32) -> Vec<(InputChannel, Arc<RecordBatch>)> {
+        let graph = self.context.graph.clone();
         let mut restored = Vec::new();
-        for (node, vertex) in inner(graph, task).into_iter().enumerate().rev() {
-            let batches = self.context.in_flight.get(&(vertex, index)).into_iter().flatten();
+        for (node, vertex) in inner(&graph, task).into_iter().enumerate().rev() {
+            let batches = self.in_flight.remove(&(vertex, index)).into_iter().flatten();
             restored.extend(batches.map(|restored| {
                 let from = input_channel(&graph.edges[restored.edge], node, restored.edge, restored.sender);
-                (from, restored.batch.clone())
+                (from, restored.batch)
             }));
         }
         restored

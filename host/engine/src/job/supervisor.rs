@@ -14,7 +14,7 @@ use crate::sink::{Committable, Committer};
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 
@@ -281,7 +281,7 @@ impl Supervisor {
             nonce,
             restored: start.restored,
             metadata: restored.metadata,
-            in_flight: restored.in_flight,
+            in_flight: Mutex::new(restored.in_flight),
             config: self.options.checkpoints,
             retain: self.options.retain,
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
