@@ -88,9 +88,9 @@ fn a_parallel_job_on_s3_that_is_killed_goes_on_from_its_checkpoint() {
 #[test]
 fn a_job_on_s3_that_is_taken_over_is_fenced() {
     let Some(server) = S3Server::of_process() else { return };
-    let bench = job_on(&format!("s3://{}", server.bucket()), 15_000, 1);
-    // Whoever takes over has to read the log to its end before it goes on.
-    bench.edit_job("interval = \"50ms\"", "interval = \"500ms\"");
+    let bench = job_on(&format!("s3://{}", server.bucket()), 20_000, 1);
+    // Whoever takes over has to read the log to its end before it goes on, from a server that other tests keep busy.
+    bench.edit_job("interval = \"50ms\"", "interval = \"2s\"");
     let variables = server.variables();
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut older = bench.start_with("run job.toml -q", &variables);
