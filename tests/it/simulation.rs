@@ -168,3 +168,11 @@ fn changes_and_records_in_flight_together_lose_and_double_nothing() {
     let scenario = Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 8_000, ..STORMY };
     check(60, Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, retain: 1, ..scenario });
 }
+
+#[test]
+fn uploads_that_fail_for_good_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 450, ..FaultPlan::NONE };
+    for counter in [Counter::Join, Counter::Native] {
+        check(40, Scenario { faults, counter, barriers: Barriers::Aligned, max_concurrent: 2, ..CALM });
+    }
+}

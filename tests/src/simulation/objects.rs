@@ -3,13 +3,15 @@
 use super::run::wait_for;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Store, SubtaskSnapshot, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, FaultPlan, JobLog, LogEntry, Store, SubtaskSnapshot, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::{Clock, Simulator};
 
 /// Objects that were written for one of so many newest checkpoints may lie about unused.
 const RECENT: usize = 2;
+/// The same where the store lags (a list shows what was, a write that arrives a second time brings an object back) or refuses deletions for good.
+const RECENT_WITH_LAG: usize = 8;
 
 /// Every one of the newest `retain` completed checkpoints has all its objects, and none failed because it referred to others. Returns of how many deltas they consist.
 pub(super) fn check_kept(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize) -> Result<usize, String> {
@@ -30,10 +32,11 @@ pub(super) fn check_kept(simulator: &Simulator, objects: &Arc<dyn Store>, retain
 }
 
 /// Nothing that the kept checkpoints do not refer to is left of any but the newest ones.
-pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize) -> Result<(), String> {
+pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize, faults: FaultPlan) -> Result<(), String> {
+    let recent = if faults.stale + faults.repeated > 0 || faults.refused > 100 { RECENT_WITH_LAG } else { RECENT };
     let (store, clock) = (objects.clone(), simulator.runtime().clock);
     wait_for(simulator, async move {
-        let recent = newest(&store, &clock, RECENT).await?.last().map_or(CheckpointId(0), |oldest| oldest.checkpoint_id);
+        let recent = newest(&store, &clock, recent).await?.last().map_or(CheckpointId(0), |oldest| oldest.checkpoint_id);
         let needed: BTreeSet<String> = kept(&store, &clock, retain).await?.iter().flat_map(|(_, metadata)| metadata.objects()).collect();
         let is_old = |path: &String| paths::owner_of(path).is_none_or(|(_, checkpoint_id)| checkpoint_id < recent);
         match listed(&*store).await.into_iter().find(|path| is_old(path) && !needed.contains(path)) {

@@ -122,7 +122,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
         }
     }
     report.trace = simulator.trace();
-    check_left(&simulator, &objects, scenario.retain)?;
+    check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
     check(&simulator, &disk, &objects, scenario)?;
     Ok(report)
 }
@@ -214,7 +214,7 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
         return Err(format!("the second ended as {:?}", second.outcome));
     }
     check_kept(&simulator, &objects, scenario.retain)?;
-    check_left(&simulator, &objects, scenario.retain)?;
+    check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
     check(&simulator, &disk, &objects, scenario)?;
     Ok(first.outcome)
 }

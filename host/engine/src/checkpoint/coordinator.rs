@@ -7,6 +7,7 @@
 
 use super::metadata::SubtaskSnapshot;
 use crate::element::{BarrierAlignment, CheckpointId};
+use crate::exchange::Decline;
 use crate::runtime::Monotonic;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -217,11 +218,20 @@ impl CheckpointCoordinator {
         actions
     }
 
-    /// `task` cannot take this checkpoint.
-    pub fn on_declined(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
+    /// A task does not take this checkpoint. What a restart would not mend does not count as a failure in a row: too much in flight, or a
+    /// newer barrier, which has followed an earlier failure. A final or stop checkpoint counts, so that it is not tried without end.
+    pub fn on_declined(&mut self, checkpoint_id: CheckpointId, decline: Decline, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        if self.pending.get(&checkpoint_id).is_some_and(|pending| !pending.recording) {
-            self.fail(checkpoint_id, reason, now, &mut actions);
+        if let Some(pending) = self.pending.get(&checkpoint_id).filter(|pending| !pending.recording) {
+            match (&decline, pending.trigger) {
+                (Decline::NewerBarrier | Decline::OverBudget { .. }, Trigger::Periodic) => {
+                    self.drop_pending(checkpoint_id, decline.to_string(), now, &mut actions);
+                    self.next_trigger = self.next_trigger.max(now + self.config.interval);
+                }
+                (Decline::NewerBarrier | Decline::OverBudget { .. }, Trigger::Final | Trigger::Stop) | (Decline::Failed(_), _) => {
+                    self.fail(checkpoint_id, decline.to_string(), now, &mut actions);
+                }
+            }
             self.trigger_if_due(now, &mut actions);
         }
         actions

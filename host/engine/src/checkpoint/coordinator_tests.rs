@@ -4,7 +4,7 @@ use super::*;
 
 /// Plays events, one word each, and writes the actions behind each.
 ///
-/// `@500` time passes to 500 ms; `a1.0` task 0 acknowledges checkpoint 1; `d1` it is declined; `r1` recorded; `x1` recording failed;
+/// `@500` time passes to 500 ms; `a1.0` task 0 acknowledges checkpoint 1; `d1` it is declined, `o1` because too much is in flight; `r1` recorded; `x1` recording failed;
 /// `final`, `stop` wanted. Out: `T1` trigger (`Tf1` final, `Ts1` stop), `R1` record, `C1` complete, `A1` abort, `F` fail the job.
 fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
     let mut coordinator = CheckpointCoordinator::new(config, tasks, CheckpointId(1), Duration::ZERO);
@@ -21,7 +21,8 @@ fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
                 let (checkpoint, task) = event[1..].split_once('.').unwrap();
                 coordinator.on_acknowledged(id(checkpoint), task.parse().unwrap(), Vec::new(), now)
             }
-            b'd' => coordinator.on_declined(id(&event[1..]), "declined".into(), now),
+            b'd' => coordinator.on_declined(id(&event[1..]), Decline::Failed("declined".into()), now),
+            b'o' => coordinator.on_declined(id(&event[1..]), Decline::OverBudget { limit: 1 }, now),
             b'r' => coordinator.on_recorded(id(&event[1..]), now),
             b'x' => coordinator.on_recording_failed(id(&event[1..]), "disk full".into(), now),
             b'f' => coordinator.want(Trigger::Final, now),
@@ -96,6 +97,9 @@ fn failures_in_a_row_beyond_the_tolerated_fail_the_job() {
     check(config(), "@100 d1 @200 d2", "T1 A1 T2 A2+F");
     check(config(), "@100 d1 @200 a2.0 a2.1 r2 @300 a3.0 a3.1 x3", "T1 A1 T2 - R2 C2 T3 - R3 A3");
     check(CheckpointConfig { tolerate_failures: 0, ..config() }, "@100 d1", "T1 A1+F");
+    // A restart would find as much in flight.
+    check(CheckpointConfig { tolerate_failures: 0, ..config() }, "@100 o1 @150 @200 o2", "T1 A1 - T2 A2");
+    check(CheckpointConfig { tolerate_failures: 0, ..config() }, "stop o1", "Ts1 A1+F+Ts2");
 }
 
 #[test]

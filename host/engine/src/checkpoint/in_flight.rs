@@ -13,11 +13,9 @@
 
 use super::{EdgeIdentity, RecordSchema};
 use crate::element::{BatchBuilder, RecordBatch};
+use crate::exchange::{BATCH_BYTES, BATCH_RECORDS};
 use crate::state::varint::{Malformed, put_bytes, put_number, take_bytes, take_number};
 use serde::{Deserialize, Serialize};
-
-/// A restored batch holds so many records at most.
-const BATCH_RECORDS: usize = 1_024;
 
 /// Which channel records were on, and what they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +71,7 @@ pub fn read_in_flight(payload: &[u8]) -> Result<(InFlightChannel, Vec<RecordBatc
         let (timestamp, behind) = rest.split_first_chunk().ok_or("a record ends early")?;
         rest = behind;
         builder.push(key, value, Some(i64::from_le_bytes(*timestamp)));
-        if builder.len() == BATCH_RECORDS {
+        if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
             batches.push(builder.take());
         }
     }

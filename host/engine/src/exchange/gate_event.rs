@@ -3,6 +3,7 @@
 use super::{ChannelBounds, InFlightBudget, InFlightRecords};
 use crate::element::{Barrier, CheckpointId, RecordBatch, Watermark};
 use crate::runtime::Clock;
+use std::fmt;
 use std::sync::Arc;
 
 /// What a channel brings, and where it comes from.
@@ -37,9 +38,33 @@ pub enum GateEvent {
     /// Everything that an unaligned barrier overtook.
     InFlight(CheckpointId, InFlightRecords),
     /// This checkpoint cannot be taken here any more.
-    Declined(CheckpointId, String),
+    Declined(CheckpointId, Decline),
     /// Every channel has ended. Nothing follows.
     End,
+}
+
+/// Why a task does not take a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decline {
+    /// A newer one's barrier came where this one's was awaited.
+    NewerBarrier,
+    /// More records are in flight than so many bytes.
+    OverBudget {
+        /// `max-in-flight-bytes`.
+        limit: u64,
+    },
+    /// Something that it has to do for it failed.
+    Failed(String),
+}
+
+impl fmt::Display for Decline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewerBarrier => f.write_str("a newer barrier came first"),
+            Self::OverBudget { limit } => write!(f, "more records are in flight than `max-in-flight-bytes` allows ({limit} bytes)"),
+            Self::Failed(reason) => f.write_str(reason),
+        }
+    }
 }
 
 /// What a task does at the moment.

@@ -1,6 +1,6 @@
 //! Records that a barrier overtook, on their way into the checkpoint. The batches are shared, so recording them copies nothing.
 
-use super::InputChannel;
+use super::{Decline, InputChannel};
 use crate::element::{CheckpointId, RecordBatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ impl InFlightBudget {
     }
 
     /// Why a checkpoint that passes it is given up.
-    pub fn exceeded(&self) -> String {
-        format!("more records are in flight than `max-in-flight-bytes` allows ({} bytes)", self.limit)
+    pub fn exceeded(&self) -> Decline {
+        Decline::OverBudget { limit: self.limit }
     }
 }
 
@@ -89,8 +89,14 @@ impl Recordings {
     }
 
     /// A checkpoint begins to record.
-    pub fn open(&mut self, checkpoint_id: CheckpointId) -> &mut InFlightRecords {
-        self.pending.entry(checkpoint_id).or_insert_with(|| InFlightRecords::new(self.budget.clone()))
+    pub fn open(&mut self, checkpoint_id: CheckpointId) {
+        self.pending.insert(checkpoint_id, InFlightRecords::new(self.budget.clone()));
+    }
+
+    /// Records `batches` for a checkpoint; nothing for one that has been given up. False where the budget is used up.
+    #[must_use]
+    pub fn add(&mut self, checkpoint_id: CheckpointId, from: InputChannel, batches: impl IntoIterator<Item = Arc<RecordBatch>>) -> bool {
+        self.pending.get_mut(&checkpoint_id).is_none_or(|records| records.add(from, batches))
     }
 
     /// The newest checkpoint that records.

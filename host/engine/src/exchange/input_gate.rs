@@ -5,7 +5,9 @@
 
 use super::channel::{ChannelSender, Channels, ChannelsState};
 use super::in_flight::Recordings;
-use super::{Alignment, Appetite, BarrierAligner, BarrierTracker, GateEvent, GateSettings, InFlightBudget, InputChannel, WatermarkValve};
+use super::{
+    Alignment, Appetite, BarrierAligner, BarrierTracker, Decline, GateEvent, GateSettings, InFlightBudget, InputChannel, WatermarkValve,
+};
 use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
 use crate::runtime::{Clock, Monotonic};
 use std::collections::{BTreeMap, VecDeque};
@@ -138,6 +140,12 @@ impl InputGate {
     pub fn abort(&mut self, checkpoint_id: CheckpointId) {
         self.deadlines.remove(&checkpoint_id);
         self.recordings.close(checkpoint_id);
+        // What the task has not been handed yet would begin a snapshot that nobody ends.
+        self.events.retain(|event| match event {
+            GateEvent::Barrier(barrier) => barrier.checkpoint_id != checkpoint_id,
+            GateEvent::InFlight(id, _) => *id != checkpoint_id,
+            GateEvent::Batch { .. } | GateEvent::Watermark(_) | GateEvent::Declined(..) | GateEvent::End => true,
+        });
         let actions = match &mut self.rule {
             Rule::ExactlyOnce(aligner) => aligner.on_abort(checkpoint_id),
             Rule::AtLeastOnce(tracker) => {
@@ -267,8 +275,9 @@ impl InputGate {
                 Alignment::Overtake(barrier) => {
                     self.pass(barrier);
                     self.look_again = true;
-                    let records = self.recordings.open(barrier.checkpoint_id);
-                    let within = self.ahead.iter().cloned().fold(true, |within, (from, batch)| records.add(from, [batch]) && within);
+                    self.recordings.open(barrier.checkpoint_id);
+                    let (recordings, id) = (&mut self.recordings, barrier.checkpoint_id);
+                    let within = self.ahead.iter().cloned().fold(true, |within, (from, batch)| recordings.add(id, from, [batch]) && within);
                     self.keep_within_budget(within);
                 }
                 Alignment::Close { channel, checkpoint_id } => self.record(checkpoint_id, channel, waiting.iter().cloned()),
@@ -276,7 +285,7 @@ impl InputGate {
                     let recorded = self.recordings.close(checkpoint_id);
                     self.events.extend(recorded.map(|records| GateEvent::InFlight(checkpoint_id, records)));
                 }
-                Alignment::GiveUp(checkpoint_id) => self.give_up(checkpoint_id, "a newer barrier came first".to_owned()),
+                Alignment::GiveUp(checkpoint_id) => self.give_up(checkpoint_id, Decline::NewerBarrier),
             }
         }
     }
@@ -286,14 +295,14 @@ impl InputGate {
         self.events.push_back(GateEvent::Barrier(barrier));
     }
 
-    fn give_up(&mut self, checkpoint_id: CheckpointId, reason: String) {
+    fn give_up(&mut self, checkpoint_id: CheckpointId, decline: Decline) {
         self.deadlines.remove(&checkpoint_id);
         self.recordings.close(checkpoint_id);
-        self.events.push_back(GateEvent::Declined(checkpoint_id, reason));
+        self.events.push_back(GateEvent::Declined(checkpoint_id, decline));
     }
 
     fn record(&mut self, checkpoint_id: CheckpointId, channel: usize, batches: impl IntoIterator<Item = Arc<RecordBatch>>) {
-        let within = self.recordings.open(checkpoint_id).add(self.inputs[channel], batches);
+        let within = self.recordings.add(checkpoint_id, self.inputs[channel], batches);
         self.keep_within_budget(within);
     }
 

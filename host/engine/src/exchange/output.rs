@@ -13,9 +13,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A transport batch is closed at this many records,
-const BATCH_RECORDS: usize = 1_024;
+pub(crate) const BATCH_RECORDS: usize = 1_024;
 /// or at this many bytes,
-const BATCH_BYTES: usize = 256 << 10;
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// or when its first record has waited this long.
 pub const LINGER: Duration = Duration::from_millis(10);
 

@@ -178,7 +178,7 @@ impl<'a> Attempt<'a> {
         let now = self.context.runtime.clock.now();
         let actions = match event {
             TaskEvent::Acknowledged { checkpoint_id, parts } => self.coordinator.on_acknowledged(checkpoint_id, task, parts, now),
-            TaskEvent::Declined { checkpoint_id, reason } => self.coordinator.on_declined(checkpoint_id, reason, now),
+            TaskEvent::Declined { checkpoint_id, decline } => self.coordinator.on_declined(checkpoint_id, decline, now),
             TaskEvent::InputEnded => {
                 self.tasks_reading -= 1;
                 if self.tasks_reading > 0 {

@@ -11,7 +11,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Partitioner, Partitioning};
 use crate::runtime::Clock;
 use crate::state::owners;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Records of one channel of the checkpoint.
@@ -62,9 +62,8 @@ pub(super) async fn load_in_flight(
 
 /// What stands in the way of working the records off in `graph`: one line for each edge.
 pub(super) fn misfits(stored: &[StoredRecords], graph: &JobGraph) -> Vec<String> {
-    let mut lines: Vec<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph)).collect();
-    lines.dedup();
-    lines
+    let lines: BTreeSet<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph)).collect();
+    lines.into_iter().collect()
 }
 
 fn misfit(channel: &InFlightChannel, graph: &JobGraph) -> Option<String> {

@@ -11,11 +11,15 @@ use crate::checkpoint::{
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::warn;
+
+/// Objects that are deleted at once.
+const DELETIONS: usize = 16;
 
 /// What the supervisor asks for.
 pub(super) enum RecordRequest {
@@ -217,13 +221,18 @@ impl Recorder {
             attempt < self.attempt || (attempt == self.attempt && over)
         };
         for folder in [paths::CHECKPOINTS, paths::STATE] {
-            for path in retry(&*self.clock, || self.store.list(folder)).await? {
-                if paths::owner_of(&path).is_some_and(is_past) && !kept.contains(path.as_str()) {
-                    retry(&*self.clock, || self.store.delete(&path)).await?;
-                }
-            }
+            let listed = retry(&*self.clock, || self.store.list(folder)).await?;
+            let is_over = |path: &String| paths::owner_of(path).is_some_and(is_past) && !kept.contains(path.as_str());
+            let over: Vec<String> = listed.into_iter().filter(is_over).collect();
+            // Several at once: the next checkpoint waits behind them, and a chain of deltas ends all at once.
+            let deletions: Vec<_> = over.iter().map(|path| self.delete(path)).collect();
+            stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
         }
         Ok(())
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), EngineError> {
+        retry(&*self.clock, || self.store.delete(path)).await
     }
 }
 

@@ -56,7 +56,7 @@ impl Supervisor {
         let misfits = misfits(&stored, &self.graph);
         if !misfits.is_empty() {
             let message = format!("resume checkpoint {}: it holds records in flight\n  {}", checkpoint.checkpoint_id, misfits.join("\n  "));
-            let hint = "undo the change; or run the job as it was until an aligned checkpoint (`unaligned = \"never\"`) is complete";
+            let hint = "undo the change; or run the job as it was, with `unaligned = \"never\"`, until a checkpoint without records in flight is complete";
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
         }
         distribute(&stored, &self.graph, metadata)

@@ -18,13 +18,17 @@ pub(super) struct CallPace {
 }
 
 impl CallPace {
+    /// Records that the next call should work off at most.
+    pub fn records(&self) -> usize {
+        (CALL.as_nanos() as f64 / self.record_ns.max(1.0)).max(1.0) as usize
+    }
+
     /// The part of `batch` that the next call should work off, and what is left of it.
     pub fn cut(&self, batch: Arc<RecordBatch>) -> (Arc<RecordBatch>, Option<Arc<RecordBatch>>) {
-        let records = (CALL.as_nanos() as f64 / self.record_ns.max(1.0)).max(1.0);
-        if records >= batch.len() as f64 {
+        let records = self.records();
+        if records >= batch.len() {
             return (batch, None);
         }
-        let records = records as usize;
         (Arc::new(batch.slice(0..records)), Some(Arc::new(batch.slice(records..batch.len()))))
     }
 

@@ -27,6 +27,7 @@ pub use source_task::SourceTask;
 use crate::checkpoint::{CompletedTasks, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::EngineError;
+use crate::exchange::Decline;
 use tokio::sync::mpsc;
 
 /// What the supervisor tells a task.
@@ -62,7 +63,7 @@ pub enum TaskEvent {
         /// The checkpoint.
         checkpoint_id: CheckpointId,
         /// Why.
-        reason: String,
+        decline: Decline,
     },
     /// Its input has ended and been worked off.
     InputEnded,

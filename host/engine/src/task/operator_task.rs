@@ -126,7 +126,7 @@ impl OperatorTask {
                 self.chain.output.send_marker(&StreamElement::Barrier(barrier));
             }
             GateEvent::InFlight(checkpoint_id, records) => self.snapshots.record(checkpoint_id, records),
-            GateEvent::Declined(checkpoint_id, reason) => self.events.send(TaskEvent::Declined { checkpoint_id, reason }),
+            GateEvent::Declined(checkpoint_id, decline) => self.events.send(TaskEvent::Declined { checkpoint_id, decline }),
             GateEvent::End => {
                 self.ended = true;
                 self.chain.output.send_marker(&StreamElement::EndOfInput);

@@ -10,7 +10,7 @@ use super::{Chain, NodeBody, TaskEvent, TaskEvents, broadcast};
 use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
-use crate::exchange::InFlightRecords;
+use crate::exchange::{Decline, InFlightRecords};
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
@@ -166,7 +166,9 @@ impl Snapshots {
             match written {
                 Ok(parts) => context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts }),
                 Err(WriteError::Upload(error)) => {
-                    context.events.send(TaskEvent::Declined { checkpoint_id, reason: format!("{}: {error}", context.head) });
+                    context
+                        .events
+                        .send(TaskEvent::Declined { checkpoint_id, decline: Decline::Failed(format!("{}: {error}", context.head)) });
                 }
                 Err(WriteError::Sink(error)) => context.events.send(TaskEvent::Failed(error)),
             }
@@ -239,6 +241,8 @@ async fn write(
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
     let (mut size, mut written_bytes) = (StateSize::default(), 0);
+    let mut broadcasts = Vec::new();
+    // Nothing that may fail as an upload stands in front of the last sink: what its writer has let go of would be lost.
     for capture in captures {
         let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
         let vertex = match capture {
@@ -255,11 +259,7 @@ async fn write(
                     });
                     size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
                 }
-                if let Some(broadcast) = broadcast {
-                    let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
-                    let object = broadcast::object(&id, &broadcast);
-                    part.broadcast = Some(upload(context, path, object).await.map_err(WriteError::Upload)?);
-                }
+                broadcasts.extend(broadcast.map(|broadcast| (parts.len(), id, broadcast)));
                 vertex
             }
             Capture::Sink { vertex, uncommitted, prepared } => {
@@ -269,6 +269,11 @@ async fn write(
             }
         };
         parts.push((vertex, part));
+    }
+    for (place, id, broadcast) in broadcasts {
+        let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
+        let handle = upload(context, path, broadcast::object(&id, &broadcast)).await.map_err(WriteError::Upload)?;
+        parts[place].1.broadcast = Some(handle);
     }
     let object = if size.keys > 0 && !object.is_empty() {
         let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);

@@ -1,5 +1,6 @@
 //! A task with a source at its head: reads, hands on, and starts barriers.
 
+use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
 use crate::checkpoint::Trigger;
@@ -53,6 +54,7 @@ pub struct SourceTask {
     reserved: Option<(usize, Monotonic)>,
     pace: Timer,
     linger: Timer,
+    call_pace: CallPace,
     phase: Phase,
     builder: BatchBuilder,
     skipped: u64,
@@ -91,6 +93,7 @@ impl SourceTask {
             clock,
             metrics,
             limiter,
+            call_pace: CallPace::default(),
             reserved: None,
             phase: Phase::Reading,
             builder: BatchBuilder::new(),
@@ -106,7 +109,7 @@ impl SourceTask {
             match poll_fn(|cx| self.poll_step(cx)).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Read(status) => self.on_read(status)?,
-                Step::Restored(from, batch) => self.chain.process(from, &batch)?,
+                Step::Restored(from, batch) => self.on_restored(from, batch)?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Closed => return Ok(()),
             }
@@ -135,10 +138,11 @@ impl SourceTask {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReadStatus, EngineError>> {
         let Some(limiter) = &self.limiter else {
-            return self.reader.poll_read(cx, READ_RECORDS, &mut self.builder);
+            return self.reader.poll_read(cx, READ_RECORDS.min(self.call_pace.records()), &mut self.builder);
         };
         let now = self.clock.now();
-        let (granted, from) = *self.reserved.get_or_insert_with(|| (limiter.batch(), limiter.reserve(limiter.batch(), now)));
+        let most = limiter.batch().min(self.call_pace.records());
+        let (granted, from) = *self.reserved.get_or_insert_with(|| (most, limiter.reserve(most, now)));
         if self.pace.poll(Some(from), cx).is_pending() {
             return Poll::Pending;
         }
@@ -150,6 +154,17 @@ impl SourceTask {
         read
     }
 
+    fn on_restored(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
+        let (part, rest) = self.call_pace.cut(batch);
+        let began = self.clock.now();
+        self.chain.process(from, &part)?;
+        self.call_pace.observe(part.len(), began, self.clock.now());
+        if let Some(rest) = rest {
+            self.restored.push_front((from, rest));
+        }
+        Ok(())
+    }
+
     fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
         let skipped = self.reader.skipped();
         self.metrics.skipped.add(skipped - self.skipped);
@@ -157,7 +172,9 @@ impl SourceTask {
         if !self.builder.is_empty() {
             let batch = self.builder.take_and_make_room();
             self.metrics.records_out.add(batch.len() as u64);
+            let (records, began) = (batch.len(), self.clock.now());
             self.chain.process_from_source(batch)?;
+            self.call_pace.observe(records, began, self.clock.now());
         }
         if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
             self.chain.output.flush();
@@ -198,7 +215,7 @@ impl SourceTask {
         if self.restored.iter().fold(true, |within, (from, batch)| records.add(*from, [batch.clone()]) && within) {
             self.snapshots.record(checkpoint_id, records);
         } else {
-            self.events.send(TaskEvent::Declined { checkpoint_id, reason: self.budget.exceeded() });
+            self.events.send(TaskEvent::Declined { checkpoint_id, decline: self.budget.exceeded() });
         }
         Ok(())
     }
