@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use weir_connectors::SettingsError;
+use weir_engine::checkpoint::CheckpointMode;
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
@@ -84,7 +85,7 @@ fn source(job: &JobFile, step: &SourceStep) -> Result<Arc<dyn Source>, Problem> 
         .map_err(|error| settings_problem(error, &step.settings, &step.connector.span))?;
     let id = &step.id.value;
     match (source.replayable(), &step.replay_none) {
-        (false, None) => {
+        (false, None) if job.checkpoints.config.mode == CheckpointMode::ExactlyOnce => {
             let message = format!("`{id}` cannot be read again after a failure, and the job is exactly-once");
             Err(Problem::new(step.connector.span.clone(), message).hint("`replay = \"none\"` says that records may be lost"))
         }
@@ -92,7 +93,7 @@ fn source(job: &JobFile, step: &SourceStep) -> Result<Arc<dyn Source>, Problem> 
             let message = format!("`{id}` can be read again after a failure, and always is");
             Err(Problem::new(span.clone(), message).hint("leave `replay` out"))
         }
-        (true, None) | (false, Some(_)) => Ok(source),
+        (true, None) | (false, None | Some(_)) => Ok(source),
     }
 }
 

@@ -9,8 +9,9 @@ mod tests;
 use crate::bindings::weir::operator::types as wit;
 use crate::fault::GuestFault;
 use crate::limits::Limits;
-use weir_engine::Column;
+use std::ops::Range;
 use weir_engine::operator::OperatorDescriptor;
+use weir_engine::{Column, RecordBatch};
 
 /// Checked effects of one call.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -93,5 +94,23 @@ impl Effects {
     pub(crate) fn check(raw: wit::Effects, called: &Called<'_>) -> Result<Self, GuestFault> {
         called.check_record_count(&raw.outputs)?;
         called.effects(raw).map_err(|what| GuestFault::Malformed { what })
+    }
+
+    /// Refuses outputs whose records inherit more bytes of keys than a call may return: a long key that very many records inherit costs the guest
+    /// nothing. `range`: the records of `batch` that the call was given.
+    pub(crate) fn within(self, batch: &RecordBatch, range: &Range<usize>, limits: &Limits) -> Result<Self, GuestFault> {
+        let heirs = || self.outputs.iter().filter(|output| output.keys.is_none());
+        // No key is longer than all of them together: mostly that is enough to know.
+        let most = heirs().map(|output| output.cause.len() as u64).sum::<u64>().saturating_mul(batch.keys().data().len() as u64);
+        if most <= limits.output_bytes {
+            return Ok(self);
+        }
+        let key_bytes = |&record: &u32| batch.keys().get(range.start + record as usize).len() as u64;
+        let inherited: u64 = heirs().flat_map(|output| &output.cause).map(key_bytes).sum();
+        if inherited <= limits.output_bytes {
+            return Ok(self);
+        }
+        let what = format!("records that inherit {inherited} bytes of keys from one call, and {} are the most", limits.output_bytes);
+        Err(GuestFault::OutputLimit { what })
     }
 }

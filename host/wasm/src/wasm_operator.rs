@@ -119,7 +119,8 @@ impl WasmOperator {
         let keys = context.state.as_ref().map(|state| state.keys().len());
         let broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
         let called = Called { descriptor: self.guest.plugin.descriptor(), limits, records: tried.range.len(), keys, broadcast };
-        match returned.and_then(|effects| Effects::check(effects, &called)) {
+        let checked = returned.and_then(|effects| Effects::check(effects, &called)?.within(records, &tried.range, limits));
+        match checked {
             Ok(mut effects) => {
                 self.sum_up(std::mem::take(&mut effects.metrics));
                 apply(effects, records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs);

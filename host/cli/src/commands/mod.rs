@@ -58,7 +58,10 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),
         WeirCommand::Completions { shell } => {
-            clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);
+            // Whoever reads may have gone.
+            _ = std::io::stdout().lock().write_all(&script);
             Ok(0)
         }
     };

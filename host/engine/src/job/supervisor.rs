@@ -13,6 +13,7 @@ use crate::runtime::Runtime;
 use crate::sink::{Committable, Committer};
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -202,7 +203,9 @@ impl Supervisor {
         };
         self.status.restarts.add(1);
         (self.options.notice)(&format!("restarting in {delay:?}: {error}"));
-        self.runtime.clock.sleep_until(self.runtime.clock.now() + delay).await;
+        // A stop does not wait: the next attempt takes the last checkpoint at once.
+        let (stop, mut delay) = (&mut self.stop, self.runtime.clock.sleep_until(self.runtime.clock.now() + delay));
+        poll_fn(|cx| if stop.poll_requested(cx).is_ready() { Poll::Ready(()) } else { delay.as_mut().poll(cx) }).await;
         Ok(())
     }
 

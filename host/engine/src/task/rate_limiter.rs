@@ -28,7 +28,7 @@ impl RateLimiter {
     pub fn reserve(&self, records: usize, now: Monotonic) -> Monotonic {
         let mut next = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let start = (*next).max(now.saturating_sub(BURST));
-        *next = start + self.time_of(records);
+        *next = start.saturating_add(self.time_of(records));
         start
     }
 
@@ -39,7 +39,8 @@ impl RateLimiter {
     }
 
     fn time_of(&self, records: usize) -> Duration {
-        Duration::from_secs_f64(records as f64 / self.per_second)
+        // A rate may be so small that the next record never comes.
+        Duration::try_from_secs_f64(records as f64 / self.per_second).unwrap_or(Duration::MAX)
     }
 }
 
@@ -61,5 +62,12 @@ mod tests {
     fn lost_time_is_caught_up_for_a_tenth_of_a_second_at_most() {
         let limiter = RateLimiter::new(10.0, Duration::ZERO);
         assert_eq!(limiter.reserve(1, Duration::from_secs(60)), Duration::from_millis(59_900));
+    }
+
+    #[test]
+    fn a_rate_of_almost_nothing_waits_for_ever() {
+        let limiter = RateLimiter::new(1e-300, Duration::ZERO);
+        assert_eq!(limiter.reserve(1, Duration::ZERO), Duration::ZERO);
+        assert_eq!(limiter.reserve(1, Duration::from_secs(1)), Duration::MAX);
     }
 }

@@ -182,3 +182,22 @@ fn broadcast_updates_are_taken_from_a_broadcast_alone_and_with_a_mistake_refused
     refused(|u| u.removed.data.clear(), "state 3: removed: the last end is 1 but there are 0 bytes");
     refused(|u| u.put.ends.truncate(7), "state 3: put: ends: 7 bytes are no multiple of 4");
 }
+
+#[test]
+fn keys_that_records_inherit_count_against_the_output_limit() {
+    let mut builder = weir_engine::BatchBuilder::new();
+    builder.push(Some(b"k"), b"", None);
+    builder.push(Some(&[b'x'; 1_000]), b"", None);
+    let batch = builder.finish();
+    let limits = Limits { output_bytes: 10_000, ..Limits::default() };
+    let output = |cause: Vec<u32>| {
+        let values = Column::default();
+        Effects { outputs: vec![Output { output: 0, cause, values, keys: None, timestamps: None }], ..Effects::default() }
+    };
+    assert!(output(vec![0; 9_000]).within(&batch, &(0..2), &limits).is_ok());
+    assert!(output(vec![1; 10]).within(&batch, &(0..2), &limits).is_ok());
+    let refused = output(vec![1; 11]).within(&batch, &(0..2), &limits);
+    assert!(matches!(refused, Err(GuestFault::OutputLimit { ref what }) if what.contains("11000 bytes of keys")), "{refused:?}");
+    // The call was given the second record only.
+    assert!(output(vec![0; 11]).within(&batch, &(1..2), &limits).is_err());
+}
