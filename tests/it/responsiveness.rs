@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, JobLog, LogEntry, ObjectStorage, Store};
 use weir_engine::element::key_hash;
-use weir_engine::job::{JobOutcome, JobStatus, RestartPolicy, RestartStrategy, StopSignal, run_job};
+use weir_engine::job::{JobControl, JobOutcome, JobStatus, RestartPolicy, RestartStrategy, run_job};
 use weir_engine::runtime::{Clock, ThreadRuntime};
 use weir_engine::state::{key_group_of, owner_of};
 use weir_tests::sandbox::{Aside, GuestJob, MAX_PARALLELISM, faulty};
@@ -63,8 +63,8 @@ fn a_checkpoint_expires_on_time_while_all_data_threads_spin() {
     let threads = ThreadRuntime::new(DATA_THREADS).expect("threads");
     let runtime = threads.runtime();
     let clock = runtime.clock.clone();
-    let (_stop, signal) = StopSignal::new();
-    let run = run_job(job.graph(&disk), job.options(store.clone(), &disk), runtime, status.clone(), signal);
+    let (_control, inbox) = JobControl::new();
+    let run = run_job(job.graph(&disk), job.options(store.clone(), &disk), runtime, status.clone(), inbox);
     let began = clock.now();
     let ((duration, seen), (report, ended)) =
         threads.block_on(futures_util::future::join(first_failure(store.clone(), clock.clone()), run.map(|report| (report, clock.now()))));

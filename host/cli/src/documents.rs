@@ -15,6 +15,8 @@ pub enum Outcome {
     Finished,
     /// Stopped after a last checkpoint.
     Stopped,
+    /// Stopped at once, without one.
+    Cancelled,
     /// It cannot go on.
     Failed,
     /// Another process has taken the job over.

@@ -48,6 +48,7 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
     let verb = match run.outcome {
         Outcome::Finished => "finished",
         Outcome::Stopped => "stopped",
+        Outcome::Cancelled => "cancelled",
         Outcome::Failed => "failed",
         Outcome::Fenced => "taken over by another process",
         Outcome::AlreadyFinished => {
@@ -74,6 +75,9 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
     text.push_str(&format!(", {}, {} peak memory\n", restarts_text(run.restarts), bytes_text(run.peak_memory_bytes)));
     if run.outcome == Outcome::Stopped {
         text.push_str(&format!("  `{resume}` goes on from here\n"));
+    }
+    if run.outcome == Outcome::Cancelled {
+        text.push_str(&format!("  `{resume}` goes on from the last checkpoint\n"));
     }
     text
 }

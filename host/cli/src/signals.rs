@@ -7,7 +7,7 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::screen::Screen;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use weir_engine::job::StopSignal;
+use weir_engine::job::{JobControl, StopKind};
 use weir_engine::runtime::Clock;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -34,9 +34,8 @@ fn asks(since_first: Option<Duration>) -> Asks {
     }
 }
 
-/// A stop signal that the first Ctrl-C sets off.
-pub(crate) fn stop_on_signals(screen: &Screen, clock: Arc<dyn Clock>) -> Result<StopSignal, Failure> {
-    let (sender, stop) = StopSignal::new();
+/// Stops the job that `control` speaks to at the first Ctrl-C.
+pub(crate) fn stop_on_signals(control: JobControl, screen: &Screen, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let (first, screen) = (Mutex::new(None), screen.clone());
     let on_signal = move || {
         let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,15 +43,14 @@ pub(crate) fn stop_on_signals(screen: &Screen, clock: Arc<dyn Clock>) -> Result<
             Asks::Stop => {
                 *first = Some(clock.now());
                 screen.notice("stopping after a last checkpoint; once more stops at once, without one");
-                // Nobody listens any more once the job has ended.
-                _ = sender.send(true);
+                control.stop(StopKind::Suspend);
             }
             Asks::Nothing => {}
             Asks::Exit => std::process::exit(INTERRUPTED),
         }
     };
     ctrlc::set_handler(on_signal).map_err(|error| EngineError::new(ErrorKind::Bug, format!("take over Ctrl-C: {error}")))?;
-    Ok(stop)
+    Ok(())
 }
 
 #[cfg(test)]

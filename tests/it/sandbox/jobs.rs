@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Store};
-use weir_engine::job::{JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StopSignal, run_job};
+use weir_engine::job::{JobControl, JobOutcome, JobReport, JobStatus, RestartPolicy, RestartStrategy, StopKind, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator, ThreadRuntime};
 use weir_tests::sandbox::{Aside, GuestJob, faulty, often};
 use weir_tests::simulation::{Disk, NumberSource, quarantined};
@@ -81,8 +81,8 @@ fn check_reports(job: &GuestJob, reports: &[serde_json::Value]) {
 /// Runs the job in a simulation to its end. What it committed is on the disk.
 fn simulate(job: &GuestJob, store: &Arc<dyn Store>, disk: &Disk) -> (JobReport, Arc<JobStatus>) {
     let (simulator, status) = (Simulator::new(1), Arc::new(JobStatus::new(4)));
-    let (_stop, signal) = StopSignal::new();
-    let run = run_job(job.graph(disk), job.options(store.clone(), disk), simulator.runtime(), status.clone(), signal);
+    let (_control, inbox) = JobControl::new();
+    let run = run_job(job.graph(disk), job.options(store.clone(), disk), simulator.runtime(), status.clone(), inbox);
     let slot = Arc::new(Mutex::new(None));
     let report = slot.clone();
     let watched = async move { *slot.lock().expect("no panic") = Some(run.await) };
@@ -184,9 +184,9 @@ fn quarantine_files_are_committed_once_across_a_stop() {
 /// Runs the job, and stops it once so many lines have been committed.
 async fn run_until(job: &GuestJob, store: &Arc<dyn Store>, disk: &Disk, threads: &ThreadRuntime, lines: usize) -> JobReport {
     let (runtime, status) = (threads.runtime(), Arc::new(JobStatus::new(4)));
-    let (stop, signal) = StopSignal::new();
+    let (control, inbox) = JobControl::new();
     let clock = runtime.clock.clone();
-    let run = run_job(job.graph(disk), job.options(store.clone(), disk), runtime, status, signal);
+    let run = run_job(job.graph(disk), job.options(store.clone(), disk), runtime, status, inbox);
     let mut run = Box::pin(run.fuse());
     loop {
         let mut tick = clock.sleep_until(clock.now() + Duration::from_millis(5)).fuse();
@@ -195,7 +195,7 @@ async fn run_until(job: &GuestJob, store: &Arc<dyn Store>, disk: &Disk, threads:
             () = tick => {}
         }
         if disk.committed().len() >= lines {
-            _ = stop.send(true);
+            control.stop(StopKind::Suspend);
         }
     }
 }

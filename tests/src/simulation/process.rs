@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::Store;
-use weir_engine::job::{JobOptions, JobOutcome, JobStatus, StartMode, StopSignal, run_job};
+use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
 
 /// Runs one process of `scenario` on `store` and `disk`, and tells how it ended. `None` where it was killed: right after it had completed
@@ -24,9 +24,9 @@ pub fn simulate_process(
 ) -> Option<JobOutcome> {
     let simulator = Simulator::new(seed);
     let status = Arc::new(JobStatus::new(VERTICES));
-    let (_stop, signal) = StopSignal::new();
+    let (_control, inbox) = JobControl::new();
     let options = JobOptions { start, ..options(&simulator, disk, &store, scenario) };
-    let job = run_job(graph(&simulator, disk, scenario), options, simulator.runtime(), status.clone(), signal);
+    let job = run_job(graph(&simulator, disk, scenario), options, simulator.runtime(), status.clone(), inbox);
     let clock = simulator.runtime().clock;
     let killed = async move {
         let Some(checkpoints) = killed_after else { return std::future::pending().await };

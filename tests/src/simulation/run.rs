@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, Store, paths};
 use weir_engine::element::BarrierAlignment;
-use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, StopSignal, run_job};
+use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{Committer, ErrorKind};
@@ -114,7 +114,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
             Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
             Some(JobOutcome::Failed(error) | JobOutcome::Fenced(error)) => return Err(format!("the job failed: {error}")),
-            Some(JobOutcome::Stopped) => return Err("nobody stopped the job, but it stopped".into()),
+            Some(JobOutcome::Stopped | JobOutcome::Cancelled) => return Err("nobody stopped the job, but it stopped".into()),
             None => {}
         }
         if report.processes > PROCESSES {
@@ -142,8 +142,8 @@ fn process(
     number: u64,
 ) -> Result<Option<JobReport>, String> {
     let options = options(simulator, disk, objects, scenario);
-    let (_stop, signal) = StopSignal::new();
-    let job = run_job(graph(simulator, disk, scenario), options, simulator.runtime(), status.clone(), signal);
+    let (_control, inbox) = JobControl::new();
+    let job = run_job(graph(simulator, disk, scenario), options, simulator.runtime(), status.clone(), inbox);
     let result = Arc::new(Mutex::new(None));
     let slot = result.clone();
     let watched = async move { *slot.lock().expect("no panic") = Some(job.await) };
@@ -190,12 +190,12 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
     let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
     let start = || {
         let status = Arc::new(JobStatus::new(VERTICES));
-        let (stop, signal) = StopSignal::new();
+        let (control, inbox) = JobControl::new();
         let options = options(&simulator, &disk, &objects, scenario);
-        let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), signal);
-        (job, status, stop)
+        let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+        (job, status, control)
     };
-    let ((first, status, _first_stop), (second, _, _second_stop)) = (start(), start());
+    let ((first, status, _first_control), (second, _, _second_control)) = (start(), start());
     let clock = simulator.runtime().clock;
     let second = async move {
         while status.completed.get() == 0 {

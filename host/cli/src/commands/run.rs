@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
+use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{EngineError, ErrorKind};
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
     let mut document = RunDocument::of_nothing();
     let code = match try_run(context, args, &mut document) {
         Ok(()) => match document.outcome {
-            Outcome::Finished | Outcome::AlreadyFinished | Outcome::Stopped => 0,
+            Outcome::Finished | Outcome::AlreadyFinished | Outcome::Stopped | Outcome::Cancelled => 0,
             Outcome::Failed | Outcome::Fenced => FAILED,
         },
         Err(failure) => {
@@ -77,17 +77,18 @@ impl Run<'_> {
         let options = self.options(&job, store, start);
         let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
         let screen = &self.context.screen;
-        let stop = stop_on_signals(screen, self.runtime.clock.clone())?;
+        let (control, inbox) = JobControl::new();
+        stop_on_signals(control, screen, self.runtime.clock.clone())?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report =
-            self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), stop));
+            self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
         screen.notice(summary(document, &format!("weir run {}", self.args.job.display())).trim_end());
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => tell(self.context, &Failure::Engine(error)),
-            JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::AlreadyFinished => {}
+            JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
         }
         Ok(())
     }
@@ -141,6 +142,7 @@ fn fill(document: &mut RunDocument, assembly: &Assembly, status: &JobStatus, rep
     let (outcome, error) = match &report.outcome {
         JobOutcome::Finished => (Outcome::Finished, None),
         JobOutcome::Stopped => (Outcome::Stopped, None),
+        JobOutcome::Cancelled => (Outcome::Cancelled, None),
         JobOutcome::AlreadyFinished => (Outcome::AlreadyFinished, None),
         JobOutcome::Fenced(error) => (Outcome::Fenced, Some(error)),
         JobOutcome::Failed(error) => (Outcome::Failed, Some(error)),

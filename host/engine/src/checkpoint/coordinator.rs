@@ -9,7 +9,7 @@ use super::metadata::SubtaskSnapshot;
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::exchange::Decline;
 use crate::runtime::Monotonic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Settings of the coordinator.
@@ -58,14 +58,20 @@ impl Default for CheckpointConfig {
 }
 
 /// What asked for a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
     /// The interval.
     Periodic,
-    /// All input has ended: the last one, whose commit finishes the job.
-    Final,
+    /// The user.
+    Requested,
+    /// A savepoint, which is made of it: aligned whatever the job's setting.
+    Savepoint,
+    /// The same by a barrier that overtakes.
+    UnalignedSavepoint,
     /// The user stops the job: sources go no further than this one.
     Stop,
+    /// All input has ended: the last one, whose commit finishes the job.
+    Final,
 }
 
 impl Trigger {
@@ -73,8 +79,27 @@ impl Trigger {
     pub fn name(self) -> &'static str {
         match self {
             Self::Periodic => "periodic",
-            Self::Final => "final",
+            Self::Requested => "requested",
+            Self::Savepoint | Self::UnalignedSavepoint => "savepoint",
             Self::Stop => "stop",
+            Self::Final => "final",
+        }
+    }
+
+    /// True where no checkpoint of the attempt may follow it.
+    pub fn is_last(self) -> bool {
+        match self {
+            Self::Stop | Self::Final => true,
+            Self::Periodic | Self::Requested | Self::Savepoint | Self::UnalignedSavepoint => false,
+        }
+    }
+
+    /// What its barriers do with records in front of them, in a job whose checkpoints do `usual`.
+    fn alignment(self, usual: BarrierAlignment) -> BarrierAlignment {
+        match self {
+            Self::Periodic | Self::Requested | Self::Stop | Self::Final => usual,
+            Self::Savepoint => BarrierAlignment::Aligned,
+            Self::UnalignedSavepoint => BarrierAlignment::Unaligned,
         }
     }
 }
@@ -147,8 +172,8 @@ pub struct CheckpointCoordinator {
     next_id: CheckpointId,
     pending: BTreeMap<CheckpointId, Pending>,
     next_trigger: Monotonic,
-    /// A final or stop checkpoint that has to be taken as soon as nothing else is under way.
-    wanted: Option<Trigger>,
+    /// What has to be taken as soon as nothing else is under way, in this order; one that is the last stands behind the others.
+    wanted: VecDeque<Trigger>,
     failures_in_a_row: u32,
 }
 
@@ -156,13 +181,13 @@ impl CheckpointCoordinator {
     /// The coordinator of `tasks` tasks; ids begin at `next_id`, the first trigger comes after one interval.
     pub fn new(config: CheckpointConfig, tasks: usize, next_id: CheckpointId, now: Monotonic) -> Self {
         let next_trigger = now + config.interval;
-        Self { config, tasks, next_id, pending: BTreeMap::new(), next_trigger, wanted: None, failures_in_a_row: 0 }
+        Self { config, tasks, next_id, pending: BTreeMap::new(), next_trigger, wanted: VecDeque::new(), failures_in_a_row: 0 }
     }
 
     /// When [`Self::on_time`] has something to do next, by itself.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let timeouts = self.pending.values().filter(|pending| !pending.recording).map(|pending| pending.triggered_at + self.config.timeout);
-        let trigger = (self.wanted.is_none() && self.pending.len() < self.config.max_concurrent).then_some(self.next_trigger);
+        let trigger = (self.wanted.is_empty() && self.pending.len() < self.config.max_concurrent).then_some(self.next_trigger);
         timeouts.chain(trigger).min()
     }
 
@@ -180,15 +205,22 @@ impl CheckpointCoordinator {
         actions
     }
 
-    /// A final or stop checkpoint is wanted: it is taken as soon as nothing else is under way, and nothing after it.
+    /// A checkpoint is wanted: it is taken as soon as nothing else is under way, and nothing beside it. Of those that are the last one is
+    /// taken: the end of the input outranks a stop, because with nothing left to read the two are the same.
     pub fn want(&mut self, trigger: Trigger, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        // The end of the input outranks a stop: with nothing left to read the two are the same.
-        if self.wanted != Some(Trigger::Final) {
-            self.wanted = Some(trigger);
-        }
+        self.enqueue(trigger);
         self.trigger_if_due(now, &mut actions);
         actions
+    }
+
+    fn enqueue(&mut self, trigger: Trigger) {
+        let last = self.wanted.pop_back_if(|wanted| wanted.is_last());
+        match last {
+            Some(last) if trigger.is_last() => self.wanted.push_back(last.max(trigger)),
+            Some(last) => self.wanted.extend([trigger, last]),
+            None => self.wanted.push_back(trigger),
+        }
     }
 
     /// `task` has made its part durable. `parts` are the vertices in it.
@@ -224,7 +256,10 @@ impl CheckpointCoordinator {
         let mut actions = Vec::new();
         if let Some(pending) = self.pending.get(&checkpoint_id).filter(|pending| !pending.recording) {
             match (&decline, pending.trigger) {
-                (Decline::NewerBarrier | Decline::OverBudget { .. }, Trigger::Periodic) => {
+                (
+                    Decline::NewerBarrier | Decline::OverBudget { .. },
+                    Trigger::Periodic | Trigger::Requested | Trigger::Savepoint | Trigger::UnalignedSavepoint,
+                ) => {
                     self.drop_pending(checkpoint_id, decline.to_string(), now, &mut actions);
                     self.next_trigger = self.next_trigger.max(now + self.config.interval);
                 }
@@ -261,8 +296,8 @@ impl CheckpointCoordinator {
         let trigger = self.pending[&checkpoint_id].trigger;
         self.drop_pending(checkpoint_id, reason.clone(), now, actions);
         self.failures_in_a_row += 1;
-        if trigger != Trigger::Periodic {
-            self.wanted = Some(trigger);
+        if trigger.is_last() {
+            self.enqueue(trigger);
         }
         if self.failures_in_a_row > self.config.tolerate_failures {
             actions.push(CoordinatorAction::FailJob { reason: format!("checkpoint {checkpoint_id} failed: {reason}") });
@@ -277,28 +312,22 @@ impl CheckpointCoordinator {
     }
 
     fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
-        let trigger = match self.wanted {
-            Some(wanted) if self.pending.is_empty() => wanted,
-            Some(_) => return,
-            None if self.pending.len() < self.config.max_concurrent && now >= self.next_trigger => Trigger::Periodic,
-            None => return,
+        let alone = self.pending.values().any(|pending| pending.trigger != Trigger::Periodic);
+        let trigger = match self.wanted.front() {
+            Some(&wanted) if self.pending.is_empty() => wanted,
+            None if !alone && self.pending.len() < self.config.max_concurrent && now >= self.next_trigger => Trigger::Periodic,
+            Some(_) | None => return,
         };
-        let last_wanted = self.pending.values().any(|pending| pending.trigger != Trigger::Periodic);
-        if last_wanted {
-            return;
-        }
         let checkpoint_id = self.next_id;
         self.next_id = CheckpointId(checkpoint_id.0 + 1);
-        if trigger == Trigger::Periodic {
-            // Triggers that could not be kept are skipped, not piled up.
-            self.next_trigger = now + self.config.interval;
-        } else {
-            self.wanted = None;
-            self.next_trigger = Monotonic::MAX;
+        if trigger != Trigger::Periodic {
+            self.wanted.pop_front();
         }
+        // Triggers that could not be kept are skipped, not piled up.
+        self.next_trigger = if trigger.is_last() { Monotonic::MAX } else { now + self.config.interval };
         let pending = Pending { trigger, triggered_at: now, missing: vec![true; self.tasks], parts: Vec::new(), recording: false };
         self.pending.insert(checkpoint_id, pending);
-        actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: self.config.alignment });
+        actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: trigger.alignment(self.config.alignment) });
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 /// Plays events, one word each, and writes the actions behind each.
 ///
 /// `@500` time passes to 500 ms; `a1.0` task 0 acknowledges checkpoint 1; `d1` it is declined, `o1` because too much is in flight; `r1` recorded; `x1` recording failed;
-/// `final`, `stop` wanted. Out: `T1` trigger (`Tf1` final, `Ts1` stop), `R1` record, `C1` complete, `A1` abort, `F` fail the job.
+/// `final`, `stop`, `check` (requested), `point` (savepoint) wanted. Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tc1`, `Tp1`), `R1` record, `C1` complete, `A1` abort, `F` fail the job.
 fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
     let mut coordinator = CheckpointCoordinator::new(config, tasks, CheckpointId(1), Duration::ZERO);
     let mut now = Duration::ZERO;
@@ -26,6 +26,8 @@ fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
             b'r' => coordinator.on_recorded(id(&event[1..]), now),
             b'x' => coordinator.on_recording_failed(id(&event[1..]), "disk full".into(), now),
             b'f' => coordinator.want(Trigger::Final, now),
+            b'c' => coordinator.want(Trigger::Requested, now),
+            b'p' => coordinator.want(Trigger::Savepoint, now),
             _ => coordinator.want(Trigger::Stop, now),
         };
         let words: Vec<_> = actions.iter().map(word).collect();
@@ -36,9 +38,17 @@ fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
 
 fn word(action: &CoordinatorAction) -> String {
     match action {
-        CoordinatorAction::Trigger { checkpoint_id, trigger: Trigger::Periodic, .. } => format!("T{checkpoint_id}"),
-        CoordinatorAction::Trigger { checkpoint_id, trigger: Trigger::Final, .. } => format!("Tf{checkpoint_id}"),
-        CoordinatorAction::Trigger { checkpoint_id, trigger: Trigger::Stop, .. } => format!("Ts{checkpoint_id}"),
+        CoordinatorAction::Trigger { checkpoint_id, trigger, .. } => {
+            let kind = match trigger {
+                Trigger::Periodic => "",
+                Trigger::Requested => "c",
+                Trigger::Savepoint => "p",
+                Trigger::UnalignedSavepoint => "u",
+                Trigger::Stop => "s",
+                Trigger::Final => "f",
+            };
+            format!("T{kind}{checkpoint_id}")
+        }
         CoordinatorAction::Record { checkpoint_id, .. } => format!("R{checkpoint_id}"),
         CoordinatorAction::NotifyComplete { checkpoint_id, .. } => format!("C{checkpoint_id}"),
         CoordinatorAction::Abort { checkpoint_id, .. } => format!("A{checkpoint_id}"),
@@ -118,4 +128,34 @@ fn a_failed_final_checkpoint_is_tried_again_while_failures_are_tolerated() {
 fn the_end_of_the_input_outranks_a_stop() {
     check(config(), "@100 final stop a1.0 a1.1 r1", "T1 - - - R1 C1+Tf2");
     check(config(), "@100 stop final a1.0 a1.1 r1", "T1 - - - R1 C1+Tf2");
+}
+
+#[test]
+fn one_that_is_asked_for_is_taken_alone_and_periodic_ones_go_on_behind_it() {
+    check(config(), "check a1.0 a1.1 r1 @99 @100", "Tc1 - R1 C1 - T2");
+    check(config(), "@100 point @150 @210 a1.0 a1.1 r1 @310 a2.0 a2.1 r2", "T1 - - - - R1 C1+Tp2 - - R2 C2+T3");
+    // Two are two, and the last one comes last, whichever was asked for first.
+    check(config(), "check stop point a1.0 a1.1 r1 a2.0 a2.1 r2", "Tc1 - - - R1 C1+Tp2 - R2 C2+Ts3");
+    let config = CheckpointConfig { max_concurrent: 3, ..config() };
+    check(config, "@100 point @200 a1.0 a1.1 r1 @300", "T1 - - - R1 C1+Tp2 -");
+}
+
+#[test]
+fn one_that_is_asked_for_and_fails_is_not_tried_again() {
+    check(config(), "point d1 @99 @100", "Tp1 A1 - T2");
+    check(config(), "point o1 point o2 point o3", "Tp1 A1 Tp2 A2 Tp3 A3");
+}
+
+#[test]
+fn a_savepoint_is_aligned_in_a_job_whose_checkpoints_are_not() {
+    let unaligned = CheckpointConfig { alignment: BarrierAlignment::Unaligned, ..config() };
+    for (trigger, usual, expect) in [
+        (Trigger::Requested, unaligned, BarrierAlignment::Unaligned),
+        (Trigger::Savepoint, unaligned, BarrierAlignment::Aligned),
+        (Trigger::UnalignedSavepoint, config(), BarrierAlignment::Unaligned),
+    ] {
+        let mut coordinator = CheckpointCoordinator::new(usual, 1, CheckpointId(1), Duration::ZERO);
+        let actions = coordinator.want(trigger, Duration::ZERO);
+        assert_eq!(actions, [CoordinatorAction::Trigger { checkpoint_id: CheckpointId(1), trigger, alignment: expect }]);
+    }
 }

@@ -1,10 +1,11 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
+use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, StopKind};
 use super::deploy::{Deployment, deploy};
 use super::in_flight::RestoredRecords;
+use super::pins::{Pin, Pins};
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::{CheckpointItem, JobStatus};
-use super::supervisor::StopSignal;
 use super::{CompletedCheckpoint, JobGraph};
 use crate::checkpoint::{
     CheckpointBases, CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, Store, Trigger,
@@ -17,6 +18,7 @@ use crate::state::StateBackendFactory;
 use crate::task::{Committers, TaskControl, TaskEvent};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -56,20 +58,23 @@ pub(super) struct AttemptContext {
 pub(super) enum AttemptEnd {
     Finished,
     Stopped,
+    Cancelled,
     Failed(EngineError),
 }
 
 enum Event {
     Task(usize, TaskEvent),
     Record(RecordEvent),
-    Stop,
+    Stop(StopKind),
+    Command(JobCommand),
     Time,
 }
 
 /// Runs one attempt to its end. The log comes back with what was appended.
-pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, stop: &mut StopSignal) -> (AttemptEnd, JobLog) {
+pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, inbox: &mut JobInbox) -> (AttemptEnd, JobLog) {
     let owner = (context.attempt, context.nonce.clone());
-    let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, context.retain);
+    let (retain, pins) = (context.retain, inbox.pins.clone());
+    let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins));
     let (requests, received) = mpsc::unbounded_channel();
     let (answers, records) = mpsc::unbounded_channel();
     let (done, log) = oneshot::channel();
@@ -81,7 +86,7 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, stop: &mu
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
     let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
     let end = match deploy(context, &group) {
-        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics).run(stop).await,
+        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, inbox.pins.clone()).run(inbox).await,
         Err(error) => {
             drop(requests);
             AttemptEnd::Failed(error)
@@ -101,7 +106,12 @@ struct Attempt<'a> {
     records: mpsc::UnboundedReceiver<RecordEvent>,
     panics: mpsc::UnboundedReceiver<String>,
     timer: Option<BoxFuture<'static, ()>>,
-    stop_seen: bool,
+    pins: Pins,
+    stop_seen: Option<StopKind>,
+    /// Checkpoints that were asked for and have not been triggered, in the order in which they will be,
+    asked: VecDeque<(Trigger, Reply<HeldCheckpoint>)>,
+    /// and those that are under way.
+    awaited: BTreeMap<CheckpointId, (Pin, Reply<HeldCheckpoint>)>,
     tasks_reading: usize,
     /// The last checkpoint, once it is complete, and how many tasks have yet to commit it.
     last: Option<(CheckpointId, Trigger, usize)>,
@@ -114,6 +124,7 @@ impl<'a> Attempt<'a> {
         requests: mpsc::UnboundedSender<RecordRequest>,
         records: mpsc::UnboundedReceiver<RecordEvent>,
         panics: mpsc::UnboundedReceiver<String>,
+        pins: Pins,
     ) -> Self {
         let tasks = deployment.controls.len();
         let coordinator = CheckpointCoordinator::new(context.config, tasks, context.next_checkpoint, context.runtime.clock.now());
@@ -125,25 +136,24 @@ impl<'a> Attempt<'a> {
             records,
             panics,
             timer: None,
-            stop_seen: false,
+            pins,
+            stop_seen: None,
+            asked: VecDeque::new(),
+            awaited: BTreeMap::new(),
             tasks_reading: tasks,
             last: None,
         }
     }
 
-    async fn run(mut self, stop: &mut StopSignal) -> AttemptEnd {
+    async fn run(mut self, inbox: &mut JobInbox) -> AttemptEnd {
         loop {
             self.timer = self.coordinator.next_deadline().map(|deadline| self.context.runtime.clock.sleep_until(deadline));
-            let event = poll_fn(|cx| self.poll_event(stop, cx)).await;
+            let event = poll_fn(|cx| self.poll_event(inbox, cx)).await;
             let end = match event {
                 Event::Task(task, event) => self.on_task(task, event),
                 Event::Record(event) => self.on_record(event),
-                Event::Stop => {
-                    self.stop_seen = true;
-                    let now = self.context.runtime.clock.now();
-                    let actions = self.coordinator.want(Trigger::Stop, now);
-                    self.follow(actions)
-                }
+                Event::Stop(kind) => self.on_stop(kind),
+                Event::Command(JobCommand::Checkpoint { request, reply }) => self.on_request(request, reply),
                 Event::Time => {
                     let actions = self.coordinator.on_time(self.context.runtime.clock.now());
                     self.follow(actions)
@@ -155,7 +165,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn poll_event(&mut self, stop: &mut StopSignal, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll_event(&mut self, inbox: &mut JobInbox, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(Some((task, event))) = self.deployment.events.poll_recv(cx) {
             return Poll::Ready(Event::Task(task, event));
         }
@@ -165,13 +175,43 @@ impl<'a> Attempt<'a> {
         if let Poll::Ready(Some(event)) = self.records.poll_recv(cx) {
             return Poll::Ready(Event::Record(event));
         }
-        if !self.stop_seen && stop.poll_requested(cx).is_ready() {
-            return Poll::Ready(Event::Stop);
+        if let Poll::Ready(kind) = inbox.poll_stop(self.stop_seen, cx) {
+            return Poll::Ready(Event::Stop(kind));
+        }
+        if let Poll::Ready(command) = inbox.poll_command(cx) {
+            return Poll::Ready(Event::Command(command));
         }
         match &mut self.timer {
             Some(timer) => timer.poll_unpin(cx).map(|()| Event::Time),
             None => Poll::Pending,
         }
+    }
+
+    fn on_stop(&mut self, kind: StopKind) -> Option<AttemptEnd> {
+        self.stop_seen = Some(kind);
+        match kind {
+            StopKind::Drain => {
+                self.tell_all(TaskControl::Drain);
+                None
+            }
+            StopKind::Suspend => self.want(Trigger::Stop),
+            StopKind::Cancel => Some(AttemptEnd::Cancelled),
+        }
+    }
+
+    fn on_request(&mut self, request: CheckpointRequest, reply: Reply<HeldCheckpoint>) -> Option<AttemptEnd> {
+        let trigger = match request {
+            CheckpointRequest::Checkpoint => Trigger::Requested,
+            CheckpointRequest::Savepoint => Trigger::Savepoint,
+            CheckpointRequest::UnalignedSavepoint => Trigger::UnalignedSavepoint,
+        };
+        self.asked.push_back((trigger, reply));
+        self.want(trigger)
+    }
+
+    fn want(&mut self, trigger: Trigger) -> Option<AttemptEnd> {
+        let actions = self.coordinator.want(trigger, self.context.runtime.clock.now());
+        self.follow(actions)
     }
 
     fn on_task(&mut self, task: usize, event: TaskEvent) -> Option<AttemptEnd> {
@@ -200,7 +240,7 @@ impl<'a> Attempt<'a> {
         *missing -= 1;
         match (*missing, *trigger) {
             (0, Trigger::Final) => self.request(RecordRequest::Finished),
-            (0, Trigger::Stop | Trigger::Periodic) => return Some(AttemptEnd::Stopped),
+            (0, Trigger::Stop) => return Some(AttemptEnd::Stopped),
             _ => {}
         }
         None
@@ -209,10 +249,15 @@ impl<'a> Attempt<'a> {
     fn on_record(&mut self, event: RecordEvent) -> Option<AttemptEnd> {
         let now = self.context.runtime.clock.now();
         let actions = match event {
-            RecordEvent::Recorded { checkpoint_id, duration, bytes } => {
+            RecordEvent::Recorded { checkpoint, duration, bytes } => {
+                let checkpoint_id = checkpoint.checkpoint_id;
                 let duration_ms = duration.as_millis() as u64;
                 info!(%checkpoint_id, duration_ms, bytes, "checkpoint completed");
                 self.context.status.on_completed(CheckpointItem { checkpoint_id, duration_ms, bytes });
+                if let Some((pin, reply)) = self.awaited.remove(&checkpoint_id) {
+                    // Whoever asked may have gone.
+                    _ = reply.send(Ok(HeldCheckpoint { checkpoint, _pin: pin }));
+                }
                 let actions = self.coordinator.on_recorded(checkpoint_id, now);
                 let end = self.follow(actions);
                 self.request(RecordRequest::Collect(self.context.bases.in_use()));
@@ -232,6 +277,11 @@ impl<'a> Attempt<'a> {
             match action {
                 CoordinatorAction::Trigger { checkpoint_id, trigger, alignment } => {
                     self.context.bases.on_triggered(checkpoint_id);
+                    if let Some(place) = self.asked.iter().position(|(asked, _)| *asked == trigger)
+                        && let Some((_, reply)) = self.asked.remove(place)
+                    {
+                        self.awaited.insert(checkpoint_id, (self.pins.pin(checkpoint_id), reply));
+                    }
                     self.tell_all(TaskControl::Trigger { checkpoint_id, trigger, alignment });
                 }
                 CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
@@ -239,7 +289,7 @@ impl<'a> Attempt<'a> {
                 }
                 CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => {
                     self.context.bases.on_completed(checkpoint_id);
-                    if trigger != Trigger::Periodic {
+                    if trigger.is_last() {
                         self.last = Some((checkpoint_id, trigger, self.deployment.controls.len()));
                     }
                     self.tell_all(TaskControl::Complete(checkpoint_id));
@@ -248,6 +298,9 @@ impl<'a> Attempt<'a> {
                     warn!(%checkpoint_id, %reason, "checkpoint failed");
                     self.context.status.failed.add(1);
                     self.context.bases.on_failed(checkpoint_id);
+                    if let Some((_, reply)) = self.awaited.remove(&checkpoint_id) {
+                        _ = reply.send(Err(EngineError::new(ErrorKind::Retry, format!("checkpoint {checkpoint_id} failed: {reason}"))));
+                    }
                     self.tell_all(TaskControl::Abort(checkpoint_id));
                     self.request(RecordRequest::Failed { checkpoint_id, trigger, duration, reason });
                 }

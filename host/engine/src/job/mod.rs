@@ -1,11 +1,13 @@
 //! A job: its graph, how the graph becomes tasks, and the supervisor that runs attempt after attempt until the job is finished.
 
 mod attempt;
+mod control;
 mod deploy;
 mod graph;
 mod history;
 mod in_flight;
 mod layout;
+mod pins;
 mod quarantine;
 mod recorder;
 mod restart;
@@ -13,6 +15,7 @@ mod resume;
 mod status;
 mod supervisor;
 
+pub use control::{CheckpointRequest, HeldCheckpoint, JobControl, JobInbox, StopKind};
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::{CompletedCheckpoint, History, Lineage, StartMode};
 pub use layout::{TaskLayout, layout};
@@ -20,4 +23,4 @@ pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;
 pub use restart::{RestartPolicy, RestartStrategy};
 pub use status::{CheckpointItem, JobStatus};
-pub use supervisor::{JobOptions, JobOutcome, JobReport, StopSignal, run_job};
+pub use supervisor::{JobOptions, JobOutcome, JobReport, run_job};

@@ -5,6 +5,7 @@
 
 use super::JobGraph;
 use super::history::{CompletedCheckpoint, History};
+use super::pins::Pins;
 use crate::checkpoint::{
     Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, ObjectsInUse, Store, Trigger, VertexSnapshot, paths, retry,
 };
@@ -43,7 +44,7 @@ pub(super) enum RecordRequest {
 /// What came of it.
 pub(super) enum RecordEvent {
     Recorded {
-        checkpoint_id: CheckpointId,
+        checkpoint: CompletedCheckpoint,
         duration: Duration,
         bytes: u64,
     },
@@ -66,6 +67,7 @@ pub(super) struct Recorder {
     pub attempt: AttemptId,
     pub nonce: String,
     pub retain: usize,
+    pub pins: Pins,
     /// Objects of the checkpoints that are kept: of every one that this attempt completed until it is collected.
     kept: BTreeMap<CheckpointId, BTreeSet<String>>,
 }
@@ -77,9 +79,9 @@ impl Recorder {
         clock: Arc<dyn Clock>,
         graph: Arc<JobGraph>,
         owner: (AttemptId, String),
-        retain: usize,
+        (retain, pins): (usize, Pins),
     ) -> Self {
-        Self { log, store, clock, graph, attempt: owner.0, nonce: owner.1, retain, kept: BTreeMap::new() }
+        Self { log, store, clock, graph, attempt: owner.0, nonce: owner.1, retain, pins, kept: BTreeMap::new() }
     }
 
     /// Serves requests until their sender is gone, and hands the log back.
@@ -124,12 +126,14 @@ impl Recorder {
             return RecordEvent::NotRecorded { checkpoint_id, error };
         }
         let bytes = metadata.written_state_bytes() + sealed.len() as u64;
+        let checksum = crc32c::crc32c(&sealed);
+        let checkpoint = CompletedCheckpoint { checkpoint_id, attempt: self.attempt, metadata: path.clone(), checksum };
         let entry = LogEntry::Completed {
             attempt: self.attempt,
             nonce: self.nonce.clone(),
             checkpoint_id,
             metadata: path,
-            checksum: crc32c::crc32c(&sealed),
+            checksum,
             trigger: trigger.name().to_owned(),
             completed_ms: self.clock.wall_ms(),
             duration_ms: duration.as_millis() as u64,
@@ -138,7 +142,7 @@ impl Recorder {
         match self.append(entry).await {
             Ok(()) => {
                 self.kept.insert(checkpoint_id, metadata.objects());
-                RecordEvent::Recorded { checkpoint_id, duration, bytes }
+                RecordEvent::Recorded { checkpoint, duration, bytes }
             }
             Err(error) => RecordEvent::Over(error),
         }
@@ -206,8 +210,10 @@ impl Recorder {
     /// this process had not been fenced; a newer attempt's objects have a higher number.
     async fn collect_garbage(&mut self, in_use: &ObjectsInUse) -> Result<(), EngineError> {
         let history = History::of(self.log.entries());
-        let retained = history.retained(self.retain);
+        let mut retained = history.retained(self.retain);
         let Some(newest) = retained.first().map(|newest| newest.checkpoint_id) else { return Ok(()) };
+        let held = self.pins.held();
+        retained.extend(history.completed().rev().skip(self.retain).filter(|older| held.contains(&older.checkpoint_id)).cloned());
         for checkpoint in &retained {
             if !self.kept.contains_key(&checkpoint.checkpoint_id) {
                 let objects = load_metadata(&*self.store, &*self.clock, checkpoint).await?.objects();

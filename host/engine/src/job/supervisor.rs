@@ -1,6 +1,7 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
 use super::attempt::{AttemptContext, AttemptEnd, run_attempt};
+use super::control::{JobInbox, StopKind};
 use super::history::{History, Start};
 use super::recorder::fenced;
 use super::restart::Restarts;
@@ -14,10 +15,8 @@ use crate::sink::{Committable, Committer};
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-use tokio::sync::watch;
+use std::task::Poll;
 
 /// Everything a run needs besides the graph.
 pub struct JobOptions {
@@ -41,32 +40,6 @@ pub struct JobOptions {
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Asks a running job to stop after a last checkpoint.
-#[derive(Clone)]
-pub struct StopSignal {
-    requested: watch::Receiver<bool>,
-}
-
-impl StopSignal {
-    /// A signal, and what sets it off by sending `true`.
-    pub fn new() -> (watch::Sender<bool>, Self) {
-        let (sender, requested) = watch::channel(false);
-        (sender, Self { requested })
-    }
-
-    pub(super) fn poll_requested(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match pin!(self.requested.wait_for(|&requested| requested)).poll(cx) {
-            Poll::Ready(Ok(_)) => Poll::Ready(()),
-            // Nobody is left who could ask.
-            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn is_requested(&self) -> bool {
-        *self.requested.borrow()
-    }
-}
-
 /// How a job ended.
 #[derive(Debug)]
 pub enum JobOutcome {
@@ -74,6 +47,8 @@ pub enum JobOutcome {
     Finished,
     /// It was stopped after a last checkpoint.
     Stopped,
+    /// It was stopped at once.
+    Cancelled,
     /// It had finished before; nothing was done.
     AlreadyFinished,
     /// Another process has taken it over.
@@ -93,8 +68,8 @@ pub struct JobReport {
     pub resumed_from: Option<CheckpointId>,
 }
 
-/// Runs `graph` until it ends. Counters and checkpoints show in `status` meanwhile.
-pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, status: Arc<JobStatus>, stop: StopSignal) -> JobReport {
+/// Runs `graph` until it ends. Counters and checkpoints show in `status` meanwhile; whoever has the other end of `inbox` can speak to it.
+pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, status: Arc<JobStatus>, inbox: JobInbox) -> JobReport {
     let mut supervisor = Supervisor {
         graph: Arc::new(graph),
         committers: with_quarantine(&options, &runtime),
@@ -103,7 +78,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         options,
         runtime,
         status,
-        stop,
+        inbox,
         nonces: Vec::new(),
         sent: Vec::new(),
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None },
@@ -133,7 +108,7 @@ pub(super) struct Supervisor {
     pub(super) committers: Committers,
     pub(super) runtime: Runtime,
     pub(super) status: Arc<JobStatus>,
-    pub(super) stop: StopSignal,
+    pub(super) inbox: JobInbox,
     pub(super) mode: StartMode,
     pub(super) restarts: Restarts,
     /// Of this process's attempts.
@@ -160,7 +135,7 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let (end, back) = run_attempt(&context, log, &mut self.stop).await;
+                    let (end, back) = run_attempt(&context, log, &mut self.inbox).await;
                     log = back;
                     end
                 }
@@ -172,6 +147,7 @@ impl Supervisor {
             let error = match end {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
+                AttemptEnd::Cancelled => return Ok(JobOutcome::Cancelled),
                 AttemptEnd::Failed(error) => match from {
                     Some(from) => self.offer_unharmed(error, from, &History::of(log.entries())).await,
                     None => error,
@@ -195,17 +171,18 @@ impl Supervisor {
     }
 
     async fn wait_for_restart(&mut self, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
+        let stopping = self.inbox.stop_requested();
         let delay = match self.restarts.on_failure(&error, from) {
-            Ok(_) if self.stop.is_requested() => return Err(error.context("failed while stopping")),
+            Ok(_) if stopping >= Some(StopKind::Suspend) => return Err(error.context("failed while stopping")),
             Ok(delay) => delay,
             Err(why) if why.is_empty() => return Err(error),
             Err(why) => return Err(error.context(format!("given up ({why})"))),
         };
         self.status.restarts.add(1);
         (self.options.notice)(&format!("restarting in {delay:?}: {error}"));
-        // A stop does not wait: the next attempt takes the last checkpoint at once.
-        let (stop, mut delay) = (&mut self.stop, self.runtime.clock.sleep_until(self.runtime.clock.now() + delay));
-        poll_fn(|cx| if stop.poll_requested(cx).is_ready() { Poll::Ready(()) } else { delay.as_mut().poll(cx) }).await;
+        // A stop does not wait: the next attempt sees to it at once.
+        let (inbox, mut delay) = (&mut self.inbox, self.runtime.clock.sleep_until(self.runtime.clock.now() + delay));
+        poll_fn(|cx| if inbox.poll_stop(stopping, cx).is_ready() { Poll::Ready(()) } else { delay.as_mut().poll(cx) }).await;
         Ok(())
     }
 

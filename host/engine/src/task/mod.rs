@@ -46,6 +46,8 @@ pub enum TaskControl {
     Complete(CheckpointId),
     /// A checkpoint has been given up.
     Abort(CheckpointId),
+    /// Sources act as if their input had ended where they are.
+    Drain,
 }
 
 /// What a task tells the supervisor.

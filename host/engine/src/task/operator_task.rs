@@ -162,6 +162,7 @@ impl OperatorTask {
                 self.gate.abort(checkpoint_id);
                 self.snapshots.abort(checkpoint_id);
             }
+            TaskControl::Drain => {}
         }
         Ok(())
     }

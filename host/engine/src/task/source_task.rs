@@ -56,6 +56,8 @@ pub struct SourceTask {
     linger: Timer,
     call_pace: CallPace,
     phase: Phase,
+    /// The input is to end where it is.
+    draining: bool,
     builder: BatchBuilder,
     skipped: u64,
     /// Records that were in flight in the restored checkpoint, on what is now an edge within the task.
@@ -96,6 +98,7 @@ impl SourceTask {
             call_pace: CallPace::default(),
             reserved: None,
             phase: Phase::Reading,
+            draining: false,
             builder: BatchBuilder::new(),
             skipped: 0,
             restored,
@@ -127,6 +130,9 @@ impl SourceTask {
         }
         if let Some((from, batch)) = self.restored.pop_front() {
             return Poll::Ready(Ok(Step::Restored(from, batch)));
+        }
+        if self.phase == Phase::Reading && self.draining {
+            return Poll::Ready(Ok(Step::Read(ReadStatus::End)));
         }
         if self.phase == Phase::Reading
             && let Poll::Ready(status) = self.poll_read(cx)
@@ -202,6 +208,7 @@ impl SourceTask {
             TaskControl::Complete(checkpoint_id) => self.snapshots.commit(checkpoint_id),
             // A failed stop checkpoint is tried again: a suspended source stays where it is.
             TaskControl::Abort(checkpoint_id) => self.snapshots.abort(checkpoint_id),
+            TaskControl::Drain => self.draining = true,
         }
         Ok(())
     }
