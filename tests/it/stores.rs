@@ -21,7 +21,7 @@ const SMALL: Scenario = Scenario { records: 400, keys: 5, ..CALM };
 fn check(url: &str, folder: &Path, variables: &Variables) {
     let threads = ThreadRuntime::new(1).expect("threads");
     threads.block_on(async {
-        let store = ObjectStorage::open_with(url, folder, "suite", &threads, variables).await.expect("opens");
+        let store = ObjectStorage::open_with(url, folder, "suite", threads.control(), variables).await.expect("opens");
         conformance::check_store(&store).await;
     });
     threads.shutdown();

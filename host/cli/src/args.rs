@@ -35,7 +35,9 @@ pub enum Output {
 #[derive(Debug, Subcommand)]
 pub enum WeirCommand {
     /// Runs a job; goes on from its newest completed checkpoint where there is one.
-    #[command(after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json")]
+    #[command(
+        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1"
+    )]
     Run(RunArgs),
     /// Checks everything that can be known without running, and prints the plan.
     #[command(after_help = "Example:\n  weir check job.toml\n\nPlugins that are missing or older than their sources are built first.")]
@@ -46,6 +48,9 @@ pub enum WeirCommand {
     /// Looks at the checkpoints of a job.
     #[command(subcommand, after_help = "Example:\n  weir checkpoint list job.toml")]
     Checkpoint(CheckpointCommand),
+    /// Looks at savepoints: copies of checkpoints that belong to you.
+    #[command(subcommand, after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1")]
+    Savepoint(SavepointCommand),
     /// Prints a script that completes weir's commands in a shell.
     #[command(after_help = "Example:\n  weir completions bash > ~/.local/share/bash-completion/completions/weir")]
     Completions {
@@ -69,8 +74,8 @@ pub struct RunArgs {
     /// Start over, without state. Committed output stays.
     #[arg(long, conflicts_with = "from")]
     pub fresh: bool,
-    /// Start from this checkpoint; given again, go on with what it began.
-    #[arg(long, value_name = "CHECKPOINT")]
+    /// Start from this checkpoint (its id) or savepoint (its URL or path); given again, go on with what it began.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT")]
     pub from: Option<String>,
     /// With --from: start from the checkpoint once more, also where it was started from before.
     #[arg(long, requires = "from")]
@@ -111,6 +116,30 @@ pub enum CheckpointCommand {
         /// The checkpoint's id.
         id: u64,
     },
+}
+
+/// Looks at savepoints.
+#[derive(Debug, Subcommand)]
+pub enum SavepointCommand {
+    /// Lists the savepoints that were taken of a job, newest first, and whether they are still where they were written.
+    #[command(after_help = "Example:\n  weir savepoint list job.toml")]
+    List(JobArgs),
+    /// Shows one: its operators with their states, its components, its sources' positions.
+    #[command(after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1 --output json")]
+    Inspect(SavepointArgs),
+    /// Reads all of it and checks every checksum. Exits with 1 where something is missing or damaged.
+    #[command(after_help = "Example:\n  weir savepoint verify s3://bucket/delays-1")]
+    Verify(SavepointArgs),
+    /// Deletes one, and nothing else that may lie in its folder.
+    #[command(after_help = "Example:\n  weir savepoint delete file:/backups/delays-1")]
+    Delete(SavepointArgs),
+}
+
+/// A savepoint.
+#[derive(Debug, Args)]
+pub struct SavepointArgs {
+    /// Its folder: a path, `file:FOLDER` or `s3://BUCKET/PREFIX`.
+    pub url: String,
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod process_memory;
 pub mod screen;
 mod signals;
 pub mod steady_rate;
+pub mod storage;
 pub mod try_out;
 
 use clap::Parser;

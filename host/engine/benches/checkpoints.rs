@@ -113,7 +113,7 @@ struct Checkpoint {
 impl<'a> Bench<'a> {
     fn new(threads: &'a ThreadRuntime, folder: &Folder) -> Self {
         let runtime = threads.runtime();
-        let opened = threads.block_on(ObjectStorage::open("file:.", &folder.0, "bench", threads));
+        let opened = threads.block_on(ObjectStorage::open("file:.", &folder.0, "bench", threads.control()));
         let store: Arc<dyn Store> = Arc::new(opened.expect("the folder is there"));
         let bases = Arc::<CheckpointBases>::default();
         let (sender, events) = mpsc::unbounded_channel();

@@ -150,7 +150,7 @@ fn a_sink_may_take_what_is_set_aside() {
 fn quarantine_files_are_committed_once_across_a_stop() {
     let folder = tempfile::tempdir().expect("a folder");
     let threads = ThreadRuntime::new(2).expect("threads");
-    let opened = threads.block_on(ObjectStorage::open("file:store", folder.path(), "sandboxed", &threads));
+    let opened = threads.block_on(ObjectStorage::open("file:store", folder.path(), "sandboxed", threads.control()));
     let store: Arc<dyn Store> = Arc::new(opened.expect("opens"));
     let mut job = job(4_000, every_eleventh_is_poison, quarantine(), Aside::Storage);
     job.plugin = faulty(EngineMode::Epoch);

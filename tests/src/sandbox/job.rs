@@ -1,6 +1,6 @@
 //! A whole job around one guest: numbered records in, a disk behind it, and one of three places for what is set aside.
 
-use crate::simulation::{Disk, DiskSink, NumberSource};
+use crate::simulation::{Disk, DiskSink, NumberSource, no_savepoints};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::Committer;
@@ -82,6 +82,7 @@ impl GuestJob {
             restart: self.restart,
             start: StartMode::Resume,
             accept_lost_output: false,
+            savepoints: no_savepoints(),
             committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
             backends: Arc::new(MemoryBackendFactory::new(7)),
             notice: Arc::new(|_| {}),

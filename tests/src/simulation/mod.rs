@@ -17,5 +17,5 @@ pub use graph::Counter;
 pub use operators::{CountFactory, RekeyFactory};
 pub use process::simulate_process;
 pub use quarantine::quarantined;
-pub use run::{Barriers, Report, Scenario, different_lines, simulate, simulate_takeover};
+pub use run::{Barriers, Report, Scenario, different_lines, no_savepoints, simulate, simulate_takeover};
 pub use source::NumberSource;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, Store, paths};
 use weir_engine::element::BarrierAlignment;
-use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, StartMode, run_job};
+use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, SavepointOpener, StartMode, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{Committer, ErrorKind};
@@ -178,10 +178,16 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
         restart: RestartPolicy::default(),
         start: StartMode::Resume,
         accept_lost_output: false,
+        savepoints: no_savepoints(),
         committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
         backends: Arc::new(MemoryBackendFactory::new(7)),
         notice: Arc::new(|_| {}),
     }
+}
+
+/// For jobs that start from no savepoint: every folder is empty.
+pub fn no_savepoints() -> SavepointOpener {
+    Arc::new(|_url| async { Ok(Arc::new(ObjectStorage::in_memory()) as Arc<dyn Store>) }.boxed())
 }
 
 /// Two processes run one job: the second starts once the first has taken a checkpoint. Returns how the first ended.

@@ -1,6 +1,6 @@
 //! `weir checkpoint list` and `weir checkpoint inspect`: what the job's log and a checkpoint's metadata say.
 
-use super::{Context, cores};
+use super::Context;
 use crate::documents::{
     CheckpointDocument, CheckpointInspectDocument, CheckpointListDocument, CheckpointState, PositionDocument, SCHEMA, SubtaskStateDocument,
     VertexStateDocument,
@@ -8,13 +8,14 @@ use crate::documents::{
 use crate::failure::Failure;
 use crate::figures::{bytes_text, grouped};
 use crate::job_file::JobFile;
+use crate::storage::with_storage;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, ObjectStorage, Store, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Store, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
-use weir_engine::runtime::{Runtime, ThreadRuntime};
+use weir_engine::runtime::Runtime;
 use weir_engine::source::{SplitProgress, SplitState};
 use weir_engine::{EngineError, ErrorKind};
 
@@ -47,16 +48,10 @@ struct OpenLog {
 }
 
 fn with_log<T, F: Future<Output = Result<T, EngineError>>>(job: &JobFile, read: impl FnOnce(OpenLog) -> F) -> Result<T, Failure> {
-    let threads =
-        ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))?;
-    let runtime = threads.runtime();
-    let read = threads.block_on(async {
-        let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, &threads).await?);
+    with_storage(job, |store, runtime| async move {
         let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
         read(OpenLog { entries: log.entries().to_vec(), store, runtime }).await
-    });
-    threads.shutdown();
-    Ok(read?)
+    })
 }
 
 async fn read_list(log: &OpenLog) -> Result<Vec<CheckpointDocument>, EngineError> {
@@ -92,7 +87,7 @@ fn subtask(of: &weir_engine::checkpoint::SubtaskSnapshot) -> SubtaskStateDocumen
     }
 }
 
-fn position(split: &SplitState) -> PositionDocument {
+pub(super) fn position(split: &SplitState) -> PositionDocument {
     let (state, position) = match &split.progress {
         SplitProgress::Unread => ("unread", None),
         SplitProgress::At(position) => ("reading", Some(position.clone())),
@@ -135,7 +130,7 @@ fn document(entry: &LogEntry, kept: &[String]) -> Option<CheckpointDocument> {
 }
 
 /// RFC 3339, in UTC. A log says what it likes, so years that cannot be written are cut off.
-fn time_text(ms: i64) -> String {
+pub(super) fn time_text(ms: i64) -> String {
     const YEAR_9999_MS: u64 = 253_402_300_799_999;
     let since = Duration::from_millis(u64::try_from(ms).unwrap_or(0).min(YEAR_9999_MS));
     humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()

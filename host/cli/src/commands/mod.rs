@@ -4,8 +4,9 @@ mod check;
 mod checkpoint;
 mod plugin;
 mod run;
+mod savepoint;
 
-use crate::args::{CheckpointCommand, Output, PluginCommand, WeirArgs, WeirCommand};
+use crate::args::{CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
 use crate::assemble::connector_problems;
 use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
@@ -57,6 +58,10 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),
+        WeirCommand::Savepoint(SavepointCommand::List(job)) => savepoint::list(&context, &job.job),
+        WeirCommand::Savepoint(SavepointCommand::Inspect(savepoint)) => savepoint::inspect(&context, &savepoint.url),
+        WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => savepoint::verify(&context, &savepoint.url),
+        WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => savepoint::delete(&context, &savepoint.url),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);

@@ -1,7 +1,7 @@
 //! `weir run`: a job from its file to its end.
 
 use super::check::{build, wasm_engine};
-use super::{Context, cores, tell};
+use super::{Context, tell};
 use crate::args::{Output, RunArgs};
 use crate::assemble::{Assembly, assemble};
 use crate::crash_points::CrashPoints;
@@ -13,6 +13,7 @@ use crate::observer::{Observer, checkpoint_document};
 use crate::process_memory::peak_memory_bytes;
 use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
+use crate::storage::{savepoint_opener, savepoint_url, threads};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{ObjectStorage, Store};
@@ -20,7 +21,6 @@ use weir_engine::element::CheckpointId;
 use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
-use weir_engine::{EngineError, ErrorKind};
 
 /// Runs a job and tells what it came to. Returns the exit code.
 pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
@@ -44,8 +44,7 @@ pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
 }
 
 fn try_run(context: &Context, args: &RunArgs, document: &mut RunDocument) -> Result<(), Failure> {
-    let threads =
-        ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))?;
+    let threads = threads()?;
     let ended = Run { context, args, runtime: threads.runtime(), threads: &threads }.run(document);
     threads.shutdown();
     ended
@@ -69,7 +68,7 @@ impl Run<'_> {
         // Compiling a plugin belongs to the start of a job, making it does not.
         let building = self.runtime.clock.now().saturating_sub(began);
         let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
-        let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads);
+        let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads.control());
         let store: Arc<dyn Store> = Arc::new(self.threads.block_on(opened)?);
         let crash = CrashPoints::of_process()?;
 
@@ -103,6 +102,7 @@ impl Run<'_> {
             start,
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
+            savepoints: savepoint_opener(self.threads),
             backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)())),
             notice: Arc::new(move |line| screen.notice_in_short(line)),
         }
@@ -115,13 +115,10 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
         None => Ok(StartMode::Resume),
         Some(from) => match from.parse() {
             Ok(id) => Ok(StartMode::From { checkpoint_id: CheckpointId(id), again: args.again }),
-            Err(_) if from.contains(':') => Err(Failure::Usage {
-                message: format!("`--from {from}`: savepoints are not built yet"),
-                hint: "`--from` takes the id of a checkpoint of this job".into(),
-            }),
+            Err(_) if from.contains([':', '/']) => Ok(StartMode::FromSavepoint { url: savepoint_url(from)?, again: args.again }),
             Err(_) => Err(Failure::Usage {
-                message: format!("`--from {from}`: this is no checkpoint id"),
-                hint: format!("`weir checkpoint list {}` shows the ids", args.job.display()),
+                message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
+                hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", args.job.display()),
             }),
         },
     }
@@ -209,10 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn a_savepoint_is_refused_by_name_and_nonsense_is_bad_usage() {
-        let refused = |from| start_mode(&args(Some(from), false, false)).err().map(|failure| (failure.exit_code(), failure.text()));
-        assert_eq!(refused("file:/s"), Some((2, "`--from file:/s`: savepoints are not built yet".into())));
-        assert_eq!(refused("latest"), Some((2, "`--from latest`: this is no checkpoint id".into())));
+    fn a_savepoint_is_named_by_url_or_path_and_anything_else_is_bad_usage() {
+        let mode = |from| start_mode(&args(Some(from), false, false)).map_err(|failure| (failure.exit_code(), failure.text()));
+        assert_eq!(mode("file:/s"), Ok(StartMode::FromSavepoint { url: "file:/s".into(), again: false }));
+        assert_eq!(mode("/s/1"), Ok(StartMode::FromSavepoint { url: "file:/s/1".into(), again: false }));
+        let neither = "`--from latest`: this is neither a checkpoint id nor the URL or path of a savepoint";
+        assert_eq!(mode("latest"), Err((2, neither.into())));
+        assert!(mode("gs://x/y").is_err());
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum LineageRoot {
     Fresh,
     /// A checkpoint of this job, by `--from`.
     Checkpoint(CheckpointId),
+    /// A savepoint, by `--from` and its URL.
+    Savepoint(String),
 }
 
 /// One entry.

@@ -149,8 +149,7 @@ impl CheckpointMetadata {
 
     /// Every object that the checkpoint consists of, the metadata included.
     pub fn objects(&self) -> BTreeSet<String> {
-        let handles = self.subtasks().flat_map(SubtaskSnapshot::handles);
-        handles.map(|handle| handle.object.clone()).chain([self.path()]).collect()
+        self.handles().map(|handle| handle.object.clone()).chain([self.path()]).collect()
     }
 
     /// Bytes of all state objects: what a restore reads.
@@ -168,8 +167,13 @@ impl CheckpointMetadata {
         paths::owner_of(path) == Some((self.attempt, self.checkpoint_id))
     }
 
+    /// Every state object that the checkpoint consists of, as often as a subtask refers to it.
+    pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
+        self.subtasks().flat_map(SubtaskSnapshot::handles)
+    }
+
     fn distinct_handles(&self) -> BTreeSet<&StateHandle> {
-        self.subtasks().flat_map(SubtaskSnapshot::handles).collect()
+        self.handles().collect()
     }
 
     /// Output that is not known to be committed.

@@ -3,7 +3,7 @@
 mod bases;
 pub mod conformance;
 mod coordinator;
-mod envelope;
+pub(crate) mod envelope;
 mod faulty_store;
 mod in_flight;
 mod job_log;

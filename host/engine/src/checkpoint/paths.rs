@@ -12,6 +12,8 @@ pub const STATE: &str = "state";
 pub const PLUGINS: &str = "plugins";
 /// Folder of quarantined records.
 pub const QUARANTINE: &str = "quarantine";
+/// Folder of the notes of where savepoints were written.
+pub const SAVEPOINTS: &str = "savepoints";
 /// Folder of the objects that a store is tried with.
 pub const PROBE: &str = "probe";
 
@@ -52,6 +54,11 @@ pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
     let (attempt, rest) = name.split_once('-')?;
     let checkpoint_id = rest.split(['-', '/']).next()?;
     Some((AttemptId(attempt.parse().ok()?), CheckpointId(checkpoint_id.parse().ok()?)))
+}
+
+/// The note of a savepoint of this checkpoint.
+pub fn savepoint_note(checkpoint_id: CheckpointId, created_ms: i64) -> String {
+    format!("{SAVEPOINTS}/{checkpoint_id}-{created_ms}.json")
 }
 
 /// A component, by content.

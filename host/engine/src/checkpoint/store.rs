@@ -2,7 +2,6 @@
 
 use super::{StorageUrl, Variables, large_objects, s3};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::ThreadRuntime;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryStreamExt};
@@ -12,6 +11,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// What create-if-absent found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +56,14 @@ enum Place {
 }
 
 impl ObjectStorage {
-    /// Opens `url` for `job`; [`StorageUrl`] says what there is. A folder is relative to `base`, and made where it is missing. Requests to a
-    /// bucket run on the control threads of `threads`, and what a bucket needs comes from the process's environment.
-    pub async fn open(url: &str, base: &Path, job: &str, threads: &ThreadRuntime) -> Result<Self, EngineError> {
-        Self::open_with(url, base, job, threads, &s3::variables_of_process()).await
+    /// Opens `url` for `job` (empty: the folder of `url` itself); [`StorageUrl`] says what there is. A folder is relative to `base`, and made where it is missing. Requests to a
+    /// bucket run on `control`, the control threads, and what a bucket needs comes from the process's environment.
+    pub async fn open(url: &str, base: &Path, job: &str, control: &Handle) -> Result<Self, EngineError> {
+        Self::open_with(url, base, job, control, &s3::variables_of_process()).await
     }
 
     /// [`Self::open`] with these variables as the environment.
-    pub async fn open_with(url: &str, base: &Path, job: &str, threads: &ThreadRuntime, variables: &Variables) -> Result<Self, EngineError> {
+    pub async fn open_with(url: &str, base: &Path, job: &str, control: &Handle, variables: &Variables) -> Result<Self, EngineError> {
         let opening = |error: EngineError| error.context(format!("open checkpoint storage `{url}`"));
         let fail = |message: String| opening(EngineError::new(ErrorKind::FixInput, message));
         let (store, place, prefix): (Arc<dyn ObjectStore>, _, _) = match StorageUrl::parse(url) {
@@ -76,12 +76,16 @@ impl ObjectStorage {
             }
             Ok(StorageUrl::Memory) => (Arc::new(InMemory::new()), Place::Local, String::new()),
             Ok(StorageUrl::S3 { bucket, prefix }) => {
-                (s3::open(&bucket, variables, threads.control().clone()).await.map_err(opening)?, Place::S3, prefix)
+                (s3::open(&bucket, variables, control.clone()).await.map_err(opening)?, Place::S3, prefix)
             }
             Err(bad) => return Err(fail(bad.message).with_hint(bad.hint)),
         };
-        let prefix = if prefix.is_empty() { job.to_owned() } else { format!("{prefix}/{job}") };
-        Ok(Self { store, prefix, location: format!("{}/{job}", url.trim_end_matches('/')), place })
+        let join = |prefix: &str, job: &str| match (prefix, job) {
+            (prefix, "") => prefix.to_owned(),
+            ("", job) => job.to_owned(),
+            (prefix, job) => format!("{prefix}/{job}"),
+        };
+        Ok(Self { store, prefix: join(&prefix, job), location: join(url.trim_end_matches('/'), job), place })
     }
 
     /// Objects in memory, for tests and throw-away jobs.
@@ -90,6 +94,7 @@ impl ObjectStorage {
     }
 
     fn path(&self, path: &str) -> ObjectPath {
+        // Empty parts count for nothing.
         ObjectPath::from(format!("{}/{path}", self.prefix))
     }
 
@@ -173,7 +178,7 @@ impl Store for ObjectStorage {
         async move {
             let prefix = self.path(folder);
             let found: Vec<_> = self.store.list(Some(&prefix)).try_collect().await.map_err(|error| self.error("list", folder, &error))?;
-            let own = format!("{}/", self.prefix);
+            let own = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
             Ok(found.into_iter().filter_map(|meta| meta.location.as_ref().strip_prefix(&own).map(str::to_owned)).collect())
         }
         .boxed()

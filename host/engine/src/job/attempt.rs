@@ -40,7 +40,9 @@ pub(super) struct AttemptContext {
     pub nonce: String,
     /// The checkpoint that it starts from,
     pub restored: Option<CompletedCheckpoint>,
-    /// what that consists of,
+    /// or the savepoint: where the objects are that it restores,
+    pub source: Arc<dyn Store>,
+    /// what it consists of,
     pub metadata: Option<CheckpointMetadata>,
     /// and the records in flight in it, by the vertex and subtask that they go to now. The tasks take them: nothing else keeps them alive.
     pub in_flight: Mutex<RestoredRecords>,

@@ -327,7 +327,7 @@ impl Builder<'_> {
         let broadcast = NodeBroadcast::new(states, edges.map(|(_, edge)| edge.input).collect());
         let operator = (graph.vertices[vertex].id.as_str(), states);
         let copy = context.metadata.as_ref().and_then(|metadata| {
-            BroadcastRestore::of(metadata, operator, (index, place), context.store.clone(), context.runtime.clock.clone())
+            BroadcastRestore::of(metadata, operator, (index, place), context.source.clone(), context.runtime.clock.clone())
         });
         (broadcast, copy.map(StateRestore::Broadcast))
     }
@@ -351,7 +351,7 @@ impl Builder<'_> {
             range,
             states,
             handles: overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect(),
-            store: self.context.store.clone(),
+            store: self.context.source.clone(),
             clock: self.context.runtime.clock.clone(),
         }))
     }

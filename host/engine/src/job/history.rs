@@ -19,6 +19,13 @@ pub enum StartMode {
         /// Begin a new lineage in any case.
         again: bool,
     },
+    /// Begin a new lineage from a savepoint, or go on with the one that it began before.
+    FromSavepoint {
+        /// Where the savepoint is.
+        url: String,
+        /// Begin a new lineage in any case.
+        again: bool,
+    },
 }
 
 /// A completed checkpoint as the log names it.
@@ -67,8 +74,19 @@ pub(super) struct Start {
     /// The lineage to go on with; `None`: this attempt begins one.
     pub lineage: Option<AttemptId>,
     pub root: LineageRoot,
+    /// A checkpoint of the job's own; without one a lineage that a savepoint began starts from that.
     pub restored: Option<CompletedCheckpoint>,
     pub finished: bool,
+}
+
+impl Start {
+    /// The savepoint to start from.
+    pub fn savepoint(&self) -> Option<&str> {
+        match (&self.restored, &self.root) {
+            (None, LineageRoot::Savepoint(url)) => Some(url),
+            (Some(_), _) | (None, LineageRoot::Fresh | LineageRoot::Checkpoint(_)) => None,
+        }
+    }
 }
 
 impl History {
@@ -140,7 +158,7 @@ impl History {
         match (lineage.completed.iter().rev().find(|older| older.checkpoint_id < checkpoint_id), &lineage.root) {
             (Some(older), _) => Some(older),
             (None, LineageRoot::Checkpoint(root)) => self.checkpoint(*root),
-            (None, LineageRoot::Fresh) => None,
+            (None, LineageRoot::Fresh | LineageRoot::Savepoint(_)) => None,
         }
     }
 
@@ -154,14 +172,22 @@ impl History {
             },
             StartMode::From { checkpoint_id, again } => {
                 let root = LineageRoot::Checkpoint(*checkpoint_id);
-                if let Some(lineage) = self.lineages.iter().rev().find(|lineage| lineage.root == root)
-                    && !again
-                {
-                    return self.resume(lineage);
-                }
-                let restored = Some(self.required(*checkpoint_id)?);
-                Ok(Start { lineage: None, root, restored, finished: false })
+                self.start_from(root, *again, |history| history.required(*checkpoint_id).map(Some))
             }
+            StartMode::FromSavepoint { url, again } => self.start_from(LineageRoot::Savepoint(url.clone()), *again, |_| Ok(None)),
+        }
+    }
+
+    /// The newest lineage that `root` began, or a new one.
+    fn start_from(
+        &self,
+        root: LineageRoot,
+        again: bool,
+        restored: impl FnOnce(&Self) -> Result<Option<CompletedCheckpoint>, EngineError>,
+    ) -> Result<Start, EngineError> {
+        match self.lineages.iter().rev().find(|lineage| lineage.root == root) {
+            Some(lineage) if !again => self.resume(lineage),
+            Some(_) | None => Ok(Start { lineage: None, root, restored: restored(self)?, finished: false }),
         }
     }
 
@@ -169,7 +195,7 @@ impl History {
         let restored = match (lineage.completed.last(), &lineage.root) {
             (Some(newest), _) => Some(newest.clone()),
             (None, LineageRoot::Checkpoint(id)) => Some(self.required(*id)?),
-            (None, LineageRoot::Fresh) => None,
+            (None, LineageRoot::Fresh | LineageRoot::Savepoint(_)) => None,
         };
         Ok(Start { lineage: Some(lineage.id), root: lineage.root.clone(), restored, finished: lineage.finished })
     }
@@ -186,7 +212,7 @@ impl History {
 mod tests {
     use super::*;
 
-    /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `C1.5` attempt 1 completes 5, `F2` attempt 2 finishes.
+    /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `F2` attempt 2 finishes.
     fn history(log: &str) -> History {
         let entries: Vec<_> = log.split_whitespace().map(entry).collect();
         History::of(&entries)
@@ -199,9 +225,9 @@ mod tests {
         let nonce = format!("n{first}");
         match &word[..1] {
             "A" => {
-                let (lineage, root) = rest
-                    .split_once('<')
-                    .map_or((rest, LineageRoot::Fresh), |(lineage, from)| (lineage, LineageRoot::Checkpoint(CheckpointId(number(from)))));
+                let (lineage, root) = rest.split_once('<').map_or((rest, LineageRoot::Fresh), |(lineage, from)| {
+                    (lineage, if from == "s" { savepoint() } else { LineageRoot::Checkpoint(CheckpointId(number(from))) })
+                });
                 LogEntry::Attempt { attempt, nonce, lineage: AttemptId(number(lineage)), root, restored: None, started_ms: 0 }
             }
             "C" => LogEntry::Completed {
@@ -227,11 +253,28 @@ mod tests {
             |_| "refused".to_owned(),
             |start| {
                 let lineage = start.lineage.map_or("new".into(), |id| id.to_string());
-                let restored = start.restored.map_or("none".into(), |checkpoint| checkpoint.checkpoint_id.to_string());
+                let savepoint = start.savepoint().unwrap_or("none").to_owned();
+                let restored = start.restored.map_or(savepoint, |checkpoint| checkpoint.checkpoint_id.to_string());
                 format!("{lineage} from {restored}{}", if start.finished { " finished" } else { "" })
             },
         );
         assert_eq!(text, expect, "{log}");
+    }
+
+    fn savepoint() -> LineageRoot {
+        LineageRoot::Savepoint("file:/s".into())
+    }
+
+    #[test]
+    fn a_savepoint_begins_a_lineage_and_is_what_it_starts_from_until_it_has_a_checkpoint() {
+        let from = |again| StartMode::FromSavepoint { url: "file:/s".into(), again };
+        check("", from(false), "new from file:/s");
+        check("A1.1 C1.1", from(false), "new from file:/s");
+        check("A1.1 C1.1 A2.2<s", from(false), "2 from file:/s");
+        check("A1.1 C1.1 A2.2<s", StartMode::Resume, "2 from file:/s");
+        check("A1.1 C1.1 A2.2<s C2.2", from(false), "2 from 2");
+        check("A1.1 C1.1 A2.2<s C2.2", from(true), "new from file:/s");
+        check("A1.1<s A2.2", from(false), "1 from file:/s");
     }
 
     fn from(checkpoint: u64, again: bool) -> StartMode {

@@ -12,6 +12,7 @@ mod quarantine;
 mod recorder;
 mod restart;
 mod resume;
+mod savepoint;
 mod status;
 mod supervisor;
 
@@ -22,5 +23,9 @@ pub use layout::{TaskLayout, layout};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;
 pub use restart::{RestartPolicy, RestartStrategy};
+pub use savepoint::{
+    SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, note_savepoint, open_savepoint, savepoint_job_file,
+    savepoint_notes, verify_savepoint, write_savepoint,
+};
 pub use status::{CheckpointItem, JobStatus};
 pub use supervisor::{JobOptions, JobOutcome, JobReport, run_job};

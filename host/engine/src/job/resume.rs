@@ -4,38 +4,56 @@
 use super::history::{History, Start};
 use super::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
 use super::recorder::load_metadata;
+use super::savepoint::open_savepoint;
 use super::supervisor::Supervisor;
 use super::{CompletedCheckpoint, VertexKind};
-use crate::checkpoint::{CheckpointMetadata, EdgeIdentity};
+use crate::checkpoint::{CheckpointMetadata, EdgeIdentity, Store};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::sink::Committable;
+use std::sync::Arc;
 
-/// What a start takes over from its checkpoint.
-#[derive(Default)]
+/// What a start takes over from its checkpoint or savepoint.
 pub(super) struct Restored {
+    /// Where its objects are.
+    pub source: Arc<dyn Store>,
     pub metadata: Option<CheckpointMetadata>,
     pub in_flight: RestoredRecords,
 }
 
 impl Supervisor {
-    /// Loads the checkpoint of a start with its records in flight, and refuses one that does not fit the graph.
+    /// Loads the checkpoint or the savepoint of a start with its records in flight, and refuses one that does not fit the graph.
     pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Restored, EngineError> {
-        let Some(checkpoint) = &start.restored else { return Ok(Restored::default()) };
-        let metadata = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await;
-        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        let Some(metadata) = self.load_metadata(start, history).await? else {
+            return Ok(Restored { source: self.options.store.clone(), metadata: None, in_flight: RestoredRecords::new() });
+        };
+        let (source, metadata) = metadata;
+        let what = what(start, &metadata);
         let now = self.graph.identity();
         let differences = metadata.graph.differences(&now, |edge| self.parallelism_decides(edge, &metadata));
         if !differences.is_empty() {
-            let message = format!("resume checkpoint {}: the job has changed\n  {}", checkpoint.checkpoint_id, differences.join("\n  "));
+            let message = format!("resume {what}: the job has changed\n  {}", differences.join("\n  "));
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
         }
-        let in_flight = self.load_in_flight(checkpoint, &metadata, history).await?;
+        let in_flight = self.load_in_flight(&*source, &what, &metadata, history).await?;
         if self.nonces.is_empty() {
-            (self.options.notice)(&format!("resuming from checkpoint {}", checkpoint.checkpoint_id));
+            (self.options.notice)(&format!("resuming from {what}"));
             metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
         }
-        Ok(Restored { metadata: Some(metadata), in_flight })
+        Ok(Restored { source, metadata: Some(metadata), in_flight })
+    }
+
+    async fn load_metadata(&self, start: &Start, history: &History) -> Result<Option<(Arc<dyn Store>, CheckpointMetadata)>, EngineError> {
+        let clock = &*self.runtime.clock;
+        if let Some(url) = start.savepoint() {
+            let store = (self.options.savepoints)(url).await?;
+            let (_, metadata) = open_savepoint(&*store, clock).await?;
+            return Ok(Some((store, metadata)));
+        }
+        let Some(checkpoint) = &start.restored else { return Ok(None) };
+        let metadata = load_metadata(&*self.options.store, clock, checkpoint).await;
+        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        Ok(Some((self.options.store.clone(), metadata)))
     }
 
     /// True where the two ends of `edge` have become equally parallel since the checkpoint, or unequally.
@@ -47,15 +65,16 @@ impl Supervisor {
 
     async fn load_in_flight(
         &self,
-        checkpoint: &CompletedCheckpoint,
+        source: &dyn Store,
+        what: &str,
         metadata: &CheckpointMetadata,
         history: &History,
     ) -> Result<RestoredRecords, EngineError> {
-        let stored = load_in_flight(&*self.options.store, &*self.runtime.clock, metadata).await;
-        let stored = stored.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        let stored = load_in_flight(source, &*self.runtime.clock, metadata).await;
+        let stored = stored.map_err(|error| self.offer_older(error, metadata.checkpoint_id, history))?;
         let misfits = misfits(&stored, &self.graph);
         if !misfits.is_empty() {
-            let message = format!("resume checkpoint {}: it holds records in flight\n  {}", checkpoint.checkpoint_id, misfits.join("\n  "));
+            let message = format!("resume {what}: it holds records in flight\n  {}", misfits.join("\n  "));
             let hint = "undo the change; or run the job as it was, with `unaligned = \"never\"`, until a checkpoint without records in flight is complete";
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
         }
@@ -142,5 +161,13 @@ impl Supervisor {
             }
             None => error,
         }
+    }
+}
+
+/// What a start restores, for the user.
+fn what(start: &Start, metadata: &CheckpointMetadata) -> String {
+    match start.savepoint() {
+        Some(url) => format!("the savepoint {url}, checkpoint {} of {}", metadata.checkpoint_id, metadata.job),
+        None => format!("checkpoint {}", metadata.checkpoint_id),
     }
 }

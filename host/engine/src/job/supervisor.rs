@@ -6,7 +6,7 @@ use super::history::{History, Start};
 use super::recorder::fenced;
 use super::restart::Restarts;
 use super::resume::Restored;
-use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, StartMode, VertexKind};
+use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, SavepointOpener, StartMode, VertexKind};
 use crate::checkpoint::{Append, CheckpointConfig, Created, JobLog, LogEntry, Store, paths, probe_create_if_absent, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -34,6 +34,8 @@ pub struct JobOptions {
     pub accept_lost_output: bool,
     /// Finds the committer of a sink's connector.
     pub committers: Committers,
+    /// Opens savepoints.
+    pub savepoints: SavepointOpener,
     /// Makes keyed state.
     pub backends: Arc<dyn StateBackendFactory>,
     /// Told of what the user should know, a line each.
@@ -66,6 +68,8 @@ pub struct JobReport {
     pub attempt: Option<AttemptId>,
     /// The checkpoint that the first attempt started from.
     pub resumed_from: Option<CheckpointId>,
+    /// The savepoint that it started from instead.
+    pub from_savepoint: Option<String>,
 }
 
 /// Runs `graph` until it ends. Counters and checkpoints show in `status` meanwhile; whoever has the other end of `inbox` can speak to it.
@@ -81,7 +85,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         inbox,
         nonces: Vec::new(),
         sent: Vec::new(),
-        report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None },
+        report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None, from_savepoint: None },
     };
     let outcome = match supervisor.run().await {
         Ok(outcome) => outcome,
@@ -247,6 +251,7 @@ impl Supervisor {
         self.mode = StartMode::Resume;
         if self.report.attempt.replace(attempt).is_none() {
             self.report.resumed_from = start.restored.as_ref().map(|restored| restored.checkpoint_id);
+            self.report.from_savepoint = start.savepoint().map(str::to_owned);
         }
         AttemptContext {
             graph: self.graph.clone(),
@@ -260,6 +265,7 @@ impl Supervisor {
             attempt,
             nonce,
             restored: start.restored,
+            source: restored.source,
             metadata: restored.metadata,
             in_flight: Mutex::new(restored.in_flight),
             config: self.options.checkpoints,
@@ -288,8 +294,10 @@ impl Supervisor {
             // Whoever starts over may have cleared the old output away.
             self.commit(committable, true).await?;
         }
+        // Where a savepoint's output is now is its owner's concern, and a checkpoint behind it has committed it.
+        let may_be_lost = self.options.accept_lost_output || context.restored.is_none();
         for committable in &restored {
-            self.commit(committable, self.options.accept_lost_output).await?;
+            self.commit(committable, may_be_lost).await?;
         }
         let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
         for vertex in &context.graph.vertices {

@@ -1,0 +1,148 @@
+//! `weir savepoint list`, `inspect`, `verify` and `delete`: without the user's code, and without the job running.
+
+use super::Context;
+use super::checkpoint::{position, time_text};
+use crate::documents::{
+    ListedSavepoint, PositionDocument, SCHEMA, SavepointDeletedDocument, SavepointDocument, SavepointListDocument, SavepointOperator,
+    SavepointPlugin, SavepointSource, SavepointState, SavepointVerifyDocument,
+};
+use crate::failure::{FAILED, Failure};
+use crate::figures::{bytes_text, grouped};
+use crate::storage::{savepoint_url, with_savepoint, with_storage};
+use std::path::Path;
+use weir_engine::checkpoint::{CheckpointMetadata, VertexIdentity, VertexSnapshot};
+use weir_engine::job::{Savepoint, SavepointNote, delete_savepoint, open_savepoint, savepoint_notes, verify_savepoint};
+use weir_engine::state::StateDescriptor;
+
+/// Lists the savepoints of a job.
+pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
+    let job = context.job(path)?;
+    let notes = with_storage(&job, |store, runtime| async move { savepoint_notes(&*store, &*runtime.clock).await })?;
+    let savepoints = notes.into_iter().map(listed).collect();
+    let document = SavepointListDocument { schema: SCHEMA, job: job.name, savepoints };
+    context.print(&document, || list_text(&document));
+    Ok(0)
+}
+
+fn listed(note: SavepointNote) -> ListedSavepoint {
+    // A folder that is not there is not made by looking for it.
+    let gone = note.url.strip_prefix("file:").is_some_and(|folder| !Path::new(folder).is_dir());
+    let present =
+        !gone && with_savepoint(&note.url, |store, runtime| async move { open_savepoint(&*store, &*runtime.clock).await }).is_ok();
+    ListedSavepoint { url: note.url, checkpoint: note.checkpoint_id.0, created_at: time_text(note.created_ms), present }
+}
+
+fn list_text(document: &SavepointListDocument) -> String {
+    if document.savepoints.is_empty() {
+        return format!("no savepoint was taken of {}; `weir savepoint create {}` takes one while it runs\n", document.job, document.job);
+    }
+    let line = |one: &ListedSavepoint| {
+        let gone = if one.present { "" } else { "  (not there any more)" };
+        format!("  {}  checkpoint {}  {}{gone}\n", one.created_at, one.checkpoint, one.url)
+    };
+    format!("savepoints of {}\n{}", document.job, document.savepoints.iter().map(line).collect::<String>())
+}
+
+/// Shows a savepoint.
+pub(super) fn inspect(context: &Context, url: &str) -> Result<u8, Failure> {
+    let (savepoint, metadata) = with_savepoint(url, |store, runtime| async move { open_savepoint(&*store, &*runtime.clock).await })?;
+    let document = document(&savepoint, &metadata);
+    context.print(&document, || inspect_text(&document));
+    Ok(0)
+}
+
+fn document(savepoint: &Savepoint, metadata: &CheckpointMetadata) -> SavepointDocument {
+    let (mut operators, mut sources, mut plugins) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, vertex) in &metadata.graph.vertices {
+        let snapshot = metadata.vertex(id);
+        match vertex {
+            VertexIdentity::Source { connector, .. } => {
+                let splits = snapshot.iter().flat_map(|vertex| &vertex.subtasks).flat_map(|subtask| &subtask.splits);
+                sources.push(SavepointSource { id: id.clone(), connector: connector.clone(), positions: splits.map(position).collect() });
+            }
+            VertexIdentity::Operator { states, component } => {
+                operators.push(operator(id, states, snapshot));
+                plugins.extend(component.clone().map(|digest| SavepointPlugin { id: id.clone(), digest }));
+            }
+        }
+    }
+    SavepointDocument {
+        schema: SCHEMA,
+        job: savepoint.job.clone(),
+        checkpoint: savepoint.checkpoint_id.0,
+        created_at: time_text(savepoint.created_ms),
+        bytes: savepoint.bytes(metadata),
+        job_file: savepoint.job_file.is_some(),
+        operators,
+        sources,
+        plugins,
+    }
+}
+
+fn operator(id: &str, states: &[StateDescriptor], snapshot: Option<&VertexSnapshot>) -> SavepointOperator {
+    let parts = snapshot.map_or(&[][..], |vertex| &vertex.subtasks);
+    let state = |state: &StateDescriptor| SavepointState {
+        name: state.name.clone(),
+        kind: format!("{:?}", state.kind).to_lowercase(),
+        schema: state.schema.clone(),
+        version: state.version,
+    };
+    SavepointOperator {
+        id: id.to_owned(),
+        parallelism: parts.len(),
+        keys: parts.iter().map(|part| part.keys).sum(),
+        bytes: parts.iter().map(|part| part.state_bytes).sum(),
+        in_flight_bytes: parts.iter().filter_map(|part| part.in_flight.as_ref()).map(|handle| handle.bytes).sum(),
+        states: states.iter().map(state).collect(),
+    }
+}
+
+fn inspect_text(document: &SavepointDocument) -> String {
+    let SavepointDocument { job, checkpoint, created_at, bytes, .. } = document;
+    let mut text = format!("savepoint of {job}, checkpoint {checkpoint}, {created_at}, {}\n", bytes_text(*bytes));
+    for source in &document.sources {
+        text.push_str(&format!("  {}  source, {}\n", source.id, source.connector));
+        for PositionDocument { split, state, position } in &source.positions {
+            let position = position.as_ref().map(|position| format!(" at {position}")).unwrap_or_default();
+            text.push_str(&format!("     {split}: {state}{position}\n"));
+        }
+    }
+    for operator in &document.operators {
+        let digest = document
+            .plugins
+            .iter()
+            .find(|plugin| plugin.id == operator.id)
+            .map_or("native", |plugin| &plugin.digest[..8.min(plugin.digest.len())]);
+        text.push_str(&format!(
+            "  {}  operator {digest}, {} subtasks, {} keys, {}\n",
+            operator.id,
+            operator.parallelism,
+            grouped(operator.keys),
+            bytes_text(operator.bytes)
+        ));
+        for SavepointState { name, kind, schema, version } in &operator.states {
+            text.push_str(&format!("     {name}: {kind} v{version}, {schema}\n"));
+        }
+    }
+    text
+}
+
+/// Checks every object of a savepoint.
+pub(super) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
+    let problems = with_savepoint(url, |store, runtime| async move { verify_savepoint(&*store, &*runtime.clock).await })?;
+    let document = SavepointVerifyDocument { schema: SCHEMA, url: savepoint_url(url)?, whole: problems.is_empty(), problems };
+    let text = || match document.problems.as_slice() {
+        [] => format!("{} is whole\n", document.url),
+        problems => format!("{} is damaged\n  {}\n", document.url, problems.join("\n  ")),
+    };
+    context.print(&document, text);
+    Ok(if document.whole { 0 } else { FAILED })
+}
+
+/// Deletes a savepoint.
+pub(super) fn delete(context: &Context, url: &str) -> Result<u8, Failure> {
+    let deleted = with_savepoint(url, |store, runtime| async move { delete_savepoint(&*store, &*runtime.clock).await })?;
+    let document = SavepointDeletedDocument { schema: SCHEMA, url: savepoint_url(url)?, checkpoint: deleted.checkpoint_id.0 };
+    context.print(&document, || format!("deleted {}\n", document.url));
+    Ok(0)
+}

@@ -1,0 +1,99 @@
+//! Opens what jobs and savepoints are stored in, for commands that only look.
+
+use crate::commands::cores;
+use crate::failure::Failure;
+use crate::job_file::JobFile;
+use futures_util::FutureExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use weir_engine::checkpoint::{ObjectStorage, StorageUrl, Store};
+use weir_engine::job::SavepointOpener;
+use weir_engine::runtime::{Runtime, ThreadRuntime};
+use weir_engine::{EngineError, ErrorKind};
+
+/// The production runtime.
+pub fn threads() -> Result<ThreadRuntime, EngineError> {
+    ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))
+}
+
+/// Runs `look` over a job's objects.
+pub fn with_storage<T, F: Future<Output = Result<T, EngineError>>>(
+    job: &JobFile,
+    look: impl FnOnce(Arc<dyn Store>, Runtime) -> F,
+) -> Result<T, Failure> {
+    looking(&job.checkpoints.storage.value, &job.folder, &job.name, look)
+}
+
+/// Runs `look` over the objects of a savepoint.
+pub fn with_savepoint<T, F: Future<Output = Result<T, EngineError>>>(
+    url: &str,
+    look: impl FnOnce(Arc<dyn Store>, Runtime) -> F,
+) -> Result<T, Failure> {
+    let url = savepoint_url(url)?;
+    looking(&url, Path::new("/"), "", look)
+}
+
+fn looking<T, F: Future<Output = Result<T, EngineError>>>(
+    url: &str,
+    base: &Path,
+    job: &str,
+    look: impl FnOnce(Arc<dyn Store>, Runtime) -> F,
+) -> Result<T, Failure> {
+    let threads = threads()?;
+    let runtime = threads.runtime();
+    let looked = threads.block_on(async {
+        let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(url, base, job, threads.control()).await?);
+        look(store, runtime).await
+    });
+    threads.shutdown();
+    Ok(looked?)
+}
+
+/// Opens savepoints of a running job by their absolute URLs.
+pub fn savepoint_opener(threads: &ThreadRuntime) -> SavepointOpener {
+    let control = threads.control().clone();
+    Arc::new(move |url: &str| {
+        let (url, control) = (url.to_owned(), control.clone());
+        async move {
+            let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&url, Path::new("/"), "", &control).await?);
+            Ok(store)
+        }
+        .boxed()
+    })
+}
+
+/// The absolute URL of a savepoint's folder that was named on the command line: a plain path is a folder too.
+pub fn savepoint_url(named: &str) -> Result<String, Failure> {
+    let path = |folder: &str| {
+        let folder = std::path::absolute(PathBuf::from(folder))
+            .map_err(|error| Failure::Usage { message: format!("`{named}`: {error}"), hint: "name a folder".into() })?;
+        Ok(format!("file:{}", folder.display()).trim_end_matches('/').to_owned())
+    };
+    match StorageUrl::parse(named) {
+        Ok(StorageUrl::File(folder)) => path(&folder),
+        Ok(StorageUrl::S3 { .. }) => Ok(named.trim_end_matches('/').to_owned()),
+        Ok(StorageUrl::Memory) => Err(Failure::Usage {
+            message: format!("`{named}`: memory is gone with its process"),
+            hint: "name a folder or `s3://bucket/prefix`".into(),
+        }),
+        Err(_) if !named.contains(':') && !named.is_empty() => path(named),
+        Err(bad) => Err(Failure::Usage { message: format!("`{named}`: {}", bad.message), hint: bad.hint }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn savepoints_are_named_by_url_or_path_and_kept_by_absolute_url() {
+        let url = |named: &str| savepoint_url(named).map_err(|failure| failure.text());
+        assert_eq!(url("file:/a/b/"), Ok("file:/a/b".into()));
+        assert_eq!(url("file:///a/b"), Ok("file:/a/b".into()));
+        assert_eq!(url("s3://bucket/a/"), Ok("s3://bucket/a".into()));
+        let here = std::env::current_dir().expect("a folder");
+        assert_eq!(url("save/1"), Ok(format!("file:{}/save/1", here.display())));
+        assert_eq!(url("file:save/1"), Ok(format!("file:{}/save/1", here.display())));
+        assert!(url("memory:").is_err() && url("gs://x/y").is_err() && url("").is_err());
+    }
+}
