@@ -8,7 +8,7 @@ use crate::guest_batch::GuestBatch;
 use crate::guest_maker::GuestMaker;
 use crate::instance::GuestInstance;
 use crate::limits::{Limits, OnFailure, QuarantineLimit};
-use crate::narrow::{BUDGET, Narrowing, Next, Part, next};
+use crate::narrow::{Narrowing, Next, Part, budget, next};
 use crate::plugin::Plugin;
 use crate::quarantine::report;
 use std::collections::BTreeMap;
@@ -151,16 +151,19 @@ impl WasmOperator {
             return Err(fault.clone().into_error(self.guest.place_of(&fault, records, &tried.range)));
         };
         let now = self.now();
-        if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > BUDGET) {
-            return Err(
-                fault.into_error(format!("{}: gave up after {BUDGET:?} of narrowing a batch down to its bad records", self.guest.place()))
-            );
-        }
         match next(&tried, &fault, fresh, had_all_time, now) {
-            Next::Parts(parts) => Ok(parts),
+            // What has been found out counts, however long it took.
             Next::SetAside => {
                 self.set_aside(records, tried.range.start, &fault, limit, context)?;
                 Ok(Vec::new())
+            }
+            Next::Parts(parts) => {
+                let budget = budget(self.guest.settings.limits.time_per_batch);
+                if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > budget) {
+                    let place = self.guest.place();
+                    return Err(fault.into_error(format!("{place}: gave up after {budget:?} of narrowing a batch down to its bad records")));
+                }
+                Ok(parts)
             }
         }
     }
