@@ -52,7 +52,7 @@ impl GuestInstance {
         schemas: &[Option<&str>],
         subtask: wit::Subtask,
     ) -> Result<(), GuestFault> {
-        self.store.data_mut().log.begin(0);
+        self.store.data_mut().log.reopen();
         self.enter(Phase::Open, deadline, |guest, store| guest.call_open(store, config, schemas, subtask))?
             .map_err(|message| GuestFault::OpenFailed { message: printable(&message, MESSAGE_BYTES) })
     }
@@ -85,6 +85,11 @@ impl GuestInstance {
     ) -> Result<wit::ColumnResult, GuestFault> {
         self.enter(Phase::Migrate, deadline, |guest, store| guest.call_migrate(store, state, from, values))?
             .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
+    }
+
+    /// Drops it, but for where it logs.
+    pub(crate) fn into_log(self) -> GuestLog {
+        self.store.into_data().log
     }
 
     /// Lends the guest's host calls the batch's keyed state, until [`GuestInstance::take_back`].

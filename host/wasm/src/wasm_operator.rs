@@ -82,7 +82,7 @@ impl WasmOperator {
     fn new(plugin: Plugin, settings: Arc<OperatorSettings>, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Self, EngineError> {
         let states = &plugin.descriptor().states;
         let reads_collections = states.iter().any(|state| matches!(state.kind, StateKind::List | StateKind::Map));
-        let guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0 };
+        let mut guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
         let instance = Some(guest.open()?);
         let batch = GuestBatch::default();
         Ok(Self { guest, instance, batch, reads_collections, quarantined: 0, seen: 0, metrics: BTreeMap::new() })
@@ -97,7 +97,8 @@ impl WasmOperator {
         tries: u32,
         context: &mut OperatorContext<'_>,
     ) -> Result<Attempt, EngineError> {
-        let limits = &self.guest.settings.limits;
+        let settings = self.guest.settings.clone();
+        let limits = &settings.limits;
         let state = context.state.as_deref_mut();
         let cut = self
             .batch
@@ -128,8 +129,8 @@ impl WasmOperator {
             }
             Err(fault) => {
                 // An instance that faulted is never called again.
-                self.guest.fuel_spent += self.instance.take().map_or(0, |instance| instance.fuel_spent);
-                Ok(Attempt::Failed { tried, fault, fresh, had_all_time: deadline >= self.guest.settings.limits.time_per_batch })
+                self.instance.take().into_iter().for_each(|instance| self.guest.retire(instance));
+                Ok(Attempt::Failed { tried, fault, fresh, had_all_time: deadline >= limits.time_per_batch })
             }
         }
     }
