@@ -16,7 +16,7 @@ pub struct Columns<const N: usize> {
 }
 
 impl<const N: usize> Columns<N> {
-    /// The columns `names` of rows under `header`.
+    /// The columns `names` of rows under `header`. A name has to stand there once, and be asked for once.
     pub fn find(header: &[u8], names: [&str; N]) -> Result<Self> {
         let mut fields = Fields { rest: Some(header) };
         let mut header = Vec::new();
@@ -25,10 +25,15 @@ impl<const N: usize> Columns<N> {
         }
         let mut ascending = [(0, 0); N];
         for (place, name) in names.into_iter().enumerate() {
-            let Some(column) = header.iter().position(|field| field.as_ref() == name.as_bytes()) else {
+            let mut columns = (0..header.len()).filter(|&column| header[column].as_ref() == name.as_bytes());
+            let (Some(column), None) = (columns.next(), columns.next()) else {
+                let wrong = if header.iter().any(|field| field.as_ref() == name.as_bytes()) { "more than one" } else { "no" };
                 let header = header.iter().map(|field| String::from_utf8_lossy(field)).collect::<Vec<_>>().join(",");
-                bail!("the header has no column `{name}`: {header}");
+                bail!("the header has {wrong} column `{name}`: {header}");
             };
+            if ascending[..place].iter().any(|&(other, _)| other == column) {
+                bail!("the column `{name}` is asked for twice");
+            }
             ascending[place] = (column, place);
         }
         ascending.sort_unstable();
@@ -300,5 +305,14 @@ mod tests {
         assert_eq!(Columns::find(b"year,\"tailnum\",arr_delay", ["arr_delay", "tailnum"]).ok(), Some(columns([2, 1])));
         let error = Columns::find(b"a,b", ["c"]).expect_err("no such column");
         assert_eq!(error.message(), "the header has no column `c`: a,b");
+    }
+
+    #[test]
+    fn a_column_that_is_there_or_asked_for_twice_is_refused_by_name() {
+        let error = Columns::find(b"a,\"b\",b", ["a", "b"]).expect_err("which of the two?");
+        assert_eq!(error.message(), "the header has more than one column `b`: a,b,b");
+        let error = Columns::find(b"a,b", ["b", "a", "b"]).expect_err("it would be read once");
+        assert_eq!(error.message(), "the column `b` is asked for twice");
+        assert!(Columns::find(b"a,b,b", ["a"]).is_ok(), "nobody asks for the columns of one name");
     }
 }

@@ -98,7 +98,7 @@ impl KeyedCount {
         self.totals.resize(state.keys().len(), Totals::default());
         self.present.clear();
         self.values.clear();
-        state.gather_values(TOTALS, &mut self.present, &mut self.values);
+        state.gather_values(TOTALS, usize::MAX, &mut self.present, &mut self.values);
         for (&key, value) in self.present.iter().zip(self.values.iter()) {
             let wrong = || {
                 EngineError::new(ErrorKind::Corrupt, format!("keyed-count: a key's state has {} bytes, not {TOTALS_BYTES}", value.len()))

@@ -128,7 +128,7 @@ fn update(backend: &mut dyn StateBackend, batch: &Batch, scratch: &mut Scratch) 
     backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots);
     scratch.present.clear();
     scratch.values.clear();
-    backend.gather_values(&scratch.slots, 0, &mut scratch.present, &mut scratch.values);
+    backend.gather_values(&scratch.slots, 0, usize::MAX, &mut scratch.present, &mut scratch.values);
     for (&index, value) in scratch.present.iter().zip(scratch.values.iter()) {
         let mut value: [u8; 16] = value.try_into().expect("values have 16 bytes");
         value[0] = value[0].wrapping_add(1);

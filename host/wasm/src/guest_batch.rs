@@ -61,7 +61,8 @@ impl GuestBatch {
         let Range { start, mut end } = range;
         loop {
             state.select(batch, start..end).map_err(CutError::Keyless)?;
-            let state_bytes = self.gather(state);
+            // Of a single key all is gathered: its error says how much that is.
+            let state_bytes = self.gather(state, if end - start == 1 { u64::MAX } else { max_bytes });
             if end - start == 1 && state_bytes > max_bytes {
                 return Err(CutError::StateTooLarge { record: start, bytes: state_bytes });
             }
@@ -72,14 +73,19 @@ impl GuestBatch {
         }
     }
 
-    fn gather(&mut self, state: &KeyedState) -> u64 {
+    /// Fetches the state of the selected keys, and says how many bytes it has: more than `max_bytes` where it stopped there.
+    fn gather(&mut self, state: &KeyedState, max_bytes: u64) -> u64 {
         self.states.resize_with(state.states().len(), Default::default);
         let mut bytes = 0;
         for (index, (present, values)) in self.states.iter_mut().enumerate() {
             present.clear();
             values.clear();
             match state.states()[index].kind {
-                StateKind::Value => state.gather_values(index, present, values),
+                StateKind::Value if bytes <= max_bytes => {
+                    let left = usize::try_from(max_bytes - bytes).unwrap_or(usize::MAX);
+                    state.gather_values(index, left, present, values);
+                }
+                StateKind::Value => {}
                 // These are read through host calls.
                 StateKind::List | StateKind::Map | StateKind::Broadcast => {}
             }
@@ -176,4 +182,48 @@ fn part<'a>(column: &'a Column, cut: &Range<usize>, rebased: &'a [u32]) -> Colum
     let data = &column.data()[end(column, cut.start) as usize..end(column, cut.end) as usize];
     let ends = if cut.start == 0 { &column.ends()[..cut.end] } else { rebased };
     ColumnParam { data, ends: bytemuck::cast_slice(ends) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_engine::element::BatchBuilder;
+    use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor};
+
+    /// Ten keys, each with 100 bytes in each of two states, ends included.
+    fn keyed_state(batch: &RecordBatch) -> KeyedState {
+        let state =
+            |name: &str| StateDescriptor { name: name.into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+        let states = vec![state("first"), state("second")];
+        let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);
+        let mut keyed = KeyedState::new(states, backend);
+        keyed.select(batch, 0..batch.len()).unwrap();
+        for key in 0..10 {
+            (0..2).for_each(|state| keyed.set_value(key, state, &[7; 96]));
+        }
+        keyed
+    }
+
+    /// What is held of the two states when gathering stops.
+    #[track_caller]
+    fn check(max_bytes: u64, expect: [usize; 2]) {
+        let mut builder = BatchBuilder::new();
+        (0..10).for_each(|key| builder.push(Some(&[key]), b"", None));
+        let batch = builder.finish();
+        let mut guest = GuestBatch::default();
+        let bytes = guest.gather(&keyed_state(&batch), max_bytes);
+        assert_eq!([guest.states[0].1.len(), guest.states[1].1.len()], expect, "{max_bytes} bytes");
+        assert_eq!(bytes, 100 * expect.iter().sum::<usize>() as u64);
+    }
+
+    #[test]
+    fn state_is_gathered_no_further_than_it_may_be_handed_in() {
+        check(2_000, [10, 10]);
+        check(1_950, [10, 10]);
+        check(1_899, [10, 9]);
+        check(1_000, [10, 1]);
+        check(999, [10, 0]);
+        check(150, [2, 0]);
+        check(0, [1, 0]);
+    }
 }

@@ -6,11 +6,13 @@ use crate::host_state::{HostState, Phase};
 
 /// Bytes of one line.
 const LINE_BYTES: usize = 8_192;
+/// What a line counts beyond its bytes: an empty one has a time, a level and the operator's name too.
+const LINE_OVERHEAD: u64 = 128;
 
-/// Where one instance's lines go.
+/// Where the lines of one subtask's instances go: each hands it to the next, so that a guest gains nothing by failing.
 ///
 /// A second is one of processing time, which stands still within a call: a guest that logs in a loop gets one second's worth.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct GuestLog {
     operator: String,
     subtask: u32,
@@ -30,6 +32,11 @@ impl GuestLog {
         Self { operator, subtask, bytes_per_s, second: i64::MIN, left: bytes_per_s, dropped: 0, attempt: 0, last_error: None }
     }
 
+    /// Another instance begins, in the second of the call before.
+    pub(crate) fn reopen(&mut self) {
+        (self.attempt, self.last_error) = (0, None);
+    }
+
     /// A call begins, at this processing time (ms).
     pub(crate) fn begin(&mut self, processing_time: i64) {
         self.last_error = None;
@@ -38,6 +45,10 @@ impl GuestLog {
             return;
         }
         (self.second, self.left) = (second, self.bytes_per_s);
+        self.report_dropped();
+    }
+
+    fn report_dropped(&mut self) {
         if self.dropped > 0 {
             tracing::warn!(operator = %self.operator, subtask = self.subtask, dropped = self.dropped, "plugin log lines dropped: more than its share");
             self.dropped = 0;
@@ -49,7 +60,7 @@ impl GuestLog {
         if level == Level::Error {
             self.last_error = Some(line.clone());
         }
-        let Some(left) = self.left.checked_sub(line.len() as u64 + 1) else {
+        let Some(left) = self.left.checked_sub(line.len() as u64 + LINE_OVERHEAD) else {
             self.dropped += 1;
             return;
         };
@@ -61,6 +72,12 @@ impl GuestLog {
             Level::Warn => tracing::warn!(operator, subtask, attempt, line, "plugin says"),
             Level::Error => tracing::error!(operator, subtask, attempt, line, "plugin says"),
         }
+    }
+}
+
+impl Drop for GuestLog {
+    fn drop(&mut self) {
+        self.report_dropped();
     }
 }
 
@@ -82,15 +99,25 @@ mod tests {
 
     #[test]
     fn lines_over_the_share_are_dropped_until_the_next_second() {
-        let mut log = GuestLog::new("op", 0, 10);
+        let mut log = GuestLog::new("op", 0, 200);
         log.begin(1_000);
         log.line(Level::Info, "12345");
         log.line(Level::Info, "12345");
-        assert_eq!((log.left, log.dropped), (4, 1));
+        assert_eq!((log.left, log.dropped), (67, 1));
         log.begin(1_900);
-        assert_eq!((log.left, log.dropped), (4, 1));
+        assert_eq!((log.left, log.dropped), (67, 1));
+        log.reopen();
+        assert_eq!((log.left, log.dropped), (67, 1));
         log.begin(2_000);
-        assert_eq!((log.left, log.dropped), (10, 0));
+        assert_eq!((log.left, log.dropped), (200, 0));
+    }
+
+    #[test]
+    fn lines_are_bounded_also_where_they_are_empty() {
+        let mut log = GuestLog::new("op", 0, 64_000);
+        log.begin(1_000);
+        (0..10_000).for_each(|_| log.line(Level::Info, ""));
+        assert_eq!(log.dropped, 9_500);
     }
 
     #[test]

@@ -24,13 +24,16 @@ pub(crate) struct GuestMaker {
     pub(crate) schemas: Vec<Option<String>>,
     /// Time that dropped instances used, where fuel stands for time.
     pub(crate) fuel_spent: u64,
+    /// Where the last instance logged, once it has been dropped.
+    pub(crate) log: Option<GuestLog>,
 }
 
 impl GuestMaker {
     /// A new instance, opened. Its faults are nobody's record: they fail the job.
-    pub(crate) fn open(&self) -> Result<GuestInstance, EngineError> {
+    pub(crate) fn open(&mut self) -> Result<GuestInstance, EngineError> {
         let settings = &*self.settings;
-        let log = GuestLog::new(&settings.operator, self.subtask.index, settings.limits.log_bytes_per_s);
+        let new_log = || GuestLog::new(&settings.operator, self.subtask.index, settings.limits.log_bytes_per_s);
+        let log = self.log.take().unwrap_or_else(new_log);
         let schemas: Vec<Option<&str>> = self.schemas.iter().map(Option::as_deref).collect();
         let subtask = wit::Subtask { index: self.subtask.index, parallelism: self.subtask.parallelism, seed: self.seed() };
         let opened = GuestInstance::new(self.engine(), &self.plugin.inner.pre, &settings.limits, log).and_then(|mut instance| {
@@ -41,6 +44,12 @@ impl GuestMaker {
             let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
             EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place())).from_guest()
         })
+    }
+
+    /// Drops an instance that faulted.
+    pub(crate) fn retire(&mut self, instance: GuestInstance) {
+        self.fuel_spent += instance.fuel_spent;
+        self.log = Some(instance.into_log());
     }
 
     fn engine(&self) -> &WasmEngine {

@@ -52,7 +52,7 @@ impl GuestInstance {
         schemas: &[Option<&str>],
         subtask: wit::Subtask,
     ) -> Result<(), GuestFault> {
-        self.store.data_mut().log.begin(0);
+        self.store.data_mut().log.reopen();
         self.enter(Phase::Open, deadline, |guest, store| guest.call_open(store, config, schemas, subtask))?
             .map_err(|message| GuestFault::OpenFailed { message: printable(&message, MESSAGE_BYTES) })
     }
@@ -85,6 +85,11 @@ impl GuestInstance {
     ) -> Result<wit::ColumnResult, GuestFault> {
         self.enter(Phase::Migrate, deadline, |guest, store| guest.call_migrate(store, state, from, values))?
             .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
+    }
+
+    /// Drops it, but for where it logs.
+    pub(crate) fn into_log(self) -> GuestLog {
+        self.store.into_data().log
     }
 
     /// Lends the guest's host calls the batch's keyed state, until [`GuestInstance::take_back`].
@@ -144,20 +149,33 @@ fn classify(error: &wasmtime::Error, state: &HostState, deadline: Duration, outp
     if matches!(trap, Some(Trap::Interrupt | Trap::OutOfFuel)) {
         return GuestFault::DeadlineExceeded { limit: deadline, backtrace };
     }
-    if let Some(wanted) = state.memory.refused {
-        return GuestFault::MemoryLimit { limit: state.memory.limit(), wanted };
+    let limit = state.memory.limit();
+    if let Some(wanted) = state.memory.refused.filter(|_| ran_out_of_memory(trap, &backtrace, state)) {
+        return GuestFault::MemoryLimit { limit, wanted };
     }
+    let refused =
+        |wanted| format!("; earlier in this call it was refused memory: it wanted {wanted} bytes and may have {limit} (limits.memory)");
+    let refused = state.memory.refused.map(refused).unwrap_or_default();
     let cause = printable(&error.root_cause().to_string(), MESSAGE_BYTES);
     if cause.contains(TOO_MUCH_LIFTED) {
         return GuestFault::OutputLimit { what: format!("more than {output_bytes} bytes from one call") };
     }
     if trap.is_none() && backtrace.is_none() && state.phase != Phase::Instantiate {
         // Not inside the guest: wasmtime could not read what it returned.
-        return GuestFault::Malformed { what: cause };
+        return GuestFault::Malformed { what: cause + &refused };
     }
     let message = match &state.log.last_error {
-        Some(line) => format!("{cause}; its last error line: {line}"),
-        None => cause,
+        Some(line) => format!("{cause}; its last error line: {line}{refused}"),
+        None => cause + &refused,
     };
     GuestFault::Trap { message, backtrace }
+}
+
+/// Whether memory that was refused is what ended the call, and not something that the guest came to without it: an allocator that gives up executes
+/// `unreachable` and says nothing, and an instance whose first memory is refused is not made.
+fn ran_out_of_memory(trap: Option<Trap>, backtrace: &Option<String>, state: &HostState) -> bool {
+    match trap {
+        Some(trap) => trap == Trap::UnreachableCodeReached && state.log.last_error.is_none(),
+        None => backtrace.is_none() && state.phase == Phase::Instantiate,
+    }
 }

@@ -18,7 +18,7 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Records that come back from one call, over all outputs.
     pub output_records: u64,
-    /// Bytes of log lines in one second; what is more is dropped and counted.
+    /// Bytes of one subtask's log lines in one second, each line counted as 128 bytes more than it has; what is more is dropped and counted.
     pub log_bytes_per_s: u64,
 }
 

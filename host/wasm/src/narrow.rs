@@ -13,8 +13,14 @@ use std::time::Duration;
 
 /// The least time that a part of a batch gets.
 const LEAST_DEADLINE: Duration = Duration::from_millis(20);
-/// The time that narrowing one batch may take in all.
-pub(crate) const BUDGET: Duration = Duration::from_secs(10);
+/// The time that narrowing one batch may take in all, at least.
+const LEAST_BUDGET: Duration = Duration::from_secs(10);
+
+/// The time that narrowing one batch may take, where a batch gets `limit`. A record that spins takes that time once, and the parts that it lay in
+/// take it once more together: there is room for both, and for a second such record.
+pub(crate) fn budget(limit: Duration) -> Duration {
+    limit.saturating_mul(4).max(LEAST_BUDGET)
+}
 
 /// Records that are still to be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::guest_batch::GuestBatch;
 use crate::guest_maker::GuestMaker;
 use crate::instance::GuestInstance;
 use crate::limits::{Limits, OnFailure, QuarantineLimit};
-use crate::narrow::{BUDGET, Narrowing, Next, Part, next};
+use crate::narrow::{Narrowing, Next, Part, budget, next};
 use crate::plugin::Plugin;
 use crate::quarantine::report;
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ impl WasmOperator {
     fn new(plugin: Plugin, settings: Arc<OperatorSettings>, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Self, EngineError> {
         let states = &plugin.descriptor().states;
         let reads_collections = states.iter().any(|state| matches!(state.kind, StateKind::List | StateKind::Map));
-        let guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0 };
+        let mut guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
         let instance = Some(guest.open()?);
         let batch = GuestBatch::default();
         Ok(Self { guest, instance, batch, reads_collections, on_probation: false, quarantined: 0, seen: 0, metrics: BTreeMap::new() })
@@ -99,7 +99,8 @@ impl WasmOperator {
         tries: u32,
         context: &mut OperatorContext<'_>,
     ) -> Result<Attempt, EngineError> {
-        let limits = &self.guest.settings.limits;
+        let settings = self.guest.settings.clone();
+        let limits = &settings.limits;
         let state = context.state.as_deref_mut();
         let cut = self
             .batch
@@ -130,8 +131,8 @@ impl WasmOperator {
             }
             Err(fault) => {
                 // An instance that faulted is never called again.
-                self.guest.fuel_spent += self.instance.take().map_or(0, |instance| instance.fuel_spent);
-                Ok(Attempt::Failed { tried, fault, fresh, had_all_time: deadline >= self.guest.settings.limits.time_per_batch })
+                self.instance.take().into_iter().for_each(|instance| self.guest.retire(instance));
+                Ok(Attempt::Failed { tried, fault, fresh, had_all_time: deadline >= limits.time_per_batch })
             }
         }
     }
@@ -157,16 +158,19 @@ impl WasmOperator {
             return Err(fault.clone().into_error(self.guest.place_of(&fault, records, &tried.range)));
         };
         let now = self.now();
-        if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > BUDGET) {
-            return Err(
-                fault.into_error(format!("{}: gave up after {BUDGET:?} of narrowing a batch down to its bad records", self.guest.place()))
-            );
-        }
         match next(&tried, &fault, fresh, had_all_time, now) {
-            Next::Parts(parts) => Ok(parts),
+            // What has been found out counts, however long it took.
             Next::SetAside => {
                 self.set_aside(records, tried.range.start, &fault, limit, context)?;
                 Ok(Vec::new())
+            }
+            Next::Parts(parts) => {
+                let budget = budget(self.guest.settings.limits.time_per_batch);
+                if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > budget) {
+                    let place = self.guest.place();
+                    return Err(fault.into_error(format!("{place}: gave up after {budget:?} of narrowing a batch down to its bad records")));
+                }
+                Ok(parts)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! CSV rows (RFC 4180 as the crate csv-core reads it). A row without a quotation mark, which is nearly every row, is only searched
+//! CSV rows (RFC 4180, which has no text behind a closing quotation mark; rows end where the crate csv-core ends them). A row without a quotation mark, which is nearly every row, is only searched
 //! for commas; the others are scanned cell by cell. The value stays the row's bytes as they are in the file.
 
 use super::cell_finder::CellFinder;
@@ -66,6 +66,9 @@ impl CsvRows {
         if self.cells.len() != self.columns {
             return Err(self.wrong_width(self.cells.len()));
         }
+        if let Some(byte) = self.cells.iter().find_map(|cell| behind_quotes(&row[cell.clone()])) {
+            return Err(stray(byte));
+        }
         let cell = |column: Option<usize>| column.map(|column| cell_text(&row[self.cells[column].clone()]));
         self.record(cell(self.wanted.key), cell(self.wanted.timestamp))
     }
@@ -74,6 +77,10 @@ impl CsvRows {
         let cells = if found == 1 { "cell" } else { "cells" };
         RowError(format!("the row has {found} {cells}, the header {}", self.columns))
     }
+}
+
+fn stray(byte: u8) -> RowError {
+    RowError(format!("`{}` follows a quoted cell where a comma should", byte.escape_ascii()))
 }
 
 fn no_timestamp(cell: &[u8]) -> RowError {
@@ -119,7 +126,7 @@ enum Scan {
 }
 
 /// Finds the cells of the row at the beginning of `bytes`. A quotation mark is special only at a cell's beginning, and what follows
-/// the closing one up to the comma belongs to the cell.
+/// the closing one up to the comma belongs to the cell: so a row ends where it does also when [`behind_quotes`] finds it wrong.
 fn scan(bytes: &[u8], mut cell: impl FnMut(Range<usize>)) -> Scan {
     let mut at = 0;
     loop {
@@ -159,6 +166,12 @@ fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// What follows the closing quotation mark of a cell, where nothing should.
+fn behind_quotes(cell: &[u8]) -> Option<u8> {
+    let quoted = cell.strip_prefix(b"\"")?;
+    quoted.get(closing_quote(quoted, 0)? + 1).copied()
+}
+
 /// A cell's text: without its quotation marks.
 fn cell_text(cell: &[u8]) -> Cow<'_, [u8]> {
     let Some(quoted) = cell.strip_prefix(b"\"") else { return Cow::Borrowed(cell) };
@@ -180,13 +193,20 @@ fn cell_text(cell: &[u8]) -> Cow<'_, [u8]> {
 
 /// The texts of a row's cells.
 pub(super) fn cells_of(row: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    cell_ranges(row).into_iter().map(|cell| cell_text(&row[cell])).collect()
+}
+
+fn cell_ranges(row: &[u8]) -> Vec<Range<usize>> {
     let mut cells = Vec::new();
     scan(row, |cell| cells.push(cell));
-    cells.into_iter().map(|cell| cell_text(&row[cell])).collect()
+    cells
 }
 
 /// Where the columns that the settings name stand in a header.
 pub(super) fn wanted_columns(options: &FileOptions, header: &str) -> Result<Wanted, SettingsError> {
+    if let Some(byte) = cell_ranges(header.as_bytes()).into_iter().find_map(|cell| behind_quotes(&header.as_bytes()[cell])) {
+        return Err(SettingsError::at("path", format!("the header of {}: {}", options.path, stray(byte).0)));
+    }
     let columns: Vec<String> = cells_of(header.as_bytes()).iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
     let find = |field: &str, name: &Option<String>| -> Result<Option<usize>, SettingsError> {
         let Some(name) = name else { return Ok(None) };

@@ -39,6 +39,10 @@ pub trait Clock: Send + Sync {
     fn wall_ms(&self) -> i64;
     /// Resolves at `deadline` or soon after.
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()>;
+    /// How long a task works on before it lets others on its thread have a turn. None at all is one step: the grain of a simulation.
+    fn turn(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The three together, with a source of seeds.

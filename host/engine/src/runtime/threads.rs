@@ -4,11 +4,14 @@ use super::{Clock, Lane, Monotonic, Runtime, Spawn};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Handle};
 
 /// Threads for uploads and coordination. They mostly wait; a few may sit in `fsync`.
 const CONTROL_THREADS: usize = 4;
+
+/// A task's turn: long against the microseconds that handing the thread over costs, short against everything that may wait for it.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Owns both tokio runtimes.
 pub struct ThreadRuntime {
@@ -98,5 +101,9 @@ impl Clock for Threads {
             // Later than the operating system can tell: never.
             None => std::future::pending().boxed(),
         }
+    }
+
+    fn turn(&self) -> Duration {
+        TURN
     }
 }

@@ -29,8 +29,9 @@ pub trait StateBackend: Send {
     /// Every key's group lies in the backend's range. Replaces the contents of `slots`.
     fn lookup(&mut self, keys: &Column, hashes: &[u64], slots: &mut Vec<KeySlot>);
 
-    /// Appends, for each slot that has a value of `state`, its index to `present` and the value to `values`.
-    fn gather_values(&self, slots: &[KeySlot], state: usize, present: &mut Vec<u32>, values: &mut Column);
+    /// Appends, for each slot that has a value of `state`, its index to `present` and the value to `values`. Stops behind the value with which
+    /// `values` passes `max_bytes`: 1,024 keys of 16 MiB are more than a column holds.
+    fn gather_values(&self, slots: &[KeySlot], state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column);
     /// The value of one key.
     fn value(&self, slot: &KeySlot, state: usize) -> Option<&[u8]>;
     /// Sets a value.

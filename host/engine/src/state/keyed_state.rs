@@ -87,9 +87,10 @@ impl KeyedState {
         &self.key_of
     }
 
-    /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`.
-    pub fn gather_values(&self, state: usize, present: &mut Vec<u32>, values: &mut Column) {
-        self.backend.gather_values(&self.slots, state, present, values);
+    /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`, until they pass `max_bytes`;
+    /// see [`StateBackend::gather_values`].
+    pub fn gather_values(&self, state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column) {
+        self.backend.gather_values(&self.slots, state, max_bytes, present, values);
     }
 
     /// A key's value.
@@ -187,7 +188,7 @@ impl StateBackend for NoBackend {
     fn lookup(&mut self, _: &Column, _: &[u64], _: &mut Vec<KeySlot>) {
         unreachable!("{LENT}")
     }
-    fn gather_values(&self, _: &[KeySlot], _: usize, _: &mut Vec<u32>, _: &mut Column) {
+    fn gather_values(&self, _: &[KeySlot], _: usize, _: usize, _: &mut Vec<u32>, _: &mut Column) {
         unreachable!("{LENT}")
     }
     fn value(&self, _: &KeySlot, _: usize) -> Option<&[u8]> {

@@ -138,12 +138,15 @@ impl StateBackend for MemoryBackend {
         self.find_entries(keys, slots);
     }
 
-    fn gather_values(&self, slots: &[KeySlot], state: usize, present: &mut Vec<u32>, values: &mut Column) {
+    fn gather_values(&self, slots: &[KeySlot], state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column) {
         let place = self.layout.place(state, StateKind::Value);
         for (index, slot) in slots.iter().enumerate() {
             if let Some(value) = self.entry(slot).and_then(|entry| entry.value(place)) {
                 present.push(index as u32);
                 values.push(value);
+                if values.byte_len() > max_bytes {
+                    return;
+                }
             }
         }
     }

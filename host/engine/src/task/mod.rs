@@ -12,6 +12,7 @@ mod restore;
 mod snapshots;
 mod source_task;
 mod timer;
+mod turn;
 
 pub use broadcast::{BroadcastRestore, NodeBroadcast};
 pub use chain::{Chain, Node, NodeBody, Target};

@@ -4,11 +4,12 @@
 
 use super::call_pace::CallPace;
 use super::timer::Timer;
+use super::turn::Turn;
 use super::{Chain, InFlight, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
 use crate::element::{BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Appetite, GateEvent, InputChannel, InputGate};
-use crate::runtime::{Clock, yield_now};
+use crate::runtime::Clock;
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -66,15 +67,16 @@ impl OperatorTask {
             restore.run(&mut self.chain).await?;
         }
         self.events.send(TaskEvent::Running);
+        let mut turn = Turn::new(self.clock.clone());
         loop {
-            match poll_fn(|cx| self.poll_step(cx)).await? {
+            match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Gate(event) => self.on_gate(event)?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Alignment => self.gate.on_time(),
                 Step::Closed => return Ok(()),
             }
-            yield_now().await;
+            turn.step_made().await;
         }
     }
 

@@ -2,12 +2,13 @@
 
 use super::call_pace::CallPace;
 use super::timer::Timer;
+use super::turn::Turn;
 use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
 use crate::element::{Barrier, BatchBuilder, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
-use crate::runtime::{Clock, Monotonic, yield_now};
+use crate::runtime::{Clock, Monotonic};
 use crate::source::{ReadStatus, SourceReader};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -108,15 +109,16 @@ impl SourceTask {
     /// Runs until the supervisor is gone or something fails.
     pub async fn run(mut self) -> Result<(), EngineError> {
         self.events.send(TaskEvent::Running);
+        let mut turn = Turn::new(self.clock.clone());
         loop {
-            match poll_fn(|cx| self.poll_step(cx)).await? {
+            match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Read(status) => self.on_read(status)?,
                 Step::Restored(from, batch) => self.on_restored(from, batch)?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Closed => return Ok(()),
             }
-            yield_now().await;
+            turn.step_made().await;
         }
     }
 

@@ -57,6 +57,19 @@ fn memory_that_runs_out_while_the_batch_is_handed_in_is_the_memory_limit() {
 }
 
 #[test]
+fn memory_that_was_refused_hides_no_later_fault() {
+    let refused = "; earlier in this call it was refused memory: it wanted ";
+    check("hungry recurse", "the plugin trapped: wasm trap: call stack exhausted");
+    check("hungry recurse", refused);
+    check("hungry cry over spilt milk", &format!("its last error line: over spilt milk{refused}"));
+    check("hungry peek 1", "list-length names key 1, but the batch has 1");
+    check("hungry flood", "more than 16777216 bytes from one call");
+    check("hungry fail no such row", "failed on record 1 of the batch: no such row");
+    check("hungry spin", "did not return within 300ms");
+    check("hungry eat", "the plugin ran out of memory");
+}
+
+#[test]
 fn malformed_effects_are_refused_with_what_is_wrong() {
     check("wrong output", "malformed effects: output 9 is named, but 2 are declared");
     check("wrong cause", "cause names record 77, but the batch has 2");

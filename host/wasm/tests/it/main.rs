@@ -5,11 +5,13 @@
 //! - [`broadcast`]: broadcast state, read and changed
 //! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
 //! - [`quarantine`]: the same, with the poison set aside
+//! - [`logs`]: what it logs, and how much of that
 //! - [`loading`]: files that are plugins and files that are not
 
 mod broadcast;
 mod calls;
 mod faults;
 mod loading;
+mod logs;
 mod quarantine;
 mod support;

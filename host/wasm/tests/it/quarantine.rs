@@ -75,13 +75,29 @@ fn too_many_quarantined_records_fail_the_job_for_good() {
     assert_eq!(error.kind(), ErrorKind::FixInput);
 }
 
+fn spinning(seconds_per_batch: f64, records: &[(&str, &str)]) -> Result<Vec<crate::support::Out>, weir_engine::EngineError> {
+    let limits = Limits { time_per_batch: Duration::from_secs_f64(seconds_per_batch), ..Limits::default() };
+    Bench::new(Setup { limits, on_failure: quarantine(), ..Setup::default() }).keyed(records)
+}
+
 #[test]
 fn narrowing_gives_up_when_its_budget_is_spent() {
-    let limits = Limits { time_per_batch: Duration::from_secs(4), ..Limits::default() };
-    let mut bench = Bench::new(Setup { limits, on_failure: quarantine(), ..Setup::default() });
-    let error = bench.keyed(&[("a", "spin"); 8]).unwrap_err();
+    let error = spinning(2.0, &[("a", "spin"); 8]).unwrap_err();
     assert!(error.to_string().contains("gave up after 10s of narrowing"), "{error}");
     assert!(error.is_guest_fault());
+}
+
+#[test]
+fn a_batch_that_may_take_long_has_a_budget_in_proportion() {
+    let outs = spinning(5.0, &[("a", "x"), ("a", "spin"), ("b", "spin"), ("b", "x")]).unwrap();
+    assert_eq!((values(&outs), reports(&outs).len()), (vec!["x=1", "x=1"], 2));
+}
+
+#[test]
+fn a_record_that_is_found_out_when_the_budget_is_spent_is_set_aside_all_the_same() {
+    // Halves and records take two batches' times, each full try takes one more, and the budget is four.
+    let outs = spinning(2.5, &[("a", "spin"); 3]).unwrap();
+    assert_eq!(reports(&outs).len(), 3);
 }
 
 #[test]

@@ -50,6 +50,8 @@ fn rows_that_cannot_be_read_say_why() {
         ("\"1,2\",3", "the row has 2 cells, the header 3"),
         ("1,2,soon", "the timestamp \"soon\" is neither RFC 3339 nor integer milliseconds"),
         ("1,\"2,3", "a quoted cell is still open at the end of the row; set `multiline = true` where cells hold line breaks"),
+        ("\"1\"x,2,3", "`x` follows a quoted cell where a comma should"),
+        ("1,2,\"3\" ", "` ` follows a quoted cell where a comma should"),
         ("\n1,2,3", "blank"),
     ] {
         assert_eq!(parsed(&mut rows, row), Err(why.into()), "{row}");
@@ -75,6 +77,13 @@ fn a_column_that_is_missing_or_twice_there_is_refused_by_name() {
     assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("key"), Some("did you mean `tailnum`?")));
     let error = wanted_columns(&options, "tail_num,\"tail_num\"").unwrap_err();
     assert!(error.message.contains("stands twice"), "{error}");
+}
+
+#[test]
+fn text_behind_a_quoted_name_of_the_header_is_refused() {
+    let options = options(json!({ "path": "x.csv", "format": "csv", "key": "tailnum" }));
+    let error = wanted_columns(&options, "\"tail\"num,b").unwrap_err();
+    assert_eq!(error.message, "the header of x.csv: `n` follows a quoted cell where a comma should");
 }
 
 /// The rows of a text as csv-core reads them.

@@ -15,6 +15,7 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         a_key_is_gone_with_its_last_state,
         clearing_what_is_not_there_changes_nothing,
         states_of_a_key_do_not_touch_each_other,
+        gathering_stops_behind_the_value_that_passes_the_bound,
         pages_are_bounded_and_make_progress,
         a_scan_starts_anywhere,
         big_keys_values_items_and_maps_survive,
@@ -88,6 +89,21 @@ fn states_of_a_key_do_not_touch_each_other(factory: &dyn StateBackendFactory) {
     backend.set_value(&mut k, b"k", VALUE, b"1");
     backend.clear(&mut k, b"k", SECOND_VALUE);
     assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(&b"1"[..]), None));
+}
+
+fn gathering_stops_behind_the_value_that_passes_the_bound(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let keys: [&[u8]; 5] = [b"1", b"2", b"3", b"4", b"5"];
+    for key in keys.into_iter().filter(|key| *key != b"2") {
+        let mut k = slot(&mut *backend, key);
+        backend.set_value(&mut k, key, VALUE, &[key[0]; 96]);
+    }
+    let slots = lookup(&mut *backend, &keys);
+    for (max_bytes, expect) in [(0, &[0][..]), (99, &[0]), (100, &[0, 2]), (250, &[0, 2, 3]), (usize::MAX, &[0, 2, 3, 4])] {
+        let (mut present, mut values) = (Vec::new(), Column::new());
+        backend.gather_values(&slots, VALUE, max_bytes, &mut present, &mut values);
+        assert_eq!((&present[..], values.len()), (expect, expect.len()), "{max_bytes} bytes");
+    }
 }
 
 fn pages_are_bounded_and_make_progress(factory: &dyn StateBackendFactory) {

@@ -57,7 +57,7 @@ impl Model {
         for (state, which) in [(VALUE, 0), (SECOND_VALUE, 1)] {
             let (mut present, mut values) = (vec![77], Column::new());
             values.push(b"what was there before");
-            backend.gather_values(slots, state, &mut present, &mut values);
+            backend.gather_values(slots, state, usize::MAX, &mut present, &mut values);
             let value = |key: &&[u8]| self.keys.get(*key).and_then(|states| states.values[which].as_deref());
             let expected: Vec<(u32, &[u8])> = (0..).zip(keys).filter_map(|(index, key)| Some((index, value(key)?))).collect();
             let gathered: Vec<(u32, &[u8])> = present.into_iter().zip(values.iter()).skip(1).collect();

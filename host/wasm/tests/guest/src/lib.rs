@@ -202,6 +202,13 @@ impl Call {
                     std::hint::black_box(&eaten);
                 }
             }
+            // Is refused memory, does without it, and obeys what follows.
+            "hungry" => {
+                let refused = Vec::<u8>::new().try_reserve_exact(1 << 30);
+                assert!(std::hint::black_box(refused).is_err());
+                let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.obey(record, word, rest)?;
+            }
             "recurse" => self.emit(record, recurse(1).to_string().as_bytes()),
             "flood" => {
                 self.out.data.reserve_exact(17 << 20);
