@@ -53,7 +53,7 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
     context.screen.take_logs();
     let done = match args.command {
         WeirCommand::Run(run) => return run::run(&context, &run),
-        WeirCommand::Check(job) => check::check(&context, &job.job),
+        WeirCommand::Check(job) => check::check(&context, &job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),

@@ -1,6 +1,6 @@
 //! `weir run`: a job from its file to its end.
 
-use super::check::{build, wasm_engine};
+use super::check::{build, restore_options, wasm_engine};
 use super::{Context, tell};
 use crate::args::{Output, RunArgs};
 use crate::assemble::{Assembly, assemble};
@@ -14,6 +14,7 @@ use crate::process_memory::peak_memory_bytes;
 use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{ObjectStorage, Store};
@@ -100,6 +101,7 @@ impl Run<'_> {
             retain: checkpoints.retain as usize,
             restart: job.restart,
             start,
+            restore: restore_options(job, &self.args.drop_state),
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
             savepoints: savepoint_opener(self.threads),
@@ -113,14 +115,30 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
         None => Ok(StartMode::Resume),
-        Some(from) => match from.parse() {
-            Ok(id) => Ok(StartMode::From { checkpoint_id: CheckpointId(id), again: args.again }),
-            Err(_) if from.contains([':', '/']) => Ok(StartMode::FromSavepoint { url: savepoint_url(from)?, again: args.again }),
-            Err(_) => Err(Failure::Usage {
-                message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
-                hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", args.job.display()),
-            }),
-        },
+        Some(from) => Ok(match named_start(from, &args.job)? {
+            NamedStart::Checkpoint(checkpoint_id) => StartMode::From { checkpoint_id, again: args.again },
+            NamedStart::Savepoint(url) => StartMode::FromSavepoint { url, again: args.again },
+        }),
+    }
+}
+
+/// What `--from` names.
+pub(super) enum NamedStart {
+    /// A checkpoint of the job.
+    Checkpoint(CheckpointId),
+    /// A savepoint, by its absolute URL.
+    Savepoint(String),
+}
+
+/// Reads what follows `--from`.
+pub(super) fn named_start(from: &str, job: &Path) -> Result<NamedStart, Failure> {
+    match from.parse() {
+        Ok(id) => Ok(NamedStart::Checkpoint(CheckpointId(id))),
+        Err(_) if from.contains([':', '/']) => savepoint_url(from).map(NamedStart::Savepoint),
+        Err(_) => Err(Failure::Usage {
+            message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
+            hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", job.display()),
+        }),
     }
 }
 
@@ -194,7 +212,7 @@ mod tests {
     use crate::job_file::{SourceText, parse};
 
     fn args(from: Option<&str>, fresh: bool, again: bool) -> RunArgs {
-        RunArgs { job: "job.toml".into(), fresh, from: from.map(Into::into), again, accept_lost_output: false }
+        RunArgs { job: "job.toml".into(), fresh, from: from.map(Into::into), again, drop_state: Vec::new(), accept_lost_output: false }
     }
 
     #[test]
