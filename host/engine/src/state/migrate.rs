@@ -27,20 +27,25 @@ pub(super) struct Migration<'a> {
     declared: &'a StateDescriptor,
     from_version: u32,
     batch: Column,
+    /// Whose value is the first of the batch.
+    first_key: Vec<u8>,
     done: Vec<Column>,
 }
 
 impl<'a> Migration<'a> {
     /// Of the state `state` of an operator that declares it as `declared`.
     pub fn new(migrator: &'a dyn StateMigrator, state: usize, declared: &'a StateDescriptor, from_version: u32) -> Self {
-        Self { migrator, state, declared, from_version, batch: Column::new(), done: Vec::new() }
+        Self { migrator, state, declared, from_version, batch: Column::new(), first_key: Vec::new(), done: Vec::new() }
     }
 
-    /// Takes one value on.
-    pub fn push(&mut self, value: &[u8]) -> Result<(), EngineError> {
+    /// Takes on one value of `key`.
+    pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
         let bytes = (self.batch.data().len() + value.len()) as u64;
         if self.batch.len() == MIGRATED_VALUES || (bytes > self.migrator.batch_bytes() && !self.batch.is_empty()) {
             self.run()?;
+        }
+        if self.batch.is_empty() {
+            self.first_key = key.to_vec();
         }
         self.batch.push(value);
         Ok(())
@@ -48,7 +53,9 @@ impl<'a> Migration<'a> {
 
     fn run(&mut self) -> Result<(), EngineError> {
         let batch = std::mem::take(&mut self.batch);
-        let migrated = self.migrator.migrate(self.state, self.from_version, &batch)?;
+        let migrated = self.migrator.migrate(self.state, self.from_version, &batch);
+        let migrated = migrated
+            .map_err(|error| error.context(format_args!("{} values from the key \"{}\" on", batch.len(), self.first_key.escape_ascii())))?;
         if migrated.len() != batch.len() {
             let StateDescriptor { name, version, .. } = self.declared;
             let (from, came, went) = (self.from_version, migrated.len(), batch.len());

@@ -70,7 +70,7 @@ impl StateRewrite {
             put_number(&mut out, state);
             let (mut migrated, mut version_now) = (None, version);
             if let Some((mut migration, to)) = u32::try_from(version).ok().and_then(|version| self.migration(stored, version)) {
-                entries.iter().try_for_each(|(_, value)| migration.push(value))?;
+                entries.iter().try_for_each(|(entry, value)| migration.push(entry, value))?;
                 (migrated, version_now, rewritten) = (Some(migration.finish()?), u64::from(to), true);
             }
             put_number(&mut out, version_now);
@@ -144,8 +144,7 @@ impl StateRewrite {
             while let Some((stored, payload)) = reader.next_state()? {
                 left |= !self.is_dropped(stored);
                 if let Some(migration) = &mut migrations[stored] {
-                    let pushed = push(migration, &payload);
-                    pushed.map_err(|error| error.context(format_args!("at or before the key \"{}\"", key.escape_ascii())))?;
+                    push(migration, key, &payload)?;
                 }
             }
             keys += usize::from(left);
@@ -155,11 +154,11 @@ impl StateRewrite {
     }
 }
 
-fn push(migration: &mut Migration<'_>, payload: &Payload<'_>) -> Result<(), EngineError> {
+fn push(migration: &mut Migration<'_>, key: &[u8], payload: &Payload<'_>) -> Result<(), EngineError> {
     match payload {
-        Payload::Value(value) => migration.push(value),
-        Payload::List(items) => items.iter().try_for_each(|item| migration.push(item)),
-        Payload::Map(entries) => entries.iter().try_for_each(|(_, value)| migration.push(value)),
+        Payload::Value(value) => migration.push(key, value),
+        Payload::List(items) => items.iter().try_for_each(|item| migration.push(key, item)),
+        Payload::Map(entries) => entries.iter().try_for_each(|(_, value)| migration.push(key, value)),
     }
 }
 

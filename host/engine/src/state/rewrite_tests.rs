@@ -230,7 +230,7 @@ fn as_many_values_come_out_as_went_in() {
         found
     };
     assert_eq!(refused("a1"), "migrate state \"a\" from version 1 to 3: 1 values went in and 0 came out");
-    assert_eq!(refused("a2"), "no way from 2");
+    assert_eq!(refused("a2"), "1 values from the key \"k\" on: no way from 2");
 }
 
 #[test]
