@@ -17,6 +17,7 @@
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
+//! - `migrations`: plugins whose new version keeps other state.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
@@ -30,6 +31,7 @@ mod damage;
 mod inputs;
 mod kills;
 mod lost_output;
+mod migrations;
 mod responsiveness;
 mod running;
 mod sandbox;

@@ -36,12 +36,14 @@ pub enum Output {
 pub enum WeirCommand {
     /// Runs a job; goes on from its newest completed checkpoint where there is one.
     #[command(
-        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1"
+        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1\n  weir run job.toml --drop-state old-count --drop-state delays.worst"
     )]
     Run(RunArgs),
     /// Checks everything that can be known without running, and prints the plan.
-    #[command(after_help = "Example:\n  weir check job.toml\n\nPlugins that are missing or older than their sources are built first.")]
-    Check(JobArgs),
+    #[command(
+        after_help = "Examples:\n  weir check job.toml\n  weir check job.toml --from 12\n  weir check job.toml --from file:/backups/delays-1 --drop-state old-count\n\nPlugins that are missing or older than their sources are built first."
+    )]
+    Check(CheckArgs),
     /// Lists the jobs that run on this machine.
     #[command(after_help = "Example:\n  weir jobs --output json")]
     Jobs,
@@ -90,6 +92,19 @@ pub struct JobArgs {
     pub job: PathBuf,
 }
 
+/// What of a job to check.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// Also show what a run from this checkpoint (its id) or savepoint (its URL or path) takes over, and why it would be refused.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT")]
+    pub from: Option<String>,
+    /// With --from: as with `weir run`.
+    #[arg(long, value_name = "ID", requires = "from")]
+    pub drop_state: Vec<String>,
+}
+
 /// How to run a job.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -104,6 +119,10 @@ pub struct RunArgs {
     /// With --from: start from the checkpoint once more, also where it was started from before.
     #[arg(long, requires = "from")]
     pub again: bool,
+    /// Give up what the checkpoint keeps of a source or operator (ID) or of one state (ID.STATE) that the job no longer has, or begin it
+    /// anew. May be given several times.
+    #[arg(long, value_name = "ID", conflicts_with = "fresh")]
+    pub drop_state: Vec<String>,
     /// Go on although output that a checkpoint covers is gone; what is given up is named.
     #[arg(long)]
     pub accept_lost_output: bool,
@@ -265,6 +284,8 @@ mod tests {
         let refused = |line: &str| WeirArgs::try_parse_from(line.split(' ')).err().map(|error| error.exit_code());
         assert_eq!(refused("weir run job.toml --fresh --from 3"), Some(2));
         assert_eq!(refused("weir run job.toml --again"), Some(2));
+        assert_eq!(refused("weir run job.toml --fresh --drop-state a"), Some(2));
+        assert_eq!(refused("weir check job.toml --drop-state a"), Some(2));
         assert_eq!(refused("weir run job.toml --from 3 --again -q --output json"), None);
         assert_eq!(refused("weir checkpoint inspect job.toml x"), Some(2));
     }

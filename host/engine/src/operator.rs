@@ -5,7 +5,7 @@ pub use crate::checkpoint::RecordSchema;
 use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
-use crate::state::{BroadcastAccess, KeyedState, StateDescriptor};
+use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -76,6 +76,12 @@ pub trait OperatorFactory: Send + Sync {
 
     /// The component whose digest and bytes are kept beside the checkpoints; `None` for native operators.
     fn component(&self) -> Option<&Component> {
+        None
+    }
+
+    /// What brings values of older versions of the operator's states to the declared ones; `None`: nothing does, and a checkpoint with older
+    /// ones is refused.
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
         None
     }
 

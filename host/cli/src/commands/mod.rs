@@ -62,7 +62,7 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Cancel(job) => running::cancel(&context, &job.job),
         WeirCommand::Rescale(rescale) => running::rescale(&context, &rescale),
         WeirCommand::Upgrade(upgrade) => running::upgrade(&context, &upgrade),
-        WeirCommand::Check(job) => check::check(&context, &job.job),
+        WeirCommand::Check(job) => check::check(&context, &job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),

@@ -1,6 +1,6 @@
 //! `weir run`: a job from its file to its end.
 
-use super::check::build;
+use super::check::{build, restore_options};
 use super::{Context, tell};
 use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
 use crate::args::{Output, RunArgs};
@@ -18,6 +18,7 @@ use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store, paths};
@@ -147,6 +148,7 @@ impl Run<'_> {
             retain: checkpoints.retain as usize,
             restart: job.restart,
             start,
+            restore: restore_options(job, &self.args.drop_state),
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
             savepoints: savepoint_opener(self.threads),
@@ -209,14 +211,30 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
         None => Ok(StartMode::Resume),
-        Some(from) => match from.parse() {
-            Ok(id) => Ok(StartMode::From { checkpoint_id: CheckpointId(id), again: args.again }),
-            Err(_) if from.contains([':', '/']) => Ok(StartMode::FromSavepoint { url: savepoint_url(from)?, again: args.again }),
-            Err(_) => Err(Failure::Usage {
-                message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
-                hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", args.job.display()),
-            }),
-        },
+        Some(from) => Ok(match named_start(from, &args.job)? {
+            NamedStart::Checkpoint(checkpoint_id) => StartMode::From { checkpoint_id, again: args.again },
+            NamedStart::Savepoint(url) => StartMode::FromSavepoint { url, again: args.again },
+        }),
+    }
+}
+
+/// What `--from` names.
+pub(super) enum NamedStart {
+    /// A checkpoint of the job.
+    Checkpoint(CheckpointId),
+    /// A savepoint, by its absolute URL.
+    Savepoint(String),
+}
+
+/// Reads what follows `--from`.
+pub(super) fn named_start(from: &str, job: &Path) -> Result<NamedStart, Failure> {
+    match from.parse() {
+        Ok(id) => Ok(NamedStart::Checkpoint(CheckpointId(id))),
+        Err(_) if from.contains([':', '/']) => savepoint_url(from).map(NamedStart::Savepoint),
+        Err(_) => Err(Failure::Usage {
+            message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
+            hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", job.display()),
+        }),
     }
 }
 
@@ -295,6 +313,7 @@ mod tests {
             fresh,
             from: from.map(Into::into),
             again,
+            drop_state: Vec::new(),
             accept_lost_output: false,
             api: String::new(),
             no_api: true,

@@ -44,6 +44,15 @@ impl JobFile {
         JobFileError::unless_none(&self.source, problems)
     }
 
+    /// For each step that was renamed the id that it had before.
+    pub fn renames(&self) -> BTreeMap<String, String> {
+        let sources = self.sources.iter().map(|step| (&step.id, &step.was));
+        let operators = self.operators.iter().map(|step| (&step.id, &step.was));
+        let sinks = self.sinks.iter().map(|step| (&step.id, &step.was));
+        let steps = sources.chain(operators).chain(sinks);
+        steps.filter_map(|(id, was)| Some((id.value.clone(), was.as_ref()?.value.clone()))).collect()
+    }
+
     /// The declared parallelism of a step.
     pub fn parallelism_of(&self, id: &str) -> Option<u32> {
         let sources = self.sources.iter().map(|step| (&step.id, step.parallelism));
@@ -78,6 +87,8 @@ pub struct Settings {
 pub struct SourceStep {
     /// Its id.
     pub id: Located<String>,
+    /// `was`: the id that it had before.
+    pub was: Option<Located<String>>,
     /// The connector's name.
     pub connector: Located<String>,
     /// Records per second of the whole source.
@@ -95,6 +106,8 @@ pub struct SourceStep {
 pub struct OperatorStep {
     /// Its id.
     pub id: Located<String>,
+    /// `was`: the id that it had before.
+    pub was: Option<Located<String>>,
     /// What it runs.
     pub code: Code,
     /// What it reads.
@@ -162,6 +175,8 @@ pub struct Limits {
 pub struct SinkStep {
     /// Its id.
     pub id: Located<String>,
+    /// `was`: the id that it had before.
+    pub was: Option<Located<String>>,
     /// The connector's name.
     pub connector: Located<String>,
     /// What it reads.

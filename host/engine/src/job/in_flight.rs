@@ -5,7 +5,9 @@
 //! same old one, whose copy of the broadcast state it takes too.
 
 use super::JobGraph;
-use crate::checkpoint::{CheckpointMetadata, InFlightChannel, SectionKind, Store, SubtaskSnapshot, read_in_flight, read_state_object};
+use crate::checkpoint::{
+    CheckpointMetadata, InFlightChannel, RestorePlan, SectionKind, Store, SubtaskSnapshot, read_in_flight, read_state_object,
+};
 use crate::element::{BatchBuilder, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Partitioner, Partitioning};
@@ -61,14 +63,14 @@ pub(super) async fn load_in_flight(
 }
 
 /// What stands in the way of working the records off in `graph`: one line for each edge.
-pub(super) fn misfits(stored: &[StoredRecords], graph: &JobGraph) -> Vec<String> {
-    let lines: BTreeSet<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph)).collect();
+pub(super) fn misfits(stored: &[StoredRecords], graph: &JobGraph, plan: &RestorePlan) -> Vec<String> {
+    let lines: BTreeSet<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph, plan)).collect();
     lines.into_iter().collect()
 }
 
-fn misfit(channel: &InFlightChannel, graph: &JobGraph) -> Option<String> {
+fn misfit(channel: &InFlightChannel, graph: &JobGraph, plan: &RestorePlan) -> Option<String> {
     let edge = channel.edge.describe();
-    let Some(number) = graph.edge_like(&channel.edge) else {
+    let Some(number) = graph.edge_like(&plan.edge_now(&channel.edge)) else {
         return Some(format!("{edge}: records are in flight on it, and the job has no such edge any more"));
     };
     let (schema, accepts) = (channel.schema.as_ref()?, graph.accepts(&graph.edges[number]));
@@ -84,10 +86,11 @@ pub(super) fn distribute(
     stored: &[StoredRecords],
     graph: &JobGraph,
     metadata: &CheckpointMetadata,
+    plan: &RestorePlan,
 ) -> Result<RestoredRecords, EngineError> {
     let mut restored = RestoredRecords::new();
     for records in stored {
-        let Some(number) = graph.edge_like(&records.channel.edge) else { continue };
+        let Some(number) = graph.edge_like(&plan.edge_now(&records.channel.edge)) else { continue };
         let edge = &graph.edges[number];
         let parallelism = graph.vertices[edge.to].parallelism;
         let mut give = |subtask: u32, batch: RecordBatch| {

@@ -47,6 +47,12 @@ pub type MapEntry<'a> = (&'a [u8], &'a [u8]);
 
 /// Appends the header of a block that holds `keys` keys.
 pub(super) fn write_header(out: &mut Vec<u8>, states: &[StateDescriptor], keys: usize) {
+    let states: Vec<_> = states.iter().map(|state| BlockState { kind: state.kind, version: state.version }).collect();
+    write_block_header(out, &states, keys);
+}
+
+/// Appends the header of a block that holds `keys` keys.
+pub(super) fn write_block_header(out: &mut Vec<u8>, states: &[BlockState], keys: usize) {
     put_number(out, states.len() as u64);
     for state in states {
         put_number(out, kind_number(state.kind));
