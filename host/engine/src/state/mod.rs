@@ -19,6 +19,7 @@ mod memory_backend;
 mod memory_restore;
 mod memory_snapshot;
 mod small_bytes;
+mod stored_group;
 pub(crate) mod varint;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
+pub use stored_group::{StoredGroup, StoredKeys, StoredState};
 
 use serde::{Deserialize, Serialize};
 
