@@ -4,9 +4,9 @@
 //! Keys and payloads are borrowed from the blocks and deltas. Those are checked as a restore checks them, but for schema versions: each state
 //! tells the version that it was written under, and what that means is the reader's to say.
 
+use super::StateDescriptor;
 use super::block::{BlockReader, Payload};
 use super::delta::Delta;
-use super::{StateDescriptor, key_group_of, key_hash};
 use crate::error::EngineError;
 use std::collections::BTreeMap;
 
