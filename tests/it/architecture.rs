@@ -11,7 +11,7 @@ const ROWS: [&[&str]; 8] = [
     &["exchange", "state"],
     &["checkpoint"],
     &["operator", "source", "sink"],
-    &["task"],
+    &["task", "inspect"],
     &["job"],
 ];
 

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod element;
 pub mod error;
 pub mod exchange;
+pub mod inspect;
 pub mod job;
 pub mod metrics;
 pub mod operator;

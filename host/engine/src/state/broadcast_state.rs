@@ -7,7 +7,7 @@
 use super::broadcast_reader::BroadcastReader;
 use super::map_state::MapState;
 use super::varint::put_number;
-use super::{StateDescriptor, StateKind};
+use super::{MapEntry, StateDescriptor, StateKind};
 use crate::element::Column;
 use crate::error::{EngineError, ErrorKind};
 use std::sync::Arc;
@@ -74,6 +74,11 @@ impl BroadcastState {
     /// left.
     pub fn scan(&self, state: usize, start: Option<&[u8]>, max_bytes: usize, entries: &mut Column, values: &mut Column) -> Option<Vec<u8>> {
         self.map(state).scan(start, max_bytes, entries, values)
+    }
+
+    /// All entries in byte order.
+    pub fn entries(&self, state: usize) -> impl Iterator<Item = MapEntry<'_>> {
+        self.map(state).starting_at(&[])
     }
 
     /// Puts an entry.

@@ -22,6 +22,7 @@ mod memory_snapshot;
 mod migrate;
 mod rewrite;
 mod small_bytes;
+mod stored_group;
 pub(crate) mod varint;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::{MIGRATED_VALUES, StateMigrator};
 pub use rewrite::StateRewrite;
+pub use stored_group::{StoredGroup, StoredKeys, StoredState};
 
 use serde::{Deserialize, Serialize};
 
