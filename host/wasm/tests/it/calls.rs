@@ -1,6 +1,6 @@
 //! What a well-behaved guest sees and does.
 
-use crate::support::{Bench, NONE, Out, Setup, batch, puppet, values};
+use crate::support::{Bench, NONE, Out, Setup, batch, puppet, quarantine, values};
 use weir_engine::Column;
 use weir_engine::element::BatchBuilder;
 use weir_wasm::{EngineMode, Limits};
@@ -99,6 +99,23 @@ fn time_and_fuel_give_the_same_effects() {
     let records = batch((0..100).map(|_| (Some("k"), "x")));
     let run = |mode| Bench::new(Setup { mode, ..Setup::default() }).run(&records, true).unwrap();
     assert_eq!(run(EngineMode::Epoch), run(EngineMode::Fuel));
+}
+
+#[test]
+fn fuel_is_the_same_in_every_run_grows_with_the_work_and_outlives_a_fault() {
+    let fuel = || {
+        let mut bench = Bench::new(Setup { on_failure: quarantine(), ..Setup::default() });
+        let mut spent = vec![bench.fuel_spent().expect("fuel is counted")];
+        for records in [&[("a", "x")][..], &[("a", "x"), ("b", "x"), ("c", "x")], &[("a", "trap")], &[("a", "x")]] {
+            bench.keyed(records).unwrap();
+            spent.push(bench.fuel_spent().expect("fuel is counted"));
+        }
+        spent.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    let spent = fuel();
+    assert_eq!(spent, fuel());
+    assert!(spent[0] > 0 && spent[1] > spent[0] && spent[2] > 0 && spent[3] > spent[0], "{spent:?}");
+    assert_eq!(Bench::new(Setup { mode: EngineMode::Epoch, ..Setup::default() }).fuel_spent(), None);
 }
 
 #[test]
