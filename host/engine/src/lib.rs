@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod job;
 pub mod metrics;
 pub mod operator;
+pub mod replay;
 pub mod runtime;
 pub mod sink;
 pub mod source;

@@ -22,6 +22,7 @@ pub use control::{
 };
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::{CompletedCheckpoint, History, Lineage, Probation, StartMode};
+pub(crate) use in_flight::{distribute, load_in_flight, misfits};
 pub use layout::{TaskLayout, layout};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;
