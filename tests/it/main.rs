@@ -18,6 +18,7 @@
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
+//! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
@@ -29,6 +30,7 @@ mod damage;
 mod inputs;
 mod kills;
 mod lost_output;
+mod rerun;
 mod responsiveness;
 mod sandbox;
 mod simulation;

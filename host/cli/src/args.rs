@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -51,6 +51,16 @@ pub enum WeirCommand {
     /// Looks at savepoints: copies of checkpoints that belong to you.
     #[command(subcommand, after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1")]
     Savepoint(SavepointCommand),
+    /// Replaces the plugin of an operator; with --dry-run says what another one would do differently, and changes nothing.
+    #[command(
+        after_help = "Examples:\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nThe sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nExit codes: 0 where the two agree, 1 where they do not."
+    )]
+    Upgrade(UpgradeArgs),
+    /// Runs an operator again, alone and from a checkpoint on, and prints what it is given and what comes of it, one JSON line for each record.
+    #[command(
+        after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000"
+    )]
+    Replay(ReplayArgs),
     /// Prints a script that completes weir's commands in a shell.
     #[command(after_help = "Example:\n  weir completions bash > ~/.local/share/bash-completion/completions/weir")]
     Completions {
@@ -84,6 +94,58 @@ pub struct RunArgs {
     #[arg(long)]
     pub accept_lost_output: bool,
 }
+
+/// How to replace a plugin.
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// The operator's id in the job file.
+    #[arg(long, value_name = "ID")]
+    pub operator: String,
+    /// The new plugin: a component, or a core module that carries its component type.
+    #[arg(long, value_name = "FILE")]
+    pub plugin: PathBuf,
+    /// Only compare the two, on the job's own input and state.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run: from this checkpoint (its id) or savepoint (its URL or path), in place of the newest checkpoint.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT", requires = "dry_run")]
+    pub from: Option<String>,
+    /// With --dry-run: how many records the two are given at most.
+    #[arg(long, value_name = "N", requires = "dry_run", default_value_t = REPLAYED, value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
+    pub records: u64,
+    /// How long the new plugin is on probation, for example `30s`.
+    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
+    pub probation: Option<String>,
+    /// Go on although a sink cannot hold its output back, so that some may repeat.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub allow_repeat: bool,
+}
+
+/// What to run again.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// The operator's id in the job file.
+    #[arg(long, value_name = "ID")]
+    pub operator: String,
+    /// Print only the records with this key.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// From this checkpoint (its id) or savepoint (its URL or path), in place of the newest checkpoint.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT")]
+    pub from: Option<String>,
+    /// How many records the operator is given at most.
+    #[arg(long, value_name = "N", default_value_t = REPLAYED, value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
+    pub records: u64,
+}
+
+/// Records that an operator is given again, unless the command line says otherwise;
+const REPLAYED: u64 = 10_000;
+/// and the most that it may ask for.
+const REPLAYED_MAX: u64 = 1_000_000;
 
 /// Looks at plugins.
 #[derive(Debug, Subcommand)]
@@ -165,5 +227,9 @@ mod tests {
         assert_eq!(refused("weir run job.toml --again"), Some(2));
         assert_eq!(refused("weir run job.toml --from 3 --again -q --output json"), None);
         assert_eq!(refused("weir checkpoint inspect job.toml x"), Some(2));
+        let upgrade = |rest: &str| refused(&format!("weir upgrade job.toml --operator a --plugin a.wasm {rest}").trim_end());
+        assert_eq!((upgrade(""), upgrade("--dry-run --from 3 --records 5")), (None, None));
+        assert_eq!([upgrade("--from 3"), upgrade("--records 5"), upgrade("--dry-run --probation 3s")], [Some(2); 3]);
+        assert_eq!(refused("weir replay job.toml --operator a --records 0"), Some(2));
     }
 }

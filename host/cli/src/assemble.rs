@@ -33,9 +33,23 @@ pub struct Assembly {
 
 /// Makes the graph of `job`. `wasm` starts the compiler, which a job without plugins does not need.
 pub fn assemble(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Assembly, Failure> {
+    let mut start = Some(wasm);
+    let mut engine = None;
+    assemble_with(job, |id| {
+        if let Some(start) = start.take() {
+            engine = Some(start()?);
+        }
+        let engine = engine.as_ref().expect("started above");
+        let path = plugins.get(id).expect("every plugin has been found or built");
+        Ok(Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?)
+    })
+}
+
+/// As [`assemble`], with the plugin of each operator that `load` gives for its id.
+pub fn assemble_with(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Assembly, Failure> {
     let Connectors { sources, sinks, problems } = connectors(job);
     job.refuse(problems)?;
-    let operators = operators(job, plugins, wasm)?;
+    let operators = operators(job, load)?;
     let mut builder =
         Builder { job, operators: &operators, places: HashMap::new(), vertices: Vec::new(), edges: Vec::new(), problems: Vec::new() };
     for (step, source) in job.sources.iter().zip(sources) {
@@ -114,23 +128,13 @@ fn settings_problem(error: SettingsError, settings: &Settings, connector: &Span)
 
 type Operators = HashMap<String, Arc<dyn OperatorFactory>>;
 
-fn operators(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Operators, Failure> {
-    let mut start = Some(wasm);
-    let mut engine = None;
+fn operators(job: &JobFile, mut load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Operators, Failure> {
     let mut operators = Operators::new();
     for step in &job.operators {
         let id = &step.id.value;
         let factory: Arc<dyn OperatorFactory> = match &step.code {
             Code::Native(name) => native::factory(&name.value).expect("the job file names a built-in operator"),
-            Code::Plugin(code) => {
-                if let Some(start) = start.take() {
-                    engine = Some(start()?);
-                }
-                let engine = engine.as_ref().expect("started above");
-                let path = plugins.get(id).expect("every plugin has been found or built");
-                let plugin = Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?;
-                Arc::new(WasmOperatorFactory::new(plugin, settings(id, code)))
-            }
+            Code::Plugin(code) => Arc::new(WasmOperatorFactory::new(load(id)?, settings(id, code))),
         };
         operators.insert(id.clone(), factory);
     }

@@ -2,7 +2,10 @@
 
 mod check;
 mod checkpoint;
+mod dry_run;
 mod plugin;
+mod replay;
+mod rerun;
 mod run;
 mod savepoint;
 
@@ -62,6 +65,8 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Savepoint(SavepointCommand::Inspect(savepoint)) => savepoint::inspect(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => savepoint::verify(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => savepoint::delete(&context, &savepoint.url),
+        WeirCommand::Upgrade(upgrade) => dry_run::upgrade(&context, &upgrade),
+        WeirCommand::Replay(replay) => replay::replay(&context, &replay),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);

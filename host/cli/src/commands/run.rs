@@ -14,6 +14,7 @@ use crate::process_memory::peak_memory_bytes;
 use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{ObjectStorage, Store};
@@ -113,14 +114,31 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
         None => Ok(StartMode::Resume),
-        Some(from) => match from.parse() {
-            Ok(id) => Ok(StartMode::From { checkpoint_id: CheckpointId(id), again: args.again }),
-            Err(_) if from.contains([':', '/']) => Ok(StartMode::FromSavepoint { url: savepoint_url(from)?, again: args.again }),
-            Err(_) => Err(Failure::Usage {
-                message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
-                hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", args.job.display()),
-            }),
+        Some(from) => match start_point(from, &args.job)? {
+            StartPoint::Checkpoint(checkpoint_id) => Ok(StartMode::From { checkpoint_id, again: args.again }),
+            StartPoint::Savepoint(url) => Ok(StartMode::FromSavepoint { url, again: args.again }),
         },
+    }
+}
+
+/// What `--from` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StartPoint {
+    /// A checkpoint of the job.
+    Checkpoint(CheckpointId),
+    /// A savepoint, by its absolute URL.
+    Savepoint(String),
+}
+
+/// Reads the argument of `--from`.
+pub(super) fn start_point(from: &str, job: &Path) -> Result<StartPoint, Failure> {
+    match from.parse() {
+        Ok(id) => Ok(StartPoint::Checkpoint(CheckpointId(id))),
+        Err(_) if from.contains([':', '/']) => Ok(StartPoint::Savepoint(savepoint_url(from)?)),
+        Err(_) => Err(Failure::Usage {
+            message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
+            hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", job.display()),
+        }),
     }
 }
 
