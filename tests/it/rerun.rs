@@ -8,11 +8,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use weir_engine::EngineError;
-use weir_engine::checkpoint::ObjectStorage;
+use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
+use weir_engine::element::CheckpointId;
 use weir_engine::exchange::Partitioning;
-use weir_engine::job::{Edge, JobGraph, Vertex, VertexKind};
+use weir_engine::job::{Edge, History, JobGraph, Vertex, VertexKind, write_savepoint};
 use weir_engine::replay::{DryRunReport, IsolatedOperator, ReplayPoint, Upstream, dry_run};
-use weir_engine::runtime::Simulator;
+use weir_engine::runtime::{Simulator, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_tests::process::{Bench, Lines, Signal, WordCount, plugin};
 use weir_tests::sandbox::{faulty, keyed_count};
@@ -104,6 +105,8 @@ fn what_cannot_be_compared_is_refused_by_name() {
 #[test]
 fn a_replay_is_what_the_job_goes_on_to_do_and_two_are_the_same() {
     let bench = stopped_job();
+    // What runs is the component beside the checkpoint, not what the job file names now.
+    bench.edit_job("word_count_count.wasm", "gone.wasm");
     let first = bench.run("replay job.toml --operator count -q");
     first.assert(0, &[]);
     assert_eq!(first.stdout, bench.run("replay job.toml --operator count -q").stdout);
@@ -121,6 +124,35 @@ fn a_replay_is_what_the_job_goes_on_to_do_and_two_are_the_same() {
     assert!(!records.is_empty() && records.iter().eq(expected), "{of_one}");
     let changes = |record: &Value| (record["state"][0]["before"].clone(), record["state"][0]["after"].clone());
     assert!(records.windows(2).all(|pair| changes(&pair[0]).1 == changes(&pair[1]).0), "each goes on where the one before it came to");
+}
+
+#[test]
+fn a_replay_starts_alike_from_a_checkpoint_and_from_a_savepoint_of_it() {
+    let bench = stopped_job();
+    let newest = bench.log().newest().id;
+    let savepoint = write_savepoint_of(&bench, newest);
+    let of_checkpoint = bench.run(&format!("replay job.toml --operator count -q --from {newest}"));
+    of_checkpoint.assert(0, &[]);
+    fs::remove_dir_all(bench.path(".weir")).expect("the job's storage can be deleted");
+    let of_savepoint = bench.run(&format!("replay job.toml --operator count -q --from {savepoint}"));
+    assert!(!of_savepoint.stdout.is_empty() && of_savepoint.stdout == of_checkpoint.stdout, "{}", of_savepoint.stderr);
+}
+
+/// Writes a savepoint of a checkpoint with the engine, and returns its path.
+fn write_savepoint_of(bench: &Bench, id: u64) -> String {
+    let threads = ThreadRuntime::new(1).expect("threads");
+    let clock = threads.runtime().clock;
+    let path = bench.path("savepoint").display().to_string();
+    let written = threads.block_on(async {
+        let open = async |url: String, job: &str| ObjectStorage::open(&url, Path::new("/"), job, threads.control()).await;
+        let source: Arc<dyn Store> = Arc::new(open(format!("file:{}", bench.path(".weir").display()), "words").await?);
+        let target = open(format!("file:{path}"), "").await?;
+        let history = History::of(JobLog::open(source.clone(), clock.clone()).await?.entries());
+        let checkpoint = history.checkpoint(CheckpointId(id)).expect("it is in the log").clone();
+        write_savepoint(&*source, &target, &*clock, &checkpoint, None).await
+    });
+    written.expect("it is written");
+    path
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
 use crate::operator::Subtask;
+use crate::runtime::Clock;
 use crate::source::{ReadStatus, Source, SourceReader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -93,7 +94,8 @@ impl Upstream {
     async fn read(&mut self) -> Result<bool, EngineError> {
         let Some((vertex, mut reader)) = self.sources.pop_front().filter(|_| self.reads_left > 0) else { return Ok(false) };
         let mut builder = BatchBuilder::new();
-        let status = self.poll(&mut *reader, &mut builder).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
+        let status =
+            poll(&mut *reader, &mut builder, &*self.point.clock).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
         let batch = builder.finish();
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
         self.route(vertex, 0, batch)?;
@@ -102,19 +104,6 @@ impl Upstream {
             ReadStatus::End => {}
         }
         Ok(true)
-    }
-
-    /// Waits for a batch of this source, so that the order does not depend on which has something first.
-    async fn poll(&self, reader: &mut dyn SourceReader, builder: &mut BatchBuilder) -> Result<ReadStatus, EngineError> {
-        let clock = &self.point.clock;
-        let until = clock.now() + PATIENCE;
-        loop {
-            match reader.poll_read(&mut Context::from_waker(Waker::noop()), READ_RECORDS, builder) {
-                Poll::Ready(read) => return read,
-                Poll::Pending if clock.now() >= until => return Ok(ReadStatus::End),
-                Poll::Pending => clock.sleep_until(clock.now() + LOOK_AGAIN).await,
-            }
-        }
     }
 
     /// Hands records of an output on to all that read it.
@@ -145,6 +134,19 @@ impl Upstream {
                 self.ready.push_back((number, batch.clone()));
                 Ok(())
             }
+        }
+    }
+}
+
+/// Waits for a batch of a source, so that the order does not depend on which has something first.
+async fn poll(reader: &mut dyn SourceReader, builder: &mut BatchBuilder, clock: &dyn Clock) -> Result<ReadStatus, EngineError> {
+    let until = clock.now() + PATIENCE;
+    loop {
+        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), READ_RECORDS, builder);
+        match read {
+            Poll::Ready(read) => return read,
+            Poll::Pending if clock.now() >= until => return Ok(ReadStatus::End),
+            Poll::Pending => clock.sleep_until(clock.now() + LOOK_AGAIN).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Replays of small jobs: what an operator is given in which order, and how two versions of it are told apart.
 
 mod bench;
+mod odd_sources;
 
 use super::*;
 use crate::element::RecordBatch;
