@@ -1,4 +1,5 @@
-//! `weir upgrade --dry-run` and `weir replay`: a job that was stopped midway, looked at without being touched; and guests that are compared.
+//! `weir upgrade --dry-run` and `weir replay`: a job that was stopped midway, looked at without being touched; and guests that are
+//! compared.
 
 use crate::WEIR;
 use futures_util::FutureExt;

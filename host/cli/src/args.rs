@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(refused("weir run job.toml --again"), Some(2));
         assert_eq!(refused("weir run job.toml --from 3 --again -q --output json"), None);
         assert_eq!(refused("weir checkpoint inspect job.toml x"), Some(2));
-        let upgrade = |rest: &str| refused(&format!("weir upgrade job.toml --operator a --plugin a.wasm {rest}").trim_end());
+        let upgrade = |rest: &str| refused(format!("weir upgrade job.toml --operator a --plugin a.wasm {rest}").trim_end());
         assert_eq!((upgrade(""), upgrade("--dry-run --from 3 --records 5")), (None, None));
         assert_eq!([upgrade("--from 3"), upgrade("--records 5"), upgrade("--dry-run --probation 3s")], [Some(2); 3]);
         assert_eq!(refused("weir replay job.toml --operator a --records 0"), Some(2));

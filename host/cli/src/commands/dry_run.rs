@@ -20,7 +20,7 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
         return Err(Failure::Usage { message, hint: "`--dry-run` compares the two".into() });
     }
     let (document, from) =
-        rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |of| Ok((compare(&of, args).await?, of.from_text())))?;
+        rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |of| Ok((compare(&of, args).await?, of.point_text())))?;
     context.print(&document, || text(&document, &from));
     Ok(if document.agrees { 0 } else { FAILED })
 }

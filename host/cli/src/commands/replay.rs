@@ -28,7 +28,7 @@ pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure
             context.print(&printer.document, String::new);
         }
         let (given, shown) = (grouped(printer.given), grouped(printer.shown));
-        context.screen.notice(&format!("{}: {given} records from {}, {shown} of them shown", of.id(), of.from_text()));
+        context.screen.notice(&format!("{}: {given} records from {}, {shown} of them shown", of.id(), of.point_text()));
         Ok(failed.map_or(0, |error| {
             tell(context, &Failure::Engine(error));
             FAILED

@@ -1,8 +1,9 @@
-//! What `weir upgrade --dry-run` and `weir replay` begin with: a checkpoint or savepoint, and the job as it was then. Neither writes anything.
+//! What `weir upgrade --dry-run` and `weir replay` begin with: a checkpoint or savepoint, and the job as it was then. Neither writes
+//! anything.
 //!
 //! Operators run the components that are kept beside the checkpoint, and nothing is built: a plugin that was built anew since would
-//! otherwise stand in for the one whose state it is. Only at the beginning of a job, before any checkpoint, the job file's plugins are taken.
-//! Guests are interrupted by fuel, so that two runs are the same.
+//! otherwise stand in for the one whose state it is. Only at the beginning of a job, before any checkpoint, the job file's plugins are
+//! taken. Guests are interrupted by fuel, so that two runs are the same.
 
 use super::Context;
 use super::check::build;
@@ -110,7 +111,7 @@ impl Rerun {
     }
 
     /// The point, for people.
-    pub fn from_text(&self) -> String {
+    pub fn point_text(&self) -> String {
         match (&self.from.savepoint, self.from.checkpoint) {
             (Some(url), _) => format!("the savepoint {url}"),
             (None, Some(id)) => format!("checkpoint {id}"),

@@ -55,10 +55,10 @@ impl<T: Clone + PartialEq> Differences<T> {
         }
     }
 
-    /// Compares two sequences key by key; how keys follow each other does not matter. Of one key, what both begin and end with is alike, and what lies between is
-    /// compared one by one: a single item that one of them leaves out is one difference.
+    /// Compares two sequences key by key; how keys follow each other does not matter. Of one key, what both begin and end with is alike,
+    /// and what lies between is compared one by one: a single item that one of them leaves out is one difference.
     pub(super) fn compare_by_key(&mut self, old: &[(Option<Vec<u8>>, T)], new: &[(Option<Vec<u8>>, T)]) {
-        let mut by_key: BTreeMap<Option<&[u8]>, (Vec<&T>, Vec<&T>)> = BTreeMap::new();
+        let mut by_key: BTreeMap<Option<&[u8]>, Sides<'_, T>> = BTreeMap::new();
         old.iter().for_each(|(key, item)| by_key.entry(key.as_deref()).or_default().0.push(item));
         new.iter().for_each(|(key, item)| by_key.entry(key.as_deref()).or_default().1.push(item));
         for (key, (old, new)) in by_key {
@@ -69,6 +69,9 @@ impl<T: Clone + PartialEq> Differences<T> {
         }
     }
 }
+
+/// What the old and the new version have.
+type Sides<'a, T> = (Vec<&'a T>, Vec<&'a T>);
 
 /// The two without what both begin and both end with.
 fn unlike<'a, T: PartialEq>(old: &'a [T], new: &'a [T]) -> (&'a [T], &'a [T]) {

@@ -1,6 +1,7 @@
 //! Two versions of an operator on the same records, from the same state: how what they give differs, and what each costs.
 //!
-//! A record that a version fails on has no effect in that version, and the run goes on with the next. Nothing that the two emit goes anywhere.
+//! A record that a version fails on has no effect in that version, and the run goes on with the next. Nothing that the two emit goes
+//! anywhere.
 
 use super::contents::{Contents, Held, keys_of};
 use super::differences::{Differences, EXAMPLES};

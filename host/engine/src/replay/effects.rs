@@ -38,8 +38,8 @@ pub struct StateChange {
     pub after: Option<Held>,
 }
 
-/// Gives the operator record `record` of `input`. Cutting a batch changes nothing, so this is what the record does in its batch too. Where it fails, the state is
-/// what it was, and another operator goes on.
+/// Gives the operator record `record` of `input`. Cutting a batch changes nothing, so this is what the record does in its batch too. Where
+/// it fails, the state is what it was, and another operator goes on.
 pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: usize) -> Result<RecordEffects, EngineError> {
     let batch = input.batch.slice(record..record + 1);
     let before = operator.contents_of(input.edge, &batch)?;

@@ -1,7 +1,7 @@
 //! One operator with its state, out of its job: it is given records by hand, and what it emits comes back.
 //!
-//! It stands for all subtasks of its vertex: it holds the state of every key group. Invariant: after [`IsolatedOperator::try_process`] has failed, its state is what
-//! it was before.
+//! It stands for all subtasks of its vertex: it holds the state of every key group. Invariant: after [`IsolatedOperator::try_process`] has
+//! failed, its state is what it was before.
 
 use super::ReplayPoint;
 use super::contents::{self, Contents};
@@ -108,8 +108,8 @@ impl IsolatedOperator {
         Ok(outputs)
     }
 
-    /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was. `before`:
-    /// what [`IsolatedOperator::contents_of`] gave for this batch.
+    /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was.
+    /// `before`: what [`IsolatedOperator::contents_of`] gave for this batch.
     pub fn try_process(
         &mut self,
         edge: usize,

@@ -1,7 +1,8 @@
 //! What lies in front of one operator, run on one thread: sources from a checkpoint's positions on, and the operators between.
 //!
-//! The order is fixed: first the records that were in flight in the checkpoint, those further down before those further up; then the sources in the graph's order, one
-//! batch of each in turn, each batch worked off to its end before the next is read. A source's rate does not count.
+//! The order is fixed: first the records that were in flight in the checkpoint, those further down before those further up; then the
+//! sources in the graph's order, one batch of each in turn, each batch worked off to its end before the next is read. A source's rate does
+//! not count.
 
 use super::{IsolatedOperator, ReplayPoint};
 use crate::element::{BatchBuilder, RecordBatch};

@@ -1,4 +1,5 @@
-//! Small jobs for replays: numbered records, an operator that counts them in states of every kind, and a checkpoint of such a job made by hand.
+//! Small jobs for replays: numbered records, an operator that counts them in states of every kind, and a checkpoint of such a job made by
+//! hand.
 
 use crate::checkpoint::{
     CheckpointMetadata, InFlightChannel, ObjectStorage, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot,
@@ -73,8 +74,8 @@ impl SourceReader for WordReader {
     }
 }
 
-/// An operator that counts words by key in a value, a list and a map state, and emits `word=count`. Words of the second input are rules: `+x` puts the entry `x` into a broadcast
-/// state, and each word shows how many there are as `/rules`.
+/// An operator that counts words by key in a value, a list and a map state, and emits `word=count`. Words of the second input are rules:
+/// `+x` puts the entry `x` into a broadcast state, and each word shows how many there are as `/rules`.
 #[derive(Clone, Default)]
 pub struct Count {
     /// Words that it emits nothing for.
