@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; rooms of one row do not know each other.
-const ROWS: [&[&str]; 8] = [
+const ROWS: [&[&str]; 9] = [
     &["error"],
     &["runtime", "metrics"],
     &["element"],
@@ -13,6 +13,7 @@ const ROWS: [&[&str]; 8] = [
     &["operator", "source", "sink"],
     &["task", "inspect"],
     &["job"],
+    &["replay"],
 ];
 
 fn row(room: &str) -> Option<usize> {

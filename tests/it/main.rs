@@ -20,6 +20,7 @@
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
+//! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
@@ -32,6 +33,7 @@ mod inputs;
 mod kills;
 mod lost_output;
 mod migrations;
+mod rerun;
 mod responsiveness;
 mod running;
 mod sandbox;

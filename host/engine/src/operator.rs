@@ -127,4 +127,9 @@ pub trait Operator: Send {
     fn set_probation(&mut self, on_probation: bool) {
         let _ = on_probation;
     }
+
+    /// What all calls so far have cost, in a unit that is the same in every run; `None` where nobody counts.
+    fn fuel_spent(&self) -> Option<u64> {
+        None
+    }
 }

@@ -268,6 +268,11 @@ impl Operator for WasmOperator {
     fn set_probation(&mut self, on_probation: bool) {
         self.on_probation = on_probation;
     }
+
+    /// Instructions of all instances so far, `open` included, where the engine counts fuel.
+    fn fuel_spent(&self) -> Option<u64> {
+        self.guest.fuel_spent(self.instance.as_ref().map_or(0, |instance| instance.fuel_spent))
+    }
 }
 
 fn push_rest(parts: &mut Vec<Part>, rest: Range<usize>, narrowing: Option<Narrowing>) {

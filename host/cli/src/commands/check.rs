@@ -1,6 +1,6 @@
 //! `weir check`: everything that can be known without running.
 
-use super::run::{NamedStart, named_start};
+use super::run::{StartPoint, start_point};
 use super::{Context, tell};
 use crate::args::CheckArgs;
 use crate::assemble::{PluginPaths, assemble};
@@ -21,7 +21,7 @@ use weir_wasm::{CompileCache, EngineMode, WasmEngine};
 /// Checks a job and prints its plan; with `--from` also what a run from there takes over.
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
-    let start = args.from.as_ref().map(|from| named_start(from, &args.job)).transpose()?;
+    let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
     let plugins = build(context, &job)?;
     let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
     try_out(&job, &assembly)?;
@@ -44,17 +44,17 @@ pub(super) fn restore_options(job: &JobFile, drops: &[String]) -> RestoreOptions
     RestoreOptions { renames: job.renames(), drops: drops.iter().cloned().collect() }
 }
 
-fn source_name(start: &NamedStart) -> String {
+fn source_name(start: &StartPoint) -> String {
     match start {
-        NamedStart::Checkpoint(id) => format!("checkpoint {id}"),
-        NamedStart::Savepoint(url) => format!("the savepoint {url}"),
+        StartPoint::Checkpoint(id) => format!("checkpoint {id}"),
+        StartPoint::Savepoint(url) => format!("the savepoint {url}"),
     }
 }
 
 fn restore(
     job: &JobFile,
     graph: &JobGraph,
-    start: &NamedStart,
+    start: &StartPoint,
     options: &RestoreOptions,
 ) -> Result<(RestoreDocument, PlannedRestore), Failure> {
     let plan = |store: Arc<dyn Store>, runtime: Runtime, metadata: CheckpointMetadata| async move {
@@ -62,18 +62,18 @@ fn restore(
         Ok((metadata, planned))
     };
     let (metadata, planned) = match start {
-        NamedStart::Checkpoint(id) => with_storage(job, |store, runtime| async move {
+        StartPoint::Checkpoint(id) => with_storage(job, |store, runtime| async move {
             let metadata = checkpoint(&store, &runtime, *id).await?;
             plan(store, runtime, metadata).await
         }),
-        NamedStart::Savepoint(url) => with_savepoint(url, |store, runtime| async move {
+        StartPoint::Savepoint(url) => with_savepoint(url, |store, runtime| async move {
             let (_, metadata) = open_savepoint(&*store, &*runtime.clock).await?;
             plan(store, runtime, metadata).await
         }),
     }?;
     let from = match start {
-        NamedStart::Checkpoint(id) => id.to_string(),
-        NamedStart::Savepoint(url) => url.clone(),
+        StartPoint::Checkpoint(id) => id.to_string(),
+        StartPoint::Savepoint(url) => url.clone(),
     };
     Ok((restore_document(&from, &metadata, &planned), planned))
 }

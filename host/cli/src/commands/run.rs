@@ -2,9 +2,9 @@
 
 use super::check::{build, restore_options};
 use super::{Context, tell};
-use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
+use crate::api::{ApiAddress, ApiServer, Ended, OtherComponent, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
 use crate::args::{Output, RunArgs};
-use crate::assemble::{Assembly, OtherComponent, PluginPaths};
+use crate::assemble::{Assembly, PluginPaths};
 use crate::crash_points::CrashPoints;
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
@@ -211,26 +211,27 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
         None => Ok(StartMode::Resume),
-        Some(from) => Ok(match named_start(from, &args.job)? {
-            NamedStart::Checkpoint(checkpoint_id) => StartMode::From { checkpoint_id, again: args.again },
-            NamedStart::Savepoint(url) => StartMode::FromSavepoint { url, again: args.again },
-        }),
+        Some(from) => match start_point(from, &args.job)? {
+            StartPoint::Checkpoint(checkpoint_id) => Ok(StartMode::From { checkpoint_id, again: args.again }),
+            StartPoint::Savepoint(url) => Ok(StartMode::FromSavepoint { url, again: args.again }),
+        },
     }
 }
 
 /// What `--from` names.
-pub(super) enum NamedStart {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StartPoint {
     /// A checkpoint of the job.
     Checkpoint(CheckpointId),
     /// A savepoint, by its absolute URL.
     Savepoint(String),
 }
 
-/// Reads what follows `--from`.
-pub(super) fn named_start(from: &str, job: &Path) -> Result<NamedStart, Failure> {
+/// Reads the argument of `--from`.
+pub(super) fn start_point(from: &str, job: &Path) -> Result<StartPoint, Failure> {
     match from.parse() {
-        Ok(id) => Ok(NamedStart::Checkpoint(CheckpointId(id))),
-        Err(_) if from.contains([':', '/']) => savepoint_url(from).map(NamedStart::Savepoint),
+        Ok(id) => Ok(StartPoint::Checkpoint(CheckpointId(id))),
+        Err(_) if from.contains([':', '/']) => Ok(StartPoint::Savepoint(savepoint_url(from)?)),
         Err(_) => Err(Failure::Usage {
             message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
             hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", job.display()),

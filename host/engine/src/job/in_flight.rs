@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Records of one channel of the checkpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StoredRecords {
+pub(crate) struct StoredRecords {
     /// The channel.
     pub channel: InFlightChannel,
     /// The subtask that had not worked them off.
@@ -29,7 +29,7 @@ pub(super) struct StoredRecords {
 
 /// A batch on its way to a subtask.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct RestoredBatch {
+pub(crate) struct RestoredBatch {
     /// The edge's number in the graph.
     pub edge: usize,
     /// The subtask that had sent it.
@@ -38,10 +38,10 @@ pub(super) struct RestoredBatch {
 }
 
 /// By receiving vertex and subtask, in the order in which they are worked off.
-pub(super) type RestoredRecords = BTreeMap<(usize, u32), Vec<RestoredBatch>>;
+pub(crate) type RestoredRecords = BTreeMap<(usize, u32), Vec<RestoredBatch>>;
 
 /// Reads all records in flight of a checkpoint.
-pub(super) async fn load_in_flight(
+pub(crate) async fn load_in_flight(
     store: &dyn Store,
     clock: &dyn Clock,
     metadata: &CheckpointMetadata,
@@ -63,7 +63,7 @@ pub(super) async fn load_in_flight(
 }
 
 /// What stands in the way of working the records off in `graph`: one line for each edge.
-pub(super) fn misfits(stored: &[StoredRecords], graph: &JobGraph, plan: &RestorePlan) -> Vec<String> {
+pub(crate) fn misfits(stored: &[StoredRecords], graph: &JobGraph, plan: &RestorePlan) -> Vec<String> {
     let lines: BTreeSet<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph, plan)).collect();
     lines.into_iter().collect()
 }
@@ -82,7 +82,7 @@ fn misfit(channel: &InFlightChannel, graph: &JobGraph, plan: &RestorePlan) -> Op
 }
 
 /// Deals the records out to the subtasks that there are now. The caller has seen that they fit.
-pub(super) fn distribute(
+pub(crate) fn distribute(
     stored: &[StoredRecords],
     graph: &JobGraph,
     metadata: &CheckpointMetadata,

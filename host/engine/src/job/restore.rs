@@ -24,7 +24,7 @@ pub async fn plan_restore(
 }
 
 /// The same as far as the identities of the two tell it, and whether operators can migrate.
-pub(super) fn planned(was: &GraphIdentity, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
+pub(crate) fn planned(was: &GraphIdentity, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
     let mut planned = plan_identities(was, &graph.identity(), options);
     let refusals = migrations_without_migrator(graph, &planned.plan);
     planned.refusals.extend(refusals.into_iter().map(|text| Refusal { text, remedy: Remedy::Undo }));

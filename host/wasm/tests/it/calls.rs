@@ -102,6 +102,23 @@ fn time_and_fuel_give_the_same_effects() {
 }
 
 #[test]
+fn fuel_is_the_same_in_every_run_grows_with_the_work_and_outlives_a_fault() {
+    let fuel = || {
+        let mut bench = Bench::new(Setup { on_failure: quarantine(), ..Setup::default() });
+        let mut spent = vec![bench.fuel_spent().expect("fuel is counted")];
+        for records in [&[("a", "x")][..], &[("a", "x"), ("b", "x"), ("c", "x")], &[("a", "trap")], &[("a", "x")]] {
+            bench.keyed(records).unwrap();
+            spent.push(bench.fuel_spent().expect("fuel is counted"));
+        }
+        spent.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    let spent = fuel();
+    assert_eq!(spent, fuel());
+    assert!(spent[0] > 0 && spent[1] > spent[0] && spent[2] > 0 && spent[3] > spent[0], "{spent:?}");
+    assert_eq!(Bench::new(Setup { mode: EngineMode::Epoch, ..Setup::default() }).fuel_spent(), None);
+}
+
+#[test]
 fn migrate_answers_with_one_value_for_each_or_is_refused() {
     let plugin = puppet(EngineMode::Fuel);
     let mut values = Column::new();
