@@ -12,6 +12,7 @@
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
+//! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
@@ -32,6 +33,7 @@ mod lost_output;
 mod responsiveness;
 mod sandbox;
 mod simulation;
+mod state;
 mod stops;
 mod stores;
 mod takeover;

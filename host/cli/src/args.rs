@@ -1,5 +1,9 @@
 //! What can be said on the command line.
 
+mod state;
+
+pub use state::{AtArgs, FormArgs, KeyArgs, OperatorArgs, RowFormat, StateCommand};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -46,6 +50,9 @@ pub enum WeirCommand {
     /// Looks at the checkpoints of a job.
     #[command(subcommand, after_help = "Example:\n  weir checkpoint list job.toml")]
     Checkpoint(CheckpointCommand),
+    /// Looks into the state in a job's checkpoints, without the operators' code.
+    #[command(subcommand, after_help = "Example:\n  weir state list job.toml")]
+    State(StateCommand),
     /// Prints a script that completes weir's commands in a shell.
     #[command(after_help = "Example:\n  weir completions bash > ~/.local/share/bash-completion/completions/weir")]
     Completions {
@@ -136,5 +143,8 @@ mod tests {
         assert_eq!(refused("weir run job.toml --again"), Some(2));
         assert_eq!(refused("weir run job.toml --from 3 --again -q --output json"), None);
         assert_eq!(refused("weir checkpoint inspect job.toml x"), Some(2));
+        assert_eq!(refused("weir state get job.toml count"), Some(2));
+        assert_eq!(refused("weir state get job.toml count --key a --key-hex 00"), Some(2));
+        assert_eq!(refused("weir state get job.toml count --key-hex 00 --state totals --at 3 --format csv"), None);
     }
 }

@@ -1,5 +1,9 @@
 //! The JSON documents of the command line. Fields may be added; none changes its meaning within a schema version.
 
+mod state;
+
+pub use state::*;
+
 use crate::job_file::ProblemDocument;
 use serde::Serialize;
 use serde_json::Value;

@@ -21,6 +21,7 @@ pub mod screen;
 mod signals;
 pub mod steady_rate;
 pub mod try_out;
+mod value_text;
 
 use clap::Parser;
 use std::ffi::OsString;

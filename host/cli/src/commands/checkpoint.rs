@@ -40,13 +40,18 @@ pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Fai
 }
 
 /// A job's storage with its log read.
-struct OpenLog {
-    entries: Vec<LogEntry>,
-    store: Arc<dyn Store>,
-    runtime: Runtime,
+pub(super) struct OpenLog {
+    pub entries: Vec<LogEntry>,
+    pub store: Arc<dyn Store>,
+    pub runtime: Runtime,
 }
 
-fn with_log<T, F: Future<Output = Result<T, EngineError>>>(job: &JobFile, read: impl FnOnce(OpenLog) -> F) -> Result<T, Failure> {
+/// Opens a job's storage and reads in it.
+pub(super) fn with_log<T, E, F>(job: &JobFile, read: impl FnOnce(OpenLog) -> F) -> Result<T, Failure>
+where
+    E: From<EngineError> + Into<Failure>,
+    F: Future<Output = Result<T, E>>,
+{
     let threads =
         ThreadRuntime::new(cores() as usize).map_err(|error| EngineError::new(ErrorKind::Bug, format!("start threads: {error}")))?;
     let runtime = threads.runtime();
@@ -56,7 +61,7 @@ fn with_log<T, F: Future<Output = Result<T, EngineError>>>(job: &JobFile, read: 
         read(OpenLog { entries: log.entries().to_vec(), store, runtime }).await
     });
     threads.shutdown();
-    Ok(read?)
+    read.map_err(Into::into)
 }
 
 async fn read_list(log: &OpenLog) -> Result<Vec<CheckpointDocument>, EngineError> {

@@ -4,6 +4,7 @@ mod check;
 mod checkpoint;
 mod plugin;
 mod run;
+mod state;
 
 use crate::args::{CheckpointCommand, Output, PluginCommand, WeirArgs, WeirCommand};
 use crate::assemble::connector_problems;
@@ -57,6 +58,7 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),
+        WeirCommand::State(command) => state::run(&context, &command),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);
