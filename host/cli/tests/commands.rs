@@ -181,6 +181,18 @@ fn a_plan_is_printed_without_running_anything() {
 }
 
 #[test]
+fn looking_at_checkpoints_makes_no_storage() {
+    let bench = Bench::new(COUNT);
+    assert_eq!(bench.document("checkpoint list job.toml --output json")["checkpoints"], serde_json::json!([]));
+    let inspect = bench.weir("checkpoint inspect job.toml 1");
+    assert_eq!(inspect.status.code(), Some(1));
+    assert!(text(&inspect.stderr).contains("the job has none with that id"), "{}", text(&inspect.stderr));
+    assert_eq!(bench.weir("savepoint inspect save/1").status.code(), Some(1));
+    let left: Vec<_> = fs::read_dir(bench.0.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["job.toml"]);
+}
+
+#[test]
 fn two_documents_on_one_standard_output_are_refused() {
     let output = Bench::new(LINES).weir("run job.toml --output json");
     assert_eq!(output.status.code(), Some(2));
