@@ -193,6 +193,18 @@ fn looking_at_checkpoints_makes_no_storage() {
 }
 
 #[test]
+fn a_log_filter_that_is_none_is_bad_usage() {
+    let bench = Bench::new(COUNT);
+    for command in ["check job.toml", "run job.toml", "checkpoint list job.toml"] {
+        let output = bench.command(command).env("WEIR_LOG", "weir_engine=loud").output().expect("weir runs");
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let said = text(&output.stderr);
+        assert!(said.starts_with("error: WEIR_LOG=\"weir_engine=loud\": ") && said.contains("hint: it is a level"), "{said}");
+    }
+    assert!(!bench.0.path().join(".weir").exists());
+}
+
+#[test]
 fn two_documents_on_one_standard_output_are_refused() {
     let output = Bench::new(LINES).weir("run job.toml --output json");
     assert_eq!(output.status.code(), Some(2));
