@@ -13,6 +13,7 @@
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `stops`: Ctrl-C and SIGTERM.
+//! - `running`: what a running job can be asked for, rescales and upgrades among it.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
@@ -30,6 +31,7 @@ mod inputs;
 mod kills;
 mod lost_output;
 mod responsiveness;
+mod running;
 mod sandbox;
 mod simulation;
 mod stops;

@@ -85,6 +85,10 @@ fn a_checkpoint_expires_on_time_while_all_data_threads_spin() {
 fn failed_ms(entry: &LogEntry) -> Option<u64> {
     match entry {
         LogEntry::Failed { duration_ms, .. } => Some(*duration_ms),
-        LogEntry::Attempt { .. } | LogEntry::Completed { .. } | LogEntry::Finished { .. } => None,
+        LogEntry::Attempt { .. }
+        | LogEntry::Completed { .. }
+        | LogEntry::Override { .. }
+        | LogEntry::Outcome { .. }
+        | LogEntry::Finished { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::JobOutcome;
 use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
-use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simulate_takeover};
+use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_takeover};
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
@@ -175,4 +175,25 @@ fn uploads_that_fail_for_good_lose_and_double_nothing() {
     for counter in [Counter::Join, Counter::Native] {
         check(40, Scenario { faults, counter, barriers: Barriers::Aligned, max_concurrent: 2, ..CALM });
     }
+}
+
+/// Runs `seeds` jobs that are changed while they run; the sums of rescales, accepted and rolled back upgrades.
+#[track_caller]
+fn changed(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
+    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
+    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
+    let report = |seed| simulate_changes(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
+    seeds.map(report).fold((0, 0, 0), |sum, report| (sum.0 + report.rescales, sum.1 + report.accepted, sum.2 + report.rolled_back))
+}
+
+#[test]
+fn a_job_that_is_changed_while_it_runs_counts_each_record_once_and_by_a_version_that_held() {
+    let (rescales, accepted, rolled_back) = changed(60, CALM);
+    assert!(rescales > 60 && accepted > 60 && rolled_back > 10, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
+}
+
+#[test]
+fn changes_under_failures_and_kills_lose_and_double_nothing() {
+    let (rescales, accepted, rolled_back) = changed(100, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
+    assert!(rescales > 50 && accepted > 20 && rolled_back > 20, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
 }

@@ -42,13 +42,37 @@ pub enum WeirCommand {
     /// Checks everything that can be known without running, and prints the plan.
     #[command(after_help = "Example:\n  weir check job.toml\n\nPlugins that are missing or older than their sources are built first.")]
     Check(JobArgs),
+    /// Lists the jobs that run on this machine.
+    #[command(after_help = "Example:\n  weir jobs --output json")]
+    Jobs,
+    /// Shows how a running job is doing.
+    #[command(after_help = "Example:\n  weir status flight-delays")]
+    Status(RunningArgs),
+    /// Stops a running job after a last checkpoint, and waits until it has ended.
+    #[command(
+        after_help = "Examples:\n  weir stop flight-delays\n  weir stop flight-delays --savepoint file:/backups/delays-1\n  weir stop flight-delays --drain"
+    )]
+    Stop(StopArgs),
+    /// Stops a running job at once; `weir run` goes on from its last checkpoint.
+    #[command(after_help = "Example:\n  weir cancel flight-delays")]
+    Cancel(RunningArgs),
+    /// Gives a running job another parallelism: it goes through a checkpoint, and nothing is lost or doubled.
+    #[command(
+        after_help = "Examples:\n  weir rescale flight-delays --parallelism 4\n  weir rescale flight-delays --parallelism 4 --operator delays"
+    )]
+    Rescale(RescaleArgs),
+    /// Lets another component take over for an operator of a running job, at one barrier and on its state as it is.
+    #[command(
+        after_help = "Example:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the\nbarrier with the old one, by itself."
+    )]
+    Upgrade(UpgradeArgs),
     /// Looks at plugins.
     #[command(subcommand, after_help = "Example:\n  weir plugin inspect my_plugin.wasm")]
     Plugin(PluginCommand),
-    /// Looks at the checkpoints of a job.
+    /// Takes checkpoints, and looks at those of a job.
     #[command(subcommand, after_help = "Example:\n  weir checkpoint list job.toml")]
     Checkpoint(CheckpointCommand),
-    /// Looks at savepoints: copies of checkpoints that belong to you.
+    /// Takes savepoints, copies of checkpoints that belong to you, and looks at them.
     #[command(subcommand, after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1")]
     Savepoint(SavepointCommand),
     /// Prints a script that completes weir's commands in a shell.
@@ -83,6 +107,76 @@ pub struct RunArgs {
     /// Go on although output that a checkpoint covers is gone; what is given up is named.
     #[arg(long)]
     pub accept_lost_output: bool,
+    /// Where the job can be spoken to; port 0 picks one. An address that others can reach needs `WEIR_API_TOKEN`.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub api: String,
+    /// Let nobody speak to the job.
+    #[arg(long, conflicts_with = "api")]
+    pub no_api: bool,
+}
+
+/// A running job.
+#[derive(Debug, Args)]
+pub struct RunningArgs {
+    /// Its name, or its job file.
+    pub job: String,
+}
+
+/// How to stop a job.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// Its name, or its job file.
+    pub job: String,
+    /// Make a savepoint of where it stops: its URL or path; without one a folder beside the checkpoints.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub savepoint: Option<String>,
+    /// End the input first: what has been read is worked off, and the job is finished.
+    #[arg(long)]
+    pub drain: bool,
+}
+
+/// How to rescale a job.
+#[derive(Debug, Args)]
+pub struct RescaleArgs {
+    /// Its name, or its job file.
+    pub job: String,
+    /// Number of subtasks.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub parallelism: u32,
+    /// Of this step only.
+    #[arg(long, value_name = "ID")]
+    pub operator: Option<String>,
+}
+
+/// How to upgrade an operator.
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// The job's name, or its job file.
+    pub job: String,
+    /// The operator's id.
+    #[arg(long, value_name = "ID")]
+    pub operator: String,
+    /// The new component, or a core module that carries its component type.
+    #[arg(long, value_name = "FILE")]
+    pub plugin: PathBuf,
+    /// How long the new component has to prove itself.
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub probation: humantime::Duration,
+    /// Go on although a sink cannot hold output back: what it writes meanwhile may come again.
+    #[arg(long)]
+    pub allow_repeat: bool,
+}
+
+/// How to take a savepoint.
+#[derive(Debug, Args)]
+pub struct SavepointCreateArgs {
+    /// The running job's name, or its job file.
+    pub job: String,
+    /// Where to: a path, `file:FOLDER` or `s3://BUCKET/PREFIX`, empty or new; without one a folder beside the checkpoints.
+    pub url: Option<String>,
+    /// Do not wait for records in flight: they become part of the savepoint.
+    #[arg(long)]
+    pub unaligned: bool,
 }
 
 /// Looks at plugins.
@@ -102,9 +196,12 @@ pub enum PluginCommand {
     },
 }
 
-/// Looks at the checkpoints of a job.
+/// Takes checkpoints, and looks at those of a job.
 #[derive(Debug, Subcommand)]
 pub enum CheckpointCommand {
+    /// Has a running job take one now, and waits until it is complete.
+    #[command(after_help = "Example:\n  weir checkpoint trigger flight-delays")]
+    Trigger(RunningArgs),
     /// Lists them, newest first.
     #[command(after_help = "Example:\n  weir checkpoint list job.toml")]
     List(JobArgs),
@@ -121,6 +218,11 @@ pub enum CheckpointCommand {
 /// Looks at savepoints.
 #[derive(Debug, Subcommand)]
 pub enum SavepointCommand {
+    /// Takes one of a running job.
+    #[command(
+        after_help = "Examples:\n  weir savepoint create flight-delays\n  weir savepoint create flight-delays file:/backups/delays-1"
+    )]
+    Create(SavepointCreateArgs),
     /// Lists the savepoints that were taken of a job, newest first, and whether they are still where they were written.
     #[command(after_help = "Example:\n  weir savepoint list job.toml")]
     List(JobArgs),

@@ -25,6 +25,20 @@ pub enum Outcome {
     AlreadyFinished,
 }
 
+impl Outcome {
+    /// As in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Fenced => "fenced",
+            Self::AlreadyFinished => "already-finished",
+        }
+    }
+}
+
 /// `weir run`. Counts cover this process.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunDocument {

@@ -4,8 +4,10 @@
 //! `commands::run` runs that and `observer` watches. [`plan`] says beforehand what will happen, [`documents`] has everything that is printed as
 //! JSON. Standard output carries the document alone; everything else goes to the [`screen`], which is standard error.
 
+pub mod api;
 pub mod args;
 pub mod assemble;
+mod client;
 mod commands;
 mod crash_points;
 pub mod documents;
@@ -17,6 +19,7 @@ mod observer;
 pub mod plan;
 pub mod plugin_build;
 pub mod process_memory;
+pub mod registry;
 pub mod screen;
 mod signals;
 pub mod steady_rate;

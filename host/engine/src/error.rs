@@ -20,7 +20,7 @@ pub enum ErrorKind {
 }
 
 /// An error with its kind, a message that names what was attempted and on what, and an optional hint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EngineError {
     kind: ErrorKind,
     message: String,

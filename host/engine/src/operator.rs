@@ -116,4 +116,9 @@ pub struct OperatorContext<'a> {
 pub trait Operator: Send {
     /// Works one batch off. `input` is an index into the descriptor's inputs.
     fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError>;
+
+    /// While it is on probation every fault is an error: no record is set aside. One that never sets any aside has nothing to do.
+    fn set_probation(&mut self, on_probation: bool) {
+        let _ = on_probation;
+    }
 }

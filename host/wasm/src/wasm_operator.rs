@@ -72,6 +72,8 @@ pub struct WasmOperator {
     batch: GuestBatch,
     /// The plugin reads lists or maps, so its calls need the keyed state itself.
     reads_collections: bool,
+    /// No record is set aside.
+    on_probation: bool,
     quarantined: u64,
     seen: u64,
     metrics: BTreeMap<String, i64>,
@@ -85,7 +87,7 @@ impl WasmOperator {
         let mut guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
         let instance = Some(guest.open()?);
         let batch = GuestBatch::default();
-        Ok(Self { guest, instance, batch, reads_collections, quarantined: 0, seen: 0, metrics: BTreeMap::new() })
+        Ok(Self { guest, instance, batch, reads_collections, on_probation: false, quarantined: 0, seen: 0, metrics: BTreeMap::new() })
     }
 
     /// Cuts a batch from the front of `part` and runs it. What of the part is done, or why nothing is.
@@ -148,7 +150,11 @@ impl WasmOperator {
         (fresh, had_all_time): (bool, bool),
         context: &mut OperatorContext<'_>,
     ) -> Result<Vec<Part>, EngineError> {
-        let OnFailure::Quarantine { limit } = self.guest.settings.on_failure else {
+        let quarantine = match self.guest.settings.on_failure {
+            OnFailure::Quarantine { limit } if !self.on_probation => Some(limit),
+            OnFailure::Quarantine { .. } | OnFailure::Fail => None,
+        };
+        let Some(limit) = quarantine else {
             return Err(fault.clone().into_error(self.guest.place_of(&fault, records, &tried.range)));
         };
         let now = self.now();
@@ -252,6 +258,10 @@ impl Operator for WasmOperator {
             }
         }
         Ok(())
+    }
+
+    fn set_probation(&mut self, on_probation: bool) {
+        self.on_probation = on_probation;
     }
 }
 

@@ -1,17 +1,20 @@
 //! Runs as many simulated jobs as one wants, and says how many a minute.
 //!
 //! `cargo bench -p weir-tests --bench seeds -- [COUNT] [FROM] [SCENARIO …]`: COUNT (1,000) seeds from FROM (0) on of each named scenario of
-//! `weir_tests::simulation::scenarios::ALL`, of all of them where none is named, on every core. A seed that fails is printed with its
+//! `weir_tests::simulation::scenarios::ALL`, and of `changes`, where a job is rescaled and upgraded all the time; of all of them where none is
+//! named, on every core. A seed that fails is printed with its
 //! scenario and what is wrong; run it again with COUNT 1. Exit code 1 where one has failed.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use weir_tests::simulation::scenarios::ALL;
-use weir_tests::simulation::{Scenario, simulate};
+use weir_tests::simulation::scenarios::{ALL, STORMY};
+use weir_tests::simulation::{Barriers, Scenario, simulate, simulate_changes};
 
 /// From one line of progress to the next.
 const PROGRESS: u64 = 5_000;
+/// The scenario in which the job is changed.
+const CHANGES: &str = "changes";
 
 fn main() -> ExitCode {
     // Cargo hands `--bench` to every benchmark.
@@ -19,20 +22,34 @@ fn main() -> ExitCode {
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
     let (count, from) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
     let names: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
-    let wanted: Vec<_> = ALL.into_iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| *wanted == name)).collect();
-    if wanted.is_empty() {
-        eprintln!("no such scenario; there are: {}", ALL.map(|(name, _)| name).join(", "));
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| *wanted == name);
+    let wanted: Vec<_> = ALL.into_iter().filter(|(name, _)| is_wanted(name)).collect();
+    if wanted.is_empty() && !is_wanted(CHANGES) {
+        eprintln!("no such scenario; there are: {}, {CHANGES}", ALL.map(|(name, _)| name).join(", "));
         return ExitCode::FAILURE;
     }
-    let failed: u64 = wanted.into_iter().map(|(name, scenario)| run(name, scenario, from, count)).sum();
+    let mut failed: u64 = wanted.into_iter().map(|(name, scenario)| run(name, from, count, |seed| one(seed, scenario))).sum();
+    if is_wanted(CHANGES) {
+        failed += run(CHANGES, from, count, changes);
+    }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// (processes, what was done) of one seed.
+fn one(seed: u64, scenario: Scenario) -> Result<(u64, u64), String> {
+    simulate(seed, scenario).map(|report| (report.processes, report.checkpoints))
+}
+
+fn changes(seed: u64) -> Result<(u64, u64), String> {
+    let scenario = Scenario { barriers: Barriers::ExactlyOnce, ..STORMY };
+    simulate_changes(seed, scenario).map(|report| (report.processes, report.rescales + report.accepted + report.rolled_back))
 }
 
 /// Runs the seeds of one scenario on all cores. How many have failed.
 #[expect(clippy::disallowed_methods, reason = "seeds are counted by the minute, and run on threads of their own")]
-fn run(name: &str, scenario: Scenario, from: u64, count: u64) -> u64 {
+fn run(name: &str, from: u64, count: u64, simulate: impl Fn(u64) -> Result<(u64, u64), String> + Sync) -> u64 {
     let (started, next, failed) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
-    let (checkpoints, processes) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (done, processes) = (AtomicU64::new(0), AtomicU64::new(0));
     let per_minute = |seeds: u64| seeds as f64 / started.elapsed().as_secs_f64() * 60.0;
     let work = || {
         loop {
@@ -40,10 +57,10 @@ fn run(name: &str, scenario: Scenario, from: u64, count: u64) -> u64 {
             if number >= count {
                 return;
             }
-            match simulate(from + number, scenario) {
-                Ok(report) => {
-                    checkpoints.fetch_add(report.checkpoints, Ordering::Relaxed);
-                    processes.fetch_add(report.processes, Ordering::Relaxed);
+            match simulate(from + number) {
+                Ok((started, what)) => {
+                    done.fetch_add(what, Ordering::Relaxed);
+                    processes.fetch_add(started, Ordering::Relaxed);
                 }
                 Err(what) => {
                     failed.fetch_add(1, Ordering::Relaxed);
@@ -59,7 +76,8 @@ fn run(name: &str, scenario: Scenario, from: u64, count: u64) -> u64 {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         (0..cores).for_each(|_| _ = scope.spawn(work));
     });
-    let (failed, checkpoints, processes) = (failed.into_inner(), checkpoints.into_inner(), processes.into_inner());
-    println!("{name}: {count} seeds, {failed} failed, {:.0} a minute; {processes} processes, {checkpoints} checkpoints", per_minute(count));
+    let (failed, done, processes) = (failed.into_inner(), done.into_inner(), processes.into_inner());
+    let what = if name == CHANGES { "changes" } else { "checkpoints" };
+    println!("{name}: {count} seeds, {failed} failed, {:.0} a minute; {processes} processes, {done} {what}", per_minute(count));
     failed
 }

@@ -125,6 +125,8 @@ impl Bench {
         command.args(line.split(' ')).current_dir(self.folder.path()).env_remove("WEIR_LOG");
         let of_s3 = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("AWS_"));
         of_s3.for_each(|name| _ = command.env_remove(name));
+        // Jobs of other tests are not found here, nor is this one there.
+        command.env("WEIR_HOME", self.path("home")).env_remove("WEIR_API_TOKEN");
         command.envs(variables.iter().copied());
         Running::start(command, &format!("weir {line}"))
     }

@@ -24,6 +24,8 @@ pub struct JobLogView {
     pub attempts: u64,
     /// Oldest first.
     pub completed: Vec<Checkpoint>,
+    /// Rescales and upgrades.
+    pub overrides: u64,
     /// Checkpoints that came to nothing.
     pub failed: u64,
     /// True once some lineage has come to its end.
@@ -56,6 +58,8 @@ impl JobLogView {
                 attempt: number("attempt"),
                 metadata: body["metadata"].as_str().expect("a path").to_owned(),
             }),
+            Some("override") => self.overrides += 1,
+            Some("outcome") => {}
             Some("failed") => self.failed += 1,
             Some("finished") => self.finished = true,
             Some(_) | None => panic!("an unknown entry of the log: {body}"),

@@ -12,7 +12,7 @@ mod word_count;
 
 pub use bench::{Bench, Ended};
 pub use job_log::{Checkpoint, JobLogView};
-pub use plugins::plugin;
+pub use plugins::{plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;
 pub use seed::Seed;

@@ -12,6 +12,16 @@ pub fn plugin(package: &str) -> PathBuf {
     built.get_or_insert_default().entry(package.to_owned()).or_insert_with(|| build(package)).clone()
 }
 
+/// Writes `plugin` to `path` with a custom section: another component that does the same.
+pub fn write_variant(plugin: &Path, path: &Path) {
+    const NAME: &[u8] = b"variant";
+    let mut bytes = std::fs::read(plugin).expect("a component");
+    // A custom section: 0, its length, the length of its name, its name.
+    bytes.extend([0, NAME.len() as u8 + 1, NAME.len() as u8]);
+    bytes.extend(NAME);
+    std::fs::write(path, bytes).expect("a writable folder");
+}
+
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the workspace")
 }

@@ -1,5 +1,6 @@
 //! Whole jobs on one thread, from one seed, under injected faults; and the check of what they commit.
 
+mod change;
 mod disk;
 mod graph;
 mod join;
@@ -12,6 +13,7 @@ mod run;
 pub mod scenarios;
 mod source;
 
+pub use change::{ChangeReport, simulate_changes};
 pub use disk::{Disk, DiskSink};
 pub use graph::Counter;
 pub use operators::{CountFactory, RekeyFactory};

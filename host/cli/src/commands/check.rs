@@ -28,6 +28,6 @@ pub(super) fn build(context: &Context, job: &JobFile) -> Result<PluginPaths, Fai
 }
 
 /// The compiler as production runs it.
-pub(super) fn wasm_engine() -> Result<WasmEngine, EngineError> {
+pub(crate) fn wasm_engine() -> Result<WasmEngine, EngineError> {
     WasmEngine::new(EngineMode::Epoch, &CompileCache::User)
 }

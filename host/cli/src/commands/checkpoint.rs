@@ -125,7 +125,7 @@ fn document(entry: &LogEntry, kept: &[String]) -> Option<CheckpointDocument> {
             reason: Some(reason.clone()),
             retained: false,
         }),
-        LogEntry::Attempt { .. } | LogEntry::Finished { .. } => None,
+        LogEntry::Attempt { .. } | LogEntry::Override { .. } | LogEntry::Outcome { .. } | LogEntry::Finished { .. } => None,
     }
 }
 

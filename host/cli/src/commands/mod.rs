@@ -4,6 +4,7 @@ mod check;
 mod checkpoint;
 mod plugin;
 mod run;
+mod running;
 mod savepoint;
 
 use crate::args::{CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
@@ -42,6 +43,8 @@ impl Context {
     }
 }
 
+pub(crate) use check::wasm_engine;
+
 /// The default of `parallelism`.
 pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
@@ -55,11 +58,19 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
     }
     let done = match args.command {
         WeirCommand::Run(run) => return run::run(&context, &run),
+        WeirCommand::Jobs => running::jobs(&context),
+        WeirCommand::Status(job) => running::status(&context, &job.job),
+        WeirCommand::Stop(stop) => running::stop(&context, &stop),
+        WeirCommand::Cancel(job) => running::cancel(&context, &job.job),
+        WeirCommand::Rescale(rescale) => running::rescale(&context, &rescale),
+        WeirCommand::Upgrade(upgrade) => running::upgrade(&context, &upgrade),
         WeirCommand::Check(job) => check::check(&context, &job.job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
+        WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),
+        WeirCommand::Savepoint(SavepointCommand::Create(create)) => running::create_savepoint(&context, &create),
         WeirCommand::Savepoint(SavepointCommand::List(job)) => savepoint::list(&context, &job.job),
         WeirCommand::Savepoint(SavepointCommand::Inspect(savepoint)) => savepoint::inspect(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => savepoint::verify(&context, &savepoint.url),

@@ -1,9 +1,10 @@
 //! `weir run`: a job from its file to its end.
 
-use super::check::{build, wasm_engine};
+use super::check::build;
 use super::{Context, tell};
+use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
 use crate::args::{Output, RunArgs};
-use crate::assemble::{Assembly, assemble};
+use crate::assemble::{Assembly, OtherComponent, PluginPaths};
 use crate::crash_points::CrashPoints;
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
@@ -11,16 +12,21 @@ use crate::figures::summary;
 use crate::job_file::JobFile;
 use crate::observer::{Observer, checkpoint_document};
 use crate::process_memory::peak_memory_bytes;
+use crate::registry::{Registration, Registry};
 use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
+use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{ObjectStorage, Store};
+use weir_engine::checkpoint::{JobLog, ObjectStorage, Store, paths};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
+use weir_engine::job::{History, JobControl, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
+use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::Plugin;
 
 /// Runs a job and tells what it came to. Returns the exit code.
 pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
@@ -67,17 +73,37 @@ impl Run<'_> {
         let plugins = build(self.context, &job)?;
         // Compiling a plugin belongs to the start of a job, making it does not.
         let building = self.runtime.clock.now().saturating_sub(began);
-        let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
         let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads.control());
         let store: Arc<dyn Store> = Arc::new(self.threads.block_on(opened)?);
+        let screen = &self.context.screen;
+        let log = self.threads.block_on(JobLog::open(store.clone(), self.runtime.clock.clone()))?;
+        let shape =
+            started_shape(&job, plugins, &History::of(log.entries()), &start, |path| self.threads.block_on(store.get(path)), &|line| {
+                screen.notice(line)
+            })?;
+        drop(log);
+        let assembly = shape.assemble()?;
         let crash = CrashPoints::of_process()?;
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
-        let options = self.options(&job, store, start);
+        let options = self.options(&job, store.clone(), start);
+        let savepoints = options.savepoints.clone();
         let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
-        let screen = &self.context.screen;
         let (control, inbox) = JobControl::new();
-        stop_on_signals(control, screen, self.runtime.clock.clone())?;
+        stop_on_signals(control.clone(), screen, self.runtime.clock.clone())?;
+        let parts = RunningParts {
+            control,
+            status: status.clone(),
+            store,
+            runtime: self.runtime.clone(),
+            savepoints,
+            vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
+            storage: absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name),
+            job_file: std::path::absolute(&self.args.job).unwrap_or_else(|_| self.args.job.clone()).display().to_string(),
+            job_text: Bytes::copy_from_slice(job.source.text.as_bytes()),
+            shape,
+        };
+        let served = self.serve(parts)?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report =
             self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
@@ -89,7 +115,28 @@ impl Run<'_> {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => tell(self.context, &Failure::Engine(error)),
             JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
         }
+        if let Some((server, registration)) = served {
+            server.end(self.threads, Ended { outcome: document.outcome.name().into(), error: document.error.clone() });
+            drop(registration);
+        }
         Ok(())
+    }
+
+    /// Serves the API and registers the job, so that it can be found and spoken to.
+    fn serve(&self, parts: RunningParts) -> Result<Option<(ApiServer, Option<Registration>)>, Failure> {
+        if self.args.no_api {
+            return Ok(None);
+        }
+        let address = ApiAddress::parse(&self.args.api, std::env::var(TOKEN).ok())?;
+        let (job_file, storage) = (parts.job_file.clone(), parts.storage.clone());
+        let job = RunningJob::new(parts);
+        let name = job.name();
+        let server = ApiServer::start(self.threads, address, job)?;
+        let registered =
+            Registry::of_user().and_then(|registry| registry.register(&name, &server.address.to_string(), &job_file, &storage));
+        // A job runs as well where nobody finds it.
+        let registration = registered.map_err(|error| self.context.screen.notice(&format!("the job is not registered: {error}"))).ok();
+        Ok(Some((server, registration)))
     }
 
     fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
@@ -107,6 +154,55 @@ impl Run<'_> {
             notice: Arc::new(move |line| screen.notice_in_short(line)),
         }
     }
+}
+
+/// The job file with what was changed while the job ran: a rescale, an upgrade. Where the file has changed there since, the file wins.
+fn started_shape(
+    job: &JobFile,
+    plugins: PluginPaths,
+    history: &History,
+    start: &StartMode,
+    stored: impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
+    notice: &dyn Fn(&str),
+) -> Result<Shape, Failure> {
+    let (overrides, given_up) = history.overrides(start);
+    if let Some(probation) = given_up {
+        let ids: Vec<&str> = probation.overrides.iter().map(|change| change.vertex.as_str()).collect();
+        notice(&format!(
+            "the upgrade of {} was cut off on probation and is given up: back to checkpoint {}",
+            ids.join(", "),
+            probation.since
+        ));
+    }
+    let mut digests = BTreeMap::new();
+    for (id, path) in &plugins {
+        let plugin = Plugin::load(path, &shared_engine()?).map_err(|error| error.context(format!("{id}: load the plugin")))?;
+        digests.insert(id.clone(), plugin.component().digest.clone());
+    }
+    let known = job.parallelisms();
+    let mut shape = Shape { file: job.clone(), plugins, digests, parallelism: BTreeMap::new(), components: Vec::new() };
+    for change in &overrides {
+        let id = &change.vertex;
+        if let Some(parallelism) = change.parallelism.as_ref().filter(|change| known.get(id) == Some(&change.file)) {
+            if parallelism.now != parallelism.file {
+                notice(&format!("{id}: parallelism {} by a rescale; the job file says {}", parallelism.now, parallelism.file));
+            }
+            shape.parallelism.insert(id.clone(), parallelism.now);
+        }
+        if let Some(component) = change.component.as_ref().filter(|change| shape.digests.get(id) == Some(&change.file))
+            && component.now != component.file
+        {
+            let (now, file) = (&component.now[..8.min(component.now.len())], &component.file[..8.min(component.file.len())]);
+            notice(&format!("{id}: component {now} by an upgrade; the job file names {file}"));
+            let path = paths::plugin(&component.now);
+            let bytes = stored(&path)?.ok_or_else(|| {
+                EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {path} is missing from the job's storage"))
+                    .with_hint("name the new component in the job file")
+            })?;
+            shape.components.push(OtherComponent { operator: id.clone(), name: path, bytes });
+        }
+    }
+    Ok(shape)
 }
 
 fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
@@ -194,7 +290,15 @@ mod tests {
     use crate::job_file::{SourceText, parse};
 
     fn args(from: Option<&str>, fresh: bool, again: bool) -> RunArgs {
-        RunArgs { job: "job.toml".into(), fresh, from: from.map(Into::into), again, accept_lost_output: false }
+        RunArgs {
+            job: "job.toml".into(),
+            fresh,
+            from: from.map(Into::into),
+            again,
+            accept_lost_output: false,
+            api: String::new(),
+            no_api: true,
+        }
     }
 
     #[test]

@@ -155,13 +155,14 @@ impl Connector<'_> {
         if let Some(problem) = self.unfit_output(&raw, from, output, known.kind) {
             self.reporter.add(problem);
         }
-        let natural = if known.parallelism == parallelism { Partitioning::Forward } else { Partitioning::Rebalance };
+        let natural = Partitioning::natural(known.parallelism, parallelism);
         if let Some(by) = raw.by.as_ref().filter(|by| by.value == Partitioning::Forward && natural != Partitioning::Forward) {
             let message = format!("`{from}` has parallelism {} and this step {parallelism}: `forward` needs the same", known.parallelism);
             self.reporter.add(Problem::new(by.span.clone(), message).hint("`by = \"rebalance\"` distributes the records in turn"));
         }
-        let by = raw.by.map_or(natural, |by| by.value);
-        Some(Input { from: from.into(), output: output.map(Into::into), by, to: raw.to, span: raw.span })
+        let said = raw.by.map(|by| by.value);
+        let (by, natural) = (said.unwrap_or(natural), said.is_none());
+        Some(Input { from: from.into(), output: output.map(Into::into), by, natural, to: raw.to, span: raw.span })
     }
 
     fn dangling(&self, raw: &RawInput, from: &str) -> Problem {

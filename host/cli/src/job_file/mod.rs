@@ -7,6 +7,7 @@
 mod graph;
 mod model;
 mod problem;
+mod rescale;
 mod section;
 mod settings;
 mod steps;

@@ -173,6 +173,8 @@ pub struct Input {
     pub output: Option<String>,
     /// How records are distributed.
     pub by: Partitioning,
+    /// True where the file does not say how: it follows from the parallelism on both sides.
+    pub natural: bool,
     /// The declared input that it feeds, where that is said.
     pub to: Option<Located<String>>,
     /// Where it stands.
@@ -208,6 +210,11 @@ pub enum Partitioning {
 }
 
 impl Partitioning {
+    /// That of an edge of which the file does not say it, between so many subtasks and so many.
+    pub fn natural(from: u32, to: u32) -> Self {
+        if from == to { Self::Forward } else { Self::Rebalance }
+    }
+
     /// As it is written in a job file.
     pub fn name(self) -> &'static str {
         match self {

@@ -68,6 +68,10 @@ pub enum Trigger {
     Savepoint,
     /// The same by a barrier that overtakes.
     UnalignedSavepoint,
+    /// An operator changes over behind it: aligned, so that each record is worked off by one of the two.
+    Upgrade,
+    /// The dataflow is deployed anew from it: aligned, and sources go no further than this one.
+    Redeploy,
     /// The user stops the job: sources go no further than this one.
     Stop,
     /// All input has ended: the last one, whose commit finishes the job.
@@ -81,6 +85,8 @@ impl Trigger {
             Self::Periodic => "periodic",
             Self::Requested => "requested",
             Self::Savepoint | Self::UnalignedSavepoint => "savepoint",
+            Self::Upgrade => "upgrade",
+            Self::Redeploy => "redeploy",
             Self::Stop => "stop",
             Self::Final => "final",
         }
@@ -89,16 +95,21 @@ impl Trigger {
     /// True where no checkpoint of the attempt may follow it.
     pub fn is_last(self) -> bool {
         match self {
-            Self::Stop | Self::Final => true,
-            Self::Periodic | Self::Requested | Self::Savepoint | Self::UnalignedSavepoint => false,
+            Self::Redeploy | Self::Stop | Self::Final => true,
+            Self::Periodic | Self::Requested | Self::Savepoint | Self::UnalignedSavepoint | Self::Upgrade => false,
         }
+    }
+
+    /// True where sources go no further than this one.
+    pub fn suspends(self) -> bool {
+        matches!(self, Self::Redeploy | Self::Stop)
     }
 
     /// What its barriers do with records in front of them, in a job whose checkpoints do `usual`.
     fn alignment(self, usual: BarrierAlignment) -> BarrierAlignment {
         match self {
             Self::Periodic | Self::Requested | Self::Stop | Self::Final => usual,
-            Self::Savepoint => BarrierAlignment::Aligned,
+            Self::Savepoint | Self::Upgrade | Self::Redeploy => BarrierAlignment::Aligned,
             Self::UnalignedSavepoint => BarrierAlignment::Unaligned,
         }
     }
@@ -187,7 +198,7 @@ impl CheckpointCoordinator {
     /// When [`Self::on_time`] has something to do next, by itself.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let timeouts = self.pending.values().filter(|pending| !pending.recording).map(|pending| pending.triggered_at + self.config.timeout);
-        let trigger = (self.wanted.is_empty() && self.pending.len() < self.config.max_concurrent).then_some(self.next_trigger);
+        let trigger = self.takes_periodic().then_some(self.next_trigger);
         timeouts.chain(trigger).min()
     }
 
@@ -258,12 +269,13 @@ impl CheckpointCoordinator {
             match (&decline, pending.trigger) {
                 (
                     Decline::NewerBarrier | Decline::OverBudget { .. },
-                    Trigger::Periodic | Trigger::Requested | Trigger::Savepoint | Trigger::UnalignedSavepoint,
+                    Trigger::Periodic | Trigger::Requested | Trigger::Savepoint | Trigger::UnalignedSavepoint | Trigger::Upgrade,
                 ) => {
                     self.drop_pending(checkpoint_id, decline.to_string(), now, &mut actions);
                     self.next_trigger = self.next_trigger.max(now + self.config.interval);
                 }
-                (Decline::NewerBarrier | Decline::OverBudget { .. }, Trigger::Final | Trigger::Stop) | (Decline::Failed(_), _) => {
+                (Decline::NewerBarrier | Decline::OverBudget { .. }, Trigger::Final | Trigger::Stop | Trigger::Redeploy)
+                | (Decline::Failed(_), _) => {
                     self.fail(checkpoint_id, decline.to_string(), now, &mut actions);
                 }
             }
@@ -311,11 +323,16 @@ impl CheckpointCoordinator {
         self.next_trigger = self.next_trigger.max(now + self.config.min_pause);
     }
 
-    fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+    /// Whether only time keeps the next periodic one back.
+    fn takes_periodic(&self) -> bool {
         let alone = self.pending.values().any(|pending| pending.trigger != Trigger::Periodic);
+        self.wanted.is_empty() && !alone && self.pending.len() < self.config.max_concurrent
+    }
+
+    fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
         let trigger = match self.wanted.front() {
             Some(&wanted) if self.pending.is_empty() => wanted,
-            None if !alone && self.pending.len() < self.config.max_concurrent && now >= self.next_trigger => Trigger::Periodic,
+            None if self.takes_periodic() && now >= self.next_trigger => Trigger::Periodic,
             Some(_) | None => return,
         };
         let checkpoint_id = self.next_id;

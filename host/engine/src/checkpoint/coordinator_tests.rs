@@ -44,6 +44,8 @@ fn word(action: &CoordinatorAction) -> String {
                 Trigger::Requested => "c",
                 Trigger::Savepoint => "p",
                 Trigger::UnalignedSavepoint => "u",
+                Trigger::Upgrade => "g",
+                Trigger::Redeploy => "d",
                 Trigger::Stop => "s",
                 Trigger::Final => "f",
             };
@@ -138,6 +140,14 @@ fn one_that_is_asked_for_is_taken_alone_and_periodic_ones_go_on_behind_it() {
     check(config(), "check stop point a1.0 a1.1 r1 a2.0 a2.1 r2", "Tc1 - - - R1 C1+Tp2 - R2 C2+Ts3");
     let config = CheckpointConfig { max_concurrent: 3, ..config() };
     check(config, "@100 point @200 a1.0 a1.1 r1 @300", "T1 - - - R1 C1+Tp2 -");
+}
+
+#[test]
+fn while_one_is_taken_alone_no_deadline_but_its_own_passes() {
+    let config = CheckpointConfig { max_concurrent: 3, ..config() };
+    let mut coordinator = CheckpointCoordinator::new(config, 1, CheckpointId(1), Duration::ZERO);
+    coordinator.want(Trigger::Savepoint, Duration::ZERO);
+    assert_eq!(coordinator.next_deadline(), Some(config.timeout));
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn entries() -> Vec<LogEntry> {
             lineage: AttemptId(2),
             root: LineageRoot::Checkpoint(CheckpointId(4)),
             restored: Some(CheckpointId(6)),
+            probation: false,
             started_ms: 1,
         },
         LogEntry::Completed {
@@ -93,9 +94,9 @@ fn log_entries_of_format_1_are_read_and_written_as_they_were() {
 
 #[test]
 fn an_unknown_kind_of_log_entry_is_refused_by_name() {
-    let unknown = envelope::seal("weir-log", &json!({"seq": 9, "entry": {"kind": "override", "attempt": 1}}));
+    let unknown = envelope::seal("weir-log", &json!({"seq": 9, "entry": {"kind": "summary", "attempt": 1}}));
     let error = open_entry("log/9.json", 9, &unknown).unwrap_err().to_string();
-    assert!(error.contains("log/9.json") && error.contains("`override`"), "{error}");
+    assert!(error.contains("log/9.json") && error.contains("`summary`"), "{error}");
 }
 
 #[test]

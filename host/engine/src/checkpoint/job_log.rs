@@ -48,6 +48,9 @@ pub enum LogEntry {
         root: LineageRoot,
         /// The checkpoint that the attempt starts from.
         restored: Option<CheckpointId>,
+        /// True where it goes on with an upgrade that is on probation; any other attempt gives that up.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        probation: bool,
         /// ms since the Unix epoch.
         started_ms: i64,
     },
@@ -89,6 +92,34 @@ pub enum LogEntry {
         /// Why.
         reason: String,
     },
+    /// From a checkpoint on something else holds than the job file says: by a rescale, or by a live upgrade.
+    Override {
+        /// The attempt that changed.
+        attempt: AttemptId,
+        /// Its owner.
+        nonce: String,
+        /// What is changed holds behind this checkpoint.
+        checkpoint_id: CheckpointId,
+        /// What is changed.
+        overrides: Vec<Override>,
+        /// True where it holds for good only with an *outcome* that says so; until then later checkpoints are provisional.
+        probation: bool,
+        /// ms since the Unix epoch.
+        changed_ms: i64,
+    },
+    /// How a probation ended.
+    Outcome {
+        /// The attempt in which it ended, or the last one before that.
+        attempt: AttemptId,
+        /// Its owner.
+        nonce: String,
+        /// Whether what was on probation holds.
+        accepted: bool,
+        /// Why it does not.
+        reason: Option<String>,
+        /// ms since the Unix epoch.
+        decided_ms: i64,
+    },
     /// All input has been worked off and all output committed.
     Finished {
         /// The attempt that finished.
@@ -103,22 +134,48 @@ pub enum LogEntry {
 impl LogEntry {
     /// The owner's nonce.
     pub fn nonce(&self) -> &str {
-        match self {
-            Self::Attempt { nonce, .. } | Self::Completed { nonce, .. } | Self::Failed { nonce, .. } | Self::Finished { nonce, .. } => {
-                nonce
-            }
-        }
+        self.owner().1
     }
 
     /// The attempt that wrote it.
     pub fn attempt(&self) -> AttemptId {
+        self.owner().0
+    }
+
+    fn owner(&self) -> (AttemptId, &str) {
         match self {
-            Self::Attempt { attempt, .. }
-            | Self::Completed { attempt, .. }
-            | Self::Failed { attempt, .. }
-            | Self::Finished { attempt, .. } => *attempt,
+            Self::Attempt { attempt, nonce, .. }
+            | Self::Completed { attempt, nonce, .. }
+            | Self::Failed { attempt, nonce, .. }
+            | Self::Override { attempt, nonce, .. }
+            | Self::Outcome { attempt, nonce, .. }
+            | Self::Finished { attempt, nonce, .. } => (*attempt, nonce),
         }
     }
+}
+
+/// What holds for one vertex in place of the job file's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// The vertex's id.
+    pub vertex: String,
+    /// Its parallelism.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<Replaced<u32>>,
+    /// The SHA-256 of its component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<Replaced<String>>,
+}
+
+/// A setting that something else holds for. Where the job file no longer says `file`, the file wins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replaced<T> {
+    /// What the job file said then.
+    pub file: T,
+    /// What holds instead.
+    pub now: T,
 }
 
 /// An entry with its place: two that have been exchanged are told by it.

@@ -23,7 +23,7 @@ pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, C
 pub use faulty_store::{FaultPlan, FaultyStore};
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};
 pub(crate) use job_log::retry;
-pub use job_log::{Append, JobLog, LineageRoot, LogEntry};
+pub use job_log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
 pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub(crate) use probe::probe_create_if_absent;

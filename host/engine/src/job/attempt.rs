@@ -1,9 +1,10 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
-use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, StopKind};
+use super::change::{Redeploy, Trial};
+use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, Rescaled, StopKind};
 use super::deploy::{Deployment, deploy};
 use super::in_flight::RestoredRecords;
-use super::pins::{Pin, Pins};
+use super::pins::Pin;
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::{CheckpointItem, JobStatus};
 use super::{CompletedCheckpoint, JobGraph};
@@ -12,7 +13,7 @@ use crate::checkpoint::{
 };
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::{Lane, Runtime, TaskGroup};
+use crate::runtime::{Lane, Monotonic, Runtime, TaskGroup};
 use crate::sink::Committable;
 use crate::state::StateBackendFactory;
 use crate::task::{Committers, TaskControl, TaskEvent};
@@ -55,12 +56,24 @@ pub(super) struct AttemptContext {
     pub left_behind: Vec<Committable>,
 }
 
+/// What outlives an attempt.
+pub(super) struct Session<'a> {
+    pub inbox: &'a mut JobInbox,
+    /// The graph of the next attempt.
+    pub graph: &'a mut Arc<JobGraph>,
+    /// An upgrade that has changed over and is not decided.
+    pub trial: &'a mut Option<Trial>,
+    /// A rescale that waits for this attempt's tasks to run.
+    pub rescaled: &'a mut Option<(CheckpointId, Monotonic, Reply<Rescaled>)>,
+}
+
 /// How an attempt ended.
-#[derive(Debug)]
 pub(super) enum AttemptEnd {
     Finished,
     Stopped,
     Cancelled,
+    /// Another is to follow, in another shape.
+    Redeploy(Box<Redeploy>),
     Failed(EngineError),
 }
 
@@ -73,9 +86,9 @@ enum Event {
 }
 
 /// Runs one attempt to its end. The log comes back with what was appended.
-pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, inbox: &mut JobInbox) -> (AttemptEnd, JobLog) {
+pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: Session<'_>) -> (AttemptEnd, JobLog) {
     let owner = (context.attempt, context.nonce.clone());
-    let (retain, pins) = (context.retain, inbox.pins.clone());
+    let (retain, pins) = (context.retain, session.inbox.pins.clone());
     let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins));
     let (requests, received) = mpsc::unbounded_channel();
     let (answers, records) = mpsc::unbounded_channel();
@@ -88,7 +101,7 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, inbox: &m
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
     let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
     let end = match deploy(context, &group) {
-        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, inbox.pins.clone()).run(inbox).await,
+        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session).run().await,
         Err(error) => {
             drop(requests);
             AttemptEnd::Failed(error)
@@ -100,21 +113,26 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, inbox: &m
     (end, log)
 }
 
-struct Attempt<'a> {
-    context: &'a AttemptContext,
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a AttemptContext,
+    pub(super) session: Session<'a>,
     coordinator: CheckpointCoordinator,
-    deployment: Deployment,
+    pub(super) deployment: Deployment,
     requests: mpsc::UnboundedSender<RecordRequest>,
     records: mpsc::UnboundedReceiver<RecordEvent>,
     panics: mpsc::UnboundedReceiver<String>,
     timer: Option<BoxFuture<'static, ()>>,
-    pins: Pins,
-    stop_seen: Option<StopKind>,
+    pub(super) stop_seen: Option<StopKind>,
     /// Checkpoints that were asked for and have not been triggered, in the order in which they will be,
     asked: VecDeque<(Trigger, Reply<HeldCheckpoint>)>,
     /// and those that are under way.
     awaited: BTreeMap<CheckpointId, (Pin, Reply<HeldCheckpoint>)>,
     tasks_reading: usize,
+    /// Tasks that are still restoring.
+    tasks_starting: usize,
+    pub(super) redeploy: Option<Redeploy>,
+    /// The checkpoint that ends the probation has been asked for.
+    pub(super) probation_over: bool,
     /// The last checkpoint, once it is complete, and how many tasks have yet to commit it.
     last: Option<(CheckpointId, Trigger, usize)>,
 }
@@ -126,7 +144,7 @@ impl<'a> Attempt<'a> {
         requests: mpsc::UnboundedSender<RecordRequest>,
         records: mpsc::UnboundedReceiver<RecordEvent>,
         panics: mpsc::UnboundedReceiver<String>,
-        pins: Pins,
+        session: Session<'a>,
     ) -> Self {
         let tasks = deployment.controls.len();
         let coordinator = CheckpointCoordinator::new(context.config, tasks, context.next_checkpoint, context.runtime.clock.now());
@@ -138,24 +156,33 @@ impl<'a> Attempt<'a> {
             records,
             panics,
             timer: None,
-            pins,
+            session,
             stop_seen: None,
             asked: VecDeque::new(),
             awaited: BTreeMap::new(),
             tasks_reading: tasks,
+            tasks_starting: tasks,
+            redeploy: None,
+            probation_over: false,
             last: None,
         }
     }
 
-    async fn run(mut self, inbox: &mut JobInbox) -> AttemptEnd {
+    async fn run(mut self) -> AttemptEnd {
         loop {
-            self.timer = self.coordinator.next_deadline().map(|deadline| self.context.runtime.clock.sleep_until(deadline));
-            let event = poll_fn(|cx| self.poll_event(inbox, cx)).await;
+            let deadline = self.coordinator.next_deadline().into_iter().chain(self.probation_ends()).min();
+            self.timer = deadline.map(|deadline| self.context.runtime.clock.sleep_until(deadline));
+            let event = poll_fn(|cx| self.poll_event(cx)).await;
             let end = match event {
                 Event::Task(task, event) => self.on_task(task, event),
                 Event::Record(event) => self.on_record(event),
                 Event::Stop(kind) => self.on_stop(kind),
                 Event::Command(JobCommand::Checkpoint { request, reply }) => self.on_request(request, reply),
+                Event::Command(JobCommand::Rescale { change, reply }) => self.on_rescale(change, reply),
+                Event::Command(JobCommand::Upgrade { upgrade, events }) => self.on_upgrade(upgrade, events),
+                Event::Time if self.probation_ends().is_some_and(|ends| self.context.runtime.clock.now() >= ends) => {
+                    self.on_probation_over()
+                }
                 Event::Time => {
                     let actions = self.coordinator.on_time(self.context.runtime.clock.now());
                     self.follow(actions)
@@ -167,7 +194,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn poll_event(&mut self, inbox: &mut JobInbox, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(Some((task, event))) = self.deployment.events.poll_recv(cx) {
             return Poll::Ready(Event::Task(task, event));
         }
@@ -177,10 +204,10 @@ impl<'a> Attempt<'a> {
         if let Poll::Ready(Some(event)) = self.records.poll_recv(cx) {
             return Poll::Ready(Event::Record(event));
         }
-        if let Poll::Ready(kind) = inbox.poll_stop(self.stop_seen, cx) {
+        if let Poll::Ready(kind) = self.session.inbox.poll_stop(self.stop_seen, cx) {
             return Poll::Ready(Event::Stop(kind));
         }
-        if let Poll::Ready(command) = inbox.poll_command(cx) {
+        if let Poll::Ready(command) = self.session.inbox.poll_command(cx) {
             return Poll::Ready(Event::Command(command));
         }
         match &mut self.timer {
@@ -191,9 +218,13 @@ impl<'a> Attempt<'a> {
 
     fn on_stop(&mut self, kind: StopKind) -> Option<AttemptEnd> {
         self.stop_seen = Some(kind);
+        if self.session.trial.is_some() && kind != StopKind::Cancel {
+            // The old component takes the last checkpoint, in the attempt that follows.
+            return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, "the job was stopped while an upgrade was on probation")));
+        }
         match kind {
             StopKind::Drain => {
-                self.tell_all(TaskControl::Drain);
+                self.tell_all(|| TaskControl::Drain);
                 None
             }
             StopKind::Suspend => self.want(Trigger::Stop),
@@ -211,7 +242,7 @@ impl<'a> Attempt<'a> {
         self.want(trigger)
     }
 
-    fn want(&mut self, trigger: Trigger) -> Option<AttemptEnd> {
+    pub(super) fn want(&mut self, trigger: Trigger) -> Option<AttemptEnd> {
         let actions = self.coordinator.want(trigger, self.context.runtime.clock.now());
         self.follow(actions)
     }
@@ -228,10 +259,26 @@ impl<'a> Attempt<'a> {
                 }
                 self.coordinator.want(Trigger::Final, now)
             }
+            TaskEvent::Running => return self.on_running(),
+            TaskEvent::Swapped(pause) => {
+                self.on_swapped(pause);
+                return None;
+            }
             TaskEvent::Committed(checkpoint_id) => return self.on_committed(checkpoint_id),
             TaskEvent::Failed(error) => return Some(AttemptEnd::Failed(error)),
         };
         self.follow(actions)
+    }
+
+    fn on_running(&mut self) -> Option<AttemptEnd> {
+        self.tasks_starting -= 1;
+        if self.tasks_starting == 0
+            && let Some((checkpoint_id, began, reply)) = self.session.rescaled.take()
+        {
+            let pause = self.context.runtime.clock.now().saturating_sub(began);
+            _ = reply.send(Ok(Rescaled { checkpoint_id, pause }));
+        }
+        None
     }
 
     fn on_committed(&mut self, checkpoint_id: CheckpointId) -> Option<AttemptEnd> {
@@ -243,6 +290,7 @@ impl<'a> Attempt<'a> {
         match (*missing, *trigger) {
             (0, Trigger::Final) => self.request(RecordRequest::Finished),
             (0, Trigger::Stop) => return Some(AttemptEnd::Stopped),
+            (0, Trigger::Redeploy) => return self.redeploy.take().map(|redeploy| AttemptEnd::Redeploy(Box::new(redeploy))),
             _ => {}
         }
         None
@@ -268,6 +316,10 @@ impl<'a> Attempt<'a> {
             RecordEvent::NotRecorded { checkpoint_id, error } => {
                 self.coordinator.on_recording_failed(checkpoint_id, error.to_string(), now)
             }
+            RecordEvent::Accepted => {
+                self.on_accepted();
+                return None;
+            }
             RecordEvent::Finished => return Some(AttemptEnd::Finished),
             RecordEvent::Over(error) => return Some(AttemptEnd::Failed(error)),
         };
@@ -282,9 +334,10 @@ impl<'a> Attempt<'a> {
                     if let Some(place) = self.asked.iter().position(|(asked, _)| *asked == trigger)
                         && let Some((_, reply)) = self.asked.remove(place)
                     {
-                        self.awaited.insert(checkpoint_id, (self.pins.pin(checkpoint_id), reply));
+                        self.awaited.insert(checkpoint_id, (self.session.inbox.pins.pin(checkpoint_id), reply));
                     }
-                    self.tell_all(TaskControl::Trigger { checkpoint_id, trigger, alignment });
+                    self.before_trigger(checkpoint_id, trigger);
+                    self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });
                 }
                 CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
                     self.request(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
@@ -294,7 +347,12 @@ impl<'a> Attempt<'a> {
                     if trigger.is_last() {
                         self.last = Some((checkpoint_id, trigger, self.deployment.controls.len()));
                     }
-                    self.tell_all(TaskControl::Complete(checkpoint_id));
+                    if !self.keep_provisional(checkpoint_id, trigger) {
+                        self.tell_all(|| TaskControl::Complete(checkpoint_id));
+                    }
+                    if trigger == Trigger::Upgrade {
+                        self.begin_probation(checkpoint_id);
+                    }
                 }
                 CoordinatorAction::Abort { checkpoint_id, trigger, duration, reason } => {
                     warn!(%checkpoint_id, %reason, "checkpoint failed");
@@ -303,8 +361,14 @@ impl<'a> Attempt<'a> {
                     if let Some((_, reply)) = self.awaited.remove(&checkpoint_id) {
                         _ = reply.send(Err(EngineError::new(ErrorKind::Retry, format!("checkpoint {checkpoint_id} failed: {reason}"))));
                     }
-                    self.tell_all(TaskControl::Abort(checkpoint_id));
+                    self.tell_all(|| TaskControl::Abort(checkpoint_id));
+                    let failed =
+                        (trigger == Trigger::Upgrade).then(|| format!("checkpoint {checkpoint_id} of the upgrade failed: {reason}"));
                     self.request(RecordRequest::Failed { checkpoint_id, trigger, duration, reason });
+                    if let Some(message) = failed {
+                        // Some tasks may have changed over.
+                        return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, message)));
+                    }
                 }
                 CoordinatorAction::FailJob { reason } => return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, reason))),
             }
@@ -312,12 +376,20 @@ impl<'a> Attempt<'a> {
         None
     }
 
-    fn tell_all(&self, control: TaskControl) {
-        // A task that is gone has sent why, or panicked: both end the attempt.
-        self.deployment.controls.iter().for_each(|task| _ = task.send(control));
+    fn before_trigger(&mut self, checkpoint_id: CheckpointId, trigger: Trigger) {
+        match (trigger, &mut self.redeploy) {
+            (Trigger::Upgrade, _) => self.send_operators(checkpoint_id),
+            (Trigger::Redeploy, Some(redeploy)) => redeploy.began = Some(self.context.runtime.clock.now()),
+            _ => {}
+        }
     }
 
-    fn request(&self, request: RecordRequest) {
+    pub(super) fn tell_all(&self, control: impl Fn() -> TaskControl) {
+        // A task that is gone has sent why, or panicked: both end the attempt.
+        self.deployment.controls.iter().for_each(|task| _ = task.send(control()));
+    }
+
+    pub(super) fn request(&self, request: RecordRequest) {
         _ = self.requests.send(request);
     }
 }

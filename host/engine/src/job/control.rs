@@ -3,11 +3,14 @@
 //! A stop is a state and not a message: it holds across restarts, and the strongest one asked for counts. Everything else is a command with an
 //! answer; one that is asked while the dataflow restarts waits for the next attempt.
 
-use super::CompletedCheckpoint;
 use super::pins::{Pin, Pins};
+use super::{CompletedCheckpoint, JobGraph};
+use crate::checkpoint::Override;
+use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How a job is stopped, from the gentlest.
@@ -40,12 +43,62 @@ pub struct HeldCheckpoint {
     pub(super) _pin: Pin,
 }
 
+/// The dataflow in another shape: the same operators with other parallelism, or another component for one of them.
+pub struct GraphChange {
+    /// The graph from then on.
+    pub graph: JobGraph,
+    /// What it has other than the job file: the log keeps it, so that a restart goes on with it.
+    pub overrides: Vec<Override>,
+}
+
+/// A rescale that has been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rescaled {
+    /// The checkpoint that it went through.
+    pub checkpoint_id: CheckpointId,
+    /// From the last record in front of it to the first that can be read behind it.
+    pub pause: Duration,
+}
+
+/// Another component for an operator of a running job.
+pub struct Upgrade {
+    /// The graph with the new component.
+    pub change: GraphChange,
+    /// The operator's id.
+    pub vertex: String,
+    /// How long the new one has to prove itself.
+    pub probation: Duration,
+}
+
+/// How an upgrade goes.
+#[derive(Debug)]
+pub enum UpgradeEvent {
+    /// The new component works on probation.
+    Switched {
+        /// The last checkpoint of the old one.
+        checkpoint_id: CheckpointId,
+        /// The longest time that a subtask stood still to change over.
+        pause: Duration,
+    },
+    /// It has proven itself, and what it did is committed.
+    Accepted,
+    /// The old one works again, from the checkpoint at which they changed over.
+    RolledBack(EngineError),
+    /// Nothing has been changed.
+    Refused(EngineError),
+}
+
+/// Where the events of an upgrade go. The last is any but [`UpgradeEvent::Switched`].
+pub type UpgradeEvents = mpsc::UnboundedSender<UpgradeEvent>;
+
 /// What a command comes to.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
 /// What a running job can be asked for.
 pub(super) enum JobCommand {
     Checkpoint { request: CheckpointRequest, reply: Reply<HeldCheckpoint> },
+    Rescale { change: GraphChange, reply: Reply<Rescaled> },
+    Upgrade { upgrade: Upgrade, events: UpgradeEvents },
 }
 
 /// Speaks to a running job.
@@ -79,6 +132,20 @@ impl JobControl {
     pub async fn checkpoint(&self, request: CheckpointRequest) -> Result<HeldCheckpoint, EngineError> {
         let (reply, answer) = oneshot::channel();
         self.ask(JobCommand::Checkpoint { request, reply }, answer).await
+    }
+
+    /// Deploys the job anew from a checkpoint, in another shape; the answer comes when its tasks have restored their state.
+    pub async fn rescale(&self, change: GraphChange) -> Result<Rescaled, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(JobCommand::Rescale { change, reply }, answer).await
+    }
+
+    /// Lets another component take over for an operator. Where the events end without a last one, the job has ended.
+    pub fn upgrade(&self, upgrade: Upgrade) -> mpsc::UnboundedReceiver<UpgradeEvent> {
+        let (events, received) = mpsc::unbounded_channel();
+        // An inbox that is gone drops the events with the command.
+        _ = self.commands.send(JobCommand::Upgrade { upgrade, events });
+        received
     }
 
     async fn ask<T>(&self, command: JobCommand, answer: oneshot::Receiver<Result<T, EngineError>>) -> Result<T, EngineError> {

@@ -1,8 +1,9 @@
 //! What the log says of a job so far, and what a start makes of it. Pure.
 
-use crate::checkpoint::{LineageRoot, LogEntry};
+use crate::checkpoint::{LineageRoot, LogEntry, Override, Replaced};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
+use std::collections::BTreeMap;
 
 /// How the user starts a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +53,44 @@ pub struct Lineage {
     pub completed: Vec<CompletedCheckpoint>,
     /// True once all input has been worked off and committed.
     pub finished: bool,
+    /// What holds in place of the job file's word, by vertex.
+    pub overrides: BTreeMap<String, Override>,
+    /// An upgrade that nobody has decided on.
+    pub probation: Option<Probation>,
+}
+
+/// An upgrade on probation: what lies behind the checkpoint that it began at counts only if it is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probation {
+    /// The last checkpoint before it.
+    pub since: CheckpointId,
+    /// What it changes.
+    pub overrides: Vec<Override>,
+    /// Checkpoints behind it, oldest first.
+    pub provisional: Vec<CompletedCheckpoint>,
+}
+
+impl Lineage {
+    fn new(id: AttemptId, root: LineageRoot) -> Self {
+        Self { id, root, completed: Vec::new(), finished: false, overrides: BTreeMap::new(), probation: None }
+    }
+
+    fn change(&mut self, overrides: Vec<Override>) {
+        for change in overrides {
+            let entry =
+                self.overrides.entry(change.vertex.clone()).or_insert_with(|| Override { vertex: change.vertex, ..Override::default() });
+            // What the job file said counts from the first change on.
+            entry.parallelism = replaced(entry.parallelism.take(), change.parallelism);
+            entry.component = replaced(entry.component.take(), change.component);
+        }
+    }
+}
+
+fn replaced<T>(before: Option<Replaced<T>>, after: Option<Replaced<T>>) -> Option<Replaced<T>> {
+    match (before, after) {
+        (Some(before), Some(after)) => Some(Replaced { file: before.file, now: after.now }),
+        (before, after) => after.or(before),
+    }
 }
 
 /// The log, read.
@@ -99,11 +138,14 @@ impl History {
 
     fn on_entry(&mut self, entry: &LogEntry) {
         match entry {
-            LogEntry::Attempt { attempt, nonce, lineage, root, .. } => {
+            LogEntry::Attempt { attempt, nonce, lineage, root, probation, .. } => {
                 let place = self.lineages.iter().position(|known| known.id == *lineage).unwrap_or_else(|| {
-                    self.lineages.push(Lineage { id: *lineage, root: root.clone(), completed: Vec::new(), finished: false });
+                    self.lineages.push(Lineage::new(*lineage, root.clone()));
                     self.lineages.len() - 1
                 });
+                if !probation {
+                    self.lineages[place].probation = None;
+                }
                 self.attempts.push((*attempt, place));
                 self.nonces.push(nonce.clone());
                 self.last_attempt = self.last_attempt.max(Some(*attempt));
@@ -117,7 +159,24 @@ impl History {
                     checksum: *checksum,
                 };
                 if let Some(lineage) = self.lineage_of(*attempt) {
-                    lineage.completed.push(completed);
+                    let list = lineage.probation.as_mut().map_or(&mut lineage.completed, |probation| &mut probation.provisional);
+                    list.push(completed);
+                }
+            }
+            LogEntry::Override { attempt, checkpoint_id, overrides, probation, .. } => {
+                let Some(lineage) = self.lineage_of(*attempt) else { return };
+                if *probation {
+                    let (since, overrides) = (*checkpoint_id, overrides.clone());
+                    lineage.probation = Some(Probation { since, overrides, provisional: Vec::new() });
+                } else {
+                    lineage.change(overrides.clone());
+                }
+            }
+            LogEntry::Outcome { attempt, accepted, .. } => {
+                let Some(lineage) = self.lineage_of(*attempt) else { return };
+                if let Some(probation) = lineage.probation.take().filter(|_| *accepted) {
+                    lineage.completed.extend(probation.provisional);
+                    lineage.change(probation.overrides);
                 }
             }
             LogEntry::Failed { checkpoint_id, .. } => self.last_checkpoint = self.last_checkpoint.max(Some(*checkpoint_id)),
@@ -144,6 +203,13 @@ impl History {
     /// The checkpoint with this id.
     pub fn checkpoint(&self, checkpoint_id: CheckpointId) -> Option<&CompletedCheckpoint> {
         self.completed().find(|completed| completed.checkpoint_id == checkpoint_id)
+    }
+
+    /// What holds in place of the job file's word for a start in this mode; and the upgrade that it gives up because nobody has decided on it.
+    pub fn overrides(&self, mode: &StartMode) -> (Vec<Override>, Option<&Probation>) {
+        let lineage = self.start(mode).ok().and_then(|start| start.lineage);
+        let lineage = lineage.and_then(|id| self.lineages.iter().find(|lineage| lineage.id == id));
+        lineage.map_or((Vec::new(), None), |lineage| (lineage.overrides.values().cloned().collect(), lineage.probation.as_ref()))
     }
 
     /// The newest checkpoints, `retain` of them: the ones that are kept.
@@ -212,7 +278,9 @@ impl History {
 mod tests {
     use super::*;
 
-    /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `F2` attempt 2 finishes.
+    /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `O1.5` it is
+    /// rescaled at 5, `U1.5` upgraded at 5, on probation, `P2.1` attempt 2 of lineage 1 goes on with that, `Y2` it is accepted, `N2` rolled back,
+    /// `F2` attempt 2 finishes.
     fn history(log: &str) -> History {
         let entries: Vec<_> = log.split_whitespace().map(entry).collect();
         History::of(&entries)
@@ -224,11 +292,12 @@ mod tests {
         let attempt = AttemptId(number(first));
         let nonce = format!("n{first}");
         match &word[..1] {
-            "A" => {
+            "A" | "P" => {
                 let (lineage, root) = rest.split_once('<').map_or((rest, LineageRoot::Fresh), |(lineage, from)| {
                     (lineage, if from == "s" { savepoint() } else { LineageRoot::Checkpoint(CheckpointId(number(from))) })
                 });
-                LogEntry::Attempt { attempt, nonce, lineage: AttemptId(number(lineage)), root, restored: None, started_ms: 0 }
+                let (lineage, probation) = (AttemptId(number(lineage)), word.starts_with('P'));
+                LogEntry::Attempt { attempt, nonce, lineage, root, restored: None, probation, started_ms: 0 }
             }
             "C" => LogEntry::Completed {
                 attempt,
@@ -241,6 +310,14 @@ mod tests {
                 duration_ms: 0,
                 bytes: 0,
             },
+            kind @ ("O" | "U") => {
+                let probation = kind == "U";
+                let component = probation.then(|| Replaced { file: "a".to_owned(), now: format!("b{rest}") });
+                let parallelism = (!probation).then(|| Replaced { file: 1, now: number(rest) as u32 });
+                let overrides = vec![Override { vertex: "op".into(), parallelism, component }];
+                LogEntry::Override { attempt, nonce, checkpoint_id: CheckpointId(number(rest)), overrides, probation, changed_ms: 0 }
+            }
+            kind @ ("Y" | "N") => LogEntry::Outcome { attempt, nonce, accepted: kind == "Y", reason: None, decided_ms: 0 },
             _ => LogEntry::Finished { attempt, nonce, finished_ms: 0 },
         }
     }
@@ -290,6 +367,40 @@ mod tests {
         check("A1.1 C1.1 A2.2<1", StartMode::Resume, "2 from 1");
         check("A1.1 C1.1 F1", StartMode::Resume, "1 from 1 finished");
         check("A1.1 C1.1 F1 A2.2", StartMode::Resume, "2 from none");
+    }
+
+    #[test]
+    fn what_lies_behind_an_upgrade_counts_once_it_is_accepted() {
+        check("A1.1 C1.1 U1.1 C1.2", StartMode::Resume, "1 from 1");
+        check("A1.1 C1.1 U1.1 C1.2 Y1", StartMode::Resume, "1 from 2");
+        check("A1.1 C1.1 U1.1 C1.2 Y1 C1.3", StartMode::Resume, "1 from 3");
+        check("A1.1 C1.1 U1.1 C1.2 N1", StartMode::Resume, "1 from 1");
+        check("A1.1 C1.1 U1.1 C1.2 N1 A2.1 C2.3", StartMode::Resume, "1 from 3");
+        // Killed on probation: the next attempt gives it up, unless it goes on with it.
+        check("A1.1 C1.1 U1.1 C1.2 A2.1 C2.3", StartMode::Resume, "1 from 3");
+        check("A1.1 C1.1 U1.1 C1.2 A2.1 Y2", StartMode::Resume, "1 from 1");
+        check("A1.1 C1.1 U1.1 P2.1 C2.2", StartMode::Resume, "1 from 1");
+        check("A1.1 C1.1 U1.1 P2.1 C2.2 Y2", StartMode::Resume, "1 from 2");
+    }
+
+    #[test]
+    fn what_was_changed_by_hand_holds_in_its_lineage() {
+        let overrides = |log| {
+            let (overrides, probation) =
+                (history(log).overrides(&StartMode::Resume).0, history(log).overrides(&StartMode::Resume).1.is_some());
+            let one = |change: &Override| {
+                let parallelism = change.parallelism.as_ref().map(|is| format!("{}→{}", is.file, is.now));
+                let component = change.component.as_ref().map(|is| format!("{}→{}", is.file, is.now));
+                [parallelism, component].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            };
+            (overrides.iter().map(one).collect::<String>(), probation)
+        };
+        assert_eq!(overrides("A1.1 C1.2 O1.2"), ("1→2".into(), false));
+        assert_eq!(overrides("A1.1 C1.2 O1.2 A2.1 C2.3 O2.3"), ("1→3".into(), false));
+        assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3"), ("1→2".into(), true));
+        assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 Y1"), ("1→2 a→b3".into(), false));
+        assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 N1"), ("1→2".into(), false));
+        assert_eq!(overrides("A1.1 C1.2 O1.2 A2.2"), (String::new(), false));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A job: its graph, how the graph becomes tasks, and the supervisor that runs attempt after attempt until the job is finished.
 
 mod attempt;
+mod change;
 mod control;
 mod deploy;
 mod graph;
@@ -16,9 +17,11 @@ mod savepoint;
 mod status;
 mod supervisor;
 
-pub use control::{CheckpointRequest, HeldCheckpoint, JobControl, JobInbox, StopKind};
+pub use control::{
+    CheckpointRequest, GraphChange, HeldCheckpoint, JobControl, JobInbox, Rescaled, StopKind, Upgrade, UpgradeEvent, UpgradeEvents,
+};
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
-pub use history::{CompletedCheckpoint, History, Lineage, StartMode};
+pub use history::{CompletedCheckpoint, History, Lineage, Probation, StartMode};
 pub use layout::{TaskLayout, layout};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;

@@ -3,11 +3,12 @@
 //! One at a time and in order, apart from the supervisor, so that a slow store does not hold up the coordinator's clock. It is never
 //! cut off between sending an append and reading its outcome.
 
-use super::JobGraph;
 use super::history::{CompletedCheckpoint, History};
 use super::pins::Pins;
+use super::{JobGraph, VertexKind};
 use crate::checkpoint::{
-    Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, ObjectsInUse, Store, Trigger, VertexSnapshot, paths, retry,
+    Append, CheckpointMetadata, CompletedTasks, Created, JobLog, LogEntry, ObjectsInUse, Override, Store, Trigger, VertexSnapshot, paths,
+    retry,
 };
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -36,6 +37,14 @@ pub(super) enum RecordRequest {
         duration: Duration,
         reason: String,
     },
+    /// Behind this checkpoint another component works, on probation.
+    Override {
+        checkpoint_id: CheckpointId,
+        graph: Arc<JobGraph>,
+        overrides: Vec<Override>,
+    },
+    /// It has proven itself.
+    Accept,
     /// Everything that has been recorded is known to the coordinator and the tasks: delete what nothing refers to, but not what is in use.
     Collect(ObjectsInUse),
     Finished,
@@ -53,6 +62,8 @@ pub(super) enum RecordEvent {
         checkpoint_id: CheckpointId,
         error: EngineError,
     },
+    /// The log says that what was on probation holds.
+    Accepted,
     Finished,
     /// The log is another's, or its outcome is unknown: the attempt is over.
     Over(EngineError),
@@ -94,6 +105,13 @@ impl Recorder {
                 RecordRequest::Failed { checkpoint_id, trigger, duration, reason } => {
                     self.fail(checkpoint_id, trigger, duration, reason).await.err().map(RecordEvent::Over)
                 }
+                RecordRequest::Override { checkpoint_id, graph, overrides } => {
+                    self.change(checkpoint_id, graph, overrides).await.err().map(RecordEvent::Over)
+                }
+                RecordRequest::Accept => Some(match self.accept().await {
+                    Ok(()) => RecordEvent::Accepted,
+                    Err(error) => RecordEvent::Over(error),
+                }),
                 RecordRequest::Collect(in_use) => {
                     if let Err(error) = self.collect_garbage(&in_use).await {
                         warn!(%error, "old checkpoints could not be deleted");
@@ -179,6 +197,18 @@ impl Recorder {
         CheckpointMetadata { job: self.graph.name.clone(), checkpoint_id, attempt: self.attempt, graph: self.graph.identity(), vertices }
     }
 
+    async fn change(&mut self, checkpoint_id: CheckpointId, graph: Arc<JobGraph>, overrides: Vec<Override>) -> Result<(), EngineError> {
+        store_components(&*self.store, &*self.clock, &graph).await?;
+        self.graph = graph;
+        let (attempt, nonce, changed_ms) = (self.attempt, self.nonce.clone(), self.clock.wall_ms());
+        self.append(LogEntry::Override { attempt, nonce, checkpoint_id, overrides, probation: true, changed_ms }).await
+    }
+
+    async fn accept(&mut self) -> Result<(), EngineError> {
+        let (attempt, nonce, decided_ms) = (self.attempt, self.nonce.clone(), self.clock.wall_ms());
+        self.append(LogEntry::Outcome { attempt, nonce, accepted: true, reason: None, decided_ms }).await
+    }
+
     async fn fail(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, reason: String) -> Result<(), EngineError> {
         self.append(LogEntry::Failed {
             attempt: self.attempt,
@@ -240,6 +270,19 @@ impl Recorder {
     async fn delete(&self, path: &str) -> Result<(), EngineError> {
         retry(&*self.clock, || self.store.delete(path)).await
     }
+}
+
+/// Keeps the components of a graph beside the checkpoints that they write.
+pub(super) async fn store_components(store: &dyn Store, clock: &dyn Clock, graph: &JobGraph) -> Result<(), EngineError> {
+    for vertex in &graph.vertices {
+        if let VertexKind::Operator(factory) = &vertex.kind
+            && let Some(component) = factory.component()
+        {
+            let (path, bytes) = (paths::plugin(&component.digest), bytes::Bytes::copy_from_slice(&component.bytes));
+            let _: Created = retry(clock, || store.create(&path, bytes.clone())).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The error of a process whose job another has taken over.

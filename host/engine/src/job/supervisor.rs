@@ -1,16 +1,17 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
-use super::attempt::{AttemptContext, AttemptEnd, run_attempt};
-use super::control::{JobInbox, StopKind};
+use super::attempt::{AttemptContext, AttemptEnd, Session, run_attempt};
+use super::change::{Redeploy, Trial};
+use super::control::{JobInbox, Reply, Rescaled, StopKind, UpgradeEvent};
 use super::history::{History, Start};
-use super::recorder::fenced;
+use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
 use super::resume::Restored;
 use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, SavepointOpener, StartMode, VertexKind};
-use crate::checkpoint::{Append, CheckpointConfig, Created, JobLog, LogEntry, Store, paths, probe_create_if_absent, retry};
+use crate::checkpoint::{Append, CheckpointConfig, JobLog, LogEntry, Store, paths, probe_create_if_absent};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::Runtime;
+use crate::runtime::{Monotonic, Runtime};
 use crate::sink::{Committable, Committer};
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
@@ -85,6 +86,8 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         inbox,
         nonces: Vec::new(),
         sent: Vec::new(),
+        trial: None,
+        rescaled: None,
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None, from_savepoint: None },
     };
     let outcome = match supervisor.run().await {
@@ -119,6 +122,10 @@ pub(super) struct Supervisor {
     pub(super) nonces: Vec<String>,
     /// Those, and of entries that may have become attempts without our hearing of it.
     sent: Vec<String>,
+    /// An upgrade that has changed over and is not decided.
+    trial: Option<Trial>,
+    /// A rescale that waits for the next attempt to run.
+    rescaled: Option<(CheckpointId, Monotonic, Reply<Rescaled>)>,
     pub(super) report: JobReport,
 }
 
@@ -139,7 +146,8 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let (end, back) = run_attempt(&context, log, &mut self.inbox).await;
+                    let Self { inbox, graph, trial, rescaled, .. } = self;
+                    let (end, back) = run_attempt(&context, log, Session { inbox, graph, trial, rescaled }).await;
                     log = back;
                     end
                 }
@@ -152,15 +160,74 @@ impl Supervisor {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
                 AttemptEnd::Cancelled => return Ok(JobOutcome::Cancelled),
-                AttemptEnd::Failed(error) => match from {
-                    Some(from) => self.offer_unharmed(error, from, &History::of(log.entries())).await,
-                    None => error,
-                },
+                AttemptEnd::Redeploy(redeploy) => {
+                    self.redeploy(&mut log, &context, *redeploy).await?;
+                    continue;
+                }
+                AttemptEnd::Failed(error) => {
+                    if self.roll_back(&mut log, &context, &error).await? {
+                        continue;
+                    }
+                    match from {
+                        Some(from) => self.offer_unharmed(error, from, &History::of(log.entries())).await,
+                        None => error,
+                    }
+                }
             };
             if self.taken_over(&mut log).await {
                 return Err(fenced(&self.graph.name));
             }
             self.wait_for_restart(error, from).await?;
+        }
+    }
+
+    /// The next attempt has another shape; the log keeps that.
+    async fn redeploy(&mut self, log: &mut JobLog, context: &AttemptContext, redeploy: Redeploy) -> Result<(), EngineError> {
+        let Redeploy { change, began, reply } = redeploy;
+        let newest = History::of(log.entries()).completed().last().map(|newest| newest.checkpoint_id);
+        let checkpoint_id = newest.unwrap_or(context.next_checkpoint);
+        let (attempt, nonce, changed_ms) = (context.attempt, context.nonce.clone(), self.runtime.clock.wall_ms());
+        let entry = LogEntry::Override { attempt, nonce, checkpoint_id, overrides: change.overrides, probation: false, changed_ms };
+        self.append(log, entry).await?;
+        self.graph = Arc::new(change.graph);
+        self.rescaled = began.map(|began| (checkpoint_id, began, reply));
+        Ok(())
+    }
+
+    /// Goes back to where an upgrade changed over, with the old component. False where there is none that is not decided.
+    async fn roll_back(&mut self, log: &mut JobLog, context: &AttemptContext, error: &EngineError) -> Result<bool, EngineError> {
+        let Some(trial) = self.trial.take() else { return Ok(false) };
+        if error.kind() == ErrorKind::Fenced || self.taken_over(log).await {
+            return Err(fenced(&self.graph.name));
+        }
+        let began = |entry: &LogEntry| matches!(entry, LogEntry::Override { checkpoint_id, .. } if Some(*checkpoint_id) == trial.since);
+        let outcome = |entry: &LogEntry| matches!(entry, LogEntry::Outcome { .. });
+        let behind = log.entries().iter().position(began).map(|place| &log.entries()[place..]);
+        match behind.map(|entries| entries.iter().any(outcome)) {
+            // The attempt failed before it heard that the log has accepted it.
+            Some(true) => {
+                self.graph = trial.new;
+                _ = trial.events.send(UpgradeEvent::Accepted);
+                return Ok(false);
+            }
+            Some(false) => {
+                let (attempt, nonce, decided_ms) = (context.attempt, context.nonce.clone(), self.runtime.clock.wall_ms());
+                let reason = Some(error.to_string());
+                self.append(log, LogEntry::Outcome { attempt, nonce, accepted: false, reason, decided_ms }).await?;
+            }
+            None => {}
+        }
+        self.graph = trial.old;
+        self.status.restarts.add(1);
+        (self.options.notice)(&format!("the upgrade is rolled back: {error}"));
+        _ = trial.events.send(UpgradeEvent::RolledBack(error.clone()));
+        Ok(true)
+    }
+
+    async fn append(&self, log: &mut JobLog, entry: LogEntry) -> Result<(), EngineError> {
+        match log.append(entry).await? {
+            Append::Done => Ok(()),
+            Append::Taken => Err(fenced(&self.graph.name)),
         }
     }
 
@@ -231,6 +298,7 @@ impl Supervisor {
                 lineage: start.lineage.unwrap_or(attempt),
                 root: start.root.clone(),
                 restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
+                probation: false,
                 started_ms: self.runtime.clock.wall_ms(),
             };
             self.sent.push(nonce.clone());
@@ -305,16 +373,10 @@ impl Supervisor {
                 VertexKind::Sink(sink) => {
                     sink.prepare_attempt(&context.older_nonces, &committables).map_err(|error| error.context(&vertex.id))?
                 }
-                VertexKind::Operator(factory) => {
-                    if let Some(component) = factory.component() {
-                        let (path, bytes) = (paths::plugin(&component.digest), bytes::Bytes::copy_from_slice(&component.bytes));
-                        let _: Created = retry(&*self.runtime.clock, || self.options.store.create(&path, bytes.clone())).await?;
-                    }
-                }
-                VertexKind::Source { .. } => {}
+                VertexKind::Operator(_) | VertexKind::Source { .. } => {}
             }
         }
-        Ok(())
+        store_components(&*self.options.store, &*self.runtime.clock, &context.graph).await
     }
 }
 

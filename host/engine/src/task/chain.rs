@@ -4,7 +4,7 @@
 //! the chain has happened, or waits in the output, when [`Chain::process`] returns. A barrier therefore finds every node at the same cut.
 
 use super::NodeBroadcast;
-use crate::element::{NO_TIMESTAMP, RecordBatch};
+use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InputChannel, Output};
 use crate::metrics::VertexMetrics;
@@ -85,12 +85,45 @@ pub struct Chain {
     clock: Arc<dyn Clock>,
     /// Event time up to which the task's input is complete.
     pub watermark: i64,
+    /// Operators that take over behind the barrier of a checkpoint: (checkpoint, vertex, operator).
+    waiting: Vec<(CheckpointId, usize, Box<dyn Operator>)>,
 }
 
 impl Chain {
     /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
     pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
-        Self { nodes, source_routes, output, head, clock, watermark: NO_TIMESTAMP }
+        Self { nodes, source_routes, output, head, clock, watermark: NO_TIMESTAMP, waiting: Vec::new() }
+    }
+
+    /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
+    pub fn swap_at(&mut self, checkpoint_id: CheckpointId, vertex: usize, operator: Box<dyn Operator>) {
+        self.waiting.push((checkpoint_id, vertex, operator));
+    }
+
+    /// The barrier has been handled: operators that waited for it take over, state and routes stay. True where one did.
+    pub fn swap(&mut self, barrier: CheckpointId) -> bool {
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(|(at, ..)| *at == barrier);
+        self.waiting = later;
+        let mut swapped = false;
+        for (_, vertex, new) in now {
+            swapped |= self.operator_of(vertex).map(|operator| *operator = new).is_some();
+        }
+        swapped
+    }
+
+    /// The operator of `vertex` has proven itself.
+    pub fn end_probation(&mut self, vertex: usize) {
+        if let Some(operator) = self.operator_of(vertex) {
+            operator.set_probation(false);
+        }
+    }
+
+    fn operator_of(&mut self, vertex: usize) -> Option<&mut Box<dyn Operator>> {
+        let node = self.nodes.iter_mut().find(|node| node.vertex == vertex)?;
+        match &mut node.body {
+            NodeBody::Operator { operator, .. } => Some(operator),
+            NodeBody::Sink { .. } => None,
+        }
     }
 
     /// Works off a batch of the source at the head.

@@ -29,10 +29,11 @@ use crate::checkpoint::{CompletedTasks, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::Decline;
+use crate::operator::Operator;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What the supervisor tells a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskControl {
     /// A checkpoint begins. Sources act on it; other tasks only once their input has ended, else they wait for the barrier.
     Trigger {
@@ -49,6 +50,17 @@ pub enum TaskControl {
     Abort(CheckpointId),
     /// Sources act as if their input had ended where they are.
     Drain,
+    /// Behind the barrier of this checkpoint another operator works for a vertex, on the state that is there.
+    Swap {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// the vertex,
+        vertex: usize,
+        /// and its new operator.
+        operator: Box<dyn Operator>,
+    },
+    /// The operator of this vertex is no longer on probation.
+    EndProbation(usize),
 }
 
 /// What a task tells the supervisor.
@@ -68,6 +80,10 @@ pub enum TaskEvent {
         /// Why.
         decline: Decline,
     },
+    /// It has restored what it was to restore.
+    Running,
+    /// Another operator works in it from now on; taking the snapshot and changing over took so long.
+    Swapped(Duration),
     /// Its input has ended and been worked off.
     InputEnded,
     /// Everything up to this checkpoint is committed.

@@ -66,6 +66,7 @@ impl OperatorTask {
         for restore in std::mem::take(&mut self.restore) {
             restore.run(&mut self.chain).await?;
         }
+        self.events.send(TaskEvent::Running);
         let mut turn = Turn::new(self.clock.clone());
         loop {
             match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
@@ -164,6 +165,8 @@ impl OperatorTask {
                 self.gate.abort(checkpoint_id);
                 self.snapshots.abort(checkpoint_id);
             }
+            TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
+            TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),
             TaskControl::Drain => {}
         }
         Ok(())
@@ -181,6 +184,11 @@ impl OperatorTask {
     fn take(&mut self, checkpoint_id: CheckpointId, in_flight: InFlight) -> Result<(), EngineError> {
         self.last_taken = Some(checkpoint_id);
         self.announced.retain(|&announced| announced > checkpoint_id);
-        self.snapshots.take(checkpoint_id, &mut self.chain, None, in_flight)
+        let began = self.clock.now();
+        self.snapshots.take(checkpoint_id, &mut self.chain, None, in_flight)?;
+        if self.chain.swap(checkpoint_id) {
+            self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,6 @@ use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::turn::Turn;
 use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
-use crate::checkpoint::Trigger;
 use crate::element::{Barrier, BatchBuilder, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
@@ -109,6 +108,7 @@ impl SourceTask {
 
     /// Runs until the supervisor is gone or something fails.
     pub async fn run(mut self) -> Result<(), EngineError> {
+        self.events.send(TaskEvent::Running);
         let mut turn = Turn::new(self.clock.clone());
         loop {
             match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
@@ -202,7 +202,7 @@ impl SourceTask {
                 // Behind the end of its input a channel has no barriers: the end counts as all of them.
                 if self.phase != Phase::Ended {
                     self.chain.output.send_marker(&StreamElement::Barrier(Barrier { checkpoint_id, alignment }));
-                    if trigger == Trigger::Stop {
+                    if trigger.suspends() {
                         self.phase = Phase::Suspended;
                     }
                 }
@@ -211,6 +211,8 @@ impl SourceTask {
             // A failed stop checkpoint is tried again: a suspended source stays where it is.
             TaskControl::Abort(checkpoint_id) => self.snapshots.abort(checkpoint_id),
             TaskControl::Drain => self.draining = true,
+            TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
+            TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),
         }
         Ok(())
     }
@@ -219,7 +221,11 @@ impl SourceTask {
     fn take(&mut self, checkpoint_id: CheckpointId) -> Result<(), EngineError> {
         let source = Some((self.vertex, self.reader.splits()));
         let in_flight = if self.restored.is_empty() { InFlight::Nothing } else { InFlight::Awaited };
+        let began = self.clock.now();
         self.snapshots.take(checkpoint_id, &mut self.chain, source, in_flight).map_err(|error| error.context(&self.id))?;
+        if self.chain.swap(checkpoint_id) {
+            self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));
+        }
         let mut records = InFlightRecords::new(self.budget.clone());
         if self.restored.iter().fold(true, |within, (from, batch)| records.add(*from, [batch.clone()]) && within) {
             self.snapshots.record(checkpoint_id, records);

@@ -1,0 +1,16 @@
+//! The HTTP API of a running job, on loopback unless there is a token.
+//!
+//! `job` is what the requests act on, `routes` which there are, `guard` who may send them, `server` how they come in. `openapi.json` describes
+//! them; a test holds it against the routes.
+
+mod change;
+mod guard;
+mod job;
+mod routes;
+mod server;
+
+pub(crate) use change::{Shape, shared_engine};
+pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
+pub use job::{JobStatusDocument, LastCheckpoint, StatusVertex};
+pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};
+pub(crate) use server::{ApiAddress, ApiServer, TOKEN};

@@ -1,0 +1,231 @@
+//! What can be asked for.
+
+use super::guard::Guard;
+use super::job::{JobStatusDocument, RunningJob};
+use crate::assemble::OtherComponent;
+use crate::documents::SCHEMA;
+use crate::failure::Failure;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use weir_engine::job::{CheckpointRequest, StopKind, Upgrade, UpgradeEvent};
+use weir_engine::{EngineError, ErrorKind};
+
+/// The API's description.
+const OPENAPI: &str = include_str!("openapi.json");
+/// Bytes of a request's body; a component is the largest.
+const BODY_MAX: usize = 256 << 20;
+
+/// `POST /v1/stop`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StopRequest {
+    /// End the input first.
+    pub drain: bool,
+    /// Make a savepoint of where it stops: its URL, or an empty text for a folder beside the checkpoints.
+    pub savepoint: Option<String>,
+}
+
+/// `POST /v1/savepoints`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SavepointRequest {
+    pub url: Option<String>,
+    pub unaligned: bool,
+}
+
+/// `POST /v1/rescale`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RescaleRequest {
+    pub parallelism: u32,
+    #[serde(default)]
+    pub operator: Option<String>,
+}
+
+/// The query of `POST /v1/upgrade`, whose body is the component.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpgradeRequest {
+    pub operator: String,
+    /// What to call the component in messages.
+    pub name: String,
+    pub probation_ms: u64,
+    /// Go on although some sink cannot hold output back.
+    #[serde(default)]
+    pub allow_repeat: bool,
+}
+
+/// An error as the answer.
+struct Refusal(StatusCode, String, Option<String>);
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        let status = match error.kind() {
+            ErrorKind::FixInput => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::Retry | ErrorKind::Restart => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Fenced => StatusCode::CONFLICT,
+            ErrorKind::Corrupt | ErrorKind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.to_string(), error.hint().map(str::to_owned))
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Engine(error) => error.into(),
+            Failure::Usage { .. } | Failure::JobFile(_) => {
+                Self(StatusCode::UNPROCESSABLE_ENTITY, failure.text(), failure.hint().map(str::to_owned))
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self(status, message, hint) = self;
+        (status, Json(json!({ "error": { "message": message, "hint": hint } }))).into_response()
+    }
+}
+
+type Answer = Result<Json<Value>, Refusal>;
+
+/// The routes, behind the guard.
+pub(super) fn router(job: RunningJob, guard: Guard) -> Router {
+    Router::new()
+        .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
+        .route("/v1/job", get(status))
+        .route("/v1/stop", post(stop))
+        .route("/v1/cancel", post(cancel))
+        .route("/v1/checkpoints", post(checkpoint))
+        .route("/v1/savepoints", post(savepoint))
+        .route("/v1/rescale", post(rescale))
+        .route("/v1/upgrade", post(upgrade))
+        .fallback(|| async {
+            Refusal(StatusCode::NOT_FOUND, "there is nothing here".into(), Some("GET /openapi.json says what there is".into()))
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(guard, guarded))
+        .with_state(job)
+}
+
+async fn guarded(State(guard): State<Guard>, request: Request<Body>, next: Next) -> Response {
+    match guard.refuse(request.headers()) {
+        Some((status, why)) => Refusal(status, why.into(), None).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+async fn status(State(job): State<RunningJob>) -> Json<JobStatusDocument> {
+    Json(job.document())
+}
+
+async fn stop(State(job): State<RunningJob>, Json(request): Json<StopRequest>) -> Answer {
+    let kind = if request.drain { StopKind::Drain } else { StopKind::Suspend };
+    let (ended, checkpoint, savepoint) = job.stop(kind, request.savepoint.as_deref()).await?;
+    let (outcome, error) = (ended.outcome, ended.error);
+    Ok(Json(
+        json!({ "schema": SCHEMA, "job": job.name(), "outcome": outcome, "error": error, "checkpoint": checkpoint, "savepoint": savepoint }),
+    ))
+}
+
+async fn cancel(State(job): State<RunningJob>) -> Answer {
+    job.control().stop(StopKind::Cancel);
+    let ended = job.ended().await;
+    Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "outcome": ended.outcome, "error": ended.error })))
+}
+
+async fn checkpoint(State(job): State<RunningJob>) -> Answer {
+    let held = job.control().checkpoint(CheckpointRequest::Checkpoint).await?;
+    let id = held.checkpoint.checkpoint_id.0;
+    let last = job.document().last_checkpoint.filter(|last| last.id == id);
+    Ok(Json(json!({
+        "schema": SCHEMA, "job": job.name(), "checkpoint": id,
+        "duration_ms": last.as_ref().map(|last| last.duration_ms), "bytes": last.as_ref().map(|last| last.bytes),
+    })))
+}
+
+async fn savepoint(State(job): State<RunningJob>, Json(request): Json<SavepointRequest>) -> Answer {
+    let (url, savepoint) = job.savepoint(request.url.as_deref(), request.unaligned).await?;
+    Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "url": url, "checkpoint": savepoint.checkpoint_id.0 })))
+}
+
+async fn rescale(State(job): State<RunningJob>, Json(request): Json<RescaleRequest>) -> Answer {
+    let _changing = job.changing().await;
+    let shape = job.shape();
+    let operator = request.operator.clone();
+    let planned = blocking(move || shape.rescaled(request.parallelism, operator.as_deref())).await?;
+    let rescaled = job.control().rescale(planned.change).await?;
+    job.set_shape(planned.shape);
+    Ok(Json(json!({
+        "schema": SCHEMA, "job": job.name(), "parallelism": request.parallelism, "operator": request.operator,
+        "checkpoint": rescaled.checkpoint_id.0, "pause_ms": ms(rescaled.pause),
+    })))
+}
+
+async fn upgrade(State(job): State<RunningJob>, Query(request): Query<UpgradeRequest>, body: Bytes) -> Answer {
+    let _changing = job.changing().await;
+    let (shape, operator) = (job.shape(), request.operator.clone());
+    let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body };
+    let planned = blocking(move || shape.upgraded(component)).await?;
+    let leaky = weaker_sinks(&planned.change.graph);
+    if !leaky.is_empty() && !request.allow_repeat {
+        let message = format!("{} cannot hold output back while the new component proves itself", leaky.join(", "));
+        let hint = "with `--allow-repeat` what the probation wrote there may come again after a rollback";
+        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, message, Some(hint.into())));
+    }
+    let probation = Duration::from_millis(request.probation_ms);
+    let mut events = job.control().upgrade(Upgrade { change: planned.change, vertex: operator.clone(), probation });
+    let mut switched = None;
+    loop {
+        let (outcome, reason) = match events.recv().await {
+            Some(UpgradeEvent::Switched { checkpoint_id, pause }) => {
+                switched = Some((checkpoint_id.0, ms(pause)));
+                continue;
+            }
+            Some(UpgradeEvent::Accepted) => {
+                job.set_shape(planned.shape);
+                ("accepted", None)
+            }
+            Some(UpgradeEvent::RolledBack(error)) => ("rolled-back", Some(error.to_string())),
+            Some(UpgradeEvent::Refused(error)) => return Err(error.into()),
+            None => return Err(EngineError::new(ErrorKind::Restart, "the job ended before the upgrade was decided").into()),
+        };
+        return Ok(Json(json!({
+            "schema": SCHEMA, "job": job.name(), "operator": operator, "outcome": outcome, "reason": reason,
+            "checkpoint": switched.map(|(id, _)| id), "pause_ms": switched.map(|(_, pause)| pause),
+        })));
+    }
+}
+
+/// Sinks whose records are seen before a checkpoint covers them.
+fn weaker_sinks(graph: &weir_engine::job::JobGraph) -> Vec<String> {
+    let weaker = graph.vertices.iter().filter(|vertex| match &vertex.kind {
+        weir_engine::job::VertexKind::Sink(sink) => sink.delivery() == weir_engine::sink::Delivery::MayRepeat,
+        weir_engine::job::VertexKind::Source { .. } | weir_engine::job::VertexKind::Operator(_) => false,
+    });
+    weaker.map(|vertex| format!("the sink `{}`", vertex.id)).collect()
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Compiling takes a thread of its own.
+#[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Refusal> {
+    let failed = |error: String| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error, None);
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.to_string()))??)
+}
+
+#[cfg(test)]
+mod tests;

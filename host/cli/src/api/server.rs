@@ -1,0 +1,101 @@
+//! Serves the API on the control threads, from the start of a job until everybody who waits for its end has an answer.
+
+use super::guard::Guard;
+use super::job::{Ended, RunningJob};
+use super::routes::router;
+use crate::failure::Failure;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use weir_engine::runtime::ThreadRuntime;
+use weir_engine::{EngineError, ErrorKind};
+
+/// The variable that holds the token.
+pub(crate) const TOKEN: &str = "WEIR_API_TOKEN";
+/// Whoever waits for a savepoint of the end is not left alone before this.
+const GRACE: Duration = Duration::from_secs(600);
+
+/// Where to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiAddress {
+    address: SocketAddr,
+    token: Option<String>,
+}
+
+impl ApiAddress {
+    /// `named` as on the command line. An address that others can reach needs a token.
+    pub fn parse(named: &str, token: Option<String>) -> Result<Self, Failure> {
+        let token = token.filter(|token| !token.is_empty());
+        let usage = |message: String, hint: &str| Failure::Usage { message, hint: hint.into() };
+        let local = named.replacen("localhost", "127.0.0.1", 1);
+        let address: SocketAddr = local.parse().map_err(|_bad| {
+            usage(format!("`--api {named}`: this is no address"), "for example `--api 127.0.0.1:7070`; port 0 picks one")
+        })?;
+        if !address.ip().is_loopback() && token.is_none() {
+            let hint = format!("set `{TOKEN}` for the job and for whoever speaks to it, or stay on 127.0.0.1");
+            return Err(usage(format!("`--api {named}`: others can reach this address, and nothing would keep them out"), &hint));
+        }
+        Ok(Self { address, token })
+    }
+}
+
+/// A running API.
+pub(crate) struct ApiServer {
+    /// Where it is served.
+    pub address: SocketAddr,
+    job: RunningJob,
+    close: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl ApiServer {
+    /// Begins to serve `job`.
+    pub fn start(threads: &ThreadRuntime, address: ApiAddress, job: RunningJob) -> Result<Self, EngineError> {
+        let failed = |error: std::io::Error| {
+            EngineError::new(ErrorKind::FixInput, format!("serve the API on {}: {error}", address.address))
+                .with_hint("`--api 127.0.0.1:0` picks a port that is free; `--no-api` serves none")
+        };
+        let listener = threads.block_on(TcpListener::bind(address.address)).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let guard = address.token.map_or(Guard::Loopback(bound), Guard::Token);
+        let (close, closed) = oneshot::channel();
+        let router = router(job.clone(), guard);
+        let serve = async move {
+            let closing = async { _ = closed.await };
+            // A client that goes away is no concern of the job's.
+            _ = axum::serve(listener, router).with_graceful_shutdown(closing).await;
+        };
+        #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
+        let served = threads.control().spawn(serve);
+        Ok(Self { address: bound, job, close, served })
+    }
+
+    /// The job has ended: answers whoever waits for that, and closes.
+    pub fn end(self, threads: &ThreadRuntime, ended: Ended) {
+        self.job.end(ended);
+        _ = self.close.send(());
+        let clock = threads.runtime().clock;
+        let grace = clock.sleep_until(clock.now() + GRACE);
+        threads.block_on(futures_util::future::select(self.served, grace));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_others_reach_needs_a_token() {
+        let parsed =
+            |named, token: Option<&str>| ApiAddress::parse(named, token.map(str::to_owned)).map_err(|failure| failure.exit_code()).err();
+        assert_eq!(parsed("127.0.0.1:0", None), None);
+        assert_eq!(parsed("localhost:80", None), None);
+        assert_eq!(parsed("[::1]:80", None), None);
+        assert_eq!(parsed("0.0.0.0:80", None), Some(2));
+        assert_eq!(parsed("0.0.0.0:80", Some("")), Some(2));
+        assert_eq!(parsed("0.0.0.0:80", Some("secret")), None);
+        assert_eq!(parsed("80", None), Some(2));
+    }
+}

@@ -1,0 +1,139 @@
+//! Speaks to a running job that is named by its name or its job file.
+
+use crate::api::TOKEN;
+use crate::failure::Failure;
+use crate::registry::{Registered, Registry};
+use serde_json::Value;
+use std::path::Path;
+use ureq::http::StatusCode;
+use weir_engine::{EngineError, ErrorKind};
+
+/// A running job.
+pub struct JobClient {
+    /// Where it is.
+    pub registered: Registered,
+    agent: ureq::Agent,
+}
+
+impl JobClient {
+    /// Finds the job that `named` names.
+    pub fn find(named: &str) -> Result<Self, Failure> {
+        let registered = choose(named, running()?)?;
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0).build();
+        Ok(Self { registered, agent: config.into() })
+    }
+
+    /// Asks for a document.
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.get(self.url(path));
+        self.answer(path, with_token(request).call())
+    }
+
+    /// Asks for something to be done.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        self.answer(path, with_token(request).send(body.to_string().as_bytes()))
+    }
+
+    /// The same, with bytes and a query.
+    pub fn post_bytes(&self, path: &str, query: &[(&str, String)], body: &[u8]) -> Result<Value, Failure> {
+        let request = self.agent.post(self.url(path)).query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
+        self.answer(path, with_token(request.header("content-type", "application/wasm")).send(body))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.registered.api)
+    }
+
+    fn answer(&self, path: &str, outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failure> {
+        let (job, pid) = (&self.registered.job, self.registered.pid);
+        let failed = |what: String| EngineError::new(ErrorKind::Retry, format!("ask {job} (process {pid}) for {path}: {what}"));
+        let mut response = outcome.map_err(|error| failed(error.to_string()).with_hint("`weir jobs` shows what runs"))?;
+        let text = response.body_mut().read_to_string().map_err(|error| failed(error.to_string()))?;
+        let body: Value = serde_json::from_str(&text).unwrap_or_default();
+        if response.status().is_success() {
+            return Ok(body);
+        }
+        let said = |field: &str| body["error"][field].as_str().map(str::to_owned);
+        let message = said("message").unwrap_or_else(|| format!("{} {}", response.status(), text.trim()));
+        let hint = said("hint").or_else(|| {
+            (response.status() == StatusCode::UNAUTHORIZED).then(|| format!("set `{TOKEN}` to the token that the job was started with"))
+        });
+        let error = EngineError::new(ErrorKind::FixInput, format!("{job}: {message}"));
+        Err(Failure::Engine(match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }))
+    }
+}
+
+fn with_token<B>(request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+    match std::env::var(TOKEN) {
+        Ok(token) if !token.is_empty() => request.header("authorization", format!("Bearer {token}")),
+        Ok(_) | Err(_) => request,
+    }
+}
+
+/// All jobs that run.
+pub fn running() -> Result<Vec<Registered>, Failure> {
+    let read = Registry::of_user().and_then(|registry| registry.running());
+    Ok(read.map_err(|error| EngineError::new(ErrorKind::FixInput, format!("look for running jobs: {error}")))?)
+}
+
+fn choose(named: &str, running: Vec<Registered>) -> Result<Registered, Failure> {
+    let file = Path::new(named).is_file().then(|| std::path::absolute(named).ok()).flatten();
+    let is_meant = |one: &&Registered| match &file {
+        Some(file) => Path::new(&one.job_file) == file,
+        None => one.job == named,
+    };
+    let found: Vec<&Registered> = running.iter().filter(is_meant).collect();
+    let fail = |message: String, hint: String| Failure::Engine(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
+    match found[..] {
+        [one] => Ok(one.clone()),
+        [] => {
+            let names: Vec<&str> = running.iter().map(|one| one.job.as_str()).collect();
+            let hint = match (&file, &names[..]) {
+                (Some(_), _) => format!("`weir run {named}` starts it; one that was started with `--no-api` cannot be spoken to"),
+                (None, []) => "no job runs; `weir run JOBFILE` starts one".to_owned(),
+                (None, names) => format!("running are: {}", names.join(", ")),
+            };
+            Err(fail(format!("no job `{named}` runs here"), hint))
+        }
+        _ => {
+            let files: Vec<String> = found.iter().map(|one| format!("{} (process {})", one.job_file, one.pid)).collect();
+            Err(fail(format!("several jobs `{named}` run: {}", files.join(", ")), "name the job file of the one that you mean".into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(job: &str, job_file: &str) -> Registered {
+        Registered { job: job.into(), pid: 7, started: 1, api: "127.0.0.1:1".into(), job_file: job_file.into(), storage: "file:/w".into() }
+    }
+
+    #[track_caller]
+    fn check(named: &str, running: &[Registered], expect: &str) {
+        let chosen = choose(named, running.to_vec()).map_or_else(|failure| failure.text(), |one| one.job_file);
+        assert_eq!(chosen, expect);
+    }
+
+    #[test]
+    fn a_job_is_named_by_name_or_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("b.toml");
+        std::fs::write(&file, "").expect("written");
+        let (path, running) = (file.display().to_string(), [one("a", "/a.toml"), one("b", &file.display().to_string())]);
+        check("a", &running, "/a.toml");
+        check(&path, &running, &path);
+        check("c", &running, "no job `c` runs here");
+        check(&path, &running[..1], &format!("no job `{path}` runs here"));
+    }
+
+    #[test]
+    fn one_of_several_has_to_be_named_by_its_file() {
+        check("a", &[one("a", "/a.toml"), one("a", "/b.toml")], "several jobs `a` run: /a.toml (process 7), /b.toml (process 7)");
+    }
+}

@@ -1,0 +1,166 @@
+//! Commands that speak to a running job.
+
+use super::Context;
+use crate::api::{JobStatusDocument, RescaleRequest, SavepointRequest, StopRequest};
+use crate::args::{RescaleArgs, SavepointCreateArgs, StopArgs, UpgradeArgs};
+use crate::client::{JobClient, running};
+use crate::documents::SCHEMA;
+use crate::failure::{FAILED, Failure};
+use crate::figures::{bytes_text, grouped};
+use crate::storage::savepoint_url;
+use serde_json::{Value, json};
+use weir_engine::{EngineError, ErrorKind};
+
+/// Lists the jobs that run.
+pub(super) fn jobs(context: &Context) -> Result<u8, Failure> {
+    let running = running()?;
+    let document = json!({ "schema": SCHEMA, "jobs": running });
+    let text = || match &running[..] {
+        [] => "no job runs\n".to_owned(),
+        running => running.iter().map(|one| format!("{}  process {}  http://{}  {}\n", one.job, one.pid, one.api, one.job_file)).collect(),
+    };
+    context.print(&document, text);
+    Ok(0)
+}
+
+/// Shows how a job is doing.
+pub(super) fn status(context: &Context, job: &str) -> Result<u8, Failure> {
+    let document = JobClient::find(job)?.get("/v1/job")?;
+    let status: JobStatusDocument = serde_json::from_value(document).map_err(|error| {
+        EngineError::new(ErrorKind::FixInput, format!("{job}: its weir answers in another way than this one expects: {error}"))
+    })?;
+    context.print(&status, || status_text(&status));
+    Ok(0)
+}
+
+fn status_text(status: &JobStatusDocument) -> String {
+    let JobStatusDocument { job, state, pid, uptime_s, job_file, storage, .. } = status;
+    let mut text = format!("{job} {state} for {uptime_s:.0} s, process {pid}\n  {job_file}\n  {storage}\n");
+    let width = status.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
+    for vertex in &status.vertices {
+        let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
+        let quarantined = if vertex.quarantined > 0 { format!("  {} quarantined", grouped(vertex.quarantined)) } else { String::new() };
+        text.push_str(&format!(
+            "  {:width$}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}\n",
+            vertex.id, vertex.parallelism
+        ));
+    }
+    let last = status
+        .last_checkpoint
+        .as_ref()
+        .map_or("none yet".to_owned(), |last| format!("{} ({} ms, {})", last.id, last.duration_ms, bytes_text(last.bytes)));
+    text.push_str(&format!(
+        "  checkpoints: {} completed, {} failed, the last: {last}; restarts: {}\n",
+        status.checkpoints_completed, status.checkpoints_failed, status.restarts
+    ));
+    text
+}
+
+/// Stops a job after a last checkpoint, or after the end of its input.
+pub(super) fn stop(context: &Context, args: &StopArgs) -> Result<u8, Failure> {
+    let client = JobClient::find(&args.job)?;
+    let savepoint = args.savepoint.as_deref().map(|url| if url.is_empty() { Ok(String::new()) } else { savepoint_url(url) }).transpose()?;
+    context.screen.notice(if args.drain { "draining: the input ends here" } else { "stopping after a last checkpoint" });
+    let document = client.post("/v1/stop", &json!(StopRequest { drain: args.drain, savepoint: savepoint.clone() }))?;
+    let good = matches!(document["outcome"].as_str(), Some("stopped" | "finished" | "already-finished"));
+    context.print(&document, || {
+        let mut text = format!("{} {}, {}\n", text_of(&document, "job"), text_of(&document, "outcome"), checkpoint_text(&document));
+        if let Some(url) = document["savepoint"].as_str() {
+            text.push_str(&format!("  savepoint: {url}\n  `weir run {} --from {url}` goes on from it\n", client.registered.job_file));
+        }
+        if let Some(error) = document["error"].as_str() {
+            text.push_str(&format!("  {error}\n"));
+        }
+        text
+    });
+    Ok(if good && (savepoint.is_none() || document["savepoint"].is_string()) { 0 } else { FAILED })
+}
+
+/// Stops a job at once.
+pub(super) fn cancel(context: &Context, job: &str) -> Result<u8, Failure> {
+    let document = JobClient::find(job)?.post("/v1/cancel", &json!({}))?;
+    context.print(&document, || format!("{} {}\n", text_of(&document, "job"), text_of(&document, "outcome")));
+    Ok(0)
+}
+
+/// Has a checkpoint taken.
+pub(super) fn trigger(context: &Context, job: &str) -> Result<u8, Failure> {
+    let client = JobClient::find(job)?;
+    context.screen.notice("waiting for the checkpoint to complete");
+    let document = client.post("/v1/checkpoints", &json!({}))?;
+    context.print(&document, || {
+        let took = document["duration_ms"].as_u64().map(|ms| format!(" in {ms} ms")).unwrap_or_default();
+        let bytes = document["bytes"].as_u64().map(|bytes| format!(", {}", bytes_text(bytes))).unwrap_or_default();
+        format!("{} of {} complete{took}{bytes}\n", checkpoint_text(&document), text_of(&document, "job"))
+    });
+    Ok(0)
+}
+
+/// Takes a savepoint of a running job.
+pub(super) fn create_savepoint(context: &Context, args: &SavepointCreateArgs) -> Result<u8, Failure> {
+    let client = JobClient::find(&args.job)?;
+    let url = args.url.as_deref().map(savepoint_url).transpose()?;
+    context.screen.notice("taking the savepoint");
+    let document = client.post("/v1/savepoints", &json!(SavepointRequest { url, unaligned: args.unaligned }))?;
+    context.print(&document, || {
+        format!("savepoint of {}, {}: {}\n", text_of(&document, "job"), checkpoint_text(&document), text_of(&document, "url"))
+    });
+    Ok(0)
+}
+
+/// Gives a running job another parallelism.
+pub(super) fn rescale(context: &Context, args: &RescaleArgs) -> Result<u8, Failure> {
+    let client = JobClient::find(&args.job)?;
+    context.screen.notice("rescaling");
+    let request = RescaleRequest { parallelism: args.parallelism, operator: args.operator.clone() };
+    let document = client.post("/v1/rescale", &json!(request))?;
+    context.print(&document, || {
+        let what = args.operator.as_deref().map_or("every step".to_owned(), |id| format!("`{id}`"));
+        format!(
+            "{}: {what} has parallelism {} from {} on; nothing came out for {:.0} ms\n",
+            text_of(&document, "job"),
+            args.parallelism,
+            checkpoint_text(&document),
+            document["pause_ms"].as_f64().unwrap_or_default()
+        )
+    });
+    Ok(0)
+}
+
+/// Lets another component take over in a running job.
+pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
+    let client = JobClient::find(&args.job)?;
+    let name = args.plugin.display().to_string();
+    let component = std::fs::read(&args.plugin).map_err(|error| Failure::Usage {
+        message: format!("read {name}: {error}"),
+        hint: "name a component, or a core module that carries its type".into(),
+    })?;
+    context.screen.notice(&format!("upgrading; output is held back until the probation of {:?} is over", *args.probation));
+    let query = [
+        ("operator", args.operator.clone()),
+        ("name", name),
+        ("probation_ms", args.probation.as_millis().to_string()),
+        ("allow_repeat", args.allow_repeat.to_string()),
+    ];
+    let document = client.post_bytes("/v1/upgrade", &query, &component)?;
+    let accepted = document["outcome"] == "accepted";
+    context.print(&document, || {
+        let (job, pause) = (text_of(&document, "job"), document["pause_ms"].as_f64().unwrap_or_default());
+        let behind = checkpoint_text(&document);
+        match accepted {
+            true => {
+                format!("{job}: `{}` is upgraded, behind {behind}; no subtask stood still for longer than {pause:.1} ms\n", args.operator)
+            }
+            false => format!("{job}: the upgrade of `{}` is rolled back to {behind}\n  {}\n", args.operator, text_of(&document, "reason")),
+        }
+    });
+    Ok(if accepted { 0 } else { FAILED })
+}
+
+fn text_of<'a>(document: &'a Value, field: &str) -> &'a str {
+    document[field].as_str().unwrap_or("?")
+}
+
+fn checkpoint_text(document: &Value) -> String {
+    document["checkpoint"].as_u64().map_or("without a checkpoint".to_owned(), |id| format!("checkpoint {id}"))
+}

@@ -1,0 +1,114 @@
+//! A job with another parallelism than its file says: what a rescale asks for, and what a restart goes on with.
+
+use super::model::{Input, JobFile, Partitioning};
+use std::collections::BTreeMap;
+
+impl JobFile {
+    /// The parallelism of every step, by id.
+    pub fn parallelisms(&self) -> BTreeMap<String, u32> {
+        let sources = self.sources.iter().map(|step| (&step.id.value, step.parallelism));
+        let operators = self.operators.iter().map(|step| (&step.id.value, step.parallelism));
+        let sinks = self.sinks.iter().map(|step| (&step.id.value, step.parallelism));
+        sources.chain(operators).chain(sinks).map(|(id, parallelism)| (id.clone(), parallelism)).collect()
+    }
+
+    /// Whether a step is read by one subtask, whatever is asked for.
+    pub fn is_single(&self, id: &str) -> bool {
+        self.sources.iter().any(|source| source.id.value == id && source.connector.value == "stdin")
+    }
+
+    /// The job with this parallelism of these steps. Edges of which the file does not say how records are distributed follow. An error says what does
+    /// not go.
+    pub fn rescaled(&self, wanted: &BTreeMap<String, u32>) -> Result<Self, String> {
+        let known = self.parallelisms();
+        for (id, &parallelism) in wanted {
+            if !known.contains_key(id) {
+                let ids: Vec<&str> = known.keys().map(String::as_str).collect();
+                return Err(format!("the job has no step `{id}`; it has {}", ids.join(", ")));
+            }
+            if parallelism == 0 {
+                return Err(format!("`{id}` cannot have parallelism 0"));
+            }
+            if parallelism != 1 && self.is_single(id) {
+                return Err(format!("`{id}` reads standard input, which one subtask does"));
+            }
+        }
+        let now = |id: &str| wanted.get(id).or_else(|| known.get(id)).copied().unwrap_or(1);
+        let mut job = self.clone();
+        job.sources.iter_mut().for_each(|step| step.parallelism = now(&step.id.value));
+        for step in &mut job.operators {
+            step.parallelism = now(&step.id.value);
+            let keyed = step.inputs.iter().any(|input| input.by == Partitioning::Key);
+            if keyed && step.parallelism > job.max_parallelism {
+                let (id, parallelism, most) = (&step.id.value, step.parallelism, job.max_parallelism);
+                return Err(format!(
+                    "`{id}` has keyed state in {most} key groups (`max-parallelism`), which {parallelism} subtasks cannot share"
+                ));
+            }
+            follow(&step.id.value, step.parallelism, &mut step.inputs, now)?;
+        }
+        for step in &mut job.sinks {
+            step.parallelism = now(&step.id.value);
+            follow(&step.id.value, step.parallelism, &mut step.inputs, now)?;
+        }
+        Ok(job)
+    }
+}
+
+fn follow(id: &str, parallelism: u32, inputs: &mut [Input], now: impl Fn(&str) -> u32) -> Result<(), String> {
+    for input in inputs {
+        let from = now(&input.from);
+        if input.natural {
+            input.by = Partitioning::natural(from, parallelism);
+        } else if input.by == Partitioning::Forward && from != parallelism {
+            return Err(format!(
+                "`{}` would have parallelism {from} and `{id}` {parallelism}, but the edge between them is `by = \"forward\"`; rescale both",
+                input.from
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SourceText, parse};
+    use super::*;
+    use std::path::Path;
+
+    fn job(by: &str) -> JobFile {
+        let text = format!(
+            "name = \"j\"\nparallelism = 2\nmax-parallelism = 4\n[source.in]\nconnector = \"generator\"\n[operator.a]\nnative = \"pass-through\"\n\
+             input = \"in\"\n[operator.b]\nnative = \"keyed-count\"\ninput = {{ from = \"a\", by = \"key\" }}\n[sink.out]\nconnector = \"blackhole\"\n\
+             input = {{ from = \"b\"{by} }}\n"
+        );
+        parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 1).expect("a fine job")
+    }
+
+    /// The parallelism of b and out and how their edge goes, or what is wrong.
+    fn check(by: &str, wanted: &[(&str, u32)], expect: &str) {
+        let wanted = wanted.iter().map(|(id, parallelism)| ((*id).to_owned(), *parallelism)).collect();
+        let outcome = job(by).rescaled(&wanted).map(|job| {
+            let (b, out) = (&job.operators[1], &job.sinks[0]);
+            format!("{} {} {}", b.parallelism, out.parallelism, out.inputs[0].by.name())
+        });
+        let text = outcome.unwrap_or_else(|wrong| wrong);
+        assert!(text.starts_with(expect), "{text}");
+    }
+
+    #[test]
+    fn edges_follow_the_parallelism_unless_the_file_says_how_they_go() {
+        check("", &[], "2 2 forward");
+        check("", &[("b", 3)], "3 2 rebalance");
+        check("", &[("b", 3), ("out", 3)], "3 3 forward");
+        check(", by = \"rebalance\"", &[("b", 3), ("out", 3)], "3 3 rebalance");
+        check(", by = \"forward\"", &[("b", 3)], "`b` would have parallelism 3 and `out` 2");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        check("", &[("c", 3)], "the job has no step `c`; it has a, b, in, out");
+        check("", &[("b", 0)], "`b` cannot have parallelism 0");
+        check("", &[("b", 5)], "`b` has keyed state in 4 key groups");
+    }
+}

@@ -1,0 +1,211 @@
+//! Changing a running job: a rescale goes through a redeployment; an upgrade changes an operator over at a barrier, and is on trial until it has
+//! proven itself.
+//!
+//! On trial, checkpoints are provisional: the log has them, but nothing of them is committed, and a failure of whatever kind goes back to the
+//! checkpoint that the trial began at, with the old graph. Invariant: while there is a trial, no task has been told of the completion of a
+//! checkpoint behind `since`.
+
+use super::attempt::{Attempt, AttemptEnd};
+use super::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
+use super::recorder::RecordRequest;
+use super::{JobGraph, VertexKind, layout};
+use crate::checkpoint::{Override, Trigger};
+use crate::element::CheckpointId;
+use crate::error::{EngineError, ErrorKind};
+use crate::operator::{Operator, Subtask};
+use crate::runtime::Monotonic;
+use crate::task::TaskControl;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// An upgrade that has changed over, or is about to.
+pub(super) struct Trial {
+    /// The last checkpoint of the old graph; `None` until it is triggered.
+    pub since: Option<CheckpointId>,
+    pub old: Arc<JobGraph>,
+    pub new: Arc<JobGraph>,
+    pub overrides: Vec<Override>,
+    vertex: usize,
+    /// For each task with the vertex in it its new operator, until these have been sent. The lock is for whoever only looks at a supervisor.
+    operators: Mutex<Vec<(usize, Box<dyn Operator>)>>,
+    /// Tasks that have not changed over.
+    missing: usize,
+    pause: Duration,
+    probation: Duration,
+    /// When it has proven itself; `None` until it works.
+    pub ends: Option<Monotonic>,
+    /// The newest provisional checkpoint.
+    newest: Option<CheckpointId>,
+    /// The log is being told that it is accepted.
+    deciding: bool,
+    pub events: UpgradeEvents,
+}
+
+/// The end of an attempt that another is to follow in another shape.
+pub(super) struct Redeploy {
+    pub change: GraphChange,
+    /// When its checkpoint was triggered.
+    pub began: Option<Monotonic>,
+    pub reply: Reply<Rescaled>,
+}
+
+impl Attempt<'_> {
+    pub(super) fn on_rescale(&mut self, change: GraphChange, reply: Reply<Rescaled>) -> Option<AttemptEnd> {
+        if let Some(error) = self.unfit(&change) {
+            _ = reply.send(Err(error));
+            return None;
+        }
+        self.redeploy = Some(Redeploy { change, began: None, reply });
+        self.want(Trigger::Redeploy)
+    }
+
+    pub(super) fn on_upgrade(&mut self, upgrade: Upgrade, events: UpgradeEvents) -> Option<AttemptEnd> {
+        match self.trial_of(upgrade, events.clone()) {
+            Ok(trial) => {
+                *self.session.trial = Some(trial);
+                self.want(Trigger::Upgrade)
+            }
+            Err(error) => {
+                _ = events.send(UpgradeEvent::Refused(error));
+                None
+            }
+        }
+    }
+
+    /// Why the job cannot change now, or not in this way.
+    fn unfit(&self, change: &GraphChange) -> Option<EngineError> {
+        let refused = |message: String, hint: &str| Some(EngineError::new(ErrorKind::FixInput, message).with_hint(hint.to_owned()));
+        if self.session.trial.is_some() {
+            return refused("an upgrade is on probation".into(), "wait until it is over");
+        }
+        if self.redeploy.is_some() || self.stop_seen.is_some() {
+            return refused("the job is being stopped or rescaled".into(), "wait until that is done");
+        }
+        let (was, is) = (self.session.graph.identity(), change.graph.identity());
+        let differences = was.differences(&is, |_| true);
+        if !differences.is_empty() {
+            return refused(
+                format!("the job would change\n  {}", differences.join("\n  ")),
+                "stop it with a savepoint, and start the changed job from that",
+            );
+        }
+        None
+    }
+
+    /// Everything that can fail before the barrier: the new operators are made here.
+    fn trial_of(&self, upgrade: Upgrade, events: UpgradeEvents) -> Result<Trial, EngineError> {
+        let Upgrade { change, vertex: id, probation } = upgrade;
+        if let Some(error) = self.unfit(&change) {
+            return Err(error);
+        }
+        let new = Arc::new(change.graph);
+        let place = new.vertices.iter().position(|vertex| vertex.id == id);
+        let Some((place, VertexKind::Operator(factory))) = place.map(|place| (place, &new.vertices[place].kind)) else {
+            return Err(EngineError::new(ErrorKind::FixInput, format!("the job has no operator `{id}`")));
+        };
+        let schemas = new.input_schemas(place, factory.descriptor().inputs.len());
+        let mut operators = Vec::new();
+        for (task, index) in tasks_of(&new, place) {
+            let subtask = Subtask { vertex: id.clone(), index, parallelism: new.vertices[place].parallelism };
+            let mut operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&id))?;
+            operator.set_probation(true);
+            operators.push((task, operator));
+        }
+        Ok(Trial {
+            since: None,
+            old: self.session.graph.clone(),
+            new,
+            overrides: change.overrides,
+            vertex: place,
+            missing: operators.len(),
+            operators: Mutex::new(operators),
+            pause: Duration::ZERO,
+            probation,
+            ends: None,
+            newest: None,
+            deciding: false,
+            events,
+        })
+    }
+
+    /// The barrier of the upgrade is about to be sent: the new operators go ahead of it.
+    pub(super) fn send_operators(&mut self, checkpoint_id: CheckpointId) {
+        let Some(trial) = self.session.trial else { return };
+        trial.since = Some(checkpoint_id);
+        let vertex = trial.vertex;
+        let operators = trial.operators.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (task, operator) in operators.drain(..) {
+            // A task that is gone has sent why.
+            _ = self.deployment.controls[task].send(TaskControl::Swap { checkpoint_id, vertex, operator });
+        }
+    }
+
+    pub(super) fn on_swapped(&mut self, pause: Duration) {
+        if let Some(trial) = self.session.trial {
+            trial.pause = trial.pause.max(pause);
+            trial.missing = trial.missing.saturating_sub(1);
+        }
+    }
+
+    /// The checkpoint of the upgrade is complete: what follows is provisional.
+    pub(super) fn begin_probation(&mut self, checkpoint_id: CheckpointId) {
+        let now = self.context.runtime.clock.now();
+        let Some(trial) = self.session.trial else { return };
+        trial.ends = Some(now + trial.probation);
+        _ = trial.events.send(UpgradeEvent::Switched { checkpoint_id, pause: trial.pause });
+        let (graph, overrides) = (trial.new.clone(), trial.overrides.clone());
+        self.request(RecordRequest::Override { checkpoint_id, graph, overrides });
+    }
+
+    /// True where a completed checkpoint is provisional: no task may be told of it. One that completes behind the end of the probation, or
+    /// behind the end of the input, decides it.
+    pub(super) fn keep_provisional(&mut self, checkpoint_id: CheckpointId, trigger: Trigger) -> bool {
+        let now = self.context.runtime.clock.now();
+        let Some(trial) = self.session.trial.as_mut().filter(|trial| trial.since.is_some_and(|since| since < checkpoint_id)) else {
+            return false;
+        };
+        trial.newest = Some(checkpoint_id);
+        let proven = trigger == Trigger::Final || trial.ends.is_some_and(|ends| now >= ends);
+        if proven && !std::mem::replace(&mut trial.deciding, true) {
+            self.request(RecordRequest::Accept);
+        }
+        true
+    }
+
+    /// When the probation is over and a checkpoint has to be taken that ends it.
+    pub(super) fn probation_ends(&self) -> Option<Monotonic> {
+        self.session.trial.as_ref().filter(|_| !self.probation_over).and_then(|trial| trial.ends)
+    }
+
+    pub(super) fn on_probation_over(&mut self) -> Option<AttemptEnd> {
+        self.probation_over = true;
+        self.want(Trigger::Requested)
+    }
+
+    /// The log says that the upgrade holds.
+    pub(super) fn on_accepted(&mut self) {
+        let Some(trial) = self.session.trial.take() else { return };
+        *self.session.graph = trial.new;
+        self.probation_over = false;
+        for (task, _) in tasks_of(self.session.graph, trial.vertex) {
+            _ = self.deployment.controls[task].send(TaskControl::EndProbation(trial.vertex));
+        }
+        if let Some(newest) = trial.newest {
+            self.tell_all(|| TaskControl::Complete(newest));
+        }
+        _ = trial.events.send(UpgradeEvent::Accepted);
+    }
+}
+
+/// For each subtask of `vertex` the number of its task and its index.
+fn tasks_of(graph: &JobGraph, vertex: usize) -> Vec<(usize, u32)> {
+    let mut first = 0;
+    for task in layout(graph) {
+        let parallelism = graph.vertices[task.members[0]].parallelism;
+        if task.members.contains(&vertex) {
+            return (0..parallelism).map(|index| (first + index as usize, index)).collect();
+        }
+        first += parallelism as usize;
+    }
+    Vec::new()
+}

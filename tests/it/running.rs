@@ -1,0 +1,146 @@
+//! A running job is spoken to: it answers, is changed without losing or doubling a record, and stops.
+
+use crate::WEIR;
+use serde_json::Value;
+use weir_tests::process::{Bench, Ended, Running, WordCount, plugin, write_variant};
+
+/// A job that runs for about ten seconds where nobody stops it, and has committed something.
+fn started(parallelism: u32) -> (Bench, Running) {
+    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, parallelism, ..WordCount::default() });
+    let mut process = bench.start("run job.toml --output json");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    (bench, process)
+}
+
+#[track_caller]
+fn good(ended: &Ended) -> Value {
+    ended.assert(0, &[]);
+    ended.document()
+}
+
+#[test]
+fn a_running_job_answers_by_name_and_by_file_and_stops() {
+    let (bench, process) = started(1);
+    assert_eq!(good(&bench.run("jobs --output json"))["jobs"][0]["job"], "words");
+    let status = good(&bench.run("status words --output json"));
+    assert_eq!((&status["state"], &status["vertices"][2]["id"]), (&"running".into(), &"count".into()));
+    assert_eq!(good(&bench.run("status job.toml --output json"))["pid"], status["pid"]);
+    let checkpoint = good(&bench.run("checkpoint trigger words --output json"))["checkpoint"].as_u64();
+    assert!(checkpoint > status["last_checkpoint"]["id"].as_u64(), "{checkpoint:?}");
+    bench.run("status others").assert(1, &["no job `others` runs here", "running are: words"]);
+
+    let stopped = good(&bench.run("stop words --output json"));
+    assert_eq!((&stopped["outcome"], &stopped["checkpoint"]), (&"stopped".into(), &bench.log().newest().id.into()));
+    assert_eq!(process.ended().document()["outcome"], "stopped");
+    bench.run("stop job.toml").assert(1, &["no job `job.toml` runs here", "weir run job.toml"]);
+    assert_eq!(good(&bench.run("jobs --output json"))["jobs"], serde_json::json!([]));
+    good(&bench.run("run job.toml --output json"));
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn a_drained_job_is_finished_where_it_was() {
+    let (bench, process) = started(2);
+    let drained = good(&bench.run("stop words --drain --output json"));
+    assert_eq!(drained["outcome"], "finished");
+    let document = process.ended().document();
+    let committed: u64 = bench.committed().values().sum();
+    assert_eq!(document["vertices"][3]["records_in"], committed, "what was read is committed");
+    assert!(committed < bench.job().output().len() as u64, "it was drained before its end");
+    bench.run("run job.toml").assert(0, &["has finished already"]);
+}
+
+#[test]
+fn a_cancelled_job_goes_on_from_its_last_checkpoint() {
+    let (bench, process) = started(1);
+    assert_eq!(good(&bench.run("cancel words --output json"))["outcome"], "cancelled");
+    assert_eq!(process.ended().document()["outcome"], "cancelled");
+    good(&bench.run("run job.toml --output json"));
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn savepoints_are_whole_and_jobs_start_from_them() {
+    let (bench, process) = started(2);
+    let taken = good(&bench.run("savepoint create words taken --output json"));
+    let stopped = good(&bench.run("stop words --savepoint stopped --output json"));
+    process.ended().assert(0, &[]);
+    let url = stopped["savepoint"].as_str().expect("a savepoint");
+    for folder in ["taken", "stopped"] {
+        assert_eq!(good(&bench.run(&format!("savepoint verify {folder} --output json")))["whole"], true);
+        let inspected = good(&bench.run(&format!("savepoint inspect {folder} --output json")));
+        assert_eq!((&inspected["job"], &inspected["operators"][0]["states"][0]["name"]), (&"words".into(), &"occurrences".into()));
+    }
+    bench.run("savepoint create words taken").assert(1, &["no job `words` runs here"]);
+    let listed = good(&bench.run("savepoint list job.toml --output json"));
+    assert_eq!(listed["savepoints"][1]["checkpoint"], taken["checkpoint"]);
+
+    // Nothing is lost or doubled between the savepoint of a stop and the stop, at whatever parallelism it goes on.
+    bench.edit_job("parallelism = 2", "parallelism = 3");
+    let resumed = bench.run(&format!("run job.toml --from {url} --output json"));
+    resumed.assert(0, &[&format!("resuming from the savepoint {url}")]);
+    bench.assert_exactly_once();
+    bench.run(&format!("run job.toml --from {url}")).assert(0, &["has finished already"]);
+
+    std::fs::write(bench.path("stopped/notes.txt"), "mine").expect("written");
+    bench.run("savepoint delete stopped").assert(0, &[]);
+    assert_eq!(std::fs::read_dir(bench.path("stopped")).expect("a folder").count(), 1, "only what is not its own is left");
+    bench.run("savepoint inspect stopped").assert(1, &["there is no savepoint.json"]);
+}
+
+#[test]
+fn a_rescaled_job_counts_each_record_once_and_stays_rescaled() {
+    let (bench, process) = started(1);
+    assert!(good(&bench.run("rescale words --parallelism 3 --output json"))["pause_ms"].is_number());
+    good(&bench.run("rescale words --parallelism 2 --operator count --output json"));
+    let status = good(&bench.run("status words --output json"));
+    let parallelism: Vec<_> = status["vertices"].as_array().expect("vertices").iter().map(|vertex| vertex["parallelism"].clone()).collect();
+    assert_eq!(parallelism, [3, 3, 2, 3]);
+    bench.run("rescale words --parallelism 2 --operator cuont").assert(1, &["no step `cuont`"]);
+    bench.run("rescale words --parallelism 1000").assert(1, &["key groups"]);
+    assert!(process.kill());
+    bench.run("run job.toml").assert(0, &["count: parallelism 2 by a rescale; the job file says 1", "out: parallelism 3 by a rescale"]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn an_upgrade_takes_over_and_a_bad_one_goes_back_by_itself() {
+    let (bench, process) = started(2);
+    write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
+    let accepted = good(&bench.run("upgrade words --operator count --plugin v2.wasm --probation 200ms --output json"));
+    assert_eq!(accepted["outcome"], "accepted");
+
+    let line = format!("upgrade words --operator count --plugin {} --probation 30s --output json", plugin("trapping-count").display());
+    let rolled_back = bench.run(&line);
+    rolled_back.assert(1, &[]);
+    let document = rolled_back.document();
+    assert_eq!(document["outcome"], "rolled-back");
+    assert!(document["reason"].as_str().is_some_and(|reason| reason.contains("every hundredth occurrence")), "{document}");
+
+    let line = format!("upgrade words --operator count --plugin {} --probation 1s", plugin("keyed-count").display());
+    bench.run(&line).assert(1, &["the job would change", "[tally value v1 raw] in the job file"]);
+    bench.run("upgrade words --operator sink --plugin v2.wasm").assert(1, &["no operator `sink`"]);
+
+    assert!(process.kill());
+    let resumed = bench.run("run job.toml");
+    resumed.assert(0, &["count: component", "by an upgrade"]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn a_process_that_is_killed_on_probation_goes_back_to_the_old_component() {
+    let (bench, process) = started(1);
+    write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
+    let mut upgrade = bench.start("upgrade words --operator count --plugin v2.wasm --probation 60s");
+    assert!(upgrade.runs_until("the override in the log", || bench.log().overrides > 0));
+    // What the old component did up to the barrier is committed; what follows it is not.
+    let some_time = std::time::Duration::from_millis(300);
+    assert!(upgrade.runs_for(some_time));
+    let committed = bench.committed();
+    assert!(upgrade.runs_for(some_time));
+    assert_eq!(bench.committed(), committed, "nothing is committed on probation");
+    assert!(process.kill());
+    upgrade.ended().assert(1, &[]);
+    bench.run("run job.toml").assert(0, &["the upgrade of count was cut off on probation and is given up"]);
+    bench.assert_exactly_once();
+}

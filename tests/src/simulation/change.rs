@@ -1,0 +1,331 @@
+//! A job that is rescaled and upgraded while it runs, and killed: whatever happens, each record counts once, and is worked off by a version that
+//! held at that point.
+
+use super::operators::descriptor;
+use super::run::{POLLS, VERTICES, options, wait_for};
+use super::{Disk, DiskSink, NumberSource, Scenario};
+use futures_util::FutureExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Override, Replaced, Store};
+use weir_engine::element::RecordBatch;
+use weir_engine::exchange::Partitioning;
+use weir_engine::job::{
+    CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOutcome, JobStatus, StartMode, Upgrade, UpgradeEvent, Vertex,
+    VertexKind, run_job,
+};
+use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
+use weir_engine::runtime::{SimulationEnd, Simulator};
+use weir_engine::state::{StateDescriptor, StateKind};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+
+/// Processes that one simulation starts at most.
+const PROCESSES: u64 = 60;
+
+/// What it came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeReport {
+    /// Processes started.
+    pub processes: u64,
+    /// Rescales that the job answered.
+    pub rescales: u64,
+    /// Versions that the log accepted,
+    pub accepted: u64,
+    /// and that it rolled back.
+    pub rolled_back: u64,
+    /// Equal for equal runs.
+    pub trace: u64,
+}
+
+/// What the operator's id stands for at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shape {
+    /// Of source, counter and sink.
+    parallelism: [u32; 3],
+    version: u64,
+}
+
+const IDS: [&str; 3] = ["in", "count", "out"];
+/// What the job file says.
+const FILE: Shape = Shape { parallelism: [2, 2, 2], version: 1 };
+
+impl Shape {
+    /// The job file's, with what the log overrides.
+    fn of(overrides: &[Override]) -> Self {
+        let mut shape = FILE;
+        for change in overrides {
+            let place = IDS.iter().position(|id| *id == change.vertex).expect("an id of the job");
+            if let Some(parallelism) = &change.parallelism {
+                assert_eq!(parallelism.file, FILE.parallelism[place]);
+                shape.parallelism[place] = parallelism.now;
+            }
+            if let Some(component) = &change.component {
+                assert_eq!(component.file, digest(FILE.version));
+                shape.version = component.now[1..].parse().expect("a version");
+            }
+        }
+        shape
+    }
+
+    fn overrides(&self) -> Vec<Override> {
+        let change = |place: usize| Override {
+            vertex: IDS[place].into(),
+            parallelism: Some(Replaced { file: FILE.parallelism[place], now: self.parallelism[place] }),
+            component: None,
+        };
+        (0..3).map(change).collect()
+    }
+
+    fn upgraded(&self) -> Vec<Override> {
+        let component = Some(Replaced { file: digest(FILE.version), now: digest(self.version) });
+        vec![Override { vertex: "count".into(), parallelism: None, component }]
+    }
+
+    fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+        let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
+        let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value });
+        let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
+        let kinds = [
+            VertexKind::Source { source, rate: Some(1_000.0) },
+            VertexKind::Operator(VersionFactory::new(simulator.clone(), self.version, scenario.failures)),
+            VertexKind::Sink(sink),
+        ];
+        let vertices = IDS.into_iter().zip(self.parallelism).zip(kinds);
+        let vertices = vertices.map(|((id, parallelism), kind)| Vertex { id: id.into(), parallelism, kind }).collect();
+        let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
+        let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
+        let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
+        JobGraph { name: "changing".into(), max_parallelism: 16, vertices, edges }
+    }
+}
+
+fn digest(version: u64) -> String {
+    format!("v{version}")
+}
+
+/// Counts records per key and emits `key count version`. Every third version is bad: on probation it fails now and then.
+struct VersionFactory {
+    descriptor: OperatorDescriptor,
+    component: Component,
+    simulator: Simulator,
+    version: u64,
+    failures: Option<u64>,
+}
+
+impl VersionFactory {
+    fn new(simulator: Simulator, version: u64, failures: Option<u64>) -> Arc<Self> {
+        let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+        let component = Component { digest: digest(version), bytes: digest(version).into_bytes().into() };
+        Arc::new(Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures })
+    }
+}
+
+impl OperatorFactory for VersionFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn component(&self) -> Option<&Component> {
+        Some(&self.component)
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        let (simulator, version, failures) = (self.simulator.clone(), self.version, self.failures);
+        Ok(Box::new(VersionedCount { simulator, version, failures, on_probation: false }))
+    }
+}
+
+struct VersionedCount {
+    simulator: Simulator,
+    version: u64,
+    failures: Option<u64>,
+    on_probation: bool,
+}
+
+impl Operator for VersionedCount {
+    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("a key edge");
+        state.select(batch, 0..batch.len()).expect("every record has a key");
+        let mut out = BatchBuilder::new();
+        for record in 0..batch.len() {
+            let key = state.key_of()[record] as usize;
+            let count = state.value(key, 0).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
+            state.set_value(key, 0, &count.to_le_bytes());
+            let line = format!("{} {count} {}", String::from_utf8_lossy(batch.keys().get(record)), self.version);
+            out.push(batch.key(record), line.as_bytes(), None);
+        }
+        context.outputs.push((0, out.finish()));
+        let bad = self.on_probation && self.version.is_multiple_of(3) && self.simulator.draw(3) == 0;
+        if bad || self.failures.is_some_and(|one_in| self.simulator.draw(one_in) == 0) {
+            return Err(EngineError::new(ErrorKind::Restart, "injected failure"));
+        }
+        Ok(())
+    }
+
+    fn set_probation(&mut self, on_probation: bool) {
+        self.on_probation = on_probation;
+    }
+}
+
+/// Runs a job from one seed over changes and kills until it has finished, and judges what it committed.
+pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, String> {
+    let simulator = Simulator::new(seed);
+    let disk = Disk::default();
+    let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+    let (mut report, next_version) = (ChangeReport::default(), Arc::new(Mutex::new(2)));
+    loop {
+        report.processes += 1;
+        let entries = read_log(&simulator, &objects)?;
+        let shape = Shape::of(&History::of(&entries).overrides(&StartMode::Resume).0);
+        let killed = scenario.crash_within_polls > 0 && report.processes < PROCESSES / 2;
+        let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
+        let world = World { simulator: simulator.clone(), disk: disk.clone(), scenario, next_version: next_version.clone() };
+        let (outcome, rescales) = world.process(&objects, shape, polls)?;
+        report.rescales += rescales;
+        match outcome {
+            Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
+            Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
+            Some(JobOutcome::Failed(error) | JobOutcome::Fenced(error)) => return Err(format!("the job failed: {error}")),
+            Some(JobOutcome::Stopped | JobOutcome::Cancelled) => return Err("nobody stopped the job, but it stopped".into()),
+            None if killed => {}
+            None => return Err("the job does not end".into()),
+        }
+        if report.processes > PROCESSES {
+            return Err(format!("not finished after {PROCESSES} processes"));
+        }
+    }
+    let entries = read_log(&simulator, &objects)?;
+    let accepted = accepted_versions(&entries, &mut report);
+    report.trace = simulator.trace();
+    judge(scenario, &accepted, &disk.committed())?;
+    Ok(report)
+}
+
+fn read_log(simulator: &Simulator, objects: &Arc<dyn Store>) -> Result<Vec<LogEntry>, String> {
+    let (objects, clock) = (objects.clone(), simulator.runtime().clock);
+    let log = wait_for(simulator, async move { JobLog::open(objects, clock).await.map(|log| log.entries().to_vec()) })?;
+    log.map_err(|error| error.to_string())
+}
+
+#[derive(Clone)]
+struct World {
+    simulator: Simulator,
+    disk: Disk,
+    scenario: Scenario,
+    next_version: Arc<Mutex<u64>>,
+}
+
+impl World {
+    /// One process, with somebody who changes the job all the time. How the job ended, where it did, and how many rescales it answered.
+    fn process(&self, objects: &Arc<dyn Store>, shape: Shape, polls: u64) -> Result<(Option<JobOutcome>, u64), String> {
+        let status = Arc::new(JobStatus::new(VERTICES));
+        let (control, inbox) = JobControl::new();
+        let options = options(&self.simulator, &self.disk, objects, self.scenario);
+        let graph = shape.graph(&self.simulator, &self.disk, self.scenario);
+        let job = run_job(graph, options, self.simulator.runtime(), status, inbox);
+        let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(0)));
+        let (slot, changes, world) = (ended.clone(), rescales.clone(), self.clone());
+        let both = async move {
+            let mut job = Box::pin(job.fuse());
+            let mut changing = Box::pin(world.change(control, shape, changes).fuse());
+            loop {
+                futures_util::select_biased! {
+                    report = job => break *slot.lock().expect("no panic") = Some(report.outcome),
+                    () = changing => {}
+                }
+            }
+        };
+        let end = self.simulator.run(both.boxed(), polls);
+        self.simulator.crash();
+        if end == SimulationEnd::Deadlock {
+            return Err("deadlock".into());
+        }
+        let (outcome, rescales) = (ended.lock().expect("no panic").take(), *rescales.lock().expect("no panic"));
+        Ok((outcome, rescales))
+    }
+
+    /// Changes the job until it has ended.
+    async fn change(self, control: JobControl, mut shape: Shape, rescales: Arc<Mutex<u64>>) {
+        let clock = self.simulator.runtime().clock;
+        loop {
+            let pause = Duration::from_millis(20 + self.simulator.draw(300));
+            clock.sleep_until(clock.now() + pause).await;
+            match self.simulator.draw(4) {
+                0 => _ = control.checkpoint(CheckpointRequest::Savepoint).await,
+                1 => self.rescale(&control, &mut shape, &rescales).await,
+                _ => self.upgrade(&control, &mut shape).await,
+            }
+        }
+    }
+
+    async fn rescale(&self, control: &JobControl, shape: &mut Shape, rescales: &Mutex<u64>) {
+        let wanted = Shape { parallelism: [0; 3].map(|_| 1 + self.simulator.draw(3) as u32), ..shape.clone() };
+        let change = GraphChange { graph: wanted.graph(&self.simulator, &self.disk, self.scenario), overrides: wanted.overrides() };
+        if control.rescale(change).await.is_ok() {
+            *rescales.lock().expect("no panic") += 1;
+            *shape = wanted;
+        }
+    }
+
+    async fn upgrade(&self, control: &JobControl, shape: &mut Shape) {
+        let version = {
+            let mut next = self.next_version.lock().expect("no panic");
+            *next += 1;
+            *next - 1
+        };
+        let wanted = Shape { version, ..shape.clone() };
+        let change = GraphChange { graph: wanted.graph(&self.simulator, &self.disk, self.scenario), overrides: wanted.upgraded() };
+        let probation = Duration::from_millis(self.simulator.draw(300));
+        let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation });
+        while let Some(event) = events.recv().await {
+            if matches!(event, UpgradeEvent::Accepted) {
+                *shape = wanted.clone();
+            }
+        }
+    }
+}
+
+/// Versions that held, by the log.
+fn accepted_versions(entries: &[LogEntry], report: &mut ChangeReport) -> BTreeSet<u64> {
+    let (mut accepted, mut tried) = (BTreeSet::from([FILE.version]), None);
+    for entry in entries {
+        match entry {
+            LogEntry::Override { overrides, probation: true, .. } => tried = Shape::of(overrides).version.into(),
+            LogEntry::Outcome { accepted: true, .. } => {
+                accepted.extend(tried.take());
+                report.accepted += 1;
+            }
+            LogEntry::Outcome { accepted: false, .. } => report.rolled_back += 1,
+            _ => {}
+        }
+    }
+    accepted
+}
+
+/// Each key's counts are 1, 2, 3 … once each, and their versions rise and held.
+fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String]) -> Result<(), String> {
+    let mut by_key: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
+    for line in lines {
+        let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().expect("a number")).collect();
+        by_key.entry(numbers[0]).or_default().push((numbers[1], numbers[2]));
+    }
+    for key in 0..scenario.keys {
+        let records = (0..scenario.records).filter(|number| number % scenario.keys == key).count() as u64;
+        let mut counts = by_key.remove(&key).unwrap_or_default();
+        counts.sort_unstable();
+        if !counts.iter().map(|(count, _)| *count).eq(1..=records) {
+            return Err(format!("key {key} has {records} records, and these counts: {counts:?}"));
+        }
+        if !counts.is_sorted_by_key(|(_, version)| *version) {
+            return Err(format!("key {key} goes back to an older version: {counts:?}"));
+        }
+        if let Some((count, version)) = counts.iter().find(|(_, version)| !accepted.contains(version)) {
+            return Err(format!("key {key}: {count} was counted by version {version}, which did not hold: {accepted:?}"));
+        }
+    }
+    match by_key.first_key_value() {
+        None => Ok(()),
+        Some((key, _)) => Err(format!("key {key} is not in the input")),
+    }
+}
