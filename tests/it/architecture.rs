@@ -4,15 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; rooms of one row do not know each other.
-const ROWS: [&[&str]; 8] = [
+const ROWS: [&[&str]; 9] = [
     &["error"],
     &["runtime", "metrics"],
     &["element"],
     &["exchange", "state"],
     &["checkpoint"],
     &["operator", "source", "sink"],
-    &["task"],
+    &["task", "inspect"],
     &["job"],
+    &["replay"],
 ];
 
 fn row(room: &str) -> Option<usize> {

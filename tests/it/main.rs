@@ -17,8 +17,10 @@
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
+//! - `migrations`: plugins whose new version keeps other state.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
+//! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
@@ -30,6 +32,8 @@ mod damage;
 mod inputs;
 mod kills;
 mod lost_output;
+mod migrations;
+mod rerun;
 mod responsiveness;
 mod running;
 mod sandbox;

@@ -9,6 +9,7 @@ use crate::context::{Context, Record};
 use crate::emit::{OutputBuffer, Room};
 use crate::error::Result;
 use crate::log;
+use crate::migrate::OldValue;
 use crate::operator::{Input, Operator, RecordSchema, Setup, Subtask};
 use crate::state::{BatchInput, StateFault, States};
 
@@ -86,7 +87,8 @@ impl<O: Operator> Instance<O> {
             return Err(format!("{} has no state {state}", O::NAME));
         };
         let mut migrated = empty_column();
-        for value in items(values) {
+        for bytes in items(values) {
+            let value = OldValue { operator: O::NAME, state: &declared.name, from_version, bytes };
             let value = O::migrate(&declared.name, from_version, value).map_err(|error| error.to_string())?;
             push_item(&mut migrated, &value);
         }

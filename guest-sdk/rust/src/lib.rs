@@ -22,6 +22,7 @@ mod export;
 mod host;
 mod instance;
 pub mod log;
+mod migrate;
 mod operator;
 pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
@@ -32,14 +33,16 @@ pub use emit::Emitter;
 pub use error::{Error, Result};
 #[doc(hidden)]
 pub use instance::Instance;
+pub use migrate::OldValue;
 pub use operator::{Empty, Input, Operator, Output, RecordSchema, Setup, Subtask};
-pub use state::{BroadcastState, Bytes, ListState, MapState, Raw, RawState, StateType, States, ValueState};
+pub use state::{BroadcastState, Bytes, Cbor, ListState, MapState, Raw, RawState, StateType, States, ValueState};
 pub use weir_guest_derive::{StateType, States};
 
 /// What most operators need: `use weir_guest::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        BroadcastState, Bytes, Context, Empty, Error, Input, ListState, MapState, Operator, Output, Raw, RawState, Record, Result, Setup,
+        BroadcastState, Bytes, Cbor, Context, Empty, Error, Input, ListState, MapState, OldValue, Operator, Output, Raw, RawState, Record,
+        Result, Setup,
     };
     pub use crate::{StateType, States, ValueState, bail, log};
     pub use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! What an author implements, and what an operator declares of its inputs and outputs.
 
 use crate::context::{Context, Record};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::migrate::OldValue;
 use crate::state::States;
 use serde::de::DeserializeOwned;
 
@@ -32,10 +33,15 @@ pub trait Operator: Sized {
     /// quarantines it, as its file says.
     fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()>;
 
-    /// Rewrites one encoded value (of a map: one entry's value) of the state named `state` from an older version of it.
-    fn migrate(state: &str, from_version: u32, value: &[u8]) -> Result<Vec<u8>> {
-        let _ = value;
-        Err(Error::new(format_args!("{} cannot migrate state `{state}` from version {from_version}", Self::NAME)))
+    /// Brings one value of an older version of the state `state` to the version that is declared by `#[state(version = …)]`: a value, an item of a
+    /// list, the value of an entry of a map or of broadcast state.
+    ///
+    /// All values of a state are migrated when a job goes on from a checkpoint that holds an older version, before the first record. There is no
+    /// operator and no host then: the new value follows from the old one alone. An error, a panic and a value too many or too
+    /// few fail the job, which can go on from its checkpoint with the component that it had.
+    fn migrate(state: &str, from_version: u32, value: OldValue<'_>) -> Result<Vec<u8>> {
+        let _ = (state, from_version);
+        value.unknown()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -36,12 +36,14 @@ pub enum Output {
 pub enum WeirCommand {
     /// Runs a job; goes on from its newest completed checkpoint where there is one.
     #[command(
-        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1"
+        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1\n  weir run job.toml --drop-state old-count --drop-state delays.worst"
     )]
     Run(RunArgs),
     /// Checks everything that can be known without running, and prints the plan.
-    #[command(after_help = "Example:\n  weir check job.toml\n\nPlugins that are missing or older than their sources are built first.")]
-    Check(JobArgs),
+    #[command(
+        after_help = "Examples:\n  weir check job.toml\n  weir check job.toml --from 12\n  weir check job.toml --from file:/backups/delays-1 --drop-state old-count\n\nPlugins that are missing or older than their sources are built first."
+    )]
+    Check(CheckArgs),
     /// Lists the jobs that run on this machine.
     #[command(after_help = "Example:\n  weir jobs --output json")]
     Jobs,
@@ -61,11 +63,6 @@ pub enum WeirCommand {
         after_help = "Examples:\n  weir rescale flight-delays --parallelism 4\n  weir rescale flight-delays --parallelism 4 --operator delays"
     )]
     Rescale(RescaleArgs),
-    /// Lets another component take over for an operator of a running job, at one barrier and on its state as it is.
-    #[command(
-        after_help = "Example:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the\nbarrier with the old one, by itself."
-    )]
-    Upgrade(UpgradeArgs),
     /// Looks at plugins.
     #[command(subcommand, after_help = "Example:\n  weir plugin inspect my_plugin.wasm")]
     Plugin(PluginCommand),
@@ -75,6 +72,17 @@ pub enum WeirCommand {
     /// Takes savepoints, copies of checkpoints that belong to you, and looks at them.
     #[command(subcommand, after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1")]
     Savepoint(SavepointCommand),
+    /// Lets another component take over for an operator of a running job, at one barrier and on its state as it is; with --dry-run only says what it would
+    /// do differently.
+    #[command(
+        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the\nbarrier with the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nExit codes: 0 where the two agree, 1 where they do not."
+    )]
+    Upgrade(UpgradeArgs),
+    /// Runs an operator again, alone and from a checkpoint on, and prints what it is given and what comes of it, one JSON line for each record.
+    #[command(
+        after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000"
+    )]
+    Replay(ReplayArgs),
     /// Prints a script that completes weir's commands in a shell.
     #[command(after_help = "Example:\n  weir completions bash > ~/.local/share/bash-completion/completions/weir")]
     Completions {
@@ -88,6 +96,19 @@ pub enum WeirCommand {
 pub struct JobArgs {
     /// The job file.
     pub job: PathBuf,
+}
+
+/// What of a job to check.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// Also show what a run from this checkpoint (its id) or savepoint (its URL or path) takes over, and why it would be refused.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT")]
+    pub from: Option<String>,
+    /// With --from: as with `weir run`.
+    #[arg(long, value_name = "ID", requires = "from")]
+    pub drop_state: Vec<String>,
 }
 
 /// How to run a job.
@@ -104,6 +125,10 @@ pub struct RunArgs {
     /// With --from: start from the checkpoint once more, also where it was started from before.
     #[arg(long, requires = "from")]
     pub again: bool,
+    /// Give up what the checkpoint keeps of a source or operator (ID) or of one state (ID.STATE) that the job no longer has, or begin it
+    /// anew. May be given several times.
+    #[arg(long, value_name = "ID", conflicts_with = "fresh")]
+    pub drop_state: Vec<String>,
     /// Go on although output that a checkpoint covers is gone; what is given up is named.
     #[arg(long)]
     pub accept_lost_output: bool,
@@ -148,25 +173,6 @@ pub struct RescaleArgs {
     pub operator: Option<String>,
 }
 
-/// How to upgrade an operator.
-#[derive(Debug, Args)]
-pub struct UpgradeArgs {
-    /// The job's name, or its job file.
-    pub job: String,
-    /// The operator's id.
-    #[arg(long, value_name = "ID")]
-    pub operator: String,
-    /// The new component, or a core module that carries its component type.
-    #[arg(long, value_name = "FILE")]
-    pub plugin: PathBuf,
-    /// How long the new component has to prove itself.
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    pub probation: humantime::Duration,
-    /// Go on although a sink cannot hold output back: what it writes meanwhile may come again.
-    #[arg(long)]
-    pub allow_repeat: bool,
-}
-
 /// How to take a savepoint.
 #[derive(Debug, Args)]
 pub struct SavepointCreateArgs {
@@ -178,6 +184,58 @@ pub struct SavepointCreateArgs {
     #[arg(long)]
     pub unaligned: bool,
 }
+
+/// How to replace a plugin.
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// The running job's name, or its job file; with --dry-run its job file.
+    pub job: String,
+    /// The operator's id in the job file.
+    #[arg(long, value_name = "ID")]
+    pub operator: String,
+    /// The new plugin: a component, or a core module that carries its component type.
+    #[arg(long, value_name = "FILE")]
+    pub plugin: PathBuf,
+    /// Only compare the two, on the job's own input and state.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run: from this checkpoint (its id) or savepoint (its URL or path), in place of the newest checkpoint.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT", requires = "dry_run")]
+    pub from: Option<String>,
+    /// With --dry-run: how many records the two are given at most.
+    #[arg(long, value_name = "N", requires = "dry_run", default_value_t = REPLAYED, value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
+    pub records: u64,
+    /// How long the new plugin has to prove itself.
+    #[arg(long, value_name = "TIME", default_value = "30s", conflicts_with = "dry_run")]
+    pub probation: humantime::Duration,
+    /// Go on although a sink cannot hold its output back, so that some may repeat.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub allow_repeat: bool,
+}
+
+/// What to run again.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// The operator's id in the job file.
+    #[arg(long, value_name = "ID")]
+    pub operator: String,
+    /// Print only the records with this key.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// From this checkpoint (its id) or savepoint (its URL or path), in place of the newest checkpoint.
+    #[arg(long, value_name = "CHECKPOINT|SAVEPOINT")]
+    pub from: Option<String>,
+    /// How many records the operator is given at most.
+    #[arg(long, value_name = "N", default_value_t = REPLAYED, value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
+    pub records: u64,
+}
+
+/// Records that an operator is given again, unless the command line says otherwise;
+const REPLAYED: u64 = 10_000;
+/// and the most that it may ask for.
+const REPLAYED_MAX: u64 = 1_000_000;
 
 /// Looks at plugins.
 #[derive(Debug, Subcommand)]
@@ -265,7 +323,13 @@ mod tests {
         let refused = |line: &str| WeirArgs::try_parse_from(line.split(' ')).err().map(|error| error.exit_code());
         assert_eq!(refused("weir run job.toml --fresh --from 3"), Some(2));
         assert_eq!(refused("weir run job.toml --again"), Some(2));
+        assert_eq!(refused("weir run job.toml --fresh --drop-state a"), Some(2));
+        assert_eq!(refused("weir check job.toml --drop-state a"), Some(2));
         assert_eq!(refused("weir run job.toml --from 3 --again -q --output json"), None);
         assert_eq!(refused("weir checkpoint inspect job.toml x"), Some(2));
+        let upgrade = |rest: &str| refused(format!("weir upgrade job.toml --operator a --plugin a.wasm {rest}").trim_end());
+        assert_eq!((upgrade(""), upgrade("--dry-run --from 3 --records 5")), (None, None));
+        assert_eq!([upgrade("--from 3"), upgrade("--records 5"), upgrade("--dry-run --probation 3s")], [Some(2); 3]);
+        assert_eq!(refused("weir replay job.toml --operator a --records 0"), Some(2));
     }
 }

@@ -8,7 +8,6 @@ mod inputs;
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
 use crate::native;
-use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,17 +22,6 @@ use weir_wasm::{OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
 /// Where each operator's plugin is, by the operator's id.
 pub type PluginPaths = BTreeMap<String, PathBuf>;
 
-/// A component that takes the place of the job file's.
-#[derive(Clone)]
-pub struct OtherComponent {
-    /// The operator.
-    pub operator: String,
-    /// What to call it in messages.
-    pub name: String,
-    /// The component, or a core module that carries its type.
-    pub bytes: Bytes,
-}
-
 /// The engine's graph of a job.
 #[derive(Clone)]
 pub struct Assembly {
@@ -45,19 +33,23 @@ pub struct Assembly {
 
 /// Makes the graph of `job`. `wasm` starts the compiler, which a job without plugins does not need.
 pub fn assemble(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Assembly, Failure> {
-    assemble_with(job, plugins, &[], wasm)
+    let mut start = Some(wasm);
+    let mut engine = None;
+    assemble_with(job, |id| {
+        if let Some(start) = start.take() {
+            engine = Some(start()?);
+        }
+        let engine = engine.as_ref().expect("started above");
+        let path = plugins.get(id).expect("every plugin has been found or built");
+        Ok(Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?)
+    })
 }
 
-/// As [`assemble`], with other components for some operators.
-pub fn assemble_with(
-    job: &JobFile,
-    plugins: &PluginPaths,
-    others: &[OtherComponent],
-    wasm: impl FnOnce() -> Result<WasmEngine, Failure>,
-) -> Result<Assembly, Failure> {
+/// As [`assemble`], with the plugin of each operator that `load` gives for its id.
+pub fn assemble_with(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Assembly, Failure> {
     let Connectors { sources, sinks, problems } = connectors(job);
     job.refuse(problems)?;
-    let operators = operators(job, plugins, others, wasm)?;
+    let operators = operators(job, load)?;
     let mut builder =
         Builder { job, operators: &operators, places: HashMap::new(), vertices: Vec::new(), edges: Vec::new(), problems: Vec::new() };
     for (step, source) in job.sources.iter().zip(sources) {
@@ -136,31 +128,13 @@ fn settings_problem(error: SettingsError, settings: &Settings, connector: &Span)
 
 type Operators = HashMap<String, Arc<dyn OperatorFactory>>;
 
-fn operators(
-    job: &JobFile,
-    plugins: &PluginPaths,
-    others: &[OtherComponent],
-    wasm: impl FnOnce() -> Result<WasmEngine, Failure>,
-) -> Result<Operators, Failure> {
-    let mut start = Some(wasm);
-    let mut engine = None;
+fn operators(job: &JobFile, mut load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Operators, Failure> {
     let mut operators = Operators::new();
     for step in &job.operators {
         let id = &step.id.value;
         let factory: Arc<dyn OperatorFactory> = match &step.code {
             Code::Native(name) => native::factory(&name.value).expect("the job file names a built-in operator"),
-            Code::Plugin(code) => {
-                if let Some(start) = start.take() {
-                    engine = Some(start()?);
-                }
-                let engine = engine.as_ref().expect("started above");
-                let plugin = match others.iter().find(|other| other.operator == *id) {
-                    Some(other) => Plugin::from_bytes(&other.name, &other.bytes, engine),
-                    None => Plugin::load(plugins.get(id).expect("every plugin has been found or built"), engine),
-                };
-                let plugin = plugin.map_err(|error| error.context(format!("{id}: load the plugin")))?;
-                Arc::new(WasmOperatorFactory::new(plugin, settings(id, code)))
-            }
+            Code::Plugin(code) => Arc::new(WasmOperatorFactory::new(load(id)?, settings(id, code))),
         };
         operators.insert(id.clone(), factory);
     }

@@ -1,5 +1,12 @@
 //! The JSON documents of the command line. Fields may be added; none changes its meaning within a schema version.
 
+mod rerun;
+
+pub use rerun::{
+    DryRunDocument, EmittedDocument, FailedRecordDocument, HeldDocument, OutputDifference, OutputDifferences, ReplayDocument,
+    ReplayedOutput, ReplayedRecord, RerunFrom, StateChangeDocument, StateDifference, StateDifferences, TrialDocument,
+};
+
 use crate::job_file::ProblemDocument;
 use serde::Serialize;
 use serde_json::Value;

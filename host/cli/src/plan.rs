@@ -1,9 +1,11 @@
 //! What `weir check` prints: how a job will run, every effective setting, and what each path from a source to a sink promises.
 
 mod delivery;
+mod restore;
 mod text;
 
 pub use delivery::{PathDelivery, PlanPath};
+pub use restore::{LeftStep, RestoreDocument, RestoredStep, RestoredStepState, restore_document};
 pub use text::plan_text;
 
 use crate::assemble::Assembly;
@@ -40,6 +42,9 @@ pub struct PlanDocument {
     pub edges: Vec<PlanEdge>,
     /// What each path from a source to a sink promises.
     pub paths: Vec<PlanPath>,
+    /// What is taken over from a checkpoint, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreDocument>,
 }
 
 /// A vertex of the plan.
@@ -102,6 +107,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
         vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex(job, graph, vertex)).collect(),
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
+        restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }
 }

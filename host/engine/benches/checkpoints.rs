@@ -14,7 +14,7 @@ use weir_engine::exchange::Output;
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::runtime::{Runtime, TaskGroup, ThreadRuntime};
 use weir_engine::state::{
-    KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, key_hash,
+    KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, StateRewrite, key_hash,
 };
 use weir_engine::task::{Chain, InFlight, KeyedRestore, Node, NodeBody, SnapshotContext, Snapshots, TaskEvent, TaskEvents};
 use weir_engine::{Column, EngineError, Operator, OperatorContext, RecordBatch};
@@ -174,7 +174,7 @@ impl<'a> Bench<'a> {
             node: 0,
             operator: OPERATOR.into(),
             range: RANGE,
-            states: vec![Some(0)],
+            rewrite: StateRewrite::new(vec![Some(0)], &states(), None),
             handles,
             store: self.store.clone(),
             clock: self.runtime.clock.clone(),
@@ -196,8 +196,12 @@ impl Operator for Nothing {
     }
 }
 
+fn states() -> Vec<StateDescriptor> {
+    vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }]
+}
+
 fn chain(runtime: &Runtime) -> Chain {
-    let states = vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
+    let states = states();
     let backend = MemoryBackendFactory::new(1).create(&states, RANGE, MAX_PARALLELISM);
     let body = NodeBody::Operator { operator: Box::new(Nothing), state: Some(Box::new(KeyedState::new(states, backend))), broadcast: None };
     let metrics = Arc::<VertexMetrics>::default();

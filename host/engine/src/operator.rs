@@ -5,7 +5,7 @@ pub use crate::checkpoint::RecordSchema;
 use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
-use crate::state::{BroadcastAccess, KeyedState, StateDescriptor};
+use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -79,6 +79,12 @@ pub trait OperatorFactory: Send + Sync {
         None
     }
 
+    /// What brings values of older versions of the operator's states to the declared ones; `None`: nothing does, and a checkpoint with older
+    /// ones is refused.
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        None
+    }
+
     /// A new operator for one subtask. `schemas` has an entry for each input: the text that the source in front of it
     /// gives of its records (csv: the header row).
     fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError>;
@@ -120,5 +126,10 @@ pub trait Operator: Send {
     /// While it is on probation every fault is an error: no record is set aside. One that never sets any aside has nothing to do.
     fn set_probation(&mut self, on_probation: bool) {
         let _ = on_probation;
+    }
+
+    /// What all calls so far have cost, in a unit that is the same in every run; `None` where nobody counts.
+    fn fuel_spent(&self) -> Option<u64> {
+        None
     }
 }

@@ -21,7 +21,7 @@ pub enum EngineMode {
     /// By time: a thread ticks every 10 ms. For production.
     #[default]
     Epoch,
-    /// By the number of instructions, the same in every run. For simulation.
+    /// By the number of instructions, the same in every run. For simulation, and where what a guest costs is compared.
     Fuel,
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct GuestMaker {
     pub(crate) settings: Arc<OperatorSettings>,
     pub(crate) subtask: Subtask,
     pub(crate) schemas: Vec<Option<String>>,
-    /// Time that dropped instances used, where fuel stands for time.
+    /// What dropped instances used, where fuel is counted.
     pub(crate) fuel_spent: u64,
     /// Where the last instance logged, once it has been dropped.
     pub(crate) log: Option<GuestLog>,
@@ -78,6 +78,14 @@ impl GuestMaker {
         match self.engine().mode {
             EngineMode::Epoch => self.engine().ticker.elapsed(),
             EngineMode::Fuel => WasmEngine::time_of_fuel(self.fuel_spent + fuel_of_instance),
+        }
+    }
+
+    /// What all instances have used, where fuel is counted.
+    pub(crate) fn fuel_spent(&self, by_instance: u64) -> Option<u64> {
+        match self.engine().mode {
+            EngineMode::Epoch => None,
+            EngineMode::Fuel => Some(self.fuel_spent + by_instance),
         }
     }
 

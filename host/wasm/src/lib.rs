@@ -37,4 +37,5 @@ pub use fault::GuestFault;
 pub use limits::{BATCH_RECORDS, Limits, OnFailure, QuarantineLimit};
 pub use pack::{PLUGIN_BYTES, Problem, pack};
 pub use plugin::{Plugin, PluginInfo, check};
+pub use quarantine::bytes_as_json;
 pub use wasm_operator::{OperatorSettings, WasmOperator, WasmOperatorFactory};

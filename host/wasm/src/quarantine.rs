@@ -12,8 +12,8 @@ pub(crate) fn report(operator: &str, batch: &RecordBatch, record: usize, fault: 
     let timestamp = (timestamp != NO_TIMESTAMP).then_some(timestamp);
     let report = json!({
         "operator": operator,
-        "key": key.map(text),
-        "value": text(batch.values().get(record)),
+        "key": key.map(bytes_as_json),
+        "value": bytes_as_json(batch.values().get(record)),
         "timestamp": timestamp,
         "error": fault.to_string(),
         "backtrace": fault.backtrace(),
@@ -23,8 +23,8 @@ pub(crate) fn report(operator: &str, batch: &RecordBatch, record: usize, fault: 
     builder.finish()
 }
 
-/// Text, or `{"base64": …}` where the bytes are none.
-fn text(bytes: &[u8]) -> Value {
+/// Bytes as documents show them: text, or `{"base64": …}` where they are none.
+pub fn bytes_as_json(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => Value::from(text),
         Err(_) => json!({ "base64": STANDARD.encode(bytes) }),

@@ -8,6 +8,7 @@ use crate::guest_batch::GuestBatch;
 use crate::guest_maker::GuestMaker;
 use crate::instance::GuestInstance;
 use crate::limits::{Limits, OnFailure, QuarantineLimit};
+use crate::migrate::PluginMigrator;
 use crate::narrow::{Narrowing, Next, Part, budget, next};
 use crate::plugin::Plugin;
 use crate::quarantine::report;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{Component, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{BroadcastAccess, KeyedState, StateKind};
+use weir_engine::state::{BroadcastAccess, KeyedState, StateKind, StateMigrator};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Metrics that one subtask sums up.
@@ -57,6 +58,10 @@ impl OperatorFactory for WasmOperatorFactory {
 
     fn component(&self) -> Option<&Component> {
         Some(self.plugin.component())
+    }
+
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        Some(Arc::new(PluginMigrator::new(self.plugin.clone(), self.settings.limits.clone())))
     }
 
     fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
@@ -262,6 +267,11 @@ impl Operator for WasmOperator {
 
     fn set_probation(&mut self, on_probation: bool) {
         self.on_probation = on_probation;
+    }
+
+    /// Instructions of all instances so far, `open` included, where the engine counts fuel.
+    fn fuel_spent(&self) -> Option<u64> {
+        self.guest.fuel_spent(self.instance.as_ref().map_or(0, |instance| instance.fuel_spent))
     }
 }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 /// Where everything is.
 pub struct Bench {
-    plugins: PathBuf,
+    pub plugins: PathBuf,
 }
 
 /// The benchmark's operators.
@@ -124,7 +124,8 @@ impl Bench {
         document.first_record_s()
     }
 
-    fn write(&self, run: &Run, folder: &Path) -> PathBuf {
+    /// Writes the job file.
+    pub fn write(&self, run: &Run, folder: &Path) -> PathBuf {
         let name = run.operator.name();
         let operator = match run.as_component {
             true => format!("plugin = {:?}", self.plugins.join(format!("{}.wasm", name.replace('-', "_")))),
@@ -146,7 +147,8 @@ impl Bench {
     }
 }
 
-fn weir(job: &Path) -> Command {
+/// `weir run` of a job.
+pub fn weir(job: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir-under-test"));
     command.arg("run").arg(job).args(["--output", "json", "-q"]);
     command
@@ -160,6 +162,6 @@ fn document(command: &mut Command) -> Document {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark of whole processes waits for them")]
-fn wait(time: Duration) {
+pub fn wait(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,19 +1,27 @@
 //! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
 //!
 //! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `backpressure`,
-//! `start`, `recovery`. `WEIR_ROUNDS` (5) rounds of each.
+//! `start`, `recovery`, `changes`. `WEIR_ROUNDS` (5) rounds of each.
 //! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
 
 mod job;
+mod live;
 mod statistics;
 
 use job::{Bench, Operator, Run};
+use live::Live;
 use statistics::{row, spread};
 
 type Group = (&'static str, fn(&Bench, usize));
 
-const GROUPS: [Group; 5] =
-    [("boundary", boundary), ("checkpointed", checkpointed), ("backpressure", backpressure), ("start", start), ("recovery", recovery)];
+const GROUPS: [Group; 6] = [
+    ("boundary", boundary),
+    ("checkpointed", checkpointed),
+    ("backpressure", backpressure),
+    ("start", start),
+    ("recovery", recovery),
+    ("changes", changes),
+];
 
 fn main() {
     // Cargo hands `--bench` to every benchmark.
@@ -111,4 +119,32 @@ fn recovery(bench: &Bench, rounds: usize) {
     let run = Run { operator: Operator::KeyedCount, as_component: true, keys: 1_000_000, count: 10_000_000_000, ..Run::default() };
     let first: Vec<f64> = (0..rounds).map(|_| bench.kill_and_resume(&run)).collect();
     row("process start to first new record, s", &spread(&first));
+}
+
+/// A job with a million keys under full load is upgraded, rescaled, and a savepoint is taken of it. What counts is what comes to the sink meanwhile.
+fn changes(bench: &Bench, rounds: usize) {
+    let run = |parallelism| Run { keys: 1_000_000, count: 10_000_000_000, parallelism, ..Run::default() };
+    let (mut normal, mut upgrade, mut reported) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut savepoint, mut meanwhile, mut rescale, mut rescale_reported) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let live = Live::start(bench, &run(2));
+        let calm = live.watch(|live| live.wait(3.0));
+        normal.push(calm.longest_gap_ms);
+        let changed = live.watch(|live| reported.push(live.upgrade()));
+        upgrade.push(changed.longest_gap_ms);
+        let saved = live.watch(|live| savepoint.push(live.savepoint()));
+        let calm_again = live.watch(|live| live.wait(3.0));
+        meanwhile.push(saved.rate / calm_again.rate);
+        drop(live);
+        let live = Live::start(bench, &run(1));
+        let changed = live.watch(|live| rescale_reported.push(live.rescale(2)));
+        rescale.push(changed.longest_gap_ms);
+    }
+    row("nothing at the sink, when nothing is changed, ms at most", &spread(&normal));
+    row("nothing at the sink, around an upgrade, ms at most", &spread(&upgrade));
+    row("standstill of a subtask that the upgrade reports, ms", &spread(&reported));
+    row("savepoint, from the command to its end, s", &spread(&savepoint));
+    row("records at the sink meanwhile / otherwise", &spread(&meanwhile));
+    row("nothing at the sink, around a rescale 1 to 2, ms at most", &spread(&rescale));
+    row("pause that the rescale reports, ms", &spread(&rescale_reported));
 }

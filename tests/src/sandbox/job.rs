@@ -4,7 +4,7 @@ use crate::simulation::{Disk, DiskSink, NumberSource, no_savepoints};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::Committer;
-use weir_engine::checkpoint::{CheckpointConfig, Store};
+use weir_engine::checkpoint::{CheckpointConfig, RestoreOptions, Store};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{Edge, JobGraph, JobOptions, QuarantineSink, RestartPolicy, StartMode, Vertex, VertexKind};
 use weir_engine::operator::{OperatorFactory, QUARANTINE_OUTPUT};
@@ -81,6 +81,7 @@ impl GuestJob {
             retain: 2,
             restart: self.restart,
             start: StartMode::Resume,
+            restore: RestoreOptions::default(),
             accept_lost_output: false,
             savepoints: no_savepoints(),
             committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, Store, paths};
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, RestoreOptions, Store, paths};
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, SavepointOpener, StartMode, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
@@ -177,6 +177,7 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
         retain: scenario.retain,
         restart: RestartPolicy::default(),
         start: StartMode::Resume,
+        restore: RestoreOptions::default(),
         accept_lost_output: false,
         savepoints: no_savepoints(),
         committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),

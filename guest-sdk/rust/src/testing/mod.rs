@@ -10,6 +10,9 @@ mod cuts;
 #[cfg(test)]
 mod derive_tests;
 pub(crate) mod imports;
+#[cfg(test)]
+mod migrate_tests;
+mod migrated;
 mod record;
 mod store;
 mod test_host;

@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 pub struct TestHost<O: Operator> {
     config: String,
     setup: Setup,
-    descriptor: Descriptor,
+    pub(super) descriptor: Descriptor,
     instance: Instance<O>,
     /// Of each input, whether it is keyed.
     keyed: Vec<bool>,
-    store: Store,
+    pub(super) store: Store,
     outputs: Vec<Vec<TestRecord>>,
     logs: Vec<(Level, String)>,
     metrics: BTreeMap<String, i64>,
@@ -176,7 +176,8 @@ impl<O: Operator> TestHost<O> {
         (self.outputs.clone(), self.store.clone(), self.metrics.clone())
     }
 
-    fn of(&self, state: &str, key: impl AsRef<[u8]>) -> (u32, Vec<u8>) {
+    /// The state's number and the key.
+    pub(super) fn of(&self, state: &str, key: impl AsRef<[u8]>) -> (u32, Vec<u8>) {
         let number = self.descriptor.states.iter().position(|declared| declared.name == state);
         let number = number.unwrap_or_else(|| panic!("{} has no state `{state}`", O::NAME));
         (number as u32, key.as_ref().to_vec())

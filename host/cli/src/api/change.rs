@@ -1,15 +1,27 @@
 //! The graphs that a running job can change to: the job file with what was changed by hand, and one more change.
 
-use crate::assemble::{Assembly, OtherComponent, PluginPaths, assemble_with};
+use crate::assemble::{Assembly, PluginPaths, assemble_with};
 use crate::commands::wasm_engine;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use weir_engine::checkpoint::{Override, Replaced};
 use weir_engine::job::{GraphChange, VertexKind};
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::WasmEngine;
+use weir_wasm::{Plugin, WasmEngine};
+
+/// A component that takes the place of the job file's.
+#[derive(Clone)]
+pub(crate) struct OtherComponent {
+    /// The operator.
+    pub operator: String,
+    /// What to call it in messages.
+    pub name: String,
+    /// The component, or a core module that carries its type.
+    pub bytes: Bytes,
+}
 
 /// What the job runs as, and how it got there.
 #[derive(Clone)]
@@ -48,7 +60,15 @@ impl Shape {
     /// The graph as it is to run.
     pub fn assemble(&self) -> Result<Assembly, Failure> {
         let job = self.file.rescaled(&self.parallelism).map_err(fix)?;
-        assemble_with(&job, &self.plugins, &self.components, shared_engine)
+        assemble_with(&job, |id| self.plugin(id))
+    }
+
+    fn plugin(&self, id: &str) -> Result<Plugin, Failure> {
+        let plugin = match self.components.iter().find(|other| other.operator == id) {
+            Some(other) => Plugin::from_bytes(&other.name, &other.bytes, &shared_engine()?),
+            None => Plugin::load(self.plugins.get(id).expect("every plugin has been found or built"), &shared_engine()?),
+        };
+        Ok(plugin.map_err(|error| error.context(format!("{id}: load the plugin")))?)
     }
 
     /// With this parallelism of one step, or of all that can have it.

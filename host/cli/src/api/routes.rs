@@ -1,8 +1,8 @@
 //! What can be asked for.
 
+use super::change::OtherComponent;
 use super::guard::Guard;
 use super::job::{JobStatusDocument, RunningJob};
-use crate::assemble::OtherComponent;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
 use axum::body::Body;

@@ -1,25 +1,92 @@
 //! `weir check`: everything that can be known without running.
 
-use super::Context;
+use super::run::{StartPoint, start_point};
+use super::{Context, tell};
+use crate::args::CheckArgs;
 use crate::assemble::{PluginPaths, assemble};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
-use crate::plan::{plan, plan_text};
+use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
 use crate::plugin_build::{BuildEnvironment, ensure_built};
+use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
-use std::path::Path;
-use weir_engine::EngineError;
+use std::sync::Arc;
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, PlannedRestore, RestoreOptions, Store};
+use weir_engine::element::CheckpointId;
+use weir_engine::job::{History, JobGraph, load_metadata, open_savepoint, plan_restore};
+use weir_engine::runtime::Runtime;
+use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::{CompileCache, EngineMode, WasmEngine};
 
-/// Checks a job and prints its plan.
-pub(super) fn check(context: &Context, path: &Path) -> Result<u8, Failure> {
-    let job = context.job(path)?;
+/// Checks a job and prints its plan; with `--from` also what a run from there takes over.
+pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
+    let job = context.job(&args.job)?;
+    let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
     let plugins = build(context, &job)?;
     let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
     try_out(&job, &assembly)?;
-    let plan = plan(&job, &assembly);
+    let mut plan = plan(&job, &assembly);
+    let mut refused = None;
+    if let Some(start) = start {
+        let (document, planned) = restore(&job, &assembly.graph, &start, &restore_options(&job, &args.drop_state))?;
+        refused = planned.accepted(&source_name(&start)).err();
+        plan.restore = Some(document);
+    }
     context.print(&plan, || plan_text(&plan));
-    Ok(0)
+    let Some(error) = refused else { return Ok(0) };
+    let failure = Failure::Engine(error);
+    tell(context, &failure);
+    Ok(failure.exit_code())
+}
+
+/// What the job file and the command line say of steps that have changed.
+pub(super) fn restore_options(job: &JobFile, drops: &[String]) -> RestoreOptions {
+    RestoreOptions { renames: job.renames(), drops: drops.iter().cloned().collect() }
+}
+
+fn source_name(start: &StartPoint) -> String {
+    match start {
+        StartPoint::Checkpoint(id) => format!("checkpoint {id}"),
+        StartPoint::Savepoint(url) => format!("the savepoint {url}"),
+    }
+}
+
+fn restore(
+    job: &JobFile,
+    graph: &JobGraph,
+    start: &StartPoint,
+    options: &RestoreOptions,
+) -> Result<(RestoreDocument, PlannedRestore), Failure> {
+    let plan = |store: Arc<dyn Store>, runtime: Runtime, metadata: CheckpointMetadata| async move {
+        let planned = plan_restore(&*store, &*runtime.clock, &metadata, graph, options).await?;
+        Ok((metadata, planned))
+    };
+    let (metadata, planned) = match start {
+        StartPoint::Checkpoint(id) => with_storage(job, |store, runtime| async move {
+            let metadata = checkpoint(&store, &runtime, *id).await?;
+            plan(store, runtime, metadata).await
+        }),
+        StartPoint::Savepoint(url) => with_savepoint(url, |store, runtime| async move {
+            let (_, metadata) = open_savepoint(&*store, &*runtime.clock).await?;
+            plan(store, runtime, metadata).await
+        }),
+    }?;
+    let from = match start {
+        StartPoint::Checkpoint(id) => id.to_string(),
+        StartPoint::Savepoint(url) => url.clone(),
+    };
+    Ok((restore_document(&from, &metadata, &planned), planned))
+}
+
+async fn checkpoint(store: &Arc<dyn Store>, runtime: &Runtime, id: CheckpointId) -> Result<CheckpointMetadata, EngineError> {
+    let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
+    let history = History::of(log.entries());
+    let Some(completed) = history.checkpoint(id) else {
+        let error =
+            EngineError::new(ErrorKind::FixInput, format!("check checkpoint {id}: the job has no completed checkpoint with that id"));
+        return Err(error.with_hint("`weir checkpoint list JOB` shows the ones that it has"));
+    };
+    load_metadata(&**store, &*runtime.clock, completed).await
 }
 
 /// Builds the plugins that are missing or older than their sources.

@@ -2,7 +2,10 @@
 
 mod check;
 mod checkpoint;
+mod dry_run;
 mod plugin;
+mod replay;
+mod rerun;
 mod run;
 mod running;
 mod savepoint;
@@ -63,8 +66,9 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Stop(stop) => running::stop(&context, &stop),
         WeirCommand::Cancel(job) => running::cancel(&context, &job.job),
         WeirCommand::Rescale(rescale) => running::rescale(&context, &rescale),
+        WeirCommand::Upgrade(upgrade) if upgrade.dry_run => dry_run::upgrade(&context, &upgrade),
         WeirCommand::Upgrade(upgrade) => running::upgrade(&context, &upgrade),
-        WeirCommand::Check(job) => check::check(&context, &job.job),
+        WeirCommand::Check(job) => check::check(&context, &job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),
@@ -75,6 +79,7 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Savepoint(SavepointCommand::Inspect(savepoint)) => savepoint::inspect(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => savepoint::verify(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => savepoint::delete(&context, &savepoint.url),
+        WeirCommand::Replay(replay) => replay::replay(&context, &replay),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);

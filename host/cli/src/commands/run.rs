@@ -1,10 +1,10 @@
 //! `weir run`: a job from its file to its end.
 
-use super::check::build;
+use super::check::{build, restore_options};
 use super::{Context, tell};
-use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
+use crate::api::{ApiAddress, ApiServer, Ended, OtherComponent, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
 use crate::args::{Output, RunArgs};
-use crate::assemble::{Assembly, OtherComponent, PluginPaths};
+use crate::assemble::{Assembly, PluginPaths};
 use crate::crash_points::CrashPoints;
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
@@ -18,6 +18,7 @@ use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store, paths};
@@ -147,6 +148,7 @@ impl Run<'_> {
             retain: checkpoints.retain as usize,
             restart: job.restart,
             start,
+            restore: restore_options(job, &self.args.drop_state),
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
             savepoints: savepoint_opener(self.threads),
@@ -209,14 +211,31 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
         None => Ok(StartMode::Resume),
-        Some(from) => match from.parse() {
-            Ok(id) => Ok(StartMode::From { checkpoint_id: CheckpointId(id), again: args.again }),
-            Err(_) if from.contains([':', '/']) => Ok(StartMode::FromSavepoint { url: savepoint_url(from)?, again: args.again }),
-            Err(_) => Err(Failure::Usage {
-                message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
-                hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", args.job.display()),
-            }),
+        Some(from) => match start_point(from, &args.job)? {
+            StartPoint::Checkpoint(checkpoint_id) => Ok(StartMode::From { checkpoint_id, again: args.again }),
+            StartPoint::Savepoint(url) => Ok(StartMode::FromSavepoint { url, again: args.again }),
         },
+    }
+}
+
+/// What `--from` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StartPoint {
+    /// A checkpoint of the job.
+    Checkpoint(CheckpointId),
+    /// A savepoint, by its absolute URL.
+    Savepoint(String),
+}
+
+/// Reads the argument of `--from`.
+pub(super) fn start_point(from: &str, job: &Path) -> Result<StartPoint, Failure> {
+    match from.parse() {
+        Ok(id) => Ok(StartPoint::Checkpoint(CheckpointId(id))),
+        Err(_) if from.contains([':', '/']) => Ok(StartPoint::Savepoint(savepoint_url(from)?)),
+        Err(_) => Err(Failure::Usage {
+            message: format!("`--from {from}`: this is neither a checkpoint id nor the URL or path of a savepoint"),
+            hint: format!("`weir checkpoint list {}` shows the ids; a path has a slash: `./{from}`", job.display()),
+        }),
     }
 }
 
@@ -295,6 +314,7 @@ mod tests {
             fresh,
             from: from.map(Into::into),
             again,
+            drop_state: Vec::new(),
             accept_lost_output: false,
             api: String::new(),
             no_api: true,

@@ -40,6 +40,7 @@ struct Known {
 /// Ties the steps together. Where something does not fit there is a problem, and the step is left out or kept as far as it goes.
 pub(super) fn connect(raw: RawSteps, head: &Head, end: Span, reporter: &Reporter) -> Steps {
     let known = know(&raw, head, reporter);
+    refuse_renames(&raw, &known, reporter);
     if raw.sources.is_empty() {
         reporter.add(Problem::new(end.clone(), "the job has no source").hint("for example `[source.lines]` with `connector = \"stdin\"`"));
     }
@@ -82,6 +83,22 @@ fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Kn
     known
 }
 
+/// A step goes on with what one other was, and that is no step of the job any more.
+fn refuse_renames(raw: &RawSteps, known: &BTreeMap<String, Known>, reporter: &Reporter) {
+    let heads = raw.sources.iter().map(|step| &step.head).chain(raw.operators.iter().map(|step| &step.head));
+    let heads = heads.chain(raw.sinks.iter().map(|step| &step.head));
+    let mut names = BTreeMap::new();
+    for (head, was) in heads.filter_map(|head| Some((head, head.was.as_ref()?))) {
+        if known.contains_key(&was.value) {
+            let message = format!("`{}` is a step of this job, so `{}` was not it", was.value, head.id.value);
+            reporter.add(Problem::new(was.span.clone(), message).hint("take `was` out; it renames a step, once"));
+        } else if let Some(other) = names.insert(&was.value, &head.id.value) {
+            let message = format!("`{}` says already that it was `{}`", other, was.value);
+            reporter.add(Problem::new(was.span.clone(), message).hint("only one step goes on with the state of another"));
+        }
+    }
+}
+
 /// Turns raw steps into steps that know where their inputs come from.
 struct Connector<'a> {
     known: &'a BTreeMap<String, Known>,
@@ -104,7 +121,7 @@ impl Connector<'_> {
             parallelism = 1;
         }
         let RawSource { rate, replay_none, settings, .. } = raw;
-        Some(SourceStep { id: raw.head.id, connector, rate, replay_none, parallelism, settings })
+        Some(SourceStep { id: raw.head.id, was: raw.head.was, connector, rate, replay_none, parallelism, settings })
     }
 
     fn operator(&self, raw: RawOperator) -> Option<OperatorStep> {
@@ -117,7 +134,7 @@ impl Connector<'_> {
             let place = raw.head.parallelism.map_or(input.span.clone(), |own| own.span);
             self.reporter.add(Problem::new(place, message).hint("`max-parallelism` is the number of key groups"));
         }
-        Some(OperatorStep { id: raw.head.id, code: raw.code?, inputs, parallelism })
+        Some(OperatorStep { id: raw.head.id, was: raw.head.was, code: raw.code?, inputs, parallelism })
     }
 
     fn sink(&self, raw: RawSink) -> Option<SinkStep> {
@@ -127,7 +144,7 @@ impl Connector<'_> {
             self.reporter.add(Problem::new(to.span.clone(), message).hint("leave `to` out"));
         }
         let inputs = self.inputs(raw.inputs, parallelism);
-        Some(SinkStep { id: raw.head.id, connector: raw.connector?, inputs, parallelism, settings: raw.settings })
+        Some(SinkStep { id: raw.head.id, was: raw.head.was, connector: raw.connector?, inputs, parallelism, settings: raw.settings })
     }
 
     fn inputs(&self, raw: Vec<RawInput>, parallelism: u32) -> Vec<Input> {

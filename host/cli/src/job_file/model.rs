@@ -43,6 +43,15 @@ impl JobFile {
     pub fn refuse(&self, problems: Vec<Problem>) -> Result<(), JobFileError> {
         JobFileError::unless_none(&self.source, problems)
     }
+
+    /// For each step that was renamed the id that it had before.
+    pub fn renames(&self) -> BTreeMap<String, String> {
+        let sources = self.sources.iter().map(|step| (&step.id, &step.was));
+        let operators = self.operators.iter().map(|step| (&step.id, &step.was));
+        let sinks = self.sinks.iter().map(|step| (&step.id, &step.was));
+        let steps = sources.chain(operators).chain(sinks);
+        steps.filter_map(|(id, was)| Some((id.value.clone(), was.as_ref()?.value.clone()))).collect()
+    }
 }
 
 /// When checkpoints are taken, how, and where they are kept.
@@ -70,6 +79,8 @@ pub struct Settings {
 pub struct SourceStep {
     /// Its id.
     pub id: Located<String>,
+    /// `was`: the id that it had before.
+    pub was: Option<Located<String>>,
     /// The connector's name.
     pub connector: Located<String>,
     /// Records per second of the whole source.
@@ -87,6 +98,8 @@ pub struct SourceStep {
 pub struct OperatorStep {
     /// Its id.
     pub id: Located<String>,
+    /// `was`: the id that it had before.
+    pub was: Option<Located<String>>,
     /// What it runs.
     pub code: Code,
     /// What it reads.
@@ -154,6 +167,8 @@ pub struct Limits {
 pub struct SinkStep {
     /// Its id.
     pub id: Located<String>,
+    /// `was`: the id that it had before.
+    pub was: Option<Located<String>>,
     /// The connector's name.
     pub connector: Located<String>,
     /// What it reads.

@@ -22,6 +22,8 @@ pub(super) struct StepHead {
     pub id: Located<String>,
     /// Its own parallelism, where it has one.
     pub parallelism: Option<Located<u32>>,
+    /// The id that it had before.
+    pub was: Option<Located<String>>,
 }
 
 /// An input as written, before its reference has been followed.
@@ -63,7 +65,8 @@ fn read_head(id: Located<String>, section: &Section<'_>) -> StepHead {
         section.problem(Problem::new(id.span.clone(), message).hint("an id has 1 to 64 letters, digits, `-` and `_`"));
     }
     let parallelism = section.integer("parallelism", 1..=u64::from(MAX_PARALLELISM_LIMIT));
-    StepHead { id, parallelism: parallelism.map(|own| Located { value: own.value as u32, span: own.span }) }
+    let parallelism = parallelism.map(|own| Located { value: own.value as u32, span: own.span });
+    StepHead { id, parallelism, was: section.string("was") }
 }
 
 /// Reads one source.
@@ -88,10 +91,6 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     let head = read_head(id, &section);
     let code = read_code(&section);
     let inputs = read_inputs(&section);
-    if let Some(was) = section.string("was") {
-        let message = format!("`was` of {}: renaming an operator is not built yet", section.name);
-        section.problem(Problem::new(was.span, message).label("not built yet").hint(format!("keep the id `{}`", was.value)));
-    }
     if let Some(record) = section.boolean("record").filter(|record| record.value) {
         not_built(&section, record.span, "record", "recording of batches", "false");
     }

@@ -169,13 +169,27 @@ fn what_is_not_built_yet_is_refused_by_name() {
     let plugin = "plugin = \"delays.wasm\"";
     check(
         plugin,
-        &format!("{plugin}\nwas = \"old\""),
-        "job.toml:10:7: `was` of [operator.delays]: renaming an operator is not built yet (keep the id `old`)",
-    );
-    check(
-        plugin,
         &format!("{plugin}\nrecord = true"),
         "job.toml:10:10: `record` of [operator.delays]: recording of batches is not built yet (leave it out, or write `record = false`)",
+    );
+}
+
+#[test]
+fn steps_of_every_kind_may_have_had_another_id() {
+    let renamed = GOOD.replace("path = \"data/*.csv\"", "path = \"data/*.csv\"\nwas = \"lines\"");
+    let renamed = renamed.replace("plugin = ", "was = \"sums\"\nplugin = ").replace("path = \"out\"", "path = \"out\"\nwas = \"files\"");
+    let renames = parsed(&renamed).expect("right").renames();
+    assert_eq!(renames.into_iter().map(|(id, was)| format!("{was} {id}")).collect::<Vec<_>>(), ["sums delays", "files out", "lines rows"]);
+    assert!(parsed(GOOD).expect("right").renames().is_empty());
+    check(
+        "path = \"out\"",
+        "path = \"out\"\nwas = \"rows\"",
+        "job.toml:16:7: `rows` is a step of this job, so `out` was not it (take `was` out; it renames a step, once)",
+    );
+    let twice = GOOD.replace("path = \"", "was = \"old\"\npath = \"");
+    assert_eq!(
+        parsed(&twice).expect_err("twice").to_string(),
+        "job.toml:16:7: `rows` says already that it was `old` (only one step goes on with the state of another)"
     );
 }
 

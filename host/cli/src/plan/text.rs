@@ -1,6 +1,7 @@
 //! The plan for people.
 
 use super::PlanDocument;
+use super::restore::restore_text;
 use serde_json::{Map, Value};
 
 /// The plan for people.
@@ -30,6 +31,9 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     text.push_str("\nafter a failure\n");
     for path in &plan.paths {
         text.push_str(&format!("  {} → {}: {}; {}\n", path.source, path.sink, path.delivery.text(), path.why));
+    }
+    if let Some(restore) = &plan.restore {
+        restore_text(restore, &mut text);
     }
     text
 }

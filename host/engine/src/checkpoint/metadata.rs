@@ -192,7 +192,7 @@ impl CheckpointMetadata {
 }
 
 impl GraphIdentity {
-    /// What stands in the way of resuming a checkpoint of `self` as `now`: one line for each difference. `follows`: whether the parallelism
+    /// How `now` differs, where a running job may change in its components and parallelism alone: one line for each difference. `follows`: whether the parallelism
     /// of an edge's ends has become equal or unequal, so that an edge without `by` is now a `forward` or a `rebalance` edge.
     pub fn differences(&self, now: &GraphIdentity, follows: impl Fn(&EdgeIdentity) -> bool) -> Vec<String> {
         let mut lines = Vec::new();
@@ -215,22 +215,11 @@ impl GraphIdentity {
         lines.extend(added.map(|edge| format!("{}: in the job file, not in the checkpoint", edge.describe())));
         lines
     }
-
-    /// Components that differ: one line each, in the form `delays: component a1b2 → c3d4`.
-    pub fn replaced_components(&self, now: &GraphIdentity) -> Vec<String> {
-        let short = |digest: &Option<String>| digest.as_deref().map_or("native".to_owned(), |digest| digest.chars().take(8).collect());
-        let replaced = self.vertices.iter().filter_map(|(id, was)| match (was, now.vertices.get(id)) {
-            (VertexIdentity::Operator { component: was, .. }, Some(VertexIdentity::Operator { component: is, .. })) if was != is => {
-                Some(format!("{id}: component {} → {}", short(was), short(is)))
-            }
-            _ => None,
-        });
-        replaced.collect()
-    }
 }
 
 impl VertexIdentity {
-    fn differences(&self, id: &str, now: &VertexIdentity, lines: &mut Vec<String>) {
+    /// Appends a line for each difference of `now`.
+    pub(super) fn differences(&self, id: &str, now: &VertexIdentity, lines: &mut Vec<String>) {
         match (self, now) {
             (Self::Source { connector: was, settings: before }, Self::Source { connector: is, settings: after }) => {
                 if was != is {
@@ -296,7 +285,6 @@ mod tests {
     fn differences_are_named_and_a_new_component_is_none() {
         let was = graph(128, 1, "aaaaaaaaaaaa", Partitioning::Key);
         assert_eq!(was.differences(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key), |_| true), Vec::<String>::new());
-        assert_eq!(was.replaced_components(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), ["op: component aaaaaaaa → bbbbbbbb"]);
         let lines = was.differences(&graph(64, 2, "aaaaaaaaaaaa", Partitioning::Rebalance), |_| true).join("\n");
         for part in
             ["max-parallelism: 128", "totals value v1 raw", "totals value v2 raw", "edge in.out → op (key)", "edge in.out → op (rebalance)"]

@@ -12,6 +12,7 @@ mod metadata;
 mod parts;
 pub mod paths;
 mod probe;
+mod restore_plan;
 mod s3;
 mod state_object;
 mod storage_url;
@@ -27,6 +28,9 @@ pub use job_log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
 pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub(crate) use probe::probe_create_if_absent;
+pub use restore_plan::{
+    LeftOut, PlannedKind, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, StatePlan, VertexPlan, plan_identities,
+};
 pub use s3::Variables;
 pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
 pub use storage_url::{BadStorageUrl, StorageUrl};

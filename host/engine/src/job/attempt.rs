@@ -9,7 +9,7 @@ use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::{CheckpointItem, JobStatus};
 use super::{CompletedCheckpoint, JobGraph};
 use crate::checkpoint::{
-    CheckpointBases, CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, Store, Trigger,
+    CheckpointBases, CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, RestorePlan, Store, Trigger,
 };
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -45,6 +45,8 @@ pub(super) struct AttemptContext {
     pub source: Arc<dyn Store>,
     /// what it consists of,
     pub metadata: Option<CheckpointMetadata>,
+    /// what of it goes where,
+    pub plan: RestorePlan,
     /// and the records in flight in it, by the vertex and subtask that they go to now. The tasks take them: nothing else keeps them alive.
     pub in_flight: Mutex<RestoredRecords>,
     pub config: CheckpointConfig,

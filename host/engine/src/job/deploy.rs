@@ -2,7 +2,7 @@
 
 use super::attempt::AttemptContext;
 use super::in_flight::RestoredRecords;
-use super::{Edge, JobGraph, TaskLayout, VertexKind, layout};
+use super::{Edge, JobGraph, TaskLayout, Vertex, VertexKind, layout};
 use crate::checkpoint::{CheckpointMetadata, CheckpointMode};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
@@ -10,10 +10,10 @@ use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
-use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, owners, range_of};
+use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, StateRewrite, owners, range_of};
 use crate::task::{
     BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast, OperatorTask, RateLimiter, RecordedEdge, SnapshotContext,
-    Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent, TaskEvents, places_now,
+    Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -83,7 +83,8 @@ fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<Spl
     let mut by_source = BTreeMap::new();
     for (number, vertex) in context.graph.vertices.iter().enumerate() {
         let VertexKind::Source { source, .. } = &vertex.kind else { continue };
-        let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(&vertex.id)) {
+        let from = context.plan.from(&vertex.id);
+        let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(from?)) {
             Some(snapshot) => {
                 let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
                 let lines = source.verify(&splits).map_err(|error| error.context(&vertex.id))?;
@@ -313,7 +314,7 @@ impl Builder<'_> {
                 let range = range_of(index, v.parallelism, graph.max_parallelism);
                 let backend = context.backends.create(states, range, graph.max_parallelism);
                 let state = Some(Box::new(KeyedState::new(states.clone(), backend)));
-                let restore = context.metadata.as_ref().and_then(|metadata| self.restore(metadata, &v.id, states, range, place));
+                let restore = context.metadata.as_ref().and_then(|metadata| self.restore(metadata, vertex, range, place));
                 Ok((NodeBody::Operator { operator, state, broadcast }, restore.into_iter().chain(copy).collect()))
             }
         }
@@ -330,23 +331,23 @@ impl Builder<'_> {
         let (context, graph) = (self.context, &self.context.graph);
         let edges = graph.inputs(vertex).filter(|(_, edge)| edge.partitioning == Partitioning::Broadcast);
         let broadcast = NodeBroadcast::new(states, edges.map(|(_, edge)| edge.input).collect());
-        let operator = (graph.vertices[vertex].id.as_str(), states);
-        let copy = context.metadata.as_ref().and_then(|metadata| {
+        let copy = context.metadata.as_ref().filter(|_| broadcast.is_some()).and_then(|metadata| {
+            let operator = (context.plan.from(&graph.vertices[vertex].id)?, self.rewrite(vertex)?);
             BroadcastRestore::of(metadata, operator, (index, place), context.source.clone(), context.runtime.clock.clone())
         });
         (broadcast, copy.map(StateRestore::Broadcast))
     }
 
-    fn restore(
-        &self,
-        metadata: &CheckpointMetadata,
-        id: &str,
-        states: &[StateDescriptor],
-        range: KeyGroupRange,
-        node: usize,
-    ) -> Option<StateRestore> {
+    /// What becomes of the states that the checkpoint has of an operator.
+    fn rewrite(&self, vertex: usize) -> Option<StateRewrite> {
+        let Vertex { id, kind, .. } = &self.context.graph.vertices[vertex];
+        let VertexKind::Operator(factory) = kind else { return None };
+        Some(StateRewrite::new(self.context.plan.places(id), &factory.descriptor().states, factory.migrator()))
+    }
+
+    fn restore(&self, metadata: &CheckpointMetadata, vertex: usize, range: KeyGroupRange, node: usize) -> Option<StateRestore> {
+        let id = self.context.plan.from(&self.context.graph.vertices[vertex].id)?;
         let snapshot = metadata.vertex(id)?;
-        let states = places_now(metadata.graph.vertices.get(id)?, states)?;
         let parallelism = snapshot.subtasks.len() as u32;
         let overlapping =
             snapshot.subtasks.iter().filter(|part| range_of(part.index, parallelism, metadata.graph.max_parallelism).overlaps(&range));
@@ -354,7 +355,7 @@ impl Builder<'_> {
             node,
             operator: id.to_owned(),
             range,
-            states,
+            rewrite: self.rewrite(vertex)?,
             handles: overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect(),
             store: self.context.source.clone(),
             clock: self.context.runtime.clock.clone(),

@@ -5,7 +5,9 @@
 //! same old one, whose copy of the broadcast state it takes too.
 
 use super::JobGraph;
-use crate::checkpoint::{CheckpointMetadata, InFlightChannel, SectionKind, Store, SubtaskSnapshot, read_in_flight, read_state_object};
+use crate::checkpoint::{
+    CheckpointMetadata, InFlightChannel, RestorePlan, SectionKind, Store, SubtaskSnapshot, read_in_flight, read_state_object,
+};
 use crate::element::{BatchBuilder, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Partitioner, Partitioning};
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 /// Records of one channel of the checkpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StoredRecords {
+pub(crate) struct StoredRecords {
     /// The channel.
     pub channel: InFlightChannel,
     /// The subtask that had not worked them off.
@@ -27,7 +29,7 @@ pub(super) struct StoredRecords {
 
 /// A batch on its way to a subtask.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct RestoredBatch {
+pub(crate) struct RestoredBatch {
     /// The edge's number in the graph.
     pub edge: usize,
     /// The subtask that had sent it.
@@ -36,10 +38,10 @@ pub(super) struct RestoredBatch {
 }
 
 /// By receiving vertex and subtask, in the order in which they are worked off.
-pub(super) type RestoredRecords = BTreeMap<(usize, u32), Vec<RestoredBatch>>;
+pub(crate) type RestoredRecords = BTreeMap<(usize, u32), Vec<RestoredBatch>>;
 
 /// Reads all records in flight of a checkpoint.
-pub(super) async fn load_in_flight(
+pub(crate) async fn load_in_flight(
     store: &dyn Store,
     clock: &dyn Clock,
     metadata: &CheckpointMetadata,
@@ -62,14 +64,14 @@ pub(super) async fn load_in_flight(
 }
 
 /// What stands in the way of working the records off in `graph`: one line for each edge.
-pub(super) fn misfits(stored: &[StoredRecords], graph: &JobGraph) -> Vec<String> {
-    let lines: BTreeSet<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph)).collect();
+pub(crate) fn misfits(stored: &[StoredRecords], graph: &JobGraph, plan: &RestorePlan) -> Vec<String> {
+    let lines: BTreeSet<_> = stored.iter().filter_map(|records| misfit(&records.channel, graph, plan)).collect();
     lines.into_iter().collect()
 }
 
-fn misfit(channel: &InFlightChannel, graph: &JobGraph) -> Option<String> {
+fn misfit(channel: &InFlightChannel, graph: &JobGraph, plan: &RestorePlan) -> Option<String> {
     let edge = channel.edge.describe();
-    let Some(number) = graph.edge_like(&channel.edge) else {
+    let Some(number) = graph.edge_like(&plan.edge_now(&channel.edge)) else {
         return Some(format!("{edge}: records are in flight on it, and the job has no such edge any more"));
     };
     let (schema, accepts) = (channel.schema.as_ref()?, graph.accepts(&graph.edges[number]));
@@ -81,14 +83,15 @@ fn misfit(channel: &InFlightChannel, graph: &JobGraph) -> Option<String> {
 }
 
 /// Deals the records out to the subtasks that there are now. The caller has seen that they fit.
-pub(super) fn distribute(
+pub(crate) fn distribute(
     stored: &[StoredRecords],
     graph: &JobGraph,
     metadata: &CheckpointMetadata,
+    plan: &RestorePlan,
 ) -> Result<RestoredRecords, EngineError> {
     let mut restored = RestoredRecords::new();
     for records in stored {
-        let Some(number) = graph.edge_like(&records.channel.edge) else { continue };
+        let Some(number) = graph.edge_like(&plan.edge_now(&records.channel.edge)) else { continue };
         let edge = &graph.edges[number];
         let parallelism = graph.vertices[edge.to].parallelism;
         let mut give = |subtask: u32, batch: Arc<RecordBatch>| {

@@ -60,7 +60,7 @@ fn stored(receiver: u32, partitioning: Partitioning, schema: Option<RecordSchema
 #[track_caller]
 fn check(partitioning: Partitioning, was: u32, now: u32, expect: &str) {
     let stored: Vec<_> = (0..was).map(|receiver| stored(receiver, partitioning, None)).collect();
-    let restored = distribute(&stored, &graph(now, partitioning, Vec::new()), &metadata(was)).unwrap();
+    let restored = distribute(&stored, &graph(now, partitioning, Vec::new()), &metadata(was), &RestorePlan::default()).unwrap();
     let subtask = |index| {
         let batches = restored.get(&(1, index)).into_iter().flatten();
         let keys = batches.flat_map(|restored| {
@@ -101,7 +101,7 @@ fn takers_of_one_broadcast_share_its_batches() {
 fn keys_go_to_the_owner_of_their_group_in_order() {
     for (was, now) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (1, 8)] {
         let stored: Vec<_> = (0..was).map(|receiver| stored(receiver, Partitioning::Key, None)).collect();
-        let restored = distribute(&stored, &graph(now, Partitioning::Key, Vec::new()), &metadata(was)).unwrap();
+        let restored = distribute(&stored, &graph(now, Partitioning::Key, Vec::new()), &metadata(was), &RestorePlan::default()).unwrap();
         let mut seen = Vec::new();
         for ((vertex, subtask), batches) in &restored {
             assert_eq!(*vertex, 1);
@@ -122,7 +122,7 @@ fn keys_go_to_the_owner_of_their_group_in_order() {
 #[test]
 fn records_that_fit_no_edge_any_more_are_refused_by_edge() {
     let schema = |version| RecordSchema { id: "flight".into(), version };
-    let lines = |stored: StoredRecords, now: JobGraph| misfits(&[stored], &now).join("\n");
+    let lines = |stored: StoredRecords, now: JobGraph| misfits(&[stored], &now, &RestorePlan::default()).join("\n");
     let key = || stored(0, Partitioning::Key, None);
     assert_eq!(lines(key(), graph(2, Partitioning::Key, Vec::new())), "");
     let gone = "edge a.out → b (key): records are in flight on it, and the job has no such edge any more";

@@ -12,6 +12,7 @@ mod pins;
 mod quarantine;
 mod recorder;
 mod restart;
+mod restore;
 mod resume;
 mod savepoint;
 mod status;
@@ -22,10 +23,13 @@ pub use control::{
 };
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::{CompletedCheckpoint, History, Lineage, Probation, StartMode};
+pub(crate) use in_flight::{distribute, load_in_flight, misfits};
 pub use layout::{TaskLayout, layout};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;
 pub use restart::{RestartPolicy, RestartStrategy};
+pub use restore::plan_restore;
+pub(crate) use restore::planned;
 pub use savepoint::{
     SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, note_savepoint, open_savepoint, savepoint_job_file,
     savepoint_notes, verify_savepoint, write_savepoint,

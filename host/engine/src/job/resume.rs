@@ -4,10 +4,11 @@
 use super::history::{History, Start};
 use super::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
 use super::recorder::load_metadata;
+use super::restore::planned;
 use super::savepoint::open_savepoint;
 use super::supervisor::Supervisor;
 use super::{CompletedCheckpoint, VertexKind};
-use crate::checkpoint::{CheckpointMetadata, EdgeIdentity, Store};
+use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, Store};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::sink::Committable;
@@ -18,29 +19,49 @@ pub(super) struct Restored {
     /// Where its objects are.
     pub source: Arc<dyn Store>,
     pub metadata: Option<CheckpointMetadata>,
+    /// What of it goes where.
+    pub plan: RestorePlan,
     pub in_flight: RestoredRecords,
+}
+
+impl Restored {
+    fn nothing(source: Arc<dyn Store>) -> Self {
+        Self { source, metadata: None, plan: RestorePlan::default(), in_flight: RestoredRecords::new() }
+    }
 }
 
 impl Supervisor {
     /// Loads the checkpoint or the savepoint of a start with its records in flight, and refuses one that does not fit the graph.
     pub(super) async fn load(&self, start: &Start, history: &History) -> Result<Restored, EngineError> {
+        let options = self.restore_options(start);
         let Some(metadata) = self.load_metadata(start, history).await? else {
-            return Ok(Restored { source: self.options.store.clone(), metadata: None, in_flight: RestoredRecords::new() });
+            return match options.drops.first() {
+                None => Ok(Restored::nothing(self.options.store.clone())),
+                Some(name) => {
+                    let message = format!("drop the state {name}: there is no checkpoint that could keep it");
+                    Err(EngineError::new(ErrorKind::FixInput, message).with_hint("leave `--drop-state` out"))
+                }
+            };
         };
         let (source, metadata) = metadata;
         let what = what(start, &metadata);
-        let now = self.graph.identity();
-        let differences = metadata.graph.differences(&now, |edge| self.parallelism_decides(edge, &metadata));
-        if !differences.is_empty() {
-            let message = format!("resume {what}: the job has changed\n  {}", differences.join("\n  "));
-            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("undo the change, or start over with --fresh"));
-        }
-        let in_flight = self.load_in_flight(&*source, &what, &metadata, history).await?;
+        let plan = planned(&metadata.graph, &self.graph, &options).accepted(&what)?;
+        let in_flight = self.load_in_flight(&*source, &what, &metadata, &plan, history).await?;
         if self.nonces.is_empty() {
             (self.options.notice)(&format!("resuming from {what}"));
-            metadata.graph.replaced_components(&now).iter().for_each(|line| (self.options.notice)(line));
+            plan.lines().iter().for_each(|line| (self.options.notice)(line));
         }
-        Ok(Restored { source, metadata: Some(metadata), in_flight })
+        Ok(Restored { source, metadata: Some(metadata), plan, in_flight })
+    }
+
+    /// What the user has named to be dropped is dropped from the checkpoint that this process starts from, and not again from its own.
+    fn restore_options(&self, start: &Start) -> RestoreOptions {
+        let restored = start.restored.as_ref().map(|restored| restored.checkpoint_id);
+        let first = (self.report.resumed_from, self.report.from_savepoint.as_deref());
+        if self.nonces.is_empty() || (restored, start.savepoint()) == first {
+            return self.options.restore.clone();
+        }
+        RestoreOptions { drops: Default::default(), ..self.options.restore.clone() }
     }
 
     async fn load_metadata(&self, start: &Start, history: &History) -> Result<Option<(Arc<dyn Store>, CheckpointMetadata)>, EngineError> {
@@ -56,29 +77,23 @@ impl Supervisor {
         Ok(Some((self.options.store.clone(), metadata)))
     }
 
-    /// True where the two ends of `edge` have become equally parallel since the checkpoint, or unequally.
-    fn parallelism_decides(&self, edge: &EdgeIdentity, metadata: &CheckpointMetadata) -> bool {
-        let was = |id: &str| metadata.vertex(id).map(|vertex| vertex.subtasks.len());
-        let is = |id: &str| self.graph.vertices.iter().find(|vertex| vertex.id == id).map(|vertex| vertex.parallelism);
-        (was(&edge.from) == was(&edge.to)) != (is(&edge.from) == is(&edge.to))
-    }
-
     async fn load_in_flight(
         &self,
         source: &dyn Store,
         what: &str,
         metadata: &CheckpointMetadata,
+        plan: &RestorePlan,
         history: &History,
     ) -> Result<RestoredRecords, EngineError> {
         let stored = load_in_flight(source, &*self.runtime.clock, metadata).await;
         let stored = stored.map_err(|error| self.offer_older(error, metadata.checkpoint_id, history))?;
-        let misfits = misfits(&stored, &self.graph);
+        let misfits = misfits(&stored, &self.graph, plan);
         if !misfits.is_empty() {
             let message = format!("resume {what}: it holds records in flight\n  {}", misfits.join("\n  "));
             let hint = "undo the change; or run the job as it was, with `unaligned = \"never\"`, until a checkpoint without records in flight is complete";
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
         }
-        distribute(&stored, &self.graph, metadata)
+        distribute(&stored, &self.graph, metadata, plan)
     }
 
     /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
@@ -118,7 +133,9 @@ impl Supervisor {
         let Some(checkpoint) = &start.restored else { return };
         let Ok(metadata) = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await else { return };
         for vertex in &self.graph.vertices {
-            let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, metadata.vertex(&vertex.id)) else { continue };
+            let was = self.options.restore.renames.get(&vertex.id).and_then(|was| metadata.vertex(was));
+            let snapshot = metadata.vertex(&vertex.id).or(was);
+            let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, snapshot) else { continue };
             let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
             // What has become of files that were read to their end is no longer the job's concern.
             let new = source.new_splits(&splits, vertex.parallelism).unwrap_or_default();

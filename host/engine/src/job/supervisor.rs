@@ -8,7 +8,7 @@ use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
 use super::resume::Restored;
 use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, SavepointOpener, StartMode, VertexKind};
-use crate::checkpoint::{Append, CheckpointConfig, JobLog, LogEntry, Store, paths, probe_create_if_absent};
+use crate::checkpoint::{Append, CheckpointConfig, JobLog, LogEntry, RestoreOptions, Store, paths, probe_create_if_absent};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::{Monotonic, Runtime};
@@ -31,6 +31,8 @@ pub struct JobOptions {
     pub restart: RestartPolicy,
     /// Where to start.
     pub start: StartMode,
+    /// What is said of steps that have changed since the checkpoint.
+    pub restore: RestoreOptions,
     /// Go on although output that a checkpoint covers is gone.
     pub accept_lost_output: bool,
     /// Finds the committer of a sink's connector.
@@ -335,6 +337,7 @@ impl Supervisor {
             restored: start.restored,
             source: restored.source,
             metadata: restored.metadata,
+            plan: restored.plan,
             in_flight: Mutex::new(restored.in_flight),
             config: self.options.checkpoints,
             retain: self.options.retain,

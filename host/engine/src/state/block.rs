@@ -16,7 +16,7 @@
 //! believed: nothing is allocated by a length in the block.
 
 use super::varint::{put_bytes, put_number, take_bytes, take_number};
-use super::{StateDescriptor, StateKind};
+use super::{StateDescriptor, StateKind, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 
 /// More than any operator declares; bounds what a block's header may ask for.
@@ -47,6 +47,12 @@ pub type MapEntry<'a> = (&'a [u8], &'a [u8]);
 
 /// Appends the header of a block that holds `keys` keys.
 pub(super) fn write_header(out: &mut Vec<u8>, states: &[StateDescriptor], keys: usize) {
+    let states: Vec<_> = states.iter().map(|state| BlockState { kind: state.kind, version: state.version }).collect();
+    write_block_header(out, &states, keys);
+}
+
+/// Appends the header of a block that holds `keys` keys.
+pub(super) fn write_block_header(out: &mut Vec<u8>, states: &[BlockState], keys: usize) {
     put_number(out, states.len() as u64);
     for state in states {
         put_number(out, kind_number(state.kind));
@@ -206,6 +212,20 @@ impl<'a> BlockReader<'a> {
 
     fn bytes(&mut self, what: &str) -> Result<&'a [u8], EngineError> {
         take_bytes(&mut self.rest).map_err(|malformed| self.corrupt(malformed.says(what)))
+    }
+
+    /// Refuses a key of the block, or of the delta that it ends, that does not belong to the key group.
+    pub(super) fn check_group(&self, key: &[u8], key_group: u32, max_parallelism: u32) -> Result<(), EngineError> {
+        let group = key_group_of(key_hash(key), max_parallelism);
+        if group == key_group {
+            return Ok(());
+        }
+        Err(self.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())))
+    }
+
+    /// The error for a key that a block may not have again.
+    pub(super) fn key_twice(&self, key: &[u8]) -> EngineError {
+        self.corrupt(format!("the key {} is there twice", key.escape_ascii()))
     }
 
     /// What is wrong with the block, with where it was noticed.

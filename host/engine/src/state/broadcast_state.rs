@@ -4,9 +4,10 @@
 //! stand in for another at a restore. A clone is a capture: it shares the maps, and a map is copied, as [`MapState`] copies, when it is
 //! written to while a capture holds it.
 
+use super::broadcast_reader::BroadcastReader;
 use super::map_state::MapState;
-use super::varint::{Malformed, put_number, take_bytes, take_number};
-use super::{StateDescriptor, StateKind};
+use super::varint::put_number;
+use super::{MapEntry, StateDescriptor, StateKind};
 use crate::element::Column;
 use crate::error::{EngineError, ErrorKind};
 use std::sync::Arc;
@@ -75,6 +76,11 @@ impl BroadcastState {
         self.map(state).scan(start, max_bytes, entries, values)
     }
 
+    /// All entries in byte order.
+    pub fn entries(&self, state: usize) -> impl Iterator<Item = MapEntry<'_>> {
+        self.map(state).starting_at(&[])
+    }
+
     /// Puts an entry.
     pub fn put(&mut self, state: usize, entry: &[u8], value: &[u8]) {
         self.map_mut(state).put(entry, value);
@@ -120,33 +126,23 @@ impl BroadcastState {
     /// Adds what [`BroadcastState::write`] wrote. `states[i]` is the index here of the writer's state `i`; `None` where it is gone, which is
     /// refused. An error leaves part of it behind: the caller gives the whole state up.
     pub fn restore(&mut self, section: &[u8], states: &[Option<usize>]) -> Result<(), EngineError> {
-        let mut section = Reader { length: section.len(), rest: section };
-        let count = section.number("the number of states")?;
-        let mut least = 0;
-        for _ in 0..count {
-            let stored = section.number("a state's index")?;
-            if stored < least {
-                return Err(section.corrupt(format!("its states do not ascend at state {stored}")));
-            }
-            least = stored.saturating_add(1);
+        let mut section = BroadcastReader::open(section)?;
+        while let Some(stored) = section.next_state()? {
             let state = self.place(&section, stored, states)?;
-            let version = section.number("a state's version")?;
+            let version = section.version()?;
             let StateDescriptor { name, version: declared, .. } = &self.declared[state];
             if version != u64::from(*declared) {
                 let message = format!("state {name:?} is stored in version {version} and declared in version {declared}");
-                let hint = "state is not migrated yet: declare the stored version";
+                let hint = "declare the stored version, or a newer one to which the operator migrates";
                 return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
             }
             section.entries(|entry, value| self.put(state, entry, value))?;
         }
-        match section.rest.len() {
-            0 => Ok(()),
-            left => Err(section.corrupt(format!("{left} bytes follow its last state"))),
-        }
+        Ok(())
     }
 
     /// Where the writer's state `stored` is here.
-    fn place(&self, section: &Reader<'_>, stored: u64, states: &[Option<usize>]) -> Result<usize, EngineError> {
+    fn place(&self, section: &BroadcastReader<'_>, stored: u64, states: &[Option<usize>]) -> Result<usize, EngineError> {
         let Some(here) = usize::try_from(stored).ok().and_then(|stored| states.get(stored)) else {
             return Err(section.corrupt(format!("it has state {stored}, but the checkpoint names {}", states.len())));
         };
@@ -158,48 +154,5 @@ impl BroadcastState {
             return Err(section.corrupt(format!("it has state {stored}, which is declared as another kind")));
         }
         Ok(*here)
-    }
-}
-
-/// Takes a section apart. Nothing is allocated by a length in it.
-struct Reader<'a> {
-    length: usize,
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    /// The entries of one state, in order.
-    fn entries(&mut self, mut each: impl FnMut(&'a [u8], &'a [u8])) -> Result<(), EngineError> {
-        let count = self.number("the number of entries")?;
-        if count == 0 {
-            return Err(self.corrupt("a state is empty".into()));
-        }
-        let mut before: Option<&[u8]> = None;
-        for _ in 0..count {
-            let entry = self.bytes("an entry")?;
-            if before.is_some_and(|before| before >= entry) {
-                return Err(self.corrupt("the entries of a state do not ascend".into()));
-            }
-            before = Some(entry);
-            each(entry, self.bytes("the value of an entry")?);
-        }
-        Ok(())
-    }
-
-    fn number(&mut self, what: &str) -> Result<u64, EngineError> {
-        take_number(&mut self.rest).map_err(|malformed| self.malformed(what, malformed))
-    }
-
-    fn bytes(&mut self, what: &str) -> Result<&'a [u8], EngineError> {
-        take_bytes(&mut self.rest).map_err(|malformed| self.malformed(what, malformed))
-    }
-
-    fn malformed(&self, what: &str, malformed: Malformed) -> EngineError {
-        self.corrupt(malformed.says(what))
-    }
-
-    fn corrupt(&self, what: String) -> EngineError {
-        let at = self.length - self.rest.len();
-        EngineError::new(ErrorKind::Corrupt, format!("broadcast state of {} bytes is damaged at byte {at}: {what}", self.length))
     }
 }

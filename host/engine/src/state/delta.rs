@@ -16,7 +16,11 @@ use crate::error::{EngineError, ErrorKind};
 
 /// Appends what stands in front of a delta's block. `removed` in any order; repeated keys are written once.
 pub(super) fn write_removed<'a>(out: &mut Vec<u8>, removed: impl Iterator<Item = &'a Key>) {
-    let mut removed: Vec<&[u8]> = removed.map(Key::as_slice).collect();
+    write_removed_keys(out, removed.map(Key::as_slice).collect());
+}
+
+/// The same of keys as bytes.
+pub(super) fn write_removed_keys(out: &mut Vec<u8>, mut removed: Vec<&[u8]>) {
     removed.sort_unstable();
     removed.dedup();
     put_number(out, removed.len() as u64);
@@ -34,13 +38,19 @@ pub(super) struct Delta<'a> {
 impl<'a> Delta<'a> {
     /// Reads the removed keys and the block's header.
     pub fn open(delta: &'a [u8]) -> Result<Self, EngineError> {
-        let mut rest = delta;
-        let removed = take_removed(&mut rest).map_err(|what| corrupt(delta, rest, &what))?;
+        let (removed, rest) = Self::parts(delta)?;
         let block = BlockReader::open(rest)?;
         if removed.is_empty() && block.is_empty() {
             return Err(corrupt(delta, rest, "it changes nothing"));
         }
         Ok(Self { removed, block })
+    }
+
+    /// The removed keys, and the block behind them.
+    pub fn parts(delta: &'a [u8]) -> Result<(Vec<&'a [u8]>, &'a [u8]), EngineError> {
+        let mut rest = delta;
+        let removed = take_removed(&mut rest).map_err(|what| corrupt(delta, rest, &what))?;
+        Ok((removed, rest))
     }
 }
 

@@ -71,9 +71,8 @@ impl Layout {
             }
             if stored.version != version {
                 let message = format!("state {name:?} is stored in version {} and declared in version {version}", stored.version);
-                return Err(
-                    EngineError::new(ErrorKind::FixInput, message).with_hint("state is not migrated yet: declare the stored version")
-                );
+                return Err(EngineError::new(ErrorKind::FixInput, message)
+                    .with_hint("declare the stored version, or a newer one to which the operator migrates"));
             }
         }
         Ok(())

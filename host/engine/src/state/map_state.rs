@@ -97,7 +97,7 @@ impl MapState {
     }
 
     /// Entries from `start` on.
-    fn starting_at<'a>(&'a self, start: &'a [u8]) -> Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a> {
+    pub fn starting_at<'a>(&'a self, start: &'a [u8]) -> Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a> {
         match self {
             Self::Small(entries) => {
                 let at = entries.partition_point(|(entry, _)| entry.as_slice() < start);

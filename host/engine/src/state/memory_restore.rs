@@ -5,7 +5,7 @@ use super::delta::Delta;
 use super::group_table::GroupTable;
 use super::layout::Layout;
 use super::memory_backend::MemoryBackend;
-use super::{KeyGroupRange, KeySlot, StateBackend, key_group_of, key_hash};
+use super::{KeyGroupRange, KeySlot, StateBackend};
 use crate::error::{EngineError, ErrorKind};
 
 impl MemoryBackend {
@@ -24,7 +24,7 @@ impl MemoryBackend {
         // Fresh from here on is what this delta puts.
         drop(self.table_mut(key_group).take_changes());
         for key in removed {
-            self.check_group(key_group, key, &block)?;
+            block.check_group(key, key_group, self.max_parallelism)?;
             let hash = self.hash(key);
             let table = self.table_mut(key_group);
             match table.find(hash, key) {
@@ -50,14 +50,6 @@ impl MemoryBackend {
         Err(EngineError::new(ErrorKind::Bug, message))
     }
 
-    fn check_group(&self, key_group: u32, key: &[u8], reader: &BlockReader<'_>) -> Result<(), EngineError> {
-        let group = key_group_of(key_hash(key), self.max_parallelism);
-        if group == key_group {
-            return Ok(());
-        }
-        Err(reader.corrupt(format!("the key {} belongs to key group {group}", key.escape_ascii())))
-    }
-
     /// Puts the keys of a block. `replaces` makes room for one that the table has, or refuses.
     fn restore_keys(
         &mut self,
@@ -68,12 +60,12 @@ impl MemoryBackend {
     ) -> Result<(), EngineError> {
         self.layout.check_block(&reader, states)?;
         while let Some(key) = reader.next_key()? {
-            self.check_group(key_group, key, &reader)?;
+            reader.check_group(key, key_group, self.max_parallelism)?;
             let hash = self.hash(key);
             let table = self.table_mut(key_group);
             let entry = table.find(hash, key);
             if entry != KeySlot::ABSENT && !replaces(table, entry) {
-                return Err(reader.corrupt(format!("the key {} is there twice", key.escape_ascii())));
+                return Err(reader.key_twice(key));
             }
             let mut slot = KeySlot { group: key_group, entry, hash };
             while let Some((index, payload)) = reader.next_state()? {

@@ -2,6 +2,7 @@
 
 mod backend;
 mod block;
+mod broadcast_reader;
 mod broadcast_state;
 mod changes;
 mod chunk;
@@ -18,7 +19,10 @@ mod map_state;
 mod memory_backend;
 mod memory_restore;
 mod memory_snapshot;
+mod migrate;
+mod rewrite;
 mod small_bytes;
+mod stored_group;
 pub(crate) mod varint;
 
 #[cfg(test)]
@@ -35,6 +39,9 @@ pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
+pub use migrate::{MIGRATED_VALUES, StateMigrator};
+pub use rewrite::StateRewrite;
+pub use stored_group::{StoredGroup, StoredKeys, StoredState};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,12 +3,11 @@
 //! At a restore the new subtask j takes the copy of the old subtask j mod (old parallelism), whatever the new parallelism is, and the
 //! broadcast records that were in flight to that same subtask: with these all copies have seen the same records at a barrier.
 
-use super::restore::places_now;
 use super::{Chain, NodeBody};
 use crate::checkpoint::{CheckpointMetadata, SectionKind, StateHandle, StateObjectWriter, Store, read_state_object};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
-use crate::state::{BroadcastAccess, BroadcastState, StateDescriptor};
+use crate::state::{BroadcastAccess, BroadcastState, StateDescriptor, StateRewrite};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,20 +49,20 @@ pub(super) fn object(operator: &str, captured: &BroadcastState) -> StateObjectWr
 pub struct BroadcastRestore {
     /// The operator's place in the chain.
     node: usize,
+    /// The operator's id in the checkpoint.
     operator: String,
-    /// For each state of the checkpoint its index now.
-    states: Vec<Option<usize>>,
+    rewrite: StateRewrite,
     handle: StateHandle,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
 
 impl BroadcastRestore {
-    /// For subtask `index` of the operator at `node`, which now declares `states`. `None` where the copy that it takes has no entries, or the
-    /// checkpoint knows no broadcast state of the operator.
+    /// For subtask `index` of the operator at `node`, which goes on with the checkpoint's `operator`. `None` where the copy that it takes has no
+    /// entries, or the checkpoint knows no broadcast state of the operator.
     pub fn of(
         metadata: &CheckpointMetadata,
-        (operator, states): (&str, &[StateDescriptor]),
+        (operator, rewrite): (&str, StateRewrite),
         (index, node): (u32, usize),
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -71,8 +70,7 @@ impl BroadcastRestore {
         let parts = &metadata.vertex(operator)?.subtasks;
         let copy = index.checked_rem(parts.len() as u32)?;
         let handle = parts.iter().find(|part| part.index == copy)?.broadcast.clone()?;
-        let states = places_now(metadata.graph.vertices.get(operator)?, states)?;
-        Some(Self { node, operator: operator.to_owned(), states, handle, store, clock })
+        Some(Self { node, operator: operator.to_owned(), rewrite, handle, store, clock })
     }
 
     /// Reads the object and fills the node's broadcast state.
@@ -86,7 +84,8 @@ impl BroadcastRestore {
         for section in reader.sections() {
             let section = section?;
             if section.kind == SectionKind::Broadcast && section.operator == self.operator {
-                let restored = broadcast.state.restore(section.payload, &self.states);
+                let rewritten = self.rewrite.broadcast(section.payload);
+                let restored = rewritten.and_then(|section| broadcast.state.restore(&section, self.rewrite.places()));
                 restored.map_err(|error| error.context(format!("restore {}: {}", self.operator, reader.object())))?;
             }
         }

@@ -21,7 +21,7 @@ pub use commits::{Committers, Uncommitted};
 pub use in_flight::RecordedEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
-pub use restore::{KeyedRestore, StateRestore, places_now};
+pub use restore::{KeyedRestore, StateRestore};
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::SourceTask;
 

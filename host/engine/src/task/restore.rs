@@ -1,10 +1,10 @@
 //! Fills the state of one operator's subtask from the state objects of a checkpoint.
 
 use super::{BroadcastRestore, Chain, NodeBody};
-use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, Store, VertexIdentity, read_state_object};
+use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, Store, read_state_object};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
-use crate::state::{KeyGroupRange, StateBackend, StateDescriptor};
+use crate::state::{KeyGroupRange, StateBackend, StateRewrite};
 use futures_util::stream::{self, FuturesOrdered, Stream};
 use futures_util::{StreamExt, TryStreamExt};
 use std::pin::pin;
@@ -37,12 +37,12 @@ impl StateRestore {
 pub struct KeyedRestore {
     /// The operator's place in the chain.
     pub node: usize,
-    /// The operator's id, which names its sections.
+    /// The operator's id in the checkpoint, which names its sections.
     pub operator: String,
     /// The subtask's key groups.
     pub range: KeyGroupRange,
-    /// For each state of the checkpoint its index now.
-    pub states: Vec<Option<usize>>,
+    /// What becomes of its states.
+    pub rewrite: StateRewrite,
     /// The objects: for each subtask that wrote some the whole one, and the deltas behind it in order.
     pub handles: Vec<StateHandle>,
     /// Where they are.
@@ -82,8 +82,12 @@ impl KeyedRestore {
                 continue;
             }
             let restored = match kind {
-                SectionKind::KeyedState => backend.restore(key_group, payload, &self.states),
-                SectionKind::Delta => backend.restore_delta(key_group, payload, &self.states),
+                SectionKind::KeyedState => {
+                    self.rewrite.block(payload).and_then(|block| backend.restore(key_group, &block, self.rewrite.places()))
+                }
+                SectionKind::Delta => {
+                    self.rewrite.delta(payload).and_then(|delta| backend.restore_delta(key_group, &delta, self.rewrite.places()))
+                }
                 SectionKind::Timers
                 | SectionKind::WatermarkFloors
                 | SectionKind::TtlStamps
@@ -111,13 +115,6 @@ fn read_ahead<'a, T, F: Future<Output = T>>(handles: &'a [StateHandle], read: im
         let (done, read_one) = reads.next().await?;
         Some((read_one, ((reads, rest, bytes - done), read)))
     })
-}
-
-/// For each state that `stored` declared its index among `states`, by name and kind; `None` where it is gone. Nothing of what is no operator.
-pub fn places_now(stored: &VertexIdentity, states: &[StateDescriptor]) -> Option<Vec<Option<usize>>> {
-    let VertexIdentity::Operator { states: stored, .. } = stored else { return None };
-    let place_now = |stored: &StateDescriptor| states.iter().position(|state| state.name == stored.name && state.kind == stored.kind);
-    Some(stored.iter().map(place_now).collect())
 }
 
 #[cfg(test)]

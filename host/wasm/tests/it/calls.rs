@@ -1,9 +1,9 @@
 //! What a well-behaved guest sees and does.
 
-use crate::support::{Bench, NONE, Out, Setup, batch, puppet, values};
-use weir_engine::Column;
+use crate::support::{Bench, NONE, Out, Setup, batch, puppet, quarantine, values};
 use weir_engine::element::BatchBuilder;
-use weir_wasm::{EngineMode, Limits};
+use weir_engine::{Column, ErrorKind, OperatorFactory};
+use weir_wasm::{EngineMode, Limits, OperatorSettings, WasmOperatorFactory};
 
 fn bench() -> Bench {
     Bench::new(Setup::default())
@@ -102,6 +102,23 @@ fn time_and_fuel_give_the_same_effects() {
 }
 
 #[test]
+fn fuel_is_the_same_in_every_run_grows_with_the_work_and_outlives_a_fault() {
+    let fuel = || {
+        let mut bench = Bench::new(Setup { on_failure: quarantine(), ..Setup::default() });
+        let mut spent = vec![bench.fuel_spent().expect("fuel is counted")];
+        for records in [&[("a", "x")][..], &[("a", "x"), ("b", "x"), ("c", "x")], &[("a", "trap")], &[("a", "x")]] {
+            bench.keyed(records).unwrap();
+            spent.push(bench.fuel_spent().expect("fuel is counted"));
+        }
+        spent.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    let spent = fuel();
+    assert_eq!(spent, fuel());
+    assert!(spent[0] > 0 && spent[1] > spent[0] && spent[2] > 0 && spent[3] > spent[0], "{spent:?}");
+    assert_eq!(Bench::new(Setup { mode: EngineMode::Epoch, ..Setup::default() }).fuel_spent(), None);
+}
+
+#[test]
 fn migrate_answers_with_one_value_for_each_or_is_refused() {
     let plugin = puppet(EngineMode::Fuel);
     let mut values = Column::new();
@@ -115,4 +132,26 @@ fn migrate_answers_with_one_value_for_each_or_is_refused() {
     assert!(refused(2).contains("cannot come from version 2"));
     assert!(refused(3).contains("0 values where there have to be 2"));
     assert!(refused(4).contains("log was called in migrate"), "{}", refused(4));
+    assert!(refused(5).contains("did not return within 1s"), "{}", refused(5));
+    assert!(refused(6).contains("ran out of memory"), "{}", refused(6));
+    assert!(refused(7).contains("returned too much"), "{}", refused(7));
+}
+
+#[test]
+fn an_operator_migrates_within_its_own_limits() {
+    let limits = Limits { batch_bytes: Some(4), ..Limits::default() };
+    let settings = OperatorSettings { operator: "op".into(), config: "\"refuse\"".into(), limits, on_failure: quarantine() };
+    let migrator = WasmOperatorFactory::new(puppet(EngineMode::Fuel), settings).migrator().unwrap();
+    assert_eq!(migrator.batch_bytes(), 4);
+    let migrated = |value: &[u8], from| {
+        let mut values = Column::new();
+        values.push(value);
+        migrator.migrate(0, from, &values)
+    };
+    // Nothing is opened, and a fault is no record that could be set aside: it fails the job.
+    assert_eq!(migrated(b"abcd", 1).unwrap().data(), b"abcd!");
+    let fault = migrated(b"abcd", 2).unwrap_err();
+    assert_eq!((fault.kind(), fault.is_guest_fault()), (ErrorKind::FixInput, true));
+    let error = migrated(b"abcde", 1).unwrap_err();
+    assert!(error.to_string().contains("one value has 5 bytes, and a call may have 4"), "{error}");
 }

@@ -117,6 +117,11 @@ impl Bench {
         self.call(0, batch, keyed)
     }
 
+    /// Fuel of all calls so far.
+    pub fn fuel_spent(&self) -> Option<u64> {
+        self.operator.fuel_spent()
+    }
+
     /// The second input is the broadcast one.
     fn call(&mut self, input: u32, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
         let mut outputs = Vec::new();

@@ -77,6 +77,11 @@ impl StateObjectReader {
         Ok(Section { kind: entry.kind, operator, key_group: entry.key_group, payload })
     }
 
+    /// A section's contents, to keep when the reader is gone; they share the object's bytes.
+    pub fn share(&self, section: &Section<'_>) -> Bytes {
+        self.bytes.slice_ref(section.payload)
+    }
+
     /// An error that names the object.
     pub fn corrupt(&self, what: impl fmt::Display) -> EngineError {
         corrupt(&self.object, what)

@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::random::{change_key, keys};
-use super::{Blocks, MAX_PARALLELISM, SAME_STATES, backend, descriptors, lookup, restore};
+use super::{Blocks, MAX_PARALLELISM, SAME_STATES, backend, descriptors, lookup, restore, stored};
 use crate::element::CheckpointId;
 use crate::state::{KeyGroupRange, StateBackend, StateBackendFactory, StateSnapshot, key_group_of, key_hash};
 use fastrand::Rng;
@@ -32,13 +32,20 @@ struct Taken {
 }
 
 /// Restores a snapshot: everything first, then each delta on the way to it.
-fn restore_chain(backend: &mut dyn StateBackend, all: &BTreeMap<CheckpointId, Written>, of: CheckpointId, range: KeyGroupRange) {
-    let Written { base, parts, .. } = &all[&of];
-    let Some(base) = base else { return restore(backend, parts, range) };
-    restore_chain(backend, all, *base, range);
-    for (group, delta) in parts.iter().filter(|(group, _)| range.contains(*group)) {
+fn restore_chain(backend: &mut dyn StateBackend, chain: &[&Blocks], range: KeyGroupRange) {
+    let (whole, deltas) = chain.split_first().expect("a chain begins with a whole snapshot");
+    restore(backend, whole, range);
+    for (group, delta) in deltas.iter().copied().flatten().filter(|(group, _)| range.contains(*group)) {
         backend.restore_delta(*group, delta, &SAME_STATES).unwrap_or_else(|error| panic!("delta of key group {group}: {error}"));
     }
+}
+
+/// What a snapshot and all that it builds on wrote, oldest first.
+fn parts(all: &BTreeMap<CheckpointId, Written>, of: CheckpointId) -> Vec<&Blocks> {
+    let Written { base, parts: own, .. } = &all[&of];
+    let mut chain = base.map(|base| parts(all, base)).unwrap_or_default();
+    chain.push(own);
+    chain
 }
 
 /// A backend whose checkpoints are taken, written late but in order, completed in any order or aborted.
@@ -152,11 +159,13 @@ impl Run<'_> {
     fn restore_one(&mut self) {
         let Some(id) = self.rng.choice(self.completed.keys().copied()) else { return };
         let model = &self.completed[&id];
+        let chain = parts(&self.written, id);
+        stored::check(&chain, model);
         let (mut bytes, mut keys_restored) = (0, 0);
         let middle = self.rng.u32(0..=MAX_PARALLELISM);
         for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
             let mut part = self.factory.create(&descriptors(), range, MAX_PARALLELISM);
-            restore_chain(&mut *part, &self.written, id, range);
+            restore_chain(&mut *part, &chain, range);
             let in_range = |key: &&[u8]| range.contains(key_group_of(key_hash(key), MAX_PARALLELISM));
             let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).filter(in_range).collect();
             model.restricted_to(range, MAX_PARALLELISM).check(&mut *part, &keys, &mut self.rng);

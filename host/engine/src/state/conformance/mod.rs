@@ -8,6 +8,7 @@ mod increment_cases;
 mod increments;
 mod model;
 mod random;
+mod stored;
 
 use super::{KeyGroupRange, KeySlot, StateBackend, StateBackendFactory, StateDescriptor, StateKind, StateSnapshot, key_hash};
 use crate::element::Column;

@@ -37,6 +37,11 @@ impl Model {
         Self { keys: keys.filter(|(key, _)| range.contains(key_group_of(key_hash(key), max_parallelism))).collect() }
     }
 
+    /// The keys with their states.
+    pub fn keys(&self) -> &BTreeMap<Bytes, ModelKey> {
+        &self.keys
+    }
+
     /// Compares everything that the backend says of `keys` with the model; these are all the keys that either can have.
     pub fn check(&self, backend: &mut dyn StateBackend, keys: &[&[u8]], rng: &mut fastrand::Rng) {
         assert_eq!(backend.keys(), self.keys.len() as u64, "number of keys");

@@ -82,6 +82,9 @@ impl Guest for Puppet {
                 log(Level::Info, "migrate may not");
                 Ok(values)
             }
+            5 => spin(),
+            6 => Ok(Column { data: vec![1; 100 << 20], ends: vec![] }),
+            7 => Ok(Column { data: vec![1; 20 << 20], ends: bytes(&[20 << 20]) }),
             _ => Err(format!("cannot come from version {from_version}")),
         }
     }

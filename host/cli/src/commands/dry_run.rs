@@ -1,0 +1,145 @@
+//! `weir upgrade --dry-run`: the plugin that runs and the one that is to replace it, on the same records and the same state.
+
+use super::Context;
+use super::rerun::{Rerun, rerun};
+use crate::args::UpgradeArgs;
+use crate::documents::{DryRunDocument, FailedRecordDocument, HeldDocument, OutputDifferences, StateDifferences, TrialDocument};
+use crate::failure::{FAILED, Failure};
+use crate::figures::grouped;
+use serde_json::Value;
+use std::path::Path;
+use weir_engine::job::{JobGraph, VertexKind};
+use weir_engine::replay::{IsolatedOperator, Trial, Upstream, dry_run};
+
+/// Characters of a value that the text shows.
+const SHOWN: usize = 100;
+
+/// Compares the two and prints how they differ.
+pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
+    let (document, from) = rerun(context, Path::new(&args.job), (&args.operator, args.from.as_deref()), async |of| {
+        Ok((compare(&of, args).await?, of.point_text()))
+    })?;
+    context.print(&document, || text(&document, &from));
+    Ok(if document.agrees { 0 } else { FAILED })
+}
+
+async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failure> {
+    let new_graph = of.graph_with(&args.plugin)?;
+    let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, args.records).await?;
+    let mut old = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
+    let mut new = IsolatedOperator::restore(&new_graph, of.vertex, &of.point).await?;
+    let report = dry_run(&mut upstream, (&mut old, &mut new), &*of.point.clock).await?;
+    let trials = (trial(&report.old, &of.graph, of.vertex), trial(&report.new, &new_graph, of.vertex));
+    Ok(DryRunDocument::of(&report, (&of.job.name, of.id(), of.from.clone()), trials))
+}
+
+fn trial(trial: &Trial, graph: &JobGraph, vertex: usize) -> TrialDocument {
+    match &graph.vertices[vertex].kind {
+        VertexKind::Operator(factory) => {
+            let digest = factory.component().map(|component| component.digest.clone());
+            TrialDocument::of(trial, factory.descriptor(), digest)
+        }
+        VertexKind::Source { .. } | VertexKind::Sink(_) => unreachable!("a dry run is of an operator"),
+    }
+}
+
+fn text(document: &DryRunDocument, from: &str) -> String {
+    let DryRunDocument { job, operator, records, batches, old, new, .. } = document;
+    let mut text = format!("{operator} of {job} from {from}, on {} records in {} batches\n", grouped(*records), grouped(*batches));
+    text.push_str(&trial_text("old", old));
+    text.push_str(&trial_text("new", new));
+    document.outputs.iter().for_each(|output| text.push_str(&output_text(output)));
+    document.states.iter().for_each(|state| text.push_str(&state_text(state)));
+    let remarks = [
+        (*records == 0, "no record has come: the sources are at their end there; `--from` takes an older checkpoint"),
+        (old.digest == new.digest, "the two are one and the same component"),
+        (document.gave_up, "given up: one of them failed too often"),
+        (!document.failures_agree, "they fail on different records"),
+    ];
+    remarks.into_iter().filter(|(holds, _)| *holds).for_each(|(_, remark)| text.push_str(&format!("  {remark}\n")));
+    text.push_str(if document.agrees { "the two agree\n" } else { "the two differ\n" });
+    text
+}
+
+fn trial_text(which: &str, trial: &TrialDocument) -> String {
+    let TrialDocument { name, version, digest, failures, total_ms, batch_median_ms, fuel, .. } = trial;
+    let digest = digest.as_deref().map_or("native", |digest| &digest[..8.min(digest.len())]);
+    let fuel = fuel.map(|fuel| format!(", {} instructions", grouped(fuel))).unwrap_or_default();
+    let mut text = format!(
+        "  {which}: {name} {version} ({digest}): {} failures, {total_ms:.1} ms, {batch_median_ms:.2} ms a batch{fuel}\n",
+        grouped(*failures)
+    );
+    for FailedRecordDocument { batch, record, key, value, message } in &trial.examples {
+        let place =
+            record.map_or_else(|| "as a whole".to_owned(), |record| format!("record {record}, key {}, {}", shown(key), shown(value)));
+        let message = message.lines().next().unwrap_or_default();
+        text.push_str(&format!("     batch {batch} {place}: {message}\n"));
+    }
+    text
+}
+
+fn output_text(of: &OutputDifferences) -> String {
+    let examples = of.examples.iter().map(|example| {
+        let shown = |side: &Option<crate::documents::EmittedDocument>| side.as_ref().map_or("nothing".to_owned(), emitted);
+        (&example.key, shown(&example.old), shown(&example.new))
+    });
+    differences_text(&format!("output {}", of.name), [of.only_old, of.only_new, of.different], examples)
+}
+
+fn emitted(record: &crate::documents::EmittedDocument) -> String {
+    let at = record.timestamp.map(|timestamp| format!(" at {timestamp}")).unwrap_or_default();
+    format!("{}{at}", shown(&record.value))
+}
+
+fn state_text(of: &StateDifferences) -> String {
+    let held = |held: &HeldDocument| if held.is_null() { "nothing".to_owned() } else { shown(held) };
+    let examples = of.examples.iter().map(|example| (&example.key, held(&example.old), held(&example.new)));
+    differences_text(&format!("state {}", of.name), [of.only_old, of.only_new, of.different], examples)
+}
+
+fn differences_text<'a>(what: &str, counts: [u64; 3], examples: impl Iterator<Item = (&'a Value, String, String)>) -> String {
+    if counts == [0; 3] {
+        return format!("  {what}: no difference\n");
+    }
+    let [only_old, only_new, different] = counts.map(grouped);
+    let mut text = format!("  {what}: {only_old} only in old, {only_new} only in new, {different} different\n");
+    examples.for_each(|(key, old, new)| text.push_str(&format!("     key {}: {old} → {new}\n", shown(key))));
+    text
+}
+
+/// On one line, and not too long.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) if !text.chars().any(char::is_control) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_shown_on_one_line_and_cut() {
+        let texts =
+            [json!("a b"), json!("a\nb"), json!(null), json!({ "base64": "AA==" }), json!("é".repeat(101))].map(|value| shown(&value));
+        assert_eq!(texts[..4], ["a b", "\"a\\nb\"", "null", "{\"base64\":\"AA==\"}"]);
+        assert_eq!(texts[4], "é".repeat(100) + "…");
+    }
+
+    #[test]
+    fn differences_are_counted_and_shown_and_none_is_said_too() {
+        let key = json!("k");
+        let examples = [(&key, "1".to_owned(), "2".to_owned())];
+        assert_eq!(
+            differences_text("output out", [0, 0, 1_000], examples.into_iter()),
+            "  output out: 0 only in old, 0 only in new, 1,000 different\n     key k: 1 → 2\n"
+        );
+        assert_eq!(differences_text("state s", [0; 3], [].into_iter()), "  state s: no difference\n");
+    }
+}

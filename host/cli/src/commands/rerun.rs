@@ -1,0 +1,214 @@
+//! What `weir upgrade --dry-run` and `weir replay` begin with: a checkpoint or savepoint, and the job as it was then. Neither writes
+//! anything.
+//!
+//! Operators run the components that are kept beside the checkpoint, and nothing is built: a plugin that was built anew since would
+//! otherwise stand in for the one whose state it is. Only at the beginning of a job, before any checkpoint, the job file's plugins are
+//! taken. Guests are interrupted by fuel, so that two runs are the same.
+
+use super::Context;
+use super::check::build;
+use super::run::{StartPoint, start_point};
+use crate::assemble::{PluginPaths, assemble_with};
+use crate::documents::RerunFrom;
+use crate::failure::Failure;
+use crate::job_file::{Code, JobFile, suggest};
+use crate::storage::{with_savepoint, with_storage};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry, Store};
+use weir_engine::element::CheckpointId;
+use weir_engine::job::{CompletedCheckpoint, History, JobGraph, load_metadata, open_savepoint};
+use weir_engine::replay::ReplayPoint;
+use weir_engine::runtime::Runtime;
+use weir_engine::state::MemoryBackendFactory;
+use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::{CompileCache, EngineMode, Plugin, WasmEngine};
+
+/// Fuel stands for a tenth of what a core runs in a time, so a call is given this many times its limit.
+const TIME_FACTOR: u32 = 10;
+
+/// An operator of a job at a point of it.
+pub(super) struct Rerun {
+    /// The job.
+    pub job: JobFile,
+    /// The job's graph, with the components of the point.
+    pub graph: JobGraph,
+    /// The operator's place in it.
+    pub vertex: usize,
+    /// The point,
+    pub point: ReplayPoint,
+    /// and how it is called.
+    pub from: RerunFrom,
+    engine: WasmEngine,
+    plugins: BTreeMap<String, Plugin>,
+}
+
+/// Opens `operator` of the job at `path`, where `from` says, and lets `work` have it while the storage is open.
+pub(super) fn rerun<T>(
+    context: &Context,
+    path: &Path,
+    (operator, from): (&str, Option<&str>),
+    work: impl AsyncFnOnce(Rerun) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut job = context.job(path)?;
+    give_time(&mut job);
+    let from = from.map(|from| start_point(from, path)).transpose()?;
+    let job_of_store = job.clone();
+    let open = async |store: Arc<dyn Store>, runtime: Runtime| -> Result<T, Failure> {
+        let (point, from) = point(from.as_ref(), store, runtime).await?;
+        work(Rerun::open(context, job, operator, point, from).await?).await
+    };
+    match &from {
+        Some(StartPoint::Savepoint(url)) => with_savepoint(url, |store, runtime| async { Ok(open(store, runtime).await) })?,
+        Some(StartPoint::Checkpoint(_)) | None => with_storage(&job_of_store, |store, runtime| async { Ok(open(store, runtime).await) })?,
+    }
+}
+
+fn give_time(job: &mut JobFile) {
+    for operator in &mut job.operators {
+        match &mut operator.code {
+            Code::Plugin(code) => code.limits.time_per_batch = code.limits.time_per_batch.saturating_mul(TIME_FACTOR),
+            Code::Native(_) => {}
+        }
+    }
+}
+
+impl Rerun {
+    async fn open(context: &Context, job: JobFile, operator: &str, point: ReplayPoint, from: RerunFrom) -> Result<Self, Failure> {
+        let known = || job.operators.iter().map(|step| step.id.value.as_str());
+        if !known().any(|id| id == operator) {
+            let message = format!("`{}` has no operator `{operator}`", job.name);
+            return Err(Failure::Usage { message, hint: suggest(operator, known()) });
+        }
+        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::User)?;
+        let plugins = match &point.metadata {
+            Some(metadata) => stored_plugins(&job, metadata, &point, &engine).await?,
+            None => built_plugins(&build(context, &job)?, &engine)?,
+        };
+        let graph = graph(&job, &plugins)?;
+        point.check(&graph)?;
+        let vertex = graph.vertices.iter().position(|vertex| vertex.id == operator).expect("every operator is in the graph");
+        Ok(Self { job, graph, vertex, point, from, engine, plugins })
+    }
+
+    /// The graph with the plugin at `path` in the operator's place.
+    pub fn graph_with(&self, path: &Path) -> Result<JobGraph, Failure> {
+        let id = self.id();
+        if !self.plugins.contains_key(id) {
+            let message = format!("`{id}` is built into weir: there is no plugin to replace");
+            return Err(Failure::Usage { message, hint: "name an operator that has a `plugin`".into() });
+        }
+        let mut plugins = self.plugins.clone();
+        let plugin = Plugin::load(path, &self.engine).map_err(|error| error.context(format!("{id}: load the plugin")))?;
+        plugins.insert(id.to_owned(), plugin);
+        graph(&self.job, &plugins)
+    }
+
+    /// The operator's id.
+    pub fn id(&self) -> &str {
+        &self.graph.vertices[self.vertex].id
+    }
+
+    /// The point, for people.
+    pub fn point_text(&self) -> String {
+        match (&self.from.savepoint, self.from.checkpoint) {
+            (Some(url), _) => format!("the savepoint {url}"),
+            (None, Some(id)) => format!("checkpoint {id}"),
+            (None, None) => "the beginning".to_owned(),
+        }
+    }
+}
+
+fn graph(job: &JobFile, plugins: &BTreeMap<String, Plugin>) -> Result<JobGraph, Failure> {
+    let load = |id: &str| plugins.get(id).cloned().ok_or_else(|| not_in_checkpoint(id).into());
+    Ok(assemble_with(job, load)?.graph)
+}
+
+fn not_in_checkpoint(id: &str) -> EngineError {
+    let error = EngineError::new(ErrorKind::FixInput, format!("{id}: the checkpoint has no component of it: the job has changed since"));
+    error.with_hint("undo the change, or name a checkpoint that was taken after it")
+}
+
+fn built_plugins(paths: &PluginPaths, engine: &WasmEngine) -> Result<BTreeMap<String, Plugin>, Failure> {
+    let load = |(id, path): (&String, &std::path::PathBuf)| {
+        let plugin = Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?;
+        Ok((id.clone(), plugin))
+    };
+    paths.iter().map(load).collect()
+}
+
+/// The components that are kept beside the checkpoint.
+async fn stored_plugins(
+    job: &JobFile,
+    metadata: &CheckpointMetadata,
+    point: &ReplayPoint,
+    engine: &WasmEngine,
+) -> Result<BTreeMap<String, Plugin>, Failure> {
+    let mut plugins = BTreeMap::new();
+    for step in job.operators.iter().filter(|step| matches!(step.code, Code::Plugin(_))) {
+        let id = &step.id.value;
+        let Some((digest, bytes)) = point.component(id).await? else { return Err(not_in_checkpoint(id).into()) };
+        let name = format!("{id} of checkpoint {}", metadata.checkpoint_id);
+        let plugin = Plugin::from_bytes(&name, &bytes, engine)?;
+        if plugin.component().digest != digest {
+            return Err(EngineError::new(ErrorKind::Corrupt, format!("{name}: the component is not the one with digest {digest}")).into());
+        }
+        plugins.insert(id.clone(), plugin);
+    }
+    Ok(plugins)
+}
+
+/// The point that is named, or the job's newest checkpoint; the beginning where there is none.
+async fn point(from: Option<&StartPoint>, store: Arc<dyn Store>, runtime: Runtime) -> Result<(ReplayPoint, RerunFrom), EngineError> {
+    let clock = runtime.clock.clone();
+    let (metadata, processing_time, savepoint) = match from {
+        Some(StartPoint::Savepoint(url)) => {
+            let (savepoint, metadata) = open_savepoint(&*store, &*clock).await?;
+            (Some(metadata), savepoint.created_ms, Some(url.clone()))
+        }
+        Some(StartPoint::Checkpoint(id)) => of_log(Some(*id), &store, &runtime).await?,
+        None => of_log(None, &store, &runtime).await?,
+    };
+    let from = RerunFrom { checkpoint: metadata.as_ref().map(|metadata| metadata.checkpoint_id.0), savepoint };
+    let backends = Arc::new(MemoryBackendFactory::new((runtime.seed)()));
+    Ok((ReplayPoint { metadata: metadata.map(Arc::new), store, clock, backends, processing_time }, from))
+}
+
+/// A checkpoint's metadata, when it was completed, and the savepoint that it is in.
+type Found = (Option<CheckpointMetadata>, i64, Option<String>);
+
+async fn of_log(id: Option<CheckpointId>, store: &Arc<dyn Store>, runtime: &Runtime) -> Result<Found, EngineError> {
+    let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
+    let history = History::of(log.entries());
+    let Some(checkpoint) = wanted(id, &history)? else { return Ok((None, 0, None)) };
+    let metadata = load_metadata(&**store, &*runtime.clock, checkpoint).await;
+    let metadata = metadata.map_err(|error| error.with_hint("`weir checkpoint list JOB` shows the ones that are kept"))?;
+    let completed = log.entries().iter().find_map(|entry| match entry {
+        LogEntry::Completed { checkpoint_id, completed_ms, .. } if *checkpoint_id == checkpoint.checkpoint_id => Some(*completed_ms),
+        _ => None,
+    });
+    Ok((Some(metadata), completed.unwrap_or(0), None))
+}
+
+fn wanted(id: Option<CheckpointId>, history: &History) -> Result<Option<&CompletedCheckpoint>, EngineError> {
+    let of_id = |id: CheckpointId| {
+        history.checkpoint(id).map(Some).ok_or_else(|| {
+            let message = format!("replay from checkpoint {id}: the job has no completed checkpoint with that id");
+            EngineError::new(ErrorKind::FixInput, message).with_hint("`weir checkpoint list JOB` shows the ones that it has")
+        })
+    };
+    if let Some(id) = id {
+        return of_id(id);
+    }
+    let Some(lineage) = history.lineages.last() else { return Ok(None) };
+    match (lineage.completed.last(), &lineage.root) {
+        (Some(newest), _) => Ok(Some(newest)),
+        (None, LineageRoot::Checkpoint(id)) => of_id(*id),
+        (None, LineageRoot::Fresh) => Ok(None),
+        (None, LineageRoot::Savepoint(url)) => {
+            let message = "replay from the newest checkpoint: the job has none since it was started from a savepoint";
+            Err(EngineError::new(ErrorKind::FixInput, message).with_hint(format!("`--from {url}` takes that")))
+        }
+    }
+}

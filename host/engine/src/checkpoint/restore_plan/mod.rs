@@ -1,0 +1,182 @@
+//! What a job that has changed takes over from a checkpoint of what it was: for each vertex whose state it goes on with, what begins
+//! empty, what is left out.
+//!
+//! State belongs to ids: of vertices, and within an operator of states. An id that is the same goes on; `was` in the job file says that a vertex
+//! had another one. Invariant: everything that the checkpoint keeps is taken over once, or dropped because the user has named it, or the
+//! restore is refused.
+
+mod planner;
+mod texts;
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod tests;
+
+use super::{EdgeIdentity, GraphIdentity};
+use crate::error::{EngineError, ErrorKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the user says of a restore: comparing would not show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// For the id of a vertex the one that it had before: `was` in the job file.
+    pub renames: BTreeMap<String, String>,
+    /// What of the checkpoint may be given up, by its ids there: `ID` of a source or operator, or `ID.STATE`.
+    pub drops: BTreeSet<String>,
+}
+
+/// What becomes of all that a checkpoint keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// Sources and operators of the job as it is now, by id.
+    pub vertices: BTreeMap<String, VertexPlan>,
+    /// What nothing takes over.
+    pub left: Vec<LeftOut>,
+    /// From an id in the checkpoint to the id now, where that is another; sinks too.
+    renamed: BTreeMap<String, String>,
+}
+
+/// What one vertex takes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VertexPlan {
+    /// What it is.
+    pub kind: PlannedKind,
+    /// Its id in the checkpoint. `None`: it is new; an operator begins empty, a source at its beginning.
+    pub from: Option<String>,
+    /// Of each state that the checkpoint has of it, in the order of the checkpoint.
+    pub states: Vec<StatePlan>,
+    /// Its states that begin empty.
+    pub new_states: Vec<String>,
+    /// The digests of its component in the checkpoint and now, where these differ; `None` among them: a built-in operator.
+    pub component: Option<(Option<String>, Option<String>)>,
+}
+
+/// What a planned vertex is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedKind {
+    /// A source.
+    Source,
+    /// An operator.
+    Operator,
+}
+
+/// One state of the checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePlan {
+    /// Its name.
+    pub name: String,
+    /// What becomes of it.
+    pub fate: StateFate,
+}
+
+/// What becomes of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateFate {
+    /// It is restored as it is.
+    Kept {
+        /// Its index among the states that the operator declares now.
+        place: usize,
+    },
+    /// Its values are brought to a newer version.
+    Migrated {
+        /// Its index among the states that the operator declares now.
+        place: usize,
+        /// The version in the checkpoint.
+        from_version: u32,
+        /// The version now.
+        to_version: u32,
+    },
+    /// It is left out.
+    Dropped,
+}
+
+/// What of a checkpoint nothing takes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// `ID` or `ID.STATE`, by the ids of the checkpoint.
+    pub name: String,
+    /// What it kept: `positions`, or the names of states; empty: nothing.
+    pub kept: Vec<String>,
+    /// True where the user has named it, or where it kept nothing.
+    pub allowed: bool,
+}
+
+/// A plan, and what stands in its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedRestore {
+    /// The plan; what is refused is in it as far as it goes.
+    pub plan: RestorePlan,
+    /// Nothing: the plan can be followed.
+    pub refusals: Vec<Refusal>,
+}
+
+/// One reason against a restore, in the user's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason; further lines of it are indented.
+    pub text: String,
+    /// What would help.
+    pub remedy: Remedy,
+}
+
+/// What the user can do about a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// Name something else to drop.
+    Name,
+    /// Name it to be dropped, or say what it is called now.
+    Drop,
+    /// Undo the change.
+    Undo,
+}
+
+/// Plans what `now` restores of a checkpoint of `was`.
+pub fn plan_identities(was: &GraphIdentity, now: &GraphIdentity, options: &RestoreOptions) -> PlannedRestore {
+    planner::Planner::new(was, now, options).run()
+}
+
+impl RestorePlan {
+    /// The id in the checkpoint of what the vertex `id` goes on with.
+    pub fn from(&self, id: &str) -> Option<&str> {
+        self.vertices.get(id)?.from.as_deref()
+    }
+
+    /// For each state that the checkpoint has of the operator `id` its index now; `None`: it is left out.
+    pub fn places(&self, id: &str) -> Vec<Option<usize>> {
+        let states = self.vertices.get(id).map_or(&[][..], |vertex| &vertex.states);
+        states.iter().map(|state| state.fate.place()).collect()
+    }
+
+    /// The edge over which records go now that were on `edge` in the checkpoint, if there is such a one.
+    pub fn edge_now(&self, edge: &EdgeIdentity) -> EdgeIdentity {
+        let now = |id: &String| self.renamed.get(id).unwrap_or(id).clone();
+        EdgeIdentity { from: now(&edge.from), to: now(&edge.to), ..edge.clone() }
+    }
+}
+
+impl StateFate {
+    /// The state's index now.
+    pub fn place(self) -> Option<usize> {
+        match self {
+            Self::Kept { place } | Self::Migrated { place, .. } => Some(place),
+            Self::Dropped => None,
+        }
+    }
+}
+
+impl PlannedRestore {
+    /// The plan, or the error of a restore of `what` that is refused.
+    pub fn accepted(self, what: &str) -> Result<RestorePlan, EngineError> {
+        let Some(remedy) = self.refusals.iter().map(|refusal| refusal.remedy).max() else { return Ok(self.plan) };
+        let (reason, hint) = match remedy {
+            Remedy::Name => ("there is nothing to drop", "leave the name out"),
+            Remedy::Drop => {
+                ("the job has changed", "`--drop-state` gives up what it names; a step that was renamed says so with `was = \"OLD-ID\"`")
+            }
+            Remedy::Undo => ("the job has changed", "undo the change, or start over with --fresh"),
+        };
+        let lines: Vec<_> = self.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
+        Err(EngineError::new(ErrorKind::FixInput, format!("resume {what}: {reason}\n  {}", lines.join("\n  "))).with_hint(hint))
+    }
+}

@@ -1,0 +1,221 @@
+//! Plans of single changes, and what is said of them.
+
+use super::*;
+use crate::checkpoint::VertexIdentity;
+use crate::state::{StateDescriptor, StateKind};
+
+/// A graph of words: `in*` is a source, `op(a:v1,b:m2)` an operator with a value state `a` of version 1 and a map state `b` of version 2.
+pub(super) fn graph(words: &str) -> GraphIdentity {
+    let vertices = words.split_whitespace().map(|word| match word.split_once('(') {
+        None if word.ends_with('*') => (word.trim_end_matches('*').to_owned(), source("data")),
+        None => (word.to_owned(), operator("")),
+        Some((id, states)) => (id.to_owned(), operator(states.trim_end_matches(')'))),
+    });
+    GraphIdentity { max_parallelism: 8, vertices: vertices.collect(), edges: Vec::new() }
+}
+
+fn source(path: &str) -> VertexIdentity {
+    VertexIdentity::Source { connector: "file".into(), settings: serde_json::json!({ "path": path }) }
+}
+
+fn operator(states: &str) -> VertexIdentity {
+    let state = |text: &str| {
+        let (name, rest) = text.split_once(':').expect("a name");
+        let kind = match &rest[..1] {
+            "v" => StateKind::Value,
+            "l" => StateKind::List,
+            "m" => StateKind::Map,
+            _ => StateKind::Broadcast,
+        };
+        let (version, schema) = rest[1..].split_once('=').unwrap_or((&rest[1..], "raw"));
+        StateDescriptor { name: name.into(), kind, schema: schema.into(), version: version.parse().expect("a version"), ttl_ms: None }
+    };
+    VertexIdentity::Operator { states: states.split(',').filter(|text| !text.is_empty()).map(state).collect(), component: None }
+}
+
+/// Options of words: `tally<count` renames, `-count.a` drops.
+fn options(words: &str) -> RestoreOptions {
+    let mut options = RestoreOptions::default();
+    for word in words.split_whitespace() {
+        match word.split_once('<') {
+            Some((now, was)) => _ = options.renames.insert(now.into(), was.into()),
+            None => _ = options.drops.insert(word.trim_start_matches('-').into()),
+        }
+    }
+    options
+}
+
+/// The lines that a run prints.
+#[track_caller]
+fn check(was: &str, now: &str, said: &str, expect: &[&str]) -> RestorePlan {
+    let planned = plan_identities(&graph(was), &graph(now), &options(said));
+    assert_eq!(planned.refusals, [], "{was} → {now}");
+    assert_eq!(planned.plan.lines(), expect, "{was} → {now}");
+    planned.plan
+}
+
+/// The refusals' first lines, and the hint.
+#[track_caller]
+fn refused(was: &str, now: &str, said: &str, expect: &[&str], hint: &str) {
+    let planned = plan_identities(&graph(was), &graph(now), &options(said));
+    let lines: Vec<_> = planned.refusals.iter().map(|refusal| refusal.text.lines().next().unwrap_or_default()).collect();
+    assert_eq!(lines, expect, "{was} → {now}");
+    let error = planned.accepted("checkpoint 3").expect_err("refused");
+    assert_eq!((error.kind(), error.hint().is_some_and(|shown| shown.contains(hint))), (ErrorKind::FixInput, true), "{error:?}");
+}
+
+const UNDO: &str = "undo the change";
+const DROP: &str = "`--drop-state` gives up";
+
+#[test]
+fn what_is_as_it_was_needs_no_word() {
+    check("in* op(a:v1)", "in* op(a:v1)", "", &[]);
+}
+
+#[test]
+fn steps_may_come_and_stateless_ones_go() {
+    check(
+        "in* op(a:v1) same",
+        "in* more* op(a:v1) audit(n:v1) pass",
+        "",
+        &["audit: new, begins empty", "more: new, is read from its beginning", "pass: new", "same: gone; it kept no state"],
+    );
+}
+
+#[test]
+fn a_step_goes_on_under_a_new_id_as_often_as_the_job_file_says_so() {
+    let plan = check("in* op(a:v1)", "rows* sums(a:v1)", "sums<op rows<in", &["rows: renamed, was in", "sums: renamed, was op"]);
+    assert_eq!((plan.from("sums"), plan.from("rows")), (Some("op"), Some("in")));
+    check("rows* sums(a:v1)", "rows* sums(a:v1)", "sums<op rows<in", &[]);
+}
+
+#[test]
+fn a_name_that_leaves_open_what_goes_on_is_refused() {
+    let both = "sums: `was = \"op\"`, but the checkpoint has both; take `was` out to go on with sums, or drop one of the two by name";
+    refused("op(a:v1) sums(a:v1)", "sums(a:v1)", "sums<op", &[both], UNDO);
+    assert_eq!(
+        check("op(a:v1) sums(a:v1)", "sums(a:v1)", "sums<op -sums", &["sums: renamed, was op", "sums: dropped (a)"]).from("sums"),
+        Some("op")
+    );
+    assert_eq!(check("op(a:v1) sums(a:v1)", "sums(a:v1)", "sums<op -op", &["op: dropped (a)"]).from("sums"), Some("sums"));
+    refused("op(a:v1)", "one(a:v1) two(a:v1)", "one<op two<op", &["two: `was = \"op\"`, but another step goes on with that"], UNDO);
+    refused(
+        "op(a:v1)",
+        "op(a:v1) sums(a:v1)",
+        "sums<opp",
+        &["sums: `was = \"opp\"`, but the checkpoint has neither; take `was` out to begin empty"],
+        UNDO,
+    );
+}
+
+#[test]
+fn what_was_kept_is_dropped_by_name_alone() {
+    refused(
+        "in* op(a:v1,b:v1) more*",
+        "in* op(b:v1)",
+        "",
+        &[
+            "more: in the checkpoint, not in the job file; `--drop-state more` drops what it kept (positions)",
+            "op.a: in the checkpoint, and op does not declare it any more; `--drop-state op.a` drops it",
+        ],
+        DROP,
+    );
+    let plan = check("in* op(a:v1,b:v1) more*", "in* op(b:v1)", "-more -op.a", &["more: dropped (positions)", "op.a: dropped"]);
+    assert_eq!(plan.places("op"), [None, Some(0)]);
+    refused(
+        "in* op(a:v1,b:v1)",
+        "in*",
+        "-op.a",
+        &["op: in the checkpoint, not in the job file; `--drop-state op` drops what it kept (a, b)"],
+        DROP,
+    );
+    check("in* op(a:v1,b:v1)", "in*", "-op.a -op.b", &["op: dropped (a, b)"]);
+    // Of a step that goes on as well: it begins anew.
+    check(
+        "in* op(a:v1,b:v1)",
+        "in* op(a:v1,b:v1)",
+        "-op.a -in",
+        &["in: new, is read from its beginning", "op.a: new, begins empty", "in: dropped (positions)", "op.a: dropped"],
+    );
+    check("op(a:v1)", "op(a:v1)", "-op", &["op: new, begins empty", "op: dropped (a)"]);
+}
+
+#[test]
+fn a_name_that_drops_nothing_is_a_mistake() {
+    let nothing = |name: &str| format!("--drop-state {name}: the checkpoint keeps nothing of that name; it keeps `in`, `op`, `op.a`");
+    for name in ["opp", "op.b", "same", "op.a.b"] {
+        refused("in* op(a:v1) same", "in* op(a:v1)", &format!("-{name}"), &[&nothing(name)], "leave the name out");
+    }
+}
+
+#[test]
+fn states_go_by_their_names_and_not_by_their_order() {
+    let plan = check("op(a:v1,b:m2,c:l1)", "op(c:l1,new:v1,a:v1,b:m2)", "", &["op.new: new, begins empty"]);
+    assert_eq!(plan.places("op"), [Some(2), Some(3), Some(0)]);
+}
+
+#[test]
+fn a_newer_version_is_migrated_and_nothing_else_may_differ() {
+    let plan = check(
+        "op(a:v1=u32,b:m2)",
+        "sums(b:m5,a:v2=u64)",
+        "sums<op",
+        &["sums: renamed, was op", "sums.a: migrated from version 1 to 2", "sums.b: migrated from version 2 to 5"],
+    );
+    assert_eq!(plan.places("sums"), [Some(1), Some(0)]);
+    refused("op(a:v2)", "op(a:v1)", "", &["op.a: the job has an older version of it"], UNDO);
+    refused("op(a:v1)", "op(a:m2)", "", &["op.a: its kind has changed"], UNDO);
+    refused("op(a:v1=T{x:u32})", "op(a:v1=T{x:u64})", "", &["op.a: its description has changed, and its version has not"], UNDO);
+    check("op(a:v1=T{x:u32})", "op(a:v1=U{x:u32})", "", &[]);
+    check("op(a:v2)", "op(a:v1)", "-op.a", &["op.a: new, begins empty", "op.a: dropped"]);
+}
+
+#[test]
+fn the_two_descriptions_stand_side_by_side() {
+    let planned = plan_identities(&graph("op(a:v10=T{x:u32})"), &graph("op(a:b9=T{x:u64})"), &RestoreOptions::default());
+    let expect = "resume checkpoint 3: the job has changed
+  op.a: its kind has changed
+      checkpoint  v10  value      T{x:u32}
+      job         v9   broadcast  T{x:u64}";
+    assert_eq!(planned.accepted("checkpoint 3").expect_err("refused").to_string(), expect);
+}
+
+#[test]
+fn what_a_source_reads_and_what_a_step_is_does_not_change() {
+    let mut moved = graph("in* op(a:v1)");
+    moved.vertices.insert("in".into(), source("elsewhere"));
+    moved.max_parallelism = 4;
+    let planned = plan_identities(&graph("in* op(a:v1)"), &moved, &RestoreOptions::default());
+    let lines: Vec<_> = planned.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
+    assert_eq!(lines[0], "max-parallelism: 8 in the checkpoint, 4 in the job file");
+    assert_eq!(lines[1], "in: settings {\"path\":\"data\"} in the checkpoint, {\"path\":\"elsewhere\"} in the job file");
+    refused("x*", "x(a:v1)", "", &["x: a source in the checkpoint, an operator in the job file"], UNDO);
+    refused("x", "y*", "y<x", &["y: an operator in the checkpoint, a source in the job file"], UNDO);
+    check("x*", "x(a:v1)", "-x", &["x: new, begins empty", "x: dropped (positions)"]);
+}
+
+#[test]
+fn another_component_is_named() {
+    let component = |digest: &str| {
+        let mut graph = graph("op");
+        graph.vertices.insert("op".into(), VertexIdentity::Operator { states: Vec::new(), component: Some(digest.into()) });
+        graph
+    };
+    let planned = plan_identities(&component("aaaaaaaaaaaa"), &component("bbbbbbbbbbbb"), &RestoreOptions::default());
+    assert_eq!(planned.plan.lines(), ["op: component aaaaaaaa → bbbbbbbb"]);
+}
+
+#[test]
+fn records_in_flight_follow_the_new_ids_of_both_ends() {
+    let edge = |from: &str, to: &str| EdgeIdentity {
+        from: from.into(),
+        output: "out".into(),
+        to: to.into(),
+        input: 0,
+        partitioning: crate::exchange::Partitioning::Key,
+    };
+    let plan = check("in* op(a:v1)", "in* sums(a:v1)", "sums<op files<out", &["sums: renamed, was op"]);
+    assert_eq!(plan.edge_now(&edge("in", "op")), edge("in", "sums"));
+    assert_eq!(plan.edge_now(&edge("op", "out")), edge("sums", "files"));
+    assert_eq!(plan.edge_now(&edge("op", "files")), edge("sums", "files"));
+}

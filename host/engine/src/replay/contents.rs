@@ -1,0 +1,106 @@
+//! What an operator's states hold of some keys, taken out of them: to compare, to show, and to put back.
+
+use crate::element::{BatchBuilder, Column, RecordBatch};
+use crate::state::{BroadcastState, KeyedState, StateDescriptor, StateKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one state holds of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The value of a value state, or of an entry of a broadcast state.
+    Value(Vec<u8>),
+    /// The items of a list state.
+    List(Vec<Vec<u8>>),
+    /// The entries of a map state with their values.
+    Map(Vec<(Vec<u8>, Vec<u8>)>),
+}
+
+/// A state by its number, and a key of it; of a broadcast state an entry.
+pub type StateKey = (usize, Vec<u8>);
+
+/// What states hold. A key of which a state holds nothing is not among them.
+pub type Contents = BTreeMap<StateKey, Held>;
+
+/// Adds what the selected keys have.
+pub(super) fn of_selected(state: &KeyedState, contents: &mut Contents) {
+    for (key, bytes) in state.keys().iter().enumerate() {
+        for (number, declared) in state.states().iter().enumerate() {
+            if let Some(held) = held(state, key, number, declared) {
+                contents.insert((number, bytes.to_vec()), held);
+            }
+        }
+    }
+}
+
+fn held(state: &KeyedState, key: usize, number: usize, declared: &StateDescriptor) -> Option<Held> {
+    let (mut items, mut values) = (Column::new(), Column::new());
+    let owned = |column: &Column| column.iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
+    match declared.kind {
+        StateKind::Value => state.value(key, number).map(|value| Held::Value(value.to_vec())),
+        StateKind::List => {
+            state.list_read(key, number, 0, usize::MAX, &mut items);
+            (!items.is_empty()).then(|| Held::List(owned(&items)))
+        }
+        StateKind::Map => {
+            state.map_scan(key, number, None, usize::MAX, &mut items, &mut values);
+            (!items.is_empty()).then(|| Held::Map(owned(&items).into_iter().zip(owned(&values)).collect()))
+        }
+        StateKind::Broadcast => None,
+    }
+}
+
+/// Adds all entries of the broadcast states among `states`.
+pub(super) fn of_broadcast(state: &BroadcastState, states: &[StateDescriptor], contents: &mut Contents) {
+    for number in (0..states.len()).filter(|&number| state.is_declared(number)) {
+        let (mut entries, mut values) = (Column::new(), Column::new());
+        state.scan(number, None, usize::MAX, &mut entries, &mut values);
+        let held = entries.iter().zip(values.iter()).map(|(entry, value)| ((number, entry.to_vec()), Held::Value(value.to_vec())));
+        contents.extend(held);
+    }
+}
+
+/// Makes the selected keys hold just what `contents` has of them.
+pub(super) fn put_back(state: &mut KeyedState, contents: &Contents) {
+    let keys: Vec<Vec<u8>> = state.keys().iter().map(<[u8]>::to_vec).collect();
+    let keyed: Vec<usize> = (0..state.states().len()).filter(|&number| state.states()[number].kind != StateKind::Broadcast).collect();
+    for (key, bytes) in keys.into_iter().enumerate() {
+        for &number in &keyed {
+            state.clear(key, number);
+        }
+        for &number in &keyed {
+            match contents.get(&(number, bytes.clone())) {
+                None => {}
+                Some(Held::Value(value)) => state.set_value(key, number, value),
+                Some(Held::List(items)) => items.iter().for_each(|item| state.list_append(key, number, item)),
+                Some(Held::Map(entries)) => entries.iter().for_each(|(entry, value)| state.map_put(key, number, entry, value)),
+            }
+        }
+    }
+}
+
+/// Makes the broadcast states hold just what `contents` has.
+pub(super) fn put_back_broadcast(state: &mut BroadcastState, states: usize, contents: &Contents) {
+    for number in 0..states {
+        if state.is_declared(number) {
+            state.clear(number);
+        }
+    }
+    for ((number, entry), held) in contents {
+        match held {
+            Held::Value(value) => state.put(*number, entry, value),
+            Held::List(_) | Held::Map(_) => unreachable!("an entry of a broadcast state has one value"),
+        }
+    }
+}
+
+/// A batch of one empty record for each key, to select these keys with.
+pub(super) fn probe<'a>(keys: impl Iterator<Item = &'a [u8]>) -> RecordBatch {
+    let mut builder = BatchBuilder::new();
+    keys.for_each(|key| builder.push(Some(key), b"", None));
+    builder.finish()
+}
+
+/// The state keys of either, in order.
+pub(super) fn keys_of<'a>(a: &'a Contents, b: &'a Contents) -> BTreeSet<&'a StateKey> {
+    a.keys().chain(b.keys()).collect()
+}

@@ -1,0 +1,49 @@
+//! Where a replay starts.
+
+use crate::checkpoint::{CheckpointMetadata, Store, VertexIdentity, paths, retry};
+use crate::error::{EngineError, ErrorKind};
+use crate::job::JobGraph;
+use crate::runtime::Clock;
+use crate::state::StateBackendFactory;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Where a replay starts: a checkpoint with the store that holds its objects, or the beginning of the job.
+#[derive(Clone)]
+pub struct ReplayPoint {
+    /// The checkpoint; `None`: nothing has been read and there is no state.
+    pub metadata: Option<Arc<CheckpointMetadata>>,
+    /// Where its objects are.
+    pub store: Arc<dyn Store>,
+    /// For retries, for waiting and for measuring; no operator sees it.
+    pub clock: Arc<dyn Clock>,
+    /// Makes the backends of keyed state.
+    pub backends: Arc<dyn StateBackendFactory>,
+    /// What operators are told of the time, in ms since the Unix epoch. It stands still, so that two replays see the same.
+    pub processing_time: i64,
+}
+
+impl ReplayPoint {
+    /// The component that `operator` ran at the checkpoint, as it is kept beside it, with its digest; `None` where it ran none.
+    pub async fn component(&self, operator: &str) -> Result<Option<(String, Bytes)>, EngineError> {
+        let vertex = self.metadata.as_ref().and_then(|metadata| metadata.graph.vertices.get(operator));
+        let Some(VertexIdentity::Operator { component: Some(digest), .. }) = vertex else { return Ok(None) };
+        let path = paths::plugin(digest);
+        match retry(&*self.clock, || self.store.get(&path)).await? {
+            Some(bytes) => Ok(Some((digest.clone(), bytes))),
+            None => Err(EngineError::new(ErrorKind::Corrupt, format!("read {}/{path}: it is not there", self.store.location()))),
+        }
+    }
+
+    /// Refuses a graph that the checkpoint does not belong to. States may have changed: whether they can be restored, the restore says.
+    pub fn check(&self, graph: &JobGraph) -> Result<(), EngineError> {
+        let Some(metadata) = &self.metadata else { return Ok(()) };
+        // How parallel the job was and is does not matter here.
+        let differences = metadata.graph.differences(&graph.identity(), |_| true);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let what = format!("replay from checkpoint {}: the job has changed\n  {}", metadata.checkpoint_id, differences.join("\n  "));
+        Err(EngineError::new(ErrorKind::FixInput, what).with_hint("undo the change, or name a checkpoint that was taken after it"))
+    }
+}

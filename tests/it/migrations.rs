@@ -1,0 +1,126 @@
+//! A plugin whose new version keeps other state: it goes on where the old one left off, and there is no way back.
+
+use crate::WEIR;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use weir_tests::process::{Bench, Lines, Signal, WordCount, differences, plugin};
+
+const ROWS: u64 = 3_000;
+const AIRCRAFT: u64 = 30;
+
+/// Aircraft and delay of each row; of some the delay is not known.
+fn rows() -> impl Iterator<Item = (u64, Option<i64>)> {
+    let mut rng = fastrand::Rng::with_seed(11);
+    (0..ROWS).map(move |_| (rng.u64(..AIRCRAFT), (rng.u8(..10) > 0).then(|| rng.i64(-60..240))))
+}
+
+/// A folder with the rows, which come within two seconds.
+fn bench() -> Bench {
+    // Of the job that a bench comes with, its name is kept: by that the storage is found.
+    let bench = Bench::new(WEIR, WordCount::default());
+    let mut text = "tailnum,arr_delay\n".to_owned();
+    for (aircraft, delay) in rows() {
+        writeln!(text, "N{aircraft},{}", delay.map_or("NA".into(), |delay| delay.to_string())).expect("a text");
+    }
+    fs::write(bench.path("flights.csv"), text).expect("an input");
+    bench
+}
+
+fn job_file(package: &str, parallelism: u32) -> String {
+    let plugin = plugin(package);
+    format!(
+        "name = \"words\"
+parallelism = {parallelism}
+[checkpoints]
+interval = \"50ms\"
+[source.flights]
+connector = \"file\"
+path = \"flights.csv\"
+format = \"csv\"
+key = \"tailnum\"
+rate = {}
+[operator.delays]
+plugin = {plugin:?}
+input = {{ from = \"flights\", by = \"key\" }}
+[sink.out]
+connector = \"file\"
+input = \"delays\"
+path = \"out\"
+",
+        ROWS / 2
+    )
+}
+
+/// Runs the job until it has taken two more checkpoints, and stops it.
+#[track_caller]
+fn run_and_stop(bench: &Bench) -> String {
+    let before = bench.log().completed.len();
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("two checkpoints", || bench.log().completed.len() >= before + 2));
+    process.send(Signal::Terminate);
+    let ended = process.ended();
+    ended.assert(0, &[]);
+    ended.stderr
+}
+
+/// What the two versions commit together, where the first has worked off `first` known rows of each aircraft.
+fn model(first: &BTreeMap<u64, u64>) -> Lines {
+    let mut totals: BTreeMap<u64, (u64, i64, Option<i64>)> = BTreeMap::new();
+    let mut lines = Lines::new();
+    for (aircraft, delay) in rows().filter_map(|(aircraft, delay)| Some((aircraft, delay?))) {
+        let (flights, total, longest) = totals.entry(aircraft).or_default();
+        (*flights, *total) = (*flights + 1, *total + delay);
+        let mut line = format!("{{\"tailnum\":\"N{aircraft}\",\"flights\":{flights},\"total_delay\":{total}");
+        if *flights > first.get(&aircraft).copied().unwrap_or(0) {
+            *longest = (*longest).max(Some(delay));
+            write!(line, ",\"max_delay\":{}", longest.expect("set above")).expect("a text");
+        }
+        lines.insert(line + "}", 1);
+    }
+    lines
+}
+
+#[test]
+fn a_new_version_goes_on_with_the_migrated_state_of_the_old_one() {
+    let bench = bench();
+    bench.write_job(&job_file("flight-delays", 2));
+    run_and_stop(&bench);
+    let mut first = BTreeMap::new();
+    for line in bench.committed().keys() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let aircraft: u64 = line["tailnum"].as_str().expect("a name")[1..].parse().expect("a number");
+        *first.entry(aircraft).or_default() += 1;
+    }
+    assert!(!first.is_empty());
+
+    bench.write_job(&job_file("flight-delays-v2", 3));
+    let newest = bench.log().newest().id;
+    let checked = bench.run(&format!("check job.toml --from {newest}"));
+    checked.assert(0, &[]);
+    assert!(checked.stdout.contains("totals: migrated from version 1 to 2"), "{checked:?}");
+    let said = run_and_stop(&bench);
+    for part in ["delays: component ", "delays.totals: migrated from version 1 to 2"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+
+    // What the new version has kept the old one cannot read.
+    bench.write_job(&job_file("flight-delays", 2));
+    let attempts = bench.log().attempts;
+    let back = bench.run("run job.toml");
+    back.assert(1, &["the job has changed\n  delays.totals: the job has an older version of it\n"]);
+    back.assert(
+        1,
+        &["\n      checkpoint  v2  value  Totals{flights:u64,total_delay:i64,max_delay:option<i64>}\n      job         v1  value  raw\n"],
+    );
+    assert_eq!(bench.log().attempts, attempts, "a refused run begins nothing");
+
+    bench.write_job(&job_file("flight-delays-v2", 2));
+    let last = bench.run("run job.toml");
+    last.assert(0, &["finished"]);
+    assert!(!last.stderr.contains("migrated"), "{last:?}");
+    if let Some(how) = differences(&bench.committed(), &model(&first)) {
+        panic!("the output is not that of the one version and then the other: {how}");
+    }
+    bench.assert_nothing_pending();
+}

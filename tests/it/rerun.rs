@@ -1,0 +1,217 @@
+//! `weir upgrade --dry-run` and `weir replay`: a job that was stopped midway, looked at without being touched; and guests that are
+//! compared.
+
+use crate::WEIR;
+use futures_util::FutureExt;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use weir_engine::EngineError;
+use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
+use weir_engine::element::CheckpointId;
+use weir_engine::exchange::Partitioning;
+use weir_engine::job::{Edge, History, JobGraph, Vertex, VertexKind, write_savepoint};
+use weir_engine::replay::{DryRunReport, IsolatedOperator, ReplayPoint, Upstream, dry_run};
+use weir_engine::runtime::{Simulator, ThreadRuntime};
+use weir_engine::state::MemoryBackendFactory;
+use weir_tests::process::{Bench, Lines, Signal, WordCount, plugin};
+use weir_tests::sandbox::{faulty, keyed_count};
+use weir_tests::simulation::NumberSource;
+use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
+
+/// A word count that was stopped behind its first committed part.
+fn stopped_job() -> Bench {
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::default() });
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &[]);
+    bench
+}
+
+/// Every file below `folder` with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => _ = found.insert(path.display().to_string(), fs::read(&path).expect("a readable file")),
+        }
+    }
+    found
+}
+
+fn dry_run_of(bench: &Bench, plugin: &Path, more: &str) -> (Option<i32>, Value) {
+    let ended = bench.run(&format!("upgrade job.toml --operator count --plugin {} --dry-run --output json{more}", plugin.display()));
+    (ended.code, ended.document())
+}
+
+#[test]
+fn a_plugin_agrees_with_itself_and_costs_the_same_and_nothing_is_written() {
+    let bench = stopped_job();
+    let before = files(&bench.path(""));
+    let own = plugin("word-count-count");
+    let (code, first) = dry_run_of(&bench, &own, "");
+    assert_eq!((code, &first["agrees"], &first["old"]["failures"]), (Some(0), &true.into(), &0.into()), "{first}");
+    assert_eq!(first["from"]["checkpoint"], bench.log().newest().id);
+    let left = bench.job().output().len() as u64 - bench.committed().values().sum::<u64>();
+    assert_eq!(first["records"], left);
+    let fuel = |document: &Value, version: &str| document[version]["fuel"].as_u64().expect("fuel is counted");
+    assert!(fuel(&first, "old") > 0 && fuel(&first, "old") == fuel(&first, "new"), "{first}");
+    let (_, second) = dry_run_of(&bench, &own, "");
+    assert_eq!((fuel(&second, "old"), fuel(&second, "new")), (fuel(&first, "old"), fuel(&first, "new")));
+    let (_, fewer) = dry_run_of(&bench, &own, " --records 7");
+    assert_eq!(fewer["records"], 7);
+    assert!(files(&bench.path("")) == before, "a dry run leaves the job's folder as it was");
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn another_plugin_is_told_apart_by_its_output_and_its_state() {
+    let bench = Bench::new(WEIR, WordCount { lines: 500, ..WordCount::default() });
+    let (code, document) = dry_run_of(&bench, &plugin("faulty"), "");
+    assert_eq!((code, &document["agrees"], &document["failures_agree"]), (Some(1), &false.into(), &true.into()), "{document}");
+    let out = &document["outputs"][0];
+    assert_eq!((&out["name"], &out["different"]), (&"out".into(), &document["records"]), "{document}");
+    let example = &out["examples"][0];
+    let (old, new) = (example["old"]["value"].as_str().expect("text"), example["new"]["value"].as_str().expect("text"));
+    assert!(old.starts_with("{\"word\":\"word") && new == "#1", "{document}");
+    let of = |name: &str| document["states"].as_array().into_iter().flatten().find(|state| state["name"] == name).cloned();
+    assert!(of("occurrences").is_some_and(|state| state["only_old"] == 40 && state["examples"][0]["new"].is_null()), "{document}");
+    assert!(of("count").is_some_and(|state| state["only_new"] == 40), "{document}");
+    let text = bench.run(&format!("upgrade job.toml --operator count --plugin {} --dry-run", plugin("faulty").display()));
+    assert_eq!((text.code, text.stdout.lines().last()), (Some(1), Some("the two differ")));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_by_name() {
+    let bench = stopped_job();
+    let own = plugin("word-count-count");
+    let upgrade = |rest: &str| bench.run(&format!("upgrade job.toml --plugin {} {rest}", own.display()));
+    upgrade("--operator count").assert(1, &["no job `job.toml` runs here"]);
+    upgrade("--operator cout --dry-run").assert(2, &["`words` has no operator `cout`", "did you mean `count`"]);
+    upgrade("--operator count --dry-run --from 9999").assert(1, &["replay from checkpoint 9999: the job has no completed checkpoint"]);
+    upgrade("--operator count --dry-run --from nowhere").assert(2, &["neither a checkpoint id nor"]);
+    bench.run("upgrade job.toml --operator count --plugin job.toml --dry-run").assert(1, &["count: load the plugin"]);
+    let other = plugin("faulty");
+    bench.run(&format!("upgrade job.toml --operator count --plugin {} --dry-run", other.display())).assert(1, &["declare the state again"]);
+    bench.edit_job("input.txt", "inpu?.txt");
+    bench.run("replay job.toml --operator split").assert(1, &["the job has changed"]);
+}
+
+#[test]
+fn a_replay_is_what_the_job_goes_on_to_do_and_two_are_the_same() {
+    let bench = stopped_job();
+    // What runs is the component beside the checkpoint, not what the job file names now.
+    bench.edit_job("word_count_count.wasm", "gone.wasm");
+    let first = bench.run("replay job.toml --operator count -q");
+    first.assert(0, &[]);
+    assert_eq!(first.stdout, bench.run("replay job.toml --operator count -q").stdout);
+    let lines: Vec<Value> = first.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert!(lines.iter().all(|line| line["outputs"][0]["key"] == line["key"] && line["state"][0]["state"] == "occurrences"));
+    let mut emitted = bench.committed();
+    for line in &lines {
+        *emitted.entry(line["outputs"][0]["value"].as_str().expect("text").to_owned()).or_default() += 1;
+    }
+    assert_eq!(emitted, bench.job().output() as Lines, "what was committed, and what the replay emits, are what the input gives");
+
+    let of_one = bench.run("replay job.toml --operator count --key word7 -q --output json").document();
+    let records = of_one["records"].as_array().expect("records");
+    let expected: Vec<&Value> = lines.iter().filter(|line| line["key"] == "word7").collect();
+    assert!(!records.is_empty() && records.iter().eq(expected), "{of_one}");
+    let changes = |record: &Value| (record["state"][0]["before"].clone(), record["state"][0]["after"].clone());
+    assert!(records.windows(2).all(|pair| changes(&pair[0]).1 == changes(&pair[1]).0), "each goes on where the one before it came to");
+}
+
+#[test]
+fn a_replay_starts_alike_from_a_checkpoint_and_from_a_savepoint_of_it() {
+    let bench = stopped_job();
+    let newest = bench.log().newest().id;
+    let savepoint = write_savepoint_of(&bench, newest);
+    let of_checkpoint = bench.run(&format!("replay job.toml --operator count -q --from {newest}"));
+    of_checkpoint.assert(0, &[]);
+    fs::remove_dir_all(bench.path(".weir")).expect("the job's storage can be deleted");
+    let of_savepoint = bench.run(&format!("replay job.toml --operator count -q --from {savepoint}"));
+    assert!(!of_savepoint.stdout.is_empty() && of_savepoint.stdout == of_checkpoint.stdout, "{}", of_savepoint.stderr);
+}
+
+/// Writes a savepoint of a checkpoint with the engine, and returns its path.
+fn write_savepoint_of(bench: &Bench, id: u64) -> String {
+    let threads = ThreadRuntime::new(1).expect("threads");
+    let clock = threads.runtime().clock;
+    let path = bench.path("savepoint").display().to_string();
+    let written = threads.block_on(async {
+        let open = async |url: String, job: &str| ObjectStorage::open(&url, Path::new("/"), job, threads.control()).await;
+        let source: Arc<dyn Store> = Arc::new(open(format!("file:{}", bench.path(".weir").display()), "words").await?);
+        let target = open(format!("file:{path}"), "").await?;
+        let history = History::of(JobLog::open(source.clone(), clock.clone()).await?.entries());
+        let checkpoint = history.checkpoint(CheckpointId(id)).expect("it is in the log").clone();
+        write_savepoint(&*source, &target, &*clock, &checkpoint, None).await
+    });
+    written.expect("it is written");
+    path
+}
+
+#[test]
+fn a_job_that_has_not_run_is_replayed_from_its_beginning() {
+    let bench = Bench::new(WEIR, WordCount { lines: 5, ..WordCount::default() });
+    let replay = bench.run("replay job.toml --operator split");
+    replay.assert(0, &["split: 5 records from the beginning, 5 of them shown"]);
+    let first: Value = serde_json::from_str(replay.stdout.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&first["batch"], &first["record"], &first["key"]), (&0.into(), &0.into(), &Value::Null));
+    assert_eq!(first["outputs"].as_array().map(Vec::len), Some(3), "{first}");
+}
+
+/// A job of one guest, fed from numbers.
+fn graph(plugin: Plugin, config: &str, source: &NumberSource) -> JobGraph {
+    let limits = Limits::default();
+    // Set aside in the job, counted as failures in a dry run.
+    let on_failure = OnFailure::Quarantine { limit: QuarantineLimit::default() };
+    let settings = OperatorSettings { operator: "op".into(), config: config.into(), limits, on_failure };
+    let vertex = |id: &str, kind| Vertex { id: id.into(), parallelism: 1, kind };
+    let vertices = vec![
+        vertex("in", VertexKind::Source { source: Arc::new(source.clone()), rate: None }),
+        vertex("op", VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings)))),
+    ];
+    let edges = vec![Edge { from: 0, output: 0, to: 1, input: 0, partitioning: Partitioning::Key }];
+    JobGraph { name: "compared".into(), max_parallelism: 16, vertices, edges }
+}
+
+fn compare(old: &JobGraph, new: &JobGraph) -> DryRunReport {
+    let point = ReplayPoint {
+        metadata: None,
+        store: Arc::new(ObjectStorage::in_memory()),
+        clock: Simulator::new(1).runtime().clock,
+        backends: Arc::new(MemoryBackendFactory::new(1)),
+        processing_time: 0,
+    };
+    let compared = async {
+        let mut upstream = Upstream::restore(old, 1, &point, 1_000).await?;
+        let mut old = IsolatedOperator::restore(old, 1, &point).await?;
+        let mut new = IsolatedOperator::restore(new, 1, &point).await?;
+        dry_run(&mut upstream, (&mut old, &mut new), &*point.clock).await
+    };
+    let compared: Result<DryRunReport, EngineError> = compared.now_or_never().expect("nothing here waits");
+    compared.expect("both run")
+}
+
+#[test]
+fn faults_of_guests_are_counted_with_their_records_though_the_job_sets_them_aside() {
+    let value = |n: u64| ["trap", "fail", "fine", "fine"][(n % 20).min(3) as usize].to_owned();
+    let source = NumberSource { count: 100, keys: 10, splits: 1, value: Arc::new(value) };
+    let (poisoned, sturdy) = (graph(faulty(EngineMode::Fuel), "{}", &source), graph(keyed_count(EngineMode::Fuel), "{}", &source));
+    let report = compare(&sturdy, &poisoned);
+    assert_eq!((report.records_in, report.old.failures, report.new.failures), (100, 0, 10));
+    let (place, key, value) = report.new.examples[0].record.clone().expect("a record failed");
+    assert_eq!((report.new.examples[0].batch, place, key, value), (0, 0, Some(b"0".to_vec()), b"trap".to_vec()));
+    assert!(report.new.examples[1].message.contains("failed as requested"), "{:?}", report.new.examples);
+    assert!(!report.failures_agree && report.outputs[0].only_old == 10 && report.outputs[0].different == 90, "{report:?}");
+    let fuel = report.new.fuel.expect("fuel is counted");
+    assert!(fuel > 0 && compare(&sturdy, &poisoned).new.fuel == Some(fuel));
+    let same = compare(&poisoned, &poisoned);
+    assert!(same.agrees() && same.old.failures == 10 && same.old.fuel == Some(fuel), "{same:?}");
+}
