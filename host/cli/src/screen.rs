@@ -2,10 +2,12 @@
 //!
 //! On a terminal there is one line of progress at the bottom, and everything else is written above it. Elsewhere all of it is plain lines.
 
+use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Where everything goes that is not the document.
@@ -88,13 +90,29 @@ impl Screen {
     }
 
     /// Sends log lines here. `WEIR_LOG` says which (as `RUST_LOG` does elsewhere); by default warnings and what plugins log.
-    pub fn take_logs(&self) {
-        let default = if self.0.quiet { "error" } else { "warn,weir_wasm::guest_log=info" };
-        let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    pub fn take_logs(&self) -> Result<(), Failure> {
+        let filter = match std::env::var_os("WEIR_LOG") {
+            Some(wanted) => log_filter(&wanted.to_string_lossy())?,
+            None => EnvFilter::new(if self.0.quiet { "error" } else { "warn,weir_wasm::guest_log=info" }),
+        };
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.0.colour).with_writer(self.clone());
         // A second subscriber in one process (tests) is none.
         _ = subscriber.try_init();
+        Ok(())
     }
+}
+
+/// What `WEIR_LOG` asks for. A lone word that is no level would be the name of a crate, and is a level misspelt.
+fn log_filter(wanted: &str) -> Result<EnvFilter, Failure> {
+    let bad = |why: &str| Failure::Usage {
+        message: format!("WEIR_LOG=\"{}\": {why}", wanted.escape_debug()),
+        hint: "it is a level (error, warn, info, debug, trace or off), or a list like `warn,weir_engine=debug`".into(),
+    };
+    let lone_word = !wanted.is_empty() && wanted.chars().all(|c| c.is_alphanumeric());
+    if lone_word && wanted.parse::<LevelFilter>().is_err() {
+        return Err(bad("there is no such level"));
+    }
+    EnvFilter::try_new(wanted).map_err(|error| bad(&error.to_string()))
 }
 
 /// What is said of an error that may have a guest's backtrace below it.
@@ -132,5 +150,17 @@ mod tests {
     fn a_notice_in_short_leaves_the_backtrace_out() {
         assert_eq!(first_line("restarting in 100ms: it trapped\n  0: f\n  1: g"), "restarting in 100ms: it trapped");
         assert_eq!(first_line(""), "");
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_and_not_ignored() {
+        for good in ["debug", "WARN", "off", "", "warn,weir_engine=debug", "weir_engine"] {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["debgu", "weir_engine=loud", "a=b=c", "verbose", "weir[{"] {
+            let failure = log_filter(bad).err().unwrap_or_else(|| panic!("{bad} is taken"));
+            assert!(failure.text().starts_with(&format!("WEIR_LOG=\"{bad}\": ")), "{}", failure.text());
+            assert!(failure.hint().is_some_and(|hint| hint.contains("weir_engine=debug")));
+        }
     }
 }

@@ -50,7 +50,7 @@ fn looking<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T,
     let threads = threads()?;
     let runtime = threads.runtime();
     let looked = threads.block_on(async {
-        let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(url, base, job, threads.control()).await?);
+        let store: Arc<dyn Store> = Arc::new(ObjectStorage::look(url, base, job, threads.control()).await?);
         look(store, runtime).await
     });
     threads.shutdown();

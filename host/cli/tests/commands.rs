@@ -184,6 +184,30 @@ fn a_plan_is_printed_without_running_anything() {
 }
 
 #[test]
+fn looking_at_checkpoints_makes_no_storage() {
+    let bench = Bench::new(COUNT);
+    assert_eq!(bench.document("checkpoint list job.toml --output json")["checkpoints"], serde_json::json!([]));
+    let inspect = bench.weir("checkpoint inspect job.toml 1");
+    assert_eq!(inspect.status.code(), Some(1));
+    assert!(text(&inspect.stderr).contains("the job has none with that id"), "{}", text(&inspect.stderr));
+    assert_eq!(bench.weir("savepoint inspect save/1").status.code(), Some(1));
+    let left: Vec<_> = fs::read_dir(bench.0.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["job.toml"]);
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_bad_usage() {
+    let bench = Bench::new(COUNT);
+    for command in ["check job.toml", "run job.toml", "checkpoint list job.toml"] {
+        let output = bench.command(command).env("WEIR_LOG", "weir_engine=loud").output().expect("weir runs");
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let said = text(&output.stderr);
+        assert!(said.starts_with("error: WEIR_LOG=\"weir_engine=loud\": ") && said.contains("hint: it is a level"), "{said}");
+    }
+    assert!(!bench.0.path().join(".weir").exists());
+}
+
+#[test]
 fn two_documents_on_one_standard_output_are_refused() {
     let output = Bench::new(LINES).weir("run job.toml --output json");
     assert_eq!(output.status.code(), Some(2));

@@ -59,10 +59,6 @@ impl Source for GeneratorSource {
         "generator"
     }
 
-    fn expected_records(&self) -> Option<u64> {
-        self.plan.count
-    }
-
     fn identity(&self) -> Value {
         let Plan { count, keys, payload_bytes, seed } = &self.plan;
         json!({ "connector": "generator", "count": count, "keys": keys, "payload-bytes": payload_bytes, "seed": seed })

@@ -23,16 +23,6 @@ use weir_engine::{Committer, Sink, Source};
 const SOURCES: &[&str] = &["file", "generator", "stdin"];
 const SINKS: &[&str] = &["blackhole", "file", "stdout"];
 
-/// The names of all source connectors.
-pub fn known_sources() -> &'static [&'static str] {
-    SOURCES
-}
-
-/// The names of all sink connectors.
-pub fn known_sinks() -> &'static [&'static str] {
-    SINKS
-}
-
 /// A source from its settings. Relative paths are relative to `base_dir`, the job file's folder.
 pub fn source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Arc<dyn Source>, SettingsError> {
     build_source(connector, settings, base_dir).map(|(source, _)| source)
@@ -41,11 +31,6 @@ pub fn source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -
 /// A source's settings with every default filled in, also those that are found out from its files.
 pub fn source_settings(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Map<String, Value>, SettingsError> {
     build_source(connector, settings, base_dir).map(|(_, effective)| effective)
-}
-
-/// The highest parallelism that a source can have, where there is one.
-pub fn source_max_parallelism(connector: &str) -> Option<u32> {
-    (connector == "stdin").then_some(1)
 }
 
 /// A sink from its settings. Relative paths are relative to `base_dir`, the job file's folder.
@@ -106,11 +91,11 @@ mod tests {
     fn every_known_connector_can_be_built() {
         let folder = tempfile::tempdir().unwrap();
         let path = json!({ "path": "x" }).as_object().unwrap().clone();
-        for &name in known_sources() {
+        for &name in SOURCES {
             let settings = if name == "file" { path.clone() } else { Map::new() };
             assert_eq!(source(name, &settings, folder.path()).unwrap().connector(), name);
         }
-        for &name in known_sinks() {
+        for &name in SINKS {
             let settings = if name == "file" { path.clone() } else { Map::new() };
             assert_eq!(sink(name, &settings, folder.path()).unwrap().connector(), name);
         }

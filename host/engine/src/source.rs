@@ -31,11 +31,6 @@ pub trait Source: Send + Sync {
         true
     }
 
-    /// Number of records in all where it is known without reading them.
-    fn expected_records(&self) -> Option<u64> {
-        None
-    }
-
     /// The settings that must not change while a job's checkpoints are resumed (path, format, key …), for comparison.
     fn identity(&self) -> serde_json::Value;
 

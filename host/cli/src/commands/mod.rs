@@ -57,7 +57,9 @@ pub(crate) fn cores() -> u32 {
 /// Does what the command line says. Returns the exit code.
 pub(crate) fn dispatch(args: WeirArgs) -> u8 {
     let context = Context { output: args.output, screen: Screen::of_process(args.quiet) };
-    context.screen.take_logs();
+    if let Err(failure) = context.screen.take_logs() {
+        return failed(&context, &failure);
+    }
     let done = match args.command {
         WeirCommand::Run(run) => return run::run(&context, &run),
         WeirCommand::Jobs => running::jobs(&context),
@@ -88,13 +90,16 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
             Ok(0)
         }
     };
-    done.unwrap_or_else(|failure| {
-        tell(&context, &failure);
-        if context.output == Output::Json {
-            context.print(&failure_document(&failure), String::new);
-        }
-        failure.exit_code()
-    })
+    done.unwrap_or_else(|failure| failed(&context, &failure))
+}
+
+/// Says why a command failed, in a document too where one is wanted. The exit code.
+fn failed(context: &Context, failure: &Failure) -> u8 {
+    tell(context, failure);
+    if context.output == Output::Json {
+        context.print(&failure_document(failure), String::new);
+    }
+    failure.exit_code()
 }
 
 /// Says on standard error why a command failed.

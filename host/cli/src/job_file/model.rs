@@ -52,14 +52,6 @@ impl JobFile {
         let steps = sources.chain(operators).chain(sinks);
         steps.filter_map(|(id, was)| Some((id.value.clone(), was.as_ref()?.value.clone()))).collect()
     }
-
-    /// The declared parallelism of a step.
-    pub fn parallelism_of(&self, id: &str) -> Option<u32> {
-        let sources = self.sources.iter().map(|step| (&step.id, step.parallelism));
-        let operators = self.operators.iter().map(|step| (&step.id, step.parallelism));
-        let sinks = self.sinks.iter().map(|step| (&step.id, step.parallelism));
-        sources.chain(operators).chain(sinks).find(|(step, _)| step.value == id).map(|(_, parallelism)| parallelism)
-    }
 }
 
 /// When checkpoints are taken, how, and where they are kept.

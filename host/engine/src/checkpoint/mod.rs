@@ -39,3 +39,5 @@ pub(crate) use stored_object::read_state_object;
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod in_flight_golden_tests;

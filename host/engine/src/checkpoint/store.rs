@@ -62,6 +62,16 @@ impl ObjectStorage {
         Self::open_with(url, base, job, control, &s3::variables_of_process()).await
     }
 
+    /// [`Self::open`] for those who only look: a folder that is missing is not made, and nothing is in it.
+    pub async fn look(url: &str, base: &Path, job: &str, control: &Handle) -> Result<Self, EngineError> {
+        match StorageUrl::parse(url) {
+            Ok(StorageUrl::File(folder)) if !base.join(&folder).exists() => {
+                Ok(Self { prefix: job.to_owned(), location: join(url.trim_end_matches('/'), job), ..Self::in_memory() })
+            }
+            Ok(StorageUrl::File(_) | StorageUrl::Memory | StorageUrl::S3 { .. }) | Err(_) => Self::open(url, base, job, control).await,
+        }
+    }
+
     /// [`Self::open`] with these variables as the environment.
     pub async fn open_with(url: &str, base: &Path, job: &str, control: &Handle, variables: &Variables) -> Result<Self, EngineError> {
         let opening = |error: EngineError| error.context(format!("open checkpoint storage `{url}`"));
@@ -79,11 +89,6 @@ impl ObjectStorage {
                 (s3::open(&bucket, variables, control.clone()).await.map_err(opening)?, Place::S3, prefix)
             }
             Err(bad) => return Err(fail(bad.message).with_hint(bad.hint)),
-        };
-        let join = |prefix: &str, job: &str| match (prefix, job) {
-            (prefix, "") => prefix.to_owned(),
-            ("", job) => job.to_owned(),
-            (prefix, job) => format!("{prefix}/{job}"),
         };
         Ok(Self { store, prefix: join(&prefix, job), location: join(url.trim_end_matches('/'), job), place })
     }
@@ -142,6 +147,15 @@ impl ObjectStorage {
             Place::S3 if length > s3::PART_BYTES => large_objects::put(&*self.store, path, parts, s3::PART_BYTES).await,
             Place::S3 | Place::Local => self.store.put(path, parts.into_iter().collect::<PutPayload>()).await.map(drop),
         }
+    }
+}
+
+/// Two parts of a path, of which either may be empty.
+fn join(prefix: &str, job: &str) -> String {
+    match (prefix, job) {
+        (prefix, "") => prefix.to_owned(),
+        ("", job) => job.to_owned(),
+        (prefix, job) => format!("{prefix}/{job}"),
     }
 }
 

@@ -93,15 +93,18 @@ impl BarrierAligner {
         if self.is_aligning_newer(id) {
             return actions;
         }
-        if let Some(aligning) = self.aligning.take() {
-            // The same, or an older one: barriers never overtake barriers, so it is turned first.
-            self.overtake(aligning, &mut actions);
-        }
-        if !self.is_past(id) {
-            let arrived = vec![false; self.ended.len()];
-            self.overtake(Aligning { barrier, arrived }, &mut actions);
-        }
+        self.overtake_up_to(barrier, &mut actions);
         self.close(channel, id, &mut actions);
+        actions
+    }
+
+    /// A checkpoint that overtakes has been announced where the ends of all channels have been sent: its barrier comes on none of them, and
+    /// each end counts as it.
+    pub fn on_announced(&mut self, barrier: Barrier) -> Vec<Alignment> {
+        let mut actions = Vec::new();
+        if !self.is_past(barrier.checkpoint_id) && !self.is_aligning_newer(barrier.checkpoint_id) {
+            self.overtake_up_to(barrier, &mut actions);
+        }
         actions
     }
 
@@ -162,6 +165,17 @@ impl BarrierAligner {
     /// True where a channel has brought a newer barrier without this one, which will never come there.
     fn is_aligning_newer(&self, checkpoint_id: CheckpointId) -> bool {
         self.aligning.as_ref().is_some_and(|aligning| aligning.barrier.checkpoint_id > checkpoint_id)
+    }
+
+    /// Lets `barrier` overtake, and before it what is being aligned: that is the same, or an older one, and barriers never overtake barriers.
+    fn overtake_up_to(&mut self, barrier: Barrier, actions: &mut Vec<Alignment>) {
+        if let Some(aligning) = self.aligning.take() {
+            self.overtake(aligning, actions);
+        }
+        if !self.is_past(barrier.checkpoint_id) {
+            let arrived = vec![false; self.ended.len()];
+            self.overtake(Aligning { barrier, arrived }, actions);
+        }
     }
 
     /// Takes an alignment's snapshot at once. Channels that have not brought the barrier are recorded until they do.

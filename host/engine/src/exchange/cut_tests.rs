@@ -143,6 +143,12 @@ impl Run {
                 self.aborted.push(id);
                 self.bench.gate.abort(CheckpointId(id));
             }
+            1 if self.dice.draw(2) == 0 => {
+                let id = 1 + self.dice.draw(6);
+                let word = if self.alignment == '?' { format!("?{id}") } else { id.to_string() };
+                self.trace += &format!(" ^{word}");
+                self.bench.announce(&word);
+            }
             1..=3 => self.take(Appetite::Barriers, 3)?,
             4 | 5 => self.take(Appetite::Everything, 1 + self.dice.draw(4))?,
             _ => self.send(),

@@ -5,6 +5,7 @@
 
 use super::channel::{ChannelSender, Channels, ChannelsState};
 use super::in_flight::Recordings;
+use super::queue::Queue;
 use super::{
     Alignment, Appetite, BarrierAligner, BarrierTracker, Decline, GateEvent, GateSettings, InFlightBudget, InputChannel, WatermarkValve,
 };
@@ -32,6 +33,8 @@ pub struct InputGate {
     clock: Arc<dyn Clock>,
     /// Records that come before anything from a channel: restored ones, and what was put back.
     ahead: VecDeque<(InputChannel, Arc<RecordBatch>)>,
+    /// Barriers of checkpoints that the task has been told of. Where every channel has ended, these will never come.
+    announced: BTreeMap<CheckpointId, Barrier>,
     /// When a barrier that has arrived, and is aligned until then, begins to overtake.
     deadlines: BTreeMap<CheckpointId, Monotonic>,
     /// Barriers whose time is over.
@@ -52,6 +55,8 @@ enum Taken {
     Overtaking(usize, Barrier, Vec<Arc<RecordBatch>>),
     /// The end of a channel has been sent; these batches are in front of it.
     EndInSight(usize, Vec<Arc<RecordBatch>>),
+    /// A checkpoint overtakes whose barrier comes on no channel: the ends of all have been sent.
+    Announced(Barrier),
 }
 
 impl InputGate {
@@ -73,6 +78,7 @@ impl InputGate {
             budget: settings.budget,
             clock: settings.clock,
             ahead: VecDeque::new(),
+            announced: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             turned: None,
             look_again: false,
@@ -110,6 +116,11 @@ impl InputGate {
                     let actions = self.with_aligner(|aligner| aligner.on_end_in_sight(channel));
                     self.follow(actions, waiting);
                 }
+                Some(Taken::Announced(barrier)) => {
+                    self.announced.remove(&barrier.checkpoint_id);
+                    let actions = self.with_aligner(|aligner| aligner.on_announced(barrier));
+                    self.follow(actions, Vec::new());
+                }
                 None if appetite == Appetite::Everything && !self.ahead.is_empty() => {
                     let first = self.ahead.pop_front();
                     self.events.extend(first.map(|(from, batch)| GateEvent::Batch { from, batch }));
@@ -136,8 +147,16 @@ impl InputGate {
         }
     }
 
+    /// The coordinator has begun a checkpoint. Its barrier comes by the channels, but where they have all ended; one that overtakes does not
+    /// wait there until everything in front of the ends has been worked off.
+    pub fn announce(&mut self, barrier: Barrier) {
+        self.announced.insert(barrier.checkpoint_id, barrier);
+        self.look_again = true;
+    }
+
     /// The coordinator has given a checkpoint up: channels that wait for it go on.
     pub fn abort(&mut self, checkpoint_id: CheckpointId) {
+        self.announced.remove(&checkpoint_id);
         self.deadlines.remove(&checkpoint_id);
         self.recordings.close(checkpoint_id);
         // What the task has not been handed yet would begin a snapshot that nobody ends.
@@ -200,12 +219,19 @@ impl InputGate {
     /// What the rule of exactly-once has to see before the batches in front of it. Barriers that wait have their deadline noted.
     fn take_out_of_turn(&mut self, state: &mut MutexGuard<'_, ChannelsState>) -> Option<Taken> {
         let Rule::ExactlyOnce(aligner) = &self.rule else { return None };
-        let (turned, now) = (self.turned, self.clock.now());
+        let now = self.clock.now();
+        // Where every channel has ended, nothing but an announcement brings a barrier.
+        let announced: Vec<Barrier> =
+            if state.queues.iter().all(|queue| queue.ending) { self.announced.values().copied().collect() } else { Vec::new() };
+        let overtaking =
+            |barrier: &&Barrier| barrier.alignment == BarrierAlignment::Unaligned || self.turned >= Some(barrier.checkpoint_id);
+        let newest_overtaking = announced.iter().rfind(overtaking).map(|barrier| barrier.checkpoint_id);
+        let turned = self.turned.max(newest_overtaking);
         for (channel, queue) in state.queues.iter_mut().enumerate() {
             let overtakes = |barrier: &Barrier| {
                 barrier.alignment == BarrierAlignment::Unaligned
                     || aligner.overtakes(barrier.checkpoint_id)
-                    || (turned.is_some_and(|turned| barrier.checkpoint_id <= turned) && !aligner.is_past(barrier.checkpoint_id))
+                    || (turned >= Some(barrier.checkpoint_id) && !aligner.is_past(barrier.checkpoint_id))
             };
             if let Some((barrier, overtaken)) = queue.pop_overtaking(overtakes) {
                 return Some(Taken::Overtaking(channel, barrier, overtaken));
@@ -213,15 +239,16 @@ impl InputGate {
             if queue.ending && aligner.recording(channel).next().is_some() {
                 return Some(Taken::EndInSight(channel, queue.waiting_batches()));
             }
-            for barrier in queue.waiting_barriers() {
-                if let BarrierAlignment::AlignedFor(limit) = barrier.alignment
-                    && !aligner.is_past(barrier.checkpoint_id)
-                {
-                    self.deadlines.entry(barrier.checkpoint_id).or_insert(now + limit);
-                }
+        }
+        for barrier in state.queues.iter().flat_map(Queue::waiting_barriers).chain(&announced) {
+            if let BarrierAlignment::AlignedFor(limit) = barrier.alignment
+                && !aligner.is_past(barrier.checkpoint_id)
+            {
+                self.deadlines.entry(barrier.checkpoint_id).or_insert(now + limit);
             }
         }
-        None
+        // Older ones are carried along, as in a queue.
+        newest_overtaking.and(announced.first()).copied().map(Taken::Announced)
     }
 
     fn on_element(&mut self, channel: usize, element: StreamElement) {
@@ -291,6 +318,7 @@ impl InputGate {
     }
 
     fn pass(&mut self, barrier: Barrier) {
+        self.announced.retain(|id, _| *id > barrier.checkpoint_id);
         self.deadlines.retain(|id, _| *id > barrier.checkpoint_id);
         self.events.push_back(GateEvent::Barrier(barrier));
     }

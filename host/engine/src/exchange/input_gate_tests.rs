@@ -100,6 +100,13 @@ impl Bench {
         }
     }
 
+    /// The coordinator begins a checkpoint whose barrier overtakes; `?`: is aligned for a time.
+    pub fn announce(&mut self, id: &str) {
+        let alignment = if id.starts_with('?') { BarrierAlignment::AlignedFor(LIMIT) } else { BarrierAlignment::Unaligned };
+        let checkpoint_id = CheckpointId(id.trim_start_matches('?').parse().unwrap());
+        self.gate.announce(Barrier { checkpoint_id, alignment });
+    }
+
     fn step(&mut self, step: &str) {
         let mut appetite = Appetite::Everything;
         let mut channel = 0;
@@ -110,6 +117,7 @@ impl Bench {
                     self.clock.pass(LIMIT);
                     self.gate.on_time();
                 }
+                ("^", id) => self.announce(id),
                 ("x", id) => {
                     self.gate.abort(CheckpointId(id.parse().unwrap()));
                     self.out.push("x".into());
@@ -154,7 +162,7 @@ fn describe(event: GateEvent) -> String {
 /// Plays `input` and compares what comes out. Steps are divided by `/`; in each, elements are sent and then the gate is asked until nothing more
 /// comes. `A: r1 | r2  B: r3 |`: letters are channels (`R` what was restored), `|` and `|2` the aligned barriers of checkpoints 1 and 2, `!` one
 /// that overtakes, `?` one that is aligned for a time, `.` the end of the input, `w5` a watermark. `t` lets that time pass, `x1` is the
-/// coordinator's abort of checkpoint 1, `~` in a step: the task waits for room downstream. `[1 A:r1,r2]` in the output is what
+/// coordinator's abort of checkpoint 1, `^1` its announcement of one that overtakes, `^?1` of one that is aligned for a time, `~` in a step: the task waits for room downstream. `[1 A:r1,r2]` in the output is what
 /// checkpoint 1 has overtaken.
 #[track_caller]
 fn check_with(at_least_once: bool, budget: u64, input: &str, expect: &str) {
@@ -250,6 +258,31 @@ fn the_end_of_a_channel_ends_its_recording() {
     check("~ A: !   B: b1 / ~ B: b2 . / B:", "! [1 B:b1,b2] b1 b2");
     check("A: a1 . / B: b1 ! b2", "a1 ! [1 B:b1] b1 b2");
     check("A: .   B: b1 !   C: c1 / C: .", "! b1 c1 [1 B:b1 C:c1]");
+}
+
+#[test]
+fn where_every_channel_has_ended_the_announcement_is_the_barrier() {
+    check("~ A: a1 a2 .   B: b1 . / ~ ^1 / A:", "! [1 A:a1,a2 B:b1] a1 b1 a2 .");
+    check("~ R: r1 A: a1 . / ~ ^1 / A:", "! [1 R:r1 A:a1] r1 a1 .");
+    check("~ A: a1 . / ~ ^1 ^2 / A:", "! [1 A:a1] !2 [2 A:a1] a1 .");
+    // One that has delivered everything has nothing in flight.
+    check("A: a1 .   B: / ~ B: b1 . / ~ ^1 / A:", "a1 ! [1 B:b1] b1 .");
+    // Before the last channel has ended, its barrier may still come.
+    check("~ A: a1 .   B: b1 / ~ ^1 / ~ B: b2 . / A:", "! [1 A:a1 B:b1,b2] a1 b1 b2 .");
+    check("~ A: a1 .   B: b1 / ~ ^1 / ~ B: b2 ! b3 .", "! [1 B:b1,b2 A:a1]");
+    check("~ A: a1 ! .   B: b1 . / ~ ^1 / A:", "! [1 A:a1 B:b1] a1 b1 .");
+}
+
+#[test]
+fn an_announced_checkpoint_waits_and_is_given_up_like_any_other() {
+    check("~ A: a1 . / ~ ^?1 / A:", "a1 .");
+    check("~ A: a1 . / ~ ^?1 / ~ t / A:", "! [1 A:a1] a1 .");
+    check("~ A: a1 . / ~ ^1 x1 / A:", "x a1 .");
+    check("~ A: a1 . / ~ x1 ^1 / A:", "x a1 .");
+    check("~ A: a1 | a2 .   B: b1 . / ~ ^2 / A:", "! [1 A:a1 B:b1] !2 [2 A:a1,a2 B:b1] a1 b1 a2 .");
+    check("A: | a1 .   B: b1 b2 / ~ ^2 / ~ B: . / A:", "b1 b2 ! !2 [1] [2 A:a1] a1 .");
+    check_with(false, 1, "~ A: a1 . / ~ ^1 / A:", "! declined1 a1 .");
+    check_at_least_once("~ A: a1 . / ~ ^1 / A:", "a1 .");
 }
 
 #[test]

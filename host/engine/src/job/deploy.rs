@@ -204,6 +204,11 @@ impl Builder<'_> {
         let (chain, restore) = self.chain(task, index)?;
         let clock = context.runtime.clock.clone();
         if let VertexKind::Source { source, .. } = &vertex.kind {
+            if !restore.is_empty() {
+                // State is filled by `key` and `broadcast` edges, which end at the head of a task.
+                let message = format!("{}: the checkpoint holds state for an operator that is chained to this source", vertex.id);
+                return Err(EngineError::new(ErrorKind::Bug, message));
+            }
             let subtask = Subtask { vertex: vertex.id.clone(), index, parallelism: vertex.parallelism };
             let reader = source.reader(&subtask, splits.unwrap_or_default()).map_err(|error| error.context(&vertex.id))?;
             let metrics = context.status.metrics.vertices[head].clone();

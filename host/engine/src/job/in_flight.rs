@@ -24,7 +24,7 @@ pub(crate) struct StoredRecords {
     /// The subtask that had not worked them off.
     pub receiver: u32,
     /// In order.
-    pub batches: Vec<RecordBatch>,
+    pub batches: Vec<Arc<RecordBatch>>,
 }
 
 /// A batch on its way to a subtask.
@@ -56,6 +56,7 @@ pub(crate) async fn load_in_flight(
                 return Err(reader.corrupt(format_args!("it holds {} among in-flight records", section.kind.name())));
             }
             let (channel, batches) = read_in_flight(section.payload).map_err(|what| reader.corrupt(what))?;
+            let batches = batches.into_iter().map(Arc::new).collect();
             stored.push(StoredRecords { channel, receiver: section.key_group, batches });
         }
     }
@@ -93,8 +94,8 @@ pub(crate) fn distribute(
         let Some(number) = graph.edge_like(&plan.edge_now(&records.channel.edge)) else { continue };
         let edge = &graph.edges[number];
         let parallelism = graph.vertices[edge.to].parallelism;
-        let mut give = |subtask: u32, batch: RecordBatch| {
-            let batch = RestoredBatch { edge: number, sender: records.channel.sender, batch: Arc::new(batch) };
+        let mut give = |subtask: u32, batch: Arc<RecordBatch>| {
+            let batch = RestoredBatch { edge: number, sender: records.channel.sender, batch };
             restored.entry((edge.to, subtask)).or_default().push(batch);
         };
         match edge.partitioning {
@@ -116,7 +117,7 @@ fn by_key(
     records: &StoredRecords,
     parallelism: u32,
     max_parallelism: u32,
-    give: &mut impl FnMut(u32, RecordBatch),
+    give: &mut impl FnMut(u32, Arc<RecordBatch>),
 ) -> Result<(), EngineError> {
     let mut partitioner = Partitioner::new(Partitioning::Key, parallelism as usize, &owners(parallelism, max_parallelism), 0);
     for batch in &records.batches {
@@ -126,7 +127,7 @@ fn by_key(
             EngineError::new(ErrorKind::Corrupt, format!("restore records in flight: {edge}: a record has no key"))
         })?;
         let filled = (0..).zip(builders).filter(|(_, builder)| !builder.is_empty());
-        filled.for_each(|(subtask, builder)| give(subtask, builder.finish()));
+        filled.for_each(|(subtask, builder)| give(subtask, Arc::new(builder.finish())));
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ fn stored(receiver: u32, partitioning: Partitioning, schema: Option<RecordSchema
     let batch = |names: &[&str]| {
         let mut builder = BatchBuilder::new();
         names.iter().for_each(|name| builder.push(Some(format!("{receiver}{name}").as_bytes()), name.as_bytes(), None));
-        builder.finish()
+        Arc::new(builder.finish())
     };
     let edge = EdgeIdentity { from: "a".into(), output: "out".into(), to: "b".into(), input: 0, partitioning };
     StoredRecords { channel: InFlightChannel { edge, sender: 0, schema }, receiver, batches: vec![batch(&["r0", "r1"]), batch(&["r2"])] }
@@ -87,6 +87,14 @@ fn broadcast_comes_to_every_subtask_from_one_and_the_same() {
     check(Partitioning::Broadcast, 1, 3, "0 0 0 | 0 0 0 | 0 0 0");
     check(Partitioning::Broadcast, 3, 1, "0 0 0");
     check(Partitioning::Broadcast, 2, 3, "0 0 0 | 1 1 1 | 0 0 0");
+}
+
+#[test]
+fn takers_of_one_broadcast_share_its_batches() {
+    let restored =
+        distribute(&[stored(0, Partitioning::Broadcast, None)], &graph(3, Partitioning::Broadcast, Vec::new()), &metadata(1)).unwrap();
+    let first = |subtask| &restored[&(1, subtask)][0].batch;
+    assert!(Arc::ptr_eq(first(0), first(1)) && Arc::ptr_eq(first(0), first(2)));
 }
 
 #[test]

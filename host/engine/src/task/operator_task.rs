@@ -6,7 +6,7 @@ use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::turn::Turn;
 use super::{Chain, InFlight, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
-use crate::element::{BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
+use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Appetite, GateEvent, InputChannel, InputGate};
 use crate::runtime::Clock;
@@ -153,8 +153,9 @@ impl OperatorTask {
 
     fn on_control(&mut self, control: TaskControl) -> Result<(), EngineError> {
         match control {
-            TaskControl::Trigger { checkpoint_id, .. } => {
+            TaskControl::Trigger { checkpoint_id, alignment, .. } => {
                 self.announced.insert(checkpoint_id);
+                self.gate.announce(Barrier { checkpoint_id, alignment });
                 if self.ended {
                     self.take_announced()?;
                 }

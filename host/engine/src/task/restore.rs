@@ -5,11 +5,15 @@ use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, St
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
 use crate::state::{KeyGroupRange, StateBackend, StateRewrite};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::stream::{self, FuturesOrdered, Stream};
+use futures_util::{StreamExt, TryStreamExt};
+use std::pin::pin;
 use std::sync::Arc;
 
 /// Objects that are being read, or have been and wait for those before them: deltas are many and small, and each is a request to the storage.
 const READS: usize = 8;
+/// And as many of their bytes: a whole may be as large as the state. One object is read whatever its size.
+const READ_BYTES: u64 = 64 << 20;
 
 /// What one operator's subtask restores of one kind of state.
 pub enum StateRestore {
@@ -59,8 +63,7 @@ impl KeyedRestore {
             let reader = self.read(handle).await.map_err(|error| error.about_object(&handle.object))?;
             Ok((handle, reader))
         };
-        let reads: Vec<_> = self.handles.iter().map(read).collect();
-        let mut readers = stream::iter(reads).buffered(READS);
+        let mut readers = pin!(read_ahead(&self.handles, read));
         while let Some((handle, reader)) = readers.try_next().await? {
             self.apply(&reader, state.backend_mut()).map_err(|error: EngineError| error.about_object(&handle.object))?;
         }
@@ -96,5 +99,57 @@ impl KeyedRestore {
             restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;
         }
         Ok(())
+    }
+}
+
+/// What `read` makes of each object, in order, while those behind it are being read within [`READS`] and [`READ_BYTES`].
+fn read_ahead<'a, T, F: Future<Output = T>>(handles: &'a [StateHandle], read: impl Fn(&'a StateHandle) -> F) -> impl Stream<Item = T> {
+    let begin = (FuturesOrdered::new(), handles.iter().peekable(), 0);
+    stream::unfold((begin, read), async |((mut reads, mut rest, mut bytes), read)| {
+        let fits = |handle: &&StateHandle, reads: usize, bytes: u64| reads == 0 || (reads < READS && bytes + handle.bytes <= READ_BYTES);
+        while let Some(handle) = rest.next_if(|handle| fits(handle, reads.len(), bytes)) {
+            bytes += handle.bytes;
+            let reading = read(handle);
+            reads.push_back(async move { (handle.bytes, reading.await) });
+        }
+        let (done, read_one) = reads.next().await?;
+        Some((read_one, ((reads, rest, bytes - done), read)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::cell::Cell;
+
+    /// Objects of so many MiB: how many of them are being read, or have been, when each is handed over.
+    #[track_caller]
+    fn check(sizes_mib: &[u64], expect: &[usize]) {
+        let handle = |(number, mib): (usize, &u64)| StateHandle { object: number.to_string(), bytes: mib << 20, checksum: 0 };
+        let handles: Vec<_> = sizes_mib.iter().enumerate().map(handle).collect();
+        let (begun, mut ahead) = (Cell::new(0), Vec::new());
+        let mut reads = pin!(read_ahead(&handles, |handle| {
+            begun.set(begun.get() + 1);
+            async move { handle.object.clone() }
+        }));
+        while let Some(object) = reads.next().now_or_never().expect("nothing waits") {
+            assert_eq!(object, ahead.len().to_string(), "objects come in order");
+            ahead.push(begun.get() - ahead.len());
+        }
+        assert_eq!(ahead, expect, "{sizes_mib:?}");
+    }
+
+    #[test]
+    fn small_objects_are_read_side_by_side() {
+        check(&[1; 10], &[8, 8, 8, 7, 6, 5, 4, 3, 2, 1]);
+        check(&[], &[]);
+    }
+
+    #[test]
+    fn large_objects_are_read_one_after_the_other() {
+        check(&[40; 3], &[1, 1, 1]);
+        check(&[1_000, 1, 1_000], &[1, 1, 1]);
+        check(&[30, 30, 30, 4, 1, 1], &[2, 3, 4, 3, 2, 1]);
     }
 }
