@@ -98,7 +98,7 @@ fn the_state_of_one_key_is_found_by_its_text_and_by_its_bytes() {
         let key = wanted["key"].as_str().expect("a key");
         let digits: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
         for by in [format!("--key {key}"), format!("--key 0x{digits}"), format!("--key-hex {digits}")] {
-            assert_eq!(rows(&bench, &format!("state get job.toml count {by}")), [wanted.clone()], "{by}");
+            assert_eq!(rows(&bench, &format!("state get job.toml count {by}")), std::slice::from_ref(wanted), "{by}");
         }
         let document = bench.document(&format!("state get job.toml count --key {key} --output json"));
         assert_eq!(document["rows"], Value::Array(vec![wanted.clone()]));

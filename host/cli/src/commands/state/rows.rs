@@ -41,7 +41,7 @@ enum To<W: Write> {
     Table { out: W, waiting: Vec<Vec<String>>, widths: Option<Vec<usize>> },
     Document { out: W, head: StateRowsHead },
     Jsonl(W),
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
 }
 
 impl<R: Row, W: Write> Rows<R, W> {
@@ -50,7 +50,7 @@ impl<R: Row, W: Write> Rows<R, W> {
             Form::Table => To::Table { out, waiting: Vec::new(), widths: None },
             Form::Document(head) => To::Document { out, head },
             Form::Jsonl => To::Jsonl(out),
-            Form::Csv => To::Csv(csv::Writer::from_writer(out)),
+            Form::Csv => To::Csv(Box::new(csv::Writer::from_writer(out))),
         };
         Self { to, written: 0, rows: PhantomData }
     }

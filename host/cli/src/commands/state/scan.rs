@@ -40,7 +40,7 @@ fn write(context: &Context, of: &OperatorArgs, keys: Keys, limit: Option<u64>, f
         let selection = Selection::new(operator, of.state.as_deref(), keys)?;
         let head = head(&metadata, &operator, selection.keys());
         context.screen.notice(&heading(&head));
-        let form = asked.unwrap_or_else(|| match context.output {
+        let form = asked.unwrap_or(match context.output {
             Output::Text => Form::Table,
             Output::Json => Form::Document(head),
         });
