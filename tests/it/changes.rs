@@ -251,6 +251,13 @@ fn counts_of_input(bench: &Bench) -> BTreeMap<String, u64> {
 }
 
 #[test]
+fn without_a_checkpoint_there_is_nothing_to_give_up() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    bench.run("run job.toml --drop-state count").assert(1, &["drop the state count: there is no checkpoint that could keep it"]);
+    assert_eq!(bench.log().entries, 0);
+}
+
+#[test]
 fn check_shows_what_a_run_would_take_over() {
     let bench = stopped_job(1);
     let newest = bench.log().newest().id;

@@ -1,7 +1,8 @@
 //! Runs as many simulated jobs as one wants, and says how many a minute.
 //!
 //! `cargo bench -p weir-tests --bench seeds -- [COUNT] [FROM] [SCENARIO …]`: COUNT (1,000) seeds from FROM (0) on of each named scenario of
-//! `weir_tests::simulation::scenarios::ALL`, and of `changes`, where a job is rescaled and upgraded all the time; of all of them where none is
+//! `weir_tests::simulation::scenarios::ALL`, of `changes`, where a job is rescaled and upgraded all the time, and of `evolution`, where
+//! its file changes from run to run; of all of them where none is
 //! named, on every core. A seed that fails is printed with its
 //! scenario and what is wrong; run it again with COUNT 1. Exit code 1 where one has failed.
 
@@ -9,12 +10,14 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use weir_tests::simulation::scenarios::{ALL, STORMY};
-use weir_tests::simulation::{Barriers, Scenario, simulate, simulate_changes};
+use weir_tests::simulation::{Barriers, Scenario, simulate, simulate_changes, simulate_evolution};
 
 /// From one line of progress to the next.
 const PROGRESS: u64 = 5_000;
 /// The scenario in which the job is changed.
 const CHANGES: &str = "changes";
+/// The scenario in which its file is.
+const EVOLUTION: &str = "evolution";
 
 fn main() -> ExitCode {
     // Cargo hands `--bench` to every benchmark.
@@ -24,13 +27,16 @@ fn main() -> ExitCode {
     let names: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| *wanted == name);
     let wanted: Vec<_> = ALL.into_iter().filter(|(name, _)| is_wanted(name)).collect();
-    if wanted.is_empty() && !is_wanted(CHANGES) {
-        eprintln!("no such scenario; there are: {}, {CHANGES}", ALL.map(|(name, _)| name).join(", "));
+    if wanted.is_empty() && !is_wanted(CHANGES) && !is_wanted(EVOLUTION) {
+        eprintln!("no such scenario; there are: {}, {CHANGES}, {EVOLUTION}", ALL.map(|(name, _)| name).join(", "));
         return ExitCode::FAILURE;
     }
     let mut failed: u64 = wanted.into_iter().map(|(name, scenario)| run(name, from, count, |seed| one(seed, scenario))).sum();
     if is_wanted(CHANGES) {
         failed += run(CHANGES, from, count, changes);
+    }
+    if is_wanted(EVOLUTION) {
+        failed += run(EVOLUTION, from, count, evolution);
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -43,6 +49,11 @@ fn one(seed: u64, scenario: Scenario) -> Result<(u64, u64), String> {
 fn changes(seed: u64) -> Result<(u64, u64), String> {
     let scenario = Scenario { barriers: Barriers::ExactlyOnce, ..STORMY };
     simulate_changes(seed, scenario).map(|report| (report.processes, report.rescales + report.accepted + report.rolled_back))
+}
+
+fn evolution(seed: u64) -> Result<(u64, u64), String> {
+    let scenario = Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..STORMY };
+    simulate_evolution(seed, scenario).map(|report| (report.processes, report.changed))
 }
 
 /// Runs the seeds of one scenario on all cores. How many have failed.
@@ -77,7 +88,7 @@ fn run(name: &str, from: u64, count: u64, simulate: impl Fn(u64) -> Result<(u64,
         (0..cores).for_each(|_| _ = scope.spawn(work));
     });
     let (failed, done, processes) = (failed.into_inner(), done.into_inner(), processes.into_inner());
-    let what = if name == CHANGES { "changes" } else { "checkpoints" };
+    let what = if [CHANGES, EVOLUTION].contains(&name) { "changes" } else { "checkpoints" };
     println!("{name}: {count} seeds, {failed} failed, {:.0} a minute; {processes} processes, {done} {what}", per_minute(count));
     failed
 }
