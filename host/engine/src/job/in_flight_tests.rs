@@ -91,8 +91,13 @@ fn broadcast_comes_to_every_subtask_from_one_and_the_same() {
 
 #[test]
 fn takers_of_one_broadcast_share_its_batches() {
-    let restored =
-        distribute(&[stored(0, Partitioning::Broadcast, None)], &graph(3, Partitioning::Broadcast, Vec::new()), &metadata(1)).unwrap();
+    let restored = distribute(
+        &[stored(0, Partitioning::Broadcast, None)],
+        &graph(3, Partitioning::Broadcast, Vec::new()),
+        &metadata(1),
+        &RestorePlan::default(),
+    )
+    .unwrap();
     let first = |subtask| &restored[&(1, subtask)][0].batch;
     assert!(Arc::ptr_eq(first(0), first(1)) && Arc::ptr_eq(first(0), first(2)));
 }
