@@ -1,9 +1,12 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 
+use std::time::Duration;
 use weir_engine::checkpoint::FaultPlan;
-use weir_engine::job::JobOutcome;
+use weir_engine::job::{JobOutcome, StopKind};
 use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
-use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_takeover};
+use weir_tests::simulation::{
+    Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_stop_in_restart_delay, simulate_takeover,
+};
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
@@ -196,4 +199,23 @@ fn a_job_that_is_changed_while_it_runs_counts_each_record_once_and_by_a_version_
 fn changes_under_failures_and_kills_lose_and_double_nothing() {
     let (rescales, accepted, rolled_back) = changed(100, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
     assert!(rescales > 50 && accepted > 20 && rolled_back > 20, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
+}
+
+#[test]
+fn a_stop_during_a_restart_delay_does_not_wait() {
+    let failing = Scenario { failures: Some(50), ..CALM };
+    let mut stopped = 0;
+    for seed in 0..30 {
+        for kind in [StopKind::Suspend, StopKind::Cancel] {
+            let (outcome, after) = simulate_stop_in_restart_delay(seed, failing, kind);
+            assert!(after < Duration::from_secs(10), "seed {seed}: {kind:?} took {after:?}");
+            match outcome {
+                JobOutcome::Stopped | JobOutcome::Cancelled => stopped += 1,
+                // The next attempt may fail too.
+                JobOutcome::Failed(error) => assert!(error.to_string().contains("failed while stopping"), "seed {seed}: {error}"),
+                other => panic!("seed {seed}: {other:?}"),
+            }
+        }
+    }
+    assert!(stopped > 40, "only {stopped} runs were stopped");
 }
