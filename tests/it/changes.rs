@@ -261,7 +261,7 @@ fn check_shows_what_a_run_would_take_over() {
     let checked = bench.run(&format!("check job.toml --from {newest}"));
     checked.assert(0, &[]);
     for part in
-        [format!("taken over from checkpoint {newest}\n"), "was count, 40 keys".into(), "occurrences: kept".into(), "1 splits".into()]
+        [format!("taken over from checkpoint {newest}\n"), "was count, 40 keys".into(), "occurrences: kept".into(), "1 split\n".into()]
     {
         assert!(checked.stdout.contains(&part), "{part}: {checked:?}");
     }

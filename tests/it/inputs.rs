@@ -6,10 +6,10 @@ use std::fmt::Write;
 use std::fs;
 use weir_tests::process::{Bench, Lines, WordCount, differences, plugin};
 
-const FLIGHTS: u64 = 600;
-const AIRCRAFT: u64 = 50;
+pub const FLIGHTS: u64 = 600;
+pub const AIRCRAFT: u64 = 50;
 /// Of the others nothing is known.
-const PLANES: u64 = 40;
+pub const PLANES: u64 = 40;
 
 /// A folder with flights and planes, which come side by side within a second.
 fn bench() -> Bench {
@@ -57,6 +57,13 @@ path = \"out\"
 const BY_PLACE: &str = r#"{ from = "flights", by = "key" }, { from = "planes", by = "key" }"#;
 const BY_NAME: &str = r#"{ from = "planes", by = "key", to = "planes" }, { from = "flights", by = "key", to = "flights" }"#;
 
+/// A folder with the example and its input.
+pub fn enrich_bench() -> Bench {
+    let bench = bench();
+    bench.write_job(&job_file(2, BY_PLACE));
+    bench
+}
+
 /// A plain join.
 fn joined() -> Lines {
     let line = |n: u64| {
@@ -71,8 +78,7 @@ fn joined() -> Lines {
 
 #[test]
 fn flights_are_joined_with_planes_once_over_a_kill_and_a_rescale() {
-    let bench = bench();
-    bench.write_job(&job_file(2, BY_PLACE));
+    let bench = enrich_bench();
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("two checkpoints", || bench.log().completed.len() >= 2 && !bench.parts().is_empty()));
     assert!(process.kill());

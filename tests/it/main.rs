@@ -12,6 +12,7 @@
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
+//! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
@@ -38,6 +39,7 @@ mod responsiveness;
 mod running;
 mod sandbox;
 mod simulation;
+mod state;
 mod stops;
 mod stores;
 mod takeover;

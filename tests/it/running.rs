@@ -118,7 +118,7 @@ fn an_upgrade_takes_over_and_a_bad_one_goes_back_by_itself() {
     assert!(document["reason"].as_str().is_some_and(|reason| reason.contains("every hundredth occurrence")), "{document}");
 
     let line = format!("upgrade words --operator count --plugin {} --probation 1s", plugin("keyed-count").display());
-    bench.run(&line).assert(1, &["the job would change", "[tally value v1 raw] in the job file"]);
+    bench.run(&line).assert(1, &["the running job cannot change in this way", "occurrences"]);
     bench.run("upgrade words --operator sink --plugin v2.wasm").assert(1, &["no operator `sink`"]);
 
     assert!(process.kill());

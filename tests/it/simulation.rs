@@ -5,7 +5,7 @@ use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::{JobOutcome, StopKind};
 use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
-    Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_stop_in_restart_delay, simulate_takeover,
+    Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_evolution, simulate_stop_in_restart_delay, simulate_takeover,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
@@ -199,6 +199,31 @@ fn a_job_that_is_changed_while_it_runs_counts_each_record_once_and_by_a_version_
 fn changes_under_failures_and_kills_lose_and_double_nothing() {
     let (rescales, accepted, rolled_back) = changed(100, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
     assert!(rescales > 50 && accepted > 20 && rolled_back > 20, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
+}
+
+/// Runs `seeds` jobs whose files change between their runs; the sums of what [`weir_tests::simulation::EvolveReport`] counts: changes, refusals for
+/// state that was not named, refusals for records in flight, migrations.
+#[track_caller]
+fn evolved(seeds: u64, scenario: Scenario) -> (u64, u64, u64, u64) {
+    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
+    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
+    let report =
+        |seed| simulate_evolution(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
+    let sum = |sum: (u64, u64, u64, u64), report: weir_tests::simulation::EvolveReport| {
+        (sum.0 + report.changed, sum.1 + report.refused, sum.2 + report.in_flight, sum.3 + report.migrated)
+    };
+    seeds.map(report).fold((0, 0, 0, 0), sum)
+}
+
+#[test]
+fn a_job_whose_steps_and_states_change_between_runs_counts_each_record_once() {
+    let long = Scenario { records: 4_000, crash_within_polls: 4_000, ..CALM };
+    let aligned = evolved(60, long);
+    let (changed, refused, in_flight, migrated) = aligned;
+    assert!(changed > 60 && refused > 10 && in_flight == 0 && migrated > 20, "{aligned:?}");
+    let stormy = evolved(60, Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..STORMY });
+    let (changed, refused, in_flight, migrated) = stormy;
+    assert!(changed > 60 && refused > 10 && in_flight > 5 && migrated > 20, "{stormy:?}");
 }
 
 #[test]

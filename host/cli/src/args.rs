@@ -1,5 +1,9 @@
 //! What can be said on the command line.
 
+mod state;
+
+pub use state::{AtArgs, FormArgs, KeyArgs, OperatorArgs, RowFormat, StateCommand};
+
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -83,6 +87,9 @@ pub enum WeirCommand {
         after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000"
     )]
     Replay(ReplayArgs),
+    /// Looks into the state in a job's checkpoints, without the operators' code.
+    #[command(subcommand, after_help = "Example:\n  weir state list job.toml")]
+    State(StateCommand),
     /// Prints a script that completes weir's commands in a shell.
     #[command(after_help = "Example:\n  weir completions bash > ~/.local/share/bash-completion/completions/weir")]
     Completions {
@@ -331,5 +338,8 @@ mod tests {
         assert_eq!((upgrade(""), upgrade("--dry-run --from 3 --records 5")), (None, None));
         assert_eq!([upgrade("--from 3"), upgrade("--records 5"), upgrade("--dry-run --probation 3s")], [Some(2); 3]);
         assert_eq!(refused("weir replay job.toml --operator a --records 0"), Some(2));
+        assert_eq!(refused("weir state get job.toml count"), Some(2));
+        assert_eq!(refused("weir state get job.toml count --key a --key-hex 00"), Some(2));
+        assert_eq!(refused("weir state get job.toml count --key-hex 00 --state totals --at 3 --format csv"), None);
     }
 }

@@ -6,6 +6,9 @@ pub use rerun::{
     DryRunDocument, EmittedDocument, FailedRecordDocument, HeldDocument, OutputDifference, OutputDifferences, ReplayDocument,
     ReplayedOutput, ReplayedRecord, RerunFrom, StateChangeDocument, StateDifference, StateDifferences, TrialDocument,
 };
+mod state;
+
+pub use state::*;
 
 use crate::job_file::ProblemDocument;
 use serde::Serialize;

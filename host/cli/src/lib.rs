@@ -25,6 +25,7 @@ mod signals;
 pub mod steady_rate;
 pub mod storage;
 pub mod try_out;
+mod value_text;
 
 use clap::Parser;
 use std::ffi::OsString;

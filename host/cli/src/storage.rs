@@ -24,6 +24,14 @@ pub fn with_storage<T, F: Future<Output = Result<T, EngineError>>>(
     looking(&job.checkpoints.storage.value, &job.folder, &job.name, look)
 }
 
+/// As [`with_storage`], for what may fail in other ways than the engine's.
+pub fn with_storage_or<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T, E>>>(
+    job: &JobFile,
+    look: impl FnOnce(Arc<dyn Store>, Runtime) -> F,
+) -> Result<T, Failure> {
+    looking(&job.checkpoints.storage.value, &job.folder, &job.name, look)
+}
+
 /// Runs `look` over the objects of a savepoint.
 pub fn with_savepoint<T, F: Future<Output = Result<T, EngineError>>>(
     url: &str,
@@ -33,7 +41,7 @@ pub fn with_savepoint<T, F: Future<Output = Result<T, EngineError>>>(
     looking(&url, Path::new("/"), "", look)
 }
 
-fn looking<T, F: Future<Output = Result<T, EngineError>>>(
+fn looking<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T, E>>>(
     url: &str,
     base: &Path,
     job: &str,
@@ -46,7 +54,7 @@ fn looking<T, F: Future<Output = Result<T, EngineError>>>(
         look(store, runtime).await
     });
     threads.shutdown();
-    Ok(looked?)
+    looked.map_err(Into::into)
 }
 
 /// Opens savepoints of a running job by their absolute URLs.

@@ -1,5 +1,8 @@
 //! The real binary from outside: documents, exit codes, what goes to which stream.
 
+#[path = "commands/state.rs"]
+mod state;
+
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Override, Replaced, Store};
-use weir_engine::element::RecordBatch;
+use weir_engine::element::{Column, RecordBatch};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOutcome, JobStatus, StartMode, Upgrade, UpgradeEvent, Vertex,
@@ -17,7 +17,7 @@ use weir_engine::job::{
 };
 use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
 use weir_engine::runtime::{SimulationEnd, Simulator};
-use weir_engine::state::{StateDescriptor, StateKind};
+use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Processes that one simulation starts at most.
@@ -104,7 +104,8 @@ fn digest(version: u64) -> String {
     format!("v{version}")
 }
 
-/// Counts records per key and emits `key count version`. Every third version is bad: on probation it fails now and then.
+/// Counts records per key and emits `key count version`. Every third version is bad: on probation it fails now and then. Versions 4 to 7 keep the count in
+/// another form than 1 to 3, and so on: what is taken over from older ones is migrated.
 struct VersionFactory {
     descriptor: OperatorDescriptor,
     component: Component,
@@ -115,7 +116,9 @@ struct VersionFactory {
 
 impl VersionFactory {
     fn new(simulator: Simulator, version: u64, failures: Option<u64>) -> Arc<Self> {
-        let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+        let form = form_of(version);
+        let state =
+            StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: format!("raw{form}"), version: form, ttl_ms: None };
         let component = Component { digest: digest(version), bytes: digest(version).into_bytes().into() };
         Arc::new(Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures })
     }
@@ -130,9 +133,50 @@ impl OperatorFactory for VersionFactory {
         Some(&self.component)
     }
 
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        Some(Arc::new(FormMigrator { simulator: self.simulator.clone(), to: form_of(self.version), bad: self.version.is_multiple_of(3) }))
+    }
+
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
         let (simulator, version, failures) = (self.simulator.clone(), self.version, self.failures);
         Ok(Box::new(VersionedCount { simulator, version, failures, on_probation: false }))
+    }
+}
+
+/// The version of the state that a version of the operator keeps.
+fn form_of(version: u64) -> u32 {
+    1 + (version / 4) as u32
+}
+
+/// A count in this form: its number in front, so that no form passes for another.
+fn write_form(count: u64, form: u32) -> Vec<u8> {
+    [&form.to_le_bytes()[..], &count.to_le_bytes()].concat()
+}
+
+fn read_form(bytes: &[u8], form: u32) -> u64 {
+    let (prefix, count) = bytes.split_at(4);
+    assert_eq!(prefix, form.to_le_bytes(), "a version sees only its own form of the state");
+    u64::from_le_bytes(count.try_into().expect("eight bytes"))
+}
+
+struct FormMigrator {
+    simulator: Simulator,
+    to: u32,
+    bad: bool,
+}
+
+impl StateMigrator for FormMigrator {
+    fn migrate(&self, _state: usize, from_version: u32, values: &Column) -> Result<Column, EngineError> {
+        if self.bad && self.simulator.draw(4) == 0 {
+            return Err(EngineError::new(ErrorKind::FixInput, "injected failure of a migration"));
+        }
+        let mut migrated = Column::new();
+        values.iter().for_each(|value| migrated.push(&write_form(read_form(value, from_version), self.to)));
+        Ok(migrated)
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        100
     }
 }
 
@@ -150,8 +194,9 @@ impl Operator for VersionedCount {
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
-            let count = state.value(key, 0).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
-            state.set_value(key, 0, &count.to_le_bytes());
+            let form = form_of(self.version);
+            let count = state.value(key, 0).map_or(0, |bytes| read_form(bytes, form)) + 1;
+            state.set_value(key, 0, &write_form(count, form));
             let line = format!("{} {count} {}", String::from_utf8_lossy(batch.keys().get(record)), self.version);
             out.push(batch.key(record), line.as_bytes(), None);
         }

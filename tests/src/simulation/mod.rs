@@ -2,6 +2,7 @@
 
 mod change;
 mod disk;
+mod evolve;
 mod graph;
 mod join;
 mod lines;
@@ -15,6 +16,7 @@ mod source;
 
 pub use change::{ChangeReport, simulate_changes};
 pub use disk::{Disk, DiskSink};
+pub use evolve::{EvolveReport, simulate_evolution};
 pub use graph::Counter;
 pub use operators::{CountFactory, RekeyFactory};
 pub use process::{simulate_process, simulate_stop_in_restart_delay};

@@ -9,6 +9,7 @@ mod rerun;
 mod run;
 mod running;
 mod savepoint;
+mod state;
 
 use crate::args::{CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
 use crate::assemble::connector_problems;
@@ -80,6 +81,7 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => savepoint::verify(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => savepoint::delete(&context, &savepoint.url),
         WeirCommand::Replay(replay) => replay::replay(&context, &replay),
+        WeirCommand::State(command) => state::run(&context, &command),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);

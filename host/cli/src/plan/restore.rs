@@ -130,7 +130,7 @@ fn step_text(step: &RestoredStep) -> String {
     };
     let was = if *from == step.id { String::new() } else { format!("was {from}, ") };
     if step.kind == "source" {
-        return format!("{was}{} splits", step.splits);
+        return format!("{was}{} {}", step.splits, if step.splits == 1 { "split" } else { "splits" });
     }
     format!("{was}{} keys, {}", grouped(step.keys), bytes_text(step.bytes))
 }

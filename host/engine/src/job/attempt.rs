@@ -51,6 +51,8 @@ pub(super) struct AttemptContext {
     pub in_flight: Mutex<RestoredRecords>,
     pub config: CheckpointConfig,
     pub retain: usize,
+    /// The vertex whose operator is on trial from the start.
+    pub on_trial: Option<usize>,
     pub next_checkpoint: CheckpointId,
     /// Owners of the attempts before this one.
     pub older_nonces: Vec<String>,
@@ -65,8 +67,17 @@ pub(super) struct Session<'a> {
     pub graph: &'a mut Arc<JobGraph>,
     /// An upgrade that has changed over and is not decided.
     pub trial: &'a mut Option<Trial>,
-    /// A rescale that waits for this attempt's tasks to run.
-    pub rescaled: &'a mut Option<(CheckpointId, Monotonic, Reply<Rescaled>)>,
+    /// What this attempt was deployed for, until its tasks run.
+    pub redeployed: &'a mut Option<Redeployed>,
+}
+
+/// A redeployment that is under way.
+pub(super) struct Redeployed {
+    pub checkpoint_id: CheckpointId,
+    /// When that was triggered.
+    pub began: Monotonic,
+    /// Who waits for a rescale; `None`: it is for an upgrade.
+    pub reply: Option<Reply<Rescaled>>,
 }
 
 /// How an attempt ended.
@@ -274,11 +285,16 @@ impl<'a> Attempt<'a> {
 
     fn on_running(&mut self) -> Option<AttemptEnd> {
         self.tasks_starting -= 1;
-        if self.tasks_starting == 0
-            && let Some((checkpoint_id, began, reply)) = self.session.rescaled.take()
-        {
-            let pause = self.context.runtime.clock.now().saturating_sub(began);
-            _ = reply.send(Ok(Rescaled { checkpoint_id, pause }));
+        if self.tasks_starting > 0 {
+            return None;
+        }
+        let now = self.context.runtime.clock.now();
+        match (self.session.redeployed.take(), self.session.trial.as_mut()) {
+            (Some(Redeployed { checkpoint_id, began, reply: Some(reply) }), _) => {
+                _ = reply.send(Ok(Rescaled { checkpoint_id, pause: now.saturating_sub(began) }));
+            }
+            (Some(Redeployed { began, reply: None, .. }), Some(trial)) => trial.begin(now, now.saturating_sub(began)),
+            (Some(_) | None, _) => {}
         }
         None
     }

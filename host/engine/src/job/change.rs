@@ -1,5 +1,5 @@
-//! Changing a running job: a rescale goes through a redeployment; an upgrade changes an operator over at a barrier, and is on trial until it has
-//! proven itself.
+//! Changing a running job: a rescale goes through a redeployment; an upgrade changes an operator over at a barrier, or through a redeployment
+//! where its state has to be migrated, and is on trial until it has proven itself.
 //!
 //! On trial, checkpoints are provisional: the log has them, but nothing of them is committed, and a failure of whatever kind goes back to the
 //! checkpoint that the trial began at, with the old graph. Invariant: while there is a trial, no task has been told of the completion of a
@@ -8,8 +8,9 @@
 use super::attempt::{Attempt, AttemptEnd};
 use super::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
 use super::recorder::RecordRequest;
+use super::restore::planned;
 use super::{JobGraph, VertexKind, layout};
-use crate::checkpoint::{Override, Trigger};
+use crate::checkpoint::{Override, RestoreOptions, Trigger};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::{Operator, Subtask};
@@ -43,10 +44,48 @@ pub(super) struct Trial {
 
 /// The end of an attempt that another is to follow in another shape.
 pub(super) struct Redeploy {
-    pub change: GraphChange,
+    pub purpose: Purpose,
     /// When its checkpoint was triggered.
     pub began: Option<Monotonic>,
-    pub reply: Reply<Rescaled>,
+}
+
+/// What a redeployment is for.
+pub(super) enum Purpose {
+    Rescale {
+        change: GraphChange,
+        reply: Reply<Rescaled>,
+    },
+    /// An upgrade whose state is migrated when it is restored.
+    Upgrade(Trial),
+}
+
+impl Trial {
+    /// True where the new operator keeps other state than the old one, so that it cannot take over what is there.
+    fn migrates(&self) -> bool {
+        let states = |graph: &JobGraph| match &graph.vertices[self.vertex].kind {
+            VertexKind::Operator(factory) => factory.descriptor().states.clone(),
+            VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
+        };
+        states(&self.old) != states(&self.new)
+    }
+
+    /// The subtasks of this vertex are on trial.
+    pub fn vertex(&self) -> usize {
+        self.vertex
+    }
+
+    /// It goes on from this checkpoint.
+    pub fn begun_behind(self, checkpoint_id: CheckpointId) -> Self {
+        Self { since: Some(checkpoint_id), ..self }
+    }
+
+    /// The new operator works.
+    pub fn begin(&mut self, now: Monotonic, pause: Duration) {
+        self.ends = Some(now + self.probation);
+        if let Some(checkpoint_id) = self.since {
+            _ = self.events.send(UpgradeEvent::Switched { checkpoint_id, pause });
+        }
+    }
 }
 
 impl Attempt<'_> {
@@ -55,12 +94,16 @@ impl Attempt<'_> {
             _ = reply.send(Err(error));
             return None;
         }
-        self.redeploy = Some(Redeploy { change, began: None, reply });
+        self.redeploy = Some(Redeploy { purpose: Purpose::Rescale { change, reply }, began: None });
         self.want(Trigger::Redeploy)
     }
 
     pub(super) fn on_upgrade(&mut self, upgrade: Upgrade, events: UpgradeEvents) -> Option<AttemptEnd> {
         match self.trial_of(upgrade, events.clone()) {
+            Ok(trial) if trial.migrates() => {
+                self.redeploy = Some(Redeploy { purpose: Purpose::Upgrade(trial), began: None });
+                self.want(Trigger::Redeploy)
+            }
             Ok(trial) => {
                 *self.session.trial = Some(trial);
                 self.want(Trigger::Upgrade)
@@ -81,13 +124,11 @@ impl Attempt<'_> {
         if self.redeploy.is_some() || self.stop_seen.is_some() {
             return refused("the job is being stopped or rescaled".into(), "wait until that is done");
         }
-        let (was, is) = (self.session.graph.identity(), change.graph.identity());
-        let differences = was.differences(&is, |_| true);
-        if !differences.is_empty() {
-            return refused(
-                format!("the job would change\n  {}", differences.join("\n  ")),
-                "stop it with a savepoint, and start the changed job from that",
-            );
+        let planned = planned(&self.session.graph.identity(), &change.graph, &RestoreOptions::default());
+        if !planned.refusals.is_empty() {
+            let lines: Vec<&str> = planned.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
+            let hint = "`weir stop --savepoint` and a changed job file that starts from the savepoint can do more";
+            return refused(format!("the running job cannot change in this way\n  {}", lines.join("\n  ")), hint);
         }
         None
     }
@@ -151,8 +192,7 @@ impl Attempt<'_> {
     pub(super) fn begin_probation(&mut self, checkpoint_id: CheckpointId) {
         let now = self.context.runtime.clock.now();
         let Some(trial) = self.session.trial else { return };
-        trial.ends = Some(now + trial.probation);
-        _ = trial.events.send(UpgradeEvent::Switched { checkpoint_id, pause: trial.pause });
+        trial.begin(now, trial.pause);
         let (graph, overrides) = (trial.new.clone(), trial.overrides.clone());
         self.request(RecordRequest::Override { checkpoint_id, graph, overrides });
     }

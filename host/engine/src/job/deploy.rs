@@ -304,7 +304,8 @@ impl Builder<'_> {
             }
             VertexKind::Operator(factory) => {
                 let schemas = graph.input_schemas(vertex, factory.descriptor().inputs.len());
-                let operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&v.id))?;
+                let mut operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&v.id))?;
+                operator.set_probation(context.on_trial == Some(vertex));
                 let states = &factory.descriptor().states;
                 let (broadcast, copy) = self.broadcast(vertex, index, place, states);
                 let keyed = graph.inputs(vertex).any(|(_, edge)| edge.partitioning == Partitioning::Key);

@@ -1,8 +1,8 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
-use super::attempt::{AttemptContext, AttemptEnd, Session, run_attempt};
-use super::change::{Redeploy, Trial};
-use super::control::{JobInbox, Reply, Rescaled, StopKind, UpgradeEvent};
+use super::attempt::{AttemptContext, AttemptEnd, Redeployed, Session, run_attempt};
+use super::change::{Purpose, Redeploy, Trial};
+use super::control::{JobInbox, StopKind, UpgradeEvent};
 use super::history::{History, Start};
 use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
@@ -11,7 +11,7 @@ use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, SavepointOp
 use crate::checkpoint::{Append, CheckpointConfig, JobLog, LogEntry, RestoreOptions, Store, paths, probe_create_if_absent};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::{Monotonic, Runtime};
+use crate::runtime::Runtime;
 use crate::sink::{Committable, Committer};
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
@@ -89,7 +89,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         nonces: Vec::new(),
         sent: Vec::new(),
         trial: None,
-        rescaled: None,
+        redeployed: None,
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None, from_savepoint: None },
     };
     let outcome = match supervisor.run().await {
@@ -126,8 +126,8 @@ pub(super) struct Supervisor {
     sent: Vec<String>,
     /// An upgrade that has changed over and is not decided.
     trial: Option<Trial>,
-    /// A rescale that waits for the next attempt to run.
-    rescaled: Option<(CheckpointId, Monotonic, Reply<Rescaled>)>,
+    /// What the next attempt is deployed for.
+    redeployed: Option<Redeployed>,
     pub(super) report: JobReport,
 }
 
@@ -140,7 +140,9 @@ impl Supervisor {
                 Ok(Some(context)) => context,
                 Ok(None) => return Ok(JobOutcome::AlreadyFinished),
                 Err(error) => {
-                    self.wait_for_restart(error, None).await?;
+                    if !self.roll_back(&mut log, &error).await? {
+                        self.wait_for_restart(error, None).await?;
+                    }
                     continue;
                 }
             };
@@ -148,8 +150,8 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let Self { inbox, graph, trial, rescaled, .. } = self;
-                    let (end, back) = run_attempt(&context, log, Session { inbox, graph, trial, rescaled }).await;
+                    let Self { inbox, graph, trial, redeployed, .. } = self;
+                    let (end, back) = run_attempt(&context, log, Session { inbox, graph, trial, redeployed }).await;
                     log = back;
                     end
                 }
@@ -167,7 +169,7 @@ impl Supervisor {
                     continue;
                 }
                 AttemptEnd::Failed(error) => {
-                    if self.roll_back(&mut log, &context, &error).await? {
+                    if self.roll_back(&mut log, &error).await? {
                         continue;
                     }
                     match from {
@@ -185,19 +187,30 @@ impl Supervisor {
 
     /// The next attempt has another shape; the log keeps that.
     async fn redeploy(&mut self, log: &mut JobLog, context: &AttemptContext, redeploy: Redeploy) -> Result<(), EngineError> {
-        let Redeploy { change, began, reply } = redeploy;
+        let Redeploy { purpose, began } = redeploy;
         let newest = History::of(log.entries()).completed().last().map(|newest| newest.checkpoint_id);
         let checkpoint_id = newest.unwrap_or(context.next_checkpoint);
+        let (overrides, probation) = match &purpose {
+            Purpose::Rescale { change, .. } => (change.overrides.clone(), false),
+            Purpose::Upgrade(trial) => (trial.overrides.clone(), true),
+        };
         let (attempt, nonce, changed_ms) = (context.attempt, context.nonce.clone(), self.runtime.clock.wall_ms());
-        let entry = LogEntry::Override { attempt, nonce, checkpoint_id, overrides: change.overrides, probation: false, changed_ms };
-        self.append(log, entry).await?;
-        self.graph = Arc::new(change.graph);
-        self.rescaled = began.map(|began| (checkpoint_id, began, reply));
+        self.append(log, LogEntry::Override { attempt, nonce, checkpoint_id, overrides, probation, changed_ms }).await?;
+        let (graph, reply) = match purpose {
+            Purpose::Rescale { change, reply } => (Arc::new(change.graph), Some(reply)),
+            Purpose::Upgrade(trial) => {
+                let new = trial.new.clone();
+                self.trial = Some(trial.begun_behind(checkpoint_id));
+                (new, None)
+            }
+        };
+        self.graph = graph;
+        self.redeployed = began.map(|began| Redeployed { checkpoint_id, began, reply });
         Ok(())
     }
 
     /// Goes back to where an upgrade changed over, with the old component. False where there is none that is not decided.
-    async fn roll_back(&mut self, log: &mut JobLog, context: &AttemptContext, error: &EngineError) -> Result<bool, EngineError> {
+    async fn roll_back(&mut self, log: &mut JobLog, error: &EngineError) -> Result<bool, EngineError> {
         let Some(trial) = self.trial.take() else { return Ok(false) };
         if error.kind() == ErrorKind::Fenced || self.taken_over(log).await {
             return Err(fenced(&self.graph.name));
@@ -213,7 +226,8 @@ impl Supervisor {
                 return Ok(false);
             }
             Some(false) => {
-                let (attempt, nonce, decided_ms) = (context.attempt, context.nonce.clone(), self.runtime.clock.wall_ms());
+                let (attempt, nonce) = (self.report.attempt.unwrap_or(AttemptId(0)), self.nonces.last().cloned().unwrap_or_default());
+                let decided_ms = self.runtime.clock.wall_ms();
                 let reason = Some(error.to_string());
                 self.append(log, LogEntry::Outcome { attempt, nonce, accepted: false, reason, decided_ms }).await?;
             }
@@ -300,7 +314,7 @@ impl Supervisor {
                 lineage: start.lineage.unwrap_or(attempt),
                 root: start.root.clone(),
                 restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
-                probation: false,
+                probation: self.trial.is_some(),
                 started_ms: self.runtime.clock.wall_ms(),
             };
             self.sent.push(nonce.clone());
@@ -341,6 +355,7 @@ impl Supervisor {
             in_flight: Mutex::new(restored.in_flight),
             config: self.options.checkpoints,
             retain: self.options.retain,
+            on_trial: self.trial.as_ref().map(Trial::vertex),
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
             older_nonces: history.nonces.clone(),
             left_behind: Vec::new(),

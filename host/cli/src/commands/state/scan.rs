@@ -1,0 +1,86 @@
+//! `weir state scan` and `weir state get`: an operator's state, or that of one key, row by row.
+
+use super::super::Context;
+use super::super::checkpoint::with_log;
+use super::output::RowsOut;
+use super::rows::Form;
+use super::select::{KeyText, Keys, Selection};
+use super::{explained, load, operator_of, rows_asked_for};
+use crate::args::{FormArgs, KeyArgs, OperatorArgs, Output};
+use crate::documents::{SCHEMA, StateRowsHead};
+use crate::failure::Failure;
+use weir_engine::checkpoint::CheckpointMetadata;
+use weir_engine::element::CheckpointId;
+use weir_engine::inspect::OperatorState;
+use weir_engine::{EngineError, ErrorKind};
+
+/// Writes all state of an operator.
+pub(super) fn scan(context: &Context, of: &OperatorArgs, prefix: Option<&str>, limit: Option<u64>, form: &FormArgs) -> Result<u8, Failure> {
+    let keys = match prefix {
+        Some(prefix) => Keys::Prefix(KeyText::shown(prefix)?),
+        None => Keys::All,
+    };
+    write(context, of, keys, limit, form)
+}
+
+/// Writes the state of one key.
+pub(super) fn get(context: &Context, of: &OperatorArgs, key: &KeyArgs, form: &FormArgs) -> Result<u8, Failure> {
+    let key = match (&key.key, &key.key_hex) {
+        (Some(text), _) => KeyText::shown(text)?,
+        (None, digits) => KeyText::hex(digits.as_deref().unwrap_or_default())?,
+    };
+    write(context, of, Keys::One(key), None, form)
+}
+
+fn write(context: &Context, of: &OperatorArgs, keys: Keys, limit: Option<u64>, form: &FormArgs) -> Result<u8, Failure> {
+    let (job, asked) = (context.job(&of.job)?, rows_asked_for(context, form)?);
+    with_log(&job, |log| async move {
+        let metadata = load(&log, of.at.at.map(CheckpointId)).await?;
+        let operator = operator_of(&log, &metadata, &of.operator)?;
+        let selection = Selection::new(operator, of.state.as_deref(), keys)?;
+        let head = head(&metadata, &operator, selection.keys());
+        context.screen.notice(&heading(&head));
+        let form = asked.unwrap_or(match context.output {
+            Output::Text => Form::Table,
+            Output::Json => Form::Document(head),
+        });
+        let mut out = RowsOut::new(form, limit);
+        let read = match selection.rows(&mut |row| out.write(&row)).await {
+            Ok(()) if out.is_empty() => found_nothing(of, &metadata, selection.keys()),
+            Ok(()) => Ok(()),
+            Err(failure) => Err(explained(&log, &metadata, failure).await),
+        };
+        out.finish(context, read)
+    })
+}
+
+fn head(metadata: &CheckpointMetadata, operator: &OperatorState<'_>, keys: &Keys) -> StateRowsHead {
+    let reader = operator.keyed();
+    let key_group = match keys {
+        Keys::One(key) => Some(reader.group_of(key.bytes())),
+        Keys::All | Keys::Prefix(_) => None,
+    };
+    StateRowsHead {
+        schema: SCHEMA,
+        job: metadata.job.clone(),
+        checkpoint: metadata.checkpoint_id.0,
+        operator: operator.id().to_owned(),
+        key_group,
+        subtask: key_group.map(|key_group| reader.subtask_of(key_group)),
+    }
+}
+
+fn heading(head: &StateRowsHead) -> String {
+    let StateRowsHead { schema: _, job, checkpoint, operator, key_group, subtask } = head;
+    let place = key_group.zip(*subtask).map(|(key_group, subtask)| format!(", key group {key_group}, subtask {subtask}"));
+    format!("{operator} of {job} in checkpoint {checkpoint}{}", place.unwrap_or_default())
+}
+
+/// A key that has no state is a failure; that there is no state to scan is none.
+fn found_nothing(of: &OperatorArgs, metadata: &CheckpointMetadata, keys: &Keys) -> Result<(), Failure> {
+    let Keys::One(key) = keys else { return Ok(()) };
+    let state = of.state.as_ref().map_or_else(|| "state".to_owned(), |state| format!("state `{state}`"));
+    let message = format!("the key `{}` has no {state} in {} in checkpoint {}", key.text(), of.operator, metadata.checkpoint_id);
+    let hint = format!("`weir state scan {} {} --limit 20` shows keys that have", of.job.display(), of.operator);
+    Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).into())
+}

@@ -1,0 +1,122 @@
+//! Rows of every kind of state, from a checkpoint of one subtask.
+
+use super::*;
+use std::sync::Arc;
+use weir_engine::checkpoint::{
+    CheckpointMetadata, GraphIdentity, ObjectStorage, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, VertexIdentity,
+    VertexSnapshot,
+};
+use weir_engine::element::{AttemptId, CheckpointId, Column, key_hash};
+use weir_engine::inspect::CheckpointState;
+use weir_engine::runtime::Simulator;
+use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor};
+
+const ALL: KeyGroupRange = KeyGroupRange { start: 0, end: 1 };
+
+fn declared() -> Vec<StateDescriptor> {
+    let state =
+        |name: &str, kind, schema: &str| StateDescriptor { name: name.into(), kind, schema: schema.into(), version: 1, ttl_ms: None };
+    vec![
+        state("rules", StateKind::Broadcast, "map<string,bool>"),
+        state("total", StateKind::Value, "u8"),
+        state("items", StateKind::List, "string"),
+        state("by-day", StateKind::Map, "map<u8,raw>"),
+    ]
+}
+
+/// Two keys, one of which has every kind of state, and two rules.
+fn objects() -> (StateObjectWriter, StateObjectWriter) {
+    let mut backend = MemoryBackendFactory::new(1).create(&declared(), ALL, 1);
+    let (mut keys, mut slots) = (Column::new(), Vec::new());
+    [&b"a"[..], b"\xff"].iter().for_each(|key| keys.push(key));
+    backend.lookup(&keys, &[key_hash(b"a"), key_hash(b"\xff")], &mut slots);
+    backend.set_value(&mut slots[0], b"a", 1, &[7]);
+    backend.list_append(&mut slots[0], b"a", 2, b"\x61x");
+    backend.list_append(&mut slots[0], b"a", 2, b"\x05");
+    backend.map_put(&mut slots[0], b"a", 3, b"\x03", b"v");
+    backend.set_value(&mut slots[1], b"\xff", 1, &[0x18, 200]);
+    let (mut keyed, mut broadcast) = (StateObjectWriter::new(), StateObjectWriter::new());
+    let mut snapshot = backend.snapshot(CheckpointId(1), None);
+    snapshot.write(&mut |key_group, block| keyed.section(SectionKind::KeyedState, "op", key_group, block));
+    let mut rules = BroadcastState::new(&declared()).expect("one is declared");
+    rules.put(0, b"\x62on", &[0xf5]);
+    rules.put(0, b"\x63off", &[0xf4]);
+    let mut payload = Vec::new();
+    rules.write(&mut payload);
+    broadcast.section(SectionKind::Broadcast, "op", 0, &payload);
+    (keyed, broadcast)
+}
+
+async fn put(store: &dyn Store, object: &str, writer: StateObjectWriter) -> StateHandle {
+    let finished = writer.finish();
+    store.put(object, finished.parts).await.expect("memory takes it");
+    StateHandle { object: object.into(), bytes: finished.bytes, checksum: finished.checksum }
+}
+
+/// The rows of `state`, or of all, in short: key, state, entry, value, problem, as far as they are there.
+#[track_caller]
+fn check(state: Option<&str>, keys: Keys, expect: &[&str]) {
+    let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+    let runtime = Simulator::new(1).runtime();
+    let (keyed, broadcast) = objects();
+    let mut rows = Vec::new();
+    // Memory does not wait.
+    let read = futures_util::FutureExt::now_or_never(async {
+        let (keyed, broadcast) = (put(&*store, "state/keyed", keyed).await, put(&*store, "state/broadcast", broadcast).await);
+        let subtask = SubtaskSnapshot { state: Some(keyed), broadcast: Some(broadcast), ..SubtaskSnapshot::default() };
+        let identity = VertexIdentity::Operator { states: declared(), component: None };
+        let metadata = CheckpointMetadata {
+            job: "j".into(),
+            checkpoint_id: CheckpointId(1),
+            attempt: AttemptId(1),
+            graph: GraphIdentity { max_parallelism: 1, vertices: [("op".to_owned(), identity)].into(), edges: Vec::new() },
+            vertices: vec![VertexSnapshot { id: "op".into(), subtasks: vec![subtask] }],
+        };
+        let operator = CheckpointState::new(&*store, &*runtime.clock, &metadata).operator("op").expect("it is there");
+        let mut each = |row: StateRow| {
+            let StateRow { key, state, entry, value, problem } = row;
+            let parts = [key, Some(state), entry.map(|entry| entry.get().to_owned()), Some(value.get().to_owned()), problem];
+            rows.push(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
+            Ok(ControlFlow::Continue(()))
+        };
+        Selection::new(operator, state, keys)?.rows(&mut each).await
+    });
+    read.expect("memory does not wait").unwrap_or_else(|failure| panic!("{}", failure.text()));
+    assert_eq!(rows, expect);
+}
+
+fn one(key: &str) -> Keys {
+    Keys::One(KeyText::shown(key).expect("a key"))
+}
+
+fn prefix(key: &str) -> Keys {
+    Keys::Prefix(KeyText::shown(key).expect("a key"))
+}
+
+const ITEMS: [&str; 2] = ["a items 0 \"x\"", "a items 1 \"0x05\" an integer where a text was expected"];
+const UNDESCRIBED: &str = "a by-day \"0x03\" \"0x76\" entry: its description cannot be understood: at byte 10: `raw` is no type";
+const RULES: [&str; 2] = ["rules \"on\" true", "rules \"off\" false"];
+
+#[test]
+fn every_value_item_and_entry_is_a_row_and_broadcast_state_comes_last() {
+    let all = ["a total 7", ITEMS[0], ITEMS[1], UNDESCRIBED, "0xff total 200", RULES[0], RULES[1]];
+    check(None, Keys::All, &all);
+    check(Some("total"), Keys::All, &["a total 7", "0xff total 200"]);
+    check(Some("rules"), Keys::All, &RULES);
+}
+
+#[test]
+fn one_key_is_chosen_by_its_bytes() {
+    check(None, one("a"), &["a total 7", ITEMS[0], ITEMS[1], UNDESCRIBED]);
+    check(Some("items"), one("0x61"), &ITEMS);
+    check(None, one("0xff"), &["0xff total 200"]);
+    check(None, one("b"), &[]);
+    check(None, prefix("0xff"), &["0xff total 200"]);
+}
+
+#[test]
+fn a_broadcast_entry_is_chosen_as_it_is_shown_or_by_its_bytes() {
+    check(None, one("on"), &RULES[..1]);
+    check(None, one("0x626f6e"), &RULES[..1]);
+    check(None, prefix("of"), &RULES[1..]);
+}

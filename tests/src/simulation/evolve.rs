@@ -1,0 +1,334 @@
+//! A job whose file changes between its runs: steps come, go, are renamed and rewired, states change their order and their version, while
+//! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left.
+
+use super::operators::{Faults, descriptor};
+use super::run::{POLLS, VERTICES, options, wait_for};
+use super::{Disk, DiskSink, NumberSource, Scenario};
+use futures_util::FutureExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, ObjectStorage, RestoreOptions, Store, VertexIdentity};
+use weir_engine::element::{CheckpointId, Column, RecordBatch};
+use weir_engine::exchange::Partitioning;
+use weir_engine::job::{
+    Edge, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, Vertex, VertexKind, load_metadata, run_job,
+};
+use weir_engine::operator::{OperatorDescriptor, Subtask};
+use weir_engine::runtime::{SimulationEnd, Simulator};
+use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+
+/// Processes that one simulation starts at most.
+const PROCESSES: u64 = 80;
+/// Names that the counter has had.
+const NAMES: [&str; 3] = ["count", "tally", "sums"];
+/// The states of the counter, when it has both.
+const COUNT: &str = "count";
+const MARKS: &str = "marks";
+
+/// What it came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvolveReport {
+    /// Processes started.
+    pub processes: u64,
+    /// Checkpoints that were restored into another shape of the job than the one that took them.
+    pub changed: u64,
+    /// Starts that were refused because state was not named that would be lost.
+    pub refused: u64,
+    /// Starts that were refused because records were in flight on an edge that was gone.
+    pub in_flight: u64,
+    /// Restores that brought the counts to another version.
+    pub migrated: u64,
+    /// Equal for equal runs.
+    pub trace: u64,
+}
+
+/// What the job file says at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    /// What the counter is called.
+    name: &'static str,
+    /// The version of its counts.
+    version: u32,
+    /// Whether it keeps marks as well, and whether these come first.
+    marks: Option<bool>,
+    /// A step without state between source and counter.
+    between: bool,
+    /// A second counter beside it, whose output nobody takes.
+    audit: bool,
+}
+
+impl Shape {
+    const FIRST: Self = Self { name: NAMES[0], version: 1, marks: None, between: false, audit: false };
+
+    /// Another one, from which there is a way from `self`.
+    fn next(self, simulator: &Simulator) -> Self {
+        let mut next = self;
+        for _ in 0..=simulator.draw(4) {
+            match simulator.draw(8) {
+                0 => next.name = NAMES[simulator.draw(3) as usize],
+                1 => next.version = 2,
+                2..=4 => next.marks = [None, Some(true), Some(false)][simulator.draw(3) as usize],
+                5 => next.between = !next.between,
+                _ => next.audit = !next.audit,
+            }
+        }
+        next
+    }
+
+    fn graph(self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+        let source = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value: Arc::new(|number| number.to_string()) };
+        let source = VertexKind::Source { source: Arc::new(source), rate: Some(1_000.0) };
+        let sink = VertexKind::Sink(Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) }));
+        let faults = Faults::new(simulator.clone(), scenario.failures);
+        let parallelism = || 1 + simulator.draw(3) as u32;
+        let mut vertices = vec![Vertex { id: "in".into(), parallelism: parallelism(), kind: source }];
+        let mut edges = Vec::new();
+        let mut add = |id: &str, from: usize, partitioning, kind| {
+            edges.push(Edge { from, output: 0, to: vertices.len(), input: 0, partitioning });
+            vertices.push(Vertex { id: id.into(), parallelism: parallelism(), kind });
+            vertices.len() - 1
+        };
+        let counter = |states| VertexKind::Operator(EvolvingFactory::new(self, states, faults.clone()));
+        let front = if self.between { add("same", 0, Partitioning::Rebalance, counter(Vec::new())) } else { 0 };
+        let count = add(self.name, front, Partitioning::Key, counter(self.states()));
+        if self.audit {
+            add("audit", front, Partitioning::Key, counter(vec![state(COUNT, 1)]));
+        }
+        add("out", count, Partitioning::Rebalance, sink);
+        JobGraph { name: "evolving".into(), max_parallelism: 16, vertices, edges }
+    }
+
+    fn states(self) -> Vec<StateDescriptor> {
+        let mut states = vec![state(COUNT, self.version)];
+        match self.marks {
+            None => {}
+            Some(true) => states.insert(0, state(MARKS, 1)),
+            Some(false) => states.push(state(MARKS, 1)),
+        }
+        states
+    }
+
+    /// What a user says of a start from `metadata`: what the counter was called, and what is given up.
+    fn said(self, metadata: &CheckpointMetadata) -> RestoreOptions {
+        let mut said = RestoreOptions::default();
+        for (id, vertex) in &metadata.graph.vertices {
+            let VertexIdentity::Operator { states, .. } = vertex else { continue };
+            if NAMES.contains(&id.as_str()) && id != self.name {
+                said.renames.insert(self.name.into(), id.clone());
+            }
+            if NAMES.contains(&id.as_str()) && self.marks.is_none() && states.len() > 1 {
+                said.drops.insert(format!("{id}.{MARKS}"));
+            }
+            if id == "audit" && !self.audit {
+                said.drops.insert(id.clone());
+            }
+        }
+        said
+    }
+}
+
+fn state(name: &str, version: u32) -> StateDescriptor {
+    let schema = if version == 1 { "raw" } else { "string" };
+    StateDescriptor { name: name.into(), kind: StateKind::Value, schema: schema.into(), version, ttl_ms: None }
+}
+
+/// Counts records per key and emits `key count`; without a state it hands on what comes.
+struct EvolvingFactory {
+    descriptor: OperatorDescriptor,
+    faults: Faults,
+}
+
+impl EvolvingFactory {
+    fn new(shape: Shape, states: Vec<StateDescriptor>, faults: Faults) -> Arc<Self> {
+        Arc::new(Self { descriptor: descriptor(shape.name, states), faults })
+    }
+}
+
+impl OperatorFactory for EvolvingFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        Some(Arc::new(ToText(self.descriptor.states.clone())))
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Evolving { states: self.descriptor.states.clone(), faults: self.faults.clone() }))
+    }
+}
+
+/// Counts in eight bytes become counts in decimal.
+struct ToText(Vec<StateDescriptor>);
+
+impl StateMigrator for ToText {
+    fn migrate(&self, state: usize, from_version: u32, values: &Column) -> Result<Column, EngineError> {
+        assert_eq!((self.0[state].name.as_str(), from_version), (COUNT, 1), "nothing else has two versions");
+        let mut migrated = Column::new();
+        values.iter().for_each(|value| migrated.push(&encode(decode(value, 1), 2)));
+        Ok(migrated)
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        20
+    }
+}
+
+fn decode(bytes: &[u8], version: u32) -> u64 {
+    match version {
+        1 => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+        _ => std::str::from_utf8(bytes).expect("text").parse().expect("a number"),
+    }
+}
+
+fn encode(count: u64, version: u32) -> Vec<u8> {
+    if version == 1 { count.to_le_bytes().to_vec() } else { count.to_string().into_bytes() }
+}
+
+struct Evolving {
+    states: Vec<StateDescriptor>,
+    faults: Faults,
+}
+
+impl Operator for Evolving {
+    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.faults.strike("evolving")?;
+        let place = |name: &str| self.states.iter().position(|state| state.name == name);
+        let (Some(count_at), Some(state)) = (place(COUNT), context.state.as_deref_mut()) else {
+            context.outputs.push((0, batch.clone()));
+            return Ok(());
+        };
+        let version = self.states[count_at].version;
+        state.select(batch, 0..batch.len()).expect("every record has a key");
+        let mut out = BatchBuilder::new();
+        for record in 0..batch.len() {
+            let key = state.key_of()[record] as usize;
+            let count = state.value(key, count_at).map_or(0, |bytes| decode(bytes, version)) + 1;
+            state.set_value(key, count_at, &encode(count, version));
+            if let Some(marks_at) = place(MARKS) {
+                if let Some(mark) = state.value(key, marks_at) {
+                    assert!(decode(mark, 1) < count, "a mark is older than the count");
+                }
+                state.set_value(key, marks_at, &encode(count, 1));
+            }
+            let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
+            out.push(batch.key(record), line.as_bytes(), None);
+        }
+        context.outputs.push((0, out.finish()));
+        Ok(())
+    }
+}
+
+/// Runs a job from one seed over kills and changes until it has finished, and judges what it committed.
+pub fn simulate_evolution(seed: u64, scenario: Scenario) -> Result<EvolveReport, String> {
+    let (simulator, disk) = (Simulator::new(seed), Disk::default());
+    let world = World { simulator: simulator.clone(), disk: disk.clone(), objects: Arc::new(ObjectStorage::in_memory()), scenario };
+    let mut report = EvolveReport::default();
+    // The shape that took the newest checkpoint, and the one that is to run.
+    let (mut taken, mut shape, mut newest) = (Shape::FIRST, Shape::FIRST, None);
+    loop {
+        report.processes += 1;
+        let metadata = world.newest()?;
+        let mut said = metadata.as_ref().map(|metadata| shape.said(metadata)).unwrap_or_default();
+        let forgets = !said.drops.is_empty() && simulator.draw(2) == 0;
+        if forgets {
+            said.drops.clear();
+        }
+        let ended = world.process(shape, said, report.processes)?;
+        match ended {
+            Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
+            Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
+            Some(JobOutcome::Failed(error)) if error.to_string().contains("records in flight") => {
+                (report.in_flight, shape) = (report.in_flight + 1, taken);
+                continue;
+            }
+            Some(JobOutcome::Failed(error)) if forgets && error.to_string().contains("--drop-state") => {
+                report.refused += 1;
+                continue;
+            }
+            Some(ended) => return Err(format!("the job ended as {ended:?}, in the shape {shape:?} after {taken:?}")),
+            None => {}
+        }
+        if let Some(now) = world.newest()?.map(|metadata| metadata.checkpoint_id)
+            && newest.replace(now) != Some(now)
+        {
+            report.changed += u64::from(shape != taken);
+            report.migrated += u64::from(shape.version != taken.version);
+            taken = shape;
+        }
+        if report.processes < PROCESSES / 2 && simulator.draw(2) == 0 {
+            shape = taken.next(&simulator);
+        }
+        if report.processes > PROCESSES {
+            return Err(format!("not finished after {PROCESSES} processes"));
+        }
+    }
+    report.trace = simulator.trace();
+    judge(scenario, &disk.committed())?;
+    Ok(report)
+}
+
+struct World {
+    simulator: Simulator,
+    disk: Disk,
+    objects: Arc<dyn Store>,
+    scenario: Scenario,
+}
+
+impl World {
+    /// The newest completed checkpoint.
+    fn newest(&self) -> Result<Option<CheckpointMetadata>, String> {
+        let (store, clock) = (self.objects.clone(), self.simulator.runtime().clock);
+        let metadata = wait_for(&self.simulator, async move {
+            let log = JobLog::open(store.clone(), clock.clone()).await?;
+            let newest: Option<(CheckpointId, _)> =
+                History::of(log.entries()).completed().last().map(|newest| (newest.checkpoint_id, newest.clone()));
+            match newest {
+                Some((_, newest)) => load_metadata(&*store, &*clock, &newest).await.map(Some),
+                None => Ok(None),
+            }
+        })?;
+        metadata.map_err(|error| error.to_string())
+    }
+
+    /// One process: `None` where it was killed.
+    fn process(&self, shape: Shape, said: RestoreOptions, number: u64) -> Result<Option<JobOutcome>, String> {
+        let Self { simulator, disk, objects, scenario } = self;
+        let status = Arc::new(JobStatus::new(VERTICES));
+        let (_control, inbox) = JobControl::new();
+        let options = JobOptions { restore: said, ..options(simulator, disk, objects, *scenario) };
+        let job = run_job(shape.graph(simulator, disk, *scenario), options, simulator.runtime(), status, inbox);
+        let ended = Arc::new(Mutex::new(None));
+        let slot = ended.clone();
+        let watched = async move { *slot.lock().expect("no panic") = Some(job.await.outcome) };
+        let killed = scenario.crash_within_polls > 0 && number < PROCESSES / 2;
+        let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
+        let end = simulator.run(watched.boxed(), polls);
+        simulator.crash();
+        match end {
+            SimulationEnd::Deadlock => Err("deadlock".into()),
+            SimulationEnd::OutOfPolls if !killed => Err("the job does not end".into()),
+            SimulationEnd::OutOfPolls | SimulationEnd::Finished => Ok(ended.lock().expect("no panic").take()),
+        }
+    }
+}
+
+/// Each key's counts are 1, 2, 3 … once each.
+fn judge(scenario: Scenario, lines: &[String]) -> Result<(), String> {
+    let mut by_key: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for line in lines {
+        let (key, count) = line.split_once(' ').expect("a key and a count");
+        by_key.entry(key.parse().expect("a number")).or_default().push(count.parse().expect("a number"));
+    }
+    let keys: BTreeSet<u64> = by_key.keys().copied().chain(0..scenario.keys).collect();
+    for key in keys {
+        let records = (0..scenario.records).filter(|number| number % scenario.keys == key).count() as u64;
+        let mut counts = by_key.remove(&key).unwrap_or_default();
+        counts.sort_unstable();
+        if !counts.iter().copied().eq(1..=records) {
+            return Err(format!("key {key} has {records} records, and these counts: {counts:?}"));
+        }
+    }
+    Ok(())
+}
