@@ -32,12 +32,8 @@ pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
 /// Shows one checkpoint of a job.
 pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
     let job = context.job(path)?;
-    let (checkpoint, restore_bytes, vertices) = with_log(&job, |log| async move {
-        let (checkpoint, metadata) = read_one(&log, CheckpointId(id)).await?;
-        let Some(metadata) = metadata else { return Ok((checkpoint, None, Vec::new())) };
-        Ok((checkpoint, Some(metadata.state_object_bytes()), vertices(&log, &metadata).await?))
-    })?;
-    let document = CheckpointInspectDocument { schema: SCHEMA, job: job.name, checkpoint, restore_bytes, vertices };
+    let name = job.name.clone();
+    let document = with_log(&job, |log| async move { inspected(name, &log, CheckpointId(id)).await })?;
     context.print(&document, || inspect_text(&document));
     Ok(0)
 }
@@ -77,6 +73,15 @@ async fn read_one(log: &OpenLog, id: CheckpointId) -> Result<(CheckpointDocument
     let history = History::of(&log.entries);
     let Some(completed) = history.checkpoint(id).filter(|_| checkpoint.retained) else { return Ok((checkpoint, None)) };
     Ok((checkpoint, Some(metadata(log, completed).await?)))
+}
+
+async fn inspected(job: String, log: &OpenLog, id: CheckpointId) -> Result<CheckpointInspectDocument, EngineError> {
+    let (checkpoint, metadata) = read_one(log, id).await?;
+    let (restore_bytes, vertices) = match metadata {
+        Some(metadata) => (Some(metadata.state_object_bytes()), vertices(log, &metadata).await?),
+        None => (None, Vec::new()),
+    };
+    Ok(CheckpointInspectDocument { schema: SCHEMA, job, checkpoint, restore_bytes, vertices })
 }
 
 async fn vertices(log: &OpenLog, metadata: &CheckpointMetadata) -> Result<Vec<VertexStateDocument>, EngineError> {
