@@ -157,12 +157,39 @@ fn several_steps_may_feed_one_input_and_one_step_several() {
     assert_eq!((added, committed.len()), (FLIGHTS / AIRCRAFT, joined.len() + (FLIGHTS / AIRCRAFT) as usize));
 }
 
+/// The job with the tests' puppet in place of `enrich`: it keeps broadcast state.
+fn puppet_job(parallelism: u32, inputs: &str) -> String {
+    job_file(parallelism, inputs).replace(&format!("{:?}", plugin("enrich")), &format!("{:?}", plugin("weir-wasm-puppet")))
+}
+
+fn by_broadcast() -> String {
+    BY_PLACE.replacen("\"planes\", by = \"key\"", "\"planes\", by = \"broadcast\"", 1)
+}
+
+#[test]
+fn inspect_shows_how_much_broadcast_state_there_is() {
+    let bench = bench();
+    let rules =
+        "tailnum,year,manufacturer,model,seats\nrule a=1,1960,BOEING,737,1\nrule b=2,1960,BOEING,737,1\nrule a=3,1960,BOEING,737,1\n";
+    fs::write(bench.path("planes.csv"), rules).expect("an input");
+    bench.write_job(&puppet_job(2, &by_broadcast()));
+    bench.run("run job.toml -q").assert(0, &[]);
+    let id = bench.log().newest().id;
+    let inspected = bench.run(&format!("checkpoint inspect job.toml {id} --output json")).document();
+    let vertex = |name: &str| inspected["vertices"].as_array().into_iter().flatten().find(|vertex| vertex["id"] == name).expect("a vertex");
+    let enrich = vertex("enrich");
+    assert_eq!((&enrich["broadcast_keys"], &vertex("out")["broadcast_keys"]), (&2.into(), &0.into()), "{inspected}");
+    let bytes = |subtask: usize| enrich["subtasks"][subtask]["broadcast_bytes"].as_u64();
+    assert!(bytes(0) > Some(0) && bytes(0) == bytes(1), "{inspected}");
+    let shown = bench.run(&format!("checkpoint inspect job.toml {id}")).stdout;
+    assert!(shown.contains("enrich: 2 keys of broadcast state") && shown.contains(" broadcast\n"), "{shown}");
+}
+
 #[test]
 fn broadcast_state_needs_a_broadcast_input_and_state_by_key_a_keyed_one() {
     let bench = bench();
-    let puppet = plugin("weir-wasm-puppet");
-    let job = |inputs: &str| job_file(1, inputs).replace(&format!("{:?}", plugin("enrich")), &format!("{puppet:?}"));
-    let by_broadcast = BY_PLACE.replacen("\"planes\", by = \"key\"", "\"planes\", by = \"broadcast\"", 1);
+    let job = |inputs: &str| puppet_job(1, inputs);
+    let by_broadcast = by_broadcast();
     bench.write_job(&job(&by_broadcast));
     bench.run("check job.toml").assert(0, &[]);
     refused(

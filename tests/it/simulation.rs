@@ -1,9 +1,12 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 
+use std::time::Duration;
 use weir_engine::checkpoint::FaultPlan;
-use weir_engine::job::JobOutcome;
+use weir_engine::job::{JobOutcome, StopKind};
 use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
-use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_evolution, simulate_takeover};
+use weir_tests::simulation::{
+    Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_evolution, simulate_stop_in_restart_delay, simulate_takeover,
+};
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
 #[track_caller]
@@ -221,4 +224,23 @@ fn a_job_whose_steps_and_states_change_between_runs_counts_each_record_once() {
     let stormy = evolved(60, Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..STORMY });
     let (changed, refused, in_flight, migrated) = stormy;
     assert!(changed > 60 && refused > 10 && in_flight > 5 && migrated > 20, "{stormy:?}");
+}
+
+#[test]
+fn a_stop_during_a_restart_delay_does_not_wait() {
+    let failing = Scenario { failures: Some(50), ..CALM };
+    let mut stopped = 0;
+    for seed in 0..30 {
+        for kind in [StopKind::Suspend, StopKind::Cancel] {
+            let (outcome, after) = simulate_stop_in_restart_delay(seed, failing, kind);
+            assert!(after < Duration::from_secs(10), "seed {seed}: {kind:?} took {after:?}");
+            match outcome {
+                JobOutcome::Stopped | JobOutcome::Cancelled => stopped += 1,
+                // The next attempt may fail too.
+                JobOutcome::Failed(error) => assert!(error.to_string().contains("failed while stopping"), "seed {seed}: {error}"),
+                other => panic!("seed {seed}: {other:?}"),
+            }
+        }
+    }
+    assert!(stopped > 40, "only {stopped} runs were stopped");
 }

@@ -186,6 +186,8 @@ pub struct CheckpointInspectDocument {
 pub struct VertexStateDocument {
     /// Its id.
     pub id: String,
+    /// Keys of its broadcast states, of which each subtask has a copy.
+    pub broadcast_keys: u64,
     /// By index.
     pub subtasks: Vec<SubtaskStateDocument>,
 }
@@ -199,6 +201,8 @@ pub struct SubtaskStateDocument {
     pub state_bytes: u64,
     /// Number of keys with state.
     pub keys: u64,
+    /// Bytes of its copy of broadcast state, as stored.
+    pub broadcast_bytes: u64,
     /// A source's splits.
     pub positions: Vec<PositionDocument>,
     /// Output that was not known to be committed.

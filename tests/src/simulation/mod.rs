@@ -19,7 +19,7 @@ pub use disk::{Disk, DiskSink};
 pub use evolve::{EvolveReport, simulate_evolution};
 pub use graph::Counter;
 pub use operators::{CountFactory, RekeyFactory};
-pub use process::simulate_process;
+pub use process::{simulate_process, simulate_stop_in_restart_delay};
 pub use quarantine::quarantined;
 pub use run::{Barriers, Report, Scenario, different_lines, no_savepoints, simulate, simulate_takeover};
 pub use source::NumberSource;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Store, paths};
 use weir_engine::element::CheckpointId;
+use weir_engine::inspect::{CheckpointState as StoredState, OperatorState};
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::Runtime;
 use weir_engine::source::{SplitProgress, SplitState};
@@ -31,11 +32,8 @@ pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
 /// Shows one checkpoint of a job.
 pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
     let job = context.job(path)?;
-    let (checkpoint, metadata) = with_log(&job, |log| async move { read_one(&log, CheckpointId(id)).await })?;
-    let restore_bytes = metadata.as_ref().map(CheckpointMetadata::state_object_bytes);
-    let vertices = metadata.into_iter().flat_map(|metadata| metadata.vertices);
-    let vertices = vertices.map(|vertex| VertexStateDocument { id: vertex.id, subtasks: vertex.subtasks.iter().map(subtask).collect() });
-    let document = CheckpointInspectDocument { schema: SCHEMA, job: job.name, checkpoint, restore_bytes, vertices: vertices.collect() };
+    let name = job.name.clone();
+    let document = with_log(&job, |log| async move { inspected(name, &log, CheckpointId(id)).await })?;
     context.print(&document, || inspect_text(&document));
     Ok(0)
 }
@@ -77,6 +75,38 @@ async fn read_one(log: &OpenLog, id: CheckpointId) -> Result<(CheckpointDocument
     Ok((checkpoint, Some(metadata(log, completed).await?)))
 }
 
+async fn inspected(job: String, log: &OpenLog, id: CheckpointId) -> Result<CheckpointInspectDocument, EngineError> {
+    let (checkpoint, metadata) = read_one(log, id).await?;
+    let (restore_bytes, vertices) = match metadata {
+        Some(metadata) => (Some(metadata.state_object_bytes()), vertices(log, &metadata).await?),
+        None => (None, Vec::new()),
+    };
+    Ok(CheckpointInspectDocument { schema: SCHEMA, job, checkpoint, restore_bytes, vertices })
+}
+
+async fn vertices(log: &OpenLog, metadata: &CheckpointMetadata) -> Result<Vec<VertexStateDocument>, EngineError> {
+    let state = StoredState::new(&*log.store, &*log.runtime.clock, metadata);
+    let mut vertices = Vec::new();
+    for vertex in &metadata.vertices {
+        let broadcast_keys = match state.operator(&vertex.id) {
+            Some(operator) => broadcast_keys(operator).await?,
+            None => 0,
+        };
+        vertices.push(VertexStateDocument {
+            id: vertex.id.clone(),
+            broadcast_keys,
+            subtasks: vertex.subtasks.iter().map(subtask).collect(),
+        });
+    }
+    Ok(vertices)
+}
+
+async fn broadcast_keys(operator: OperatorState<'_>) -> Result<u64, EngineError> {
+    let Some(broadcast) = operator.broadcast().await? else { return Ok(0) };
+    let states = (0..operator.declared().len()).filter(|&state| broadcast.is_declared(state));
+    Ok(states.map(|state| broadcast.entries(state).count() as u64).sum())
+}
+
 async fn metadata(log: &OpenLog, completed: &CompletedCheckpoint) -> Result<CheckpointMetadata, EngineError> {
     load_metadata(&*log.store, &*log.runtime.clock, completed).await
 }
@@ -86,6 +116,7 @@ fn subtask(of: &weir_engine::checkpoint::SubtaskSnapshot) -> SubtaskStateDocumen
         index: of.index,
         state_bytes: of.state_bytes,
         keys: of.keys,
+        broadcast_bytes: of.broadcast.as_ref().map_or(0, |handle| handle.bytes),
         positions: of.splits.iter().map(position).collect(),
         committables: of.committables.len(),
         in_flight_bytes: of.in_flight.as_ref().map_or(0, |handle| handle.bytes),
@@ -167,10 +198,17 @@ fn inspect_text(document: &CheckpointInspectDocument) -> String {
         text.push_str(&format!("  restoring reads {} of state\n", bytes_text(bytes)));
     }
     for vertex in &document.vertices {
-        text.push_str(&format!("  {}\n", vertex.id));
+        text.push_str(&format!("  {}", vertex.id));
+        if vertex.broadcast_keys > 0 {
+            text.push_str(&format!(": {} keys of broadcast state", grouped(vertex.broadcast_keys)));
+        }
+        text.push('\n');
         for subtask in &vertex.subtasks {
-            let SubtaskStateDocument { index, state_bytes, keys, positions, committables, in_flight_bytes } = subtask;
+            let SubtaskStateDocument { index, state_bytes, keys, broadcast_bytes, positions, committables, in_flight_bytes } = subtask;
             text.push_str(&format!("    {index}: {} keys, {}", grouped(*keys), bytes_text(*state_bytes)));
+            if *broadcast_bytes > 0 {
+                text.push_str(&format!(", {} broadcast", bytes_text(*broadcast_bytes)));
+            }
             if *committables > 0 {
                 text.push_str(&format!(", {committables} to commit"));
             }

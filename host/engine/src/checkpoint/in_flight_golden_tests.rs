@@ -27,7 +27,7 @@ fn batch(records: &[(Option<&str>, &str, Option<i64>)]) -> RecordBatch {
     builder.finish()
 }
 
-/// The first channel's: keys, the empty key, values of every length up to 200, times of both signs and none.
+/// The first channel's: keys, the empty key, a long value, times of both signs and none.
 fn keyed() -> RecordBatch {
     let long = "x".repeat(200);
     batch(&[(Some("N14228"), "11", Some(1_356_994_800_000)), (Some(""), "", None), (Some("N24211"), &long, Some(-5))])
