@@ -97,8 +97,6 @@ fn what_cannot_be_compared_is_refused_by_name() {
     upgrade("--operator count --dry-run --from 9999").assert(1, &["replay from checkpoint 9999: the job has no completed checkpoint"]);
     upgrade("--operator count --dry-run --from nowhere").assert(2, &["neither a checkpoint id nor"]);
     bench.run("upgrade job.toml --operator count --plugin job.toml --dry-run").assert(1, &["count: load the plugin"]);
-    let other = plugin("faulty");
-    bench.run(&format!("upgrade job.toml --operator count --plugin {} --dry-run", other.display())).assert(1, &["declare the state again"]);
     bench.edit_job("input.txt", "inpu?.txt");
     bench.run("replay job.toml --operator split").assert(1, &["the job has changed"]);
 }
