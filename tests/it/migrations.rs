@@ -1,4 +1,5 @@
-//! A plugin whose new version keeps other state: it goes on where the old one left off, and there is no way back.
+//! A plugin whose new version keeps other state: it goes on where the old one left off, between two runs and while the job runs, and there is no way
+//! back.
 
 use crate::WEIR;
 use std::collections::BTreeMap;
@@ -123,4 +124,51 @@ fn a_new_version_goes_on_with_the_migrated_state_of_the_old_one() {
         panic!("the output is not that of the one version and then the other: {how}");
     }
     bench.assert_nothing_pending();
+}
+
+/// The real flights with a step's plugin, so many rows a second.
+fn flights(package: &str, rate: u64) -> Bench {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/flight-delays/data/flights-2013-01.csv.gz");
+    let job = job_file(package, 2).replace("\"flights.csv\"", &format!("{data:?}"));
+    bench.write_job(&job.replace(&format!("rate = {}", ROWS / 2), &format!("rate = {rate}")));
+    bench
+}
+
+/// What is committed of each flight, without what only the second version knows; and how many lines that has.
+fn counted(bench: &Bench) -> (Lines, usize) {
+    let (mut lines, mut of_second) = (Lines::new(), 0);
+    for (line, times) in bench.committed() {
+        let mut line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        of_second += usize::from(line.as_object_mut().expect("an object").remove("max_delay").is_some());
+        *lines.entry(line.to_string()).or_default() += times;
+    }
+    (lines, of_second)
+}
+
+#[test]
+fn a_running_job_is_upgraded_to_migrated_state_and_goes_back_from_a_version_that_traps() {
+    let once = flights("flight-delays", 1_000_000);
+    once.run("run job.toml").assert(0, &["finished"]);
+    let bench = flights("flight-delays", 2_500);
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+
+    let upgrade = |package: &str| {
+        let line = format!("upgrade words --operator delays --plugin {} --probation 300ms --output json", plugin(package).display());
+        bench.run(&line)
+    };
+    let second = upgrade("flight-delays-v2");
+    second.assert(0, &[]);
+    assert_eq!(second.document()["outcome"], "accepted");
+    let third = upgrade("trapping-delays");
+    third.assert(1, &[]);
+    let document = third.document();
+    assert!(document["reason"].as_str().is_some_and(|reason| reason.contains("every tenth flight")), "{document}");
+    upgrade("flight-delays").assert(1, &["the job has an older version of it"]);
+
+    process.ended().assert(0, &["the upgrade is rolled back"]);
+    let (lines, of_second) = counted(&bench);
+    assert_eq!(differences(&lines, &counted(&once).0), None);
+    assert!(of_second > 0 && of_second < lines.len(), "{of_second} of {} lines are of the second version", lines.len());
 }
