@@ -20,7 +20,10 @@ fn the_counts_in_the_last_checkpoint_are_those_of_the_last_lines() {
     let list = bench.run("state list job.toml --output json").document();
     assert_eq!(list["operators"][0], json!({ "id": "split", "states": [] }), "{list}");
     let state = &list["operators"][1]["states"][0];
-    assert_eq!((&state["name"], &state["kind"], &state["schema"]), (&json!("occurrences"), &json!("value"), &json!("Occurrences{count:u64}")));
+    assert_eq!(
+        (&state["name"], &state["kind"], &state["schema"]),
+        (&json!("occurrences"), &json!("value"), &json!("Occurrences{count:u64}"))
+    );
     let output = bench.job().output();
     for row in rows(&bench, "state scan job.toml count") {
         let (word, count) = (row["key"].as_str().expect("a word"), row["value"]["count"].as_u64().expect("a count"));

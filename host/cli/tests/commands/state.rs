@@ -98,7 +98,7 @@ fn the_state_of_one_key_is_found_by_its_text_and_by_its_bytes() {
         let key = wanted["key"].as_str().expect("a key");
         let digits: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
         for by in [format!("--key {key}"), format!("--key 0x{digits}"), format!("--key-hex {digits}")] {
-            assert_eq!(rows(&bench, &format!("state get job.toml count {by}")), [wanted.clone()], "{by}");
+            assert_eq!(rows(&bench, &format!("state get job.toml count {by}")), std::slice::from_ref(wanted), "{by}");
         }
         let document = bench.document(&format!("state get job.toml count --key {key} --output json"));
         assert_eq!(document["rows"], Value::Array(vec![wanted.clone()]));
@@ -118,8 +118,13 @@ fn the_state_of_one_key_is_found_by_its_text_and_by_its_bytes() {
 fn a_diff_counts_what_came_and_changed() {
     let bench = counted();
     let list = bench.document("checkpoint list job.toml --output json");
-    let kept: Vec<u64> =
-        list["checkpoints"].as_array().into_iter().flatten().filter(|one| one["retained"] == true).filter_map(|one| one["id"].as_u64()).collect();
+    let kept: Vec<u64> = list["checkpoints"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| one["retained"] == true)
+        .filter_map(|one| one["id"].as_u64())
+        .collect();
     let (newest, oldest) = (kept[0], kept[kept.len() - 1]);
     let document = bench.document(&format!("state diff job.toml {oldest} {newest} --output json"));
     let state = &document["operators"][0]["states"][0];
@@ -164,7 +169,8 @@ fn what_is_not_there_is_named_with_what_is() {
 fn rows_that_cannot_be_written_are_a_failure() {
     let bench = counted();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
-    let output = bench.command("state scan job.toml count --format csv -q").stdout(full).stderr(Stdio::piped()).output().expect("weir runs");
+    let output =
+        bench.command("state scan job.toml count --format csv -q").stdout(full).stderr(Stdio::piped()).output().expect("weir runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("write to standard output: "), "{}", text(&output.stderr));
 }

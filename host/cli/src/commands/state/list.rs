@@ -85,11 +85,10 @@ mod tests {
             entries: 2_000,
             bytes: 2_048,
         };
-        let states = vec![state("v", StateKind::Value), state("l", StateKind::List), state("map", StateKind::Map), state("b", StateKind::Broadcast)];
-        let operators = vec![
-            OperatorStatesDocument { id: "op".into(), states },
-            OperatorStatesDocument { id: "split".into(), states: Vec::new() },
-        ];
+        let states =
+            vec![state("v", StateKind::Value), state("l", StateKind::List), state("map", StateKind::Map), state("b", StateKind::Broadcast)];
+        let operators =
+            vec![OperatorStatesDocument { id: "op".into(), states }, OperatorStatesDocument { id: "split".into(), states: Vec::new() }];
         let document = StateListDocument { schema: SCHEMA, job: "j".into(), checkpoint: 7, operators };
         let expect = "state of j in checkpoint 7
   op

@@ -14,7 +14,8 @@ use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, St
 const ALL: KeyGroupRange = KeyGroupRange { start: 0, end: 1 };
 
 fn declared() -> Vec<StateDescriptor> {
-    let state = |name: &str, kind, schema: &str| StateDescriptor { name: name.into(), kind, schema: schema.into(), version: 1, ttl_ms: None };
+    let state =
+        |name: &str, kind, schema: &str| StateDescriptor { name: name.into(), kind, schema: schema.into(), version: 1, ttl_ms: None };
     vec![
         state("rules", StateKind::Broadcast, "map<string,bool>"),
         state("total", StateKind::Value, "u8"),
@@ -93,8 +94,7 @@ fn prefix(key: &str) -> Keys {
 }
 
 const ITEMS: [&str; 2] = ["a items 0 \"x\"", "a items 1 \"0x05\" an integer where a text was expected"];
-const UNDESCRIBED: &str =
-    "a by-day \"0x03\" \"0x76\" entry: its description cannot be understood: at byte 10: `raw` is no type";
+const UNDESCRIBED: &str = "a by-day \"0x03\" \"0x76\" entry: its description cannot be understood: at byte 10: `raw` is no type";
 const RULES: [&str; 2] = ["rules \"on\" true", "rules \"off\" false"];
 
 #[test]
