@@ -19,7 +19,7 @@ pub enum StateCommand {
     },
     /// Shows the state of one key. Without any the exit code is 1.
     #[command(
-        after_help = "Examples:\n  weir state get job.toml count --key word\n  weir state get job.toml count --key 0x00ff --output json\n\nKeys are shown, and understood, as text, or as 0x and hex digits where they are no text. The \"key\" in a\nbroadcast state, which has none, is an entry."
+        after_help = "Examples:\n  weir state get job.toml count --key word\n  weir state get job.toml count --key 0x00ff --output json\n\nKeys are shown, and understood, as text, or as 0x and hex digits where they are no text. The key in a broadcast state, which has none, is an entry."
     )]
     Get {
         /// Whose state.
@@ -34,7 +34,7 @@ pub enum StateCommand {
     },
     /// Writes all state of an operator, in the order of key groups and keys.
     #[command(
-        after_help = "Examples:\n  weir state scan job.toml count --limit 20\n  weir state scan job.toml count --state totals --prefix N1 --format csv > totals.csv\n\nOne row for each value, list item or map entry. Of a broadcast state the first subtask's copy is shown, behind\nthe keys; a prefix is one of its entries."
+        after_help = "Examples:\n  weir state scan job.toml count --limit 20\n  weir state scan job.toml count --state totals --prefix N1 --format csv > totals.csv\n\nOne row for each value, list item or map entry. Of a broadcast state the first subtask's copy is shown, behind the keys; a prefix is one of its entries."
     )]
     Scan {
         /// Whose state.

@@ -46,11 +46,11 @@ fn read(operator: OperatorState<'_>) -> Model {
     model
 }
 
-/// How each entry changed, and what that comes to for each state.
-type ModelDiff = (BTreeMap<(String, &'static str), String>, BTreeMap<String, StateChanges>);
+/// What is said of each key that differs, and the counts of each state.
+type Differences = (Model, BTreeMap<String, StateChanges>);
 
-/// The differences between two models, and the counts of one state.
-fn model_diff(was: &Model, is: &Model) -> ModelDiff {
+/// The differences between two models.
+fn model_diff(was: &Model, is: &Model) -> Differences {
     let mut counts: BTreeMap<String, StateChanges> = declared().into_iter().map(|state| (state.name, StateChanges::default())).collect();
     let mut differences = BTreeMap::new();
     for place in was.keys().chain(is.keys()) {
@@ -70,7 +70,7 @@ fn model_diff(was: &Model, is: &Model) -> ModelDiff {
     (differences, counts)
 }
 
-fn read_diff(before: OperatorState<'_>, after: OperatorState<'_>) -> ModelDiff {
+fn read_diff(before: OperatorState<'_>, after: OperatorState<'_>) -> Differences {
     let mut differences = BTreeMap::new();
     let mut each = |difference: &Difference<'_>| {
         let state = ["count", "seen", "rules"].into_iter().find(|name| *name == difference.state).expect("a declared state");

@@ -10,6 +10,7 @@ use crate::documents::{OperatorDiffDocument, SCHEMA, StateDiffDocument, StateDif
 use crate::failure::Failure;
 use crate::figures::grouped;
 use crate::value_text::{Shown, StateText, key_text};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -22,6 +23,8 @@ use weir_engine::state::StateKind;
 const EXAMPLES: u64 = 5;
 /// Characters of a value that are shown to people.
 const SHOWN_CHARS: usize = 100;
+/// Of what two long values have in common in front of their difference, so many characters are shown.
+const COMMON_CHARS: usize = 20;
 
 /// Compares two checkpoints of a job.
 pub(super) fn diff(
@@ -163,18 +166,68 @@ fn text(document: &StateDiffDocument) -> String {
 /// `+` a key with what it has, `-` one with what it had, or `~` one with both.
 fn example(row: &StateDiffRow) -> String {
     let key = row.key.as_deref().or(row.entry.as_deref().map(|entry| entry.get())).unwrap_or_default();
-    let short = |json: &Option<Box<serde_json::value::RawValue>>| json.as_deref().map(|json| shortened(json.get()));
     let problem = row.problem.as_ref().map(|what| format!("  ({what})")).unwrap_or_default();
-    match (short(&row.before), short(&row.after)) {
-        (Some(was), Some(is)) => format!("~ {key}  {was} → {is}{problem}"),
-        (Some(was), None) => format!("- {key}  {was}{problem}"),
-        (None, is) => format!("+ {key}  {}{problem}", is.unwrap_or_default()),
+    match (row.before.as_deref().map(RawValue::get), row.after.as_deref().map(RawValue::get)) {
+        (Some(was), Some(is)) => {
+            let skipped = common_to_skip(was, is);
+            format!("~ {key}  {} → {}{problem}", shortened(was, skipped), shortened(is, skipped))
+        }
+        (Some(was), None) => format!("- {key}  {}{problem}", shortened(was, 0)),
+        (None, is) => format!("+ {key}  {}{problem}", shortened(is.unwrap_or_default(), 0)),
     }
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+/// How many characters of what two values have in common at their beginnings are left out: of long values all but the last.
+fn common_to_skip(was: &str, is: &str) -> usize {
+    let is_long = |text: &str| text.chars().nth(SHOWN_CHARS).is_some();
+    let common = was.chars().zip(is.chars()).take_while(|(was, is)| was == is).count();
+    if is_long(was) || is_long(is) { common.saturating_sub(COMMON_CHARS) } else { 0 }
+}
+
+/// The text behind its first `skipped` characters, as far as it is shown.
+fn shortened(text: &str, skipped: usize) -> String {
+    let shown: String = text.chars().skip(skipped).take(SHOWN_CHARS).collect();
+    let has_more = text.chars().nth(skipped + SHOWN_CHARS).is_some();
+    format!("{}{shown}{}", if skipped > 0 { "…" } else { "" }, if has_more { "…" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: Option<&str>, after: Option<&str>, expect: &str) {
+        let json = |json: &str| raw(json.to_owned());
+        let (before, after) = (before.map(json), after.map(json));
+        let (operator, state, key) = ("op".to_owned(), "s".to_owned(), Some("k".to_owned()));
+        assert_eq!(example(&StateDiffRow { operator, state, change: "", key, entry: None, before, after, problem: None }), expect);
+    }
+
+    #[test]
+    fn an_example_shows_where_values_differ() {
+        check(None, Some("1"), "+ k  1");
+        check(Some("1"), None, "- k  1");
+        check(Some("1"), Some("[2]"), "~ k  1 → [2]");
+        let digits = |count| "9".repeat(count);
+        check(None, Some(&digits(101)), &format!("+ k  {}…", digits(100)));
+        check(Some(&digits(99)), Some(&digits(100)), &format!("~ k  {} → {}", digits(99), digits(100)));
+        let (was, is) = (format!("{}1", digits(200)), format!("{}12", digits(200)));
+        check(Some(&was), Some(&is), &format!("~ k  …{0}1 → …{0}12", digits(19)));
+    }
+
+    #[test]
+    fn a_broadcast_entry_stands_in_the_place_of_a_key() {
+        let (operator, state, entry) = ("op".to_owned(), "s".to_owned(), Some(raw("\"on\"".into())));
+        let row = StateDiffRow {
+            operator,
+            state,
+            change: "added",
+            key: None,
+            entry,
+            before: None,
+            after: Some(raw("7".into())),
+            problem: Some("why".into()),
+        };
+        assert_eq!(example(&row), "+ \"on\"  7  (why)");
     }
 }

@@ -118,3 +118,32 @@ fn no_operator<'a>(id: &str, looked_into: &[&CheckpointMetadata], known: impl It
     let message = format!("no operator `{id}` in checkpoint {}", ids.join(" and "));
     Failure::Usage { message, hint: suggest(id, known) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+    use std::sync::Arc;
+    use weir_engine::checkpoint::{ObjectStorage, Store};
+    use weir_engine::runtime::Simulator;
+
+    #[test]
+    fn what_is_gone_with_its_checkpoint_is_no_damage() {
+        let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+        let log = OpenLog { entries: Vec::new(), store: Arc::clone(&store), runtime: Simulator::new(1).runtime() };
+        let told = |kind| {
+            let error = EngineError::new(kind, "read state/1: it is not there");
+            told_of_deletion(&log, CheckpointId(3), "checkpoints/1-3/metadata.json", error).now_or_never().expect("memory does not wait")
+        };
+        let deleted = told(ErrorKind::Corrupt);
+        assert_eq!(deleted.to_string(), "look into checkpoint 3: the job has deleted it meanwhile, as newer ones replace it");
+        assert_eq!(told(ErrorKind::Retry).to_string(), "read state/1: it is not there");
+        let written = store.put("checkpoints/1-3/metadata.json", vec![Bytes::from_static(b"x")]).now_or_never();
+        written.expect("memory does not wait").expect("it is written");
+        assert_eq!(
+            (told(ErrorKind::Corrupt).kind(), told(ErrorKind::Corrupt).to_string().as_str()),
+            (ErrorKind::Corrupt, "read state/1: it is not there")
+        );
+    }
+}

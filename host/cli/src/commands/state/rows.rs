@@ -50,7 +50,7 @@ impl<R: Row, W: Write> Rows<R, W> {
             Form::Table => To::Table { out, waiting: Vec::new(), widths: None },
             Form::Document(head) => To::Document { out, head },
             Form::Jsonl => To::Jsonl(out),
-            Form::Csv => To::Csv(Box::new(csv::Writer::from_writer(out))),
+            Form::Csv => To::Csv(csv::Writer::from_writer(out).into()),
         };
         Self { to, written: 0, rows: PhantomData }
     }
@@ -79,9 +79,9 @@ impl<R: Row, W: Write> Rows<R, W> {
             }
             To::Csv(writer) => {
                 if self.written == 0 {
-                    writer.write_record(R::COLUMNS)?;
+                    writer.write_record(R::COLUMNS).map_err(io_error)?;
                 }
-                writer.write_record(row.cells())?;
+                writer.write_record(row.cells()).map_err(io_error)?;
             }
         }
         self.written += 1;
@@ -105,11 +105,19 @@ impl<R: Row, W: Write> Rows<R, W> {
             To::Jsonl(out) => out.flush(),
             To::Csv(writer) => {
                 if self.written == 0 {
-                    writer.write_record(R::COLUMNS)?;
+                    writer.write_record(R::COLUMNS).map_err(io_error)?;
                 }
                 writer.flush()
             }
         }
+    }
+}
+
+/// The error of the writer below, of the kind that it is: csv's own conversion makes all of them one.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
@@ -237,6 +245,28 @@ mod tests {
         assert_eq!(read(&written(Form::Document(head()), &rows, true, None)), expect);
         let failed = read(&written(Form::Document(head()), &[], false, Some("gone")));
         assert_eq!((&failed["rows"], &failed["error"]), (&serde_json::json!([]), &"gone".into()));
+    }
+
+    /// Somebody who has gone away.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn in_every_form_it_is_seen_that_nobody_reads_any_more() {
+        for form in [Form::Table, Form::Document(head()), Form::Jsonl, Form::Csv] {
+            let mut rows = Rows::new(form.clone(), Gone);
+            let failed = (0..1_000).find_map(|_| rows.write(&row("a key", None, "\"a value\"", None)).err());
+            assert_eq!(failed.map(|error| error.kind()), Some(io::ErrorKind::BrokenPipe), "{form:?}");
+        }
     }
 
     #[test]

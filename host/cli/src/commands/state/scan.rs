@@ -40,10 +40,11 @@ fn write(context: &Context, of: &OperatorArgs, keys: Keys, limit: Option<u64>, f
         let selection = Selection::new(operator, of.state.as_deref(), keys)?;
         let head = head(&metadata, &operator, selection.keys());
         context.screen.notice(&heading(&head));
-        let form = asked.unwrap_or(match context.output {
-            Output::Text => Form::Table,
-            Output::Json => Form::Document(head),
-        });
+        let form = match (asked, context.output) {
+            (Some(form), _) => form,
+            (None, Output::Text) => Form::Table,
+            (None, Output::Json) => Form::Document(head),
+        };
         let mut out = RowsOut::new(form, limit);
         let read = match selection.rows(&mut |row| out.write(&row)).await {
             Ok(()) if out.is_empty() => found_nothing(of, &metadata, selection.keys()),
