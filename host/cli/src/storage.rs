@@ -6,6 +6,7 @@ use crate::job_file::JobFile;
 use futures_util::FutureExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use weir_engine::checkpoint::{ObjectStorage, StorageUrl, Store};
 use weir_engine::job::SavepointOpener;
 use weir_engine::runtime::{Runtime, ThreadRuntime};
@@ -57,17 +58,22 @@ fn looking<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T,
     looked.map_err(Into::into)
 }
 
-/// Opens savepoints of a running job by their absolute URLs.
+/// Opens savepoints by their absolute URLs, to read them: one that is not there is not made by looking for it.
 pub fn savepoint_opener(threads: &ThreadRuntime) -> SavepointOpener {
     let control = threads.control().clone();
     Arc::new(move |url: &str| {
         let (url, control) = (url.to_owned(), control.clone());
         async move {
-            let store: Arc<dyn Store> = Arc::new(ObjectStorage::open(&url, Path::new("/"), "", &control).await?);
+            let store: Arc<dyn Store> = Arc::new(ObjectStorage::look(&url, Path::new("/"), "", &control).await?);
             Ok(store)
         }
         .boxed()
     })
+}
+
+/// Opens the folder of a savepoint that is to be written.
+pub async fn savepoint_folder(url: &str, control: &Handle) -> Result<ObjectStorage, EngineError> {
+    ObjectStorage::open(url, Path::new("/"), "", control).await
 }
 
 /// The absolute URL of a savepoint's folder that was named on the command line: a plain path is a folder too.

@@ -2,16 +2,17 @@
 
 use super::change::Shape;
 use crate::documents::SCHEMA;
-use crate::storage::savepoint_url;
+use crate::storage::{savepoint_folder, savepoint_url};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_engine::checkpoint::{JobLog, StorageUrl, Store};
 use weir_engine::job::{
-    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobStatus, Savepoint, SavepointOpener, StopKind, note_savepoint,
+    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobStatus, Savepoint, StopKind, empty_for_savepoint, note_savepoint,
     write_savepoint,
 };
 use weir_engine::runtime::Runtime;
@@ -89,7 +90,8 @@ pub(crate) struct RunningParts {
     pub status: Arc<JobStatus>,
     pub store: Arc<dyn Store>,
     pub runtime: Runtime,
-    pub savepoints: SavepointOpener,
+    /// Where the client of a bucket runs.
+    pub threads: Handle,
     /// (id, parallelism) of the vertices.
     pub vertices: Vec<(String, u32)>,
     pub shape: Shape,
@@ -213,8 +215,12 @@ impl RunningJob {
 
     /// Stops the job and makes a savepoint of where it stopped, where one is asked for.
     pub async fn stop(&self, kind: StopKind, savepoint: Option<&str>) -> Result<(Ended, Option<u64>, Option<String>), EngineError> {
-        // A bad URL is no reason to stop.
+        // What cannot become a savepoint is no reason to stop.
         let url = savepoint.map(|url| self.savepoint_url(if url.is_empty() { None } else { Some(url) })).transpose()?;
+        if let Some(url) = &url {
+            let target = savepoint_folder(url, &self.0.parts.threads).await?;
+            empty_for_savepoint(&target, &*self.0.parts.runtime.clock).await?;
+        }
         self.control().stop(kind);
         let ended = self.ended().await;
         let log = JobLog::open(self.0.parts.store.clone(), self.0.parts.runtime.clock.clone()).await?;
@@ -229,8 +235,8 @@ impl RunningJob {
 
     async fn write(&self, url: &str, checkpoint: &CompletedCheckpoint) -> Result<Savepoint, EngineError> {
         let parts = &self.0.parts;
-        let (target, clock) = ((parts.savepoints)(url).await?, &*parts.runtime.clock);
-        let savepoint = write_savepoint(&*parts.store, &*target, clock, checkpoint, Some(parts.job_text.clone())).await?;
+        let (target, clock) = (savepoint_folder(url, &parts.threads).await?, &*parts.runtime.clock);
+        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(parts.job_text.clone())).await?;
         note_savepoint(&*parts.store, clock, url, &savepoint).await?;
         Ok(savepoint)
     }

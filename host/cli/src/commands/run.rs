@@ -88,7 +88,6 @@ impl Run<'_> {
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
         let options = self.options(&job, store.clone(), start);
-        let savepoints = options.savepoints.clone();
         let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
         let (control, inbox) = JobControl::new();
         stop_on_signals(control.clone(), screen, self.runtime.clock.clone())?;
@@ -97,7 +96,7 @@ impl Run<'_> {
             status: status.clone(),
             store,
             runtime: self.runtime.clone(),
-            savepoints,
+            threads: self.threads.control().clone(),
             vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
             storage: absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name),
             job_file: std::path::absolute(&self.args.job).unwrap_or_else(|_| self.args.job.clone()).display().to_string(),

@@ -31,8 +31,8 @@ pub use restart::{RestartPolicy, RestartStrategy};
 pub use restore::plan_restore;
 pub(crate) use restore::planned;
 pub use savepoint::{
-    SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, note_savepoint, open_savepoint, savepoint_job_file,
-    savepoint_notes, verify_savepoint, write_savepoint,
+    SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint, open_savepoint,
+    savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
 pub use status::{CheckpointItem, JobStatus};
 pub use supervisor::{JobOptions, JobOutcome, JobReport, run_job};

@@ -71,10 +71,7 @@ pub async fn write_savepoint(
     job_file: Option<Bytes>,
 ) -> Result<Savepoint, EngineError> {
     let attempted = |error: EngineError| error.context(format!("write the savepoint {}", target.location()));
-    if let Some(found) = retry(clock, || target.list("")).await.map_err(attempted)?.first() {
-        let message = format!("write the savepoint {}: the folder is not empty: {found}", target.location());
-        return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("a savepoint has a folder of its own; name a new one"));
-    }
+    empty_for_savepoint(target, clock).await?;
     let metadata = load_metadata(source, clock, checkpoint).await?;
     let copies = metadata.handles().collect::<BTreeSet<_>>().into_iter().map(|handle| copy(source, target, clock, handle));
     stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(COPIES).try_collect::<()>().await.map_err(attempted)?;
@@ -107,6 +104,15 @@ pub async fn write_savepoint(
             Err(EngineError::new(ErrorKind::FixInput, message).with_hint("name a new folder"))
         }
     }
+}
+
+/// Refuses a folder that a savepoint cannot be written into: one that holds something.
+pub async fn empty_for_savepoint(target: &dyn Store, clock: &dyn Clock) -> Result<(), EngineError> {
+    let location = target.location();
+    let listed = retry(clock, || target.list("")).await.map_err(|error| error.context(format!("write the savepoint {location}")))?;
+    let Some(found) = listed.first() else { return Ok(()) };
+    let message = format!("write the savepoint {location}: the folder is not empty: {found}");
+    Err(EngineError::new(ErrorKind::FixInput, message).with_hint("a savepoint has a folder of its own; name a new one"))
 }
 
 /// A note in a job's storage of a savepoint that was taken of it.
