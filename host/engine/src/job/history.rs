@@ -1,6 +1,6 @@
 //! What the log says of a job so far, and what a start makes of it. Pure.
 
-use crate::checkpoint::{LineageRoot, LogEntry, Override, Replaced};
+use crate::checkpoint::{LineageRoot, LogEntry, Override};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use std::collections::BTreeMap;
@@ -79,17 +79,10 @@ impl Lineage {
         for change in overrides {
             let entry =
                 self.overrides.entry(change.vertex.clone()).or_insert_with(|| Override { vertex: change.vertex, ..Override::default() });
-            // What the job file said counts from the first change on.
-            entry.parallelism = replaced(entry.parallelism.take(), change.parallelism);
-            entry.component = replaced(entry.component.take(), change.component);
+            // With it comes what the job file says by then: only a file that says the same is overridden.
+            entry.parallelism = change.parallelism.or(entry.parallelism.take());
+            entry.component = change.component.or(entry.component.take());
         }
-    }
-}
-
-fn replaced<T>(before: Option<Replaced<T>>, after: Option<Replaced<T>>) -> Option<Replaced<T>> {
-    match (before, after) {
-        (Some(before), Some(after)) => Some(Replaced { file: before.file, now: after.now }),
-        (before, after) => after.or(before),
     }
 }
 
@@ -277,6 +270,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::Replaced;
 
     /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `O1.5` it is
     /// rescaled at 5, `U1.5` upgraded at 5, on probation, `P2.1` attempt 2 of lineage 1 goes on with that, `Y2` it is accepted, `N2` rolled back,
@@ -401,6 +395,16 @@ mod tests {
         assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 Y1"), ("1→2 a→b3".into(), false));
         assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 N1"), ("1→2".into(), false));
         assert_eq!(overrides("A1.1 C1.2 O1.2 A2.2"), (String::new(), false));
+    }
+
+    #[test]
+    fn a_change_overrides_what_the_job_file_says_by_then() {
+        let rescale = |file, now| Override { vertex: "op".into(), parallelism: Some(Replaced { file, now }), component: None };
+        let mut lineage = Lineage::new(AttemptId(1), LineageRoot::Fresh);
+        lineage.change(vec![rescale(2, 3)]);
+        // The file has been edited to 4 since, and the job is rescaled again.
+        lineage.change(vec![rescale(4, 5)]);
+        assert_eq!(lineage.overrides["op"], rescale(4, 5));
     }
 
     #[test]
