@@ -185,6 +185,8 @@ pub struct CheckpointCoordinator {
     next_trigger: Monotonic,
     /// What has to be taken as soon as nothing else is under way, in this order; one that is the last stands behind the others.
     wanted: VecDeque<Trigger>,
+    /// The last one has been triggered and has not failed: nothing is triggered behind it, whatever is wanted.
+    over: bool,
     failures_in_a_row: u32,
 }
 
@@ -192,7 +194,7 @@ impl CheckpointCoordinator {
     /// The coordinator of `tasks` tasks; ids begin at `next_id`, the first trigger comes after one interval.
     pub fn new(config: CheckpointConfig, tasks: usize, next_id: CheckpointId, now: Monotonic) -> Self {
         let next_trigger = now + config.interval;
-        Self { config, tasks, next_id, pending: BTreeMap::new(), next_trigger, wanted: VecDeque::new(), failures_in_a_row: 0 }
+        Self { config, tasks, next_id, pending: BTreeMap::new(), next_trigger, wanted: VecDeque::new(), over: false, failures_in_a_row: 0 }
     }
 
     /// When [`Self::on_time`] has something to do next, by itself.
@@ -318,6 +320,7 @@ impl CheckpointCoordinator {
 
     fn drop_pending(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
         let Some(pending) = self.pending.remove(&checkpoint_id) else { return };
+        self.over &= !pending.trigger.is_last();
         let duration = now.saturating_sub(pending.triggered_at);
         actions.push(CoordinatorAction::Abort { checkpoint_id, trigger: pending.trigger, duration, reason });
         self.next_trigger = self.next_trigger.max(now + self.config.min_pause);
@@ -331,6 +334,7 @@ impl CheckpointCoordinator {
 
     fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
         let trigger = match self.wanted.front() {
+            Some(_) | None if self.over => return,
             Some(&wanted) if self.pending.is_empty() => wanted,
             None if self.takes_periodic() && now >= self.next_trigger => Trigger::Periodic,
             Some(_) | None => return,
@@ -340,6 +344,7 @@ impl CheckpointCoordinator {
         if trigger != Trigger::Periodic {
             self.wanted.pop_front();
         }
+        self.over = trigger.is_last();
         // Triggers that could not be kept are skipped, not piled up.
         self.next_trigger = if trigger.is_last() { Monotonic::MAX } else { now + self.config.interval };
         let pending = Pending { trigger, triggered_at: now, missing: vec![true; self.tasks], parts: Vec::new(), recording: false };

@@ -143,6 +143,13 @@ fn one_that_is_asked_for_is_taken_alone_and_periodic_ones_go_on_behind_it() {
 }
 
 #[test]
+fn nothing_is_triggered_behind_the_last_one_unless_that_fails() {
+    check(config(), "final check a1.0 a1.1 r1 @900", "Tf1 - - R1 C1 -");
+    check(config(), "stop point a1.0 a1.1 r1", "Ts1 - - R1 C1");
+    check(config(), "final check d1 a2.0 a2.1 r2 a3.0 a3.1 r3", "Tf1 - A1+Tc2 - R2 C2+Tf3 - R3 C3");
+}
+
+#[test]
 fn while_one_is_taken_alone_no_deadline_but_its_own_passes() {
     let config = CheckpointConfig { max_concurrent: 3, ..config() };
     let mut coordinator = CheckpointCoordinator::new(config, 1, CheckpointId(1), Duration::ZERO);
