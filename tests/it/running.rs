@@ -139,8 +139,43 @@ fn a_process_that_is_killed_on_probation_goes_back_to_the_old_component() {
     let committed = bench.committed();
     assert!(upgrade.runs_for(some_time));
     assert_eq!(bench.committed(), committed, "nothing is committed on probation");
+    bench.run("savepoint create words taken").assert(1, &["an upgrade is on probation"]);
     assert!(process.kill());
     upgrade.ended().assert(1, &[]);
     bench.run("run job.toml").assert(0, &["the upgrade of count was cut off on probation and is given up"]);
     bench.assert_exactly_once();
+}
+
+#[test]
+fn an_upgrade_goes_on_without_the_command_that_asked_for_it_and_the_next_change_keeps_it() {
+    let (bench, process) = started(1);
+    write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
+    let mut upgrade = bench.start("upgrade words --operator count --plugin v2.wasm --probation 500ms");
+    assert!(upgrade.runs_until("the override in the log", || bench.log().overrides > 0));
+    assert!(upgrade.kill());
+    let component = || {
+        let folder = format!("taken-{}", bench.log().entries);
+        good(&bench.run(&format!("savepoint create words {folder} --output json")));
+        let inspected = good(&bench.run(&format!("savepoint inspect {folder} --output json")));
+        inspected["plugins"].as_array().expect("plugins").iter().find(|plugin| plugin["id"] == "count").expect("count")["digest"].clone()
+    };
+    // Changes wait for one another.
+    good(&bench.run("rescale words --parallelism 2 --output json"));
+    let old = good(&bench.run(&format!("plugin inspect {} --output json", plugin("word-count-count").display())))["digest"].clone();
+    assert_ne!(format!("sha256:{}", component().as_str().expect("a digest")), old.as_str().expect("a digest"));
+    assert!(process.kill());
+    bench.run("run job.toml").assert(0, &["count: component", "count: parallelism 2 by a rescale"]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn a_savepoint_that_cannot_be_written_stops_nothing_and_one_that_is_not_there_is_not_made() {
+    let (bench, process) = started(1);
+    std::fs::create_dir(bench.path("full")).expect("a folder");
+    std::fs::write(bench.path("full/notes.txt"), "mine").expect("written");
+    bench.run("stop words --savepoint full").assert(1, &["the folder is not empty: notes.txt"]);
+    assert_eq!(good(&bench.run("status words --output json"))["state"], "running");
+    assert!(process.kill());
+    bench.run("run job.toml --from ./typo --no-api").assert(1, &["there is no savepoint.json"]);
+    assert!(!bench.path("typo").exists(), "looking for a savepoint makes no folder");
 }

@@ -160,19 +160,25 @@ async fn savepoint(State(job): State<RunningJob>, Json(request): Json<SavepointR
 }
 
 async fn rescale(State(job): State<RunningJob>, Json(request): Json<RescaleRequest>) -> Answer {
-    let _changing = job.changing().await;
-    let shape = job.shape();
-    let operator = request.operator.clone();
-    let planned = blocking(move || shape.rescaled(request.parallelism, operator.as_deref())).await?;
-    let rescaled = job.control().rescale(planned.change).await?;
-    job.set_shape(planned.shape);
-    Ok(Json(json!({
-        "schema": SCHEMA, "job": job.name(), "parallelism": request.parallelism, "operator": request.operator,
-        "checkpoint": rescaled.checkpoint_id.0, "pause_ms": ms(rescaled.pause),
-    })))
+    to_its_end(async move {
+        let _changing = job.changing().await;
+        let (shape, operator) = (job.shape(), request.operator.clone());
+        let planned = blocking(move || shape.rescaled(request.parallelism, operator.as_deref())).await?;
+        let rescaled = job.control().rescale(planned.change).await?;
+        job.set_shape(planned.shape);
+        Ok(Json(json!({
+            "schema": SCHEMA, "job": job.name(), "parallelism": request.parallelism, "operator": request.operator,
+            "checkpoint": rescaled.checkpoint_id.0, "pause_ms": ms(rescaled.pause),
+        })))
+    })
+    .await
 }
 
 async fn upgrade(State(job): State<RunningJob>, Query(request): Query<UpgradeRequest>, body: Bytes) -> Answer {
+    to_its_end(changed_over(job, request, body)).await
+}
+
+async fn changed_over(job: RunningJob, request: UpgradeRequest, body: Bytes) -> Answer {
     let _changing = job.changing().await;
     let (shape, operator) = (job.shape(), request.operator.clone());
     let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body };
@@ -186,25 +192,22 @@ async fn upgrade(State(job): State<RunningJob>, Query(request): Query<UpgradeReq
     let probation = Duration::from_millis(request.probation_ms);
     let mut events = job.control().upgrade(Upgrade { change: planned.change, vertex: operator.clone(), probation });
     let mut switched = None;
-    loop {
-        let (outcome, reason) = match events.recv().await {
-            Some(UpgradeEvent::Switched { checkpoint_id, pause }) => {
-                switched = Some((checkpoint_id.0, ms(pause)));
-                continue;
-            }
+    let (outcome, reason) = loop {
+        match events.recv().await {
+            Some(UpgradeEvent::Switched { checkpoint_id, pause }) => switched = Some((checkpoint_id.0, ms(pause))),
             Some(UpgradeEvent::Accepted) => {
                 job.set_shape(planned.shape);
-                ("accepted", None)
+                break ("accepted", None);
             }
-            Some(UpgradeEvent::RolledBack(error)) => ("rolled-back", Some(error.to_string())),
+            Some(UpgradeEvent::RolledBack(error)) => break ("rolled-back", Some(error.to_string())),
             Some(UpgradeEvent::Refused(error)) => return Err(error.into()),
             None => return Err(EngineError::new(ErrorKind::Restart, "the job ended before the upgrade was decided").into()),
-        };
-        return Ok(Json(json!({
-            "schema": SCHEMA, "job": job.name(), "operator": operator, "outcome": outcome, "reason": reason,
-            "checkpoint": switched.map(|(id, _)| id), "pause_ms": switched.map(|(_, pause)| pause),
-        })));
-    }
+        }
+    };
+    Ok(Json(json!({
+        "schema": SCHEMA, "job": job.name(), "operator": operator, "outcome": outcome, "reason": reason,
+        "checkpoint": switched.map(|(id, _)| id), "pause_ms": switched.map(|(_, pause)| pause),
+    })))
 }
 
 /// Sinks whose records are seen before a checkpoint covers them.
@@ -218,6 +221,13 @@ fn weaker_sinks(graph: &weir_engine::job::JobGraph) -> Vec<String> {
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
+}
+
+/// Runs a change to its end also where whoever asked for it goes away: the engine has it by then, and the next change has to begin from it.
+#[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
+async fn to_its_end(change: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    let failed = |error: String| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error, None);
+    tokio::spawn(change).await.map_err(|error| failed(error.to_string()))?
 }
 
 /// Compiling takes a thread of its own.

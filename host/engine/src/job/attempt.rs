@@ -251,6 +251,12 @@ impl<'a> Attempt<'a> {
             CheckpointRequest::Savepoint => Trigger::Savepoint,
             CheckpointRequest::UnalignedSavepoint => Trigger::UnalignedSavepoint,
         };
+        if self.session.trial.is_some() && trigger != Trigger::Requested {
+            // It would hold what a rollback takes back.
+            let error = EngineError::new(ErrorKind::FixInput, "an upgrade is on probation").with_hint("wait until it is over");
+            _ = reply.send(Err(error));
+            return None;
+        }
         self.asked.push_back((trigger, reply));
         self.want(trigger)
     }

@@ -29,8 +29,6 @@ pub(super) struct Trial {
     vertex: usize,
     /// For each task with the vertex in it its new operator, until these have been sent. The lock is for whoever only looks at a supervisor.
     operators: Mutex<Vec<(usize, Box<dyn Operator>)>>,
-    /// Tasks that have not changed over.
-    missing: usize,
     pause: Duration,
     probation: Duration,
     /// When it has proven itself; `None` until it works.
@@ -76,7 +74,8 @@ impl Trial {
 
     /// It goes on from this checkpoint.
     pub fn begun_behind(self, checkpoint_id: CheckpointId) -> Self {
-        Self { since: Some(checkpoint_id), ..self }
+        // The redeployment makes its operators itself.
+        Self { since: Some(checkpoint_id), operators: Mutex::default(), ..self }
     }
 
     /// The new operator works.
@@ -158,7 +157,6 @@ impl Attempt<'_> {
             new,
             overrides: change.overrides,
             vertex: place,
-            missing: operators.len(),
             operators: Mutex::new(operators),
             pause: Duration::ZERO,
             probation,
@@ -184,7 +182,6 @@ impl Attempt<'_> {
     pub(super) fn on_swapped(&mut self, pause: Duration) {
         if let Some(trial) = self.session.trial {
             trial.pause = trial.pause.max(pause);
-            trial.missing = trial.missing.saturating_sub(1);
         }
     }
 

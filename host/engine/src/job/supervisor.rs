@@ -212,7 +212,9 @@ impl Supervisor {
     /// Goes back to where an upgrade changed over, with the old component. False where there is none that is not decided.
     async fn roll_back(&mut self, log: &mut JobLog, error: &EngineError) -> Result<bool, EngineError> {
         let Some(trial) = self.trial.take() else { return Ok(false) };
-        if error.kind() == ErrorKind::Fenced || self.taken_over(log).await {
+        // Whether it is decided only the whole log says.
+        log.read_on().await?;
+        if error.kind() == ErrorKind::Fenced || !self.newest_is_ours(&History::of(log.entries())) {
             return Err(fenced(&self.graph.name));
         }
         let began = |entry: &LogEntry| matches!(entry, LogEntry::Override { checkpoint_id, .. } if Some(*checkpoint_id) == trial.since);
