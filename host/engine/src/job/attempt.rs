@@ -1,94 +1,25 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
-use super::change::{Redeploy, Trial};
-use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, Rescaled, StopKind};
+use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
+use super::change::Redeploy;
+use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, Reply, Rescaled, StopKind};
 use super::deploy::{Deployment, deploy};
-use super::in_flight::RestoredRecords;
 use super::pins::Pin;
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
-use super::status::{CheckpointItem, JobStatus};
-use super::{CompletedCheckpoint, JobGraph};
-use crate::checkpoint::{
-    CheckpointBases, CheckpointConfig, CheckpointCoordinator, CheckpointMetadata, CoordinatorAction, JobLog, RestorePlan, Store, Trigger,
-};
-use crate::element::{AttemptId, CheckpointId};
+use super::status::CheckpointItem;
+use crate::checkpoint::{CheckpointCoordinator, CoordinatorAction, JobLog, Trigger};
+use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::{Lane, Monotonic, Runtime, TaskGroup};
-use crate::sink::Committable;
-use crate::state::StateBackendFactory;
-use crate::task::{Committers, TaskControl, TaskEvent};
+use crate::runtime::{Lane, TaskGroup};
+use crate::task::{TaskControl, TaskEvent};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
-
-/// What an attempt is made of.
-pub(super) struct AttemptContext {
-    pub graph: Arc<JobGraph>,
-    pub store: Arc<dyn Store>,
-    pub runtime: Runtime,
-    pub committers: Committers,
-    pub backends: Arc<dyn StateBackendFactory>,
-    pub status: Arc<JobStatus>,
-    /// What this attempt's checkpoints build on.
-    pub bases: Arc<CheckpointBases>,
-    pub notice: Arc<dyn Fn(&str) + Send + Sync>,
-    pub attempt: AttemptId,
-    pub nonce: String,
-    /// The checkpoint that it starts from,
-    pub restored: Option<CompletedCheckpoint>,
-    /// or the savepoint: where the objects are that it restores,
-    pub source: Arc<dyn Store>,
-    /// what it consists of,
-    pub metadata: Option<CheckpointMetadata>,
-    /// what of it goes where,
-    pub plan: RestorePlan,
-    /// and the records in flight in it, by the vertex and subtask that they go to now. The tasks take them: nothing else keeps them alive.
-    pub in_flight: Mutex<RestoredRecords>,
-    pub config: CheckpointConfig,
-    pub retain: usize,
-    /// The vertex whose operator is on trial from the start.
-    pub on_trial: Option<usize>,
-    pub next_checkpoint: CheckpointId,
-    /// Owners of the attempts before this one.
-    pub older_nonces: Vec<String>,
-    /// Output of the lineage before this one that may not be committed.
-    pub left_behind: Vec<Committable>,
-}
-
-/// What outlives an attempt.
-pub(super) struct Session<'a> {
-    pub inbox: &'a mut JobInbox,
-    /// The graph of the next attempt.
-    pub graph: &'a mut Arc<JobGraph>,
-    /// An upgrade that has changed over and is not decided.
-    pub trial: &'a mut Option<Trial>,
-    /// What this attempt was deployed for, until its tasks run.
-    pub redeployed: &'a mut Option<Redeployed>,
-}
-
-/// A redeployment that is under way.
-pub(super) struct Redeployed {
-    pub checkpoint_id: CheckpointId,
-    /// When that was triggered.
-    pub began: Monotonic,
-    /// Who waits for a rescale; `None`: it is for an upgrade.
-    pub reply: Option<Reply<Rescaled>>,
-}
-
-/// How an attempt ended.
-pub(super) enum AttemptEnd {
-    Finished,
-    Stopped,
-    Cancelled,
-    /// Another is to follow, in another shape.
-    Redeploy(Box<Redeploy>),
-    Failed(EngineError),
-}
 
 enum Event {
     Task(usize, TaskEvent),

@@ -5,7 +5,8 @@
 //! checkpoint that the trial began at, with the old graph. Invariant: while there is a trial, no task has been told of the completion of a
 //! checkpoint behind `since`.
 
-use super::attempt::{Attempt, AttemptEnd};
+use super::attempt::Attempt;
+use super::attempt_context::AttemptEnd;
 use super::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
 use super::recorder::RecordRequest;
 use super::restore::planned;

@@ -1,6 +1,6 @@
 //! Turns a graph and, where there is one, a checkpoint into running tasks.
 
-use super::attempt::AttemptContext;
+use super::attempt_context::AttemptContext;
 use super::in_flight::RestoredRecords;
 use super::{Edge, JobGraph, TaskLayout, Vertex, VertexKind, layout};
 use crate::checkpoint::{CheckpointMetadata, CheckpointMode};

@@ -1,6 +1,7 @@
 //! A job: its graph, how the graph becomes tasks, and the supervisor that runs attempt after attempt until the job is finished.
 
 mod attempt;
+mod attempt_context;
 mod change;
 mod control;
 mod deploy;
@@ -8,13 +9,16 @@ mod graph;
 mod history;
 mod in_flight;
 mod layout;
+mod options;
 mod pins;
 mod quarantine;
 mod recorder;
+mod redeploy;
 mod restart;
 mod restore;
 mod resume;
 mod savepoint;
+mod start;
 mod status;
 mod supervisor;
 
@@ -22,9 +26,10 @@ pub use control::{
     CheckpointRequest, GraphChange, HeldCheckpoint, JobControl, JobInbox, Rescaled, StopKind, Upgrade, UpgradeEvent, UpgradeEvents,
 };
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
-pub use history::{CompletedCheckpoint, History, Lineage, Probation, StartMode};
+pub use history::{CompletedCheckpoint, History, Lineage, Probation};
 pub(crate) use in_flight::{distribute, load_in_flight, misfits};
 pub use layout::{TaskLayout, layout};
+pub use options::{JobOptions, JobOutcome, JobReport};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;
 pub use restart::{RestartPolicy, RestartStrategy};
@@ -34,5 +39,6 @@ pub use savepoint::{
     SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint, open_savepoint,
     savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
+pub use start::StartMode;
 pub use status::{CheckpointItem, JobStatus};
-pub use supervisor::{JobOptions, JobOutcome, JobReport, run_job};
+pub use supervisor::run_job;

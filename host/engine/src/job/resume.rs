@@ -1,11 +1,12 @@
 //! What a start takes over from the runs before it: the checkpoint, where it fits, and output that may not be committed yet; and what the user
 //! has to know of both.
 
-use super::history::{History, Start};
+use super::history::History;
 use super::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
 use super::recorder::load_metadata;
 use super::restore::planned;
 use super::savepoint::open_savepoint;
+use super::start::Start;
 use super::supervisor::Supervisor;
 use super::{CompletedCheckpoint, VertexKind};
 use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, Store};

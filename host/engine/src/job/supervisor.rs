@@ -1,79 +1,25 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
-use super::attempt::{AttemptContext, AttemptEnd, Redeployed, Session, run_attempt};
-use super::change::{Purpose, Redeploy, Trial};
-use super::control::{JobInbox, StopKind, UpgradeEvent};
-use super::history::{History, Start};
+use super::attempt::run_attempt;
+use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
+use super::change::Trial;
+use super::control::{JobInbox, StopKind};
+use super::history::History;
+use super::options::{JobOptions, JobOutcome, JobReport};
 use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
 use super::resume::Restored;
-use super::{JobGraph, JobStatus, QuarantineCommitter, RestartPolicy, SavepointOpener, StartMode, VertexKind};
-use crate::checkpoint::{Append, CheckpointConfig, JobLog, LogEntry, RestoreOptions, Store, paths, probe_create_if_absent};
+use super::start::Start;
+use super::{JobGraph, JobStatus, QuarantineCommitter, StartMode, VertexKind};
+use crate::checkpoint::{Append, JobLog, LogEntry, paths, probe_create_if_absent};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Runtime;
 use crate::sink::{Committable, Committer};
-use crate::state::StateBackendFactory;
 use crate::task::Committers;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-
-/// Everything a run needs besides the graph.
-pub struct JobOptions {
-    /// The job's objects.
-    pub store: Arc<dyn Store>,
-    /// When checkpoints are taken.
-    pub checkpoints: CheckpointConfig,
-    /// How many completed checkpoints are kept.
-    pub retain: usize,
-    /// What happens after a failure.
-    pub restart: RestartPolicy,
-    /// Where to start.
-    pub start: StartMode,
-    /// What is said of steps that have changed since the checkpoint.
-    pub restore: RestoreOptions,
-    /// Go on although output that a checkpoint covers is gone.
-    pub accept_lost_output: bool,
-    /// Finds the committer of a sink's connector.
-    pub committers: Committers,
-    /// Opens savepoints.
-    pub savepoints: SavepointOpener,
-    /// Makes keyed state.
-    pub backends: Arc<dyn StateBackendFactory>,
-    /// Told of what the user should know, a line each.
-    pub notice: Arc<dyn Fn(&str) + Send + Sync>,
-}
-
-/// How a job ended.
-#[derive(Debug)]
-pub enum JobOutcome {
-    /// All input has been worked off and all output committed.
-    Finished,
-    /// It was stopped after a last checkpoint.
-    Stopped,
-    /// It was stopped at once.
-    Cancelled,
-    /// It had finished before; nothing was done.
-    AlreadyFinished,
-    /// Another process has taken it over.
-    Fenced(EngineError),
-    /// It cannot go on.
-    Failed(EngineError),
-}
-
-/// What a run came to.
-#[derive(Debug)]
-pub struct JobReport {
-    /// How it ended.
-    pub outcome: JobOutcome,
-    /// The last attempt, where one began.
-    pub attempt: Option<AttemptId>,
-    /// The checkpoint that the first attempt started from.
-    pub resumed_from: Option<CheckpointId>,
-    /// The savepoint that it started from instead.
-    pub from_savepoint: Option<String>,
-}
 
 /// Runs `graph` until it ends. Counters and checkpoints show in `status` meanwhile; whoever has the other end of `inbox` can speak to it.
 pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, status: Arc<JobStatus>, inbox: JobInbox) -> JobReport {
@@ -125,9 +71,9 @@ pub(super) struct Supervisor {
     /// Those, and of entries that may have become attempts without our hearing of it.
     sent: Vec<String>,
     /// An upgrade that has changed over and is not decided.
-    trial: Option<Trial>,
+    pub(super) trial: Option<Trial>,
     /// What the next attempt is deployed for.
-    redeployed: Option<Redeployed>,
+    pub(super) redeployed: Option<Redeployed>,
     pub(super) report: JobReport,
 }
 
@@ -185,77 +131,13 @@ impl Supervisor {
         }
     }
 
-    /// The next attempt has another shape; the log keeps that.
-    async fn redeploy(&mut self, log: &mut JobLog, context: &AttemptContext, redeploy: Redeploy) -> Result<(), EngineError> {
-        let Redeploy { purpose, began } = redeploy;
-        let newest = History::of(log.entries()).completed().last().map(|newest| newest.checkpoint_id);
-        let checkpoint_id = newest.unwrap_or(context.next_checkpoint);
-        let (overrides, probation) = match &purpose {
-            Purpose::Rescale { change, .. } => (change.overrides.clone(), false),
-            Purpose::Upgrade(trial) => (trial.overrides.clone(), true),
-        };
-        let (attempt, nonce, changed_ms) = (context.attempt, context.nonce.clone(), self.runtime.clock.wall_ms());
-        self.append(log, LogEntry::Override { attempt, nonce, checkpoint_id, overrides, probation, changed_ms }).await?;
-        let (graph, reply) = match purpose {
-            Purpose::Rescale { change, reply } => (Arc::new(change.graph), Some(reply)),
-            Purpose::Upgrade(trial) => {
-                let new = trial.new.clone();
-                self.trial = Some(trial.begun_behind(checkpoint_id));
-                (new, None)
-            }
-        };
-        self.graph = graph;
-        self.redeployed = began.map(|began| Redeployed { checkpoint_id, began, reply });
-        Ok(())
-    }
-
-    /// Goes back to where an upgrade changed over, with the old component. False where there is none that is not decided.
-    async fn roll_back(&mut self, log: &mut JobLog, error: &EngineError) -> Result<bool, EngineError> {
-        let Some(trial) = self.trial.take() else { return Ok(false) };
-        // Whether it is decided only the whole log says.
-        log.read_on().await?;
-        if error.kind() == ErrorKind::Fenced || !self.newest_is_ours(&History::of(log.entries())) {
-            return Err(fenced(&self.graph.name));
-        }
-        let began = |entry: &LogEntry| matches!(entry, LogEntry::Override { checkpoint_id, .. } if Some(*checkpoint_id) == trial.since);
-        let outcome = |entry: &LogEntry| matches!(entry, LogEntry::Outcome { .. });
-        let behind = log.entries().iter().position(began).map(|place| &log.entries()[place..]);
-        match behind.map(|entries| entries.iter().any(outcome)) {
-            // The attempt failed before it heard that the log has accepted it.
-            Some(true) => {
-                self.graph = trial.new;
-                _ = trial.events.send(UpgradeEvent::Accepted);
-                return Ok(false);
-            }
-            Some(false) => {
-                let (attempt, nonce) = (self.report.attempt.unwrap_or(AttemptId(0)), self.nonces.last().cloned().unwrap_or_default());
-                let decided_ms = self.runtime.clock.wall_ms();
-                let reason = Some(error.to_string());
-                self.append(log, LogEntry::Outcome { attempt, nonce, accepted: false, reason, decided_ms }).await?;
-            }
-            None => {}
-        }
-        self.graph = trial.old;
-        self.status.restarts.add(1);
-        (self.options.notice)(&format!("the upgrade is rolled back: {error}"));
-        _ = trial.events.send(UpgradeEvent::RolledBack(error.clone()));
-        Ok(true)
-    }
-
-    async fn append(&self, log: &mut JobLog, entry: LogEntry) -> Result<(), EngineError> {
-        match log.append(entry).await? {
-            Append::Done => Ok(()),
-            Append::Taken => Err(fenced(&self.graph.name)),
-        }
-    }
-
     /// True where the log shows that another process has begun an attempt behind ours. What ours failed for may be just that: the other has
     /// deleted what it no longer needs.
     async fn taken_over(&self, log: &mut JobLog) -> bool {
         log.read_on().await.is_ok() && !self.newest_is_ours(&History::of(log.entries()))
     }
 
-    fn newest_is_ours(&self, history: &History) -> bool {
+    pub(super) fn newest_is_ours(&self, history: &History) -> bool {
         history.nonces.last().is_none_or(|nonce| self.sent.contains(nonce))
     }
 

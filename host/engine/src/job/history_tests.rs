@@ -1,0 +1,166 @@
+//! Logs in one line, what they say, and where a start goes on.
+
+use super::super::start::StartMode;
+use super::*;
+use crate::checkpoint::Replaced;
+
+/// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `O1.5` it is
+/// rescaled at 5, `U1.5` upgraded at 5, on probation, `P2.1` attempt 2 of lineage 1 goes on with that, `Y2` it is accepted, `N2` rolled back,
+/// `F2` attempt 2 finishes.
+fn history(log: &str) -> History {
+    let entries: Vec<_> = log.split_whitespace().map(entry).collect();
+    History::of(&entries)
+}
+
+fn entry(word: &str) -> LogEntry {
+    let number = |text: &str| text.parse::<u64>().unwrap();
+    let (first, rest) = word[1..].split_once('.').unwrap_or((&word[1..], "0"));
+    let attempt = AttemptId(number(first));
+    let nonce = format!("n{first}");
+    match &word[..1] {
+        "A" | "P" => {
+            let (lineage, root) = rest.split_once('<').map_or((rest, LineageRoot::Fresh), |(lineage, from)| {
+                (lineage, if from == "s" { savepoint() } else { LineageRoot::Checkpoint(CheckpointId(number(from))) })
+            });
+            let (lineage, probation) = (AttemptId(number(lineage)), word.starts_with('P'));
+            LogEntry::Attempt { attempt, nonce, lineage, root, restored: None, probation, started_ms: 0 }
+        }
+        "C" => LogEntry::Completed {
+            attempt,
+            nonce,
+            checkpoint_id: CheckpointId(number(rest)),
+            metadata: format!("m{rest}"),
+            checksum: 0,
+            trigger: "periodic".into(),
+            completed_ms: 0,
+            duration_ms: 0,
+            bytes: 0,
+        },
+        kind @ ("O" | "U") => {
+            let probation = kind == "U";
+            let component = probation.then(|| Replaced { file: "a".to_owned(), now: format!("b{rest}") });
+            let parallelism = (!probation).then(|| Replaced { file: 1, now: number(rest) as u32 });
+            let overrides = vec![Override { vertex: "op".into(), parallelism, component }];
+            LogEntry::Override { attempt, nonce, checkpoint_id: CheckpointId(number(rest)), overrides, probation, changed_ms: 0 }
+        }
+        kind @ ("Y" | "N") => LogEntry::Outcome { attempt, nonce, accepted: kind == "Y", reason: None, decided_ms: 0 },
+        _ => LogEntry::Finished { attempt, nonce, finished_ms: 0 },
+    }
+}
+
+/// `lineage/checkpoint/finished` of a start.
+#[track_caller]
+fn check(log: &str, mode: StartMode, expect: &str) {
+    let start = history(log).start(&mode);
+    let text = start.map_or_else(
+        |_| "refused".to_owned(),
+        |start| {
+            let lineage = start.lineage.map_or("new".into(), |id| id.to_string());
+            let savepoint = start.savepoint().unwrap_or("none").to_owned();
+            let restored = start.restored.map_or(savepoint, |checkpoint| checkpoint.checkpoint_id.to_string());
+            format!("{lineage} from {restored}{}", if start.finished { " finished" } else { "" })
+        },
+    );
+    assert_eq!(text, expect, "{log}");
+}
+
+fn savepoint() -> LineageRoot {
+    LineageRoot::Savepoint("file:/s".into())
+}
+
+#[test]
+fn a_savepoint_begins_a_lineage_and_is_what_it_starts_from_until_it_has_a_checkpoint() {
+    let from = |again| StartMode::FromSavepoint { url: "file:/s".into(), again };
+    check("", from(false), "new from file:/s");
+    check("A1.1 C1.1", from(false), "new from file:/s");
+    check("A1.1 C1.1 A2.2<s", from(false), "2 from file:/s");
+    check("A1.1 C1.1 A2.2<s", StartMode::Resume, "2 from file:/s");
+    check("A1.1 C1.1 A2.2<s C2.2", from(false), "2 from 2");
+    check("A1.1 C1.1 A2.2<s C2.2", from(true), "new from file:/s");
+    check("A1.1<s A2.2", from(false), "1 from file:/s");
+}
+
+fn from(checkpoint: u64, again: bool) -> StartMode {
+    StartMode::From { checkpoint_id: CheckpointId(checkpoint), again }
+}
+
+#[test]
+fn plain_run_goes_on_with_the_newest_lineage() {
+    check("", StartMode::Resume, "new from none");
+    check("A1.1", StartMode::Resume, "1 from none");
+    check("A1.1 C1.1 C1.2 A2.1 C2.3", StartMode::Resume, "1 from 3");
+    check("A1.1 C1.1 A2.2", StartMode::Resume, "2 from none");
+    check("A1.1 C1.1 A2.2<1", StartMode::Resume, "2 from 1");
+    check("A1.1 C1.1 F1", StartMode::Resume, "1 from 1 finished");
+    check("A1.1 C1.1 F1 A2.2", StartMode::Resume, "2 from none");
+}
+
+#[test]
+fn what_lies_behind_an_upgrade_counts_once_it_is_accepted() {
+    check("A1.1 C1.1 U1.1 C1.2", StartMode::Resume, "1 from 1");
+    check("A1.1 C1.1 U1.1 C1.2 Y1", StartMode::Resume, "1 from 2");
+    check("A1.1 C1.1 U1.1 C1.2 Y1 C1.3", StartMode::Resume, "1 from 3");
+    check("A1.1 C1.1 U1.1 C1.2 N1", StartMode::Resume, "1 from 1");
+    check("A1.1 C1.1 U1.1 C1.2 N1 A2.1 C2.3", StartMode::Resume, "1 from 3");
+    // Killed on probation: the next attempt gives it up, unless it goes on with it.
+    check("A1.1 C1.1 U1.1 C1.2 A2.1 C2.3", StartMode::Resume, "1 from 3");
+    check("A1.1 C1.1 U1.1 C1.2 A2.1 Y2", StartMode::Resume, "1 from 1");
+    check("A1.1 C1.1 U1.1 P2.1 C2.2", StartMode::Resume, "1 from 1");
+    check("A1.1 C1.1 U1.1 P2.1 C2.2 Y2", StartMode::Resume, "1 from 2");
+}
+
+#[test]
+fn what_was_changed_by_hand_holds_in_its_lineage() {
+    let overrides = |log| {
+        let (overrides, probation) = (history(log).overrides(&StartMode::Resume).0, history(log).overrides(&StartMode::Resume).1.is_some());
+        let one = |change: &Override| {
+            let parallelism = change.parallelism.as_ref().map(|is| format!("{}→{}", is.file, is.now));
+            let component = change.component.as_ref().map(|is| format!("{}→{}", is.file, is.now));
+            [parallelism, component].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        };
+        (overrides.iter().map(one).collect::<String>(), probation)
+    };
+    assert_eq!(overrides("A1.1 C1.2 O1.2"), ("1→2".into(), false));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 A2.1 C2.3 O2.3"), ("1→3".into(), false));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3"), ("1→2".into(), true));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 Y1"), ("1→2 a→b3".into(), false));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 N1"), ("1→2".into(), false));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 A2.2"), (String::new(), false));
+}
+
+#[test]
+fn a_change_overrides_what_the_job_file_says_by_then() {
+    let rescale = |file, now| Override { vertex: "op".into(), parallelism: Some(Replaced { file, now }), component: None };
+    let mut lineage = Lineage::new(AttemptId(1), LineageRoot::Fresh);
+    lineage.change(vec![rescale(2, 3)]);
+    // The file has been edited to 4 since, and the job is rescaled again.
+    lineage.change(vec![rescale(4, 5)]);
+    assert_eq!(lineage.overrides["op"], rescale(4, 5));
+}
+
+#[test]
+fn fresh_begins_a_new_lineage() {
+    check("A1.1 C1.1 F1", StartMode::Fresh, "new from none");
+}
+
+#[test]
+fn from_given_again_resumes_the_lineage_that_it_began() {
+    check("A1.1 C1.1 C1.2", from(1, false), "new from 1");
+    check("A1.1 C1.1 C1.2 A2.2<1 C2.3", from(1, false), "2 from 3");
+    check("A1.1 C1.1 C1.2 A2.2<1 C2.3", from(1, true), "new from 1");
+    check("A1.1 C1.1", from(7, false), "refused");
+}
+
+#[test]
+fn a_checkpoint_falls_back_within_its_lineage_and_to_its_root() {
+    let before = |log, id| history(log).before(CheckpointId(id)).map(|older| older.checkpoint_id.0);
+    assert_eq!(before("A1.1 C1.1 A2.1 C2.2 C2.4", 4), Some(2));
+    assert_eq!(before("A1.1 C1.1 C1.2 A2.2 C2.3", 3), None);
+    assert_eq!(before("A1.1 C1.1 C1.2 A2.2<1 C2.3", 3), Some(1));
+    assert_eq!(before("A1.1 C1.1", 7), None);
+}
+
+#[test]
+fn a_late_completion_counts_for_its_own_attempt() {
+    check("A1.1 A2.2 C1.1 C2.2", StartMode::Resume, "2 from 2");
+}

@@ -1,0 +1,65 @@
+//! What a run of a job needs, and what it comes to.
+
+use super::{RestartPolicy, SavepointOpener, StartMode};
+use crate::checkpoint::{CheckpointConfig, RestoreOptions, Store};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::EngineError;
+use crate::state::StateBackendFactory;
+use crate::task::Committers;
+use std::sync::Arc;
+
+/// Everything a run needs besides the graph.
+pub struct JobOptions {
+    /// The job's objects.
+    pub store: Arc<dyn Store>,
+    /// When checkpoints are taken.
+    pub checkpoints: CheckpointConfig,
+    /// How many completed checkpoints are kept.
+    pub retain: usize,
+    /// What happens after a failure.
+    pub restart: RestartPolicy,
+    /// Where to start.
+    pub start: StartMode,
+    /// What is said of steps that have changed since the checkpoint.
+    pub restore: RestoreOptions,
+    /// Go on although output that a checkpoint covers is gone.
+    pub accept_lost_output: bool,
+    /// Finds the committer of a sink's connector.
+    pub committers: Committers,
+    /// Opens savepoints.
+    pub savepoints: SavepointOpener,
+    /// Makes keyed state.
+    pub backends: Arc<dyn StateBackendFactory>,
+    /// Told of what the user should know, a line each.
+    pub notice: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum JobOutcome {
+    /// All input has been worked off and all output committed.
+    Finished,
+    /// It was stopped after a last checkpoint.
+    Stopped,
+    /// It was stopped at once.
+    Cancelled,
+    /// It had finished before; nothing was done.
+    AlreadyFinished,
+    /// Another process has taken it over.
+    Fenced(EngineError),
+    /// It cannot go on.
+    Failed(EngineError),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct JobReport {
+    /// How it ended.
+    pub outcome: JobOutcome,
+    /// The last attempt, where one began.
+    pub attempt: Option<AttemptId>,
+    /// The checkpoint that the first attempt started from.
+    pub resumed_from: Option<CheckpointId>,
+    /// The savepoint that it started from instead.
+    pub from_savepoint: Option<String>,
+}

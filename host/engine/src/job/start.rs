@@ -1,0 +1,105 @@
+//! Where an attempt starts: what the user asks for, and what the job's history makes of it. Pure.
+
+use super::history::{CompletedCheckpoint, History, Lineage, Probation};
+use crate::checkpoint::{LineageRoot, Override};
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::{EngineError, ErrorKind};
+
+/// How the user starts a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StartMode {
+    /// Go on with the newest lineage.
+    #[default]
+    Resume,
+    /// Begin a new lineage without state.
+    Fresh,
+    /// Begin a new lineage from a checkpoint of this job, or go on with the one that it began before.
+    From {
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// Begin a new lineage in any case.
+        again: bool,
+    },
+    /// Begin a new lineage from a savepoint, or go on with the one that it began before.
+    FromSavepoint {
+        /// Where the savepoint is.
+        url: String,
+        /// Begin a new lineage in any case.
+        again: bool,
+    },
+}
+
+/// Where an attempt starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The lineage to go on with; `None`: this attempt begins one.
+    pub lineage: Option<AttemptId>,
+    pub root: LineageRoot,
+    /// A checkpoint of the job's own; without one a lineage that a savepoint began starts from that.
+    pub restored: Option<CompletedCheckpoint>,
+    pub finished: bool,
+}
+
+impl Start {
+    /// The savepoint to start from.
+    pub fn savepoint(&self) -> Option<&str> {
+        match (&self.restored, &self.root) {
+            (None, LineageRoot::Savepoint(url)) => Some(url),
+            (Some(_), _) | (None, LineageRoot::Fresh | LineageRoot::Checkpoint(_)) => None,
+        }
+    }
+}
+
+impl History {
+    /// What holds in place of the job file's word for a start in this mode; and the upgrade that it gives up because nobody has decided on it.
+    pub fn overrides(&self, mode: &StartMode) -> (Vec<Override>, Option<&Probation>) {
+        let lineage = self.start(mode).ok().and_then(|start| start.lineage);
+        let lineage = lineage.and_then(|id| self.lineages.iter().find(|lineage| lineage.id == id));
+        lineage.map_or((Vec::new(), None), |lineage| (lineage.overrides.values().cloned().collect(), lineage.probation.as_ref()))
+    }
+
+    /// Where a start in this mode begins.
+    pub(super) fn start(&self, mode: &StartMode) -> Result<Start, EngineError> {
+        match mode {
+            StartMode::Fresh => Ok(Start { lineage: None, root: LineageRoot::Fresh, restored: None, finished: false }),
+            StartMode::Resume => match self.lineages.last() {
+                None => Ok(Start { lineage: None, root: LineageRoot::Fresh, restored: None, finished: false }),
+                Some(lineage) => self.resume(lineage),
+            },
+            StartMode::From { checkpoint_id, again } => {
+                let root = LineageRoot::Checkpoint(*checkpoint_id);
+                self.start_from(root, *again, |history| history.required(*checkpoint_id).map(Some))
+            }
+            StartMode::FromSavepoint { url, again } => self.start_from(LineageRoot::Savepoint(url.clone()), *again, |_| Ok(None)),
+        }
+    }
+
+    /// The newest lineage that `root` began, or a new one.
+    fn start_from(
+        &self,
+        root: LineageRoot,
+        again: bool,
+        restored: impl FnOnce(&Self) -> Result<Option<CompletedCheckpoint>, EngineError>,
+    ) -> Result<Start, EngineError> {
+        match self.lineages.iter().rev().find(|lineage| lineage.root == root) {
+            Some(lineage) if !again => self.resume(lineage),
+            Some(_) | None => Ok(Start { lineage: None, root, restored: restored(self)?, finished: false }),
+        }
+    }
+
+    fn resume(&self, lineage: &Lineage) -> Result<Start, EngineError> {
+        let restored = match (lineage.completed.last(), &lineage.root) {
+            (Some(newest), _) => Some(newest.clone()),
+            (None, LineageRoot::Checkpoint(id)) => Some(self.required(*id)?),
+            (None, LineageRoot::Fresh | LineageRoot::Savepoint(_)) => None,
+        };
+        Ok(Start { lineage: Some(lineage.id), root: lineage.root.clone(), restored, finished: lineage.finished })
+    }
+
+    fn required(&self, checkpoint_id: CheckpointId) -> Result<CompletedCheckpoint, EngineError> {
+        self.checkpoint(checkpoint_id).cloned().ok_or_else(|| {
+            let message = format!("start from checkpoint {checkpoint_id}: the job has no completed checkpoint with that id");
+            EngineError::new(ErrorKind::FixInput, message).with_hint("`weir checkpoint list JOB` shows the ones that it has")
+        })
+    }
+}
