@@ -65,6 +65,8 @@ pub struct RunDocument {
     pub attempt: Option<u64>,
     /// The checkpoint that the first attempt started from.
     pub resumed_from: Option<u64>,
+    /// The savepoint that it started from instead.
+    pub from_savepoint: Option<String>,
     /// From the start of the process to the end of the job, without builds.
     pub wall_s: f64,
     /// From the start of the process to the first record at a sink, without builds.
@@ -162,6 +164,7 @@ mod tests {
             outcome: Outcome::AlreadyFinished,
             attempt: None,
             resumed_from: Some(3),
+            from_savepoint: None,
             wall_s: 1.5,
             first_record_s: None,
             steady_records_per_s: None,
@@ -172,7 +175,7 @@ mod tests {
             error: None,
         };
         let expect = serde_json::json!({
-            "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "wall_s": 1.5,
+            "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "from_savepoint": null, "wall_s": 1.5,
             "first_record_s": null, "steady_records_per_s": null,
             "vertices": [{"id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "skipped": 0}],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},

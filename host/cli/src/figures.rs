@@ -138,6 +138,7 @@ mod tests {
             outcome: Outcome::Stopped,
             attempt: Some(1),
             resumed_from: None,
+            from_savepoint: None,
             wall_s: 3.456,
             first_record_s: Some(0.2),
             steady_records_per_s: None,

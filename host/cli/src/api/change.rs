@@ -7,8 +7,8 @@ use crate::job_file::JobFile;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use weir_engine::checkpoint::{Override, Replaced};
-use weir_engine::job::{GraphChange, VertexKind};
+use weir_engine::checkpoint::{Override, Replaced, paths};
+use weir_engine::job::{GraphChange, History, Probation, StartMode, Vertex, VertexKind};
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::{Plugin, WasmEngine};
 
@@ -48,7 +48,7 @@ pub(crate) struct Planned {
 static WASM: Mutex<Option<WasmEngine>> = Mutex::new(None);
 
 /// One compiler for the whole process.
-pub(crate) fn shared_engine() -> Result<WasmEngine, Failure> {
+fn shared_engine() -> Result<WasmEngine, Failure> {
     let mut engine = WASM.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(engine) = &*engine {
         return Ok(engine.clone());
@@ -57,6 +57,70 @@ pub(crate) fn shared_engine() -> Result<WasmEngine, Failure> {
 }
 
 impl Shape {
+    /// The job file with what was changed while the job ran before, by a rescale or an upgrade, and its graph. Where the file has changed there since, the file
+    /// wins. `stored` reads an object of the job's storage.
+    pub fn started(
+        job: &JobFile,
+        plugins: PluginPaths,
+        history: &History,
+        start: &StartMode,
+        stored: impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
+        notice: &dyn Fn(&str),
+    ) -> Result<(Self, Assembly), Failure> {
+        let (overrides, given_up) = history.overrides(start);
+        if let Some(Probation { overrides, since, .. }) = given_up {
+            let ids: Vec<&str> = overrides.iter().map(|change| change.vertex.as_str()).collect();
+            notice(&format!("the upgrade of {} was cut off on probation and is given up: back to checkpoint {since}", ids.join(", ")));
+        }
+        let known = job.parallelisms();
+        let mut shape = Self { file: job.clone(), plugins, digests: BTreeMap::new(), parallelism: BTreeMap::new(), components: Vec::new() };
+        for Override { vertex: id, parallelism, component } in overrides {
+            if let Some(Replaced { file, now }) = parallelism.filter(|change| known.get(&id) == Some(&change.file)) {
+                if now != file {
+                    notice(&format!("{id}: parallelism {now} by a rescale; the job file says {file}"));
+                }
+                shape.parallelism.insert(id.clone(), now);
+            }
+            if let Some(component) = component {
+                shape.go_on_with(id, component, &stored, notice)?;
+            }
+        }
+        let assembly = shape.assemble()?;
+        for vertex in &assembly.graph.vertices {
+            if let Some(digest) = digest_of(vertex) {
+                // Of an operator that runs another component the file's is known already.
+                shape.digests.entry(vertex.id.clone()).or_insert(digest);
+            }
+        }
+        Ok((shape, assembly))
+    }
+
+    /// Runs the component of an upgrade in place of the file's, unless the file names another by now.
+    fn go_on_with(
+        &mut self,
+        id: String,
+        Replaced { file, now }: Replaced<String>,
+        stored: &impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
+        notice: &dyn Fn(&str),
+    ) -> Result<(), Failure> {
+        if !self.plugins.contains_key(&id) {
+            return Ok(());
+        }
+        let named = self.plugin(&id)?.component().digest.clone();
+        if named == file && named != now {
+            let short = |digest: &str| digest.chars().take(8).collect::<String>();
+            notice(&format!("{id}: component {} by an upgrade; the job file names {}", short(&now), short(&file)));
+            let path = paths::plugin(&now);
+            let bytes = stored(&path)?.ok_or_else(|| {
+                EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {path} is missing from the job's storage"))
+                    .with_hint("name the new component in the job file")
+            })?;
+            self.components.push(OtherComponent { operator: id.clone(), name: path, bytes });
+        }
+        self.digests.insert(id, named);
+        Ok(())
+    }
+
     /// The graph as it is to run.
     pub fn assemble(&self) -> Result<Assembly, Failure> {
         let job = self.file.rescaled(&self.parallelism).map_err(fix)?;
@@ -101,13 +165,17 @@ impl Shape {
         shape.components.push(component);
         let graph = shape.assemble()?.graph;
         let vertex = graph.vertices.iter().find(|vertex| vertex.id == id);
-        let now = vertex.and_then(|vertex| match &vertex.kind {
-            VertexKind::Operator(factory) => factory.component().map(|component| component.digest.clone()),
-            VertexKind::Source { .. } | VertexKind::Sink(_) => None,
-        });
-        let component = now.map(|now| Replaced { file: file.clone(), now });
+        let component = vertex.and_then(digest_of).map(|now| Replaced { file: file.clone(), now });
         let overrides = vec![Override { vertex: id, parallelism: None, component }];
         Ok(Planned { change: GraphChange { graph, overrides }, shape })
+    }
+}
+
+/// The digest of the component that a vertex runs.
+fn digest_of(vertex: &Vertex) -> Option<String> {
+    match &vertex.kind {
+        VertexKind::Operator(factory) => factory.component().map(|component| component.digest.clone()),
+        VertexKind::Source { .. } | VertexKind::Sink(_) => None,
     }
 }
 

@@ -9,7 +9,7 @@ mod job;
 mod routes;
 mod server;
 
-pub(crate) use change::{OtherComponent, Shape, shared_engine};
+pub(crate) use change::Shape;
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
 pub use job::{JobStatusDocument, LastCheckpoint, StatusVertex};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};

@@ -2,9 +2,9 @@
 
 use super::check::{build, restore_options};
 use super::{Context, tell};
-use crate::api::{ApiAddress, ApiServer, Ended, OtherComponent, RunningJob, RunningParts, Shape, TOKEN, absolute_storage, shared_engine};
+use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage};
 use crate::args::{Output, RunArgs};
-use crate::assemble::{Assembly, PluginPaths};
+use crate::assemble::Assembly;
 use crate::crash_points::CrashPoints;
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
@@ -17,17 +17,14 @@ use crate::signals::stop_on_signals;
 use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{JobLog, ObjectStorage, Store, paths};
+use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{History, JobControl, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
-use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::Plugin;
 
 /// Runs a job and tells what it came to. Returns the exit code.
 pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
@@ -78,12 +75,9 @@ impl Run<'_> {
         let store: Arc<dyn Store> = Arc::new(self.threads.block_on(opened)?);
         let screen = &self.context.screen;
         let log = self.threads.block_on(JobLog::open(store.clone(), self.runtime.clock.clone()))?;
-        let shape =
-            started_shape(&job, plugins, &History::of(log.entries()), &start, |path| self.threads.block_on(store.get(path)), &|line| {
-                screen.notice(line)
-            })?;
+        let stored = |path: &str| self.threads.block_on(store.get(path));
+        let (shape, assembly) = Shape::started(&job, plugins, &History::of(log.entries()), &start, stored, &|line| screen.notice(line))?;
         drop(log);
-        let assembly = shape.assemble()?;
         let crash = CrashPoints::of_process()?;
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
@@ -157,55 +151,6 @@ impl Run<'_> {
     }
 }
 
-/// The job file with what was changed while the job ran: a rescale, an upgrade. Where the file has changed there since, the file wins.
-fn started_shape(
-    job: &JobFile,
-    plugins: PluginPaths,
-    history: &History,
-    start: &StartMode,
-    stored: impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
-    notice: &dyn Fn(&str),
-) -> Result<Shape, Failure> {
-    let (overrides, given_up) = history.overrides(start);
-    if let Some(probation) = given_up {
-        let ids: Vec<&str> = probation.overrides.iter().map(|change| change.vertex.as_str()).collect();
-        notice(&format!(
-            "the upgrade of {} was cut off on probation and is given up: back to checkpoint {}",
-            ids.join(", "),
-            probation.since
-        ));
-    }
-    let mut digests = BTreeMap::new();
-    for (id, path) in &plugins {
-        let plugin = Plugin::load(path, &shared_engine()?).map_err(|error| error.context(format!("{id}: load the plugin")))?;
-        digests.insert(id.clone(), plugin.component().digest.clone());
-    }
-    let known = job.parallelisms();
-    let mut shape = Shape { file: job.clone(), plugins, digests, parallelism: BTreeMap::new(), components: Vec::new() };
-    for change in &overrides {
-        let id = &change.vertex;
-        if let Some(parallelism) = change.parallelism.as_ref().filter(|change| known.get(id) == Some(&change.file)) {
-            if parallelism.now != parallelism.file {
-                notice(&format!("{id}: parallelism {} by a rescale; the job file says {}", parallelism.now, parallelism.file));
-            }
-            shape.parallelism.insert(id.clone(), parallelism.now);
-        }
-        if let Some(component) = change.component.as_ref().filter(|change| shape.digests.get(id) == Some(&change.file))
-            && component.now != component.file
-        {
-            let (now, file) = (&component.now[..8.min(component.now.len())], &component.file[..8.min(component.file.len())]);
-            notice(&format!("{id}: component {now} by an upgrade; the job file names {file}"));
-            let path = paths::plugin(&component.now);
-            let bytes = stored(&path)?.ok_or_else(|| {
-                EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {path} is missing from the job's storage"))
-                    .with_hint("name the new component in the job file")
-            })?;
-            shape.components.push(OtherComponent { operator: id.clone(), name: path, bytes });
-        }
-    }
-    Ok(shape)
-}
-
 fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
@@ -262,6 +207,7 @@ fn fill(document: &mut RunDocument, assembly: &Assembly, status: &JobStatus, rep
     document.error = error.map(ToString::to_string);
     document.attempt = report.attempt.map(|attempt| attempt.0);
     document.resumed_from = report.resumed_from.map(|checkpoint| checkpoint.0);
+    document.from_savepoint.clone_from(&report.from_savepoint);
     document.first_record_s = first_record_at(samples).map(|at: Duration| at.as_secs_f64());
     // Of an input that has not come to its end nobody knows what a quarter is.
     document.steady_records_per_s = steady_records_per_s(samples).filter(|_| outcome == Outcome::Finished);
@@ -290,6 +236,7 @@ impl RunDocument {
             outcome: Outcome::Failed,
             attempt: None,
             resumed_from: None,
+            from_savepoint: None,
             wall_s: 0.0,
             first_record_s: None,
             steady_records_per_s: None,

@@ -39,7 +39,7 @@ impl ReplayPoint {
     pub fn check(&self, graph: &JobGraph) -> Result<(), EngineError> {
         let Some(metadata) = &self.metadata else { return Ok(()) };
         // How parallel the job was and is does not matter here.
-        let differences = metadata.graph.differences(&graph.identity(), |_| true);
+        let differences = metadata.graph.differences(&graph.identity());
         if differences.is_empty() {
             return Ok(());
         }
