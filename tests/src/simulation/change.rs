@@ -13,7 +13,7 @@ use weir_engine::element::{Column, RecordBatch};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOutcome, JobStatus, StartMode, Upgrade, UpgradeEvent, Vertex,
-    VertexKind, run_job,
+    VertexKind, load_metadata, run_job,
 };
 use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
 use weir_engine::runtime::{SimulationEnd, Simulator};
@@ -225,8 +225,13 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
         let shape = Shape::of(&History::of(&entries).overrides(&StartMode::Resume).0);
         let killed = scenario.crash_within_polls > 0 && report.processes < PROCESSES / 2;
         let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
-        let world = World { simulator: simulator.clone(), disk: disk.clone(), scenario, next_version: next_version.clone() };
-        let (outcome, rescales) = world.process(&objects, shape, polls)?;
+        let (objects, wrong) = (objects.clone(), Arc::default());
+        let world =
+            World { simulator: simulator.clone(), disk: disk.clone(), scenario, next_version: next_version.clone(), objects, wrong };
+        let (outcome, rescales) = world.process(shape, polls)?;
+        if let Some(wrong) = world.wrong.lock().expect("no panic").take() {
+            return Err(wrong);
+        }
         report.rescales += rescales;
         match outcome {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
@@ -259,14 +264,18 @@ struct World {
     disk: Disk,
     scenario: Scenario,
     next_version: Arc<Mutex<u64>>,
+    /// Without the faults that the job's own calls meet.
+    objects: Arc<dyn Store>,
+    /// The first promise that was seen broken.
+    wrong: Arc<Mutex<Option<String>>>,
 }
 
 impl World {
     /// One process, with somebody who changes the job all the time. How the job ended, where it did, and how many rescales it answered.
-    fn process(&self, objects: &Arc<dyn Store>, shape: Shape, polls: u64) -> Result<(Option<JobOutcome>, u64), String> {
+    fn process(&self, shape: Shape, polls: u64) -> Result<(Option<JobOutcome>, u64), String> {
         let status = Arc::new(JobStatus::new(VERTICES));
         let (control, inbox) = JobControl::new();
-        let options = options(&self.simulator, &self.disk, objects, self.scenario);
+        let options = options(&self.simulator, &self.disk, &self.objects, self.scenario);
         let graph = shape.graph(&self.simulator, &self.disk, self.scenario);
         let job = run_job(graph, options, self.simulator.runtime(), status, inbox);
         let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(0)));
@@ -297,11 +306,31 @@ impl World {
             let pause = Duration::from_millis(20 + self.simulator.draw(300));
             clock.sleep_until(clock.now() + pause).await;
             match self.simulator.draw(4) {
-                0 => _ = control.checkpoint(CheckpointRequest::Savepoint).await,
+                0 => self.hold(&control).await,
                 1 => self.rescale(&control, &mut shape, &rescales).await,
                 _ => self.upgrade(&control, &mut shape).await,
             }
         }
+    }
+
+    /// Holds a checkpoint for as long as it takes to copy, while newer ones complete: nothing of it may be gone.
+    async fn hold(&self, control: &JobControl) {
+        let Ok(held) = control.checkpoint(CheckpointRequest::Savepoint).await else { return };
+        let clock = self.simulator.runtime().clock;
+        clock.sleep_until(clock.now() + Duration::from_millis(self.simulator.draw(1_000))).await;
+        let metadata = match load_metadata(&*self.objects, &*clock, &held.checkpoint).await {
+            Ok(metadata) => metadata,
+            Err(error) => return self.wrong(format!("a checkpoint that is held: {error}")),
+        };
+        for object in metadata.objects() {
+            if !matches!(self.objects.get(&object).await, Ok(Some(_))) {
+                self.wrong(format!("{object} of checkpoint {} is gone while it is held", metadata.checkpoint_id));
+            }
+        }
+    }
+
+    fn wrong(&self, what: String) {
+        self.wrong.lock().expect("no panic").get_or_insert(what);
     }
 
     async fn rescale(&self, control: &JobControl, shape: &mut Shape, rescales: &Mutex<u64>) {
