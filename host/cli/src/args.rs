@@ -79,7 +79,7 @@ pub enum WeirCommand {
     /// Lets another component take over for an operator of a running job, at one barrier and on its state as it is; with --dry-run only says what it would
     /// do differently.
     #[command(
-        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the\nbarrier with the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nExit codes: 0 where the two agree, 1 where they do not."
+        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the barrier\nwith the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nExit codes: 0 where the two agree, 1 where they do not."
     )]
     Upgrade(UpgradeArgs),
     /// Runs an operator again, alone and from a checkpoint on, and prints what it is given and what comes of it, one JSON line for each record.

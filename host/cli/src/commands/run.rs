@@ -64,6 +64,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn run(&self, document: &mut RunDocument) -> Result<(), Failure> {
         let start = start_mode(self.args)?;
+        let address = api_address(self.args)?;
         let job = self.context.job(&self.args.job)?;
         document.job.clone_from(&job.name);
         refuse_two_documents(self.context.output, &job)?;
@@ -97,7 +98,7 @@ impl Run<'_> {
             job_text: Bytes::copy_from_slice(job.source.text.as_bytes()),
             shape,
         };
-        let served = self.serve(parts)?;
+        let served = address.map(|address| self.serve(address, parts)).transpose()?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report =
             self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
@@ -117,11 +118,7 @@ impl Run<'_> {
     }
 
     /// Serves the API and registers the job, so that it can be found and spoken to.
-    fn serve(&self, parts: RunningParts) -> Result<Option<(ApiServer, Option<Registration>)>, Failure> {
-        if self.args.no_api {
-            return Ok(None);
-        }
-        let address = ApiAddress::parse(&self.args.api, std::env::var(TOKEN).ok())?;
+    fn serve(&self, address: ApiAddress, parts: RunningParts) -> Result<(ApiServer, Option<Registration>), Failure> {
         let (job_file, storage) = (parts.job_file.clone(), parts.storage.clone());
         let job = RunningJob::new(parts);
         let name = job.name();
@@ -130,7 +127,7 @@ impl Run<'_> {
             Registry::of_user().and_then(|registry| registry.register(&name, &server.address.to_string(), &job_file, &storage));
         // A job runs as well where nobody finds it.
         let registration = registered.map_err(|error| self.context.screen.notice(&format!("the job is not registered: {error}"))).ok();
-        Ok(Some((server, registration)))
+        Ok((server, registration))
     }
 
     fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
@@ -149,6 +146,14 @@ impl Run<'_> {
             notice: Arc::new(move |line| screen.notice_in_short(line)),
         }
     }
+}
+
+/// Where to serve the API; `None`: nowhere.
+fn api_address(args: &RunArgs) -> Result<Option<ApiAddress>, Failure> {
+    if args.no_api {
+        return Ok(None);
+    }
+    ApiAddress::parse(&args.api, std::env::var(TOKEN).ok()).map(Some)
 }
 
 fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
