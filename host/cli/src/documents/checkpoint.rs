@@ -6,7 +6,7 @@ use serde_json::Value;
 /// `weir checkpoint list`.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckpointListDocument {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// The job's name.
     pub job: String,
@@ -52,7 +52,7 @@ pub enum CheckpointState {
 /// `weir checkpoint inspect`.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckpointInspectDocument {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// The job's name.
     pub job: String,

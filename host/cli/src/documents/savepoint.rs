@@ -6,7 +6,7 @@ use serde::Serialize;
 /// `weir savepoint list`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SavepointListDocument {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// The job's name.
     pub job: String,
@@ -30,7 +30,7 @@ pub struct ListedSavepoint {
 /// `weir savepoint inspect`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SavepointDocument {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// The job that it was taken of.
     pub job: String,
@@ -103,7 +103,7 @@ pub struct SavepointPlugin {
 /// `weir savepoint verify`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SavepointVerifyDocument {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// Where it is.
     pub url: String,
@@ -116,7 +116,7 @@ pub struct SavepointVerifyDocument {
 /// `weir savepoint delete`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SavepointDeletedDocument {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// Where it was.
     pub url: String,
