@@ -64,10 +64,37 @@ pub(crate) fn items(column: &Column) -> impl ExactSizeIterator<Item = &[u8]> + '
     (0..u32_count(&column.ends)).map(|index| item(column, index))
 }
 
+/// Appends `bytes`. Short ones in pieces of fixed lengths: in Wasm a copy of a length that is known only when it runs is a call
+/// out of the guest, which costs more than what a short value's bytes do.
+#[inline(always)]
+pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() >= 128 {
+        return out.extend_from_slice(bytes);
+    }
+    out.reserve(bytes.len());
+    let rest = append_piece::<64>(out, bytes);
+    let rest = append_piece::<32>(out, rest);
+    let rest = append_piece::<16>(out, rest);
+    let rest = append_piece::<8>(out, rest);
+    let rest = append_piece::<4>(out, rest);
+    let rest = append_piece::<2>(out, rest);
+    append_piece::<1>(out, rest);
+}
+
+/// Appends the first `N` bytes where there are as many; returns the others.
+#[inline(always)]
+fn append_piece<'a, const N: usize>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
+    let Some((piece, rest)) = bytes.split_first_chunk::<N>() else {
+        return bytes;
+    };
+    out.extend_from_slice(piece);
+    rest
+}
+
 /// Appends an item to a column.
 #[inline]
 pub(crate) fn push_item(column: &mut Column, item: &[u8]) {
-    column.data.extend_from_slice(item);
+    append(&mut column.data, item);
     let end = end_of(&column.data);
     push_u32(&mut column.ends, end);
 }
@@ -85,6 +112,16 @@ pub(crate) fn empty_keyed_column() -> KeyedColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_of_every_length_are_appended() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for length in 0..=bytes.len() {
+            let mut out = vec![7];
+            append(&mut out, &bytes[..length]);
+            assert_eq!((out[0], &out[1..]), (7, &bytes[..length]));
+        }
+    }
 
     #[test]
     fn items_come_back_as_pushed() {

@@ -4,7 +4,7 @@
 //! record that has its own, and are then filled up for those before it.
 
 use crate::bindings::weir::operator::types::{Batch, Output};
-use crate::columns::{empty_column, push_item, push_s64, push_u32, s64_at, u32_at, u32_count};
+use crate::columns::{append, empty_column, push_item, push_s64, push_u32, s64_at, u32_at, u32_count};
 use crate::context::{NO_TIMESTAMP, key_of};
 use crate::error::Result;
 use serde::Serialize;
@@ -20,7 +20,7 @@ impl Emitter<'_> {
     /// Emits a value under the key and timestamp of the record that is being worked on.
     #[inline]
     pub fn emit(&mut self, value: impl AsRef<[u8]>) {
-        self.emit_into(|out| out.extend_from_slice(value.as_ref()));
+        self.emit_into(|out| append(out, value.as_ref()));
     }
 
     /// Emits the value that `write` adds to the end of the vector it is given, which holds the values before it.
@@ -47,7 +47,7 @@ impl Emitter<'_> {
     /// Emits a value under a key of its own (`None`: without a key) and the timestamp of the record that is being worked on.
     #[inline]
     pub fn emit_keyed(&mut self, key: Option<&[u8]>, value: impl AsRef<[u8]>) {
-        self.buffer.push_value(|out| out.extend_from_slice(value.as_ref()));
+        self.buffer.push_value(|out| append(out, value.as_ref()));
         self.buffer.own_key(self.batch, key);
         if self.buffer.timestamps.is_some() {
             self.buffer.inherit_timestamp(self.batch, self.record);
@@ -57,7 +57,7 @@ impl Emitter<'_> {
 
     /// Emits a value under a key of its own (`None`: without a key) at a time of its own, ms since the Unix epoch (`None`: no time).
     pub fn emit_with(&mut self, key: Option<&[u8]>, timestamp: Option<i64>, value: impl AsRef<[u8]>) {
-        self.buffer.push_value(|out| out.extend_from_slice(value.as_ref()));
+        self.buffer.push_value(|out| append(out, value.as_ref()));
         self.buffer.own_key(self.batch, key);
         self.buffer.own_timestamp(self.batch, timestamp);
         push_u32(&mut self.buffer.cause, self.record);
