@@ -16,6 +16,7 @@
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
+//! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
@@ -38,6 +39,7 @@ mod rerun;
 mod responsiveness;
 mod running;
 mod sandbox;
+mod savepoints;
 mod simulation;
 mod state;
 mod stops;

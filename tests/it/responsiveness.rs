@@ -1,5 +1,6 @@
 //! Whoever decides about checkpoints never stands behind a guest: not with twice as many spinning guests as threads for them.
 
+use crate::WEIR;
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use weir_engine::element::key_hash;
 use weir_engine::job::{JobControl, JobOutcome, JobStatus, RestartPolicy, RestartStrategy, run_job};
 use weir_engine::runtime::{Clock, ThreadRuntime};
 use weir_engine::state::{key_group_of, owner_of};
+use weir_tests::process::{Bench, WordCount, plugin};
 use weir_tests::sandbox::{Aside, GuestJob, MAX_PARALLELISM, faulty};
 use weir_tests::simulation::{Disk, NumberSource};
 use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings};
@@ -80,6 +82,57 @@ fn a_checkpoint_expires_on_time_while_all_data_threads_spin() {
     let durations: Vec<u64> = log.entries().iter().filter_map(failed_ms).collect();
     assert!(durations.iter().all(|&ms| ms < LATEST.as_millis() as u64), "{durations:?}");
     threads.shutdown();
+}
+
+#[test]
+fn the_api_answers_while_all_data_threads_spin() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    std::fs::write(bench.path("words.csv"), format!("word,n\n{}", (0..200).map(|n| format!("spin,{n}\n")).collect::<String>()))
+        .expect("an input");
+    bench.write_job(&format!(
+        "name = \"spinning\"
+parallelism = 4
+[source.words]
+connector = \"file\"
+path = \"words.csv\"
+format = \"csv\"
+key = \"n\"
+[operator.shaky]
+plugin = {:?}
+input = {{ from = \"words\", by = \"key\" }}
+config = {{ record = \"spin\" }}
+limits = {{ time-per-batch = \"{SPIN:?}\" }}
+[restart]
+strategy = \"none\"
+[sink.nothing]
+connector = \"blackhole\"
+input = \"shaky\"
+",
+        plugin("faulty")
+    ));
+    let mut process = bench.start("run job.toml --output json");
+    let jobs = || bench.run("jobs --output json").document()["jobs"][0]["api"].as_str().map(str::to_owned);
+    let mut api = None;
+    assert!(process.runs_until("the job is registered", || {
+        api = jobs();
+        api.is_some()
+    }));
+    let url = format!("http://{}/v1/job", api.expect("found above"));
+    let threads = ThreadRuntime::new(1).expect("threads");
+    let (clock, mut times) = (threads.runtime().clock, Vec::new());
+    for _ in 0..20 {
+        let began = clock.now();
+        let body = ureq::get(&url).call().expect("an answer").body_mut().read_to_string().expect("a document");
+        times.push(clock.now() - began);
+        assert!(body.contains("\"state\":\"running\""), "{body}");
+    }
+    threads.shutdown();
+    times.sort();
+    // Loaded machines take longer than the 100 ms that it is to be; a spinning guest takes ten times as long as this.
+    assert!(times[times.len() / 2] < SPIN / 10, "{times:?}");
+    let ended = process.ended();
+    ended.assert(1, &["did not return within 4s"]);
+    assert!(ended.document()["wall_s"].as_f64().is_some_and(|wall| wall >= SPIN.as_secs_f64()), "the guests were still spinning then");
 }
 
 fn failed_ms(entry: &LogEntry) -> Option<u64> {

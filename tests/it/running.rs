@@ -179,3 +179,54 @@ fn a_savepoint_that_cannot_be_written_stops_nothing_and_one_that_is_not_there_is
     bench.run("run job.toml --from ./typo --no-api").assert(1, &["there is no savepoint.json"]);
     assert!(!bench.path("typo").exists(), "looking for a savepoint makes no folder");
 }
+
+/// `lines` words, in a column of that name; one in a hundred asks a faulty component for a fault, in turn.
+fn words_with_faults(lines: usize, faults: &[&str]) -> Vec<String> {
+    let word = |line: usize| if line % 100 == 50 { faults[line / 100 % faults.len()].to_owned() } else { format!("v{line}") };
+    (0..lines).map(word).collect()
+}
+
+#[test]
+fn a_faulty_component_goes_in_and_out_by_itself_and_nothing_of_it_is_left() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let words = words_with_faults(12_000, &["trap", "spin", "fail", "alloc", "panic", "flood", "malformed:ends-fall"]);
+    std::fs::write(bench.path("words.csv"), format!("word\n{}\n", words.join("\n"))).expect("an input");
+    bench.write_job(&format!(
+        "name = \"words\"
+parallelism = 2
+[checkpoints]
+interval = \"50ms\"
+[source.words]
+connector = \"file\"
+path = \"words.csv\"
+format = \"csv\"
+key = \"word\"
+rate = 2000
+[operator.echo]
+plugin = {:?}
+input = {{ from = \"words\", by = \"key\" }}
+limits = {{ time-per-batch = \"200ms\" }}
+[sink.out]
+connector = \"file\"
+input = \"echo\"
+path = \"out\"
+",
+        plugin("pass-through")
+    ));
+    let mut process = bench.start("run job.toml --output json");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    let line = format!("upgrade words --operator echo --plugin {} --probation 30s --output json", plugin("faulty").display());
+    for _ in 0..3 {
+        let ended = bench.run(&line);
+        ended.assert(1, &[]);
+        let document = ended.document();
+        assert_eq!(document["outcome"], "rolled-back", "{document}");
+        assert!(document["reason"].as_str().is_some_and(|reason| reason.contains("operator \"echo\"")), "{document}");
+    }
+    assert_eq!(process.ended().document()["outcome"], "finished");
+    let expected: std::collections::BTreeMap<String, u64> = words.into_iter().fold(Default::default(), |mut lines, word| {
+        *lines.entry(word).or_default() += 1;
+        lines
+    });
+    assert_eq!(bench.committed(), expected, "every word as it came, by the component that was there before");
+}

@@ -40,7 +40,7 @@ pub enum Output {
 pub enum WeirCommand {
     /// Runs a job; goes on from its newest completed checkpoint where there is one.
     #[command(
-        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1\n  weir run job.toml --drop-state old-count --drop-state delays.worst"
+        after_help = "Examples:\n  weir run job.toml\n  weir run job.toml --fresh\n  weir run job.toml --from 12 --output json\n  weir run job.toml --from file:/backups/delays-1\n  weir run --from file:/backups/delays-1\n  weir run job.toml --drop-state old-count --drop-state delays.worst"
     )]
     Run(RunArgs),
     /// Checks everything that can be known without running, and prints the plan.
@@ -121,8 +121,9 @@ pub struct CheckArgs {
 /// How to run a job.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The job file.
-    pub job: PathBuf,
+    /// The job file; without one that of the savepoint that --from names, with the savepoint's components.
+    #[arg(required_unless_present = "from")]
+    pub job: Option<PathBuf>,
     /// Start over, without state. Committed output stays.
     #[arg(long, conflicts_with = "from")]
     pub fresh: bool,
@@ -132,6 +133,9 @@ pub struct RunArgs {
     /// With --from: start from the checkpoint once more, also where it was started from before.
     #[arg(long, requires = "from")]
     pub again: bool,
+    /// Run the components that are kept with the checkpoint or savepoint, not the job file's, and build nothing.
+    #[arg(long, conflicts_with = "fresh")]
+    pub pinned: bool,
     /// Give up what the checkpoint keeps of a source or operator (ID) or of one state (ID.STATE) that the job no longer has, or begin it
     /// anew. May be given several times.
     #[arg(long, value_name = "ID", conflicts_with = "fresh")]

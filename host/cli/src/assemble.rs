@@ -8,8 +8,8 @@ mod inputs;
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
 use crate::native;
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use crate::plugin_origin::PluginOrigins;
+use std::collections::HashMap;
 use std::sync::Arc;
 use weir_connectors::SettingsError;
 use weir_engine::checkpoint::CheckpointMode;
@@ -18,9 +18,6 @@ use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use weir_engine::{OperatorFactory, Sink, Source};
 use weir_wasm::{OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
-
-/// Where each operator's plugin is, by the operator's id.
-pub type PluginPaths = BTreeMap<String, PathBuf>;
 
 /// The engine's graph of a job.
 #[derive(Clone)]
@@ -32,7 +29,7 @@ pub struct Assembly {
 }
 
 /// Makes the graph of `job`. `wasm` starts the compiler, which a job without plugins does not need.
-pub fn assemble(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Assembly, Failure> {
+pub fn assemble(job: &JobFile, plugins: &PluginOrigins, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Assembly, Failure> {
     let mut start = Some(wasm);
     let mut engine = None;
     assemble_with(job, |id| {
@@ -40,8 +37,7 @@ pub fn assemble(job: &JobFile, plugins: &PluginPaths, wasm: impl FnOnce() -> Res
             engine = Some(start()?);
         }
         let engine = engine.as_ref().expect("started above");
-        let path = plugins.get(id).expect("every plugin has been found or built");
-        Ok(Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?)
+        Ok(plugins.get(id).expect("every plugin has been found or built").load(id, engine)?)
     })
 }
 

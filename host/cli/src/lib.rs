@@ -18,6 +18,7 @@ pub mod native;
 mod observer;
 pub mod plan;
 pub mod plugin_build;
+pub mod plugin_origin;
 pub mod process_memory;
 pub mod registry;
 pub mod screen;

@@ -4,7 +4,7 @@ use crate::commands::cores;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use futures_util::FutureExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use weir_engine::checkpoint::{ObjectStorage, StorageUrl, Store};
@@ -79,7 +79,7 @@ pub async fn savepoint_folder(url: &str, control: &Handle) -> Result<ObjectStora
 /// The absolute URL of a savepoint's folder that was named on the command line: a plain path is a folder too.
 pub fn savepoint_url(named: &str) -> Result<String, Failure> {
     let path = |folder: &str| {
-        let folder = std::path::absolute(PathBuf::from(folder))
+        let folder = without_detours(Path::new(folder))
             .map_err(|error| Failure::Usage { message: format!("`{named}`: {error}"), hint: "name a folder".into() })?;
         Ok(format!("file:{}", folder.display()).trim_end_matches('/').to_owned())
     };
@@ -95,6 +95,14 @@ pub fn savepoint_url(named: &str) -> Result<String, Failure> {
     }
 }
 
+/// The absolute path: one for a folder, however it was reached, because a savepoint is told by it.
+fn without_detours(path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let has_detour = absolute.components().any(|part| part == Component::ParentDir);
+    // What is not there yet cannot be followed, and stays as it was written.
+    Ok(if has_detour { absolute.canonicalize().unwrap_or(absolute) } else { absolute })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +116,9 @@ mod tests {
         let here = std::env::current_dir().expect("a folder");
         assert_eq!(url("save/1"), Ok(format!("file:{}/save/1", here.display())));
         assert_eq!(url("file:save/1"), Ok(format!("file:{}/save/1", here.display())));
+        assert_eq!(url("../a/no/such"), Ok(format!("file:{}/../a/no/such", here.display())));
+        let folder = here.file_name().expect("a name").to_string_lossy();
+        assert_eq!(url(&format!("../{folder}")), Ok(format!("file:{}", here.canonicalize().expect("it is there").display())));
         assert!(url("memory:").is_err() && url("gs://x/y").is_err() && url("").is_err());
     }
 }

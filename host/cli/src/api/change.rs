@@ -1,9 +1,10 @@
 //! The graphs that a running job can change to: the job file with what was changed by hand, and one more change.
 
-use crate::assemble::{Assembly, PluginPaths, assemble_with};
+use crate::assemble::{Assembly, assemble_with};
 use crate::commands::wasm_engine;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
+use crate::plugin_origin::PluginOrigins;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -28,8 +29,8 @@ pub(crate) struct OtherComponent {
 pub(crate) struct Shape {
     /// The job file.
     pub file: JobFile,
-    /// Where its plugins are.
-    pub plugins: PluginPaths,
+    /// Where its plugins come from.
+    pub plugins: PluginOrigins,
     /// SHA-256 of the components that the file names, by operator; those that it does not run as included.
     pub digests: BTreeMap<String, String>,
     /// The parallelism of the steps that have another than the file says.
@@ -61,7 +62,7 @@ impl Shape {
     /// wins. `stored` reads an object of the job's storage.
     pub fn started(
         job: &JobFile,
-        plugins: PluginPaths,
+        plugins: PluginOrigins,
         history: &History,
         start: &StartMode,
         stored: impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
@@ -128,11 +129,14 @@ impl Shape {
     }
 
     fn plugin(&self, id: &str) -> Result<Plugin, Failure> {
-        let plugin = match self.components.iter().find(|other| other.operator == id) {
-            Some(other) => Plugin::from_bytes(&other.name, &other.bytes, &shared_engine()?),
-            None => Plugin::load(self.plugins.get(id).expect("every plugin has been found or built"), &shared_engine()?),
-        };
-        Ok(plugin.map_err(|error| error.context(format!("{id}: load the plugin")))?)
+        let engine = shared_engine()?;
+        Ok(match self.components.iter().find(|other| other.operator == id) {
+            Some(other) => {
+                let plugin = Plugin::from_bytes(&other.name, &other.bytes, &engine);
+                plugin.map_err(|error| error.context(format!("{id}: load the plugin")))?
+            }
+            None => self.plugins.get(id).expect("every plugin has been found or built").load(id, &engine)?,
+        })
     }
 
     /// With this parallelism of one step, or of all that can have it.

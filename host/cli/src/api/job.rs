@@ -3,7 +3,6 @@
 use super::change::Shape;
 use crate::documents::SCHEMA;
 use crate::storage::{savepoint_folder, savepoint_url};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_engine::checkpoint::{JobLog, StorageUrl, Store};
 use weir_engine::job::{
-    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobStatus, Savepoint, StopKind, empty_for_savepoint, note_savepoint,
-    write_savepoint,
+    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Savepoint, StopKind, empty_for_savepoint,
+    note_savepoint, write_savepoint,
 };
 use weir_engine::runtime::Runtime;
 use weir_engine::{EngineError, ErrorKind};
@@ -47,6 +46,21 @@ pub struct JobStatusDocument {
     pub last_checkpoint: Option<LastCheckpoint>,
     /// Restarts of the dataflow in this process.
     pub restarts: u64,
+    /// A rescale or an upgrade that is under way.
+    pub change: Option<ChangeDocument>,
+}
+
+/// A change of a running job that is under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeDocument {
+    /// `rescale` or `upgrade`.
+    pub what: String,
+    /// Of this operator alone.
+    pub operator: Option<String>,
+    /// `preparing`, `changing over` or `probation`.
+    pub phase: String,
+    /// The checkpoint behind whose barrier it has happened.
+    pub checkpoint: Option<u64>,
 }
 
 /// A vertex of a running job.
@@ -99,8 +113,8 @@ pub(crate) struct RunningParts {
     pub storage: String,
     /// The absolute path of the job file,
     pub job_file: String,
-    /// and its text.
-    pub job_text: Bytes,
+    /// and what goes of it into a savepoint.
+    pub job_copy: JobFileCopy,
 }
 
 /// A job as the API sees it. Cheap to clone.
@@ -112,6 +126,8 @@ struct Inner {
     shape: Mutex<(Shape, Vec<(String, u32)>)>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
+    /// How far it has come.
+    change: Mutex<Option<ChangeDocument>>,
     began: Duration,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -120,7 +136,14 @@ impl RunningJob {
     /// A job that begins to run now.
     pub fn new(parts: RunningParts) -> Self {
         let (began, shape) = (parts.runtime.clock.now(), Mutex::new((parts.shape.clone(), parts.vertices.clone())));
-        Self(Arc::new(Inner { parts, shape, changing: tokio::sync::Mutex::new(()), began, ended: watch::channel(None).0 }))
+        Self(Arc::new(Inner {
+            parts,
+            shape,
+            changing: tokio::sync::Mutex::new(()),
+            change: Mutex::new(None),
+            began,
+            ended: watch::channel(None).0,
+        }))
     }
 
     pub fn control(&self) -> &JobControl {
@@ -131,9 +154,13 @@ impl RunningJob {
         self.lock().0.file.name.clone()
     }
 
-    /// Held by whoever changes the job.
-    pub async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.changing.lock().await
+    /// Begins to change the job, once nobody else does.
+    pub async fn begin_change(&self, what: &str, operator: Option<&str>) -> Changing<'_> {
+        let one = self.0.changing.lock().await;
+        let changing = Changing { job: self, _one: one };
+        let change = ChangeDocument { what: what.into(), operator: operator.map(Into::into), phase: "preparing".into(), checkpoint: None };
+        *changing.lock() = Some(change);
+        changing
     }
 
     fn lock(&self) -> MutexGuard<'_, (Shape, Vec<(String, u32)>)> {
@@ -201,6 +228,7 @@ impl RunningJob {
                 bytes: last.bytes,
             }),
             restarts: status.restarts.get(),
+            change: self.0.change.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 
@@ -236,7 +264,7 @@ impl RunningJob {
     async fn write(&self, url: &str, checkpoint: &CompletedCheckpoint) -> Result<Savepoint, EngineError> {
         let parts = &self.0.parts;
         let (target, clock) = (savepoint_folder(url, &parts.threads).await?, &*parts.runtime.clock);
-        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(parts.job_text.clone())).await?;
+        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(parts.job_copy.clone())).await?;
         note_savepoint(&*parts.store, clock, url, &savepoint).await?;
         Ok(savepoint)
     }
@@ -250,6 +278,31 @@ impl RunningJob {
             let hint = failure.hint().unwrap_or("name a folder or `s3://bucket/prefix`").to_owned();
             EngineError::new(ErrorKind::FixInput, failure.text()).with_hint(hint)
         })
+    }
+}
+
+/// Held by whoever changes the job.
+pub(crate) struct Changing<'a> {
+    job: &'a RunningJob,
+    _one: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Changing<'_> {
+    /// The change has come so far.
+    pub fn phase(&self, phase: &str, checkpoint: Option<u64>) {
+        if let Some(change) = &mut *self.lock() {
+            (change.phase, change.checkpoint) = (phase.into(), checkpoint);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<ChangeDocument>> {
+        self.job.0.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        *self.lock() = None;
     }
 }
 

@@ -10,7 +10,7 @@ mod routes;
 mod server;
 
 pub(crate) use change::Shape;
+pub use job::{ChangeDocument, JobStatusDocument, LastCheckpoint, StatusVertex};
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
-pub use job::{JobStatusDocument, LastCheckpoint, StatusVertex};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};
 pub(crate) use server::{ApiAddress, ApiServer, TOKEN};

@@ -161,9 +161,10 @@ async fn savepoint(State(job): State<RunningJob>, Json(request): Json<SavepointR
 
 async fn rescale(State(job): State<RunningJob>, Json(request): Json<RescaleRequest>) -> Answer {
     to_its_end(async move {
-        let _changing = job.changing().await;
+        let changing = job.begin_change("rescale", request.operator.as_deref()).await;
         let (shape, operator) = (job.shape(), request.operator.clone());
         let planned = blocking(move || shape.rescaled(request.parallelism, operator.as_deref())).await?;
+        changing.phase("changing over", None);
         let rescaled = job.control().rescale(planned.change).await?;
         job.set_shape(planned.shape);
         Ok(Json(json!({
@@ -179,7 +180,7 @@ async fn upgrade(State(job): State<RunningJob>, Query(request): Query<UpgradeReq
 }
 
 async fn changed_over(job: RunningJob, request: UpgradeRequest, body: Bytes) -> Answer {
-    let _changing = job.changing().await;
+    let changing = job.begin_change("upgrade", Some(&request.operator)).await;
     let (shape, operator) = (job.shape(), request.operator.clone());
     let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body };
     let planned = blocking(move || shape.upgraded(component)).await?;
@@ -189,12 +190,16 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, body: Bytes) -> 
         let hint = "with `--allow-repeat` what the probation wrote there may come again after a rollback";
         return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, message, Some(hint.into())));
     }
+    changing.phase("changing over", None);
     let probation = Duration::from_millis(request.probation_ms);
     let mut events = job.control().upgrade(Upgrade { change: planned.change, vertex: operator.clone(), probation });
     let mut switched = None;
     let (outcome, reason) = loop {
         match events.recv().await {
-            Some(UpgradeEvent::Switched { checkpoint_id, pause }) => switched = Some((checkpoint_id.0, ms(pause))),
+            Some(UpgradeEvent::Switched { checkpoint_id, pause }) => {
+                changing.phase("probation", Some(checkpoint_id.0));
+                switched = Some((checkpoint_id.0, ms(pause)));
+            }
             Some(UpgradeEvent::Accepted) => {
                 job.set_shape(planned.shape);
                 break ("accepted", None);

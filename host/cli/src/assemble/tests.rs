@@ -6,7 +6,7 @@ use crate::job_file::{SourceText, parse};
 fn assembled(text: &str) -> Result<Assembly, Failure> {
     let source = SourceText { name: "job.toml".into(), text: text.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
-    assemble(&job, &PluginPaths::new(), || panic!("no plugin in this job"))
+    assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job"))
 }
 
 const JOB: &str = "name = \"j\"

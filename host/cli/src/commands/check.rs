@@ -3,11 +3,12 @@
 use super::run::{StartPoint, start_point};
 use super::{Context, tell};
 use crate::args::CheckArgs;
-use crate::assemble::{PluginPaths, assemble};
+use crate::assemble::assemble;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
 use crate::plugin_build::{BuildEnvironment, ensure_built};
+use crate::plugin_origin::{PluginOrigin, PluginOrigins};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
 use std::sync::Arc;
@@ -90,8 +91,9 @@ async fn checkpoint(store: &Arc<dyn Store>, runtime: &Runtime, id: CheckpointId)
 }
 
 /// Builds the plugins that are missing or older than their sources.
-pub(super) fn build(context: &Context, job: &JobFile) -> Result<PluginPaths, Failure> {
-    ensure_built(job, &BuildEnvironment::of_process(), &|line| context.screen.notice(line))
+pub(super) fn build(context: &Context, job: &JobFile) -> Result<PluginOrigins, Failure> {
+    let built = ensure_built(job, &BuildEnvironment::of_process(), &|line| context.screen.notice(line))?;
+    Ok(built.into_iter().map(|(id, path)| (id, PluginOrigin::File(path))).collect())
 }
 
 /// The compiler as production runs it.

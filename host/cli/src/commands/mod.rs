@@ -3,6 +3,7 @@
 mod check;
 mod checkpoint;
 mod dry_run;
+mod pinned;
 mod plugin;
 mod replay;
 mod rerun;

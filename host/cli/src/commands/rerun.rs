@@ -8,10 +8,11 @@
 use super::Context;
 use super::check::build;
 use super::run::{StartPoint, start_point};
-use crate::assemble::{PluginPaths, assemble_with};
+use crate::assemble::assemble_with;
 use crate::documents::RerunFrom;
 use crate::failure::Failure;
 use crate::job_file::{Code, JobFile, suggest};
+use crate::plugin_origin::{PluginOrigins, stored_plugins};
 use crate::storage::{with_savepoint, with_storage};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,10 +83,11 @@ impl Rerun {
             return Err(Failure::Usage { message, hint: suggest(operator, known()) });
         }
         let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::User)?;
-        let plugins = match &point.metadata {
-            Some(metadata) => stored_plugins(&job, metadata, &point, &engine).await?,
-            None => built_plugins(&build(context, &job)?, &engine)?,
+        let origins = match &point.metadata {
+            Some(metadata) => stored_plugins(&job, metadata, &*point.store, &*point.clock).await?,
+            None => build(context, &job)?,
         };
+        let plugins = loaded(&origins, &engine)?;
         let graph = graph(&job, &plugins)?;
         point.check(&graph)?;
         let vertex = graph.vertices.iter().position(|vertex| vertex.id == operator).expect("every operator is in the graph");
@@ -121,42 +123,12 @@ impl Rerun {
 }
 
 fn graph(job: &JobFile, plugins: &BTreeMap<String, Plugin>) -> Result<JobGraph, Failure> {
-    let load = |id: &str| plugins.get(id).cloned().ok_or_else(|| not_in_checkpoint(id).into());
+    let load = |id: &str| Ok(plugins.get(id).expect("every plugin has been found or built").clone());
     Ok(assemble_with(job, load)?.graph)
 }
 
-fn not_in_checkpoint(id: &str) -> EngineError {
-    let error = EngineError::new(ErrorKind::FixInput, format!("{id}: the checkpoint has no component of it: the job has changed since"));
-    error.with_hint("undo the change, or name a checkpoint that was taken after it")
-}
-
-fn built_plugins(paths: &PluginPaths, engine: &WasmEngine) -> Result<BTreeMap<String, Plugin>, Failure> {
-    let load = |(id, path): (&String, &std::path::PathBuf)| {
-        let plugin = Plugin::load(path, engine).map_err(|error| error.context(format!("{id}: load the plugin")))?;
-        Ok((id.clone(), plugin))
-    };
-    paths.iter().map(load).collect()
-}
-
-/// The components that are kept beside the checkpoint.
-async fn stored_plugins(
-    job: &JobFile,
-    metadata: &CheckpointMetadata,
-    point: &ReplayPoint,
-    engine: &WasmEngine,
-) -> Result<BTreeMap<String, Plugin>, Failure> {
-    let mut plugins = BTreeMap::new();
-    for step in job.operators.iter().filter(|step| matches!(step.code, Code::Plugin(_))) {
-        let id = &step.id.value;
-        let Some((digest, bytes)) = point.component(id).await? else { return Err(not_in_checkpoint(id).into()) };
-        let name = format!("{id} of checkpoint {}", metadata.checkpoint_id);
-        let plugin = Plugin::from_bytes(&name, &bytes, engine)?;
-        if plugin.component().digest != digest {
-            return Err(EngineError::new(ErrorKind::Corrupt, format!("{name}: the component is not the one with digest {digest}")).into());
-        }
-        plugins.insert(id.clone(), plugin);
-    }
-    Ok(plugins)
+fn loaded(origins: &PluginOrigins, engine: &WasmEngine) -> Result<BTreeMap<String, Plugin>, Failure> {
+    origins.iter().map(|(id, origin)| Ok((id.clone(), origin.load(id, engine)?))).collect()
 }
 
 /// The point that is named, or the job's newest checkpoint; the beginning where there is none.

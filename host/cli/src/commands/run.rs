@@ -1,6 +1,7 @@
 //! `weir run`: a job from its file to its end.
 
 use super::check::{build, restore_options};
+use super::pinned::{job_of_savepoint, pinned_plugins};
 use super::{Context, tell};
 use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage};
 use crate::args::{Output, RunArgs};
@@ -11,6 +12,7 @@ use crate::failure::{FAILED, Failure};
 use crate::figures::summary;
 use crate::job_file::JobFile;
 use crate::observer::{Observer, checkpoint_document};
+use crate::plugin_origin::PluginOrigins;
 use crate::process_memory::peak_memory_bytes;
 use crate::registry::{Registration, Registry};
 use crate::signals::stop_on_signals;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{History, JobControl, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
+use weir_engine::job::{History, JobControl, JobFileCopy, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 
@@ -65,11 +67,13 @@ impl Run<'_> {
     fn run(&self, document: &mut RunDocument) -> Result<(), Failure> {
         let start = start_mode(self.args)?;
         let address = api_address(self.args)?;
-        let job = self.context.job(&self.args.job)?;
+        let job = self.job(&start)?;
         document.job.clone_from(&job.name);
         refuse_two_documents(self.context.output, &job)?;
         let began = self.runtime.clock.now();
-        let plugins = build(self.context, &job)?;
+        // Without a job file of its own a run has no plugins of its own either.
+        let pinned = self.args.pinned || self.args.job.is_none();
+        let built = if pinned { None } else { Some(build(self.context, &job)?) };
         // Compiling a plugin belongs to the start of a job, making it does not.
         let building = self.runtime.clock.now().saturating_sub(began);
         let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads.control());
@@ -77,7 +81,12 @@ impl Run<'_> {
         let screen = &self.context.screen;
         let log = self.threads.block_on(JobLog::open(store.clone(), self.runtime.clock.clone()))?;
         let stored = |path: &str| self.threads.block_on(store.get(path));
-        let (shape, assembly) = Shape::started(&job, plugins, &History::of(log.entries()), &start, stored, &|line| screen.notice(line))?;
+        let history = History::of(log.entries());
+        let plugins = match built {
+            Some(plugins) => plugins,
+            None => self.pinned(&job, &history, &start, &*store)?,
+        };
+        let (shape, assembly) = Shape::started(&job, plugins, &history, &start, stored, &|line| screen.notice(line))?;
         drop(log);
         let crash = CrashPoints::of_process()?;
 
@@ -94,8 +103,8 @@ impl Run<'_> {
             threads: self.threads.control().clone(),
             vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
             storage: absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name),
-            job_file: std::path::absolute(&self.args.job).unwrap_or_else(|_| self.args.job.clone()).display().to_string(),
-            job_text: Bytes::copy_from_slice(job.source.text.as_bytes()),
+            job_file: self.args.job.as_ref().map_or_else(|| job.source.name.to_string(), |path| absolute(path)),
+            job_copy: JobFileCopy { text: Bytes::copy_from_slice(job.source.text.as_bytes()), folder: job.folder.display().to_string() },
             shape,
         };
         let served = address.map(|address| self.serve(address, parts)).transpose()?;
@@ -105,7 +114,7 @@ impl Run<'_> {
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
-        screen.notice(summary(document, &format!("weir run {}", self.args.job.display())).trim_end());
+        screen.notice(summary(document, &self.again()).trim_end());
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => tell(self.context, &Failure::Engine(error)),
             JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
@@ -115,6 +124,33 @@ impl Run<'_> {
             drop(registration);
         }
         Ok(())
+    }
+
+    /// The job file that is named, or the savepoint's.
+    fn job(&self, start: &StartMode) -> Result<JobFile, Failure> {
+        match (&self.args.job, start) {
+            (Some(path), _) => self.context.job(path),
+            (None, StartMode::FromSavepoint { url, .. }) => job_of_savepoint(self.context, url),
+            (None, StartMode::Resume | StartMode::Fresh | StartMode::From { .. }) => Err(Failure::Usage {
+                message: "`--from` names a checkpoint, and the job that it is of is not named".into(),
+                hint: "name its job file: `weir run JOB --from ID`; only a savepoint holds one itself".into(),
+            }),
+        }
+    }
+
+    /// The components that are kept where the job starts from.
+    fn pinned(&self, job: &JobFile, history: &History, start: &StartMode, store: &dyn Store) -> Result<PluginOrigins, Failure> {
+        let savepoints = savepoint_opener(self.threads);
+        let pinned = pinned_plugins(job, history.origin(start)?, store, &savepoints, &*self.runtime.clock);
+        Ok(self.threads.block_on(pinned)?)
+    }
+
+    /// The command that goes on with this run.
+    fn again(&self) -> String {
+        match (&self.args.job, &self.args.from) {
+            (Some(job), _) => format!("weir run {}", job.display()),
+            (None, from) => format!("weir run --from {}", from.as_deref().unwrap_or_default()),
+        }
     }
 
     /// Serves the API and registers the job, so that it can be found and spoken to.
@@ -148,6 +184,10 @@ impl Run<'_> {
     }
 }
 
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
 /// Where to serve the API; `None`: nowhere.
 fn api_address(args: &RunArgs) -> Result<Option<ApiAddress>, Failure> {
     if args.no_api {
@@ -160,7 +200,7 @@ fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
     match &args.from {
         None if args.fresh => Ok(StartMode::Fresh),
         None => Ok(StartMode::Resume),
-        Some(from) => match start_point(from, &args.job)? {
+        Some(from) => match start_point(from, args.job.as_deref().unwrap_or(Path::new("JOB")))? {
             StartPoint::Checkpoint(checkpoint_id) => Ok(StartMode::From { checkpoint_id, again: args.again }),
             StartPoint::Savepoint(url) => Ok(StartMode::FromSavepoint { url, again: args.again }),
         },
@@ -261,10 +301,11 @@ mod tests {
 
     fn args(from: Option<&str>, fresh: bool, again: bool) -> RunArgs {
         RunArgs {
-            job: "job.toml".into(),
+            job: Some("job.toml".into()),
             fresh,
             from: from.map(Into::into),
             again,
+            pinned: false,
             drop_state: Vec::new(),
             accept_lost_output: false,
             api: String::new(),

@@ -1,7 +1,7 @@
 //! Commands that speak to a running job.
 
 use super::Context;
-use crate::api::{JobStatusDocument, RescaleRequest, SavepointRequest, StopRequest};
+use crate::api::{ChangeDocument, JobStatusDocument, RescaleRequest, SavepointRequest, StopRequest};
 use crate::args::{RescaleArgs, SavepointCreateArgs, StopArgs, UpgradeArgs};
 use crate::client::{JobClient, running};
 use crate::documents::SCHEMA;
@@ -9,7 +9,14 @@ use crate::failure::{FAILED, Failure};
 use crate::figures::{bytes_text, grouped};
 use crate::storage::savepoint_url;
 use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
+
+/// How often a job is asked how far it has come.
+const WATCH: Duration = Duration::from_millis(200);
 
 /// Lists the jobs that run.
 pub(super) fn jobs(context: &Context) -> Result<u8, Failure> {
@@ -53,6 +60,11 @@ fn status_text(status: &JobStatusDocument) -> String {
         "  checkpoints: {} completed, {} failed, the last: {last}; restarts: {}\n",
         status.checkpoints_completed, status.checkpoints_failed, status.restarts
     ));
+    if let Some(ChangeDocument { what, operator, phase, checkpoint }) = &status.change {
+        let operator = operator.as_ref().map(|id| format!(" of `{id}`")).unwrap_or_default();
+        let behind = checkpoint.map(|id| format!(", behind checkpoint {id}")).unwrap_or_default();
+        text.push_str(&format!("  {what}{operator} under way: {phase}{behind}\n"));
+    }
     text
 }
 
@@ -66,7 +78,10 @@ pub(super) fn stop(context: &Context, args: &StopArgs) -> Result<u8, Failure> {
     context.print(&document, || {
         let mut text = format!("{} {}, {}\n", text_of(&document, "job"), text_of(&document, "outcome"), checkpoint_text(&document));
         if let Some(url) = document["savepoint"].as_str() {
-            text.push_str(&format!("  savepoint: {url}\n  `weir run {} --from {url}` goes on from it\n", client.registered.job_file));
+            // A job that was started without a job file has none to name.
+            let file = Some(client.registered.job_file.as_str()).filter(|file| Path::new(file).is_file());
+            let file = file.map(|file| format!("{file} ")).unwrap_or_default();
+            text.push_str(&format!("  savepoint: {url}\n  `weir run {file}--from {url}` goes on from it\n"));
         }
         if let Some(error) = document["error"].as_str() {
             text.push_str(&format!("  {error}\n"));
@@ -135,14 +150,20 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
         message: format!("read {name}: {error}"),
         hint: "name a component, or a core module that carries its type".into(),
     })?;
-    context.screen.notice(&format!("upgrading; output is held back until the probation of {:?} is over", *args.probation));
+    context.screen.notice("upgrading: compiling the new component and comparing its states");
     let query = [
         ("operator", args.operator.clone()),
         ("name", name),
         ("probation_ms", args.probation.as_millis().to_string()),
         ("allow_repeat", args.allow_repeat.to_string()),
     ];
-    let document = client.post_bytes("/v1/upgrade", &query, &component)?;
+    let phases = |change: &ChangeDocument| match (change.phase.as_str(), change.checkpoint) {
+        ("probation", Some(id)) => {
+            format!("on probation behind checkpoint {id}; output is held back until its {:?} are over", *args.probation)
+        }
+        (phase, _) => phase.to_owned(),
+    };
+    let document = watched(context, &client, &phases, || client.post_bytes("/v1/upgrade", &query, &component))?;
     let accepted = document["outcome"] == "accepted";
     context.print(&document, || {
         let (job, pause) = (text_of(&document, "job"), document["pause_ms"].as_f64().unwrap_or_default());
@@ -155,6 +176,31 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
         }
     });
     Ok(if accepted { 0 } else { FAILED })
+}
+
+/// Does what takes time, and says meanwhile how far the job has come with it.
+fn watched(
+    context: &Context,
+    client: &JobClient,
+    phase: &(dyn Fn(&ChangeDocument) -> String + Sync),
+    work: impl FnOnce() -> Result<Value, Failure>,
+) -> Result<Value, Failure> {
+    let (done, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut shown = None;
+            while ended.recv_timeout(WATCH) == Err(RecvTimeoutError::Timeout) {
+                let status = client.get("/v1/job").ok().and_then(|status| serde_json::from_value::<JobStatusDocument>(status).ok());
+                let Some(change) = status.and_then(|status| status.change) else { continue };
+                if change.phase != "preparing" && shown.replace(change.phase.clone()) != Some(change.phase.clone()) {
+                    context.screen.notice(&phase(&change));
+                }
+            }
+        });
+        let done_with = work();
+        drop(done);
+        done_with
+    })
 }
 
 fn text_of<'a>(document: &'a Value, field: &str) -> &'a str {

@@ -1,13 +1,14 @@
 //! The plan of small jobs of built-in steps.
 
 use super::*;
-use crate::assemble::{PluginPaths, assemble};
+use crate::assemble::assemble;
 use crate::job_file::{SourceText, parse};
+use crate::plugin_origin::PluginOrigins;
 
 fn planned(text: &str) -> PlanDocument {
     let source = SourceText { name: "job.toml".into(), text: text.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
-    let assembly = assemble(&job, &PluginPaths::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
     plan(&job, &assembly.expect("a job that fits together"))
 }
 

@@ -1,6 +1,7 @@
 //! Checkpoints: who decides that one is complete (coordinator, log), what it consists of (metadata, state objects), where it lies (store, paths).
 
 mod bases;
+mod components;
 pub mod conformance;
 mod coordinator;
 pub(crate) mod envelope;
@@ -20,6 +21,7 @@ mod store;
 mod stored_object;
 
 pub use bases::{CheckpointBases, ObjectsInUse};
+pub use components::stored_component;
 pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, CompletedTasks, CoordinatorAction, Trigger};
 pub use faulty_store::{FaultPlan, FaultyStore};
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};

@@ -89,10 +89,13 @@ fn partition_by_key(batch: &RecordBatch, owners: &[u16], builders: &mut [BatchBu
     }
     let (keys, values, timestamps) = (batch.keys(), batch.values(), batch.timestamps());
     let groups = owners.len() as u64;
+    // The same number; a division costs as much as the rest of finding the channel.
+    let (is_power_of_two, mask) = (groups.is_power_of_two(), groups.wrapping_sub(1));
     for (record, &timestamp) in timestamps.iter().enumerate() {
         let key = keys.get(record);
         let hash = key_hash(key);
-        let channel = usize::from(owners[(hash % groups) as usize]);
+        let group = if is_power_of_two { hash & mask } else { hash % groups };
+        let channel = usize::from(owners[group as usize]);
         builders[channel].push_hashed(key, hash, values.get(record), timestamp);
     }
     Ok(())

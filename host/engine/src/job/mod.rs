@@ -36,9 +36,9 @@ pub use restart::{RestartPolicy, RestartStrategy};
 pub use restore::plan_restore;
 pub(crate) use restore::planned;
 pub use savepoint::{
-    SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint, open_savepoint,
-    savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
+    JobFileCopy, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
+    open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
-pub use start::StartMode;
+pub use start::{Origin, StartMode};
 pub use status::{CheckpointItem, JobStatus};
 pub use supervisor::run_job;

@@ -6,7 +6,7 @@
 
 use super::CompletedCheckpoint;
 use super::recorder::load_metadata;
-use crate::checkpoint::{CheckpointMetadata, Created, StateHandle, Store, VertexIdentity, envelope, paths, read_state_object, retry};
+use crate::checkpoint::{CheckpointMetadata, Created, StateHandle, Store, envelope, paths, read_state_object, retry, stored_component};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
@@ -45,8 +45,20 @@ pub struct Savepoint {
     pub metadata: StateHandle,
     /// The components, `plugins/<sha-256>.wasm`.
     pub plugins: Vec<StateHandle>,
-    /// The job file as it was.
+    /// The job file as it was,
     pub job_file: Option<StateHandle>,
+    /// and the folder that its relative paths begin at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_folder: Option<String>,
+}
+
+/// A job file that goes into a savepoint.
+#[derive(Clone, Debug)]
+pub struct JobFileCopy {
+    /// What it says.
+    pub text: Bytes,
+    /// The folder that its relative paths begin at, absolutely.
+    pub folder: String,
 }
 
 impl Savepoint {
@@ -68,7 +80,7 @@ pub async fn write_savepoint(
     target: &dyn Store,
     clock: &dyn Clock,
     checkpoint: &CompletedCheckpoint,
-    job_file: Option<Bytes>,
+    job_file: Option<JobFileCopy>,
 ) -> Result<Savepoint, EngineError> {
     let attempted = |error: EngineError| error.context(format!("write the savepoint {}", target.location()));
     empty_for_savepoint(target, clock).await?;
@@ -77,13 +89,12 @@ pub async fn write_savepoint(
     stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(COPIES).try_collect::<()>().await.map_err(attempted)?;
     let mut plugins = Vec::new();
     for digest in components(&metadata) {
-        let path = paths::plugin(digest);
-        let bytes = retry(clock, || source.get(&path)).await?.ok_or_else(|| missing(source, &path))?;
-        plugins.push(put(target, clock, path, bytes).await.map_err(attempted)?);
+        let bytes = stored_component(source, clock, digest).await?;
+        plugins.push(put(target, clock, paths::plugin(digest), bytes).await.map_err(attempted)?);
     }
-    let job_file = match job_file {
-        Some(text) => Some(put(target, clock, JOB_FILE.to_owned(), text).await.map_err(attempted)?),
-        None => None,
+    let (job_file, job_folder) = match job_file {
+        Some(JobFileCopy { text, folder }) => (Some(put(target, clock, JOB_FILE.to_owned(), text).await.map_err(attempted)?), Some(folder)),
+        None => (None, None),
     };
     let savepoint = Savepoint {
         job: metadata.job.clone(),
@@ -93,6 +104,7 @@ pub async fn write_savepoint(
         metadata: put(target, clock, METADATA.to_owned(), metadata.seal()).await.map_err(attempted)?,
         plugins,
         job_file,
+        job_folder,
     };
     let sealed = envelope::seal(MAGIC, &savepoint);
     match retry(clock, || target.create(SAVEPOINT, sealed.clone())).await.map_err(attempted)? {
@@ -204,11 +216,7 @@ pub async fn delete_savepoint(store: &dyn Store, clock: &dyn Clock) -> Result<Sa
 
 /// Digests of the components that wrote the state.
 fn components(metadata: &CheckpointMetadata) -> BTreeSet<&str> {
-    let digests = metadata.graph.vertices.values().filter_map(|vertex| match vertex {
-        VertexIdentity::Operator { component, .. } => component.as_deref(),
-        VertexIdentity::Source { .. } => None,
-    });
-    digests.collect()
+    metadata.graph.vertices.keys().filter_map(|id| metadata.component(id)).collect()
 }
 
 async fn copy(source: &dyn Store, target: &dyn Store, clock: &dyn Clock, handle: &StateHandle) -> Result<(), EngineError> {

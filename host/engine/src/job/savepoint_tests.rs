@@ -1,7 +1,7 @@
 //! A savepoint of a made-up checkpoint, in memory.
 
 use super::*;
-use crate::checkpoint::{GraphIdentity, ObjectStorage, SectionKind, StateObjectWriter, SubtaskSnapshot, VertexSnapshot};
+use crate::checkpoint::{GraphIdentity, ObjectStorage, SectionKind, StateObjectWriter, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
 use crate::runtime::Simulator;
 use futures_util::FutureExt;
 
@@ -51,7 +51,7 @@ impl Fixture {
     }
 
     fn write(&self) -> Result<Savepoint, EngineError> {
-        let job_file = Some(Bytes::from_static(b"name = \"counts\"\n"));
+        let job_file = Some(JobFileCopy { text: Bytes::from_static(b"name = \"counts\"\n"), folder: "/jobs".into() });
         at_once(write_savepoint(&self.source, &self.target, &*self.clock, &self.checkpoint, job_file))
     }
 
@@ -74,7 +74,7 @@ fn a_savepoint_holds_all_that_the_checkpoint_consists_of_and_nothing_else() {
     assert_eq!((savepoint, metadata.checkpoint_id), (written.clone(), CheckpointId(2)));
     assert_eq!(at_once(verify_savepoint(&fixture.target, &*fixture.clock)).expect("readable"), Vec::<String>::new());
     let job_file = at_once(savepoint_job_file(&fixture.target, &*fixture.clock, &written)).expect("readable");
-    assert_eq!(job_file.as_deref(), Some(&b"name = \"counts\"\n"[..]));
+    assert_eq!((job_file.as_deref(), written.job_folder.as_deref()), (Some(&b"name = \"counts\"\n"[..]), Some("/jobs")));
 }
 
 #[test]

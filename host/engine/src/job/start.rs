@@ -40,6 +40,17 @@ pub(super) struct Start {
     pub finished: bool,
 }
 
+/// Where the state of an attempt comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nowhere: there is none.
+    Beginning,
+    /// A checkpoint of the job.
+    Checkpoint(CompletedCheckpoint),
+    /// A savepoint, by its URL.
+    Savepoint(String),
+}
+
 impl Start {
     /// The savepoint to start from.
     pub fn savepoint(&self) -> Option<&str> {
@@ -56,6 +67,13 @@ impl History {
         let lineage = self.start(mode).ok().and_then(|start| start.lineage);
         let lineage = lineage.and_then(|id| self.lineages.iter().find(|lineage| lineage.id == id));
         lineage.map_or((Vec::new(), None), |lineage| (lineage.overrides.values().cloned().collect(), lineage.probation.as_ref()))
+    }
+
+    /// Where the state of a start in this mode comes from.
+    pub fn origin(&self, mode: &StartMode) -> Result<Origin, EngineError> {
+        let start = self.start(mode)?;
+        let savepoint = start.savepoint().map(|url| Origin::Savepoint(url.to_owned()));
+        Ok(savepoint.or(start.restored.map(Origin::Checkpoint)).unwrap_or(Origin::Beginning))
     }
 
     /// Where a start in this mode begins.

@@ -1,11 +1,10 @@
 //! Where a replay starts.
 
-use crate::checkpoint::{CheckpointMetadata, Store, VertexIdentity, paths, retry};
+use crate::checkpoint::{CheckpointMetadata, Store};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
 use crate::runtime::Clock;
 use crate::state::StateBackendFactory;
-use bytes::Bytes;
 use std::sync::Arc;
 
 /// Where a replay starts: a checkpoint with the store that holds its objects, or the beginning of the job.
@@ -24,17 +23,6 @@ pub struct ReplayPoint {
 }
 
 impl ReplayPoint {
-    /// The component that `operator` ran at the checkpoint, as it is kept beside it, with its digest; `None` where it ran none.
-    pub async fn component(&self, operator: &str) -> Result<Option<(String, Bytes)>, EngineError> {
-        let vertex = self.metadata.as_ref().and_then(|metadata| metadata.graph.vertices.get(operator));
-        let Some(VertexIdentity::Operator { component: Some(digest), .. }) = vertex else { return Ok(None) };
-        let path = paths::plugin(digest);
-        match retry(&*self.clock, || self.store.get(&path)).await? {
-            Some(bytes) => Ok(Some((digest.clone(), bytes))),
-            None => Err(EngineError::new(ErrorKind::Corrupt, format!("read {}/{path}: it is not there", self.store.location()))),
-        }
-    }
-
     /// Refuses a graph that the checkpoint does not belong to. States may have changed: whether they can be restored, the restore says.
     pub fn check(&self, graph: &JobGraph) -> Result<(), EngineError> {
         let Some(metadata) = &self.metadata else { return Ok(()) };

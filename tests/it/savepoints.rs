@@ -1,0 +1,95 @@
+//! Savepoints outlive what they were taken of: format 1 is read as it was written, and a savepoint runs without the job's own files.
+
+use crate::WEIR;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use weir_tests::process::{Bench, WordCount, plugin};
+
+/// A job whose counting component is a file of its own, stopped in its midst with the savepoint `stopped`.
+fn stopped() -> Bench {
+    let bench = Bench::new(WEIR, WordCount { lines: 6_000, rate: 2_000, parallelism: 2, ..WordCount::default() });
+    fs::copy(plugin("word-count-count"), bench.path("count.wasm")).expect("a copy");
+    bench.edit_job(&format!("plugin = {:?}", plugin("word-count-count")), "plugin = \"count.wasm\"");
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    bench.run("stop words --savepoint stopped").assert(0, &[]);
+    process.ended().assert(0, &[]);
+    bench
+}
+
+#[test]
+fn a_savepoint_runs_without_the_files_of_the_job() {
+    let bench = stopped();
+    fs::remove_file(bench.path("job.toml")).expect("it is there");
+    fs::remove_file(bench.path("count.wasm")).expect("it is there");
+    let ended = bench.run("run --from ./stopped --output json");
+    ended.assert(0, &["the job file is the savepoint's", "resuming from the savepoint"]);
+    assert_eq!(ended.document()["outcome"], "finished");
+    bench.assert_exactly_once();
+    bench.run("run --from ./stopped").assert(0, &["has finished already"]);
+}
+
+#[test]
+fn a_pinned_run_takes_the_components_of_the_checkpoint() {
+    let bench = stopped();
+    // It fails on every hundredth occurrence of a word.
+    fs::copy(plugin("trapping-count"), bench.path("count.wasm")).expect("a copy");
+    bench.run("run job.toml --from ./stopped --pinned").assert(0, &["resuming from the savepoint"]);
+    bench.assert_exactly_once();
+
+    let other = Bench::new(WEIR, WordCount::default());
+    other.run("run job.toml --pinned").assert(1, &["the job starts from none", "leave `--pinned` out"]);
+    other.run("run job.toml --pinned --fresh").assert(2, &["cannot be used with"]);
+    other.run("run --from 3").assert(2, &["`--from` names a checkpoint", "weir run JOB --from ID"]);
+    other.run("run").assert(2, &["<JOB>"]);
+}
+
+#[test]
+fn a_pinned_run_goes_on_from_the_newest_checkpoint() {
+    let bench = stopped();
+    fs::copy(plugin("trapping-count"), bench.path("count.wasm")).expect("a copy");
+    bench.run("run job.toml --pinned").assert(0, &["resuming from checkpoint"]);
+    bench.assert_exactly_once();
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("readable").path();
+        let to = to.join(path.file_name().expect("a name"));
+        if path.is_dir() { copy(&path, &to) } else { _ = fs::copy(&path, &to).expect("a copy") }
+    }
+}
+
+/// 20,000 records of 50 keys, counted by the native `keyed-count`; stopped at parallelism 2 somewhere in their midst.
+#[test]
+fn a_savepoint_of_format_1_is_inspected_verified_and_gone_on_from() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/savepoint-v1");
+    copy(&golden, &bench.path("golden"));
+    bench.run("savepoint verify golden").assert(0, &[]);
+    let inspected = bench.run("savepoint inspect golden --output json").document();
+    assert_eq!((&inspected["job"], &inspected["checkpoint"]), (&"golden".into(), &3.into()));
+    let operator = &inspected["operators"][0];
+    assert_eq!((&operator["id"], &operator["parallelism"], &operator["keys"]), (&"count".into(), &2.into(), &50.into()));
+    assert_eq!(operator["states"][0]["name"], "totals");
+
+    // The folder that it was taken in is no more, so the paths of its job file begin here.
+    fs::write(bench.path("job.toml"), fs::read(golden.join("job.toml")).expect("a job file")).expect("written");
+    bench.edit_job("parallelism = 2", "parallelism = 3");
+    let ended = bench.run("run job.toml --from ./golden --output json");
+    ended.assert(0, &["resuming from the savepoint"]);
+    let read = ended.document()["vertices"][0]["records_out"].as_u64().expect("a number");
+    assert!((1..20_000).contains(&read), "it goes on with what the savepoint had not read: {read}");
+
+    let scan = bench.run("state scan job.toml count --format jsonl -q");
+    let counts = scan.stdout.lines().map(|line| {
+        let row: Value = serde_json::from_str(line).expect("a row");
+        let hex = row["value"].as_str().and_then(|hex| hex.strip_prefix("0x")).expect("raw bytes").to_owned();
+        u64::from_str_radix(&hex[..16], 16).expect("hex digits").swap_bytes()
+    });
+    let counts: Vec<u64> = counts.collect();
+    assert_eq!((counts.len(), counts.iter().sum::<u64>()), (50, 20_000), "before the savepoint and after it, each record once");
+}
