@@ -92,7 +92,7 @@ impl Shape {
             VertexKind::Sink(sink),
         ];
         let vertices = IDS.into_iter().zip(self.parallelism).zip(kinds);
-        let vertices = vertices.map(|((id, parallelism), kind)| Vertex { id: id.into(), parallelism, kind }).collect();
+        let vertices = vertices.map(|((id, parallelism), kind)| Vertex { id: id.into(), parallelism, record: false, kind }).collect();
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
         let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];

@@ -63,7 +63,7 @@ impl IsolatedOperator {
             Box::new(KeyedState::new(states.clone(), backend))
         });
         let body = NodeBody::Operator { operator, state, broadcast };
-        let node = Node { vertex, id: id.clone(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new() };
+        let node = Node { vertex, id: id.clone(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new(), recording: None };
         let mut chain = Chain::new(id, vec![node], Vec::new(), Output::default(), point.clock.clone());
         if let Some(metadata) = &point.metadata {
             let plan = plan_of(metadata, graph)?;
