@@ -1,11 +1,13 @@
 //! Where a replay starts.
 
 use crate::checkpoint::{CheckpointMetadata, Store, VertexIdentity, paths, retry};
+use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
 use crate::runtime::Clock;
 use crate::state::StateBackendFactory;
 use bytes::Bytes;
+use std::fmt;
 use std::sync::Arc;
 
 /// Where a replay starts: a checkpoint with the store that holds its objects, or the beginning of the job.
@@ -23,7 +25,21 @@ pub struct ReplayPoint {
     pub processing_time: i64,
 }
 
+impl fmt::Display for ReplayPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.checkpoint_id() {
+            Some(checkpoint_id) => write!(f, "checkpoint {checkpoint_id}"),
+            None => f.write_str("the beginning"),
+        }
+    }
+}
+
 impl ReplayPoint {
+    /// The checkpoint; `None`: the beginning of the job.
+    pub fn checkpoint_id(&self) -> Option<CheckpointId> {
+        self.metadata.as_ref().map(|metadata| metadata.checkpoint_id)
+    }
+
     /// The component that `operator` ran at the checkpoint, as it is kept beside it, with its digest; `None` where it ran none.
     pub async fn component(&self, operator: &str) -> Result<Option<(String, Bytes)>, EngineError> {
         let vertex = self.metadata.as_ref().and_then(|metadata| metadata.graph.vertices.get(operator));
