@@ -184,6 +184,7 @@ impl Builder<'_> {
     fn operator(&mut self, step: &OperatorStep) {
         let factory = self.operators[&step.id.value].clone();
         let to = self.vertex(&step.id.value, step.parallelism, VertexKind::Operator(factory.clone()));
+        self.vertices[to].record = step.record;
         let descriptor = factory.descriptor();
         self.problems.extend(inputs::unserved_states(step, descriptor));
         let numbers = inputs::numbers(step, descriptor, &mut self.problems);
