@@ -3,7 +3,7 @@
 use std::time::Duration;
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::{JobOutcome, StopKind};
-use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
+use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_evolution, simulate_stop_in_restart_delay, simulate_takeover,
 };
@@ -178,6 +178,31 @@ fn uploads_that_fail_for_good_lose_and_double_nothing() {
     for counter in [Counter::Join, Counter::Native] {
         check(40, Scenario { faults, counter, barriers: Barriers::Aligned, max_concurrent: 2, ..CALM });
     }
+}
+
+#[test]
+fn recorded_calls_make_the_committed_output_again_whatever_failed_in_between() {
+    let recorded = Scenario { record: true, retain: EVERY, ..STORMY };
+    for scenario in [
+        Scenario { failures: None, faults: FaultPlan::NONE, crash_within_polls: 0, ..recorded },
+        Scenario { barriers: Barriers::ExactlyOnce, ..recorded },
+        Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..recorded },
+    ] {
+        let reports = reports(30, scenario);
+        let (replayed, processes) = (sum(&reports, |report| report.replayed), sum(&reports, |report| report.processes));
+        assert!(replayed > 3_000, "{replayed} calls, {processes} processes");
+    }
+}
+
+#[test]
+fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replayed() {
+    let faults = FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 500, ..FaultPlan::NONE };
+    let recorded = Scenario { record: true, faults, max_concurrent: 3, ..CALM };
+    let calls = sum(&reports(40, Scenario { crash_within_polls: 4_000, ..recorded }), |report| report.replayed);
+    assert!(calls > 200, "{calls} calls");
+    check(10, Scenario { retain: 1, ..recorded });
+    let guests = sum(&reports(5, Scenario { counter: Counter::Guest, ..recorded }), |report| report.replayed);
+    assert!(guests > 20, "{guests} calls of guests");
 }
 
 /// Runs `seeds` jobs that are changed while they run; the sums of rescales, accepted and rolled back upgrades.

@@ -83,6 +83,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         vertices.push(vertex("lines", count_parallelism, VertexKind::Operator(LinesFactory::new())));
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
+    vertices[2].record = scenario.record;
     let last = vertices.len() - 1;
     vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
     edges.push(edge(last, 0, last + 1, Partitioning::Forward));

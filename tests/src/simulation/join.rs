@@ -61,7 +61,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join
             source("left", side, 4),
             source("right", side, 4),
             source("rules", rules, 1),
-            vertex("join", join_parallelism, VertexKind::Operator(join)),
+            Vertex { record: scenario.record, ..vertex("join", join_parallelism, VertexKind::Operator(join)) },
             vertex("out", join_parallelism, VertexKind::Sink(sink)),
         ],
         edges: vec![
