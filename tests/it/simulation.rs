@@ -226,6 +226,14 @@ fn changes_under_failures_and_kills_lose_and_double_nothing() {
     assert!(rescales > 50 && accepted > 20 && rolled_back > 20, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
 }
 
+#[test]
+fn what_a_changing_job_has_committed_is_replayed_by_the_versions_that_did_it() {
+    let recorded = Scenario { record: true, retain: EVERY, ..CALM };
+    let (rescales, accepted, _) = changed(20, recorded);
+    assert!(rescales > 20 && accepted > 20, "{rescales} rescales, {accepted} accepted");
+    changed(20, Scenario { barriers: Barriers::ExactlyOnce, record: true, retain: EVERY, ..STORMY });
+}
+
 /// Runs `seeds` jobs whose files change between their runs; the sums of what [`weir_tests::simulation::EvolveReport`] counts: changes, refusals for
 /// state that was not named, refusals for records in flight, migrations.
 #[track_caller]

@@ -6,7 +6,7 @@ use weir_engine::checkpoint::Store;
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
-use weir_engine::replay::{CallEffects, RecordedRun, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
+use weir_engine::replay::{CallEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::Simulator;
 use weir_engine::state::{MemoryBackendFactory, StateMigrator};
 use weir_engine::{EngineError, Operator, OperatorContext, OperatorFactory};
@@ -116,14 +116,7 @@ pub(super) fn replay(
     graph: JobGraph,
     start: RunStart,
 ) -> Result<Replayed, String> {
-    let base = ReplayPoint {
-        metadata: None,
-        store: objects.clone(),
-        clock: simulator.runtime().clock,
-        backends: Arc::new(MemoryBackendFactory::new(7)),
-        processing_time: 0,
-    };
-    let stretches = wait_for(simulator, async move { stretches(graph, base, start).await })?.map_err(|error| error.to_string())?;
+    let stretches = made_again(simulator, objects, move |_| graph.clone(), start)?;
     let mut replayed = Replayed::default();
     for (what, subtask, calls) in stretches {
         let made = |all: &[Call]| calls.is_empty() || all.windows(calls.len()).any(|some| some == calls);
@@ -136,12 +129,49 @@ pub(super) fn replay(
     Ok(replayed)
 }
 
+/// All that the recorded operator emitted since there was no state; `graph` is the job as it was in a stretch.
+pub(super) fn emitted(
+    simulator: &Simulator,
+    objects: &Arc<dyn Store>,
+    graph: impl Fn(&RecordedStretch) -> JobGraph + Send + Sync + 'static,
+) -> Result<Vec<String>, String> {
+    let stretches = made_again(simulator, objects, graph, RunStart::Beginning)?;
+    Ok(stretches.into_iter().flat_map(|(_, _, calls)| calls).flat_map(|call| call.emitted).collect())
+}
+
 /// Where a stretch is, a subtask, and its calls, made again.
-async fn stretches(graph: JobGraph, base: ReplayPoint, start: RunStart) -> Result<Vec<(String, u32, Vec<Call>)>, EngineError> {
-    let vertex = graph.vertices.iter().position(|vertex| vertex.record).expect("an operator is recorded");
+type Stretches = Vec<(String, u32, Vec<Call>)>;
+
+fn made_again(
+    simulator: &Simulator,
+    objects: &Arc<dyn Store>,
+    graph: impl Fn(&RecordedStretch) -> JobGraph + Send + Sync + 'static,
+    start: RunStart,
+) -> Result<Stretches, String> {
+    let base = ReplayPoint {
+        metadata: None,
+        store: objects.clone(),
+        clock: simulator.runtime().clock,
+        backends: Arc::new(MemoryBackendFactory::new(7)),
+        processing_time: 0,
+    };
+    wait_for(simulator, async move { stretches(graph, base, start).await })?.map_err(|error| error.to_string())
+}
+
+async fn stretches(graph: impl Fn(&RecordedStretch) -> JobGraph, base: ReplayPoint, start: RunStart) -> Result<Stretches, EngineError> {
     let mut all = Vec::new();
-    let Some(mut run) = RecordedRun::find(&graph.vertices[vertex].id, &base, start).await? else { return Ok(all) };
+    for operator in ["count", "join"] {
+        if let Some(run) = RecordedRun::find(operator, &base, start.clone()).await? {
+            follow(run, &graph, &mut all).await?;
+        }
+    }
+    Ok(all)
+}
+
+async fn follow(mut run: RecordedRun, graph: impl Fn(&RecordedStretch) -> JobGraph, all: &mut Stretches) -> Result<(), EngineError> {
     while let Some(stretch) = run.next().await? {
+        let graph = graph(&stretch);
+        let vertex = graph.vertices.iter().position(|vertex| vertex.record).expect("an operator is recorded");
         for subtask in 0..stretch.parallelism() {
             let SubtaskCalls { calls, cut_off } = stretch.calls(subtask).await?;
             assert!(!cut_off, "there is room for all calls");
@@ -156,5 +186,5 @@ async fn stretches(graph: JobGraph, base: ReplayPoint, start: RunStart) -> Resul
             all.push((format!("from {} to {}", stretch.from, stretch.to), subtask, made));
         }
     }
-    Ok(all)
+    Ok(())
 }

@@ -330,7 +330,7 @@ fn expected_lines(scenario: Scenario) -> impl Iterator<Item = String> {
 }
 
 /// Compares two multisets of lines.
-fn same(what: &str, expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
+pub(super) fn same(what: &str, expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
     let mut missing: BTreeMap<String, i64> = BTreeMap::new();
     expected.for_each(|line| *missing.entry(line).or_default() += 1);
     found.iter().for_each(|line| *missing.entry(line.clone()).or_default() -= 1);
