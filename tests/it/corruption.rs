@@ -7,10 +7,13 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{ObjectStorage, Store, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{JobOutcome, StartMode};
+use weir_engine::replay::{RecordedRun, ReplayPoint, RunStart};
+use weir_engine::runtime::Simulator;
+use weir_engine::state::MemoryBackendFactory;
+use weir_engine::{EngineError, ErrorKind};
 use weir_tests::simulation::scenarios::CALM;
 use weir_tests::simulation::{Barriers, Counter, Disk, Scenario, different_lines, simulate_process};
 
@@ -127,6 +130,50 @@ fn every_changed_byte_and_every_truncation_is_refused_by_name_and_the_older_chec
         }
         for (path, _) in objects.into_iter().filter(|(path, _)| paths::log_seq(path).is_none()) {
             left.falls_back(path);
+        }
+    }
+}
+
+/// Reads what is recorded of `count` behind the last but one checkpoint, on a store that holds `objects`.
+fn read_recording(objects: &BTreeMap<String, Bytes>) -> Result<usize, EngineError> {
+    let store = ObjectStorage::in_memory();
+    objects.iter().for_each(|(path, bytes)| now(store.put(path, vec![bytes.clone()])).expect("it can be written"));
+    let base = ReplayPoint {
+        metadata: None,
+        store: Arc::new(store),
+        clock: Simulator::new(1).runtime().clock,
+        backends: Arc::new(MemoryBackendFactory::new(1)),
+        processing_time: 0,
+    };
+    now(async {
+        let mut run = RecordedRun::find("count", &base, RunStart::Newest).await?.expect("it is recorded");
+        let stretch = run.next().await?.expect("a checkpoint behind it");
+        let mut calls = 0;
+        for subtask in 0..stretch.parallelism() {
+            calls += stretch.calls(subtask).await?.calls.len();
+        }
+        Ok(calls)
+    })
+}
+
+#[test]
+fn every_changed_byte_of_a_recording_is_refused_by_name() {
+    let left = Left::by(Scenario { record: true, ..SMALL }, ".recording");
+    let calls = read_recording(&left.objects).expect("undamaged");
+    assert!(calls > 0, "nothing is recorded");
+    let recordings: Vec<_> = left.read_by_a_start().filter(|(path, _)| path.ends_with(".recording")).collect();
+    for (path, whole) in recordings {
+        let refused = |bytes: Bytes, how: &str| {
+            let mut objects = left.objects.clone();
+            objects.insert(path.clone(), bytes);
+            let error = read_recording(&objects).expect_err(how);
+            assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(path.as_str()), "{path}, {how}: {error:?}");
+        };
+        for place in (0..whole.len()).step_by(7).chain(0..32).chain(whole.len() - 64..whole.len()) {
+            let mut changed = whole.to_vec();
+            changed[place] ^= 1 << (place % 8);
+            refused(changed.into(), &format!("byte {place} changed"));
+            refused(whole.slice(..place), &format!("cut off at {place}"));
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::WEIR;
 use futures_util::FutureExt;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,11 @@ use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, Quarant
 
 /// A word count that was stopped behind its first committed part.
 fn stopped_job() -> Bench {
-    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::default() });
+    stopped(WordCount { parallelism: 2, ..WordCount::default() })
+}
+
+fn stopped(job: WordCount) -> Bench {
+    let bench = Bench::new(WEIR, job);
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
     process.send(Signal::Interrupt);
@@ -109,12 +113,10 @@ fn a_replay_is_what_the_job_goes_on_to_do_and_two_are_the_same() {
     let first = bench.run("replay job.toml --operator count -q");
     first.assert(0, &[]);
     assert_eq!(first.stdout, bench.run("replay job.toml --operator count -q").stdout);
-    let lines: Vec<Value> = first.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let (lines, replayed) = replayed(&first.stdout);
     assert!(lines.iter().all(|line| line["outputs"][0]["key"] == line["key"] && line["state"][0]["state"] == "occurrences"));
     let mut emitted = bench.committed();
-    for line in &lines {
-        *emitted.entry(line["outputs"][0]["value"].as_str().expect("text").to_owned()).or_default() += 1;
-    }
+    replayed.into_iter().for_each(|(line, times)| *emitted.entry(line).or_default() += times);
     assert_eq!(emitted, bench.job().output() as Lines, "what was committed, and what the replay emits, are what the input gives");
 
     let of_one = bench.run("replay job.toml --operator count --key word7 -q --output json").document();
@@ -154,6 +156,66 @@ fn write_savepoint_of(bench: &Bench, id: u64) -> String {
     path
 }
 
+/// A replay's lines, and how often each line was emitted in it.
+fn replayed(text: &str) -> (Vec<Value>, Lines) {
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let mut emitted = Lines::new();
+    for output in lines.iter().flat_map(|line| line["outputs"].as_array().into_iter().flatten()) {
+        *emitted.entry(output["value"].as_str().expect("text").to_owned()).or_default() += 1;
+    }
+    (lines, emitted)
+}
+
+#[test]
+fn a_recorded_run_is_replayed_as_it_was_and_two_replays_are_the_same() {
+    let (count_settings, checkpoints) = ("record = true".to_owned(), "retain = 1000".to_owned());
+    let bench = stopped(WordCount { parallelism: 2, count_settings, checkpoints, ..WordCount::default() });
+    let (log, before) = (bench.log(), files(&bench.path("")));
+    let replay = |rest: &str| bench.run(&format!("replay job.toml --operator count -q{rest}"));
+    let oldest = log.completed[0].id;
+    let first = replay(&format!(" --from {oldest}"));
+    first.assert(0, &[]);
+    assert_eq!(first.stdout, replay(&format!(" --from {oldest}")).stdout);
+    assert!(files(&bench.path("")) == before, "a replay leaves the job's folder as it was");
+
+    let (lines, emitted) = replayed(&first.stdout);
+    let subtasks: BTreeSet<_> = lines.iter().filter_map(|line| line["subtask"].as_u64()).collect();
+    assert_eq!(subtasks, BTreeSet::from([0, 1]));
+    assert!(lines.iter().all(|line| line["call"].is_u64() && line["processing_time"].as_i64() > Some(1_600_000_000_000)));
+    // Of each word the highest counts, up to the one that was committed last.
+    let committed = bench.committed();
+    assert!(emitted.iter().all(|(line, times)| *times == 1 && committed.contains_key(line)), "{emitted:?}");
+    let earlier: Lines = committed.into_iter().filter(|(line, _)| !emitted.contains_key(line)).collect();
+    let words = |line: &String| serde_json::from_str::<Value>(line).expect("JSON")["word"].to_string();
+    for word in emitted.keys().map(words).collect::<BTreeSet<_>>() {
+        let before = earlier.keys().filter(|line| words(line) == word).count();
+        let next = format!("{{\"word\":{word},\"count\":{}}}", before + 1);
+        assert!(emitted.contains_key(&next), "{word} was counted {before} times before checkpoint {oldest}: {emitted:?}");
+    }
+
+    let savepoint = write_savepoint_of(&bench, oldest);
+    assert_eq!(replay(&format!(" --from {savepoint}")).stdout, first.stdout);
+    let document = |rest: &str| replay(&format!("{rest} --output json")).document();
+    let newest = document("");
+    assert_eq!((&newest["run"], &newest["from"]["checkpoint"]), (&"recorded".into(), &log.previous().id.into()));
+    assert_eq!(newest["to"], log.newest().id);
+    assert_eq!(document(&format!(" --from {}", log.newest().id))["run"], "sources", "nothing is recorded behind it yet");
+    assert_eq!(document(" --sources")["run"], "sources");
+    assert_eq!(document(&format!(" --from {oldest} --records 3"))["records"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn what_a_recorded_job_has_committed_is_what_its_replay_emits() {
+    let count_settings = "record = true".to_owned();
+    let bench = Bench::new(WEIR, WordCount { lines: 500, rate: 50_000, parallelism: 2, count_settings, ..WordCount::default() });
+    // One checkpoint, at the end.
+    bench.edit_job("interval = \"50ms\"", "interval = \"1h\"");
+    bench.run("run job.toml -q").assert(0, &[]);
+    let replay = bench.run("replay job.toml --operator count");
+    replay.assert(0, &["records from the beginning", "the run that there was, up to checkpoint 1"]);
+    assert_eq!(replayed(&replay.stdout).1, bench.committed());
+}
+
 #[test]
 fn a_job_that_has_not_run_is_replayed_from_its_beginning() {
     let bench = Bench::new(WEIR, WordCount { lines: 5, ..WordCount::default() });
@@ -170,7 +232,7 @@ fn graph(plugin: Plugin, config: &str, source: &NumberSource) -> JobGraph {
     // Set aside in the job, counted as failures in a dry run.
     let on_failure = OnFailure::Quarantine { limit: QuarantineLimit::default() };
     let settings = OperatorSettings { operator: "op".into(), config: config.into(), limits, on_failure };
-    let vertex = |id: &str, kind| Vertex { id: id.into(), parallelism: 1, kind };
+    let vertex = |id: &str, kind| Vertex { id: id.into(), parallelism: 1, record: false, kind };
     let vertices = vec![
         vertex("in", VertexKind::Source { source: Arc::new(source.clone()), rate: None }),
         vertex("op", VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings)))),

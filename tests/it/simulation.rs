@@ -3,7 +3,7 @@
 use std::time::Duration;
 use weir_engine::checkpoint::FaultPlan;
 use weir_engine::job::{JobOutcome, StopKind};
-use weir_tests::simulation::scenarios::{CALM, INCREMENTAL, STORMY};
+use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Report, Scenario, simulate, simulate_changes, simulate_evolution, simulate_stop_in_restart_delay, simulate_takeover,
 };
@@ -180,6 +180,31 @@ fn uploads_that_fail_for_good_lose_and_double_nothing() {
     }
 }
 
+#[test]
+fn recorded_calls_make_the_committed_output_again_whatever_failed_in_between() {
+    let recorded = Scenario { record: true, retain: EVERY, ..STORMY };
+    for scenario in [
+        Scenario { failures: None, faults: FaultPlan::NONE, crash_within_polls: 0, ..recorded },
+        Scenario { barriers: Barriers::ExactlyOnce, ..recorded },
+        Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..recorded },
+    ] {
+        let reports = reports(30, scenario);
+        let (replayed, processes) = (sum(&reports, |report| report.replayed), sum(&reports, |report| report.processes));
+        assert!(replayed > 3_000, "{replayed} calls, {processes} processes");
+    }
+}
+
+#[test]
+fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replayed() {
+    let faults = FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 500, ..FaultPlan::NONE };
+    let recorded = Scenario { record: true, faults, max_concurrent: 3, ..CALM };
+    let calls = sum(&reports(40, Scenario { crash_within_polls: 4_000, ..recorded }), |report| report.replayed);
+    assert!(calls > 200, "{calls} calls");
+    check(10, Scenario { retain: 1, ..recorded });
+    let guests = sum(&reports(5, Scenario { counter: Counter::Guest, ..recorded }), |report| report.replayed);
+    assert!(guests > 20, "{guests} calls of guests");
+}
+
 /// Runs `seeds` jobs that are changed while they run; the sums of rescales, accepted and rolled back upgrades.
 #[track_caller]
 fn changed(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
@@ -199,6 +224,14 @@ fn a_job_that_is_changed_while_it_runs_counts_each_record_once_and_by_a_version_
 fn changes_under_failures_and_kills_lose_and_double_nothing() {
     let (rescales, accepted, rolled_back) = changed(100, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
     assert!(rescales > 50 && accepted > 20 && rolled_back > 20, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
+}
+
+#[test]
+fn what_a_changing_job_has_committed_is_replayed_by_the_versions_that_did_it() {
+    let recorded = Scenario { record: true, retain: EVERY, ..CALM };
+    let (rescales, accepted, _) = changed(20, recorded);
+    assert!(rescales > 20 && accepted > 20, "{rescales} rescales, {accepted} accepted");
+    changed(20, Scenario { barriers: Barriers::ExactlyOnce, record: true, retain: EVERY, ..STORMY });
 }
 
 /// Runs `seeds` jobs whose files change between their runs; the sums of what [`weir_tests::simulation::EvolveReport`] counts: changes, refusals for

@@ -84,7 +84,7 @@ pub enum WeirCommand {
     Upgrade(UpgradeArgs),
     /// Runs an operator again, alone and from a checkpoint on, and prints what it is given and what comes of it, one JSON line for each record.
     #[command(
-        after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000"
+        after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000\n\nWith `record = true` on the operator, this is the run that there was: its subtasks are called as they were, from the newest checkpoint that\na recorded one followed, as far as checkpoints are kept. Else the sources are read again: a possible run."
     )]
     Replay(ReplayArgs),
     /// Looks into the state in a job's checkpoints, without the operators' code.
@@ -238,13 +238,16 @@ pub struct ReplayArgs {
     /// From this checkpoint (its id) or savepoint (its URL or path), in place of the newest checkpoint.
     #[arg(long, value_name = "CHECKPOINT|SAVEPOINT")]
     pub from: Option<String>,
-    /// How many records the operator is given at most.
-    #[arg(long, value_name = "N", default_value_t = REPLAYED, value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
-    pub records: u64,
+    /// How many records the operator is given at most: 10,000 from the sources and all that were recorded, unless this says otherwise.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
+    pub records: Option<u64>,
+    /// Read the sources again, also where the operator was recorded.
+    #[arg(long)]
+    pub sources: bool,
 }
 
-/// Records that an operator is given again, unless the command line says otherwise;
-const REPLAYED: u64 = 10_000;
+/// Records that an operator is given again from the sources, unless the command line says otherwise;
+pub const REPLAYED: u64 = 10_000;
 /// and the most that it may ask for.
 const REPLAYED_MAX: u64 = 1_000_000;
 

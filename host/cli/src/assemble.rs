@@ -173,13 +173,14 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn vertex(&mut self, id: &str, parallelism: u32, kind: VertexKind) -> usize {
         self.places.insert(id.to_owned(), self.vertices.len());
-        self.vertices.push(Vertex { id: id.to_owned(), parallelism, kind });
+        self.vertices.push(Vertex { id: id.to_owned(), parallelism, record: false, kind });
         self.vertices.len() - 1
     }
 
     fn operator(&mut self, step: &OperatorStep) {
         let factory = self.operators[&step.id.value].clone();
         let to = self.vertex(&step.id.value, step.parallelism, VertexKind::Operator(factory.clone()));
+        self.vertices[to].record = step.record;
         let descriptor = factory.descriptor();
         self.problems.extend(inputs::unserved_states(step, descriptor));
         let numbers = inputs::numbers(step, descriptor, &mut self.problems);

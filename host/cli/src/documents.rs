@@ -6,8 +6,9 @@ mod savepoint;
 
 pub use checkpoint::*;
 pub use rerun::{
-    DryRunDocument, EmittedDocument, FailedRecordDocument, HeldDocument, OutputDifference, OutputDifferences, ReplayDocument,
-    ReplayedOutput, ReplayedRecord, RerunFrom, StateChangeDocument, StateDifference, StateDifferences, TrialDocument,
+    DryRunDocument, EmittedDocument, FailedRecordDocument, HeldDocument, OutputDifference, OutputDifferences, RecordedCallDocument,
+    ReplayDocument, ReplayedOutput, ReplayedRecord, RerunFrom, RunKind, StateChangeDocument, StateDifference, StateDifferences,
+    TrialDocument,
 };
 mod state;
 

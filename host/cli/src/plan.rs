@@ -199,7 +199,7 @@ fn settings_of(job: &JobFile, id: &str) -> Map<String, Value> {
 
 fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
     match &step.code {
-        Code::Native(name) => object(json!({ "native": name.value })),
+        Code::Native(name) => object(json!({ "native": name.value, "record": step.record })),
         Code::Plugin(code) => object(json!({
             "plugin": code.path.value, "build": code.build.as_ref().map(|build| &build.value), "sources": code.sources, "config": code.config,
             "on-failure": code.on_failure.name(),
@@ -207,6 +207,7 @@ fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
                 "memory": size(code.limits.memory),
                 "time-per-batch": duration(code.limits.time_per_batch),
             },
+            "record": step.record,
         })),
     }
 }

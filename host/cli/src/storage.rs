@@ -4,6 +4,7 @@ use crate::commands::cores;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -40,6 +41,26 @@ pub fn with_savepoint<T, F: Future<Output = Result<T, EngineError>>>(
 ) -> Result<T, Failure> {
     let url = savepoint_url(url)?;
     looking(&url, Path::new("/"), "", look)
+}
+
+/// What opens a job's storage, once and only where it is needed.
+pub type OpenStorage = BoxFuture<'static, Result<Arc<dyn Store>, EngineError>>;
+
+/// As [`with_savepoint`], with the storage of `job` beside it.
+pub fn with_savepoint_of<T, F: Future<Output = Result<T, EngineError>>>(
+    url: &str,
+    job: &JobFile,
+    look: impl FnOnce(Arc<dyn Store>, OpenStorage, Runtime) -> F,
+) -> Result<T, Failure> {
+    let (storage, folder, name) = (job.checkpoints.storage.value.clone(), job.folder.clone(), job.name.clone());
+    with_savepoint(url, |savepoint, runtime| {
+        let control = Handle::current();
+        let open = async move {
+            let store: Arc<dyn Store> = Arc::new(ObjectStorage::look(&storage, &folder, &name, &control).await?);
+            Ok(store)
+        };
+        look(savepoint, open.boxed(), runtime)
+    })
 }
 
 fn looking<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T, E>>>(

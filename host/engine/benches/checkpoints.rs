@@ -205,7 +205,7 @@ fn chain(runtime: &Runtime) -> Chain {
     let backend = MemoryBackendFactory::new(1).create(&states, RANGE, MAX_PARALLELISM);
     let body = NodeBody::Operator { operator: Box::new(Nothing), state: Some(Box::new(KeyedState::new(states, backend))), broadcast: None };
     let metrics = Arc::<VertexMetrics>::default();
-    let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new() };
+    let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), recording: None };
     Chain::new(OPERATOR.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
 }
 

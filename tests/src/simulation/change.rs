@@ -2,13 +2,15 @@
 //! held at that point.
 
 use super::operators::descriptor;
-use super::run::{POLLS, VERTICES, options, wait_for};
+use super::recorded::emitted;
+use super::run::{POLLS, VERTICES, options, same, wait_for};
+use super::scenarios::EVERY;
 use super::{Disk, DiskSink, NumberSource, Scenario};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Override, Replaced, Store};
+use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Override, Replaced, Store, VertexIdentity};
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
@@ -16,6 +18,7 @@ use weir_engine::job::{
     VertexKind, load_metadata, run_job,
 };
 use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
+use weir_engine::replay::RecordedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
@@ -88,11 +91,12 @@ impl Shape {
         let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
         let kinds = [
             VertexKind::Source { source, rate: Some(1_000.0) },
-            VertexKind::Operator(VersionFactory::new(simulator.clone(), self.version, scenario.failures)),
+            VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), self.version, scenario.failures))),
             VertexKind::Sink(sink),
         ];
         let vertices = IDS.into_iter().zip(self.parallelism).zip(kinds);
-        let vertices = vertices.map(|((id, parallelism), kind)| Vertex { id: id.into(), parallelism, kind }).collect();
+        let record = |id| scenario.record && id == "count";
+        let vertices = vertices.map(|((id, parallelism), kind)| Vertex { id: id.into(), parallelism, record: record(id), kind }).collect();
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
         let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
@@ -112,15 +116,18 @@ struct VersionFactory {
     simulator: Simulator,
     version: u64,
     failures: Option<u64>,
+    /// Its migrations fail now and then.
+    bad: bool,
 }
 
 impl VersionFactory {
-    fn new(simulator: Simulator, version: u64, failures: Option<u64>) -> Arc<Self> {
+    fn new(simulator: Simulator, version: u64, failures: Option<u64>) -> Self {
         let form = form_of(version);
         let state =
             StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: format!("raw{form}"), version: form, ttl_ms: None };
         let component = Component { digest: digest(version), bytes: digest(version).into_bytes().into() };
-        Arc::new(Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures })
+        let bad = version.is_multiple_of(3);
+        Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures, bad }
     }
 }
 
@@ -134,7 +141,7 @@ impl OperatorFactory for VersionFactory {
     }
 
     fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
-        Some(Arc::new(FormMigrator { simulator: self.simulator.clone(), to: form_of(self.version), bad: self.version.is_multiple_of(3) }))
+        Some(Arc::new(FormMigrator { simulator: self.simulator.clone(), to: form_of(self.version), bad: self.bad }))
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
@@ -249,7 +256,24 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
     let accepted = accepted_versions(&entries, &mut report);
     report.trace = simulator.trace();
     judge(scenario, &accepted, &disk.committed())?;
+    if scenario.record && scenario.retain == EVERY {
+        let sturdy = Scenario { failures: None, ..scenario };
+        let (of_replay, simulated) = (disk.clone(), simulator.clone());
+        let replayed = emitted(&simulator, &objects, move |stretch| as_it_was(stretch, &simulated, &of_replay, sturdy))?;
+        same("replayed", disk.committed().into_iter(), &replayed)?;
+    }
     Ok(report)
+}
+
+/// The job with the version that worked in a stretch, which fails no more.
+fn as_it_was(stretch: &RecordedStretch, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+    let identity = stretch.to.metadata.as_ref().and_then(|metadata| metadata.graph.vertices.get("count"));
+    let Some(VertexIdentity::Operator { component: Some(component), .. }) = identity else { panic!("it has a component") };
+    let version = component[1..].parse().expect("a version");
+    let mut graph = Shape { version, ..FILE }.graph(simulator, disk, scenario);
+    let factory = VersionFactory { bad: false, ..VersionFactory::new(simulator.clone(), version, None) };
+    graph.vertices[1].kind = VertexKind::Operator(Arc::new(factory));
+    graph
 }
 
 fn read_log(simulator: &Simulator, objects: &Arc<dyn Store>) -> Result<Vec<LogEntry>, String> {

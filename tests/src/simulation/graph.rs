@@ -67,7 +67,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
     let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
     let parallelism = || 1 + simulator.draw(3) as u32;
     let count_parallelism = parallelism();
-    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, kind };
+    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, record: false, kind };
     let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
     let mut vertices = vec![
         vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),
@@ -83,6 +83,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         vertices.push(vertex("lines", count_parallelism, VertexKind::Operator(LinesFactory::new())));
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
+    vertices[2].record = scenario.record;
     let last = vertices.len() - 1;
     vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
     edges.push(edge(last, 0, last + 1, Partitioning::Forward));

@@ -44,7 +44,7 @@ pub(super) fn joined_lines(scenario: Scenario) -> impl Iterator<Item = String> {
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join: Arc<dyn OperatorFactory>) -> JobGraph {
     let parallelism = || 1 + simulator.draw(3) as u32;
     let join_parallelism = parallelism();
-    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, kind };
+    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, record: false, kind };
     let source = |id: &str, count: u64, splits| {
         let source = NumberSource { count, keys: scenario.keys, splits, value: Arc::new(|number| number.to_string()) };
         // All inputs last equally long.
@@ -61,7 +61,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join
             source("left", side, 4),
             source("right", side, 4),
             source("rules", rules, 1),
-            vertex("join", join_parallelism, VertexKind::Operator(join)),
+            Vertex { record: scenario.record, ..vertex("join", join_parallelism, VertexKind::Operator(join)) },
             vertex("out", join_parallelism, VertexKind::Sink(sink)),
         ],
         edges: vec![

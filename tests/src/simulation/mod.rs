@@ -10,6 +10,7 @@ mod objects;
 mod operators;
 mod process;
 mod quarantine;
+mod recorded;
 mod run;
 pub mod scenarios;
 mod source;

@@ -3,6 +3,8 @@
 use super::graph::{Counter, graph};
 use super::join::joined_lines;
 use super::objects::{check_kept, check_left};
+use super::recorded::{Witness, replay};
+use super::scenarios::EVERY;
 use super::{Disk, quarantined};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, RestoreOptions, Store, paths};
 use weir_engine::element::BarrierAlignment;
-use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, SavepointOpener, StartMode, run_job};
+use weir_engine::job::{
+    JobControl, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, SavepointOpener, StartMode, run_job,
+};
+use weir_engine::replay::RunStart;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{Committer, ErrorKind};
@@ -46,6 +51,8 @@ pub struct Scenario {
     pub retain: usize,
     /// What counts.
     pub counter: Counter,
+    /// Whether what counts is recorded.
+    pub record: bool,
 }
 
 /// How the barriers of a job go. What is drawn is drawn anew for each process: one restores what another has left.
@@ -92,6 +99,8 @@ pub struct Report {
     pub in_flight: u64,
     /// Deltas that the last checkpoints consist of.
     pub deltas: usize,
+    /// Recorded calls that were made again.
+    pub replayed: u64,
     /// Equal for equal runs.
     pub trace: u64,
 }
@@ -101,11 +110,14 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     let simulator = Simulator::new(seed);
     let disk = Disk::default();
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, deltas: 0, trace: 0 };
+    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, deltas: 0, replayed: 0, trace: 0 };
+    let witness = Witness::default();
     loop {
         report.processes += 1;
         let status = Arc::new(JobStatus::new(VERTICES));
-        let ended = process(&simulator, &disk, &objects, scenario, &status, report.processes)?;
+        let options = options(&simulator, &disk, &objects, scenario);
+        let graph = witness.watch(graph(&simulator, &disk, scenario));
+        let ended = process(&simulator, graph, options, scenario, &status, report.processes)?;
         report.checkpoints += status.completed.get();
         report.restarts += status.restarts.get();
         report.in_flight += in_flight_objects(&*objects);
@@ -124,6 +136,9 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     report.trace = simulator.trace();
     check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
     check(&simulator, &disk, &objects, scenario)?;
+    if scenario.record {
+        report.replayed = check_replay(&simulator, &disk, &objects, scenario, &witness)?;
+    }
     Ok(report)
 }
 
@@ -135,15 +150,14 @@ fn in_flight_objects(objects: &dyn Store) -> u64 {
 /// One process: `None` where it was killed.
 fn process(
     simulator: &Simulator,
-    disk: &Disk,
-    objects: &Arc<dyn Store>,
+    graph: JobGraph,
+    options: JobOptions,
     scenario: Scenario,
     status: &Arc<JobStatus>,
     number: u64,
 ) -> Result<Option<JobReport>, String> {
-    let options = options(simulator, disk, objects, scenario);
     let (_control, inbox) = JobControl::new();
-    let job = run_job(graph(simulator, disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+    let job = run_job(graph, options, simulator.runtime(), status.clone(), inbox);
     let result = Arc::new(Mutex::new(None));
     let slot = result.clone();
     let watched = async move { *slot.lock().expect("no panic") = Some(job.await) };
@@ -267,6 +281,27 @@ fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario:
     }
 }
 
+/// What is replayed is what was done; and where every checkpoint is kept, it is all that was committed. Returns how many calls were replayed.
+fn check_replay(
+    simulator: &Simulator,
+    disk: &Disk,
+    objects: &Arc<dyn Store>,
+    scenario: Scenario,
+    witness: &Witness,
+) -> Result<u64, String> {
+    let replayed = |start| {
+        let graph = graph(simulator, disk, Scenario { failures: None, ..scenario });
+        replay(simulator, objects, witness, graph, start)
+    };
+    let newest = replayed(RunStart::Newest)?;
+    if scenario.retain < EVERY {
+        return Ok(newest.calls);
+    }
+    let all = replayed(RunStart::Beginning)?;
+    same("replayed", disk.committed().into_iter(), &all.emitted)?;
+    Ok(all.calls)
+}
+
 /// Every record has been counted and its line committed, once or more: of each key there are as many lines as records at least, and
 /// none of a key that was never there.
 fn at_least(expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
@@ -295,7 +330,7 @@ fn expected_lines(scenario: Scenario) -> impl Iterator<Item = String> {
 }
 
 /// Compares two multisets of lines.
-fn same(what: &str, expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
+pub(super) fn same(what: &str, expected: impl Iterator<Item = String>, found: &[String]) -> Result<(), String> {
     let mut missing: BTreeMap<String, i64> = BTreeMap::new();
     expected.for_each(|line| *missing.entry(line).or_default() += 1);
     found.iter().for_each(|line| *missing.entry(line.clone()).or_default() -= 1);

@@ -15,6 +15,7 @@ pub const CALM: Scenario = Scenario {
     barriers: Barriers::Aligned,
     retain: 2,
     counter: Counter::Native,
+    record: false,
 };
 
 /// Everything goes wrong at once.
@@ -24,8 +25,11 @@ pub const STORMY: Scenario =
 /// Many keys of which each checkpoint changes some, and which come and go: what is restored is mostly pieced together from deltas.
 pub const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, ..CALM };
 
+/// Checkpoints that are kept where none is to be deleted.
+pub const EVERY: usize = 1_000_000;
+
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 8] = [
+pub const ALL: [(&str, Scenario); 10] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -39,5 +43,7 @@ pub const ALL: [(&str, Scenario); 8] = [
     ),
     ("join", Scenario { counter: Counter::Join, ..STORMY }),
     ("join-overtaking", Scenario { counter: Counter::Join, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("recorded", Scenario { record: true, retain: EVERY, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("join-recorded", Scenario { counter: Counter::Join, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("slow-store", Scenario { faults: FaultPlan { slow: 700, ..FaultPlan::NONE }, crash_within_polls: 2_500, max_concurrent: 2, ..CALM }),
 ];

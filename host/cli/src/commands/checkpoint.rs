@@ -120,6 +120,7 @@ fn subtask(of: &weir_engine::checkpoint::SubtaskSnapshot) -> SubtaskStateDocumen
         positions: of.splits.iter().map(position).collect(),
         committables: of.committables.len(),
         in_flight_bytes: of.in_flight.as_ref().map_or(0, |handle| handle.bytes),
+        recording_bytes: of.recording.as_ref().map_or(0, |handle| handle.bytes),
     }
 }
 
@@ -204,7 +205,16 @@ fn inspect_text(document: &CheckpointInspectDocument) -> String {
         }
         text.push('\n');
         for subtask in &vertex.subtasks {
-            let SubtaskStateDocument { index, state_bytes, keys, broadcast_bytes, positions, committables, in_flight_bytes } = subtask;
+            let SubtaskStateDocument {
+                index,
+                state_bytes,
+                keys,
+                broadcast_bytes,
+                positions,
+                committables,
+                in_flight_bytes,
+                recording_bytes,
+            } = subtask;
             text.push_str(&format!("    {index}: {} keys, {}", grouped(*keys), bytes_text(*state_bytes)));
             if *broadcast_bytes > 0 {
                 text.push_str(&format!(", {} broadcast", bytes_text(*broadcast_bytes)));
@@ -214,6 +224,9 @@ fn inspect_text(document: &CheckpointInspectDocument) -> String {
             }
             if *in_flight_bytes > 0 {
                 text.push_str(&format!(", {} in flight", bytes_text(*in_flight_bytes)));
+            }
+            if *recording_bytes > 0 {
+                text.push_str(&format!(", {} recorded", bytes_text(*recording_bytes)));
             }
             text.push('\n');
             for PositionDocument { split, state, position } in positions {

@@ -1,34 +1,52 @@
-//! `weir replay`: what an operator is given and what comes of it, record by record.
+//! `weir replay`: what an operator is given and what comes of it, record by record. Where it was recorded, that is the run that there was.
 
 use super::rerun::{Rerun, rerun};
 use super::{Context, tell};
-use crate::args::{Output, ReplayArgs};
-use crate::documents::{ReplayDocument, ReplayedRecord, SCHEMA};
+use crate::args::{Output, REPLAYED, ReplayArgs};
+use crate::documents::{RecordedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
 use std::io::Write;
-use weir_engine::EngineError;
-use weir_engine::replay::{IsolatedOperator, RecordEffects, Upstream, effects_of};
+use weir_engine::checkpoint::RecordedCall;
+use weir_engine::element::NO_TIMESTAMP;
+use weir_engine::job::JobGraph;
+use weir_engine::replay::{IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, Upstream, effects_of};
+use weir_engine::{EngineError, ErrorKind};
+
+/// Why a replay ends before everything has been run: enough has been shown, nobody reads any more, or it can go no further.
+enum Ended {
+    Enough,
+    Failed(EngineError),
+}
 
 /// Prints one line for each record, or one document.
 pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
-    rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |of| {
+    rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |mut of| {
+        let recorded = if args.sources { None } else { of.recorded().await? };
         let document = ReplayDocument {
             schema: SCHEMA,
             job: of.job.name.clone(),
             operator: of.id().to_owned(),
+            run: if recorded.is_some() { RunKind::Recorded } else { RunKind::Sources },
             from: of.from.clone(),
+            to: None,
             records: Vec::new(),
             error: None,
         };
         let mut printer = Printer { context, key: args.key.as_deref(), given: 0, shown: 0, document };
-        let failed = run(&of, args.records, &mut printer).await?;
+        let ended = match recorded {
+            Some(run) => run_recorded(&of, run, args.records.unwrap_or(u64::MAX), &mut printer).await?,
+            None => run_sources(&of, args.records.unwrap_or(REPLAYED), &mut printer).await?,
+        };
+        let failed = match ended {
+            Some(Ended::Failed(error)) => Some(error),
+            Some(Ended::Enough) | None => None,
+        };
         printer.document.error = failed.as_ref().map(ToString::to_string);
         if context.output == Output::Json {
             context.print(&printer.document, String::new);
         }
-        let (given, shown) = (grouped(printer.given), grouped(printer.shown));
-        context.screen.notice(&format!("{}: {given} records from {}, {shown} of them shown", of.id(), of.point_text()));
+        context.screen.notice(&printer.notice(&of));
         Ok(failed.map_or(0, |error| {
             tell(context, &Failure::Engine(error));
             FAILED
@@ -36,22 +54,72 @@ pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure
     })
 }
 
-/// Gives the operator its records up to the first that it fails on, as it would fail in the job. Returns that failure.
-async fn run(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Result<Option<EngineError>, Failure> {
+/// Gives the operator its records up to the first that it fails on, as it would fail in the job.
+async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
     let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, records).await?;
     let mut operator = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
     while let Some(input) = upstream.next().await? {
         for record in 0..input.batch.len() {
-            let effects = effects_of(&mut operator, &input, record)?;
-            if !printer.take(&effects) {
-                return Ok(None);
-            }
-            if let Some(error) = effects.error {
-                return Ok(Some(error));
+            if let Some(ended) = printer.take(effects_of(&mut operator, &input, record)?, None) {
+                return Ok(Some(ended));
             }
         }
     }
     Ok(None)
+}
+
+/// Makes the recorded calls again, from checkpoint to checkpoint, up to one that fails now, or was not kept.
+async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
+    let mut batch = 0;
+    while let Some(stretch) = run.next().await? {
+        let graph = of.graph_of(&stretch).await?;
+        let mut cut_off = Vec::new();
+        for subtask in 0..stretch.parallelism() {
+            let calls = stretch.calls(subtask).await?;
+            let mut operator = recorded_subtask(of, &graph, &stretch, subtask).await?;
+            for (number, call) in calls.calls.iter().enumerate() {
+                let effects = operator.effects_of(batch, call)?;
+                batch += 1;
+                // No call is cut, whatever is shown of it.
+                for record in effects.records {
+                    if printer.given >= records {
+                        return Ok(Some(Ended::Enough));
+                    }
+                    let call = call_document(subtask, number, call, effects.undivided);
+                    if let Some(ended) = printer.take(record, Some(call)) {
+                        return Ok(Some(ended));
+                    }
+                }
+            }
+            cut_off.extend(calls.cut_off.then(|| subtask.to_string()));
+        }
+        if !cut_off.is_empty() {
+            return Ok(Some(Ended::Failed(was_cut_off(of.id(), &stretch, &cut_off))));
+        }
+        printer.document.to = stretch.to.checkpoint_id().map(|id| id.0);
+    }
+    Ok(None)
+}
+
+async fn recorded_subtask(of: &Rerun, graph: &JobGraph, stretch: &RecordedStretch, subtask: u32) -> Result<RecordedSubtask, EngineError> {
+    RecordedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
+}
+
+fn call_document(subtask: u32, number: usize, call: &RecordedCall, undivided: bool) -> RecordedCallDocument {
+    let watermark = Some(call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP);
+    RecordedCallDocument { subtask, call: number as u64, watermark, processing_time: call.processing_time, undivided }
+}
+
+/// Not all calls of a stretch were kept.
+fn was_cut_off(operator: &str, stretch: &RecordedStretch, subtasks: &[String]) -> EngineError {
+    let message = format!(
+        "replay {operator}: between {} and {} there were more calls than are kept for one checkpoint: what was recorded of its subtask {} ends early",
+        stretch.from,
+        stretch.to,
+        subtasks.join(", ")
+    );
+    EngineError::new(ErrorKind::FixInput, message)
+        .with_hint("a shorter `interval` of [checkpoints] records everything; `--from` takes a later checkpoint")
 }
 
 struct Printer<'a> {
@@ -64,15 +132,23 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// Shows a record, unless it is to be left out; one that the operator fails on is always shown. False where nobody reads any more.
-    fn take(&mut self, effects: &RecordEffects) -> bool {
+    /// Shows a record, unless it is to be left out; one that the operator fails on is always shown.
+    fn take(&mut self, effects: RecordEffects, call: Option<RecordedCallDocument>) -> Option<Ended> {
         self.given += 1;
         let wanted = self.key.is_none_or(|key| effects.key.as_deref() == Some(key.as_bytes()));
-        if !wanted && effects.error.is_none() {
-            return true;
+        let mut read = true;
+        if wanted || effects.error.is_some() {
+            self.shown += 1;
+            read = self.show(ReplayedRecord { call, ..ReplayedRecord::from(&effects) });
         }
-        self.shown += 1;
-        let record = ReplayedRecord::from(effects);
+        match effects.error {
+            Some(error) => Some(Ended::Failed(error)),
+            None => (!read).then_some(Ended::Enough),
+        }
+    }
+
+    /// False where nobody reads any more.
+    fn show(&mut self, record: ReplayedRecord) -> bool {
         match self.context.output {
             Output::Json => {
                 self.document.records.push(record);
@@ -83,5 +159,16 @@ impl Printer<'_> {
                 writeln!(std::io::stdout().lock(), "{line}").is_ok()
             }
         }
+    }
+
+    /// What has been run.
+    fn notice(&self, of: &Rerun) -> String {
+        let (given, shown) = (grouped(self.given), grouped(self.shown));
+        let run = match (self.document.run, self.document.to) {
+            (RunKind::Recorded, Some(to)) => format!("; the run that there was, up to checkpoint {to}"),
+            (RunKind::Recorded, None) => "; the run that there was".to_owned(),
+            (RunKind::Sources, _) => "; a possible run: the sources were read again".to_owned(),
+        };
+        format!("{}: {given} records from {}, {shown} of them shown{run}", of.id(), of.point_text())
     }
 }

@@ -1,5 +1,5 @@
-//! What `weir upgrade --dry-run` and `weir replay` begin with: a checkpoint or savepoint, and the job as it was then. Neither writes
-//! anything.
+//! What `weir upgrade --dry-run` and `weir replay` begin with: a checkpoint or savepoint, the job as it was then, and the run that went on from
+//! there, where it was recorded. Neither writes anything.
 //!
 //! Operators run the components that are kept beside the checkpoint, and nothing is built: a plugin that was built anew since would
 //! otherwise stand in for the one whose state it is. Only at the beginning of a job, before any checkpoint, the job file's plugins are
@@ -13,14 +13,15 @@ use crate::documents::RerunFrom;
 use crate::failure::Failure;
 use crate::job_file::{Code, JobFile, suggest};
 use crate::plugin_origin::{PluginOrigins, stored_plugins};
-use crate::storage::{with_savepoint, with_storage};
+use crate::storage::{OpenStorage, with_savepoint_of, with_storage};
+use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry, Store};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, JobGraph, load_metadata, open_savepoint};
-use weir_engine::replay::ReplayPoint;
+use weir_engine::replay::{RecordedRun, RecordedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{EngineError, ErrorKind};
@@ -41,6 +42,9 @@ pub(super) struct Rerun {
     pub point: ReplayPoint,
     /// and how it is called.
     pub from: RerunFrom,
+    /// As it was named.
+    named: Option<StartPoint>,
+    storage: Option<OpenStorage>,
     engine: WasmEngine,
     plugins: BTreeMap<String, Plugin>,
 }
@@ -56,13 +60,19 @@ pub(super) fn rerun<T>(
     give_time(&mut job);
     let from = from.map(|from| start_point(from, path)).transpose()?;
     let job_of_store = job.clone();
-    let open = async |store: Arc<dyn Store>, runtime: Runtime| -> Result<T, Failure> {
-        let (point, from) = point(from.as_ref(), store, runtime).await?;
-        work(Rerun::open(context, job, operator, point, from).await?).await
+    let named = from.clone();
+    let open = async |store: Arc<dyn Store>, storage: OpenStorage, runtime: Runtime| -> Result<T, Failure> {
+        let start = point(named.as_ref(), store, runtime).await?;
+        work(Rerun::open(context, job, operator, start, (named, storage)).await?).await
     };
     match &from {
-        Some(StartPoint::Savepoint(url)) => with_savepoint(url, |store, runtime| async { Ok(open(store, runtime).await) })?,
-        Some(StartPoint::Checkpoint(_)) | None => with_storage(&job_of_store, |store, runtime| async { Ok(open(store, runtime).await) })?,
+        Some(StartPoint::Savepoint(url)) => {
+            with_savepoint_of(url, &job_of_store, |store, storage, runtime| async { Ok(open(store, storage, runtime).await) })?
+        }
+        Some(StartPoint::Checkpoint(_)) | None => with_storage(&job_of_store, |store, runtime| async {
+            let storage = std::future::ready(Ok(store.clone())).boxed();
+            Ok(open(store, storage, runtime).await)
+        })?,
     }
 }
 
@@ -76,7 +86,13 @@ fn give_time(job: &mut JobFile) {
 }
 
 impl Rerun {
-    async fn open(context: &Context, job: JobFile, operator: &str, point: ReplayPoint, from: RerunFrom) -> Result<Self, Failure> {
+    async fn open(
+        context: &Context,
+        job: JobFile,
+        operator: &str,
+        (point, from): (ReplayPoint, RerunFrom),
+        (named, storage): (Option<StartPoint>, OpenStorage),
+    ) -> Result<Self, Failure> {
         let known = || job.operators.iter().map(|step| step.id.value.as_str());
         if !known().any(|id| id == operator) {
             let message = format!("`{}` has no operator `{operator}`", job.name);
@@ -91,7 +107,39 @@ impl Rerun {
         let graph = graph(&job, &plugins)?;
         point.check(&graph)?;
         let vertex = graph.vertices.iter().position(|vertex| vertex.id == operator).expect("every operator is in the graph");
-        Ok(Self { job, graph, vertex, point, from, engine, plugins })
+        Ok(Self { job, graph, vertex, point, from, named, storage: Some(storage), engine, plugins })
+    }
+
+    /// The run that went on from the point that was named, where the operator was recorded in it; without a name the newest part of it.
+    pub async fn recorded(&mut self) -> Result<Option<RecordedRun>, Failure> {
+        let Some(storage) = self.storage.take() else { return Ok(None) };
+        let start = match &self.named {
+            Some(StartPoint::Savepoint(url)) => RunStart::Savepoint { url: url.clone(), point: self.point.clone() },
+            Some(StartPoint::Checkpoint(id)) => RunStart::Checkpoint(*id),
+            None => RunStart::Newest,
+        };
+        let base = ReplayPoint { metadata: None, store: storage.await?, ..self.point.clone() };
+        let run = RecordedRun::find(self.id(), &base, start).await?;
+        if let Some(run) = &run {
+            self.from.checkpoint = run.at().checkpoint_id().map(|id| id.0);
+        }
+        Ok(run)
+    }
+
+    /// The graph of a part of that run, with the components that worked in it.
+    pub async fn graph_of(&self, stretch: &RecordedStretch) -> Result<JobGraph, Failure> {
+        let Some(metadata) = &stretch.to.metadata else { unreachable!("a stretch ends at a checkpoint") };
+        let worked = |(id, plugin): (&String, &Plugin)| metadata.component(id) == Some(&plugin.component().digest);
+        let graph = match self.plugins.iter().all(worked) {
+            true => self.graph.clone(),
+            false => {
+                let origins = stored_plugins(&self.job, metadata, &*stretch.to.store, &*stretch.to.clock).await?;
+                graph(&self.job, &loaded(&origins, &self.engine)?)?
+            }
+        };
+        stretch.from.check(&graph)?;
+        stretch.to.check(&graph)?;
+        Ok(graph)
     }
 
     /// The graph with the plugin at `path` in the operator's place.

@@ -93,6 +93,8 @@ pub struct SubtaskStateDocument {
     pub committables: usize,
     /// Bytes of records that an unaligned barrier overtook on the way to it.
     pub in_flight_bytes: u64,
+    /// Bytes of the calls of an operator with `record = true`.
+    pub recording_bytes: u64,
 }
 
 /// How far a split has been read.

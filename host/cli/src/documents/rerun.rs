@@ -156,12 +156,43 @@ pub struct ReplayDocument {
     pub job: String,
     /// The operator.
     pub operator: String,
+    /// What was run.
+    pub run: RunKind,
     /// Where it began.
     pub from: RerunFrom,
+    /// The last checkpoint of a recorded run that it came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
     /// In the order in which they were given.
     pub records: Vec<ReplayedRecord>,
-    /// Why the operator failed on the last one.
+    /// Why the operator failed on the last one, or why a recorded run goes no further.
     pub error: Option<String>,
+}
+
+/// What a replay runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// The run that there was, as it was recorded.
+    Recorded,
+    /// A possible run: the sources are read again.
+    Sources,
+}
+
+/// The call that a record of a recorded run was given in.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecordedCallDocument {
+    /// The subtask that was called.
+    pub subtask: u32,
+    /// Number of the call, from 0 in each subtask behind each checkpoint.
+    pub call: u64,
+    /// Event time up to which all inputs were complete, in ms.
+    pub watermark: Option<i64>,
+    /// What the operator was told of the time, in ms since the Unix epoch.
+    pub processing_time: i64,
+    /// Outputs and state of the whole call stand with its last record: the operator does something else with its records one by one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undivided: bool,
 }
 
 /// One record and what came of it: a line of `weir replay`.
@@ -171,6 +202,9 @@ pub struct ReplayedRecord {
     pub batch: u64,
     /// The record's place in it.
     pub record: usize,
+    /// The call, in a recorded run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub call: Option<RecordedCallDocument>,
     /// The operator's input.
     pub input: String,
     /// The record's key.
@@ -321,6 +355,7 @@ impl From<&RecordEffects> for ReplayedRecord {
         Self {
             batch: effects.batch,
             record: effects.record,
+            call: None,
             input: effects.input.clone(),
             key: optional(effects.key.as_deref()),
             value: bytes_as_json(&effects.given.value),

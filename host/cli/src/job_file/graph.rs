@@ -134,7 +134,7 @@ impl Connector<'_> {
             let place = raw.head.parallelism.map_or(input.span.clone(), |own| own.span);
             self.reporter.add(Problem::new(place, message).hint("`max-parallelism` is the number of key groups"));
         }
-        Some(OperatorStep { id: raw.head.id, was: raw.head.was, code: raw.code?, inputs, parallelism })
+        Some(OperatorStep { id: raw.head.id, was: raw.head.was, code: raw.code?, inputs, parallelism, record: raw.record })
     }
 
     fn sink(&self, raw: RawSink) -> Option<SinkStep> {

@@ -106,6 +106,8 @@ pub struct OperatorStep {
     pub inputs: Vec<Input>,
     /// Number of subtasks.
     pub parallelism: u32,
+    /// Whether what it is called with is recorded.
+    pub record: bool,
 }
 
 /// What an operator runs.

@@ -1,7 +1,7 @@
 //! The head of a job file and the tables that a job has once: `[checkpoints]` and `[restart]`.
 
 use super::model::Checkpoints;
-use super::problem::{Problem, Span};
+use super::problem::Problem;
 use super::section::{Located, Section};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, StorageUrl};
@@ -36,12 +36,6 @@ pub(super) fn read_head(top: &Section<'_>, cores: u32) -> Head {
 
 fn is_job_name(name: &str) -> bool {
     (1..=NAME_MAX_BYTES).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-/// Refuses a setting that is not built yet, unless it says what holds anyway.
-pub(super) fn not_built(section: &Section<'_>, span: Span, key: &str, says: &str, holds: &str) {
-    let message = format!("`{key}` of {}: {says} is not built yet", section.name);
-    section.problem(Problem::new(span, message).label("not built yet").hint(format!("leave it out, or write `{key} = {holds}`")));
 }
 
 /// Reads `[checkpoints]`.

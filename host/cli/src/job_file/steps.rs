@@ -3,7 +3,6 @@
 use super::model::{Code, Limits, OnFailure, PluginCode, Settings};
 use super::problem::{Problem, Span};
 use super::section::{Located, Section, json_of};
-use super::settings::not_built;
 use super::suggest;
 use std::time::Duration;
 use toml::Spanned;
@@ -49,6 +48,7 @@ pub(super) struct RawOperator {
     pub head: StepHead,
     pub code: Option<Code>,
     pub inputs: Vec<RawInput>,
+    pub record: bool,
 }
 
 pub(super) struct RawSink {
@@ -91,11 +91,9 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     let head = read_head(id, &section);
     let code = read_code(&section);
     let inputs = read_inputs(&section);
-    if let Some(record) = section.boolean("record").filter(|record| record.value) {
-        not_built(&section, record.span, "record", "recording of batches", "false");
-    }
+    let record = section.boolean("record").is_some_and(|record| record.value);
     section.finish();
-    RawOperator { head, code, inputs }
+    RawOperator { head, code, inputs, record }
 }
 
 /// Settings that mean something for a plugin only.

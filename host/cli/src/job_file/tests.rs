@@ -165,13 +165,11 @@ fn barriers_are_aligned_overtake_or_hold_nothing_back() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name() {
+fn an_operator_is_recorded_where_the_file_says_so() {
     let plugin = "plugin = \"delays.wasm\"";
-    check(
-        plugin,
-        &format!("{plugin}\nrecord = true"),
-        "job.toml:10:10: `record` of [operator.delays]: recording of batches is not built yet (leave it out, or write `record = false`)",
-    );
+    let recorded = |line: &str| parsed(&GOOD.replace(plugin, &format!("{plugin}\n{line}"))).expect("right").operators[0].record;
+    assert_eq!(["", "record = false", "record = true"].map(recorded), [false, false, true]);
+    check(plugin, &format!("{plugin}\nrecord = \"all\""), "job.toml:10:10: `record` of [operator.delays] is true or false");
 }
 
 #[test]

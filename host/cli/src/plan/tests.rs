@@ -19,6 +19,7 @@ count = 10
 rate = 5
 [operator.count]
 native = \"keyed-count\"
+record = true
 input = { from = \"in\", by = \"key\" }
 [operator.same]
 native = \"pass-through\"
@@ -101,6 +102,8 @@ fn defaults_are_shown() {
         "  interval = \"1s\"",
         "  max-in-flight-bytes = \"256MiB\"",
         "         rate = 5.0",
+        "         record = true",
+        "         record = false",
         "  count → same",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");

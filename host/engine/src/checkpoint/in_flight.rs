@@ -1,20 +1,19 @@
 //! Records in flight as they are stored: the payload of a section of kind [`SectionKind::InFlight`](super::SectionKind::InFlight).
 //!
 //! ```text
-//! payload = bytes number-of-records *record    ; the bytes are the channel, as JSON
-//! record  = 0 bytes timestamp                  ; value; there is no key
-//!         | 1 bytes bytes timestamp            ; key and value
+//! payload = bytes number-of-records *record    ; the bytes are the channel, as JSON; a record is described in `records.rs`
 //! bytes   = length, and as many bytes
 //! ```
 //!
 //! A section holds the records of one channel in order; it stands under the receiving vertex's id and, in place of a key group, the receiving
-//! subtask's number. Lengths and counts are LEB128, a timestamp is 8 bytes, little-endian. Records are stored and not batches, so that a checkpoint
-//! restores at any parallelism; there are none of a sender's: what has been sent lies in the receiver's queue.
+//! subtask's number. Lengths and counts are LEB128. Records are stored and not batches, so that a checkpoint restores at any parallelism; there
+//! are none of a sender's: what has been sent lies in the receiver's queue.
 
+use super::records::{early, put_record, take_record};
 use super::{EdgeIdentity, RecordSchema};
 use crate::element::{BatchBuilder, RecordBatch};
 use crate::exchange::{BATCH_BYTES, BATCH_RECORDS};
-use crate::state::varint::{Malformed, put_bytes, put_number, take_bytes, take_number};
+use crate::state::varint::{put_bytes, put_number, take_bytes, take_number};
 use serde::{Deserialize, Serialize};
 
 /// Which channel records were on, and what they are.
@@ -37,17 +36,7 @@ pub fn write_in_flight<'a>(channel: &InFlightChannel, batches: impl Iterator<Ite
     put_bytes(&mut out, &serde_json::to_vec(channel).expect("a channel is JSON"));
     put_number(&mut out, records as u64);
     for batch in batches {
-        for record in 0..batch.len() {
-            match batch.key(record) {
-                None => out.push(0),
-                Some(key) => {
-                    out.push(1);
-                    put_bytes(&mut out, key);
-                }
-            }
-            put_bytes(&mut out, batch.values().get(record));
-            out.extend_from_slice(&batch.timestamps()[record].to_le_bytes());
-        }
+        (0..batch.len()).for_each(|record| put_record(&mut out, batch, record));
     }
     out
 }
@@ -55,22 +44,11 @@ pub fn write_in_flight<'a>(channel: &InFlightChannel, batches: impl Iterator<Ite
 /// Reads a section's payload. An error says what is wrong with it.
 pub fn read_in_flight(payload: &[u8]) -> Result<(InFlightChannel, Vec<RecordBatch>), String> {
     let mut rest = payload;
-    let malformed = |_: Malformed| "a record ends early".to_owned();
-    let channel = serde_json::from_slice(take_bytes(&mut rest).map_err(malformed)?).map_err(|error| format!("its channel: {error}"))?;
-    let records = take_number(&mut rest).map_err(malformed)?;
+    let channel = serde_json::from_slice(take_bytes(&mut rest).map_err(early)?).map_err(|error| format!("its channel: {error}"))?;
+    let records = take_number(&mut rest).map_err(early)?;
     let (mut batches, mut builder) = (Vec::new(), BatchBuilder::new());
     for _ in 0..records {
-        let (&flag, behind) = rest.split_first().ok_or("a record ends early")?;
-        rest = behind;
-        let key = match flag {
-            0 => None,
-            1 => Some(take_bytes(&mut rest).map_err(malformed)?),
-            other => return Err(format!("a record begins with {other}")),
-        };
-        let value = take_bytes(&mut rest).map_err(malformed)?;
-        let (timestamp, behind) = rest.split_first_chunk().ok_or("a record ends early")?;
-        rest = behind;
-        builder.push(key, value, Some(i64::from_le_bytes(*timestamp)));
+        take_record(&mut rest, &mut builder)?;
         if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
             batches.push(builder.take());
         }

@@ -4,7 +4,7 @@ use super::{Committable, SplitState, envelope, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::Partitioning;
-use crate::state::StateDescriptor;
+use crate::state::{KeyGroupRange, StateDescriptor, range_of};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,9 @@ pub struct SubtaskSnapshot {
     /// Where the records are that an unaligned barrier overtook on the way to this subtask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<StateHandle>,
+    /// Where the calls of an operator with `record = true` are, since the checkpoint before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<StateHandle>,
     /// A source's splits with their progress.
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.
@@ -127,7 +130,22 @@ pub struct EdgeIdentity {
 impl SubtaskSnapshot {
     /// Every object that the part refers to.
     pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
+        self.restored().chain(&self.recording)
+    }
+
+    /// Of these the ones that a restore reads.
+    fn restored(&self) -> impl Iterator<Item = &StateHandle> {
         self.state.iter().chain(&self.deltas).chain(&self.broadcast).chain(&self.in_flight)
+    }
+}
+
+impl VertexSnapshot {
+    /// The objects of keyed state that may hold keys of `range`, of `max_parallelism` groups in all: for each subtask that wrote some the whole
+    /// one, and the deltas behind it in order.
+    pub fn keyed_state(&self, range: KeyGroupRange, max_parallelism: u32) -> Vec<StateHandle> {
+        let parallelism = self.subtasks.len() as u32;
+        let overlapping = self.subtasks.iter().filter(|part| range_of(part.index, parallelism, max_parallelism).overlaps(&range));
+        overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect()
     }
 }
 
@@ -154,12 +172,13 @@ impl CheckpointMetadata {
 
     /// Bytes of all state objects: what a restore reads.
     pub fn state_object_bytes(&self) -> u64 {
-        self.distinct_handles().iter().map(|handle| handle.bytes).sum()
+        self.subtasks().flat_map(SubtaskSnapshot::restored).collect::<BTreeSet<_>>().iter().map(|handle| handle.bytes).sum()
     }
 
     /// Bytes of the state objects that this checkpoint wrote itself and does not share with older ones.
     pub fn written_state_bytes(&self) -> u64 {
-        self.distinct_handles().iter().filter(|handle| self.wrote(&handle.object)).map(|handle| handle.bytes).sum()
+        let own: BTreeSet<_> = self.handles().filter(|handle| self.wrote(&handle.object)).collect();
+        own.iter().map(|handle| handle.bytes).sum()
     }
 
     /// True where this checkpoint wrote the object at `path`.
@@ -170,10 +189,6 @@ impl CheckpointMetadata {
     /// Every state object that the checkpoint consists of, as often as a subtask refers to it.
     pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
         self.subtasks().flat_map(SubtaskSnapshot::handles)
-    }
-
-    fn distinct_handles(&self) -> BTreeSet<&StateHandle> {
-        self.handles().collect()
     }
 
     /// Output that is not known to be committed.
@@ -302,9 +317,11 @@ mod tests {
     fn what_a_checkpoint_wrote_is_told_from_what_it_shares() {
         let handle = |path: String, bytes| StateHandle { object: path, bytes, checksum: 0 };
         let of = |checkpoint_id| paths::state_object(AttemptId(3), CheckpointId(checkpoint_id), "op", 0, "nonce");
+        let recording = paths::recording_object(AttemptId(3), CheckpointId(7), "op", 0, "nonce");
         let part = |deltas: &[StateHandle]| SubtaskSnapshot {
             state: Some(handle(of(5), 1_000)),
             deltas: deltas.to_vec(),
+            recording: Some(handle(recording.clone(), 1)),
             ..SubtaskSnapshot::default()
         };
         let both = [handle(of(6), 100), handle(of(7), 10)];
@@ -312,8 +329,8 @@ mod tests {
         let vertices = ["op", "next"].map(|id| VertexSnapshot { id: id.into(), subtasks: vec![part(&both)] }).to_vec();
         let (job, graph) = ("job".into(), graph(8, 1, "a", Partitioning::Key));
         let metadata = CheckpointMetadata { job, checkpoint_id: CheckpointId(7), attempt: AttemptId(3), graph, vertices };
-        assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (10, 1_110));
-        assert_eq!(metadata.objects().len(), 4);
+        assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (11, 1_110), "a recording is not restored");
+        assert_eq!(metadata.objects().len(), 5);
         assert!(metadata.wrote(&of(7)) && metadata.wrote(&metadata.path()) && !metadata.wrote(&of(6)));
     }
 }

@@ -13,6 +13,8 @@ mod metadata;
 mod parts;
 pub mod paths;
 mod probe;
+mod recording;
+mod records;
 mod restore_plan;
 mod s3;
 mod state_object;
@@ -30,6 +32,7 @@ pub use job_log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
 pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub(crate) use probe::probe_create_if_absent;
+pub use recording::{RecordedCall, Stretch, StretchHeader, read_recording, write_recording};
 pub use restore_plan::{
     LeftOut, PlannedKind, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, StatePlan, VertexPlan, plan_identities,
 };
@@ -43,3 +46,5 @@ pub(crate) use stored_object::read_state_object;
 mod golden_tests;
 #[cfg(test)]
 mod in_flight_golden_tests;
+#[cfg(test)]
+mod recording_golden_tests;

@@ -48,6 +48,11 @@ pub fn broadcast_object(attempt: AttemptId, checkpoint_id: CheckpointId, operato
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.broadcast")
 }
 
+/// The calls of subtask `index` of `operator`.
+pub fn recording_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
+    format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.recording")
+}
+
 /// The attempt and the checkpoint that an object under [`CHECKPOINTS`] or [`STATE`] belongs to.
 pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
     let (_, name) = path.split_once('/')?;
@@ -82,6 +87,7 @@ mod tests {
         assert_eq!(owner_of(&state_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&in_flight_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&broadcast_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
+        assert_eq!(owner_of(&recording_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
         assert_eq!(owner_of("state/else"), None);
         assert_eq!((log_seq(&log_entry(5)), log_seq("log/5.json.tmp"), log_seq("state/5.json")), (Some(5), None, None));
     }

@@ -113,6 +113,7 @@ fn keyed(section: &Section<'_>) -> Option<bool> {
         | SectionKind::Broadcast
         | SectionKind::InFlight
         | SectionKind::Committables
-        | SectionKind::OperatorState => None,
+        | SectionKind::OperatorState
+        | SectionKind::Recording => None,
     }
 }

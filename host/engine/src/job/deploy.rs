@@ -12,8 +12,8 @@ use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
 use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, StateRewrite, owners, range_of};
 use crate::task::{
-    BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast, OperatorTask, RateLimiter, RecordedEdge, SnapshotContext,
-    Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent, TaskEvents,
+    BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast, OperatorTask, RateLimiter, RecordedEdge, Recording,
+    SnapshotContext, Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -238,7 +238,9 @@ impl Builder<'_> {
             restores.extend(restore);
             let (routes, quarantine) = self.routes(&graph, vertex, index, &inner, &mut output);
             let metrics = self.context.status.metrics.vertices[vertex].clone();
-            nodes.push(Node { vertex, id: graph.vertices[vertex].id.clone(), metrics, body, routes, quarantine });
+            let restored = self.context.restored.as_ref().map(|restored| restored.checkpoint_id);
+            let recording = graph.vertices[vertex].record.then(|| Box::new(Recording::since(restored)));
+            nodes.push(Node { vertex, id: graph.vertices[vertex].id.clone(), metrics, body, routes, quarantine, recording });
         }
         let head = task.members[0];
         let source_routes = match &graph.vertices[head].kind {
@@ -348,16 +350,12 @@ impl Builder<'_> {
 
     fn restore(&self, metadata: &CheckpointMetadata, vertex: usize, range: KeyGroupRange, node: usize) -> Option<StateRestore> {
         let id = self.context.plan.from(&self.context.graph.vertices[vertex].id)?;
-        let snapshot = metadata.vertex(id)?;
-        let parallelism = snapshot.subtasks.len() as u32;
-        let overlapping =
-            snapshot.subtasks.iter().filter(|part| range_of(part.index, parallelism, metadata.graph.max_parallelism).overlaps(&range));
         Some(StateRestore::Keyed(KeyedRestore {
             node,
             operator: id.to_owned(),
             range,
             rewrite: self.rewrite(vertex)?,
-            handles: overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect(),
+            handles: metadata.vertex(id)?.keyed_state(range, metadata.graph.max_parallelism),
             store: self.context.source.clone(),
             clock: self.context.runtime.clock.clone(),
         }))

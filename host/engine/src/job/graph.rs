@@ -28,6 +28,8 @@ pub struct Vertex {
     pub id: String,
     /// Number of subtasks.
     pub parallelism: u32,
+    /// Whether what an operator is called with is recorded.
+    pub record: bool,
     /// What it is.
     pub kind: VertexKind,
 }

@@ -157,6 +157,17 @@ impl History {
         self.completed().rev().take(retain).cloned().collect()
     }
 
+    /// The checkpoints that went on from `start`, oldest first: those of the newest lineage that has any.
+    pub fn went_on_from(&self, start: &LineageRoot) -> &[CompletedCheckpoint] {
+        let of = |lineage: &Lineage| match start {
+            _ if lineage.root == *start => Some(0),
+            LineageRoot::Checkpoint(id) => Some(1 + lineage.completed.iter().position(|completed| completed.checkpoint_id == *id)?),
+            LineageRoot::Fresh | LineageRoot::Savepoint(_) => None,
+        };
+        let behind = |lineage| of(lineage).map_or(&[][..], |from| &lineage.completed[from..]);
+        self.lineages.iter().rev().map(behind).find(|behind| !behind.is_empty()).unwrap_or_default()
+    }
+
     /// The checkpoint to fall back to from the one with this id: the one before it in its lineage, else the one that the lineage began from.
     pub(super) fn before(&self, checkpoint_id: CheckpointId) -> Option<&CompletedCheckpoint> {
         let holds = |lineage: &&Lineage| lineage.completed.iter().any(|completed| completed.checkpoint_id == checkpoint_id);

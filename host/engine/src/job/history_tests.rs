@@ -164,3 +164,20 @@ fn a_checkpoint_falls_back_within_its_lineage_and_to_its_root() {
 fn a_late_completion_counts_for_its_own_attempt() {
     check("A1.1 A2.2 C1.1 C2.2", StartMode::Resume, "2 from 2");
 }
+
+#[test]
+fn what_went_on_from_a_checkpoint_is_of_the_newest_lineage_that_did() {
+    let went_on = |log: &str, start: LineageRoot| {
+        let history = history(log);
+        let ids: Vec<_> = history.went_on_from(&start).iter().map(|completed| completed.checkpoint_id.0).collect();
+        ids
+    };
+    let checkpoint = |id| LineageRoot::Checkpoint(CheckpointId(id));
+    let log = "A1.1 C1.1 C1.2 A2.1 C2.4 A3.3<2 C3.5 A4.4<s C4.6 A5.5<1";
+    assert_eq!(went_on(log, LineageRoot::Fresh), [1, 2, 4]);
+    assert_eq!(went_on(log, checkpoint(1)), [2, 4], "the newest lineage that began there has no checkpoint");
+    assert_eq!(went_on(log, checkpoint(2)), [5]);
+    assert_eq!(went_on(log, savepoint()), [6]);
+    assert_eq!(went_on(log, checkpoint(4)), [0; 0]);
+    assert_eq!(went_on("A1.1 C1.1 A2.2 C2.2", LineageRoot::Fresh), [2]);
+}

@@ -1,7 +1,8 @@
 //! What an operator makes of one record: what it emits, and what of its state is another afterwards.
 
 use super::contents::{Contents, Held, keys_of};
-use super::{EmittedRecord, IsolatedOperator, ReplayInput};
+use super::{Emitted, EmittedRecord, IsolatedOperator, ReplayInput};
+use crate::element::RecordBatch;
 use crate::error::EngineError;
 
 /// One record and what came of it.
@@ -17,13 +18,16 @@ pub struct RecordEffects {
     pub key: Option<Vec<u8>>,
     /// The rest of it.
     pub given: EmittedRecord,
-    /// What was emitted: the output's name, the key, the record.
-    pub outputs: Vec<(String, Option<Vec<u8>>, EmittedRecord)>,
+    /// What was emitted.
+    pub outputs: Outputs,
     /// What changed in the states of its key, or in the broadcast states.
     pub changes: Vec<StateChange>,
     /// Why the operator failed on it; nothing has come of it then.
     pub error: Option<EngineError>,
 }
+
+/// What was emitted: the output's name, the key, the record.
+pub type Outputs = Vec<(String, Option<Vec<u8>>, EmittedRecord)>;
 
 /// What a state held and holds now of one key, or a broadcast state of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,28 +42,31 @@ pub struct StateChange {
     pub after: Option<Held>,
 }
 
+impl RecordEffects {
+    /// Record `record` of `input`, of which nothing has come yet.
+    pub(super) fn none(operator: &IsolatedOperator, input: &ReplayInput, record: usize) -> Self {
+        Self {
+            batch: input.number,
+            record,
+            input: operator.input_name(input.edge).to_owned(),
+            key: input.batch.key(record).map(<[u8]>::to_vec),
+            given: EmittedRecord::of(&input.batch, record),
+            outputs: Vec::new(),
+            changes: Vec::new(),
+            error: None,
+        }
+    }
+}
+
 /// Gives the operator record `record` of `input`. Cutting a batch changes nothing, so this is what the record does in its batch too. Where
 /// it fails, the state is what it was, and another operator goes on.
 pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: usize) -> Result<RecordEffects, EngineError> {
     let batch = input.batch.slice(record..record + 1);
     let before = operator.contents_of(input.edge, &batch)?;
-    let mut effects = RecordEffects {
-        batch: input.number,
-        record,
-        input: operator.input_name(input.edge).to_owned(),
-        key: batch.key(0).map(<[u8]>::to_vec),
-        given: EmittedRecord::of(&batch, 0),
-        outputs: Vec::new(),
-        changes: Vec::new(),
-        error: None,
-    };
+    let mut effects = RecordEffects::none(operator, input, record);
     match operator.try_process(input.edge, &batch, &before)? {
         Ok(emitted) => {
-            for (output, records) in emitted {
-                let name = operator.output_name(output);
-                let one = |place| (name.to_owned(), records.key(place).map(<[u8]>::to_vec), EmittedRecord::of(&records, place));
-                effects.outputs.extend((0..records.len()).map(one));
-            }
+            effects.outputs = outputs(operator, &emitted);
             let after = operator.contents_of(input.edge, &batch)?;
             effects.changes = changes(operator, &before, &after);
         }
@@ -68,7 +75,18 @@ pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: 
     Ok(effects)
 }
 
-fn changes(operator: &IsolatedOperator, before: &Contents, after: &Contents) -> Vec<StateChange> {
+/// Emitted records one by one.
+pub(super) fn outputs(operator: &IsolatedOperator, emitted: &Emitted) -> Outputs {
+    let of_batch = |(output, records): &(u32, RecordBatch)| {
+        let name = operator.output_name(*output);
+        let one = |place| (name.to_owned(), records.key(place).map(<[u8]>::to_vec), EmittedRecord::of(records, place));
+        (0..records.len()).map(one).collect::<Vec<_>>()
+    };
+    emitted.iter().flat_map(of_batch).collect()
+}
+
+/// What is held now and was not, or is another.
+pub(super) fn changes(operator: &IsolatedOperator, before: &Contents, after: &Contents) -> Vec<StateChange> {
     let changed = keys_of(before, after).into_iter().filter(|state_key| before.get(*state_key) != after.get(*state_key));
     let change = |state_key: &(usize, Vec<u8>)| StateChange {
         state: operator.states()[state_key.0].name.clone(),

@@ -1,7 +1,7 @@
 //! One operator with its state, out of its job: it is given records by hand, and what it emits comes back.
 //!
-//! It stands for all subtasks of its vertex: it holds the state of every key group. Invariant: after [`IsolatedOperator::try_process`] has
-//! failed, its state is what it was before.
+//! It stands for all subtasks of its vertex, and holds the state of every key group, or for one of them. Invariant: after
+//! [`IsolatedOperator::try_process`] has failed, its state is what it was before.
 
 use super::ReplayPoint;
 use super::contents::{self, Contents};
@@ -12,7 +12,7 @@ use crate::exchange::{Output, Partitioning};
 use crate::job::{JobGraph, VertexKind, planned};
 use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, Subtask};
-use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateRewrite, range_of};
+use crate::state::{BroadcastAccess, KeyGroupRange, KeyedState, StateDescriptor, StateRewrite, range_of};
 use crate::task::{BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub struct IsolatedOperator {
     /// By the edge's number in the graph.
     inputs: BTreeMap<usize, Input>,
     metrics: VertexMetrics,
+    watermark: i64,
     processing_time: i64,
     fuel_of_dropped: u64,
 }
@@ -45,31 +46,43 @@ struct Input {
 impl IsolatedOperator {
     /// The operator at `vertex` of `graph` with the state that it has at `point`.
     pub async fn restore(graph: &JobGraph, vertex: usize, point: &ReplayPoint) -> Result<Self, EngineError> {
+        Self::restore_subtask(graph, vertex, (0, 1), point).await
+    }
+
+    /// The same of subtask `index` of `parallelism` alone, however many there were at `point`.
+    pub async fn restore_subtask(
+        graph: &JobGraph,
+        vertex: usize,
+        (index, parallelism): (u32, u32),
+        point: &ReplayPoint,
+    ) -> Result<Self, EngineError> {
         let id = graph.vertices[vertex].id.clone();
         let VertexKind::Operator(factory) = &graph.vertices[vertex].kind else {
             return Err(EngineError::new(ErrorKind::FixInput, format!("{id} is no operator")));
         };
         let inputs: BTreeMap<_, _> =
             graph.inputs(vertex).map(|(number, edge)| (number, Input { number: edge.input, partitioning: edge.partitioning })).collect();
-        let (factory, subtask) = (factory.clone(), Subtask { vertex: id.clone(), index: 0, parallelism: 1 });
+        let (factory, subtask) = (factory.clone(), Subtask { vertex: id.clone(), index, parallelism });
         let schemas = graph.input_schemas(vertex, factory.descriptor().inputs.len());
         let operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&id))?;
         let states = &factory.descriptor().states;
         let broadcast_inputs = inputs.values().filter(|input| input.partitioning == Partitioning::Broadcast);
         let broadcast = NodeBroadcast::new(states, broadcast_inputs.map(|input| input.number).collect());
+        let range = range_of(index, parallelism, graph.max_parallelism);
         let keyed = inputs.values().any(|input| input.partitioning == Partitioning::Key);
         let state = keyed.then(|| {
-            let backend = point.backends.create(states, range_of(0, 1, graph.max_parallelism), graph.max_parallelism);
+            let backend = point.backends.create(states, range, graph.max_parallelism);
             Box::new(KeyedState::new(states.clone(), backend))
         });
         let body = NodeBody::Operator { operator, state, broadcast };
-        let node = Node { vertex, id: id.clone(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new() };
+        let node =
+            Node { vertex, id: id.clone(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new(), recording: None };
         let mut chain = Chain::new(id, vec![node], Vec::new(), Output::default(), point.clock.clone());
         if let Some(metadata) = &point.metadata {
             let plan = plan_of(metadata, graph)?;
             if let Some(from) = plan.from(&graph.vertices[vertex].id) {
                 let rewrite = StateRewrite::new(plan.places(&graph.vertices[vertex].id), states, factory.migrator());
-                fill(&mut chain, metadata, (from, rewrite), point).await?;
+                fill(&mut chain, metadata, (from, rewrite), (index, range), point).await?;
             }
         }
         let Some(NodeBody::Operator { operator, state, broadcast }) = chain.nodes.pop().map(|node| node.body) else {
@@ -85,9 +98,21 @@ impl IsolatedOperator {
             broadcast,
             inputs,
             metrics: VertexMetrics::default(),
+            watermark: NO_TIMESTAMP,
             processing_time: point.processing_time,
             fuel_of_dropped: 0,
         })
+    }
+
+    /// What the next calls are told of the time.
+    pub(super) fn set_times(&mut self, watermark: i64, processing_time: i64) {
+        (self.watermark, self.processing_time) = (watermark, processing_time);
+    }
+
+    /// An edge that leads to this input, whose batches bring keys or do not.
+    pub(super) fn edge_to(&self, input: u32, keyed: bool) -> Option<usize> {
+        let fits = |found: &Input| found.number == input && (found.partitioning == Partitioning::Key) == keyed;
+        self.inputs.iter().find(|(_, found)| fits(found)).map(|(&edge, _)| edge)
     }
 
     /// As on probation: every fault is an error, and no record is set aside.
@@ -104,7 +129,7 @@ impl IsolatedOperator {
             state: if input.partitioning == Partitioning::Key { self.state.as_deref_mut() } else { None },
             broadcast: self.broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(input.number)),
             outputs: &mut outputs,
-            watermark: NO_TIMESTAMP,
+            watermark: self.watermark,
             processing_time: self.processing_time,
             metrics: &self.metrics,
         };
@@ -173,7 +198,8 @@ impl IsolatedOperator {
         Ok(true)
     }
 
-    fn put_back(&mut self, edge: usize, batch: &RecordBatch, before: &Contents) -> Result<(), EngineError> {
+    /// Makes the keys of a batch that came over `edge`, or the broadcast states, hold just what `before` has of them.
+    pub(super) fn put_back(&mut self, edge: usize, batch: &RecordBatch, before: &Contents) -> Result<(), EngineError> {
         let input = self.inputs[&edge];
         match input.partitioning {
             Partitioning::Key => {
@@ -234,17 +260,17 @@ async fn fill(
     chain: &mut Chain,
     metadata: &CheckpointMetadata,
     (from, rewrite): (&str, StateRewrite),
+    (index, range): (u32, KeyGroupRange),
     point: &ReplayPoint,
 ) -> Result<(), EngineError> {
     let Some(snapshot) = metadata.vertex(from) else { return Ok(()) };
-    let handles: Vec<_> = snapshot.subtasks.iter().flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect();
+    let handles = snapshot.keyed_state(range, metadata.graph.max_parallelism);
     if !handles.is_empty() {
-        let range = range_of(0, 1, metadata.graph.max_parallelism);
         let (store, clock) = (point.store.clone(), point.clock.clone());
         KeyedRestore { node: 0, operator: from.to_owned(), range, rewrite: rewrite.clone(), handles, store, clock }.run(chain).await?;
     }
     let (store, clock) = (point.store.clone(), point.clock.clone());
-    match BroadcastRestore::of(metadata, (from, rewrite), (0, 0), store, clock) {
+    match BroadcastRestore::of(metadata, (from, rewrite), (index, 0), store, clock) {
         Some(restore) => restore.run(chain).await,
         None => Ok(()),
     }

@@ -1,10 +1,12 @@
 //! Where a replay starts.
 
 use crate::checkpoint::{CheckpointMetadata, Store};
+use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
 use crate::runtime::Clock;
 use crate::state::StateBackendFactory;
+use std::fmt;
 use std::sync::Arc;
 
 /// Where a replay starts: a checkpoint with the store that holds its objects, or the beginning of the job.
@@ -22,7 +24,21 @@ pub struct ReplayPoint {
     pub processing_time: i64,
 }
 
+impl fmt::Display for ReplayPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.checkpoint_id() {
+            Some(checkpoint_id) => write!(f, "checkpoint {checkpoint_id}"),
+            None => f.write_str("the beginning"),
+        }
+    }
+}
+
 impl ReplayPoint {
+    /// The checkpoint; `None`: the beginning of the job.
+    pub fn checkpoint_id(&self) -> Option<CheckpointId> {
+        self.metadata.as_ref().map(|metadata| metadata.checkpoint_id)
+    }
+
     /// Refuses a graph that the checkpoint does not belong to. States may have changed: whether they can be restored, the restore says.
     pub fn check(&self, graph: &JobGraph) -> Result<(), EngineError> {
         let Some(metadata) = &self.metadata else { return Ok(()) };

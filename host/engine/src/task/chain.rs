@@ -3,7 +3,8 @@
 //! A chain is a tree: an operator with several outputs may have a chained successor on each. Invariant: what a batch causes anywhere in
 //! the chain has happened, or waits in the output, when [`Chain::process`] returns. A barrier therefore finds every node at the same cut.
 
-use super::NodeBroadcast;
+use super::{NodeBroadcast, Recording};
+use crate::checkpoint::RecordedCall;
 use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InputChannel, Output};
@@ -42,6 +43,8 @@ pub struct Node {
     pub routes: Vec<Vec<Target>>,
     /// The targets of quarantined records.
     pub quarantine: Vec<Target>,
+    /// What an operator has been called with, where that is recorded.
+    pub recording: Option<Box<Recording>>,
 }
 
 /// What a node does with records.
@@ -111,6 +114,11 @@ impl Chain {
         swapped
     }
 
+    /// A checkpoint is complete: what was recorded in front of its barrier is in it.
+    pub fn on_completed(&mut self, checkpoint_id: CheckpointId) {
+        self.nodes.iter_mut().filter_map(|node| node.recording.as_mut()).for_each(|recording| recording.on_completed(checkpoint_id));
+    }
+
     /// The operator of `vertex` has proven itself.
     pub fn end_probation(&mut self, vertex: usize) {
         if let Some(operator) = self.operator_of(vertex) {
@@ -139,23 +147,36 @@ impl Chain {
     }
 
     /// Works off a batch that came over an edge from outside.
-    pub fn process(&mut self, from: InputChannel, batch: &RecordBatch) -> Result<(), EngineError> {
-        self.process_node(from.node, from.input, from.keyed, batch)
+    pub fn process(&mut self, from: InputChannel, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
+        let noted = self.nodes[from.node].recording.is_some().then(|| batch.clone());
+        self.process_node(from.node, from.input, from.keyed, batch, noted)
     }
 
-    fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: &RecordBatch) -> Result<(), EngineError> {
+    /// `noted`: the batch once more, where calls of the node are recorded.
+    fn process_node(
+        &mut self,
+        place: usize,
+        input: u32,
+        keyed: bool,
+        batch: &RecordBatch,
+        noted: Option<Arc<RecordBatch>>,
+    ) -> Result<(), EngineError> {
         let node = &mut self.nodes[place];
         node.metrics.records_in.add(batch.len() as u64);
         let mut outputs = Vec::new();
         match &mut node.body {
             NodeBody::Sink { writer } => return writer.write(batch).map_err(|error| error.context(&node.id)),
             NodeBody::Operator { operator, state, broadcast } => {
+                let (watermark, processing_time) = (self.watermark, self.clock.wall_ms());
+                if let (Some(recording), Some(batch)) = (&mut node.recording, noted) {
+                    recording.note(RecordedCall { input, keyed, watermark, processing_time, batch });
+                }
                 let mut context = OperatorContext {
                     state: if keyed { state.as_deref_mut() } else { None },
                     broadcast: broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(input)),
                     outputs: &mut outputs,
-                    watermark: self.watermark,
-                    processing_time: self.clock.wall_ms(),
+                    watermark,
+                    processing_time,
                     metrics: &node.metrics,
                 };
                 operator.process(input, batch, &mut context)?;
@@ -191,7 +212,11 @@ impl Chain {
     /// `from`: the node that emitted the records; `None`: the source at the head.
     fn deliver(&mut self, target: Target, records: RecordBatch, from: Option<usize>) -> Result<(), EngineError> {
         match target {
-            Target::Node { node, input } => self.process_node(node, input, false, &records),
+            Target::Node { node, input } if self.nodes[node].recording.is_some() => {
+                let records = Arc::new(records);
+                self.process_node(node, input, false, &records, Some(records.clone()))
+            }
+            Target::Node { node, input } => self.process_node(node, input, false, &records, None),
             Target::Edge(edge) => self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
                 let from = from.map_or(&self.head, |place| &self.nodes[place].id);
                 EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))

@@ -160,7 +160,10 @@ impl OperatorTask {
                     self.take_announced()?;
                 }
             }
-            TaskControl::Complete(checkpoint_id) => self.snapshots.commit(checkpoint_id),
+            TaskControl::Complete(checkpoint_id) => {
+                self.chain.on_completed(checkpoint_id);
+                self.snapshots.commit(checkpoint_id);
+            }
             TaskControl::Abort(checkpoint_id) => {
                 self.announced.remove(&checkpoint_id);
                 self.gate.abort(checkpoint_id);

@@ -94,7 +94,8 @@ impl KeyedRestore {
                 | SectionKind::Broadcast
                 | SectionKind::InFlight
                 | SectionKind::Committables
-                | SectionKind::OperatorState => continue,
+                | SectionKind::OperatorState
+                | SectionKind::Recording => continue,
             };
             restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;
         }

@@ -6,8 +6,9 @@
 use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
+use super::recording::recording_object;
 use super::{Chain, NodeBody, TaskEvent, TaskEvents, broadcast};
-use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, paths, retry};
+use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Store, Stretch, SubtaskSnapshot, paths, retry};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::{Decline, InFlightRecords};
@@ -99,9 +100,22 @@ impl Turn {
 
 /// One vertex's part, as of the barrier.
 enum Capture {
-    Source { vertex: usize, splits: Vec<SplitState> },
-    Operator { vertex: usize, id: String, snapshot: Option<Box<dyn StateSnapshot>>, broadcast: Option<BroadcastState> },
-    Sink { vertex: usize, uncommitted: Uncommitted, prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>> },
+    Source {
+        vertex: usize,
+        splits: Vec<SplitState>,
+    },
+    Operator {
+        vertex: usize,
+        id: String,
+        snapshot: Option<Box<dyn StateSnapshot>>,
+        broadcast: Option<BroadcastState>,
+        recorded: Option<Vec<Arc<Stretch>>>,
+    },
+    Sink {
+        vertex: usize,
+        uncommitted: Uncommitted,
+        prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>>,
+    },
 }
 
 impl Snapshots {
@@ -126,6 +140,7 @@ impl Snapshots {
         in_flight: InFlight,
     ) -> Result<(), EngineError> {
         let extent = self.extent(checkpoint_id, chain);
+        let base = self.context.bases.base_of(checkpoint_id);
         let mut captures = Vec::with_capacity(chain.nodes.len() + 1);
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
         for node in &mut chain.nodes {
@@ -133,7 +148,8 @@ impl Snapshots {
                 NodeBody::Operator { state, broadcast, .. } => {
                     let snapshot = state.as_mut().map(|state| state.snapshot(checkpoint_id, extent.base()));
                     let broadcast = broadcast.as_ref().and_then(|broadcast| broadcast.capture());
-                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot, broadcast }
+                    let recorded = node.recording.as_mut().map(|recording| recording.at_barrier(checkpoint_id, base));
+                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot, broadcast, recorded }
                 }
                 NodeBody::Sink { writer } => {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
@@ -241,7 +257,8 @@ async fn write(
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
     let (mut size, mut written_bytes) = (StateSize::default(), 0);
-    let mut broadcasts = Vec::new();
+    // Objects of one operator alone: the place of its part, and what to write.
+    let mut own = Vec::new();
     // Nothing that may fail as an upload stands in front of the last sink: what its writer has let go of would be lost.
     for capture in captures {
         let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
@@ -250,7 +267,7 @@ async fn write(
                 part.splits = splits;
                 vertex
             }
-            Capture::Operator { vertex, id, snapshot, broadcast } => {
+            Capture::Operator { vertex, id, snapshot, broadcast, recorded } => {
                 if let Some(mut snapshot) = snapshot {
                     part.keys = snapshot.keys();
                     part.state_bytes = snapshot.write(&mut |key_group, payload| {
@@ -259,7 +276,7 @@ async fn write(
                     });
                     size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
                 }
-                broadcasts.extend(broadcast.map(|broadcast| (parts.len(), id, broadcast)));
+                own.push((parts.len(), id, broadcast, recorded));
                 vertex
             }
             Capture::Sink { vertex, uncommitted, prepared } => {
@@ -270,10 +287,16 @@ async fn write(
         };
         parts.push((vertex, part));
     }
-    for (place, id, broadcast) in broadcasts {
-        let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
-        let handle = upload(context, path, broadcast::object(&id, &broadcast)).await.map_err(WriteError::Upload)?;
-        parts[place].1.broadcast = Some(handle);
+    for (place, id, broadcast, recorded) in own {
+        let part = &mut parts[place].1;
+        if let Some(broadcast) = broadcast {
+            let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
+            part.broadcast = Some(upload(context, path, broadcast::object(&id, &broadcast)).await.map_err(WriteError::Upload)?);
+        }
+        if let Some(stretches) = recorded {
+            let path = paths::recording_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
+            part.recording = Some(upload(context, path, recording_object(&id, index, &stretches)).await.map_err(WriteError::Upload)?);
+        }
     }
     let object = if size.keys > 0 && !object.is_empty() {
         let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);

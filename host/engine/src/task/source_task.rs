@@ -207,7 +207,10 @@ impl SourceTask {
                     }
                 }
             }
-            TaskControl::Complete(checkpoint_id) => self.snapshots.commit(checkpoint_id),
+            TaskControl::Complete(checkpoint_id) => {
+                self.chain.on_completed(checkpoint_id);
+                self.snapshots.commit(checkpoint_id);
+            }
             // A failed stop checkpoint is tried again: a suspended source stays where it is.
             TaskControl::Abort(checkpoint_id) => self.snapshots.abort(checkpoint_id),
             TaskControl::Drain => self.draining = true,

@@ -13,7 +13,8 @@
 //! ([`SectionKind::Delta`], `state/delta.rs`); an object holds one of the two for all its operators: the keyed state as a whole, or what
 //! changed since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest
 //! first. Broadcast state, whose key group is 0 and means nothing, holds all broadcast states of one operator's subtask that are not
-//! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/in_flight.rs`.
+//! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/in_flight.rs`, recorded calls
+//! ([`SectionKind::Recording`]) in `checkpoint/recording.rs`.
 //!
 //! ```text
 //! delta     = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states
@@ -74,10 +75,12 @@ pub enum SectionKind {
     Delta = 8,
     /// State of an operator as a whole.
     OperatorState = 9,
+    /// What an operator's subtask was called with.
+    Recording = 10,
 }
 
 impl SectionKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::KeyedState,
         Self::Timers,
         Self::WatermarkFloors,
@@ -87,6 +90,7 @@ impl SectionKind {
         Self::Committables,
         Self::Delta,
         Self::OperatorState,
+        Self::Recording,
     ];
 
     fn from_number(number: u8) -> Option<Self> {
@@ -105,13 +109,14 @@ impl SectionKind {
             Self::Committables => "committables",
             Self::Delta => "delta",
             Self::OperatorState => "operator state",
+            Self::Recording => "recorded calls",
         }
     }
 
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight => true,
+            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight | Self::Recording => true,
             Self::Timers | Self::WatermarkFloors | Self::TtlStamps | Self::Committables | Self::OperatorState => false,
         }
     }

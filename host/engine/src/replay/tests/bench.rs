@@ -179,7 +179,7 @@ pub fn source(words: &'static str) -> VertexKind {
 
 /// A graph of `id kind` and edges `from → to.input`.
 pub fn graph(vertices: Vec<(&str, VertexKind)>, edges: &[(usize, usize, u32, Partitioning)]) -> JobGraph {
-    let vertices = vertices.into_iter().map(|(id, kind)| Vertex { id: id.into(), parallelism: 2, kind }).collect();
+    let vertices = vertices.into_iter().map(|(id, kind)| Vertex { id: id.into(), parallelism: 2, record: false, kind }).collect();
     let edge = |&(from, to, input, partitioning)| Edge { from, output: 0, to, input, partitioning };
     JobGraph { name: "job".into(), max_parallelism: GROUPS, vertices, edges: edges.iter().map(edge).collect() }
 }

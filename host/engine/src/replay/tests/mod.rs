@@ -2,6 +2,7 @@
 
 mod bench;
 mod odd_sources;
+mod recorded;
 
 use super::*;
 use crate::element::RecordBatch;

@@ -1,0 +1,115 @@
+//! One subtask of a recorded operator, which is called again as it was called then.
+//!
+//! Two operators stand for it. One is given each batch as a whole: what it does is what was done. The other is given the same record by record, to
+//! show what came of which; an operator that does as it promises does not tell the difference, and where one does, what the first did is
+//! shown with the call's last record.
+
+use super::contents::Contents;
+use super::effects::{Outputs, changes, effects_of, outputs};
+use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint};
+use crate::checkpoint::RecordedCall;
+use crate::error::{EngineError, ErrorKind};
+use crate::job::JobGraph;
+use std::collections::BTreeMap;
+
+/// A subtask as it was at a checkpoint, and goes on.
+pub struct RecordedSubtask {
+    operator: String,
+    whole: IsolatedOperator,
+    cut: IsolatedOperator,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub struct CallEffects {
+    /// Of each record, up to the one that the operator failed on.
+    pub records: Vec<RecordEffects>,
+    /// What the operator did with the batch is not what it does with its records one by one: it all stands with the last record.
+    pub undivided: bool,
+}
+
+impl RecordedSubtask {
+    /// Subtask `index` of `parallelism` of the operator at `vertex` of `graph`, with the state that it began with behind `point`.
+    pub async fn restore(graph: &JobGraph, vertex: usize, subtask: (u32, u32), point: &ReplayPoint) -> Result<Self, EngineError> {
+        let whole = IsolatedOperator::restore_subtask(graph, vertex, subtask, point).await?;
+        let cut = IsolatedOperator::restore_subtask(graph, vertex, subtask, point).await?;
+        Ok(Self { operator: graph.vertices[vertex].id.clone(), whole, cut })
+    }
+
+    /// Makes a call again. `number` is the batch's.
+    pub fn effects_of(&mut self, number: u64, call: &RecordedCall) -> Result<CallEffects, EngineError> {
+        let input = ReplayInput { number, edge: self.edge_of(call)?, batch: (*call.batch).clone() };
+        for operator in [&mut self.whole, &mut self.cut] {
+            operator.set_times(call.watermark, call.processing_time);
+        }
+        let before = self.whole.contents_of(input.edge, &input.batch)?;
+        let called = self.whole.try_process(input.edge, &input.batch, &before)?;
+        let records = self.one_by_one(&input)?;
+        match called {
+            Ok(emitted) => self.attribute(&input, outputs(&self.whole, &emitted), &before, records),
+            Err(error) => Ok(failed(error, records)),
+        }
+    }
+
+    fn edge_of(&self, call: &RecordedCall) -> Result<usize, EngineError> {
+        self.whole.edge_to(call.input, call.keyed).ok_or_else(|| {
+            let keyed = if call.keyed { "with" } else { "without" };
+            let message = format!("{}: a recorded batch {keyed} keys for its input {}, which has no such edge", self.operator, call.input);
+            EngineError::new(ErrorKind::FixInput, message).with_hint("undo what has changed in the job file")
+        })
+    }
+
+    fn one_by_one(&mut self, input: &ReplayInput) -> Result<Vec<RecordEffects>, EngineError> {
+        let mut records = Vec::with_capacity(input.batch.len());
+        for record in 0..input.batch.len() {
+            let effects = effects_of(&mut self.cut, input, record)?;
+            let failed = effects.error.is_some();
+            records.push(effects);
+            if failed {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
+    /// Which record what was emitted comes from.
+    fn attribute(
+        &mut self,
+        input: &ReplayInput,
+        emitted: Outputs,
+        before: &Contents,
+        records: Vec<RecordEffects>,
+    ) -> Result<CallEffects, EngineError> {
+        let after = self.whole.contents_of(input.edge, &input.batch)?;
+        let all_fine = records.iter().all(|record| record.error.is_none());
+        let one_by_one = records.iter().flat_map(|record| &record.outputs);
+        if all_fine && by_output(emitted.iter()) == by_output(one_by_one) && self.cut.contents_of(input.edge, &input.batch)? == after {
+            return Ok(CallEffects { records, undivided: false });
+        }
+        self.cut.put_back(input.edge, &input.batch, &after)?;
+        let mut records: Vec<_> = (0..input.batch.len()).map(|record| RecordEffects::none(&self.whole, input, record)).collect();
+        if let Some(last) = records.last_mut() {
+            (last.outputs, last.changes) = (emitted, changes(&self.whole, before, &after));
+        }
+        Ok(CallEffects { records, undivided: true })
+    }
+}
+
+/// The call failed, though it did not when it was recorded.
+fn failed(error: EngineError, mut records: Vec<RecordEffects>) -> CallEffects {
+    let undivided = records.last().is_none_or(|last| last.error.is_none());
+    if let Some(last) = records.last_mut().filter(|_| undivided) {
+        last.error = Some(error);
+    }
+    CallEffects { records, undivided }
+}
+
+/// Emitted records with their keys, by the name of their output.
+type ByOutput<'a> = BTreeMap<&'a str, Vec<(Option<&'a [u8]>, &'a EmittedRecord)>>;
+
+/// How outputs follow each other does not matter.
+fn by_output<'a>(outputs: impl Iterator<Item = &'a (String, Option<Vec<u8>>, EmittedRecord)>) -> ByOutput<'a> {
+    let mut by_output = ByOutput::new();
+    outputs.for_each(|(output, key, record)| by_output.entry(output.as_str()).or_default().push((key.as_deref(), record)));
+    by_output
+}

@@ -1,0 +1,190 @@
+//! What an operator was called with and what it emitted, against what is replayed of that from its recording.
+
+use super::run::wait_for;
+use std::sync::{Arc, Mutex, MutexGuard};
+use weir_engine::checkpoint::Store;
+use weir_engine::element::RecordBatch;
+use weir_engine::job::{JobGraph, VertexKind};
+use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
+use weir_engine::replay::{CallEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
+use weir_engine::runtime::Simulator;
+use weir_engine::state::{MemoryBackendFactory, StateMigrator};
+use weir_engine::{EngineError, Operator, OperatorContext, OperatorFactory};
+
+/// A call as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Call {
+    given: Vec<String>,
+    emitted: Vec<String>,
+}
+
+/// An operator's subtask, and what it did.
+type Made = (u32, Vec<Call>);
+
+/// What each operator did that was ever made.
+#[derive(Clone, Default)]
+pub(super) struct Witness(Arc<Mutex<Vec<Made>>>);
+
+impl Witness {
+    fn lock(&self) -> MutexGuard<'_, Vec<Made>> {
+        self.0.lock().expect("no test panics with the witness")
+    }
+
+    /// Watches the operator of `graph` that is recorded.
+    pub fn watch(&self, mut graph: JobGraph) -> JobGraph {
+        for vertex in graph.vertices.iter_mut().filter(|vertex| vertex.record) {
+            if let VertexKind::Operator(factory) = &mut vertex.kind {
+                *factory = Arc::new(WatchedFactory { inner: factory.clone(), witness: self.clone() });
+            }
+        }
+        graph
+    }
+}
+
+struct WatchedFactory {
+    inner: Arc<dyn OperatorFactory>,
+    witness: Witness,
+}
+
+impl OperatorFactory for WatchedFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        self.inner.descriptor()
+    }
+
+    fn component(&self) -> Option<&Component> {
+        self.inner.component()
+    }
+
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        self.inner.migrator()
+    }
+
+    fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        let inner = self.inner.create(subtask, schemas)?;
+        let mut all = self.witness.lock();
+        all.push((subtask.index, Vec::new()));
+        Ok(Box::new(Watched { inner, witness: self.witness.clone(), place: all.len() - 1 }))
+    }
+}
+
+struct Watched {
+    inner: Box<dyn Operator>,
+    witness: Witness,
+    place: usize,
+}
+
+impl Operator for Watched {
+    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.inner.process(input, batch, context)?;
+        let emitted = context.outputs.iter().flat_map(|(_, records)| texts(records)).collect();
+        self.witness.lock()[self.place].1.push(Call { given: texts(batch).collect(), emitted });
+        Ok(())
+    }
+
+    fn set_probation(&mut self, on_probation: bool) {
+        self.inner.set_probation(on_probation);
+    }
+
+    fn fuel_spent(&self) -> Option<u64> {
+        self.inner.fuel_spent()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn texts(records: &RecordBatch) -> impl Iterator<Item = String> {
+    records.values().iter().map(text)
+}
+
+/// What a replay came to.
+#[derive(Default)]
+pub(super) struct Replayed {
+    /// Calls that were made again.
+    pub calls: u64,
+    /// All that they emitted.
+    pub emitted: Vec<String>,
+}
+
+/// Replays what is recorded behind `start` of the recorded operator of `graph`. Each stretch must be, subtask by subtask, what one of the watched
+/// operators did on end.
+pub(super) fn replay(
+    simulator: &Simulator,
+    objects: &Arc<dyn Store>,
+    witness: &Witness,
+    graph: JobGraph,
+    start: RunStart,
+) -> Result<Replayed, String> {
+    let stretches = made_again(simulator, objects, move |_| graph.clone(), start)?;
+    let mut replayed = Replayed::default();
+    for (what, subtask, calls) in stretches {
+        let made = |all: &[Call]| calls.is_empty() || all.windows(calls.len()).any(|some| some == calls);
+        if !witness.lock().iter().any(|(index, all)| *index == subtask && made(all)) {
+            return Err(format!("{what}: subtask {subtask} did not do what is replayed of it: {calls:?}"));
+        }
+        replayed.calls += calls.len() as u64;
+        replayed.emitted.extend(calls.into_iter().flat_map(|call| call.emitted));
+    }
+    Ok(replayed)
+}
+
+/// All that the recorded operator emitted since there was no state; `graph` is the job as it was in a stretch.
+pub(super) fn emitted(
+    simulator: &Simulator,
+    objects: &Arc<dyn Store>,
+    graph: impl Fn(&RecordedStretch) -> JobGraph + Send + Sync + 'static,
+) -> Result<Vec<String>, String> {
+    let stretches = made_again(simulator, objects, graph, RunStart::Beginning)?;
+    Ok(stretches.into_iter().flat_map(|(_, _, calls)| calls).flat_map(|call| call.emitted).collect())
+}
+
+/// Where a stretch is, a subtask, and its calls, made again.
+type Stretches = Vec<(String, u32, Vec<Call>)>;
+
+fn made_again(
+    simulator: &Simulator,
+    objects: &Arc<dyn Store>,
+    graph: impl Fn(&RecordedStretch) -> JobGraph + Send + Sync + 'static,
+    start: RunStart,
+) -> Result<Stretches, String> {
+    let base = ReplayPoint {
+        metadata: None,
+        store: objects.clone(),
+        clock: simulator.runtime().clock,
+        backends: Arc::new(MemoryBackendFactory::new(7)),
+        processing_time: 0,
+    };
+    wait_for(simulator, async move { stretches(graph, base, start).await })?.map_err(|error| error.to_string())
+}
+
+async fn stretches(graph: impl Fn(&RecordedStretch) -> JobGraph, base: ReplayPoint, start: RunStart) -> Result<Stretches, EngineError> {
+    let mut all = Vec::new();
+    for operator in ["count", "join"] {
+        if let Some(run) = RecordedRun::find(operator, &base, start.clone()).await? {
+            follow(run, &graph, &mut all).await?;
+        }
+    }
+    Ok(all)
+}
+
+async fn follow(mut run: RecordedRun, graph: impl Fn(&RecordedStretch) -> JobGraph, all: &mut Stretches) -> Result<(), EngineError> {
+    while let Some(stretch) = run.next().await? {
+        let graph = graph(&stretch);
+        let vertex = graph.vertices.iter().position(|vertex| vertex.record).expect("an operator is recorded");
+        for subtask in 0..stretch.parallelism() {
+            let SubtaskCalls { calls, cut_off } = stretch.calls(subtask).await?;
+            assert!(!cut_off, "there is room for all calls");
+            let mut operator = RecordedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
+            let mut made = Vec::new();
+            for call in calls {
+                let CallEffects { records, undivided } = operator.effects_of(0, &call)?;
+                assert!(!undivided, "cutting a batch changes nothing");
+                let emitted = records.iter().flat_map(|record| &record.outputs).map(|(_, _, record)| text(&record.value));
+                made.push(Call { given: texts(&call.batch).collect(), emitted: emitted.collect() });
+            }
+            all.push((format!("from {} to {}", stretch.from, stretch.to), subtask, made));
+        }
+    }
+    Ok(())
+}
