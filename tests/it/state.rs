@@ -91,6 +91,8 @@ fn a_savepoint_is_looked_into_without_its_job() {
     assert_eq!((&list["job"], &list["checkpoint"], &list["savepoint"]), (&"words".into(), &taken["checkpoint"], &taken["url"]));
     let states = &list["operators"][1]["states"];
     assert_eq!(document(&bench, &format!("state list {} count", taken["url"].as_str().expect("a URL")))["operators"][0]["states"], *states);
+    let inspected = document(&bench, "savepoint inspect taken");
+    assert_eq!((&inspected["savepoint"], &inspected["operators"][0]["states"]), (&taken["url"], states), "{inspected}");
 
     let scanned = rows(&bench, "state scan ./taken count");
     assert_eq!(states[0]["keys"], scanned.len());

@@ -291,7 +291,7 @@ pub enum SavepointCommand {
     /// Lists the savepoints that were taken of a job, newest first, and whether they are still where they were written.
     #[command(after_help = "Example:\n  weir savepoint list job.toml")]
     List(JobArgs),
-    /// Shows one: its operators with their states, its components, its sources' positions.
+    /// Shows one: its operators with their states and how much these hold, its components, its sources' positions.
     #[command(after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1 --output json")]
     Inspect(SavepointArgs),
     /// Reads all of it and checks every checksum. Exits with 1 where something is missing or damaged.

@@ -21,6 +21,8 @@ use crate::args::{FormArgs, Output, RowFormat, StateCommand};
 use crate::failure::Failure;
 use rows::Form;
 
+pub(super) use sizes::{state_lines, state_sizes};
+
 /// Does what the command says. The exit code.
 pub(super) fn run(context: &Context, command: &StateCommand) -> Result<u8, Failure> {
     match command {
