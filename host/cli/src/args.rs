@@ -2,7 +2,7 @@
 
 mod state;
 
-pub use state::{AtArgs, FormArgs, KeyArgs, OperatorArgs, RowFormat, StateCommand};
+pub use state::{DiffArgs, FormArgs, KeyArgs, LookArgs, OperatorArgs, RowFormat, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
@@ -87,7 +87,7 @@ pub enum WeirCommand {
         after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000\n\nWith `record = true` on the operator, this is the run that there was: its subtasks are called as they were, from the newest checkpoint that\na recorded one followed, as far as checkpoints are kept. Else the sources are read again: a possible run."
     )]
     Replay(ReplayArgs),
-    /// Looks into the state in a job's checkpoints, without the operators' code.
+    /// Looks into the state in checkpoints and savepoints, without the operators' code.
     #[command(subcommand, after_help = "Example:\n  weir state list job.toml")]
     State(StateCommand),
     /// Prints a script that completes weir's commands in a shell.
@@ -298,7 +298,7 @@ pub enum SavepointCommand {
     /// Lists the savepoints that were taken of a job, newest first, and whether they are still where they were written.
     #[command(after_help = "Example:\n  weir savepoint list job.toml")]
     List(JobArgs),
-    /// Shows one: its operators with their states, its components, its sources' positions.
+    /// Shows one: its operators with their states and how much these hold, its components, its sources' positions.
     #[command(after_help = "Example:\n  weir savepoint inspect file:/backups/delays-1 --output json")]
     Inspect(SavepointArgs),
     /// Reads all of it and checks every checksum. Exits with 1 where something is missing or damaged.
@@ -348,5 +348,6 @@ mod tests {
         assert_eq!(refused("weir state get job.toml count"), Some(2));
         assert_eq!(refused("weir state get job.toml count --key a --key-hex 00"), Some(2));
         assert_eq!(refused("weir state get job.toml count --key-hex 00 --state totals --at 3 --format csv"), None);
+        assert_eq!((refused("weir state list job.toml --at 3 --now"), refused("weir state diff job.toml@3")), (Some(2), Some(2)));
     }
 }

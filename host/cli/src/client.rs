@@ -4,7 +4,7 @@ use crate::api::TOKEN;
 use crate::failure::Failure;
 use crate::registry::{Registered, Registry};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use ureq::http::StatusCode;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -18,9 +18,18 @@ pub struct JobClient {
 impl JobClient {
     /// Finds the job that `named` names.
     pub fn find(named: &str) -> Result<Self, Failure> {
-        let registered = choose(named, running()?)?;
+        let running = running()?;
+        Ok(Self::of(choose(named, &running)?.ok_or_else(|| not_running(named, &running))?))
+    }
+
+    /// The same, where it is no error that no such job runs.
+    pub fn look_for(named: &str) -> Result<Option<Self>, Failure> {
+        Ok(choose(named, &running()?)?.map(Self::of))
+    }
+
+    fn of(registered: &Registered) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0).build();
-        Ok(Self { registered, agent: config.into() })
+        Self { registered: registered.clone(), agent: config.into() }
     }
 
     /// Asks for a document.
@@ -80,30 +89,37 @@ pub fn running() -> Result<Vec<Registered>, Failure> {
     Ok(read.map_err(|error| EngineError::new(ErrorKind::FixInput, format!("look for running jobs: {error}")))?)
 }
 
-fn choose(named: &str, running: Vec<Registered>) -> Result<Registered, Failure> {
-    let file = Path::new(named).is_file().then(|| std::path::absolute(named).ok()).flatten();
+/// The one of the running jobs that is named, where there is one.
+fn choose<'a>(named: &str, running: &'a [Registered]) -> Result<Option<&'a Registered>, Failure> {
+    let file = file_named(named);
     let is_meant = |one: &&Registered| match &file {
         Some(file) => Path::new(&one.job_file) == file,
         None => one.job == named,
     };
     let found: Vec<&Registered> = running.iter().filter(is_meant).collect();
-    let fail = |message: String, hint: String| Failure::Engine(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
     match found[..] {
-        [one] => Ok(one.clone()),
-        [] => {
-            let names: Vec<&str> = running.iter().map(|one| one.job.as_str()).collect();
-            let hint = match (&file, &names[..]) {
-                (Some(_), _) => format!("`weir run {named}` starts it; one that was started with `--no-api` cannot be spoken to"),
-                (None, []) => "no job runs; `weir run JOBFILE` starts one".to_owned(),
-                (None, names) => format!("running are: {}", names.join(", ")),
-            };
-            Err(fail(format!("no job `{named}` runs here"), hint))
-        }
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
         _ => {
             let files: Vec<String> = found.iter().map(|one| format!("{} (process {})", one.job_file, one.pid)).collect();
-            Err(fail(format!("several jobs `{named}` run: {}", files.join(", ")), "name the job file of the one that you mean".into()))
+            let message = format!("several jobs `{named}` run: {}", files.join(", "));
+            Err(EngineError::new(ErrorKind::FixInput, message).with_hint("name the job file of the one that you mean").into())
         }
     }
+}
+
+fn file_named(named: &str) -> Option<PathBuf> {
+    Path::new(named).is_file().then(|| std::path::absolute(named).ok()).flatten()
+}
+
+fn not_running(named: &str, running: &[Registered]) -> Failure {
+    let names: Vec<&str> = running.iter().map(|one| one.job.as_str()).collect();
+    let hint = match (file_named(named), &names[..]) {
+        (Some(_), _) => format!("`weir run {named}` starts it; one that was started with `--no-api` cannot be spoken to"),
+        (None, []) => "no job runs; `weir run JOBFILE` starts one".to_owned(),
+        (None, names) => format!("running are: {}", names.join(", ")),
+    };
+    EngineError::new(ErrorKind::FixInput, format!("no job `{named}` runs here")).with_hint(hint).into()
 }
 
 #[cfg(test)]
@@ -116,8 +132,8 @@ mod tests {
 
     #[track_caller]
     fn check(named: &str, running: &[Registered], expect: &str) {
-        let chosen = choose(named, running.to_vec()).map_or_else(|failure| failure.text(), |one| one.job_file);
-        assert_eq!(chosen, expect);
+        let chosen = choose(named, running).and_then(|one| one.ok_or_else(|| not_running(named, running)));
+        assert_eq!(chosen.map_or_else(|failure| failure.text(), |one| one.job_file.clone()), expect);
     }
 
     #[test]

@@ -26,14 +26,6 @@ pub fn with_storage<T, F: Future<Output = Result<T, EngineError>>>(
     looking(&job.checkpoints.storage.value, &job.folder, &job.name, look)
 }
 
-/// As [`with_storage`], for what may fail in other ways than the engine's.
-pub fn with_storage_or<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T, E>>>(
-    job: &JobFile,
-    look: impl FnOnce(Arc<dyn Store>, Runtime) -> F,
-) -> Result<T, Failure> {
-    looking(&job.checkpoints.storage.value, &job.folder, &job.name, look)
-}
-
 /// Runs `look` over the objects of a savepoint.
 pub fn with_savepoint<T, F: Future<Output = Result<T, EngineError>>>(
     url: &str,
@@ -63,7 +55,30 @@ pub fn with_savepoint_of<T, F: Future<Output = Result<T, EngineError>>>(
     })
 }
 
-fn looking<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T, E>>>(
+/// Storage that is there to be looked into, by the absolute URLs of savepoints and of the folders of jobs' objects.
+pub struct Stores {
+    opener: SavepointOpener,
+    /// What reads it.
+    pub runtime: Runtime,
+}
+
+impl Stores {
+    /// Opens what lies at `url`. What is not there is not made by looking for it, and is empty.
+    pub async fn look(&self, url: &str) -> Result<Arc<dyn Store>, EngineError> {
+        (self.opener)(url).await
+    }
+}
+
+/// Runs `look`, which may open several.
+pub fn with_stores<T>(look: impl AsyncFnOnce(&Stores) -> Result<T, Failure>) -> Result<T, Failure> {
+    let threads = threads()?;
+    let stores = Stores { opener: savepoint_opener(&threads), runtime: threads.runtime() };
+    let looked = threads.block_on(look(&stores));
+    threads.shutdown();
+    looked
+}
+
+fn looking<T, F: Future<Output = Result<T, EngineError>>>(
     url: &str,
     base: &Path,
     job: &str,
@@ -76,7 +91,7 @@ fn looking<T, E: From<EngineError> + Into<Failure>, F: Future<Output = Result<T,
         look(store, runtime).await
     });
     threads.shutdown();
-    looked.map_err(Into::into)
+    Ok(looked?)
 }
 
 /// Opens savepoints by their absolute URLs, to read them: one that is not there is not made by looking for it.

@@ -1,25 +1,24 @@
 //! What can be said behind `weir state`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
 
-/// Looks into the state in a job's checkpoints.
+/// Looks into the state in checkpoints and savepoints.
 #[derive(Debug, Subcommand)]
 pub enum StateCommand {
-    /// Lists the states of a job's operators: kind, number of keys, size, type.
-    #[command(after_help = "Examples:\n  weir state list job.toml\n  weir state list job.toml count --at 12")]
+    /// Lists the states of operators: kind, number of keys, size, type.
+    #[command(
+        after_help = "Examples:\n  weir state list job.toml\n  weir state list job.toml count --at 12\n  weir state list flight-delays --now\n  weir state list s3://backups/delays-1"
+    )]
     List {
-        /// The job file.
-        job: PathBuf,
-        /// This operator alone.
-        operator: Option<String>,
         /// Where to look.
         #[command(flatten)]
-        at: AtArgs,
+        look: LookArgs,
+        /// This operator alone.
+        operator: Option<String>,
     },
     /// Shows the state of one key. Without any the exit code is 1.
     #[command(
-        after_help = "Examples:\n  weir state get job.toml count --key word\n  weir state get job.toml count --key 0x00ff --output json\n\nKeys are shown, and understood, as text, or as 0x and hex digits where they are no text. The key in a broadcast state, which has none, is an entry."
+        after_help = "Examples:\n  weir state get job.toml count --key word\n  weir state get flight-delays delays --key N14228 --now\n  weir state get backups/delays-1 delays --key 0x00ff --output json\n\nKeys are shown, and understood, as text, or as 0x and hex digits where they are no text. The key in a broadcast state, which has none, is an entry."
     )]
     Get {
         /// Whose state.
@@ -34,7 +33,7 @@ pub enum StateCommand {
     },
     /// Writes all state of an operator, in the order of key groups and keys.
     #[command(
-        after_help = "Examples:\n  weir state scan job.toml count --limit 20\n  weir state scan job.toml count --state totals --prefix N1 --format csv > totals.csv\n\nOne row for each value, list item or map entry. Of a broadcast state the first subtask's copy is shown, behind the keys; a prefix is one of its entries."
+        after_help = "Examples:\n  weir state scan job.toml count --limit 20\n  weir state scan backups/delays-1 delays --state totals --prefix N1 --format csv > totals.csv\n\nOne row for each value, list item or map entry. Of a broadcast state the first subtask's copy is shown, behind the keys; a prefix is one of its entries."
     )]
     Scan {
         /// Whose state.
@@ -50,49 +49,57 @@ pub enum StateCommand {
         #[command(flatten)]
         form: FormArgs,
     },
-    /// Shows what differs between two checkpoints: keys added, removed and changed, by state.
+    /// Shows what differs between two checkpoints or savepoints: keys added, removed and changed, by state.
     #[command(
-        after_help = "Examples:\n  weir state diff job.toml 11 12\n  weir state diff job.toml 11 12 count --format jsonl\n\nCounts are of all keys, with the first differences as examples. With --format every difference is a row."
+        after_help = "Examples:\n  weir state diff job.toml@11 job.toml@12\n  weir state diff backups/delays-1 flight-delays\n  weir state diff backups/delays-1 backups/delays-2 delays --format jsonl\n\nCounts are of all keys, with the first differences as examples. With --format every difference is a row. The two may be of different jobs:\noperators are matched by their ids, and states by their names."
     )]
-    Diff {
-        /// The job file.
-        job: PathBuf,
-        /// The one checkpoint.
-        before: u64,
-        /// The other.
-        after: u64,
-        /// This operator alone.
-        operator: Option<String>,
-        /// Show so many differences of each state at most: 5 unless told; with --format so many rows at most, all unless told.
-        #[arg(long)]
-        limit: Option<u64>,
-        /// How to write it.
-        #[command(flatten)]
-        form: FormArgs,
-    },
+    Diff(DiffArgs),
 }
 
-/// A checkpoint.
+/// What to look into.
 #[derive(Debug, Args)]
-pub struct AtArgs {
-    /// The checkpoint to look into; the newest completed one unless told.
+pub struct LookArgs {
+    /// A job, by its job file or, while it runs, by its name; or a savepoint, by its URL or path.
+    #[arg(value_name = "JOB|SAVEPOINT")]
+    pub named: String,
+    /// The job's checkpoint to look into; the newest completed one unless told.
     #[arg(long, value_name = "CHECKPOINT")]
     pub at: Option<u64>,
+    /// Have the running job take a checkpoint now, and look into that.
+    #[arg(long, conflicts_with = "at")]
+    pub now: bool,
 }
 
-/// An operator's state in a checkpoint.
+/// An operator's state.
 #[derive(Debug, Args)]
 pub struct OperatorArgs {
-    /// The job file.
-    pub job: PathBuf,
+    /// Where to look.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// The operator.
     pub operator: String,
     /// This state alone.
     #[arg(long, value_name = "NAME")]
     pub state: Option<String>,
-    /// Where to look.
+}
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The one: JOB (its newest checkpoint) or JOB@CHECKPOINT, with the job file or the name of a running job; or a savepoint's URL or path.
+    #[arg(value_name = "BEFORE")]
+    pub before: String,
+    /// The other.
+    #[arg(value_name = "AFTER")]
+    pub after: String,
+    /// This operator alone.
+    pub operator: Option<String>,
+    /// Show so many differences of each state at most: 5 unless told; with --format so many rows at most, all unless told.
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// How to write it.
     #[command(flatten)]
-    pub at: AtArgs,
+    pub form: FormArgs,
 }
 
 /// A key.

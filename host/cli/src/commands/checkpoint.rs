@@ -8,7 +8,7 @@ use crate::documents::{
 use crate::failure::Failure;
 use crate::figures::{bytes_text, grouped};
 use crate::job_file::JobFile;
-use crate::storage::with_storage_or;
+use crate::storage::with_storage;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -39,19 +39,15 @@ pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Fai
 }
 
 /// A job's storage with its log read.
-pub(super) struct OpenLog {
-    pub entries: Vec<LogEntry>,
-    pub store: Arc<dyn Store>,
-    pub runtime: Runtime,
+struct OpenLog {
+    entries: Vec<LogEntry>,
+    store: Arc<dyn Store>,
+    runtime: Runtime,
 }
 
 /// Opens a job's storage and reads in it.
-pub(super) fn with_log<T, E, F>(job: &JobFile, read: impl FnOnce(OpenLog) -> F) -> Result<T, Failure>
-where
-    E: From<EngineError> + Into<Failure>,
-    F: Future<Output = Result<T, E>>,
-{
-    with_storage_or(job, |store, runtime| async move {
+fn with_log<T, F: Future<Output = Result<T, EngineError>>>(job: &JobFile, read: impl FnOnce(OpenLog) -> F) -> Result<T, Failure> {
+    with_storage(job, |store, runtime| async move {
         let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
         read(OpenLog { entries: log.entries().to_vec(), store, runtime }).await
     })

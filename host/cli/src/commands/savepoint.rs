@@ -2,17 +2,19 @@
 
 use super::Context;
 use super::checkpoint::{position, time_text};
+use super::state::{state_lines, state_sizes};
 use crate::documents::{
     ListedSavepoint, PositionDocument, SCHEMA, SavepointDeletedDocument, SavepointDocument, SavepointListDocument, SavepointOperator,
-    SavepointPlugin, SavepointSource, SavepointState, SavepointVerifyDocument,
+    SavepointPlugin, SavepointSource, SavepointVerifyDocument, StateSizeDocument,
 };
 use crate::failure::{FAILED, Failure};
 use crate::figures::{bytes_text, grouped};
 use crate::storage::{savepoint_url, with_savepoint, with_storage};
 use std::path::Path;
+use weir_engine::EngineError;
 use weir_engine::checkpoint::{CheckpointMetadata, VertexIdentity, VertexSnapshot};
+use weir_engine::inspect::CheckpointState;
 use weir_engine::job::{Savepoint, SavepointNote, delete_savepoint, open_savepoint, savepoint_notes, verify_savepoint};
-use weir_engine::state::StateDescriptor;
 
 /// Lists the savepoints of a job.
 pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
@@ -43,15 +45,24 @@ fn list_text(document: &SavepointListDocument) -> String {
     format!("savepoints of {}\n{}", document.job, document.savepoints.iter().map(line).collect::<String>())
 }
 
-/// Shows a savepoint.
+/// Shows a savepoint. How much its states hold is counted, so all of them are read.
 pub(super) fn inspect(context: &Context, url: &str) -> Result<u8, Failure> {
-    let (savepoint, metadata) = with_savepoint(url, |store, runtime| async move { open_savepoint(&*store, &*runtime.clock).await })?;
-    let document = document(&savepoint, &metadata);
+    let absolute = savepoint_url(url)?;
+    let document = with_savepoint(url, |store, runtime| async move {
+        let (savepoint, metadata) = open_savepoint(&*store, &*runtime.clock).await?;
+        let state = CheckpointState::new(&*store, &*runtime.clock, &metadata);
+        document(absolute, &savepoint, &metadata, state).await
+    })?;
     context.print(&document, || inspect_text(&document));
     Ok(0)
 }
 
-fn document(savepoint: &Savepoint, metadata: &CheckpointMetadata) -> SavepointDocument {
+async fn document(
+    url: String,
+    savepoint: &Savepoint,
+    metadata: &CheckpointMetadata,
+    state: CheckpointState<'_>,
+) -> Result<SavepointDocument, EngineError> {
     let (mut operators, mut sources, mut plugins) = (Vec::new(), Vec::new(), Vec::new());
     for (id, vertex) in &metadata.graph.vertices {
         let snapshot = metadata.vertex(id);
@@ -60,14 +71,19 @@ fn document(savepoint: &Savepoint, metadata: &CheckpointMetadata) -> SavepointDo
                 let splits = snapshot.iter().flat_map(|vertex| &vertex.subtasks).flat_map(|subtask| &subtask.splits);
                 sources.push(SavepointSource { id: id.clone(), connector: connector.clone(), positions: splits.map(position).collect() });
             }
-            VertexIdentity::Operator { states, component } => {
+            VertexIdentity::Operator { states: _, component } => {
+                let states = match state.operator(id) {
+                    Some(operator) => state_sizes(operator).await?,
+                    None => Vec::new(),
+                };
                 operators.push(operator(id, states, snapshot));
                 plugins.extend(component.clone().map(|digest| SavepointPlugin { id: id.clone(), digest }));
             }
         }
     }
-    SavepointDocument {
+    Ok(SavepointDocument {
         schema: SCHEMA,
+        savepoint: url,
         job: savepoint.job.clone(),
         checkpoint: savepoint.checkpoint_id.0,
         created_at: time_text(savepoint.created_ms),
@@ -76,24 +92,18 @@ fn document(savepoint: &Savepoint, metadata: &CheckpointMetadata) -> SavepointDo
         operators,
         sources,
         plugins,
-    }
+    })
 }
 
-fn operator(id: &str, states: &[StateDescriptor], snapshot: Option<&VertexSnapshot>) -> SavepointOperator {
+fn operator(id: &str, states: Vec<StateSizeDocument>, snapshot: Option<&VertexSnapshot>) -> SavepointOperator {
     let parts = snapshot.map_or(&[][..], |vertex| &vertex.subtasks);
-    let state = |state: &StateDescriptor| SavepointState {
-        name: state.name.clone(),
-        kind: format!("{:?}", state.kind).to_lowercase(),
-        schema: state.schema.clone(),
-        version: state.version,
-    };
     SavepointOperator {
         id: id.to_owned(),
         parallelism: parts.len(),
         keys: parts.iter().map(|part| part.keys).sum(),
         bytes: parts.iter().map(|part| part.state_bytes).sum(),
         in_flight_bytes: parts.iter().filter_map(|part| part.in_flight.as_ref()).map(|handle| handle.bytes).sum(),
-        states: states.iter().map(state).collect(),
+        states,
     }
 }
 
@@ -120,9 +130,7 @@ fn inspect_text(document: &SavepointDocument) -> String {
             grouped(operator.keys),
             bytes_text(operator.bytes)
         ));
-        for SavepointState { name, kind, schema, version } in &operator.states {
-            text.push_str(&format!("     {name}: {kind} v{version}, {schema}\n"));
-        }
+        text.push_str(&state_lines(&operator.states, document.operators.iter().flat_map(|operator| &operator.states)));
     }
     text
 }

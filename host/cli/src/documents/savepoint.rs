@@ -1,6 +1,6 @@
 //! Documents about savepoints.
 
-use super::PositionDocument;
+use super::{PositionDocument, StateSizeDocument};
 use serde::Serialize;
 
 /// `weir savepoint list`.
@@ -32,6 +32,8 @@ pub struct ListedSavepoint {
 pub struct SavepointDocument {
     /// [`super::SCHEMA`].
     pub schema: u32,
+    /// Its absolute URL.
+    pub savepoint: String,
     /// The job that it was taken of.
     pub job: String,
     /// The checkpoint that it is a copy of.
@@ -63,21 +65,8 @@ pub struct SavepointOperator {
     pub bytes: u64,
     /// Bytes of records in flight towards it.
     pub in_flight_bytes: u64,
-    /// What it declared.
-    pub states: Vec<SavepointState>,
-}
-
-/// A declared state.
-#[derive(Clone, Debug, Serialize)]
-pub struct SavepointState {
-    /// Its name.
-    pub name: String,
-    /// `value`, `list`, `map` or `broadcast`.
-    pub kind: String,
-    /// The description of its type.
-    pub schema: String,
-    /// The author's version of it.
-    pub version: u32,
+    /// What it declared, and how much of each there is.
+    pub states: Vec<StateSizeDocument>,
 }
 
 /// A source of a savepoint.

@@ -4,15 +4,36 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use weir_engine::state::StateKind;
 
+/// What was looked into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LookedInto {
+    /// The job's name.
+    pub job: String,
+    /// The checkpoint; of a savepoint the one that it is a copy of.
+    pub checkpoint: u64,
+    /// The savepoint's absolute URL; `null` where a checkpoint of the job was looked into.
+    pub savepoint: Option<String>,
+}
+
+impl LookedInto {
+    /// Without the job, for people.
+    pub fn place(&self) -> String {
+        let checkpoint = format!("checkpoint {}", self.checkpoint);
+        match &self.savepoint {
+            Some(url) => format!("savepoint {url} ({checkpoint})"),
+            None => checkpoint,
+        }
+    }
+}
+
 /// `weir state list`.
 #[derive(Clone, Debug, Serialize)]
 pub struct StateListDocument {
     /// [`super::SCHEMA`].
     pub schema: u32,
-    /// The job's name.
-    pub job: String,
-    /// The checkpoint that was looked into.
-    pub checkpoint: u64,
+    /// What was looked into.
+    #[serde(flatten)]
+    pub of: LookedInto,
     /// In the order of the graph.
     pub operators: Vec<OperatorStatesDocument>,
 }
@@ -50,10 +71,9 @@ pub struct StateSizeDocument {
 pub struct StateRowsHead {
     /// [`super::SCHEMA`].
     pub schema: u32,
-    /// The job's name.
-    pub job: String,
-    /// The checkpoint that was looked into.
-    pub checkpoint: u64,
+    /// What was looked into.
+    #[serde(flatten)]
+    pub of: LookedInto,
     /// The operator.
     pub operator: String,
     /// Of the one key that was asked for: its key group,
@@ -85,13 +105,11 @@ pub struct StateRow {
 pub struct StateDiffDocument {
     /// [`super::SCHEMA`].
     pub schema: u32,
-    /// The job's name.
-    pub job: String,
-    /// The one checkpoint.
-    pub before: u64,
+    /// The one side.
+    pub before: LookedInto,
     /// The other.
-    pub after: u64,
-    /// In the order of the graph.
+    pub after: LookedInto,
+    /// In the order of the later side's graph.
     pub operators: Vec<OperatorDiffDocument>,
 }
 

@@ -188,6 +188,7 @@ impl Row for StateDiffRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documents::LookedInto;
 
     fn row(key: &str, entry: Option<&str>, value: &str, problem: Option<&str>) -> StateRow {
         let json = |json: &str| RawValue::from_string(json.to_owned()).expect("JSON");
@@ -201,7 +202,8 @@ mod tests {
     }
 
     fn head() -> StateRowsHead {
-        StateRowsHead { schema: 1, job: "j".into(), checkpoint: 3, operator: "op".into(), key_group: None, subtask: None }
+        let of = LookedInto { job: "j".into(), checkpoint: 3, savepoint: None };
+        StateRowsHead { schema: 1, of, operator: "op".into(), key_group: None, subtask: None }
     }
 
     /// What is written of these rows.
@@ -235,7 +237,7 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
         let rows = [row("a", None, "{\"n\":1}", None), row("b", Some("0"), "true", Some("why"))];
         let expect = serde_json::json!({
-            "schema": 1, "job": "j", "checkpoint": 3, "operator": "op",
+            "schema": 1, "job": "j", "checkpoint": 3, "savepoint": null, "operator": "op",
             "rows": [
                 {"key": "a", "state": "s", "entry": null, "value": {"n": 1}},
                 {"key": "b", "state": "s", "entry": 0, "value": true, "problem": "why"},

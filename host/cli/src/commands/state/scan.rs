@@ -1,16 +1,16 @@
 //! `weir state scan` and `weir state get`: an operator's state, or that of one key, row by row.
 
 use super::super::Context;
-use super::super::checkpoint::with_log;
+use super::opened::{Opened, look_into};
 use super::output::RowsOut;
 use super::rows::Form;
+use super::rows_asked_for;
 use super::select::{KeyText, Keys, Selection};
-use super::{explained, load, operator_of, rows_asked_for};
+use super::target::Target;
 use crate::args::{FormArgs, KeyArgs, OperatorArgs, Output};
-use crate::documents::{SCHEMA, StateRowsHead};
+use crate::documents::{LookedInto, SCHEMA, StateRowsHead};
 use crate::failure::Failure;
-use weir_engine::checkpoint::CheckpointMetadata;
-use weir_engine::element::CheckpointId;
+use crate::storage::with_stores;
 use weir_engine::inspect::OperatorState;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -33,29 +33,39 @@ pub(super) fn get(context: &Context, of: &OperatorArgs, key: &KeyArgs, form: &Fo
 }
 
 fn write(context: &Context, of: &OperatorArgs, keys: Keys, limit: Option<u64>, form: &FormArgs) -> Result<u8, Failure> {
-    let (job, asked) = (context.job(&of.job)?, rows_asked_for(context, form)?);
-    with_log(&job, |log| async move {
-        let metadata = load(&log, of.at.at.map(CheckpointId)).await?;
-        let operator = operator_of(&log, &metadata, &of.operator)?;
-        let selection = Selection::new(operator, of.state.as_deref(), keys)?;
-        let head = head(&metadata, &operator, selection.keys());
-        context.screen.notice(&heading(&head));
-        let form = match (asked, context.output) {
-            (Some(form), _) => form,
-            (None, Output::Text) => Form::Table,
-            (None, Output::Json) => Form::Document(head),
-        };
-        let mut out = RowsOut::new(form, limit);
-        let read = match selection.rows(&mut |row| out.write(&row)).await {
-            Ok(()) if out.is_empty() => found_nothing(of, &metadata, selection.keys()),
-            Ok(()) => Ok(()),
-            Err(failure) => Err(explained(&log, &metadata, failure).await),
-        };
-        out.finish(context, read)
-    })
+    let asked = rows_asked_for(context, form)?;
+    let target = Target::of(context, &of.look)?;
+    let written = async |opened: &Opened| write_rows(context, of, opened, keys.clone(), (asked.clone(), limit)).await;
+    with_stores(async |stores| look_into(stores, &target, written).await)
 }
 
-fn head(metadata: &CheckpointMetadata, operator: &OperatorState<'_>, keys: &Keys) -> StateRowsHead {
+async fn write_rows(
+    context: &Context,
+    of: &OperatorArgs,
+    opened: &Opened,
+    keys: Keys,
+    (asked, limit): (Option<Form>, Option<u64>),
+) -> Result<u8, Failure> {
+    let operator = opened.operator(&of.operator)?;
+    let selection = Selection::new(operator, of.state.as_deref(), keys)?;
+    let head = head(opened.looked_into(), &operator, selection.keys());
+    context.screen.notice(&heading(&head));
+    let place = head.of.place();
+    let form = match (asked, context.output) {
+        (Some(form), _) => form,
+        (None, Output::Text) => Form::Table,
+        (None, Output::Json) => Form::Document(head),
+    };
+    let mut out = RowsOut::new(form, limit);
+    let read = match selection.rows(&mut |row| out.write(&row)).await {
+        Ok(()) if out.is_empty() => found_nothing(of, &place, selection.keys()),
+        Ok(()) => Ok(()),
+        Err(failure) => Err(opened.explained(failure).await),
+    };
+    out.finish(context, read)
+}
+
+fn head(of: LookedInto, operator: &OperatorState<'_>, keys: &Keys) -> StateRowsHead {
     let reader = operator.keyed();
     let key_group = match keys {
         Keys::One(key) => Some(reader.group_of(key.bytes())),
@@ -63,8 +73,7 @@ fn head(metadata: &CheckpointMetadata, operator: &OperatorState<'_>, keys: &Keys
     };
     StateRowsHead {
         schema: SCHEMA,
-        job: metadata.job.clone(),
-        checkpoint: metadata.checkpoint_id.0,
+        of,
         operator: operator.id().to_owned(),
         key_group,
         subtask: key_group.map(|key_group| reader.subtask_of(key_group)),
@@ -72,16 +81,16 @@ fn head(metadata: &CheckpointMetadata, operator: &OperatorState<'_>, keys: &Keys
 }
 
 fn heading(head: &StateRowsHead) -> String {
-    let StateRowsHead { schema: _, job, checkpoint, operator, key_group, subtask } = head;
+    let StateRowsHead { schema: _, of, operator, key_group, subtask } = head;
     let place = key_group.zip(*subtask).map(|(key_group, subtask)| format!(", key group {key_group}, subtask {subtask}"));
-    format!("{operator} of {job} in checkpoint {checkpoint}{}", place.unwrap_or_default())
+    format!("{operator} of {} in {}{}", of.job, of.place(), place.unwrap_or_default())
 }
 
 /// A key that has no state is a failure; that there is no state to scan is none.
-fn found_nothing(of: &OperatorArgs, metadata: &CheckpointMetadata, keys: &Keys) -> Result<(), Failure> {
+fn found_nothing(of: &OperatorArgs, place: &str, keys: &Keys) -> Result<(), Failure> {
     let Keys::One(key) = keys else { return Ok(()) };
     let state = of.state.as_ref().map_or_else(|| "state".to_owned(), |state| format!("state `{state}`"));
-    let message = format!("the key `{}` has no {state} in {} in checkpoint {}", key.text(), of.operator, metadata.checkpoint_id);
-    let hint = format!("`weir state scan {} {} --limit 20` shows keys that have", of.job.display(), of.operator);
+    let message = format!("the key `{}` has no {state} in {} in {place}", key.text(), of.operator);
+    let hint = format!("`weir state scan {} {} --limit 20` shows keys that have", of.look.named, of.operator);
     Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).into())
 }
