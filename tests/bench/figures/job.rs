@@ -62,7 +62,7 @@ impl Default for Run {
 }
 
 /// A run's document.
-pub struct Document(Value);
+pub struct Document(pub Value);
 
 impl Document {
     /// Records per second at the sink, from a quarter of the input to its end.
@@ -89,7 +89,8 @@ impl Bench {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let build = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--target", "wasm32-unknown-unknown", "-p", "keyed-count", "-p", "pass-through"])
+            .args(["build", "--release", "--target", "wasm32-unknown-unknown"])
+            .args(["-p", "keyed-count", "-p", "pass-through", "-p", "flight-delays", "-p", "flight-delays-v2"])
             .current_dir(&root)
             .status();
         assert!(build.expect("cargo runs").success(), "the plugins build");
@@ -154,7 +155,7 @@ pub fn weir(job: &Path) -> Command {
     command
 }
 
-fn document(command: &mut Command) -> Document {
+pub fn document(command: &mut Command) -> Document {
     let output = command.stderr(Stdio::inherit()).output().expect("weir runs");
     let document = serde_json::from_slice(&output.stdout).expect("a document");
     assert!(output.status.success(), "{document}");

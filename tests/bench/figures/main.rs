@@ -1,26 +1,29 @@
 //! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
 //!
 //! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `backpressure`,
-//! `start`, `recovery`, `changes`. `WEIR_ROUNDS` (5) rounds of each.
+//! `start`, `recovery`, `changes`, `migration`. `WEIR_ROUNDS` (5) rounds of each.
 //! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
 
 mod job;
 mod live;
+mod migration;
 mod statistics;
 
 use job::{Bench, Operator, Run};
 use live::Live;
+use migration::Aircraft;
 use statistics::{row, spread};
 
 type Group = (&'static str, fn(&Bench, usize));
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("boundary", boundary),
     ("checkpointed", checkpointed),
     ("backpressure", backpressure),
     ("start", start),
     ("recovery", recovery),
     ("changes", changes),
+    ("migration", migration),
 ];
 
 fn main() {
@@ -147,4 +150,19 @@ fn changes(bench: &Bench, rounds: usize) {
     row("records at the sink meanwhile / otherwise", &spread(&meanwhile));
     row("nothing at the sink, around a rescale 1 to 2, ms at most", &spread(&rescale));
     row("pause that the rescale reports, ms", &spread(&rescale_reported));
+}
+
+/// Going on from a million values under the plugin that wrote them, and under a version that migrates each of them first.
+fn migration(bench: &Bench, rounds: usize) {
+    let aircraft = Aircraft::new(bench);
+    let (mut same, mut newer, mut per_value) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (restored, migrated) = (aircraft.go_on("flight_delays"), aircraft.go_on("flight_delays_v2"));
+        per_value.push((migrated - restored) * 1e9 / 1e6);
+        same.push(restored);
+        newer.push(migrated);
+    }
+    row("process start to first record, restored as it is, s", &spread(&same));
+    row("process start to first record, every value migrated, s", &spread(&newer));
+    row("migration of a value, ns of two tasks' time", &spread(&per_value));
 }

@@ -14,6 +14,7 @@ mod recorded;
 mod run;
 pub mod scenarios;
 mod source;
+mod state;
 
 pub use change::{ChangeReport, simulate_changes};
 pub use disk::{Disk, DiskSink};

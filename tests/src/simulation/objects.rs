@@ -73,7 +73,7 @@ async fn newest(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, count: usize) ->
     Ok(History::of(log.entries()).retained(count))
 }
 
-async fn kept(
+pub(super) async fn kept(
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     retain: usize,

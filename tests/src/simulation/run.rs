@@ -5,6 +5,7 @@ use super::join::joined_lines;
 use super::objects::{check_kept, check_left};
 use super::recorded::{Witness, replay};
 use super::scenarios::EVERY;
+use super::state::check_state;
 use super::{Disk, quarantined};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -275,7 +276,8 @@ fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario:
             same("committed", joined_lines(scenario).filter(is_pair), &committed)
         }
         (_, Barriers::Aligned | Barriers::Unaligned | Barriers::ExactlyOnce) => {
-            same("committed", expected_lines(scenario), &disk.committed())
+            same("committed", expected_lines(scenario), &disk.committed())?;
+            check_state(simulator, objects, scenario)
         }
         (_, Barriers::AtLeastOnce) => at_least(expected_lines(scenario), &disk.committed()),
     }

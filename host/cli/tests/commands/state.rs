@@ -126,12 +126,12 @@ fn a_diff_counts_what_came_and_changed() {
         .filter_map(|one| one["id"].as_u64())
         .collect();
     let (newest, oldest) = (kept[0], kept[kept.len() - 1]);
-    let document = bench.document(&format!("state diff job.toml {oldest} {newest} --output json"));
+    let document = bench.document(&format!("state diff job.toml@{oldest} job.toml@{newest} --output json"));
     let state = &document["operators"][0]["states"][0];
     let counts = |state: &Value| ["added", "removed", "changed", "unchanged"].map(|count| state[count].as_u64().expect("a count"));
     let [added, removed, changed, unchanged] = counts(state);
     assert_eq!((removed, added + changed + unchanged), (0, 100), "{document}");
-    let differences = rows(&bench, &format!("state diff job.toml {oldest} {newest} count"));
+    let differences = rows(&bench, &format!("state diff job.toml@{oldest} job.toml@{newest} count"));
     assert_eq!(differences.len() as u64, added + changed);
     assert_eq!(state["examples"].as_array().map(Vec::as_slice), Some(&differences[..differences.len().min(5)]));
 
@@ -142,9 +142,9 @@ fn a_diff_counts_what_came_and_changed() {
     for row in &differences {
         assert_eq!((&row["before"], &row["after"]), (&value(&was, &row["key"]), &value(&is, &row["key"])), "{row}");
     }
-    let back = bench.document(&format!("state diff job.toml {newest} {oldest} --output json"));
+    let back = bench.document(&format!("state diff job.toml@{newest} job.toml@{oldest} --output json"));
     assert_eq!(counts(&back["operators"][0]["states"][0]), [0, added, changed, unchanged]);
-    let same = lines(&bench, &format!("state diff job.toml {newest} {newest}"));
+    let same = lines(&bench, &format!("state diff job.toml@{newest} job.toml@{newest}"));
     assert_eq!(same[1..], ["  count", "    totals: 0 added, 0 removed, 0 changed, 100 unchanged"]);
 }
 
@@ -152,7 +152,12 @@ fn a_diff_counts_what_came_and_changed() {
 fn what_is_not_there_is_named_with_what_is() {
     let bench = counted();
     refused(&bench, "state scan job.toml cuont -q", 2, &["no operator `cuont` in checkpoint ", "did you mean `count`?"]);
-    refused(&bench, "state diff job.toml 9998 9999 -q", 1, &["look into checkpoint 9998: the job has none with that id", "there are: "]);
+    refused(
+        &bench,
+        "state diff job.toml@9998 job.toml@9999 -q",
+        1,
+        &["look into checkpoint 9998: the job has none with that id", "there are: "],
+    );
     refused(&bench, "state list job.toml in", 2, &["no operator `in` in checkpoint ", "there are: `count`"]);
     refused(&bench, "state get job.toml count --state total --key a -q", 2, &["the operator `count` has no state `total`", "`totals`"]);
     refused(&bench, "state list job.toml --at 1", 1, &["look into checkpoint 1: it has been deleted since", "there are: "]);
