@@ -1,4 +1,5 @@
-//! SIGKILL at random moments: however often a job is killed and started again, its input shows exactly once in what is committed.
+//! SIGKILL at random moments: however often a job is killed and started again, its input shows exactly once in what is committed, or
+//! where that is asked for at least once.
 //!
 //! `WEIR_KILLS=1000 cargo test -p weir-tests kills` kills that many times instead, on an input that lasts as long; it takes minutes.
 
@@ -19,15 +20,21 @@ fn job(parallelism: u32, rate: u64, kills: u64) -> WordCount {
     WordCount { lines: rate + kills * rate / 3, rate, parallelism, ..WordCount::default() }
 }
 
-/// Kills a job as often as asked for, lets it finish, and compares. The processes have the `parallelisms` in turn.
-fn check(parallelisms: &[u32], rate: u64) {
+/// Further lines of `[checkpoints]`: how barriers go.
+const ALIGNED: &str = "";
+const UNALIGNED: &str = "unaligned = \"always\"";
+const ALIGNED_FOR_A_TIME: &str = "unaligned = \"20ms\"";
+const AT_LEAST_ONCE: &str = "mode = \"at-least-once\"";
+
+/// Kills a job as often as asked for, lets it finish, and compares. The processes have the `parallelisms` and the `barriers` in turn.
+fn check(parallelisms: &[u32], barriers: &[&str], rate: u64) {
     let (mut seed, kills) = (Seed::of_run(), kills());
     let bench = Bench::new(WEIR, job(parallelisms[0], rate, kills));
-    let mut turns = parallelisms.iter().cycle();
+    let mut turns = parallelisms.iter().cycle().zip(barriers.iter().cycle());
     let (mut log, mut killed) = (bench.log(), 0);
     while killed < kills {
-        let parallelism = *turns.next().expect("a circle");
-        bench.write_job(&WordCount { parallelism, ..bench.job().clone() }.job_file());
+        let (&parallelism, &checkpoints) = turns.next().expect("a circle");
+        bench.write_job(&WordCount { parallelism, checkpoints: checkpoints.into(), ..bench.job().clone() }.job_file());
         log.read_on(&bench.storage());
         let before = log.completed.len();
         let mut process = bench.start("run job.toml -q");
@@ -52,22 +59,41 @@ fn check(parallelisms: &[u32], rate: u64) {
     log.read_on(&bench.storage());
     assert!(log.finished && log.attempts <= killed + 1, "{log:?}");
     assert!(log.completed.len() >= 20, "{} checkpoints", log.completed.len());
-    bench.assert_exactly_once();
+    if barriers.contains(&AT_LEAST_ONCE) {
+        bench.assert_counted_at_least_once();
+    } else {
+        bench.assert_exactly_once();
+    }
     bench.assert_nothing_pending();
     bench.assert_nothing_left_behind(3, killed as usize);
 }
 
 #[test]
 fn a_job_that_is_killed_at_random_moments_commits_its_input_once() {
-    check(&[1], 2_000);
+    check(&[1], &[ALIGNED], 2_000);
 }
 
 #[test]
 fn a_parallel_job_that_is_killed_at_random_moments_commits_its_input_once() {
-    check(&[2], 2_000);
+    check(&[2], &[ALIGNED], 2_000);
 }
 
 #[test]
 fn a_job_that_is_killed_under_load_and_rescaled_each_time_commits_its_input_once() {
-    check(&[2, 3, 1], 20_000);
+    check(&[2, 3, 1], &[ALIGNED], 20_000);
+}
+
+#[test]
+fn a_job_whose_barriers_overtake_is_killed_under_load_and_commits_its_input_once() {
+    check(&[2, 3], &[UNALIGNED], 20_000);
+}
+
+#[test]
+fn a_job_whose_barriers_go_another_way_after_each_kill_commits_its_input_once() {
+    check(&[2, 1, 3], &[UNALIGNED, ALIGNED_FOR_A_TIME, ALIGNED, UNALIGNED], 20_000);
+}
+
+#[test]
+fn an_at_least_once_job_that_is_killed_under_load_loses_nothing() {
+    check(&[2, 3], &[AT_LEAST_ONCE], 20_000);
 }

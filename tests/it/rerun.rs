@@ -12,7 +12,7 @@ use weir_engine::EngineError;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
 use weir_engine::exchange::Partitioning;
-use weir_engine::job::{Edge, History, JobGraph, Vertex, VertexKind, write_savepoint};
+use weir_engine::job::{Edge, History, JobGraph, Pace, Vertex, VertexKind, write_savepoint};
 use weir_engine::replay::{DryRunReport, IsolatedOperator, ReplayPoint, Upstream, dry_run};
 use weir_engine::runtime::{Simulator, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
@@ -150,7 +150,7 @@ fn write_savepoint_of(bench: &Bench, id: u64) -> String {
         let target = open(format!("file:{path}"), "").await?;
         let history = History::of(JobLog::open(source.clone(), clock.clone()).await?.entries());
         let checkpoint = history.checkpoint(CheckpointId(id)).expect("it is in the log").clone();
-        write_savepoint(&*source, &target, &*clock, &checkpoint, None).await
+        write_savepoint(&*source, &target, &*clock, &checkpoint, None, Pace::Fast).await
     });
     written.expect("it is written");
     path

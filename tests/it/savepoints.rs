@@ -4,7 +4,7 @@ use crate::WEIR;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use weir_tests::process::{Bench, WordCount, plugin};
+use weir_tests::process::{Bench, WordCount, plugin, write_variant};
 
 /// A job whose counting component is a file of its own, stopped in its midst with the savepoint `stopped`.
 fn stopped() -> Bench {
@@ -50,6 +50,27 @@ fn a_pinned_run_goes_on_from_the_newest_checkpoint() {
     let bench = stopped();
     fs::copy(plugin("trapping-count"), bench.path("count.wasm")).expect("a copy");
     bench.run("run job.toml --pinned").assert(0, &["resuming from checkpoint"]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn an_upgrade_of_a_pinned_run_is_kept_by_the_runs_behind_it() {
+    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, ..WordCount::default() });
+    write_variant(&plugin("word-count-count"), &bench.path("2.wasm"));
+    write_variant(&bench.path("2.wasm"), &bench.path("3.wasm"));
+    for (run, component) in [("run job.toml", "2.wasm"), ("run job.toml --pinned", "3.wasm")] {
+        let mut process = bench.start(run);
+        let parts = bench.parts().len();
+        assert!(process.runs_until("a committed part", || bench.parts().len() > parts));
+        bench
+            .run(&format!("upgrade words --operator count --plugin {component} --probation 100ms"))
+            .assert(0, &["compiling the new component"]);
+        bench.run("stop words").assert(0, &[]);
+        process.ended().assert(0, &[]);
+    }
+    let digest = bench.run("plugin inspect 3.wasm --output json").document()["digest"].as_str().expect("a digest").to_owned();
+    let short = &digest.strip_prefix("sha256:").expect("a digest")[..8];
+    bench.run("run job.toml").assert(0, &[&format!("count: component {short} by an upgrade")]);
     bench.assert_exactly_once();
 }
 

@@ -249,7 +249,7 @@ pub struct ReplayArgs {
 /// Records that an operator is given again from the sources, unless the command line says otherwise;
 pub const REPLAYED: u64 = 10_000;
 /// and the most that it may ask for.
-const REPLAYED_MAX: u64 = 1_000_000;
+pub const REPLAYED_MAX: u64 = 1_000_000;
 
 /// Looks at plugins.
 #[derive(Debug, Subcommand)]

@@ -140,7 +140,7 @@ fn operators(job: &JobFile, mut load: impl FnMut(&str) -> Result<Plugin, Failure
 fn settings(id: &str, code: &PluginCode) -> OperatorSettings {
     let on_failure = match code.on_failure {
         job_file::OnFailure::Fail => weir_wasm::OnFailure::Fail,
-        job_file::OnFailure::Quarantine => weir_wasm::OnFailure::Quarantine { limit: weir_wasm::QuarantineLimit::default() },
+        job_file::OnFailure::Quarantine => weir_wasm::OnFailure::Quarantine { limit: code.quarantine },
     };
     let limits = weir_wasm::Limits { memory: code.limits.memory, time_per_batch: code.limits.time_per_batch, ..Default::default() };
     OperatorSettings { operator: id.to_owned(), config: code.config.to_string(), limits, on_failure }

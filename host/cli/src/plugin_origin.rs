@@ -44,10 +44,11 @@ impl PluginOrigin {
     }
 }
 
-/// The components that the operators of `job` ran at a checkpoint, as they are kept beside it in `store`.
+/// The components that the operators of `job` ran at a checkpoint, as they are kept beside it in `store`. What `drops` gives up is not gone on with.
 pub async fn stored_plugins(
     job: &JobFile,
     metadata: &CheckpointMetadata,
+    drops: &[String],
     store: &dyn Store,
     clock: &dyn Clock,
 ) -> Result<PluginOrigins, EngineError> {
@@ -55,7 +56,8 @@ pub async fn stored_plugins(
     let mut plugins = PluginOrigins::new();
     for step in job.operators.iter().filter(|step| matches!(step.code, Code::Plugin(_))) {
         let id = &step.id.value;
-        let digest = metadata.component(id).or_else(|| metadata.component(renames.get(id)?));
+        let own = metadata.component(id).filter(|_| !drops.contains(id));
+        let digest = own.or_else(|| metadata.component(renames.get(id)?));
         let Some(digest) = digest.map(str::to_owned) else { return Err(not_in_checkpoint(id)) };
         let bytes = stored_component(store, clock, &digest).await?;
         let name = format!("{id} of checkpoint {}", metadata.checkpoint_id);
@@ -66,5 +68,5 @@ pub async fn stored_plugins(
 
 fn not_in_checkpoint(id: &str) -> EngineError {
     let error = EngineError::new(ErrorKind::FixInput, format!("{id}: the checkpoint has no component of it: the job has changed since"));
-    error.with_hint("undo the change, or name a checkpoint that was taken after it")
+    error.with_hint("undo the change, name a checkpoint that was taken after it, or leave `--pinned` out where it was given")
 }

@@ -36,7 +36,7 @@ impl Aircraft {
         let path = self.folder.path().join(format!("{plugin}.toml"));
         let component = self.plugins.join(format!("{plugin}.wasm"));
         let job = format!(
-            "name = \"aircraft\"\nparallelism = 2\n[source.flights]\nconnector = \"file\"\npath = \"data/*.csv\"\nformat = \"csv\"\nkey = \"tailnum\"\n\
+            "name = \"aircraft\"\nparallelism = 2\n[checkpoints]\nretain = 1000\n[source.flights]\nconnector = \"file\"\npath = \"data/*.csv\"\nformat = \"csv\"\nkey = \"tailnum\"\n\
              [operator.delays]\nplugin = {component:?}\ninput = {{ from = \"flights\", by = \"key\" }}\n[sink.nothing]\nconnector = \"blackhole\"\ninput = \"delays\"\n"
         );
         fs::write(&path, job).expect("a writable folder");

@@ -78,11 +78,16 @@ impl Bench {
 
     /// The objects of keyed state that the metadata at `metadata` names, whole ones and deltas.
     pub fn state_objects(&self, metadata: &str) -> Vec<PathBuf> {
+        self.objects(metadata, &["state"])
+    }
+
+    /// The objects that stand in these fields of the metadata's subtasks, and the deltas.
+    fn objects(&self, metadata: &str, fields: &[&str]) -> Vec<PathBuf> {
         let subtasks = self.subtasks(metadata);
         let deltas = |subtask: &Value| subtask["deltas"].as_array().cloned().unwrap_or_default();
-        let handles = subtasks.iter().flat_map(|subtask| std::iter::once(subtask["state"].clone()).chain(deltas(subtask)));
-        let objects: Vec<_> = handles.filter_map(|handle| handle["object"].as_str().map(str::to_owned)).collect();
-        objects.into_iter().map(|object| self.storage().join(object)).collect()
+        let of = |subtask: &Value| fields.iter().map(|field| subtask[field].clone()).chain(deltas(subtask)).collect::<Vec<_>>();
+        let objects = subtasks.iter().flat_map(of).filter_map(|handle| handle["object"].as_str().map(|path| self.storage().join(path)));
+        objects.collect()
     }
 
     /// The part files that the newest completed checkpoint names.
@@ -106,7 +111,8 @@ impl Bench {
     pub fn assert_nothing_left_behind(&self, retain: usize, kills: usize) {
         let log = self.log();
         let kept: Vec<_> = log.completed.iter().rev().take(retain).collect();
-        let mut expected: BTreeSet<PathBuf> = kept.iter().flat_map(|checkpoint| self.state_objects(&checkpoint.metadata)).collect();
+        let mut expected: BTreeSet<PathBuf> =
+            kept.iter().flat_map(|checkpoint| self.objects(&checkpoint.metadata, &["state", "in_flight"])).collect();
         expected.extend(kept.iter().map(|checkpoint| self.storage().join(&checkpoint.metadata)));
         let folders = paths_in(&self.storage().join("checkpoints"));
         assert!(folders.len() <= retain + kills, "{folders:?}");

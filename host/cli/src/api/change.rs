@@ -4,7 +4,7 @@ use crate::assemble::{Assembly, assemble_with};
 use crate::commands::wasm_engine;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
-use crate::plugin_origin::PluginOrigins;
+use crate::plugin_origin::{PluginOrigin, PluginOrigins};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -117,8 +117,15 @@ impl Shape {
                     .with_hint("name the new component in the job file")
             })?;
             self.components.push(OtherComponent { operator: id.clone(), name: path, bytes });
+        } else if named != file && named != now {
+            notice(&format!("{id}: the job file names another component by now; the upgrade does not count any more"));
         }
-        self.digests.insert(id, named);
+        // A component that is kept with the checkpoint stands in for what the file names, and is not named there.
+        let of_file = match self.plugins.get(&id) {
+            Some(PluginOrigin::Stored { .. }) => file,
+            Some(PluginOrigin::File(_)) | None => named,
+        };
+        self.digests.insert(id, of_file);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_engine::checkpoint::{JobLog, StorageUrl, Store};
 use weir_engine::job::{
-    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Savepoint, StopKind, empty_for_savepoint,
+    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Pace, Savepoint, StopKind, empty_for_savepoint,
     note_savepoint, write_savepoint,
 };
 use weir_engine::runtime::Runtime;
@@ -237,7 +237,7 @@ impl RunningJob {
         let url = self.savepoint_url(url)?;
         let request = if unaligned { CheckpointRequest::UnalignedSavepoint } else { CheckpointRequest::Savepoint };
         let held = self.control().checkpoint(request).await?;
-        let savepoint = self.write(&url, &held.checkpoint).await?;
+        let savepoint = self.write(&url, &held.checkpoint, Pace::BesideTheJob).await?;
         Ok((url, savepoint))
     }
 
@@ -255,16 +255,16 @@ impl RunningJob {
         let newest = History::of(log.entries()).lineages.last().and_then(|lineage| lineage.completed.last().cloned());
         let good = matches!(ended.outcome.as_str(), "stopped" | "finished" | "already-finished");
         if let (Some(url), Some(newest), true) = (&url, &newest, good) {
-            self.write(url, newest).await?;
+            self.write(url, newest, Pace::Fast).await?;
             return Ok((ended, Some(newest.checkpoint_id.0), Some(url.clone())));
         }
         Ok((ended, newest.map(|newest| newest.checkpoint_id.0), None))
     }
 
-    async fn write(&self, url: &str, checkpoint: &CompletedCheckpoint) -> Result<Savepoint, EngineError> {
+    async fn write(&self, url: &str, checkpoint: &CompletedCheckpoint, pace: Pace) -> Result<Savepoint, EngineError> {
         let parts = &self.0.parts;
         let (target, clock) = (savepoint_folder(url, &parts.threads).await?, &*parts.runtime.clock);
-        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(parts.job_copy.clone())).await?;
+        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(parts.job_copy.clone()), pace).await?;
         note_savepoint(&*parts.store, clock, url, &savepoint).await?;
         Ok(savepoint)
     }

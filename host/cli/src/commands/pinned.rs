@@ -36,7 +36,7 @@ pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, 
 /// The components that the operators of `job` ran where it starts from.
 pub(super) async fn pinned_plugins(
     job: &JobFile,
-    origin: Origin,
+    (origin, drops): (Origin, &[String]),
     store: &dyn Store,
     savepoints: &SavepointOpener,
     clock: &dyn Clock,
@@ -49,12 +49,12 @@ pub(super) async fn pinned_plugins(
         }
         Origin::Checkpoint(checkpoint) => {
             let metadata = load_metadata(store, clock, &checkpoint).await?;
-            stored_plugins(job, &metadata, store, clock).await
+            stored_plugins(job, &metadata, drops, store, clock).await
         }
         Origin::Savepoint(url) => {
             let store = savepoints(&url).await?;
             let (_, metadata) = open_savepoint(&*store, clock).await?;
-            stored_plugins(job, &metadata, &*store, clock).await
+            stored_plugins(job, &metadata, drops, &*store, clock).await
         }
     }
 }

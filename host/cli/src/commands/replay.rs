@@ -1,8 +1,9 @@
 //! `weir replay`: what an operator is given and what comes of it, record by record. Where it was recorded, that is the run that there was.
 
 use super::rerun::{Rerun, rerun};
+use super::state::told_of_deletion;
 use super::{Context, tell};
-use crate::args::{Output, REPLAYED, ReplayArgs};
+use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
 use crate::documents::{RecordedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
@@ -10,7 +11,9 @@ use std::io::Write;
 use weir_engine::checkpoint::RecordedCall;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::job::JobGraph;
-use weir_engine::replay::{IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, Upstream, effects_of};
+use weir_engine::replay::{
+    IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, Upstream, effects_of,
+};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Why a replay ends before everything has been run: enough has been shown, nobody reads any more, or it can go no further.
@@ -35,7 +38,11 @@ pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure
         };
         let mut printer = Printer { context, key: args.key.as_deref(), given: 0, shown: 0, document };
         let ended = match recorded {
-            Some(run) => run_recorded(&of, run, args.records.unwrap_or(u64::MAX), &mut printer).await?,
+            Some(run) => {
+                // A document is made in memory before it is printed.
+                let all = if context.output == Output::Json { REPLAYED_MAX } else { u64::MAX };
+                run_recorded(&of, run, args.records.unwrap_or(all), &mut printer).await?
+            }
             None => run_sources(&of, args.records.unwrap_or(REPLAYED), &mut printer).await?,
         };
         let failed = match ended {
@@ -56,8 +63,8 @@ pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure
 
 /// Gives the operator its records up to the first that it fails on, as it would fail in the job.
 async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
-    let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, records).await?;
-    let mut operator = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
+    let mut upstream = kept_at(&of.point, Upstream::restore(&of.graph, of.vertex, &of.point, records).await).await?;
+    let mut operator = kept_at(&of.point, IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await).await?;
     while let Some(input) = upstream.next().await? {
         for record in 0..input.batch.len() {
             if let Some(ended) = printer.take(effects_of(&mut operator, &input, record)?, None) {
@@ -75,8 +82,8 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
         let graph = of.graph_of(&stretch).await?;
         let mut cut_off = Vec::new();
         for subtask in 0..stretch.parallelism() {
-            let calls = stretch.calls(subtask).await?;
-            let mut operator = recorded_subtask(of, &graph, &stretch, subtask).await?;
+            let calls = kept_at(&stretch.to, stretch.calls(subtask).await).await?;
+            let mut operator = kept_at(&stretch.from, recorded_subtask(of, &graph, &stretch, subtask).await).await?;
             for (number, call) in calls.calls.iter().enumerate() {
                 let effects = operator.effects_of(batch, call)?;
                 batch += 1;
@@ -103,6 +110,14 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
 
 async fn recorded_subtask(of: &Rerun, graph: &JobGraph, stretch: &RecordedStretch, subtask: u32) -> Result<RecordedSubtask, EngineError> {
     RecordedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
+}
+
+/// What was read of a checkpoint. A job that goes on may have deleted it meanwhile: then nothing is damaged.
+async fn kept_at<T>(point: &ReplayPoint, read: Result<T, EngineError>) -> Result<T, EngineError> {
+    match (read, &point.metadata) {
+        (Err(error), Some(metadata)) => Err(told_of_deletion(&*point.store, metadata.checkpoint_id, &metadata.path(), error).await),
+        (read, _) => read,
+    }
 }
 
 fn call_document(subtask: u32, number: usize, call: &RecordedCall, undivided: bool) -> RecordedCallDocument {

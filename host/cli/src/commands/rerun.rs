@@ -25,7 +25,7 @@ use weir_engine::replay::{RecordedRun, RecordedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::{CompileCache, EngineMode, Plugin, WasmEngine};
+use weir_wasm::{CompileCache, EngineMode, Plugin, QuarantineLimit, WasmEngine};
 
 /// Fuel stands for a tenth of what a core runs in a time, so a call is given this many times its limit.
 const TIME_FACTOR: u32 = 10;
@@ -57,7 +57,7 @@ pub(super) fn rerun<T>(
     work: impl AsyncFnOnce(Rerun) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut job = context.job(path)?;
-    give_time(&mut job);
+    widen_limits(&mut job);
     let from = from.map(|from| start_point(from, path)).transpose()?;
     let job_of_store = job.clone();
     let named = from.clone();
@@ -76,10 +76,15 @@ pub(super) fn rerun<T>(
     }
 }
 
-fn give_time(job: &mut JobFile) {
+/// Limits that depend on what a subtask has been through, and not on what it is given, stand aside.
+fn widen_limits(job: &mut JobFile) {
     for operator in &mut job.operators {
         match &mut operator.code {
-            Code::Plugin(code) => code.limits.time_per_batch = code.limits.time_per_batch.saturating_mul(TIME_FACTOR),
+            Code::Plugin(code) => {
+                code.limits.time_per_batch = code.limits.time_per_batch.saturating_mul(TIME_FACTOR);
+                // In the job it counts from the beginning of the attempt.
+                code.quarantine = QuarantineLimit { records: u64::MAX, share_percent: 100, share_from: u64::MAX };
+            }
             Code::Native(_) => {}
         }
     }
@@ -100,7 +105,7 @@ impl Rerun {
         }
         let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::User)?;
         let origins = match &point.metadata {
-            Some(metadata) => stored_plugins(&job, metadata, &*point.store, &*point.clock).await?,
+            Some(metadata) => stored_plugins(&job, metadata, &[], &*point.store, &*point.clock).await?,
             None => build(context, &job)?,
         };
         let plugins = loaded(&origins, &engine)?;
@@ -133,7 +138,7 @@ impl Rerun {
         let graph = match self.plugins.iter().all(worked) {
             true => self.graph.clone(),
             false => {
-                let origins = stored_plugins(&self.job, metadata, &*stretch.to.store, &*stretch.to.clock).await?;
+                let origins = stored_plugins(&self.job, metadata, &[], &*stretch.to.store, &*stretch.to.clock).await?;
                 graph(&self.job, &loaded(&origins, &self.engine)?)?
             }
         };

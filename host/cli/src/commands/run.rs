@@ -141,14 +141,14 @@ impl Run<'_> {
     /// The components that are kept where the job starts from.
     fn pinned(&self, job: &JobFile, history: &History, start: &StartMode, store: &dyn Store) -> Result<PluginOrigins, Failure> {
         let savepoints = savepoint_opener(self.threads);
-        let pinned = pinned_plugins(job, history.origin(start)?, store, &savepoints, &*self.runtime.clock);
+        let pinned = pinned_plugins(job, (history.origin(start)?, &self.args.drop_state), store, &savepoints, &*self.runtime.clock);
         Ok(self.threads.block_on(pinned)?)
     }
 
     /// The command that goes on with this run.
     fn again(&self) -> String {
         match (&self.args.job, &self.args.from) {
-            (Some(job), _) => format!("weir run {}", job.display()),
+            (Some(job), _) => format!("weir run {}{}", job.display(), if self.args.pinned { " --pinned" } else { "" }),
             (None, from) => format!("weir run --from {}", from.as_deref().unwrap_or_default()),
         }
     }

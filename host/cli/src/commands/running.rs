@@ -163,7 +163,7 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
         }
         (phase, _) => phase.to_owned(),
     };
-    let document = watched(context, &client, &phases, || client.post_bytes("/v1/upgrade", &query, &component))?;
+    let document = watched(context, &client, &args.operator, &phases, || client.post_bytes("/v1/upgrade", &query, &component))?;
     let accepted = document["outcome"] == "accepted";
     context.print(&document, || {
         let (job, pause) = (text_of(&document, "job"), document["pause_ms"].as_f64().unwrap_or_default());
@@ -178,10 +178,11 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
     Ok(if accepted { 0 } else { FAILED })
 }
 
-/// Does what takes time, and says meanwhile how far the job has come with it.
+/// Upgrades an operator, and says meanwhile how far the job has come with it.
 fn watched(
     context: &Context,
     client: &JobClient,
+    operator: &str,
     phase: &(dyn Fn(&ChangeDocument) -> String + Sync),
     work: impl FnOnce() -> Result<Value, Failure>,
 ) -> Result<Value, Failure> {
@@ -192,7 +193,8 @@ fn watched(
             while ended.recv_timeout(WATCH) == Err(RecvTimeoutError::Timeout) {
                 let status = client.get("/v1/job").ok().and_then(|status| serde_json::from_value::<JobStatusDocument>(status).ok());
                 let Some(change) = status.and_then(|status| status.change) else { continue };
-                if change.phase != "preparing" && shown.replace(change.phase.clone()) != Some(change.phase.clone()) {
+                let is_ours = change.what == "upgrade" && change.operator.as_deref() == Some(operator);
+                if is_ours && change.phase != "preparing" && shown.replace(change.phase.clone()) != Some(change.phase.clone()) {
                     context.screen.notice(&phase(&change));
                 }
             }

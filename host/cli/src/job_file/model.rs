@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
+use weir_wasm::QuarantineLimit;
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -132,6 +133,8 @@ pub struct PluginCode {
     pub config: serde_json::Value,
     /// What follows a record that fails.
     pub on_failure: OnFailure,
+    /// How many records may be set aside.
+    pub quarantine: QuarantineLimit,
     /// Bounds of the sandbox.
     pub limits: Limits,
 }

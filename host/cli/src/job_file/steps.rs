@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
+use weir_wasm::QuarantineLimit;
 
 /// Operators that are built in.
 pub const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
@@ -127,6 +128,7 @@ fn read_plugin(section: &Section<'_>) -> Option<PluginCode> {
         sources: section.strings("sources").map(|sources| sources.value).unwrap_or_default(),
         config: config.unwrap_or_else(|| serde_json::json!({})),
         on_failure: on_failure.map_or(OnFailure::Fail, |policy| policy.value),
+        quarantine: QuarantineLimit::default(),
         limits: read_limits(section),
         path: path?,
     };

@@ -172,7 +172,7 @@ impl CheckpointMetadata {
 
     /// Bytes of all state objects: what a restore reads.
     pub fn state_object_bytes(&self) -> u64 {
-        self.subtasks().flat_map(SubtaskSnapshot::restored).collect::<BTreeSet<_>>().iter().map(|handle| handle.bytes).sum()
+        self.restored().collect::<BTreeSet<_>>().iter().map(|handle| handle.bytes).sum()
     }
 
     /// Bytes of the state objects that this checkpoint wrote itself and does not share with older ones.
@@ -189,6 +189,11 @@ impl CheckpointMetadata {
     /// Every state object that the checkpoint consists of, as often as a subtask refers to it.
     pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
         self.subtasks().flat_map(SubtaskSnapshot::handles)
+    }
+
+    /// Of these the ones that a restore reads: all but recordings.
+    pub fn restored(&self) -> impl Iterator<Item = &StateHandle> {
+        self.subtasks().flat_map(SubtaskSnapshot::restored)
     }
 
     /// Output that is not known to be committed.

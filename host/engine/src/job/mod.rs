@@ -36,7 +36,7 @@ pub use restart::{RestartPolicy, RestartStrategy};
 pub use restore::plan_restore;
 pub(crate) use restore::planned;
 pub use savepoint::{
-    JobFileCopy, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
+    JobFileCopy, Pace, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
     open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
 pub use start::{Origin, StartMode};

@@ -2,7 +2,7 @@
 //!
 //! A savepoint is a copy of a completed checkpoint, under the same names, so its metadata is the checkpoint's byte for byte. `savepoint.json` is
 //! written last and by create-if-absent: a folder without it is no savepoint, and two that are written into one folder never mix unnoticed.
-//! It belongs to the user: no retention touches it, and a job that starts from it refers to none of its objects.
+//! Recordings stay with the job: they hold what came before. A savepoint belongs to the user: no retention touches it, and a job that starts from it refers to none of its objects.
 
 use super::CompletedCheckpoint;
 use super::recorder::load_metadata;
@@ -16,6 +16,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 const MAGIC: &str = "weir-savepoint";
 /// The object that makes a folder a savepoint.
@@ -23,8 +24,11 @@ pub const SAVEPOINT: &str = "savepoint.json";
 const NOTE_MAGIC: &str = "weir-savepoint-note";
 const METADATA: &str = "metadata.json";
 const JOB_FILE: &str = "job.toml";
-/// Objects that are copied at once.
+/// Objects that are copied at once, where nothing else is to be done.
 const COPIES: usize = 4;
+/// Beside a running job the copy of an object is followed by a rest as long as it took, and of so much at most: what it took may have been
+/// another machine's time.
+const REST_MAX: Duration = Duration::from_millis(100);
 
 /// Opens the folder of a savepoint by its URL.
 pub type SavepointOpener = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Arc<dyn Store>, EngineError>> + Send + Sync>;
@@ -65,13 +69,22 @@ impl Savepoint {
     /// Every object but `savepoint.json` itself.
     fn objects(&self, metadata: &CheckpointMetadata) -> BTreeSet<StateHandle> {
         let own = self.plugins.iter().chain([&self.metadata]).chain(&self.job_file).cloned();
-        metadata.handles().cloned().chain(own).collect()
+        metadata.restored().cloned().chain(own).collect()
     }
 
     /// Bytes of all its objects.
     pub fn bytes(&self, metadata: &CheckpointMetadata) -> u64 {
         self.objects(metadata).iter().map(|handle| handle.bytes).sum()
     }
+}
+
+/// How a savepoint is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as it goes.
+    Fast,
+    /// Beside the job, which goes on working: one object after the other, with rests.
+    BesideTheJob,
 }
 
 /// Copies a completed checkpoint of the job in `source` into the empty folder `target`. Nothing of it may be deleted meanwhile.
@@ -81,12 +94,14 @@ pub async fn write_savepoint(
     clock: &dyn Clock,
     checkpoint: &CompletedCheckpoint,
     job_file: Option<JobFileCopy>,
+    pace: Pace,
 ) -> Result<Savepoint, EngineError> {
     let attempted = |error: EngineError| error.context(format!("write the savepoint {}", target.location()));
     empty_for_savepoint(target, clock).await?;
     let metadata = load_metadata(source, clock, checkpoint).await?;
-    let copies = metadata.handles().collect::<BTreeSet<_>>().into_iter().map(|handle| copy(source, target, clock, handle));
-    stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(COPIES).try_collect::<()>().await.map_err(attempted)?;
+    let copies = metadata.restored().collect::<BTreeSet<_>>().into_iter().map(|handle| copy(source, target, clock, handle, pace));
+    let at_once = if pace == Pace::Fast { COPIES } else { 1 };
+    stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(at_once).try_collect::<()>().await.map_err(attempted)?;
     let mut plugins = Vec::new();
     for digest in components(&metadata) {
         let bytes = stored_component(source, clock, digest).await?;
@@ -186,7 +201,7 @@ pub async fn savepoint_job_file(store: &dyn Store, clock: &dyn Clock, savepoint:
 /// Reads every object of a savepoint and checks all checksums. One line for each that is missing or damaged.
 pub async fn verify_savepoint(store: &dyn Store, clock: &dyn Clock) -> Result<Vec<String>, EngineError> {
     let (savepoint, metadata) = open_savepoint(store, clock).await?;
-    let state: BTreeSet<&StateHandle> = metadata.handles().collect();
+    let state: BTreeSet<&StateHandle> = metadata.restored().collect();
     let mut problems = Vec::new();
     for handle in savepoint.objects(&metadata) {
         let checked = match state.contains(&handle) {
@@ -219,9 +234,15 @@ fn components(metadata: &CheckpointMetadata) -> BTreeSet<&str> {
     metadata.graph.vertices.keys().filter_map(|id| metadata.component(id)).collect()
 }
 
-async fn copy(source: &dyn Store, target: &dyn Store, clock: &dyn Clock, handle: &StateHandle) -> Result<(), EngineError> {
+async fn copy(source: &dyn Store, target: &dyn Store, clock: &dyn Clock, handle: &StateHandle, pace: Pace) -> Result<(), EngineError> {
+    let began = clock.now();
     let bytes = fetch(source, clock, handle).await?;
-    retry(clock, || target.put(&handle.object, vec![bytes.clone()])).await
+    retry(clock, || target.put(&handle.object, vec![bytes.clone()])).await?;
+    if pace == Pace::BesideTheJob {
+        let now = clock.now();
+        clock.sleep_until(now + (now - began).min(REST_MAX)).await;
+    }
+    Ok(())
 }
 
 async fn put(target: &dyn Store, clock: &dyn Clock, object: String, bytes: Bytes) -> Result<StateHandle, EngineError> {

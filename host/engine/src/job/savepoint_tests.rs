@@ -52,7 +52,7 @@ impl Fixture {
 
     fn write(&self) -> Result<Savepoint, EngineError> {
         let job_file = Some(JobFileCopy { text: Bytes::from_static(b"name = \"counts\"\n"), folder: "/jobs".into() });
-        at_once(write_savepoint(&self.source, &self.target, &*self.clock, &self.checkpoint, job_file))
+        at_once(write_savepoint(&self.source, &self.target, &*self.clock, &self.checkpoint, job_file, Pace::Fast))
     }
 
     fn paths(&self) -> BTreeSet<String> {

@@ -6,12 +6,13 @@
 
 use super::ReplayPoint;
 use crate::checkpoint::{
-    CheckpointMetadata, JobLog, LineageRoot, RecordedCall, SectionKind, StateHandle, Store, VertexSnapshot, read_recording,
+    CheckpointMetadata, JobLog, LineageRoot, RecordedCall, SectionKind, StateHandle, Store, Stretch, VertexSnapshot, read_recording,
     read_state_object, retry,
 };
-use crate::element::CheckpointId;
+use crate::element::{CheckpointId, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::{CompletedCheckpoint, History, load_metadata};
+use crate::state::{key_group_of, range_of};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -116,7 +117,8 @@ impl RecordedStretch {
             if section.kind != SectionKind::Recording || section.operator != self.operator {
                 continue;
             }
-            let stretch = read_recording(section.payload).map_err(|what| attempted(reader.corrupt(what)))?;
+            let read = read_recording(section.payload).and_then(|stretch| self.checked(stretch, index, section.key_group));
+            let stretch = read.map_err(|what| attempted(reader.corrupt(what)))?;
             // Calls of checkpoints before it may be there too.
             begun |= stretch.header.behind == self.behind;
             // Behind a gap nothing can be replayed.
@@ -127,6 +129,22 @@ impl RecordedStretch {
             }
         }
         if begun { Ok(found) } else { Err(self.does_not_reach_back()) }
+    }
+
+    /// A recording says what it likes: its keys have to be keys of its subtask.
+    fn checked(&self, stretch: Stretch, index: u32, named: u32) -> Result<Stretch, String> {
+        if named != index {
+            return Err(format!("it is of subtask {named}, not {index}"));
+        }
+        let max_parallelism = self.to.metadata.as_ref().map_or(1, |metadata| metadata.graph.max_parallelism);
+        let own = range_of(index, self.parallelism(), max_parallelism);
+        let is_own = |key: Option<&[u8]>| key.is_some_and(|key| own.contains(key_group_of(key_hash(key), max_parallelism)));
+        for call in stretch.calls.iter().filter(|call| call.keyed) {
+            if let Some(record) = (0..call.batch.len()).find(|&record| !is_own(call.batch.key(record))) {
+                return Err(format!("record {record} of a call has no key of its subtask"));
+            }
+        }
+        Ok(stretch)
     }
 
     fn does_not_reach_back(&self) -> EngineError {

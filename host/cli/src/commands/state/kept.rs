@@ -66,7 +66,7 @@ fn uncounted(entries: &[LogEntry], id: CheckpointId) -> &'static str {
 }
 
 /// The error where it is what it is, and where its checkpoint's `metadata` is gone meanwhile, that: then nothing is damaged.
-pub(super) async fn told_of_deletion(store: &dyn Store, id: CheckpointId, metadata: &str, error: EngineError) -> EngineError {
+pub(in crate::commands) async fn told_of_deletion(store: &dyn Store, id: CheckpointId, metadata: &str, error: EngineError) -> EngineError {
     let is_gone = error.kind() == ErrorKind::Corrupt && matches!(store.get(metadata).await, Ok(None));
     if is_gone { deleted(id, metadata) } else { error }
 }

@@ -35,6 +35,10 @@ impl Target {
     /// What `look` names. A checkpoint that it asks for is taken now.
     pub fn of(context: &Context, look: &LookArgs) -> Result<Self, Failure> {
         let named = Named::of(&look.named, Lies::at)?;
+        if let (Named::Running(_), Ok((_, Some(id)))) = (&named, Named::with_checkpoint(&look.named, Lies::at)) {
+            let message = format!("`{}`: a checkpoint is named by itself here", look.named);
+            return Err(Failure::Usage { message, hint: format!("name the job alone, and `--at {id}`") });
+        }
         match (look.at, look.now) {
             (Some(_), _) if matches!(named, Named::Savepoint(_)) => Err(not_of_savepoints(&look.named, "--at")),
             (_, true) if matches!(named, Named::Savepoint(_)) => Err(not_of_savepoints(&look.named, "--now")),
