@@ -36,7 +36,8 @@ pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain
     let recent = if faults.stale + faults.repeated > 0 || faults.refused > 100 { RECENT_WITH_LAG } else { RECENT };
     let (store, clock) = (objects.clone(), simulator.runtime().clock);
     wait_for(simulator, async move {
-        let recent = newest(&store, &clock, recent).await?.last().map_or(CheckpointId(0), |oldest| oldest.checkpoint_id);
+        // Before there are so many, nothing has had the time to go.
+        let recent = newest(&store, &clock, recent).await?.get(recent - 1).map_or(CheckpointId(0), |oldest| oldest.checkpoint_id);
         let needed: BTreeSet<String> = kept(&store, &clock, retain).await?.iter().flat_map(|(_, metadata)| metadata.objects()).collect();
         let is_old = |path: &String| paths::owner_of(path).is_none_or(|(_, checkpoint_id)| checkpoint_id < recent);
         match listed(&*store).await.into_iter().find(|path| is_old(path) && !needed.contains(path)) {
