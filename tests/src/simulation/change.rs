@@ -1,27 +1,24 @@
 //! A job that is rescaled and upgraded while it runs, and killed: whatever happens, each record counts once, and is worked off by a version that
 //! held at that point.
 
-use super::operators::descriptor;
 use super::recorded::emitted;
 use super::run::{POLLS, VERTICES, options, same, wait_for};
 use super::scenarios::EVERY;
+use super::versions::{VersionFactory, digest};
 use super::{Disk, DiskSink, NumberSource, Scenario};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Override, Replaced, Store, VertexIdentity};
-use weir_engine::element::{Column, RecordBatch};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOutcome, JobStatus, StartMode, Upgrade, UpgradeEvent, Vertex,
     VertexKind, load_metadata, run_job,
 };
-use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
 use weir_engine::replay::RecordedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
-use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
-use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;
@@ -104,122 +101,6 @@ impl Shape {
     }
 }
 
-fn digest(version: u64) -> String {
-    format!("v{version}")
-}
-
-/// Counts records per key and emits `key count version`. Every third version is bad: on probation it fails now and then. Versions 4 to 7 keep the count in
-/// another form than 1 to 3, and so on: what is taken over from older ones is migrated.
-struct VersionFactory {
-    descriptor: OperatorDescriptor,
-    component: Component,
-    simulator: Simulator,
-    version: u64,
-    failures: Option<u64>,
-    /// Its migrations fail now and then.
-    bad: bool,
-}
-
-impl VersionFactory {
-    fn new(simulator: Simulator, version: u64, failures: Option<u64>) -> Self {
-        let form = form_of(version);
-        let state =
-            StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: format!("raw{form}"), version: form, ttl_ms: None };
-        let component = Component { digest: digest(version), bytes: digest(version).into_bytes().into() };
-        let bad = version.is_multiple_of(3);
-        Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures, bad }
-    }
-}
-
-impl OperatorFactory for VersionFactory {
-    fn descriptor(&self) -> &OperatorDescriptor {
-        &self.descriptor
-    }
-
-    fn component(&self) -> Option<&Component> {
-        Some(&self.component)
-    }
-
-    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
-        Some(Arc::new(FormMigrator { simulator: self.simulator.clone(), to: form_of(self.version), bad: self.bad }))
-    }
-
-    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        let (simulator, version, failures) = (self.simulator.clone(), self.version, self.failures);
-        Ok(Box::new(VersionedCount { simulator, version, failures, on_probation: false }))
-    }
-}
-
-/// The version of the state that a version of the operator keeps.
-fn form_of(version: u64) -> u32 {
-    1 + (version / 4) as u32
-}
-
-/// A count in this form: its number in front, so that no form passes for another.
-fn write_form(count: u64, form: u32) -> Vec<u8> {
-    [&form.to_le_bytes()[..], &count.to_le_bytes()].concat()
-}
-
-fn read_form(bytes: &[u8], form: u32) -> u64 {
-    let (prefix, count) = bytes.split_at(4);
-    assert_eq!(prefix, form.to_le_bytes(), "a version sees only its own form of the state");
-    u64::from_le_bytes(count.try_into().expect("eight bytes"))
-}
-
-struct FormMigrator {
-    simulator: Simulator,
-    to: u32,
-    bad: bool,
-}
-
-impl StateMigrator for FormMigrator {
-    fn migrate(&self, _state: usize, from_version: u32, values: &Column) -> Result<Column, EngineError> {
-        if self.bad && self.simulator.draw(4) == 0 {
-            return Err(EngineError::new(ErrorKind::FixInput, "injected failure of a migration"));
-        }
-        let mut migrated = Column::new();
-        values.iter().for_each(|value| migrated.push(&write_form(read_form(value, from_version), self.to)));
-        Ok(migrated)
-    }
-
-    fn batch_bytes(&self) -> u64 {
-        100
-    }
-}
-
-struct VersionedCount {
-    simulator: Simulator,
-    version: u64,
-    failures: Option<u64>,
-    on_probation: bool,
-}
-
-impl Operator for VersionedCount {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        let state = context.state.as_deref_mut().expect("a key edge");
-        state.select(batch, 0..batch.len()).expect("every record has a key");
-        let mut out = BatchBuilder::new();
-        for record in 0..batch.len() {
-            let key = state.key_of()[record] as usize;
-            let form = form_of(self.version);
-            let count = state.value(key, 0).map_or(0, |bytes| read_form(bytes, form)) + 1;
-            state.set_value(key, 0, &write_form(count, form));
-            let line = format!("{} {count} {}", String::from_utf8_lossy(batch.keys().get(record)), self.version);
-            out.push(batch.key(record), line.as_bytes(), None);
-        }
-        context.outputs.push((0, out.finish()));
-        let bad = self.on_probation && self.version.is_multiple_of(3) && self.simulator.draw(3) == 0;
-        if bad || self.failures.is_some_and(|one_in| self.simulator.draw(one_in) == 0) {
-            return Err(EngineError::new(ErrorKind::Restart, "injected failure"));
-        }
-        Ok(())
-    }
-
-    fn set_probation(&mut self, on_probation: bool) {
-        self.on_probation = on_probation;
-    }
-}
-
 /// Runs a job from one seed over changes and kills until it has finished, and judges what it committed.
 pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, String> {
     let simulator = Simulator::new(seed);
@@ -271,8 +152,7 @@ fn as_it_was(stretch: &RecordedStretch, simulator: &Simulator, disk: &Disk, scen
     let Some(VertexIdentity::Operator { component: Some(component), .. }) = identity else { panic!("it has a component") };
     let version = component[1..].parse().expect("a version");
     let mut graph = Shape { version, ..FILE }.graph(simulator, disk, scenario);
-    let factory = VersionFactory { bad: false, ..VersionFactory::new(simulator.clone(), version, None) };
-    graph.vertices[1].kind = VertexKind::Operator(Arc::new(factory));
+    graph.vertices[1].kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), version)));
     graph
 }
 

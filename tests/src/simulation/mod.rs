@@ -15,6 +15,7 @@ mod run;
 pub mod scenarios;
 mod source;
 mod state;
+mod versions;
 
 pub use change::{ChangeReport, simulate_changes};
 pub use disk::{Disk, DiskSink};
