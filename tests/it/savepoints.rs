@@ -74,6 +74,39 @@ fn an_upgrade_of_a_pinned_run_is_kept_by_the_runs_behind_it() {
     bench.assert_exactly_once();
 }
 
+/// Puts another component in the place of the one with this digest.
+#[track_caller]
+fn exchange(folder: &Path, digest: &str) {
+    let stored = folder.join(format!("plugins/{digest}.wasm"));
+    assert!(stored.is_file(), "{}", stored.display());
+    fs::copy(plugin("trapping-count"), stored).expect("a copy");
+}
+
+#[test]
+fn a_component_that_was_exchanged_is_refused_by_its_digest() {
+    let digest_of = |bench: &Bench, file: &str| {
+        let inspected = bench.run(&format!("plugin inspect {file} --output json")).document();
+        inspected["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:")).expect("a digest").to_owned()
+    };
+    let bench = stopped();
+    let digest = digest_of(&bench, "count.wasm");
+    exchange(&bench.path("stopped"), &digest);
+    bench.run("run --from ./stopped").assert(1, &["the component is not the one with digest", &digest]);
+    exchange(&bench.storage(), &digest);
+    bench.run("run job.toml --pinned").assert(1, &["the component is not the one with digest", &digest]);
+
+    // So is that of an upgrade, which the job goes on with by itself.
+    let mut process = bench.start("run job.toml");
+    let parts = bench.parts().len();
+    assert!(process.runs_until("a committed part", || bench.parts().len() > parts));
+    write_variant(&bench.path("count.wasm"), &bench.path("2.wasm"));
+    bench.run("upgrade words --operator count --plugin 2.wasm --probation 50ms").assert(0, &[]);
+    bench.run("stop words").assert(0, &[]);
+    process.ended().assert(0, &[]);
+    exchange(&bench.storage(), &digest_of(&bench, "2.wasm"));
+    bench.run("run job.toml").assert(1, &["the component is not the one with digest"]);
+}
+
 /// Copies a folder with all that is in it.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");

@@ -108,24 +108,24 @@ impl Shape {
             return Ok(());
         }
         let named = self.plugin(&id)?.component().digest.clone();
+        // A component that is kept with the checkpoint stands in for what the file names, and is not named there.
+        let of_file = match self.plugins.get(&id) {
+            Some(PluginOrigin::Stored { .. }) => file.clone(),
+            Some(PluginOrigin::File(_)) | None => named.clone(),
+        };
+        self.digests.insert(id.clone(), of_file);
         if named == file && named != now {
             let short = |digest: &str| digest.chars().take(8).collect::<String>();
             notice(&format!("{id}: component {} by an upgrade; the job file names {}", short(&now), short(&file)));
-            let path = paths::plugin(&now);
-            let bytes = stored(&path)?.ok_or_else(|| {
-                EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {path} is missing from the job's storage"))
+            let name = paths::plugin(&now);
+            let bytes = stored(&name)?.ok_or_else(|| {
+                EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {name} is missing from the job's storage"))
                     .with_hint("name the new component in the job file")
             })?;
-            self.components.push(OtherComponent { operator: id.clone(), name: path, bytes });
+            self.plugins.insert(id, PluginOrigin::Stored { name, digest: now, bytes });
         } else if named != file && named != now {
             notice(&format!("{id}: the job file names another component by now; the upgrade does not count any more"));
         }
-        // A component that is kept with the checkpoint stands in for what the file names, and is not named there.
-        let of_file = match self.plugins.get(&id) {
-            Some(PluginOrigin::Stored { .. }) => file,
-            Some(PluginOrigin::File(_)) | None => named,
-        };
-        self.digests.insert(id, of_file);
         Ok(())
     }
 
