@@ -9,8 +9,9 @@
 //! channel where an older one is awaited means that the older one will never come there: that checkpoint is given up.
 //! End of input counts as the channel's barrier for every running and later checkpoint.
 
+use super::aborted::AbortedCheckpoints;
 use crate::element::{Barrier, BarrierAlignment, CheckpointId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What the gate has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +56,14 @@ pub struct BarrierAligner {
     /// Barriers up to this one are past: handed to the task, given up or aborted.
     passed: Option<CheckpointId>,
     /// Aborted ones beyond it.
-    aborted: BTreeSet<CheckpointId>,
+    aborted: AbortedCheckpoints,
 }
 
 impl BarrierAligner {
     /// An aligner of `channels` channels.
     pub fn new(channels: usize) -> Self {
-        Self { aligning: None, recording: BTreeMap::new(), ended: vec![false; channels], passed: None, aborted: BTreeSet::new() }
+        let aborted = AbortedCheckpoints::default();
+        Self { aligning: None, recording: BTreeMap::new(), ended: vec![false; channels], passed: None, aborted }
     }
 
     /// A barrier has come out of `channel`, behind everything that was sent before it.
@@ -108,7 +110,7 @@ impl BarrierAligner {
         actions
     }
 
-    /// The gate has waited long enough for this checkpoint's barriers.
+    /// This checkpoint's barriers overtake from now on: the gate has waited long enough for them, or the coordinator has.
     pub fn on_timeout(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
         let mut actions = Vec::new();
         if let Some(aligning) = self.aligning.take_if(|aligning| aligning.barrier.checkpoint_id == checkpoint_id) {
@@ -159,7 +161,7 @@ impl BarrierAligner {
 
     /// True where nothing of this checkpoint's barriers is awaited here any more, but for what it may record.
     pub fn is_past(&self, checkpoint_id: CheckpointId) -> bool {
-        self.passed.is_some_and(|passed| checkpoint_id <= passed) || self.aborted.contains(&checkpoint_id)
+        self.passed.is_some_and(|passed| checkpoint_id <= passed) || self.aborted.contains(checkpoint_id)
     }
 
     /// True where a channel has brought a newer barrier without this one, which will never come there.
@@ -233,6 +235,6 @@ impl BarrierAligner {
 
     fn pass(&mut self, checkpoint_id: CheckpointId) {
         self.passed = self.passed.max(Some(checkpoint_id));
-        self.aborted.retain(|aborted| *aborted > checkpoint_id);
+        self.aborted.forget_up_to(checkpoint_id);
     }
 }

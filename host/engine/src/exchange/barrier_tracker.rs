@@ -2,9 +2,13 @@
 //!
 //! Pure, and in the terms of [`Alignment`]. Records behind a barrier that are delivered before the last barrier are in the snapshot, and
 //! come again after a restore. With one channel there are none: such a task stays exactly-once. Several checkpoints are tracked at once.
+//!
+//! Invariants: a checkpoint that was given up is not taken any more, whatever of its barriers still comes; nothing is overtaken here, so a
+//! barrier leaves aligned, whatever it came as, and nobody waits for records in flight.
 
 use super::Alignment;
-use crate::element::{Barrier, CheckpointId};
+use super::aborted::AbortedCheckpoints;
+use crate::element::{Barrier, BarrierAlignment, CheckpointId};
 use std::collections::BTreeMap;
 
 /// Tracks one gate's barriers.
@@ -15,19 +19,22 @@ pub struct BarrierTracker {
     ended: Vec<bool>,
     /// Barriers up to this one are past.
     passed: Option<CheckpointId>,
+    /// Given up beyond it.
+    aborted: AbortedCheckpoints,
 }
 
 impl BarrierTracker {
     /// A tracker of `channels` channels.
     pub fn new(channels: usize) -> Self {
-        Self { pending: BTreeMap::new(), ended: vec![false; channels], passed: None }
+        Self { pending: BTreeMap::new(), ended: vec![false; channels], passed: None, aborted: AbortedCheckpoints::default() }
     }
 
     /// A barrier has come out of `channel`.
     pub fn on_barrier(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
-        if self.passed.is_some_and(|passed| barrier.checkpoint_id <= passed) {
+        if self.passed >= Some(barrier.checkpoint_id) || self.aborted.contains(barrier.checkpoint_id) {
             return Vec::new();
         }
+        let barrier = Barrier { alignment: BarrierAlignment::Aligned, ..barrier };
         let channels = self.ended.len();
         self.pending.entry(barrier.checkpoint_id).or_insert_with(|| (barrier, vec![false; channels])).1[channel] = true;
         self.complete()
@@ -42,6 +49,9 @@ impl BarrierTracker {
     /// The coordinator has given `checkpoint_id` up.
     pub fn on_abort(&mut self, checkpoint_id: CheckpointId) {
         self.pending.remove(&checkpoint_id);
+        if self.passed < Some(checkpoint_id) {
+            self.aborted.insert(checkpoint_id);
+        }
     }
 
     /// Hands the complete ones to the task, oldest first. An older one that is not complete lacks a barrier that will never come.
@@ -54,6 +64,7 @@ impl BarrierTracker {
         {
             let (barrier, arrived) = first.remove();
             self.passed = Some(barrier.checkpoint_id);
+            self.aborted.forget_up_to(barrier.checkpoint_id);
             actions.push(if is_complete(&arrived) { Alignment::Complete(barrier) } else { Alignment::GiveUp(barrier.checkpoint_id) });
         }
         actions

@@ -37,7 +37,8 @@ impl Run {
         Self {
             bench: Bench::new(channels, alignment == 'a', u64::MAX),
             at_least_once: alignment == 'a',
-            alignment: if alignment == 'a' { '|' } else { alignment },
+            // However a barrier comes, nothing is overtaken there.
+            alignment: if alignment == 'a' { ['|', '?', '!'][dice.draw(3) as usize] } else { alignment },
             sent: vec![(0, false); channels],
             cuts: vec![BTreeMap::new(); channels],
             delivered: vec![0; channels],
@@ -96,6 +97,12 @@ impl Run {
                 if self.taken.last_key_value().is_some_and(|(last, _)| *last >= id) {
                     return Err(format!("barrier {id} leaves behind a newer one"));
                 }
+                if self.aborted.contains(&id) {
+                    return Err(format!("checkpoint {id} is taken behind its abort"));
+                }
+                if self.at_least_once && barrier.alignment != BarrierAlignment::Aligned {
+                    return Err(format!("the barrier of checkpoint {id} leaves as one that overtakes"));
+                }
                 self.taken.insert(id, self.delivered.clone());
                 if barrier.alignment != BarrierAlignment::Unaligned {
                     self.complete.push(id);
@@ -149,7 +156,12 @@ impl Run {
                 self.trace += &format!(" ^{word}");
                 self.bench.announce(&word);
             }
-            1..=3 => self.take(Appetite::Barriers, 3)?,
+            1 => {
+                let id = 1 + self.dice.draw(6);
+                self.trace += &format!(" o{id}");
+                self.bench.gate.overtake(CheckpointId(id));
+            }
+            2 | 3 => self.take(Appetite::Barriers, 3)?,
             4 | 5 => self.take(Appetite::Everything, 1 + self.dice.draw(4))?,
             _ => self.send(),
         }

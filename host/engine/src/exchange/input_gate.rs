@@ -139,12 +139,18 @@ impl InputGate {
     pub fn on_time(&mut self) {
         let now = self.clock.now();
         while let Some((&checkpoint_id, _)) = self.deadlines.iter().find(|(_, deadline)| now >= **deadline) {
-            self.deadlines.remove(&checkpoint_id);
-            self.turned = self.turned.max(Some(checkpoint_id));
-            let actions = self.with_aligner(|aligner| aligner.on_timeout(checkpoint_id));
-            self.follow(actions, Vec::new());
-            self.look_again = true;
+            self.overtake(checkpoint_id);
         }
+    }
+
+    /// The barriers of a checkpoint overtake from now on, those that are here and those that will come. Where no channel is ever held back there is
+    /// nothing to overtake.
+    pub fn overtake(&mut self, checkpoint_id: CheckpointId) {
+        self.deadlines.remove(&checkpoint_id);
+        self.turned = self.turned.max(Some(checkpoint_id));
+        let actions = self.with_aligner(|aligner| aligner.on_timeout(checkpoint_id));
+        self.follow(actions, Vec::new());
+        self.look_again = true;
     }
 
     /// The coordinator has begun a checkpoint. Its barrier comes by the channels, but where they have all ended; one that overtakes does not
@@ -159,6 +165,7 @@ impl InputGate {
         self.announced.remove(&checkpoint_id);
         self.deadlines.remove(&checkpoint_id);
         self.recordings.close(checkpoint_id);
+        self.channels.lock().queues.iter_mut().for_each(|queue| queue.forget(checkpoint_id));
         // What the task has not been handed yet would begin a snapshot that nobody ends.
         self.events.retain(|event| match event {
             GateEvent::Barrier(barrier) => barrier.checkpoint_id != checkpoint_id,

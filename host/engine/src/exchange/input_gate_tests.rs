@@ -118,6 +118,7 @@ impl Bench {
                     self.gate.on_time();
                 }
                 ("^", id) => self.announce(id),
+                ("o", id) => self.gate.overtake(CheckpointId(id.parse().unwrap())),
                 ("x", id) => {
                     self.gate.abort(CheckpointId(id.parse().unwrap()));
                     self.out.push("x".into());
@@ -162,7 +163,7 @@ fn describe(event: GateEvent) -> String {
 /// Plays `input` and compares what comes out. Steps are divided by `/`; in each, elements are sent and then the gate is asked until nothing more
 /// comes. `A: r1 | r2  B: r3 |`: letters are channels (`R` what was restored), `|` and `|2` the aligned barriers of checkpoints 1 and 2, `!` one
 /// that overtakes, `?` one that is aligned for a time, `.` the end of the input, `w5` a watermark. `t` lets that time pass, `x1` is the
-/// coordinator's abort of checkpoint 1, `^1` its announcement of one that overtakes, `^?1` of one that is aligned for a time, `~` in a step: the task waits for room downstream. `[1 A:r1,r2]` in the output is what
+/// coordinator's abort of checkpoint 1, `o1` its word that the barriers of it overtake from now on, `^1` its announcement of one that overtakes, `^?1` of one that is aligned for a time, `~` in a step: the task waits for room downstream. `[1 A:r1,r2]` in the output is what
 /// checkpoint 1 has overtaken.
 #[track_caller]
 fn check_with(at_least_once: bool, budget: u64, input: &str, expect: &str) {
@@ -228,6 +229,8 @@ fn a_late_barrier_of_an_aborted_checkpoint_is_ignored() {
     check("A: B: / x1 / A: | r1", "x r1");
     check("A: | a   B: b / x2 / A: |2 c   B: | d |2 e", "b x | a d c e");
     check("A: B: / x1 / A: ! r1 B: r2", "x r1 r2");
+    check("A: B: / x1 x2 x3 / A: | |2 r1 |3 |4 B: r2 |4", "x x x r2 r1 |4");
+    check("~ A: a1 | a2 |2   B: / x1 / A:   B: |2", "x a1 a2 |2");
 }
 
 #[test]
@@ -354,4 +357,32 @@ fn at_least_once_holds_no_channel_back() {
     check_at_least_once("A: | |2   B: |2", "declined1 |2");
     check_at_least_once("A: | a   B: b / x1 / B: |", "b a x");
     check_at_least_once("A: a | b |2 c", "a | b |2 c");
+}
+
+#[test]
+fn at_least_once_takes_no_checkpoint_behind_its_abort() {
+    check_at_least_once("A: |2   B: b / x2 / B: |2 |3   A: |3", "b x |3");
+    check_at_least_once("A: |2   B: b / x2 / B: |2   A: .", "b x");
+    check_at_least_once("A: / x1 / A: | a", "x a");
+    check_at_least_once("A: / x1 x2 x3 / A: | a |2 |3 |4", "x x x a |4");
+    check_at_least_once("A: |   B: |2 / x1 x2 / A: |2   B: |3 / A: |3", "x x |3");
+}
+
+#[test]
+fn at_least_once_nothing_overtakes_however_its_barrier_came() {
+    check_at_least_once("A: r1 ! r2   B: r3 !", "r1 r3 | r2");
+    check_at_least_once("A: r1 ?   B: r3 ? / t", "r1 r3 |");
+    check_at_least_once("~ A: r1 | / ~ o1 / A:", "r1 |");
+}
+
+#[test]
+fn a_barrier_overtakes_once_the_coordinator_says_so() {
+    check("~ A: a1 | a2 / ~ o1 / A:", "! [1 A:a1] a1 a2");
+    check("~ A: |   B: b1 / ~ o1 / ~ B: b2 |", "! [1 B:b1,b2]");
+    // It may be said before the barrier comes,
+    check("~ A: a1 / ~ o1 / ~ A: | / A:", "! [1 A:a1] a1");
+    // and where the ends of all channels have been sent, the announcement is the barrier.
+    check("~ A: a1 . / ~ ^?1 / ~ o1 / A:", "! [1 A:a1] a1 .");
+    check("~ A: a1 | a2 / ~ o1 x1 / A:", "x a1 a2");
+    check_with(false, 1, "~ A: a1 | / ~ o1 / A:", "! declined1 a1");
 }

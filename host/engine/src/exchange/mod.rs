@@ -1,6 +1,7 @@
 //! How records move between tasks: partitioner, output, channel, input gate, and the pure rules of merging
 //! (barriers, watermarks).
 
+mod aborted;
 mod barrier_aligner;
 mod barrier_tracker;
 mod channel;

@@ -4,7 +4,7 @@
 //! batches that it overtook are still there to be recorded, because its place among them is known.
 
 use super::ChannelBounds;
-use crate::element::{Barrier, RecordBatch, StreamElement};
+use crate::element::{Barrier, CheckpointId, RecordBatch, StreamElement};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
@@ -84,6 +84,11 @@ impl Queue {
         Some((queued.barrier, self.batches_before(queued.behind)))
     }
 
+    /// Takes the barrier of a checkpoint that was given up out, wherever it waits.
+    pub fn forget(&mut self, checkpoint_id: CheckpointId) {
+        self.barriers.retain(|queued| queued.barrier.checkpoint_id != checkpoint_id);
+    }
+
     /// All batches that wait.
     pub fn waiting_batches(&self) -> Vec<Arc<RecordBatch>> {
         self.batches_before(u64::MAX)
@@ -141,7 +146,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::{BarrierAlignment, BatchBuilder, CheckpointId, Watermark};
+    use crate::element::{BarrierAlignment, BatchBuilder, Watermark};
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::task::Wake;
 
