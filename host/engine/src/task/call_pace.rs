@@ -1,6 +1,8 @@
 //! Keeps calls of slow operators short: between two calls a task takes barriers and hears the coordinator, within one it does not.
 //!
-//! A batch may be cut anywhere without changing what its records do, so a task whose records take long works it off in parts.
+//! A batch may be cut anywhere without changing what its records do, so a task whose records take long works it off in parts. How long they take it
+//! learns in small steps: the first call has one record, and each call a few times as many as the one before at most, or a batch of a thousand
+//! records that take a second each would be one call before anybody knew.
 
 use crate::element::RecordBatch;
 use crate::runtime::Monotonic;
@@ -10,17 +12,29 @@ use std::time::Duration;
 /// A call should take no longer than this.
 const CALL: Duration = Duration::from_millis(10);
 
+/// A call has so many times as many records as the one before, at most.
+const GROWTH: usize = 4;
+
 /// How long one task's records take.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CallPace {
     /// Mean time of a record, the last calls counting most.
     record_ns: f64,
+    /// Records of the next call at most, however quick they seem.
+    tried: usize,
+}
+
+impl Default for CallPace {
+    fn default() -> Self {
+        Self { record_ns: 0.0, tried: 1 }
+    }
 }
 
 impl CallPace {
     /// Records that the next call should work off at most.
     pub fn records(&self) -> usize {
-        (CALL.as_nanos() as f64 / self.record_ns.max(1.0)).max(1.0) as usize
+        let in_time = (CALL.as_nanos() as f64 / self.record_ns.max(1.0)).max(1.0) as usize;
+        in_time.min(self.tried)
     }
 
     /// The part of `batch` that the next call should work off, and what is left of it.
@@ -36,7 +50,10 @@ impl CallPace {
     pub fn observe(&mut self, records: usize, began: Monotonic, ended: Monotonic) {
         if records > 0 {
             let record_ns = ended.saturating_sub(began).as_nanos() as f64 / records as f64;
-            self.record_ns += (record_ns - self.record_ns) / 4.0;
+            // The first is all that there is to go by.
+            let weight = if self.tried == 1 { 1.0 } else { 0.25 };
+            self.record_ns += (record_ns - self.record_ns) * weight;
+            self.tried = self.tried.max(records.saturating_mul(GROWTH));
         }
     }
 }
@@ -72,6 +89,23 @@ mod tests {
         check(25, &[400, 400, 200]);
         check(100, &[100; 10]);
         check(20_000, &[1; 1_000]);
+    }
+
+    #[test]
+    fn the_first_calls_are_small_until_it_is_known_how_long_a_record_takes() {
+        let calls = |record: Duration| {
+            let (mut pace, mut sizes, mut rest) = (CallPace::default(), Vec::new(), Some(batch(1_000)));
+            while let Some(batch) = rest {
+                let (part, left) = pace.cut(batch);
+                pace.observe(part.len(), Duration::ZERO, record * part.len() as u32);
+                sizes.push(part.len());
+                rest = left;
+            }
+            sizes
+        };
+        assert_eq!(calls(Duration::ZERO), [1, 4, 16, 64, 256, 659]);
+        assert_eq!(calls(Duration::from_millis(500)), [1; 1_000]);
+        assert_eq!(calls(Duration::from_millis(2))[..5], [1, 4, 5, 5, 5]);
     }
 
     #[test]
