@@ -70,6 +70,12 @@ impl CheckpointBases {
         under_way.bases.get(&checkpoint_id).copied().unwrap_or(under_way.completed)
     }
 
+    /// True from a checkpoint's trigger until it is complete or has failed. Asked by whoever writes for it: that it has failed shows here at once,
+    /// also where the task has not come to hear of it.
+    pub fn is_under_way(&self, checkpoint_id: CheckpointId) -> bool {
+        self.lock().bases.contains_key(&checkpoint_id)
+    }
+
     /// What must not be deleted now.
     pub fn in_use(&self) -> ObjectsInUse {
         let under_way = self.lock();
@@ -114,6 +120,7 @@ mod tests {
         let bases = check("t1 c1 t2 t3 c2 t4", (&[1, 2], Some(3)));
         assert_eq!([1, 3, 4].map(|id| bases.base_of(CheckpointId(id)).map(|base| base.0)), [Some(2), Some(1), Some(2)]);
         assert_eq!(check("t1 t2", (&[], Some(1))).base_of(CheckpointId(2)), None);
+        assert_eq!([1, 2, 3, 4, 5].map(|id| bases.is_under_way(CheckpointId(id))), [false, false, true, true, false]);
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Writes an attempt's checkpoints down: metadata, then the log's entry, then deletes what nothing refers to any more.
+//! Writes an attempt's checkpoints down: metadata, then the log's entry, then deletes what nothing refers to any more. What checkpoints leave behind
+//! that never become complete is deleted when the log knows that they have failed, and at the start of an attempt what older ones had under way:
+//! however often checkpoints fail, no more is left than what is under way.
 //!
 //! One at a time and in order, apart from the supervisor, so that a slow store does not hold up the coordinator's clock. It is never
 //! cut off between sending an append and reading its outcome.
@@ -97,13 +99,18 @@ impl Recorder {
 
     /// Serves requests until their sender is gone, and hands the log back.
     pub async fn run(mut self, mut requests: mpsc::UnboundedReceiver<RecordRequest>, events: mpsc::UnboundedSender<RecordEvent>) -> JobLog {
+        self.delete_failed().await;
         while let Some(request) = requests.recv().await {
             let event = match request {
                 RecordRequest::Completed { checkpoint_id, trigger, duration, parts } => {
                     Some(self.complete(checkpoint_id, trigger, duration, parts).await)
                 }
                 RecordRequest::Failed { checkpoint_id, trigger, duration, reason } => {
-                    self.fail(checkpoint_id, trigger, duration, reason).await.err().map(RecordEvent::Over)
+                    let failed = self.fail(checkpoint_id, trigger, duration, reason).await;
+                    if failed.is_ok() {
+                        self.delete_failed().await;
+                    }
+                    failed.err().map(RecordEvent::Over)
                 }
                 RecordRequest::Override { checkpoint_id, graph, overrides } => {
                     self.change(checkpoint_id, graph, overrides).await.err().map(RecordEvent::Over)
@@ -256,11 +263,36 @@ impl Recorder {
             let over = id <= newest && in_use.oldest_under_way.is_none_or(|under_way| id < under_way);
             attempt < self.attempt || (attempt == self.attempt && over)
         };
+        self.delete_where(|path| paths::owner_of(path).is_some_and(is_past) && !kept.contains(path)).await
+    }
+
+    /// Deletes the objects of checkpoints that never became complete: of older attempts, and of this one those that the log calls failed. Nothing
+    /// refers to any of them, because every checkpoint builds on complete ones. The entry that was appended last shows that this process had not been
+    /// fenced. What cannot be deleted now is deleted behind the next complete checkpoint.
+    async fn delete_failed(&self) {
+        let (mut complete, mut failed) = (BTreeSet::new(), BTreeSet::new());
+        for entry in self.log.entries() {
+            match entry {
+                LogEntry::Completed { attempt, checkpoint_id, .. } => _ = complete.insert((*attempt, *checkpoint_id)),
+                LogEntry::Failed { attempt, checkpoint_id, .. } => _ = failed.insert((*attempt, *checkpoint_id)),
+                LogEntry::Attempt { .. } | LogEntry::Override { .. } | LogEntry::Outcome { .. } | LogEntry::Finished { .. } => {}
+            }
+        }
+        let never_complete = |owner: (AttemptId, CheckpointId)| {
+            let over = owner.0 < self.attempt || (owner.0 == self.attempt && failed.contains(&owner));
+            over && !complete.contains(&owner)
+        };
+        if let Err(error) = self.delete_where(|path| paths::owner_of(path).is_some_and(never_complete)).await {
+            warn!(%error, "what failed checkpoints have left could not be deleted");
+        }
+    }
+
+    /// Deletes the objects of checkpoints whose path is one of these. Several at once: the next checkpoint waits behind them, and a chain of deltas
+    /// ends all at once.
+    async fn delete_where(&self, is_over: impl Fn(&str) -> bool) -> Result<(), EngineError> {
         for folder in [paths::CHECKPOINTS, paths::STATE] {
             let listed = retry(&*self.clock, || self.store.list(folder)).await?;
-            let is_over = |path: &String| paths::owner_of(path).is_some_and(is_past) && !kept.contains(path.as_str());
-            let over: Vec<String> = listed.into_iter().filter(is_over).collect();
-            // Several at once: the next checkpoint waits behind them, and a chain of deltas ends all at once.
+            let over: Vec<String> = listed.into_iter().filter(|path| is_over(path)).collect();
             let deletions: Vec<_> = over.iter().map(|path| self.delete(path)).collect();
             stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
         }

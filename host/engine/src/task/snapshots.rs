@@ -1,7 +1,8 @@
 //! One task's part in checkpoints: captured at the barrier, written in the background, acknowledged when durable.
 //!
 //! Invariants: checkpoints of one task are written one after the other, so that a sink's part holds everything older that is
-//! not committed; commits too happen one after the other.
+//! not committed; commits too happen one after the other. Of a checkpoint that is given up no object is left: one that waits for its turn is not
+//! written, and what was written while it was given up is deleted by whoever wrote it; what was written before, the recorder deletes.
 
 use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
@@ -18,9 +19,10 @@ use crate::source::SplitState;
 use crate::state::{BroadcastState, StateSnapshot};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tracing::warn;
 
 /// What all snapshots of a task have in common.
 pub struct SnapshotContext {
@@ -175,12 +177,16 @@ impl Snapshots {
             let written = match (written, recorded) {
                 (Ok(parts), Some(recorded)) => match recorded.await {
                     Ok(records) => write_records(&context, checkpoint_id, parts, records).await,
-                    Err(_given_up) => return,
+                    Err(_given_up) => return discard(&context, checkpoint_id, &parts).await,
                 },
                 (written, _) => written,
             };
             match written {
-                Ok(parts) => context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts }),
+                Ok(parts) if context.bases.is_under_way(checkpoint_id) => {
+                    context.events.send(TaskEvent::Acknowledged { checkpoint_id, parts });
+                }
+                Ok(parts) => discard(&context, checkpoint_id, &parts).await,
+                Err(WriteError::GivenUp) => {}
                 Err(WriteError::Upload(error)) => {
                     context
                         .events
@@ -240,6 +246,8 @@ impl Snapshots {
 }
 
 enum WriteError {
+    /// The checkpoint has been given up meanwhile, and nothing of it is written.
+    GivenUp,
     /// The checkpoint fails; the task goes on.
     Upload(EngineError),
     /// The sink's records may be lost to it: only a restart brings them back.
@@ -253,6 +261,9 @@ async fn write(
     extent: Extent,
     captures: Vec<Capture>,
 ) -> Result<CompletedTasks, WriteError> {
+    if !context.bases.is_under_way(checkpoint_id) {
+        return Err(keep_output(checkpoint_id, captures).await);
+    }
     let index = context.index;
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
@@ -308,6 +319,30 @@ async fn write(
     parts.iter_mut().filter(|(_, part)| part.keys > 0).for_each(|(_, part)| chain.fill(part));
     increments.on_written(checkpoint_id, chain);
     Ok(parts)
+}
+
+/// What sinks have let go of for a checkpoint that was given up goes with the next one.
+async fn keep_output(checkpoint_id: CheckpointId, captures: Vec<Capture>) -> WriteError {
+    for capture in captures {
+        if let Capture::Sink { uncommitted, prepared, .. } = capture {
+            match prepared.await {
+                Ok(prepared) => _ = uncommitted.add(checkpoint_id, prepared),
+                Err(error) => return WriteError::Sink(error),
+            }
+        }
+    }
+    WriteError::GivenUp
+}
+
+/// Deletes what this task has written for a checkpoint that was given up meanwhile.
+async fn discard(context: &SnapshotContext, checkpoint_id: CheckpointId, parts: &CompletedTasks) {
+    let own = |path: &str| paths::owner_of(path) == Some((context.attempt, checkpoint_id));
+    let written: BTreeSet<&str> = parts.iter().flat_map(|(_, part)| part.handles()).map(|handle| handle.object.as_str()).collect();
+    for path in written.into_iter().filter(|path| own(path)) {
+        if let Err(error) = retry(&*context.clock, || context.store.delete(path)).await {
+            warn!(%checkpoint_id, %error, "an object of a failed checkpoint could not be deleted");
+        }
+    }
 }
 
 /// Writes what the barrier overtook; it stands with the task's first vertex.
