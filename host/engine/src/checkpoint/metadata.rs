@@ -196,9 +196,20 @@ impl CheckpointMetadata {
         self.subtasks().flat_map(SubtaskSnapshot::restored)
     }
 
+    /// True where its barriers have overtaken records, which are part of it.
+    pub fn holds_in_flight(&self) -> bool {
+        self.subtasks().any(|subtask| subtask.in_flight.is_some())
+    }
+
     /// Output that is not known to be committed.
     pub fn committables(&self) -> impl Iterator<Item = &Committable> {
         self.subtasks().flat_map(|subtask| &subtask.committables)
+    }
+
+    /// The same without output: for a copy that is made once all of it is committed.
+    pub fn without_committables(mut self) -> Self {
+        self.vertices.iter_mut().flat_map(|vertex| &mut vertex.subtasks).for_each(|subtask| subtask.committables.clear());
+        self
     }
 
     /// The part of the vertex with this id.

@@ -181,3 +181,27 @@ fn what_went_on_from_a_checkpoint_is_of_the_newest_lineage_that_did() {
     assert_eq!(went_on(log, checkpoint(4)), [0; 0]);
     assert_eq!(went_on("A1.1 C1.1 A2.2 C2.2", LineageRoot::Fresh), [2]);
 }
+
+#[test]
+fn output_behind_what_a_new_lineage_starts_from_may_be_committed_already() {
+    let of = (AttemptId(1), CheckpointId(2));
+    let behind = |log: &str, again, of| {
+        let history = history(log);
+        let start = history.start(&StartMode::FromSavepoint { url: "file:/s".into(), again }).expect("a start");
+        history.behind_savepoint(&start, of).map(|(first, last)| (first.0, last.0))
+    };
+    // A savepoint of this job counts as the checkpoint that it is a copy of,
+    assert_eq!(behind("A1.1 C1.1 C1.2 C1.3 C1.4", false, of), Some((3, 4)));
+    assert_eq!(behind("A1.1 C1.1 C1.2 C1.3 A2.2<s C2.4", true, of), Some((3, 4)));
+    assert_eq!(behind("A1.1 C1.1 C1.2", false, of), None);
+    // and one of another what has gone on from it here.
+    let others = (AttemptId(7), CheckpointId(90));
+    assert_eq!(behind("A1.1<s C1.1 C1.2", true, others), Some((1, 2)));
+    assert_eq!(behind("A1.1 C1.1 A2.2<s C2.2 A3.3<s C3.3", true, others), Some((2, 3)));
+    assert_eq!(behind("A1.1 C1.1", false, others), None);
+    // A lineage that goes on repeats nothing.
+    assert_eq!(behind("A1.1<s C1.1 C1.2", false, others), None);
+
+    let behind = |id| history("A1.1 C1.1 C1.2 C1.5").behind(CheckpointId(id)).map(|(first, last)| (first.0, last.0));
+    assert_eq!((behind(2), behind(5)), (Some((3, 5)), None));
+}

@@ -8,7 +8,7 @@ use super::restore::planned;
 use super::savepoint::open_savepoint;
 use super::start::Start;
 use super::supervisor::Supervisor;
-use super::{CompletedCheckpoint, VertexKind};
+use super::{StartMode, VertexKind};
 use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, Store};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
@@ -112,8 +112,15 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn warn_of_repeats(&self, restored: &CompletedCheckpoint, history: &History) {
-        let Some(newest) = history.completed().last().filter(|newest| newest.checkpoint_id > restored.checkpoint_id) else { return };
+    /// Names the output that comes again where the user starts from something older than the job has come to.
+    pub(super) fn warn_of_repeats(&self, start: &Start, restored: &Restored, history: &History) {
+        let Some(metadata) = &restored.metadata else { return };
+        let behind = match &self.mode {
+            StartMode::From { .. } => history.behind(metadata.checkpoint_id),
+            StartMode::FromSavepoint { .. } => history.behind_savepoint(start, (metadata.attempt, metadata.checkpoint_id)),
+            StartMode::Resume | StartMode::Fresh => None,
+        };
+        let Some((first, last)) = behind else { return };
         let sinks: Vec<_> = self
             .graph
             .vertices
@@ -122,9 +129,7 @@ impl Supervisor {
             .map(|vertex| vertex.id.as_str())
             .collect();
         (self.options.notice)(&format!(
-            "output of checkpoints {} to {} may be committed already; it repeats in: {}",
-            restored.checkpoint_id.0 + 1,
-            newest.checkpoint_id,
+            "output of checkpoints {first} to {last} may be committed already; it repeats in: {}",
             sinks.join(", ")
         ));
     }

@@ -1,6 +1,7 @@
 //! Savepoints: checkpoints that the user owns. Each is a folder that needs nothing else: metadata, state, components, the job file.
 //!
-//! A savepoint is a copy of a completed checkpoint, under the same names, so its metadata is the checkpoint's byte for byte. `savepoint.json` is
+//! A savepoint is a copy of a completed checkpoint, under the same names. It holds no output: it is made once the output up to the checkpoint is
+//! committed, and its metadata names none. (Older ones hold some, which a run that starts from them commits where it is still there.) `savepoint.json` is
 //! written last and by create-if-absent: a folder without it is no savepoint, and two that are written into one folder never mix unnoticed.
 //! Recordings stay with the job: they hold what came before. A savepoint belongs to the user: no retention touches it, and a job that starts from it refers to none of its objects.
 
@@ -87,7 +88,8 @@ pub enum Pace {
     BesideTheJob,
 }
 
-/// Copies a completed checkpoint of the job in `source` into the empty folder `target`. Nothing of it may be deleted meanwhile.
+/// Copies a completed checkpoint of the job in `source` into the empty folder `target`. All output that it covers has been committed, and nothing of
+/// it may be deleted meanwhile.
 pub async fn write_savepoint(
     source: &dyn Store,
     target: &dyn Store,
@@ -98,7 +100,7 @@ pub async fn write_savepoint(
 ) -> Result<Savepoint, EngineError> {
     let attempted = |error: EngineError| error.context(format!("write the savepoint {}", target.location()));
     empty_for_savepoint(target, clock).await?;
-    let metadata = load_metadata(source, clock, checkpoint).await?;
+    let metadata = load_metadata(source, clock, checkpoint).await?.without_committables();
     let copies = metadata.restored().collect::<BTreeSet<_>>().into_iter().map(|handle| copy(source, target, clock, handle, pace));
     let at_once = if pace == Pace::Fast { COPIES } else { 1 };
     stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(at_once).try_collect::<()>().await.map_err(attempted)?;

@@ -32,6 +32,10 @@ impl Fixture {
             keys: 1,
             state: Some(state("state/1-1-op-0-n.state", b"whole")),
             deltas: vec![state("state/1-2-op-0-n.state", b"changes")],
+            committables: vec![crate::sink::Committable {
+                connector: "file".into(),
+                payload: serde_json::json!({ "target": "out/part-1" }),
+            }],
             ..SubtaskSnapshot::default()
         };
         let operator = VertexIdentity::Operator { states: Vec::new(), component: Some(DIGEST.into()) };
@@ -72,6 +76,7 @@ fn a_savepoint_holds_all_that_the_checkpoint_consists_of_and_nothing_else() {
     assert_eq!(fixture.paths(), expect.map(str::to_owned).into());
     let (savepoint, metadata) = at_once(open_savepoint(&fixture.target, &*fixture.clock)).expect("it opens");
     assert_eq!((savepoint, metadata.checkpoint_id), (written.clone(), CheckpointId(2)));
+    assert_eq!(metadata.committables().next(), None, "its output is committed, and no concern of the savepoint's");
     assert_eq!(at_once(verify_savepoint(&fixture.target, &*fixture.clock)).expect("readable"), Vec::<String>::new());
     let job_file = at_once(savepoint_job_file(&fixture.target, &*fixture.clock, &written)).expect("readable");
     assert_eq!((job_file.as_deref(), written.job_folder.as_deref()), (Some(&b"name = \"counts\"\n"[..]), Some("/jobs")));

@@ -114,6 +114,26 @@ impl History {
         Ok(Start { lineage: Some(lineage.id), root: lineage.root.clone(), restored, finished: lineage.finished })
     }
 
+    /// The first and the last checkpoint that the job may have completed behind this one.
+    pub(super) fn behind(&self, checkpoint_id: CheckpointId) -> Option<(CheckpointId, CheckpointId)> {
+        let newest = self.completed().last().map(|newest| newest.checkpoint_id)?;
+        (newest > checkpoint_id).then_some((CheckpointId(checkpoint_id.0 + 1), newest))
+    }
+
+    /// The same behind a savepoint that a new lineage starts from, which is the copy of the checkpoint `of`. Where that is one of this job's it counts
+    /// as that; else what counts is all from the first run that began from the savepoint.
+    pub(super) fn behind_savepoint(&self, start: &Start, of: (AttemptId, CheckpointId)) -> Option<(CheckpointId, CheckpointId)> {
+        if start.lineage.is_some() {
+            return None;
+        }
+        if self.completed().any(|own| (own.attempt, own.checkpoint_id) == of) {
+            return self.behind(of.1);
+        }
+        let began = self.lineages.iter().filter(|lineage| lineage.root == start.root);
+        let first = began.filter_map(|lineage| lineage.completed.first()).map(|first| first.checkpoint_id).min()?;
+        self.behind(CheckpointId(first.0 - 1))
+    }
+
     fn required(&self, checkpoint_id: CheckpointId) -> Result<CompletedCheckpoint, EngineError> {
         self.checkpoint(checkpoint_id).cloned().ok_or_else(|| {
             let message = format!("start from checkpoint {checkpoint_id}: the job has no completed checkpoint with that id");

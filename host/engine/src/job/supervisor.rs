@@ -206,9 +206,7 @@ impl Supervisor {
                 Append::Taken => continue,
                 Append::Done => {}
             }
-            if let (StartMode::From { .. }, Some(restored)) = (&self.mode, &start.restored) {
-                self.warn_of_repeats(restored, &history);
-            }
+            self.warn_of_repeats(&start, &restored, &history);
             let context = self.context(&history, start, restored, attempt, nonce);
             return Ok(Some(AttemptContext { left_behind, ..context }));
         }
@@ -250,7 +248,7 @@ impl Supervisor {
     async fn commit(&self, committable: &Committable, may_be_lost: bool) -> Result<(), EngineError> {
         match crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await {
             Err(error) if may_be_lost && error.kind() != ErrorKind::Retry => {
-                (self.options.notice)(&format!("output given up: {error}"));
+                (self.options.notice)(&format!("output given up, which is no longer where it was: {error}"));
                 Ok(())
             }
             outcome => outcome,
