@@ -61,6 +61,12 @@ impl EngineError {
         self
     }
 
+    /// Puts what follows from it behind the message.
+    pub fn followed_by(mut self, consequence: impl fmt::Display) -> Self {
+        self.message = format!("{}; {consequence}", self.message);
+        self
+    }
+
     /// What the caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.kind

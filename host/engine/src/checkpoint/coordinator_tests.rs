@@ -4,9 +4,11 @@ use super::*;
 
 /// Plays events, one word each, and writes the actions behind each.
 ///
-/// `@500` time passes to 500 ms; `a1.0` task 0 acknowledges checkpoint 1; `d1` it is declined, `o1` because too much is in flight; `r1` recorded; `x1` recording failed;
-/// `final`, `stop`, `check` (requested), `point` (savepoint) wanted. Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tc1`, `Tp1`), `R1` record, `C1` complete, `A1` abort, `F` fail the job.
-fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
+/// `@500` time passes to 500 ms; `k1.0` task 0 has handled the barrier of checkpoint 1; `a1.0` it acknowledges it; `d1` it is declined, `o1` because too
+/// much is in flight; `r1` recorded; `x1` recording failed; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
+/// Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tv1`, `Tc1`, `Tp1`, `Td1`, with a `!` behind it where it overtakes), `R1` record, `C1` complete, `A1` abort, `O1` let it overtake, `F` fail
+/// the job, `G` give the stop up.
+pub(in crate::checkpoint) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
     let mut coordinator = CheckpointCoordinator::new(config, tasks, CheckpointId(1), Duration::ZERO);
     let mut now = Duration::ZERO;
     let mut out = Vec::new();
@@ -16,6 +18,11 @@ fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
             b'@' => {
                 now = Duration::from_millis(event[1..].parse().unwrap());
                 coordinator.on_time(now)
+            }
+            b'k' => {
+                let (checkpoint, task) = event[1..].split_once('.').unwrap();
+                coordinator.on_captured(id(checkpoint), task.parse().unwrap());
+                Vec::new()
             }
             b'a' => {
                 let (checkpoint, task) = event[1..].split_once('.').unwrap();
@@ -28,7 +35,9 @@ fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
             b'f' => coordinator.want(Trigger::Final, now),
             b'c' => coordinator.want(Trigger::Requested, now),
             b'p' => coordinator.want(Trigger::Savepoint, now),
-            _ => coordinator.want(Trigger::Stop, now),
+            b'g' => coordinator.want(Trigger::Redeploy, now),
+            b'v' => coordinator.stop(Trigger::StopSavepoint, now, now),
+            _ => coordinator.stop(Trigger::Stop, now, now),
         };
         let words: Vec<_> = actions.iter().map(word).collect();
         out.push(if words.is_empty() { "-".into() } else { words.join("+") });
@@ -38,7 +47,7 @@ fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
 
 fn word(action: &CoordinatorAction) -> String {
     match action {
-        CoordinatorAction::Trigger { checkpoint_id, trigger, .. } => {
+        CoordinatorAction::Trigger { checkpoint_id, trigger, alignment } => {
             let kind = match trigger {
                 Trigger::Periodic => "",
                 Trigger::Requested => "c",
@@ -46,19 +55,23 @@ fn word(action: &CoordinatorAction) -> String {
                 Trigger::UnalignedSavepoint => "u",
                 Trigger::Upgrade => "g",
                 Trigger::Redeploy => "d",
+                Trigger::StopSavepoint => "v",
                 Trigger::Stop => "s",
                 Trigger::Final => "f",
             };
-            format!("T{kind}{checkpoint_id}")
+            let overtakes = if *alignment == BarrierAlignment::Unaligned { "!" } else { "" };
+            format!("T{kind}{checkpoint_id}{overtakes}")
         }
         CoordinatorAction::Record { checkpoint_id, .. } => format!("R{checkpoint_id}"),
         CoordinatorAction::NotifyComplete { checkpoint_id, .. } => format!("C{checkpoint_id}"),
         CoordinatorAction::Abort { checkpoint_id, .. } => format!("A{checkpoint_id}"),
+        CoordinatorAction::Overtake { checkpoint_id } => format!("O{checkpoint_id}"),
+        CoordinatorAction::GiveUpStop { .. } => "G".into(),
         CoordinatorAction::FailJob { .. } => "F".into(),
     }
 }
 
-fn config() -> CheckpointConfig {
+pub(in crate::checkpoint) fn config() -> CheckpointConfig {
     CheckpointConfig {
         interval: Duration::from_millis(100),
         timeout: Duration::from_millis(1_000),
@@ -68,7 +81,7 @@ fn config() -> CheckpointConfig {
 }
 
 #[track_caller]
-fn check(config: CheckpointConfig, events: &str, expect: &str) {
+pub(in crate::checkpoint) fn check(config: CheckpointConfig, events: &str, expect: &str) {
     assert_eq!(play(config, 2, events), expect, "{events}");
 }
 
@@ -87,6 +100,16 @@ fn triggers_that_could_not_be_kept_are_skipped() {
 fn min_pause_counts_from_the_end_of_the_last() {
     let config = CheckpointConfig { min_pause: Duration::from_millis(80), ..config() };
     check(config, "@100 a1.0 a1.1 @190 r1 @200 @269 @270", "T1 - R1 - C1 - - T2");
+    // Also where that was given up,
+    check(config, "@100 @190 o1 @269 @290", "T1 - A1 - T2");
+    // and an attempt begins behind the end of what the one before had under way.
+    check(CheckpointConfig { min_pause: Duration::from_millis(250), ..config }, "@100 @249 @250", "- - T1");
+}
+
+#[test]
+fn min_pause_keeps_others_from_being_under_way_beside_one() {
+    let config = CheckpointConfig { min_pause: Duration::from_millis(80), max_concurrent: 3, ..config() };
+    check(config, "@100 @200 @300 a1.0 a1.1 @310 r1 @389 @390 @500", "T1 - - - R1 - C1 - T2 -");
 }
 
 #[test]
@@ -111,7 +134,7 @@ fn failures_in_a_row_beyond_the_tolerated_fail_the_job() {
     check(CheckpointConfig { tolerate_failures: 0, ..config() }, "@100 d1", "T1 A1+F");
     // A restart would find as much in flight.
     check(CheckpointConfig { tolerate_failures: 0, ..config() }, "@100 o1 @150 @200 o2", "T1 A1 - T2 A2");
-    check(CheckpointConfig { tolerate_failures: 0, ..config() }, "stop o1", "Ts1 A1+F+Ts2");
+    check(CheckpointConfig { tolerate_failures: 0, ..config() }, "stop o1 @100", "Ts1 A1+F Ts2");
 }
 
 #[test]
@@ -122,8 +145,23 @@ fn the_final_checkpoint_waits_for_the_one_under_way_and_is_the_last() {
 
 #[test]
 fn a_failed_final_checkpoint_is_tried_again_while_failures_are_tolerated() {
-    check(config(), "final d1 a2.0 a2.1 r2", "Tf1 A1+Tf2 - R2 C2");
-    check(config(), "stop d1 d2", "Ts1 A1+Ts2 A2+F+Ts3");
+    check(config(), "final d1 @99 @100 a2.0 a2.1 r2", "Tf1 A1 - Tf2 - R2 C2");
+    check(config(), "stop d1 @100 d2", "Ts1 A1 Ts2 A2+F");
+}
+
+#[test]
+fn further_tries_of_a_last_checkpoint_keep_the_interval_and_the_pause() {
+    let lasting = CheckpointConfig { timeout: Duration::from_millis(2), tolerate_failures: 1_000, ..config() };
+    check(lasting, "final @2 @3 @99 @100 @102 @199 @200", "Tf1 A1 - - Tf2 A2 - Tf3");
+    let paused = CheckpointConfig { min_pause: Duration::from_millis(500), ..lasting };
+    check(paused, "@450 final @452 @550 @951 @952", "- Tf1 A1 - - Tf2");
+    // Somebody who asks meanwhile does not wait.
+    check(paused, "final @2 check a2.0 a2.1 r2 @501 @502", "Tf1 A1 Tc2 - R2 C2 - Tf3");
+
+    let mut coordinator = CheckpointCoordinator::new(paused, 1, CheckpointId(1), Duration::ZERO);
+    coordinator.want(Trigger::Final, Duration::ZERO);
+    coordinator.on_time(Duration::from_millis(2));
+    assert_eq!(coordinator.next_deadline(), Some(Duration::from_millis(502)), "nobody looks before it is due");
 }
 
 #[test]
@@ -146,7 +184,7 @@ fn one_that_is_asked_for_is_taken_alone_and_periodic_ones_go_on_behind_it() {
 fn nothing_is_triggered_behind_the_last_one_unless_that_fails() {
     check(config(), "final check a1.0 a1.1 r1 @900", "Tf1 - - R1 C1 -");
     check(config(), "stop point a1.0 a1.1 r1", "Ts1 - - R1 C1");
-    check(config(), "final check d1 a2.0 a2.1 r2 a3.0 a3.1 r3", "Tf1 - A1+Tc2 - R2 C2+Tf3 - R3 C3");
+    check(config(), "final check d1 a2.0 a2.1 r2 @100 a3.0 a3.1 r3", "Tf1 - A1+Tc2 - R2 C2 Tf3 - R3 C3");
 }
 
 #[test]
@@ -170,9 +208,32 @@ fn a_savepoint_is_aligned_in_a_job_whose_checkpoints_are_not() {
         (Trigger::Requested, unaligned, BarrierAlignment::Unaligned),
         (Trigger::Savepoint, unaligned, BarrierAlignment::Aligned),
         (Trigger::UnalignedSavepoint, config(), BarrierAlignment::Unaligned),
+        (Trigger::Stop, unaligned, BarrierAlignment::Unaligned),
+        (Trigger::StopSavepoint, unaligned, BarrierAlignment::Aligned),
     ] {
         let mut coordinator = CheckpointCoordinator::new(usual, 1, CheckpointId(1), Duration::ZERO);
         let actions = coordinator.want(trigger, Duration::ZERO);
         assert_eq!(actions, [CoordinatorAction::Trigger { checkpoint_id: CheckpointId(1), trigger, alignment: expect }]);
+    }
+}
+
+#[test]
+fn nothing_overtakes_in_a_job_that_holds_no_channel_back() {
+    let at_least_once = CheckpointConfig { mode: CheckpointMode::AtLeastOnce, alignment: BarrierAlignment::Unaligned, ..config() };
+    for trigger in [
+        Trigger::Periodic,
+        Trigger::Requested,
+        Trigger::Savepoint,
+        Trigger::UnalignedSavepoint,
+        Trigger::Upgrade,
+        Trigger::Redeploy,
+        Trigger::StopSavepoint,
+        Trigger::Stop,
+        Trigger::Final,
+    ] {
+        let mut coordinator = CheckpointCoordinator::new(at_least_once, 1, CheckpointId(1), Duration::ZERO);
+        let actions = coordinator.want(trigger, Duration::ZERO);
+        let expect = CoordinatorAction::Trigger { checkpoint_id: CheckpointId(1), trigger, alignment: BarrierAlignment::Aligned };
+        assert_eq!(actions, [expect]);
     }
 }

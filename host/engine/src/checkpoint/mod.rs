@@ -18,6 +18,7 @@ mod records;
 mod restore_plan;
 mod s3;
 mod state_object;
+mod stopping;
 mod storage_url;
 mod store;
 mod stored_object;
@@ -38,6 +39,7 @@ pub use restore_plan::{
 };
 pub use s3::Variables;
 pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
+pub(crate) use stopping::BARRIER_MAX;
 pub use storage_url::{BadStorageUrl, StorageUrl};
 pub use store::{Created, ObjectStorage, Store};
 pub(crate) use stored_object::read_state_object;

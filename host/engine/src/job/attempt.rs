@@ -1,25 +1,30 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
 use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
-use super::change::Redeploy;
+use super::awaited::Awaited;
+use super::change::{Redeploy, tasks_of};
 use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, Reply, Rescaled, StopKind};
 use super::deploy::{Deployment, deploy};
-use super::pins::Pin;
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::CheckpointItem;
-use crate::checkpoint::{CheckpointCoordinator, CoordinatorAction, JobLog, Trigger};
-use crate::element::CheckpointId;
+use super::{JobGraph, VertexKind};
+use crate::checkpoint::{CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
+use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::{Lane, TaskGroup};
 use crate::task::{TaskControl, TaskEvent};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use std::collections::{BTreeMap, VecDeque};
+use futures_util::future::{BoxFuture, Either, join, select};
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
+
+/// A process that ends does not wait longer for what its tasks are at: one may be inside a long call, and what it does there is thrown away.
+pub(super) const LEAVE_MAX: Duration = Duration::from_millis(300);
 
 enum Event {
     Task(usize, TaskEvent),
@@ -29,8 +34,8 @@ enum Event {
     Time,
 }
 
-/// Runs one attempt to its end. The log comes back with what was appended.
-pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: Session<'_>) -> (AttemptEnd, JobLog) {
+/// Runs one attempt to its end. The log comes back with what was appended; `None`: the process ends, and its storage has no answer.
+pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: Session<'_>) -> (AttemptEnd, Option<JobLog>) {
     let owner = (context.attempt, context.nonce.clone());
     let (retain, pins) = (context.retain, session.inbox.pins.clone());
     let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins));
@@ -52,8 +57,17 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: 
         }
     };
     group.abort();
-    group.ended().await;
-    let log = log.await.expect("the recorder hands the log back");
+    let log = async { log.await.expect("the recorder hands the log back") };
+    let clock = &context.runtime.clock;
+    let no_longer = || clock.sleep_until(clock.now() + LEAVE_MAX);
+    let log = match &end {
+        AttemptEnd::Finished | AttemptEnd::Redeploy(_) | AttemptEnd::Failed(_) => Some(join(group.ended(), log).await.1),
+        AttemptEnd::Stopped => Some(join(select(group.ended().boxed(), no_longer()), log).await.1),
+        AttemptEnd::StopGivenUp(_) | AttemptEnd::Cancelled => match select(join(group.ended(), log).boxed(), no_longer()).await {
+            Either::Left(((_, log), _)) => Some(log),
+            Either::Right(_) => None,
+        },
+    };
     (end, log)
 }
 
@@ -67,10 +81,8 @@ pub(super) struct Attempt<'a> {
     panics: mpsc::UnboundedReceiver<String>,
     timer: Option<BoxFuture<'static, ()>>,
     pub(super) stop_seen: Option<StopKind>,
-    /// Checkpoints that were asked for and have not been triggered, in the order in which they will be,
-    asked: VecDeque<(Trigger, Reply<HeldCheckpoint>)>,
-    /// and those that are under way.
-    awaited: BTreeMap<CheckpointId, (Pin, Reply<HeldCheckpoint>)>,
+    /// Checkpoints that were asked for.
+    awaited: Awaited,
     tasks_reading: usize,
     /// Tasks that are still restoring.
     tasks_starting: usize,
@@ -102,8 +114,7 @@ impl<'a> Attempt<'a> {
             timer: None,
             session,
             stop_seen: None,
-            asked: VecDeque::new(),
-            awaited: BTreeMap::new(),
+            awaited: Awaited::default(),
             tasks_reading: tasks,
             tasks_starting: tasks,
             redeploy: None,
@@ -114,7 +125,7 @@ impl<'a> Attempt<'a> {
 
     async fn run(mut self) -> AttemptEnd {
         loop {
-            let deadline = self.coordinator.next_deadline().into_iter().chain(self.probation_ends()).min();
+            let deadline = self.coordinator.next_deadline().into_iter().chain(self.probation_ends()).chain(self.awaited.deadline()).min();
             self.timer = deadline.map(|deadline| self.context.runtime.clock.sleep_until(deadline));
             let event = poll_fn(|cx| self.poll_event(cx)).await;
             let end = match event {
@@ -128,11 +139,15 @@ impl<'a> Attempt<'a> {
                     self.on_probation_over()
                 }
                 Event::Time => {
+                    self.awaited.on_time(self.context.runtime.clock.now(), |tasks| sinks_of(&self.context.graph, tasks));
                     let actions = self.coordinator.on_time(self.context.runtime.clock.now());
                     self.follow(actions)
                 }
             };
             if let Some(end) = end {
+                if let AttemptEnd::Failed(error) | AttemptEnd::StopGivenUp(error) = &end {
+                    self.awaited.on_attempt_failed(error);
+                }
                 return end;
             }
         }
@@ -162,6 +177,9 @@ impl<'a> Attempt<'a> {
 
     fn on_stop(&mut self, kind: StopKind) -> Option<AttemptEnd> {
         self.stop_seen = Some(kind);
+        if kind.is_prompt() {
+            self.session.stop_began.get_or_insert(self.context.runtime.clock.now());
+        }
         if self.session.trial.is_some() && kind != StopKind::Cancel {
             // The old component takes the last checkpoint, in the attempt that follows.
             return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, "the job was stopped while an upgrade was on probation")));
@@ -171,9 +189,16 @@ impl<'a> Attempt<'a> {
                 self.tell_all(|| TaskControl::Drain);
                 None
             }
-            StopKind::Suspend => self.want(Trigger::Stop),
+            StopKind::SuspendForSavepoint => self.suspend(Trigger::StopSavepoint),
+            StopKind::Suspend => self.suspend(Trigger::Stop),
             StopKind::Cancel => Some(AttemptEnd::Cancelled),
         }
+    }
+
+    fn suspend(&mut self, trigger: Trigger) -> Option<AttemptEnd> {
+        let now = self.context.runtime.clock.now();
+        let actions = self.coordinator.stop(trigger, self.session.stop_began.unwrap_or(now), now);
+        self.follow(actions)
     }
 
     fn on_request(&mut self, request: CheckpointRequest, reply: Reply<HeldCheckpoint>) -> Option<AttemptEnd> {
@@ -188,7 +213,12 @@ impl<'a> Attempt<'a> {
             _ = reply.send(Err(error));
             return None;
         }
-        self.asked.push_back((trigger, reply));
+        if trigger == Trigger::UnalignedSavepoint && self.context.config.mode == CheckpointMode::AtLeastOnce {
+            let message = "take an unaligned savepoint: the job is at-least-once, where no channel is held back and a barrier has nothing to overtake";
+            _ = reply.send(Err(EngineError::new(ErrorKind::FixInput, message).with_hint("leave `--unaligned` out")));
+            return None;
+        }
+        self.awaited.ask(trigger, reply);
         self.want(trigger)
     }
 
@@ -200,6 +230,10 @@ impl<'a> Attempt<'a> {
     fn on_task(&mut self, task: usize, event: TaskEvent) -> Option<AttemptEnd> {
         let now = self.context.runtime.clock.now();
         let actions = match event {
+            TaskEvent::Captured(checkpoint_id) => {
+                self.coordinator.on_captured(checkpoint_id, task);
+                return None;
+            }
             TaskEvent::Acknowledged { checkpoint_id, parts } => self.coordinator.on_acknowledged(checkpoint_id, task, parts, now),
             TaskEvent::Declined { checkpoint_id, decline } => self.coordinator.on_declined(checkpoint_id, decline, now),
             TaskEvent::InputEnded => {
@@ -214,7 +248,7 @@ impl<'a> Attempt<'a> {
                 self.on_swapped(pause);
                 return None;
             }
-            TaskEvent::Committed(checkpoint_id) => return self.on_committed(checkpoint_id),
+            TaskEvent::Committed(checkpoint_id) => return self.on_committed(checkpoint_id, task),
             TaskEvent::Failed(error) => return Some(AttemptEnd::Failed(error)),
         };
         self.follow(actions)
@@ -236,7 +270,8 @@ impl<'a> Attempt<'a> {
         None
     }
 
-    fn on_committed(&mut self, checkpoint_id: CheckpointId) -> Option<AttemptEnd> {
+    fn on_committed(&mut self, checkpoint_id: CheckpointId, task: usize) -> Option<AttemptEnd> {
+        self.awaited.on_committed(checkpoint_id, task);
         let (last, trigger, missing) = self.last.as_mut()?;
         if *last != checkpoint_id {
             return None;
@@ -244,7 +279,7 @@ impl<'a> Attempt<'a> {
         *missing -= 1;
         match (*missing, *trigger) {
             (0, Trigger::Final) => self.request(RecordRequest::Finished),
-            (0, Trigger::Stop) => return Some(AttemptEnd::Stopped),
+            (0, Trigger::Stop | Trigger::StopSavepoint) => return Some(AttemptEnd::Stopped),
             (0, Trigger::Redeploy) => return self.redeploy.take().map(|redeploy| AttemptEnd::Redeploy(Box::new(redeploy))),
             _ => {}
         }
@@ -259,10 +294,8 @@ impl<'a> Attempt<'a> {
                 let duration_ms = duration.as_millis() as u64;
                 info!(%checkpoint_id, duration_ms, bytes, "checkpoint completed");
                 self.context.status.on_completed(CheckpointItem { checkpoint_id, duration_ms, bytes });
-                if let Some((pin, reply)) = self.awaited.remove(&checkpoint_id) {
-                    // Whoever asked may have gone.
-                    _ = reply.send(Ok(HeldCheckpoint { checkpoint, _pin: pin }));
-                }
+                let deadline = now.saturating_add(self.context.config.timeout);
+                self.awaited.on_completed(checkpoint, self.deployment.controls.len(), deadline);
                 let actions = self.coordinator.on_recorded(checkpoint_id, now);
                 let end = self.follow(actions);
                 self.request(RecordRequest::Collect(self.context.bases.in_use()));
@@ -286,10 +319,10 @@ impl<'a> Attempt<'a> {
             match action {
                 CoordinatorAction::Trigger { checkpoint_id, trigger, alignment } => {
                     self.context.bases.on_triggered(checkpoint_id);
-                    if let Some(place) = self.asked.iter().position(|(asked, _)| *asked == trigger)
-                        && let Some((_, reply)) = self.asked.remove(place)
-                    {
-                        self.awaited.insert(checkpoint_id, (self.session.inbox.pins.pin(checkpoint_id), reply));
+                    self.awaited.on_triggered(checkpoint_id, trigger, &self.session.inbox.pins);
+                    let usual = self.context.config.alignment;
+                    if trigger.ends_the_job() && alignment == BarrierAlignment::Unaligned && usual != BarrierAlignment::Unaligned {
+                        self.say_that_it_overtakes();
                     }
                     self.before_trigger(checkpoint_id, trigger);
                     self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });
@@ -313,9 +346,7 @@ impl<'a> Attempt<'a> {
                     warn!(%checkpoint_id, %reason, "checkpoint failed");
                     self.context.status.failed.add(1);
                     self.context.bases.on_failed(checkpoint_id);
-                    if let Some((_, reply)) = self.awaited.remove(&checkpoint_id) {
-                        _ = reply.send(Err(EngineError::new(ErrorKind::Retry, format!("checkpoint {checkpoint_id} failed: {reason}"))));
-                    }
+                    self.awaited.on_failed(checkpoint_id, &reason);
                     self.tell_all(|| TaskControl::Abort(checkpoint_id));
                     let failed =
                         (trigger == Trigger::Upgrade).then(|| format!("checkpoint {checkpoint_id} of the upgrade failed: {reason}"));
@@ -325,10 +356,28 @@ impl<'a> Attempt<'a> {
                         return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, message)));
                     }
                 }
+                CoordinatorAction::Overtake { checkpoint_id } => {
+                    self.say_that_it_overtakes();
+                    self.tell_all(|| TaskControl::Overtake(checkpoint_id));
+                }
+                CoordinatorAction::GiveUpStop { reason } => return Some(AttemptEnd::StopGivenUp(self.given_up(&reason))),
                 CoordinatorAction::FailJob { reason } => return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, reason))),
             }
         }
         None
+    }
+
+    fn say_that_it_overtakes(&self) {
+        (self.context.notice)("the last checkpoint takes long: its barriers overtake the records in front of them");
+    }
+
+    fn given_up(&self, reason: &str) -> EngineError {
+        let after = self.context.config.stop_timeout;
+        let message = match &self.last {
+            Some((last, ..)) => format!("stop the job: checkpoint {last} is complete, but its output is not all committed ({reason})"),
+            None => format!("stop the job: its last checkpoint is given up after {after:?} ({reason})"),
+        };
+        EngineError::new(ErrorKind::Restart, message).with_hint("`stop-timeout` in [checkpoints] gives a stop more time")
     }
 
     fn before_trigger(&mut self, checkpoint_id: CheckpointId, trigger: Trigger) {
@@ -347,4 +396,11 @@ impl<'a> Attempt<'a> {
     pub(super) fn request(&self, request: RecordRequest) {
         _ = self.requests.send(request);
     }
+}
+
+/// The sinks in these tasks, by name.
+fn sinks_of(graph: &JobGraph, tasks: &BTreeSet<usize>) -> String {
+    let sinks = graph.vertices.iter().enumerate().filter(|(_, vertex)| matches!(vertex.kind, VertexKind::Sink(_)));
+    let late = sinks.filter(|(place, _)| tasks_of(graph, *place).iter().any(|(task, _)| tasks.contains(task)));
+    late.map(|(_, vertex)| format!("the sink `{}`", vertex.id)).collect::<Vec<_>>().join(", ")
 }

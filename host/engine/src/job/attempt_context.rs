@@ -57,6 +57,8 @@ pub(super) struct Session<'a> {
     pub trial: &'a mut Option<Trial>,
     /// What this attempt was deployed for, until its tasks run.
     pub redeployed: &'a mut Option<Redeployed>,
+    /// When the stop that is under way was asked for.
+    pub stop_began: &'a mut Option<Monotonic>,
 }
 
 /// A redeployment that is under way.
@@ -72,6 +74,8 @@ pub(super) struct Redeployed {
 pub(super) enum AttemptEnd {
     Finished,
     Stopped,
+    /// A stop has taken too long: the job ends without what has not been done of it.
+    StopGivenUp(EngineError),
     Cancelled,
     /// Another is to follow, in another shape.
     Redeploy(Box<Redeploy>),

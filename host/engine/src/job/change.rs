@@ -236,7 +236,7 @@ impl Attempt<'_> {
 }
 
 /// For each subtask of `vertex` the number of its task and its index.
-fn tasks_of(graph: &JobGraph, vertex: usize) -> Vec<(usize, u32)> {
+pub(super) fn tasks_of(graph: &JobGraph, vertex: usize) -> Vec<(usize, u32)> {
     let mut first = 0;
     for task in layout(graph) {
         let parallelism = graph.vertices[task.members[0]].parallelism;

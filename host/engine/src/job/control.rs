@@ -8,7 +8,10 @@ use super::{CompletedCheckpoint, JobGraph};
 use crate::checkpoint::Override;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
+use crate::runtime::Clock;
+use futures_util::future::{Either, select};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,10 +21,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub enum StopKind {
     /// Its sources end as if there were no more input: what they have read is worked off, and the job is finished.
     Drain,
+    /// After a last checkpoint that a savepoint is to be made of: as [`StopKind::Suspend`], and aligned whatever the job's setting.
+    SuspendForSavepoint,
     /// After a last checkpoint, from which it can go on.
     Suspend,
     /// At once: what has happened since the last checkpoint happens again when it goes on.
     Cancel,
+}
+
+impl StopKind {
+    /// True for one that ends the process in any case, within a time.
+    pub(super) fn is_prompt(self) -> bool {
+        match self {
+            Self::Drain => false,
+            Self::SuspendForSavepoint | Self::Suspend | Self::Cancel => true,
+        }
+    }
 }
 
 /// A checkpoint that is asked for.
@@ -128,7 +143,8 @@ impl JobControl {
         self.stop.send_modify(|stop| *stop = (*stop).max(Some(kind)));
     }
 
-    /// Has a checkpoint taken out of turn; the answer comes when it is complete.
+    /// Has a checkpoint taken out of turn; the answer comes when it is complete, and where a savepoint is to be made of it, when
+    /// the output up to it is committed.
     pub async fn checkpoint(&self, request: CheckpointRequest) -> Result<HeldCheckpoint, EngineError> {
         let (reply, answer) = oneshot::channel();
         self.ask(JobCommand::Checkpoint { request, reply }, answer).await
@@ -167,6 +183,27 @@ impl JobInbox {
 
     pub(super) fn stop_requested(&self) -> Option<StopKind> {
         *self.stop.borrow()
+    }
+
+    /// Ready when a stop that was asked for should have been over long ago, which is up to `stop_max` behind it; a cancellation at once, but for a
+    /// `grace`. Whatever holds the job up then, it is nothing that the stop's own rules know of.
+    pub(super) fn overdue(&self, clock: Arc<dyn Clock>, stop_max: Duration, grace: Duration) -> impl Future<Output = StopKind> + use<> {
+        let mut stop = self.stop.clone();
+        async move {
+            let asked = |stop: &Option<StopKind>| stop.is_some_and(StopKind::is_prompt);
+            let (Ok(true), began) = (stop.wait_for(asked).await.map(|_| true), clock.now()) else { return std::future::pending().await };
+            let cancelled = async {
+                if stop.wait_for(|stop| *stop == Some(StopKind::Cancel)).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                clock.sleep_until(clock.now().saturating_add(grace)).await;
+            };
+            let overdue = clock.sleep_until(began.saturating_add(stop_max).saturating_add(grace));
+            match select(pin!(cancelled), overdue).await {
+                Either::Left(_) => StopKind::Cancel,
+                Either::Right(_) => StopKind::Suspend,
+            }
+        }
     }
 
     pub(super) fn poll_command(&mut self, cx: &mut Context<'_>) -> Poll<JobCommand> {

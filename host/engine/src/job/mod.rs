@@ -2,6 +2,7 @@
 
 mod attempt;
 mod attempt_context;
+mod awaited;
 mod change;
 mod control;
 mod deploy;

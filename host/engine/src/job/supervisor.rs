@@ -1,6 +1,6 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
-use super::attempt::run_attempt;
+use super::attempt::{LEAVE_MAX, run_attempt};
 use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
 use super::change::Trial;
 use super::control::{JobInbox, StopKind};
@@ -9,15 +9,17 @@ use super::options::{JobOptions, JobOutcome, JobReport};
 use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
 use super::resume::Restored;
-use super::start::Start;
+use super::start::{Origin, Start};
 use super::{JobGraph, JobStatus, QuarantineCommitter, StartMode, VertexKind};
-use crate::checkpoint::{Append, JobLog, LogEntry, paths, probe_create_if_absent};
+use crate::checkpoint::{Append, BARRIER_MAX, JobLog, LogEntry, paths, probe_create_if_absent};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::Runtime;
+use crate::runtime::{Monotonic, Runtime};
 use crate::sink::{Committable, Committer};
 use crate::task::Committers;
+use futures_util::future::{Either, select};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -36,9 +38,20 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         sent: Vec::new(),
         trial: None,
         redeployed: None,
+        stop_began: None,
+        newest: None,
+        unread: CheckpointId(0),
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None, from_savepoint: None },
     };
-    let outcome = match supervisor.run().await {
+    let patience = supervisor.options.checkpoints.stop_timeout;
+    let stop_max = patience.saturating_add(patience.max(BARRIER_MAX));
+    let overdue = supervisor.inbox.overdue(supervisor.runtime.clock.clone(), stop_max, LEAVE_MAX * 3);
+    // Where nothing else ends a stop: the storage may not answer while an attempt begins, or a target that output is committed to.
+    let ended = match select(pin!(supervisor.run()), pin!(overdue)).await {
+        Either::Left((outcome, _)) => Ok(outcome),
+        Either::Right((kind, _)) => Err(kind),
+    };
+    let outcome = match ended.unwrap_or_else(|kind| supervisor.overdue(kind)) {
         Ok(outcome) => outcome,
         Err(error) if error.kind() == ErrorKind::Fenced => JobOutcome::Fenced(error),
         Err(error) => JobOutcome::Failed(error),
@@ -74,6 +87,12 @@ pub(super) struct Supervisor {
     pub(super) trial: Option<Trial>,
     /// What the next attempt is deployed for.
     pub(super) redeployed: Option<Redeployed>,
+    /// When the stop that is under way was asked for.
+    stop_began: Option<Monotonic>,
+    /// Where a run would go on, as of the last look at the log,
+    newest: Option<Origin>,
+    /// and the first checkpoint that this look did not show.
+    unread: CheckpointId,
     pub(super) report: JobReport,
 }
 
@@ -87,7 +106,7 @@ impl Supervisor {
                 Ok(None) => return Ok(JobOutcome::AlreadyFinished),
                 Err(error) => {
                     if !self.roll_back(&mut log, &error).await? {
-                        self.wait_for_restart(error, None).await?;
+                        self.wait_for_restart(&log, error, None).await?;
                     }
                     continue;
                 }
@@ -96,10 +115,18 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let Self { inbox, graph, trial, redeployed, .. } = self;
-                    let (end, back) = run_attempt(&context, log, Session { inbox, graph, trial, redeployed }).await;
-                    log = back;
-                    end
+                    let Self { inbox, graph, trial, redeployed, stop_began, .. } = self;
+                    let session = Session { inbox, graph, trial, redeployed, stop_began };
+                    let (end, back) = run_attempt(&context, log, session).await;
+                    match (back, end) {
+                        (Some(back), end) => {
+                            log = back;
+                            self.look_at(&History::of(log.entries()), &StartMode::Resume);
+                            end
+                        }
+                        (None, AttemptEnd::StopGivenUp(error)) => return Err(self.naming_where_a_run_resumes(error)),
+                        (None, _) => return Ok(JobOutcome::Cancelled),
+                    }
                 }
                 Err(error) => AttemptEnd::Failed(error),
             };
@@ -109,6 +136,7 @@ impl Supervisor {
             let error = match end {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
+                AttemptEnd::StopGivenUp(error) => return Err(self.naming_where_a_run_resumes(error)),
                 AttemptEnd::Cancelled => return Ok(JobOutcome::Cancelled),
                 AttemptEnd::Redeploy(redeploy) => {
                     self.redeploy(&mut log, &context, *redeploy).await?;
@@ -127,8 +155,36 @@ impl Supervisor {
             if self.taken_over(&mut log).await {
                 return Err(fenced(&self.graph.name));
             }
-            self.wait_for_restart(error, from).await?;
+            self.wait_for_restart(&log, error, from).await?;
         }
+    }
+
+    fn look_at(&mut self, history: &History, mode: &StartMode) {
+        self.newest = history.origin(mode).ok();
+        self.unread = CheckpointId(history.last_checkpoint.map_or(0, |last| last.0 + 1));
+    }
+
+    /// How a job ends whose stop should have been over.
+    fn overdue(&self, kind: StopKind) -> Result<JobOutcome, EngineError> {
+        if kind == StopKind::Cancel {
+            return Ok(JobOutcome::Cancelled);
+        }
+        let message = "stop the job: neither the storage nor a target of the output has answered in time";
+        let error = EngineError::new(ErrorKind::Restart, message).with_hint("`stop-timeout` in [checkpoints] gives a stop more time");
+        Err(self.naming_where_a_run_resumes(error))
+    }
+
+    /// A stop that fails loses nothing: what has happened since that checkpoint happens again.
+    fn naming_where_a_run_resumes(&self, error: EngineError) -> EngineError {
+        let completed = self.status.last_checkpoint().map(|last| last.checkpoint_id).filter(|&last| last >= self.unread);
+        // What is behind an upgrade on trial goes with it.
+        let from = match (self.trial.as_ref().and_then(|trial| trial.since).or(completed), &self.newest) {
+            (Some(checkpoint_id), _) => format!("from checkpoint {checkpoint_id}"),
+            (None, Some(Origin::Checkpoint(newest))) => format!("from checkpoint {}", newest.checkpoint_id),
+            (None, Some(Origin::Savepoint(url))) => format!("from the savepoint {url}"),
+            (None, Some(Origin::Beginning) | None) => "from the beginning".to_owned(),
+        };
+        error.followed_by(format!("a run resumes {from}"))
     }
 
     /// True where the log shows that another process has begun an attempt behind ours. What ours failed for may be just that: the other has
@@ -141,10 +197,13 @@ impl Supervisor {
         history.nonces.last().is_none_or(|nonce| self.sent.contains(nonce))
     }
 
-    async fn wait_for_restart(&mut self, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
+    async fn wait_for_restart(&mut self, log: &JobLog, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
         let stopping = self.inbox.stop_requested();
+        self.look_at(&History::of(log.entries()), &StartMode::Resume);
         let delay = match self.restarts.on_failure(&error, from) {
-            Ok(_) if stopping >= Some(StopKind::Suspend) => return Err(error.context("failed while stopping")),
+            Ok(_) if stopping.is_some_and(StopKind::is_prompt) => {
+                return Err(self.naming_where_a_run_resumes(error.context("failed while stopping")));
+            }
             Ok(delay) => delay,
             Err(why) if why.is_empty() => return Err(error),
             Err(why) => return Err(error.context(format!("given up ({why})"))),
@@ -173,6 +232,7 @@ impl Supervisor {
                 return Err(fenced(&self.graph.name));
             }
             let start = history.start(&self.mode)?;
+            self.look_at(&history, &self.mode.clone());
             if start.finished {
                 self.name_new_files(&start).await;
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);

@@ -50,6 +50,8 @@ pub enum TaskControl {
     Complete(CheckpointId),
     /// A checkpoint has been given up.
     Abort(CheckpointId),
+    /// A checkpoint's barriers overtake from now on. Sources have sent theirs.
+    Overtake(CheckpointId),
     /// Sources act as if their input had ended where they are.
     Drain,
     /// Behind the barrier of this checkpoint another operator works for a vertex, on the state that is there.
@@ -68,6 +70,8 @@ pub enum TaskControl {
 /// What a task tells the supervisor.
 #[derive(Debug)]
 pub enum TaskEvent {
+    /// It has handled a checkpoint's barrier: what is left to do for that happens in the background, whatever the task is at.
+    Captured(CheckpointId),
     /// Its part of a checkpoint is durable.
     Acknowledged {
         /// The checkpoint.

@@ -169,6 +169,7 @@ impl OperatorTask {
                 self.gate.abort(checkpoint_id);
                 self.snapshots.abort(checkpoint_id);
             }
+            TaskControl::Overtake(checkpoint_id) => self.gate.overtake(checkpoint_id),
             TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
             TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),
             TaskControl::Drain => {}
@@ -190,6 +191,7 @@ impl OperatorTask {
         self.announced.retain(|&announced| announced > checkpoint_id);
         let began = self.clock.now();
         self.snapshots.take(checkpoint_id, &mut self.chain, None, in_flight)?;
+        self.events.send(TaskEvent::Captured(checkpoint_id));
         if self.chain.swap(checkpoint_id) {
             self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));
         }

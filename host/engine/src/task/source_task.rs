@@ -213,6 +213,7 @@ impl SourceTask {
             }
             // A failed stop checkpoint is tried again: a suspended source stays where it is.
             TaskControl::Abort(checkpoint_id) => self.snapshots.abort(checkpoint_id),
+            TaskControl::Overtake(_) => {}
             TaskControl::Drain => self.draining = true,
             TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
             TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),
@@ -226,6 +227,7 @@ impl SourceTask {
         let in_flight = if self.restored.is_empty() { InFlight::Nothing } else { InFlight::Awaited };
         let began = self.clock.now();
         self.snapshots.take(checkpoint_id, &mut self.chain, source, in_flight).map_err(|error| error.context(&self.id))?;
+        self.events.send(TaskEvent::Captured(checkpoint_id));
         if self.chain.swap(checkpoint_id) {
             self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));
         }
