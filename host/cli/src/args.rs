@@ -191,7 +191,7 @@ pub struct SavepointCreateArgs {
     pub job: String,
     /// Where to: a path, `file:FOLDER` or `s3://BUCKET/PREFIX`, empty or new; without one a folder beside the checkpoints.
     pub url: Option<String>,
-    /// Do not wait for records in flight: they become part of the savepoint.
+    /// Do not wait for records in flight: they become part of the savepoint. At-least-once jobs take none like that.
     #[arg(long)]
     pub unaligned: bool,
 }

@@ -153,7 +153,8 @@ fn checkpoint_settings(job: &JobFile) -> Map<String, Value> {
     object(json!({
         "storage": settings.storage.value, "interval": duration(config.interval), "mode": mode, "unaligned": unaligned,
         "max-concurrent": config.max_concurrent, "min-pause": duration(config.min_pause), "timeout": duration(config.timeout),
-        "tolerate-failures": config.tolerate_failures, "retain": settings.retain, "max-in-flight-bytes": size(config.max_in_flight_bytes),
+        "stop-timeout": duration(config.stop_timeout), "tolerate-failures": config.tolerate_failures, "retain": settings.retain,
+        "max-in-flight-bytes": size(config.max_in_flight_bytes),
     }))
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use weir_engine::checkpoint::{JobLog, StorageUrl, Store};
 use weir_engine::job::{
     CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Pace, Savepoint, StopKind, empty_for_savepoint,
-    note_savepoint, write_savepoint,
+    load_metadata, note_savepoint, write_savepoint,
 };
 use weir_engine::runtime::Runtime;
 use weir_engine::{EngineError, ErrorKind};
@@ -249,16 +249,33 @@ impl RunningJob {
             let target = savepoint_folder(url, &self.0.parts.threads).await?;
             empty_for_savepoint(&target, &*self.0.parts.runtime.clock).await?;
         }
-        self.control().stop(kind);
+        let aligned = kind == StopKind::Suspend && url.is_some();
+        self.control().stop(if aligned { StopKind::SuspendForSavepoint } else { kind });
         let ended = self.ended().await;
         let log = JobLog::open(self.0.parts.store.clone(), self.0.parts.runtime.clock.clone()).await?;
         let newest = History::of(log.entries()).lineages.last().and_then(|lineage| lineage.completed.last().cloned());
         let good = matches!(ended.outcome.as_str(), "stopped" | "finished" | "already-finished");
         if let (Some(url), Some(newest), true) = (&url, &newest, good) {
+            self.refuse_in_flight(url, newest).await?;
             self.write(url, newest, Pace::Fast).await?;
             return Ok((ended, Some(newest.checkpoint_id.0), Some(url.clone())));
         }
         Ok((ended, newest.map(|newest| newest.checkpoint_id.0), None))
+    }
+
+    /// A stop that has taken the place of the one for a savepoint may have overtaken records.
+    async fn refuse_in_flight(&self, url: &str, checkpoint: &CompletedCheckpoint) -> Result<(), EngineError> {
+        let parts = &self.0.parts;
+        let metadata = load_metadata(&*parts.store, &*parts.runtime.clock, checkpoint).await?;
+        if !metadata.holds_in_flight() {
+            return Ok(());
+        }
+        let id = checkpoint.checkpoint_id;
+        let message = format!(
+            "write the savepoint {url}: the job was stopped by somebody else meanwhile, and checkpoint {id} holds records in flight"
+        );
+        let hint = format!("the job has stopped, and `weir run` goes on from checkpoint {id}; take the savepoint while it runs");
+        Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint))
     }
 
     async fn write(&self, url: &str, checkpoint: &CompletedCheckpoint, pace: Pace) -> Result<Savepoint, EngineError> {

@@ -64,6 +64,7 @@ pub(super) fn read_checkpoints(top: &Section<'_>) -> Checkpoints {
     config.interval = section.duration("interval").filter(at_least_a_ms).map_or(config.interval, |interval| interval.value);
     config.min_pause = section.duration("min-pause").map_or(config.min_pause, |pause| pause.value);
     config.timeout = section.duration("timeout").filter(time_to_complete).map_or(config.timeout, |timeout| timeout.value);
+    config.stop_timeout = section.duration("stop-timeout").map_or(config.stop_timeout, |timeout| timeout.value);
     config.tolerate_failures = section.integer("tolerate-failures", 0..=1_000_000).map_or(0, |failures| failures.value as u32);
     config.max_concurrent = section.integer("max-concurrent", 1..=1_000).map_or(config.max_concurrent, |most| most.value as usize);
     config.max_in_flight_bytes = section.size("max-in-flight-bytes").map_or(config.max_in_flight_bytes, |bytes| bytes.value);

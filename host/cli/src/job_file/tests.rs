@@ -52,6 +52,7 @@ fn defaults_are_those_of_the_reference() {
         (job.checkpoints.retain, job.checkpoints.config.tolerate_failures, job.checkpoints.config.min_pause),
         (3, 0, Duration::ZERO)
     );
+    assert_eq!(job.checkpoints.config.stop_timeout, Duration::from_secs(10));
     let restart = RestartPolicy {
         strategy: RestartStrategy::Exponential,
         attempts: 5,

@@ -92,6 +92,7 @@ fn defaults_are_shown() {
     assert_eq!(plan.checkpoints["interval"], "1s");
     assert_eq!(plan.checkpoints["storage"], "file:.weir");
     assert_eq!(plan.checkpoints["max-in-flight-bytes"], "256MiB");
+    assert_eq!(plan.checkpoints["stop-timeout"], "10s");
     assert_eq!(plan.restart["max-delay"], "30s");
     assert_eq!((&plan.vertices[0].settings["rate"], &plan.vertices[0].settings["keys"]), (&5.0.into(), &100_000.into()));
     let text = plan_text(&plan);
