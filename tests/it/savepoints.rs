@@ -147,3 +147,41 @@ fn a_savepoint_of_format_1_is_inspected_verified_and_gone_on_from() {
     let counts: Vec<u64> = counts.collect();
     assert_eq!((counts.len(), counts.iter().sum::<u64>()), (50, 20_000), "before the savepoint and after it, each record once");
 }
+
+#[test]
+fn what_repeats_behind_a_savepoint_is_named_and_the_savepoint_itself_holds_no_output() {
+    let bench = Bench::new(WEIR, WordCount { lines: 6_000, rate: 2_000, ..WordCount::default() });
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    let taken = bench.run("savepoint create words taken --output json");
+    let id = taken.assert(0, &[]).document()["checkpoint"].as_u64().expect("an id");
+    let metadata: Value = serde_json::from_slice(&fs::read(bench.path("taken/metadata.json")).expect("metadata")).expect("JSON");
+    let vertices = metadata["body"]["vertices"].as_array().expect("vertices");
+    let subtasks: Vec<_> = vertices.iter().flat_map(|vertex| vertex["subtasks"].as_array().expect("subtasks")).collect();
+    assert!(subtasks.iter().all(|subtask| subtask["committables"] == serde_json::json!([])), "{metadata}");
+    process.ended().assert(0, &[]);
+    bench.assert_exactly_once();
+
+    let newest = bench.log().newest().id;
+    let repeats = format!("output of checkpoints {} to {newest} may be committed already; it repeats in: out", id + 1);
+    bench.run("run job.toml --from ./taken").assert(0, &["resuming from the savepoint", &repeats]);
+    let again = bench.log().newest().id;
+    let repeats = format!("output of checkpoints {} to {again} may be committed already; it repeats in: out", id + 1);
+    bench.run("run job.toml --from ./taken --again").assert(0, &["resuming from the savepoint", &repeats]);
+    let same = bench.run("run job.toml --from ./taken");
+    same.assert(0, &["has finished already"]);
+    assert!(!same.stderr.contains("repeats"), "{}", same.stderr);
+}
+
+#[test]
+fn an_at_least_once_job_refuses_an_unaligned_savepoint_and_goes_on() {
+    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, parallelism: 2, ..WordCount::default() });
+    bench.edit_job("[checkpoints]\n", "[checkpoints]\nmode = \"at-least-once\"\n");
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    bench.run("savepoint create words taken --unaligned").assert(1, &["the job is at-least-once", "leave `--unaligned` out"]);
+    assert!(!bench.path("taken").exists());
+    bench.run("savepoint create words taken").assert(0, &[]);
+    bench.run("stop words").assert(0, &[]);
+    process.ended().assert(0, &[]);
+}

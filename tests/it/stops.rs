@@ -1,7 +1,8 @@
 //! Ctrl-C and SIGTERM: a job stops behind a last checkpoint, says how to go on, and goes on without loss or doubling.
 
 use crate::WEIR;
-use weir_tests::process::{Bench, Signal, WordCount};
+use std::time::{Duration, Instant};
+use weir_tests::process::{Bench, Ended, Running, Signal, WordCount};
 
 fn check(signal: Signal, parallelism: u32) {
     let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::default() });
@@ -50,4 +51,75 @@ fn a_second_ctrl_c_ends_the_process_and_loses_nothing() {
     bench.run("run job.toml").assert(0, &["resuming from checkpoint"]);
     bench.assert_exactly_once();
     bench.assert_nothing_pending();
+}
+
+/// A running job of which 9,000 records wait behind a sink that takes `rate` of them a second for each of its subtasks, or one in `subtasks / rate`
+/// seconds. A stop has half a second.
+fn behind_a_slow_sink(subtasks: u32, rate: u32, checkpoints: &str) -> (Bench, Running) {
+    let bench = Bench::new(WEIR, WordCount::default());
+    bench.write_job(&format!(
+        "name = \"words\"\nparallelism = 1\n[checkpoints]\ninterval = \"200ms\"\nstop-timeout = \"500ms\"\n{checkpoints}\n\
+         [source.records]\nconnector = \"generator\"\ncount = 9000\n[operator.count]\nnative = \"keyed-count\"\n\
+         input = {{ from = \"records\", by = \"key\" }}\n[sink.out]\nconnector = \"blackhole\"\ninput = \"count\"\nrate = {rate}\nparallelism = {subtasks}\n"
+    ));
+    let mut process = bench.start("run job.toml --output json");
+    // The first barrier waits behind the records by then.
+    assert!(process.runs_until("a start", || bench.storage().join("log/1.json").exists()));
+    assert!(process.runs_for(Duration::from_millis(600)));
+    (bench, process)
+}
+
+/// Stops it with SIGTERM. It would work for an hour; here it has a multiple of what a stop may take.
+#[expect(clippy::disallowed_methods, reason = "how long a process takes to end is measured in real time")]
+fn terminated(process: Running) -> Ended {
+    let began = Instant::now();
+    process.send(Signal::Terminate);
+    let ended = process.ended();
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}\n{}", began.elapsed(), ended.stderr);
+    ended
+}
+
+#[test]
+fn a_stop_behind_a_slow_step_overtakes_and_what_it_overtook_is_part_of_the_checkpoint() {
+    let (bench, process) = behind_a_slow_sink(1, 2, "");
+    let ended = terminated(process);
+    ended.assert(0, &["stopping after a last checkpoint", "its barriers overtake the records in front of them"]);
+    assert_eq!(ended.document()["outcome"], "stopped");
+    let newest = bench.log().newest().id;
+    let inspected = bench.run(&format!("checkpoint inspect job.toml {newest} --output json")).document();
+    assert!(inspected["vertices"][1]["subtasks"][0]["in_flight_bytes"].as_u64() > Some(10_000), "{inspected}");
+
+    bench.edit_job("rate = 2", "rate = 1000000");
+    let resumed = bench.run("run job.toml --output json");
+    resumed.assert(0, &[&format!("resuming from checkpoint {newest}")]);
+    let records = |ended: &Ended| ended.document()["vertices"][2]["records_in"].as_u64().expect("a number");
+    assert_eq!(records(&ended) + records(&resumed), 9_000, "each record once, in front of the stop or behind it");
+}
+
+#[test]
+fn a_stop_that_may_not_overtake_is_given_up_and_says_where_a_run_resumes() {
+    for (checkpoints, why) in [
+        ("mode = \"at-least-once\"", "at-least-once checkpoints do not overtake"),
+        ("max-in-flight-bytes = \"1KiB\"", "more records are in flight than `max-in-flight-bytes` allows"),
+    ] {
+        let (_bench, process) = behind_a_slow_sink(1, 2, checkpoints);
+        let ended = terminated(process);
+        ended.assert(1, &["its last checkpoint is given up", why, "a run resumes from the beginning", "`stop-timeout` in [checkpoints]"]);
+        assert_eq!(ended.document()["outcome"], "failed");
+    }
+    let (bench, process) = behind_a_slow_sink(1, 2, "");
+    let stop = bench.run("stop words --savepoint taken");
+    assert_eq!(stop.code, Some(1), "{stop:?}");
+    assert!(stop.stdout.contains("a savepoint holds no records in flight"), "{stop:?}");
+    assert!(!bench.path("taken/savepoint.json").exists());
+    process.ended().assert(1, &["a run resumes from the beginning"]);
+}
+
+#[test]
+fn a_stop_waits_for_no_call_that_takes_a_minute() {
+    let (_bench, process) = behind_a_slow_sink(60, 1, "");
+    terminated(process).assert(1, &["at work on what came before its barrier", "a run resumes from the beginning"]);
+    let (bench, process) = behind_a_slow_sink(60, 1, "");
+    bench.run("cancel words").assert(0, &[]);
+    process.ended().assert(0, &[]);
 }

@@ -15,6 +15,7 @@ mod run;
 pub mod scenarios;
 mod source;
 mod state;
+mod stops;
 mod versions;
 
 pub use change::{ChangeReport, simulate_changes};
@@ -26,3 +27,4 @@ pub use process::{simulate_process, simulate_stop_in_restart_delay};
 pub use quarantine::quarantined;
 pub use run::{Barriers, Report, Scenario, different_lines, no_savepoints, simulate, simulate_takeover};
 pub use source::NumberSource;
+pub use stops::{FailedReport, StopReport, simulate_checkpoint_request, simulate_failing_uploads, simulate_stops};

@@ -261,7 +261,7 @@ pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
 }
 
 /// What was committed, against what the input asks for.
-fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
+pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
     let store = objects.clone();
     let reports = wait_for(simulator, async move { quarantined(&*store).await })?;
     let set_aside: Vec<String> = reports.iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
