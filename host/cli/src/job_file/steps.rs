@@ -102,7 +102,7 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
 }
 
 /// A bound on state.
-fn size_of_state(limits: &Section<'_>, key: &str) -> Option<u64> {
+fn size_of_state(limits: &Section<'_>, key: &'static str) -> Option<u64> {
     let size = limits.size(key)?;
     if size.value == 0 {
         limits.problem(Problem::new(size.span, format!("`{key}` is one byte at least")));

@@ -208,7 +208,7 @@ fn a_key_may_not_pass_its_limit_with_all_its_states_together() {
     check(set(&[(0, &[2; 71])]), Some(&too_much(0, 101)));
     check(set(&[(1, &[2; 101])]), Some(&too_much(1, 101)));
     check(append(&[], &[(2, &[2; 40]), (0, &[2; 27])]), Some(&too_much(0, 101)));
-    check(append(&[], &[(3, &[]); 26]), Some(&too_much(3, 104)));
+    check(append(&[], &[(3, &b""[..]); 26]), Some(&too_much(3, 104)));
     check(put(&[(0, b"e")], &[b""]), Some(&too_much(0, 135)));
 }
 
