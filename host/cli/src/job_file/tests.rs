@@ -315,7 +315,7 @@ fn what_an_operator_runs_is_checked() {
     );
     with("limits = { state-bytes-per-key = \"0B\" }", "34: `state-bytes-per-key` is one byte at least");
     let native = "native = \"keyed-count\"";
-    let memory = "29: `memory` does not go with `native` in [operator.delays]";
+    let memory = "34: `memory` does not go with `native` in [operator.delays]";
     check(plugin, &format!("{native}\nlimits = {{ state-bytes = \"1MiB\", memory = \"1MiB\" }}"), &format!("job.toml:10:{memory}"));
     with("config = { rate = inf }", "19: this number cannot be written as JSON");
     with("on-failure = \"ignore\"", "14: `on-failure` of [operator.delays] is one of `fail`, `quarantine`");
