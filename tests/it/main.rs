@@ -21,6 +21,7 @@
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
+//! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
@@ -32,6 +33,7 @@ mod corruption;
 mod crash_points;
 mod damage;
 mod inputs;
+mod kept_state;
 mod kills;
 mod lost_output;
 mod migrations;

@@ -129,21 +129,27 @@ fn operators(job: &JobFile, mut load: impl FnMut(&str) -> Result<Plugin, Failure
     for step in &job.operators {
         let id = &step.id.value;
         let factory: Arc<dyn OperatorFactory> = match &step.code {
-            Code::Native(name) => native::factory(&name.value).expect("the job file names a built-in operator"),
-            Code::Plugin(code) => Arc::new(WasmOperatorFactory::new(load(id)?, settings(id, code))),
+            Code::Native(name) => native::factory(&name.value, step.state_bytes).expect("the job file names a built-in operator"),
+            Code::Plugin(code) => Arc::new(WasmOperatorFactory::new(load(id)?, settings(step, code))),
         };
         operators.insert(id.clone(), factory);
     }
     Ok(operators)
 }
 
-fn settings(id: &str, code: &PluginCode) -> OperatorSettings {
+fn settings(step: &OperatorStep, code: &PluginCode) -> OperatorSettings {
     let on_failure = match code.on_failure {
         job_file::OnFailure::Fail => weir_wasm::OnFailure::Fail,
         job_file::OnFailure::Quarantine => weir_wasm::OnFailure::Quarantine { limit: code.quarantine },
     };
-    let limits = weir_wasm::Limits { memory: code.limits.memory, time_per_batch: code.limits.time_per_batch, ..Default::default() };
-    OperatorSettings { operator: id.to_owned(), config: code.config.to_string(), limits, on_failure }
+    let limits = weir_wasm::Limits {
+        memory: code.limits.memory,
+        time_per_batch: code.limits.time_per_batch,
+        state_bytes_per_key: code.limits.state_bytes_per_key,
+        state_bytes: step.state_bytes,
+        ..Default::default()
+    };
+    OperatorSettings { operator: step.id.value.clone(), config: code.config.to_string(), limits, on_failure }
 }
 
 /// Operators so that each comes behind those that it reads from. The job file has no circles.

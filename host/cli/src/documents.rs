@@ -17,6 +17,7 @@ pub use state::*;
 
 use crate::job_file::ProblemDocument;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Version of every document here.
 pub const SCHEMA: u32 = 1;
@@ -74,6 +75,8 @@ pub struct RunDocument {
     pub first_record_s: Option<f64>,
     /// Records per second at the sinks, from a quarter of a bounded input to its end.
     pub steady_records_per_s: Option<f64>,
+    /// Records per second that the sources read in the same time: what is filtered away shows here.
+    pub steady_records_read_per_s: Option<f64>,
     /// Counters.
     pub vertices: Vec<RunVertex>,
     /// Checkpoints of this process.
@@ -101,6 +104,10 @@ pub struct RunVertex {
     pub quarantined: u64,
     /// Records that a source could not read and skipped.
     pub skipped: u64,
+    /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
+    pub state_bytes: u64,
+    /// What an operator counts itself, summed up.
+    pub metrics: BTreeMap<String, i64>,
 }
 
 /// Checkpoints of a run.
@@ -169,7 +176,17 @@ mod tests {
             wall_s: 1.5,
             first_record_s: None,
             steady_records_per_s: None,
-            vertices: vec![RunVertex { id: "a".into(), parallelism: 2, records_in: 0, records_out: 5, quarantined: 0, skipped: 0 }],
+            steady_records_read_per_s: None,
+            vertices: vec![RunVertex {
+                id: "a".into(),
+                parallelism: 2,
+                records_in: 0,
+                records_out: 5,
+                quarantined: 0,
+                skipped: 0,
+                state_bytes: 80,
+                metrics: [("often".to_owned(), -2)].into(),
+            }],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 3, duration_ms: 4, bytes: 9 }] },
             restarts: 0,
             peak_memory_bytes: 1,
@@ -177,8 +194,11 @@ mod tests {
         };
         let expect = serde_json::json!({
             "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "from_savepoint": null, "wall_s": 1.5,
-            "first_record_s": null, "steady_records_per_s": null,
-            "vertices": [{"id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "skipped": 0}],
+            "first_record_s": null, "steady_records_per_s": null, "steady_records_read_per_s": null,
+            "vertices": [{
+                "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "skipped": 0,
+                "state_bytes": 80, "metrics": {"often": -2},
+            }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},
             "restarts": 0, "peak_memory_bytes": 1, "error": null,
         });

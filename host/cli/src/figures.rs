@@ -1,6 +1,7 @@
 //! The figures of a run as people read them: progress while it runs, a summary at its end. Pure.
 
 use crate::documents::{Outcome, RunCheckpoint, RunDocument};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a line of progress tells.
@@ -61,10 +62,14 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
-        text.push_str(&format!("  {:width$}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}\n", vertex.id));
+        let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
+        text.push_str(&format!("  {:width$}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{state}\n", vertex.id));
+        text.push_str(&metrics_text(&vertex.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
-        text.push_str(&format!("  {} records/s at the sinks once running\n", grouped(rate.round() as u64)));
+        let read = run.steady_records_read_per_s.filter(|read| (read - rate).abs() >= 0.5);
+        let read = read.map(|read| format!(", {} records/s read", grouped(read.round() as u64))).unwrap_or_default();
+        text.push_str(&format!("  {} records/s at the sinks once running{read}\n", grouped(rate.round() as u64)));
     }
     let last = run.checkpoints.items.last().map(|last| format!(", the last: {}", checkpoint_text(last))).unwrap_or_default();
     let checkpoints = if run.checkpoints.completed == 1 { "checkpoint" } else { "checkpoints" };
@@ -80,6 +85,12 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         text.push_str(&format!("  `{resume}` goes on from the last checkpoint\n"));
     }
     text
+}
+
+/// An operator's own sums, a line each below its counters.
+pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
+    let sign = |sum: i64| if sum < 0 { "-" } else { "" };
+    metrics.iter().map(|(name, &sum)| format!("  {:width$}    {name} {}{}\n", "", sign(sum), grouped(sum.unsigned_abs()))).collect()
 }
 
 /// `1234567` as `1,234,567`.
@@ -131,6 +142,8 @@ mod tests {
             records_out,
             quarantined,
             skipped: 0,
+            state_bytes: 0,
+            metrics: BTreeMap::new(),
         };
         let mut run = RunDocument {
             schema: SCHEMA,
@@ -142,6 +155,7 @@ mod tests {
             wall_s: 3.456,
             first_record_s: Some(0.2),
             steady_records_per_s: None,
+            steady_records_read_per_s: None,
             vertices: vec![vertex("rows", 0, 27_004, 0), vertex("delays", 27_004, 26_398, 3)],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 1, duration_ms: 4, bytes: 1024 }] },
             restarts: 0,
@@ -155,6 +169,15 @@ mod tests {
   `weir run job.toml` goes on from here
 ";
         assert_eq!(summary(&run, "weir run job.toml"), expect);
+        (run.outcome, run.steady_records_per_s, run.steady_records_read_per_s) = (Outcome::Finished, Some(900.0), Some(1_200.4));
+        run.vertices[1].state_bytes = 2_048;
+        run.vertices[1].metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
+        let expect = "  delays         27,004 in         26,398 out  3 quarantined  2.0 KiB of state
+            early 1,234
+            late -5
+  900 records/s at the sinks once running, 1,200 records/s read
+";
+        assert!(summary(&run, "weir run job.toml").contains(expect), "{}", summary(&run, "weir run job.toml"));
         run.outcome = Outcome::AlreadyFinished;
         assert!(summary(&run, "weir run job.toml").starts_with("flights has finished already; `weir run job.toml --fresh` starts over"));
     }

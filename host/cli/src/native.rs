@@ -11,25 +11,29 @@ const TOTALS_BYTES: usize = 16;
 /// `keyed-count` has one state.
 const TOTALS: usize = 0;
 
-/// The factory of the built-in operator `name`, one of [`crate::job_file::NATIVE_OPERATORS`].
-pub fn factory(name: &str) -> Option<Arc<dyn OperatorFactory>> {
-    match name {
-        "keyed-count" => {
-            Some(Arc::new(Native { descriptor: descriptor(name, vec![totals_state()]), make: || Box::new(KeyedCount::default()) }))
-        }
-        "pass-through" => Some(Arc::new(Native { descriptor: descriptor(name, Vec::new()), make: || Box::new(PassThrough) })),
-        _ => None,
-    }
+/// The factory of the built-in operator `name`, one of [`crate::job_file::NATIVE_OPERATORS`]. `state_bytes`: what each subtask may keep.
+pub fn factory(name: &str, state_bytes: Option<u64>) -> Option<Arc<dyn OperatorFactory>> {
+    let (states, make): (_, fn() -> Box<dyn Operator>) = match name {
+        "keyed-count" => (vec![totals_state()], || Box::new(KeyedCount::default())),
+        "pass-through" => (Vec::new(), || Box::new(PassThrough)),
+        _ => return None,
+    };
+    Some(Arc::new(Native { descriptor: descriptor(name, states), make, state_bytes }))
 }
 
 struct Native {
     descriptor: OperatorDescriptor,
     make: fn() -> Box<dyn Operator>,
+    state_bytes: Option<u64>,
 }
 
 impl OperatorFactory for Native {
     fn descriptor(&self) -> &OperatorDescriptor {
         &self.descriptor
+    }
+
+    fn state_bytes(&self) -> Option<u64> {
+        self.state_bytes
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
@@ -180,7 +184,7 @@ mod tests {
         let backend = MemoryBackendFactory::new(1).create(&states, range_of(0, 1, 128), 128);
         let mut state = KeyedState::new(states, backend);
         let mut operator =
-            factory("keyed-count").unwrap().create(&Subtask { vertex: "c".into(), index: 0, parallelism: 1 }, &[None]).unwrap();
+            factory("keyed-count", None).unwrap().create(&Subtask { vertex: "c".into(), index: 0, parallelism: 1 }, &[None]).unwrap();
         let out = run(&mut *operator, Some(&mut state), &batch(&[("a", "\u{1}"), ("b", ""), ("a", "\u{2}z")]));
         assert_eq!(totals(&out), [(1, 1), (1, 0), (2, 3)]);
         assert_eq!((out.key(0), out.key(1), out.timestamps()), (Some(&b"a"[..]), Some(&b"b"[..]), &[7, 7, 7][..]));
@@ -196,6 +200,8 @@ mod tests {
 
     #[test]
     fn every_listed_native_operator_is_there() {
-        assert!(crate::job_file::NATIVE_OPERATORS.iter().all(|name| factory(name).is_some_and(|made| made.descriptor().name == *name)));
+        assert!(
+            crate::job_file::NATIVE_OPERATORS.iter().all(|name| factory(name, None).is_some_and(|made| made.descriptor().name == *name))
+        );
     }
 }

@@ -77,7 +77,7 @@ impl Watched {
 
     /// Takes one sample, and says how long to wait for the next.
     fn take_sample(&self) -> Duration {
-        let sample = Sample { at: self.now(), records: self.records_out() };
+        let sample = Sample { at: self.now(), records: self.records_out(), read: self.records_in() };
         let mut samples = self.samples();
         samples.push(sample);
         samples.every()

@@ -11,6 +11,7 @@ pub use text::plan_text;
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
 use crate::job_file::{Code, JobFile, OperatorStep};
+use crate::process_memory::state_memory;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use weir_engine::checkpoint::CheckpointMode;
@@ -198,15 +199,28 @@ fn settings_of(job: &JobFile, id: &str) -> Map<String, Value> {
     job.operators.iter().find(|step| step.id.value == id).map(operator_settings).unwrap_or_default()
 }
 
+/// What a subtask may keep: its own limit, or what all without one may keep together.
+fn state_bytes(step: &OperatorStep) -> String {
+    match (step.state_bytes, state_memory()) {
+        (Some(own), _) => size(own),
+        (None, Some(shared)) => format!("{} (half of the memory, shared by all subtasks without a limit of their own)", size(shared)),
+        (None, None) => "none (the system does not say how much memory there is)".into(),
+    }
+}
+
 fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
     match &step.code {
-        Code::Native(name) => object(json!({ "native": name.value, "record": step.record })),
+        Code::Native(name) => {
+            object(json!({ "native": name.value, "limits": { "state-bytes": state_bytes(step) }, "record": step.record }))
+        }
         Code::Plugin(code) => object(json!({
             "plugin": code.path.value, "build": code.build.as_ref().map(|build| &build.value), "sources": code.sources, "config": code.config,
             "on-failure": code.on_failure.name(),
             "limits": {
                 "memory": size(code.limits.memory),
                 "time-per-batch": duration(code.limits.time_per_batch),
+                "state-bytes-per-key": size(code.limits.state_bytes_per_key),
+                "state-bytes": state_bytes(step),
             },
             "record": step.record,
         })),

@@ -17,6 +17,17 @@ pub struct Sample {
     pub at: Duration,
     /// In all sinks so far.
     pub records: u64,
+    /// Read by all sources so far.
+    pub read: u64,
+}
+
+/// Records per second of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SteadyRates {
+    /// That arrive at the sinks.
+    pub at_sinks: f64,
+    /// That the sources read meanwhile: of a job that filters the larger number.
+    pub read: f64,
 }
 
 /// The samples of a run, bounded however long it takes.
@@ -63,12 +74,16 @@ pub fn first_record_at(samples: &[Sample]) -> Option<Duration> {
 }
 
 /// Records per second from a quarter of the total to its end. None where the samples are too coarse to tell.
-pub fn steady_records_per_s(samples: &[Sample]) -> Option<f64> {
-    let total = samples.last()?.records;
+///
+/// What is measured ends when everything is at the sinks and everything has been read: a filter's last record may be long in front of the end.
+pub fn steady_rates(samples: &[Sample]) -> Option<SteadyRates> {
+    let &Sample { records: total, read: all, .. } = samples.last()?;
     let quarter = samples.iter().find(|sample| sample.records > 0 && sample.records >= total.div_ceil(4))?;
-    let end = samples.iter().find(|sample| sample.records == total)?;
-    let seconds = end.at.checked_sub(quarter.at)?.as_secs_f64();
-    (seconds > 0.0).then(|| (total - quarter.records) as f64 / seconds)
+    let since_quarter = |end: &Sample| Some(end.at.checked_sub(quarter.at)?.as_secs_f64()).filter(|&seconds| seconds > 0.0);
+    let arrived = samples.iter().find(|sample| sample.records == total)?;
+    let read = samples.iter().find(|sample| sample.records == total && sample.read == all)?;
+    let at_sinks = (total - quarter.records) as f64 / since_quarter(arrived)?;
+    Some(SteadyRates { at_sinks, read: (all - quarter.read) as f64 / since_quarter(read)? })
 }
 
 #[cfg(test)]
@@ -76,7 +91,20 @@ mod tests {
     use super::*;
 
     fn samples(of: &[(u64, u64)]) -> Vec<Sample> {
-        of.iter().map(|&(ms, records)| Sample { at: Duration::from_millis(ms), records }).collect()
+        of.iter().map(|&(ms, records)| Sample { at: Duration::from_millis(ms), records, read: 10 * records }).collect()
+    }
+
+    fn steady_records_per_s(samples: &[Sample]) -> Option<f64> {
+        let rates = steady_rates(samples)?;
+        assert!((rates.read - 10.0 * rates.at_sinks).abs() < 1.0, "ten are read for each that arrives: {rates:?}");
+        Some(rates.at_sinks)
+    }
+
+    #[test]
+    fn a_filter_whose_last_record_arrives_early_is_measured_to_the_end_of_what_it_read() {
+        let sample = |ms, records, read| Sample { at: Duration::from_millis(ms), records, read };
+        let of = [sample(0, 0, 0), sample(1_000, 1, 1_000), sample(3_000, 3, 9_000), sample(5_000, 3, 13_000), sample(6_000, 3, 13_000)];
+        assert_eq!(steady_rates(&of), Some(SteadyRates { at_sinks: 1.0, read: 3_000.0 }));
     }
 
     #[test]
@@ -109,7 +137,7 @@ mod tests {
         let mut kept = Samples::default();
         let mut at = Duration::ZERO;
         for _ in 0..100_000 {
-            kept.push(Sample { at, records: at.as_millis() as u64 });
+            kept.push(Sample { at, records: at.as_millis() as u64, read: 10 * at.as_millis() as u64 });
             at += kept.every();
         }
         assert!(kept.all().len() <= SAMPLES_MAX && kept.every() > SAMPLE_EVERY);

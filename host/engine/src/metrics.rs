@@ -1,7 +1,8 @@
 //! Counters of a run. They are looked up once per subtask and added to once per batch.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A counter that only rises.
 #[derive(Debug, Default)]
@@ -21,6 +22,51 @@ impl Counter {
     }
 }
 
+/// A sum of amounts that come and go.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// One of the amounts has changed.
+    pub fn change(&self, before: u64, after: u64) {
+        self.0.fetch_add(after.wrapping_sub(before), Relaxed);
+    }
+
+    /// All amounts are gone.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+
+    /// The sum as it is.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Names of sums that one vertex may have.
+const NAMES: usize = 256;
+
+/// Sums under names that an operator gives (`ctx.metric`).
+#[derive(Debug, Default)]
+pub struct NamedSums(Mutex<BTreeMap<String, i64>>);
+
+impl NamedSums {
+    /// Adds to the sum of a name. Names beyond the first 256 are left out.
+    pub fn add(&self, name: &str, delta: i64) {
+        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sum) = sums.get_mut(name) {
+            *sum = sum.saturating_add(delta);
+        } else if sums.len() < NAMES {
+            sums.insert(name.to_owned(), delta);
+        }
+    }
+
+    /// All sums so far.
+    pub fn get(&self) -> BTreeMap<String, i64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Counters of one vertex, shared by its subtasks and by all attempts of the process.
 #[derive(Debug, Default)]
 pub struct VertexMetrics {
@@ -32,6 +78,10 @@ pub struct VertexMetrics {
     pub quarantined: Counter,
     /// Records that a source skipped because they could not be read.
     pub skipped: Counter,
+    /// What the operator counts itself, summed up over its subtasks. A call that had no effect counts nothing.
+    pub own: NamedSums,
+    /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].
+    pub state_bytes: Gauge,
 }
 
 /// Counters of a job: one entry for each vertex, in the graph's order.
@@ -45,5 +95,34 @@ impl JobMetrics {
     /// Zeroed counters for `vertices` vertices.
     pub fn new(vertices: usize) -> Self {
         Self { vertices: (0..vertices).map(|_| Arc::default()).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_sums_add_up_and_are_bounded() {
+        let sums = NamedSums::default();
+        sums.add("b", 2);
+        sums.add("a", i64::MAX);
+        sums.add("a", 1);
+        sums.add("b", -5);
+        assert_eq!(sums.get(), BTreeMap::from([("a".to_owned(), i64::MAX), ("b".to_owned(), -3)]));
+        (0..2 * NAMES).for_each(|number| sums.add(&format!("n{number}"), 1));
+        assert_eq!(sums.get().len(), NAMES);
+    }
+
+    #[test]
+    fn a_gauge_is_the_sum_of_what_there_is() {
+        let gauge = Gauge::default();
+        gauge.change(0, 100);
+        gauge.change(0, 7);
+        gauge.change(100, 40);
+        gauge.change(7, 0);
+        assert_eq!(gauge.get(), 40);
+        gauge.reset();
+        assert_eq!(gauge.get(), 0);
     }
 }

@@ -85,6 +85,12 @@ pub trait OperatorFactory: Send + Sync {
         None
     }
 
+    /// Bytes of state that each subtask may keep; `None`: its part of what the job's subtasks may keep together
+    /// ([`crate::state::StateBackendFactory::memory`]).
+    fn state_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// A new operator for one subtask. `schemas` has an entry for each input: the text that the source in front of it
     /// gives of its records (csv: the header row).
     fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError>;

@@ -1,6 +1,7 @@
 //! What a guest says of itself, checked before anybody believes it.
 
 use crate::bindings::weir::operator::types as wit;
+use crate::guest_text::printable;
 use crate::pack::Problem;
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor};
 use weir_engine::state::{StateDescriptor, StateKind};
@@ -108,11 +109,13 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
 
 /// A hostile name, fit to be printed.
 fn short(name: &str) -> String {
-    crate::fault::printable(name, NAME_BYTES).replace('\n', "\\n")
+    printable(name, NAME_BYTES)
 }
 
+/// Names have been checked by their characters; of the other texts, which are for people, what deceives is escaped for good.
 fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
-    let schema = |schema: wit::RecordSchema| RecordSchema { id: schema.id, version: schema.version };
+    let clean = |text: String| printable(&text, usize::MAX);
+    let schema = |schema: wit::RecordSchema| RecordSchema { id: clean(schema.id), version: schema.version };
     let state = |state: wit::StateDecl| StateDescriptor {
         name: state.name,
         kind: match state.kind {
@@ -121,14 +124,14 @@ fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
             wit::StateKind::Map => StateKind::Map,
             wit::StateKind::Broadcast => StateKind::Broadcast,
         },
-        schema: state.schema,
+        schema: clean(state.schema),
         version: state.version,
         ttl_ms: state.ttl.map(|ttl| ttl.ms),
     };
     let input = |input: wit::InputDecl| InputDescriptor { name: input.name, accepts: input.accepts.into_iter().map(schema).collect() };
     OperatorDescriptor {
         name: descriptor.name,
-        version: descriptor.version,
+        version: clean(descriptor.version),
         inputs: descriptor.inputs.into_iter().map(input).collect(),
         outputs: descriptor
             .outputs
@@ -172,6 +175,20 @@ mod tests {
         let mut broadcast = plain();
         broadcast.states[0].kind = wit::StateKind::Broadcast;
         assert_eq!(checked(broadcast).unwrap().states[0].kind, StateKind::Broadcast);
+    }
+
+    #[test]
+    fn versions_and_schemas_hold_nothing_that_deceives() {
+        let mut descriptor = plain();
+        descriptor.version = "1.0\u{202e}0.2".into();
+        descriptor.inputs[0].accepts = vec![wit::RecordSchema { id: "row\u{200b}".into(), version: 1 }];
+        descriptor.outputs[0].schema = Some(wit::RecordSchema { id: "row\u{2066}s".into(), version: 1 });
+        descriptor.states[0].schema = "u64\u{feff}".into();
+        let checked = checked(descriptor).unwrap();
+        assert_eq!(checked.version, "1.0\\u{202e}0.2");
+        assert_eq!(checked.inputs[0].accepts[0].id, "row\\u{200b}");
+        assert_eq!(checked.outputs[0].schema.as_ref().unwrap().id, "row\\u{2066}s");
+        assert_eq!(checked.states[0].schema, "u64\\u{feff}");
     }
 
     #[test]

@@ -36,6 +36,13 @@ pub enum GuestFault {
         /// Which limit, with its value.
         what: String,
     },
+    /// It would have made the state of one key larger than that may be.
+    StateLimit {
+        /// Whose state, and how large.
+        what: String,
+        /// What one key may have, in bytes.
+        limit: u64,
+    },
     /// It returned something that breaks the rules of `wit/operator.wit`.
     Malformed {
         /// What, and where.
@@ -64,6 +71,9 @@ impl fmt::Display for GuestFault {
                 write!(f, "the plugin ran out of memory: it wanted {wanted} bytes and may have {limit} (limits.memory)")
             }
             Self::OutputLimit { what } => write!(f, "the plugin returned too much: {what}"),
+            Self::StateLimit { what, limit } => {
+                write!(f, "the plugin keeps too much: {what}, and {limit} are the most (limits.state-bytes-per-key)")
+            }
             Self::Malformed { what } => write!(f, "the plugin returned malformed effects: {what}"),
             Self::Failure { record: Some(record), message } => write!(f, "the plugin failed on record {record} of the batch: {message}"),
             Self::Failure { record: None, message } => write!(f, "the plugin failed on the batch: {message}"),
@@ -77,35 +87,16 @@ impl GuestFault {
     pub fn backtrace(&self) -> Option<&str> {
         match self {
             Self::Trap { backtrace, .. } | Self::DeadlineExceeded { backtrace, .. } => backtrace.as_deref(),
-            Self::MemoryLimit { .. } | Self::OutputLimit { .. } | Self::Malformed { .. } => None,
+            Self::MemoryLimit { .. } | Self::OutputLimit { .. } | Self::StateLimit { .. } | Self::Malformed { .. } => None,
             Self::Failure { .. } | Self::OpenFailed { .. } => None,
         }
     }
 
-    /// The error that fails a task, with the backtrace in its message.
-    pub fn into_error(self, attempted: impl fmt::Display) -> EngineError {
+    /// The error that fails a task, with the plugin that failed and the backtrace in its message.
+    pub fn into_error(self, attempted: impl fmt::Display, plugin: impl fmt::Display) -> EngineError {
         let backtrace = self.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
-        EngineError::new(ErrorKind::Restart, format!("{attempted}: {self}{backtrace}")).from_guest()
+        EngineError::new(ErrorKind::Restart, format!("{attempted}: {self} ({plugin}){backtrace}")).from_guest()
     }
-}
-
-/// A guest's text, cut to a bound and with control characters escaped, so that it cannot rewrite a terminal or a log.
-pub(crate) fn printable(text: &str, max_bytes: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(max_bytes));
-    for c in text.chars() {
-        if out.len() >= max_bytes {
-            out.push('…');
-            break;
-        }
-        match c {
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.extend(c.escape_default()),
-            // Direction overrides make a line read other than it is.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -113,16 +104,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guests_text_cannot_move_the_cursor_and_is_cut() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc", 100), "a\\u{1b}[2Jb\nc");
-        assert_eq!(printable("abcdef", 3), "abc…");
-    }
-
-    #[test]
     fn the_error_of_a_trap_carries_its_backtrace() {
         let fault = GuestFault::Trap { message: "unreachable".into(), backtrace: Some("0: weir!process\n".into()) };
-        let error = fault.into_error("operator \"count\" subtask 0");
+        let error = fault.into_error("operator \"count\" subtask 0", "plugin count.wasm a1b2c3d4");
         assert!(error.is_guest_fault());
-        assert_eq!(error.to_string(), "operator \"count\" subtask 0: the plugin trapped: unreachable\n0: weir!process");
+        assert_eq!(
+            error.to_string(),
+            "operator \"count\" subtask 0: the plugin trapped: unreachable (plugin count.wasm a1b2c3d4)\n0: weir!process"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Lines that a guest logs: marked with who wrote them, made harmless, and bounded per second.
 
 use crate::bindings::weir::operator::logging::{Host, Level};
-use crate::fault::printable;
+use crate::guest_text::printable;
 use crate::host_state::{HostState, Phase};
 
 /// Bytes of one line.

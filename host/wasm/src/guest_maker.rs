@@ -2,9 +2,10 @@
 
 use crate::bindings::exports::weir::operator::guest as wit;
 use crate::engine::{EngineMode, WasmEngine};
-use crate::fault::{GuestFault, printable};
+use crate::fault::GuestFault;
 use crate::guest_batch::CutError;
 use crate::guest_log::GuestLog;
+use crate::guest_text::printable;
 use crate::instance::GuestInstance;
 use crate::plugin::Plugin;
 use crate::wasm_operator::OperatorSettings;
@@ -63,6 +64,12 @@ impl GuestMaker {
 
     pub(crate) fn place(&self) -> String {
         format!("operator \"{}\" subtask {}", self.settings.operator, self.subtask.index)
+    }
+
+    /// The plugin's file and the digest of its component, for errors.
+    pub(crate) fn plugin_named(&self) -> String {
+        let digest = &self.plugin.component().digest;
+        format!("plugin {} {}", self.plugin.inner.file, digest.get(..8).unwrap_or(digest))
     }
 
     /// As [`GuestMaker::place`], with the key of the record that the guest blames.

@@ -3,6 +3,7 @@
 use crate::bindings::weir::operator::types;
 use crate::guest_log::GuestLog;
 use crate::limits::Limits;
+use crate::standard_streams::StandardStreams;
 use wasmtime::ResourceLimiter;
 use weir_engine::state::{BroadcastState, KeyedState};
 
@@ -40,11 +41,24 @@ pub(crate) struct HostState {
     pub(crate) memory: MemoryLimiter,
     /// How often the stand-in for a clock has been read.
     pub(crate) clock_reads: u64,
+    /// What the call has written to its standard error and output.
+    pub(crate) written: StandardStreams,
+    /// Handles of stand-ins that the instance holds.
+    pub(crate) handles: u32,
 }
 
 impl HostState {
     pub(crate) fn new(limits: &Limits, log: GuestLog) -> Self {
-        Self { phase: Phase::Instantiate, lent: None, broadcast: None, log, memory: MemoryLimiter::new(limits.memory), clock_reads: 0 }
+        Self {
+            phase: Phase::Instantiate,
+            lent: None,
+            broadcast: None,
+            log,
+            memory: MemoryLimiter::new(limits.memory),
+            clock_reads: 0,
+            written: StandardStreams::default(),
+            handles: 0,
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use crate::bindings::exports::weir::operator::guest as wit;
 use crate::bindings::weir::operator::types::ColumnParam;
 use crate::bindings::{Operator, OperatorPre};
 use crate::engine::{EngineMode, WasmEngine};
-use crate::fault::{GuestFault, MESSAGE_BYTES, printable};
+use crate::fault::{GuestFault, MESSAGE_BYTES};
 use crate::guest_log::GuestLog;
+use crate::guest_text::{printable, printable_trace};
 use crate::host_state::{HostState, Phase};
 use crate::limits::Limits;
 use std::time::Duration;
@@ -117,6 +118,7 @@ impl GuestInstance {
         state.phase = phase;
         state.memory.refused = None;
         state.clock_reads = 0;
+        state.written.clear();
         let fuel = set_deadline(&mut self.store, &self.engine, deadline);
         let result = call(self.operator.weir_operator_guest(), &mut self.store);
         if self.engine.mode == EngineMode::Fuel {
@@ -145,7 +147,7 @@ const TOO_MUCH_LIFTED: &str = "fuel allocated for hostcalls has been exhausted";
 /// Whose limit or rule it was.
 fn classify(error: &wasmtime::Error, state: &HostState, deadline: Duration, output_bytes: u64) -> GuestFault {
     let trap = error.downcast_ref::<Trap>().copied();
-    let backtrace = error.downcast_ref::<WasmBacktrace>().map(|trace| printable(&trace.to_string(), 4 * MESSAGE_BYTES));
+    let backtrace = error.downcast_ref::<WasmBacktrace>().map(|trace| printable_trace(&trace.to_string(), 4 * MESSAGE_BYTES));
     if matches!(trap, Some(Trap::Interrupt | Trap::OutOfFuel)) {
         return GuestFault::DeadlineExceeded { limit: deadline, backtrace };
     }
@@ -164,18 +166,19 @@ fn classify(error: &wasmtime::Error, state: &HostState, deadline: Duration, outp
         // Not inside the guest: wasmtime could not read what it returned.
         return GuestFault::Malformed { what: cause + &refused };
     }
-    let message = match &state.log.last_error {
-        Some(line) => format!("{cause}; its last error line: {line}{refused}"),
-        None => cause + &refused,
-    };
+    let last_line = state.log.last_error.as_ref().map(|line| format!("; its last error line: {line}")).unwrap_or_default();
+    let written = state.written.text().map(|text| format!("; {text}")).unwrap_or_default();
+    let message = cause + &last_line + &written + &refused;
     GuestFault::Trap { message, backtrace }
 }
 
 /// Whether memory that was refused is what ended the call, and not something that the guest came to without it: an allocator that gives up executes
-/// `unreachable` and says nothing, and an instance whose first memory is refused is not made.
+/// `unreachable` and says nothing, and an instance whose first memory is refused is not made. One that wants to say something while the host hands
+/// in arguments may not call out.
 fn ran_out_of_memory(trap: Option<Trap>, backtrace: &Option<String>, state: &HostState) -> bool {
     match trap {
-        Some(trap) => trap == Trap::UnreachableCodeReached && state.log.last_error.is_none(),
+        Some(Trap::CannotLeaveComponent) => true,
+        Some(trap) => trap == Trap::UnreachableCodeReached && state.log.last_error.is_none() && state.written.text().is_none(),
         None => backtrace.is_none() && state.phase == Phase::Instantiate,
     }
 }

@@ -18,6 +18,11 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Records that come back from one call, over all outputs.
     pub output_records: u64,
+    /// Bytes that the states of one key may count as, all of them together, and one entry of broadcast state. What would pass it is the fault of the
+    /// record that does.
+    pub state_bytes_per_key: u64,
+    /// Bytes of state that one subtask may keep. `None`: its part of what the job's subtasks may keep together.
+    pub state_bytes: Option<u64>,
     /// Bytes of one subtask's log lines in one second, each line counted as 128 bytes more than it has; what is more is dropped and counted.
     pub log_bytes_per_s: u64,
 }
@@ -30,6 +35,8 @@ impl Default for Limits {
             batch_bytes: None,
             output_bytes: 16 << 20,
             output_records: 1_000_000,
+            state_bytes_per_key: 16 << 20,
+            state_bytes: None,
             log_bytes_per_s: 64_000,
         }
     }

@@ -87,7 +87,7 @@ fn named(fault: &GuestFault, records: usize) -> Option<usize> {
     match fault {
         GuestFault::Failure { record: Some(record), .. } => Some(*record as usize).filter(|&record| record < records),
         GuestFault::Failure { record: None, .. } | GuestFault::Trap { .. } | GuestFault::DeadlineExceeded { .. } => None,
-        GuestFault::MemoryLimit { .. } | GuestFault::OutputLimit { .. } => None,
+        GuestFault::MemoryLimit { .. } | GuestFault::OutputLimit { .. } | GuestFault::StateLimit { .. } => None,
         GuestFault::Malformed { .. } | GuestFault::OpenFailed { .. } => None,
     }
 }

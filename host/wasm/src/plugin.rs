@@ -9,7 +9,7 @@ use crate::host_state::HostState;
 use crate::instance::GuestInstance;
 use crate::limits::Limits;
 use crate::pack::{self, Problem};
-use crate::{stand_ins, world};
+use crate::{stand_ins, standard_streams, world};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -30,6 +30,8 @@ pub(crate) struct Inner {
     pub(crate) pre: OperatorPre<HostState>,
     pub(crate) descriptor: OperatorDescriptor,
     pub(crate) component: operator::Component,
+    /// What it was read from, for errors.
+    pub(crate) file: String,
     imports: Vec<String>,
 }
 
@@ -69,15 +71,15 @@ impl Plugin {
     pub fn load(path: &Path, engine: &WasmEngine) -> Result<Self, EngineError> {
         let refused = |problems: Vec<Problem>| refusal(&path.display().to_string(), &problems);
         let bytes = pack::read(path).map_err(|problem| refused(vec![problem]))?;
-        Self::examine(&bytes, engine).map_err(refused)
+        Self::examine(&path.display().to_string(), &bytes, engine).map_err(refused)
     }
 
     /// As [`Plugin::load`], from memory; `name` is for messages.
     pub fn from_bytes(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Self, EngineError> {
-        Self::examine(bytes, engine).map_err(|problems| refusal(name, &problems))
+        Self::examine(name, bytes, engine).map_err(|problems| refusal(name, &problems))
     }
 
-    fn examine(bytes: &[u8], engine: &WasmEngine) -> Result<Self, Vec<Problem>> {
+    fn examine(file: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Self, Vec<Problem>> {
         let bytes = pack::pack(bytes).map_err(|problem| vec![problem])?;
         let world::Fit { imports, problems } = world::fit(&bytes);
         if !problems.is_empty() {
@@ -89,7 +91,8 @@ impl Plugin {
         })?;
         let descriptor = describe(engine, &pre)?;
         let component = operator::Component { digest: hex(&Sha256::digest(&bytes)), bytes: bytes.into() };
-        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), pre, descriptor, component, imports }) })
+        let file = file.to_owned();
+        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), pre, descriptor, component, file, imports }) })
     }
 
     /// What the plugin declares.
@@ -123,7 +126,7 @@ impl Plugin {
 /// Everything that keeps the file from being a plugin of this weir; nothing where it is one.
 pub fn check(path: &Path, engine: &WasmEngine) -> Vec<Problem> {
     match pack::read(path) {
-        Ok(bytes) => Plugin::examine(&bytes, engine).err().unwrap_or_default(),
+        Ok(bytes) => Plugin::examine("", &bytes, engine).err().unwrap_or_default(),
         Err(problem) => vec![problem],
     }
 }
@@ -135,6 +138,7 @@ fn compile(bytes: &[u8], engine: &WasmEngine) -> wasmtime::Result<OperatorPre<Ho
     collections::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     stand_ins::link(&mut linker, &component, &engine.engine)?;
+    standard_streams::link(&mut linker)?;
     OperatorPre::new(linker.instantiate_pre(&component)?)
 }
 
@@ -149,9 +153,8 @@ fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Result<Operato
     match described {
         Ok(descriptor) => descriptor::checked(descriptor),
         Err(fault) => {
-            let backtrace = fault.backtrace().map(|trace| format!("\n{trace}")).unwrap_or_default();
             let hint = "describe has to answer in every new instance, at once, and without any call of the host";
-            Err(vec![Problem::new(format!("it does not describe itself: {fault}{backtrace}")).hint(hint)])
+            Err(vec![Problem::new(format!("it does not describe itself: {fault}")).backtrace(fault.backtrace()).hint(hint)])
         }
     }
 }

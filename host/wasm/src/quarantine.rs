@@ -7,11 +7,20 @@ use serde_json::{Value, json};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 
 /// A batch of one record with key and time of record `record` of `batch`, and the report of its fault as value.
-pub(crate) fn report(operator: &str, batch: &RecordBatch, record: usize, fault: &GuestFault) -> RecordBatch {
+///
+/// `from`: the subtask that it failed in, and its plugin.
+pub(crate) fn report(
+    (operator, subtask, plugin): (&str, u32, &str),
+    batch: &RecordBatch,
+    record: usize,
+    fault: &GuestFault,
+) -> RecordBatch {
     let (key, timestamp) = (batch.key(record), batch.timestamps()[record]);
     let timestamp = (timestamp != NO_TIMESTAMP).then_some(timestamp);
     let report = json!({
         "operator": operator,
+        "subtask": subtask,
+        "plugin": plugin,
         "key": key.map(bytes_as_json),
         "value": bytes_as_json(batch.values().get(record)),
         "timestamp": timestamp,
@@ -42,11 +51,12 @@ mod tests {
         builder.push(Some(b"k"), b"v", Some(7));
         let batch = builder.finish();
         let fault = GuestFault::Failure { record: Some(0), message: "bad".into() };
-        let value = |record| report("op", &batch, record, &fault).values().get(0).to_vec();
+        let value = |record| report(("op", 3, "plugin p.wasm a1b2"), &batch, record, &fault).values().get(0).to_vec();
         let first: Value = serde_json::from_slice(&value(0)).unwrap();
         assert_eq!((&first["key"], &first["value"]["base64"], &first["timestamp"]), (&Value::Null, &json!("/wA="), &Value::Null));
         let second: Value = serde_json::from_slice(&value(1)).unwrap();
         assert_eq!((&second["key"], &second["value"], &second["timestamp"]), (&json!("k"), &json!("v"), &json!(7)));
-        assert_eq!(report("op", &batch, 1, &fault).key(0), Some(&b"k"[..]));
+        assert_eq!((&second["subtask"], &second["plugin"]), (&json!(3), &json!("plugin p.wasm a1b2")));
+        assert_eq!(report(("op", 3, "plugin p.wasm a1b2"), &batch, 1, &fault).key(0), Some(&b"k"[..]));
     }
 }

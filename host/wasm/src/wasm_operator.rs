@@ -12,7 +12,7 @@ use crate::migrate::PluginMigrator;
 use crate::narrow::{Narrowing, Next, Part, budget, next};
 use crate::plugin::Plugin;
 use crate::quarantine::report;
-use std::collections::BTreeMap;
+use crate::state_limits::Weighed;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,6 @@ use weir_engine::element::RecordBatch;
 use weir_engine::operator::{Component, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
 use weir_engine::state::{BroadcastAccess, KeyedState, StateKind, StateMigrator};
 use weir_engine::{EngineError, ErrorKind};
-
-/// Metrics that one subtask sums up.
-const METRICS: usize = 256;
 
 /// How one operator of a job runs its plugin.
 #[derive(Clone, Debug)]
@@ -64,6 +61,10 @@ impl OperatorFactory for WasmOperatorFactory {
         Some(Arc::new(PluginMigrator::new(self.plugin.clone(), self.settings.limits.clone())))
     }
 
+    fn state_bytes(&self) -> Option<u64> {
+        self.settings.limits.state_bytes
+    }
+
     fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
         Ok(Box::new(WasmOperator::new(self.plugin.clone(), self.settings.clone(), subtask, schemas)?))
     }
@@ -81,7 +82,6 @@ pub struct WasmOperator {
     on_probation: bool,
     quarantined: u64,
     seen: u64,
-    metrics: BTreeMap<String, i64>,
 }
 
 impl WasmOperator {
@@ -92,7 +92,7 @@ impl WasmOperator {
         let mut guest = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
         let instance = Some(guest.open()?);
         let batch = GuestBatch::default();
-        Ok(Self { guest, instance, batch, reads_collections, on_probation: false, quarantined: 0, seen: 0, metrics: BTreeMap::new() })
+        Ok(Self { guest, instance, batch, reads_collections, on_probation: false, quarantined: 0, seen: 0 })
     }
 
     /// Cuts a batch from the front of `part` and runs it. What of the part is done, or why nothing is.
@@ -127,10 +127,17 @@ impl WasmOperator {
         let keys = context.state.as_ref().map(|state| state.keys().len());
         let broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
         let called = Called { descriptor: self.guest.plugin.descriptor(), limits, records: tried.range.len(), keys, broadcast };
-        let checked = returned.and_then(|effects| Effects::check(effects, &called)?.within(records, &tried.range, limits));
+        let checked = returned.and_then(|effects| {
+            let effects = Effects::check(effects, &called)?.within(records, &tried.range, limits)?;
+            let weighed = Weighed { effects: &effects, keyed: context.state.as_deref(), broadcast: context.broadcast.readable() };
+            weighed.check_keys(limits)?;
+            Ok(effects)
+        });
         match checked {
-            Ok(mut effects) => {
-                self.sum_up(std::mem::take(&mut effects.metrics));
+            Ok(effects) => {
+                let weighed = Weighed { effects: &effects, keyed: context.state.as_deref(), broadcast: context.broadcast.readable() };
+                weighed.check_subtask()?;
+                effects.metrics.iter().for_each(|(name, delta)| context.metrics.own.add(name, *delta));
                 apply(effects, records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs);
                 Ok(Attempt::Done(tried.range))
             }
@@ -160,7 +167,8 @@ impl WasmOperator {
             OnFailure::Quarantine { .. } | OnFailure::Fail => None,
         };
         let Some(limit) = quarantine else {
-            return Err(fault.clone().into_error(self.guest.place_of(&fault, records, &tried.range)));
+            let place = self.guest.place_of(&fault, records, &tried.range);
+            return Err(fault.into_error(place, self.guest.plugin_named()));
         };
         let now = self.now();
         match next(&tried, &fault, fresh, had_all_time, now) {
@@ -173,7 +181,8 @@ impl WasmOperator {
                 let budget = budget(self.guest.settings.limits.time_per_batch);
                 if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > budget) {
                     let place = self.guest.place();
-                    return Err(fault.into_error(format!("{place}: gave up after {budget:?} of narrowing a batch down to its bad records")));
+                    let attempted = format!("{place}: gave up after {budget:?} of narrowing a batch down to its bad records");
+                    return Err(fault.into_error(attempted, self.guest.plugin_named()));
                 }
                 Ok(parts)
             }
@@ -190,7 +199,8 @@ impl WasmOperator {
     ) -> Result<(), EngineError> {
         let operator = self.guest.settings.operator.as_str();
         tracing::warn!(operator, subtask = self.guest.subtask.index, fault = %fault, "record quarantined");
-        context.outputs.push((QUARANTINE_OUTPUT, report(operator, records, record, fault)));
+        let from = (operator, self.guest.subtask.index, &*self.guest.plugin_named());
+        context.outputs.push((QUARANTINE_OUTPUT, report(from, records, record, fault)));
         context.metrics.quarantined.add(1);
         self.quarantined += 1;
         self.seen += 1;
@@ -212,29 +222,6 @@ impl WasmOperator {
         );
         let hint = "the records and their errors are in the operator's quarantine output; mend the plugin or the input";
         Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).from_guest())
-    }
-
-    fn sum_up(&mut self, metrics: Vec<(String, i64)>) {
-        for (name, delta) in metrics {
-            if let Some(sum) = self.metrics.get_mut(&name) {
-                *sum = sum.saturating_add(delta);
-            } else if self.metrics.len() < METRICS {
-                self.metrics.insert(name, delta);
-            }
-        }
-    }
-
-    /// The plugin's own metrics, summed up since the subtask began.
-    pub fn metrics(&self) -> &BTreeMap<String, i64> {
-        &self.metrics
-    }
-}
-
-impl Drop for WasmOperator {
-    fn drop(&mut self) {
-        if !self.metrics.is_empty() {
-            tracing::debug!(operator = %self.guest.settings.operator, subtask = self.guest.subtask.index, metrics = ?self.metrics, "plugin metrics");
-        }
     }
 }
 

@@ -70,6 +70,10 @@ fn check_import(resolve: &Resolve, key: &WorldKey, item: &WorldItem, problems: &
     if name.starts_with("wasi:") && matches!(item, WorldItem::Interface { .. }) {
         return;
     }
+    // What packing itself puts into a component.
+    if name == crate::standard_streams::INTERFACE {
+        return;
+    }
     match item {
         WorldItem::Interface { id, .. } if name.starts_with("weir:") => match our_interface(&name) {
             Some(our_id) => compare_functions(("imports", &name), (resolve, *id), our_id, false, problems),

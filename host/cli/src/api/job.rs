@@ -4,6 +4,7 @@ use super::change::Shape;
 use crate::documents::SCHEMA;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,6 +77,12 @@ pub struct StatusVertex {
     pub records_out: u64,
     /// Records set aside.
     pub quarantined: u64,
+    /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
+    #[serde(default)]
+    pub state_bytes: u64,
+    /// What an operator counts itself, summed up.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, i64>,
 }
 
 /// The newest completed checkpoint.
@@ -208,6 +215,8 @@ impl RunningJob {
             records_in: metrics.records_in.get(),
             records_out: metrics.records_out.get(),
             quarantined: metrics.quarantined.get(),
+            state_bytes: metrics.state_bytes.get(),
+            metrics: metrics.own.get(),
         };
         let ended = self.0.ended.borrow().as_ref().map(|ended| ended.outcome.clone());
         JobStatusDocument {

@@ -13,10 +13,10 @@ use crate::figures::summary;
 use crate::job_file::JobFile;
 use crate::observer::{Observer, checkpoint_document};
 use crate::plugin_origin::PluginOrigins;
-use crate::process_memory::peak_memory_bytes;
+use crate::process_memory::{peak_memory_bytes, state_memory};
 use crate::registry::{Registration, Registry};
 use crate::signals::stop_on_signals;
-use crate::steady_rate::{Sample, first_record_at, steady_records_per_s};
+use crate::steady_rate::{Sample, first_record_at, steady_rates};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
 use bytes::Bytes;
 use std::path::Path;
@@ -178,7 +178,7 @@ impl Run<'_> {
             accept_lost_output: self.args.accept_lost_output,
             committers: Arc::new(weir_connectors::committer),
             savepoints: savepoint_opener(self.threads),
-            backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)())),
+            backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)()).with_memory(state_memory())),
             notice: Arc::new(move |line| screen.notice_in_short(line)),
         }
     }
@@ -255,7 +255,9 @@ fn fill(document: &mut RunDocument, assembly: &Assembly, status: &JobStatus, rep
     document.from_savepoint.clone_from(&report.from_savepoint);
     document.first_record_s = first_record_at(samples).map(|at: Duration| at.as_secs_f64());
     // Of an input that has not come to its end nobody knows what a quarter is.
-    document.steady_records_per_s = steady_records_per_s(samples).filter(|_| outcome == Outcome::Finished);
+    let steady = steady_rates(samples).filter(|_| outcome == Outcome::Finished);
+    document.steady_records_per_s = steady.map(|rates| rates.at_sinks);
+    document.steady_records_read_per_s = steady.map(|rates| rates.read);
     document.restarts = status.restarts.get();
     let items = status.checkpoints().into_iter().map(checkpoint_document).collect();
     document.checkpoints = RunCheckpoints { completed: status.completed.get(), failed: status.failed.get(), items };
@@ -267,6 +269,8 @@ fn fill(document: &mut RunDocument, assembly: &Assembly, status: &JobStatus, rep
         records_out: metrics.records_out.get(),
         quarantined: metrics.quarantined.get(),
         skipped: metrics.skipped.get(),
+        state_bytes: metrics.state_bytes.get(),
+        metrics: metrics.own.get(),
     };
     document.vertices = vertices.map(vertex).collect();
     document.peak_memory_bytes = peak_memory_bytes();
@@ -285,6 +289,7 @@ impl RunDocument {
             wall_s: 0.0,
             first_record_s: None,
             steady_records_per_s: None,
+            steady_records_read_per_s: None,
             vertices: Vec::new(),
             checkpoints: RunCheckpoints::default(),
             restarts: 0,

@@ -6,7 +6,7 @@ use crate::args::{RescaleArgs, SavepointCreateArgs, StopArgs, UpgradeArgs};
 use crate::client::{JobClient, running};
 use crate::documents::SCHEMA;
 use crate::failure::{FAILED, Failure};
-use crate::figures::{bytes_text, grouped};
+use crate::figures::{bytes_text, grouped, metrics_text};
 use crate::storage::savepoint_url;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -47,10 +47,12 @@ fn status_text(status: &JobStatusDocument) -> String {
     for vertex in &status.vertices {
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let quarantined = if vertex.quarantined > 0 { format!("  {} quarantined", grouped(vertex.quarantined)) } else { String::new() };
+        let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         text.push_str(&format!(
-            "  {:width$}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}\n",
+            "  {:width$}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}\n",
             vertex.id, vertex.parallelism
         ));
+        text.push_str(&metrics_text(&vertex.metrics, width));
     }
     let last = status
         .last_checkpoint

@@ -134,7 +134,15 @@ impl Connector<'_> {
             let place = raw.head.parallelism.map_or(input.span.clone(), |own| own.span);
             self.reporter.add(Problem::new(place, message).hint("`max-parallelism` is the number of key groups"));
         }
-        Some(OperatorStep { id: raw.head.id, was: raw.head.was, code: raw.code?, inputs, parallelism, record: raw.record })
+        Some(OperatorStep {
+            id: raw.head.id,
+            was: raw.head.was,
+            code: raw.code?,
+            inputs,
+            parallelism,
+            record: raw.record,
+            state_bytes: raw.state_bytes,
+        })
     }
 
     fn sink(&self, raw: RawSink) -> Option<SinkStep> {

@@ -109,6 +109,8 @@ pub struct OperatorStep {
     pub parallelism: u32,
     /// Whether what it is called with is recorded.
     pub record: bool,
+    /// Bytes of state that each subtask may keep; `None`: its part of what the job's subtasks may keep together.
+    pub state_bytes: Option<u64>,
 }
 
 /// What an operator runs.
@@ -165,6 +167,8 @@ pub struct Limits {
     pub memory: u64,
     /// Time for one batch.
     pub time_per_batch: Duration,
+    /// Bytes that the states of one key may count as.
+    pub state_bytes_per_key: u64,
 }
 
 /// A sink.

@@ -15,6 +15,7 @@ pub const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
 
 const ID_MAX_BYTES: usize = 64;
 const MEMORY_DEFAULT: u64 = 64 << 20;
+const STATE_PER_KEY_DEFAULT: u64 = 16 << 20;
 const MEMORY_BOUNDS: std::ops::RangeInclusive<u64> = (1 << 16)..=(4 << 30);
 
 /// What is the same for all steps.
@@ -50,6 +51,7 @@ pub(super) struct RawOperator {
     pub code: Option<Code>,
     pub inputs: Vec<RawInput>,
     pub record: bool,
+    pub state_bytes: Option<u64>,
 }
 
 pub(super) struct RawSink {
@@ -90,23 +92,43 @@ pub(super) fn read_sink(id: Located<String>, section: Section<'_>) -> RawSink {
 /// Reads one operator.
 pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOperator {
     let head = read_head(id, &section);
-    let code = read_code(&section);
+    let limits = section.table("limits");
+    let state_bytes = limits.as_ref().and_then(|limits| size_of_state(limits, "state-bytes"));
+    let code = read_code(&section, limits);
     let inputs = read_inputs(&section);
     let record = section.boolean("record").is_some_and(|record| record.value);
     section.finish();
-    RawOperator { head, code, inputs, record }
+    RawOperator { head, code, inputs, record, state_bytes }
 }
 
-/// Settings that mean something for a plugin only.
-const PLUGIN_SETTINGS: [&str; 5] = ["build", "sources", "config", "on-failure", "limits"];
-
-fn read_code(section: &Section<'_>) -> Option<Code> {
-    let Some(native) = section.place("native") else { return read_plugin(section).map(Code::Plugin) };
-    for key in PLUGIN_SETTINGS.into_iter().chain(["plugin"]) {
-        if let Some(span) = section.place(key) {
-            section.problem(Problem::new(span, format!("`{key}` does not go with `native` in {}", section.name)));
-        }
+/// A bound on state.
+fn size_of_state(limits: &Section<'_>, key: &'static str) -> Option<u64> {
+    let size = limits.size(key)?;
+    if size.value == 0 {
+        limits.problem(Problem::new(size.span, format!("`{key}` is one byte at least")));
     }
+    Some(size.value)
+}
+
+/// Settings that mean something for a plugin only,
+const PLUGIN_SETTINGS: [&str; 4] = ["build", "sources", "config", "on-failure"];
+/// and those of its `limits`: of a built-in operator only the state is bounded.
+const PLUGIN_LIMITS: [&str; 3] = ["memory", "time-per-batch", "state-bytes-per-key"];
+
+fn read_code(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {
+    let Some(native) = section.place("native") else { return read_plugin(section, limits).map(Code::Plugin) };
+    match limits.filter(|limits| limits.place("state-bytes").is_some()) {
+        Some(limits) => {
+            for key in PLUGIN_LIMITS {
+                if let Some(span) = limits.place(key) {
+                    section.problem(Problem::new(span, format!("`{key}` does not go with `native` in {}", section.name)));
+                }
+            }
+            limits.finish();
+        }
+        None => refuse_plugin_setting(section, "limits"),
+    }
+    PLUGIN_SETTINGS.into_iter().chain(["plugin"]).for_each(|key| refuse_plugin_setting(section, key));
     let code = section.string("native")?;
     if !NATIVE_OPERATORS.contains(&&*code.value) {
         let message = format!("there is no built-in operator `{}`", code.value);
@@ -116,7 +138,13 @@ fn read_code(section: &Section<'_>) -> Option<Code> {
     Some(Code::Native(code))
 }
 
-fn read_plugin(section: &Section<'_>) -> Option<PluginCode> {
+fn refuse_plugin_setting(section: &Section<'_>, key: &'static str) {
+    if let Some(span) = section.place(key) {
+        section.problem(Problem::new(span, format!("`{key}` does not go with `native` in {}", section.name)));
+    }
+}
+
+fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<PluginCode> {
     let path = section.required("plugin", "\"target/wasm32-unknown-unknown/release/my_plugin.wasm\"");
     let config = section.get("config").map(json_of).transpose().unwrap_or_else(|problem| {
         section.problem(problem);
@@ -129,15 +157,15 @@ fn read_plugin(section: &Section<'_>) -> Option<PluginCode> {
         config: config.unwrap_or_else(|| serde_json::json!({})),
         on_failure: on_failure.map_or(OnFailure::Fail, |policy| policy.value),
         quarantine: QuarantineLimit::default(),
-        limits: read_limits(section),
+        limits: read_limits(limits),
         path: path?,
     };
     Some(code)
 }
 
-fn read_limits(section: &Section<'_>) -> Limits {
-    let mut limits = Limits { memory: MEMORY_DEFAULT, time_per_batch: Duration::from_secs(1) };
-    let Some(section) = section.table("limits") else { return limits };
+fn read_limits(section: Option<Section<'_>>) -> Limits {
+    let mut limits = Limits { memory: MEMORY_DEFAULT, time_per_batch: Duration::from_secs(1), state_bytes_per_key: STATE_PER_KEY_DEFAULT };
+    let Some(section) = section else { return limits };
     if let Some(memory) = section.size("memory") {
         if !MEMORY_BOUNDS.contains(&memory.value) {
             section.problem(Problem::new(memory.span, "a plugin's memory is between 64KiB and 4GiB"));
@@ -150,6 +178,7 @@ fn read_limits(section: &Section<'_>) -> Limits {
         }
         limits.time_per_batch = time.value;
     }
+    limits.state_bytes_per_key = size_of_state(&section, "state-bytes-per-key").unwrap_or(limits.state_bytes_per_key);
     section.finish();
     limits
 }

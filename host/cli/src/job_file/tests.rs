@@ -61,7 +61,8 @@ fn defaults_are_those_of_the_reference() {
     };
     assert_eq!(job.restart, restart);
     let Code::Plugin(code) = &job.operators[0].code else { panic!("a plugin") };
-    assert_eq!(code.limits, Limits { memory: 64 << 20, time_per_batch: Duration::from_secs(1) });
+    assert_eq!(code.limits, Limits { memory: 64 << 20, time_per_batch: Duration::from_secs(1), state_bytes_per_key: 16 << 20 });
+    assert_eq!(job.operators[0].state_bytes, None);
     assert_eq!((code.on_failure, &code.config), (OnFailure::Fail, &serde_json::json!({})));
     assert_eq!(job.sinks[0].settings.values, serde_json::json!({"path": "out"}).as_object().cloned().unwrap());
     assert_eq!(job.resolve("out"), Path::new("/jobs/out"));
@@ -283,6 +284,20 @@ fn partitioning_fits_the_parallelism() {
 }
 
 #[test]
+fn bounds_on_state_are_read_for_plugins_and_built_in_operators() {
+    let with = |code: &str, limits: &str| {
+        let text = format!("name = \"j\"\n[source.s]\nconnector = \"generator\"\n[operator.o]\n{code}\ninput = \"s\"\nlimits = {limits}\n");
+        let text = format!("{text}[sink.out]\nconnector = \"blackhole\"\ninput = \"o\"\n");
+        let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 1);
+        job.unwrap_or_else(|error| panic!("{error}")).operators.remove(0)
+    };
+    assert_eq!(with("native = \"keyed-count\"", "{ state-bytes = \"1GiB\" }").state_bytes, Some(1 << 30));
+    let plugin = with("plugin = \"p.wasm\"", "{ state-bytes = \"2KiB\", state-bytes-per-key = \"1KiB\" }");
+    let Code::Plugin(code) = &plugin.code else { panic!("a plugin") };
+    assert_eq!((plugin.state_bytes, code.limits.state_bytes_per_key), (Some(2 << 10), 1 << 10));
+}
+
+#[test]
 fn what_an_operator_runs_is_checked() {
     let plugin = "plugin = \"delays.wasm\"";
     check(plugin, "native = \"keyed-cuont\"", "job.toml:9:1: there is no built-in operator `keyed-cuont` (did you mean `keyed-count`?)");
@@ -295,7 +310,14 @@ fn what_an_operator_runs_is_checked() {
     let with = |line: &str, expect: &str| check(plugin, &format!("{plugin}\n{line}"), &format!("job.toml:10:{expect}"));
     with("limits = { memory = \"64 elephants\" }", "21: `memory` of `limits` of [operator.delays] is a size such as \"64MiB\"");
     with("limits = { memory = \"1KiB\" }", "21: a plugin's memory is between 64KiB and 4GiB");
-    with("limits = { fuel = 3 }", "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `memory`, `time-per-batch`)");
+    with(
+        "limits = { fuel = 3 }",
+        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `time-per-batch`, `state-bytes-per-key`)",
+    );
+    with("limits = { state-bytes-per-key = \"0B\" }", "34: `state-bytes-per-key` is one byte at least");
+    let native = "native = \"keyed-count\"";
+    let memory = "34: `memory` does not go with `native` in [operator.delays]";
+    check(plugin, &format!("{native}\nlimits = {{ state-bytes = \"1MiB\", memory = \"1MiB\" }}"), &format!("job.toml:10:{memory}"));
     with("config = { rate = inf }", "19: this number cannot be written as JSON");
     with("on-failure = \"ignore\"", "14: `on-failure` of [operator.delays] is one of `fail`, `quarantine`");
 }

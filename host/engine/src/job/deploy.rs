@@ -10,7 +10,7 @@ use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
-use crate::state::{KeyGroupRange, KeyedState, StateDescriptor, StateRewrite, owners, range_of};
+use crate::state::{KeyGroupRange, KeyedState, StateAllowance, StateDescriptor, StatePool, StateRewrite, owners, range_of};
 use crate::task::{
     BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast, OperatorTask, RateLimiter, RecordedEdge, Recording,
     SnapshotContext, Snapshots, SourceTask, StateRestore, Target, TaskControl, TaskEvent, TaskEvents,
@@ -41,7 +41,9 @@ pub(super) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Result<Depl
     let wiring = Wiring::new(context, &tasks, &budget);
     let (limiters, edges) = (limiters(context), recorded_edges(graph));
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, in_flight, controls: Vec::new() };
+    context.status.metrics.vertices.iter().for_each(|metrics| metrics.state_bytes.reset());
+    let pool = StatePool::new(context.backends.memory());
+    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, in_flight, pool, controls: Vec::new() };
     let mut splits = source_splits(context)?;
     let mut bodies: Vec<(String, Body)> = Vec::new();
     for task in &tasks {
@@ -177,6 +179,8 @@ struct Builder<'a> {
     budget: InFlightBudget,
     edges: Arc<[RecordedEdge]>,
     in_flight: RestoredRecords,
+    /// What operators may keep together.
+    pool: Arc<StatePool>,
     controls: Vec<mpsc::UnboundedSender<TaskControl>>,
 }
 
@@ -309,14 +313,18 @@ impl Builder<'_> {
                 let mut operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&v.id))?;
                 operator.set_probation(context.on_trial == Some(vertex));
                 let states = &factory.descriptor().states;
+                let metrics = context.status.metrics.vertices[vertex].clone();
+                let at = format!("operator \"{}\" subtask {index}", v.id);
+                let allowance = StateAllowance::new(at, factory.state_bytes(), self.pool.clone(), metrics);
                 let (broadcast, copy) = self.broadcast(vertex, index, place, states);
+                let broadcast = broadcast.map(|broadcast| broadcast.within(allowance.clone()));
                 let keyed = graph.inputs(vertex).any(|(_, edge)| edge.partitioning == Partitioning::Key);
                 if !keyed {
                     return Ok((NodeBody::Operator { operator, state: None, broadcast }, copy.into_iter().collect()));
                 }
                 let range = range_of(index, v.parallelism, graph.max_parallelism);
                 let backend = context.backends.create(states, range, graph.max_parallelism);
-                let state = Some(Box::new(KeyedState::new(states.clone(), backend)));
+                let state = Some(Box::new(KeyedState::new(states.clone(), backend).within(allowance)));
                 let restore = context.metadata.as_ref().and_then(|metadata| self.restore(metadata, vertex, range, place));
                 Ok((NodeBody::Operator { operator, state, broadcast }, restore.into_iter().chain(copy).collect()))
             }

@@ -68,6 +68,10 @@ pub trait StateBackend: Send {
 
     /// Number of keys.
     fn keys(&self) -> u64;
+    /// What all keys with their states count as: see [`super::size`]. Costs nothing to ask for.
+    fn bytes(&self) -> u64;
+    /// What one state of a key counts as, without the key itself; 0 where the key has none.
+    fn state_bytes(&self, slot: &KeySlot, state: usize) -> u64;
 
     /// Captures everything as of now, or, where there is a `base`, what has changed since the snapshot for that checkpoint, without copying it:
     /// what is written later does not show. Quick at any size. Checkpoint ids rise; [`StateBackend::changed_since`] knows the base.
@@ -102,4 +106,9 @@ pub trait StateSnapshot: Send {
 pub trait StateBackendFactory: Send + Sync {
     /// An empty backend for `range` of `max_parallelism` groups.
     fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend>;
+
+    /// Bytes of state that a job's subtasks may keep together, but for those that have a limit of their own; `None`: nobody counts.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
 }

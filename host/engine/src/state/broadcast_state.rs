@@ -7,7 +7,7 @@
 use super::broadcast_reader::BroadcastReader;
 use super::map_state::MapState;
 use super::varint::put_number;
-use super::{MapEntry, StateDescriptor, StateKind};
+use super::{MapEntry, StateAllowance, StateDescriptor, StateKind};
 use crate::element::Column;
 use crate::error::{EngineError, ErrorKind};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct BroadcastState {
     declared: Arc<[StateDescriptor]>,
     /// One for each declared state; `None` where it is of another kind.
     maps: Vec<Option<Arc<MapState>>>,
+    /// How much may be kept; `None`: nobody counts.
+    allowance: Option<Arc<StateAllowance>>,
 }
 
 /// What a batch may do with its operator's broadcast states.
@@ -57,7 +59,22 @@ impl BroadcastState {
     pub fn new(declared: &[StateDescriptor]) -> Option<Self> {
         let map = |state: &StateDescriptor| (state.kind == StateKind::Broadcast).then(Arc::default);
         let maps: Vec<_> = declared.iter().map(map).collect();
-        maps.iter().any(Option::is_some).then(|| Self { declared: declared.into(), maps })
+        maps.iter().any(Option::is_some).then(|| Self { declared: declared.into(), maps, allowance: None })
+    }
+
+    /// The same, kept within an allowance.
+    pub fn within(self, allowance: Arc<StateAllowance>) -> Self {
+        Self { allowance: Some(allowance), ..self }
+    }
+
+    /// The state as of now, which counts for nobody.
+    pub fn captured(&self) -> Self {
+        Self { allowance: None, ..self.clone() }
+    }
+
+    /// How much may be kept, where that is bounded.
+    pub fn allowance(&self) -> Option<&Arc<StateAllowance>> {
+        self.allowance.as_ref()
     }
 
     /// True where state `state` is declared as a broadcast state.
@@ -101,6 +118,16 @@ impl BroadcastState {
     /// True where no state has an entry.
     pub fn is_empty(&self) -> bool {
         self.maps.iter().flatten().all(|map| map.is_empty())
+    }
+
+    /// What all states count as: see [`super::size`].
+    pub fn bytes(&self) -> u64 {
+        self.maps.iter().flatten().map(|map| map.bytes()).sum()
+    }
+
+    /// What one state counts as.
+    pub fn state_bytes(&self, state: usize) -> u64 {
+        self.map(state).bytes()
     }
 
     fn map(&self, state: usize) -> &MapState {

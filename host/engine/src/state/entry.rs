@@ -34,6 +34,18 @@ pub(super) enum Cell {
     Map(Box<MapState>),
 }
 
+impl Cell {
+    /// What the state counts as.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Absent => 0,
+            Self::Value(value) => value.as_slice().len() as u64,
+            Self::List(list) => list.bytes(),
+            Self::Map(map) => map.bytes(),
+        }
+    }
+}
+
 /// A state as it is found in an entry.
 pub(super) enum Found<'a> {
     Value(&'a [u8]),
@@ -94,19 +106,48 @@ impl Entry {
         }
     }
 
-    /// Sets the value at `place`; `cells` is the layout's number of cells.
+    /// Sets the value at `place`; `cells` is the layout's number of cells. How many bytes the value before had.
     #[inline]
-    pub fn set_value(&mut self, place: Place, cells: usize, value: &[u8]) {
+    pub fn set_value(&mut self, place: Place, cells: usize, value: &[u8]) -> u64 {
         match place {
             Place::InEntry => match &mut self.value {
-                Some(old) => old.set(value),
-                None => self.value = Some(Value::new(value)),
+                Some(old) => {
+                    let before = old.as_slice().len() as u64;
+                    old.set(value);
+                    before
+                }
+                None => {
+                    self.value = Some(Value::new(value));
+                    0
+                }
             },
             Place::Cell(at) => match self.cell_mut(at, cells) {
-                Cell::Value(old) => old.set(value),
-                cell @ (Cell::Absent | Cell::List(_) | Cell::Map(_)) => *cell = Cell::Value(Value::new(value)),
+                Cell::Value(old) => {
+                    let before = old.as_slice().len() as u64;
+                    old.set(value);
+                    before
+                }
+                cell @ (Cell::Absent | Cell::List(_) | Cell::Map(_)) => {
+                    let before = cell.bytes();
+                    *cell = Cell::Value(Value::new(value));
+                    before
+                }
             },
         }
+    }
+
+    /// What the state at `place` counts as.
+    pub fn bytes_at(&self, place: Place) -> u64 {
+        match place {
+            Place::InEntry => self.value.as_ref().map_or(0, |value| value.as_slice().len() as u64),
+            Place::Cell(at) => self.cells.as_ref().map_or(0, |cells| cells.0[at].bytes()),
+        }
+    }
+
+    /// What all states count as.
+    pub fn bytes(&self) -> u64 {
+        let cells = self.cells.iter().flat_map(|cells| cells.0.iter()).map(Cell::bytes).sum::<u64>();
+        self.bytes_at(Place::InEntry) + cells
     }
 
     /// The list in cell `at`, which is made where there is none; the caller adds to it.

@@ -1,11 +1,12 @@
 //! One operator's keyed state as the operator sees it: by batch, through the batch's distinct keys.
 
-use super::{KeySlot, StateBackend, StateDescriptor, StateSnapshot, key_hash};
+use super::{KeySlot, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, key_hash};
 use crate::element::{CheckpointId, Column, RecordBatch};
 use crate::error::EngineError;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A record without a key came over a `key` edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +28,33 @@ pub struct KeyedState {
     slots: Vec<KeySlot>,
     /// Distinct keys by hash: scratch of `select`.
     index: HashTable<u32>,
+    /// How much may be kept; `None`: nobody counts.
+    allowance: Option<Arc<StateAllowance>>,
 }
 
 impl KeyedState {
     /// State behind `backend`, which was made with `states`.
     pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
-        Self { states, backend, keys: Column::new(), hashes: Vec::new(), key_of: Vec::new(), slots: Vec::new(), index: HashTable::new() }
+        Self {
+            states,
+            backend,
+            keys: Column::new(),
+            hashes: Vec::new(),
+            key_of: Vec::new(),
+            slots: Vec::new(),
+            index: HashTable::new(),
+            allowance: None,
+        }
+    }
+
+    /// The same, kept within an allowance.
+    pub fn within(self, allowance: Arc<StateAllowance>) -> Self {
+        Self { allowance: Some(allowance), ..self }
+    }
+
+    /// How much may be kept, where that is bounded.
+    pub fn allowance(&self) -> Option<&Arc<StateAllowance>> {
+        self.allowance.as_ref()
     }
 
     /// State of no keys behind no backend: what stands in for the real one while that is lent out. Costs nothing to make;
@@ -158,6 +180,26 @@ impl KeyedState {
         self.backend.keys()
     }
 
+    /// What all keys with their states count as: see [`super::size`].
+    pub fn bytes(&self) -> u64 {
+        self.backend.bytes()
+    }
+
+    /// What one state of a key counts as.
+    pub fn state_bytes(&self, key: usize, state: usize) -> u64 {
+        self.backend.state_bytes(&self.slots[key], state)
+    }
+
+    /// What all states of a key count as, without the key itself.
+    pub fn key_bytes(&self, key: usize) -> u64 {
+        (0..self.states.len()).map(|state| self.state_bytes(key, state)).sum()
+    }
+
+    /// True where the key has an entry, whatever is in it.
+    pub fn is_known(&self, key: usize) -> bool {
+        self.slots[key].entry != KeySlot::ABSENT
+    }
+
     /// See [`StateBackend::changed_since`].
     pub fn changed_since(&self, base: CheckpointId) -> Option<u64> {
         self.backend.changed_since(base)
@@ -222,6 +264,12 @@ impl StateBackend for NoBackend {
         unreachable!("{LENT}")
     }
     fn keys(&self) -> u64 {
+        unreachable!("{LENT}")
+    }
+    fn bytes(&self) -> u64 {
+        unreachable!("{LENT}")
+    }
+    fn state_bytes(&self, _: &KeySlot, _: usize) -> u64 {
         unreachable!("{LENT}")
     }
     fn snapshot(&mut self, _: CheckpointId, _: Option<CheckpointId>) -> Box<dyn StateSnapshot> {

@@ -3,6 +3,7 @@
 //! Items stand end to end, each behind its length, in segments. Only the last segment grows and is ever copied; it is sealed at
 //! [`SEGMENT_BYTES`]. A block of state holds the items in the same form, so writing one copies whole segments.
 
+use super::size::item_bytes;
 use super::varint::{put_bytes, put_number, take_bytes};
 use crate::element::Column;
 use imbl::Vector;
@@ -18,6 +19,8 @@ pub(super) struct ListState {
     sealed_items: u64,
     tail: Vec<u8>,
     tail_items: u64,
+    /// What all items count as.
+    bytes: u64,
 }
 
 #[derive(Clone)]
@@ -33,8 +36,14 @@ impl ListState {
         self.sealed_items + self.tail_items
     }
 
+    /// What all items count as.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Appends one item.
     pub fn append(&mut self, item: &[u8]) {
+        self.bytes += item_bytes(item);
         put_bytes(&mut self.tail, item);
         self.tail_items += 1;
         if self.tail.len() >= SEGMENT_BYTES {

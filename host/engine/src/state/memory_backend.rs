@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
+use super::size::{item_bytes, key_bytes};
 use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of};
 use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
@@ -23,12 +24,18 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryBackendFactory {
     seed: u64,
+    memory: Option<u64>,
 }
 
 impl MemoryBackendFactory {
     /// `seed` is that of the tables' hash. It shows in nothing but speed, and should not be known to whoever chooses the keys.
     pub fn new(seed: u64) -> Self {
-        Self { seed }
+        Self { seed, memory: None }
+    }
+
+    /// The same, with a bound on what a job's subtasks may keep together.
+    pub fn with_memory(self, bytes: Option<u64>) -> Self {
+        Self { memory: bytes, ..self }
     }
 }
 
@@ -44,7 +51,12 @@ impl StateBackendFactory for MemoryBackendFactory {
             hasher,
             tables,
             history: ChangeHistory::default(),
+            bytes: 0,
         })
+    }
+
+    fn memory(&self) -> Option<u64> {
+        self.memory
     }
 }
 
@@ -57,6 +69,8 @@ pub(super) struct MemoryBackend {
     tables: Vec<GroupTable>,
     /// What has changed since which snapshot.
     history: ChangeHistory,
+    /// What all keys with their states count as.
+    pub(super) bytes: u64,
 }
 
 impl MemoryBackend {
@@ -86,19 +100,20 @@ impl MemoryBackend {
     /// The key's entry, which is made where there is none. The caller gives it a state.
     #[inline]
     fn entry_mut(&mut self, slot: &mut KeySlot, key: &[u8]) -> &mut Entry {
-        let table = self.table_mut(slot.group);
         if slot.entry == KeySlot::ABSENT {
-            slot.entry = table.insert(slot.hash, key);
+            self.bytes += key_bytes(key);
+            slot.entry = self.table_mut(slot.group).insert(slot.hash, key);
         }
-        table.entry_mut(slot.entry)
+        self.table_mut(slot.group).entry_mut(slot.entry)
     }
 
     /// Forgets the key where it has no state left.
-    fn remove_if_hole(&mut self, slot: &mut KeySlot) {
+    fn remove_if_hole(&mut self, slot: &mut KeySlot, key: &[u8]) {
         let table = self.table_mut(slot.group);
         if table.entry(slot.entry).is_hole() {
             table.remove(slot.hash, slot.entry);
             slot.entry = KeySlot::ABSENT;
+            self.bytes -= key_bytes(key);
         }
     }
 
@@ -159,7 +174,8 @@ impl StateBackend for MemoryBackend {
     fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) {
         let place = self.layout.place(state, StateKind::Value);
         let cells = self.layout.cells();
-        self.entry_mut(slot, key).set_value(place, cells, value);
+        let before = self.entry_mut(slot, key).set_value(place, cells, value);
+        self.bytes = self.bytes + value.len() as u64 - before;
     }
 
     fn list_len(&self, slot: &KeySlot, state: usize) -> u64 {
@@ -175,6 +191,7 @@ impl StateBackend for MemoryBackend {
     fn list_append(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, item: &[u8]) {
         let (cell, cells) = (self.cell(state, StateKind::List), self.layout.cells());
         self.entry_mut(slot, key).list_mut(cell, cells).append(item);
+        self.bytes += item_bytes(item);
     }
 
     fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8]) -> Option<&[u8]> {
@@ -197,7 +214,11 @@ impl StateBackend for MemoryBackend {
 
     fn map_put(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8], value: &[u8]) {
         let (cell, cells) = (self.cell(state, StateKind::Map), self.layout.cells());
-        self.entry_mut(slot, key).map_mut(cell, cells).put(entry, value);
+        let map = self.entry_mut(slot, key).map_mut(cell, cells);
+        let before = map.bytes();
+        map.put(entry, value);
+        let after = map.bytes();
+        self.bytes = self.bytes + after - before;
     }
 
     fn map_remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8]) {
@@ -206,22 +227,35 @@ impl StateBackend for MemoryBackend {
         }
         let (cell, cells) = (self.cell(state, StateKind::Map), self.layout.cells());
         let map = self.entry_mut(slot, key).map_mut(cell, cells);
+        let before = map.bytes();
         map.remove(entry);
-        if map.is_empty() {
+        let (after, is_empty) = (map.bytes(), map.is_empty());
+        self.bytes -= before - after;
+        if is_empty {
             self.clear(slot, key, state);
         }
     }
 
     fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) {
         let place = self.layout.place_of_any(state);
-        if self.entry(slot).is_some_and(|entry| entry.find(place).is_some()) {
+        if let Some(before) = self.entry(slot).filter(|entry| entry.find(place).is_some()).map(|entry| entry.bytes_at(place)) {
             self.entry_mut(slot, key).clear(place);
-            self.remove_if_hole(slot);
+            self.bytes -= before;
+            self.remove_if_hole(slot, key);
         }
     }
 
     fn keys(&self) -> u64 {
         self.tables.iter().map(|table| table.len() as u64).sum()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn state_bytes(&self, slot: &KeySlot, state: usize) -> u64 {
+        let place = self.layout.place_of_any(state);
+        self.entry(slot).map_or(0, |entry| entry.bytes_at(place))
     }
 
     fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot> {

@@ -5,6 +5,7 @@ use super::delta::Delta;
 use super::group_table::GroupTable;
 use super::layout::Layout;
 use super::memory_backend::MemoryBackend;
+use super::size::key_bytes;
 use super::{KeyGroupRange, KeySlot, StateBackend};
 use crate::error::{EngineError, ErrorKind};
 
@@ -29,7 +30,11 @@ impl MemoryBackend {
             let table = self.table_mut(key_group);
             match table.find(hash, key) {
                 KeySlot::ABSENT => {}
-                entry => table.remove(hash, entry),
+                entry => {
+                    let bytes = key_bytes(key) + table.entry(entry).bytes();
+                    table.remove(hash, entry);
+                    self.bytes -= bytes;
+                }
             }
         }
         self.restore_keys(key_group, block, states, |table, entry| {
@@ -64,8 +69,12 @@ impl MemoryBackend {
             let hash = self.hash(key);
             let table = self.table_mut(key_group);
             let entry = table.find(hash, key);
-            if entry != KeySlot::ABSENT && !replaces(table, entry) {
-                return Err(reader.key_twice(key));
+            if entry != KeySlot::ABSENT {
+                let older = table.entry(entry).bytes();
+                if !replaces(table, entry) {
+                    return Err(reader.key_twice(key));
+                }
+                self.bytes -= older;
             }
             let mut slot = KeySlot { group: key_group, entry, hash };
             while let Some((index, payload)) = reader.next_state()? {

@@ -1,5 +1,6 @@
 //! State: which key belongs to which subtask and what is kept of it, and what a subtask keeps as a whole.
 
+mod allowance;
 mod backend;
 mod block;
 mod broadcast_reader;
@@ -21,6 +22,7 @@ mod memory_restore;
 mod memory_snapshot;
 mod migrate;
 mod rewrite;
+pub mod size;
 mod small_bytes;
 mod stored_group;
 pub(crate) mod varint;
@@ -33,6 +35,7 @@ mod broadcast_state_tests;
 mod delta_tests;
 
 pub use crate::element::key_hash;
+pub use allowance::{StateAllowance, StatePool};
 pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};
 pub use broadcast_state::{BroadcastAccess, BroadcastState};

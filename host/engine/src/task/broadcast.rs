@@ -7,7 +7,7 @@ use super::{Chain, NodeBody};
 use crate::checkpoint::{CheckpointMetadata, SectionKind, StateHandle, StateObjectWriter, Store, read_state_object};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
-use crate::state::{BroadcastAccess, BroadcastState, StateDescriptor, StateRewrite};
+use crate::state::{BroadcastAccess, BroadcastState, StateAllowance, StateDescriptor, StateRewrite};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -26,6 +26,17 @@ impl NodeBroadcast {
         BroadcastState::new(states).map(|state| Box::new(Self { state, inputs }))
     }
 
+    /// The same, kept within an allowance.
+    pub fn within(mut self: Box<Self>, allowance: Arc<StateAllowance>) -> Box<Self> {
+        self.state = self.state.within(allowance);
+        self
+    }
+
+    /// The state as it is.
+    pub fn state(&self) -> &BroadcastState {
+        &self.state
+    }
+
     /// What a batch of `input` may do with it.
     pub fn access(&mut self, input: u32) -> BroadcastAccess<'_> {
         if self.inputs.contains(&input) { BroadcastAccess::Write(&mut self.state) } else { BroadcastAccess::Read(&self.state) }
@@ -33,7 +44,7 @@ impl NodeBroadcast {
 
     /// The state as of now; `None` where there is nothing to keep.
     pub fn capture(&self) -> Option<BroadcastState> {
-        (!self.state.is_empty()).then(|| self.state.clone())
+        (!self.state.is_empty()).then(|| self.state.captured())
     }
 }
 

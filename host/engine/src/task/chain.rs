@@ -12,7 +12,7 @@ use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, QUARANTINE_OUTPUT};
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
-use crate::state::{BroadcastAccess, KeyedState};
+use crate::state::{BroadcastAccess, BroadcastState, KeyedState, StateAllowance};
 use std::sync::Arc;
 
 /// Where records of an output go.
@@ -72,6 +72,15 @@ impl NodeBody {
             Self::Operator { state, .. } => state.as_deref_mut(),
             Self::Sink { .. } => None,
         }
+    }
+
+    /// How much state an operator may keep, and how much it keeps by key and as broadcast state; `None` where nobody counts.
+    fn kept(&self) -> Option<(&StateAllowance, u64, u64)> {
+        let Self::Operator { state, broadcast, .. } = self else { return None };
+        let broadcast = broadcast.as_ref().map(|broadcast| broadcast.state());
+        let allowance = state.as_ref().and_then(|state| state.allowance()).or_else(|| broadcast?.allowance())?;
+        let keyed = state.as_ref().map_or(0, |state| state.bytes());
+        Some((allowance, keyed, broadcast.map_or(0, BroadcastState::bytes)))
     }
 }
 
@@ -134,6 +143,11 @@ impl Chain {
         }
     }
 
+    /// State has been restored: it counts, and is never too much.
+    pub fn note_restored_state(&self) {
+        self.nodes.iter().filter_map(|node| node.body.kept()).for_each(|(allowance, keyed, broadcast)| allowance.note(keyed, broadcast));
+    }
+
     /// Works off a batch of the source at the head.
     pub fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
         for place in 0..self.source_routes.len() {
@@ -181,6 +195,9 @@ impl Chain {
                 };
                 operator.process(input, batch, &mut context)?;
             }
+        }
+        if let Some((allowance, keyed, broadcast)) = node.body.kept() {
+            allowance.settle(keyed, broadcast)?;
         }
         outputs.into_iter().try_for_each(|(output, records)| self.route(place, output, records))
     }

@@ -66,6 +66,7 @@ impl OperatorTask {
         for restore in std::mem::take(&mut self.restore) {
             restore.run(&mut self.chain).await?;
         }
+        self.chain.note_restored_state();
         self.events.send(TaskEvent::Running);
         let mut turn = Turn::new(self.clock.clone());
         loop {

@@ -3,7 +3,8 @@
 use super::{BroadcastUpdate, Called, Effects, KeyedColumn, ListUpdate, MapUpdate, Output, ValueUpdate};
 use crate::bindings::weir::operator::types as wit;
 use crate::columns::{column, integers};
-use crate::fault::{GuestFault, printable};
+use crate::fault::GuestFault;
+use crate::guest_text::printable;
 use hashbrown::HashSet;
 use std::hash::Hash;
 use weir_engine::Column;

@@ -2,13 +2,18 @@
 //!
 //! The latter is what plain `cargo build --target wasm32-unknown-unknown` makes; nobody needs a tool of the component model.
 
+use crate::guest_text::printable;
 use std::path::Path;
 use std::sync::OnceLock;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 /// The largest plugin that is read.
 pub const PLUGIN_BYTES: u64 = 32 << 20;
+
+/// Bytes of one problem's text.
+const PROBLEM_BYTES: usize = 16_384;
 
 /// Why a file is no plugin, with what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -20,8 +25,17 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What it says may hold names out of the file.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None }
+        Self { what: printable(&what.into(), PROBLEM_BYTES), hint: None }
+    }
+
+    /// With the functions that a guest was in, on lines of their own.
+    pub(crate) fn backtrace(mut self, backtrace: Option<&str>) -> Self {
+        if let Some(backtrace) = backtrace {
+            self.what = format!("{}\n{backtrace}", self.what);
+        }
+        self
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -109,25 +123,38 @@ fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default().validate(false).module(module)?.adapter("wasi_snapshot_preview1", null_wasi())?.encode()
 }
 
-/// The adapter with nothing behind it.
+/// The adapter with nothing behind it, and with the type of what it hands on.
 fn null_wasi() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| wat::parse_str(include_str!("null_wasi.wat")).expect("the adapter is part of weir and parses"))
+    BYTES.get_or_init(|| {
+        let mut module = wat::parse_str(include_str!("null_wasi.wat")).expect("the adapter is part of weir and parses");
+        let mut resolve = Resolve::default();
+        let package = resolve.push_source("standard_streams.wit", include_str!("standard_streams.wit")).expect("its world is part of weir");
+        let world = resolve.select_world(&[package], Some("adapter")).expect("the package has a world adapter");
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("a module takes a custom section");
+        module
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmtime::{Engine, Instance, Linker, Memory, MemoryType, Module, Store};
+    use wasmtime::{Caller, Engine, Instance, Linker, Memory, MemoryType, Module, Store};
 
     /// The adapter with a memory of its own.
-    fn adapter() -> (Store<()>, Instance, Memory) {
+    fn adapter() -> (Store<Vec<u8>>, Instance, Memory) {
         let engine = Engine::default();
         let module = Module::new(&engine, null_wasi()).unwrap();
-        let mut store = Store::new(&engine, ());
+        let mut store = Store::new(&engine, Vec::new());
         let memory = Memory::new(&mut store, MemoryType::new(1, None)).unwrap();
         let mut linker = Linker::new(&engine);
         linker.define(&store, "env", "memory", memory).unwrap();
+        let hand_on = move |mut caller: Caller<'_, Vec<u8>>, descriptor: u32, at: u32, bytes: u32| {
+            caller.data_mut().push(descriptor as u8);
+            let written = memory.data(&caller)[at as usize..][..bytes as usize].to_vec();
+            caller.data_mut().extend(written);
+        };
+        linker.func_wrap(crate::standard_streams::INTERFACE, "write", hand_on).unwrap();
         let instance = linker.instantiate(&mut store, &module).unwrap();
         (store, instance, memory)
     }
@@ -144,6 +171,21 @@ mod tests {
         assert_eq!(first, bytes());
         assert!(first[10..26].windows(2).any(|pair| pair[0] != pair[1]));
         assert_eq!((&first[..10], &first[26..]), (&[0; 10][..], &[0; 10][..]));
+    }
+
+    #[test]
+    fn the_null_adapter_hands_on_the_end_of_what_goes_to_the_standard_streams_alone() {
+        let (mut store, instance, memory) = adapter();
+        let write = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut store, "fd_write").unwrap();
+        memory.write(&mut store, 0, bytemuck::cast_slice(&[500_u32, 4, 600, 0, 1_000, 5_000])).unwrap();
+        memory.write(&mut store, 500, b"abcd").unwrap();
+        memory.write(&mut store, 5_990, b"the end - ").unwrap();
+        for (fd, handed_on) in [(3, 0), (0, 0), (1, 1 + 4 + 1 + 4_096), (2, 2 * (1 + 4 + 1 + 4_096))] {
+            assert_eq!(write.call(&mut store, (fd, 0, 3, 64)).unwrap(), 0);
+            assert_eq!(memory.data(&store)[64..68], 5_004_u32.to_le_bytes());
+            assert_eq!(store.data().len(), handed_on, "descriptor {fd}");
+        }
+        assert!(store.data().starts_with(b"\x01abcd\x01") && store.data().ends_with(b"the end - "));
     }
 
     #[test]

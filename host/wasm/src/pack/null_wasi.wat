@@ -1,7 +1,8 @@
 ;; The system interface of preview 1 with no system behind it. wit-component puts it between a module whose libc
 ;; wants one and the component's edge, where no import is left of it.
 ;;
-;; There are no arguments, no environment, no files and no sockets. What is written is taken and dropped.
+;; There are no arguments, no environment, no files and no sockets. What is written is taken and dropped; the end of what goes to
+;; descriptors 1 and 2 is handed on to the host, which shows it where the call traps (`standard_streams.wit`).
 ;; The clock starts at zero and moves on by one millisecond each time it is read, so that a wait for it ends. Chance
 ;; is one fixed sequence. Leaving and signals trap.
 (module
@@ -12,6 +13,7 @@
   (type $errno-5 (func (param i32 i32 i32 i32 i32) (result i32)))
   (type $errno-6 (func (param i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "memory" (memory 0))
+  (import "weir:adapter/standard-streams@0.1.0" "write" (func $host-write (param i32 i32 i32)))
   (global $now-ns (mut i64) (i64.const 0))
   (global $chance (mut i64) (i64.const 0x2545f4914f6cdd1d))
 
@@ -96,12 +98,25 @@
           (br $bytes))))
     (i32.const 0))
 
+  ;; Hands on the last 4,096 bytes: no more than that are kept of a call.
+  (func $hand-on (param $fd i32) (param $at i32) (param $bytes i32)
+    (if (i32.gt_u (local.get $bytes) (i32.const 4096))
+      (then
+        (local.set $at (i32.add (local.get $at) (i32.sub (local.get $bytes) (i32.const 4096))))
+        (local.set $bytes (i32.const 4096))))
+    (if (local.get $bytes)
+      (then (call $host-write (local.get $fd) (local.get $at) (local.get $bytes)))))
+
   ;; Says that all of it has been written.
   (func (export "fd_write") (param $fd i32) (param $vectors i32) (param $left i32) (param $written i32) (result i32)
     (local $bytes i32)
     (loop $next
       (if (local.get $left)
         (then
+          ;; 1 or 2
+          (if (i32.lt_u (i32.sub (local.get $fd) (i32.const 1)) (i32.const 2))
+            (then
+              (call $hand-on (local.get $fd) (i32.load (local.get $vectors)) (i32.load offset=4 (local.get $vectors)))))
           (local.set $bytes (i32.add (local.get $bytes) (i32.load offset=4 (local.get $vectors))))
           (local.set $vectors (i32.add (local.get $vectors) (i32.const 8)))
           (local.set $left (i32.sub (local.get $left) (i32.const 1)))

@@ -1,6 +1,6 @@
 //! Each way to misbehave is contained and named; none has an effect.
 
-use crate::support::{Bench, Setup, values};
+use crate::support::{Bench, Setup, puppet, puppet_path, values};
 use std::time::Duration;
 use weir_engine::ErrorKind;
 use weir_wasm::{EngineMode, Limits};
@@ -27,6 +27,8 @@ fn a_trap_carries_the_panic_and_the_backtrace() {
     check("trap", "wasm backtrace:\n");
     check("trap", "guest@0.1.0#process");
     check("cry over spilt milk", "its last error line: over spilt milk");
+    // The first line ends with the plugin's file and the beginning of its digest.
+    check("trap", &format!("(plugin {} {})\n", puppet_path().display(), &puppet(EngineMode::Fuel).component().digest[..8]));
 }
 
 #[test]
@@ -82,8 +84,9 @@ fn malformed_effects_are_refused_with_what_is_wrong() {
 fn a_failure_is_told_with_its_record() {
     check(
         "fail no such tail number",
-        "operator \"op\" subtask 0 at key \"a\": the plugin failed on record 1 of the batch: no such tail number",
+        "operator \"op\" subtask 0 at key \"a\": the plugin failed on record 1 of the batch: no such tail number (plugin ",
     );
+    check("fail no\u{202e}such\ntail\u{200b}number", "no\\u{202e}such\\ntail\\u{200b}number");
     check("fail-batch all of it", "failed on the batch: all of it");
 }
 

@@ -122,6 +122,42 @@ fn a_module_of_preview_1_is_packed_without_any_import_of_it() {
 }
 
 #[test]
+fn what_a_module_of_preview_1_says_on_its_standard_error_is_in_the_error_of_its_trap() {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("operator.wit", &operator_wit()).unwrap();
+    let world = resolve.select_world(&[package], Some("operator")).unwrap();
+    let module = |fd: u32| {
+        let guest = "weir:operator/guest@0.1.0";
+        let text = format!(
+            r#"(module
+                (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (data (i32.const 0) "\64\00\00\00\25\00\00\00")
+                (data (i32.const 100) "Traceback:\0a  ValueError: \e2\80\ae no such\0a")
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+                (func (export "{guest}#describe") (result i32)
+                    (drop (call $write (i32.const {fd}) (i32.const 0) (i32.const 1) (i32.const 64)))
+                    unreachable)
+                (func (export "{guest}#open") (param i32 i32 i32 i32 i32 i32 i64) (result i32) unreachable)
+                (func (export "{guest}#process") (param i32) (result i32) unreachable)
+                (func (export "{guest}#on-timers")
+                    (param i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+                (func (export "{guest}#migrate") (param i32 i32 i32 i32 i32 i32) (result i32) unreachable))"#
+        );
+        let mut module = wat::parse_str(text).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        module
+    };
+    let message = refused(&module(2));
+    assert!(
+        message.contains("wasm `unreachable` instruction executed; its standard error: Traceback:\\n  ValueError: \\u{202e}"),
+        "{message}"
+    );
+    assert!(refused(&module(1)).contains("its standard output: Traceback:"));
+    assert!(!refused(&module(3)).contains("Traceback"));
+}
+
+#[test]
 fn a_second_load_finds_the_compiled_code() {
     let folder = tempfile::tempdir().unwrap();
     let cache = CompileCache::Directory(folder.path().join("cache"));

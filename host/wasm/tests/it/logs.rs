@@ -50,6 +50,16 @@ impl Subscriber for Heard {
 }
 
 #[test]
+fn a_line_stays_one_line_and_shows_what_is_in_it() {
+    let heard = Heard::default();
+    tracing::subscriber::with_default(heard.clone(), || {
+        Bench::new(Setup::default()).keyed(&[("a", "log one\nWARN two\u{1b}[2J\u{202e}\u{200b}")]).unwrap();
+    });
+    let lines = heard.0.lock().unwrap().0.clone();
+    assert_eq!(lines.last().map(String::as_str), Some("one\\nWARN two\\u{1b}[2J\\u{202e}\\u{200b}"), "{lines:?}");
+}
+
+#[test]
 fn a_guest_gains_no_lines_by_failing() {
     let heard = Heard::default();
     tracing::subscriber::with_default(heard.clone(), || {

@@ -5,6 +5,7 @@
 //! - [`broadcast`]: broadcast state, read and changed
 //! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
 //! - [`quarantine`]: the same, with the poison set aside
+//! - [`state`]: how much it may keep, and what it counts
 //! - [`logs`]: what it logs, and how much of that
 //! - [`loading`]: files that are plugins and files that are not
 
@@ -14,4 +15,5 @@ mod faults;
 mod loading;
 mod logs;
 mod quarantine;
+mod state;
 mod support;

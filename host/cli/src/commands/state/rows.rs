@@ -162,8 +162,7 @@ fn plain(json: Option<&RawValue>) -> String {
 
 /// A cell on one line.
 fn one_line(cell: String) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
-    if cell.contains(char::is_control) { cell.chars().map(escape).collect() } else { cell }
+    weir_wasm::printable(&cell, usize::MAX)
 }
 
 impl Row for StateRow {

@@ -1,8 +1,8 @@
 //! The model of a backend: ordered maps, and nothing clever.
 
-use super::{MAP, SECOND_VALUE, VALUE, list, lookup, map};
+use super::{LIST, MAP, SECOND_VALUE, VALUE, list, lookup, map};
 use crate::element::Column;
-use crate::state::{KeyGroupRange, KeySlot, StateBackend, key_group_of, key_hash};
+use crate::state::{KeyGroupRange, KeySlot, StateBackend, key_group_of, key_hash, size};
 use std::collections::BTreeMap;
 
 type Bytes = Vec<u8>;
@@ -13,6 +13,16 @@ pub(super) struct ModelKey {
     pub values: [Option<Bytes>; 2],
     pub list: Vec<Bytes>,
     pub map: BTreeMap<Bytes, Bytes>,
+}
+
+impl ModelKey {
+    /// Of each state, in the suite's order, what it counts as.
+    fn bytes(&self) -> [u64; 4] {
+        let value = |which: usize| self.values[which].as_ref().map_or(0, |value| value.len() as u64);
+        let list = self.list.iter().map(|item| size::item_bytes(item)).sum();
+        let map = self.map.iter().map(|(entry, value)| size::entry_bytes(entry, value)).sum();
+        [value(0), list, map, value(1)]
+    }
 }
 
 /// The states of all keys; a key without state is not there.
@@ -46,6 +56,7 @@ impl Model {
     pub fn check(&self, backend: &mut dyn StateBackend, keys: &[&[u8]], rng: &mut fastrand::Rng) {
         assert_eq!(backend.keys(), self.keys.len() as u64, "number of keys");
         let slots = lookup(backend, keys);
+        self.check_sizes(backend, keys, &slots);
         self.check_gathered(backend, keys, &slots);
         let absent = ModelKey::default();
         for (key, slot) in keys.iter().zip(&slots) {
@@ -55,6 +66,18 @@ impl Model {
                 assert_eq!(backend.map_get(slot, MAP, entry), Some(&value[..]));
             }
             assert_eq!(backend.map_get(slot, MAP, b"no such entry"), None);
+        }
+    }
+
+    /// What is held counts as what it is, however it came to be held.
+    fn check_sizes(&self, backend: &dyn StateBackend, keys: &[&[u8]], slots: &[KeySlot]) {
+        let all: u64 = self.keys.iter().map(|(key, states)| size::key_bytes(key) + states.bytes().iter().sum::<u64>()).sum();
+        assert_eq!(backend.bytes(), all, "bytes of all keys");
+        let absent = ModelKey::default();
+        for (key, slot) in keys.iter().zip(slots) {
+            let expected = self.keys.get(*key).unwrap_or(&absent).bytes();
+            let bytes = [VALUE, LIST, MAP, SECOND_VALUE].map(|state| backend.state_bytes(slot, state));
+            assert_eq!(bytes, expected, "bytes of the states of the key {}", key.escape_ascii());
         }
     }
 

@@ -1,0 +1,215 @@
+//! What checked effects would make of the state, weighed before any of them is applied.
+//!
+//! A key that would pass its limit is the fault of the record that grows it; a subtask that would pass its own fails the job. Neither limit
+//! refuses what makes state smaller or leaves it as large as it is: state that is there already may be larger than today's limits allow.
+//!
+//! Most batches are far from any limit, and for them the sum of what they add is all that is looked at. Only what could pass a limit is weighed
+//! exactly, with what it takes the place of.
+
+use crate::effects::{BroadcastUpdate, Effects, KeyedColumn, MapUpdate};
+use crate::fault::GuestFault;
+use crate::guest_text::printable;
+use crate::limits::Limits;
+use std::collections::{BTreeMap, BTreeSet};
+use weir_engine::EngineError;
+use weir_engine::state::size::{ENTRY_OVERHEAD, entry_bytes, item_bytes, key_bytes};
+use weir_engine::state::{BroadcastState, KeyedState, StateKind};
+
+/// Effects and the state that they are to change.
+#[derive(Clone, Copy)]
+pub(crate) struct Weighed<'a> {
+    pub(crate) effects: &'a Effects,
+    pub(crate) keyed: Option<&'a KeyedState>,
+    pub(crate) broadcast: Option<&'a BroadcastState>,
+}
+
+impl Weighed<'_> {
+    /// Refuses a key, or an entry of broadcast state, that would pass its limit.
+    pub(crate) fn check_keys(&self, limits: &Limits) -> Result<(), GuestFault> {
+        let limit = limits.state_bytes_per_key;
+        if let Some(keyed) = self.keyed
+            && !self.fits_whatever_there_is(keyed, limit)
+        {
+            let added = self.added_by_key(keyed.keys().len());
+            if added.iter().enumerate().any(|(key, &added)| added > 0 && keyed.key_bytes(key).saturating_add(added) > limit) {
+                self.check_exactly(keyed, limit)?;
+            }
+        }
+        for update in &self.effects.broadcasts {
+            for (entry, value) in update.put.iter().zip(update.values.iter()) {
+                let bytes = (entry.len() + value.len()) as u64;
+                if bytes > limit {
+                    return Err(too_much(format!("an entry of broadcast state \"{}\" would have {bytes} bytes", shown(entry)), limit));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True where each key has one value, and not even all new ones together pass the limit.
+    fn fits_whatever_there_is(&self, keyed: &KeyedState, limit: u64) -> bool {
+        let mut kinds = keyed.states().iter().map(|state| state.kind).filter(|&kind| kind != StateKind::Broadcast);
+        let one_value = kinds.next() == Some(StateKind::Value) && kinds.next().is_none();
+        one_value && self.effects.values.iter().map(|update| update.set.items.data().len() as u64).sum::<u64>() <= limit
+    }
+
+    /// For each of the batch's keys what is added to it at most.
+    fn added_by_key(&self, keys: usize) -> Vec<u64> {
+        let mut added = vec![0; keys];
+        let Effects { values, lists, maps, .. } = self.effects;
+        for update in values {
+            update.set.each(|key, value| added[key as usize] += value.len() as u64);
+        }
+        for update in lists {
+            update.append.each(|key, item| added[key as usize] += item_bytes(item));
+        }
+        for update in maps {
+            each_put(update, |key, entry, value| added[key as usize] += entry_bytes(entry, value));
+        }
+        added
+    }
+
+    fn check_exactly(&self, keyed: &KeyedState, limit: u64) -> Result<(), GuestFault> {
+        for (key, change) in self.changes(keyed) {
+            let before = keyed.key_bytes(key as usize);
+            let after = before + change.added - change.gone;
+            if after > limit && after > before {
+                return Err(too_much(
+                    format!("the state of key \"{}\" would have {after} bytes", shown(keyed.keys().get(key as usize))),
+                    limit,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of each key that is named, in one pass over everything.
+    fn changes(&self, keyed: &KeyedState) -> BTreeMap<u32, Change> {
+        let mut changes: BTreeMap<u32, Change> = BTreeMap::new();
+        let mut of = |key: u32, added: u64, gone: u64| {
+            let change = changes.entry(key).or_default();
+            (change.added, change.gone) = (change.added + added, change.gone + gone);
+        };
+        let held = |key: u32, state: usize| keyed.state_bytes(key as usize, state);
+        let Effects { values, lists, maps, .. } = self.effects;
+        for update in values {
+            update.cleared.iter().for_each(|&key| of(key, 0, held(key, update.state)));
+            update.set.each(|key, value| of(key, value.len() as u64, held(key, update.state)));
+        }
+        for update in lists {
+            distinct(&update.cleared).into_iter().for_each(|key| of(key, 0, held(key, update.state)));
+            update.append.each(|key, item| of(key, item_bytes(item), 0));
+        }
+        for update in maps {
+            let cleared = distinct(&update.cleared);
+            cleared.iter().for_each(|&key| of(key, 0, held(key, update.state)));
+            let old = |key: u32, entry: &[u8]| {
+                let there = if cleared.contains(&key) { None } else { keyed.map_get(key as usize, update.state, entry) };
+                replaced(entry, there)
+            };
+            update.removed.each(|key, entry| of(key, 0, old(key, entry)));
+            each_put(update, |key, entry, value| of(key, entry_bytes(entry, value), old(key, entry)));
+        }
+        changes
+    }
+
+    /// Refuses effects that would have the subtask keep more than it may.
+    pub(crate) fn check_subtask(&self) -> Result<(), EngineError> {
+        let allowance = self.keyed.and_then(|keyed| keyed.allowance()).or_else(|| self.broadcast?.allowance());
+        let Some(allowance) = allowance else { return Ok(()) };
+        // A batch of another input is not given the keyed state.
+        let keyed = self.keyed.map_or_else(|| allowance.keyed(), KeyedState::bytes);
+        let bytes = keyed + self.broadcast.map_or(0, BroadcastState::bytes);
+        if allowance.check(bytes, bytes.saturating_add(self.most_added())).is_ok() {
+            return Ok(());
+        }
+        allowance.check(bytes, self.exactly(bytes))
+    }
+
+    /// What the subtask's state would gain, were nothing in the place of what comes.
+    fn most_added(&self) -> u64 {
+        let Effects { values, lists, maps, broadcasts, .. } = self.effects;
+        let mut added = 0;
+        let mut new_keys = 0;
+        for column in values.iter().map(|update| &update.set).chain(lists.iter().map(|update| &update.append)) {
+            // No item counts as more than an entry.
+            added += column.items.data().len() as u64 + ENTRY_OVERHEAD * column.keys.len() as u64;
+            new_keys += column.keys.len();
+        }
+        for update in maps {
+            added += (update.put.items.data().len() + update.values.data().len()) as u64 + ENTRY_OVERHEAD * update.put.keys.len() as u64;
+            new_keys += update.put.keys.len();
+        }
+        for update in broadcasts {
+            added += (update.put.data().len() + update.values.data().len()) as u64 + ENTRY_OVERHEAD * update.put.len() as u64;
+        }
+        let keys = self.keyed.filter(|_| new_keys > 0).map_or(0, |keyed| keyed.keys().data().len() as u64);
+        added + keys + key_bytes(&[]) * new_keys as u64
+    }
+
+    /// What the subtask's state would come to, `bytes` being what there is.
+    fn exactly(&self, bytes: u64) -> u64 {
+        let mut grown = bytes;
+        for (keyed, (key, change)) in
+            self.keyed.into_iter().flat_map(|keyed| self.changes(keyed).into_iter().map(move |change| (keyed, change)))
+        {
+            let entry = if keyed.is_known(key as usize) { 0 } else { key_bytes(keyed.keys().get(key as usize)) };
+            grown = grown + entry + change.added - change.gone;
+        }
+        for (broadcast, update) in
+            self.broadcast.into_iter().flat_map(|all| self.effects.broadcasts.iter().map(move |update| (all, update)))
+        {
+            grown = grown + broadcast_after(broadcast, update) - broadcast.state_bytes(update.state);
+        }
+        grown
+    }
+}
+
+/// What one key's state would gain and lose.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    added: u64,
+    gone: u64,
+}
+
+fn distinct(keys: &[u32]) -> BTreeSet<u32> {
+    keys.iter().copied().collect()
+}
+
+/// What a broadcast state would count as.
+fn broadcast_after(broadcast: &BroadcastState, update: &BroadcastUpdate) -> u64 {
+    let old = |entry: &[u8]| if update.cleared { None } else { broadcast.get(update.state, entry) };
+    let before = if update.cleared { 0 } else { broadcast.state_bytes(update.state) };
+    let gone: u64 = update.removed.iter().chain(update.put.iter()).map(|entry| replaced(entry, old(entry))).sum();
+    let added: u64 = update.put.iter().zip(update.values.iter()).map(|(entry, value)| entry_bytes(entry, value)).sum();
+    before + added - gone
+}
+
+/// What an entry that is written over or removed counted as.
+fn replaced(entry: &[u8], old: Option<&[u8]>) -> u64 {
+    old.map_or(0, |old| entry_bytes(entry, old))
+}
+
+/// Each entry that is put: its key, the entry, its value.
+fn each_put(update: &MapUpdate, mut each: impl FnMut(u32, &[u8], &[u8])) {
+    for ((&key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {
+        each(key, entry, value);
+    }
+}
+
+impl KeyedColumn {
+    fn each(&self, mut each: impl FnMut(u32, &[u8])) {
+        self.keys.iter().zip(self.items.iter()).for_each(|(&key, item)| each(key, item));
+    }
+}
+
+fn too_much(what: String, limit: u64) -> GuestFault {
+    GuestFault::StateLimit { what, limit }
+}
+
+fn shown(key: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(key), 64)
+}
+
+#[cfg(test)]
+mod tests;
