@@ -20,6 +20,7 @@
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
+//! - `bad_rows`: input that cannot be read.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
@@ -27,6 +28,7 @@
 
 mod architecture;
 mod backpressure;
+mod bad_rows;
 mod changes;
 mod corruption;
 mod crash_points;
