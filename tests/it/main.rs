@@ -12,6 +12,7 @@
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
+//! - `sequences`: random sequences of all that can happen to a job, and what is committed in the end.
 //! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
@@ -42,6 +43,7 @@ mod responsiveness;
 mod running;
 mod sandbox;
 mod savepoints;
+mod sequences;
 mod simulation;
 mod state;
 mod stops;
