@@ -12,6 +12,7 @@
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
+//! - `sequences`: random sequences of all that can happen to a job, and what is committed in the end.
 //! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
@@ -20,6 +21,7 @@
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
+//! - `bad_rows`: input that cannot be read.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
@@ -28,6 +30,7 @@
 
 mod architecture;
 mod backpressure;
+mod bad_rows;
 mod changes;
 mod corruption;
 mod crash_points;
@@ -42,6 +45,7 @@ mod responsiveness;
 mod running;
 mod sandbox;
 mod savepoints;
+mod sequences;
 mod simulation;
 mod state;
 mod stops;

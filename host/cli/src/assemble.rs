@@ -214,7 +214,15 @@ impl Builder<'_> {
     /// Records that never have a key cannot be distributed by it.
     fn check_keys(&mut self, input: &Input) {
         let VertexKind::Source { source, .. } = &self.vertices[self.places[&input.from]].kind else { return };
-        if input.by != job_file::Partitioning::Key || source.gives_keys() {
+        if input.by != job_file::Partitioning::Key {
+            return;
+        }
+        if input.output.is_some() {
+            let message = format!("the records of `{}` have no key: they could not be read", input.reference());
+            self.problems.push(Problem::new(input.span.clone(), message).hint("leave `by` out"));
+            return;
+        }
+        if source.gives_keys() {
             return;
         }
         let from = &input.from;
@@ -243,7 +251,10 @@ impl Builder<'_> {
     }
 
     fn output_of(&self, input: &Input) -> Result<u32, Problem> {
-        let Some(factory) = self.operators.get(&input.from) else { return Ok(0) };
+        let Some(factory) = self.operators.get(&input.from) else {
+            // The job file lets a source have no other.
+            return Ok(if input.output.is_some() { QUARANTINE_OUTPUT } else { 0 });
+        };
         let outputs = &factory.descriptor().outputs;
         let Some(name) = &input.output else {
             let nothing = || Problem::new(input.span.clone(), format!("the plugin of `{}` has no output", input.from));
@@ -261,15 +272,22 @@ impl Builder<'_> {
 
     /// Quarantined records that no step of the job takes go into the job's storage.
     fn quarantine_sinks(&mut self) {
-        for step in &self.job.operators {
-            let from = self.places[&step.id.value];
+        let of_sources = self.job.sources.iter().map(|step| {
+            let kind = &self.vertices[self.places[&step.id.value]].kind;
+            (&step.id.value, step.parallelism, matches!(kind, VertexKind::Source { source, .. } if source.quarantines()))
+        });
+        let of_operators = self.job.operators.iter().map(|step| {
             let quarantines = matches!(&step.code, Code::Plugin(code) if code.on_failure == job_file::OnFailure::Quarantine);
+            (&step.id.value, step.parallelism, quarantines)
+        });
+        for (id, parallelism, quarantines) in of_sources.chain(of_operators).collect::<Vec<_>>() {
+            let from = self.places[id];
             let taken = self.edges.iter().any(|edge| edge.from == from && edge.output == QUARANTINE_OUTPUT);
             if !quarantines || taken {
                 continue;
             }
-            let sink = VertexKind::Sink(Arc::new(QuarantineSink::new(&step.id.value)));
-            let to = self.vertex(&format!("{}.{QUARANTINE_NAME}", step.id.value), step.parallelism, sink);
+            let sink = VertexKind::Sink(Arc::new(QuarantineSink::new(id)));
+            let to = self.vertex(&format!("{id}.{QUARANTINE_NAME}"), parallelism, sink);
             self.edges.push(Edge { from, output: QUARANTINE_OUTPUT, to, input: 0, partitioning: Partitioning::Forward });
         }
     }

@@ -14,6 +14,39 @@ pub const QUARANTINE_OUTPUT: u32 = u32::MAX;
 /// The reserved name of that output in job files.
 pub const QUARANTINE_NAME: &str = "quarantine";
 
+/// How many records one subtask may set aside before the job fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuarantineLimit {
+    /// In all.
+    pub records: u64,
+    /// Percent of the records seen, once `share_from` have been.
+    pub share_percent: u64,
+    /// Records after which the share counts.
+    pub share_from: u64,
+}
+
+impl Default for QuarantineLimit {
+    fn default() -> Self {
+        Self { records: 1_000, share_percent: 1, share_from: 10_000 }
+    }
+}
+
+impl QuarantineLimit {
+    /// True where `quarantined` of `seen` records are too many.
+    pub fn exceeded(&self, quarantined: u64, seen: u64) -> bool {
+        quarantined > self.records || (seen >= self.share_from && quarantined.saturating_mul(100) > seen.saturating_mul(self.share_percent))
+    }
+
+    /// What is wrong where it is exceeded, of the subtask that `place` names.
+    pub fn exceeded_message(&self, place: &str, quarantined: u64, seen: u64) -> String {
+        let Self { records, share_percent, share_from } = self;
+        format!(
+            "{place}: {quarantined} of {seen} records were quarantined; {records} are the most, and {share_percent} % once {share_from} have \
+             been seen"
+        )
+    }
+}
+
 /// Which subtask of a vertex this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subtask {
@@ -137,5 +170,20 @@ pub trait Operator: Send {
     /// What all calls so far have cost, in a unit that is the same in every run; `None` where nobody counts.
     fn fuel_spent(&self) -> Option<u64> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_counts_only_once_enough_records_have_been_seen() {
+        let limit = QuarantineLimit::default();
+        assert!(!limit.exceeded(500, 9_999));
+        assert!(!limit.exceeded(100, 10_000));
+        assert!(limit.exceeded(101, 10_000));
+        assert!(limit.exceeded(1_001, 10_000_000));
+        assert!(!limit.exceeded(1_000, 10_000_000));
     }
 }

@@ -2,7 +2,7 @@
 
 pub use crate::checkpoint::{SplitProgress, SplitState};
 
-use crate::element::BatchBuilder;
+use crate::element::{BatchBuilder, RecordBatch};
 use crate::error::EngineError;
 use crate::operator::Subtask;
 use std::task::{Context, Poll};
@@ -42,6 +42,11 @@ pub trait Source: Send + Sync {
         true
     }
 
+    /// True where what cannot be read goes to its output `quarantine`, instead of failing the job.
+    fn quarantines(&self) -> bool {
+        false
+    }
+
     /// Splits that have come since `known` were discovered, `Unread`: files that now match a glob. A resumed run reads them too.
     fn new_splits(&self, known: &[SplitState], parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
         let _ = (known, parallelism);
@@ -64,6 +69,12 @@ pub trait SourceReader: Send {
 
     /// The splits with their progress as of the last record appended.
     fn splits(&self) -> Vec<SplitState>;
+
+    /// Reports of what could not be read since the last call, for the output `quarantine`: JSON with `source`, `key`, `value`, `timestamp` and
+    /// `error`. It is called after each [`Self::poll_read`], and the splits' progress covers what it gives.
+    fn take_quarantined(&mut self) -> RecordBatch {
+        RecordBatch::default()
+    }
 
     /// Records that were skipped by `on-error = "skip"` so far.
     fn skipped(&self) -> u64 {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use weir_engine::operator::QuarantineLimit;
+
 /// Records in one guest batch, at most. More than this has never made a call cheaper per record.
 pub const BATCH_RECORDS: usize = 1_024;
 
@@ -60,43 +62,4 @@ pub enum OnFailure {
         /// How many records may be set aside.
         limit: QuarantineLimit,
     },
-}
-
-/// How many records one subtask may set aside before the job fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuarantineLimit {
-    /// In all.
-    pub records: u64,
-    /// Percent of the records seen, once `share_from` have been.
-    pub share_percent: u64,
-    /// Records after which the share counts.
-    pub share_from: u64,
-}
-
-impl Default for QuarantineLimit {
-    fn default() -> Self {
-        Self { records: 1_000, share_percent: 1, share_from: 10_000 }
-    }
-}
-
-impl QuarantineLimit {
-    /// True where `quarantined` of `seen` records are too many.
-    pub fn exceeded(&self, quarantined: u64, seen: u64) -> bool {
-        quarantined > self.records || (seen >= self.share_from && quarantined.saturating_mul(100) > seen.saturating_mul(self.share_percent))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_share_counts_only_once_enough_records_have_been_seen() {
-        let limit = QuarantineLimit::default();
-        assert!(!limit.exceeded(500, 9_999));
-        assert!(!limit.exceeded(100, 10_000));
-        assert!(limit.exceeded(101, 10_000));
-        assert!(limit.exceeded(1_001, 10_000_000));
-        assert!(!limit.exceeded(1_000, 10_000_000));
-    }
 }

@@ -211,15 +211,7 @@ impl WasmOperator {
         if !limit.exceeded(self.quarantined, self.seen) {
             return Ok(());
         }
-        let message = format!(
-            "{}: {} of {} records were quarantined; {} are the most, and {} % once {} have been seen",
-            self.guest.place(),
-            self.quarantined,
-            self.seen,
-            limit.records,
-            limit.share_percent,
-            limit.share_from
-        );
+        let message = limit.exceeded_message(&self.guest.place(), self.quarantined, self.seen);
         let hint = "the records and their errors are in the operator's quarantine output; mend the plugin or the input";
         Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).from_guest())
     }

@@ -8,6 +8,7 @@ mod plugins;
 mod running;
 mod s3_server;
 mod seed;
+mod topology;
 mod word_count;
 
 pub use bench::{Bench, Ended};
@@ -16,4 +17,5 @@ pub use plugins::{plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;
 pub use seed::Seed;
+pub use topology::{Start, Topology};
 pub use word_count::{Lines, WordCount, differences, not_at_least_once};

@@ -14,13 +14,27 @@ impl Seed {
     /// The seed of this run.
     pub fn of_run() -> Self {
         let named = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-        let seed = named.unwrap_or_else(|| fastrand::u64(..1_000_000));
+        Self::of(named.unwrap_or_else(|| fastrand::u64(..1_000_000)))
+    }
+
+    /// This seed.
+    pub fn of(seed: u64) -> Self {
         Self { seed, rng: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u64 {
+        self.seed
     }
 
     /// A number in `range`.
     pub fn draw(&mut self, range: impl RangeBounds<u64>) -> u64 {
         self.rng.u64(range)
+    }
+
+    /// One of `items`.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.rng.usize(..items.len())]
     }
 
     /// True or false.

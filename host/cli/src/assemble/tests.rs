@@ -66,6 +66,24 @@ fn records_without_keys_are_not_distributed_by_key() {
 }
 
 #[test]
+fn rows_that_a_source_sets_aside_go_to_the_sink_that_takes_them_or_into_the_storage() {
+    let on_error = "connector = \"file\"\npath = \"x.csv\"\nformat = \"csv\"\nkey = \"k\"\non-error = \"quarantine\"";
+    let text = JOB.replacen("connector = \"generator\"\ncount = 10", on_error, 1);
+    let of = |text: &str| {
+        let Assembly { graph, sinks } = assembled(text).unwrap_or_else(|failure| panic!("{}", failure.text()));
+        let id = |vertex: usize| graph.vertices[vertex].id.clone();
+        let quarantine = graph.edges.iter().filter(|edge| edge.output == QUARANTINE_OUTPUT).map(|edge| (id(edge.from), id(edge.to)));
+        (quarantine.collect::<Vec<_>>(), sinks)
+    };
+    assert_eq!(of(&text), (vec![("in".into(), "in.quarantine".into())], vec![3]));
+    let taken = format!("{text}[sink.bad]\nconnector = \"blackhole\"\ninput = \"in.quarantine\"\n");
+    assert_eq!(of(&taken), (vec![("in".into(), "bad".into())], vec![3, 4]));
+    let by_key = text.replacen("from = \"first\", by", "from = \"in.quarantine\", by", 1);
+    let refused = assembled(&by_key).err().map(|failure| failure.text()).unwrap_or_default();
+    assert_eq!(refused, "job.toml:7:9: the records of `in.quarantine` have no key: they could not be read (leave `by` out)");
+}
+
+#[test]
 fn a_side_output_has_to_be_declared() {
     check("input = \"count\"", "input = \"count.late\"", "job.toml:4:9: the plugin of `count` has no output `late` (there are: `out`)");
 }

@@ -27,7 +27,7 @@ pub(super) struct Steps {
 /// What a reference can lead to.
 #[derive(Clone, Copy, PartialEq)]
 enum StepKind {
-    Source,
+    Source { quarantines: bool },
     Operator { quarantines: bool },
     Sink,
 }
@@ -61,7 +61,8 @@ fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Kn
     let parallelism = |step: &StepHead| step.parallelism.as_ref().map_or(head.parallelism, |own| own.value);
     let sources = raw.sources.iter().map(|source| {
         let one = source.connector.as_ref().is_some_and(|connector| connector.value == "stdin");
-        (&source.head, StepKind::Source, if one { 1 } else { parallelism(&source.head) })
+        let quarantines = source.settings.values.get("on-error").is_some_and(|on_error| on_error == QUARANTINE_NAME);
+        (&source.head, StepKind::Source { quarantines }, if one { 1 } else { parallelism(&source.head) })
     });
     let quarantines =
         |operator: &RawOperator| matches!(&operator.code, Some(Code::Plugin(code)) if code.on_failure == OnFailure::Quarantine);
@@ -201,7 +202,12 @@ impl Connector<'_> {
         let problem = |message: String| Problem::new(raw.span.clone(), message);
         match (kind, output) {
             (StepKind::Sink, _) => Some(problem(format!("`{from}` is a sink: nothing comes out of it"))),
-            (StepKind::Source, Some(output)) => {
+            (StepKind::Source { quarantines: true }, Some(QUARANTINE_NAME)) => None,
+            (StepKind::Source { quarantines: false }, Some(QUARANTINE_NAME)) => {
+                let problem = problem(format!("`{from}` puts no record into quarantine"));
+                Some(problem.hint(format!("`on-error = \"quarantine\"` in [source.{from}] does")))
+            }
+            (StepKind::Source { .. }, Some(output)) => {
                 Some(problem(format!("the source `{from}` has no output `{output}`")).hint(format!("write `{from}`")))
             }
             (StepKind::Operator { .. }, Some("")) => Some(problem(format!("`{}` names no output", raw.reference))),
@@ -209,7 +215,7 @@ impl Connector<'_> {
                 let problem = problem(format!("`{from}` puts no record into quarantine"));
                 Some(problem.hint(format!("`on-failure = \"quarantine\"` in [operator.{from}] does")))
             }
-            (StepKind::Source | StepKind::Operator { .. }, _) => None,
+            (StepKind::Source { .. } | StepKind::Operator { .. }, _) => None,
         }
     }
 }

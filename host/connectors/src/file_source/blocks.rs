@@ -5,6 +5,8 @@ use std::io::{self, Read};
 
 /// Bytes that are read at once.
 const BLOCK_BYTES: usize = 256 * 1024;
+/// What shows the end of the longest row: CR LF behind it.
+const WINDOW_BYTES_MAX: usize = ROW_BYTES_MAX + 2;
 
 /// The window. It grows with the row that does not fit, up to the longest row.
 pub(super) struct Blocks {
@@ -49,17 +51,43 @@ impl Blocks {
         self.offset += count as u64;
     }
 
+    /// True where the longest row and its end would lie in the window.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.end - self.start >= WINDOW_BYTES_MAX
+    }
+
     /// Reads on, until the window is full or the stream ends.
     pub(super) fn fill(&mut self) -> io::Result<()> {
+        if self.is_full() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a row is longer than {ROW_BYTES_MAX} bytes")));
+        }
+        self.move_to_front();
+        if self.end == self.buffer.len() {
+            self.buffer.resize((self.buffer.len() * 2).min(WINDOW_BYTES_MAX), 0);
+        }
+        self.read()
+    }
+
+    /// Reads on, until so many bytes lie in the window or the stream ends. As much again is read at once: the next look ahead is not far.
+    pub(super) fn reach(&mut self, count: usize) -> io::Result<()> {
+        if self.end - self.start >= count || self.ended {
+            return Ok(());
+        }
+        self.move_to_front();
+        if self.buffer.len() < count * 2 {
+            self.buffer.resize(count * 2, 0);
+        }
+        self.read()
+    }
+
+    fn move_to_front(&mut self) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.end == self.buffer.len() {
-            if self.end >= ROW_BYTES_MAX {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a row is longer than {ROW_BYTES_MAX} bytes")));
-            }
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
+    }
+
+    fn read(&mut self) -> io::Result<()> {
         while self.end < self.buffer.len() && !self.ended {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.ended = true,
@@ -93,6 +121,17 @@ mod tests {
         let mut blocks = Blocks::new(Box::new(io::repeat(b'x')), 0);
         let error = (0..20).find_map(|_| blocks.fill().err()).unwrap();
         assert_eq!(error.to_string(), "a row is longer than 16777216 bytes");
-        assert_eq!(blocks.bytes().len(), ROW_BYTES_MAX);
+        assert_eq!((blocks.bytes().len(), blocks.is_full()), (WINDOW_BYTES_MAX, true));
+    }
+
+    #[test]
+    fn the_window_reaches_as_far_as_it_is_asked_to_and_not_beyond_the_end() {
+        let mut blocks = Blocks::new(Box::new(io::repeat(b'x').take(5_000_000)), 0);
+        blocks.fill().unwrap();
+        blocks.consume(10);
+        blocks.reach(1_000_000).unwrap();
+        assert!((1_000_000..=2_000_000).contains(&blocks.bytes().len()) && !blocks.is_ended());
+        blocks.reach(9_000_000).unwrap();
+        assert_eq!((blocks.bytes().len(), blocks.offset(), blocks.is_ended()), (4_999_990, 10, true));
     }
 }

@@ -1,9 +1,14 @@
 //! CSV rows (RFC 4180, which has no text behind a closing quotation mark; rows end where the crate csv-core ends them). A row without a quotation mark, which is nearly every row, is only searched
 //! for commas; the others are scanned cell by cell. The value stays the row's bytes as they are in the file.
+//!
+//! A row always goes on over the line ends in its quoted cells. Where that may not be (`multiline = false`) it is a bad row, and as a whole:
+//! what stands in a cell is never read as rows.
 
 use super::cell_finder::CellFinder;
+use super::doubt::Doubt;
+use super::long_row::LongRow;
 use super::options::FileOptions;
-use super::rows::{Frame, Row, RowError, Rows, frame_line};
+use super::rows::{Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
 use super::timestamp;
 use crate::settings::{SettingsError, suggest};
 use memchr::{memchr, memchr2};
@@ -18,6 +23,8 @@ pub(super) struct CsvRows {
     finder: CellFinder,
     null: Vec<Vec<u8>>,
     multiline: bool,
+    /// The doubt that a quotation mark in the wrong place leaves. Where the job file says `multiline = false`, the line is known to be the row.
+    stray: Doubt,
     /// The cells of the row at hand, where it had to be scanned; kept for its room.
     cells: Vec<Range<usize>>,
 }
@@ -40,7 +47,8 @@ impl CsvRows {
         let null = options.null.iter().map(|text| text.clone().into_bytes()).collect();
         let columns = cells_of(header.as_bytes()).len();
         let finder = CellFinder::new(columns, wanted.key.into_iter().chain(wanted.timestamp));
-        Ok(Self { columns, wanted, finder, null, multiline, cells: Vec::new() })
+        let stray = if options.multiline == Some(false) { Doubt::Cells } else { Doubt::Quotes };
+        Ok(Self { columns, wanted, finder, null, multiline, stray, cells: Vec::new() })
     }
 
     fn record<'a>(&self, key: Option<Cow<'a, [u8]>>, timestamp: Option<Cow<'a, [u8]>>) -> Result<Row<'a>, RowError> {
@@ -52,40 +60,66 @@ impl CsvRows {
     /// A row without quotation marks.
     #[inline]
     fn parse_plain<'a>(&mut self, row: &'a [u8]) -> Result<Row<'a>, RowError> {
-        self.finder.look_at(row).map_err(|found| self.wrong_width(found))?;
+        self.finder.look_at(row).map_err(|found| self.wrong_width(row, found))?;
+        if self.columns == 1 && self.has_several_lines(row) {
+            return Err(RowError::carriage_returns());
+        }
         let cell = |column: Option<usize>| column.map(|column| Cow::Borrowed(&row[self.finder.cell(column, row)]));
         self.record(cell(self.wanted.key), cell(self.wanted.timestamp))
     }
 
     fn parse_quoted<'a>(&mut self, row: &'a [u8]) -> Result<Row<'a>, RowError> {
         self.cells.clear();
-        if scan(row, |cell| self.cells.push(cell)) == Scan::Open {
-            let hint = if self.multiline { "" } else { "; set `multiline = true` where cells hold line breaks" };
-            return Err(RowError(format!("a quoted cell is still open at the end of the row{hint}")));
-        }
-        if self.cells.len() != self.columns {
-            return Err(self.wrong_width(self.cells.len()));
-        }
-        if let Some(byte) = self.cells.iter().find_map(|cell| behind_quotes(&row[cell.clone()])) {
-            return Err(stray(byte));
+        let scan = scan(row, |cell| self.cells.push(cell));
+        let over_line_ends = memchr(b'\n', row).is_some();
+        self.check_quoted(row, scan).map_err(|error| if over_line_ends { error.with(Doubt::Sure) } else { error })?;
+        if over_line_ends && !self.multiline {
+            return Err(RowError::new("a quoted cell holds a line end; set `multiline = true` where cells may"));
         }
         let cell = |column: Option<usize>| column.map(|column| cell_text(&row[self.cells[column].clone()]));
         self.record(cell(self.wanted.key), cell(self.wanted.timestamp))
     }
 
-    fn wrong_width(&self, found: usize) -> RowError {
+    /// Whether the row's cells are those of the header, and each is closed where it should.
+    fn check_quoted(&self, row: &[u8], scan: Scan) -> Result<(), RowError> {
+        if scan == Scan::Open {
+            return Err(RowError::new("a quoted cell of the row is never closed").with(Doubt::Sure));
+        }
+        if let Some(byte) = self.cells.iter().find_map(|cell| behind_quotes(&row[cell.clone()])) {
+            let several = self.has_several_lines(row);
+            return Err(if several { RowError::carriage_returns() } else { RowError::new(stray(byte)).with(self.stray) });
+        }
+        if self.cells.len() != self.columns {
+            return Err(self.wrong_width(row, self.cells.len()));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wrong_width(&self, row: &[u8], found: usize) -> RowError {
+        if self.has_several_lines(row) {
+            return RowError::carriage_returns();
+        }
         let cells = if found == 1 { "cell" } else { "cells" };
-        RowError(format!("the row has {found} {cells}, the header {}", self.columns))
+        RowError::new(format!("the row has {found} {cells}, the header {}", self.columns)).with(Doubt::Cells)
+    }
+
+    /// True where the row is several, of as many cells as the header, with carriage returns between them.
+    fn has_several_lines(&self, row: &[u8]) -> bool {
+        is_cut_by_carriage_returns(row, |piece| {
+            let mut cells = 0;
+            scan(piece, |_| cells += 1) == Scan::Last && cells == self.columns
+        })
     }
 }
 
-fn stray(byte: u8) -> RowError {
-    RowError(format!("`{}` follows a quoted cell where a comma should", byte.escape_ascii()))
+fn stray(byte: u8) -> String {
+    format!("`{}` follows a quoted cell where a comma should", byte.escape_ascii())
 }
 
 fn no_timestamp(cell: &[u8]) -> RowError {
     let cell = cell[..cell.len().min(40)].escape_ascii();
-    RowError(format!("the timestamp \"{cell}\" is neither RFC 3339 nor integer milliseconds"))
+    RowError::new(format!("the timestamp \"{cell}\" is neither RFC 3339 nor integer milliseconds"))
 }
 
 impl Rows for CsvRows {
@@ -93,7 +127,7 @@ impl Rows for CsvRows {
     fn frame(&self, bytes: &[u8], ended: bool) -> Option<Frame> {
         let line = frame_line(bytes, ended);
         let quoted = memchr(b'"', &bytes[..line.map_or(bytes.len(), |line| line.content)]).is_some();
-        if quoted && self.multiline { frame_multiline(bytes, ended) } else { line.map(|line| Frame { quoted, ..line }) }
+        if quoted { frame_multiline(bytes, ended) } else { line }
     }
 
     #[inline]
@@ -102,6 +136,10 @@ impl Rows for CsvRows {
             return Ok(Row::Blank);
         }
         if frame.quoted { self.parse_quoted(row) } else { self.parse_plain(row) }
+    }
+
+    fn long_row(&self) -> LongRow {
+        LongRow::csv()
     }
 }
 
@@ -204,8 +242,13 @@ fn cell_ranges(row: &[u8]) -> Vec<Range<usize>> {
 
 /// Where the columns that the settings name stand in a header.
 pub(super) fn wanted_columns(options: &FileOptions, header: &str) -> Result<Wanted, SettingsError> {
-    if let Some(byte) = cell_ranges(header.as_bytes()).into_iter().find_map(|cell| behind_quotes(&header.as_bytes()[cell])) {
-        return Err(SettingsError::at("path", format!("the header of {}: {}", options.path, stray(byte).0)));
+    let cells = cell_ranges(header.as_bytes());
+    if let Some(byte) = cells.iter().find_map(|cell| behind_quotes(&header.as_bytes()[cell.clone()])) {
+        return Err(SettingsError::at("path", format!("the header of {}: {}", options.path, stray(byte))));
+    }
+    if cells.iter().any(|cell| !header[cell.clone()].starts_with('"') && header[cell.clone()].contains('\r')) {
+        let message = format!("the header of {}: {}", options.path, RowError::carriage_returns().why);
+        return Err(SettingsError::at("path", message).with_hint("rewrite the file with LF: `tr '\\r' '\\n'`"));
     }
     let columns: Vec<String> = cells_of(header.as_bytes()).iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
     let find = |field: &str, name: &Option<String>| -> Result<Option<usize>, SettingsError> {

@@ -1,14 +1,15 @@
 //! Which files there are, how they are cut into splits, and whether a checkpoint's splits still fit them.
 
+use super::csv_rows;
 use super::options::{FileOptions, Format};
 use super::probe::Probe;
+use super::row_starts::next_row_start;
 use super::split::{Fingerprint, SplitSpec};
 use super::stream::Storage;
-use super::{ROW_BYTES_MAX, csv_rows};
 use crate::settings::SettingsError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use weir_engine::{EngineError, ErrorKind, SplitState};
 
@@ -128,7 +129,7 @@ fn split_files(
     let mut splits = Vec::new();
     for found in &found {
         match Storage::of(&found.file.path) {
-            Storage::Plain if found.is_divisible() => splits.extend(ranges_of(found, range_bytes)?),
+            Storage::Plain if found.is_divisible() => splits.extend(ranges_of(options.format, found, range_bytes)?),
             Storage::Plain => splits.push(found.split(found.probe.start, Some(found.fingerprint.size))),
             Storage::Gzip | Storage::Zstd => splits.push(found.split(found.probe.start, None)),
         }
@@ -164,7 +165,7 @@ fn check_headers(options: &FileOptions, header: Option<&str>, found: &[Found]) -
 }
 
 /// Cuts a file into ranges of about this size, each from a line's start to a line's start.
-fn ranges_of(found: &Found, range_bytes: u64) -> Result<Vec<SplitState>, EngineError> {
+fn ranges_of(format: Format, found: &Found, range_bytes: u64) -> Result<Vec<SplitState>, EngineError> {
     let failed = |e| file_error("find line starts in", &found.file.name, e);
     let (first, size) = (found.probe.start, found.fingerprint.size);
     let ranges = found.row_bytes().div_ceil(range_bytes);
@@ -172,7 +173,16 @@ fn ranges_of(found: &Found, range_bytes: u64) -> Result<Vec<SplitState>, EngineE
     let mut starts = vec![first];
     for range in 1..ranges {
         let about = first + (u128::from(found.row_bytes()) * u128::from(range) / u128::from(ranges)) as u64;
-        let start = next_line_start(&mut file, about).map_err(failed)?;
+        let last = starts.last().copied().unwrap_or(first);
+        if about <= last {
+            continue;
+        }
+        let start = match format {
+            Format::Csv => next_row_start(&mut file, last, about).map_err(failed)?,
+            Format::Lines | Format::JsonLines => Some(next_line_start(&mut file, about).map_err(failed)?),
+        };
+        // The rest stays whole: who reads it finds what is wrong with it.
+        let Some(start) = start else { break };
         if start < size && starts.last().is_some_and(|&last| last < start) {
             starts.push(start);
         }
@@ -181,11 +191,11 @@ fn ranges_of(found: &Found, range_bytes: u64) -> Result<Vec<SplitState>, EngineE
     Ok(starts.iter().zip(ends).map(|(&start, end)| found.split(start, Some(end))).collect())
 }
 
-/// The first line start at or after `offset`, which is not 0. Past a line that is too long to be read it does not look.
+/// The first line start at or after `offset`, which is not 0. A line may be longer than any row that can be read, and is no other for that.
 fn next_line_start(file: &mut File, offset: u64) -> io::Result<u64> {
     let before = offset - 1;
     file.seek(SeekFrom::Start(before))?;
-    let mut line = BufReader::new(file.take(ROW_BYTES_MAX as u64));
+    let mut line = BufReader::new(file);
     let skipped = io::BufRead::skip_until(&mut line, b'\n')?;
     Ok(before + skipped as u64)
 }

@@ -1,7 +1,7 @@
 //! JSON lines: each line is checked to be JSON, and key and timestamp are top-level fields of it. The value stays the line.
 
 use super::options::FileOptions;
-use super::rows::{Frame, Row, RowError, Rows, frame_line};
+use super::rows::{Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
 use super::timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -43,16 +43,22 @@ impl Rows for JsonRows {
         if row.iter().all(u8::is_ascii_whitespace) {
             return Ok(Row::Blank);
         }
-        let found = self.find(row).map_err(|e| RowError(format!("it is no JSON object that can be read: {e}")))?;
+        let found = self.find(row).map_err(|error| no_json(row, &error))?;
         let text = |name: &Option<String>, json: Option<&'a RawValue>| {
-            let of = |e| RowError(format!("the field `{}` {e}", name.as_deref().unwrap_or_default()));
+            let of = |(why, column)| {
+                let error = RowError::new(format!("the field `{}` {why}", name.as_deref().unwrap_or_default()));
+                match json {
+                    Some(json) => error.at(place_in(row, json) + column),
+                    None => error,
+                }
+            };
             json.map_or(Ok(None), |json| scalar_text(json.get())).map_err(of)
         };
         let key = text(&self.key, found.key)?;
         let timestamp = match text(&self.timestamp, found.timestamp)? {
             Some(text) => Some(timestamp::parse(&text).ok_or_else(|| {
                 let text = text[..text.len().min(40)].escape_ascii();
-                RowError(format!("the timestamp \"{text}\" is neither RFC 3339 nor integer milliseconds"))
+                RowError::new(format!("the timestamp \"{text}\" is neither RFC 3339 nor integer milliseconds"))
             })?),
             None => None,
         };
@@ -60,16 +66,46 @@ impl Rows for JsonRows {
     }
 }
 
-/// A text without its quotation marks and escapes, a number or truth value as it is written, null as absent.
-fn scalar_text(json: &str) -> Result<Option<Cow<'_, [u8]>>, String> {
+/// An error of the whole row. Its place is the row's: the line that serde_json counts is always the first.
+#[cold]
+fn no_json(row: &[u8], error: &serde_json::Error) -> RowError {
+    let is_json = |piece: &[u8]| serde_json::from_slice::<IgnoredAny>(piece).is_ok();
+    if is_cut_by_carriage_returns(row, is_json) {
+        return RowError::carriage_returns();
+    }
+    let (why, column) = without_place(error);
+    let error = RowError::new(format!("it is no JSON object that can be read: {why}"));
+    if column == 0 { error } else { error.at(column) }
+}
+
+/// What serde_json says, and the column that it says it of, 0 where it says none.
+fn without_place(error: &serde_json::Error) -> (String, usize) {
+    let mut why = error.to_string();
+    if let Some(place) = why.rfind(" at line ") {
+        why.truncate(place);
+    }
+    (why, error.column())
+}
+
+/// Bytes of the row in front of a field's JSON, which is a part of it.
+fn place_in(row: &[u8], json: &RawValue) -> usize {
+    (json.get().as_ptr() as usize).saturating_sub(row.as_ptr() as usize)
+}
+
+/// A text without its quotation marks and escapes, a number or truth value as it is written, null as absent. An error has the column, from 1,
+/// that it is about.
+fn scalar_text(json: &str) -> Result<Option<Cow<'_, [u8]>>, (String, usize)> {
     match json.as_bytes() {
         b"null" => Ok(None),
         [b'"', text @ .., b'"'] if !text.contains(&b'\\') => Ok(Some(Cow::Borrowed(text))),
         [b'"', ..] => match serde_json::from_str::<String>(json) {
             Ok(text) => Ok(Some(Cow::Owned(text.into_bytes()))),
-            Err(error) => Err(format!("cannot be read: {error}")),
+            Err(error) => {
+                let (why, column) = without_place(&error);
+                Err((format!("cannot be read: {why}"), column))
+            }
         },
-        [b'{' | b'[', ..] => Err("is neither a text nor a number".into()),
+        [b'{' | b'[', ..] => Err(("is neither a text nor a number".into(), 1)),
         other => Ok(Some(Cow::Borrowed(other))),
     }
 }
@@ -139,7 +175,11 @@ mod tests {
     fn parsed(row: &str) -> Result<(Option<String>, Option<i64>), String> {
         let mut rows = JsonRows { key: Some("k".into()), timestamp: Some("t".into()) };
         let frame = rows.frame(row.as_bytes(), true).unwrap();
-        match rows.parse(&row.as_bytes()[..frame.content], frame).map_err(|e| e.0)? {
+        let placed = |error: RowError| match error.column {
+            Some(column) => format!("{column}: {}", error.why),
+            None => error.why,
+        };
+        match rows.parse(&row.as_bytes()[..frame.content], frame).map_err(placed)? {
             Row::Record { key, timestamp } => Ok((key.map(|key| String::from_utf8(key.into_owned()).unwrap()), timestamp)),
             Row::Blank => Err("blank".into()),
         }
@@ -162,17 +202,18 @@ mod tests {
     #[test]
     fn rows_that_cannot_be_read_say_why() {
         for (row, why) in [
-            ("{\"k\":1", "it is no JSON object that can be read: EOF while parsing an object at line 1 column 6"),
-            ("[1]", "it is no JSON object that can be read: invalid type: sequence, expected an object at line 1 column 0"),
-            ("{} {}", "it is no JSON object that can be read: trailing characters at line 1 column 4"),
-            (r#"{"k":[1]}"#, "the field `k` is neither a text nor a number"),
+            ("{\"k\":1", "6: it is no JSON object that can be read: EOF while parsing an object"),
+            ("[1]", "it is no JSON object that can be read: invalid type: sequence, expected an object"),
+            ("{} {}", "4: it is no JSON object that can be read: trailing characters"),
+            ("{\"k\":1}\r{\"k\":2}\r", "its lines end in carriage returns (CR) alone, not in LF or CR LF"),
+            ("{\"k\":1}\r{\"k\":\r", "9: it is no JSON object that can be read: trailing characters"),
+            (r#"{"k":[1]}"#, "6: the field `k` is neither a text nor a number"),
             (r#"{"t":"soon"}"#, "the timestamp \"soon\" is neither RFC 3339 nor integer milliseconds"),
             (r#"{"t":1.5}"#, "the timestamp \"1.5\" is neither RFC 3339 nor integer milliseconds"),
-            (r#"{"k":"\ud800"}"#, "the field `k` cannot be read"),
+            (r#"{"k":"\ud800"}"#, "13: the field `k` cannot be read: unexpected end of hex escape"),
             (" \t\n", "blank"),
         ] {
-            let error = parsed(row).unwrap_err();
-            assert!(error.starts_with(why), "{row}: {error}");
+            assert_eq!(parsed(row).unwrap_err(), why, "{row}");
         }
     }
 

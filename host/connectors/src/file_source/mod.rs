@@ -6,21 +6,25 @@
 //! Invariants: a range owns the rows that begin in it; a file that a checkpoint names is read on only with the size and the first
 //! bytes that it had; every record of a file comes from exactly one range.
 
+mod bad_rows;
 mod blocks;
 mod cell_finder;
 mod csv_rows;
 mod discovery;
+mod doubt;
 mod json_rows;
+mod long_row;
 mod options;
 mod probe;
 mod reader;
+mod row_starts;
 mod rows;
 mod split;
 mod stream;
 mod timestamp;
 
 use crate::settings::SettingsError;
-use options::{FileOptions, Format};
+use options::{FileOptions, Format, OnError};
 use probe::Probe;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -28,7 +32,7 @@ use std::sync::Arc;
 use weir_engine::operator::Subtask;
 use weir_engine::{EngineError, Source, SourceReader, SplitState};
 
-/// The longest row: one that goes on is an error, not a reason to fill the memory.
+/// The longest row, without its line end: one that goes on is a bad row, not a reason to fill the memory.
 const ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Reads the files that match a glob.
@@ -86,8 +90,12 @@ impl Source for FileSource {
         discovery::verify(&self.options, self.header.as_deref(), splits)
     }
 
-    fn reader(&self, _subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
-        Ok(Box::new(reader::FileReader::new(self.options.clone(), splits)))
+    fn quarantines(&self) -> bool {
+        self.options.on_error == OnError::Quarantine
+    }
+
+    fn reader(&self, subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        Ok(Box::new(reader::FileReader::new(self.options.clone(), &subtask.vertex, splits)))
     }
 }
 

@@ -32,7 +32,12 @@ pub(super) enum OnError {
     Fail,
     /// It is counted and logged.
     Skip,
+    /// It goes to the output `quarantine`.
+    Quarantine,
 }
+
+/// What can be said of it.
+const ON_ERROR: [(&str, OnError); 3] = [("fail", OnError::Fail), ("skip", OnError::Skip), ("quarantine", OnError::Quarantine)];
 
 /// The settings of a file source.
 #[derive(Clone, Debug)]
@@ -69,7 +74,7 @@ impl FileOptions {
             timestamp: settings.optional_text("timestamp")?,
             null: settings.texts("null")?,
             multiline: settings.optional_flag("multiline")?,
-            on_error: settings.choice("on-error", &[("fail", OnError::Fail), ("skip", OnError::Skip)])?,
+            on_error: settings.choice("on-error", &ON_ERROR)?,
         };
         let without_meaning: &[&str] = match format {
             Format::Lines => &["key", "timestamp", "null", "multiline"],

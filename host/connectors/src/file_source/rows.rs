@@ -1,7 +1,9 @@
 //! Where rows begin and end, and what a row says: one implementation for each format.
 
 use super::csv_rows::CsvRows;
+use super::doubt::Doubt;
 use super::json_rows::JsonRows;
+use super::long_row::LongRow;
 use super::options::{FileOptions, Format};
 use std::borrow::Cow;
 use weir_engine::EngineError;
@@ -33,7 +35,36 @@ pub(super) enum Row<'a> {
 
 /// What is wrong with a row.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct RowError(pub String);
+pub(super) struct RowError {
+    /// In words.
+    pub why: String,
+    /// The byte of the row, from 1, that it is about, where it is about one.
+    pub column: Option<usize>,
+    /// Whether the next row is sure to begin where this one ends.
+    pub doubt: Doubt,
+}
+
+impl RowError {
+    /// An error of the row as a whole, which leaves no doubt about where it ends.
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), column: None, doubt: Doubt::None }
+    }
+
+    /// At this byte of the row, from 1.
+    pub(super) fn at(self, column: usize) -> Self {
+        Self { column: Some(column), ..self }
+    }
+
+    /// With a doubt about where the row ends.
+    pub(super) fn with(self, doubt: Doubt) -> Self {
+        Self { doubt, ..self }
+    }
+
+    /// A row that is several, with line ends that no reader of lines knows.
+    pub(super) fn carriage_returns() -> Self {
+        Self::new("its lines end in carriage returns (CR) alone, not in LF or CR LF").with(Doubt::Sure)
+    }
+}
 
 /// One format of rows.
 pub(super) trait Rows {
@@ -42,6 +73,11 @@ pub(super) trait Rows {
 
     /// What the row says.
     fn parse<'a>(&'a mut self, row: &'a [u8], frame: Frame) -> Result<Row<'a>, RowError>;
+
+    /// What finds the end of a row that is too long to be held, and has been given nothing of it yet.
+    fn long_row(&self) -> LongRow {
+        LongRow::line()
+    }
 }
 
 /// Any of the formats.
@@ -55,7 +91,7 @@ impl AnyRows {
     /// For a file with this header.
     pub(super) fn new(options: &FileOptions, header: Option<&str>, multiline: bool) -> Result<Self, EngineError> {
         Ok(match options.format {
-            Format::Lines => Self::Lines(Lines),
+            Format::Lines => Self::Lines(Lines::default()),
             Format::Csv => Self::Csv(CsvRows::new(options, header.unwrap_or_default(), multiline)?),
             Format::JsonLines => Self::Json(JsonRows::new(options)),
         })
@@ -75,8 +111,17 @@ pub(super) fn frame_line(bytes: &[u8], ended: bool) -> Option<Frame> {
     }
 }
 
-/// Lines, of which each, also an empty one, is a record.
-pub(super) struct Lines;
+/// True where at least two of the pieces between the carriage returns of a row are rows themselves.
+pub(super) fn is_cut_by_carriage_returns(row: &[u8], is_row: impl Fn(&[u8]) -> bool) -> bool {
+    row.contains(&b'\r') && row.split(|&byte| byte == b'\r').filter(|piece| !piece.is_empty() && is_row(piece)).nth(1).is_some()
+}
+
+/// Lines, of which each, also an empty one, is a record. A carriage return within a line is data.
+#[derive(Default)]
+pub(super) struct Lines {
+    /// A row has been read.
+    begun: bool,
+}
 
 impl Rows for Lines {
     #[inline]
@@ -85,7 +130,12 @@ impl Rows for Lines {
     }
 
     #[inline]
-    fn parse<'a>(&'a mut self, _row: &'a [u8], _frame: Frame) -> Result<Row<'a>, RowError> {
+    fn parse<'a>(&'a mut self, row: &'a [u8], frame: Frame) -> Result<Row<'a>, RowError> {
+        // A file without a line end, but for those of other times.
+        if !self.begun && frame.content == frame.next && is_cut_by_carriage_returns(row, |_| true) {
+            return Err(RowError::carriage_returns());
+        }
+        self.begun = true;
         Ok(Row::Record { key: None, timestamp: None })
     }
 }

@@ -154,9 +154,13 @@ fn a_bad_row_fails_with_file_line_and_excerpt_or_is_skipped_and_counted() {
     let files = Files::of(&[("a.csv.gz", b"k,v\n1,2\n3\n5,6\n7,8,9\n"), ("a.jsonl", b"{}\n{]\n")]);
     let error = files.read(json!({ "path": "a.csv.gz", "format": "csv" })).unwrap_err();
     assert_eq!(error.to_string(), "read a.csv.gz, line 3: the row has 1 cell, the header 2: 3");
-    assert_eq!((error.kind(), error.hint()), (ErrorKind::FixInput, Some("mend the row, or say `on-error = \"skip\"`")));
+    assert_eq!(
+        (error.kind(), error.hint()),
+        (ErrorKind::FixInput, Some("mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`"))
+    );
     let error = files.read(json!({ "path": "a.jsonl", "format": "jsonl" })).unwrap_err();
-    assert!(error.to_string().starts_with("read a.jsonl, line 2: it is no JSON object that can be read:"), "{error}");
+    let expect = "read a.jsonl, line 2, column 2: it is no JSON object that can be read: key must be a string: {]";
+    assert_eq!(error.to_string(), expect, "one place, the file's");
 
     let source = files.source(json!({ "path": "a.csv.gz", "format": "csv", "on-error": "skip" }));
     let mut reader = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
@@ -263,3 +267,5 @@ fn the_effective_settings_show_what_was_found_out() {
     });
     assert_eq!(Value::Object(shown), expect);
 }
+
+mod bad_rows;

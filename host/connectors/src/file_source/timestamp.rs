@@ -1,6 +1,13 @@
 //! Timestamps of rows: RFC 3339, or integer milliseconds since the Unix epoch.
+//!
+//! Invariant: what comes later has no smaller timestamp. A leap second has no milliseconds of its own since the epoch: all of it is the last
+//! one of its minute.
 
+use jiff::tz::TimeZone;
 use weir_engine::element::NO_TIMESTAMP;
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 86_400_000;
 
 /// Milliseconds since the Unix epoch, rounded down; `None` where the text is no timestamp.
 pub(super) fn parse(text: &[u8]) -> Option<i64> {
@@ -10,9 +17,52 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let timestamp = match text.parse::<i64>() {
         Ok(timestamp) => timestamp,
-        Err(_) => i64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000)).ok()?,
+        Err(_) => parse_date_and_time(text)?,
     };
     (timestamp != NO_TIMESTAMP).then_some(timestamp)
+}
+
+/// All else that is a date and a time of it with an offset. jiff reads the second 60 as 59 and knows offsets beyond a day.
+fn parse_date_and_time(text: &str) -> Option<i64> {
+    let timestamp = i64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000)).ok()?;
+    let time = TimeOfDay::of(text)?;
+    if time.offset_hours > 23 {
+        return None;
+    }
+    if !time.is_leap_second {
+        return Some(timestamp);
+    }
+    let minute_end = (timestamp.div_euclid(MINUTE_MS) + 1) * MINUTE_MS;
+    begins_a_month(minute_end).then_some(minute_end - 1)
+}
+
+/// What the notation says that jiff does not tell.
+struct TimeOfDay {
+    is_leap_second: bool,
+    offset_hours: u8,
+}
+
+impl TimeOfDay {
+    /// Of a text that is known to be a date, a `T` or a space, and a time of day with its offset, with or without `-` and `:` between digits.
+    fn of(text: &str) -> Option<Self> {
+        let (_, time) = text.split_once(['T', 't', ' '])?;
+        let zone = time.find(['Z', 'z', '+', '-', '['])?;
+        let (clock, zone) = time.split_at(zone);
+        let whole_seconds = clock.split(['.', ',']).next().unwrap_or_default();
+        let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
+        let clock = digits(whole_seconds);
+        let offset_hours = match digits(zone.trim_start_matches(['+', '-'])).as_slice() {
+            [tens, ones, ..] if !zone.starts_with(['Z', 'z', '[']) => (tens - b'0') * 10 + (ones - b'0'),
+            _ => 0,
+        };
+        Some(Self { is_leap_second: clock.len() == 6 && clock.ends_with(b"60"), offset_hours })
+    }
+}
+
+/// Leap seconds are the last of a month in UTC (RFC 3339, section 5.7).
+fn begins_a_month(timestamp: i64) -> bool {
+    let day = jiff::Timestamp::from_millisecond(timestamp).map(|timestamp| timestamp.to_zoned(TimeZone::UTC).day());
+    timestamp.rem_euclid(DAY_MS) == 0 && day.is_ok_and(|day| day == 1)
 }
 
 /// `2013-01-01T10:00:00Z`, which is what most files hold. All else, leap seconds too, is left to the general way.
@@ -81,6 +131,44 @@ mod tests {
             check(text, None);
         }
         assert_eq!(parse(b"\xff"), None);
+    }
+
+    #[test]
+    fn a_leap_second_lies_between_the_seconds_around_it_and_only_at_the_end_of_a_month() {
+        let before = parse(b"2016-12-31T23:59:59.999Z").unwrap();
+        for text in [
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60.5Z",
+            "2016-12-31t23:59:60,75z",
+            "2016-12-31 23:59:60Z",
+            "2016-12-31T18:59:60-05:00",
+            "2017-01-01T05:44:60+05:45",
+            "20161231T235960Z",
+            "20161231T185960-0500",
+        ] {
+            check(text, Some(before));
+        }
+        check("2017-01-01T00:00:00Z", Some(before + 1));
+        check("1972-06-30T23:59:60Z", parse(b"1972-06-30T23:59:59.999Z"));
+        for text in [
+            "2016-06-15T12:00:60Z",
+            "20160615T120060Z",
+            "2016-12-30T23:59:60Z",
+            "2016-12-31T23:59:60+01:00",
+            "2016-12-31T23:58:60Z",
+            "2016-12-31T23:59:61Z",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn an_offset_is_shorter_than_a_day() {
+        check("2013-01-01T05:00:00+23:59", parse(b"2012-12-31T05:01:00Z"));
+        check("2013-01-01T05:00:00-23:59", parse(b"2013-01-02T04:59:00Z"));
+        for text in ["2013-01-01T05:00:00+24:00", "2013-01-01T05:00:00-24:00", "20130101T050000+2400", "2013-01-01T05:00:00+25"] {
+            check(text, None);
+        }
     }
 
     #[test]

@@ -247,12 +247,14 @@ impl Builder<'_> {
             nodes.push(Node { vertex, id: graph.vertices[vertex].id.clone(), metrics, body, routes, quarantine, recording });
         }
         let head = task.members[0];
-        let source_routes = match &graph.vertices[head].kind {
-            VertexKind::Source { .. } => self.routes(&graph, head, index, &inner, &mut output).0.into_iter().next().unwrap_or_default(),
-            VertexKind::Operator(_) | VertexKind::Sink(_) => Vec::new(),
+        let (source_routes, source_quarantine) = match &graph.vertices[head].kind {
+            VertexKind::Source { .. } => self.routes(&graph, head, index, &inner, &mut output),
+            VertexKind::Operator(_) | VertexKind::Sink(_) => (Vec::new(), Vec::new()),
         };
-        let id = graph.vertices[head].id.clone();
-        Ok((Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone()), restores))
+        let (id, source_routes) = (graph.vertices[head].id.clone(), source_routes.into_iter().next().unwrap_or_default());
+        let mut chain = Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone());
+        chain.source_quarantine = source_quarantine;
+        Ok((chain, restores))
     }
 
     /// The task's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.

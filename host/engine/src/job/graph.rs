@@ -55,7 +55,7 @@ pub enum VertexKind {
 pub struct Edge {
     /// Index of the sending vertex.
     pub from: usize,
-    /// Number of its output; [`QUARANTINE_OUTPUT`] for the reserved one. A source has output 0.
+    /// Number of its output; [`QUARANTINE_OUTPUT`] for the reserved one. A source has output 0 besides.
     pub output: u32,
     /// Index of the receiving vertex.
     pub to: usize,
@@ -148,6 +148,7 @@ impl JobGraph {
     /// an operator is opened with.
     pub fn input_schemas(&self, vertex: usize, inputs: usize) -> Vec<Option<String>> {
         let of_edge = |edge: &Edge| match &self.vertices[edge.from].kind {
+            VertexKind::Source { .. } if edge.output == QUARANTINE_OUTPUT => None,
             VertexKind::Source { source, .. } => source.schema(),
             VertexKind::Operator(_) | VertexKind::Sink(_) => None,
         };

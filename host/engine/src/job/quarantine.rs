@@ -1,7 +1,7 @@
 //! The sink of quarantined records that no other sink takes: JSON lines below the job's storage, exactly-once.
 //!
 //! A committable holds the lines themselves, bounded by the quarantine limit, so nothing has to be pending anywhere: committing is creating
-//! `quarantine/<operator>/part-….jsonl`.
+//! `quarantine/<step>/part-….jsonl`.
 
 use crate::checkpoint::{Store, paths, retry};
 use crate::element::{AttemptId, CheckpointId, RecordBatch};
@@ -18,9 +18,9 @@ use std::sync::Arc;
 /// The name of the connector.
 const CONNECTOR: &str = "quarantine";
 
-/// Takes one operator's quarantined records.
+/// Takes the quarantined records of one source or operator.
 pub struct QuarantineSink {
-    operator: String,
+    step: String,
 }
 
 /// Creates the files.
@@ -36,16 +36,16 @@ struct Part {
 }
 
 struct QuarantineWriter {
-    operator: String,
+    step: String,
     subtask: Subtask,
     nonce: String,
     lines: String,
 }
 
 impl QuarantineSink {
-    /// The sink of `operator`.
-    pub fn new(operator: &str) -> Self {
-        Self { operator: operator.to_owned() }
+    /// The sink of the source or operator `step`.
+    pub fn new(step: &str) -> Self {
+        Self { step: step.to_owned() }
     }
 }
 
@@ -75,12 +75,7 @@ impl Sink for QuarantineSink {
     }
 
     fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        Ok(Box::new(QuarantineWriter {
-            operator: self.operator.clone(),
-            subtask: subtask.clone(),
-            nonce: nonce.to_owned(),
-            lines: String::new(),
-        }))
+        Ok(Box::new(QuarantineWriter { step: self.step.clone(), subtask: subtask.clone(), nonce: nonce.to_owned(), lines: String::new() }))
     }
 }
 
@@ -101,10 +96,10 @@ impl SinkWriter for QuarantineWriter {
         if lines.is_empty() {
             return Ok(async { Ok(Vec::new()) }.boxed());
         }
-        let (operator, index, nonce) = (&self.operator, self.subtask.index, &self.nonce);
-        let object = format!("{}/{operator}/part-{index}-{checkpoint_id}-{nonce}.jsonl", paths::QUARANTINE);
+        let (step, index, nonce) = (&self.step, self.subtask.index, &self.nonce);
+        let object = format!("{}/{step}/part-{index}-{checkpoint_id}-{nonce}.jsonl", paths::QUARANTINE);
         let payload = serde_json::to_value(Part { object, lines })
-            .map_err(|error| EngineError::new(ErrorKind::Bug, format!("{operator}: describe quarantined records: {error}")))?;
+            .map_err(|error| EngineError::new(ErrorKind::Bug, format!("{step}: describe quarantined records: {error}")))?;
         Ok(async move { Ok(vec![Committable { connector: CONNECTOR.to_owned(), payload }]) }.boxed())
     }
 }

@@ -10,7 +10,7 @@ use crate::element::{BatchBuilder, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
-use crate::operator::Subtask;
+use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::Clock;
 use crate::source::{ReadStatus, Source, SourceReader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -101,6 +101,7 @@ impl Upstream {
         let batch = builder.finish();
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
         self.route(vertex, 0, batch)?;
+        self.route(vertex, QUARANTINE_OUTPUT, reader.take_quarantined())?;
         match status {
             ReadStatus::More => self.sources.push_back((vertex, reader)),
             ReadStatus::End => {}

@@ -90,6 +90,8 @@ pub struct Chain {
     pub nodes: Vec<Node>,
     /// Where the head's records go: a source's, or nothing where the head is node 0.
     pub source_routes: Vec<Target>,
+    /// Where a source's quarantined records go.
+    pub source_quarantine: Vec<Target>,
     /// The sending side.
     pub output: Output,
     /// The id of the task's first vertex.
@@ -104,7 +106,8 @@ pub struct Chain {
 impl Chain {
     /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
     pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
-        Self { nodes, source_routes, output, head, clock, watermark: NO_TIMESTAMP, waiting: Vec::new() }
+        let source_quarantine = Vec::new();
+        Self { nodes, source_routes, source_quarantine, output, head, clock, watermark: NO_TIMESTAMP, waiting: Vec::new() }
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
@@ -150,14 +153,28 @@ impl Chain {
 
     /// Works off a batch of the source at the head.
     pub fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
-        for place in 0..self.source_routes.len() {
-            let target = self.source_routes[place];
-            if place + 1 == self.source_routes.len() {
-                return self.deliver(target, batch, None);
-            }
-            self.deliver(target, batch.clone(), None)?;
+        let routes = std::mem::take(&mut self.source_routes);
+        let delivered = self.deliver_all(&routes, batch);
+        self.source_routes = routes;
+        delivered
+    }
+
+    /// Works off what the source at the head could not read.
+    pub fn quarantine_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+        if self.source_quarantine.is_empty() {
+            return Err(EngineError::new(ErrorKind::Bug, format!("{}: quarantined records lead nowhere", self.head)));
         }
-        Ok(())
+        let routes = std::mem::take(&mut self.source_quarantine);
+        let delivered = self.deliver_all(&routes, batch);
+        self.source_quarantine = routes;
+        delivered
+    }
+
+    /// Hands a batch of the source at the head to each of its targets.
+    fn deliver_all(&mut self, routes: &[Target], batch: RecordBatch) -> Result<(), EngineError> {
+        let Some((last, others)) = routes.split_last() else { return Ok(()) };
+        others.iter().try_for_each(|target| self.deliver(*target, batch.clone(), None))?;
+        self.deliver(*last, batch, None)
     }
 
     /// Works off a batch that came over an edge from outside.

@@ -8,6 +8,7 @@ use crate::element::{Barrier, BatchBuilder, CheckpointId, RecordBatch, StreamEle
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
+use crate::operator::QuarantineLimit;
 use crate::runtime::{Clock, Monotonic};
 use crate::source::{ReadStatus, SourceReader};
 use std::collections::VecDeque;
@@ -60,6 +61,7 @@ pub struct SourceTask {
     draining: bool,
     builder: BatchBuilder,
     skipped: u64,
+    quarantine: Quarantine,
     /// Records that were in flight in the restored checkpoint, on what is now an edge within the task.
     restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
     budget: InFlightBudget,
@@ -101,6 +103,7 @@ impl SourceTask {
             draining: false,
             builder: BatchBuilder::new(),
             skipped: 0,
+            quarantine: Quarantine::default(),
             restored,
             budget,
         }
@@ -177,6 +180,7 @@ impl SourceTask {
         let skipped = self.reader.skipped();
         self.metrics.skipped.add(skipped - self.skipped);
         self.skipped = skipped;
+        self.quarantine()?;
         if !self.builder.is_empty() {
             let batch = self.builder.take_and_make_room();
             self.metrics.records_out.add(batch.len() as u64);
@@ -193,6 +197,19 @@ impl SourceTask {
             self.events.send(TaskEvent::InputEnded);
         }
         Ok(())
+    }
+
+    /// Hands on what could not be read, within the same cut as what could: no barrier comes between a poll and this.
+    fn quarantine(&mut self) -> Result<(), EngineError> {
+        let reports = self.reader.take_quarantined();
+        self.quarantine.seen += (self.builder.len() + reports.len()) as u64;
+        if reports.is_empty() {
+            return Ok(());
+        }
+        self.quarantine.records += reports.len() as u64;
+        self.metrics.quarantined.add(reports.len() as u64);
+        self.chain.quarantine_from_source(reports)?;
+        self.quarantine.check(&self.id)
     }
 
     fn on_control(&mut self, control: TaskControl) -> Result<(), EngineError> {
@@ -238,5 +255,24 @@ impl SourceTask {
             self.events.send(TaskEvent::Declined { checkpoint_id, decline: self.budget.exceeded() });
         }
         Ok(())
+    }
+}
+
+/// What one subtask has set aside in this attempt.
+#[derive(Default)]
+struct Quarantine {
+    records: u64,
+    /// Those that could be read among them.
+    seen: u64,
+    limit: QuarantineLimit,
+}
+
+impl Quarantine {
+    fn check(&self, source: &str) -> Result<(), EngineError> {
+        if !self.limit.exceeded(self.records, self.seen) {
+            return Ok(());
+        }
+        let hint = "the rows and their errors are in the source's quarantine output; mend the input, or what `format` says of it";
+        Err(EngineError::new(ErrorKind::FixInput, self.limit.exceeded_message(source, self.records, self.seen)).with_hint(hint))
     }
 }

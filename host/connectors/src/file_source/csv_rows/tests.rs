@@ -15,7 +15,7 @@ fn rows(header: &str, multiline: bool) -> CsvRows {
 
 fn parsed(rows: &mut CsvRows, row: &str) -> Result<(Option<String>, Option<i64>), String> {
     let frame = rows.frame(row.as_bytes(), true).unwrap();
-    match rows.parse(&row.as_bytes()[..frame.content], frame).map_err(|e| e.0)? {
+    match rows.parse(&row.as_bytes()[..frame.content], frame).map_err(|e| e.why)? {
         Row::Record { key, timestamp } => Ok((key.map(|key| String::from_utf8(key.into_owned()).unwrap()), timestamp)),
         Row::Blank => Err("blank".into()),
     }
@@ -49,7 +49,11 @@ fn rows_that_cannot_be_read_say_why() {
         ("1,2,3,4", "the row has 4 cells, the header 3"),
         ("\"1,2\",3", "the row has 2 cells, the header 3"),
         ("1,2,soon", "the timestamp \"soon\" is neither RFC 3339 nor integer milliseconds"),
-        ("1,\"2,3", "a quoted cell is still open at the end of the row; set `multiline = true` where cells hold line breaks"),
+        ("1,\"2,3", "a quoted cell of the row is never closed"),
+        ("1,\"2,3\n4,5,6\n", "a quoted cell of the row is never closed"),
+        ("1,\"2\n3\",4\n", "a quoted cell holds a line end; set `multiline = true` where cells may"),
+        ("1,2,3\r4,5,6\r", "its lines end in carriage returns (CR) alone, not in LF or CR LF"),
+        ("1,\"2\",\"3\"\r4,5,6\r", "its lines end in carriage returns (CR) alone, not in LF or CR LF"),
         ("\"1\"x,2,3", "`x` follows a quoted cell where a comma should"),
         ("1,2,\"3\" ", "` ` follows a quoted cell where a comma should"),
         ("\n1,2,3", "blank"),
@@ -59,14 +63,49 @@ fn rows_that_cannot_be_read_say_why() {
 }
 
 #[test]
-fn a_row_goes_on_over_line_breaks_in_quotes_only_where_it_may() {
+fn a_row_goes_on_over_line_breaks_in_quotes() {
     let text = b"1,\"a\nb\",7\n2,c,8\n";
     let frame = |multiline, bytes, ended| rows("a,k,t", multiline).frame(bytes, ended);
     assert_eq!(frame(true, text, false), Some(Frame { content: 9, next: 10, quoted: true }));
-    assert_eq!(frame(false, text, false), Some(Frame { content: 4, next: 5, quoted: true }));
+    assert_eq!(frame(false, text, false), frame(true, text, false), "where it may not it is one bad row");
     assert_eq!(frame(true, &text[..7], false), None, "the window ends in the row");
     assert_eq!(frame(true, &text[..8], true), Some(Frame { content: 8, next: 8, quoted: true }));
     assert_eq!(frame(true, b"", true), None);
+}
+
+#[test]
+fn what_is_wrong_with_quotation_marks_leaves_a_doubt_about_where_the_next_row_begins() {
+    let check = |settings: serde_json::Value, row: &str, expect: Doubt| {
+        let options = options(settings);
+        let multiline = options.multiline.unwrap_or_default();
+        let mut rows = CsvRows::new(&options, "a,k,t", multiline).unwrap();
+        let frame = rows.frame(row.as_bytes(), true).unwrap();
+        let error = rows.parse(&row.as_bytes()[..frame.content], frame).unwrap_err();
+        assert_eq!(error.doubt, expect, "{row}: {error:?}");
+    };
+    let plain = || json!({ "path": "x", "format": "csv", "timestamp": "t" });
+    check(plain(), "1,2,soon\n", Doubt::None);
+    check(plain(), "1,\"2\n\",3\n", Doubt::None);
+    check(plain(), "1,2\n", Doubt::Cells);
+    check(plain(), "1,\"2\"\n", Doubt::Cells);
+    check(plain(), "1,\"2\"x,3\n", Doubt::Quotes);
+    check(plain(), "1,\"2\n\"\n", Doubt::Sure);
+    check(plain(), "1,\"2\n\"x,3\n", Doubt::Sure);
+    check(plain(), "1,\"2,3\n4,5,6\n", Doubt::Sure);
+    check(plain(), "1,2,3\r4,5,6\r", Doubt::Sure);
+    let single = || json!({ "path": "x", "format": "csv", "timestamp": "t", "multiline": false });
+    check(single(), "1,\"2\"x,3\n", Doubt::Cells);
+    check(single(), "1,\"2\n\"x,3\n", Doubt::Sure);
+}
+
+#[test]
+fn a_header_with_bare_carriage_returns_is_refused() {
+    let options = options(json!({ "path": "x.csv", "format": "csv" }));
+    for header in ["k,v\r1,2\r3,4", "k,v\r", "k\r"] {
+        let error = wanted_columns(&options, header).unwrap_err();
+        assert_eq!(error.message, "the header of x.csv: its lines end in carriage returns (CR) alone, not in LF or CR LF");
+    }
+    assert!(wanted_columns(&options, "k,\"v\r\"").is_ok(), "in quotation marks it is text");
 }
 
 #[test]

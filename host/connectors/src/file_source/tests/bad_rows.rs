@@ -1,0 +1,324 @@
+//! What becomes of rows that cannot be read, and that none comes of them which nobody has written.
+
+use super::*;
+use crate::conformance::subtask;
+use std::collections::BTreeSet;
+use weir_engine::{RecordBatch, SourceReader};
+
+/// What a source gives of its only split.
+#[derive(Default)]
+struct Given {
+    rows: Vec<String>,
+    skipped: u64,
+    reports: Vec<Value>,
+}
+
+impl Given {
+    fn add(&mut self, batch: &RecordBatch) {
+        self.rows.extend(batch.values().iter().map(|value| String::from_utf8_lossy(value).into_owned()));
+    }
+
+    /// Polls once, for up to `most` records.
+    fn poll(&mut self, reader: &mut dyn SourceReader, most: usize) -> Result<ReadStatus, EngineError> {
+        let mut out = weir_engine::BatchBuilder::new();
+        let std::task::Poll::Ready(status) =
+            reader.poll_read(&mut std::task::Context::from_waker(std::task::Waker::noop()), most, &mut out)
+        else {
+            panic!("files do not wait")
+        };
+        self.add(&out.finish());
+        self.reports.extend(reader.take_quarantined().values().iter().map(|report| serde_json::from_slice(report).unwrap()));
+        self.skipped = reader.skipped();
+        status
+    }
+
+    fn lines_of_reports(&self) -> Vec<u64> {
+        self.reports.iter().map(|report| report["line"].as_u64().unwrap()).collect()
+    }
+}
+
+impl Files {
+    /// All that a source gives, or the error that it ends with.
+    fn given(&self, settings: Value) -> Result<Given, String> {
+        let source = self.source(settings);
+        let mut reader = source.reader(&subtask(0, 1), source.discover(1).map_err(|e| e.to_string())?).unwrap();
+        let mut given = Given::default();
+        while given.poll(&mut *reader, 1000).map_err(|e| e.to_string())? == ReadStatus::More {}
+        Ok(given)
+    }
+}
+
+/// Settings of a CSV source of `a.csv` with more.
+fn csv(more: Value) -> Value {
+    let mut settings = json!({ "path": "a.csv", "format": "csv", "key": "id" });
+    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    settings
+}
+
+/// A table whose first cell with line ends stands far behind what is looked at to find out `multiline`.
+fn late_cell() -> Vec<u8> {
+    let rows = |range: std::ops::Range<usize>| range.map(|n| format!("{n},plain,{}\n", n % 9)).collect::<String>();
+    ("id,v,w\n".to_owned() + &rows(0..30_000) + "30000,\"note:\n1,paid,100\n2,paid,200\nend\",5\n" + &rows(30_001..40_000)).into_bytes()
+}
+
+#[test]
+fn a_late_cell_with_line_ends_is_one_bad_row_and_its_lines_are_none() {
+    let files = Files::of(&[("a.csv", &late_cell())]);
+    let error = files.given(csv(json!({}))).err().unwrap();
+    let expect = "read a.csv, line 30002: a quoted cell holds a line end; set `multiline = true` where cells may: 30000,";
+    assert!(error.starts_with(expect), "{error}");
+    for multiline in [json!(null), json!(false)] {
+        let mut settings = csv(json!({ "on-error": "skip", "multiline": multiline }));
+        settings.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let given = files.given(settings).unwrap();
+        assert_eq!((given.rows.len(), given.skipped), (39_999, 1));
+        assert!(given.rows.iter().all(|row| row.contains(",plain,")));
+    }
+    let given = files.given(csv(json!({ "on-error": "quarantine" }))).unwrap();
+    assert_eq!((given.rows.len(), given.lines_of_reports()), (39_999, vec![30_002]));
+    assert_eq!(given.reports[0]["value"], "30000,\"note:\n1,paid,100\n2,paid,200\nend\",5");
+    let given = files.given(csv(json!({ "multiline": true }))).unwrap();
+    assert_eq!((given.rows.len(), given.skipped), (40_000, 0));
+}
+
+#[test]
+fn no_range_of_a_file_begins_within_a_cell() {
+    let texts = (0..20).map(|n| format!("{n},\"{}\",1\n", "1,paid,100\n".repeat(9_000))).collect::<String>();
+    let rows = (0..20_000).map(|n| format!("{n},plain,0\n")).collect::<String>();
+    let files = Files::of(&[("a.csv", ("id,v,w\n".to_owned() + &rows + &texts + &rows).as_bytes())]);
+    for on_error in ["skip", "quarantine"] {
+        let source = files.source(csv(json!({ "on-error": on_error, "multiline": false })));
+        let splits = source.discover(8).unwrap();
+        let ends: Vec<_> = splits.iter().map(|split| split.spec["end"].as_u64().unwrap()).collect();
+        assert!(ends.len() > 1 && ends[..ends.len() - 1].iter().all(|end| *end as usize <= rows.len() + 7), "{ends:?}");
+        let rows = read_all(&source, splits, 3).unwrap();
+        assert!(rows.len() == 40_000 && rows.iter().all(|(_, row, _)| row.ends_with(b",plain,0")), "{}", rows.len());
+    }
+}
+
+#[test]
+fn a_report_says_what_the_row_was_where_and_why() {
+    let files = Files::of(&[("a.csv.gz", b"id,v\n1,2\n3\n\xff,\"4\n"), ("b.jsonl", b"{\"k\":1}\n\n{\"k\":1,}\n")]);
+    let given = files.given(json!({ "path": "a.csv.gz", "format": "csv", "on-error": "quarantine" })).err().unwrap();
+    assert!(given.starts_with("read a.csv.gz, line 4: a quoted cell of the row is never closed"), "{given}");
+    files.write("a.csv.gz", b"id,v\n1,2\n3\n\xff\n");
+    let given = files.given(json!({ "path": "a.csv.gz", "format": "csv", "on-error": "quarantine" })).unwrap();
+    let why = "the row has 1 cell, the header 2";
+    let report = |line: u64, offset: u64, value: Value| {
+        json!({
+            "source": "out", "key": null, "value": value, "timestamp": null, "error": format!("read a.csv.gz, line {line}: {why}"),
+            "file": "a.csv.gz", "line": line, "offset": offset,
+        })
+    };
+    assert_eq!(given.reports, [report(3, 9, json!("3")), report(4, 11, json!({ "base64": "/w==" }))]);
+    assert_eq!((given.rows, given.skipped), (vec!["1,2".to_owned()], 0));
+    let given = files.given(json!({ "path": "b.jsonl", "format": "jsonl", "on-error": "quarantine" })).unwrap();
+    assert_eq!(given.reports[0]["error"], "read b.jsonl, line 3, column 8: it is no JSON object that can be read: key must be a string");
+}
+
+#[test]
+fn what_was_set_aside_goes_with_the_position_and_comes_once() {
+    let text: String = (0..5000).map(|n| if n % 7 == 0 { format!("{{\"n\":{n}\n") } else { format!("{{\"n\":{n}}}\n") }).collect();
+    let files = Files::of(&[("a.jsonl", text.as_bytes())]);
+    let source = files.source(json!({ "path": "a.jsonl", "format": "jsonl", "on-error": "quarantine" }));
+    let mut rng = fastrand::Rng::with_seed(11);
+    let (mut splits, mut given, mut status) = (source.discover(1).unwrap(), Given::default(), ReadStatus::More);
+    while status == ReadStatus::More {
+        let mut reader = source.reader(&subtask(0, 1), splits).unwrap();
+        for _ in 0..rng.usize(1..4) {
+            if status == ReadStatus::More {
+                status = given.poll(&mut *reader, rng.usize(1..400)).unwrap();
+            }
+        }
+        splits = reader.splits();
+    }
+    assert_eq!((given.rows.len(), given.reports.len()), (4285, 715));
+    assert_eq!(given.lines_of_reports(), (0..715).map(|n| n * 7 + 1).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_mark_in_the_wrong_place_is_skipped_only_where_no_cell_can_be_open_behind_it() {
+    let files = Files::of(&[]);
+    let check = |rows: &str, settings: Value, expect: Result<(&[&str], u64), &str>| {
+        files.write("a.csv", format!("id,v,w\n{rows}").as_bytes());
+        let given = files.given(csv(settings.clone())).map(|given| (given.rows, given.skipped));
+        match (given, expect) {
+            (Ok((found, skipped)), Ok((rows_expected, expected))) => assert_eq!(
+                (found, skipped),
+                (rows_expected.iter().map(|row| (*row).to_owned()).collect(), expected),
+                "{rows} with {settings}"
+            ),
+            (Err(error), Err(expected)) => assert!(error.starts_with(expected), "{rows} with {settings}: {error}"),
+            (given, expect) => panic!("{rows} with {settings}: {given:?}, not {expect:?}"),
+        }
+    };
+    let skip = || json!({ "on-error": "skip" });
+    let single_lines = || json!({ "on-error": "skip", "multiline": false });
+    check("1,\"a\"b,2\n2,c,3\n", skip(), Ok((&["2,c,3"], 1)));
+    check("1,\"a\"b,2\n2,\"c\",3\n", skip(), Err("read a.csv, line 2: `b` follows a quoted cell where a comma should"));
+    check("1,\"a\"b,2\n2,\"c\",3\n", single_lines(), Ok((&["2,\"c\",3"], 1)));
+    check("5,\"note \"x\"\n1,paid,100\n2,paid,200\nend\",7\n", single_lines(), Err("read a.csv, line 2: "));
+    check("5,\"note \"x\", \"y\n1,paid,100\nend\",7\n", single_lines(), Err("read a.csv, line 2: "));
+    check("5,note:\n1,paid,100\nend\",7\n", skip(), Err("read a.csv, line 2: the row has 2 cells, the header 3"));
+    check("5,note:\n1,paid,100\n6,\"end\",7\n", skip(), Ok((&["1,paid,100", "6,\"end\",7"], 1)));
+    check("1,a,2\n3,\"b,4\n5,c,6\n", skip(), Err("read a.csv, line 3: a quoted cell of the row is never closed"));
+    check("1,a,2\n3,\"b,4\n5,c,\"6\n", skip(), Err("read a.csv, line 3: "));
+}
+
+/// A table of three columns, the second of which holds texts with lines in them that look like rows; and those lines.
+fn table_with_texts(rng: &mut fastrand::Rng) -> (Vec<u8>, BTreeSet<String>) {
+    let (mut text, mut inner) = ("id,text,n\n".to_owned(), BTreeSet::new());
+    for row in 0..rng.usize(1..12) {
+        let cell = match rng.usize(0..5) {
+            0 => format!("plain {row}"),
+            1 => format!("\"quoted, {row}\""),
+            2 => "\"\"".to_owned(),
+            _ => {
+                let lines: Vec<String> = (0..rng.usize(1..4)).map(|line| format!("{line},paid {row},100")).collect();
+                inner.extend(lines.iter().cloned());
+                let said = if rng.bool() { " said \"\"so\"\"" } else { "" };
+                format!("\"note {row}{said}\n{}\nend\"", lines.join("\n"))
+            }
+        };
+        text.push_str(&format!("{row},{cell},{}\n", row % 3));
+    }
+    (text.into_bytes(), inner)
+}
+
+#[test]
+fn no_row_comes_out_of_the_inside_of_a_cell_that_has_lost_or_gained_a_mark() {
+    let mut rng = fastrand::Rng::with_seed(34);
+    let files = Files::of(&[]);
+    let (mut read, mut refused) = (0, 0);
+    for round in 0..2000 {
+        let (mut text, inner) = table_with_texts(&mut rng);
+        let header = "id,text,n\n".len();
+        let marks: Vec<usize> = (header..text.len()).filter(|&at| text[at] == b'"').collect();
+        match rng.usize(0..4) {
+            0 | 1 if !marks.is_empty() => _ = text.remove(marks[rng.usize(0..marks.len())]),
+            2 => text.truncate(rng.usize(header..=text.len())),
+            // Within the first line of a text: one that closes the cell in front of a line end makes rows of the others for every reader.
+            _ => {
+                let notes: Vec<usize> = memchr::memmem::find_iter(&text, b"note").collect();
+                let Some(&note) = notes.get(rng.usize(0..=notes.len())) else { continue };
+                text.insert(note + rng.usize(0..4), b'"');
+            }
+        }
+        files.write("a.csv", &text);
+        let mut settings = csv(json!({ "on-error": if rng.bool() { "skip" } else { "quarantine" } }));
+        if rng.bool() {
+            settings["multiline"] = rng.bool().into();
+        }
+        let shown = String::from_utf8_lossy(&text).into_owned();
+        match files.given(settings.clone()) {
+            Ok(given) => {
+                read += 1;
+                let invented: Vec<_> = given.rows.iter().filter(|row| inner.contains(*row)).collect();
+                assert!(invented.is_empty(), "round {round}, {settings}: {invented:?} of\n{shown}");
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.starts_with("read a.csv, line "), "round {round}, {settings}: {error} of\n{shown}");
+            }
+        }
+    }
+    assert!(read > 200 && refused > 200, "{read} read, {refused} refused");
+}
+
+/// `content` rows of a format, whose values have `bytes` bytes.
+fn row_of(format: &str, bytes: usize) -> Vec<u8> {
+    let (begin, end) = match format {
+        "lines" => ("", ""),
+        "jsonl" => ("{\"k\":\"", "\"}"),
+        _ => ("1,\"", "\""),
+    };
+    [begin.as_bytes(), &vec![b'x'; bytes - begin.len() - end.len()], end.as_bytes()].concat()
+}
+
+#[test]
+fn the_longest_row_is_read_and_one_byte_more_is_a_bad_row() {
+    for format in ["lines", "jsonl", "csv"] {
+        for line_end in ["\n", "\r\n", ""] {
+            let header = if format == "csv" { "k,v\n" } else { "" };
+            let text = |bytes: usize| [header.as_bytes(), &row_of(format, 40), b"\n", &row_of(format, bytes), line_end.as_bytes()].concat();
+            let files = Files::of(&[("a", &text(ROW_BYTES_MAX))]);
+            let settings = |on_error: &str| json!({ "path": "a", "format": format, "on-error": on_error });
+            let rows = files.given(settings("fail")).unwrap().rows;
+            assert_eq!(rows.iter().map(String::len).collect::<Vec<_>>(), [40, ROW_BYTES_MAX], "{format} {line_end:?}");
+            for more in [1, 3] {
+                files.write("a", &text(ROW_BYTES_MAX + more));
+                let line = if format == "csv" { 3 } else { 2 };
+                let error = files.given(settings("fail")).err().unwrap();
+                let expect = format!("read a, line {line}: the row is longer than 16777216 bytes");
+                assert!(error.starts_with(&expect), "{format} {line_end:?}: {error}");
+                let given = files.given(settings("skip")).unwrap();
+                assert_eq!((given.rows.len(), given.skipped), (1, 1), "{format} {line_end:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_around_those_that_are_too_long_are_read() {
+    for format in ["lines", "jsonl", "csv"] {
+        let header = if format == "csv" { "k,v\n" } else { "" };
+        let rows = [40, 17_000_000, 41, 40_000_000, 42].map(|bytes| [row_of(format, bytes), b"\n".to_vec()].concat());
+        let files = Files::of(&[("a", &[header.as_bytes(), &rows.concat()].concat())]);
+        let given = files.given(json!({ "path": "a", "format": format, "on-error": "quarantine" })).unwrap();
+        assert_eq!(given.rows.iter().map(String::len).collect::<Vec<_>>(), [40, 41, 42], "{format}");
+        let first = if format == "csv" { 3 } else { 2 };
+        assert_eq!(given.lines_of_reports(), [first, first + 2], "{format}");
+        assert!(given.reports.iter().all(|report| report["value"].as_str().unwrap().len() == 1024), "its beginning");
+    }
+}
+
+#[test]
+fn a_row_that_is_passed_over_is_passed_over_again_by_the_next_reader() {
+    let text = [b"a\n".to_vec(), vec![b'x'; 40_000_000], b"\nb\n".to_vec()].concat();
+    let files = Files::of(&[("a", &text)]);
+    let source = files.source(json!({ "path": "a", "on-error": "skip" }));
+    let mut first = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
+    let mut given = Given::default();
+    while given.rows.is_empty() || first.splits()[0].progress == SplitProgress::At(0.into()) {
+        given.poll(&mut *first, 1).unwrap();
+    }
+    // In the midst of it.
+    given.poll(&mut *first, 1).unwrap();
+    assert_eq!((first.splits()[0].progress.clone(), given.skipped), (SplitProgress::At(2.into()), 0));
+    let mut second = source.reader(&subtask(0, 1), first.splits()).unwrap();
+    while given.poll(&mut *second, 1000).unwrap() == ReadStatus::More {}
+    assert_eq!((given.rows, given.skipped), (vec!["a".to_owned(), "b".to_owned()], 1));
+}
+
+#[test]
+fn a_long_row_with_a_cell_that_may_never_be_closed_is_not_skipped() {
+    let text = ["id,v\n1,\"open\n".as_bytes(), &b"2,x\n".repeat(5_000_000)].concat();
+    let files = Files::of(&[("a.csv.gz", &text)]);
+    for on_error in ["fail", "skip", "quarantine"] {
+        let error = files.given(csv(json!({ "path": "a.csv.gz", "on-error": on_error }))).err().unwrap();
+        let expect = "read a.csv.gz, line 2: the row is longer than 16777216 bytes; a quoted cell of it may never be closed: 1,";
+        assert!(error.starts_with(expect), "{on_error}: {error}");
+    }
+}
+
+#[test]
+fn files_with_bare_carriage_returns_are_refused_by_name_and_never_read_as_nothing() {
+    let files = Files::of(&[
+        ("a.csv", b"id,v\n1,2\r3,4\r5,6\r"),
+        ("b.csv", b"id\n1\r2\r"),
+        ("c.jsonl", b"{\"k\":1}\r{\"k\":2}\r"),
+        ("d.txt", b"a\rb\rc"),
+    ]);
+    for on_error in ["fail", "skip", "quarantine"] {
+        for (path, format, line) in [("a.csv", "csv", 2), ("b.csv", "csv", 2), ("c.jsonl", "jsonl", 1), ("d.txt", "lines", 1)] {
+            let error = files.given(json!({ "path": path, "format": format, "on-error": on_error })).err().unwrap();
+            let expect = format!("read {path}, line {line}: its lines end in carriage returns (CR) alone, not in LF or CR LF: ");
+            assert!(error.starts_with(&expect), "{on_error}: {error}");
+        }
+    }
+    files.write("e.csv", b"id,v\r1,2\r3,4\r");
+    let error = files.try_source(json!({ "path": "e.csv", "format": "csv" })).err().unwrap();
+    assert_eq!(error.message, "the header of e.csv: its lines end in carriage returns (CR) alone, not in LF or CR LF");
+    files.write("f.txt", b"10 %\r20 %\ndone\r");
+    assert_eq!(files.given(json!({ "path": "f.txt" })).unwrap().rows, ["10 %\r20 %", "done\r"], "in a line it is data");
+}
