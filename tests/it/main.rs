@@ -12,6 +12,7 @@
 //!
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
+//! - `standard_output`: what every command does where it cannot say what it has to say.
 //! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
@@ -41,6 +42,7 @@ mod running;
 mod sandbox;
 mod savepoints;
 mod simulation;
+mod standard_output;
 mod state;
 mod stops;
 mod stores;

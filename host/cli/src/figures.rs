@@ -61,7 +61,7 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
-        text.push_str(&format!("  {:width$}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}\n", vertex.id));
+        text.push_str(&format!("  {}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}\n", padded(&vertex.id, width)));
     }
     if let Some(rate) = run.steady_records_per_s {
         text.push_str(&format!("  {} records/s at the sinks once running\n", grouped(rate.round() as u64)));
@@ -80,6 +80,15 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         text.push_str(&format!("  `{resume}` goes on from the last checkpoint\n"));
     }
     text
+}
+
+/// The widest column of a table: what is wider sticks out of its own row and leaves all others as they are.
+pub const COLUMN_MAX: usize = 120;
+
+/// A text with blanks behind it, up to `width` characters. The formatting machinery of the standard library takes no width above 65,535.
+pub fn padded(text: &str, width: usize) -> String {
+    let blanks = width.min(COLUMN_MAX).saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(blanks))
 }
 
 /// `1234567` as `1,234,567`.
@@ -109,6 +118,13 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let texts: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
         assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_column_is_padded_to_its_width_and_however_wide_no_further_than_its_bound() {
+        assert_eq!((padded("é", 3), padded("abc", 2), padded("", 0)), ("é  ".into(), "abc".into(), String::new()));
+        let wide = "x".repeat(1 << 17);
+        assert_eq!((padded(&wide, wide.len()), padded("a", wide.len()).len()), (wide.clone(), COLUMN_MAX));
     }
 
     #[test]
@@ -147,6 +163,8 @@ mod tests {
             restarts: 0,
             peak_memory_bytes: 64 << 20,
             error: None,
+            hint: None,
+            problems: Vec::new(),
         };
         let expect = "flights stopped after 3.46 s
   rows                0 in         27,004 out
