@@ -61,6 +61,8 @@ fn leaves(command: &clap::Command, above: &str, found: &mut BTreeSet<String>) {
 struct Jobs {
     bench: Bench,
     words: Option<Running>,
+    /// The last command line ended it.
+    stopped: bool,
     savepoints: u32,
 }
 
@@ -72,12 +74,15 @@ impl Jobs {
         std::fs::write(bench.path("once.toml"), once.replace("input.txt", "once.txt")).expect("a job file");
         std::fs::write(bench.path("once.txt"), WordCount { lines: 2_000, ..WordCount::default() }.input()).expect("an input");
         bench.run("run once.toml -q").assert(0, &[]);
-        Self { bench, words: None, savepoints: 0 }
+        Self { bench, words: None, stopped: false, savepoints: 0 }
     }
 
     /// The command line with what it is about, which is there then.
     fn prepare(&mut self, line: &str) -> String {
-        if line.contains("words") && !self.words.as_mut().is_some_and(Running::runs) {
+        if std::mem::replace(&mut self.stopped, ["stop", "cancel"].contains(&line.split(' ').next().unwrap_or_default())) {
+            self.words.take().into_iter().for_each(|words| _ = words.ended());
+        }
+        if line.contains("words") && self.words.is_none() {
             let before = self.bench.log().completed.len();
             let mut words = self.bench.start("run job.toml -q");
             assert!(words.runs_until("a checkpoint", || self.bench.log().completed.len() > before));

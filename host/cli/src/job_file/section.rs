@@ -122,8 +122,11 @@ impl<'a> Section<'a> {
         self.read(key, "a size such as \"64MiB\"", parse)
     }
 
-    /// A key that stands here and belongs elsewhere. It is known from now on.
+    /// A key that stands here and belongs elsewhere.
     pub fn misplaced(&self, key: &'static str, hint: impl FnOnce(&DeValue<'_>) -> String) {
+        if !self.table.contains_key(key) {
+            return;
+        }
         if let (Some(value), Some(span)) = (self.get(key), self.place(key)) {
             let problem = Problem::new(span, format!("{} has no `{key}`", self.name)).label("this belongs elsewhere");
             self.problem(problem.hint(hint(value.get_ref())));
