@@ -13,6 +13,7 @@
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `sequences`: random sequences of all that can happen to a job, and what is committed in the end.
+//! - `standard_output`: what every command does where it cannot say what it has to say.
 //! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
@@ -47,6 +48,7 @@ mod sandbox;
 mod savepoints;
 mod sequences;
 mod simulation;
+mod standard_output;
 mod state;
 mod stops;
 mod stores;

@@ -95,6 +95,19 @@ fn a_new_version_goes_on_with_the_migrated_state_of_the_old_one() {
     }
     assert!(!first.is_empty());
 
+    // A dry run compares what the old version keeps as the new one would keep it.
+    let dry_run = format!("upgrade job.toml --operator delays --plugin {} --dry-run", plugin("flight-delays-v2").display());
+    let compared = bench.run(&format!("{dry_run} --output json"));
+    let totals = &compared.document()["states"][0];
+    assert_eq!((&totals["name"], &totals["migrated_from"]), (&"totals".into(), &1.into()), "{compared:?}");
+    let example = &totals["examples"][0];
+    for field in ["flights", "total_delay"] {
+        assert!(example["old"][field].is_i64() && example["old"][field] == example["new"][field], "{example}");
+    }
+    assert!(example["old"]["max_delay"].is_null() && example["new"]["max_delay"].is_i64(), "{example}");
+    let said = bench.run(&dry_run);
+    assert!(said.stdout.contains("state totals, migrated from version 1: ") && !said.stdout.contains("base64"), "{said:?}");
+
     bench.write_job(&job_file("flight-delays-v2", 3));
     let newest = bench.log().newest().id;
     let checked = bench.run(&format!("check job.toml --from {newest}"));
@@ -104,6 +117,11 @@ fn a_new_version_goes_on_with_the_migrated_state_of_the_old_one() {
     for part in ["delays: component ", "delays.totals: migrated from version 1 to 2"] {
         assert!(said.contains(part), "{part}: {said}");
     }
+
+    let replayed = bench.run("replay job.toml --operator delays --records 50 -q --output json").document();
+    let change = |record: &serde_json::Value| record["state"].as_array().and_then(|changes| changes.first().cloned());
+    let changes: Vec<_> = replayed["records"].as_array().into_iter().flatten().filter_map(change).collect();
+    assert!(!changes.is_empty() && changes.iter().all(|change| change["after"]["flights"].is_u64()), "{replayed}");
 
     // What the new version has kept the old one cannot read.
     bench.write_job(&job_file("flight-delays", 2));

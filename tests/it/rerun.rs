@@ -6,7 +6,9 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use weir_engine::EngineError;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
@@ -125,6 +127,43 @@ fn a_replay_is_what_the_job_goes_on_to_do_and_two_are_the_same() {
     assert!(!records.is_empty() && records.iter().eq(expected), "{of_one}");
     let changes = |record: &Value| (record["state"][0]["before"].clone(), record["state"][0]["after"].clone());
     assert!(records.windows(2).all(|pair| changes(&pair[0]).1 == changes(&pair[1]).0), "each goes on where the one before it came to");
+}
+
+#[test]
+fn a_running_job_leaves_its_checkpoints_where_they_are_while_they_are_replayed() {
+    let settings = WordCount { lines: 200_000, rate: 5_000, count_settings: "record = true".into(), ..WordCount::default() };
+    let bench = Bench::new(WEIR, settings);
+    bench.edit_job("interval = \"50ms\"", "interval = \"1h\"");
+    let mut job = bench.start("run job.toml -q");
+    let counted = || bench.run("status words --output json").document()["vertices"][2]["records_in"].as_u64().unwrap_or(0);
+    assert!(job.runs_until("the API", || bench.run("jobs").stdout.contains("words")));
+    let mut trigger = || {
+        // More between two checkpoints than a pipe takes.
+        let before = counted();
+        assert!(job.runs_until("records", || counted() > before + 1_000));
+        bench.run("checkpoint trigger words").assert(0, &[]);
+    };
+    (0..4).for_each(|_| trigger());
+    let log = bench.log();
+    let [from, last] = [1, 3].map(|place: usize| log.completed[place].clone());
+    let is_kept = |metadata: &str| bench.storage().join(metadata).is_file();
+    assert!(is_kept(&from.metadata) && !is_kept(&log.completed[0].metadata), "three are kept");
+
+    let mut replay = bench.command(&format!("replay job.toml --operator count --from {}", from.id));
+    let mut replay = replay.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weir runs");
+    let mut lines = BufReader::new(replay.stdout.take().expect("a pipe")).lines();
+    lines.next().expect("a line").expect("text");
+    // Nobody reads on: the replay stands still, and its job goes on.
+    (0..4).for_each(|_| trigger());
+    assert!(is_kept(&from.metadata) && is_kept(&last.metadata));
+    let read = lines.map(|line| line.expect("text")).count();
+    let ended = replay.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success() && said.contains(&format!("the run that there was, up to checkpoint {}", last.id)), "{said}");
+    assert!(read > 2_000, "{read}");
+    // It has let them go.
+    trigger();
+    assert!(!is_kept(&from.metadata) && !is_kept(&last.metadata));
 }
 
 #[test]

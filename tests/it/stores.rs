@@ -124,6 +124,19 @@ fn storage_on_s3_that_only_the_user_can_mend_is_refused_at_once() {
     refuse(&url, &nowhere, &[&format!("list {url}/words/log"), "127.0.0.1:9"]);
 }
 
+#[test]
+fn a_server_of_s3_that_is_not_there_is_told_with_the_cause_and_where_to_look() {
+    let nowhere = [
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+    ];
+    let hint = "hint: nobody answers at that address: AWS_ENDPOINT_URL says where the server is";
+    refuse("s3://bucket/jobs", &nowhere, &["list s3://bucket/jobs/words/log", "Connection refused", hint]);
+}
+
 /// A store with creates of its own.
 struct OddStore {
     inner: ObjectStorage,

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Example:\n  weir run plugins/flight-delays/job.toml\n\nExit codes:\n  0  finished, already finished, or stopped cleanly\n  1  failed, taken over by another process, unfit plugin, unknown checkpoint\n  2  bad usage or a bad job file\n  130  a second Ctrl-C, without a last checkpoint"
+    after_help = "Example:\n  weir run plugins/flight-delays/job.toml\n\nExit codes:\n  0  finished, already finished, or stopped cleanly\n  1  failed, taken over by another process, unfit plugin, unknown checkpoint; what it has to say could not be written\n  2  bad usage or a bad job file\n  130  a second Ctrl-C, without a last checkpoint\n\nA reader that closes the pipe (`| head`) changes no exit code, but that of a run whose `stdout` sink has lost its reader: 1."
 )]
 pub struct WeirArgs {
     /// What to do.

@@ -3,6 +3,7 @@
 //!
 //! What the job file has wrong is a [`Problem`] with its place, all of them at once; a file that is no plugin is a failure of its own.
 
+mod folders;
 mod inputs;
 
 use crate::failure::Failure;
@@ -82,6 +83,7 @@ fn connectors(job: &JobFile) -> Connectors {
     let mut problems = Vec::new();
     let sources = collect(job.sources.iter().map(|step| source(job, step)), &mut problems);
     let sinks = collect(job.sinks.iter().map(|step| sink(job, &step.connector, &step.settings)), &mut problems);
+    problems.extend(folders::shared(job));
     Connectors { sources, sinks, problems }
 }
 

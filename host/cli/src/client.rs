@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::registry::{Registered, Registry};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use ureq::http::StatusCode;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -27,9 +28,14 @@ impl JobClient {
         Ok(choose(named, &running()?)?.map(Self::of))
     }
 
+    /// The running jobs whose objects lie at the absolute URL `storage`, none of which is waited for longer than `patience`.
+    pub fn at(storage: &str, patience: Duration) -> Vec<Self> {
+        let found = running().unwrap_or_default().into_iter().filter(|one| one.storage == storage);
+        found.map(|one| Self { agent: agent(Some(patience)), registered: one }).collect()
+    }
+
     fn of(registered: &Registered) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0).build();
-        Self { registered: registered.clone(), agent: config.into() }
+        Self { registered: registered.clone(), agent: agent(None) }
     }
 
     /// Asks for a document.
@@ -44,7 +50,13 @@ impl JobClient {
         self.answer(path, with_token(request).send(body.to_string().as_bytes()))
     }
 
-    /// The same, with bytes and a query.
+    /// Asks for something to be given up.
+    pub fn delete(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.delete(self.url(path));
+        self.answer(path, with_token(request).call())
+    }
+
+    /// The same as [`JobClient::post`], with bytes and a query.
     pub fn post_bytes(&self, path: &str, query: &[(&str, String)], body: &[u8]) -> Result<Value, Failure> {
         let request = self.agent.post(self.url(path)).query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
         self.answer(path, with_token(request.header("content-type", "application/wasm")).send(body))
@@ -74,6 +86,11 @@ impl JobClient {
             None => error,
         }))
     }
+}
+
+fn agent(patience: Option<Duration>) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0);
+    config.timeout_global(patience).build().into()
 }
 
 fn with_token<B>(request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {

@@ -1,14 +1,15 @@
 //! The JSON documents of the command line. Fields may be added; none changes its meaning within a schema version.
 
 mod checkpoint;
+mod held_text;
 mod rerun;
 mod savepoint;
 
 pub use checkpoint::*;
+pub use held_text::{HeldDocument, HeldText};
 pub use rerun::{
-    DryRunDocument, EmittedDocument, FailedRecordDocument, HeldDocument, OutputDifference, OutputDifferences, RecordedCallDocument,
-    ReplayDocument, ReplayedOutput, ReplayedRecord, RerunFrom, RunKind, StateChangeDocument, StateDifference, StateDifferences,
-    TrialDocument,
+    DryRunDocument, EmittedDocument, FailedRecordDocument, OutputDifference, OutputDifferences, RecordedCallDocument, ReplayDocument,
+    ReplayedOutput, ReplayedRecord, RerunFrom, RunKind, StateChangeDocument, StateDifference, StateDifferences, TrialDocument,
 };
 mod state;
 
@@ -87,6 +88,10 @@ pub struct RunDocument {
     pub peak_memory_bytes: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The job file's problems, one by one.
+    pub problems: Vec<ProblemDocument>,
 }
 
 /// Counters of a vertex.
@@ -191,6 +196,8 @@ mod tests {
             restarts: 0,
             peak_memory_bytes: 1,
             error: None,
+            hint: None,
+            problems: Vec::new(),
         };
         let expect = serde_json::json!({
             "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "from_savepoint": null, "wall_s": 1.5,
@@ -200,7 +207,7 @@ mod tests {
                 "state_bytes": 80, "metrics": {"often": -2},
             }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},
-            "restarts": 0, "peak_memory_bytes": 1, "error": null,
+            "restarts": 0, "peak_memory_bytes": 1, "error": null, "hint": null, "problems": [],
         });
         assert_eq!(serde_json::to_value(document).expect("JSON"), expect);
     }

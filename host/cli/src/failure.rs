@@ -1,6 +1,6 @@
 //! Why a command did not do what it was asked to, and the exit code that says so.
 
-use crate::job_file::JobFileError;
+use crate::job_file::{JobFile, JobFileError, ProblemDocument};
 use weir_engine::EngineError;
 
 /// Exit code of a run that failed, a job that was taken over, a plugin that does not fit, a checkpoint that is not there.
@@ -59,6 +59,24 @@ impl Failure {
             Self::Usage { hint, .. } => Some(hint),
             Self::JobFile(_) => None,
             Self::Engine(error) => error.hint(),
+        }
+    }
+}
+
+impl Failure {
+    /// The job file's problems, one by one, for documents.
+    pub fn problems(&self) -> Vec<ProblemDocument> {
+        match self {
+            Self::JobFile(error) => error.documents(),
+            Self::Usage { .. } | Self::Engine(_) => Vec::new(),
+        }
+    }
+
+    /// Why a job failed that runs `job`: at a place of the job file where it is that that was refused.
+    pub fn of_job(job: &JobFile, error: EngineError) -> Self {
+        match error.unopened().and_then(|id| job.does_not_open(id, &error)) {
+            Some(problem) => Self::JobFile(JobFileError { source: job.source.clone(), problems: vec![problem] }),
+            None => Self::Engine(error),
         }
     }
 }

@@ -63,7 +63,8 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
-        text.push_str(&format!("  {:width$}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{state}\n", vertex.id));
+        let id = padded(&vertex.id, width);
+        text.push_str(&format!("  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{state}\n"));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
@@ -89,8 +90,17 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
 
 /// An operator's own sums, a line each below its counters.
 pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
-    let sign = |sum: i64| if sum < 0 { "-" } else { "" };
-    metrics.iter().map(|(name, &sum)| format!("  {:width$}    {name} {}{}\n", "", sign(sum), grouped(sum.unsigned_abs()))).collect()
+    let (sign, column) = (|sum: i64| if sum < 0 { "-" } else { "" }, padded("", width));
+    metrics.iter().map(|(name, &sum)| format!("  {column}    {name} {}{}\n", sign(sum), grouped(sum.unsigned_abs()))).collect()
+}
+
+/// The widest column of a table: what is wider sticks out of its own row and leaves all others as they are.
+pub const COLUMN_MAX: usize = 120;
+
+/// A text with blanks behind it, up to `width` characters. The formatting machinery of the standard library takes no width above 65,535.
+pub fn padded(text: &str, width: usize) -> String {
+    let blanks = width.min(COLUMN_MAX).saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(blanks))
 }
 
 /// `1234567` as `1,234,567`.
@@ -120,6 +130,13 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let texts: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
         assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_column_is_padded_to_its_width_and_however_wide_no_further_than_its_bound() {
+        assert_eq!((padded("é", 3), padded("abc", 2), padded("", 0)), ("é  ".into(), "abc".into(), String::new()));
+        let wide = "x".repeat(1 << 17);
+        assert_eq!((padded(&wide, wide.len()), padded("a", wide.len()).len()), (wide.clone(), COLUMN_MAX));
     }
 
     #[test]
@@ -161,6 +178,8 @@ mod tests {
             restarts: 0,
             peak_memory_bytes: 64 << 20,
             error: None,
+            hint: None,
+            problems: Vec::new(),
         };
         let expect = "flights stopped after 3.46 s
   rows                0 in         27,004 out

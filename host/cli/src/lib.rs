@@ -23,6 +23,7 @@ pub mod process_memory;
 pub mod registry;
 pub mod screen;
 mod signals;
+mod standard_output;
 pub mod steady_rate;
 pub mod storage;
 pub mod try_out;
@@ -41,10 +42,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     match args::WeirArgs::try_parse_from(args) {
         Ok(args) => commands::dispatch(args),
-        Err(usage) => {
-            // Help and version are no errors and go to standard output.
+        Err(usage) if usage.use_stderr() => {
             _ = usage.print();
-            if usage.use_stderr() { failure::BAD_INPUT } else { 0 }
+            failure::BAD_INPUT
         }
+        Err(help) => commands::help(&help.render()),
     }
 }

@@ -1,5 +1,7 @@
-//! What only trying tells: whether the sources find their input, and whether the plugins open with their config and the schemas in front
-//! of them. A run tries the same when it starts, so only `weir check` does it for its own sake.
+//! What only trying tells: whether the sources find their input and can read its first rows, and whether the plugins open with their config and the
+//! schemas in front of them. A run tries the same when it starts, so only `weir check` does it for its own sake.
+
+mod first_rows;
 
 use crate::assemble::Assembly;
 use crate::failure::Failure;
@@ -14,11 +16,13 @@ pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<(), Failure> {
     let mut problems = Vec::new();
     for (index, vertex) in graph.vertices.iter().enumerate() {
         let tried = match &vertex.kind {
-            VertexKind::Source { source, .. } => source.discover(vertex.parallelism).map(drop),
-            VertexKind::Operator(factory) => open(graph, index, &**factory),
-            VertexKind::Sink(_) => Ok(()),
+            VertexKind::Source { source, .. } => {
+                source.discover(vertex.parallelism).map(|splits| first_rows::look(job, &vertex.id, &**source, splits))
+            }
+            VertexKind::Operator(factory) => open(graph, index, &**factory).map(|()| None),
+            VertexKind::Sink(_) => Ok(None),
         };
-        problems.extend(tried.err().map(|error| problem(job, &vertex.id, &error)));
+        problems.extend(tried.unwrap_or_else(|error| Some(problem(job, &vertex.id, &error))));
     }
     Ok(job.refuse(problems)?)
 }
@@ -31,6 +35,9 @@ fn open(graph: &JobGraph, vertex: usize, factory: &dyn OperatorFactory) -> Resul
 
 /// The error at the place of its step. A guest's backtrace, which a run would show, is left out.
 fn problem(job: &JobFile, id: &str, error: &EngineError) -> Problem {
+    if let Some(unopened) = error.unopened().and_then(|id| job.does_not_open(id, error)) {
+        return unopened;
+    }
     let message = error.to_string();
     let problem = Problem::new(place(job, id), format!("`{id}`: {}", message.lines().next().unwrap_or_default()));
     match error.hint() {
@@ -106,6 +113,40 @@ input = \"same\"
         std::fs::write(folder.path().join("b.csv"), "k,w\n").unwrap();
         let failure = try_out(&job, &assembly).expect_err("the headers differ");
         assert!(failure.text().contains("`rows`: read b.csv: its header is not that of"), "{failure:?}");
+    }
+
+    /// What is said of a file source that has these settings and this file.
+    #[track_caller]
+    fn check(settings: &str, file: &str, expect: Result<(), &str>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), file).unwrap();
+        let text = JOB.replace("format = \"csv\"\n", &format!("{settings}\n"));
+        let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, folder.path(), 2).expect("a job file that can be read");
+        let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
+        let tried = try_out(&job, &assembly).map_err(|failure| failure.text());
+        assert_eq!(tried.as_ref().map_err(String::as_str).copied(), expect, "{settings}");
+    }
+
+    #[test]
+    fn a_timestamp_or_a_key_that_no_row_has_is_a_problem_of_that_setting() {
+        let csv = "format = \"csv\"\ntimestamp = \"at\"";
+        check(csv, "k,at\n1,2026-01-01T00:00:00Z\n", Ok(()));
+        check(csv, "k,at\n", Ok(()));
+        check(&format!("{csv}\nnull = [\"\"]"), "k,at\n1,\n2,1700000000000\n", Ok(()));
+        let none = "job.toml:6:1: `rows`: of its first 2 rows none has a timestamp (`timestamp` names the column or field that holds it; without `timestamp` records have none)";
+        check(&format!("{csv}\nnull = [\"NA\"]"), "k,at\n1,NA\n2,NA\n", Err(none));
+        let json = "format = \"jsonl\"\ntimestamp = \"tme\"";
+        check(json, "{\"time\":1}\n{\"time\":2}\n", Err(none));
+        let key = "job.toml:6:1: `rows`: of its first 1 rows none has a key (`key` names the column or field that holds it)";
+        check("format = \"jsonl\"\nkey = \"crad\"", "{\"card\":1}\n", Err(key));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_read_are_found_at_the_setting_that_they_are_about() {
+        let text = "job.toml:6:1: `rows`: read a.csv, line 2: the timestamp \"noon\" is neither RFC 3339 nor integer milliseconds: 1,noon (mend the row, or say `on-error = \"skip\"`)";
+        check("format = \"csv\"\ntimestamp = \"at\"", "k,at\n1,noon\n", Err(text));
+        let skipped = "job.toml:7:1: `rows`: none of its first 2 rows can be read: all of them are skipped";
+        check("format = \"csv\"\ntimestamp = \"at\"\non-error = \"skip\"", "k,at\n1,noon\n2,later\n", Err(skipped));
     }
 
     #[test]

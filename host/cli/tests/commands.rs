@@ -117,7 +117,9 @@ fn a_run_can_start_from_an_older_checkpoint_and_an_unknown_one_fails() {
     let unknown = bench.weir("run job.toml --from 9999 --output json");
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("start from checkpoint 9999: the job has no completed checkpoint with that id"));
-    assert_eq!(serde_json::from_slice::<Value>(&unknown.stdout).expect("a document")["outcome"], "failed");
+    let document: Value = serde_json::from_slice(&unknown.stdout).expect("a document");
+    assert_eq!(document["outcome"], "failed");
+    assert!(document["hint"].as_str().is_some_and(|hint| hint.contains("weir checkpoint list")), "{document}");
 }
 
 #[test]
@@ -171,6 +173,7 @@ fn a_bad_job_file_is_shown_with_its_place_and_ends_with_two() {
     assert_eq!(document["problems"][0]["message"], "the source `generator` has no setting `keyz`", "{document}");
     let run = bench.document("run job.toml --output json");
     assert_eq!((&run["outcome"], run["error"].is_string()), (&"failed".into(), true));
+    assert_eq!(run["problems"], document["problems"], "a run says what `check` says");
     assert_eq!(bench.weir("check nowhere.toml").status.code(), Some(2));
 }
 

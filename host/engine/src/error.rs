@@ -29,12 +29,14 @@ pub struct EngineError {
     guest_fault: bool,
     /// The stored object that fails its checks, by its path in the job's storage.
     damaged_object: Option<String>,
+    /// The operator that does not open with the `config` of its step.
+    unopened: Option<String>,
 }
 
 impl EngineError {
     /// An error of this kind. `message` says what was attempted and on what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, guest_fault: false, damaged_object: None }
+        Self { kind, message: message.into(), hint: None, guest_fault: false, damaged_object: None, unopened: None }
     }
 
     /// Adds what the user can do.
@@ -52,6 +54,12 @@ impl EngineError {
     /// Names the stored object that the error is about, by its path in the job's storage: other checkpoints may consist of it too.
     pub fn about_object(mut self, path: &str) -> Self {
         self.damaged_object = Some(path.to_owned());
+        self
+    }
+
+    /// Names the operator that does not open: what its step says in the job file is the first thing to look at.
+    pub fn from_open_of(mut self, operator: &str) -> Self {
+        self.unopened = Some(operator.to_owned());
         self
     }
 
@@ -80,6 +88,11 @@ impl EngineError {
     /// The stored object that the error is about, where it is about one.
     pub fn damaged_object(&self) -> Option<&str> {
         self.damaged_object.as_deref()
+    }
+
+    /// The operator that does not open, where the error is about that.
+    pub fn unopened(&self) -> Option<&str> {
+        self.unopened.as_deref()
     }
 
     /// True for a guest's fault.

@@ -43,7 +43,8 @@ impl GuestMaker {
         });
         opened.map_err(|fault| {
             let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
-            EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place())).from_guest()
+            let error = EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place()));
+            error.from_guest().from_open_of(&settings.operator)
         })
     }
 

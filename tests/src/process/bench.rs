@@ -127,14 +127,20 @@ impl Bench {
 
     /// Starts `weir LINE` in the folder, with these variables in its environment. It has none of S3 but those.
     pub fn start_with(&self, line: &str, variables: &[(&str, &str)]) -> Running {
+        let mut command = self.command(line);
+        command.envs(variables.iter().copied());
+        Running::start(command, &format!("weir {line}"))
+    }
+
+    /// The command `weir LINE` in the folder, for a test that gives it streams of its own.
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.weir);
         command.args(line.split(' ')).current_dir(self.folder.path()).env_remove("WEIR_LOG");
         let of_s3 = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("AWS_"));
         of_s3.for_each(|name| _ = command.env_remove(name));
         // Jobs of other tests are not found here, nor is this one there.
         command.env("WEIR_HOME", self.path("home")).env_remove("WEIR_API_TOKEN");
-        command.envs(variables.iter().copied());
-        Running::start(command, &format!("weir {line}"))
+        command
     }
 
     /// Runs `weir LINE` in the folder to its end.

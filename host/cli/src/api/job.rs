@@ -157,6 +157,11 @@ impl RunningJob {
         &self.0.parts.control
     }
 
+    /// The time since some moment.
+    pub fn now(&self) -> Duration {
+        self.0.parts.runtime.clock.now()
+    }
+
     pub fn name(&self) -> String {
         self.lock().0.file.name.clone()
     }

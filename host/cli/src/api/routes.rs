@@ -2,6 +2,7 @@
 
 use super::change::OtherComponent;
 use super::guard::Guard;
+use super::holds;
 use super::job::{JobStatusDocument, RunningJob};
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
@@ -10,7 +11,7 @@ use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,14 @@ struct UpgradeRequest {
 }
 
 /// An error as the answer.
-struct Refusal(StatusCode, String, Option<String>);
+pub(super) struct Refusal(StatusCode, String, Option<String>);
+
+impl Refusal {
+    /// With what to do, where that can be said.
+    pub(super) fn new(status: StatusCode, message: String, hint: Option<&str>) -> Self {
+        Self(status, message, hint.map(str::to_owned))
+    }
+}
 
 impl From<EngineError> for Refusal {
     fn from(error: EngineError) -> Self {
@@ -97,7 +105,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-type Answer = Result<Json<Value>, Refusal>;
+pub(super) type Answer = Result<Json<Value>, Refusal>;
 
 /// The routes, behind the guard.
 pub(super) fn router(job: RunningJob, guard: Guard) -> Router {
@@ -107,6 +115,9 @@ pub(super) fn router(job: RunningJob, guard: Guard) -> Router {
         .route("/v1/stop", post(stop))
         .route("/v1/cancel", post(cancel))
         .route("/v1/checkpoints", post(checkpoint))
+        .route("/v1/holds", post(holds::hold))
+        .route("/v1/holds/{hold}", post(holds::renew))
+        .route("/v1/holds/{hold}", delete(holds::release))
         .route("/v1/savepoints", post(savepoint))
         .route("/v1/rescale", post(rescale))
         .route("/v1/upgrade", post(upgrade))
@@ -205,7 +216,7 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, body: Bytes) -> 
                 break ("accepted", None);
             }
             Some(UpgradeEvent::RolledBack(error)) => break ("rolled-back", Some(error.to_string())),
-            Some(UpgradeEvent::Refused(error)) => return Err(error.into()),
+            Some(UpgradeEvent::Refused(error)) => return Err(Failure::of_job(&job.shape().file, error).into()),
             None => return Err(EngineError::new(ErrorKind::Restart, "the job ended before the upgrade was decided").into()),
         }
     };

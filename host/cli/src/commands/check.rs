@@ -33,7 +33,7 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
         refused = planned.accepted(&source_name(&start)).err();
         plan.restore = Some(document);
     }
-    context.print(&plan, || plan_text(&plan));
+    context.print(&plan, || plan_text(&plan))?;
     let Some(error) = refused else { return Ok(0) };
     let failure = Failure::Engine(error);
     tell(context, &failure);

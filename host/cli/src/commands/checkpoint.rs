@@ -25,7 +25,7 @@ pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
     let job = context.job(path)?;
     let checkpoints = with_log(&job, |log| async move { read_list(&log).await })?;
     let document = CheckpointListDocument { schema: SCHEMA, job: job.name, checkpoints };
-    context.print(&document, || list_text(&document));
+    context.print(&document, || list_text(&document))?;
     Ok(0)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Fai
     let job = context.job(path)?;
     let name = job.name.clone();
     let document = with_log(&job, |log| async move { inspected(name, &log, CheckpointId(id)).await })?;
-    context.print(&document, || inspect_text(&document));
+    context.print(&document, || inspect_text(&document))?;
     Ok(0)
 }
 

@@ -1,12 +1,15 @@
 //! `weir upgrade --dry-run`: the plugin that runs and the one that is to replace it, on the same records and the same state.
 
 use super::Context;
-use super::rerun::{Rerun, rerun};
+use super::rerun::{Rerun, rerun, states};
 use crate::args::UpgradeArgs;
-use crate::documents::{DryRunDocument, FailedRecordDocument, HeldDocument, OutputDifferences, StateDifferences, TrialDocument};
+use crate::documents::{
+    DryRunDocument, FailedRecordDocument, HeldDocument, OutputDifferences, StateDifference, StateDifferences, TrialDocument,
+};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::path::Path;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::replay::{IsolatedOperator, Trial, Upstream, dry_run};
@@ -19,7 +22,7 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
     let (document, from) = rerun(context, Path::new(&args.job), (&args.operator, args.from.as_deref()), async |of| {
         Ok((compare(&of, args).await?, of.point_text()))
     })?;
-    context.print(&document, || text(&document, &from));
+    context.print(&document, || text(&document, &from))?;
     Ok(if document.agrees { 0 } else { FAILED })
 }
 
@@ -30,7 +33,8 @@ async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failu
     let mut new = IsolatedOperator::restore(&new_graph, of.vertex, &of.point).await?;
     let report = dry_run(&mut upstream, (&mut old, &mut new), &*of.point.clock).await?;
     let trials = (trial(&report.old, &of.graph, of.vertex), trial(&report.new, &new_graph, of.vertex));
-    Ok(DryRunDocument::of(&report, (&of.job.name, of.id(), of.from.clone()), trials))
+    let states = (states(&of.graph, of.vertex), states(&new_graph, of.vertex));
+    Ok(DryRunDocument::of(&report, (&of.job.name, of.id(), of.from.clone()), trials, states))
 }
 
 fn trial(trial: &Trial, graph: &JobGraph, vertex: usize) -> TrialDocument {
@@ -81,7 +85,7 @@ fn trial_text(which: &str, trial: &TrialDocument) -> String {
 fn output_text(of: &OutputDifferences) -> String {
     let examples = of.examples.iter().map(|example| {
         let shown = |side: &Option<crate::documents::EmittedDocument>| side.as_ref().map_or("nothing".to_owned(), emitted);
-        (&example.key, shown(&example.old), shown(&example.new))
+        (self::shown(&example.key), shown(&example.old), shown(&example.new))
     });
     differences_text(&format!("output {}", of.name), [of.only_old, of.only_new, of.different], examples)
 }
@@ -92,18 +96,24 @@ fn emitted(record: &crate::documents::EmittedDocument) -> String {
 }
 
 fn state_text(of: &StateDifferences) -> String {
-    let held = |held: &HeldDocument| if held.is_null() { "nothing".to_owned() } else { shown(held) };
-    let examples = of.examples.iter().map(|example| (&example.key, held(&example.old), held(&example.new)));
-    differences_text(&format!("state {}", of.name), [of.only_old, of.only_new, of.different], examples)
+    let held = |held: &HeldDocument| held.as_ref().map_or_else(|| "nothing".to_owned(), |held| shown_json(held));
+    let new = |example: &StateDifference| match &example.problem {
+        Some(problem) => format!("{} ({problem})", held(&example.new)),
+        None => held(&example.new),
+    };
+    let examples = of.examples.iter().map(|example| (shown_json(&example.key), held(&example.old), new(example)));
+    let versions = of.migrated_from.map(|version| format!(", migrated from version {version}")).unwrap_or_default();
+    differences_text(&format!("state {}{versions}", of.name), [of.only_old, of.only_new, of.different], examples)
 }
 
-fn differences_text<'a>(what: &str, counts: [u64; 3], examples: impl Iterator<Item = (&'a Value, String, String)>) -> String {
+/// Examples are (key, old, new).
+fn differences_text(what: &str, counts: [u64; 3], examples: impl Iterator<Item = (String, String, String)>) -> String {
     if counts == [0; 3] {
         return format!("  {what}: no difference\n");
     }
     let [only_old, only_new, different] = counts.map(grouped);
     let mut text = format!("  {what}: {only_old} only in old, {only_new} only in new, {different} different\n");
-    examples.for_each(|(key, old, new)| text.push_str(&format!("     key {}: {old} → {new}\n", shown(key))));
+    examples.for_each(|(key, old, new)| text.push_str(&format!("     key {key}: {old} → {new}\n")));
     text
 }
 
@@ -113,6 +123,18 @@ fn shown(value: &Value) -> String {
         Value::String(text) if !text.chars().any(char::is_control) => text.clone(),
         other => other.to_string(),
     };
+    cut(text)
+}
+
+/// The same of JSON whose fields are in the order of a description.
+fn shown_json(json: &RawValue) -> String {
+    match serde_json::from_str(json.get()) {
+        Ok(Value::String(text)) if !text.chars().any(char::is_control) => cut(text),
+        Ok(_) | Err(_) => cut(json.get().to_owned()),
+    }
+}
+
+fn cut(text: String) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -134,8 +156,7 @@ mod tests {
 
     #[test]
     fn differences_are_counted_and_shown_and_none_is_said_too() {
-        let key = json!("k");
-        let examples = [(&key, "1".to_owned(), "2".to_owned())];
+        let examples = [("k".to_owned(), "1".to_owned(), "2".to_owned())];
         assert_eq!(
             differences_text("output out", [0, 0, 1_000], examples.into_iter()),
             "  output out: 0 only in old, 0 only in new, 1,000 different\n     key k: 1 → 2\n"

@@ -3,6 +3,7 @@
 mod check;
 mod checkpoint;
 mod dry_run;
+mod held;
 mod pinned;
 mod plugin;
 mod replay;
@@ -18,9 +19,10 @@ use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
 use crate::job_file::{JobFile, load};
 use crate::screen::Screen;
+use crate::standard_output;
 use clap::CommandFactory;
+use clap::builder::StyledStr;
 use serde::Serialize;
-use std::io::Write;
 use std::path::Path;
 
 /// What every command is handed.
@@ -33,13 +35,12 @@ pub(crate) struct Context {
 
 impl Context {
     /// Prints the document: as JSON, or the text that stands for it.
-    pub fn print(&self, document: &impl Serialize, text: impl FnOnce() -> String) {
+    pub fn print(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let printed = match self.output {
             Output::Json => serde_json::to_string_pretty(document).expect("a document is JSON") + "\n",
             Output::Text => text(),
         };
-        // A reader that has gone away needs nothing.
-        _ = std::io::stdout().lock().write_all(printed.as_bytes());
+        standard_output::print(&printed)
     }
 
     /// Reads a job file.
@@ -86,19 +87,28 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut WeirArgs::command(), "weir", &mut script);
-            // Whoever reads may have gone.
-            _ = std::io::stdout().lock().write_all(&script);
-            Ok(0)
+            standard_output::print(&String::from_utf8_lossy(&script)).map(|()| 0)
         }
     };
     done.unwrap_or_else(|failure| failed(&context, &failure))
 }
 
+/// Prints help or the version, which are no errors. The exit code.
+pub(crate) fn help(text: &StyledStr) -> u8 {
+    let text = if standard_output::has_colours() { text.ansi().to_string() } else { text.to_string() };
+    let Err(failure) = standard_output::print(&text) else { return 0 };
+    let screen = Screen::of_process(false);
+    screen.error(&failure.render(screen.colour()));
+    failure.exit_code()
+}
+
 /// Says why a command failed, in a document too where one is wanted. The exit code.
 fn failed(context: &Context, failure: &Failure) -> u8 {
     tell(context, failure);
-    if context.output == Output::Json {
-        context.print(&failure_document(failure), String::new);
+    if context.output == Output::Json
+        && let Err(unwritten) = context.print(&failure_document(failure), String::new)
+    {
+        tell(context, &unwritten);
     }
     failure.exit_code()
 }
@@ -109,9 +119,5 @@ pub(crate) fn tell(context: &Context, failure: &Failure) {
 }
 
 fn failure_document(failure: &Failure) -> FailureDocument {
-    let problems = match failure {
-        Failure::JobFile(error) => error.documents(),
-        Failure::Usage { .. } | Failure::Engine(_) => Vec::new(),
-    };
-    FailureDocument { schema: SCHEMA, error: failure.text(), hint: failure.hint().map(str::to_owned), problems }
+    FailureDocument { schema: SCHEMA, error: failure.text(), hint: failure.hint().map(str::to_owned), problems: failure.problems() }
 }

@@ -11,7 +11,7 @@ use weir_wasm::{Plugin, PluginInfo};
 /// Shows what a plugin declares.
 pub(super) fn inspect(context: &Context, file: &Path) -> Result<u8, Failure> {
     let info = Plugin::load(file, &wasm_engine()?)?.info();
-    context.print(&info, || info_text(&info));
+    context.print(&info, || info_text(&info))?;
     Ok(0)
 }
 
@@ -22,7 +22,7 @@ pub(super) fn check(context: &Context, file: &Path) -> Result<u8, Failure> {
     let imports = if problems.is_empty() { Plugin::load(file, &engine)?.info().imports } else { Vec::new() };
     let stand_ins = imports.into_iter().filter(|import| !import.starts_with("weir:")).collect();
     let document = PluginCheckDocument { schema: SCHEMA, file: file.display().to_string(), fits: problems.is_empty(), problems, stand_ins };
-    context.print(&document, || check_text(&document));
+    context.print(&document, || check_text(&document))?;
     Ok(if document.fits { 0 } else { FAILED })
 }
 

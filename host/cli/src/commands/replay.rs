@@ -1,19 +1,17 @@
 //! `weir replay`: what an operator is given and what comes of it, record by record. Where it was recorded, that is the run that there was.
 
-use super::rerun::{Rerun, rerun};
-use super::state::told_of_deletion;
+use super::rerun::{Rerun, kept_at, rerun};
 use super::{Context, tell};
 use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
-use crate::documents::{RecordedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
+use crate::documents::{HeldText, RecordedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
-use std::io::Write;
+use crate::standard_output::{buffered, written};
+use std::io::{BufWriter, Stdout, Write};
 use weir_engine::checkpoint::RecordedCall;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::job::JobGraph;
-use weir_engine::replay::{
-    IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, Upstream, effects_of,
-};
+use weir_engine::replay::{IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, Upstream, effects_of};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Why a replay ends before everything has been run: enough has been shown, nobody reads any more, or it can go no further.
@@ -24,7 +22,7 @@ enum Ended {
 
 /// Prints one line for each record, or one document.
 pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
-    rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |mut of| {
+    let replayed = rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |mut of| {
         let recorded = if args.sources { None } else { of.recorded().await? };
         let document = ReplayDocument {
             schema: SCHEMA,
@@ -36,38 +34,33 @@ pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure
             records: Vec::new(),
             error: None,
         };
-        let mut printer = Printer { context, key: args.key.as_deref(), given: 0, shown: 0, document };
+        let mut printer = Printer { context, key: args.key.as_deref(), given: 0, shown: 0, document, out: buffered() };
         let ended = match recorded {
             Some(run) => {
                 // A document is made in memory before it is printed.
                 let all = if context.output == Output::Json { REPLAYED_MAX } else { u64::MAX };
-                run_recorded(&of, run, args.records.unwrap_or(all), &mut printer).await?
+                run_recorded(&of, run, args.records.unwrap_or(all), &mut printer).await
             }
-            None => run_sources(&of, args.records.unwrap_or(REPLAYED), &mut printer).await?,
+            None => run_sources(&of, args.records.unwrap_or(REPLAYED), &mut printer).await,
         };
-        let failed = match ended {
-            Some(Ended::Failed(error)) => Some(error),
-            Some(Ended::Enough) | None => None,
-        };
-        printer.document.error = failed.as_ref().map(ToString::to_string);
-        if context.output == Output::Json {
-            context.print(&printer.document, String::new);
+        match ended {
+            Ok(ended) => Ok(printer.end(&of, ended)),
+            // What has been printed must not come again.
+            Err(failure) if printer.has_printed() => Ok(Err(failure)),
+            Err(failure) => Err(failure),
         }
-        context.screen.notice(&printer.notice(&of));
-        Ok(failed.map_or(0, |error| {
-            tell(context, &Failure::Engine(error));
-            FAILED
-        }))
-    })
+    });
+    replayed?
 }
 
 /// Gives the operator its records up to the first that it fails on, as it would fail in the job.
 async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
-    let mut upstream = kept_at(&of.point, Upstream::restore(&of.graph, of.vertex, &of.point, records).await).await?;
-    let mut operator = kept_at(&of.point, IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await).await?;
+    let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, records).await?;
+    let mut operator = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
+    let text = held_text(&of.graph, of.vertex);
     while let Some(input) = upstream.next().await? {
         for record in 0..input.batch.len() {
-            if let Some(ended) = printer.take(effects_of(&mut operator, &input, record)?, None) {
+            if let Some(ended) = printer.take(effects_of(&mut operator, &input, record)?, None, &text)? {
                 return Ok(Some(ended));
             }
         }
@@ -80,6 +73,7 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
     let mut batch = 0;
     while let Some(stretch) = run.next().await? {
         let graph = of.graph_of(&stretch).await?;
+        let text = held_text(&graph, of.vertex);
         let mut cut_off = Vec::new();
         for subtask in 0..stretch.parallelism() {
             let calls = kept_at(&stretch.to, stretch.calls(subtask).await).await?;
@@ -93,7 +87,7 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
                         return Ok(Some(Ended::Enough));
                     }
                     let call = call_document(subtask, number, call, effects.undivided);
-                    if let Some(ended) = printer.take(record, Some(call)) {
+                    if let Some(ended) = printer.take(record, Some(call), &text)? {
                         return Ok(Some(ended));
                     }
                 }
@@ -108,16 +102,13 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
     Ok(None)
 }
 
-async fn recorded_subtask(of: &Rerun, graph: &JobGraph, stretch: &RecordedStretch, subtask: u32) -> Result<RecordedSubtask, EngineError> {
-    RecordedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
+/// How the states of the operator at `vertex` are shown.
+fn held_text(graph: &JobGraph, vertex: usize) -> HeldText {
+    HeldText::of(super::rerun::states(graph, vertex))
 }
 
-/// What was read of a checkpoint. A job that goes on may have deleted it meanwhile: then nothing is damaged.
-async fn kept_at<T>(point: &ReplayPoint, read: Result<T, EngineError>) -> Result<T, EngineError> {
-    match (read, &point.metadata) {
-        (Err(error), Some(metadata)) => Err(told_of_deletion(&*point.store, metadata.checkpoint_id, &metadata.path(), error).await),
-        (read, _) => read,
-    }
+async fn recorded_subtask(of: &Rerun, graph: &JobGraph, stretch: &RecordedStretch, subtask: u32) -> Result<RecordedSubtask, EngineError> {
+    RecordedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
 }
 
 fn call_document(subtask: u32, number: usize, call: &RecordedCall, undivided: bool) -> RecordedCallDocument {
@@ -144,36 +135,60 @@ struct Printer<'a> {
     given: u64,
     shown: u64,
     document: ReplayDocument,
+    /// Where the lines go.
+    out: BufWriter<Stdout>,
 }
 
 impl Printer<'_> {
     /// Shows a record, unless it is to be left out; one that the operator fails on is always shown.
-    fn take(&mut self, effects: RecordEffects, call: Option<RecordedCallDocument>) -> Option<Ended> {
+    fn take(&mut self, effects: RecordEffects, call: Option<RecordedCallDocument>, text: &HeldText) -> Result<Option<Ended>, Failure> {
         self.given += 1;
         let wanted = self.key.is_none_or(|key| effects.key.as_deref() == Some(key.as_bytes()));
         let mut read = true;
         if wanted || effects.error.is_some() {
             self.shown += 1;
-            read = self.show(ReplayedRecord { call, ..ReplayedRecord::from(&effects) });
+            read = self.show(ReplayedRecord::of(&effects, call, text))?;
         }
-        match effects.error {
+        Ok(match effects.error {
             Some(error) => Some(Ended::Failed(error)),
             None => (!read).then_some(Ended::Enough),
-        }
+        })
     }
 
     /// False where nobody reads any more.
-    fn show(&mut self, record: ReplayedRecord) -> bool {
+    fn show(&mut self, record: ReplayedRecord) -> Result<bool, Failure> {
         match self.context.output {
             Output::Json => {
                 self.document.records.push(record);
-                true
+                Ok(true)
             }
             Output::Text => {
                 let line = serde_json::to_string(&record).expect("a document is JSON");
-                writeln!(std::io::stdout().lock(), "{line}").is_ok()
+                Ok(written(writeln!(self.out, "{line}"))?.is_continue())
             }
         }
+    }
+
+    fn has_printed(&self) -> bool {
+        self.context.output == Output::Text && self.shown > 0
+    }
+
+    /// Prints what is left to be printed, and says what was run. The exit code.
+    fn end(&mut self, of: &Rerun, ended: Option<Ended>) -> Result<u8, Failure> {
+        let failed = match ended {
+            Some(Ended::Failed(error)) => Some(error),
+            Some(Ended::Enough) | None => None,
+        };
+        self.document.error = failed.as_ref().map(ToString::to_string);
+        match self.context.output {
+            Output::Json => self.context.print(&self.document, String::new)?,
+            Output::Text => _ = written(self.out.flush())?,
+        }
+        self.context.screen.notice(&self.notice(of));
+        Ok(failed.map_or(0, |error| {
+            tell(self.context, &Failure::Engine(error));
+            FAILED
+        }))
     }
 
     /// What has been run.

@@ -4,10 +4,18 @@
 //! Operators run the components that are kept beside the checkpoint, and nothing is built: a plugin that was built anew since would
 //! otherwise stand in for the one whose state it is. Only at the beginning of a job, before any checkpoint, the job file's plugins are
 //! taken. Guests are interrupted by fuel, so that two runs are the same.
+//!
+//! A job that runs meanwhile is asked to leave its checkpoints where they are. Where it cannot be asked and deletes the newest one while that is read, all begins
+//! anew with the next.
+
+mod point;
 
 use super::Context;
 use super::check::build;
+use super::held::Held;
 use super::run::{StartPoint, start_point};
+use super::state::{is_deletion, told_of_deletion};
+use crate::api::absolute_storage;
 use crate::assemble::assemble_with;
 use crate::documents::RerunFrom;
 use crate::failure::Failure;
@@ -15,16 +23,16 @@ use crate::job_file::{Code, JobFile, suggest};
 use crate::plugin_origin::{PluginOrigins, stored_plugins};
 use crate::storage::{OpenStorage, with_savepoint_of, with_storage};
 use futures_util::FutureExt;
+use point::{Start, point};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry, Store};
-use weir_engine::element::CheckpointId;
-use weir_engine::job::{CompletedCheckpoint, History, JobGraph, load_metadata, open_savepoint};
+use weir_engine::EngineError;
+use weir_engine::checkpoint::Store;
+use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::replay::{RecordedRun, RecordedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
-use weir_engine::state::MemoryBackendFactory;
-use weir_engine::{EngineError, ErrorKind};
+use weir_engine::state::StateDescriptor;
 use weir_wasm::{CompileCache, EngineMode, Plugin, QuarantineLimit, WasmEngine};
 
 /// Fuel stands for a tenth of what a core runs in a time, so a call is given this many times its limit.
@@ -47,32 +55,69 @@ pub(super) struct Rerun {
     storage: Option<OpenStorage>,
     engine: WasmEngine,
     plugins: BTreeMap<String, Plugin>,
+    /// The job's checkpoints stay where they are meanwhile.
+    _held: Held,
 }
 
-/// Opens `operator` of the job at `path`, where `from` says, and lets `work` have it while the storage is open.
+/// Opens `operator` of the job at `path`, where `from` says, and lets `work` have it while the storage is open. `work` fails only where it has written
+/// nothing yet: where the job has deleted the checkpoint meanwhile, and none was named, it begins once more.
 pub(super) fn rerun<T>(
     context: &Context,
     path: &Path,
     (operator, from): (&str, Option<&str>),
-    work: impl AsyncFnOnce(Rerun) -> Result<T, Failure>,
+    work: impl AsyncFn(Rerun) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut job = context.job(path)?;
     widen_limits(&mut job);
     let from = from.map(|from| start_point(from, path)).transpose()?;
-    let job_of_store = job.clone();
+    once_more_where_overtaken(from.is_some(), || rerun_once(context, &job, operator, from.clone(), &work))
+}
+
+/// What `look` gives; that of a second look where the job has deleted the checkpoint of the first, and that one was not `named`.
+fn once_more_where_overtaken<T>(named: bool, look: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    match look() {
+        Err(failure) if !named && is_deletion(&failure) => look(),
+        looked => looked,
+    }
+}
+
+fn rerun_once<T>(
+    context: &Context,
+    job: &JobFile,
+    operator: &str,
+    from: Option<StartPoint>,
+    work: &impl AsyncFn(Rerun) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let url = absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name);
     let named = from.clone();
     let open = async |store: Arc<dyn Store>, storage: OpenStorage, runtime: Runtime| -> Result<T, Failure> {
-        let start = point(named.as_ref(), store, runtime).await?;
-        work(Rerun::open(context, job, operator, start, (named, storage)).await?).await
+        let start = point(named.as_ref(), &url, store, runtime).await?;
+        let (point, of_job) = (start.point.clone(), !matches!(named, Some(StartPoint::Savepoint(_))));
+        let worked = match Rerun::open(context, job.clone(), operator, start, (named, storage)).await {
+            Ok(opened) => work(opened).await,
+            Err(failure) => Err(failure),
+        };
+        match worked {
+            Err(Failure::Engine(error)) if of_job => Err(kept_at::<()>(&point, Err(error)).await.expect_err("it has failed").into()),
+            worked => worked,
+        }
     };
     match &from {
         Some(StartPoint::Savepoint(url)) => {
-            with_savepoint_of(url, &job_of_store, |store, storage, runtime| async { Ok(open(store, storage, runtime).await) })?
+            with_savepoint_of(url, job, |store, storage, runtime| async { Ok(open(store, storage, runtime).await) })?
         }
-        Some(StartPoint::Checkpoint(_)) | None => with_storage(&job_of_store, |store, runtime| async {
+        Some(StartPoint::Checkpoint(_)) | None => with_storage(job, |store, runtime| async {
             let storage = std::future::ready(Ok(store.clone())).boxed();
             Ok(open(store, storage, runtime).await)
         })?,
+    }
+}
+
+/// What was read of a checkpoint. A job that goes on may have deleted it meanwhile: then nothing is damaged.
+pub(super) async fn kept_at<T>(point: &ReplayPoint, read: Result<T, EngineError>) -> Result<T, EngineError> {
+    match (read, &point.metadata) {
+        (Err(error), Some(metadata)) => Err(told_of_deletion(&*point.store, metadata.checkpoint_id, &metadata.path(), error).await),
+        (read, _) => read,
     }
 }
 
@@ -95,7 +140,7 @@ impl Rerun {
         context: &Context,
         job: JobFile,
         operator: &str,
-        (point, from): (ReplayPoint, RerunFrom),
+        Start { point, from, held }: Start,
         (named, storage): (Option<StartPoint>, OpenStorage),
     ) -> Result<Self, Failure> {
         let known = || job.operators.iter().map(|step| step.id.value.as_str());
@@ -112,7 +157,7 @@ impl Rerun {
         let graph = graph(&job, &plugins)?;
         point.check(&graph)?;
         let vertex = graph.vertices.iter().position(|vertex| vertex.id == operator).expect("every operator is in the graph");
-        Ok(Self { job, graph, vertex, point, from, named, storage: Some(storage), engine, plugins })
+        Ok(Self { job, graph, vertex, point, from, named, storage: Some(storage), engine, plugins, _held: held })
     }
 
     /// The run that went on from the point that was named, where the operator was recorded in it; without a name the newest part of it.
@@ -175,6 +220,14 @@ impl Rerun {
     }
 }
 
+/// The states that the operator at `vertex` declares.
+pub(super) fn states(graph: &JobGraph, vertex: usize) -> &[StateDescriptor] {
+    match &graph.vertices[vertex].kind {
+        VertexKind::Operator(factory) => &factory.descriptor().states,
+        VertexKind::Source { .. } | VertexKind::Sink(_) => &[],
+    }
+}
+
 fn graph(job: &JobFile, plugins: &BTreeMap<String, Plugin>) -> Result<JobGraph, Failure> {
     let load = |id: &str| Ok(plugins.get(id).expect("every plugin has been found or built").clone());
     Ok(assemble_with(job, load)?.graph)
@@ -184,56 +237,24 @@ fn loaded(origins: &PluginOrigins, engine: &WasmEngine) -> Result<BTreeMap<Strin
     origins.iter().map(|(id, origin)| Ok((id.clone(), origin.load(id, engine)?))).collect()
 }
 
-/// The point that is named, or the job's newest checkpoint; the beginning where there is none.
-async fn point(from: Option<&StartPoint>, store: Arc<dyn Store>, runtime: Runtime) -> Result<(ReplayPoint, RerunFrom), EngineError> {
-    let clock = runtime.clock.clone();
-    let (metadata, processing_time, savepoint) = match from {
-        Some(StartPoint::Savepoint(url)) => {
-            let (savepoint, metadata) = open_savepoint(&*store, &*clock).await?;
-            (Some(metadata), savepoint.created_ms, Some(url.clone()))
-        }
-        Some(StartPoint::Checkpoint(id)) => of_log(Some(*id), &store, &runtime).await?,
-        None => of_log(None, &store, &runtime).await?,
-    };
-    let from = RerunFrom { checkpoint: metadata.as_ref().map(|metadata| metadata.checkpoint_id.0), savepoint };
-    let backends = Arc::new(MemoryBackendFactory::new((runtime.seed)()));
-    Ok((ReplayPoint { metadata: metadata.map(Arc::new), store, clock, backends, processing_time }, from))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use weir_engine::ErrorKind;
 
-/// A checkpoint's metadata, when it was completed, and the savepoint that it is in.
-type Found = (Option<CheckpointMetadata>, i64, Option<String>);
-
-async fn of_log(id: Option<CheckpointId>, store: &Arc<dyn Store>, runtime: &Runtime) -> Result<Found, EngineError> {
-    let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
-    let history = History::of(log.entries());
-    let Some(checkpoint) = wanted(id, &history)? else { return Ok((None, 0, None)) };
-    let metadata = load_metadata(&**store, &*runtime.clock, checkpoint).await;
-    let metadata = metadata.map_err(|error| error.with_hint("`weir checkpoint list JOB` shows the ones that are kept"))?;
-    let completed = log.entries().iter().find_map(|entry| match entry {
-        LogEntry::Completed { checkpoint_id, completed_ms, .. } if *checkpoint_id == checkpoint.checkpoint_id => Some(*completed_ms),
-        _ => None,
-    });
-    Ok((Some(metadata), completed.unwrap_or(0), None))
-}
-
-fn wanted(id: Option<CheckpointId>, history: &History) -> Result<Option<&CompletedCheckpoint>, EngineError> {
-    let of_id = |id: CheckpointId| {
-        history.checkpoint(id).map(Some).ok_or_else(|| {
-            let message = format!("replay from checkpoint {id}: the job has no completed checkpoint with that id");
-            EngineError::new(ErrorKind::FixInput, message).with_hint("`weir checkpoint list JOB` shows the ones that it has")
-        })
-    };
-    if let Some(id) = id {
-        return of_id(id);
-    }
-    let Some(lineage) = history.lineages.last() else { return Ok(None) };
-    match (lineage.completed.last(), &lineage.root) {
-        (Some(newest), _) => Ok(Some(newest)),
-        (None, LineageRoot::Checkpoint(id)) => of_id(*id),
-        (None, LineageRoot::Fresh) => Ok(None),
-        (None, LineageRoot::Savepoint(url)) => {
-            let message = "replay from the newest checkpoint: the job has none since it was started from a savepoint";
-            Err(EngineError::new(ErrorKind::FixInput, message).with_hint(format!("`--from {url}` takes that")))
-        }
+    #[test]
+    fn what_a_job_that_cannot_be_asked_deletes_is_looked_at_anew_once_unless_it_was_named() {
+        let looked = |named: bool, error: &dyn Fn() -> EngineError| {
+            let looks = Cell::new(0);
+            let look = || {
+                looks.set(looks.get() + 1);
+                if looks.get() == 1 { Err(Failure::Engine(error())) } else { Ok(()) }
+            };
+            (once_more_where_overtaken(named, look).is_ok(), looks.get())
+        };
+        let deleted = || EngineError::new(ErrorKind::Retry, "deleted meanwhile").about_object("checkpoints/1-1/metadata.json");
+        let damaged = || EngineError::new(ErrorKind::Corrupt, "a wrong checksum");
+        assert_eq!([looked(false, &deleted), looked(true, &deleted), looked(false, &damaged)], [(true, 2), (false, 1), (false, 1)]);
     }
 }

@@ -39,12 +39,16 @@ pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
         Err(failure) => {
             tell(context, &failure);
             document.error = Some(failure.text());
+            (document.hint, document.problems) = (failure.hint().map(str::to_owned), failure.problems());
             failure.exit_code()
         }
     };
     document.peak_memory_bytes = peak_memory_bytes();
-    if context.output == Output::Json {
-        context.print(&document, String::new);
+    if context.output == Output::Json
+        && let Err(unwritten) = context.print(&document, String::new)
+    {
+        tell(context, &unwritten);
+        return if code == 0 { unwritten.exit_code() } else { code };
     }
     code
 }
@@ -116,7 +120,11 @@ impl Run<'_> {
         fill(document, &assembly, &status, &report, &samples);
         screen.notice(summary(document, &self.again()).trim_end());
         match report.outcome {
-            JobOutcome::Failed(error) | JobOutcome::Fenced(error) => tell(self.context, &Failure::Engine(error)),
+            JobOutcome::Failed(error) | JobOutcome::Fenced(error) => {
+                let failure = Failure::of_job(&job, error);
+                tell(self.context, &failure);
+                (document.hint, document.problems) = (failure.hint().map(str::to_owned), failure.problems());
+            }
             JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
         }
         if let Some((server, registration)) = served {
@@ -295,6 +303,8 @@ impl RunDocument {
             restarts: 0,
             peak_memory_bytes: 0,
             error: None,
+            hint: None,
+            problems: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::args::{RescaleArgs, SavepointCreateArgs, StopArgs, UpgradeArgs};
 use crate::client::{JobClient, running};
 use crate::documents::SCHEMA;
 use crate::failure::{FAILED, Failure};
-use crate::figures::{bytes_text, grouped, metrics_text};
+use crate::figures::{bytes_text, grouped, metrics_text, padded};
 use crate::storage::savepoint_url;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(super) fn jobs(context: &Context) -> Result<u8, Failure> {
         [] => "no job runs\n".to_owned(),
         running => running.iter().map(|one| format!("{}  process {}  http://{}  {}\n", one.job, one.pid, one.api, one.job_file)).collect(),
     };
-    context.print(&document, text);
+    context.print(&document, text)?;
     Ok(0)
 }
 
@@ -36,7 +36,7 @@ pub(super) fn status(context: &Context, job: &str) -> Result<u8, Failure> {
     let status: JobStatusDocument = serde_json::from_value(document).map_err(|error| {
         EngineError::new(ErrorKind::FixInput, format!("{job}: its weir answers in another way than this one expects: {error}"))
     })?;
-    context.print(&status, || status_text(&status));
+    context.print(&status, || status_text(&status))?;
     Ok(0)
 }
 
@@ -49,8 +49,9 @@ fn status_text(status: &JobStatusDocument) -> String {
         let quarantined = if vertex.quarantined > 0 { format!("  {} quarantined", grouped(vertex.quarantined)) } else { String::new() };
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         text.push_str(&format!(
-            "  {:width$}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}\n",
-            vertex.id, vertex.parallelism
+            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}\n",
+            padded(&vertex.id, width),
+            vertex.parallelism
         ));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
@@ -89,14 +90,14 @@ pub(super) fn stop(context: &Context, args: &StopArgs) -> Result<u8, Failure> {
             text.push_str(&format!("  {error}\n"));
         }
         text
-    });
+    })?;
     Ok(if good && (savepoint.is_none() || document["savepoint"].is_string()) { 0 } else { FAILED })
 }
 
 /// Stops a job at once.
 pub(super) fn cancel(context: &Context, job: &str) -> Result<u8, Failure> {
     let document = JobClient::find(job)?.post("/v1/cancel", &json!({}))?;
-    context.print(&document, || format!("{} {}\n", text_of(&document, "job"), text_of(&document, "outcome")));
+    context.print(&document, || format!("{} {}\n", text_of(&document, "job"), text_of(&document, "outcome")))?;
     Ok(0)
 }
 
@@ -109,7 +110,7 @@ pub(super) fn trigger(context: &Context, job: &str) -> Result<u8, Failure> {
         let took = document["duration_ms"].as_u64().map(|ms| format!(" in {ms} ms")).unwrap_or_default();
         let bytes = document["bytes"].as_u64().map(|bytes| format!(", {}", bytes_text(bytes))).unwrap_or_default();
         format!("{} of {} complete{took}{bytes}\n", checkpoint_text(&document), text_of(&document, "job"))
-    });
+    })?;
     Ok(0)
 }
 
@@ -121,7 +122,7 @@ pub(super) fn create_savepoint(context: &Context, args: &SavepointCreateArgs) ->
     let document = client.post("/v1/savepoints", &json!(SavepointRequest { url, unaligned: args.unaligned }))?;
     context.print(&document, || {
         format!("savepoint of {}, {}: {}\n", text_of(&document, "job"), checkpoint_text(&document), text_of(&document, "url"))
-    });
+    })?;
     Ok(0)
 }
 
@@ -140,7 +141,7 @@ pub(super) fn rescale(context: &Context, args: &RescaleArgs) -> Result<u8, Failu
             checkpoint_text(&document),
             document["pause_ms"].as_f64().unwrap_or_default()
         )
-    });
+    })?;
     Ok(0)
 }
 
@@ -167,17 +168,21 @@ pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failu
     };
     let document = watched(context, &client, &args.operator, &phases, || client.post_bytes("/v1/upgrade", &query, &component))?;
     let accepted = document["outcome"] == "accepted";
-    context.print(&document, || {
-        let (job, pause) = (text_of(&document, "job"), document["pause_ms"].as_f64().unwrap_or_default());
-        let behind = checkpoint_text(&document);
-        match accepted {
-            true => {
-                format!("{job}: `{}` is upgraded, behind {behind}; no subtask stood still for longer than {pause:.1} ms\n", args.operator)
-            }
-            false => format!("{job}: the upgrade of `{}` is rolled back to {behind}\n  {}\n", args.operator, text_of(&document, "reason")),
-        }
-    });
+    context.print(&document, || upgrade_text(&document, &args.operator))?;
     Ok(if accepted { 0 } else { FAILED })
+}
+
+fn upgrade_text(document: &Value, operator: &str) -> String {
+    let (job, pause) = (text_of(document, "job"), document["pause_ms"].as_f64().unwrap_or_default());
+    let (behind, reason) = (checkpoint_text(document), text_of(document, "reason"));
+    match (document["outcome"] == "accepted", document["checkpoint"].is_u64()) {
+        (true, _) => format!("{job}: `{operator}` is upgraded, behind {behind}; no subtask stood still for longer than {pause:.1} ms\n"),
+        (false, true) => format!("{job}: the upgrade of `{operator}` is rolled back to {behind}\n  {reason}\n"),
+        (false, false) => {
+            let back = "the old component goes on from the newest checkpoint before it";
+            format!("{job}: the upgrade of `{operator}` failed before the checkpoint was complete that it began with; {back}\n  {reason}\n")
+        }
+    }
 }
 
 /// Upgrades an operator, and says meanwhile how far the job has come with it.
@@ -213,4 +218,22 @@ fn text_of<'a>(document: &'a Value, field: &str) -> &'a str {
 
 fn checkpoint_text(document: &Value) -> String {
     document["checkpoint"].as_u64().map_or("without a checkpoint".to_owned(), |id| format!("checkpoint {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upgrade_says_where_the_job_goes_on() {
+        let text = |outcome: &str, checkpoint: Option<u64>| {
+            let document = json!({ "job": "j", "outcome": outcome, "checkpoint": checkpoint, "pause_ms": 1.25, "reason": "it trapped" });
+            upgrade_text(&document, "op")
+        };
+        let upgraded = "j: `op` is upgraded, behind checkpoint 7; no subtask stood still for longer than 1.2 ms\n";
+        assert_eq!(text("accepted", Some(7)), upgraded);
+        assert_eq!(text("rolled-back", Some(7)), "j: the upgrade of `op` is rolled back to checkpoint 7\n  it trapped\n");
+        let early = "j: the upgrade of `op` failed before the checkpoint was complete that it began with; the old component goes on from the newest checkpoint before it\n  it trapped\n";
+        assert_eq!(text("rolled-back", None), early);
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
     let notes = with_storage(&job, |store, runtime| async move { savepoint_notes(&*store, &*runtime.clock).await })?;
     let savepoints = notes.into_iter().map(listed).collect();
     let document = SavepointListDocument { schema: SCHEMA, job: job.name, savepoints };
-    context.print(&document, || list_text(&document));
+    context.print(&document, || list_text(&document))?;
     Ok(0)
 }
 
@@ -53,7 +53,7 @@ pub(super) fn inspect(context: &Context, url: &str) -> Result<u8, Failure> {
         let state = CheckpointState::new(&*store, &*runtime.clock, &metadata);
         document(absolute, &savepoint, &metadata, state).await
     })?;
-    context.print(&document, || inspect_text(&document));
+    context.print(&document, || inspect_text(&document))?;
     Ok(0)
 }
 
@@ -143,7 +143,7 @@ pub(super) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
         [] => format!("{} is whole\n", document.url),
         problems => format!("{} is damaged\n  {}\n", document.url, problems.join("\n  ")),
     };
-    context.print(&document, text);
+    context.print(&document, text)?;
     Ok(if document.whole { 0 } else { FAILED })
 }
 
@@ -151,6 +151,6 @@ pub(super) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
 pub(super) fn delete(context: &Context, url: &str) -> Result<u8, Failure> {
     let deleted = with_savepoint(url, |store, runtime| async move { delete_savepoint(&*store, &*runtime.clock).await })?;
     let document = SavepointDeletedDocument { schema: SCHEMA, url: savepoint_url(url)?, checkpoint: deleted.checkpoint_id.0 };
-    context.print(&document, || format!("deleted {}\n", document.url));
+    context.print(&document, || format!("deleted {}\n", document.url))?;
     Ok(0)
 }

@@ -1,10 +1,13 @@
 //! The documents of `weir upgrade --dry-run` and `weir replay`.
 //!
-//! Keys, values and what states hold are text, or `{"base64": …}` where the bytes are none.
+//! Keys and values of records are text, or `{"base64": …}` where the bytes are none. What states hold is shown by [`HeldText`].
 
+use super::{HeldDocument, HeldText};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use weir_engine::replay::{Difference, Differences, DryRunReport, EmittedRecord, FailedRecord, Held, RecordEffects, StateChange, Trial};
+use weir_engine::state::StateDescriptor;
 use weir_wasm::bytes_as_json;
 
 /// Where records and state come from.
@@ -123,6 +126,10 @@ pub struct EmittedDocument {
 pub struct StateDifferences {
     /// Its name.
     pub name: String,
+    /// The old version's version of it, where the new one has another: what the old version holds is shown and compared as the new one's `migrate` makes
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrated_from: Option<u32>,
     /// Keys that only the old version holds something of.
     pub only_old: u64,
     /// Keys that only the new version holds something of.
@@ -137,15 +144,15 @@ pub struct StateDifferences {
 #[derive(Clone, Debug, Serialize)]
 pub struct StateDifference {
     /// The key; of a broadcast state the entry.
-    pub key: Value,
+    pub key: Box<RawValue>,
     /// What the old version holds.
     pub old: HeldDocument,
     /// What the new version holds.
     pub new: HeldDocument,
+    /// Why one of them is hex digits and not what its description says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
-
-/// A value; the items of a list; the entries of a map as `{"entry": …, "value": …}`; null where nothing is held.
-pub type HeldDocument = Value;
 
 /// `weir replay`.
 #[derive(Clone, Debug, Serialize)]
@@ -240,26 +247,18 @@ pub struct StateChangeDocument {
     /// The state's name.
     pub state: String,
     /// The key; of a broadcast state the entry.
-    pub key: Value,
+    pub key: Box<RawValue>,
     /// Before the record.
     pub before: HeldDocument,
     /// Behind it.
     pub after: HeldDocument,
+    /// Why one of them is hex digits and not what its description says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 fn optional(bytes: Option<&[u8]>) -> Value {
     bytes.map_or(Value::Null, bytes_as_json)
-}
-
-fn held(held: Option<&Held>) -> HeldDocument {
-    match held {
-        None => Value::Null,
-        Some(Held::Value(value)) => bytes_as_json(value),
-        Some(Held::List(items)) => items.iter().map(|item| bytes_as_json(item)).collect(),
-        Some(Held::Map(entries)) => {
-            entries.iter().map(|(entry, value)| json!({ "entry": bytes_as_json(entry), "value": bytes_as_json(value) })).collect()
-        }
-    }
 }
 
 impl From<&EmittedRecord> for EmittedDocument {
@@ -290,15 +289,19 @@ impl From<&Differences<EmittedRecord>> for OutputDifferences {
     }
 }
 
-impl From<&Differences<Held>> for StateDifferences {
-    fn from(of: &Differences<Held>) -> Self {
-        let example = |of: &Difference<Held>| StateDifference {
-            key: optional(of.key.as_deref()),
-            old: held(of.old.as_ref()),
-            new: held(of.new.as_ref()),
+impl StateDifferences {
+    /// How the state differs that the two versions declare as these.
+    fn of(of: &Differences<Held>, text: &HeldText, (old, new): (&[StateDescriptor], &[StateDescriptor])) -> Self {
+        let example = |Difference { key, old, new }: &Difference<Held>| {
+            let mut problem = None;
+            let key = text.key(&of.name, key.as_deref().unwrap_or_default(), &mut problem);
+            let (old, new) = (text.held(&of.name, old.as_ref(), &mut problem), text.held(&of.name, new.as_ref(), &mut problem));
+            StateDifference { key, old, new, problem }
         };
+        let version = |states: &[StateDescriptor]| states.iter().find(|state| state.name == of.name).map(|state| state.version);
+        let migrated_from = version(old).filter(|was| version(new).is_some_and(|is| is != *was));
         let (name, examples) = (of.name.clone(), of.examples.iter().map(example).collect());
-        Self { name, only_old: of.only_old, only_new: of.only_new, different: of.different, examples }
+        Self { name, migrated_from, only_old: of.only_old, only_new: of.only_new, different: of.different, examples }
     }
 }
 
@@ -319,8 +322,15 @@ impl TrialDocument {
 }
 
 impl DryRunDocument {
-    /// What `report` says of the two versions of an operator.
-    pub fn of(report: &DryRunReport, (job, operator, from): (&str, &str, RerunFrom), (old, new): (TrialDocument, TrialDocument)) -> Self {
+    /// What `report` says of the two versions of an operator, whose states are declared as `states`.
+    pub fn of(
+        report: &DryRunReport,
+        (job, operator, from): (&str, &str, RerunFrom),
+        (old, new): (TrialDocument, TrialDocument),
+        states: (&[StateDescriptor], &[StateDescriptor]),
+    ) -> Self {
+        // A state of both is compared as the new one has it.
+        let text = HeldText::of(states.0.iter().chain(states.1));
         Self {
             schema: super::SCHEMA,
             job: job.to_owned(),
@@ -334,28 +344,30 @@ impl DryRunDocument {
             old,
             new,
             outputs: report.outputs.iter().map(Into::into).collect(),
-            states: report.states.iter().map(Into::into).collect(),
+            states: report.states.iter().map(|of| StateDifferences::of(of, &text, states)).collect(),
         }
     }
 }
 
-impl From<&RecordEffects> for ReplayedRecord {
-    fn from(effects: &RecordEffects) -> Self {
+impl ReplayedRecord {
+    /// A record and what came of it, with states as `text` shows them.
+    pub fn of(effects: &RecordEffects, call: Option<RecordedCallDocument>, text: &HeldText) -> Self {
         let output = |(output, key, record): &(String, Option<Vec<u8>>, EmittedRecord)| ReplayedOutput {
             output: output.clone(),
             key: optional(key.as_deref()),
             record: record.into(),
         };
-        let change = |change: &StateChange| StateChangeDocument {
-            state: change.state.clone(),
-            key: bytes_as_json(&change.key),
-            before: held(change.before.as_ref()),
-            after: held(change.after.as_ref()),
+        let change = |StateChange { state, key, before, after }: &StateChange| {
+            let mut problem = None;
+            let key = text.key(state, key, &mut problem);
+            let mut held = |held: &Option<Held>| text.held(state, held.as_ref(), &mut problem);
+            let (before, after) = (held(before), held(after));
+            StateChangeDocument { state: state.clone(), key, before, after, problem }
         };
         Self {
             batch: effects.batch,
             record: effects.record,
-            call: None,
+            call,
             input: effects.input.clone(),
             key: optional(effects.key.as_deref()),
             value: bytes_as_json(&effects.given.value),

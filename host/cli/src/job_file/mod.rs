@@ -16,7 +16,8 @@ mod suggest;
 mod tests;
 
 pub use model::{
-    Checkpoints, Code, Input, JobFile, Limits, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SinkStep, SourceStep,
+    Checkpoints, Code, ConfigPlaces, Input, JobFile, Limits, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SinkStep,
+    SourceStep,
 };
 pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span};
 pub use section::Located;

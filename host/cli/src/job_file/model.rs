@@ -5,6 +5,7 @@ use super::section::Located;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use weir_engine::EngineError;
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
 use weir_wasm::QuarantineLimit;
@@ -43,6 +44,22 @@ impl JobFile {
     /// The error that these problems of the file are; nothing where there are none.
     pub fn refuse(&self, problems: Vec<Problem>) -> Result<(), JobFileError> {
         JobFileError::unless_none(&self.source, problems)
+    }
+
+    /// The problem that it is where the operator `id` does not open, at what the file says of it. A guest's backtrace is left out.
+    pub fn does_not_open(&self, id: &str, error: &EngineError) -> Option<Problem> {
+        let step = self.operators.iter().find(|step| step.id.value == id)?;
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default();
+        let span = match &step.code {
+            Code::Plugin(code) => code.config_places.meant_by(message).unwrap_or(&step.id.span),
+            Code::Native(_) => &step.id.span,
+        };
+        let problem = Problem::new(span.clone(), format!("`{id}`: {message}"));
+        Some(match error.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        })
     }
 
     /// For each step that was renamed the id that it had before.
@@ -133,12 +150,32 @@ pub struct PluginCode {
     pub sources: Vec<String>,
     /// Handed to the plugin.
     pub config: serde_json::Value,
+    /// Where that stands.
+    pub config_places: ConfigPlaces,
     /// What follows a record that fails.
     pub on_failure: OnFailure,
     /// How many records may be set aside.
     pub quarantine: QuarantineLimit,
     /// Bounds of the sandbox.
     pub limits: Limits,
+}
+
+/// Where the `config` of a plugin stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigPlaces {
+    /// All of it; `None`: the file says nothing of it.
+    pub whole: Option<Span>,
+    /// Its entries, where it is a table.
+    pub keys: Vec<(String, Span)>,
+}
+
+impl ConfigPlaces {
+    /// Where to look after a plugin has said `message` of its config: at the entry that it names, else at all of it.
+    pub fn meant_by(&self, message: &str) -> Option<&Span> {
+        let names = |key: &str| ["`", "\"", "'"].iter().any(|quote| message.contains(&format!("{quote}{key}{quote}")));
+        let named = self.keys.iter().find(|(key, _)| names(key)).map(|(_, span)| span);
+        named.or(self.whole.as_ref())
+    }
 }
 
 /// What follows a record that fails.

@@ -122,8 +122,29 @@ impl<'a> Section<'a> {
         self.read(key, "a size such as \"64MiB\"", parse)
     }
 
+    /// A key that stands here and belongs elsewhere.
+    pub fn misplaced(&self, key: &'static str, hint: impl FnOnce(&DeValue<'_>) -> String) {
+        if !self.table.contains_key(key) {
+            return;
+        }
+        if let (Some(value), Some(span)) = (self.get(key), self.place(key)) {
+            let problem = Problem::new(span, format!("{} has no `{key}`", self.name)).label("this belongs elsewhere");
+            self.problem(problem.hint(hint(value.get_ref())));
+        }
+    }
+
     /// One of several words.
     pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> Option<Located<T>> {
+        self.choice_or(key, choices, |_| None)
+    }
+
+    /// One of several words. `hint` knows what may have been meant by a word that is nothing like one of them.
+    pub fn choice_or<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        hint: impl FnOnce(&str) -> Option<String>,
+    ) -> Option<Located<T>> {
         let word = self.string(key)?;
         if let Some(&(_, value)) = choices.iter().find(|(name, _)| *name == word.value) {
             return Some(Located { value, span: word.span });
@@ -131,8 +152,9 @@ impl<'a> Section<'a> {
         let known = || choices.iter().map(|&(name, _)| name);
         let message = format!("`{key}` of {} is one of {}", self.name, suggest::list(known()));
         let problem = Problem::new(word.span, message).label("this is not");
-        self.problem(match suggest::nearest(&word.value, known()) {
-            Some(best) => problem.hint(format!("did you mean `{best}`?")),
+        let meant = suggest::nearest(&word.value, known()).map(|best| format!("did you mean `{best}`?"));
+        self.problem(match meant.or_else(|| hint(&word.value)) {
+            Some(hint) => problem.hint(hint),
             None => problem,
         });
         None

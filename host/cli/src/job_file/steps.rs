@@ -1,6 +1,6 @@
 //! The steps of a job: `[source.ID]`, `[operator.ID]`, `[sink.ID]`, each read on its own. How they hang together is [`super::graph`]'s.
 
-use super::model::{Code, Limits, OnFailure, PluginCode, Settings};
+use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings};
 use super::problem::{Problem, Span};
 use super::section::{Located, Section, json_of};
 use super::suggest;
@@ -146,21 +146,33 @@ fn refuse_plugin_setting(section: &Section<'_>, key: &'static str) {
 
 fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<PluginCode> {
     let path = section.required("plugin", "\"target/wasm32-unknown-unknown/release/my_plugin.wasm\"");
-    let config = section.get("config").map(json_of).transpose().unwrap_or_else(|problem| {
-        section.problem(problem);
-        None
-    });
+    let (config, config_places) = read_config(section);
     let on_failure = section.choice("on-failure", &[OnFailure::Fail, OnFailure::Quarantine].map(|policy| (policy.name(), policy)));
     let code = PluginCode {
         build: section.string("build"),
         sources: section.strings("sources").map(|sources| sources.value).unwrap_or_default(),
-        config: config.unwrap_or_else(|| serde_json::json!({})),
+        config,
+        config_places,
         on_failure: on_failure.map_or(OnFailure::Fail, |policy| policy.value),
         quarantine: QuarantineLimit::default(),
         limits: read_limits(limits),
         path: path?,
     };
     Some(code)
+}
+
+/// What is handed to the plugin, and where it stands.
+fn read_config(section: &Section<'_>) -> (serde_json::Value, ConfigPlaces) {
+    let nothing = serde_json::json!({});
+    let Some(value) = section.get("config") else { return (nothing, ConfigPlaces::default()) };
+    let keys = value.get_ref().as_table().into_iter().flatten();
+    let keys = keys.map(|(key, value)| (key.get_ref().to_string(), key.span().start..value.span().end)).collect();
+    let places = ConfigPlaces { whole: section.place("config"), keys };
+    let config = json_of(value).unwrap_or_else(|problem| {
+        section.problem(problem);
+        nothing
+    });
+    (config, places)
 }
 
 fn read_limits(section: Option<Section<'_>>) -> Limits {
@@ -225,8 +237,19 @@ fn read_input(section: &Section<'_>, input: &Spanned<DeValue<'_>>) -> Option<Raw
     };
     let input = section.inner("an input", span.clone(), table);
     let from = input.required("from", "\"x\"");
-    let by = input.choice("by", &[Key, Forward, Rebalance, Broadcast].map(|by| (by.name(), by)));
+    let choices = [Key, Forward, Rebalance, Broadcast].map(|by| (by.name(), by));
+    let by = input.choice_or("by", &choices, |word| Some(keys_come_from_the_source(word)));
     let to = input.string("to");
+    let step = || from.as_ref().map_or("op", |from| from.value.as_str());
+    input.misplaced("key", |column| keys_come_from_the_source(column.as_str().unwrap_or("COLUMN")));
+    input.misplaced("output", |name| {
+        format!("a side output is named with its step: `from = \"{}.{}\"`", step(), name.as_str().unwrap_or("NAME"))
+    });
     input.finish();
     Some(RawInput { reference: from?.value, by, to, span })
+}
+
+/// What is said to whoever names a column where records are distributed.
+fn keys_come_from_the_source(column: &str) -> String {
+    format!("`by = \"key\"` distributes records by the key that they have; which column that is, their source says: `key = \"{column}\"`")
 }

@@ -202,6 +202,29 @@ fn what_holds_anyway_may_be_said() {
 }
 
 #[test]
+fn what_belongs_to_the_source_or_into_a_name_is_said() {
+    let input = "input = { from = \"rows\", by = \"key\" }";
+    let source_says = |column: &str| {
+        format!(
+            "`by = \"key\"` distributes records by the key that they have; which column that is, their source says: `key = \"{column}\"`"
+        )
+    };
+    let by = "`by` of an input of [operator.delays] is one of `key`, `forward`, `rebalance`, `broadcast`";
+    check(input, "input = { from = \"rows\", by = \"card\" }", &format!("job.toml:10:31: {by} ({})", source_says("card")));
+    check(input, "input = { from = \"rows\", by = \"kay\" }", &format!("job.toml:10:31: {by} (did you mean `key`?)"));
+    check(
+        input,
+        "input = { from = \"rows\", by = \"key\", key = \"card\" }",
+        &format!("job.toml:10:38: an input of [operator.delays] has no `key` ({})", source_says("card")),
+    );
+    check(
+        "input = \"delays\"",
+        "input = { from = \"delays\", output = \"late\" }",
+        "job.toml:14:28: an input of [sink.out] has no `output` (a side output is named with its step: `from = \"delays.late\"`)",
+    );
+}
+
+#[test]
 fn references_lead_somewhere() {
     check("input = \"delays\"", "input = \"delay\"", "job.toml:14:9: no source or operator `delay` (did you mean `delays`?)");
     check("input = \"delays\"", "input = \"planes\"", "job.toml:14:9: no source or operator `planes` (there are: `delays`, `rows`)");

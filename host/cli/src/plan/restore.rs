@@ -1,6 +1,6 @@
 //! What a job would take over from a checkpoint or savepoint: `weir check --from`.
 
-use crate::figures::{bytes_text, grouped};
+use crate::figures::{bytes_text, grouped, padded};
 use serde::Serialize;
 use weir_engine::checkpoint::{CheckpointMetadata, LeftOut, PlannedKind, PlannedRestore, StateFate, StatePlan, VertexPlan};
 
@@ -36,6 +36,8 @@ pub struct RestoredStep {
     pub splits: usize,
     /// An operator's states: those of the checkpoint, then new ones.
     pub states: Vec<RestoredStepState>,
+    /// True where a run would be refused for this step as a whole.
+    pub refused: bool,
 }
 
 /// What becomes of a state.
@@ -43,7 +45,7 @@ pub struct RestoredStep {
 pub struct RestoredStepState {
     /// Its name.
     pub name: String,
-    /// `kept`, `migrated`, `dropped` or `new`.
+    /// `kept`, `migrated`, `dropped`, `new`, or `refused`: then a run would be refused for it.
     pub becomes: &'static str,
     /// Its version in the checkpoint, where it is migrated.
     pub from_version: Option<u32>,
@@ -88,6 +90,7 @@ fn step(id: &str, vertex: &VertexPlan, metadata: &CheckpointMetadata) -> Restore
         bytes: parts.iter().map(|part| part.state_bytes).sum(),
         splits: parts.iter().map(|part| part.splits.len()).sum(),
         states: vertex.states.iter().map(state).chain(vertex.new_states.iter().map(new)).collect(),
+        refused: vertex.refused,
     }
 }
 
@@ -96,6 +99,7 @@ fn state(state: &StatePlan) -> RestoredStepState {
         StateFate::Kept { .. } => ("kept", None),
         StateFate::Migrated { from_version, to_version, .. } => ("migrated", Some((from_version, to_version))),
         StateFate::Dropped => ("dropped", None),
+        StateFate::Refused => ("refused", None),
     };
     let (from_version, to_version) = versions.unzip();
     RestoredStepState { name: state.name.clone(), becomes, from_version, to_version }
@@ -103,13 +107,17 @@ fn state(state: &StatePlan) -> RestoredStepState {
 
 /// The document for people.
 pub(super) fn restore_text(document: &RestoreDocument, text: &mut String) {
-    text.push_str(&format!("\ntaken over from {}\n", source_text(document)));
+    let from = source_text(document);
+    text.push_str(&match document.refused.is_empty() {
+        true => format!("\ntaken over from {from}\n"),
+        false => format!("\na run from {from} is refused; what it would have taken over\n"),
+    });
     let width = document.steps.iter().map(|step| step.id.len()).max().unwrap_or(0);
     for step in &document.steps {
-        text.push_str(&format!("  {:width$}  {}\n", step.id, step_text(step)));
+        text.push_str(&format!("  {}  {}\n", padded(&step.id, width), step_text(step)));
         for RestoredStepState { name, becomes, from_version, to_version } in &step.states {
             let versions = from_version.zip(*to_version).map(|(from, to)| format!(" from version {from} to {to}")).unwrap_or_default();
-            text.push_str(&format!("  {:width$}    {name}: {becomes}{versions}\n", ""));
+            text.push_str(&format!("  {}    {name}: {becomes}{versions}\n", padded("", width)));
         }
     }
     let dropped: Vec<_> = document.left.iter().filter(|left| left.allowed).collect();
@@ -125,6 +133,9 @@ fn source_text(document: &RestoreDocument) -> String {
 }
 
 fn step_text(step: &RestoredStep) -> String {
+    if step.refused {
+        return "refused".into();
+    }
     let Some(from) = &step.from else {
         return if step.kind == "source" { "new, is read from its beginning".into() } else { "new".into() };
     };

@@ -2,6 +2,7 @@
 
 use super::PlanDocument;
 use super::restore::restore_text;
+use crate::figures::padded;
 use serde_json::{Map, Value};
 
 /// The plan for people.
@@ -10,7 +11,7 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     let width = plan.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
     text.push_str("\nvertices\n");
     for vertex in &plan.vertices {
-        text.push_str(&format!("  {:width$}  {:8}  {} × {}\n", vertex.id, vertex.kind, vertex.parallelism, vertex.runs));
+        text.push_str(&format!("  {}  {:8}  {} × {}\n", padded(&vertex.id, width), vertex.kind, vertex.parallelism, vertex.runs));
         settings_lines(&vertex.settings, width + 4, &mut text);
     }
     text.push_str("\nedges\n");
@@ -40,6 +41,6 @@ pub fn plan_text(plan: &PlanDocument) -> String {
 
 fn settings_lines(settings: &Map<String, Value>, indent: usize, text: &mut String) {
     for (key, value) in settings.iter().filter(|(_, value)| !value.is_null()) {
-        text.push_str(&format!("{:indent$}{key} = {value}\n", ""));
+        text.push_str(&format!("{}{key} = {value}\n", padded("", indent)));
     }
 }

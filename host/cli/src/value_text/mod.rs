@@ -102,6 +102,21 @@ impl StateText {
         self.show(&self.entry, version, bytes)
     }
 
+    /// True where nothing is said of what the values are.
+    pub fn is_raw(&self) -> bool {
+        matches!(self.value, Form::Raw)
+    }
+
+    /// As [`StateText::value`], of the version that is described.
+    pub fn value_now(&self, bytes: &[u8]) -> Shown {
+        self.value(self.version, bytes)
+    }
+
+    /// As [`StateText::entry`], of the version that is described.
+    pub fn entry_now(&self, bytes: &[u8]) -> Shown {
+        self.entry(self.version, bytes)
+    }
+
     /// All that a key has: the value, an array of the items, or the entries as they are in a map.
     pub fn payload(&self, version: u32, payload: &Payload<'_>) -> Shown {
         let mut problem = None;

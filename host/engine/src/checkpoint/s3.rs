@@ -33,6 +33,27 @@ pub(super) fn remedy(error: &object_store::Error) -> Option<&'static str> {
     REMEDIES.iter().find(|(sign, _)| said.contains(sign)).map(|(_, hint)| *hint)
 }
 
+/// What to look at where no server answers.
+pub(super) const UNREACHABLE: &str =
+    "nobody answers at that address: AWS_ENDPOINT_URL says where the server is; without it AWS_REGION has to be a region that there is";
+
+/// True where no server was spoken to: none listens there, or there is none of that name.
+pub(super) fn is_unreachable(error: &object_store::Error) -> bool {
+    use std::io::ErrorKind;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if let Some(ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) = kind {
+            return true;
+        }
+        if error.to_string().contains("dns error") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// Those of the process that S3 may know.
 pub(super) fn variables_of_process() -> Variables {
     let text = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -153,6 +174,13 @@ mod tests {
 
     fn said(what: &str) -> Error {
         Error::Generic { store: "S3", source: what.into() }
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_told_from_one_that_says_no() {
+        let io = |kind: std::io::ErrorKind| Error::Generic { store: "S3", source: std::io::Error::from(kind).into() };
+        assert!(is_unreachable(&io(std::io::ErrorKind::ConnectionRefused)) && is_unreachable(&said("dns error: no such name")));
+        assert!(!is_unreachable(&io(std::io::ErrorKind::TimedOut)) && !is_unreachable(&said("503 SlowDown")));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -104,9 +105,13 @@ impl ObjectStorage {
     }
 
     fn error(&self, attempted: &str, path: &str, error: &object_store::Error) -> EngineError {
-        let message = format!("{attempted} {}/{path}: {error}", self.location);
+        let message = format!("{attempted} {}/{path}: {}", self.location, with_causes(error));
         match (self.remedy(error), error) {
             (Some(hint), _) => EngineError::new(ErrorKind::FixInput, message).with_hint(hint),
+            // It may be there again in a moment.
+            (None, error) if self.place == Place::S3 && s3::is_unreachable(error) => {
+                EngineError::new(ErrorKind::Retry, message).with_hint(s3::UNREACHABLE)
+            }
             (None, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }) => {
                 EngineError::new(ErrorKind::FixInput, message)
             }
@@ -148,6 +153,20 @@ impl ObjectStorage {
             Place::S3 | Place::Local => self.store.put(path, parts.into_iter().collect::<PutPayload>()).await.map(drop),
         }
     }
+}
+
+/// An error with the causes below it that it does not say itself: of a request that could not be sent the last one alone says why.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Two parts of a path, of which either may be empty.

@@ -11,7 +11,7 @@ use super::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, Upgrad
 use super::recorder::RecordRequest;
 use super::restore::planned;
 use super::{JobGraph, VertexKind, layout};
-use crate::checkpoint::{Override, RestoreOptions, Trigger};
+use crate::checkpoint::{Override, Remedy, RestoreOptions, Trigger};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::{Operator, Subtask};
@@ -117,7 +117,7 @@ impl Attempt<'_> {
 
     /// Why the job cannot change now, or not in this way.
     fn unfit(&self, change: &GraphChange) -> Option<EngineError> {
-        let refused = |message: String, hint: &str| Some(EngineError::new(ErrorKind::FixInput, message).with_hint(hint.to_owned()));
+        let refused = |message: String, hint: &str| Some(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
         if self.session.trial.is_some() {
             return refused("an upgrade is on probation".into(), "wait until it is over");
         }
@@ -127,8 +127,9 @@ impl Attempt<'_> {
         let planned = planned(&self.session.graph.identity(), &change.graph, &RestoreOptions::default());
         if !planned.refusals.is_empty() {
             let lines: Vec<&str> = planned.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
-            let hint = "`weir stop --savepoint` and a changed job file that starts from the savepoint can do more";
-            return refused(format!("the running job cannot change in this way\n  {}", lines.join("\n  ")), hint);
+            let more = || "`weir stop --savepoint` and a changed job file that starts from the savepoint can do more".to_owned();
+            let hint = planned.remedy().and_then(Remedy::migration).unwrap_or_else(more);
+            return refused(format!("the running job cannot change in this way\n  {}", lines.join("\n  ")), &hint);
         }
         None
     }

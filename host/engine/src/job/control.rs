@@ -3,13 +3,14 @@
 //! A stop is a state and not a message: it holds across restarts, and the strongest one asked for counts. Everything else is a command with an
 //! answer; one that is asked while the dataflow restarts waits for the next attempt.
 
-use super::pins::{Pin, Pins};
+use super::pins::{Lease, Pin, Pins};
 use super::{CompletedCheckpoint, JobGraph};
 use crate::checkpoint::Override;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
 use futures_util::future::{Either, select};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -121,6 +122,7 @@ pub(super) enum JobCommand {
 pub struct JobControl {
     stop: watch::Sender<Option<StopKind>>,
     commands: mpsc::UnboundedSender<JobCommand>,
+    pins: Pins,
 }
 
 /// The job's end of a [`JobControl`].
@@ -135,7 +137,24 @@ impl JobControl {
     pub fn new() -> (Self, JobInbox) {
         let (stop, requested) = watch::channel(None);
         let (commands, received) = mpsc::unbounded_channel();
-        (Self { stop, commands }, JobInbox { stop: requested, commands: received, pins: Pins::default() })
+        let pins = Pins::default();
+        (Self { stop, commands, pins: pins.clone() }, JobInbox { stop: requested, commands: received, pins })
+    }
+
+    /// Leaves these completed checkpoints where they are for another process that reads them, for [`super::LEASE`] from `now` on: as far as retention has
+    /// not begun to delete them.
+    pub fn hold(&self, checkpoints: &BTreeSet<CheckpointId>, now: Duration) -> Result<Lease, EngineError> {
+        self.pins.lease(checkpoints, now)
+    }
+
+    /// Lets a lease hold on from `now`. False where it has ended.
+    pub fn renew(&self, lease: u64, now: Duration) -> bool {
+        self.pins.renew(lease, now)
+    }
+
+    /// Ends a lease.
+    pub fn release(&self, lease: u64) {
+        self.pins.end(lease);
     }
 
     /// Asks the job to stop; a stronger stop that was asked for before stays.

@@ -31,6 +31,7 @@ pub use history::{CompletedCheckpoint, History, Lineage, Probation};
 pub(crate) use in_flight::{distribute, load_in_flight, misfits};
 pub use layout::{TaskLayout, layout};
 pub use options::{JobOptions, JobOutcome, JobReport};
+pub use pins::{LEASE, Lease};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub use recorder::load_metadata;
 pub use restart::{RestartPolicy, RestartStrategy};

@@ -249,8 +249,14 @@ impl Recorder {
         let history = History::of(self.log.entries());
         let mut retained = history.retained(self.retain);
         let Some(newest) = retained.first().map(|newest| newest.checkpoint_id) else { return Ok(()) };
-        let held = self.pins.held();
-        retained.extend(history.completed().rev().skip(self.retain).filter(|older| held.contains(&older.checkpoint_id)).cloned());
+        let oldest = retained.last().map_or(newest, |oldest| oldest.checkpoint_id);
+        let held = self.pins.spared(oldest, self.clock.now());
+        for older in history.completed().rev().skip(self.retain).filter(|older| held.contains(&older.checkpoint_id)) {
+            // One that was deleted before somebody asked for it is no reason to delete nothing.
+            if self.kept.contains_key(&older.checkpoint_id) || retry(&*self.clock, || self.store.get(&older.metadata)).await?.is_some() {
+                retained.push(older.clone());
+            }
+        }
         for checkpoint in &retained {
             if !self.kept.contains_key(&checkpoint.checkpoint_id) {
                 let objects = load_metadata(&*self.store, &*self.clock, checkpoint).await?.objects();

@@ -26,25 +26,29 @@ pub async fn plan_restore(
 /// The same as far as the identities of the two tell it, and whether operators can migrate.
 pub(crate) fn planned(was: &GraphIdentity, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
     let mut planned = plan_identities(was, &graph.identity(), options);
-    let refusals = migrations_without_migrator(graph, &planned.plan);
+    let refusals = migrations_without_migrator(graph, &mut planned.plan);
     planned.refusals.extend(refusals.into_iter().map(|text| Refusal { text, remedy: Remedy::Undo }));
     planned
 }
 
-fn migrations_without_migrator(graph: &JobGraph, plan: &RestorePlan) -> Vec<String> {
+/// Refuses what would have to be migrated by an operator that migrates nothing.
+fn migrations_without_migrator(graph: &JobGraph, plan: &mut RestorePlan) -> Vec<String> {
     let mut lines = Vec::new();
     for vertex in &graph.vertices {
-        let (VertexKind::Operator(factory), Some(planned)) = (&vertex.kind, plan.vertices.get(&vertex.id)) else { continue };
+        let (VertexKind::Operator(factory), Some(planned)) = (&vertex.kind, plan.vertices.get_mut(&vertex.id)) else { continue };
         if factory.migrator().is_some() {
             continue;
         }
-        lines.extend(planned.states.iter().filter_map(|state| match state.fate {
-            StateFate::Migrated { from_version, to_version, .. } => Some(format!(
-                "{}.{}: version {from_version} in the checkpoint, version {to_version} in the job, and this operator migrates nothing",
-                vertex.id, state.name
-            )),
-            StateFate::Kept { .. } | StateFate::Dropped => None,
-        }));
+        for state in &mut planned.states {
+            match state.fate {
+                StateFate::Migrated { from_version, to_version, .. } => {
+                    let versions = format!("version {from_version} in the checkpoint, version {to_version} in the job");
+                    lines.push(format!("{}.{}: {versions}, and this operator migrates nothing", vertex.id, state.name));
+                    state.fate = StateFate::Refused;
+                }
+                StateFate::Kept { .. } | StateFate::Dropped | StateFate::Refused => {}
+            }
+        }
     }
     lines
 }

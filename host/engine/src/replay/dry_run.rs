@@ -6,6 +6,7 @@
 use super::contents::{Contents, Held, keys_of};
 use super::differences::{Differences, EXAMPLES};
 use super::isolated::Emitted;
+use super::migrated::migrated;
 use super::{IsolatedOperator, ReplayInput, Upstream};
 use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::EngineError;
@@ -29,7 +30,8 @@ pub struct DryRunReport {
     pub new: Trial,
     /// By output: those of the old version in its order, then what only the new one has.
     pub outputs: Vec<Differences<EmittedRecord>>,
-    /// By state, in the same order: of the keys that the records have, and of broadcast states all entries.
+    /// By state, in the same order: of the keys that the records have, and of broadcast states all entries. What the old version holds of a state
+    /// that the new one has in another version is migrated.
     pub states: Vec<Differences<Held>>,
     /// Whether the two failed on the same records.
     pub failures_agree: bool,
@@ -235,7 +237,8 @@ fn compare_outputs(outputs: &mut Table<EmittedRecord>, old: &ByOutput, new: &ByO
     }
 }
 
-/// What the two hold in the end. States are the same where their names are.
+/// What the two hold in the end. States are the same where their names are; where their versions are not, what the old version holds is migrated: the
+/// new one would begin with that.
 fn compare_states(old: &mut Version<'_>, new: &mut Version<'_>, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Differences<Held>>, EngineError> {
     let names = |version: &Version<'_>| version.operator.states().iter().map(|state| state.name.clone()).collect::<Vec<_>>();
     let (old_names, new_names) = (names(old), names(new));
@@ -246,7 +249,8 @@ fn compare_states(old: &mut Version<'_>, new: &mut Version<'_>, keys: &BTreeSet<
         let place = |number: usize| all.iter().position(|name| *name == names[number]).expect("every name is in the table");
         contents.into_iter().map(|((number, key), held)| ((place(number), key), held)).collect()
     };
-    let old = numbered(old.operator.contents(keys)?, &old_names);
+    let held = migrated(old.operator.contents(keys)?, old.operator.states(), new.operator)?;
+    let old = numbered(held, &old_names);
     let new = numbered(new.operator.contents(keys)?, &new_names);
     for state_key in keys_of(&old, &new) {
         let (number, key) = state_key;

@@ -12,7 +12,7 @@ use crate::exchange::{Output, Partitioning};
 use crate::job::{JobGraph, VertexKind, planned};
 use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, Subtask};
-use crate::state::{BroadcastAccess, KeyGroupRange, KeyedState, StateDescriptor, StateRewrite, range_of};
+use crate::state::{BroadcastAccess, KeyGroupRange, KeyedState, StateDescriptor, StateMigrator, StateRewrite, range_of};
 use crate::task::{BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -223,6 +223,11 @@ impl IsolatedOperator {
     /// The declared states.
     pub fn states(&self) -> &[StateDescriptor] {
         &self.factory.descriptor().states
+    }
+
+    /// What brings values of older versions of its states to the declared ones.
+    pub(super) fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        self.factory.migrator()
     }
 
     /// The name of an output.

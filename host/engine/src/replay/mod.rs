@@ -12,6 +12,7 @@ mod differences;
 mod dry_run;
 mod effects;
 mod isolated;
+mod migrated;
 mod point;
 mod recorded_run;
 mod recorded_subtask;

@@ -21,7 +21,7 @@ pub trait StateMigrator: Send + Sync {
 }
 
 /// Values of one state on their way to its declared version.
-pub(super) struct Migration<'a> {
+pub(crate) struct Migration<'a> {
     migrator: &'a dyn StateMigrator,
     state: usize,
     declared: &'a StateDescriptor,
@@ -76,7 +76,7 @@ impl<'a> Migration<'a> {
 }
 
 /// Migrated values, to be taken one by one.
-pub(super) struct Migrated {
+pub(crate) struct Migrated {
     done: Vec<Column>,
     column: usize,
     item: usize,

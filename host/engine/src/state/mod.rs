@@ -43,6 +43,7 @@ pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of
 pub use keyed_state::{KeyedState, Keyless};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::{MIGRATED_VALUES, StateMigrator};
+pub(crate) use migrate::{Migrated, Migration};
 pub use rewrite::StateRewrite;
 pub use stored_group::{StoredGroup, StoredKeys, StoredState};
 

@@ -38,7 +38,7 @@ async fn compared(context: &Context, args: &DiffArgs, (was, is): (&Opened, &Open
     let Some(form) = asked else {
         let operators = documents(&pairs, args.limit.unwrap_or(EXAMPLES)).await?;
         let document = StateDiffDocument { schema: SCHEMA, before, after, operators };
-        context.print(&document, || text(&document));
+        context.print(&document, || text(&document))?;
         return Ok(0);
     };
     context.screen.notice(&heading(&before, &after));

@@ -77,7 +77,7 @@ fn deleted(id: CheckpointId, metadata: &str) -> EngineError {
 }
 
 /// True where a checkpoint was deleted while it was looked into.
-pub(super) fn is_deletion(failure: &Failure) -> bool {
+pub(in crate::commands) fn is_deletion(failure: &Failure) -> bool {
     match failure {
         Failure::Engine(error) => error.kind() == ErrorKind::Retry && error.damaged_object().is_some(),
         Failure::Usage { .. } | Failure::JobFile(_) => false,

@@ -14,7 +14,7 @@ use weir_engine::inspect::OperatorState;
 pub(super) fn list(context: &Context, look: &LookArgs, operator: Option<&str>) -> Result<u8, Failure> {
     let target = Target::of(context, look)?;
     let document = with_stores(async |stores| look_into(stores, &target, async |opened| listed(opened, operator).await).await)?;
-    context.print(&document, || text(&document));
+    context.print(&document, || text(&document))?;
     Ok(0)
 }
 

@@ -21,7 +21,7 @@ use crate::args::{FormArgs, Output, RowFormat, StateCommand};
 use crate::failure::Failure;
 use rows::Form;
 
-pub(super) use kept::told_of_deletion;
+pub(super) use kept::{is_deletion, told_of_deletion};
 pub(super) use sizes::{state_lines, state_sizes};
 
 /// Does what the command says. The exit code.

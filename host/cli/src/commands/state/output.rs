@@ -4,9 +4,9 @@ use super::super::{Context, tell};
 use super::rows::{Form, Row, Rows};
 use crate::failure::Failure;
 use crate::figures::grouped;
-use std::io::{self, BufWriter, ErrorKind as IoErrorKind, Stdout};
+use crate::standard_output::{buffered, written};
+use std::io::{BufWriter, Stdout};
 use std::ops::ControlFlow;
-use weir_engine::{EngineError, ErrorKind};
 
 /// Rows on their way to standard output.
 pub(super) struct RowsOut<R: Row> {
@@ -21,12 +21,12 @@ pub(super) struct RowsOut<R: Row> {
 impl<R: Row> RowsOut<R> {
     /// So many rows at most.
     pub fn new(form: Form, limit: Option<u64>) -> Self {
-        Self { rows: Rows::new(form, BufWriter::new(io::stdout())), limit, more: false, gone: false }
+        Self { rows: Rows::new(form, buffered()), limit, more: false, gone: false }
     }
 
-    /// True where no row has been written.
+    /// True where no row has been written, though there was a reader.
     pub fn is_empty(&self) -> bool {
-        self.rows.written() == 0
+        self.rows.written() == 0 && !self.gone
     }
 
     /// Writes a row. A break says that no other is wanted.
@@ -35,14 +35,9 @@ impl<R: Row> RowsOut<R> {
             self.more = true;
             return Ok(ControlFlow::Break(()));
         }
-        match self.rows.write(row) {
-            Ok(()) => Ok(ControlFlow::Continue(())),
-            Err(error) if error.kind() == IoErrorKind::BrokenPipe => {
-                self.gone = true;
-                Ok(ControlFlow::Break(()))
-            }
-            Err(error) => Err(unwritten(&error)),
-        }
+        let wanted = written(self.rows.write(row))?;
+        self.gone = wanted.is_break();
+        Ok(wanted)
     }
 
     /// Ends the output of rows that were `read` up to their end, or up to a failure. The exit code. A failure in front of all rows is given back, to be
@@ -56,17 +51,12 @@ impl<R: Row> RowsOut<R> {
             context.screen.notice(&format!("there is more than the first {}", grouped(self.rows.written())));
         }
         let finished = if self.gone { Ok(()) } else { self.rows.finish(self.more, failure.as_ref().map(Failure::text).as_deref()) };
-        match (finished, failure) {
-            (_, Some(failure)) => {
+        match failure {
+            Some(failure) => {
                 tell(context, &failure);
                 Ok(failure.exit_code())
             }
-            (Err(error), None) if error.kind() != IoErrorKind::BrokenPipe => Err(unwritten(&error)),
-            (Ok(()) | Err(_), None) => Ok(0),
+            None => written(finished).map(|_| 0),
         }
     }
-}
-
-fn unwritten(error: &io::Error) -> Failure {
-    EngineError::new(ErrorKind::Retry, format!("write to standard output: {error}")).into()
 }

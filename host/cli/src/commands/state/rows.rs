@@ -1,6 +1,7 @@
 //! Writes rows one by one, as a table, a document, JSON lines or CSV. Memory is bounded however many there are.
 
 use crate::documents::{StateDiffRow, StateRow, StateRowsHead};
+use crate::figures::padded;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
@@ -148,7 +149,7 @@ fn write_table(out: &mut impl Write, columns: &[&str], waiting: &mut Vec<Vec<Str
     let widths = widths.as_deref().unwrap_or_default();
     for row in waiting.drain(..) {
         let cells = row.iter().zip(widths).filter(|(cell, width)| **width > 0 || !cell.is_empty());
-        let line: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+        let line: Vec<String> = cells.map(|(cell, &width)| padded(cell, width)).collect();
         writeln!(out, "{}", line.join("  ").trim_end())?;
     }
     Ok(())
@@ -229,6 +230,15 @@ mod tests {
         rows.push(row("wider", None, "2", Some("why")));
         let text = written(Form::Table, &rows, false, None);
         assert_eq!((text.lines().count(), text.lines().last()), (LAID_OUT_ROWS + 2, Some("wider  s      2      why")));
+    }
+
+    #[test]
+    fn a_cell_of_any_length_is_written_and_leaves_the_other_rows_narrow() {
+        let long = "x".repeat(70_000);
+        let rows = [row(&long, None, "1", None), row("a", None, "2", None)];
+        let text = written(Form::Table, &rows, false, None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines[1], lines[2].len()), (format!("{long}  s      1").as_str(), 120 + "  s      2".len()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How much each of an operator's states holds, as documents and as lines.
 
 use crate::documents::StateSizeDocument;
-use crate::figures::{bytes_text, grouped};
+use crate::figures::{bytes_text, grouped, padded};
 use weir_engine::EngineError;
 use weir_engine::inspect::{OperatorState, StateSize};
 use weir_engine::state::{StateDescriptor, StateKind};
@@ -33,5 +33,5 @@ fn state_line(state: &StateSizeDocument, width: usize) -> String {
         StateKind::Map => format!("map        {keys} keys, {entries} entries"),
         StateKind::Broadcast => format!("broadcast  {entries} entries"),
     };
-    format!("    {name:width$}  {held}, {}  {schema} (version {version})\n", bytes_text(*bytes))
+    format!("    {}  {held}, {}  {schema} (version {version})\n", padded(name, width), bytes_text(*bytes))
 }

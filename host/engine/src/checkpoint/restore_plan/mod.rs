@@ -50,6 +50,8 @@ pub struct VertexPlan {
     pub new_states: Vec<String>,
     /// The digests of its component in the checkpoint and now, where these differ; `None` among them: a built-in operator.
     pub component: Option<(Option<String>, Option<String>)>,
+    /// True where a refusal is about the vertex as a whole: it takes nothing over.
+    pub refused: bool,
 }
 
 /// What a planned vertex is.
@@ -89,6 +91,8 @@ pub enum StateFate {
     },
     /// It is left out.
     Dropped,
+    /// It can neither go on nor be left out: the restore is refused for it.
+    Refused,
 }
 
 /// What of a checkpoint nothing takes over.
@@ -127,6 +131,8 @@ pub enum Remedy {
     Name,
     /// Name it to be dropped, or say what it is called now.
     Drop,
+    /// Give a state this version, and bring its old values over.
+    Migrate(u32),
     /// Undo the change.
     Undo,
 }
@@ -160,21 +166,42 @@ impl StateFate {
     pub fn place(self) -> Option<usize> {
         match self {
             Self::Kept { place } | Self::Migrated { place, .. } => Some(place),
-            Self::Dropped => None,
+            Self::Dropped | Self::Refused => None,
         }
     }
 }
 
+impl Remedy {
+    /// How a state of a changed type goes on, where that is all that stands in the way.
+    pub fn migration(self) -> Option<String> {
+        match self {
+            Self::Migrate(version) => Some(to_migrate(version)),
+            Self::Name | Self::Drop | Self::Undo => None,
+        }
+    }
+}
+
+fn to_migrate(version: u32) -> String {
+    format!(
+        "a state whose type has changed gets a new version, `#[state(version = {version})]`, and `migrate` of the plugin brings old values over"
+    )
+}
+
 impl PlannedRestore {
+    /// What the user can do, where anything is refused.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.refusals.iter().map(|refusal| refusal.remedy).max()
+    }
+
     /// The plan, or the error of a restore of `what` that is refused.
     pub fn accepted(self, what: &str) -> Result<RestorePlan, EngineError> {
-        let Some(remedy) = self.refusals.iter().map(|refusal| refusal.remedy).max() else { return Ok(self.plan) };
-        let (reason, hint) = match remedy {
-            Remedy::Name => ("there is nothing to drop", "leave the name out"),
-            Remedy::Drop => {
-                ("the job has changed", "`--drop-state` gives up what it names; a step that was renamed says so with `was = \"OLD-ID\"`")
-            }
-            Remedy::Undo => ("the job has changed", "undo the change, or start over with --fresh"),
+        let Some(remedy) = self.remedy() else { return Ok(self.plan) };
+        let reason = if remedy == Remedy::Name { "there is nothing to drop" } else { "the job has changed" };
+        let hint = match remedy {
+            Remedy::Name => "leave the name out".to_owned(),
+            Remedy::Drop => "`--drop-state` gives up what it names; a step that was renamed says so with `was = \"OLD-ID\"`".to_owned(),
+            Remedy::Migrate(version) => format!("{}; or undo the change, or start over with --fresh", to_migrate(version)),
+            Remedy::Undo => "undo the change, or start over with --fresh".to_owned(),
         };
         let lines: Vec<_> = self.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
         Err(EngineError::new(ErrorKind::FixInput, format!("resume {what}: {reason}\n  {}", lines.join("\n  "))).with_hint(hint))

@@ -27,9 +27,11 @@ impl<'a> Planner<'a> {
             self.refuse(texts::max_parallelism(self.was.max_parallelism, self.now.max_parallelism));
         }
         for (id, is) in &self.now.vertices {
+            let refused = self.refusals.len();
             let origin = self.origin(id);
+            let refused = self.refusals.len() > refused;
             let vertex = self.vertex(id, is, origin);
-            self.plan.vertices.insert(id.clone(), vertex);
+            self.plan.vertices.insert(id.clone(), VertexPlan { refused: refused || vertex.refused, ..vertex });
         }
         self.rename_sinks();
         let left = self.was.vertices.iter().filter(|(id, _)| !self.taken.contains(id.as_str()));
@@ -97,7 +99,7 @@ impl<'a> Planner<'a> {
             self.plan.renamed.insert(origin.to_owned(), id.to_owned());
         }
         let from = origin.map(str::to_owned);
-        let mut plan = VertexPlan { kind: kind(is), from, states: Vec::new(), new_states: Vec::new(), component: None };
+        let mut plan = VertexPlan { kind: kind(is), from, states: Vec::new(), new_states: Vec::new(), component: None, refused: false };
         match (origin.map(|origin| (origin, &self.was.vertices[origin])), is) {
             (None, VertexIdentity::Source { .. }) => {}
             (None, VertexIdentity::Operator { states, .. }) => plan.new_states = states.iter().map(|state| state.name.clone()).collect(),
@@ -114,6 +116,7 @@ impl<'a> Planner<'a> {
             (Some((_, was)), is) => {
                 let mut lines = Vec::new();
                 was.differences(id, is, &mut lines);
+                plan.refused = !lines.is_empty();
                 lines.into_iter().for_each(|line| self.refuse(line));
             }
         }
@@ -128,7 +131,7 @@ impl<'a> Planner<'a> {
             None => {
                 let allowed = self.drops(&name);
                 self.plan.left.push(LeftOut { name, kept: vec![was.name.clone()], allowed });
-                StateFate::Dropped
+                if allowed { StateFate::Dropped } else { StateFate::Refused }
             }
             Some(place) => self.kept(&name, was, &is[place], place),
         };
@@ -144,9 +147,12 @@ impl<'a> Planner<'a> {
             return StateFate::Migrated { place, from_version: was.version, to_version: is.version };
         } else if !texts::same_bytes(&was.schema, &is.schema) {
             let reason = "its description has changed, and its version has not";
-            self.refuse(texts::differ(name, reason, &Described::of(was), &Described::of(is)));
+            let text = texts::differ(name, reason, &Described::of(was), &Described::of(is));
+            self.refusals.push(Refusal { text, remedy: Remedy::Migrate(is.version.saturating_add(1)) });
+        } else {
+            return StateFate::Kept { place };
         }
-        StateFate::Kept { place }
+        StateFate::Refused
     }
 
     /// Records in flight to a sink go to it under its new id, too. The checkpoint's identity knows no sinks.

@@ -64,6 +64,7 @@ fn refused(was: &str, now: &str, said: &str, expect: &[&str], hint: &str) {
     assert_eq!((error.kind(), error.hint().is_some_and(|shown| shown.contains(hint))), (ErrorKind::FixInput, true), "{error:?}");
 }
 
+const MIGRATE: &str = "gets a new version, `#[state(version = 2)]`, and `migrate`";
 const UNDO: &str = "undo the change";
 const DROP: &str = "`--drop-state` gives up";
 
@@ -165,9 +166,33 @@ fn a_newer_version_is_migrated_and_nothing_else_may_differ() {
     assert_eq!(plan.places("sums"), [Some(1), Some(0)]);
     refused("op(a:v2)", "op(a:v1)", "", &["op.a: the job has an older version of it"], UNDO);
     refused("op(a:v1)", "op(a:m2)", "", &["op.a: its kind has changed"], UNDO);
-    refused("op(a:v1=T{x:u32})", "op(a:v1=T{x:u64})", "", &["op.a: its description has changed, and its version has not"], UNDO);
+    refused("op(a:v1=T{x:u32})", "op(a:v1=T{x:u64})", "", &["op.a: its description has changed, and its version has not"], MIGRATE);
+    // What has to be undone in any case is said first.
+    refused(
+        "in* op(a:v1=u32,b:v1)",
+        "in* op(a:v1=u64,b:m1)",
+        "",
+        &["op.a: its description has changed, and its version has not", "op.b: its kind has changed"],
+        UNDO,
+    );
     check("op(a:v1=T{x:u32})", "op(a:v1=U{x:u32})", "", &[]);
     check("op(a:v2)", "op(a:v1)", "-op.a", &["op.a: new, begins empty", "op.a: dropped"]);
+}
+
+#[test]
+fn what_a_restore_is_refused_for_is_not_planned_to_be_kept() {
+    let fates = |was: &str, now: &str, said: &str| {
+        let plan = plan_identities(&graph(was), &graph(now), &options(said)).plan;
+        let op = &plan.vertices["op"];
+        let fates: Vec<_> = op.states.iter().map(|state| state.fate == StateFate::Refused).collect();
+        (op.refused, fates)
+    };
+    assert_eq!(fates("op(a:v1=u32,b:v1)", "op(a:v1=u64,b:v1)", ""), (false, vec![true, false]));
+    assert_eq!(fates("op(a:v1,b:v2)", "op(a:m1,b:v1)", ""), (false, vec![true, true]));
+    assert_eq!(fates("op(a:v1,b:v1)", "op(b:v1)", ""), (false, vec![true, false]));
+    assert_eq!(fates("op(a:v1,b:v1)", "op(b:v1)", "-op.a"), (false, vec![false, false]));
+    assert_eq!(fates("op(a:v1) sums(a:v1)", "op(a:v1)", "op<sums"), (true, vec![]));
+    assert_eq!(fates("op*", "op(a:v1)", ""), (true, vec![]));
 }
 
 #[test]

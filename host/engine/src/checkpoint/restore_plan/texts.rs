@@ -33,7 +33,7 @@ impl VertexPlan {
             StateFate::Migrated { from_version, to_version, .. } => {
                 Some(format!("{}: migrated from version {from_version} to {to_version}", state_name(id, &state.name)))
             }
-            StateFate::Kept { .. } | StateFate::Dropped => None,
+            StateFate::Kept { .. } | StateFate::Dropped | StateFate::Refused => None,
         }));
         lines.extend(self.new_states.iter().map(|state| format!("{}: new, begins empty", state_name(id, state))));
         lines

@@ -5,7 +5,7 @@ use crate::checkpoint::{
     CheckpointMetadata, InFlightChannel, ObjectStorage, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot,
     VertexSnapshot, write_in_flight,
 };
-use crate::element::{AttemptId, BatchBuilder, CheckpointId, RecordBatch};
+use crate::element::{AttemptId, BatchBuilder, CheckpointId, Column, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{Edge, JobGraph, Vertex, VertexKind};
@@ -13,7 +13,7 @@ use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescri
 use crate::replay::ReplayPoint;
 use crate::runtime::Simulator;
 use crate::source::{ReadStatus, Source, SourceReader, SplitProgress, SplitState};
-use crate::state::{KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, range_of};
+use crate::state::{KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, StateMigrator, range_of};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub struct Count {
     pub fails: &'static str,
     /// The version of its states.
     pub version: u32,
+    /// Values begin with a byte that says nothing; those of older versions, which have none, are migrated.
+    pub wide: bool,
 }
 
 pub const COUNT: usize = 0;
@@ -126,6 +128,22 @@ impl OperatorFactory for CountFactory {
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
         Ok(Box::new(self.count.clone()))
     }
+
+    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        self.count.wide.then(|| Arc::new(self.count.clone()) as _)
+    }
+}
+
+impl StateMigrator for Count {
+    fn migrate(&self, _state: usize, _from_version: u32, values: &Column) -> Result<Column, EngineError> {
+        let mut migrated = Column::new();
+        values.iter().for_each(|value| migrated.push(&self.encoded(value)));
+        Ok(migrated)
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        1 << 20
+    }
 }
 
 impl Count {
@@ -136,11 +154,15 @@ impl Count {
         }
     }
 
-    fn count(state: &mut KeyedState, key: usize, word: &str) -> u64 {
-        let count = state.value(key, COUNT).map_or(0, |bytes| u64::from(bytes[0])) + 1;
-        state.set_value(key, COUNT, &[count as u8]);
-        state.list_append(key, SEEN, word.as_bytes());
-        state.map_put(key, TIMES, word.as_bytes(), &[count as u8]);
+    fn encoded(&self, value: &[u8]) -> Vec<u8> {
+        if self.wide { [b"~", value].concat() } else { value.to_vec() }
+    }
+
+    fn count(&self, state: &mut KeyedState, key: usize, word: &str) -> u64 {
+        let count = state.value(key, COUNT).map_or(0, |bytes| u64::from(bytes[bytes.len() - 1])) + 1;
+        state.set_value(key, COUNT, &self.encoded(&[count as u8]));
+        state.list_append(key, SEEN, &self.encoded(word.as_bytes()));
+        state.map_put(key, TIMES, word.as_bytes(), &self.encoded(&[count as u8]));
         count
     }
 }
@@ -154,14 +176,14 @@ impl Operator for Count {
         for record in 0..batch.len() {
             let word = String::from_utf8_lossy(batch.values().get(record)).into_owned();
             if input == 1 {
-                context.broadcast.writable().expect("a broadcast edge").put(RULES, word.as_bytes(), b"");
+                context.broadcast.writable().expect("a broadcast edge").put(RULES, word.as_bytes(), &self.encoded(b""));
                 self.check(&word)?;
                 continue;
             }
             let mut text = word.clone();
             if let Some(state) = context.state.as_deref_mut() {
                 let key = state.key_of()[record] as usize;
-                text = format!("{word}={}", Self::count(state, key, &word));
+                text = format!("{word}={}", self.count(state, key, &word));
             }
             self.check(&word)?;
             if !self.silent.split_whitespace().any(|silent| silent == word) {
@@ -213,7 +235,7 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
     };
     let mut state = KeyedState::new(states.clone(), point.backends.create(&states, range_of(0, 1, GROUPS), GROUPS));
     state.select(&words("a"), 0..1).expect("it has a key");
-    (0..3).for_each(|_| _ = Count::count(&mut state, 0, "a0"));
+    (0..3).for_each(|_| _ = Count::default().count(&mut state, 0, "a0"));
     let mut keyed = StateObjectWriter::new();
     state.snapshot(CheckpointId(1), None).write(&mut |group, block| keyed.section(SectionKind::KeyedState, "count", group, block));
     let channel = InFlightChannel { edge: graph.edge_identity(&graph.edges[0]), sender: 0, schema: None };

@@ -121,6 +121,36 @@ fn state_of_another_version_and_a_changed_job_are_refused_by_name() {
     assert!(refused.to_string().contains("replay from checkpoint 1: the job has changed\n  in: settings"), "{refused}");
 }
 
+/// Keeps the same in another way.
+fn wide() -> Count {
+    Count { version: 1, wide: true, ..Count::default() }
+}
+
+#[test]
+fn a_version_that_keeps_the_same_in_another_way_agrees_and_what_it_does_otherwise_is_told() {
+    let words = "a1 b1 a2 c1 a3";
+    let (old, new) = (counting(words, Count::default()), counting(words, wide()));
+    for point in [beginning(), checkpoint(&old, 1, "b9")] {
+        let report = run_from(&point, &old, &new).expect("both run");
+        assert!(report.agrees() && report.records_in >= 5, "{report:?}");
+    }
+    let report = run(fails("a2"), wide(), words);
+    let differ: Vec<_> = report.states.iter().map(|state| [state.only_old, state.only_new, state.different]).collect();
+    assert_eq!(differ, [[0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]]);
+    // Both as the new version has it.
+    let count = &report.states[COUNT].examples[0];
+    assert_eq!((&count.old, &count.new), (&Some(Held::Value(b"~\x02".to_vec())), &Some(Held::Value(b"~\x03".to_vec()))));
+}
+
+#[test]
+fn broadcast_state_of_an_older_version_is_migrated_too() {
+    let job = |count: Count| {
+        let vertices = vec![("in", source("a1 a2")), ("count", VertexKind::Operator(count.factory())), ("rules", source("r1 r2 r3"))];
+        graph(vertices, &[(0, 1, 0, Key), (2, 1, 1, Broadcast)])
+    };
+    assert!(run_from(&beginning(), &job(Count::default()), &job(wide())).expect("both run").agrees());
+}
+
 #[test]
 fn a_version_agrees_with_itself() {
     let report = run(Count::default(), Count::default(), "a1 b1 a2 c1 a3");

@@ -1,0 +1,92 @@
+//! A look at a source's first rows: whether they can be read, and whether they have what the step says that they have.
+//!
+//! Only files are looked at: what comes from elsewhere may be gone once it has been read. It reads as a run does, and no further than the bounds below.
+
+use crate::job_file::{JobFile, Problem, SourceStep};
+use std::task::{Context, Poll, Waker};
+use weir_engine::element::{NO_TIMESTAMP, RecordBatch};
+use weir_engine::operator::Subtask;
+use weir_engine::{BatchBuilder, EngineError, ReadStatus, Source, SplitState};
+
+/// Rows that are looked at.
+const ROWS: usize = 1_000;
+/// Reads of the source, each of 256 KiB or a file at most.
+const READS: usize = 16;
+
+/// What a look at the first rows has come to.
+#[derive(Default)]
+struct Seen {
+    rows: usize,
+    with_key: bool,
+    with_timestamp: bool,
+    skipped: u64,
+}
+
+/// What is wrong with the first rows of the source `id`, whose splits these are.
+pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Option<Problem> {
+    let step = job.sources.iter().find(|step| step.id.value == id)?;
+    if source.connector() != "file" {
+        return None;
+    }
+    match read(id, source, splits) {
+        Ok(seen) => nothing_there(step, &seen),
+        Err(error) => Some(unreadable(step, &error)),
+    }
+}
+
+fn read(id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Result<Seen, EngineError> {
+    let mut reader = source.reader(&Subtask { vertex: id.to_owned(), index: 0, parallelism: 1 }, splits)?;
+    let mut seen = Seen::default();
+    for _ in 0..READS {
+        let mut out = BatchBuilder::new();
+        let status = reader.poll_read(&mut Context::from_waker(Waker::noop()), ROWS - seen.rows, &mut out);
+        seen.take(&out.finish());
+        match status {
+            Poll::Ready(Ok(ReadStatus::More)) if seen.rows < ROWS => {}
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Ready(Ok(ReadStatus::More | ReadStatus::End)) | Poll::Pending => break,
+        }
+    }
+    seen.skipped = reader.skipped();
+    Ok(seen)
+}
+
+impl Seen {
+    fn take(&mut self, rows: &RecordBatch) {
+        self.rows += rows.len();
+        self.with_key |= (0..rows.len()).any(|row| rows.key(row).is_some());
+        self.with_timestamp |= rows.timestamps().iter().any(|&timestamp| timestamp != NO_TIMESTAMP);
+    }
+}
+
+fn nothing_there(step: &SourceStep, seen: &Seen) -> Option<Problem> {
+    let id = &step.id.value;
+    let at = |setting: &str| step.settings.spans.get(setting).cloned();
+    let Seen { rows, with_key, with_timestamp, skipped } = seen;
+    if *rows == 0 && *skipped > 0 {
+        let message = format!("`{id}`: none of its first {skipped} rows can be read: all of them are skipped");
+        return Some(Problem::new(at("on-error").unwrap_or(step.connector.span.clone()), message));
+    }
+    let none = |what: &str| format!("`{id}`: of its first {rows} rows none has a {what}");
+    match (at("timestamp"), at("key")) {
+        _ if *rows == 0 => None,
+        (Some(span), _) if !with_timestamp => Some(
+            Problem::new(span, none("timestamp"))
+                .hint("`timestamp` names the column or field that holds it; without `timestamp` records have none"),
+        ),
+        (_, Some(span)) if !with_key => Some(Problem::new(span, none("key")).hint("`key` names the column or field that holds it")),
+        _ => None,
+    }
+}
+
+/// The error at the setting that it is about.
+fn unreadable(step: &SourceStep, error: &EngineError) -> Problem {
+    let message = error.to_string();
+    let about = if message.contains("the timestamp ") { "timestamp" } else { "path" };
+    let span = step.settings.spans.get(about).unwrap_or(&step.connector.span).clone();
+    let problem = Problem::new(span, format!("`{}`: {}", step.id.value, message.lines().next().unwrap_or_default()));
+    match error.hint() {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
