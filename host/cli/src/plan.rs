@@ -206,6 +206,8 @@ fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
             "limits": {
                 "memory": size(code.limits.memory),
                 "time-per-batch": duration(code.limits.time_per_batch),
+                // Nothing: what the size of the plugin's file gives.
+                "compile": { "time": code.limits.compile.time.map(duration), "memory": code.limits.compile.memory.map(size) },
             },
             "record": step.record,
         })),

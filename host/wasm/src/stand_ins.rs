@@ -144,6 +144,7 @@ fn nothing(store: &mut StoreContextMut<'_, HostState>, ty: &Type) -> Result<Val>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compile::CompileIn;
     use crate::engine::{CompileCache, EngineMode, WasmEngine};
     use crate::guest_log::GuestLog;
     use crate::limits::Limits;
@@ -159,7 +160,7 @@ mod tests {
                 (core instance $inner (instantiate $inner (with "" (instance (export "f" (func $lowered))))))
                 (func (export "run") (result u64) (canon lift (core func $inner "run"))))"#
         );
-        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::Off).unwrap().engine;
+        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::Off, CompileIn::ThisProcess).unwrap().engine;
         let component = Component::new(&engine, wat::parse_str(text)?)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker, &component, &engine)?;

@@ -8,10 +8,12 @@ mod plugins;
 mod running;
 mod s3_server;
 mod seed;
+mod memory;
 mod word_count;
 
 pub use bench::{Bench, Ended};
 pub use job_log::{Checkpoint, JobLogView};
+pub use memory::peak_memory_of_children;
 pub use plugins::{plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;

@@ -5,7 +5,7 @@
 //! that JSON does not have the texts `NaN`, `Infinity` and `-Infinity`. Recursion ends with the type, which is finite; the text is bounded by the bytes.
 
 use super::cbor::{Cursor, Item};
-use super::description::Type;
+use weir_wasm::schema::Type;
 use super::hex;
 
 /// The JSON of the value that `bytes`, all of them, hold.
