@@ -3,6 +3,7 @@
 //! Invariant: the settings here decide what a guest computes. NaN bits, relaxed SIMD and interruption are fixed, so that a replay repeats.
 
 use crate::compile::{CodeCache, CompileIn};
+use crate::plugin::Loaded;
 use crate::ticker::Ticker;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub struct WasmEngine {
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) compile_in: CompileIn,
     pub(crate) cache: Option<Arc<CodeCache>>,
+    pub(crate) loaded: Arc<Loaded>,
 }
 
 impl WasmEngine {
@@ -58,7 +60,7 @@ impl WasmEngine {
             EngineMode::Epoch => Ticker::start(&engine).map_err(|error| failed(error.into()))?,
             EngineMode::Fuel => Ticker::still(),
         };
-        Ok(Self { engine, mode, ticker, compile_in, cache: open_cache(cache).map(Arc::new) })
+        Ok(Self { engine, mode, ticker, compile_in, cache: open_cache(cache).map(Arc::new), loaded: Arc::default() })
     }
 
     /// Ticks or fuel for a call that may take `limit`.

@@ -13,8 +13,9 @@ use crate::pack::{self, Problem};
 use crate::stand_ins;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::component::{Component, HasSelf, Linker};
 use weir_engine::operator::{self, OperatorDescriptor};
 use weir_engine::{EngineError, ErrorKind};
@@ -32,6 +33,22 @@ pub(crate) struct Inner {
     pub(crate) descriptor: OperatorDescriptor,
     pub(crate) component: operator::Component,
     imports: Vec<String>,
+}
+
+/// The plugins of an engine that somebody holds, by the SHA-256 of the file that each was loaded from: a job that is rescaled loads all of its own again.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<HashMap<[u8; 32], Weak<Inner>>>);
+
+impl Loaded {
+    fn find(&self, file: &[u8; 32]) -> Option<Arc<Inner>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(file)?.upgrade()
+    }
+
+    fn note(&self, file: [u8; 32], inner: &Arc<Inner>) {
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, inner| inner.strong_count() > 0);
+        loaded.insert(file, Arc::downgrade(inner));
+    }
 }
 
 /// What `weir plugin inspect` shows.
@@ -87,7 +104,18 @@ impl Plugin {
         Self::examine(&Source { name, bytes, limits }, engine).map_err(|unfit| unfit.into_error(name))
     }
 
+    /// What somebody holds already, or a new one.
     fn examine(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
+        let file = Sha256::digest(source.bytes).into();
+        if let Some(inner) = engine.loaded.find(&file) {
+            return Ok(Self { inner });
+        }
+        let plugin = Self::examine_anew(source, engine)?;
+        engine.loaded.note(file, &plugin.inner);
+        Ok(plugin)
+    }
+
+    fn examine_anew(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
         let examined = compile::compile(source, engine, Cached::Use)?;
         let (examined, component) = match deserialize(&examined.code, engine) {
             Ok(component) => (examined, component),

@@ -95,7 +95,9 @@ impl<'a> Parser<'a> {
         let arguments = self.items('>', Self::parse)?;
         match (name, <[Type; 1]>::try_from(arguments)) {
             ("list", Ok([item])) => Ok(Type::List(item.into())),
-            ("option", Ok([Type::Unit | Type::Option(_)])) => Err("the two nulls of an option of what may be null cannot be told apart".into()),
+            ("option", Ok([Type::Unit | Type::Option(_)])) => {
+                Err("the two nulls of an option of what may be null cannot be told apart".into())
+            }
             ("option", Ok([inner])) => Ok(Type::Option(inner.into())),
             ("tuple", Ok(item)) => Ok(Type::Tuple(item.into())),
             ("tuple", Err(items)) if !items.is_empty() => Ok(Type::Tuple(items)),

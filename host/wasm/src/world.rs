@@ -21,8 +21,7 @@ pub(crate) fn ours() -> &'static (Resolve, WorldId) {
     static WORLD: OnceLock<(Resolve, WorldId)> = OnceLock::new();
     WORLD.get_or_init(|| {
         let mut resolve = Resolve::default();
-        let package =
-            resolve.push_source("operator.wit", WIT).expect("the world is part of weir and parses");
+        let package = resolve.push_source("operator.wit", WIT).expect("the world is part of weir and parses");
         let world = resolve.select_world(&[package], Some("operator")).expect("the package has a world operator");
         (resolve, world)
     })

@@ -3,17 +3,17 @@
 //! Nothing in here looks inside: what a test knows of a run is its exit code, its two streams, the job's log and the committed part files.
 
 mod bench;
+mod children;
 mod job_log;
 mod plugins;
 mod running;
 mod s3_server;
 mod seed;
-mod memory;
 mod word_count;
 
 pub use bench::{Bench, Ended};
+pub use children::{children_of, is_running, peak_memory_of_children};
 pub use job_log::{Checkpoint, JobLogView};
-pub use memory::peak_memory_of_children;
 pub use plugins::{plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;

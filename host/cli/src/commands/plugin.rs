@@ -35,9 +35,8 @@ pub(super) fn pack(context: &Context, module: &Path, component: &Path) -> Result
     let bytes = weir_wasm::read_plugin(module)?;
     let packed = pack_component(&name, &bytes, &engine)?;
     let info = Plugin::from_bytes(&name, &packed, &engine)?.info();
-    write_whole(component, &packed).map_err(|error| {
-        EngineError::new(ErrorKind::FixInput, format!("write the component {}: {error}", component.display()))
-    })?;
+    write_whole(component, &packed)
+        .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("write the component {}: {error}", component.display())))?;
     let document = PluginPackDocument { schema: SCHEMA, file: component.display().to_string(), digest: info.digest, size: info.size };
     context.print(&document, || {
         let PluginPackDocument { file, digest, size, .. } = &document;

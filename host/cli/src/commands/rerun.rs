@@ -155,7 +155,8 @@ impl Rerun {
             return Err(Failure::Usage { message, hint: "name an operator that has a `plugin`".into() });
         }
         let mut plugins = self.plugins.clone();
-        let plugin = Plugin::load_within(path, &self.engine, self.job.compile_limits(id)).map_err(|error| error.context(format!("{id}: load the plugin")))?;
+        let plugin = Plugin::load_within(path, &self.engine, self.job.compile_limits(id))
+            .map_err(|error| error.context(format!("{id}: load the plugin")))?;
         plugins.insert(id.to_owned(), plugin);
         graph(&self.job, &plugins)
     }

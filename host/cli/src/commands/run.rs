@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{History, JobGraph, JobControl, JobFileCopy, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
+use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 

@@ -9,8 +9,8 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-use weir_wasm::schema::{Type, parse};
 use weir_engine::state::{Payload, StateDescriptor, StateKind};
+use weir_wasm::schema::{Type, parse};
 
 /// `0x` and two digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {

@@ -120,7 +120,11 @@ mod tests {
     #[test]
     fn each_way_to_die_names_its_limit() {
         check(Some(24), "", "more than 5 s of processor time (limits.compile.time)");
-        check(Some(6), "\nthread 'compile' (7) has overflowed its stack\nfatal runtime error: stack overflow\n", "more than 8 MiB of stack");
+        check(
+            Some(6),
+            "\nthread 'compile' (7) has overflowed its stack\nfatal runtime error: stack overflow\n",
+            "more than 8 MiB of stack",
+        );
         check(Some(6), "memory allocation of 33554432 bytes failed\n", "more than 64 MiB of memory (limits.compile.memory)");
         check(Some(9), "", "was killed (signal 9)");
         check(Some(11), "oh\u{1b}[2J no\n", "was ended by signal 11; its last words: oh\\u{1b}[2J no");

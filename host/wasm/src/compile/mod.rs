@@ -18,8 +18,8 @@ mod wire;
 pub use budget::CompileLimits;
 pub(crate) use cache::CodeCache;
 pub use child::compile_child;
-pub use parent::{ChildProcess, CompileStop};
 pub(crate) use examine::Task;
+pub use parent::{ChildProcess, CompileStop};
 pub(crate) use wire::Examined;
 
 use crate::engine::WasmEngine;

@@ -3,9 +3,9 @@
 //! The latter is what plain `cargo build --target wasm32-unknown-unknown` makes; nobody needs a tool of the component model. A module of a language
 //! whose compiler knows nothing of components has its type added: it is the world's.
 
+use crate::world;
 use std::path::Path;
 use std::sync::OnceLock;
-use crate::world;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
