@@ -19,6 +19,7 @@
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
+//! - `hostile`: plugins that mean harm, at every command that reads one.
 //! - `takeover`: several processes on one job.
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
@@ -36,6 +37,7 @@ mod changes;
 mod corruption;
 mod crash_points;
 mod damage;
+mod hostile;
 mod inputs;
 mod kept_state;
 mod kills;

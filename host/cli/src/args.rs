@@ -266,6 +266,17 @@ pub enum PluginCommand {
         /// A component, or a core module that carries its component type.
         file: PathBuf,
     },
+    /// Makes a plugin of a core module, of whatever language: the world's component type is added where it carries none.
+    #[command(
+        after_help = "Example:\n  weir plugin pack my_plugin.core.wasm -o my_plugin.wasm\n\nThe module exports what wit/operator.wit says, as `weir:operator/guest@0.1.0#describe` and so on, with `cabi_realloc` and `memory`."
+    )]
+    Pack {
+        /// The core module.
+        module: PathBuf,
+        /// Where to write the component.
+        #[arg(short = 'o', value_name = "COMPONENT")]
+        component: PathBuf,
+    },
 }
 
 /// Takes checkpoints, and looks at those of a job.

@@ -38,7 +38,7 @@ pub fn assemble(job: &JobFile, plugins: &PluginOrigins, wasm: impl FnOnce() -> R
             engine = Some(start()?);
         }
         let engine = engine.as_ref().expect("started above");
-        Ok(plugins.get(id).expect("every plugin has been found or built").load(id, engine)?)
+        Ok(plugins.get(id).expect("every plugin has been found or built").load(id, engine, job.compile_limits(id))?)
     })
 }
 

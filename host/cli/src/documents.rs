@@ -152,6 +152,19 @@ pub struct PluginCheckDocument {
     pub stand_ins: Vec<String>,
 }
 
+/// `weir plugin pack`.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginPackDocument {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The component's file.
+    pub file: String,
+    /// `sha256:` and its digest, in hex.
+    pub digest: String,
+    /// Its bytes.
+    pub size: u64,
+}
+
 /// Any command but `run` that has failed.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureDocument {

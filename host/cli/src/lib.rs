@@ -9,6 +9,7 @@ pub mod args;
 pub mod assemble;
 mod client;
 mod commands;
+mod compiler;
 mod crash_points;
 pub mod documents;
 pub mod failure;
@@ -40,6 +41,11 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Runs the command line `args`, whose first item is the program's name. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // A process that examines a plugin does nothing before it has bounded itself.
+    if let Some(code) = weir_wasm::compile_child(&args) {
+        return code;
+    }
     match args::WeirArgs::try_parse_from(args) {
         Ok(args) => commands::dispatch(args),
         Err(usage) if usage.use_stderr() => {

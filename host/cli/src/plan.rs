@@ -221,6 +221,8 @@ fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
                 "time-per-batch": duration(code.limits.time_per_batch),
                 "state-bytes-per-key": size(code.limits.state_bytes_per_key),
                 "state-bytes": state_bytes(step),
+                // Nothing: what the size of the plugin's file gives.
+                "compile": { "time": code.limits.compile.time.map(duration), "memory": code.limits.compile.memory.map(size) },
             },
             "record": step.record,
         })),

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use weir_engine::checkpoint::{CheckpointMetadata, Store, stored_component};
+use weir_engine::job::{JobGraph, Vertex, VertexKind};
 use weir_engine::runtime::Clock;
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::{Plugin, WasmEngine};
+use weir_wasm::{CompileLimits, Plugin, WasmEngine, check_hosted};
 
 /// Where each operator's plugin comes from, by the operator's id.
 pub type PluginOrigins = BTreeMap<String, PluginOrigin>;
@@ -29,12 +30,15 @@ pub enum PluginOrigin {
 }
 
 impl PluginOrigin {
-    /// The plugin of `operator`.
-    pub fn load(&self, operator: &str, engine: &WasmEngine) -> Result<Plugin, EngineError> {
+    /// The plugin of `operator`, compiled within `limits`.
+    pub fn load(&self, operator: &str, engine: &WasmEngine, limits: CompileLimits) -> Result<Plugin, EngineError> {
         match self {
-            Self::File(path) => Plugin::load(path, engine).map_err(|error| error.context(format!("{operator}: load the plugin"))),
+            Self::File(path) => {
+                Plugin::load_within(path, engine, limits).map_err(|error| error.context(format!("{operator}: load the plugin")))
+            }
             Self::Stored { name, digest, bytes } => {
-                let plugin = Plugin::from_bytes(name, bytes, engine)?;
+                let plugin = Plugin::from_bytes_within(name, bytes, engine, limits);
+                let plugin = plugin.map_err(|error| error.context(format!("{operator}: load the plugin")))?;
                 if plugin.component().digest == *digest {
                     return Ok(plugin);
                 }
@@ -52,18 +56,60 @@ pub async fn stored_plugins(
     store: &dyn Store,
     clock: &dyn Clock,
 ) -> Result<PluginOrigins, EngineError> {
-    let renames = job.renames();
     let mut plugins = PluginOrigins::new();
-    for step in job.operators.iter().filter(|step| matches!(step.code, Code::Plugin(_))) {
-        let id = &step.id.value;
-        let own = metadata.component(id).filter(|_| !drops.contains(id));
-        let digest = own.or_else(|| metadata.component(renames.get(id)?));
-        let Some(digest) = digest.map(str::to_owned) else { return Err(not_in_checkpoint(id)) };
+    for (id, digest) in stored_digests(job, metadata, drops) {
+        let Some(digest) = digest else { return Err(not_in_checkpoint(id)) };
         let bytes = stored_component(store, clock, &digest).await?;
         let name = format!("{id} of checkpoint {}", metadata.checkpoint_id);
         plugins.insert(id.clone(), PluginOrigin::Stored { name, digest, bytes });
     }
     Ok(plugins)
+}
+
+/// The operators of `job` that run plugins, each with the digest of the component that it, or the one that it was before, ran at a checkpoint.
+fn stored_digests<'a>(
+    job: &'a JobFile,
+    metadata: &CheckpointMetadata,
+    drops: &[String],
+) -> impl Iterator<Item = (&'a String, Option<String>)> {
+    let renames = job.renames();
+    job.operators.iter().filter(|step| matches!(step.code, Code::Plugin(_))).map(move |step| {
+        let id = &step.id.value;
+        let own = metadata.component(id).filter(|_| !drops.contains(id));
+        let digest = own.or_else(|| metadata.component(renames.get(id)?));
+        (id, digest.map(str::to_owned))
+    })
+}
+
+/// Refuses to go on with what a newer weir wrote: an operator whose component at the checkpoint is of a newer world than this weir hosts. That `graph` runs
+/// another component by now changes nothing, because it is this weir that is behind; a component of an older world may be replaced.
+pub async fn refuse_newer_worlds(
+    (job, graph, drops): (&JobFile, &JobGraph, &[String]),
+    metadata: &CheckpointMetadata,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    engine: impl Fn() -> Result<WasmEngine, EngineError>,
+) -> Result<(), EngineError> {
+    for (id, digest) in stored_digests(job, metadata, drops) {
+        let Some(digest) = digest else { continue };
+        // The graph's own component has been loaded, so it is hosted.
+        if graph.vertices.iter().any(|vertex| vertex.id == *id && digest_of(vertex).is_some_and(|own| own == digest)) {
+            continue;
+        }
+        // One that is missing is missed by whoever runs it.
+        let Ok(bytes) = stored_component(store, clock, &digest).await else { continue };
+        let name = format!("{id} of checkpoint {}", metadata.checkpoint_id);
+        check_hosted(&name, &bytes, &engine()?).map_err(|error| error.context(format!("{id}: go on from what a newer weir wrote")))?;
+    }
+    Ok(())
+}
+
+/// The digest of the component that a vertex runs.
+pub(crate) fn digest_of(vertex: &Vertex) -> Option<String> {
+    match &vertex.kind {
+        VertexKind::Operator(factory) => factory.component().map(|component| component.digest.clone()),
+        VertexKind::Source { .. } | VertexKind::Sink(_) => None,
+    }
 }
 
 fn not_in_checkpoint(id: &str) -> EngineError {

@@ -12,7 +12,7 @@ use weir_engine::element::{BatchBuilder, Column, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{OperatorContext, OperatorFactory, Subtask};
 use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, key_hash};
-use weir_wasm::{CompileCache, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
+use weir_wasm::{CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
 
 const BATCHES: usize = 1_024;
 const BATCH: usize = 1_024;
@@ -39,7 +39,7 @@ fn main() {
         keys = vec![100_000, 1_000_000];
     }
     let started = now();
-    let engine = WasmEngine::new(EngineMode::Epoch, &CompileCache::User).expect("the engine starts");
+    let engine = WasmEngine::new(EngineMode::Epoch, &CompileCache::User, CompileIn::ThisProcess).expect("the engine starts");
     let plugin = Plugin::load(&path, &engine).expect("a plugin");
     println!("{}: engine and load {:.1?}", plugin.descriptor().name, now() - started);
     for keys in keys {

@@ -99,6 +99,15 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
             Problem::new(format!("state \"{name}\" has no schema")).hint("`raw` for bytes of your own; the grammar is in wit/schema.md"),
         );
     }
+    let described = match kind(state.kind) {
+        _ if state.schema.is_empty() || state.schema.len() > SCHEMA_BYTES => None,
+        kind => crate::schema::fault(&state.schema, kind),
+    };
+    if let Some(what) = described {
+        let what = crate::fault::printable(&what, 4 * NAME_BYTES);
+        let problem = Problem::new(format!("the schema of state \"{name}\" describes no type: {what}"));
+        problems.push(problem.hint("`raw` for bytes of your own; the grammar is in wit/schema.md"));
+    }
     if state.version == 0 {
         problems.push(Problem::new(format!("state \"{name}\" has version 0")).hint("versions count from 1"));
     }
@@ -112,18 +121,22 @@ fn short(name: &str) -> String {
     printable(name, NAME_BYTES)
 }
 
+fn kind(kind: wit::StateKind) -> StateKind {
+    match kind {
+        wit::StateKind::Value => StateKind::Value,
+        wit::StateKind::List => StateKind::List,
+        wit::StateKind::Map => StateKind::Map,
+        wit::StateKind::Broadcast => StateKind::Broadcast,
+    }
+}
+
 /// Names have been checked by their characters; of the other texts, which are for people, what deceives is escaped for good.
 fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
     let clean = |text: String| printable(&text, usize::MAX);
     let schema = |schema: wit::RecordSchema| RecordSchema { id: clean(schema.id), version: schema.version };
     let state = |state: wit::StateDecl| StateDescriptor {
         name: state.name,
-        kind: match state.kind {
-            wit::StateKind::Value => StateKind::Value,
-            wit::StateKind::List => StateKind::List,
-            wit::StateKind::Map => StateKind::Map,
-            wit::StateKind::Broadcast => StateKind::Broadcast,
-        },
+        kind: kind(state.kind),
         schema: clean(state.schema),
         version: state.version,
         ttl_ms: state.ttl.map(|ttl| ttl.ms),
@@ -174,6 +187,7 @@ mod tests {
         assert_eq!(checked(plain()).unwrap().states[0].name, "n");
         let mut broadcast = plain();
         broadcast.states[0].kind = wit::StateKind::Broadcast;
+        broadcast.states[0].schema = "map<string,u64>".into();
         assert_eq!(checked(broadcast).unwrap().states[0].kind, StateKind::Broadcast);
     }
 
@@ -206,6 +220,8 @@ mod tests {
         check(|d| d.states[0].name = "a/b".into(), "\"a/b\"");
         check(|d| d.name = String::new(), "the plugin's name is \"\"");
         check(|d| d.inputs.clear(), "no input");
+        check(|d| d.states[0].schema = "Vec<u64>".into(), "the schema of state \"n\" describes no type: at byte 8: `Vec<…>`");
+        check(|d| d.states[0].kind = wit::StateKind::Map, "the schema of state \"n\" describes no type: it is not that of a map");
         check(|d| d.states[0].schema = "x".repeat(SCHEMA_BYTES + 1), "16384 are the most");
         check(|d| d.states = vec![d.states[0].clone(); 65], "65 states");
     }

@@ -1,12 +1,14 @@
-//! The one place where wasmtime is configured: what is compiled, how it is interrupted, where compiled code is kept.
+//! The one place where wasmtime is configured: how code is compiled and interrupted, where that happens, and where compiled code is kept.
 //!
 //! Invariant: the settings here decide what a guest computes. NaN bits, relaxed SIMD and interruption are fixed, so that a replay repeats.
 
+use crate::compile::{CodeCache, CompileIn};
+use crate::plugin::Loaded;
 use crate::ticker::Ticker;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{Cache, CacheConfig, Config, WasmBacktraceDetails};
+use wasmtime::{Config, WasmBacktraceDetails};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Fuel that stands for one millisecond in [`EngineMode::Fuel`]: some tenth of what a core runs in that time, so that a simulation
@@ -43,20 +45,22 @@ pub struct WasmEngine {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) mode: EngineMode,
     pub(crate) ticker: Arc<Ticker>,
+    pub(crate) compile_in: CompileIn,
+    pub(crate) cache: Option<Arc<CodeCache>>,
+    pub(crate) loaded: Arc<Loaded>,
 }
 
 impl WasmEngine {
-    /// Starts the compiler and, in [`EngineMode::Epoch`], the ticking thread, which ends with the last clone.
-    pub fn new(mode: EngineMode, cache: &CompileCache) -> Result<Self, EngineError> {
+    /// Starts the compiler and, in [`EngineMode::Epoch`], the ticking thread, which ends with the last clone. Plugins are compiled where `compile_in`
+    /// says, and what comes of it is kept in `cache`.
+    pub fn new(mode: EngineMode, cache: &CompileCache, compile_in: CompileIn) -> Result<Self, EngineError> {
         let failed = |error: wasmtime::Error| EngineError::new(ErrorKind::Bug, format!("start the Wasm engine: {error:#}"));
-        let mut config = config(mode);
-        config.cache(open_cache(cache));
-        let engine = wasmtime::Engine::new(&config).map_err(failed)?;
+        let engine = wasmtime::Engine::new(&config(mode)).map_err(failed)?;
         let ticker = match mode {
             EngineMode::Epoch => Ticker::start(&engine).map_err(|error| failed(error.into()))?,
             EngineMode::Fuel => Ticker::still(),
         };
-        Ok(Self { engine, mode, ticker })
+        Ok(Self { engine, mode, ticker, compile_in, cache: open_cache(cache).map(Arc::new), loaded: Arc::default() })
     }
 
     /// Ticks or fuel for a call that may take `limit`.
@@ -88,35 +92,15 @@ fn config(mode: EngineMode) -> Config {
     config
 }
 
-/// Wasmtime's own cache: keyed by the content, the compiler's version and its settings. Trouble with it costs time, never the run.
-fn open_cache(wanted: &CompileCache) -> Option<Cache> {
-    let directory = match wanted {
-        CompileCache::User => user_cache_dir()?,
-        CompileCache::Directory(directory) => directory.clone(),
+/// Trouble with the cache costs time, never the run.
+fn open_cache(wanted: &CompileCache) -> Option<CodeCache> {
+    let folder = match wanted {
+        CompileCache::User => user_cache_dir()?.join("code"),
+        CompileCache::Directory(folder) => folder.clone(),
         CompileCache::Off => return None,
     };
-    let open = || -> wasmtime::Result<Cache> {
-        private_dir(&directory)?;
-        let mut config = CacheConfig::new();
-        config.with_directory(std::path::absolute(&directory)?);
-        Cache::new(config)
-    };
-    match open() {
-        Ok(cache) => Some(cache),
-        Err(error) => {
-            tracing::warn!(directory = %directory.display(), error = %format!("{error:#}"), "compiled plugins cannot be cached");
-            None
-        }
-    }
-}
-
-/// Compiled code is run as it is read, so nobody else may write it.
-fn private_dir(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
+    let opened = CodeCache::open(&folder);
+    opened.inspect_err(|error| tracing::warn!(folder = %folder.display(), %error, "compiled plugins are not kept here")).ok()
 }
 
 fn user_cache_dir() -> Option<PathBuf> {

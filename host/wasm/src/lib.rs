@@ -1,7 +1,7 @@
 //! Runs a guest component as an operator of the engine.
 //!
-//! The way of a file: [`pack`] makes a component of it, `world` compares it with `weir:operator/operator`, [`Plugin`] compiles it and
-//! asks it what it is. The way of a batch: `guest_batch` cuts it and lays the keys' state beside it, `instance` calls the guest,
+//! The way of a file: `compile` has it read, packed, compared with `weir:operator/operator` and compiled, in a process of its own; [`Plugin`] links the
+//! code and asks it what it is. The way of a batch: `guest_batch` cuts it and lays the keys' state beside it, `instance` calls the guest,
 //! `effects` checks what came back, `apply` makes it take hold. Between the two stands [`WasmOperator`], and where a call fails,
 //! `narrow` says what to try next.
 //!
@@ -12,6 +12,7 @@ mod apply;
 mod bindings;
 mod collections;
 mod columns;
+mod compile;
 mod descriptor;
 mod effects;
 mod engine;
@@ -28,18 +29,22 @@ mod narrow;
 mod pack;
 mod plugin;
 mod quarantine;
+pub mod schema;
 mod stand_ins;
 mod standard_streams;
 mod state_limits;
 mod ticker;
 mod wasm_operator;
 mod world;
+mod world_version;
 
+pub use compile::{ChildProcess, CompileIn, CompileLimits, CompileStop, compile_child};
 pub use engine::{CompileCache, EngineMode, WasmEngine};
 pub use fault::GuestFault;
 pub use guest_text::printable;
 pub use limits::{BATCH_RECORDS, Limits, OnFailure, QuarantineLimit};
 pub use pack::{PLUGIN_BYTES, Problem, pack};
-pub use plugin::{Plugin, PluginInfo, check};
+pub use plugin::{Plugin, PluginInfo, Verdict, check, check_hosted, pack_component, read_plugin};
 pub use quarantine::bytes_as_json;
 pub use wasm_operator::{OperatorSettings, WasmOperator, WasmOperatorFactory};
+pub use world_version::hosted_world;

@@ -2,6 +2,7 @@
 
 use crate::bindings::OperatorPre;
 use crate::bindings::weir::operator::{collections, logging};
+use crate::compile::{self, Cached, CompileLimits, Examined, Source, Task, Unfit};
 use crate::descriptor;
 use crate::engine::WasmEngine;
 use crate::guest_log::GuestLog;
@@ -9,11 +10,12 @@ use crate::host_state::HostState;
 use crate::instance::GuestInstance;
 use crate::limits::Limits;
 use crate::pack::{self, Problem};
-use crate::{stand_ins, standard_streams, world};
+use crate::{stand_ins, standard_streams};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::component::{Component, HasSelf, Linker};
 use weir_engine::operator::{self, OperatorDescriptor};
 use weir_engine::{EngineError, ErrorKind};
@@ -33,6 +35,22 @@ pub(crate) struct Inner {
     /// What it was read from, for errors.
     pub(crate) file: String,
     imports: Vec<String>,
+}
+
+/// The plugins of an engine that somebody holds, by the SHA-256 of the file that each was loaded from: a job that is rescaled loads all of its own again.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<HashMap<[u8; 32], Weak<Inner>>>);
+
+impl Loaded {
+    fn find(&self, file: &[u8; 32]) -> Option<Arc<Inner>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(file)?.upgrade()
+    }
+
+    fn note(&self, file: [u8; 32], inner: &Arc<Inner>) {
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, inner| inner.strong_count() > 0);
+        loaded.insert(file, Arc::downgrade(inner));
+    }
 }
 
 /// What `weir plugin inspect` shows.
@@ -69,29 +87,53 @@ impl std::fmt::Debug for Plugin {
 impl Plugin {
     /// Loads a component, or a core module that carries its component type.
     pub fn load(path: &Path, engine: &WasmEngine) -> Result<Self, EngineError> {
-        let refused = |problems: Vec<Problem>| refusal(&path.display().to_string(), &problems);
-        let bytes = pack::read(path).map_err(|problem| refused(vec![problem]))?;
-        Self::examine(&path.display().to_string(), &bytes, engine).map_err(refused)
+        Self::load_within(path, engine, CompileLimits::default())
+    }
+
+    /// As [`Plugin::load`], within other limits than the file's size gives.
+    pub fn load_within(path: &Path, engine: &WasmEngine, limits: CompileLimits) -> Result<Self, EngineError> {
+        let name = path.display().to_string();
+        Self::from_bytes_within(&name, &read_plugin(path)?, engine, limits)
     }
 
     /// As [`Plugin::load`], from memory; `name` is for messages.
     pub fn from_bytes(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Self, EngineError> {
-        Self::examine(name, bytes, engine).map_err(|problems| refusal(name, &problems))
+        Self::from_bytes_within(name, bytes, engine, CompileLimits::default())
     }
 
-    fn examine(file: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Self, Vec<Problem>> {
-        let bytes = pack::pack(bytes).map_err(|problem| vec![problem])?;
-        let world::Fit { imports, problems } = world::fit(&bytes);
-        if !problems.is_empty() {
-            return Err(pack::invalid(&bytes).map_or(problems, |invalid| vec![invalid]));
+    /// As [`Plugin::from_bytes`], within other limits than the file's size gives.
+    pub fn from_bytes_within(name: &str, bytes: &[u8], engine: &WasmEngine, limits: CompileLimits) -> Result<Self, EngineError> {
+        Self::examine(&Source { name, bytes, limits }, engine).map_err(|unfit| unfit.into_error(name))
+    }
+
+    /// What somebody holds already, or a new one.
+    fn examine(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
+        let file = Sha256::digest(source.bytes).into();
+        if let Some(inner) = engine.loaded.find(&file) {
+            return Ok(Self { inner });
         }
-        let pre = compile(&bytes, engine).map_err(|error| {
-            let unknown = || Problem::new(format!("it cannot be compiled or linked: {error:#}"));
-            vec![pack::invalid(&bytes).unwrap_or_else(unknown)]
-        })?;
-        let descriptor = describe(engine, &pre)?;
+        let plugin = Self::examine_anew(source, engine)?;
+        engine.loaded.note(file, &plugin.inner);
+        Ok(plugin)
+    }
+
+    fn examine_anew(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
+        let examined = compile::compile(source, engine, Cached::Use)?;
+        let (examined, component) = match deserialize(&examined.code, engine) {
+            Ok(component) => (examined, component),
+            // Kept by another weir, perhaps. Compiled anew, it has to be taken.
+            Err(_) => {
+                let examined = compile::compile(source, engine, Cached::Replace)?;
+                let component = deserialize(&examined.code, engine)?;
+                (examined, component)
+            }
+        };
+        let Examined { imports, component: packed, code: _ } = examined;
+        let pre = link(&component, engine).map_err(|error| Problem::new(format!("it cannot be linked: {error:#}")))?;
+        let descriptor = describe(engine, &pre).map_err(Unfit::Problems)?;
+        let bytes = packed.unwrap_or_else(|| source.bytes.to_vec());
         let component = operator::Component { digest: hex(&Sha256::digest(&bytes)), bytes: bytes.into() };
-        let file = file.to_owned();
+        let file = source.name.to_owned();
         Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), pre, descriptor, component, file, imports }) })
     }
 
@@ -123,30 +165,78 @@ impl Plugin {
     }
 }
 
-/// Everything that keeps the file from being a plugin of this weir; nothing where it is one.
-pub fn check(path: &Path, engine: &WasmEngine) -> Vec<Problem> {
-    match pack::read(path) {
-        Ok(bytes) => Plugin::examine("", &bytes, engine).err().unwrap_or_default(),
-        Err(problem) => vec![problem],
+/// What [`check`] has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The file is a plugin of this weir.
+    Fits(Box<PluginInfo>),
+    /// Everything that keeps it from being one.
+    Unfit(Vec<Problem>),
+}
+
+/// Says whether the file is a plugin of this weir. An error is nothing that the file is to blame for.
+pub fn check(path: &Path, engine: &WasmEngine) -> Result<Verdict, EngineError> {
+    let name = path.display().to_string();
+    let examine = |bytes: Vec<u8>| Plugin::examine(&Source { name: &name, bytes: &bytes, limits: CompileLimits::default() }, engine);
+    let examined = pack::read(path).map_err(Unfit::from).and_then(examine);
+    match examined {
+        Ok(plugin) => Ok(Verdict::Fits(Box::new(plugin.info()))),
+        Err(Unfit::Problems(problems)) => Ok(Verdict::Unfit(problems)),
+        Err(Unfit::Failed(error)) => Err(error),
     }
 }
 
-/// Compiles, or takes what an earlier run compiled, and links every import.
-fn compile(bytes: &[u8], engine: &WasmEngine) -> wasmtime::Result<OperatorPre<HostState>> {
-    let component = Component::from_binary(&engine.engine, bytes)?;
+/// Reads a plugin's file, up to the size that is ever taken.
+pub fn read_plugin(path: &Path) -> Result<Vec<u8>, EngineError> {
+    pack::read(path).map_err(|problem| refusal(&path.display().to_string(), &[problem]))
+}
+
+/// The component that the core module in `bytes` stands for, with the world's type added where it carries none. `name` is for messages.
+pub fn pack_component(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Vec<u8>, EngineError> {
+    let source = Source { name, bytes, limits: CompileLimits::default() };
+    let packed = compile::run(Task::Pack, &source, engine).map_err(|unfit| unfit.into_error(name))?;
+    Ok(packed.component.unwrap_or_else(|| bytes.to_vec()))
+}
+
+/// Refuses a component of a newer version of the world than this weir hosts; nothing else is looked at. `name` is for messages.
+pub fn check_hosted(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<(), EngineError> {
+    let source = Source { name, bytes, limits: CompileLimits::default() };
+    compile::run(Task::World, &source, engine).map(drop).map_err(|unfit| unfit.into_error(name))
+}
+
+impl Unfit {
+    fn into_error(self, name: &str) -> EngineError {
+        match self {
+            Self::Problems(problems) => refusal(name, &problems),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Compiled code as code.
+#[expect(unsafe_code, reason = "wasmtime trusts what it is given here")]
+fn deserialize(code: &[u8], engine: &WasmEngine) -> Result<Component, Problem> {
+    // SAFETY: the code was serialized by this same wasmtime, in this process, in one of this program's own that said so on its own pipe, or in an earlier run
+    // that kept it in a folder which nobody but this user can write to; what was kept is whole by its checksum.
+    let component = unsafe { Component::deserialize(&engine.engine, code) };
+    component.map_err(|error| Problem::new(format!("its compiled code cannot be used: {error:#}")))
+}
+
+/// Links every import.
+pub(crate) fn link(component: &Component, engine: &WasmEngine) -> wasmtime::Result<OperatorPre<HostState>> {
     let mut linker = Linker::<HostState>::new(&engine.engine);
     collections::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    stand_ins::link(&mut linker, &component, &engine.engine)?;
+    stand_ins::link(&mut linker, component, &engine.engine)?;
     standard_streams::link(&mut linker)?;
-    OperatorPre::new(linker.instantiate_pre(&component)?)
+    OperatorPre::new(linker.instantiate_pre(component)?)
 }
 
 /// Memory of an instance that describes itself: the job's limit is not known yet.
-const DESCRIBE_MEMORY: u64 = 256 << 20;
+pub(crate) const DESCRIBE_MEMORY: u64 = 256 << 20;
 
 /// Asks a throwaway instance, whose imports trap, within limits.
-fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Result<OperatorDescriptor, Vec<Problem>> {
+pub(crate) fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Result<OperatorDescriptor, Vec<Problem>> {
     let limits = Limits { memory: DESCRIBE_MEMORY, ..Limits::default() };
     let log = GuestLog::new("describe", 0, 0);
     let described = GuestInstance::new(engine, pre, &limits, log).and_then(|mut guest| guest.describe(limits.time_per_batch));
@@ -170,7 +260,7 @@ fn refusal(name: &str, problems: &[Problem]) -> EngineError {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -8,15 +8,20 @@ use wit_parser::{Function, InterfaceId, Resolve, Type, TypeDefKind, WorldId, Wor
 /// The world's interface that a plugin exports.
 pub(crate) const GUEST: &str = "weir:operator/guest@0.1.0";
 
+/// The world's text.
+pub(crate) const WIT: &str = include_str!("../../../wit/operator.wit");
+
+/// Interfaces that a plugin may import; a Python guest has some thirty.
+const IMPORTS: usize = 1_000;
+
 const BUILD_HINT: &str = "build the plugin against this weir's SDK, or against its wit/operator.wit";
 
 /// The world as weir has it.
-fn ours() -> &'static (Resolve, WorldId) {
+pub(crate) fn ours() -> &'static (Resolve, WorldId) {
     static WORLD: OnceLock<(Resolve, WorldId)> = OnceLock::new();
     WORLD.get_or_init(|| {
         let mut resolve = Resolve::default();
-        let package =
-            resolve.push_source("operator.wit", include_str!("../../../wit/operator.wit")).expect("the world is part of weir and parses");
+        let package = resolve.push_source("operator.wit", WIT).expect("the world is part of weir and parses");
         let world = resolve.select_world(&[package], Some("operator")).expect("the package has a world operator");
         (resolve, world)
     })
@@ -45,6 +50,10 @@ pub(crate) fn fit(component: &[u8]) -> Fit {
     let imports: Vec<String> =
         items.imports.iter().filter(|(_, item)| brings_code(&resolve, item)).map(|(key, _)| resolve.name_world_key(key)).collect();
     let mut problems = Vec::new();
+    if imports.len() > IMPORTS {
+        problems.push(Problem::new(format!("it imports {} interfaces; {IMPORTS} are the most", imports.len())));
+        return Fit { imports: Vec::new(), problems };
+    }
     for (key, item) in &items.imports {
         check_import(&resolve, key, item, &mut problems);
     }

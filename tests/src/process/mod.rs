@@ -3,6 +3,7 @@
 //! Nothing in here looks inside: what a test knows of a run is its exit code, its two streams, the job's log and the committed part files.
 
 mod bench;
+mod children;
 mod job_log;
 mod plugins;
 mod running;
@@ -12,6 +13,7 @@ mod topology;
 mod word_count;
 
 pub use bench::{Bench, Ended};
+pub use children::{children_of, is_running, peak_memory_of_children};
 pub use job_log::{Checkpoint, JobLogView};
 pub use plugins::{plugin, write_variant};
 pub use running::{Running, Signal, wait_until};

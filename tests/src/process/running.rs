@@ -43,6 +43,11 @@ impl Running {
         Self { child, line: line.to_owned(), stdout, stderr }
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// True until the process has ended.
     pub fn runs(&mut self) -> bool {
         self.status().is_none()

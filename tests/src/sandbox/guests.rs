@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use weir_wasm::{CompileCache, EngineMode, Plugin, WasmEngine};
+use weir_wasm::{CompileCache, CompileIn, EngineMode, Plugin, WasmEngine};
 
 /// The plugins that are built.
 const PACKAGES: [&str; 2] = ["faulty", "keyed-count"];
@@ -47,7 +47,7 @@ fn engine(mode: EngineMode) -> &'static WasmEngine {
         EngineMode::Epoch => &ENGINES[0],
         EngineMode::Fuel => &ENGINES[1],
     };
-    slot.get_or_init(|| WasmEngine::new(mode, &CompileCache::Off).expect("the Wasm engine starts"))
+    slot.get_or_init(|| WasmEngine::new(mode, &CompileCache::Off, CompileIn::ThisProcess).expect("the Wasm engine starts"))
 }
 
 /// Where the package's module lies.

@@ -1,17 +1,16 @@
 //! The graphs that a running job can change to: the job file with what was changed by hand, and one more change.
 
 use crate::assemble::{Assembly, assemble_with};
-use crate::commands::wasm_engine;
+use crate::compiler::Compiler;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
-use crate::plugin_origin::{PluginOrigin, PluginOrigins};
+use crate::plugin_origin::{PluginOrigin, PluginOrigins, digest_of};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use weir_engine::checkpoint::{Override, Replaced, paths};
-use weir_engine::job::{GraphChange, History, Probation, StartMode, Vertex, VertexKind};
+use weir_engine::job::{GraphChange, History, Probation, StartMode};
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::{Plugin, WasmEngine};
+use weir_wasm::Plugin;
 
 /// A component that takes the place of the job file's.
 #[derive(Clone)]
@@ -37,6 +36,8 @@ pub(crate) struct Shape {
     pub parallelism: BTreeMap<String, u32>,
     /// Components of the operators that run another than the file says.
     pub components: Vec<OtherComponent>,
+    /// What compiles them.
+    pub compiler: Compiler,
 }
 
 /// A change that has been worked out, and what the job is then.
@@ -45,23 +46,11 @@ pub(crate) struct Planned {
     pub shape: Shape,
 }
 
-/// The compiler, started when it is first needed.
-static WASM: Mutex<Option<WasmEngine>> = Mutex::new(None);
-
-/// One compiler for the whole process.
-fn shared_engine() -> Result<WasmEngine, Failure> {
-    let mut engine = WASM.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(engine) = &*engine {
-        return Ok(engine.clone());
-    }
-    Ok(engine.insert(wasm_engine()?).clone())
-}
-
 impl Shape {
     /// The job file with what was changed while the job ran before, by a rescale or an upgrade, and its graph. Where the file has changed there since, the file
     /// wins. `stored` reads an object of the job's storage.
     pub fn started(
-        job: &JobFile,
+        (job, compiler): (&JobFile, Compiler),
         plugins: PluginOrigins,
         history: &History,
         start: &StartMode,
@@ -74,7 +63,8 @@ impl Shape {
             notice(&format!("the upgrade of {} was cut off on probation and is given up: back to checkpoint {since}", ids.join(", ")));
         }
         let known = job.parallelisms();
-        let mut shape = Self { file: job.clone(), plugins, digests: BTreeMap::new(), parallelism: BTreeMap::new(), components: Vec::new() };
+        let (digests, parallelism) = (BTreeMap::new(), BTreeMap::new());
+        let mut shape = Self { file: job.clone(), plugins, digests, parallelism, components: Vec::new(), compiler };
         for Override { vertex: id, parallelism, component } in overrides {
             if let Some(Replaced { file, now }) = parallelism.filter(|change| known.get(&id) == Some(&change.file)) {
                 if now != file {
@@ -136,13 +126,13 @@ impl Shape {
     }
 
     fn plugin(&self, id: &str) -> Result<Plugin, Failure> {
-        let engine = shared_engine()?;
+        let (engine, limits) = (self.compiler.engine()?, self.file.compile_limits(id));
         Ok(match self.components.iter().find(|other| other.operator == id) {
             Some(other) => {
-                let plugin = Plugin::from_bytes(&other.name, &other.bytes, &engine);
+                let plugin = Plugin::from_bytes_within(&other.name, &other.bytes, &engine, limits);
                 plugin.map_err(|error| error.context(format!("{id}: load the plugin")))?
             }
-            None => self.plugins.get(id).expect("every plugin has been found or built").load(id, &engine)?,
+            None => self.plugins.get(id).expect("every plugin has been found or built").load(id, &engine, limits)?,
         })
     }
 
@@ -179,14 +169,6 @@ impl Shape {
         let component = vertex.and_then(digest_of).map(|now| Replaced { file: file.clone(), now });
         let overrides = vec![Override { vertex: id, parallelism: None, component }];
         Ok(Planned { change: GraphChange { graph, overrides }, shape })
-    }
-}
-
-/// The digest of the component that a vertex runs.
-fn digest_of(vertex: &Vertex) -> Option<String> {
-    match &vertex.kind {
-        VertexKind::Operator(factory) => factory.component().map(|component| component.digest.clone()),
-        VertexKind::Source { .. } | VertexKind::Sink(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
 use crate::plugin_build::{BuildEnvironment, ensure_built};
-use crate::plugin_origin::{PluginOrigin, PluginOrigins};
+use crate::plugin_origin::{PluginOrigin, PluginOrigins, refuse_newer_worlds};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
 use std::sync::Arc;
@@ -17,19 +17,18 @@ use weir_engine::element::CheckpointId;
 use weir_engine::job::{History, JobGraph, load_metadata, open_savepoint, plan_restore};
 use weir_engine::runtime::Runtime;
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::{CompileCache, EngineMode, WasmEngine};
 
 /// Checks a job and prints its plan; with `--from` also what a run from there takes over.
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
     let plugins = build(context, &job)?;
-    let assembly = assemble(&job, &plugins, || Ok(wasm_engine()?))?;
+    let assembly = assemble(&job, &plugins, || Ok(context.compiler.engine()?))?;
     try_out(&job, &assembly)?;
     let mut plan = plan(&job, &assembly);
     let mut refused = None;
     if let Some(start) = start {
-        let (document, planned) = restore(&job, &assembly.graph, &start, &restore_options(&job, &args.drop_state))?;
+        let (document, planned) = restore(context, (&job, &assembly.graph), &start, &args.drop_state)?;
         refused = planned.accepted(&source_name(&start)).err();
         plan.restore = Some(document);
     }
@@ -53,12 +52,15 @@ fn source_name(start: &StartPoint) -> String {
 }
 
 fn restore(
-    job: &JobFile,
-    graph: &JobGraph,
+    context: &Context,
+    (job, graph): (&JobFile, &JobGraph),
     start: &StartPoint,
-    options: &RestoreOptions,
+    drops: &[String],
 ) -> Result<(RestoreDocument, PlannedRestore), Failure> {
+    let options = &restore_options(job, drops);
     let plan = |store: Arc<dyn Store>, runtime: Runtime, metadata: CheckpointMetadata| async move {
+        let engine = || context.compiler.engine();
+        refuse_newer_worlds((job, graph, drops), &metadata, &*store, &*runtime.clock, engine).await?;
         let planned = plan_restore(&*store, &*runtime.clock, &metadata, graph, options).await?;
         Ok((metadata, planned))
     };
@@ -94,9 +96,4 @@ async fn checkpoint(store: &Arc<dyn Store>, runtime: &Runtime, id: CheckpointId)
 pub(super) fn build(context: &Context, job: &JobFile) -> Result<PluginOrigins, Failure> {
     let built = ensure_built(job, &BuildEnvironment::of_process(), &|line| context.screen.notice(line))?;
     Ok(built.into_iter().map(|(id, path)| (id, PluginOrigin::File(path))).collect())
-}
-
-/// The compiler as production runs it.
-pub(crate) fn wasm_engine() -> Result<WasmEngine, EngineError> {
-    WasmEngine::new(EngineMode::Epoch, &CompileCache::User)
 }

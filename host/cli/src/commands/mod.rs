@@ -15,6 +15,7 @@ mod state;
 
 use crate::args::{CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
 use crate::assemble::connector_problems;
+use crate::compiler::Compiler;
 use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
 use crate::job_file::{JobFile, load};
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub output: Output,
     /// Everything else goes there.
     pub screen: Screen,
+    /// What compiles plugins.
+    pub compiler: Compiler,
 }
 
 impl Context {
@@ -49,8 +52,6 @@ impl Context {
     }
 }
 
-pub(crate) use check::wasm_engine;
-
 /// The default of `parallelism`.
 pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
@@ -58,7 +59,8 @@ pub(crate) fn cores() -> u32 {
 
 /// Does what the command line says. Returns the exit code.
 pub(crate) fn dispatch(args: WeirArgs) -> u8 {
-    let context = Context { output: args.output, screen: Screen::of_process(args.quiet) };
+    let screen = Screen::of_process(args.quiet);
+    let context = Context { output: args.output, compiler: Compiler::new(screen.clone()), screen };
     if let Err(failure) = context.screen.take_logs() {
         return failed(&context, &failure);
     }
@@ -74,6 +76,7 @@ pub(crate) fn dispatch(args: WeirArgs) -> u8 {
         WeirCommand::Check(job) => check::check(&context, &job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
+        WeirCommand::Plugin(PluginCommand::Pack { module, component }) => plugin::pack(&context, &module, &component),
         WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),

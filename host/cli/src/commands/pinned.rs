@@ -3,13 +3,14 @@
 use super::{Context, cores};
 use crate::failure::Failure;
 use crate::job_file::{JobFile, SourceText, parse};
-use crate::plugin_origin::{PluginOrigins, stored_plugins};
+use crate::plugin_origin::{PluginOrigins, refuse_newer_worlds, stored_plugins};
 use crate::storage::with_savepoint;
 use std::path::PathBuf;
 use weir_engine::checkpoint::Store;
-use weir_engine::job::{Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
+use weir_engine::job::{JobGraph, Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
 use weir_engine::runtime::Clock;
 use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::WasmEngine;
 
 /// The job file of a savepoint. Its relative paths begin where they did when the savepoint was taken, or here where that folder is no more.
 pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, Failure> {
@@ -31,6 +32,28 @@ pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, 
     };
     context.screen.notice(&format!("the job file is the savepoint's; its relative paths begin at {}", folder.display()));
     Ok(parse(SourceText { name: format!("{url}/job.toml").into(), text: text.into() }, &folder, cores())?)
+}
+
+/// Refuses to start where a newer weir left off. What cannot be read is left to the start itself, which says so.
+pub(super) async fn refuse_newer_origin(
+    (job, graph, drops): (&JobFile, &JobGraph, &[String]),
+    origin: Result<Origin, EngineError>,
+    store: &dyn Store,
+    (savepoints, clock): (&SavepointOpener, &dyn Clock),
+    engine: impl Fn() -> Result<WasmEngine, EngineError>,
+) -> Result<(), EngineError> {
+    match origin {
+        Ok(Origin::Beginning) | Err(_) => Ok(()),
+        Ok(Origin::Checkpoint(checkpoint)) => match load_metadata(store, clock, &checkpoint).await {
+            Ok(metadata) => refuse_newer_worlds((job, graph, drops), &metadata, store, clock, engine).await,
+            Err(_) => Ok(()),
+        },
+        Ok(Origin::Savepoint(url)) => {
+            let Ok(store) = savepoints(&url).await else { return Ok(()) };
+            let Ok((_, metadata)) = open_savepoint(&*store, clock).await else { return Ok(()) };
+            refuse_newer_worlds((job, graph, drops), &metadata, &*store, clock, engine).await
+        }
+    }
 }
 
 /// The components that the operators of `job` ran where it starts from.

@@ -1,29 +1,62 @@
-//! `weir plugin inspect` and `weir plugin check`.
+//! `weir plugin inspect`, `weir plugin check` and `weir plugin pack`.
 
 use super::Context;
-use super::check::wasm_engine;
-use crate::documents::{PluginCheckDocument, SCHEMA};
+use crate::documents::{PluginCheckDocument, PluginPackDocument, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::bytes_text;
+use std::io::Write;
 use std::path::Path;
-use weir_wasm::{Plugin, PluginInfo};
+use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::{Plugin, PluginInfo, Verdict, pack_component};
 
 /// Shows what a plugin declares.
 pub(super) fn inspect(context: &Context, file: &Path) -> Result<u8, Failure> {
-    let info = Plugin::load(file, &wasm_engine()?)?.info();
+    let info = Plugin::load(file, &context.compiler.engine()?)?.info();
     context.print(&info, || info_text(&info))?;
     Ok(0)
 }
 
 /// Says whether a file is a plugin of this weir.
 pub(super) fn check(context: &Context, file: &Path) -> Result<u8, Failure> {
-    let engine = wasm_engine()?;
-    let problems = weir_wasm::check(file, &engine);
-    let imports = if problems.is_empty() { Plugin::load(file, &engine)?.info().imports } else { Vec::new() };
+    let (problems, imports) = match weir_wasm::check(file, &context.compiler.engine()?)? {
+        Verdict::Fits(info) => (Vec::new(), info.imports),
+        Verdict::Unfit(problems) => (problems, Vec::new()),
+    };
     let stand_ins = imports.into_iter().filter(|import| !import.starts_with("weir:")).collect();
     let document = PluginCheckDocument { schema: SCHEMA, file: file.display().to_string(), fits: problems.is_empty(), problems, stand_ins };
     context.print(&document, || check_text(&document))?;
     Ok(if document.fits { 0 } else { FAILED })
+}
+
+/// Writes the component that a core module stands for, once that is known to be a plugin of this weir.
+pub(super) fn pack(context: &Context, module: &Path, component: &Path) -> Result<u8, Failure> {
+    let engine = context.compiler.engine()?;
+    let name = module.display().to_string();
+    let bytes = weir_wasm::read_plugin(module)?;
+    let packed = pack_component(&name, &bytes, &engine)?;
+    let info = Plugin::from_bytes(&name, &packed, &engine)?.info();
+    write_whole(component, &packed)
+        .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("write the component {}: {error}", component.display())))?;
+    let document = PluginPackDocument { schema: SCHEMA, file: component.display().to_string(), digest: info.digest, size: info.size };
+    context.print(&document, || {
+        let PluginPackDocument { file, digest, size, .. } = &document;
+        format!("{file}: {} {}, {digest}, {}\n", info.name, info.version, bytes_text(*size))
+    });
+    Ok(0)
+}
+
+/// Beside its place first: what stands there is whole, or what stood there before.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().ok_or_else(|| std::io::Error::other("it names no file"))?;
+    let mut beside = std::ffi::OsString::from(format!(".{}-", std::process::id()));
+    beside.push(name);
+    let beside = path.with_file_name(beside);
+    let write = || {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(bytes)?;
+        std::fs::rename(&beside, path)
+    };
+    write().inspect_err(|_| _ = std::fs::remove_file(&beside))
 }
 
 fn info_text(info: &PluginInfo) -> String {

@@ -33,7 +33,7 @@ use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::replay::{RecordedRun, RecordedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
 use weir_engine::state::StateDescriptor;
-use weir_wasm::{CompileCache, EngineMode, Plugin, QuarantineLimit, WasmEngine};
+use weir_wasm::{Plugin, QuarantineLimit, WasmEngine};
 
 /// Fuel stands for a tenth of what a core runs in a time, so a call is given this many times its limit.
 const TIME_FACTOR: u32 = 10;
@@ -148,12 +148,12 @@ impl Rerun {
             let message = format!("`{}` has no operator `{operator}`", job.name);
             return Err(Failure::Usage { message, hint: suggest(operator, known()) });
         }
-        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::User)?;
+        let engine = context.compiler.fuel_engine()?;
         let origins = match &point.metadata {
             Some(metadata) => stored_plugins(&job, metadata, &[], &*point.store, &*point.clock).await?,
             None => build(context, &job)?,
         };
-        let plugins = loaded(&origins, &engine)?;
+        let plugins = loaded(&job, &origins, &engine)?;
         let graph = graph(&job, &plugins)?;
         point.check(&graph)?;
         let vertex = graph.vertices.iter().position(|vertex| vertex.id == operator).expect("every operator is in the graph");
@@ -184,7 +184,7 @@ impl Rerun {
             true => self.graph.clone(),
             false => {
                 let origins = stored_plugins(&self.job, metadata, &[], &*stretch.to.store, &*stretch.to.clock).await?;
-                graph(&self.job, &loaded(&origins, &self.engine)?)?
+                graph(&self.job, &loaded(&self.job, &origins, &self.engine)?)?
             }
         };
         stretch.from.check(&graph)?;
@@ -200,7 +200,8 @@ impl Rerun {
             return Err(Failure::Usage { message, hint: "name an operator that has a `plugin`".into() });
         }
         let mut plugins = self.plugins.clone();
-        let plugin = Plugin::load(path, &self.engine).map_err(|error| error.context(format!("{id}: load the plugin")))?;
+        let plugin = Plugin::load_within(path, &self.engine, self.job.compile_limits(id))
+            .map_err(|error| error.context(format!("{id}: load the plugin")))?;
         plugins.insert(id.to_owned(), plugin);
         graph(&self.job, &plugins)
     }
@@ -233,8 +234,8 @@ fn graph(job: &JobFile, plugins: &BTreeMap<String, Plugin>) -> Result<JobGraph, 
     Ok(assemble_with(job, load)?.graph)
 }
 
-fn loaded(origins: &PluginOrigins, engine: &WasmEngine) -> Result<BTreeMap<String, Plugin>, Failure> {
-    origins.iter().map(|(id, origin)| Ok((id.clone(), origin.load(id, engine)?))).collect()
+fn loaded(job: &JobFile, origins: &PluginOrigins, engine: &WasmEngine) -> Result<BTreeMap<String, Plugin>, Failure> {
+    origins.iter().map(|(id, origin)| Ok((id.clone(), origin.load(id, engine, job.compile_limits(id))?))).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `weir run`: a job from its file to its end.
 
 use super::check::{build, restore_options};
-use super::pinned::{job_of_savepoint, pinned_plugins};
+use super::pinned::{job_of_savepoint, pinned_plugins, refuse_newer_origin};
 use super::{Context, tell};
 use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, TOKEN, absolute_storage};
 use crate::args::{Output, RunArgs};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{History, JobControl, JobFileCopy, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
+use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 
@@ -90,7 +90,11 @@ impl Run<'_> {
             Some(plugins) => plugins,
             None => self.pinned(&job, &history, &start, &*store)?,
         };
-        let (shape, assembly) = Shape::started(&job, plugins, &history, &start, stored, &|line| screen.notice(line))?;
+        let (shape, assembly) = {
+            let compiler = self.context.compiler.clone();
+            Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
+        };
+        self.refuse_newer(&job, (&assembly.graph, &history), &start, &*store)?;
         drop(log);
         let crash = CrashPoints::of_process()?;
 
@@ -115,6 +119,8 @@ impl Run<'_> {
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report =
             self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
+        // Nobody waits for a component that would replace one of a job which has ended.
+        self.context.compiler.stop();
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
@@ -151,6 +157,15 @@ impl Run<'_> {
         let savepoints = savepoint_opener(self.threads);
         let pinned = pinned_plugins(job, (history.origin(start)?, &self.args.drop_state), store, &savepoints, &*self.runtime.clock);
         Ok(self.threads.block_on(pinned)?)
+    }
+
+    /// What a newer weir wrote is not gone on with.
+    fn refuse_newer(&self, job: &JobFile, of: (&JobGraph, &History), start: &StartMode, store: &dyn Store) -> Result<(), Failure> {
+        let (graph, history) = of;
+        let (savepoints, clock) = (savepoint_opener(self.threads), &*self.runtime.clock);
+        let what = (job, graph, self.args.drop_state.as_slice());
+        let refused = refuse_newer_origin(what, history.origin(start), store, (&savepoints, clock), || self.context.compiler.engine());
+        Ok(self.threads.block_on(refused)?)
     }
 
     /// The command that goes on with this run.

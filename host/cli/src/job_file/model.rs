@@ -8,7 +8,7 @@ use std::time::Duration;
 use weir_engine::EngineError;
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
-use weir_wasm::QuarantineLimit;
+use weir_wasm::{CompileLimits, QuarantineLimit};
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -36,6 +36,15 @@ pub struct JobFile {
 }
 
 impl JobFile {
+    /// What compiling the plugin of operator `id` may take.
+    pub fn compile_limits(&self, id: &str) -> CompileLimits {
+        let step = self.operators.iter().find(|step| step.id.value == id);
+        match step.map(|step| &step.code) {
+            Some(Code::Plugin(code)) => code.limits.compile,
+            Some(Code::Native(_)) | None => CompileLimits::default(),
+        }
+    }
+
     /// A path of the file as it is found from here.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.folder.join(path)
@@ -206,6 +215,8 @@ pub struct Limits {
     pub time_per_batch: Duration,
     /// Bytes that the states of one key may count as.
     pub state_bytes_per_key: u64,
+    /// What compiling the plugin may take.
+    pub compile: CompileLimits,
 }
 
 /// A sink.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
-use weir_wasm::QuarantineLimit;
+use weir_wasm::{CompileLimits, QuarantineLimit};
 
 /// Operators that are built in.
 pub const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
@@ -17,6 +17,8 @@ const ID_MAX_BYTES: usize = 64;
 const MEMORY_DEFAULT: u64 = 64 << 20;
 const STATE_PER_KEY_DEFAULT: u64 = 16 << 20;
 const MEMORY_BOUNDS: std::ops::RangeInclusive<u64> = (1 << 16)..=(4 << 30);
+const COMPILE_MEMORY_BOUNDS: std::ops::RangeInclusive<u64> = (64 << 20)..=(64 << 30);
+const COMPILE_TIME_BOUNDS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// What is the same for all steps.
 pub(super) struct StepHead {
@@ -176,7 +178,12 @@ fn read_config(section: &Section<'_>) -> (serde_json::Value, ConfigPlaces) {
 }
 
 fn read_limits(section: Option<Section<'_>>) -> Limits {
-    let mut limits = Limits { memory: MEMORY_DEFAULT, time_per_batch: Duration::from_secs(1), state_bytes_per_key: STATE_PER_KEY_DEFAULT };
+    let mut limits = Limits {
+        memory: MEMORY_DEFAULT,
+        time_per_batch: Duration::from_secs(1),
+        state_bytes_per_key: STATE_PER_KEY_DEFAULT,
+        compile: CompileLimits::default(),
+    };
     let Some(section) = section else { return limits };
     if let Some(memory) = section.size("memory") {
         if !MEMORY_BOUNDS.contains(&memory.value) {
@@ -191,6 +198,27 @@ fn read_limits(section: Option<Section<'_>>) -> Limits {
         limits.time_per_batch = time.value;
     }
     limits.state_bytes_per_key = size_of_state(&section, "state-bytes-per-key").unwrap_or(limits.state_bytes_per_key);
+    limits.compile = read_compile_limits(&section);
+    section.finish();
+    limits
+}
+
+/// What is not said follows from the size of the plugin's file.
+fn read_compile_limits(section: &Section<'_>) -> CompileLimits {
+    let mut limits = CompileLimits::default();
+    let Some(section) = section.table("compile") else { return limits };
+    if let Some(time) = section.duration("time") {
+        if !COMPILE_TIME_BOUNDS.contains(&time.value) {
+            section.problem(Problem::new(time.span, "the time to compile a plugin is between 1s and 1h"));
+        }
+        limits.time = Some(time.value);
+    }
+    if let Some(memory) = section.size("memory") {
+        if !COMPILE_MEMORY_BOUNDS.contains(&memory.value) {
+            section.problem(Problem::new(memory.span, "the memory to compile a plugin in is between 64MiB and 64GiB"));
+        }
+        limits.memory = Some(memory.value);
+    }
     section.finish();
     limits
 }

@@ -61,7 +61,8 @@ fn defaults_are_those_of_the_reference() {
     };
     assert_eq!(job.restart, restart);
     let Code::Plugin(code) = &job.operators[0].code else { panic!("a plugin") };
-    assert_eq!(code.limits, Limits { memory: 64 << 20, time_per_batch: Duration::from_secs(1), state_bytes_per_key: 16 << 20 });
+    let compile = weir_wasm::CompileLimits::default();
+    assert_eq!(code.limits, Limits { memory: 64 << 20, time_per_batch: Duration::from_secs(1), state_bytes_per_key: 16 << 20, compile });
     assert_eq!(job.operators[0].state_bytes, None);
     assert_eq!((code.on_failure, &code.config), (OnFailure::Fail, &serde_json::json!({})));
     assert_eq!(job.sinks[0].settings.values, serde_json::json!({"path": "out"}).as_object().cloned().unwrap());
@@ -340,12 +341,18 @@ fn what_an_operator_runs_is_checked() {
     with("limits = { memory = \"1KiB\" }", "21: a plugin's memory is between 64KiB and 4GiB");
     with(
         "limits = { fuel = 3 }",
-        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `time-per-batch`, `state-bytes-per-key`)",
+        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `time-per-batch`, `state-bytes-per-key`, `compile`)",
     );
     with("limits = { state-bytes-per-key = \"0B\" }", "34: `state-bytes-per-key` is one byte at least");
     let native = "native = \"keyed-count\"";
     let memory = "34: `memory` does not go with `native` in [operator.delays]";
     check(plugin, &format!("{native}\nlimits = {{ state-bytes = \"1MiB\", memory = \"1MiB\" }}"), &format!("job.toml:10:{memory}"));
+    with("limits.compile = { time = \"10ms\" }", "27: the time to compile a plugin is between 1s and 1h");
+    with("limits.compile = { memory = \"1MiB\" }", "29: the memory to compile a plugin in is between 64MiB and 64GiB");
+    with(
+        "limits.compile = { wall = \"1s\" }",
+        "20: unknown key `wall` in `compile` of `limits` of [operator.delays] (there are: `time`, `memory`)",
+    );
     with("config = { rate = inf }", "19: this number cannot be written as JSON");
     with("on-failure = \"ignore\"", "14: `on-failure` of [operator.delays] is one of `fail`, `quarantine`");
 }

@@ -5,8 +5,8 @@
 //! that JSON does not have the texts `NaN`, `Infinity` and `-Infinity`. Recursion ends with the type, which is finite; the text is bounded by the bytes.
 
 use super::cbor::{Cursor, Item};
-use super::description::Type;
 use super::hex;
+use weir_wasm::schema::Type;
 
 /// The JSON of the value that `bytes`, all of them, hold.
 pub(super) fn json(of: &Type, bytes: &[u8]) -> Result<String, String> {

@@ -5,13 +5,12 @@
 //! description, as a JSON text of `0x` and hex digits, the latter with the reason.
 
 mod cbor;
-mod description;
 mod json;
 #[cfg(test)]
 mod tests;
 
-use description::Type;
 use weir_engine::state::{Payload, StateDescriptor, StateKind};
+use weir_wasm::schema::{Type, parse};
 
 /// `0x` and two digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
@@ -82,7 +81,7 @@ impl StateText {
     /// By the state's declaration.
     pub fn of(state: &StateDescriptor) -> Self {
         let unknown = |what: String| (Form::Unknown(what.clone()), Form::Unknown(what));
-        let (entry, value) = match (description::parse(&state.schema), state.kind) {
+        let (entry, value) = match (parse(&state.schema), state.kind) {
             (Ok(None), _) => (Form::Raw, Form::Raw),
             (Ok(Some(of)), StateKind::Value | StateKind::List) => (Form::Raw, Form::Typed(of)),
             (Ok(Some(Type::Map(key, value))), StateKind::Map | StateKind::Broadcast) => (Form::Typed(*key), Form::Typed(*value)),

@@ -1,8 +1,10 @@
 //! From a file to a component: what an author's compiler leaves is either one already, or a core module that carries its component type.
 //!
-//! The latter is what plain `cargo build --target wasm32-unknown-unknown` makes; nobody needs a tool of the component model.
+//! The latter is what plain `cargo build --target wasm32-unknown-unknown` makes; nobody needs a tool of the component model. A module of a language
+//! whose compiler knows nothing of components has its type added: it is the world's.
 
 use crate::guest_text::printable;
+use crate::world;
 use std::path::Path;
 use std::sync::OnceLock;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -16,7 +18,7 @@ pub const PLUGIN_BYTES: u64 = 32 << 20;
 const PROBLEM_BYTES: usize = 16_384;
 
 /// Why a file is no plugin, with what can be done about it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     /// What does not fit.
     pub what: String,
@@ -54,10 +56,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// The component in `bytes`.
-///
-/// What is no module or component at all is refused here; whether every function of it is valid, the compiler finds out. To look twice
-/// would be most of the time that a warm start takes.
+/// The component in `bytes`, which are read in this process and without a bound: for files that this process's owner made.
 pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     check_container(bytes)?;
     if Parser::is_component(bytes) {
@@ -66,20 +65,50 @@ pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     if !carries_component_type(bytes) {
         return Err(invalid(bytes).unwrap_or_else(|| {
             Problem::new("it is a core module that does not carry its component type")
-                .hint("build it with a weir SDK or with wit-bindgen, and do not strip custom sections (`component-type…`)")
+                .hint("`weir plugin pack` adds it; SDKs and wit-bindgen do, unless custom sections (`component-type…`) are stripped")
         }));
     }
-    encode(bytes).map_err(|error| {
-        let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-        invalid(bytes).unwrap_or_else(|| {
-            Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
-                .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
-        })
-    })
+    encode(bytes).map_err(|error| invalid(bytes).unwrap_or_else(|| unpackable(&error)))
+}
+
+/// As [`pack`], with the world's own type where a module carries none.
+pub(crate) fn pack_adding_type(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
+    if Parser::is_component(bytes) || carries_component_type(bytes) {
+        return pack(bytes);
+    }
+    let mut module = bytes.to_vec();
+    let (resolve, world) = world::ours();
+    embed_component_metadata(&mut module, resolve, *world, StringEncoding::UTF8).map_err(|error| unpackable(&error))?;
+    encode(&module).map_err(|error| unpackable(&error))
+}
+
+fn unpackable(error: &anyhow::Error) -> Problem {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    Problem::new(format!("it cannot be made a component: {}", chain.join(": ")))
+        .hint("the module has to export all of weir:operator/guest and to import nothing but weir:*")
+}
+
+/// Refuses what is not valid WebAssembly, the component that a module's custom section holds included.
+pub(crate) fn check_valid(bytes: &[u8]) -> Result<(), Problem> {
+    if let Some(problem) = invalid(bytes) {
+        return Err(problem);
+    }
+    if Parser::is_component(bytes) {
+        return Ok(());
+    }
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Ok(Payload::CustomSection(section)) = payload else { continue };
+        if is_component_type(section.name())
+            && let Some(problem) = invalid(section.data())
+        {
+            return Err(Problem { what: format!("its component type cannot be read: {}", problem.what), ..problem });
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with bytes that are not valid WebAssembly.
-pub(crate) fn invalid(bytes: &[u8]) -> Option<Problem> {
+fn invalid(bytes: &[u8]) -> Option<Problem> {
     let error = Validator::new_with_features(features()).validate_all(bytes).err()?;
     let hint = if error.message().contains("unexpected end") { "the file is cut off; build or copy it again" } else { "build it again" };
     Some(Problem::new(format!("it is not valid WebAssembly: {}", error.message())).hint(hint))
@@ -90,7 +119,7 @@ fn features() -> WasmFeatures {
 }
 
 /// Size and magic.
-fn check_container(bytes: &[u8]) -> Result<(), Problem> {
+pub(crate) fn check_container(bytes: &[u8]) -> Result<(), Problem> {
     if bytes.len() as u64 > PLUGIN_BYTES {
         return Err(
             Problem::new(format!("it is larger than {} MiB", PLUGIN_BYTES >> 20)).hint("build it optimised, and strip debug information")
@@ -116,7 +145,12 @@ fn check_container(bytes: &[u8]) -> Result<(), Problem> {
 fn carries_component_type(module: &[u8]) -> bool {
     Parser::new(0)
         .parse_all(module)
-        .any(|payload| matches!(payload, Ok(Payload::CustomSection(section)) if section.name().starts_with("component-type")))
+        .any(|payload| matches!(payload, Ok(Payload::CustomSection(section)) if is_component_type(section.name())))
+}
+
+/// True for the custom section that says what a module wants to be.
+pub(crate) fn is_component_type(section: &str) -> bool {
+    section.starts_with("component-type")
 }
 
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {

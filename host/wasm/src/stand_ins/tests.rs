@@ -1,6 +1,7 @@
 //! Stand-ins called by small components: what they answer, and that every shape of handle that they are given is let go.
 
 use super::*;
+use crate::compile::CompileIn;
 use crate::engine::{CompileCache, EngineMode, WasmEngine};
 use crate::guest_log::GuestLog;
 use crate::limits::Limits;
@@ -14,7 +15,7 @@ struct Guest {
 
 impl Guest {
     fn new(text: &str) -> Result<Self> {
-        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::Off).unwrap().engine;
+        let engine = WasmEngine::new(EngineMode::Fuel, &CompileCache::Off, CompileIn::ThisProcess).unwrap().engine;
         let component = Component::new(&engine, wat::parse_str(text)?)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker, &component, &engine)?;

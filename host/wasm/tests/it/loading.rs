@@ -2,7 +2,7 @@
 
 use crate::support::{engine, puppet, puppet_path};
 use std::sync::OnceLock;
-use weir_wasm::{CompileCache, EngineMode, Plugin, WasmEngine, check, pack};
+use weir_wasm::{CompileCache, CompileIn, EngineMode, Plugin, Verdict, WasmEngine, check, pack};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
@@ -35,7 +35,8 @@ fn a_core_module_and_its_component_are_the_same_plugin() {
     let component = pack(&module).unwrap();
     let from_component = Plugin::from_bytes("c", &component, shared()).unwrap();
     assert_eq!(from_component.info(), puppet(EngineMode::Fuel).info());
-    assert_eq!(check(puppet_path(), shared()), []);
+    let fits = check(puppet_path(), shared()).unwrap();
+    assert_eq!(fits, Verdict::Fits(Box::new(from_component.info())));
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn a_second_load_finds_the_compiled_code() {
     let folder = tempfile::tempdir().unwrap();
     let cache = CompileCache::Directory(folder.path().join("cache"));
     for _ in 0..2 {
-        let engine = WasmEngine::new(EngineMode::Fuel, &cache).unwrap();
+        let engine = WasmEngine::new(EngineMode::Fuel, &cache, CompileIn::ThisProcess).unwrap();
         Plugin::load(puppet_path(), &engine).unwrap();
     }
     let kept = walk(folder.path());

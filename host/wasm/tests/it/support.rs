@@ -8,7 +8,9 @@ use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
 use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory};
 use weir_engine::{EngineError, operator};
-use weir_wasm::{CompileCache, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory};
+use weir_wasm::{
+    CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory,
+};
 
 /// The guest's core module, built once.
 pub fn puppet_path() -> &'static Path {
@@ -28,7 +30,7 @@ pub fn puppet_path() -> &'static Path {
 
 /// An engine without a cache.
 pub fn engine(mode: EngineMode) -> WasmEngine {
-    WasmEngine::new(mode, &CompileCache::Off).unwrap()
+    WasmEngine::new(mode, &CompileCache::Off, CompileIn::ThisProcess).unwrap()
 }
 
 /// The puppet, compiled once for each mode.

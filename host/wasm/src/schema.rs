@@ -1,29 +1,54 @@
-//! Reads the description of a state's type: the grammar is in `wit/schema.md`.
+//! Reads the description of a state's type: the grammar is in `wit/schema.md`. What is outside of it describes nothing, so a plugin that says it is refused,
+//! before there is state that nobody can show or migrate.
+
+use weir_engine::state::StateKind;
 
 /// Descriptions nest no deeper than this; an SDK writes none that does.
 const DEPTH_MAX: usize = 128;
 
 /// A described type.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Type {
+pub enum Type {
+    /// `bool`
     Bool,
     /// An integer from the one to the other.
     Integer(i128, i128),
+    /// `f32`
     F32,
+    /// `f64`
     F64,
+    /// `string`
     String,
+    /// `bytes`
     Bytes,
+    /// `unit`, which is null.
     Unit,
+    /// Items of a type.
     List(Box<Type>),
+    /// From keys of one type to values of another.
     Map(Box<Type>, Box<Type>),
+    /// Items of these types.
     Tuple(Vec<Type>),
+    /// A value, or null.
     Option(Box<Type>),
+    /// Fields by name.
     Record(Vec<(String, Type)>),
+    /// Cases by name, each with the type of its value where it has one.
     Enum(Vec<(String, Option<Type>)>),
 }
 
+/// What keeps `description` from describing a state of this kind.
+pub(crate) fn fault(description: &str, kind: StateKind) -> Option<String> {
+    match (parse(description), kind) {
+        (Ok(None), _) | (Ok(Some(_)), StateKind::Value | StateKind::List) => None,
+        (Ok(Some(Type::Map(..))), StateKind::Map | StateKind::Broadcast) => None,
+        (Ok(Some(_)), StateKind::Map | StateKind::Broadcast) => Some("it is not that of a map: `map<KEY,VALUE>`".into()),
+        (Err(what), _) => Some(what),
+    }
+}
+
 /// The type that `description` describes; `None` for `raw`. What is wrong with it where it describes none.
-pub(super) fn parse(description: &str) -> Result<Option<Type>, String> {
+pub fn parse(description: &str) -> Result<Option<Type>, String> {
     if description == "raw" {
         return Ok(None);
     }
@@ -51,10 +76,14 @@ impl<'a> Parser<'a> {
     fn named(&mut self) -> Result<Type, String> {
         let name = self.name()?;
         if self.take('{') {
-            return self.items('}', Self::field).map(Type::Record);
+            let fields = self.items('}', Self::field)?;
+            named_once("field", fields.iter().map(|(name, _)| name.as_str()))?;
+            return Ok(Type::Record(fields));
         }
         if self.take('[') {
-            return self.items(']', Self::case).map(Type::Enum);
+            let cases = self.items(']', Self::case)?;
+            named_once("case", cases.iter().map(|(name, _)| name.as_str()))?;
+            return if cases.is_empty() { Err("an enum has one case at least".into()) } else { Ok(Type::Enum(cases)) };
         }
         if self.take('<') {
             return self.generic(name);
@@ -66,6 +95,9 @@ impl<'a> Parser<'a> {
         let arguments = self.items('>', Self::parse)?;
         match (name, <[Type; 1]>::try_from(arguments)) {
             ("list", Ok([item])) => Ok(Type::List(item.into())),
+            ("option", Ok([Type::Unit | Type::Option(_)])) => {
+                Err("the two nulls of an option of what may be null cannot be told apart".into())
+            }
             ("option", Ok([inner])) => Ok(Type::Option(inner.into())),
             ("tuple", Ok(item)) => Ok(Type::Tuple(item.into())),
             ("tuple", Err(items)) if !items.is_empty() => Ok(Type::Tuple(items)),
@@ -121,6 +153,13 @@ impl<'a> Parser<'a> {
         self.rest = taken.unwrap_or(self.rest);
         taken.is_some()
     }
+}
+
+/// Fields and cases are keys of a CBOR map.
+fn named_once<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let mut seen = std::collections::HashSet::new();
+    let mut twice = names.filter(|name| !seen.insert(*name));
+    twice.next().map_or(Ok(()), |name| Err(format!("two {what}s are named `{name}`")))
 }
 
 fn scalar(name: &str) -> Option<Type> {
@@ -189,9 +228,22 @@ mod tests {
         refused("tuple<>", "at byte 7: `tuple<…>` with these arguments is no type");
         refused("A{b}", "at byte 3: `:` was expected");
         refused("A[b(u8]", "at byte 6: `)` was expected");
+        refused("A{b:u8,b:u8}", "at byte 12: two fields are named `b`");
+        refused("A[b,c,b(u8)]", "at byte 12: two cases are named `b`");
+        refused("A[]", "at byte 3: an enum has one case at least");
+        refused("option<unit>", "at byte 12: the two nulls of an option of what may be null cannot be told apart");
         refused("u8 ", "at byte 2: its end was expected");
         refused("raw<u8>", "at byte 7: `raw<…>` with these arguments is no type");
         refused("list<raw>", "at byte 8: `raw` is no type");
         refused(&"list<".repeat(5_000), "at byte 640: it is nested deeper than 128");
+    }
+
+    #[test]
+    fn a_map_state_is_described_as_a_map() {
+        assert_eq!(fault("map<string,u8>", StateKind::Map), None);
+        assert_eq!(fault("raw", StateKind::Broadcast), None);
+        assert_eq!(fault("map<string,u8>", StateKind::Value), None);
+        assert!(fault("u8", StateKind::Broadcast).is_some());
+        assert_eq!(fault("Vec<u8>", StateKind::List), Some("at byte 7: `Vec<…>` with these arguments is no type".into()));
     }
 }

@@ -1,0 +1,207 @@
+//! Plugins that mean harm, at everything that reads one: the process that examines them may die, the host may not, and says what it was.
+
+use crate::WEIR;
+use std::fs;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use weir_engine::ErrorKind;
+use weir_tests::hostile::{
+    Mutants, Outcome, blocks, branches, circle, components, engine, functions, instances, loops, plain_engine, tiny_plugin,
+};
+use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, is_running, plugin, wait_until};
+use weir_wasm::{CompileLimits, CompileStop, Plugin, WasmEngine, pack_component};
+
+fn shared() -> &'static WasmEngine {
+    static ENGINE: OnceLock<Arc<WasmEngine>> = OnceLock::new();
+    ENGINE.get_or_init(|| plain_engine(WEIR))
+}
+
+/// A module with its component type, as the packer leaves a component.
+fn packed(module: &[u8]) -> Vec<u8> {
+    pack_component("tiny", module, shared()).expect("it packs")
+}
+
+fn limits(seconds: u64, mib: u64) -> CompileLimits {
+    CompileLimits { time: Some(Duration::from_secs(seconds)), memory: Some(mib << 20) }
+}
+
+/// Fails unless `bytes` are refused with these words, the file's name among them.
+#[track_caller]
+fn check(bytes: &[u8], limits: CompileLimits, expect: &str) {
+    let error = Plugin::from_bytes_within("bad.wasm", bytes, shared(), limits).expect_err(expect);
+    assert_eq!(error.kind(), ErrorKind::FixInput, "{error}");
+    assert!(error.to_string().starts_with("load plugin bad.wasm: ") && error.to_string().contains(expect), "{expect}: {error}");
+}
+
+#[test]
+fn packages_in_a_circle_overflow_no_stack_but_that_of_the_process_that_reads_them() {
+    check(&circle(), CompileLimits::default(), "it takes more than 8 MiB of stack (a fixed limit)");
+}
+
+#[test]
+fn what_no_program_is_built_like_is_refused_by_name() {
+    let default = CompileLimits::default();
+    check(&components(20_000), default, "it has more than 32 components and modules inside each other");
+    check(&loops(1, 300), default, "it has more than 250 loops inside each other");
+    check(&blocks(20_000), default, "it has more than 10000 blocks inside each other");
+    check(&functions(100_000), default, "it has more than 100000 functions");
+    check(&branches(2_600_000), default, "it has more than 500000 targets of `br_table`");
+}
+
+#[test]
+fn what_the_bounds_let_through_is_held_by_the_limits() {
+    check(&packed(&loops(300, 240)), limits(1, 1_024), "more than 1 s of processor time (limits.compile.time)");
+    check(&packed(&functions(90_000)), limits(60, 64), "more than 64 MiB of memory (limits.compile.memory)");
+    check(&packed(&branches(450_000)), limits(1, 64), "(limits.compile.");
+    check(&instances(30), limits(1, 128), "it ");
+}
+
+/// One that takes long to compile, and more than a small file is given.
+fn slow() -> Vec<u8> {
+    packed(&loops(300, 240))
+}
+
+/// The process that examines a plugin for `weir`.
+#[track_caller]
+fn examiner(weir: &mut Running) -> u32 {
+    let id = weir.id();
+    let mut found = Vec::new();
+    assert!(weir.runs_until("a process that examines the plugin", || {
+        found = children_of(id);
+        !found.is_empty()
+    }));
+    found[0]
+}
+
+#[test]
+fn whoever_waits_is_told_and_can_stop_at_any_time() {
+    let (stop, told) = (CompileStop::default(), Arc::new(Mutex::new(Vec::<String>::new())));
+    let (stop_then, tell) = (stop.clone(), told.clone());
+    let engine = engine(WEIR, stop.clone(), move |line| {
+        tell.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        stop_then.stop();
+    });
+    let error = Plugin::from_bytes_within("slow.wasm", &slow(), &engine, limits(600, 4_096)).expect_err("stopped");
+    assert!(error.to_string().contains("slow.wasm: it was not examined to the end, because weir is stopping"), "{error}");
+    let told = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert_eq!(told, ["slow.wasm: compiling, which may take up to 600 s of processor time"]);
+    assert!(Plugin::from_bytes("later.wasm", &circle(), &engine).is_err_and(|error| error.to_string().contains("weir is stopping")));
+}
+
+#[test]
+fn a_weir_that_is_killed_leaves_no_process_behind() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    fs::write(bench.path("slow.wasm"), slow()).expect("a file");
+    let mut checking = bench.start("plugin check slow.wasm");
+    let examiner = examiner(&mut checking);
+    assert!(checking.kill());
+    wait_until("the end of the process that examined the plugin", || !is_running(examiner));
+}
+
+#[test]
+fn a_running_job_outlives_every_upgrade_to_a_hostile_plugin_and_a_stop_waits_for_none() {
+    let job = WordCount {
+        lines: 60_000,
+        count_settings: "limits.compile = { time = \"1h\", memory = \"8GiB\" }\n".into(),
+        ..WordCount::default()
+    };
+    let bench = Bench::new(WEIR, job);
+    fs::write(bench.path("circle.wasm"), circle()).expect("a file");
+    fs::write(bench.path("slow.wasm"), slow()).expect("a file");
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a checkpoint", || !bench.log().completed.is_empty()));
+    bench.run("upgrade words --operator count --plugin circle.wasm --probation 1s").assert(1, &["circle.wasm", "8 MiB of stack"]);
+    let upgrade = bench.start("upgrade words --operator count --plugin slow.wasm --probation 1s");
+    let examiner = examiner(&mut process);
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    assert!(!is_running(examiner), "the process that examines the plugin has outlived the job");
+    assert_eq!(upgrade.ended().code, Some(1));
+}
+
+#[test]
+fn every_command_that_reads_a_plugin_says_what_is_wrong_with_it() {
+    let bench = Bench::new(WEIR, WordCount { lines: 30, ..WordCount::default() });
+    fs::write(bench.path("circle.wasm"), circle()).expect("a file");
+    let expect = ["circle.wasm", "it takes more than 8 MiB of stack"];
+    bench.run("plugin inspect circle.wasm").assert(1, &expect);
+    let checked = bench.run("plugin check circle.wasm");
+    assert!(checked.code == Some(1) && checked.stdout.contains(expect[1]), "{checked:#?}");
+    bench.run("plugin pack circle.wasm -o out.wasm").assert(1, &expect);
+    assert!(!bench.path("out.wasm").exists());
+    bench.edit_job(&format!("{:?}", plugin("word-count-count")), "\"circle.wasm\"");
+    bench.run("check job.toml").assert(1, &expect);
+    bench.run("run job.toml").assert(1, &expect);
+}
+
+#[test]
+fn a_core_module_of_any_language_is_packed_with_the_worlds_type() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    fs::write(bench.path("tiny.core.wasm"), tiny_plugin("")).expect("a file");
+    bench.run("plugin inspect tiny.core.wasm").assert(1, &["it does not carry its component type", "`weir plugin pack` adds it"]);
+    let first = bench.run("plugin pack tiny.core.wasm -o tiny.wasm --output json");
+    first.assert(0, &[]);
+    let inspected = bench.run("plugin inspect tiny.wasm --output json").document();
+    assert_eq!((&inspected["name"], &inspected["inputs"][0]["name"]), (&"tiny".into(), &"in".into()));
+    assert_eq!(inspected["digest"], first.document()["digest"]);
+    // Packing what is packed changes nothing.
+    let again = bench.run("plugin pack tiny.wasm -o again.wasm --output json").document();
+    assert_eq!(again["digest"], inspected["digest"]);
+    assert!(bench.run("plugin check again.wasm").stdout.contains("again.wasm is a plugin of this weir"));
+    bench.run("plugin pack tiny.wasm -o no/folder/x.wasm").assert(1, &["write the component no/folder/x.wasm"]);
+}
+
+/// `bytes` with every mention of this world's version changed into the next one's.
+fn of_another_world(mut bytes: Vec<u8>) -> Vec<u8> {
+    let (ours, other) = (b"guest@0.1.0", b"guest@0.2.0");
+    let places: Vec<usize> = bytes.windows(ours.len()).enumerate().filter(|(_, name)| name == ours).map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "it does not name its world");
+    places.into_iter().for_each(|at| bytes[at..at + other.len()].copy_from_slice(other));
+    bytes
+}
+
+const OTHER_WORLD: &str = "it is of the world weir:operator@0.2.0, and this weir hosts weir:operator@0.1.0";
+
+#[test]
+fn a_plugin_of_another_world_is_told_both_versions() {
+    let module = fs::read(plugin("word-count-count")).expect("a plugin");
+    check(&of_another_world(module), CompileLimits::default(), OTHER_WORLD);
+    check(&of_another_world(packed(&tiny_plugin(""))), CompileLimits::default(), OTHER_WORLD);
+}
+
+#[test]
+fn what_a_newer_weir_wrote_is_refused_by_name_wherever_a_job_would_go_on_from_it() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a checkpoint", || !bench.log().completed.is_empty()));
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    // The storage as a newer weir leaves it: the component of `count` is of its world. The job file's plugin is another by now, of this one.
+    let stored = newest_component(&bench, "count");
+    fs::write(&stored, of_another_world(fs::read(&stored).expect("a component"))).expect("a writable storage");
+    weir_tests::process::write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
+    bench.edit_job(&format!("{:?}", plugin("word-count-count")), "\"v2.wasm\"");
+    let id = bench.log().newest().id;
+    let expect = [&format!("count of checkpoint {id}"), OTHER_WORLD];
+    for line in ["run job.toml", "run job.toml --pinned", "replay job.toml --operator count", &format!("check job.toml --from {id}")] {
+        bench.run(line).assert(1, &expect);
+    }
+    // What is given up is not gone on with.
+    bench.run("run job.toml --drop-state count").assert(0, &[]);
+}
+
+/// The component of an operator as it is kept for the newest checkpoint.
+fn newest_component(bench: &Bench, operator: &str) -> std::path::PathBuf {
+    let metadata = fs::read(bench.storage().join(&bench.log().newest().metadata)).expect("metadata");
+    let document: serde_json::Value = serde_json::from_slice(&metadata).expect("JSON");
+    let digest = document["body"]["graph"]["vertices"][operator]["operator"]["component"].as_str().expect("the operator has a component");
+    bench.storage().join("plugins").join(format!("{digest}.wasm"))
+}
+
+#[test]
+fn plugins_that_chance_has_changed_take_nothing_down() {
+    let module = fs::read(plugin("keyed-count")).expect("a plugin");
+    let outcomes = Mutants::new(1, &module, shared()).examine(500, shared());
+    assert_eq!(outcomes.values().sum::<u64>(), 500);
+    assert!(outcomes[&Outcome::Loaded] > 10 && outcomes[&Outcome::Refused] > 100, "{outcomes:?}");
+}

@@ -1,0 +1,110 @@
+//! The files, as text in WebAssembly's own form, and the smallest plugin that there is.
+
+/// A core module that is a plugin and does nothing, without a component type, as a compiler that knows nothing of components leaves it; `more` are items of
+/// the module beside it.
+pub fn tiny_plugin(more: &str) -> Vec<u8> {
+    module(&format!(
+        r#"(module
+            (memory (export "memory") 1)
+            (global $top (mut i32) (i32.const 32768))
+            ;; What `describe` answers: a name, a version, an input, an output, and no states or timers.
+            (data (i32.const 1024) "\b0\04\00\00\04\00\00\00\ba\04\00\00\05\00\00\00\4c\04\00\00\01\00\00\00\60\04\00\00\01\00\00\00\00\04\00\00\00\00\00\00\00\04\00\00\00\00\00\00")
+            (data (i32.const 1100) "\c4\04\00\00\02\00\00\00\00\04\00\00\00\00\00\00")
+            (data (i32.const 1120) "\ce\04\00\00\03\00\00\00")
+            (data (i32.const 1200) "tiny")
+            (data (i32.const 1210) "0.1.0")
+            (data (i32.const 1220) "in")
+            (data (i32.const 1230) "out")
+            (func (export "weir:operator/guest@0.1.0#describe") (result i32) (i32.const 1024))
+            (func (export "weir:operator/guest@0.1.0#open") (param i32 i32 i32 i32 i32 i32 i64) (result i32) (i32.const 2048))
+            (func (export "weir:operator/guest@0.1.0#process") (param i32) (result i32) (i32.const 2048))
+            (func (export "weir:operator/guest@0.1.0#on-timers")
+                (param i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 2048))
+            (func (export "weir:operator/guest@0.1.0#migrate") (param i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (local $at i32)
+                (local.set $at (i32.and (i32.add (global.get $top) (i32.const 15)) (i32.const -16)))
+                (global.set $top (i32.add (local.get $at) (local.get 3)))
+                (local.get $at))
+            {more})"#
+    ))
+}
+
+/// Packages that depend on each other in a circle: a parser that follows them never comes back. 168 bytes.
+pub fn circle() -> Vec<u8> {
+    module(
+        r#"(component
+            (type (instance (type (record (field "f" u8))) (export "r" (type (eq 0)))))
+            (import "a:a/x" (instance $x (type 0)))
+            (alias export $x "r" (type $r))
+            (type $y (instance (alias outer 1 $r (type)) (export "r2" (type (eq 0)))))
+            (import "b:b/y" (instance $y (type $y)))
+            (alias export $y "r2" (type $r2))
+            (type $z (instance (alias outer 1 $r2 (type)) (export "r3" (type (eq 0)))))
+            (import "a:a/z" (instance $z (type $z))))"#,
+    )
+}
+
+/// `functions` functions of `depth` loops inside each other, no more than a program may have.
+pub fn loops(functions: usize, depth: usize) -> Vec<u8> {
+    let body = format!("(func (local i32) {} {})", "loop ".repeat(depth), "local.get 0 br_if 0 end ".repeat(depth));
+    tiny_plugin(&body.repeat(functions))
+}
+
+/// `functions` functions that do nothing much.
+pub fn functions(functions: usize) -> Vec<u8> {
+    tiny_plugin(&"(func (param i32) (result i32) local.get 0)".repeat(functions))
+}
+
+/// Tables of branches with `targets` targets in all, fifty thousand in each.
+pub fn branches(targets: usize) -> Vec<u8> {
+    let table = |targets: usize| {
+        let labels = (0..targets).map(|target| if target % 2 == 0 { "0 " } else { "1 " }).collect::<String>();
+        format!("(func (param i32) block block local.get 0 br_table {labels} 0 end nop end)")
+    };
+    let whole = table(50_000).repeat(targets / 50_000);
+    tiny_plugin(&(whole + &table(targets % 50_000)))
+}
+
+/// Blocks inside each other.
+pub fn blocks(depth: usize) -> Vec<u8> {
+    tiny_plugin(&format!("(func {} {})", "block ".repeat(depth), "end ".repeat(depth)))
+}
+
+/// Components inside each other.
+pub fn components(depth: usize) -> Vec<u8> {
+    // The text form's parser would recurse: header, then a section that holds the next.
+    let mut inner = HEADER.to_vec();
+    for _ in 1..depth {
+        let mut outer = HEADER.to_vec();
+        outer.push(4);
+        leb(inner.len(), &mut outer);
+        outer.append(&mut inner);
+        inner = outer;
+    }
+    inner
+}
+
+/// A component that instantiates one twice that instantiates one twice …: two to the power of `depth` instances in the end, in `depth` lines.
+pub fn instances(depth: usize) -> Vec<u8> {
+    let mut text = "(component $c0 (core module $m (func)) (core instance (instantiate $m)))".to_owned();
+    for level in 1..depth {
+        let below = level - 1;
+        text = format!("(component $c{level} {text} (instance (instantiate $c{below})) (instance (instantiate $c{below})))");
+    }
+    module(&text)
+}
+
+const HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+
+fn leb(mut number: usize, into: &mut Vec<u8>) {
+    while number >= 0x80 {
+        into.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    into.push(number as u8);
+}
+
+fn module(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
+}
