@@ -2,6 +2,8 @@
 
 #[path = "commands/state.rs"]
 mod state;
+#[path = "commands/surroundings.rs"]
+mod surroundings;
 
 use serde_json::Value;
 use std::fs;
