@@ -173,6 +173,32 @@ fn what_repeats_behind_a_savepoint_is_named_and_the_savepoint_itself_holds_no_ou
     assert!(!same.stderr.contains("repeats"), "{}", same.stderr);
 }
 
+/// Makes the savepoint in `folder` what versions wrote whose savepoints held output: the metadata is the newest checkpoint's byte for byte.
+fn with_its_output(bench: &Bench, folder: &str) {
+    let metadata = fs::read(bench.storage().join(&bench.log().newest().metadata)).expect("metadata");
+    fs::write(bench.path(folder).join("metadata.json"), &metadata).expect("written");
+    let manifest = bench.path(folder).join("savepoint.json");
+    let mut body = serde_json::from_slice::<Value>(&fs::read(&manifest).expect("a manifest")).expect("JSON")["body"].take();
+    (body["metadata"]["bytes"], body["metadata"]["checksum"]) = (metadata.len().into(), crc32c::crc32c(&metadata).into());
+    let (body, checksum) = (body.to_string(), crc32c::crc32c(body.to_string().as_bytes()));
+    let sealed = format!("{{\"magic\":\"weir-savepoint\",\"format\":1,\"checksum\":\"{checksum:08x}\",\"body\":{body}}}\n");
+    fs::write(manifest, sealed).expect("written");
+}
+
+#[test]
+fn a_savepoint_that_holds_output_is_committed_again_and_says_what_is_gone() {
+    let bench = stopped();
+    with_its_output(&bench, "stopped");
+    bench.run("savepoint verify stopped").assert(0, &[]);
+    let part = bench.parts_of_newest_checkpoint().into_iter().find(|part| part.exists()).expect("a part");
+    let lost = fs::read_to_string(&part).expect("a part");
+    fs::remove_file(&part).expect("it is there");
+    bench.run("run job.toml --from ./stopped").assert(0, &["resuming from the savepoint", "output given up", &part.display().to_string()]);
+    let mut expected = bench.job().output();
+    lost.lines().for_each(|line| _ = expected.remove(line));
+    assert_eq!(bench.committed(), expected, "all but what was taken away, once");
+}
+
 #[test]
 fn an_at_least_once_job_refuses_an_unaligned_savepoint_and_goes_on() {
     let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, parallelism: 2, ..WordCount::default() });

@@ -79,6 +79,17 @@ fn terminated(process: Running) -> Ended {
     ended
 }
 
+/// The sum of all that `count` has counted, as of the newest checkpoint.
+fn counted(bench: &Bench) -> u64 {
+    let scan = bench.run("state scan job.toml count --format jsonl -q");
+    let count = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).expect("a row");
+        let hex = row["value"].as_str().and_then(|hex| hex.strip_prefix("0x")).expect("raw bytes");
+        u64::from_str_radix(&hex[..16], 16).expect("hex digits").swap_bytes()
+    };
+    scan.stdout.lines().map(count).sum()
+}
+
 #[test]
 fn a_stop_behind_a_slow_step_overtakes_and_what_it_overtook_is_part_of_the_checkpoint() {
     let (bench, process) = behind_a_slow_sink(1, 2, "");
@@ -92,8 +103,7 @@ fn a_stop_behind_a_slow_step_overtakes_and_what_it_overtook_is_part_of_the_check
     bench.edit_job("rate = 2", "rate = 1000000");
     let resumed = bench.run("run job.toml --output json");
     resumed.assert(0, &[&format!("resuming from checkpoint {newest}")]);
-    let records = |ended: &Ended| ended.document()["vertices"][2]["records_in"].as_u64().expect("a number");
-    assert_eq!(records(&ended) + records(&resumed), 9_000, "each record once, in front of the stop or behind it");
+    assert_eq!(counted(&bench), 9_000, "each record once, whether it was worked off before the stop, overtaken, or not read yet");
 }
 
 #[test]

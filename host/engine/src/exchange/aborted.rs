@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn nothing_else_counts_as_given_up() {
         let mut aborted = AbortedCheckpoints::default();
-        [3, 4, 8].map(|id| aborted.insert(CheckpointId(id)));
+        [3, 4, 8].into_iter().for_each(|id| aborted.insert(CheckpointId(id)));
         assert_eq!([2, 5, 7, 9].map(|id| aborted.contains(CheckpointId(id))), [false; 4]);
     }
 }

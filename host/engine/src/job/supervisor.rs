@@ -308,7 +308,7 @@ impl Supervisor {
     async fn commit(&self, committable: &Committable, may_be_lost: bool) -> Result<(), EngineError> {
         match crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await {
             Err(error) if may_be_lost && error.kind() != ErrorKind::Retry => {
-                (self.options.notice)(&format!("output given up, which is no longer where it was: {error}"));
+                (self.options.notice)(&format!("output given up: {error}"));
                 Ok(())
             }
             outcome => outcome,
