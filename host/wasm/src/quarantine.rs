@@ -19,12 +19,10 @@ pub(crate) fn report(
     let timestamp = (timestamp != NO_TIMESTAMP).then_some(timestamp);
     let report = json!({
         "operator": operator,
-        "subtask": subtask,
-        "plugin": plugin,
         "key": key.map(bytes_as_json),
         "value": bytes_as_json(batch.values().get(record)),
         "timestamp": timestamp,
-        "error": fault.to_string(),
+        "error": format!("{fault} (subtask {subtask}, {plugin})"),
         "backtrace": fault.backtrace(),
     });
     let mut builder = BatchBuilder::new();
@@ -56,7 +54,7 @@ mod tests {
         assert_eq!((&first["key"], &first["value"]["base64"], &first["timestamp"]), (&Value::Null, &json!("/wA="), &Value::Null));
         let second: Value = serde_json::from_slice(&value(1)).unwrap();
         assert_eq!((&second["key"], &second["value"], &second["timestamp"]), (&json!("k"), &json!("v"), &json!(7)));
-        assert_eq!((&second["subtask"], &second["plugin"]), (&json!(3), &json!("plugin p.wasm a1b2")));
+        assert_eq!(second["error"], json!("the plugin failed on record 0 of the batch: bad (subtask 3, plugin p.wasm a1b2)"));
         assert_eq!(report(("op", 3, "plugin p.wasm a1b2"), &batch, 1, &fault).key(0), Some(&b"k"[..]));
     }
 }
