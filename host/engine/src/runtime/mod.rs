@@ -9,7 +9,7 @@ mod simulated;
 mod task_group;
 mod threads;
 
-pub use simulated::{SimulationEnd, Simulator};
+pub use simulated::{SimulatedProcess, SimulationEnd, Simulator};
 pub use task_group::TaskGroup;
 pub use threads::ThreadRuntime;
 

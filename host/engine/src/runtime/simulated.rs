@@ -1,7 +1,8 @@
 //! One thread, virtual time, one seed: the executor under which whole jobs are simulated.
 //!
 //! Which of the ready tasks is polled next is drawn from the seed; time advances only when none is ready. Two runs of one seed
-//! make the same choices. A crash is dropping every task after some poll: [`Simulator::crash`].
+//! make the same choices. A crash is dropping every task after some poll: [`Simulator::crash`]. A process that is stopped and goes on later is
+//! one whose tasks are not polled meanwhile: [`Simulator::process`].
 
 use super::{Clock, Lane, Monotonic, Runtime, Spawn};
 use futures_util::FutureExt;
@@ -41,10 +42,50 @@ struct State {
     now: Monotonic,
     next_id: u64,
     tasks: BTreeMap<u64, BoxFuture<'static, ()>>,
+    /// Tasks of processes that can be stopped.
+    owners: BTreeMap<u64, u64>,
+    /// Processes that are stopped.
+    stopped: BTreeSet<u64>,
     timers: BTreeMap<(Monotonic, u64), Waker>,
     polls: u64,
     /// A running hash of the choices made: equal for equal runs.
     trace: u64,
+}
+
+impl State {
+    fn runs(&self, id: u64) -> bool {
+        self.stopped.is_empty() || self.owners.get(&id).is_none_or(|process| !self.stopped.contains(process))
+    }
+}
+
+/// A process of a simulation, which can be stopped as by a signal: it finds the world as it is by the time that it goes on.
+#[derive(Clone)]
+pub struct SimulatedProcess {
+    simulator: Simulator,
+    number: u64,
+}
+
+impl SimulatedProcess {
+    /// The runtime traits for what runs in this process.
+    pub fn runtime(&self) -> Runtime {
+        Runtime { spawn: Arc::new(self.clone()), ..self.simulator.runtime() }
+    }
+
+    /// None of its tasks is polled from here on.
+    pub fn stop(&self) {
+        lock(&self.simulator.inner.state).stopped.insert(self.number);
+    }
+
+    /// They are again.
+    pub fn go_on(&self) {
+        lock(&self.simulator.inner.state).stopped.remove(&self.number);
+    }
+}
+
+impl Spawn for SimulatedProcess {
+    fn spawn(&self, _lane: Lane, _name: &str, future: BoxFuture<'static, ()>) {
+        self.simulator.start_in(Some(self.number), future);
+    }
 }
 
 struct ReadyOnWake {
@@ -70,6 +111,8 @@ impl Simulator {
             now: Monotonic::ZERO,
             next_id: 0,
             tasks: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             timers: BTreeMap::new(),
             polls: 0,
             trace: seed,
@@ -87,11 +130,21 @@ impl Simulator {
         }
     }
 
+    /// The process with this number.
+    pub fn process(&self, number: u64) -> SimulatedProcess {
+        SimulatedProcess { simulator: self.clone(), number }
+    }
+
     /// Polls until `watched` finishes or `max_polls` polls have been made.
     pub fn run(&self, watched: BoxFuture<'static, ()>, max_polls: u64) -> SimulationEnd {
         let id = self.start(watched);
+        self.run_until(|| !lock(&self.inner.state).tasks.contains_key(&id), max_polls)
+    }
+
+    /// Polls what there is until `done` or `max_polls` polls have been made.
+    pub fn run_until(&self, mut done: impl FnMut() -> bool, max_polls: u64) -> SimulationEnd {
         for _ in 0..max_polls {
-            if !lock(&self.inner.state).tasks.contains_key(&id) {
+            if done() {
                 return SimulationEnd::Finished;
             }
             if !self.step() {
@@ -126,10 +179,15 @@ impl Simulator {
     }
 
     fn start(&self, future: BoxFuture<'static, ()>) -> u64 {
+        self.start_in(None, future)
+    }
+
+    fn start_in(&self, process: Option<u64>, future: BoxFuture<'static, ()>) -> u64 {
         let mut state = lock(&self.inner.state);
         let id = state.next_id;
         state.next_id += 1;
         state.tasks.insert(id, future);
+        state.owners.extend(process.map(|process| (id, process)));
         lock(&self.inner.ready).insert(id);
         id
     }
@@ -150,8 +208,12 @@ impl Simulator {
         loop {
             let id = {
                 let mut ready = lock(&self.inner.ready);
-                let nth = if ready.is_empty() { return None } else { state.rng.usize(..ready.len()) };
-                let id = *ready.iter().nth(nth)?;
+                let count = if state.stopped.is_empty() { ready.len() } else { ready.iter().filter(|id| state.runs(**id)).count() };
+                if count == 0 {
+                    return None;
+                }
+                let nth = state.rng.usize(..count);
+                let id = *ready.iter().filter(|id| state.runs(**id)).nth(nth)?;
                 ready.remove(&id);
                 id
             };
@@ -262,6 +324,32 @@ mod tests {
         };
         assert_eq!(simulator.run(watch.boxed(), 100), SimulationEnd::Finished);
         assert_eq!(*lock(&panics), ["breaks: on purpose"]);
+    }
+
+    #[test]
+    fn a_stopped_process_is_not_polled_and_finds_the_time_that_it_is_when_it_goes_on() {
+        let simulator = Simulator::new(5);
+        let (process, seen) = (simulator.process(1), Arc::new(Mutex::new(Vec::new())));
+        let (clock, ticks) = (process.runtime().clock, seen.clone());
+        let ticking = async move {
+            loop {
+                lock(&ticks).push(clock.now());
+                clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
+            }
+        };
+        process.runtime().spawn.spawn(Lane::Data, "ticks", ticking.boxed());
+        let pass = |ms| {
+            let clock = simulator.runtime().clock;
+            let until = clock.now() + Duration::from_millis(ms);
+            assert_eq!(simulator.run(async move { clock.sleep_until(until).await }.boxed(), 10_000), SimulationEnd::Finished);
+        };
+        pass(25);
+        process.stop();
+        pass(100);
+        process.go_on();
+        pass(11);
+        let seen: Vec<_> = lock(&seen).iter().map(|at| at.as_millis()).collect();
+        assert_eq!(seen, [0, 10, 20, 125, 135]);
     }
 
     #[test]
