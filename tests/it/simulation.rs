@@ -5,8 +5,9 @@ use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan};
 use weir_engine::job::{CheckpointRequest, JobOutcome, StopKind};
 use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
-    Barriers, Counter, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request, simulate_evolution,
-    simulate_failing_uploads, simulate_stop_in_restart_delay, simulate_stops, simulate_takeover,
+    Barriers, Counter, Held, Replaced, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request,
+    simulate_evolution, simulate_failing_uploads, simulate_lost_entries, simulate_replaced_storage, simulate_stop_in_restart_delay,
+    simulate_stops, simulate_takeover,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
@@ -23,10 +24,8 @@ fn sum(reports: &[Report], of: fn(&Report) -> u64) -> u64 {
 
 #[track_caller]
 fn reports(seeds: u64, scenario: Scenario) -> Vec<Report> {
-    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
     let report = |seed| simulate(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
-    seeds.map(report).collect()
+    self::seeds(seeds).map(report).collect()
 }
 
 #[test]
@@ -209,10 +208,10 @@ fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replaye
 /// Runs `seeds` jobs that are changed while they run; the sums of rescales, accepted and rolled back upgrades.
 #[track_caller]
 fn changed(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
-    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
     let report = |seed| simulate_changes(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
-    seeds.map(report).fold((0, 0, 0), |sum, report| (sum.0 + report.rescales, sum.1 + report.accepted, sum.2 + report.rolled_back))
+    self::seeds(seeds)
+        .map(report)
+        .fold((0, 0, 0), |sum, report| (sum.0 + report.rescales, sum.1 + report.accepted, sum.2 + report.rolled_back))
 }
 
 #[test]
@@ -239,14 +238,12 @@ fn what_a_changing_job_has_committed_is_replayed_by_the_versions_that_did_it() {
 /// state that was not named, refusals for records in flight, migrations.
 #[track_caller]
 fn evolved(seeds: u64, scenario: Scenario) -> (u64, u64, u64, u64) {
-    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
     let report =
         |seed| simulate_evolution(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
     let sum = |sum: (u64, u64, u64, u64), report: weir_tests::simulation::EvolveReport| {
         (sum.0 + report.changed, sum.1 + report.refused, sum.2 + report.in_flight, sum.3 + report.migrated)
     };
-    seeds.map(report).fold((0, 0, 0, 0), sum)
+    self::seeds(seeds).map(report).fold((0, 0, 0, 0), sum)
 }
 
 #[test]
@@ -282,14 +279,12 @@ fn a_stop_during_a_restart_delay_does_not_wait() {
 /// Runs `seeds` jobs that are stopped again and again; the sums of what [`StopReport`] counts.
 #[track_caller]
 fn stopped(seeds: u64, scenario: Scenario) -> StopReport {
-    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
-    let seeds = only.map_or(0..seeds, |seed: u64| seed..seed + 1);
     let report = |seed| simulate_stops(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
     let sum = |sum: StopReport, report: StopReport| StopReport {
         stopped: sum.stopped + report.stopped,
         given_up: sum.given_up + report.given_up,
     };
-    seeds.map(report).fold(StopReport::default(), sum)
+    self::seeds(seeds).map(report).fold(StopReport::default(), sum)
 }
 
 #[test]
@@ -372,4 +367,41 @@ fn a_last_checkpoint_that_fails_is_tried_at_the_jobs_pace_and_leaves_no_objects_
         assert!(report.objects_max <= 6, "seed {seed}: {} objects", report.objects_max);
         assert_eq!(report.left, Vec::<String>::new(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_process_that_sleeps_while_its_storage_is_replaced_changes_nothing_of_what_it_finds() {
+    let faults = FaultPlan { refused: 10, lost_acknowledgement: 10, slow: 400, ..FaultPlan::NONE };
+    let mut fenced = 0;
+    for seed in seeds(200) {
+        let scenario = Scenario { faults, max_concurrent: 1 + seed as usize % 2, ..CALM };
+        let ends = simulate_replaced_storage(seed, scenario, 3_000).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        let Replaced { sleeper, held, other } = &ends;
+        match (sleeper, held, other) {
+            (JobOutcome::Fenced(_), Held::UnderWay, JobOutcome::Finished) => fenced += 1,
+            (JobOutcome::Finished, Held::AtItsEnd, JobOutcome::Finished) => {}
+            // It takes part as any process that comes to the new job.
+            (JobOutcome::Fenced(_) | JobOutcome::AlreadyFinished, Held::Starting, JobOutcome::Finished) => {}
+            (JobOutcome::Finished, Held::Starting, JobOutcome::Fenced(_)) => {}
+            _ => panic!("seed {seed}: {ends:?}"),
+        }
+    }
+    assert!(fenced > 100 || std::env::var("WEIR_SEED").is_ok(), "{fenced}");
+}
+
+#[test]
+fn newest_entries_that_the_log_has_lost_are_missed_where_their_output_shows() {
+    let (mut refused, mut harmless) = (0, 0);
+    for seed in seeds(100) {
+        let scenario = Scenario { crash_within_polls: 3_000, ..CALM };
+        let report = simulate_lost_entries(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        (refused, harmless) = (refused + report.refused, harmless + report.harmless);
+    }
+    assert!((refused > 20 && harmless > 0) || std::env::var("WEIR_SEED").is_ok(), "{refused} refused, {harmless} harmless");
+}
+
+/// So many seeds, or the one that WEIR_SEED names.
+fn seeds(seeds: u64) -> std::ops::Range<u64> {
+    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
+    only.map_or(0..seeds, |seed: u64| seed..seed + 1)
 }

@@ -6,6 +6,7 @@ use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::EngineError;
 use crate::operator::Subtask;
 use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
 
 /// What a sink promises of its output after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,35 @@ pub enum Delivery {
     ExactlyOnce,
     /// Records since the last checkpoint are written again after a failure.
     MayRepeat,
+}
+
+/// Output that can be seen: of the attempt with this nonce, covered by this checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VisibleOutput {
+    /// The attempt's.
+    pub nonce: String,
+    /// The checkpoint whose completion made it visible.
+    pub checkpoint_id: CheckpointId,
+}
+
+impl VisibleOutput {
+    /// Reads the end of a part's name, `…-<checkpoint>-<nonce>` and perhaps a suffix; `None`: it is named otherwise.
+    pub fn of_part(name: &str) -> Option<Self> {
+        let (rest, last) = name.rsplit_once('-')?;
+        let nonce = last.split('.').next()?.to_owned();
+        let checkpoint_id = CheckpointId(rest.rsplit_once('-')?.1.parse().ok()?);
+        Some(Self { nonce, checkpoint_id })
+    }
+
+    /// The newest for each nonce of `nonces`, of everything that can be seen.
+    pub fn newest(all: impl IntoIterator<Item = Self>, nonces: &[String]) -> Vec<Self> {
+        let mut newest = BTreeMap::<String, CheckpointId>::new();
+        for Self { nonce, checkpoint_id } in all.into_iter().filter(|visible| nonces.contains(&visible.nonce)) {
+            let id = newest.entry(nonce).or_insert(checkpoint_id);
+            *id = checkpoint_id.max(*id);
+        }
+        newest.into_iter().map(|(nonce, checkpoint_id)| Self { nonce, checkpoint_id }).collect()
+    }
 }
 
 /// One sink of a job.
@@ -27,6 +57,13 @@ pub trait Sink: Send + Sync {
     /// Before the first writer of an attempt: deletes leftovers of older attempts (their nonces are `older_nonces`)
     /// that `restored`, the committables of the checkpoint this attempt starts from, does not name. Creates folders.
     fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError>;
+
+    /// Of each attempt that has one of these nonces the newest checkpoint whose output can be seen: it tells whether the job's log has lost its
+    /// newest entries. A sink whose output does not say where it comes from has nothing to tell.
+    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+        let _ = nonces;
+        Ok(Vec::new())
+    }
 
     /// A writer for one subtask. `nonce` is the attempt's and makes names unique.
     fn writer(&self, subtask: &Subtask, attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError>;
@@ -50,4 +87,26 @@ pub trait Committer: Send + Sync {
     /// Commits one. Committing it again, also from another process, changes nothing and succeeds; where both the pending and the final
     /// form are missing, or the final one differs in size or checksum, it fails.
     fn commit<'a>(&'a self, committable: &'a Committable) -> BoxFuture<'a, Result<(), EngineError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parts_name_ends_in_its_checkpoint_and_its_attempts_nonce() {
+        let of = |name| VisibleOutput::of_part(name).map(|visible| (visible.checkpoint_id.0, visible.nonce));
+        assert_eq!(of("part-my-sink.a-0-17-c0ffee"), Some((17, "c0ffee".to_owned())));
+        assert_eq!(of("part-out-3-9-ab.jsonl"), Some((9, "ab".to_owned())));
+        for other in ["part-old", "notes.txt", "part-out-0-x-ab", ""] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn of_each_attempt_that_is_asked_for_the_newest_checkpoint_counts() {
+        let visible = |nonce: &str, id| VisibleOutput { nonce: nonce.into(), checkpoint_id: CheckpointId(id) };
+        let all = [visible("a", 3), visible("b", 9), visible("a", 12), visible("a", 4)];
+        assert_eq!(VisibleOutput::newest(all, &["a".into(), "c".into()]), [visible("a", 12)]);
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use weir_engine::element::{AttemptId, CheckpointId, RecordBatch};
 use weir_engine::operator::Subtask;
 use weir_engine::runtime::{Clock, Simulator};
-use weir_engine::sink::Delivery;
+use weir_engine::sink::{Delivery, VisibleOutput};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind, Sink, SinkWriter};
 
 #[derive(Clone, Default)]
@@ -40,6 +40,11 @@ impl Disk {
     pub fn committed_by(&self, vertex: &str) -> Vec<String> {
         let own = |name: &str| name.split('-').nth(1) == Some(vertex);
         self.lock().committed.iter().filter(|(name, _)| own(name)).flat_map(|(_, lines)| lines.clone()).collect()
+    }
+
+    /// Deletes all files.
+    pub fn clear(&self) {
+        *self.lock() = Files::default();
     }
 
     /// Files that are pending.
@@ -93,6 +98,15 @@ impl Sink for DiskSink {
         let leftover = |name: &str| older_nonces.iter().any(|nonce| name.ends_with(nonce.as_str())) && !named.contains(&name);
         self.disk.lock().pending.retain(|name, _| !leftover(name));
         Ok(())
+    }
+
+    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+        let of = |name: &String| {
+            let (checkpoint_id, rest) = name.split_once('-')?;
+            let (_, nonce) = rest.rsplit_once('-')?;
+            Some(VisibleOutput { nonce: nonce.to_owned(), checkpoint_id: CheckpointId(checkpoint_id.parse().ok()?) })
+        };
+        Ok(VisibleOutput::newest(self.disk.lock().committed.keys().filter_map(of), nonces))
     }
 
     fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {

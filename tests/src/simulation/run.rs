@@ -22,7 +22,7 @@ use weir_engine::state::MemoryBackendFactory;
 use weir_engine::{Committer, ErrorKind};
 
 /// Processes that one simulation starts at most.
-const PROCESSES: u64 = 60;
+pub(super) const PROCESSES: u64 = 60;
 /// Polls of one process at most: far more than a run needs.
 pub(super) const POLLS: u64 = 2_000_000;
 
@@ -149,7 +149,7 @@ fn in_flight_objects(objects: &dyn Store) -> u64 {
 }
 
 /// One process: `None` where it was killed.
-fn process(
+pub(super) fn process(
     simulator: &Simulator,
     graph: JobGraph,
     options: JobOptions,

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::operator::Subtask;
-use weir_engine::sink::Delivery;
+use weir_engine::sink::{Delivery, VisibleOutput};
 use weir_engine::{Committable, Committer, EngineError, RecordBatch, Sink, SinkWriter};
 
 type Prepared = BoxFuture<'static, Result<Vec<Committable>, EngineError>>;
@@ -51,6 +51,10 @@ impl Sink for CrashingSink {
 
     fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {
         self.inner.prepare_attempt(older_nonces, restored)
+    }
+
+    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+        self.inner.newest_visible(nonces)
     }
 
     fn writer(&self, subtask: &Subtask, attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {

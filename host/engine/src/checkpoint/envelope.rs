@@ -1,7 +1,7 @@
 //! JSON objects of the storage: one line with magic, format version, checksum, body.
 //!
 //! `{"magic":"weir-log","format":1,"checksum":"1a2b3c4d","body":{…}}`: the checksum is CRC-32C over the body's text. Sealing what was
-//! opened gives the same bytes again, and opening insists on it: a flipped bit anywhere is an error.
+//! opened gives the same bytes again, and opening insists on it: a flipped bit anywhere is an error. Each magic counts its own formats.
 
 use crate::error::{EngineError, ErrorKind};
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+/// The format of every object that has known only one.
 const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -21,36 +22,67 @@ struct Envelope<'a> {
     body: &'a RawValue,
 }
 
-/// `body` as an object of this magic.
-pub fn seal(magic: &str, body: &impl Serialize) -> Bytes {
-    let body = serde_json::value::to_raw_value(body).expect("the storage's own types are JSON");
-    let checksum = format!("{:08x}", crc32c::crc32c(body.get().as_bytes()));
-    let envelope = Envelope { magic, format: FORMAT, checksum: &checksum, body: &body };
-    let mut line = serde_json::to_vec(&envelope).expect("an envelope is JSON");
-    line.push(b'\n');
-    line.into()
+/// What is in an object, before it is read.
+pub struct Opened<'a> {
+    object: &'a str,
+    /// The format that it is written in.
+    pub format: u32,
+    body: &'a RawValue,
 }
 
-/// The body of `object`, whose bytes are `bytes`.
+impl Opened<'_> {
+    /// Its body, as this format has it.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
+        serde_json::from_str(self.body.get()).map_err(|error| corrupt(self.object, error))
+    }
+}
+
+/// `body` as an object of this magic, in its only format.
+pub fn seal(magic: &str, body: &impl Serialize) -> Bytes {
+    seal_as(magic, FORMAT, body)
+}
+
+/// `body` as an object of this magic, in one of its formats.
+pub fn seal_as(magic: &str, format: u32, body: &impl Serialize) -> Bytes {
+    let body = serde_json::value::to_raw_value(body).expect("the storage's own types are JSON");
+    let checksum = format!("{:08x}", crc32c::crc32c(body.get().as_bytes()));
+    line(&Envelope { magic, format, checksum: &checksum, body: &body }).into()
+}
+
+/// The body of `object`, whose bytes are `bytes`, in its only format.
 pub fn open<T: DeserializeOwned>(object: &str, magic: &str, bytes: &[u8]) -> Result<T, EngineError> {
-    let corrupt = |what: String| EngineError::new(ErrorKind::Corrupt, format!("read {object}: {what}"));
-    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| corrupt(format!("not an object of weir: {error}")))?;
-    if envelope.magic != magic {
-        return Err(corrupt(format!("it is a `{}`, not a `{magic}`", envelope.magic)));
+    open_up_to(object, magic, FORMAT, bytes)?.read()
+}
+
+/// `object`, whose bytes are `bytes`, in any format up to `newest`.
+pub fn open_up_to<'a>(object: &'a str, magic: &str, newest: u32, bytes: &'a [u8]) -> Result<Opened<'a>, EngineError> {
+    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| corrupt(object, format!("not an object of weir: {error}")))?;
+    let Envelope { magic: found, format, checksum, body } = envelope;
+    if found != magic {
+        return Err(corrupt(object, format!("it is a `{found}`, not a `{magic}`")));
     }
-    if envelope.format != FORMAT {
-        return Err(corrupt(format!("format {} is not known here; this weir reads format {FORMAT}", envelope.format)));
+    if !(1..=newest).contains(&format) {
+        let known = if newest == 1 { "format 1".to_owned() } else { format!("formats 1 to {newest}") };
+        return Err(corrupt(object, format!("format {format} is not known here; this weir reads {known}")));
     }
-    let checksum = format!("{:08x}", crc32c::crc32c(envelope.body.get().as_bytes()));
-    if checksum != envelope.checksum {
-        return Err(corrupt(format!("wrong checksum: {checksum}, it says {}", envelope.checksum)));
+    let computed = format!("{:08x}", crc32c::crc32c(body.get().as_bytes()));
+    if computed != checksum {
+        return Err(corrupt(object, format!("wrong checksum: {computed}, it says {checksum}")));
     }
-    let mut canonical = serde_json::to_vec(&envelope).expect("an envelope is JSON");
-    canonical.push(b'\n');
-    if canonical != bytes {
-        return Err(corrupt("it was changed outside its body".into()));
+    if line(&envelope) != bytes {
+        return Err(corrupt(object, "it was changed outside its body"));
     }
-    serde_json::from_str(envelope.body.get()).map_err(|error| corrupt(error.to_string()))
+    Ok(Opened { object, format, body })
+}
+
+fn line(envelope: &Envelope) -> Vec<u8> {
+    let mut line = serde_json::to_vec(envelope).expect("an envelope is JSON");
+    line.push(b'\n');
+    line
+}
+
+fn corrupt(object: &str, what: impl std::fmt::Display) -> EngineError {
+    EngineError::new(ErrorKind::Corrupt, format!("read {object}: {what}"))
 }
 
 #[cfg(test)]

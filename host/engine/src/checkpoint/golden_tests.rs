@@ -1,7 +1,7 @@
-//! Format version 1 of the JSON objects: what was written then is read now, and written the same.
+//! The released formats of the JSON objects: what was written then is read now, and written the same.
 
 use super::envelope;
-use super::job_log::{open_entry, seal_entry};
+use super::log_format::{EntryDigest, open_entry, seal_entry, seal_entry_of_format_1};
 use super::*;
 use crate::element::{AttemptId, CheckpointId};
 use crate::exchange::Partitioning;
@@ -29,6 +29,7 @@ fn metadata() -> CheckpointMetadata {
         job: "golden".into(),
         checkpoint_id: CheckpointId(7),
         attempt: AttemptId(3),
+        nonce: None,
         graph: GraphIdentity { max_parallelism: 128, vertices: [("in".into(), source), ("op".into(), operator)].into(), edges: vec![edge] },
         vertices: vec![
             vertex("in", SubtaskSnapshot { splits, ..subtask(0) }),
@@ -38,13 +39,16 @@ fn metadata() -> CheckpointMetadata {
     }
 }
 
-fn entries() -> Vec<LogEntry> {
+/// The entries of the golden logs. Before format 2 of the log a lineage had no nonce, and metadata's name had none of its attempt.
+fn entries(format: u32) -> Vec<LogEntry> {
+    let of_format_2 = |nonce: &'static str| (format == 2).then_some(nonce);
     let (attempt, nonce, checkpoint_id) = (AttemptId(3), "c0ffee".to_owned(), CheckpointId(7));
     vec![
         LogEntry::Attempt {
             attempt,
             nonce: nonce.clone(),
             lineage: AttemptId(2),
+            lineage_nonce: of_format_2("1abe1").map(str::to_owned),
             root: LineageRoot::Checkpoint(CheckpointId(4)),
             restored: Some(CheckpointId(6)),
             probation: false,
@@ -54,7 +58,7 @@ fn entries() -> Vec<LogEntry> {
             attempt,
             nonce: nonce.clone(),
             checkpoint_id,
-            metadata: paths::metadata(attempt, checkpoint_id),
+            metadata: paths::metadata(attempt, checkpoint_id, of_format_2("c0ffee")),
             checksum: 5,
             trigger: "periodic".into(),
             completed_ms: 2,
@@ -85,11 +89,31 @@ fn metadata_of_format_1_is_read_and_written_as_it_was() {
 fn log_entries_of_format_1_are_read_and_written_as_they_were() {
     let stored = golden("log-v1.jsonl");
     let lines: Vec<&[u8]> = stored.split_inclusive(|&byte| byte == b'\n').collect();
-    let read: Vec<LogEntry> = lines.iter().zip(1..).map(|(line, seq)| open_entry("golden", seq, line).unwrap()).collect();
-    assert_eq!(read, entries());
-    for ((line, entry), seq) in lines.iter().zip(entries()).zip(1..) {
-        assert_eq!(seal_entry(seq, &entry), *line);
+    let read: Vec<LogEntry> = lines.iter().zip(1..).map(|(line, seq)| open_entry("golden", seq, line).unwrap().entry).collect();
+    assert_eq!(read, entries(1));
+    for ((line, entry), seq) in lines.iter().zip(entries(1)).zip(1..) {
+        assert_eq!(seal_entry_of_format_1(seq, &entry), *line);
     }
+}
+
+#[test]
+fn log_entries_of_format_2_are_read_and_written_as_they_were() {
+    let stored = golden("log-v2.jsonl");
+    let lines: Vec<&[u8]> = stored.split_inclusive(|&byte| byte == b'\n').collect();
+    let read: Vec<LogEntry> = lines.iter().zip(1..).map(|(line, seq)| open_entry("golden", seq, line).unwrap().entry).collect();
+    assert_eq!(read, entries(2));
+    let mut before = None;
+    for ((line, entry), seq) in lines.iter().zip(entries(2)).zip(1..) {
+        assert_eq!(seal_entry(seq, "10909", before, &entry), *line);
+        before = Some(EntryDigest::of(line));
+    }
+}
+
+#[test]
+fn a_log_of_a_format_that_comes_later_is_refused_by_name() {
+    let later = envelope::seal_as("weir-log", 3, &json!({"seq": 9}));
+    let error = open_entry("log/9.json", 9, &later).unwrap_err().to_string();
+    assert_eq!(error, "read log/9.json: format 3 is not known here; this weir reads formats 1 to 2");
 }
 
 #[test]
@@ -101,7 +125,7 @@ fn an_unknown_kind_of_log_entry_is_refused_by_name() {
 
 #[test]
 fn an_entry_in_the_place_of_another_is_refused() {
-    let sealed = seal_entry(4, &entries()[0]);
+    let sealed = seal_entry(4, "10909", None, &entries(2)[0]);
     let error = open_entry("log/5.json", 5, &sealed).unwrap_err().to_string();
     assert!(error.contains("log/5.json") && error.contains("entry 4"), "{error}");
 }

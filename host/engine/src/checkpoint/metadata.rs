@@ -19,8 +19,11 @@ pub struct CheckpointMetadata {
     pub job: String,
     /// The checkpoint.
     pub checkpoint_id: CheckpointId,
-    /// The attempt that took it.
+    /// The attempt that took it,
     pub attempt: AttemptId,
+    /// and that one's nonce, which is part of the object's name. Before format 2 of the log it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// The graph as it was.
     pub graph: GraphIdentity,
     /// One entry for each vertex, in the graph's order.
@@ -162,7 +165,7 @@ impl CheckpointMetadata {
 
     /// Where the metadata is.
     pub fn path(&self) -> String {
-        paths::metadata(self.attempt, self.checkpoint_id)
+        paths::metadata(self.attempt, self.checkpoint_id, self.nonce.as_deref())
     }
 
     /// Every object that the checkpoint consists of, the metadata included.
@@ -344,7 +347,7 @@ mod tests {
         // Two operators of one task share their objects.
         let vertices = ["op", "next"].map(|id| VertexSnapshot { id: id.into(), subtasks: vec![part(&both)] }).to_vec();
         let (job, graph) = ("job".into(), graph(8, 1, "a", Partitioning::Key));
-        let metadata = CheckpointMetadata { job, checkpoint_id: CheckpointId(7), attempt: AttemptId(3), graph, vertices };
+        let metadata = CheckpointMetadata { job, checkpoint_id: CheckpointId(7), attempt: AttemptId(3), nonce: None, graph, vertices };
         assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (11, 1_110), "a recording is not restored");
         assert_eq!(metadata.objects().len(), 5);
         assert!(metadata.wrote(&of(7)) && metadata.wrote(&metadata.path()) && !metadata.wrote(&of(6)));

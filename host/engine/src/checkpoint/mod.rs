@@ -9,6 +9,7 @@ mod faulty_store;
 mod in_flight;
 mod job_log;
 mod large_objects;
+mod log_format;
 mod metadata;
 mod parts;
 pub mod paths;

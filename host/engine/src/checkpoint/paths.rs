@@ -27,9 +27,13 @@ pub fn log_seq(path: &str) -> Option<u64> {
     path.strip_prefix(LOG)?.strip_prefix('/')?.strip_suffix(".json")?.parse().ok()
 }
 
-/// Metadata of a checkpoint.
-pub fn metadata(attempt: AttemptId, checkpoint_id: CheckpointId) -> String {
-    format!("{CHECKPOINTS}/{attempt}-{checkpoint_id}/metadata.json")
+/// Metadata of a checkpoint that the attempt with this nonce took. With the nonce no process ever means another's object by its name, also where
+/// the storage was deleted under it and a new job numbers its attempts from 1 again. Older ones have none.
+pub fn metadata(attempt: AttemptId, checkpoint_id: CheckpointId, nonce: Option<&str>) -> String {
+    match nonce {
+        Some(nonce) => format!("{CHECKPOINTS}/{attempt}-{checkpoint_id}-{nonce}/metadata.json"),
+        None => format!("{CHECKPOINTS}/{attempt}-{checkpoint_id}/metadata.json"),
+    }
 }
 
 /// A state object: what the task that begins with `vertex` wrote in subtask `index`. `nonce` keeps two processes apart that
@@ -61,6 +65,12 @@ pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
     Some((AttemptId(attempt.parse().ok()?), CheckpointId(checkpoint_id.parse().ok()?)))
 }
 
+/// The nonce of the attempt that wrote the metadata at `path`, where it names one.
+pub fn metadata_nonce(path: &str) -> Option<&str> {
+    let folder = path.strip_prefix(CHECKPOINTS)?.strip_prefix('/')?.strip_suffix("/metadata.json")?;
+    folder.splitn(3, '-').nth(2)
+}
+
 /// The note of a savepoint of this checkpoint.
 pub fn savepoint_note(checkpoint_id: CheckpointId, created_ms: i64) -> String {
     format!("{SAVEPOINTS}/{checkpoint_id}-{created_ms}.json")
@@ -83,7 +93,10 @@ mod tests {
     #[test]
     fn names_tell_whose_they_are() {
         let owner = |attempt, checkpoint_id| Some((AttemptId(attempt), CheckpointId(checkpoint_id)));
-        assert_eq!(owner_of(&metadata(AttemptId(12), CheckpointId(7))), owner(12, 7));
+        assert_eq!(owner_of(&metadata(AttemptId(12), CheckpointId(7), None)), owner(12, 7));
+        assert_eq!(owner_of(&metadata(AttemptId(12), CheckpointId(7), Some("ab"))), owner(12, 7));
+        assert_eq!(metadata_nonce(&metadata(AttemptId(12), CheckpointId(7), Some("ab"))), Some("ab"));
+        assert_eq!((metadata_nonce(&metadata(AttemptId(12), CheckpointId(7), None)), metadata_nonce("state/1-2-ab")), (None, None));
         assert_eq!(owner_of(&state_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&in_flight_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&broadcast_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));

@@ -160,6 +160,7 @@ pub(super) fn metadata(
         job: "job".into(),
         checkpoint_id,
         attempt: AttemptId(1),
+        nonce: None,
         graph: GraphIdentity { max_parallelism: MAX_PARALLELISM, vertices, edges: Vec::new() },
         vertices: vec![VertexSnapshot { id: "in".into(), subtasks: Vec::new() }, VertexSnapshot { id: operator.into(), subtasks }],
     }

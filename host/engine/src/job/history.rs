@@ -2,6 +2,7 @@
 
 use crate::checkpoint::{LineageRoot, LogEntry, Override};
 use crate::element::{AttemptId, CheckpointId};
+use crate::sink::VisibleOutput;
 use std::collections::BTreeMap;
 
 /// A completed checkpoint as the log names it.
@@ -22,6 +23,10 @@ pub struct CompletedCheckpoint {
 pub struct Lineage {
     /// Its first attempt.
     pub id: AttemptId,
+    /// What tells it from every other, also of another log; drawn when it began.
+    pub nonce: String,
+    /// Owners of its attempts.
+    pub attempts: Vec<String>,
     /// What it started from.
     pub root: LineageRoot,
     /// Its completed checkpoints, oldest first.
@@ -46,8 +51,8 @@ pub struct Probation {
 }
 
 impl Lineage {
-    fn new(id: AttemptId, root: LineageRoot) -> Self {
-        Self { id, root, completed: Vec::new(), finished: false, overrides: BTreeMap::new(), probation: None }
+    fn new(id: AttemptId, nonce: String, root: LineageRoot) -> Self {
+        Self { id, nonce, attempts: Vec::new(), root, completed: Vec::new(), finished: false, overrides: BTreeMap::new(), probation: None }
     }
 
     fn change(&mut self, overrides: Vec<Override>) {
@@ -85,11 +90,13 @@ impl History {
 
     fn on_entry(&mut self, entry: &LogEntry) {
         match entry {
-            LogEntry::Attempt { attempt, nonce, lineage, root, probation, .. } => {
+            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce, root, probation, .. } => {
                 let place = self.lineages.iter().position(|known| known.id == *lineage).unwrap_or_else(|| {
-                    self.lineages.push(Lineage::new(*lineage, root.clone()));
+                    let of_lineage = lineage_nonce.as_ref().unwrap_or(nonce).clone();
+                    self.lineages.push(Lineage::new(*lineage, of_lineage, root.clone()));
                     self.lineages.len() - 1
                 });
+                self.lineages[place].attempts.push(nonce.clone());
                 if !probation {
                     self.lineages[place].probation = None;
                 }
@@ -150,6 +157,15 @@ impl History {
     /// The checkpoint with this id.
     pub fn checkpoint(&self, checkpoint_id: CheckpointId) -> Option<&CompletedCheckpoint> {
         self.completed().find(|completed| completed.checkpoint_id == checkpoint_id)
+    }
+
+    /// True where the log says that the checkpoint which made this output visible is complete.
+    pub fn accounts_for(&self, visible: &VisibleOutput) -> bool {
+        let attempts =
+            self.attempts.iter().zip(&self.nonces).filter(|(_, nonce)| **nonce == visible.nonce).map(|((attempt, _), _)| *attempt);
+        let is_complete =
+            |attempt| self.completed().any(|completed| (completed.attempt, completed.checkpoint_id) == (attempt, visible.checkpoint_id));
+        attempts.into_iter().any(is_complete)
     }
 
     /// The newest checkpoints, `retain` of them: the ones that are kept.

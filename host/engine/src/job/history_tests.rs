@@ -3,6 +3,7 @@
 use super::super::start::StartMode;
 use super::*;
 use crate::checkpoint::Replaced;
+use crate::sink::VisibleOutput;
 
 /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `O1.5` it is
 /// rescaled at 5, `U1.5` upgraded at 5, on probation, `P2.1` attempt 2 of lineage 1 goes on with that, `Y2` it is accepted, `N2` rolled back,
@@ -23,7 +24,7 @@ fn entry(word: &str) -> LogEntry {
                 (lineage, if from == "s" { savepoint() } else { LineageRoot::Checkpoint(CheckpointId(number(from))) })
             });
             let (lineage, probation) = (AttemptId(number(lineage)), word.starts_with('P'));
-            LogEntry::Attempt { attempt, nonce, lineage, root, restored: None, probation, started_ms: 0 }
+            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored: None, probation, started_ms: 0 }
         }
         "C" => LogEntry::Completed {
             attempt,
@@ -131,7 +132,7 @@ fn what_was_changed_by_hand_holds_in_its_lineage() {
 #[test]
 fn a_change_overrides_what_the_job_file_says_by_then() {
     let rescale = |file, now| Override { vertex: "op".into(), parallelism: Some(Replaced { file, now }), component: None };
-    let mut lineage = Lineage::new(AttemptId(1), LineageRoot::Fresh);
+    let mut lineage = Lineage::new(AttemptId(1), "n1".into(), LineageRoot::Fresh);
     lineage.change(vec![rescale(2, 3)]);
     // The file has been edited to 4 since, and the job is rescaled again.
     lineage.change(vec![rescale(4, 5)]);
@@ -204,4 +205,25 @@ fn output_behind_what_a_new_lineage_starts_from_may_be_committed_already() {
 
     let behind = |id| history("A1.1 C1.1 C1.2 C1.5").behind(CheckpointId(id)).map(|(first, last)| (first.0, last.0));
     assert_eq!((behind(2), behind(5)), (Some((3, 5)), None));
+}
+
+#[test]
+fn output_is_accounted_for_where_its_checkpoint_counts_as_one_of_its_attempt() {
+    let accounts =
+        |log: &str, nonce: &str, id| history(log).accounts_for(&VisibleOutput { nonce: nonce.into(), checkpoint_id: CheckpointId(id) });
+    assert!(accounts("A1.1 C1.1 C1.2", "n1", 2) && accounts("A1.1 C1.1 A2.2 C2.2", "n1", 1), "of any lineage");
+    assert!(!accounts("A1.1 C1.1", "n1", 2), "its entry is lost");
+    assert!(!accounts("A1.1 C1.1 A2.1 C2.2", "n1", 2), "an attempt behind the loss has used the number again");
+    assert!(!accounts("A1.1 C1.1", "n2", 1), "its attempt is lost");
+    assert!(!accounts("A1.1 C1.1 U1.1 C1.2", "n1", 2) && accounts("A1.1 C1.1 U1.1 C1.2 Y1", "n1", 2), "on trial nothing is visible");
+}
+
+#[test]
+fn a_lineage_has_a_nonce_and_knows_the_owners_of_its_attempts() {
+    let log = history("A1.1 C1.1 A2.1 A3.3");
+    let of = |lineage: &Lineage| (lineage.nonce.clone(), lineage.attempts.join(" "));
+    assert_eq!(
+        log.lineages.iter().map(of).collect::<Vec<_>>(),
+        [("n1".to_owned(), "n1 n2".to_owned()), ("n3".to_owned(), "n3".to_owned())]
+    );
 }

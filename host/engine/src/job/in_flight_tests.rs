@@ -40,6 +40,7 @@ fn metadata(parallelism: u32) -> CheckpointMetadata {
         job: "job".into(),
         checkpoint_id: CheckpointId(1),
         attempt: AttemptId(1),
+        nonce: None,
         graph: GraphIdentity { max_parallelism: 8, vertices: BTreeMap::new(), edges: Vec::new() },
         vertices: vec![VertexSnapshot { id: "b".into(), subtasks }],
     }

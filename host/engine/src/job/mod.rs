@@ -10,6 +10,7 @@ mod graph;
 mod history;
 mod in_flight;
 mod layout;
+mod lost_entries;
 mod options;
 mod pins;
 mod quarantine;

@@ -8,7 +8,7 @@ use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::Subtask;
 use crate::runtime::Clock;
-use crate::sink::{Committable, Committer, Delivery, Sink, SinkWriter};
+use crate::sink::{Committable, Committer, Delivery, Sink, SinkWriter, VisibleOutput};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -59,6 +59,12 @@ impl QuarantineCommitter {
     pub fn connector() -> &'static str {
         CONNECTOR
     }
+}
+
+/// What [`Sink::newest_visible`] asks, of the quarantined records in `store`.
+pub(super) async fn newest_quarantined(store: &dyn Store, clock: &dyn Clock, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+    let listed = retry(clock, || store.list(paths::QUARANTINE)).await?;
+    Ok(VisibleOutput::newest(listed.iter().filter_map(|path| VisibleOutput::of_part(path)), nonces))
 }
 
 impl Sink for QuarantineSink {

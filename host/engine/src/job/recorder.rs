@@ -147,6 +147,13 @@ impl Recorder {
             return RecordEvent::NotRecorded { checkpoint_id, error };
         }
         let (path, sealed) = (metadata.path(), metadata.seal());
+        // Nothing is written beside another's log. Where the log is gone altogether the append fails, but the metadata is written: a folder that was
+        // emptied under a running job must not look to the next run as if there had never been one.
+        if let Err(error) = self.log.check_still_ours("complete a checkpoint in").await
+            && error.kind() == ErrorKind::Fenced
+        {
+            return RecordEvent::Over(error);
+        }
         if let Err(error) = retry(&*self.clock, || self.store.put(&path, vec![sealed.clone()])).await {
             return RecordEvent::NotRecorded { checkpoint_id, error };
         }
@@ -201,7 +208,8 @@ impl Recorder {
                 vertex.id
             );
         }
-        CheckpointMetadata { job: self.graph.name.clone(), checkpoint_id, attempt: self.attempt, graph: self.graph.identity(), vertices }
+        let (job, nonce) = (self.graph.name.clone(), Some(self.nonce.clone()));
+        CheckpointMetadata { job, checkpoint_id, attempt: self.attempt, nonce, graph: self.graph.identity(), vertices }
     }
 
     async fn change(&mut self, checkpoint_id: CheckpointId, graph: Arc<JobGraph>, overrides: Vec<Override>) -> Result<(), EngineError> {
@@ -238,13 +246,13 @@ impl Recorder {
         match self.log.append(entry).await {
             Ok(Append::Done) => Ok(()),
             Ok(Append::Taken) => Err(fenced(&self.graph.name)),
+            Err(error) if error.kind() == ErrorKind::Fenced => Err(error),
             Err(error) => Err(EngineError::new(ErrorKind::Restart, format!("append to the job's log: the outcome is unknown: {error}"))),
         }
     }
 
     /// Deletes objects of this attempt and older ones that belong to no kept checkpoint and are not in use. It runs behind a completed checkpoint of
-    /// this attempt only, so the one that the attempt started from is kept until then. The entry that was appended last shows that
-    /// this process had not been fenced; a newer attempt's objects have a higher number.
+    /// this attempt only, so the one that the attempt started from is kept until then. A newer attempt's objects have a higher number.
     async fn collect_garbage(&mut self, in_use: &ObjectsInUse) -> Result<(), EngineError> {
         let history = History::of(self.log.entries());
         let mut retained = history.retained(self.retain);
@@ -273,8 +281,7 @@ impl Recorder {
     }
 
     /// Deletes the objects of checkpoints that never became complete: of older attempts, and of this one those that the log calls failed. Nothing
-    /// refers to any of them, because every checkpoint builds on complete ones. The entry that was appended last shows that this process had not been
-    /// fenced. What cannot be deleted now is deleted behind the next complete checkpoint.
+    /// refers to any of them, because every checkpoint builds on complete ones. What cannot be deleted now is deleted behind the next complete checkpoint.
     async fn delete_failed(&self) {
         let (mut complete, mut failed) = (BTreeSet::new(), BTreeSet::new());
         for entry in self.log.entries() {
@@ -293,11 +300,13 @@ impl Recorder {
         }
     }
 
-    /// Deletes the objects of checkpoints whose path is one of these. Several at once: the next checkpoint waits behind them, and a chain of deltas
-    /// ends all at once.
+    /// Deletes the objects of checkpoints whose path is one of these. What was listed is deleted only where the log is still this process's own by
+    /// then: so the names are of its own storage, and names that carry an attempt's nonce mean nothing in any other. Several at once: the next
+    /// checkpoint waits behind them, and a chain of deltas ends all at once.
     async fn delete_where(&self, is_over: impl Fn(&str) -> bool) -> Result<(), EngineError> {
         for folder in [paths::CHECKPOINTS, paths::STATE] {
             let listed = retry(&*self.clock, || self.store.list(folder)).await?;
+            self.log.check_still_ours("delete behind").await?;
             let over: Vec<String> = listed.into_iter().filter(|path| is_over(path)).collect();
             let deletions: Vec<_> = over.iter().map(|path| self.delete(path)).collect();
             stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;

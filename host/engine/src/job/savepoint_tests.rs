@@ -43,6 +43,7 @@ impl Fixture {
             job: "counts".into(),
             checkpoint_id: CheckpointId(2),
             attempt: AttemptId(1),
+            nonce: None,
             graph: GraphIdentity { max_parallelism: 8, vertices: [("op".to_owned(), operator)].into(), edges: Vec::new() },
             vertices: vec![VertexSnapshot { id: "op".into(), subtasks: vec![part] }],
         };

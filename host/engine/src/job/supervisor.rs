@@ -5,6 +5,7 @@ use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
 use super::change::Trial;
 use super::control::{JobInbox, StopKind};
 use super::history::History;
+use super::lost_entries::BesideTheLog;
 use super::options::{JobOptions, JobOutcome, JobReport};
 use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
@@ -152,8 +153,8 @@ impl Supervisor {
                     }
                 }
             };
-            if self.taken_over(&mut log).await {
-                return Err(fenced(&self.graph.name));
+            if let Some(fenced) = self.taken_over(&mut log).await {
+                return Err(fenced);
             }
             self.wait_for_restart(&log, error, from).await?;
         }
@@ -187,10 +188,13 @@ impl Supervisor {
         error.followed_by(format!("a run resumes {from}"))
     }
 
-    /// True where the log shows that another process has begun an attempt behind ours. What ours failed for may be just that: the other has
-    /// deleted what it no longer needs.
-    async fn taken_over(&self, log: &mut JobLog) -> bool {
-        log.read_on().await.is_ok() && !self.newest_is_ours(&History::of(log.entries()))
+    /// The error where another process has begun an attempt behind ours, or another log in its place. What ours failed for may be just that: the
+    /// other has deleted what it no longer needs.
+    async fn taken_over(&self, log: &mut JobLog) -> Option<EngineError> {
+        match log.read_on().await {
+            Ok(()) => (!self.newest_is_ours(&History::of(log.entries()))).then(|| fenced(&self.graph.name)),
+            Err(error) => Some(error).filter(|error| error.kind() == ErrorKind::Fenced),
+        }
     }
 
     pub(super) fn newest_is_ours(&self, history: &History) -> bool {
@@ -238,10 +242,19 @@ impl Supervisor {
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
                 return Ok(None);
             }
+            let beside = if self.nonces.is_empty() { self.beside_the_log(&start, &history).await? } else { BesideTheLog::default() };
+            if let Some(output) = &beside.unaccounted {
+                // The process that this one takes over from may have completed it meanwhile.
+                log.read_on().await?;
+                match known == Some(log.entries().len()) {
+                    true => return Err(self.lost_entries(output, &start, &history)),
+                    false => continue,
+                }
+            }
             if self.sent.is_empty() {
                 // Before the first thing is written, and once: while it is asked, the log of a running job goes on. A job that has finished
                 // writes nothing.
-                let nonce = format!("{:016x}", (self.runtime.seed)());
+                let nonce = self.draw_nonce();
                 probe_create_if_absent(&*self.options.store, &*self.runtime.clock, &nonce).await?;
             }
             let restored = match self.load(&start, &history).await {
@@ -250,12 +263,16 @@ impl Supervisor {
                 Err(error) => return Err(error),
             };
             let left_behind = self.left_behind(&start, &history).await;
-            let attempt = AttemptId(history.last_attempt.map_or(1, |last| last.0 + 1));
-            let nonce = format!("{:016x}", (self.runtime.seed)());
+            let last = history.last_attempt.max(beside.newest_attempt);
+            let attempt = AttemptId(last.map_or(1, |last| last.0 + 1));
+            let nonce = self.draw_nonce();
+            log.begin(|| self.draw_nonce());
+            let of_lineage = start.lineage.and_then(|id| history.lineages.iter().find(|lineage| lineage.id == id));
             let entry = LogEntry::Attempt {
                 attempt,
                 nonce: nonce.clone(),
                 lineage: start.lineage.unwrap_or(attempt),
+                lineage_nonce: Some(of_lineage.map_or_else(|| self.draw_nonce(), |lineage| lineage.nonce.clone())),
                 root: start.root.clone(),
                 restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
                 probation: self.trial.is_some(),
@@ -270,6 +287,11 @@ impl Supervisor {
             let context = self.context(&history, start, restored, attempt, nonce);
             return Ok(Some(AttemptContext { left_behind, ..context }));
         }
+    }
+
+    /// A name that nobody else has.
+    fn draw_nonce(&self) -> String {
+        format!("{:016x}", (self.runtime.seed)())
     }
 
     fn context(&mut self, history: &History, start: Start, restored: Restored, attempt: AttemptId, nonce: String) -> AttemptContext {

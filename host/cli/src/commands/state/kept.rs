@@ -132,7 +132,8 @@ mod tests {
         assert_eq!(told(&history, Which::Newest).0, "the job has no completed one yet");
         assert!(told(&history, Which::Taken(CheckpointId(3))).0.starts_with("it was taken while an upgrade was on probation"));
         let root = LineageRoot::Fresh;
-        let began = LogEntry::Attempt { attempt, nonce, lineage: attempt, root, restored: None, probation: false, started_ms: 0 };
+        let (lineage, restored) = (attempt, None);
+        let began = LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored, probation: false, started_ms: 0 };
         let history = History::of(&[began, completed.clone()]);
         assert!(told(&history, Which::Newest).1 && told(&history, Which::Taken(CheckpointId(3))).1);
         let named = told(&history, Which::Only(CheckpointId(3)));

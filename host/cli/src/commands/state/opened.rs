@@ -112,7 +112,7 @@ mod tests {
     /// Completes a checkpoint of a job without vertices.
     async fn complete(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, checkpoint_id: CheckpointId) {
         let graph = GraphIdentity { max_parallelism: 1, vertices: [].into(), edges: Vec::new() };
-        let metadata = CheckpointMetadata { job: "j".into(), checkpoint_id, attempt: ATTEMPT, graph, vertices: Vec::new() };
+        let metadata = CheckpointMetadata { job: "j".into(), checkpoint_id, attempt: ATTEMPT, nonce: None, graph, vertices: Vec::new() };
         let sealed = metadata.seal();
         let completed = LogEntry::Completed {
             attempt: ATTEMPT,
@@ -136,8 +136,8 @@ mod tests {
         let looked = with_stores(async |stores| {
             let (store, clock) = (stores.look(&storage).await?, stores.runtime.clock.clone());
             let (nonce, root) = ("n".to_owned(), LineageRoot::Fresh);
-            let began =
-                LogEntry::Attempt { attempt: ATTEMPT, nonce, lineage: ATTEMPT, root, restored: None, probation: false, started_ms: 0 };
+            let (attempt, lineage, restored) = (ATTEMPT, ATTEMPT, None);
+            let began = LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored, probation: false, started_ms: 0 };
             append(&store, &clock, began).await;
             complete(&store, &clock, CheckpointId(1)).await;
             let look = async |opened: &Opened| {

@@ -69,6 +69,7 @@ fn check(state: Option<&str>, keys: Keys, expect: &[&str]) {
             job: "j".into(),
             checkpoint_id: CheckpointId(1),
             attempt: AttemptId(1),
+            nonce: None,
             graph: GraphIdentity { max_parallelism: 1, vertices: [("op".to_owned(), identity)].into(), edges: Vec::new() },
             vertices: vec![VertexSnapshot { id: "op".into(), subtasks: vec![subtask] }],
         };

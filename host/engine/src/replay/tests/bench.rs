@@ -252,6 +252,7 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
         job: "job".into(),
         checkpoint_id: CheckpointId(1),
         attempt: AttemptId(1),
+        nonce: None,
         graph: graph.identity(),
         vertices: vertices.into(),
     };

@@ -111,13 +111,23 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
         let mut log = JobLog::open(point.store.clone(), point.clock.clone()).await?;
         let (attempt, nonce) = (AttemptId(1), "n".to_owned());
         let (lineage, root) = (attempt, LineageRoot::Fresh);
-        log.append(LogEntry::Attempt { attempt, nonce, lineage, root, restored: None, probation: false, started_ms: 0 }).await?;
+        log.append(LogEntry::Attempt {
+            attempt,
+            nonce,
+            lineage,
+            lineage_nonce: None,
+            root,
+            restored: None,
+            probation: false,
+            started_ms: 0,
+        })
+        .await?;
         point.store.put(&handle.object, finished.parts).await?;
         for checkpoint_id in [1, 2, 3].map(CheckpointId) {
             let recording = (checkpoint_id == CheckpointId(3)).then(|| handle.clone());
             let subtasks = vec![SubtaskSnapshot { recording, ..SubtaskSnapshot::default() }];
             let vertices = vec![VertexSnapshot { id: "count".into(), subtasks }];
-            let metadata = CheckpointMetadata { job: "job".into(), checkpoint_id, attempt, graph: graph.identity(), vertices };
+            let metadata = CheckpointMetadata { job: "job".into(), checkpoint_id, attempt, nonce: None, graph: graph.identity(), vertices };
             let (path, sealed) = (metadata.path(), metadata.seal());
             point.store.put(&path, vec![sealed.clone()]).await?;
             let (nonce, trigger, checksum) = ("n".to_owned(), "periodic".to_owned(), crc32c::crc32c(&sealed));
