@@ -171,6 +171,15 @@ pub(crate) fn sink_suite(sink: impl Fn() -> Arc<dyn Sink>, committer: Option<&dy
     let commit_all = |committables: &[Committable]| {
         committables.iter().for_each(|c| commit(committer.expect("a committer for committables"), c).unwrap());
     };
+    let expect_newest = |newest: &[(&str, u64)], why: &str| {
+        if committer.is_none() {
+            return;
+        }
+        let asked = ["aa".to_owned(), "bb".to_owned(), "never there".to_owned()];
+        let told = sink().newest_visible(&asked).unwrap();
+        let told: Vec<_> = told.iter().map(|output| (output.nonce.as_str(), output.checkpoint_id.0)).collect();
+        assert_eq!(told, newest, "{why}");
+    };
 
     let first = sink();
     first.prepare_attempt(&[], &[]).unwrap();
@@ -186,6 +195,7 @@ pub(crate) fn sink_suite(sink: impl Fn() -> Arc<dyn Sink>, committer: Option<&dy
     committables.extend(prepared(&mut *right, 2));
     if holds_back {
         expect(&[], "nothing is visible before its commit");
+        expect_newest(&[], "nor is there anything to tell of it");
     }
     write_values(&mut *left, &["d"]);
     commit_all(&committables);
@@ -213,4 +223,5 @@ pub(crate) fn sink_suite(sink: impl Fn() -> Arc<dyn Sink>, committer: Option<&dy
     sink().prepare_attempt(&["aa".into(), "bb".into()], &fifth).unwrap();
     commit_all(&fifth);
     expect(&["a", "b", "c", "d", "e"], "a later attempt's output joins what was committed");
+    expect_newest(&[("aa", 3), ("bb", 5)], "of each attempt the newest checkpoint with output is told, for the log may have lost it");
 }

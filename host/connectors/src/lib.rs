@@ -43,9 +43,10 @@ pub fn sink_settings(connector: &str, settings: &Map<String, Value>, base_dir: &
     build_sink(connector, settings, base_dir).map(|(_, effective)| effective)
 }
 
-/// What commits the committables of a sink connector; `None` for connectors that have none and for unknown ones.
-pub fn committer(connector: &str) -> Option<Arc<dyn Committer>> {
-    (connector == "file").then(|| Arc::new(file_sink::FileCommitter) as Arc<dyn Committer>)
+/// What commits the committables of a sink connector; `None` for connectors that have none and for unknown ones. Relative paths in them are relative
+/// to `base_dir`, the job file's folder.
+pub fn committer(connector: &str, base_dir: &Path) -> Option<Arc<dyn Committer>> {
+    (connector == "file").then(|| Arc::new(file_sink::FileCommitter::new(base_dir)) as Arc<dyn Committer>)
 }
 
 type Built<T> = Result<(Arc<T>, Map<String, Value>), SettingsError>;

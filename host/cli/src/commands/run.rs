@@ -190,7 +190,7 @@ impl Run<'_> {
     }
 
     fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
-        let (checkpoints, screen) = (&job.checkpoints, self.context.screen.clone());
+        let (checkpoints, screen, folder) = (&job.checkpoints, self.context.screen.clone(), job.folder.clone());
         JobOptions {
             store,
             checkpoints: checkpoints.config,
@@ -199,7 +199,7 @@ impl Run<'_> {
             start,
             restore: restore_options(job, &self.args.drop_state),
             accept_lost_output: self.args.accept_lost_output,
-            committers: Arc::new(weir_connectors::committer),
+            committers: Arc::new(move |connector| weir_connectors::committer(connector, &folder)),
             savepoints: savepoint_opener(self.threads),
             backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)()).with_memory(state_memory())),
             notice: Arc::new(move |line| screen.notice_in_short(line)),

@@ -5,15 +5,28 @@ use super::{io_error, remove_if_there, sync_dir};
 use futures_util::future::BoxFuture;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind};
 
-/// Commits the committables of all file sinks.
-pub(crate) struct FileCommitter;
+/// Commits the committables of all file sinks of a job.
+pub(crate) struct FileCommitter {
+    /// The job file's folder, absolutely.
+    base: PathBuf,
+}
+
+impl FileCommitter {
+    pub(crate) fn new(base_dir: &Path) -> Self {
+        Self { base: std::path::absolute(base_dir).unwrap_or_else(|_| base_dir.to_owned()) }
+    }
+}
 
 impl Committer for FileCommitter {
     fn commit<'a>(&'a self, committable: &'a Committable) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(async move { commit_part(&FileCommittable::try_from(committable)?) })
+        Box::pin(async move {
+            let part = FileCommittable::try_from(committable)?;
+            let lost = || lost(&part, &self.base);
+            commit_part(&part.at(&self.base), &lost)
+        })
     }
 }
 
@@ -24,7 +37,7 @@ enum Found {
     Differs(String),
 }
 
-fn commit_part(part: &FileCommittable) -> Result<(), EngineError> {
+fn commit_part(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
     match inspect(&part.target, part)? {
         Found::Same => {
             remove_if_there(&part.pending)?;
@@ -32,33 +45,51 @@ fn commit_part(part: &FileCommittable) -> Result<(), EngineError> {
         }
         Found::Differs(how) => Err(changed(&part.target, &how)),
         Found::Missing => match inspect(&part.pending, part)? {
-            Found::Same => publish(part),
+            Found::Same => publish(part, lost),
             Found::Differs(how) => Err(changed(&part.pending, &how)),
-            Found::Missing => settled_by_another(part),
+            Found::Missing => settled_by_another(part, lost),
         },
     }
 }
 
-fn publish(part: &FileCommittable) -> Result<(), EngineError> {
+fn publish(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
     match std::fs::rename(&part.pending, &part.target) {
         Ok(()) => sync_target_dir(part),
-        Err(error) if error.kind() == IoErrorKind::NotFound => settled_by_another(part),
+        Err(error) if error.kind() == IoErrorKind::NotFound => settled_by_another(part, lost),
         Err(error) => Err(io_error(ErrorKind::Retry, "make visible", &part.target, error)),
     }
 }
 
 /// The pending file is gone: either another process has committed it in the meantime, or the output is lost.
-fn settled_by_another(part: &FileCommittable) -> Result<(), EngineError> {
+fn settled_by_another(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
     match inspect(&part.target, part)? {
         Found::Same => sync_target_dir(part),
         Found::Differs(how) => Err(changed(&part.target, &how)),
-        Found::Missing => {
-            let (target, pending) = (part.target.display(), part.pending.display());
-            let message =
-                format!("commit {target}: it is missing, and so is the pending file {pending}; {} bytes of output are lost", part.size);
-            Err(EngineError::new(ErrorKind::FixInput, message)
-                .with_hint("put the file back; or give up what it held with --accept-lost-output"))
+        Found::Missing => Err(lost()),
+    }
+}
+
+/// The error where both files are missing.
+type Lost<'a> = dyn Fn() -> EngineError + Sync + 'a;
+
+fn lost(part: &FileCommittable, base: &Path) -> EngineError {
+    let here = part.at(base);
+    let attempted = format!("commit {}: it is missing, and so is the pending file {}", here.target.display(), here.pending.display());
+    let is_it = |path: &PathBuf| matches!(inspect(path, part), Ok(Found::Same));
+    match part.elsewhere(base).into_iter().find(is_it) {
+        Some(other) => {
+            let hint = match part.target.is_absolute() {
+                true => {
+                    "the folder was moved, and its path in the job file is absolute: put the file back where it was; or go on without it with --accept-lost-output"
+                }
+                false => {
+                    "the job file's folder was moved or copied without it: bring it here under the same name; or give up what it holds with --accept-lost-output"
+                }
+            };
+            EngineError::new(ErrorKind::FixInput, format!("{attempted}; the file is at {}", other.display())).with_hint(hint)
         }
+        None => EngineError::new(ErrorKind::FixInput, format!("{attempted}; {} bytes of output are lost", part.size))
+            .with_hint("put the file back; or give up what it held with --accept-lost-output"),
     }
 }
 

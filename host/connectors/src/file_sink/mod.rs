@@ -17,25 +17,28 @@ use crate::settings::{Settings, SettingsError};
 use committable::FileCommittable;
 use encoding::Encoding;
 use futures_util::future::BoxFuture;
-use part::Part;
+use part::{Part, StoredFolder};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::operator::Subtask;
-use weir_engine::sink::Delivery;
+use weir_engine::sink::{Delivery, VisibleOutput};
 use weir_engine::{Committable, EngineError, ErrorKind, RecordBatch, Sink, SinkWriter};
 
 /// The connector's name in job files and committables.
 const CONNECTOR: &str = "file";
 /// The folder, inside the output folder, of what is not committed.
 const PENDING_DIR: &str = ".pending";
+/// How the names of committed part files begin. They end in the checkpoint and the attempt's nonce, for [`VisibleOutput::of_part`].
+const PART_PREFIX: &str = "part-";
 
 /// Writes records into the part files of one folder.
 pub(crate) struct FileSink {
     /// Absolute.
     folder: PathBuf,
+    stored: StoredFolder,
     encoding: Encoding,
 }
 
@@ -46,7 +49,9 @@ impl FileSink {
         let path = settings.path("path")?;
         let encoding = settings.choice("format", &[("lines", Encoding::Lines), ("jsonl", Encoding::JsonLines)])?;
         let shown = settings.finish()?;
-        let folder = std::path::absolute(base_dir.join(&path)).map_err(|e| SettingsError::at("path", format!("`path = {path:?}`: {e}")))?;
+        let absolute =
+            |folder: &Path| std::path::absolute(folder).map_err(|e| SettingsError::at("path", format!("`path = {path:?}`: {e}")));
+        let (base, folder) = (absolute(base_dir)?, absolute(&base_dir.join(&path))?);
         if folder.exists() && !folder.is_dir() {
             return Err(SettingsError::at("path", format!("`path` of the sink `file` must be a folder; {} is a file", folder.display()))
                 .with_hint("name a folder; it is made where it is missing"));
@@ -57,7 +62,8 @@ impl FileSink {
                 format!("the path {} is not UTF-8 and cannot be stored in a checkpoint", folder.display()),
             ));
         }
-        Ok((Self { folder, encoding }, shown))
+        let stored = StoredFolder::new(Path::new(&path), &base, &folder);
+        Ok((Self { folder, stored, encoding }, shown))
     }
 
     fn pending_dir(&self) -> PathBuf {
@@ -93,11 +99,24 @@ impl Sink for FileSink {
         sync_dir(&self.folder)
     }
 
+    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+        let on_folder = |e| io_error(ErrorKind::FixInput, "look into", &self.folder, e);
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(on_folder(error)),
+        };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(on_folder)?;
+        let parts = names.iter().filter_map(|name| name.to_str()).filter(|name| name.starts_with(PART_PREFIX));
+        Ok(VisibleOutput::newest(parts.filter_map(VisibleOutput::of_part), nonces))
+    }
+
     fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
         check_name("vertex", &subtask.vertex, b"-_.")?;
         check_name("nonce", nonce, b"")?;
         Ok(Box::new(FileWriter {
             folder: self.folder.clone(),
+            stored: self.stored.clone(),
             encoding: self.encoding,
             vertex: subtask.vertex.clone(),
             subtask: subtask.index,
@@ -111,6 +130,7 @@ impl Sink for FileSink {
 /// One subtask's writer. At most one part is open: the one that the next barrier closes.
 struct FileWriter {
     folder: PathBuf,
+    stored: StoredFolder,
     encoding: Encoding,
     vertex: String,
     subtask: u32,
@@ -143,9 +163,9 @@ impl SinkWriter for FileWriter {
             return Ok(Box::pin(async { Ok(Vec::new()) }));
         };
         let suffix = self.encoding.suffix();
-        let name = format!("part-{}-{}-{checkpoint_id}-{}{suffix}", self.vertex, self.subtask, self.nonce);
-        let target = self.folder.join(name);
-        Ok(Box::pin(async move { Ok(vec![part.finish(target)?.into()]) }))
+        let name = format!("{PART_PREFIX}{}-{}-{checkpoint_id}-{}{suffix}", self.vertex, self.subtask, self.nonce);
+        let folder = self.stored.clone();
+        Ok(Box::pin(async move { Ok(vec![part.finish(&folder, &name)?.into()]) }))
     }
 }
 

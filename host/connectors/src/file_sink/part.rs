@@ -1,10 +1,10 @@
 //! One part file while it is written: buffered, its checksum computed on the way, durable when it is finished.
 
 use super::committable::FileCommittable;
-use super::{io_error, sync_dir};
+use super::{PENDING_DIR, io_error, sync_dir};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Bytes that are collected before they are written to the file.
@@ -13,6 +13,25 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// How the names of an attempt's pending files begin.
 pub(super) fn pending_prefix(nonce: &str) -> String {
     format!("{nonce}.")
+}
+
+/// The sink's folder as checkpoints store it.
+#[derive(Clone)]
+pub(super) struct StoredFolder {
+    /// As the job file gives it where that is relative, else absolute.
+    pub path: PathBuf,
+    /// What a relative one is relative to.
+    pub written_in: Option<PathBuf>,
+}
+
+impl StoredFolder {
+    /// The folder that the job file in `base` calls `path`, and that is `folder`.
+    pub(super) fn new(path: &Path, base: &Path, folder: &Path) -> Self {
+        match path.is_relative() {
+            true => Self { path: path.to_owned(), written_in: Some(base.to_owned()) },
+            false => Self { path: folder.to_owned(), written_in: None },
+        }
+    }
 }
 
 /// A pending part file that is open for writing.
@@ -47,14 +66,21 @@ impl Part {
         Ok(())
     }
 
-    /// Makes the part and its name durable. It becomes visible as `target` when it is committed.
-    pub(super) fn finish(mut self, target: PathBuf) -> Result<FileCommittable, EngineError> {
+    /// Makes the part and its name durable. It becomes visible as `name` in `folder` when it is committed.
+    pub(super) fn finish(mut self, folder: &StoredFolder, name: &str) -> Result<FileCommittable, EngineError> {
         self.flush()?;
         assert!(self.size > 0, "a part is begun by its first record, which has at least a line end");
         self.file.sync_all().map_err(|e| io_error(ErrorKind::Restart, "make durable", &self.pending, e))?;
         if let Some(folder) = self.pending.parent() {
             sync_dir(folder)?;
         }
-        Ok(FileCommittable { target, pending: self.pending, size: self.size, crc32c: self.crc32c })
+        let pending_name = self.pending.file_name().expect("a part has a name");
+        Ok(FileCommittable {
+            target: folder.path.join(name),
+            pending: folder.path.join(PENDING_DIR).join(pending_name),
+            size: self.size,
+            crc32c: self.crc32c,
+            written_in: folder.written_in.clone(),
+        })
     }
 }

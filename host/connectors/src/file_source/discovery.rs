@@ -24,7 +24,7 @@ const RANGE_BYTES_MIN: u64 = 64 * 1024;
 /// A file that matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InputFile {
-    /// Relative to the job file's folder where it lies in it.
+    /// Relative to the job file's folder where the job file's path is: a project that is moved finds its input again. Else absolute.
     pub name: String,
     pub path: PathBuf,
 }
@@ -65,7 +65,10 @@ pub(super) fn matching_files(options: &FileOptions) -> Result<Vec<InputFile>, En
 }
 
 fn input_file(options: &FileOptions, path: PathBuf) -> Result<InputFile, String> {
-    let shown = path.strip_prefix(&options.base_dir).unwrap_or(&path);
+    let shown = match Path::new(&options.path).is_relative() {
+        true => path.strip_prefix(&options.base_dir).unwrap_or(&path),
+        false => &path,
+    };
     let name = shown.to_str().ok_or_else(|| format!("the name {} is not UTF-8", shown.display()))?.to_string();
     Ok(InputFile { name, path })
 }
@@ -110,8 +113,10 @@ pub(super) fn new_splits(
     known: &[SplitState],
     parallelism: u32,
 ) -> Result<Vec<SplitState>, EngineError> {
-    let known = known.iter().map(|split| Ok(SplitSpec::parse(split)?.0.path)).collect::<Result<BTreeSet<_>, EngineError>>()?;
-    let new = matching_files(options)?.into_iter().filter(|file| !known.contains(&file.name)).collect();
+    // A checkpoint may name a file from the folder that the job file names by its whole path, or the other way.
+    let path_of = |split: &SplitState| Ok(options.base_dir.join(SplitSpec::parse(split)?.0.path));
+    let known = known.iter().map(path_of).collect::<Result<BTreeSet<_>, EngineError>>()?;
+    let new = matching_files(options)?.into_iter().filter(|file| !known.contains(&options.base_dir.join(&file.name))).collect();
     split_files(options, header, new, parallelism)
 }
 
@@ -213,7 +218,7 @@ pub(super) fn verify(options: &FileOptions, header: Option<&str>, splits: &[Spli
         match Fingerprint::of(&options.base_dir.join(name)) {
             Ok(now) => unchanged(spec, &now)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !needed => lines.push(format!("{name} has been read and is gone")),
-            Err(error) => return Err(file_error("go on reading", name, error).with_hint("put the file back, or start over with --fresh")),
+            Err(error) => return Err(not_found(options, spec, error)),
         }
         if options.format == Format::Csv && spec.header.is_some() && header.is_some() && spec.header.as_deref() != header {
             let message =
@@ -222,6 +227,24 @@ pub(super) fn verify(options: &FileOptions, header: Option<&str>, splits: &[Spli
         }
     }
     Ok(lines)
+}
+
+/// The error where a file cannot be looked at that has not been read to its end. Of one that lies in the folder, as if its whole path had been moved
+/// with that, both places are named.
+fn not_found(options: &FileOptions, spec: &SplitSpec, error: io::Error) -> EngineError {
+    let here = options.base_dir.join(&spec.path);
+    let parts: Vec<_> = here.components().skip(1).collect();
+    let others = (0..parts.len()).map(|from| options.base_dir.join(parts[from..].iter().collect::<PathBuf>()));
+    let is_it = |other: &PathBuf| *other != here && Fingerprint::of(other).is_ok_and(|now| spec.fingerprint.difference(&now).is_none());
+    let mut others = others.filter(|_| Path::new(&spec.path).is_absolute() && error.kind() == io::ErrorKind::NotFound);
+    match others.find(is_it) {
+        Some(other) => {
+            let message = format!("go on reading {}: it is missing; the file is at {}", here.display(), other.display());
+            EngineError::new(ErrorKind::FixInput, message)
+                .with_hint("the folder was moved, and its path in the job file is absolute: put the file back where it was, or start over with --fresh")
+        }
+        None => file_error("go on reading", &spec.path, error).with_hint("put the file back, or start over with --fresh"),
+    }
 }
 
 /// An error where a file is not the one that the split was made of.

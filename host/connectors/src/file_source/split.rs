@@ -15,7 +15,7 @@ const HEAD_BYTES: u64 = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SplitSpec {
-    /// Relative to the job file's folder where the file lies in it.
+    /// Relative to the job file's folder where the job file's path is.
     pub path: String,
     /// What the file was when it was found.
     #[serde(flatten)]

@@ -269,3 +269,4 @@ fn the_effective_settings_show_what_was_found_out() {
 }
 
 mod bad_rows;
+mod moved;
