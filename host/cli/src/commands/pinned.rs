@@ -5,14 +5,14 @@ use crate::failure::Failure;
 use crate::job_file::{JobFile, SourceText, parse};
 use crate::plugin_origin::{PluginOrigins, refuse_newer_worlds, stored_plugins};
 use crate::storage::with_savepoint;
-use std::path::PathBuf;
-use weir_engine::checkpoint::Store;
+use std::path::{Path, PathBuf};
+use weir_engine::checkpoint::{StorageUrl, Store, paths};
 use weir_engine::job::{JobGraph, Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
 use weir_engine::runtime::Clock;
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::WasmEngine;
 
-/// The job file of a savepoint. Its relative paths begin where they did when the savepoint was taken, or here where that folder is no more.
+/// The job file of a savepoint, with the folder that its relative paths begin at: [`project_folder`].
 pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, Failure> {
     let (folder, text) = with_savepoint(url, |store, runtime| async move {
         let (savepoint, _) = open_savepoint(&*store, &*runtime.clock).await?;
@@ -25,13 +25,29 @@ pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, 
     };
     let text = String::from_utf8(text.into())
         .map_err(|error| EngineError::new(ErrorKind::Corrupt, format!("read the job file of the savepoint {url}: {error}")))?;
-    let folder = match folder.map(PathBuf::from).filter(|folder| folder.is_dir()) {
-        Some(folder) => folder,
-        None => std::env::current_dir()
-            .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("find the folder that weir was started in: {error}")))?,
-    };
+    let source = SourceText { name: format!("{url}/job.toml").into(), text: text.into() };
+    let here = std::env::current_dir()
+        .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("find the folder that weir was started in: {error}")))?;
+    let folder = project_folder(url, &parse(source.clone(), &here, cores())?, folder.map(PathBuf::from)).unwrap_or(here);
     context.screen.notice(&format!("the job file is the savepoint's; its relative paths begin at {}", folder.display()));
-    Ok(parse(SourceText { name: format!("{url}/job.toml").into(), text: text.into() }, &folder, cores())?)
+    Ok(parse(source, &folder, cores())?)
+}
+
+/// The folder that the job file of the savepoint at `url` belongs to: the one above the savepoint that holds the job's log, as in a project that was
+/// moved or copied with its savepoints; else the one that it was taken in, where that is still there.
+fn project_folder(url: &str, job: &JobFile, taken_in: Option<PathBuf>) -> Option<PathBuf> {
+    let taken_in = taken_in.filter(|folder| folder.is_dir());
+    let (Ok(StorageUrl::File(savepoint)), Ok(StorageUrl::File(storage))) =
+        (StorageUrl::parse(url), StorageUrl::parse(&job.checkpoints.storage.value))
+    else {
+        return taken_in;
+    };
+    let (savepoint, storage) = (Path::new(&savepoint), Path::new(&storage));
+    if storage.is_absolute() || taken_in.as_ref().is_some_and(|folder| savepoint.starts_with(folder)) {
+        return taken_in;
+    }
+    let holds_log = |folder: &&Path| folder.join(storage).join(&job.name).join(paths::LOG).is_dir();
+    savepoint.ancestors().skip(1).find(holds_log).map(Path::to_owned).or(taken_in)
 }
 
 /// Refuses to start where a newer weir left off. What cannot be read is left to the start itself, which says so.
@@ -79,5 +95,42 @@ pub(super) async fn pinned_plugins(
             let (_, metadata) = open_savepoint(&*store, clock).await?;
             stored_plugins(job, &metadata, drops, &*store, clock).await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folder, within a temporary one, that the paths of a savepoint's job begin at. The folders in `logs` hold a log of the job.
+    #[track_caller]
+    fn check(savepoint: &str, taken_in: &str, logs: &[&str], storage: &str, expect: Option<&str>) {
+        let root = tempfile::tempdir().expect("a folder");
+        let make = |folder: &str| std::fs::create_dir_all(root.path().join(folder)).expect("a folder");
+        logs.iter().for_each(|project| make(&format!("{project}/.weir/j/log")));
+        make("there");
+        let text = format!(
+            "name = \"j\"\n[checkpoints]\nstorage = {storage:?}\n[source.in]\nconnector = \"generator\"\n[sink.out]\nconnector = \"blackhole\"\ninput = \"in\"\n"
+        );
+        let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/"), 1).expect("a job");
+        let url = format!("file:{}", root.path().join(savepoint).display());
+        let found = project_folder(&url, &job, Some(root.path().join(taken_in)));
+        assert_eq!(found, expect.map(|folder| root.path().join(folder)));
+    }
+
+    #[test]
+    fn a_project_that_was_moved_or_copied_with_its_savepoint_is_found_around_it() {
+        let own = ".weir/j/savepoints/7";
+        check(&format!("copy/{own}"), "there", &["copy", "there"], "file:.weir", Some("copy"));
+        check("copy/deep/sp", "gone", &["copy"], "file:.weir", Some("copy"));
+        check(&format!("there/{own}"), "there", &["there"], "file:.weir", Some("there"));
+    }
+
+    #[test]
+    fn a_savepoint_that_lies_elsewhere_belongs_to_the_folder_that_it_was_taken_in() {
+        check("backups/sp", "there", &["there"], "file:.weir", Some("there"));
+        check("there/sp", "there", &[], "file:.weir", Some("there"));
+        check("copy/sp", "there", &["copy"], "file:/var/lib/weir", Some("there"));
+        check("backups/sp", "gone", &[], "file:.weir", None);
     }
 }
