@@ -21,6 +21,8 @@
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
 //! - `hostile`: plugins that mean harm, at every command that reads one.
 //! - `takeover`: several processes on one job.
+//! - `lost_log`: a log that is gone, or has lost its newest entries.
+//! - `moved`: projects that are moved or copied between two runs.
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `bad_rows`: input that cannot be read.
@@ -41,8 +43,10 @@ mod hostile;
 mod inputs;
 mod kept_state;
 mod kills;
+mod lost_log;
 mod lost_output;
 mod migrations;
+mod moved;
 mod rerun;
 mod responsiveness;
 mod running;

@@ -87,3 +87,35 @@ fn a_process_that_wakes_up_behind_the_end_is_fenced_and_changes_nothing() {
 fn parallel_processes_that_wake_up_behind_the_end_are_fenced_and_change_nothing() {
     check_sleepers(2, 4);
 }
+
+/// Holds a process, deletes all that it has stored, and runs the job anew in its place, to its end or for a while; then lets the first go on.
+fn check_replaced(parallelism: u32, lets_the_other_finish: bool) {
+    let bench = Bench::new(WEIR, WordCount { lines: 3_000, parallelism, ..WordCount::default() });
+    let mut sleeper = bench.start("run job.toml -q --output json");
+    assert!(sleeper.runs_until("two checkpoints", || bench.log().completed.len() >= 2));
+    sleeper.send(Signal::Pause);
+    // As where another machine has the storage: nobody knows of the process that sleeps.
+    for folder in [".weir", "out", "home"] {
+        std::fs::remove_dir_all(bench.path(folder)).expect("a folder");
+    }
+    let mut other = bench.start("run job.toml -q --output json");
+    assert!(other.runs_until("two checkpoints", || bench.log().completed.len() >= 2));
+    if lets_the_other_finish {
+        other.ended().assert(0, &[]);
+        sleeper.send(Signal::Continue);
+    } else {
+        sleeper.send(Signal::Continue);
+        other.ended().assert(0, &[]);
+    }
+    let fenced = sleeper.ended();
+    fenced.assert(1, &["is an entry of another log: the storage was replaced under this process", "leaves the other's log alone"]);
+    assert_eq!(fenced.document()["outcome"], "fenced");
+    bench.assert_exactly_once();
+    bench.run("run job.toml").assert(0, &["words has finished already"]);
+}
+
+#[test]
+fn a_process_that_wakes_up_in_a_storage_that_was_replaced_is_fenced_and_changes_nothing() {
+    check_replaced(1, true);
+    check_replaced(2, false);
+}

@@ -38,6 +38,20 @@ impl Bench {
         bench
     }
 
+    /// The folder copied to another place, with all that is in it now.
+    pub fn copied(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy_folder(self.folder.path(), folder.path());
+        Self { folder, weir: self.weir.clone(), job: self.job.clone() }
+    }
+
+    /// The folder moved to another place.
+    pub fn moved(self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::rename(self.folder.path(), folder.path()).expect("a folder can be moved onto an empty one");
+        Self { folder, weir: self.weir, job: self.job }
+    }
+
     /// Writes the job file anew.
     pub fn write_job(&self, text: &str) {
         fs::write(self.path("job.toml"), text).expect("a job file");
@@ -94,7 +108,7 @@ impl Bench {
     pub fn parts_of_newest_checkpoint(&self) -> Vec<PathBuf> {
         let subtasks = self.subtasks(&self.log().newest().metadata);
         let committables = subtasks.iter().flat_map(|subtask| subtask["committables"].as_array().into_iter().flatten());
-        committables.filter_map(|committable| committable["payload"]["target"].as_str().map(PathBuf::from)).collect()
+        committables.filter_map(|committable| committable["payload"]["target"].as_str().map(|target| self.path(target))).collect()
     }
 
     /// The subtasks of all vertices, as the metadata at `metadata` has them.
@@ -228,6 +242,17 @@ impl Ended {
             assert!(self.stderr.contains(part), "{}: `{part}` is not in\n{}", self.line, self.stderr);
         }
         self
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for path in paths_in(from) {
+        let target = to.join(name(&path));
+        match path.is_dir() {
+            true => copy_folder(&path, &target),
+            false => _ = fs::copy(&path, target).expect("a file can be copied"),
+        }
     }
 }
 
