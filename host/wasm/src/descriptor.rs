@@ -104,7 +104,7 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
         kind => crate::schema::fault(&state.schema, kind),
     };
     if let Some(what) = described {
-        let what = crate::fault::printable(&what, 4 * NAME_BYTES);
+        let what = crate::guest_text::printable(&what, 4 * NAME_BYTES);
         let problem = Problem::new(format!("the schema of state \"{name}\" describes no type: {what}"));
         problems.push(problem.hint("`raw` for bytes of your own; the grammar is in wit/schema.md"));
     }

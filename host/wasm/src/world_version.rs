@@ -3,7 +3,7 @@
 //! It is asked before anything compares types: what was built for another version has other types under other names, and all that its author needs
 //! to know is which version this weir hosts.
 
-use crate::fault::printable;
+use crate::guest_text::printable;
 use crate::pack::Problem;
 use crate::world::GUEST;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub fn hosted_world() -> &'static str {
 pub(crate) fn check_world(bytes: &[u8]) -> Result<(), Problem> {
     let hosted = hosted_world();
     let named = versions(bytes).into_iter().filter(|version| version != hosted);
-    let others: Vec<String> = named.take(3).map(|version| printable(&version, 64).replace('\n', "\\n")).collect();
+    let others: Vec<String> = named.take(3).map(|version| printable(&version, 64)).collect();
     if others.is_empty() {
         return Ok(());
     }

@@ -41,7 +41,7 @@ pub(super) fn pack(context: &Context, module: &Path, component: &Path) -> Result
     context.print(&document, || {
         let PluginPackDocument { file, digest, size, .. } = &document;
         format!("{file}: {} {}, {digest}, {}\n", info.name, info.version, bytes_text(*size))
-    });
+    })?;
     Ok(0)
 }
 

@@ -97,7 +97,7 @@ fn serve(request: &Request) -> std::io::Result<u8> {
 /// A parser that gave up on what it read.
 fn panicked(panic: &(dyn Any + Send)) -> Problem {
     let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    let said = crate::fault::printable(said.unwrap_or("a panic without words"), 500).replace('\n', "\\n");
+    let said = crate::guest_text::printable(said.unwrap_or("a panic without words"), 500);
     Problem::new(format!("what reads it gave up: {said}")).hint("build it again; where that does not help, weir should refuse it better")
 }
 

@@ -60,7 +60,7 @@ pub(super) fn died(death: &Death, budget: &Budget) -> Problem {
             (None, code) => format!("ended with exit code {} and without an answer", code.unwrap_or(-1)),
         };
         let last = death.said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        let last = crate::fault::printable(last, 300);
+        let last = crate::guest_text::printable(last, 300);
         let last = if last.is_empty() { String::new() } else { format!("; its last words: {last}") };
         Problem::new(format!("the process that examined it {how}{last}")).hint("build the plugin again; the job beside it is not touched")
     }
