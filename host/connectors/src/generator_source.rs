@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::task::{Context, Poll};
 use weir_engine::operator::Subtask;
-use weir_engine::source::SplitProgress;
+use weir_engine::source::{SourceOrder, SplitProgress};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, Source, SourceReader, SplitState};
 
 /// Bytes of values and keys after which a poll returns.
@@ -69,6 +69,13 @@ impl Source for GeneratorSource {
         let spec = |residue| serde_json::to_value(SplitSpec { residue, stride }).expect("numbers become JSON");
         let split = |residue| SplitState { id: format!("{residue}/{stride}"), spec: spec(residue), progress: SplitProgress::Unread };
         Ok((0..stride).map(split).collect())
+    }
+
+    fn order(&self, parallelism: u32) -> SourceOrder {
+        match parallelism {
+            0 | 1 => SourceOrder::Whole,
+            _ => SourceOrder::None("its numbers are dealt out to subtasks that run side by side".into()),
+        }
     }
 
     fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {

@@ -9,16 +9,18 @@ mod conformance;
 mod file_sink;
 mod file_source;
 mod generator_source;
+mod paths;
 mod settings;
 mod stdin_source;
 mod stdout_sink;
 
+pub use paths::{Output, files_matching};
 pub use settings::SettingsError;
 
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
-use weir_engine::{Committer, Sink, Source};
+use weir_engine::{Committer, EngineError, Sink, Source};
 
 const SOURCES: &[&str] = &["file", "generator", "stdin"];
 const SINKS: &[&str] = &["blackhole", "file", "stdout"];
@@ -47,6 +49,25 @@ pub fn sink_settings(connector: &str, settings: &Map<String, Value>, base_dir: &
 /// to `base_dir`, the job file's folder.
 pub fn committer(connector: &str, base_dir: &Path) -> Option<Arc<dyn Committer>> {
     (connector == "file").then(|| Arc::new(file_sink::FileCommitter::new(base_dir)) as Arc<dyn Committer>)
+}
+
+/// What a sink with these settings writes into a folder, where it does.
+pub fn output(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Option<Output> {
+    (connector == "file").then(|| file_sink::FileSink::new(settings, base_dir).ok().map(|(sink, _)| sink.output())).flatten()
+}
+
+/// The place of the first of these outputs of the same job that a source with these settings can read.
+pub fn matched_output(
+    connector: &str,
+    settings: &Map<String, Value>,
+    base_dir: &Path,
+    outputs: &[Output],
+) -> Result<Option<usize>, EngineError> {
+    if connector != "file" {
+        return Ok(None);
+    }
+    // What is wrong with its settings is told where the source is made of them.
+    file_source::FileSource::new(settings, base_dir).map_or(Ok(None), |(source, _)| source.matched_output(outputs))
 }
 
 type Built<T> = Result<(Arc<T>, Map<String, Value>), SettingsError>;

@@ -87,6 +87,13 @@ impl<'a> Settings<'a> {
         self.read(name, &expected, default, |value| value.as_u64().filter(|number| range.contains(number)))
     }
 
+    /// A number of bytes such as "64MiB", of at least so many, that may be absent.
+    pub(crate) fn optional_size(&mut self, name: &str, least: u64) -> Result<Option<u64>, SettingsError> {
+        let expected = format!("a size of at least {} such as \"64MiB\"", bytesize::ByteSize(least));
+        let size = |value: &Value| value.as_str()?.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64());
+        self.read(name, &expected, Value::Null, |value| size(value).filter(|&size| size >= least))
+    }
+
     /// Yes or no, or absent.
     pub(crate) fn optional_flag(&mut self, name: &str) -> Result<Option<bool>, SettingsError> {
         self.read(name, "true or false", Value::Null, Value::as_bool)
@@ -98,15 +105,19 @@ impl<'a> Settings<'a> {
         Ok(self.read(name, "a list of texts", Value::Array(Vec::new()), all)?.unwrap_or_default())
     }
 
-    /// A setting that is promised but not built: only its default may be said.
-    pub(crate) fn not_built(&mut self, name: &str, default: Value) -> Result<(), SettingsError> {
-        let given = self.given.get(name).unwrap_or(&default);
-        if *given != default {
-            return Err(SettingsError::at(name, format!("`{name} = {given}` of {} is not built yet", self.owner))
-                .with_hint(format!("leave it out, or say `{name} = {default}`")));
+    /// A setting that is promised but not built: only its default may be said, and it is shown only where it is.
+    pub(crate) fn not_built(&mut self, name: &str, default: &Value) -> Result<(), SettingsError> {
+        match self.given.get(name) {
+            Some(given) if given != default => {
+                Err(SettingsError::at(name, format!("`{name} = {given}` of {} is not built yet", self.owner))
+                    .with_hint(format!("leave it out, or say `{name} = {default}`")))
+            }
+            Some(_) => {
+                self.effective.insert(name.into(), default.clone());
+                Ok(())
+            }
+            None => Ok(()),
         }
-        self.effective.insert(name.into(), default);
-        Ok(())
     }
 
     /// True where the job file says this setting.
@@ -196,12 +207,12 @@ mod tests {
     #[test]
     fn a_setting_that_is_not_built_takes_only_its_default() {
         let given = map(json!({ "follow": true }));
-        let error = Settings::new("the source `file`", &given).not_built("follow", json!(false)).unwrap_err();
+        let error = Settings::new("the source `file`", &given).not_built("follow", &json!(false)).unwrap_err();
         assert_eq!(
             (error.field.as_deref(), error.message.as_str()),
             (Some("follow"), "`follow = true` of the source `file` is not built yet")
         );
         let given = map(json!({ "follow": false }));
-        assert!(Settings::new("the source `file`", &given).not_built("follow", json!(false)).is_ok());
+        assert!(Settings::new("the source `file`", &given).not_built("follow", &json!(false)).is_ok());
     }
 }

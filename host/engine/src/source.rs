@@ -16,6 +16,17 @@ pub enum ReadStatus {
     End,
 }
 
+/// How far the order of a source's records goes, where one subtask hands them on as it reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceOrder {
+    /// All of them come in one order.
+    Whole,
+    /// Those of each of these pieces do ("file"); pieces are read side by side.
+    Within(&'static str),
+    /// Records that belong behind each other may come the other way round, for this reason.
+    None(String),
+}
+
 /// One source of a job.
 pub trait Source: Send + Sync {
     /// The connector's name in job files.
@@ -36,6 +47,17 @@ pub trait Source: Send + Sync {
 
     /// All splits of a fresh start, `Unread`, in the order in which they should be read. `parallelism` subtasks will share them.
     fn discover(&self, parallelism: u32) -> Result<Vec<SplitState>, EngineError>;
+
+    /// Lines for the user about what there is and is not read, or is read once under one of its names.
+    fn remarks(&self) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// How far the order of its records goes with so many subtasks.
+    fn order(&self, parallelism: u32) -> SourceOrder {
+        let _ = parallelism;
+        SourceOrder::Within("split")
+    }
 
     /// False where its records never have a key: then no `key` edge can follow it.
     fn gives_keys(&self) -> bool {

@@ -62,9 +62,8 @@ fn words(line: &str) -> Vec<String> {
 pub(super) fn glob_sources(globs: &[String], folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut sources = Vec::new();
     for pattern in globs {
-        let full = folder.join(pattern);
-        let matches = glob::glob(&full.to_string_lossy()).map_err(|error| format!("`sources`: `{pattern}` is not a glob: {error}"))?;
-        sources.extend(matches.filter_map(Result::ok).filter(|path| path.is_file()));
+        let files = weir_connectors::files_matching(pattern, folder);
+        sources.extend(files.map_err(|error| format!("`sources`: find the files of `{pattern}`: {error}"))?);
     }
     Ok(sources)
 }

@@ -13,6 +13,7 @@ mod part;
 
 pub(crate) use committer::FileCommitter;
 
+use crate::paths::{NamePart, Output};
 use crate::settings::{Settings, SettingsError};
 use committable::FileCommittable;
 use encoding::Encoding;
@@ -64,6 +65,16 @@ impl FileSink {
         }
         let stored = StoredFolder::new(Path::new(&path), &base, &folder);
         Ok((Self { folder, stored, encoding }, shown))
+    }
+
+    /// The names that it gives to files.
+    pub(crate) fn output(&self) -> Output {
+        let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let nonce = |c: char| c.is_ascii_alphanumeric();
+        let (text, some) = (NamePart::Text, NamePart::Some);
+        let part = vec![text("part-"), some(of_name), text("-"), some(nonce), text(self.encoding.suffix())];
+        let pending = vec![some(nonce), text("."), some(of_name)];
+        Output::new(&self.folder, vec![vec![part], vec![vec![text(PENDING_DIR)], pending]])
     }
 
     fn pending_dir(&self) -> PathBuf {

@@ -7,6 +7,7 @@ use super::doubt::Verdict;
 use super::options::{FileOptions, OnError};
 use super::rows::RowError;
 use super::stream;
+use crate::paths::FileName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -36,13 +37,13 @@ pub(super) struct BadRows {
 impl BadRows {
     /// Those of the source with this id.
     pub(super) fn new(options: Arc<FileOptions>, source: &str) -> Self {
-        let (source, file) = (source.to_owned(), FileLines::default());
-        Self { options, source, skipped: 0, logged: 0, quarantined: BatchBuilder::new(), file }
+        let file = FileLines { path: FileName::from(""), position: 0, before: None, passed: 0 };
+        Self { options, source: source.to_owned(), skipped: 0, logged: 0, quarantined: BatchBuilder::new(), file }
     }
 
-    /// The file at `path`, a name for messages, is read from `position` on.
-    pub(super) fn begin_file(&mut self, path: &str, position: u64) {
-        self.file = FileLines { path: path.to_owned(), position, before: None, passed: 0 };
+    /// The file of this name is read from `position` on.
+    pub(super) fn begin_file(&mut self, path: &FileName, position: u64) {
+        self.file = FileLines { path: path.clone(), position, before: None, passed: 0 };
     }
 
     /// So many lines have been read.
@@ -131,7 +132,7 @@ impl BadRows {
             "value": bytes_as_json(row),
             "timestamp": null,
             "error": self.what(offset, error),
-            "file": self.file.path,
+            "file": self.file.path.to_string(),
             "line": line,
             "offset": offset,
         })
@@ -147,9 +148,8 @@ fn bytes_as_json(bytes: &[u8]) -> Value {
 }
 
 /// The lines of the file that is read. Those in front of where the reading began are counted when the first number is asked for.
-#[derive(Default)]
 struct FileLines {
-    path: String,
+    path: FileName,
     /// Where the reading began.
     position: u64,
     /// Lines in front of that; `None` inside: too many bytes to count them.
@@ -162,7 +162,7 @@ impl FileLines {
     /// The number, from 1, of the line that is read next; `None` where it is not known.
     fn line(&mut self, options: &FileOptions) -> Option<u64> {
         let before = *self.before.get_or_insert_with(|| {
-            let path = options.base_dir.join(&self.path);
+            let path = self.path.path(&options.base_dir);
             (self.position <= LINE_NUMBER_BYTES_MAX).then(|| line_ends(&path, self.position).ok()).flatten()
         });
         before.map(|before| before + self.passed + 1)

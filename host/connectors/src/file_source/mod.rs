@@ -1,21 +1,25 @@
-//! The source `file`: lines, CSV rows or JSON lines of the files that match a glob, plain or compressed.
+//! The source `file`, and the rows that standard input has as well: lines, CSV rows or JSON lines of the files that match a glob, plain or compressed.
 //!
-//! A plain file is cut into byte ranges that begin at line starts, so that several subtasks read it; a compressed one, and CSV whose
-//! quoted cells hold line breaks, is read whole. A position is the offset (uncompressed) of the next row.
+//! A file is one split, read from front to back, so that its rows stay in order. With `split`, plain files are cut into byte ranges that
+//! begin at line starts and are read side by side; compressed ones, and CSV whose quoted cells hold line breaks, stay whole. A position is
+//! the offset (uncompressed) of the next row.
 //!
-//! Invariants: a range owns the rows that begin in it; a file that a checkpoint names is read on only with the size and the first
-//! bytes that it had; every record of a file comes from exactly one range.
+//! Invariants: a range owns the rows that begin in it; a file that a checkpoint names is read on only with the size, the first and the
+//! last bytes that it had; every record of a file comes from exactly one range, and every file is read once, whatever names it has.
 
 mod bad_rows;
 mod blocks;
 mod cell_finder;
+mod compressed;
 mod csv_rows;
 mod discovery;
 mod doubt;
+mod fingerprint;
 mod json_rows;
 mod long_row;
 mod options;
 mod probe;
+mod ranges;
 mod reader;
 mod row_starts;
 mod rows;
@@ -23,6 +27,7 @@ mod split;
 mod stream;
 mod timestamp;
 
+use crate::paths::Output;
 use crate::settings::SettingsError;
 use options::{FileOptions, Format, OnError};
 use probe::Probe;
@@ -30,6 +35,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
 use weir_engine::operator::Subtask;
+use weir_engine::source::SourceOrder;
 use weir_engine::{EngineError, Source, SourceReader, SplitState};
 
 /// The longest row, without its line end: one that goes on is a bad row, not a reason to fill the memory.
@@ -40,6 +46,8 @@ pub(crate) struct FileSource {
     options: Arc<FileOptions>,
     /// The header of the first file (csv), where there was one when the source was built.
     header: Option<String>,
+    /// True where its path can match one file only.
+    is_one_file: bool,
 }
 
 impl FileSource {
@@ -48,6 +56,7 @@ impl FileSource {
         let (options, mut shown) = FileOptions::read(settings, base_dir)?;
         let wrong_file =
             |e: EngineError| SettingsError { field: Some("path".into()), message: e.to_string(), hint: e.hint().map(str::to_string) };
+        let is_one_file = discovery::pattern(&options).map_err(wrong_file)?.is_literal();
         let first = discovery::matching_files(&options).map_err(wrong_file)?.into_iter().next();
         let probe = first.map(|file| Probe::of(&options, &file)).transpose().map_err(wrong_file)?;
         let header = probe.as_ref().and_then(|probe| probe.header.clone());
@@ -57,7 +66,13 @@ impl FileSource {
         if options.format == Format::Csv {
             shown.insert("multiline".into(), probe.map_or(options.multiline.into(), |probe| probe.multiline.into()));
         }
-        Ok((Self { options: Arc::new(options), header }, shown))
+        Ok((Self { options: Arc::new(options), header, is_one_file }, shown))
+    }
+
+    /// The place of the first of these outputs of the same job that its pattern can match, now or once they have been written.
+    pub(crate) fn matched_output(&self, outputs: &[Output]) -> Result<Option<usize>, EngineError> {
+        let (pattern, found) = (discovery::pattern(&self.options)?, discovery::find(&self.options)?);
+        Ok(outputs.iter().position(|output| output.is_matched_by(&pattern, &found)))
     }
 }
 
@@ -74,16 +89,28 @@ impl Source for FileSource {
         self.options.identity()
     }
 
-    fn discover(&self, parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        discovery::discover(&self.options, self.header.as_deref(), parallelism)
+    fn discover(&self, _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
+        discovery::discover(&self.options, self.header.as_deref())
+    }
+
+    fn remarks(&self) -> Result<Vec<String>, EngineError> {
+        Ok(discovery::find(&self.options)?.remarks)
+    }
+
+    fn order(&self, _parallelism: u32) -> SourceOrder {
+        match (self.options.split, self.is_one_file) {
+            (Some(_), _) => SourceOrder::None("`split` cuts a file into ranges that are read side by side".into()),
+            (None, true) => SourceOrder::Whole,
+            (None, false) => SourceOrder::Within("file"),
+        }
     }
 
     fn gives_keys(&self) -> bool {
         self.options.key.is_some()
     }
 
-    fn new_splits(&self, known: &[SplitState], parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        discovery::new_splits(&self.options, self.header.as_deref(), known, parallelism)
+    fn new_splits(&self, known: &[SplitState], _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
+        discovery::new_splits(&self.options, self.header.as_deref(), known)
     }
 
     fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {

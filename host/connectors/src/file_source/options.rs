@@ -1,5 +1,6 @@
 //! The settings of a file source.
 
+use super::ranges::RANGE_BYTES_MIN;
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Lines => "lines",
             Self::Csv => "csv",
@@ -44,7 +45,7 @@ const ON_ERROR: [(&str, OnError); 3] = [("fail", OnError::Fail), ("skip", OnErro
 pub(super) struct FileOptions {
     /// The job file's folder: what paths in messages and splits are relative to.
     pub base_dir: PathBuf,
-    /// The glob as the job file has it.
+    /// The glob as the job file has it; of standard input what messages call it.
     pub path: String,
     pub format: Format,
     /// Column or field of the key.
@@ -55,6 +56,8 @@ pub(super) struct FileOptions {
     pub null: Vec<String>,
     /// Whether CSV cells may hold line breaks; `None`: found out from each file's beginning.
     pub multiline: Option<bool>,
+    /// Bytes of the ranges that plain files are cut into; `None`: a file stays whole, and its rows in order.
+    pub split: Option<u64>,
     pub on_error: OnError,
 }
 
@@ -63,17 +66,30 @@ impl FileOptions {
     pub(super) fn read(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::new("the source `file`", settings);
         let path = settings.path("path")?;
+        let base_dir = std::path::absolute(base_dir).map_err(|e| SettingsError::at("path", format!("{}: {e}", base_dir.display())))?;
+        settings.not_built("follow", &json!(false))?;
+        let mut options = Self::of_rows(&mut settings, path, base_dir)?;
+        options.split = settings.optional_size("split", RANGE_BYTES_MIN)?;
+        if options.multiline == Some(true) && options.split.is_some() {
+            let message = "`split` has no meaning with `multiline = true`: where a row begins shows only from the file's beginning on";
+            return Err(SettingsError::at("split", message).with_hint("leave one of the two out"));
+        }
+        Ok((options, settings.finish()?))
+    }
+
+    /// Reads what says how rows are read, of whatever holds them.
+    pub(super) fn of_rows(settings: &mut Settings<'_>, path: String, base_dir: PathBuf) -> Result<Self, SettingsError> {
         let formats = [("lines", Format::Lines), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];
         let format = settings.choice("format", &formats)?;
-        settings.not_built("follow", json!(false))?;
         let options = Self {
-            base_dir: std::path::absolute(base_dir).map_err(|e| SettingsError::at("path", format!("{}: {e}", base_dir.display())))?,
+            base_dir,
             path,
             format,
             key: settings.optional_text("key")?,
             timestamp: settings.optional_text("timestamp")?,
             null: settings.texts("null")?,
             multiline: settings.optional_flag("multiline")?,
+            split: None,
             on_error: settings.choice("on-error", &ON_ERROR)?,
         };
         let without_meaning: &[&str] = match format {
@@ -85,8 +101,7 @@ impl FileOptions {
             let message = format!("`{name}` has no meaning with `format = \"{}\"`", format.name());
             return Err(SettingsError::at(name, message).with_hint("say `format = \"csv\"`, or leave it out"));
         }
-        settings.show("path", options.path.clone());
-        Ok((options, settings.finish()?))
+        Ok(options)
     }
 
     /// What must not change while checkpoints are resumed.

@@ -25,6 +25,14 @@ impl Probe {
     /// Reads the beginning of `file`.
     pub(super) fn of(options: &FileOptions, file: &InputFile) -> Result<Self, EngineError> {
         let failed = |e| file_error("read the beginning of", &file.name, e);
+        if stream::Storage::of(&file.path) == stream::Storage::Plain
+            && let Some(kind) = stream::compressed_by_content(&file.path).map_err(failed)?
+        {
+            let message = format!("read {}: it is compressed with {kind}, which its name does not say", file.name);
+            return Err(
+                EngineError::new(ErrorKind::FixInput, message).with_hint("files are read as gzip by the suffix `.gz`, as zstd by `.zst`")
+            );
+        }
         let end = match options.format {
             Format::Csv => None,
             Format::Lines | Format::JsonLines => Some(BYTE_ORDER_MARK.len() as u64),

@@ -5,12 +5,14 @@ use super::bad_rows::BadRows;
 use super::blocks::Blocks;
 use super::discovery::{file_error, unchanged};
 use super::doubt::{Doubt, Quiet, Verdict};
+use super::fingerprint::{Watched, has_a_torn_end};
 use super::long_row::{Found, LongRow};
 use super::options::{FileOptions, Format};
 use super::rows::{AnyRows, Frame, Lines, Row, RowError, Rows};
-use super::split::{Fingerprint, SplitSpec};
+use super::split::SplitSpec;
 use super::stream;
 use memchr::memchr_iter;
+use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::source::SplitProgress;
@@ -34,6 +36,7 @@ pub(super) struct FileReader {
 /// A split while it is read.
 struct OpenSplit {
     spec: SplitSpec,
+    file: File,
     window: Window,
     rows: AnyRows,
 }
@@ -85,6 +88,9 @@ impl FileReader {
                 AnyRows::Csv(rows) => open.window.read_rows(rows, max_records, out, &mut self.bad_rows)?,
                 AnyRows::Json(rows) => open.window.read_rows(rows, max_records, out, &mut self.bad_rows)?,
             };
+            if open.window.blocks.is_ended() {
+                open.check_last_row()?;
+            }
             if ended {
                 open.check_end()?;
                 self.splits[self.current].progress = SplitProgress::Finished;
@@ -120,15 +126,30 @@ impl SourceReader for FileReader {
 
 impl OpenSplit {
     fn open(options: &FileOptions, spec: SplitSpec, position: u64) -> Result<Self, EngineError> {
-        let path = options.base_dir.join(&spec.path);
+        let path = spec.path.path(&options.base_dir);
         let failed = |e| file_error("read", &spec.path, e);
-        unchanged(&spec, &Fingerprint::of(&path).map_err(failed)?)?;
+        let watched = Watched::open(&path, spec.fingerprint.clone()).map_err(failed)?;
+        unchanged(&spec, &watched.fingerprint().map_err(failed)?)?;
+        let file = watched.file().map_err(failed)?;
         let rows = match (&spec.header, options.format) {
             (None, Format::Csv) => AnyRows::Lines(Lines::default()), // the file is empty
             (header, _) => AnyRows::new(options, header.as_deref(), spec.multiline)?,
         };
-        let blocks = Blocks::new(stream::open(&path, position, spec.end).map_err(failed)?, position);
-        Ok(Self { spec, window: Window { blocks, long: None, quiet: Quiet::default() }, rows })
+        let blocks = Blocks::new(stream::open_watched(watched, &path, position, spec.end).map_err(failed)?, position);
+        Ok(Self { spec, file, window: Window { blocks, long: None, quiet: Quiet::default() }, rows })
+    }
+
+    /// A last row without its end must not look like a row where the file has grown since, and the row with it.
+    fn check_last_row(&self) -> Result<(), EngineError> {
+        let SplitSpec { path, fingerprint, end, .. } = &self.spec;
+        let torn =
+            *end == Some(fingerprint.size) && has_a_torn_end(&self.file, fingerprint.size).map_err(|e| file_error("read", path, e))?;
+        if !torn {
+            return Ok(());
+        }
+        let message =
+            format!("read {path}: it has grown while it was read, and the last row of its {} bytes had no end yet", fingerprint.size);
+        Err(EngineError::new(ErrorKind::FixInput, message).with_hint("read files that nobody writes to any more"))
     }
 
     /// A file that was cut while it was read must not look like one that was read to its end.

@@ -1,22 +1,17 @@
-//! What a checkpoint stores of a file's range, and how it tells whether the file is still the same.
+//! What a checkpoint stores of a file, or of a range of it.
 
+use super::fingerprint::Fingerprint;
+use crate::paths::FileName;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use weir_engine::source::SplitProgress;
 use weir_engine::{EngineError, ErrorKind, SplitState};
-use xxhash_rust::xxh3::xxh3_64;
 
-/// Bytes at a file's beginning whose hash identifies it.
-const HEAD_BYTES: u64 = 4096;
-
-/// A range of a file.
+/// A file, or a range of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SplitSpec {
     /// Relative to the job file's folder where the job file's path is.
-    pub path: String,
+    pub path: FileName,
     /// What the file was when it was found.
     #[serde(flatten)]
     pub fingerprint: Fingerprint,
@@ -28,35 +23,6 @@ pub(super) struct SplitSpec {
     pub header: Option<String>,
     /// Whether cells may hold line breaks (csv).
     pub multiline: bool,
-}
-
-/// What tells a file from another one of the same name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fingerprint {
-    /// Bytes on disk.
-    pub size: u64,
-    /// XXH3-64 of the first 4 KiB on disk, as 16 hexadecimal digits.
-    pub head: String,
-}
-
-impl Fingerprint {
-    /// Of the file as it is now.
-    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
-        let file = File::open(path)?;
-        let size = file.metadata()?.len();
-        let mut head = Vec::new();
-        file.take(HEAD_BYTES).read_to_end(&mut head)?;
-        Ok(Self { size, head: format!("{:016x}", xxh3_64(&head)) })
-    }
-
-    /// How `now` differs, in words.
-    pub(super) fn difference(&self, now: &Self) -> Option<String> {
-        match (self.size == now.size, self.head == now.head) {
-            (true, true) => None,
-            (false, _) => Some(format!("it has {} bytes now and had {}", now.size, self.size)),
-            (true, false) => Some("its first bytes are others".into()),
-        }
-    }
 }
 
 impl SplitSpec {
@@ -89,8 +55,16 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_split_of_an_earlier_version_is_read() {
+        let spec = json!({ "path": "a", "size": 9, "head": "0a", "start": 2, "end": 9, "header": null, "multiline": false });
+        let split = SplitState { id: "a@2".into(), spec, progress: SplitProgress::Unread };
+        let (read, position) = SplitSpec::parse(&split).unwrap();
+        assert_eq!((read.fingerprint.tail.as_ref(), position, read.unread().spec), (None, Some(2), split.spec));
+    }
+
+    #[test]
     fn a_position_outside_the_range_is_corrupt() {
-        let fingerprint = Fingerprint { size: 9, head: String::new() };
+        let fingerprint = Fingerprint { size: 9, head: String::new(), tail: None };
         let spec = SplitSpec { path: "a".into(), fingerprint, start: 2, end: Some(9), header: None, multiline: false };
         let at = |position| SplitSpec::parse(&SplitState { progress: SplitProgress::At(position), ..spec.unread() });
         assert_eq!(at(json!(9)).unwrap(), (spec.clone(), Some(9)));

@@ -1,5 +1,7 @@
 //! The file source on real files: formats, storages, ranges, resuming, and what it refuses.
 
+mod input_files;
+
 use super::*;
 use crate::conformance::{Record, read, read_all, source_suite, subtask};
 use serde_json::json;
@@ -72,6 +74,14 @@ fn every_format_in_every_storage_passes_the_source_suite() {
 }
 
 #[test]
+fn files_that_are_cut_into_ranges_pass_the_source_suite() {
+    let files = Files::of(&[("a.csv", &table(9000)), ("b.csv.gz", &table(100)), ("c.csv", &table(10))]);
+    let source = files.source(json!({ "path": "*.csv*", "format": "csv", "key": "k", "split": "64KiB" }));
+    assert!(source.discover(1).unwrap().len() > 5);
+    source_suite(&source);
+}
+
+#[test]
 fn several_files_and_rows_over_line_breaks_pass_the_source_suite() {
     let broken: String = (0..5000).map(|n| format!("{n},0,\"line\nbreak {n}\",{}\n", "z".repeat(n % 40))).collect();
     let broken = "n,k,name,filler\n".to_string() + &broken;
@@ -107,9 +117,11 @@ fn the_real_flights_are_all_there_from_any_position() {
 }
 
 #[test]
-fn a_plain_file_is_shared_evenly_and_small_ones_stay_whole() {
+fn a_file_is_one_split_unless_it_is_to_be_cut_and_is_then_cut_evenly() {
     let files = Files::of(&[("large", "0123456789abcde\n".repeat(100_000).as_bytes()), ("small", b"a\nb\n")]);
-    let source = files.source(json!({ "path": "*" }));
+    let whole = files.source(json!({ "path": "*" })).discover(2).unwrap();
+    assert_eq!(whole.iter().map(|split| split.id.as_str()).collect::<Vec<_>>(), ["large@0", "small@0"]);
+    let source = files.source(json!({ "path": "*", "split": "200kB" }));
     let splits = source.discover(2).unwrap();
     assert_eq!(splits.len(), 9);
     let bytes = |split: &weir_engine::SplitState| split.spec["end"].as_u64().unwrap() - split.spec["start"].as_u64().unwrap();
@@ -121,7 +133,8 @@ fn a_plain_file_is_shared_evenly_and_small_ones_stay_whole() {
 fn a_line_longer_than_a_range_belongs_to_the_range_in_which_it_begins() {
     let text = format!("first\n{}\nlast", "long ".repeat(200_000));
     let files = Files::of(&[("a", text.as_bytes())]);
-    let source = files.source(json!({ "path": "a" }));
+    let source = files.source(json!({ "path": "a", "split": "64KiB" }));
+    assert_eq!(source.discover(4).unwrap().len(), 2);
     let values = read_all(&source, source.discover(4).unwrap(), 4).unwrap();
     assert_eq!(values.iter().map(|(_, value, _)| value.len()).collect::<Vec<_>>(), [5, 1_000_000, 4]);
 }
@@ -203,7 +216,7 @@ fn changed_and_missing_files_are_refused_by_name_and_new_ones_are_new_splits() {
 #[test]
 fn files_that_came_since_are_new_splits_and_known_ones_are_not() {
     let files = Files::of(&[("b.csv", b"k,v\n1,2\n"), ("d.csv", b"k,v\n3,4\n")]);
-    let settings = json!({ "path": "*.csv*", "format": "csv", "key": "k" });
+    let settings = json!({ "path": "*.csv*", "format": "csv", "key": "k", "split": "64KiB" });
     let source = files.source(settings.clone());
     let mut known = source.discover(2).unwrap();
     assert!(source.gives_keys() && source.new_splits(&known, 2).unwrap().is_empty());
@@ -240,7 +253,7 @@ fn no_match_is_an_error_of_the_start_and_a_folder_one_of_the_settings() {
     assert!(error.to_string().starts_with("find the files of `path = \"*.csv\"`: no file matches in /"), "{error}");
     std::fs::create_dir(files.0.path().join("data")).unwrap();
     let error = files.try_source(json!({ "path": "data" })).err().unwrap();
-    assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("path"), Some("say `path = \"data/*\"`")));
+    assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("path"), Some("`/*` behind it matches the files in it")));
 }
 
 #[test]
@@ -249,6 +262,10 @@ fn settings_without_meaning_or_building_are_refused_by_name() {
     let refused = |settings: Value| files.try_source(settings).err().unwrap().field.unwrap();
     assert_eq!(refused(json!({ "path": "a.csv", "follow": true })), "follow");
     assert_eq!(refused(json!({ "path": "a.csv", "key": "k" })), "key");
+    for split in [json!("64kB"), json!("63KiB"), json!(65536), json!("much"), json!("-1MiB")] {
+        assert_eq!(refused(json!({ "path": "a.csv", "split": split })), "split");
+    }
+    assert_eq!(refused(json!({ "path": "a.csv", "format": "csv", "multiline": true, "split": "1MiB" })), "split");
     assert_eq!(refused(json!({ "path": "a.csv", "format": "jsonl", "multiline": false })), "multiline");
     assert_eq!(refused(json!({ "path": "a.csv", "format": "csv", "timestamp": "t" })), "timestamp");
     assert_eq!(refused(json!({ "path": "a.csv", "format": "xml" })), "format");
@@ -263,7 +280,7 @@ fn the_effective_settings_show_what_was_found_out() {
     let settings = json!({ "path": "a.csv", "format": "csv" });
     let shown = FileSource::new(settings.as_object().unwrap(), files.0.path()).unwrap().1;
     let expect = json!({
-        "path": "a.csv", "format": "csv", "key": null, "timestamp": null, "null": [], "multiline": true, "follow": false, "on-error": "fail",
+        "path": "a.csv", "format": "csv", "key": null, "timestamp": null, "null": [], "multiline": true, "split": null, "on-error": "fail",
     });
     assert_eq!(Value::Object(shown), expect);
 }

@@ -86,6 +86,8 @@ fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<Spl
     for (number, vertex) in context.graph.vertices.iter().enumerate() {
         let VertexKind::Source { source, .. } = &vertex.kind else { continue };
         let from = context.plan.from(&vertex.id);
+        let remarks = source.remarks().map_err(|error| error.context(&vertex.id))?;
+        remarks.iter().for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
         let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(from?)) {
             Some(snapshot) => {
                 let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
