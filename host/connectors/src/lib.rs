@@ -11,7 +11,6 @@ mod file_source;
 mod generator_source;
 mod paths;
 mod settings;
-mod stdin_source;
 mod stdout_sink;
 
 pub use paths::{Output, files_matching};
@@ -76,7 +75,7 @@ fn build_source(connector: &str, settings: &Map<String, Value>, base_dir: &Path)
     match connector {
         "file" => file_source::FileSource::new(settings, base_dir).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
         "generator" => generator_source::GeneratorSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
-        "stdin" => stdin_source::StdinSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
+        "stdin" => file_source::StdinSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
         unknown => Err(unknown_connector("source", unknown, SOURCES)),
     }
 }

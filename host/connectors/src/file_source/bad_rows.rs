@@ -162,6 +162,9 @@ impl FileLines {
     /// The number, from 1, of the line that is read next; `None` where it is not known.
     fn line(&mut self, options: &FileOptions) -> Option<u64> {
         let before = *self.before.get_or_insert_with(|| {
+            if self.position == 0 {
+                return Some(0);
+            }
             let path = self.path.path(&options.base_dir);
             (self.position <= LINE_NUMBER_BYTES_MAX).then(|| line_ends(&path, self.position).ok()).flatten()
         });

@@ -57,7 +57,13 @@ impl Blocks {
         self.end - self.start >= WINDOW_BYTES_MAX
     }
 
-    /// Reads on, until the window is full or the stream ends.
+    /// True where so many bytes lie in the window, or all that there are.
+    #[inline]
+    pub(super) fn has(&self, count: usize) -> bool {
+        self.end - self.start >= count || self.ended
+    }
+
+    /// Reads on, until the window is full, the stream ends, or has no more for now. Where it has nothing at all that is the error `WouldBlock`.
     pub(super) fn fill(&mut self) -> io::Result<()> {
         if self.is_full() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a row is longer than {ROW_BYTES_MAX} bytes")));
@@ -69,9 +75,9 @@ impl Blocks {
         self.read()
     }
 
-    /// Reads on, until so many bytes lie in the window or the stream ends. As much again is read at once: the next look ahead is not far.
+    /// Reads on as [`Self::fill`], until so many bytes lie in the window or the stream ends. As much again is read at once: the next look ahead is not far.
     pub(super) fn reach(&mut self, count: usize) -> io::Result<()> {
-        if self.end - self.start >= count || self.ended {
+        if self.has(count) {
             return Ok(());
         }
         self.move_to_front();
@@ -88,11 +94,13 @@ impl Blocks {
     }
 
     fn read(&mut self) -> io::Result<()> {
+        let before = self.end;
         while self.end < self.buffer.len() && !self.ended {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.end > before => return Ok(()),
                 Err(error) => return Err(error),
             }
         }

@@ -24,8 +24,12 @@ mod reader;
 mod row_starts;
 mod rows;
 mod split;
+mod stdin;
 mod stream;
 mod timestamp;
+mod window;
+
+pub(crate) use stdin::StdinSource;
 
 use crate::paths::Output;
 use crate::settings::SettingsError;

@@ -1,27 +1,19 @@
 //! Reads the splits of one subtask, one after the other.
 
-use super::ROW_BYTES_MAX;
 use super::bad_rows::BadRows;
 use super::blocks::Blocks;
 use super::discovery::{file_error, unchanged};
-use super::doubt::{Doubt, Quiet, Verdict};
 use super::fingerprint::{Watched, has_a_torn_end};
-use super::long_row::{Found, LongRow};
 use super::options::{FileOptions, Format};
-use super::rows::{AnyRows, Frame, Lines, Row, RowError, Rows};
+use super::rows::{AnyRows, Lines};
 use super::split::SplitSpec;
 use super::stream;
-use memchr::memchr_iter;
+use super::window::{Progress, Window};
 use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::source::SplitProgress;
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitState};
-
-/// Bytes of rows after which a poll returns.
-const POLL_BYTES: usize = 256 * 1024;
-/// Bytes at the beginning of a row that is too long which are kept for its error and for the quarantine.
-const LONG_ROW_KEPT_BYTES: usize = 1024;
 
 /// Reads files.
 pub(super) struct FileReader {
@@ -39,22 +31,6 @@ struct OpenSplit {
     file: File,
     window: Window,
     rows: AnyRows,
-}
-
-/// The part of a split that lies in memory.
-struct Window {
-    blocks: Blocks,
-    /// The row that is passed over.
-    long: Option<PassedRow>,
-    quiet: Quiet,
-}
-
-/// A row that is too long to be held.
-struct PassedRow {
-    /// Where it begins.
-    offset: u64,
-    beginning: Vec<u8>,
-    scan: LongRow,
 }
 
 impl FileReader {
@@ -83,15 +59,11 @@ impl FileReader {
             return Ok(ReadStatus::End);
         }
         if let Some(open) = &mut self.open {
-            let ended = match &mut open.rows {
-                AnyRows::Lines(rows) => open.window.read_rows(rows, max_records, out, &mut self.bad_rows)?,
-                AnyRows::Csv(rows) => open.window.read_rows(rows, max_records, out, &mut self.bad_rows)?,
-                AnyRows::Json(rows) => open.window.read_rows(rows, max_records, out, &mut self.bad_rows)?,
-            };
+            let progress = open.window.read_any(&mut open.rows, max_records, out, &mut self.bad_rows)?;
             if open.window.blocks.is_ended() {
                 open.check_last_row()?;
             }
-            if ended {
+            if progress == Progress::Ended {
                 open.check_end()?;
                 self.splits[self.current].progress = SplitProgress::Finished;
                 self.current += 1;
@@ -136,7 +108,7 @@ impl OpenSplit {
             (header, _) => AnyRows::new(options, header.as_deref(), spec.multiline)?,
         };
         let blocks = Blocks::new(stream::open_watched(watched, &path, position, spec.end).map_err(failed)?, position);
-        Ok(Self { spec, file, window: Window { blocks, long: None, quiet: Quiet::default() }, rows })
+        Ok(Self { spec, file, window: Window::new(blocks), rows })
     }
 
     /// A last row without its end must not look like a row where the file has grown since, and the row with it.
@@ -162,115 +134,5 @@ impl OpenSplit {
             }
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-impl Window {
-    /// The offset of the first row that has not been read. A row that is passed over is read again as a whole, or not at all.
-    fn position(&self) -> u64 {
-        self.long.as_ref().map_or(self.blocks.offset(), |long| long.offset)
-    }
-
-    /// Appends records until `max_records` rows or enough bytes have been looked at; true where the split has ended.
-    fn read_rows<R: Rows>(
-        &mut self,
-        rows: &mut R,
-        max_records: usize,
-        out: &mut BatchBuilder,
-        bad_rows: &mut BadRows,
-    ) -> Result<bool, EngineError> {
-        let (mut seen, mut bytes) = (0, 0);
-        while seen < max_records && bytes < POLL_BYTES {
-            if self.long.is_some() {
-                bytes += self.pass_long_row(bad_rows)?;
-                continue;
-            }
-            let blocks = &mut self.blocks;
-            let frame = match rows.frame(blocks.bytes(), blocks.is_ended()) {
-                Some(frame) if frame.content <= ROW_BYTES_MAX => frame,
-                None if blocks.is_ended() => return Ok(true),
-                None if !blocks.is_full() => {
-                    blocks.fill().map_err(|error| bad_rows.unreadable(blocks.offset(), error))?;
-                    continue;
-                }
-                Some(_) | None => {
-                    self.begin_long_row(rows.long_row());
-                    continue;
-                }
-            };
-            let row = &blocks.bytes()[..frame.content];
-            match rows.parse(row, frame) {
-                Ok(Row::Record { key, timestamp }) => out.push(key.as_deref(), row, timestamp),
-                Ok(Row::Blank) => {}
-                Err(error) => self.meet(frame, &error, bad_rows)?,
-            }
-            bad_rows.pass_lines(self.lines_of(frame));
-            self.blocks.consume(frame.next);
-            seen += 1;
-            bytes += frame.next;
-        }
-        Ok(false)
-    }
-
-    #[inline]
-    fn lines_of(&self, frame: Frame) -> u64 {
-        if frame.quoted { 1 + memchr_iter(b'\n', &self.blocks.bytes()[..frame.content]).count() as u64 } else { 1 }
-    }
-
-    /// Deals with a bad row at the window's beginning.
-    #[cold]
-    fn meet(&mut self, frame: Frame, error: &RowError, bad_rows: &mut BadRows) -> Result<(), EngineError> {
-        let behind = self.look_behind(frame.next, error.doubt, bad_rows)?;
-        bad_rows.meet(self.blocks.offset(), &self.blocks.bytes()[..frame.content], error, behind)
-    }
-
-    /// What lies `next` bytes into the window, behind a bad row that leaves this doubt.
-    fn look_behind(&mut self, next: usize, doubt: Doubt, bad_rows: &BadRows) -> Result<Verdict, EngineError> {
-        match doubt {
-            Doubt::None => return Ok(Verdict::Rows),
-            Doubt::Sure => return Ok(Verdict::Doubtful),
-            // Nothing is read behind it.
-            Doubt::Cells | Doubt::Quotes if bad_rows.all_fail() => return Ok(Verdict::Rows),
-            Doubt::Cells | Doubt::Quotes => {}
-        }
-        let offset = self.blocks.offset();
-        self.blocks.reach(next + ROW_BYTES_MAX).map_err(|error| bad_rows.unreadable(offset, error))?;
-        Ok(self.quiet.look(doubt, offset + next as u64, &self.blocks.bytes()[next..]))
-    }
-
-    /// The row at the window's beginning is too long.
-    #[cold]
-    fn begin_long_row(&mut self, scan: LongRow) {
-        let bytes = self.blocks.bytes();
-        let beginning = bytes[..bytes.len().min(LONG_ROW_KEPT_BYTES)].to_vec();
-        self.long = Some(PassedRow { offset: self.blocks.offset(), beginning, scan });
-    }
-
-    /// Passes over what lies in the window of a row that is too long, and deals with it where that is the rest of it. Gives the bytes passed.
-    #[cold]
-    fn pass_long_row(&mut self, bad_rows: &mut BadRows) -> Result<usize, EngineError> {
-        let blocks = &mut self.blocks;
-        if blocks.bytes().is_empty() {
-            blocks.fill().map_err(|error| bad_rows.unreadable(blocks.offset(), error))?;
-        }
-        let Some(mut long) = self.long.take() else { return Ok(0) };
-        let mut error = RowError::new(format!("the row is longer than {ROW_BYTES_MAX} bytes"));
-        let (passed, is_whole) = match long.scan.look(blocks.bytes()) {
-            Found::NextRow(next) => (next, true),
-            Found::Nothing => (blocks.bytes().len(), blocks.is_ended()),
-            Found::Doubt => {
-                error.why.push_str("; a quoted cell of it may never be closed");
-                return bad_rows.meet(long.offset, &long.beginning, &error, Verdict::Doubtful).map(|()| 0);
-            }
-        };
-        if is_whole || bad_rows.all_fail() {
-            let behind = self.look_behind(passed, long.scan.doubt(), bad_rows)?;
-            bad_rows.meet(long.offset, &long.beginning, &error, behind)?;
-            bad_rows.pass_lines(1);
-        } else {
-            self.long = Some(long);
-        }
-        self.blocks.consume(passed);
-        Ok(passed)
     }
 }
