@@ -5,6 +5,7 @@
 
 mod folders;
 mod inputs;
+mod own_output;
 
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
@@ -84,6 +85,7 @@ fn connectors(job: &JobFile) -> Connectors {
     let sources = collect(job.sources.iter().map(|step| source(job, step)), &mut problems);
     let sinks = collect(job.sinks.iter().map(|step| sink(job, &step.connector, &step.settings)), &mut problems);
     problems.extend(folders::shared(job));
+    problems.extend(own_output::problems(job));
     Connectors { sources, sinks, problems }
 }
 
@@ -229,7 +231,7 @@ impl Builder<'_> {
         }
         let from = &input.from;
         let hint = match source.connector() {
-            "file" => format!("`key` in [source.{from}] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`)"),
+            "file" | "stdin" => format!("`key` in [source.{from}] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`)"),
             _ => format!("an operator between the two can give the records of `{from}` a key"),
         };
         let message = format!("the records of `{from}` have no key, so they cannot be distributed by key");

@@ -1,10 +1,12 @@
 //! What `weir check` prints: how a job will run, every effective setting, and what each path from a source to a sink promises.
 
 mod delivery;
+mod order;
 mod restore;
 mod text;
 
 pub use delivery::{PathDelivery, PlanPath};
+pub use order::{KeyOrder, PlanOrder};
 pub use restore::{LeftStep, RestoreDocument, RestoredStep, RestoredStepState, restore_document};
 pub use text::plan_text;
 
@@ -43,6 +45,10 @@ pub struct PlanDocument {
     pub edges: Vec<PlanEdge>,
     /// What each path from a source to a sink promises.
     pub paths: Vec<PlanPath>,
+    /// How far the order of a key's records goes, for each source and keyed operator behind it.
+    pub orders: Vec<PlanOrder>,
+    /// What there is and is not read, or is read once under one of its names.
+    pub remarks: Vec<String>,
     /// What is taken over from a checkpoint, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreDocument>,
@@ -108,6 +114,8 @@ pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
         vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex(job, graph, vertex)).collect(),
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
+        orders: order::orders(graph),
+        remarks: Vec::new(),
         restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }

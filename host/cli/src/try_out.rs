@@ -10,21 +10,24 @@ use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::Subtask;
 use weir_engine::{EngineError, OperatorFactory};
 
-/// Looks for the input of every source and opens every operator once, as its first subtask. All that fails is told at once.
-pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<(), Failure> {
+/// Looks for the input of every source and opens every operator once, as its first subtask. All that fails is told at once. Gives what the
+/// user should know of the input.
+pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failure> {
     let graph = &assembly.graph;
-    let mut problems = Vec::new();
+    let (mut problems, mut remarks) = (Vec::new(), Vec::new());
     for (index, vertex) in graph.vertices.iter().enumerate() {
         let tried = match &vertex.kind {
-            VertexKind::Source { source, .. } => {
-                source.discover(vertex.parallelism).map(|splits| first_rows::look(job, &vertex.id, &**source, splits))
-            }
+            VertexKind::Source { source, .. } => source.discover(vertex.parallelism).and_then(|splits| {
+                remarks.extend(source.remarks()?.iter().map(|line| format!("{}: {line}", vertex.id)));
+                Ok(first_rows::look(job, &vertex.id, &**source, splits))
+            }),
             VertexKind::Operator(factory) => open(graph, index, &**factory).map(|()| None),
             VertexKind::Sink(_) => Ok(None),
         };
         problems.extend(tried.unwrap_or_else(|error| Some(problem(job, &vertex.id, &error))));
     }
-    Ok(job.refuse(problems)?)
+    job.refuse(problems)?;
+    Ok(remarks)
 }
 
 fn open(graph: &JobGraph, vertex: usize, factory: &dyn OperatorFactory) -> Result<(), EngineError> {
@@ -123,7 +126,7 @@ input = \"same\"
         let text = JOB.replace("format = \"csv\"\n", &format!("{settings}\n"));
         let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, folder.path(), 2).expect("a job file that can be read");
         let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
-        let tried = try_out(&job, &assembly).map_err(|failure| failure.text());
+        let tried = try_out(&job, &assembly).map(drop).map_err(|failure| failure.text());
         assert_eq!(tried.as_ref().map_err(String::as_str).copied(), expect, "{settings}");
     }
 

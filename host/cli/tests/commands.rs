@@ -2,6 +2,8 @@
 
 #[path = "commands/state.rs"]
 mod state;
+#[path = "commands/stdin.rs"]
+mod stdin;
 #[path = "commands/surroundings.rs"]
 mod surroundings;
 

@@ -62,7 +62,8 @@ fn records_without_keys_are_not_distributed_by_key() {
         "job.toml:10:9: the records of `in` have no key, so they cannot be distributed by key (`key` in [source.in] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`))"
     );
     assert_eq!(refused("connector = \"file\"\npath = \"x.csv\"\nformat = \"csv\"\nkey = \"k\""), "");
-    assert!(refused("connector = \"stdin\"\nreplay = \"none\"").contains("an operator between the two can give the records"));
+    assert!(refused("connector = \"stdin\"\nreplay = \"none\"").contains("`key` in [source.in] names a column"));
+    assert_eq!(refused("connector = \"stdin\"\nreplay = \"none\"\nformat = \"csv\"\nkey = \"k\"\nrate = 5"), "");
 }
 
 #[test]
@@ -110,5 +111,46 @@ fn an_unknown_connector_lists_the_known_ones() {
         failure.text().starts_with("job.toml:12:13: there is no source connector `kafka` (known connectors: file, generator, stdin)"),
         "{}",
         failure.text()
+    );
+}
+
+#[test]
+fn a_source_that_would_read_what_its_own_job_writes_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
+    std::fs::write(folder.path().join("data/in.csv"), "k,v\n").expect("a file");
+    std::os::unix::fs::symlink("data", folder.path().join("link")).expect("a link");
+    let refused = |path: &str, out: &str, storage: &str| {
+        let text = format!(
+            "name = \"j\"\n[checkpoints]\nstorage = {storage:?}\n[source.in]\nconnector = \"file\"\npath = {path:?}\n\
+             [sink.out]\nconnector = \"file\"\ninput = \"in\"\npath = {out:?}\n"
+        );
+        let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, folder.path(), 2).expect("a job file that can be read");
+        let assembled = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job"));
+        assembled.err().map(|failure| failure.text()).unwrap_or_default()
+    };
+    let check = |path: &str, out: &str, expect: &str| {
+        let text = refused(path, out, "file:.weir");
+        assert_eq!(text.split(" /").next(), Some(expect), "{text}");
+    };
+    let own = "job.toml:6:1: `in` would read what the sink `out` writes into";
+    for (path, out) in
+        [("data/*", "data"), ("**/*", "out"), ("data/../*/*", "link"), ("link/out/*", "data/out"), ("data/**", "data/x/../y")]
+    {
+        check(path, out, own);
+    }
+    for (path, out) in [("data/*.csv", "data"), ("data/*", "out"), ("data/*", "data/out"), ("**/*.csv", "out"), ("data/in.csv", "data")] {
+        check(path, out, "");
+    }
+    assert!(refused("**/*.json", "out", "file:state").starts_with("job.toml:6:1: `in` would read what the job keeps its checkpoints in /"));
+    assert_eq!(refused("**/*.json", "out", "file:.weir"), "");
+}
+
+#[test]
+fn what_is_not_built_is_refused_where_it_stands() {
+    check(
+        "connector = \"generator\"\ncount = 10",
+        "connector = \"file\"\npath = \"x\"\nfollow = true",
+        "job.toml:14:1: `follow = true` of the source `file` is not built yet (leave it out, or say `follow = false`)",
     );
 }

@@ -110,3 +110,62 @@ fn defaults_are_shown() {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
     }
 }
+
+/// The order between each source and keyed operator of a job with these steps.
+fn orders(steps: &str) -> Vec<(String, KeyOrder)> {
+    let orders = planned(&format!("name = \"j\"\n{steps}")).orders;
+    orders.iter().map(|order| (format!("{}>{}", order.source, order.operator), order.order)).collect()
+}
+
+#[track_caller]
+fn check_order(source: &str, steps: &str, expect: KeyOrder) {
+    let steps = format!(
+        "[source.in]\n{source}\n{steps}[operator.op]\nnative = \"keyed-count\"\ninput = {{ from = \"a\", by = \"key\" }}\n[sink.out]\nconnector = \"blackhole\"\ninput = \"op\"\n"
+    );
+    let order = orders(&steps).into_iter().find(|(name, _)| name == "in>op");
+    assert_eq!(order.map(|(_, order)| order), Some(expect), "{steps}");
+}
+
+#[test]
+fn a_keys_order_is_that_of_the_source_where_its_records_take_one_way() {
+    use KeyOrder::{AsInEachPiece, AsInTheSource, NotKept};
+    let file = "connector = \"file\"\nformat = \"csv\"\nkey = \"k\"\npath = ";
+    let step = |from: &str, more: &str| format!("[operator.a]\nnative = \"pass-through\"\ninput = {from}\n{more}\n");
+    let forward = step("\"in\"", "");
+    check_order(&format!("{file}\"x.csv\""), &forward, AsInTheSource);
+    check_order(&format!("{file}\"*.csv\""), &forward, AsInEachPiece);
+    check_order(&format!("{file}\"x.csv\"\nsplit = \"64MiB\""), &forward, NotKept);
+    check_order(
+        "connector = \"stdin\"\nreplay = \"none\"\nformat = \"csv\"\nkey = \"k\"",
+        &step("\"in\"", "parallelism = 1"),
+        AsInTheSource,
+    );
+    check_order("connector = \"stdin\"\nreplay = \"none\"\nformat = \"csv\"\nkey = \"k\"", &forward, NotKept);
+    check_order("connector = \"generator\"", &forward, NotKept);
+    check_order("connector = \"generator\"\nparallelism = 1", &step("\"in\"", "parallelism = 1"), AsInTheSource);
+
+    let one = format!("{file}\"x.csv\"");
+    check_order(&one, &step("{ from = \"in\", by = \"key\" }", ""), AsInTheSource);
+    check_order(&one, &step("{ from = \"in\", by = \"rebalance\" }", ""), NotKept);
+    check_order(&one, &step("{ from = \"in\", by = \"rebalance\" }", "parallelism = 1"), AsInTheSource);
+    check_order(&one, &step("{ from = \"in\", by = \"broadcast\" }", ""), NotKept);
+    check_order(&one, &step("\"in\"", "parallelism = 3"), NotKept);
+    let diamond = "[operator.l]\nnative = \"pass-through\"\ninput = \"in\"\n[operator.r]\nnative = \"pass-through\"\ninput = \"in\"\n";
+    check_order(&one, &format!("{diamond}[operator.a]\nnative = \"pass-through\"\ninputs = [\"l\", \"r\"]\n"), NotKept);
+}
+
+#[test]
+fn an_order_says_why_and_on_what_condition() {
+    let plan = planned(
+        "name = \"j\"\n[source.in]\nconnector = \"file\"\nformat = \"csv\"\nkey = \"k\"\npath = \"*.csv\"\n\
+         [operator.a]\nnative = \"keyed-count\"\ninput = { from = \"in\", by = \"key\" }\n[operator.b]\nnative = \"keyed-count\"\ninput = { from = \"a\", by = \"key\" }\n\
+         [sink.out]\nconnector = \"blackhole\"\ninput = \"b\"\n",
+    );
+    let text = plan_text(&plan);
+    let piece = "as in each piece of the source; each file of `in` is read from front to back, several of them side by side";
+    for line in [format!("  in → a: {piece}"), format!("  in → b: {piece}, as long as `a` leaves keys as they are")] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+    let document = serde_json::to_value(&plan).expect("a document is JSON");
+    assert_eq!((&document["orders"][0]["order"], &document["remarks"]), (&json!("as-in-each-piece"), &json!([])));
+}

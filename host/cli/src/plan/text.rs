@@ -33,6 +33,16 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     for path in &plan.paths {
         text.push_str(&format!("  {} → {}: {}; {}\n", path.source, path.sink, path.delivery.text(), path.why));
     }
+    if !plan.orders.is_empty() {
+        text.push_str("\norder of a key's records\n");
+    }
+    for order in &plan.orders {
+        text.push_str(&format!("  {} → {}: {}; {}\n", order.source, order.operator, order.order.text(), order.why));
+    }
+    if !plan.remarks.is_empty() {
+        text.push_str("\ninput\n");
+    }
+    plan.remarks.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     if let Some(restore) = &plan.restore {
         restore_text(restore, &mut text);
     }
