@@ -49,6 +49,7 @@ interval = "1s"
 [source.flights]
 connector = "file"
 path = "$BENCH_TMP/data/parts50/*.csv"
+split = "64MiB"
 format = "csv"
 key = "tailnum"
 [operator.mean]

@@ -26,6 +26,7 @@
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `bad_rows`: input that cannot be read.
+//! - `files`: the order of a file's records, and what of a folder is not read or is refused.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
@@ -40,6 +41,7 @@ mod corruption;
 mod crash_points;
 mod damage;
 mod hostile;
+mod files;
 mod inputs;
 mod kept_state;
 mod kills;
