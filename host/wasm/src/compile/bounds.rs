@@ -128,11 +128,7 @@ fn check_body(operators: wasmparser::OperatorsReader<'_>, counts: &mut Counts) -
                 open.push(false);
                 within(open.len() as u64, BLOCKS)?;
             }
-            Operator::End => {
-                if open.pop() == Some(true) {
-                    loops -= 1;
-                }
-            }
+            Operator::End => loops -= u64::from(open.pop() == Some(true)),
             Operator::BrTable { targets } => add(&mut counts.targets, targets.len(), TARGETS)?,
             // Hundreds that nest nothing.
             _ => {}
