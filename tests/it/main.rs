@@ -16,6 +16,7 @@
 //! - `standard_output`: what every command does where it cannot say what it has to say.
 //! - `state`: what `weir state` shows of typed state.
 //! - `stops`: Ctrl-C and SIGTERM.
+//! - `limits`: what whoever speaks to a running job can cost it.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
@@ -46,6 +47,7 @@ mod inputs;
 mod kept_state;
 mod kills;
 mod lost_log;
+mod limits;
 mod lost_output;
 mod migrations;
 mod moved;

@@ -111,13 +111,7 @@ input = \"shaky\"
         plugin("faulty")
     ));
     let mut process = bench.start("run job.toml --output json");
-    let jobs = || bench.run("jobs --output json").document()["jobs"][0]["api"].as_str().map(str::to_owned);
-    let mut api = None;
-    assert!(process.runs_until("the job is registered", || {
-        api = jobs();
-        api.is_some()
-    }));
-    let url = format!("http://{}/v1/job", api.expect("found above"));
+    let url = format!("http://{}/v1/job", bench.api(&mut process));
     let threads = ThreadRuntime::new(1).expect("threads");
     let (clock, mut times) = (threads.runtime().clock, Vec::new());
     for _ in 0..20 {

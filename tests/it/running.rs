@@ -2,7 +2,7 @@
 
 use crate::WEIR;
 use serde_json::Value;
-use weir_tests::process::{Bench, Ended, Running, WordCount, plugin, write_variant};
+use weir_tests::process::{Bench, Ended, Running, Signal, WordCount, plugin, wait_until, write_variant};
 
 /// A job that runs for about ten seconds where nobody stops it, and has committed something.
 fn started(parallelism: u32) -> (Bench, Running) {
@@ -139,7 +139,9 @@ fn a_process_that_is_killed_on_probation_goes_back_to_the_old_component() {
     let committed = bench.committed();
     assert!(upgrade.runs_for(some_time));
     assert_eq!(bench.committed(), committed, "nothing is committed on probation");
-    bench.run("savepoint create words taken").assert(1, &["an upgrade is on probation"]);
+    for line in ["savepoint create words taken", "rescale words --parallelism 2", "upgrade words --operator count --plugin v2.wasm"] {
+        bench.run(line).assert(1, &["an upgrade of `count` is on probation, behind checkpoint", "hint: wait until it is over"]);
+    }
     assert!(process.kill());
     upgrade.ended().assert(1, &[]);
     bench.run("run job.toml").assert(0, &["the upgrade of count was cut off on probation and is given up"]);
@@ -150,7 +152,7 @@ fn a_process_that_is_killed_on_probation_goes_back_to_the_old_component() {
 fn an_upgrade_goes_on_without_the_command_that_asked_for_it_and_the_next_change_keeps_it() {
     let (bench, process) = started(1);
     write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
-    let mut upgrade = bench.start("upgrade words --operator count --plugin v2.wasm --probation 500ms");
+    let mut upgrade = bench.start("upgrade words --operator count --plugin v2.wasm --probation 2s");
     assert!(upgrade.runs_until("the override in the log", || bench.log().overrides > 0));
     assert!(upgrade.kill());
     let component = || {
@@ -159,7 +161,8 @@ fn an_upgrade_goes_on_without_the_command_that_asked_for_it_and_the_next_change_
         let inspected = good(&bench.run(&format!("savepoint inspect {folder} --output json")));
         inspected["plugins"].as_array().expect("plugins").iter().find(|plugin| plugin["id"] == "count").expect("count")["digest"].clone()
     };
-    // Changes wait for one another.
+    bench.run("rescale words --parallelism 2").assert(1, &["an upgrade of `count` is"]);
+    wait_until("the end of the probation", || good(&bench.run("status words --output json"))["change"].is_null());
     good(&bench.run("rescale words --parallelism 2 --output json"));
     let old = good(&bench.run(&format!("plugin inspect {} --output json", plugin("word-count-count").display())))["digest"].clone();
     assert_ne!(format!("sha256:{}", component().as_str().expect("a digest")), old.as_str().expect("a digest"));
@@ -178,6 +181,56 @@ fn a_savepoint_that_cannot_be_written_stops_nothing_and_one_that_is_not_there_is
     assert!(process.kill());
     bench.run("run job.toml --from ./typo --no-api").assert(1, &["there is no savepoint.json"]);
     assert!(!bench.path("typo").exists(), "looking for a savepoint makes no folder");
+}
+
+/// Stops a job while an upgrade is on probation by `stop`: it goes back to the barrier of the upgrade, and stops behind it with the old component.
+fn check_stop_on_probation(stop: impl Fn(&Bench, &Running)) {
+    let (bench, process) = started(1);
+    write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
+    let mut upgrade = bench.start("upgrade words --operator count --plugin v2.wasm --probation 1h");
+    assert!(upgrade.runs_until("the override in the log", || bench.log().overrides > 0));
+    assert!(upgrade.runs_for(std::time::Duration::from_millis(200)));
+    stop(&bench, &process);
+    process.ended().assert(0, &["the upgrade is rolled back: the job was stopped while an upgrade was on probation"]);
+    let rolled_back = upgrade.ended();
+    assert!(rolled_back.code == Some(1) && rolled_back.stdout.contains("is rolled back"), "{rolled_back:?}");
+    let resumed = bench.run("run job.toml");
+    resumed.assert(0, &["resuming from checkpoint"]);
+    assert!(!resumed.stderr.contains("by an upgrade") && !resumed.stderr.contains("given up"), "{}", resumed.stderr);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn a_stop_on_probation_goes_back_to_the_barrier_of_the_upgrade_first() {
+    check_stop_on_probation(|bench, _| assert_eq!(good(&bench.run("stop words --output json"))["outcome"], "stopped"));
+}
+
+#[test]
+fn sigterm_on_probation_goes_back_to_the_barrier_of_the_upgrade_first() {
+    check_stop_on_probation(|_, process| process.send(Signal::Terminate));
+}
+
+#[test]
+fn a_stop_whose_savepoint_cannot_be_written_says_that_the_job_has_stopped() {
+    let (bench, process) = started(1);
+    // The folder itself has a name that is just not too long; what would lie in it has.
+    let base = bench.path("").display().to_string();
+    let mut target = String::new();
+    while base.len() + target.len() < 4_030 {
+        target.push_str(&format!("{}/", "x".repeat((4_030 - base.len() - target.len()).clamp(1, 200))));
+    }
+    let stopped = bench.run(&format!("stop words --savepoint ./{target} --output json"));
+    let newest = bench.log().newest().id;
+    stopped.assert(
+        1,
+        &[&format!("the job has stopped behind checkpoint {newest}, but its savepoint could not be written"), "hint: nothing is lost"],
+    );
+    let document = stopped.document();
+    assert_eq!((&document["outcome"], &document["checkpoint"]), (&"stopped".into(), &newest.into()), "{document}");
+    assert!(document["savepoint"].is_null(), "{document}");
+    process.ended().assert(0, &[]);
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
 }
 
 /// `lines` words, in a column of that name; one in a hundred asks a faulty component for a fault, in turn.

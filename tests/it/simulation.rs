@@ -205,31 +205,34 @@ fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replaye
     assert!(guests > 20, "{guests} calls of guests");
 }
 
-/// Runs `seeds` jobs that are changed while they run; the sums of rescales, accepted and rolled back upgrades.
+/// Runs `seeds` jobs that are changed while they run; the sums of rescales, accepted and rolled back upgrades, and rescales that were undone.
 #[track_caller]
-fn changed(seeds: u64, scenario: Scenario) -> (u64, u64, u64) {
+fn changed(seeds: u64, scenario: Scenario) -> (u64, u64, u64, u64) {
     let report = |seed| simulate_changes(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
-    self::seeds(seeds)
-        .map(report)
-        .fold((0, 0, 0), |sum, report| (sum.0 + report.rescales, sum.1 + report.accepted, sum.2 + report.rolled_back))
+    let sum = |sum: (u64, u64, u64, u64), report: weir_tests::simulation::ChangeReport| {
+        (sum.0 + report.rescales, sum.1 + report.accepted, sum.2 + report.rolled_back, sum.3 + report.undone)
+    };
+    self::seeds(seeds).map(report).fold((0, 0, 0, 0), sum)
 }
 
 #[test]
 fn a_job_that_is_changed_while_it_runs_counts_each_record_once_and_by_a_version_that_held() {
-    let (rescales, accepted, rolled_back) = changed(60, CALM);
+    let (rescales, accepted, rolled_back, undone) = changed(90, CALM);
     assert!(rescales > 60 && accepted > 60 && rolled_back > 10, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
+    assert!(undone > 20, "{undone} rescales undone");
 }
 
 #[test]
 fn changes_under_failures_and_kills_lose_and_double_nothing() {
-    let (rescales, accepted, rolled_back) = changed(100, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
+    let (rescales, accepted, rolled_back, undone) = changed(100, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
     assert!(rescales > 50 && accepted > 20 && rolled_back > 20, "{rescales} rescales, {accepted} accepted, {rolled_back} rolled back");
+    assert!(undone > 20, "{undone} rescales undone");
 }
 
 #[test]
 fn what_a_changing_job_has_committed_is_replayed_by_the_versions_that_did_it() {
     let recorded = Scenario { record: true, retain: EVERY, ..CALM };
-    let (rescales, accepted, _) = changed(20, recorded);
+    let (rescales, accepted, ..) = changed(20, recorded);
     assert!(rescales > 20 && accepted > 20, "{rescales} rescales, {accepted} accepted");
     changed(20, Scenario { barriers: Barriers::ExactlyOnce, record: true, retain: EVERY, ..STORMY });
 }

@@ -133,3 +133,18 @@ fn a_stop_waits_for_no_call_that_takes_a_minute() {
     bench.run("cancel words").assert(0, &[]);
     process.ended().assert(0, &[]);
 }
+
+#[test]
+fn a_job_that_is_told_to_stop_in_its_first_milliseconds_is_stopped_and_not_killed() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    for delay_ms in [0, 1, 3, 10, 30, 100, 200] {
+        let mut process = bench.start("run job.toml --output json");
+        assert!(process.hears_signals() && process.runs_for(Duration::from_millis(delay_ms)));
+        process.send(Signal::Terminate);
+        let ended = process.ended();
+        ended.assert(0, &[]);
+        assert_eq!(ended.document()["outcome"], "stopped", "after {delay_ms} ms: {ended:?}");
+    }
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
+}

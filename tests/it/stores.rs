@@ -95,7 +95,7 @@ fn a_job_on_s3_that_is_taken_over_is_fenced() {
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut older = bench.start_with("run job.toml -q", &variables);
     assert!(older.runs_until("a committed part", || !bench.parts().is_empty()), "{:?}", older.ended());
-    let younger = bench.start_with("run job.toml -q", &variables);
+    let younger = bench.start_with("run job.toml -q --takeover", &variables);
     older.ended().assert(1, &["job words: another process has taken it over"]);
     younger.ended().assert(0, &[]);
     bench.assert_exactly_once();

@@ -8,7 +8,7 @@ fn check(parallelism: u32) {
     let bench = Bench::new(WEIR, WordCount { lines: 6_000, parallelism, ..WordCount::default() });
     let mut older = bench.start("run job.toml -q --output json");
     assert!(older.runs_until("a committed part", || !bench.parts().is_empty()));
-    let younger = bench.start("run job.toml -q --output json");
+    let younger = bench.start("run job.toml -q --output json --takeover");
 
     let fenced = older.ended();
     fenced.assert(1, &["job words: another process has taken it over", "hint: this process stops; the other goes on"]);
@@ -39,7 +39,7 @@ fn of_many_processes_the_youngest_goes_on() {
     assert!(first.runs_until("a committed part", || !bench.parts().is_empty()));
     // Three that start at once: each takes over from those before it, whatever order they come in.
     let mut all = vec![first];
-    all.extend((0..3).map(|_| bench.start("run job.toml -q --output json")));
+    all.extend((0..3).map(|_| bench.start("run job.toml -q --output json --takeover")));
     let codes: Vec<_> = all.into_iter().map(|process| process.ended().code).collect();
     assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| **code == Some(1)).count(), 3, "{codes:?}");
@@ -54,7 +54,7 @@ fn check_sleepers(parallelism: u32, sleepers: usize) {
     let mut held = Vec::new();
     for number in 0..sleepers {
         let before = bench.log();
-        let mut process = bench.start("run job.toml -q --output json");
+        let mut process = bench.start("run job.toml -q --output json --takeover");
         // Half of them are held on their way in, which may be before they have begun an attempt.
         let begun = || bench.log().completed.len() > before.completed.len() && !bench.parts().is_empty();
         let runs = (number > 0 && seed.coin()) || process.runs_until("a checkpoint", begun);
@@ -62,7 +62,7 @@ fn check_sleepers(parallelism: u32, sleepers: usize) {
         process.send(Signal::Pause);
         held.push(process);
     }
-    bench.run("run job.toml -q").assert(0, &[]);
+    bench.run("run job.toml -q --takeover").assert(0, &[]);
     bench.assert_exactly_once();
 
     for process in held {
@@ -118,4 +118,79 @@ fn check_replaced(parallelism: u32, lets_the_other_finish: bool) {
 fn a_process_that_wakes_up_in_a_storage_that_was_replaced_is_fenced_and_changes_nothing() {
     check_replaced(1, true);
     check_replaced(2, false);
+}
+
+#[test]
+fn a_job_that_a_process_here_runs_is_not_taken_over_unasked() {
+    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, ..WordCount::default() });
+    for line in ["run job.toml", "run job.toml --no-api"] {
+        let parts = bench.parts().len();
+        let mut first = bench.start(line);
+        assert!(first.runs_until("a committed part", || bench.parts().len() > parts));
+        let attempts = bench.log().attempts;
+        let refused = bench.run("run job.toml --output json");
+        refused.assert(1, &[&format!("job words runs already: process {} of yours has it", first.id()), "--takeover"]);
+        assert_eq!(refused.document()["outcome"], "failed");
+        // One that is stopped may go on at any time.
+        first.send(Signal::Pause);
+        bench.run("run job.toml --no-api").assert(1, &["runs already: process"]);
+        first.send(Signal::Continue);
+        assert_eq!(bench.log().attempts, attempts, "nothing was begun");
+        assert!(first.runs());
+        first.send(Signal::Terminate);
+        first.ended().assert(0, &["stopping after a last checkpoint"]);
+    }
+    let mut first = bench.start("run job.toml");
+    let parts = bench.parts().len();
+    assert!(first.runs_until("a committed part", || bench.parts().len() > parts));
+    let pid = first.id();
+    let second = bench.start("run job.toml --takeover");
+    first.ended().assert(1, &["another process has taken it over"]);
+    second.ended().assert(0, &[&format!("taking over from process {pid}, which is fenced and stops")]);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn of_two_that_begin_at_once_one_runs_and_the_other_is_refused() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let both = [bench.start("run job.toml -q"), bench.start("run job.toml -q")].map(|process| process.ended());
+    let codes = both.each_ref().map(|ended| ended.code);
+    assert!(codes == [Some(0), Some(1)] || codes == [Some(1), Some(0)], "{both:?}");
+    assert_eq!(bench.log().attempts, 1);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn a_run_whose_predecessor_was_not_seen_to_end_takes_over_and_says_so() {
+    let bench = Bench::new(WEIR, WordCount { lines: 6_000, ..WordCount::default() });
+    let mut first = bench.start("run job.toml");
+    assert!(first.runs_until("a committed part", || !bench.parts().is_empty()));
+    assert!(first.kill());
+    let mut second = bench.start("run job.toml");
+    let parts = bench.parts().len();
+    assert!(second.runs_until("a committed part", || bench.parts().len() > parts));
+    second.send(Signal::Terminate);
+    second.ended().assert(0, &["taking over from attempt 1, whose end is not in the log"]);
+    let third = bench.run("run job.toml");
+    third.assert(0, &[]);
+    assert!(!third.stderr.contains("taking over"), "the one before it was stopped: {}", third.stderr);
+    bench.assert_exactly_once();
+}
+
+#[test]
+fn whoever_is_told_that_a_job_has_stopped_can_run_it() {
+    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, ..WordCount::default() });
+    for line in ["stop words", "cancel words", "stop words --savepoint"] {
+        let parts = bench.parts().len();
+        let mut process = bench.start("run job.toml -q");
+        assert!(process.runs_until("a committed part", || bench.parts().len() > parts));
+        bench.run(line).assert(0, &[]);
+        let (parts, mut next) = (bench.parts().len(), bench.start("run job.toml -q"));
+        assert!(next.runs_until("a committed part", || bench.parts().len() > parts));
+        next.send(Signal::Terminate);
+        next.ended().assert(0, &[]);
+        process.ended().assert(0, &[]);
+    }
+    bench.run("run job.toml -q").assert(0, &[]);
+    bench.assert_exactly_once();
 }

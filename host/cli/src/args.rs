@@ -7,12 +7,14 @@ pub use state::{DiffArgs, FormArgs, KeyArgs, LookArgs, OperatorArgs, RowFormat, 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use std::path::PathBuf;
+use std::time::Duration;
+use weir_engine::state::MAX_PARALLELISM_LIMIT;
 
 /// Runs stream processing jobs whose operators are sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Example:\n  weir run plugins/flight-delays/job.toml\n\nExit codes:\n  0  finished, already finished, or stopped cleanly\n  1  failed, taken over by another process, unfit plugin, unknown checkpoint; what it has to say could not be written\n  2  bad usage or a bad job file\n  130  a second Ctrl-C, without a last checkpoint\n\nA reader that closes the pipe (`| head`) changes no exit code, but that of a run whose `stdout` sink has lost its reader: 1."
+    after_help = "Example:\n  weir run plugins/flight-delays/job.toml\n\nExit codes:\n  0  finished, already finished, or stopped cleanly\n  1  failed, taken over by another process, run by another process already, unfit plugin, unknown checkpoint; what it has to say could not be written\n  2  bad usage or a bad job file\n  130  a second Ctrl-C, without a last checkpoint\n\nA reader that closes the pipe (`| head`) changes no exit code, but that of a run whose `stdout` sink has lost its reader: 1."
 )]
 pub struct WeirArgs {
     /// What to do.
@@ -149,6 +151,10 @@ pub struct RunArgs {
     /// Let nobody speak to the job.
     #[arg(long, conflicts_with = "api")]
     pub no_api: bool,
+    /// Run the job although another process of yours has it: that one is fenced, and stops. Without this such a run is refused; one whose process runs elsewhere,
+    /// or is gone, is always taken over from.
+    #[arg(long)]
+    pub takeover: bool,
 }
 
 /// A running job.
@@ -177,7 +183,7 @@ pub struct RescaleArgs {
     /// Its name, or its job file.
     pub job: String,
     /// Number of subtasks.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(MAX_PARALLELISM_LIMIT)))]
     pub parallelism: u32,
     /// Of this step only.
     #[arg(long, value_name = "ID")]
@@ -216,12 +222,23 @@ pub struct UpgradeArgs {
     /// With --dry-run: how many records the two are given at most.
     #[arg(long, value_name = "N", requires = "dry_run", default_value_t = REPLAYED, value_parser = value_parser!(u64).range(1..=REPLAYED_MAX))]
     pub records: u64,
-    /// How long the new plugin has to prove itself.
-    #[arg(long, value_name = "TIME", default_value = "30s", conflicts_with = "dry_run")]
+    /// How long the new plugin has to prove itself: a day at most. A rescale, a savepoint or another upgrade is refused meanwhile.
+    #[arg(long, value_name = "TIME", default_value = "30s", conflicts_with = "dry_run", value_parser = probation)]
     pub probation: humantime::Duration,
     /// Go on although a sink cannot hold its output back, so that some may repeat.
     #[arg(long, conflicts_with = "dry_run")]
     pub allow_repeat: bool,
+}
+
+/// The longest probation: output is held back meanwhile, and kept.
+pub const PROBATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn probation(named: &str) -> Result<humantime::Duration, String> {
+    let time: humantime::Duration = named.parse().map_err(|error: humantime::DurationError| error.to_string())?;
+    if *time > PROBATION_MAX {
+        return Err(format!("a probation lasts for {} at most", humantime::format_duration(PROBATION_MAX)));
+    }
+    Ok(time)
 }
 
 /// What to run again.
@@ -355,6 +372,10 @@ mod tests {
         let upgrade = |rest: &str| refused(format!("weir upgrade job.toml --operator a --plugin a.wasm {rest}").trim_end());
         assert_eq!((upgrade(""), upgrade("--dry-run --from 3 --records 5")), (None, None));
         assert_eq!([upgrade("--from 3"), upgrade("--records 5"), upgrade("--dry-run --probation 3s")], [Some(2); 3]);
+        assert_eq!((upgrade("--probation 24h"), upgrade("--probation 24h1s"), upgrade("--probation 999999999y")), (None, Some(2), Some(2)));
+        let rescale = |parallelism: u64| refused(&format!("weir rescale words --parallelism {parallelism}"));
+        assert_eq!([rescale(0), rescale(32_769), rescale(4_294_967_295)], [Some(2); 3]);
+        assert_eq!(rescale(32_768), None);
         assert_eq!(refused("weir replay job.toml --operator a --records 0"), Some(2));
         assert_eq!(refused("weir state get job.toml count"), Some(2));
         assert_eq!(refused("weir state get job.toml count --key a --key-hex 00"), Some(2));

@@ -13,6 +13,7 @@ use weir_engine::{EngineError, ErrorKind};
 pub struct JobClient {
     /// Where it is.
     pub registered: Registered,
+    api: String,
     agent: ureq::Agent,
 }
 
@@ -20,22 +21,29 @@ impl JobClient {
     /// Finds the job that `named` names.
     pub fn find(named: &str) -> Result<Self, Failure> {
         let running = running()?;
-        Ok(Self::of(choose(named, &running)?.ok_or_else(|| not_running(named, &running))?))
+        Self::of(choose(named, &running)?.ok_or_else(|| not_running(named, &running))?)
     }
 
     /// The same, where it is no error that no such job runs.
     pub fn look_for(named: &str) -> Result<Option<Self>, Failure> {
-        Ok(choose(named, &running()?)?.map(Self::of))
+        choose(named, &running()?)?.map(Self::of).transpose()
     }
 
-    /// The running jobs whose objects lie at the absolute URL `storage`, none of which is waited for longer than `patience`.
+    /// The running jobs whose objects lie at the absolute URL `storage` and that can be spoken to, none of which is waited for longer than `patience`.
     pub fn at(storage: &str, patience: Duration) -> Vec<Self> {
         let found = running().unwrap_or_default().into_iter().filter(|one| one.storage == storage);
-        found.map(|one| Self { agent: agent(Some(patience)), registered: one }).collect()
+        found.filter_map(|one| Some(Self { api: one.api.clone()?, agent: agent(Some(patience)), registered: one })).collect()
     }
 
-    fn of(registered: &Registered) -> Self {
-        Self { registered: registered.clone(), agent: agent(None) }
+    fn of(registered: &Registered) -> Result<Self, Failure> {
+        let Some(api) = registered.api.clone() else {
+            let Registered { job, pid, .. } = registered;
+            let message = format!("{job} cannot be spoken to: process {pid} is about to begin it, or runs it with `--no-api`");
+            return Err(EngineError::new(ErrorKind::FixInput, message)
+                .with_hint(format!("`kill {pid}` stops it after a last checkpoint"))
+                .into());
+        };
+        Ok(Self { registered: registered.clone(), api, agent: agent(None) })
     }
 
     /// Asks for a document.
@@ -59,11 +67,13 @@ impl JobClient {
     /// The same as [`JobClient::post`], with bytes and a query.
     pub fn post_bytes(&self, path: &str, query: &[(&str, String)], body: &[u8]) -> Result<Value, Failure> {
         let request = self.agent.post(self.url(path)).query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
-        self.answer(path, with_token(request.header("content-type", "application/wasm")).send(body))
+        // What is refused is refused before all of it has been sent.
+        let request = request.header("content-type", "application/wasm").header("expect", "100-continue");
+        self.answer(path, with_token(request).send(body))
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.registered.api)
+        format!("http://{}{path}", self.api)
     }
 
     fn answer(&self, path: &str, outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failure> {
@@ -106,6 +116,11 @@ pub fn running() -> Result<Vec<Registered>, Failure> {
     Ok(read.map_err(|error| EngineError::new(ErrorKind::FixInput, format!("look for running jobs: {error}")))?)
 }
 
+/// The running job that `named` names, whether or not it can be spoken to.
+pub fn registered(named: &str) -> Result<Option<Registered>, Failure> {
+    Ok(choose(named, &running()?)?.cloned())
+}
+
 /// The one of the running jobs that is named, where there is one.
 fn choose<'a>(named: &str, running: &'a [Registered]) -> Result<Option<&'a Registered>, Failure> {
     let file = file_named(named);
@@ -144,7 +159,14 @@ mod tests {
     use super::*;
 
     fn one(job: &str, job_file: &str) -> Registered {
-        Registered { job: job.into(), pid: 7, started: 1, api: "127.0.0.1:1".into(), job_file: job_file.into(), storage: "file:/w".into() }
+        Registered {
+            job: job.into(),
+            pid: 7,
+            started: 1,
+            api: Some("127.0.0.1:1".into()),
+            job_file: job_file.into(),
+            storage: "file:/w".into(),
+        }
     }
 
     #[track_caller]

@@ -11,6 +11,7 @@ mod client;
 mod commands;
 mod compiler;
 mod crash_points;
+pub mod descriptors;
 pub mod documents;
 pub mod failure;
 pub mod figures;
@@ -46,8 +47,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(code) = weir_wasm::compile_child(&args) {
         return code;
     }
+    // A job that is told to stop in its first milliseconds has been stopped, and not killed.
+    let held = signals::Held::begin();
     match args::WeirArgs::try_parse_from(args) {
-        Ok(args) => commands::dispatch(args),
+        Ok(args) => commands::dispatch(args, held),
         Err(usage) if usage.use_stderr() => {
             _ = usage.print();
             failure::BAD_INPUT

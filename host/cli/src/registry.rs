@@ -1,12 +1,14 @@
 //! Where running jobs are found: one file for each process in a folder of the user's.
 //!
-//! A file counts while its process lives, and is the same process: its number and the time at which it started. What does not count is cleared away
-//! by whoever finds it.
+//! A file counts while its process lives, and is the same process: its number and the time at which it started. One that is stopped lives, one that nobody has
+//! waited for does not. What does not count is cleared away by whoever finds it. Who begins to run a job looks for others on its storage and registers in one
+//! step, under a lock: of two that begin at once the second finds the first.
 
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A running job, as it registered itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +19,8 @@ pub struct Registered {
     pub pid: u32,
     /// and when it started, in the system's own count.
     pub started: u64,
-    /// The API's address.
-    pub api: String,
+    /// The API's address; none yet where the job is about to begin, and never with `--no-api`.
+    pub api: Option<String>,
     /// The absolute path of the job file.
     pub job_file: String,
     /// The absolute URL of the folder of its objects.
@@ -29,7 +31,23 @@ pub struct Registered {
 pub struct Registry(PathBuf);
 
 /// Takes the file away when it is dropped.
-pub struct Registration(PathBuf);
+pub struct Registration {
+    path: PathBuf,
+    entry: Registered,
+}
+
+/// What has come of looking for others that run a job, and registering.
+pub struct Claim {
+    /// Others that run a job on the same storage.
+    pub others: Vec<Registered>,
+    /// This process's entry; none where there are others that it does not take over from.
+    pub registration: Option<Registration>,
+}
+
+/// The lock is held for as long as it takes to read a few small files: whoever holds it for longer is stopped, and must not hold up all others.
+const LOCK_WITHIN: Duration = Duration::from_secs(2);
+/// From one try to the next.
+const LOCK_EVERY: Duration = Duration::from_millis(5);
 
 impl Registry {
     /// That of this user: `$WEIR_HOME`, else `$XDG_RUNTIME_DIR/weir`, else `~/.local/state/weir`.
@@ -47,17 +65,34 @@ impl Registry {
         Self(folder.to_owned())
     }
 
-    /// Registers this process's job.
-    pub fn register(&self, job: &str, api: &str, job_file: &str, storage: &str) -> io::Result<Registration> {
-        let pid = std::process::id();
-        let started = start_time(pid).unwrap_or(0);
-        let entry = Registered { job: job.into(), pid, started, api: api.into(), job_file: job_file.into(), storage: storage.into() };
+    /// Registers this process's job, where no other runs it or `takeover` says to take it over all the same.
+    pub fn claim(&self, job: &str, job_file: &str, storage: &str, takeover: bool) -> io::Result<Claim> {
         make_private(&self.0)?;
-        let path = self.0.join(format!("{pid}-{job}.json"));
-        let unfinished = self.0.join(format!(".{pid}-{job}.json"));
-        fs::write(&unfinished, serde_json::to_vec_pretty(&entry)?)?;
-        fs::rename(&unfinished, &path)?;
-        Ok(Registration(path))
+        let _lock = self.lock();
+        let pid = std::process::id();
+        let is_other = |one: &Registered| one.pid != pid && is_same_storage(&one.storage, storage);
+        let others: Vec<Registered> = self.running()?.into_iter().filter(is_other).collect();
+        if !others.is_empty() && !takeover {
+            return Ok(Claim { others, registration: None });
+        }
+        let started = start_time(pid).unwrap_or(0);
+        let entry = Registered { job: job.into(), pid, started, api: None, job_file: job_file.into(), storage: storage.into() };
+        let registration = Registration { path: self.0.join(format!("{pid}-{job}.json")), entry };
+        registration.write()?;
+        Ok(Claim { others, registration: Some(registration) })
+    }
+
+    /// Waits for the lock; `None` where it cannot be had. Then two that begin at once may not see each other, and the later one takes over.
+    fn lock(&self) -> Option<fs::File> {
+        let file = fs::File::create(self.0.join(".lock")).ok()?;
+        for _ in 0..LOCK_WITHIN.as_millis() / LOCK_EVERY.as_millis() {
+            match file.try_lock() {
+                Ok(()) => return Some(file),
+                Err(fs::TryLockError::WouldBlock) => pause(),
+                Err(fs::TryLockError::Error(_)) => return None,
+            }
+        }
+        None
     }
 
     /// All jobs that run, by name.
@@ -87,10 +122,46 @@ impl Registry {
     }
 }
 
+impl Registration {
+    /// The job can be spoken to there from now on.
+    pub fn serves(&mut self, api: &str) -> io::Result<()> {
+        self.entry.api = Some(api.to_owned());
+        self.write()
+    }
+
+    /// Whoever reads finds all of it or what was there before.
+    fn write(&self) -> io::Result<()> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let unfinished = self.path.with_file_name(format!(".{name}"));
+        fs::write(&unfinished, serde_json::to_vec_pretty(&self.entry)?)?;
+        fs::rename(&unfinished, &self.path)
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
-        _ = fs::remove_file(&self.0);
+        _ = fs::remove_file(&self.path);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "before a job runs there is no clock of its own yet")]
+fn pause() {
+    std::thread::sleep(LOCK_EVERY);
+}
+
+/// Whether two absolute URLs name one folder of a job's objects. What is in memory is each process's own.
+fn is_same_storage(a: &str, b: &str) -> bool {
+    match (a.strip_prefix("file:"), b.strip_prefix("file:")) {
+        (Some(a), Some(b)) => resolved(Path::new(a)) == resolved(Path::new(b)),
+        (Some(_), None) | (None, Some(_)) => false,
+        (None, None) => a == b && !a.starts_with("memory:"),
+    }
+}
+
+/// The path without links, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let there = |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(path.strip_prefix(ancestor).ok()?));
+    path.ancestors().find_map(there).unwrap_or_else(|| path.to_owned())
 }
 
 fn lives(entry: &Registered) -> bool {
@@ -100,11 +171,13 @@ fn lives(entry: &Registered) -> bool {
     }
 }
 
-/// When a process started, where the system says it in `/proc`.
+/// When a process started, where the system says it in `/proc`; `None` of one that is there only because nobody has waited for it.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in brackets and may hold anything; the 20th field behind it is the start.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    // The name is in brackets and may hold anything; the first field behind it is the state, and the 20th the start.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
+    fields.nth(18).filter(|_| !is_dead)?.parse().ok()
 }
 
 #[cfg(unix)]
@@ -132,23 +205,115 @@ fn make_private(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn claimed(registry: &Registry, job: &str, storage: &str, takeover: bool) -> Claim {
+        registry.claim(job, "/jobs/a.toml", storage, takeover).expect("a folder that can be written to")
+    }
+
+    /// Registers `process` as one that runs `job`.
+    fn register(registry: &Registry, process: u32, job: &str, storage: &str) {
+        let started = start_time(process).unwrap_or(1);
+        let entry =
+            Registered { job: job.into(), pid: process, started, api: None, job_file: "/jobs/a.toml".into(), storage: storage.into() };
+        make_private(&registry.0).expect("a folder");
+        fs::write(registry.0.join(format!("{process}-{job}.json")), serde_json::to_vec(&entry).expect("JSON")).expect("written");
+    }
+
+    /// A process of another program, which lives until it is dropped.
+    struct Other(std::process::Child);
+
+    impl Other {
+        fn start() -> Self {
+            Self(std::process::Command::new("sleep").arg("600").spawn().expect("the command `sleep` is there"))
+        }
+
+        /// Ends it. Nobody has waited for it then.
+        fn kill(&mut self) {
+            self.0.kill().expect("a child can be killed");
+        }
+    }
+
+    impl Drop for Other {
+        fn drop(&mut self) {
+            _ = self.0.kill();
+            _ = self.0.wait();
+        }
+    }
+
     #[test]
     fn a_job_is_found_while_its_process_lives() {
         let folder = tempfile::tempdir().expect("a folder");
         let registry = Registry::in_folder(&folder.path().join("jobs"));
         assert_eq!(registry.running().expect("readable"), []);
-        let registration = registry.register("counts", "127.0.0.1:1", "/jobs/a.toml", "file:/w/counts").expect("registered");
+        let mut registration = claimed(&registry, "counts", "file:/w/counts", false).registration.expect("nobody else runs it");
+        registration.serves("127.0.0.1:1").expect("written");
         let running = registry.running().expect("readable");
-        assert_eq!(running.iter().map(|one| (one.job.as_str(), one.pid)).collect::<Vec<_>>(), [("counts", std::process::id())]);
+        let found: Vec<_> = running.iter().map(|one| (one.job.as_str(), one.pid, one.api.as_deref())).collect();
+        assert_eq!(found, [("counts", std::process::id(), Some("127.0.0.1:1"))]);
         drop(registration);
         assert_eq!(registry.running().expect("readable"), []);
+    }
+
+    #[test]
+    fn a_job_that_another_process_runs_is_claimed_only_to_take_it_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (registry, other) = (Registry::in_folder(folder.path()), Other::start());
+        register(&registry, other.0.id(), "counts", "file:/w/counts");
+        let refused = claimed(&registry, "counts", "file:/w/counts", false);
+        assert_eq!((refused.others[0].pid, refused.registration.is_some()), (other.0.id(), false));
+        let taken = claimed(&registry, "counts", "file:/w/counts", true);
+        assert_eq!((taken.others[0].pid, taken.registration.is_some()), (other.0.id(), true));
+        assert!(claimed(&registry, "counts", "file:/elsewhere/counts", false).registration.is_some());
+    }
+
+    #[test]
+    fn a_process_that_nobody_has_waited_for_runs_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (registry, mut other) = (Registry::in_folder(folder.path()), Other::start());
+        register(&registry, other.0.id(), "counts", "file:/w/counts");
+        other.kill();
+        let gone = (0..1_000).any(|_| {
+            pause();
+            claimed(&registry, "counts", "file:/w/counts", false).registration.is_some()
+        });
+        assert!(gone, "its number is still taken, and it runs nothing");
+    }
+
+    #[test]
+    fn a_lock_that_is_not_given_back_holds_nobody_up_for_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let registry = Registry::in_folder(folder.path());
+        let held = registry.lock().expect("nobody has it");
+        assert!(claimed(&registry, "counts", "file:/w/counts", false).registration.is_some());
+        drop(held);
+        assert!(registry.lock().is_some());
+    }
+
+    #[test]
+    fn one_folder_is_one_storage_under_whatever_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = |inner: &str| format!("file:{}/{inner}", folder.path().display());
+        fs::create_dir(folder.path().join("a")).expect("a folder");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("link")).expect("a link");
+        for (a, b, same) in [
+            (name("a/job"), name("a/job"), true),
+            (name("a/job"), name("link/job"), true),
+            (name("a/job"), name("a/../a/job"), true),
+            (name("a/job"), name("a/jobs"), false),
+            ("s3://bucket/a/job".into(), "s3://bucket/a/job".into(), true),
+            ("s3://bucket/a/job".into(), name("a/job"), false),
+            ("memory:/job".into(), "memory:/job".into(), false),
+        ] {
+            assert_eq!(is_same_storage(&a, &b), same, "{a} {b}");
+        }
     }
 
     #[test]
     fn files_of_processes_that_are_gone_and_files_that_make_no_sense_are_cleared_away() {
         let folder = tempfile::tempdir().expect("a folder");
         let registry = Registry::in_folder(folder.path());
-        let _registration = registry.register("mine", "127.0.0.1:1", "/a", "file:/w").expect("registered");
+        let _registration = claimed(&registry, "mine", "file:/w", false).registration.expect("nobody else runs it");
         let other = Registered { started: 1, ..registry.running().expect("readable")[0].clone() };
         fs::write(folder.path().join("1-reused.json"), serde_json::to_vec(&other).expect("JSON")).expect("written");
         fs::write(folder.path().join("2-broken.json"), "{").expect("written");
@@ -156,6 +321,6 @@ mod tests {
         assert_eq!(registry.running().expect("readable").len(), 1);
         let mut left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").map(|file| file.expect("a file").file_name()).collect();
         left.sort();
-        assert_eq!(left, [format!("{}-mine.json", std::process::id()).into(), std::ffi::OsString::from("notes.txt")]);
+        assert_eq!(left, [".lock".into(), format!("{}-mine.json", std::process::id()).into(), std::ffi::OsString::from("notes.txt")]);
     }
 }

@@ -139,6 +139,13 @@ impl Bench {
         self.start_with(line, &[])
     }
 
+    /// Starts `weir LINE` in the folder, as a process with a limit of its own, which it cannot raise: `-n 100` is descriptors, `-v 1000` KiB of addresses.
+    pub fn start_limited(&self, line: &str, limit: &str) -> Running {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]).arg(&self.weir);
+        Running::start(self.prepared(command, line), &format!("weir {line}"))
+    }
+
     /// Starts `weir LINE` in the folder, with these variables in its environment. It has none of S3 but those.
     pub fn start_with(&self, line: &str, variables: &[(&str, &str)]) -> Running {
         let mut command = self.command(line);
@@ -148,13 +155,27 @@ impl Bench {
 
     /// The command `weir LINE` in the folder, for a test that gives it streams of its own.
     pub fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(&self.weir);
+        self.prepared(Command::new(&self.weir), line)
+    }
+
+    fn prepared(&self, mut command: Command, line: &str) -> Command {
         command.args(line.split(' ')).current_dir(self.folder.path()).env_remove("WEIR_LOG");
         let of_s3 = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("AWS_"));
         of_s3.for_each(|name| _ = command.env_remove(name));
         // Jobs of other tests are not found here, nor is this one there.
         command.env("WEIR_HOME", self.path("home")).env_remove("WEIR_API_TOKEN");
         command
+    }
+
+    /// The address of the API of the job that runs, once it is there.
+    pub fn api(&self, process: &mut Running) -> String {
+        let mut api = None;
+        let runs = process.runs_until("an API", || {
+            api = self.run("jobs --output json").document()["jobs"][0]["api"].as_str().map(str::to_owned);
+            api.is_some()
+        });
+        assert!(runs, "the job has ended before it was registered");
+        api.expect("found above")
     }
 
     /// Runs `weir LINE` in the folder to its end.

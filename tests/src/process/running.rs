@@ -89,6 +89,21 @@ impl Running {
         self.child.wait().expect("a killed child ends").code().is_none()
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until a SIGTERM would not simply end the process: it holds it back, or listens for it.
+    pub fn hears_signals(&mut self) -> bool {
+        let status = format!("/proc/{}/status", self.child.id());
+        let bit = |line: &str| {
+            line.split_whitespace().nth(1).and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask >> 14 & 1 == 1)
+        };
+        let hears = |line: &str| (line.starts_with("SigBlk:") || line.starts_with("SigCgt:")) && bit(line);
+        self.runs_until("it hears signals", || std::fs::read_to_string(&status).is_ok_and(|text| text.lines().any(hears)))
+    }
+
     /// Sends a signal that does not end the process by force.
     pub fn send(&self, signal: Signal) {
         let name = match signal {

@@ -4,7 +4,7 @@
 use super::recorded::emitted;
 use super::run::{POLLS, VERTICES, options, same, wait_for};
 use super::scenarios::EVERY;
-use super::versions::{VersionFactory, digest};
+use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::{Disk, DiskSink, NumberSource, Scenario};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +28,10 @@ const PROCESSES: u64 = 60;
 pub struct ChangeReport {
     /// Processes started.
     pub processes: u64,
-    /// Rescales that the job answered.
+    /// Rescales that the job answered,
     pub rescales: u64,
+    /// and those that could not be deployed, and were undone.
+    pub undone: u64,
     /// Versions that the log accepted,
     pub accepted: u64,
     /// and that it rolled back.
@@ -111,16 +113,20 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
         report.processes += 1;
         let entries = read_log(&simulator, &objects)?;
         let shape = Shape::of(&History::of(&entries).overrides(&StartMode::Resume).0);
+        if shape.parallelism[1] == UNDEPLOYABLE {
+            return Err("the log has a shape that was never deployed".into());
+        }
         let killed = scenario.crash_within_polls > 0 && report.processes < PROCESSES / 2;
         let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
         let (objects, wrong) = (objects.clone(), Arc::default());
         let world =
             World { simulator: simulator.clone(), disk: disk.clone(), scenario, next_version: next_version.clone(), objects, wrong };
-        let (outcome, rescales) = world.process(shape, polls)?;
+        let (outcome, rescales, undone) = world.process(shape, polls)?;
         if let Some(wrong) = world.wrong.lock().expect("no panic").take() {
             return Err(wrong);
         }
         report.rescales += rescales;
+        report.undone += undone;
         match outcome {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
             Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
@@ -175,14 +181,14 @@ struct World {
 }
 
 impl World {
-    /// One process, with somebody who changes the job all the time. How the job ended, where it did, and how many rescales it answered.
-    fn process(&self, shape: Shape, polls: u64) -> Result<(Option<JobOutcome>, u64), String> {
+    /// One process, with somebody who changes the job all the time. How the job ended, where it did, how many rescales it answered, and how many it undid.
+    fn process(&self, shape: Shape, polls: u64) -> Result<(Option<JobOutcome>, u64, u64), String> {
         let status = Arc::new(JobStatus::new(VERTICES));
         let (control, inbox) = JobControl::new();
         let options = options(&self.simulator, &self.disk, &self.objects, self.scenario);
         let graph = shape.graph(&self.simulator, &self.disk, self.scenario);
         let job = run_job(graph, options, self.simulator.runtime(), status, inbox);
-        let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(0)));
+        let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new((0, 0))));
         let (slot, changes, world) = (ended.clone(), rescales.clone(), self.clone());
         let both = async move {
             let mut job = Box::pin(job.fuse());
@@ -199,12 +205,12 @@ impl World {
         if end == SimulationEnd::Deadlock {
             return Err("deadlock".into());
         }
-        let (outcome, rescales) = (ended.lock().expect("no panic").take(), *rescales.lock().expect("no panic"));
-        Ok((outcome, rescales))
+        let (outcome, (rescales, undone)) = (ended.lock().expect("no panic").take(), *rescales.lock().expect("no panic"));
+        Ok((outcome, rescales, undone))
     }
 
     /// Changes the job until it has ended.
-    async fn change(self, control: JobControl, mut shape: Shape, rescales: Arc<Mutex<u64>>) {
+    async fn change(self, control: JobControl, mut shape: Shape, rescales: Arc<Mutex<(u64, u64)>>) {
         let clock = self.simulator.runtime().clock;
         loop {
             let pause = Duration::from_millis(20 + self.simulator.draw(300));
@@ -237,12 +243,24 @@ impl World {
         self.wrong.lock().expect("no panic").get_or_insert(what);
     }
 
-    async fn rescale(&self, control: &JobControl, shape: &mut Shape, rescales: &Mutex<u64>) {
-        let wanted = Shape { parallelism: [0; 3].map(|_| 1 + self.simulator.draw(3) as u32), ..shape.clone() };
+    /// Rescales the job, now and then to what cannot be: then it goes on as it was.
+    async fn rescale(&self, control: &JobControl, shape: &mut Shape, rescales: &Mutex<(u64, u64)>) {
+        let mut wanted = Shape { parallelism: [0; 3].map(|_| 1 + self.simulator.draw(3) as u32), ..shape.clone() };
+        match self.simulator.draw(6) {
+            0 | 1 => wanted.parallelism[1] = UNDEPLOYABLE,
+            // A process that starts with it gets nowhere either.
+            2 if self.scenario.crash_within_polls == 0 && self.scenario.failures.is_none() => wanted.parallelism[1] = HOPELESS,
+            _ => {}
+        }
         let change = GraphChange { graph: wanted.graph(&self.simulator, &self.disk, self.scenario), overrides: wanted.overrides() };
-        if control.rescale(change).await.is_ok() {
-            *rescales.lock().expect("no panic") += 1;
-            *shape = wanted;
+        match control.rescale(change).await {
+            Ok(_) if wanted.parallelism[1] == UNDEPLOYABLE => self.wrong("what cannot be deployed has been deployed".into()),
+            Ok(_) => {
+                rescales.lock().expect("no panic").0 += 1;
+                *shape = wanted;
+            }
+            Err(error) if error.to_string().contains("cannot be deployed") => rescales.lock().expect("no panic").1 += 1,
+            Err(_) => {}
         }
     }
 

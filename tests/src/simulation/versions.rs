@@ -8,6 +8,11 @@ use weir_engine::runtime::Simulator;
 use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
+/// Of a counter that cannot be deployed with so many subtasks,
+pub(super) const UNDEPLOYABLE: u32 = 9;
+/// and with so many can, but gets nowhere.
+pub(super) const HOPELESS: u32 = 8;
+
 /// What stands for the SHA-256 of a version's component.
 pub(super) fn digest(version: u64) -> String {
     format!("v{version}")
@@ -55,8 +60,18 @@ impl OperatorFactory for VersionFactory {
         Some(Arc::new(FormMigrator { simulator: self.simulator.clone(), to: form_of(self.version), bad: self.bad }))
     }
 
-    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        let (simulator, version, failures) = (self.simulator.clone(), self.version, self.failures);
+    fn create(&self, subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        let (simulator, version) = (self.simulator.clone(), self.version);
+        if subtask.parallelism == UNDEPLOYABLE && subtask.index == 5 {
+            let kind = match simulator.draw(4) {
+                0 => panic!("injected panic of a deployment"),
+                1 => ErrorKind::FixInput,
+                2 => ErrorKind::Restart,
+                _ => ErrorKind::Retry,
+            };
+            return Err(EngineError::new(kind, "injected failure of a deployment"));
+        }
+        let failures = if subtask.parallelism == HOPELESS { Some(1) } else { self.failures };
         Ok(Box::new(VersionedCount { simulator, version, failures, on_probation: false }))
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use weir_engine::checkpoint::{Override, Replaced, paths};
 use weir_engine::job::{GraphChange, History, Probation, StartMode};
+use weir_engine::state::MAX_PARALLELISM_LIMIT;
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::Plugin;
 
@@ -67,10 +68,15 @@ impl Shape {
         let mut shape = Self { file: job.clone(), plugins, digests, parallelism, components: Vec::new(), compiler };
         for Override { vertex: id, parallelism, component } in overrides {
             if let Some(Replaced { file, now }) = parallelism.filter(|change| known.get(&id) == Some(&change.file)) {
-                if now != file {
-                    notice(&format!("{id}: parallelism {now} by a rescale; the job file says {file}"));
+                if (1..=MAX_PARALLELISM_LIMIT).contains(&now) {
+                    if now != file {
+                        notice(&format!("{id}: parallelism {now} by a rescale; the job file says {file}"));
+                    }
+                    shape.parallelism.insert(id.clone(), now);
+                } else {
+                    // Logs of older versions have what could never be deployed.
+                    notice(&format!("{id}: parallelism {now} by a rescale cannot be; the job file's {file} holds"));
                 }
-                shape.parallelism.insert(id.clone(), now);
             }
             if let Some(component) = component {
                 shape.go_on_with(id, component, &stored, notice)?;

@@ -1,7 +1,9 @@
 //! Checkpoints that another process reads: the job leaves them where they are, on leases that end by themselves where that process goes away.
 
+use super::body::Asked;
 use super::job::RunningJob;
-use super::routes::{Answer, Refusal};
+use super::refusal::Refusal;
+use super::routes::Answer;
 use crate::documents::SCHEMA;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -20,7 +22,7 @@ pub(crate) struct HoldRequest {
 }
 
 /// Takes a lease on checkpoints.
-pub(super) async fn hold(State(job): State<RunningJob>, Json(request): Json<HoldRequest>) -> Answer {
+pub(super) async fn hold(State(job): State<RunningJob>, Asked(request): Asked<HoldRequest>) -> Answer {
     let wanted = request.checkpoints.into_iter().map(CheckpointId).collect();
     let lease = job.control().hold(&wanted, job.now())?;
     let held: Vec<u64> = lease.checkpoints.iter().map(|id| id.0).collect();
@@ -33,7 +35,7 @@ pub(super) async fn renew(State(job): State<RunningJob>, Path(hold): Path<u64>) 
         return Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "hold": hold, "lease_ms": lease_ms() })));
     }
     let hint = "ask for the checkpoints again; they may have been deleted meanwhile";
-    Err(Refusal::new(StatusCode::NOT_FOUND, format!("there is no hold {hold}, or it has ended"), Some(hint)))
+    Err(Refusal::new(StatusCode::NOT_FOUND, format!("there is no hold {hold}, or it has ended"), hint))
 }
 
 /// Ends a lease.

@@ -1,7 +1,9 @@
 //! What the API's requests act on.
 
 use super::change::Shape;
+use super::changing::{ChangeDocument, Changes};
 use crate::documents::SCHEMA;
+use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use weir_engine::job::{
     CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Pace, Savepoint, StopKind, empty_for_savepoint,
     load_metadata, note_savepoint, write_savepoint,
 };
-use weir_engine::runtime::Runtime;
+use weir_engine::runtime::{Clock, Runtime};
 use weir_engine::{EngineError, ErrorKind};
 
 /// `weir status`, and `GET /v1/job`.
@@ -49,19 +51,6 @@ pub struct JobStatusDocument {
     pub restarts: u64,
     /// A rescale or an upgrade that is under way.
     pub change: Option<ChangeDocument>,
-}
-
-/// A change of a running job that is under way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChangeDocument {
-    /// `rescale` or `upgrade`.
-    pub what: String,
-    /// Of this operator alone.
-    pub operator: Option<String>,
-    /// `preparing`, `changing over` or `probation`.
-    pub phase: String,
-    /// The checkpoint behind whose barrier it has happened.
-    pub checkpoint: Option<u64>,
 }
 
 /// A vertex of a running job.
@@ -113,7 +102,7 @@ pub(crate) struct RunningParts {
     pub runtime: Runtime,
     /// Where the client of a bucket runs.
     pub threads: Handle,
-    /// (id, parallelism) of the vertices.
+    /// The ids of the vertices, and with how many subtasks they begin.
     pub vertices: Vec<(String, u32)>,
     pub shape: Shape,
     /// The absolute URL of the folder of the job's objects.
@@ -130,31 +119,75 @@ pub(crate) struct RunningJob(Arc<Inner>);
 
 struct Inner {
     parts: RunningParts,
-    shape: Mutex<(Shape, Vec<(String, u32)>)>,
-    /// One change at a time.
-    changing: tokio::sync::Mutex<()>,
-    /// How far it has come.
-    change: Mutex<Option<ChangeDocument>>,
+    /// As the last upgrade left it. What parallelism it has only the engine knows, which may undo a rescale by itself.
+    shape: Mutex<Shape>,
+    changes: Changes,
     began: Duration,
     ended: watch::Sender<Option<Ended>>,
+    /// Savepoints that are being written, or will be when the job has ended.
+    savepoints: watch::Sender<usize>,
+    /// Held for as long as nobody else may begin to run the job.
+    registration: Mutex<Option<Registration>>,
+}
+
+/// What came of a stop.
+pub(crate) struct Stopped {
+    pub ended: Ended,
+    /// The newest checkpoint.
+    pub checkpoint: Option<u64>,
+    /// The URL of the savepoint that was made of it,
+    pub savepoint: Option<String>,
+    /// or why there is none. The job has stopped all the same.
+    pub savepoint_error: Option<EngineError>,
+}
+
+/// Held while a savepoint is to be written: the process does not end before.
+struct Writing<'a>(&'a Inner);
+
+impl<'a> Writing<'a> {
+    fn begin(job: &'a RunningJob) -> Self {
+        job.0.savepoints.send_modify(|count| *count += 1);
+        Self(&job.0)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.savepoints.send_modify(|count| *count -= 1);
+        if self.0.ended.borrow().is_some() {
+            self.0.let_others_run();
+        }
+    }
+}
+
+impl Inner {
+    /// The job has ended: others may begin to run it, unless a savepoint is still made of what they would delete. Whoever is told of the end finds it so.
+    fn let_others_run(&self) {
+        if *self.savepoints.borrow() == 0 {
+            drop(self.registration.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
 }
 
 impl RunningJob {
     /// A job that begins to run now.
     pub fn new(parts: RunningParts) -> Self {
-        let (began, shape) = (parts.runtime.clock.now(), Mutex::new((parts.shape.clone(), parts.vertices.clone())));
-        Self(Arc::new(Inner {
-            parts,
-            shape,
-            changing: tokio::sync::Mutex::new(()),
-            change: Mutex::new(None),
-            began,
-            ended: watch::channel(None).0,
-        }))
+        let (began, shape) = (parts.runtime.clock.now(), Mutex::new(parts.shape.clone()));
+        let (changes, ended, savepoints) = (Changes::new(), watch::channel(None).0, watch::channel(0).0);
+        Self(Arc::new(Inner { parts, shape, changes, began, ended, savepoints, registration: Mutex::new(None) }))
+    }
+
+    /// Keeps the job's place in the registry until it has ended.
+    pub fn registered(&self, registration: Registration) {
+        *self.0.registration.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
     }
 
     pub fn control(&self) -> &JobControl {
         &self.0.parts.control
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.0.parts.runtime.clock.clone()
     }
 
     /// The time since some moment.
@@ -163,42 +196,48 @@ impl RunningJob {
     }
 
     pub fn name(&self) -> String {
-        self.lock().0.file.name.clone()
+        self.lock().file.name.clone()
     }
 
-    /// Begins to change the job, once nobody else does.
-    pub async fn begin_change(&self, what: &str, operator: Option<&str>) -> Changing<'_> {
-        let one = self.0.changing.lock().await;
-        let changing = Changing { job: self, _one: one };
-        let change = ChangeDocument { what: what.into(), operator: operator.map(Into::into), phase: "preparing".into(), checkpoint: None };
-        *changing.lock() = Some(change);
-        changing
+    /// Whoever changes the job begins there.
+    pub(super) fn changes(&self) -> &Changes {
+        &self.0.changes
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Shape, Vec<(String, u32)>)> {
+    fn lock(&self) -> MutexGuard<'_, Shape> {
         self.0.shape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the job runs as.
     pub fn shape(&self) -> Shape {
-        self.lock().0.clone()
-    }
-
-    /// It has changed.
-    pub fn set_shape(&self, shape: Shape) {
-        let mut now = self.lock();
-        for (id, parallelism) in &mut now.1 {
-            // A quarantine's sink goes with its operator.
-            let step = id.split('.').next().unwrap_or(id);
-            if let Some(&changed) = shape.parallelism.get(step) {
-                *parallelism = changed;
+        let mut shape = self.lock().clone();
+        let says = shape.file.parallelisms();
+        for (id, now) in self.vertices() {
+            match says.get(id) {
+                Some(&file) if file != now => _ = shape.parallelism.insert(id.clone(), now),
+                Some(_) => _ = shape.parallelism.remove(id),
+                // A quarantine's sink goes with its operator.
+                None => {}
             }
         }
-        now.0 = shape;
+        shape
+    }
+
+    /// It has been upgraded.
+    pub fn set_shape(&self, shape: Shape) {
+        *self.lock() = shape;
+    }
+
+    /// The id of each vertex, and how many subtasks it has now.
+    fn vertices(&self) -> impl Iterator<Item = (&String, u32)> {
+        let parallelism = self.0.parts.status.parallelism();
+        let begun = self.0.parts.vertices.iter().enumerate();
+        begun.map(move |(place, (id, first))| (id, parallelism.get(place).copied().unwrap_or(*first)))
     }
 
     /// The job has ended: whoever waits for that learns how.
     pub fn end(&self, ended: Ended) {
+        self.0.let_others_run();
         self.0.ended.send_replace(Some(ended));
     }
 
@@ -213,9 +252,8 @@ impl RunningJob {
 
     pub fn document(&self) -> JobStatusDocument {
         let (parts, status) = (&self.0.parts, &self.0.parts.status);
-        let vertices = self.lock().1.clone();
-        let vertex = |((id, parallelism), metrics): ((String, u32), &Arc<weir_engine::metrics::VertexMetrics>)| StatusVertex {
-            id,
+        let vertex = |((id, parallelism), metrics): ((&String, u32), &Arc<weir_engine::metrics::VertexMetrics>)| StatusVertex {
+            id: id.clone(),
             parallelism,
             records_in: metrics.records_in.get(),
             records_out: metrics.records_out.get(),
@@ -233,7 +271,7 @@ impl RunningJob {
             job_file: parts.job_file.clone(),
             storage: parts.storage.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
-            vertices: vertices.into_iter().zip(&status.metrics.vertices).map(vertex).collect(),
+            vertices: self.vertices().zip(&status.metrics.vertices).map(vertex).collect(),
             checkpoints_completed: status.completed.get(),
             checkpoints_failed: status.failed.get(),
             last_checkpoint: status.last_checkpoint().map(|last| LastCheckpoint {
@@ -242,7 +280,7 @@ impl RunningJob {
                 bytes: last.bytes,
             }),
             restarts: status.restarts.get(),
-            change: self.0.change.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            change: self.0.changes.now(),
         }
     }
 
@@ -251,14 +289,17 @@ impl RunningJob {
         let url = self.savepoint_url(url)?;
         let request = if unaligned { CheckpointRequest::UnalignedSavepoint } else { CheckpointRequest::Savepoint };
         let held = self.control().checkpoint(request).await?;
+        let _writing = Writing::begin(self);
         let savepoint = self.write(&url, &held.checkpoint, Pace::BesideTheJob).await?;
         Ok((url, savepoint))
     }
 
-    /// Stops the job and makes a savepoint of where it stopped, where one is asked for.
-    pub async fn stop(&self, kind: StopKind, savepoint: Option<&str>) -> Result<(Ended, Option<u64>, Option<String>), EngineError> {
-        // What cannot become a savepoint is no reason to stop.
+    /// Stops the job and makes a savepoint of where it stopped, where one is asked for. What can be known to stand in its way is an error, and stops nothing; where it
+    /// cannot be written afterwards, the job has stopped.
+    pub async fn stop(&self, kind: StopKind, savepoint: Option<&str>) -> Result<Stopped, EngineError> {
         let url = savepoint.map(|url| self.savepoint_url(if url.is_empty() { None } else { Some(url) })).transpose()?;
+        // Held before the job can end: the process waits for it then.
+        let _writing = url.as_ref().map(|_| Writing::begin(self));
         if let Some(url) = &url {
             let target = savepoint_folder(url, &self.0.parts.threads).await?;
             empty_for_savepoint(&target, &*self.0.parts.runtime.clock).await?;
@@ -266,15 +307,40 @@ impl RunningJob {
         let aligned = kind == StopKind::Suspend && url.is_some();
         self.control().stop(if aligned { StopKind::SuspendForSavepoint } else { kind });
         let ended = self.ended().await;
-        let log = JobLog::open(self.0.parts.store.clone(), self.0.parts.runtime.clock.clone()).await?;
-        let newest = History::of(log.entries()).lineages.last().and_then(|lineage| lineage.completed.last().cloned());
         let good = matches!(ended.outcome.as_str(), "stopped" | "finished" | "already-finished");
-        if let (Some(url), Some(newest), true) = (&url, &newest, good) {
-            self.refuse_in_flight(url, newest).await?;
-            self.write(url, newest, Pace::Fast).await?;
-            return Ok((ended, Some(newest.checkpoint_id.0), Some(url.clone())));
-        }
-        Ok((ended, newest.map(|newest| newest.checkpoint_id.0), None))
+        let newest = self.newest_checkpoint().await;
+        let checkpoint = newest.as_ref().ok().and_then(|newest| newest.as_ref().map(|newest| newest.checkpoint_id.0));
+        let (savepoint, savepoint_error) = match (url, newest) {
+            (Some(url), Ok(Some(newest))) if good => match self.write_behind_stop(&url, &newest).await {
+                Ok(_) => (Some(url), None),
+                Err(error) => (None, Some(self.without_savepoint(error, &ended, checkpoint))),
+            },
+            (Some(_), Err(error)) if good => (None, Some(self.without_savepoint(error, &ended, checkpoint))),
+            (Some(_) | None, _) => (None, None),
+        };
+        Ok(Stopped { ended, checkpoint, savepoint, savepoint_error })
+    }
+
+    async fn write_behind_stop(&self, url: &str, newest: &CompletedCheckpoint) -> Result<Savepoint, EngineError> {
+        self.refuse_in_flight(url, newest).await?;
+        self.write(url, newest, Pace::Fast).await
+    }
+
+    async fn newest_checkpoint(&self) -> Result<Option<CompletedCheckpoint>, EngineError> {
+        let log = JobLog::open(self.0.parts.store.clone(), self.0.parts.runtime.clock.clone()).await?;
+        Ok(History::of(log.entries()).lineages.last().and_then(|lineage| lineage.completed.last().cloned()))
+    }
+
+    /// The job has ended for a savepoint that could not be written: `error` is why.
+    fn without_savepoint(&self, error: EngineError, ended: &Ended, checkpoint: Option<u64>) -> EngineError {
+        let behind = checkpoint.map(|id| format!(" behind checkpoint {id}")).unwrap_or_default();
+        let hint = "nothing is lost: `weir run` goes on from that checkpoint; then take the savepoint where there is room for it";
+        error.context(format!("the job has {}{behind}, but its savepoint could not be written", ended.outcome)).with_hint(hint)
+    }
+
+    /// Every savepoint that is to be written has been, or could not be.
+    pub async fn savepoints_written(&self) {
+        _ = self.0.savepoints.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// A stop that has taken the place of the one for a savepoint may have overtaken records.
@@ -309,31 +375,6 @@ impl RunningJob {
             let hint = failure.hint().unwrap_or("name a folder or `s3://bucket/prefix`").to_owned();
             EngineError::new(ErrorKind::FixInput, failure.text()).with_hint(hint)
         })
-    }
-}
-
-/// Held by whoever changes the job.
-pub(crate) struct Changing<'a> {
-    job: &'a RunningJob,
-    _one: tokio::sync::MutexGuard<'a, ()>,
-}
-
-impl Changing<'_> {
-    /// The change has come so far.
-    pub fn phase(&self, phase: &str, checkpoint: Option<u64>) {
-        if let Some(change) = &mut *self.lock() {
-            (change.phase, change.checkpoint) = (phase.into(), checkpoint);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<ChangeDocument>> {
-        self.job.0.change.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Changing<'_> {
-    fn drop(&mut self) {
-        *self.lock() = None;
     }
 }
 

@@ -1,18 +1,40 @@
 //! The HTTP API of a running job, on loopback unless there is a token.
 //!
-//! `job` is what the requests act on, `holds` lets others read its checkpoints, `routes` says which requests there are, `guard` who may send them, `server` how they come in. `openapi.json` describes
-//! them; a test holds it against the routes.
+//! `job` is what the requests act on, `holds` lets others read its checkpoints, `routes` says which requests there are, `guard` who may send them, `body` how they
+//! are read, `changing` which may not happen beside each other, `connections` and `server` how they come in. `openapi.json` describes them; a test holds it against
+//! the routes.
 
+mod body;
 mod change;
+mod changing;
+mod connections;
 mod guard;
 mod holds;
 mod job;
+mod patient;
+mod refusal;
 mod routes;
 mod server;
 
 pub(crate) use change::Shape;
+pub use changing::ChangeDocument;
 pub(crate) use holds::HoldRequest;
-pub use job::{ChangeDocument, JobStatusDocument, LastCheckpoint, StatusVertex};
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
+pub use job::{JobStatusDocument, LastCheckpoint, StatusVertex};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};
 pub(crate) use server::{ApiAddress, ApiServer, TOKEN};
+
+use axum::extract::FromRef;
+
+/// What every request is answered with.
+#[derive(Clone)]
+struct Api {
+    job: RunningJob,
+    bodies: body::Bodies,
+}
+
+impl FromRef<Api> for RunningJob {
+    fn from_ref(api: &Api) -> Self {
+        api.job.clone()
+    }
+}

@@ -1,19 +1,21 @@
 //! What can be asked for.
 
+use super::Api;
+use super::body::{Asked, Uploaded};
 use super::change::OtherComponent;
 use super::guard::Guard;
 use super::holds;
-use super::job::{JobStatusDocument, RunningJob};
+use super::job::{JobStatusDocument, RunningJob, Stopped};
+use super::refusal::Refusal;
+use crate::args::PROBATION_MAX;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -22,8 +24,6 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// The API's description.
 const OPENAPI: &str = include_str!("openapi.json");
-/// Bytes of a request's body; a component is the largest.
-const BODY_MAX: usize = 256 << 20;
 
 /// `POST /v1/stop`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -65,50 +65,10 @@ struct UpgradeRequest {
     pub allow_repeat: bool,
 }
 
-/// An error as the answer.
-pub(super) struct Refusal(StatusCode, String, Option<String>);
-
-impl Refusal {
-    /// With what to do, where that can be said.
-    pub(super) fn new(status: StatusCode, message: String, hint: Option<&str>) -> Self {
-        Self(status, message, hint.map(str::to_owned))
-    }
-}
-
-impl From<EngineError> for Refusal {
-    fn from(error: EngineError) -> Self {
-        let status = match error.kind() {
-            ErrorKind::FixInput => StatusCode::UNPROCESSABLE_ENTITY,
-            ErrorKind::Retry | ErrorKind::Restart => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Fenced => StatusCode::CONFLICT,
-            ErrorKind::Corrupt | ErrorKind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self(status, error.to_string(), error.hint().map(str::to_owned))
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Engine(error) => error.into(),
-            Failure::Usage { .. } | Failure::JobFile(_) => {
-                Self(StatusCode::UNPROCESSABLE_ENTITY, failure.text(), failure.hint().map(str::to_owned))
-            }
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let Self(status, message, hint) = self;
-        (status, Json(json!({ "error": { "message": message, "hint": hint } }))).into_response()
-    }
-}
-
 pub(super) type Answer = Result<Json<Value>, Refusal>;
 
 /// The routes, behind the guard.
-pub(super) fn router(job: RunningJob, guard: Guard) -> Router {
+pub(super) fn router(api: Api, guard: Guard) -> Router {
     Router::new()
         .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
         .route("/v1/job", get(status))
@@ -124,14 +84,17 @@ pub(super) fn router(job: RunningJob, guard: Guard) -> Router {
         .fallback(|| async {
             Refusal(StatusCode::NOT_FOUND, "there is nothing here".into(), Some("GET /openapi.json says what there is".into()))
         })
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(guard, guarded))
-        .with_state(job)
+        .layer(middleware::from_fn_with_state((api.clone(), guard), guarded))
+        .with_state(api)
 }
 
-async fn guarded(State(guard): State<Guard>, request: Request<Body>, next: Next) -> Response {
+/// Nothing of a request but its head is read before this has let it in.
+async fn guarded(State((api, guard)): State<(Api, Guard)>, request: Request, next: Next) -> Response {
     match guard.refuse(request.headers()) {
-        Some((status, why)) => Refusal(status, why.into(), None).into_response(),
+        Some((status, why)) => {
+            api.bodies.discard(request.into_body());
+            Refusal(status, why.into(), None).into_response()
+        }
         None => next.run(request).await,
     }
 }
@@ -140,13 +103,21 @@ async fn status(State(job): State<RunningJob>) -> Json<JobStatusDocument> {
     Json(job.document())
 }
 
-async fn stop(State(job): State<RunningJob>, Json(request): Json<StopRequest>) -> Answer {
+async fn stop(State(job): State<RunningJob>, Asked(request): Asked<StopRequest>) -> Answer {
     let kind = if request.drain { StopKind::Drain } else { StopKind::Suspend };
-    let (ended, checkpoint, savepoint) = job.stop(kind, request.savepoint.as_deref()).await?;
-    let (outcome, error) = (ended.outcome, ended.error);
-    Ok(Json(
-        json!({ "schema": SCHEMA, "job": job.name(), "outcome": outcome, "error": error, "checkpoint": checkpoint, "savepoint": savepoint }),
-    ))
+    // The savepoint is written also where whoever asked for it goes away: the job is stopped for it.
+    to_its_end(async move {
+        let Stopped { ended, checkpoint, savepoint, savepoint_error } = job.stop(kind, request.savepoint.as_deref()).await?;
+        let (message, hint) = match savepoint_error {
+            Some(error) => (Some(error.to_string()), error.hint().map(str::to_owned)),
+            None => (None, None),
+        };
+        Ok(Json(json!({
+            "schema": SCHEMA, "job": job.name(), "outcome": ended.outcome, "error": ended.error, "checkpoint": checkpoint,
+            "savepoint": savepoint, "savepoint_error": message, "savepoint_hint": hint,
+        })))
+    })
+    .await
 }
 
 async fn cancel(State(job): State<RunningJob>) -> Answer {
@@ -165,19 +136,19 @@ async fn checkpoint(State(job): State<RunningJob>) -> Answer {
     })))
 }
 
-async fn savepoint(State(job): State<RunningJob>, Json(request): Json<SavepointRequest>) -> Answer {
+async fn savepoint(State(job): State<RunningJob>, Asked(request): Asked<SavepointRequest>) -> Answer {
+    job.changes().refuse_on_probation()?;
     let (url, savepoint) = job.savepoint(request.url.as_deref(), request.unaligned).await?;
     Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "url": url, "checkpoint": savepoint.checkpoint_id.0 })))
 }
 
-async fn rescale(State(job): State<RunningJob>, Json(request): Json<RescaleRequest>) -> Answer {
+async fn rescale(State(job): State<RunningJob>, Asked(request): Asked<RescaleRequest>) -> Answer {
     to_its_end(async move {
-        let changing = job.begin_change("rescale", request.operator.as_deref()).await;
+        let changing = job.changes().begin("rescale", request.operator.as_deref()).await?;
         let (shape, operator) = (job.shape(), request.operator.clone());
         let planned = blocking(move || shape.rescaled(request.parallelism, operator.as_deref())).await?;
         changing.phase("changing over", None);
         let rescaled = job.control().rescale(planned.change).await?;
-        job.set_shape(planned.shape);
         Ok(Json(json!({
             "schema": SCHEMA, "job": job.name(), "parallelism": request.parallelism, "operator": request.operator,
             "checkpoint": rescaled.checkpoint_id.0, "pause_ms": ms(rescaled.pause),
@@ -186,14 +157,29 @@ async fn rescale(State(job): State<RunningJob>, Json(request): Json<RescaleReque
     .await
 }
 
-async fn upgrade(State(job): State<RunningJob>, Query(request): Query<UpgradeRequest>, body: Bytes) -> Answer {
-    to_its_end(changed_over(job, request, body)).await
+async fn upgrade(State(api): State<Api>, Query(request): Query<UpgradeRequest>, upload: Request) -> Answer {
+    let refused = may_upgrade(&api.job, &request);
+    if let Err(refusal) = refused {
+        api.bodies.discard(upload.into_body());
+        return Err(refusal);
+    }
+    let component = Uploaded::from_request(upload, &api).await?;
+    to_its_end(changed_over(api.job, request, component)).await
 }
 
-async fn changed_over(job: RunningJob, request: UpgradeRequest, body: Bytes) -> Answer {
-    let changing = job.begin_change("upgrade", Some(&request.operator)).await;
+/// What can be refused before the component is read.
+fn may_upgrade(job: &RunningJob, request: &UpgradeRequest) -> Result<(), Refusal> {
+    if Duration::from_millis(request.probation_ms) > PROBATION_MAX {
+        let message = format!("a probation of {} ms is longer than the {PROBATION_MAX:?} that one may last", request.probation_ms);
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "output is held back meanwhile: minutes are long enough"));
+    }
+    job.changes().refuse_beside_upgrade()
+}
+
+async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): Uploaded) -> Answer {
+    let changing = job.changes().begin("upgrade", Some(&request.operator)).await?;
     let (shape, operator) = (job.shape(), request.operator.clone());
-    let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body };
+    let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body.bytes.clone() };
     let planned = blocking(move || shape.upgraded(component)).await?;
     let leaky = weaker_sinks(&planned.change.graph);
     if !leaky.is_empty() && !request.allow_repeat {

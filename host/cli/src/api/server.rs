@@ -1,21 +1,29 @@
 //! Serves the API on the control threads, from the start of a job until everybody who waits for its end has an answer.
 
+use super::Api;
+use super::body::Bodies;
+use super::connections::{Room, serve};
 use super::guard::Guard;
 use super::job::{Ended, RunningJob};
 use super::routes::router;
+use crate::descriptors::descriptor_limit;
 use crate::failure::Failure;
+use futures_util::future::select;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weir_engine::runtime::ThreadRuntime;
 use weir_engine::{EngineError, ErrorKind};
 
 /// The variable that holds the token.
 pub(crate) const TOKEN: &str = "WEIR_API_TOKEN";
-/// Whoever waits for a savepoint of the end is not left alone before this.
-const GRACE: Duration = Duration::from_secs(600);
+/// A savepoint of the end is written for so long at most: it is work of the job's, and whoever waits for it is not left alone.
+const SAVEPOINT_WITHIN: Duration = Duration::from_secs(600);
+/// Every other request that is being worked on when the job has ended has its answer by then, or gets none.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Where to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +54,7 @@ pub(crate) struct ApiServer {
     /// Where it is served.
     pub address: SocketAddr,
     job: RunningJob,
-    close: oneshot::Sender<()>,
+    close: watch::Sender<bool>,
     served: JoinHandle<()>,
 }
 
@@ -60,13 +68,9 @@ impl ApiServer {
         let listener = threads.block_on(TcpListener::bind(address.address)).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
         let guard = address.token.map_or(Guard::Loopback(bound), Guard::Token);
-        let (close, closed) = oneshot::channel();
-        let router = router(job.clone(), guard);
-        let serve = async move {
-            let closing = async { _ = closed.await };
-            // A client that goes away is no concern of the job's.
-            _ = axum::serve(listener, router).with_graceful_shutdown(closing).await;
-        };
+        let (close, closing) = watch::channel(false);
+        let router = router(Api { job: job.clone(), bodies: Bodies::new(job.clock()) }, guard);
+        let serve = serve(listener, router, Room::of(descriptor_limit()), job.clock(), closing);
         #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
         let served = threads.control().spawn(serve);
         Ok(Self { address: bound, job, close, served })
@@ -74,11 +78,15 @@ impl ApiServer {
 
     /// The job has ended: answers whoever waits for that, and closes.
     pub fn end(self, threads: &ThreadRuntime, ended: Ended) {
-        self.job.end(ended);
-        _ = self.close.send(());
-        let clock = threads.runtime().clock;
-        let grace = clock.sleep_until(clock.now() + GRACE);
-        threads.block_on(futures_util::future::select(self.served, grace));
+        let Self { job, close, mut served, .. } = self;
+        job.end(ended);
+        _ = close.send(true);
+        let clock = job.clock();
+        threads.block_on(async {
+            select(pin!(job.savepoints_written()), clock.sleep_until(clock.now() + SAVEPOINT_WITHIN)).await;
+            select(&mut served, clock.sleep_until(clock.now() + GRACE)).await;
+        });
+        served.abort();
     }
 }
 

@@ -20,6 +20,7 @@ use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
 use crate::job_file::{JobFile, load};
 use crate::screen::Screen;
+use crate::signals::Held;
 use crate::standard_output;
 use clap::CommandFactory;
 use clap::builder::StyledStr;
@@ -58,14 +59,16 @@ pub(crate) fn cores() -> u32 {
 }
 
 /// Does what the command line says. Returns the exit code.
-pub(crate) fn dispatch(args: WeirArgs) -> u8 {
+pub(crate) fn dispatch(args: WeirArgs, held: Held) -> u8 {
+    // Only a run listens for signals.
+    let held = Some(held).filter(|_| matches!(args.command, WeirCommand::Run(_)));
     let screen = Screen::of_process(args.quiet);
     let context = Context { output: args.output, compiler: Compiler::new(screen.clone()), screen };
     if let Err(failure) = context.screen.take_logs() {
         return failed(&context, &failure);
     }
     let done = match args.command {
-        WeirCommand::Run(run) => return run::run(&context, &run),
+        WeirCommand::Run(run) => return run::run(&context, &run, held),
         WeirCommand::Jobs => running::jobs(&context),
         WeirCommand::Status(job) => running::status(&context, &job.job),
         WeirCommand::Stop(stop) => running::stop(&context, &stop),

@@ -7,6 +7,7 @@ use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, 
 use crate::args::{Output, RunArgs};
 use crate::assemble::Assembly;
 use crate::crash_points::CrashPoints;
+use crate::descriptors::raise_descriptor_limit;
 use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::summary;
@@ -14,24 +15,27 @@ use crate::job_file::JobFile;
 use crate::observer::{Observer, checkpoint_document};
 use crate::plugin_origin::PluginOrigins;
 use crate::process_memory::{peak_memory_bytes, state_memory};
-use crate::registry::{Registration, Registry};
-use crate::signals::stop_on_signals;
+use crate::registry::{Claim, Registration, Registry};
+use crate::signals::{Held, Signals};
+use crate::standard_output;
 use crate::steady_rate::{Sample, first_record_at, steady_rates};
 use crate::storage::{savepoint_opener, savepoint_url, threads};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{JobLog, ObjectStorage, Store};
+use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Store, Trigger};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
+use weir_engine::{EngineError, ErrorKind};
 
 /// Runs a job and tells what it came to. Returns the exit code.
-pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
+pub(super) fn run(context: &Context, args: &RunArgs, held: Option<Held>) -> u8 {
+    raise_descriptor_limit();
     let mut document = RunDocument::of_nothing();
-    let code = match try_run(context, args, &mut document) {
+    let code = match try_run(context, args, held, &mut document) {
         Ok(()) => match document.outcome {
             Outcome::Finished | Outcome::AlreadyFinished | Outcome::Stopped | Outcome::Cancelled => 0,
             Outcome::Failed | Outcome::Fenced => FAILED,
@@ -53,11 +57,24 @@ pub(super) fn run(context: &Context, args: &RunArgs) -> u8 {
     code
 }
 
-fn try_run(context: &Context, args: &RunArgs, document: &mut RunDocument) -> Result<(), Failure> {
+fn try_run(context: &Context, args: &RunArgs, held: Option<Held>, document: &mut RunDocument) -> Result<(), Failure> {
+    let output = context.output;
+    let signals = Signals::listen(&context.screen, move || print_stopped(output))?;
+    drop(held);
     let threads = threads()?;
-    let ended = Run { context, args, runtime: threads.runtime(), threads: &threads }.run(document);
+    let ended = Run { context, args, runtime: threads.runtime(), threads: &threads, signals }.run(document);
     threads.shutdown();
     ended
+}
+
+/// Prints the document of a run that was told to stop before it began, where one is wanted. The exit code.
+fn print_stopped(output: Output) -> u8 {
+    let document = RunDocument { outcome: Outcome::Stopped, ..RunDocument::of_nothing() };
+    let text = || serde_json::to_string_pretty(&document).expect("a document is JSON") + "\n";
+    match output {
+        Output::Json => standard_output::print(&text()).map_or_else(|unwritten| unwritten.exit_code(), |()| 0),
+        Output::Text => 0,
+    }
 }
 
 struct Run<'a> {
@@ -65,6 +82,7 @@ struct Run<'a> {
     args: &'a RunArgs,
     threads: &'a ThreadRuntime,
     runtime: Runtime,
+    signals: Signals,
 }
 
 impl Run<'_> {
@@ -74,6 +92,9 @@ impl Run<'_> {
         let job = self.job(&start)?;
         document.job.clone_from(&job.name);
         refuse_two_documents(self.context.output, &job)?;
+        let storage = absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name);
+        let job_file = self.args.job.as_ref().map_or_else(|| job.source.name.to_string(), |path| absolute(path));
+        let Claimed { mut registration, taken_from } = self.claim(&job.name, &job_file, &storage)?;
         let began = self.runtime.clock.now();
         // Without a job file of its own a run has no plugins of its own either.
         let pinned = self.args.pinned || self.args.job.is_none();
@@ -95,6 +116,7 @@ impl Run<'_> {
             Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
         };
         self.refuse_newer(&job, (&assembly.graph, &history), &start, &*store)?;
+        taken_from.or(may_run_elsewhere(log.entries())).iter().for_each(|line| screen.notice(line));
         drop(log);
         let crash = CrashPoints::of_process()?;
 
@@ -102,7 +124,7 @@ impl Run<'_> {
         let options = self.options(&job, store.clone(), start);
         let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
         let (control, inbox) = JobControl::new();
-        stop_on_signals(control.clone(), screen, self.runtime.clock.clone())?;
+        self.signals.stop_job(control.clone(), self.runtime.clock.clone());
         let parts = RunningParts {
             control,
             status: status.clone(),
@@ -110,12 +132,12 @@ impl Run<'_> {
             runtime: self.runtime.clone(),
             threads: self.threads.control().clone(),
             vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
-            storage: absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name),
-            job_file: self.args.job.as_ref().map_or_else(|| job.source.name.to_string(), |path| absolute(path)),
+            storage,
+            job_file,
             job_copy: JobFileCopy { text: Bytes::copy_from_slice(job.source.text.as_bytes()), folder: job.folder.display().to_string() },
             shape,
         };
-        let served = address.map(|address| self.serve(address, parts)).transpose()?;
+        let served = address.map(|address| self.serve(address, parts, registration.take())).transpose()?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
         let report =
             self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
@@ -133,11 +155,35 @@ impl Run<'_> {
             }
             JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
         }
-        if let Some((server, registration)) = served {
+        if let Some(server) = served {
             server.end(self.threads, Ended { outcome: document.outcome.name().into(), error: document.error.clone() });
-            drop(registration);
         }
+        drop(registration);
         Ok(())
+    }
+
+    /// Registers the job, unless another process of this user's has it.
+    fn claim(&self, job: &str, job_file: &str, storage: &str) -> Result<Claimed, Failure> {
+        let claimed = Registry::of_user().and_then(|registry| registry.claim(job, job_file, storage, self.args.takeover));
+        let Claim { others, registration } = match claimed {
+            Ok(claim) => claim,
+            // A job runs as well where nobody finds it.
+            Err(error) => {
+                self.context.screen.notice(&format!("the job is not registered: {error}"));
+                return Ok(Claimed { registration: None, taken_from: None });
+            }
+        };
+        let processes: Vec<String> = others.iter().map(|other| other.pid.to_string()).collect();
+        let processes = format!("{} {}", if processes.len() == 1 { "process" } else { "processes" }, processes.join(", "));
+        if registration.is_none() {
+            let message = format!("job {job} runs already: {processes} of yours has it, with the same storage {storage}");
+            let hint = format!(
+                "`weir stop {job}` stops it after a last checkpoint; `--takeover` runs it here, and {processes} is fenced and stops"
+            );
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).into());
+        }
+        let taken_from = (!others.is_empty()).then(|| format!("taking over from {processes}, which is fenced and stops"));
+        Ok(Claimed { registration, taken_from })
     }
 
     /// The job file that is named, or the savepoint's.
@@ -176,17 +222,17 @@ impl Run<'_> {
         }
     }
 
-    /// Serves the API and registers the job, so that it can be found and spoken to.
-    fn serve(&self, address: ApiAddress, parts: RunningParts) -> Result<(ApiServer, Option<Registration>), Failure> {
-        let (job_file, storage) = (parts.job_file.clone(), parts.storage.clone());
+    /// Serves the API, and says in the registry where: the job can be spoken to from then on.
+    fn serve(&self, address: ApiAddress, parts: RunningParts, registration: Option<Registration>) -> Result<ApiServer, Failure> {
         let job = RunningJob::new(parts);
-        let name = job.name();
-        let server = ApiServer::start(self.threads, address, job)?;
-        let registered =
-            Registry::of_user().and_then(|registry| registry.register(&name, &server.address.to_string(), &job_file, &storage));
-        // A job runs as well where nobody finds it.
-        let registration = registered.map_err(|error| self.context.screen.notice(&format!("the job is not registered: {error}"))).ok();
-        Ok((server, registration))
+        let server = ApiServer::start(self.threads, address, job.clone())?;
+        if let Some(mut registration) = registration {
+            if let Err(error) = registration.serves(&server.address.to_string()) {
+                self.context.screen.notice(&format!("the job can be spoken to on {}, which is not registered: {error}", server.address));
+            }
+            job.registered(registration);
+        }
+        Ok(server)
     }
 
     fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
@@ -205,6 +251,29 @@ impl Run<'_> {
             notice: Arc::new(move |line| screen.notice_in_short(line)),
         }
     }
+}
+
+/// A run's place in the registry.
+struct Claimed {
+    registration: Option<Registration>,
+    /// Whom the job is taken over from, for the user.
+    taken_from: Option<String>,
+}
+
+/// What the user has to know where the log does not show that the run before has ended: nobody here knows of it, and there is no lease that could be waited for.
+fn may_run_elsewhere(entries: &[LogEntry]) -> Option<String> {
+    let attempt = match entries.last()? {
+        LogEntry::Finished { .. } => return None,
+        LogEntry::Completed { trigger, .. } if [Trigger::Stop, Trigger::Final].iter().any(|last| last.name() == trigger) => return None,
+        entry @ (LogEntry::Attempt { .. }
+        | LogEntry::Completed { .. }
+        | LogEntry::Failed { .. }
+        | LogEntry::Override { .. }
+        | LogEntry::Outcome { .. }) => entry.attempt(),
+    };
+    Some(format!(
+        "taking over from attempt {attempt}, whose end is not in the log: if its process still runs elsewhere, it is fenced and stops"
+    ))
 }
 
 fn absolute(path: &Path) -> String {
@@ -340,6 +409,7 @@ mod tests {
             accept_lost_output: false,
             api: String::new(),
             no_api: true,
+            takeover: false,
         }
     }
 

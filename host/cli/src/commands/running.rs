@@ -1,12 +1,13 @@
 //! Commands that speak to a running job.
 
-use super::Context;
+use super::{Context, tell};
 use crate::api::{ChangeDocument, JobStatusDocument, RescaleRequest, SavepointRequest, StopRequest};
 use crate::args::{RescaleArgs, SavepointCreateArgs, StopArgs, UpgradeArgs};
 use crate::client::{JobClient, running};
 use crate::documents::SCHEMA;
 use crate::failure::{FAILED, Failure};
 use crate::figures::{bytes_text, grouped, metrics_text, padded};
+use crate::registry::Registered;
 use crate::storage::savepoint_url;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,10 +25,15 @@ pub(super) fn jobs(context: &Context) -> Result<u8, Failure> {
     let document = json!({ "schema": SCHEMA, "jobs": running });
     let text = || match &running[..] {
         [] => "no job runs\n".to_owned(),
-        running => running.iter().map(|one| format!("{}  process {}  http://{}  {}\n", one.job, one.pid, one.api, one.job_file)).collect(),
+        running => running.iter().map(job_line).collect(),
     };
     context.print(&document, text)?;
     Ok(0)
+}
+
+fn job_line(one: &Registered) -> String {
+    let api = one.api.as_ref().map_or("no API".to_owned(), |api| format!("http://{api}"));
+    format!("{}  process {}  {api}  {}\n", one.job, one.pid, one.job_file)
 }
 
 /// Shows how a job is doing.
@@ -91,6 +97,10 @@ pub(super) fn stop(context: &Context, args: &StopArgs) -> Result<u8, Failure> {
         }
         text
     })?;
+    if let Some(message) = document["savepoint_error"].as_str() {
+        let error = EngineError::new(ErrorKind::FixInput, format!("{}: {message}", text_of(&document, "job")));
+        tell(context, &Failure::Engine(error.with_hint(text_of(&document, "savepoint_hint"))));
+    }
     Ok(if good && (savepoint.is_none() || document["savepoint"].is_string()) { 0 } else { FAILED })
 }
 

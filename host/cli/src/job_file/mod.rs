@@ -97,5 +97,8 @@ fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile,
     let settings::Head { name, parallelism, max_parallelism } = head;
     let folder = folder.to_owned();
     let job = JobFile { source, folder, name, parallelism, max_parallelism, checkpoints, restart, sources, operators, sinks };
+    if let Some((input, message)) = job.crowded() {
+        reporter.add(Problem::new(input.span.clone(), message).hint("a step seldom needs more subtasks than the machine has cores"));
+    }
     Ok((job, reporter.finish()))
 }

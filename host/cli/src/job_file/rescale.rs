@@ -2,6 +2,10 @@
 
 use super::model::{Input, JobFile, Partitioning};
 use std::collections::BTreeMap;
+use weir_engine::state::MAX_PARALLELISM_LIMIT;
+
+/// Channels between the subtasks of a job: every edge but a `forward` one has one from each sender to each receiver, and each costs some hundred bytes.
+pub const CHANNELS_MAX: u64 = 1 << 20;
 
 impl JobFile {
     /// The parallelism of every step, by id.
@@ -26,8 +30,8 @@ impl JobFile {
                 let ids: Vec<&str> = known.keys().map(String::as_str).collect();
                 return Err(format!("the job has no step `{id}`; it has {}", ids.join(", ")));
             }
-            if parallelism == 0 {
-                return Err(format!("`{id}` cannot have parallelism 0"));
+            if !(1..=MAX_PARALLELISM_LIMIT).contains(&parallelism) {
+                return Err(format!("`{id}` cannot have parallelism {parallelism}; it is from 1 to {MAX_PARALLELISM_LIMIT}"));
             }
             if parallelism != 1 && self.is_single(id) {
                 return Err(format!("`{id}` reads standard input, which one subtask does"));
@@ -51,7 +55,31 @@ impl JobFile {
             step.parallelism = now(&step.id.value);
             follow(&step.id.value, step.parallelism, &mut step.inputs, now)?;
         }
-        Ok(job)
+        match job.crowded() {
+            None => Ok(job),
+            Some((_, message)) => Err(message),
+        }
+    }
+
+    /// The input that brings the most channels, where all together are too many, and what to say of it.
+    pub(super) fn crowded(&self) -> Option<(&Input, String)> {
+        let parallelism = self.parallelisms();
+        let operators = self.operators.iter().map(|step| (&step.id.value, step.parallelism, &step.inputs));
+        let steps = operators.chain(self.sinks.iter().map(|step| (&step.id.value, step.parallelism, &step.inputs)));
+        let inputs = steps.flat_map(|(id, to, inputs)| inputs.iter().map(move |input| (id, to, input)));
+        let channels = inputs.map(|(id, to, input)| {
+            let from = parallelism.get(&input.from).copied().unwrap_or(1);
+            let senders = if input.by == Partitioning::Forward { 1 } else { u64::from(from) };
+            (senders * u64::from(to), id, from, to, input)
+        });
+        let channels: Vec<_> = channels.collect();
+        let all: u64 = channels.iter().map(|(channels, ..)| channels).sum();
+        let (_, id, from, to, input) = channels.into_iter().max_by_key(|(channels, ..)| *channels).filter(|_| all > CHANNELS_MAX)?;
+        let message = format!(
+            "{from} subtasks of `{}` each send to {to} of `{id}`: with {all} channels between its subtasks the job has more than {CHANNELS_MAX}",
+            input.from
+        );
+        Some((input, message))
     }
 }
 
@@ -108,7 +136,17 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_by_name() {
         check("", &[("c", 3)], "the job has no step `c`; it has a, b, in, out");
-        check("", &[("b", 0)], "`b` cannot have parallelism 0");
+        check("", &[("b", 0)], "`b` cannot have parallelism 0; it is from 1 to 32768");
         check("", &[("b", 5)], "`b` has keyed state in 4 key groups");
+        for too_many in [32_769, 1_000_000, u32::MAX] {
+            check("", &[("a", too_many)], &format!("`a` cannot have parallelism {too_many}; it is from 1 to 32768"));
+        }
+    }
+
+    #[test]
+    fn the_channels_between_subtasks_are_bounded() {
+        check("", &[("in", 32_768), ("a", 32_768)], "2 2 forward");
+        check("", &[("in", 1_024), ("a", 1_022)], "2 2 forward");
+        check("", &[("in", 1_024), ("a", 1_025)], "1024 subtasks of `in` each send to 1025 of `a`: with 1051652 channels");
     }
 }

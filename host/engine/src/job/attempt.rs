@@ -1,9 +1,9 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
-use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
+use super::attempt_context::{AttemptContext, AttemptEnd, Session};
 use super::awaited::Awaited;
 use super::change::{Redeploy, tasks_of};
-use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, Reply, Rescaled, StopKind};
+use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, Reply, StopKind};
 use super::deploy::{Deployment, deploy};
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::CheckpointItem;
@@ -11,12 +11,13 @@ use super::{JobGraph, VertexKind};
 use crate::checkpoint::{CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::{Lane, TaskGroup};
+use crate::runtime::{Lane, TaskGroup, panic_message};
 use crate::task::{TaskControl, TaskEvent};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, join, select};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: 
     let (panicked, panics) = mpsc::unbounded_channel::<String>();
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
     let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
-    let end = match deploy(context, &group) {
+    let end = match deployed(context, &group) {
         Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session).run().await,
         Err(error) => {
             drop(requests);
@@ -69,6 +70,12 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: 
         },
     };
     (end, log)
+}
+
+/// As [`deploy`], where a panic is an error: what cannot be deployed must not take the job with it.
+fn deployed(context: &AttemptContext, group: &TaskGroup) -> Result<Deployment, EngineError> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| deploy(context, group)))
+        .unwrap_or_else(|panic| Err(EngineError::new(ErrorKind::Bug, format!("deploy the job: {}", panic_message(&*panic)))))
 }
 
 pub(super) struct Attempt<'a> {
@@ -259,14 +266,7 @@ impl<'a> Attempt<'a> {
         if self.tasks_starting > 0 {
             return None;
         }
-        let now = self.context.runtime.clock.now();
-        match (self.session.redeployed.take(), self.session.trial.as_mut()) {
-            (Some(Redeployed { checkpoint_id, began, reply: Some(reply) }), _) => {
-                _ = reply.send(Ok(Rescaled { checkpoint_id, pause: now.saturating_sub(began) }));
-            }
-            (Some(Redeployed { began, reply: None, .. }), Some(trial)) => trial.begin(now, now.saturating_sub(began)),
-            (Some(_) | None, _) => {}
-        }
+        self.on_deployed();
         None
     }
 
@@ -303,6 +303,10 @@ impl<'a> Attempt<'a> {
             }
             RecordEvent::NotRecorded { checkpoint_id, error } => {
                 self.coordinator.on_recording_failed(checkpoint_id, error.to_string(), now)
+            }
+            RecordEvent::Overridden => {
+                self.on_overridden();
+                return None;
             }
             RecordEvent::Accepted => {
                 self.on_accepted();

@@ -5,7 +5,7 @@ use super::control::{JobInbox, Reply, Rescaled};
 use super::in_flight::RestoredRecords;
 use super::status::JobStatus;
 use super::{CompletedCheckpoint, JobGraph};
-use crate::checkpoint::{CheckpointBases, CheckpointConfig, CheckpointMetadata, RestorePlan, Store};
+use crate::checkpoint::{CheckpointBases, CheckpointConfig, CheckpointMetadata, Override, RestorePlan, Store};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::runtime::{Monotonic, Runtime};
@@ -13,6 +13,7 @@ use crate::sink::Committable;
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What an attempt is made of.
 pub(super) struct AttemptContext {
@@ -55,19 +56,43 @@ pub(super) struct Session<'a> {
     pub graph: &'a mut Arc<JobGraph>,
     /// An upgrade that has changed over and is not decided.
     pub trial: &'a mut Option<Trial>,
-    /// What this attempt was deployed for, until its tasks run.
+    /// What this attempt was deployed for, until the log has it.
     pub redeployed: &'a mut Option<Redeployed>,
+    /// A rescale that the log has, until a checkpoint of the new shape is complete.
+    pub unproven: &'a mut Option<OldShape>,
     /// When the stop that is under way was asked for.
     pub stop_began: &'a mut Option<Monotonic>,
 }
 
-/// A redeployment that is under way.
+/// A redeployment that is under way: the log learns of it once all tasks of the new shape run, so that one which cannot be leaves no trace.
 pub(super) struct Redeployed {
     pub checkpoint_id: CheckpointId,
     /// When that was triggered.
     pub began: Monotonic,
-    /// Who waits for a rescale; `None`: it is for an upgrade.
-    pub reply: Option<Reply<Rescaled>>,
+    /// How long nothing was read, once the tasks run.
+    pub pause: Option<Duration>,
+    pub purpose: DeployedFor,
+}
+
+/// What a redeployment is for, once the attempt in front of it is over.
+pub(super) enum DeployedFor {
+    Rescale {
+        overrides: Vec<Override>,
+        /// What to go back to where it cannot be.
+        old: OldShape,
+        reply: Reply<Rescaled>,
+    },
+    /// The trial holds what there is to know.
+    Upgrade,
+}
+
+/// What a rescaled job was before.
+pub(super) struct OldShape {
+    /// The last checkpoint before the rescale.
+    pub checkpoint_id: CheckpointId,
+    pub graph: Arc<JobGraph>,
+    /// What the log has to say to bring it back.
+    pub overrides: Vec<Override>,
 }
 
 /// How an attempt ended.

@@ -6,7 +6,7 @@
 //! checkpoint behind `since`.
 
 use super::attempt::Attempt;
-use super::attempt_context::AttemptEnd;
+use super::attempt_context::{AttemptEnd, DeployedFor, Redeployed};
 use super::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
 use super::recorder::RecordRequest;
 use super::restore::planned;
@@ -121,7 +121,7 @@ impl Attempt<'_> {
         if self.session.trial.is_some() {
             return refused("an upgrade is on probation".into(), "wait until it is over");
         }
-        if self.redeploy.is_some() || self.stop_seen.is_some() {
+        if self.redeploy.is_some() || self.session.redeployed.is_some() || self.stop_seen.is_some() {
             return refused("the job is being stopped or rescaled".into(), "wait until that is done");
         }
         let planned = planned(&self.session.graph.identity(), &change.graph, &RestoreOptions::default());
@@ -145,6 +145,12 @@ impl Attempt<'_> {
         let Some((place, VertexKind::Operator(factory))) = place.map(|place| (place, &new.vertices[place].kind)) else {
             return Err(EngineError::new(ErrorKind::FixInput, format!("the job has no operator `{id}`")));
         };
+        let shape = |graph: &JobGraph| graph.vertices.iter().map(|vertex| vertex.parallelism).collect::<Vec<_>>();
+        if shape(&new) != shape(self.session.graph) {
+            // Its operators would go to other tasks than are meant.
+            let message = "the job has been rescaled since the upgrade was worked out";
+            return Err(EngineError::new(ErrorKind::Retry, message).with_hint("ask once more"));
+        }
         let schemas = new.input_schemas(place, factory.descriptor().inputs.len());
         let mut operators = Vec::new();
         for (task, index) in tasks_of(&new, place) {
@@ -193,7 +199,40 @@ impl Attempt<'_> {
         let Some(trial) = self.session.trial else { return };
         trial.begin(now, trial.pause);
         let (graph, overrides) = (trial.new.clone(), trial.overrides.clone());
-        self.request(RecordRequest::Override { checkpoint_id, graph, overrides });
+        self.request(RecordRequest::Override { checkpoint_id, graph, overrides, probation: true });
+    }
+
+    /// Every task has restored what it was to restore. What the attempt was deployed for has come true, and the log is told before any checkpoint
+    /// of the new shape can complete.
+    pub(super) fn on_deployed(&mut self) {
+        let now = self.context.runtime.clock.now();
+        let Some(redeployed) = self.session.redeployed.as_mut() else { return };
+        redeployed.pause = Some(now.saturating_sub(redeployed.began));
+        let checkpoint_id = redeployed.checkpoint_id;
+        let (overrides, probation) = match (&redeployed.purpose, self.session.trial.as_ref()) {
+            (DeployedFor::Rescale { overrides, .. }, _) => (overrides.clone(), false),
+            (DeployedFor::Upgrade, Some(trial)) => (trial.overrides.clone(), true),
+            (DeployedFor::Upgrade, None) => return,
+        };
+        self.request(RecordRequest::Override { checkpoint_id, graph: self.context.graph.clone(), overrides, probation });
+    }
+
+    /// The log has the change. One that was made by a swap goes on as it is.
+    pub(super) fn on_overridden(&mut self) {
+        let now = self.context.runtime.clock.now();
+        let Some(Redeployed { checkpoint_id, pause, purpose, .. }) = self.session.redeployed.take() else { return };
+        let pause = pause.unwrap_or_default();
+        match purpose {
+            DeployedFor::Rescale { old, reply, .. } => {
+                *self.session.unproven = Some(old);
+                _ = reply.send(Ok(Rescaled { checkpoint_id, pause }));
+            }
+            DeployedFor::Upgrade => {
+                if let Some(trial) = self.session.trial {
+                    trial.begin(now, pause);
+                }
+            }
+        }
     }
 
     /// True where a completed checkpoint is provisional: no task may be told of it. One that completes behind the end of the probation, or

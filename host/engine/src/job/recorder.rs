@@ -39,11 +39,12 @@ pub(super) enum RecordRequest {
         duration: Duration,
         reason: String,
     },
-    /// Behind this checkpoint another component works, on probation.
+    /// Behind this checkpoint the job has another shape, or another component works on probation.
     Override {
         checkpoint_id: CheckpointId,
         graph: Arc<JobGraph>,
         overrides: Vec<Override>,
+        probation: bool,
     },
     /// It has proven itself.
     Accept,
@@ -64,6 +65,8 @@ pub(super) enum RecordEvent {
         checkpoint_id: CheckpointId,
         error: EngineError,
     },
+    /// The log has what holds behind a checkpoint in place of the job file's word.
+    Overridden,
     /// The log says that what was on probation holds.
     Accepted,
     Finished,
@@ -112,8 +115,11 @@ impl Recorder {
                     }
                     failed.err().map(RecordEvent::Over)
                 }
-                RecordRequest::Override { checkpoint_id, graph, overrides } => {
-                    self.change(checkpoint_id, graph, overrides).await.err().map(RecordEvent::Over)
+                RecordRequest::Override { checkpoint_id, graph, overrides, probation } => {
+                    Some(match self.change(checkpoint_id, graph, overrides, probation).await {
+                        Ok(()) => RecordEvent::Overridden,
+                        Err(error) => RecordEvent::Over(error),
+                    })
                 }
                 RecordRequest::Accept => Some(match self.accept().await {
                     Ok(()) => RecordEvent::Accepted,
@@ -212,11 +218,17 @@ impl Recorder {
         CheckpointMetadata { job, checkpoint_id, attempt: self.attempt, nonce, graph: self.graph.identity(), vertices }
     }
 
-    async fn change(&mut self, checkpoint_id: CheckpointId, graph: Arc<JobGraph>, overrides: Vec<Override>) -> Result<(), EngineError> {
+    async fn change(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        graph: Arc<JobGraph>,
+        overrides: Vec<Override>,
+        probation: bool,
+    ) -> Result<(), EngineError> {
         store_components(&*self.store, &*self.clock, &graph).await?;
         self.graph = graph;
         let (attempt, nonce, changed_ms) = (self.attempt, self.nonce.clone(), self.clock.wall_ms());
-        self.append(LogEntry::Override { attempt, nonce, checkpoint_id, overrides, probation: true, changed_ms }).await
+        self.append(LogEntry::Override { attempt, nonce, checkpoint_id, overrides, probation, changed_ms }).await
     }
 
     async fn accept(&mut self) -> Result<(), EngineError> {

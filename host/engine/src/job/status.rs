@@ -1,5 +1,6 @@
 //! What a running job shows: counters and the checkpoints of this process.
 
+use super::JobGraph;
 use crate::element::CheckpointId;
 use crate::metrics::{Counter, JobMetrics};
 use std::collections::VecDeque;
@@ -31,12 +32,23 @@ pub struct JobStatus {
     /// Checkpoints that have failed.
     pub failed: Counter,
     items: Mutex<VecDeque<CheckpointItem>>,
+    parallelism: Mutex<Vec<u32>>,
 }
 
 impl JobStatus {
     /// Zeroed, for a graph of `vertices` vertices.
     pub fn new(vertices: usize) -> Self {
         Self { metrics: JobMetrics::new(vertices), ..Self::default() }
+    }
+
+    /// The number of subtasks of each vertex in the newest attempt; empty before the first.
+    pub fn parallelism(&self) -> Vec<u32> {
+        self.parallelism.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_parallelism(&self, graph: &JobGraph) {
+        let parallelism = graph.vertices.iter().map(|vertex| vertex.parallelism).collect();
+        *self.parallelism.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = parallelism;
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<CheckpointItem>> {

@@ -1,7 +1,7 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
 use super::attempt::{LEAVE_MAX, run_attempt};
-use super::attempt_context::{AttemptContext, AttemptEnd, Redeployed, Session};
+use super::attempt_context::{AttemptContext, AttemptEnd, OldShape, Redeployed, Session};
 use super::change::Trial;
 use super::control::{JobInbox, StopKind};
 use super::history::History;
@@ -39,6 +39,8 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         sent: Vec::new(),
         trial: None,
         redeployed: None,
+        unproven: None,
+        failed_change: None,
         stop_began: None,
         newest: None,
         unread: CheckpointId(0),
@@ -88,6 +90,10 @@ pub(super) struct Supervisor {
     pub(super) trial: Option<Trial>,
     /// What the next attempt is deployed for.
     pub(super) redeployed: Option<Redeployed>,
+    /// A rescale that the log has, until a checkpoint of the new shape is complete.
+    pub(super) unproven: Option<OldShape>,
+    /// Why one of these three cannot be: the next attempt goes back to what was before it.
+    pub(super) failed_change: Option<EngineError>,
     /// When the stop that is under way was asked for.
     stop_began: Option<Monotonic>,
     /// Where a run would go on, as of the last look at the log,
@@ -106,7 +112,7 @@ impl Supervisor {
                 Ok(Some(context)) => context,
                 Ok(None) => return Ok(JobOutcome::AlreadyFinished),
                 Err(error) => {
-                    if !self.roll_back(&mut log, &error).await? {
+                    if !self.is_of_a_change(&error) {
                         self.wait_for_restart(&log, error, None).await?;
                     }
                     continue;
@@ -116,8 +122,8 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let Self { inbox, graph, trial, redeployed, stop_began, .. } = self;
-                    let session = Session { inbox, graph, trial, redeployed, stop_began };
+                    let Self { inbox, graph, trial, redeployed, unproven, stop_began, .. } = self;
+                    let session = Session { inbox, graph, trial, redeployed, unproven, stop_began };
                     let (end, back) = run_attempt(&context, log, session).await;
                     match (back, end) {
                         (Some(back), end) => {
@@ -133,6 +139,7 @@ impl Supervisor {
             };
             if self.status.completed.get() > completed {
                 self.restarts.on_progress();
+                self.unproven = None;
             }
             let error = match end {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
@@ -140,11 +147,11 @@ impl Supervisor {
                 AttemptEnd::StopGivenUp(error) => return Err(self.naming_where_a_run_resumes(error)),
                 AttemptEnd::Cancelled => return Ok(JobOutcome::Cancelled),
                 AttemptEnd::Redeploy(redeploy) => {
-                    self.redeploy(&mut log, &context, *redeploy).await?;
+                    self.redeploy(&log, &context, *redeploy);
                     continue;
                 }
                 AttemptEnd::Failed(error) => {
-                    if self.roll_back(&mut log, &error).await? {
+                    if self.is_of_a_change(&error) {
                         continue;
                     }
                     match from {
@@ -209,6 +216,7 @@ impl Supervisor {
                 return Err(self.naming_where_a_run_resumes(error.context("failed while stopping")));
             }
             Ok(delay) => delay,
+            Err(_) if self.gives_up_rescale(&error, stopping) => return Ok(()),
             Err(why) if why.is_empty() => return Err(error),
             Err(why) => return Err(error.context(format!("given up ({why})"))),
         };
@@ -222,6 +230,7 @@ impl Supervisor {
 
     /// Appends an attempt to the log; `None` where the job has finished.
     async fn begin(&mut self, log: &mut JobLog) -> Result<Option<AttemptContext>, EngineError> {
+        self.go_back(log).await?;
         let mut known = None;
         loop {
             log.read_on().await?;
@@ -297,6 +306,7 @@ impl Supervisor {
     fn context(&mut self, history: &History, start: Start, restored: Restored, attempt: AttemptId, nonce: String) -> AttemptContext {
         self.nonces.push(nonce.clone());
         self.mode = StartMode::Resume;
+        self.status.set_parallelism(&self.graph);
         if self.report.attempt.replace(attempt).is_none() {
             self.report.resumed_from = start.restored.as_ref().map(|restored| restored.checkpoint_id);
             self.report.from_savepoint = start.savepoint().map(str::to_owned);

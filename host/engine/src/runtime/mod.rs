@@ -11,6 +11,7 @@ mod threads;
 
 pub use simulated::{SimulatedProcess, SimulationEnd, Simulator};
 pub use task_group::TaskGroup;
+pub(crate) use task_group::panic_message;
 pub use threads::ThreadRuntime;
 
 /// Where a future runs.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::api::body::{ALL_MAX, COMPONENT_MAX, JSON_MAX};
 use std::collections::BTreeSet;
 
 #[test]
@@ -22,9 +23,16 @@ fn the_description_names_every_route_and_no_other() {
 }
 
 #[test]
-fn errors_say_what_and_what_to_do() {
-    let status = |kind| Refusal::from(EngineError::new(kind, "x").with_hint("y")).0.as_u16();
-    assert_eq!(status(ErrorKind::FixInput), 422);
-    assert_eq!(status(ErrorKind::Restart), 503);
-    assert_eq!(status(ErrorKind::Bug), 500);
+fn the_description_has_the_bounds_that_hold() {
+    let described: Value = serde_json::from_str(OPENAPI).expect("JSON");
+    let at = |path: &str| described.pointer(path).and_then(Value::as_u64);
+    let rescale = "/paths/~1v1~1rescale/post/requestBody/content/application~1json/schema/properties/parallelism/maximum";
+    assert_eq!(at(rescale), Some(weir_engine::state::MAX_PARALLELISM_LIMIT.into()));
+    assert_eq!(at("/paths/~1v1~1upgrade/post/parameters/2/schema/maximum").map(Duration::from_millis), Some(PROBATION_MAX));
+    let component = "/paths/~1v1~1upgrade/post/requestBody/content/application~1wasm/schema/maxLength";
+    assert_eq!(at(component), Some(COMPONENT_MAX as u64));
+    let told = described["info"]["description"].as_str().expect("a text");
+    for bytes in [JSON_MAX, COMPONENT_MAX, ALL_MAX] {
+        assert!(told.contains(&bytes.to_string()), "{bytes}");
+    }
 }

@@ -4,7 +4,7 @@ use super::super::Context;
 use super::named::{Lies, Named, not_of_savepoints};
 use crate::api::absolute_storage;
 use crate::args::LookArgs;
-use crate::client::JobClient;
+use crate::client::{JobClient, registered};
 use crate::failure::Failure;
 use serde_json::json;
 use std::path::Path;
@@ -72,7 +72,7 @@ impl Target {
                 Self::job(&job.name, absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name), which)
             }
             Named::Running(name) => {
-                let found = JobClient::look_for(&name)?.ok_or_else(|| nothing(&name))?.registered;
+                let found = registered(&name)?.ok_or_else(|| nothing(&name))?;
                 Self::job(&found.job, found.storage, which)
             }
         }

@@ -1,0 +1,62 @@
+//! Errors as answers: a status, what is wrong, and what to do instead.
+
+use crate::failure::Failure;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use weir_engine::{EngineError, ErrorKind};
+
+/// An error as the answer: its status, what is wrong, and what to do.
+#[derive(Debug)]
+pub(super) struct Refusal(pub StatusCode, pub String, pub Option<String>);
+
+impl Refusal {
+    /// With this status.
+    pub fn new(status: StatusCode, message: impl Into<String>, hint: &str) -> Self {
+        Self(status, message.into(), Some(hint.to_owned()))
+    }
+}
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        let status = match error.kind() {
+            ErrorKind::FixInput => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::Retry | ErrorKind::Restart => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Fenced => StatusCode::CONFLICT,
+            ErrorKind::Corrupt | ErrorKind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.to_string(), error.hint().map(str::to_owned))
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Engine(error) => error.into(),
+            Failure::Usage { .. } | Failure::JobFile(_) => {
+                Self(StatusCode::UNPROCESSABLE_ENTITY, failure.text(), failure.hint().map(str::to_owned))
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self(status, message, hint) = self;
+        (status, Json(json!({ "error": { "message": message, "hint": hint } }))).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_and_what_to_do() {
+        let status = |kind| Refusal::from(EngineError::new(kind, "x").with_hint("y")).0.as_u16();
+        assert_eq!(status(ErrorKind::FixInput), 422);
+        assert_eq!(status(ErrorKind::Restart), 503);
+        assert_eq!(status(ErrorKind::Bug), 500);
+    }
+}
