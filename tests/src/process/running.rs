@@ -89,11 +89,6 @@ impl Running {
         self.child.wait().expect("a killed child ends").code().is_none()
     }
 
-    /// Its number.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until a SIGTERM would not simply end the process: it holds it back, or listens for it.
     pub fn hears_signals(&mut self) -> bool {
         let status = format!("/proc/{}/status", self.child.id());
