@@ -138,7 +138,7 @@ fn every_command_that_reads_a_plugin_says_what_is_wrong_with_it() {
 fn a_core_module_of_any_language_is_packed_with_the_worlds_type() {
     let bench = Bench::new(WEIR, WordCount::default());
     fs::write(bench.path("tiny.core.wasm"), tiny_plugin("")).expect("a file");
-    bench.run("plugin inspect tiny.core.wasm").assert(1, &["it does not carry its component type", "`weir plugin pack` adds it"]);
+    bench.run("plugin inspect tiny.core.wasm").assert(1, &["that does not carry its component type", "`weir plugin pack` adds it"]);
     let first = bench.run("plugin pack tiny.core.wasm -o tiny.wasm --output json");
     first.assert(0, &[]);
     let inspected = bench.run("plugin inspect tiny.wasm --output json").document();

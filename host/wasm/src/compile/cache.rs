@@ -191,7 +191,12 @@ mod tests {
 
     /// Bytes that do not get smaller.
     fn noise(bytes: usize, seed: u8) -> Vec<u8> {
-        (0..bytes as u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) >> 7) as u8 ^ seed).collect()
+        let mut state = u64::from(seed) + 1;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..bytes).map(|_| next()).collect()
     }
 
     #[test]
