@@ -207,7 +207,7 @@ impl Topology {
         if self == Self::KeptAside {
             for (sink, step) in [("bad", "rows"), ("aside", "count")] {
                 let kept = bench.storage().join("quarantine").join(step);
-                let text: String = files_in(kept).iter().map(|part| fs::read_to_string(part).expect("a part")).collect();
+                let text: String = parts_in(kept).iter().map(|part| fs::read_to_string(part).expect("a part")).collect();
                 text.lines().for_each(|line| add(sink, line));
             }
         }
@@ -244,9 +244,11 @@ fn folder(sink: &str, segment: usize) -> String {
     folder
 }
 
-fn files_in(folder: PathBuf) -> Vec<PathBuf> {
+/// The parts in a folder of the storage. A kill may leave behind what was about to become one: its name ends in `#` and a number.
+fn parts_in(folder: PathBuf) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.map(|entry| entry.expect("a readable folder").path()).collect()
+    let paths = entries.map(|entry| entry.expect("a readable folder").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect()
 }
 
 /// A fixed input: what varies is what is done to the job.
