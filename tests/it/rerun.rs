@@ -156,7 +156,7 @@ fn a_running_job_leaves_its_checkpoints_where_they_are_while_they_are_replayed()
     // Nobody reads on: the replay stands still, and its job goes on.
     (0..4).for_each(|_| trigger());
     assert!(is_kept(&from.metadata) && is_kept(&last.metadata));
-    let read = lines.map(|line| line.expect("text")).count();
+    let read = lines.collect::<Result<Vec<_>, _>>().expect("text").len();
     let ended = replay.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.success() && said.contains(&format!("the run that there was, up to checkpoint {}", last.id)), "{said}");

@@ -132,7 +132,6 @@ impl Connections {
         }
         let busy = Arc::new(AtomicBool::new(false));
         let served = self.served(stream, busy.clone()).map(drop);
-        #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
         let task = self.tasks.spawn(served);
         self.open.insert(self.next, Connection { task, busy });
         self.next += 1;

@@ -46,6 +46,7 @@ impl Held {
 impl Lease {
     fn begin(client: JobClient, id: u64) -> Self {
         let (end, ended) = mpsc::channel::<()>();
+        #[expect(clippy::disallowed_methods, reason = "a command is not simulated: it waits for a process that runs in real time")]
         let renewed = thread::spawn(move || {
             let path = format!("/v1/holds/{id}");
             while ended.recv_timeout(LEASE / 3) == Err(RecvTimeoutError::Timeout) {

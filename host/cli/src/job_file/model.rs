@@ -143,7 +143,7 @@ pub struct OperatorStep {
 #[derive(Clone, Debug)]
 pub enum Code {
     /// A component or core module.
-    Plugin(PluginCode),
+    Plugin(Box<PluginCode>),
     /// An operator that is built into weir.
     Native(Located<String>),
 }

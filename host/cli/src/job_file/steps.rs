@@ -118,7 +118,7 @@ const PLUGIN_SETTINGS: [&str; 4] = ["build", "sources", "config", "on-failure"];
 const PLUGIN_LIMITS: [&str; 3] = ["memory", "time-per-batch", "state-bytes-per-key"];
 
 fn read_code(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {
-    let Some(native) = section.place("native") else { return read_plugin(section, limits).map(Code::Plugin) };
+    let Some(native) = section.place("native") else { return read_plugin(section, limits).map(Box::new).map(Code::Plugin) };
     match limits.filter(|limits| limits.place("state-bytes").is_some()) {
         Some(limits) => {
             for key in PLUGIN_LIMITS {

@@ -190,7 +190,7 @@ fn an_emptied_folder_is_not_filled_with_a_log_that_no_one_can_read() {
         let store = in_memory();
         let mut log = written(&store, "a", 3).await;
         wiped(&*store).await;
-        let error = log.append(entry(4, "a")).await.err().expect("it is gone");
+        let error = log.append(entry(4, "a")).await.expect_err("it is gone");
         assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("log/3.json is missing"), "{error}");
         assert!(objects(&*store).await.is_empty());
     });
@@ -203,7 +203,7 @@ fn a_last_entry_that_was_edited_under_a_running_job_is_no_other_log() {
         let mut log = written(&store, "a", 2).await;
         let before = EntryDigest::of(&get(&*store, 1).await);
         put(&*store, 2, seal_entry(2, "a", Some(before), &entry(8, "a"))).await;
-        let error = log.append(entry(3, "a")).await.err().expect("it was edited");
+        let error = log.append(entry(3, "a")).await.expect_err("it was edited");
         assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("log/2.json: it was changed"), "{error}");
     });
 }

@@ -110,9 +110,8 @@ impl Chance {
     fn entries(&mut self) -> [Vec<(u32, Vec<u8>)>; 2] {
         let mut parts = [Vec::new(), Vec::new()];
         for (key, entry) in (0..KEYS).flat_map(|key| (0..6).map(move |entry| (key, vec![entry; 3]))) {
-            match self.below(4) {
-                part @ 0..2 => parts[part as usize].push((key, entry)),
-                _ => {}
+            if let part @ 0..2 = self.below(4) {
+                parts[part as usize].push((key, entry));
             }
         }
         parts

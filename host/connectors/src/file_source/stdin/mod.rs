@@ -32,7 +32,7 @@ pub(crate) struct StdinSource {
 /// The input before and after the first reader has come, from which on it is read under that one's id.
 enum Input {
     Unread(Box<dyn Read + Send>),
-    Read(Feed),
+    Read(Box<Feed>),
 }
 
 impl StdinSource {
@@ -136,7 +136,7 @@ impl StdinReader {
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
         if let Input::Unread(unread) = &mut *input {
             let unread = std::mem::replace(unread, Box::new(std::io::empty()));
-            *input = Input::Read(Feed::new(unread, self.options.clone(), &self.source));
+            *input = Input::Read(Box::new(Feed::new(unread, self.options.clone(), &self.source)));
         }
         match &mut *input {
             Input::Read(feed) => feed.poll_read(cx, max_records, out),
