@@ -33,8 +33,16 @@ const CRASH_POINTS: [&str; 12] = [
 /// Exchanges the operator by key.
 const UPGRADE: &str = "upgrade words --operator count --plugin";
 /// Why a command may fail that is sent to a job in the midst of other things.
-const REFUSALS: [&str; 7] =
-    ["on probation", "at-least-once", "runs here", "is ending", "has ended", "the job's input has ended", "cannot be reached"];
+const REFUSALS: [&str; 8] = [
+    "on probation",
+    "at-least-once",
+    "runs here",
+    "is ending",
+    "has ended",
+    "the job's input has ended",
+    "cannot be reached",
+    "is about to begin it",
+];
 
 /// A job, and what has been done to it.
 struct Sequence {

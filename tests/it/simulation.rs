@@ -232,7 +232,7 @@ fn changes_under_failures_and_kills_lose_and_double_nothing() {
 #[test]
 fn what_a_changing_job_has_committed_is_replayed_by_the_versions_that_did_it() {
     let recorded = Scenario { record: true, retain: EVERY, ..CALM };
-    let (rescales, accepted, ..) = changed(20, recorded);
+    let (rescales, accepted, ..) = changed(40, recorded);
     assert!(rescales > 20 && accepted > 20, "{rescales} rescales, {accepted} accepted");
     changed(20, Scenario { barriers: Barriers::ExactlyOnce, record: true, retain: EVERY, ..STORMY });
 }

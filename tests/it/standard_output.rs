@@ -12,7 +12,7 @@ use weir_tests::process::{Bench, Running, WordCount, plugin};
 
 /// By its name in the tree a command line of each command, all of which succeed beside the running job `words`. `PLUGIN` is the counting
 /// component, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
-const COMMANDS: [(&str, &str); 27] = [
+const COMMANDS: [(&str, &str); 28] = [
     ("run", "run once.toml --fresh -q --output json"),
     ("check", "check job.toml"),
     ("jobs", "jobs"),
@@ -22,6 +22,7 @@ const COMMANDS: [(&str, &str); 27] = [
     ("rescale", "rescale words --parallelism 2"),
     ("plugin inspect", "plugin inspect PLUGIN"),
     ("plugin check", "plugin check PLUGIN"),
+    ("plugin pack", "plugin pack PLUGIN -o packed.wasm"),
     ("checkpoint trigger", "checkpoint trigger words"),
     ("checkpoint list", "checkpoint list once.toml"),
     ("checkpoint inspect", "checkpoint inspect once.toml 1"),

@@ -31,7 +31,7 @@ pub enum Held {
     Starting,
     /// It had gone on behind its first entry.
     UnderWay,
-    /// It had ended.
+    /// It had ended, or its log says that it has: nothing is left for it to write.
     AtItsEnd,
 }
 
@@ -57,10 +57,11 @@ pub fn simulate_replaced_storage(seed: u64, scenario: Scenario, stopped_within_p
     let sleeper = start(&first);
     _ = simulator.run_until(|| ended(&sleeper), simulator.draw(stopped_within_polls));
     first.stop();
-    let held = match (ended(&sleeper), now(objects.get(&paths::log_entry(2)))) {
-        (true, _) => Held::AtItsEnd,
-        (false, Some(_)) => Held::UnderWay,
-        (false, None) => Held::Starting,
+    let held = match now(objects.list(paths::LOG)).iter().filter_map(|path| paths::log_seq(path)).max() {
+        _ if ended(&sleeper) => Held::AtItsEnd,
+        None | Some(..2) => Held::Starting,
+        Some(last) if is_the_end(&now(objects.get(&paths::log_entry(last))).unwrap_or_default()) => Held::AtItsEnd,
+        Some(_) => Held::UnderWay,
     };
     clear(&*objects);
     disk.clear();
@@ -85,6 +86,11 @@ type Ended = Arc<Mutex<Option<JobReport>>>;
 
 fn ended(end: &Ended) -> bool {
     end.lock().expect("no panic").is_some()
+}
+
+/// True where this entry of a log says that the job has finished.
+fn is_the_end(entry: &[u8]) -> bool {
+    String::from_utf8_lossy(entry).contains("\"kind\":\"finished\"")
 }
 
 fn clear(objects: &dyn Store) {

@@ -159,12 +159,13 @@ impl History {
         self.completed().find(|completed| completed.checkpoint_id == checkpoint_id)
     }
 
-    /// True where the log says that the checkpoint which made this output visible is complete.
+    /// True where the log says that a checkpoint which made this output visible is complete: its own, or one behind it in the same attempt, where
+    /// its own has failed and the output went into the next.
     pub fn accounts_for(&self, visible: &VisibleOutput) -> bool {
         let attempts =
             self.attempts.iter().zip(&self.nonces).filter(|(_, nonce)| **nonce == visible.nonce).map(|((attempt, _), _)| *attempt);
         let is_complete =
-            |attempt| self.completed().any(|completed| (completed.attempt, completed.checkpoint_id) == (attempt, visible.checkpoint_id));
+            |attempt| self.completed().any(|completed| completed.attempt == attempt && completed.checkpoint_id >= visible.checkpoint_id);
         attempts.into_iter().any(is_complete)
     }
 

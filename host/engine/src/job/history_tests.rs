@@ -212,6 +212,7 @@ fn output_is_accounted_for_where_its_checkpoint_counts_as_one_of_its_attempt() {
     let accounts =
         |log: &str, nonce: &str, id| history(log).accounts_for(&VisibleOutput { nonce: nonce.into(), checkpoint_id: CheckpointId(id) });
     assert!(accounts("A1.1 C1.1 C1.2", "n1", 2) && accounts("A1.1 C1.1 A2.2 C2.2", "n1", 1), "of any lineage");
+    assert!(accounts("A1.1 C1.1 C1.3", "n1", 2), "its own has failed, and the one behind it committed what it had prepared");
     assert!(!accounts("A1.1 C1.1", "n1", 2), "its entry is lost");
     assert!(!accounts("A1.1 C1.1 A2.1 C2.2", "n1", 2), "an attempt behind the loss has used the number again");
     assert!(!accounts("A1.1 C1.1", "n2", 1), "its attempt is lost");

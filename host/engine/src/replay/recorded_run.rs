@@ -202,7 +202,12 @@ fn root_of_savepoint(history: &History, url: String, point: &ReplayPoint) -> Opt
     }
     let metadata = point.metadata.as_ref()?;
     let original = history.checkpoint(metadata.checkpoint_id)?;
-    (crc32c::crc32c(&metadata.seal()) == original.checksum).then_some(LineageRoot::Checkpoint(original.checkpoint_id))
+    // Its copy holds no output, so the two differ; the name holds the nonce of who took it. Older copies are equal byte for byte.
+    let is_copy = match metadata.nonce {
+        Some(_) => metadata.path() == original.metadata,
+        None => crc32c::crc32c(&metadata.seal()) == original.checksum,
+    };
+    is_copy.then_some(LineageRoot::Checkpoint(original.checkpoint_id))
 }
 
 /// A checkpoint's metadata; `None` where it is no longer kept.
