@@ -170,7 +170,7 @@ fn a_running_job_is_upgraded_to_migrated_state_and_goes_back_from_a_version_that
     once.run("run job.toml").assert(0, &["finished"]);
     // Built before the job runs: its input does not wait for a build.
     ["flight-delays-v2", "trapping-delays"].into_iter().for_each(|package| _ = plugin(package));
-    let bench = flights("flight-delays", 1_500);
+    let bench = flights("flight-delays", 2_000);
     let mut process = bench.start("run job.toml");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
 
@@ -181,6 +181,8 @@ fn a_running_job_is_upgraded_to_migrated_state_and_goes_back_from_a_version_that
     let second = upgrade("flight-delays-v2");
     second.assert(0, &[]);
     assert_eq!(second.document()["outcome"], "accepted");
+    // Aircraft have to have flown often enough for a tenth flight to come while it is on trial.
+    assert!(process.runs_until("8,000 committed flights", || bench.committed().values().sum::<u64>() > 8_000));
     let third = upgrade("trapping-delays");
     third.assert(1, &[]);
     let document = third.document();
