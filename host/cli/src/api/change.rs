@@ -147,7 +147,7 @@ impl Shape {
         let known = self.file.parallelisms();
         let ids: Vec<String> = match operator {
             Some(id) => vec![id.to_owned()],
-            None => known.keys().filter(|id| !self.file.is_single(id)).cloned().collect(),
+            None => known.keys().filter(|id| self.file.follows_job(id)).cloned().collect(),
         };
         let mut shape = self.clone();
         shape.parallelism.extend(ids.iter().map(|id| (id.clone(), parallelism)));

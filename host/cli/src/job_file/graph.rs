@@ -3,6 +3,7 @@
 
 use super::model::{Code, Input, OnFailure, OperatorStep, Partitioning, SinkStep, SourceStep};
 use super::problem::{Problem, Reporter, Span};
+use super::section::Located;
 use super::settings::Head;
 use super::steps::{RawInput, RawOperator, RawSink, RawSource, StepHead};
 use super::suggest;
@@ -58,17 +59,18 @@ pub(super) fn connect(raw: RawSteps, head: &Head, end: Span, reporter: &Reporter
 }
 
 fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Known> {
-    let parallelism = |step: &StepHead| step.parallelism.as_ref().map_or(head.parallelism, |own| own.value);
     let sources = raw.sources.iter().map(|source| {
-        let one = source.connector.as_ref().is_some_and(|connector| connector.value == "stdin");
+        let parallelism = parallelism_of(&source.head, source.connector.as_ref(), head);
         let quarantines = source.settings.values.get("on-error").is_some_and(|on_error| on_error == QUARANTINE_NAME);
-        (&source.head, StepKind::Source { quarantines }, if one { 1 } else { parallelism(&source.head) })
+        (&source.head, StepKind::Source { quarantines }, parallelism)
     });
     let quarantines =
         |operator: &RawOperator| matches!(&operator.code, Some(Code::Plugin(code)) if code.on_failure == OnFailure::Quarantine);
-    let operators =
-        raw.operators.iter().map(|step| (&step.head, StepKind::Operator { quarantines: quarantines(step) }, parallelism(&step.head)));
-    let sinks = raw.sinks.iter().map(|sink| (&sink.head, StepKind::Sink, parallelism(&sink.head)));
+    let operators = raw.operators.iter().map(|step| {
+        let kind = StepKind::Operator { quarantines: quarantines(step) };
+        (&step.head, kind, parallelism_of(&step.head, None, head))
+    });
+    let sinks = raw.sinks.iter().map(|sink| (&sink.head, StepKind::Sink, parallelism_of(&sink.head, sink.connector.as_ref(), head)));
     let mut known = BTreeMap::new();
     for (step, kind, parallelism) in sources.chain(operators).chain(sinks) {
         match known.entry(step.id.value.clone()) {
@@ -82,6 +84,17 @@ fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Kn
         }
     }
     known
+}
+
+/// How many subtasks a step has: as many as it says, or the job. Standard input is read by one. Standard output is written by one where the step
+/// does not say otherwise: all of a sink's subtasks write one stream, so that more of them gain nothing and lose the order that lines come in.
+fn parallelism_of(step: &StepHead, connector: Option<&Located<String>>, head: &Head) -> u32 {
+    let own = step.parallelism.as_ref().map(|own| own.value);
+    match connector.map(|connector| connector.value.as_str()) {
+        Some("stdin") => 1,
+        Some("stdout") => own.unwrap_or(1),
+        Some(_) | None => own.unwrap_or(head.parallelism),
+    }
 }
 
 /// A step goes on with what one other was, and that is no step of the job any more.
@@ -108,25 +121,18 @@ struct Connector<'a> {
 }
 
 impl Connector<'_> {
-    fn parallelism(&self, step: &StepHead) -> u32 {
-        step.parallelism.as_ref().map_or(self.head.parallelism, |own| own.value)
-    }
-
     fn source(&self, raw: RawSource) -> Option<SourceStep> {
         let connector = raw.connector?;
-        let mut parallelism = self.parallelism(&raw.head);
-        if connector.value == "stdin" {
-            if let Some(own) = raw.head.parallelism.filter(|own| own.value != 1) {
-                self.reporter.add(Problem::new(own.span, "standard input is read by one subtask").hint("leave `parallelism` out"));
-            }
-            parallelism = 1;
+        let parallelism = parallelism_of(&raw.head, Some(&connector), self.head);
+        if let Some(own) = raw.head.parallelism.filter(|own| own.value != parallelism) {
+            self.reporter.add(Problem::new(own.span, "standard input is read by one subtask").hint("leave `parallelism` out"));
         }
         let RawSource { rate, replay_none, settings, .. } = raw;
         Some(SourceStep { id: raw.head.id, was: raw.head.was, connector, rate, replay_none, parallelism, settings })
     }
 
     fn operator(&self, raw: RawOperator) -> Option<OperatorStep> {
-        let parallelism = self.parallelism(&raw.head);
+        let parallelism = parallelism_of(&raw.head, None, self.head);
         let inputs = self.inputs(raw.inputs, parallelism);
         let keyed = inputs.iter().find(|input| input.by == Partitioning::Key);
         if let Some(input) = keyed.filter(|_| parallelism > self.head.max_parallelism) {
@@ -147,7 +153,7 @@ impl Connector<'_> {
     }
 
     fn sink(&self, raw: RawSink) -> Option<SinkStep> {
-        let parallelism = self.parallelism(&raw.head);
+        let parallelism = parallelism_of(&raw.head, raw.connector.as_ref(), self.head);
         for to in raw.inputs.iter().filter_map(|input| input.to.as_ref()) {
             let message = format!("`to` names an input of an operator, and `{}` is a sink", raw.head.id.value);
             self.reporter.add(Problem::new(to.span.clone(), message).hint("leave `to` out"));

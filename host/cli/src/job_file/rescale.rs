@@ -16,9 +16,16 @@ impl JobFile {
         sources.chain(operators).chain(sinks).map(|(id, parallelism)| (id.clone(), parallelism)).collect()
     }
 
-    /// Whether a step is read by one subtask, whatever is asked for.
-    pub fn is_single(&self, id: &str) -> bool {
+    /// Whether a step has one subtask, whatever is asked for.
+    fn is_single(&self, id: &str) -> bool {
         self.sources.iter().any(|source| source.id.value == id && source.connector.value == "stdin")
+    }
+
+    /// Whether a step gets another parallelism when that of the whole job changes: what reads standard input or writes standard output keeps
+    /// its own.
+    pub fn follows_job(&self, id: &str) -> bool {
+        let writes = self.sinks.iter().any(|sink| sink.id.value == id && sink.connector.value == "stdout");
+        !writes && !self.is_single(id)
     }
 
     /// The job with this parallelism of these steps. Edges of which the file does not say how records are distributed follow. An error says what does

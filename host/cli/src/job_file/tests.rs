@@ -75,6 +75,21 @@ fn the_default_parallelism_does_not_pass_the_number_of_key_groups() {
 }
 
 #[test]
+fn standard_output_is_written_by_one_subtask_unless_the_file_says_more() {
+    let sink = |more: &str| {
+        let text = format!(
+            "name = \"j\"\nparallelism = 4\n[source.in]\nconnector = \"stdin\"\nreplay = \"none\"\n\
+            [sink.out]\nconnector = \"stdout\"\ninput = \"in\"\n{more}"
+        );
+        let job = parsed(&text).expect("right");
+        (job.sinks[0].parallelism, job.sinks[0].inputs[0].by, job.follows_job("in"), job.follows_job("out"))
+    };
+    assert_eq!(sink(""), (1, Partitioning::Forward, false, false));
+    assert_eq!(sink("parallelism = 3"), (3, Partitioning::Rebalance, false, false));
+    assert!(parsed(GOOD).expect("right").follows_job("out"), "it is not standard output");
+}
+
+#[test]
 fn partitioning_follows_the_parallelism_where_it_is_not_said() {
     let job = parsed(&GOOD.replace("path = \"out\"", "path = \"out\"\nparallelism = 1")).expect("right");
     assert_eq!(job.sinks[0].inputs[0].by, Partitioning::Rebalance);
