@@ -6,8 +6,8 @@
 //! complete in the order of their ids: what a newer one subsumes may already be committed and deleted.
 //!
 //! What is asked for is triggered as soon as nothing else is under way; everything that comes by itself, a last checkpoint's further tries among it,
-//! keeps the interval from the trigger before and the pause from the end of what was under way. A stop has little time, and that is
-//! [`super::stopping`].
+//! keeps the interval from the trigger before and the pause from the end of what was under way: a second of each at most where the sources stand still
+//! until it is complete. A stop has little time, and that is [`super::stopping`].
 
 use super::metadata::SubtaskSnapshot;
 use super::stopping::Stopping;
@@ -16,6 +16,9 @@ use crate::exchange::Decline;
 use crate::runtime::Monotonic;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+/// From one try of a last checkpoint to the next, at most, where the sources stand still meanwhile.
+const SUSPENDED_MAX: Duration = Duration::from_secs(1);
 
 /// Settings of the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +227,8 @@ pub struct CheckpointCoordinator {
     /// The last one has been triggered and has not failed: nothing is triggered behind it, whatever is wanted.
     pub(super) over: bool,
     failures_in_a_row: u32,
+    /// Why the newest of those that end the job has failed.
+    pub(super) last_failure: Option<String>,
     pub(super) stopping: Option<Stopping>,
 }
 
@@ -240,6 +245,7 @@ impl CheckpointCoordinator {
             wanted: VecDeque::new(),
             over: false,
             failures_in_a_row: 0,
+            last_failure: None,
             stopping: None,
         }
     }
@@ -285,7 +291,8 @@ impl CheckpointCoordinator {
         let last = self.wanted.pop_back_if(|wanted| wanted.trigger.is_last());
         match last {
             Some(last) if wanted.trigger.is_last() => {
-                let (trigger, not_before) = (last.trigger.max(wanted.trigger), last.not_before.max(wanted.not_before));
+                // Whoever asks anew does not wait for what an earlier failure has put off.
+                let (trigger, not_before) = (last.trigger.max(wanted.trigger), last.not_before.min(wanted.not_before));
                 self.wanted.push_back(Wanted { trigger, not_before });
             }
             Some(last) => self.wanted.extend([wanted, last]),
@@ -382,8 +389,13 @@ impl CheckpointCoordinator {
         }
         self.failures_in_a_row += 1;
         if trigger.is_last() {
-            let paused = now.saturating_add(self.config.min_pause);
-            self.enqueue(Wanted { trigger, not_before: triggered_at.saturating_add(self.config.interval).max(paused) });
+            let most = if trigger.suspends() { SUSPENDED_MAX } else { Duration::MAX };
+            let from_trigger = triggered_at.saturating_add(self.config.interval.min(most));
+            let from_end = now.saturating_add(self.config.min_pause.min(most));
+            self.enqueue(Wanted { trigger, not_before: from_trigger.max(from_end) });
+        }
+        if trigger.ends_the_job() {
+            self.last_failure = Some(format!("checkpoint {checkpoint_id} failed: {reason}"));
         }
         if self.failures_in_a_row > self.config.tolerate_failures {
             actions.push(CoordinatorAction::FailJob { reason: format!("checkpoint {checkpoint_id} failed: {reason}") });

@@ -165,6 +165,16 @@ fn further_tries_of_a_last_checkpoint_keep_the_interval_and_the_pause() {
 }
 
 #[test]
+fn while_the_sources_stand_still_a_further_try_waits_for_a_second_at_most() {
+    let slow = CheckpointConfig { interval: Duration::from_secs(600), min_pause: Duration::from_secs(60), ..config() };
+    check(slow, "grow d1 @999 @1000 a2.0 a2.1 r2", "Td1 A1 - Td2 - R2 C2");
+    check(slow, "stop d1 @999 @1000 a2.0 a2.1 r2", "Ts1 A1 - Ts2 - R2 C2");
+    check(slow, "final d1 @1000 @599999 @600000", "Tf1 A1 - - Tf2");
+    // A stop that is asked for waits for no failure of what came by itself.
+    check(slow, "final d1 @10 stop a2.0 a2.1 r2", "Tf1 A1 - Tf2 - R2 C2");
+}
+
+#[test]
 fn the_end_of_the_input_outranks_a_stop() {
     check(config(), "@100 final stop a1.0 a1.1 r1", "T1 - - - R1 C1+Tf2");
     check(config(), "@100 stop final a1.0 a1.1 r1", "T1 - - - R1 C1+Tf2");

@@ -130,7 +130,9 @@ impl CheckpointCoordinator {
             return;
         }
         if let Some(why) = self.must_not_overtake() {
-            return self.give_up_stop(why.into(), now, actions);
+            // Records are in front of it only where it has a barrier.
+            let failure = self.last_failure.take().filter(|_| matches!(last, Last::Wanted));
+            return self.give_up_stop(failure.unwrap_or_else(|| why.into()), now, actions);
         }
         self.wanted.retain(|wanted| wanted.trigger.ends_the_job());
         self.wanted.iter_mut().for_each(|wanted| wanted.not_before = now);

@@ -73,6 +73,25 @@ fn a_stop_in_a_hurry_waits_for_no_other_checkpoint() {
 }
 
 #[test]
+fn a_stop_that_may_not_overtake_is_tried_again_and_tells_what_has_failed() {
+    let patient = CheckpointConfig {
+        mode: CheckpointMode::AtLeastOnce,
+        interval: Duration::from_secs(60),
+        stop_timeout: Duration::from_secs(3),
+        tolerate_failures: 9,
+        ..hasty()
+    };
+    check(patient, "stop d1 @999 @1000 a2.0 a2.1 r2", "Ts1 A1 - Ts2 - R2 C2");
+    let mut coordinator = CheckpointCoordinator::new(patient, 1, CheckpointId(1), Duration::ZERO);
+    coordinator.stop(Trigger::Stop, Duration::ZERO, Duration::ZERO);
+    for (id, now_ms) in [(1, 2_600), (2, 2_700)] {
+        coordinator.on_declined(CheckpointId(id), crate::exchange::Decline::Failed("disk full".into()), Duration::from_millis(now_ms));
+    }
+    let given_up = coordinator.on_time(Duration::from_millis(3_000));
+    assert_eq!(given_up, [CoordinatorAction::GiveUpStop { reason: "checkpoint 2 failed: disk full".into() }]);
+}
+
+#[test]
 fn the_end_of_the_input_is_no_reason_to_take_longer() {
     check(hasty(), "final stop a1.0 @200 a1.1 r1", "Tf1 - - O1 R1 C1");
     check(hasty(), "final stop a1.0 @200 @1200", "Tf1 - - O1 A1+G");
