@@ -63,7 +63,8 @@ pub fn open_up_to<'a>(object: &'a str, magic: &str, newest: u32, bytes: &'a [u8]
     }
     if !(1..=newest).contains(&format) {
         let known = if newest == 1 { "format 1".to_owned() } else { format!("formats 1 to {newest}") };
-        return Err(corrupt(object, format!("format {format} is not known here; this weir reads {known}")));
+        let error = corrupt(object, format!("format {format} is not known here; this weir reads {known}"));
+        return Err(error.with_hint("run it with the weir that wrote it, or a newer one"));
     }
     let computed = format!("{:08x}", crc32c::crc32c(body.get().as_bytes()));
     if computed != checksum {

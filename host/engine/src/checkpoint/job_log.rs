@@ -147,6 +147,24 @@ impl LogEntry {
         self.owner().0
     }
 
+    /// The numbers of attempts and checkpoints in it.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        let own = self.attempt().0;
+        match self {
+            Self::Attempt { lineage, root, restored, .. } => {
+                let root = match root {
+                    LineageRoot::Checkpoint(id) => Some(id.0),
+                    LineageRoot::Fresh | LineageRoot::Savepoint(_) => None,
+                };
+                [Some(own), Some(lineage.0), root, restored.map(|id| id.0)].into_iter().flatten().collect()
+            }
+            Self::Completed { checkpoint_id, .. } | Self::Failed { checkpoint_id, .. } | Self::Override { checkpoint_id, .. } => {
+                vec![own, checkpoint_id.0]
+            }
+            Self::Outcome { .. } | Self::Finished { .. } => vec![own],
+        }
+    }
+
     fn owner(&self) -> (AttemptId, &str) {
         match self {
             Self::Attempt { attempt, nonce, .. }
@@ -362,6 +380,17 @@ impl JobLog {
         Err(missing(&paths::log_entry(seq), &self.store.location()))
     }
 
+    /// Sees besides that nobody has written behind that entry: whoever has is this process's successor.
+    pub(crate) async fn check_still_last(&self, attempted: &str) -> Result<(), EngineError> {
+        self.check_still_ours(attempted).await?;
+        let path = paths::log_entry(self.entries.len() as u64 + 1);
+        if retry(&*self.clock, || self.store.get(&path)).await?.is_none() {
+            return Ok(());
+        }
+        let message = format!("{attempted} the log in {}: {path} is another process's entry", self.store.location());
+        Err(EngineError::new(ErrorKind::Fenced, message).with_hint("this process stops; the other goes on"))
+    }
+
     /// False where no entry is at `seq`. Another than the one with this digest is an error.
     async fn is_at(&self, seq: u64, digest: EntryDigest, attempted: &str) -> Result<bool, EngineError> {
         let path = paths::log_entry(seq);
@@ -429,15 +458,18 @@ enum Whose {
     Stray(String),
 }
 
+/// The hint of every entry that is missing or damaged.
+const PUT_BACK: &str = "put it back as it was; or move the whole folder away, and the job starts over beside its committed output";
+
 fn missing(path: &str, location: &str) -> EngineError {
-    EngineError::new(ErrorKind::Corrupt, format!("read the log in {location}: {path} is missing"))
-        .with_hint("put it back; or move the whole folder away, and the job starts over beside its committed output")
+    EngineError::new(ErrorKind::Corrupt, format!("read the log in {location}: {path} is missing")).with_hint(PUT_BACK)
 }
 
 async fn read_entry(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Option<StoredEntry>, EngineError> {
     let path = paths::log_entry(seq);
     let Some(bytes) = retry(clock, || store.get(&path)).await? else { return Ok(None) };
-    open_entry(&format!("{}/{path}", store.location()), seq, &bytes).map(Some)
+    let opened = open_entry(&format!("{}/{path}", store.location()), seq, &bytes);
+    opened.map(Some).map_err(|error| if error.hint().is_none() { error.with_hint(PUT_BACK) } else { error })
 }
 
 /// Tries a call to the store again while its error may pass.

@@ -9,6 +9,7 @@
 
 use super::LogEntry;
 use super::envelope::{open_up_to, seal_as};
+use super::paths::NUMBERS_END;
 use crate::error::{EngineError, ErrorKind};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ pub(super) fn seal_entry(seq: u64, log: &str, before: Option<EntryDigest>, entry
 /// The entry in the object at place `seq`.
 pub(super) fn open_entry(object: &str, seq: u64, bytes: &[u8]) -> Result<StoredEntry, EngineError> {
     let opened = open_up_to(object, MAGIC, NEWEST, bytes)?;
-    let (found, entry, link) = match opened.format {
+    let (found, entry, link): (u64, LogEntry, Option<Link>) = match opened.format {
         1 => {
             let Format1 { seq, entry } = opened.read()?;
             (seq, entry, None)
@@ -89,6 +90,9 @@ pub(super) fn open_entry(object: &str, seq: u64, bytes: &[u8]) -> Result<StoredE
     };
     if found != seq {
         return Err(EngineError::new(ErrorKind::Corrupt, format!("read {object}: it is entry {found} of the log, in another's place")));
+    }
+    if let Some(number) = entry.numbers().into_iter().find(|number| *number >= NUMBERS_END) {
+        return Err(EngineError::new(ErrorKind::Corrupt, format!("read {object}: no attempt and no checkpoint has the number {number}")));
     }
     Ok(StoredEntry { entry, link, digest: EntryDigest::of(bytes) })
 }

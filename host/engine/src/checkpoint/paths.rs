@@ -57,12 +57,16 @@ pub fn recording_object(attempt: AttemptId, checkpoint_id: CheckpointId, operato
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.recording")
 }
 
+/// Numbers of attempts and checkpoints are smaller than this, which no job reaches: there is always a next one.
+pub(super) const NUMBERS_END: u64 = 1 << 53;
+
 /// The attempt and the checkpoint that an object under [`CHECKPOINTS`] or [`STATE`] belongs to.
 pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
     let (_, name) = path.split_once('/')?;
     let (attempt, rest) = name.split_once('-')?;
     let checkpoint_id = rest.split(['-', '/']).next()?;
-    Some((AttemptId(attempt.parse().ok()?), CheckpointId(checkpoint_id.parse().ok()?)))
+    let number = |text: &str| text.parse().ok().filter(|number| *number < NUMBERS_END);
+    Some((AttemptId(number(attempt)?), CheckpointId(number(checkpoint_id)?)))
 }
 
 /// The nonce of the attempt that wrote the metadata at `path`, where it names one.
@@ -101,7 +105,9 @@ mod tests {
         assert_eq!(owner_of(&in_flight_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&broadcast_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
         assert_eq!(owner_of(&recording_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
-        assert_eq!(owner_of("state/else"), None);
+        for nobodys in ["state/else", "checkpoints/18446744073709551615-1-aa/metadata.json", "state/1-9007199254740992-op-0-aa.state"] {
+            assert_eq!(owner_of(nobodys), None, "{nobodys}");
+        }
         assert_eq!((log_seq(&log_entry(5)), log_seq("log/5.json.tmp"), log_seq("state/5.json")), (Some(5), None, None));
     }
 }

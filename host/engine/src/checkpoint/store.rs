@@ -45,6 +45,8 @@ pub struct ObjectStorage {
     prefix: String,
     location: String,
     place: Place,
+    /// The folder that the objects are files of, where they are.
+    folder: Option<Arc<LocalFileSystem>>,
 }
 
 /// What kind of place the objects are in.
@@ -77,13 +79,15 @@ impl ObjectStorage {
     pub async fn open_with(url: &str, base: &Path, job: &str, control: &Handle, variables: &Variables) -> Result<Self, EngineError> {
         let opening = |error: EngineError| error.context(format!("open checkpoint storage `{url}`"));
         let fail = |message: String| opening(EngineError::new(ErrorKind::FixInput, message));
+        let mut folder = None;
         let (store, place, prefix): (Arc<dyn ObjectStore>, _, _) = match StorageUrl::parse(url) {
-            Ok(StorageUrl::File(folder)) => {
-                let folder = base.join(folder);
-                std::fs::create_dir_all(&folder).map_err(|error| fail(error.to_string()))?;
-                let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| fail(error.to_string()))?;
+            Ok(StorageUrl::File(path)) => {
+                let path = base.join(path);
+                std::fs::create_dir_all(&path).map_err(|error| fail(error.to_string()))?;
+                let local = LocalFileSystem::new_with_prefix(&path).map_err(|error| fail(error.to_string()))?;
                 // Folders of deleted checkpoints go with them, else every listing would walk through all that ever were.
-                (Arc::new(local.with_fsync(true).with_automatic_cleanup(true)), Place::Local, String::new())
+                let local = Arc::new(local.with_fsync(true).with_automatic_cleanup(true));
+                (folder.insert(local).clone(), Place::Local, String::new())
             }
             Ok(StorageUrl::Memory) => (Arc::new(InMemory::new()), Place::Local, String::new()),
             Ok(StorageUrl::S3 { bucket, prefix }) => {
@@ -91,12 +95,12 @@ impl ObjectStorage {
             }
             Err(bad) => return Err(fail(bad.message).with_hint(bad.hint)),
         };
-        Ok(Self { store, prefix: join(&prefix, job), location: join(url.trim_end_matches('/'), job), place })
+        Ok(Self { store, prefix: join(&prefix, job), location: join(url.trim_end_matches('/'), job), place, folder })
     }
 
     /// Objects in memory, for tests and throw-away jobs.
     pub fn in_memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), prefix: "job".into(), location: "memory:/job".into(), place: Place::Local }
+        Self { store: Arc::new(InMemory::new()), prefix: "job".into(), location: "memory:/job".into(), place: Place::Local, folder: None }
     }
 
     fn path(&self, path: &str) -> ObjectPath {
@@ -135,6 +139,18 @@ impl ObjectStorage {
                 Ok(_) => Ok(Created::Exists),
                 Err(error) => Err(self.error("create, which is there, or is being created,", path, &error)),
             },
+        }
+    }
+
+    /// Refuses what is no file in an object's place: to open a pipe is to wait for whoever writes into it.
+    fn check_is_file(&self, path: &str) -> Result<(), EngineError> {
+        let Some(file) = self.folder.as_ref().and_then(|folder| folder.path_to_filesystem(&self.path(path)).ok()) else { return Ok(()) };
+        match std::fs::metadata(&file) {
+            Ok(metadata) if !metadata.is_file() => {
+                let message = format!("read {}/{path}: it is no regular file", self.location);
+                Err(EngineError::new(ErrorKind::Corrupt, message).with_hint("take it away, and put the file back that was there"))
+            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -197,6 +213,7 @@ impl Store for ObjectStorage {
 
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, EngineError>> {
         async move {
+            self.check_is_file(path)?;
             match self.read(&self.path(path)).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 // Where the bucket is missing, so is everything in it.
@@ -236,6 +253,21 @@ impl Store for ObjectStorage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_an_objects_place_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let threads = tokio::runtime::Runtime::new().expect("threads");
+        let url = format!("file:{}", folder.path().display());
+        let store = threads.block_on(ObjectStorage::open(&url, Path::new("/"), "j", threads.handle())).expect("a folder");
+        std::fs::create_dir_all(folder.path().join("j/log")).expect("a folder");
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join("j/log/1.json")).status().expect("mkfifo is there");
+        assert!(made.success());
+        let refused = threads.block_on(store.get("log/1.json")).expect_err("it is no file");
+        assert_eq!((refused.kind(), refused.to_string()), (ErrorKind::Corrupt, format!("read {url}/j/log/1.json: it is no regular file")));
+        assert_eq!(threads.block_on(store.get("log/2.json")).expect("nothing is there"), None);
+    }
 
     #[test]
     fn what_s3_calls_existing_is_unknown_until_it_is_seen() {

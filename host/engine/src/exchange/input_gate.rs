@@ -46,6 +46,8 @@ pub struct InputGate {
     /// The channel whose turn it is.
     turn: usize,
     events: VecDeque<GateEvent>,
+    /// Every channel has ended, and that is the last event.
+    is_over: bool,
 }
 
 /// What was taken out of the queues.
@@ -86,6 +88,7 @@ impl InputGate {
             open: count,
             turn: 0,
             events: VecDeque::new(),
+            is_over: false,
         };
         (gate, senders)
     }
@@ -156,8 +159,10 @@ impl InputGate {
     /// The coordinator has begun a checkpoint. Its barrier comes by the channels, but where they have all ended; one that overtakes does not
     /// wait there until everything in front of the ends has been worked off.
     pub fn announce(&mut self, barrier: Barrier) {
-        self.announced.insert(barrier.checkpoint_id, barrier);
-        self.look_again = true;
+        if !self.is_over {
+            self.announced.insert(barrier.checkpoint_id, barrier);
+            self.look_again = true;
+        }
     }
 
     /// The coordinator has given a checkpoint up: channels that wait for it go on.
@@ -283,6 +288,7 @@ impl InputGate {
                 self.open -= 1;
                 if self.open == 0 {
                     self.events.push_back(GateEvent::End);
+                    self.is_over = true;
                 }
             }
         }

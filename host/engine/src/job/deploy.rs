@@ -86,7 +86,9 @@ fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<Spl
     for (number, vertex) in context.graph.vertices.iter().enumerate() {
         let VertexKind::Source { source, .. } = &vertex.kind else { continue };
         let from = context.plan.from(&vertex.id);
-        let remarks = source.remarks().map_err(|error| error.context(&vertex.id))?;
+        // They are the same at every attempt.
+        let remarks =
+            if context.older_nonces.is_empty() { source.remarks().map_err(|error| error.context(&vertex.id))? } else { Vec::new() };
         remarks.iter().for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
         let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(from?)) {
             Some(snapshot) => {

@@ -24,6 +24,8 @@ use tracing::warn;
 
 /// Objects that are deleted at once.
 const DELETIONS: usize = 16;
+/// Objects that are deleted before the log is asked again whether it is still this process's own.
+const DELETIONS_BETWEEN_LOOKS: usize = 256;
 
 /// What the supervisor asks for.
 pub(super) enum RecordRequest {
@@ -313,15 +315,17 @@ impl Recorder {
     }
 
     /// Deletes the objects of checkpoints whose path is one of these. What was listed is deleted only where the log is still this process's own by
-    /// then: so the names are of its own storage, and names that carry an attempt's nonce mean nothing in any other. Several at once: the next
-    /// checkpoint waits behind them, and a chain of deltas ends all at once.
+    /// then, and nobody has written behind its last entry: a successor may have started from what this process no longer keeps. Several at once: the
+    /// next checkpoint waits behind them, and a chain of deltas ends all at once.
     async fn delete_where(&self, is_over: impl Fn(&str) -> bool) -> Result<(), EngineError> {
         for folder in [paths::CHECKPOINTS, paths::STATE] {
             let listed = retry(&*self.clock, || self.store.list(folder)).await?;
-            self.log.check_still_ours("delete behind").await?;
             let over: Vec<String> = listed.into_iter().filter(|path| is_over(path)).collect();
-            let deletions: Vec<_> = over.iter().map(|path| self.delete(path)).collect();
-            stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
+            for some in over.chunks(DELETIONS_BETWEEN_LOOKS) {
+                self.log.check_still_last("delete behind").await?;
+                let deletions: Vec<_> = some.iter().map(|path| self.delete(path)).collect();
+                stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
+            }
         }
         Ok(())
     }

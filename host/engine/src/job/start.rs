@@ -131,7 +131,7 @@ impl History {
         }
         let began = self.lineages.iter().filter(|lineage| lineage.root == start.root);
         let first = began.filter_map(|lineage| lineage.completed.first()).map(|first| first.checkpoint_id).min()?;
-        self.behind(CheckpointId(first.0 - 1))
+        self.behind(CheckpointId(first.0.saturating_sub(1)))
     }
 
     fn required(&self, checkpoint_id: CheckpointId) -> Result<CompletedCheckpoint, EngineError> {
