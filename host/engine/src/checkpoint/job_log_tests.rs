@@ -185,6 +185,36 @@ fn a_process_whose_storage_was_replaced_while_it_slept_is_fenced_and_changes_not
 }
 
 #[test]
+fn a_process_that_has_a_successor_knows_it_before_it_deletes_anything() {
+    run(async {
+        let store = in_memory();
+        let sleeper = written(&store, "a", 3).await;
+        sleeper.check_still_last("delete behind").await.expect("nobody follows");
+        let mut successor = opened(&store).await.expect("it is whole");
+        successor.append(entry(2, "b")).await.expect("it is written");
+        let error = sleeper.check_still_last("delete behind").await.expect_err("somebody follows");
+        assert_eq!(error.kind(), ErrorKind::Fenced);
+        assert!(error.to_string().contains("log/4.json is another process's entry"), "{error}");
+        successor.check_still_last("delete behind").await.expect("it is the newest");
+    });
+}
+
+#[test]
+fn numbers_behind_which_there_is_none_are_refused_by_name() {
+    run(async {
+        for number in [u64::MAX, 1 << 53] {
+            let store = in_memory();
+            put(&*store, 1, seal_entry(1, "a", None, &entry(number, "a"))).await;
+            let error = opened(&store).await.err().expect("no job comes this far");
+            assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(&format!("has the number {number}")), "{error}");
+        }
+        let store = in_memory();
+        put(&*store, 1, seal_entry(1, "a", None, &entry((1 << 53) - 1, "a"))).await;
+        assert!(opened(&store).await.is_ok());
+    });
+}
+
+#[test]
 fn an_emptied_folder_is_not_filled_with_a_log_that_no_one_can_read() {
     run(async {
         let store = in_memory();
