@@ -1,6 +1,7 @@
 //! Random sequences of what can happen to a job: SIGKILL at any moment and at named points, stops, savepoints and runs from them, rescales,
-//! upgrades that are fine, migrate, trap or are refused, with parallelism, modes and settings drawn anew at every start. What is committed in
-//! the end is compared with a plain model.
+//! upgrades that are fine, migrate, trap or are refused, another process that takes over, with parallelism, modes and settings drawn anew at every
+//! start. What is committed in the end is compared with a plain model. In three of four sequences every process is exactly-once, so that a line
+//! which is there twice shows.
 //!
 //! Each test runs as many sequences as `WEIR_SEQUENCES` says, two of them unless it does, on a job of another shape:
 //! `WEIR_SEQUENCES=84 cargo test --workspace --test it sequences` makes some 500 of them, in half an hour on two cores. A sequence that fails
@@ -9,7 +10,7 @@
 use crate::WEIR;
 use std::path::PathBuf;
 use std::time::Duration;
-use weir_tests::process::{Bench, Ended, Lines, Running, Seed, Signal, Start, Topology, WordCount, differences, plugin, write_variant};
+use weir_tests::process::{Allowed, Bench, Ended, Running, Seed, Signal, Start, Topology, WordCount, plugin, write_variant};
 
 /// What happens to a job before it is left alone.
 const STEPS: u64 = 6;
@@ -30,6 +31,8 @@ const CRASH_POINTS: [&str; 12] = [
     "get state",
     "delete state",
 ];
+/// One of these is a job's `max-parallelism`, at all its starts.
+const MAX_PARALLELISMS: [u32; 3] = [4, 7, 128];
 /// Exchanges the operator by key.
 const UPGRADE: &str = "upgrade words --operator count --plugin";
 /// Why a command may fail that is sent to a job in the midst of other things.
@@ -49,6 +52,9 @@ struct Sequence {
     topology: Topology,
     seed: Seed,
     bench: Bench,
+    max_parallelism: u32,
+    /// Processes may be at-least-once. Where one was, doubled lines are no fault any more: most sequences have none.
+    may_repeat: bool,
     /// Going back to a savepoint, so many times.
     segments: usize,
     /// Some process has been at-least-once,
@@ -66,12 +72,25 @@ struct Sequence {
 }
 
 impl Sequence {
-    fn new(topology: Topology, seed: Seed) -> Self {
+    fn new(topology: Topology, mut seed: Seed) -> Self {
         // Of the job that a bench comes with, its name is kept: by that the storage is found.
         let bench = Bench::new(WEIR, WordCount { lines: 0, ..WordCount::default() });
         topology.write_input(&bench);
-        let (variant, from) = (None, None);
-        Self { topology, seed, bench, segments: 0, repeats: false, at_least_once: false, version: 1, made: 0, variant, from }
+        let (max_parallelism, may_repeat) = (*seed.pick(&MAX_PARALLELISMS), seed.draw(..4) == 0);
+        Self {
+            topology,
+            seed,
+            bench,
+            max_parallelism,
+            may_repeat,
+            segments: 0,
+            repeats: false,
+            at_least_once: false,
+            version: 1,
+            made: 0,
+            variant: None,
+            from: None,
+        }
     }
 
     fn run(mut self) {
@@ -92,11 +111,17 @@ impl Sequence {
         self.finish();
     }
 
-    /// Writes a job file with other settings, and starts it.
+    /// Starts the job with other settings, behind the end of its last process. It may say that it would take over all the same.
     fn start(&mut self) -> Process {
+        let takeover = if self.seed.draw(..4) == 0 { " --takeover" } else { "" };
+        self.start_with(takeover)
+    }
+
+    /// Writes a job file with other settings, and starts it with `option`.
+    fn start_with(&mut self, option: &str) -> Process {
         let seed = &mut self.seed;
         let (barriers, repeats) = match seed.draw(..7) {
-            0 => ("mode = \"at-least-once\"", true),
+            0 if self.may_repeat => ("mode = \"at-least-once\"", true),
             1 | 2 => ("unaligned = \"always\"", false),
             3 => ("unaligned = \"20ms\"", false),
             _ => ("", false),
@@ -109,23 +134,23 @@ impl Sequence {
             seed.draw(1..=4)
         );
         let (parallelism, keyed_parallelism) = (seed.draw(1..=3) as u32, seed.draw(1..=3) as u32);
-        let (segment, version, rebalance) = (self.segments, self.version, seed.coin());
-        let start = Start { parallelism, keyed_parallelism, rebalance, checkpoints, unlimited: false, segment, version };
+        let (segment, version, rebalance, max_parallelism) = (self.segments, self.version, seed.coin(), self.max_parallelism);
+        let start = Start { parallelism, keyed_parallelism, rebalance, checkpoints, unlimited: false, segment, version, max_parallelism };
         self.bench.write_job(&self.topology.job_file(&start));
         let from = self.from.take().map_or(String::new(), |savepoint| format!(" --from ./{savepoint}"));
-        let line = format!("run job.toml{from}");
+        let line = format!("run job.toml{from}{option}");
         let crash = (self.seed.draw(..4) == 0).then(|| {
             let step = self.seed.pick(&CRASH_POINTS);
             format!("{step} {} {}", self.seed.pick(&["before", "after"]), self.seed.draw(1..=4))
         });
         note(&format!("{line}  {start:?}, crash at {crash:?}"));
         let variables: Vec<_> = crash.iter().map(|point| ("WEIR_CRASH_AT", point.as_str())).collect();
-        Process { running: self.bench.start_with(&line, &variables), crashes: crash.is_some() }
+        Process { running: self.bench.start_with(&line, &variables), crashes: crash.is_some(), may_be_fenced: false }
     }
 
     /// Does something to the job. Gives the process that runs then.
     fn step(&mut self, process: Process) -> Process {
-        match self.seed.draw(..12) {
+        match self.seed.draw(..13) {
             0 | 1 => {
                 note("kill");
                 _ = process.running.kill();
@@ -136,6 +161,7 @@ impl Sequence {
             3 => self.after("stop", process, |sequence, _| _ = sequence.ask("stop words")),
             4 => self.after("cancel", process, |sequence, _| _ = sequence.ask("cancel words")),
             5 => self.stop_with_savepoint(process),
+            12 => self.take_over(process),
             6 | 7 => self.savepoint(process),
             8 => {
                 let operator = if self.seed.coin() { " --operator count" } else { "" };
@@ -155,6 +181,16 @@ impl Sequence {
             note("which was the end");
         }
         self.start()
+    }
+
+    /// Starts another process in the place of the one that runs, which is fenced, or comes to its end before that.
+    fn take_over(&mut self, older: Process) -> Process {
+        let younger = self.start_with(" --takeover");
+        let ended = older.running.ended();
+        note(&format!("the older: {:?}", ended.code));
+        assert!(is_fenced(&ended) || ended.code == Some(0) || (older.crashes && ended.code.is_none()), "{ended:?}");
+        // The older may have begun its attempt behind that of the younger, where it had only just been started: then it is the one that goes on.
+        Process { may_be_fenced: !is_fenced(&ended), ..younger }
     }
 
     /// What was read up to the savepoint of a stop is committed, and nothing else: a run from it goes on in the same place.
@@ -266,8 +302,10 @@ impl Sequence {
 
     /// Waits for the end of a process that is asked to end, or has ended. True where it has come to the end of the input.
     fn is_finished(&mut self, process: Process) -> bool {
-        let ended = process.running.ended();
-        assert!(ended.code == Some(0) || (process.crashes && ended.code.is_none()), "{ended:?}");
+        let Process { running, crashes, may_be_fenced } = process;
+        let ended = running.ended();
+        let as_expected = ended.code == Some(0) || (crashes && ended.code.is_none()) || (may_be_fenced && is_fenced(&ended));
+        assert!(as_expected, "{ended:?}");
         self.bench.log().finished
     }
 
@@ -281,33 +319,17 @@ impl Sequence {
             unlimited: true,
             segment: self.segments,
             version: self.version,
+            max_parallelism: self.max_parallelism,
         };
         self.bench.write_job(&self.topology.job_file(&start));
         let from = self.from.take().map_or(String::new(), |savepoint| format!(" --from ./{savepoint}"));
         note(&format!("run job.toml{from} to the end"));
         self.bench.run(&format!("run job.toml{from}")).assert(0, &[]);
         let (committed, expected) = (self.topology.committed(&self.bench, self.segments), self.topology.expected());
-        if let Some(how) = self.difference(&committed, &expected) {
+        let allowed = Allowed { topology: self.topology, segments: self.segments as u64, repeats: self.repeats };
+        if let Some(how) = allowed.difference(&committed, &expected) {
             panic!("the output is not what the input gives: {how}");
         }
-    }
-
-    /// Where what is committed is not what it may be: each line once; at least once where that was promised of some stretch; and once in each
-    /// segment at most where a run went back.
-    fn difference(&self, committed: &Lines, expected: &Lines) -> Option<String> {
-        if self.repeats {
-            let at_least = |lines: &Lines| lines.keys().map(|line| (self.topology.at_least(line).to_owned(), 1)).collect::<Lines>();
-            let (found, wanted) = (at_least(committed), at_least(expected));
-            let found = found.into_iter().filter(|(line, _)| wanted.contains_key(line)).collect();
-            return differences(&found, &wanted);
-        }
-        let most = 1 + self.segments as u64;
-        let within = |(line, times): (&String, &u64)| {
-            let wanted = expected.get(line).copied().unwrap_or(0);
-            let within = (wanted..=wanted * most).contains(times);
-            (line.clone(), if within { wanted } else { *times })
-        };
-        differences(&committed.iter().map(within).collect(), expected)
     }
 }
 
@@ -321,6 +343,13 @@ struct Process {
     running: Running,
     /// It kills itself at some point.
     crashes: bool,
+    /// It has taken the job over from one that may have begun only then.
+    may_be_fenced: bool,
+}
+
+/// Another process has the job now.
+fn is_fenced(ended: &Ended) -> bool {
+    ended.code == Some(1) && ended.stderr.contains("another process has taken it over")
 }
 
 /// Runs as many sequences on `topology` as asked for, or the one of `WEIR_SEED`.

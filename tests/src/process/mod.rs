@@ -2,6 +2,7 @@
 //!
 //! Nothing in here looks inside: what a test knows of a run is its exit code, its two streams, the job's log and the committed part files.
 
+mod allowed;
 mod bench;
 mod children;
 mod job_log;
@@ -12,6 +13,7 @@ mod seed;
 mod topology;
 mod word_count;
 
+pub use allowed::Allowed;
 pub use bench::{Bench, Ended};
 pub use children::{children_of, is_running, peak_memory_of_children};
 pub use job_log::{Checkpoint, JobLogView};

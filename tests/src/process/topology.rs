@@ -55,6 +55,8 @@ pub struct Start {
     pub segment: usize,
     /// The version of the plugin.
     pub version: u32,
+    /// Of the whole job; the same at every start.
+    pub max_parallelism: u32,
 }
 
 impl Topology {
@@ -92,8 +94,9 @@ impl Topology {
 
     /// The job file of a start.
     pub fn job_file(self, start: &Start) -> String {
-        let Start { parallelism, checkpoints, segment, .. } = start;
-        let mut text = format!("name = \"words\"\nparallelism = {parallelism}\n[checkpoints]\n{checkpoints}\n");
+        let Start { parallelism, max_parallelism, checkpoints, segment, .. } = start;
+        let mut text =
+            format!("name = \"words\"\nparallelism = {parallelism}\nmax-parallelism = {max_parallelism}\n[checkpoints]\n{checkpoints}\n");
         let source = |id: &str, path: &str, more: &str, rate: u64| {
             let rate = if start.unlimited { String::new() } else { format!("rate = {rate}\n") };
             format!("[source.{id}]\nconnector = \"file\"\npath = \"in/{path}\"\n{more}\n{rate}")
@@ -232,6 +235,19 @@ impl Topology {
             Self::Counted | Self::Joined => line,
             Self::CountedTwice | Self::SetAside | Self::KeptAside => line.split('#').next().unwrap_or(line),
             Self::Migrated => line.rsplit_once(' ').map_or(line, |(counted, _total)| counted),
+        }
+    }
+
+    /// The line, of those that [`Self::at_least`] gives, that stands in front of `line` and counts one less; `None` where lines count nothing.
+    pub fn one_less(self, line: &str) -> Option<String> {
+        match self {
+            Self::Counted | Self::CountedTwice | Self::Migrated => {
+                let text = line.trim_end_matches('}');
+                let (before, count) = text.split_at(text.trim_end_matches(|digit: char| digit.is_ascii_digit()).len());
+                let count = count.parse::<u64>().ok()?.checked_sub(1)?;
+                Some(format!("{before}{count}{}", &line[text.len()..]))
+            }
+            Self::Joined | Self::SetAside | Self::KeptAside => None,
         }
     }
 }
