@@ -5,7 +5,7 @@ use std::fs;
 use weir_tests::process::{Bench, Signal, WordCount, differences};
 
 fn stopped_job() -> Bench {
-    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::unhurried() });
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("committed parts", || bench.log().completed.len() >= 3 && bench.parts().len() >= 2));
     process.send(Signal::Terminate);
@@ -26,6 +26,7 @@ fn a_log_that_is_gone_is_refused_by_every_command_that_needs_it() {
     }
     assert!(!log.exists() && bench.committed() == lines, "a refused run begins nothing");
     fs::rename(&aside, &log).expect("a folder");
+    bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
 }
@@ -35,6 +36,7 @@ fn a_folder_that_was_moved_away_whole_is_no_log_that_is_gone() {
     let bench = stopped_job();
     fs::rename(bench.storage(), bench.path("aside")).expect("a folder");
     fs::rename(bench.path("out"), bench.path("out-aside")).expect("a folder");
+    bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
 }
@@ -73,6 +75,7 @@ fn newest_entries_that_are_lost_are_missed_by_the_output_that_they_made_visible(
     for moved in fs::read_dir(bench.path("aside")).expect("a folder").map(|moved| moved.expect("an entry")) {
         fs::rename(moved.path(), bench.storage().join("log").join(moved.file_name())).expect("an entry");
     }
+    bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
 }
@@ -84,6 +87,7 @@ fn whoever_goes_on_by_name_repeats_the_output_behind_it_and_is_not_asked_again()
     without_newest_entry(&bench);
     let killed = bench.run_with(&format!("run job.toml -q --from {known}"), &[("WEIR_CRASH_AT", "create log-completed after 2")]);
     assert_eq!(killed.code, None, "{killed:?}");
+    bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_at_least_once();
     assert!(differences(&bench.committed(), &bench.job().output()).is_some(), "what is repeated shows");

@@ -19,10 +19,10 @@ const DATA_THREADS: usize = 2;
 const GUESTS: u32 = 2 * DATA_THREADS as u32;
 const KEYS: u64 = 32;
 /// How long a guest spins before it is interrupted.
-const SPIN: Duration = Duration::from_secs(4);
+const SPIN: Duration = Duration::from_secs(15);
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// What a loaded machine may add to the timeout: still far from the end of the guests' time.
-const LATEST: Duration = Duration::from_millis(1_500);
+const LATEST: Duration = Duration::from_secs(8);
 
 fn job() -> GuestJob {
     let limits = Limits { time_per_batch: SPIN, ..Limits::default() };
@@ -41,6 +41,14 @@ fn job() -> GuestJob {
         },
         restart: RestartPolicy { strategy: RestartStrategy::None, ..RestartPolicy::default() },
     }
+}
+
+/// When the first record is seen to have left the source, for a guest that spins on it.
+async fn first_record(status: &JobStatus, clock: Arc<dyn Clock>) -> Duration {
+    while status.metrics.vertices[0].records_out.get() == 0 {
+        clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
+    }
+    clock.now()
 }
 
 /// The first failed checkpoint in the log, and when it was seen there.
@@ -68,15 +76,19 @@ fn a_checkpoint_expires_on_time_while_all_data_threads_spin() {
     let (_control, inbox) = JobControl::new();
     let run = run_job(job.graph(&disk), job.options(store.clone(), &disk), runtime, status.clone(), inbox);
     let began = clock.now();
-    let ((duration, seen), (report, ended)) =
-        threads.block_on(futures_util::future::join(first_failure(store.clone(), clock.clone()), run.map(|report| (report, clock.now()))));
+    let (spinning, (duration, seen), (report, ended)) = threads.block_on(futures_util::future::join3(
+        first_record(&status, clock.clone()),
+        first_failure(store.clone(), clock.clone()),
+        run.map(|report| (report, clock.now())),
+    ));
 
     assert!(duration >= TIMEOUT && duration < LATEST, "the first checkpoint failed after {duration:?}");
-    assert!(seen - began < LATEST, "its failure was in the log {:?} after the start", seen - began);
+    let late = seen.saturating_sub(spinning);
+    assert!(late < LATEST, "its failure was in the log {late:?} after the first record");
     assert!(ended - began >= SPIN, "the guests were still spinning then; the job ended after {:?}", ended - began);
     assert!(status.failed.get() > 1 && status.completed.get() == 0, "{} failed", status.failed.get());
     let JobOutcome::Failed(error) = report.outcome else { panic!("{:?}", report.outcome) };
-    assert!(error.to_string().contains("did not return within 4s"), "{error}");
+    assert!(error.to_string().contains(&format!("did not return within {SPIN:?}")), "{error}");
 
     let log = threads.block_on(JobLog::open(store, clock)).expect("the log can be read");
     let durations: Vec<u64> = log.entries().iter().filter_map(failed_ms).collect();
@@ -122,10 +134,10 @@ input = \"shaky\"
     }
     threads.shutdown();
     times.sort();
-    // Loaded machines take longer than the 100 ms that it is to be; a spinning guest takes ten times as long as this.
-    assert!(times[times.len() / 2] < SPIN / 10, "{times:?}");
+    // Loaded machines take longer than the 100 ms that it is to be; a spinning guest takes seven times as long as this.
+    assert!(times[times.len() / 2] < SPIN / 7, "{times:?}");
     let ended = process.ended();
-    ended.assert(1, &["did not return within 4s"]);
+    ended.assert(1, &[&format!("did not return within {SPIN:?}")]);
     assert!(ended.document()["wall_s"].as_f64().is_some_and(|wall| wall >= SPIN.as_secs_f64()), "the guests were still spinning then");
 }
 

@@ -4,11 +4,12 @@ use crate::WEIR;
 use serde_json::Value;
 use weir_tests::process::{Bench, Ended, Running, Signal, WordCount, plugin, wait_until, write_variant};
 
-/// A job that runs for about ten seconds where nobody stops it, and has committed something.
+/// A job that runs for more than a minute where nobody stops it, and has committed something. Another run of it reads as fast as it can.
 fn started(parallelism: u32) -> (Bench, Running) {
-    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, parallelism, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
     let mut process = bench.start("run job.toml --output json");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    bench.hasten();
     (bench, process)
 }
 
@@ -148,20 +149,30 @@ fn a_process_that_is_killed_on_probation_goes_back_to_the_old_component() {
     bench.assert_exactly_once();
 }
 
-#[test]
-fn an_upgrade_goes_on_without_the_command_that_asked_for_it_and_the_next_change_keeps_it() {
+/// A job whose `count` is being upgraded, on the word of a command that was killed.
+fn upgraded_by_nobody(probation: &str) -> (Bench, Running) {
     let (bench, process) = started(1);
     write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
-    let mut upgrade = bench.start("upgrade words --operator count --plugin v2.wasm --probation 2s");
-    assert!(upgrade.runs_until("the override in the log", || bench.log().overrides > 0));
-    assert!(upgrade.kill());
+    let mut upgrade = bench.start(&format!("upgrade words --operator count --plugin v2.wasm --probation {probation}"));
+    // Where the probation is short it may be told of the end before it is killed.
+    _ = upgrade.runs_until("the override in the log", || bench.log().overrides > 0);
+    assert!(bench.log().overrides > 0, "{:?}", upgrade.ended());
+    _ = upgrade.kill();
+    (bench, process)
+}
+
+#[test]
+fn an_upgrade_goes_on_without_the_command_that_asked_for_it_and_the_next_change_keeps_it() {
+    // The first is on probation for as long as its job is there, the second for as long as its end is waited for.
+    let (bench, _process) = upgraded_by_nobody("60s");
+    bench.run("rescale words --parallelism 2").assert(1, &["an upgrade of `count` is"]);
+    let (bench, process) = upgraded_by_nobody("1s");
     let component = || {
         let folder = format!("taken-{}", bench.log().entries);
         good(&bench.run(&format!("savepoint create words {folder} --output json")));
         let inspected = good(&bench.run(&format!("savepoint inspect {folder} --output json")));
         inspected["plugins"].as_array().expect("plugins").iter().find(|plugin| plugin["id"] == "count").expect("count")["digest"].clone()
     };
-    bench.run("rescale words --parallelism 2").assert(1, &["an upgrade of `count` is"]);
     wait_until("the end of the probation", || good(&bench.run("status words --output json"))["change"].is_null());
     good(&bench.run("rescale words --parallelism 2 --output json"));
     let old = good(&bench.run(&format!("plugin inspect {} --output json", plugin("word-count-count").display())))["digest"].clone();
@@ -254,7 +265,7 @@ connector = \"file\"
 path = \"words.csv\"
 format = \"csv\"
 key = \"word\"
-rate = 2000
+rate = 300
 [operator.echo]
 plugin = {:?}
 input = {{ from = \"words\", by = \"key\" }}
@@ -276,7 +287,10 @@ path = \"out\"
         assert_eq!(document["outcome"], "rolled-back", "{document}");
         assert!(document["reason"].as_str().is_some_and(|reason| reason.contains("operator \"echo\"")), "{document}");
     }
-    assert_eq!(process.ended().document()["outcome"], "finished");
+    bench.run("stop words").assert(0, &[]);
+    assert_eq!(process.ended().document()["outcome"], "stopped");
+    bench.edit_job("rate = 300", "rate = 1000000");
+    bench.run("run job.toml").assert(0, &["resuming from checkpoint"]);
     let expected: std::collections::BTreeMap<String, u64> = words.into_iter().fold(Default::default(), |mut lines, word| {
         *lines.entry(word).or_default() += 1;
         lines

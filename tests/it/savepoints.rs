@@ -8,7 +8,7 @@ use weir_tests::process::{Bench, WordCount, plugin, write_variant};
 
 /// A job whose counting component is a file of its own, stopped in its midst with the savepoint `stopped`.
 fn stopped() -> Bench {
-    let bench = Bench::new(WEIR, WordCount { lines: 6_000, rate: 2_000, parallelism: 2, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::unhurried() });
     fs::copy(plugin("word-count-count"), bench.path("count.wasm")).expect("a copy");
     bench.edit_job(&format!("plugin = {:?}", plugin("word-count-count")), "plugin = \"count.wasm\"");
     let mut process = bench.start("run job.toml");
@@ -35,6 +35,7 @@ fn a_pinned_run_takes_the_components_of_the_checkpoint() {
     let bench = stopped();
     // It fails on every hundredth occurrence of a word.
     fs::copy(plugin("trapping-count"), bench.path("count.wasm")).expect("a copy");
+    bench.hasten();
     bench.run("run job.toml --from ./stopped --pinned").assert(0, &["resuming from the savepoint"]);
     bench.assert_exactly_once();
 
@@ -49,13 +50,14 @@ fn a_pinned_run_takes_the_components_of_the_checkpoint() {
 fn a_pinned_run_goes_on_from_the_newest_checkpoint() {
     let bench = stopped();
     fs::copy(plugin("trapping-count"), bench.path("count.wasm")).expect("a copy");
+    bench.hasten();
     bench.run("run job.toml --pinned").assert(0, &["resuming from checkpoint"]);
     bench.assert_exactly_once();
 }
 
 #[test]
 fn an_upgrade_of_a_pinned_run_is_kept_by_the_runs_behind_it() {
-    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount::long());
     write_variant(&plugin("word-count-count"), &bench.path("2.wasm"));
     write_variant(&bench.path("2.wasm"), &bench.path("3.wasm"));
     for (run, component) in [("run job.toml", "2.wasm"), ("run job.toml --pinned", "3.wasm")] {
@@ -70,6 +72,7 @@ fn an_upgrade_of_a_pinned_run_is_kept_by_the_runs_behind_it() {
     }
     let digest = bench.run("plugin inspect 3.wasm --output json").document()["digest"].as_str().expect("a digest").to_owned();
     let short = &digest.strip_prefix("sha256:").expect("a digest")[..8];
+    bench.hasten();
     bench.run("run job.toml").assert(0, &[&format!("count: component {short} by an upgrade")]);
     bench.assert_exactly_once();
 }
@@ -96,6 +99,7 @@ fn a_component_that_was_exchanged_is_refused_by_its_digest() {
     bench.run("run job.toml --pinned").assert(1, &["the component is not the one with digest", &digest]);
 
     // So is that of an upgrade, which the job goes on with by itself.
+    bench.edit_job("rate = 600", "rate = 100");
     let mut process = bench.start("run job.toml");
     let parts = bench.parts().len();
     assert!(process.runs_until("a committed part", || bench.parts().len() > parts));
@@ -150,7 +154,7 @@ fn a_savepoint_of_format_1_is_inspected_verified_and_gone_on_from() {
 
 #[test]
 fn what_repeats_behind_a_savepoint_is_named_and_the_savepoint_itself_holds_no_output() {
-    let bench = Bench::new(WEIR, WordCount { lines: 6_000, rate: 2_000, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount::unhurried());
     let mut process = bench.start("run job.toml");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
     let taken = bench.run("savepoint create words taken --output json");
@@ -162,6 +166,7 @@ fn what_repeats_behind_a_savepoint_is_named_and_the_savepoint_itself_holds_no_ou
     process.ended().assert(0, &[]);
     bench.assert_exactly_once();
 
+    bench.hasten();
     let newest = bench.log().newest().id;
     let repeats = format!("output of checkpoints {} to {newest} may be committed already; it repeats in: out", id + 1);
     bench.run("run job.toml --from ./taken").assert(0, &["resuming from the savepoint", &repeats]);
@@ -193,6 +198,7 @@ fn a_savepoint_that_holds_output_is_committed_again_and_says_what_is_gone() {
     let part = bench.parts_of_newest_checkpoint().into_iter().find(|part| part.exists()).expect("a part");
     let lost = fs::read_to_string(&part).expect("a part");
     fs::remove_file(&part).expect("it is there");
+    bench.hasten();
     bench.run("run job.toml --from ./stopped").assert(0, &["resuming from the savepoint", "output given up", &part.display().to_string()]);
     let mut expected = bench.job().output();
     lost.lines().for_each(|line| _ = expected.remove(line));
@@ -201,7 +207,7 @@ fn a_savepoint_that_holds_output_is_committed_again_and_says_what_is_gone() {
 
 #[test]
 fn an_at_least_once_job_refuses_an_unaligned_savepoint_and_goes_on() {
-    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, parallelism: 2, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::long() });
     bench.edit_job("[checkpoints]\n", "[checkpoints]\nmode = \"at-least-once\"\n");
     let mut process = bench.start("run job.toml");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));

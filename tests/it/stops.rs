@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use weir_tests::process::{Bench, Ended, Running, Signal, WordCount};
 
 fn check(signal: Signal, parallelism: u32) {
-    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
     let mut process = bench.start("run job.toml --output json");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
     process.send(signal);
@@ -20,6 +20,7 @@ fn check(signal: Signal, parallelism: u32) {
     assert_eq!(document["vertices"][3]["records_in"], committed, "{document}");
     assert!(committed < bench.job().output().len() as u64, "the job was stopped before its end");
 
+    bench.hasten();
     let resumed = bench.run("run job.toml --output json");
     resumed.assert(0, &[&format!("resuming from checkpoint {last}")]);
     let document = resumed.document();
@@ -40,7 +41,7 @@ fn sigterm_stops_a_parallel_job_cleanly_and_the_next_run_goes_on() {
 
 #[test]
 fn a_second_ctrl_c_ends_the_process_and_loses_nothing() {
-    let bench = Bench::new(WEIR, WordCount::default());
+    let bench = Bench::new(WEIR, WordCount::long());
     let mut process = bench.start("run job.toml");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
     process.send(Signal::Interrupt);
@@ -48,25 +49,35 @@ fn a_second_ctrl_c_ends_the_process_and_loses_nothing() {
     let ended = process.ended();
     // The last checkpoint may have been quicker than the second signal, or both may have become one.
     assert!(matches!(ended.code, Some(0 | 130)), "{ended:?}");
+    bench.hasten();
     bench.run("run job.toml").assert(0, &["resuming from checkpoint"]);
     bench.assert_exactly_once();
     bench.assert_nothing_pending();
 }
 
-/// A running job of which 9,000 records wait behind a sink that takes `rate` of them a second for each of its subtasks, or one in `subtasks / rate`
-/// seconds. A stop has half a second.
+/// A running job of whose 9,000 records most wait behind a sink that takes `rate` of them a second for each of its subtasks, or one in
+/// `subtasks / rate` seconds. No checkpoint is taken but that of a stop, which has half a second.
 fn behind_a_slow_sink(subtasks: u32, rate: u32, checkpoints: &str) -> (Bench, Running) {
     let bench = Bench::new(WEIR, WordCount::default());
     bench.write_job(&format!(
-        "name = \"words\"\nparallelism = 1\n[checkpoints]\ninterval = \"200ms\"\nstop-timeout = \"500ms\"\n{checkpoints}\n\
+        "name = \"words\"\nparallelism = 1\n[checkpoints]\ninterval = \"1h\"\nstop-timeout = \"500ms\"\n{checkpoints}\n\
          [source.records]\nconnector = \"generator\"\ncount = 9000\n[operator.count]\nnative = \"keyed-count\"\n\
          input = {{ from = \"records\", by = \"key\" }}\n[sink.out]\nconnector = \"blackhole\"\ninput = \"count\"\nrate = {rate}\nparallelism = {subtasks}\n"
     ));
     let mut process = bench.start("run job.toml --output json");
-    // The first barrier waits behind the records by then.
-    assert!(process.runs_until("a start", || bench.storage().join("log/1.json").exists()));
-    assert!(process.runs_for(Duration::from_millis(600)));
+    bench.api(&mut process);
+    // The queue may be full of small batches before the last has been read: a tenth of them keeps the sink busy for longer than any test.
+    let read = || bench.run("status words --output json").document()["vertices"][0]["records_out"].as_u64();
+    assert!(process.runs_until("records that wait", || read() >= Some(900)), "{:?}", process.ended());
     (bench, process)
+}
+
+/// Where a run of the job goes on, as its log says and a stop that is given up has to.
+fn resumes(bench: &Bench) -> String {
+    match bench.log().completed.last() {
+        Some(newest) => format!("a run resumes from checkpoint {}", newest.id),
+        None => "a run resumes from the beginning".into(),
+    }
 }
 
 /// Stops it with SIGTERM. It would work for an hour; here it has a multiple of what a stop may take.
@@ -112,9 +123,9 @@ fn a_stop_that_may_not_overtake_is_given_up_and_says_where_a_run_resumes() {
         ("mode = \"at-least-once\"", "at-least-once checkpoints do not overtake"),
         ("max-in-flight-bytes = \"1KiB\"", "more records are in flight than `max-in-flight-bytes` allows"),
     ] {
-        let (_bench, process) = behind_a_slow_sink(1, 2, checkpoints);
+        let (bench, process) = behind_a_slow_sink(1, 2, checkpoints);
         let ended = terminated(process);
-        ended.assert(1, &["its last checkpoint is given up", why, "a run resumes from the beginning", "`stop-timeout` in [checkpoints]"]);
+        ended.assert(1, &["its last checkpoint is given up", why, &resumes(&bench), "`stop-timeout` in [checkpoints]"]);
         assert_eq!(ended.document()["outcome"], "failed");
     }
     let (bench, process) = behind_a_slow_sink(1, 2, "");
@@ -122,13 +133,13 @@ fn a_stop_that_may_not_overtake_is_given_up_and_says_where_a_run_resumes() {
     assert_eq!(stop.code, Some(1), "{stop:?}");
     assert!(stop.stdout.contains("a savepoint holds no records in flight"), "{stop:?}");
     assert!(!bench.path("taken/savepoint.json").exists());
-    process.ended().assert(1, &["a run resumes from the beginning"]);
+    process.ended().assert(1, &[&resumes(&bench)]);
 }
 
 #[test]
 fn a_stop_waits_for_no_call_that_takes_a_minute() {
-    let (_bench, process) = behind_a_slow_sink(60, 1, "");
-    terminated(process).assert(1, &["at work on what came before its barrier", "a run resumes from the beginning"]);
+    let (bench, process) = behind_a_slow_sink(60, 1, "");
+    terminated(process).assert(1, &["at work on what came before its barrier", &resumes(&bench)]);
     let (bench, process) = behind_a_slow_sink(60, 1, "");
     bench.run("cancel words").assert(0, &[]);
     process.ended().assert(0, &[]);
@@ -136,7 +147,7 @@ fn a_stop_waits_for_no_call_that_takes_a_minute() {
 
 #[test]
 fn a_job_that_is_told_to_stop_in_its_first_milliseconds_is_stopped_and_not_killed() {
-    let bench = Bench::new(WEIR, WordCount::default());
+    let bench = Bench::new(WEIR, WordCount::long());
     for delay_ms in [0, 1, 3, 10, 30, 100, 200] {
         let mut process = bench.start("run job.toml --output json");
         assert!(process.hears_signals() && process.runs_for(Duration::from_millis(delay_ms)));
@@ -145,6 +156,7 @@ fn a_job_that_is_told_to_stop_in_its_first_milliseconds_is_stopped_and_not_kille
         ended.assert(0, &[]);
         assert_eq!(ended.document()["outcome"], "stopped", "after {delay_ms} ms: {ended:?}");
     }
+    bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use weir_tests::process::{Bench, Seed, Signal, WordCount};
 
 fn check(parallelism: u32) {
-    let bench = Bench::new(WEIR, WordCount { lines: 6_000, parallelism, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
     let mut older = bench.start("run job.toml -q --output json");
     assert!(older.runs_until("a committed part", || !bench.parts().is_empty()));
+    bench.hasten();
     let younger = bench.start("run job.toml -q --output json --takeover");
 
     let fenced = older.ended();
@@ -34,23 +35,26 @@ fn the_older_of_two_parallel_processes_is_fenced() {
 
 #[test]
 fn of_many_processes_the_youngest_goes_on() {
-    let bench = Bench::new(WEIR, WordCount { lines: 9_000, ..WordCount::default() });
-    let mut first = bench.start("run job.toml -q");
+    let bench = Bench::new(WEIR, WordCount::long());
+    let mut first = bench.start("run job.toml -q --output json");
     assert!(first.runs_until("a committed part", || !bench.parts().is_empty()));
+    bench.edit_job("rate = 300", "rate = 5000");
     // Three that start at once: each takes over from those before it, whatever order they come in.
     let mut all = vec![first];
     all.extend((0..3).map(|_| bench.start("run job.toml -q --output json --takeover")));
-    let codes: Vec<_> = all.into_iter().map(|process| process.ended().code).collect();
-    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
-    assert_eq!(codes.iter().filter(|code| **code == Some(1)).count(), 3, "{codes:?}");
-    assert_eq!(codes[0], Some(1), "the oldest");
+    let outcomes = all.into_iter().map(|process| process.ended().document()["outcome"].as_str().expect("an outcome").to_owned());
+    let outcomes: Vec<String> = outcomes.collect();
+    assert_eq!(outcomes[0], "fenced", "the oldest: {outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "finished").count(), 1, "{outcomes:?}");
+    // One that is held up on its way in finds the job at its end.
+    assert!(outcomes.iter().all(|outcome| ["finished", "fenced", "already-finished"].contains(&outcome.as_str())), "{outcomes:?}");
     bench.assert_exactly_once();
 }
 
 /// Lets processes take over from each other, each held at a random moment, until one finishes; wakes the others then.
 fn check_sleepers(parallelism: u32, sleepers: usize) {
     let mut seed = Seed::of_run();
-    let bench = Bench::new(WEIR, WordCount { lines: 2_000 * sleepers as u64, parallelism, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
     let mut held = Vec::new();
     for number in 0..sleepers {
         let before = bench.log();
@@ -62,6 +66,7 @@ fn check_sleepers(parallelism: u32, sleepers: usize) {
         process.send(Signal::Pause);
         held.push(process);
     }
+    bench.hasten();
     bench.run("run job.toml -q --takeover").assert(0, &[]);
     bench.assert_exactly_once();
 
@@ -90,7 +95,7 @@ fn parallel_processes_that_wake_up_behind_the_end_are_fenced_and_change_nothing(
 
 /// Holds a process, deletes all that it has stored, and runs the job anew in its place, to its end or for a while; then lets the first go on.
 fn check_replaced(parallelism: u32, lets_the_other_finish: bool) {
-    let bench = Bench::new(WEIR, WordCount { lines: 3_000, parallelism, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
     let mut sleeper = bench.start("run job.toml -q --output json");
     assert!(sleeper.runs_until("two checkpoints", || bench.log().completed.len() >= 2));
     sleeper.send(Signal::Pause);
@@ -98,6 +103,7 @@ fn check_replaced(parallelism: u32, lets_the_other_finish: bool) {
     for folder in [".weir", "out", "home"] {
         std::fs::remove_dir_all(bench.path(folder)).expect("a folder");
     }
+    bench.edit_job("rate = 300", "rate = 5000");
     let mut other = bench.start("run job.toml -q --output json");
     assert!(other.runs_until("two checkpoints", || bench.log().completed.len() >= 2));
     if lets_the_other_finish {
@@ -122,7 +128,7 @@ fn a_process_that_wakes_up_in_a_storage_that_was_replaced_is_fenced_and_changes_
 
 #[test]
 fn a_job_that_a_process_here_runs_is_not_taken_over_unasked() {
-    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount::long());
     for line in ["run job.toml", "run job.toml --no-api"] {
         let parts = bench.parts().len();
         let mut first = bench.start(line);
@@ -144,6 +150,7 @@ fn a_job_that_a_process_here_runs_is_not_taken_over_unasked() {
     let parts = bench.parts().len();
     assert!(first.runs_until("a committed part", || bench.parts().len() > parts));
     let pid = first.id();
+    bench.hasten();
     let second = bench.start("run job.toml --takeover");
     first.ended().assert(1, &["another process has taken it over"]);
     second.ended().assert(0, &[&format!("taking over from process {pid}, which is fenced and stops")]);
@@ -152,17 +159,22 @@ fn a_job_that_a_process_here_runs_is_not_taken_over_unasked() {
 
 #[test]
 fn of_two_that_begin_at_once_one_runs_and_the_other_is_refused() {
-    let bench = Bench::new(WEIR, WordCount::default());
-    let both = [bench.start("run job.toml -q"), bench.start("run job.toml -q")].map(|process| process.ended());
-    let codes = both.each_ref().map(|ended| ended.code);
-    assert!(codes == [Some(0), Some(1)] || codes == [Some(1), Some(0)], "{both:?}");
+    let bench = Bench::new(WEIR, WordCount { lines: 20_000, ..WordCount::default() });
+    let line = "run job.toml -q --output json";
+    let both = [bench.start(line), bench.start(line)].map(|process| process.ended());
+    let outcomes = both.each_ref().map(|ended| ended.document()["outcome"].as_str().expect("an outcome").to_owned());
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "finished").count(), 1, "{both:?}");
+    let refused = both.iter().find(|ended| ended.document()["outcome"] != "finished").expect("the other one");
+    // One that is held up for all the time that the job takes finds it at its end.
+    let is_refused = refused.code == Some(1) && refused.stderr.contains("runs already");
+    assert!(is_refused || refused.document()["outcome"] == "already-finished", "{both:?}");
     assert_eq!(bench.log().attempts, 1);
     bench.assert_exactly_once();
 }
 
 #[test]
 fn a_run_whose_predecessor_was_not_seen_to_end_takes_over_and_says_so() {
-    let bench = Bench::new(WEIR, WordCount { lines: 6_000, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount::long());
     let mut first = bench.start("run job.toml");
     assert!(first.runs_until("a committed part", || !bench.parts().is_empty()));
     assert!(first.kill());
@@ -171,6 +183,7 @@ fn a_run_whose_predecessor_was_not_seen_to_end_takes_over_and_says_so() {
     assert!(second.runs_until("a committed part", || bench.parts().len() > parts));
     second.send(Signal::Terminate);
     second.ended().assert(0, &["taking over from attempt 1, whose end is not in the log"]);
+    bench.hasten();
     let third = bench.run("run job.toml");
     third.assert(0, &[]);
     assert!(!third.stderr.contains("taking over"), "the one before it was stopped: {}", third.stderr);
@@ -179,7 +192,7 @@ fn a_run_whose_predecessor_was_not_seen_to_end_takes_over_and_says_so() {
 
 #[test]
 fn whoever_is_told_that_a_job_has_stopped_can_run_it() {
-    let bench = Bench::new(WEIR, WordCount { lines: 20_000, rate: 2_000, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount::long());
     for line in ["stop words", "cancel words", "stop words --savepoint"] {
         let parts = bench.parts().len();
         let mut process = bench.start("run job.toml -q");
@@ -191,6 +204,7 @@ fn whoever_is_told_that_a_job_has_stopped_can_run_it() {
         next.ended().assert(0, &[]);
         process.ended().assert(0, &[]);
     }
+    bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
 }

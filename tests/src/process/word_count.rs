@@ -46,6 +46,16 @@ impl Default for WordCount {
 }
 
 impl WordCount {
+    /// A job that runs for more than a minute where nothing ends it: for whoever stops it, or does several things to it while it runs.
+    pub fn long() -> Self {
+        Self { lines: 20_000, rate: 300, ..Self::default() }
+    }
+
+    /// A job of which a process that is held, fenced or stopped after its first checkpoints has not come to the end, and that ends in 10 s.
+    pub fn unhurried() -> Self {
+        Self { lines: 6_000, rate: 600, ..Self::default() }
+    }
+
     /// The job file.
     pub fn job_file(&self) -> String {
         let Self { rate, parallelism, checkpoints, count_settings, settings, .. } = self;
