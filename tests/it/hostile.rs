@@ -1,12 +1,14 @@
 //! Plugins that mean harm, at everything that reads one: the process that examines them may die, the host may not, and says what it was.
 
-use crate::WEIR;
+use crate::{EXAMINER, WEIR};
 use std::fs;
+use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use weir_engine::ErrorKind;
 use weir_tests::hostile::{
-    Mutants, Outcome, blocks, branches, circle, components, engine, functions, instances, loops, plain_engine, tiny_plugin,
+    Outcome, Totals, blocks, branches, circle, components, engine, functions, instances, loops, of_preview_1, plain_engine, tiny_plugin,
+    with_wasi,
 };
 use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, is_running, plugin, wait_until};
 use weir_wasm::{CompileLimits, CompileStop, Plugin, WasmEngine, pack_component};
@@ -53,7 +55,59 @@ fn what_the_bounds_let_through_is_held_by_the_limits() {
     check(&packed(&loops(300, 240)), limits(1, 1_024), " 1 s of processor time (limits.compile.time)");
     check(&packed(&functions(90_000)), limits(60, 64), "more than 64 MiB of memory (limits.compile.memory)");
     check(&packed(&branches(450_000)), limits(1, 64), "(limits.compile.");
-    check(&instances(30), limits(1, 128), "it ");
+}
+
+/// A thousand million instances are never made to find out what is exported.
+#[test]
+fn instances_inside_each_other_do_not_unfold_before_the_plugin_is_refused() {
+    check(&instances(30), limits(1, 128), "it does not export weir:operator/guest@0.1.0; it exports nothing");
+}
+
+#[test]
+fn a_process_that_passes_its_limit_is_gone_soon_after() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    fs::write(bench.path("slow.wasm"), slow()).expect("a file");
+    // By itself it would end only after a whole second of processor time, which is as fine as the system's own limit is.
+    let limit_ms: u64 = 200;
+    let mut command = Command::new(EXAMINER);
+    command.args(["plugin", WEIR]).arg(bench.path("slow.wasm")).args([limit_ms, 1_024].map(|number| number.to_string()));
+    let examined = Running::start(command, "examine-plugins").ended().assert(0, &[]).document();
+    let refused = examined["refused"].as_str().expect("a refusal");
+    assert!(refused.contains("more than 0.2 s of processor time (limits.compile.time)"), "{examined}");
+    let used = examined["cpu_ms"].as_u64().expect("a number");
+    assert!((limit_ms..limit_ms + 600).contains(&used), "it used {used} ms of processor time, and {limit_ms} are the most");
+}
+
+#[test]
+fn a_compile_that_takes_longer_than_a_second_says_so_on_the_terminal() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    fs::write(bench.path("slow.wasm"), slow()).expect("a file");
+    let checked = bench.run("plugin check slow.wasm");
+    checked.assert(1, &["slow.wasm: compiling, which may take up to ", " s of processor time"]);
+    assert!(checked.stdout.contains("of processor time (limits.compile.time)"), "{checked:?}");
+}
+
+#[test]
+fn what_one_process_has_compiled_is_found_by_the_next() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = Bench::new(WEIR, WordCount::default());
+    fs::write(bench.path("tiny.wasm"), packed(&tiny_plugin(""))).expect("a file");
+    let cache = bench.path("cache");
+    let load =
+        || bench.run_with("plugin inspect tiny.wasm", &[("XDG_CACHE_HOME", cache.to_str().expect("a path"))]).assert(0, &[]).stdout.clone();
+    let entries =
+        || fs::read_dir(cache.join("weir/code")).expect("a folder").map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>();
+    let first = load();
+    let [entry] = &entries()[..] else { panic!("one entry is kept: {:?}", entries()) };
+    let kept = fs::metadata(entry).expect("a file");
+    let written = kept.modified().expect("a time");
+    let file = fs::File::options().write(true).open(entry).expect("a file");
+    file.set_modified(written - Duration::from_secs(1_000)).expect("its owner sets its time");
+    assert_eq!(load(), first);
+    assert_eq!(entries(), std::slice::from_ref(entry));
+    let found = fs::metadata(entry).expect("a file");
+    assert_eq!(found.ino(), kept.ino(), "it is the same file: nothing was compiled that would be put in its place");
+    assert!(found.modified().expect("a time") >= written, "it was read, which makes it as good as new");
 }
 
 /// One that takes long to compile, and more than a small file is given.
@@ -199,9 +253,18 @@ fn newest_component(bench: &Bench, operator: &str) -> std::path::PathBuf {
 }
 
 #[test]
+fn modules_of_preview_1_and_components_that_import_of_wasi_are_plugins() {
+    for (name, bytes) in [("preview-1.wasm", of_preview_1()), ("wasi.wasm", with_wasi())] {
+        let plugin = Plugin::from_bytes(name, &bytes, shared()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(plugin.info().name, "tiny");
+    }
+    assert!(with_wasi().windows(20).any(|window| window == b"wasi:cli/environment"), "the import is kept");
+}
+
+/// None of the processes that examine one takes more than it may, or the examination fails.
+#[test]
 fn plugins_that_chance_has_changed_take_nothing_down() {
-    let module = fs::read(plugin("keyed-count")).expect("a plugin");
-    let outcomes = Mutants::new(1, &module, shared()).examine(500, shared());
-    assert_eq!(outcomes.values().sum::<u64>(), 500);
+    let Totals { outcomes, .. } = Totals::of_mutants(EXAMINER, WEIR, &plugin("keyed-count"), (1, 1_000));
+    assert_eq!(outcomes.values().sum::<u64>(), 1_000);
     assert!(outcomes[&Outcome::Loaded] > 10 && outcomes[&Outcome::Refused] > 100, "{outcomes:?}");
 }

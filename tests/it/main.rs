@@ -66,3 +66,5 @@ mod takeover;
 
 /// The binary under test.
 const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");
+/// Has plugins examined in processes that are measured.
+const EXAMINER: &str = env!("CARGO_BIN_EXE_examine-plugins");

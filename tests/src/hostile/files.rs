@@ -1,10 +1,48 @@
 //! The files, as text in WebAssembly's own form, and the smallest plugin that there is.
 
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
 /// A core module that is a plugin and does nothing, without a component type, as a compiler that knows nothing of components leaves it; `more` are items of
 /// the module beside it.
 pub fn tiny_plugin(more: &str) -> Vec<u8> {
+    importing("", more)
+}
+
+/// The same with its component type, of a language whose modules are of WASI's preview 1: an adapter becomes part of it.
+pub fn of_preview_1() -> Vec<u8> {
+    let imports = r#"
+        (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))"#;
+    typed(importing(imports, ""), &operator_wit())
+}
+
+/// The same as a component that imports of WASI.
+pub fn with_wasi() -> Vec<u8> {
+    let wit = operator_wit().replace("import logging;", "import logging; import wasi:cli/environment@0.2.6;")
+        + "package wasi:cli@0.2.6 { interface environment { get-environment: func() -> list<tuple<string, string>>; } }";
+    let module = importing(r#"(import "wasi:cli/environment@0.2.6" "get-environment" (func (param i32)))"#, "");
+    let encoder = ComponentEncoder::default().module(&typed(module, &wit)).expect("a module that has its type");
+    encoder.validate(true).encode().expect("a component")
+}
+
+fn operator_wit() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/operator.wit")).expect("the world's text")
+}
+
+/// `module` with the type of the world `operator` of `wit`.
+fn typed(mut module: Vec<u8>, wit: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("operator.wit", wit).expect("a package");
+    let world = resolve.select_world(&[package], Some("operator")).expect("its world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("a module");
+    module
+}
+
+fn importing(imports: &str, more: &str) -> Vec<u8> {
     module(&format!(
         r#"(module
+            {imports}
             (memory (export "memory") 1)
             (global $top (mut i32) (i32.const 32768))
             ;; What `describe` answers: a name, a version, an input, an output, and no states or timers.

@@ -3,9 +3,11 @@
 //! The program that examines them is the binary under test, in processes of its own, as in production.
 
 mod files;
+mod measured;
 mod mutations;
 
-pub use files::{blocks, branches, circle, components, functions, instances, loops, tiny_plugin};
+pub use files::{blocks, branches, circle, components, functions, instances, loops, of_preview_1, tiny_plugin, with_wasi};
+pub use measured::{Examination, Totals, examine_measured, examiner};
 pub use mutations::{Mutants, Outcome};
 
 use std::path::Path;

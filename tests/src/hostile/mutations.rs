@@ -1,14 +1,19 @@
 //! Plugins that chance has changed, as a fuzzer changes them: bytes flipped, set, cut out, doubled, put in from another file.
 
-use super::files::{circle, tiny_plugin};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
-use weir_engine::ErrorKind;
-use weir_wasm::{Plugin, WasmEngine, pack_component};
+use super::files::{circle, of_preview_1, tiny_plugin, with_wasi};
+use super::measured::{Examination, Totals, examine_measured};
+use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::{CompileLimits, WasmEngine, pack_component};
 
-/// Threads that have plugins examined.
-const THREADS: usize = 2;
+/// What each may take, as small a file as it is.
+const TIME: Duration = Duration::from_secs(5);
+/// See [`TIME`].
+const MEMORY: u64 = 512 << 20;
+/// What a process may have used before it is seen: it is looked at a hundred times a second, and bounds itself to whole seconds.
+const TIME_BESIDE: Duration = Duration::from_secs(2);
+/// See [`TIME_BESIDE`]; the program's own file is part of its memory.
+const MEMORY_BESIDE: u64 = 384 << 20;
 
 /// What became of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +26,11 @@ pub enum Outcome {
     Contained,
 }
 
+impl Outcome {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Loaded, Self::Refused, Self::Contained];
+}
+
 /// Mutants of plugins, as many as wanted from one seed.
 pub struct Mutants {
     files: Vec<Vec<u8>>,
@@ -28,10 +38,11 @@ pub struct Mutants {
 }
 
 impl Mutants {
-    /// Mutants of the smallest plugin, as a module and as a component, of the component whose packages depend on each other in a circle, and of `plugin`.
+    /// Mutants of the smallest plugin, as a module, as a component, as a module of preview 1 and as a component that imports of WASI, of the component
+    /// whose packages depend on each other in a circle, and of `plugin`.
     pub fn new(seed: u64, plugin: &[u8], engine: &WasmEngine) -> Self {
         let component = pack_component("tiny", &tiny_plugin(""), engine).expect("the smallest plugin is one");
-        Self { files: vec![tiny_plugin(""), component, circle(), plugin.to_vec()], seed }
+        Self { files: vec![tiny_plugin(""), component, of_preview_1(), with_wasi(), circle(), plugin.to_vec()], seed }
     }
 
     /// Mutant `number`.
@@ -48,29 +59,26 @@ impl Mutants {
         bytes
     }
 
-    /// Has the first `count` examined by `engine`, and says how many came to what. Panics where the host did not say of one what it was.
-    pub fn examine(&self, count: u64, engine: &WasmEngine) -> BTreeMap<Outcome, u64> {
-        let (next, outcomes) = (AtomicU64::new(0), Mutex::new(BTreeMap::new()));
-        let work = || {
-            loop {
-                let number = next.fetch_add(1, Relaxed);
-                if number >= count {
-                    break;
-                }
-                let outcome = examine(&format!("mutant {number} of seed {}", self.seed), &self.mutant(number), engine);
-                *outcomes.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
-            }
-        };
-        std::thread::scope(|scope| (0..THREADS).for_each(|_| _ = scope.spawn(work)));
-        outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// Has those with these numbers examined by `engine`, one after the other, and says how many came to what and what it took. Panics where the host
+    /// did not say of one what it was, or the process that examined it took more than it may. No other child of this process may end meanwhile.
+    pub fn examine(&self, numbers: impl Iterator<Item = u64>, engine: &WasmEngine) -> Totals {
+        let mut totals = Totals::default();
+        for number in numbers {
+            let name = format!("mutant {number} of seed {}", self.seed);
+            let limits = CompileLimits { time: Some(TIME), memory: Some(MEMORY) };
+            let Examination { refused, cpu, peak } = examine_measured(&name, &self.mutant(number), engine, limits);
+            assert!(cpu <= TIME + TIME_BESIDE, "{name}: it took {cpu:?} of processor time, and {TIME:?} are the most");
+            // The first that is beyond it is named: the system keeps the highest peak.
+            assert!(peak <= MEMORY + MEMORY_BESIDE, "{name}: it took {} MiB, and {} are the most", peak >> 20, MEMORY >> 20);
+            (totals.cpu, totals.peak) = (totals.cpu.max(cpu), totals.peak.max(peak));
+            *totals.outcomes.entry(refused.map_or(Outcome::Loaded, |error| outcome(&name, &error))).or_default() += 1;
+        }
+        totals
     }
 }
 
-fn examine(name: &str, bytes: &[u8], engine: &WasmEngine) -> Outcome {
-    let error = match Plugin::from_bytes(name, bytes, engine) {
-        Ok(_) => return Outcome::Loaded,
-        Err(error) => error,
-    };
+/// What became of the mutant `name`, which was refused with `error`.
+fn outcome(name: &str, error: &EngineError) -> Outcome {
     let text = error.to_string();
     assert!(error.kind() == ErrorKind::FixInput && text.starts_with(&format!("load plugin {name}: ")), "{error:?}");
     let contained = ["of stack", "gave up", "of processor time", "of memory", "compiled code has"];

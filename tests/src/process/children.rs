@@ -1,12 +1,27 @@
 //! What processes have started, and what that took.
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use std::time::Duration;
 
-/// The most memory that one of this process's children has had, of those that have ended, in bytes.
-pub fn peak_memory_of_children() -> u64 {
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0, |usage| usage.max_rss());
+/// What those of this process's children have used that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageOfChildren {
+    /// Processor time, of all together.
+    pub cpu: Duration,
+    /// The most memory that one of them has had, in bytes.
+    pub peak: u64,
+}
+
+/// That of now.
+pub fn usage_of_children() -> UsageOfChildren {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the system counts what children use");
+    let cpu = usage.user_time() + usage.system_time();
     let unit = if cfg!(target_os = "macos") { 1 } else { 1 << 10 };
-    u64::try_from(peak).unwrap_or(0) * unit
+    UsageOfChildren {
+        cpu: Duration::from_micros(cpu.num_microseconds().try_into().expect("time that was used")),
+        peak: u64::try_from(usage.max_rss()).expect("memory that was used") * unit,
+    }
 }
 
 /// The processes that `parent` has started and that run, by their ids.

@@ -15,7 +15,7 @@ mod word_count;
 
 pub use allowed::Allowed;
 pub use bench::{Bench, Ended};
-pub use children::{children_of, is_running, peak_memory_of_children};
+pub use children::{UsageOfChildren, children_of, is_running, usage_of_children};
 pub use job_log::{Checkpoint, JobLogView};
 pub use plugins::{plugin, write_variant};
 pub use running::{Running, Signal, wait_until};

@@ -48,10 +48,19 @@ fn a_run_needs_nothing_of_its_environment() {
     let nothing = bench.command("run job.toml").env_clear().output().expect("weir runs");
     assert_eq!(nothing.status.code(), Some(0), "{}", text(&nothing.stderr));
     assert_copied(&bench);
-    for (name, value) in [("HOME", "/nonexistent"), ("LC_ALL", "tr_TR.ISO-8859-9"), ("TZ", "Nowhere/City"), ("COLUMNS", "0")] {
-        let odd = bench.command("run job.toml --fresh").env(name, value).env_remove("WEIR_HOME").output().expect("weir runs");
+    // Not even the superuser makes a folder below a file.
+    for (name, value) in [("HOME", "in.txt/below"), ("LC_ALL", "tr_TR.ISO-8859-9"), ("TZ", "Nowhere/City"), ("COLUMNS", "0")] {
+        let bench = copying(COPY);
+        let home = bench.0.path().join(if name == "HOME" { value } else { "home" });
+        let mut command = bench.command("run job.toml");
+        command.env(name, value).env("HOME", &home);
+        // What this user has elsewhere is left alone: a run looks for its registry and its cache in these first.
+        ["WEIR_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"].iter().for_each(|other| _ = command.env_remove(other));
+        let odd = command.output().expect("weir runs");
         assert_eq!(odd.status.code(), Some(0), "{name}={value}: {}", text(&odd.stderr));
         assert!(!odd.stderr.contains(&0x1b), "{name}={value}: escape sequences in a pipe");
+        assert_eq!(home.join(".local/state/weir").is_dir(), name != "HOME", "{name}={value}: the registry is the run's own");
+        assert_copied(&bench);
     }
 }
 

@@ -162,15 +162,35 @@ fn what_a_module_of_preview_1_says_on_its_standard_error_is_in_the_error_of_its_
 fn a_second_load_finds_the_compiled_code() {
     let folder = tempfile::tempdir().unwrap();
     let cache = CompileCache::Directory(folder.path().join("cache"));
-    for _ in 0..2 {
+    let load = || {
         let engine = WasmEngine::new(EngineMode::Fuel, &cache, CompileIn::ThisProcess).unwrap();
         Plugin::load(puppet_path(), &engine).unwrap();
-    }
-    let kept = walk(folder.path());
-    assert!(kept > 0, "nothing was kept");
+    };
+    load();
+    let kept = Entry::only_one_of(&folder.path().join("cache"));
+    load();
+    let found = Entry::only_one_of(&folder.path().join("cache"));
+    assert_eq!(found.file, kept.file, "what was kept is the same file, and nothing was compiled that would be put in its place");
+    assert!(found.touched >= kept.touched, "it was read, which makes it as good as new");
 }
 
-fn walk(folder: &std::path::Path) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
+/// What is kept of a plugin in a cache.
+#[derive(Debug)]
+struct Entry {
+    /// Another for each time that something is kept.
+    file: u64,
+    touched: std::time::SystemTime,
+}
+
+impl Entry {
+    /// The entry of a cache that has one. Its time is set back, for who reads it to show.
+    fn only_one_of(folder: &std::path::Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let [path] = &entries[..] else { panic!("one entry is kept: {entries:?}") };
+        let metadata = std::fs::metadata(path).unwrap();
+        let long_ago = metadata.modified().unwrap() - std::time::Duration::from_secs(1_000);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(long_ago).unwrap();
+        Self { file: metadata.ino(), touched: metadata.modified().unwrap() }
+    }
 }
