@@ -8,11 +8,12 @@ use weir_tests::process::{Bench, Ended, Signal, WordCount, differences, plugin};
 
 /// A job that was stopped in its midst.
 fn stopped_job(parallelism: u32) -> Bench {
-    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::unhurried() });
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("two checkpoints", || bench.log().completed.len() >= 2));
     process.send(Signal::Terminate);
     process.ended().assert(0, &[]);
+    bench.hasten();
     bench
 }
 
@@ -32,6 +33,7 @@ fn refused(bench: &Bench, edits: &[(&str, &str)], parts: &[&str], hint: &str) {
     bench.run(&format!("check job.toml --from {newest}")).assert(1, parts).assert(1, &[hint]);
     assert_eq!(bench.log().attempts, before.attempts, "a refused run begins nothing");
     bench.write_job(&bench.job().job_file());
+    bench.hasten();
 }
 
 /// Runs the job with `edits` to its end.
@@ -138,7 +140,10 @@ fn settings_that_touch_no_state_may_change() {
     let limits = "config = {}\nparallelism = 1\nlimits = { memory = \"32MiB\" }\n[sink.out]";
     // An edge without state may change its way, too.
     bench.edit_job("input = \"lines\"", "input = { from = \"lines\", by = \"rebalance\" }");
-    followed(&bench, &[("[sink.out]", limits), ("interval = \"50ms\"", "interval = \"20ms\"\nretain = 5"), ("rate = 3000", "rate = 9000")]);
+    followed(
+        &bench,
+        &[("[sink.out]", limits), ("interval = \"50ms\"", "interval = \"20ms\"\nretain = 5"), ("rate = 1000000", "rate = 9000")],
+    );
     bench.assert_exactly_once();
 }
 
@@ -192,12 +197,14 @@ fn steps_without_state_come_and_go() {
     let between = "[operator.same]\nnative = \"pass-through\"\ninput = \"lines\"\n[operator.split]";
     let edits = [("input = \"lines\"", "input = { from = \"same\", by = \"rebalance\" }"), ("[operator.split]", between)];
     edits.iter().for_each(|(was, is)| bench.edit_job(was, is));
+    bench.edit_job("rate = 1000000", "rate = 100");
     let before = bench.log().completed.len();
     let mut process = bench.start("run job.toml");
     assert!(process.runs_until("a checkpoint", || bench.log().completed.len() > before));
     process.send(Signal::Terminate);
     process.ended().assert(0, &["same: new"]);
     bench.write_job(&bench.job().job_file());
+    bench.hasten();
     followed(&bench, &[]).assert(0, &["same: gone; it kept no state"]);
     bench.assert_exactly_once();
 }

@@ -7,11 +7,12 @@ use weir_tests::process::{Bench, Seed, Signal, WordCount};
 
 /// A job that was stopped with several completed checkpoints behind it.
 fn stopped_job() -> Bench {
-    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::default() });
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::unhurried() });
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("four checkpoints", || bench.log().completed.len() >= 4));
     process.send(Signal::Terminate);
     process.ended().assert(0, &[]);
+    bench.hasten();
     bench
 }
 

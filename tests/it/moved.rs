@@ -75,7 +75,7 @@ fn an_absolute_output_folder_is_where_it_was_wherever_the_project_is() {
 
 #[test]
 fn a_run_of_a_copied_projects_savepoint_writes_into_the_copy() {
-    let original = Bench::new(WEIR, WordCount { lines: 6_000, ..WordCount::default() });
+    let original = Bench::new(WEIR, WordCount::unhurried());
     let mut process = original.start("run job.toml -q");
     assert!(process.runs_until("a committed part", || !original.parts().is_empty()));
     original.run("savepoint create words").assert(0, &[]);

@@ -25,7 +25,7 @@ use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, Quarant
 
 /// A word count that was stopped behind its first committed part.
 fn stopped_job() -> Bench {
-    stopped(WordCount { parallelism: 2, ..WordCount::default() })
+    stopped(WordCount { rate: 300, parallelism: 2, ..WordCount::default() })
 }
 
 fn stopped(job: WordCount) -> Bench {
@@ -34,6 +34,7 @@ fn stopped(job: WordCount) -> Bench {
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
     process.send(Signal::Interrupt);
     process.ended().assert(0, &[]);
+    bench.hasten();
     bench
 }
 
@@ -209,7 +210,7 @@ fn replayed(text: &str) -> (Vec<Value>, Lines) {
 #[test]
 fn a_recorded_run_is_replayed_as_it_was_and_two_replays_are_the_same() {
     let (count_settings, checkpoints) = ("record = true".to_owned(), "retain = 1000".to_owned());
-    let bench = stopped(WordCount { parallelism: 2, count_settings, checkpoints, ..WordCount::default() });
+    let bench = stopped(WordCount { rate: 300, parallelism: 2, count_settings, checkpoints, ..WordCount::default() });
     let (log, before) = (bench.log(), files(&bench.path("")));
     let replay = |rest: &str| bench.run(&format!("replay job.toml --operator count -q{rest}"));
     let oldest = log.completed[0].id;
