@@ -52,6 +52,8 @@ impl Bench {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
         command.args(line.split(' ')).current_dir(self.0.path()).env_remove("WEIR_LOG").stdin(Stdio::null());
+        // A run is registered here, and not among this user's own.
+        command.env("WEIR_HOME", self.0.path().join("home"));
         command
     }
 
