@@ -8,7 +8,7 @@ use super::cell_finder::CellFinder;
 use super::doubt::Doubt;
 use super::long_row::LongRow;
 use super::options::FileOptions;
-use super::rows::{Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
+use super::rows::{Before, Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
 use super::timestamp;
 use crate::settings::{SettingsError, suggest};
 use memchr::{memchr, memchr2};
@@ -25,6 +25,7 @@ pub(super) struct CsvRows {
     multiline: bool,
     /// The doubt that a quotation mark in the wrong place leaves. Where the job file says `multiline = false`, the line is known to be the row.
     stray: Doubt,
+    before: Before,
     /// The cells of the row at hand, where it had to be scanned; kept for its room.
     cells: Vec<Range<usize>>,
 }
@@ -38,7 +39,7 @@ pub(super) struct Wanted {
 
 impl CsvRows {
     /// For files with this header.
-    pub(super) fn new(options: &FileOptions, header: &str, multiline: bool) -> Result<Self, EngineError> {
+    pub(super) fn new(options: &FileOptions, header: &str, multiline: bool, before: Before) -> Result<Self, EngineError> {
         let no_column = |e: SettingsError| {
             let error = EngineError::new(ErrorKind::FixInput, e.message);
             e.hint.into_iter().fold(error, EngineError::with_hint)
@@ -48,7 +49,7 @@ impl CsvRows {
         let columns = cells_of(header.as_bytes()).len();
         let finder = CellFinder::new(columns, wanted.key.into_iter().chain(wanted.timestamp));
         let stray = if options.multiline == Some(false) { Doubt::Cells } else { Doubt::Quotes };
-        Ok(Self { columns, wanted, finder, null, multiline, stray, cells: Vec::new() })
+        Ok(Self { columns, wanted, finder, null, multiline, stray, before, cells: Vec::new() })
     }
 
     fn record<'a>(&self, key: Option<Cow<'a, [u8]>>, timestamp: Option<Cow<'a, [u8]>>) -> Result<Row<'a>, RowError> {
@@ -59,20 +60,20 @@ impl CsvRows {
 
     /// A row without quotation marks.
     #[inline]
-    fn parse_plain<'a>(&mut self, row: &'a [u8]) -> Result<Row<'a>, RowError> {
-        self.finder.look_at(row).map_err(|found| self.wrong_width(row, found))?;
-        if self.columns == 1 && self.has_several_lines(row) {
+    fn parse_plain<'a>(&mut self, row: &'a [u8], frame: Frame) -> Result<Row<'a>, RowError> {
+        self.finder.look_at(row).map_err(|found| self.wrong_width(row, frame, found))?;
+        if self.columns == 1 && self.has_several_lines(row, frame) {
             return Err(RowError::carriage_returns());
         }
         let cell = |column: Option<usize>| column.map(|column| Cow::Borrowed(&row[self.finder.cell(column, row)]));
         self.record(cell(self.wanted.key), cell(self.wanted.timestamp))
     }
 
-    fn parse_quoted<'a>(&mut self, row: &'a [u8]) -> Result<Row<'a>, RowError> {
+    fn parse_quoted<'a>(&mut self, row: &'a [u8], frame: Frame) -> Result<Row<'a>, RowError> {
         self.cells.clear();
         let scan = scan(row, |cell| self.cells.push(cell));
         let over_line_ends = memchr(b'\n', row).is_some();
-        self.check_quoted(row, scan).map_err(|error| if over_line_ends { error.with(Doubt::Sure) } else { error })?;
+        self.check_quoted(row, frame, scan).map_err(|error| if over_line_ends { error.with(Doubt::Sure) } else { error })?;
         if over_line_ends && !self.multiline {
             return Err(RowError::new("a quoted cell holds a line end; set `multiline = true` where cells may"));
         }
@@ -81,35 +82,38 @@ impl CsvRows {
     }
 
     /// Whether the row's cells are those of the header, and each is closed where it should.
-    fn check_quoted(&self, row: &[u8], scan: Scan) -> Result<(), RowError> {
+    fn check_quoted(&self, row: &[u8], frame: Frame, scan: Scan) -> Result<(), RowError> {
         if scan == Scan::Open {
             return Err(RowError::new("a quoted cell of the row is never closed").with(Doubt::Sure));
         }
         if let Some(byte) = self.cells.iter().find_map(|cell| behind_quotes(&row[cell.clone()])) {
-            let several = self.has_several_lines(row);
+            let several = self.has_several_lines(row, frame);
             return Err(if several { RowError::carriage_returns() } else { RowError::new(stray(byte)).with(self.stray) });
         }
         if self.cells.len() != self.columns {
-            return Err(self.wrong_width(row, self.cells.len()));
+            return Err(self.wrong_width(row, frame, self.cells.len()));
         }
         Ok(())
     }
 
     #[cold]
-    fn wrong_width(&self, row: &[u8], found: usize) -> RowError {
-        if self.has_several_lines(row) {
+    fn wrong_width(&self, row: &[u8], frame: Frame, found: usize) -> RowError {
+        if self.has_several_lines(row, frame) {
             return RowError::carriage_returns();
         }
         let cells = if found == 1 { "cell" } else { "cells" };
         RowError::new(format!("the row has {found} {cells}, the header {}", self.columns)).with(Doubt::Cells)
     }
 
-    /// True where the row is several, of as many cells as the header, with carriage returns between them.
-    fn has_several_lines(&self, row: &[u8]) -> bool {
-        is_cut_by_carriage_returns(row, |piece| {
-            let mut cells = 0;
-            scan(piece, |_| cells += 1) == Scan::Last && cells == self.columns
-        })
+    /// True where the row is several, of as many cells as the header, with carriage returns between them. Of a single column every text with
+    /// one could be: there it has to be the whole file.
+    fn has_several_lines(&self, row: &[u8], frame: Frame) -> bool {
+        let may_be = self.columns > 1 || self.before.allows_a_whole_file(frame);
+        may_be
+            && is_cut_by_carriage_returns(row, |piece| {
+                let mut cells = 0;
+                scan(piece, |_| cells += 1) == Scan::Last && cells == self.columns
+            })
     }
 }
 
@@ -132,14 +136,21 @@ impl Rows for CsvRows {
 
     #[inline]
     fn parse<'a>(&'a mut self, row: &'a [u8], frame: Frame) -> Result<Row<'a>, RowError> {
-        if row.is_empty() {
-            return Ok(Row::Blank);
-        }
-        if frame.quoted { self.parse_quoted(row) } else { self.parse_plain(row) }
+        let parsed = match (row.is_empty(), frame.quoted) {
+            (true, _) => Ok(Row::Blank),
+            (false, true) => self.parse_quoted(row, frame),
+            (false, false) => self.parse_plain(row, frame),
+        };
+        self.before = Before::Rows;
+        parsed
     }
 
     fn long_row(&self) -> LongRow {
         LongRow::csv()
+    }
+
+    fn pass_long_row(&mut self) {
+        self.before = Before::Rows;
     }
 }
 

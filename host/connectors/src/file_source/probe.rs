@@ -8,7 +8,7 @@ use super::stream;
 use weir_engine::{EngineError, ErrorKind};
 
 /// The byte order mark that some programs put before UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a file's beginning says.
 #[derive(Clone, Debug, PartialEq, Eq)]

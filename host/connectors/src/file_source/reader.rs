@@ -104,8 +104,8 @@ impl OpenSplit {
         unchanged(&spec, &watched.fingerprint().map_err(failed)?)?;
         let file = watched.file().map_err(failed)?;
         let rows = match (&spec.header, options.format) {
-            (None, Format::Csv) => AnyRows::Lines(Lines::default()), // the file is empty
-            (header, _) => AnyRows::new(options, header.as_deref(), spec.multiline)?,
+            (None, Format::Csv) => AnyRows::Lines(Lines::none()), // the file is empty
+            (header, _) => AnyRows::new(options, header.as_deref(), spec.multiline, spec.before(position))?,
         };
         let blocks = Blocks::new(stream::open_watched(watched, &path, position, spec.end).map_err(failed)?, position);
         Ok(Self { spec, file, window: Window::new(blocks), rows })

@@ -78,6 +78,9 @@ pub(super) trait Rows {
     fn long_row(&self) -> LongRow {
         LongRow::line()
     }
+
+    /// A row that was too long to be held has been passed over.
+    fn pass_long_row(&mut self) {}
 }
 
 /// Any of the formats.
@@ -88,11 +91,11 @@ pub(super) enum AnyRows {
 }
 
 impl AnyRows {
-    /// For a file with this header.
-    pub(super) fn new(options: &FileOptions, header: Option<&str>, multiline: bool) -> Result<Self, EngineError> {
+    /// For a file with this header, of which rows in front of these have been read or not.
+    pub(super) fn new(options: &FileOptions, header: Option<&str>, multiline: bool, before: Before) -> Result<Self, EngineError> {
         Ok(match options.format {
-            Format::Lines => Self::Lines(Lines::default()),
-            Format::Csv => Self::Csv(CsvRows::new(options, header.unwrap_or_default(), multiline)?),
+            Format::Lines => Self::Lines(Lines { before }),
+            Format::Csv => Self::Csv(CsvRows::new(options, header.unwrap_or_default(), multiline, before)?),
             Format::JsonLines => Self::Json(JsonRows::new(options)),
         })
     }
@@ -116,11 +119,33 @@ pub(super) fn is_cut_by_carriage_returns(row: &[u8], is_row: impl Fn(&[u8]) -> b
     row.contains(&b'\r') && row.split(|&byte| byte == b'\r').filter(|piece| !piece.is_empty() && is_row(piece)).nth(1).is_some()
 }
 
+/// What stands in a file in front of the row at hand, whoever has read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// No row, at most the header.
+    Nothing,
+    /// Rows that end in LF, so that a carriage return is data.
+    Rows,
+}
+
+impl Before {
+    /// True where a row may be a whole file for readers of other times, whose lines end in carriage returns: nothing stands in front of it, and
+    /// no LF behind it.
+    pub(super) fn allows_a_whole_file(self, frame: Frame) -> bool {
+        self == Self::Nothing && frame.content == frame.next
+    }
+}
+
 /// Lines, of which each, also an empty one, is a record. A carriage return within a line is data.
-#[derive(Default)]
 pub(super) struct Lines {
-    /// A row has been read.
-    begun: bool,
+    before: Before,
+}
+
+impl Lines {
+    /// Those of an input that has nothing in it.
+    pub(super) fn none() -> Self {
+        Self { before: Before::Nothing }
+    }
 }
 
 impl Rows for Lines {
@@ -131,11 +156,14 @@ impl Rows for Lines {
 
     #[inline]
     fn parse<'a>(&'a mut self, row: &'a [u8], frame: Frame) -> Result<Row<'a>, RowError> {
-        // A file without a line end, but for those of other times.
-        if !self.begun && frame.content == frame.next && is_cut_by_carriage_returns(row, |_| true) {
+        if self.before.allows_a_whole_file(frame) && is_cut_by_carriage_returns(row, |_| true) {
             return Err(RowError::carriage_returns());
         }
-        self.begun = true;
+        self.before = Before::Rows;
         Ok(Row::Record { key: None, timestamp: None })
+    }
+
+    fn pass_long_row(&mut self) {
+        self.before = Before::Rows;
     }
 }

@@ -1,6 +1,8 @@
 //! What a checkpoint stores of a file, or of a range of it.
 
 use super::fingerprint::Fingerprint;
+use super::probe::BYTE_ORDER_MARK;
+use super::rows::Before;
 use crate::paths::FileName;
 use serde::{Deserialize, Serialize};
 use weir_engine::source::SplitProgress;
@@ -30,6 +32,14 @@ impl SplitSpec {
     pub(super) fn unread(&self) -> SplitState {
         let spec = serde_json::to_value(self).expect("texts and numbers become JSON");
         SplitState { id: format!("{}@{}", self.path, self.start), spec, progress: SplitProgress::Unread }
+    }
+
+    /// What stands in front of the row at `position`. No range but a file's first begins as near as that behind the header: ranges are
+    /// longer than half of [`super::ranges::RANGE_BYTES_MIN`].
+    pub(super) fn before(&self, position: u64) -> Before {
+        let header = self.header.as_ref().map_or(0, String::len) + BYTE_ORDER_MARK.len() + "\r\n".len();
+        let is_first = self.start <= header as u64;
+        if is_first && position == self.start { Before::Nothing } else { Before::Rows }
     }
 
     /// The spec of a split, and the offset of its next row (`None`: finished).

@@ -94,6 +94,7 @@ impl Window {
                     Some(passed) => bytes += passed,
                     None => return waiting(bytes),
                 }
+                rows.pass_long_row();
                 continue;
             }
             let blocks = &mut self.blocks;

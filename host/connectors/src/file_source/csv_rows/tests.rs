@@ -10,7 +10,7 @@ fn options(settings: serde_json::Value) -> FileOptions {
 
 fn rows(header: &str, multiline: bool) -> CsvRows {
     let options = options(json!({ "path": "x", "format": "csv", "key": "k", "timestamp": "t", "null": ["NA", "-"] }));
-    CsvRows::new(&options, header, multiline).unwrap()
+    CsvRows::new(&options, header, multiline, Before::Nothing).unwrap()
 }
 
 fn parsed(rows: &mut CsvRows, row: &str) -> Result<(Option<String>, Option<i64>), String> {
@@ -78,7 +78,7 @@ fn what_is_wrong_with_quotation_marks_leaves_a_doubt_about_where_the_next_row_be
     let check = |settings: serde_json::Value, row: &str, expect: Doubt| {
         let options = options(settings);
         let multiline = options.multiline.unwrap_or_default();
-        let mut rows = CsvRows::new(&options, "a,k,t", multiline).unwrap();
+        let mut rows = CsvRows::new(&options, "a,k,t", multiline, Before::Nothing).unwrap();
         let frame = rows.frame(row.as_bytes(), true).unwrap();
         let error = rows.parse(&row.as_bytes()[..frame.content], frame).unwrap_err();
         assert_eq!(error.doubt, expect, "{row}: {error:?}");

@@ -5,7 +5,8 @@ use super::super::blocks::Blocks;
 use super::super::csv_rows::frame_multiline;
 use super::super::discovery::same_columns;
 use super::super::options::Format;
-use super::super::rows::{AnyRows, Lines};
+use super::super::probe::BYTE_ORDER_MARK;
+use super::super::rows::{AnyRows, Before, Lines};
 use super::super::window::{Progress, Window};
 use super::StdinOptions;
 use super::input::{PolledInput, WakerSlot};
@@ -17,8 +18,6 @@ use weir_engine::{BatchBuilder, EngineError, ErrorKind};
 
 /// What messages call the input.
 const NAME: &str = "standard input";
-/// The byte order mark that some programs put before UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The input of one source.
 pub(super) struct Feed {
@@ -77,7 +76,7 @@ impl Feed {
                 }
                 match format {
                     Format::Csv => Stage::Header,
-                    Format::Lines | Format::JsonLines => Stage::Rows(AnyRows::new(&self.options.rows, None, false)?),
+                    Format::Lines | Format::JsonLines => Stage::Rows(AnyRows::new(&self.options.rows, None, false, Before::Nothing)?),
                 }
             }
             (Stage::Header, _) => match frame_multiline(blocks.bytes(), blocks.is_ended()) {
@@ -86,7 +85,7 @@ impl Feed {
                     self.window.blocks.consume(frame.next);
                     rows
                 }
-                None if blocks.is_ended() => Stage::Rows(AnyRows::Lines(Lines::default())), // there is nothing
+                None if blocks.is_ended() => Stage::Rows(AnyRows::Lines(Lines::none())), // there is nothing
                 None => return self.fill(),
             },
             (Stage::Rows(_), _) => return Ok(true),
@@ -103,7 +102,7 @@ impl Feed {
             let error = failed(&format!("its header is not the one that `header` says: {header}"));
             return Err(error.with_hint(format!("the first row has to be {said}")));
         }
-        let rows = AnyRows::new(&self.options.rows, Some(header), !self.options.lines_are_rows)?;
+        let rows = AnyRows::new(&self.options.rows, Some(header), !self.options.lines_are_rows, Before::Nothing)?;
         self.bad_rows.pass_lines(1 + header.matches('\n').count() as u64);
         Ok(Stage::Rows(rows))
     }
