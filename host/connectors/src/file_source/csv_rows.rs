@@ -75,7 +75,9 @@ impl CsvRows {
         let over_line_ends = memchr(b'\n', row).is_some();
         self.check_quoted(row, frame, scan).map_err(|error| if over_line_ends { error.with(Doubt::Sure) } else { error })?;
         if over_line_ends && !self.multiline {
-            return Err(RowError::new("a quoted cell holds a line end; set `multiline = true` where cells may"));
+            // What closed the cell may have been the mark that opens the next one.
+            let error = RowError::new("a quoted cell holds a line end; set `multiline = true` where cells may");
+            return Err(error.with(Doubt::Cells));
         }
         let cell = |column: Option<usize>| column.map(|column| cell_text(&row[self.cells[column].clone()]));
         self.record(cell(self.wanted.key), cell(self.wanted.timestamp))
@@ -121,9 +123,10 @@ fn stray(byte: u8) -> String {
     format!("`{}` follows a quoted cell where a comma should", byte.escape_ascii())
 }
 
+/// Text stands where a time should: the row may be a line of a cell's text as one with too few cells may.
 fn no_timestamp(cell: &[u8]) -> RowError {
     let cell = cell[..cell.len().min(40)].escape_ascii();
-    RowError::new(format!("the timestamp \"{cell}\" is neither RFC 3339 nor integer milliseconds"))
+    RowError::new(format!("the timestamp \"{cell}\" is neither RFC 3339 nor integer milliseconds")).with(Doubt::Cells)
 }
 
 impl Rows for CsvRows {

@@ -11,7 +11,7 @@ use memchr::memchr;
 pub(super) enum Doubt {
     /// It does begin there: the row is whole, or its format has no cells that go on over line ends.
     None,
-    /// Its cells are not those of the header: a quotation mark may be missing.
+    /// Its cells are not those of the header, or hold what they should not: a quotation mark may be missing.
     Cells,
     /// A quotation mark in it stands where none should: there may be more of that kind.
     Quotes,

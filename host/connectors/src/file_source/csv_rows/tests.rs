@@ -84,8 +84,9 @@ fn what_is_wrong_with_quotation_marks_leaves_a_doubt_about_where_the_next_row_be
         assert_eq!(error.doubt, expect, "{row}: {error:?}");
     };
     let plain = || json!({ "path": "x", "format": "csv", "timestamp": "t" });
-    check(plain(), "1,2,soon\n", Doubt::None);
-    check(plain(), "1,\"2\n\",3\n", Doubt::None);
+    check(plain(), "1,2,soon\n", Doubt::Cells);
+    check(plain(), "1,\"2\",soon\n", Doubt::Cells);
+    check(plain(), "1,\"2\n\",3\n", Doubt::Cells);
     check(plain(), "1,2\n", Doubt::Cells);
     check(plain(), "1,\"2\"\n", Doubt::Cells);
     check(plain(), "1,\"2\"x,3\n", Doubt::Quotes);

@@ -161,6 +161,12 @@ fn a_mark_in_the_wrong_place_is_skipped_only_where_no_cell_can_be_open_behind_it
     check("5,\"note \"x\", \"y\n1,paid,100\nend\",7\n", single_lines(), Err("read a.csv, line 2: "));
     check("5,note:\n1,paid,100\nend\",7\n", skip(), Err("read a.csv, line 2: the row has 2 cells, the header 3"));
     check("5,note:\n1,paid,100\n6,\"end\",7\n", skip(), Ok((&["1,paid,100", "6,\"end\",7"], 1)));
+    let timed = || json!({ "on-error": "skip", "timestamp": "w" });
+    check("1,a,soon\n2,\"b\",3\n", timed(), Ok((&["2,\"b\",3"], 1)));
+    check("1,note,here\n2,paid,3\nend\",4\n", timed(), Err("read a.csv, line 2: the timestamp \"here\" is neither"));
+    check("1,note,\"a\nhere\"\n2,paid,3\nend\",4\n", timed(), Err("read a.csv, line 2: "));
+    // The mark that closes the text of row 1 opens a cell, as the one that opens the text of row 2 closes it.
+    check("1,note,\",b\n2,u,\"\n9,9,9\nend\"\n", single_lines(), Err("read a.csv, line 2: a quoted cell holds a line end"));
     check("1,a,2\n3,\"b,4\n5,c,6\n", skip(), Err("read a.csv, line 3: a quoted cell of the row is never closed"));
     check("1,a,2\n3,\"b,4\n5,c,\"6\n", skip(), Err("read a.csv, line 3: "));
 }
@@ -208,6 +214,9 @@ fn no_row_comes_out_of_the_inside_of_a_cell_that_has_lost_or_gained_a_mark() {
         let mut settings = csv(json!({ "on-error": if rng.bool() { "skip" } else { "quarantine" } }));
         if rng.bool() {
             settings["multiline"] = rng.bool().into();
+        }
+        if rng.bool() {
+            settings["timestamp"] = "n".into();
         }
         let shown = String::from_utf8_lossy(&text).into_owned();
         match files.given(settings.clone()) {
