@@ -161,6 +161,10 @@ pub(super) fn verify(options: &FileOptions, header: Option<&str>, splits: &[Spli
     for split in splits {
         let (spec, position) = SplitSpec::parse(split)?;
         let unread_rows = position.is_some();
+        if unread_rows && spec.is_range() && options.needs_whole_files() {
+            let message = format!("go on reading {}: a part of it is left, and whether a row behind a bad one is the inside of a cell shows only in a file that is read as a whole", spec.path);
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("leave `on-error` out, or start over with --fresh"));
+        }
         known.entry(spec.path.clone()).or_insert((spec, false)).1 |= unread_rows;
     }
     let mut lines = Vec::new();

@@ -38,7 +38,17 @@ pub(super) enum OnError {
 }
 
 /// What can be said of it.
-const ON_ERROR: [(&str, OnError); 3] = [("fail", OnError::Fail), ("skip", OnError::Skip), ("quarantine", OnError::Quarantine)];
+const ON_ERROR: [OnError; 3] = [OnError::Fail, OnError::Skip, OnError::Quarantine];
+
+impl OnError {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
 
 /// The settings of a file source.
 #[derive(Clone, Debug)]
@@ -74,7 +84,19 @@ impl FileOptions {
             let message = "`split` has no meaning with `multiline = true`: where a row begins shows only from the file's beginning on";
             return Err(SettingsError::at("split", message).with_hint("leave one of the two out"));
         }
+        if options.split.is_some() && options.needs_whole_files() {
+            let on_error = options.on_error.name();
+            let message = format!("`split` and `on-error = \"{on_error}\"` need `multiline = false`: whether a row behind a bad one is the inside of a cell shows only in a file that is read as a whole");
+            let hint = "say `multiline = false` where no cell holds a line end; else leave `split` out, or let bad rows fail the job";
+            return Err(SettingsError::at("split", message).with_hint(hint));
+        }
         Ok((options, settings.finish()?))
+    }
+
+    /// True where ranges of a file cannot be read: bad CSV rows are gone on behind, and nobody has said that no cell holds a line end. A cell
+    /// that has lost a mark may lie in two ranges, and neither sees all of it.
+    pub(super) fn needs_whole_files(&self) -> bool {
+        self.format == Format::Csv && self.on_error != OnError::Fail && self.multiline != Some(false)
     }
 
     /// Reads what says how rows are read, of whatever holds them.
@@ -90,7 +112,7 @@ impl FileOptions {
             null: settings.texts("null")?,
             multiline: settings.optional_flag("multiline")?,
             split: None,
-            on_error: settings.choice("on-error", &ON_ERROR)?,
+            on_error: settings.choice("on-error", &ON_ERROR.map(|choice| (choice.name(), choice)))?,
         };
         let without_meaning: &[&str] = match format {
             Format::Lines => &["key", "timestamp", "null", "multiline"],

@@ -34,12 +34,21 @@ impl SplitSpec {
         SplitState { id: format!("{}@{}", self.path, self.start), spec, progress: SplitProgress::Unread }
     }
 
-    /// What stands in front of the row at `position`. No range but a file's first begins as near as that behind the header: ranges are
-    /// longer than half of [`super::ranges::RANGE_BYTES_MIN`].
+    /// True where it is a part of a file.
+    pub(super) fn is_range(&self) -> bool {
+        !self.is_first() || self.end.is_some_and(|end| end < self.fingerprint.size)
+    }
+
+    /// What stands in front of the row at `position`.
     pub(super) fn before(&self, position: u64) -> Before {
+        if self.is_first() && position == self.start { Before::Nothing } else { Before::Rows }
+    }
+
+    /// True where the file's first row is in it. No range but a file's first begins as near as that behind the header: ranges are
+    /// longer than half of [`super::ranges::RANGE_BYTES_MIN`].
+    fn is_first(&self) -> bool {
         let header = self.header.as_ref().map_or(0, String::len) + BYTE_ORDER_MARK.len() + "\r\n".len();
-        let is_first = self.start <= header as u64;
-        if is_first && position == self.start { Before::Nothing } else { Before::Rows }
+        self.start <= header as u64
     }
 
     /// The spec of a split, and the offset of its next row (`None`: finished).

@@ -97,6 +97,33 @@ fn no_range_of_a_file_begins_within_a_cell() {
 }
 
 #[test]
+fn ranges_of_a_file_are_not_read_on_behind_bad_rows_unless_no_cell_holds_a_line_end() {
+    let rows = (0..9_000).map(|n| format!("{n},paid,1\n")).collect::<String>();
+    // A cell that has lost its opening mark, over the end of a range.
+    let files = Files::of(&[("a.csv", format!("id,v,w\n1,note\n{rows}end\",2\n").as_bytes())]);
+    for on_error in ["skip", "quarantine"] {
+        let settings = csv(json!({ "on-error": on_error, "split": "64KiB" }));
+        let error = files.try_source(settings.clone()).err().unwrap();
+        assert_eq!(error.field.as_deref(), Some("split"));
+        assert!(error.message.starts_with(&format!("`split` and `on-error = \"{on_error}\"` need `multiline = false`: ")), "{error}");
+        assert!(files.given(csv(json!({ "on-error": on_error }))).err().unwrap().starts_with("read a.csv, line 2: "));
+        // Ranges that a checkpoint holds.
+        let cut = files.source(csv(json!({ "split": "64KiB" })));
+        let mut ranges = cut.discover(2).unwrap();
+        assert!(ranges.len() > 1);
+        let whole = files.source(csv(json!({ "on-error": on_error })));
+        let error = whole.verify(&ranges).unwrap_err();
+        assert!(error.to_string().starts_with("go on reading a.csv: a part of it is left, and "), "{error}");
+        ranges.iter_mut().for_each(|range| range.progress = SplitProgress::Finished);
+        assert_eq!(whole.verify(&ranges).unwrap(), [""; 0]);
+        let single_lines = csv(json!({ "on-error": on_error, "split": "64KiB", "multiline": false }));
+        assert!(files.source(single_lines).discover(2).unwrap().len() > 1);
+        let lines = json!({ "path": "a.csv", "format": "lines", "on-error": on_error, "split": "64KiB" });
+        assert!(files.source(lines).discover(2).unwrap().len() > 1, "lines have no cells");
+    }
+}
+
+#[test]
 fn a_report_says_what_the_row_was_where_and_why() {
     let files = Files::of(&[("a.csv.gz", b"id,v\n1,2\n3\n\xff,\"4\n"), ("b.jsonl", b"{\"k\":1}\n\n{\"k\":1,}\n")]);
     let given = files.given(json!({ "path": "a.csv.gz", "format": "csv", "on-error": "quarantine" })).err().unwrap();
