@@ -28,40 +28,85 @@ pub(super) enum Verdict {
     Doubtful,
 }
 
-/// The stretch behind a bad row that has been looked at and is known to have no quotation mark: bad rows come in swarms, and would else have
-/// the same bytes looked at again and again.
+/// What is known of the bytes behind bad rows, which come in swarms, so that none is looked at again for each of them.
+///
+/// Rows begin behind line ends, and those part no two marks: what is known from one row on holds from every later one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quiet {
+    /// From this row on, the last that was asked about.
     start: u64,
-    end: u64,
+    /// No quotation mark stands in front of this.
+    unmarked: u64,
+    /// Every mark in front of this is doubled.
+    doubled: u64,
+    /// Where a single mark stands there, and that it opens a cell with a text in it.
+    opens: bool,
+    /// Bytes that have been looked at, all in all.
+    #[cfg(test)]
+    looked_at: u64,
 }
 
 impl Quiet {
     /// Looks at `after`, which begins behind a bad row at `offset` and holds all that a cell of it could still be.
     pub(super) fn look(&mut self, doubt: Doubt, offset: u64, after: &[u8]) -> Verdict {
-        let known = if (self.start..self.end).contains(&offset) { ((self.end - offset) as usize).min(after.len()) } else { 0 };
-        let mark = memchr(b'"', &after[known..]).map(|found| known + found);
-        *self = Self { start: offset, end: offset + mark.unwrap_or(after.len()) as u64 };
+        if offset < self.start {
+            *self = Self { unmarked: offset, doubled: offset, opens: false, ..*self };
+        }
+        self.start = offset;
         match doubt {
             Doubt::None => Verdict::Rows,
-            Doubt::Cells => mark.map_or(Verdict::Rows, |mark| first_single_mark(after, mark)),
-            Doubt::Quotes => mark.map_or(Verdict::Rows, |_| Verdict::Doubtful),
+            Doubt::Cells => self.first_single_mark(offset, after),
+            Doubt::Quotes => self.any_mark(offset, after),
             Doubt::Sure => Verdict::Doubtful,
         }
     }
+
+    fn any_mark(&mut self, offset: u64, after: &[u8]) -> Verdict {
+        self.unmarked = self.unmarked.max(offset);
+        let known = ((self.unmarked - offset) as usize).min(after.len());
+        let mark = memchr(b'"', &after[known..]).map(|found| known + found);
+        let reached = mark.unwrap_or(after.len());
+        self.count(reached - known);
+        self.unmarked = offset + reached as u64;
+        mark.map_or(Verdict::Rows, |_| Verdict::Doubtful)
+    }
+
+    /// The first quotation mark that is not doubled would be the closing one. It is not where it opens a cell with a text in it.
+    fn first_single_mark(&mut self, offset: u64, after: &[u8]) -> Verdict {
+        if self.opens && offset <= self.doubled {
+            return Verdict::Rows;
+        }
+        self.doubled = self.doubled.max(offset);
+        let mut at = ((self.doubled - offset) as usize).min(after.len());
+        let begun = at;
+        let single = loop {
+            match memchr(b'"', &after[at..]) {
+                None => break None,
+                Some(found) if after.get(at + found + 1) == Some(&b'"') => at += found + 2,
+                Some(found) => break Some(at + found),
+            }
+        };
+        let reached = single.unwrap_or(after.len());
+        self.count(reached - begun);
+        self.doubled = offset + reached as u64;
+        self.opens = single.is_some_and(|mark| opens_a_text(after, mark));
+        if single.is_none() || self.opens { Verdict::Rows } else { Verdict::Doubtful }
+    }
+
+    #[cfg(test)]
+    fn count(&mut self, bytes: usize) {
+        self.looked_at += bytes as u64;
+    }
+
+    #[cfg(not(test))]
+    fn count(&mut self, _: usize) {}
 }
 
-/// The first quotation mark at or behind `mark` that is not doubled would be the closing one. It is not where it opens a cell with a text in it.
-fn first_single_mark(after: &[u8], mut mark: usize) -> Verdict {
-    while after.get(mark + 1) == Some(&b'"') {
-        match memchr(b'"', &after[mark + 2..]) {
-            Some(found) => mark += 2 + found,
-            None => return Verdict::Rows,
-        }
-    }
+/// True where the mark, which is not doubled, opens a cell and closes none.
+fn opens_a_text(after: &[u8], mark: usize) -> bool {
     let opens = mark == 0 || matches!(after[mark - 1], b',' | b'\n');
     let closes = matches!(after.get(mark + 1), None | Some(b',' | b'\r' | b'\n'));
-    if opens && !closes { Verdict::Rows } else { Verdict::Doubtful }
+    opens && !closes
 }
 
 #[cfg(test)]
@@ -90,14 +135,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_to_be_quiet_is_not_looked_at_again_and_what_is_said_of_it_stays_the_same() {
-        let text = b"a\nb\nc\nd\n\"e\"\nf\n";
-        let mut quiet = Quiet::default();
-        for offset in [0, 2, 4, 8, 12, 0] {
-            for doubt in [Doubt::Cells, Doubt::Quotes] {
-                let fresh = Quiet::default().look(doubt, offset as u64, &text[offset..]);
-                assert_eq!(quiet.look(doubt, offset as u64, &text[offset..]), fresh, "{doubt:?} at {offset}");
+    fn what_has_been_looked_at_is_not_looked_at_again_and_what_is_said_of_it_stays_the_same() {
+        let mut rng = fastrand::Rng::with_seed(9);
+        for round in 0..2_000 {
+            let pieces = ["\"", "\"\"", ",", "\n", "a", "b\n"];
+            let text: String = (0..rng.usize(0..40)).map(|_| pieces[rng.usize(0..pieces.len())]).collect();
+            // Not from the beginning on.
+            let starts = (0..=text.len()).skip(rng.usize(0..3)).filter(|&at| at == 0 || text.as_bytes()[at - 1] == b'\n');
+            let mut quiet = Quiet::default();
+            for at in starts {
+                let doubt = if rng.bool() { Doubt::Cells } else { Doubt::Quotes };
+                let look = |quiet: &mut Quiet| quiet.look(doubt, at as u64, &text.as_bytes()[at..]);
+                let fresh = look(&mut Quiet::default());
+                assert_eq!(look(&mut quiet), fresh, "round {round}: {doubt:?} at {at} of {text:?}");
+                if fresh == Verdict::Doubtful {
+                    break; // the job fails
+                }
             }
+            assert!(quiet.looked_at <= 2 * text.len() as u64, "round {round}: {} bytes of {text:?}", quiet.looked_at);
+            let anew = |doubt| { quiet }.look(doubt, 0, text.as_bytes()) == Quiet::default().look(doubt, 0, text.as_bytes());
+            assert!(anew(Doubt::Cells) && anew(Doubt::Quotes), "round {round}: {text:?}");
+        }
+    }
+
+    #[test]
+    fn of_many_bad_rows_in_a_row_every_byte_is_looked_at_once() {
+        for row in ["\"\",\"\",\"\",\"\"\n", "1,2\n", "1,\"a text\"\n", "\"\"\n"] {
+            let text = row.repeat(10_000);
+            let mut quiet = Quiet::default();
+            for at in (row.len()..=text.len()).step_by(row.len()) {
+                assert_eq!(quiet.look(Doubt::Cells, at as u64, &text.as_bytes()[at..]), Verdict::Rows, "{row}");
+            }
+            assert!(quiet.looked_at <= text.len() as u64, "{row}: {} bytes", quiet.looked_at);
         }
     }
 }
