@@ -31,17 +31,35 @@ pub(super) fn file_error(attempted: &str, name: impl Display, error: io::Error) 
     EngineError::new(if lasting { ErrorKind::FixInput } else { ErrorKind::Restart }, format!("{attempted} {name}: {error}"))
 }
 
-/// The pattern of the settings. A path that names something is that, whatever signs it has in it.
-pub(super) fn pattern(options: &FileOptions) -> Result<Pattern, EngineError> {
-    match options.base_dir.join(&options.path).symlink_metadata() {
-        Ok(_) => Ok(Pattern::literal(&options.path)),
-        Err(_) => Pattern::parse(&options.path, Hidden::Stay).map_err(|why| cannot_find(options, &why)),
+/// What there is to read, and the pattern that says so. A path is read as a pattern; where that finds no file, it is the name of one with
+/// such signs in it.
+pub(super) fn search(options: &FileOptions) -> Result<(Pattern, Found), EngineError> {
+    let named = options.base_dir.join(&options.path);
+    let is_there = named.symlink_metadata().is_ok();
+    let literal = || Pattern::literal(&options.path);
+    let pattern = match Pattern::parse(&options.path, Hidden::Stay) {
+        Ok(pattern) => pattern,
+        Err(_) if is_there => literal(),
+        Err(why) => return Err(cannot_find(options, &why)),
+    };
+    let mut found = look_for(&pattern, options)?;
+    if pattern.is_literal() || !is_there {
+        return Ok((pattern, found));
     }
+    if found.files.is_empty() {
+        let pattern = literal();
+        let found = look_for(&pattern, options)?;
+        return Ok((pattern, found));
+    }
+    if !found.files.iter().any(|file| file.path == named) {
+        let name = FileName::of(&named, &options.base_dir);
+        found.remarks.insert(0, format!("{name} is there under that name and is not read: as a pattern it matches others, and `[[]` stands for `[`"));
+    }
+    Ok((pattern, found))
 }
 
-/// What there is to read, by the pattern of the settings.
-pub(super) fn find(options: &FileOptions) -> Result<Found, EngineError> {
-    walk(&pattern(options)?, &options.base_dir, DeadLinks::Fail).map_err(|error| {
+fn look_for(pattern: &Pattern, options: &FileOptions) -> Result<Found, EngineError> {
+    walk(pattern, &options.base_dir, DeadLinks::Fail).map_err(|error| {
         let WalkError { hint, .. } = error;
         let failed = cannot_find(options, &error);
         hint.into_iter().fold(failed, EngineError::with_hint)
@@ -58,7 +76,7 @@ pub(super) fn matching_files(options: &FileOptions) -> Result<Vec<InputFile>, En
         true => FileName::of(path, &options.base_dir),
         false => FileName::whole(path),
     };
-    let files = find(options)?.files.into_iter();
+    let files = search(options)?.1.files.into_iter();
     Ok(files.map(|file| InputFile { name: name(&file.path), path: file.path, id: file.id }).collect())
 }
 

@@ -60,7 +60,7 @@ impl FileSource {
         let (options, mut shown) = FileOptions::read(settings, base_dir)?;
         let wrong_file =
             |e: EngineError| SettingsError { field: Some("path".into()), message: e.to_string(), hint: e.hint().map(str::to_string) };
-        let is_one_file = discovery::pattern(&options).map_err(wrong_file)?.is_literal();
+        let is_one_file = discovery::search(&options).map_err(wrong_file)?.0.is_literal();
         let first = discovery::matching_files(&options).map_err(wrong_file)?.into_iter().next();
         let probe = first.map(|file| Probe::of(&options, &file)).transpose().map_err(wrong_file)?;
         let header = probe.as_ref().and_then(|probe| probe.header.clone());
@@ -75,7 +75,7 @@ impl FileSource {
 
     /// The place of the first of these outputs of the same job that its pattern can match, now or once they have been written.
     pub(crate) fn matched_output(&self, outputs: &[Output]) -> Result<Option<usize>, EngineError> {
-        let (pattern, found) = (discovery::pattern(&self.options)?, discovery::find(&self.options)?);
+        let (pattern, found) = discovery::search(&self.options)?;
         Ok(outputs.iter().position(|output| output.is_matched_by(&pattern, &found)))
     }
 }
@@ -98,7 +98,7 @@ impl Source for FileSource {
     }
 
     fn remarks(&self) -> Result<Vec<String>, EngineError> {
-        Ok(discovery::find(&self.options)?.remarks)
+        Ok(discovery::search(&self.options)?.1.remarks)
     }
 
     fn order(&self, _parallelism: u32) -> SourceOrder {

@@ -111,6 +111,26 @@ fn one_file_under_two_names_is_read_once_and_said_also_when_the_second_comes_lat
 }
 
 #[test]
+fn a_path_is_a_pattern_first_and_a_name_where_that_finds_nothing() {
+    let check = |names: &[&str], path: &str, read: &[&str], remarks: &[&str]| {
+        let files = Files::of(&[]);
+        names.iter().for_each(|name| files.write(name, format!("{name}\n").as_bytes()));
+        let settings = json!({ "path": path });
+        assert_eq!(files.values(settings.clone()), read, "{path} among {names:?}");
+        assert_eq!(files.source(settings.clone()).remarks().unwrap(), remarks, "{path} among {names:?}");
+        let one = files.source(settings).order(1) == SourceOrder::Whole;
+        assert_eq!(one, read == [path], "{path} among {names:?}");
+    };
+    check(&["a.csv", "b.csv", "*.csv"], "*.csv", &["*.csv", "a.csv", "b.csv"], &[]);
+    check(&["a[1].txt"], "a[1].txt", &["a[1].txt"], &[]);
+    check(&["a[1"], "a[1", &["a[1"], &[]);
+    check(&["a1.txt"], "a[1].txt", &["a1.txt"], &[]);
+    let said = "a[1].txt is there under that name and is not read: as a pattern it matches others, and `[[]` stands for `[`";
+    check(&["a[1].txt", "a1.txt"], "a[1].txt", &["a1.txt"], &[said]);
+    check(&["a[1].txt", "a1.txt"], "a[[]1].txt", &["a[1].txt"], &[]);
+}
+
+#[test]
 fn a_file_that_is_no_file_is_refused_and_not_waited_for() {
     let files = Files::of(&[("a.csv", b"k,v\n")]);
     let _socket = std::os::unix::net::UnixListener::bind(files.0.path().join("b.csv")).unwrap();
