@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up; rooms of one row do not know each other.
 const ROWS: [&[&str]; 9] = [
-    &["error"],
+    &["error", "shown_text"],
     &["runtime", "metrics"],
     &["element"],
     &["exchange", "state"],

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod operator;
 pub mod replay;
 pub mod runtime;
+pub mod shown_text;
 pub mod sink;
 pub mod source;
 pub mod state;

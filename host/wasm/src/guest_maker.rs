@@ -5,7 +5,6 @@ use crate::engine::{EngineMode, WasmEngine};
 use crate::fault::GuestFault;
 use crate::guest_batch::CutError;
 use crate::guest_log::GuestLog;
-use crate::guest_text::printable;
 use crate::instance::GuestInstance;
 use crate::plugin::Plugin;
 use crate::wasm_operator::OperatorSettings;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::Subtask;
+use weir_engine::shown_text::printable_key;
 use weir_engine::state::key_hash;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -112,8 +112,4 @@ impl GuestMaker {
             }
         }
     }
-}
-
-fn printable_key(key: &[u8]) -> String {
-    printable(&String::from_utf8_lossy(key), 64)
 }

@@ -1,27 +1,9 @@
-//! A guest's text made fit to be shown: the one place where what a plugin says of itself, logs or fails with is cleaned.
+//! A guest's text made fit to be shown: what a plugin says of itself, logs or fails with is cleaned by the rules of [`weir_engine::shown_text`].
 //!
-//! Control characters and newlines, characters that turn the direction of a line, and characters that take no room could each make a
-//! terminal or a log show something other than what is there. They are escaped where the text enters the host, so errors, logs and JSON
-//! documents all hold the escaped form.
+//! It is escaped where it enters the host, so errors, logs and JSON documents all hold the escaped form.
 
 use std::fmt::Write;
-
-/// A guest's text, cut to a bound, on one line, with everything escaped that is not to be seen as it is.
-pub fn printable(text: &str, max_bytes: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(max_bytes));
-    for c in text.chars() {
-        if out.len() >= max_bytes {
-            out.push('…');
-            break;
-        }
-        match c {
-            c if c.is_control() => out.extend(c.escape_default()),
-            c if deceives(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
+pub use weir_engine::shown_text::printable;
 
 /// The last `max_bytes` of what a guest wrote, as [`printable`] has it.
 pub(crate) fn printable_end(bytes: &[u8], max_bytes: usize) -> String {
@@ -55,37 +37,9 @@ fn begins_a_line(line: &str) -> bool {
     line.starts_with(' ') && (numbered || text.starts_with("at ") || text.starts_with("- ")) || line.starts_with("note: ")
 }
 
-/// Characters that change how others are shown, or are not shown at all: they have no place in a name, and none in a line of a log.
-fn deceives(c: char) -> bool {
-    matches!(c,
-        // Of the direction of writing.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        // Ends of lines and paragraphs that are no control characters.
-        | '\u{2028}' | '\u{2029}'
-        // Without width: joiners, fillers, marks that nothing shows.
-        | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}'
-        | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_guests_text_stays_on_its_line_cannot_move_the_cursor_and_is_cut() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc\td\r", 100), "a\\u{1b}[2Jb\\nc\\td\\r");
-        assert_eq!(printable("abcdef", 3), "abc…");
-        assert_eq!(printable("日本語 – \"ok\" \\ ñ", 100), "日本語 – \"ok\" \\ ñ");
-    }
-
-    #[test]
-    fn characters_that_turn_a_line_or_are_not_seen_are_escaped() {
-        let all = "\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}\u{200d}\u{feff}\u{2060}\u{ad}\u{2028}\u{85}\u{9b}\u{e0041}\u{fe0f}";
-        for c in all.chars() {
-            assert_eq!(printable(&format!("a{c}b"), 100), format!("a\\u{{{:x}}}b", u32::from(c)));
-        }
-    }
 
     #[test]
     fn of_what_was_written_the_end_is_kept() {

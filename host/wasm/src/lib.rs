@@ -45,6 +45,6 @@ pub use guest_text::printable;
 pub use limits::{BATCH_RECORDS, Limits, OnFailure, QuarantineLimit};
 pub use pack::{PLUGIN_BYTES, Problem, pack};
 pub use plugin::{Plugin, PluginInfo, Verdict, check, check_hosted, pack_component, read_plugin};
-pub use quarantine::bytes_as_json;
 pub use wasm_operator::{OperatorSettings, WasmOperator, WasmOperatorFactory};
+pub use weir_engine::shown_text::bytes_as_json;
 pub use world_version::hosted_world;

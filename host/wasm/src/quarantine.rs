@@ -1,10 +1,9 @@
 //! The record of a record that failed alone: one JSON object, for the operator's `quarantine` output.
 
 use crate::fault::GuestFault;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+use weir_engine::shown_text::bytes_as_json;
 
 /// A batch of one record with key and time of record `record` of `batch`, and the report of its fault as value.
 ///
@@ -30,17 +29,10 @@ pub(crate) fn report(
     builder.finish()
 }
 
-/// Bytes as documents show them: text, or `{"base64": …}` where they are none.
-pub fn bytes_as_json(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Value::from(text),
-        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn bytes_that_are_no_text_are_base64_and_what_is_absent_is_null() {

@@ -8,10 +8,10 @@
 
 use crate::effects::{BroadcastUpdate, Effects, KeyedColumn, MapUpdate};
 use crate::fault::GuestFault;
-use crate::guest_text::printable;
 use crate::limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_engine::EngineError;
+use weir_engine::shown_text::printable_key;
 use weir_engine::state::size::{ENTRY_OVERHEAD, entry_bytes, item_bytes, key_bytes};
 use weir_engine::state::{BroadcastState, KeyedState, StateKind};
 
@@ -39,7 +39,10 @@ impl Weighed<'_> {
             for (entry, value) in update.put.iter().zip(update.values.iter()) {
                 let bytes = (entry.len() + value.len()) as u64;
                 if bytes > limit {
-                    return Err(too_much(format!("an entry of broadcast state \"{}\" would have {bytes} bytes", shown(entry)), limit));
+                    return Err(too_much(
+                        format!("an entry of broadcast state \"{}\" would have {bytes} bytes", printable_key(entry)),
+                        limit,
+                    ));
                 }
             }
         }
@@ -75,7 +78,7 @@ impl Weighed<'_> {
             let after = before + change.added - change.gone;
             if after > limit && after > before {
                 return Err(too_much(
-                    format!("the state of key \"{}\" would have {after} bytes", shown(keyed.keys().get(key as usize))),
+                    format!("the state of key \"{}\" would have {after} bytes", printable_key(keyed.keys().get(key as usize))),
                     limit,
                 ));
             }
@@ -205,10 +208,6 @@ impl KeyedColumn {
 
 fn too_much(what: String, limit: u64) -> GuestFault {
     GuestFault::StateLimit { what, limit }
-}
-
-fn shown(key: &[u8]) -> String {
-    printable(&String::from_utf8_lossy(key), 64)
 }
 
 #[cfg(test)]

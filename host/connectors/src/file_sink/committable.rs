@@ -1,6 +1,7 @@
 //! What a checkpoint stores of a part: enough for any process to commit it, also when its sink has left the job.
 
 use super::CONNECTOR;
+use crate::paths::FileName;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use weir_engine::{Committable, EngineError, ErrorKind};
@@ -68,7 +69,8 @@ impl TryFrom<&Committable> for FileCommittable {
         }
         let part: Self = FileCommittable::deserialize(&committable.payload).map_err(|e| broken(e.to_string()))?;
         if part.target.is_absolute() != part.pending.is_absolute() {
-            let message = format!("{} and {} must both be relative, or neither", part.target.display(), part.pending.display());
+            let message =
+                format!("{} and {} must both be relative, or neither", FileName::whole(&part.target), FileName::whole(&part.pending));
             return Err(broken(message));
         }
         Ok(part)

@@ -2,6 +2,7 @@
 
 use super::committable::FileCommittable;
 use super::{io_error, remove_if_there, sync_dir};
+use crate::paths::FileName;
 use futures_util::future::BoxFuture;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
@@ -74,7 +75,8 @@ type Lost<'a> = dyn Fn() -> EngineError + Sync + 'a;
 
 fn lost(part: &FileCommittable, base: &Path) -> EngineError {
     let here = part.at(base);
-    let attempted = format!("commit {}: it is missing, and so is the pending file {}", here.target.display(), here.pending.display());
+    let attempted =
+        format!("commit {}: it is missing, and so is the pending file {}", FileName::whole(&here.target), FileName::whole(&here.pending));
     let is_it = |path: &PathBuf| matches!(inspect(path, part), Ok(Found::Same));
     match part.elsewhere(base).into_iter().find(is_it) {
         Some(other) => {
@@ -86,7 +88,7 @@ fn lost(part: &FileCommittable, base: &Path) -> EngineError {
                     "the job file's folder was moved or copied without it: bring it here under the same name; or give up what it holds with --accept-lost-output"
                 }
             };
-            EngineError::new(ErrorKind::FixInput, format!("{attempted}; the file is at {}", other.display())).with_hint(hint)
+            EngineError::new(ErrorKind::FixInput, format!("{attempted}; the file is at {}", FileName::whole(&other))).with_hint(hint)
         }
         None => EngineError::new(ErrorKind::FixInput, format!("{attempted}; {} bytes of output are lost", part.size))
             .with_hint("put the file back; or give up what it held with --accept-lost-output"),
@@ -94,7 +96,7 @@ fn lost(part: &FileCommittable, base: &Path) -> EngineError {
 }
 
 fn changed(path: &Path, how: &str) -> EngineError {
-    EngineError::new(ErrorKind::Corrupt, format!("commit {}: it is not the file that the checkpoint names: {how}", path.display()))
+    EngineError::new(ErrorKind::Corrupt, format!("commit {}: it is not the file that the checkpoint names: {how}", FileName::whole(path)))
         .with_hint("something else has written to it; move it away, or put the file back as it was")
 }
 

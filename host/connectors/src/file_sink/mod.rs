@@ -13,7 +13,7 @@ mod part;
 
 pub(crate) use committer::FileCommitter;
 
-use crate::paths::{NamePart, Output};
+use crate::paths::{FileName, NamePart, Output};
 use crate::settings::{Settings, SettingsError};
 use committable::FileCommittable;
 use encoding::Encoding;
@@ -54,13 +54,16 @@ impl FileSink {
             |folder: &Path| std::path::absolute(folder).map_err(|e| SettingsError::at("path", format!("`path = {path:?}`: {e}")));
         let (base, folder) = (absolute(base_dir)?, absolute(&base_dir.join(&path))?);
         if folder.exists() && !folder.is_dir() {
-            return Err(SettingsError::at("path", format!("`path` of the sink `file` must be a folder; {} is a file", folder.display()))
-                .with_hint("name a folder; it is made where it is missing"));
+            return Err(SettingsError::at(
+                "path",
+                format!("`path` of the sink `file` must be a folder; {} is a file", FileName::whole(&folder)),
+            )
+            .with_hint("name a folder; it is made where it is missing"));
         }
         if folder.to_str().is_none() {
             return Err(SettingsError::at(
                 "path",
-                format!("the path {} is not UTF-8 and cannot be stored in a checkpoint", folder.display()),
+                format!("the path {} is not UTF-8 and cannot be stored in a checkpoint", FileName::whole(&folder)),
             ));
         }
         let stored = StoredFolder::new(Path::new(&path), &base, &folder);
@@ -199,7 +202,7 @@ fn pending_names(restored: &[Committable]) -> Result<HashSet<OsString>, EngineEr
 }
 
 fn io_error(kind: ErrorKind, attempted: &str, path: &Path, error: std::io::Error) -> EngineError {
-    EngineError::new(kind, format!("{attempted} {}: {error}", path.display()))
+    EngineError::new(kind, format!("{attempted} {}: {error}", FileName::whole(path)))
 }
 
 fn remove_if_there(path: &Path) -> Result<(), EngineError> {

@@ -8,12 +8,11 @@ use super::options::{FileOptions, OnError};
 use super::rows::RowError;
 use super::stream;
 use crate::paths::FileName;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use weir_engine::shown_text::bytes_as_json;
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, RecordBatch};
 
 /// Bad rows that a reader logs; the others are only counted.
@@ -136,14 +135,6 @@ impl BadRows {
             "line": line,
             "offset": offset,
         })
-    }
-}
-
-/// Bytes as documents show them: text, or `{"base64": …}` where they are none.
-fn bytes_as_json(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Value::from(text),
-        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
     }
 }
 

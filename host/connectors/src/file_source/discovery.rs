@@ -53,7 +53,10 @@ pub(super) fn search(options: &FileOptions) -> Result<(Pattern, Found), EngineEr
     }
     if !found.files.iter().any(|file| file.path == named) {
         let name = FileName::of(&named, &options.base_dir);
-        found.remarks.insert(0, format!("{name} is there under that name and is not read: as a pattern it matches others, and `[[]` stands for `[`"));
+        found.remarks.insert(
+            0,
+            format!("{name} is there under that name and is not read: as a pattern it matches others, and `[[]` stands for `[`"),
+        );
     }
     Ok((pattern, found))
 }
@@ -118,7 +121,7 @@ impl Inspected {
 pub(super) fn discover(options: &FileOptions, header: Option<&str>) -> Result<Vec<SplitState>, EngineError> {
     let files = matching_files(options)?;
     if files.is_empty() {
-        let message = format!("find the files of `path = {:?}`: no file matches in {}", options.path, options.base_dir.display());
+        let message = format!("find the files of `path = {:?}`: no file matches in {}", options.path, FileName::whole(&options.base_dir));
         return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("relative paths are relative to the job file's folder"));
     }
     split_files(options, header, files)
@@ -180,7 +183,10 @@ pub(super) fn verify(options: &FileOptions, header: Option<&str>, splits: &[Spli
         let (spec, position) = SplitSpec::parse(split)?;
         let unread_rows = position.is_some();
         if unread_rows && spec.is_range() && options.needs_whole_files() {
-            let message = format!("go on reading {}: a part of it is left, and whether a row behind a bad one is the inside of a cell shows only in a file that is read as a whole", spec.path);
+            let message = format!(
+                "go on reading {}: a part of it is left, and whether a row behind a bad one is the inside of a cell shows only in a file that is read as a whole",
+                spec.path
+            );
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("leave `on-error` out, or start over with --fresh"));
         }
         known.entry(spec.path.clone()).or_insert((spec, false)).1 |= unread_rows;
@@ -212,7 +218,7 @@ fn not_found(options: &FileOptions, spec: &SplitSpec, error: io::Error) -> Engin
     let mut others = others.filter(|_| spec.path.is_absolute() && error.kind() == io::ErrorKind::NotFound);
     match others.find(is_it) {
         Some(other) => {
-            let message = format!("go on reading {}: it is missing; the file is at {}", here.display(), other.display());
+            let message = format!("go on reading {}: it is missing; the file is at {}", FileName::whole(&here), FileName::whole(&other));
             EngineError::new(ErrorKind::FixInput, message)
                 .with_hint("the folder was moved, and its path in the job file is absolute: put the file back where it was, or start over with --fresh")
         }

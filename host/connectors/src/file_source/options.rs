@@ -86,7 +86,9 @@ impl FileOptions {
         }
         if options.split.is_some() && options.needs_whole_files() {
             let on_error = options.on_error.name();
-            let message = format!("`split` and `on-error = \"{on_error}\"` need `multiline = false`: whether a row behind a bad one is the inside of a cell shows only in a file that is read as a whole");
+            let message = format!(
+                "`split` and `on-error = \"{on_error}\"` need `multiline = false`: whether a row behind a bad one is the inside of a cell shows only in a file that is read as a whole"
+            );
             let hint = "say `multiline = false` where no cell holds a line end; else leave `split` out, or let bad rows fail the job";
             return Err(SettingsError::at("split", message).with_hint(hint));
         }

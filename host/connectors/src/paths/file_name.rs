@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use weir_engine::shown_text::is_unshowable;
 
 /// The name. In a checkpoint it is a text, or `{"base64": …}` where its bytes are none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,12 +51,6 @@ impl fmt::Display for FileName {
             Some(_) | None => escaped(&self.0, f),
         }
     }
-}
-
-/// Control characters, and those that change the direction of what stands beside them or show nothing.
-fn is_unshowable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn escaped(name: &OsStr, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,8 +106,20 @@ mod tests {
 
     #[test]
     fn every_name_comes_back_from_a_checkpoint_and_no_two_look_alike() {
-        let names: [&[u8]; 9] =
-            [b"a.csv", b"a\xff", b"\"a\\xff\"", b"a\\xff", b"a\n", b"\"a\\n\"", "a\u{202e}b".as_bytes(), b"", b"\xff\xfe/\xc3"];
+        let names: [&[u8]; 12] = [
+            b"a.csv",
+            b"a\xff",
+            b"\"a\\xff\"",
+            b"a\\xff",
+            b"a\n",
+            b"\"a\\n\"",
+            "a\u{202e}b".as_bytes(),
+            b"",
+            b"\xff\xfe/\xc3",
+            "a\u{fe0f}.csv".as_bytes(),
+            "a\u{e0041}.csv".as_bytes(),
+            "\u{3164}".as_bytes(),
+        ];
         let mut shown = std::collections::BTreeSet::new();
         for bytes in names {
             let name = FileName(OsStr::from_bytes(bytes).into());
@@ -122,6 +129,9 @@ mod tests {
             assert!(!name.to_string().contains(is_unshowable), "{name}");
         }
         assert_eq!(FileName(OsStr::from_bytes(b"a\xff\n").into()).to_string(), "\"a\\xff\\n\"");
+        for unseen in ['\u{fe0f}', '\u{e0041}', '\u{3164}', '\u{202e}'] {
+            assert!(!FileName::from(&*format!("a{unseen}.csv")).to_string().contains(unseen), "{unseen:?}");
+        }
         assert_eq!(serde_json::to_string(&FileName::from("a.csv")).unwrap(), "\"a.csv\"", "as checkpoints have always had it");
     }
 

@@ -8,6 +8,7 @@ use crate::guest_text::printable;
 use hashbrown::HashSet;
 use std::hash::Hash;
 use weir_engine::Column;
+use weir_engine::shown_text::printable_key;
 use weir_engine::state::StateKind;
 
 /// Bytes of a metric's name, and metrics in one call.
@@ -104,7 +105,7 @@ impl Called<'_> {
         let (removed, put, values) = (part("removed", raw.removed)?, part("put", raw.put)?, part("values", raw.values)?);
         parallel("values", values.len(), put.len())?;
         if let Some(entry) = named_twice(removed.iter().chain(put.iter())) {
-            return Err(format!("an entry is named twice: {}", shown(entry)));
+            return Err(format!("an entry is named twice: {}", printable_key(entry)));
         }
         Ok(BroadcastUpdate { state, cleared: raw.cleared, removed, put, values })
     }
@@ -195,7 +196,7 @@ fn check_keyless(keys: &Column, keyless: &[u32]) -> Checked<()> {
 fn check_entries_once(removed: &KeyedColumn, put: &KeyedColumn) -> Checked<()> {
     let entries = [removed, put].into_iter().flat_map(|column| column.keys.iter().copied().zip(column.items.iter()));
     match named_twice(entries) {
-        Some((key, entry)) => Err(format!("an entry of key {key} is named twice: {}", shown(entry))),
+        Some((key, entry)) => Err(format!("an entry of key {key} is named twice: {}", printable_key(entry))),
         None => Ok(()),
     }
 }
@@ -204,11 +205,6 @@ fn check_entries_once(removed: &KeyedColumn, put: &KeyedColumn) -> Checked<()> {
 fn named_twice<T: Copy + Eq + Hash>(mut entries: impl Iterator<Item = T>) -> Option<T> {
     let mut seen: HashSet<T, foldhash::quality::RandomState> = HashSet::default();
     entries.find(|&entry| !seen.insert(entry))
-}
-
-/// A map's entry in a message.
-fn shown(entry: &[u8]) -> String {
-    printable(&String::from_utf8_lossy(entry), 64)
 }
 
 fn metrics(raw: Vec<wit::Metric>) -> Checked<Vec<(String, i64)>> {

@@ -1,0 +1,91 @@
+//! Text of others made fit to be shown: what a plugin says of itself, what stands in an input file, what a file is called.
+//!
+//! Control characters and newlines, characters that turn the direction of a line, and characters that take no room could each make a
+//! terminal or a log show something other than what is there. This is the one list of them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+/// A text, cut to a bound, on one line, with everything escaped that is not to be seen as it is.
+pub fn printable(text: &str, max_bytes: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max_bytes));
+    for c in text.chars() {
+        if out.len() >= max_bytes {
+            out.push('…');
+            break;
+        }
+        match c {
+            c if c.is_control() => out.extend(c.escape_default()),
+            c if deceives(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A key, or another short piece of data, as a message names it.
+pub fn printable_key(key: &[u8]) -> String {
+    const SHOWN_BYTES: usize = 64;
+    // A character has four bytes at most, and one that is cut is behind the end.
+    printable(&String::from_utf8_lossy(&key[..key.len().min(4 * SHOWN_BYTES)]), SHOWN_BYTES)
+}
+
+/// Bytes as documents show them: text, or `{"base64": …}` where they are none.
+pub fn bytes_as_json(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::from(text),
+        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
+    }
+}
+
+/// True for a character that is not to be shown as it is.
+pub fn is_unshowable(c: char) -> bool {
+    c.is_control() || deceives(c)
+}
+
+/// Characters that change how others are shown, or are not shown at all: they have no place in a name, and none in a line of a log.
+fn deceives(c: char) -> bool {
+    matches!(c,
+        // Of the direction of writing.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        // Ends of lines and paragraphs that are no control characters.
+        | '\u{2028}' | '\u{2029}'
+        // Without width: joiners, fillers, marks that nothing shows.
+        | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}'
+        | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stays_on_its_line_cannot_move_the_cursor_and_is_cut() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc\td\r", 100), "a\\u{1b}[2Jb\\nc\\td\\r");
+        assert_eq!(printable("abcdef", 3), "abc…");
+        assert_eq!(printable("日本語 – \"ok\" \\ ñ", 100), "日本語 – \"ok\" \\ ñ");
+    }
+
+    #[test]
+    fn characters_that_turn_a_line_or_are_not_seen_are_escaped() {
+        let all = "\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}\u{200d}\u{feff}\u{2060}\u{ad}\u{2028}\u{85}\u{9b}\u{e0041}\u{fe0f}\u{3164}";
+        for c in all.chars() {
+            assert_eq!(printable(&format!("a{c}b"), 100), format!("a\\u{{{:x}}}b", u32::from(c)));
+            assert!(is_unshowable(c));
+        }
+    }
+
+    #[test]
+    fn a_key_is_named_by_its_beginning_however_long_it_is() {
+        assert_eq!(printable_key(b"a\x1b\xff"), "a\\u{1b}\u{fffd}");
+        assert_eq!(printable_key(&b"k".repeat(1 << 20)), format!("{}…", "k".repeat(64)));
+        assert_eq!(printable_key("\u{1f600}".repeat(100).as_bytes()), format!("{}…", "\u{1f600}".repeat(16)));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_base64() {
+        assert_eq!((bytes_as_json(b"a\n"), bytes_as_json(b"\xff\x00")), (json!("a\n"), json!({ "base64": "/wA=" })));
+    }
+}
