@@ -6,6 +6,7 @@
 
 use super::cell_finder::CellFinder;
 use super::doubt::Doubt;
+use super::header::shown;
 use super::long_row::LongRow;
 use super::options::FileOptions;
 use super::rows::{Before, Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
@@ -274,8 +275,9 @@ pub(super) fn wanted_columns(options: &FileOptions, header: &str) -> Result<Want
                 Err(SettingsError::at(field, format!("the column `{name}` stands twice in the header of {}", options.path)))
             }
             (None, _) => {
-                let message = format!("{} has no column `{name}`; its columns are {}", options.path, columns.join(", "));
-                Err(SettingsError::at(field, message).with_hint(suggest(name, columns.iter().map(String::as_str), "columns")))
+                let message = format!("{} has no column `{name}`; its columns are {}", options.path, shown(&columns.join(", ")));
+                let hint = suggest(name, columns.iter().map(String::as_str), "columns");
+                Err(SettingsError::at(field, message).with_hint(shown(&hint)))
             }
         }
     };

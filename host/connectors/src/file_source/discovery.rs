@@ -2,6 +2,7 @@
 
 use super::csv_rows::{cells_of, wanted_columns};
 use super::fingerprint::Fingerprint;
+use super::header::shown;
 use super::options::{FileOptions, Format};
 use super::probe::Probe;
 use super::ranges;
@@ -140,10 +141,10 @@ pub(super) fn new_splits(options: &FileOptions, header: Option<&str>, known: &[S
 fn split_files(options: &FileOptions, header: Option<&str>, files: Vec<InputFile>) -> Result<Vec<SplitState>, EngineError> {
     let inspected = files.into_iter().map(|file| Inspected::new(options, file)).collect::<Result<Vec<_>, _>>()?;
     check_headers(options, header, &inspected)?;
-    let mut splits = Vec::new();
+    let (mut splits, mut total) = (Vec::new(), ranges::Total::default());
     for file in &inspected {
         match options.split {
-            Some(range_bytes) if file.is_divisible() => splits.extend(ranges::of(options.format, file, range_bytes)?),
+            Some(range_bytes) if file.is_divisible() => splits.extend(ranges::of(options.format, file, range_bytes, &mut total)?),
             Some(_) | None => splits.push(file.whole()),
         }
     }
@@ -158,7 +159,7 @@ fn check_headers(options: &FileOptions, header: Option<&str>, inspected: &[Inspe
         match &first {
             Some((expected, _)) if same_columns(expected, header) => {}
             Some((_, name)) => {
-                let message = format!("read {}: its header is not that of {name}: {header}", file.name);
+                let message = format!("read {}: its header is not that of {name}: {}", file.name, shown(header));
                 return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("read files with different headers as two sources"));
             }
             None => {

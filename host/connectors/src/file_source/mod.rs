@@ -15,6 +15,7 @@ mod csv_rows;
 mod discovery;
 mod doubt;
 mod fingerprint;
+mod header;
 mod json_rows;
 mod long_row;
 mod options;

@@ -3,12 +3,10 @@
 use super::blocks::Blocks;
 use super::csv_rows::frame_multiline;
 use super::discovery::{InputFile, file_error};
+use super::header::{self, BYTE_ORDER_MARK, Header};
 use super::options::{FileOptions, Format};
 use super::stream;
 use weir_engine::{EngineError, ErrorKind};
-
-/// The byte order mark that some programs put before UTF-8.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a file's beginning says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +48,14 @@ impl Probe {
 
     fn of_csv(options: &FileOptions, file: &InputFile, mut blocks: Blocks) -> Result<Self, EngineError> {
         let frame = loop {
-            match frame_multiline(blocks.bytes(), blocks.is_ended()) {
-                Some(frame) => break frame,
-                None if blocks.is_ended() => return Ok(Self { start: blocks.offset(), header: None, multiline: false }),
-                None => blocks.fill().map_err(|e| file_error("read the header of", &file.name, e))?,
+            let found = header::find(&blocks).map_err(|why| {
+                let error = EngineError::new(ErrorKind::FixInput, format!("read the header of {}: {why}", file.name));
+                error.with_hint("is `format` that of the file?")
+            })?;
+            match found {
+                Header::Row(frame) => break frame,
+                Header::None => return Ok(Self { start: blocks.offset(), header: None, multiline: false }),
+                Header::Incomplete => blocks.fill().map_err(|e| file_error("read the header of", &file.name, e))?,
             }
         };
         let header = String::from_utf8(blocks.bytes()[..frame.content].to_vec())

@@ -7,6 +7,7 @@ use super::long_row::LongRow;
 use super::options::{FileOptions, Format};
 use std::borrow::Cow;
 use weir_engine::EngineError;
+use weir_engine::shown_text::printable;
 
 /// A row at the beginning of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,13 @@ pub(super) struct RowError {
     pub doubt: Doubt,
 }
 
+/// Bytes of what is wrong with a row, which may be said with its own text.
+const WHY_BYTES: usize = 300;
+
 impl RowError {
-    /// An error of the row as a whole, which leaves no doubt about where it ends.
-    pub(super) fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), column: None, doubt: Doubt::None }
+    /// An error of the row as a whole, which leaves no doubt about where it ends. Of what it says of the row's text the beginning is kept, fit to be shown.
+    pub(super) fn new(why: impl AsRef<str>) -> Self {
+        Self { why: printable(why.as_ref(), WHY_BYTES), column: None, doubt: Doubt::None }
     }
 
     /// At this byte of the row, from 1.

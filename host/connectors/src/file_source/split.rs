@@ -1,7 +1,7 @@
 //! What a checkpoint stores of a file, or of a range of it.
 
 use super::fingerprint::Fingerprint;
-use super::probe::BYTE_ORDER_MARK;
+use super::header::BYTE_ORDER_MARK;
 use super::rows::Before;
 use crate::paths::FileName;
 use serde::{Deserialize, Serialize};

@@ -2,10 +2,9 @@
 
 use super::super::bad_rows::BadRows;
 use super::super::blocks::Blocks;
-use super::super::csv_rows::frame_multiline;
 use super::super::discovery::same_columns;
+use super::super::header::{self, BYTE_ORDER_MARK, Header};
 use super::super::options::Format;
-use super::super::probe::BYTE_ORDER_MARK;
 use super::super::rows::{AnyRows, Before, Lines};
 use super::super::window::{Progress, Window};
 use super::StdinOptions;
@@ -79,14 +78,14 @@ impl Feed {
                     Format::Lines | Format::JsonLines => Stage::Rows(AnyRows::new(&self.options.rows, None, false, Before::Nothing)?),
                 }
             }
-            (Stage::Header, _) => match frame_multiline(blocks.bytes(), blocks.is_ended()) {
-                Some(frame) => {
+            (Stage::Header, _) => match header::find(blocks).map_err(|why| failed(&format!("its header: {why}")))? {
+                Header::Row(frame) => {
                     let rows = self.rows_under(frame.content)?;
                     self.window.blocks.consume(frame.next);
                     rows
                 }
-                None if blocks.is_ended() => Stage::Rows(AnyRows::Lines(Lines::none())), // there is nothing
-                None => return self.fill(),
+                Header::None => Stage::Rows(AnyRows::Lines(Lines::none())), // there is nothing
+                Header::Incomplete => return self.fill(),
             },
             (Stage::Rows(_), _) => return Ok(true),
         };
@@ -99,8 +98,8 @@ impl Feed {
         let header = &self.window.blocks.bytes()[..header];
         let header = std::str::from_utf8(header).map_err(|_| failed("its header is not UTF-8"))?;
         if let Some(said) = self.options.header.as_ref().filter(|said| !same_columns(said, header)) {
-            let error = failed(&format!("its header is not the one that `header` says: {header}"));
-            return Err(error.with_hint(format!("the first row has to be {said}")));
+            let error = failed(&format!("its header is not the one that `header` says: {}", header::shown(header)));
+            return Err(error.with_hint(format!("the first row has to be {}", header::shown(said))));
         }
         let rows = AnyRows::new(&self.options.rows, Some(header), !self.options.lines_are_rows, Before::Nothing)?;
         self.bad_rows.pass_lines(1 + header.matches('\n').count() as u64);

@@ -86,8 +86,9 @@ fn check(settings: Value, text: &'static str, expect: &[(Option<&str>, &str, Opt
 }
 
 #[track_caller]
-fn refused(settings: Value, text: &'static str, expect: &str) {
-    let error = records(&mut *reader(&source_of(text.as_bytes(), settings)), usize::MAX).unwrap_err();
+fn refused(settings: Value, text: &str, expect: &str) {
+    let input = std::io::Cursor::new(text.as_bytes().to_vec());
+    let error = records(&mut *reader(&source_of(input, settings)), usize::MAX).unwrap_err();
     assert_eq!((error.to_string().as_str(), error.kind()), (expect, ErrorKind::FixInput));
 }
 
@@ -160,7 +161,11 @@ fn a_header_that_is_said_is_known_before_it_comes_and_has_to_come() {
     let source = source_of(std::io::empty(), settings.clone());
     assert_eq!((source.schema().as_deref(), source.gives_keys()), (Some("k,v"), true));
     check(settings.clone(), "\"k\",v\n1,2\n", &[(Some("1"), "1,2", None)]);
-    refused(settings, "1,2\n3,4\n", "read standard input: its header is not the one that `header` says: 1,2");
+    refused(settings.clone(), "1,2\n3,4\n", "read standard input: its header is not the one that `header` says: 1,2");
+    let shown = format!("read standard input: its header is not the one that `header` says: \\u{{1b}}[2J{}…", "x".repeat(191));
+    refused(settings.clone(), &format!("\u{1b}[2J{},2\n3,4\n", "x".repeat(1_000_000)), &shown);
+    let error = format!("read standard input: its header: it is longer than 1048576 bytes: {}…", "x".repeat(200));
+    refused(settings, &"x".repeat(3_000_000), &error);
 }
 
 #[test]

@@ -144,6 +144,22 @@ fn a_report_says_what_the_row_was_where_and_why() {
 }
 
 #[test]
+fn what_is_said_of_a_bad_row_is_short_and_moves_no_cursor() {
+    let long = "x".repeat(3_000_000);
+    for row in [format!("\"\u{1b}[2J\u{202e}{long}\""), format!("\"\\u001b[2J\u{202e}{long}\"")] {
+        let files = Files::of(&[("a.jsonl", row.as_bytes())]);
+        let settings = |on_error: &str| json!({ "path": "a.jsonl", "format": "jsonl", "key": "k", "on-error": on_error });
+        let given = files.given(settings("quarantine")).unwrap();
+        let why = given.reports[0]["error"].as_str().unwrap();
+        let error = files.given(settings("fail")).err().unwrap();
+        for said in [why, &*error] {
+            assert!(said.len() < 1_000 && !said.contains(|c: char| c.is_control() || c == '\u{202e}'), "{said}");
+        }
+        assert_eq!(given.reports[0]["value"].as_str(), Some(&*row), "the row itself is whole");
+    }
+}
+
+#[test]
 fn what_was_set_aside_goes_with_the_position_and_comes_once() {
     let text: String = (0..5000).map(|n| if n % 7 == 0 { format!("{{\"n\":{n}\n") } else { format!("{{\"n\":{n}}}\n") }).collect();
     let files = Files::of(&[("a.jsonl", text.as_bytes())]);

@@ -33,6 +33,61 @@ fn more_ranges_than_a_checkpoint_should_hold_are_refused() {
 }
 
 #[test]
+fn ranges_and_their_headers_are_bounded_over_all_files_of_a_source() {
+    let files = Files::of(&[]);
+    for name in ["a.txt", "b.txt", "c.txt"] {
+        files.write(name, b"a\n");
+        std::fs::File::options().append(true).open(files.0.path().join(name)).unwrap().set_len(4_000 * 65_536).unwrap();
+    }
+    let error = files.source(json!({ "path": "*.txt", "split": "64KiB" })).discover(1).unwrap_err();
+    let expect =
+        "cut c.txt, which has 262144000 bytes, into 4000 ranges of 65536 bytes: with those of the files before it that are more than 10000";
+    assert_eq!(error.to_string(), expect);
+    let header = format!("k,{}\n", "h".repeat(1_000_000));
+    files.write("a.csv", (header + &"1,2\n".repeat(500_000)).as_bytes());
+    let settings = |split: &str| json!({ "path": "a.csv", "format": "csv", "split": split });
+    let error = files.source(settings("64KiB")).discover(1).unwrap_err();
+    assert!(error.to_string().ends_with("31000062 bytes of headers are more than 16777216"), "{error}");
+    assert_eq!(files.source(settings("1MiB")).discover(1).unwrap().len(), 2);
+}
+
+#[test]
+fn a_header_is_bounded_and_what_is_shown_of_it_is_short_and_moves_no_cursor() {
+    let refused = |message: &str, hint: &str| {
+        let shown = format!("{message} {hint}");
+        assert!(shown.len() < 1_000 && !shown.contains(|c: char| c.is_control() || c == '\u{202e}'), "{shown}");
+    };
+    let long = "x".repeat(3_000_000);
+    for text in [format!("k,{long}\n"), long.clone(), format!("k,\"{long}\n"), format!("\u{1b}[2J\u{202e}k,{long}\r\n1,2\n")] {
+        let files = Files::of(&[("a.csv", text.as_bytes()), ("a.csv.gz", text.as_bytes())]);
+        for path in ["a.csv", "a.csv.gz"] {
+            let error = files.try_source(json!({ "path": path, "format": "csv" })).err().unwrap();
+            assert!(
+                error.message.starts_with(&format!("read the header of {path}: it is longer than 1048576 bytes: ")),
+                "{}",
+                error.message
+            );
+            refused(&error.message, error.hint.as_deref().unwrap());
+        }
+    }
+    let evil = format!("\u{1b}[2J\u{202e}k,{}\n", "x".repeat(1_000_000));
+    let files = Files::of(&[("a.csv", b"k,v\n"), ("b.csv", evil.as_bytes())]);
+    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).unwrap_err();
+    assert!(error.to_string().starts_with("read b.csv: its header is not that of *.csv: \\u{1b}[2J\\u{202e}k,xxx"), "{error}");
+    refused(&error.to_string(), error.hint().unwrap());
+    let error = files.try_source(json!({ "path": "b.csv", "format": "csv", "key": "id" })).err().unwrap();
+    assert!(error.message.starts_with("b.csv has no column `id`; its columns are \\u{1b}[2J"), "{error}");
+    refused(&error.message, error.hint.as_deref().unwrap());
+    let error = files.try_source(json!({ "path": "b.csv", "format": "csv", "key": "\u{1b}[2J\u{202e}j" })).err().unwrap();
+    refused(error.hint.as_deref().unwrap(), "");
+    let fits = format!("k,{}", "x".repeat((1 << 20) - 2));
+    for end in ["", "\n", "\r\n"] {
+        files.write("c.csv", format!("{fits}{end}").as_bytes());
+        assert_eq!(files.source(json!({ "path": "c.csv", "format": "csv" })).schema(), Some(fits.clone()));
+    }
+}
+
+#[test]
 fn the_same_columns_in_other_quotation_marks_are_the_same_header() {
     let other: [&[u8]; 4] = [b"\"k\",\"v\"\n3,4\n", b"k,\"v\"", b"\xef\xbb\xbf\"k\",v\r\n3,4\r\n", b"k,v"];
     for (number, other) in other.into_iter().enumerate() {
