@@ -70,7 +70,7 @@ impl GuestMaker {
     /// The plugin's file and the digest of its component, for errors.
     pub(crate) fn plugin_named(&self) -> String {
         let digest = &self.plugin.component().digest;
-        format!("plugin {} {}", self.plugin.inner.file, digest.get(..8).unwrap_or(digest))
+        format!("plugin {} {}", self.plugin.file, digest.get(..8).unwrap_or(digest))
     }
 
     /// As [`GuestMaker::place`], with the key of the record that the guest blames.

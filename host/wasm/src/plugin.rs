@@ -24,17 +24,38 @@ use weir_engine::{EngineError, ErrorKind};
 #[derive(Clone)]
 pub struct Plugin {
     pub(crate) inner: Arc<Inner>,
+    /// What it was read from, for errors. The same bytes may lie in several files.
+    pub(crate) file: Arc<str>,
 }
 
-/// What all clones share.
+/// What all plugins of the same bytes share.
 pub(crate) struct Inner {
     pub(crate) engine: WasmEngine,
     pub(crate) pre: OperatorPre<HostState>,
     pub(crate) descriptor: OperatorDescriptor,
     pub(crate) component: operator::Component,
-    /// What it was read from, for errors.
-    pub(crate) file: String,
     imports: Vec<String>,
+}
+
+impl Inner {
+    fn examine_anew(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
+        let examined = compile::compile(source, engine, Cached::Use)?;
+        let (examined, component) = match deserialize(&examined.code, engine) {
+            Ok(component) => (examined, component),
+            // Kept by another weir, perhaps. Compiled anew, it has to be taken.
+            Err(_) => {
+                let examined = compile::compile(source, engine, Cached::Replace)?;
+                let component = deserialize(&examined.code, engine)?;
+                (examined, component)
+            }
+        };
+        let Examined { imports, component: packed, code: _ } = examined;
+        let pre = link(&component, engine).map_err(|error| Problem::new(format!("it cannot be linked: {error:#}")))?;
+        let descriptor = describe(engine, &pre).map_err(Unfit::Problems)?;
+        let bytes = packed.unwrap_or_else(|| source.bytes.to_vec());
+        let component = operator::Component { digest: hex(&Sha256::digest(&bytes)), bytes: bytes.into() };
+        Ok(Self { engine: engine.clone(), pre, descriptor, component, imports })
+    }
 }
 
 /// The plugins of an engine that somebody holds, by the SHA-256 of the file that each was loaded from: a job that is rescaled loads all of its own again.
@@ -108,33 +129,14 @@ impl Plugin {
 
     /// What somebody holds already, or a new one.
     fn examine(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
-        let file = Sha256::digest(source.bytes).into();
-        if let Some(inner) = engine.loaded.find(&file) {
-            return Ok(Self { inner });
+        let digest = Sha256::digest(source.bytes).into();
+        let file = source.name.into();
+        if let Some(inner) = engine.loaded.find(&digest) {
+            return Ok(Self { inner, file });
         }
-        let plugin = Self::examine_anew(source, engine)?;
-        engine.loaded.note(file, &plugin.inner);
-        Ok(plugin)
-    }
-
-    fn examine_anew(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
-        let examined = compile::compile(source, engine, Cached::Use)?;
-        let (examined, component) = match deserialize(&examined.code, engine) {
-            Ok(component) => (examined, component),
-            // Kept by another weir, perhaps. Compiled anew, it has to be taken.
-            Err(_) => {
-                let examined = compile::compile(source, engine, Cached::Replace)?;
-                let component = deserialize(&examined.code, engine)?;
-                (examined, component)
-            }
-        };
-        let Examined { imports, component: packed, code: _ } = examined;
-        let pre = link(&component, engine).map_err(|error| Problem::new(format!("it cannot be linked: {error:#}")))?;
-        let descriptor = describe(engine, &pre).map_err(Unfit::Problems)?;
-        let bytes = packed.unwrap_or_else(|| source.bytes.to_vec());
-        let component = operator::Component { digest: hex(&Sha256::digest(&bytes)), bytes: bytes.into() };
-        let file = source.name.to_owned();
-        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), pre, descriptor, component, file, imports }) })
+        let inner = Arc::new(Inner::examine_anew(source, engine)?);
+        engine.loaded.note(digest, &inner);
+        Ok(Self { inner, file })
     }
 
     /// What the plugin declares.

@@ -1,9 +1,9 @@
 //! Each way to misbehave is contained and named; none has an effect.
 
-use crate::support::{Bench, Setup, puppet, puppet_path, values};
+use crate::support::{Bench, Setup, engine, puppet, puppet_path, values};
 use std::time::Duration;
 use weir_engine::ErrorKind;
-use weir_wasm::{EngineMode, Limits};
+use weir_wasm::{EngineMode, Limits, Plugin};
 
 /// The instruction fails the batch with this message, has no effect, and does not keep the next batch from working.
 fn check(instruction: &str, expect: &str) {
@@ -29,6 +29,16 @@ fn a_trap_carries_the_panic_and_the_backtrace() {
     check("cry over spilt milk", "its last error line: over spilt milk");
     // The first line ends with the plugin's file and the beginning of its digest.
     check("trap", &format!("(plugin {} {})\n", puppet_path().display(), &puppet(EngineMode::Fuel).component().digest[..8]));
+}
+
+#[test]
+fn a_fault_names_the_file_of_its_own_operator_also_where_another_one_has_the_same_bytes() {
+    let (engine, bytes) = (engine(EngineMode::Fuel), std::fs::read(puppet_path()).unwrap());
+    let plugins = ["first.wasm", "second.wasm"].map(|name| (name, Plugin::from_bytes(name, &bytes, &engine).unwrap()));
+    for (name, plugin) in plugins {
+        let error = Bench::of(plugin, Setup::default()).unwrap().keyed(&[("a", "trap")]).unwrap_err().to_string();
+        assert!(error.contains(&format!("(plugin {name} ")), "{error}");
+    }
 }
 
 #[test]

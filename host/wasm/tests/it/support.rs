@@ -86,7 +86,11 @@ impl Bench {
     }
 
     pub fn try_new(setup: Setup) -> Result<Self, EngineError> {
-        let plugin = puppet(setup.mode);
+        Self::of(puppet(setup.mode), setup)
+    }
+
+    /// Of this plugin, whatever mode the setup says.
+    pub fn of(plugin: Plugin, setup: Setup) -> Result<Self, EngineError> {
         let states = plugin.descriptor().states.clone();
         let settings =
             OperatorSettings { operator: "op".into(), config: setup.config.into(), limits: setup.limits, on_failure: setup.on_failure };
