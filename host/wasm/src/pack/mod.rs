@@ -5,6 +5,8 @@
 
 use crate::guest_text::printable;
 use crate::world;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -13,6 +15,9 @@ use wit_parser::Resolve;
 
 /// The largest plugin that is read.
 pub const PLUGIN_BYTES: u64 = 32 << 20;
+
+/// The adapter of preview 1, which has nothing behind it, and the type of what it hands on.
+pub(crate) const ADAPTER: [&str; 2] = [include_str!("null_wasi.wat"), include_str!("standard_streams.wit")];
 
 /// Bytes of one problem's text.
 const PROBLEM_BYTES: usize = 16_384;
@@ -50,10 +55,25 @@ impl Problem {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     use std::io::Read;
     let failed = |error: std::io::Error| Problem::new(format!("it cannot be read: {error}"));
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let file = open_regular(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(PLUGIN_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// Opens what is a file: a pipe would be waited for without end.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::fcntl::OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    let what = if kind.is_dir() { "a folder" } else { "no regular file" };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}")))
 }
 
 /// The component in `bytes`, which are read in this process and without a bound: for files that this process's owner made.
@@ -161,9 +181,9 @@ fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
 fn null_wasi() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
-        let mut module = wat::parse_str(include_str!("null_wasi.wat")).expect("the adapter is part of weir and parses");
+        let mut module = wat::parse_str(ADAPTER[0]).expect("the adapter is part of weir and parses");
         let mut resolve = Resolve::default();
-        let package = resolve.push_source("standard_streams.wit", include_str!("standard_streams.wit")).expect("its world is part of weir");
+        let package = resolve.push_source("standard_streams.wit", ADAPTER[1]).expect("its world is part of weir");
         let world = resolve.select_world(&[package], Some("adapter")).expect("the package has a world adapter");
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("a module takes a custom section");
         module
@@ -173,6 +193,17 @@ fn null_wasi() -> &'static [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.wasm");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read(&pipe).unwrap_err().what, "it cannot be read: it is no regular file");
+        assert_eq!(read(folder.path()).unwrap_err().what, "it cannot be read: it is a folder");
+        assert_eq!(read(Path::new("/dev/zero")).unwrap_err().what, "it cannot be read: it is no regular file");
+    }
     use wasmtime::{Caller, Engine, Instance, Linker, Memory, MemoryType, Module, Store};
 
     /// The adapter with a memory of its own.
