@@ -49,7 +49,9 @@ impl Inner {
                 (examined, component)
             }
         };
-        let Examined { imports, component: packed, code: _ } = examined;
+        let Examined { imports, component: packed, code } = examined;
+        // Wasmtime has made its own of it.
+        drop(code);
         let pre = link(&component, engine).map_err(|error| Problem::new(format!("it cannot be linked: {error:#}")))?;
         let descriptor = describe(engine, &pre).map_err(Unfit::Problems)?;
         let bytes = packed.unwrap_or_else(|| source.bytes.to_vec());

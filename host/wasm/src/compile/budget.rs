@@ -9,9 +9,10 @@ const MEMORY_PER_MB: u64 = 64 << 20;
 const MB: u64 = 1_000_000;
 /// A busy machine gives a good plugin its time later, but it does give it.
 const WALL_FACTOR: u32 = 6;
-/// Bytes of compiled code, of any file, and for each byte of it: optimised code takes three to six times what its WebAssembly does.
-const CODE: u64 = 64 << 20;
-const CODE_PER_BYTE: u64 = 32;
+/// Bytes of compiled code, of any file, and for each byte of it: optimised code takes three to six times what its WebAssembly does, and so much
+/// may come into the memory of the job itself.
+const CODE: u64 = 8 << 20;
+const CODE_PER_BYTE: u64 = 10;
 
 /// What an operator of a job file says of it (`limits.compile`); nothing: what the file's size gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,14 +8,18 @@ use super::private_dir::{is_private, private_dir};
 use super::wire::{Answer, Examined};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
-use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use xxhash_rust::xxh3::Xxh3;
 
 const MAGIC: &[u8; 8] = b"weircode";
-/// Changes whenever the same file would be examined or packed otherwise, or this format does.
+/// Changes whenever the same file would be examined or packed otherwise, or this format does. The world and the adapter, which packing puts into a
+/// component, are part of the key by themselves.
 const VERSION: &str = "1";
+/// What a key is made of beside the compiler and the file.
+const PARTS: [&str; 5] = [VERSION, env!("CARGO_PKG_VERSION"), crate::world::WIT, crate::pack::ADAPTER[0], crate::pack::ADAPTER[1]];
 /// All entries together; the oldest go first.
 const CACHE_BYTES: u64 = 1 << 30;
 /// Magic, key, length and checksum of what is packed.
@@ -42,13 +46,7 @@ impl CodeCache {
 
     /// The key of a file's bytes for an engine that is configured like `engine`.
     pub(crate) fn key(bytes: &[u8], engine: &wasmtime::Engine) -> Key {
-        let mut key = KeyHasher(Sha256::new());
-        for part in [VERSION, env!("CARGO_PKG_VERSION"), crate::world::WIT] {
-            part.hash(&mut key);
-        }
-        engine.precompile_compatibility_hash().hash(&mut key);
-        key.0.update(Sha256::digest(bytes));
-        key.0.finalize().into()
+        key_of(&PARTS, bytes, engine)
     }
 
     /// What is kept under `key`, in at most `most` bytes.
@@ -60,7 +58,7 @@ impl CodeCache {
         }
         let mut entry = Vec::new();
         (&file).take(packed_most).read_to_end(&mut entry).ok()?;
-        let found = unpack(&entry, key, most)?;
+        let found = unpack(entry, key, most)?;
         // Read is as good as new: the oldest are dropped first.
         touch(&file);
         Some(found)
@@ -68,7 +66,7 @@ impl CodeCache {
 
     /// Keeps `examined` under `key`, and drops the oldest entries where all together are too large.
     pub(crate) fn put(&self, key: &Key, examined: &Examined) {
-        let kept = pack(key, examined).and_then(|entry| self.write(key, &entry)).and_then(|()| self.drop_oldest());
+        let kept = self.write(key, examined).and_then(|()| self.drop_oldest());
         if let Err(error) = kept {
             tracing::warn!(folder = %self.folder.display(), %error, "compiled code cannot be kept");
         }
@@ -79,16 +77,15 @@ impl CodeCache {
     }
 
     /// Under another name first, so that nobody reads half of it.
-    fn write(&self, key: &Key, entry: &[u8]) -> io::Result<()> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = format!(".{}-{}{SUFFIX}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
-        let temporary = self.folder.join(name);
+    fn write(&self, key: &Key, examined: &Examined) -> io::Result<()> {
+        let temporary = self.folder.join(temporary_name());
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&temporary).and_then(|mut file| file.write_all(entry));
-        let kept = written.and_then(|()| std::fs::rename(&temporary, self.path(key)));
+        // One that is there already is another's.
+        let file = options.open(&temporary)?;
+        let kept = pack(key, examined, file).and_then(|_| std::fs::rename(&temporary, self.path(key)));
         if kept.is_err() {
             _ = std::fs::remove_file(&temporary);
         }
@@ -118,6 +115,14 @@ impl CodeCache {
     }
 }
 
+fn key_of(parts: &[&str], bytes: &[u8], engine: &wasmtime::Engine) -> Key {
+    let mut key = KeyHasher(Sha256::new());
+    parts.iter().for_each(|part| part.hash(&mut key));
+    engine.precompile_compatibility_hash().hash(&mut key);
+    key.0.update(Sha256::digest(bytes));
+    key.0.finalize().into()
+}
+
 /// Feeds a key with whatever can be hashed.
 struct KeyHasher(Sha256);
 
@@ -132,20 +137,54 @@ impl Hasher for KeyHasher {
     }
 }
 
-fn pack(key: &Key, examined: &Examined) -> io::Result<Vec<u8>> {
-    let answer = examined.encode();
-    let packed = zstd::bulk::compress(&answer, LEVEL)?;
-    let mut entry = Vec::with_capacity(HEAD_BYTES + packed.len());
-    entry.extend_from_slice(MAGIC);
-    entry.extend_from_slice(key);
-    entry.extend_from_slice(&(answer.len() as u64).to_le_bytes());
-    entry.extend_from_slice(&checksum(key, answer.len() as u64, &packed).to_le_bytes());
-    entry.extend_from_slice(&packed);
-    Ok(entry)
+/// A name that no other process uses, nor one of the same number in another container that shares the folder.
+fn temporary_name() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    // Every one of these has keys of its own, by chance.
+    let chance = std::hash::RandomState::new().hash_one(NUMBER.load(Relaxed));
+    format!(".{}-{}-{chance:016x}{SUFFIX}", std::process::id(), NUMBER.fetch_add(1, Relaxed))
 }
 
-fn unpack(entry: &[u8], key: &Key, most: u64) -> Option<Examined> {
-    let (head, packed) = entry.split_at_checked(HEAD_BYTES)?;
+/// Writes an entry, piece by piece: code is large, and a job may be running beside this. What the head says of the rest is known last.
+fn pack<W: Write + Seek>(key: &Key, examined: &Examined, mut out: W) -> io::Result<W> {
+    let parts = examined.parts();
+    let length = parts.iter().map(|part| part.len() as u64).sum();
+    out.write_all(&[0; HEAD_BYTES])?;
+    let summed = Summed { out, sum: begin_checksum(key, length) };
+    let mut encoder = zstd::stream::write::Encoder::new(summed, LEVEL)?;
+    encoder.set_pledged_src_size(Some(length))?;
+    parts.iter().try_for_each(|part| encoder.write_all(part))?;
+    let Summed { mut out, sum } = encoder.finish()?;
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    head.extend_from_slice(MAGIC);
+    head.extend_from_slice(key);
+    head.extend_from_slice(&length.to_le_bytes());
+    head.extend_from_slice(&sum.digest().to_le_bytes());
+    out.seek(SeekFrom::Start(0))?;
+    out.write_all(&head)?;
+    Ok(out)
+}
+
+/// Adds up what is written.
+struct Summed<W> {
+    out: W,
+    sum: Xxh3,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn unpack(entry: Vec<u8>, key: &Key, most: u64) -> Option<Examined> {
+    let (head, packed) = entry.as_slice().split_at_checked(HEAD_BYTES)?;
     let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
     let length = number(40);
     let whole = head.starts_with(MAGIC) && head[8..40] == key[..] && length <= most && number(48) == checksum(key, length, packed);
@@ -153,19 +192,28 @@ fn unpack(entry: &[u8], key: &Key, most: u64) -> Option<Examined> {
         return None;
     }
     let answer = zstd::bulk::decompress(packed, usize::try_from(length).ok()?).ok()?;
-    match Answer::decode(&answer)? {
-        Answer::Fits(examined) if answer.len() as u64 == length => Some(examined),
-        Answer::Fits(_) | Answer::Refused(_) | Answer::OutOfMemory => None,
+    drop(entry);
+    if answer.len() as u64 != length {
+        return None;
+    }
+    match Answer::decode(answer)? {
+        Answer::Fits(examined) => Some(examined),
+        Answer::Refused(_) | Answer::OutOfMemory => None,
     }
 }
 
 /// Of all that an entry holds.
 fn checksum(key: &Key, length: u64, packed: &[u8]) -> u64 {
-    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-    hasher.update(key);
-    hasher.update(&length.to_le_bytes());
-    hasher.update(packed);
-    hasher.digest()
+    let mut sum = begin_checksum(key, length);
+    sum.update(packed);
+    sum.digest()
+}
+
+fn begin_checksum(key: &Key, length: u64) -> Xxh3 {
+    let mut sum = Xxh3::new();
+    sum.update(key);
+    sum.update(&length.to_le_bytes());
+    sum
 }
 
 #[cfg(unix)]
@@ -187,6 +235,56 @@ mod tests {
 
     fn examined(code: &[u8]) -> Examined {
         Examined { imports: vec!["weir:operator/logging@0.1.0".into()], component: None, code: code.to_vec() }
+    }
+
+    fn packed(examined: &Examined) -> Vec<u8> {
+        pack(&KEY, examined, io::Cursor::new(Vec::new())).unwrap().into_inner()
+    }
+
+    #[test]
+    fn an_entry_is_written_in_pieces_and_reads_as_it_was() {
+        /// Notes the largest piece.
+        struct Pieces(io::Cursor<Vec<u8>>, usize);
+        impl Write for Pieces {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.1 = self.1.max(bytes.len());
+                self.0.write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Seek for Pieces {
+            fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+                self.0.seek(to)
+            }
+        }
+        let large = Examined { component: Some(noise(100_000, 3)), ..examined(&noise(10 << 20, 1)) };
+        let Pieces(entry, largest) = pack(&KEY, &large, Pieces(io::Cursor::new(Vec::new()), 0)).unwrap();
+        assert!(largest <= 1 << 20, "{largest} bytes at once");
+        assert_eq!(unpack(entry.into_inner(), &KEY, 1 << 30), Some(large));
+    }
+
+    #[test]
+    fn a_half_written_entry_of_another_is_left_alone() {
+        let names: std::collections::BTreeSet<String> = (0..100).map(|_| temporary_name()).collect();
+        let chances: std::collections::BTreeSet<&str> = names.iter().filter_map(|name| name.split('-').nth(2)).collect();
+        assert_eq!(chances.len(), 100, "not told apart by number alone");
+        assert!(names.iter().all(|name| name.starts_with('.') && name.ends_with(SUFFIX)));
+    }
+
+    #[test]
+    fn the_key_changes_with_the_adapter() {
+        let engine = wasmtime::Engine::default();
+        let key = |parts: &[&str]| key_of(parts, b"\0asm", &engine);
+        let [adapter, adapter_type] = crate::pack::ADAPTER;
+        assert_eq!(CodeCache::key(b"\0asm", &engine), key(&PARTS));
+        assert!(PARTS.contains(&adapter) && PARTS.contains(&adapter_type));
+        for number in 0..PARTS.len() {
+            let mut other = PARTS;
+            other[number] = "another";
+            assert_ne!(key(&other), key(&PARTS), "part {number}");
+        }
     }
 
     /// Bytes that do not get smaller.
@@ -212,28 +310,28 @@ mod tests {
 
     #[test]
     fn an_entry_with_any_byte_changed_or_cut_off_is_none() {
-        let entry = pack(&KEY, &examined(b"code")).unwrap();
-        assert_eq!(unpack(&entry, &KEY, MOST), Some(examined(b"code")));
+        let entry = packed(&examined(b"code"));
+        assert_eq!(unpack(entry.clone(), &KEY, MOST), Some(examined(b"code")));
         for at in 0..entry.len() {
             let mut changed = entry.clone();
             changed[at] ^= 1;
-            assert_eq!(unpack(&changed, &KEY, MOST), None, "byte {at}");
-            assert_eq!(unpack(&entry[..at], &KEY, MOST), None, "cut at {at}");
+            assert_eq!(unpack(changed, &KEY, MOST), None, "byte {at}");
+            assert_eq!(unpack(entry[..at].to_vec(), &KEY, MOST), None, "cut at {at}");
         }
     }
 
     #[test]
     fn an_entry_that_would_grow_beyond_the_bound_is_not_unpacked() {
         let bomb = examined(&vec![0; 10 << 20]);
-        let entry = pack(&KEY, &bomb).unwrap();
+        let entry = packed(&bomb);
         assert!(entry.len() < 100_000);
-        assert_eq!(unpack(&entry, &KEY, MOST), None);
+        assert_eq!(unpack(entry.clone(), &KEY, MOST), None);
         // A length that lies is found out by its checksum, and by what comes out where that lies too.
         let mut lying = entry.clone();
         lying[40..48].copy_from_slice(&100_u64.to_le_bytes());
         let sum = checksum(&KEY, 100, &entry[HEAD_BYTES..]);
         lying[48..56].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(unpack(&lying, &KEY, MOST), None);
+        assert_eq!(unpack(lying, &KEY, MOST), None);
     }
 
     #[test]

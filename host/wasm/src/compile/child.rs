@@ -89,7 +89,7 @@ fn serve(request: &Request) -> std::io::Result<u8> {
     let worker = std::thread::Builder::new().name("compile".into()).stack_size(STACK_BYTES).spawn(work)?;
     let answer = worker.join().unwrap_or_else(|panic| Answer::Refused(vec![panicked(&*panic)]));
     let mut out = std::io::stdout().lock();
-    out.write_all(&answer.encode())?;
+    answer.write(&mut out)?;
     out.flush()?;
     Ok(0)
 }

@@ -95,7 +95,7 @@ impl ChildProcess {
                 Err(Unfit::Failed(EngineError::new(ErrorKind::Restart, message)))
             }
             Ended::Exceeded(bound) => Err(exceeded(bound, budget).into()),
-            Ended::Itself { answer, said, status } => match Answer::decode(&answer) {
+            Ended::Itself { answer, said, status } => match Answer::decode(answer) {
                 Some(answer) if status.success() => Ok(answer),
                 Some(_) | None => Err(died(&death(status, &said), budget).into()),
             },

@@ -5,6 +5,8 @@
 
 use crate::pack::Problem;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::io::{self, Write};
 
 /// Bytes of the line: names of imports and problems, both bounded where they are made.
 const HEAD_BYTES: usize = 1 << 20;
@@ -43,27 +45,28 @@ enum Head {
 }
 
 impl Answer {
-    /// As bytes.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// Writes it as bytes, without a copy of what is large.
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Fits(examined) => examined.encode(),
-            Self::Refused(problems) => encode(&Head::Refused { problems: bounded(problems) }, [&[], &[]]),
-            Self::OutOfMemory => encode(&Head::OutOfMemory, [&[], &[]]),
+            Self::Fits(examined) => examined.parts().iter().try_for_each(|part| out.write_all(part)),
+            Self::Refused(problems) => out.write_all(&line(&Head::Refused { problems: bounded(problems) })),
+            Self::OutOfMemory => out.write_all(&line(&Head::OutOfMemory)),
         }
     }
 
-    /// From bytes; `None` where they are no answer.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// From bytes; `None` where they are no answer. The code, which is most of them, stays where it is.
+    pub(crate) fn decode(mut bytes: Vec<u8>) -> Option<Self> {
         let end = bytes.iter().take(HEAD_BYTES).position(|byte| *byte == b'\n')?;
-        let mut rest = &bytes[end + 1..];
+        let head = end + 1;
         Some(match serde_json::from_slice(&bytes[..end]).ok()? {
             Head::Fits { imports, component, code } => {
-                let component = match component {
-                    Some(length) => Some(rest.split_off(..length)?.to_vec()),
-                    None => None,
-                };
-                let code = rest.split_off(..code)?.to_vec();
-                rest.is_empty().then_some(Self::Fits(Examined { imports, component, code }))?
+                let code_at = head.checked_add(component.unwrap_or(0))?;
+                if code_at.checked_add(code)? != bytes.len() {
+                    return None;
+                }
+                let component = component.map(|_| bytes[head..code_at].to_vec());
+                bytes.drain(..code_at);
+                Self::Fits(Examined { imports, component, code: bytes })
             }
             Head::Refused { problems } => Self::Refused(problems),
             Head::OutOfMemory => Self::OutOfMemory,
@@ -72,18 +75,17 @@ impl Answer {
 }
 
 impl Examined {
-    /// As the bytes of an answer that it fits.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The bytes of an answer that it fits, in pieces.
+    pub(crate) fn parts(&self) -> [Cow<'_, [u8]>; 3] {
         let Self { imports, component, code } = self;
         let head = Head::Fits { imports: imports.clone(), component: component.as_ref().map(Vec::len), code: code.len() };
-        encode(&head, [component.as_deref().unwrap_or_default(), code])
+        [line(&head).into(), component.as_deref().unwrap_or_default().into(), code.as_slice().into()]
     }
 }
 
-fn encode(head: &Head, parts: [&[u8]; 2]) -> Vec<u8> {
+fn line(head: &Head) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(head).expect("texts and numbers are JSON");
     bytes.push(b'\n');
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
     bytes
 }
 
@@ -105,6 +107,22 @@ fn bounded(problems: &[Problem]) -> Vec<Problem> {
 mod tests {
     use super::*;
 
+    fn encoded(answer: &Answer) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        answer.write(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn the_code_of_an_answer_is_not_copied() {
+        let code = vec![7; 1 << 20];
+        let bytes = encoded(&Answer::Fits(Examined { imports: Vec::new(), component: Some(vec![1; 1_000]), code: code.clone() }));
+        let place = bytes.as_ptr();
+        let Some(Answer::Fits(examined)) = Answer::decode(bytes) else { panic!("it fits") };
+        assert_eq!((examined.code.as_ptr(), examined.code == code), (place, true));
+        assert!(matches!(&examined.parts()[2], Cow::Borrowed(part) if part.as_ptr() == place));
+    }
+
     #[test]
     fn an_answer_is_what_it_was_and_a_cut_one_is_none() {
         let fits = |component: Option<&[u8]>| {
@@ -112,19 +130,19 @@ mod tests {
             Answer::Fits(Examined { imports, component: component.map(<[u8]>::to_vec), code: b"code\n".to_vec() })
         };
         for answer in [fits(None), fits(Some(b"\n\0asm")), Answer::Refused(vec![Problem::new("no").hint("yes")]), Answer::OutOfMemory] {
-            let bytes = answer.encode();
-            assert_eq!(Answer::decode(&bytes).as_ref(), Some(&answer));
-            assert_eq!(Answer::decode(&bytes[..bytes.len() - 1]), None);
+            let bytes = encoded(&answer);
+            assert_eq!(Answer::decode(bytes.clone()).as_ref(), Some(&answer));
+            assert_eq!(Answer::decode(bytes[..bytes.len() - 1].to_vec()), None);
         }
-        let mut more = fits(None).encode();
+        let mut more = encoded(&fits(None));
         more.push(0);
-        assert_eq!(Answer::decode(&more), None);
+        assert_eq!(Answer::decode(more), None);
     }
 
     #[test]
     fn what_is_told_of_a_hostile_file_is_bounded() {
         let problems = vec![Problem::new("ä".repeat(PROBLEM_BYTES)); 1_000];
-        let Some(Answer::Refused(told)) = Answer::decode(&Answer::Refused(problems).encode()) else { panic!("an answer") };
+        let Some(Answer::Refused(told)) = Answer::decode(encoded(&Answer::Refused(problems))) else { panic!("an answer") };
         assert_eq!((told.len(), told[50].what.as_str()), (51, "and 950 more"));
         assert!(told[0].what.len() < PROBLEM_BYTES + 10);
     }
