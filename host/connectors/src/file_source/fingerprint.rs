@@ -4,7 +4,7 @@ use crate::paths::kind_of;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -55,14 +55,27 @@ impl Fingerprint {
 
 /// Opens a file; what is none, and might be waited for without end, is refused.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
-    let metadata = path.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {}", kind_of(metadata.file_type()))));
-    }
-    File::open(path)
+    // Opening a device does something to some.
+    check_regular(&path.metadata()?)?;
+    open_without_waiting(path)
 }
 
-/// A file that is read, and looked at behind every read: bytes of a file that has become another one are not handed on.
+/// The path may be a pipe's by now.
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let file = File::options().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path)?;
+    check_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {}", kind_of(metadata.file_type()))))
+}
+
+/// A file that is read, and looked at behind every read: where its size, its beginning or its end has become another, its bytes are not handed
+/// on. One that is rewritten in the middle alone, at the same size, is not noticed.
 ///
 /// A file may grow meanwhile. What it had when it was found stays as it was then.
 pub(super) struct Watched {
@@ -144,4 +157,19 @@ pub(super) fn has_a_torn_end(file: &File, size: u64) -> io::Result<bool> {
     let mut last = [0];
     file.read_exact_at(&mut last, size - 1)?;
     Ok(last != *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_has_taken_a_files_place_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("a.csv");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for refused in [open_regular(&pipe), open_without_waiting(&pipe)] {
+            assert_eq!(refused.unwrap_err().to_string(), "it is a pipe");
+        }
+    }
 }

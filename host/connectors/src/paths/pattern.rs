@@ -1,13 +1,13 @@
 //! The pattern of a path: `?`, `*`, `[a-z]` and `[!a-z]` within a name, and `**` for any number of folders, none too.
 //!
-//! Names are compared character by character. A byte of a name that belongs to no character counts as one that no pattern spells out, so
-//! that `*` and `?` match it.
+//! Names are compared character by character. A byte of a name that belongs to no character is one place that no pattern spells out: `*`, `?`
+//! and `[!…]` match it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// Stands for a byte that is part of no character. No pattern of a job file holds it, which is text.
-const NO_CHARACTER: char = '\u{10ffff}';
+/// A character of a name; `None`: a byte that is part of none.
+type Sign = Option<char>;
 
 /// Whether `*`, `?`, `[…]` and `**` match a name that begins with a dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Pattern {
         if self.leaves_out(name) && tokens.first() != Some(&Token::Char('.')) {
             return false;
         }
-        let characters: Vec<char> = name.as_bytes().utf8_chunks().flat_map(characters).collect();
+        let characters: Vec<Sign> = name.as_bytes().utf8_chunks().flat_map(characters).collect();
         fit(tokens, &characters)
     }
 }
@@ -98,12 +98,12 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 
-fn characters(chunk: std::str::Utf8Chunk<'_>) -> impl Iterator<Item = char> {
-    chunk.valid().chars().chain(chunk.invalid().iter().map(|_| NO_CHARACTER))
+fn characters(chunk: std::str::Utf8Chunk<'_>) -> impl Iterator<Item = Sign> {
+    chunk.valid().chars().map(Some).chain(chunk.invalid().iter().map(|_| None))
 }
 
 /// Goes back to the last `*` where a character does not fit, which is enough: what an earlier one could take, the last one can.
-fn fit(tokens: &[Token], name: &[char]) -> bool {
+fn fit(tokens: &[Token], name: &[Sign]) -> bool {
     let (mut token, mut at) = (0, 0);
     let mut last_star = None;
     while at < name.len() {
@@ -127,12 +127,13 @@ fn fit(tokens: &[Token], name: &[char]) -> bool {
 }
 
 impl Token {
-    /// True where it takes this one character.
-    pub(super) fn fits(&self, character: char) -> bool {
+    /// True where it takes this one character, or a byte that is part of none.
+    pub(super) fn fits(&self, character: Sign) -> bool {
+        let is_in = |&(first, last): &(char, char)| character.is_some_and(|character| (first..=last).contains(&character));
         match self {
-            Self::Char(own) => *own == character,
+            Self::Char(own) => Some(*own) == character,
             Self::AnyChar | Self::AnySequence => true,
-            Self::Set { inside, ranges } => ranges.iter().any(|&(first, last)| (first..=last).contains(&character)) == *inside,
+            Self::Set { inside, ranges } => ranges.iter().any(is_in) == *inside,
         }
     }
 }
@@ -223,7 +224,19 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_text_is_matched_by_what_takes_any_character() {
-        for (pattern, fit) in [("*", true), ("a?b", true), ("a[!c]b", true), ("a[c-z]b", false), ("*.csv", false), ("a\u{fffd}b", false)] {
+        let last = '\u{10ffff}';
+        for (pattern, fit) in [
+            ("*", true),
+            ("a?b", true),
+            ("a[!c]b", true),
+            ("a[c-z]b", false),
+            ("*.csv", false),
+            ("a\u{fffd}b", false),
+            (&format!("a{last}*"), false),
+            (&format!("a[{last}]b"), false),
+            (&format!("a[c-{last}]b"), false),
+            (&format!("a[!{last}]b"), true),
+        ] {
             assert_eq!(fits(pattern, b"a\xffb"), fit, "{pattern}");
         }
     }
