@@ -24,6 +24,31 @@ pub fn printable(text: &str, max_bytes: usize) -> String {
     out
 }
 
+/// A text of several lines with everything escaped that is not to be seen as it is, but for ends of lines and tabs.
+pub fn printable_lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            c if is_unshowable(c) => out.push_str(&printable(c.encode_utf8(&mut [0; 4]), usize::MAX)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A text with every character that is not to be shown replaced by as many question marks as it has bytes, so that places in it stay what they are. Ends
+/// of lines and tabs stay.
+pub fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let stays = matches!(c, '\n' | '\t') || (c == '\r' && rest.peek() == Some(&'\n')) || !is_unshowable(c);
+        if stays { out.push(c) } else { out.extend(std::iter::repeat_n('?', c.len_utf8())) }
+    }
+    out
+}
+
 /// A key, or another short piece of data, as a message names it.
 pub fn printable_key(key: &[u8]) -> String {
     const SHOWN_BYTES: usize = 64;
@@ -87,5 +112,13 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_base64() {
         assert_eq!((bytes_as_json(b"a\n"), bytes_as_json(b"\xff\x00")), (json!("a\n"), json!({ "base64": "/wA=" })));
+    }
+
+    #[test]
+    fn lines_stay_lines_and_places_stay_places() {
+        assert_eq!(printable_lines("a\n\tb\u{1b}[31m\u{202e}\r\n"), "a\n\tb\\u{1b}[31m\\u{202e}\\r\n");
+        let text = "a\r\n\u{feff}b\rc\0\u{1b}\tü\n";
+        assert_eq!(masked(text), "a\r\n???b?c??\tü\n");
+        assert_eq!(masked(text).len(), text.len());
     }
 }

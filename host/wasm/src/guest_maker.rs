@@ -43,7 +43,8 @@ impl GuestMaker {
         });
         opened.map_err(|fault| {
             let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
-            let error = EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault}{backtrace}", self.place()));
+            let error =
+                EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault} ({}){backtrace}", self.place(), self.plugin_named()));
             error.from_guest().from_open_of(&settings.operator)
         })
     }
@@ -69,8 +70,7 @@ impl GuestMaker {
 
     /// The plugin's file and the digest of its component, for errors.
     pub(crate) fn plugin_named(&self) -> String {
-        let digest = &self.plugin.component().digest;
-        format!("plugin {} {}", self.plugin.file, digest.get(..8).unwrap_or(digest))
+        self.plugin.named()
     }
 
     /// As [`GuestMaker::place`], with the key of the record that the guest blames.

@@ -39,6 +39,12 @@ impl StateMigrator for PluginMigrator {
 }
 
 impl Plugin {
+    /// Its file and the digest of its component, for errors.
+    pub(crate) fn named(&self) -> String {
+        let digest = &self.component().digest;
+        format!("plugin {} {}", self.file, digest.get(..8).unwrap_or(digest))
+    }
+
     /// Migrates `values` of the declared state `state` from version `from_version`. The answer has one value for each.
     pub fn migrate(&self, state: u32, from_version: u32, values: &Column, limits: &Limits) -> Result<Column, EngineError> {
         let log = GuestLog::new("migrate", 0, 0);
@@ -50,7 +56,7 @@ impl Plugin {
             let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
             let name = self.descriptor().states.get(state as usize).map_or("?", |state| state.name.as_str());
             let place = format!("migrate state \"{name}\" of plugin \"{}\" from version {from_version}", self.descriptor().name);
-            EngineError::new(ErrorKind::FixInput, format!("{place}: {fault}{backtrace}")).from_guest()
+            EngineError::new(ErrorKind::FixInput, format!("{place}: {fault} ({}){backtrace}", self.named())).from_guest()
         })
     }
 }

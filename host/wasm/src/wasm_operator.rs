@@ -198,8 +198,9 @@ impl WasmOperator {
         context: &mut OperatorContext<'_>,
     ) -> Result<(), EngineError> {
         let operator = self.guest.settings.operator.as_str();
-        tracing::warn!(operator, subtask = self.guest.subtask.index, fault = %fault, "record quarantined");
-        let from = (operator, self.guest.subtask.index, &*self.guest.plugin_named());
+        let plugin = self.guest.plugin_named();
+        tracing::warn!(operator, subtask = self.guest.subtask.index, plugin, fault = %fault, "record quarantined");
+        let from = (operator, self.guest.subtask.index, &*plugin);
         context.outputs.push((QUARANTINE_OUTPUT, report(from, records, record, fault)));
         context.metrics.quarantined.add(1);
         self.quarantined += 1;

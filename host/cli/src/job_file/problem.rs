@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use weir_engine::shown_text::{masked, printable_lines};
 
 /// Bytes of a job file that something was read from.
 pub type Span = Range<usize>;
@@ -47,18 +48,18 @@ pub struct Problem {
 impl Problem {
     /// A problem at `span`.
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { message: message.into(), span, label: "here".into(), hint: None }
+        Self { message: printable_lines(&message.into()), span, label: "here".into(), hint: None }
     }
 
     /// Says something right beside the place.
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.label = printable_lines(&label.into());
         self
     }
 
     /// Says what the user can do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(printable_lines(&hint.into()));
         self
     }
 }
@@ -114,7 +115,7 @@ impl JobFileError {
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(REPORT_WIDTH).with_links(false).with_context_lines(1);
-        let code = NamedSource::new(&*self.source.name, Arc::clone(&self.source.text));
+        let code = NamedSource::new(&*self.source.name, masked(&self.source.text));
         let mut out = String::new();
         for problem in &self.problems {
             let report = Report { problem, code: &code };
@@ -154,7 +155,7 @@ impl std::error::Error for JobFileError {}
 /// One problem with the file beside it, as miette wants it.
 struct Report<'a> {
     problem: &'a Problem,
-    code: &'a NamedSource<Arc<str>>,
+    code: &'a NamedSource<String>,
 }
 
 impl fmt::Display for Report<'_> {

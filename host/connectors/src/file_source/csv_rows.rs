@@ -94,9 +94,20 @@ impl CsvRows {
             return Err(if several { RowError::carriage_returns() } else { RowError::new(stray(byte)).with(self.stray) });
         }
         if self.cells.len() != self.columns {
-            return Err(self.wrong_width(row, frame, self.cells.len()));
+            let error = self.wrong_width(row, frame, self.cells.len());
+            return Err(if self.ends_an_earlier_cell(row) { error.with(Doubt::Sure) } else { error });
         }
         Ok(())
+    }
+
+    /// Whether a bad row looks like the end of a cell that began in an earlier one, which may have closed too early: then the rows between are its
+    /// inside, and have been read. Where the job file says `multiline = false` there are no such cells.
+    fn ends_an_earlier_cell(&self, row: &[u8]) -> bool {
+        let is_its_end = |cell: &[u8]| {
+            let marks = cell.iter().filter(|byte| **byte == b'"').count();
+            marks % 2 == 1 && !cell.starts_with(b"\"") && cell.ends_with(b"\"")
+        };
+        self.stray != Doubt::Cells && self.cells.iter().any(|cell| is_its_end(&row[cell.clone()]))
     }
 
     #[cold]

@@ -4,6 +4,7 @@
 //! opened gives the same bytes again, and opening insists on it: a flipped bit anywhere is an error. Each magic counts its own formats.
 
 use crate::error::{EngineError, ErrorKind};
+use crate::shown_text::printable;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use serde_json::value::RawValue;
 
 /// The format of every object that has known only one.
 const FORMAT: u32 = 1;
+/// Bytes of what an error says of an object.
+const SAID_BYTES: usize = 500;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,13 +85,24 @@ fn line(envelope: &Envelope) -> Vec<u8> {
     line
 }
 
+/// What a reader of JSON says of an object may quote it, and whoever wrote it may have written anything.
 fn corrupt(object: &str, what: impl std::fmt::Display) -> EngineError {
-    EngineError::new(ErrorKind::Corrupt, format!("read {object}: {what}"))
+    EngineError::new(ErrorKind::Corrupt, format!("read {object}: {}", printable(&what.to_string(), SAID_BYTES)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_error_quotes_of_an_object_is_fit_to_be_shown() {
+        #[derive(Debug, Deserialize)]
+        enum Known {}
+        let sealed = seal("weir-test", &"eva\u{1b}[31m\u{202e}");
+        let error = open::<Known>("o", "weir-test", &sealed).expect_err("unknown").to_string();
+        assert!(error.contains("eva\\u{1b}[31m\\u{202e}"), "{error}");
+        assert!(open::<Known>("o", "weir-test", &seal("weir-test", &"x".repeat(10_000))).expect_err("unknown").to_string().len() < 600);
+    }
 
     #[test]
     fn every_flipped_bit_and_every_truncation_is_refused_by_name() {

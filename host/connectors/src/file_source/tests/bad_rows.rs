@@ -210,6 +210,9 @@ fn a_mark_in_the_wrong_place_is_skipped_only_where_no_cell_can_be_open_behind_it
     check("1,note,\"a\nhere\"\n2,paid,3\nend\",4\n", timed(), Err("read a.csv, line 2: "));
     // The mark that closes the text of row 1 opens a cell, as the one that opens the text of row 2 closes it.
     check("1,note,\",b\n2,u,\"\n9,9,9\nend\"\n", single_lines(), Err("read a.csv, line 2: a quoted cell holds a line end"));
+    // One mark too many closed the cell early, and nothing was wrong until its end came.
+    check("9,\"note 9\n9,paid\",100\n9,open,7\nend\",9\n10,a,b\n", skip(), Err("read a.csv, line 5: the row has 2 cells, the header 3"));
+    check("1,2\"\n3,a,b\n", single_lines(), Ok((&["3,a,b"], 1)));
     check("1,a,2\n3,\"b,4\n5,c,6\n", skip(), Err("read a.csv, line 3: a quoted cell of the row is never closed"));
     check("1,a,2\n3,\"b,4\n5,c,\"6\n", skip(), Err("read a.csv, line 3: "));
 }
