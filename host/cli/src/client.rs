@@ -2,7 +2,7 @@
 
 use crate::api::TOKEN;
 use crate::failure::Failure;
-use crate::registry::{Registered, Registry};
+use crate::registry::{Registered, Registry, is_same_storage, resolved};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl JobClient {
 
     /// The running jobs whose objects lie at the absolute URL `storage` and that can be spoken to, none of which is waited for longer than `patience`.
     pub fn at(storage: &str, patience: Duration) -> Vec<Self> {
-        let found = running().unwrap_or_default().into_iter().filter(|one| one.storage == storage);
+        let found = at_storage(storage, running().unwrap_or_default());
         found.filter_map(|one| Some(Self { api: one.api.clone()?, agent: agent(Some(patience)), registered: one })).collect()
     }
 
@@ -116,6 +116,11 @@ pub fn running() -> Result<Vec<Registered>, Failure> {
     Ok(read.map_err(|error| EngineError::new(ErrorKind::FixInput, format!("look for running jobs: {error}")))?)
 }
 
+/// Those of the running jobs whose objects lie at the absolute URL `storage`, under whatever name.
+fn at_storage(storage: &str, running: Vec<Registered>) -> impl Iterator<Item = Registered> {
+    running.into_iter().filter(move |one| is_same_storage(&one.storage, storage))
+}
+
 /// The running job that `named` names, whether or not it can be spoken to.
 pub fn registered(named: &str) -> Result<Option<Registered>, Failure> {
     Ok(choose(named, &running()?)?.cloned())
@@ -125,7 +130,7 @@ pub fn registered(named: &str) -> Result<Option<Registered>, Failure> {
 fn choose<'a>(named: &str, running: &'a [Registered]) -> Result<Option<&'a Registered>, Failure> {
     let file = file_named(named);
     let is_meant = |one: &&Registered| match &file {
-        Some(file) => Path::new(&one.job_file) == file,
+        Some(file) => resolved(Path::new(&one.job_file)) == resolved(file),
         None => one.job == named,
     };
     let found: Vec<&Registered> = running.iter().filter(is_meant).collect();
@@ -166,6 +171,7 @@ mod tests {
             api: Some("127.0.0.1:1".into()),
             job_file: job_file.into(),
             storage: "file:/w".into(),
+            place: None,
         }
     }
 
@@ -185,6 +191,23 @@ mod tests {
         check(&path, &running, &path);
         check("c", &running, "no job `c` runs here");
         check(&path, &running[..1], &format!("no job `{path}` runs here"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_job_that_is_reached_through_a_link_is_the_same_job() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::create_dir(&real).expect("a folder");
+        std::os::unix::fs::symlink(&real, &link).expect("a link");
+        std::fs::write(real.join("a.toml"), "").expect("written");
+        let name = |folder: &Path, inner: &str| folder.join(inner).display().to_string();
+        let storage = format!("file:{}", name(&real, "a"));
+        let running = [Registered { storage: storage.clone(), ..one("a", &name(&real, "a.toml")) }];
+        check(&name(&link, "a.toml"), &running, &name(&real, "a.toml"));
+        check(&name(&real, "a.toml"), &running, &name(&real, "a.toml"));
+        let found = |storage: &str| at_storage(storage, running.to_vec()).count();
+        assert_eq!([&storage, &format!("file:{}", name(&link, "a")), "file:/elsewhere"].map(found), [1, 1, 0]);
     }
 
     #[test]

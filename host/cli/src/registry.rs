@@ -1,8 +1,12 @@
 //! Where running jobs are found: one file for each process in a folder of the user's.
 //!
 //! A file counts while its process lives, and is the same process: its number and the time at which it started. One that is stopped lives, one that nobody has
-//! waited for does not. What does not count is cleared away by whoever finds it. Who begins to run a job looks for others on its storage and registers in one
+//! waited for does not. What does not count is cleared away by whoever finds it, but for what was registered in another place (`place`): whether that lives nobody
+//! can tell here, so it neither counts nor is touched. Who begins to run a job looks for others on its storage and registers in one
 //! step, under a lock: of two that begin at once the second finds the first.
+
+mod ended;
+mod place;
 
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -25,6 +29,9 @@ pub struct Registered {
     pub job_file: String,
     /// The absolute URL of the folder of its objects.
     pub storage: String,
+    /// Where the process's number means something, in the system's own words; none where it says nothing, or an older version registered.
+    #[serde(default)]
+    pub place: Option<String>,
 }
 
 /// The folder.
@@ -76,10 +83,20 @@ impl Registry {
             return Ok(Claim { others, registration: None });
         }
         let started = start_time(pid).unwrap_or(0);
-        let entry = Registered { job: job.into(), pid, started, api: None, job_file: job_file.into(), storage: storage.into() };
-        let registration = Registration { path: self.0.join(format!("{pid}-{job}.json")), entry };
+        let place = place::here();
+        let entry = Registered { job: job.into(), pid, started, api: None, job_file: job_file.into(), storage: storage.into(), place };
+        let registration = Registration { path: self.path_of(&entry), entry };
         registration.write()?;
         Ok(Claim { others, registration: Some(registration) })
+    }
+
+    /// The file of an entry. Processes of two places may have one number.
+    fn path_of(&self, entry: &Registered) -> PathBuf {
+        let Registered { job, pid, place, .. } = entry;
+        self.0.join(match place {
+            Some(place) => format!("{pid}-{job}-{place}.json"),
+            None => format!("{pid}-{job}.json"),
+        })
     }
 
     /// Waits for the lock; `None` where it cannot be had. Then two that begin at once may not see each other, and the later one takes over.
@@ -95,14 +112,14 @@ impl Registry {
         None
     }
 
-    /// All jobs that run, by name.
+    /// All jobs that run here, by name.
     pub fn running(&self) -> io::Result<Vec<Registered>> {
         let files = match fs::read_dir(&self.0) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut running = Vec::new();
+        let (mut running, here) = (Vec::new(), place::here());
         for file in files {
             let path = file?.path();
             if path.extension().is_none_or(|extension| extension != "json")
@@ -113,6 +130,7 @@ impl Registry {
             // One that was cleared away meanwhile is nobody's any more.
             let Ok(bytes) = fs::read(&path) else { continue };
             match serde_json::from_slice::<Registered>(&bytes) {
+                Ok(entry) if !place::is_here(entry.place.as_deref(), here.as_deref()) => {}
                 Ok(entry) if lives(&entry) => running.push(entry),
                 Ok(_) | Err(_) => _ = fs::remove_file(&path),
             }
@@ -150,7 +168,7 @@ fn pause() {
 }
 
 /// Whether two absolute URLs name one folder of a job's objects. What is in memory is each process's own.
-fn is_same_storage(a: &str, b: &str) -> bool {
+pub fn is_same_storage(a: &str, b: &str) -> bool {
     match (a.strip_prefix("file:"), b.strip_prefix("file:")) {
         (Some(a), Some(b)) => resolved(Path::new(a)) == resolved(Path::new(b)),
         (Some(_), None) | (None, Some(_)) => false,
@@ -159,7 +177,7 @@ fn is_same_storage(a: &str, b: &str) -> bool {
 }
 
 /// The path without links, as far as it is there.
-fn resolved(path: &Path) -> PathBuf {
+pub fn resolved(path: &Path) -> PathBuf {
     let there = |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(path.strip_prefix(ancestor).ok()?));
     path.ancestors().find_map(there).unwrap_or_else(|| path.to_owned())
 }
@@ -213,10 +231,21 @@ mod tests {
     /// Registers `process` as one that runs `job`.
     fn register(registry: &Registry, process: u32, job: &str, storage: &str) {
         let started = start_time(process).unwrap_or(1);
-        let entry =
-            Registered { job: job.into(), pid: process, started, api: None, job_file: "/jobs/a.toml".into(), storage: storage.into() };
+        register_at(registry, place::here(), Registered { started, ..entry(process, job, storage) });
+    }
+
+    fn entry(pid: u32, job: &str, storage: &str) -> Registered {
+        let (job_file, place) = ("/jobs/a.toml".into(), None);
+        Registered { job: job.into(), pid, started: 1, api: None, job_file, storage: storage.into(), place }
+    }
+
+    /// Registers it as one that runs at `place`. Its file.
+    fn register_at(registry: &Registry, place: Option<String>, entry: Registered) -> PathBuf {
+        let entry = Registered { place, ..entry };
         make_private(&registry.0).expect("a folder");
-        fs::write(registry.0.join(format!("{process}-{job}.json")), serde_json::to_vec(&entry).expect("JSON")).expect("written");
+        let path = registry.path_of(&entry);
+        fs::write(&path, serde_json::to_vec(&entry).expect("JSON")).expect("written");
+        path
     }
 
     /// A process of another program, which lives until it is dropped.
@@ -280,6 +309,33 @@ mod tests {
     }
 
     #[test]
+    fn what_was_registered_in_another_place_neither_counts_nor_is_cleared_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let registry = Registry::in_folder(folder.path());
+        let elsewhere = Some("00000000-0000-4000-8000-000000000000-1".to_owned());
+        // One number may be a dead process here and a living one there, or the number of this process, which is that of another one there.
+        let dead = register_at(&registry, elsewhere.clone(), entry(u32::MAX, "counts", "file:/w/counts"));
+        let same = register_at(&registry, elsewhere, entry(std::process::id(), "counts", "file:/w/counts"));
+        let claim = claimed(&registry, "counts", "file:/w/counts", false);
+        assert_eq!(claim.others, []);
+        let running: Vec<_> = registry.running().expect("readable").into_iter().map(|one| one.place).collect();
+        assert_eq!(running, [place::here()]);
+        drop(claim);
+        assert!(dead.exists() && same.exists(), "whoever runs there is still found there");
+    }
+
+    #[test]
+    fn an_entry_that_does_not_say_where_is_taken_to_be_of_this_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (registry, other) = (Registry::in_folder(folder.path()), Other::start());
+        let started = start_time(other.0.id()).unwrap_or(1);
+        register_at(&registry, None, Registered { started, ..entry(other.0.id(), "counts", "file:/w/counts") });
+        assert_eq!(claimed(&registry, "counts", "file:/w/counts", false).others.len(), 1);
+        let dead = register_at(&registry, None, entry(u32::MAX, "old", "file:/w/old"));
+        assert_eq!((registry.running().expect("readable").len(), dead.exists()), (1, false));
+    }
+
+    #[test]
     fn a_lock_that_is_not_given_back_holds_nobody_up_for_good() {
         let folder = tempfile::tempdir().expect("a folder");
         let registry = Registry::in_folder(folder.path());
@@ -321,6 +377,7 @@ mod tests {
         assert_eq!(registry.running().expect("readable").len(), 1);
         let mut left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").map(|file| file.expect("a file").file_name()).collect();
         left.sort();
-        assert_eq!(left, [".lock".into(), format!("{}-mine.json", std::process::id()).into(), std::ffi::OsString::from("notes.txt")]);
+        let mine = registry.path_of(&registry.running().expect("readable")[0]).file_name().expect("a file").to_owned();
+        assert_eq!(left, [".lock".into(), mine, std::ffi::OsString::from("notes.txt")]);
     }
 }

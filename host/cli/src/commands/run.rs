@@ -15,7 +15,7 @@ use crate::job_file::JobFile;
 use crate::observer::{Observer, checkpoint_document};
 use crate::plugin_origin::PluginOrigins;
 use crate::process_memory::{peak_memory_bytes, state_memory};
-use crate::registry::{Claim, Registration, Registry};
+use crate::registry::{Claim, Registered, Registration, Registry};
 use crate::signals::{Held, Signals};
 use crate::standard_output;
 use crate::steady_rate::{Sample, first_record_at, steady_rates};
@@ -116,7 +116,8 @@ impl Run<'_> {
             Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
         };
         self.refuse_newer(&job, (&assembly.graph, &history), &start, &*store)?;
-        taken_from.or(may_run_elsewhere(log.entries())).iter().for_each(|line| screen.notice(line));
+        let ended = Registry::of_user().ok().and_then(|registry| registry.ended(&storage));
+        taken_from.or(may_run_elsewhere(log.entries(), ended)).iter().for_each(|line| screen.notice(line));
         drop(log);
         let crash = CrashPoints::of_process()?;
 
@@ -132,7 +133,7 @@ impl Run<'_> {
             runtime: self.runtime.clone(),
             threads: self.threads.control().clone(),
             vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
-            storage,
+            storage: storage.clone(),
             job_file,
             job_copy: JobFileCopy { text: Bytes::copy_from_slice(job.source.text.as_bytes()), folder: job.folder.display().to_string() },
             shape,
@@ -146,6 +147,7 @@ impl Run<'_> {
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
+        note_end(&storage, &report);
         screen.notice(summary(document, &self.again()).trim_end());
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => {
@@ -173,16 +175,10 @@ impl Run<'_> {
                 return Ok(Claimed { registration: None, taken_from: None });
             }
         };
-        let processes: Vec<String> = others.iter().map(|other| other.pid.to_string()).collect();
-        let processes = format!("{} {}", if processes.len() == 1 { "process" } else { "processes" }, processes.join(", "));
         if registration.is_none() {
-            let message = format!("job {job} runs already: {processes} of yours has it, with the same storage {storage}");
-            let hint = format!(
-                "`weir stop {job}` stops it after a last checkpoint; `--takeover` runs it here, and {processes} is fenced and stops"
-            );
-            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).into());
+            return Err(runs_already((job, storage), &pids(&others)).into());
         }
-        let taken_from = (!others.is_empty()).then(|| format!("taking over from {processes}, which is fenced and stops"));
+        let taken_from = (!others.is_empty()).then(|| taking_over(&pids(&others)));
         Ok(Claimed { registration, taken_from })
     }
 
@@ -260,8 +256,39 @@ struct Claimed {
     taken_from: Option<String>,
 }
 
-/// What the user has to know where the log does not show that the run before has ended: nobody here knows of it, and there is no lease that could be waited for.
-fn may_run_elsewhere(entries: &[LogEntry]) -> Option<String> {
+fn pids(processes: &[Registered]) -> Vec<u32> {
+    processes.iter().map(|process| process.pid).collect()
+}
+
+/// Why a job is not begun that these processes run.
+fn runs_already((job, storage): (&str, &str), pids: &[u32]) -> EngineError {
+    let (has, is_fenced) = if pids.len() == 1 { ("has", "is fenced and stops") } else { ("have", "are fenced and stop") };
+    let processes = processes_text(pids);
+    let message = format!("job {job} runs already: {processes} of yours {has} it, with the same storage {storage}");
+    let hint = format!("`weir stop {job}` stops it after a last checkpoint; `--takeover` runs it here, and {processes} {is_fenced}");
+    EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
+}
+
+fn taking_over(pids: &[u32]) -> String {
+    let is_fenced = if pids.len() == 1 { "is fenced and stops" } else { "are fenced and stop" };
+    format!("taking over from {}, which {is_fenced}", processes_text(pids))
+}
+
+fn processes_text(pids: &[u32]) -> String {
+    let numbers: Vec<String> = pids.iter().map(u32::to_string).collect();
+    format!("{} {}", if pids.len() == 1 { "process" } else { "processes" }, numbers.join(", "))
+}
+
+/// Notes that this run's last attempt is over, for whoever runs the job next. Where that cannot be written, the next run says that it takes over.
+fn note_end(storage: &str, report: &JobReport) {
+    if let (Some(attempt), Ok(registry)) = (report.attempt, Registry::of_user()) {
+        _ = registry.note_end(storage, attempt.0);
+    }
+}
+
+/// What the user has to know where neither the log nor a note of this user's (`ended`: the last attempt that is known to be over) shows that the run before has
+/// ended: nobody here knows of it, and there is no lease that could be waited for.
+fn may_run_elsewhere(entries: &[LogEntry], ended: Option<u64>) -> Option<String> {
     let attempt = match entries.last()? {
         LogEntry::Finished { .. } => return None,
         LogEntry::Completed { trigger, .. } if [Trigger::Stop, Trigger::Final].iter().any(|last| last.name() == trigger) => return None,
@@ -271,6 +298,9 @@ fn may_run_elsewhere(entries: &[LogEntry]) -> Option<String> {
         | LogEntry::Override { .. }
         | LogEntry::Outcome { .. }) => entry.attempt(),
     };
+    if ended == Some(attempt.0) {
+        return None;
+    }
     Some(format!(
         "taking over from attempt {attempt}, whose end is not in the log: if its process still runs elsewhere, it is fenced and stops"
     ))
@@ -397,6 +427,8 @@ impl RunDocument {
 mod tests {
     use super::*;
     use crate::job_file::{SourceText, parse};
+    use weir_engine::checkpoint::LineageRoot;
+    use weir_engine::element::AttemptId;
 
     fn args(from: Option<&str>, fresh: bool, again: bool) -> RunArgs {
         RunArgs {
@@ -429,6 +461,37 @@ mod tests {
         let neither = "`--from latest`: this is neither a checkpoint id nor the URL or path of a savepoint";
         assert_eq!(mode("latest"), Err((2, neither.into())));
         assert!(mode("gs://x/y").is_err());
+    }
+
+    #[test]
+    fn one_process_has_a_job_and_several_have_it() {
+        let one = runs_already(("j", "file:/w/j"), &[7]);
+        assert_eq!(one.to_string(), "job j runs already: process 7 of yours has it, with the same storage file:/w/j");
+        assert!(one.hint().is_some_and(|hint| hint.ends_with("and process 7 is fenced and stops")), "{:?}", one.hint());
+        let two = runs_already(("j", "file:/w/j"), &[7, 8]);
+        assert_eq!(two.to_string(), "job j runs already: processes 7, 8 of yours have it, with the same storage file:/w/j");
+        assert!(two.hint().is_some_and(|hint| hint.ends_with("and processes 7, 8 are fenced and stop")), "{:?}", two.hint());
+        assert_eq!(taking_over(&[7]), "taking over from process 7, which is fenced and stops");
+        assert_eq!(taking_over(&[7, 8]), "taking over from processes 7, 8, which are fenced and stop");
+    }
+
+    #[test]
+    fn a_run_that_is_known_to_have_ended_runs_nowhere_else() {
+        let begun = LogEntry::Attempt {
+            attempt: AttemptId(3),
+            nonce: "n".into(),
+            lineage: AttemptId(1),
+            lineage_nonce: None,
+            root: LineageRoot::Fresh,
+            restored: None,
+            probation: false,
+            started_ms: 0,
+        };
+        let said = |ended| may_run_elsewhere(std::slice::from_ref(&begun), ended);
+        assert!(said(None).is_some_and(|line| line.starts_with("taking over from attempt 3, whose end is not in the log")));
+        assert!(said(Some(2)).is_some(), "another has begun an attempt since");
+        assert_eq!(said(Some(3)), None, "it was cancelled here, or has failed");
+        assert_eq!(may_run_elsewhere(&[], None), None);
     }
 
     #[test]
