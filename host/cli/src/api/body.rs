@@ -1,10 +1,13 @@
 //! Reads the bodies of requests. Everything about one has a bound: its bytes by route, the bytes of all together, the time that it may take, and the time that
-//! it may stand still. Nothing is read before the guard has let the request in.
+//! it may stand still. Of components few are read at once, because each may take its time, and a connection whose request is still coming makes way for a new one.
+//! Nothing is read before the guard has let the request in.
 
 use super::Api;
+use super::connections::Progress;
 use super::refusal::Refusal;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -21,6 +24,8 @@ pub(super) const ALL_MAX: usize = 64 << 20;
 pub(super) const JSON_MAX: usize = 64 << 10;
 /// and of a component.
 pub(super) const COMPONENT_MAX: usize = 32 << 20;
+/// Components that are read at once: far fewer than there are connections.
+pub(super) const UPLOADS_MAX: usize = 4;
 /// What is announced is made room for ahead up to this, the rest as it comes.
 const AHEAD: usize = 1 << 20;
 /// Nothing has come for so long: the rest will not either.
@@ -44,6 +49,7 @@ const COMPONENT: Limit = Limit { what: "a component", bytes: COMPONENT_MAX, with
 #[derive(Clone)]
 pub(super) struct Bodies {
     free: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
 }
 
@@ -69,7 +75,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Asked<T> {
             let hint = "send `content-type: application/json`";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the request is not said to be JSON", hint));
         }
-        let held = api.bodies.read(&parts.headers, body, &JSON).await?;
+        let held = api.bodies.read(&parts, body, &JSON).await?;
         serde_json::from_slice(&held.bytes).map(Self).map_err(|error| {
             let status = if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
             Refusal::new(status, format!("the request cannot be read: {error}"), "GET /openapi.json says what it holds")
@@ -82,7 +88,14 @@ impl FromRequest<Api> for Uploaded {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
-        api.bodies.read(&parts.headers, body, &COMPONENT).await.map(Self)
+        let _one_of_few = match api.bodies.upload() {
+            Ok(one) => one,
+            Err(refusal) => {
+                api.bodies.discard(body);
+                return Err(refusal);
+            }
+        };
+        api.bodies.read(&parts, body, &COMPONENT).await.map(Self)
     }
 }
 
@@ -99,11 +112,20 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 impl Bodies {
     /// Nothing is held yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { free: Arc::new(Semaphore::new(ALL_MAX)), clock }
+        Self { free: Arc::new(Semaphore::new(ALL_MAX)), uploads: Arc::new(Semaphore::new(UPLOADS_MAX)), clock }
     }
 
-    async fn read(&self, headers: &HeaderMap, body: Body, limit: &Limit) -> Result<Held, Refusal> {
-        let announced = announced(headers);
+    /// Held while a component is read.
+    fn upload(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.uploads.clone().try_acquire_owned().map_err(|_full| {
+            let message = format!("{UPLOADS_MAX} components are being sent already");
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message, "send it again when they are done")
+        })
+    }
+
+    async fn read(&self, parts: &Parts, body: Body, limit: &Limit) -> Result<Held, Refusal> {
+        let _arriving = parts.extensions.get::<Progress>().map(Progress::arriving);
+        let announced = announced(&parts.headers);
         if announced.is_some_and(|bytes| bytes > limit.bytes) {
             self.discard(body);
             return Err(too_large(limit));
@@ -198,6 +220,28 @@ mod tests {
         assert_eq!(outcome(vec![], true, None, JSON), Ok(0));
         assert_eq!(outcome(vec![10], false, Some(20), JSON), Err(408));
         assert_eq!(outcome(vec![], false, Some(COMPONENT_MAX), COMPONENT), Err(408));
+    }
+
+    #[test]
+    fn few_components_are_read_at_once() {
+        let bodies = Bodies::new(Simulator::new(1).runtime().clock);
+        let mut held: Vec<_> = (0..UPLOADS_MAX).map(|_| bodies.upload().expect("there is room")).collect();
+        assert_eq!(bodies.upload().err().map(|refusal| refusal.0.as_u16()), Some(503));
+        held.pop();
+        assert!(bodies.upload().is_ok());
+    }
+
+    #[test]
+    fn a_request_is_arriving_for_as_long_as_its_body_is_read() {
+        let bodies = Bodies::new(Simulator::new(1).runtime().clock);
+        let progress = Progress::begun();
+        let parts = axum::http::Request::builder().extension(progress.clone()).body(()).expect("a request").into_parts().0;
+        let endless = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
+        let mut read = Box::pin(bodies.read(&parts, endless, &JSON));
+        assert!(read.as_mut().now_or_never().is_none());
+        assert!(progress.may_make_way() && !progress.is_idle());
+        drop(read);
+        assert!(!progress.may_make_way(), "it is being worked on");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_engine::{EngineError, ErrorKind};
 
 /// An error as the answer: its status, what is wrong, and what to do.
@@ -15,6 +15,12 @@ impl Refusal {
     /// With this status.
     pub fn new(status: StatusCode, message: impl Into<String>, hint: &str) -> Self {
         Self(status, message.into(), Some(hint.to_owned()))
+    }
+
+    /// The answer's body.
+    pub fn document(&self) -> Value {
+        let Self(_, message, hint) = self;
+        json!({ "error": { "message": message, "hint": hint } })
     }
 }
 
@@ -43,8 +49,7 @@ impl From<Failure> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self(status, message, hint) = self;
-        (status, Json(json!({ "error": { "message": message, "hint": hint } }))).into_response()
+        (self.0, Json(self.document())).into_response()
     }
 }
 
