@@ -28,8 +28,16 @@ pub fn written(outcome: io::Result<()>) -> Result<ControlFlow<()>, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
         Err(error) => {
             let error = EngineError::new(ErrorKind::Retry, format!("write to standard output: {error}"));
-            Err(error.with_hint("what was written of the answer is incomplete; what was asked for is done").into())
+            Err(error.with_hint("what was written of the answer is incomplete").into())
         }
+    }
+}
+
+/// The failure to print the answer of a command that has changed something: that stays done.
+pub fn although_done(unwritten: Failure) -> Failure {
+    match unwritten {
+        Failure::Engine(error) => error.with_hint("what was written of the answer is incomplete; what was asked for is done").into(),
+        Failure::Usage { .. } | Failure::JobFile(_) => unwritten,
     }
 }
 
@@ -48,5 +56,9 @@ mod tests {
         assert_eq!(written(Err(io::ErrorKind::BrokenPipe.into())).ok(), Some(ControlFlow::Break(())));
         let full = written(Err(io::ErrorKind::StorageFull.into())).expect_err("nothing is written");
         assert_eq!((full.exit_code(), full.text().as_str()), (1, "write to standard output: no storage space"));
+        assert_eq!(full.hint(), Some("what was written of the answer is incomplete"));
+        let done = although_done(full);
+        assert_eq!(done.text(), "write to standard output: no storage space");
+        assert_eq!(done.hint(), Some("what was written of the answer is incomplete; what was asked for is done"));
     }
 }

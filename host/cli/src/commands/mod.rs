@@ -47,6 +47,11 @@ impl Context {
         standard_output::print(&printed)
     }
 
+    /// The same for a command that has changed something.
+    pub fn print_done(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        self.print(document, text).map_err(standard_output::although_done)
+    }
+
     /// Reads a job file.
     pub fn job(&self, path: &Path) -> Result<JobFile, Failure> {
         Ok(load(path, cores(), connector_problems)?)

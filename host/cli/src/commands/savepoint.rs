@@ -151,6 +151,6 @@ pub(super) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
 pub(super) fn delete(context: &Context, url: &str) -> Result<u8, Failure> {
     let deleted = with_savepoint(url, |store, runtime| async move { delete_savepoint(&*store, &*runtime.clock).await })?;
     let document = SavepointDeletedDocument { schema: SCHEMA, url: savepoint_url(url)?, checkpoint: deleted.checkpoint_id.0 };
-    context.print(&document, || format!("deleted {}\n", document.url))?;
+    context.print_done(&document, || format!("deleted {}\n", document.url))?;
     Ok(0)
 }
