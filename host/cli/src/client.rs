@@ -9,33 +9,38 @@ use std::time::Duration;
 use ureq::http::StatusCode;
 use weir_engine::{EngineError, ErrorKind};
 
+/// A job that runs says how it is doing within this. One that does not may be stopped by a signal, and is not waited for.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A running job.
 pub struct JobClient {
     /// Where it is.
     pub registered: Registered,
     api: String,
     agent: ureq::Agent,
+    /// How long a question is waited for.
+    patience: Duration,
 }
 
 impl JobClient {
     /// Finds the job that `named` names.
     pub fn find(named: &str) -> Result<Self, Failure> {
         let running = running()?;
-        Self::of(choose(named, &running)?.ok_or_else(|| not_running(named, &running))?)
+        Self::of(choose(named, &running)?.ok_or_else(|| not_running(named, &running))?, PATIENCE)
     }
 
     /// The same, where it is no error that no such job runs.
     pub fn look_for(named: &str) -> Result<Option<Self>, Failure> {
-        choose(named, &running()?)?.map(Self::of).transpose()
+        choose(named, &running()?)?.map(|found| Self::of(found, PATIENCE)).transpose()
     }
 
     /// The running jobs whose objects lie at the absolute URL `storage` and that can be spoken to, none of which is waited for longer than `patience`.
     pub fn at(storage: &str, patience: Duration) -> Vec<Self> {
         let found = at_storage(storage, running().unwrap_or_default());
-        found.filter_map(|one| Some(Self { api: one.api.clone()?, agent: agent(Some(patience)), registered: one })).collect()
+        found.filter_map(|one| Some(Self { api: one.api.clone()?, agent: agent(Some(patience)), registered: one, patience })).collect()
     }
 
-    fn of(registered: &Registered) -> Result<Self, Failure> {
+    fn of(registered: &Registered, patience: Duration) -> Result<Self, Failure> {
         let Some(api) = registered.api.clone() else {
             let Registered { job, pid, .. } = registered;
             let message = format!("{job} cannot be spoken to: process {pid} is about to begin it, or runs it with `--no-api`");
@@ -43,17 +48,19 @@ impl JobClient {
                 .with_hint(format!("`kill {pid}` stops it after a last checkpoint"))
                 .into());
         };
-        Ok(Self { registered: registered.clone(), api, agent: agent(None) })
+        Ok(Self { registered: registered.clone(), api, agent: agent(None), patience })
     }
 
-    /// Asks for a document.
-    pub fn get(&self, path: &str) -> Result<Value, Failure> {
-        let request = self.agent.get(self.url(path));
+    /// Asks how the job is doing.
+    pub fn status(&self) -> Result<Value, Failure> {
+        let (path, patience) = ("/v1/job", Some(self.patience));
+        let request = self.agent.get(self.url(path)).config().timeout_connect(patience).timeout_global(patience).build();
         self.answer(path, with_token(request).call())
     }
 
-    /// Asks for something to be done.
+    /// Asks for something to be done, which may take as long as it takes: so first whether the process answers at all.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.status()?;
         let request = self.agent.post(self.url(path)).header("content-type", "application/json");
         self.answer(path, with_token(request).send(body.to_string().as_bytes()))
     }
@@ -66,6 +73,7 @@ impl JobClient {
 
     /// The same as [`JobClient::post`], with bytes and a query.
     pub fn post_bytes(&self, path: &str, query: &[(&str, String)], body: &[u8]) -> Result<Value, Failure> {
+        self.status()?;
         let request = self.agent.post(self.url(path)).query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
         // What is refused is refused before all of it has been sent.
         let request = request.header("content-type", "application/wasm").header("expect", "100-continue");
@@ -78,9 +86,14 @@ impl JobClient {
 
     fn answer(&self, path: &str, outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failure> {
         let (job, pid) = (&self.registered.job, self.registered.pid);
-        let failed = |what: String| EngineError::new(ErrorKind::Retry, format!("ask {job} (process {pid}) for {path}: {what}"));
-        let mut response = outcome.map_err(|error| failed(error.to_string()).with_hint("`weir jobs` shows what runs"))?;
-        let text = response.body_mut().read_to_string().map_err(|error| failed(error.to_string()))?;
+        let failed = |error: ureq::Error| match error {
+            ureq::Error::Timeout(_) => EngineError::new(ErrorKind::Retry, format!("{job}: process {pid} does not answer"))
+                .with_hint(format!("it may be stopped: `kill -CONT {pid}` lets it go on")),
+            error => EngineError::new(ErrorKind::Retry, format!("ask {job} (process {pid}) for {path}: {error}"))
+                .with_hint("`weir jobs` shows what runs"),
+        };
+        let mut response = outcome.map_err(failed)?;
+        let text = response.body_mut().read_to_string().map_err(failed)?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         if response.status().is_success() {
             return Ok(body);
@@ -208,6 +221,20 @@ mod tests {
         check(&name(&real, "a.toml"), &running, &name(&real, "a.toml"));
         let found = |storage: &str| at_storage(storage, running.to_vec()).count();
         assert_eq!([&storage, &format!("file:{}", name(&link, "a")), "file:/elsewhere"].map(found), [1, 1, 0]);
+    }
+
+    #[test]
+    fn a_process_that_does_not_answer_is_not_waited_for() {
+        // The system takes connections for it, as it does for a process that is stopped.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = silent.local_addr().expect("an address").to_string();
+        let registered = Registered { api: Some(address), ..one("a", "/a.toml") };
+        let client = JobClient::of(&registered, Duration::from_millis(50)).expect("it has an API");
+        for asked in [client.status(), client.post("/v1/stop", &Value::Null), client.post_bytes("/v1/upgrade", &[], b"x")] {
+            let failure = asked.expect_err("nobody answers");
+            assert_eq!(failure.text(), "a: process 7 does not answer");
+            assert_eq!(failure.hint(), Some("it may be stopped: `kill -CONT 7` lets it go on"));
+        }
     }
 
     #[test]

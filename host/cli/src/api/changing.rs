@@ -6,11 +6,16 @@
 use super::refusal::Refusal;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
+use weir_wasm::printable;
 
 /// A change of a running job that is under way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChangeDocument {
+    /// Its number in this process: no other change has it.
+    #[serde(default)]
+    pub id: u64,
     /// `rescale` or `upgrade`.
     pub what: String,
     /// Of this operator alone.
@@ -26,8 +31,14 @@ const UPGRADE: &str = "upgrade";
 /// The phase of an upgrade in which a savepoint would hold what a rollback takes back.
 const PROBATION: &str = "probation";
 
+/// Bytes that are shown of a name that a request brings along.
+pub(super) const NAME_SHOWN: usize = 256;
+
 /// The change of one job that is under way, where there is one.
-pub(super) struct Changes(watch::Sender<Option<ChangeDocument>>);
+pub(super) struct Changes {
+    now: watch::Sender<Option<ChangeDocument>>,
+    begun: AtomicU64,
+}
 
 /// Held by whoever changes the job.
 pub(super) struct Changing<'a>(&'a Changes);
@@ -35,20 +46,23 @@ pub(super) struct Changing<'a>(&'a Changes);
 impl Changes {
     /// None is under way.
     pub fn new() -> Self {
-        Self(watch::channel(None).0)
+        Self { now: watch::channel(None).0, begun: AtomicU64::new(0) }
     }
 
     /// The one that is under way.
     pub fn now(&self) -> Option<ChangeDocument> {
-        self.0.borrow().clone()
+        self.now.borrow().clone()
     }
 
     /// Begins a change: behind a rescale once that is over, and beside an upgrade not at all.
     pub async fn begin(&self, what: &str, operator: Option<&str>) -> Result<Changing<'_>, Refusal> {
-        let change = ChangeDocument { what: what.into(), operator: operator.map(Into::into), phase: "preparing".into(), checkpoint: None };
-        let mut seen = self.0.subscribe();
+        // Whoever looks at the job sees the name, which nobody has looked for in the job file yet.
+        let operator = operator.map(|id| printable(id, NAME_SHOWN));
+        let id = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let change = ChangeDocument { id, what: what.into(), operator, phase: "preparing".into(), checkpoint: None };
+        let mut seen = self.now.subscribe();
         loop {
-            let begun = self.0.send_if_modified(|now| now.is_none() && now.replace(change.clone()).is_none());
+            let begun = self.now.send_if_modified(|now| now.is_none() && now.replace(change.clone()).is_none());
             if begun {
                 return Ok(Changing(self));
             }
@@ -86,7 +100,7 @@ impl Changes {
 impl Changing<'_> {
     /// The change has come so far.
     pub fn phase(&self, phase: &str, checkpoint: Option<u64>) {
-        self.0.0.send_modify(|change| {
+        self.0.now.send_modify(|change| {
             if let Some(change) = change {
                 (change.phase, change.checkpoint) = (phase.into(), checkpoint);
             }
@@ -96,7 +110,7 @@ impl Changing<'_> {
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        self.0.0.send_replace(None);
+        self.0.now.send_replace(None);
     }
 }
 
@@ -132,6 +146,20 @@ mod tests {
         drop(upgrade);
         assert!(changes.refuse_on_probation().is_ok());
         assert_eq!(refused("rescale"), None);
+    }
+
+    #[test]
+    fn a_change_is_told_from_another_of_the_same_operator_and_its_name_is_fit_to_be_shown() {
+        let changes = Changes::new();
+        let begun = || {
+            let change =
+                changes.begin("upgrade", Some("a\n\u{1b}[2Jb")).now_or_never().expect("nobody else changes the job").expect("begun");
+            let seen = changes.now().expect("it is under way");
+            drop(change);
+            (seen.id, seen.operator)
+        };
+        let name = Some("a\\n\\u{1b}[2Jb".to_owned());
+        assert_eq!([begun(), begun()], [(1, name.clone()), (2, name)]);
     }
 
     #[test]

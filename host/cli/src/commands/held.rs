@@ -4,17 +4,13 @@
 //! or serves no API) deletes what it replaces: whoever reads then has to begin anew.
 
 use crate::api::HoldRequest;
-use crate::client::JobClient;
+use crate::client::{JobClient, PATIENCE};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 use weir_engine::element::CheckpointId;
 use weir_engine::job::LEASE;
-
-/// A job that does not answer within this is not waited for: it may be stopped by a signal.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Checkpoints that stay where they are until this is dropped.
 #[derive(Default)]
