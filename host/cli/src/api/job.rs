@@ -90,8 +90,10 @@ pub struct LastCheckpoint {
 pub(crate) struct Ended {
     /// As in the document of `weir run`.
     pub outcome: String,
-    /// Why, where it failed.
+    /// Why, where it failed,
     pub error: Option<String>,
+    /// and what to do.
+    pub hint: Option<String>,
 }
 
 /// What a [`RunningJob`] is made of.
@@ -246,7 +248,7 @@ impl RunningJob {
         let mut ended = self.0.ended.subscribe();
         match ended.wait_for(Option::is_some).await.map(|ended| ended.clone()) {
             Ok(Some(ended)) => ended,
-            Ok(None) | Err(_) => Ended { outcome: "failed".into(), error: Some("the process is ending".into()) },
+            Ok(None) | Err(_) => Ended { outcome: "failed".into(), error: Some("the process is ending".into()), hint: None },
         }
     }
 
@@ -297,12 +299,13 @@ impl RunningJob {
     /// Stops the job and makes a savepoint of where it stopped, where one is asked for. What can be known to stand in its way is an error, and stops nothing; where it
     /// cannot be written afterwards, the job has stopped.
     pub async fn stop(&self, kind: StopKind, savepoint: Option<&str>) -> Result<Stopped, EngineError> {
-        let url = savepoint.map(|url| self.savepoint_url(if url.is_empty() { None } else { Some(url) })).transpose()?;
+        let goes_on = |error: EngineError| error.followed_by("the job goes on");
+        let url = savepoint.map(|url| self.savepoint_url(if url.is_empty() { None } else { Some(url) })).transpose().map_err(goes_on)?;
         // Held before the job can end: the process waits for it then.
         let _writing = url.as_ref().map(|_| Writing::begin(self));
         if let Some(url) = &url {
-            let target = savepoint_folder(url, &self.0.parts.threads).await?;
-            empty_for_savepoint(&target, &*self.0.parts.runtime.clock).await?;
+            let target = savepoint_folder(url, &self.0.parts.threads).await.map_err(goes_on)?;
+            empty_for_savepoint(&target, &*self.0.parts.runtime.clock).await.map_err(goes_on)?;
         }
         let aligned = kind == StopKind::Suspend && url.is_some();
         self.control().stop(if aligned { StopKind::SuspendForSavepoint } else { kind });

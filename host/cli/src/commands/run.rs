@@ -158,7 +158,8 @@ impl Run<'_> {
             JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
         }
         if let Some(server) = served {
-            server.end(self.threads, Ended { outcome: document.outcome.name().into(), error: document.error.clone() });
+            let (outcome, error, hint) = (document.outcome.name().into(), document.error.clone(), document.hint.clone());
+            server.end(self.threads, Ended { outcome, error, hint });
         }
         drop(registration);
         Ok(())
