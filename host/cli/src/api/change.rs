@@ -45,6 +45,8 @@ pub(crate) struct Shape {
 pub(crate) struct Planned {
     pub change: GraphChange,
     pub shape: Shape,
+    /// The steps that were not named and keep what they have.
+    pub left_alone: Vec<String>,
 }
 
 impl Shape {
@@ -145,9 +147,9 @@ impl Shape {
     /// With this parallelism of one step, or of all that can have it.
     pub fn rescaled(&self, parallelism: u32, operator: Option<&str>) -> Result<Planned, Failure> {
         let known = self.file.parallelisms();
-        let ids: Vec<String> = match operator {
-            Some(id) => vec![id.to_owned()],
-            None => known.keys().filter(|id| self.file.follows_job(id)).cloned().collect(),
+        let (ids, left_alone) = match operator {
+            Some(id) => (vec![id.to_owned()], Vec::new()),
+            None => self.file.followers().map_err(|(message, hint)| Failure::Engine(fix_input(message).with_hint(hint)))?,
         };
         let mut shape = self.clone();
         shape.parallelism.extend(ids.iter().map(|id| (id.clone(), parallelism)));
@@ -157,15 +159,14 @@ impl Shape {
             parallelism: known.get(id).map(|&file| Replaced { file, now: parallelism }),
             component: None,
         };
-        Ok(Planned { change: GraphChange { graph, overrides: ids.iter().map(change).collect() }, shape })
+        Ok(Planned { change: GraphChange { graph, overrides: ids.iter().map(change).collect() }, shape, left_alone })
     }
 
     /// With another component for one operator.
     pub fn upgraded(&self, component: OtherComponent) -> Result<Planned, Failure> {
         let id = component.operator.clone();
         let Some(file) = self.digests.get(&id) else {
-            let plugins: Vec<&str> = self.digests.keys().map(String::as_str).collect();
-            return Err(fix(format!("the job has no operator `{id}` that runs a plugin; it has {}", plugins.join(", "))));
+            return Err(fix(no_such_plugin(&id, self.digests.keys())));
         };
         let mut shape = self.clone();
         shape.components.retain(|other| other.operator != id);
@@ -174,10 +175,32 @@ impl Shape {
         let vertex = graph.vertices.iter().find(|vertex| vertex.id == id);
         let component = vertex.and_then(digest_of).map(|now| Replaced { file: file.clone(), now });
         let overrides = vec![Override { vertex: id, parallelism: None, component }];
-        Ok(Planned { change: GraphChange { graph, overrides }, shape })
+        Ok(Planned { change: GraphChange { graph, overrides }, shape, left_alone: Vec::new() })
     }
 }
 
+fn no_such_plugin<'a>(id: &str, plugins: impl Iterator<Item = &'a String>) -> String {
+    let plugins: Vec<&str> = plugins.map(String::as_str).collect();
+    let has = if plugins.is_empty() { "none of its operators runs one".to_owned() } else { format!("it has {}", plugins.join(", ")) };
+    format!("the job has no operator `{id}` that runs a plugin; {has}")
+}
+
 fn fix(message: String) -> Failure {
-    Failure::Engine(EngineError::new(ErrorKind::FixInput, message))
+    Failure::Engine(fix_input(message))
+}
+
+fn fix_input(message: String) -> EngineError {
+    EngineError::new(ErrorKind::FixInput, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_without_a_plugin_is_refused_beside_those_that_have_one() {
+        let said = |plugins: &[String]| no_such_plugin("x", plugins.iter());
+        assert_eq!(said(&[]), "the job has no operator `x` that runs a plugin; none of its operators runs one");
+        assert_eq!(said(&["a".into(), "b".into()]), "the job has no operator `x` that runs a plugin; it has a, b");
+    }
 }

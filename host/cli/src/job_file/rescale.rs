@@ -28,6 +28,20 @@ impl JobFile {
         !writes && !self.is_single(id)
     }
 
+    /// The ids of the steps that get another parallelism when that of the whole job changes, and of those that keep theirs. Where all keep it: why, and what to do.
+    pub fn followers(&self) -> Result<(Vec<String>, Vec<String>), (String, String)> {
+        let (follow, keep): (Vec<String>, Vec<String>) = self.parallelisms().into_keys().partition(|id| self.follows_job(id));
+        if !follow.is_empty() {
+            return Ok((follow, keep));
+        }
+        let why = |id: &String| {
+            format!("`{id}` {} and keeps its own", if self.is_single(id) { "reads standard input" } else { "writes standard output" })
+        };
+        let whys: Vec<String> = keep.iter().map(why).collect();
+        let message = format!("no step gets another parallelism with that of the job: {}", whys.join(", "));
+        Err((message, "name a step that can have another: `--operator ID`".into()))
+    }
+
     /// The job with this parallelism of these steps. Edges of which the file does not say how records are distributed follow. An error says what does
     /// not go.
     pub fn rescaled(&self, wanted: &BTreeMap<String, u32>) -> Result<Self, String> {
@@ -138,6 +152,21 @@ mod tests {
         check("", &[("b", 3), ("out", 3)], "3 3 forward");
         check(", by = \"rebalance\"", &[("b", 3), ("out", 3)], "3 3 rebalance");
         check(", by = \"forward\"", &[("b", 3)], "`b` would have parallelism 3 and `out` 2");
+    }
+
+    #[test]
+    fn steps_on_standard_input_and_output_keep_their_parallelism() {
+        let followers = |source: &str, sink: &str| {
+            let text = format!("name = \"j\"\n[source.in]\n{source}\n[sink.out]\nconnector = {sink:?}\ninput = \"in\"\n");
+            let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 1).expect("a fine job");
+            job.followers().map(|(follow, keep)| (follow.join(" "), keep.join(" "))).map_err(|(message, _)| message)
+        };
+        let (generator, stdin) = ("connector = \"generator\"", "connector = \"stdin\"\nreplay = \"none\"");
+        assert_eq!(followers(generator, "blackhole"), Ok(("in out".into(), String::new())));
+        assert_eq!(followers(generator, "stdout"), Ok(("in".into(), "out".into())));
+        assert_eq!(followers(stdin, "blackhole"), Ok(("out".into(), "in".into())));
+        let none = "no step gets another parallelism with that of the job: `in` reads standard input and keeps its own, `out` writes standard output and keeps its own";
+        assert_eq!(followers(stdin, "stdout"), Err(none.into()));
     }
 
     #[test]
