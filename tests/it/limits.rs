@@ -121,7 +121,7 @@ fn bodies_are_bounded_by_route_and_refused_before_they_are_read() {
     let component = answer(sent(&api, &head(&api, upgrade, (32 << 20) + 1, "")));
     assert_eq!(component.0, 413, "{component:?}");
     let unread = answer(sent(&api, &head(&api, &format!("{upgrade}000000000"), 1_000_000, "")));
-    assert!(unread.0 == 422 && unread.1.contains("longer than the 86400s"), "{unread:?}");
+    assert!(unread.0 == 422 && unread.1.contains("a probation lasts for 24 hours at most"), "{unread:?}");
     let page = answer(sent(&api, &head(&api, upgrade, 1_000_000, "origin: http://evil.example\r\n")));
     assert_eq!(page.0, 403, "{page:?}");
     let stalled = answer(sent(&api, &format!("{}some", head(&api, upgrade, 1_000_000, ""))));

@@ -64,7 +64,7 @@ pub enum WeirCommand {
     /// Stops a running job at once; `weir run` goes on from its last checkpoint.
     #[command(after_help = "Example:\n  weir cancel flight-delays")]
     Cancel(RunningArgs),
-    /// Gives a running job another parallelism: it goes through a checkpoint, and nothing is lost or doubled.
+    /// Gives a running job another parallelism: it goes through a checkpoint, and nothing is lost or doubled. Steps on standard input and output keep theirs.
     #[command(
         after_help = "Examples:\n  weir rescale flight-delays --parallelism 4\n  weir rescale flight-delays --parallelism 4 --operator delays"
     )]
@@ -205,7 +205,7 @@ pub struct SavepointCreateArgs {
 /// How to replace a plugin.
 #[derive(Debug, Args)]
 pub struct UpgradeArgs {
-    /// The running job's name, or its job file; with --dry-run its job file.
+    /// The running job's name, or its job file.
     pub job: String,
     /// The operator's id in the job file.
     #[arg(long, value_name = "ID")]
@@ -236,9 +236,14 @@ pub const PROBATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 fn probation(named: &str) -> Result<humantime::Duration, String> {
     let time: humantime::Duration = named.parse().map_err(|error: humantime::DurationError| error.to_string())?;
     if *time > PROBATION_MAX {
-        return Err(format!("a probation lasts for {} at most", humantime::format_duration(PROBATION_MAX)));
+        return Err(probation_too_long());
     }
     Ok(time)
+}
+
+/// What is said of a longer one, wherever it is asked for.
+pub fn probation_too_long() -> String {
+    format!("a probation lasts for {} hours at most", PROBATION_MAX.as_secs() / 3_600)
 }
 
 /// What to run again.

@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use super::routes::Answer;
 use crate::documents::SCHEMA;
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,8 @@ pub(super) async fn hold(State(job): State<RunningJob>, Asked(request): Asked<Ho
 }
 
 /// Renews a lease.
-pub(super) async fn renew(State(job): State<RunningJob>, Path(hold): Path<u64>) -> Answer {
+pub(super) async fn renew(State(job): State<RunningJob>, hold: Result<Path<u64>, PathRejection>) -> Answer {
+    let hold = number(hold)?;
     if job.control().renew(hold, job.now()) {
         return Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "hold": hold, "lease_ms": lease_ms() })));
     }
@@ -39,9 +41,15 @@ pub(super) async fn renew(State(job): State<RunningJob>, Path(hold): Path<u64>) 
 }
 
 /// Ends a lease.
-pub(super) async fn release(State(job): State<RunningJob>, Path(hold): Path<u64>) -> Answer {
+pub(super) async fn release(State(job): State<RunningJob>, hold: Result<Path<u64>, PathRejection>) -> Answer {
+    let hold = number(hold)?;
     job.control().release(hold);
     Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "hold": hold })))
+}
+
+fn number(hold: Result<Path<u64>, PathRejection>) -> Result<u64, Refusal> {
+    let hint = "POST /v1/holds gives a hold and its number";
+    hold.map(|Path(hold)| hold).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "a hold is named by its number", hint))
 }
 
 fn lease_ms() -> u64 {

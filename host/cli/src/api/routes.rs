@@ -3,13 +3,15 @@
 use super::Api;
 use super::body::{Asked, Uploaded};
 use super::change::OtherComponent;
+use super::changing::NAME_SHOWN;
 use super::guard::Guard;
 use super::holds;
 use super::job::{JobStatusDocument, RunningJob, Stopped};
 use super::refusal::Refusal;
-use crate::args::PROBATION_MAX;
+use crate::args::{PROBATION_MAX, probation_too_long};
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -21,6 +23,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use weir_engine::job::{CheckpointRequest, StopKind, Upgrade, UpgradeEvent};
 use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::printable;
 
 /// The API's description.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -81,9 +84,8 @@ pub(super) fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/savepoints", post(savepoint))
         .route("/v1/rescale", post(rescale))
         .route("/v1/upgrade", post(upgrade))
-        .fallback(|| async {
-            Refusal(StatusCode::NOT_FOUND, "there is nothing here".into(), Some("GET /openapi.json says what there is".into()))
-        })
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state((api.clone(), guard), guarded))
         .with_state(api)
 }
@@ -97,6 +99,17 @@ async fn guarded(State((api, guard)): State<(Api, Guard)>, request: Request, nex
         }
         None => next.run(request).await,
     }
+}
+
+async fn nothing_here(State(api): State<Api>, request: Request) -> Refusal {
+    api.bodies.discard(request.into_body());
+    Refusal::new(StatusCode::NOT_FOUND, "there is nothing here", "GET /openapi.json says what there is")
+}
+
+async fn no_such_method(State(api): State<Api>, request: Request) -> Refusal {
+    let message = format!("{} is not answered here", printable(request.method().as_str(), NAME_SHOWN));
+    api.bodies.discard(request.into_body());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message, "GET /openapi.json says what is")
 }
 
 async fn status(State(job): State<RunningJob>) -> Json<JobStatusDocument> {
@@ -113,8 +126,8 @@ async fn stop(State(job): State<RunningJob>, Asked(request): Asked<StopRequest>)
             None => (None, None),
         };
         Ok(Json(json!({
-            "schema": SCHEMA, "job": job.name(), "outcome": ended.outcome, "error": ended.error, "checkpoint": checkpoint,
-            "savepoint": savepoint, "savepoint_error": message, "savepoint_hint": hint,
+            "schema": SCHEMA, "job": job.name(), "outcome": ended.outcome, "error": ended.error, "hint": ended.hint,
+            "checkpoint": checkpoint, "savepoint": savepoint, "savepoint_error": message, "savepoint_hint": hint,
         })))
     })
     .await
@@ -123,7 +136,7 @@ async fn stop(State(job): State<RunningJob>, Asked(request): Asked<StopRequest>)
 async fn cancel(State(job): State<RunningJob>) -> Answer {
     job.control().stop(StopKind::Cancel);
     let ended = job.ended().await;
-    Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "outcome": ended.outcome, "error": ended.error })))
+    Ok(Json(json!({ "schema": SCHEMA, "job": job.name(), "outcome": ended.outcome, "error": ended.error, "hint": ended.hint })))
 }
 
 async fn checkpoint(State(job): State<RunningJob>) -> Answer {
@@ -148,32 +161,41 @@ async fn rescale(State(job): State<RunningJob>, Asked(request): Asked<RescaleReq
         let (shape, operator) = (job.shape(), request.operator.clone());
         let planned = blocking(move || shape.rescaled(request.parallelism, operator.as_deref())).await?;
         changing.phase("changing over", None);
+        let steps: Vec<String> = planned.change.overrides.iter().map(|change| change.vertex.clone()).collect();
         let rescaled = job.control().rescale(planned.change).await?;
         Ok(Json(json!({
             "schema": SCHEMA, "job": job.name(), "parallelism": request.parallelism, "operator": request.operator,
-            "checkpoint": rescaled.checkpoint_id.0, "pause_ms": ms(rescaled.pause),
+            "steps": steps, "left_alone": planned.left_alone, "checkpoint": rescaled.checkpoint_id.0, "pause_ms": ms(rescaled.pause),
         })))
     })
     .await
 }
 
-async fn upgrade(State(api): State<Api>, Query(request): Query<UpgradeRequest>, upload: Request) -> Answer {
-    let refused = may_upgrade(&api.job, &request);
-    if let Err(refusal) = refused {
-        api.bodies.discard(upload.into_body());
-        return Err(refusal);
-    }
+async fn upgrade(State(api): State<Api>, query: Result<Query<UpgradeRequest>, QueryRejection>, upload: Request) -> Answer {
+    let request = match query.map_err(bad_query).and_then(|Query(request)| may_upgrade(&api.job, request)) {
+        Ok(request) => request,
+        Err(refusal) => {
+            api.bodies.discard(upload.into_body());
+            return Err(refusal);
+        }
+    };
     let component = Uploaded::from_request(upload, &api).await?;
     to_its_end(changed_over(api.job, request, component)).await
 }
 
-/// What can be refused before the component is read.
-fn may_upgrade(job: &RunningJob, request: &UpgradeRequest) -> Result<(), Refusal> {
+fn bad_query(rejection: QueryRejection) -> Refusal {
+    let message = printable(&rejection.body_text(), NAME_SHOWN);
+    Refusal::new(StatusCode::BAD_REQUEST, message, "GET /openapi.json says what the query holds")
+}
+
+/// The request, unless it can be refused before the component is read. Its name, which this job's user is shown, is fit for that.
+fn may_upgrade(job: &RunningJob, request: UpgradeRequest) -> Result<UpgradeRequest, Refusal> {
     if Duration::from_millis(request.probation_ms) > PROBATION_MAX {
-        let message = format!("a probation of {} ms is longer than the {PROBATION_MAX:?} that one may last", request.probation_ms);
+        let message = format!("{} ms: {}", request.probation_ms, probation_too_long());
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "output is held back meanwhile: minutes are long enough"));
     }
-    job.changes().refuse_beside_upgrade()
+    job.changes().refuse_beside_upgrade()?;
+    Ok(UpgradeRequest { name: printable(&request.name, NAME_SHOWN), ..request })
 }
 
 async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): Uploaded) -> Answer {

@@ -21,7 +21,7 @@ use weir_engine::{EngineError, ErrorKind};
 /// The variable that holds the token.
 pub(crate) const TOKEN: &str = "WEIR_API_TOKEN";
 /// A savepoint of the end is written for so long at most: it is work of the job's, and whoever waits for it is not left alone.
-const SAVEPOINT_WITHIN: Duration = Duration::from_secs(600);
+pub(super) const SAVEPOINT_WITHIN: Duration = Duration::from_secs(600);
 /// Every other request that is being worked on when the job has ended has its answer by then, or gets none.
 const GRACE: Duration = Duration::from_secs(2);
 

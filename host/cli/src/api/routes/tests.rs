@@ -1,6 +1,19 @@
 use super::*;
-use crate::api::body::{ALL_MAX, COMPONENT_MAX, JSON_MAX};
+use crate::api::body::{ALL_MAX, Bodies, COMPONENT_MAX, JSON_MAX, UPLOADS_MAX};
+use crate::api::server::SAVEPOINT_WITHIN;
+use crate::api::{Ended, RunningParts, Shape};
+use crate::compiler::Compiler;
+use crate::job_file::{SourceText, parse};
+use crate::screen::Screen;
+use crate::storage::threads;
+use axum::body::{Body, to_bytes};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use weir_engine::checkpoint::ObjectStorage;
+use weir_engine::job::{JobControl, JobFileCopy, JobInbox, JobStatus};
+use weir_engine::runtime::ThreadRuntime;
 
 #[test]
 fn the_description_names_every_route_and_no_other() {
@@ -34,5 +47,133 @@ fn the_description_has_the_bounds_that_hold() {
     let told = described["info"]["description"].as_str().expect("a text");
     for bytes in [JSON_MAX, COMPONENT_MAX, ALL_MAX] {
         assert!(told.contains(&bytes.to_string()), "{bytes}");
+    }
+    for bound in [format!("{UPLOADS_MAX} components"), format!("{} s to be written", SAVEPOINT_WITHIN.as_secs())] {
+        assert!(told.contains(&bound), "{bound}");
+    }
+}
+
+/// The API of a job that does not run. Whatever its engine would do never comes.
+struct Bench {
+    threads: ThreadRuntime,
+    job: RunningJob,
+    _inbox: JobInbox,
+}
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        let threads = threads().expect("threads");
+        let source = SourceText { name: "job.toml".into(), text: text.into() };
+        let file = parse(source, std::path::Path::new("/jobs"), 1).expect("a fine job");
+        let (control, inbox) = JobControl::new();
+        let opened = ObjectStorage::open("memory:", std::path::Path::new("/"), "j", threads.control());
+        let parts = RunningParts {
+            control,
+            status: Arc::new(JobStatus::new(0)),
+            store: Arc::new(threads.block_on(opened).expect("memory")),
+            runtime: threads.runtime(),
+            threads: threads.control().clone(),
+            vertices: Vec::new(),
+            shape: Shape {
+                file,
+                plugins: Default::default(),
+                digests: Default::default(),
+                parallelism: Default::default(),
+                components: Vec::new(),
+                compiler: Compiler::new(Screen::of_process(true)),
+            },
+            storage: "memory:/j".into(),
+            job_file: "/jobs/job.toml".into(),
+            job_copy: JobFileCopy { text: Default::default(), folder: "/jobs".into() },
+        };
+        Self { job: RunningJob::new(parts), threads, _inbox: inbox }
+    }
+
+    /// The status, and the answer where it is JSON.
+    fn ask(&self, method: &str, path: &str, json: &str) -> (u16, Value) {
+        let api = Api { job: self.job.clone(), bodies: Bodies::new(self.job.clock()) };
+        let router = TowerToHyperService::new(router(api, Guard::Token("t".into())));
+        let request = axum::http::Request::builder().method(method).uri(path).header("authorization", "Bearer t");
+        let request = request.header("content-type", "application/json").body(Body::from(json.to_owned())).expect("a request");
+        self.threads.block_on(async {
+            let answer = router.call(request).await.expect("every request has an answer");
+            let status = answer.status().as_u16();
+            let bytes = to_bytes(answer.into_body(), 1 << 20).await.expect("a short answer");
+            (status, serde_json::from_slice(&bytes).unwrap_or_default())
+        })
+    }
+}
+
+const STANDARD: &str =
+    "name = \"j\"\n[source.in]\nconnector = \"stdin\"\nreplay = \"none\"\n[sink.out]\nconnector = \"stdout\"\ninput = \"in\"\n";
+
+#[test]
+fn whatever_is_refused_is_refused_in_json_with_a_hint() {
+    let bench = Bench::new(STANDARD);
+    for (method, path, body, expect) in [
+        ("GET", "/v1/nothing", "", 404),
+        ("DELETE", "/v1/job", "", 405),
+        ("POST", "/openapi.json", "", 405),
+        ("PUT", "/v1/holds/7", "", 405),
+        ("POST", "/v1/holds/abc", "", 400),
+        ("DELETE", "/v1/holds/-1", "", 400),
+        ("POST", "/v1/holds/7", "", 404),
+        ("POST", "/v1/upgrade", "", 400),
+        ("POST", "/v1/upgrade?operator=a&name=x&probation_ms=soon", "", 400),
+        ("POST", "/v1/upgrade?operator=a&name=x&probation_ms=99999999999", "", 422),
+        ("POST", "/v1/stop", "{", 400),
+        ("POST", "/v1/stop", "{\"drain\":7}", 422),
+        ("POST", "/v1/rescale", "{\"parallelism\":7}", 422),
+    ] {
+        let (status, answer) = bench.ask(method, path, body);
+        assert_eq!(status, expect, "{method} {path}: {answer}");
+        let said = |field: &str| answer["error"][field].as_str().is_some_and(|text| !text.is_empty());
+        assert!(said("message") && said("hint"), "{method} {path}: {answer}");
+        let described: Value = serde_json::from_str(OPENAPI).expect("JSON");
+        let errors = described.pointer("/components/responses/Error/description").and_then(Value::as_str).expect("a text");
+        assert!(errors.contains(&status.to_string()), "{status} is not described");
+    }
+}
+
+#[test]
+fn a_rescale_that_no_step_follows_is_refused_and_says_why() {
+    let (status, answer) = Bench::new(STANDARD).ask("POST", "/v1/rescale", "{\"parallelism\":7}");
+    assert_eq!(status, 422);
+    assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("`in` reads standard input")), "{answer}");
+}
+
+#[test]
+fn the_name_of_an_upload_is_fit_to_be_shown() {
+    let bench = Bench::new(STANDARD);
+    let request = |name: &str| UpgradeRequest { operator: "a".into(), name: name.into(), probation_ms: 1, allow_repeat: false };
+    let shown = |name: &str| may_upgrade(&bench.job, request(name)).expect("nothing is under way").name;
+    assert_eq!(shown("\nweir: all done\u{1b}[31m"), "\\nweir: all done\\u{1b}[31m");
+    assert_eq!(shown("plugins/new.wasm"), "plugins/new.wasm");
+    assert!(shown(&"x".repeat(10_000)).len() < 300);
+}
+
+#[test]
+fn a_stop_whose_savepoint_cannot_be_made_says_that_the_job_goes_on() {
+    let (bench, folder) = (Bench::new(STANDARD), tempfile::tempdir().expect("a folder"));
+    std::fs::write(folder.path().join("mine"), "x").expect("written");
+    for url in [format!("file:{}", folder.path().display()), "gs://x/y".to_owned()] {
+        let (status, answer) = bench.ask("POST", "/v1/stop", &json!({ "savepoint": url }).to_string());
+        assert_eq!(status, 422, "{answer}");
+        assert!(answer["error"]["message"].as_str().is_some_and(|text| text.ends_with("; the job goes on")), "{answer}");
+    }
+}
+
+#[test]
+fn who_waits_for_the_end_of_a_job_that_fails_is_told_what_to_do() {
+    let bench = Bench::new(STANDARD);
+    let (error, hint) = (Some("it is given up".to_owned()), Some("give it more time".to_owned()));
+    bench.job.end(Ended { outcome: "failed".into(), error, hint });
+    for path in ["/v1/stop", "/v1/cancel"] {
+        let (status, answer) = bench.ask("POST", path, "{}");
+        assert_eq!(
+            (status, answer["outcome"].as_str(), answer["hint"].as_str()),
+            (200, Some("failed"), Some("give it more time")),
+            "{path}"
+        );
     }
 }
