@@ -13,12 +13,14 @@ pub use text::plan_text;
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
 use crate::job_file::{Code, JobFile, OperatorStep};
+use crate::plugin_origin::{PluginOrigin, PluginOrigins};
 use crate::process_memory::state_memory;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use weir_engine::checkpoint::CheckpointMode;
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{Edge, JobGraph, VertexKind, layout};
+use weir_wasm::CompileLimits;
 
 /// The document of `weir check`.
 #[derive(Clone, Debug, Serialize)]
@@ -88,8 +90,8 @@ pub struct PlanEdge {
     pub chained: bool,
 }
 
-/// The plan of a job.
-pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
+/// The plan of a job whose plugins come from `plugins`: some limits follow from the sizes of their files.
+pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> PlanDocument {
     let graph = &assembly.graph;
     let id = |vertex: usize| graph.vertices[vertex].id.clone();
     let chains: Vec<Vec<usize>> = layout(graph).into_iter().map(|task| task.members).collect();
@@ -111,7 +113,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly) -> PlanDocument {
         max_parallelism: job.max_parallelism,
         checkpoints: checkpoint_settings(job),
         restart: restart_settings(job),
-        vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex(job, graph, vertex)).collect(),
+        vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex((job, plugins), graph, vertex)).collect(),
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         orders: order::orders(graph),
@@ -175,7 +177,7 @@ fn restart_settings(job: &JobFile) -> Map<String, Value> {
     }))
 }
 
-fn plan_vertex(job: &JobFile, graph: &JobGraph, vertex: usize) -> PlanVertex {
+fn plan_vertex((job, plugins): (&JobFile, &PluginOrigins), graph: &JobGraph, vertex: usize) -> PlanVertex {
     let vertex = &graph.vertices[vertex];
     let (kind, runs) = match &vertex.kind {
         VertexKind::Source { source, .. } => ("source", source.connector().to_owned()),
@@ -186,11 +188,11 @@ fn plan_vertex(job: &JobFile, graph: &JobGraph, vertex: usize) -> PlanVertex {
         }
         VertexKind::Sink(sink) => ("sink", sink.connector().to_owned()),
     };
-    PlanVertex { id: vertex.id.clone(), kind, runs, parallelism: vertex.parallelism, settings: settings_of(job, &vertex.id) }
+    PlanVertex { id: vertex.id.clone(), kind, runs, parallelism: vertex.parallelism, settings: settings_of((job, plugins), &vertex.id) }
 }
 
 /// The settings of a step with every default filled in. The vertices that weir adds have none.
-fn settings_of(job: &JobFile, id: &str) -> Map<String, Value> {
+fn settings_of((job, plugins): (&JobFile, &PluginOrigins), id: &str) -> Map<String, Value> {
     if let Some(step) = job.sources.iter().find(|step| step.id.value == id) {
         let effective = weir_connectors::source_settings(&step.connector.value, &step.settings.values, &job.folder);
         let mut settings = effective.unwrap_or_else(|_| step.settings.values.clone());
@@ -204,7 +206,8 @@ fn settings_of(job: &JobFile, id: &str) -> Map<String, Value> {
         let effective = weir_connectors::sink_settings(&step.connector.value, &step.settings.values, &job.folder);
         return effective.unwrap_or_else(|_| step.settings.values.clone());
     }
-    job.operators.iter().find(|step| step.id.value == id).map(operator_settings).unwrap_or_default()
+    let bytes = plugins.get(id).and_then(PluginOrigin::size);
+    job.operators.iter().find(|step| step.id.value == id).map(|step| operator_settings(step, bytes)).unwrap_or_default()
 }
 
 /// What a subtask may keep: its own limit, or what all without one may keep together.
@@ -216,7 +219,15 @@ fn state_bytes(step: &OperatorStep) -> String {
     }
 }
 
-fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
+/// What compiling a file of `bytes` bytes may take; nothing is known of one that is not there.
+fn compile_limits(limits: CompileLimits, bytes: Option<u64>) -> Value {
+    let CompileLimits { time, memory } = bytes.map_or(limits, |bytes| limits.for_file(bytes));
+    let time = time.map(|time| duration(std::time::Duration::from_millis(time.as_millis() as u64)));
+    json!({ "time": time, "memory": memory.map(size) })
+}
+
+/// `bytes`: the size of the plugin's file.
+fn operator_settings(step: &OperatorStep, bytes: Option<u64>) -> Map<String, Value> {
     match &step.code {
         Code::Native(name) => {
             object(json!({ "native": name.value, "limits": { "state-bytes": state_bytes(step) }, "record": step.record }))
@@ -229,8 +240,7 @@ fn operator_settings(step: &OperatorStep) -> Map<String, Value> {
                 "time-per-batch": duration(code.limits.time_per_batch),
                 "state-bytes-per-key": size(code.limits.state_bytes_per_key),
                 "state-bytes": state_bytes(step),
-                // Nothing: what the size of the plugin's file gives.
-                "compile": { "time": code.limits.compile.time.map(duration), "memory": code.limits.compile.memory.map(size) },
+                "compile": compile_limits(code.limits.compile, bytes),
             },
             "record": step.record,
         })),

@@ -30,6 +30,14 @@ pub enum PluginOrigin {
 }
 
 impl PluginOrigin {
+    /// Bytes of the file, or of what is kept; `None` of a file that is not there.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
+            Self::Stored { bytes, .. } => Some(bytes.len() as u64),
+        }
+    }
+
     /// The plugin of `operator`, compiled within `limits`.
     pub fn load(&self, operator: &str, engine: &WasmEngine, limits: CompileLimits) -> Result<Plugin, EngineError> {
         match self {

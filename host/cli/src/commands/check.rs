@@ -24,7 +24,7 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
     let plugins = build(context, &job)?;
     let assembly = assemble(&job, &plugins, || Ok(context.compiler.engine()?))?;
-    let mut plan = plan(&job, &assembly);
+    let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;
     if let Some(start) = start {
         let (document, planned) = restore(context, (&job, &assembly.graph), &start, &args.drop_state)?;

@@ -9,7 +9,7 @@ fn planned(text: &str) -> PlanDocument {
     let source = SourceText { name: "job.toml".into(), text: text.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
     let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
-    plan(&job, &assembly.expect("a job that fits together"))
+    plan(&job, &assembly.expect("a job that fits together"), &PluginOrigins::new())
 }
 
 const JOB: &str = "name = \"j\"
@@ -32,6 +32,15 @@ connector = \"stdout\"
 input = \"same\"
 parallelism = 1
 ";
+
+#[test]
+fn what_compiling_may_take_follows_from_the_file_where_the_job_does_not_say() {
+    let by_size = compile_limits(CompileLimits::default(), Some(2_000_000));
+    assert_eq!(by_size, json!({ "time": "15s", "memory": "640MiB" }));
+    let own = CompileLimits { time: Some(std::time::Duration::from_secs(60)), memory: None };
+    assert_eq!(compile_limits(own, Some(0)), json!({ "time": "1m", "memory": "512MiB" }));
+    assert_eq!(compile_limits(CompileLimits::default(), None), json!({ "time": null, "memory": null }));
+}
 
 #[test]
 fn forward_edges_are_chained_and_steps_with_several_inputs_are_not() {

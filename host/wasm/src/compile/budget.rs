@@ -37,6 +37,12 @@ pub(crate) struct Budget {
 }
 
 impl CompileLimits {
+    /// The limits that hold for a file of `bytes` bytes: what is not said follows from its size.
+    pub fn for_file(&self, bytes: u64) -> Self {
+        let Budget { cpu, memory, .. } = self.budget(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Self { time: Some(cpu), memory: Some(memory) }
+    }
+
     /// The bounds for a file of `bytes` bytes.
     pub(crate) fn budget(&self, bytes: usize) -> Budget {
         let bytes = bytes as u64;
