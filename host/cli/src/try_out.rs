@@ -1,11 +1,12 @@
 //! What only trying tells: whether the sources find their input and can read its first rows, and whether the plugins open with their config and the
-//! schemas in front of them. A run tries the same when it starts, so only `weir check` does it for its own sake.
+//! schemas in front of them. A run finds out by itself when it comes to them, so only `weir check` tries; what a run would finish with is no problem here either.
 
 mod first_rows;
 
 use crate::assemble::Assembly;
 use crate::failure::Failure;
 use crate::job_file::{JobFile, Problem, Span};
+use first_rows::Said;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::Subtask;
 use weir_engine::{EngineError, OperatorFactory};
@@ -19,7 +20,14 @@ pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failur
         let tried = match &vertex.kind {
             VertexKind::Source { source, .. } => source.discover(vertex.parallelism).and_then(|splits| {
                 remarks.extend(source.remarks()?.iter().map(|line| format!("{}: {line}", vertex.id)));
-                Ok(first_rows::look(job, &vertex.id, &**source, splits))
+                Ok(match first_rows::look(job, &vertex.id, &**source, splits) {
+                    Said::Nothing => None,
+                    Said::Remark(line) => {
+                        remarks.push(line);
+                        None
+                    }
+                    Said::Problem(problem) => Some(problem),
+                })
             }),
             VertexKind::Operator(factory) => open(graph, index, &**factory).map(|()| None),
             VertexKind::Sink(_) => Ok(None),
@@ -121,13 +129,30 @@ input = \"same\"
     /// What is said of a file source that has these settings and this file.
     #[track_caller]
     fn check(settings: &str, file: &str, expect: Result<(), &str>) {
+        let tried = tried(settings, file).map(drop);
+        assert_eq!(tried.as_ref().map_err(String::as_str).copied(), expect, "{settings}");
+    }
+
+    /// The remarks, or what is wrong.
+    fn tried(settings: &str, file: &str) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), file).unwrap();
         let text = JOB.replace("format = \"csv\"\n", &format!("{settings}\n"));
         let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, folder.path(), 2).expect("a job file that can be read");
         let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
-        let tried = try_out(&job, &assembly).map(drop).map_err(|failure| failure.text());
-        assert_eq!(tried.as_ref().map_err(String::as_str).copied(), expect, "{settings}");
+        try_out(&job, &assembly).map_err(|failure| failure.text())
+    }
+
+    #[test]
+    fn what_the_first_rows_of_many_do_not_have_is_a_remark() {
+        let late = |field: &str| "{\"v\":1}\n".repeat(1_000) + &format!("{{{field:?}:1}}\n").repeat(1_000);
+        for (field, what) in [("timestamp", "timestamp"), ("key", "key")] {
+            let remarks = tried(&format!("format = \"jsonl\"\n{field} = \"late\""), &late("late"));
+            assert_eq!(remarks, Ok(vec![format!("`rows`: of its first 1000 rows none has a {what}")]));
+        }
+        let skipped =
+            tried("format = \"csv\"\ntimestamp = \"at\"\non-error = \"skip\"", &format!("k,at\n{}", "1,noon\n".repeat(1_000_000)));
+        assert!(matches!(skipped.as_deref(), Ok([line]) if line.ends_with("rows can be read: all of them are skipped")), "{skipped:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A look at a source's first rows: whether they can be read, and whether they have what the step says that they have.
 //!
-//! Only files are looked at: what comes from elsewhere may be gone once it has been read. It reads as a run does, and no further than the bounds below.
+//! Only files are looked at: what comes from elsewhere may be gone once it has been read. It reads as a run does, and no further than the bounds below. What no row
+//! has is a problem where these were all rows, and a remark where there are more: those may have it, and a run would finish.
 
 use crate::job_file::{JobFile, Problem, SourceStep};
 use std::task::{Context, Poll, Waker};
@@ -20,17 +21,32 @@ struct Seen {
     with_key: bool,
     with_timestamp: bool,
     skipped: u64,
+    /// There are no others.
+    all: bool,
+}
+
+/// What is to be said of the first rows.
+pub(super) enum Said {
+    Nothing,
+    /// A run may finish all the same.
+    Remark(String),
+    /// A run cannot do what the step says.
+    Problem(Problem),
 }
 
 /// What is wrong with the first rows of the source `id`, whose splits these are.
-pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Option<Problem> {
-    let step = job.sources.iter().find(|step| step.id.value == id)?;
+pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Said {
+    let Some(step) = job.sources.iter().find(|step| step.id.value == id) else { return Said::Nothing };
     if source.connector() != "file" {
-        return None;
+        return Said::Nothing;
     }
     match read(id, source, splits) {
-        Ok(seen) => nothing_there(step, &seen),
-        Err(error) => Some(unreadable(step, &error)),
+        Ok(seen) => match nothing_there(step, &seen) {
+            None => Said::Nothing,
+            Some(problem) if seen.all => Said::Problem(problem),
+            Some(problem) => Said::Remark(problem.message),
+        },
+        Err(error) => Said::Problem(unreadable(step, &error)),
     }
 }
 
@@ -44,7 +60,11 @@ fn read(id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Result<Seen, 
         match status {
             Poll::Ready(Ok(ReadStatus::More)) if seen.rows < ROWS => {}
             Poll::Ready(Err(error)) => return Err(error),
-            Poll::Ready(Ok(ReadStatus::More | ReadStatus::End)) | Poll::Pending => break,
+            Poll::Ready(Ok(status)) => {
+                seen.all = status == ReadStatus::End;
+                break;
+            }
+            Poll::Pending => break,
         }
     }
     seen.skipped = reader.skipped();
@@ -62,7 +82,7 @@ impl Seen {
 fn nothing_there(step: &SourceStep, seen: &Seen) -> Option<Problem> {
     let id = &step.id.value;
     let at = |setting: &str| step.settings.spans.get(setting).cloned();
-    let Seen { rows, with_key, with_timestamp, skipped } = seen;
+    let Seen { rows, with_key, with_timestamp, skipped, all: _ } = seen;
     if *rows == 0 && *skipped > 0 {
         let message = format!("`{id}`: none of its first {skipped} rows can be read: all of them are skipped");
         return Some(Problem::new(at("on-error").unwrap_or(step.connector.span.clone()), message));
