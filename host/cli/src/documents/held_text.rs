@@ -1,12 +1,11 @@
-//! What states hold, as `weir replay` and the dry run show it: by the description of the state's type, as `weir state` shows it; what is `raw` as the bytes
-//! of records are shown.
+//! What states hold, as `weir replay` and the dry run show it: by the description of the state's type, as `weir state` shows it; what is `raw` as `0x` and
+//! hex digits, keys as text where they are text.
 
-use crate::value_text::{Shown, StateText};
+use crate::value_text::{Shown, StateText, hex, key_text};
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
 use weir_engine::replay::Held;
 use weir_engine::state::{StateDescriptor, StateKind};
-use weir_wasm::bytes_as_json;
 
 /// A value; the items of a list; the entries of a map as `{"entry": …, "value": …}`; nothing where nothing is held.
 pub type HeldDocument = Option<Box<RawValue>>;
@@ -24,14 +23,14 @@ impl HeldText {
     /// A key of a state; of a broadcast state an entry.
     pub(super) fn key(&self, state: &str, key: &[u8], problem: &mut Option<String>) -> Box<RawValue> {
         match self.0.get(state) {
-            Some((StateKind::Broadcast, text)) if !text.is_raw() => json(text.entry_now(key), problem),
-            Some(_) | None => bytes(key),
+            Some((StateKind::Broadcast, text)) => json(text.entry_now(key), problem),
+            Some((StateKind::Value | StateKind::List | StateKind::Map, _)) | None => text(&key_text(key)),
         }
     }
 
     /// What a state holds. `problem` is set where that is not what its description says.
     pub(super) fn held(&self, state: &str, held: Option<&Held>, problem: &mut Option<String>) -> HeldDocument {
-        let text = self.0.get(state).map(|(_, text)| text).filter(|text| !text.is_raw());
+        let text = self.0.get(state).map(|(_, text)| text);
         let mut value = |value: &[u8]| text.map_or_else(|| bytes(value), |text| json(text.value_now(value), problem));
         Some(match held? {
             Held::Value(of) => value(of),
@@ -47,7 +46,11 @@ impl HeldText {
 }
 
 fn bytes(of: &[u8]) -> Box<RawValue> {
-    to_raw_value(&bytes_as_json(of)).expect("JSON can be written")
+    text(&hex(of))
+}
+
+fn text(of: &str) -> Box<RawValue> {
+    to_raw_value(of).expect("JSON can be written")
 }
 
 fn json(shown: Shown, problem: &mut Option<String>) -> Box<RawValue> {
@@ -80,7 +83,9 @@ mod tests {
         check(&state(StateKind::Value, "u64"), Held::Value(vec![7]), "7");
         check(&state(StateKind::List, "string"), Held::List(vec![b"\x61a".to_vec(), b"\x61b".to_vec()]), "[\"a\",\"b\"]");
         check(&state(StateKind::Map, "map<u8,bool>"), Held::Map(vec![(vec![1], vec![0xf5])]), "[{\"entry\":1,\"value\":true}]");
-        check(&state(StateKind::Value, "raw"), Held::Value(b"as it is".to_vec()), "\"as it is\"");
+        check(&state(StateKind::Value, "raw"), Held::Value(b"as it is".to_vec()), "\"0x6173206974206973\"");
+        check(&state(StateKind::Value, "raw"), Held::Value(vec![1, 0, 0xff]), "\"0x0100ff\"");
+        check(&state(StateKind::Map, "raw"), Held::Map(vec![(b"a".to_vec(), vec![1])]), "[{\"entry\":\"0x61\",\"value\":\"0x01\"}]");
         assert!(HeldText::default().held("s", None, &mut None).is_none());
     }
 
@@ -88,6 +93,7 @@ mod tests {
     fn a_broadcast_entry_is_shown_by_it_too_and_a_key_is_not() {
         let key = |kind, bytes: &[u8]| HeldText::of([&state(kind, "map<u8,u8>")]).key("s", bytes, &mut None).get().to_owned();
         assert_eq!((key(StateKind::Broadcast, &[5]), key(StateKind::Map, b"five")), ("5".into(), "\"five\"".into()));
+        assert_eq!(key(StateKind::Value, &[0xff, 0]), "\"0xff00\"");
     }
 
     #[test]

@@ -101,11 +101,6 @@ impl StateText {
         self.show(&self.entry, version, bytes)
     }
 
-    /// True where nothing is said of what the values are.
-    pub fn is_raw(&self) -> bool {
-        matches!(self.value, Form::Raw)
-    }
-
     /// As [`StateText::value`], of the version that is described.
     pub fn value_now(&self, bytes: &[u8]) -> Shown {
         self.value(self.version, bytes)
