@@ -12,6 +12,7 @@ use weir_engine::checkpoint::{ObjectStorage, StorageUrl, Store};
 use weir_engine::job::SavepointOpener;
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::printable;
 
 /// The production runtime.
 pub fn threads() -> Result<ThreadRuntime, EngineError> {
@@ -112,8 +113,16 @@ pub async fn savepoint_folder(url: &str, control: &Handle) -> Result<ObjectStora
     ObjectStorage::open(url, Path::new("/"), "", control).await
 }
 
+/// Bytes that are shown of a name that cannot be.
+const NAME_SHOWN: usize = 256;
+
 /// The absolute URL of a savepoint's folder that was named on the command line: a plain path is a folder too.
 pub fn savepoint_url(named: &str) -> Result<String, Failure> {
+    if named.contains(char::is_control) {
+        // It is kept, and shown to others.
+        let message = format!("`{}`: it has control characters", printable(named, NAME_SHOWN));
+        return Err(Failure::Usage { message, hint: "name a folder or `s3://bucket/prefix`".into() });
+    }
     let path = |folder: &str| {
         let folder = without_detours(Path::new(folder))
             .map_err(|error| Failure::Usage { message: format!("`{named}`: {error}"), hint: "name a folder".into() })?;
@@ -155,6 +164,7 @@ mod tests {
         assert_eq!(url("../a/no/such"), Ok(format!("file:{}/../a/no/such", here.display())));
         let folder = here.file_name().expect("a name").to_string_lossy();
         assert_eq!(url(&format!("../{folder}")), Ok(format!("file:{}", here.canonicalize().expect("it is there").display())));
+        assert_eq!(url("/a/b\u{1b}[31m\n"), Err("`/a/b\\u{1b}[31m\\n`: it has control characters".into()));
         assert!(url("memory:").is_err() && url("gs://x/y").is_err() && url("").is_err());
     }
 }

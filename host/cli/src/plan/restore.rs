@@ -78,7 +78,8 @@ pub fn restore_document(from: &str, metadata: &CheckpointMetadata, planned: &Pla
 
 fn step(id: &str, vertex: &VertexPlan, metadata: &CheckpointMetadata) -> RestoredStep {
     let parts = vertex.from.as_ref().and_then(|from| metadata.vertex(from)).map_or(&[][..], |vertex| &vertex.subtasks);
-    let new = |name: &String| RestoredStepState { name: name.clone(), becomes: "new", from_version: None, to_version: None };
+    let kept: Vec<_> = vertex.states.iter().map(state).collect();
+    let new = begun_anew(&kept, &vertex.new_states);
     RestoredStep {
         id: id.to_owned(),
         from: vertex.from.clone(),
@@ -89,9 +90,16 @@ fn step(id: &str, vertex: &VertexPlan, metadata: &CheckpointMetadata) -> Restore
         keys: parts.iter().map(|part| part.keys).sum(),
         bytes: parts.iter().map(|part| part.state_bytes).sum(),
         splits: parts.iter().map(|part| part.splits.len()).sum(),
-        states: vertex.states.iter().map(state).chain(vertex.new_states.iter().map(new)).collect(),
+        states: kept.into_iter().chain(new).collect(),
         refused: vertex.refused,
     }
+}
+
+/// The states that begin anew. One that is refused does not, though nothing would be taken over for it.
+fn begun_anew(kept: &[RestoredStepState], new: &[String]) -> Vec<RestoredStepState> {
+    let is_refused = |name: &String| kept.iter().any(|state| state.becomes == "refused" && state.name == *name);
+    let new = new.iter().filter(|name| !is_refused(name));
+    new.map(|name| RestoredStepState { name: name.clone(), becomes: "new", from_version: None, to_version: None }).collect()
 }
 
 fn state(state: &StatePlan) -> RestoredStepState {
@@ -153,4 +161,18 @@ fn left_text(left: &LeftStep) -> String {
         kept => format!("dropped, with {}", kept.join(", ")),
     };
     format!("  {}: {kept}\n", left.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_is_refused_does_not_begin_anew_and_one_that_is_dropped_does() {
+        let kept =
+            ["refused", "dropped"].map(|becomes| RestoredStepState { name: becomes.into(), becomes, from_version: None, to_version: None });
+        let new = ["refused", "dropped", "other"].map(String::from);
+        let names: Vec<_> = begun_anew(&kept, &new).into_iter().map(|state| state.name).collect();
+        assert_eq!(names, ["dropped", "other"]);
+    }
 }
