@@ -51,6 +51,7 @@ pub(super) fn run(context: &Context, args: &RunArgs, held: Option<Held>) -> u8 {
     if context.output == Output::Json
         && let Err(unwritten) = context.print(&document, String::new)
     {
+        let unwritten = if code == 0 { standard_output::although_done(unwritten) } else { unwritten };
         tell(context, &unwritten);
         return if code == 0 { unwritten.exit_code() } else { code };
     }
