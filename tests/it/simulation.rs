@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan};
-use weir_engine::job::{CheckpointRequest, JobOutcome, StopKind};
+use weir_engine::job::{CheckpointRequest, JobOutcome, StopKind, UpgradeEvent};
 use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Held, Replaced, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request,
     simulate_evolution, simulate_failing_uploads, simulate_lost_entries, simulate_replaced_storage, simulate_stop_in_restart_delay,
-    simulate_stops, simulate_takeover,
+    simulate_stop_on_trial, simulate_stops, simulate_takeover,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
@@ -298,6 +298,23 @@ fn stops_of_every_kind_end_in_time_say_where_a_run_resumes_and_lose_and_double_n
     let stormy = stopped(60, Scenario { failures: Some(400), faults, max_concurrent: 2, barriers: Barriers::ExactlyOnce, ..CALM });
     assert!(stormy.stopped > 20 && stormy.given_up > 20, "{stormy:?}");
     stopped(30, Scenario { faults, barriers: Barriers::AtLeastOnce, ..CALM });
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_new_component_that_is_inside_a_long_call() {
+    let stop_timeout = Duration::from_secs(10);
+    // Version 2 is changed over to at a barrier, version 4 through a redeployment.
+    for (seed, version) in (0..20).flat_map(|seed| [(seed, 2), (seed, 4)]) {
+        for kind in [StopKind::Suspend, StopKind::SuspendForSavepoint] {
+            let stopped = simulate_stop_on_trial(seed, CALM, version, stop_timeout, kind).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+            let JobOutcome::Failed(error) = &stopped.outcome else { panic!("seed {seed}: {stopped:?}") };
+            for part in ["the task count-", "that", "in: the job was stopped while an upgrade was on probation; a run resumes from checkpoint"] {
+                assert!(error.to_string().contains(part), "seed {seed}: {part}: {error}");
+            }
+            assert!(stopped.took < Duration::from_millis(1_500), "seed {seed}: {stopped:?}");
+            assert!(matches!(stopped.upgrade, Some(UpgradeEvent::RolledBack(_))), "seed {seed}: {stopped:?}");
+        }
+    }
 }
 
 /// Time for three checkpoints of a job whose target is down for a while, and for their output.

@@ -42,15 +42,15 @@ pub struct ChangeReport {
 
 /// What the operator's id stands for at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Shape {
+pub(super) struct Shape {
     /// Of source, counter and sink.
     parallelism: [u32; 3],
-    version: u64,
+    pub version: u64,
 }
 
 const IDS: [&str; 3] = ["in", "count", "out"];
 /// What the job file says.
-const FILE: Shape = Shape { parallelism: [2, 2, 2], version: 1 };
+pub(super) const FILE: Shape = Shape { parallelism: [2, 2, 2], version: 1 };
 
 impl Shape {
     /// The job file's, with what the log overrides.
@@ -79,12 +79,17 @@ impl Shape {
         (0..3).map(change).collect()
     }
 
-    fn upgraded(&self) -> Vec<Override> {
+    /// The same with another version.
+    pub fn with_version(&self, version: u64) -> Self {
+        Self { version, ..self.clone() }
+    }
+
+    pub fn upgraded(&self) -> Vec<Override> {
         let component = Some(Replaced { file: digest(FILE.version), now: digest(self.version) });
         vec![Override { vertex: "count".into(), parallelism: None, component }]
     }
 
-    fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+    pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
         let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
         let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value });
         let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
@@ -300,7 +305,7 @@ fn accepted_versions(entries: &[LogEntry], report: &mut ChangeReport) -> BTreeSe
 }
 
 /// Each key's counts are 1, 2, 3 … once each, and their versions rise and held.
-fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String]) -> Result<(), String> {
+pub(super) fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String]) -> Result<(), String> {
     let mut by_key: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
     for line in lines {
         let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().expect("a number")).collect();

@@ -17,6 +17,7 @@ mod run;
 pub mod scenarios;
 mod source;
 mod state;
+mod stop_on_trial;
 mod stops;
 mod versions;
 
@@ -31,4 +32,5 @@ pub use quarantine::quarantined;
 pub use replaced::{Held, Replaced, simulate_replaced_storage};
 pub use run::{Barriers, Report, Scenario, different_lines, no_savepoints, simulate, simulate_takeover};
 pub use source::NumberSource;
+pub use stop_on_trial::{StopOnTrial, simulate_stop_on_trial};
 pub use stops::{FailedReport, StopReport, simulate_checkpoint_request, simulate_failing_uploads, simulate_stops};

@@ -139,7 +139,7 @@ fn stopped_process(
 }
 
 /// A stop that fails names the checkpoint that a run resumes from: the newest, or the one before where nobody knows yet whether that is complete.
-fn check_named(simulator: &Simulator, objects: &Arc<dyn Store>, error: &EngineError, stopping: bool) -> Result<(), String> {
+pub(super) fn check_named(simulator: &Simulator, objects: &Arc<dyn Store>, error: &EngineError, stopping: bool) -> Result<(), String> {
     if !stopping {
         return Ok(());
     }

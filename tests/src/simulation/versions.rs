@@ -2,6 +2,7 @@
 
 use super::operators::descriptor;
 use std::sync::Arc;
+use std::time::Duration;
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
@@ -28,6 +29,8 @@ pub(super) struct VersionFactory {
     failures: Option<u64>,
     /// Its migrations fail now and then.
     bad: bool,
+    /// What its calls take on probation.
+    call: Duration,
 }
 
 impl VersionFactory {
@@ -38,7 +41,12 @@ impl VersionFactory {
             StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: format!("raw{form}"), version: form, ttl_ms: None };
         let component = Component { digest: digest(version), bytes: digest(version).into_bytes().into() };
         let bad = version.is_multiple_of(3);
-        Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures, bad }
+        Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures, bad, call: Duration::ZERO }
+    }
+
+    /// That never fails, and whose calls take so long on probation.
+    pub fn slow(simulator: Simulator, version: u64, call: Duration) -> Self {
+        Self { call, ..Self::sturdy(simulator, version) }
     }
 
     /// That never fails.
@@ -61,7 +69,7 @@ impl OperatorFactory for VersionFactory {
     }
 
     fn create(&self, subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        let (simulator, version) = (self.simulator.clone(), self.version);
+        let (simulator, version, call) = (self.simulator.clone(), self.version, self.call);
         if subtask.parallelism == UNDEPLOYABLE && subtask.index == 5 {
             let kind = match simulator.draw(4) {
                 0 => panic!("injected panic of a deployment"),
@@ -72,7 +80,7 @@ impl OperatorFactory for VersionFactory {
             return Err(EngineError::new(kind, "injected failure of a deployment"));
         }
         let failures = if subtask.parallelism == HOPELESS { Some(1) } else { self.failures };
-        Ok(Box::new(VersionedCount { simulator, version, failures, on_probation: false }))
+        Ok(Box::new(VersionedCount { simulator, version, failures, call, on_probation: false }))
     }
 }
 
@@ -117,6 +125,7 @@ struct VersionedCount {
     simulator: Simulator,
     version: u64,
     failures: Option<u64>,
+    call: Duration,
     on_probation: bool,
 }
 
@@ -134,6 +143,9 @@ impl Operator for VersionedCount {
             out.push(batch.key(record), line.as_bytes(), None);
         }
         context.outputs.push((0, out.finish()));
+        if self.on_probation && !self.call.is_zero() {
+            self.simulator.call_takes(self.call);
+        }
         let bad = self.on_probation && self.version.is_multiple_of(3) && self.simulator.draw(3) == 0;
         if bad || self.failures.is_some_and(|one_in| self.simulator.draw(one_in) == 0) {
             return Err(EngineError::new(ErrorKind::Restart, "injected failure"));

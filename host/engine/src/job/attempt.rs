@@ -1,23 +1,24 @@
 //! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
 
-use super::attempt_context::{AttemptContext, AttemptEnd, Session};
+use super::attempt_context::{AttemptContext, AttemptEnd, Session, WaitsFor, inside_calls};
 use super::awaited::Awaited;
 use super::change::{Redeploy, tasks_of};
-use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, Reply, StopKind};
+use super::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, StopKind};
 use super::deploy::{Deployment, deploy};
 use super::recorder::{RecordEvent, RecordRequest, Recorder};
 use super::status::CheckpointItem;
 use super::{JobGraph, VertexKind};
-use crate::checkpoint::{CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
+use crate::checkpoint::{BARRIER_MAX, CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::{Lane, TaskGroup, panic_message};
+use crate::runtime::{Clock, Lane, TaskGroup, panic_message};
 use crate::task::{TaskControl, TaskEvent};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, join, select};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -36,7 +37,7 @@ enum Event {
 }
 
 /// Runs one attempt to its end. The log comes back with what was appended; `None`: the process ends, and its storage has no answer.
-pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: Session<'_>) -> (AttemptEnd, Option<JobLog>) {
+pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, mut session: Session<'_>) -> (AttemptEnd, Option<JobLog>) {
     let owner = (context.attempt, context.nonce.clone());
     let (retain, pins) = (context.retain, session.inbox.pins.clone());
     let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins));
@@ -50,8 +51,9 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: 
     let (panicked, panics) = mpsc::unbounded_channel::<String>();
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
     let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
+    *session.waits_for = WaitsFor::Attempt;
     let end = match deployed(context, &group) {
-        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session).run().await,
+        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session.lent()).run().await,
         Err(error) => {
             drop(requests);
             AttemptEnd::Failed(error)
@@ -61,8 +63,12 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: 
     let log = async { log.await.expect("the recorder hands the log back") };
     let clock = &context.runtime.clock;
     let no_longer = || clock.sleep_until(clock.now() + LEAVE_MAX);
+    *session.waits_for = WaitsFor::Tasks(group.clone());
+    let end = if end.another_may_follow() { end.after(&left(&group, session.inbox, &**clock).await) } else { end };
+    *session.waits_for = WaitsFor::Storage;
     let log = match &end {
-        AttemptEnd::Finished | AttemptEnd::Redeploy(_) | AttemptEnd::Failed(_) => Some(join(group.ended(), log).await.1),
+        AttemptEnd::Redeploy(_) | AttemptEnd::Failed(_) | AttemptEnd::NotLeft(_) => Some(log.await),
+        AttemptEnd::Finished => Some(join(group.ended(), log).await.1),
         AttemptEnd::Stopped => Some(join(select(group.ended().boxed(), no_longer()), log).await.1),
         AttemptEnd::StopGivenUp(_) | AttemptEnd::Cancelled => match select(join(group.ended(), log).boxed(), no_longer()).await {
             Either::Left(((_, log), _)) => Some(log),
@@ -70,6 +76,43 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, session: 
         },
     };
     (end, log)
+}
+
+/// Waits until the tasks of an attempt that is over have left, but no longer than [`BARRIER_MAX`] behind a stop: the next attempt would have to wait for them, and one
+/// may be inside a long call. The names of those that have not left.
+async fn left(group: &TaskGroup, inbox: &JobInbox, clock: &dyn Clock) -> Vec<String> {
+    let long_enough = async {
+        inbox.stopped().await;
+        clock.sleep_until(clock.now().saturating_add(BARRIER_MAX)).await;
+    };
+    match select(pin!(group.ended()), pin!(long_enough)).await {
+        Either::Left(_) => Vec::new(),
+        Either::Right(_) => group.running(),
+    }
+}
+
+impl AttemptEnd {
+    /// True where the job may go on in another attempt, which begins when no task of this one is left.
+    fn another_may_follow(&self) -> bool {
+        match self {
+            Self::Redeploy(_) | Self::Failed(_) => true,
+            Self::Finished | Self::Stopped | Self::StopGivenUp(_) | Self::NotLeft(_) | Self::Cancelled => false,
+        }
+    }
+
+    /// The same where these tasks have not left in the time that a stop gives them: then none follows.
+    fn after(self, late: &[String]) -> Self {
+        if late.is_empty() {
+            return self;
+        }
+        let hint = "`time-per-batch` in the `limits` of a step bounds how long a call may take";
+        let not_left = |error: EngineError| Self::NotLeft(error.context(format!("stop the job: {}", inside_calls(late))).with_hint(hint));
+        match self {
+            Self::Failed(error) => not_left(error),
+            Self::Redeploy(_) => not_left(EngineError::new(ErrorKind::Restart, "the job was about to change over")),
+            Self::Finished | Self::Stopped | Self::StopGivenUp(_) | Self::NotLeft(_) | Self::Cancelled => self,
+        }
+    }
 }
 
 /// As [`deploy`], where a panic is an error: what cannot be deployed must not take the job with it.

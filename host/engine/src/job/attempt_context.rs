@@ -8,7 +8,7 @@ use super::{CompletedCheckpoint, JobGraph};
 use crate::checkpoint::{CheckpointBases, CheckpointConfig, CheckpointMetadata, Override, RestorePlan, Store};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
-use crate::runtime::{Monotonic, Runtime};
+use crate::runtime::{Monotonic, Runtime, TaskGroup};
 use crate::sink::Committable;
 use crate::state::StateBackendFactory;
 use crate::task::Committers;
@@ -62,6 +62,47 @@ pub(super) struct Session<'a> {
     pub unproven: &'a mut Option<OldShape>,
     /// When the stop that is under way was asked for.
     pub stop_began: &'a mut Option<Monotonic>,
+    pub waits_for: &'a mut WaitsFor,
+}
+
+impl Session<'_> {
+    /// The same, for a part of the attempt.
+    pub fn lent(&mut self) -> Session<'_> {
+        let Self { inbox, graph, trial, redeployed, unproven, stop_began, waits_for } = self;
+        Session { inbox, graph, trial, redeployed, unproven, stop_began, waits_for }
+    }
+}
+
+/// What the job waits for: what holds a stop up that does not end in its time.
+pub(super) enum WaitsFor {
+    Storage,
+    /// The target of this connector's output.
+    Target(String),
+    /// An attempt, whose own rules end a stop before anybody has to ask.
+    Attempt,
+    /// Tasks of an attempt that is over.
+    Tasks(TaskGroup),
+}
+
+impl WaitsFor {
+    /// What is wrong with it, where the job's storage is in `location`.
+    pub fn complaint(&self, location: &str) -> String {
+        match self {
+            Self::Storage => format!("the storage in {location} has not answered in time"),
+            Self::Target(connector) => format!("the target of the output of `{connector}` has not answered in time"),
+            Self::Attempt => "neither the storage nor a target of the output has answered in time".to_owned(),
+            Self::Tasks(tasks) => inside_calls(&tasks.running()),
+        }
+    }
+}
+
+/// Tasks that have not left, by name.
+pub(super) fn inside_calls(tasks: &[String]) -> String {
+    match tasks {
+        [] => "its tasks have not left in time".to_owned(),
+        [task] => format!("the task {task} has not left the call that it is in"),
+        [first, others @ ..] => format!("the task {first} and {} more have not left the calls that they are in", others.len()),
+    }
 }
 
 /// A redeployment that is under way: the log learns of it once all tasks of the new shape run, so that one which cannot be leaves no trace.
@@ -101,6 +142,8 @@ pub(super) enum AttemptEnd {
     Stopped,
     /// A stop has taken too long: the job ends without what has not been done of it.
     StopGivenUp(EngineError),
+    /// It was over otherwise, but a stop cannot wait for its tasks: the job ends.
+    NotLeft(EngineError),
     Cancelled,
     /// Another is to follow, in another shape.
     Redeploy(Box<Redeploy>),

@@ -200,6 +200,17 @@ impl JobInbox {
         }
     }
 
+    /// Ready once a stop is asked for that ends the process in any case.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stop = self.stop.clone();
+        async move {
+            // Nobody is left who could ask.
+            if stop.wait_for(|stop| stop.is_some_and(StopKind::is_prompt)).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     pub(super) fn stop_requested(&self) -> Option<StopKind> {
         *self.stop.borrow()
     }
@@ -207,10 +218,10 @@ impl JobInbox {
     /// Ready when a stop that was asked for should have been over long ago, which is up to `stop_max` behind it; a cancellation at once, but for a
     /// `grace`. Whatever holds the job up then, it is nothing that the stop's own rules know of.
     pub(super) fn overdue(&self, clock: Arc<dyn Clock>, stop_max: Duration, grace: Duration) -> impl Future<Output = StopKind> + use<> {
-        let mut stop = self.stop.clone();
+        let (mut stop, stopped) = (self.stop.clone(), self.stopped());
         async move {
-            let asked = |stop: &Option<StopKind>| stop.is_some_and(StopKind::is_prompt);
-            let (Ok(true), began) = (stop.wait_for(asked).await.map(|_| true), clock.now()) else { return std::future::pending().await };
+            stopped.await;
+            let began = clock.now();
             let cancelled = async {
                 if stop.wait_for(|stop| *stop == Some(StopKind::Cancel)).await.is_err() {
                     std::future::pending::<()>().await;

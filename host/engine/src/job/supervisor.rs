@@ -1,7 +1,7 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
 use super::attempt::{LEAVE_MAX, run_attempt};
-use super::attempt_context::{AttemptContext, AttemptEnd, OldShape, Redeployed, Session};
+use super::attempt_context::{AttemptContext, AttemptEnd, OldShape, Redeployed, Session, WaitsFor};
 use super::change::Trial;
 use super::control::{JobInbox, StopKind};
 use super::history::History;
@@ -42,6 +42,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         unproven: None,
         failed_change: None,
         stop_began: None,
+        waits_for: WaitsFor::Storage,
         newest: None,
         unread: CheckpointId(0),
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None, from_savepoint: None },
@@ -96,6 +97,7 @@ pub(super) struct Supervisor {
     pub(super) failed_change: Option<EngineError>,
     /// When the stop that is under way was asked for.
     stop_began: Option<Monotonic>,
+    waits_for: WaitsFor,
     /// Where a run would go on, as of the last look at the log,
     newest: Option<Origin>,
     /// and the first checkpoint that this look did not show.
@@ -122,9 +124,10 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let Self { inbox, graph, trial, redeployed, unproven, stop_began, .. } = self;
-                    let session = Session { inbox, graph, trial, redeployed, unproven, stop_began };
+                    let Self { inbox, graph, trial, redeployed, unproven, stop_began, waits_for, .. } = self;
+                    let session = Session { inbox, graph, trial, redeployed, unproven, stop_began, waits_for };
                     let (end, back) = run_attempt(&context, log, session).await;
+                    self.waits_for = WaitsFor::Storage;
                     match (back, end) {
                         (Some(back), end) => {
                             log = back;
@@ -145,6 +148,7 @@ impl Supervisor {
                 AttemptEnd::Finished => return Ok(JobOutcome::Finished),
                 AttemptEnd::Stopped => return Ok(JobOutcome::Stopped),
                 AttemptEnd::StopGivenUp(error) => return Err(self.naming_where_a_run_resumes(error)),
+                AttemptEnd::NotLeft(error) => return Err(self.given_up(&mut log, error).await),
                 AttemptEnd::Cancelled => return Ok(JobOutcome::Cancelled),
                 AttemptEnd::Redeploy(redeploy) => {
                     self.redeploy(&log, &context, *redeploy);
@@ -177,16 +181,31 @@ impl Supervisor {
         if kind == StopKind::Cancel {
             return Ok(JobOutcome::Cancelled);
         }
-        let message = "stop the job: neither the storage nor a target of the output has answered in time";
+        let message = format!("stop the job: {}", self.waits_for.complaint(&self.options.store.location()));
         let error = EngineError::new(ErrorKind::Restart, message).with_hint("`stop-timeout` in [checkpoints] gives a stop more time");
         Err(self.naming_where_a_run_resumes(error))
+    }
+
+    /// The error of a stop that cannot wait for the tasks of an attempt that is over. What is on trial goes back first: nobody has decided on it.
+    async fn given_up(&mut self, log: &mut JobLog, error: EngineError) -> EngineError {
+        if self.trial.is_some() {
+            self.failed_change = Some(error.clone());
+            match self.go_back(log).await {
+                Ok(()) => self.look_at(&History::of(log.entries()), &StartMode::Resume),
+                Err(fenced) if fenced.kind() == ErrorKind::Fenced => return fenced,
+                // The next run gives it up.
+                Err(_) => {}
+            }
+        }
+        self.naming_where_a_run_resumes(error)
     }
 
     /// A stop that fails loses nothing: what has happened since that checkpoint happens again.
     fn naming_where_a_run_resumes(&self, error: EngineError) -> EngineError {
         let completed = self.status.last_checkpoint().map(|last| last.checkpoint_id).filter(|&last| last >= self.unread);
         // What is behind an upgrade on trial goes with it.
-        let from = match (self.trial.as_ref().and_then(|trial| trial.since).or(completed), &self.newest) {
+        let since = self.trial.as_ref().and_then(|trial| trial.since);
+        let from = match (completed.map(|last| since.map_or(last, |since| last.min(since))), &self.newest) {
             (Some(checkpoint_id), _) => format!("from checkpoint {checkpoint_id}"),
             (None, Some(Origin::Checkpoint(newest))) => format!("from checkpoint {}", newest.checkpoint_id),
             (None, Some(Origin::Savepoint(url))) => format!("from the savepoint {url}"),
@@ -337,8 +356,11 @@ impl Supervisor {
     }
 
     /// Commits one part of a sink's output. Where it `may_be_lost`, only trouble with the storage is an error.
-    async fn commit(&self, committable: &Committable, may_be_lost: bool) -> Result<(), EngineError> {
-        match crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await {
+    async fn commit(&mut self, committable: &Committable, may_be_lost: bool) -> Result<(), EngineError> {
+        self.waits_for = WaitsFor::Target(committable.connector.clone());
+        let committed = crate::task::commit_all(std::slice::from_ref(committable), &self.committers).await;
+        self.waits_for = WaitsFor::Storage;
+        match committed {
             Err(error) if may_be_lost && error.kind() != ErrorKind::Retry => {
                 (self.options.notice)(&format!("output given up: {error}"));
                 Ok(())
@@ -348,7 +370,7 @@ impl Supervisor {
     }
 
     /// Commits what the restored checkpoint covers, clears leftovers away, and stores the components.
-    async fn prepare(&self, context: &AttemptContext) -> Result<(), EngineError> {
+    async fn prepare(&mut self, context: &AttemptContext) -> Result<(), EngineError> {
         let restored: Vec<Committable> = context.metadata.iter().flat_map(|metadata| metadata.committables().cloned()).collect();
         for committable in &context.left_behind {
             // Whoever starts over may have cleared the old output away.

@@ -2,7 +2,7 @@
 //!
 //! Which of the ready tasks is polled next is drawn from the seed; time advances only when none is ready. Two runs of one seed
 //! make the same choices. A crash is dropping every task after some poll: [`Simulator::crash`]. A process that is stopped and goes on later is
-//! one whose tasks are not polled meanwhile: [`Simulator::process`].
+//! one whose tasks are not polled meanwhile: [`Simulator::process`]. A call that takes long is a task that is not: [`Simulator::call_takes`].
 
 use super::{Clock, Lane, Monotonic, Runtime, Spawn};
 use futures_util::FutureExt;
@@ -46,6 +46,10 @@ struct State {
     owners: BTreeMap<u64, u64>,
     /// Processes that are stopped.
     stopped: BTreeSet<u64>,
+    /// Tasks that are inside a call, and until when.
+    in_call: BTreeMap<u64, Monotonic>,
+    /// The task that was polled last.
+    polled: Option<u64>,
     timers: BTreeMap<(Monotonic, u64), Waker>,
     polls: u64,
     /// A running hash of the choices made: equal for equal runs.
@@ -54,7 +58,12 @@ struct State {
 
 impl State {
     fn runs(&self, id: u64) -> bool {
-        self.stopped.is_empty() || self.owners.get(&id).is_none_or(|process| !self.stopped.contains(process))
+        let in_call = self.in_call.get(&id).is_some_and(|until| self.now < *until);
+        !in_call && !self.is_stopped(id)
+    }
+
+    fn is_stopped(&self, id: u64) -> bool {
+        !self.stopped.is_empty() && self.owners.get(&id).is_some_and(|process| self.stopped.contains(process))
     }
 }
 
@@ -113,6 +122,8 @@ impl Simulator {
             tasks: BTreeMap::new(),
             owners: BTreeMap::new(),
             stopped: BTreeSet::new(),
+            in_call: BTreeMap::new(),
+            polled: None,
             timers: BTreeMap::new(),
             polls: 0,
             trace: seed,
@@ -159,7 +170,10 @@ impl Simulator {
         // Dropping a future may spawn or wake: take the tasks out first, and drop them without the lock.
         let tasks = std::mem::take(&mut lock(&self.inner.state).tasks);
         drop(tasks);
-        lock(&self.inner.state).timers.clear();
+        let mut state = lock(&self.inner.state);
+        state.timers.clear();
+        state.in_call.clear();
+        drop(state);
         lock(&self.inner.ready).clear();
     }
 
@@ -176,6 +190,17 @@ impl Simulator {
     /// A draw below `bound` from the simulation's seed: for injected faults.
     pub fn draw(&self, bound: u64) -> u64 {
         lock(&self.inner.state).rng.u64(..bound)
+    }
+
+    /// What the task that is polled is at takes so long: until then nothing else of it happens, and nobody gets rid of it.
+    pub fn call_takes(&self, duration: Monotonic) {
+        let mut state = lock(&self.inner.state);
+        let Some(id) = state.polled else { return };
+        let (until, number) = (state.now.saturating_add(duration), state.next_id);
+        state.next_id += 1;
+        state.in_call.insert(id, until);
+        let waker = Waker::from(Arc::new(ReadyOnWake { id, ready: self.inner.ready.clone() }));
+        state.timers.insert((until, number), waker);
     }
 
     fn start(&self, future: BoxFuture<'static, ()>) -> u64 {
@@ -208,7 +233,8 @@ impl Simulator {
         loop {
             let id = {
                 let mut ready = lock(&self.inner.ready);
-                let count = if state.stopped.is_empty() { ready.len() } else { ready.iter().filter(|id| state.runs(**id)).count() };
+                let all_run = state.stopped.is_empty() && state.in_call.is_empty();
+                let count = if all_run { ready.len() } else { ready.iter().filter(|id| state.runs(**id)).count() };
                 if count == 0 {
                     return None;
                 }
@@ -219,6 +245,7 @@ impl Simulator {
             };
             if let Some(task) = state.tasks.remove(&id) {
                 state.polls += 1;
+                state.polled = Some(id);
                 state.trace = state.trace.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ id;
                 return Some((id, task));
             }
@@ -230,7 +257,9 @@ impl Simulator {
         let waker = {
             let mut state = lock(&self.inner.state);
             let Some(((at, _), waker)) = state.timers.pop_first() else { return false };
-            state.now = state.now.max(at);
+            let now = state.now.max(at);
+            state.now = now;
+            state.in_call.retain(|_, until| now < *until);
             waker
         };
         waker.wake();
@@ -350,6 +379,31 @@ mod tests {
         pass(11);
         let seen: Vec<_> = lock(&seen).iter().map(|at| at.as_millis()).collect();
         assert_eq!(seen, [0, 10, 20, 125, 135]);
+    }
+
+    #[test]
+    fn a_task_inside_a_long_call_is_gone_when_the_call_is_over() {
+        let simulator = Simulator::new(6);
+        let runtime = simulator.runtime();
+        let group = TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {}));
+        let calls = simulator.clone();
+        let work = async move {
+            calls.call_takes(Duration::from_secs(60));
+            std::future::pending::<()>().await
+        };
+        group.spawn(Lane::Data, "slow-0", work.boxed());
+        group.spawn(Lane::Data, "quick-0", std::future::pending::<()>().boxed());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (clock, running) = (runtime.clock.clone(), seen.clone());
+        let watch = async move {
+            clock.sleep_until(Duration::from_secs(1)).await;
+            group.abort();
+            clock.sleep_until(Duration::from_secs(59)).await;
+            lock(&running).extend(group.running());
+            group.ended().await;
+        };
+        assert_eq!(simulator.run(watch.boxed(), 100), SimulationEnd::Finished);
+        assert_eq!((lock(&seen).clone(), simulator.now()), (vec!["slow-0".to_owned()], Duration::from_secs(60)));
     }
 
     #[test]

@@ -28,7 +28,8 @@ struct Inner {
 struct Members {
     next: u64,
     aborted: bool,
-    running: BTreeMap<u64, AbortHandle>,
+    /// Their names, and how they are stopped.
+    running: BTreeMap<u64, (String, AbortHandle)>,
 }
 
 /// Takes its task off the list, however the task ends.
@@ -69,7 +70,7 @@ impl TaskGroup {
             }
             members.next += 1;
             let number = members.next;
-            members.running.insert(number, abort);
+            members.running.insert(number, (name.to_owned(), abort));
             number
         };
         let member = Member { group: self.inner.clone(), number };
@@ -90,9 +91,14 @@ impl TaskGroup {
         let running = {
             let mut members = self.inner.lock();
             members.aborted = true;
-            members.running.values().cloned().collect::<Vec<_>>()
+            members.running.values().map(|(_, abort)| abort.clone()).collect::<Vec<_>>()
         };
         running.iter().for_each(AbortHandle::abort);
+    }
+
+    /// The names of the tasks that are left.
+    pub fn running(&self) -> Vec<String> {
+        self.inner.lock().running.values().map(|(name, _)| name.clone()).collect()
     }
 
     /// Waits until no task is left.
