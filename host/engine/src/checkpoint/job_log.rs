@@ -249,6 +249,14 @@ impl JobLog {
         self.nonce.get_or_insert_with(draw);
     }
 
+    /// True where another process has gone on meanwhile, and may have deleted the checkpoint that was the newest until then. An error where nobody can
+    /// tell, and where the log is another's.
+    pub async fn has_grown(&mut self) -> Result<bool, EngineError> {
+        let known = self.entries.len();
+        self.read_on().await?;
+        Ok(self.entries.len() > known)
+    }
+
     /// Reads entries that others have added, behind those that are still this process's own. A list may lag behind and is only the hint that
     /// lets them be read side by side: the end of the log is where no entry is.
     pub async fn read_on(&mut self) -> Result<(), EngineError> {

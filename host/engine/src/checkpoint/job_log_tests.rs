@@ -215,6 +215,22 @@ fn numbers_behind_which_there_is_none_are_refused_by_name() {
 }
 
 #[test]
+fn a_log_that_is_anothers_by_now_has_not_merely_grown() {
+    run(async {
+        let store = in_memory();
+        let mut log = written(&store, "a", 2).await;
+        assert!(!log.has_grown().await.unwrap());
+        let mut other = opened(&store).await.unwrap();
+        assert_eq!(other.append(entry(3, "a")).await.unwrap(), Append::Done);
+        assert!(log.has_grown().await.unwrap());
+        wiped(&*store).await;
+        written(&store, "b", 3).await;
+        let error = log.has_grown().await.expect_err("it is another's");
+        assert!(error.kind() == ErrorKind::Fenced, "{error}");
+    });
+}
+
+#[test]
 fn an_emptied_folder_is_not_filled_with_a_log_that_no_one_can_read() {
     run(async {
         let store = in_memory();
