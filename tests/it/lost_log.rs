@@ -43,11 +43,16 @@ fn a_folder_that_was_moved_away_whole_is_no_log_that_is_gone() {
 
 /// The newest completed checkpoint, whose output is committed, with its entry of the log and those behind it moved aside.
 fn without_newest_entry(bench: &Bench) -> u64 {
-    let log = bench.log();
     assert!(bench.parts_of_newest_checkpoint().iter().any(|part| part.exists()), "its output is committed");
+    without_entries_from(bench, bench.log().newest().id)
+}
+
+/// The entry of this completed checkpoint, which is moved aside with those behind it.
+fn without_entries_from(bench: &Bench, id: u64) -> u64 {
+    let log = bench.log();
     let is_newest = |seq: &u64| {
         let text = fs::read_to_string(bench.log_entry(*seq)).expect("an entry");
-        text.contains("\"kind\":\"completed\"") && text.contains(&format!("\"checkpoint_id\":{},", log.newest().id))
+        text.contains("\"kind\":\"completed\"") && text.contains(&format!("\"checkpoint_id\":{id},"))
     };
     let entry = (1..=log.entries).rev().find(is_newest).expect("an entry");
     fs::create_dir_all(bench.path("aside")).expect("a folder");
@@ -78,6 +83,24 @@ fn newest_entries_that_are_lost_are_missed_by_the_output_that_they_made_visible(
     bench.hasten();
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
+}
+
+#[test]
+fn where_so_much_is_lost_that_no_known_checkpoint_is_kept_none_is_advised() {
+    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::default() });
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("many checkpoints", || bench.log().completed.len() >= 8 && bench.parts().len() >= 2));
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    let log = bench.log();
+    let known = log.completed[1].id;
+    without_entries_from(&bench, log.completed[2].id);
+    bench
+        .run("run job.toml")
+        .assert(1, &["its newest entries are lost", "put them back; or `--fresh` starts over, and the output repeats"]);
+    let gone = bench.run(&format!("run job.toml --from {known}"));
+    gone.assert(1, &["it is not there"]);
+    assert!(!gone.stderr.contains("`--from"), "{gone:?}");
 }
 
 #[test]

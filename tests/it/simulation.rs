@@ -6,8 +6,8 @@ use weir_engine::job::{CheckpointRequest, JobOutcome, StopKind, UpgradeEvent};
 use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Held, Replaced, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request,
-    simulate_evolution, simulate_failing_uploads, simulate_lost_entries, simulate_replaced_storage, simulate_stop_in_restart_delay,
-    simulate_stop_on_trial, simulate_stops, simulate_takeover,
+    simulate_evolution, simulate_failing_uploads, simulate_lost_entries, simulate_replaced_storage, simulate_slow_clearing,
+    simulate_slow_start, simulate_stop_in_restart_delay, simulate_stop_on_trial, simulate_stops, simulate_takeover,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
@@ -300,15 +300,52 @@ fn stops_of_every_kind_end_in_time_say_where_a_run_resumes_and_lose_and_double_n
     stopped(30, Scenario { faults, barriers: Barriers::AtLeastOnce, ..CALM });
 }
 
+/// A job of ten seconds.
+const LONG: Scenario = Scenario { records: 20_000, ..CALM };
+
+#[test]
+fn a_process_that_lists_slowly_takes_a_running_job_over_and_says_so_once() {
+    for seed in 0..10 {
+        let started =
+            simulate_slow_start(seed, LONG, Duration::from_millis(450), None).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        assert!(matches!((&started.first, &started.second), (JobOutcome::Fenced(_), JobOutcome::Finished)), "seed {seed}: {started:?}");
+        assert_eq!(started.resumptions, 1, "seed {seed}: {started:?}");
+    }
+}
+
+#[test]
+fn a_process_that_is_stopped_before_it_has_taken_a_job_over_leaves_the_job_alone() {
+    for seed in 0..10 {
+        for kind in [StopKind::Suspend, StopKind::SuspendForSavepoint, StopKind::Cancel] {
+            let takes = Duration::from_millis(450);
+            let started = simulate_slow_start(seed, LONG, takes, Some(kind)).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+            assert!(matches!(started.first, JobOutcome::Finished), "seed {seed}: {kind:?}: {started:?}");
+            assert!(matches!(started.second, JobOutcome::Stopped | JobOutcome::Cancelled), "seed {seed}: {kind:?}: {started:?}");
+            assert!(started.attempts == 0 && started.resumptions == 0 && started.took < takes * 2, "seed {seed}: {kind:?}: {started:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stop_that_has_succeeded_does_not_wait_for_what_it_clears_away() {
+    for seed in 0..20 {
+        let (outcome, took) = simulate_slow_clearing(seed, CALM).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        assert!(matches!(outcome, JobOutcome::Stopped) && took < Duration::from_secs(3), "seed {seed}: {outcome:?} after {took:?}");
+    }
+}
+
 #[test]
 fn a_stop_does_not_wait_for_a_new_component_that_is_inside_a_long_call() {
     let stop_timeout = Duration::from_secs(10);
     // Version 2 is changed over to at a barrier, version 4 through a redeployment.
     for (seed, version) in (0..20).flat_map(|seed| [(seed, 2), (seed, 4)]) {
         for kind in [StopKind::Suspend, StopKind::SuspendForSavepoint] {
-            let stopped = simulate_stop_on_trial(seed, CALM, version, stop_timeout, kind).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+            let stopped =
+                simulate_stop_on_trial(seed, CALM, version, stop_timeout, kind).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
             let JobOutcome::Failed(error) = &stopped.outcome else { panic!("seed {seed}: {stopped:?}") };
-            for part in ["the task count-", "that", "in: the job was stopped while an upgrade was on probation; a run resumes from checkpoint"] {
+            for part in
+                ["the task count-", "that", "in: the job was stopped while an upgrade was on probation; a run resumes from checkpoint"]
+            {
                 assert!(error.to_string().contains(part), "seed {seed}: {part}: {error}");
             }
             assert!(stopped.took < Duration::from_millis(1_500), "seed {seed}: {stopped:?}");

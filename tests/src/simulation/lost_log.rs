@@ -11,13 +11,15 @@ use weir_engine::job::{JobOutcome, JobStatus};
 use weir_engine::runtime::Simulator;
 
 /// Entries that are lost at once, at most.
-const LOST: u64 = 4;
+const LOST: u64 = 10;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LostLog {
     /// Losses that a process refused to go on from,
     pub refused: u64,
+    /// of which so many named a checkpoint to go on from,
+    pub offered: u64,
     /// and such that it went on from.
     pub harmless: u64,
 }
@@ -42,6 +44,14 @@ pub fn simulate_lost_entries(seed: u64, scenario: Scenario) -> Result<LostLog, S
                 let text = error.to_string();
                 if !text.contains("its newest entries are lost") && !text.contains("the log is gone") {
                     return Err(format!("the loss is not named: {text}"));
+                }
+                if let Some(named) = error.hint().and_then(|hint| hint.split("`--from ").nth(1)) {
+                    let id: u64 = named.split('`').next().and_then(|id| id.parse().ok()).ok_or("a hint names a checkpoint by its id")?;
+                    if !now(objects.list(paths::CHECKPOINTS)).iter().any(|path| paths::owner_of(path).is_some_and(|(_, kept)| kept.0 == id))
+                    {
+                        return Err(format!("`--from {id}` is advised, and that checkpoint is gone"));
+                    }
+                    report.offered += 1;
                 }
                 report.refused += 1;
                 lost.drain(..).for_each(|(path, bytes): (String, _)| now(objects.put(&path, vec![bytes])));

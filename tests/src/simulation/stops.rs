@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, JobLog, LogEntry, ObjectStorage, Store};
-use weir_engine::job::{CheckpointRequest, History, JobControl, JobOptions, JobOutcome, JobStatus, Origin, StartMode, StopKind, run_job};
+use weir_engine::job::{
+    CheckpointRequest, History, JobControl, JobOptions, JobOutcome, JobStatus, Origin, RestartStrategy, StartMode, StopKind, run_job,
+};
 use weir_engine::runtime::{Clock, SimulationEnd, Simulator};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind};
 
@@ -78,7 +80,10 @@ pub fn simulate_stops(seed: u64, scenario: Scenario) -> Result<StopReport, Strin
     for process in 0.. {
         let up = Up::new(&simulator, process >= STOPPED || simulator.draw(4) > 0);
         let stop_timeout = Duration::from_millis(simulator.draw(400));
-        let options = with_target(options(&simulator, &disk, &objects, scenario), Target(up, disk.clone()), stop_timeout);
+        let mut options = with_target(options(&simulator, &disk, &objects, scenario), Target(up, disk.clone()), stop_timeout);
+        if scenario.failures.is_some() && simulator.draw(2) == 0 {
+            options.restart.strategy = RestartStrategy::None;
+        }
         let kinds = [StopKind::Suspend, StopKind::SuspendForSavepoint, StopKind::Cancel];
         let kind = (process < STOPPED).then(|| kinds[simulator.draw(5).saturating_sub(2) as usize]);
         let (outcome, took) = stopped_process(&simulator, &disk, scenario, options, kind)?;

@@ -51,7 +51,7 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, mut sessi
     let (panicked, panics) = mpsc::unbounded_channel::<String>();
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
     let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
-    *session.waits_for = WaitsFor::Attempt;
+    *session.waits_for = WaitsFor::Either;
     let end = match deployed(context, &group) {
         Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session.lent()).run().await,
         Err(error) => {
@@ -62,15 +62,21 @@ pub(super) async fn run_attempt(context: &AttemptContext, log: JobLog, mut sessi
     group.abort();
     let log = async { log.await.expect("the recorder hands the log back") };
     let clock = &context.runtime.clock;
-    let no_longer = || clock.sleep_until(clock.now() + LEAVE_MAX);
+    let no_longer = |most: Duration| clock.sleep_until(clock.now() + most);
     *session.waits_for = WaitsFor::Tasks(group.clone());
     let end = if end.another_may_follow() { end.after(&left(&group, session.inbox, &**clock).await) } else { end };
-    *session.waits_for = WaitsFor::Storage;
+    *session.waits_for = if matches!(end, AttemptEnd::Stopped) { WaitsFor::Nothing } else { WaitsFor::Storage };
     let log = match &end {
         AttemptEnd::Redeploy(_) | AttemptEnd::Failed(_) | AttemptEnd::NotLeft(_) => Some(log.await),
         AttemptEnd::Finished => Some(join(group.ended(), log).await.1),
-        AttemptEnd::Stopped => Some(join(select(group.ended().boxed(), no_longer()), log).await.1),
-        AttemptEnd::StopGivenUp(_) | AttemptEnd::Cancelled => match select(join(group.ended(), log).boxed(), no_longer()).await {
+        // What is left of a stop is to delete what the last checkpoint has made superfluous, which the next run does as well.
+        AttemptEnd::Stopped => {
+            match select(join(select(group.ended().boxed(), no_longer(LEAVE_MAX)), log).boxed(), no_longer(BARRIER_MAX)).await {
+                Either::Left(((_, log), _)) => Some(log),
+                Either::Right(_) => None,
+            }
+        }
+        AttemptEnd::StopGivenUp(_) | AttemptEnd::Cancelled => match select(join(group.ended(), log).boxed(), no_longer(LEAVE_MAX)).await {
             Either::Left(((_, log), _)) => Some(log),
             Either::Right(_) => None,
         },

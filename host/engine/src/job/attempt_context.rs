@@ -78,8 +78,10 @@ pub(super) enum WaitsFor {
     Storage,
     /// The target of this connector's output.
     Target(String),
-    /// An attempt, whose own rules end a stop before anybody has to ask.
-    Attempt,
+    /// One of the two; as long as an attempt runs, its own rules end a stop before anybody has to ask.
+    Either,
+    /// Nothing that has to be: the job has stopped, and what is left is to clear away.
+    Nothing,
     /// Tasks of an attempt that is over.
     Tasks(TaskGroup),
 }
@@ -90,7 +92,7 @@ impl WaitsFor {
         match self {
             Self::Storage => format!("the storage in {location} has not answered in time"),
             Self::Target(connector) => format!("the target of the output of `{connector}` has not answered in time"),
-            Self::Attempt => "neither the storage nor a target of the output has answered in time".to_owned(),
+            Self::Either | Self::Nothing => "neither the storage nor a target of the output has answered in time".to_owned(),
             Self::Tasks(tasks) => inside_calls(&tasks.running()),
         }
     }

@@ -147,6 +147,11 @@ impl History {
         self.lineages.get_mut(place)
     }
 
+    /// The lineage that this attempt began.
+    pub(super) fn lineage(&self, id: AttemptId) -> Option<&Lineage> {
+        self.lineages.iter().find(|lineage| lineage.id == id)
+    }
+
     /// Every completed checkpoint, oldest first.
     pub fn completed(&self) -> impl DoubleEndedIterator<Item = &CompletedCheckpoint> {
         let mut all: Vec<_> = self.lineages.iter().flat_map(|lineage| &lineage.completed).collect();

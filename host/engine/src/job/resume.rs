@@ -48,10 +48,6 @@ impl Supervisor {
         let what = what(start, &metadata);
         let plan = planned(&metadata.graph, &self.graph, &options).accepted(&what)?;
         let in_flight = self.load_in_flight(&*source, &what, &metadata, &plan, history).await?;
-        if self.nonces.is_empty() {
-            (self.options.notice)(&format!("resuming from {what}"));
-            plan.lines().iter().for_each(|line| (self.options.notice)(line));
-        }
         Ok(Restored { source, metadata: Some(metadata), plan, in_flight })
     }
 
@@ -112,8 +108,17 @@ impl Supervisor {
         }
     }
 
+    /// Says what the first attempt of a process goes on from, once the log has it.
+    pub(super) fn announce(&self, start: &Start, restored: &Restored, history: &History) {
+        if let Some(metadata) = restored.metadata.as_ref().filter(|_| self.nonces.is_empty()) {
+            (self.options.notice)(&format!("resuming from {}", what(start, metadata)));
+            restored.plan.lines().iter().for_each(|line| (self.options.notice)(line));
+        }
+        self.warn_of_repeats(start, restored, history);
+    }
+
     /// Names the output that comes again where the user starts from something older than the job has come to.
-    pub(super) fn warn_of_repeats(&self, start: &Start, restored: &Restored, history: &History) {
+    fn warn_of_repeats(&self, start: &Start, restored: &Restored, history: &History) {
         let Some(metadata) = &restored.metadata else { return };
         let behind = match &self.mode {
             StartMode::From { .. } => history.behind(metadata.checkpoint_id),

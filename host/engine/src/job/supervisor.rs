@@ -74,6 +74,13 @@ fn with_quarantine(options: &JobOptions, runtime: &Runtime) -> Committers {
     })
 }
 
+/// What comes of beginning.
+enum Begun {
+    Attempt(Box<AttemptContext>),
+    /// There is nothing to run.
+    Over(JobOutcome),
+}
+
 pub(super) struct Supervisor {
     pub(super) graph: Arc<JobGraph>,
     pub(super) options: JobOptions,
@@ -111,8 +118,8 @@ impl Supervisor {
         let mut log = JobLog::open(store, clock).await?;
         loop {
             let context = match self.begin(&mut log).await {
-                Ok(Some(context)) => context,
-                Ok(None) => return Ok(JobOutcome::AlreadyFinished),
+                Ok(Begun::Attempt(context)) => context,
+                Ok(Begun::Over(outcome)) => return Ok(outcome),
                 Err(error) => {
                     if !self.is_of_a_change(&error) {
                         self.wait_for_restart(&log, error, None).await?;
@@ -134,6 +141,7 @@ impl Supervisor {
                             self.look_at(&History::of(log.entries()), &StartMode::Resume);
                             end
                         }
+                        (None, AttemptEnd::Stopped) => return Ok(JobOutcome::Stopped),
                         (None, AttemptEnd::StopGivenUp(error)) => return Err(self.naming_where_a_run_resumes(error)),
                         (None, _) => return Ok(JobOutcome::Cancelled),
                     }
@@ -178,8 +186,10 @@ impl Supervisor {
 
     /// How a job ends whose stop should have been over.
     fn overdue(&self, kind: StopKind) -> Result<JobOutcome, EngineError> {
-        if kind == StopKind::Cancel {
-            return Ok(JobOutcome::Cancelled);
+        match (&self.waits_for, kind) {
+            (WaitsFor::Nothing, _) => return Ok(JobOutcome::Stopped),
+            (_, StopKind::Cancel) => return Ok(JobOutcome::Cancelled),
+            (_, StopKind::Drain | StopKind::SuspendForSavepoint | StopKind::Suspend) => {}
         }
         let message = format!("stop the job: {}", self.waits_for.complaint(&self.options.store.location()));
         let error = EngineError::new(ErrorKind::Restart, message).with_hint("`stop-timeout` in [checkpoints] gives a stop more time");
@@ -230,10 +240,11 @@ impl Supervisor {
     async fn wait_for_restart(&mut self, log: &JobLog, error: EngineError, from: Option<CheckpointId>) -> Result<(), EngineError> {
         let stopping = self.inbox.stop_requested();
         self.look_at(&History::of(log.entries()), &StartMode::Resume);
+        // Whatever keeps the job from another try, it is told to stop. What keeps it from its first attempt is told as it is.
+        if stopping.is_some_and(StopKind::is_prompt) && !self.nonces.is_empty() && error.kind() != ErrorKind::Fenced {
+            return Err(self.naming_where_a_run_resumes(error.context("failed while stopping")));
+        }
         let delay = match self.restarts.on_failure(&error, from) {
-            Ok(_) if stopping.is_some_and(StopKind::is_prompt) => {
-                return Err(self.naming_where_a_run_resumes(error.context("failed while stopping")));
-            }
             Ok(delay) => delay,
             Err(_) if self.gives_up_rescale(&error, stopping) => return Ok(()),
             Err(why) if why.is_empty() => return Err(error),
@@ -247,14 +258,15 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Appends an attempt to the log; `None` where the job has finished.
-    async fn begin(&mut self, log: &mut JobLog) -> Result<Option<AttemptContext>, EngineError> {
+    /// Appends an attempt to the log. What takes long comes before the log is read, as far as it can: a job that runs elsewhere goes on meanwhile, and
+    /// takes the place behind what was read.
+    async fn begin(&mut self, log: &mut JobLog) -> Result<Begun, EngineError> {
         self.go_back(log).await?;
-        let mut known = None;
+        let (mut seen, mut probed, mut taken) = (None, false, None);
         loop {
             log.read_on().await?;
             // Whoever took the place has left an entry there, or there is something else in it.
-            if known.replace(log.entries().len()) == Some(log.entries().len()) {
+            if taken == Some(log.entries().len()) {
                 let next = paths::log_entry(log.entries().len() as u64 + 1);
                 let message = format!("append to the log in {}: something that is no entry is at {next}", self.options.store.location());
                 return Err(EngineError::new(ErrorKind::Corrupt, message).with_hint("move it away"));
@@ -268,53 +280,79 @@ impl Supervisor {
             if start.finished {
                 self.name_new_files(&start).await;
                 self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
-                return Ok(None);
+                return Ok(Begun::Over(JobOutcome::AlreadyFinished));
             }
-            let beside = if self.nonces.is_empty() { self.beside_the_log(&start, &history).await? } else { BesideTheLog::default() };
-            if let Some(output) = &beside.unaccounted {
-                // The process that this one takes over from may have completed it meanwhile.
-                log.read_on().await?;
-                match known == Some(log.entries().len()) {
-                    true => return Err(self.lost_entries(output, &start, &history)),
-                    false => continue,
+            if let Some(outcome) = self.stopped_before_it_began() {
+                return Ok(Begun::Over(outcome));
+            }
+            let beside = match (&mut seen, self.nonces.is_empty()) {
+                (Some(beside), true) => &*beside,
+                (none, true) => {
+                    *none = Some(self.look_beside(&start, &history).await?);
+                    continue;
                 }
+                (_, false) => &BesideTheLog::default(),
+            };
+            if let Some(output) = beside.unaccounted(&start, &history) {
+                return Err(self.lost_entries(output, beside, &start, &history));
             }
-            if self.sent.is_empty() {
-                // Before the first thing is written, and once: while it is asked, the log of a running job goes on. A job that has finished
-                // writes nothing.
+            if self.sent.is_empty() && !std::mem::replace(&mut probed, true) {
+                // Before the first thing is written, and once. A job that has finished writes nothing.
                 let nonce = self.draw_nonce();
                 probe_create_if_absent(&*self.options.store, &*self.runtime.clock, &nonce).await?;
+                continue;
             }
             let restored = match self.load(&start, &history).await {
                 Ok(restored) => restored,
-                Err(error) if error.kind() == ErrorKind::Corrupt && has_grown(log).await => continue,
+                Err(error) if error.kind() == ErrorKind::Corrupt && log.has_grown().await? => continue,
                 Err(error) => return Err(error),
             };
             let left_behind = self.left_behind(&start, &history).await;
-            let last = history.last_attempt.max(beside.newest_attempt);
+            let last = history.last_attempt.max(beside.newest_attempt());
             let attempt = AttemptId(last.map_or(1, |last| last.0 + 1));
-            let nonce = self.draw_nonce();
-            log.begin(|| self.draw_nonce());
-            let of_lineage = start.lineage.and_then(|id| history.lineages.iter().find(|lineage| lineage.id == id));
-            let entry = LogEntry::Attempt {
-                attempt,
-                nonce: nonce.clone(),
-                lineage: start.lineage.unwrap_or(attempt),
-                lineage_nonce: Some(of_lineage.map_or_else(|| self.draw_nonce(), |lineage| lineage.nonce.clone())),
-                root: start.root.clone(),
-                restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
-                probation: self.trial.is_some(),
-                started_ms: self.runtime.clock.wall_ms(),
-            };
-            self.sent.push(nonce.clone());
+            if let Some(outcome) = self.stopped_before_it_began() {
+                return Ok(Begun::Over(outcome));
+            }
+            let (entry, nonce) = self.attempt_entry(attempt, &start, &history, log);
             match log.append(entry).await? {
-                Append::Taken => continue,
+                Append::Taken => {
+                    taken = Some(log.entries().len());
+                    continue;
+                }
                 Append::Done => {}
             }
-            self.warn_of_repeats(&start, &restored, &history);
+            self.announce(&start, &restored, &history);
             let context = self.context(&history, start, restored, attempt, nonce);
-            return Ok(Some(AttemptContext { left_behind, ..context }));
+            return Ok(Begun::Attempt(Box::new(AttemptContext { left_behind, ..context })));
         }
+    }
+
+    /// How a run ends that is told to stop before its first attempt: nothing has been written, and whoever runs the job elsewhere goes on.
+    fn stopped_before_it_began(&self) -> Option<JobOutcome> {
+        match self.inbox.stop_requested().filter(|_| self.nonces.is_empty())? {
+            StopKind::Cancel => Some(JobOutcome::Cancelled),
+            StopKind::Suspend | StopKind::SuspendForSavepoint => Some(JobOutcome::Stopped),
+            StopKind::Drain => None,
+        }
+    }
+
+    /// The entry of an attempt that goes on from `start`, and the attempt's nonce.
+    fn attempt_entry(&mut self, attempt: AttemptId, start: &Start, history: &History, log: &mut JobLog) -> (LogEntry, String) {
+        let nonce = self.draw_nonce();
+        log.begin(|| self.draw_nonce());
+        let of_lineage = start.lineage.and_then(|id| history.lineage(id));
+        let entry = LogEntry::Attempt {
+            attempt,
+            nonce: nonce.clone(),
+            lineage: start.lineage.unwrap_or(attempt),
+            lineage_nonce: Some(of_lineage.map_or_else(|| self.draw_nonce(), |lineage| lineage.nonce.clone())),
+            root: start.root.clone(),
+            restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
+            probation: self.trial.is_some(),
+            started_ms: self.runtime.clock.wall_ms(),
+        };
+        self.sent.push(nonce.clone());
+        (entry, nonce)
     }
 
     /// A name that nobody else has.
@@ -382,20 +420,22 @@ impl Supervisor {
             self.commit(committable, may_be_lost).await?;
         }
         let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
-        for vertex in &context.graph.vertices {
-            match &vertex.kind {
-                VertexKind::Sink(sink) => {
-                    sink.prepare_attempt(&context.older_nonces, &committables).map_err(|error| error.context(&vertex.id))?
-                }
-                VertexKind::Operator(_) | VertexKind::Source { .. } => {}
-            }
-        }
+        let (graph, older_nonces) = (context.graph.clone(), context.older_nonces.clone());
+        self.waits_for = WaitsFor::Either;
+        let prepared = self.runtime.aside("prepare the sinks", move || prepare_sinks(&graph, &older_nonces, &committables)).await;
+        self.waits_for = WaitsFor::Storage;
+        prepared.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "prepare the attempt: a sink panicked")))?;
         store_components(&*self.options.store, &*self.runtime.clock, &context.graph).await
     }
 }
 
-/// True where another process has gone on meanwhile, and may have deleted the checkpoint that was the newest until then.
-async fn has_grown(log: &mut JobLog) -> bool {
-    let known = log.entries().len();
-    log.read_on().await.is_ok() && log.entries().len() > known
+/// Clears away what attempts before this one have left in the sinks.
+fn prepare_sinks(graph: &JobGraph, older_nonces: &[String], committables: &[Committable]) -> Result<(), EngineError> {
+    for vertex in &graph.vertices {
+        match &vertex.kind {
+            VertexKind::Sink(sink) => sink.prepare_attempt(older_nonces, committables).map_err(|error| error.context(&vertex.id))?,
+            VertexKind::Operator(_) | VertexKind::Source { .. } => {}
+        }
+    }
+    Ok(())
 }

@@ -1,9 +1,11 @@
 //! Threads, time and chance as the engine sees them. Nothing else in the engine asks the operating system for any of them,
 //! so that the same code runs on threads in production and on one seeded thread in simulation.
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 mod simulated;
 mod task_group;
@@ -55,6 +57,20 @@ pub struct Runtime {
     pub clock: Arc<dyn Clock>,
     /// Gives a fresh seed: nonces, jitter.
     pub seed: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Runtime {
+    /// Runs what may block for long where nobody waits behind it, which is no control thread. `None`: it panicked.
+    pub async fn aside<T: Send + 'static>(&self, name: &str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (done, result) = oneshot::channel();
+        let work = async move {
+            let result = work();
+            yield_now().await;
+            _ = done.send(result);
+        };
+        self.spawn.spawn(Lane::Data, name, work.boxed());
+        result.await.ok()
+    }
 }
 
 /// Gives other tasks a turn, once.
