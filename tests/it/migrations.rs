@@ -194,3 +194,19 @@ fn a_running_job_is_upgraded_to_migrated_state_and_goes_back_from_a_version_that
     assert_eq!(differences(&lines, &counted(&once).0), None);
     assert!(of_second > 0 && of_second < lines.len(), "{of_second} of {} lines are of the second version", lines.len());
 }
+
+#[test]
+fn an_upgrade_that_fails_before_its_first_checkpoint_names_the_one_that_the_job_goes_back_to() {
+    _ = plugin("trapping-delays");
+    let bench = flights("flight-delays", 2_000);
+    bench.edit_job("interval = \"50ms\"", "interval = \"1h\"");
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("an answer", || bench.run("status words").code == Some(0)));
+    // It does not migrate what the first version keeps: the only checkpoint is the one that the upgrade itself goes through.
+    let upgrade = format!("upgrade words --operator delays --plugin {} --probation 10s", plugin("trapping-delays").display());
+    let failed = bench.run(&upgrade);
+    failed.assert(1, &[]);
+    let newest = bench.log().newest().id;
+    assert!(failed.stdout.contains(&format!("the upgrade of `delays` is rolled back to checkpoint {newest}\n")), "{failed:?}");
+    assert!(process.kill());
+}

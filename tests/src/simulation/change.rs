@@ -264,6 +264,9 @@ impl World {
                 rescales.lock().expect("no panic").0 += 1;
                 *shape = wanted;
             }
+            Err(error) if error.to_string().contains("ended or restarted") => {
+                self.wrong("the job runs, and whoever asked for a rescale never learns what came of it".into());
+            }
             Err(error) if error.to_string().contains("cannot be deployed") => rescales.lock().expect("no panic").1 += 1,
             Err(_) => {}
         }
@@ -279,10 +282,15 @@ impl World {
         let change = GraphChange { graph: wanted.graph(&self.simulator, &self.disk, self.scenario), overrides: wanted.upgraded() };
         let probation = Duration::from_millis(self.simulator.draw(300));
         let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation });
+        let mut decided = false;
         while let Some(event) = events.recv().await {
+            decided |= !matches!(event, UpgradeEvent::Switched { .. });
             if matches!(event, UpgradeEvent::Accepted) {
                 *shape = wanted.clone();
             }
+        }
+        if !decided {
+            self.wrong("the job runs, and whoever asked for an upgrade never learns what came of it".into());
         }
     }
 }

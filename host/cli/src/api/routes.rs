@@ -21,7 +21,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
-use weir_engine::job::{CheckpointRequest, StopKind, Upgrade, UpgradeEvent};
+use weir_engine::job::{CheckpointRequest, ResumePoint, StopKind, Upgrade, UpgradeEvent};
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::printable;
 
@@ -213,24 +213,29 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): 
     let probation = Duration::from_millis(request.probation_ms);
     let mut events = job.control().upgrade(Upgrade { change: planned.change, vertex: operator.clone(), probation });
     let mut switched = None;
-    let (outcome, reason) = loop {
+    let (outcome, reason, behind) = loop {
         match events.recv().await {
             Some(UpgradeEvent::Switched { checkpoint_id, pause }) => {
                 changing.phase("probation", Some(checkpoint_id.0));
-                switched = Some((checkpoint_id.0, ms(pause)));
+                switched = Some((checkpoint_id, ms(pause)));
             }
             Some(UpgradeEvent::Accepted) => {
                 job.set_shape(planned.shape);
-                break ("accepted", None);
+                break ("accepted", None, switched.map(|(checkpoint_id, _)| ResumePoint::Checkpoint(checkpoint_id)));
             }
-            Some(UpgradeEvent::RolledBack(error)) => break ("rolled-back", Some(error.to_string())),
+            Some(UpgradeEvent::RolledBack { error, to }) => break ("rolled-back", Some(error.to_string()), Some(to)),
             Some(UpgradeEvent::Refused(error)) => return Err(Failure::of_job(&job.shape().file, error).into()),
             None => return Err(EngineError::new(ErrorKind::Restart, "the job ended before the upgrade was decided").into()),
         }
     };
+    let (checkpoint, savepoint) = match behind {
+        Some(ResumePoint::Checkpoint(checkpoint_id)) => (Some(checkpoint_id.0), None),
+        Some(ResumePoint::Savepoint(url)) => (None, Some(url)),
+        Some(ResumePoint::Beginning) | None => (None, None),
+    };
     Ok(Json(json!({
         "schema": SCHEMA, "job": job.name(), "operator": operator, "outcome": outcome, "reason": reason,
-        "checkpoint": switched.map(|(id, _)| id), "pause_ms": switched.map(|(_, pause)| pause),
+        "checkpoint": checkpoint, "savepoint": savepoint, "pause_ms": switched.map(|(_, pause)| pause),
     })))
 }
 

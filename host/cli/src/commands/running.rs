@@ -209,14 +209,15 @@ fn is_upgrade_since(change: &ChangeDocument, operator: &str, before: Option<u64>
 fn upgrade_text(document: &Value, operator: &str) -> String {
     let (job, pause) = (text_of(document, "job"), document["pause_ms"].as_f64().unwrap_or_default());
     let (behind, reason) = (checkpoint_text(document), text_of(document, "reason"));
-    match (document["outcome"] == "accepted", document["checkpoint"].is_u64()) {
-        (true, _) => format!("{job}: `{operator}` is upgraded, behind {behind}; no subtask stood still for longer than {pause:.1} ms\n"),
-        (false, true) => format!("{job}: the upgrade of `{operator}` is rolled back to {behind}\n  {reason}\n"),
-        (false, false) => {
-            let back = "the old component goes on from the newest checkpoint before it";
-            format!("{job}: the upgrade of `{operator}` failed before the checkpoint was complete that it began with; {back}\n  {reason}\n")
-        }
+    if document["outcome"] == "accepted" {
+        return format!("{job}: `{operator}` is upgraded, behind {behind}; no subtask stood still for longer than {pause:.1} ms\n");
     }
+    let back = match (document["checkpoint"].is_u64(), document["savepoint"].as_str()) {
+        (true, _) => format!("is rolled back to {behind}"),
+        (false, Some(url)) => format!("is rolled back to the savepoint {url}, before the first checkpoint"),
+        (false, None) => "is rolled back before the first checkpoint: the job goes on from its beginning".to_owned(),
+    };
+    format!("{job}: the upgrade of `{operator}` {back}\n  {reason}\n")
 }
 
 /// Upgrades an operator, and says meanwhile how far the job has come with it.
@@ -312,7 +313,7 @@ mod tests {
         let upgraded = "j: `op` is upgraded, behind checkpoint 7; no subtask stood still for longer than 1.2 ms\n";
         assert_eq!(text("accepted", Some(7)), upgraded);
         assert_eq!(text("rolled-back", Some(7)), "j: the upgrade of `op` is rolled back to checkpoint 7\n  it trapped\n");
-        let early = "j: the upgrade of `op` failed before the checkpoint was complete that it began with; the old component goes on from the newest checkpoint before it\n  it trapped\n";
+        let early = "j: the upgrade of `op` is rolled back before the first checkpoint: the job goes on from its beginning\n  it trapped\n";
         assert_eq!(text("rolled-back", None), early);
     }
 }

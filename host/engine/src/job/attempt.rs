@@ -115,7 +115,11 @@ impl AttemptEnd {
         let not_left = |error: EngineError| Self::NotLeft(error.context(format!("stop the job: {}", inside_calls(late))).with_hint(hint));
         match self {
             Self::Failed(error) => not_left(error),
-            Self::Redeploy(_) => not_left(EngineError::new(ErrorKind::Restart, "the job was about to change over")),
+            Self::Redeploy(redeploy) => {
+                let error = EngineError::new(ErrorKind::Restart, "the job was about to change over");
+                redeploy.refuse(error.clone());
+                not_left(error)
+            }
             Self::Finished | Self::Stopped | Self::StopGivenUp(_) | Self::NotLeft(_) | Self::Cancelled => self,
         }
     }
@@ -201,11 +205,23 @@ impl<'a> Attempt<'a> {
                 }
             };
             if let Some(end) = end {
-                if let AttemptEnd::Failed(error) | AttemptEnd::StopGivenUp(error) = &end {
-                    self.awaited.on_attempt_failed(error);
-                }
+                self.tell_of_the_end(&end);
                 return end;
             }
+        }
+    }
+
+    /// Answers whoever has asked for something that this attempt has not come to.
+    fn tell_of_the_end(&mut self, end: &AttemptEnd) {
+        let why = match end {
+            AttemptEnd::Failed(error) | AttemptEnd::StopGivenUp(error) | AttemptEnd::NotLeft(error) => error.clone(),
+            AttemptEnd::Redeploy(_) => EngineError::new(ErrorKind::Retry, "the job changes over to another shape"),
+            AttemptEnd::Finished | AttemptEnd::Stopped => EngineError::new(ErrorKind::Restart, "the job has ended"),
+            AttemptEnd::Cancelled => EngineError::new(ErrorKind::Restart, "the job was cancelled"),
+        };
+        self.awaited.on_attempt_over(&why);
+        if let Some(redeploy) = self.redeploy.take() {
+            redeploy.refuse(why);
         }
     }
 

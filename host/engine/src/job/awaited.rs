@@ -107,12 +107,26 @@ impl Awaited {
         }
     }
 
-    /// The attempt has failed, perhaps because output could not be committed. Whoever waits for something else asks again.
-    pub fn on_attempt_failed(&mut self, error: &EngineError) {
+    /// The attempt is over for this, perhaps because output could not be committed. Whoever waits asks again.
+    pub fn on_attempt_over(&mut self, error: &EngineError) {
+        let not_triggered = std::mem::take(&mut self.asked).into_iter();
+        let under_way = std::mem::take(&mut self.under_way).into_values().map(|UnderWay { trigger, reply, .. }| (trigger, reply));
+        for (trigger, reply) in not_triggered.chain(under_way) {
+            let error = error.clone().context(format!("take a {}: the dataflow was over before it was complete", what(trigger)));
+            _ = reply.send(Err(if error.hint().is_some() { error } else { error.with_hint("ask again once the job runs") }));
+        }
         for (checkpoint_id, Committing { reply, .. }) in std::mem::take(&mut self.committing) {
             let attempted = format!("take a savepoint: checkpoint {checkpoint_id} is complete, but its output was not committed");
             _ = reply.send(Err(error.clone().context(attempted)));
         }
+    }
+}
+
+/// What whoever asked for it is waiting for.
+fn what(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Savepoint | Trigger::UnalignedSavepoint | Trigger::StopSavepoint => "savepoint",
+        Trigger::Periodic | Trigger::Requested | Trigger::Upgrade | Trigger::Redeploy | Trigger::Stop | Trigger::Final => "checkpoint",
     }
 }
 
@@ -173,8 +187,26 @@ mod tests {
     #[test]
     fn an_attempt_that_fails_while_it_commits_says_why() {
         let (mut awaited, mut answer, _) = completed(Trigger::Savepoint);
-        awaited.on_attempt_failed(&EngineError::new(ErrorKind::Restart, "commit out/part-1: the disk is gone"));
+        awaited.on_attempt_over(&EngineError::new(ErrorKind::Restart, "commit out/part-1: the disk is gone"));
         let error = answer.try_recv().expect("an answer").expect_err("it failed");
         assert!(error.to_string().ends_with("its output was not committed: commit out/part-1: the disk is gone"), "{error}");
+    }
+
+    #[test]
+    fn an_attempt_that_fails_before_what_was_asked_for_is_complete_says_why() {
+        let pins = Pins::default();
+        for (trigger, what) in [(Trigger::Savepoint, "savepoint"), (Trigger::Requested, "checkpoint")] {
+            for triggered in [false, true] {
+                let (mut awaited, (reply, mut answer)) = (Awaited::default(), oneshot::channel());
+                awaited.ask(trigger, reply);
+                if triggered {
+                    awaited.on_triggered(CheckpointId(2), trigger, &pins);
+                }
+                awaited.on_attempt_over(&EngineError::new(ErrorKind::Restart, "commit out/part-1: the disk is gone"));
+                let error = answer.try_recv().expect("an answer").expect_err("it failed");
+                let says = format!("take a {what}: the dataflow was over before it was complete: commit out/part-1: the disk is gone");
+                assert_eq!((error.to_string(), error.hint()), (says, Some("ask again once the job runs")));
+            }
+        }
     }
 }

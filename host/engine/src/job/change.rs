@@ -10,7 +10,7 @@ use super::attempt_context::{AttemptEnd, DeployedFor, Redeployed};
 use super::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
 use super::recorder::RecordRequest;
 use super::restore::planned;
-use super::{JobGraph, VertexKind, layout};
+use super::{JobGraph, ResumePoint, VertexKind, layout};
 use crate::checkpoint::{Override, Remedy, RestoreOptions, Trigger};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
@@ -58,6 +58,17 @@ pub(super) enum Purpose {
     Upgrade(Trial),
 }
 
+impl Redeploy {
+    /// It does not come to it: whoever asked for it learns why.
+    pub fn refuse(self, error: EngineError) {
+        let error = error.context("the job goes on as it was: it was over before its tasks could change over");
+        match self.purpose {
+            Purpose::Rescale { reply, .. } => _ = reply.send(Err(error)),
+            Purpose::Upgrade(trial) => _ = trial.events.send(UpgradeEvent::Refused(error)),
+        }
+    }
+}
+
 impl Trial {
     /// True where the new operator keeps other state than the old one, so that it cannot take over what is there.
     fn migrates(&self) -> bool {
@@ -77,6 +88,13 @@ impl Trial {
     pub fn begun_behind(self, checkpoint_id: CheckpointId) -> Self {
         // The redeployment makes its operators itself.
         Self { since: Some(checkpoint_id), operators: Mutex::default(), ..self }
+    }
+
+    /// The job has ended before anybody decided: the next run has the old operator. Where the log is about to accept the new one nobody can say.
+    pub fn ended(self, error: EngineError, to: ResumePoint) {
+        if !self.deciding {
+            _ = self.events.send(UpgradeEvent::RolledBack { error, to });
+        }
     }
 
     /// The new operator works.

@@ -4,7 +4,7 @@
 //! answer; one that is asked while the dataflow restarts waits for the next attempt.
 
 use super::pins::{Lease, Pin, Pins};
-use super::{CompletedCheckpoint, JobGraph};
+use super::{CompletedCheckpoint, JobGraph, ResumePoint};
 use crate::checkpoint::Override;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
@@ -98,8 +98,13 @@ pub enum UpgradeEvent {
     },
     /// It has proven itself, and what it did is committed.
     Accepted,
-    /// The old one works again, from the checkpoint at which they changed over.
-    RolledBack(EngineError),
+    /// The old one works again, or will in the next run where the job has ended meanwhile.
+    RolledBack {
+        /// Why.
+        error: EngineError,
+        /// Where it goes on: the checkpoint at which they changed over, or what is the newest where that never came to be.
+        to: ResumePoint,
+    },
     /// Nothing has been changed.
     Refused(EngineError),
 }
@@ -115,6 +120,17 @@ pub(super) enum JobCommand {
     Checkpoint { request: CheckpointRequest, reply: Reply<HeldCheckpoint> },
     Rescale { change: GraphChange, reply: Reply<Rescaled> },
     Upgrade { upgrade: Upgrade, events: UpgradeEvents },
+}
+
+impl JobCommand {
+    fn refuse(self, error: EngineError) {
+        // Whoever asked may have gone.
+        match self {
+            Self::Checkpoint { reply, .. } => _ = reply.send(Err(error)),
+            Self::Rescale { reply, .. } => _ = reply.send(Err(error)),
+            Self::Upgrade { events, .. } => _ = events.send(UpgradeEvent::Refused(error)),
+        }
+    }
 }
 
 /// Speaks to a running job.
@@ -233,6 +249,14 @@ impl JobInbox {
                 Either::Left(_) => StopKind::Cancel,
                 Either::Right(_) => StopKind::Suspend,
             }
+        }
+    }
+
+    /// Answers what nobody has asked the dataflow for yet: the job has ended, for this.
+    pub(super) fn refuse_commands(&mut self, error: &EngineError) {
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            command.refuse(error.clone().context("the job ended before this could be done"));
         }
     }
 

@@ -42,6 +42,6 @@ pub use savepoint::{
     JobFileCopy, Pace, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
     open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
-pub use start::{Origin, StartMode};
+pub use start::{Origin, ResumePoint, StartMode};
 pub use status::{CheckpointItem, JobStatus};
 pub use supervisor::run_job;

@@ -3,13 +3,13 @@
 //! Invariant: the log has a change only once all tasks of the new shape have run. What cannot be deployed, for whatever reason, is undone by the attempt
 //! that follows; a process that is killed meanwhile leaves nothing that the next would have to undo.
 
-use super::JobGraph;
 use super::attempt_context::{AttemptContext, DeployedFor, OldShape, Redeployed};
 use super::change::{Purpose, Redeploy, Trial};
 use super::control::{GraphChange, Reply, Rescaled, StopKind, UpgradeEvent};
 use super::history::History;
 use super::recorder::fenced;
 use super::supervisor::Supervisor;
+use super::{JobGraph, ResumePoint};
 use crate::checkpoint::{Append, JobLog, LogEntry, Override, Replaced};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -102,7 +102,9 @@ impl Supervisor {
         }
         self.graph = trial.old;
         (self.options.notice)(&format!("the upgrade is rolled back: {error}"));
-        _ = trial.events.send(UpgradeEvent::RolledBack(error.clone()));
+        let origin = History::of(log.entries()).origin(&self.mode);
+        let to = origin.as_ref().map_or(ResumePoint::Beginning, ResumePoint::from);
+        _ = trial.events.send(UpgradeEvent::RolledBack { error: error.clone(), to });
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What a start takes over from the runs before it: the checkpoint, where it fits, and output that may not be committed yet; and what the user
 //! has to know of both.
 
-use super::history::History;
+use super::history::{CompletedCheckpoint, History};
 use super::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
 use super::recorder::load_metadata;
 use super::restore::planned;
@@ -9,7 +9,7 @@ use super::savepoint::open_savepoint;
 use super::start::Start;
 use super::supervisor::Supervisor;
 use super::{StartMode, VertexKind};
-use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, Store};
+use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, Store, retry};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::sink::Committable;
@@ -70,7 +70,10 @@ impl Supervisor {
         }
         let Some(checkpoint) = &start.restored else { return Ok(None) };
         let metadata = load_metadata(&*self.options.store, clock, checkpoint).await;
-        let metadata = metadata.map_err(|error| self.offer_older(error, checkpoint.checkpoint_id, history))?;
+        let metadata = match metadata {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(self.offer_older(error, checkpoint.checkpoint_id, history).await),
+        };
         Ok(Some((self.options.store.clone(), metadata)))
     }
 
@@ -83,7 +86,10 @@ impl Supervisor {
         history: &History,
     ) -> Result<RestoredRecords, EngineError> {
         let stored = load_in_flight(source, &*self.runtime.clock, metadata).await;
-        let stored = stored.map_err(|error| self.offer_older(error, metadata.checkpoint_id, history))?;
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(error) => return Err(self.offer_older(error, metadata.checkpoint_id, history).await),
+        };
         let misfits = misfits(&stored, &self.graph, plan);
         if !misfits.is_empty() {
             let message = format!("resume {what}: it holds records in flight\n  {}", misfits.join("\n  "));
@@ -168,11 +174,11 @@ impl Supervisor {
                 harmed = older.checkpoint_id;
             }
         }
-        self.offer_older(error, harmed, history)
+        self.offer_older(error, harmed, history).await
     }
 
     /// Names the checkpoint to fall back to where `damaged` cannot be read and an older one is kept. One that has been deleted since is no damage.
-    pub(super) fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
+    pub(super) async fn offer_older(&self, error: EngineError, damaged: CheckpointId, history: &History) -> EngineError {
         if error.kind() != ErrorKind::Corrupt || error.hint().is_some() {
             return error;
         }
@@ -180,15 +186,21 @@ impl Supervisor {
         if kept.iter().all(|kept| kept.checkpoint_id != damaged) {
             return error.with_hint("only the newest checkpoints are kept (`retain`); `weir checkpoint list JOB` shows which");
         }
-        match history.before(damaged).filter(|older| kept.contains(older)) {
-            Some(older) => {
+        let mut before = history.before(damaged);
+        while let Some(older) = before.filter(|older| kept.contains(older)) {
+            // A log that has lost its newest entries takes for kept what was deleted long ago.
+            if self.is_there(older).await {
                 let older = older.checkpoint_id;
-                error.with_hint(format!(
-                    "`--from {older}` starts from the checkpoint before it; output that was committed since then repeats"
-                ))
+                let hint = format!("`--from {older}` starts from the checkpoint before it; output that was committed since then repeats");
+                return error.with_hint(hint);
             }
-            None => error,
+            before = history.before(older.checkpoint_id);
         }
+        error
+    }
+
+    async fn is_there(&self, checkpoint: &CompletedCheckpoint) -> bool {
+        matches!(retry(&*self.runtime.clock, || self.options.store.get(&checkpoint.metadata)).await, Ok(Some(_)))
     }
 }
 

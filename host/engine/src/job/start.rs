@@ -4,6 +4,7 @@ use super::history::{CompletedCheckpoint, History, Lineage, Probation};
 use crate::checkpoint::{LineageRoot, Override};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
+use std::fmt;
 
 /// How the user starts a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,37 @@ pub enum Origin {
     Checkpoint(CompletedCheckpoint),
     /// A savepoint, by its URL.
     Savepoint(String),
+}
+
+/// Where a job goes on, as one says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResumePoint {
+    /// Where its input begins, without state.
+    Beginning,
+    /// At a checkpoint of the job.
+    Checkpoint(CheckpointId),
+    /// At a savepoint, by its URL.
+    Savepoint(String),
+}
+
+impl From<&Origin> for ResumePoint {
+    fn from(origin: &Origin) -> Self {
+        match origin {
+            Origin::Beginning => Self::Beginning,
+            Origin::Checkpoint(checkpoint) => Self::Checkpoint(checkpoint.checkpoint_id),
+            Origin::Savepoint(url) => Self::Savepoint(url.clone()),
+        }
+    }
+}
+
+impl fmt::Display for ResumePoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beginning => f.write_str("the beginning"),
+            Self::Checkpoint(checkpoint_id) => write!(f, "checkpoint {checkpoint_id}"),
+            Self::Savepoint(url) => write!(f, "the savepoint {url}"),
+        }
+    }
 }
 
 impl Start {

@@ -11,7 +11,7 @@ use super::recorder::{fenced, store_components};
 use super::restart::Restarts;
 use super::resume::Restored;
 use super::start::{Origin, Start};
-use super::{JobGraph, JobStatus, QuarantineCommitter, StartMode, VertexKind};
+use super::{JobGraph, JobStatus, QuarantineCommitter, ResumePoint, StartMode, VertexKind};
 use crate::checkpoint::{Append, BARRIER_MAX, JobLog, LogEntry, paths, probe_create_if_absent};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
@@ -60,6 +60,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         Err(error) if error.kind() == ErrorKind::Fenced => JobOutcome::Fenced(error),
         Err(error) => JobOutcome::Failed(error),
     };
+    supervisor.tell_of_the_end(&outcome);
     JobReport { outcome, ..supervisor.report }
 }
 
@@ -212,16 +213,34 @@ impl Supervisor {
 
     /// A stop that fails loses nothing: what has happened since that checkpoint happens again.
     fn naming_where_a_run_resumes(&self, error: EngineError) -> EngineError {
+        error.followed_by(format!("a run resumes from {}", self.resume_point()))
+    }
+
+    /// Where a run would go on.
+    fn resume_point(&self) -> ResumePoint {
         let completed = self.status.last_checkpoint().map(|last| last.checkpoint_id).filter(|&last| last >= self.unread);
         // What is behind an upgrade on trial goes with it.
         let since = self.trial.as_ref().and_then(|trial| trial.since);
-        let from = match (completed.map(|last| since.map_or(last, |since| last.min(since))), &self.newest) {
-            (Some(checkpoint_id), _) => format!("from checkpoint {checkpoint_id}"),
-            (None, Some(Origin::Checkpoint(newest))) => format!("from checkpoint {}", newest.checkpoint_id),
-            (None, Some(Origin::Savepoint(url))) => format!("from the savepoint {url}"),
-            (None, Some(Origin::Beginning) | None) => "from the beginning".to_owned(),
+        match completed.map(|last| since.map_or(last, |since| last.min(since))) {
+            Some(checkpoint_id) => ResumePoint::Checkpoint(checkpoint_id),
+            None => self.newest.as_ref().map_or(ResumePoint::Beginning, ResumePoint::from),
+        }
+    }
+
+    /// Answers whoever has asked for something that the job has not come to.
+    fn tell_of_the_end(&mut self, outcome: &JobOutcome) {
+        let to = self.resume_point();
+        let why = match outcome {
+            JobOutcome::Failed(error) | JobOutcome::Fenced(error) => error.clone(),
+            JobOutcome::Finished | JobOutcome::AlreadyFinished | JobOutcome::Stopped => {
+                EngineError::new(ErrorKind::Restart, "the job has ended")
+            }
+            JobOutcome::Cancelled => EngineError::new(ErrorKind::Restart, "the job was cancelled"),
         };
-        error.followed_by(format!("a run resumes {from}"))
+        if let Some(trial) = self.trial.take() {
+            trial.ended(why.clone(), to);
+        }
+        self.inbox.refuse_commands(&why);
     }
 
     /// The error where another process has begun an attempt behind ours, or another log in its place. What ours failed for may be just that: the
