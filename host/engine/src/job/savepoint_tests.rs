@@ -5,7 +5,7 @@ use crate::checkpoint::{GraphIdentity, ObjectStorage, SectionKind, StateObjectWr
 use crate::runtime::Simulator;
 use futures_util::FutureExt;
 
-const DIGEST: &str = "c0ffee";
+const DIGEST: &str = "cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f";
 
 struct Fixture {
     clock: Arc<dyn Clock>,
@@ -73,7 +73,8 @@ impl Fixture {
 fn a_savepoint_holds_all_that_the_checkpoint_consists_of_and_nothing_else() {
     let fixture = Fixture::new();
     let written = fixture.write().expect("it is written");
-    let expect = ["job.toml", "metadata.json", "plugins/c0ffee.wasm", "savepoint.json", "state/1-1-op-0-n.state", "state/1-2-op-0-n.state"];
+    let plugin = paths::plugin(DIGEST);
+    let expect = ["job.toml", "metadata.json", plugin.as_str(), "savepoint.json", "state/1-1-op-0-n.state", "state/1-2-op-0-n.state"];
     assert_eq!(fixture.paths(), expect.map(str::to_owned).into());
     let (savepoint, metadata) = at_once(open_savepoint(&fixture.target, &*fixture.clock)).expect("it opens");
     assert_eq!((savepoint, metadata.checkpoint_id), (written.clone(), CheckpointId(2)));
