@@ -433,7 +433,7 @@ fn a_last_checkpoint_that_fails_is_tried_at_the_jobs_pace_and_leaves_no_objects_
 fn a_process_that_sleeps_while_its_storage_is_replaced_changes_nothing_of_what_it_finds() {
     let faults = FaultPlan { refused: 10, lost_acknowledgement: 10, slow: 400, ..FaultPlan::NONE };
     let mut fenced = 0;
-    for seed in seeds(250) {
+    for seed in seeds(300) {
         let scenario = Scenario { faults, max_concurrent: 1 + seed as usize % 2, ..CALM };
         let ends = simulate_replaced_storage(seed, scenario, 3_000).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
         let Replaced { sleeper, held, other } = &ends;
