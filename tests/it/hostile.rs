@@ -1,11 +1,13 @@
 //! Plugins that mean harm, at everything that reads one: the process that examines them may die, the host may not, and says what it was.
 
 use crate::{EXAMINER, WEIR};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use weir_engine::ErrorKind;
+use weir_engine::checkpoint::{CheckpointMetadata, VertexIdentity};
 use weir_tests::hostile::{
     Outcome, Totals, blocks, branches, circle, components, engine, functions, instances, loops, of_preview_1, plain_engine, tiny_plugin,
     with_wasi,
@@ -231,8 +233,7 @@ fn what_a_newer_weir_wrote_is_refused_by_name_wherever_a_job_would_go_on_from_it
     process.send(Signal::Terminate);
     process.ended().assert(0, &[]);
     // The storage as a newer weir leaves it: the component of `count` is of its world. The job file's plugin is another by now, of this one.
-    let stored = newest_component(&bench, "count");
-    fs::write(&stored, of_another_world(fs::read(&stored).expect("a component"))).expect("a writable storage");
+    exchange_newest_component(&bench, "count", of_another_world);
     weir_tests::process::write_variant(&plugin("word-count-count"), &bench.path("v2.wasm"));
     bench.edit_job(&format!("{:?}", plugin("word-count-count")), "\"v2.wasm\"");
     let id = bench.log().newest().id;
@@ -244,12 +245,32 @@ fn what_a_newer_weir_wrote_is_refused_by_name_wherever_a_job_would_go_on_from_it
     bench.run("run job.toml --drop-state count").assert(0, &[]);
 }
 
-/// The component of an operator as it is kept for the newest checkpoint.
-fn newest_component(bench: &Bench, operator: &str) -> std::path::PathBuf {
-    let metadata = fs::read(bench.storage().join(&bench.log().newest().metadata)).expect("metadata");
-    let document: serde_json::Value = serde_json::from_slice(&metadata).expect("JSON");
-    let digest = document["body"]["graph"]["vertices"][operator]["operator"]["component"].as_str().expect("the operator has a component");
-    bench.storage().join("plugins").join(format!("{digest}.wasm"))
+/// Has the newest checkpoint, the last entry of the log, name what `change` makes of an operator's component, as if that had been running.
+fn exchange_newest_component(bench: &Bench, operator: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let storage = bench.storage();
+    let path = storage.join(&bench.log().newest().metadata);
+    let before = fs::read(&path).expect("metadata");
+    let mut metadata = CheckpointMetadata::open("metadata", &before).expect("it is whole");
+    let Some(VertexIdentity::Operator { component: Some(digest), .. }) = metadata.graph.vertices.get_mut(operator) else {
+        panic!("{operator} has a component")
+    };
+    let file = |digest: &str| storage.join("plugins").join(format!("{digest}.wasm"));
+    let changed = change(fs::read(file(digest)).expect("a component"));
+    *digest = Sha256::digest(&changed).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(file(digest), changed).expect("a writable storage");
+    let after = metadata.seal();
+    fs::write(path, &after).expect("a writable storage");
+    let number = |entry: fs::DirEntry| entry.path().file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+    let last =
+        fs::read_dir(storage.join("log")).expect("a log").filter_map(|entry| number(entry.expect("readable"))).max().expect("an entry");
+    let entry = storage.join(format!("log/{last}.json"));
+    let line = fs::read_to_string(&entry).expect("an entry");
+    let body = line.split_once("\"body\":").and_then(|(_, body)| body.strip_suffix("}\n")).expect("a body");
+    let checksum = |bytes: &[u8]| format!("\"checksum\":{}", crc32c::crc32c(bytes));
+    assert!(body.contains("\"kind\":\"completed\"") && body.contains(&checksum(&before)), "the last entry is the checkpoint's: {body}");
+    let body = body.replace(&checksum(&before), &checksum(&after));
+    let sum = crc32c::crc32c(body.as_bytes());
+    fs::write(entry, format!("{{\"magic\":\"weir-log\",\"format\":2,\"checksum\":\"{sum:08x}\",\"body\":{body}}}\n")).expect("writable");
 }
 
 #[test]

@@ -94,9 +94,9 @@ fn a_component_that_was_exchanged_is_refused_by_its_digest() {
     let bench = stopped();
     let digest = digest_of(&bench, "count.wasm");
     exchange(&bench.path("stopped"), &digest);
-    bench.run("run --from ./stopped").assert(1, &["the component is not the one with digest", &digest]);
+    bench.run("run --from ./stopped").assert(1, &["its content does not have the SHA-256 that it is named by", &digest]);
     exchange(&bench.storage(), &digest);
-    bench.run("run job.toml --pinned").assert(1, &["the component is not the one with digest", &digest]);
+    bench.run("run job.toml --pinned").assert(1, &["its content does not have the SHA-256 that it is named by", &digest]);
 
     // So is that of an upgrade, which the job goes on with by itself.
     bench.edit_job("rate = 600", "rate = 100");

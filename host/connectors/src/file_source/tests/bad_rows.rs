@@ -242,7 +242,7 @@ fn no_row_comes_out_of_the_inside_of_a_cell_that_has_lost_or_gained_a_mark() {
     let mut rng = fastrand::Rng::with_seed(34);
     let files = Files::of(&[]);
     let (mut read, mut refused) = (0, 0);
-    for round in 0..2000 {
+    for round in 0..3000 {
         let (mut text, inner) = table_with_texts(&mut rng);
         let header = "id,text,n\n".len();
         let marks: Vec<usize> = (header..text.len()).filter(|&at| text[at] == b'"').collect();
