@@ -8,7 +8,7 @@ const ROWS: [&[&str]; 9] = [
     &["error", "shown_text"],
     &["runtime", "metrics"],
     &["element"],
-    &["exchange", "state"],
+    &["exchange", "state", "storage"],
     &["checkpoint"],
     &["operator", "source", "sink"],
     &["task", "inspect"],

@@ -1,8 +1,9 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan};
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode};
 use weir_engine::job::{CheckpointRequest, JobOutcome, ResumePoint, StopKind, UpgradeEvent};
+use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Held, Replaced, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request,

@@ -14,8 +14,8 @@ use crate::failure::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use weir_engine::Committer;
-use weir_engine::checkpoint::Store;
 use weir_engine::job::{JobGraph, VertexKind};
+use weir_engine::storage::Store;
 use weir_engine::task::Committers;
 
 /// The variable that names the point.

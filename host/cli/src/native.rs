@@ -60,7 +60,7 @@ fn totals_state() -> StateDescriptor {
 struct PassThrough;
 
 impl Operator for PassThrough {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         context.outputs.push((0, batch.clone()));
         Ok(())
     }
@@ -126,7 +126,7 @@ impl KeyedCount {
 }
 
 impl Operator for KeyedCount {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let fail = |what: String| EngineError::new(ErrorKind::Restart, format!("keyed-count: {what}"));
         let state = context.state.as_deref_mut().ok_or_else(|| fail("a batch came over an edge that is not keyed".into()))?;
         state.select(batch, 0..batch.len()).map_err(|keyless| fail(format!("record {} of a batch has no key", keyless.record)))?;
@@ -139,7 +139,7 @@ impl Operator for KeyedCount {
         if !batch.hashes().is_empty() {
             out.set_hashes(batch.hashes().to_vec());
         }
-        context.outputs.push((0, out));
+        context.outputs.push((0, Arc::new(out)));
         Ok(())
     }
 }
@@ -161,10 +161,10 @@ mod tests {
             processing_time: 0,
             metrics: &metrics,
         };
-        operator.process(0, batch, &mut context).expect("a fine batch");
+        operator.process(0, &Arc::new(batch.clone()), &mut context).expect("a fine batch");
         let (output, batch) = outputs.pop().expect("one output");
         assert_eq!((output, outputs.len()), (0, 0));
-        batch
+        Arc::unwrap_or_clone(batch)
     }
 
     fn batch(records: &[(&str, &str)]) -> RecordBatch {

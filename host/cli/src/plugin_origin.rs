@@ -4,9 +4,10 @@ use crate::job_file::{Code, JobFile};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use weir_engine::checkpoint::{CheckpointMetadata, Store, stored_component};
+use weir_engine::checkpoint::{CheckpointMetadata, stored_component};
 use weir_engine::job::{JobGraph, Vertex, VertexKind};
 use weir_engine::runtime::Clock;
+use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::{CompileLimits, Plugin, WasmEngine, check_hosted};
 

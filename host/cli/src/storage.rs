@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use weir_engine::checkpoint::{ObjectStorage, StorageUrl, Store};
 use weir_engine::job::SavepointOpener;
 use weir_engine::runtime::{Runtime, ThreadRuntime};
+use weir_engine::storage::{ObjectStorage, StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::printable;
 

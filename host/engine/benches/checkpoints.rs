@@ -4,19 +4,24 @@
 //! `cargo bench -p weir-engine --bench checkpoints`. One task with 1,000,000 keys; keys and values have 16 bytes, a batch has 1,024 keys.
 //! The task's own code takes, writes and restores; the storage is a folder, written with fsync. Percentages may be named behind `--`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use weir_engine::checkpoint::{CheckpointBases, ObjectStorage, StateHandle, Store, SubtaskSnapshot};
+use weir_engine::checkpoint::{CheckpointBases, StateHandle, SubtaskSnapshot};
 use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::exchange::Output;
 use weir_engine::metrics::VertexMetrics;
+use weir_engine::operator::{OperatorDescriptor, OperatorFactory, Subtask};
 use weir_engine::runtime::{Runtime, TaskGroup, ThreadRuntime};
 use weir_engine::state::{
-    KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, StateRewrite, key_hash,
+    KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackend, StateDescriptor, StateKind, StateRewrite, key_hash,
 };
-use weir_engine::task::{Chain, InFlight, KeyedRestore, Node, NodeBody, SnapshotContext, Snapshots, TaskEvent, TaskEvents};
+use weir_engine::storage::{ObjectStorage, Store};
+use weir_engine::task::{
+    Chain, InFlight, KeyedRestore, Node, NodeBody, OperatorSubtask, SnapshotContext, Snapshots, SubtaskPlace, TaskEvent, TaskEvents,
+};
 use weir_engine::{Column, EngineError, Operator, OperatorContext, RecordBatch};
 
 const KEYS: u64 = 1_000_000;
@@ -135,7 +140,7 @@ impl<'a> Bench<'a> {
     }
 
     fn update(&mut self, keys: &[u64]) {
-        let backend = self.chain.nodes[0].body.keyed_state().expect("the node has state").backend_mut();
+        let backend = state_of(&mut self.chain).backend_mut();
         keys.chunks(BATCH).for_each(|batch| update(backend, batch));
     }
 
@@ -154,7 +159,7 @@ impl<'a> Bench<'a> {
                 written = self.events.try_recv().ok().map(|event| (event, started.elapsed()));
             }
             let batch_started = now();
-            let backend = self.chain.nodes[0].body.keyed_state().expect("the node has state").backend_mut();
+            let backend = state_of(&mut self.chain).backend_mut();
             update(backend, batch);
             let slowest = if written.is_none() { &mut slowest_batch } else { &mut self.slowest_batch };
             *slowest = (*slowest).max(batch_started.elapsed());
@@ -171,7 +176,6 @@ impl<'a> Bench<'a> {
     fn restore(&self, handles: Vec<StateHandle>) -> Duration {
         let mut chain = chain(&self.runtime);
         let restore = KeyedRestore {
-            node: 0,
             operator: OPERATOR.into(),
             range: RANGE,
             rewrite: StateRewrite::new(vec![Some(0)], &states(), None),
@@ -180,9 +184,9 @@ impl<'a> Bench<'a> {
             clock: self.runtime.clock.clone(),
         };
         let started = now();
-        self.threads.block_on(restore.run(&mut chain)).expect("what was written is restored");
+        self.threads.block_on(restore.run(state_of(&mut chain).backend_mut())).expect("what was written is restored");
         let took = started.elapsed();
-        assert_eq!(chain.nodes[0].body.keyed_state().map(|state| state.key_count()), Some(KEYS));
+        assert_eq!(state_of(&mut chain).key_count(), KEYS);
         took
     }
 }
@@ -190,8 +194,21 @@ impl<'a> Bench<'a> {
 /// Stands where an operator has to.
 struct Nothing;
 
+/// Makes [`Nothing`], with one value state.
+struct NothingFactory(OperatorDescriptor);
+
+impl OperatorFactory for NothingFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.0
+    }
+
+    fn create(&self, _: &Subtask, _: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Nothing))
+    }
+}
+
 impl Operator for Nothing {
-    fn process(&mut self, _: u32, _: &RecordBatch, _: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _: u32, _: &Arc<RecordBatch>, _: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         Ok(())
     }
 }
@@ -201,12 +218,24 @@ fn states() -> Vec<StateDescriptor> {
 }
 
 fn chain(runtime: &Runtime) -> Chain {
-    let states = states();
-    let backend = MemoryBackendFactory::new(1).create(&states, RANGE, MAX_PARALLELISM);
-    let body = NodeBody::Operator { operator: Box::new(Nothing), state: Some(Box::new(KeyedState::new(states, backend))), broadcast: None };
+    let place = SubtaskPlace {
+        subtask: Subtask { vertex: OPERATOR.into(), index: 0, parallelism: 1 },
+        factory: Arc::new(NothingFactory(OperatorDescriptor { states: states(), ..OperatorDescriptor::default() })),
+        schemas: Vec::new(),
+        broadcast_inputs: BTreeSet::new(),
+        key_groups: Some(RANGE),
+        max_parallelism: MAX_PARALLELISM,
+    };
     let metrics = Arc::<VertexMetrics>::default();
-    let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), recording: None };
+    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone()).expect("it is made");
+    let body = NodeBody::Operator(Box::new(subtask));
+    let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new() };
     Chain::new(OPERATOR.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
+}
+
+/// The state of the only operator.
+fn state_of(chain: &mut Chain) -> &mut KeyedState {
+    chain.operators().next().and_then(|subtask| subtask.keyed_state()).expect("the operator has keyed state")
 }
 
 /// Looks a batch up and sets every key's value.

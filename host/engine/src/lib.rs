@@ -1,7 +1,7 @@
 //! The dataflow engine: moves records through a partitioned graph and takes consistent checkpoints of it.
 //!
 //! It knows neither Wasm nor any connector: operators, sources and sinks come in through the ports
-//! ([`Operator`], [`Source`], [`Sink`]), time and threads through the [`runtime`] traits, storage through [`checkpoint`].
+//! ([`Operator`], [`Source`], [`Sink`]), time and threads through the [`runtime`] traits, what is kept through [`storage`].
 
 pub mod checkpoint;
 pub mod element;
@@ -17,6 +17,7 @@ pub mod shown_text;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod storage;
 pub mod task;
 
 pub use element::{BatchBuilder, Column, RecordBatch};

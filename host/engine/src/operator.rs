@@ -145,7 +145,7 @@ pub struct OperatorContext<'a> {
     /// Broadcast state; it may be changed exactly where the batch came over a `broadcast` edge.
     pub broadcast: BroadcastAccess<'a>,
     /// Where records go: (output number, records), in order. [`QUARANTINE_OUTPUT`] is the reserved output.
-    pub outputs: &'a mut Vec<(u32, RecordBatch)>,
+    pub outputs: &'a mut Vec<(u32, Arc<RecordBatch>)>,
     /// Event time up to which all inputs are complete, ms.
     pub watermark: i64,
     /// ms since the Unix epoch, fixed for the batch.
@@ -160,7 +160,7 @@ pub struct OperatorContext<'a> {
 /// state and outputs of the failed batch may be half applied and are thrown away.
 pub trait Operator: Send {
     /// Works one batch off. `input` is an index into the descriptor's inputs.
-    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError>;
+    fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError>;
 
     /// While it is on probation every fault is an error: no record is set aside. One that never sets any aside has nothing to do.
     fn set_probation(&mut self, on_probation: bool) {

@@ -6,6 +6,7 @@
 //! selecting the keys, gathering and setting their values without a guest.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use weir_engine::element::{BatchBuilder, Column, RecordBatch};
@@ -43,7 +44,7 @@ fn main() {
     let plugin = Plugin::load(&path, &engine).expect("a plugin");
     println!("{}: engine and load {:.1?}", plugin.descriptor().name, now() - started);
     for keys in keys {
-        let batches: Vec<RecordBatch> = (0..BATCHES).map(|batch| records(batch, keys)).collect();
+        let batches: Vec<Arc<RecordBatch>> = (0..BATCHES).map(|batch| Arc::new(records(batch, keys))).collect();
         let (guest, bare) = (guest(&plugin, &batches), bare(&plugin, &batches));
         println!("{keys:>9} keys   guest {}   state alone {}", shown(guest), shown(bare));
     }
@@ -73,7 +74,7 @@ fn state(plugin: &Plugin) -> KeyedState {
     KeyedState::new(states, backend)
 }
 
-fn guest(plugin: &Plugin, batches: &[RecordBatch]) -> Vec<Duration> {
+fn guest(plugin: &Plugin, batches: &[Arc<RecordBatch>]) -> Vec<Duration> {
     let settings =
         OperatorSettings { operator: "bench".into(), config: "{}".into(), limits: Limits::default(), on_failure: OnFailure::Fail };
     let subtask = Subtask { vertex: "bench".into(), index: 0, parallelism: 1 };
@@ -96,7 +97,7 @@ fn guest(plugin: &Plugin, batches: &[RecordBatch]) -> Vec<Duration> {
     })
 }
 
-fn bare(plugin: &Plugin, batches: &[RecordBatch]) -> Vec<Duration> {
+fn bare(plugin: &Plugin, batches: &[Arc<RecordBatch>]) -> Vec<Duration> {
     let (mut state, mut present, mut values) = (state(plugin), Vec::new(), Column::new());
     let keyed = !plugin.descriptor().states.is_empty();
     rounds(batches, |batch| {
@@ -113,7 +114,7 @@ fn bare(plugin: &Plugin, batches: &[RecordBatch]) -> Vec<Duration> {
     })
 }
 
-fn rounds(batches: &[RecordBatch], mut work: impl FnMut(&RecordBatch)) -> Vec<Duration> {
+fn rounds(batches: &[Arc<RecordBatch>], mut work: impl FnMut(&Arc<RecordBatch>)) -> Vec<Duration> {
     let round = |_| {
         let started = now();
         batches.iter().for_each(&mut work);

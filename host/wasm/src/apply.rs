@@ -2,6 +2,7 @@
 
 use crate::effects::{BroadcastUpdate, Effects, ListUpdate, MapUpdate, Output, ValueUpdate};
 use std::ops::Range;
+use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::state::{BroadcastState, KeyedState};
 
@@ -13,7 +14,7 @@ pub(crate) fn apply(
     range: &Range<usize>,
     state: Option<&mut KeyedState>,
     broadcast: Option<&mut BroadcastState>,
-    outputs: &mut Vec<(u32, RecordBatch)>,
+    outputs: &mut Vec<(u32, Arc<RecordBatch>)>,
 ) {
     if let Some(state) = state {
         effects.values.into_iter().for_each(|update| set_values(update, state));
@@ -24,7 +25,7 @@ pub(crate) fn apply(
         effects.broadcasts.into_iter().for_each(|update| put_broadcast(update, broadcast));
     }
     for output in effects.outputs.into_iter().filter(|output| !output.cause.is_empty()) {
-        outputs.push((output.output, records(output, batch, range)));
+        outputs.push((output.output, Arc::new(records(output, batch, range))));
     }
 }
 

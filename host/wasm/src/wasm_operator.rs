@@ -201,7 +201,7 @@ impl WasmOperator {
         let plugin = self.guest.plugin_named();
         tracing::warn!(operator, subtask = self.guest.subtask.index, plugin, fault = %fault, "record quarantined");
         let from = (operator, self.guest.subtask.index, &*plugin);
-        context.outputs.push((QUARANTINE_OUTPUT, report(from, records, record, fault)));
+        context.outputs.push((QUARANTINE_OUTPUT, Arc::new(report(from, records, record, fault))));
         context.metrics.quarantined.add(1);
         self.quarantined += 1;
         self.seen += 1;
@@ -219,7 +219,7 @@ impl WasmOperator {
 }
 
 impl Operator for WasmOperator {
-    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         // A stack: the part in front is the last.
         let mut parts = vec![Part { range: 0..batch.len(), narrowing: None }];
         let mut tries = 0;

@@ -1,5 +1,6 @@
 //! One subtask of a guest, fed batch by batch, with all that it emits and keeps open to view.
 
+use std::sync::Arc;
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
@@ -34,7 +35,7 @@ pub struct Bench {
     operator: Box<dyn Operator>,
     state: KeyedState,
     metrics: VertexMetrics,
-    outputs: Vec<(u32, RecordBatch)>,
+    outputs: Vec<(u32, Arc<RecordBatch>)>,
 }
 
 impl Bench {
@@ -49,15 +50,16 @@ impl Bench {
 
     /// Runs one batch. What came out, also before an error, waits for [`Bench::take`].
     pub fn run(&mut self, records: &[Record]) -> Result<(), EngineError> {
-        self.call(&batch(records), true)
+        self.call(batch(records), true)
     }
 
     /// As [`Bench::run`], over an input that is not keyed.
     pub fn run_unkeyed(&mut self, records: &[Record]) -> Result<(), EngineError> {
-        self.call(&batch(records), false)
+        self.call(batch(records), false)
     }
 
-    fn call(&mut self, batch: &RecordBatch, keyed: bool) -> Result<(), EngineError> {
+    fn call(&mut self, batch: RecordBatch, keyed: bool) -> Result<(), EngineError> {
+        let batch = Arc::new(batch);
         let mut context = OperatorContext {
             state: keyed.then_some(&mut self.state),
             broadcast: BroadcastAccess::None,
@@ -66,7 +68,7 @@ impl Bench {
             processing_time: 1_000,
             metrics: &self.metrics,
         };
-        self.operator.process(0, batch, &mut context)
+        self.operator.process(0, &batch, &mut context)
     }
 
     /// What has come out since the last time: the records of the declared outputs, and the reports of those set aside.

@@ -4,11 +4,12 @@ use crate::simulation::{Disk, DiskSink, NumberSource, no_savepoints};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::Committer;
-use weir_engine::checkpoint::{CheckpointConfig, RestoreOptions, Store};
+use weir_engine::checkpoint::{CheckpointConfig, RestoreOptions};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{Edge, JobGraph, JobOptions, QuarantineSink, RestartPolicy, StartMode, Vertex, VertexKind};
 use weir_engine::operator::{OperatorFactory, QUARANTINE_OUTPUT};
 use weir_engine::state::MemoryBackendFactory;
+use weir_engine::storage::Store;
 use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
 
 /// Key groups of these jobs.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::ErrorKind;
-use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Override, Replaced, Store, VertexIdentity};
+use weir_engine::checkpoint::{JobLog, LogEntry, Override, Replaced, VertexIdentity};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOutcome, JobStatus, StartMode, Upgrade, UpgradeEvent, Vertex,
@@ -19,6 +19,7 @@ use weir_engine::job::{
 };
 use weir_engine::replay::RecordedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
+use weir_engine::storage::{ObjectStorage, Store};
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;

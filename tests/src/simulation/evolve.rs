@@ -7,7 +7,7 @@ use super::{Disk, DiskSink, NumberSource, Scenario};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, ObjectStorage, RestoreOptions, Store, VertexIdentity};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, RestoreOptions, VertexIdentity};
 use weir_engine::element::{CheckpointId, Column, RecordBatch};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
@@ -16,6 +16,7 @@ use weir_engine::job::{
 use weir_engine::operator::{OperatorDescriptor, Subtask};
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
+use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Processes that one simulation starts at most.
@@ -192,7 +193,7 @@ struct Evolving {
 }
 
 impl Operator for Evolving {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.faults.strike("evolving")?;
         let place = |name: &str| self.states.iter().position(|state| state.name == name);
         let (Some(count_at), Some(state)) = (place(COUNT), context.state.as_deref_mut()) else {
@@ -215,7 +216,7 @@ impl Operator for Evolving {
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }

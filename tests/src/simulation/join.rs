@@ -112,7 +112,7 @@ struct Join {
 }
 
 impl Operator for Join {
-    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.faults.strike("join")?;
         let mut out = BatchBuilder::new();
         if input == RULES_INPUT {
@@ -122,7 +122,7 @@ impl Operator for Join {
             assert!(context.broadcast.writable().is_none(), "only broadcasts change broadcast state");
             join(SIDES[input as usize], batch, context, &mut out);
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }

@@ -31,13 +31,13 @@ impl OperatorFactory for LinesFactory {
 struct Lines;
 
 impl Operator for Lines {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let line = format!("{} {}", String::from_utf8_lossy(batch.keys().get(record)), count(batch.values().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }

@@ -6,9 +6,10 @@ use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use std::sync::Arc;
 use weir_engine::ErrorKind;
-use weir_engine::checkpoint::{ObjectStorage, Store, paths};
+use weir_engine::checkpoint::paths;
 use weir_engine::job::{JobOutcome, JobStatus};
 use weir_engine::runtime::Simulator;
+use weir_engine::storage::{ObjectStorage, Store};
 
 /// Entries that are lost at once, at most.
 const LOST: u64 = 10;

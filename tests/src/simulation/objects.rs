@@ -3,10 +3,11 @@
 use super::run::wait_for;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, FaultPlan, JobLog, LogEntry, Store, SubtaskSnapshot, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, SubtaskSnapshot, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::{Clock, Simulator};
+use weir_engine::storage::{FaultPlan, Store};
 
 /// Objects that were written for one of so many newest checkpoints may lie about unused.
 const RECENT: usize = 2;

@@ -92,7 +92,7 @@ impl OperatorFactory for CountFactory {
 struct Rekey(Faults, u64);
 
 impl Operator for Rekey {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.0.strike("rekey")?;
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
@@ -100,7 +100,7 @@ impl Operator for Rekey {
             let key: u64 = std::str::from_utf8(key).expect("keys are text").parse().expect("keys are numbers");
             out.push(Some((key % self.1).to_string().as_bytes()), batch.values().get(record), None);
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }
@@ -108,7 +108,7 @@ impl Operator for Rekey {
 struct Count(Faults, u64);
 
 impl Operator for Count {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.0.strike("count")?;
         let state = context.state.as_deref_mut().expect("a key edge");
         state.select(batch, 0..batch.len()).expect("every record has a key");
@@ -124,7 +124,7 @@ impl Operator for Count {
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }

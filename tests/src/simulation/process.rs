@@ -8,9 +8,9 @@ use futures_util::future::{Either, join, select};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::checkpoint::{ObjectStorage, Store};
 use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobStatus, RestartPolicy, RestartStrategy, StartMode, StopKind, run_job};
 use weir_engine::runtime::{SimulationEnd, Simulator};
+use weir_engine::storage::{ObjectStorage, Store};
 
 /// Runs one process of `scenario` on `store` and `disk`, and tells how it ended. `None` where it was killed: right after it had completed
 /// `killed_after` checkpoints.

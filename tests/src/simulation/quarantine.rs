@@ -1,7 +1,8 @@
 //! Reads what a job has set aside into its storage.
 
 use serde_json::Value;
-use weir_engine::checkpoint::{Store, paths};
+use weir_engine::checkpoint::paths;
+use weir_engine::storage::Store;
 
 /// The reports in all committed quarantine files.
 pub async fn quarantined(store: &dyn Store) -> Vec<Value> {

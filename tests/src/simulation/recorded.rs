@@ -2,13 +2,13 @@
 
 use super::run::wait_for;
 use std::sync::{Arc, Mutex, MutexGuard};
-use weir_engine::checkpoint::Store;
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
 use weir_engine::replay::{CallEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::Simulator;
 use weir_engine::state::{MemoryBackendFactory, StateMigrator};
+use weir_engine::storage::Store;
 use weir_engine::{EngineError, Operator, OperatorContext, OperatorFactory};
 
 /// A call as it was made.
@@ -74,7 +74,7 @@ struct Watched {
 }
 
 impl Operator for Watched {
-    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.inner.process(input, batch, context)?;
         let emitted = context.outputs.iter().flat_map(|(_, records)| texts(records)).collect();
         self.witness.lock()[self.place].1.push(Call { given: texts(batch).collect(), emitted });

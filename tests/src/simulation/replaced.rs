@@ -6,9 +6,10 @@ use super::run::{POLLS, VERTICES, check, options};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
-use weir_engine::checkpoint::{ObjectStorage, Store, paths};
+use weir_engine::checkpoint::paths;
 use weir_engine::job::{JobControl, JobOutcome, JobReport, JobStatus, run_job};
 use weir_engine::runtime::{Lane, SimulatedProcess, SimulationEnd, Simulator};
+use weir_engine::storage::{ObjectStorage, Store};
 
 /// Polls of the new job before the stopped process goes on, at most.
 const ASLEEP: u64 = 4_000;

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, FaultPlan, FaultyStore, ObjectStorage, RestoreOptions, Store, paths};
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, RestoreOptions, paths};
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{
     JobControl, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, SavepointOpener, StartMode, run_job,
@@ -19,6 +19,7 @@ use weir_engine::job::{
 use weir_engine::replay::RunStart;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::MemoryBackendFactory;
+use weir_engine::storage::{FaultPlan, FaultyStore, ObjectStorage, Store};
 use weir_engine::{Committer, ErrorKind};
 
 /// Processes that one simulation starts at most.

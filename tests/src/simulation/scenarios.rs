@@ -1,7 +1,7 @@
 //! The scenarios that tests and the command that runs seeds without end have in common.
 
 use super::{Barriers, Counter, Scenario};
-use weir_engine::checkpoint::FaultPlan;
+use weir_engine::storage::FaultPlan;
 
 /// Nothing goes wrong.
 pub const CALM: Scenario = Scenario {

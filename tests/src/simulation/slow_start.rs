@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use weir_engine::EngineError;
-use weir_engine::checkpoint::{CheckpointConfig, Created, ObjectStorage, Store, paths};
+use weir_engine::checkpoint::{CheckpointConfig, paths};
 use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobStatus, StopKind, run_job};
 use weir_engine::runtime::{Clock, Simulator};
+use weir_engine::storage::{Created, ObjectStorage, Store};
 
 /// A store whose lists of checkpoints take so long while it is slow.
 struct SlowLists {

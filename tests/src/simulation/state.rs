@@ -5,10 +5,10 @@ use super::run::wait_for;
 use super::{Counter, Scenario};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use weir_engine::checkpoint::Store;
 use weir_engine::inspect::CheckpointState;
 use weir_engine::runtime::Simulator;
 use weir_engine::state::Payload;
+use weir_engine::storage::Store;
 
 /// Count of each key.
 type Counts = BTreeMap<String, u64>;

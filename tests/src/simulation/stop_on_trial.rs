@@ -10,11 +10,12 @@ use futures_util::future::join;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, ObjectStorage, Store};
+use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::{
     GraphChange, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, StopKind, Upgrade, UpgradeEvent, VertexKind, run_job,
 };
 use weir_engine::runtime::{Clock, SimulationEnd, Simulator};
+use weir_engine::storage::{ObjectStorage, Store};
 
 /// What a call of the new component takes.
 const CALL: Duration = Duration::from_secs(60);

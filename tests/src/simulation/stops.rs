@@ -9,11 +9,12 @@ use futures_util::future::{BoxFuture, join};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, JobLog, LogEntry, ObjectStorage, Store};
+use weir_engine::checkpoint::{CheckpointConfig, JobLog, LogEntry};
 use weir_engine::job::{
     CheckpointRequest, History, JobControl, JobOptions, JobOutcome, JobStatus, Origin, RestartStrategy, StartMode, StopKind, run_job,
 };
 use weir_engine::runtime::{Clock, SimulationEnd, Simulator};
+use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind};
 
 /// Processes that are stopped; the one behind them runs to its end.
@@ -210,7 +211,7 @@ pub fn simulate_checkpoint_request(
 struct SlowState(Arc<dyn Store>, Up, Duration);
 
 impl Store for SlowState {
-    fn create<'a>(&'a self, path: &'a str, bytes: bytes::Bytes) -> BoxFuture<'a, Result<weir_engine::checkpoint::Created, EngineError>> {
+    fn create<'a>(&'a self, path: &'a str, bytes: bytes::Bytes) -> BoxFuture<'a, Result<weir_engine::storage::Created, EngineError>> {
         self.0.create(path, bytes)
     }
 

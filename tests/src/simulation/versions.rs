@@ -130,7 +130,7 @@ struct VersionedCount {
 }
 
 impl Operator for VersionedCount {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let state = context.state.as_deref_mut().expect("a key edge");
         state.select(batch, 0..batch.len()).expect("every record has a key");
         let mut out = BatchBuilder::new();
@@ -142,7 +142,7 @@ impl Operator for VersionedCount {
             let line = format!("{} {count} {}", String::from_utf8_lossy(batch.keys().get(record)), self.version);
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         if self.on_probation && !self.call.is_zero() {
             self.simulator.call_takes(self.call);
         }

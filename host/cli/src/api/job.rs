@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use weir_engine::checkpoint::{JobLog, StorageUrl, Store};
+use weir_engine::checkpoint::JobLog;
 use weir_engine::job::{
     CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Pace, Savepoint, StopKind, empty_for_savepoint,
     load_metadata, note_savepoint, write_savepoint,
 };
 use weir_engine::runtime::{Clock, Runtime};
+use weir_engine::storage::{StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
 
 /// `weir status`, and `GET /v1/job`.

@@ -2,7 +2,7 @@
 
 use crate::job_file::{JobFile, Problem, SourceStep};
 use weir_connectors::Output;
-use weir_engine::checkpoint::StorageUrl;
+use weir_engine::storage::StorageUrl;
 
 /// One problem for each source whose path can match a file that the job writes.
 pub(super) fn problems(job: &JobFile) -> Vec<Problem> {

@@ -12,10 +12,11 @@ use crate::plugin_origin::{PluginOrigin, PluginOrigins, refuse_newer_worlds};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, PlannedRestore, RestoreOptions, Store};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, PlannedRestore, RestoreOptions};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{History, JobGraph, load_metadata, open_savepoint, plan_restore};
 use weir_engine::runtime::Runtime;
+use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Checks a job and prints its plan; with `--from` also what a run from there takes over.

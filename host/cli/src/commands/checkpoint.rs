@@ -12,12 +12,13 @@ use crate::storage::with_storage;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Store, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::inspect::{CheckpointState as StoredState, OperatorState};
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::Runtime;
 use weir_engine::source::{SplitProgress, SplitState};
+use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Lists the checkpoints of a job.

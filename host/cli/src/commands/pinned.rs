@@ -6,9 +6,10 @@ use crate::job_file::{JobFile, SourceText, parse};
 use crate::plugin_origin::{PluginOrigins, refuse_newer_worlds, stored_plugins};
 use crate::storage::with_savepoint;
 use std::path::{Path, PathBuf};
-use weir_engine::checkpoint::{StorageUrl, Store, paths};
+use weir_engine::checkpoint::paths;
 use weir_engine::job::{JobGraph, Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
 use weir_engine::runtime::Clock;
+use weir_engine::storage::{StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::WasmEngine;
 

@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use weir_engine::EngineError;
-use weir_engine::checkpoint::Store;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::replay::{RecordedRun, RecordedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
 use weir_engine::state::StateDescriptor;
+use weir_engine::storage::Store;
 use weir_wasm::{Plugin, QuarantineLimit, WasmEngine};
 
 /// Fuel stands for a tenth of what a core runs in a time, so a call is given this many times its limit.

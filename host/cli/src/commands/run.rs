@@ -24,11 +24,12 @@ use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::checkpoint::{JobLog, LogEntry, ObjectStorage, Store, Trigger};
+use weir_engine::checkpoint::{JobLog, LogEntry, Trigger};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
+use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Runs a job and tells what it came to. Returns the exit code.

@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::sync::Arc;
 use weir_engine::EngineError;
-use weir_engine::checkpoint::{Created, Store, paths};
+use weir_engine::checkpoint::paths;
+use weir_engine::storage::{Created, Store};
 
 /// A store that ends the process around one of its calls.
 pub(super) struct CrashingStore {

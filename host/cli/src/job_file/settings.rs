@@ -4,10 +4,11 @@ use super::model::Checkpoints;
 use super::problem::Problem;
 use super::section::{Located, Section};
 use std::time::Duration;
-use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, StorageUrl};
+use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode};
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{RestartPolicy, RestartStrategy};
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
+use weir_engine::storage::StorageUrl;
 
 const NAME_MAX_BYTES: usize = 64;
 

@@ -1,8 +1,9 @@
 //! The components that are kept beside checkpoints.
 
-use super::{CheckpointMetadata, Store, VertexIdentity, paths, retry};
+use super::{CheckpointMetadata, VertexIdentity, paths};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
+use crate::storage::{Store, retry};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -35,9 +36,9 @@ fn digest_of(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ObjectStorage;
     use super::*;
     use crate::runtime::Simulator;
+    use crate::storage::ObjectStorage;
     use futures_util::FutureExt;
 
     #[test]

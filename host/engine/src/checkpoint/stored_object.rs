@@ -1,8 +1,9 @@
 //! Reads a state object that a checkpoint's metadata names, and insists that it is that very object.
 
-use super::{StateHandle, StateObjectReader, Store, retry};
+use super::{StateHandle, StateObjectReader};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
+use crate::storage::{Store, retry};
 
 /// The object of `handle`, its header and footer checked.
 pub(crate) async fn read_state_object(

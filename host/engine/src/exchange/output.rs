@@ -57,12 +57,12 @@ impl Output {
         self.edges.len() - 1
     }
 
-    /// Takes records for `edge`.
-    pub fn emit(&mut self, edge: usize, batch: RecordBatch, now: Monotonic) -> Result<(), KeylessRecord> {
+    /// Takes records for `edge`. A large batch for a single channel is passed on as it is, shared with whoever else has it.
+    pub fn emit(&mut self, edge: usize, batch: Arc<RecordBatch>, now: Monotonic) -> Result<(), KeylessRecord> {
         let edge = &mut self.edges[edge];
         if edge.whole && edge.builders[0].is_empty() && batch.len() >= BATCH_RECORDS / 2 {
             let batch = if edge.hashed { hashed(batch)? } else { batch };
-            edge.channels[0].send(StreamElement::Batch(Arc::new(batch)));
+            edge.channels[0].send(StreamElement::Batch(batch));
             return Ok(());
         }
         edge.partitioner.partition(&batch, &mut edge.builders)?;
@@ -121,12 +121,13 @@ impl EdgeOutput {
     }
 }
 
-fn hashed(mut batch: RecordBatch) -> Result<RecordBatch, KeylessRecord> {
+/// The batch with the hash of each key: itself, where nobody else has it.
+fn hashed(mut batch: Arc<RecordBatch>) -> Result<Arc<RecordBatch>, KeylessRecord> {
     if !batch.keyless().is_empty() {
         return Err(KeylessRecord);
     }
     let hashes = batch.keys().iter().map(key_hash).collect();
-    batch.set_hashes(hashes);
+    Arc::make_mut(&mut batch).set_hashes(hashes);
     Ok(batch)
 }
 

@@ -16,10 +16,11 @@ pub use diff::{Change, Difference, StateChanges, StoredPayload, diff};
 pub use keyed::KeyedReader;
 pub use size::StateSize;
 
-use crate::checkpoint::{CheckpointMetadata, SectionKind, Store, SubtaskSnapshot, VertexIdentity, read_state_object};
+use crate::checkpoint::{CheckpointMetadata, SectionKind, SubtaskSnapshot, VertexIdentity, read_state_object};
 use crate::error::EngineError;
 use crate::runtime::Clock;
 use crate::state::{BroadcastState, StateDescriptor};
+use crate::storage::Store;
 
 /// The state in a checkpoint.
 #[derive(Clone, Copy)]

@@ -1,11 +1,12 @@
 //! Random checkpoints for tests, written by the memory backend of several subtasks as whole objects and deltas, and what was put into them.
 
 use super::*;
-use crate::checkpoint::{GraphIdentity, ObjectStorage, StateHandle, StateObjectWriter, VertexSnapshot, paths};
+use crate::checkpoint::{GraphIdentity, StateHandle, StateObjectWriter, VertexSnapshot, paths};
 use crate::element::{AttemptId, CheckpointId, Column};
 use crate::state::{
     KeySlot, MemoryBackendFactory, StateBackend, StateBackendFactory, StateKind, key_group_of, key_hash, owner_of, range_of,
 };
+use crate::storage::ObjectStorage;
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 

@@ -2,11 +2,12 @@
 
 use super::test_writer::{COUNT, Model, RULES, SEEN, Writer, declared, metadata, now, state};
 use super::*;
-use crate::checkpoint::{ObjectStorage, StateHandle};
+use crate::checkpoint::StateHandle;
 use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::runtime::Simulator;
 use crate::state::{Payload, StateKind};
+use crate::storage::ObjectStorage;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

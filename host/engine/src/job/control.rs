@@ -3,11 +3,11 @@
 //! A stop is a state and not a message: it holds across restarts, and the strongest one asked for counts. Everything else is a command with an
 //! answer; one that is asked while the dataflow restarts waits for the next attempt.
 
-use super::pins::{Lease, Pin, Pins};
 use super::{CompletedCheckpoint, JobGraph, ResumePoint};
 use crate::checkpoint::Override;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
+use crate::job::pins::{Lease, Pin, Pins};
 use crate::runtime::Clock;
 use futures_util::future::{Either, select};
 use std::collections::BTreeSet;

@@ -2,9 +2,11 @@
 
 use crate::checkpoint::{EdgeIdentity, GraphIdentity, VertexIdentity};
 use crate::exchange::Partitioning;
-use crate::operator::{OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, RecordSchema};
+use crate::operator::{OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, RecordSchema, Subtask};
 use crate::sink::Sink;
 use crate::source::Source;
+use crate::state::range_of;
+use crate::task::SubtaskPlace;
 use std::sync::Arc;
 
 /// A job as it is to run. The caller has checked it: edges name vertices that exist, there is no cycle, `forward` edges join equal
@@ -141,6 +143,21 @@ impl JobGraph {
                 factory.descriptor().outputs.get(output as usize).map_or_else(|| output.to_string(), |output| output.name.clone())
             }
             VertexKind::Source { .. } | VertexKind::Sink(_) => "out".to_owned(),
+        }
+    }
+
+    /// Where subtask `index` of `parallelism` of an operator vertex stands, whose operators `factory` makes.
+    pub fn subtask_place(&self, vertex: usize, factory: &Arc<dyn OperatorFactory>, (index, parallelism): (u32, u32)) -> SubtaskPlace {
+        let fed_by =
+            |wanted: Partitioning| self.inputs(vertex).filter(move |(_, edge)| edge.partitioning == wanted).map(|(_, edge)| edge.input);
+        let by_key = fed_by(Partitioning::Key).next().is_some();
+        SubtaskPlace {
+            subtask: Subtask { vertex: self.vertices[vertex].id.clone(), index, parallelism },
+            factory: factory.clone(),
+            schemas: self.input_schemas(vertex, factory.descriptor().inputs.len()),
+            broadcast_inputs: fed_by(Partitioning::Broadcast).collect(),
+            key_groups: by_key.then(|| range_of(index, parallelism, self.max_parallelism)),
+            max_parallelism: self.max_parallelism,
         }
     }
 

@@ -1,26 +1,15 @@
 //! A job: its graph, how the graph becomes tasks, and the supervisor that runs attempt after attempt until the job is finished.
 
 mod attempt;
-mod attempt_context;
-mod awaited;
-mod change;
 mod control;
-mod deploy;
 mod graph;
 mod history;
-mod in_flight;
 mod layout;
-mod lost_entries;
 mod options;
 mod pins;
 mod quarantine;
-mod recorder;
-mod redeploy;
-mod restart;
 mod restore;
-mod resume;
 mod savepoint;
-mod start;
 mod status;
 mod supervisor;
 
@@ -28,20 +17,19 @@ pub use control::{
     CheckpointRequest, GraphChange, HeldCheckpoint, JobControl, JobInbox, Rescaled, StopKind, Upgrade, UpgradeEvent, UpgradeEvents,
 };
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
-pub use history::{CompletedCheckpoint, History, Lineage, Probation};
-pub(crate) use in_flight::{distribute, load_in_flight, misfits};
+pub use history::start::{Origin, ResumePoint, StartMode};
+pub use history::{CompletedCheckpoint, History, Lineage, Probation, load_metadata};
 pub use layout::{TaskLayout, layout};
 pub use options::{JobOptions, JobOutcome, JobReport};
 pub use pins::{LEASE, Lease};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
-pub use recorder::load_metadata;
-pub use restart::{RestartPolicy, RestartStrategy};
+pub(crate) use restore::in_flight::{distribute, load_in_flight, misfits};
 pub use restore::plan_restore;
 pub(crate) use restore::planned;
 pub use savepoint::{
     JobFileCopy, Pace, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
     open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
-pub use start::{Origin, ResumePoint, StartMode};
 pub use status::{CheckpointItem, JobStatus};
+pub use supervisor::restart::{RestartPolicy, RestartStrategy};
 pub use supervisor::run_job;

@@ -1,10 +1,11 @@
 //! What a run of a job needs, and what it comes to.
 
 use super::{RestartPolicy, SavepointOpener, StartMode};
-use crate::checkpoint::{CheckpointConfig, RestoreOptions, Store};
+use crate::checkpoint::{CheckpointConfig, RestoreOptions};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::state::StateBackendFactory;
+use crate::storage::Store;
 use crate::task::Committers;
 use std::sync::Arc;
 

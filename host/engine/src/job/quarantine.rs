@@ -3,12 +3,13 @@
 //! A committable holds the lines themselves, bounded by the quarantine limit, so nothing has to be pending anywhere: committing is creating
 //! `quarantine/<step>/part-….jsonl`.
 
-use crate::checkpoint::{Store, paths, retry};
+use crate::checkpoint::paths;
 use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::Subtask;
 use crate::runtime::Clock;
 use crate::sink::{Committable, Committer, Delivery, Sink, SinkWriter, VisibleOutput};
+use crate::storage::{Store, retry};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

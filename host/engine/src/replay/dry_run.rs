@@ -12,6 +12,7 @@ use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::EngineError;
 use crate::runtime::Clock;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Failures of one version after which the run ends: each may take as long as a call may.
@@ -159,7 +160,7 @@ impl<'a> Version<'a> {
             if self.has_failed_too_often() {
                 return Ok(());
             }
-            match self.call(input.edge, &input.batch.slice(record..record + 1), taken)? {
+            match self.call(input.edge, &Arc::new(input.batch.slice(record..record + 1)), taken)? {
                 Ok(outputs) => self.collect(outputs, emitted),
                 Err(error) => self.note(input, Some(record), &error),
             }
@@ -170,7 +171,7 @@ impl<'a> Version<'a> {
         Ok(())
     }
 
-    fn call(&mut self, edge: usize, batch: &RecordBatch, taken: &mut Duration) -> Result<Result<Emitted, EngineError>, EngineError> {
+    fn call(&mut self, edge: usize, batch: &Arc<RecordBatch>, taken: &mut Duration) -> Result<Result<Emitted, EngineError>, EngineError> {
         let before = self.operator.contents_of(edge, batch)?;
         let began = self.clock.now();
         let done = self.operator.try_process(edge, batch, &before)?;

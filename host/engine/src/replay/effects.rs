@@ -4,6 +4,7 @@ use super::contents::{Contents, Held, keys_of};
 use super::{Emitted, EmittedRecord, IsolatedOperator, ReplayInput};
 use crate::element::RecordBatch;
 use crate::error::EngineError;
+use std::sync::Arc;
 
 /// One record and what came of it.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl RecordEffects {
 /// Gives the operator record `record` of `input`. Cutting a batch changes nothing, so this is what the record does in its batch too. Where
 /// it fails, the state is what it was, and another operator goes on.
 pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: usize) -> Result<RecordEffects, EngineError> {
-    let batch = input.batch.slice(record..record + 1);
+    let batch = Arc::new(input.batch.slice(record..record + 1));
     let before = operator.contents_of(input.edge, &batch)?;
     let mut effects = RecordEffects::none(operator, input, record);
     match operator.try_process(input.edge, &batch, &before)? {
@@ -77,7 +78,7 @@ pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: 
 
 /// Emitted records one by one.
 pub(super) fn outputs(operator: &IsolatedOperator, emitted: &Emitted) -> Outputs {
-    let of_batch = |(output, records): &(u32, RecordBatch)| {
+    let of_batch = |(output, records): &(u32, Arc<RecordBatch>)| {
         let name = operator.output_name(*output);
         let one = |place| (name.to_owned(), records.key(place).map(<[u8]>::to_vec), EmittedRecord::of(records, place));
         (0..records.len()).map(one).collect::<Vec<_>>()

@@ -5,33 +5,23 @@
 
 use super::ReplayPoint;
 use super::contents::{self, Contents};
-use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, VertexIdentity};
+use crate::checkpoint::{CheckpointMetadata, RecordedCall, RestoreOptions, RestorePlan, VertexIdentity};
 use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{Output, Partitioning};
+use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
-use crate::metrics::VertexMetrics;
-use crate::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, Subtask};
-use crate::state::{BroadcastAccess, KeyGroupRange, KeyedState, StateDescriptor, StateMigrator, StateRewrite, range_of};
-use crate::task::{BroadcastRestore, Chain, KeyedRestore, Node, NodeBody, NodeBroadcast};
+use crate::operator::{QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::state::{BroadcastAccess, StateDescriptor, StateMigrator};
+pub use crate::task::Emitted;
+use crate::task::{OperatorSubtask, RestoreSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Records by the number of the output that they were emitted on.
-pub type Emitted = Vec<(u32, RecordBatch)>;
-
 /// An operator and its state.
 pub struct IsolatedOperator {
-    subtask: Subtask,
-    factory: Arc<dyn OperatorFactory>,
-    schemas: Vec<Option<String>>,
-    on_probation: bool,
-    operator: Box<dyn Operator>,
-    state: Option<Box<KeyedState>>,
-    broadcast: Option<Box<NodeBroadcast>>,
+    subtask: OperatorSubtask,
     /// By the edge's number in the graph.
     inputs: BTreeMap<usize, Input>,
-    metrics: VertexMetrics,
     watermark: i64,
     processing_time: i64,
     fuel_of_dropped: u64,
@@ -60,44 +50,18 @@ impl IsolatedOperator {
         let VertexKind::Operator(factory) = &graph.vertices[vertex].kind else {
             return Err(EngineError::new(ErrorKind::FixInput, format!("{id} is no operator")));
         };
-        let inputs: BTreeMap<_, _> =
-            graph.inputs(vertex).map(|(number, edge)| (number, Input { number: edge.input, partitioning: edge.partitioning })).collect();
-        let (factory, subtask) = (factory.clone(), Subtask { vertex: id.clone(), index, parallelism });
-        let schemas = graph.input_schemas(vertex, factory.descriptor().inputs.len());
-        let operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&id))?;
-        let states = &factory.descriptor().states;
-        let broadcast_inputs = inputs.values().filter(|input| input.partitioning == Partitioning::Broadcast);
-        let broadcast = NodeBroadcast::new(states, broadcast_inputs.map(|input| input.number).collect());
-        let range = range_of(index, parallelism, graph.max_parallelism);
-        let keyed = inputs.values().any(|input| input.partitioning == Partitioning::Key);
-        let state = keyed.then(|| {
-            let backend = point.backends.create(states, range, graph.max_parallelism);
-            Box::new(KeyedState::new(states.clone(), backend))
-        });
-        let body = NodeBody::Operator { operator, state, broadcast };
-        let node =
-            Node { vertex, id: id.clone(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new(), recording: None };
-        let mut chain = Chain::new(id, vec![node], Vec::new(), Output::default(), point.clock.clone());
+        let place = graph.subtask_place(vertex, factory, (index, parallelism));
+        let mut subtask = OperatorSubtask::new(place, &*point.backends, Arc::default())?;
         if let Some(metadata) = &point.metadata {
             let plan = plan_of(metadata, graph)?;
-            if let Some(from) = plan.from(&graph.vertices[vertex].id) {
-                let rewrite = StateRewrite::new(plan.places(&graph.vertices[vertex].id), states, factory.migrator());
-                fill(&mut chain, metadata, (from, rewrite), (index, range), point).await?;
-            }
+            let (store, clock) = (point.store.clone(), point.clock.clone());
+            subtask.plan_restore(&RestoreSource { metadata, plan: &plan, store, clock });
+            subtask.restore().await?;
         }
-        let Some(NodeBody::Operator { operator, state, broadcast }) = chain.nodes.pop().map(|node| node.body) else {
-            unreachable!("the chain was made of one operator");
-        };
+        let input = |edge: &crate::job::Edge| Input { number: edge.input, partitioning: edge.partitioning };
         Ok(Self {
             subtask,
-            factory,
-            schemas,
-            on_probation: false,
-            operator,
-            state,
-            broadcast,
-            inputs,
-            metrics: VertexMetrics::default(),
+            inputs: graph.inputs(vertex).map(|(number, edge)| (number, input(edge))).collect(),
             watermark: NO_TIMESTAMP,
             processing_time: point.processing_time,
             fuel_of_dropped: 0,
@@ -117,24 +81,16 @@ impl IsolatedOperator {
 
     /// As on probation: every fault is an error, and no record is set aside.
     pub fn set_no_record_aside(&mut self) {
-        self.on_probation = true;
-        self.operator.set_probation(true);
+        self.subtask.set_probation(true);
     }
 
     /// Works a batch off that came over `edge`. After an error the operator is of no more use.
-    pub fn process(&mut self, edge: usize, batch: &RecordBatch) -> Result<Emitted, EngineError> {
-        let input = self.inputs[&edge];
-        let mut outputs = Vec::new();
-        let mut context = OperatorContext {
-            state: if input.partitioning == Partitioning::Key { self.state.as_deref_mut() } else { None },
-            broadcast: self.broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(input.number)),
-            outputs: &mut outputs,
-            watermark: self.watermark,
-            processing_time: self.processing_time,
-            metrics: &self.metrics,
-        };
-        self.operator.process(input.number, batch, &mut context).map_err(|error| error.context(&self.subtask.vertex))?;
-        Ok(outputs)
+    pub fn process(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Emitted, EngineError> {
+        let Input { number: input, partitioning } = self.inputs[&edge];
+        let keyed = partitioning == Partitioning::Key;
+        let Self { watermark, processing_time, .. } = *self;
+        let call = RecordedCall { input, keyed, watermark, processing_time, batch: batch.clone() };
+        self.subtask.call(&call).map_err(|error| error.context(self.subtask.id()))
     }
 
     /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was.
@@ -142,7 +98,7 @@ impl IsolatedOperator {
     pub fn try_process(
         &mut self,
         edge: usize,
-        batch: &RecordBatch,
+        batch: &Arc<RecordBatch>,
         before: &Contents,
     ) -> Result<Result<Emitted, EngineError>, EngineError> {
         let failed = match self.process(edge, batch) {
@@ -150,9 +106,7 @@ impl IsolatedOperator {
             Err(failed) => failed,
         };
         self.put_back(edge, batch, before)?;
-        self.fuel_of_dropped += self.operator.fuel_spent().unwrap_or(0);
-        self.operator = self.factory.create(&self.subtask, &self.schemas)?;
-        self.operator.set_probation(self.on_probation);
+        self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
         Ok(Err(failed))
     }
 
@@ -175,16 +129,16 @@ impl IsolatedOperator {
     fn of_keys(&mut self, batch: &RecordBatch) -> Result<Contents, EngineError> {
         let mut found = Contents::new();
         if self.select(batch)?
-            && let Some(state) = self.state.as_deref()
+            && let Some(state) = self.subtask.keyed_state()
         {
             contents::of_selected(state, &mut found);
         }
         Ok(found)
     }
 
-    fn of_broadcast(&self) -> Contents {
+    fn of_broadcast(&mut self) -> Contents {
         let mut found = Contents::new();
-        if let Some(captured) = self.broadcast.as_ref().and_then(|broadcast| broadcast.capture()) {
+        if let Some(captured) = self.subtask.broadcast().and_then(|broadcast| broadcast.capture()) {
             contents::of_broadcast(&captured, self.states(), &mut found);
         }
         found
@@ -192,8 +146,9 @@ impl IsolatedOperator {
 
     /// False where there is no keyed state.
     fn select(&mut self, batch: &RecordBatch) -> Result<bool, EngineError> {
-        let Some(state) = self.state.as_deref_mut() else { return Ok(false) };
-        let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{}: a record without a key came over a key edge", self.subtask.vertex));
+        let id = self.subtask.id().to_owned();
+        let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
+        let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
         state.select(batch, 0..batch.len()).map_err(keyless)?;
         Ok(true)
     }
@@ -204,14 +159,14 @@ impl IsolatedOperator {
         match input.partitioning {
             Partitioning::Key => {
                 if self.select(batch)?
-                    && let Some(state) = self.state.as_deref_mut()
+                    && let Some(state) = self.subtask.keyed_state()
                 {
                     contents::put_back(state, before);
                 }
             }
             Partitioning::Broadcast => {
-                let states = self.factory.descriptor().states.len();
-                if let Some(BroadcastAccess::Write(state)) = self.broadcast.as_mut().map(|broadcast| broadcast.access(input.number)) {
+                let states = self.states().len();
+                if let Some(BroadcastAccess::Write(state)) = self.subtask.broadcast().map(|broadcast| broadcast.access(input.number)) {
                     contents::put_back_broadcast(state, states, before);
                 }
             }
@@ -222,17 +177,17 @@ impl IsolatedOperator {
 
     /// The declared states.
     pub fn states(&self) -> &[StateDescriptor] {
-        &self.factory.descriptor().states
+        &self.subtask.factory().descriptor().states
     }
 
     /// What brings values of older versions of its states to the declared ones.
     pub(super) fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
-        self.factory.migrator()
+        self.subtask.factory().migrator()
     }
 
     /// The name of an output.
     pub fn output_name(&self, output: u32) -> &str {
-        match self.factory.descriptor().outputs.get(output as usize) {
+        match self.subtask.factory().descriptor().outputs.get(output as usize) {
             Some(output) => &output.name,
             None if output == QUARANTINE_OUTPUT => QUARANTINE_NAME,
             None => "",
@@ -241,7 +196,7 @@ impl IsolatedOperator {
 
     /// The names of the declared outputs.
     pub fn output_names(&self) -> Vec<String> {
-        self.factory.descriptor().outputs.iter().map(|output| output.name.clone()).collect()
+        self.subtask.factory().descriptor().outputs.iter().map(|output| output.name.clone()).collect()
     }
 
     /// True where records that come over `edge` see the state of their keys.
@@ -251,33 +206,12 @@ impl IsolatedOperator {
 
     /// The name of the input that `edge` leads to.
     pub fn input_name(&self, edge: usize) -> &str {
-        self.factory.descriptor().inputs.get(self.inputs[&edge].number as usize).map_or("", |input| &input.name)
+        self.subtask.factory().descriptor().inputs.get(self.inputs[&edge].number as usize).map_or("", |input| &input.name)
     }
 
     /// What all calls have cost, where that is counted.
     pub fn fuel_spent(&self) -> Option<u64> {
-        self.operator.fuel_spent().map(|fuel| fuel + self.fuel_of_dropped)
-    }
-}
-
-/// Fills the state of the one operator in `chain` from a checkpoint, in which it had the id `from`.
-async fn fill(
-    chain: &mut Chain,
-    metadata: &CheckpointMetadata,
-    (from, rewrite): (&str, StateRewrite),
-    (index, range): (u32, KeyGroupRange),
-    point: &ReplayPoint,
-) -> Result<(), EngineError> {
-    let Some(snapshot) = metadata.vertex(from) else { return Ok(()) };
-    let handles = snapshot.keyed_state(range, metadata.graph.max_parallelism);
-    if !handles.is_empty() {
-        let (store, clock) = (point.store.clone(), point.clock.clone());
-        KeyedRestore { node: 0, operator: from.to_owned(), range, rewrite: rewrite.clone(), handles, store, clock }.run(chain).await?;
-    }
-    let (store, clock) = (point.store.clone(), point.clock.clone());
-    match BroadcastRestore::of(metadata, (from, rewrite), (index, 0), store, clock) {
-        Some(restore) => restore.run(chain).await,
-        None => Ok(()),
+        self.subtask.fuel_spent().map(|fuel| fuel + self.fuel_of_dropped)
     }
 }
 

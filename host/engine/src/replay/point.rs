@@ -1,11 +1,12 @@
 //! Where a replay starts.
 
-use crate::checkpoint::{CheckpointMetadata, Store};
+use crate::checkpoint::CheckpointMetadata;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
 use crate::runtime::Clock;
 use crate::state::StateBackendFactory;
+use crate::storage::Store;
 use std::fmt;
 use std::sync::Arc;
 

@@ -6,13 +6,14 @@
 
 use super::ReplayPoint;
 use crate::checkpoint::{
-    CheckpointMetadata, JobLog, LineageRoot, RecordedCall, SectionKind, StateHandle, Store, Stretch, VertexSnapshot, read_recording,
-    read_state_object, retry,
+    CheckpointMetadata, JobLog, LineageRoot, RecordedCall, SectionKind, StateHandle, Stretch, VertexSnapshot, read_recording,
+    read_state_object,
 };
 use crate::element::{CheckpointId, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::{CompletedCheckpoint, History, load_metadata};
 use crate::state::{key_group_of, range_of};
+use crate::storage::{Store, retry};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ impl RecordedSubtask {
 
     /// Makes a call again. `number` is the batch's.
     pub fn effects_of(&mut self, number: u64, call: &RecordedCall) -> Result<CallEffects, EngineError> {
-        let input = ReplayInput { number, edge: self.edge_of(call)?, batch: (*call.batch).clone() };
+        let input = ReplayInput { number, edge: self.edge_of(call)?, batch: call.batch.clone() };
         for operator in [&mut self.whole, &mut self.cut] {
             operator.set_times(call.watermark, call.processing_time);
         }

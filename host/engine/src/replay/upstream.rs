@@ -35,7 +35,7 @@ pub struct ReplayInput {
     /// The edge that it comes over, by its number in the graph.
     pub edge: usize,
     /// The records.
-    pub batch: RecordBatch,
+    pub batch: Arc<RecordBatch>,
 }
 
 /// All that lies in front of one operator.
@@ -49,7 +49,7 @@ pub struct Upstream {
     sources: VecDeque<(usize, Box<dyn SourceReader>)>,
     /// Records in flight, by edge.
     in_flight: VecDeque<(usize, Arc<RecordBatch>)>,
-    ready: VecDeque<(usize, RecordBatch)>,
+    ready: VecDeque<(usize, Arc<RecordBatch>)>,
     given: u64,
     records_left: u64,
     reads_left: u64,
@@ -85,7 +85,7 @@ impl Upstream {
         }
         let Some((edge, mut batch)) = self.ready.pop_front().filter(|_| self.records_left > 0) else { return Ok(None) };
         if batch.len() as u64 > self.records_left {
-            batch = batch.slice(0..self.records_left as usize);
+            batch = Arc::new(batch.slice(0..self.records_left as usize));
         }
         self.records_left -= batch.len() as u64;
         self.given += 1;
@@ -100,8 +100,8 @@ impl Upstream {
             poll(&mut *reader, &mut builder, &*self.point.clock).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
         let batch = builder.finish();
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
-        self.route(vertex, 0, batch)?;
-        self.route(vertex, QUARANTINE_OUTPUT, reader.take_quarantined())?;
+        self.route(vertex, 0, Arc::new(batch))?;
+        self.route(vertex, QUARANTINE_OUTPUT, Arc::new(reader.take_quarantined()))?;
         match status {
             ReadStatus::More => self.sources.push_back((vertex, reader)),
             ReadStatus::End => {}
@@ -110,7 +110,7 @@ impl Upstream {
     }
 
     /// Hands records of an output on to all that read it.
-    fn route(&mut self, vertex: usize, output: u32, batch: RecordBatch) -> Result<(), EngineError> {
+    fn route(&mut self, vertex: usize, output: u32, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -118,7 +118,7 @@ impl Upstream {
         edges.into_iter().try_for_each(|edge| self.deliver(edge, &batch))
     }
 
-    fn deliver(&mut self, number: usize, batch: &RecordBatch) -> Result<(), EngineError> {
+    fn deliver(&mut self, number: usize, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
         let edge = &self.graph.edges[number];
         let to = edge.to;
         if to != self.vertex && !self.operators.contains_key(&to) {

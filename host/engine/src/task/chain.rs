@@ -3,16 +3,15 @@
 //! A chain is a tree: an operator with several outputs may have a chained successor on each. Invariant: what a batch causes anywhere in
 //! the chain has happened, or waits in the output, when [`Chain::process`] returns. A barrier therefore finds every node at the same cut.
 
-use super::{NodeBroadcast, Recording};
+use super::OperatorSubtask;
 use crate::checkpoint::RecordedCall;
 use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InputChannel, Output};
 use crate::metrics::VertexMetrics;
-use crate::operator::{Operator, OperatorContext, QUARANTINE_OUTPUT};
+use crate::operator::{Operator, QUARANTINE_OUTPUT};
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
-use crate::state::{BroadcastAccess, BroadcastState, KeyedState, StateAllowance};
 use std::sync::Arc;
 
 /// Where records of an output go.
@@ -43,44 +42,23 @@ pub struct Node {
     pub routes: Vec<Vec<Target>>,
     /// The targets of quarantined records.
     pub quarantine: Vec<Target>,
-    /// What an operator has been called with, where that is recorded.
-    pub recording: Option<Box<Recording>>,
 }
 
 /// What a node does with records.
 pub enum NodeBody {
     /// Turns them into others.
-    Operator {
-        /// The operator.
-        operator: Box<dyn Operator>,
-        /// Its keyed state, where it has a `key` input.
-        state: Option<Box<KeyedState>>,
-        /// Its broadcast state, where it declares one.
-        broadcast: Option<Box<NodeBroadcast>>,
-    },
+    Operator(Box<OperatorSubtask>),
     /// Writes them.
-    Sink {
-        /// The writer.
-        writer: Box<dyn SinkWriter>,
-    },
+    Sink(Box<dyn SinkWriter>),
 }
 
 impl NodeBody {
-    /// An operator's keyed state.
-    pub fn keyed_state(&mut self) -> Option<&mut KeyedState> {
+    /// The subtask of an operator.
+    pub fn operator(&mut self) -> Option<&mut OperatorSubtask> {
         match self {
-            Self::Operator { state, .. } => state.as_deref_mut(),
-            Self::Sink { .. } => None,
+            Self::Operator(subtask) => Some(subtask),
+            Self::Sink(_) => None,
         }
-    }
-
-    /// How much state an operator may keep, and how much it keeps by key and as broadcast state; `None` where nobody counts.
-    fn kept(&self) -> Option<(&StateAllowance, u64, u64)> {
-        let Self::Operator { state, broadcast, .. } = self else { return None };
-        let broadcast = broadcast.as_ref().map(|broadcast| broadcast.state());
-        let allowance = state.as_ref().and_then(|state| state.allowance()).or_else(|| broadcast?.allowance())?;
-        let keyed = state.as_ref().map_or(0, |state| state.bytes());
-        Some((allowance, keyed, broadcast.map_or(0, BroadcastState::bytes)))
     }
 }
 
@@ -121,40 +99,44 @@ impl Chain {
         self.waiting = later;
         let mut swapped = false;
         for (_, vertex, new) in now {
-            swapped |= self.operator_of(vertex).map(|operator| *operator = new).is_some();
+            swapped |= self.operator_of(vertex).map(|subtask| subtask.swap(new)).is_some();
         }
         swapped
     }
 
-    /// A checkpoint is complete: what was recorded in front of its barrier is in it.
+    /// A checkpoint is complete: the calls in front of its barrier are in it.
     pub fn on_completed(&mut self, checkpoint_id: CheckpointId) {
-        self.nodes.iter_mut().filter_map(|node| node.recording.as_mut()).for_each(|recording| recording.on_completed(checkpoint_id));
+        self.operators().for_each(|subtask| subtask.on_completed(checkpoint_id));
     }
 
     /// The operator of `vertex` has proven itself.
     pub fn end_probation(&mut self, vertex: usize) {
-        if let Some(operator) = self.operator_of(vertex) {
-            operator.set_probation(false);
+        if let Some(subtask) = self.operator_of(vertex) {
+            subtask.set_probation(false);
         }
     }
 
-    fn operator_of(&mut self, vertex: usize) -> Option<&mut Box<dyn Operator>> {
-        let node = self.nodes.iter_mut().find(|node| node.vertex == vertex)?;
-        match &mut node.body {
-            NodeBody::Operator { operator, .. } => Some(operator),
-            NodeBody::Sink { .. } => None,
-        }
+    /// The subtasks of its operators.
+    pub fn operators(&mut self) -> impl Iterator<Item = &mut OperatorSubtask> {
+        self.nodes.iter_mut().filter_map(|node| node.body.operator())
     }
 
-    /// State has been restored: it counts, and is never too much.
-    pub fn note_restored_state(&self) {
-        self.nodes.iter().filter_map(|node| node.body.kept()).for_each(|(allowance, keyed, broadcast)| allowance.note(keyed, broadcast));
+    fn operator_of(&mut self, vertex: usize) -> Option<&mut OperatorSubtask> {
+        self.nodes.iter_mut().find(|node| node.vertex == vertex)?.body.operator()
+    }
+
+    /// Fills the state of its operators with what they are to restore.
+    pub async fn restore(&mut self) -> Result<(), EngineError> {
+        for subtask in self.operators() {
+            subtask.restore().await?;
+        }
+        Ok(())
     }
 
     /// Works off a batch of the source at the head.
     pub fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
         let routes = std::mem::take(&mut self.source_routes);
-        let delivered = self.deliver_all(&routes, batch);
+        let delivered = self.deliver_all(&routes, Arc::new(batch), None);
         self.source_routes = routes;
         delivered
     }
@@ -165,92 +147,58 @@ impl Chain {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: quarantined records lead nowhere", self.head)));
         }
         let routes = std::mem::take(&mut self.source_quarantine);
-        let delivered = self.deliver_all(&routes, batch);
+        let delivered = self.deliver_all(&routes, Arc::new(batch), None);
         self.source_quarantine = routes;
         delivered
     }
 
-    /// Hands a batch of the source at the head to each of its targets.
-    fn deliver_all(&mut self, routes: &[Target], batch: RecordBatch) -> Result<(), EngineError> {
-        let Some((last, others)) = routes.split_last() else { return Ok(()) };
-        others.iter().try_for_each(|target| self.deliver(*target, batch.clone(), None))?;
-        self.deliver(*last, batch, None)
-    }
-
     /// Works off a batch that came over an edge from outside.
     pub fn process(&mut self, from: InputChannel, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
-        let noted = self.nodes[from.node].recording.is_some().then(|| batch.clone());
-        self.process_node(from.node, from.input, from.keyed, batch, noted)
+        self.process_node(from.node, from.input, from.keyed, batch.clone())
     }
 
-    /// `noted`: the batch once more, where calls of the node are recorded.
-    fn process_node(
-        &mut self,
-        place: usize,
-        input: u32,
-        keyed: bool,
-        batch: &RecordBatch,
-        noted: Option<Arc<RecordBatch>>,
-    ) -> Result<(), EngineError> {
+    fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         let node = &mut self.nodes[place];
         node.metrics.records_in.add(batch.len() as u64);
-        let mut outputs = Vec::new();
-        match &mut node.body {
-            NodeBody::Sink { writer } => return writer.write(batch).map_err(|error| error.context(&node.id)),
-            NodeBody::Operator { operator, state, broadcast } => {
+        let emitted = match &mut node.body {
+            NodeBody::Sink(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
+            NodeBody::Operator(subtask) => {
                 let (watermark, processing_time) = (self.watermark, self.clock.wall_ms());
-                if let (Some(recording), Some(batch)) = (&mut node.recording, noted) {
-                    recording.note(RecordedCall { input, keyed, watermark, processing_time, batch });
-                }
-                let mut context = OperatorContext {
-                    state: if keyed { state.as_deref_mut() } else { None },
-                    broadcast: broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(input)),
-                    outputs: &mut outputs,
-                    watermark,
-                    processing_time,
-                    metrics: &node.metrics,
-                };
-                operator.process(input, batch, &mut context)?;
+                subtask.call(&RecordedCall { input, keyed, watermark, processing_time, batch })?
             }
-        }
-        if let Some((allowance, keyed, broadcast)) = node.body.kept() {
-            allowance.settle(keyed, broadcast)?;
-        }
-        outputs.into_iter().try_for_each(|(output, records)| self.route(place, output, records))
+        };
+        emitted.into_iter().try_for_each(|(output, records)| self.route(place, output, records))
     }
 
-    fn route(&mut self, place: usize, output: u32, records: RecordBatch) -> Result<(), EngineError> {
+    fn route(&mut self, place: usize, output: u32, records: Arc<RecordBatch>) -> Result<(), EngineError> {
         if records.is_empty() {
             return Ok(());
         }
-        let node = &self.nodes[place];
+        let node = &mut self.nodes[place];
         let quarantined = output == QUARANTINE_OUTPUT;
+        let targets = if quarantined { Some(&mut node.quarantine) } else { node.routes.get_mut(output as usize) };
+        let Some(targets) = targets.filter(|targets| !targets.is_empty() || !quarantined).map(std::mem::take) else {
+            return Err(EngineError::new(ErrorKind::Bug, format!("{}: records for output {output}, which leads nowhere", node.id)));
+        };
         if !quarantined {
             node.metrics.records_out.add(records.len() as u64);
         }
-        let targets = if quarantined { Some(node.quarantine.len()) } else { node.routes.get(output as usize).map(Vec::len) };
-        let Some(targets) = targets.filter(|&targets| targets > 0 || !quarantined) else {
-            return Err(EngineError::new(ErrorKind::Bug, format!("{}: records for output {output}, which leads nowhere", node.id)));
-        };
-        for number in 0..targets {
-            let node = &self.nodes[place];
-            let target = if quarantined { node.quarantine[number] } else { node.routes[output as usize][number] };
-            if number + 1 == targets {
-                return self.deliver(target, records, Some(place));
-            }
-            self.deliver(target, records.clone(), Some(place))?;
-        }
-        Ok(())
+        let delivered = self.deliver_all(&targets, records, Some(place));
+        let node = &mut self.nodes[place];
+        *(if quarantined { &mut node.quarantine } else { &mut node.routes[output as usize] }) = targets;
+        delivered
     }
 
-    /// `from`: the node that emitted the records; `None`: the source at the head.
-    fn deliver(&mut self, target: Target, records: RecordBatch, from: Option<usize>) -> Result<(), EngineError> {
+    /// Hands a batch to each of its targets, which share it. `from`: the node that emitted it; `None`: the source at the head.
+    fn deliver_all(&mut self, targets: &[Target], records: Arc<RecordBatch>, from: Option<usize>) -> Result<(), EngineError> {
+        let Some((last, others)) = targets.split_last() else { return Ok(()) };
+        others.iter().try_for_each(|target| self.deliver(*target, records.clone(), from))?;
+        self.deliver(*last, records, from)
+    }
+
+    fn deliver(&mut self, target: Target, records: Arc<RecordBatch>, from: Option<usize>) -> Result<(), EngineError> {
         match target {
-            Target::Node { node, input } if self.nodes[node].recording.is_some() => {
-                let records = Arc::new(records);
-                self.process_node(node, input, false, &records, Some(records.clone()))
-            }
-            Target::Node { node, input } => self.process_node(node, input, false, &records, None),
+            Target::Node { node, input } => self.process_node(node, input, false, records),
             Target::Edge(edge) => self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
                 let from = from.map_or(&self.head, |place| &self.nodes[place].id);
                 EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))

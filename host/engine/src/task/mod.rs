@@ -12,10 +12,11 @@ mod recording;
 mod restore;
 mod snapshots;
 mod source_task;
+mod subtask;
 mod timer;
 mod turn;
 
-pub use broadcast::{BroadcastRestore, NodeBroadcast};
+pub use broadcast::NodeBroadcast;
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use commits::{Committers, Uncommitted};
@@ -23,9 +24,10 @@ pub use in_flight::RecordedEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
 pub use recording::{RECORDED_BYTES, Recording};
-pub use restore::{KeyedRestore, StateRestore};
+pub use restore::KeyedRestore;
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::SourceTask;
+pub use subtask::{Emitted, OperatorSubtask, RestoreSource, SubtaskCapture, SubtaskPlace};
 
 use crate::checkpoint::{CompletedTasks, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};

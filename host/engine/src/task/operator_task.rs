@@ -5,7 +5,7 @@
 use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::turn::Turn;
-use super::{Chain, InFlight, Snapshots, StateRestore, TaskControl, TaskEvent, TaskEvents};
+use super::{Chain, InFlight, Snapshots, TaskControl, TaskEvent, TaskEvents};
 use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Appetite, GateEvent, InputChannel, InputGate};
@@ -30,7 +30,6 @@ enum Step {
 pub struct OperatorTask {
     gate: InputGate,
     chain: Chain,
-    restore: Vec<StateRestore>,
     snapshots: Snapshots,
     control: mpsc::UnboundedReceiver<TaskControl>,
     events: TaskEvents,
@@ -46,11 +45,10 @@ pub struct OperatorTask {
 }
 
 impl OperatorTask {
-    /// A task behind `gate`. `restore` fills the chain's keyed states before anything is read.
+    /// A task behind `gate`. Before it reads anything the chain restores what it is to restore.
     pub fn new(
         gate: InputGate,
         chain: Chain,
-        restore: Vec<StateRestore>,
         snapshots: Snapshots,
         control: mpsc::UnboundedReceiver<TaskControl>,
         events: TaskEvents,
@@ -58,15 +56,12 @@ impl OperatorTask {
     ) -> Self {
         let (linger, alignment) = (Timer::new(clock.clone()), Timer::new(clock.clone()));
         let (pace, ended, announced, last_taken) = (CallPace::default(), false, BTreeSet::new(), None);
-        Self { gate, chain, restore, snapshots, control, events, clock, linger, alignment, pace, ended, announced, last_taken }
+        Self { gate, chain, snapshots, control, events, clock, linger, alignment, pace, ended, announced, last_taken }
     }
 
     /// Runs until the supervisor is gone or something fails.
     pub async fn run(mut self) -> Result<(), EngineError> {
-        for restore in std::mem::take(&mut self.restore) {
-            restore.run(&mut self.chain).await?;
-        }
-        self.chain.note_restored_state();
+        self.chain.restore().await?;
         self.events.send(TaskEvent::Running);
         let mut turn = Turn::new(self.clock.clone());
         loop {

@@ -1,10 +1,14 @@
 //! Fills the state of one operator's subtask from the state objects of a checkpoint.
+//!
+//! Of broadcast state the new subtask j takes the copy of the old subtask j mod (old parallelism), whatever the new parallelism is, and the broadcast
+//! records that were in flight to that same subtask: with these all copies have seen the same records at a barrier.
 
-use super::{BroadcastRestore, Chain, NodeBody};
-use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, Store, read_state_object};
-use crate::error::{EngineError, ErrorKind};
+use super::NodeBroadcast;
+use crate::checkpoint::{CheckpointMetadata, Section, SectionKind, StateHandle, StateObjectReader, read_state_object};
+use crate::error::EngineError;
 use crate::runtime::Clock;
 use crate::state::{KeyGroupRange, StateBackend, StateRewrite};
+use crate::storage::Store;
 use futures_util::stream::{self, FuturesOrdered, Stream};
 use futures_util::{StreamExt, TryStreamExt};
 use std::pin::pin;
@@ -15,28 +19,8 @@ const READS: usize = 8;
 /// And as many of their bytes: a whole may be as large as the state. One object is read whatever its size.
 const READ_BYTES: u64 = 64 << 20;
 
-/// What one operator's subtask restores of one kind of state.
-pub enum StateRestore {
-    /// Keyed state.
-    Keyed(KeyedRestore),
-    /// Broadcast state.
-    Broadcast(BroadcastRestore),
-}
-
-impl StateRestore {
-    /// Reads it and fills the chain.
-    pub async fn run(self, chain: &mut Chain) -> Result<(), EngineError> {
-        match self {
-            Self::Keyed(restore) => restore.run(chain).await,
-            Self::Broadcast(restore) => restore.run(chain).await,
-        }
-    }
-}
-
 /// The keyed state that one operator's subtask restores: every object that may hold keys of its range.
 pub struct KeyedRestore {
-    /// The operator's place in the chain.
-    pub node: usize,
     /// The operator's id in the checkpoint, which names its sections.
     pub operator: String,
     /// The subtask's key groups.
@@ -52,20 +36,26 @@ pub struct KeyedRestore {
 }
 
 impl KeyedRestore {
+    /// Of a subtask with the key groups `range`, which goes on with the checkpoint's `operator`. `None` where the checkpoint has no such operator.
+    pub fn of(
+        metadata: &CheckpointMetadata,
+        (operator, rewrite): (&str, StateRewrite),
+        range: KeyGroupRange,
+        (store, clock): (Arc<dyn Store>, Arc<dyn Clock>),
+    ) -> Option<Self> {
+        let handles = metadata.vertex(operator)?.keyed_state(range, metadata.graph.max_parallelism);
+        (!handles.is_empty()).then(|| Self { operator: operator.to_owned(), range, rewrite, handles, store, clock })
+    }
+
     /// Reads the objects, several at once, and restores the sections in range in order.
-    pub async fn run(&self, chain: &mut Chain) -> Result<(), EngineError> {
-        let node = &mut chain.nodes[self.node];
-        let NodeBody::Operator { state: Some(state), .. } = &mut node.body else {
-            let message = format!("{}: the checkpoint holds keyed state for it, and it has none", self.operator);
-            return Err(EngineError::new(ErrorKind::Bug, message));
-        };
+    pub async fn run(&self, backend: &mut dyn StateBackend) -> Result<(), EngineError> {
         let read = |handle| async move {
             let reader = self.read(handle).await.map_err(|error| error.about_object(&handle.object))?;
             Ok((handle, reader))
         };
         let mut readers = pin!(read_ahead(&self.handles, read));
         while let Some((handle, reader)) = readers.try_next().await? {
-            self.apply(&reader, state.backend_mut()).map_err(|error: EngineError| error.about_object(&handle.object))?;
+            self.apply(&reader, backend).map_err(|error: EngineError| error.about_object(&handle.object))?;
         }
         Ok(())
     }
@@ -98,6 +88,47 @@ impl KeyedRestore {
                 | SectionKind::Recording => continue,
             };
             restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;
+        }
+        Ok(())
+    }
+}
+
+/// What one operator's subtask restores of broadcast state.
+pub struct BroadcastRestore {
+    /// The operator's id in the checkpoint.
+    operator: String,
+    rewrite: StateRewrite,
+    handle: StateHandle,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl BroadcastRestore {
+    /// For subtask `index` of the operator that goes on with the checkpoint's `operator`. `None` where the copy that it takes has no
+    /// entries, or the checkpoint knows no broadcast state of the operator.
+    pub fn of(
+        metadata: &CheckpointMetadata,
+        (operator, rewrite): (&str, StateRewrite),
+        index: u32,
+        (store, clock): (Arc<dyn Store>, Arc<dyn Clock>),
+    ) -> Option<Self> {
+        let parts = &metadata.vertex(operator)?.subtasks;
+        let copy = index.checked_rem(parts.len() as u32)?;
+        let handle = parts.iter().find(|part| part.index == copy)?.broadcast.clone()?;
+        Some(Self { operator: operator.to_owned(), rewrite, handle, store, clock })
+    }
+
+    /// Reads the object and fills the broadcast state.
+    pub async fn run(self, broadcast: &mut NodeBroadcast) -> Result<(), EngineError> {
+        let reader = read_state_object(&*self.store, &*self.clock, &self.handle).await;
+        let reader = reader.map_err(|error| error.context(format!("restore {}", self.operator)))?;
+        for section in reader.sections() {
+            let section = section?;
+            if section.kind == SectionKind::Broadcast && section.operator == self.operator {
+                let rewritten = self.rewrite.broadcast(section.payload);
+                let restored = rewritten.and_then(|section| broadcast.restore(&section, self.rewrite.places()));
+                restored.map_err(|error| error.context(format!("restore {}: {}", self.operator, reader.object())))?;
+            }
         }
         Ok(())
     }

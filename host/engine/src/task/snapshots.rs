@@ -8,15 +8,16 @@ use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
 use super::recording::recording_object;
-use super::{Chain, NodeBody, TaskEvent, TaskEvents, broadcast};
-use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Store, Stretch, SubtaskSnapshot, paths, retry};
+use super::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
+use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Stretch, SubtaskSnapshot, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::{Decline, InFlightRecords};
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
-use crate::state::{BroadcastState, StateSnapshot};
+use crate::state::BroadcastState;
+use crate::storage::{Store, retry};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,22 +103,9 @@ impl Turn {
 
 /// One vertex's part, as of the barrier.
 enum Capture {
-    Source {
-        vertex: usize,
-        splits: Vec<SplitState>,
-    },
-    Operator {
-        vertex: usize,
-        id: String,
-        snapshot: Option<Box<dyn StateSnapshot>>,
-        broadcast: Option<BroadcastState>,
-        recorded: Option<Vec<Arc<Stretch>>>,
-    },
-    Sink {
-        vertex: usize,
-        uncommitted: Uncommitted,
-        prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>>,
-    },
+    Source { vertex: usize, splits: Vec<SplitState> },
+    Operator { vertex: usize, capture: SubtaskCapture },
+    Sink { vertex: usize, uncommitted: Uncommitted, prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>> },
 }
 
 impl Snapshots {
@@ -147,13 +135,10 @@ impl Snapshots {
         captures.extend(source.map(|(vertex, splits)| Capture::Source { vertex, splits }));
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
-                NodeBody::Operator { state, broadcast, .. } => {
-                    let snapshot = state.as_mut().map(|state| state.snapshot(checkpoint_id, extent.base()));
-                    let broadcast = broadcast.as_ref().and_then(|broadcast| broadcast.capture());
-                    let recorded = node.recording.as_mut().map(|recording| recording.at_barrier(checkpoint_id, base));
-                    Capture::Operator { vertex: node.vertex, id: node.id.clone(), snapshot, broadcast, recorded }
+                NodeBody::Operator(subtask) => {
+                    Capture::Operator { vertex: node.vertex, capture: subtask.capture(checkpoint_id, extent.base(), base) }
                 }
-                NodeBody::Sink { writer } => {
+                NodeBody::Sink(writer) => {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
                     let prepared = writer.prepare_commit(checkpoint_id).map_err(|error| error.context(&node.id))?;
                     Capture::Sink { vertex: node.vertex, uncommitted, prepared }
@@ -215,7 +200,7 @@ impl Snapshots {
     /// What this checkpoint writes of the keyed state; what only older bases need is forgotten.
     fn extent(&self, checkpoint_id: CheckpointId, chain: &mut Chain) -> Extent {
         let base = self.context.bases.base_of(checkpoint_id);
-        let mut states: Vec<_> = chain.nodes.iter_mut().filter_map(|node| node.body.keyed_state()).collect();
+        let mut states: Vec<_> = chain.operators().filter_map(|subtask| subtask.keyed_state()).collect();
         if let Some(base) = base {
             self.increments.retire(base);
             states.iter_mut().for_each(|state| state.retire(base));
@@ -254,6 +239,15 @@ enum WriteError {
     Sink(EngineError),
 }
 
+/// What one operator alone writes: objects beside the task's state object.
+struct OwnObjects {
+    /// The place of its part.
+    part: usize,
+    operator: String,
+    broadcast: Option<BroadcastState>,
+    calls: Option<Vec<Arc<Stretch>>>,
+}
+
 async fn write(
     context: &SnapshotContext,
     increments: &Increments,
@@ -268,7 +262,6 @@ async fn write(
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
     let (mut size, mut written_bytes) = (StateSize::default(), 0);
-    // Objects of one operator alone: the place of its part, and what to write.
     let mut own = Vec::new();
     // Nothing that may fail as an upload stands in front of the last sink: what its writer has let go of would be lost.
     for capture in captures {
@@ -278,16 +271,17 @@ async fn write(
                 part.splits = splits;
                 vertex
             }
-            Capture::Operator { vertex, id, snapshot, broadcast, recorded } => {
-                if let Some(mut snapshot) = snapshot {
+            Capture::Operator { vertex, capture } => {
+                let SubtaskCapture { operator, keyed, broadcast, calls } = capture;
+                if let Some(mut snapshot) = keyed {
                     part.keys = snapshot.keys();
                     part.state_bytes = snapshot.write(&mut |key_group, payload| {
                         written_bytes += payload.len() as u64;
-                        object.section(extent.section_kind(), &id, key_group, payload);
+                        object.section(extent.section_kind(), &operator, key_group, payload);
                     });
                     size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
                 }
-                own.push((parts.len(), id, broadcast, recorded));
+                own.push(OwnObjects { part: parts.len(), operator, broadcast, calls });
                 vertex
             }
             Capture::Sink { vertex, uncommitted, prepared } => {
@@ -298,13 +292,13 @@ async fn write(
         };
         parts.push((vertex, part));
     }
-    for (place, id, broadcast, recorded) in own {
-        let part = &mut parts[place].1;
+    for OwnObjects { part, operator: id, broadcast, calls } in own {
+        let part = &mut parts[part].1;
         if let Some(broadcast) = broadcast {
             let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
             part.broadcast = Some(upload(context, path, broadcast::object(&id, &broadcast)).await.map_err(WriteError::Upload)?);
         }
-        if let Some(stretches) = recorded {
+        if let Some(stretches) = calls {
             let path = paths::recording_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
             part.recording = Some(upload(context, path, recording_object(&id, index, &stretches)).await.map_err(WriteError::Upload)?);
         }

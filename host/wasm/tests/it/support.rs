@@ -140,7 +140,7 @@ impl Bench {
             processing_time: 1_000,
             metrics: &self.metrics,
         };
-        self.operator.process(input, batch, &mut context)?;
+        self.operator.process(input, &Arc::new(batch.clone()), &mut context)?;
         Ok(outputs.iter().flat_map(|(output, records)| shown(*output, records)).collect())
     }
 }

@@ -11,9 +11,9 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use weir_engine::checkpoint::ObjectStorage;
 use weir_engine::job::{JobControl, JobFileCopy, JobInbox, JobStatus};
 use weir_engine::runtime::ThreadRuntime;
+use weir_engine::storage::ObjectStorage;
 
 #[test]
 fn the_description_names_every_route_and_no_other() {

@@ -6,12 +6,13 @@ use super::super::state::told_of_deletion;
 use crate::documents::RerunFrom;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry, Store, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata, open_savepoint};
 use weir_engine::replay::ReplayPoint;
 use weir_engine::runtime::Runtime;
 use weir_engine::state::MemoryBackendFactory;
+use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
 
 /// How often the newest checkpoint is looked for anew where the job deletes it before it is held.

@@ -3,10 +3,11 @@
 use super::target::Which;
 use crate::failure::Failure;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Store, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::Clock;
+use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
 
 /// The metadata of the checkpoint that is wanted of the job in `store`.
@@ -89,8 +90,9 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use futures_util::FutureExt;
-    use weir_engine::checkpoint::{LineageRoot, ObjectStorage};
+    use weir_engine::checkpoint::LineageRoot;
     use weir_engine::element::AttemptId;
+    use weir_engine::storage::ObjectStorage;
 
     #[test]
     fn what_is_gone_with_its_checkpoint_is_no_damage() {

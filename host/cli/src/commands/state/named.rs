@@ -6,9 +6,9 @@
 use crate::failure::Failure;
 use crate::storage::savepoint_url;
 use std::path::{Path, PathBuf};
-use weir_engine::checkpoint::StorageUrl;
 use weir_engine::element::CheckpointId;
 use weir_engine::job::SAVEPOINT;
+use weir_engine::storage::StorageUrl;
 
 /// What is looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]

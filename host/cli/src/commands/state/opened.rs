@@ -7,10 +7,11 @@ use crate::failure::Failure;
 use crate::job_file::suggest;
 use crate::storage::Stores;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, Store};
+use weir_engine::checkpoint::CheckpointMetadata;
 use weir_engine::inspect::{CheckpointState, OperatorState};
 use weir_engine::job::open_savepoint;
 use weir_engine::runtime::Clock;
+use weir_engine::storage::Store;
 
 /// An open checkpoint or savepoint.
 pub(super) struct Opened {

@@ -3,13 +3,13 @@
 use super::*;
 use std::sync::Arc;
 use weir_engine::checkpoint::{
-    CheckpointMetadata, GraphIdentity, ObjectStorage, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot, VertexIdentity,
-    VertexSnapshot,
+    CheckpointMetadata, GraphIdentity, SectionKind, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexIdentity, VertexSnapshot,
 };
 use weir_engine::element::{AttemptId, CheckpointId, Column, key_hash};
 use weir_engine::inspect::CheckpointState;
 use weir_engine::runtime::Simulator;
 use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor};
+use weir_engine::storage::{ObjectStorage, Store};
 
 const ALL: KeyGroupRange = KeyGroupRange { start: 0, end: 1 };
 

@@ -2,8 +2,7 @@
 //! hand.
 
 use crate::checkpoint::{
-    CheckpointMetadata, InFlightChannel, ObjectStorage, SectionKind, StateHandle, StateObjectWriter, Store, SubtaskSnapshot,
-    VertexSnapshot, write_in_flight,
+    CheckpointMetadata, InFlightChannel, SectionKind, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexSnapshot, write_in_flight,
 };
 use crate::element::{AttemptId, BatchBuilder, CheckpointId, Column, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
@@ -14,6 +13,7 @@ use crate::replay::ReplayPoint;
 use crate::runtime::Simulator;
 use crate::source::{ReadStatus, Source, SourceReader, SplitProgress, SplitState};
 use crate::state::{KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, StateMigrator, range_of};
+use crate::storage::{ObjectStorage, Store};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::sync::Arc;
@@ -168,7 +168,7 @@ impl Count {
 }
 
 impl Operator for Count {
-    fn process(&mut self, input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let mut out = BatchBuilder::new();
         if let Some(state) = context.state.as_deref_mut() {
             state.select(batch, 0..batch.len()).expect("every word has a key");
@@ -190,7 +190,7 @@ impl Operator for Count {
                 out.push(batch.key(record), text.as_bytes(), None);
             }
         }
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }

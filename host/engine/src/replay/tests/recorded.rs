@@ -30,11 +30,11 @@ impl OperatorFactory for Batches {
 }
 
 impl Operator for BatchesOf {
-    fn process(&mut self, _input: u32, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let mut out = BatchBuilder::new();
         let text = format!("{} in {} of {} at {}", batch.len(), self.0.index, self.0.parallelism, context.processing_time);
         out.push(None, text.as_bytes(), None);
-        context.outputs.push((0, out.finish()));
+        context.outputs.push((0, Arc::new(out.finish())));
         Ok(())
     }
 }

@@ -1,0 +1,457 @@
+//! The rules of taking checkpoints, as a pure state machine: event and time in, actions out.
+//!
+//! A checkpoint is pending from its trigger until every task has acknowledged it, then being recorded until the log's answer is known, then
+//! complete. Once it is being recorded nothing can abort it: only the log decides. Invariants: ids only rise; at most
+//! `max_concurrent` checkpoints are pending or being recorded; one that is to be recorded aborts every older pending one, so that they
+//! complete in the order of their ids: what a newer one subsumes may already be committed and deleted.
+//!
+//! What is asked for is triggered as soon as nothing else is under way; everything that comes by itself, a last checkpoint's further tries among it,
+//! keeps the interval from the trigger before and the pause from the end of what was under way: a second of each at most where the sources stand still
+//! until it is complete. A stop has little time, and that is `stopping.rs`.
+
+mod stopping;
+
+use super::SubtaskSnapshot;
+use crate::element::{BarrierAlignment, CheckpointId};
+use crate::exchange::Decline;
+use crate::runtime::Monotonic;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use stopping::Stopping;
+
+pub(crate) use stopping::BARRIER_MAX;
+
+/// From one try of a last checkpoint to the next, at most, where the sources stand still meanwhile.
+const SUSPENDED_MAX: Duration = Duration::from_secs(1);
+
+/// Settings of the coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointConfig {
+    /// From one trigger to the next.
+    pub interval: Duration,
+    /// From the end of one to the trigger of the next, at least. Where it is not zero there is one under way at a time.
+    pub min_pause: Duration,
+    /// A pending one is given up after this long.
+    pub timeout: Duration,
+    /// How many may be under way.
+    pub max_concurrent: usize,
+    /// How many may fail in a row before the dataflow is restarted.
+    pub tolerate_failures: u32,
+    /// What a restore from one gives.
+    pub mode: CheckpointMode,
+    /// What barriers do with the records in front of them. With [`CheckpointMode::AtLeastOnce`] they are aligned.
+    pub alignment: BarrierAlignment,
+    /// Bytes that may be in flight in the checkpoints under way, all tasks together; beyond it the newest is given up.
+    pub max_in_flight_bytes: u64,
+    /// How long a stop's last checkpoint is aligned. Then it overtakes, or is given up where it may not.
+    pub stop_timeout: Duration,
+}
+
+/// What a restore from a checkpoint gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckpointMode {
+    /// Every record counts once: a gate holds each channel back from its barrier until the last has come, or records what is overtaken.
+    ExactlyOnce,
+    /// No channel is held back: records behind the barrier of one channel and in front of another's may count twice.
+    AtLeastOnce,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            min_pause: Duration::ZERO,
+            timeout: Duration::from_secs(600),
+            max_concurrent: 1,
+            tolerate_failures: 0,
+            mode: CheckpointMode::ExactlyOnce,
+            alignment: BarrierAlignment::Aligned,
+            max_in_flight_bytes: 256 << 20,
+            stop_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What asked for a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trigger {
+    /// The interval.
+    Periodic,
+    /// The user.
+    Requested,
+    /// A savepoint, which is made of it: aligned whatever the job's setting.
+    Savepoint,
+    /// The same by a barrier that overtakes.
+    UnalignedSavepoint,
+    /// An operator changes over behind it: aligned, so that each record is worked off by one of the two.
+    Upgrade,
+    /// The dataflow is deployed anew from it: aligned, and sources go no further than this one.
+    Redeploy,
+    /// The user stops the job and makes a savepoint of this one: as [`Trigger::Stop`], and aligned whatever the job's setting.
+    StopSavepoint,
+    /// The user stops the job: sources go no further than this one.
+    Stop,
+    /// All input has ended: the last one, whose commit finishes the job.
+    Final,
+}
+
+impl Trigger {
+    /// As it stands in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Periodic => "periodic",
+            Self::Requested => "requested",
+            Self::Savepoint | Self::UnalignedSavepoint => "savepoint",
+            Self::Upgrade => "upgrade",
+            Self::Redeploy => "redeploy",
+            Self::StopSavepoint | Self::Stop => "stop",
+            Self::Final => "final",
+        }
+    }
+
+    /// True where no checkpoint of the attempt may follow it.
+    pub fn is_last(self) -> bool {
+        match self {
+            Self::Redeploy | Self::StopSavepoint | Self::Stop | Self::Final => true,
+            Self::Periodic | Self::Requested | Self::Savepoint | Self::UnalignedSavepoint | Self::Upgrade => false,
+        }
+    }
+
+    /// True where sources go no further than this one.
+    pub fn suspends(self) -> bool {
+        matches!(self, Self::Redeploy | Self::StopSavepoint | Self::Stop)
+    }
+
+    /// True where it ends the job.
+    pub fn ends_the_job(self) -> bool {
+        self.is_last() && self != Self::Redeploy
+    }
+
+    /// What its barriers do with records in front of them, in a job whose checkpoints do `usual`.
+    fn alignment(self, usual: BarrierAlignment) -> BarrierAlignment {
+        match self {
+            Self::Periodic | Self::Requested | Self::Stop | Self::Final => usual,
+            Self::Savepoint | Self::Upgrade | Self::Redeploy | Self::StopSavepoint => BarrierAlignment::Aligned,
+            Self::UnalignedSavepoint => BarrierAlignment::Unaligned,
+        }
+    }
+}
+
+/// What all tasks have acknowledged: (vertex, its subtask's part), in the order of arrival.
+pub type CompletedTasks = Vec<(usize, SubtaskSnapshot)>;
+
+/// What the shell has to do.
+#[derive(Debug, PartialEq)]
+pub enum CoordinatorAction {
+    /// Tell every task.
+    Trigger {
+        /// The new checkpoint,
+        checkpoint_id: CheckpointId,
+        /// why,
+        trigger: Trigger,
+        /// and what its barriers do with records in front of them.
+        alignment: BarrierAlignment,
+    },
+    /// Write the metadata, then the log's entry; answer with [`CheckpointCoordinator::on_recorded`] or `on_recording_failed`.
+    Record {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// why it was taken,
+        trigger: Trigger,
+        /// how long it took,
+        duration: Duration,
+        /// and what it consists of.
+        parts: CompletedTasks,
+    },
+    /// It is complete: tell every task.
+    NotifyComplete {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// and why it was taken.
+        trigger: Trigger,
+    },
+    /// It has failed: tell every task, and the log.
+    Abort {
+        /// The checkpoint,
+        checkpoint_id: CheckpointId,
+        /// why it was taken,
+        trigger: Trigger,
+        /// how long it ran,
+        duration: Duration,
+        /// and why it failed.
+        reason: String,
+    },
+    /// A stop has taken long enough: tell every task that the barriers of its checkpoint overtake from now on.
+    Overtake {
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+    },
+    /// A stop has taken too long: end the job without what has not been done of it.
+    GiveUpStop {
+        /// What it was waiting for.
+        reason: String,
+    },
+    /// More have failed in a row than are tolerated: restart the dataflow.
+    FailJob {
+        /// The last one's reason.
+        reason: String,
+    },
+}
+
+#[derive(Debug)]
+struct Pending {
+    pub trigger: Trigger,
+    triggered_at: Monotonic,
+    /// Tasks that have not handled its barrier,
+    pub not_captured: Vec<bool>,
+    /// and those that have not acknowledged it.
+    missing: Vec<bool>,
+    parts: CompletedTasks,
+    pub recording: bool,
+}
+
+/// A checkpoint that has to be taken.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    pub trigger: Trigger,
+    /// A further try of one that has failed comes no earlier than this.
+    pub not_before: Monotonic,
+}
+
+/// The coordinator of one attempt.
+#[derive(Debug)]
+pub struct CheckpointCoordinator {
+    config: CheckpointConfig,
+    tasks: usize,
+    next_id: CheckpointId,
+    pending: BTreeMap<CheckpointId, Pending>,
+    next_trigger: Monotonic,
+    /// What has to be taken as soon as nothing else is under way, in this order; one that is the last stands behind the others.
+    wanted: VecDeque<Wanted>,
+    /// The last one has been triggered and has not failed: nothing is triggered behind it, whatever is wanted.
+    over: bool,
+    failures_in_a_row: u32,
+    /// Why the newest of those that end the job has failed.
+    last_failure: Option<String>,
+    stopping: Option<Stopping>,
+}
+
+impl CheckpointCoordinator {
+    /// The coordinator of `tasks` tasks; ids begin at `next_id`, the first trigger comes after one interval. What the attempt before had under
+    /// way has ended with it, so the pause is kept too.
+    pub fn new(config: CheckpointConfig, tasks: usize, next_id: CheckpointId, now: Monotonic) -> Self {
+        Self {
+            config,
+            tasks,
+            next_id,
+            pending: BTreeMap::new(),
+            next_trigger: now.saturating_add(config.interval.max(config.min_pause)),
+            wanted: VecDeque::new(),
+            over: false,
+            failures_in_a_row: 0,
+            last_failure: None,
+            stopping: None,
+        }
+    }
+
+    /// When [`Self::on_time`] has something to do next, by itself.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        let timeouts = self.pending.values().filter(|pending| !pending.recording).map(|pending| self.times_out_at(pending));
+        let trigger = self.takes_periodic().then_some(self.next_trigger);
+        let again = self.wanted.front().filter(|_| self.pending.is_empty() && !self.over).map(|wanted| wanted.not_before);
+        let stopping = self.stopping.as_ref().map(Stopping::deadline);
+        timeouts.chain(trigger).chain(again).chain(stopping).min()
+    }
+
+    fn times_out_at(&self, pending: &Pending) -> Monotonic {
+        pending.triggered_at.saturating_add(self.config.timeout)
+    }
+
+    /// Time has passed.
+    pub fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        let timed_out = |pending: &Pending| !pending.recording && now >= self.times_out_at(pending);
+        let expired: Vec<_> = self.pending.iter().filter(|(_, pending)| timed_out(pending)).map(|(&id, _)| id).collect();
+        for checkpoint_id in expired {
+            let missing = self.pending[&checkpoint_id].missing.iter().filter(|&&missing| missing).count();
+            let reason = format!("timed out after {:?}: {missing} of {} tasks have not acknowledged it", self.config.timeout, self.tasks);
+            self.fail(checkpoint_id, reason, now, &mut actions);
+        }
+        self.hurry(now, &mut actions);
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    /// A checkpoint is wanted: it is taken as soon as nothing else is under way, and nothing beside it. Of those that are the last one is
+    /// taken: the end of the input outranks a stop, because with nothing left to read the two are the same.
+    pub fn want(&mut self, trigger: Trigger, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        self.enqueue(Wanted { trigger, not_before: Monotonic::ZERO });
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    fn enqueue(&mut self, wanted: Wanted) {
+        let last = self.wanted.pop_back_if(|wanted| wanted.trigger.is_last());
+        match last {
+            Some(last) if wanted.trigger.is_last() => {
+                // Whoever asks anew does not wait for what an earlier failure has put off.
+                let (trigger, not_before) = (last.trigger.max(wanted.trigger), last.not_before.min(wanted.not_before));
+                self.wanted.push_back(Wanted { trigger, not_before });
+            }
+            Some(last) => self.wanted.extend([wanted, last]),
+            None => self.wanted.push_back(wanted),
+        }
+    }
+
+    /// `task` has handled the barrier: what is left of its part happens in the background.
+    pub fn on_captured(&mut self, checkpoint_id: CheckpointId, task: usize) {
+        if let Some(pending) = self.pending.get_mut(&checkpoint_id) {
+            pending.not_captured[task] = false;
+        }
+    }
+
+    /// `task` has made its part durable. `parts` are the vertices in it.
+    pub fn on_acknowledged(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        task: usize,
+        parts: CompletedTasks,
+        now: Monotonic,
+    ) -> Vec<CoordinatorAction> {
+        let Some(pending) = self.pending.get_mut(&checkpoint_id) else { return Vec::new() };
+        pending.not_captured[task] = false;
+        if !std::mem::replace(&mut pending.missing[task], false) {
+            return Vec::new();
+        }
+        pending.parts.extend(parts);
+        if pending.missing.contains(&true) {
+            return Vec::new();
+        }
+        pending.recording = true;
+        let (trigger, duration, parts) = (pending.trigger, now.saturating_sub(pending.triggered_at), std::mem::take(&mut pending.parts));
+        let mut actions = Vec::new();
+        let older: Vec<_> = self.pending.range(..checkpoint_id).filter(|(_, pending)| !pending.recording).map(|(&id, _)| id).collect();
+        for older in older {
+            self.drop_pending(older, format!("checkpoint {checkpoint_id} was acknowledged by all tasks before it"), now, &mut actions);
+        }
+        actions.push(CoordinatorAction::Record { checkpoint_id, trigger, duration, parts });
+        actions
+    }
+
+    /// A task does not take this checkpoint. What a restart would not mend does not count as a failure in a row: too much in flight, or a
+    /// newer barrier, which has followed an earlier failure. A final or stop checkpoint counts, so that it is not tried without end.
+    pub fn on_declined(&mut self, checkpoint_id: CheckpointId, decline: Decline, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        if let Some(pending) = self.pending.get(&checkpoint_id).filter(|pending| !pending.recording) {
+            match (&decline, pending.trigger) {
+                (
+                    Decline::NewerBarrier | Decline::OverBudget { .. },
+                    Trigger::Periodic | Trigger::Requested | Trigger::Savepoint | Trigger::UnalignedSavepoint | Trigger::Upgrade,
+                ) => {
+                    self.drop_pending(checkpoint_id, decline.to_string(), now, &mut actions);
+                    self.next_trigger = self.next_trigger.max(now.saturating_add(self.config.interval));
+                }
+                (
+                    Decline::NewerBarrier | Decline::OverBudget { .. },
+                    Trigger::Final | Trigger::Stop | Trigger::StopSavepoint | Trigger::Redeploy,
+                )
+                | (Decline::Failed(_), _) => {
+                    self.fail(checkpoint_id, decline.to_string(), now, &mut actions);
+                }
+            }
+            self.trigger_if_due(now, &mut actions);
+        }
+        actions
+    }
+
+    /// The log says that it is complete.
+    pub fn on_recorded(&mut self, checkpoint_id: CheckpointId, now: Monotonic) -> Vec<CoordinatorAction> {
+        let Some(pending) = self.pending.remove(&checkpoint_id) else { return Vec::new() };
+        self.failures_in_a_row = 0;
+        let mut actions = vec![CoordinatorAction::NotifyComplete { checkpoint_id, trigger: pending.trigger }];
+        self.next_trigger = self.next_trigger.max(now.saturating_add(self.config.min_pause));
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    /// Its metadata could not be written; the log holds no entry of it.
+    pub fn on_recording_failed(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
+        let mut actions = Vec::new();
+        if self.pending.contains_key(&checkpoint_id) {
+            self.fail(checkpoint_id, reason, now, &mut actions);
+            self.trigger_if_due(now, &mut actions);
+        }
+        actions
+    }
+
+    fn fail(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        let Pending { trigger, triggered_at, .. } = self.pending[&checkpoint_id];
+        self.drop_pending(checkpoint_id, reason.clone(), now, actions);
+        if trigger.ends_the_job() && self.has_hurried() {
+            return self.give_up_stop(reason, now, actions);
+        }
+        self.failures_in_a_row += 1;
+        if trigger.is_last() {
+            let most = if trigger.suspends() { SUSPENDED_MAX } else { Duration::MAX };
+            let from_trigger = triggered_at.saturating_add(self.config.interval.min(most));
+            let from_end = now.saturating_add(self.config.min_pause.min(most));
+            self.enqueue(Wanted { trigger, not_before: from_trigger.max(from_end) });
+        }
+        if trigger.ends_the_job() {
+            self.last_failure = Some(format!("checkpoint {checkpoint_id} failed: {reason}"));
+        }
+        if self.failures_in_a_row > self.config.tolerate_failures {
+            actions.push(CoordinatorAction::FailJob { reason: format!("checkpoint {checkpoint_id} failed: {reason}") });
+        }
+    }
+
+    fn drop_pending(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        let Some(pending) = self.pending.remove(&checkpoint_id) else { return };
+        self.over &= !pending.trigger.is_last();
+        let duration = now.saturating_sub(pending.triggered_at);
+        actions.push(CoordinatorAction::Abort { checkpoint_id, trigger: pending.trigger, duration, reason });
+        self.next_trigger = self.next_trigger.max(now.saturating_add(self.config.min_pause));
+    }
+
+    /// Whether only time keeps the next periodic one back. Behind one that is under way no pause can have passed.
+    fn takes_periodic(&self) -> bool {
+        let alone = self.pending.values().any(|pending| pending.trigger != Trigger::Periodic);
+        let most = if self.config.min_pause.is_zero() { self.config.max_concurrent } else { 1 };
+        self.wanted.is_empty() && !alone && self.pending.len() < most
+    }
+
+    /// What the barriers of a checkpoint do with the records in front of them. Where no channel is held back, nothing may be overtaken either:
+    /// nobody would hand those records on.
+    fn alignment(&self, trigger: Trigger) -> BarrierAlignment {
+        match self.config.mode {
+            CheckpointMode::AtLeastOnce => BarrierAlignment::Aligned,
+            CheckpointMode::ExactlyOnce if trigger.ends_the_job() && self.has_hurried() => BarrierAlignment::Unaligned,
+            CheckpointMode::ExactlyOnce => trigger.alignment(self.config.alignment),
+        }
+    }
+
+    fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        let trigger = match self.wanted.front() {
+            Some(_) | None if self.over => return,
+            Some(wanted) if self.pending.is_empty() && now >= wanted.not_before => wanted.trigger,
+            None if self.takes_periodic() && now >= self.next_trigger => Trigger::Periodic,
+            Some(_) | None => return,
+        };
+        let checkpoint_id = self.next_id;
+        self.next_id = CheckpointId(checkpoint_id.0 + 1);
+        if trigger != Trigger::Periodic {
+            self.wanted.pop_front();
+        }
+        self.over = trigger.is_last();
+        // Triggers that could not be kept are skipped, not piled up.
+        self.next_trigger = if trigger.is_last() { Monotonic::MAX } else { now.saturating_add(self.config.interval) };
+        let (not_captured, missing) = (vec![true; self.tasks], vec![true; self.tasks]);
+        let pending = Pending { trigger, triggered_at: now, not_captured, missing, parts: Vec::new(), recording: false };
+        self.pending.insert(checkpoint_id, pending);
+        actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: self.alignment(trigger) });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! The released formats of the JSON objects: what was written then is read now, and written the same.
+
+use super::envelope;
+use super::*;
+use crate::checkpoint::log::format::{EntryDigest, open_entry, seal_entry, seal_entry_of_format_1};
+use crate::checkpoint::{LineageRoot, LogEntry, paths};
+use crate::element::{AttemptId, CheckpointId};
+use crate::exchange::Partitioning;
+use crate::state::{StateDescriptor, StateKind};
+use serde_json::json;
+use std::path::PathBuf;
+
+fn golden(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
+}
+
+fn metadata() -> CheckpointMetadata {
+    let state = StateDescriptor { name: "totals".into(), kind: StateKind::Value, schema: "raw".into(), version: 2, ttl_ms: None };
+    let source = VertexIdentity::Source { connector: "file".into(), settings: json!({"format": "csv", "path": "data/*.csv"}) };
+    let operator = VertexIdentity::Operator { states: vec![state], component: Some("ab12".into()) };
+    let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning: Partitioning::Key };
+    let split = |id: &str, progress| SplitState { id: id.into(), spec: json!({"end": 10}), progress };
+    let subtask = |index| SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
+    let handle = StateHandle { object: "state/3-7-op-0-c0ffee.state".into(), bytes: 1_234, checksum: 0xdead_beef };
+    let committable = Committable { connector: "file".into(), payload: json!({"size": 5}) };
+    let splits = vec![split("a", SplitProgress::Finished), split("b", SplitProgress::At(json!(5))), split("c", SplitProgress::Unread)];
+    let vertex = |id: &str, subtask| VertexSnapshot { id: id.into(), subtasks: vec![subtask] };
+    CheckpointMetadata {
+        job: "golden".into(),
+        checkpoint_id: CheckpointId(7),
+        attempt: AttemptId(3),
+        nonce: None,
+        graph: GraphIdentity { max_parallelism: 128, vertices: [("in".into(), source), ("op".into(), operator)].into(), edges: vec![edge] },
+        vertices: vec![
+            vertex("in", SubtaskSnapshot { splits, ..subtask(0) }),
+            vertex("op", SubtaskSnapshot { keys: 2, state_bytes: 64, state: Some(handle), ..subtask(0) }),
+            vertex("out", SubtaskSnapshot { committables: vec![committable], ..subtask(0) }),
+        ],
+    }
+}
+
+/// The entries of the golden logs. Before format 2 of the log a lineage had no nonce, and metadata's name had none of its attempt.
+fn entries(format: u32) -> Vec<LogEntry> {
+    let of_format_2 = |nonce: &'static str| (format == 2).then_some(nonce);
+    let (attempt, nonce, checkpoint_id) = (AttemptId(3), "c0ffee".to_owned(), CheckpointId(7));
+    vec![
+        LogEntry::Attempt {
+            attempt,
+            nonce: nonce.clone(),
+            lineage: AttemptId(2),
+            lineage_nonce: of_format_2("1abe1").map(str::to_owned),
+            root: LineageRoot::Checkpoint(CheckpointId(4)),
+            restored: Some(CheckpointId(6)),
+            probation: false,
+            started_ms: 1,
+        },
+        LogEntry::Completed {
+            attempt,
+            nonce: nonce.clone(),
+            checkpoint_id,
+            metadata: paths::metadata(attempt, checkpoint_id, of_format_2("c0ffee")),
+            checksum: 5,
+            trigger: "periodic".into(),
+            completed_ms: 2,
+            duration_ms: 30,
+            bytes: 400,
+        },
+        LogEntry::Failed {
+            attempt,
+            nonce: nonce.clone(),
+            checkpoint_id: CheckpointId(8),
+            trigger: "stop".into(),
+            failed_ms: 3,
+            duration_ms: 40,
+            reason: "timed out".into(),
+        },
+        LogEntry::Finished { attempt, nonce, finished_ms: 4 },
+    ]
+}
+
+#[test]
+fn metadata_of_format_1_is_read_and_written_as_it_was() {
+    let stored = golden("metadata-v1.json");
+    assert_eq!(CheckpointMetadata::open("golden", &stored).unwrap(), metadata());
+    assert_eq!(metadata().seal(), stored);
+}
+
+#[test]
+fn log_entries_of_format_1_are_read_and_written_as_they_were() {
+    let stored = golden("log-v1.jsonl");
+    let lines: Vec<&[u8]> = stored.split_inclusive(|&byte| byte == b'\n').collect();
+    let read: Vec<LogEntry> = lines.iter().zip(1..).map(|(line, seq)| open_entry("golden", seq, line).unwrap().entry).collect();
+    assert_eq!(read, entries(1));
+    for ((line, entry), seq) in lines.iter().zip(entries(1)).zip(1..) {
+        assert_eq!(seal_entry_of_format_1(seq, &entry), *line);
+    }
+}
+
+#[test]
+fn log_entries_of_format_2_are_read_and_written_as_they_were() {
+    let stored = golden("log-v2.jsonl");
+    let lines: Vec<&[u8]> = stored.split_inclusive(|&byte| byte == b'\n').collect();
+    let read: Vec<LogEntry> = lines.iter().zip(1..).map(|(line, seq)| open_entry("golden", seq, line).unwrap().entry).collect();
+    assert_eq!(read, entries(2));
+    let mut before = None;
+    for ((line, entry), seq) in lines.iter().zip(entries(2)).zip(1..) {
+        assert_eq!(seal_entry(seq, "10909", before, &entry), *line);
+        before = Some(EntryDigest::of(line));
+    }
+}
+
+#[test]
+fn a_log_of_a_format_that_comes_later_is_refused_by_name() {
+    let later = envelope::seal_as("weir-log", 3, &json!({"seq": 9}));
+    let error = open_entry("log/9.json", 9, &later).unwrap_err().to_string();
+    assert_eq!(error, "read log/9.json: format 3 is not known here; this weir reads formats 1 to 2");
+}
+
+#[test]
+fn an_unknown_kind_of_log_entry_is_refused_by_name() {
+    let unknown = envelope::seal("weir-log", &json!({"seq": 9, "entry": {"kind": "summary", "attempt": 1}}));
+    let error = open_entry("log/9.json", 9, &unknown).unwrap_err().to_string();
+    assert!(error.contains("log/9.json") && error.contains("`summary`"), "{error}");
+}
+
+#[test]
+fn an_entry_in_the_place_of_another_is_refused() {
+    let sealed = seal_entry(4, "10909", None, &entries(2)[0]);
+    let error = open_entry("log/5.json", 5, &sealed).unwrap_err().to_string();
+    assert!(error.contains("log/5.json") && error.contains("entry 4"), "{error}");
+}

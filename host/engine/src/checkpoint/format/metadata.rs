@@ -1,0 +1,356 @@
+//! What a completed checkpoint consists of, and what of the job's graph it belongs to.
+
+use super::{Committable, SplitState, envelope};
+use crate::checkpoint::paths;
+use crate::element::{AttemptId, CheckpointId};
+use crate::error::EngineError;
+use crate::exchange::Partitioning;
+use crate::state::{KeyGroupRange, StateDescriptor, range_of};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MAGIC: &str = "weir-metadata";
+
+/// A completed checkpoint. It counts only when the log says that it is complete.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointMetadata {
+    /// The job's name.
+    pub job: String,
+    /// The checkpoint.
+    pub checkpoint_id: CheckpointId,
+    /// The attempt that took it,
+    pub attempt: AttemptId,
+    /// and that one's nonce, which is part of the object's name. Before format 2 of the log it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// The graph as it was.
+    pub graph: GraphIdentity,
+    /// One entry for each vertex, in the graph's order.
+    pub vertices: Vec<VertexSnapshot>,
+}
+
+/// One vertex's part of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VertexSnapshot {
+    /// The vertex's id.
+    pub id: String,
+    /// One entry for each subtask.
+    pub subtasks: Vec<SubtaskSnapshot>,
+}
+
+/// One subtask's part of a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubtaskSnapshot {
+    /// From 0.
+    pub index: u32,
+    /// Number of keys with state.
+    pub keys: u64,
+    /// Bytes of keyed state.
+    pub state_bytes: u64,
+    /// Where the keyed state is. Operators of one task share an object.
+    pub state: Option<StateHandle>,
+    /// Changes of the keyed state since that object was written, each since the one before, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<StateHandle>,
+    /// Where broadcast state is, in an object of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broadcast: Option<StateHandle>,
+    /// Where the records are that an unaligned barrier overtook on the way to this subtask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<StateHandle>,
+    /// Where the calls of an operator with `record = true` are, since the checkpoint before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<StateHandle>,
+    /// A source's splits with their progress.
+    pub splits: Vec<SplitState>,
+    /// A sink's output that is not known to be committed.
+    pub committables: Vec<Committable>,
+}
+
+/// A state object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateHandle {
+    /// Its path.
+    pub object: String,
+    /// Its length.
+    pub bytes: u64,
+    /// CRC-32C of all its bytes.
+    pub checksum: u32,
+}
+
+/// What of a graph must not change, or is compared, when a checkpoint is resumed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphIdentity {
+    /// Number of key groups.
+    pub max_parallelism: u32,
+    /// Sources and operators by id; sinks may come and go.
+    pub vertices: BTreeMap<String, VertexIdentity>,
+    /// Edges between these, in order.
+    pub edges: Vec<EdgeIdentity>,
+}
+
+/// One source or operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum VertexIdentity {
+    /// A source: its connector and the settings that decide what it reads.
+    Source {
+        /// The connector.
+        connector: String,
+        /// Path, format, key …
+        settings: serde_json::Value,
+    },
+    /// An operator: its states, and the component's digest where it is one.
+    Operator {
+        /// Declared states.
+        states: Vec<StateDescriptor>,
+        /// SHA-256 of the component.
+        component: Option<String>,
+    },
+}
+
+/// One edge.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeIdentity {
+    /// The sending vertex,
+    pub from: String,
+    /// and its output.
+    pub output: String,
+    /// The receiving vertex,
+    pub to: String,
+    /// and its input.
+    pub input: u32,
+    /// How records are spread.
+    pub partitioning: Partitioning,
+}
+
+impl SubtaskSnapshot {
+    /// Every object that the part refers to.
+    pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
+        self.restored().chain(&self.recording)
+    }
+
+    /// Of these the ones that a restore reads.
+    fn restored(&self) -> impl Iterator<Item = &StateHandle> {
+        self.state.iter().chain(&self.deltas).chain(&self.broadcast).chain(&self.in_flight)
+    }
+}
+
+impl VertexSnapshot {
+    /// The objects of keyed state that may hold keys of `range`, of `max_parallelism` groups in all: for each subtask that wrote some the whole
+    /// one, and the deltas behind it in order.
+    pub fn keyed_state(&self, range: KeyGroupRange, max_parallelism: u32) -> Vec<StateHandle> {
+        let parallelism = self.subtasks.len() as u32;
+        let overlapping = self.subtasks.iter().filter(|part| range_of(part.index, parallelism, max_parallelism).overlaps(&range));
+        overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect()
+    }
+}
+
+impl CheckpointMetadata {
+    /// As an object.
+    pub fn seal(&self) -> Bytes {
+        envelope::seal(MAGIC, self)
+    }
+
+    /// From an object.
+    pub fn open(object: &str, bytes: &[u8]) -> Result<Self, EngineError> {
+        envelope::open(object, MAGIC, bytes)
+    }
+
+    /// Where the metadata is.
+    pub fn path(&self) -> String {
+        paths::metadata(self.attempt, self.checkpoint_id, self.nonce.as_deref())
+    }
+
+    /// Every object that the checkpoint consists of, the metadata included.
+    pub fn objects(&self) -> BTreeSet<String> {
+        self.handles().map(|handle| handle.object.clone()).chain([self.path()]).collect()
+    }
+
+    /// Bytes of all state objects: what a restore reads.
+    pub fn state_object_bytes(&self) -> u64 {
+        self.restored().collect::<BTreeSet<_>>().iter().map(|handle| handle.bytes).sum()
+    }
+
+    /// Bytes of the state objects that this checkpoint wrote itself and does not share with older ones.
+    pub fn written_state_bytes(&self) -> u64 {
+        let own: BTreeSet<_> = self.handles().filter(|handle| self.wrote(&handle.object)).collect();
+        own.iter().map(|handle| handle.bytes).sum()
+    }
+
+    /// True where this checkpoint wrote the object at `path`.
+    pub fn wrote(&self, path: &str) -> bool {
+        paths::owner_of(path) == Some((self.attempt, self.checkpoint_id))
+    }
+
+    /// Every state object that the checkpoint consists of, as often as a subtask refers to it.
+    pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
+        self.subtasks().flat_map(SubtaskSnapshot::handles)
+    }
+
+    /// Of these the ones that a restore reads: all but recordings.
+    pub fn restored(&self) -> impl Iterator<Item = &StateHandle> {
+        self.subtasks().flat_map(SubtaskSnapshot::restored)
+    }
+
+    /// True where its barriers have overtaken records, which are part of it.
+    pub fn holds_in_flight(&self) -> bool {
+        self.subtasks().any(|subtask| subtask.in_flight.is_some())
+    }
+
+    /// Output that is not known to be committed.
+    pub fn committables(&self) -> impl Iterator<Item = &Committable> {
+        self.subtasks().flat_map(|subtask| &subtask.committables)
+    }
+
+    /// The same without output: for a copy that is made once all of it is committed.
+    pub fn without_committables(mut self) -> Self {
+        self.vertices.iter_mut().flat_map(|vertex| &mut vertex.subtasks).for_each(|subtask| subtask.committables.clear());
+        self
+    }
+
+    /// The part of the vertex with this id.
+    pub fn vertex(&self, id: &str) -> Option<&VertexSnapshot> {
+        self.vertices.iter().find(|vertex| vertex.id == id)
+    }
+
+    fn subtasks(&self) -> impl Iterator<Item = &SubtaskSnapshot> {
+        self.vertices.iter().flat_map(|vertex| &vertex.subtasks)
+    }
+}
+
+impl GraphIdentity {
+    /// How `now` differs in more than components and parallelism: one line for each difference. What a restore makes of
+    /// differences is the planner's to say; a replay, which shows what was, takes none.
+    pub fn differences(&self, now: &GraphIdentity) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.max_parallelism != now.max_parallelism {
+            lines.push(format!("max-parallelism: {} in the checkpoint, {} in the job file", self.max_parallelism, now.max_parallelism));
+        }
+        for (id, was) in &self.vertices {
+            match now.vertices.get(id) {
+                None => lines.push(format!("{id}: in the checkpoint, not in the job file")),
+                Some(is) => was.differences(id, is, &mut lines),
+            }
+        }
+        let added = now.vertices.keys().filter(|id| !self.vertices.contains_key(*id));
+        lines.extend(added.map(|id| format!("{id}: in the job file, not in the checkpoint")));
+        let holds = |edges: &[EdgeIdentity], edge: &EdgeIdentity| edges.iter().any(|other| other.is_same(edge));
+        let gone = self.edges.iter().filter(|edge| !holds(&now.edges, edge));
+        lines.extend(gone.map(|edge| format!("{}: in the checkpoint, not in the job file", edge.describe())));
+        let added = now.edges.iter().filter(|edge| !holds(&self.edges, edge));
+        lines.extend(added.map(|edge| format!("{}: in the job file, not in the checkpoint", edge.describe())));
+        lines
+    }
+}
+
+impl VertexIdentity {
+    /// Appends a line for each difference of `now`.
+    pub(in crate::checkpoint) fn differences(&self, id: &str, now: &VertexIdentity, lines: &mut Vec<String>) {
+        match (self, now) {
+            (Self::Source { connector: was, settings: before }, Self::Source { connector: is, settings: after }) => {
+                if was != is {
+                    lines.push(format!("{id}: connector `{was}` in the checkpoint, `{is}` in the job file"));
+                } else if before != after {
+                    lines.push(format!("{id}: settings {before} in the checkpoint, {after} in the job file"));
+                }
+            }
+            (Self::Operator { states: was, .. }, Self::Operator { states: is, .. }) => {
+                if was != is {
+                    lines.push(format!("{id}: states [{}] in the checkpoint, [{}] in the job file", describe(was), describe(is)));
+                }
+            }
+            (Self::Source { .. }, Self::Operator { .. }) => {
+                lines.push(format!("{id}: a source in the checkpoint, an operator in the job file"))
+            }
+            (Self::Operator { .. }, Self::Source { .. }) => {
+                lines.push(format!("{id}: an operator in the checkpoint, a source in the job file"))
+            }
+        }
+    }
+}
+
+fn describe(states: &[StateDescriptor]) -> String {
+    let one = |state: &StateDescriptor| format!("{} {:?} v{} {}", state.name, state.kind, state.version, state.schema).to_lowercase();
+    states.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+impl EdgeIdentity {
+    /// True where records that were on the one may go over the other. `forward` and `rebalance` are no different there: which of the two
+    /// an edge is may follow from the parallelism.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let ends = |edge: &Self| (edge.from.clone(), edge.output.clone(), edge.to.clone(), edge.input);
+        ends(self) == ends(other) && self.partitioning.is_kept_by(other.partitioning)
+    }
+
+    /// In the form `edge in.out → op (key)`.
+    pub fn describe(&self) -> String {
+        let input = if self.input == 0 { String::new() } else { format!(" input {}", self.input) };
+        format!("edge {}.{} → {}{input} ({:?})", self.from, self.output, self.to, self.partitioning).to_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(max_parallelism: u32, state_version: u32, component: &str, partitioning: Partitioning) -> GraphIdentity {
+        let state = StateDescriptor {
+            name: "totals".into(),
+            kind: crate::state::StateKind::Value,
+            schema: "raw".into(),
+            version: state_version,
+            ttl_ms: None,
+        };
+        let source = VertexIdentity::Source { connector: "file".into(), settings: serde_json::json!({"path": "a"}) };
+        let operator = VertexIdentity::Operator { states: vec![state], component: Some(component.into()) };
+        let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning };
+        GraphIdentity { max_parallelism, vertices: [("in".into(), source), ("op".into(), operator)].into(), edges: vec![edge] }
+    }
+
+    #[test]
+    fn differences_are_named_and_a_new_component_is_none() {
+        let was = graph(128, 1, "aaaaaaaaaaaa", Partitioning::Key);
+        assert_eq!(was.differences(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), Vec::<String>::new());
+        let lines = was.differences(&graph(64, 2, "aaaaaaaaaaaa", Partitioning::Rebalance)).join("\n");
+        for part in
+            ["max-parallelism: 128", "totals value v1 raw", "totals value v2 raw", "edge in.out → op (key)", "edge in.out → op (rebalance)"]
+        {
+            assert!(lines.contains(part), "{part}\n{lines}");
+        }
+    }
+
+    #[test]
+    fn an_edge_without_by_may_follow_the_parallelism_of_its_ends() {
+        let (was, now) = (graph(128, 1, "a", Partitioning::Forward), graph(128, 1, "a", Partitioning::Rebalance));
+        assert_eq!(was.differences(&now), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_checkpoint_wrote_is_told_from_what_it_shares() {
+        let handle = |path: String, bytes| StateHandle { object: path, bytes, checksum: 0 };
+        let of = |checkpoint_id| paths::state_object(AttemptId(3), CheckpointId(checkpoint_id), "op", 0, "nonce");
+        let recording = paths::recording_object(AttemptId(3), CheckpointId(7), "op", 0, "nonce");
+        let part = |deltas: &[StateHandle]| SubtaskSnapshot {
+            state: Some(handle(of(5), 1_000)),
+            deltas: deltas.to_vec(),
+            recording: Some(handle(recording.clone(), 1)),
+            ..SubtaskSnapshot::default()
+        };
+        let both = [handle(of(6), 100), handle(of(7), 10)];
+        // Two operators of one task share their objects.
+        let vertices = ["op", "next"].map(|id| VertexSnapshot { id: id.into(), subtasks: vec![part(&both)] }).to_vec();
+        let (job, graph) = ("job".into(), graph(8, 1, "a", Partitioning::Key));
+        let metadata = CheckpointMetadata { job, checkpoint_id: CheckpointId(7), attempt: AttemptId(3), nonce: None, graph, vertices };
+        assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (11, 1_110), "a recording is not restored");
+        assert_eq!(metadata.objects().len(), 5);
+        assert!(metadata.wrote(&of(7)) && metadata.wrote(&metadata.path()) && !metadata.wrote(&of(6)));
+    }
+}

@@ -1,0 +1,337 @@
+//! Turns a graph and, where there is one, a checkpoint into running tasks.
+
+use crate::checkpoint::CheckpointMode;
+use crate::element::RecordBatch;
+use crate::error::{EngineError, ErrorKind};
+use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget, InputChannel, InputGate, Output, Partitioning};
+use crate::job::attempt::context::AttemptContext;
+use crate::job::restore::in_flight::RestoredRecords;
+use crate::job::{Edge, JobGraph, TaskLayout, VertexKind, layout};
+use crate::operator::{QUARANTINE_OUTPUT, Subtask};
+use crate::runtime::{Lane, TaskGroup};
+use crate::source::{SplitProgress, SplitState};
+use crate::state::{StateAllowance, StatePool, owners};
+use crate::task::{
+    Chain, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, RecordedEdge, Recording, RestoreSource, SnapshotContext, Snapshots,
+    SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
+};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+use tokio::sync::mpsc;
+
+/// The tasks of an attempt.
+pub(in crate::job) struct Deployment {
+    /// One for each task.
+    pub controls: Vec<mpsc::UnboundedSender<TaskControl>>,
+    /// (task, event).
+    pub events: mpsc::UnboundedReceiver<(usize, TaskEvent)>,
+}
+
+/// A task that has not been started.
+type Body = BoxFuture<'static, Result<(), EngineError>>;
+
+/// Builds every task, then starts them all.
+pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Result<Deployment, EngineError> {
+    let graph = &*context.graph;
+    let tasks = layout(graph);
+    let (sender, events) = mpsc::unbounded_channel();
+    let budget = InFlightBudget::new(context.config.max_in_flight_bytes);
+    let wiring = Wiring::new(context, &tasks, &budget);
+    let (limiters, edges) = (limiters(context), recorded_edges(graph));
+    let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
+    context.status.metrics.vertices.iter().for_each(|metrics| metrics.state_bytes.reset());
+    let pool = StatePool::new(context.backends.memory());
+    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, in_flight, pool, controls: Vec::new() };
+    let mut splits = source_splits(context)?;
+    let mut bodies: Vec<(String, Body)> = Vec::new();
+    for task in &tasks {
+        let head = &graph.vertices[task.members[0]];
+        for index in 0..head.parallelism {
+            let own = splits.get_mut(&task.members[0]).map(|by_subtask| std::mem::take(&mut by_subtask[index as usize]));
+            bodies.push((format!("{}-{index}", head.id), builder.task(task, index, own)?));
+        }
+    }
+    let Builder { controls, sender, .. } = builder;
+    for (number, (name, body)) in bodies.into_iter().enumerate() {
+        let events = TaskEvents::new(number, sender.clone());
+        let task = async move {
+            if let Err(error) = body.await {
+                events.send(TaskEvent::Failed(error));
+            }
+        };
+        group.spawn(Lane::Data, &name, task.boxed());
+    }
+    Ok(Deployment { controls, events })
+}
+
+fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
+    let now = context.runtime.clock.now();
+    let limited = context.graph.vertices.iter().enumerate().filter_map(|(vertex, v)| match &v.kind {
+        VertexKind::Source { rate: Some(rate), .. } => Some((vertex, Arc::new(RateLimiter::new(*rate, now)))),
+        VertexKind::Source { rate: None, .. } | VertexKind::Operator(_) | VertexKind::Sink(_) => None,
+    });
+    limited.collect()
+}
+
+fn recorded_edges(graph: &JobGraph) -> Arc<[RecordedEdge]> {
+    let recorded = |edge| RecordedEdge { edge: graph.edge_identity(edge), schema: graph.record_schema(edge) };
+    graph.edges.iter().map(recorded).collect()
+}
+
+/// The splits of every source, by subtask: those of the checkpoint, else all that there are.
+fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<SplitState>>>, EngineError> {
+    let mut by_source = BTreeMap::new();
+    for (number, vertex) in context.graph.vertices.iter().enumerate() {
+        let VertexKind::Source { source, .. } = &vertex.kind else { continue };
+        let from = context.plan.from(&vertex.id);
+        // They are the same at every attempt.
+        let remarks =
+            if context.older_nonces.is_empty() { source.remarks().map_err(|error| error.context(&vertex.id))? } else { Vec::new() };
+        remarks.iter().for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
+        let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(from?)) {
+            Some(snapshot) => {
+                let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
+                let lines = source.verify(&splits).map_err(|error| error.context(&vertex.id))?;
+                let new = source.new_splits(&splits, vertex.parallelism).map_err(|error| error.context(&vertex.id))?;
+                let came = new.iter().map(|split| format!("{} has come since the checkpoint and is read too", split.id));
+                lines.into_iter().chain(came).for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
+                splits.extend(new);
+                splits
+            }
+            None => source.discover(vertex.parallelism).map_err(|error| error.context(&vertex.id))?,
+        };
+        by_source.insert(number, assign(splits, vertex.parallelism));
+    }
+    Ok(by_source)
+}
+
+/// Deals splits out in turn: first those that are left to read, then the finished ones, which are only remembered.
+fn assign(splits: Vec<SplitState>, parallelism: u32) -> Vec<Vec<SplitState>> {
+    let mut by_subtask = vec![Vec::new(); parallelism as usize];
+    let (finished, open): (Vec<_>, Vec<_>) = splits.into_iter().partition(|split| split.progress == SplitProgress::Finished);
+    for (place, split) in open.into_iter().chain(finished).enumerate() {
+        by_subtask[place % parallelism as usize].push(split);
+    }
+    by_subtask
+}
+
+/// The gates of all tasks and the sending ends that lead to them.
+struct Wiring {
+    /// By head vertex and subtask.
+    gates: BTreeMap<(usize, u32), InputGate>,
+    /// By edge and sending subtask, in the order of the receiving subtasks.
+    senders: BTreeMap<(usize, u32), Vec<ChannelSender>>,
+    /// Edges within a task.
+    chained: BTreeSet<usize>,
+}
+
+impl Wiring {
+    fn new(context: &AttemptContext, tasks: &[TaskLayout], budget: &InFlightBudget) -> Self {
+        let graph = &*context.graph;
+        let mut wiring = Self { gates: BTreeMap::new(), senders: BTreeMap::new(), chained: BTreeSet::new() };
+        for task in tasks {
+            wiring.chained.extend(task.members[1..].iter().flat_map(|&member| graph.inputs(member).map(|(edge, _)| edge)));
+            let head = task.members[0];
+            for index in 0..graph.vertices[head].parallelism {
+                let settings = GateSettings {
+                    bounds: ChannelBounds::default(),
+                    at_least_once: context.config.mode == CheckpointMode::AtLeastOnce,
+                    budget: budget.clone(),
+                    clock: context.runtime.clock.clone(),
+                };
+                wiring.add_gate(graph, head, index, settings);
+            }
+        }
+        wiring
+    }
+
+    fn add_gate(&mut self, graph: &JobGraph, head: usize, index: u32, settings: GateSettings) {
+        let mut inputs = Vec::new();
+        let mut from = Vec::new();
+        for (number, edge) in graph.inputs(head) {
+            let all = 0..graph.vertices[edge.from].parallelism;
+            let senders = if edge.partitioning == Partitioning::Forward { index..index + 1 } else { all };
+            for sender in senders {
+                inputs.push(input_channel(edge, 0, number, sender));
+                from.push((number, sender));
+            }
+        }
+        if inputs.is_empty() {
+            return;
+        }
+        let (gate, senders) = InputGate::new(inputs, settings);
+        self.gates.insert((head, index), gate);
+        for (key, sender) in from.into_iter().zip(senders) {
+            self.senders.entry(key).or_default().push(sender);
+        }
+    }
+}
+
+/// The channel of edge number `number` from subtask `sender` to place `node` of a chain.
+fn input_channel(edge: &Edge, node: usize, number: usize, sender: u32) -> InputChannel {
+    InputChannel { node, input: edge.input, keyed: edge.partitioning == Partitioning::Key, edge: number, sender }
+}
+
+struct Builder<'a> {
+    context: &'a AttemptContext,
+    group: &'a TaskGroup,
+    sender: mpsc::UnboundedSender<(usize, TaskEvent)>,
+    wiring: Wiring,
+    limiters: BTreeMap<usize, Arc<RateLimiter>>,
+    budget: InFlightBudget,
+    edges: Arc<[RecordedEdge]>,
+    in_flight: RestoredRecords,
+    /// What operators may keep together.
+    pool: Arc<StatePool>,
+    controls: Vec<mpsc::UnboundedSender<TaskControl>>,
+}
+
+impl Builder<'_> {
+    fn task(&mut self, task: &TaskLayout, index: u32, splits: Option<Vec<SplitState>>) -> Result<Body, EngineError> {
+        let context = self.context;
+        let head = task.members[0];
+        let vertex = &context.graph.vertices[head];
+        let (control, controls) = mpsc::unbounded_channel();
+        let events = TaskEvents::new(self.controls.len(), self.sender.clone());
+        self.controls.push(control);
+        let snapshots = Snapshots::new(SnapshotContext {
+            store: context.store.clone(),
+            clock: context.runtime.clock.clone(),
+            group: self.group.clone(),
+            bases: context.bases.clone(),
+            committers: context.committers.clone(),
+            attempt: context.attempt,
+            nonce: context.nonce.clone(),
+            head: vertex.id.clone(),
+            index,
+            edges: self.edges.clone(),
+            events: events.clone(),
+        });
+        let mut chain = self.chain(task, index)?;
+        let clock = context.runtime.clock.clone();
+        if let VertexKind::Source { source, .. } = &vertex.kind {
+            if chain.operators().any(|subtask| subtask.has_to_restore()) {
+                // State is filled by `key` and `broadcast` edges, which end at the head of a task.
+                let message = format!("{}: the checkpoint holds state for an operator that is chained to this source", vertex.id);
+                return Err(EngineError::new(ErrorKind::Bug, message));
+            }
+            let subtask = Subtask { vertex: vertex.id.clone(), index, parallelism: vertex.parallelism };
+            let reader = source.reader(&subtask, splits.unwrap_or_default()).map_err(|error| error.context(&vertex.id))?;
+            let metrics = context.status.metrics.vertices[head].clone();
+            let limiter = self.limiters.get(&head).cloned();
+            let (restored, budget) = (self.restored(task, index).into(), self.budget.clone());
+            let id = vertex.id.clone();
+            let task = SourceTask::new(head, id, reader, chain, snapshots, controls, events, clock, metrics, limiter, restored, budget);
+            return Ok(task.run().boxed());
+        }
+        let mut gate = self
+            .wiring
+            .gates
+            .remove(&(head, index))
+            .ok_or_else(|| EngineError::new(ErrorKind::Bug, format!("{}: neither a source nor an edge leads to it", vertex.id)))?;
+        gate.restore(self.restored(task, index));
+        Ok(OperatorTask::new(gate, chain, snapshots, controls, events, clock).run().boxed())
+    }
+
+    fn chain(&mut self, task: &TaskLayout, index: u32) -> Result<Chain, EngineError> {
+        let graph = self.context.graph.clone();
+        let inner = inner(&graph, task);
+        let mut output = Output::default();
+        let mut nodes = Vec::new();
+        for &vertex in &inner {
+            let body = self.body(vertex, index)?;
+            let (routes, quarantine) = self.routes(&graph, vertex, index, &inner, &mut output);
+            let metrics = self.context.status.metrics.vertices[vertex].clone();
+            nodes.push(Node { vertex, id: graph.vertices[vertex].id.clone(), metrics, body, routes, quarantine });
+        }
+        let head = task.members[0];
+        let (source_routes, source_quarantine) = match &graph.vertices[head].kind {
+            VertexKind::Source { .. } => self.routes(&graph, head, index, &inner, &mut output),
+            VertexKind::Operator(_) | VertexKind::Sink(_) => (Vec::new(), Vec::new()),
+        };
+        let (id, source_routes) = (graph.vertices[head].id.clone(), source_routes.into_iter().next().unwrap_or_default());
+        let mut chain = Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone());
+        chain.source_quarantine = source_quarantine;
+        Ok(chain)
+    }
+
+    /// The task's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.
+    fn restored(&mut self, task: &TaskLayout, index: u32) -> Vec<(InputChannel, Arc<RecordBatch>)> {
+        let graph = self.context.graph.clone();
+        let mut restored = Vec::new();
+        for (node, vertex) in inner(&graph, task).into_iter().enumerate().rev() {
+            let batches = self.in_flight.remove(&(vertex, index)).into_iter().flatten();
+            restored.extend(batches.map(|restored| {
+                let from = input_channel(&graph.edges[restored.edge], node, restored.edge, restored.sender);
+                (from, restored.batch)
+            }));
+        }
+        restored
+    }
+
+    /// For each output of `vertex` its targets, and those of its quarantined records.
+    fn routes(
+        &mut self,
+        graph: &JobGraph,
+        vertex: usize,
+        index: u32,
+        inner: &[usize],
+        output: &mut Output,
+    ) -> (Vec<Vec<Target>>, Vec<Target>) {
+        let outputs = match &graph.vertices[vertex].kind {
+            VertexKind::Operator(factory) => factory.descriptor().outputs.len(),
+            VertexKind::Source { .. } => 1,
+            VertexKind::Sink(_) => 0,
+        };
+        let (mut routes, mut quarantine) = (vec![Vec::new(); outputs], Vec::new());
+        for (number, edge) in graph.outputs(vertex) {
+            let target = if self.wiring.chained.contains(&number) {
+                let node = inner.iter().position(|&v| v == edge.to).expect("a chained edge ends in its own task");
+                Target::Node { node, input: edge.input }
+            } else {
+                let senders = self.wiring.senders.remove(&(number, index)).expect("every edge has a sending end in each subtask");
+                let owners = owners(senders.len() as u32, graph.max_parallelism);
+                Target::Edge(output.add_edge(edge.partitioning, senders, &owners, index as usize))
+            };
+            if edge.output == QUARANTINE_OUTPUT { quarantine.push(target) } else { routes[edge.output as usize].push(target) }
+        }
+        (routes, quarantine)
+    }
+
+    fn body(&self, vertex: usize, index: u32) -> Result<NodeBody, EngineError> {
+        let (context, graph) = (self.context, &self.context.graph);
+        let v = &graph.vertices[vertex];
+        match &v.kind {
+            VertexKind::Source { .. } => unreachable!("a source is a head, not a node"),
+            VertexKind::Sink(sink) => {
+                let subtask = Subtask { vertex: v.id.clone(), index, parallelism: v.parallelism };
+                let writer = sink.writer(&subtask, context.attempt, &context.nonce).map_err(|error| error.context(&v.id))?;
+                Ok(NodeBody::Sink(writer))
+            }
+            VertexKind::Operator(factory) => {
+                let metrics = context.status.metrics.vertices[vertex].clone();
+                let at = format!("operator \"{}\" subtask {index}", v.id);
+                let allowance = StateAllowance::new(at, factory.state_bytes(), self.pool.clone(), metrics.clone());
+                let place = graph.subtask_place(vertex, factory, (index, v.parallelism));
+                let mut subtask = OperatorSubtask::new(place, &*context.backends, metrics)?.within(allowance);
+                subtask.set_probation(context.on_trial == Some(vertex));
+                if v.record {
+                    let restored = context.restored.as_ref().map(|restored| restored.checkpoint_id);
+                    subtask = subtask.recording(Recording::since(restored));
+                }
+                if let Some(metadata) = &context.metadata {
+                    let (store, clock) = (context.source.clone(), context.runtime.clock.clone());
+                    subtask.plan_restore(&RestoreSource { metadata, plan: &context.plan, store, clock });
+                }
+                Ok(NodeBody::Operator(Box::new(subtask)))
+            }
+        }
+    }
+}
+
+/// The vertices of a task that are nodes of its chain: all but a source at the head.
+fn inner(graph: &JobGraph, task: &TaskLayout) -> Vec<usize> {
+    task.members.iter().copied().filter(|&vertex| !matches!(graph.vertices[vertex].kind, VertexKind::Source { .. })).collect()
+}

@@ -1,0 +1,57 @@
+//! What a graph restores of a checkpoint or savepoint, wherever its metadata comes from: the plan, with all that stands in its way.
+
+pub(in crate::job) mod in_flight;
+
+use crate::checkpoint::{
+    CheckpointMetadata, GraphIdentity, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, plan_identities,
+};
+use crate::error::EngineError;
+use crate::job::restore::in_flight::{load_in_flight, misfits};
+use crate::job::{JobGraph, VertexKind};
+use crate::runtime::Clock;
+use crate::storage::Store;
+
+/// The plan of `graph` that starts from what `metadata`, in `store`, consists of. Nothing but records in flight is read.
+pub async fn plan_restore(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    metadata: &CheckpointMetadata,
+    graph: &JobGraph,
+    options: &RestoreOptions,
+) -> Result<PlannedRestore, EngineError> {
+    let mut planned = planned(&metadata.graph, graph, options);
+    let stored = load_in_flight(store, clock, metadata).await?;
+    let misfits = misfits(&stored, graph, &planned.plan).into_iter();
+    planned.refusals.extend(misfits.map(|text| Refusal { text, remedy: Remedy::Undo }));
+    Ok(planned)
+}
+
+/// The same as far as the identities of the two tell it, and whether operators can migrate.
+pub(crate) fn planned(was: &GraphIdentity, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
+    let mut planned = plan_identities(was, &graph.identity(), options);
+    let refusals = migrations_without_migrator(graph, &mut planned.plan);
+    planned.refusals.extend(refusals.into_iter().map(|text| Refusal { text, remedy: Remedy::Undo }));
+    planned
+}
+
+/// Refuses what would have to be migrated by an operator that migrates nothing.
+fn migrations_without_migrator(graph: &JobGraph, plan: &mut RestorePlan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for vertex in &graph.vertices {
+        let (VertexKind::Operator(factory), Some(planned)) = (&vertex.kind, plan.vertices.get_mut(&vertex.id)) else { continue };
+        if factory.migrator().is_some() {
+            continue;
+        }
+        for state in &mut planned.states {
+            match state.fate {
+                StateFate::Migrated { from_version, to_version, .. } => {
+                    let versions = format!("version {from_version} in the checkpoint, version {to_version} in the job");
+                    lines.push(format!("{}.{}: {versions}, and this operator migrates nothing", vertex.id, state.name));
+                    state.fate = StateFate::Refused;
+                }
+                StateFate::Kept { .. } | StateFate::Dropped | StateFate::Refused => {}
+            }
+        }
+    }
+    lines
+}

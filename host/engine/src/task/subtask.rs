@@ -1,0 +1,238 @@
+//! One operator's subtask: the operator, its keyed and its broadcast state, and the calls that it keeps. A running job, a replay, a dry run and a
+//! simulation all restore, call and capture this one type, so that none of them can do it in a way of its own.
+//!
+//! Invariant: what a call has changed and emitted is all that it was asked for, or the call has failed and the subtask is of no more use until its
+//! state has been put back.
+
+use super::restore::{BroadcastRestore, KeyedRestore};
+use super::{NodeBroadcast, Recording};
+use crate::checkpoint::{CheckpointMetadata, RecordedCall, RestorePlan, Stretch};
+use crate::element::{CheckpointId, RecordBatch};
+use crate::error::EngineError;
+use crate::metrics::VertexMetrics;
+use crate::operator::{Operator, OperatorContext, OperatorFactory, Subtask};
+use crate::runtime::Clock;
+use crate::state::{
+    BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite, StateSnapshot,
+};
+use crate::storage::Store;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Records that a call has emitted, by the number of the output, in order.
+pub type Emitted = Vec<(u32, Arc<RecordBatch>)>;
+
+/// Where a subtask stands in its job, and what feeds it.
+#[derive(Clone)]
+pub struct SubtaskPlace {
+    /// Which subtask it is.
+    pub subtask: Subtask,
+    /// Makes its operator.
+    pub factory: Arc<dyn OperatorFactory>,
+    /// For each input the text that the source in front of it gives of its records.
+    pub schemas: Vec<Option<String>>,
+    /// The inputs that `broadcast` edges feed.
+    pub broadcast_inputs: BTreeSet<u32>,
+    /// Its key groups; `None` where no input is by key.
+    pub key_groups: Option<KeyGroupRange>,
+    /// Key groups of the whole job.
+    pub max_parallelism: u32,
+}
+
+/// A checkpoint that subtasks restore from.
+pub struct RestoreSource<'a> {
+    /// What it consists of.
+    pub metadata: &'a CheckpointMetadata,
+    /// What of it goes where.
+    pub plan: &'a RestorePlan,
+    /// Where its objects are.
+    pub store: Arc<dyn Store>,
+    /// The clock for retries.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// An operator with all that belongs to it.
+pub struct OperatorSubtask {
+    place: SubtaskPlace,
+    operator: Box<dyn Operator>,
+    on_probation: bool,
+    state: Option<Box<KeyedState>>,
+    broadcast: Option<Box<NodeBroadcast>>,
+    recording: Option<Box<Recording>>,
+    metrics: Arc<VertexMetrics>,
+    /// What [`OperatorSubtask::restore`] is to read.
+    to_restore: ToRestore,
+}
+
+#[derive(Default)]
+struct ToRestore {
+    keyed: Option<KeyedRestore>,
+    broadcast: Option<BroadcastRestore>,
+}
+
+/// A subtask's part of a checkpoint, as of the barrier.
+pub struct SubtaskCapture {
+    /// The operator's id.
+    pub operator: String,
+    /// Its keyed state.
+    pub keyed: Option<Box<dyn StateSnapshot>>,
+    /// Its broadcast state, where there is any.
+    pub broadcast: Option<BroadcastState>,
+    /// The calls that it keeps.
+    pub calls: Option<Vec<Arc<Stretch>>>,
+}
+
+impl OperatorSubtask {
+    /// A subtask without any state, whose operator is made and opened.
+    pub fn new(place: SubtaskPlace, backends: &dyn StateBackendFactory, metrics: Arc<VertexMetrics>) -> Result<Self, EngineError> {
+        let operator = make_operator(&place)?;
+        let states = &place.factory.descriptor().states;
+        let broadcast = NodeBroadcast::new(states, place.broadcast_inputs.clone());
+        let state = place.key_groups.map(|range| {
+            let backend = backends.create(states, range, place.max_parallelism);
+            Box::new(KeyedState::new(states.clone(), backend))
+        });
+        let (on_probation, recording, to_restore) = (false, None, ToRestore::default());
+        Ok(Self { place, operator, on_probation, state, broadcast, recording, metrics, to_restore })
+    }
+
+    /// The same, with state within an allowance.
+    pub fn within(mut self, allowance: Arc<StateAllowance>) -> Self {
+        self.broadcast = self.broadcast.map(|broadcast| broadcast.within(allowance.clone()));
+        self.state = self.state.map(|state| Box::new(state.within(allowance)));
+        self
+    }
+
+    /// The same, keeping every call until a checkpoint behind it is complete.
+    pub fn recording(mut self, recording: Recording) -> Self {
+        self.recording = Some(Box::new(recording));
+        self
+    }
+
+    /// The operator's id.
+    pub fn id(&self) -> &str {
+        &self.place.subtask.vertex
+    }
+
+    /// Notes what [`OperatorSubtask::restore`] is to read of a checkpoint.
+    pub fn plan_restore(&mut self, from: &RestoreSource<'_>) {
+        let Some(was) = from.plan.from(self.id()).map(str::to_owned) else { return };
+        let factory = &self.place.factory;
+        let rewrite = StateRewrite::new(from.plan.places(self.id()), &factory.descriptor().states, factory.migrator());
+        let read = (from.store.clone(), from.clock.clone());
+        let keyed = self.place.key_groups.and_then(|range| KeyedRestore::of(from.metadata, (&was, rewrite.clone()), range, read.clone()));
+        let index = self.place.subtask.index;
+        let broadcast = self.broadcast.as_ref().and_then(|_| BroadcastRestore::of(from.metadata, (&was, rewrite), index, read));
+        self.to_restore = ToRestore { keyed, broadcast };
+    }
+
+    /// True where there is something to restore.
+    pub fn has_to_restore(&self) -> bool {
+        self.to_restore.keyed.is_some() || self.to_restore.broadcast.is_some()
+    }
+
+    /// Fills the state with what has been planned. It counts then, and is never too much.
+    pub async fn restore(&mut self) -> Result<(), EngineError> {
+        let ToRestore { keyed, broadcast } = std::mem::take(&mut self.to_restore);
+        if let (Some(restore), Some(state)) = (keyed, self.state.as_deref_mut()) {
+            restore.run(state.backend_mut()).await?;
+        }
+        if let (Some(restore), Some(broadcast)) = (broadcast, self.broadcast.as_deref_mut()) {
+            restore.run(broadcast).await?;
+        }
+        if let Some((allowance, keyed, broadcast)) = self.kept() {
+            allowance.note(keyed, broadcast);
+        }
+        Ok(())
+    }
+
+    /// Makes one call, and gives what it has emitted.
+    pub fn call(&mut self, call: &RecordedCall) -> Result<Emitted, EngineError> {
+        if let Some(recording) = &mut self.recording {
+            recording.note(call.clone());
+        }
+        let mut emitted = Emitted::new();
+        let mut context = OperatorContext {
+            state: if call.keyed { self.state.as_deref_mut() } else { None },
+            broadcast: self.broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(call.input)),
+            outputs: &mut emitted,
+            watermark: call.watermark,
+            processing_time: call.processing_time,
+            metrics: &self.metrics,
+        };
+        self.operator.process(call.input, &call.batch, &mut context)?;
+        if let Some((allowance, keyed, broadcast)) = self.kept() {
+            allowance.settle(keyed, broadcast)?;
+        }
+        Ok(emitted)
+    }
+
+    /// Captures the subtask as of now for `checkpoint_id`: keyed state since `since`, or all of it, and the calls since `base`, the newest checkpoint
+    /// that was complete at its trigger.
+    pub fn capture(&mut self, checkpoint_id: CheckpointId, since: Option<CheckpointId>, base: Option<CheckpointId>) -> SubtaskCapture {
+        SubtaskCapture {
+            operator: self.id().to_owned(),
+            keyed: self.state.as_mut().map(|state| state.snapshot(checkpoint_id, since)),
+            broadcast: self.broadcast.as_ref().and_then(|broadcast| broadcast.capture()),
+            calls: self.recording.as_mut().map(|recording| recording.at_barrier(checkpoint_id, base)),
+        }
+    }
+
+    /// A checkpoint is complete: the calls in front of its barrier are in it.
+    pub fn on_completed(&mut self, checkpoint_id: CheckpointId) {
+        if let Some(recording) = &mut self.recording {
+            recording.on_completed(checkpoint_id);
+        }
+    }
+
+    /// Another operator goes on with the state as it is.
+    pub fn swap(&mut self, operator: Box<dyn Operator>) {
+        self.operator = operator;
+    }
+
+    /// A new operator of the same make goes on with the state as it is. What the old one has cost is returned.
+    pub fn renew(&mut self) -> Result<Option<u64>, EngineError> {
+        let spent = self.operator.fuel_spent();
+        self.operator = make_operator(&self.place)?;
+        self.operator.set_probation(self.on_probation);
+        Ok(spent)
+    }
+
+    /// While it is on probation every fault is an error: no record is set aside.
+    pub fn set_probation(&mut self, on_probation: bool) {
+        self.on_probation = on_probation;
+        self.operator.set_probation(on_probation);
+    }
+
+    /// What all calls of this operator have cost, where that is counted.
+    pub fn fuel_spent(&self) -> Option<u64> {
+        self.operator.fuel_spent()
+    }
+
+    /// Makes its operators.
+    pub fn factory(&self) -> &Arc<dyn OperatorFactory> {
+        &self.place.factory
+    }
+
+    /// The keyed state.
+    pub fn keyed_state(&mut self) -> Option<&mut KeyedState> {
+        self.state.as_deref_mut()
+    }
+
+    /// The broadcast state with its inputs.
+    pub fn broadcast(&mut self) -> Option<&mut NodeBroadcast> {
+        self.broadcast.as_deref_mut()
+    }
+
+    /// How much state it may keep, and how much it keeps by key and as broadcast state; `None` where nobody counts.
+    fn kept(&self) -> Option<(&StateAllowance, u64, u64)> {
+        let broadcast = self.broadcast.as_ref().map(|broadcast| broadcast.state());
+        let allowance = self.state.as_ref().and_then(|state| state.allowance()).or_else(|| broadcast?.allowance())?;
+        let keyed = self.state.as_ref().map_or(0, |state| state.bytes());
+        Some((allowance, keyed, broadcast.map_or(0, BroadcastState::bytes)))
+    }
+}
+
+fn make_operator(place: &SubtaskPlace) -> Result<Box<dyn Operator>, EngineError> {
+    place.factory.create(&place.subtask, &place.schemas).map_err(|error| error.context(&place.subtask.vertex))
+}
