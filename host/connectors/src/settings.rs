@@ -29,6 +29,10 @@ impl SettingsError {
     }
 }
 
+/// What every source may say, whatever its connector; and what every step may. The job file reads these, so a connector is never given one.
+const SOURCE_SETTINGS: &[&str] = &["parallelism", "rate", "replay", "was"];
+const STEP_SETTINGS: &[&str] = &["parallelism", "was"];
+
 /// The settings of one connector while they are being read.
 pub(crate) struct Settings<'a> {
     owner: &'static str,
@@ -133,7 +137,9 @@ impl<'a> Settings<'a> {
     /// All settings with defaults filled in, or an error about the first one that nobody asked for.
     pub(crate) fn finish(self) -> Result<Map<String, Value>, SettingsError> {
         if let Some(unknown) = self.given.keys().find(|name| !self.effective.contains_key(*name)) {
-            let hint = suggest(unknown, self.effective.keys().map(String::as_str), "settings");
+            let of_steps = if self.owner.starts_with("the source") { SOURCE_SETTINGS } else { STEP_SETTINGS };
+            let known = self.effective.keys().map(String::as_str).chain(of_steps.iter().copied());
+            let hint = suggest(unknown, known, "settings");
             return Err(SettingsError::at(unknown, format!("{} has no setting `{unknown}`", self.owner)).with_hint(hint));
         }
         Ok(self.effective)
@@ -186,6 +192,10 @@ mod tests {
         let error = settings.finish().unwrap_err();
         assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("fromat"), Some("did you mean `format`?")));
         assert_eq!(error.to_string(), "the source `file` has no setting `fromat`");
+        // What every source has is known too.
+        let hint = |owner, name: &str| Settings::new(owner, &map(json!({ name: 5 }))).finish().unwrap_err().hint;
+        assert_eq!(hint("the source `file`", "rat").as_deref(), Some("did you mean `rate`?"));
+        assert_eq!(hint("the sink `stdout`", "rat").as_deref(), Some("known settings: parallelism, was"));
     }
 
     #[test]

@@ -168,7 +168,9 @@ impl WasmOperator {
         };
         let Some(limit) = quarantine else {
             let place = self.guest.place_of(&fault, records, &tried.range);
-            return Err(fault.into_error(place, self.guest.plugin_named()));
+            let error = fault.into_error(place, self.guest.plugin_named());
+            let hint = "`on-failure = \"quarantine\"` of the operator sets such a record aside and goes on";
+            return Err(if self.on_probation { error } else { error.with_hint(hint) });
         };
         let now = self.now();
         match next(&tried, &fault, fresh, had_all_time, now) {
@@ -213,7 +215,7 @@ impl WasmOperator {
             return Ok(());
         }
         let message = limit.exceeded_message(&self.guest.place(), self.quarantined, self.seen);
-        let hint = "the records and their errors are in the operator's quarantine output; mend the plugin or the input";
+        let hint = "up to the last complete checkpoint the records and their errors are in the operator's quarantine output; mend the plugin or the input";
         Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).from_guest())
     }
 }

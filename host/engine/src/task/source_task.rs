@@ -272,7 +272,7 @@ impl Quarantine {
         if !self.limit.exceeded(self.records, self.seen) {
             return Ok(());
         }
-        let hint = "the rows and their errors are in the source's quarantine output; mend the input, or what `format` says of it";
+        let hint = "up to the last complete checkpoint the rows and their errors are in the source's quarantine output; mend the input, or what `format` says of it";
         Err(EngineError::new(ErrorKind::FixInput, self.limit.exceeded_message(source, self.records, self.seen)).with_hint(hint))
     }
 }

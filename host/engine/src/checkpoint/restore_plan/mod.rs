@@ -133,6 +133,8 @@ pub enum Remedy {
     Drop,
     /// Give a state this version, and bring its old values over.
     Migrate(u32),
+    /// Run the newer version that wrote it.
+    Newer,
     /// Undo the change.
     Undo,
 }
@@ -176,7 +178,7 @@ impl Remedy {
     pub fn migration(self) -> Option<String> {
         match self {
             Self::Migrate(version) => Some(to_migrate(version)),
-            Self::Name | Self::Drop | Self::Undo => None,
+            Self::Name | Self::Drop | Self::Newer | Self::Undo => None,
         }
     }
 }
@@ -201,6 +203,7 @@ impl PlannedRestore {
             Remedy::Name => "leave the name out".to_owned(),
             Remedy::Drop => "`--drop-state` gives up what it names; a step that was renamed says so with `was = \"OLD-ID\"`".to_owned(),
             Remedy::Migrate(version) => format!("{}; or undo the change, or start over with --fresh", to_migrate(version)),
+            Remedy::Newer => "name the newer plugin in the job file, or run the components that are kept there with `--pinned`; or start over with --fresh".to_owned(),
             Remedy::Undo => "undo the change, or start over with --fresh".to_owned(),
         };
         let lines: Vec<_> = self.refusals.iter().map(|refusal| refusal.text.as_str()).collect();

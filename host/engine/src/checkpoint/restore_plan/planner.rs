@@ -142,7 +142,8 @@ impl<'a> Planner<'a> {
         if was.kind != is.kind {
             self.refuse(texts::differ(name, "its kind has changed", &Described::of(was), &Described::of(is)));
         } else if is.version < was.version {
-            self.refuse(texts::differ(name, "the job has an older version of it", &Described::of(was), &Described::of(is)));
+            let text = texts::differ(name, "the job has an older version of it", &Described::of(was), &Described::of(is));
+            self.refusals.push(Refusal { text, remedy: Remedy::Newer });
         } else if is.version > was.version {
             return StateFate::Migrated { place, from_version: was.version, to_version: is.version };
         } else if !texts::same_bytes(&was.schema, &is.schema) {

@@ -164,7 +164,13 @@ fn a_newer_version_is_migrated_and_nothing_else_may_differ() {
         &["sums: renamed, was op", "sums.a: migrated from version 1 to 2", "sums.b: migrated from version 2 to 5"],
     );
     assert_eq!(plan.places("sums"), [Some(1), Some(0)]);
-    refused("op(a:v2)", "op(a:v1)", "", &["op.a: the job has an older version of it"], UNDO);
+    refused(
+        "op(a:v2)",
+        "op(a:v1)",
+        "",
+        &["op.a: the job has an older version of it"],
+        "name the newer plugin in the job file, or run the components",
+    );
     refused("op(a:v1)", "op(a:m2)", "", &["op.a: its kind has changed"], UNDO);
     refused("op(a:v1=T{x:u32})", "op(a:v1=T{x:u64})", "", &["op.a: its description has changed, and its version has not"], MIGRATE);
     // What has to be undone in any case is said first.

@@ -38,8 +38,9 @@ pub struct Lineage {
     pub completed: Vec<CompletedCheckpoint>,
     /// True once all input has been worked off and committed.
     pub finished: bool,
-    /// What holds in place of the job file's word, by vertex.
-    pub overrides: BTreeMap<String, Override>,
+    /// What was changed while the job ran, oldest first, each behind the checkpoint that it is named with. What held at the checkpoint that the lineage
+    /// began from holds in it from the beginning.
+    changes: Vec<(Option<CheckpointId>, Vec<Override>)>,
     /// An upgrade that nobody has decided on.
     pub probation: Option<Probation>,
 }
@@ -57,17 +58,29 @@ pub struct Probation {
 
 impl Lineage {
     fn new(id: AttemptId, nonce: String, root: LineageRoot) -> Self {
-        Self { id, nonce, attempts: Vec::new(), root, completed: Vec::new(), finished: false, overrides: BTreeMap::new(), probation: None }
+        Self { id, nonce, attempts: Vec::new(), root, completed: Vec::new(), finished: false, changes: Vec::new(), probation: None }
     }
 
-    fn change(&mut self, overrides: Vec<Override>) {
-        for change in overrides {
-            let entry =
-                self.overrides.entry(change.vertex.clone()).or_insert_with(|| Override { vertex: change.vertex, ..Override::default() });
+    /// What holds in place of the job file's word, by vertex.
+    pub fn overrides(&self) -> BTreeMap<String, Override> {
+        self.overrides_where(|_| true)
+    }
+
+    /// The same at a checkpoint of the lineage.
+    fn overrides_at(&self, checkpoint_id: CheckpointId) -> BTreeMap<String, Override> {
+        self.overrides_where(|behind| behind < Some(checkpoint_id))
+    }
+
+    fn overrides_where(&self, holds: impl Fn(Option<CheckpointId>) -> bool) -> BTreeMap<String, Override> {
+        let mut all: BTreeMap<String, Override> = BTreeMap::new();
+        for change in self.changes.iter().filter(|(behind, _)| holds(*behind)).flat_map(|(_, changes)| changes) {
+            let vertex = change.vertex.clone();
+            let entry = all.entry(vertex.clone()).or_insert_with(|| Override { vertex, ..Override::default() });
             // With it comes what the job file says by then: only a file that says the same is overridden.
-            entry.parallelism = change.parallelism.or(entry.parallelism.take());
-            entry.component = change.component.or(entry.component.take());
+            entry.parallelism = change.parallelism.clone().or(entry.parallelism.take());
+            entry.component = change.component.clone().or(entry.component.take());
         }
+        all
     }
 }
 
@@ -98,7 +111,9 @@ impl History {
             LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce, root, probation, .. } => {
                 let place = self.lineages.iter().position(|known| known.id == *lineage).unwrap_or_else(|| {
                     let of_lineage = lineage_nonce.as_ref().unwrap_or(nonce).clone();
-                    self.lineages.push(Lineage::new(*lineage, of_lineage, root.clone()));
+                    let mut began = Lineage::new(*lineage, of_lineage, root.clone());
+                    began.changes.extend(self.held_at(root).map(|overrides| (None, overrides)));
+                    self.lineages.push(began);
                     self.lineages.len() - 1
                 });
                 self.lineages[place].attempts.push(nonce.clone());
@@ -128,14 +143,14 @@ impl History {
                     let (since, overrides) = (*checkpoint_id, overrides.clone());
                     lineage.probation = Some(Probation { since, overrides, provisional: Vec::new() });
                 } else {
-                    lineage.change(overrides.clone());
+                    lineage.changes.push((Some(*checkpoint_id), overrides.clone()));
                 }
             }
             LogEntry::Outcome { attempt, accepted, .. } => {
                 let Some(lineage) = self.lineage_of(*attempt) else { return };
                 if let Some(probation) = lineage.probation.take().filter(|_| *accepted) {
                     lineage.completed.extend(probation.provisional);
-                    lineage.change(probation.overrides);
+                    lineage.changes.push((Some(probation.since), probation.overrides));
                 }
             }
             LogEntry::Failed { checkpoint_id, .. } => self.last_checkpoint = self.last_checkpoint.max(Some(*checkpoint_id)),
@@ -150,6 +165,14 @@ impl History {
     fn lineage_of(&mut self, attempt: AttemptId) -> Option<&mut Lineage> {
         let &(_, place) = self.attempts.iter().rev().find(|(known, _)| *known == attempt)?;
         self.lineages.get_mut(place)
+    }
+
+    /// What held in place of the job file's word at the checkpoint that a lineage with this root begins from. Of a savepoint the log does not say it.
+    pub(super) fn held_at(&self, root: &LineageRoot) -> Option<Vec<Override>> {
+        let LineageRoot::Checkpoint(id) = root else { return None };
+        let of = |lineage: &&Lineage| lineage.completed.iter().any(|completed| completed.checkpoint_id == *id);
+        let held = self.lineages.iter().rev().find(of)?.overrides_at(*id);
+        Some(held.into_values().collect())
     }
 
     /// The lineage that this attempt began.

@@ -96,9 +96,12 @@ impl Start {
 impl History {
     /// What holds in place of the job file's word for a start in this mode; and the upgrade that it gives up because nobody has decided on it.
     pub fn overrides(&self, mode: &StartMode) -> (Vec<Override>, Option<&Probation>) {
-        let lineage = self.start(mode).ok().and_then(|start| start.lineage);
-        let lineage = lineage.and_then(|id| self.lineages.iter().find(|lineage| lineage.id == id));
-        lineage.map_or((Vec::new(), None), |lineage| (lineage.overrides.values().cloned().collect(), lineage.probation.as_ref()))
+        let Ok(start) = self.start(mode) else { return (Vec::new(), None) };
+        match start.lineage.and_then(|id| self.lineage(id)) {
+            Some(lineage) => (lineage.overrides().into_values().collect(), lineage.probation.as_ref()),
+            // A lineage that is about to begin at a checkpoint of the job.
+            None => (self.held_at(&start.root).unwrap_or_default(), None),
+        }
     }
 
     /// Where the state of a start in this mode comes from.

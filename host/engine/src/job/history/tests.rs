@@ -127,16 +127,33 @@ fn what_was_changed_by_hand_holds_in_its_lineage() {
     assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 Y1"), ("1→2 a→b3".into(), false));
     assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 U1.3 N1"), ("1→2".into(), false));
     assert_eq!(overrides("A1.1 C1.2 O1.2 A2.2"), (String::new(), false));
+    // A lineage that begins at a checkpoint goes on with what held there, and with no later change.
+    assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 A2.2<3"), ("1→2".into(), false));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 A2.2<2"), (String::new(), false));
+    assert_eq!(overrides("A1.1 C1.2 U1.2 C1.3 Y1 C1.4 A2.2<4 C2.5 A3.2"), ("a→b2".into(), false));
+    assert_eq!(overrides("A1.1 C1.2 O1.2 C1.3 O1.3 C1.4 A2.2<3 C2.5 A3.3<5"), ("1→2".into(), false));
+}
+
+#[test]
+fn a_start_from_a_checkpoint_goes_on_with_what_held_there() {
+    let held = |log: &str, id: u64| {
+        let (overrides, probation) = (history(log), StartMode::From { checkpoint_id: CheckpointId(id), again: true });
+        let (overrides, given_up) = overrides.overrides(&probation);
+        assert_eq!(given_up, None);
+        overrides.iter().filter_map(|change| change.parallelism.as_ref().map(|is| is.now)).collect::<Vec<_>>()
+    };
+    let log = "A1.1 C1.2 O1.2 C1.3 O1.3 C1.4";
+    assert_eq!((held(log, 2), held(log, 3), held(log, 4)), (vec![], vec![2], vec![3]));
+    assert_eq!(held(log, 9), [0_u32; 0], "there is no such checkpoint");
 }
 
 #[test]
 fn a_change_overrides_what_the_job_file_says_by_then() {
     let rescale = |file, now| Override { vertex: "op".into(), parallelism: Some(Replaced { file, now }), component: None };
     let mut lineage = Lineage::new(AttemptId(1), "n1".into(), LineageRoot::Fresh);
-    lineage.change(vec![rescale(2, 3)]);
     // The file has been edited to 4 since, and the job is rescaled again.
-    lineage.change(vec![rescale(4, 5)]);
-    assert_eq!(lineage.overrides["op"], rescale(4, 5));
+    lineage.changes = vec![(None, vec![rescale(2, 3)]), (Some(CheckpointId(1)), vec![rescale(4, 5)])];
+    assert_eq!(lineage.overrides()["op"], rescale(4, 5));
 }
 
 #[test]
