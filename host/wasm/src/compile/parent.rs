@@ -85,15 +85,20 @@ impl ChildProcess {
             let message = format!("load plugin {}: {what} the process that examines it: {error}", source.name);
             Unfit::Failed(EngineError::new(ErrorKind::Retry, message))
         };
+        // Nothing begins where it has ended: a short examination would be over before anybody looks.
+        let stopped = || {
+            let message = format!("load plugin {}: it was not examined to the end, because weir is stopping", source.name);
+            Unfit::Failed(EngineError::new(ErrorKind::Restart, message))
+        };
+        if self.stop.stopped() {
+            return Err(stopped());
+        }
         let cpu_ms = u64::try_from(budget.cpu.as_millis()).unwrap_or(u64::MAX);
         let request = Request { task, mode, cpu_ms, memory: budget.memory, bytes: source.bytes.len() as u64 };
         let child = self.command(&request).spawn().map_err(|error| failed("start", error))?;
         let ended = self.attend(Attended(child), source, budget).map_err(|error| failed("wait for", error))?;
         match ended {
-            Ended::Stopped => {
-                let message = format!("load plugin {}: it was not examined to the end, because weir is stopping", source.name);
-                Err(Unfit::Failed(EngineError::new(ErrorKind::Restart, message)))
-            }
+            Ended::Stopped => Err(stopped()),
             Ended::Exceeded(bound) => Err(exceeded(bound, budget).into()),
             Ended::Itself { answer, said, status } => match Answer::decode(answer) {
                 Some(answer) if status.success() => Ok(answer),
