@@ -44,6 +44,10 @@ pub trait StateBackend: Send {
     fn list_read(&self, slot: &KeySlot, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Option<u64>;
     /// Appends one item.
     fn list_append(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, item: &[u8]);
+    /// Removes the first `count` items, or all where there are fewer.
+    fn list_pop_front(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, count: u64);
+    /// Removes all items behind the first `len`; nothing where there are no more.
+    fn list_truncate(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, len: u64);
 
     /// The value of a map's entry.
     fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8]) -> Option<&[u8]>;

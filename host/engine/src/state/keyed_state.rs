@@ -142,6 +142,16 @@ impl KeyedState {
         self.backend.list_append(&mut self.slots[key], self.keys.get(key), state, item);
     }
 
+    /// Removes the first `count` items of a key's list, or all where there are fewer.
+    pub fn list_pop_front(&mut self, key: usize, state: usize, count: u64) {
+        self.backend.list_pop_front(&mut self.slots[key], self.keys.get(key), state, count);
+    }
+
+    /// Removes all items of a key's list behind the first `len`.
+    pub fn list_truncate(&mut self, key: usize, state: usize, len: u64) {
+        self.backend.list_truncate(&mut self.slots[key], self.keys.get(key), state, len);
+    }
+
     /// The value of an entry of a key's map.
     pub fn map_get(&self, key: usize, state: usize, entry: &[u8]) -> Option<&[u8]> {
         self.backend.map_get(&self.slots[key], state, entry)
@@ -246,6 +256,12 @@ impl StateBackend for NoBackend {
         unreachable!("{LENT}")
     }
     fn list_append(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
+        unreachable!("{LENT}")
+    }
+    fn list_pop_front(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: u64) {
+        unreachable!("{LENT}")
+    }
+    fn list_truncate(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: u64) {
         unreachable!("{LENT}")
     }
     fn map_get(&self, _: &KeySlot, _: usize, _: &[u8]) -> Option<&[u8]> {

@@ -10,6 +10,7 @@ use super::changes::{ChangeHistory, SinceBase};
 use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
+use super::list_state::ListState;
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
 use super::size::{item_bytes, key_bytes};
 use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of};
@@ -117,6 +118,19 @@ impl MemoryBackend {
         }
     }
 
+    /// Changes a list that is there, and forgets it where no item is left.
+    fn shorten(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, shorten: impl FnOnce(&mut ListState)) {
+        let (cell, cells) = (self.cell(state, StateKind::List), self.layout.cells());
+        let list = self.entry_mut(slot, key).list_mut(cell, cells);
+        let before = list.bytes();
+        shorten(list);
+        let (after, is_empty) = (list.bytes(), list.len() == 0);
+        self.bytes -= before - after;
+        if is_empty {
+            self.clear(slot, key, state);
+        }
+    }
+
     /// The cell of a list or map state.
     fn cell(&self, state: usize, kind: StateKind) -> usize {
         match self.layout.place(state, kind) {
@@ -192,6 +206,18 @@ impl StateBackend for MemoryBackend {
         let (cell, cells) = (self.cell(state, StateKind::List), self.layout.cells());
         self.entry_mut(slot, key).list_mut(cell, cells).append(item);
         self.bytes += item_bytes(item);
+    }
+
+    fn list_pop_front(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, count: u64) {
+        if count > 0 && self.list_len(slot, state) > 0 {
+            self.shorten(slot, key, state, |list| list.pop_front(count));
+        }
+    }
+
+    fn list_truncate(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, len: u64) {
+        if len < self.list_len(slot, state) {
+            self.shorten(slot, key, state, |list| list.truncate(len));
+        }
     }
 
     fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8]) -> Option<&[u8]> {

@@ -18,6 +18,8 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         gathering_stops_behind_the_value_that_passes_the_bound,
         pages_are_bounded_and_make_progress,
         a_scan_starts_anywhere,
+        a_list_loses_items_at_either_end,
+        a_list_without_items_is_gone,
         big_keys_values_items_and_maps_survive,
         a_snapshot_shows_the_moment_it_was_taken,
         a_group_is_restored_from_several_blocks,
@@ -142,6 +144,47 @@ fn a_scan_starts_anywhere(factory: &dyn StateBackendFactory) {
         assert_eq!((backend.list_read(&k, LIST, u64::from(entries), 9, &mut page), page.len()), (None, 0));
         assert_eq!((backend.list_read(&k, LIST, u64::MAX, 9, &mut page), page.len()), (None, 0));
         assert_eq!((backend.list_read(&k, LIST, u64::from(entries) - 1, 9, &mut page), page.data()), (None, &[entries - 1][..]));
+    }
+}
+
+fn a_list_loses_items_at_either_end(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    let items: Vec<Vec<u8>> = (0..3_000_u32).map(|n| vec![n as u8; n as usize % 50]).collect();
+    items.iter().for_each(|item| backend.list_append(&mut k, b"k", LIST, item));
+    backend.list_pop_front(&mut k, b"k", LIST, 700);
+    assert!(list(&*backend, &k, 1_000) == items[700..]);
+    backend.list_truncate(&mut k, b"k", LIST, 1_300);
+    assert!(list(&*backend, &k, 1_000) == items[700..2_000]);
+    // What changes nothing.
+    backend.list_pop_front(&mut k, b"k", LIST, 0);
+    backend.list_truncate(&mut k, b"k", LIST, 1_300);
+    backend.list_truncate(&mut k, b"k", LIST, u64::MAX);
+    // Positions are those of the items that are there.
+    let mut page = Column::new();
+    assert_eq!((backend.list_read(&k, LIST, 1_299, usize::MAX, &mut page), page.get(0)), (None, &items[1_999][..]));
+    backend.list_append(&mut k, b"k", LIST, b"new");
+    backend.list_pop_front(&mut k, b"k", LIST, 1_299);
+    let mut restored = self::backend(factory);
+    restore(&mut *restored, &blocks(&mut *backend.snapshot(FIRST, None)), ALL_GROUPS);
+    let k = slot(&mut *restored, b"k");
+    assert_eq!(list(&*restored, &k, 0), [&items[1_999][..], b"new"]);
+}
+
+fn a_list_without_items_is_gone(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut k = slot(&mut *backend, b"k");
+    backend.list_pop_front(&mut k, b"k", LIST, 1);
+    backend.list_truncate(&mut k, b"k", LIST, 0);
+    assert_eq!((backend.keys(), backend.bytes()), (0, 0));
+    for popped in [true, false] {
+        (0..3).for_each(|_| backend.list_append(&mut k, b"k", LIST, b"item"));
+        if popped {
+            backend.list_pop_front(&mut k, b"k", LIST, u64::MAX);
+        } else {
+            backend.list_truncate(&mut k, b"k", LIST, 0);
+        }
+        assert_eq!((backend.keys(), backend.bytes(), backend.list_len(&k, LIST)), (0, 0, 0));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people think of when a snapshot writes only what has changed since another.
 
-use super::{ALL_GROUPS, Blocks, LIST, MAP, MAX_PARALLELISM, SAME_STATES, VALUE, backend, blocks, descriptors, restore, slot};
+use super::{ALL_GROUPS, Blocks, LIST, MAP, MAX_PARALLELISM, SAME_STATES, VALUE, backend, blocks, descriptors, list, restore, slot};
 use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::state::{KeyGroupRange, StateBackend, StateBackendFactory};
@@ -13,6 +13,7 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         what_an_aborted_checkpoint_wrote_is_in_the_next,
         a_key_that_came_and_went_leaves_nothing,
         a_removed_key_that_came_again_has_its_new_states_alone,
+        a_list_that_lost_items_is_in_the_next,
         a_delta_that_does_not_belong_is_refused,
     ] {
         case(factory);
@@ -100,6 +101,30 @@ fn a_removed_key_that_came_again_has_its_new_states_alone(factory: &dyn StateBac
     let k = slot(&mut *restored, b"k");
     assert_eq!((restored.keys(), restored.value(&k, VALUE), restored.map_get(&k, MAP, b"e")), (1, None, None));
     assert_eq!(restored.list_len(&k, LIST), 1);
+}
+
+fn a_list_that_lost_items_is_in_the_next(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let keys: [&[u8]; 3] = [b"front", b"back", b"all"];
+    for key in keys {
+        let mut of_key = slot(&mut *backend, key);
+        (0..4_u8).for_each(|item| backend.list_append(&mut of_key, key, LIST, &[item]));
+    }
+    let full = blocks(&mut *backend.snapshot(id(1), None));
+    let [mut front, mut back, mut all] = keys.map(|key| slot(&mut *backend, key));
+    backend.list_truncate(&mut front, b"front", LIST, 4);
+    assert_eq!(backend.changed_since(id(1)), Some(0), "what removes no item changes nothing");
+    backend.list_pop_front(&mut front, b"front", LIST, 3);
+    backend.list_truncate(&mut back, b"back", LIST, 1);
+    assert_eq!(backend.changed_since(id(1)), Some(2));
+    backend.list_truncate(&mut all, b"all", LIST, 0);
+    let delta = blocks(&mut *backend.snapshot(id(2), Some(id(1))));
+    let mut restored = restored(factory, &full, &delta);
+    let lists = keys.map(|key| {
+        let of_key = slot(&mut *restored, key);
+        list(&*restored, &of_key, 0)
+    });
+    assert_eq!(lists, [vec![vec![3]], vec![vec![0]], vec![]]);
 }
 
 fn restored(factory: &dyn StateBackendFactory, full: &Blocks, delta: &Blocks) -> Box<dyn StateBackend> {

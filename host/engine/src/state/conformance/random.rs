@@ -124,7 +124,7 @@ pub(super) fn change_key(backend: &mut dyn StateBackend, model: &mut Model, slot
     // Entries of a map are few, so that they meet again.
     let entry = [vec![rng.u8(0..40)], vec![b'e'; rng.usize(0..2) * 30]].concat();
     let bytes = bytes(rng);
-    match rng.u8(0..20) {
+    match rng.u8(0..23) {
         0..=7 => {
             backend.set_value(slot, key, value_state.0, &bytes);
             model.change(key, |states| states.values[value_state.1] = Some(bytes));
@@ -140,6 +140,16 @@ pub(super) fn change_key(backend: &mut dyn StateBackend, model: &mut Model, slot
         14..=16 => {
             backend.map_remove(slot, key, MAP, &entry);
             model.change(key, |states| drop(states.map.remove(&entry)));
+        }
+        20 => {
+            let count = rng.usize(0..4);
+            backend.list_pop_front(slot, key, LIST, count as u64);
+            model.change(key, |states| drop(states.list.drain(..count.min(states.list.len()))));
+        }
+        21 => {
+            let len = rng.usize(0..6);
+            backend.list_truncate(slot, key, LIST, len as u64);
+            model.change(key, |states| states.list.truncate(len));
         }
         17 => {
             backend.clear(slot, key, LIST);
