@@ -4,7 +4,7 @@ use crate::WEIR;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-use weir::descriptors::raise_descriptor_limit;
+use weir::process::raise_descriptor_limit;
 use weir_tests::process::{Bench, Running, Signal, WordCount, plugin};
 
 /// Far longer than any answer takes; far less than a job would have been held up for.

@@ -10,7 +10,7 @@ mod own_output;
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
 use crate::native;
-use crate::plugin_origin::PluginOrigins;
+use crate::plugins::PluginOrigins;
 use std::collections::HashMap;
 use std::sync::Arc;
 use weir_connectors::SettingsError;

@@ -1,34 +1,32 @@
 //! The `weir` command: from a job file to a running job, and what can be asked about plugins and checkpoints.
 //!
-//! The way of a job: [`job_file`] understands the file, [`plugin_build`] makes what is missing, [`assemble`] turns it into the engine's graph,
-//! `commands::run` runs that and `observer` watches. [`plan`] says beforehand what will happen, [`documents`] has everything that is printed as
-//! JSON. Standard output carries the document alone; everything else goes to the [`screen`], which is standard error.
+//! The way of a job: `job_file` understands the file, `plugins` makes what is missing, `assemble` turns it into the engine's graph, `start` says where it
+//! begins, `commands::run` runs that and has it watched. `plan` says beforehand what will happen, `documents` has everything that is printed as JSON. Standard
+//! output carries the document alone; everything else goes to the screen, which is standard error: `terminal`. A job that runs is served by `api`, found by
+//! `registry` and spoken to by `client`; `kept` keeps its checkpoints where they are for as long as a command reads them.
+//!
+//! Each room knows only those below it: `tests/it/architecture.rs` has their order.
 
-pub mod api;
+mod api;
 pub mod args;
-pub mod assemble;
+mod assemble;
 mod client;
 mod commands;
-mod compiler;
-mod crash_points;
-pub mod descriptors;
-pub mod documents;
-pub mod failure;
-pub mod figures;
-pub mod job_file;
-pub mod native;
-mod observer;
-pub mod plan;
-pub mod plugin_build;
-pub mod plugin_origin;
-pub mod process_memory;
-pub mod registry;
-pub mod screen;
-mod signals;
-mod standard_output;
-pub mod steady_rate;
-pub mod storage;
-pub mod try_out;
+mod context;
+mod documents;
+mod failure;
+mod figures;
+mod job_file;
+mod kept;
+mod native;
+mod plan;
+mod plugins;
+pub mod process;
+mod registry;
+mod start;
+mod storage;
+mod terminal;
+mod try_out;
 mod value_text;
 
 use clap::Parser;
@@ -48,7 +46,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         return code;
     }
     // A job that is told to stop in its first milliseconds has been stopped, and not killed.
-    let held = signals::Held::begin();
+    let held = terminal::Held::begin();
     match args::WeirArgs::try_parse_from(args) {
         Ok(args) => commands::dispatch(args, held),
         Err(usage) if usage.use_stderr() => {

@@ -5,16 +5,16 @@ mod order;
 mod restore;
 mod text;
 
-pub use delivery::{PathDelivery, PlanPath};
-pub use order::{KeyOrder, PlanOrder};
-pub use restore::{LeftStep, RestoreDocument, RestoredStep, RestoredStepState, restore_document};
+pub use delivery::PlanPath;
+pub use order::PlanOrder;
+pub use restore::{RestoreDocument, restore_document};
 pub use text::plan_text;
 
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
 use crate::job_file::{Code, JobFile, OperatorStep};
-use crate::plugin_origin::{PluginOrigin, PluginOrigins};
-use crate::process_memory::state_memory;
+use crate::plugins::{PluginOrigin, PluginOrigins};
+use crate::process::state_memory;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use weir_engine::checkpoint::CheckpointMode;

@@ -67,7 +67,8 @@ impl Registry {
         Ok(Self(home.join("jobs")))
     }
 
-    /// One in `folder`, for tests.
+    /// One in `folder`.
+    #[cfg(test)]
     pub fn in_folder(folder: &Path) -> Self {
         Self(folder.to_owned())
     }

@@ -1,8 +1,8 @@
 //! Opens what jobs and savepoints are stored in, for commands that only look.
 
-use crate::commands::cores;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
+use crate::process::cores;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::path::{Component, Path, PathBuf};

@@ -1,10 +1,10 @@
 //! The graphs that a running job can change to: the job file with what was changed by hand, and one more change.
 
 use crate::assemble::{Assembly, assemble_with};
-use crate::compiler::Compiler;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
-use crate::plugin_origin::{PluginOrigin, PluginOrigins, digest_of};
+use crate::plugins::Compiler;
+use crate::plugins::{PluginOrigin, PluginOrigins, digest_of};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use weir_engine::checkpoint::{Override, Replaced, paths};

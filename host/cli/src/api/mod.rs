@@ -19,8 +19,8 @@ mod server;
 pub(crate) use change::Shape;
 pub use changing::ChangeDocument;
 pub(crate) use holds::HoldRequest;
+pub use job::JobStatusDocument;
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
-pub use job::{JobStatusDocument, LastCheckpoint, StatusVertex};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};
 pub(crate) use server::{ApiAddress, ApiServer, TOKEN};
 

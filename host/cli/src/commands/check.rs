@@ -1,18 +1,17 @@
 //! `weir check`: everything that can be known without running.
 
-use super::run::{StartPoint, start_point};
-use super::{Context, tell};
 use crate::args::CheckArgs;
 use crate::assemble::assemble;
+use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
-use crate::plugin_build::{BuildEnvironment, ensure_built};
-use crate::plugin_origin::{PluginOrigin, PluginOrigins, refuse_newer_worlds};
+use crate::plugins::refuse_newer_worlds;
+use crate::start::{StartPoint, build, restore_options, start_point};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
 use std::sync::Arc;
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, PlannedRestore, RestoreOptions};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, PlannedRestore};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{History, JobGraph, load_metadata, open_savepoint, plan_restore};
 use weir_engine::runtime::Runtime;
@@ -23,7 +22,7 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
-    let plugins = build(context, &job)?;
+    let plugins = build(&context.screen, &job)?;
     let assembly = assemble(&job, &plugins, || Ok(context.compiler.engine()?))?;
     let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;
@@ -41,11 +40,6 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     let failure = Failure::Engine(error);
     tell(context, &failure);
     Ok(failure.exit_code())
-}
-
-/// What the job file and the command line say of steps that have changed.
-pub(super) fn restore_options(job: &JobFile, drops: &[String]) -> RestoreOptions {
-    RestoreOptions { renames: job.renames(), drops: drops.iter().cloned().collect() }
 }
 
 fn source_name(start: &StartPoint) -> String {
@@ -94,10 +88,4 @@ async fn checkpoint(store: &Arc<dyn Store>, runtime: &Runtime, id: CheckpointId)
         return Err(error.with_hint("`weir checkpoint list JOB` shows the ones that it has"));
     };
     load_metadata(&**store, &*runtime.clock, completed).await
-}
-
-/// Builds the plugins that are missing or older than their sources.
-pub(super) fn build(context: &Context, job: &JobFile) -> Result<PluginOrigins, Failure> {
-    let built = ensure_built(job, &BuildEnvironment::of_process(), &|line| context.screen.notice(line))?;
-    Ok(built.into_iter().map(|(id, path)| (id, PluginOrigin::File(path))).collect())
 }

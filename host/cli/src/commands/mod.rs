@@ -1,67 +1,23 @@
-//! One file for each command. A command gives its document, or says why it could not.
+//! The commands, by what they need: `run` and `check` a job file, `running` a job that runs, `stored` and `state` what one has stored, `again` that and its
+//! plugins, `plugin` a file. No command knows another. Each gives its document, or says why it could not.
 
+mod again;
 mod check;
-mod checkpoint;
-mod dry_run;
-mod held;
-mod pinned;
 mod plugin;
-mod replay;
-mod rerun;
 mod run;
 mod running;
-mod savepoint;
+mod sizes;
 mod state;
+mod stored;
 
 use crate::args::{CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
-use crate::assemble::connector_problems;
-use crate::compiler::Compiler;
+use crate::context::{Context, tell};
 use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
-use crate::job_file::{JobFile, load};
-use crate::screen::Screen;
-use crate::signals::Held;
-use crate::standard_output;
+use crate::plugins::Compiler;
+use crate::terminal::{Held, Screen, standard_output};
 use clap::CommandFactory;
 use clap::builder::StyledStr;
-use serde::Serialize;
-use std::path::Path;
-
-/// What every command is handed.
-pub(crate) struct Context {
-    /// What standard output carries.
-    pub output: Output,
-    /// Everything else goes there.
-    pub screen: Screen,
-    /// What compiles plugins.
-    pub compiler: Compiler,
-}
-
-impl Context {
-    /// Prints the document: as JSON, or the text that stands for it.
-    pub fn print(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
-        let printed = match self.output {
-            Output::Json => serde_json::to_string_pretty(document).expect("a document is JSON") + "\n",
-            Output::Text => text(),
-        };
-        standard_output::print(&printed)
-    }
-
-    /// The same for a command that has changed something.
-    pub fn print_done(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
-        self.print(document, text).map_err(standard_output::although_done)
-    }
-
-    /// Reads a job file.
-    pub fn job(&self, path: &Path) -> Result<JobFile, Failure> {
-        Ok(load(path, cores(), connector_problems)?)
-    }
-}
-
-/// The default of `parallelism`.
-pub(crate) fn cores() -> u32 {
-    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
-}
 
 /// Does what the command line says. Returns the exit code.
 pub(crate) fn dispatch(args: WeirArgs, held: Held) -> u8 {
@@ -79,21 +35,21 @@ pub(crate) fn dispatch(args: WeirArgs, held: Held) -> u8 {
         WeirCommand::Stop(stop) => running::stop(&context, &stop),
         WeirCommand::Cancel(job) => running::cancel(&context, &job.job),
         WeirCommand::Rescale(rescale) => running::rescale(&context, &rescale),
-        WeirCommand::Upgrade(upgrade) if upgrade.dry_run => dry_run::upgrade(&context, &upgrade),
+        WeirCommand::Upgrade(upgrade) if upgrade.dry_run => again::dry_run(&context, &upgrade),
         WeirCommand::Upgrade(upgrade) => running::upgrade(&context, &upgrade),
         WeirCommand::Check(job) => check::check(&context, &job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Plugin(PluginCommand::Pack { module, component }) => plugin::pack(&context, &module, &component),
         WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),
-        WeirCommand::Checkpoint(CheckpointCommand::List(job)) => checkpoint::list(&context, &job.job),
-        WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => checkpoint::inspect(&context, &job, id),
+        WeirCommand::Checkpoint(CheckpointCommand::List(job)) => stored::checkpoint::list(&context, &job.job),
+        WeirCommand::Checkpoint(CheckpointCommand::Inspect { job, id }) => stored::checkpoint::inspect(&context, &job, id),
         WeirCommand::Savepoint(SavepointCommand::Create(create)) => running::create_savepoint(&context, &create),
-        WeirCommand::Savepoint(SavepointCommand::List(job)) => savepoint::list(&context, &job.job),
-        WeirCommand::Savepoint(SavepointCommand::Inspect(savepoint)) => savepoint::inspect(&context, &savepoint.url),
-        WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => savepoint::verify(&context, &savepoint.url),
-        WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => savepoint::delete(&context, &savepoint.url),
-        WeirCommand::Replay(replay) => replay::replay(&context, &replay),
+        WeirCommand::Savepoint(SavepointCommand::List(job)) => stored::savepoint::list(&context, &job.job),
+        WeirCommand::Savepoint(SavepointCommand::Inspect(savepoint)) => stored::savepoint::inspect(&context, &savepoint.url),
+        WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => stored::savepoint::verify(&context, &savepoint.url),
+        WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => stored::savepoint::delete(&context, &savepoint.url),
+        WeirCommand::Replay(replay) => again::replay(&context, &replay),
         WeirCommand::State(command) => state::run(&context, &command),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();
@@ -122,11 +78,6 @@ fn failed(context: &Context, failure: &Failure) -> u8 {
         tell(context, &unwritten);
     }
     failure.exit_code()
-}
-
-/// Says on standard error why a command failed.
-pub(crate) fn tell(context: &Context, failure: &Failure) {
-    context.screen.error(&failure.render(context.screen.colour()));
 }
 
 fn failure_document(failure: &Failure) -> FailureDocument {

@@ -1,6 +1,6 @@
 //! `weir plugin inspect`, `weir plugin check` and `weir plugin pack`.
 
-use super::Context;
+use crate::context::Context;
 use crate::documents::{PluginCheckDocument, PluginPackDocument, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::bytes_text;

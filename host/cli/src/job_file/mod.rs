@@ -15,13 +15,11 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
-pub use model::{
-    Checkpoints, Code, ConfigPlaces, Input, JobFile, Limits, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SinkStep,
-    SourceStep,
-};
+pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};
 pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span};
 pub use section::Located;
-pub use steps::NATIVE_OPERATORS;
+#[cfg(test)]
+pub(crate) use steps::NATIVE_OPERATORS;
 
 pub(crate) use problem::Reporter;
 pub(crate) use suggest::{hint as suggest, list as list_words};

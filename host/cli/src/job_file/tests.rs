@@ -1,5 +1,6 @@
 //! What is said about job files that are wrong: one line of the file changed, one problem.
 
+use super::model::Limits;
 use super::*;
 use std::time::Duration;
 use weir_engine::checkpoint::CheckpointMode;

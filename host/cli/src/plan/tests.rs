@@ -1,9 +1,11 @@
 //! The plan of small jobs of built-in steps.
 
+use super::delivery::PathDelivery;
+use super::order::KeyOrder;
 use super::*;
 use crate::assemble::assemble;
 use crate::job_file::{SourceText, parse};
-use crate::plugin_origin::PluginOrigins;
+use crate::plugins::PluginOrigins;
 
 fn planned(text: &str) -> PlanDocument {
     let source = SourceText { name: "job.toml".into(), text: text.into() };

@@ -45,7 +45,7 @@ fn entries(state: &BroadcastState, number: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 const SAME: [Option<usize>; 4] = [Some(0), Some(1), Some(2), Some(3)];
 
-fn restored(section: &[u8], states: &[Option<usize>]) -> Result<BroadcastState, crate::EngineError> {
+fn restored(section: &[u8], states: &[Option<usize>]) -> Result<BroadcastState, crate::error::EngineError> {
     let mut state = empty();
     state.restore(section, states).map(|()| state)
 }

@@ -1,6 +1,5 @@
 //! `weir state diff`: what differs between two checkpoints or savepoints, counted with examples, or row by row.
 
-use super::super::Context;
 use super::diff_text::{heading, text};
 use super::opened::{Opened, look_into, no_operator};
 use super::output::RowsOut;
@@ -9,6 +8,7 @@ use super::rows_asked_for;
 use super::select::raw;
 use super::target::Target;
 use crate::args::DiffArgs;
+use crate::context::Context;
 use crate::documents::{OperatorDiffDocument, SCHEMA, StateDiffDocument, StateDiffRow, StateDifferencesDocument};
 use crate::failure::Failure;
 use crate::storage::with_stores;

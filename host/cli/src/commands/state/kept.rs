@@ -1,7 +1,7 @@
 //! Which of a job's checkpoints there are to look into: a job that goes on deletes old ones, also while they are looked into.
 
 use super::target::Which;
-use crate::failure::Failure;
+use crate::kept::{deleted, told_of_deletion};
 use std::sync::Arc;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, paths};
 use weir_engine::element::CheckpointId;
@@ -66,51 +66,13 @@ fn uncounted(entries: &[LogEntry], id: CheckpointId) -> &'static str {
     }
 }
 
-/// The error where it is what it is, and where its checkpoint's `metadata` is gone meanwhile, that: then nothing is damaged.
-pub(in crate::commands) async fn told_of_deletion(store: &dyn Store, id: CheckpointId, metadata: &str, error: EngineError) -> EngineError {
-    let is_gone = error.kind() == ErrorKind::Corrupt && matches!(store.get(metadata).await, Ok(None));
-    if is_gone { deleted(id, metadata) } else { error }
-}
-
-fn deleted(id: CheckpointId, metadata: &str) -> EngineError {
-    let message = format!("look into checkpoint {id}: the job has deleted it meanwhile, as newer ones replace it");
-    EngineError::new(ErrorKind::Retry, message).with_hint("look into the newest one, or raise `retain`").about_object(metadata)
-}
-
-/// True where a checkpoint was deleted while it was looked into.
-pub(in crate::commands) fn is_deletion(failure: &Failure) -> bool {
-    match failure {
-        Failure::Engine(error) => error.kind() == ErrorKind::Retry && error.damaged_object().is_some(),
-        Failure::Usage { .. } | Failure::JobFile(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-    use futures_util::FutureExt;
+    use crate::failure::Failure;
+    use crate::kept::is_deletion;
     use weir_engine::checkpoint::LineageRoot;
     use weir_engine::element::AttemptId;
-    use weir_engine::storage::ObjectStorage;
-
-    #[test]
-    fn what_is_gone_with_its_checkpoint_is_no_damage() {
-        let store = ObjectStorage::in_memory();
-        let told = |kind| {
-            let error = EngineError::new(kind, "read state/1: it is not there");
-            let told = told_of_deletion(&store, CheckpointId(3), "checkpoints/1-3/metadata.json", error).now_or_never();
-            let failure = Failure::from(told.expect("memory does not wait"));
-            (failure.text(), is_deletion(&failure))
-        };
-        let deleted = "look into checkpoint 3: the job has deleted it meanwhile, as newer ones replace it";
-        assert_eq!(told(ErrorKind::Corrupt), (deleted.to_owned(), true));
-        let missing = ("read state/1: it is not there".to_owned(), false);
-        assert_eq!(told(ErrorKind::Retry), missing);
-        let written = store.put("checkpoints/1-3/metadata.json", vec![Bytes::from_static(b"x")]).now_or_never();
-        written.expect("memory does not wait").expect("it is written");
-        assert_eq!(told(ErrorKind::Corrupt), missing);
-    }
 
     #[test]
     fn a_checkpoint_that_was_taken_and_is_gone_again_has_been_deleted_and_one_that_was_named_is_not_there() {

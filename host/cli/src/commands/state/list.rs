@@ -1,10 +1,10 @@
 //! `weir state list`: which states there are, and how much each holds.
 
-use super::super::Context;
 use super::opened::{Opened, look_into};
-use super::sizes::{state_lines, state_sizes};
 use super::target::Target;
 use crate::args::LookArgs;
+use crate::commands::sizes::{state_lines, state_sizes};
+use crate::context::Context;
 use crate::documents::{OperatorStatesDocument, SCHEMA, StateListDocument};
 use crate::failure::Failure;
 use crate::storage::with_stores;

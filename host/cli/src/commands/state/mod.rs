@@ -13,16 +13,12 @@ mod output;
 mod rows;
 mod scan;
 mod select;
-mod sizes;
 mod target;
 
-use super::Context;
 use crate::args::{FormArgs, Output, RowFormat, StateCommand};
+use crate::context::Context;
 use crate::failure::Failure;
 use rows::Form;
-
-pub(super) use kept::{is_deletion, told_of_deletion};
-pub(super) use sizes::{state_lines, state_sizes};
 
 /// Does what the command says. The exit code.
 pub(super) fn run(context: &Context, command: &StateCommand) -> Result<u8, Failure> {

@@ -1,10 +1,11 @@
 //! A checkpoint or savepoint that is open to be looked into.
 
-use super::kept::{is_deletion, load, told_of_deletion};
+use super::kept::load;
 use super::target::Target;
 use crate::documents::LookedInto;
 use crate::failure::Failure;
 use crate::job_file::suggest;
+use crate::kept::{is_deletion, told_of_deletion};
 use crate::storage::Stores;
 use std::sync::Arc;
 use weir_engine::checkpoint::CheckpointMetadata;

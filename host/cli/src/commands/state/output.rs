@@ -1,10 +1,10 @@
 //! Rows on standard output, up to a limit and for as long as somebody reads them.
 
-use super::super::{Context, tell};
 use super::rows::{Form, Row, Rows};
+use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::figures::grouped;
-use crate::standard_output::{buffered, written};
+use crate::terminal::standard_output::{buffered, written};
 use std::io::{BufWriter, Stdout};
 use std::ops::ControlFlow;
 

@@ -1,6 +1,5 @@
 //! `weir state scan` and `weir state get`: an operator's state, or that of one key, row by row.
 
-use super::super::Context;
 use super::opened::{Opened, look_into};
 use super::output::RowsOut;
 use super::rows::Form;
@@ -8,6 +7,7 @@ use super::rows_asked_for;
 use super::select::{KeyText, Keys, Selection};
 use super::target::Target;
 use crate::args::{FormArgs, KeyArgs, OperatorArgs, Output};
+use crate::context::Context;
 use crate::documents::{LookedInto, SCHEMA, StateRowsHead};
 use crate::failure::Failure;
 use crate::storage::with_stores;

@@ -1,10 +1,10 @@
 //! Where `weir state` looks: the storage behind what was named, and which checkpoint in it.
 
-use super::super::Context;
 use super::named::{Lies, Named, not_of_savepoints};
 use crate::api::absolute_storage;
 use crate::args::LookArgs;
 use crate::client::{JobClient, registered};
+use crate::context::Context;
 use crate::failure::Failure;
 use serde_json::json;
 use std::path::Path;

@@ -8,22 +8,20 @@
 //! A job that runs meanwhile is asked to leave its checkpoints where they are. Where it cannot be asked and deletes the newest one while that is read, all begins
 //! anew with the next.
 
-mod point;
-
-use super::Context;
-use super::check::build;
-use super::held::Held;
-use super::run::{StartPoint, start_point};
-use super::state::{is_deletion, told_of_deletion};
+use super::point::{Start, point};
 use crate::api::absolute_storage;
 use crate::assemble::assemble_with;
+use crate::context::Context;
 use crate::documents::RerunFrom;
 use crate::failure::Failure;
 use crate::job_file::{Code, JobFile, suggest};
-use crate::plugin_origin::{PluginOrigins, stored_plugins};
+use crate::kept::Held;
+use crate::kept::{is_deletion, told_of_deletion};
+use crate::plugins::{PluginOrigins, stored_plugins};
+use crate::start::build;
+use crate::start::{StartPoint, start_point};
 use crate::storage::{OpenStorage, with_savepoint_of, with_storage};
 use futures_util::FutureExt;
-use point::{Start, point};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -151,7 +149,7 @@ impl Rerun {
         let engine = context.compiler.fuel_engine()?;
         let origins = match &point.metadata {
             Some(metadata) => stored_plugins(&job, metadata, &[], &*point.store, &*point.clock).await?,
-            None => build(context, &job)?,
+            None => build(&context.screen, &job)?,
         };
         let plugins = loaded(&job, &origins, &engine)?;
         let graph = graph(&job, &plugins)?;

@@ -1,9 +1,9 @@
 //! `weir upgrade --dry-run`: the plugin that runs and the one that is to replace it, on the same records and the same state.
 
-use super::Context;
 use super::rerun::{Rerun, rerun, states};
 use crate::args::UpgradeArgs;
 use crate::client::registered;
+use crate::context::Context;
 use crate::documents::{
     DryRunDocument, FailedRecordDocument, HeldDocument, OutputDifferences, StateDifference, StateDifferences, TrialDocument,
 };
@@ -20,7 +20,7 @@ use weir_engine::replay::{IsolatedOperator, Trial, Upstream, dry_run};
 const SHOWN: usize = 100;
 
 /// Compares the two and prints how they differ.
-pub(super) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
+pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
     let job = job_file_of(&args.job, registered)?;
     let (document, from) =
         rerun(context, &job, (&args.operator, args.from.as_deref()), async |of| Ok((compare(&of, args).await?, of.point_text())))?;

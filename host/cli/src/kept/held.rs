@@ -14,7 +14,7 @@ use weir_engine::job::LEASE;
 
 /// Checkpoints that stay where they are until this is dropped.
 #[derive(Default)]
-pub(super) struct Held(Vec<Lease>);
+pub(crate) struct Held(Vec<Lease>);
 
 struct Lease {
     end: Option<Sender<()>>,

@@ -1,9 +1,9 @@
 //! Commands that speak to a running job.
 
-use super::{Context, tell};
 use crate::api::{ChangeDocument, JobStatusDocument, RescaleRequest, SavepointRequest, StopRequest};
 use crate::args::{RescaleArgs, SavepointCreateArgs, StopArgs, UpgradeArgs};
 use crate::client::{JobClient, running};
+use crate::context::{Context, tell};
 use crate::documents::SCHEMA;
 use crate::failure::{FAILED, Failure};
 use crate::figures::{bytes_text, grouped, metrics_text, padded};

@@ -1,10 +1,11 @@
 //! Runs what a checkpoint or savepoint keeps beside its state: the components, and a savepoint's job file.
 
-use super::{Context, cores};
 use crate::failure::Failure;
 use crate::job_file::{JobFile, SourceText, parse};
-use crate::plugin_origin::{PluginOrigins, refuse_newer_worlds, stored_plugins};
+use crate::plugins::{PluginOrigins, refuse_newer_worlds, stored_plugins};
+use crate::process::cores;
 use crate::storage::with_savepoint;
+use crate::terminal::Screen;
 use std::path::{Path, PathBuf};
 use weir_engine::checkpoint::paths;
 use weir_engine::job::{JobGraph, Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
@@ -14,7 +15,7 @@ use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::WasmEngine;
 
 /// The job file of a savepoint, with the folder that its relative paths begin at: [`project_folder`].
-pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, Failure> {
+pub(crate) fn job_of_savepoint(screen: &Screen, url: &str) -> Result<JobFile, Failure> {
     let (folder, text) = with_savepoint(url, |store, runtime| async move {
         let (savepoint, _) = open_savepoint(&*store, &*runtime.clock).await?;
         let text = savepoint_job_file(&*store, &*runtime.clock, &savepoint).await?;
@@ -30,7 +31,7 @@ pub(super) fn job_of_savepoint(context: &Context, url: &str) -> Result<JobFile, 
     let here = std::env::current_dir()
         .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("find the folder that weir was started in: {error}")))?;
     let folder = project_folder(url, &parse(source.clone(), &here, cores())?, folder.map(PathBuf::from)).unwrap_or(here);
-    context.screen.notice(&format!("the job file is the savepoint's; its relative paths begin at {}", folder.display()));
+    screen.notice(&format!("the job file is the savepoint's; its relative paths begin at {}", folder.display()));
     Ok(parse(source, &folder, cores())?)
 }
 
@@ -52,7 +53,7 @@ fn project_folder(url: &str, job: &JobFile, taken_in: Option<PathBuf>) -> Option
 }
 
 /// Refuses to start where a newer weir left off. What cannot be read is left to the start itself, which says so.
-pub(super) async fn refuse_newer_origin(
+pub(crate) async fn refuse_newer_origin(
     (job, graph, drops): (&JobFile, &JobGraph, &[String]),
     origin: Result<Origin, EngineError>,
     store: &dyn Store,
@@ -74,7 +75,7 @@ pub(super) async fn refuse_newer_origin(
 }
 
 /// The components that the operators of `job` ran where it starts from.
-pub(super) async fn pinned_plugins(
+pub(crate) async fn pinned_plugins(
     job: &JobFile,
     (origin, drops): (Origin, &[String]),
     store: &dyn Store,

@@ -1,10 +1,10 @@
 //! Watches a run from outside: samples the records at its sinks for the document, and shows progress.
 
+use super::steady_rate::{Sample, Samples};
 use crate::assemble::Assembly;
 use crate::documents::RunCheckpoint;
 use crate::figures::{Figures, progress_line};
-use crate::screen::Screen;
-use crate::steady_rate::{Sample, Samples};
+use crate::terminal::Screen;
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

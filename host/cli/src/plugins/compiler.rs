@@ -1,7 +1,7 @@
 //! The compiler as a process of weir runs it: strangers' files in processes of their own, what takes long said on the screen, and all of it over at once
 //! when weir stops.
 
-use crate::screen::Screen;
+use crate::terminal::Screen;
 use std::sync::{Arc, Mutex, PoisonError};
 use weir_engine::EngineError;
 use weir_wasm::{ChildProcess, CompileCache, CompileIn, CompileStop, EngineMode, WasmEngine};

@@ -1,8 +1,8 @@
 //! `weir savepoint list`, `inspect`, `verify` and `delete`: without the user's code, and without the job running.
 
-use super::Context;
 use super::checkpoint::{position, time_text};
-use super::state::{state_lines, state_sizes};
+use crate::commands::sizes::{state_lines, state_sizes};
+use crate::context::Context;
 use crate::documents::{
     ListedSavepoint, PositionDocument, SCHEMA, SavepointDeletedDocument, SavepointDocument, SavepointListDocument, SavepointOperator,
     SavepointPlugin, SavepointSource, SavepointVerifyDocument, StateSizeDocument,
@@ -17,7 +17,7 @@ use weir_engine::inspect::CheckpointState;
 use weir_engine::job::{Savepoint, SavepointNote, delete_savepoint, open_savepoint, savepoint_notes, verify_savepoint};
 
 /// Lists the savepoints of a job.
-pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
+pub(in crate::commands) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
     let job = context.job(path)?;
     let notes = with_storage(&job, |store, runtime| async move { savepoint_notes(&*store, &*runtime.clock).await })?;
     let savepoints = notes.into_iter().map(listed).collect();
@@ -46,7 +46,7 @@ fn list_text(document: &SavepointListDocument) -> String {
 }
 
 /// Shows a savepoint. How much its states hold is counted, so all of them are read.
-pub(super) fn inspect(context: &Context, url: &str) -> Result<u8, Failure> {
+pub(in crate::commands) fn inspect(context: &Context, url: &str) -> Result<u8, Failure> {
     let absolute = savepoint_url(url)?;
     let document = with_savepoint(url, |store, runtime| async move {
         let (savepoint, metadata) = open_savepoint(&*store, &*runtime.clock).await?;
@@ -136,7 +136,7 @@ fn inspect_text(document: &SavepointDocument) -> String {
 }
 
 /// Checks every object of a savepoint.
-pub(super) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
+pub(in crate::commands) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
     let problems = with_savepoint(url, |store, runtime| async move { verify_savepoint(&*store, &*runtime.clock).await })?;
     let document = SavepointVerifyDocument { schema: SCHEMA, url: savepoint_url(url)?, whole: problems.is_empty(), problems };
     let text = || match document.problems.as_slice() {
@@ -148,7 +148,7 @@ pub(super) fn verify(context: &Context, url: &str) -> Result<u8, Failure> {
 }
 
 /// Deletes a savepoint.
-pub(super) fn delete(context: &Context, url: &str) -> Result<u8, Failure> {
+pub(in crate::commands) fn delete(context: &Context, url: &str) -> Result<u8, Failure> {
     let deleted = with_savepoint(url, |store, runtime| async move { delete_savepoint(&*store, &*runtime.clock).await })?;
     let document = SavepointDeletedDocument { schema: SCHEMA, url: savepoint_url(url)?, checkpoint: deleted.checkpoint_id.0 };
     context.print_done(&document, || format!("deleted {}\n", document.url))?;

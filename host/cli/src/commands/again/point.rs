@@ -1,9 +1,9 @@
 //! Where `weir upgrade --dry-run` and `weir replay` begin: the checkpoint or savepoint that is named, or the newest checkpoint, held where its job runs.
 
-use super::super::held::Held;
-use super::super::run::StartPoint;
-use super::super::state::told_of_deletion;
 use crate::documents::RerunFrom;
+use crate::kept::Held;
+use crate::kept::told_of_deletion;
+use crate::start::StartPoint;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry, paths};

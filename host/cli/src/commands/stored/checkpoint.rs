@@ -1,6 +1,6 @@
 //! `weir checkpoint list` and `weir checkpoint inspect`: what the job's log and a checkpoint's metadata say.
 
-use super::Context;
+use crate::context::Context;
 use crate::documents::{
     CheckpointDocument, CheckpointInspectDocument, CheckpointListDocument, CheckpointState, PositionDocument, SCHEMA, SubtaskStateDocument,
     VertexStateDocument,
@@ -22,7 +22,7 @@ use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Lists the checkpoints of a job.
-pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
+pub(in crate::commands) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
     let job = context.job(path)?;
     let checkpoints = with_log(&job, |log| async move { read_list(&log).await })?;
     let document = CheckpointListDocument { schema: SCHEMA, job: job.name, checkpoints };
@@ -31,7 +31,7 @@ pub(super) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
 }
 
 /// Shows one checkpoint of a job.
-pub(super) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
+pub(in crate::commands) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
     let job = context.job(path)?;
     let name = job.name.clone();
     let document = with_log(&job, |log| async move { inspected(name, &log, CheckpointId(id)).await })?;

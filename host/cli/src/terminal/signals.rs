@@ -5,7 +5,7 @@
 //! signal is the first signal.
 
 use crate::failure::{Failure, INTERRUPTED};
-use crate::screen::Screen;
+use crate::terminal::Screen;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use weir_engine::job::{JobControl, StopKind};

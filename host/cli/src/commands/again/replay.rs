@@ -1,12 +1,12 @@
 //! `weir replay`: what an operator is given and what comes of it, record by record. Where it was recorded, that is the run that there was.
 
 use super::rerun::{Rerun, kept_at, rerun};
-use super::{Context, tell};
 use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
+use crate::context::{Context, tell};
 use crate::documents::{HeldText, RecordedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
-use crate::standard_output::{buffered, written};
+use crate::terminal::standard_output::{buffered, written};
 use std::io::{BufWriter, Stdout, Write};
 use weir_engine::checkpoint::RecordedCall;
 use weir_engine::element::NO_TIMESTAMP;
@@ -21,7 +21,7 @@ enum Ended {
 }
 
 /// Prints one line for each record, or one document.
-pub(super) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
+pub(in crate::commands) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
     let replayed = rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |mut of| {
         let recorded = if args.sources { None } else { of.recorded().await? };
         let document = ReplayDocument {

@@ -1,0 +1,238 @@
+//! `weir run`: a job from its file to its end. `options` is what the command line says, `claim` who runs the job, `report` what it came to; `observer` watches,
+//! `crash_points` ends the process where a test says.
+
+mod claim;
+mod crash_points;
+mod observer;
+mod options;
+mod report;
+mod steady_rate;
+
+use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, absolute_storage};
+use crate::args::{Output, RunArgs};
+use crate::context::{Context, tell};
+use crate::documents::{Outcome, RunDocument};
+use crate::failure::{FAILED, Failure};
+use crate::figures::summary;
+use crate::job_file::JobFile;
+use crate::plugins::PluginOrigins;
+use crate::process::{peak_memory_bytes, raise_descriptor_limit, state_memory};
+use crate::registry::{Registration, Registry};
+use crate::start::{build, job_of_savepoint, pinned_plugins, refuse_newer_origin, restore_options};
+use crate::storage::{savepoint_opener, threads};
+use crate::terminal::{Held, Signals, standard_output};
+use bytes::Bytes;
+use claim::{Claimant, Claimed, may_run_elsewhere, note_end};
+use crash_points::CrashPoints;
+use observer::Observer;
+use options::{absolute, api_address, refuse_two_documents, start_mode};
+use report::fill;
+use std::sync::Arc;
+use weir_engine::checkpoint::JobLog;
+use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, StartMode, run_job};
+use weir_engine::runtime::{Runtime, ThreadRuntime};
+use weir_engine::state::MemoryBackendFactory;
+use weir_engine::storage::{ObjectStorage, Store};
+
+/// Runs a job and tells what it came to. Returns the exit code.
+pub(super) fn run(context: &Context, args: &RunArgs, held: Option<Held>) -> u8 {
+    raise_descriptor_limit();
+    let mut document = RunDocument::of_nothing();
+    let code = match try_run(context, args, held, &mut document) {
+        Ok(()) => match document.outcome {
+            Outcome::Finished | Outcome::AlreadyFinished | Outcome::Stopped | Outcome::Cancelled => 0,
+            Outcome::Failed | Outcome::Fenced => FAILED,
+        },
+        Err(failure) => {
+            tell(context, &failure);
+            document.error = Some(failure.text());
+            (document.hint, document.problems) = (failure.hint().map(str::to_owned), failure.problems());
+            failure.exit_code()
+        }
+    };
+    document.peak_memory_bytes = peak_memory_bytes();
+    if context.output == Output::Json
+        && let Err(unwritten) = context.print(&document, String::new)
+    {
+        let unwritten = if code == 0 { standard_output::although_done(unwritten) } else { unwritten };
+        tell(context, &unwritten);
+        return if code == 0 { unwritten.exit_code() } else { code };
+    }
+    code
+}
+
+fn try_run(context: &Context, args: &RunArgs, held: Option<Held>, document: &mut RunDocument) -> Result<(), Failure> {
+    let output = context.output;
+    let signals = Signals::listen(&context.screen, move || print_stopped(output))?;
+    drop(held);
+    let threads = threads()?;
+    let ended = Run { context, args, runtime: threads.runtime(), threads: &threads, signals }.run(document);
+    threads.shutdown();
+    ended
+}
+
+/// Prints the document of a run that was told to stop before it began, where one is wanted. The exit code.
+fn print_stopped(output: Output) -> u8 {
+    let document = RunDocument { outcome: Outcome::Stopped, ..RunDocument::of_nothing() };
+    let text = || serde_json::to_string_pretty(&document).expect("a document is JSON") + "\n";
+    match output {
+        Output::Json => standard_output::print(&text()).map_or_else(|unwritten| unwritten.exit_code(), |()| 0),
+        Output::Text => 0,
+    }
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    args: &'a RunArgs,
+    threads: &'a ThreadRuntime,
+    runtime: Runtime,
+    signals: Signals,
+}
+
+impl Run<'_> {
+    fn run(&self, document: &mut RunDocument) -> Result<(), Failure> {
+        let start = start_mode(self.args)?;
+        let address = api_address(self.args)?;
+        let job = self.job(&start)?;
+        document.job.clone_from(&job.name);
+        refuse_two_documents(self.context.output, &job)?;
+        let storage = absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name);
+        let job_file = self.args.job.as_ref().map_or_else(|| job.source.name.to_string(), |path| absolute(path));
+        let Claimed { mut registration, taken_from } =
+            Claimant { job: &job.name, job_file: &job_file, storage: &storage }.claim(self.args.takeover, &self.context.screen)?;
+        let began = self.runtime.clock.now();
+        // Without a job file of its own a run has no plugins of its own either.
+        let pinned = self.args.pinned || self.args.job.is_none();
+        let built = if pinned { None } else { Some(build(&self.context.screen, &job)?) };
+        // Compiling a plugin belongs to the start of a job, making it does not.
+        let building = self.runtime.clock.now().saturating_sub(began);
+        let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads.control());
+        let store: Arc<dyn Store> = Arc::new(self.threads.block_on(opened)?);
+        let screen = &self.context.screen;
+        let log = self.threads.block_on(JobLog::open(store.clone(), self.runtime.clock.clone()))?;
+        let stored = |path: &str| self.threads.block_on(store.get(path));
+        let history = History::of(log.entries());
+        let plugins = match built {
+            Some(plugins) => plugins,
+            None => self.pinned(&job, &history, &start, &*store)?,
+        };
+        let (shape, assembly) = {
+            let compiler = self.context.compiler.clone();
+            Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
+        };
+        self.refuse_newer(&job, (&assembly.graph, &history), &start, &*store)?;
+        let ended = Registry::of_user().ok().and_then(|registry| registry.ended(&storage));
+        taken_from.or(may_run_elsewhere(log.entries(), ended)).iter().for_each(|line| screen.notice(line));
+        drop(log);
+        let crash = CrashPoints::of_process()?;
+
+        let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
+        let options = self.options(&job, store.clone(), start);
+        let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
+        let (control, inbox) = JobControl::new();
+        self.signals.stop_job(control.clone(), self.runtime.clock.clone());
+        let parts = RunningParts {
+            control,
+            status: status.clone(),
+            store,
+            runtime: self.runtime.clone(),
+            threads: self.threads.control().clone(),
+            vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
+            storage: storage.clone(),
+            job_file,
+            job_copy: JobFileCopy { text: Bytes::copy_from_slice(job.source.text.as_bytes()), folder: job.folder.display().to_string() },
+            shape,
+        };
+        let served = address.map(|address| self.serve(address, parts, registration.take())).transpose()?;
+        let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
+        let report =
+            self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
+        // Nobody waits for a component that would replace one of a job which has ended.
+        self.context.compiler.stop();
+        let samples = observer.end();
+        document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
+        fill(document, &assembly, &status, &report, &samples);
+        note_end(&storage, &report);
+        screen.notice(summary(document, &self.again()).trim_end());
+        match report.outcome {
+            JobOutcome::Failed(error) | JobOutcome::Fenced(error) => {
+                let failure = Failure::of_job(&job, error);
+                tell(self.context, &failure);
+                (document.hint, document.problems) = (failure.hint().map(str::to_owned), failure.problems());
+            }
+            JobOutcome::Finished | JobOutcome::Stopped | JobOutcome::Cancelled | JobOutcome::AlreadyFinished => {}
+        }
+        if let Some(server) = served {
+            let (outcome, error, hint) = (document.outcome.name().into(), document.error.clone(), document.hint.clone());
+            server.end(self.threads, Ended { outcome, error, hint });
+        }
+        drop(registration);
+        Ok(())
+    }
+
+    /// The job file that is named, or the savepoint's.
+    fn job(&self, start: &StartMode) -> Result<JobFile, Failure> {
+        match (&self.args.job, start) {
+            (Some(path), _) => self.context.job(path),
+            (None, StartMode::FromSavepoint { url, .. }) => job_of_savepoint(&self.context.screen, url),
+            (None, StartMode::Resume | StartMode::Fresh | StartMode::From { .. }) => Err(Failure::Usage {
+                message: "`--from` names a checkpoint, and the job that it is of is not named".into(),
+                hint: "name its job file: `weir run JOB --from ID`; only a savepoint holds one itself".into(),
+            }),
+        }
+    }
+
+    /// The components that are kept where the job starts from.
+    fn pinned(&self, job: &JobFile, history: &History, start: &StartMode, store: &dyn Store) -> Result<PluginOrigins, Failure> {
+        let savepoints = savepoint_opener(self.threads);
+        let pinned = pinned_plugins(job, (history.origin(start)?, &self.args.drop_state), store, &savepoints, &*self.runtime.clock);
+        Ok(self.threads.block_on(pinned)?)
+    }
+
+    /// What a newer weir wrote is not gone on with.
+    fn refuse_newer(&self, job: &JobFile, of: (&JobGraph, &History), start: &StartMode, store: &dyn Store) -> Result<(), Failure> {
+        let (graph, history) = of;
+        let (savepoints, clock) = (savepoint_opener(self.threads), &*self.runtime.clock);
+        let what = (job, graph, self.args.drop_state.as_slice());
+        let refused = refuse_newer_origin(what, history.origin(start), store, (&savepoints, clock), || self.context.compiler.engine());
+        Ok(self.threads.block_on(refused)?)
+    }
+
+    /// The command that goes on with this run.
+    fn again(&self) -> String {
+        match (&self.args.job, &self.args.from) {
+            (Some(job), _) => format!("weir run {}{}", job.display(), if self.args.pinned { " --pinned" } else { "" }),
+            (None, from) => format!("weir run --from {}", from.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Serves the API, and says in the registry where: the job can be spoken to from then on.
+    fn serve(&self, address: ApiAddress, parts: RunningParts, registration: Option<Registration>) -> Result<ApiServer, Failure> {
+        let job = RunningJob::new(parts);
+        let server = ApiServer::start(self.threads, address, job.clone())?;
+        if let Some(mut registration) = registration {
+            if let Err(error) = registration.serves(&server.address.to_string()) {
+                self.context.screen.notice(&format!("the job can be spoken to on {}, which is not registered: {error}", server.address));
+            }
+            job.registered(registration);
+        }
+        Ok(server)
+    }
+
+    fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
+        let (checkpoints, screen, folder) = (&job.checkpoints, self.context.screen.clone(), job.folder.clone());
+        JobOptions {
+            store,
+            checkpoints: checkpoints.config,
+            retain: checkpoints.retain as usize,
+            restart: job.restart,
+            start,
+            restore: restore_options(job, &self.args.drop_state),
+            accept_lost_output: self.args.accept_lost_output,
+            committers: Arc::new(move |connector| weir_connectors::committer(connector, &folder)),
+            savepoints: savepoint_opener(self.threads),
+            backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)()).with_memory(state_memory())),
+            notice: Arc::new(move |line| screen.notice_in_short(line)),
+        }
+    }
+}

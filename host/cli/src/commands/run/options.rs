@@ -1,0 +1,94 @@
+//! What the command line says of a run: where it starts, where its API is served, and what does not go together.
+
+use crate::api::{ApiAddress, TOKEN};
+use crate::args::{Output, RunArgs};
+use crate::failure::Failure;
+use crate::job_file::JobFile;
+use crate::start::{StartPoint, start_point};
+use std::path::Path;
+use weir_engine::job::StartMode;
+
+/// The absolute path of a file, as the registry shows it.
+pub(super) fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// Where to serve the API; `None`: nowhere.
+pub(super) fn api_address(args: &RunArgs) -> Result<Option<ApiAddress>, Failure> {
+    if args.no_api {
+        return Ok(None);
+    }
+    ApiAddress::parse(&args.api, std::env::var(TOKEN).ok()).map(Some)
+}
+
+/// Where the run starts.
+pub(super) fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
+    match &args.from {
+        None if args.fresh => Ok(StartMode::Fresh),
+        None => Ok(StartMode::Resume),
+        Some(from) => match start_point(from, args.job.as_deref().unwrap_or(Path::new("JOB")))? {
+            StartPoint::Checkpoint(checkpoint_id) => Ok(StartMode::From { checkpoint_id, again: args.again }),
+            StartPoint::Savepoint(url) => Ok(StartMode::FromSavepoint { url, again: args.again }),
+        },
+    }
+}
+
+/// Refuses to print the document of a run whose records go to standard output too.
+pub(super) fn refuse_two_documents(output: Output, job: &JobFile) -> Result<(), Failure> {
+    match job.sinks.iter().find(|sink| sink.connector.value == "stdout") {
+        Some(sink) if output == Output::Json => Err(Failure::Usage {
+            message: format!("`--output json` and the sink `{}` would both write to standard output", sink.id.value),
+            hint: "leave `--output json` out, or send the records to a `file` sink".into(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_file::{SourceText, parse};
+    use weir_engine::element::CheckpointId;
+
+    fn args(from: Option<&str>, fresh: bool, again: bool) -> RunArgs {
+        RunArgs {
+            job: Some("job.toml".into()),
+            fresh,
+            from: from.map(Into::into),
+            again,
+            pinned: false,
+            drop_state: Vec::new(),
+            accept_lost_output: false,
+            api: String::new(),
+            no_api: true,
+            takeover: false,
+        }
+    }
+
+    #[test]
+    fn the_start_follows_the_options() {
+        let mode = |from, fresh, again| start_mode(&args(from, fresh, again)).ok();
+        assert_eq!(mode(None, false, false), Some(StartMode::Resume));
+        assert_eq!(mode(None, true, false), Some(StartMode::Fresh));
+        assert_eq!(mode(Some("7"), false, true), Some(StartMode::From { checkpoint_id: CheckpointId(7), again: true }));
+    }
+
+    #[test]
+    fn a_savepoint_is_named_by_url_or_path_and_anything_else_is_bad_usage() {
+        let mode = |from| start_mode(&args(Some(from), false, false)).map_err(|failure| (failure.exit_code(), failure.text()));
+        assert_eq!(mode("file:/s"), Ok(StartMode::FromSavepoint { url: "file:/s".into(), again: false }));
+        assert_eq!(mode("/s/1"), Ok(StartMode::FromSavepoint { url: "file:/s/1".into(), again: false }));
+        let neither = "`--from latest`: this is neither a checkpoint id nor the URL or path of a savepoint";
+        assert_eq!(mode("latest"), Err((2, neither.into())));
+        assert!(mode("gs://x/y").is_err());
+    }
+
+    #[test]
+    fn a_stdout_sink_and_a_document_do_not_share_standard_output() {
+        let text = "name = \"j\"\n[source.in]\nconnector = \"generator\"\n[sink.out]\nconnector = \"stdout\"\ninput = \"in\"\n";
+        let source = SourceText { name: "job.toml".into(), text: text.into() };
+        let job = parse(source, std::path::Path::new("/jobs"), 1).expect("a fine job");
+        assert!(refuse_two_documents(Output::Text, &job).is_ok());
+        assert_eq!(refuse_two_documents(Output::Json, &job).err().map(|failure| failure.exit_code()), Some(2));
+    }
+}

@@ -1,0 +1,9 @@
+//! The plugins of a job: built where they are missing, found in files or beside a checkpoint, compiled by one engine.
+
+mod build;
+mod compiler;
+mod origin;
+
+pub(crate) use build::{BuildEnvironment, ensure_built};
+pub(crate) use compiler::Compiler;
+pub(crate) use origin::{PluginOrigin, PluginOrigins, digest_of, refuse_newer_worlds, stored_plugins};
