@@ -309,7 +309,7 @@ fn faults_of_guests_are_counted_with_their_records_though_the_job_sets_them_asid
     let report = compare(&sturdy, &poisoned);
     assert_eq!((report.records_in, report.old.failures, report.new.failures), (100, 0, 10));
     let (place, key, value) = report.new.examples[0].record.clone().expect("a record failed");
-    assert_eq!((report.new.examples[0].batch, place, key, value), (0, 0, Some(b"0".to_vec()), b"trap".to_vec()));
+    assert_eq!((report.new.examples[0].batch, place, key, value), (0, 0, Some(b"0".to_vec()), Some(b"trap".to_vec())));
     assert!(report.new.examples[1].message.contains("failed as requested"), "{:?}", report.new.examples);
     assert!(!report.failures_agree && report.outputs[0].only_old == 10 && report.outputs[0].different == 90, "{report:?}");
     let fuel = report.new.fuel.expect("fuel is counted");

@@ -2,7 +2,7 @@
 
 pub use crate::checkpoint::RecordSchema;
 
-use crate::element::RecordBatch;
+use crate::element::{RecordBatch, Selection};
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
 use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator};
@@ -145,7 +145,7 @@ pub struct OperatorContext<'a> {
     /// Broadcast state; it may be changed exactly where the batch came over a `broadcast` edge.
     pub broadcast: BroadcastAccess<'a>,
     /// Where records go: (output number, records), in order. [`QUARANTINE_OUTPUT`] is the reserved output.
-    pub outputs: &'a mut Vec<(u32, Arc<RecordBatch>)>,
+    pub outputs: &'a mut Vec<(u32, Selection)>,
     /// Event time up to which all inputs are complete, ms.
     pub watermark: i64,
     /// ms since the Unix epoch, fixed for the batch.

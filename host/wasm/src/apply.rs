@@ -2,8 +2,7 @@
 
 use crate::effects::{BroadcastUpdate, Effects, ListUpdate, MapUpdate, Output, ValueUpdate};
 use std::ops::Range;
-use std::sync::Arc;
-use weir_engine::element::{Column, RecordBatch};
+use weir_engine::element::{Column, RecordBatch, Selection};
 use weir_engine::state::{BroadcastState, KeyedState};
 
 /// Applies the effects of one call. `range` is where the call's records stand in `batch`; `state` still has its keys selected;
@@ -14,7 +13,7 @@ pub(crate) fn apply(
     range: &Range<usize>,
     state: Option<&mut KeyedState>,
     broadcast: Option<&mut BroadcastState>,
-    outputs: &mut Vec<(u32, Arc<RecordBatch>)>,
+    outputs: &mut Vec<(u32, Selection)>,
 ) {
     if let Some(state) = state {
         effects.values.into_iter().for_each(|update| set_values(update, state));
@@ -25,7 +24,7 @@ pub(crate) fn apply(
         effects.broadcasts.into_iter().for_each(|update| put_broadcast(update, broadcast));
     }
     for output in effects.outputs.into_iter().filter(|output| !output.cause.is_empty()) {
-        outputs.push((output.output, Arc::new(records(output, batch, range))));
+        outputs.push((output.output, records(output, batch, range).into()));
     }
 }
 

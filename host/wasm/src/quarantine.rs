@@ -16,14 +16,18 @@ pub(crate) fn report(
 ) -> RecordBatch {
     let (key, timestamp) = (batch.key(record), batch.timestamps()[record]);
     let timestamp = (timestamp != NO_TIMESTAMP).then_some(timestamp);
-    let report = json!({
+    let mut report = json!({
         "operator": operator,
         "key": key.map(bytes_as_json),
-        "value": bytes_as_json(batch.values().get(record)),
+        "value": batch.value(record).map(bytes_as_json),
         "timestamp": timestamp,
         "error": format!("{fault} (subtask {subtask}, {plugin})"),
         "backtrace": fault.backtrace(),
     });
+    let headers: Vec<_> = batch.headers_of(record).map(|(name, value)| json!([bytes_as_json(name), bytes_as_json(value)])).collect();
+    if !headers.is_empty() {
+        report["headers"] = headers.into();
+    }
     let mut builder = BatchBuilder::new();
     builder.push(key, report.to_string().as_bytes(), timestamp);
     builder.finish()
@@ -39,11 +43,15 @@ mod tests {
         let mut builder = BatchBuilder::new();
         builder.push(None, b"\xff\x00", None);
         builder.push(Some(b"k"), b"v", Some(7));
+        builder.push_valueless(None, None);
+        builder.push_header(b"h", b"1");
         let batch = builder.finish();
         let fault = GuestFault::Failure { record: Some(0), message: "bad".into() };
         let value = |record| report(("op", 3, "plugin p.wasm a1b2"), &batch, record, &fault).values().get(0).to_vec();
         let first: Value = serde_json::from_slice(&value(0)).unwrap();
         assert_eq!((&first["key"], &first["value"]["base64"], &first["timestamp"]), (&Value::Null, &json!("/wA="), &Value::Null));
+        let third: Value = serde_json::from_slice(&value(2)).unwrap();
+        assert_eq!((&third["value"], &third["headers"], first.get("headers")), (&Value::Null, &json!([["h", "1"]]), None));
         let second: Value = serde_json::from_slice(&value(1)).unwrap();
         assert_eq!((&second["key"], &second["value"], &second["timestamp"]), (&json!("k"), &json!("v"), &json!(7)));
         assert_eq!(second["error"], json!("the plugin failed on record 0 of the batch: bad (subtask 3, plugin p.wasm a1b2)"));

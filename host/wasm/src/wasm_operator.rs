@@ -203,7 +203,7 @@ impl WasmOperator {
         let plugin = self.guest.plugin_named();
         tracing::warn!(operator, subtask = self.guest.subtask.index, plugin, fault = %fault, "record quarantined");
         let from = (operator, self.guest.subtask.index, &*plugin);
-        context.outputs.push((QUARANTINE_OUTPUT, Arc::new(report(from, records, record, fault))));
+        context.outputs.push((QUARANTINE_OUTPUT, report(from, records, record, fault).into()));
         context.metrics.quarantined.add(1);
         self.quarantined += 1;
         self.seen += 1;

@@ -1,7 +1,7 @@
 //! One subtask of a guest, fed batch by batch, with all that it emits and keeps open to view.
 
 use std::sync::Arc;
-use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
 use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, StateKind};
@@ -35,7 +35,7 @@ pub struct Bench {
     operator: Box<dyn Operator>,
     state: KeyedState,
     metrics: VertexMetrics,
-    outputs: Vec<(u32, Arc<RecordBatch>)>,
+    outputs: Vec<(u32, Selection)>,
 }
 
 impl Bench {
@@ -73,7 +73,8 @@ impl Bench {
 
     /// What has come out since the last time: the records of the declared outputs, and the reports of those set aside.
     pub fn take(&mut self) -> (Vec<Emitted>, Vec<serde_json::Value>) {
-        let all: Vec<_> = std::mem::take(&mut self.outputs).iter().flat_map(|(output, records)| shown(*output, records)).collect();
+        let all: Vec<_> =
+            std::mem::take(&mut self.outputs).iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect();
         let (reports, emitted): (Vec<_>, Vec<_>) = all.into_iter().partition(|record| record.output == QUARANTINE_OUTPUT);
         let parse = |report: Emitted| serde_json::from_str(&report.value).expect("a report is one line of JSON");
         (emitted, reports.into_iter().map(parse).collect())

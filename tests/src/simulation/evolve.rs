@@ -197,7 +197,7 @@ impl Operator for Evolving {
         self.faults.strike("evolving")?;
         let place = |name: &str| self.states.iter().position(|state| state.name == name);
         let (Some(count_at), Some(state)) = (place(COUNT), context.state.as_deref_mut()) else {
-            context.outputs.push((0, batch.clone()));
+            context.outputs.push((0, batch.clone().into()));
             return Ok(());
         };
         let version = self.states[count_at].version;
@@ -216,7 +216,7 @@ impl Operator for Evolving {
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }

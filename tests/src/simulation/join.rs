@@ -122,7 +122,7 @@ impl Operator for Join {
             assert!(context.broadcast.writable().is_none(), "only broadcasts change broadcast state");
             join(SIDES[input as usize], batch, context, &mut out);
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ impl Operator for Lines {
             let line = format!("{} {}", String::from_utf8_lossy(batch.keys().get(record)), count(batch.values().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }

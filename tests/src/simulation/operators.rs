@@ -100,7 +100,7 @@ impl Operator for Rekey {
             let key: u64 = std::str::from_utf8(key).expect("keys are text").parse().expect("keys are numbers");
             out.push(Some((key % self.1).to_string().as_bytes()), batch.values().get(record), None);
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }
@@ -124,7 +124,7 @@ impl Operator for Count {
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }

@@ -76,7 +76,7 @@ struct Watched {
 impl Operator for Watched {
     fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.inner.process(input, batch, context)?;
-        let emitted = context.outputs.iter().flat_map(|(_, records)| texts(records)).collect();
+        let emitted = context.outputs.iter().flat_map(|(_, records)| texts(&records.clone().compact()).collect::<Vec<_>>()).collect();
         self.witness.lock()[self.place].1.push(Call { given: texts(batch).collect(), emitted });
         Ok(())
     }
@@ -180,7 +180,10 @@ async fn follow(mut run: RecordedRun, graph: impl Fn(&RecordedStretch) -> JobGra
             for call in calls {
                 let CallEffects { records, undivided } = operator.effects_of(0, &call)?;
                 assert!(!undivided, "cutting a batch changes nothing");
-                let emitted = records.iter().flat_map(|record| &record.outputs).map(|(_, _, record)| text(&record.value));
+                let emitted = records
+                    .iter()
+                    .flat_map(|record| &record.outputs)
+                    .map(|(_, _, record)| text(record.value.as_deref().unwrap_or_default()));
                 made.push(Call { given: texts(&call.batch).collect(), emitted: emitted.collect() });
             }
             all.push((format!("from {} to {}", stretch.from, stretch.to), subtask, made));

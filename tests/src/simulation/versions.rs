@@ -142,7 +142,7 @@ impl Operator for VersionedCount {
             let line = format!("{} {count} {}", String::from_utf8_lossy(batch.keys().get(record)), self.version);
             out.push(batch.key(record), line.as_bytes(), None);
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         if self.on_probation && !self.call.is_zero() {
             self.simulator.call_takes(self.call);
         }

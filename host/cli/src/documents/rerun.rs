@@ -119,6 +119,9 @@ pub struct EmittedDocument {
     pub value: Value,
     /// Its event time in ms.
     pub timestamp: Option<i64>,
+    /// Its headers, names and values, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<[Value; 2]>,
 }
 
 /// How a state differs.
@@ -220,6 +223,9 @@ pub struct ReplayedRecord {
     pub value: Value,
     /// Its event time in ms.
     pub timestamp: Option<i64>,
+    /// Its headers, names and values, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<[Value; 2]>,
     /// What the operator emitted.
     pub outputs: Vec<ReplayedOutput>,
     /// What it changed in its states.
@@ -261,16 +267,21 @@ fn optional(bytes: Option<&[u8]>) -> Value {
     bytes.map_or(Value::Null, bytes_as_json)
 }
 
+/// Names and values, in order.
+fn headers(headers: &[(Vec<u8>, Vec<u8>)]) -> Vec<[Value; 2]> {
+    headers.iter().map(|(name, value)| [bytes_as_json(name), bytes_as_json(value)]).collect()
+}
+
 impl From<&EmittedRecord> for EmittedDocument {
     fn from(record: &EmittedRecord) -> Self {
-        Self { value: bytes_as_json(&record.value), timestamp: record.timestamp }
+        Self { value: optional(record.value.as_deref()), timestamp: record.timestamp, headers: headers(&record.headers) }
     }
 }
 
 impl From<&FailedRecord> for FailedRecordDocument {
     fn from(failed: &FailedRecord) -> Self {
         let (record, key, value) = match &failed.record {
-            Some((place, key, value)) => (Some(*place), optional(key.as_deref()), bytes_as_json(value)),
+            Some((place, key, value)) => (Some(*place), optional(key.as_deref()), optional(value.as_deref())),
             None => (None, Value::Null, Value::Null),
         };
         Self { batch: failed.batch, record, key, value, message: failed.message.clone() }
@@ -370,8 +381,9 @@ impl ReplayedRecord {
             call,
             input: effects.input.clone(),
             key: optional(effects.key.as_deref()),
-            value: bytes_as_json(&effects.given.value),
+            value: optional(effects.given.value.as_deref()),
             timestamp: effects.given.timestamp,
+            headers: headers(&effects.given.headers),
             outputs: effects.outputs.iter().map(output).collect(),
             state: effects.changes.iter().map(change).collect(),
             error: effects.error.as_ref().map(ToString::to_string),

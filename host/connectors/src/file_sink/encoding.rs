@@ -10,7 +10,7 @@ use weir_engine::{EngineError, ErrorKind, RecordBatch};
 pub(super) enum Encoding {
     /// The value and a line end.
     Lines,
-    /// `{"key":…,"value":…,"timestamp":…}` and a line end.
+    /// `{"key":…,"value":…,"timestamp":…}`, with `"headers":[[name, value], …]` where the record has some, and a line end.
     JsonLines,
 }
 
@@ -35,9 +35,15 @@ impl Encoding {
     }
 }
 
-/// Appends each value with a line end. A value that holds one itself is refused, with nothing appended.
+/// Appends each value with a line end. A value that holds one itself is refused, and so is a record without a value, with nothing appended.
 pub(crate) fn encode_lines(batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
     let values = batch.values();
+    if let Some(&record) = batch.valueless().first() {
+        let of =
+            batch.key(record as usize).map_or_else(String::new, |key| format!(" (its key: {})", key[..key.len().min(80)].escape_ascii()));
+        let message = format!("write a record as a line: it has no value{of}, and an empty line would be an empty one");
+        return Err(EngineError::new(ErrorKind::FixInput, message));
+    }
     if memchr::memchr(b'\n', values.data()).is_some() {
         let value = values.iter().find(|value| value.contains(&b'\n')).unwrap_or_default();
         let message = format!("write a record as a line: its value holds a line end: {}", value[..value.len().min(80)].escape_ascii());
@@ -59,13 +65,23 @@ fn encode_json_lines(batch: &RecordBatch, bytes: &mut Vec<u8>) {
             None => bytes.extend_from_slice(b"null"),
         }
         bytes.extend_from_slice(b",\"value\":");
-        encode_json_bytes(batch.values().get(record), bytes);
+        match batch.value(record) {
+            Some(value) => encode_json_bytes(value, bytes),
+            None => bytes.extend_from_slice(b"null"),
+        }
         bytes.extend_from_slice(b",\"timestamp\":");
         match batch.timestamps()[record] {
             NO_TIMESTAMP => bytes.extend_from_slice(b"null"),
             timestamp => bytes.extend_from_slice(timestamp.to_string().as_bytes()),
         }
-        bytes.extend_from_slice(b"}\n");
+        for (place, (name, value)) in batch.headers_of(record).enumerate() {
+            bytes.extend_from_slice(if place == 0 { b",\"headers\":[[" } else { b",[" });
+            encode_json_bytes(name, bytes);
+            bytes.push(b',');
+            encode_json_bytes(value, bytes);
+            bytes.push(b']');
+        }
+        bytes.extend_from_slice(if batch.headers_of(record).next().is_some() { b"]}\n" } else { b"}\n" });
     }
 }
 
@@ -111,5 +127,26 @@ mod tests {
         let expect =
             "{\"key\":null,\"value\":\"a\\\"\\n\",\"timestamp\":null}\n{\"key\":\"\",\"value\":{\"base64\":\"/w==\"},\"timestamp\":-5}\n";
         assert_eq!(encoded(Encoding::JsonLines, records).unwrap(), expect);
+    }
+
+    #[test]
+    fn an_absent_value_is_null_in_json_and_no_line() {
+        let mut batch = BatchBuilder::new();
+        batch.push(Some(b"a"), b"", None);
+        batch.push_valueless(Some(b"k"), None);
+        batch.push_header(b"h", b"1");
+        batch.push_header(b"h", b"\xff");
+        let batch = batch.finish();
+        let mut bytes = Vec::new();
+        Encoding::JsonLines.encode(&batch, &mut bytes).unwrap();
+        let expect = concat!(
+            "{\"key\":\"a\",\"value\":\"\",\"timestamp\":null}\n",
+            "{\"key\":\"k\",\"value\":null,\"timestamp\":null,\"headers\":[[\"h\",\"1\"],[\"h\",{\"base64\":\"/w==\"}]]}\n"
+        );
+        assert_eq!(String::from_utf8(bytes).unwrap(), expect);
+        let mut bytes = Vec::new();
+        let error = Encoding::Lines.encode(&batch, &mut bytes).unwrap_err();
+        assert_eq!(error.to_string(), "write a record as a line: it has no value (its key: k), and an empty line would be an empty one");
+        assert_eq!((error.kind(), error.hint(), bytes.len()), (ErrorKind::FixInput, Some("write it with `format = \"jsonl\"`"), 0));
     }
 }

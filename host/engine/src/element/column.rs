@@ -84,6 +84,20 @@ impl Column {
         self.end_item();
     }
 
+    /// Appends the items `range` of another column.
+    pub fn extend_from(&mut self, other: &Self, range: std::ops::Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        let start = if range.start == 0 { 0 } else { other.ends[range.start - 1] };
+        let end = other.ends[range.end - 1];
+        let before = self.data.len();
+        self.data.extend_from_slice(&other.data[start as usize..end as usize]);
+        assert!(u32::try_from(self.data.len()).is_ok(), "a column stays below 4 GiB");
+        let shift = (before as u32).wrapping_sub(start);
+        self.ends.extend(other.ends[range].iter().map(|end| end.wrapping_add(shift)));
+    }
+
     #[inline]
     fn end_item(&mut self) {
         let end = u32::try_from(self.data.len()).expect("a column stays below 4 GiB");

@@ -1,12 +1,18 @@
 //! What flows through a channel: record batches, watermarks, barriers, and the end of the input.
 
+mod batch_builder;
 mod column;
+mod headers;
 mod key_hash;
 mod record_batch;
+mod selection;
 
+pub use batch_builder::BatchBuilder;
 pub use column::{Column, MalformedColumn};
+pub use headers::Headers;
 pub use key_hash::key_hash;
-pub use record_batch::{BatchBuilder, RecordBatch};
+pub use record_batch::RecordBatch;
+pub use selection::Selection;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,18 +1,22 @@
-//! Records by column: optional keys, values, timestamps. Immutable once built, and shared between tasks.
+//! Records by column: optional keys, optional values, timestamps, headers. Immutable once built, and shared between tasks.
 
-use super::{Column, NO_TIMESTAMP};
+use super::{BatchBuilder, Column, Headers};
+use std::ops::Range;
 
 /// Records of one channel, in order.
 ///
-/// Invariants: keys, values and timestamps have one entry for each record; a keyless record's item in `keys` is empty;
-/// `keyless` ascends; `hashes` is empty or has one XXH3-64 of the key for each record.
+/// Invariants: keys, values and timestamps have one entry for each record; the item in `keys` of a record without a key is empty, and so is the item in
+/// `values` of one without a value; `keyless` and `valueless` ascend; `hashes` is empty or has one XXH3-64 of the key for each record; headers, where
+/// any record has some, have an end for each record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordBatch {
-    keys: Column,
-    keyless: Vec<u32>,
-    hashes: Vec<u64>,
-    values: Column,
-    timestamps: Vec<i64>,
+    pub(super) keys: Column,
+    pub(super) keyless: Vec<u32>,
+    pub(super) hashes: Vec<u64>,
+    pub(super) values: Column,
+    pub(super) valueless: Vec<u32>,
+    pub(super) timestamps: Vec<i64>,
+    pub(super) headers: Option<Box<Headers>>,
 }
 
 impl RecordBatch {
@@ -21,8 +25,23 @@ impl RecordBatch {
         let records = values.len();
         assert_eq!(keys.len(), records, "one key for each record");
         assert_eq!(timestamps.len(), records, "one timestamp for each record");
-        assert!(keyless.is_sorted_by(|a, b| a < b) && keyless.last().is_none_or(|&last| (last as usize) < records));
-        Self { keys, keyless, hashes: Vec::new(), values, timestamps }
+        assert_ascends_within(&keyless, records);
+        Self { keys, keyless, values, timestamps, ..Self::default() }
+    }
+
+    /// The same, where these records have no value. Panics where they do not ascend within the batch, or have one.
+    pub fn with_valueless(mut self, valueless: Vec<u32>) -> Self {
+        assert_ascends_within(&valueless, self.len());
+        assert!(valueless.iter().all(|&record| self.values.get(record as usize).is_empty()), "an absent value has no bytes");
+        self.valueless = valueless;
+        self
+    }
+
+    /// The same with headers, which have an end for each record. Panics where they have not.
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        assert_eq!(headers.records(), self.len(), "an end of its headers for each record");
+        self.headers = (!headers.is_empty()).then(|| Box::new(headers));
+        self
     }
 
     /// Number of records.
@@ -40,7 +59,8 @@ impl RecordBatch {
     /// Bytes of all columns: what a channel's bound counts.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        self.keys.byte_len() + self.values.byte_len() + 8 * (self.timestamps.len() + self.hashes.len())
+        let headers = self.headers.as_ref().map_or(0, |headers| headers.byte_len());
+        self.keys.byte_len() + self.values.byte_len() + 8 * (self.timestamps.len() + self.hashes.len()) + headers
     }
 
     /// One item for each record; empty where the record has no key (see [`Self::key`]).
@@ -58,10 +78,7 @@ impl RecordBatch {
     /// The key of a record; `None` is absent, which is not the empty key.
     #[inline]
     pub fn key(&self, record: usize) -> Option<&[u8]> {
-        if !self.keyless.is_empty() && self.keyless.binary_search(&(record as u32)).is_ok() {
-            return None;
-        }
-        Some(self.keys.get(record))
+        present(&self.keys, &self.keyless, record)
     }
 
     /// XXH3-64 of each record's key, where a `key` edge has been passed; else empty.
@@ -70,13 +87,36 @@ impl RecordBatch {
         &self.hashes
     }
 
-    /// The values.
+    /// One item for each record; empty where the record has no value (see [`Self::value`]).
     #[inline]
     pub fn values(&self) -> &Column {
         &self.values
     }
 
-    /// Event times in ms; [`NO_TIMESTAMP`] where there is none.
+    /// The records that have no value, ascending.
+    #[inline]
+    pub fn valueless(&self) -> &[u32] {
+        &self.valueless
+    }
+
+    /// The value of a record; `None` is absent, which is not the empty value.
+    #[inline]
+    pub fn value(&self, record: usize) -> Option<&[u8]> {
+        present(&self.values, &self.valueless, record)
+    }
+
+    /// The headers of all records; `None` where no record has any.
+    #[inline]
+    pub fn headers(&self) -> Option<&Headers> {
+        self.headers.as_deref()
+    }
+
+    /// The headers of a record, names and values, in order.
+    pub fn headers_of(&self, record: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter().flat_map(move |headers| headers.of(record))
+    }
+
+    /// Event times in ms; [`NO_TIMESTAMP`](super::NO_TIMESTAMP) where there is none.
     #[inline]
     pub fn timestamps(&self) -> &[i64] {
         &self.timestamps
@@ -89,128 +129,32 @@ impl RecordBatch {
     }
 
     /// The records `range` as a batch of their own.
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+    pub fn slice(&self, range: Range<usize>) -> Self {
         let mut builder = BatchBuilder::with_capacity(range.len(), 0, 0);
-        for record in range {
-            builder.push_from(self, record);
-        }
+        builder.append(self, range, true);
         builder.finish()
     }
 }
 
-/// Collects records into a [`RecordBatch`].
-#[derive(Debug, Default)]
-pub struct BatchBuilder {
-    batch: RecordBatch,
+fn assert_ascends_within(records: &[u32], count: usize) {
+    assert!(
+        records.is_sorted_by(|a, b| a < b) && records.last().is_none_or(|&last| (last as usize) < count),
+        "records that ascend within {count}"
+    );
 }
 
-impl BatchBuilder {
-    /// An empty builder.
-    pub fn new() -> Self {
-        Self::default()
+#[inline]
+fn present<'a>(column: &'a Column, absent: &[u32], record: usize) -> Option<&'a [u8]> {
+    if !absent.is_empty() && absent.binary_search(&(record as u32)).is_ok() {
+        return None;
     }
-
-    /// An empty builder with room for `records` records with `key_bytes` and `value_bytes` bytes in all.
-    pub fn with_capacity(records: usize, key_bytes: usize, value_bytes: usize) -> Self {
-        let mut builder = Self::default();
-        builder.batch.keys = Column::with_capacity(records, key_bytes);
-        builder.batch.values = Column::with_capacity(records, value_bytes);
-        builder.batch.timestamps.reserve(records);
-        builder
-    }
-
-    /// Appends one record.
-    #[inline]
-    pub fn push(&mut self, key: Option<&[u8]>, value: &[u8], timestamp: Option<i64>) {
-        debug_assert!(self.batch.hashes.is_empty(), "push and push_hashed do not mix");
-        self.push_key(key);
-        self.batch.values.push(value);
-        self.batch.timestamps.push(timestamp.unwrap_or(NO_TIMESTAMP));
-    }
-
-    /// Appends one record whose key and value `write_key` and `write_value` add to the end of the columns' data.
-    #[inline]
-    pub fn push_with(&mut self, write_key: impl FnOnce(&mut Vec<u8>), write_value: impl FnOnce(&mut Vec<u8>), timestamp: Option<i64>) {
-        self.batch.keys.push_with(write_key);
-        self.batch.values.push_with(write_value);
-        self.batch.timestamps.push(timestamp.unwrap_or(NO_TIMESTAMP));
-    }
-
-    /// Appends one record that has a key, with the key's hash.
-    #[inline]
-    pub fn push_hashed(&mut self, key: &[u8], hash: u64, value: &[u8], timestamp: i64) {
-        self.batch.keys.push(key);
-        self.batch.hashes.push(hash);
-        self.batch.values.push(value);
-        self.batch.timestamps.push(timestamp);
-    }
-
-    /// Appends record `record` of another batch, with its hash where it has one.
-    pub fn push_from(&mut self, other: &RecordBatch, record: usize) {
-        self.push_key(other.key(record));
-        if let Some(&hash) = other.hashes.get(record) {
-            self.batch.hashes.push(hash);
-        }
-        self.batch.values.push(other.values.get(record));
-        self.batch.timestamps.push(other.timestamps[record]);
-    }
-
-    /// Appends record `record` of another batch, without its hash.
-    pub fn push_unhashed_from(&mut self, other: &RecordBatch, record: usize) {
-        self.push_key(other.key(record));
-        self.batch.values.push(other.values.get(record));
-        self.batch.timestamps.push(other.timestamps[record]);
-    }
-
-    #[inline]
-    fn push_key(&mut self, key: Option<&[u8]>) {
-        if key.is_none() {
-            self.batch.keyless.push(self.batch.timestamps.len() as u32);
-        }
-        self.batch.keys.push(key.unwrap_or_default());
-    }
-
-    /// Number of records so far.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.batch.len()
-    }
-
-    /// True where there is no record yet.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
-    }
-
-    /// Bytes of the columns so far.
-    #[inline]
-    pub fn byte_len(&self) -> usize {
-        self.batch.byte_len()
-    }
-
-    /// The batch. The builder is empty afterwards.
-    pub fn take(&mut self) -> RecordBatch {
-        std::mem::take(&mut self.batch)
-    }
-
-    /// The batch. The builder is empty afterwards, with room for a batch like this one: steady streams do not grow their columns step by step.
-    pub fn take_and_make_room(&mut self) -> RecordBatch {
-        let batch = self.take();
-        let room = |size: usize| size + size / 8;
-        *self = Self::with_capacity(room(batch.len()), room(batch.keys.data().len()), room(batch.values.data().len()));
-        self.batch.hashes.reserve(room(batch.hashes.len()));
-        batch
-    }
-
-    /// The batch.
-    pub fn finish(self) -> RecordBatch {
-        self.batch
-    }
+    Some(column.get(record))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::NO_TIMESTAMP;
 
     #[test]
     fn an_absent_key_is_not_the_empty_key() {

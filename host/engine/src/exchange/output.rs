@@ -5,7 +5,7 @@
 //! queues, or still in an open batch, which a barrier closes.
 
 use super::{ChannelSender, GateClosed, Partitioner, Partitioning, Room};
-use crate::element::{BatchBuilder, RecordBatch, StreamElement, key_hash};
+use crate::element::{BatchBuilder, RecordBatch, Selection, StreamElement, key_hash};
 use crate::exchange::partitioner::KeylessRecord;
 use crate::runtime::Monotonic;
 use std::sync::Arc;
@@ -57,15 +57,16 @@ impl Output {
         self.edges.len() - 1
     }
 
-    /// Takes records for `edge`. A large batch for a single channel is passed on as it is, shared with whoever else has it.
-    pub fn emit(&mut self, edge: usize, batch: Arc<RecordBatch>, now: Monotonic) -> Result<(), KeylessRecord> {
+    /// Takes records for `edge`. Many for a single channel are passed on as they are, shared with whoever else has their batch.
+    pub fn emit(&mut self, edge: usize, records: Selection, now: Monotonic) -> Result<(), KeylessRecord> {
         let edge = &mut self.edges[edge];
-        if edge.whole && edge.builders[0].is_empty() && batch.len() >= BATCH_RECORDS / 2 {
+        if edge.whole && edge.builders[0].is_empty() && records.len() >= BATCH_RECORDS / 2 {
+            let batch = records.compact();
             let batch = if edge.hashed { hashed(batch)? } else { batch };
             edge.channels[0].send(StreamElement::Batch(batch));
             return Ok(());
         }
-        edge.partitioner.partition(&batch, &mut edge.builders)?;
+        edge.partitioner.partition(&records, &mut edge.builders)?;
         edge.close_full_batches();
         if self.open_since.is_none() && edge.builders.iter().any(|builder| !builder.is_empty()) {
             self.open_since = Some(now);
@@ -125,6 +126,9 @@ impl EdgeOutput {
 fn hashed(mut batch: Arc<RecordBatch>) -> Result<Arc<RecordBatch>, KeylessRecord> {
     if !batch.keyless().is_empty() {
         return Err(KeylessRecord);
+    }
+    if !batch.hashes().is_empty() {
+        return Ok(batch);
     }
     let hashes = batch.keys().iter().map(key_hash).collect();
     Arc::make_mut(&mut batch).set_hashes(hashes);

@@ -1,6 +1,7 @@
 //! Which channel of an edge a record takes.
 
-use crate::element::{BatchBuilder, RecordBatch, key_hash};
+use crate::element::{BatchBuilder, Selection, key_hash};
+use crate::state::key_group_of;
 use serde::{Deserialize, Serialize};
 
 /// How an edge spreads records over the receiving subtasks.
@@ -62,43 +63,55 @@ impl Partitioner {
         }
     }
 
-    /// Adds `batch` to the builders of the channels that its records take.
-    pub fn partition(&mut self, batch: &RecordBatch, builders: &mut [BatchBuilder]) -> Result<(), KeylessRecord> {
+    /// Adds `records` to the builders of the channels that they take.
+    pub fn partition(&mut self, records: &Selection, builders: &mut [BatchBuilder]) -> Result<(), KeylessRecord> {
         match self {
-            Self::Single => append(batch, &mut builders[0]),
-            Self::Key { owners } => return partition_by_key(batch, owners, builders),
+            Self::Single => append(records, &mut builders[0]),
+            Self::Key { owners } => return partition_by_key(records, owners, builders),
             Self::Rebalance { next } => {
-                append(batch, &mut builders[*next]);
+                append(records, &mut builders[*next]);
                 *next = (*next + 1) % builders.len();
             }
-            Self::Broadcast => builders.iter_mut().for_each(|builder| append(batch, builder)),
+            Self::Broadcast => builders.iter_mut().for_each(|builder| append(records, builder)),
         }
         Ok(())
     }
 }
 
-fn append(batch: &RecordBatch, builder: &mut BatchBuilder) {
-    for record in 0..batch.len() {
-        builder.push_unhashed_from(batch, record);
+fn append(records: &Selection, builder: &mut BatchBuilder) {
+    match records.records() {
+        None => builder.append(records.batch(), 0..records.len(), false),
+        Some(some) => builder.select(records.batch(), some, false),
     }
 }
 
-fn partition_by_key(batch: &RecordBatch, owners: &[u16], builders: &mut [BatchBuilder]) -> Result<(), KeylessRecord> {
-    if !batch.keyless().is_empty() {
+fn partition_by_key(records: &Selection, owners: &[u16], builders: &mut [BatchBuilder]) -> Result<(), KeylessRecord> {
+    if !records.all_have_keys() {
         return Err(KeylessRecord);
     }
-    let (keys, values, timestamps) = (batch.keys(), batch.values(), batch.timestamps());
-    let groups = owners.len() as u64;
-    // The same number; a division costs as much as the rest of finding the channel.
-    let (is_power_of_two, mask) = (groups.is_power_of_two(), groups.wrapping_sub(1));
-    for (record, &timestamp) in timestamps.iter().enumerate() {
-        let key = keys.get(record);
-        let hash = key_hash(key);
-        let group = if is_power_of_two { hash & mask } else { hash % groups };
-        let channel = usize::from(owners[group as usize]);
-        builders[channel].push_hashed(key, hash, values.get(record), timestamp);
+    match records.records() {
+        None => spread(records, 0..records.len(), owners, builders),
+        Some(some) => spread(records, some.iter().map(|&record| record as usize), owners, builders),
     }
     Ok(())
+}
+
+/// Deals the records at `places` out by their keys' groups.
+fn spread(records: &Selection, places: impl Iterator<Item = usize>, owners: &[u16], builders: &mut [BatchBuilder]) {
+    let (batch, groups) = (records.batch(), owners.len() as u32);
+    let (keys, values, timestamps, hashes) = (batch.keys(), batch.values(), batch.timestamps(), batch.hashes());
+    let plain = batch.valueless().is_empty() && batch.headers().is_none();
+    for record in places {
+        let key = keys.get(record);
+        // One that has come over a `key` edge before, and kept its key, has its hash.
+        let hash = hashes.get(record).copied().unwrap_or_else(|| key_hash(key));
+        let builder = &mut builders[usize::from(owners[key_group_of(hash, groups) as usize])];
+        if plain {
+            builder.push_hashed(key, hash, values.get(record), timestamps[record]);
+        } else {
+            builder.push_hashed_from(batch, record, hash);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,10 +122,10 @@ mod tests {
         (0..128).map(|group| group * channels / 128).collect()
     }
 
-    fn batch(keys: &[&str]) -> RecordBatch {
+    fn batch(keys: &[&str]) -> Selection {
         let mut builder = BatchBuilder::new();
         keys.iter().for_each(|key| builder.push(Some(key.as_bytes()), key.as_bytes(), None));
-        builder.finish()
+        builder.finish().into()
     }
 
     /// The keys that each of `channels` channels is given for two batches.
@@ -122,7 +135,7 @@ mod tests {
         for keys in [["a", "b"], ["c", "a"]] {
             partitioner.partition(&batch(&keys), &mut builders).unwrap();
         }
-        let keys = |batch: RecordBatch| batch.keys().iter().map(|k| String::from_utf8_lossy(k).into_owned()).collect();
+        let keys = |batch: crate::element::RecordBatch| batch.keys().iter().map(|k| String::from_utf8_lossy(k).into_owned()).collect();
         builders.into_iter().map(|builder| keys(builder.finish())).collect()
     }
 
@@ -156,7 +169,30 @@ mod tests {
         let mut builder = BatchBuilder::new();
         builder.push(None, b"v", None);
         let refused = Partitioner::new(Partitioning::Key, 2, &owners(2), 0)
-            .partition(&builder.finish(), &mut [BatchBuilder::new(), BatchBuilder::new()]);
+            .partition(&builder.finish().into(), &mut [BatchBuilder::new(), BatchBuilder::new()]);
         assert_eq!(refused, Err(KeylessRecord));
+    }
+
+    #[test]
+    fn of_a_selection_only_the_selected_records_are_spread_with_all_that_they_have() {
+        let mut builder = BatchBuilder::new();
+        builder.push(None, b"keyless, and not selected", None);
+        builder.push_valueless(Some(b"a"), Some(4));
+        builder.push_header(b"h", b"1");
+        builder.push(Some(b"b"), b"2", None);
+        let some = Selection::some(std::sync::Arc::new(builder.finish()), [1, 2]);
+        for partitioning in [Partitioning::Key, Partitioning::Forward, Partitioning::Rebalance, Partitioning::Broadcast] {
+            let mut builders = [BatchBuilder::new()];
+            Partitioner::new(partitioning, 1, &owners(1), 0).partition(&some, &mut builders).unwrap();
+            let [builder] = builders;
+            let spread = builder.finish();
+            let hashes = if partitioning == Partitioning::Key { vec![key_hash(b"a"), key_hash(b"b")] } else { vec![] };
+            assert_eq!(spread.hashes(), hashes, "{partitioning:?}");
+            assert_eq!(
+                [0, 1].map(|record| (spread.key(record), spread.value(record))),
+                [(Some(&b"a"[..]), None), (Some(&b"b"[..]), Some(&b"2"[..]))]
+            );
+            assert_eq!([0, 1].map(|record| spread.headers_of(record).count()), [1, 0]);
+        }
     }
 }

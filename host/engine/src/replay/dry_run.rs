@@ -68,7 +68,7 @@ pub struct FailedRecord {
     /// Number of the batch.
     pub batch: u64,
     /// The record's place in it, key and value; `None`: the batch failed, its records one by one did not.
-    pub record: Option<(usize, Option<Vec<u8>>, Vec<u8>)>,
+    pub record: Option<(usize, Option<Vec<u8>>, Option<Vec<u8>>)>,
     /// What the version said.
     pub message: String,
 }
@@ -76,17 +76,20 @@ pub struct FailedRecord {
 /// A record as it was emitted, without its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmittedRecord {
-    /// Its value.
-    pub value: Vec<u8>,
+    /// Its value; `None`: it has none.
+    pub value: Option<Vec<u8>>,
     /// Its event time in ms.
     pub timestamp: Option<i64>,
+    /// Its headers, names and values, in order.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl EmittedRecord {
     /// Record `record` of a batch.
     pub fn of(batch: &RecordBatch, record: usize) -> Self {
         let timestamp = Some(batch.timestamps()[record]).filter(|&timestamp| timestamp != NO_TIMESTAMP);
-        Self { value: batch.values().get(record).to_vec(), timestamp }
+        let headers = batch.headers_of(record).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        Self { value: batch.value(record).map(<[u8]>::to_vec), timestamp, headers }
     }
 }
 
@@ -181,6 +184,7 @@ impl<'a> Version<'a> {
 
     fn collect(&self, emitted: Emitted, all: &mut ByOutput) {
         for (output, records) in emitted {
+            let records = records.compact();
             let of_output = all.entry(self.operator.output_name(output).to_owned()).or_default();
             let keyed = |record| (records.key(record).map(<[u8]>::to_vec), EmittedRecord::of(&records, record));
             of_output.extend((0..records.len()).map(keyed));
@@ -191,7 +195,7 @@ impl<'a> Version<'a> {
         self.failed.insert((input.number, record));
         if self.examples.len() < EXAMPLES {
             let batch = &input.batch;
-            let record = record.map(|place| (place, batch.key(place).map(<[u8]>::to_vec), batch.values().get(place).to_vec()));
+            let record = record.map(|place| (place, batch.key(place).map(<[u8]>::to_vec), batch.value(place).map(<[u8]>::to_vec)));
             self.examples.push(FailedRecord { batch: input.number, record, message: error.to_string() });
         }
     }

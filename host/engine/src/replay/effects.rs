@@ -2,7 +2,7 @@
 
 use super::contents::{Contents, Held, keys_of};
 use super::{Emitted, EmittedRecord, IsolatedOperator, ReplayInput};
-use crate::element::RecordBatch;
+use crate::element::Selection;
 use crate::error::EngineError;
 use std::sync::Arc;
 
@@ -78,7 +78,8 @@ pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: 
 
 /// Emitted records one by one.
 pub(super) fn outputs(operator: &IsolatedOperator, emitted: &Emitted) -> Outputs {
-    let of_batch = |(output, records): &(u32, Arc<RecordBatch>)| {
+    let of_batch = |(output, records): &(u32, Selection)| {
+        let records = &*records.clone().compact();
         let name = operator.output_name(*output);
         let one = |place| (name.to_owned(), records.key(place).map(<[u8]>::to_vec), EmittedRecord::of(records, place));
         (0..records.len()).map(one).collect::<Vec<_>>()

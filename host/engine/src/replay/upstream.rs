@@ -131,7 +131,7 @@ impl Upstream {
         match self.operators.get_mut(&to) {
             Some(operator) => {
                 let emitted = operator.process(number, batch)?;
-                emitted.into_iter().try_for_each(|(output, records)| self.route(to, output, records))
+                emitted.into_iter().try_for_each(|(output, records)| self.route(to, output, records.compact()))
             }
             None => {
                 self.ready.push_back((number, batch.clone()));

@@ -5,7 +5,7 @@
 
 use super::OperatorSubtask;
 use crate::checkpoint::RecordedCall;
-use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch};
+use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InputChannel, Output};
 use crate::metrics::VertexMetrics;
@@ -136,7 +136,7 @@ impl Chain {
     /// Works off a batch of the source at the head.
     pub fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
         let routes = std::mem::take(&mut self.source_routes);
-        let delivered = self.deliver_all(&routes, Arc::new(batch), None);
+        let delivered = self.deliver_all(&routes, batch.into(), None);
         self.source_routes = routes;
         delivered
     }
@@ -147,7 +147,7 @@ impl Chain {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: quarantined records lead nowhere", self.head)));
         }
         let routes = std::mem::take(&mut self.source_quarantine);
-        let delivered = self.deliver_all(&routes, Arc::new(batch), None);
+        let delivered = self.deliver_all(&routes, batch.into(), None);
         self.source_quarantine = routes;
         delivered
     }
@@ -170,7 +170,7 @@ impl Chain {
         emitted.into_iter().try_for_each(|(output, records)| self.route(place, output, records))
     }
 
-    fn route(&mut self, place: usize, output: u32, records: Arc<RecordBatch>) -> Result<(), EngineError> {
+    fn route(&mut self, place: usize, output: u32, records: Selection) -> Result<(), EngineError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -189,16 +189,16 @@ impl Chain {
         delivered
     }
 
-    /// Hands a batch to each of its targets, which share it. `from`: the node that emitted it; `None`: the source at the head.
-    fn deliver_all(&mut self, targets: &[Target], records: Arc<RecordBatch>, from: Option<usize>) -> Result<(), EngineError> {
+    /// Hands records to each of their targets, which share them. `from`: the node that emitted it; `None`: the source at the head.
+    fn deliver_all(&mut self, targets: &[Target], records: Selection, from: Option<usize>) -> Result<(), EngineError> {
         let Some((last, others)) = targets.split_last() else { return Ok(()) };
         others.iter().try_for_each(|target| self.deliver(*target, records.clone(), from))?;
         self.deliver(*last, records, from)
     }
 
-    fn deliver(&mut self, target: Target, records: Arc<RecordBatch>, from: Option<usize>) -> Result<(), EngineError> {
+    fn deliver(&mut self, target: Target, records: Selection, from: Option<usize>) -> Result<(), EngineError> {
         match target {
-            Target::Node { node, input } => self.process_node(node, input, false, records),
+            Target::Node { node, input } => self.process_node(node, input, false, records.compact()),
             Target::Edge(edge) => self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
                 let from = from.map_or(&self.head, |place| &self.nodes[place].id);
                 EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))

@@ -7,7 +7,7 @@
 use super::restore::{BroadcastRestore, KeyedRestore};
 use super::{NodeBroadcast, Recording};
 use crate::checkpoint::{CheckpointMetadata, RecordedCall, RestorePlan, Stretch};
-use crate::element::{CheckpointId, RecordBatch};
+use crate::element::{CheckpointId, Selection};
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, OperatorFactory, Subtask};
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Records that a call has emitted, by the number of the output, in order.
-pub type Emitted = Vec<(u32, Arc<RecordBatch>)>;
+pub type Emitted = Vec<(u32, Selection)>;
 
 /// Where a subtask stands in its job, and what feeds it.
 #[derive(Clone)]

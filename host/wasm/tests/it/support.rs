@@ -141,7 +141,7 @@ impl Bench {
             metrics: &self.metrics,
         };
         self.operator.process(input, &Arc::new(batch.clone()), &mut context)?;
-        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, records)).collect())
+        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
     }
 }
 

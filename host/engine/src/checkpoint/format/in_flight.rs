@@ -89,9 +89,27 @@ mod tests {
         assert_eq!(batches.iter().map(RecordBatch::len).collect::<Vec<_>>(), [1_024, 1_024, 452]);
     }
 
+    /// A record without a value, and one with headers.
+    fn with_headers() -> RecordBatch {
+        let mut builder = BatchBuilder::new();
+        builder.push_valueless(Some(b"gone"), Some(9));
+        builder.push(None, b"", None);
+        builder.push_header(b"trace", b"\xff");
+        builder.push_header(b"trace", b"");
+        builder.push(Some(b"k"), b"v", None);
+        builder.finish()
+    }
+
+    #[test]
+    fn absent_values_and_headers_come_back() {
+        let payload = write_in_flight(&channel(), [with_headers()].iter());
+        assert_eq!(read_in_flight(&payload), Ok((channel(), vec![with_headers()])));
+    }
+
     #[test]
     fn every_truncation_is_refused() {
-        let payload = write_in_flight(&channel(), [batch(&[(Some("k"), "v", None), (None, "w", Some(1))])].iter());
+        let batches = [batch(&[(Some("k"), "v", None), (None, "w", Some(1))]), with_headers()];
+        let payload = write_in_flight(&channel(), batches.iter());
         for length in 0..payload.len() {
             assert!(read_in_flight(&payload[..length]).is_err(), "cut off at {length}");
         }

@@ -1,38 +1,62 @@
 //! A record as it is stored, wherever records are: in flight, or in a recording.
 //!
 //! ```text
-//! record = 0 bytes timestamp                  ; value; there is no key
-//!        | 1 bytes bytes timestamp            ; key and value
-//! bytes  = length, and as many bytes
+//! record  = parts [key] [value] timestamp [headers]
+//! parts   = 1 where there is a key + 2 where there is no value + 4 where there are headers    ; one byte
+//! key     = bytes
+//! value   = bytes
+//! headers = number *(bytes bytes)              ; names and values
+//! bytes   = length, and as many bytes
 //! ```
+//!
+//! A record that has a value and no headers is stored as it was before there were any others.
 //!
 //! A length is LEB128, a timestamp is 8 bytes, little-endian.
 
 use crate::element::{BatchBuilder, RecordBatch};
-use crate::state::varint::{Malformed, put_bytes, take_bytes};
+use crate::state::varint::{Malformed, put_bytes, put_number, take_bytes, take_number};
+
+/// A key follows.
+const KEY: u8 = 1;
+/// No value follows.
+const NO_VALUE: u8 = 2;
+/// Headers follow.
+const HEADERS: u8 = 4;
 
 /// Appends record `record` of `batch`.
 pub(super) fn put_record(out: &mut Vec<u8>, batch: &RecordBatch, record: usize) {
-    match batch.key(record) {
-        None => out.push(0),
-        Some(key) => {
-            out.push(1);
-            put_bytes(out, key);
+    let (key, value, headers) = (batch.key(record), batch.value(record), batch.headers_of(record).count());
+    out.push(u8::from(key.is_some()) * KEY + u8::from(value.is_none()) * NO_VALUE + u8::from(headers > 0) * HEADERS);
+    [key, value].into_iter().flatten().for_each(|bytes| put_bytes(out, bytes));
+    out.extend_from_slice(&batch.timestamps()[record].to_le_bytes());
+    if headers > 0 {
+        put_number(out, headers as u64);
+        for (name, value) in batch.headers_of(record) {
+            put_bytes(out, name);
+            put_bytes(out, value);
         }
     }
-    put_bytes(out, batch.values().get(record));
-    out.extend_from_slice(&batch.timestamps()[record].to_le_bytes());
 }
 
 /// Takes a record off the front of `rest`. An error says what is wrong with it.
 pub(super) fn take_record(rest: &mut &[u8], builder: &mut BatchBuilder) -> Result<(), String> {
-    let key = match take_byte(rest)? {
-        0 => None,
-        1 => Some(take_bytes(rest).map_err(early)?),
-        other => return Err(format!("a record begins with {other}")),
-    };
-    let value = take_bytes(rest).map_err(early)?;
-    builder.push(key, value, Some(take_i64(rest)?));
+    let parts = take_byte(rest)?;
+    if parts & !(KEY | NO_VALUE | HEADERS) != 0 {
+        return Err(format!("a record begins with {parts}"));
+    }
+    let key = if parts & KEY != 0 { Some(take_bytes(rest).map_err(early)?) } else { None };
+    let value = if parts & NO_VALUE != 0 { None } else { Some(take_bytes(rest).map_err(early)?) };
+    let timestamp = Some(take_i64(rest)?);
+    match value {
+        Some(value) => builder.push(key, value, timestamp),
+        None => builder.push_valueless(key, timestamp),
+    }
+    if parts & HEADERS != 0 {
+        for _ in 0..take_number(rest).map_err(early)? {
+            let (name, value) = (take_bytes(rest).map_err(early)?, take_bytes(rest).map_err(early)?);
+            builder.push_header(name, value);
+        }
+    }
     Ok(())
 }
 

@@ -123,7 +123,7 @@ fn by_key(
     let mut partitioner = Partitioner::new(Partitioning::Key, parallelism as usize, &owners(parallelism, max_parallelism), 0);
     for batch in &records.batches {
         let mut builders: Vec<_> = (0..parallelism).map(|_| BatchBuilder::new()).collect();
-        partitioner.partition(batch, &mut builders).map_err(|_keyless| {
+        partitioner.partition(&batch.clone().into(), &mut builders).map_err(|_keyless| {
             let edge = records.channel.edge.describe();
             EngineError::new(ErrorKind::Corrupt, format!("restore records in flight: {edge}: a record has no key"))
         })?;

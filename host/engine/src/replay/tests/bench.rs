@@ -190,7 +190,7 @@ impl Operator for Count {
                 out.push(batch.key(record), text.as_bytes(), None);
             }
         }
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }

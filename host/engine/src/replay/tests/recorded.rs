@@ -34,7 +34,7 @@ impl Operator for BatchesOf {
         let mut out = BatchBuilder::new();
         let text = format!("{} in {} of {} at {}", batch.len(), self.0.index, self.0.parallelism, context.processing_time);
         out.push(None, text.as_bytes(), None);
-        context.outputs.push((0, Arc::new(out.finish())));
+        context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }
@@ -55,8 +55,13 @@ fn call(words: &str, processing_time: i64) -> RecordedCall {
 fn shown(effects: &CallEffects) -> String {
     let of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let emitted = |record: &crate::replay::RecordEffects| {
-        let outputs: Vec<_> = record.outputs.iter().map(|(_, _, emitted)| of(&emitted.value)).collect();
-        format!("{}>{}{}", of(&record.given.value), outputs.join("+"), record.error.as_ref().map_or("", |_| "!"))
+        let outputs: Vec<_> = record.outputs.iter().map(|(_, _, emitted)| of(emitted.value.as_deref().unwrap_or_default())).collect();
+        format!(
+            "{}>{}{}",
+            of(record.given.value.as_deref().unwrap_or_default()),
+            outputs.join("+"),
+            record.error.as_ref().map_or("", |_| "!")
+        )
     };
     effects.records.iter().map(emitted).collect::<Vec<_>>().join(" ")
 }
