@@ -98,7 +98,7 @@ fn source(job: &JobFile, step: &SourceStep) -> Result<Arc<dyn Source>, Problem> 
     let source = weir_connectors::source(&step.connector.value, &step.settings.values, &job.folder)
         .map_err(|error| settings_problem(error, &step.settings, &step.connector.span))?;
     let id = &step.id.value;
-    match (source.replayable(), &step.replay_none) {
+    match (source.capabilities().replayable, &step.replay_none) {
         (false, None) if job.checkpoints.config.mode == CheckpointMode::ExactlyOnce => {
             let message = format!("`{id}` cannot be read again after a failure, and the job is exactly-once");
             Err(Problem::new(step.connector.span.clone(), message).hint("`replay = \"none\"` says that records may be lost"))
@@ -230,9 +230,9 @@ impl Builder<'_> {
             return;
         }
         let from = &input.from;
-        let hint = match source.connector() {
-            "file" | "stdin" => format!("`key` in [source.{from}] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`)"),
-            _ => format!("an operator between the two can give the records of `{from}` a key"),
+        let hint = match source.capabilities().key_setting {
+            true => format!("`key` in [source.{from}] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`)"),
+            false => format!("an operator between the two can give the records of `{from}` a key"),
         };
         let message = format!("the records of `{from}` have no key, so they cannot be distributed by key");
         self.problems.push(Problem::new(input.span.clone(), message).hint(hint));

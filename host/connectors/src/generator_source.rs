@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::task::{Context, Poll};
 use weir_engine::operator::Subtask;
 use weir_engine::source::{SourceOrder, SplitProgress};
-use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, Source, SourceReader, SplitState};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, Source, SourceCapabilities, SourceReader, SplitState};
 
 /// Bytes of values and keys after which a poll returns.
 const POLL_BYTES: usize = 256 * 1024;
@@ -54,9 +54,17 @@ struct SplitSpec {
     stride: u64,
 }
 
+/// What the source `generator` can do.
+pub(crate) const CAPABILITIES: SourceCapabilities =
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false };
+
 impl Source for GeneratorSource {
     fn connector(&self) -> &'static str {
         "generator"
+    }
+
+    fn capabilities(&self) -> SourceCapabilities {
+        CAPABILITIES
     }
 
     fn identity(&self) -> Value {

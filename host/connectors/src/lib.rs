@@ -1,7 +1,8 @@
 //! The connectors and their registry: from a connector's name and its table in the job file to the engine's ports.
 //!
 //! One file or folder per connector. The engine's own keys of the table (`connector`, `rate`, `parallelism`, `replay`, `input`, …)
-//! are taken out by the caller; every key that is left must be known here.
+//! are taken out by the caller; every key that is left must be known here. What the command line has to know of a connector stands in its
+//! capabilities, so that it knows none by name.
 
 mod blackhole_sink;
 #[cfg(test)]
@@ -19,10 +20,74 @@ pub use settings::SettingsError;
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
-use weir_engine::{Committer, EngineError, Sink, Source};
+use weir_engine::{Committer, EngineError, Sink, Source, SourceCapabilities};
 
-const SOURCES: &[&str] = &["file", "generator", "stdin"];
-const SINKS: &[&str] = &["blackhole", "file", "stdout"];
+/// A source connector: its name in job files, what it can do, and what makes a source of its settings.
+struct SourceConnector {
+    name: &'static str,
+    capabilities: SourceCapabilities,
+    build: fn(&Map<String, Value>, &Path) -> Built<dyn Source>,
+}
+
+const SOURCES: &[SourceConnector] = &[
+    SourceConnector {
+        name: "file",
+        capabilities: file_source::FILE_CAPABILITIES,
+        build: |settings, base_dir| shared_source(file_source::FileSource::new(settings, base_dir)),
+    },
+    SourceConnector {
+        name: "generator",
+        capabilities: generator_source::CAPABILITIES,
+        build: |settings, _| shared_source(generator_source::GeneratorSource::new(settings)),
+    },
+    SourceConnector {
+        name: "stdin",
+        capabilities: file_source::STDIN_CAPABILITIES,
+        build: |settings, _| shared_source(file_source::StdinSource::new(settings)),
+    },
+];
+
+/// What a sink can do, and what the rest of a job has to know of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkCapabilities {
+    /// It writes to standard output, where nothing else may stand then; its subtasks share that one stream.
+    pub owns_stdout: bool,
+}
+
+/// A sink connector: its name in job files, what it can do, and what makes a sink of its settings.
+struct SinkConnector {
+    name: &'static str,
+    capabilities: SinkCapabilities,
+    build: fn(&Map<String, Value>, &Path) -> Built<dyn Sink>,
+}
+
+const SINKS: &[SinkConnector] = &[
+    SinkConnector {
+        name: "blackhole",
+        capabilities: SinkCapabilities { owns_stdout: false },
+        build: |settings, _| shared_sink(blackhole_sink::BlackholeSink::new(settings)),
+    },
+    SinkConnector {
+        name: "file",
+        capabilities: SinkCapabilities { owns_stdout: false },
+        build: |settings, base_dir| shared_sink(file_sink::FileSink::new(settings, base_dir)),
+    },
+    SinkConnector {
+        name: "stdout",
+        capabilities: SinkCapabilities { owns_stdout: true },
+        build: |settings, _| shared_sink(stdout_sink::StdoutSink::new(settings)),
+    },
+];
+
+/// What a source connector can do; of an unknown one nothing is special, and who makes a source of it says that there is none.
+pub fn source_capabilities(connector: &str) -> SourceCapabilities {
+    SOURCES.iter().find(|known| known.name == connector).map(|known| known.capabilities).unwrap_or_default()
+}
+
+/// What a sink connector can do; of an unknown one nothing is special, and who makes a sink of it says that there is none.
+pub fn sink_capabilities(connector: &str) -> SinkCapabilities {
+    SINKS.iter().find(|known| known.name == connector).map(|known| known.capabilities).unwrap_or_default()
+}
 
 /// A source from its settings. Relative paths are relative to `base_dir`, the job file's folder.
 pub fn source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Result<Arc<dyn Source>, SettingsError> {
@@ -69,29 +134,35 @@ pub fn matched_output(
     file_source::FileSource::new(settings, base_dir).map_or(Ok(None), |(source, _)| source.matched_output(outputs))
 }
 
+/// A connector and its settings with their defaults filled in.
+type Made<S> = Result<(S, Map<String, Value>), SettingsError>;
 type Built<T> = Result<(Arc<T>, Map<String, Value>), SettingsError>;
 
+fn shared_source<S: Source + 'static>(made: Made<S>) -> Built<dyn Source> {
+    made.map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown))
+}
+
+fn shared_sink<S: Sink + 'static>(made: Made<S>) -> Built<dyn Sink> {
+    made.map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown))
+}
+
 fn build_source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Built<dyn Source> {
-    match connector {
-        "file" => file_source::FileSource::new(settings, base_dir).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
-        "generator" => generator_source::GeneratorSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
-        "stdin" => file_source::StdinSource::new(settings).map(|(source, shown)| (Arc::new(source) as Arc<dyn Source>, shown)),
-        unknown => Err(unknown_connector("source", unknown, SOURCES)),
+    match SOURCES.iter().find(|known| known.name == connector) {
+        Some(known) => (known.build)(settings, base_dir),
+        None => Err(unknown_connector("source", connector, SOURCES.iter().map(|known| known.name))),
     }
 }
 
 fn build_sink(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Built<dyn Sink> {
-    match connector {
-        "file" => file_sink::FileSink::new(settings, base_dir).map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown)),
-        "stdout" => stdout_sink::StdoutSink::new(settings).map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown)),
-        "blackhole" => blackhole_sink::BlackholeSink::new(settings).map(|(sink, shown)| (Arc::new(sink) as Arc<dyn Sink>, shown)),
-        unknown => Err(unknown_connector("sink", unknown, SINKS)),
+    match SINKS.iter().find(|known| known.name == connector) {
+        Some(known) => (known.build)(settings, base_dir),
+        None => Err(unknown_connector("sink", connector, SINKS.iter().map(|known| known.name))),
     }
 }
 
-fn unknown_connector(port: &str, name: &str, known: &[&str]) -> SettingsError {
+fn unknown_connector(port: &str, name: &str, known: impl Iterator<Item = &'static str>) -> SettingsError {
     let message = format!("there is no {port} connector `{name}`");
-    SettingsError::at("connector", message).with_hint(settings::suggest(name, known.iter().copied(), "connectors"))
+    SettingsError::at("connector", message).with_hint(settings::suggest(name, known, "connectors"))
 }
 
 #[cfg(test)]
@@ -112,11 +183,12 @@ mod tests {
     fn every_known_connector_can_be_built() {
         let folder = tempfile::tempdir().unwrap();
         let path = json!({ "path": "x" }).as_object().unwrap().clone();
-        for &name in SOURCES {
+        for &SourceConnector { name, capabilities, .. } in SOURCES {
             let settings = if name == "file" { path.clone() } else { Map::new() };
-            assert_eq!(source(name, &settings, folder.path()).unwrap().connector(), name);
+            let source = source(name, &settings, folder.path()).unwrap();
+            assert_eq!((source.connector(), source.capabilities()), (name, capabilities));
         }
-        for &name in SINKS {
+        for &SinkConnector { name, .. } in SINKS {
             let settings = if name == "file" { path.clone() } else { Map::new() };
             assert_eq!(sink(name, &settings, folder.path()).unwrap().connector(), name);
         }

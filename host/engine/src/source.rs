@@ -27,6 +27,26 @@ pub enum SourceOrder {
     None(String),
 }
 
+/// What a source can do, and what the rest of a job has to know of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceCapabilities {
+    /// What it reads, as messages call it, where only one subtask can read that, whatever the job's parallelism is.
+    pub single_reader: Option<&'static str>,
+    /// A restart reads again what was read. Exactly-once cannot be had without.
+    pub replayable: bool,
+    /// It comes to an end by itself.
+    pub bounded: bool,
+    /// Its setting `key` says where the key of a record is.
+    pub key_setting: bool,
+}
+
+impl Default for SourceCapabilities {
+    /// Those of a source that any number of subtasks read to its end, as often as they are asked to.
+    fn default() -> Self {
+        Self { single_reader: None, replayable: true, bounded: true, key_setting: false }
+    }
+}
+
 /// One source of a job.
 pub trait Source: Send + Sync {
     /// The connector's name in job files.
@@ -37,9 +57,9 @@ pub trait Source: Send + Sync {
         None
     }
 
-    /// False where a restart cannot read again what was read: exactly-once is then not to be had.
-    fn replayable(&self) -> bool {
-        true
+    /// What it can do.
+    fn capabilities(&self) -> SourceCapabilities {
+        SourceCapabilities::default()
     }
 
     /// The settings that must not change while a job's checkpoints are resumed (path, format, key …), for comparison.

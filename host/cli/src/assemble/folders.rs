@@ -1,7 +1,6 @@
 //! Folders that steps of one job write into: each has to have its own, or nobody can tell whose records lie there.
 
 use crate::job_file::{JobFile, Problem};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -10,10 +9,10 @@ use std::path::{Component, Path, PathBuf};
 pub(super) fn shared(job: &JobFile) -> Vec<Problem> {
     let mut owners = BTreeMap::new();
     let mut problems = Vec::new();
-    for step in job.sinks.iter().filter(|step| step.connector.value == "file") {
-        let Some(path) = step.settings.values.get("path").and_then(Value::as_str) else { continue };
+    for step in &job.sinks {
+        let Some(output) = weir_connectors::output(&step.connector.value, &step.settings.values, &job.folder) else { continue };
         let id = &step.id.value;
-        let Some(owner) = owners.insert(one_name(&job.resolve(path)), id) else { continue };
+        let Some(owner) = owners.insert(one_name(output.folder()), id) else { continue };
         let span = step.settings.spans.get("path").unwrap_or(&step.id.span).clone();
         let message = format!("`{id}` writes into the folder that `{owner}` writes into");
         problems.push(Problem::new(span, message).hint("give each sink a folder of its own; a sink may have several `inputs`"));

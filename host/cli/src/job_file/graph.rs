@@ -3,12 +3,12 @@
 
 use super::model::{Code, Input, OnFailure, OperatorStep, Partitioning, SinkStep, SourceStep};
 use super::problem::{Problem, Reporter, Span};
-use super::section::Located;
 use super::settings::Head;
 use super::steps::{RawInput, RawOperator, RawSink, RawSource, StepHead};
 use super::suggest;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use weir_connectors::{sink_capabilities, source_capabilities};
 use weir_engine::operator::QUARANTINE_NAME;
 
 /// The steps as they were read one by one.
@@ -60,7 +60,7 @@ pub(super) fn connect(raw: RawSteps, head: &Head, end: Span, reporter: &Reporter
 
 fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Known> {
     let sources = raw.sources.iter().map(|source| {
-        let parallelism = parallelism_of(&source.head, source.connector.as_ref(), head);
+        let parallelism = source_parallelism(source, head);
         let quarantines = source.settings.values.get("on-error").is_some_and(|on_error| on_error == QUARANTINE_NAME);
         (&source.head, StepKind::Source { quarantines }, parallelism)
     });
@@ -68,9 +68,9 @@ fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Kn
         |operator: &RawOperator| matches!(&operator.code, Some(Code::Plugin(code)) if code.on_failure == OnFailure::Quarantine);
     let operators = raw.operators.iter().map(|step| {
         let kind = StepKind::Operator { quarantines: quarantines(step) };
-        (&step.head, kind, parallelism_of(&step.head, None, head))
+        (&step.head, kind, parallelism_of(&step.head, head.parallelism))
     });
-    let sinks = raw.sinks.iter().map(|sink| (&sink.head, StepKind::Sink, parallelism_of(&sink.head, sink.connector.as_ref(), head)));
+    let sinks = raw.sinks.iter().map(|sink| (&sink.head, StepKind::Sink, sink_parallelism(sink, head)));
     let mut known = BTreeMap::new();
     for (step, kind, parallelism) in sources.chain(operators).chain(sinks) {
         match known.entry(step.id.value.clone()) {
@@ -86,15 +86,22 @@ fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Kn
     known
 }
 
-/// How many subtasks a step has: as many as it says, or the job. Standard input is read by one. Standard output is written by one where the step
-/// does not say otherwise: all of a sink's subtasks write one stream, so that more of them gain nothing and lose the order that lines come in.
-fn parallelism_of(step: &StepHead, connector: Option<&Located<String>>, head: &Head) -> u32 {
-    let own = step.parallelism.as_ref().map(|own| own.value);
-    match connector.map(|connector| connector.value.as_str()) {
-        Some("stdin") => 1,
-        Some("stdout") => own.unwrap_or(1),
-        Some(_) | None => own.unwrap_or(head.parallelism),
-    }
+/// How many subtasks a step has: as many as it says, else so many.
+fn parallelism_of(step: &StepHead, otherwise: u32) -> u32 {
+    step.parallelism.as_ref().map_or(otherwise, |own| own.value)
+}
+
+/// As many as it says, or the job; but for what one alone can read.
+fn source_parallelism(source: &RawSource, head: &Head) -> u32 {
+    let single = source.connector.as_ref().is_some_and(|connector| source_capabilities(&connector.value).single_reader.is_some());
+    if single { 1 } else { parallelism_of(&source.head, head.parallelism) }
+}
+
+/// As many as it says, or the job. Standard output is written by one where the step does not say otherwise: all of a sink's subtasks write one
+/// stream, so that more of them gain nothing and lose the order that lines come in.
+fn sink_parallelism(sink: &RawSink, head: &Head) -> u32 {
+    let owns_stdout = sink.connector.as_ref().is_some_and(|connector| sink_capabilities(&connector.value).owns_stdout);
+    parallelism_of(&sink.head, if owns_stdout { 1 } else { head.parallelism })
 }
 
 /// A step goes on with what one other was, and that is no step of the job any more.
@@ -122,17 +129,18 @@ struct Connector<'a> {
 
 impl Connector<'_> {
     fn source(&self, raw: RawSource) -> Option<SourceStep> {
+        let parallelism = source_parallelism(&raw, self.head);
         let connector = raw.connector?;
-        let parallelism = parallelism_of(&raw.head, Some(&connector), self.head);
+        let single = source_capabilities(&connector.value).single_reader.unwrap_or_default();
         if let Some(own) = raw.head.parallelism.filter(|own| own.value != parallelism) {
-            self.reporter.add(Problem::new(own.span, "standard input is read by one subtask").hint("leave `parallelism` out"));
+            self.reporter.add(Problem::new(own.span, format!("{single} is read by one subtask")).hint("leave `parallelism` out"));
         }
         let RawSource { rate, replay_none, settings, .. } = raw;
         Some(SourceStep { id: raw.head.id, was: raw.head.was, connector, rate, replay_none, parallelism, settings })
     }
 
     fn operator(&self, raw: RawOperator) -> Option<OperatorStep> {
-        let parallelism = parallelism_of(&raw.head, None, self.head);
+        let parallelism = parallelism_of(&raw.head, self.head.parallelism);
         let inputs = self.inputs(raw.inputs, parallelism);
         let keyed = inputs.iter().find(|input| input.by == Partitioning::Key);
         if let Some(input) = keyed.filter(|_| parallelism > self.head.max_parallelism) {
@@ -153,7 +161,7 @@ impl Connector<'_> {
     }
 
     fn sink(&self, raw: RawSink) -> Option<SinkStep> {
-        let parallelism = parallelism_of(&raw.head, raw.connector.as_ref(), self.head);
+        let parallelism = sink_parallelism(&raw, self.head);
         for to in raw.inputs.iter().filter_map(|input| input.to.as_ref()) {
             let message = format!("`to` names an input of an operator, and `{}` is a sink", raw.head.id.value);
             self.reporter.add(Problem::new(to.span.clone(), message).hint("leave `to` out"));

@@ -2,6 +2,7 @@
 
 use super::model::{Input, JobFile, Partitioning};
 use std::collections::BTreeMap;
+use weir_connectors::{sink_capabilities, source_capabilities};
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
 
 /// Channels between the subtasks of a job: every edge but a `forward` one has one from each sender to each receiver, and each costs some hundred bytes.
@@ -16,16 +17,17 @@ impl JobFile {
         sources.chain(operators).chain(sinks).map(|(id, parallelism)| (id.clone(), parallelism)).collect()
     }
 
-    /// Whether a step has one subtask, whatever is asked for.
-    fn is_single(&self, id: &str) -> bool {
-        self.sources.iter().any(|source| source.id.value == id && source.connector.value == "stdin")
+    /// What a step reads that only one subtask can read, whatever is asked for.
+    fn single_reader(&self, id: &str) -> Option<&'static str> {
+        let source = self.sources.iter().find(|source| source.id.value == id)?;
+        source_capabilities(&source.connector.value).single_reader
     }
 
-    /// Whether a step gets another parallelism when that of the whole job changes: what reads standard input or writes standard output keeps
-    /// its own.
+    /// Whether a step gets another parallelism when that of the whole job changes: what reads what only one can read, or writes standard output,
+    /// keeps its own.
     pub fn follows_job(&self, id: &str) -> bool {
-        let writes = self.sinks.iter().any(|sink| sink.id.value == id && sink.connector.value == "stdout");
-        !writes && !self.is_single(id)
+        let writes = self.sinks.iter().any(|sink| sink.id.value == id && sink_capabilities(&sink.connector.value).owns_stdout);
+        !writes && self.single_reader(id).is_none()
     }
 
     /// The ids of the steps that get another parallelism when that of the whole job changes, and of those that keep theirs. Where all keep it: why, and what to do.
@@ -34,8 +36,9 @@ impl JobFile {
         if !follow.is_empty() {
             return Ok((follow, keep));
         }
-        let why = |id: &String| {
-            format!("`{id}` {} and keeps its own", if self.is_single(id) { "reads standard input" } else { "writes standard output" })
+        let why = |id: &String| match self.single_reader(id) {
+            Some(input) => format!("`{id}` reads {input} and keeps its own"),
+            None => format!("`{id}` writes standard output and keeps its own"),
         };
         let whys: Vec<String> = keep.iter().map(why).collect();
         let message = format!("no step gets another parallelism with that of the job: {}", whys.join(", "));
@@ -54,8 +57,8 @@ impl JobFile {
             if !(1..=MAX_PARALLELISM_LIMIT).contains(&parallelism) {
                 return Err(format!("`{id}` cannot have parallelism {parallelism}; it is from 1 to {MAX_PARALLELISM_LIMIT}"));
             }
-            if parallelism != 1 && self.is_single(id) {
-                return Err(format!("`{id}` reads standard input, which one subtask does"));
+            if let Some(input) = self.single_reader(id).filter(|_| parallelism != 1) {
+                return Err(format!("`{id}` reads {input}, which one subtask does"));
             }
         }
         let now = |id: &str| wanted.get(id).or_else(|| known.get(id)).copied().unwrap_or(1);

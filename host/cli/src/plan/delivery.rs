@@ -55,7 +55,7 @@ pub(super) fn paths(graph: &JobGraph, mode: CheckpointMode) -> Vec<PlanPath> {
                 CheckpointMode::ExactlyOnce => None,
                 CheckpointMode::AtLeastOnce => merging(graph, from, to),
             };
-            let (delivery, why) = delivery(&vertex.id, source.replayable(), &graph.vertices[to].id, sink.delivery(), merging);
+            let (delivery, why) = delivery(&vertex.id, source.capabilities().replayable, &graph.vertices[to].id, sink.delivery(), merging);
             paths.push(PlanPath { source: vertex.id.clone(), sink: graph.vertices[to].id.clone(), delivery, why });
         }
     }

@@ -37,7 +37,8 @@ pub(super) enum Said {
 /// What is wrong with the first rows of the source `id`, whose splits these are.
 pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Said {
     let Some(step) = job.sources.iter().find(|step| step.id.value == id) else { return Said::Nothing };
-    if source.connector() != "file" {
+    // What is read but once belongs to the run.
+    if !source.capabilities().replayable {
         return Said::Nothing;
     }
     match read(id, source, splits) {

@@ -30,7 +30,7 @@ mod stream;
 mod timestamp;
 mod window;
 
-pub(crate) use stdin::StdinSource;
+pub(crate) use stdin::{STDIN_CAPABILITIES, StdinSource};
 
 use crate::paths::Output;
 use crate::settings::SettingsError;
@@ -41,7 +41,7 @@ use std::path::Path;
 use std::sync::Arc;
 use weir_engine::operator::Subtask;
 use weir_engine::source::SourceOrder;
-use weir_engine::{EngineError, Source, SourceReader, SplitState};
+use weir_engine::{EngineError, Source, SourceCapabilities, SourceReader, SplitState};
 
 /// The longest row, without its line end: one that goes on is a bad row, not a reason to fill the memory.
 const ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -81,9 +81,17 @@ impl FileSource {
     }
 }
 
+/// What the source `file` can do.
+pub(crate) const FILE_CAPABILITIES: SourceCapabilities =
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: true };
+
 impl Source for FileSource {
     fn connector(&self) -> &'static str {
         "file"
+    }
+
+    fn capabilities(&self) -> SourceCapabilities {
+        FILE_CAPABILITIES
     }
 
     fn schema(&self) -> Option<String> {

@@ -169,7 +169,7 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
 fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPoint) -> Result<Box<dyn SourceReader>, EngineError> {
     let id = &graph.vertices[vertex].id;
     let named = |error: EngineError| error.context(id);
-    if !source.replayable() {
+    if !source.capabilities().replayable {
         let message = format!("{id}: a source that cannot be read again cannot be replayed");
         return Err(EngineError::new(ErrorKind::FixInput, message));
     }

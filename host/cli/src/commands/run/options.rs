@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::start::{StartPoint, start_point};
 use std::path::Path;
+use weir_connectors::sink_capabilities;
 use weir_engine::job::StartMode;
 
 /// The absolute path of a file, as the registry shows it.
@@ -35,7 +36,7 @@ pub(super) fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
 
 /// Refuses to print the document of a run whose records go to standard output too.
 pub(super) fn refuse_two_documents(output: Output, job: &JobFile) -> Result<(), Failure> {
-    match job.sinks.iter().find(|sink| sink.connector.value == "stdout") {
+    match job.sinks.iter().find(|sink| sink_capabilities(&sink.connector.value).owns_stdout) {
         Some(sink) if output == Output::Json => Err(Failure::Usage {
             message: format!("`--output json` and the sink `{}` would both write to standard output", sink.id.value),
             hint: "leave `--output json` out, or send the records to a `file` sink".into(),

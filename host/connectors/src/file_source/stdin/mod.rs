@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use weir_engine::operator::Subtask;
 use weir_engine::source::{SourceOrder, SplitProgress};
-use weir_engine::{BatchBuilder, EngineError, ReadStatus, RecordBatch, Source, SourceReader, SplitState};
+use weir_engine::{BatchBuilder, EngineError, ReadStatus, RecordBatch, Source, SourceCapabilities, SourceReader, SplitState};
 
 /// Reads standard input, with parallelism 1 and without replay.
 pub(crate) struct StdinSource {
@@ -47,6 +47,10 @@ impl StdinSource {
     }
 }
 
+/// What the source `stdin` can do.
+pub(crate) const STDIN_CAPABILITIES: SourceCapabilities =
+    SourceCapabilities { single_reader: Some("standard input"), replayable: false, bounded: true, key_setting: true };
+
 impl Source for StdinSource {
     fn connector(&self) -> &'static str {
         "stdin"
@@ -56,8 +60,8 @@ impl Source for StdinSource {
         self.options.header.clone()
     }
 
-    fn replayable(&self) -> bool {
-        false
+    fn capabilities(&self) -> SourceCapabilities {
+        STDIN_CAPABILITIES
     }
 
     fn identity(&self) -> Value {

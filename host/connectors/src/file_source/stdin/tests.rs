@@ -200,7 +200,7 @@ fn a_row_of_the_longest_kind_is_read_and_a_longer_one_refused_or_skipped() {
 #[test]
 fn it_says_that_it_cannot_replay_and_has_no_keys_unless_told() {
     let source = source(std::io::empty());
-    assert!(!source.replayable() && !source.gives_keys());
+    assert!(!source.capabilities().replayable && !source.gives_keys());
     assert_eq!(source.identity(), json!({ "connector": "stdin" }), "as in checkpoints of earlier versions");
     let csv = source_of(std::io::empty(), json!({ "format": "csv", "key": "k", "null": ["NA"] })).identity();
     assert_eq!(csv, json!({ "connector": "stdin", "format": "csv", "key": "k", "timestamp": null, "null": ["NA"], "multiline": true }));

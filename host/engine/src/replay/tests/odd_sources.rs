@@ -8,7 +8,7 @@ use crate::exchange::Partitioning::Forward;
 use crate::job::{JobGraph, VertexKind};
 use crate::operator::Subtask;
 use crate::runtime::Simulator;
-use crate::source::{ReadStatus, Source, SourceReader, SplitProgress, SplitState};
+use crate::source::{ReadStatus, Source, SourceCapabilities, SourceReader, SplitProgress, SplitState};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -33,8 +33,8 @@ impl Source for Odd {
         "odd"
     }
 
-    fn replayable(&self) -> bool {
-        *self != Self::Unreplayable
+    fn capabilities(&self) -> SourceCapabilities {
+        SourceCapabilities { replayable: *self != Self::Unreplayable, ..Default::default() }
     }
 
     fn identity(&self) -> serde_json::Value {
