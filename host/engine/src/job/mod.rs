@@ -12,6 +12,7 @@ mod restore;
 mod savepoint;
 mod status;
 mod supervisor;
+mod trial;
 
 pub use control::{
     CheckpointRequest, GraphChange, HeldCheckpoint, JobControl, JobInbox, Rescaled, StopKind, Upgrade, UpgradeEvent, UpgradeEvents,

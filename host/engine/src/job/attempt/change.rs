@@ -1,9 +1,8 @@
 //! Changing a running job: a rescale goes through a redeployment; an upgrade changes an operator over at a barrier, or through a redeployment
 //! where its state has to be migrated, and is on trial until it has proven itself.
 //!
-//! On trial, checkpoints are provisional: the log has them, but nothing of them is committed, and a failure of whatever kind goes back to the
-//! checkpoint that the trial began at, with the old graph. Invariant: while there is a trial, no task has been told of the completion of a
-//! checkpoint behind `since`.
+//! The rules of a trial are in [`Trial`](crate::job::trial::Trial); this does what it says. On trial, checkpoints are provisional: the log has them,
+//! but nothing of them is committed, and a failure of whatever kind goes back to the checkpoint that the trial began at, with the old graph.
 
 use crate::checkpoint::{Override, Remedy, RestoreOptions, Trigger};
 use crate::element::CheckpointId;
@@ -13,6 +12,7 @@ use crate::job::attempt::context::{AttemptEnd, DeployedFor, Redeployed};
 use crate::job::attempt::recorder::RecordRequest;
 use crate::job::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
 use crate::job::restore::planned;
+use crate::job::trial::{Completed, Switched, Trial};
 use crate::job::{JobGraph, ResumePoint, VertexKind, layout};
 use crate::operator::{Operator, Subtask};
 use crate::runtime::Monotonic;
@@ -20,25 +20,23 @@ use crate::task::TaskControl;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// An upgrade that has changed over, or is about to.
-pub(in crate::job) struct Trial {
-    /// The last checkpoint of the old graph; `None` until it is triggered.
-    pub since: Option<CheckpointId>,
+/// An upgrade that has changed over, or is about to: its [`Trial`] with all that it is about.
+pub(in crate::job) struct TriedUpgrade {
+    pub trial: Trial,
     pub old: Arc<JobGraph>,
     pub new: Arc<JobGraph>,
     pub overrides: Vec<Override>,
     vertex: usize,
     /// For each task with the vertex in it its new operator, until these have been sent. The lock is for whoever only looks at a supervisor.
-    operators: Mutex<Vec<(usize, Box<dyn Operator>)>>,
-    pause: Duration,
-    probation: Duration,
-    /// When it has proven itself; `None` until it works.
-    pub ends: Option<Monotonic>,
-    /// The newest provisional checkpoint.
-    newest: Option<CheckpointId>,
-    /// The log is being told that it is accepted.
-    deciding: bool,
+    operators: Mutex<Vec<NewOperator>>,
     pub events: UpgradeEvents,
+}
+
+/// An operator that is to take over.
+struct NewOperator {
+    /// The task that it goes to.
+    task: usize,
+    operator: Box<dyn Operator>,
 }
 
 /// The end of an attempt that another is to follow in another shape.
@@ -55,7 +53,7 @@ pub(in crate::job) enum Purpose {
         reply: Reply<Rescaled>,
     },
     /// An upgrade whose state is migrated when it is restored.
-    Upgrade(Trial),
+    Upgrade(TriedUpgrade),
 }
 
 impl Redeploy {
@@ -64,12 +62,12 @@ impl Redeploy {
         let error = error.context("the job goes on as it was: it was over before its tasks could change over");
         match self.purpose {
             Purpose::Rescale { reply, .. } => _ = reply.send(Err(error)),
-            Purpose::Upgrade(trial) => _ = trial.events.send(UpgradeEvent::Refused(error)),
+            Purpose::Upgrade(tried) => _ = tried.events.send(UpgradeEvent::Refused(error)),
         }
     }
 }
 
-impl Trial {
+impl TriedUpgrade {
     /// True where the new operator keeps other state than the old one, so that it cannot take over what is there.
     fn migrates(&self) -> bool {
         let states = |graph: &JobGraph| match &graph.vertices[self.vertex].kind {
@@ -84,24 +82,23 @@ impl Trial {
         self.vertex
     }
 
-    /// It goes on from this checkpoint.
-    pub fn begun_behind(self, checkpoint_id: CheckpointId) -> Self {
-        // The redeployment makes its operators itself.
-        Self { since: Some(checkpoint_id), operators: Mutex::default(), ..self }
+    /// It goes on from this checkpoint. The redeployment makes its operators itself.
+    pub fn redeployed_behind(mut self, checkpoint_id: CheckpointId) -> Self {
+        self.trial.on_redeployment(checkpoint_id);
+        Self { operators: Mutex::default(), ..self }
     }
 
-    /// The job has ended before anybody decided: the next run has the old operator. Where the log is about to accept the new one nobody can say.
+    /// The job has ended before anybody decided: the next run has the old operator.
     pub fn ended(self, error: EngineError, to: ResumePoint) {
-        if !self.deciding {
+        if self.trial.is_undecided() {
             _ = self.events.send(UpgradeEvent::RolledBack { error, to });
         }
     }
 
-    /// The new operator works.
-    pub fn begin(&mut self, now: Monotonic, pause: Duration) {
-        self.ends = Some(now + self.probation);
-        if let Some(checkpoint_id) = self.since {
-            _ = self.events.send(UpgradeEvent::Switched { checkpoint_id, pause });
+    /// The new operator works. `pause`: for how long a redeployment stood still.
+    fn begin(&mut self, now: Monotonic, pause: Option<Duration>) {
+        if let Some(Switched { since, pause }) = self.trial.on_working(now, pause) {
+            _ = self.events.send(UpgradeEvent::Switched { checkpoint_id: since, pause });
         }
     }
 }
@@ -117,13 +114,13 @@ impl Attempt<'_> {
     }
 
     pub(in crate::job) fn on_upgrade(&mut self, upgrade: Upgrade, events: UpgradeEvents) -> Option<AttemptEnd> {
-        match self.trial_of(upgrade, events.clone()) {
-            Ok(trial) if trial.migrates() => {
-                self.redeploy = Some(Redeploy { purpose: Purpose::Upgrade(trial), began: None });
+        match self.tried(upgrade, events.clone()) {
+            Ok(tried) if tried.migrates() => {
+                self.redeploy = Some(Redeploy { purpose: Purpose::Upgrade(tried), began: None });
                 self.want(Trigger::Redeploy)
             }
-            Ok(trial) => {
-                *self.session.trial = Some(trial);
+            Ok(tried) => {
+                *self.session.tried = Some(tried);
                 self.want(Trigger::Upgrade)
             }
             Err(error) => {
@@ -136,7 +133,7 @@ impl Attempt<'_> {
     /// Why the job cannot change now, or not in this way.
     fn unfit(&self, change: &GraphChange) -> Option<EngineError> {
         let refused = |message: String, hint: &str| Some(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
-        if self.session.trial.is_some() {
+        if self.session.tried.is_some() {
             return refused("an upgrade is on probation".into(), "wait until it is over");
         }
         if self.redeploy.is_some() || self.session.redeployed.is_some() || self.stop_seen.is_some() {
@@ -153,7 +150,7 @@ impl Attempt<'_> {
     }
 
     /// Everything that can fail before the barrier: the new operators are made here.
-    fn trial_of(&self, upgrade: Upgrade, events: UpgradeEvents) -> Result<Trial, EngineError> {
+    fn tried(&self, upgrade: Upgrade, events: UpgradeEvents) -> Result<TriedUpgrade, EngineError> {
         let Upgrade { change, vertex: id, probation } = upgrade;
         if let Some(error) = self.unfit(&change) {
             return Err(error);
@@ -175,48 +172,43 @@ impl Attempt<'_> {
             let subtask = Subtask { vertex: id.clone(), index, parallelism: new.vertices[place].parallelism };
             let mut operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&id))?;
             operator.set_probation(true);
-            operators.push((task, operator));
+            operators.push(NewOperator { task, operator });
         }
-        Ok(Trial {
-            since: None,
+        Ok(TriedUpgrade {
+            trial: Trial::new(probation),
             old: self.session.graph.clone(),
             new,
             overrides: change.overrides,
             vertex: place,
             operators: Mutex::new(operators),
-            pause: Duration::ZERO,
-            probation,
-            ends: None,
-            newest: None,
-            deciding: false,
             events,
         })
     }
 
     /// The barrier of the upgrade is about to be sent: the new operators go ahead of it.
     pub(in crate::job) fn send_operators(&mut self, checkpoint_id: CheckpointId) {
-        let Some(trial) = self.session.trial else { return };
-        trial.since = Some(checkpoint_id);
-        let vertex = trial.vertex;
-        let operators = trial.operators.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (task, operator) in operators.drain(..) {
+        let Some(tried) = self.session.tried else { return };
+        tried.trial.on_barrier(checkpoint_id);
+        let vertex = tried.vertex;
+        let operators = tried.operators.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for NewOperator { task, operator } in operators.drain(..) {
             // A task that is gone has sent why.
             _ = self.deployment.controls[task].send(TaskControl::Swap { checkpoint_id, vertex, operator });
         }
     }
 
     pub(in crate::job) fn on_swapped(&mut self, pause: Duration) {
-        if let Some(trial) = self.session.trial {
-            trial.pause = trial.pause.max(pause);
+        if let Some(tried) = self.session.tried {
+            tried.trial.on_swapped(pause);
         }
     }
 
     /// The checkpoint of the upgrade is complete: what follows is provisional.
     pub(in crate::job) fn begin_probation(&mut self, checkpoint_id: CheckpointId) {
         let now = self.context.runtime.clock.now();
-        let Some(trial) = self.session.trial else { return };
-        trial.begin(now, trial.pause);
-        let (graph, overrides) = (trial.new.clone(), trial.overrides.clone());
+        let Some(tried) = self.session.tried else { return };
+        tried.begin(now, None);
+        let (graph, overrides) = (tried.new.clone(), tried.overrides.clone());
         self.request(RecordRequest::Override { checkpoint_id, graph, overrides, probation: true });
     }
 
@@ -227,9 +219,9 @@ impl Attempt<'_> {
         let Some(redeployed) = self.session.redeployed.as_mut() else { return };
         redeployed.pause = Some(now.saturating_sub(redeployed.began));
         let checkpoint_id = redeployed.checkpoint_id;
-        let (overrides, probation) = match (&redeployed.purpose, self.session.trial.as_ref()) {
+        let (overrides, probation) = match (&redeployed.purpose, self.session.tried.as_ref()) {
             (DeployedFor::Rescale { overrides, .. }, _) => (overrides.clone(), false),
-            (DeployedFor::Upgrade, Some(trial)) => (trial.overrides.clone(), true),
+            (DeployedFor::Upgrade, Some(tried)) => (tried.overrides.clone(), true),
             (DeployedFor::Upgrade, None) => return,
         };
         self.request(RecordRequest::Override { checkpoint_id, graph: self.context.graph.clone(), overrides, probation });
@@ -246,50 +238,48 @@ impl Attempt<'_> {
                 _ = reply.send(Ok(Rescaled { checkpoint_id, pause }));
             }
             DeployedFor::Upgrade => {
-                if let Some(trial) = self.session.trial {
-                    trial.begin(now, pause);
+                if let Some(tried) = self.session.tried {
+                    tried.begin(now, Some(pause));
                 }
             }
         }
     }
 
-    /// True where a completed checkpoint is provisional: no task may be told of it. One that completes behind the end of the probation, or
-    /// behind the end of the input, decides it.
+    /// True where a completed checkpoint is provisional: no task may be told of it.
     pub(in crate::job) fn keep_provisional(&mut self, checkpoint_id: CheckpointId, trigger: Trigger) -> bool {
         let now = self.context.runtime.clock.now();
-        let Some(trial) = self.session.trial.as_mut().filter(|trial| trial.since.is_some_and(|since| since < checkpoint_id)) else {
-            return false;
-        };
-        trial.newest = Some(checkpoint_id);
-        let proven = trigger == Trigger::Final || trial.ends.is_some_and(|ends| now >= ends);
-        if proven && !std::mem::replace(&mut trial.deciding, true) {
-            self.request(RecordRequest::Accept);
+        match self.session.tried.as_mut().map(|tried| tried.trial.on_completed(checkpoint_id, trigger, now)) {
+            None | Some(Completed::ForGood) => false,
+            Some(Completed::Provisionally) => true,
+            Some(Completed::AsProof) => {
+                self.request(RecordRequest::Accept);
+                true
+            }
         }
-        true
     }
 
     /// When the probation is over and a checkpoint has to be taken that ends it.
     pub(in crate::job) fn probation_ends(&self) -> Option<Monotonic> {
-        self.session.trial.as_ref().filter(|_| !self.probation_over).and_then(|trial| trial.ends)
+        self.session.tried.as_ref().and_then(|tried| tried.trial.deadline())
     }
 
-    pub(in crate::job) fn on_probation_over(&mut self) -> Option<AttemptEnd> {
-        self.probation_over = true;
-        self.want(Trigger::Requested)
+    /// True, once, where the probation is over.
+    pub(in crate::job) fn probation_is_over(&mut self) -> bool {
+        let now = self.context.runtime.clock.now();
+        self.session.tried.as_mut().is_some_and(|tried| tried.trial.on_time(now))
     }
 
     /// The log says that the upgrade holds.
     pub(in crate::job) fn on_accepted(&mut self) {
-        let Some(trial) = self.session.trial.take() else { return };
-        *self.session.graph = trial.new;
-        self.probation_over = false;
-        for (task, _) in tasks_of(self.session.graph, trial.vertex) {
-            _ = self.deployment.controls[task].send(TaskControl::EndProbation(trial.vertex));
+        let Some(tried) = self.session.tried.take() else { return };
+        *self.session.graph = tried.new;
+        for (task, _) in tasks_of(self.session.graph, tried.vertex) {
+            _ = self.deployment.controls[task].send(TaskControl::EndProbation(tried.vertex));
         }
-        if let Some(newest) = trial.newest {
+        if let Some(newest) = tried.trial.on_accepted() {
             self.tell_all(|| TaskControl::Complete(newest));
         }
-        _ = trial.events.send(UpgradeEvent::Accepted);
+        _ = tried.events.send(UpgradeEvent::Accepted);
     }
 }
 

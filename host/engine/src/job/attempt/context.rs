@@ -3,7 +3,7 @@
 use crate::checkpoint::{CheckpointBases, CheckpointConfig, CheckpointMetadata, Override, RestorePlan};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
-use crate::job::attempt::change::{Redeploy, Trial};
+use crate::job::attempt::change::{Redeploy, TriedUpgrade};
 use crate::job::control::{JobInbox, Reply, Rescaled};
 use crate::job::restore::in_flight::RestoredRecords;
 use crate::job::status::JobStatus;
@@ -56,7 +56,7 @@ pub(in crate::job) struct Session<'a> {
     /// The graph of the next attempt.
     pub graph: &'a mut Arc<JobGraph>,
     /// An upgrade that has changed over and is not decided.
-    pub trial: &'a mut Option<Trial>,
+    pub tried: &'a mut Option<TriedUpgrade>,
     /// What this attempt was deployed for, until the log has it.
     pub redeployed: &'a mut Option<Redeployed>,
     /// A rescale that the log has, until a checkpoint of the new shape is complete.
@@ -69,8 +69,8 @@ pub(in crate::job) struct Session<'a> {
 impl Session<'_> {
     /// The same, for a part of the attempt.
     pub fn lent(&mut self) -> Session<'_> {
-        let Self { inbox, graph, trial, redeployed, unproven, stop_began, waits_for } = self;
-        Session { inbox, graph, trial, redeployed, unproven, stop_began, waits_for }
+        let Self { inbox, graph, tried, redeployed, unproven, stop_began, waits_for } = self;
+        Session { inbox, graph, tried, redeployed, unproven, stop_began, waits_for }
     }
 }
 
@@ -126,7 +126,7 @@ pub(in crate::job) enum DeployedFor {
         old: OldShape,
         reply: Reply<Rescaled>,
     },
-    /// The trial holds what there is to know.
+    /// The upgrade on trial holds what there is to know.
     Upgrade,
 }
 

@@ -153,8 +153,6 @@ pub(in crate::job) struct Attempt<'a> {
     /// Tasks that are still restoring.
     tasks_starting: usize,
     pub(in crate::job) redeploy: Option<Redeploy>,
-    /// The checkpoint that ends the probation has been asked for.
-    pub(in crate::job) probation_over: bool,
     /// The last checkpoint, once it is complete, and how many tasks have yet to commit it.
     last: Option<(CheckpointId, Trigger, usize)>,
 }
@@ -184,7 +182,6 @@ impl<'a> Attempt<'a> {
             tasks_reading: tasks,
             tasks_starting: tasks,
             redeploy: None,
-            probation_over: false,
             last: None,
         }
     }
@@ -201,9 +198,7 @@ impl<'a> Attempt<'a> {
                 Event::Command(JobCommand::Checkpoint { request, reply }) => self.on_request(request, reply),
                 Event::Command(JobCommand::Rescale { change, reply }) => self.on_rescale(change, reply),
                 Event::Command(JobCommand::Upgrade { upgrade, events }) => self.on_upgrade(upgrade, events),
-                Event::Time if self.probation_ends().is_some_and(|ends| self.context.runtime.clock.now() >= ends) => {
-                    self.on_probation_over()
-                }
+                Event::Time if self.probation_is_over() => self.want(Trigger::Requested),
                 Event::Time => {
                     self.awaited.on_time(self.context.runtime.clock.now(), |tasks| sinks_of(&self.context.graph, tasks));
                     let actions = self.coordinator.on_time(self.context.runtime.clock.now());
@@ -258,7 +253,7 @@ impl<'a> Attempt<'a> {
         if kind.is_prompt() {
             self.session.stop_began.get_or_insert(self.context.runtime.clock.now());
         }
-        if self.session.trial.is_some() && kind != StopKind::Cancel {
+        if self.session.tried.is_some() && kind != StopKind::Cancel {
             // The old component takes the last checkpoint, in the attempt that follows.
             return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, "the job was stopped while an upgrade was on probation")));
         }
@@ -285,7 +280,7 @@ impl<'a> Attempt<'a> {
             CheckpointRequest::Savepoint => Trigger::Savepoint,
             CheckpointRequest::UnalignedSavepoint => Trigger::UnalignedSavepoint,
         };
-        if self.session.trial.is_some() && trigger != Trigger::Requested {
+        if self.session.tried.is_some() && trigger != Trigger::Requested {
             // It would hold what a rollback takes back.
             let error = EngineError::new(ErrorKind::FixInput, "an upgrade is on probation").with_hint("wait until it is over");
             _ = reply.send(Err(error));

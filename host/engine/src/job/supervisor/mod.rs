@@ -8,7 +8,7 @@ mod resume;
 use crate::checkpoint::{Append, BARRIER_MAX, JobLog, LogEntry, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::job::attempt::change::Trial;
+use crate::job::attempt::change::TriedUpgrade;
 use crate::job::attempt::context::{AttemptContext, AttemptEnd, OldShape, Redeployed, Session, WaitsFor};
 use crate::job::attempt::recorder::store_components;
 use crate::job::attempt::{LEAVE_MAX, run_attempt};
@@ -43,7 +43,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         inbox,
         nonces: Vec::new(),
         sent: Vec::new(),
-        trial: None,
+        tried: None,
         redeployed: None,
         unproven: None,
         failed_change: None,
@@ -102,7 +102,7 @@ pub(in crate::job) struct Supervisor {
     /// Those, and of entries that may have become attempts without our hearing of it.
     sent: Vec<String>,
     /// An upgrade that has changed over and is not decided.
-    pub(in crate::job) trial: Option<Trial>,
+    pub(in crate::job) tried: Option<TriedUpgrade>,
     /// What the next attempt is deployed for.
     pub(in crate::job) redeployed: Option<Redeployed>,
     /// A rescale that the log has, until a checkpoint of the new shape is complete.
@@ -138,8 +138,8 @@ impl Supervisor {
             let completed = self.status.completed.get();
             let end = match self.prepare(&context).await {
                 Ok(()) => {
-                    let Self { inbox, graph, trial, redeployed, unproven, stop_began, waits_for, .. } = self;
-                    let session = Session { inbox, graph, trial, redeployed, unproven, stop_began, waits_for };
+                    let Self { inbox, graph, tried, redeployed, unproven, stop_began, waits_for, .. } = self;
+                    let session = Session { inbox, graph, tried, redeployed, unproven, stop_began, waits_for };
                     let (end, back) = run_attempt(&context, log, session).await;
                     self.waits_for = WaitsFor::Storage;
                     match (back, end) {
@@ -205,7 +205,7 @@ impl Supervisor {
 
     /// The error of a stop that cannot wait for the tasks of an attempt that is over. What is on trial goes back first: nobody has decided on it.
     async fn given_up(&mut self, log: &mut JobLog, error: EngineError) -> EngineError {
-        if self.trial.is_some() {
+        if self.tried.is_some() {
             self.failed_change = Some(error.clone());
             match self.go_back(log).await {
                 Ok(()) => self.look_at(&History::of(log.entries()), &StartMode::Resume),
@@ -226,7 +226,7 @@ impl Supervisor {
     fn resume_point(&self) -> ResumePoint {
         let completed = self.status.last_checkpoint().map(|last| last.checkpoint_id).filter(|&last| last >= self.unread);
         // What is behind an upgrade on trial goes with it.
-        let since = self.trial.as_ref().and_then(|trial| trial.since);
+        let since = self.tried.as_ref().and_then(|tried| tried.trial.since());
         match completed.map(|last| since.map_or(last, |since| last.min(since))) {
             Some(checkpoint_id) => ResumePoint::Checkpoint(checkpoint_id),
             None => self.newest.as_ref().map_or(ResumePoint::Beginning, ResumePoint::from),
@@ -243,8 +243,8 @@ impl Supervisor {
             }
             JobOutcome::Cancelled => EngineError::new(ErrorKind::Restart, "the job was cancelled"),
         };
-        if let Some(trial) = self.trial.take() {
-            trial.ended(why.clone(), to);
+        if let Some(tried) = self.tried.take() {
+            tried.ended(why.clone(), to);
         }
         self.inbox.refuse_commands(&why);
     }
@@ -373,7 +373,7 @@ impl Supervisor {
             lineage_nonce: Some(of_lineage.map_or_else(|| self.draw_nonce(), |lineage| lineage.nonce.clone())),
             root: start.root.clone(),
             restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
-            probation: self.trial.is_some(),
+            probation: self.tried.is_some(),
             started_ms: self.runtime.clock.wall_ms(),
         };
         self.sent.push(nonce.clone());
@@ -411,7 +411,7 @@ impl Supervisor {
             in_flight: Mutex::new(restored.in_flight),
             config: self.options.checkpoints,
             retain: self.options.retain,
-            on_trial: self.trial.as_ref().map(Trial::vertex),
+            on_trial: self.tried.as_ref().map(TriedUpgrade::vertex),
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
             older_nonces: history.nonces.clone(),
             left_behind: Vec::new(),

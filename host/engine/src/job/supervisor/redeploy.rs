@@ -6,11 +6,12 @@
 use crate::checkpoint::{Append, JobLog, LogEntry, Override, Replaced};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::job::attempt::change::{Purpose, Redeploy, Trial};
+use crate::job::attempt::change::{Purpose, Redeploy, TriedUpgrade};
 use crate::job::attempt::context::{AttemptContext, DeployedFor, OldShape, Redeployed};
 use crate::job::control::{GraphChange, Reply, Rescaled, StopKind, UpgradeEvent};
 use crate::job::history::{History, fenced};
 use crate::job::supervisor::Supervisor;
+use crate::job::trial::Verdict;
 use crate::job::{JobGraph, ResumePoint};
 use std::sync::Arc;
 
@@ -22,9 +23,9 @@ impl Supervisor {
         let began = redeploy.began.unwrap_or_else(|| self.runtime.clock.now());
         let (graph, purpose) = match redeploy.purpose {
             Purpose::Rescale { change, reply } => self.rescaled(checkpoint_id, change, reply),
-            Purpose::Upgrade(trial) => {
-                let new = trial.new.clone();
-                self.trial = Some(trial.begun_behind(checkpoint_id));
+            Purpose::Upgrade(tried) => {
+                let new = tried.new.clone();
+                self.tried = Some(tried.redeployed_behind(checkpoint_id));
                 (new, DeployedFor::Upgrade)
             }
         };
@@ -41,7 +42,7 @@ impl Supervisor {
 
     /// True where a failure is laid to a change that is under way: the next attempt goes back.
     pub(in crate::job) fn is_of_a_change(&mut self, error: &EngineError) -> bool {
-        let changing = self.trial.is_some() || self.redeployed.is_some();
+        let changing = self.tried.is_some() || self.redeployed.is_some();
         if !changing || self.failed_change.is_some() || error.kind() == ErrorKind::Fenced {
             return false;
         }
@@ -68,7 +69,7 @@ impl Supervisor {
         if !self.newest_is_ours(&History::of(log.entries())) {
             return Err(fenced(&self.graph.name));
         }
-        if self.trial.is_some() {
+        if self.tried.is_some() {
             self.roll_back(log, &error).await?;
         } else if self.redeployed.is_some() {
             self.undo_deployment(log, &error);
@@ -82,28 +83,28 @@ impl Supervisor {
 
     /// Goes back to where an upgrade changed over, with the old component.
     async fn roll_back(&mut self, log: &mut JobLog, error: &EngineError) -> Result<(), EngineError> {
-        let Some(Trial { since, .. }) = &self.trial else { return Ok(()) };
-        let began = |entry: &LogEntry| matches!(entry, LogEntry::Override { checkpoint_id, .. } if Some(*checkpoint_id) == *since);
+        let Some(TriedUpgrade { trial, .. }) = &self.tried else { return Ok(()) };
+        let since = trial.since();
+        let began = |entry: &LogEntry| matches!(entry, LogEntry::Override { checkpoint_id, .. } if Some(*checkpoint_id) == since);
         let outcome = |entry: &LogEntry| matches!(entry, LogEntry::Outcome { .. });
         let behind = log.entries().iter().position(began).map(|place| &log.entries()[place..]);
-        // It may have been accepted without the attempt's hearing of it.
-        let accepted = behind.map(|entries| entries.iter().any(outcome));
-        if accepted == Some(false) {
+        let verdict = trial.verdict(behind.map(|entries| entries.iter().any(outcome)));
+        if verdict == (Verdict::GoBack { log_has_it: true }) {
             let (attempt, nonce) = self.owner();
             let (reason, decided_ms) = (Some(error.to_string()), self.runtime.clock.wall_ms());
             self.append(log, LogEntry::Outcome { attempt, nonce, accepted: false, reason, decided_ms }).await?;
         }
-        let Some(trial) = self.trial.take() else { return Ok(()) };
-        if accepted == Some(true) {
-            self.graph = trial.new;
-            _ = trial.events.send(UpgradeEvent::Accepted);
+        let Some(tried) = self.tried.take() else { return Ok(()) };
+        if verdict == Verdict::Accepted {
+            self.graph = tried.new;
+            _ = tried.events.send(UpgradeEvent::Accepted);
             return Ok(());
         }
-        self.graph = trial.old;
+        self.graph = tried.old;
         (self.options.notice)(&format!("the upgrade is rolled back: {error}"));
         let origin = History::of(log.entries()).origin(&self.mode);
         let to = origin.as_ref().map_or(ResumePoint::Beginning, ResumePoint::from);
-        _ = trial.events.send(UpgradeEvent::RolledBack { error: error.clone(), to });
+        _ = tried.events.send(UpgradeEvent::RolledBack { error: error.clone(), to });
         Ok(())
     }
 
