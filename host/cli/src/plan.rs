@@ -12,13 +12,11 @@ pub use text::plan_text;
 
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
-use crate::job_file::{Code, JobFile, OperatorStep};
+use crate::job_file::{Code, JobFile, OperatorStep, duration_text, size_text};
 use crate::plugins::{PluginOrigin, PluginOrigins};
 use crate::process::state_memory;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use weir_engine::checkpoint::CheckpointMode;
-use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{Edge, JobGraph, VertexKind, layout};
 use weir_wasm::CompileLimits;
 
@@ -111,8 +109,8 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         file: job.source.name.to_string(),
         parallelism: job.parallelism,
         max_parallelism: job.max_parallelism,
-        checkpoints: checkpoint_settings(job),
-        restart: restart_settings(job),
+        checkpoints: job.checkpoints.shown.clone(),
+        restart: job.restart_shown.clone(),
         vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex((job, plugins), graph, vertex)).collect(),
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
@@ -130,51 +128,6 @@ fn input_name(graph: &JobGraph, edge: &Edge) -> Option<String> {
         }
         VertexKind::Operator(_) | VertexKind::Source { .. } | VertexKind::Sink(_) => None,
     }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => Map::from_iter([("value".to_owned(), other)]),
-    }
-}
-
-fn duration(duration: std::time::Duration) -> String {
-    humantime::format_duration(duration).to_string()
-}
-
-/// A size as one would write it in a job file.
-fn size(bytes: u64) -> String {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let unit = units.into_iter().find(|&(_, shift)| bytes > 0 && bytes.trailing_zeros() >= shift);
-    unit.map_or(format!("{bytes}B"), |(name, shift)| format!("{}{name}", bytes >> shift))
-}
-
-fn checkpoint_settings(job: &JobFile) -> Map<String, Value> {
-    let (settings, config) = (&job.checkpoints, &job.checkpoints.config);
-    let mode = match config.mode {
-        CheckpointMode::ExactlyOnce => "exactly-once",
-        CheckpointMode::AtLeastOnce => "at-least-once",
-    };
-    let unaligned = match config.alignment {
-        BarrierAlignment::Aligned => "never".to_owned(),
-        BarrierAlignment::AlignedFor(time) => duration(time),
-        BarrierAlignment::Unaligned => "always".to_owned(),
-    };
-    object(json!({
-        "storage": settings.storage.value, "interval": duration(config.interval), "mode": mode, "unaligned": unaligned,
-        "max-concurrent": config.max_concurrent, "min-pause": duration(config.min_pause), "timeout": duration(config.timeout),
-        "stop-timeout": duration(config.stop_timeout), "tolerate-failures": config.tolerate_failures, "retain": settings.retain,
-        "max-in-flight-bytes": size(config.max_in_flight_bytes),
-    }))
-}
-
-fn restart_settings(job: &JobFile) -> Map<String, Value> {
-    let settings = &job.restart;
-    object(json!({
-        "strategy": settings.strategy.name(), "attempts": settings.attempts,
-        "delay": duration(settings.delay), "max-delay": duration(settings.max_delay),
-    }))
 }
 
 fn plan_vertex((job, plugins): (&JobFile, &PluginOrigins), graph: &JobGraph, vertex: usize) -> PlanVertex {
@@ -196,10 +149,8 @@ fn settings_of((job, plugins): (&JobFile, &PluginOrigins), id: &str) -> Map<Stri
     if let Some(step) = job.sources.iter().find(|step| step.id.value == id) {
         let effective = weir_connectors::source_settings(&step.connector.value, &step.settings.values, &job.folder);
         let mut settings = effective.unwrap_or_else(|_| step.settings.values.clone());
-        settings.insert("rate".into(), json!(step.rate));
-        if step.replay_none.is_some() {
-            settings.insert("replay".into(), json!("none"));
-        }
+        // What else it says stands beside its settings.
+        settings.extend(step.shown.clone().into_iter().filter(|(name, _)| ["rate", "replay"].contains(&name.as_str())));
         return settings;
     }
     if let Some(step) = job.sinks.iter().find(|step| step.id.value == id) {
@@ -213,8 +164,8 @@ fn settings_of((job, plugins): (&JobFile, &PluginOrigins), id: &str) -> Map<Stri
 /// What a subtask may keep: its own limit, or what all without one may keep together.
 fn state_bytes(step: &OperatorStep) -> String {
     match (step.state_bytes, state_memory()) {
-        (Some(own), _) => size(own),
-        (None, Some(shared)) => format!("{} (half of the memory, shared by all subtasks without a limit of their own)", size(shared)),
+        (Some(own), _) => size_text(own),
+        (None, Some(shared)) => format!("{} (half of the memory, shared by all subtasks without a limit of their own)", size_text(shared)),
         (None, None) => "none (the system does not say how much memory there is)".into(),
     }
 }
@@ -222,29 +173,21 @@ fn state_bytes(step: &OperatorStep) -> String {
 /// What compiling a file of `bytes` bytes may take; nothing is known of one that is not there.
 fn compile_limits(limits: CompileLimits, bytes: Option<u64>) -> Value {
     let CompileLimits { time, memory } = bytes.map_or(limits, |bytes| limits.for_file(bytes));
-    let time = time.map(|time| duration(std::time::Duration::from_millis(time.as_millis() as u64)));
-    json!({ "time": time, "memory": memory.map(size) })
+    let time = time.map(|time| duration_text(std::time::Duration::from_millis(time.as_millis() as u64)));
+    json!({ "time": time, "memory": memory.map(size_text) })
 }
 
-/// `bytes`: the size of the plugin's file.
+/// The settings as they hold, with what follows from the machine and from the plugin's file, which has `bytes` bytes.
 fn operator_settings(step: &OperatorStep, bytes: Option<u64>) -> Map<String, Value> {
+    let elsewhere = ["parallelism", "was"];
+    let mut settings: Map<String, Value> = step.shown.clone().into_iter().filter(|(name, _)| !elsewhere.contains(&name.as_str())).collect();
+    let limits = settings.entry("limits").or_insert_with(|| json!({}));
+    limits["state-bytes"] = json!(state_bytes(step));
     match &step.code {
-        Code::Native(name) => {
-            object(json!({ "native": name.value, "limits": { "state-bytes": state_bytes(step) }, "record": step.record }))
-        }
-        Code::Plugin(code) => object(json!({
-            "plugin": code.path.value, "build": code.build.as_ref().map(|build| &build.value), "sources": code.sources, "config": code.config,
-            "on-failure": code.on_failure.name(),
-            "limits": {
-                "memory": size(code.limits.memory),
-                "time-per-batch": duration(code.limits.time_per_batch),
-                "state-bytes-per-key": size(code.limits.state_bytes_per_key),
-                "state-bytes": state_bytes(step),
-                "compile": compile_limits(code.limits.compile, bytes),
-            },
-            "record": step.record,
-        })),
+        Code::Native(_) => {}
+        Code::Plugin(code) => limits["compile"] = compile_limits(code.limits.compile, bytes),
     }
+    settings
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Reads a connector's table of the job file. Every setting is asked for by name exactly once; what was not asked for is
 //! refused with its nearest neighbour, and what was asked for is kept with its default filled in, so that `weir check` can show it.
 
+pub(crate) mod steps;
+pub(crate) mod table;
+
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 

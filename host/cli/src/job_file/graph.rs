@@ -136,7 +136,7 @@ impl Connector<'_> {
             self.reporter.add(Problem::new(own.span, format!("{single} is read by one subtask")).hint("leave `parallelism` out"));
         }
         let RawSource { rate, replay_none, settings, .. } = raw;
-        Some(SourceStep { id: raw.head.id, was: raw.head.was, connector, rate, replay_none, parallelism, settings })
+        Some(SourceStep { id: raw.head.id, was: raw.head.was, connector, rate, replay_none, parallelism, settings, shown: raw.shown })
     }
 
     fn operator(&self, raw: RawOperator) -> Option<OperatorStep> {
@@ -157,6 +157,7 @@ impl Connector<'_> {
             parallelism,
             record: raw.record,
             state_bytes: raw.state_bytes,
+            shown: raw.shown,
         })
     }
 

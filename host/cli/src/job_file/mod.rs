@@ -12,17 +12,20 @@ mod section;
 mod settings;
 mod steps;
 mod suggest;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};
 pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span};
 pub use section::Located;
 #[cfg(test)]
-pub(crate) use steps::NATIVE_OPERATORS;
+pub(crate) use tables::NATIVE_OPERATORS;
 
 pub(crate) use problem::Reporter;
 pub(crate) use suggest::{hint as suggest, list as list_words};
+pub(crate) use written::{duration_text, size_text};
 
 use section::Section;
 use std::io::Read;
@@ -81,9 +84,10 @@ fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile,
     JobFileError::unless_none(&source, broken.collect())?;
 
     let reporter = Reporter::default();
-    let top = Section::new(section::TOP, 0..0, table.get_ref(), &reporter);
+    let top = Section::new(section::TOP, 0..0, table.get_ref(), tables::HEAD, &reporter);
     let head = settings::read_head(&top, cores);
-    let (checkpoints, restart) = (settings::read_checkpoints(&top), settings::read_restart(&top));
+    let checkpoints = settings::read_checkpoints(&top);
+    let (restart, restart_shown) = settings::read_restart(&top);
     let raw = graph::RawSteps {
         sources: top.tables("source").into_iter().map(|(id, section)| steps::read_source(id, section)).collect(),
         operators: top.tables("operator").into_iter().map(|(id, section)| steps::read_operator(id, section)).collect(),
@@ -94,7 +98,8 @@ fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile,
     let graph::Steps { sources, operators, sinks } = graph::connect(raw, &head, end..end, &reporter);
     let settings::Head { name, parallelism, max_parallelism } = head;
     let folder = folder.to_owned();
-    let job = JobFile { source, folder, name, parallelism, max_parallelism, checkpoints, restart, sources, operators, sinks };
+    let job =
+        JobFile { source, folder, name, parallelism, max_parallelism, checkpoints, restart, restart_shown, sources, operators, sinks };
     if let Some((input, message)) = job.crowded() {
         reporter.add(Problem::new(input.span.clone(), message).hint("a step seldom needs more subtasks than the machine has cores"));
     }

@@ -2,6 +2,7 @@
 
 use super::problem::{JobFileError, Problem, SourceText, Span};
 use super::section::Located;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct JobFile {
     pub checkpoints: Checkpoints,
     /// `[restart]`.
     pub restart: RestartPolicy,
+    /// The settings of `[restart]` as they hold.
+    pub restart_shown: Map<String, Value>,
     /// `[source.ID]`, in the order of the file.
     pub sources: Vec<SourceStep>,
     /// `[operator.ID]`, in the order of the file.
@@ -90,13 +93,15 @@ pub struct Checkpoints {
     pub config: CheckpointConfig,
     /// Completed ones that are kept.
     pub retain: u32,
+    /// The settings as they hold.
+    pub shown: Map<String, Value>,
 }
 
 /// A connector's own settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// The values.
-    pub values: serde_json::Map<String, serde_json::Value>,
+    pub values: Map<String, Value>,
     /// Where they stand.
     pub spans: BTreeMap<String, Span>,
 }
@@ -118,6 +123,8 @@ pub struct SourceStep {
     pub parallelism: u32,
     /// The connector's own settings.
     pub settings: Settings,
+    /// The others, as they hold.
+    pub shown: Map<String, Value>,
 }
 
 /// An operator.
@@ -137,6 +144,8 @@ pub struct OperatorStep {
     pub record: bool,
     /// Bytes of state that each subtask may keep; `None`: its part of what the job's subtasks may keep together.
     pub state_bytes: Option<u64>,
+    /// The settings as they hold, but for what follows from the machine or from the plugin's file.
+    pub shown: Map<String, Value>,
 }
 
 /// What an operator runs.
@@ -158,7 +167,7 @@ pub struct PluginCode {
     /// Globs of what it is made from.
     pub sources: Vec<String>,
     /// Handed to the plugin.
-    pub config: serde_json::Value,
+    pub config: Value,
     /// Where that stands.
     pub config_places: ConfigPlaces,
     /// What follows a record that fails.

@@ -1,16 +1,18 @@
-//! One table of a job file, read key by key. What is asked for is known; what is left over at the end is an unknown key.
+//! One table of a job file, read key by key as its table of settings says. What that does not have is an unknown key.
 //!
-//! A value that is not what was asked for becomes a problem, and the caller goes on as if the key were absent: so every
-//! problem of a file is found in one pass.
+//! A value that is not what was asked for becomes a problem, and the caller goes on with the default: so every problem of a file is found in one pass. What is read
+//! is kept as it holds, for whoever shows the settings in force.
 
 use super::model::Settings;
 use super::problem::{Problem, Reporter, Span};
 use super::suggest;
+use super::written::{self, duration_text, size_text};
+use serde_json::{Map, Value};
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeString, DeTable, DeValue};
+use weir_connectors::{Fallback, Kind, Setting, Within};
 
 /// What the table that is the file itself is called in messages.
 pub(super) const TOP: &str = "the job file";
@@ -24,21 +26,24 @@ pub struct Located<T> {
     pub span: Span,
 }
 
-/// A table with the keys that have been asked for.
+/// A table of the file beside its table of settings.
 pub(super) struct Section<'a> {
     /// As it is named in messages: `[checkpoints]`.
     pub name: String,
     /// Where it begins.
     pub span: Span,
     table: &'a DeTable<'a>,
-    asked: RefCell<Vec<&'static str>>,
+    settings: &'static [Setting],
+    /// Keys that belong elsewhere and have been told so.
+    misplaced: RefCell<Vec<&'static str>>,
+    effective: RefCell<Map<String, Value>>,
     reporter: &'a Reporter,
 }
 
 impl<'a> Section<'a> {
-    /// A section of `table`.
-    pub fn new(name: impl Into<String>, span: Span, table: &'a DeTable<'a>, reporter: &'a Reporter) -> Self {
-        Self { name: name.into(), span, table, asked: RefCell::default(), reporter }
+    /// A section of `table`, which has these settings.
+    pub fn new(name: impl Into<String>, span: Span, table: &'a DeTable<'a>, settings: &'static [Setting], reporter: &'a Reporter) -> Self {
+        Self { name: name.into(), span, table, settings, misplaced: RefCell::default(), effective: RefCell::default(), reporter }
     }
 
     /// Adds a problem.
@@ -46,20 +51,29 @@ impl<'a> Section<'a> {
         self.reporter.add(problem);
     }
 
-    /// The value of a key.
-    pub fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key);
-        self.table.get(key)
+    fn setting(&self, key: &str) -> &'static Setting {
+        Setting::of(self.settings, key)
     }
 
-    /// Where a key stands, if it does; it counts as known from now on.
+    /// The value of a key.
+    pub fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.table.get(self.setting(key).name)
+    }
+
+    /// Where a key stands, if it does.
     pub fn place(&self, key: &'static str) -> Option<Span> {
-        self.asked.borrow_mut().push(key);
-        self.table.get_key_value(key).map(|(key, value)| key.span().start..value.span().end)
+        let (key, value) = self.table.get_key_value(self.setting(key).name)?;
+        Some(key.span().start..value.span().end)
+    }
+
+    /// Shows `value` as what holds for `key`.
+    pub fn show(&self, key: &'static str, value: impl Into<Value>) {
+        self.effective.borrow_mut().insert(key.to_owned(), value.into());
     }
 
     /// What `read` makes of the key's value; a problem that names `expected` where it makes nothing.
-    pub fn read<T>(&self, key: &'static str, expected: &str, read: impl FnOnce(&'a DeValue<'a>) -> Option<T>) -> Option<Located<T>> {
+    fn read<T>(&self, key: &'static str, expected: &str, read: impl FnOnce(&'a DeValue<'a>) -> Option<T>) -> Option<Located<T>> {
+        self.show(key, Value::Null);
         let value = self.get(key)?;
         match read(value.get_ref()) {
             Some(read) => Some(Located { value: read, span: value.span() }),
@@ -75,15 +89,31 @@ impl<'a> Section<'a> {
         self.problem(Problem::new(value.span(), format!("`{key}` of {} is {expected}", self.name)).label(format!("this {is} is not")));
     }
 
+    /// What the table of settings says where the file does not.
+    fn default<T>(&self, key: &str, read: impl FnOnce(&'static str) -> Option<T>) -> T {
+        let Fallback::Value(text) = self.setting(key).fallback else { panic!("`{key}` has no default") };
+        read(text).unwrap_or_else(|| panic!("the default of `{key}` is not what it is"))
+    }
+
     /// A text.
     pub fn string(&self, key: &'static str) -> Option<Located<String>> {
-        self.read(key, "a text in quotes", |value| value.as_str().map(str::to_owned))
+        let text = self.read(key, "a text in quotes", |value| value.as_str().map(str::to_owned))?;
+        self.show(key, text.value.clone());
+        Some(text)
+    }
+
+    /// A text that has a default.
+    pub fn string_or_default(&self, key: &'static str) -> Located<String> {
+        let read =
+            self.string(key).unwrap_or_else(|| Located { value: self.default(key, |text| Some(text.into())), span: self.span.clone() });
+        self.show(key, read.value.clone());
+        read
     }
 
     /// A text, which must be there.
-    pub fn required(&self, key: &'static str, example: &str) -> Option<Located<String>> {
+    pub fn required(&self, key: &'static str) -> Option<Located<String>> {
+        let Fallback::Required(example) = self.setting(key).fallback else { panic!("`{key}` need not be there") };
         if !self.table.contains_key(key) {
-            self.asked.borrow_mut().push(key);
             self.problem(
                 Problem::new(self.span.clone(), format!("{} has no `{key}`", self.name)).hint(format!("for example `{key} = {example}`")),
             );
@@ -92,64 +122,122 @@ impl<'a> Section<'a> {
         self.string(key)
     }
 
-    /// A whole number within bounds.
-    pub fn integer(&self, key: &'static str, bounds: RangeInclusive<u64>) -> Option<Located<u64>> {
-        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        self.read(key, &expected, |value| {
-            value.as_integer().and_then(integer_of).and_then(|n| u64::try_from(n).ok()).filter(|n| bounds.contains(n))
-        })
+    /// A whole number within its bounds, where it is said.
+    pub fn whole(&self, key: &'static str) -> Option<Located<u64>> {
+        let Kind::Whole { least, most } = self.setting(key).kind else { panic!("`{key}` is no whole number") };
+        let expected = format!("a whole number from {least} to {most}");
+        let whole = self.read(key, &expected, |value| {
+            let number = value.as_integer().and_then(integer_of).and_then(|n| u64::try_from(n).ok());
+            number.filter(|n| (least..=most).contains(n))
+        })?;
+        self.show(key, whole.value);
+        Some(whole)
     }
 
-    /// A number above zero.
-    pub fn positive(&self, key: &'static str) -> Option<Located<f64>> {
-        self.read(key, "a number above 0", |value| number_of(value).filter(|n| n.is_finite() && *n > 0.0))
+    /// A whole number that has a default.
+    pub fn whole_or_default(&self, key: &'static str) -> u64 {
+        let number = self.whole(key).map_or_else(|| self.default(key, |text| text.parse().ok()), |number| number.value);
+        self.show(key, number);
+        number
+    }
+
+    /// A number above zero, where it is said.
+    pub fn above_zero(&self, key: &'static str) -> Option<f64> {
+        assert_eq!(self.setting(key).kind, Kind::AboveZero, "{key}");
+        let number = self.read(key, "a number above 0", |value| number_of(value).filter(|n| n.is_finite() && *n > 0.0))?.value;
+        self.show(key, number);
+        Some(number)
     }
 
     /// True or false.
-    pub fn boolean(&self, key: &'static str) -> Option<Located<bool>> {
-        self.read(key, "true or false", DeValue::as_bool)
+    pub fn flag(&self, key: &'static str) -> bool {
+        assert_eq!(self.setting(key).kind, Kind::Flag, "{key}");
+        let said = self.read(key, "true or false", DeValue::as_bool);
+        let flag = said.map_or_else(|| self.default(key, |text| text.parse().ok()), |flag| flag.value);
+        self.show(key, flag);
+        flag
     }
 
-    /// A duration such as "200ms".
-    pub fn duration(&self, key: &'static str) -> Option<Located<Duration>> {
-        let parse = |value: &DeValue<'_>| humantime::parse_duration(value.as_str()?).ok();
-        self.read(key, "a duration such as \"200ms\", \"1s\" or \"10m\"", parse)
+    /// A duration within its bounds, where it is said.
+    pub fn duration(&self, key: &'static str) -> Option<Duration> {
+        let Kind::Duration(within) = self.setting(key).kind else { panic!("`{key}` is no duration") };
+        let parse = |value: &DeValue<'_>| written::duration(value.as_str()?);
+        let duration = self.read(key, "a duration such as \"200ms\", \"1s\" or \"10m\"", parse)?;
+        let duration = self.within(key, duration, within)?;
+        self.show(key, duration_text(duration));
+        Some(duration)
     }
 
-    /// A size in bytes such as "64MiB".
-    pub fn size(&self, key: &'static str) -> Option<Located<u64>> {
-        let parse = |value: &DeValue<'_>| value.as_str()?.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64());
-        self.read(key, "a size such as \"64MiB\"", parse)
+    /// A duration that has a default.
+    pub fn duration_or_default(&self, key: &'static str) -> Duration {
+        let duration = self.duration(key).unwrap_or_else(|| self.default(key, written::duration));
+        self.show(key, duration_text(duration));
+        duration
+    }
+
+    /// A size in bytes within its bounds, where it is said.
+    pub fn size(&self, key: &'static str) -> Option<u64> {
+        let Kind::Size(within) = self.setting(key).kind else { panic!("`{key}` is no size") };
+        let size = self.read(key, "a size such as \"64MiB\"", |value| written::size(value.as_str()?))?;
+        let size = self.within(key, size, within)?;
+        self.show(key, size_text(size));
+        Some(size)
+    }
+
+    /// A size that has a default.
+    pub fn size_or_default(&self, key: &'static str) -> u64 {
+        let size = self.size(key).unwrap_or_else(|| self.default(key, written::size));
+        self.show(key, size_text(size));
+        size
+    }
+
+    /// The value, where its bounds hold it.
+    fn within<T: PartialOrd>(&self, key: &'static str, read: Located<T>, bounds: Within<T>) -> Option<T> {
+        if (bounds.least..=bounds.most).contains(&read.value) {
+            return Some(read.value);
+        }
+        let problem = Problem::new(read.span, bounds.otherwise);
+        self.problem(match self.setting(key).default_text().filter(|_| bounds.names_default) {
+            Some(default) => problem.hint(format!("the default is `{key} = {default}`")),
+            None => problem,
+        });
+        None
     }
 
     /// A key that stands here and belongs elsewhere.
     pub fn misplaced(&self, key: &'static str, hint: impl FnOnce(&DeValue<'_>) -> String) {
-        if !self.table.contains_key(key) {
-            return;
-        }
-        if let (Some(value), Some(span)) = (self.get(key), self.place(key)) {
-            let problem = Problem::new(span, format!("{} has no `{key}`", self.name)).label("this belongs elsewhere");
-            self.problem(problem.hint(hint(value.get_ref())));
-        }
+        let Some((name, value)) = self.table.get_key_value(key) else { return };
+        self.misplaced.borrow_mut().push(key);
+        let span = name.span().start..value.span().end;
+        let problem = Problem::new(span, format!("{} has no `{key}`", self.name)).label("this belongs elsewhere");
+        self.problem(problem.hint(hint(value.get_ref())));
     }
 
-    /// One of several words.
-    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> Option<Located<T>> {
-        self.choice_or(key, choices, |_| None)
+    /// One of several words that has a default.
+    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> T {
+        let word = |value| choices.iter().find(|(name, _)| *name == value).copied();
+        let (name, choice) = match self.choice_or(key, choices, |_| None) {
+            Some((name, chosen)) => (name, chosen.value),
+            None => self.default(key, word),
+        };
+        self.show(key, name);
+        choice
     }
 
-    /// One of several words. `hint` knows what may have been meant by a word that is nothing like one of them.
+    /// One of several words, where it is said. `hint` knows what may have been meant by a word that is nothing like one of them.
     pub fn choice_or<T: Copy>(
         &self,
         key: &'static str,
         choices: &[(&'static str, T)],
         hint: impl FnOnce(&str) -> Option<String>,
-    ) -> Option<Located<T>> {
-        let word = self.string(key)?;
-        if let Some(&(_, value)) = choices.iter().find(|(name, _)| *name == word.value) {
-            return Some(Located { value, span: word.span });
-        }
+    ) -> Option<(&'static str, Located<T>)> {
         let known = || choices.iter().map(|&(name, _)| name);
+        let Kind::Choice(words) = self.setting(key).kind else { panic!("`{key}` is no choice") };
+        assert!(known().eq(words.iter().copied()), "`{key}` is read as another choice than its table says");
+        let word = self.string(key)?;
+        if let Some(&(name, value)) = choices.iter().find(|(name, _)| *name == word.value) {
+            return Some((name, Located { value, span: word.span }));
+        }
         let message = format!("`{key}` of {} is one of {}", self.name, suggest::list(known()));
         let problem = Problem::new(word.span, message).label("this is not");
         let meant = suggest::nearest(&word.value, known()).map(|best| format!("did you mean `{best}`?"));
@@ -160,22 +248,26 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// A list of texts; one text counts as a list of one.
-    pub fn strings(&self, key: &'static str) -> Option<Located<Vec<String>>> {
-        self.read(key, "a list of texts", |value| match value.as_array() {
+    /// A list of texts; one text counts as a list of one, none as an empty one.
+    pub fn strings(&self, key: &'static str) -> Vec<String> {
+        assert_eq!(self.setting(key).kind, Kind::Texts, "{key}");
+        let said = self.read(key, "a list of texts", |value| match value.as_array() {
             Some(items) => items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect(),
             None => value.as_str().map(|one| vec![one.to_owned()]),
-        })
+        });
+        let strings = said.map(|strings| strings.value).unwrap_or_default();
+        self.show(key, strings.clone());
+        strings
     }
 
     /// A table within this one.
     pub fn table(&self, key: &'static str) -> Option<Section<'a>> {
+        let Kind::Table(settings) = self.setting(key).kind else { panic!("`{key}` is no table") };
         let value = self.get(key)?;
         match value.get_ref().as_table() {
             Some(table) => {
                 let span = if value.span().is_empty() { self.span.clone() } else { value.span() };
-                let name = if self.name == TOP { format!("[{key}]") } else { format!("`{key}` of {}", self.name) };
-                Some(Section::new(name, span, table, self.reporter))
+                Some(Section::new(self.name_of(key), span, table, settings, self.reporter))
             }
             None => {
                 self.mismatch(key, "a table", value);
@@ -184,16 +276,28 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A table within this one, empty where it is not there: then its settings are their defaults.
+    pub fn table_or_empty(&self, key: &'static str, empty: &'a DeTable<'a>) -> Section<'a> {
+        let Kind::Table(settings) = self.setting(key).kind else { panic!("`{key}` is no table") };
+        let table = self.table(key);
+        table.unwrap_or_else(|| Section::new(self.name_of(key), self.span.clone(), empty, settings, self.reporter))
+    }
+
+    fn name_of(&self, key: &str) -> String {
+        if self.name == TOP { format!("[{key}]") } else { format!("`{key}` of {}", self.name) }
+    }
+
     /// A table that stands within this one without a key.
-    pub fn inner<'b>(&self, what: &str, span: Span, table: &'b DeTable<'b>) -> Section<'b>
+    pub fn inner<'b>(&self, what: &str, span: Span, table: &'b DeTable<'b>, settings: &'static [Setting]) -> Section<'b>
     where
         'a: 'b,
     {
-        Section::new(format!("{what} of {}", self.name), span, table, self.reporter)
+        Section::new(format!("{what} of {}", self.name), span, table, settings, self.reporter)
     }
 
     /// The tables below a key such as `source`, by id, in the order of the file.
     pub fn tables(&self, key: &'static str) -> Vec<(Located<String>, Section<'a>)> {
+        let Kind::Tables(settings) = self.setting(key).kind else { panic!("`{key}` is no table of tables") };
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(tables) = value.get_ref().as_table() else {
             self.mismatch(key, &format!("a table of tables: `[{key}.some-id]`"), value);
@@ -204,7 +308,7 @@ impl<'a> Section<'a> {
             let id = Located { value: id.get_ref().to_string(), span: id.span() };
             match table.get_ref().as_table() {
                 Some(table) => {
-                    let section = Section::new(format!("[{key}.{}]", id.value), id.span.clone(), table, self.reporter);
+                    let section = Section::new(format!("[{key}.{}]", id.value), id.span.clone(), table, settings, self.reporter);
                     found.push((id, section));
                 }
                 None => self.mismatch(&format!("{key}.{}", id.value), "a table", table),
@@ -214,22 +318,24 @@ impl<'a> Section<'a> {
         found
     }
 
-    /// Every key that was not asked for is a problem.
-    pub fn finish(self) {
-        let mut asked = self.asked.borrow_mut();
-        let mut seen = std::collections::BTreeSet::new();
-        asked.retain(|&key| seen.insert(key));
-        for key in self.table.keys().filter(|key| !asked.contains(&&**key.get_ref())) {
-            let message = format!("unknown key `{}` in {}", key.get_ref(), self.name);
-            self.problem(Problem::new(key.span(), message).hint(suggest::hint(key.get_ref(), asked.iter().copied())));
-        }
+    fn is_known(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.name == key) || self.misplaced.borrow().contains(&key)
     }
 
-    /// Every key that was not asked for, as JSON: what a connector takes.
-    pub fn rest(self) -> Settings {
-        let asked = self.asked.borrow();
+    /// Every key that the table of settings does not have is a problem. The settings that were read, as they hold.
+    pub fn finish(self) -> Map<String, Value> {
+        for key in self.table.keys().filter(|key| !self.is_known(key.get_ref())) {
+            let message = format!("unknown key `{}` in {}", key.get_ref(), self.name);
+            let known = self.settings.iter().map(|setting| setting.name);
+            self.problem(Problem::new(key.span(), message).hint(suggest::hint(key.get_ref(), known)));
+        }
+        self.effective.into_inner()
+    }
+
+    /// Every key that the table of settings does not have, as JSON: what a connector takes.
+    pub fn rest(&self) -> Settings {
         let mut settings = Settings::default();
-        for (key, value) in self.table.iter().filter(|(key, _)| !asked.contains(&&**key.get_ref())) {
+        for (key, value) in self.table.iter().filter(|(key, _)| !self.is_known(key.get_ref())) {
             let name = key.get_ref().to_string();
             settings.spans.insert(name.clone(), key.span().start..value.span().end);
             match json_of(value) {
@@ -240,6 +346,11 @@ impl<'a> Section<'a> {
             }
         }
         settings
+    }
+
+    /// What has been read so far, as it holds.
+    pub fn shown(self) -> Map<String, Value> {
+        self.effective.into_inner()
     }
 }
 
@@ -256,8 +367,7 @@ fn number_of(value: &DeValue<'_>) -> Option<f64> {
 }
 
 /// The JSON value that says the same. Dates become texts; infinities and what is no number cannot be said.
-pub(super) fn json_of(value: &Spanned<DeValue<'_>>) -> Result<serde_json::Value, Problem> {
-    use serde_json::Value;
+pub(super) fn json_of(value: &Spanned<DeValue<'_>>) -> Result<Value, Problem> {
     let unsayable = || Problem::new(value.span(), "this number cannot be written as JSON");
     Ok(match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),

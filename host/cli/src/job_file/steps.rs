@@ -4,21 +4,13 @@ use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings};
 use super::problem::{Problem, Span};
 use super::section::{Located, Section, json_of};
 use super::suggest;
-use std::time::Duration;
+use super::tables::{INPUT_TABLE, NATIVE_OPERATORS};
+use serde_json::{Map, Value};
 use toml::Spanned;
-use toml::de::DeValue;
-use weir_engine::state::MAX_PARALLELISM_LIMIT;
+use toml::de::{DeTable, DeValue};
 use weir_wasm::{CompileLimits, QuarantineLimit};
 
-/// Operators that are built in.
-pub const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
-
 const ID_MAX_BYTES: usize = 64;
-const MEMORY_DEFAULT: u64 = 64 << 20;
-const STATE_PER_KEY_DEFAULT: u64 = 16 << 20;
-const MEMORY_BOUNDS: std::ops::RangeInclusive<u64> = (1 << 16)..=(4 << 30);
-const COMPILE_MEMORY_BOUNDS: std::ops::RangeInclusive<u64> = (64 << 20)..=(64 << 30);
-const COMPILE_TIME_BOUNDS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// What is the same for all steps.
 pub(super) struct StepHead {
@@ -46,6 +38,8 @@ pub(super) struct RawSource {
     pub rate: Option<f64>,
     pub replay_none: Option<Span>,
     pub settings: Settings,
+    /// The settings that are not the connector's, as they hold.
+    pub shown: Map<String, Value>,
 }
 
 pub(super) struct RawOperator {
@@ -54,6 +48,7 @@ pub(super) struct RawOperator {
     pub inputs: Vec<RawInput>,
     pub record: bool,
     pub state_bytes: Option<u64>,
+    pub shown: Map<String, Value>,
 }
 
 pub(super) struct RawSink {
@@ -69,7 +64,7 @@ fn read_head(id: Located<String>, section: &Section<'_>) -> StepHead {
         let message = format!("`{}` is not an id", id.value);
         section.problem(Problem::new(id.span.clone(), message).hint("an id has 1 to 64 letters, digits, `-` and `_`"));
     }
-    let parallelism = section.integer("parallelism", 1..=u64::from(MAX_PARALLELISM_LIMIT));
+    let parallelism = section.whole("parallelism");
     let parallelism = parallelism.map(|own| Located { value: own.value as u32, span: own.span });
     StepHead { id, parallelism, was: section.string("was") }
 }
@@ -77,16 +72,17 @@ fn read_head(id: Located<String>, section: &Section<'_>) -> StepHead {
 /// Reads one source.
 pub(super) fn read_source(id: Located<String>, section: Section<'_>) -> RawSource {
     let head = read_head(id, &section);
-    let connector = section.required("connector", "\"file\"");
-    let rate = section.positive("rate").map(|rate| rate.value);
-    let replay_none = section.choice("replay", &[("none", ())]).map(|none| none.span);
-    RawSource { head, connector, rate, replay_none, settings: section.rest() }
+    let connector = section.required("connector");
+    let rate = section.above_zero("rate");
+    let replay_none = section.choice_or("replay", &[("none", ())], |_| None).map(|(_, none)| none.span);
+    let settings = section.rest();
+    RawSource { head, connector, rate, replay_none, settings, shown: section.shown() }
 }
 
 /// Reads one sink.
 pub(super) fn read_sink(id: Located<String>, section: Section<'_>) -> RawSink {
     let head = read_head(id, &section);
-    let connector = section.required("connector", "\"file\"");
+    let connector = section.required("connector");
     let inputs = read_inputs(&section);
     RawSink { head, connector, inputs, settings: section.rest() }
 }
@@ -94,22 +90,15 @@ pub(super) fn read_sink(id: Located<String>, section: Section<'_>) -> RawSink {
 /// Reads one operator.
 pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOperator {
     let head = read_head(id, &section);
-    let limits = section.table("limits");
-    let state_bytes = limits.as_ref().and_then(|limits| size_of_state(limits, "state-bytes"));
-    let code = read_code(&section, limits);
+    let is_native = section.place("native").is_some();
+    let empty = DeTable::new();
+    let limits = if is_native { section.table("limits") } else { Some(section.table_or_empty("limits", &empty)) };
+    let state_bytes = limits.as_ref().and_then(|limits| limits.size("state-bytes"));
+    let code = if is_native { read_native(&section, limits) } else { read_plugin(&section, limits).map(Box::new).map(Code::Plugin) };
     let inputs = read_inputs(&section);
-    let record = section.boolean("record").is_some_and(|record| record.value);
-    section.finish();
-    RawOperator { head, code, inputs, record, state_bytes }
-}
-
-/// A bound on state.
-fn size_of_state(limits: &Section<'_>, key: &'static str) -> Option<u64> {
-    let size = limits.size(key)?;
-    if size.value == 0 {
-        limits.problem(Problem::new(size.span, format!("`{key}` is one byte at least")));
-    }
-    Some(size.value)
+    let record = section.flag("record");
+    let shown = section.finish();
+    RawOperator { head, code, inputs, record, state_bytes, shown }
 }
 
 /// Settings that mean something for a plugin only,
@@ -117,8 +106,7 @@ const PLUGIN_SETTINGS: [&str; 4] = ["build", "sources", "config", "on-failure"];
 /// and those of its `limits`: of a built-in operator only the state is bounded.
 const PLUGIN_LIMITS: [&str; 3] = ["memory", "time-per-batch", "state-bytes-per-key"];
 
-fn read_code(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {
-    let Some(native) = section.place("native") else { return read_plugin(section, limits).map(Box::new).map(Code::Plugin) };
+fn read_native(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {
     match limits.filter(|limits| limits.place("state-bytes").is_some()) {
         Some(limits) => {
             for key in PLUGIN_LIMITS {
@@ -126,7 +114,7 @@ fn read_code(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code>
                     section.problem(Problem::new(span, format!("`{key}` does not go with `native` in {}", section.name)));
                 }
             }
-            limits.finish();
+            section.show("limits", limits.finish());
         }
         None => refuse_plugin_setting(section, "limits"),
     }
@@ -134,7 +122,8 @@ fn read_code(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code>
     let code = section.string("native")?;
     if !NATIVE_OPERATORS.contains(&&*code.value) {
         let message = format!("there is no built-in operator `{}`", code.value);
-        section.problem(Problem::new(native, message).hint(suggest::hint(&code.value, NATIVE_OPERATORS)));
+        let place = section.place("native").expect("it was read");
+        section.problem(Problem::new(place, message).hint(suggest::hint(&code.value, NATIVE_OPERATORS)));
         return None;
     }
     Some(Code::Native(code))
@@ -147,25 +136,26 @@ fn refuse_plugin_setting(section: &Section<'_>, key: &'static str) {
 }
 
 fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<PluginCode> {
-    let path = section.required("plugin", "\"target/wasm32-unknown-unknown/release/my_plugin.wasm\"");
+    let path = section.required("plugin");
     let (config, config_places) = read_config(section);
     let on_failure = section.choice("on-failure", &[OnFailure::Fail, OnFailure::Quarantine].map(|policy| (policy.name(), policy)));
     let code = PluginCode {
         build: section.string("build"),
-        sources: section.strings("sources").map(|sources| sources.value).unwrap_or_default(),
+        sources: section.strings("sources"),
         config,
         config_places,
-        on_failure: on_failure.map_or(OnFailure::Fail, |policy| policy.value),
+        on_failure,
         quarantine: QuarantineLimit::default(),
-        limits: read_limits(limits),
+        limits: read_limits(section, limits?),
         path: path?,
     };
     Some(code)
 }
 
 /// What is handed to the plugin, and where it stands.
-fn read_config(section: &Section<'_>) -> (serde_json::Value, ConfigPlaces) {
-    let nothing = serde_json::json!({});
+fn read_config(section: &Section<'_>) -> (Value, ConfigPlaces) {
+    let nothing = Value::Object(Map::new());
+    section.show("config", nothing.clone());
     let Some(value) = section.get("config") else { return (nothing, ConfigPlaces::default()) };
     let keys = value.get_ref().as_table().into_iter().flatten();
     let keys = keys.map(|(key, value)| (key.get_ref().to_string(), key.span().start..value.span().end)).collect();
@@ -174,52 +164,27 @@ fn read_config(section: &Section<'_>) -> (serde_json::Value, ConfigPlaces) {
         section.problem(problem);
         nothing
     });
+    section.show("config", config.clone());
     (config, places)
 }
 
-fn read_limits(section: Option<Section<'_>>) -> Limits {
-    let mut limits = Limits {
-        memory: MEMORY_DEFAULT,
-        time_per_batch: Duration::from_secs(1),
-        state_bytes_per_key: STATE_PER_KEY_DEFAULT,
-        compile: CompileLimits::default(),
+fn read_limits(step: &Section<'_>, section: Section<'_>) -> Limits {
+    let limits = Limits {
+        memory: section.size_or_default("memory"),
+        time_per_batch: section.duration_or_default("time-per-batch"),
+        state_bytes_per_key: section.size_or_default("state-bytes-per-key"),
+        compile: read_compile_limits(&section),
     };
-    let Some(section) = section else { return limits };
-    if let Some(memory) = section.size("memory") {
-        if !MEMORY_BOUNDS.contains(&memory.value) {
-            section.problem(Problem::new(memory.span, "a plugin's memory is between 64KiB and 4GiB"));
-        }
-        limits.memory = memory.value;
-    }
-    if let Some(time) = section.duration("time-per-batch") {
-        if !(Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&time.value) {
-            section.problem(Problem::new(time.span, "a plugin's time for one batch is between 1ms and 1h"));
-        }
-        limits.time_per_batch = time.value;
-    }
-    limits.state_bytes_per_key = size_of_state(&section, "state-bytes-per-key").unwrap_or(limits.state_bytes_per_key);
-    limits.compile = read_compile_limits(&section);
-    section.finish();
+    step.show("limits", section.finish());
     limits
 }
 
 /// What is not said follows from the size of the plugin's file.
 fn read_compile_limits(section: &Section<'_>) -> CompileLimits {
-    let mut limits = CompileLimits::default();
-    let Some(section) = section.table("compile") else { return limits };
-    if let Some(time) = section.duration("time") {
-        if !COMPILE_TIME_BOUNDS.contains(&time.value) {
-            section.problem(Problem::new(time.span, "the time to compile a plugin is between 1s and 1h"));
-        }
-        limits.time = Some(time.value);
-    }
-    if let Some(memory) = section.size("memory") {
-        if !COMPILE_MEMORY_BOUNDS.contains(&memory.value) {
-            section.problem(Problem::new(memory.span, "the memory to compile a plugin in is between 64MiB and 64GiB"));
-        }
-        limits.memory = Some(memory.value);
-    }
-    section.finish();
+    let empty = DeTable::new();
+    let compile = section.table_or_empty("compile", &empty);
+    let limits = CompileLimits { time: compile.duration("time"), memory: compile.size("memory") };
+    section.show("compile", compile.finish());
     limits
 }
 
@@ -263,10 +228,10 @@ fn read_input(section: &Section<'_>, input: &Spanned<DeValue<'_>>) -> Option<Raw
         section.problem(problem.hint("for example `\"x\"` or `{ from = \"x\", by = \"key\" }`"));
         return None;
     };
-    let input = section.inner("an input", span.clone(), table);
-    let from = input.required("from", "\"x\"");
+    let input = section.inner("an input", span.clone(), table, INPUT_TABLE);
+    let from = input.required("from");
     let choices = [Key, Forward, Rebalance, Broadcast].map(|by| (by.name(), by));
-    let by = input.choice_or("by", &choices, |word| Some(keys_come_from_the_source(word)));
+    let by = input.choice_or("by", &choices, |word| Some(keys_come_from_the_source(word))).map(|(_, by)| by);
     let to = input.string("to");
     let step = || from.as_ref().map_or("op", |from| from.value.as_str());
     input.misplaced("key", |column| keys_come_from_the_source(column.as_str().unwrap_or("COLUMN")));

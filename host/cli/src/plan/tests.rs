@@ -93,11 +93,6 @@ fn at_least_once_may_repeat_where_channels_merge() {
 }
 
 #[test]
-fn sizes_are_shown_as_they_would_be_written() {
-    assert_eq!([64 << 20, 1 << 30, 1536 << 10, 1000, 0].map(size), ["64MiB", "1GiB", "1536KiB", "1000B", "0B"]);
-}
-
-#[test]
 fn defaults_are_shown() {
     let plan = planned(JOB);
     assert_eq!(plan.checkpoints["interval"], "1s");

@@ -1,0 +1,205 @@
+//! Every setting of a job file that is not a connector's own, once: its type, its default and what it says. The reader, the show of settings in force and the
+//! reference page take them from here; the engine's defaults are those of the engine for who writes no job file, and a test holds the two together.
+
+use std::time::Duration;
+use weir_connectors::Fallback::{Found, Nothing, Required, Value};
+use weir_connectors::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, Kind, PARALLELISM, SINK_STEP, SOURCE_STEP, Setting, WAS_ABOUT, Within};
+
+/// Operators that are built in.
+pub(crate) const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// The file itself.
+pub(crate) const HEAD: &[Setting] = &[
+    Setting::new(
+        "name",
+        Kind::Text,
+        Required("\"my-job\""),
+        "Identifies the job in its storage: 1 to 64 of the characters `a-z`, `0-9` and `-`.",
+    ),
+    Setting::new("max-parallelism", PARALLELISM, Value("128"), "The number of key groups, for good."),
+    Setting::new("parallelism", PARALLELISM, Found("the processors"), "How many subtasks each step has that does not say it."),
+    Setting::new("checkpoints", Kind::Table(CHECKPOINTS), Nothing, "See below, and [checkpoints](checkpoints.md)."),
+    Setting::new("restart", Kind::Table(RESTART), Nothing, "See below."),
+    Setting::new("source", Kind::Tables(SOURCE_STEP), Nothing, "The sources, `[source.ID]`."),
+    Setting::new("operator", Kind::Tables(OPERATOR), Nothing, "The operators, `[operator.ID]`."),
+    Setting::new("sink", Kind::Tables(SINK_STEP), Nothing, "The sinks, `[sink.ID]`."),
+];
+
+/// `[checkpoints]`.
+pub(crate) const CHECKPOINTS: &[Setting] = &[
+    Setting::new(
+        "storage",
+        Kind::Text,
+        Value("file:.weir"),
+        "Where the job's objects lie, as a URL: a folder, relative to the job file, or `\"s3://bucket/prefix\"`: [storage](storage.md).",
+    ),
+    Setting::new(
+        "interval",
+        Kind::Duration(Within {
+            least: MILLISECOND,
+            most: Duration::MAX,
+            otherwise: "checkpoints are at least 1ms apart",
+            names_default: true,
+        }),
+        Value("1s"),
+        "From one trigger to the next.",
+    ),
+    Setting::new("min-pause", Kind::DURATION, Value("0s"), "From the end of one to the next; with a pause, one is under way at a time."),
+    Setting::new(
+        "timeout",
+        Kind::Duration(Within {
+            least: MILLISECOND,
+            most: Duration::MAX,
+            otherwise: "no checkpoint can be complete in less than 1ms: each would fail",
+            names_default: true,
+        }),
+        Value("10m"),
+        "When one is given up.",
+    ),
+    Setting::new("stop-timeout", Kind::DURATION, Value("10s"), "How long the last checkpoint of a stop waits behind records."),
+    Setting::new(
+        "tolerate-failures",
+        Kind::Whole { least: 0, most: 1_000_000 },
+        Value("0"),
+        "How many may fail in a row before the job goes back to the last complete one.",
+    ),
+    Setting::new("max-concurrent", Kind::Whole { least: 1, most: 1_000 }, Value("1"), "How many are under way at a time."),
+    Setting::new(
+        "max-in-flight-bytes",
+        Kind::size(0, u64::MAX, ""),
+        Value("256MiB"),
+        "How much of what barriers overtook may be recorded at a time; a checkpoint that would need more is given up.",
+    ),
+    Setting::new(
+        "mode",
+        Kind::Choice(&["exactly-once", "at-least-once"]),
+        Value("exactly-once"),
+        "Whether a step holds each of its channels back from the barrier until the last has brought it.",
+    ),
+    Setting::new(
+        "unaligned",
+        Kind::Other("`\"never\"`, `\"always\"` or duration"),
+        Value("never"),
+        "Whether a barrier overtakes the records in front of it, or does so after a time.",
+    ),
+    Setting::new("retain", Kind::Whole { least: 1, most: 10_000 }, Value("3"), "How many complete ones are kept."),
+];
+
+/// `[restart]`.
+pub(crate) const RESTART: &[Setting] = &[
+    Setting::new(
+        "strategy",
+        Kind::Choice(&["exponential", "fixed", "none"]),
+        Value("exponential"),
+        "What follows a failure: another attempt after a delay that doubles, or after the same delay, or none.",
+    ),
+    Setting::new(
+        "attempts",
+        Kind::Whole { least: 1, most: 1_000_000 },
+        Value("5"),
+        "How many restarts there are without a completed checkpoint between them before the job fails.",
+    ),
+    Setting::new("delay", Kind::DURATION, Value("100ms"), "How long the first waits."),
+    Setting::new("max-delay", Kind::DURATION, Value("30s"), "How long one waits at most."),
+];
+
+/// `[operator.ID]`.
+pub(crate) const OPERATOR: &[Setting] = &[
+    Setting::new("parallelism", PARALLELISM, Found("the job's"), "How many subtasks the operator has."),
+    Setting::new("was", Kind::Text, Nothing, WAS_ABOUT),
+    Setting::new("limits", Kind::Table(LIMITS), Nothing, "Bounds of what it may take, see below."),
+    Setting::new(
+        "native",
+        Kind::Choice(&NATIVE_OPERATORS),
+        Nothing,
+        "An operator that is built in, in place of `plugin`: of the settings for plugins it takes `limits.state-bytes` alone.",
+    ),
+    Setting::new(
+        "plugin",
+        Kind::Path,
+        Required("\"target/wasm32-unknown-unknown/release/my_plugin.wasm\""),
+        "The plugin's file: a component, or a core module that carries its type.",
+    ),
+    Setting::new("config", Kind::Other("any value"), Value("{}"), "What the plugin is configured with, as it reads it."),
+    Setting::new(
+        "on-failure",
+        Kind::Choice(&["fail", "quarantine"]),
+        Value("fail"),
+        "What follows a record that fails: the job goes back to its last checkpoint, or the record is set aside in the output `ID.quarantine`.",
+    ),
+    Setting::new(
+        "build",
+        Kind::Text,
+        Nothing,
+        "The command that makes the plugin, run where its file is missing or older than its sources.",
+    ),
+    Setting::new("sources", Kind::Texts, Value("[]"), "Patterns of the files that it is made from, where cargo does not say."),
+    Setting::new("input", INPUT, Found("to be said, or `inputs`"), INPUT_ABOUT),
+    Setting::new("inputs", Kind::Other("list of inputs"), Found("to be said, or `input`"), INPUTS_ABOUT),
+    Setting::new(
+        "record",
+        Kind::Flag,
+        Value("false"),
+        "Whether every call is kept with the checkpoint behind it, for [replay](replay.md).",
+    ),
+];
+
+/// `limits` of `[operator.ID]`.
+pub(crate) const LIMITS: &[Setting] = &[
+    Setting::new(
+        "state-bytes",
+        Kind::size(1, u64::MAX, "`state-bytes` is one byte at least"),
+        Found("half of the memory, shared"),
+        "How much state each subtask may keep; what would pass it fails the job.",
+    ),
+    Setting::new(
+        "memory",
+        Kind::size(1 << 16, 4 << 30, "a plugin's memory is between 64KiB and 4GiB"),
+        Value("64MiB"),
+        "How much memory a subtask's plugin may have.",
+    ),
+    Setting::new(
+        "time-per-batch",
+        Kind::duration(MILLISECOND, HOUR, "a plugin's time for one batch is between 1ms and 1h"),
+        Value("1s"),
+        "How long one call may take.",
+    ),
+    Setting::new(
+        "state-bytes-per-key",
+        Kind::size(1, u64::MAX, "`state-bytes-per-key` is one byte at least"),
+        Value("16MiB"),
+        "How much the states of one key may come to. The record that would pass it is at fault.",
+    ),
+    Setting::new("compile", Kind::Table(COMPILE), Nothing, "What reading and compiling the plugin may take, see below."),
+];
+
+/// `compile` of `limits` of `[operator.ID]`.
+pub(crate) const COMPILE: &[Setting] = &[
+    Setting::new(
+        "time",
+        Kind::duration(Duration::from_secs(1), HOUR, "the time to compile a plugin is between 1s and 1h"),
+        Found("5 s, and 5 s for each MB of the file"),
+        "How much processor time.",
+    ),
+    Setting::new(
+        "memory",
+        Kind::size(64 << 20, 64 << 30, "the memory to compile a plugin in is between 64MiB and 64GiB"),
+        Found("512 MiB, and 64 MiB for each MB of the file"),
+        "How much memory.",
+    ),
+];
+
+/// An input that is a table.
+pub(crate) const INPUT_TABLE: &[Setting] = &[
+    Setting::new("from", Kind::Text, Required("\"x\""), "The step, or `step.output`."),
+    Setting::new(
+        "by",
+        Kind::Choice(&["key", "forward", "rebalance", "broadcast"]),
+        Found("`\"forward\"` between steps of one parallelism, else `\"rebalance\"`"),
+        "How records are dealt out to the subtasks: by their key, each to the subtask of the same number, in turn, or all to every one.",
+    ),
+    Setting::new("to", Kind::Text, Nothing, "Which of the inputs that the operator declares it feeds."),
+];

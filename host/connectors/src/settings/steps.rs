@@ -1,0 +1,43 @@
+//! What every source and every sink may say, whatever its connector. The job file reads these, so a connector is never given one.
+
+use super::table::Fallback::{Found, Nothing, Required};
+use super::table::{Kind, Setting};
+use weir_engine::state::MAX_PARALLELISM_LIMIT;
+
+/// How many subtasks a step may have.
+pub const PARALLELISM: Kind = Kind::Whole { least: 1, most: MAX_PARALLELISM_LIMIT as u64 };
+
+const CONNECTOR_ABOUT: &str = "Which connector: [connectors](connectors.md) has them all, with their settings.";
+const PARALLELISM_ABOUT: &str = "How many subtasks the step has. A connector that has to be in one subtask is.";
+/// What `was` says of any step.
+pub const WAS_ABOUT: &str = "The id that the step had before, once: it goes on with that one's state.";
+/// The type of `input` and of each of `inputs`.
+pub const INPUT: Kind = Kind::Other("step, `step.output` or table");
+/// What `input` says of any step.
+pub const INPUT_ABOUT: &str =
+    "What the step reads; a table says more of it, see below. A side output is named with its step: `\"dwell.slow\"`.";
+/// What `inputs` says of any step.
+pub const INPUTS_ABOUT: &str = "The same for several, which are merged or feed the inputs that an operator declares.";
+
+/// `[source.ID]`, but for its connector's own.
+pub const SOURCE_STEP: &[Setting] = &[
+    Setting::new("connector", Kind::Text, Required("\"file\""), CONNECTOR_ABOUT),
+    Setting::new("parallelism", PARALLELISM, Found("the job's"), PARALLELISM_ABOUT),
+    Setting::new("rate", Kind::AboveZero, Nothing, "At most so many records in a second, all subtasks together."),
+    Setting::new(
+        "replay",
+        Kind::Choice(&["none"]),
+        Nothing,
+        "`\"none\"` says that it is known that a source cannot be read twice: after a failure records are lost.",
+    ),
+    Setting::new("was", Kind::Text, Nothing, WAS_ABOUT),
+];
+
+/// `[sink.ID]`, but for its connector's own.
+pub const SINK_STEP: &[Setting] = &[
+    Setting::new("connector", Kind::Text, Required("\"file\""), CONNECTOR_ABOUT),
+    Setting::new("input", INPUT, Found("to be said, or `inputs`"), INPUT_ABOUT),
+    Setting::new("inputs", Kind::Other("list of inputs"), Found("to be said, or `input`"), INPUTS_ABOUT),
+    Setting::new("parallelism", PARALLELISM, Found("the job's"), PARALLELISM_ABOUT),
+    Setting::new("was", Kind::Text, Nothing, WAS_ABOUT),
+];
