@@ -2,7 +2,8 @@
 //!
 //! Invariants: checkpoints of one task are written one after the other, so that a sink's part holds everything older that is
 //! not committed; commits too happen one after the other. Of a checkpoint that is given up no object is left: one that waits for its turn is not
-//! written, and what was written while it was given up is deleted by whoever wrote it; what was written before, the recorder deletes.
+//! written, one that is being written ends with the object that it is at, and what was written while it was given up is deleted by whoever wrote
+//! it; what was written before, the recorder deletes.
 
 use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
@@ -293,19 +294,19 @@ async fn write(
         parts.push((vertex, part));
     }
     for OwnObjects { part, operator: id, broadcast, calls } in own {
-        let part = &mut parts[part].1;
         if let Some(broadcast) = broadcast {
             let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
-            part.broadcast = Some(upload(context, path, broadcast::object(&id, &broadcast)).await.map_err(WriteError::Upload)?);
+            parts[part].1.broadcast = Some(upload_of(context, checkpoint_id, &parts, path, broadcast::object(&id, &broadcast)).await?);
         }
         if let Some(stretches) = calls {
             let path = paths::recording_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
-            part.recording = Some(upload(context, path, recording_object(&id, index, &stretches)).await.map_err(WriteError::Upload)?);
+            let object = recording_object(&id, index, &stretches);
+            parts[part].1.recording = Some(upload_of(context, checkpoint_id, &parts, path, object).await?);
         }
     }
     let object = if size.keys > 0 && !object.is_empty() {
         let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
-        Some(upload(context, path, object).await.map_err(WriteError::Upload)?)
+        Some(upload_of(context, checkpoint_id, &parts, path, object).await?)
     } else {
         None
     };
@@ -353,9 +354,28 @@ async fn write_records(
     Ok(parts)
 }
 
+/// Writes another object of a checkpoint, unless that has been given up meanwhile: then what `parts` has of it goes, and nothing follows.
+async fn upload_of(
+    context: &SnapshotContext,
+    checkpoint_id: CheckpointId,
+    parts: &CompletedTasks,
+    path: String,
+    object: StateObjectWriter,
+) -> Result<StateHandle, WriteError> {
+    if !context.bases.is_under_way(checkpoint_id) {
+        discard(context, checkpoint_id, parts).await;
+        return Err(WriteError::GivenUp);
+    }
+    upload(context, path, object).await.map_err(WriteError::Upload)
+}
+
 async fn upload(context: &SnapshotContext, path: String, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
     let finished = object.finish();
     let handle = StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum };
     retry(&*context.clock, || context.store.put(&handle.object, finished.parts.clone())).await?;
     Ok(handle)
 }
+
+#[cfg(test)]
+#[path = "snapshots_tests.rs"]
+mod tests;

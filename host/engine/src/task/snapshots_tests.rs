@@ -1,0 +1,98 @@
+//! What becomes of a checkpoint that is given up while a task writes it.
+
+use super::*;
+use crate::checkpoint::Stretch;
+use crate::runtime::Simulator;
+use crate::state::{StateDescriptor, StateKind};
+use crate::storage::{Created, ObjectStorage};
+use bytes::Bytes;
+use std::sync::Mutex;
+use tokio::sync::mpsc;
+
+const CHECKPOINT: CheckpointId = CheckpointId(7);
+
+/// A store with which a checkpoint is given up while its `nth` object is written.
+struct GivesUp {
+    inner: ObjectStorage,
+    bases: Arc<CheckpointBases>,
+    nth: usize,
+    puts: Mutex<usize>,
+}
+
+impl Store for GivesUp {
+    fn create<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
+        self.inner.create(path, bytes)
+    }
+    fn put<'a>(&'a self, path: &'a str, parts: Vec<Bytes>) -> BoxFuture<'a, Result<(), EngineError>> {
+        let mut puts = self.puts.lock().unwrap();
+        *puts += 1;
+        if *puts == self.nth {
+            self.bases.on_failed(CHECKPOINT);
+        }
+        self.inner.put(path, parts)
+    }
+    fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, EngineError>> {
+        self.inner.get(path)
+    }
+    fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        self.inner.list(folder)
+    }
+    fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.inner.delete(path)
+    }
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+}
+
+/// An operator that has broadcast state and keeps its calls: it writes two objects.
+fn captured(operator: &str) -> Capture {
+    let declared = StateDescriptor { name: "rates".into(), kind: StateKind::Broadcast, schema: "raw".into(), version: 1, ttl_ms: None };
+    let mut broadcast = BroadcastState::new(&[declared]).unwrap();
+    broadcast.put(0, b"eur", b"1");
+    let calls = Some(vec![Arc::new(Stretch::behind(None))]);
+    Capture::Operator { vertex: 0, capture: SubtaskCapture { operator: operator.into(), keyed: None, broadcast: Some(broadcast), calls } }
+}
+
+/// How many objects are written, and how many are left, where the checkpoint is given up while the `nth` is written.
+fn written_and_left(nth: usize) -> (usize, usize) {
+    let simulator = Simulator::new(1);
+    let runtime = simulator.runtime();
+    let bases = Arc::new(CheckpointBases::default());
+    bases.on_triggered(CHECKPOINT);
+    let store = Arc::new(GivesUp { inner: ObjectStorage::in_memory(), bases: bases.clone(), nth, puts: Mutex::new(0) });
+    let (events, mut told) = mpsc::unbounded_channel();
+    let context = SnapshotContext {
+        store: store.clone(),
+        clock: runtime.clock.clone(),
+        group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
+        bases,
+        committers: Arc::new(|_| None),
+        attempt: AttemptId(1),
+        nonce: "n".into(),
+        head: "op".into(),
+        index: 0,
+        edges: Arc::new([]),
+        events: TaskEvents::new(0, events),
+    };
+    let increments = Increments::default();
+    let written = write(&context, &increments, CHECKPOINT, Extent::Whole, vec![captured("a"), captured("b")]);
+    let given_up = match written.now_or_never().expect("memory waits for nothing") {
+        Ok(parts) => {
+            assert_eq!(parts.len(), 2);
+            false
+        }
+        Err(WriteError::GivenUp) => true,
+        Err(WriteError::Upload(error) | WriteError::Sink(error)) => panic!("{error}"),
+    };
+    assert_eq!(given_up, nth < 4, "behind the last object there is nothing to be given up here");
+    assert!(told.try_recv().is_err(), "nobody waits for it any more");
+    let left = store.inner.list("").now_or_never().unwrap().unwrap().len();
+    (*store.puts.lock().unwrap(), left)
+}
+
+#[test]
+fn what_is_given_up_while_it_is_written_writes_no_further_object_and_leaves_none() {
+    assert_eq!([1, 2, 3].map(written_and_left), [(1, 0), (2, 0), (3, 0)]);
+    assert_eq!(written_and_left(9), (4, 4));
+}
