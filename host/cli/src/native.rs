@@ -135,11 +135,7 @@ impl Operator for KeyedCount {
         for (key, totals) in self.totals.iter().enumerate() {
             state.set_value(key, TOTALS, &totals.to_bytes());
         }
-        let mut out = RecordBatch::from_parts(batch.keys().clone(), Vec::new(), emitted, batch.timestamps().to_vec());
-        if !batch.hashes().is_empty() {
-            out.set_hashes(batch.hashes().to_vec());
-        }
-        context.outputs.push((0, out.into()));
+        context.outputs.push((0, batch.with_values(emitted).into()));
         Ok(())
     }
 }

@@ -2,11 +2,18 @@
 
 use super::{Column, Headers, NO_TIMESTAMP, RecordBatch};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Collects records into a [`RecordBatch`].
 #[derive(Debug, Default)]
 pub struct BatchBuilder {
-    batch: RecordBatch,
+    keys: Column,
+    keyless: Vec<u32>,
+    hashes: Vec<u64>,
+    values: Column,
+    valueless: Vec<u32>,
+    timestamps: Vec<i64>,
+    headers: Option<Headers>,
 }
 
 impl BatchBuilder {
@@ -18,65 +25,65 @@ impl BatchBuilder {
     /// An empty builder with room for `records` records with `key_bytes` and `value_bytes` bytes in all.
     pub fn with_capacity(records: usize, key_bytes: usize, value_bytes: usize) -> Self {
         let mut builder = Self::default();
-        builder.batch.keys = Column::with_capacity(records, key_bytes);
-        builder.batch.values = Column::with_capacity(records, value_bytes);
-        builder.batch.timestamps.reserve(records);
+        builder.keys = Column::with_capacity(records, key_bytes);
+        builder.values = Column::with_capacity(records, value_bytes);
+        builder.timestamps.reserve(records);
         builder
     }
 
     /// Appends one record.
     #[inline]
     pub fn push(&mut self, key: Option<&[u8]>, value: &[u8], timestamp: Option<i64>) {
-        debug_assert!(self.batch.hashes.is_empty(), "push and push_hashed do not mix");
+        debug_assert!(self.hashes.is_empty(), "push and push_hashed do not mix");
         self.push_key(key);
-        self.batch.values.push(value);
-        self.batch.timestamps.push(timestamp.unwrap_or(NO_TIMESTAMP));
+        self.values.push(value);
+        self.timestamps.push(timestamp.unwrap_or(NO_TIMESTAMP));
         self.end_headers();
     }
 
     /// Appends one record that has no value.
     pub fn push_valueless(&mut self, key: Option<&[u8]>, timestamp: Option<i64>) {
-        self.batch.valueless.push(self.batch.timestamps.len() as u32);
+        self.valueless.push(self.timestamps.len() as u32);
         self.push(key, b"", timestamp);
     }
 
     /// Gives the record that was appended last another header. Panics where there is no record.
     pub fn push_header(&mut self, name: &[u8], value: &[u8]) {
-        let records = self.batch.len();
+        let records = self.len();
         assert!(records > 0, "a header belongs to a record");
-        self.batch.headers.get_or_insert_with(|| Box::new(Headers::of_records(records))).push(name, value);
+        self.headers.get_or_insert_with(|| Headers::of_records(records)).push(name, value);
     }
 
     /// Appends one record whose key and value `write_key` and `write_value` add to the end of the columns' data.
     #[inline]
     pub fn push_with(&mut self, write_key: impl FnOnce(&mut Vec<u8>), write_value: impl FnOnce(&mut Vec<u8>), timestamp: Option<i64>) {
-        self.batch.keys.push_with(write_key);
-        self.batch.values.push_with(write_value);
-        self.batch.timestamps.push(timestamp.unwrap_or(NO_TIMESTAMP));
+        self.keys.push_with(write_key);
+        self.values.push_with(write_value);
+        self.timestamps.push(timestamp.unwrap_or(NO_TIMESTAMP));
         self.end_headers();
     }
 
     /// Appends one record that has a key, with the key's hash.
     #[inline]
     pub fn push_hashed(&mut self, key: &[u8], hash: u64, value: &[u8], timestamp: i64) {
-        self.batch.keys.push(key);
-        self.batch.hashes.push(hash);
-        self.batch.values.push(value);
-        self.batch.timestamps.push(timestamp);
+        self.keys.push(key);
+        self.hashes.push(hash);
+        self.values.push(value);
+        self.timestamps.push(timestamp);
         self.end_headers();
     }
 
     /// Appends record `record` of another batch, with its hash where it has one.
     pub fn push_from(&mut self, other: &RecordBatch, record: usize) {
         if let Some(&hash) = other.hashes.get(record) {
-            self.batch.hashes.push(hash);
+            self.hashes.push(hash);
         }
         self.push_unhashed_from(other, record);
     }
 
     /// Appends record `record` of another batch, which has a key, with the key's hash.
     pub fn push_hashed_from(&mut self, other: &RecordBatch, record: usize, hash: u64) {
-        self.batch.hashes.push(hash);
+        self.hashes.push(hash);
         self.push_unhashed_from(other, record);
     }
 
@@ -84,10 +91,10 @@ impl BatchBuilder {
     pub fn push_unhashed_from(&mut self, other: &RecordBatch, record: usize) {
         self.push_key(other.key(record));
         if other.value(record).is_none() {
-            self.batch.valueless.push(self.batch.timestamps.len() as u32);
+            self.valueless.push(self.timestamps.len() as u32);
         }
-        self.batch.values.push(other.values.get(record));
-        self.batch.timestamps.push(other.timestamps[record]);
+        self.values.push(other.values.get(record));
+        self.timestamps.push(other.timestamps[record]);
         self.end_headers();
         for (name, value) in other.headers_of(record) {
             self.push_header(name, value);
@@ -96,92 +103,100 @@ impl BatchBuilder {
 
     /// Appends the records `range` of another batch by the column, with their hashes where `hashed` is true and they have some.
     pub fn append(&mut self, other: &RecordBatch, range: Range<usize>, hashed: bool) {
-        let before = self.batch.len();
+        let before = self.len();
         let absent = |records: &[u32], into: &mut Vec<u32>| {
             let from = records.partition_point(|&record| (record as usize) < range.start);
             let inside = records[from..].iter().take_while(|&&record| (record as usize) < range.end);
             into.extend(inside.map(|&record| (record as usize - range.start + before) as u32));
         };
-        absent(&other.keyless, &mut self.batch.keyless);
-        absent(&other.valueless, &mut self.batch.valueless);
+        absent(&other.keyless, &mut self.keyless);
+        absent(&other.valueless, &mut self.valueless);
         if hashed && !other.hashes.is_empty() {
-            self.batch.hashes.extend_from_slice(&other.hashes[range.clone()]);
+            self.hashes.extend_from_slice(&other.hashes[range.clone()]);
         }
-        self.batch.keys.extend_from(&other.keys, range.clone());
-        self.batch.values.extend_from(&other.values, range.clone());
-        self.batch.timestamps.extend_from_slice(&other.timestamps[range.clone()]);
+        self.keys.extend_from(&other.keys, range.clone());
+        self.values.extend_from(&other.values, range.clone());
+        self.timestamps.extend_from_slice(&other.timestamps[range.clone()]);
         match other.headers.as_ref().filter(|headers| !headers.items(range.clone()).is_empty()) {
-            Some(headers) => self.batch.headers.get_or_insert_with(|| Box::new(Headers::of_records(before))).extend_from(headers, range),
+            Some(headers) => self.headers.get_or_insert_with(|| Headers::of_records(before)).extend_from(headers, range),
             None => self.end_headers(),
         }
     }
 
     /// Appends the records at these places of another batch, with their hashes where `hashed` is true and they have some.
     pub fn select(&mut self, other: &RecordBatch, records: &[u32], hashed: bool) {
-        let plain = other.keyless.is_empty() && other.valueless.is_empty() && other.headers.is_none() && self.batch.headers.is_none();
+        let plain = other.keyless.is_empty() && other.valueless.is_empty() && other.headers.is_none() && self.headers.is_none();
         if !plain {
             let push = if hashed { Self::push_from } else { Self::push_unhashed_from };
             return records.iter().for_each(|&record| push(self, other, record as usize));
         }
         if hashed && !other.hashes.is_empty() {
-            self.batch.hashes.extend(records.iter().map(|&record| other.hashes[record as usize]));
+            self.hashes.extend(records.iter().map(|&record| other.hashes[record as usize]));
         }
-        records.iter().for_each(|&record| self.batch.keys.push(other.keys.get(record as usize)));
-        records.iter().for_each(|&record| self.batch.values.push(other.values.get(record as usize)));
-        self.batch.timestamps.extend(records.iter().map(|&record| other.timestamps[record as usize]));
+        records.iter().for_each(|&record| self.keys.push(other.keys.get(record as usize)));
+        records.iter().for_each(|&record| self.values.push(other.values.get(record as usize)));
+        self.timestamps.extend(records.iter().map(|&record| other.timestamps[record as usize]));
     }
 
     #[inline]
     fn push_key(&mut self, key: Option<&[u8]>) {
         if key.is_none() {
-            self.batch.keyless.push(self.batch.timestamps.len() as u32);
+            self.keyless.push(self.timestamps.len() as u32);
         }
-        self.batch.keys.push(key.unwrap_or_default());
+        self.keys.push(key.unwrap_or_default());
     }
 
     /// Records without headers have ends as well, where any record has headers.
     #[inline]
     fn end_headers(&mut self) {
-        if let Some(headers) = &mut self.batch.headers {
-            headers.end_at(self.batch.timestamps.len());
+        if let Some(headers) = &mut self.headers {
+            headers.end_at(self.timestamps.len());
         }
     }
 
     /// Number of records so far.
     #[inline]
     pub fn len(&self) -> usize {
-        self.batch.len()
+        self.timestamps.len()
     }
 
     /// True where there is no record yet.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.timestamps.is_empty()
     }
 
     /// Bytes of the columns so far.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        self.batch.byte_len()
+        let headers = self.headers.as_ref().map_or(0, Headers::byte_len);
+        self.keys.byte_len() + self.values.byte_len() + 8 * (self.timestamps.len() + self.hashes.len()) + headers
     }
 
     /// The batch. The builder is empty afterwards.
     pub fn take(&mut self) -> RecordBatch {
-        std::mem::take(&mut self.batch)
+        std::mem::take(self).finish()
     }
 
     /// The batch. The builder is empty afterwards, with room for a batch like this one: steady streams do not grow their columns step by step.
     pub fn take_and_make_room(&mut self) -> RecordBatch {
-        let batch = self.take();
         let room = |size: usize| size + size / 8;
-        *self = Self::with_capacity(room(batch.len()), room(batch.keys.data().len()), room(batch.values.data().len()));
-        self.batch.hashes.reserve(room(batch.hashes.len()));
-        batch
+        let mut next = Self::with_capacity(room(self.len()), room(self.keys.data().len()), room(self.values.data().len()));
+        next.hashes.reserve(room(self.hashes.len()));
+        std::mem::replace(self, next).finish()
     }
 
     /// The batch.
     pub fn finish(self) -> RecordBatch {
-        self.batch
+        RecordBatch {
+            keys: Arc::new(self.keys),
+            keyless: self.keyless,
+            hashes: Arc::new(self.hashes),
+            values: self.values,
+            valueless: self.valueless,
+            timestamps: Arc::new(self.timestamps),
+            headers: self.headers.map(Arc::new),
+        }
     }
 }
 

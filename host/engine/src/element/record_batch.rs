@@ -2,21 +2,24 @@
 
 use super::{BatchBuilder, Column, Headers};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Records of one channel, in order.
 ///
 /// Invariants: keys, values and timestamps have one entry for each record; the item in `keys` of a record without a key is empty, and so is the item in
 /// `values` of one without a value; `keyless` and `valueless` ascend; `hashes` is empty or has one XXH3-64 of the key for each record; headers, where
 /// any record has some, have an end for each record.
+///
+/// What records caused one by one have from their causes (keys, times, headers) is shared with the batch of these, not copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordBatch {
-    pub(super) keys: Column,
+    pub(super) keys: Arc<Column>,
     pub(super) keyless: Vec<u32>,
-    pub(super) hashes: Vec<u64>,
+    pub(super) hashes: Arc<Vec<u64>>,
     pub(super) values: Column,
     pub(super) valueless: Vec<u32>,
-    pub(super) timestamps: Vec<i64>,
-    pub(super) headers: Option<Box<Headers>>,
+    pub(super) timestamps: Arc<Vec<i64>>,
+    pub(super) headers: Option<Arc<Headers>>,
 }
 
 impl RecordBatch {
@@ -26,7 +29,22 @@ impl RecordBatch {
         assert_eq!(keys.len(), records, "one key for each record");
         assert_eq!(timestamps.len(), records, "one timestamp for each record");
         assert_ascends_within(&keyless, records);
+        let (keys, timestamps) = (Arc::new(keys), Arc::new(timestamps));
         Self { keys, keyless, values, timestamps, ..Self::default() }
+    }
+
+    /// As many records with the keys, times and headers of these and other values. Panics where the count differs.
+    pub fn with_values(&self, values: Column) -> Self {
+        assert_eq!(values.len(), self.len(), "one value for each record");
+        Self {
+            keys: self.keys.clone(),
+            keyless: self.keyless.clone(),
+            hashes: self.hashes.clone(),
+            values,
+            valueless: Vec::new(),
+            timestamps: self.timestamps.clone(),
+            headers: self.headers.clone(),
+        }
     }
 
     /// The same, where these records have no value. Panics where they do not ascend within the batch, or have one.
@@ -40,7 +58,7 @@ impl RecordBatch {
     /// The same with headers, which have an end for each record. Panics where they have not.
     pub fn with_headers(mut self, headers: Headers) -> Self {
         assert_eq!(headers.records(), self.len(), "an end of its headers for each record");
-        self.headers = (!headers.is_empty()).then(|| Box::new(headers));
+        self.headers = (!headers.is_empty()).then(|| Arc::new(headers));
         self
     }
 
@@ -125,7 +143,7 @@ impl RecordBatch {
     /// Gives each record the hash of its key. Panics where the count differs.
     pub fn set_hashes(&mut self, hashes: Vec<u64>) {
         assert_eq!(hashes.len(), self.len(), "one hash for each record");
-        self.hashes = hashes;
+        self.hashes = Arc::new(hashes);
     }
 
     /// The records `range` as a batch of their own.
@@ -177,5 +195,19 @@ mod tests {
             (slice.key(0), slice.hashes(), slice.values().get(0), slice.timestamps()),
             (Some(&b"y"[..]), &[2][..], &b"2"[..], &[20][..])
         );
+    }
+
+    #[test]
+    fn other_values_share_keys_times_and_headers() {
+        let mut builder = BatchBuilder::new();
+        builder.push_valueless(None, Some(3));
+        builder.push(Some(b"k"), b"1", None);
+        builder.push_header(b"h", b"x");
+        let (batch, mut values) = (builder.finish(), Column::new());
+        [b"a", b"b"].into_iter().for_each(|value| values.push(value));
+        let other = batch.with_values(values);
+        assert!(std::ptr::eq(batch.keys(), other.keys()) && std::ptr::eq(batch.timestamps(), other.timestamps()), "nothing is copied");
+        assert_eq!([0, 1].map(|record| (other.key(record), other.value(record))), [(None, Some(&b"a"[..])), (Some(&b"k"[..]), Some(b"b"))]);
+        assert_eq!((other.headers_of(1).collect::<Vec<_>>(), batch.value(0)), (vec![(&b"h"[..], &b"x"[..])], None));
     }
 }
