@@ -2,6 +2,7 @@
 //!
 //! With `rate` it takes no more than so many records a second, so that one can see what a job does behind a slow sink.
 
+use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -10,6 +11,14 @@ use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::operator::Subtask;
 use weir_engine::sink::Delivery;
 use weir_engine::{Committable, EngineError, RecordBatch, Sink, SinkWriter};
+
+/// The settings of the sink `blackhole`.
+pub(crate) const SETTINGS: &[Setting] = &[Setting::new(
+    "rate",
+    Kind::Whole { least: 1, most: u64::MAX },
+    Fallback::Nothing,
+    "At most so many records in a second are taken, all subtasks together: what a job does behind a slow sink.",
+)];
 
 /// Discards everything, so nothing is ever visible twice.
 pub(crate) struct BlackholeSink {
@@ -20,8 +29,8 @@ pub(crate) struct BlackholeSink {
 impl BlackholeSink {
     /// Reads `rate`.
     pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let mut settings = Settings::new("the sink `blackhole`", settings);
-        let rate = settings.optional_whole("rate", 1..=u64::MAX)?;
+        let mut settings = Settings::of_sink("blackhole", SETTINGS, settings);
+        let rate = settings.optional_whole("rate")?;
         Ok((Self { rate }, settings.finish()?))
     }
 }

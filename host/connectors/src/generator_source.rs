@@ -4,6 +4,7 @@
 //! Split r of s holds the numbers n with n mod s = r, so that a source without end can be split too; a reader takes a stretch
 //! of each of its splits in turn. A split's position is the number it gives next.
 
+use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -38,11 +39,11 @@ pub(crate) struct GeneratorSource {
 impl GeneratorSource {
     /// Reads `count`, `keys`, `payload-bytes` and `seed`.
     pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let mut settings = Settings::new("the source `generator`", settings);
-        let count = settings.optional_whole("count", 0..=u64::MAX)?;
-        let keys = settings.whole("keys", 100_000, 1..=KEYS_MAX)?;
-        let payload_bytes = settings.whole("payload-bytes", 64, NUMBER_DIGITS as u64..=PAYLOAD_BYTES_MAX)? as usize;
-        let seed = settings.whole("seed", 1, 0..=u64::MAX)?;
+        let mut settings = Settings::of_source("generator", SETTINGS, settings);
+        let count = settings.optional_whole("count")?;
+        let keys = settings.whole("keys")?;
+        let payload_bytes = settings.whole("payload-bytes")? as usize;
+        let seed = settings.whole("seed")?;
         Ok((Self { plan: Plan { count, keys, payload_bytes, seed } }, settings.finish()?))
     }
 }
@@ -53,6 +54,19 @@ struct SplitSpec {
     residue: u64,
     stride: u64,
 }
+
+/// The settings of the source `generator`.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new("count", Kind::Whole { least: 0, most: u64::MAX }, Fallback::Found("without end"), "How many records there are."),
+    Setting::new("keys", Kind::Whole { least: 1, most: KEYS_MAX }, Fallback::Value("100000"), "How many keys they have."),
+    Setting::new(
+        "payload-bytes",
+        Kind::Whole { least: NUMBER_DIGITS as u64, most: PAYLOAD_BYTES_MAX },
+        Fallback::Value("64"),
+        "How long a value is.",
+    ),
+    Setting::new("seed", Kind::Whole { least: 0, most: u64::MAX }, Fallback::Value("1"), "Another seed, other records."),
+];
 
 /// What the source `generator` can do.
 pub(crate) const CAPABILITIES: SourceCapabilities =

@@ -28,6 +28,7 @@ use weir_engine::{Committer, EngineError, Sink, Source, SourceCapabilities};
 struct SourceConnector {
     name: &'static str,
     capabilities: SourceCapabilities,
+    settings: &'static [Setting],
     build: fn(&Map<String, Value>, &Path) -> Built<dyn Source>,
 }
 
@@ -35,16 +36,19 @@ const SOURCES: &[SourceConnector] = &[
     SourceConnector {
         name: "file",
         capabilities: file_source::FILE_CAPABILITIES,
+        settings: file_source::FILE_SETTINGS,
         build: |settings, base_dir| shared_source(file_source::FileSource::new(settings, base_dir)),
     },
     SourceConnector {
         name: "generator",
         capabilities: generator_source::CAPABILITIES,
+        settings: generator_source::SETTINGS,
         build: |settings, _| shared_source(generator_source::GeneratorSource::new(settings)),
     },
     SourceConnector {
         name: "stdin",
         capabilities: file_source::STDIN_CAPABILITIES,
+        settings: file_source::STDIN_SETTINGS,
         build: |settings, _| shared_source(file_source::StdinSource::new(settings)),
     },
 ];
@@ -60,6 +64,7 @@ pub struct SinkCapabilities {
 struct SinkConnector {
     name: &'static str,
     capabilities: SinkCapabilities,
+    settings: &'static [Setting],
     build: fn(&Map<String, Value>, &Path) -> Built<dyn Sink>,
 }
 
@@ -67,16 +72,19 @@ const SINKS: &[SinkConnector] = &[
     SinkConnector {
         name: "blackhole",
         capabilities: SinkCapabilities { owns_stdout: false },
+        settings: blackhole_sink::SETTINGS,
         build: |settings, _| shared_sink(blackhole_sink::BlackholeSink::new(settings)),
     },
     SinkConnector {
         name: "file",
         capabilities: SinkCapabilities { owns_stdout: false },
+        settings: file_sink::SETTINGS,
         build: |settings, base_dir| shared_sink(file_sink::FileSink::new(settings, base_dir)),
     },
     SinkConnector {
         name: "stdout",
         capabilities: SinkCapabilities { owns_stdout: true },
+        settings: stdout_sink::SETTINGS,
         build: |settings, _| shared_sink(stdout_sink::StdoutSink::new(settings)),
     },
 ];
@@ -89,6 +97,25 @@ pub fn source_capabilities(connector: &str) -> SourceCapabilities {
 /// What a sink connector can do; of an unknown one nothing is special, and who makes a sink of it says that there is none.
 pub fn sink_capabilities(connector: &str) -> SinkCapabilities {
     SINKS.iter().find(|known| known.name == connector).map(|known| known.capabilities).unwrap_or_default()
+}
+
+/// The settings of a connector, under its name.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectorSettings {
+    /// The connector's name in job files.
+    pub connector: &'static str,
+    /// Its own settings; those of every step of its kind are [`SOURCE_STEP`] and [`SINK_STEP`].
+    pub settings: &'static [Setting],
+}
+
+/// The settings of every source connector.
+pub fn settings_of_sources() -> Vec<ConnectorSettings> {
+    SOURCES.iter().map(|known| ConnectorSettings { connector: known.name, settings: known.settings }).collect()
+}
+
+/// The settings of every sink connector.
+pub fn settings_of_sinks() -> Vec<ConnectorSettings> {
+    SINKS.iter().map(|known| ConnectorSettings { connector: known.name, settings: known.settings }).collect()
 }
 
 /// A source from its settings. Relative paths are relative to `base_dir`, the job file's folder.
@@ -193,6 +220,49 @@ mod tests {
         for &SinkConnector { name, .. } in SINKS {
             let settings = if name == "file" { path.clone() } else { Map::new() };
             assert_eq!(sink(name, &settings, folder.path()).unwrap().connector(), name);
+        }
+    }
+
+    /// Settings that a connector can be made with.
+    fn least(connector: &str) -> Map<String, Value> {
+        let least = match connector {
+            "file" => json!({ "path": "x" }),
+            _ => json!({}),
+        };
+        least.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn settings_of_every_connector_are_read_as_their_table_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = settings_of_sources().into_iter().map(|of| (true, of));
+        for (is_source, of) in sources.chain(settings_of_sinks().into_iter().map(|of| (false, of))) {
+            let build = |said: &Map<String, Value>| match is_source {
+                true => source_settings(of.connector, said, folder.path()),
+                false => sink_settings(of.connector, said, folder.path()),
+            };
+            let mut least = least(of.connector);
+            // What lines have no use for means something there.
+            if is_source && of.settings.iter().any(|setting| setting.name == "format") {
+                least.insert("format".into(), json!("csv"));
+            }
+            let base = build(&least).unwrap_or_else(|error| panic!("{}: {error}", of.connector));
+            let saying = |name: &str, value: Value| {
+                let mut said = least.clone();
+                said.insert(name.into(), value);
+                build(&said)
+            };
+            for setting in of.settings {
+                let error = saying(setting.name, json!({ "a": 1 })).expect_err(setting.name);
+                assert_eq!(error.field.as_deref(), Some(setting.name), "{}: {error}", of.connector);
+                // A default that is written out changes nothing.
+                let default = base.get(setting.name).filter(|_| matches!(setting.fallback, Fallback::Value(_)));
+                if let Some(default) = default.filter(|_| !least.contains_key(setting.name)) {
+                    let said = saying(setting.name, default.clone());
+                    assert_eq!(said.as_ref(), Ok(&base), "{} {}", of.connector, setting.name);
+                }
+            }
+            assert!(base.keys().all(|name| of.settings.iter().any(|setting| setting.name == name)), "{base:?}");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Reads a connector's table of the job file. Every setting is asked for by name exactly once; what was not asked for is
-//! refused with its nearest neighbour, and what was asked for is kept with its default filled in, so that `weir check` can show it.
+//! Reads a connector's table of the job file as its table of settings says: what that does not have is refused with its nearest neighbour, and what is read is kept with
+//! its default filled in, so that `weir check` can show it.
 
 pub(crate) mod steps;
 pub(crate) mod table;
 
 use serde_json::{Map, Value};
-use std::ops::RangeInclusive;
+use steps::{PARALLELISM, SINK_STEP, SOURCE_STEP};
+use table::{Fallback, Kind, Setting};
 
 /// A setting that cannot be used as it stands in the job file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,32 +33,34 @@ impl SettingsError {
     }
 }
 
-/// What every source may say, whatever its connector; and what every step may. The job file reads these, so a connector is never given one.
-const SOURCE_SETTINGS: &[&str] = &["parallelism", "rate", "replay", "was"];
-const STEP_SETTINGS: &[&str] = &["parallelism", "was"];
-
 /// The settings of one connector while they are being read.
 pub(crate) struct Settings<'a> {
-    owner: &'static str,
+    /// How messages call the connector: "the source `file`".
+    owner: String,
+    /// The connector's own.
+    table: &'static [Setting],
+    /// Those of every step of its kind.
+    of_steps: &'static [Setting],
     given: &'a Map<String, Value>,
     effective: Map<String, Value>,
 }
 
 impl<'a> Settings<'a> {
-    /// `owner` is how messages call the connector: "the source `file`".
-    pub(crate) fn new(owner: &'static str, given: &'a Map<String, Value>) -> Self {
-        Self { owner, given, effective: Map::new() }
+    /// Those of the source connector `name`, which has this table of settings.
+    pub(crate) fn of_source(name: &str, table: &'static [Setting], given: &'a Map<String, Value>) -> Self {
+        Self { owner: format!("the source `{name}`"), table, of_steps: SOURCE_STEP, given, effective: Map::new() }
     }
 
-    /// A text that must be given.
-    pub(crate) fn text(&mut self, name: &str) -> Result<String, SettingsError> {
-        let owner = self.owner;
-        self.optional_text(name)?.ok_or_else(|| SettingsError::at(name, format!("{owner} needs `{name}`")))
+    /// Those of the sink connector `name`, which has this table of settings.
+    pub(crate) fn of_sink(name: &str, table: &'static [Setting], given: &'a Map<String, Value>) -> Self {
+        Self { owner: format!("the sink `{name}`"), table, of_steps: SINK_STEP, given, effective: Map::new() }
     }
 
     /// A path that must be given.
     pub(crate) fn path(&mut self, name: &str) -> Result<String, SettingsError> {
-        let path = self.text(name)?;
+        assert_eq!(self.setting(name).kind, Kind::Path, "{name}");
+        let path = self.read(name, "a text", |value| value.as_str().map(str::to_string))?;
+        let path = path.ok_or_else(|| SettingsError::at(name, format!("{} needs `{name}`", self.owner)))?;
         if path.is_empty() {
             return Err(SettingsError::at(name, format!("`{name}` of {} is empty", self.owner)));
         }
@@ -66,61 +69,67 @@ impl<'a> Settings<'a> {
 
     /// A text that may be absent.
     pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>, SettingsError> {
-        self.read(name, "a text", Value::Null, |value| value.as_str().map(str::to_string))
+        assert_eq!(self.setting(name).kind, Kind::Text, "{name}");
+        self.read(name, "a text", |value| value.as_str().map(str::to_string))
     }
 
-    /// One of a few words; the first is the default.
-    pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<T, SettingsError> {
-        let words = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    /// One of a few words, which has a default.
+    pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&'static str, T)]) -> Result<T, SettingsError> {
+        let Kind::Choice(known) = self.setting(name).kind else { panic!("`{name}` is no choice") };
+        assert!(choices.iter().map(|(word, _)| word).eq(known), "`{name}` is read as another choice than its table says");
+        let words = known.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
         let pick = |value: &Value| choices.iter().find(|(word, _)| value == word).map(|(_, choice)| *choice);
-        Ok(self.read(name, &format!("one of {words}"), choices[0].0.into(), pick)?.unwrap_or(choices[0].1))
+        let given = self.read(name, &format!("one of {words}"), pick)?;
+        Ok(given.unwrap_or_else(|| pick(&self.default(name)).expect("the default is one of them")))
     }
 
-    /// A whole number that must be given or has a default.
-    pub(crate) fn whole(&mut self, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, SettingsError> {
-        Ok(self.read_whole(name, default.into(), range)?.unwrap_or(default))
+    /// A whole number that has a default.
+    pub(crate) fn whole(&mut self, name: &str) -> Result<u64, SettingsError> {
+        let given = self.optional_whole(name)?;
+        Ok(given.unwrap_or_else(|| self.default(name).as_u64().expect("the default is a whole number")))
     }
 
     /// A whole number that may be absent.
-    pub(crate) fn optional_whole(&mut self, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, SettingsError> {
-        self.read_whole(name, Value::Null, range)
-    }
-
-    fn read_whole(&mut self, name: &str, default: Value, range: RangeInclusive<u64>) -> Result<Option<u64>, SettingsError> {
-        let expected = match *range.end() {
-            u64::MAX => format!("a whole number of at least {}", range.start()),
-            end => format!("a whole number from {} to {end}", range.start()),
+    pub(crate) fn optional_whole(&mut self, name: &str) -> Result<Option<u64>, SettingsError> {
+        let Kind::Whole { least, most } = self.setting(name).kind else { panic!("`{name}` is no whole number") };
+        let expected = match most {
+            u64::MAX => format!("a whole number of at least {least}"),
+            most => format!("a whole number from {least} to {most}"),
         };
-        self.read(name, &expected, default, |value| value.as_u64().filter(|number| range.contains(number)))
+        self.read(name, &expected, |value| value.as_u64().filter(|number| (least..=most).contains(number)))
     }
 
-    /// A number of bytes such as "64MiB", of at least so many, that may be absent.
-    pub(crate) fn optional_size(&mut self, name: &str, least: u64) -> Result<Option<u64>, SettingsError> {
-        let expected = format!("a size of at least {} such as \"64MiB\"", bytesize::ByteSize(least));
+    /// A number of bytes such as "64MiB" that may be absent.
+    pub(crate) fn optional_size(&mut self, name: &str) -> Result<Option<u64>, SettingsError> {
+        let Kind::Size(within) = self.setting(name).kind else { panic!("`{name}` is no size") };
+        let expected = format!("a size of at least {} such as \"64MiB\"", bytesize::ByteSize(within.least));
         let size = |value: &Value| value.as_str()?.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64());
-        self.read(name, &expected, Value::Null, |value| size(value).filter(|&size| size >= least))
+        self.read(name, &expected, |value| size(value).filter(|size| (within.least..=within.most).contains(size)))
     }
 
     /// Yes or no, or absent.
     pub(crate) fn optional_flag(&mut self, name: &str) -> Result<Option<bool>, SettingsError> {
-        self.read(name, "true or false", Value::Null, Value::as_bool)
+        assert_eq!(self.setting(name).kind, Kind::Flag, "{name}");
+        self.read(name, "true or false", Value::as_bool)
     }
 
     /// A list of texts, empty where it is absent.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, SettingsError> {
+        assert_eq!(self.setting(name).kind, Kind::Texts, "{name}");
         let all = |value: &Value| value.as_array()?.iter().map(|item| item.as_str().map(str::to_string)).collect();
-        Ok(self.read(name, "a list of texts", Value::Array(Vec::new()), all)?.unwrap_or_default())
+        Ok(self.read(name, "a list of texts", all)?.unwrap_or_default())
     }
 
     /// A setting that is promised but not built: only its default may be said, and it is shown only where it is.
-    pub(crate) fn not_built(&mut self, name: &str, default: &Value) -> Result<(), SettingsError> {
+    pub(crate) fn not_built(&mut self, name: &str) -> Result<(), SettingsError> {
+        let default = self.default(name);
         match self.given.get(name) {
-            Some(given) if given != default => {
+            Some(given) if *given != default => {
                 Err(SettingsError::at(name, format!("`{name} = {given}` of {} is not built yet", self.owner))
                     .with_hint(format!("leave it out, or say `{name} = {default}`")))
             }
             Some(_) => {
-                self.effective.insert(name.into(), default.clone());
+                self.effective.insert(name.into(), default);
                 Ok(())
             }
             None => Ok(()),
@@ -137,26 +146,35 @@ impl<'a> Settings<'a> {
         self.effective.insert(name.into(), value.into());
     }
 
-    /// All settings with defaults filled in, or an error about the first one that nobody asked for.
+    /// All settings with defaults filled in, or an error about the first one that their table does not have.
     pub(crate) fn finish(self) -> Result<Map<String, Value>, SettingsError> {
-        if let Some(unknown) = self.given.keys().find(|name| !self.effective.contains_key(*name)) {
-            let of_steps = if self.owner.starts_with("the source") { SOURCE_SETTINGS } else { STEP_SETTINGS };
-            let known = self.effective.keys().map(String::as_str).chain(of_steps.iter().copied());
-            let hint = suggest(unknown, known, "settings");
+        if let Some(unknown) = self.given.keys().find(|name| self.table.iter().all(|setting| setting.name != **name)) {
+            // What a step has to say anyway, nobody meant.
+            let of_steps =
+                self.of_steps.iter().filter(|setting| matches!(setting.fallback, Fallback::Nothing) || setting.kind == PARALLELISM);
+            let hint = suggest(unknown, self.table.iter().chain(of_steps).map(|setting| setting.name), "settings");
             return Err(SettingsError::at(unknown, format!("{} has no setting `{unknown}`", self.owner)).with_hint(hint));
         }
         Ok(self.effective)
     }
 
-    fn read<T>(
-        &mut self,
-        name: &str,
-        expected: &str,
-        default: Value,
-        take: impl Fn(&Value) -> Option<T>,
-    ) -> Result<Option<T>, SettingsError> {
+    fn setting(&self, name: &str) -> &'static Setting {
+        Setting::of(self.table, name)
+    }
+
+    /// What holds where the file does not say it; null: nothing.
+    fn default(&self, name: &str) -> Value {
+        let setting = self.setting(name);
+        match (setting.fallback, setting.kind) {
+            (Fallback::Value(text), Kind::Flag | Kind::Whole { .. } | Kind::Texts) => text.parse().expect("the default is JSON"),
+            (Fallback::Value(text), _) => text.into(),
+            (Fallback::Required(_) | Fallback::Nothing | Fallback::Found(_), _) => Value::Null,
+        }
+    }
+
+    fn read<T>(&mut self, name: &str, expected: &str, take: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, SettingsError> {
         let Some(given) = self.given.get(name) else {
-            self.effective.insert(name.into(), default);
+            self.effective.insert(name.into(), self.default(name));
             return Ok(None);
         };
         self.effective.insert(name.into(), given.clone());
@@ -186,46 +204,55 @@ mod tests {
         value.as_object().expect("an object").clone()
     }
 
+    const KEYS: Setting = Setting::new("keys", Kind::Whole { least: 1, most: 1000 }, Fallback::Value("100"), "");
+    const FILE: &[Setting] = &[
+        Setting::new("path", Kind::Path, Fallback::Required("\"x\""), ""),
+        Setting::new("format", Kind::Text, Fallback::Nothing, ""),
+        Setting::new("follow", Kind::Flag, Fallback::Value("false"), ""),
+    ];
+    const GENERATOR: &[Setting] = &[KEYS, Setting::new("seed", Kind::Whole { least: 0, most: u64::MAX }, Fallback::Value("1"), "")];
+
     #[test]
     fn an_unknown_setting_is_refused_with_its_nearest_neighbour() {
         let given = map(json!({ "path": "x", "fromat": "csv" }));
-        let mut settings = Settings::new("the source `file`", &given);
-        settings.text("path").unwrap();
+        let mut settings = Settings::of_source("file", FILE, &given);
+        settings.path("path").unwrap();
         settings.optional_text("format").unwrap();
         let error = settings.finish().unwrap_err();
         assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("fromat"), Some("did you mean `format`?")));
         assert_eq!(error.to_string(), "the source `file` has no setting `fromat`");
-        // What every source has is known too.
-        let hint = |owner, name: &str| Settings::new(owner, &map(json!({ name: 5 }))).finish().unwrap_err().hint;
-        assert_eq!(hint("the source `file`", "rat").as_deref(), Some("did you mean `rate`?"));
-        assert_eq!(hint("the sink `stdout`", "rat").as_deref(), Some("known settings: parallelism, was"));
+        // What every step of its kind has is known too.
+        let given = map(json!({ "rat": 5 }));
+        let hint = |settings: Settings<'_>| settings.finish().unwrap_err().hint;
+        assert_eq!(hint(Settings::of_source("file", &[], &given)).as_deref(), Some("did you mean `rate`?"));
+        assert_eq!(hint(Settings::of_sink("stdout", &[], &given)).as_deref(), Some("known settings: parallelism, was"));
     }
 
     #[test]
     fn defaults_are_part_of_the_effective_settings() {
         let given = map(json!({ "keys": 3 }));
-        let mut settings = Settings::new("the source `generator`", &given);
-        assert_eq!(settings.whole("keys", 100, 1..=1000).unwrap(), 3);
-        assert_eq!(settings.whole("seed", 1, 0..=u64::MAX).unwrap(), 1);
+        let mut settings = Settings::of_source("generator", GENERATOR, &given);
+        assert_eq!(settings.whole("keys").unwrap(), 3);
+        assert_eq!(settings.whole("seed").unwrap(), 1);
         assert_eq!(Value::Object(settings.finish().unwrap()), json!({ "keys": 3, "seed": 1 }));
     }
 
     #[test]
     fn a_value_of_the_wrong_kind_names_setting_and_expectation() {
         let given = map(json!({ "keys": -1 }));
-        let error = Settings::new("the source `generator`", &given).whole("keys", 100, 1..=1000).unwrap_err();
+        let error = Settings::of_source("generator", GENERATOR, &given).whole("keys").unwrap_err();
         assert_eq!(error.to_string(), "`keys` of the source `generator` must be a whole number from 1 to 1000, not -1");
     }
 
     #[test]
     fn a_setting_that_is_not_built_takes_only_its_default() {
         let given = map(json!({ "follow": true }));
-        let error = Settings::new("the source `file`", &given).not_built("follow", &json!(false)).unwrap_err();
+        let error = Settings::of_source("file", FILE, &given).not_built("follow").unwrap_err();
         assert_eq!(
             (error.field.as_deref(), error.message.as_str()),
             (Some("follow"), "`follow = true` of the source `file` is not built yet")
         );
         let given = map(json!({ "follow": false }));
-        assert!(Settings::new("the source `file`", &given).not_built("follow", &json!(false)).is_ok());
+        assert!(Settings::of_source("file", FILE, &given).not_built("follow").is_ok());
     }
 }

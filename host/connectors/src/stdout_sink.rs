@@ -4,6 +4,7 @@
 //! Subtasks share the stream; a batch is written whole, so lines never mix.
 
 use crate::file_sink::encoding::encode_lines;
+use crate::settings::table::Setting;
 use crate::settings::{Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -13,6 +14,9 @@ use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::operator::Subtask;
 use weir_engine::sink::Delivery;
 use weir_engine::{Committable, EngineError, ErrorKind, RecordBatch, Sink, SinkWriter};
+
+/// The settings of the sink `stdout`: none of its own.
+pub(crate) const SETTINGS: &[Setting] = &[];
 
 type Output = Arc<Mutex<dyn Write + Send>>;
 
@@ -24,7 +28,7 @@ pub(crate) struct StdoutSink {
 impl StdoutSink {
     /// It has no settings.
     pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let shown = Settings::new("the sink `stdout`", settings).finish()?;
+        let shown = Settings::of_sink("stdout", SETTINGS, settings).finish()?;
         Ok((Self { output: Arc::new(Mutex::new(std::io::stdout())) }, shown))
     }
 }

@@ -14,6 +14,7 @@ mod part;
 pub(crate) use committer::FileCommitter;
 
 use crate::paths::{FileName, NamePart, Output};
+use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use committable::FileCommittable;
 use encoding::Encoding;
@@ -35,6 +36,22 @@ const PENDING_DIR: &str = ".pending";
 /// How the names of committed part files begin. They end in the checkpoint and the attempt's nonce, for [`VisibleOutput::of_part`].
 const PART_PREFIX: &str = "part-";
 
+/// The settings of the sink `file`.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "path",
+        Kind::Path,
+        Fallback::Required("\"out\""),
+        "The folder of the part files, relative to the job file. It is made where it is missing.",
+    ),
+    Setting::new(
+        "format",
+        Kind::Choice(&["lines", "jsonl"]),
+        Fallback::Value("lines"),
+        "How a record is written: its value as a line, or key, value and time as a line of JSON.",
+    ),
+];
+
 /// Writes records into the part files of one folder.
 pub(crate) struct FileSink {
     /// Absolute.
@@ -46,7 +63,7 @@ pub(crate) struct FileSink {
 impl FileSink {
     /// Reads `path` and `format`.
     pub(crate) fn new(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let mut settings = Settings::new("the sink `file`", settings);
+        let mut settings = Settings::of_sink("file", SETTINGS, settings);
         let path = settings.path("path")?;
         let encoding = settings.choice("format", &[("lines", Encoding::Lines), ("jsonl", Encoding::JsonLines)])?;
         let shown = settings.finish()?;

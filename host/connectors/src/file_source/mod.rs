@@ -30,6 +30,7 @@ mod stream;
 mod timestamp;
 mod window;
 
+pub(crate) use options::{FILE_SETTINGS, STDIN_SETTINGS};
 pub(crate) use stdin::{STDIN_CAPABILITIES, StdinSource};
 
 use crate::paths::Output;

@@ -1,6 +1,7 @@
 //! The settings of a file source.
 
 use super::ranges::RANGE_BYTES_MIN;
+use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,58 @@ impl OnError {
     }
 }
 
+/// What the settings of rows say, whatever holds the rows.
+const FORMAT: Setting = Setting::new(
+    "format",
+    Kind::Choice(&["lines", "csv", "jsonl"]),
+    Fallback::Value("lines"),
+    "What a row is: a line, a CSV row behind a header, or a line of JSON.",
+);
+const KEY: Setting = Setting::new("key", Kind::Text, Fallback::Nothing, "The column or field that is the key.");
+const TIMESTAMP: Setting = Setting::new("timestamp", Kind::Text, Fallback::Nothing, "The column or field that is the time.");
+const NULL: Setting = Setting::new("null", Kind::Texts, Fallback::Value("[]"), "Texts that stand for nothing there: `[\"NA\"]` (CSV).");
+const MULTILINE_ABOUT: &str = "Whether cells may hold line ends (CSV).";
+const ON_ERROR_SETTING: Setting = Setting::new(
+    "on-error",
+    Kind::Choice(&["fail", "skip", "quarantine"]),
+    Fallback::Value("fail"),
+    "What becomes of a row that cannot be read, see below.",
+);
+
+/// The settings of the source `file`.
+pub(crate) const FILE_SETTINGS: &[Setting] = &[
+    Setting::new("path", Kind::Path, Fallback::Required("\"data/*.csv\""), "A file, or a pattern of files, relative to the job file."),
+    FORMAT,
+    KEY,
+    TIMESTAMP,
+    NULL,
+    Setting::new("multiline", Kind::Flag, Fallback::Found("found out from each file's first 256 KiB"), MULTILINE_ABOUT),
+    ON_ERROR_SETTING,
+    Setting::new(
+        "split",
+        Kind::size(RANGE_BYTES_MIN, u64::MAX, ""),
+        Fallback::Nothing,
+        "Cuts plain files into ranges of that size, at least `\"64KiB\"`, that are read side by side; the order of their rows is given up.",
+    ),
+    Setting::new("follow", Kind::Flag, Fallback::Value("false"), "Not built yet."),
+];
+
+/// The settings of the source `stdin`.
+pub(crate) const STDIN_SETTINGS: &[Setting] = &[
+    FORMAT,
+    KEY,
+    TIMESTAMP,
+    NULL,
+    Setting::new("multiline", Kind::Flag, Fallback::Found("`true` of CSV"), MULTILINE_ABOUT),
+    ON_ERROR_SETTING,
+    Setting::new(
+        "header",
+        Kind::Text,
+        Fallback::Nothing,
+        "What the first row of CSV is, said beforehand for plugins that are opened with it.",
+    ),
+];
+
 /// The settings of a file source.
 #[derive(Clone, Debug)]
 pub(super) struct FileOptions {
@@ -74,12 +127,12 @@ pub(super) struct FileOptions {
 impl FileOptions {
     /// Reads the settings; gives them back with their defaults.
     pub(super) fn read(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let mut settings = Settings::new("the source `file`", settings);
+        let mut settings = Settings::of_source("file", FILE_SETTINGS, settings);
         let path = settings.path("path")?;
         let base_dir = std::path::absolute(base_dir).map_err(|e| SettingsError::at("path", format!("{}: {e}", base_dir.display())))?;
-        settings.not_built("follow", &json!(false))?;
+        settings.not_built("follow")?;
         let mut options = Self::of_rows(&mut settings, path, base_dir)?;
-        options.split = settings.optional_size("split", RANGE_BYTES_MIN)?;
+        options.split = settings.optional_size("split")?;
         if options.multiline == Some(true) && options.split.is_some() {
             let message = "`split` has no meaning with `multiline = true`: where a row begins shows only from the file's beginning on";
             return Err(SettingsError::at("split", message).with_hint("leave one of the two out"));

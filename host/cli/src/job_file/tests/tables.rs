@@ -4,7 +4,9 @@ use super::*;
 use crate::job_file::tables::{CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, OPERATOR, RESTART};
 use serde_json::Value;
 use toml::Table;
-use weir_connectors::{Fallback, Kind, SINK_STEP, SOURCE_STEP, Setting, reference};
+use weir_connectors::{
+    ConnectorSettings, Fallback, Kind, SINK_STEP, SOURCE_STEP, Setting, reference, settings_of_sinks, settings_of_sources,
+};
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
 
@@ -140,4 +142,14 @@ fn holds(page: &str, tables: &[(&str, &[Setting])]) {
 #[test]
 fn the_reference_page_of_the_job_file_is_made_from_the_tables() {
     holds("job-file.md", &TABLES.map(|table| (table.name, table.settings)));
+}
+
+#[test]
+fn the_reference_page_of_connectors_is_made_from_their_tables() {
+    let named = |port: &str, of: ConnectorSettings| (format!("{port} {}", of.connector), of.settings);
+    let sources = settings_of_sources().into_iter().map(|of| named("source", of));
+    let tables: Vec<_> = sources.chain(settings_of_sinks().into_iter().map(|of| named("sink", of))).collect();
+    // One without settings of its own needs no table.
+    let tables: Vec<_> = tables.iter().filter(|(_, table)| !table.is_empty()).map(|(name, table)| (name.as_str(), *table)).collect();
+    holds("connectors.md", &tables);
 }

@@ -1,7 +1,7 @@
 //! The settings of standard input: those of rows, as files have them, and the header that CSV is to have.
 
 use super::super::csv_rows::wanted_columns;
-use super::super::options::{FileOptions, Format};
+use super::super::options::{FileOptions, Format, STDIN_SETTINGS};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(super) struct StdinOptions {
 impl StdinOptions {
     /// Reads the settings; gives them back with their defaults.
     pub(super) fn read(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let mut settings = Settings::new("the source `stdin`", settings);
+        let mut settings = Settings::of_source("stdin", STDIN_SETTINGS, settings);
         let mut rows = FileOptions::of_rows(&mut settings, "standard input".into(), PathBuf::new())?;
         let header = settings.optional_text("header")?;
         if rows.format == Format::Csv {
