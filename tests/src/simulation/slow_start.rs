@@ -13,7 +13,7 @@ use weir_engine::EngineError;
 use weir_engine::checkpoint::{CheckpointConfig, paths};
 use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobStatus, StopKind, run_job};
 use weir_engine::runtime::{Clock, Simulator};
-use weir_engine::storage::{Created, ObjectStorage, Store};
+use weir_engine::storage::{ObjectStorage, Store, StoreDecorator};
 
 /// A store whose lists of checkpoints take so long while it is slow.
 struct SlowLists {
@@ -23,17 +23,9 @@ struct SlowLists {
     takes: Duration,
 }
 
-impl Store for SlowLists {
-    fn create<'a>(&'a self, path: &'a str, bytes: bytes::Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
-        self.store.create(path, bytes)
-    }
-
-    fn put<'a>(&'a self, path: &'a str, parts: Vec<bytes::Bytes>) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.store.put(path, parts)
-    }
-
-    fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<bytes::Bytes>, EngineError>> {
-        self.store.get(path)
+impl StoreDecorator for SlowLists {
+    fn inner(&self) -> &dyn Store {
+        &*self.store
     }
 
     fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
@@ -44,14 +36,6 @@ impl Store for SlowLists {
             self.store.list(folder).await
         }
         .boxed()
-    }
-
-    fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.store.delete(path)
-    }
-
-    fn location(&self) -> String {
-        self.store.location()
     }
 }
 

@@ -14,7 +14,7 @@ use weir_engine::job::{
     CheckpointRequest, History, JobControl, JobOptions, JobOutcome, JobStatus, Origin, RestartStrategy, StartMode, StopKind, run_job,
 };
 use weir_engine::runtime::{Clock, SimulationEnd, Simulator};
-use weir_engine::storage::{ObjectStorage, Store};
+use weir_engine::storage::{ObjectStorage, Store, StoreDecorator};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind};
 
 /// Processes that are stopped; the one behind them runs to its end.
@@ -208,37 +208,26 @@ pub fn simulate_checkpoint_request(
 }
 
 /// A store whose state objects take for ever to write while it is not up: each of those writes is done when it is up again.
-struct SlowState(Arc<dyn Store>, Up, Duration);
+struct SlowState {
+    store: Arc<dyn Store>,
+    up: Up,
+    /// How long a write takes meanwhile.
+    takes: Duration,
+}
 
-impl Store for SlowState {
-    fn create<'a>(&'a self, path: &'a str, bytes: bytes::Bytes) -> BoxFuture<'a, Result<weir_engine::storage::Created, EngineError>> {
-        self.0.create(path, bytes)
+impl StoreDecorator for SlowState {
+    fn inner(&self) -> &dyn Store {
+        &*self.store
     }
 
     fn put<'a>(&'a self, path: &'a str, parts: Vec<bytes::Bytes>) -> BoxFuture<'a, Result<(), EngineError>> {
         async move {
-            if path.starts_with("state/") && !self.1.up.load(Relaxed) {
-                self.1.simulator.sleep_until(self.1.simulator.now() + self.2).await;
+            if path.starts_with("state/") && !self.up.up.load(Relaxed) {
+                self.up.simulator.sleep_until(self.up.simulator.now() + self.takes).await;
             }
-            self.0.put(path, parts).await
+            self.store.put(path, parts).await
         }
         .boxed()
-    }
-
-    fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<bytes::Bytes>, EngineError>> {
-        self.0.get(path)
-    }
-
-    fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
-        self.0.list(folder)
-    }
-
-    fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.0.delete(path)
-    }
-
-    fn location(&self) -> String {
-        self.0.location()
     }
 }
 
@@ -263,7 +252,7 @@ pub fn simulate_failing_uploads(
     let simulator = Simulator::new(seed);
     let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
     let up = Up::new(&simulator, false);
-    let slow: Arc<dyn Store> = Arc::new(SlowState(objects.clone(), up.clone(), upload));
+    let slow: Arc<dyn Store> = Arc::new(SlowState { store: objects.clone(), up: up.clone(), takes: upload });
     let options = JobOptions { checkpoints, ..options(&simulator, &disk, &slow, scenario) };
     let (status, (_control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
     let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status, inbox);

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+#[cfg(any(test, feature = "testing"))]
 mod simulated;
 mod task_group;
 mod threads;
 
+#[cfg(any(test, feature = "testing"))]
 pub use simulated::{SimulatedProcess, SimulationEnd, Simulator};
 pub use task_group::TaskGroup;
 pub(crate) use task_group::panic_message;

@@ -1,4 +1,4 @@
-//! The port that every keyed-state backend implements. Its conformance suite is [`super::conformance`].
+//! The port that every keyed-state backend implements. Its conformance suite is `state::conformance`, with the feature `testing`.
 
 use super::{KeyGroupRange, StateDescriptor};
 use crate::element::{CheckpointId, Column};

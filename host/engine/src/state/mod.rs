@@ -7,6 +7,7 @@ mod broadcast_reader;
 mod broadcast_state;
 mod changes;
 mod chunk;
+#[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod delta;
 mod entry;

@@ -1,7 +1,7 @@
 //! A store that fails on purpose: slow, refused before the work or after it (a lost acknowledgement), requests that arrive twice, writes that tear,
 //! lists that lag behind; drawn from the simulation's seed.
 
-use super::{Created, Store};
+use super::{Created, Store, StoreDecorator};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::{Clock, Lane, Simulator, Spawn};
 use bytes::Bytes;
@@ -113,7 +113,11 @@ fn torn(parts: &[Bytes]) -> Vec<Bytes> {
     vec![Bytes::copy_from_slice(&whole[..whole.len() / 2])]
 }
 
-impl Store for FaultyStore {
+impl StoreDecorator for FaultyStore {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
+
     fn create<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
         let (owned, again) = (path.to_owned(), bytes.clone());
         self.repeat(move |store| async move { store.create(&owned, again).await }.boxed());
@@ -158,9 +162,5 @@ impl Store for FaultyStore {
         let owned = path.to_owned();
         self.repeat(move |store| async move { store.delete(&owned).await }.boxed());
         async move { self.around(path, self.inner.delete(path)).await }.boxed()
-    }
-
-    fn location(&self) -> String {
-        self.inner.location()
     }
 }

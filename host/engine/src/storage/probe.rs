@@ -34,7 +34,7 @@ pub(crate) async fn probe_create_if_absent(store: &dyn Store, clock: &dyn Clock,
 mod tests {
     use super::*;
     use crate::runtime::{SimulationEnd, Simulator};
-    use crate::storage::{FaultPlan, FaultyStore, ObjectStorage};
+    use crate::storage::{FaultPlan, FaultyStore, ObjectStorage, StoreDecorator};
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
     use std::sync::Arc;
@@ -50,38 +50,30 @@ mod tests {
         OnlyWhenItAnswers,
     }
 
-    struct Careless(Arc<dyn Store>, Ignores);
+    struct Careless {
+        store: Arc<dyn Store>,
+        ignores: Ignores,
+    }
 
-    impl Store for Careless {
+    impl StoreDecorator for Careless {
+        fn inner(&self) -> &dyn Store {
+            &*self.store
+        }
+
         fn create<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
             async move {
-                let existed = self.0.get(path).await?.is_some();
-                let (writes, answer) = match self.1 {
+                let existed = self.store.get(path).await?.is_some();
+                let (writes, answer) = match self.ignores {
                     Ignores::Both => (true, Created::New),
                     Ignores::OnlyWhenItWrites => (true, if existed { Created::Exists } else { Created::New }),
                     Ignores::OnlyWhenItAnswers => (!existed, Created::New),
                 };
                 if writes {
-                    self.0.put(path, vec![bytes]).await?;
+                    self.store.put(path, vec![bytes]).await?;
                 }
                 Ok(answer)
             }
             .boxed()
-        }
-        fn put<'a>(&'a self, path: &'a str, parts: Vec<Bytes>) -> BoxFuture<'a, Result<(), EngineError>> {
-            self.0.put(path, parts)
-        }
-        fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, EngineError>> {
-            self.0.get(path)
-        }
-        fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
-            self.0.list(folder)
-        }
-        fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-            self.0.delete(path)
-        }
-        fn location(&self) -> String {
-            self.0.location()
         }
     }
 
@@ -101,7 +93,7 @@ mod tests {
     fn a_store_that_ignores_the_condition_is_refused_by_name() {
         for ignores in [Ignores::Both, Ignores::OnlyWhenItWrites, Ignores::OnlyWhenItAnswers] {
             let inner: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-            let error = probe(&Simulator::new(1), Arc::new(Careless(inner.clone(), ignores))).unwrap_err();
+            let error = probe(&Simulator::new(1), Arc::new(Careless { store: inner.clone(), ignores })).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::FixInput);
             assert_eq!(error.to_string(), "use memory:/job: it does not honour create-if-absent (If-None-Match)");
             assert_eq!(inner.list("").now_or_never().unwrap().unwrap(), Vec::<String>::new(), "the probe is deleted");

@@ -4,7 +4,7 @@ use super::format::seal_entry_of_format_1;
 use super::*;
 use crate::element::{AttemptId, CheckpointId};
 use crate::runtime::{Monotonic, SimulationEnd, Simulator};
-use crate::storage::{FaultPlan, FaultyStore, ObjectStorage};
+use crate::storage::{FaultPlan, FaultyStore, ObjectStorage, StoreDecorator};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
@@ -269,25 +269,14 @@ impl ReplacedAtCreate {
     }
 }
 
-impl Store for ReplacedAtCreate {
+impl StoreDecorator for ReplacedAtCreate {
+    fn inner(&self) -> &dyn Store {
+        &**self.now()
+    }
+
     fn create<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
         self.replaced.store(true, std::sync::atomic::Ordering::Relaxed);
         self.now().create(path, bytes)
-    }
-    fn put<'a>(&'a self, path: &'a str, parts: Vec<Bytes>) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.now().put(path, parts)
-    }
-    fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, EngineError>> {
-        self.now().get(path)
-    }
-    fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
-        self.now().list(folder)
-    }
-    fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.now().delete(path)
-    }
-    fn location(&self) -> String {
-        self.now().location()
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use weir_engine::EngineError;
 use weir_engine::checkpoint::paths;
-use weir_engine::storage::{Created, Store};
+use weir_engine::storage::{Created, Store, StoreDecorator};
 
 /// A store that ends the process around one of its calls.
 pub(super) struct CrashingStore {
@@ -36,7 +36,11 @@ fn created(path: &str, bytes: &[u8]) -> String {
     }
 }
 
-impl Store for CrashingStore {
+impl StoreDecorator for CrashingStore {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
+
     fn create<'a>(&'a self, path: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Created, EngineError>> {
         async move {
             let step = format!("create {}", created(path, &bytes));
@@ -59,10 +63,6 @@ impl Store for CrashingStore {
 
     fn delete<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
         async move { self.point.around(&format!("delete {}", folder(path)), self.inner.delete(path)).await }.boxed()
-    }
-
-    fn location(&self) -> String {
-        self.inner.location()
     }
 }
 
