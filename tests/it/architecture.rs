@@ -31,13 +31,13 @@ const ENGINE: House = House {
         &["element"],
         &["exchange", "state", "storage"],
         &["checkpoint"],
-        &["operator", "source", "sink"],
+        &["operator", "source", "sink", "outbox"],
         &["task", "inspect"],
         &["job"],
         &["replay"],
     ],
     // Ports are one row, and share the words of operators.
-    of_one_row: &["operator", "source", "sink"],
+    of_one_row: &["operator", "source", "sink", "outbox"],
     roofs: &["lib"],
 };
 

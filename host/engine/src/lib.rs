@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod job;
 pub mod metrics;
 pub mod operator;
+pub mod outbox;
 pub mod replay;
 pub mod runtime;
 pub mod shown_text;

@@ -1,12 +1,15 @@
-//! The sink port: two-phase commit. What a checkpoint covers is made durable before it completes and visible after.
+//! The sink port. Either two-phase commit: what a checkpoint covers is made durable by the sink's writer before it completes, and visible by its
+//! committer after. Or an outbox: the engine stages what the sink is given as objects of the checkpoint, and publishes it after (`outbox`).
 
 pub use crate::checkpoint::Committable;
 
 use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::EngineError;
 use crate::operator::Subtask;
+use crate::outbox::OutboxTarget;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a sink promises of its output after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,12 @@ pub trait Sink: Send + Sync {
     fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
         let _ = nonces;
         Ok(Vec::new())
+    }
+
+    /// Where the engine publishes what the sink is given, for a sink that leaves staging and publishing to it: such a sink has no writer and no
+    /// committer of its own.
+    fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {
+        None
     }
 
     /// A writer for one subtask. `nonce` is the attempt's and makes names unique.

@@ -10,11 +10,17 @@
 
 use crate::element::CheckpointId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// The bases of one attempt's checkpoints.
 #[derive(Debug, Default)]
-pub struct CheckpointBases(Mutex<UnderWay>);
+pub struct CheckpointBases {
+    under_way: Mutex<UnderWay>,
+    /// Told when a checkpoint is complete or has failed.
+    decided: Notify,
+}
 
 #[derive(Debug, Default)]
 struct UnderWay {
@@ -42,7 +48,7 @@ impl ObjectsInUse {
 
 impl CheckpointBases {
     fn lock(&self) -> MutexGuard<'_, UnderWay> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A checkpoint is about to be triggered.
@@ -57,11 +63,31 @@ impl CheckpointBases {
         let mut under_way = self.lock();
         under_way.bases.remove(&checkpoint_id);
         under_way.completed = under_way.completed.max(Some(checkpoint_id));
+        drop(under_way);
+        self.decided.notify_waiters();
     }
 
     /// It has failed: it will never be complete.
     pub fn on_failed(&self, checkpoint_id: CheckpointId) {
         self.lock().bases.remove(&checkpoint_id);
+        self.decided.notify_waiters();
+    }
+
+    /// The newest completed checkpoint of the attempt.
+    pub fn completed(&self) -> Option<CheckpointId> {
+        self.lock().completed
+    }
+
+    /// Waits until a checkpoint is complete or has failed.
+    pub async fn decided(&self, checkpoint_id: CheckpointId) {
+        loop {
+            let mut decided = pin!(self.decided.notified());
+            decided.as_mut().enable();
+            if !self.is_under_way(checkpoint_id) {
+                return;
+            }
+            decided.await;
+        }
     }
 
     /// What a checkpoint builds on; `None`: on nothing. Of one that has failed meanwhile it is nobody's concern.

@@ -16,9 +16,10 @@ pub(crate) use coordinator::BARRIER_MAX;
 pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, CompletedTasks, CoordinatorAction, Trigger};
 pub(crate) use format::envelope;
 pub use format::{
-    CheckpointMetadata, Committable, EdgeIdentity, FinishedObject, GraphIdentity, InFlightChannel, RecordSchema, RecordedCall, Section,
-    SectionKind, SplitProgress, SplitState, StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader, SubtaskSnapshot,
-    VertexIdentity, VertexSnapshot, read_in_flight, read_recording, write_in_flight, write_recording,
+    CheckpointMetadata, Committable, EdgeIdentity, FinishedObject, GraphIdentity, InFlightChannel, LineageOutput, Marker, MarkerKey,
+    OutboxSnapshot, RecordSchema, RecordedCall, Section, SectionKind, SplitProgress, SplitState, StagedObject, StagedOutput, StagedRecords,
+    StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader, SubtaskSnapshot, VertexIdentity, VertexSnapshot,
+    read_in_flight, read_recording, read_staged, write_in_flight, write_recording,
 };
 pub use log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
 pub use restore_plan::{

@@ -57,6 +57,11 @@ pub fn recording_object(attempt: AttemptId, checkpoint_id: CheckpointId, operato
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.recording")
 }
 
+/// Part `part` of what subtask `index` of `sink` staged.
+pub fn staged_object(attempt: AttemptId, checkpoint_id: CheckpointId, sink: &str, index: u32, nonce: &str, part: usize) -> String {
+    format!("{STATE}/{attempt}-{checkpoint_id}-{sink}-{index}-{nonce}.staged-{part}")
+}
+
 /// Numbers of attempts and checkpoints are smaller than this, which no job reaches: there is always a next one.
 pub(super) const NUMBERS_END: u64 = 1 << 53;
 
@@ -105,6 +110,7 @@ mod tests {
         assert_eq!(owner_of(&in_flight_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&broadcast_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
         assert_eq!(owner_of(&recording_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
+        assert_eq!(owner_of(&staged_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab", 7)), owner(3, 9));
         for nobodys in ["state/else", "checkpoints/18446744073709551615-1-aa/metadata.json", "state/1-9007199254740992-op-0-aa.state"] {
             assert_eq!(owner_of(nobodys), None, "{nobodys}");
         }

@@ -22,8 +22,8 @@ use std::time::Duration;
 /// The timestamp of a record that has none, and the watermark before the first.
 pub const NO_TIMESTAMP: i64 = i64::MIN;
 
-/// Number of a checkpoint within its job: counts up over all attempts and never repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Number of a checkpoint within its job: counts up from 1 over all attempts and never repeats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CheckpointId(pub u64);
 

@@ -114,6 +114,7 @@ fn keyed(section: &Section<'_>) -> Option<bool> {
         | SectionKind::InFlight
         | SectionKind::Committables
         | SectionKind::OperatorState
-        | SectionKind::Recording => None,
+        | SectionKind::Recording
+        | SectionKind::StagedOutput => None,
     }
 }

@@ -164,5 +164,6 @@ pub(super) fn metadata(
         nonce: None,
         graph: GraphIdentity { max_parallelism: MAX_PARALLELISM, vertices, edges: Vec::new() },
         vertices: vec![VertexSnapshot { id: "in".into(), subtasks: Vec::new() }, VertexSnapshot { id: operator.into(), subtasks }],
+        outboxes: Vec::new(),
     }
 }

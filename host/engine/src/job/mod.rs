@@ -21,7 +21,7 @@ pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::start::{Origin, ResumePoint, StartMode};
 pub use history::{CompletedCheckpoint, History, Lineage, Probation, load_metadata};
 pub use layout::{TaskLayout, layout};
-pub use options::{JobOptions, JobOutcome, JobReport};
+pub use options::{JobOptions, JobOutcome, JobReport, OutboxOptions};
 pub use pins::{LEASE, Lease};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
 pub(crate) use restore::in_flight::{distribute, load_in_flight, misfits};

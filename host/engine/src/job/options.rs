@@ -4,6 +4,7 @@ use super::{RestartPolicy, SavepointOpener, StartMode};
 use crate::checkpoint::{CheckpointConfig, RestoreOptions};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
+use crate::outbox::{MAX_UNPUBLISHED, MarkerDecision};
 use crate::state::StateBackendFactory;
 use crate::storage::Store;
 use crate::task::Committers;
@@ -23,8 +24,10 @@ pub struct JobOptions {
     pub start: StartMode,
     /// What is said of steps that have changed since the checkpoint.
     pub restore: RestoreOptions,
-    /// Go on although output that a checkpoint covers is gone.
+    /// Go on although output that a checkpoint covers is gone, or can no longer be published.
     pub accept_lost_output: bool,
+    /// What holds for sinks with an outbox.
+    pub outbox: OutboxOptions,
     /// Finds the committer of a sink's connector.
     pub committers: Committers,
     /// Opens savepoints.
@@ -33,6 +36,21 @@ pub struct JobOptions {
     pub backends: Arc<dyn StateBackendFactory>,
     /// Told of what the user should know, a line each.
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What holds for sinks with an outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxOptions {
+    /// Bytes of complete checkpoints' output that may wait for one sink. Where there are as many, the sink stops behind its next barrier.
+    pub max_unpublished: u64,
+    /// What the user has decided of markers that do not fit, and of output that comes again.
+    pub decision: Option<MarkerDecision>,
+}
+
+impl Default for OutboxOptions {
+    fn default() -> Self {
+        Self { max_unpublished: MAX_UNPUBLISHED, decision: None }
+    }
 }
 
 /// How a job ended.

@@ -3,8 +3,10 @@
 use super::JobGraph;
 use crate::element::CheckpointId;
 use crate::metrics::{Counter, JobMetrics};
+use crate::outbox::{OutboxStatus, Outboxes};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many checkpoints are kept for the report.
 const ITEMS: usize = 10_000;
@@ -33,6 +35,17 @@ pub struct JobStatus {
     pub failed: Counter,
     items: Mutex<VecDeque<CheckpointItem>>,
     parallelism: Mutex<Vec<u32>>,
+    outboxes: Mutex<Shown>,
+}
+
+/// The outboxes of the newest attempt.
+#[derive(Default)]
+struct Shown(Arc<Outboxes>);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.status()).finish()
+    }
 }
 
 impl JobStatus {
@@ -49,6 +62,16 @@ impl JobStatus {
     pub(super) fn set_parallelism(&self, graph: &JobGraph) {
         let parallelism = graph.vertices.iter().map(|vertex| vertex.parallelism).collect();
         *self.parallelism.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = parallelism;
+    }
+
+    pub(super) fn set_outboxes(&self, outboxes: Arc<Outboxes>) {
+        self.outboxes.lock().unwrap_or_else(PoisonError::into_inner).0 = outboxes;
+    }
+
+    /// What waits to be published in the newest attempt, for each sink with an outbox, and why a target was not reached.
+    pub fn outboxes(&self) -> Vec<OutboxStatus> {
+        let outboxes = self.outboxes.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        outboxes.status()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<CheckpointItem>> {

@@ -7,12 +7,14 @@ use super::OperatorSubtask;
 use crate::checkpoint::RecordedCall;
 use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{InputChannel, Output};
+use crate::exchange::{GateClosed, InputChannel, Output};
 use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, QUARANTINE_OUTPUT};
+use crate::outbox::StagingWriter;
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Where records of an output go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub enum NodeBody {
     Operator(Box<OperatorSubtask>),
     /// Writes them.
     Sink(Box<dyn SinkWriter>),
+    /// Stages them, to be published.
+    Outbox(StagingWriter),
 }
 
 impl NodeBody {
@@ -57,7 +61,7 @@ impl NodeBody {
     pub fn operator(&mut self) -> Option<&mut OperatorSubtask> {
         match self {
             Self::Operator(subtask) => Some(subtask),
-            Self::Sink(_) => None,
+            Self::Sink(_) | Self::Outbox(_) => None,
         }
     }
 }
@@ -106,7 +110,13 @@ impl Chain {
 
     /// A checkpoint is complete: the calls in front of its barrier are in it.
     pub fn on_completed(&mut self, checkpoint_id: CheckpointId) {
-        self.operators().for_each(|subtask| subtask.on_completed(checkpoint_id));
+        for node in &mut self.nodes {
+            match &mut node.body {
+                NodeBody::Operator(subtask) => subtask.on_completed(checkpoint_id),
+                NodeBody::Outbox(writer) => writer.on_completed(checkpoint_id),
+                NodeBody::Sink(_) => {}
+            }
+        }
     }
 
     /// The operator of `vertex` has proven itself.
@@ -114,6 +124,18 @@ impl Chain {
         if let Some(subtask) = self.operator_of(vertex) {
             subtask.set_probation(false);
         }
+    }
+
+    /// Ready where records may be worked off: there is room downstream, and no outbox sink has stopped behind a barrier.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+        if self.output.poll_room(cx)?.is_pending() {
+            return Poll::Pending;
+        }
+        let waits = |node: &Node| match &node.body {
+            NodeBody::Outbox(writer) => writer.poll_open(cx).is_pending(),
+            NodeBody::Operator(_) | NodeBody::Sink(_) => false,
+        };
+        if self.nodes.iter().any(waits) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// The subtasks of its operators.
@@ -162,6 +184,10 @@ impl Chain {
         node.metrics.records_in.add(batch.len() as u64);
         let emitted = match &mut node.body {
             NodeBody::Sink(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
+            NodeBody::Outbox(writer) => {
+                writer.write(&batch);
+                return Ok(());
+            }
             NodeBody::Operator(subtask) => {
                 let (watermark, processing_time) = (self.watermark, self.clock.wall_ms());
                 subtask.call(&RecordedCall { input, keyed, watermark, processing_time, batch })?

@@ -81,7 +81,7 @@ impl OperatorTask {
             return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
         }
         let torn_down = |_closed| EngineError::new(ErrorKind::Restart, "a task downstream is gone");
-        let appetite = match self.chain.output.poll_room(cx).map_err(torn_down)? {
+        let appetite = match self.chain.poll_room(cx).map_err(torn_down)? {
             Poll::Ready(()) => Appetite::Everything,
             Poll::Pending => Appetite::Barriers,
         };

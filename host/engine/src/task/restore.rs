@@ -85,7 +85,8 @@ impl KeyedRestore {
                 | SectionKind::InFlight
                 | SectionKind::Committables
                 | SectionKind::OperatorState
-                | SectionKind::Recording => continue,
+                | SectionKind::Recording
+                | SectionKind::StagedOutput => continue,
             };
             restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;
         }

@@ -10,10 +10,11 @@ use super::in_flight::{RecordedEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
 use super::recording::recording_object;
 use super::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
-use crate::checkpoint::{CheckpointBases, CompletedTasks, StateHandle, StateObjectWriter, Stretch, SubtaskSnapshot, paths};
+use crate::checkpoint::{CheckpointBases, CompletedTasks, StagedObject, StateHandle, StateObjectWriter, Stretch, SubtaskSnapshot, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::{Decline, InFlightRecords};
+use crate::outbox::Staged;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
@@ -107,6 +108,7 @@ enum Capture {
     Source { vertex: usize, splits: Vec<SplitState> },
     Operator { vertex: usize, capture: SubtaskCapture },
     Sink { vertex: usize, uncommitted: Uncommitted, prepared: BoxFuture<'static, Result<Vec<Committable>, EngineError>> },
+    Outbox { vertex: usize, sink: String, staged: Staged },
 }
 
 impl Snapshots {
@@ -143,6 +145,9 @@ impl Snapshots {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
                     let prepared = writer.prepare_commit(checkpoint_id).map_err(|error| error.context(&node.id))?;
                     Capture::Sink { vertex: node.vertex, uncommitted, prepared }
+                }
+                NodeBody::Outbox(writer) => {
+                    Capture::Outbox { vertex: node.vertex, sink: node.id.clone(), staged: writer.on_barrier(checkpoint_id) }
                 }
             });
         }
@@ -249,6 +254,14 @@ struct OwnObjects {
     calls: Option<Vec<Arc<Stretch>>>,
 }
 
+/// What an outbox sink has to stage.
+struct Unstaged {
+    /// The place of its part.
+    part: usize,
+    sink: String,
+    staged: Staged,
+}
+
 async fn write(
     context: &SnapshotContext,
     increments: &Increments,
@@ -263,7 +276,7 @@ async fn write(
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
     let (mut size, mut written_bytes) = (StateSize::default(), 0);
-    let mut own = Vec::new();
+    let (mut own, mut outboxes) = (Vec::new(), Vec::new());
     // Nothing that may fail as an upload stands in front of the last sink: what its writer has let go of would be lost.
     for capture in captures {
         let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
@@ -290,6 +303,10 @@ async fn write(
                 part.committables = uncommitted.add(checkpoint_id, prepared);
                 vertex
             }
+            Capture::Outbox { vertex, sink, staged } => {
+                outboxes.push(Unstaged { part: parts.len(), sink, staged });
+                vertex
+            }
         };
         parts.push((vertex, part));
     }
@@ -304,6 +321,7 @@ async fn write(
             parts[part].1.recording = Some(upload_of(context, checkpoint_id, &parts, path, object).await?);
         }
     }
+    stage(context, checkpoint_id, &mut parts, outboxes).await?;
     let object = if size.keys > 0 && !object.is_empty() {
         let path = paths::state_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
         Some(upload_of(context, checkpoint_id, &parts, path, object).await?)
@@ -314,6 +332,23 @@ async fn write(
     parts.iter_mut().filter(|(_, part)| part.keys > 0).for_each(|(_, part)| chain.fill(part));
     increments.on_written(checkpoint_id, chain);
     Ok(parts)
+}
+
+/// Writes what outbox sinks have for a checkpoint. It stays with the sink until a checkpoint that holds it is complete.
+async fn stage(
+    context: &SnapshotContext,
+    checkpoint_id: CheckpointId,
+    parts: &mut CompletedTasks,
+    outboxes: Vec<Unstaged>,
+) -> Result<(), WriteError> {
+    for Unstaged { part, sink, staged } in outboxes {
+        for (number, records) in staged.of(checkpoint_id, &context.bases).await.into_iter().enumerate() {
+            let path = paths::staged_object(context.attempt, checkpoint_id, &sink, context.index, &context.nonce, number);
+            let handle = upload_of(context, checkpoint_id, parts, path, records.object(&sink, context.index)).await?;
+            parts[part].1.staged.push(StagedObject { handle, records: records.records() });
+        }
+    }
+    Ok(())
 }
 
 /// What sinks have let go of for a checkpoint that was given up goes with the next one.

@@ -130,7 +130,7 @@ impl SourceTask {
             return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
         }
         let torn_down = |_closed| EngineError::new(ErrorKind::Restart, "a task downstream is gone");
-        if self.chain.output.poll_room(cx).map_err(torn_down)?.is_pending() {
+        if self.chain.poll_room(cx).map_err(torn_down)?.is_pending() {
             return Poll::Pending;
         }
         if let Some((from, batch)) = self.restored.pop_front() {

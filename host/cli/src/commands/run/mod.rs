@@ -29,7 +29,7 @@ use options::{absolute, api_address, refuse_two_documents, start_mode};
 use report::fill;
 use std::sync::Arc;
 use weir_engine::checkpoint::JobLog;
-use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, StartMode, run_job};
+use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode, run_job};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
@@ -229,6 +229,8 @@ impl Run<'_> {
             start,
             restore: restore_options(job, &self.args.drop_state),
             accept_lost_output: self.args.accept_lost_output,
+            // No connector has an outbox yet.
+            outbox: OutboxOptions::default(),
             committers: Arc::new(move |connector| weir_connectors::committer(connector, &folder)),
             savepoints: savepoint_opener(self.threads),
             backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)()).with_memory(state_memory())),

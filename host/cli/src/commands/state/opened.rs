@@ -114,7 +114,15 @@ mod tests {
     /// Completes a checkpoint of a job without vertices.
     async fn complete(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, checkpoint_id: CheckpointId) {
         let graph = GraphIdentity { max_parallelism: 1, vertices: [].into(), edges: Vec::new() };
-        let metadata = CheckpointMetadata { job: "j".into(), checkpoint_id, attempt: ATTEMPT, nonce: None, graph, vertices: Vec::new() };
+        let metadata = CheckpointMetadata {
+            job: "j".into(),
+            checkpoint_id,
+            attempt: ATTEMPT,
+            nonce: None,
+            graph,
+            vertices: Vec::new(),
+            outboxes: Vec::new(),
+        };
         let sealed = metadata.seal();
         let completed = LogEntry::Completed {
             attempt: ATTEMPT,

@@ -72,6 +72,7 @@ fn check(state: Option<&str>, keys: Keys, expect: &[&str]) {
             nonce: None,
             graph: GraphIdentity { max_parallelism: 1, vertices: [("op".to_owned(), identity)].into(), edges: Vec::new() },
             vertices: vec![VertexSnapshot { id: "op".into(), subtasks: vec![subtask] }],
+            outboxes: Vec::new(),
         };
         let operator = CheckpointState::new(&*store, &*runtime.clock, &metadata).operator("op").expect("it is there");
         let mut each = |row: StateRow| {

@@ -202,6 +202,8 @@ pub enum CoordinatorAction {
 struct Pending {
     pub trigger: Trigger,
     triggered_at: Monotonic,
+    /// Its time counts from here: from its trigger, or from when the sinks went on.
+    timed_from: Monotonic,
     /// Tasks that have not handled its barrier,
     pub not_captured: Vec<bool>,
     /// and those that have not acknowledged it.
@@ -234,6 +236,8 @@ pub struct CheckpointCoordinator {
     /// Why the newest of those that end the job has failed.
     last_failure: Option<String>,
     stopping: Option<Stopping>,
+    /// Sinks stand still behind a barrier until more is published: no checkpoint can be blamed for taking long.
+    stalled: bool,
 }
 
 impl CheckpointCoordinator {
@@ -251,12 +255,14 @@ impl CheckpointCoordinator {
             failures_in_a_row: 0,
             last_failure: None,
             stopping: None,
+            stalled: false,
         }
     }
 
     /// When [`Self::on_time`] has something to do next, by itself.
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        let timeouts = self.pending.values().filter(|pending| !pending.recording).map(|pending| self.times_out_at(pending));
+        let timeouts =
+            self.pending.values().filter(|pending| !pending.recording && !self.stalled).map(|pending| self.times_out_at(pending));
         let trigger = self.takes_periodic().then_some(self.next_trigger);
         let again = self.wanted.front().filter(|_| self.pending.is_empty() && !self.over).map(|wanted| wanted.not_before);
         let stopping = self.stopping.as_ref().map(Stopping::deadline);
@@ -264,13 +270,20 @@ impl CheckpointCoordinator {
     }
 
     fn times_out_at(&self, pending: &Pending) -> Monotonic {
-        pending.triggered_at.saturating_add(self.config.timeout)
+        pending.timed_from.saturating_add(self.config.timeout)
+    }
+
+    /// Sinks stand still, or go on. A checkpoint that is pending meanwhile has its whole time from then on.
+    pub fn set_stalled(&mut self, stalled: bool, now: Monotonic) {
+        if std::mem::replace(&mut self.stalled, stalled) && !stalled {
+            self.pending.values_mut().for_each(|pending| pending.timed_from = now);
+        }
     }
 
     /// Time has passed.
     pub fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        let timed_out = |pending: &Pending| !pending.recording && now >= self.times_out_at(pending);
+        let timed_out = |pending: &Pending| !pending.recording && !self.stalled && now >= self.times_out_at(pending);
         let expired: Vec<_> = self.pending.iter().filter(|(_, pending)| timed_out(pending)).map(|(&id, _)| id).collect();
         for checkpoint_id in expired {
             let missing = self.pending[&checkpoint_id].missing.iter().filter(|&&missing| missing).count();
@@ -447,7 +460,7 @@ impl CheckpointCoordinator {
         // Triggers that could not be kept are skipped, not piled up.
         self.next_trigger = if trigger.is_last() { Monotonic::MAX } else { now.saturating_add(self.config.interval) };
         let (not_captured, missing) = (vec![true; self.tasks], vec![true; self.tasks]);
-        let pending = Pending { trigger, triggered_at: now, not_captured, missing, parts: Vec::new(), recording: false };
+        let pending = Pending { trigger, triggered_at: now, timed_from: now, not_captured, missing, parts: Vec::new(), recording: false };
         self.pending.insert(checkpoint_id, pending);
         actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: self.alignment(trigger) });
     }

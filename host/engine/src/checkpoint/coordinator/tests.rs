@@ -5,7 +5,7 @@ use super::*;
 /// Plays events, one word each, and writes the actions behind each.
 ///
 /// `@500` time passes to 500 ms; `k1.0` task 0 has handled the barrier of checkpoint 1; `a1.0` it acknowledges it; `d1` it is declined, `o1` because too
-/// much is in flight; `r1` recorded; `x1` recording failed; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
+/// much is in flight; `w` sinks stand still, `W` they go on; `r1` recorded; `x1` recording failed; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
 /// Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tv1`, `Tc1`, `Tp1`, `Td1`, with a `!` behind it where it overtakes), `R1` record, `C1` complete, `A1` abort, `O1` let it overtake, `F` fail
 /// the job, `G` give the stop up.
 pub fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
@@ -30,6 +30,10 @@ pub fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
             }
             b'd' => coordinator.on_declined(id(&event[1..]), Decline::Failed("declined".into()), now),
             b'o' => coordinator.on_declined(id(&event[1..]), Decline::OverBudget { limit: 1 }, now),
+            b'w' | b'W' => {
+                coordinator.set_stalled(event == "w", now);
+                Vec::new()
+            }
             b'r' => coordinator.on_recorded(id(&event[1..]), now),
             b'x' => coordinator.on_recording_failed(id(&event[1..]), "disk full".into(), now),
             b'f' => coordinator.want(Trigger::Final, now),
@@ -125,6 +129,12 @@ fn several_may_be_under_way_and_complete_in_the_order_of_their_ids() {
 fn a_timeout_aborts_but_never_one_that_is_being_recorded() {
     check(config(), "@100 a1.0 @1099 @1100", "T1 - - A1+T2");
     check(config(), "@100 a1.0 a1.1 @5000 d1 r1", "T1 - R1 - - C1+T2");
+}
+
+#[test]
+fn a_checkpoint_that_is_pending_while_sinks_stand_still_has_its_whole_time_from_when_they_go_on() {
+    check(config(), "@100 w @1100 @9000 W @9999 @10000", "T1 - - - - - A1+T2");
+    check(config(), "@100 w @9000 a1.0 a1.1 r1", "T1 - - - R1 C1+T2");
 }
 
 #[test]

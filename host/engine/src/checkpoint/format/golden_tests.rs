@@ -37,6 +37,7 @@ fn metadata() -> CheckpointMetadata {
             vertex("op", SubtaskSnapshot { keys: 2, state_bytes: 64, state: Some(handle), ..subtask(0) }),
             vertex("out", SubtaskSnapshot { committables: vec![committable], ..subtask(0) }),
         ],
+        outboxes: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a completed checkpoint consists of, and what of the job's graph it belongs to.
 
-use super::{Committable, SplitState, envelope};
+use super::{Committable, OutboxSnapshot, SplitState, StagedObject, envelope};
 use crate::checkpoint::paths;
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
@@ -29,6 +29,9 @@ pub struct CheckpointMetadata {
     pub graph: GraphIdentity,
     /// One entry for each vertex, in the graph's order.
     pub vertices: Vec<VertexSnapshot>,
+    /// One entry for each outbox sink.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outboxes: Vec<OutboxSnapshot>,
 }
 
 /// One vertex's part of a checkpoint.
@@ -69,6 +72,9 @@ pub struct SubtaskSnapshot {
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.
     pub committables: Vec<Committable>,
+    /// What an outbox sink has staged for this checkpoint, on its way to the checkpoint's [`OutboxSnapshot`], where it is written down.
+    #[serde(skip)]
+    pub staged: Vec<StagedObject>,
 }
 
 /// A state object.
@@ -134,7 +140,7 @@ pub struct EdgeIdentity {
 impl SubtaskSnapshot {
     /// Every object that the part refers to.
     pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
-        self.restored().chain(&self.recording)
+        self.restored().chain(&self.recording).chain(self.staged.iter().map(|object| &object.handle))
     }
 
     /// Of these the ones that a restore reads.
@@ -190,9 +196,14 @@ impl CheckpointMetadata {
         paths::owner_of(path) == Some((self.attempt, self.checkpoint_id))
     }
 
-    /// Every state object that the checkpoint consists of, as often as a subtask refers to it.
+    /// Every object besides the metadata that the checkpoint consists of, as often as a subtask refers to it.
     pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
-        self.subtasks().flat_map(SubtaskSnapshot::handles)
+        self.subtasks().flat_map(SubtaskSnapshot::handles).chain(self.staged().map(|object| &object.handle))
+    }
+
+    /// Objects with output that is not known to be published.
+    pub fn staged(&self) -> impl Iterator<Item = &StagedObject> {
+        self.outboxes.iter().flat_map(OutboxSnapshot::unpublished).flat_map(|output| &output.objects)
     }
 
     /// Of these the ones that a restore reads: all but recordings.
@@ -210,8 +221,9 @@ impl CheckpointMetadata {
         self.subtasks().flat_map(|subtask| &subtask.committables)
     }
 
-    /// The same without output: for a copy that is made once all of it is committed.
-    pub fn without_committables(mut self) -> Self {
+    /// The same without output: for a copy that is made once all of it is committed and published.
+    pub fn without_output(mut self) -> Self {
+        self.outboxes.clear();
         self.vertices.iter_mut().flat_map(|vertex| &mut vertex.subtasks).for_each(|subtask| subtask.committables.clear());
         self
     }
@@ -348,7 +360,15 @@ mod tests {
         // Two operators of one task share their objects.
         let vertices = ["op", "next"].map(|id| VertexSnapshot { id: id.into(), subtasks: vec![part(&both)] }).to_vec();
         let (job, graph) = ("job".into(), graph(8, 1, "a", Partitioning::Key));
-        let metadata = CheckpointMetadata { job, checkpoint_id: CheckpointId(7), attempt: AttemptId(3), nonce: None, graph, vertices };
+        let metadata = CheckpointMetadata {
+            job,
+            checkpoint_id: CheckpointId(7),
+            attempt: AttemptId(3),
+            nonce: None,
+            graph,
+            vertices,
+            outboxes: Vec::new(),
+        };
         assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (11, 1_110), "a recording is not restored");
         assert_eq!(metadata.objects().len(), 5);
         assert!(metadata.wrote(&of(7)) && metadata.wrote(&metadata.path()) && !metadata.wrote(&of(6)));

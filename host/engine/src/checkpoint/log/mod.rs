@@ -30,7 +30,8 @@ pub enum Append {
     Taken,
 }
 
-/// A job's log as far as this process has read and written it.
+/// A job's log as far as this process has read and written it. A clone is a reader of its own.
+#[derive(Clone)]
 pub struct JobLog {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,

@@ -1,7 +1,7 @@
 //! Checkpoints that somebody has asked for, from the request to the answer.
 //!
-//! A checkpoint as the job takes them is handed over once it is complete. One that a savepoint is made of waits until the output up to it is committed,
-//! because a savepoint holds none; for no longer than a checkpoint may take, and a target that is down until then is named.
+//! A checkpoint as the job takes them is handed over once it is complete. One that a savepoint is made of waits until the output up to it is committed and
+//! published, because a savepoint holds none; for no longer than a checkpoint may take, and a target that is down until then is named.
 
 use crate::checkpoint::Trigger;
 use crate::element::CheckpointId;
@@ -9,6 +9,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::job::CompletedCheckpoint;
 use crate::job::control::{HeldCheckpoint, Reply};
 use crate::job::pins::{Pin, Pins};
+use crate::outbox::Outboxes;
 use crate::runtime::Monotonic;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,7 +20,7 @@ pub(in crate::job) struct Awaited {
     asked: VecDeque<(Trigger, Reply<HeldCheckpoint>)>,
     /// those that are under way,
     under_way: BTreeMap<CheckpointId, UnderWay>,
-    /// and those that are complete and whose output is being committed.
+    /// and those that are complete and whose output is being committed or published.
     committing: BTreeMap<CheckpointId, Committing>,
 }
 
@@ -80,12 +81,17 @@ impl Awaited {
     }
 
     /// A task has committed what a checkpoint covers.
-    pub fn on_committed(&mut self, checkpoint_id: CheckpointId, task: usize) {
+    pub fn on_committed(&mut self, checkpoint_id: CheckpointId, task: usize, outboxes: &Outboxes) {
         let Some(committing) = self.committing.get_mut(&checkpoint_id) else { return };
         committing.missing.remove(&task);
-        if committing.missing.is_empty()
-            && let Some(Committing { held, reply, .. }) = self.committing.remove(&checkpoint_id)
-        {
+        self.on_published(outboxes);
+    }
+
+    /// More is published.
+    pub fn on_published(&mut self, outboxes: &Outboxes) {
+        let is_done =
+            |id: &CheckpointId, committing: &mut Committing| committing.missing.is_empty() && outboxes.unpublished(*id).is_empty();
+        for (_, Committing { held, reply, .. }) in self.committing.extract_if(.., is_done) {
             _ = reply.send(Ok(held));
         }
     }
@@ -95,12 +101,13 @@ impl Awaited {
         self.committing.values().map(|committing| committing.deadline).min()
     }
 
-    /// Time has passed: what is not committed by now is no savepoint. `targets` names where the output of these tasks goes.
-    pub fn on_time(&mut self, now: Monotonic, targets: impl Fn(&BTreeSet<usize>) -> String) {
+    /// Time has passed: what is not committed and published by now is no savepoint. `targets` names where output of a checkpoint goes that is not, of
+    /// these tasks or of an outbox.
+    pub fn on_time(&mut self, now: Monotonic, targets: impl Fn(CheckpointId, &BTreeSet<usize>) -> String) {
         for (checkpoint_id, late) in self.committing.extract_if(.., |_, committing| now >= committing.deadline) {
             let message = format!(
                 "take a savepoint: checkpoint {checkpoint_id} is complete, but its output is not committed yet: {}",
-                targets(&late.missing)
+                targets(checkpoint_id, &late.missing)
             );
             let hint = "the job goes on; take the savepoint once the target answers again, or raise `timeout` in [checkpoints]";
             _ = late.reply.send(Err(EngineError::new(ErrorKind::Retry, message).with_hint(hint)));
@@ -158,11 +165,11 @@ mod tests {
         assert!(matches!(answer.try_recv(), Ok(Ok(_))));
         for trigger in [Trigger::Savepoint, Trigger::UnalignedSavepoint] {
             let (mut awaited, mut answer, pins) = completed(trigger);
-            awaited.on_committed(CheckpointId(1), 1);
-            awaited.on_committed(CheckpointId(1), 1);
-            awaited.on_committed(CheckpointId(2), 0);
+            awaited.on_committed(CheckpointId(1), 1, &Outboxes::default());
+            awaited.on_committed(CheckpointId(1), 1, &Outboxes::default());
+            awaited.on_committed(CheckpointId(2), 0, &Outboxes::default());
             assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)), "one task has not committed it");
-            awaited.on_committed(CheckpointId(1), 0);
+            awaited.on_committed(CheckpointId(1), 0, &Outboxes::default());
             assert!(matches!(answer.try_recv(), Ok(Ok(_))));
             assert_eq!(pins.spared(CheckpointId(2), Duration::ZERO), BTreeSet::new(), "it is dropped by who was handed it");
         }
@@ -171,11 +178,11 @@ mod tests {
     #[test]
     fn a_target_that_is_down_is_named_when_the_time_is_over() {
         let (mut awaited, mut answer, _) = completed(Trigger::Savepoint);
-        awaited.on_committed(CheckpointId(1), 0);
+        awaited.on_committed(CheckpointId(1), 0, &Outboxes::default());
         assert_eq!(awaited.deadline(), Some(Duration::from_millis(500)));
-        awaited.on_time(Duration::from_millis(499), |_| unreachable!("it is not late"));
+        awaited.on_time(Duration::from_millis(499), |_, _| unreachable!("it is not late"));
         assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)));
-        awaited.on_time(Duration::from_millis(500), |missing| format!("the sink of task {missing:?}"));
+        awaited.on_time(Duration::from_millis(500), |_, missing| format!("the sink of task {missing:?}"));
         let error = answer.try_recv().expect("an answer").expect_err("it is late");
         assert!(
             error.to_string().contains("checkpoint 1 is complete, but its output is not committed yet: the sink of task {1}"),

@@ -277,6 +277,7 @@ impl Attempt<'_> {
             _ = self.deployment.controls[task].send(TaskControl::EndProbation(tried.vertex));
         }
         if let Some(newest) = tried.trial.on_accepted() {
+            self.context.outboxes.on_final(newest);
             self.tell_all(|| TaskControl::Complete(newest));
         }
         _ = tried.events.send(UpgradeEvent::Accepted);

@@ -1,6 +1,6 @@
 //! What an attempt is made of, what outlives it, and how it ends.
 
-use crate::checkpoint::{CheckpointBases, CheckpointConfig, CheckpointMetadata, Override, RestorePlan};
+use crate::checkpoint::{CheckpointBases, CheckpointConfig, CheckpointMetadata, JobLog, Override, RestorePlan};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::job::attempt::change::{Redeploy, TriedUpgrade};
@@ -8,11 +8,13 @@ use crate::job::control::{JobInbox, Reply, Rescaled};
 use crate::job::restore::in_flight::RestoredRecords;
 use crate::job::status::JobStatus;
 use crate::job::{CompletedCheckpoint, JobGraph};
+use crate::outbox::Outboxes;
 use crate::runtime::{Monotonic, Runtime, TaskGroup};
 use crate::sink::Committable;
 use crate::state::StateBackendFactory;
 use crate::storage::Store;
 use crate::task::Committers;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -48,6 +50,12 @@ pub(in crate::job) struct AttemptContext {
     pub older_nonces: Vec<String>,
     /// Output of the lineage before this one that may not be committed.
     pub left_behind: Vec<Committable>,
+    /// What waits to be published, and all that will,
+    pub outboxes: Arc<Outboxes>,
+    /// and the log for their publishers, as it was when the attempt began.
+    pub log: Option<JobLog>,
+    /// Objects of checkpoints before this attempt that its own may refer to.
+    pub kept: BTreeMap<CheckpointId, BTreeSet<String>>,
 }
 
 /// What outlives an attempt.

@@ -8,6 +8,7 @@ use crate::job::attempt::context::AttemptContext;
 use crate::job::restore::in_flight::RestoredRecords;
 use crate::job::{Edge, JobGraph, TaskLayout, VertexKind, layout};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
+use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
 use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
@@ -27,6 +28,8 @@ pub(in crate::job) struct Deployment {
     pub controls: Vec<mpsc::UnboundedSender<TaskControl>>,
     /// (task, event).
     pub events: mpsc::UnboundedReceiver<(usize, TaskEvent)>,
+    /// What publishers tell.
+    pub published: mpsc::UnboundedReceiver<OutboxEvent>,
 }
 
 /// A task that has not been started.
@@ -63,7 +66,25 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Res
         };
         group.spawn(Lane::Data, &name, task.boxed());
     }
-    Ok(Deployment { controls, events })
+    Ok(Deployment { controls, events, published: start_publishers(context, group) })
+}
+
+/// Starts the publisher of each sink with an outbox.
+fn start_publishers(context: &AttemptContext, group: &TaskGroup) -> mpsc::UnboundedReceiver<OutboxEvent> {
+    let (events, published) = mpsc::unbounded_channel();
+    for (outbox, log) in context.outboxes.all().zip(context.log.iter().cycle()) {
+        let publisher = PublisherTask {
+            outbox: outbox.clone(),
+            owner: OutboxOwner { log: log.nonce().unwrap_or_default().to_owned(), sink: outbox.marker_name(), attempt: context.attempt },
+            nonce: context.nonce.clone(),
+            log: log.clone(),
+            store: context.store.clone(),
+            clock: context.runtime.clock.clone(),
+            events: events.clone(),
+        };
+        group.spawn(Lane::Control, &format!("publisher-{}", outbox.sink()), publisher.run().boxed());
+    }
+    published
 }
 
 fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
@@ -306,6 +327,9 @@ impl Builder<'_> {
         match &v.kind {
             VertexKind::Source { .. } => unreachable!("a source is a head, not a node"),
             VertexKind::Sink(sink) => {
+                if let Some(outbox) = context.outboxes.of(vertex) {
+                    return Ok(NodeBody::Outbox(StagingWriter::new(outbox.clone())));
+                }
                 let subtask = Subtask { vertex: v.id.clone(), index, parallelism: v.parallelism };
                 let writer = sink.writer(&subtask, context.attempt, &context.nonce).map_err(|error| error.context(&v.id))?;
                 Ok(NodeBody::Sink(writer))

@@ -4,6 +4,7 @@ mod awaited;
 pub(in crate::job) mod change;
 pub(in crate::job) mod context;
 mod deploy;
+mod publishing;
 pub(in crate::job) mod recorder;
 
 use crate::checkpoint::{BARRIER_MAX, CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
@@ -17,6 +18,7 @@ use crate::job::attempt::recorder::{RecordEvent, RecordRequest, Recorder};
 use crate::job::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, StopKind};
 use crate::job::status::CheckpointItem;
 use crate::job::{JobGraph, VertexKind};
+use crate::outbox::OutboxEvent;
 use crate::runtime::{Clock, Lane, TaskGroup, panic_message};
 use crate::task::{TaskControl, TaskEvent};
 use futures_util::FutureExt;
@@ -37,6 +39,7 @@ pub(in crate::job) const LEAVE_MAX: Duration = Duration::from_millis(300);
 enum Event {
     Task(usize, TaskEvent),
     Record(RecordEvent),
+    Outbox(OutboxEvent),
     Stop(StopKind),
     Command(JobCommand),
     Time,
@@ -46,7 +49,8 @@ enum Event {
 pub(in crate::job) async fn run_attempt(context: &AttemptContext, log: JobLog, mut session: Session<'_>) -> (AttemptEnd, Option<JobLog>) {
     let owner = (context.attempt, context.nonce.clone());
     let (retain, pins) = (context.retain, session.inbox.pins.clone());
-    let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins));
+    let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins))
+        .with_outboxes(context.outboxes.clone(), context.kept.clone());
     let (requests, received) = mpsc::unbounded_channel();
     let (answers, records) = mpsc::unbounded_channel();
     let (done, log) = oneshot::channel();
@@ -153,8 +157,21 @@ pub(in crate::job) struct Attempt<'a> {
     /// Tasks that are still restoring.
     tasks_starting: usize,
     pub(in crate::job) redeploy: Option<Redeploy>,
-    /// The last checkpoint, once it is complete, and how many tasks have yet to commit it.
-    last: Option<(CheckpointId, Trigger, usize)>,
+    /// The last checkpoint, once it is complete.
+    last: Option<LastCheckpoint>,
+    /// Checkpoints that all tasks have acknowledged, and that wait for a marker to be in a target.
+    without_marker: Vec<RecordRequest>,
+}
+
+/// What an attempt ends with.
+#[derive(Clone, Copy)]
+struct LastCheckpoint {
+    checkpoint_id: CheckpointId,
+    trigger: Trigger,
+    /// Tasks that have yet to commit it.
+    uncommitted: usize,
+    /// The log is being told that the job is finished.
+    finishing: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -183,24 +200,34 @@ impl<'a> Attempt<'a> {
             tasks_starting: tasks,
             redeploy: None,
             last: None,
+            without_marker: Vec::new(),
         }
     }
 
     async fn run(mut self) -> AttemptEnd {
         loop {
-            let deadline = self.coordinator.next_deadline().into_iter().chain(self.probation_ends()).chain(self.awaited.deadline()).min();
+            self.coordinator.set_stalled(self.context.outboxes.stop_sinks(), self.context.runtime.clock.now());
+            let others = [self.probation_ends(), self.awaited.deadline(), self.publishes_until()].into_iter().flatten();
+            let deadline = others.chain(self.coordinator.next_deadline()).min();
             self.timer = deadline.map(|deadline| self.context.runtime.clock.sleep_until(deadline));
             let event = poll_fn(|cx| self.poll_event(cx)).await;
             let end = match event {
                 Event::Task(task, event) => self.on_task(task, event),
                 Event::Record(event) => self.on_record(event),
+                Event::Outbox(event) => self.on_outbox(event),
                 Event::Stop(kind) => self.on_stop(kind),
                 Event::Command(JobCommand::Checkpoint { request, reply }) => self.on_request(request, reply),
                 Event::Command(JobCommand::Rescale { change, reply }) => self.on_rescale(change, reply),
                 Event::Command(JobCommand::Upgrade { upgrade, events }) => self.on_upgrade(upgrade, events),
                 Event::Time if self.probation_is_over() => self.want(Trigger::Requested),
+                Event::Time if self.publishes_until().is_some_and(|until| self.context.runtime.clock.now() >= until) => {
+                    self.on_publishing_too_long()
+                }
                 Event::Time => {
-                    self.awaited.on_time(self.context.runtime.clock.now(), |tasks| sinks_of(&self.context.graph, tasks));
+                    let outboxes = &self.context.outboxes;
+                    self.awaited.on_time(self.context.runtime.clock.now(), |checkpoint_id, tasks| {
+                        sinks_of(&self.context.graph, tasks, &outboxes.unpublished(checkpoint_id))
+                    });
                     let actions = self.coordinator.on_time(self.context.runtime.clock.now());
                     self.follow(actions)
                 }
@@ -235,6 +262,9 @@ impl<'a> Attempt<'a> {
         }
         if let Poll::Ready(Some(event)) = self.records.poll_recv(cx) {
             return Poll::Ready(Event::Record(event));
+        }
+        if let Poll::Ready(Some(event)) = self.deployment.published.poll_recv(cx) {
+            return Poll::Ready(Event::Outbox(event));
         }
         if let Poll::Ready(kind) = self.session.inbox.poll_stop(self.stop_seen, cx) {
             return Poll::Ready(Event::Stop(kind));
@@ -337,19 +367,10 @@ impl<'a> Attempt<'a> {
     }
 
     fn on_committed(&mut self, checkpoint_id: CheckpointId, task: usize) -> Option<AttemptEnd> {
-        self.awaited.on_committed(checkpoint_id, task);
-        let (last, trigger, missing) = self.last.as_mut()?;
-        if *last != checkpoint_id {
-            return None;
-        }
-        *missing -= 1;
-        match (*missing, *trigger) {
-            (0, Trigger::Final) => self.request(RecordRequest::Finished),
-            (0, Trigger::Stop | Trigger::StopSavepoint) => return Some(AttemptEnd::Stopped),
-            (0, Trigger::Redeploy) => return self.redeploy.take().map(|redeploy| AttemptEnd::Redeploy(Box::new(redeploy))),
-            _ => {}
-        }
-        None
+        self.awaited.on_committed(checkpoint_id, task, &self.context.outboxes);
+        let last = self.last.as_mut().filter(|last| last.checkpoint_id == checkpoint_id)?;
+        last.uncommitted -= 1;
+        self.end_if_done()
     }
 
     fn on_record(&mut self, event: RecordEvent) -> Option<AttemptEnd> {
@@ -398,14 +419,20 @@ impl<'a> Attempt<'a> {
                     self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });
                 }
                 CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
-                    self.request(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
+                    self.record(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
                 }
                 CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => {
                     self.context.bases.on_completed(checkpoint_id);
                     if trigger.is_last() {
-                        self.last = Some((checkpoint_id, trigger, self.deployment.controls.len()));
+                        let uncommitted = self.deployment.controls.len();
+                        self.last = Some(LastCheckpoint { checkpoint_id, trigger, uncommitted, finishing: false });
                     }
-                    if !self.keep_provisional(checkpoint_id, trigger) {
+                    if self.keep_provisional(checkpoint_id, trigger) {
+                        if let Some(full) = self.full_on_trial() {
+                            return Some(full);
+                        }
+                    } else {
+                        self.context.outboxes.on_final(checkpoint_id);
                         self.tell_all(|| TaskControl::Complete(checkpoint_id));
                     }
                     if trigger == Trigger::Upgrade {
@@ -430,7 +457,9 @@ impl<'a> Attempt<'a> {
                     self.say_that_it_overtakes();
                     self.tell_all(|| TaskControl::Overtake(checkpoint_id));
                 }
-                CoordinatorAction::GiveUpStop { reason } => return Some(AttemptEnd::StopGivenUp(self.given_up(&reason))),
+                CoordinatorAction::GiveUpStop { reason } => {
+                    return Some(self.stopped_unpublished().unwrap_or_else(|| AttemptEnd::StopGivenUp(self.given_up(&reason))));
+                }
                 CoordinatorAction::FailJob { reason } => return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, reason))),
             }
         }
@@ -444,7 +473,12 @@ impl<'a> Attempt<'a> {
     fn given_up(&self, reason: &str) -> EngineError {
         let after = self.context.config.stop_timeout;
         let message = match &self.last {
-            Some((last, ..)) => format!("stop the job: checkpoint {last} is complete, but its output is not all committed ({reason})"),
+            Some(LastCheckpoint { checkpoint_id, .. }) => {
+                format!("stop the job: checkpoint {checkpoint_id} is complete, but its output is not all committed ({reason})")
+            }
+            None if !self.without_marker.is_empty() => {
+                format!("stop the job: {} after {after:?} ({reason})", self.waits_for_markers())
+            }
             None => format!("stop the job: its last checkpoint is given up after {after:?} ({reason})"),
         };
         EngineError::new(ErrorKind::Restart, message).with_hint("`stop-timeout` in [checkpoints] gives a stop more time")
@@ -468,9 +502,10 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The sinks in these tasks, by name.
-fn sinks_of(graph: &JobGraph, tasks: &BTreeSet<usize>) -> String {
+/// The sinks in these tasks, and these others, by name.
+fn sinks_of(graph: &JobGraph, tasks: &BTreeSet<usize>, others: &[&str]) -> String {
     let sinks = graph.vertices.iter().enumerate().filter(|(_, vertex)| matches!(vertex.kind, VertexKind::Sink(_)));
     let late = sinks.filter(|(place, _)| tasks_of(graph, *place).iter().any(|(task, _)| tasks.contains(task)));
-    late.map(|(_, vertex)| format!("the sink `{}`", vertex.id)).collect::<Vec<_>>().join(", ")
+    let ids = late.map(|(_, vertex)| vertex.id.as_str()).chain(others.iter().copied());
+    ids.collect::<BTreeSet<_>>().into_iter().map(|id| format!("the sink `{id}`")).collect::<Vec<_>>().join(", ")
 }

@@ -6,13 +6,14 @@
 //! cut off between sending an append and reading its outcome.
 
 use crate::checkpoint::{
-    Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, ObjectsInUse, Override, Trigger, VertexSnapshot, paths,
+    Append, CheckpointMetadata, CompletedTasks, JobLog, LogEntry, ObjectsInUse, Override, StagedOutput, Trigger, VertexSnapshot, paths,
 };
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::history::{CompletedCheckpoint, History, fenced, load_metadata};
 use crate::job::pins::Pins;
 use crate::job::{JobGraph, VertexKind};
+use crate::outbox::Outboxes;
 use crate::runtime::Clock;
 use crate::storage::{Created, Store, retry};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -86,6 +87,7 @@ pub(in crate::job) struct Recorder {
     pub nonce: String,
     pub retain: usize,
     pub pins: Pins,
+    pub outboxes: Arc<Outboxes>,
     /// Objects of the checkpoints that are kept: of every one that this attempt completed until it is collected.
     kept: BTreeMap<CheckpointId, BTreeSet<String>>,
 }
@@ -99,7 +101,13 @@ impl Recorder {
         owner: (AttemptId, String),
         (retain, pins): (usize, Pins),
     ) -> Self {
-        Self { log, store, clock, graph, attempt: owner.0, nonce: owner.1, retain, pins, kept: BTreeMap::new() }
+        let (outboxes, kept) = (Arc::default(), BTreeMap::new());
+        Self { log, store, clock, graph, attempt: owner.0, nonce: owner.1, retain, pins, outboxes, kept }
+    }
+
+    /// The same for an attempt that has outboxes, whose checkpoints go on referring to what is staged in these.
+    pub fn with_outboxes(self, outboxes: Arc<Outboxes>, kept: BTreeMap<CheckpointId, BTreeSet<String>>) -> Self {
+        Self { outboxes, kept, ..self }
     }
 
     /// Serves requests until their sender is gone, and hands the log back.
@@ -150,7 +158,7 @@ impl Recorder {
     }
 
     async fn complete(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks) -> RecordEvent {
-        let metadata = self.metadata(checkpoint_id, parts);
+        let (metadata, outputs) = self.metadata(checkpoint_id, parts);
         if let Err(error) = self.check_objects(&metadata) {
             return RecordEvent::NotRecorded { checkpoint_id, error };
         }
@@ -182,6 +190,7 @@ impl Recorder {
         match self.append(entry).await {
             Ok(()) => {
                 self.kept.insert(checkpoint_id, metadata.objects());
+                self.outboxes.on_complete(outputs);
                 RecordEvent::Recorded { checkpoint, duration, bytes }
             }
             Err(error) => RecordEvent::Over(error),
@@ -201,7 +210,8 @@ impl Recorder {
         }
     }
 
-    fn metadata(&self, checkpoint_id: CheckpointId, parts: CompletedTasks) -> CheckpointMetadata {
+    /// The metadata, and what outbox sinks have staged for the checkpoint, by their place.
+    fn metadata(&self, checkpoint_id: CheckpointId, parts: CompletedTasks) -> (CheckpointMetadata, BTreeMap<usize, StagedOutput>) {
         let mut vertices: Vec<_> =
             self.graph.vertices.iter().map(|vertex| VertexSnapshot { id: vertex.id.clone(), subtasks: Vec::new() }).collect();
         for (vertex, part) in parts {
@@ -216,8 +226,20 @@ impl Recorder {
                 vertex.id
             );
         }
-        let (job, nonce) = (self.graph.name.clone(), Some(self.nonce.clone()));
-        CheckpointMetadata { job, checkpoint_id, attempt: self.attempt, nonce, graph: self.graph.identity(), vertices }
+        let outputs = self.outputs(checkpoint_id, &mut vertices);
+        let outboxes = self.outboxes.snapshots(&outputs);
+        let (job, nonce, graph) = (self.graph.name.clone(), Some(self.nonce.clone()), self.graph.identity());
+        (CheckpointMetadata { job, checkpoint_id, attempt: self.attempt, nonce, graph, vertices, outboxes }, outputs)
+    }
+
+    /// What the subtasks of each outbox sink have staged, in their order. From here on the checkpoint lists it once, by sink.
+    fn outputs(&self, checkpoint_id: CheckpointId, vertices: &mut [VertexSnapshot]) -> BTreeMap<usize, StagedOutput> {
+        let attempt_nonce = || self.nonce.clone();
+        let of = |(place, vertex): (usize, &mut VertexSnapshot)| {
+            let objects: Vec<_> = vertex.subtasks.iter_mut().flat_map(|subtask| std::mem::take(&mut subtask.staged)).collect();
+            (!objects.is_empty()).then(|| (place, StagedOutput { checkpoint_id, attempt_nonce: attempt_nonce(), objects }))
+        };
+        vertices.iter_mut().enumerate().filter_map(of).collect()
     }
 
     async fn change(

@@ -43,6 +43,7 @@ fn metadata(parallelism: u32) -> CheckpointMetadata {
         nonce: None,
         graph: GraphIdentity { max_parallelism: 8, vertices: BTreeMap::new(), edges: Vec::new() },
         vertices: vec![VertexSnapshot { id: "b".into(), subtasks }],
+        outboxes: Vec::new(),
     }
 }
 

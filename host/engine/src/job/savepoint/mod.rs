@@ -101,7 +101,7 @@ pub async fn write_savepoint(
 ) -> Result<Savepoint, EngineError> {
     let attempted = |error: EngineError| error.context(format!("write the savepoint {}", target.location()));
     empty_for_savepoint(target, clock).await?;
-    let metadata = load_metadata(source, clock, checkpoint).await?.without_committables();
+    let metadata = load_metadata(source, clock, checkpoint).await?.without_output();
     let copies = metadata.restored().collect::<BTreeSet<_>>().into_iter().map(|handle| copy(source, target, clock, handle, pace));
     let at_once = if pace == Pace::Fast { COPIES } else { 1 };
     stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(at_once).try_collect::<()>().await.map_err(attempted)?;

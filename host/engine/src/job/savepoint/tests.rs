@@ -47,6 +47,7 @@ impl Fixture {
             nonce: None,
             graph: GraphIdentity { max_parallelism: 8, vertices: [("op".to_owned(), operator)].into(), edges: Vec::new() },
             vertices: vec![VertexSnapshot { id: "op".into(), subtasks: vec![part] }],
+            outboxes: Vec::new(),
         };
         let sealed = metadata.seal();
         let checksum = crc32c::crc32c(&sealed);

@@ -1,6 +1,7 @@
 //! Runs a job: attempt after attempt from the newest completed checkpoint, until it is finished, stopped, or beyond help.
 
 mod lost_entries;
+mod outboxes;
 mod redeploy;
 pub(in crate::job) mod restart;
 mod resume;
@@ -20,11 +21,13 @@ use crate::job::supervisor::lost_entries::BesideTheLog;
 use crate::job::supervisor::restart::Restarts;
 use crate::job::supervisor::resume::Restored;
 use crate::job::{JobGraph, JobStatus, QuarantineCommitter, ResumePoint, StartMode, VertexKind};
+use crate::outbox::Decisions;
 use crate::runtime::{Monotonic, Runtime};
 use crate::sink::{Committable, Committer};
 use crate::storage::probe_create_if_absent;
 use crate::task::Committers;
 use futures_util::future::{Either, select};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -37,6 +40,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         committers: with_quarantine(&options, &runtime),
         mode: options.start.clone(),
         restarts: Restarts::new(options.restart),
+        decisions: Decisions::new(options.outbox.decision),
         options,
         runtime,
         status,
@@ -97,6 +101,8 @@ pub(in crate::job) struct Supervisor {
     pub(in crate::job) inbox: JobInbox,
     pub(in crate::job) mode: StartMode,
     pub(in crate::job) restarts: Restarts,
+    /// What the user has decided of outboxes.
+    pub(in crate::job) decisions: Decisions,
     /// Of this process's attempts.
     pub(in crate::job) nonces: Vec<String>,
     /// Those, and of entries that may have become attempts without our hearing of it.
@@ -333,6 +339,11 @@ impl Supervisor {
                 Err(error) => return Err(error),
             };
             let left_behind = self.left_behind(&start, &history).await;
+            let staged = match self.staged_before(&start, &restored, &history).await {
+                Ok(staged) => staged,
+                Err(error) if error.kind() == ErrorKind::Corrupt && log.has_grown().await? => continue,
+                Err(error) => return Err(error),
+            };
             let last = history.last_attempt.max(beside.newest_attempt());
             let attempt = AttemptId(last.map_or(1, |last| last.0 + 1));
             if let Some(outcome) = self.stopped_before_it_began() {
@@ -347,8 +358,12 @@ impl Supervisor {
                 Append::Done => {}
             }
             self.announce(&start, &restored, &history);
+            let lineage = start.lineage.unwrap_or(attempt);
+            let outboxes = self.outboxes(&staged, lineage, log.nonce().unwrap_or_default(), &History::of(log.entries()));
             let context = self.context(&history, start, restored, attempt, nonce);
-            return Ok(Begun::Attempt(Box::new(AttemptContext { left_behind, ..context })));
+            let (log, outboxes) = ((!outboxes.is_empty()).then(|| log.clone()), Arc::new(outboxes));
+            self.status.set_outboxes(outboxes.clone());
+            return Ok(Begun::Attempt(Box::new(AttemptContext { left_behind, outboxes, log, kept: staged.kept, ..context })));
         }
     }
 
@@ -415,6 +430,9 @@ impl Supervisor {
             next_checkpoint: CheckpointId(history.last_checkpoint.map_or(1, |last| last.0 + 1)),
             older_nonces: history.nonces.clone(),
             left_behind: Vec::new(),
+            outboxes: Arc::default(),
+            log: None,
+            kept: BTreeMap::new(),
         }
     }
 

@@ -255,6 +255,7 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
         nonce: None,
         graph: graph.identity(),
         vertices: vertices.into(),
+        outboxes: Vec::new(),
     };
     ReplayPoint { metadata: Some(Arc::new(metadata)), ..point }
 }

@@ -132,7 +132,15 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
             let recording = (checkpoint_id == CheckpointId(3)).then(|| handle.clone());
             let subtasks = vec![SubtaskSnapshot { recording, ..SubtaskSnapshot::default() }];
             let vertices = vec![VertexSnapshot { id: "count".into(), subtasks }];
-            let metadata = CheckpointMetadata { job: "job".into(), checkpoint_id, attempt, nonce: None, graph: graph.identity(), vertices };
+            let metadata = CheckpointMetadata {
+                job: "job".into(),
+                checkpoint_id,
+                attempt,
+                nonce: None,
+                graph: graph.identity(),
+                vertices,
+                outboxes: Vec::new(),
+            };
             let (path, sealed) = (metadata.path(), metadata.seal());
             point.store.put(&path, vec![sealed.clone()]).await?;
             let (nonce, trigger, checksum) = ("n".to_owned(), "periodic".to_owned(), crc32c::crc32c(&sealed));

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::operator::Subtask;
+use weir_engine::outbox::OutboxTarget;
 use weir_engine::sink::{Delivery, VisibleOutput};
 use weir_engine::{Committable, Committer, EngineError, RecordBatch, Sink, SinkWriter};
 
@@ -47,6 +48,10 @@ impl Sink for CrashingSink {
 
     fn delivery(&self) -> Delivery {
         self.inner.delivery()
+    }
+
+    fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {
+        self.inner.outbox()
     }
 
     fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {

@@ -14,7 +14,7 @@
 //! changed since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest
 //! first. Broadcast state, whose key group is 0 and means nothing, holds all broadcast states of one operator's subtask that are not
 //! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/in_flight.rs`, recorded calls
-//! ([`SectionKind::Recording`]) in `checkpoint/recording.rs`.
+//! ([`SectionKind::Recording`]) in `checkpoint/recording.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/staged.rs`.
 //!
 //! ```text
 //! delta     = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states
@@ -77,10 +77,12 @@ pub enum SectionKind {
     OperatorState = 9,
     /// What an operator's subtask was called with.
     Recording = 10,
+    /// What an outbox sink's subtask wrote.
+    StagedOutput = 11,
 }
 
 impl SectionKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::KeyedState,
         Self::Timers,
         Self::WatermarkFloors,
@@ -91,6 +93,7 @@ impl SectionKind {
         Self::Delta,
         Self::OperatorState,
         Self::Recording,
+        Self::StagedOutput,
     ];
 
     fn from_number(number: u8) -> Option<Self> {
@@ -110,13 +113,14 @@ impl SectionKind {
             Self::Delta => "delta",
             Self::OperatorState => "operator state",
             Self::Recording => "recorded calls",
+            Self::StagedOutput => "staged output",
         }
     }
 
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight | Self::Recording => true,
+            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight | Self::Recording | Self::StagedOutput => true,
             Self::Timers | Self::WatermarkFloors | Self::TtlStamps | Self::Committables | Self::OperatorState => false,
         }
     }

@@ -1,0 +1,94 @@
+//! Staged output as it is stored: the payload of a section of kind [`SectionKind::StagedOutput`].
+//!
+//! ```text
+//! payload = number-of-records *record    ; a record is described in `records.rs`
+//! ```
+//!
+//! An object holds one section, under the sink's id and, in place of a key group, the number of the subtask that wrote it. The count is LEB128.
+
+use super::records::{early, put_record, take_record};
+use super::{SectionKind, StateObjectReader, StateObjectWriter};
+use crate::element::{BatchBuilder, RecordBatch};
+use crate::error::{EngineError, ErrorKind};
+use crate::exchange::{BATCH_BYTES, BATCH_RECORDS};
+use crate::state::varint::{put_number, take_number};
+
+/// Records as they will be staged.
+#[derive(Debug, Default)]
+pub struct StagedRecords {
+    records: u64,
+    bytes: Vec<u8>,
+}
+
+impl StagedRecords {
+    /// Appends records `range` of `batch`, as long as there are fewer bytes than `most`. Returns how many it took: one at least.
+    pub fn push(&mut self, batch: &RecordBatch, range: std::ops::Range<usize>, most: usize) -> usize {
+        let mut taken = 0;
+        for record in range {
+            put_record(&mut self.bytes, batch, record);
+            taken += 1;
+            if self.bytes.len() >= most {
+                break;
+            }
+        }
+        self.records += taken as u64;
+        taken
+    }
+
+    /// Number of records.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Bytes that they take.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The object that they are staged in, of subtask `index` of `sink`.
+    pub fn object(&self, sink: &str, index: u32) -> StateObjectWriter {
+        let mut payload = Vec::with_capacity(self.bytes.len() + 10);
+        put_number(&mut payload, self.records);
+        payload.extend_from_slice(&self.bytes);
+        let mut object = StateObjectWriter::new();
+        object.section(SectionKind::StagedOutput, sink, index, &payload);
+        object
+    }
+}
+
+/// The records of a staged object, which `name` says in errors; there have to be `expected` of them.
+pub fn read_staged(name: &str, reader: &StateObjectReader, expected: u64) -> Result<Vec<RecordBatch>, EngineError> {
+    let corrupt = |what: String| EngineError::new(ErrorKind::Corrupt, format!("read {name}: {what}"));
+    let mut batches = Vec::new();
+    for section in reader.sections() {
+        let section = section?;
+        if section.kind != SectionKind::StagedOutput {
+            return Err(corrupt(format!("a section of {} among staged output", section.kind.name())));
+        }
+        batches.extend(read_payload(section.payload).map_err(corrupt)?);
+    }
+    let found: u64 = batches.iter().map(|batch| batch.len() as u64).sum();
+    if found != expected {
+        return Err(corrupt(format!("{found} records, the checkpoint says {expected}")));
+    }
+    Ok(batches)
+}
+
+fn read_payload(payload: &[u8]) -> Result<Vec<RecordBatch>, String> {
+    let mut rest = payload;
+    let records = take_number(&mut rest).map_err(early)?;
+    let (mut batches, mut builder) = (Vec::new(), BatchBuilder::new());
+    for _ in 0..records {
+        take_record(&mut rest, &mut builder)?;
+        if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
+            batches.push(builder.take());
+        }
+    }
+    if !rest.is_empty() {
+        return Err(format!("{} bytes are left behind its last record", rest.len()));
+    }
+    if !builder.is_empty() {
+        batches.push(builder.take());
+    }
+    Ok(batches)
+}

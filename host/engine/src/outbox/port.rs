@@ -1,0 +1,117 @@
+//! The port of an outbox: what a target has to offer, and how a sink says that it has one.
+//!
+//! A target has transactions and keeps markers in them. Nothing is asked of it between two transactions: nothing is held open from checkpoint to
+//! checkpoint, while a job is down, or through a probation.
+
+use crate::checkpoint::{Committable, Marker, MarkerKey};
+use crate::element::{AttemptId, RecordBatch};
+use crate::error::{EngineError, ErrorKind};
+use crate::operator::Subtask;
+use crate::sink::{Delivery, Sink, SinkWriter};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+/// Who publishes: a target keeps every older publisher of the same log and sink out, also one of another lineage.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutboxOwner {
+    /// The nonce of the job's log.
+    pub log: String,
+    /// The sink's name in its markers.
+    pub sink: String,
+    /// The attempt. A target that can compare refuses an older one than it has seen, with [`ErrorKind::Fenced`].
+    pub attempt: AttemptId,
+}
+
+/// How much goes into one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkBounds {
+    /// Records at most.
+    pub records: usize,
+    /// No record is added to a chunk that has so many bytes.
+    pub bytes: usize,
+}
+
+impl Default for ChunkBounds {
+    fn default() -> Self {
+        Self { records: 100_000, bytes: 16 << 20 }
+    }
+}
+
+/// A place that output is published to.
+///
+/// Errors: of kind [`ErrorKind::Retry`] and [`ErrorKind::Restart`] the outcome is unknown; the publisher takes over anew, reads the marker and goes on, for
+/// as long as it takes. After [`ErrorKind::Fenced`] it does so where the job is still its own. Any other ends the job.
+pub trait OutboxTarget: Send + Sync {
+    /// The connector's name in job files.
+    fn connector(&self) -> &'static str;
+
+    /// What tells this target from others of the connector: address and name, and nothing secret. It is kept in checkpoints. Where it changes, the
+    /// markers are looked for in another place.
+    fn identity(&self) -> serde_json::Value;
+
+    /// How much may go into one transaction.
+    fn chunk_bounds(&self) -> ChunkBounds {
+        ChunkBounds::default()
+    }
+
+    /// Keeps out every publisher of `owner`'s log and sink that took over before: nothing of theirs takes effect once this has returned, and what has
+    /// taken effect until then shows in the markers. (A marker that was read before would not do: an old publisher could move it on.)
+    fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>>;
+}
+
+/// What a publisher has that has taken over. Each call is one transaction of the target: it takes effect as a whole or not at all.
+pub trait OutboxSession: Send {
+    /// The marker under `key`; `None`: there is none. A target that cannot say answers with an error.
+    fn marker<'a>(&'a mut self, key: &'a MarkerKey) -> BoxFuture<'a, Result<Option<Marker>, EngineError>>;
+
+    /// Puts a marker in place, whatever is there.
+    fn set_marker<'a>(&'a mut self, key: &'a MarkerKey, marker: &'a Marker) -> BoxFuture<'a, Result<(), EngineError>>;
+
+    /// Publishes `records` in their order, behind all that was published before, and moves the marker under `key` on to `marker`.
+    fn publish<'a>(
+        &'a mut self,
+        key: &'a MarkerKey,
+        records: &'a RecordBatch,
+        marker: &'a Marker,
+    ) -> BoxFuture<'a, Result<(), EngineError>>;
+}
+
+/// A sink whose output goes through an outbox.
+pub struct OutboxSink {
+    target: Arc<dyn OutboxTarget>,
+}
+
+impl OutboxSink {
+    /// A sink that publishes to `target`.
+    pub fn new(target: Arc<dyn OutboxTarget>) -> Self {
+        Self { target }
+    }
+}
+
+impl Sink for OutboxSink {
+    fn connector(&self) -> &'static str {
+        self.target.connector()
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {
+        Some(self.target.clone())
+    }
+
+    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let message = format!("{}: what an outbox sink is given is staged by the engine, it has no writer of its own", subtask.vertex);
+        Err(EngineError::new(ErrorKind::Bug, message))
+    }
+}
+
+/// What is kept of a target in checkpoints.
+pub fn target_identity(target: &dyn OutboxTarget) -> serde_json::Value {
+    serde_json::json!({"connector": target.connector(), "target": target.identity()})
+}

@@ -1,0 +1,202 @@
+//! Carries out what the [`Publisher`](super::Publisher) says: talks to the target, reads what is staged, and tries again for as long as it takes.
+//!
+//! A target that is down never fails the attempt. Before each takeover the task sees in the log that its attempt is the newest: a process that was
+//! stopped and wakes neither keeps its successor out nor publishes beside it.
+
+use super::port::{OutboxOwner, OutboxSession};
+use super::publisher::{Publication, PublisherAction, PublisherEvent};
+use super::{ChunkBounds, Outbox};
+use crate::checkpoint::{JobLog, LogEntry, StagedObject, read_staged, read_state_object};
+use crate::element::RecordBatch;
+use crate::error::{EngineError, ErrorKind};
+use crate::runtime::Clock;
+use crate::storage::{Store, back_off};
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+/// From one try to the next the pause doubles, up to this many times: about five seconds.
+const DOUBLINGS: u32 = 8;
+
+/// What a publisher tells the attempt.
+#[derive(Debug)]
+pub enum OutboxEvent {
+    /// It has got further.
+    Progress,
+    /// It cannot go on: the attempt is over.
+    Failed(EngineError),
+}
+
+/// The publisher of one sink, at work.
+pub struct PublisherTask {
+    /// What it publishes.
+    pub outbox: Arc<Outbox>,
+    /// Who it is.
+    pub owner: OutboxOwner,
+    /// The nonce of its attempt.
+    pub nonce: String,
+    /// The log as it was when the attempt began.
+    pub log: JobLog,
+    /// Where staged output is.
+    pub store: Arc<dyn Store>,
+    /// The clock for retries.
+    pub clock: Arc<dyn Clock>,
+    /// Where it tells.
+    pub events: mpsc::UnboundedSender<OutboxEvent>,
+}
+
+impl PublisherTask {
+    /// Publishes until it is dropped, or cannot go on.
+    pub async fn run(mut self) {
+        let (mut session, mut failures) = (None, 0);
+        loop {
+            let action = self.outbox.next();
+            if action == PublisherAction::Wait {
+                self.outbox.more().await;
+                continue;
+            }
+            match self.follow(action, &mut session).await {
+                Ok(()) => failures = 0,
+                Err(error) => match error.kind() {
+                    ErrorKind::Retry | ErrorKind::Restart | ErrorKind::Fenced => {
+                        if let Err(fenced) = self.check_newest(&error).await {
+                            return self.tell(OutboxEvent::Failed(fenced));
+                        }
+                        warn!(sink = self.outbox.sink(), %error, "output could not be published");
+                        session = None;
+                        self.outbox.on_trouble(error.to_string());
+                        back_off(&*self.clock, failures.min(DOUBLINGS)).await;
+                        failures += 1;
+                    }
+                    ErrorKind::FixInput | ErrorKind::Corrupt | ErrorKind::Bug => return self.tell(OutboxEvent::Failed(error)),
+                },
+            }
+        }
+    }
+
+    fn tell(&self, event: OutboxEvent) {
+        // An attempt that is over needs none.
+        _ = self.events.send(event);
+    }
+
+    fn on(&self, event: PublisherEvent) {
+        self.outbox.on(event);
+        self.tell(OutboxEvent::Progress);
+    }
+
+    /// Does one thing. An error leaves its outcome open.
+    async fn follow(&mut self, action: PublisherAction, session: &mut Option<Box<dyn OutboxSession>>) -> Result<(), EngineError> {
+        let lost = || EngineError::new(ErrorKind::Bug, "publish: the publisher acts before it has taken over");
+        match action {
+            PublisherAction::TakeOver => {
+                self.see_that_it_is_newest().await?;
+                *session = None;
+                *session = Some(self.outbox.target().take_over(&self.owner).await.map_err(|error| self.attempted("take over", error))?);
+                self.on(PublisherEvent::TakenOver);
+            }
+            PublisherAction::ReadMarker(key) => {
+                let marker = session.as_mut().ok_or_else(lost)?.marker(&key).await;
+                let marker = marker.map_err(|error| self.attempted("read the marker", error))?;
+                self.on(PublisherEvent::MarkerRead(marker));
+            }
+            PublisherAction::SetMarker { key, marker, against } => {
+                if let Some(refusal) = against {
+                    warn!(sink = self.outbox.sink(), refused = %refusal.error(self.outbox.sink()), %marker, "a marker is set by the user's decision");
+                }
+                let set = session.as_mut().ok_or_else(lost)?.set_marker(&key, &marker).await;
+                set.map_err(|error| self.attempted("set the marker", error))?;
+                self.on(PublisherEvent::MarkerSet);
+            }
+            PublisherAction::Publish(publication) => self.publish(&publication, session.as_mut().ok_or_else(lost)?).await?,
+            PublisherAction::Refuse(refusal) => {
+                // What does not fit may be a successor's.
+                self.see_that_it_is_newest().await?;
+                return Err(refusal.error(self.outbox.sink()));
+            }
+            PublisherAction::Wait => {}
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, publication: &Publication, session: &mut Box<dyn OutboxSession>) -> Result<(), EngineError> {
+        let Publication { key, output, from } = publication;
+        let mut before = 0;
+        for object in &output.objects {
+            let skipped = from.saturating_sub(before).min(object.records);
+            before += object.records;
+            if skipped == object.records {
+                continue;
+            }
+            let batches = self.read(object).await?;
+            let mut done = before - object.records + skipped;
+            for chunk in chunks(batches, skipped as usize, self.outbox.target().chunk_bounds()) {
+                done += chunk.len() as u64;
+                let published = session.publish(key, &chunk, &output.marker(done)).await;
+                published.map_err(|error| self.attempted(&format!("publish checkpoint {}", output.checkpoint_id), error))?;
+                self.on(PublisherEvent::Published(done));
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, object: &StagedObject) -> Result<Vec<RecordBatch>, EngineError> {
+        let reader = read_state_object(&*self.store, &*self.clock, &object.handle).await?;
+        read_staged(&format!("{}/{}", self.store.location(), object.handle.object), &reader, object.records)
+    }
+
+    fn attempted(&self, what: &str, error: EngineError) -> EngineError {
+        error.context(format!("{}: {what}", self.outbox.sink()))
+    }
+
+    /// The error of a publisher whose job another process has taken over; where nobody can tell, it is not this one.
+    async fn check_newest(&mut self, error: &EngineError) -> Result<(), EngineError> {
+        if error.kind() != ErrorKind::Fenced {
+            return Ok(());
+        }
+        match self.see_that_it_is_newest().await {
+            Err(fenced) if fenced.kind() == ErrorKind::Fenced => Err(fenced),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn see_that_it_is_newest(&mut self) -> Result<(), EngineError> {
+        self.log.read_on().await?;
+        let newest = self.log.entries().iter().rev().find_map(|entry| match entry {
+            LogEntry::Attempt { nonce, .. } => Some(nonce),
+            LogEntry::Completed { .. }
+            | LogEntry::Failed { .. }
+            | LogEntry::Override { .. }
+            | LogEntry::Outcome { .. }
+            | LogEntry::Finished { .. } => None,
+        });
+        if newest == Some(&self.nonce) {
+            return Ok(());
+        }
+        let message = format!("publish the output of {}: another process has taken the job over", self.outbox.sink());
+        Err(EngineError::new(ErrorKind::Fenced, message).with_hint("this process stops; the other goes on"))
+    }
+}
+
+/// The records behind the first `skipped` in chunks of at most what `bounds` allows.
+fn chunks(batches: Vec<RecordBatch>, skipped: usize, bounds: ChunkBounds) -> impl Iterator<Item = RecordBatch> {
+    let mut to_skip = skipped;
+    batches.into_iter().flat_map(move |batch| {
+        let start = to_skip.min(batch.len());
+        to_skip -= start;
+        cuts(&batch, start, bounds).into_iter().map(move |range| if range == (0..batch.len()) { batch.clone() } else { batch.slice(range) })
+    })
+}
+
+/// Where a batch is cut from `start` on.
+fn cuts(batch: &RecordBatch, start: usize, bounds: ChunkBounds) -> Vec<Range<usize>> {
+    let (mut cuts, mut from, mut bytes) = (Vec::new(), start, 0);
+    for record in start..batch.len() {
+        bytes += batch.keys().get(record).len() + batch.values().get(record).len();
+        if record + 1 - from >= bounds.records || bytes >= bounds.bytes || record + 1 == batch.len() {
+            cuts.push(from..record + 1);
+            (from, bytes) = (record + 1, 0);
+        }
+    }
+    cuts
+}

@@ -1,0 +1,112 @@
+//! What an outbox sink's subtask has in place of a writer: it keeps what it is given, encoded, until a checkpoint that holds it is complete.
+//!
+//! At a barrier what came since the last one becomes part of the checkpoint and is written in the background. A checkpoint that fails leaves its
+//! records here, and the next one stages them with its own: so a checkpoint's objects are always its own, whatever became of those before.
+//!
+//! Bound: what is kept is the output of the checkpoints that are not complete. While more waits of the complete ones than may, the subtask stops
+//! directly behind a barrier. In front of one it never does: the barrier that would free it could not pass.
+
+use super::Outbox;
+use crate::checkpoint::{CheckpointBases, StagedRecords};
+use crate::element::{CheckpointId, RecordBatch};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+/// Bytes of one staged object.
+const OBJECT_BYTES: usize = 16 << 20;
+
+/// Where a subtask stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Where the attempt began.
+    Start,
+    /// Directly behind a barrier.
+    BehindBarrier,
+    /// Among records.
+    Between,
+}
+
+/// One subtask's records on their way to be staged.
+pub struct StagingWriter {
+    outbox: Arc<Outbox>,
+    open: Vec<StagedRecords>,
+    staged: Staged,
+    place: Place,
+}
+
+/// What belongs to checkpoints that are not known to be complete, by the first one that it was written for. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Staged(Arc<Mutex<BTreeMap<CheckpointId, Vec<Arc<StagedRecords>>>>>);
+
+impl StagingWriter {
+    /// A subtask of a sink.
+    pub fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox, open: Vec::new(), staged: Staged::default(), place: Place::Start }
+    }
+
+    /// Takes a batch.
+    pub fn write(&mut self, batch: &RecordBatch) {
+        self.place = Place::Between;
+        let mut from = 0;
+        while from < batch.len() {
+            if self.open.last().is_none_or(|last| last.byte_len() >= OBJECT_BYTES) {
+                self.open.push(StagedRecords::default());
+            }
+            let last = self.open.last_mut().expect("one is open");
+            from += last.push(batch, from..batch.len(), OBJECT_BYTES);
+        }
+    }
+
+    /// Everything since the last barrier belongs to this checkpoint.
+    pub fn on_barrier(&mut self, checkpoint_id: CheckpointId) -> Staged {
+        self.place = Place::BehindBarrier;
+        let open = std::mem::take(&mut self.open);
+        if !open.is_empty() {
+            self.staged.lock().insert(checkpoint_id, open.into_iter().map(Arc::new).collect());
+        }
+        self.staged.clone()
+    }
+
+    /// A checkpoint is complete.
+    pub fn on_completed(&self, checkpoint_id: CheckpointId) {
+        self.staged.forget(checkpoint_id);
+    }
+
+    /// Ready unless the subtask stands behind a barrier and has to stop there.
+    pub fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.place {
+            Place::Between => Poll::Ready(()),
+            Place::Start => self.outbox.poll_open(false, cx),
+            Place::BehindBarrier => self.outbox.poll_open(true, cx),
+        }
+    }
+}
+
+impl Staged {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CheckpointId, Vec<Arc<StagedRecords>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whatever came in front of the barrier of a complete checkpoint is in that one, or in one before.
+    fn forget(&self, completed: CheckpointId) {
+        self.lock().retain(|id, _| *id > completed);
+    }
+
+    /// What is staged for `checkpoint_id`, in order: its own, and before that what belonged to checkpoints that have failed. Waits until it is known
+    /// which of the older ones have.
+    pub async fn of(&self, checkpoint_id: CheckpointId, bases: &CheckpointBases) -> Vec<Arc<StagedRecords>> {
+        loop {
+            let under_way = self.lock().keys().copied().find(|id| *id < checkpoint_id && bases.is_under_way(*id));
+            match under_way {
+                Some(older) => bases.decided(older).await,
+                None => break,
+            }
+        }
+        // Behind that look: what was complete by then is not staged again.
+        if let Some(completed) = bases.completed() {
+            self.forget(completed);
+        }
+        self.lock().range(..=checkpoint_id).flat_map(|(_, records)| records.clone()).collect()
+    }
+}
