@@ -5,6 +5,7 @@
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
 //!   `jobs` does both in whole jobs.
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
+//! - `outbox`: the same for sinks with an outbox, and what the user has to decide there.
 //! - `corruption`: every byte of a checkpoint changed, every object cut off.
 //! - `stores`: what every store promises; stores that cannot be used; the real binary on S3.
 //!
@@ -51,6 +52,7 @@ mod lost_log;
 mod lost_output;
 mod migrations;
 mod moved;
+mod outbox;
 mod rerun;
 mod responsiveness;
 mod running;

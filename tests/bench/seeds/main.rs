@@ -2,22 +2,25 @@
 //!
 //! `cargo bench -p weir-tests --bench seeds -- [COUNT] [FROM] [SCENARIO …]`: COUNT (1,000) seeds from FROM (0) on of each named scenario of
 //! `weir_tests::simulation::scenarios::ALL`, of `changes`, where a job is rescaled and upgraded all the time, and of `evolution`, where
-//! its file changes from run to run; of all of them where none is
+//! its file changes from run to run, both also with an outbox sink (`outbox-changes`, `outbox-evolution`); of all of them where none is
 //! named, on every core. A seed that fails is printed with its
 //! scenario and what is wrong; run it again with COUNT 1. Exit code 1 where one has failed.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use weir_tests::simulation::scenarios::{ALL, STORMY};
+use weir_tests::simulation::scenarios::{ALL, PUBLISHING, STORMY};
 use weir_tests::simulation::{Barriers, Scenario, simulate, simulate_changes, simulate_evolution};
 
 /// From one line of progress to the next.
 const PROGRESS: u64 = 5_000;
-/// The scenario in which the job is changed.
-const CHANGES: &str = "changes";
-/// The scenario in which its file is.
-const EVOLUTION: &str = "evolution";
+
+/// Runs one seed. What comes back is how many processes it started, and how much was done.
+type Simulate = fn(u64) -> Result<(u64, u64), String>;
+
+/// Scenarios in which the job is changed while it runs, or its file from run to run; the last two with an outbox sink.
+const CHANGING: [(&str, Simulate); 4] =
+    [("changes", changes), ("evolution", evolution), ("outbox-changes", outbox_changes), ("outbox-evolution", outbox_evolution)];
 
 fn main() -> ExitCode {
     // Cargo hands `--bench` to every benchmark.
@@ -26,18 +29,15 @@ fn main() -> ExitCode {
     let (count, from) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
     let names: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| *wanted == name);
-    let wanted: Vec<_> = ALL.into_iter().filter(|(name, _)| is_wanted(name)).collect();
-    if wanted.is_empty() && !is_wanted(CHANGES) && !is_wanted(EVOLUTION) {
-        eprintln!("no such scenario; there are: {}, {CHANGES}, {EVOLUTION}", ALL.map(|(name, _)| name).join(", "));
+    let there: Vec<&str> = ALL.iter().map(|(name, _)| *name).chain(CHANGING.iter().map(|(name, _)| *name)).collect();
+    if !there.iter().any(|name| is_wanted(name)) {
+        eprintln!("no such scenario; there are: {}", there.join(", "));
         return ExitCode::FAILURE;
     }
-    let mut failed: u64 = wanted.into_iter().map(|(name, scenario)| run(name, from, count, |seed| one(seed, scenario))).sum();
-    if is_wanted(CHANGES) {
-        failed += run(CHANGES, from, count, changes);
-    }
-    if is_wanted(EVOLUTION) {
-        failed += run(EVOLUTION, from, count, evolution);
-    }
+    let wanted = ALL.into_iter().filter(|(name, _)| is_wanted(name));
+    let mut failed: u64 = wanted.map(|(name, scenario)| run(name, "checkpoints", (from, count), |seed| one(seed, scenario))).sum();
+    let wanted = CHANGING.into_iter().filter(|(name, _)| is_wanted(name));
+    failed += wanted.map(|(name, simulate)| run(name, "changes", (from, count), simulate)).sum::<u64>();
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -47,18 +47,32 @@ fn one(seed: u64, scenario: Scenario) -> Result<(u64, u64), String> {
 }
 
 fn changes(seed: u64) -> Result<(u64, u64), String> {
-    let scenario = Scenario { barriers: Barriers::ExactlyOnce, ..STORMY };
+    changed(seed, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY })
+}
+
+fn outbox_changes(seed: u64) -> Result<(u64, u64), String> {
+    changed(seed, Scenario { barriers: Barriers::ExactlyOnce, ..PUBLISHING })
+}
+
+fn changed(seed: u64, scenario: Scenario) -> Result<(u64, u64), String> {
     simulate_changes(seed, scenario).map(|report| (report.processes, report.rescales + report.accepted + report.rolled_back))
 }
 
 fn evolution(seed: u64) -> Result<(u64, u64), String> {
-    let scenario = Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..STORMY };
+    evolved(seed, Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..STORMY })
+}
+
+fn outbox_evolution(seed: u64) -> Result<(u64, u64), String> {
+    evolved(seed, Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..PUBLISHING })
+}
+
+fn evolved(seed: u64, scenario: Scenario) -> Result<(u64, u64), String> {
     simulate_evolution(seed, scenario).map(|report| (report.processes, report.changed))
 }
 
 /// Runs the seeds of one scenario on all cores. How many have failed.
 #[expect(clippy::disallowed_methods, reason = "seeds are counted by the minute, and run on threads of their own")]
-fn run(name: &str, from: u64, count: u64, simulate: impl Fn(u64) -> Result<(u64, u64), String> + Sync) -> u64 {
+fn run(name: &str, what: &str, (from, count): (u64, u64), simulate: impl Fn(u64) -> Result<(u64, u64), String> + Sync) -> u64 {
     let (started, next, failed) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
     let (done, processes) = (AtomicU64::new(0), AtomicU64::new(0));
     let per_minute = |seeds: u64| seeds as f64 / started.elapsed().as_secs_f64() * 60.0;
@@ -88,7 +102,6 @@ fn run(name: &str, from: u64, count: u64, simulate: impl Fn(u64) -> Result<(u64,
         (0..cores).for_each(|_| _ = scope.spawn(work));
     });
     let (failed, done, processes) = (failed.into_inner(), done.into_inner(), processes.into_inner());
-    let what = if [CHANGES, EVOLUTION].contains(&name) { "changes" } else { "checkpoints" };
     println!("{name}: {count} seeds, {failed} failed, {:.0} a minute; {processes} processes, {done} {what}", per_minute(count));
     failed
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use weir_engine::Committer;
 use weir_engine::checkpoint::{CheckpointConfig, RestoreOptions};
 use weir_engine::exchange::Partitioning;
-use weir_engine::job::{Edge, JobGraph, JobOptions, QuarantineSink, RestartPolicy, StartMode, Vertex, VertexKind};
+use weir_engine::job::{Edge, JobGraph, JobOptions, OutboxOptions, QuarantineSink, RestartPolicy, StartMode, Vertex, VertexKind};
 use weir_engine::operator::{OperatorFactory, QUARANTINE_OUTPUT};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::Store;
@@ -84,6 +84,7 @@ impl GuestJob {
             start: StartMode::Resume,
             restore: RestoreOptions::default(),
             accept_lost_output: false,
+            outbox: OutboxOptions::default(),
             savepoints: no_savepoints(),
             committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
             backends: Arc::new(MemoryBackendFactory::new(7)),

@@ -1,11 +1,12 @@
 //! A job that is rescaled and upgraded while it runs, and killed: whatever happens, each record counts once, and is worked off by a version that
 //! held at that point.
 
+use super::disk;
 use super::recorded::emitted;
 use super::run::{POLLS, VERTICES, options, same, wait_for};
 use super::scenarios::EVERY;
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
-use super::{Disk, DiskSink, NumberSource, Scenario};
+use super::{Disk, NumberSource, Scenario};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -93,7 +94,7 @@ impl Shape {
     pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
         let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
         let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value });
-        let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
+        let sink = disk::sink(simulator, disk, scenario);
         let kinds = [
             VertexKind::Source { source, rate: Some(1_000.0) },
             VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), self.version, scenario.failures))),

@@ -1,12 +1,15 @@
 //! A disk that outlives crashes, and a sink that writes files to it in two phases.
 
+use super::Scenario;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use weir_engine::element::{AttemptId, CheckpointId, RecordBatch};
 use weir_engine::operator::Subtask;
+use weir_engine::outbox::{ChunkBounds, OutboxSink, TargetMemory};
 use weir_engine::runtime::{Clock, Simulator};
 use weir_engine::sink::{Delivery, VisibleOutput};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind, Sink, SinkWriter};
@@ -17,23 +20,49 @@ struct Files {
     committed: BTreeMap<String, Vec<String>>,
 }
 
-/// Files by name; clones are the same disk.
+/// Files by name, and beside them what outbox sinks publish to; clones are the same disk.
 #[derive(Clone, Default)]
-pub struct Disk(Arc<Mutex<Files>>);
+pub struct Disk {
+    files: Arc<Mutex<Files>>,
+    target: TargetMemory,
+}
+
+/// The sink of a simulated job.
+pub(super) fn sink(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> Arc<dyn Sink> {
+    let Some(faults) = scenario.outbox else {
+        return Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
+    };
+    // Other chunks in each process, and now and then a target that is down for a while.
+    let bounds = ChunkBounds { records: 1 + simulator.draw(30) as usize, bytes: 1 + simulator.draw(200) as usize };
+    let down = if simulator.draw(4) == 0 { simulator.draw(3_000) } else { 0 };
+    let target = disk.target.client("simulated", bounds).failing(simulator.clone(), faults);
+    Arc::new(OutboxSink::new(Arc::new(target.down_until(simulator.now() + Duration::from_millis(down)))))
+}
 
 impl Disk {
     fn lock(&self) -> MutexGuard<'_, Files> {
-        self.0.lock().expect("no test panics with the disk")
+        self.files.lock().expect("no test panics with the disk")
     }
 
     /// Another disk with the same files.
     pub fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.lock().clone())))
+        Self { files: Arc::new(Mutex::new(self.lock().clone())), target: self.target.copy() }
     }
 
-    /// The lines of all committed files.
+    /// The lines of all committed files, and what has been published.
     pub fn committed(&self) -> Vec<String> {
-        self.lock().committed.values().flatten().cloned().collect()
+        let files: Vec<String> = self.lock().committed.values().flatten().cloned().collect();
+        files.into_iter().chain(self.published()).collect()
+    }
+
+    /// What has been published, in order.
+    pub fn published(&self) -> Vec<String> {
+        self.target.values()
+    }
+
+    /// Where outbox sinks publish to.
+    pub fn target(&self) -> &TargetMemory {
+        &self.target
     }
 
     /// The lines of the committed files that one sink wrote.

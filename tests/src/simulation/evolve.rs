@@ -1,9 +1,10 @@
 //! A job whose file changes between its runs: steps come, go, are renamed and rewired, states change their order and their version, while
 //! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left.
 
+use super::disk;
 use super::operators::{Faults, descriptor};
 use super::run::{POLLS, VERTICES, options, wait_for};
-use super::{Disk, DiskSink, NumberSource, Scenario};
+use super::{Disk, NumberSource, Scenario};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -80,7 +81,7 @@ impl Shape {
     fn graph(self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
         let source = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value: Arc::new(|number| number.to_string()) };
         let source = VertexKind::Source { source: Arc::new(source), rate: Some(1_000.0) };
-        let sink = VertexKind::Sink(Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) }));
+        let sink = VertexKind::Sink(disk::sink(simulator, disk, scenario));
         let faults = Faults::new(simulator.clone(), scenario.failures);
         let parallelism = || 1 + simulator.draw(3) as u32;
         let mut vertices = vec![Vertex { id: "in".into(), parallelism: parallelism(), record: false, kind: source }];

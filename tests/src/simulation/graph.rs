@@ -1,8 +1,9 @@
 //! The graph of simulated jobs: two stages, of which the second counts, natively or in a guest.
 
+use super::disk;
 use super::join::{self, JoinFactory};
 use super::lines::LinesFactory;
-use super::{CountFactory, Disk, DiskSink, NumberSource, RekeyFactory, Scenario};
+use super::{CountFactory, Disk, NumberSource, RekeyFactory, Scenario};
 use crate::sandbox::{faulty, keyed_count};
 use std::sync::Arc;
 use weir_engine::OperatorFactory;
@@ -64,7 +65,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         splits: 4,
         value: Arc::new(move |number| counter.value(number)),
     });
-    let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
+    let sink = disk::sink(simulator, disk, scenario);
     let parallelism = || 1 + simulator.draw(3) as u32;
     let count_parallelism = parallelism();
     let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, record: false, kind };

@@ -6,8 +6,9 @@
 //! never sees fewer than before, wherever its group and a copy of the rules have been moved to. What is wrong is emitted as a line that
 //! nobody expects. All this holds of aligned checkpoints, at whose barriers every copy has seen the same rules.
 
+use super::disk;
 use super::operators::{Faults, descriptor};
-use super::{Disk, DiskSink, NumberSource, Scenario};
+use super::{Disk, NumberSource, Scenario};
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::exchange::Partitioning;
@@ -53,7 +54,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join
     };
     let edge = |from, to, input, partitioning| Edge { from, output: 0, to, input, partitioning };
     let (side, rules) = counts(scenario);
-    let sink = Arc::new(DiskSink { disk: disk.clone(), simulator: Some(simulator.clone()) });
+    let sink = disk::sink(simulator, disk, scenario);
     JobGraph {
         name: "simulated".into(),
         max_parallelism: 16,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, RestoreOptions, paths};
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{
-    JobControl, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, RestartPolicy, SavepointOpener, StartMode, run_job,
+    JobControl, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, OutboxOptions, RestartPolicy, SavepointOpener, StartMode, run_job,
 };
 use weir_engine::replay::RunStart;
 use weir_engine::runtime::{SimulationEnd, Simulator};
@@ -55,6 +55,8 @@ pub struct Scenario {
     pub counter: Counter,
     /// Whether what counts is recorded.
     pub record: bool,
+    /// Where the sink has an outbox: the faults of its target.
+    pub outbox: Option<FaultPlan>,
 }
 
 /// How the barriers of a job go. What is drawn is drawn anew for each process: one restores what another has left.
@@ -195,11 +197,19 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
         start: StartMode::Resume,
         restore: RestoreOptions::default(),
         accept_lost_output: false,
+        outbox: outbox_options(simulator, scenario),
         savepoints: no_savepoints(),
         committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
         backends: Arc::new(MemoryBackendFactory::new(7)),
         notice: Arc::new(|_| {}),
     }
+}
+
+/// Now and then there is little room for what waits to be published.
+fn outbox_options(simulator: &Simulator, scenario: Scenario) -> OutboxOptions {
+    let little = scenario.outbox.is_some() && simulator.draw(3) == 0;
+    let usual = OutboxOptions::default();
+    if little { OutboxOptions { max_unpublished: 500 + simulator.draw(5_000), ..usual } } else { usual }
 }
 
 /// For jobs that start from no savepoint: every folder is empty.
@@ -278,6 +288,7 @@ pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>
         }
         (_, Barriers::Aligned | Barriers::Unaligned | Barriers::ExactlyOnce) => {
             same("committed", expected_lines(scenario), &disk.committed())?;
+            in_order(&disk.published())?;
             check_state(simulator, objects, scenario)
         }
         (_, Barriers::AtLeastOnce) => at_least(expected_lines(scenario), &disk.committed()),
@@ -330,6 +341,20 @@ fn expected_lines(scenario: Scenario) -> impl Iterator<Item = String> {
         *count += 1;
         format!("{key} {}", (*count - 1) % scenario.counter.up_to() + 1)
     })
+}
+
+/// Each key's counts rise: its records come over one path to the sink, whatever the parallelism was meanwhile.
+fn in_order(published: &[String]) -> Result<(), String> {
+    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in published {
+        let (key, count) = line.split_once(' ').ok_or_else(|| format!("`{line}` is no count"))?;
+        let count = count.parse().map_err(|_| format!("`{line}` is no count"))?;
+        let before = last.insert(key, count);
+        if before >= Some(count) {
+            return Err(format!("`{line}` is published behind count {}", before.unwrap_or_default()));
+        }
+    }
+    Ok(())
 }
 
 /// Compares two multisets of lines.

@@ -16,6 +16,7 @@ pub const CALM: Scenario = Scenario {
     retain: 2,
     counter: Counter::Native,
     record: false,
+    outbox: None,
 };
 
 /// Everything goes wrong at once.
@@ -25,11 +26,15 @@ pub const STORMY: Scenario =
 /// Many keys of which each checkpoint changes some, and which come and go: what is restored is mostly pieced together from deltas.
 pub const INCREMENTAL: Scenario = Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, ..CALM };
 
+/// The sink has an outbox, and its target fails as the storage does: requests arrive when nobody waits for them any more.
+pub const PUBLISHING: Scenario =
+    Scenario { outbox: Some(FaultPlan { torn: 0, stale: 0, ..FaultPlan::STORM }), crash_within_polls: 4_000, ..STORMY };
+
 /// Checkpoints that are kept where none is to be deleted.
 pub const EVERY: usize = 1_000_000;
 
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 10] = [
+pub const ALL: [(&str, Scenario); 12] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -45,5 +50,7 @@ pub const ALL: [(&str, Scenario); 10] = [
     ("join-overtaking", Scenario { counter: Counter::Join, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("recorded", Scenario { record: true, retain: EVERY, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("join-recorded", Scenario { counter: Counter::Join, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("outbox", PUBLISHING),
+    ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
     ("slow-store", Scenario { faults: FaultPlan { slow: 700, ..FaultPlan::NONE }, crash_within_polls: 2_500, max_concurrent: 2, ..CALM }),
 ];
