@@ -247,7 +247,10 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
         return Err(format!("the second ended as {:?}", second.outcome));
     }
     check_kept(&simulator, &objects, scenario.retain)?;
-    check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
+    if scenario.outbox.is_none() {
+        // A sink that has stopped lets the first be late: it may write its last metadata when the second has collected for the last time.
+        check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
+    }
     check(&simulator, &disk, &objects, scenario)?;
     Ok(first.outcome)
 }
