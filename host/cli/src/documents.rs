@@ -8,8 +8,8 @@ mod savepoint;
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use rerun::{
-    DryRunDocument, EmittedDocument, FailedRecordDocument, OutputDifferences, RecordedCallDocument, ReplayDocument, ReplayedRecord,
-    RerunFrom, RunKind, StateDifference, StateDifferences, TrialDocument,
+    DryRunDocument, EmittedDocument, FailedRecordDocument, OperatorAt, OutputDifferences, RecordedCallDocument, ReplayDocument,
+    ReplayedRecord, RerunFrom, RunKind, StateDifference, StateDifferences, TrialDocument,
 };
 mod state;
 

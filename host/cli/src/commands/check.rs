@@ -6,7 +6,7 @@ use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
-use crate::plugins::refuse_newer_worlds;
+use crate::plugins::{GoingOn, refuse_newer_worlds};
 use crate::start::{StartPoint, build, restore_options, start_point};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
@@ -58,7 +58,7 @@ fn restore(
     let options = &restore_options(job, drops);
     let plan = |store: Arc<dyn Store>, runtime: Runtime, metadata: CheckpointMetadata| async move {
         let engine = || context.compiler.engine();
-        refuse_newer_worlds((job, graph, drops), &metadata, &*store, &*runtime.clock, engine).await?;
+        refuse_newer_worlds(GoingOn { job, graph, drops }, &metadata, &*store, &*runtime.clock, engine).await?;
         let planned = plan_restore(&*store, &*runtime.clock, &metadata, graph, options).await?;
         Ok((metadata, planned))
     };

@@ -332,11 +332,21 @@ impl TrialDocument {
     }
 }
 
+/// An operator that is run again, by names.
+pub struct OperatorAt<'a> {
+    /// The job's name.
+    pub job: &'a str,
+    /// The operator's id.
+    pub operator: &'a str,
+    /// Where in the job that begins.
+    pub from: RerunFrom,
+}
+
 impl DryRunDocument {
     /// What `report` says of the two versions of an operator, whose states are declared as `states`.
     pub fn of(
         report: &DryRunReport,
-        (job, operator, from): (&str, &str, RerunFrom),
+        of: OperatorAt<'_>,
         (old, new): (TrialDocument, TrialDocument),
         states: (&[StateDescriptor], &[StateDescriptor]),
     ) -> Self {
@@ -344,9 +354,9 @@ impl DryRunDocument {
         let text = HeldText::of(states.0.iter().chain(states.1));
         Self {
             schema: super::SCHEMA,
-            job: job.to_owned(),
-            operator: operator.to_owned(),
-            from,
+            job: of.job.to_owned(),
+            operator: of.operator.to_owned(),
+            from: of.from,
             agrees: report.agrees(),
             records: report.records_in,
             batches: report.batches,

@@ -6,4 +6,4 @@ mod origin;
 
 pub(crate) use build::{BuildEnvironment, ensure_built};
 pub(crate) use compiler::Compiler;
-pub(crate) use origin::{PluginOrigin, PluginOrigins, digest_of, refuse_newer_worlds, stored_plugins};
+pub(crate) use origin::{GoingOn, PluginOrigin, PluginOrigins, digest_of, refuse_newer_worlds, stored_plugins};

@@ -90,15 +90,27 @@ fn stored_digests<'a>(
     })
 }
 
+/// A job that is to go on from a checkpoint.
+#[derive(Clone, Copy)]
+pub struct GoingOn<'a> {
+    /// Its file.
+    pub job: &'a JobFile,
+    /// The graph that it is to run as.
+    pub graph: &'a JobGraph,
+    /// The operators whose state is given up.
+    pub drops: &'a [String],
+}
+
 /// Refuses to go on with what a newer weir wrote: an operator whose component at the checkpoint is of a newer world than this weir hosts. That `graph` runs
 /// another component by now changes nothing, because it is this weir that is behind; a component of an older world may be replaced.
 pub async fn refuse_newer_worlds(
-    (job, graph, drops): (&JobFile, &JobGraph, &[String]),
+    going_on: GoingOn<'_>,
     metadata: &CheckpointMetadata,
     store: &dyn Store,
     clock: &dyn Clock,
     engine: impl Fn() -> Result<WasmEngine, EngineError>,
 ) -> Result<(), EngineError> {
+    let GoingOn { job, graph, drops } = going_on;
     for (id, digest) in stored_digests(job, metadata, drops) {
         let Some(digest) = digest else { continue };
         // The graph's own component has been loaded, so it is hosted.

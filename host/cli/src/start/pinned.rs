@@ -2,13 +2,13 @@
 
 use crate::failure::Failure;
 use crate::job_file::{JobFile, SourceText, parse};
-use crate::plugins::{PluginOrigins, refuse_newer_worlds, stored_plugins};
+use crate::plugins::{GoingOn, PluginOrigins, refuse_newer_worlds, stored_plugins};
 use crate::process::cores;
 use crate::storage::with_savepoint;
 use crate::terminal::Screen;
 use std::path::{Path, PathBuf};
 use weir_engine::checkpoint::paths;
-use weir_engine::job::{JobGraph, Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
+use weir_engine::job::{Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
 use weir_engine::runtime::Clock;
 use weir_engine::storage::{StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
@@ -54,7 +54,7 @@ fn project_folder(url: &str, job: &JobFile, taken_in: Option<PathBuf>) -> Option
 
 /// Refuses to start where a newer weir left off. What cannot be read is left to the start itself, which says so.
 pub(crate) async fn refuse_newer_origin(
-    (job, graph, drops): (&JobFile, &JobGraph, &[String]),
+    going_on: GoingOn<'_>,
     origin: Result<Origin, EngineError>,
     store: &dyn Store,
     (savepoints, clock): (&SavepointOpener, &dyn Clock),
@@ -63,13 +63,13 @@ pub(crate) async fn refuse_newer_origin(
     match origin {
         Ok(Origin::Beginning) | Err(_) => Ok(()),
         Ok(Origin::Checkpoint(checkpoint)) => match load_metadata(store, clock, &checkpoint).await {
-            Ok(metadata) => refuse_newer_worlds((job, graph, drops), &metadata, store, clock, engine).await,
+            Ok(metadata) => refuse_newer_worlds(going_on, &metadata, store, clock, engine).await,
             Err(_) => Ok(()),
         },
         Ok(Origin::Savepoint(url)) => {
             let Ok(store) = savepoints(&url).await else { return Ok(()) };
             let Ok((_, metadata)) = open_savepoint(&*store, clock).await else { return Ok(()) };
-            refuse_newer_worlds((job, graph, drops), &metadata, &*store, clock, engine).await
+            refuse_newer_worlds(going_on, &metadata, &*store, clock, engine).await
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::args::UpgradeArgs;
 use crate::client::registered;
 use crate::context::Context;
 use crate::documents::{
-    DryRunDocument, FailedRecordDocument, HeldDocument, OutputDifferences, StateDifference, StateDifferences, TrialDocument,
+    DryRunDocument, FailedRecordDocument, HeldDocument, OperatorAt, OutputDifferences, StateDifference, StateDifferences, TrialDocument,
 };
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
@@ -45,7 +45,7 @@ async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failu
     let report = dry_run(&mut upstream, (&mut old, &mut new), &*of.point.clock).await?;
     let trials = (trial(&report.old, &of.graph, of.vertex), trial(&report.new, &new_graph, of.vertex));
     let states = (states(&of.graph, of.vertex), states(&new_graph, of.vertex));
-    Ok(DryRunDocument::of(&report, (&of.job.name, of.id(), of.from.clone()), trials, states))
+    Ok(DryRunDocument::of(&report, OperatorAt { job: &of.job.name, operator: of.id(), from: of.from.clone() }, trials, states))
 }
 
 fn trial(trial: &Trial, graph: &JobGraph, vertex: usize) -> TrialDocument {

@@ -15,7 +15,7 @@ use crate::documents::{Outcome, RunDocument};
 use crate::failure::{FAILED, Failure};
 use crate::figures::summary;
 use crate::job_file::JobFile;
-use crate::plugins::PluginOrigins;
+use crate::plugins::{GoingOn, PluginOrigins};
 use crate::process::{peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
 use crate::start::{build, job_of_savepoint, pinned_plugins, refuse_newer_origin, restore_options};
@@ -193,7 +193,7 @@ impl Run<'_> {
     fn refuse_newer(&self, job: &JobFile, of: (&JobGraph, &History), start: &StartMode, store: &dyn Store) -> Result<(), Failure> {
         let (graph, history) = of;
         let (savepoints, clock) = (savepoint_opener(self.threads), &*self.runtime.clock);
-        let what = (job, graph, self.args.drop_state.as_slice());
+        let what = GoingOn { job, graph, drops: &self.args.drop_state };
         let refused = refuse_newer_origin(what, history.origin(start), store, (&savepoints, clock), || self.context.compiler.engine());
         Ok(self.threads.block_on(refused)?)
     }

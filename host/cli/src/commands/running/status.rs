@@ -1,0 +1,73 @@
+//! `weir jobs` and `weir status`: which jobs run, and how one is doing.
+
+use crate::api::{ChangeDocument, JobStatusDocument};
+use crate::client::{JobClient, running};
+use crate::context::Context;
+use crate::documents::SCHEMA;
+use crate::failure::Failure;
+use crate::figures::{bytes_text, grouped, metrics_text, padded};
+use crate::registry::Registered;
+use serde_json::json;
+use weir_engine::{EngineError, ErrorKind};
+
+/// Lists the jobs that run.
+pub(in crate::commands) fn jobs(context: &Context) -> Result<u8, Failure> {
+    let running = running()?;
+    let document = json!({ "schema": SCHEMA, "jobs": running });
+    let text = || match &running[..] {
+        [] => "no job runs\n".to_owned(),
+        running => running.iter().map(job_line).collect(),
+    };
+    context.print(&document, text)?;
+    Ok(0)
+}
+
+fn job_line(one: &Registered) -> String {
+    let api = one.api.as_ref().map_or("no API".to_owned(), |api| format!("http://{api}"));
+    format!("{}  process {}  {api}  {}\n", one.job, one.pid, one.job_file)
+}
+
+/// Shows how a job is doing.
+pub(in crate::commands) fn status(context: &Context, job: &str) -> Result<u8, Failure> {
+    let status = status_of(&JobClient::find(job)?)?;
+    context.print(&status, || status_text(&status))?;
+    Ok(0)
+}
+
+pub(super) fn status_of(client: &JobClient) -> Result<JobStatusDocument, Failure> {
+    serde_json::from_value(client.status()?).map_err(|error| {
+        let job = &client.registered.job;
+        EngineError::new(ErrorKind::FixInput, format!("{job}: its weir answers in another way than this one expects: {error}")).into()
+    })
+}
+
+fn status_text(status: &JobStatusDocument) -> String {
+    let JobStatusDocument { job, state, pid, uptime_s, job_file, storage, .. } = status;
+    let mut text = format!("{job} {state} for {uptime_s:.0} s, process {pid}\n  {job_file}\n  {storage}\n");
+    let width = status.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
+    for vertex in &status.vertices {
+        let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
+        let quarantined = if vertex.quarantined > 0 { format!("  {} quarantined", grouped(vertex.quarantined)) } else { String::new() };
+        let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
+        text.push_str(&format!(
+            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}\n",
+            padded(&vertex.id, width),
+            vertex.parallelism
+        ));
+        text.push_str(&metrics_text(&vertex.metrics, width));
+    }
+    let last = status
+        .last_checkpoint
+        .as_ref()
+        .map_or("none yet".to_owned(), |last| format!("{} ({} ms, {})", last.id, last.duration_ms, bytes_text(last.bytes)));
+    text.push_str(&format!(
+        "  checkpoints: {} completed, {} failed, the last: {last}; restarts: {}\n",
+        status.checkpoints_completed, status.checkpoints_failed, status.restarts
+    ));
+    if let Some(ChangeDocument { id: _, what, operator, phase, checkpoint }) = &status.change {
+        let operator = operator.as_ref().map(|id| format!(" of `{id}`")).unwrap_or_default();
+        let behind = checkpoint.map(|id| format!(", behind checkpoint {id}")).unwrap_or_default();
+        text.push_str(&format!("  {what}{operator} under way: {phase}{behind}\n"));
+    }
+    text
+}
