@@ -99,7 +99,6 @@ pub(super) fn may_run_elsewhere(entries: &[LogEntry], ended: Option<u64>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_engine::checkpoint::LineageRoot;
     use weir_engine::element::AttemptId;
 
     #[test]
@@ -116,16 +115,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_known_to_have_ended_runs_nowhere_else() {
-        let begun = LogEntry::Attempt {
-            attempt: AttemptId(3),
-            nonce: "n".into(),
-            lineage: AttemptId(1),
-            lineage_nonce: None,
-            root: LineageRoot::Fresh,
-            restored: None,
-            probation: false,
-            started_ms: 0,
-        };
+        let begun = LogEntry::begun(AttemptId(3), "n", AttemptId(1));
         let said = |ended| may_run_elsewhere(std::slice::from_ref(&begun), ended);
         assert!(said(None).is_some_and(|line| line.starts_with("taking over from attempt 3, whose end is not in the log")));
         assert!(said(Some(2)).is_some(), "another has begun an attempt since");

@@ -71,23 +71,12 @@ mod tests {
     use super::*;
     use crate::failure::Failure;
     use crate::kept::is_deletion;
-    use weir_engine::checkpoint::LineageRoot;
     use weir_engine::element::AttemptId;
 
     #[test]
     fn a_checkpoint_that_was_taken_and_is_gone_again_has_been_deleted_and_one_that_was_named_is_not_there() {
-        let (attempt, nonce) = (AttemptId(1), "n".to_owned());
-        let completed = LogEntry::Completed {
-            attempt,
-            nonce: nonce.clone(),
-            checkpoint_id: CheckpointId(3),
-            metadata: "checkpoints/1-3/metadata.json".into(),
-            checksum: 0,
-            trigger: "requested".into(),
-            completed_ms: 0,
-            duration_ms: 0,
-            bytes: 0,
-        };
+        let attempt = AttemptId(1);
+        let completed = LogEntry::complete(attempt, "n", CheckpointId(3), "checkpoints/1-3/metadata.json", 0);
         let told = |history: &History, which| {
             let failure = Failure::from(not_kept(std::slice::from_ref(&completed), history, which, &[]));
             (failure.text().split_once(": ").map(|(_, why)| why.to_owned()).unwrap_or_default(), is_deletion(&failure))
@@ -95,10 +84,7 @@ mod tests {
         let history = History::default();
         assert_eq!(told(&history, Which::Newest).0, "the job has no completed one yet");
         assert!(told(&history, Which::Taken(CheckpointId(3))).0.starts_with("it was taken while an upgrade was on probation"));
-        let root = LineageRoot::Fresh;
-        let (lineage, restored) = (attempt, None);
-        let began = LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored, probation: false, started_ms: 0 };
-        let history = History::of(&[began, completed.clone()]);
+        let history = History::of(&[LogEntry::begun(attempt, "n", attempt), completed.clone()]);
         assert!(told(&history, Which::Newest).1 && told(&history, Which::Taken(CheckpointId(3))).1);
         let named = told(&history, Which::Only(CheckpointId(3)));
         assert_eq!(named, ("it has been deleted since, as newer ones replace it (`retain`)".to_owned(), false));

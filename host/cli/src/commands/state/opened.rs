@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::storage::with_stores;
     use std::cell::Cell;
-    use weir_engine::checkpoint::{GraphIdentity, JobLog, LineageRoot, LogEntry};
+    use weir_engine::checkpoint::{GraphIdentity, JobLog, LogEntry};
     use weir_engine::element::{AttemptId, CheckpointId};
     use weir_engine::{EngineError, ErrorKind};
 
@@ -124,17 +124,7 @@ mod tests {
             outboxes: Vec::new(),
         };
         let sealed = metadata.seal();
-        let completed = LogEntry::Completed {
-            attempt: ATTEMPT,
-            nonce: "n".into(),
-            checkpoint_id,
-            metadata: metadata.path(),
-            checksum: crc32c::crc32c(&sealed),
-            trigger: "periodic".into(),
-            completed_ms: 0,
-            duration_ms: 0,
-            bytes: 0,
-        };
+        let completed = LogEntry::complete(ATTEMPT, "n", checkpoint_id, metadata.path(), crc32c::crc32c(&sealed));
         store.put(&metadata.path(), vec![sealed]).await.expect("a writable folder");
         append(store, clock, completed).await;
     }
@@ -145,10 +135,7 @@ mod tests {
         let (storage, looks) = (format!("file:{}", folder.path().display()), Cell::new(0));
         let looked = with_stores(async |stores| {
             let (store, clock) = (stores.look(&storage).await?, stores.runtime.clock.clone());
-            let (nonce, root) = ("n".to_owned(), LineageRoot::Fresh);
-            let (attempt, lineage, restored) = (ATTEMPT, ATTEMPT, None);
-            let began = LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored, probation: false, started_ms: 0 };
-            append(&store, &clock, began).await;
+            append(&store, &clock, LogEntry::begun(ATTEMPT, "n", ATTEMPT)).await;
             complete(&store, &clock, CheckpointId(1)).await;
             let look = async |opened: &Opened| {
                 looks.set(looks.get() + 1);

@@ -6,6 +6,8 @@
 //! Invariant: no process changes a log that is not the one it has read. Before and behind every append it sees by content that the last entry is
 //! still the one that it knows (`format.rs` says how entries are chained); where another log has begun in the same place it is fenced.
 
+#[cfg(any(test, feature = "testing"))]
+mod built;
 mod entry;
 pub(super) mod format;
 

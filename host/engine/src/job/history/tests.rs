@@ -26,17 +26,7 @@ fn entry(word: &str) -> LogEntry {
             let (lineage, probation) = (AttemptId(number(lineage)), word.starts_with('P'));
             LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored: None, probation, started_ms: 0 }
         }
-        "C" => LogEntry::Completed {
-            attempt,
-            nonce,
-            checkpoint_id: CheckpointId(number(rest)),
-            metadata: format!("m{rest}"),
-            checksum: 0,
-            trigger: "periodic".into(),
-            completed_ms: 0,
-            duration_ms: 0,
-            bytes: 0,
-        },
+        "C" => LogEntry::complete(attempt, &nonce, CheckpointId(number(rest)), format!("m{rest}"), 0),
         kind @ ("O" | "U") => {
             let probation = kind == "U";
             let component = probation.then(|| Replaced { file: "a".to_owned(), now: format!("b{rest}") });

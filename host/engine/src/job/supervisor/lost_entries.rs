@@ -123,27 +123,8 @@ mod tests {
 
     /// The log of an attempt that has completed these checkpoints.
     fn history(completed: &[u64]) -> History {
-        let attempt = LogEntry::Attempt {
-            attempt: AttemptId(1),
-            nonce: "a".into(),
-            lineage: AttemptId(1),
-            lineage_nonce: None,
-            root: LineageRoot::Fresh,
-            restored: None,
-            probation: false,
-            started_ms: 0,
-        };
-        let completed = completed.iter().map(|&id| LogEntry::Completed {
-            attempt: AttemptId(1),
-            nonce: "a".into(),
-            checkpoint_id: CheckpointId(id),
-            trigger: "periodic".into(),
-            metadata: metadata(id),
-            checksum: 0,
-            completed_ms: 0,
-            duration_ms: 0,
-            bytes: 0,
-        });
+        let attempt = LogEntry::begun(AttemptId(1), "a", AttemptId(1));
+        let completed = completed.iter().map(|&id| LogEntry::complete(AttemptId(1), "a", CheckpointId(id), metadata(id), 0));
         History::of(&std::iter::once(attempt).chain(completed).collect::<Vec<_>>())
     }
 

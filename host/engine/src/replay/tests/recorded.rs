@@ -3,7 +3,7 @@
 use super::bench::{COUNT, Count, OPERATOR, beginning, checkpoint, counting, graph, source};
 use super::{now, values};
 use crate::checkpoint::{
-    CheckpointMetadata, JobLog, LineageRoot, LogEntry, RecordedCall, SectionKind, StateHandle, StateObjectWriter, Stretch, StretchHeader,
+    CheckpointMetadata, JobLog, LogEntry, RecordedCall, SectionKind, StateHandle, StateObjectWriter, Stretch, StretchHeader,
     SubtaskSnapshot, VertexSnapshot, write_recording,
 };
 use crate::element::{AttemptId, BatchBuilder, CheckpointId, NO_TIMESTAMP, RecordBatch};
@@ -114,19 +114,8 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
     let handle = StateHandle { object: "state/1-3-count".into(), bytes: finished.bytes, checksum: finished.checksum };
     let written = async {
         let mut log = JobLog::open(point.store.clone(), point.clock.clone()).await?;
-        let (attempt, nonce) = (AttemptId(1), "n".to_owned());
-        let (lineage, root) = (attempt, LineageRoot::Fresh);
-        log.append(LogEntry::Attempt {
-            attempt,
-            nonce,
-            lineage,
-            lineage_nonce: None,
-            root,
-            restored: None,
-            probation: false,
-            started_ms: 0,
-        })
-        .await?;
+        let attempt = AttemptId(1);
+        log.append(LogEntry::begun(attempt, "n", attempt)).await?;
         point.store.put(&handle.object, finished.parts).await?;
         for checkpoint_id in [1, 2, 3].map(CheckpointId) {
             let recording = (checkpoint_id == CheckpointId(3)).then(|| handle.clone());
@@ -143,11 +132,7 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
             };
             let (path, sealed) = (metadata.path(), metadata.seal());
             point.store.put(&path, vec![sealed.clone()]).await?;
-            let (nonce, trigger, checksum) = ("n".to_owned(), "periodic".to_owned(), crc32c::crc32c(&sealed));
-            let (completed_ms, duration_ms, bytes) = (0, 0, 0);
-            let entry =
-                LogEntry::Completed { attempt, nonce, checkpoint_id, metadata: path, checksum, trigger, completed_ms, duration_ms, bytes };
-            log.append(entry).await?;
+            log.append(LogEntry::complete(attempt, "n", checkpoint_id, path, crc32c::crc32c(&sealed))).await?;
         }
         Ok(())
     };
