@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, Subtask};
-use weir_engine::state::{KeyedState, StateDescriptor, StateKind};
+use weir_engine::state::{KeyedState, Keyless, StateDescriptor, StateKind};
 use weir_engine::{EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Bytes of a key's state and of each record that `keyed-count` emits: the count, then the sum, both u64 little-endian.
@@ -102,7 +102,7 @@ impl KeyedCount {
         self.totals.resize(state.keys().len(), Totals::default());
         self.present.clear();
         self.values.clear();
-        state.gather_values(TOTALS, usize::MAX, &mut self.present, &mut self.values);
+        state.gather_values(TOTALS, usize::MAX, &mut self.present, &mut self.values)?;
         for (&key, value) in self.present.iter().zip(self.values.iter()) {
             let wrong = || {
                 EngineError::new(ErrorKind::Corrupt, format!("keyed-count: a key's state has {} bytes, not {TOTALS_BYTES}", value.len()))
@@ -129,11 +129,12 @@ impl Operator for KeyedCount {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let fail = |what: String| EngineError::new(ErrorKind::Restart, format!("keyed-count: {what}"));
         let state = context.state.as_deref_mut().ok_or_else(|| fail("a batch came over an edge that is not keyed".into()))?;
-        state.select(batch, 0..batch.len()).map_err(|keyless| fail(format!("record {} of a batch has no key", keyless.record)))?;
+        let keyless = |keyless: Keyless| fail(format!("record {} of a batch has no key", keyless.record));
+        state.select(batch, 0..batch.len()).map_err(|error| error.into_error(keyless))?;
         self.load(state)?;
         let emitted = self.count(state.key_of(), batch);
         for (key, totals) in self.totals.iter().enumerate() {
-            state.set_value(key, TOTALS, &totals.to_bytes());
+            state.set_value(key, TOTALS, &totals.to_bytes())?;
         }
         context.outputs.push((0, batch.with_values(emitted).into()));
         Ok(())

@@ -16,7 +16,8 @@ use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{OperatorDescriptor, OperatorFactory, Subtask};
 use weir_engine::runtime::{Runtime, TaskGroup, ThreadRuntime};
 use weir_engine::state::{
-    KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackend, StateDescriptor, StateKind, StateRewrite, key_hash,
+    KeyGroupRange, KeyedState, MemoryBackendFactory, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateRewrite, StateTime,
+    key_hash,
 };
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::task::{
@@ -180,6 +181,7 @@ impl<'a> Bench<'a> {
             range: RANGE,
             rewrite: StateRewrite::new(vec![Some(0)], &states(), None),
             handles,
+            files: None,
             store: self.store.clone(),
             clock: self.runtime.clock.clone(),
         };
@@ -243,9 +245,9 @@ fn update(backend: &mut dyn StateBackend, batch: &[u64]) {
     let (mut keys, mut slots) = (Column::new(), Vec::new());
     batch.iter().for_each(|number| keys.push(format!("key-{number:012}").as_bytes()));
     let hashes: Vec<u64> = keys.iter().map(key_hash).collect();
-    backend.lookup(&keys, &hashes, &mut slots);
+    backend.lookup(SelectedKeys { keys: &keys, hashes: &hashes, time: StateTime::NONE }, &mut slots).expect("memory");
     for ((key, slot), number) in keys.iter().zip(&mut slots).zip(batch) {
-        backend.set_value(slot, key, 0, &u128::from(*number).to_le_bytes());
+        backend.set_value(slot, key, 0, &u128::from(*number).to_le_bytes()).expect("memory");
     }
 }
 

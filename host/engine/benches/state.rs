@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use weir_engine::Column;
 use weir_engine::element::CheckpointId;
 use weir_engine::state::{
-    KeyGroupRange, KeySlot, MemoryBackendFactory, StateBackend, StateBackendFactory, StateDescriptor, StateKind, key_hash,
+    BlockSnapshot, KeyGroupRange, KeySlot, MemoryBackendFactory, SelectedKeys, StateBackend, StateBackendFactory, StateDescriptor,
+    StateKind, StateSnapshot, StateTime, key_hash,
 };
 
 const BATCH: usize = 1_024;
@@ -26,6 +27,12 @@ fn resident_bytes() -> u64 {
 struct Batch {
     keys: Column,
     hashes: Vec<u64>,
+}
+
+impl Batch {
+    fn selected(&self) -> SelectedKeys<'_> {
+        SelectedKeys { keys: &self.keys, hashes: &self.hashes, time: StateTime::NONE }
+    }
 }
 
 /// What a batch needs again and again.
@@ -55,7 +62,7 @@ fn measure(keys: u64) {
     let mut scratch = Scratch::default();
     let batches: Vec<Batch> = (0..(400_000 / BATCH)).map(|_| batch(keys, &mut rng)).collect();
     report("lookup, gather, set", &batches, |batch| update(&mut *backend, batch, &mut scratch));
-    report("lookup alone", &batches, |batch| backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots));
+    report("lookup alone", &batches, |batch| backend.lookup(batch.selected(), &mut scratch.slots).expect("memory"));
 
     for number in 1..=SNAPSHOTS {
         snapshot(&mut *backend, CheckpointId(number), keys, &mut rng, &mut scratch);
@@ -67,17 +74,25 @@ fn measure(keys: u64) {
 /// A snapshot that is held while a hundredth of the keys change, and then written.
 fn snapshot(backend: &mut dyn StateBackend, checkpoint_id: CheckpointId, keys: u64, rng: &mut fastrand::Rng, scratch: &mut Scratch) {
     let touched: Vec<Batch> = (0..(keys as usize / 100).div_ceil(BATCH)).map(|_| batch(keys, rng)).collect();
-    let (mut snapshot, taken) = timed(|| backend.snapshot(checkpoint_id, None));
+    let (mut snapshot, taken) = timed(|| blocks_of(backend, checkpoint_id));
     let (_, copied) = timed(|| touched.iter().for_each(|batch| update(backend, batch, scratch)));
     let mut written = 0;
-    let (_, wrote) = timed(|| snapshot.write(&mut |_, block| written += block.len()));
+    let (_, wrote) = timed(|| snapshot.write(&mut |_, block| written += block.len()).expect("memory"));
     let per_update = per(copied, (touched.len() * BATCH) as u64);
     println!("  snapshot taken in {taken:?}; {per_update} per update while it is held; {written} bytes written in {wrote:?}");
 }
 
+fn blocks_of(backend: &mut dyn StateBackend, checkpoint_id: CheckpointId) -> Box<dyn BlockSnapshot> {
+    match backend.snapshot(checkpoint_id, None).expect("memory") {
+        StateSnapshot::Blocks(blocks) => blocks,
+        StateSnapshot::Files(_) => unreachable!("the state is in memory"),
+    }
+}
+
 fn restore(backend: &mut dyn StateBackend, keys: u64) {
     let mut blocks = Vec::new();
-    backend.snapshot(CheckpointId(SNAPSHOTS + 1), None).write(&mut |group, block| blocks.push((group, block.to_vec())));
+    let mut snapshot = blocks_of(backend, CheckpointId(SNAPSHOTS + 1));
+    snapshot.write(&mut |group, block| blocks.push((group, block.to_vec()))).expect("memory");
     let mut restored = create();
     let (_, took) = timed(|| {
         for (group, block) in &blocks {
@@ -100,8 +115,8 @@ fn fill(keys: u64) -> Box<dyn StateBackend> {
     while next < keys {
         let end = (next + BATCH as u64).min(keys);
         let batch = batch_of(next..end);
-        backend.lookup(&batch.keys, &batch.hashes, &mut slots);
-        batch.keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, &[0; 16]));
+        backend.lookup(batch.selected(), &mut slots).expect("memory");
+        batch.keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, &[0; 16]).expect("memory"));
         next = end;
     }
     backend
@@ -125,14 +140,14 @@ fn batch_of(numbers: impl Iterator<Item = u64>) -> Batch {
 
 /// What `keyed-count` does with a batch's state.
 fn update(backend: &mut dyn StateBackend, batch: &Batch, scratch: &mut Scratch) {
-    backend.lookup(&batch.keys, &batch.hashes, &mut scratch.slots);
+    backend.lookup(batch.selected(), &mut scratch.slots).expect("memory");
     scratch.present.clear();
     scratch.values.clear();
-    backend.gather_values(&scratch.slots, 0, usize::MAX, &mut scratch.present, &mut scratch.values);
+    backend.gather_values(&scratch.slots, 0, usize::MAX, &mut scratch.present, &mut scratch.values).expect("memory");
     for (&index, value) in scratch.present.iter().zip(scratch.values.iter()) {
         let mut value: [u8; 16] = value.try_into().expect("values have 16 bytes");
         value[0] = value[0].wrapping_add(1);
-        backend.set_value(&mut scratch.slots[index as usize], batch.keys.get(index as usize), 0, &value);
+        backend.set_value(&mut scratch.slots[index as usize], batch.keys.get(index as usize), 0, &value).expect("memory");
     }
 }
 

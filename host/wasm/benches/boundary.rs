@@ -105,9 +105,9 @@ fn bare(plugin: &Plugin, batches: &[Arc<RecordBatch>]) -> Vec<Duration> {
             present.clear();
             values.clear();
             state.select(batch, 0..batch.len()).expect("every record has a key");
-            state.gather_values(0, usize::MAX, &mut present, &mut values);
+            state.gather_values(0, usize::MAX, &mut present, &mut values).expect("memory");
             for key in 0..state.keys().len() {
-                state.set_value(key, 0, &[1; 16]);
+                state.set_value(key, 0, &[1; 16]).expect("memory");
             }
         }
         std::hint::black_box(&values);

@@ -2,6 +2,7 @@
 
 use crate::effects::{BroadcastUpdate, Effects, ListUpdate, MapUpdate, Output, ValueUpdate};
 use std::ops::Range;
+use weir_engine::EngineError;
 use weir_engine::element::{Column, RecordBatch, Selection};
 use weir_engine::state::{BroadcastState, KeyedState};
 
@@ -14,11 +15,11 @@ pub(crate) fn apply(
     state: Option<&mut KeyedState>,
     broadcast: Option<&mut BroadcastState>,
     outputs: &mut Vec<(u32, Selection)>,
-) {
+) -> Result<(), EngineError> {
     if let Some(state) = state {
-        effects.values.into_iter().for_each(|update| set_values(update, state));
-        effects.lists.into_iter().for_each(|update| append(update, state));
-        effects.maps.into_iter().for_each(|update| put(update, state));
+        effects.values.into_iter().try_for_each(|update| set_values(update, state))?;
+        effects.lists.into_iter().try_for_each(|update| append(update, state))?;
+        effects.maps.into_iter().try_for_each(|update| put(update, state))?;
     }
     if let Some(broadcast) = broadcast {
         effects.broadcasts.into_iter().for_each(|update| put_broadcast(update, broadcast));
@@ -26,36 +27,40 @@ pub(crate) fn apply(
     for output in effects.outputs.into_iter().filter(|output| !output.cause.is_empty()) {
         outputs.push((output.output, records(output, batch, range).into()));
     }
+    Ok(())
 }
 
-fn set_values(update: ValueUpdate, state: &mut KeyedState) {
+fn set_values(update: ValueUpdate, state: &mut KeyedState) -> Result<(), EngineError> {
     for key in update.cleared {
-        state.clear(key as usize, update.state);
+        state.clear(key as usize, update.state)?;
     }
     for (key, value) in update.set.keys.iter().zip(update.set.items.iter()) {
-        state.set_value(*key as usize, update.state, value);
+        state.set_value(*key as usize, update.state, value)?;
     }
+    Ok(())
 }
 
-fn append(update: ListUpdate, state: &mut KeyedState) {
+fn append(update: ListUpdate, state: &mut KeyedState) -> Result<(), EngineError> {
     for key in update.cleared {
-        state.clear(key as usize, update.state);
+        state.clear(key as usize, update.state)?;
     }
     for (key, item) in update.append.keys.iter().zip(update.append.items.iter()) {
-        state.list_append(*key as usize, update.state, item);
+        state.list_append(*key as usize, update.state, item)?;
     }
+    Ok(())
 }
 
-fn put(update: MapUpdate, state: &mut KeyedState) {
+fn put(update: MapUpdate, state: &mut KeyedState) -> Result<(), EngineError> {
     for key in update.cleared {
-        state.clear(key as usize, update.state);
+        state.clear(key as usize, update.state)?;
     }
     for (key, entry) in update.removed.keys.iter().zip(update.removed.items.iter()) {
-        state.map_remove(*key as usize, update.state, entry);
+        state.map_remove(*key as usize, update.state, entry)?;
     }
     for ((key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {
-        state.map_put(*key as usize, update.state, entry, value);
+        state.map_put(*key as usize, update.state, entry, value)?;
     }
+    Ok(())
 }
 
 fn put_broadcast(update: BroadcastUpdate, broadcast: &mut BroadcastState) {

@@ -6,8 +6,9 @@ use crate::bindings::weir::operator::types::{Batch, ColumnParam, KeyedColumnPara
 use crate::columns::lent;
 use crate::limits::BATCH_RECORDS;
 use std::ops::Range;
+use weir_engine::EngineError;
 use weir_engine::element::{Column, RecordBatch};
-use weir_engine::state::{KeyedState, Keyless, StateKind};
+use weir_engine::state::{KeyedState, Keyless, SelectError, StateKind};
 
 /// Room for one batch, kept from call to call.
 #[derive(Default)]
@@ -24,12 +25,23 @@ pub(crate) struct GuestBatch {
 }
 
 /// Why no batch could be cut.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum CutError {
     /// A record of a keyed input has no key.
     Keyless(Keyless),
     /// The value state of this record's key passes the limit by itself.
     StateTooLarge { record: usize, bytes: u64 },
+    /// The state could not be read.
+    State(EngineError),
+}
+
+impl From<SelectError> for CutError {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Keyless(keyless) => Self::Keyless(keyless),
+            SelectError::Failed(error) => Self::State(error),
+        }
+    }
 }
 
 impl GuestBatch {
@@ -60,9 +72,9 @@ impl GuestBatch {
     fn fetch(&mut self, batch: &RecordBatch, range: Range<usize>, state: &mut KeyedState, max_bytes: u64) -> Result<usize, CutError> {
         let Range { start, mut end } = range;
         loop {
-            state.select(batch, start..end).map_err(CutError::Keyless)?;
+            state.select(batch, start..end)?;
             // Of a single key all is gathered: its error says how much that is.
-            let state_bytes = self.gather(state, if end - start == 1 { u64::MAX } else { max_bytes });
+            let state_bytes = self.gather(state, if end - start == 1 { u64::MAX } else { max_bytes }).map_err(CutError::State)?;
             if end - start == 1 && state_bytes > max_bytes {
                 return Err(CutError::StateTooLarge { record: start, bytes: state_bytes });
             }
@@ -74,7 +86,7 @@ impl GuestBatch {
     }
 
     /// Fetches the state of the selected keys, and says how many bytes it has: more than `max_bytes` where it stopped there.
-    fn gather(&mut self, state: &KeyedState, max_bytes: u64) -> u64 {
+    fn gather(&mut self, state: &KeyedState, max_bytes: u64) -> Result<u64, EngineError> {
         self.states.resize_with(state.states().len(), Default::default);
         let mut bytes = 0;
         for (index, (present, values)) in self.states.iter_mut().enumerate() {
@@ -83,7 +95,7 @@ impl GuestBatch {
             match state.states()[index].kind {
                 StateKind::Value if bytes <= max_bytes => {
                     let left = usize::try_from(max_bytes - bytes).unwrap_or(usize::MAX);
-                    state.gather_values(index, left, present, values);
+                    state.gather_values(index, left, present, values)?;
                 }
                 StateKind::Value => {}
                 // These are read through host calls.
@@ -91,7 +103,7 @@ impl GuestBatch {
             }
             bytes += values.byte_len() as u64;
         }
-        bytes
+        Ok(bytes)
     }
 
     fn rebase(&mut self, batch: &RecordBatch, cut: &Range<usize>) {
@@ -199,7 +211,7 @@ mod tests {
         let mut keyed = KeyedState::new(states, backend);
         keyed.select(batch, 0..batch.len()).unwrap();
         for key in 0..10 {
-            (0..2).for_each(|state| keyed.set_value(key, state, &[7; 96]));
+            (0..2).for_each(|state| keyed.set_value(key, state, &[7; 96]).unwrap());
         }
         keyed
     }
@@ -211,7 +223,7 @@ mod tests {
         (0..10).for_each(|key| builder.push(Some(&[key]), b"", None));
         let batch = builder.finish();
         let mut guest = GuestBatch::default();
-        let bytes = guest.gather(&keyed_state(&batch), max_bytes);
+        let bytes = guest.gather(&keyed_state(&batch), max_bytes).unwrap();
         assert_eq!([guest.states[0].1.len(), guest.states[1].1.len()], expect, "{max_bytes} bytes");
         assert_eq!(bytes, 100 * expect.iter().sum::<usize>() as u64);
     }

@@ -103,6 +103,7 @@ impl GuestMaker {
                 let message = format!("{}: record {} of a batch from a `key` edge has no key", self.place(), keyless.record);
                 EngineError::new(ErrorKind::Restart, message)
             }
+            CutError::State(error) => error.context(self.place()),
             CutError::StateTooLarge { record, bytes } => {
                 let key = printable_key(records.keys().get(record));
                 let limit = self.settings.limits.batch_bytes();

@@ -5,6 +5,7 @@ use crate::guest_log::GuestLog;
 use crate::limits::Limits;
 use crate::standard_streams::StandardStreams;
 use wasmtime::ResourceLimiter;
+use weir_engine::EngineError;
 use weir_engine::state::{BroadcastState, KeyedState};
 
 /// Which of the guest's exports is running: it decides which imports it may call.
@@ -35,6 +36,8 @@ pub(crate) struct HostState {
     pub(crate) phase: Phase,
     /// The keyed state of the batch: here for the time of the call, where the plugin reads lists or maps.
     pub(crate) lent: Option<KeyedState>,
+    /// Why the state could not be read during the call.
+    pub(crate) state_failed: Option<EngineError>,
     /// The broadcast state as of the start of the call: here for the time of the call, where the plugin declares one.
     pub(crate) broadcast: Option<BroadcastState>,
     pub(crate) log: GuestLog,
@@ -52,6 +55,7 @@ impl HostState {
         Self {
             phase: Phase::Instantiate,
             lent: None,
+            state_failed: None,
             broadcast: None,
             log,
             memory: MemoryLimiter::new(limits.memory),

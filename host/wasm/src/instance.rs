@@ -13,6 +13,7 @@ use crate::host_state::{HostState, Phase};
 use crate::limits::Limits;
 use std::time::Duration;
 use wasmtime::{Store, Trap, WasmBacktrace};
+use weir_engine::EngineError;
 use weir_engine::state::{BroadcastState, KeyedState};
 
 /// A guest that has been instantiated.
@@ -101,6 +102,11 @@ impl GuestInstance {
     /// The state that was lent.
     pub(crate) fn take_back(&mut self) -> KeyedState {
         self.store.data_mut().lent.take().expect("what was lent is still there")
+    }
+
+    /// Why the state could not be read during the last call, where it could not: whatever became of the guest then is not its fault.
+    pub(crate) fn take_state_failure(&mut self) -> Option<EngineError> {
+        self.store.data_mut().state_failed.take()
     }
 
     /// Lends the guest's host calls the broadcast state as it is now, for the next call of `process`.

@@ -11,6 +11,7 @@ use crate::fault::GuestFault;
 use crate::limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_engine::EngineError;
+use weir_engine::element::Column;
 use weir_engine::shown_text::printable_key;
 use weir_engine::state::size::{ENTRY_OVERHEAD, entry_bytes, item_bytes, key_bytes};
 use weir_engine::state::{BroadcastState, KeyedState, StateKind};
@@ -24,29 +25,38 @@ pub(crate) struct Weighed<'a> {
 }
 
 impl Weighed<'_> {
-    /// Refuses a key, or an entry of broadcast state, that would pass its limit.
-    pub(crate) fn check_keys(&self, limits: &Limits) -> Result<(), GuestFault> {
+    /// Refuses a key, or an entry of broadcast state, that would pass its limit: that is the inner error, the outer one is the state's.
+    pub(crate) fn check_keys(&self, limits: &Limits) -> Result<Result<(), GuestFault>, EngineError> {
         let limit = limits.state_bytes_per_key;
         if let Some(keyed) = self.keyed
             && !self.fits_whatever_there_is(keyed, limit)
+            && self.may_pass(keyed, limit)?
+            && let Err(fault) = self.check_exactly(keyed, limit)?
         {
-            let added = self.added_by_key(keyed.keys().len());
-            if added.iter().enumerate().any(|(key, &added)| added > 0 && keyed.key_bytes(key).saturating_add(added) > limit) {
-                self.check_exactly(keyed, limit)?;
-            }
+            return Ok(Err(fault));
         }
         for update in &self.effects.broadcasts {
             for (entry, value) in update.put.iter().zip(update.values.iter()) {
                 let bytes = (entry.len() + value.len()) as u64;
                 if bytes > limit {
-                    return Err(too_much(
+                    return Ok(Err(too_much(
                         format!("an entry of broadcast state \"{}\" would have {bytes} bytes", printable_key(entry)),
                         limit,
-                    ));
+                    )));
                 }
             }
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// True where a key passes the limit, were nothing in the place of what is added to it.
+    fn may_pass(&self, keyed: &KeyedState, limit: u64) -> Result<bool, EngineError> {
+        for (key, &added) in self.added_by_key(keyed.keys().len()).iter().enumerate().filter(|(_, added)| **added > 0) {
+            if keyed.key_bytes(key)?.saturating_add(added) > limit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// True where each key has one value, and not even all new ones together pass the limit.
@@ -72,48 +82,48 @@ impl Weighed<'_> {
         added
     }
 
-    fn check_exactly(&self, keyed: &KeyedState, limit: u64) -> Result<(), GuestFault> {
-        for (key, change) in self.changes(keyed) {
-            let before = keyed.key_bytes(key as usize);
+    fn check_exactly(&self, keyed: &KeyedState, limit: u64) -> Result<Result<(), GuestFault>, EngineError> {
+        for (key, change) in self.changes(keyed)? {
+            let before = keyed.key_bytes(key as usize)?;
             let after = before + change.added - change.gone;
             if after > limit && after > before {
-                return Err(too_much(
+                return Ok(Err(too_much(
                     format!("the state of key \"{}\" would have {after} bytes", printable_key(keyed.keys().get(key as usize))),
                     limit,
-                ));
+                )));
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What becomes of each key that is named, in one pass over everything.
-    fn changes(&self, keyed: &KeyedState) -> BTreeMap<u32, Change> {
-        let mut changes: BTreeMap<u32, Change> = BTreeMap::new();
-        let mut of = |key: u32, added: u64, gone: u64| {
-            let change = changes.entry(key).or_default();
-            (change.added, change.gone) = (change.added + added, change.gone + gone);
-        };
+    fn changes(&self, keyed: &KeyedState) -> Result<BTreeMap<u32, Change>, EngineError> {
+        let mut changes = Changes::default();
         let held = |key: u32, state: usize| keyed.state_bytes(key as usize, state);
         let Effects { values, lists, maps, .. } = self.effects;
         for update in values {
-            update.cleared.iter().for_each(|&key| of(key, 0, held(key, update.state)));
-            update.set.each(|key, value| of(key, value.len() as u64, held(key, update.state)));
+            update.cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
+            update.set.try_each(|key, value| changes.of(key, value.len() as u64, held(key, update.state)?))?;
         }
         for update in lists {
-            distinct(&update.cleared).into_iter().for_each(|key| of(key, 0, held(key, update.state)));
-            update.append.each(|key, item| of(key, item_bytes(item), 0));
+            distinct(&update.cleared).into_iter().try_for_each(|key| changes.of(key, 0, held(key, update.state)?))?;
+            update.append.try_each(|key, item| changes.of(key, item_bytes(item), 0))?;
         }
         for update in maps {
             let cleared = distinct(&update.cleared);
-            cleared.iter().for_each(|&key| of(key, 0, held(key, update.state)));
-            let old = |key: u32, entry: &[u8]| {
-                let there = if cleared.contains(&key) { None } else { keyed.map_get(key as usize, update.state, entry) };
-                replaced(entry, there)
+            cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
+            let mut there = Column::new();
+            let mut old = |key: u32, entry: &[u8]| {
+                there.clear();
+                let found = !cleared.contains(&key) && keyed.map_get(key as usize, update.state, entry, &mut there)?;
+                Ok::<_, EngineError>(replaced(entry, found.then(|| there.get(0))))
             };
-            update.removed.each(|key, entry| of(key, 0, old(key, entry)));
-            each_put(update, |key, entry, value| of(key, entry_bytes(entry, value), old(key, entry)));
+            update.removed.try_each(|key, entry| changes.of(key, 0, old(key, entry)?))?;
+            for ((&key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {
+                changes.of(key, entry_bytes(entry, value), old(key, entry)?)?;
+            }
         }
-        changes
+        Ok(changes.0)
     }
 
     /// Refuses effects that would have the subtask keep more than it may.
@@ -126,7 +136,7 @@ impl Weighed<'_> {
         if allowance.check(bytes, bytes.saturating_add(self.most_added())).is_ok() {
             return Ok(());
         }
-        allowance.check(bytes, self.exactly(bytes))
+        allowance.check(bytes, self.exactly(bytes)?)
     }
 
     /// What the subtask's state would gain, were nothing in the place of what comes.
@@ -151,20 +161,20 @@ impl Weighed<'_> {
     }
 
     /// What the subtask's state would come to, `bytes` being what there is.
-    fn exactly(&self, bytes: u64) -> u64 {
+    fn exactly(&self, bytes: u64) -> Result<u64, EngineError> {
         let mut grown = bytes;
-        for (keyed, (key, change)) in
-            self.keyed.into_iter().flat_map(|keyed| self.changes(keyed).into_iter().map(move |change| (keyed, change)))
-        {
-            let entry = if keyed.is_known(key as usize) { 0 } else { key_bytes(keyed.keys().get(key as usize)) };
-            grown = grown + entry + change.added - change.gone;
+        if let Some(keyed) = self.keyed {
+            for (key, change) in self.changes(keyed)? {
+                let entry = if keyed.is_known(key as usize) { 0 } else { key_bytes(keyed.keys().get(key as usize)) };
+                grown = grown + entry + change.added - change.gone;
+            }
         }
         for (broadcast, update) in
             self.broadcast.into_iter().flat_map(|all| self.effects.broadcasts.iter().map(move |update| (all, update)))
         {
             grown = grown + broadcast_after(broadcast, update) - broadcast.state_bytes(update.state);
         }
-        grown
+        Ok(grown)
     }
 }
 
@@ -173,6 +183,18 @@ impl Weighed<'_> {
 struct Change {
     added: u64,
     gone: u64,
+}
+
+/// What becomes of each key.
+#[derive(Default)]
+struct Changes(BTreeMap<u32, Change>);
+
+impl Changes {
+    fn of(&mut self, key: u32, added: u64, gone: u64) -> Result<(), EngineError> {
+        let change = self.0.entry(key).or_default();
+        (change.added, change.gone) = (change.added + added, change.gone + gone);
+        Ok(())
+    }
 }
 
 fn distinct(keys: &[u32]) -> BTreeSet<u32> {
@@ -203,6 +225,10 @@ fn each_put(update: &MapUpdate, mut each: impl FnMut(u32, &[u8], &[u8])) {
 impl KeyedColumn {
     fn each(&self, mut each: impl FnMut(u32, &[u8])) {
         self.keys.iter().zip(self.items.iter()).for_each(|(&key, item)| each(key, item));
+    }
+
+    fn try_each(&self, mut each: impl FnMut(u32, &[u8]) -> Result<(), EngineError>) -> Result<(), EngineError> {
+        self.keys.iter().zip(self.items.iter()).try_for_each(|(&key, item)| each(key, item))
     }
 }
 

@@ -124,21 +124,25 @@ impl WasmOperator {
             instance.lend_broadcast(broadcast.clone());
         }
         let returned = call(instance, (deadline, tries, wit_context), batch, context.state.as_deref_mut(), self.reads_collections);
+        if let Some(error) = instance.take_state_failure() {
+            return Err(error.context(self.guest.place()));
+        }
         let keys = context.state.as_ref().map(|state| state.keys().len());
         let broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
         let called = Called { descriptor: self.guest.plugin.descriptor(), limits, records: tried.range.len(), keys, broadcast };
-        let checked = returned.and_then(|effects| {
-            let effects = Effects::check(effects, &called)?.within(records, &tried.range, limits)?;
-            let weighed = Weighed { effects: &effects, keyed: context.state.as_deref(), broadcast: context.broadcast.readable() };
-            weighed.check_keys(limits)?;
-            Ok(effects)
-        });
+        let mut checked = returned.and_then(|effects| Effects::check(effects, &called)?.within(records, &tried.range, limits));
+        if let Ok(effects) = &checked {
+            let weighed = Weighed { effects, keyed: context.state.as_deref(), broadcast: context.broadcast.readable() };
+            if let Err(fault) = weighed.check_keys(limits)? {
+                checked = Err(fault);
+            }
+        }
         match checked {
             Ok(effects) => {
                 let weighed = Weighed { effects: &effects, keyed: context.state.as_deref(), broadcast: context.broadcast.readable() };
                 weighed.check_subtask()?;
                 effects.metrics.iter().for_each(|(name, delta)| context.metrics.own.add(name, *delta));
-                apply(effects, records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs);
+                apply(effects, records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
                 Ok(Attempt::Done(tried.range))
             }
             Err(fault) => {

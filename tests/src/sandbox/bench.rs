@@ -97,9 +97,9 @@ impl Bench {
     fn items(&self, key: usize, state: usize) -> Vec<Vec<u8>> {
         let (mut items, mut values) = (Column::new(), Column::new());
         match self.state.states()[state].kind {
-            StateKind::Value => return self.state.value(key, state).map(<[u8]>::to_vec).into_iter().collect(),
-            StateKind::List => _ = self.state.list_read(key, state, 0, usize::MAX, &mut items),
-            StateKind::Map => _ = self.state.map_scan(key, state, None, usize::MAX, &mut items, &mut values),
+            StateKind::Value => return self.state.copied_value(key, state).expect("memory").into_iter().collect(),
+            StateKind::List => _ = self.state.list_read(key, state, 0, usize::MAX, &mut items).expect("memory"),
+            StateKind::Map => _ = self.state.map_scan(key, state, None, usize::MAX, &mut items, &mut values).expect("memory"),
             StateKind::Broadcast => {}
         }
         items.iter().chain(values.iter()).map(<[u8]>::to_vec).collect()

@@ -2,7 +2,7 @@
 //! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left.
 
 use super::disk;
-use super::operators::{Faults, descriptor};
+use super::operators::{Faults, descriptor, select};
 use super::run::{POLLS, VERTICES, options, wait_for};
 use super::{Disk, NumberSource, Scenario};
 use futures_util::FutureExt;
@@ -202,17 +202,17 @@ impl Operator for Evolving {
             return Ok(());
         };
         let version = self.states[count_at].version;
-        state.select(batch, 0..batch.len()).expect("every record has a key");
+        select(state, batch)?;
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
-            let count = state.value(key, count_at).map_or(0, |bytes| decode(bytes, version)) + 1;
-            state.set_value(key, count_at, &encode(count, version));
+            let count = state.copied_value(key, count_at)?.map_or(0, |bytes| decode(&bytes, version)) + 1;
+            state.set_value(key, count_at, &encode(count, version))?;
             if let Some(marks_at) = place(MARKS) {
-                if let Some(mark) = state.value(key, marks_at) {
-                    assert!(decode(mark, 1) < count, "a mark is older than the count");
+                if let Some(mark) = state.copied_value(key, marks_at)? {
+                    assert!(decode(&mark, 1) < count, "a mark is older than the count");
                 }
-                state.set_value(key, marks_at, &encode(count, 1));
+                state.set_value(key, marks_at, &encode(count, 1))?;
             }
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);

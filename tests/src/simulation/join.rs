@@ -7,7 +7,7 @@
 //! nobody expects. All this holds of aligned checkpoints, at whose barriers every copy has seen the same rules.
 
 use super::disk;
-use super::operators::{Faults, descriptor};
+use super::operators::{Faults, descriptor, select};
 use super::{Disk, NumberSource, Scenario};
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
@@ -121,7 +121,7 @@ impl Operator for Join {
             self.take_in(batch, context.broadcast.writable().expect("the rules are broadcast"), &mut out);
         } else {
             assert!(context.broadcast.writable().is_none(), "only broadcasts change broadcast state");
-            join(SIDES[input as usize], batch, context, &mut out);
+            join(SIDES[input as usize], batch, context, &mut out)?;
         }
         context.outputs.push((0, out.finish().into()));
         Ok(())
@@ -144,25 +144,26 @@ impl Join {
 }
 
 /// Emits each record of `side` with all of the other side that its key has, and keeps it for those that come later.
-fn join(side: usize, batch: &RecordBatch, context: &mut OperatorContext<'_>, out: &mut BatchBuilder) {
+fn join(side: usize, batch: &RecordBatch, context: &mut OperatorContext<'_>, out: &mut BatchBuilder) -> Result<(), EngineError> {
     let rules = rules_so_far(context.broadcast.readable().expect("declared"), out);
     let state = context.state.as_deref_mut().expect("a key edge");
-    state.select(batch, 0..batch.len()).expect("every record has a key");
+    select(state, batch)?;
     for record in 0..batch.len() {
         let (key, value) = (state.key_of()[record] as usize, batch.values().get(record));
         let mut others = Column::new();
-        state.list_read(key, SIDES[1 - side], 0, usize::MAX, &mut others);
+        state.list_read(key, SIDES[1 - side], 0, usize::MAX, &mut others)?;
         for other in others.iter() {
             let (left, right) = if side == 0 { (value, other) } else { (other, value) };
             out.push(None, &[&b"pair "[..], left, b" ", right].concat(), None);
         }
-        state.list_append(key, side, value);
-        let seen = state.value(key, SEEN).map_or(0, number);
+        state.list_append(key, side, value)?;
+        let seen = state.copied_value(key, SEEN)?.map_or(0, |bytes| number(&bytes));
         if rules < seen {
             out.push(None, format!("a key has seen {seen} rules and is shown {rules}").as_bytes(), None);
         }
-        state.set_value(key, SEEN, &rules.to_be_bytes());
+        state.set_value(key, SEEN, &rules.to_be_bytes())?;
     }
+    Ok(())
 }
 
 /// How many rules have come.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
-use weir_engine::state::{StateDescriptor, StateKind};
+use weir_engine::state::{KeyedState, StateDescriptor, StateKind};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 pub(super) fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
@@ -89,6 +89,11 @@ impl OperatorFactory for CountFactory {
     }
 }
 
+/// Selects the keys of a batch, which all its records have.
+pub(super) fn select(state: &mut KeyedState, batch: &RecordBatch) -> Result<(), EngineError> {
+    state.select(batch, 0..batch.len()).map_err(|error| error.into_error(|keyless| panic!("record {} has no key", keyless.record)))
+}
+
 struct Rekey(Faults, u64);
 
 impl Operator for Rekey {
@@ -111,15 +116,15 @@ impl Operator for Count {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.0.strike("count")?;
         let state = context.state.as_deref_mut().expect("a key edge");
-        state.select(batch, 0..batch.len()).expect("every record has a key");
+        select(state, batch)?;
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
-            let count = state.value(key, 0).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
+            let count = state.copied_value(key, 0)?.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
             if count < self.1 {
-                state.set_value(key, 0, &count.to_le_bytes());
+                state.set_value(key, 0, &count.to_le_bytes())?;
             } else {
-                state.clear(key, 0);
+                state.clear(key, 0)?;
             }
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);

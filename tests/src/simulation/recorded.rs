@@ -178,7 +178,7 @@ async fn follow(mut run: RecordedRun, graph: impl Fn(&RecordedStretch) -> JobGra
             let mut operator = RecordedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
             let mut made = Vec::new();
             for call in calls {
-                let CallEffects { records, undivided } = operator.effects_of(0, &call)?;
+                let CallEffects { records, undivided } = operator.effects_of(0, &call).await?;
                 assert!(!undivided, "cutting a batch changes nothing");
                 let emitted = records
                     .iter()

@@ -1,6 +1,6 @@
 //! The versions of an operator that a simulated job is upgraded to: some are bad, and some keep their state in another form.
 
-use super::operators::descriptor;
+use super::operators::{descriptor, select};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::{Column, RecordBatch};
@@ -132,13 +132,13 @@ struct VersionedCount {
 impl Operator for VersionedCount {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let state = context.state.as_deref_mut().expect("a key edge");
-        state.select(batch, 0..batch.len()).expect("every record has a key");
+        select(state, batch)?;
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
             let form = form_of(self.version);
-            let count = state.value(key, 0).map_or(0, |bytes| read_form(bytes, form)) + 1;
-            state.set_value(key, 0, &write_form(count, form));
+            let count = state.copied_value(key, 0)?.map_or(0, |bytes| read_form(&bytes, form)) + 1;
+            state.set_value(key, 0, &write_form(count, form))?;
             let line = format!("{} {count} {}", String::from_utf8_lossy(batch.keys().get(record)), self.version);
             out.push(batch.key(record), line.as_bytes(), None);
         }

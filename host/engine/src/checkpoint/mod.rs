@@ -18,11 +18,11 @@ pub(crate) use format::envelope;
 pub use format::{
     CheckpointMetadata, Committable, EdgeIdentity, FinishedObject, GraphIdentity, InFlightChannel, LineageOutput, Marker, MarkerKey,
     OutboxSnapshot, RecordSchema, RecordedCall, Section, SectionKind, SplitProgress, SplitState, StagedObject, StagedOutput, StagedRecords,
-    StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader, SubtaskSnapshot, VertexIdentity, VertexSnapshot,
-    read_in_flight, read_recording, read_staged, write_in_flight, write_recording,
+    StateFile, StateFiles, StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader, SubtaskFiles, SubtaskSnapshot,
+    VertexIdentity, VertexSnapshot, read_in_flight, read_recording, read_staged, write_in_flight, write_recording,
 };
 pub use log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
 pub use restore_plan::{
     LeftOut, PlannedKind, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, StatePlan, VertexPlan, plan_identities,
 };
-pub(crate) use stored_object::read_state_object;
+pub(crate) use stored_object::{read_object, read_state_object};

@@ -62,6 +62,11 @@ pub fn staged_object(attempt: AttemptId, checkpoint_id: CheckpointId, sink: &str
     format!("{STATE}/{attempt}-{checkpoint_id}-{sink}-{index}-{nonce}.staged-{part}")
 }
 
+/// The file `name` of the keyed state of subtask `index` of `operator`.
+pub fn state_file(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str, name: &str) -> String {
+    format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.{name}.file")
+}
+
 /// Numbers of attempts and checkpoints are smaller than this, which no job reaches: there is always a next one.
 pub(super) const NUMBERS_END: u64 = 1 << 53;
 
@@ -111,6 +116,7 @@ mod tests {
         assert_eq!(owner_of(&broadcast_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
         assert_eq!(owner_of(&recording_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
         assert_eq!(owner_of(&staged_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab", 7)), owner(3, 9));
+        assert_eq!(owner_of(&state_file(AttemptId(3), CheckpointId(9), "my-op", 1, "ab", "7-f")), owner(3, 9));
         for nobodys in ["state/else", "checkpoints/18446744073709551615-1-aa/metadata.json", "state/1-9007199254740992-op-0-aa.state"] {
             assert_eq!(owner_of(nobodys), None, "{nobodys}");
         }

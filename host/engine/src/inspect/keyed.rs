@@ -2,7 +2,7 @@
 
 use super::OperatorState;
 use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, SubtaskSnapshot, read_state_object};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind};
 use crate::state::{StateDescriptor, StoredGroup, StoredKeys, key_group_of, key_hash, owner_of};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -77,6 +77,11 @@ impl<'a> KeyedReader<'a> {
 
     async fn load(&self, subtask: u32) -> Result<BTreeMap<u32, Vec<Part>>, EngineError> {
         let stored = self.operator.subtasks.iter().filter(|stored| stored.index == subtask);
+        if let Some(files) = stored.clone().find_map(|stored| stored.files.as_ref()) {
+            let message =
+                format!("its subtask {subtask} keeps it in files of the format \"{}\", which only their state backend reads", files.format);
+            return Err(EngineError::new(ErrorKind::FixInput, message));
+        }
         let reads: Vec<_> = stored.flat_map(keyed_handles).map(|handle| self.read(handle)).collect();
         let mut parts = BTreeMap::<u32, Vec<Part>>::new();
         let mut readers = stream::iter(reads).buffered(READS);

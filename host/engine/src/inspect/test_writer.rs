@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::checkpoint::{GraphIdentity, StateHandle, StateObjectWriter, VertexSnapshot, paths};
-use crate::element::{AttemptId, CheckpointId, Column};
-use crate::state::{
-    KeySlot, MemoryBackendFactory, StateBackend, StateBackendFactory, StateKind, key_group_of, key_hash, owner_of, range_of,
-};
+use crate::element::{AttemptId, CheckpointId};
+use crate::state::conformance::SteadyBackend;
+use crate::state::{MemoryBackendFactory, StateBackendFactory, StateKind, key_group_of, key_hash, owner_of, range_of};
 use crate::storage::ObjectStorage;
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
@@ -38,7 +37,7 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
 pub(super) struct Writer {
     rng: fastrand::Rng,
     store: ObjectStorage,
-    backends: Vec<Box<dyn StateBackend>>,
+    backends: Vec<SteadyBackend>,
     broadcast: BroadcastState,
     chains: Vec<SubtaskSnapshot>,
     model: Model,
@@ -48,7 +47,10 @@ pub(super) struct Writer {
 impl Writer {
     fn new(seed: u64) -> Self {
         let factory = MemoryBackendFactory::new(seed);
-        let backend = |subtask| factory.create(&declared(), range_of(subtask, PARALLELISM, MAX_PARALLELISM), MAX_PARALLELISM);
+        let backend = |subtask| {
+            let range = range_of(subtask, PARALLELISM, MAX_PARALLELISM);
+            SteadyBackend::new(factory.create(&declared(), range, MAX_PARALLELISM))
+        };
         Self {
             rng: fastrand::Rng::with_seed(seed),
             store: ObjectStorage::in_memory(),
@@ -74,7 +76,7 @@ impl Writer {
         let (key, value) = (format!("k{}", self.rng.u32(..KEYS)), self.rng.u32(..1_000).to_string());
         let subtask = owner_of(key_group_of(key_hash(key.as_bytes()), MAX_PARALLELISM), PARALLELISM, MAX_PARALLELISM);
         let backend = &mut self.backends[subtask as usize];
-        let mut slot = slot(&mut **backend, key.as_bytes());
+        let mut slot = backend.slot(key.as_bytes());
         match self.rng.u8(..6) {
             0..=1 => {
                 backend.set_value(&mut slot, key.as_bytes(), COUNT, value.as_bytes());
@@ -110,8 +112,8 @@ impl Writer {
             // A chained operator shares the object.
             object.section(SectionKind::KeyedState, "chained", 0, b"not a block");
             let kind = if whole { SectionKind::KeyedState } else { SectionKind::Delta };
-            let mut snapshot = backend.snapshot(checkpoint_id, (!whole).then_some(base));
-            snapshot.write(&mut |key_group, payload| object.section(kind, "op", key_group, payload));
+            let payloads = backend.blocks(checkpoint_id, (!whole).then_some(base));
+            payloads.iter().for_each(|(key_group, payload)| object.section(kind, "op", *key_group, payload));
             let path = paths::state_object(AttemptId(1), checkpoint_id, "op", index, "nonce");
             let handle = put(&self.store, path, object);
             if whole {
@@ -133,13 +135,6 @@ impl Writer {
     pub(super) fn state<'a>(&'a self, clock: &'a dyn Clock, metadata: &'a CheckpointMetadata) -> OperatorState<'a> {
         CheckpointState::new(&self.store, clock, metadata).operator("op").expect("it is there")
     }
-}
-
-fn slot(backend: &mut dyn StateBackend, key: &[u8]) -> KeySlot {
-    let (mut keys, mut slots) = (Column::new(), Vec::new());
-    keys.push(key);
-    backend.lookup(&keys, &[key_hash(key)], &mut slots);
-    slots[0]
 }
 
 fn put(store: &ObjectStorage, object: String, written: StateObjectWriter) -> StateHandle {

@@ -1,6 +1,7 @@
 //! What an operator's states hold of some keys, taken out of them: to compare, to show, and to put back.
 
 use crate::element::{BatchBuilder, Column, RecordBatch};
+use crate::error::EngineError;
 use crate::state::{BroadcastState, KeyedState, StateDescriptor, StateKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,31 +23,32 @@ pub type StateKey = (usize, Vec<u8>);
 pub type Contents = BTreeMap<StateKey, Held>;
 
 /// Adds what the selected keys have.
-pub(super) fn of_selected(state: &KeyedState, contents: &mut Contents) {
+pub(super) fn of_selected(state: &KeyedState, contents: &mut Contents) -> Result<(), EngineError> {
     for (key, bytes) in state.keys().iter().enumerate() {
         for (number, declared) in state.states().iter().enumerate() {
-            if let Some(held) = held(state, key, number, declared) {
+            if let Some(held) = held(state, key, number, declared)? {
                 contents.insert((number, bytes.to_vec()), held);
             }
         }
     }
+    Ok(())
 }
 
-fn held(state: &KeyedState, key: usize, number: usize, declared: &StateDescriptor) -> Option<Held> {
+fn held(state: &KeyedState, key: usize, number: usize, declared: &StateDescriptor) -> Result<Option<Held>, EngineError> {
     let (mut items, mut values) = (Column::new(), Column::new());
     let owned = |column: &Column| column.iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
-    match declared.kind {
-        StateKind::Value => state.value(key, number).map(|value| Held::Value(value.to_vec())),
+    Ok(match declared.kind {
+        StateKind::Value => state.copied_value(key, number)?.map(Held::Value),
         StateKind::List => {
-            state.list_read(key, number, 0, usize::MAX, &mut items);
+            state.list_read(key, number, 0, usize::MAX, &mut items)?;
             (!items.is_empty()).then(|| Held::List(owned(&items)))
         }
         StateKind::Map => {
-            state.map_scan(key, number, None, usize::MAX, &mut items, &mut values);
+            state.map_scan(key, number, None, usize::MAX, &mut items, &mut values)?;
             (!items.is_empty()).then(|| Held::Map(owned(&items).into_iter().zip(owned(&values)).collect()))
         }
         StateKind::Broadcast => None,
-    }
+    })
 }
 
 /// Adds all entries of the broadcast states among `states`.
@@ -60,22 +62,23 @@ pub(super) fn of_broadcast(state: &BroadcastState, states: &[StateDescriptor], c
 }
 
 /// Makes the selected keys hold just what `contents` has of them.
-pub(super) fn put_back(state: &mut KeyedState, contents: &Contents) {
+pub(super) fn put_back(state: &mut KeyedState, contents: &Contents) -> Result<(), EngineError> {
     let keys: Vec<Vec<u8>> = state.keys().iter().map(<[u8]>::to_vec).collect();
     let keyed: Vec<usize> = (0..state.states().len()).filter(|&number| state.states()[number].kind != StateKind::Broadcast).collect();
     for (key, bytes) in keys.into_iter().enumerate() {
         for &number in &keyed {
-            state.clear(key, number);
+            state.clear(key, number)?;
         }
         for &number in &keyed {
             match contents.get(&(number, bytes.clone())) {
                 None => {}
-                Some(Held::Value(value)) => state.set_value(key, number, value),
-                Some(Held::List(items)) => items.iter().for_each(|item| state.list_append(key, number, item)),
-                Some(Held::Map(entries)) => entries.iter().for_each(|(entry, value)| state.map_put(key, number, entry, value)),
+                Some(Held::Value(value)) => state.set_value(key, number, value)?,
+                Some(Held::List(items)) => items.iter().try_for_each(|item| state.list_append(key, number, item))?,
+                Some(Held::Map(entries)) => entries.iter().try_for_each(|(entry, value)| state.map_put(key, number, entry, value))?,
             }
         }
     }
+    Ok(())
 }
 
 /// Makes the broadcast states hold just what `contents` has.

@@ -110,9 +110,9 @@ pub async fn dry_run(
         if old.operator.is_keyed(input.edge) {
             keys.extend(input.batch.keys().iter().map(<[u8]>::to_vec));
         }
-        compare_outputs(&mut outputs, &old.work(&input)?, &new.work(&input)?);
+        compare_outputs(&mut outputs, &old.work(&input).await?, &new.work(&input).await?);
     }
-    let states = compare_states(&mut old, &mut new, &keys)?;
+    let states = compare_states(&mut old, &mut new, &keys).await?;
     let gave_up = old.has_failed_too_often() || new.has_failed_too_often();
     let failures_agree = old.failed == new.failed;
     let (old, new, outputs) = (old.trial(), new.trial(), outputs.0);
@@ -141,17 +141,17 @@ impl<'a> Version<'a> {
     }
 
     /// Works a batch off: as a whole, and where that fails record by record.
-    fn work(&mut self, input: &ReplayInput) -> Result<ByOutput, EngineError> {
+    async fn work(&mut self, input: &ReplayInput) -> Result<ByOutput, EngineError> {
         let (mut taken, mut emitted) = (Duration::ZERO, ByOutput::new());
-        match self.call(input.edge, &input.batch, &mut taken)? {
+        match self.call(input.edge, &input.batch, &mut taken).await? {
             Ok(outputs) => self.collect(outputs, &mut emitted),
-            Err(error) => self.one_by_one(input, &error, &mut taken, &mut emitted)?,
+            Err(error) => self.one_by_one(input, &error, &mut taken, &mut emitted).await?,
         }
         self.batch_times.push(taken);
         Ok(emitted)
     }
 
-    fn one_by_one(
+    async fn one_by_one(
         &mut self,
         input: &ReplayInput,
         of_batch: &EngineError,
@@ -163,7 +163,7 @@ impl<'a> Version<'a> {
             if self.has_failed_too_often() {
                 return Ok(());
             }
-            match self.call(input.edge, &Arc::new(input.batch.slice(record..record + 1)), taken)? {
+            match self.call(input.edge, &Arc::new(input.batch.slice(record..record + 1)), taken).await? {
                 Ok(outputs) => self.collect(outputs, emitted),
                 Err(error) => self.note(input, Some(record), &error),
             }
@@ -174,10 +174,15 @@ impl<'a> Version<'a> {
         Ok(())
     }
 
-    fn call(&mut self, edge: usize, batch: &Arc<RecordBatch>, taken: &mut Duration) -> Result<Result<Emitted, EngineError>, EngineError> {
-        let before = self.operator.contents_of(edge, batch)?;
+    async fn call(
+        &mut self,
+        edge: usize,
+        batch: &Arc<RecordBatch>,
+        taken: &mut Duration,
+    ) -> Result<Result<Emitted, EngineError>, EngineError> {
+        let before = self.operator.contents_of(edge, batch).await?;
         let began = self.clock.now();
-        let done = self.operator.try_process(edge, batch, &before)?;
+        let done = self.operator.try_process(edge, batch, &before).await?;
         *taken += self.clock.now().saturating_sub(began);
         Ok(done)
     }
@@ -244,7 +249,11 @@ fn compare_outputs(outputs: &mut Table<EmittedRecord>, old: &ByOutput, new: &ByO
 
 /// What the two hold in the end. States are the same where their names are; where their versions are not, what the old version holds is migrated: the
 /// new one would begin with that.
-fn compare_states(old: &mut Version<'_>, new: &mut Version<'_>, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Differences<Held>>, EngineError> {
+async fn compare_states(
+    old: &mut Version<'_>,
+    new: &mut Version<'_>,
+    keys: &BTreeSet<Vec<u8>>,
+) -> Result<Vec<Differences<Held>>, EngineError> {
     let names = |version: &Version<'_>| version.operator.states().iter().map(|state| state.name.clone()).collect::<Vec<_>>();
     let (old_names, new_names) = (names(old), names(new));
     let mut states = Table::new(old_names.iter().chain(&new_names).cloned());
@@ -254,9 +263,9 @@ fn compare_states(old: &mut Version<'_>, new: &mut Version<'_>, keys: &BTreeSet<
         let place = |number: usize| all.iter().position(|name| *name == names[number]).expect("every name is in the table");
         contents.into_iter().map(|((number, key), held)| ((place(number), key), held)).collect()
     };
-    let held = migrated(old.operator.contents(keys)?, old.operator.states(), new.operator)?;
+    let held = migrated(old.operator.contents(keys).await?, old.operator.states(), new.operator)?;
     let old = numbered(held, &old_names);
-    let new = numbered(new.operator.contents(keys)?, &new_names);
+    let new = numbered(new.operator.contents(keys).await?, &new_names);
     for state_key in keys_of(&old, &new) {
         let (number, key) = state_key;
         states.0[*number].compare(Some(key), old.get(state_key), new.get(state_key));

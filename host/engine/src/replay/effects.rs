@@ -61,14 +61,14 @@ impl RecordEffects {
 
 /// Gives the operator record `record` of `input`. Cutting a batch changes nothing, so this is what the record does in its batch too. Where
 /// it fails, the state is what it was, and another operator goes on.
-pub fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: usize) -> Result<RecordEffects, EngineError> {
+pub async fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, record: usize) -> Result<RecordEffects, EngineError> {
     let batch = Arc::new(input.batch.slice(record..record + 1));
-    let before = operator.contents_of(input.edge, &batch)?;
+    let before = operator.contents_of(input.edge, &batch).await?;
     let mut effects = RecordEffects::none(operator, input, record);
-    match operator.try_process(input.edge, &batch, &before)? {
+    match operator.try_process(input.edge, &batch, &before).await? {
         Ok(emitted) => {
             effects.outputs = outputs(operator, &emitted);
-            let after = operator.contents_of(input.edge, &batch)?;
+            let after = operator.contents_of(input.edge, &batch).await?;
             effects.changes = changes(operator, &before, &after);
         }
         Err(error) => effects.error = Some(error),

@@ -11,7 +11,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
 use crate::operator::{QUARANTINE_NAME, QUARANTINE_OUTPUT};
-use crate::state::{BroadcastAccess, StateDescriptor, StateMigrator};
+use crate::state::{BroadcastAccess, StateDescriptor, StateMigrator, StateTime};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,53 +85,53 @@ impl IsolatedOperator {
     }
 
     /// Works a batch off that came over `edge`. After an error the operator is of no more use.
-    pub fn process(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Emitted, EngineError> {
+    pub async fn process(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Emitted, EngineError> {
         let Input { number: input, partitioning } = self.inputs[&edge];
         let keyed = partitioning == Partitioning::Key;
         let Self { watermark, processing_time, .. } = *self;
         let call = RecordedCall { input, keyed, watermark, processing_time, batch: batch.clone() };
-        self.subtask.call(&call).map_err(|error| error.context(self.subtask.id()))
+        self.subtask.call(&call).await.map_err(|error| error.context(self.subtask.id()))
     }
 
     /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was.
     /// `before`: what [`IsolatedOperator::contents_of`] gave for this batch.
-    pub fn try_process(
+    pub async fn try_process(
         &mut self,
         edge: usize,
         batch: &Arc<RecordBatch>,
         before: &Contents,
     ) -> Result<Result<Emitted, EngineError>, EngineError> {
-        let failed = match self.process(edge, batch) {
+        let failed = match self.process(edge, batch).await {
             Ok(emitted) => return Ok(Ok(emitted)),
             Err(failed) => failed,
         };
-        self.put_back(edge, batch, before)?;
+        self.put_back(edge, batch, before).await?;
         self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
         Ok(Err(failed))
     }
 
     /// What a batch that came over `edge` may change: what is held of its keys, or the broadcast states.
-    pub fn contents_of(&mut self, edge: usize, batch: &RecordBatch) -> Result<Contents, EngineError> {
+    pub async fn contents_of(&mut self, edge: usize, batch: &RecordBatch) -> Result<Contents, EngineError> {
         match self.inputs[&edge].partitioning {
-            Partitioning::Key => self.of_keys(batch),
+            Partitioning::Key => self.of_keys(batch).await,
             Partitioning::Broadcast => Ok(self.of_broadcast()),
             Partitioning::Forward | Partitioning::Rebalance => Ok(Contents::new()),
         }
     }
 
     /// What is held of these keys, and all broadcast states.
-    pub fn contents(&mut self, keys: &BTreeSet<Vec<u8>>) -> Result<Contents, EngineError> {
+    pub async fn contents(&mut self, keys: &BTreeSet<Vec<u8>>) -> Result<Contents, EngineError> {
         let mut all = self.of_broadcast();
-        all.extend(self.of_keys(&contents::probe(keys.iter().map(Vec::as_slice)))?);
+        all.extend(self.of_keys(&contents::probe(keys.iter().map(Vec::as_slice))).await?);
         Ok(all)
     }
 
-    fn of_keys(&mut self, batch: &RecordBatch) -> Result<Contents, EngineError> {
+    async fn of_keys(&mut self, batch: &RecordBatch) -> Result<Contents, EngineError> {
         let mut found = Contents::new();
-        if self.select(batch)?
+        if self.select(batch).await?
             && let Some(state) = self.subtask.keyed_state()
         {
-            contents::of_selected(state, &mut found);
+            contents::of_selected(state, &mut found)?;
         }
         Ok(found)
     }
@@ -145,23 +145,25 @@ impl IsolatedOperator {
     }
 
     /// False where there is no keyed state.
-    fn select(&mut self, batch: &RecordBatch) -> Result<bool, EngineError> {
+    async fn select(&mut self, batch: &RecordBatch) -> Result<bool, EngineError> {
         let id = self.subtask.id().to_owned();
+        let time = StateTime { watermark: self.watermark, processing_time: self.processing_time };
         let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
-        state.select(batch, 0..batch.len()).map_err(keyless)?;
+        state.prefetch(batch, time).await?;
+        state.select(batch, 0..batch.len()).map_err(|error| error.into_error(keyless))?;
         Ok(true)
     }
 
     /// Makes the keys of a batch that came over `edge`, or the broadcast states, hold just what `before` has of them.
-    pub(super) fn put_back(&mut self, edge: usize, batch: &RecordBatch, before: &Contents) -> Result<(), EngineError> {
+    pub(super) async fn put_back(&mut self, edge: usize, batch: &RecordBatch, before: &Contents) -> Result<(), EngineError> {
         let input = self.inputs[&edge];
         match input.partitioning {
             Partitioning::Key => {
-                if self.select(batch)?
+                if self.select(batch).await?
                     && let Some(state) = self.subtask.keyed_state()
                 {
-                    contents::put_back(state, before);
+                    contents::put_back(state, before)?;
                 }
             }
             Partitioning::Broadcast => {

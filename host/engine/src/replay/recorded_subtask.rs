@@ -37,16 +37,16 @@ impl RecordedSubtask {
     }
 
     /// Makes a call again. `number` is the batch's.
-    pub fn effects_of(&mut self, number: u64, call: &RecordedCall) -> Result<CallEffects, EngineError> {
+    pub async fn effects_of(&mut self, number: u64, call: &RecordedCall) -> Result<CallEffects, EngineError> {
         let input = ReplayInput { number, edge: self.edge_of(call)?, batch: call.batch.clone() };
         for operator in [&mut self.whole, &mut self.cut] {
             operator.set_times(call.watermark, call.processing_time);
         }
-        let before = self.whole.contents_of(input.edge, &input.batch)?;
-        let called = self.whole.try_process(input.edge, &input.batch, &before)?;
-        let records = self.one_by_one(&input)?;
+        let before = self.whole.contents_of(input.edge, &input.batch).await?;
+        let called = self.whole.try_process(input.edge, &input.batch, &before).await?;
+        let records = self.one_by_one(&input).await?;
         match called {
-            Ok(emitted) => self.attribute(&input, outputs(&self.whole, &emitted), &before, records),
+            Ok(emitted) => self.attribute(&input, outputs(&self.whole, &emitted), &before, records).await,
             Err(error) => Ok(failed(error, records)),
         }
     }
@@ -59,10 +59,10 @@ impl RecordedSubtask {
         })
     }
 
-    fn one_by_one(&mut self, input: &ReplayInput) -> Result<Vec<RecordEffects>, EngineError> {
+    async fn one_by_one(&mut self, input: &ReplayInput) -> Result<Vec<RecordEffects>, EngineError> {
         let mut records = Vec::with_capacity(input.batch.len());
         for record in 0..input.batch.len() {
-            let effects = effects_of(&mut self.cut, input, record)?;
+            let effects = effects_of(&mut self.cut, input, record).await?;
             let failed = effects.error.is_some();
             records.push(effects);
             if failed {
@@ -73,20 +73,21 @@ impl RecordedSubtask {
     }
 
     /// Which record what was emitted comes from.
-    fn attribute(
+    async fn attribute(
         &mut self,
         input: &ReplayInput,
         emitted: Outputs,
         before: &Contents,
         records: Vec<RecordEffects>,
     ) -> Result<CallEffects, EngineError> {
-        let after = self.whole.contents_of(input.edge, &input.batch)?;
+        let after = self.whole.contents_of(input.edge, &input.batch).await?;
         let all_fine = records.iter().all(|record| record.error.is_none());
         let one_by_one = records.iter().flat_map(|record| &record.outputs);
-        if all_fine && by_output(emitted.iter()) == by_output(one_by_one) && self.cut.contents_of(input.edge, &input.batch)? == after {
+        if all_fine && by_output(emitted.iter()) == by_output(one_by_one) && self.cut.contents_of(input.edge, &input.batch).await? == after
+        {
             return Ok(CallEffects { records, undivided: false });
         }
-        self.cut.put_back(input.edge, &input.batch, &after)?;
+        self.cut.put_back(input.edge, &input.batch, &after).await?;
         let mut records: Vec<_> = (0..input.batch.len()).map(|record| RecordEffects::none(&self.whole, input, record)).collect();
         if let Some(last) = records.last_mut() {
             (last.outputs, last.changes) = (emitted, changes(&self.whole, before, &after));

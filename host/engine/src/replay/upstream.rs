@@ -4,7 +4,7 @@
 //! sources in the graph's order, one batch of each in turn, each batch worked off to its end before the next is read. A source's rate does
 //! not count.
 
-use super::isolated::plan_of;
+use super::isolated::{Emitted, plan_of};
 use super::{IsolatedOperator, ReplayPoint};
 use crate::element::{BatchBuilder, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
@@ -78,7 +78,7 @@ impl Upstream {
     pub async fn next(&mut self) -> Result<Option<ReplayInput>, EngineError> {
         while self.ready.is_empty() && self.records_left > 0 {
             if let Some((edge, batch)) = self.in_flight.pop_front() {
-                self.deliver(edge, &batch)?;
+                self.deliver_all(vec![(edge, batch)]).await?;
             } else if !self.read().await? {
                 return Ok(None);
             }
@@ -100,8 +100,8 @@ impl Upstream {
             poll(&mut *reader, &mut builder, &*self.point.clock).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
         let batch = builder.finish();
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
-        self.route(vertex, 0, Arc::new(batch))?;
-        self.route(vertex, QUARANTINE_OUTPUT, Arc::new(reader.take_quarantined()))?;
+        self.deliver_all(self.routed(vertex, 0, &Arc::new(batch))).await?;
+        self.deliver_all(self.routed(vertex, QUARANTINE_OUTPUT, &Arc::new(reader.take_quarantined()))).await?;
         match status {
             ReadStatus::More => self.sources.push_back((vertex, reader)),
             ReadStatus::End => {}
@@ -109,33 +109,44 @@ impl Upstream {
         Ok(true)
     }
 
-    /// Hands records of an output on to all that read it.
-    fn route(&mut self, vertex: usize, output: u32, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
+    /// Records of an output for each edge that it leads to, the first edge last.
+    fn routed(&self, vertex: usize, output: u32, batch: &Arc<RecordBatch>) -> Vec<(usize, Arc<RecordBatch>)> {
         if batch.is_empty() {
-            return Ok(());
+            return Vec::new();
         }
-        let edges: Vec<usize> = self.graph.outputs(vertex).filter(|(_, edge)| edge.output == output).map(|(number, _)| number).collect();
-        edges.into_iter().try_for_each(|edge| self.deliver(edge, &batch))
+        let edges = self.graph.outputs(vertex).filter(|(_, edge)| edge.output == output);
+        let mut routed: Vec<_> = edges.map(|(number, _)| (number, batch.clone())).collect();
+        routed.reverse();
+        routed
     }
 
-    fn deliver(&mut self, number: usize, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
+    /// Delivers batches, the last first, and all that comes of one before the next.
+    async fn deliver_all(&mut self, mut ahead: Vec<(usize, Arc<RecordBatch>)>) -> Result<(), EngineError> {
+        while let Some((edge, batch)) = ahead.pop() {
+            let to = self.graph.edges[edge].to;
+            for (output, records) in self.deliver(edge, batch).await?.into_iter().rev() {
+                ahead.extend(self.routed(to, output, &records.compact()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a batch to where an edge leads. What the operator there emits.
+    async fn deliver(&mut self, number: usize, batch: Arc<RecordBatch>) -> Result<Emitted, EngineError> {
         let edge = &self.graph.edges[number];
         let to = edge.to;
         if to != self.vertex && !self.operators.contains_key(&to) {
-            return Ok(());
+            return Ok(Emitted::new());
         }
         if edge.partitioning == Partitioning::Key && !batch.keyless().is_empty() {
             let message = format!("{}: a record without a key for an edge with by = \"key\"", self.graph.vertices[edge.from].id);
             return Err(EngineError::new(ErrorKind::FixInput, message));
         }
         match self.operators.get_mut(&to) {
-            Some(operator) => {
-                let emitted = operator.process(number, batch)?;
-                emitted.into_iter().try_for_each(|(output, records)| self.route(to, output, records.compact()))
-            }
+            Some(operator) => operator.process(number, &batch).await,
             None => {
-                self.ready.push_back((number, batch.clone()));
-                Ok(())
+                self.ready.push_back((number, batch));
+                Ok(Emitted::new())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Broadcast state as it is used and written, and sections that are damaged.
 
+use super::conformance::SteadyBackend;
 use super::varint::{put_bytes, put_number};
 use super::*;
 use crate::element::{CheckpointId, Column};
@@ -151,19 +152,13 @@ fn every_truncation_is_refused_and_no_damage_panics() {
 #[test]
 fn keyed_state_beside_broadcast_state_is_kept_as_if_it_were_alone() {
     let groups = KeyGroupRange { start: 0, end: 4 };
-    let create = || MemoryBackendFactory::new(1).create(&descriptors(), groups, 4);
-    let look = |backend: &mut dyn StateBackend| {
-        let (mut keys, mut slots) = (Column::new(), Vec::new());
-        keys.push(b"k");
-        backend.lookup(&keys, &[key_hash(b"k")], &mut slots);
-        slots[0]
-    };
+    let create = || SteadyBackend::new(MemoryBackendFactory::new(1).create(&descriptors(), groups, 4));
     let mut backend = create();
-    let mut slot = look(&mut *backend);
+    let mut slot = backend.slot(b"k");
     backend.set_value(&mut slot, b"k", 0, b"value");
     backend.list_append(&mut slot, b"k", 2, b"item");
     let mut again = create();
-    backend.snapshot(CheckpointId(1), None).write(&mut |group, block| again.restore(group, block, &SAME).unwrap());
-    let slot = look(&mut *again);
-    assert_eq!((again.value(&slot, 0), again.list_len(&slot, 2)), (Some(&b"value"[..]), 1));
+    backend.blocks(CheckpointId(1), None).iter().for_each(|(group, block)| again.restore(*group, block, &SAME).unwrap());
+    let slot = again.slot(b"k");
+    assert_eq!((again.value(&slot, 0), again.list_len(&slot, 2)), (Some(b"value".to_vec()), 1));
 }

@@ -1,10 +1,12 @@
 //! One operator's keyed state as the operator sees it: by batch, through the batch's distinct keys.
 
-use super::{KeySlot, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, key_hash};
+use super::no_backend::NoBackend;
+use super::{KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, key_hash};
 use crate::element::{CheckpointId, Column, RecordBatch};
 use crate::error::EngineError;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,13 +17,35 @@ pub struct Keyless {
     pub record: usize,
 }
 
+/// Why the keys of records could not be selected.
+#[derive(Clone, Debug)]
+pub enum SelectError {
+    /// One of the records has none.
+    Keyless(Keyless),
+    /// The backend failed.
+    Failed(EngineError),
+}
+
+impl SelectError {
+    /// The backend's error, or what `keyless` makes of a record without a key.
+    pub fn into_error(self, keyless: impl FnOnce(Keyless) -> EngineError) -> EngineError {
+        match self {
+            Self::Keyless(record) => keyless(record),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
 /// Keyed state of one subtask, with the distinct keys of the batch that is being worked on.
 ///
 /// [`KeyedState::select`] names the keys; everything else addresses them by their index in [`KeyedState::keys`]. There is no way
-/// to reach another key.
+/// to reach another key. Of a batch its keys are prefetched before any is selected: only that waits. Everything that reads or writes fails where the
+/// backend does, and has changed nothing then.
 pub struct KeyedState {
     states: Vec<StateDescriptor>,
     backend: Box<dyn StateBackend>,
+    /// The times of the call that is being made.
+    time: StateTime,
     keys: Column,
     hashes: Vec<u64>,
     key_of: Vec<u32>,
@@ -38,6 +62,7 @@ impl KeyedState {
         Self {
             states,
             backend,
+            time: StateTime::NONE,
             keys: Column::new(),
             hashes: Vec::new(),
             key_of: Vec::new(),
@@ -68,11 +93,31 @@ impl KeyedState {
         &self.states
     }
 
-    /// Selects the distinct keys of `batch`'s records `range`, in the order of their first record, and looks each up once.
-    pub fn select(&mut self, batch: &RecordBatch, range: Range<usize>) -> Result<(), Keyless> {
-        if let Some(&record) = batch.keyless().iter().find(|&&record| range.contains(&(record as usize))) {
-            return Err(Keyless { record: record as usize });
+    /// A call with `batch` is about to be made: brings the states of its keys to where reads find them, where the backend has to wait for that. Records
+    /// without a key are the operator's to refuse. What was selected is selected no more.
+    pub async fn prefetch(&mut self, batch: &RecordBatch, time: StateTime) -> Result<(), EngineError> {
+        self.time = time;
+        if !self.backend.prefetches() || !batch.keyless().is_empty() {
+            return Ok(());
         }
+        self.choose(batch, 0..batch.len());
+        let Self { backend, keys, hashes, .. } = self;
+        let selected = SelectedKeys { keys, hashes, time };
+        poll_fn(|cx| backend.poll_prefetch(selected, cx)).await
+    }
+
+    /// Selects the distinct keys of `batch`'s records `range`, in the order of their first record, and looks each up once.
+    pub fn select(&mut self, batch: &RecordBatch, range: Range<usize>) -> Result<(), SelectError> {
+        if let Some(&record) = batch.keyless().iter().find(|&&record| range.contains(&(record as usize))) {
+            return Err(SelectError::Keyless(Keyless { record: record as usize }));
+        }
+        self.choose(batch, range);
+        let Self { backend, keys, hashes, slots, time, .. } = self;
+        backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)
+    }
+
+    /// Gathers the distinct keys of records that all have one.
+    fn choose(&mut self, batch: &RecordBatch, range: Range<usize>) {
         self.keys.clear();
         self.hashes.clear();
         self.key_of.clear();
@@ -95,8 +140,6 @@ impl KeyedState {
             };
             self.key_of.push(index);
         }
-        self.backend.lookup(&self.keys, &self.hashes, &mut self.slots);
-        Ok(())
     }
 
     /// The distinct keys.
@@ -111,50 +154,56 @@ impl KeyedState {
 
     /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`, until they pass `max_bytes`;
     /// see [`StateBackend::gather_values`].
-    pub fn gather_values(&self, state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column) {
-        self.backend.gather_values(&self.slots, state, max_bytes, present, values);
+    pub fn gather_values(&self, state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column) -> Result<(), EngineError> {
+        self.backend.gather_values(&self.slots, state, max_bytes, present, values)
     }
 
-    /// A key's value.
+    /// Appends a key's value to `out`. False where there is none.
     #[inline]
-    pub fn value(&self, key: usize, state: usize) -> Option<&[u8]> {
-        self.backend.value(&self.slots[key], state)
+    pub fn value(&self, key: usize, state: usize, out: &mut Column) -> Result<bool, EngineError> {
+        self.backend.value(&self.slots[key], state, out)
+    }
+
+    /// A copy of a key's value, for whoever reads few.
+    pub fn copied_value(&self, key: usize, state: usize) -> Result<Option<Vec<u8>>, EngineError> {
+        let mut out = Column::new();
+        Ok(self.value(key, state, &mut out)?.then(|| out.into_parts().0))
     }
 
     /// Sets a key's value.
     #[inline]
-    pub fn set_value(&mut self, key: usize, state: usize, value: &[u8]) {
-        self.backend.set_value(&mut self.slots[key], self.keys.get(key), state, value);
+    pub fn set_value(&mut self, key: usize, state: usize, value: &[u8]) -> Result<(), EngineError> {
+        self.backend.set_value(&mut self.slots[key], self.keys.get(key), state, value)
     }
 
     /// Number of items of a key's list.
-    pub fn list_len(&self, key: usize, state: usize) -> u64 {
+    pub fn list_len(&self, key: usize, state: usize) -> Result<u64, EngineError> {
         self.backend.list_len(&self.slots[key], state)
     }
 
     /// See [`StateBackend::list_read`].
-    pub fn list_read(&self, key: usize, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Option<u64> {
+    pub fn list_read(&self, key: usize, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Result<Option<u64>, EngineError> {
         self.backend.list_read(&self.slots[key], state, start, max_bytes, out)
     }
 
     /// Appends one item to a key's list.
-    pub fn list_append(&mut self, key: usize, state: usize, item: &[u8]) {
-        self.backend.list_append(&mut self.slots[key], self.keys.get(key), state, item);
+    pub fn list_append(&mut self, key: usize, state: usize, item: &[u8]) -> Result<(), EngineError> {
+        self.backend.list_append(&mut self.slots[key], self.keys.get(key), state, item)
     }
 
     /// Removes the first `count` items of a key's list, or all where there are fewer.
-    pub fn list_pop_front(&mut self, key: usize, state: usize, count: u64) {
-        self.backend.list_pop_front(&mut self.slots[key], self.keys.get(key), state, count);
+    pub fn list_pop_front(&mut self, key: usize, state: usize, count: u64) -> Result<(), EngineError> {
+        self.backend.list_pop_front(&mut self.slots[key], self.keys.get(key), state, count)
     }
 
     /// Removes all items of a key's list behind the first `len`.
-    pub fn list_truncate(&mut self, key: usize, state: usize, len: u64) {
-        self.backend.list_truncate(&mut self.slots[key], self.keys.get(key), state, len);
+    pub fn list_truncate(&mut self, key: usize, state: usize, len: u64) -> Result<(), EngineError> {
+        self.backend.list_truncate(&mut self.slots[key], self.keys.get(key), state, len)
     }
 
-    /// The value of an entry of a key's map.
-    pub fn map_get(&self, key: usize, state: usize, entry: &[u8]) -> Option<&[u8]> {
-        self.backend.map_get(&self.slots[key], state, entry)
+    /// Appends the value of an entry of a key's map to `out`. False where the entry is not there.
+    pub fn map_get(&self, key: usize, state: usize, entry: &[u8], out: &mut Column) -> Result<bool, EngineError> {
+        self.backend.map_get(&self.slots[key], state, entry, out)
     }
 
     /// See [`StateBackend::map_scan`].
@@ -166,23 +215,23 @@ impl KeyedState {
         max_bytes: usize,
         entries: &mut Column,
         values: &mut Column,
-    ) -> Option<Vec<u8>> {
+    ) -> Result<Option<Vec<u8>>, EngineError> {
         self.backend.map_scan(&self.slots[key], state, start, max_bytes, entries, values)
     }
 
     /// Puts an entry into a key's map.
-    pub fn map_put(&mut self, key: usize, state: usize, entry: &[u8], value: &[u8]) {
-        self.backend.map_put(&mut self.slots[key], self.keys.get(key), state, entry, value);
+    pub fn map_put(&mut self, key: usize, state: usize, entry: &[u8], value: &[u8]) -> Result<(), EngineError> {
+        self.backend.map_put(&mut self.slots[key], self.keys.get(key), state, entry, value)
     }
 
     /// Removes an entry of a key's map.
-    pub fn map_remove(&mut self, key: usize, state: usize, entry: &[u8]) {
-        self.backend.map_remove(&mut self.slots[key], self.keys.get(key), state, entry);
+    pub fn map_remove(&mut self, key: usize, state: usize, entry: &[u8]) -> Result<(), EngineError> {
+        self.backend.map_remove(&mut self.slots[key], self.keys.get(key), state, entry)
     }
 
     /// Removes all that `state` holds for a key.
-    pub fn clear(&mut self, key: usize, state: usize) {
-        self.backend.clear(&mut self.slots[key], self.keys.get(key), state);
+    pub fn clear(&mut self, key: usize, state: usize) -> Result<(), EngineError> {
+        self.backend.clear(&mut self.slots[key], self.keys.get(key), state)
     }
 
     /// Number of keys.
@@ -196,12 +245,12 @@ impl KeyedState {
     }
 
     /// What one state of a key counts as.
-    pub fn state_bytes(&self, key: usize, state: usize) -> u64 {
+    pub fn state_bytes(&self, key: usize, state: usize) -> Result<u64, EngineError> {
         self.backend.state_bytes(&self.slots[key], state)
     }
 
     /// What all states of a key count as, without the key itself.
-    pub fn key_bytes(&self, key: usize) -> u64 {
+    pub fn key_bytes(&self, key: usize) -> Result<u64, EngineError> {
         (0..self.states.len()).map(|state| self.state_bytes(key, state)).sum()
     }
 
@@ -216,7 +265,7 @@ impl KeyedState {
     }
 
     /// See [`StateBackend::snapshot`].
-    pub fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
+    pub fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Result<StateSnapshot, EngineError> {
         self.backend.snapshot(checkpoint_id, base)
     }
 
@@ -228,79 +277,5 @@ impl KeyedState {
     /// The backend, to restore into.
     pub fn backend_mut(&mut self) -> &mut dyn StateBackend {
         &mut *self.backend
-    }
-}
-
-/// The backend of [`KeyedState::placeholder`].
-struct NoBackend;
-
-const LENT: &str = "keyed state was used while it was lent out";
-
-impl StateBackend for NoBackend {
-    fn lookup(&mut self, _: &Column, _: &[u64], _: &mut Vec<KeySlot>) {
-        unreachable!("{LENT}")
-    }
-    fn gather_values(&self, _: &[KeySlot], _: usize, _: usize, _: &mut Vec<u32>, _: &mut Column) {
-        unreachable!("{LENT}")
-    }
-    fn value(&self, _: &KeySlot, _: usize) -> Option<&[u8]> {
-        unreachable!("{LENT}")
-    }
-    fn set_value(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
-        unreachable!("{LENT}")
-    }
-    fn list_len(&self, _: &KeySlot, _: usize) -> u64 {
-        unreachable!("{LENT}")
-    }
-    fn list_read(&self, _: &KeySlot, _: usize, _: u64, _: usize, _: &mut Column) -> Option<u64> {
-        unreachable!("{LENT}")
-    }
-    fn list_append(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
-        unreachable!("{LENT}")
-    }
-    fn list_pop_front(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: u64) {
-        unreachable!("{LENT}")
-    }
-    fn list_truncate(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: u64) {
-        unreachable!("{LENT}")
-    }
-    fn map_get(&self, _: &KeySlot, _: usize, _: &[u8]) -> Option<&[u8]> {
-        unreachable!("{LENT}")
-    }
-    fn map_scan(&self, _: &KeySlot, _: usize, _: Option<&[u8]>, _: usize, _: &mut Column, _: &mut Column) -> Option<Vec<u8>> {
-        unreachable!("{LENT}")
-    }
-    fn map_put(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8], _: &[u8]) {
-        unreachable!("{LENT}")
-    }
-    fn map_remove(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) {
-        unreachable!("{LENT}")
-    }
-    fn clear(&mut self, _: &mut KeySlot, _: &[u8], _: usize) {
-        unreachable!("{LENT}")
-    }
-    fn keys(&self) -> u64 {
-        unreachable!("{LENT}")
-    }
-    fn bytes(&self) -> u64 {
-        unreachable!("{LENT}")
-    }
-    fn state_bytes(&self, _: &KeySlot, _: usize) -> u64 {
-        unreachable!("{LENT}")
-    }
-    fn snapshot(&mut self, _: CheckpointId, _: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
-        unreachable!("{LENT}")
-    }
-    fn changed_since(&self, _: CheckpointId) -> Option<u64> {
-        unreachable!("{LENT}")
-    }
-    fn retire(&mut self, _: CheckpointId) {
-        unreachable!("{LENT}")
-    }
-    fn restore(&mut self, _: u32, _: &[u8], _: &[Option<usize>]) -> Result<(), EngineError> {
-        unreachable!("{LENT}")
-    }
-    fn restore_delta(&mut self, _: u32, _: &[u8], _: &[Option<usize>]) -> Result<(), EngineError> {
-        unreachable!("{LENT}")
     }
 }

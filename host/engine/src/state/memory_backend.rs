@@ -5,15 +5,16 @@
 //! The tables' hash is seeded and is not the one that routes keys: all keys of a group have the latter's remainder in common, and
 //! whoever chooses keys can compute it.
 
-use super::backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+use super::backend::{KeySlot, SelectedKeys, StateBackend, StateBackendFactory};
 use super::changes::{ChangeHistory, SinceBase};
 use super::entry::Entry;
 use super::group_table::GroupTable;
 use super::layout::{Layout, Place};
 use super::list_state::ListState;
+use super::map_state::MapState;
 use super::memory_snapshot::{GroupSnapshot, MemorySnapshot};
 use super::size::{item_bytes, key_bytes};
-use super::{KeyGroupRange, StateDescriptor, StateKind, key_group_of};
+use super::{KeyGroupRange, StateDescriptor, StateKind, StateSnapshot, key_group_of};
 use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 use foldhash::fast::FixedState;
@@ -127,8 +128,30 @@ impl MemoryBackend {
         let (after, is_empty) = (list.bytes(), list.len() == 0);
         self.bytes -= before - after;
         if is_empty {
-            self.clear(slot, key, state);
+            self.remove(slot, key, state);
         }
+    }
+
+    /// Removes all that a state holds of a key.
+    fn remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) {
+        let place = self.layout.place_of_any(state);
+        if let Some(before) = self.entry(slot).filter(|entry| entry.find(place).is_some()).map(|entry| entry.bytes_at(place)) {
+            self.entry_mut(slot, key).clear(place);
+            self.bytes -= before;
+            self.remove_if_hole(slot, key);
+        }
+    }
+
+    /// The list that a list state holds of a key.
+    fn list(&self, slot: &KeySlot, state: usize) -> Option<&ListState> {
+        let place = self.layout.place(state, StateKind::List);
+        self.entry(slot)?.list(place)
+    }
+
+    /// The map that a map state holds of a key.
+    fn map(&self, slot: &KeySlot, state: usize) -> Option<&MapState> {
+        let place = self.layout.place(state, StateKind::Map);
+        self.entry(slot)?.map(place)
     }
 
     /// The cell of a list or map state.
@@ -157,7 +180,7 @@ impl MemoryBackend {
 }
 
 impl StateBackend for MemoryBackend {
-    fn lookup(&mut self, keys: &Column, hashes: &[u64], slots: &mut Vec<KeySlot>) {
+    fn lookup(&mut self, SelectedKeys { keys, hashes, time: _ }: SelectedKeys<'_>, slots: &mut Vec<KeySlot>) -> Result<(), EngineError> {
         assert_eq!(keys.len(), hashes.len(), "one hash for each key");
         slots.clear();
         slots.extend(keys.iter().zip(hashes).map(|(key, &routing_hash)| {
@@ -165,64 +188,74 @@ impl StateBackend for MemoryBackend {
             KeySlot { group, entry: KeySlot::ABSENT, hash: self.hash(key) }
         }));
         self.find_entries(keys, slots);
+        Ok(())
     }
 
-    fn gather_values(&self, slots: &[KeySlot], state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column) {
+    fn gather_values(
+        &self,
+        slots: &[KeySlot],
+        state: usize,
+        max_bytes: usize,
+        present: &mut Vec<u32>,
+        values: &mut Column,
+    ) -> Result<(), EngineError> {
         let place = self.layout.place(state, StateKind::Value);
         for (index, slot) in slots.iter().enumerate() {
             if let Some(value) = self.entry(slot).and_then(|entry| entry.value(place)) {
                 present.push(index as u32);
                 values.push(value);
                 if values.byte_len() > max_bytes {
-                    return;
+                    return Ok(());
                 }
             }
         }
+        Ok(())
     }
 
-    fn value(&self, slot: &KeySlot, state: usize) -> Option<&[u8]> {
+    fn value(&self, slot: &KeySlot, state: usize, out: &mut Column) -> Result<bool, EngineError> {
         let place = self.layout.place(state, StateKind::Value);
-        self.entry(slot)?.value(place)
+        Ok(self.entry(slot).and_then(|entry| entry.value(place)).map(|value| out.push(value)).is_some())
     }
 
-    fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) {
+    fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) -> Result<(), EngineError> {
         let place = self.layout.place(state, StateKind::Value);
         let cells = self.layout.cells();
         let before = self.entry_mut(slot, key).set_value(place, cells, value);
         self.bytes = self.bytes + value.len() as u64 - before;
+        Ok(())
     }
 
-    fn list_len(&self, slot: &KeySlot, state: usize) -> u64 {
-        let place = self.layout.place(state, StateKind::List);
-        self.entry(slot).and_then(|entry| entry.list(place)).map_or(0, |list| list.len())
+    fn list_len(&self, slot: &KeySlot, state: usize) -> Result<u64, EngineError> {
+        Ok(self.list(slot, state).map_or(0, ListState::len))
     }
 
-    fn list_read(&self, slot: &KeySlot, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Option<u64> {
-        let place = self.layout.place(state, StateKind::List);
-        self.entry(slot)?.list(place)?.read(start, max_bytes, out)
+    fn list_read(&self, slot: &KeySlot, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Result<Option<u64>, EngineError> {
+        Ok(self.list(slot, state).and_then(|list| list.read(start, max_bytes, out)))
     }
 
-    fn list_append(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, item: &[u8]) {
+    fn list_append(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, item: &[u8]) -> Result<(), EngineError> {
         let (cell, cells) = (self.cell(state, StateKind::List), self.layout.cells());
         self.entry_mut(slot, key).list_mut(cell, cells).append(item);
         self.bytes += item_bytes(item);
+        Ok(())
     }
 
-    fn list_pop_front(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, count: u64) {
-        if count > 0 && self.list_len(slot, state) > 0 {
+    fn list_pop_front(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, count: u64) -> Result<(), EngineError> {
+        if count > 0 && self.list(slot, state).is_some() {
             self.shorten(slot, key, state, |list| list.pop_front(count));
         }
+        Ok(())
     }
 
-    fn list_truncate(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, len: u64) {
-        if len < self.list_len(slot, state) {
+    fn list_truncate(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, len: u64) -> Result<(), EngineError> {
+        if self.list(slot, state).is_some_and(|list| len < list.len()) {
             self.shorten(slot, key, state, |list| list.truncate(len));
         }
+        Ok(())
     }
 
-    fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8]) -> Option<&[u8]> {
-        let place = self.layout.place(state, StateKind::Map);
-        self.entry(slot)?.map(place)?.get(entry)
+    fn map_get(&self, slot: &KeySlot, state: usize, entry: &[u8], out: &mut Column) -> Result<bool, EngineError> {
+        Ok(self.map(slot, state).and_then(|map| map.get(entry)).map(|value| out.push(value)).is_some())
     }
 
     fn map_scan(
@@ -233,23 +266,23 @@ impl StateBackend for MemoryBackend {
         max_bytes: usize,
         entries: &mut Column,
         values: &mut Column,
-    ) -> Option<Vec<u8>> {
-        let place = self.layout.place(state, StateKind::Map);
-        self.entry(slot)?.map(place)?.scan(start, max_bytes, entries, values)
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.map(slot, state).and_then(|map| map.scan(start, max_bytes, entries, values)))
     }
 
-    fn map_put(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8], value: &[u8]) {
+    fn map_put(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8], value: &[u8]) -> Result<(), EngineError> {
         let (cell, cells) = (self.cell(state, StateKind::Map), self.layout.cells());
         let map = self.entry_mut(slot, key).map_mut(cell, cells);
         let before = map.bytes();
         map.put(entry, value);
         let after = map.bytes();
         self.bytes = self.bytes + after - before;
+        Ok(())
     }
 
-    fn map_remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8]) {
-        if self.map_get(slot, state, entry).is_none() {
-            return;
+    fn map_remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, entry: &[u8]) -> Result<(), EngineError> {
+        if self.map(slot, state).is_none_or(|map| map.get(entry).is_none()) {
+            return Ok(());
         }
         let (cell, cells) = (self.cell(state, StateKind::Map), self.layout.cells());
         let map = self.entry_mut(slot, key).map_mut(cell, cells);
@@ -258,17 +291,14 @@ impl StateBackend for MemoryBackend {
         let (after, is_empty) = (map.bytes(), map.is_empty());
         self.bytes -= before - after;
         if is_empty {
-            self.clear(slot, key, state);
+            self.remove(slot, key, state);
         }
+        Ok(())
     }
 
-    fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) {
-        let place = self.layout.place_of_any(state);
-        if let Some(before) = self.entry(slot).filter(|entry| entry.find(place).is_some()).map(|entry| entry.bytes_at(place)) {
-            self.entry_mut(slot, key).clear(place);
-            self.bytes -= before;
-            self.remove_if_hole(slot, key);
-        }
+    fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) -> Result<(), EngineError> {
+        self.remove(slot, key, state);
+        Ok(())
     }
 
     fn keys(&self) -> u64 {
@@ -279,12 +309,12 @@ impl StateBackend for MemoryBackend {
         self.bytes
     }
 
-    fn state_bytes(&self, slot: &KeySlot, state: usize) -> u64 {
+    fn state_bytes(&self, slot: &KeySlot, state: usize) -> Result<u64, EngineError> {
         let place = self.layout.place_of_any(state);
-        self.entry(slot).map_or(0, |entry| entry.bytes_at(place))
+        Ok(self.entry(slot).map_or(0, |entry| entry.bytes_at(place)))
     }
 
-    fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Box<dyn StateSnapshot> {
+    fn snapshot(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Result<StateSnapshot, EngineError> {
         assert!(base.is_none_or(|base| self.history.knows(base)), "a snapshot since {base:?}, of which nothing is remembered");
         let mut changes = Vec::with_capacity(self.tables.len());
         let mut groups = Vec::new();
@@ -301,7 +331,7 @@ impl StateBackend for MemoryBackend {
             }
         }
         self.history.on_snapshot(checkpoint_id, changes);
-        Box::new(MemorySnapshot::new(self.layout.clone(), groups))
+        Ok(StateSnapshot::Blocks(Box::new(MemorySnapshot::new(self.layout.clone(), groups))))
     }
 
     fn changed_since(&self, base: CheckpointId) -> Option<u64> {
@@ -335,7 +365,7 @@ fn capture(key_group: u32, table: &mut GroupTable, since: Option<SinceBase>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{conformance, key_hash};
+    use crate::state::conformance::{self, SteadyBackend};
 
     #[test]
     fn the_memory_backend_keeps_every_promise_of_a_state_backend() {
@@ -346,16 +376,12 @@ mod tests {
     fn snapshots_do_not_depend_on_the_hash_seed() {
         let blocks = |seed| {
             let states = [StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
-            let mut backend = MemoryBackendFactory::new(seed).create(&states, KeyGroupRange { start: 0, end: 4 }, 4);
-            let (mut keys, mut slots) = (Column::new(), Vec::new());
-            (0..1_000_u32).for_each(|key| keys.push(&key.to_le_bytes()));
-            let hashes: Vec<u64> = keys.iter().map(key_hash).collect();
-            backend.lookup(&keys, &hashes, &mut slots);
+            let mut backend = SteadyBackend::new(MemoryBackendFactory::new(seed).create(&states, KeyGroupRange { start: 0, end: 4 }, 4));
+            let keys: Vec<[u8; 4]> = (0..1_000_u32).map(u32::to_le_bytes).collect();
+            let mut slots = backend.lookup(&keys);
             keys.iter().zip(&mut slots).for_each(|(key, slot)| backend.set_value(slot, key, 0, key));
             keys.iter().zip(&mut slots).step_by(3).for_each(|(key, slot)| backend.clear(slot, key, 0));
-            let mut blocks = Vec::new();
-            backend.snapshot(CheckpointId(1), None).write(&mut |group, block| blocks.push((group, block.to_vec())));
-            blocks
+            backend.blocks(CheckpointId(1), None)
         };
         assert_eq!(blocks(1), blocks(2));
     }

@@ -79,17 +79,17 @@ impl MemoryBackend {
             let mut slot = KeySlot { group: key_group, entry, hash };
             while let Some((index, payload)) = reader.next_state()? {
                 let state = states[index].ok_or_else(|| Layout::gone(index))?;
-                self.restore_state(&mut slot, key, state, payload);
+                self.restore_state(&mut slot, key, state, payload)?;
             }
         }
         Ok(())
     }
 
-    fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) {
+    fn restore_state(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, payload: Payload<'_>) -> Result<(), EngineError> {
         match payload {
             Payload::Value(value) => self.set_value(slot, key, state, value),
-            Payload::List(items) => items.into_iter().for_each(|item| self.list_append(slot, key, state, item)),
-            Payload::Map(entries) => entries.into_iter().for_each(|(entry, value)| self.map_put(slot, key, state, entry, value)),
+            Payload::List(items) => items.into_iter().try_for_each(|item| self.list_append(slot, key, state, item)),
+            Payload::Map(entries) => entries.into_iter().try_for_each(|(entry, value)| self.map_put(slot, key, state, entry, value)),
         }
     }
 }

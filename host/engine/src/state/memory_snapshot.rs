@@ -1,12 +1,13 @@
 //! State as of one moment: shared chunks, written out as blocks or deltas while the tables go on.
 
-use super::backend::StateSnapshot;
 use super::block::{write_header, write_key};
 use super::chunk::{CHUNK_ENTRIES, Slab};
 use super::delta::write_removed;
 use super::entry::{Entry, Found, Key};
 use super::layout::Layout;
+use super::snapshot::BlockSnapshot;
 use super::varint::{put_bytes, put_number};
+use crate::error::EngineError;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Entries of one chunk.
@@ -116,12 +117,12 @@ impl MemorySnapshot {
     }
 }
 
-impl StateSnapshot for MemorySnapshot {
+impl BlockSnapshot for MemorySnapshot {
     fn keys(&self) -> u64 {
         self.keys
     }
 
-    fn write(&mut self, write: &mut dyn FnMut(u32, &[u8])) -> u64 {
+    fn write(&mut self, write: &mut dyn FnMut(u32, &[u8])) -> Result<u64, EngineError> {
         let mut bytes = 0;
         let mut out = Vec::new();
         for group in std::mem::take(&mut self.groups) {
@@ -131,6 +132,6 @@ impl StateSnapshot for MemorySnapshot {
             }
             bytes += self.whole_bytes(&group);
         }
-        bytes
+        Ok(bytes)
     }
 }

@@ -22,9 +22,11 @@ mod memory_backend;
 mod memory_restore;
 mod memory_snapshot;
 mod migrate;
+mod no_backend;
 mod rewrite;
 pub mod size;
 mod small_bytes;
+mod snapshot;
 mod stored_group;
 pub(crate) mod varint;
 
@@ -37,15 +39,16 @@ mod delta_tests;
 
 pub use crate::element::key_hash;
 pub use allowance::{StateAllowance, StatePool};
-pub use backend::{KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+pub use backend::{KeySlot, SelectedKeys, StateBackend, StateBackendFactory, StateTime};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
-pub use keyed_state::{KeyedState, Keyless};
+pub use keyed_state::{KeyedState, Keyless, SelectError};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::{MIGRATED_VALUES, StateMigrator};
 pub(crate) use migrate::{Migrated, Migration};
 pub use rewrite::StateRewrite;
+pub use snapshot::{BlockSnapshot, FileSnapshot, SnapshotFile, StateSnapshot, StoredFile};
 pub use stored_group::{StoredGroup, StoredKeys, StoredState};
 
 use serde::{Deserialize, Serialize};

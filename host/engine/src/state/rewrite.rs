@@ -32,6 +32,14 @@ impl StateRewrite {
         &self.places
     }
 
+    /// True where what was stored of states that were declared as `stored` is restored as it is: none is dropped and no value migrated.
+    pub fn keeps(&self, stored: &[StateDescriptor]) -> bool {
+        let keeps = |(place, stored): (&Option<usize>, &StateDescriptor)| {
+            place.and_then(|place| self.declared.get(place)).is_some_and(|declared| declared.version == stored.version)
+        };
+        self.places.len() == stored.len() && self.places.iter().zip(stored).all(keeps)
+    }
+
     /// A block of keyed state.
     pub fn block<'b>(&self, block: &'b [u8]) -> Result<Cow<'b, [u8]>, EngineError> {
         if !self.changes_block(&BlockReader::open(block)?) {

@@ -3,9 +3,8 @@
 use super::*;
 use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
-use crate::state::{
-    BroadcastState, KeyGroupRange, KeySlot, MIGRATED_VALUES, MemoryBackendFactory, StateBackend, StateBackendFactory, StateKind, key_hash,
-};
+use crate::state::conformance::SteadyBackend;
+use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MIGRATED_VALUES, MemoryBackendFactory, StateBackendFactory, StateKind};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -50,21 +49,18 @@ type Model = BTreeMap<(Vec<u8>, usize), Vec<(Vec<u8>, Vec<u8>)>>;
 
 struct Backend {
     states: Vec<StateDescriptor>,
-    backend: Box<dyn StateBackend>,
+    backend: SteadyBackend,
     model: Model,
 }
 
 impl Backend {
     fn new(states: Vec<StateDescriptor>) -> Self {
-        let backend = MemoryBackendFactory::new(1).create(&states, GROUPS, GROUPS.end);
+        let backend = SteadyBackend::new(MemoryBackendFactory::new(1).create(&states, GROUPS, GROUPS.end));
         Self { states, backend, model: Model::new() }
     }
 
     fn slot(&mut self, key: &[u8]) -> KeySlot {
-        let (mut keys, mut slots) = (Column::new(), Vec::new());
-        keys.push(key);
-        self.backend.lookup(&keys, &[key_hash(key)], &mut slots);
-        slots[0]
+        self.backend.slot(key)
     }
 
     /// Sets, appends, puts or clears at random.
@@ -103,7 +99,7 @@ impl Backend {
             for (state, declared) in self.states.iter().enumerate() {
                 let (mut entries, mut values) = (Column::new(), Column::new());
                 match declared.kind {
-                    StateKind::Value => self.backend.value(&slot, state).into_iter().for_each(|value| values.push(value)),
+                    StateKind::Value => self.backend.value(&slot, state).into_iter().for_each(|value| values.push(&value)),
                     StateKind::List => _ = self.backend.list_read(&slot, state, 0, usize::MAX, &mut values),
                     StateKind::Map | StateKind::Broadcast => {
                         _ = self.backend.map_scan(&slot, state, None, usize::MAX, &mut entries, &mut values);
@@ -147,10 +143,12 @@ fn check(was: &str, now: &str, places: [Option<usize>; 4], kinds_now: &[StateKin
         for checkpoint in 1..=5 {
             (0..rng.usize(..40)).for_each(|_| before.change(&mut rng));
             let base = (checkpoint > 1).then(|| CheckpointId(checkpoint - 1));
-            before.backend.snapshot(CheckpointId(checkpoint), base).write(&mut |group, bytes| match base {
-                None => after.backend.restore(group, &rewrite.block(bytes).unwrap(), rewrite.places()).unwrap(),
-                Some(_) => after.backend.restore_delta(group, &rewrite.delta(bytes).unwrap(), rewrite.places()).unwrap(),
-            });
+            for (group, bytes) in before.backend.blocks(CheckpointId(checkpoint), base) {
+                match base {
+                    None => after.backend.restore(group, &rewrite.block(&bytes).unwrap(), rewrite.places()).unwrap(),
+                    Some(_) => after.backend.restore_delta(group, &rewrite.delta(&bytes).unwrap(), rewrite.places()).unwrap(),
+                }
+            }
             assert_eq!(before.contents(), before.model, "seed {seed}");
             assert_eq!(after.contents(), rewritten(&before.model, &stored, &rewrite), "seed {seed}, checkpoint {checkpoint}");
             let keys: std::collections::BTreeSet<_> = after.contents().into_keys().map(|(key, _)| key).collect();
@@ -181,9 +179,9 @@ fn what_needs_no_change_is_not_touched() {
     let (stored, mut backend) = (states("a1 b1 c1 d1", &KINDS), Backend::new(states("a1 b1 c1 d1", &KINDS)));
     (0..50).for_each(|_| backend.change(&mut fastrand::Rng::with_seed(3)));
     let rewrite = StateRewrite::new(vec![Some(0), Some(1), Some(2), Some(3)], &stored, None);
-    backend.backend.snapshot(CheckpointId(1), None).write(&mut |_, block| {
-        assert!(matches!(rewrite.block(block), Ok(Cow::Borrowed(_))));
-    });
+    for (_, block) in backend.backend.blocks(CheckpointId(1), None) {
+        assert!(matches!(rewrite.block(&block), Ok(Cow::Borrowed(_))));
+    }
 }
 
 #[test]
@@ -195,7 +193,7 @@ fn a_batch_is_bounded_in_values_and_bytes() {
     [30, 5, 10, 41, 100, 1].iter().for_each(|&bytes| backend.backend.list_append(&mut slot, b"k", 0, &vec![7; bytes]));
     let marking = Arc::new(Marking::default());
     let rewrite = StateRewrite::new(vec![Some(0)], &states("a2", &[StateKind::List]), Some(marking.clone()));
-    backend.backend.snapshot(CheckpointId(1), None).write(&mut |_, block| _ = rewrite.block(block).unwrap());
+    backend.backend.blocks(CheckpointId(1), None).iter().for_each(|(_, block)| _ = rewrite.block(block).unwrap());
     assert_eq!(MIGRATED_VALUES, 1_024);
     assert_eq!(*marking.0.lock().unwrap(), [1_024, 1_024, 452 + 2, 1, 1, 1, 1]);
 }
@@ -225,9 +223,8 @@ fn as_many_values_come_out_as_went_in() {
         let mut slot = backend.slot(b"k");
         backend.backend.set_value(&mut slot, b"k", 0, b"value");
         let rewrite = StateRewrite::new(vec![Some(0)], &states("a3", &KINDS), Some(Arc::new(Losing)));
-        let mut found = String::new();
-        backend.backend.snapshot(CheckpointId(1), None).write(&mut |_, block| found = rewrite.block(block).unwrap_err().to_string());
-        found
+        let blocks = backend.backend.blocks(CheckpointId(1), None);
+        rewrite.block(&blocks[0].1).unwrap_err().to_string()
     };
     assert_eq!(refused("a1"), "migrate state \"a\" from version 1 to 3: 1 values went in and 0 came out");
     assert_eq!(refused("a2"), "1 values from the key \"k\" on: no way from 2");

@@ -1,7 +1,8 @@
 //! Operators and sinks that run one behind the other in one task, without channels between them.
 //!
 //! A chain is a tree: an operator with several outputs may have a chained successor on each. Invariant: what a batch causes anywhere in
-//! the chain has happened, or waits in the output, when [`Chain::process`] returns. A barrier therefore finds every node at the same cut.
+//! the chain has happened, or waits in the output, when [`Chain::process`] is over. A barrier therefore finds every node at the same cut: the task
+//! serves nothing else meanwhile, also where an operator's call waits for its state.
 
 use super::OperatorSubtask;
 use crate::checkpoint::RecordedCall;
@@ -83,13 +84,25 @@ pub struct Chain {
     pub watermark: i64,
     /// Operators that take over behind the barrier of a checkpoint: (checkpoint, vertex, operator).
     waiting: Vec<(CheckpointId, usize, Box<dyn Operator>)>,
+    /// What is to be delivered within the batch that is being worked off, the next one last.
+    ahead: Vec<Delivery>,
+}
+
+/// Records on their way to a node of the chain, or out of it.
+struct Delivery {
+    target: Target,
+    /// Whether they came over a `key` edge.
+    keyed: bool,
+    records: Selection,
+    /// The node that emitted them.
+    from: Option<usize>,
 }
 
 impl Chain {
     /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
     pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
-        let source_quarantine = Vec::new();
-        Self { nodes, source_routes, source_quarantine, output, head, clock, watermark: NO_TIMESTAMP, waiting: Vec::new() }
+        let (source_quarantine, waiting, ahead) = (Vec::new(), Vec::new(), Vec::new());
+        Self { nodes, source_routes, source_quarantine, output, head, clock, watermark: NO_TIMESTAMP, waiting, ahead }
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
@@ -156,30 +169,39 @@ impl Chain {
     }
 
     /// Works off a batch of the source at the head.
-    pub fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
-        let routes = std::mem::take(&mut self.source_routes);
-        let delivered = self.deliver_all(&routes, batch.into(), None);
-        self.source_routes = routes;
-        delivered
+    pub async fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+        self.ahead.extend(deliveries(&self.source_routes, &batch.into(), None));
+        self.work_off().await
     }
 
     /// Works off what the source at the head could not read.
-    pub fn quarantine_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+    pub async fn quarantine_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
         if self.source_quarantine.is_empty() {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: quarantined records lead nowhere", self.head)));
         }
-        let routes = std::mem::take(&mut self.source_quarantine);
-        let delivered = self.deliver_all(&routes, batch.into(), None);
-        self.source_quarantine = routes;
-        delivered
+        self.ahead.extend(deliveries(&self.source_quarantine, &batch.into(), None));
+        self.work_off().await
     }
 
     /// Works off a batch that came over an edge from outside.
-    pub fn process(&mut self, from: InputChannel, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
-        self.process_node(from.node, from.input, from.keyed, batch.clone())
+    pub async fn process(&mut self, from: InputChannel, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
+        let target = Target::Node { node: from.node, input: from.input };
+        self.ahead.push(Delivery { target, keyed: from.keyed, records: Selection::all(batch.clone()), from: None });
+        self.work_off().await
     }
 
-    fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
+    /// Delivers what is ahead, and all that comes of it, before what stands behind it.
+    async fn work_off(&mut self) -> Result<(), EngineError> {
+        while let Some(Delivery { target, keyed, records, from }) = self.ahead.pop() {
+            match target {
+                Target::Node { node, input } => self.process_node(node, input, keyed, records.compact()).await?,
+                Target::Edge(edge) => self.send(edge, records, from)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         let node = &mut self.nodes[place];
         node.metrics.records_in.add(batch.len() as u64);
         let emitted = match &mut node.body {
@@ -190,46 +212,41 @@ impl Chain {
             }
             NodeBody::Operator(subtask) => {
                 let (watermark, processing_time) = (self.watermark, self.clock.wall_ms());
-                subtask.call(&RecordedCall { input, keyed, watermark, processing_time, batch })?
+                subtask.call(&RecordedCall { input, keyed, watermark, processing_time, batch }).await?
             }
         };
-        emitted.into_iter().try_for_each(|(output, records)| self.route(place, output, records))
+        emitted.into_iter().rev().try_for_each(|(output, records)| self.route(place, output, records))
     }
 
+    /// Puts records that a node has emitted in front of what is ahead, for each of their targets.
     fn route(&mut self, place: usize, output: u32, records: Selection) -> Result<(), EngineError> {
         if records.is_empty() {
             return Ok(());
         }
-        let node = &mut self.nodes[place];
+        let node = &self.nodes[place];
         let quarantined = output == QUARANTINE_OUTPUT;
-        let targets = if quarantined { Some(&mut node.quarantine) } else { node.routes.get_mut(output as usize) };
-        let Some(targets) = targets.filter(|targets| !targets.is_empty() || !quarantined).map(std::mem::take) else {
+        let targets = if quarantined { Some(&node.quarantine) } else { node.routes.get(output as usize) };
+        let Some(targets) = targets.filter(|targets| !targets.is_empty() || !quarantined) else {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: records for output {output}, which leads nowhere", node.id)));
         };
         if !quarantined {
             node.metrics.records_out.add(records.len() as u64);
         }
-        let delivered = self.deliver_all(&targets, records, Some(place));
-        let node = &mut self.nodes[place];
-        *(if quarantined { &mut node.quarantine } else { &mut node.routes[output as usize] }) = targets;
-        delivered
+        self.ahead.extend(deliveries(targets, &records, Some(place)));
+        Ok(())
     }
 
-    /// Hands records to each of their targets, which share them. `from`: the node that emitted it; `None`: the source at the head.
-    fn deliver_all(&mut self, targets: &[Target], records: Selection, from: Option<usize>) -> Result<(), EngineError> {
-        let Some((last, others)) = targets.split_last() else { return Ok(()) };
-        others.iter().try_for_each(|target| self.deliver(*target, records.clone(), from))?;
-        self.deliver(*last, records, from)
+    /// Sends records out over an edge.
+    fn send(&mut self, edge: usize, records: Selection, from: Option<usize>) -> Result<(), EngineError> {
+        self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
+            let from = from.map_or(&self.head, |place| &self.nodes[place].id);
+            EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))
+                .with_hint("set `key` on the source, or emit the record with a key")
+        })
     }
+}
 
-    fn deliver(&mut self, target: Target, records: Selection, from: Option<usize>) -> Result<(), EngineError> {
-        match target {
-            Target::Node { node, input } => self.process_node(node, input, false, records.compact()),
-            Target::Edge(edge) => self.output.emit(edge, records, self.clock.now()).map_err(|_keyless| {
-                let from = from.map_or(&self.head, |place| &self.nodes[place].id);
-                EngineError::new(ErrorKind::FixInput, format!("{from}: a record without a key for an edge with by = \"key\""))
-                    .with_hint("set `key` on the source, or emit the record with a key")
-            }),
-        }
-    }
+/// Records for each of their targets, which share them; the first target's come last. `from`: the node that emitted them; `None`: the source at the head.
+fn deliveries<'a>(targets: &'a [Target], records: &'a Selection, from: Option<usize>) -> impl Iterator<Item = Delivery> + 'a {
+    targets.iter().rev().map(move |&target| Delivery { target, keyed: false, records: records.clone(), from })
 }

@@ -67,7 +67,7 @@ impl OperatorTask {
         loop {
             match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
                 Step::Control(control) => self.on_control(control)?,
-                Step::Gate(event) => self.on_gate(event)?,
+                Step::Gate(event) => self.on_gate(event).await?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Alignment => self.gate.on_time(),
                 Step::Closed => return Ok(()),
@@ -104,10 +104,10 @@ impl OperatorTask {
         self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
     }
 
-    fn on_gate(&mut self, event: GateEvent) -> Result<(), EngineError> {
+    async fn on_gate(&mut self, event: GateEvent) -> Result<(), EngineError> {
         match event {
             GateEvent::Batch { from, batch } => {
-                self.work_off(from, batch)?;
+                self.work_off(from, batch).await?;
                 if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
                     self.chain.output.flush();
                 }
@@ -136,10 +136,10 @@ impl OperatorTask {
         Ok(())
     }
 
-    fn work_off(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
+    async fn work_off(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         let (part, rest) = self.pace.cut(batch);
         let began = self.clock.now();
-        self.chain.process(from, &part)?;
+        self.chain.process(from, &part).await?;
         self.pace.observe(part.len(), began, self.clock.now());
         if let Some(rest) = rest {
             self.gate.put_back(from, rest);

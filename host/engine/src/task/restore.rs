@@ -4,10 +4,12 @@
 //! records that were in flight to that same subtask: with these all copies have seen the same records at a barrier.
 
 use super::NodeBroadcast;
-use crate::checkpoint::{CheckpointMetadata, Section, SectionKind, StateHandle, StateObjectReader, read_state_object};
-use crate::error::EngineError;
+use crate::checkpoint::{
+    CheckpointMetadata, Section, SectionKind, StateHandle, StateObjectReader, SubtaskFiles, VertexIdentity, read_object, read_state_object,
+};
+use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
-use crate::state::{KeyGroupRange, StateBackend, StateRewrite};
+use crate::state::{KeyGroupRange, StateBackend, StateDescriptor, StateRewrite, StoredFile};
 use crate::storage::Store;
 use futures_util::stream::{self, FuturesOrdered, Stream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -29,10 +31,20 @@ pub struct KeyedRestore {
     pub rewrite: StateRewrite,
     /// The objects: for each subtask that wrote some the whole one, and the deltas behind it in order.
     pub handles: Vec<StateHandle>,
+    /// The files, where the state is in files.
+    pub files: Option<FilesToRestore>,
     /// Where they are.
     pub store: Arc<dyn Store>,
     /// The clock for retries.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Keyed state in files of a backend.
+pub struct FilesToRestore {
+    /// The states that they hold, as they were declared.
+    pub stored: Vec<StateDescriptor>,
+    /// The files of each subtask that may have keys of the range.
+    pub of_subtasks: Vec<SubtaskFiles>,
 }
 
 impl KeyedRestore {
@@ -43,8 +55,16 @@ impl KeyedRestore {
         range: KeyGroupRange,
         (store, clock): (Arc<dyn Store>, Arc<dyn Clock>),
     ) -> Option<Self> {
-        let handles = metadata.vertex(operator)?.keyed_state(range, metadata.graph.max_parallelism);
-        (!handles.is_empty()).then(|| Self { operator: operator.to_owned(), range, rewrite, handles, store, clock })
+        let (vertex, max_parallelism) = (metadata.vertex(operator)?, metadata.graph.max_parallelism);
+        let handles = vertex.keyed_state(range, max_parallelism);
+        let of_subtasks = vertex.keyed_files(range, max_parallelism);
+        let stored = match metadata.graph.vertices.get(operator) {
+            Some(VertexIdentity::Operator { states, .. }) => states.clone(),
+            Some(VertexIdentity::Source { .. }) | None => Vec::new(),
+        };
+        let files = (!of_subtasks.is_empty()).then_some(FilesToRestore { stored, of_subtasks });
+        let any = !handles.is_empty() || files.is_some();
+        any.then(|| Self { operator: operator.to_owned(), range, rewrite, handles, files, store, clock })
     }
 
     /// Reads the objects, several at once, and restores the sections in range in order.
@@ -56,6 +76,33 @@ impl KeyedRestore {
         let mut readers = pin!(read_ahead(&self.handles, read));
         while let Some((handle, reader)) = readers.try_next().await? {
             self.apply(&reader, backend).map_err(|error: EngineError| error.about_object(&handle.object))?;
+        }
+        match &self.files {
+            Some(files) => self.restore_files(files, backend).await.map_err(|error| error.context(format!("restore {}", self.operator))),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands the files to the backend as they are.
+    async fn restore_files(&self, files: &FilesToRestore, backend: &mut dyn StateBackend) -> Result<(), EngineError> {
+        if !self.rewrite.keeps(&files.stored) {
+            let message = "its state is in files, of which no state can be dropped and no value migrated";
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("declare the states as they were, in their versions"));
+        }
+        let all: Vec<_> = files.of_subtasks.iter().flat_map(|of| of.files.files.iter().map(move |file| (of, file))).collect();
+        if let Some((of, _)) = all.iter().find(|(of, _)| backend.file_format() != Some(&of.files.format)) {
+            let takes = backend.file_format().map_or("takes no files".to_owned(), |takes| format!("takes \"{takes}\""));
+            let message = format!("its state is in files of the format \"{}\", and the state backend of this run {takes}", of.files.format);
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("run it with the state backend that wrote the checkpoint"));
+        }
+        let handles: Vec<StateHandle> = all.iter().map(|(_, file)| file.handle.clone()).collect();
+        let mut contents = pin!(read_ahead(&handles, |handle| async move {
+            read_object(&*self.store, &*self.clock, handle).await.map_err(|error| error.about_object(&handle.object))
+        }));
+        for (of, file) in all {
+            let contents = contents.try_next().await?.expect("one for each handle");
+            let stored = StoredFile { subtask: of.subtask, name: &file.name, contents };
+            backend.restore_file(&stored, self.rewrite.places()).map_err(|error| error.about_object(&file.handle.object))?;
         }
         Ok(())
     }

@@ -9,8 +9,11 @@ use super::commits::{Committers, Uncommitted};
 use super::in_flight::{RecordedEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
 use super::recording::recording_object;
+use super::shared_files::{SharedFiles, TaskFiles};
 use super::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
-use crate::checkpoint::{CheckpointBases, CompletedTasks, StagedObject, StateHandle, StateObjectWriter, Stretch, SubtaskSnapshot, paths};
+use crate::checkpoint::{
+    CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, Stretch, SubtaskSnapshot, paths,
+};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::{Decline, InFlightRecords};
@@ -18,8 +21,9 @@ use crate::outbox::Staged;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::Committable;
 use crate::source::SplitState;
-use crate::state::BroadcastState;
+use crate::state::{BroadcastState, FileSnapshot, StateSnapshot};
 use crate::storage::{Store, retry};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +63,7 @@ pub struct Snapshots {
     /// By vertex.
     uncommitted: BTreeMap<usize, Uncommitted>,
     increments: Increments,
+    files: SharedFiles,
     writing: Turns,
     committing: Turns,
     /// Snapshots that wait for what their barrier overtook.
@@ -118,6 +123,7 @@ impl Snapshots {
             context: Arc::new(context),
             uncommitted: BTreeMap::new(),
             increments: Increments::default(),
+            files: SharedFiles::default(),
             writing: Turns::default(),
             committing: Turns::default(),
             recording: BTreeMap::new(),
@@ -139,7 +145,7 @@ impl Snapshots {
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
                 NodeBody::Operator(subtask) => {
-                    Capture::Operator { vertex: node.vertex, capture: subtask.capture(checkpoint_id, extent.base(), base) }
+                    Capture::Operator { vertex: node.vertex, capture: subtask.capture(checkpoint_id, extent.base(), base)? }
                 }
                 NodeBody::Sink(writer) => {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();
@@ -159,10 +165,11 @@ impl Snapshots {
                 Some(recorded)
             }
         };
-        let (context, increments, mut turn) = (self.context.clone(), self.increments.clone(), self.writing.take());
+        let (context, mut turn) = (self.context.clone(), self.writing.take());
+        let stored = StoredBefore { increments: self.increments.clone(), files: self.files.clone(), of_base: self.files.of(base) };
         let write = async move {
             turn.begin().await;
-            let written = write(&context, &increments, checkpoint_id, extent, captures).await;
+            let written = write(&context, &stored, checkpoint_id, extent, captures).await;
             // What is recorded may take as long as the next barrier: it holds up no other snapshot.
             drop(turn);
             let written = match (written, recorded) {
@@ -209,6 +216,7 @@ impl Snapshots {
         let mut states: Vec<_> = chain.operators().filter_map(|subtask| subtask.keyed_state()).collect();
         if let Some(base) = base {
             self.increments.retire(base);
+            self.files.retire(base);
             states.iter_mut().for_each(|state| state.retire(base));
         }
         let keys = states.iter().map(|state| state.key_count()).sum();
@@ -250,6 +258,7 @@ struct OwnObjects {
     /// The place of its part.
     part: usize,
     operator: String,
+    files: Option<FileSnapshot>,
     broadcast: Option<BroadcastState>,
     calls: Option<Vec<Arc<Stretch>>>,
 }
@@ -262,9 +271,18 @@ struct Unstaged {
     staged: Staged,
 }
 
+/// What checkpoints have stored of the keyed state, and what of it may be built on.
+#[derive(Default)]
+struct StoredBefore {
+    increments: Increments,
+    files: SharedFiles,
+    /// The files of the checkpoint's base.
+    of_base: Arc<TaskFiles>,
+}
+
 async fn write(
     context: &SnapshotContext,
-    increments: &Increments,
+    stored: &StoredBefore,
     checkpoint_id: CheckpointId,
     extent: Extent,
     captures: Vec<Capture>,
@@ -276,7 +294,7 @@ async fn write(
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
     let (mut size, mut written_bytes) = (StateSize::default(), 0);
-    let (mut own, mut outboxes) = (Vec::new(), Vec::new());
+    let (mut own, mut outboxes, mut failed) = (Vec::new(), Vec::new(), None);
     // Nothing that may fail as an upload stands in front of the last sink: what its writer has let go of would be lost.
     for capture in captures {
         let mut part = SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
@@ -287,15 +305,27 @@ async fn write(
             }
             Capture::Operator { vertex, capture } => {
                 let SubtaskCapture { operator, keyed, broadcast, calls } = capture;
-                if let Some(mut snapshot) = keyed {
-                    part.keys = snapshot.keys();
-                    part.state_bytes = snapshot.write(&mut |key_group, payload| {
-                        written_bytes += payload.len() as u64;
-                        object.section(extent.section_kind(), &operator, key_group, payload);
-                    });
-                    size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
+                let mut files = None;
+                part.keys = keyed.as_ref().map_or(0, StateSnapshot::keys);
+                match keyed {
+                    None => {}
+                    Some(StateSnapshot::Blocks(mut snapshot)) => {
+                        let written = snapshot.write(&mut |key_group, payload| {
+                            written_bytes += payload.len() as u64;
+                            object.section(extent.section_kind(), &operator, key_group, payload);
+                        });
+                        match written {
+                            Ok(bytes) => part.state_bytes = bytes,
+                            Err(error) => failed = Some(error.context(&operator)),
+                        }
+                        size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
+                    }
+                    Some(StateSnapshot::Files(snapshot)) => {
+                        part.state_bytes = snapshot.state_bytes;
+                        files = Some(snapshot);
+                    }
                 }
-                own.push(OwnObjects { part: parts.len(), operator, broadcast, calls });
+                own.push(OwnObjects { part: parts.len(), operator, files, broadcast, calls });
                 vertex
             }
             Capture::Sink { vertex, uncommitted, prepared } => {
@@ -310,7 +340,15 @@ async fn write(
         };
         parts.push((vertex, part));
     }
-    for OwnObjects { part, operator: id, broadcast, calls } in own {
+    if let Some(error) = failed {
+        return Err(WriteError::Upload(error));
+    }
+    let mut task_files = TaskFiles::default();
+    for OwnObjects { part, operator: id, files, broadcast, calls } in own {
+        if let Some(files) = files {
+            upload_files(context, checkpoint_id, &mut parts, (part, &id), files, &stored.of_base).await?;
+            parts[part].1.files.iter().for_each(|files| task_files.add(&id, files));
+        }
         if let Some(broadcast) = broadcast {
             let path = paths::broadcast_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
             parts[part].1.broadcast = Some(upload_of(context, checkpoint_id, &parts, path, broadcast::object(&id, &broadcast)).await?);
@@ -330,7 +368,8 @@ async fn write(
     };
     let chain = extent.written(object, written_bytes, size);
     parts.iter_mut().filter(|(_, part)| part.keys > 0).for_each(|(_, part)| chain.fill(part));
-    increments.on_written(checkpoint_id, chain);
+    stored.increments.on_written(checkpoint_id, chain);
+    stored.files.on_written(checkpoint_id, task_files);
     Ok(parts)
 }
 
@@ -389,7 +428,7 @@ async fn write_records(
     Ok(parts)
 }
 
-/// Writes another object of a checkpoint, unless that has been given up meanwhile: then what `parts` has of it goes, and nothing follows.
+/// Writes another object of a checkpoint, unless that has been given up meanwhile.
 async fn upload_of(
     context: &SnapshotContext,
     checkpoint_id: CheckpointId,
@@ -397,17 +436,60 @@ async fn upload_of(
     path: String,
     object: StateObjectWriter,
 ) -> Result<StateHandle, WriteError> {
-    if !context.bases.is_under_way(checkpoint_id) {
-        discard(context, checkpoint_id, parts).await;
-        return Err(WriteError::GivenUp);
-    }
+    still_awaited(context, checkpoint_id, parts).await?;
     upload(context, path, object).await.map_err(WriteError::Upload)
+}
+
+/// Where a checkpoint has been given up meanwhile, what `parts` has of it goes, and nothing follows.
+async fn still_awaited(context: &SnapshotContext, checkpoint_id: CheckpointId, parts: &CompletedTasks) -> Result<(), WriteError> {
+    if context.bases.is_under_way(checkpoint_id) {
+        return Ok(());
+    }
+    discard(context, checkpoint_id, parts).await;
+    Err(WriteError::GivenUp)
 }
 
 async fn upload(context: &SnapshotContext, path: String, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
     let finished = object.finish();
     let handle = StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum };
     retry(&*context.clock, || context.store.put(&handle.object, finished.parts.clone())).await?;
+    Ok(handle)
+}
+
+/// Uploads the files of a snapshot, one after the other, but for those that the base has. `part`: the place of the operator's part.
+async fn upload_files(
+    context: &SnapshotContext,
+    checkpoint_id: CheckpointId,
+    parts: &mut CompletedTasks,
+    (part, operator): (usize, &str),
+    snapshot: FileSnapshot,
+    of_base: &TaskFiles,
+) -> Result<(), WriteError> {
+    parts[part].1.files = Some(StateFiles { format: snapshot.format.to_owned(), files: Vec::new() });
+    for file in snapshot.files {
+        let name = file.name().to_owned();
+        let handle = match of_base.get(operator, &name) {
+            Some(handle) => handle.clone(),
+            None => {
+                still_awaited(context, checkpoint_id, parts).await?;
+                let path = paths::state_file(context.attempt, checkpoint_id, operator, context.index, &context.nonce, &name);
+                let named = |error: EngineError| WriteError::Upload(error.context(format!("{operator}: file {name}")));
+                let contents = file.read().map_err(named)?;
+                upload_file(context, path, contents).await.map_err(WriteError::Upload)?
+            }
+        };
+        if let Some(uploaded) = &mut parts[part].1.files {
+            uploaded.files.push(StateFile { name, handle });
+        }
+    }
+    Ok(())
+}
+
+async fn upload_file(context: &SnapshotContext, path: String, parts: Vec<Bytes>) -> Result<StateHandle, EngineError> {
+    let bytes = parts.iter().map(|part| part.len() as u64).sum();
+    let checksum = parts.iter().fold(0, |checksum, part| crc32c::crc32c_append(checksum, part));
+    let handle = StateHandle { object: path, bytes, checksum };
+    retry(&*context.clock, || context.store.put(&handle.object, parts.clone())).await?;
     Ok(handle)
 }
 

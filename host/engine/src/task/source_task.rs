@@ -116,8 +116,8 @@ impl SourceTask {
         loop {
             match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
                 Step::Control(control) => self.on_control(control)?,
-                Step::Read(status) => self.on_read(status)?,
-                Step::Restored(from, batch) => self.on_restored(from, batch)?,
+                Step::Read(status) => self.on_read(status).await?,
+                Step::Restored(from, batch) => self.on_restored(from, batch).await?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Closed => return Ok(()),
             }
@@ -165,10 +165,10 @@ impl SourceTask {
         read
     }
 
-    fn on_restored(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
+    async fn on_restored(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         let (part, rest) = self.call_pace.cut(batch);
         let began = self.clock.now();
-        self.chain.process(from, &part)?;
+        self.chain.process(from, &part).await?;
         self.call_pace.observe(part.len(), began, self.clock.now());
         if let Some(rest) = rest {
             self.restored.push_front((from, rest));
@@ -176,16 +176,16 @@ impl SourceTask {
         Ok(())
     }
 
-    fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
+    async fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
         let skipped = self.reader.skipped();
         self.metrics.skipped.add(skipped - self.skipped);
         self.skipped = skipped;
-        self.quarantine()?;
+        self.quarantine().await?;
         if !self.builder.is_empty() {
             let batch = self.builder.take_and_make_room();
             self.metrics.records_out.add(batch.len() as u64);
             let (records, began) = (batch.len(), self.clock.now());
-            self.chain.process_from_source(batch)?;
+            self.chain.process_from_source(batch).await?;
             self.call_pace.observe(records, began, self.clock.now());
         }
         if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
@@ -200,7 +200,7 @@ impl SourceTask {
     }
 
     /// Hands on what could not be read, within the same cut as what could: no barrier comes between a poll and this.
-    fn quarantine(&mut self) -> Result<(), EngineError> {
+    async fn quarantine(&mut self) -> Result<(), EngineError> {
         let reports = self.reader.take_quarantined();
         self.quarantine.seen += (self.builder.len() + reports.len()) as u64;
         if reports.is_empty() {
@@ -208,7 +208,7 @@ impl SourceTask {
         }
         self.quarantine.records += reports.len() as u64;
         self.metrics.quarantined.add(reports.len() as u64);
-        self.chain.quarantine_from_source(reports)?;
+        self.chain.quarantine_from_source(reports).await?;
         self.quarantine.check(&self.id)
     }
 

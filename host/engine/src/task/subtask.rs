@@ -13,7 +13,7 @@ use crate::metrics::VertexMetrics;
 use crate::operator::{Operator, OperatorContext, OperatorFactory, Subtask};
 use crate::runtime::Clock;
 use crate::state::{
-    BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite, StateSnapshot,
+    BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite, StateSnapshot, StateTime,
 };
 use crate::storage::Store;
 use std::collections::BTreeSet;
@@ -75,7 +75,7 @@ pub struct SubtaskCapture {
     /// The operator's id.
     pub operator: String,
     /// Its keyed state.
-    pub keyed: Option<Box<dyn StateSnapshot>>,
+    pub keyed: Option<StateSnapshot>,
     /// Its broadcast state, where there is any.
     pub broadcast: Option<BroadcastState>,
     /// The calls that it keeps.
@@ -146,8 +146,12 @@ impl OperatorSubtask {
         Ok(())
     }
 
-    /// Makes one call, and gives what it has emitted.
-    pub fn call(&mut self, call: &RecordedCall) -> Result<Emitted, EngineError> {
+    /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
+    pub async fn call(&mut self, call: &RecordedCall) -> Result<Emitted, EngineError> {
+        if let Some(state) = self.state.as_deref_mut().filter(|_| call.keyed) {
+            let time = StateTime { watermark: call.watermark, processing_time: call.processing_time };
+            state.prefetch(&call.batch, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
+        }
         if let Some(recording) = &mut self.recording {
             recording.note(call.clone());
         }
@@ -169,13 +173,19 @@ impl OperatorSubtask {
 
     /// Captures the subtask as of now for `checkpoint_id`: keyed state since `since`, or all of it, and the calls since `base`, the newest checkpoint
     /// that was complete at its trigger.
-    pub fn capture(&mut self, checkpoint_id: CheckpointId, since: Option<CheckpointId>, base: Option<CheckpointId>) -> SubtaskCapture {
-        SubtaskCapture {
+    pub fn capture(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        since: Option<CheckpointId>,
+        base: Option<CheckpointId>,
+    ) -> Result<SubtaskCapture, EngineError> {
+        let keyed = self.state.as_mut().map(|state| state.snapshot(checkpoint_id, since)).transpose();
+        Ok(SubtaskCapture {
             operator: self.id().to_owned(),
-            keyed: self.state.as_mut().map(|state| state.snapshot(checkpoint_id, since)),
+            keyed: keyed.map_err(|error| error.context(self.id()))?,
             broadcast: self.broadcast.as_ref().and_then(|broadcast| broadcast.capture()),
             calls: self.recording.as_mut().map(|recording| recording.at_barrier(checkpoint_id, base)),
-        }
+        })
     }
 
     /// A checkpoint is complete: the calls in front of its barrier are in it.

@@ -57,7 +57,7 @@ impl Held {
 
     fn apply(&mut self, effects: Effects) {
         let range = 0..self.batch.len();
-        apply(effects, &self.batch, &range, Some(&mut self.keyed), Some(&mut self.broadcast), &mut Vec::new());
+        apply(effects, &self.batch, &range, Some(&mut self.keyed), Some(&mut self.broadcast), &mut Vec::new()).unwrap();
         self.keyed.select(&self.batch, range).unwrap();
     }
 }
@@ -168,13 +168,13 @@ fn effects_come_to_what_they_are_said_to_come_to() {
     for round in 0..2_000 {
         let effects = random_effects(&mut chance);
         let before = held.bytes();
-        let (exactly, most) = (held.weighed(&effects).exactly(before), before + held.weighed(&effects).most_added());
-        let changes = held.weighed(&effects).changes(&held.keyed);
-        let keys: Vec<u64> = (0..KEYS as usize).map(|key| held.keyed.key_bytes(key)).collect();
+        let (exactly, most) = (held.weighed(&effects).exactly(before).unwrap(), before + held.weighed(&effects).most_added());
+        let changes = held.weighed(&effects).changes(&held.keyed).unwrap();
+        let keys: Vec<u64> = (0..KEYS as usize).map(|key| held.keyed.key_bytes(key).unwrap()).collect();
         let added = held.weighed(&effects).added_by_key(KEYS as usize);
         held.apply(effects);
         for key in 0..KEYS {
-            let (after, change) = (held.keyed.key_bytes(key as usize), changes.get(&key).copied().unwrap_or_default());
+            let (after, change) = (held.keyed.key_bytes(key as usize).unwrap(), changes.get(&key).copied().unwrap_or_default());
             assert_eq!(after, keys[key as usize] + change.added - change.gone, "key {key} of round {round}");
             assert!(after <= keys[key as usize] + added[key as usize]);
         }
@@ -195,7 +195,7 @@ fn a_key_may_not_pass_its_limit_with_all_its_states_together() {
     held.apply(set(&[(0, &[1; 40])]));
     held.apply(append(&[], &[(0, &[1; 26])]));
     let check = |effects: Effects, expect: Option<&str>| {
-        let error = held.weighed(&effects).check_keys(&limits(100)).err().map(|fault| fault.to_string());
+        let error = held.weighed(&effects).check_keys(&limits(100)).unwrap().err().map(|fault| fault.to_string());
         assert_eq!(error.as_deref(), expect);
     };
     check(set(&[(0, &[2; 70]), (1, &[2; 100])]), None);
@@ -216,7 +216,7 @@ fn what_is_beyond_the_limit_may_shrink_and_stay_but_not_grow() {
     let mut held = Held::new();
     held.apply(append(&[], &[(0, &[1; 500])]));
     held.apply(set(&[(0, &[1; 100])]));
-    let passes = |effects: Effects| held.weighed(&effects).check_keys(&limits(100)).is_ok();
+    let passes = |effects: Effects| held.weighed(&effects).check_keys(&limits(100)).unwrap().is_ok();
     assert!(passes(set(&[(0, &[2; 100])])) && passes(set(&[(0, b"")])));
     assert!(!passes(set(&[(0, &[2; 101])])));
     assert!(passes(append(&[0], &[(0, &[2; 400])])));
@@ -237,8 +237,8 @@ fn an_entry_of_broadcast_state_is_bounded_like_a_key() {
         Effects { broadcasts: vec![update], ..Effects::default() }
     };
     let held = Held::new();
-    assert!(held.weighed(&rule(99)).check_keys(&limits(100)).is_ok());
-    let error = held.weighed(&rule(100)).check_keys(&limits(100)).unwrap_err().to_string();
+    assert!(held.weighed(&rule(99)).check_keys(&limits(100)).unwrap().is_ok());
+    let error = held.weighed(&rule(100)).check_keys(&limits(100)).unwrap().unwrap_err().to_string();
     assert!(error.contains("an entry of broadcast state \"r\" would have 101 bytes"), "{error}");
 }
 

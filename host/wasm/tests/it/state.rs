@@ -47,8 +47,8 @@ fn state_that_is_larger_than_the_limit_of_today_goes_on_without_growing() {
     let mut builder = weir_engine::element::BatchBuilder::new();
     builder.push(Some(b"a"), b"", None);
     bench.state.select(&builder.finish(), 0..1).unwrap();
-    bench.state.list_append(0, 1, &[b'x'; 500]);
-    bench.state.set_value(0, 0, &1_u64.to_le_bytes());
+    bench.state.list_append(0, 1, &[b'x'; 500]).unwrap();
+    bench.state.set_value(0, 0, &1_u64.to_le_bytes()).unwrap();
     assert_eq!(values(&bench.keyed(&[("a", "x"), ("b", "x")]).unwrap()), ["x=2", "x=1"]);
     assert!(bench.keyed(&[("a", &append(1))]).unwrap_err().to_string().contains("would have 517 bytes, and 100 are the most"));
 }

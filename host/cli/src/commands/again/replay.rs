@@ -60,7 +60,7 @@ async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Res
     let text = held_text(&of.graph, of.vertex);
     while let Some(input) = upstream.next().await? {
         for record in 0..input.batch.len() {
-            if let Some(ended) = printer.take(effects_of(&mut operator, &input, record)?, None, &text)? {
+            if let Some(ended) = printer.take(effects_of(&mut operator, &input, record).await?, None, &text)? {
                 return Ok(Some(ended));
             }
         }
@@ -79,7 +79,7 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
             let calls = kept_at(&stretch.to, stretch.calls(subtask).await).await?;
             let mut operator = kept_at(&stretch.from, recorded_subtask(of, &graph, &stretch, subtask).await).await?;
             for (number, call) in calls.calls.iter().enumerate() {
-                let effects = operator.effects_of(batch, call)?;
+                let effects = operator.effects_of(batch, call).await?;
                 batch += 1;
                 // No call is cut, whatever is shown of it.
                 for record in effects.records {

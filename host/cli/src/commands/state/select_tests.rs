@@ -5,9 +5,10 @@ use std::sync::Arc;
 use weir_engine::checkpoint::{
     CheckpointMetadata, GraphIdentity, SectionKind, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexIdentity, VertexSnapshot,
 };
-use weir_engine::element::{AttemptId, CheckpointId, Column, key_hash};
+use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::inspect::CheckpointState;
 use weir_engine::runtime::Simulator;
+use weir_engine::state::conformance::SteadyBackend;
 use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor};
 use weir_engine::storage::{ObjectStorage, Store};
 
@@ -26,18 +27,16 @@ fn declared() -> Vec<StateDescriptor> {
 
 /// Two keys, one of which has every kind of state, and two rules.
 fn objects() -> (StateObjectWriter, StateObjectWriter) {
-    let mut backend = MemoryBackendFactory::new(1).create(&declared(), ALL, 1);
-    let (mut keys, mut slots) = (Column::new(), Vec::new());
-    [&b"a"[..], b"\xff"].iter().for_each(|key| keys.push(key));
-    backend.lookup(&keys, &[key_hash(b"a"), key_hash(b"\xff")], &mut slots);
+    let mut backend = SteadyBackend::new(MemoryBackendFactory::new(1).create(&declared(), ALL, 1));
+    let mut slots = backend.lookup(&[&b"a"[..], b"\xff"]);
     backend.set_value(&mut slots[0], b"a", 1, &[7]);
     backend.list_append(&mut slots[0], b"a", 2, b"\x61x");
     backend.list_append(&mut slots[0], b"a", 2, b"\x05");
     backend.map_put(&mut slots[0], b"a", 3, b"\x03", b"v");
     backend.set_value(&mut slots[1], b"\xff", 1, &[0x18, 200]);
     let (mut keyed, mut broadcast) = (StateObjectWriter::new(), StateObjectWriter::new());
-    let mut snapshot = backend.snapshot(CheckpointId(1), None);
-    snapshot.write(&mut |key_group, block| keyed.section(SectionKind::KeyedState, "op", key_group, block));
+    let blocks = backend.blocks(CheckpointId(1), None);
+    blocks.iter().for_each(|(key_group, block)| keyed.section(SectionKind::KeyedState, "op", *key_group, block));
     let mut rules = BroadcastState::new(&declared()).expect("one is declared");
     rules.put(0, b"\x62on", &[0xf5]);
     rules.put(0, b"\x63off", &[0xf4]);

@@ -59,6 +59,9 @@ pub struct SubtaskSnapshot {
     /// Changes of the keyed state since that object was written, each since the one before, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deltas: Vec<StateHandle>,
+    /// The files that the keyed state is in, where its backend keeps it in files; there is no object and no delta then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<StateFiles>,
     /// Where broadcast state is, in an object of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broadcast: Option<StateHandle>,
@@ -87,6 +90,35 @@ pub struct StateHandle {
     pub bytes: u64,
     /// CRC-32C of all its bytes.
     pub checksum: u32,
+}
+
+/// The keyed state of one operator's subtask, in files that only a backend of their format reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateFiles {
+    /// The backend's word for what they are.
+    pub format: String,
+    /// All of them; checkpoints share those that have not changed.
+    pub files: Vec<StateFile>,
+}
+
+/// One of these files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateFile {
+    /// The backend's name of it.
+    pub name: String,
+    /// Where it is. What it holds has no header and no checksum but this one.
+    pub handle: StateHandle,
+}
+
+/// The files of one subtask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubtaskFiles {
+    /// The subtask's index.
+    pub subtask: u32,
+    /// Its files.
+    pub files: StateFiles,
 }
 
 /// What of a graph must not change, or is compared, when a checkpoint is resumed.
@@ -145,7 +177,11 @@ impl SubtaskSnapshot {
 
     /// Of these the ones that a restore reads.
     fn restored(&self) -> impl Iterator<Item = &StateHandle> {
-        self.state.iter().chain(&self.deltas).chain(&self.broadcast).chain(&self.in_flight)
+        self.state.iter().chain(&self.deltas).chain(&self.broadcast).chain(&self.in_flight).chain(self.file_handles())
+    }
+
+    fn file_handles(&self) -> impl Iterator<Item = &StateHandle> {
+        self.files.iter().flat_map(|files| &files.files).map(|file| &file.handle)
     }
 }
 
@@ -156,6 +192,13 @@ impl VertexSnapshot {
         let parallelism = self.subtasks.len() as u32;
         let overlapping = self.subtasks.iter().filter(|part| range_of(part.index, parallelism, max_parallelism).overlaps(&range));
         overlapping.flat_map(|part| part.state.iter().chain(&part.deltas)).cloned().collect()
+    }
+
+    /// The files of keyed state that may hold keys of `range`, of `max_parallelism` groups in all.
+    pub fn keyed_files(&self, range: KeyGroupRange, max_parallelism: u32) -> Vec<SubtaskFiles> {
+        let parallelism = self.subtasks.len() as u32;
+        let overlapping = self.subtasks.iter().filter(|part| range_of(part.index, parallelism, max_parallelism).overlaps(&range));
+        overlapping.filter_map(|part| Some(SubtaskFiles { subtask: part.index, files: part.files.clone()? })).collect()
     }
 }
 
@@ -209,6 +252,11 @@ impl CheckpointMetadata {
     /// Of these the ones that a restore reads: all but recordings.
     pub fn restored(&self) -> impl Iterator<Item = &StateHandle> {
         self.subtasks().flat_map(SubtaskSnapshot::restored)
+    }
+
+    /// Of these the ones that are files of a state backend, and no state objects.
+    pub fn state_files(&self) -> impl Iterator<Item = &StateHandle> {
+        self.subtasks().flat_map(SubtaskSnapshot::file_handles)
     }
 
     /// True where its barriers have overtaken records, which are part of it.

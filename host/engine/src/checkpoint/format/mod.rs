@@ -12,7 +12,10 @@ mod staged;
 mod state_object;
 
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};
-pub use metadata::{CheckpointMetadata, EdgeIdentity, GraphIdentity, StateHandle, SubtaskSnapshot, VertexIdentity, VertexSnapshot};
+pub use metadata::{
+    CheckpointMetadata, EdgeIdentity, GraphIdentity, StateFile, StateFiles, StateHandle, SubtaskFiles, SubtaskSnapshot, VertexIdentity,
+    VertexSnapshot,
+};
 pub use outbox::{LineageOutput, Marker, MarkerKey, OutboxSnapshot, StagedObject, StagedOutput};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub use recording::{RecordedCall, Stretch, StretchHeader, read_recording, write_recording};

@@ -204,7 +204,8 @@ pub async fn savepoint_job_file(store: &dyn Store, clock: &dyn Clock, savepoint:
 /// Reads every object of a savepoint and checks all checksums. One line for each that is missing or damaged.
 pub async fn verify_savepoint(store: &dyn Store, clock: &dyn Clock) -> Result<Vec<String>, EngineError> {
     let (savepoint, metadata) = open_savepoint(store, clock).await?;
-    let state: BTreeSet<&StateHandle> = metadata.restored().collect();
+    let files: BTreeSet<&StateHandle> = metadata.state_files().collect();
+    let state: BTreeSet<&StateHandle> = metadata.restored().filter(|handle| !files.contains(handle)).collect();
     let mut problems = Vec::new();
     for handle in savepoint.objects(&metadata) {
         let checked = match state.contains(&handle) {

@@ -12,6 +12,7 @@ use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescri
 use crate::replay::ReplayPoint;
 use crate::runtime::Simulator;
 use crate::source::{ReadStatus, Source, SourceReader, SplitProgress, SplitState};
+use crate::state::conformance::{Written, write};
 use crate::state::{KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, StateMigrator, range_of};
 use crate::storage::{ObjectStorage, Store};
 use futures_util::FutureExt;
@@ -158,12 +159,12 @@ impl Count {
         if self.wide { [b"~", value].concat() } else { value.to_vec() }
     }
 
-    fn count(&self, state: &mut KeyedState, key: usize, word: &str) -> u64 {
-        let count = state.value(key, COUNT).map_or(0, |bytes| u64::from(bytes[bytes.len() - 1])) + 1;
-        state.set_value(key, COUNT, &self.encoded(&[count as u8]));
-        state.list_append(key, SEEN, &self.encoded(word.as_bytes()));
-        state.map_put(key, TIMES, word.as_bytes(), &self.encoded(&[count as u8]));
-        count
+    fn count(&self, state: &mut KeyedState, key: usize, word: &str) -> Result<u64, EngineError> {
+        let count = state.copied_value(key, COUNT)?.map_or(0, |bytes| u64::from(bytes[bytes.len() - 1])) + 1;
+        state.set_value(key, COUNT, &self.encoded(&[count as u8]))?;
+        state.list_append(key, SEEN, &self.encoded(word.as_bytes()))?;
+        state.map_put(key, TIMES, word.as_bytes(), &self.encoded(&[count as u8]))?;
+        Ok(count)
     }
 }
 
@@ -183,7 +184,7 @@ impl Operator for Count {
             let mut text = word.clone();
             if let Some(state) = context.state.as_deref_mut() {
                 let key = state.key_of()[record] as usize;
-                text = format!("{word}={}", self.count(state, key, &word));
+                text = format!("{word}={}", self.count(state, key, &word)?);
             }
             self.check(&word)?;
             if !self.silent.split_whitespace().any(|silent| silent == word) {
@@ -235,9 +236,11 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
     };
     let mut state = KeyedState::new(states.clone(), point.backends.create(&states, range_of(0, 1, GROUPS), GROUPS));
     state.select(&words("a"), 0..1).expect("it has a key");
-    (0..3).for_each(|_| _ = Count::default().count(&mut state, 0, "a0"));
+    (0..3).for_each(|_| _ = Count::default().count(&mut state, 0, "a0").expect("it is counted"));
     let mut keyed = StateObjectWriter::new();
-    state.snapshot(CheckpointId(1), None).write(&mut |group, block| keyed.section(SectionKind::KeyedState, "count", group, block));
+    let mut snapshot = state.snapshot(CheckpointId(1), None).expect("it is taken");
+    let Written::Blocks(blocks) = write(&mut snapshot).0 else { panic!("the state is in memory") };
+    blocks.iter().for_each(|(group, block)| keyed.section(SectionKind::KeyedState, "count", *group, block));
     let channel = InFlightChannel { edge: graph.edge_identity(&graph.edges[0]), sender: 0, schema: None };
     let mut flying = StateObjectWriter::new();
     flying.section(SectionKind::InFlight, "count", 0, &write_in_flight(&channel, [&words(in_flight)].into_iter()));

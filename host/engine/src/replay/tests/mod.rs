@@ -83,11 +83,11 @@ fn an_operator_goes_on_with_the_state_of_the_checkpoint() {
     let mut upstream = now(Upstream::restore(&graph, OPERATOR, &point, 10)).unwrap();
     let mut operator = now(IsolatedOperator::restore(&graph, OPERATOR, &point)).unwrap();
     let input = now(upstream.next()).unwrap().expect("a word");
-    let before = operator.contents_of(input.edge, &input.batch).unwrap();
+    let before = now(operator.contents_of(input.edge, &input.batch)).unwrap();
     let held = |state| before[&(state, b"a".to_vec())].clone();
     assert_eq!((held(COUNT), held(SEEN)), (Held::Value(vec![3]), Held::List(vec![b"a0".to_vec(); 3])));
     assert_eq!(held(TIMES), Held::Map(vec![(b"a0".to_vec(), vec![3])]));
-    assert_eq!(values(operator.process(input.edge, &input.batch).unwrap()[0].1.batch()), "a1=4");
+    assert_eq!(values(now(operator.process(input.edge, &input.batch)).unwrap()[0].1.batch()), "a1=4");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn effects_tell_what_was_emitted_and_what_changed_and_a_failure_changes_nothing(
     let mut operator = now(IsolatedOperator::restore(&graph, OPERATOR, &point)).unwrap();
     let mut all = Vec::new();
     while let Some(input) = now(upstream.next()).unwrap() {
-        all.extend((0..input.batch.len()).map(|record| effects_of(&mut operator, &input, record).unwrap()));
+        all.extend((0..input.batch.len()).map(|record| now(effects_of(&mut operator, &input, record)).unwrap()));
     }
     assert_eq!(all.iter().map(|one| (one.batch, one.record, one.outputs.len())).collect::<Vec<_>>(), [(0, 0, 1), (0, 1, 0), (1, 0, 1)]);
     assert_eq!((all[0].input.as_str(), all[0].key.as_deref(), all[0].given.value.as_deref()), ("words", Some(&b"a"[..]), Some(&b"a1"[..])));

@@ -71,19 +71,19 @@ fn a_call_shows_what_came_of_each_of_its_records() {
     let graph = counting("a1", Count::default());
     let point = checkpoint(&graph, 0, "");
     let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &point)).unwrap();
-    let effects = operator.effects_of(7, &call("a1 b1 a2", 0)).unwrap();
+    let effects = now(operator.effects_of(7, &call("a1 b1 a2", 0))).unwrap();
     assert_eq!((shown(&effects), effects.undivided), ("a1>a1=4 b1>b1=1 a2>a2=5".to_owned(), false));
     assert!(effects.records.iter().all(|record| record.batch == 7 && record.changes.len() == 3));
     assert_eq!(effects.records[2].changes[COUNT].after, Some(Held::Value(vec![5])));
-    assert_eq!(shown(&operator.effects_of(8, &call("a3", 0)).unwrap()), "a3>a3=6");
+    assert_eq!(shown(&now(operator.effects_of(8, &call("a3", 0))).unwrap()), "a3>a3=6");
 }
 
 #[test]
 fn what_an_operator_does_with_a_batch_and_not_with_its_records_stands_with_the_last() {
     let mut operator = now(RecordedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
-    let effects = operator.effects_of(0, &call("a1 b1 a2", 5)).unwrap();
+    let effects = now(operator.effects_of(0, &call("a1 b1 a2", 5))).unwrap();
     assert_eq!((shown(&effects), effects.undivided), ("a1> b1> a2>3 in 2 of 3 at 5".to_owned(), true));
-    let effects = operator.effects_of(1, &call("a1", 6)).unwrap();
+    let effects = now(operator.effects_of(1, &call("a1", 6))).unwrap();
     assert_eq!((shown(&effects), effects.undivided), ("a1>1 in 2 of 3 at 6".to_owned(), false));
 }
 
@@ -91,14 +91,14 @@ fn what_an_operator_does_with_a_batch_and_not_with_its_records_stands_with_the_l
 fn a_call_that_fails_now_ends_with_the_record_that_it_fails_on() {
     let graph = counting("a1", Count { fails: "b1", ..Count::default() });
     let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
-    assert_eq!(shown(&operator.effects_of(0, &call("a1 b1 a2", 0)).unwrap()), "a1>a1=1 b1>!");
+    assert_eq!(shown(&now(operator.effects_of(0, &call("a1 b1 a2", 0))).unwrap()), "a1>a1=1 b1>!");
 }
 
 #[test]
 fn a_call_for_an_input_that_the_job_does_not_have_is_refused() {
     let graph = counting("a1", Count::default());
     let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
-    let refused = operator.effects_of(0, &RecordedCall { keyed: false, ..call("a1", 0) }).unwrap_err();
+    let refused = now(operator.effects_of(0, &RecordedCall { keyed: false, ..call("a1", 0) })).unwrap_err();
     assert_eq!(refused.to_string(), "count: a recorded batch without keys for its input 0, which has no such edge");
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::element::CheckpointId;
 use crate::error::ErrorKind;
-use crate::state::key_group_of;
+use crate::state::{key_group_of, key_hash};
 
 const FIRST: CheckpointId = CheckpointId(1);
 
@@ -32,28 +32,28 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
 
 fn an_empty_value_is_not_an_absent_one(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     assert_eq!(backend.value(&k, VALUE), None);
     backend.set_value(&mut k, b"k", VALUE, b"");
     backend.map_put(&mut k, b"k", MAP, b"", b"");
     backend.list_append(&mut k, b"k", LIST, b"");
-    let k = slot(&mut *backend, b"k");
-    assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(&b""[..]), None));
-    assert_eq!((backend.map_get(&k, MAP, b""), backend.map_get(&k, MAP, b"e")), (Some(&b""[..]), None));
-    assert_eq!(list(&*backend, &k, 0), [b""]);
+    let k = backend.slot(b"k");
+    assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(vec![]), None));
+    assert_eq!((backend.map_get(&k, MAP, b""), backend.map_get(&k, MAP, b"e")), (Some(vec![]), None));
+    assert_eq!(list(&backend, &k, 0), [b""]);
 }
 
 fn the_empty_key_is_a_key(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut empty = slot(&mut *backend, b"");
+    let mut empty = backend.slot(b"");
     backend.set_value(&mut empty, b"", VALUE, b"v");
-    let slots = lookup(&mut *backend, &[b"\0", b""]);
-    assert_eq!((backend.value(&slots[0], VALUE), backend.value(&slots[1], VALUE)), (None, Some(&b"v"[..])));
+    let slots = backend.lookup(&[&b"\0"[..], b""]);
+    assert_eq!((backend.value(&slots[0], VALUE), backend.value(&slots[1], VALUE)), (None, Some(b"v".to_vec())));
 }
 
 fn a_key_is_gone_with_its_last_state(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     backend.set_value(&mut k, b"k", VALUE, b"1");
     backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
     backend.list_append(&mut k, b"k", LIST, b"i");
@@ -64,43 +64,43 @@ fn a_key_is_gone_with_its_last_state(factory: &dyn StateBackendFactory) {
     assert_eq!(backend.keys(), 1);
     backend.map_remove(&mut k, b"k", MAP, b"e");
     assert_eq!(backend.keys(), 0);
-    assert!(blocks(&mut *backend.snapshot(FIRST, None)).is_empty());
+    assert!(written(backend.snapshot(FIRST, None)).is_empty());
     // The slot still serves: the key comes back within the batch.
     backend.list_append(&mut k, b"k", LIST, b"again");
-    assert_eq!((backend.keys(), list(&*backend, &k, 0)), (1, vec![b"again".to_vec()]));
+    assert_eq!((backend.keys(), list(&backend, &k, 0)), (1, vec![b"again".to_vec()]));
     assert_eq!(backend.value(&k, VALUE), None);
 }
 
 fn clearing_what_is_not_there_changes_nothing(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     (0..4).for_each(|state| backend.clear(&mut k, b"k", state));
     backend.map_remove(&mut k, b"k", MAP, b"e");
     assert_eq!(backend.keys(), 0);
     backend.set_value(&mut k, b"k", VALUE, b"v");
     backend.clear(&mut k, b"k", MAP);
     backend.map_remove(&mut k, b"k", MAP, b"e");
-    assert_eq!((backend.keys(), backend.value(&k, VALUE)), (1, Some(&b"v"[..])));
+    assert_eq!((backend.keys(), backend.value(&k, VALUE)), (1, Some(b"v".to_vec())));
 }
 
 fn states_of_a_key_do_not_touch_each_other(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
     assert_eq!(backend.value(&k, VALUE), None);
     backend.set_value(&mut k, b"k", VALUE, b"1");
     backend.clear(&mut k, b"k", SECOND_VALUE);
-    assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(&b"1"[..]), None));
+    assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(b"1".to_vec()), None));
 }
 
 fn gathering_stops_behind_the_value_that_passes_the_bound(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
     let keys: [&[u8]; 5] = [b"1", b"2", b"3", b"4", b"5"];
     for key in keys.into_iter().filter(|key| *key != b"2") {
-        let mut k = slot(&mut *backend, key);
+        let mut k = backend.slot(key);
         backend.set_value(&mut k, key, VALUE, &[key[0]; 96]);
     }
-    let slots = lookup(&mut *backend, &keys);
+    let slots = backend.lookup(&keys);
     for (max_bytes, expect) in [(0, &[0][..]), (99, &[0]), (100, &[0, 2]), (250, &[0, 2, 3]), (usize::MAX, &[0, 2, 3, 4])] {
         let (mut present, mut values) = (Vec::new(), Column::new());
         backend.gather_values(&slots, VALUE, max_bytes, &mut present, &mut values);
@@ -110,13 +110,13 @@ fn gathering_stops_behind_the_value_that_passes_the_bound(factory: &dyn StateBac
 
 fn pages_are_bounded_and_make_progress(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     let items: Vec<Vec<u8>> = (0..3_000_u32).map(|n| vec![n as u8; 1 + n as usize % 50]).collect();
     items.iter().for_each(|item| backend.list_append(&mut k, b"k", LIST, item));
     items.iter().enumerate().for_each(|(n, item)| backend.map_put(&mut k, b"k", MAP, &(n as u32).to_be_bytes(), item));
     for max_bytes in [0, 1, 60, 1_000, usize::MAX] {
-        assert_eq!(list(&*backend, &k, max_bytes), items);
-        assert_eq!(map(&*backend, &k, max_bytes).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), items);
+        assert_eq!(list(&backend, &k, max_bytes), items);
+        assert_eq!(map(&backend, &k, max_bytes).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), items);
         let (mut page, mut values) = (Column::new(), Column::new());
         backend.list_read(&k, LIST, 100, max_bytes, &mut page);
         assert!(page.len() == 1 || page.data().len() <= max_bytes, "{} bytes in a page of {max_bytes}", page.data().len());
@@ -130,7 +130,7 @@ fn pages_are_bounded_and_make_progress(factory: &dyn StateBackendFactory) {
 fn a_scan_starts_anywhere(factory: &dyn StateBackendFactory) {
     for entries in [3_u8, 100] {
         let mut backend = backend(factory);
-        let mut k = slot(&mut *backend, b"k");
+        let mut k = backend.slot(b"k");
         (0..entries).for_each(|n| backend.map_put(&mut k, b"k", MAP, &[2 * n], &[n]));
         (0..entries).for_each(|n| backend.list_append(&mut k, b"k", LIST, &[n]));
         let first = |start: &[u8]| {
@@ -149,13 +149,13 @@ fn a_scan_starts_anywhere(factory: &dyn StateBackendFactory) {
 
 fn a_list_loses_items_at_either_end(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     let items: Vec<Vec<u8>> = (0..3_000_u32).map(|n| vec![n as u8; n as usize % 50]).collect();
     items.iter().for_each(|item| backend.list_append(&mut k, b"k", LIST, item));
     backend.list_pop_front(&mut k, b"k", LIST, 700);
-    assert!(list(&*backend, &k, 1_000) == items[700..]);
+    assert!(list(&backend, &k, 1_000) == items[700..]);
     backend.list_truncate(&mut k, b"k", LIST, 1_300);
-    assert!(list(&*backend, &k, 1_000) == items[700..2_000]);
+    assert!(list(&backend, &k, 1_000) == items[700..2_000]);
     // What changes nothing.
     backend.list_pop_front(&mut k, b"k", LIST, 0);
     backend.list_truncate(&mut k, b"k", LIST, 1_300);
@@ -166,14 +166,14 @@ fn a_list_loses_items_at_either_end(factory: &dyn StateBackendFactory) {
     backend.list_append(&mut k, b"k", LIST, b"new");
     backend.list_pop_front(&mut k, b"k", LIST, 1_299);
     let mut restored = self::backend(factory);
-    restore(&mut *restored, &blocks(&mut *backend.snapshot(FIRST, None)), ALL_GROUPS);
-    let k = slot(&mut *restored, b"k");
-    assert_eq!(list(&*restored, &k, 0), [&items[1_999][..], b"new"]);
+    restore(&mut restored, &written(backend.snapshot(FIRST, None)), ALL_GROUPS);
+    let k = restored.slot(b"k");
+    assert_eq!(list(&restored, &k, 0), [&items[1_999][..], b"new"]);
 }
 
 fn a_list_without_items_is_gone(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     backend.list_pop_front(&mut k, b"k", LIST, 1);
     backend.list_truncate(&mut k, b"k", LIST, 0);
     assert_eq!((backend.keys(), backend.bytes()), (0, 0));
@@ -191,40 +191,40 @@ fn a_list_without_items_is_gone(factory: &dyn StateBackendFactory) {
 fn big_keys_values_items_and_maps_survive(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
     let big: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
-    let mut k = slot(&mut *backend, &big);
+    let mut k = backend.slot(&big);
     backend.set_value(&mut k, &big, VALUE, &big);
     backend.list_append(&mut k, &big, LIST, b"before");
     backend.list_append(&mut k, &big, LIST, &big);
     backend.list_append(&mut k, &big, LIST, b"behind");
     (0..5_000_u32).for_each(|n| backend.map_put(&mut k, &big, MAP, &n.to_be_bytes(), &big[..n as usize / 100]));
     let mut restored = self::backend(factory);
-    restore(&mut *restored, &blocks(&mut *backend.snapshot(FIRST, None)), ALL_GROUPS);
-    let k = slot(&mut *restored, &big);
-    assert!(restored.value(&k, VALUE) == Some(&big));
-    assert!(list(&*restored, &k, 10) == [b"before".to_vec(), big.clone(), b"behind".to_vec()]);
-    assert_eq!(map(&*restored, &k, 100).len(), 5_000);
+    restore(&mut restored, &written(backend.snapshot(FIRST, None)), ALL_GROUPS);
+    let k = restored.slot(&big);
+    assert!(restored.value(&k, VALUE).as_ref() == Some(&big));
+    assert!(list(&restored, &k, 10) == [b"before".to_vec(), big.clone(), b"behind".to_vec()]);
+    assert_eq!(map(&restored, &k, 100).len(), 5_000);
 }
 
 fn a_snapshot_shows_the_moment_it_was_taken(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
     let mut snapshots = Vec::new();
     for round in 0..5_u8 {
-        let mut k = slot(&mut *backend, b"k");
+        let mut k = backend.slot(b"k");
         backend.set_value(&mut k, b"k", VALUE, &[round]);
         backend.list_append(&mut k, b"k", LIST, &[round]);
         backend.map_put(&mut k, b"k", MAP, &[round], &[round]);
         snapshots.push(backend.snapshot(CheckpointId(u64::from(round)), None));
     }
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     (0..4).for_each(|state| backend.clear(&mut k, b"k", state));
-    for (round, mut snapshot) in (0..5_u8).zip(snapshots) {
+    for (round, snapshot) in (0..5_u8).zip(snapshots) {
         assert_eq!(snapshot.keys(), 1);
         let mut restored = self::backend(factory);
-        restore(&mut *restored, &blocks(&mut *snapshot), ALL_GROUPS);
-        let k = slot(&mut *restored, b"k");
-        assert_eq!(restored.value(&k, VALUE), Some(&[round][..]));
-        assert_eq!(list(&*restored, &k, 0), (0..=round).map(|n| vec![n]).collect::<Vec<_>>());
-        assert_eq!(map(&*restored, &k, 0), (0..=round).map(|n| (vec![n], vec![n])).collect::<Vec<_>>());
+        restore(&mut restored, &written(snapshot), ALL_GROUPS);
+        let k = restored.slot(b"k");
+        assert_eq!(restored.value(&k, VALUE), Some(vec![round]));
+        assert_eq!(list(&restored, &k, 0), (0..=round).map(|n| vec![n]).collect::<Vec<_>>());
+        assert_eq!(map(&restored, &k, 0), (0..=round).map(|n| (vec![n], vec![n])).collect::<Vec<_>>());
     }
 }
 
@@ -235,44 +235,46 @@ fn a_group_is_restored_from_several_blocks(factory: &dyn StateBackendFactory) {
         let mut backend = backend(factory);
         for n in (0..300_u32).filter(|n| n % 3 == part) {
             let key = n.to_le_bytes();
-            let mut k = slot(&mut *backend, &key);
+            let mut k = backend.slot(&key);
             backend.set_value(&mut k, &key, SECOND_VALUE, &key);
         }
-        restore(&mut *restored, &blocks(&mut *backend.snapshot(FIRST, None)), ALL_GROUPS);
+        restore(&mut restored, &written(backend.snapshot(FIRST, None)), ALL_GROUPS);
     }
     assert_eq!(restored.keys(), 300);
     for n in 0..300_u32 {
-        let k = slot(&mut *restored, &n.to_le_bytes());
-        assert_eq!(restored.value(&k, SECOND_VALUE), Some(&n.to_le_bytes()[..]));
+        let k = restored.slot(&n.to_le_bytes());
+        assert_eq!(restored.value(&k, SECOND_VALUE), Some(n.to_le_bytes().to_vec()));
     }
 }
 
 fn states_are_restored_under_their_new_index(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     backend.set_value(&mut k, b"k", VALUE, b"1");
     backend.set_value(&mut k, b"k", SECOND_VALUE, b"2");
     backend.list_append(&mut k, b"k", LIST, b"i");
-    let blocks = blocks(&mut *backend.snapshot(FIRST, None));
+    let written = written(backend.snapshot(FIRST, None));
     let mut states = descriptors();
     states.reverse();
     states.remove(1);
-    let mut reordered = factory.create(&states, ALL_GROUPS, MAX_PARALLELISM);
-    reordered.restore(blocks[0].0, &blocks[0].1, &[Some(2), Some(1), None, Some(0)]).expect("no key has the state that is gone");
-    let k = slot(&mut *reordered, b"k");
-    assert_eq!((reordered.value(&k, 0), reordered.value(&k, 2), reordered.list_len(&k, 1)), (Some(&b"2"[..]), Some(&b"1"[..]), 1));
+    let mut reordered = made(factory, &states, ALL_GROUPS);
+    restore_as(&mut reordered, &written, ALL_GROUPS, &[Some(2), Some(1), None, Some(0)]).expect("no key has the state that is gone");
+    let k = reordered.slot(b"k");
+    assert_eq!((reordered.value(&k, 0), reordered.value(&k, 2), reordered.list_len(&k, 1)), (Some(b"2".to_vec()), Some(b"1".to_vec()), 1));
 }
 
 fn what_does_not_belong_is_refused(factory: &dyn StateBackendFactory) {
     let mut backend = backend(factory);
-    let mut k = slot(&mut *backend, b"k");
+    let mut k = backend.slot(b"k");
     backend.set_value(&mut k, b"k", VALUE, b"1");
-    let (group, block) = blocks(&mut *backend.snapshot(FIRST, None)).remove(0);
+    // Files are the backend's own, and say themselves what is in them.
+    let Written::Blocks(mut blocks) = written(backend.snapshot(FIRST, None)) else { return };
+    let (group, block) = blocks.remove(0);
     assert_eq!(group, key_group_of(key_hash(b"k"), MAX_PARALLELISM));
     let other = (group + 1) % MAX_PARALLELISM;
     let range = KeyGroupRange { start: group, end: group + 1 };
     let refused = |range, group, block: &[u8], states: &[Option<usize>]| {
-        let mut restored = factory.create(&descriptors(), range, MAX_PARALLELISM);
+        let mut restored = made(factory, &descriptors(), range);
         restored.restore(group, block, states).expect_err("a block that does not belong here was restored").kind()
     };
     assert_eq!(refused(range, other, &block, &SAME_STATES), ErrorKind::Bug, "a group of another subtask");

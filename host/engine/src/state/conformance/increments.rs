@@ -2,9 +2,9 @@
 
 use super::model::Model;
 use super::random::{change_key, keys};
-use super::{Blocks, MAX_PARALLELISM, SAME_STATES, backend, descriptors, lookup, restore, stored};
+use super::{MAX_PARALLELISM, SAME_STATES, SteadyBackend, Written, backend, descriptors, made, restore, stored, write};
 use crate::element::CheckpointId;
-use crate::state::{KeyGroupRange, StateBackend, StateBackendFactory, StateSnapshot, key_group_of, key_hash};
+use crate::state::{KeyGroupRange, StateBackendFactory, StateSnapshot, key_group_of, key_hash};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ const IN_FLIGHT: usize = 4;
 
 /// What a snapshot wrote, and what it builds on.
 #[derive(Clone)]
-struct Written {
+struct Stored {
     base: Option<CheckpointId>,
-    parts: Blocks,
+    parts: Written,
     /// What it said of the whole state's size,
     bytes: u64,
     /// and number of keys.
@@ -27,22 +27,25 @@ struct Written {
 struct Taken {
     id: CheckpointId,
     base: Option<CheckpointId>,
-    snapshot: Box<dyn StateSnapshot>,
+    snapshot: StateSnapshot,
     model: Model,
 }
 
 /// Restores a snapshot: everything first, then each delta on the way to it.
-fn restore_chain(backend: &mut dyn StateBackend, chain: &[&Blocks], range: KeyGroupRange) {
+fn restore_chain(backend: &mut SteadyBackend, chain: &[&Written], range: KeyGroupRange) {
     let (whole, deltas) = chain.split_first().expect("a chain begins with a whole snapshot");
     restore(backend, whole, range);
-    for (group, delta) in deltas.iter().copied().flatten().filter(|(group, _)| range.contains(*group)) {
-        backend.restore_delta(*group, delta, &SAME_STATES).unwrap_or_else(|error| panic!("delta of key group {group}: {error}"));
+    for delta in deltas {
+        let Written::Blocks(delta) = delta else { panic!("files are no deltas") };
+        for (group, delta) in delta.iter().filter(|(group, _)| range.contains(*group)) {
+            backend.restore_delta(*group, delta, &SAME_STATES).unwrap_or_else(|error| panic!("delta of key group {group}: {error}"));
+        }
     }
 }
 
 /// What a snapshot and all that it builds on wrote, oldest first.
-fn parts(all: &BTreeMap<CheckpointId, Written>, of: CheckpointId) -> Vec<&Blocks> {
-    let Written { base, parts: own, .. } = &all[&of];
+fn parts(all: &BTreeMap<CheckpointId, Stored>, of: CheckpointId) -> Vec<&Written> {
+    let Stored { base, parts: own, .. } = &all[&of];
     let mut chain = base.map(|base| parts(all, base)).unwrap_or_default();
     chain.push(own);
     chain
@@ -53,7 +56,7 @@ struct Run<'a> {
     factory: &'a dyn StateBackendFactory,
     rng: Rng,
     keys: Vec<Vec<u8>>,
-    backend: Box<dyn StateBackend>,
+    backend: SteadyBackend,
     model: Model,
     next: CheckpointId,
     /// Taken, not written.
@@ -61,8 +64,10 @@ struct Run<'a> {
     /// Written, not complete.
     pending: BTreeMap<CheckpointId, Model>,
     completed: BTreeMap<CheckpointId, Model>,
-    written: BTreeMap<CheckpointId, Written>,
+    written: BTreeMap<CheckpointId, Stored>,
     deltas: usize,
+    /// The backend's snapshots are files: there are no deltas.
+    files: bool,
 }
 
 pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
@@ -79,6 +84,7 @@ pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
         completed: BTreeMap::new(),
         written: BTreeMap::new(),
         deltas: 0,
+        files: false,
     };
     for _ in 0..STEPS {
         match run.rng.u8(0..12) {
@@ -91,7 +97,7 @@ pub(super) fn check(factory: &dyn StateBackendFactory, mut rng: Rng) {
         }
     }
     run.restore_one();
-    assert!(run.deltas > 0, "the run wrote no delta");
+    assert!(run.files || run.deltas > 0, "the run wrote no delta");
 }
 
 impl Run<'_> {
@@ -99,10 +105,10 @@ impl Run<'_> {
         let share = *self.rng.choice(&[1, 2, 10, 50]).expect("there are choices");
         let rng = &mut self.rng;
         let batch: Vec<&[u8]> = self.keys.iter().filter(|_| rng.usize(0..share) == 0).map(Vec::as_slice).collect();
-        let mut slots = lookup(&mut *self.backend, &batch);
+        let mut slots = self.backend.lookup(&batch);
         for _ in 0..batch.len() {
             let at = rng.usize(0..batch.len());
-            change_key(&mut *self.backend, &mut self.model, &mut slots[at], batch[at], rng);
+            change_key(&mut self.backend, &mut self.model, &mut slots[at], batch[at], rng);
             if rng.u8(0..4) == 0 {
                 (0..descriptors().len()).for_each(|state| self.backend.clear(&mut slots[at], batch[at], state));
                 self.model.change(batch[at], |states| *states = Default::default());
@@ -121,7 +127,10 @@ impl Run<'_> {
         let base = base.filter(|&base| self.backend.changed_since(base).is_some());
         if let Some(base) = newest.filter(|_| self.rng.bool()) {
             self.backend.retire(base);
-            assert!(self.backend.changed_since(base).is_some(), "the snapshot for {base} is remembered: none before it is a base");
+            assert!(
+                self.files || self.backend.changed_since(base).is_some(),
+                "the snapshot for {base} is remembered: none before it is a base"
+            );
         }
         let base = base.filter(|&base| self.backend.changed_since(base).is_some());
         let snapshot = self.backend.snapshot(self.next, base);
@@ -134,10 +143,10 @@ impl Run<'_> {
             return;
         }
         let Taken { id, base, mut snapshot, model } = self.taken.remove(0);
-        let mut parts = Vec::new();
-        let bytes = snapshot.write(&mut |group, part| parts.push((group, part.to_vec())));
+        let (parts, bytes) = write(&mut snapshot);
+        self.files = matches!(parts, Written::Files(_));
         self.deltas += usize::from(base.is_some() && !parts.is_empty());
-        self.written.insert(id, Written { base, parts, bytes, keys: snapshot.keys() });
+        self.written.insert(id, Stored { base, parts, bytes, keys: snapshot.keys() });
         self.pending.insert(id, model);
     }
 
@@ -164,13 +173,13 @@ impl Run<'_> {
         let (mut bytes, mut keys_restored) = (0, 0);
         let middle = self.rng.u32(0..=MAX_PARALLELISM);
         for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
-            let mut part = self.factory.create(&descriptors(), range, MAX_PARALLELISM);
-            restore_chain(&mut *part, &chain, range);
+            let mut part = made(self.factory, &descriptors(), range);
+            restore_chain(&mut part, &chain, range);
             let in_range = |key: &&[u8]| range.contains(key_group_of(key_hash(key), MAX_PARALLELISM));
             let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).filter(in_range).collect();
-            model.restricted_to(range, MAX_PARALLELISM).check(&mut *part, &keys, &mut self.rng);
+            model.restricted_to(range, MAX_PARALLELISM).check(&mut part, &keys, &mut self.rng);
             keys_restored += part.keys();
-            bytes += part.snapshot(id, None).write(&mut |_, _| {});
+            bytes += write(&mut part.snapshot(id, None)).1;
         }
         let written = &self.written[&id];
         assert_eq!((written.keys, written.bytes), (keys_restored, bytes), "keys and bytes of the whole state at checkpoint {id}");

@@ -1,17 +1,22 @@
-//! What every [`StateBackend`] promises, as a suite that each implementation runs from one test.
+//! What every [`StateBackend`](super::StateBackend) promises, as a suite that each implementation runs from one test.
 //!
 //! The cases that people think of are written out one by one; the rest is found by doing random things to a backend and to a
-//! model of it, an ordered map, and comparing the two. Everything panics with what differed.
+//! model of it, an ordered map, and comparing the two. Everything panics with what differed. A backend may fail with
+//! [`ErrorKind::Retry`](crate::ErrorKind) as often as it likes: what it promises must hold as if it had not.
 
 mod cases;
 mod increment_cases;
 mod increments;
 mod model;
 mod random;
+mod steady;
 mod stored;
 
-use super::{KeyGroupRange, KeySlot, StateBackend, StateBackendFactory, StateDescriptor, StateKind, StateSnapshot, key_hash};
+pub use steady::{SteadyBackend, Written, write};
+
+use super::{KeyGroupRange, KeySlot, StateBackendFactory, StateDescriptor, StateKind, StateSnapshot};
 use crate::element::Column;
+use crate::error::EngineError;
 
 /// Number of random runs of the suite, each from a seed of its own.
 const RANDOM_RUNS: u64 = 24;
@@ -59,24 +64,14 @@ const SAME_STATES: [Option<usize>; 4] = [Some(0), Some(1), Some(2), Some(3)];
 const MAX_PARALLELISM: u32 = 8;
 const ALL_GROUPS: KeyGroupRange = KeyGroupRange { start: 0, end: MAX_PARALLELISM };
 
+/// A backend of these states and groups.
+fn made(factory: &dyn StateBackendFactory, states: &[StateDescriptor], range: KeyGroupRange) -> SteadyBackend {
+    SteadyBackend::new(factory.create(states, range, MAX_PARALLELISM))
+}
+
 /// A backend of all groups with the suite's states.
-fn backend(factory: &dyn StateBackendFactory) -> Box<dyn StateBackend> {
-    factory.create(&descriptors(), ALL_GROUPS, MAX_PARALLELISM)
-}
-
-/// Looks distinct keys up.
-fn lookup(backend: &mut dyn StateBackend, keys: &[&[u8]]) -> Vec<KeySlot> {
-    let mut column = Column::new();
-    keys.iter().for_each(|key| column.push(key));
-    let hashes: Vec<u64> = keys.iter().map(|key| key_hash(key)).collect();
-    let mut slots = vec![KeySlot { group: u32::MAX, entry: 0, hash: 0 }];
-    backend.lookup(&column, &hashes, &mut slots);
-    assert_eq!(slots.len(), keys.len(), "lookup gives one slot for each key");
-    slots
-}
-
-fn slot(backend: &mut dyn StateBackend, key: &[u8]) -> KeySlot {
-    lookup(backend, &[key])[0]
+fn backend(factory: &dyn StateBackendFactory) -> SteadyBackend {
+    made(factory, &descriptors(), ALL_GROUPS)
 }
 
 fn column(items: &Column) -> Vec<Vec<u8>> {
@@ -84,7 +79,7 @@ fn column(items: &Column) -> Vec<Vec<u8>> {
 }
 
 /// All items, in pages of `max_bytes`.
-fn list(backend: &dyn StateBackend, slot: &KeySlot, max_bytes: usize) -> Vec<Vec<u8>> {
+fn list(backend: &SteadyBackend, slot: &KeySlot, max_bytes: usize) -> Vec<Vec<u8>> {
     let mut items = Column::new();
     let mut position = 0;
     loop {
@@ -100,7 +95,7 @@ fn list(backend: &dyn StateBackend, slot: &KeySlot, max_bytes: usize) -> Vec<Vec
 }
 
 /// All entries, in pages of `max_bytes`.
-fn map(backend: &dyn StateBackend, slot: &KeySlot, max_bytes: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn map(backend: &SteadyBackend, slot: &KeySlot, max_bytes: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     let (mut entries, mut values) = (Column::new(), Column::new());
     let mut start = None;
     loop {
@@ -115,20 +110,22 @@ fn map(backend: &dyn StateBackend, slot: &KeySlot, max_bytes: usize) -> Vec<(Vec
     column(&entries).into_iter().zip(column(&values)).collect()
 }
 
-/// Key groups and their blocks.
-type Blocks = Vec<(u32, Vec<u8>)>;
-
-/// The snapshot's blocks; their groups ascend.
-fn blocks(snapshot: &mut dyn StateSnapshot) -> Blocks {
-    let mut blocks: Blocks = Vec::new();
-    snapshot.write(&mut |group, block| blocks.push((group, block.to_vec())));
-    assert!(blocks.is_sorted_by(|(a, _), (b, _)| a < b), "blocks come in ascending order of their groups, one for each");
-    blocks
+/// What a snapshot writes.
+fn written(mut snapshot: StateSnapshot) -> Written {
+    write(&mut snapshot).0
 }
 
-/// Restores those of the blocks whose group lies in `backend`'s range.
-fn restore(backend: &mut dyn StateBackend, blocks: &[(u32, Vec<u8>)], range: KeyGroupRange) {
-    for (group, block) in blocks.iter().filter(|(group, _)| range.contains(*group)) {
-        backend.restore(*group, block, &SAME_STATES).unwrap_or_else(|error| panic!("key group {group}: {error}"));
+/// Restores what was written: the blocks whose group lies in `backend`'s range, or every file.
+fn restore(backend: &mut SteadyBackend, written: &Written, range: KeyGroupRange) {
+    restore_as(backend, written, range, &SAME_STATES).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn restore_as(backend: &mut SteadyBackend, written: &Written, range: KeyGroupRange, states: &[Option<usize>]) -> Result<(), EngineError> {
+    match written {
+        Written::Blocks(blocks) => {
+            let mut inside = blocks.iter().filter(|(group, _)| range.contains(*group));
+            inside.try_for_each(|(group, block)| backend.restore(*group, block, states))
+        }
+        Written::Files(files) => files.iter().try_for_each(|(name, contents)| backend.restore_file(0, name, contents, states)),
     }
 }

@@ -1,8 +1,8 @@
 //! The model of a backend: ordered maps, and nothing clever.
 
-use super::{LIST, MAP, SECOND_VALUE, VALUE, list, lookup, map};
+use super::{LIST, MAP, SECOND_VALUE, SteadyBackend, VALUE, list, map};
 use crate::element::Column;
-use crate::state::{KeyGroupRange, KeySlot, StateBackend, key_group_of, key_hash, size};
+use crate::state::{KeyGroupRange, KeySlot, key_group_of, key_hash, size};
 use std::collections::BTreeMap;
 
 type Bytes = Vec<u8>;
@@ -53,9 +53,9 @@ impl Model {
     }
 
     /// Compares everything that the backend says of `keys` with the model; these are all the keys that either can have.
-    pub fn check(&self, backend: &mut dyn StateBackend, keys: &[&[u8]], rng: &mut fastrand::Rng) {
+    pub fn check(&self, backend: &mut SteadyBackend, keys: &[&[u8]], rng: &mut fastrand::Rng) {
         assert_eq!(backend.keys(), self.keys.len() as u64, "number of keys");
-        let slots = lookup(backend, keys);
+        let slots = backend.lookup(keys);
         self.check_sizes(backend, keys, &slots);
         self.check_gathered(backend, keys, &slots);
         let absent = ModelKey::default();
@@ -63,14 +63,14 @@ impl Model {
             let expected = self.keys.get(*key).unwrap_or(&absent);
             assert_eq!(read(backend, slot, rng), *expected, "states of the key {}", key.escape_ascii());
             for (entry, value) in &expected.map {
-                assert_eq!(backend.map_get(slot, MAP, entry), Some(&value[..]));
+                assert_eq!(backend.map_get(slot, MAP, entry).as_deref(), Some(&value[..]));
             }
             assert_eq!(backend.map_get(slot, MAP, b"no such entry"), None);
         }
     }
 
     /// What is held counts as what it is, however it came to be held.
-    fn check_sizes(&self, backend: &dyn StateBackend, keys: &[&[u8]], slots: &[KeySlot]) {
+    fn check_sizes(&self, backend: &SteadyBackend, keys: &[&[u8]], slots: &[KeySlot]) {
         let all: u64 = self.keys.iter().map(|(key, states)| size::key_bytes(key) + states.bytes().iter().sum::<u64>()).sum();
         assert_eq!(backend.bytes(), all, "bytes of all keys");
         let absent = ModelKey::default();
@@ -81,7 +81,7 @@ impl Model {
         }
     }
 
-    fn check_gathered(&self, backend: &dyn StateBackend, keys: &[&[u8]], slots: &[KeySlot]) {
+    fn check_gathered(&self, backend: &SteadyBackend, keys: &[&[u8]], slots: &[KeySlot]) {
         for (state, which) in [(VALUE, 0), (SECOND_VALUE, 1)] {
             let (mut present, mut values) = (vec![77], Column::new());
             values.push(b"what was there before");
@@ -95,8 +95,8 @@ impl Model {
 }
 
 /// A key's states as the backend has them, lists and maps read in pages of a random size.
-fn read(backend: &dyn StateBackend, slot: &KeySlot, rng: &mut fastrand::Rng) -> ModelKey {
-    let value = |state| backend.value(slot, state).map(<[u8]>::to_vec);
+fn read(backend: &SteadyBackend, slot: &KeySlot, rng: &mut fastrand::Rng) -> ModelKey {
+    let value = |state| backend.value(slot, state);
     let mut max_bytes = || if rng.bool() { rng.usize(0..200) } else { usize::MAX };
     let list = list(backend, slot, max_bytes());
     let map = map(backend, slot, max_bytes());

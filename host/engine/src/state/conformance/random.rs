@@ -1,9 +1,11 @@
 //! Random batches of random changes, with snapshots in between that are written late and restored elsewhere.
 
 use super::model::Model;
-use super::{ALL_GROUPS, Blocks, LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, VALUE, backend, blocks, descriptors, lookup, restore};
+use super::{
+    ALL_GROUPS, LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, SteadyBackend, VALUE, Written, backend, descriptors, made, restore, written,
+};
 use crate::element::CheckpointId;
-use crate::state::{KeyGroupRange, KeySlot, StateBackend, StateBackendFactory, StateSnapshot};
+use crate::state::{KeyGroupRange, KeySlot, StateBackendFactory, StateSnapshot};
 use fastrand::Rng;
 
 const BATCHES: usize = 120;
@@ -15,9 +17,9 @@ struct Run<'a> {
     factory: &'a dyn StateBackendFactory,
     rng: Rng,
     keys: Vec<Vec<u8>>,
-    backend: Box<dyn StateBackend>,
+    backend: SteadyBackend,
     model: Model,
-    snapshots: Vec<(Box<dyn StateSnapshot>, Model)>,
+    snapshots: Vec<(StateSnapshot, Model)>,
     taken: u64,
 }
 
@@ -69,16 +71,16 @@ impl Run<'_> {
         let share = self.rng.usize(1..=4);
         let rng = &mut self.rng;
         let batch: Vec<&[u8]> = self.keys.iter().filter(|_| rng.usize(0..share) == 0).map(Vec::as_slice).collect();
-        let mut slots = lookup(&mut *self.backend, &batch);
+        let mut slots = self.backend.lookup(&batch);
         for _ in 0..rng.usize(0..=CHANGES_PER_KEY * batch.len()) {
             let at = rng.usize(0..batch.len());
-            change_key(&mut *self.backend, &mut self.model, &mut slots[at], batch[at], rng);
+            change_key(&mut self.backend, &mut self.model, &mut slots[at], batch[at], rng);
         }
     }
 
     fn check(&mut self) {
         let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).collect();
-        self.model.check(&mut *self.backend, &keys, &mut self.rng);
+        self.model.check(&mut self.backend, &keys, &mut self.rng);
     }
 
     fn take_snapshot(&mut self) {
@@ -88,38 +90,38 @@ impl Run<'_> {
         }
     }
 
-    fn any_snapshot(&mut self) -> Option<(Blocks, Model)> {
+    fn any_snapshot(&mut self) -> Option<(Written, Model)> {
         let at = (!self.snapshots.is_empty()).then(|| self.rng.usize(0..self.snapshots.len()))?;
-        let (mut snapshot, model) = self.snapshots.swap_remove(at);
-        Some((blocks(&mut *snapshot), model))
+        let (snapshot, model) = self.snapshots.swap_remove(at);
+        Some((written(snapshot), model))
     }
 
     /// Restores a snapshot into two backends that share its groups, and compares both with the model as it was then.
     fn check_a_snapshot(&mut self) {
-        let Some((blocks, model)) = self.any_snapshot() else { return };
+        let Some((written, model)) = self.any_snapshot() else { return };
         let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).collect();
         let middle = self.rng.u32(0..=MAX_PARALLELISM);
         for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
-            let mut part = self.factory.create(&descriptors(), range, MAX_PARALLELISM);
-            restore(&mut *part, &blocks, range);
+            let mut part = made(self.factory, &descriptors(), range);
+            restore(&mut part, &written, range);
             let in_range = |key: &&&[u8]| range.contains(crate::state::key_group_of(crate::state::key_hash(key), MAX_PARALLELISM));
             let keys: Vec<&[u8]> = keys.iter().filter(in_range).copied().collect();
-            model.restricted_to(range, MAX_PARALLELISM).check(&mut *part, &keys, &mut self.rng);
+            model.restricted_to(range, MAX_PARALLELISM).check(&mut part, &keys, &mut self.rng);
         }
     }
 
     /// Throws the backend away, as after a failure, and goes on with a restored one.
     fn go_on_from_a_snapshot(&mut self) {
-        let Some((blocks, model)) = self.any_snapshot() else { return };
+        let Some((written, model)) = self.any_snapshot() else { return };
         self.backend = backend(self.factory);
-        restore(&mut *self.backend, &blocks, ALL_GROUPS);
+        restore(&mut self.backend, &written, ALL_GROUPS);
         self.model = model;
         self.check();
     }
 }
 
 /// One random change of one key, in the backend and in the model.
-pub(super) fn change_key(backend: &mut dyn StateBackend, model: &mut Model, slot: &mut KeySlot, key: &[u8], rng: &mut Rng) {
+pub(super) fn change_key(backend: &mut SteadyBackend, model: &mut Model, slot: &mut KeySlot, key: &[u8], rng: &mut Rng) {
     let value_state = *rng.choice(&[(VALUE, 0), (SECOND_VALUE, 1)]).expect("there are choices");
     // Entries of a map are few, so that they meet again.
     let entry = [vec![rng.u8(0..40)], vec![b'e'; rng.usize(0..2) * 30]].concat();

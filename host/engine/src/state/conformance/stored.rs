@@ -1,12 +1,17 @@
 //! What snapshots wrote, read without a backend, is the state as it was.
 
 use super::model::{Model, ModelKey};
-use super::{Blocks, LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, VALUE, descriptors};
+use super::{LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, VALUE, Written, descriptors};
 use crate::state::{Payload, StoredGroup, StoredState};
 use std::collections::BTreeMap;
 
-/// Compares a whole snapshot and the deltas behind it with the model as it was at the last of them.
-pub(super) fn check(chain: &[&Blocks], model: &Model) {
+/// Compares a whole snapshot and the deltas behind it with the model as it was at the last of them. Files say nothing without their backend.
+pub(super) fn check(chain: &[&Written], model: &Model) {
+    let blocks = |written: &&'_ Written| match written {
+        Written::Blocks(blocks) => Some(blocks.clone()),
+        Written::Files(_) => None,
+    };
+    let Some(chain) = chain.iter().map(blocks).collect::<Option<Vec<_>>>() else { return };
     let declared = descriptors();
     let mut groups: BTreeMap<u32, StoredGroup<'_>> = BTreeMap::new();
     for (at, (key_group, part)) in chain.iter().enumerate().flat_map(|(at, parts)| parts.iter().map(move |part| (at, part))) {

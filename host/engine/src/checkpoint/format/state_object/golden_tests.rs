@@ -2,10 +2,8 @@
 
 use super::{SectionKind, StateObjectReader, StateObjectWriter};
 use crate::element::{CheckpointId, Column};
-use crate::state::{
-    BlockReader, KeyGroupRange, KeySlot, MemoryBackendFactory, Payload, StateBackend, StateBackendFactory, StateDescriptor, StateKind,
-    key_hash,
-};
+use crate::state::conformance::SteadyBackend;
+use crate::state::{BlockReader, KeyGroupRange, MemoryBackendFactory, Payload, StateBackendFactory, StateDescriptor, StateKind};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/state-v1.bin");
 const DELTA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/delta-v1.bin");
@@ -22,10 +20,10 @@ fn descriptors(operator: &str) -> Vec<StateDescriptor> {
 }
 
 /// The states of both operators as they are in the golden file.
-fn backend(operator: &str) -> Box<dyn StateBackend> {
-    let mut backend = MemoryBackendFactory::new(11).create(&descriptors(operator), GROUPS, MAX_PARALLELISM);
+fn backend(operator: &str) -> SteadyBackend {
+    let mut backend = SteadyBackend::new(MemoryBackendFactory::new(11).create(&descriptors(operator), GROUPS, MAX_PARALLELISM));
     for (number, key) in KEYS.iter().enumerate() {
-        let mut slot = lookup(&mut *backend, key);
+        let mut slot = backend.slot(key);
         backend.set_value(&mut slot, key, 0, &vec![number as u8; 20 * number]);
         if operator == "basket" {
             (0..number).for_each(|item| backend.list_append(&mut slot, key, 1, &vec![b'i'; 3 * item]));
@@ -38,19 +36,11 @@ fn backend(operator: &str) -> Box<dyn StateBackend> {
     backend
 }
 
-fn lookup(backend: &mut dyn StateBackend, key: &[u8]) -> KeySlot {
-    let (mut keys, mut slots) = (Column::new(), Vec::new());
-    keys.push(key);
-    backend.lookup(&keys, &[key_hash(key)], &mut slots);
-    slots[0]
-}
-
 fn written_now() -> Vec<u8> {
     let mut object = StateObjectWriter::new();
     for operator in ["delays", "basket"] {
-        backend(operator)
-            .snapshot(CheckpointId(1), None)
-            .write(&mut |group, block| object.section(SectionKind::KeyedState, operator, group, block));
+        let blocks = backend(operator).blocks(CheckpointId(1), None);
+        blocks.iter().for_each(|(group, block)| object.section(SectionKind::KeyedState, operator, *group, block));
     }
     object.finish().parts.concat()
 }
@@ -61,14 +51,14 @@ fn delta_written_now() -> Vec<u8> {
     for operator in ["delays", "basket"] {
         let mut backend = backend(operator);
         drop(backend.snapshot(CheckpointId(1), None));
-        let mut first = lookup(&mut *backend, KEYS[0]);
+        let mut first = backend.slot(KEYS[0]);
         backend.clear(&mut first, KEYS[0], 0);
         for key in [KEYS[2], b"new", b"another new key, which is long as well"] {
-            let mut slot = lookup(&mut *backend, key);
+            let mut slot = backend.slot(key);
             backend.set_value(&mut slot, key, 0, b"changed");
         }
-        let mut delta = backend.snapshot(CheckpointId(2), Some(CheckpointId(1)));
-        delta.write(&mut |group, delta| object.section(SectionKind::Delta, operator, group, delta));
+        let deltas = backend.blocks(CheckpointId(2), Some(CheckpointId(1)));
+        deltas.iter().for_each(|(group, delta)| object.section(SectionKind::Delta, operator, *group, delta));
     }
     object.finish().parts.concat()
 }
@@ -92,7 +82,7 @@ fn the_golden_file_of_version_1_is_read_with_all_its_contents() {
     let reader = StateObjectReader::open("state-v1.bin", golden.into()).unwrap();
     for operator in ["delays", "basket"] {
         let states: Vec<_> = (0..descriptors(operator).len()).map(Some).collect();
-        let mut restored = MemoryBackendFactory::new(12).create(&descriptors(operator), GROUPS, MAX_PARALLELISM);
+        let mut restored = SteadyBackend::new(MemoryBackendFactory::new(12).create(&descriptors(operator), GROUPS, MAX_PARALLELISM));
         for section in reader.sections() {
             let section = section.unwrap();
             if section.operator == operator {
@@ -101,7 +91,7 @@ fn the_golden_file_of_version_1_is_read_with_all_its_contents() {
         }
         assert_eq!(restored.keys(), 5);
         for (number, key) in KEYS.iter().enumerate() {
-            check_key(&mut *restored, operator, number, key);
+            check_key(&mut restored, operator, number, key);
         }
     }
 }
@@ -110,7 +100,7 @@ fn the_golden_file_of_version_1_is_read_with_all_its_contents() {
 fn the_golden_delta_of_version_1_is_applied_to_the_golden_state() {
     for operator in ["delays", "basket"] {
         let states: Vec<_> = (0..descriptors(operator).len()).map(Some).collect();
-        let mut restored = MemoryBackendFactory::new(12).create(&descriptors(operator), GROUPS, MAX_PARALLELISM);
+        let mut restored = SteadyBackend::new(MemoryBackendFactory::new(12).create(&descriptors(operator), GROUPS, MAX_PARALLELISM));
         for file in [FILE, DELTA_FILE] {
             let golden = std::fs::read(file).expect("the golden file is in the repository");
             let reader = StateObjectReader::open(file, golden.into()).unwrap();
@@ -122,14 +112,14 @@ fn the_golden_delta_of_version_1_is_applied_to_the_golden_state() {
             }
         }
         let values = [KEYS[0], KEYS[1], KEYS[2], b"new"].map(|key| {
-            let slot = lookup(&mut *restored, key);
-            restored.value(&slot, 0).map(<[u8]>::to_vec)
+            let slot = restored.slot(key);
+            restored.value(&slot, 0)
         });
         assert_eq!(values, [None, Some(vec![1; 20]), Some(b"changed".to_vec()), Some(b"changed".to_vec())]);
         assert_eq!(restored.keys(), 6);
         if operator == "basket" {
-            let changed = lookup(&mut *restored, KEYS[2]);
-            assert_eq!((restored.list_len(&changed, 1), restored.map_get(&changed, 2, b"entry 7")), (2, Some(&[7][..])));
+            let changed = restored.slot(KEYS[2]);
+            assert_eq!((restored.list_len(&changed, 1), restored.map_get(&changed, 2, b"entry 7")), (2, Some(vec![7])));
         }
     }
 }
@@ -147,15 +137,15 @@ fn every_flipped_bit_and_every_truncation_of_the_golden_delta_is_refused() {
     (0..golden.len()).for_each(|length| _ = read(golden[..length].to_vec()).expect_err("a truncated object was accepted"));
 }
 
-fn check_key(restored: &mut dyn StateBackend, operator: &str, number: usize, key: &[u8]) {
-    let slot = lookup(restored, key);
+fn check_key(restored: &mut SteadyBackend, operator: &str, number: usize, key: &[u8]) {
+    let slot = restored.slot(key);
     let value = (operator == "delays" || number != 3).then(|| vec![number as u8; 20 * number]);
-    assert_eq!(restored.value(&slot, 0), value.as_deref());
+    assert_eq!(restored.value(&slot, 0), value);
     if operator == "basket" {
         let mut items = Column::new();
         restored.list_read(&slot, 1, 0, usize::MAX, &mut items);
         assert_eq!(items.iter().map(<[u8]>::len).collect::<Vec<_>>(), (0..number).map(|item| 3 * item).collect::<Vec<_>>());
-        assert_eq!(restored.map_get(&slot, 2, b"entry 7"), (number >= 2).then_some(&[7][..]));
+        assert_eq!(restored.map_get(&slot, 2, b"entry 7"), (number >= 2).then(|| vec![7]));
         assert_eq!(restored.map_get(&slot, 2, format!("entry {}", 5 * number).as_bytes()), None);
     }
 }
