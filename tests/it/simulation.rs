@@ -3,8 +3,9 @@
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode};
 use weir_engine::job::{CheckpointRequest, JobOutcome, ResumePoint, StopKind, UpgradeEvent};
+use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
-use weir_tests::simulation::scenarios::{CALM, EVERY, INCREMENTAL, STORMY};
+use weir_tests::simulation::scenarios::{CALM, EVERY, FAULTY_STATE, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Held, Replaced, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request,
     simulate_evolution, simulate_failing_uploads, simulate_lost_entries, simulate_replaced_storage, simulate_slow_clearing,
@@ -171,6 +172,31 @@ fn changes_since_checkpoints_in_flight_and_failed_ones_lose_and_double_nothing()
 fn changes_and_records_in_flight_together_lose_and_double_nothing() {
     let scenario = Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 8_000, ..STORMY };
     check(60, Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, retain: 1, ..scenario });
+}
+
+#[test]
+fn a_state_backend_that_waits_holds_up_nothing_but_its_own_calls() {
+    let waits = StateFaultPlan { slow: 700, slow_ms: 30, ..StateFaultPlan::default() };
+    let reports = reports(20, Scenario { state_faults: Some(waits), ..CALM });
+    assert_eq!((sum(&reports, |report| report.processes), sum(&reports, |report| report.restarts)), (20, 0));
+    let checkpoints = sum(&reports, |report| report.checkpoints);
+    assert!(checkpoints >= 40, "{checkpoints} checkpoints");
+    let shared: usize = reports.iter().map(|report| report.shared_files).sum();
+    assert!(shared >= 10, "{shared} files of older checkpoints are shared by newer ones");
+}
+
+#[test]
+fn a_state_backend_that_fails_loses_and_doubles_nothing() {
+    let (_, _, restarts) = check(40, Scenario { state_faults: Some(FAULTY_STATE), ..CALM });
+    assert!(restarts > 20, "{restarts} restarts");
+    check(60, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::Join, ..STORMY });
+}
+
+#[test]
+fn state_in_files_is_restored_from_them_whatever_is_killed() {
+    let waits = StateFaultPlan { slow: 200, slow_ms: 5, ..StateFaultPlan::default() };
+    let (processes, ..) = check(40, Scenario { state_faults: Some(waits), crash_within_polls: 12_000, ..INCREMENTAL });
+    assert!(processes > 40, "{processes} processes");
 }
 
 #[test]

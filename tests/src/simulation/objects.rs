@@ -32,6 +32,16 @@ pub(super) fn check_kept(simulator: &Simulator, objects: &Arc<dyn Store>, retain
     })?
 }
 
+/// Files of keyed state that the newest `retain` completed checkpoints refer to and that older ones wrote.
+pub(super) fn shared_files(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize) -> Result<usize, String> {
+    let (store, clock) = (objects.clone(), simulator.runtime().clock);
+    wait_for(simulator, async move {
+        let kept = kept(&store, &clock, retain).await?;
+        let shared = kept.iter().flat_map(|(_, metadata)| metadata.state_files().filter(|file| !metadata.wrote(&file.object)));
+        Ok(shared.map(|file| file.object.clone()).collect::<BTreeSet<_>>().len())
+    })?
+}
+
 /// Nothing that the kept checkpoints do not refer to is left of any but the newest ones.
 pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain: usize, faults: FaultPlan) -> Result<(), String> {
     let recent = if faults.stale + faults.repeated > 0 || faults.refused > 100 { RECENT_WITH_LAG } else { RECENT };

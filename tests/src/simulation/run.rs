@@ -2,7 +2,7 @@
 
 use super::graph::{Counter, graph};
 use super::join::joined_lines;
-use super::objects::{check_kept, check_left};
+use super::objects::{check_kept, check_left, shared_files};
 use super::recorded::{Witness, replay};
 use super::scenarios::EVERY;
 use super::state::check_state;
@@ -18,7 +18,8 @@ use weir_engine::job::{
 };
 use weir_engine::replay::RunStart;
 use weir_engine::runtime::{SimulationEnd, Simulator};
-use weir_engine::state::MemoryBackendFactory;
+use weir_engine::state::conformance::{FaultyBackendFactory, StateFaultPlan};
+use weir_engine::state::{MemoryBackendFactory, StateBackendFactory};
 use weir_engine::storage::{FaultPlan, FaultyStore, ObjectStorage, Store};
 use weir_engine::{Committer, ErrorKind};
 
@@ -57,6 +58,8 @@ pub struct Scenario {
     pub record: bool,
     /// Where the sink has an outbox: the faults of its target.
     pub outbox: Option<FaultPlan>,
+    /// Keyed state is in a backend that waits and fails like this and keeps it in files; `None`: in memory.
+    pub state_faults: Option<StateFaultPlan>,
 }
 
 /// How the barriers of a job go. What is drawn is drawn anew for each process: one restores what another has left.
@@ -103,6 +106,8 @@ pub struct Report {
     pub in_flight: u64,
     /// Deltas that the last checkpoints consist of.
     pub deltas: usize,
+    /// Files of keyed state in the last checkpoints that older ones wrote.
+    pub shared_files: usize,
     /// Recorded calls that were made again.
     pub replayed: u64,
     /// Equal for equal runs.
@@ -114,7 +119,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     let simulator = Simulator::new(seed);
     let disk = Disk::default();
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, deltas: 0, replayed: 0, trace: 0 };
+    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, deltas: 0, shared_files: 0, replayed: 0, trace: 0 };
     let witness = Witness::default();
     loop {
         report.processes += 1;
@@ -126,6 +131,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
         report.restarts += status.restarts.get();
         report.in_flight += in_flight_objects(&*objects);
         report.deltas = check_kept(&simulator, &objects, scenario.retain)?;
+        report.shared_files = shared_files(&simulator, &objects, scenario.retain)?;
         match ended.map(|job| job.outcome) {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
             Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
@@ -200,7 +206,7 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
         outbox: outbox_options(simulator, scenario),
         savepoints: no_savepoints(),
         committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
-        backends: Arc::new(MemoryBackendFactory::new(7)),
+        backends: backends(simulator, scenario),
         notice: Arc::new(|_| {}),
     }
 }
@@ -210,6 +216,13 @@ fn outbox_options(simulator: &Simulator, scenario: Scenario) -> OutboxOptions {
     let little = scenario.outbox.is_some() && simulator.draw(3) == 0;
     let usual = OutboxOptions::default();
     if little { OutboxOptions { max_unpublished: 500 + simulator.draw(5_000), ..usual } } else { usual }
+}
+
+pub(super) fn backends(simulator: &Simulator, scenario: Scenario) -> Arc<dyn StateBackendFactory> {
+    match scenario.state_faults {
+        Some(plan) => Arc::new(FaultyBackendFactory::new(simulator.clone(), plan)),
+        None => Arc::new(MemoryBackendFactory::new(7)),
+    }
 }
 
 /// For jobs that start from no savepoint: every folder is empty.

@@ -1,6 +1,7 @@
 //! The scenarios that tests and the command that runs seeds without end have in common.
 
 use super::{Barriers, Counter, Scenario};
+use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
 
 /// Nothing goes wrong.
@@ -17,7 +18,11 @@ pub const CALM: Scenario = Scenario {
     counter: Counter::Native,
     record: false,
     outbox: None,
+    state_faults: None,
 };
+
+/// A state backend that waits in every other call, and fails now and then.
+pub const FAULTY_STATE: StateFaultPlan = StateFaultPlan { slow: 500, slow_ms: 20, prefetch: 3, failed: 1 };
 
 /// Everything goes wrong at once.
 pub const STORMY: Scenario =
@@ -34,7 +39,7 @@ pub const PUBLISHING: Scenario =
 pub const EVERY: usize = 1_000_000;
 
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 12] = [
+pub const ALL: [(&str, Scenario); 13] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -52,5 +57,6 @@ pub const ALL: [(&str, Scenario); 12] = [
     ("join-recorded", Scenario { counter: Counter::Join, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("outbox", PUBLISHING),
     ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
+    ("state-in-files", Scenario { state_faults: Some(FAULTY_STATE), ..STORMY }),
     ("slow-store", Scenario { faults: FaultPlan { slow: 700, ..FaultPlan::NONE }, crash_within_polls: 2_500, max_concurrent: 2, ..CALM }),
 ];

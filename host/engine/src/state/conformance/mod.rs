@@ -5,6 +5,7 @@
 //! [`ErrorKind::Retry`](crate::ErrorKind) as often as it likes: what it promises must hold as if it had not.
 
 mod cases;
+mod faulty_backend;
 mod increment_cases;
 mod increments;
 mod model;
@@ -12,6 +13,7 @@ mod random;
 mod steady;
 mod stored;
 
+pub use faulty_backend::{FaultyBackendFactory, StateFaultPlan};
 pub use steady::{SteadyBackend, Written, write};
 
 use super::{KeyGroupRange, KeySlot, StateBackendFactory, StateDescriptor, StateKind, StateSnapshot};
