@@ -33,7 +33,7 @@ impl Gauge {
     }
 
     /// All amounts are gone.
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.0.store(0, Relaxed);
     }
 

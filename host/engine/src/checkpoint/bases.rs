@@ -41,7 +41,7 @@ pub struct ObjectsInUse {
 
 impl ObjectsInUse {
     /// True where every object of this completed checkpoint has to stay.
-    pub fn may_be_base(&self, completed: CheckpointId) -> bool {
+    pub(crate) fn may_be_base(&self, completed: CheckpointId) -> bool {
         self.bases.contains(&completed) || self.newest_known < Some(completed)
     }
 }
@@ -68,7 +68,7 @@ impl CheckpointBases {
     }
 
     /// It has failed: it will never be complete.
-    pub fn on_failed(&self, checkpoint_id: CheckpointId) {
+    pub(crate) fn on_failed(&self, checkpoint_id: CheckpointId) {
         self.lock().bases.remove(&checkpoint_id);
         self.decided.notify_waiters();
     }
@@ -91,19 +91,19 @@ impl CheckpointBases {
     }
 
     /// What a checkpoint builds on; `None`: on nothing. Of one that has failed meanwhile it is nobody's concern.
-    pub fn base_of(&self, checkpoint_id: CheckpointId) -> Option<CheckpointId> {
+    pub(crate) fn base_of(&self, checkpoint_id: CheckpointId) -> Option<CheckpointId> {
         let under_way = self.lock();
         under_way.bases.get(&checkpoint_id).copied().unwrap_or(under_way.completed)
     }
 
     /// True from a checkpoint's trigger until it is complete or has failed. Asked by whoever writes for it: that it has failed shows here at once,
     /// also where the task has not come to hear of it.
-    pub fn is_under_way(&self, checkpoint_id: CheckpointId) -> bool {
+    pub(crate) fn is_under_way(&self, checkpoint_id: CheckpointId) -> bool {
         self.lock().bases.contains_key(&checkpoint_id)
     }
 
     /// What must not be deleted now.
-    pub fn in_use(&self) -> ObjectsInUse {
+    pub(crate) fn in_use(&self) -> ObjectsInUse {
         let under_way = self.lock();
         let bases = under_way.bases.values().copied().chain([under_way.completed]).flatten().collect();
         ObjectsInUse { bases, newest_known: under_way.completed, oldest_under_way: under_way.bases.keys().next().copied() }

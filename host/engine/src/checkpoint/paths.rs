@@ -13,9 +13,9 @@ pub const PLUGINS: &str = "plugins";
 /// Folder of quarantined records.
 pub const QUARANTINE: &str = "quarantine";
 /// Folder of the notes of where savepoints were written.
-pub const SAVEPOINTS: &str = "savepoints";
+pub(crate) const SAVEPOINTS: &str = "savepoints";
 /// Folder of the objects that a store is tried with.
-pub const PROBE: &str = "probe";
+pub(crate) const PROBE: &str = "probe";
 
 /// Entry `seq` of the log.
 pub fn log_entry(seq: u64) -> String {
@@ -43,27 +43,27 @@ pub fn state_object(attempt: AttemptId, checkpoint_id: CheckpointId, vertex: &st
 }
 
 /// The object of the records that a barrier overtook on the way into that task.
-pub fn in_flight_object(attempt: AttemptId, checkpoint_id: CheckpointId, vertex: &str, index: u32, nonce: &str) -> String {
+pub(crate) fn in_flight_object(attempt: AttemptId, checkpoint_id: CheckpointId, vertex: &str, index: u32, nonce: &str) -> String {
     format!("{STATE}/{attempt}-{checkpoint_id}-{vertex}-{index}-{nonce}.in-flight")
 }
 
 /// The broadcast state of subtask `index` of `operator`.
-pub fn broadcast_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
+pub(crate) fn broadcast_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.broadcast")
 }
 
 /// The calls of subtask `index` of `operator`.
-pub fn recording_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
+pub(crate) fn recording_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.recording")
 }
 
 /// Part `part` of what subtask `index` of `sink` staged.
-pub fn staged_object(attempt: AttemptId, checkpoint_id: CheckpointId, sink: &str, index: u32, nonce: &str, part: usize) -> String {
+pub(crate) fn staged_object(attempt: AttemptId, checkpoint_id: CheckpointId, sink: &str, index: u32, nonce: &str, part: usize) -> String {
     format!("{STATE}/{attempt}-{checkpoint_id}-{sink}-{index}-{nonce}.staged-{part}")
 }
 
 /// The file `name` of the keyed state of subtask `index` of `operator`.
-pub fn state_file(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str, name: &str) -> String {
+pub(crate) fn state_file(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str, name: &str) -> String {
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.{name}.file")
 }
 
@@ -80,13 +80,13 @@ pub fn owner_of(path: &str) -> Option<(AttemptId, CheckpointId)> {
 }
 
 /// The nonce of the attempt that wrote the metadata at `path`, where it names one.
-pub fn metadata_nonce(path: &str) -> Option<&str> {
+pub(crate) fn metadata_nonce(path: &str) -> Option<&str> {
     let folder = path.strip_prefix(CHECKPOINTS)?.strip_prefix('/')?.strip_suffix("/metadata.json")?;
     folder.splitn(3, '-').nth(2)
 }
 
 /// The note of a savepoint of this checkpoint.
-pub fn savepoint_note(checkpoint_id: CheckpointId, created_ms: i64) -> String {
+pub(crate) fn savepoint_note(checkpoint_id: CheckpointId, created_ms: i64) -> String {
     format!("{SAVEPOINTS}/{checkpoint_id}-{created_ms}.json")
 }
 

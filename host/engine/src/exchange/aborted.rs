@@ -32,7 +32,7 @@ impl AbortedCheckpoints {
     }
 
     /// Everything up to this one is past, given up or not.
-    pub fn forget_up_to(&mut self, checkpoint_id: CheckpointId) {
+    pub(crate) fn forget_up_to(&mut self, checkpoint_id: CheckpointId) {
         self.0.retain(|_, last| *last > checkpoint_id);
     }
 }

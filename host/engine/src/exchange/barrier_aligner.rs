@@ -67,7 +67,7 @@ impl BarrierAligner {
     }
 
     /// A barrier has come out of `channel`, behind everything that was sent before it.
-    pub fn on_barrier(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
+    pub(crate) fn on_barrier(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
         let mut actions = Vec::new();
         let id = barrier.checkpoint_id;
         if self.close(channel, id, &mut actions) || self.is_past(id) {
@@ -85,7 +85,7 @@ impl BarrierAligner {
     }
 
     /// A barrier that overtakes has come to `channel`.
-    pub fn on_overtaking(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
+    pub(crate) fn on_overtaking(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
         let mut actions = Vec::new();
         let id = barrier.checkpoint_id;
         if self.close(channel, id, &mut actions) || self.is_past(id) {
@@ -102,7 +102,7 @@ impl BarrierAligner {
 
     /// A checkpoint that overtakes has been announced where the ends of all channels have been sent: its barrier comes on none of them, and
     /// each end counts as it.
-    pub fn on_announced(&mut self, barrier: Barrier) -> Vec<Alignment> {
+    pub(crate) fn on_announced(&mut self, barrier: Barrier) -> Vec<Alignment> {
         let mut actions = Vec::new();
         if !self.is_past(barrier.checkpoint_id) && !self.is_aligning_newer(barrier.checkpoint_id) {
             self.overtake_up_to(barrier, &mut actions);
@@ -111,7 +111,7 @@ impl BarrierAligner {
     }
 
     /// This checkpoint's barriers overtake from now on: the gate has waited long enough for them, or the coordinator has.
-    pub fn on_timeout(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
+    pub(crate) fn on_timeout(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
         let mut actions = Vec::new();
         if let Some(aligning) = self.aligning.take_if(|aligning| aligning.barrier.checkpoint_id == checkpoint_id) {
             self.overtake(aligning, &mut actions);
@@ -120,7 +120,7 @@ impl BarrierAligner {
     }
 
     /// `channel` has reached its end: everything has been delivered.
-    pub fn on_end(&mut self, channel: usize) -> Vec<Alignment> {
+    pub(crate) fn on_end(&mut self, channel: usize) -> Vec<Alignment> {
         let mut actions = self.on_end_in_sight(channel);
         self.ended[channel] = true;
         self.complete_if_aligned(&mut actions);
@@ -128,7 +128,7 @@ impl BarrierAligner {
     }
 
     /// The end of `channel` has been sent: what is recorded of it is what waits there.
-    pub fn on_end_in_sight(&mut self, channel: usize) -> Vec<Alignment> {
+    pub(crate) fn on_end_in_sight(&mut self, channel: usize) -> Vec<Alignment> {
         let mut actions = Vec::new();
         let awaited: Vec<_> = self.recording.iter().filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
         for checkpoint_id in awaited {
@@ -138,7 +138,7 @@ impl BarrierAligner {
     }
 
     /// The coordinator has given `checkpoint_id` up.
-    pub fn on_abort(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
+    pub(crate) fn on_abort(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
         self.recording.remove(&checkpoint_id);
         if !self.is_past(checkpoint_id) {
             self.aborted.insert(checkpoint_id);
@@ -160,7 +160,7 @@ impl BarrierAligner {
     }
 
     /// True where nothing of this checkpoint's barriers is awaited here any more, but for what it may record.
-    pub fn is_past(&self, checkpoint_id: CheckpointId) -> bool {
+    pub(crate) fn is_past(&self, checkpoint_id: CheckpointId) -> bool {
         self.passed.is_some_and(|passed| checkpoint_id <= passed) || self.aborted.contains(checkpoint_id)
     }
 

@@ -30,7 +30,7 @@ impl BarrierTracker {
     }
 
     /// A barrier has come out of `channel`.
-    pub fn on_barrier(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
+    pub(crate) fn on_barrier(&mut self, channel: usize, barrier: Barrier) -> Vec<Alignment> {
         if self.passed >= Some(barrier.checkpoint_id) || self.aborted.contains(barrier.checkpoint_id) {
             return Vec::new();
         }
@@ -41,13 +41,13 @@ impl BarrierTracker {
     }
 
     /// `channel` has reached its end, which counts as its barrier for every running and later checkpoint.
-    pub fn on_end(&mut self, channel: usize) -> Vec<Alignment> {
+    pub(crate) fn on_end(&mut self, channel: usize) -> Vec<Alignment> {
         self.ended[channel] = true;
         self.complete()
     }
 
     /// The coordinator has given `checkpoint_id` up.
-    pub fn on_abort(&mut self, checkpoint_id: CheckpointId) {
+    pub(crate) fn on_abort(&mut self, checkpoint_id: CheckpointId) {
         self.pending.remove(&checkpoint_id);
         if self.passed < Some(checkpoint_id) {
             self.aborted.insert(checkpoint_id);

@@ -105,7 +105,7 @@ impl ChannelSender {
     }
 
     /// Ready when the channel takes more; until then the task is woken when it does.
-    pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
         let mut state = self.channels.lock();
         if state.closed {
             return Poll::Ready(Err(GateClosed));

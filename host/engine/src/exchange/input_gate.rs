@@ -99,12 +99,12 @@ impl InputGate {
     }
 
     /// Takes back what is left of a delivered batch: it comes before anything else, and is in flight like everything that is not worked off.
-    pub fn put_back(&mut self, from: InputChannel, rest: Arc<RecordBatch>) {
+    pub(crate) fn put_back(&mut self, from: InputChannel, rest: Arc<RecordBatch>) {
         self.ahead.push_front((from, rest));
     }
 
     /// The next event; `Pending` registers the task. Not called again after [`GateEvent::End`].
-    pub fn poll_next(&mut self, appetite: Appetite, cx: &mut Context<'_>) -> Poll<GateEvent> {
+    pub(crate) fn poll_next(&mut self, appetite: Appetite, cx: &mut Context<'_>) -> Poll<GateEvent> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(event);
@@ -139,7 +139,7 @@ impl InputGate {
     }
 
     /// Time has passed: barriers that have waited long enough overtake.
-    pub fn on_time(&mut self) {
+    pub(crate) fn on_time(&mut self) {
         let now = self.clock.now();
         while let Some((&checkpoint_id, _)) = self.deadlines.iter().find(|(_, deadline)| now >= **deadline) {
             self.overtake(checkpoint_id);
@@ -158,7 +158,7 @@ impl InputGate {
 
     /// The coordinator has begun a checkpoint. Its barrier comes by the channels, but where they have all ended; one that overtakes does not
     /// wait there until everything in front of the ends has been worked off.
-    pub fn announce(&mut self, barrier: Barrier) {
+    pub(crate) fn announce(&mut self, barrier: Barrier) {
         if !self.is_over {
             self.announced.insert(barrier.checkpoint_id, barrier);
             self.look_again = true;

@@ -101,7 +101,7 @@ impl Bench {
     }
 
     /// The coordinator begins a checkpoint whose barrier overtakes; `?`: is aligned for a time.
-    pub fn announce(&mut self, id: &str) {
+    pub(crate) fn announce(&mut self, id: &str) {
         let alignment = if id.starts_with('?') { BarrierAlignment::AlignedFor(LIMIT) } else { BarrierAlignment::Unaligned };
         let checkpoint_id = CheckpointId(id.trim_start_matches('?').parse().unwrap());
         self.gate.announce(Barrier { checkpoint_id, alignment });

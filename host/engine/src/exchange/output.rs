@@ -17,7 +17,7 @@ pub(crate) const BATCH_RECORDS: usize = 1_024;
 /// or at this many bytes,
 pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// or when its first record has waited this long.
-pub const LINGER: Duration = Duration::from_millis(10);
+pub(crate) const LINGER: Duration = Duration::from_millis(10);
 
 /// All edges of one task.
 #[derive(Default)]
@@ -45,7 +45,7 @@ struct ChannelOutput {
 
 impl Output {
     /// Adds an edge and returns its number; see [`Partitioner::new`].
-    pub fn add_edge(&mut self, partitioning: Partitioning, senders: Vec<ChannelSender>, owners: &[u16], start: usize) -> usize {
+    pub(crate) fn add_edge(&mut self, partitioning: Partitioning, senders: Vec<ChannelSender>, owners: &[u16], start: usize) -> usize {
         let channels: Vec<_> = senders.into_iter().map(|sender| ChannelOutput { sender, state: Ok(Room::Left) }).collect();
         self.edges.push(EdgeOutput {
             partitioner: Partitioner::new(partitioning, channels.len(), owners, start),
@@ -81,13 +81,13 @@ impl Output {
     }
 
     /// When the open batches have to be closed; `None` where there is none.
-    pub fn linger_deadline(&self) -> Option<Monotonic> {
+    pub(crate) fn linger_deadline(&self) -> Option<Monotonic> {
         self.open_since.map(|since| since + LINGER)
     }
 
     /// Closes open batches and sends a barrier, a watermark or the end of the input behind them on every channel of every edge, in one
     /// step.
-    pub fn send_marker(&mut self, marker: &StreamElement) {
+    pub(crate) fn send_marker(&mut self, marker: &StreamElement) {
         self.flush();
         for channel in self.edges.iter_mut().flat_map(|edge| &mut edge.channels) {
             channel.send(marker.clone());
@@ -95,7 +95,7 @@ impl Output {
     }
 
     /// Ready when every channel has room.
-    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
         let mut room = true;
         for channel in self.edges.iter_mut().flat_map(|edge| &mut edge.channels) {
             room &= channel.poll_room(cx)?.is_ready();

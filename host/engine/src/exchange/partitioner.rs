@@ -20,7 +20,7 @@ pub enum Partitioning {
 
 impl Partitioning {
     /// True where records that were spread like this may be spread like `now`.
-    pub fn is_kept_by(self, now: Self) -> bool {
+    pub(crate) fn is_kept_by(self, now: Self) -> bool {
         match (self, now) {
             (Self::Key, Self::Key) | (Self::Broadcast, Self::Broadcast) => true,
             (Self::Forward | Self::Rebalance, Self::Forward | Self::Rebalance) => true,

@@ -69,14 +69,14 @@ impl Queue {
     }
 
     /// Takes a barrier out that has nothing in front of it.
-    pub fn pop_barrier(&mut self) -> Option<Barrier> {
+    pub(crate) fn pop_barrier(&mut self) -> Option<Barrier> {
         let reached = self.barriers.front().is_some_and(|queued| queued.behind == self.popped);
         if reached { self.barriers.pop_front().map(|queued| queued.barrier) } else { None }
     }
 
     /// Takes the oldest barrier out where it, or a newer one in this queue, is one that overtakes: barriers never overtake barriers, so
     /// a newer one carries it along. With it come the batches in front of it, which stay in the queue.
-    pub fn pop_overtaking(&mut self, overtakes: impl Fn(&Barrier) -> bool) -> Option<(Barrier, Vec<Arc<RecordBatch>>)> {
+    pub(crate) fn pop_overtaking(&mut self, overtakes: impl Fn(&Barrier) -> bool) -> Option<(Barrier, Vec<Arc<RecordBatch>>)> {
         if !self.barriers.iter().any(|queued| overtakes(&queued.barrier)) {
             return None;
         }
@@ -85,22 +85,22 @@ impl Queue {
     }
 
     /// Takes the barrier of a checkpoint that was given up out, wherever it waits.
-    pub fn forget(&mut self, checkpoint_id: CheckpointId) {
+    pub(crate) fn forget(&mut self, checkpoint_id: CheckpointId) {
         self.barriers.retain(|queued| queued.barrier.checkpoint_id != checkpoint_id);
     }
 
     /// All batches that wait.
-    pub fn waiting_batches(&self) -> Vec<Arc<RecordBatch>> {
+    pub(crate) fn waiting_batches(&self) -> Vec<Arc<RecordBatch>> {
         self.batches_before(u64::MAX)
     }
 
     /// The barriers that wait.
-    pub fn waiting_barriers(&self) -> impl Iterator<Item = &Barrier> {
+    pub(crate) fn waiting_barriers(&self) -> impl Iterator<Item = &Barrier> {
         self.barriers.iter().map(|queued| &queued.barrier)
     }
 
     /// Whether another batch may be sent.
-    pub fn has_room(&self, bounds: &ChannelBounds) -> bool {
+    pub(crate) fn has_room(&self, bounds: &ChannelBounds) -> bool {
         self.batches < bounds.batches && self.bytes < bounds.bytes
     }
 
@@ -116,7 +116,7 @@ impl Queue {
     }
 
     /// Remembers who waits for room.
-    pub fn wait_for_room(&mut self, sender: &Waker) {
+    pub(crate) fn wait_for_room(&mut self, sender: &Waker) {
         self.sender = Some(sender.clone());
     }
 

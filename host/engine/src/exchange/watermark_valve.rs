@@ -25,7 +25,7 @@ impl WatermarkValve {
     }
 
     /// `channel` has ended.
-    pub fn on_end(&mut self, channel: usize) -> Option<Watermark> {
+    pub(crate) fn on_end(&mut self, channel: usize) -> Option<Watermark> {
         self.channels[channel] = None;
         self.merge()
     }

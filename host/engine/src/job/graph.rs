@@ -100,12 +100,12 @@ impl JobGraph {
     }
 
     /// The edge over which records may go that were on `edge` when a checkpoint was taken.
-    pub fn edge_like(&self, edge: &EdgeIdentity) -> Option<usize> {
+    pub(crate) fn edge_like(&self, edge: &EdgeIdentity) -> Option<usize> {
         self.edges.iter().position(|candidate| self.edge_identity(candidate).is_same(edge))
     }
 
     /// What the sending operator declares of the records on `edge`.
-    pub fn record_schema(&self, edge: &Edge) -> Option<RecordSchema> {
+    pub(crate) fn record_schema(&self, edge: &Edge) -> Option<RecordSchema> {
         match &self.vertices[edge.from].kind {
             VertexKind::Operator(factory) => factory.descriptor().outputs.get(edge.output as usize)?.schema.clone(),
             VertexKind::Source { .. } | VertexKind::Sink(_) => None,
@@ -123,7 +123,7 @@ impl JobGraph {
     }
 
     /// An edge's identity from one run to the next.
-    pub fn edge_identity(&self, edge: &Edge) -> EdgeIdentity {
+    pub(crate) fn edge_identity(&self, edge: &Edge) -> EdgeIdentity {
         EdgeIdentity {
             from: self.vertices[edge.from].id.clone(),
             output: self.output_name(edge.from, edge.output),
@@ -147,7 +147,12 @@ impl JobGraph {
     }
 
     /// Where subtask `index` of `parallelism` of an operator vertex stands, whose operators `factory` makes.
-    pub fn subtask_place(&self, vertex: usize, factory: &Arc<dyn OperatorFactory>, (index, parallelism): (u32, u32)) -> SubtaskPlace {
+    pub(crate) fn subtask_place(
+        &self,
+        vertex: usize,
+        factory: &Arc<dyn OperatorFactory>,
+        (index, parallelism): (u32, u32),
+    ) -> SubtaskPlace {
         let fed_by =
             |wanted: Partitioning| self.inputs(vertex).filter(move |(_, edge)| edge.partitioning == wanted).map(|(_, edge)| edge.input);
         let by_key = fed_by(Partitioning::Key).next().is_some();

@@ -97,7 +97,7 @@ impl Pins {
     }
 
     /// All that are held. Retention is about to delete all others that are older than `oldest_retained`: none of these is held from now on.
-    pub fn spared(&self, oldest_retained: CheckpointId, now: Duration) -> BTreeSet<CheckpointId> {
+    pub(crate) fn spared(&self, oldest_retained: CheckpointId, now: Duration) -> BTreeSet<CheckpointId> {
         let mut held = self.lock();
         held.end_leases(now);
         held.oldest_retained = Some(oldest_retained);

@@ -40,7 +40,7 @@ impl IsolatedOperator {
     }
 
     /// The same of subtask `index` of `parallelism` alone, however many there were at `point`.
-    pub async fn restore_subtask(
+    pub(crate) async fn restore_subtask(
         graph: &JobGraph,
         vertex: usize,
         (index, parallelism): (u32, u32),
@@ -80,7 +80,7 @@ impl IsolatedOperator {
     }
 
     /// As on probation: every fault is an error, and no record is set aside.
-    pub fn set_no_record_aside(&mut self) {
+    pub(crate) fn set_no_record_aside(&mut self) {
         self.subtask.set_probation(true);
     }
 
@@ -95,7 +95,7 @@ impl IsolatedOperator {
 
     /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was.
     /// `before`: what [`IsolatedOperator::contents_of`] gave for this batch.
-    pub async fn try_process(
+    pub(crate) async fn try_process(
         &mut self,
         edge: usize,
         batch: &Arc<RecordBatch>,
@@ -111,7 +111,7 @@ impl IsolatedOperator {
     }
 
     /// What a batch that came over `edge` may change: what is held of its keys, or the broadcast states.
-    pub async fn contents_of(&mut self, edge: usize, batch: &RecordBatch) -> Result<Contents, EngineError> {
+    pub(crate) async fn contents_of(&mut self, edge: usize, batch: &RecordBatch) -> Result<Contents, EngineError> {
         match self.inputs[&edge].partitioning {
             Partitioning::Key => self.of_keys(batch).await,
             Partitioning::Broadcast => Ok(self.of_broadcast()),
@@ -197,12 +197,12 @@ impl IsolatedOperator {
     }
 
     /// The names of the declared outputs.
-    pub fn output_names(&self) -> Vec<String> {
+    pub(crate) fn output_names(&self) -> Vec<String> {
         self.subtask.factory().descriptor().outputs.iter().map(|output| output.name.clone()).collect()
     }
 
     /// True where records that come over `edge` see the state of their keys.
-    pub fn is_keyed(&self, edge: usize) -> bool {
+    pub(crate) fn is_keyed(&self, edge: usize) -> bool {
         self.inputs[&edge].partitioning == Partitioning::Key
     }
 

@@ -76,7 +76,7 @@ impl Runtime {
 }
 
 /// Gives other tasks a turn, once.
-pub async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {
         if yielded {

@@ -96,7 +96,7 @@ impl StateAllowance {
 
     /// Notes what the subtask keeps now, and refuses what has grown beyond its limit since it was last noted: for operators that change state
     /// without asking first.
-    pub fn settle(&self, keyed: u64, broadcast: u64) -> Result<(), EngineError> {
+    pub(crate) fn settle(&self, keyed: u64, broadcast: u64) -> Result<(), EngineError> {
         let checked = self.check(self.kept(), keyed + broadcast);
         self.note(keyed, broadcast);
         checked

@@ -18,7 +18,7 @@ pub struct KeySlot {
 
 impl KeySlot {
     /// `entry` of a key that has no state.
-    pub const ABSENT: u32 = u32::MAX;
+    pub(crate) const ABSENT: u32 = u32::MAX;
 }
 
 /// The times of one call of an operator. What is judged by time, is judged by these, once for the whole call.

@@ -20,7 +20,7 @@ use super::{StateDescriptor, StateKind, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 
 /// More than any operator declares; bounds what a block's header may ask for.
-pub const MAX_STATES: u64 = 65_536;
+pub(crate) const MAX_STATES: u64 = 65_536;
 
 /// A state as the block's writer declared it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,13 +130,13 @@ impl<'a> BlockReader<'a> {
     }
 
     /// Number of keys as far as the block's length allows it: good to reserve room by.
-    pub fn keys_hint(&self) -> usize {
+    pub(crate) fn keys_hint(&self) -> usize {
         const SMALLEST_KEY: usize = 4;
         (self.keys as usize).min(self.length / SMALLEST_KEY)
     }
 
     /// The next key, once all states of the one before have been read; `None` at the end of the block.
-    pub fn next_key(&mut self) -> Result<Option<&'a [u8]>, EngineError> {
+    pub(crate) fn next_key(&mut self) -> Result<Option<&'a [u8]>, EngineError> {
         assert_eq!(self.states_left, 0, "a key's states are read before the next key");
         if self.keys_left == 0 {
             return match self.rest.len() {
@@ -155,7 +155,7 @@ impl<'a> BlockReader<'a> {
     }
 
     /// The next state of the current key, by its index in [`BlockReader::states`]; `None` after its last.
-    pub fn next_state(&mut self) -> Result<Option<(usize, Payload<'a>)>, EngineError> {
+    pub(crate) fn next_state(&mut self) -> Result<Option<(usize, Payload<'a>)>, EngineError> {
         if self.states_left == 0 {
             return Ok(None);
         }
@@ -229,7 +229,7 @@ impl<'a> BlockReader<'a> {
     }
 
     /// What is wrong with the block, with where it was noticed.
-    pub fn corrupt(&self, what: String) -> EngineError {
+    pub(crate) fn corrupt(&self, what: String) -> EngineError {
         let at = self.length - self.rest.len();
         let key = self.keys - self.keys_left;
         EngineError::new(ErrorKind::Corrupt, format!("state block of {} bytes is damaged at byte {at} (key {key}): {what}", self.length))

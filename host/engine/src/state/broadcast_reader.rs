@@ -21,7 +21,7 @@ impl<'a> BroadcastReader<'a> {
     }
 
     /// The index of the next state among those of the section's writer; `None` at the end.
-    pub fn next_state(&mut self) -> Result<Option<u64>, EngineError> {
+    pub(crate) fn next_state(&mut self) -> Result<Option<u64>, EngineError> {
         if self.states_left == 0 {
             return match self.rest.len() {
                 0 => Ok(None),
@@ -73,7 +73,7 @@ impl<'a> BroadcastReader<'a> {
     }
 
     /// What is wrong with the section, with where it was noticed.
-    pub fn corrupt(&self, what: String) -> EngineError {
+    pub(crate) fn corrupt(&self, what: String) -> EngineError {
         let at = self.length - self.rest.len();
         EngineError::new(ErrorKind::Corrupt, format!("broadcast state of {} bytes is damaged at byte {at}: {what}", self.length))
     }

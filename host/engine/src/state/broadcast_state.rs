@@ -68,7 +68,7 @@ impl BroadcastState {
     }
 
     /// The state as of now, which counts for nobody.
-    pub fn captured(&self) -> Self {
+    pub(crate) fn captured(&self) -> Self {
         Self { allowance: None, ..self.clone() }
     }
 

@@ -39,7 +39,7 @@ impl SinceBase {
     }
 
     /// Adds the entries alone that were written to in a later interval.
-    pub fn add_entries(&mut self, later: &[u64]) {
+    pub(crate) fn add_entries(&mut self, later: &[u64]) {
         self.changed.resize(self.changed.len().max(later.len()), 0);
         self.changed.iter_mut().zip(later).for_each(|(all, later)| *all |= later);
     }
@@ -70,7 +70,7 @@ pub(super) struct ChangeHistory {
 
 impl ChangeHistory {
     /// A snapshot has been taken; `changes` of each key group came between the one before and it.
-    pub fn on_snapshot(&mut self, checkpoint_id: CheckpointId, changes: Vec<Changes>) {
+    pub(crate) fn on_snapshot(&mut self, checkpoint_id: CheckpointId, changes: Vec<Changes>) {
         if let Some(before) = self.snapshots.back_mut() {
             assert!(before.checkpoint_id < checkpoint_id, "a snapshot for {checkpoint_id} behind one for {}", before.checkpoint_id);
             before.until_next = changes;

@@ -57,7 +57,7 @@ impl Chunk {
 
     /// An entry to write to, after copying the chunk where a snapshot still holds it.
     #[inline]
-    pub fn entry_mut(&mut self, at: usize) -> &mut Entry {
+    pub(crate) fn entry_mut(&mut self, at: usize) -> &mut Entry {
         self.changed |= 1 << at;
         &mut self.own()[at]
     }
@@ -68,7 +68,7 @@ impl Chunk {
     }
 
     /// The same; from now on none has.
-    pub fn take_changed(&mut self) -> u64 {
+    pub(crate) fn take_changed(&mut self) -> u64 {
         std::mem::take(&mut self.changed)
     }
 

@@ -61,7 +61,7 @@ impl Entry {
     }
 
     /// True where no state is left.
-    pub fn is_hole(&self) -> bool {
+    pub(crate) fn is_hole(&self) -> bool {
         self.value.is_none() && self.cells.is_none()
     }
 
@@ -137,7 +137,7 @@ impl Entry {
     }
 
     /// What the state at `place` counts as.
-    pub fn bytes_at(&self, place: Place) -> u64 {
+    pub(crate) fn bytes_at(&self, place: Place) -> u64 {
         match place {
             Place::InEntry => self.value.as_ref().map_or(0, |value| value.as_slice().len() as u64),
             Place::Cell(at) => self.cells.as_ref().map_or(0, |cells| cells.0[at].bytes()),
@@ -151,7 +151,7 @@ impl Entry {
     }
 
     /// The list in cell `at`, which is made where there is none; the caller adds to it.
-    pub fn list_mut(&mut self, at: usize, cells: usize) -> &mut ListState {
+    pub(crate) fn list_mut(&mut self, at: usize, cells: usize) -> &mut ListState {
         let cell = self.cell_mut(at, cells);
         if !matches!(cell, Cell::List(_)) {
             *cell = Cell::List(Box::default());
@@ -163,7 +163,7 @@ impl Entry {
     }
 
     /// The map in cell `at`, which is made where there is none; the caller adds to it.
-    pub fn map_mut(&mut self, at: usize, cells: usize) -> &mut MapState {
+    pub(crate) fn map_mut(&mut self, at: usize, cells: usize) -> &mut MapState {
         let cell = self.cell_mut(at, cells);
         if !matches!(cell, Cell::Map(_)) {
             *cell = Cell::Map(Box::default());
@@ -189,7 +189,7 @@ impl Entry {
     }
 
     /// Removes every state.
-    pub fn clear_all(&mut self) {
+    pub(crate) fn clear_all(&mut self) {
         (self.value, self.cells) = (None, None);
     }
 

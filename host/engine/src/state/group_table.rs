@@ -45,13 +45,13 @@ impl GroupTable {
 
     /// Starts reading what [`GroupTable::candidate`] will read. What it returns means nothing.
     #[inline]
-    pub fn touch_index(&self, hash: u32) -> u32 {
+    pub(crate) fn touch_index(&self, hash: u32) -> u32 {
         self.index.touch(hash)
     }
 
     /// Starts reading an entry. What it returns means nothing.
     #[inline]
-    pub fn touch_entry(&self, entry: u32) -> u32 {
+    pub(crate) fn touch_entry(&self, entry: u32) -> u32 {
         let (chunk, at) = place(entry);
         self.chunks.get(chunk).and_then(|chunk| chunk.entries().get(at)).map_or(0, Entry::touch)
     }
@@ -76,7 +76,7 @@ impl GroupTable {
 
     /// An entry to write to; its chunk is copied where a snapshot holds it.
     #[inline]
-    pub fn entry_mut(&mut self, entry: u32) -> &mut Entry {
+    pub(crate) fn entry_mut(&mut self, entry: u32) -> &mut Entry {
         let (chunk, at) = place(entry);
         self.chunks[chunk].entry_mut(at)
     }
@@ -111,7 +111,7 @@ impl GroupTable {
     }
 
     /// True where the entry's key has come, or was renewed, since the last [`GroupTable::take_changes`].
-    pub fn is_fresh(&self, entry: u32) -> bool {
+    pub(crate) fn is_fresh(&self, entry: u32) -> bool {
         let (chunk, at) = place(entry);
         self.fresh.get(chunk).is_some_and(|fresh| fresh >> at & 1 == 1)
     }
@@ -130,7 +130,7 @@ impl GroupTable {
     }
 
     /// What has changed since the last call.
-    pub fn take_changes(&mut self) -> Changes {
+    pub(crate) fn take_changes(&mut self) -> Changes {
         self.fresh.fill(0);
         let removed = Arc::new(std::mem::take(&mut self.removed));
         Changes { changed: self.chunks.iter_mut().map(Chunk::take_changed).collect(), removed }

@@ -35,7 +35,7 @@ impl KeyGroupRange {
     }
 
     /// True where the two have a group in common.
-    pub fn overlaps(&self, other: &KeyGroupRange) -> bool {
+    pub(crate) fn overlaps(&self, other: &KeyGroupRange) -> bool {
         self.start < other.end && other.start < self.end
     }
 }

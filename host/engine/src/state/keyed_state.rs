@@ -260,7 +260,7 @@ impl KeyedState {
     }
 
     /// See [`StateBackend::changed_since`].
-    pub fn changed_since(&self, base: CheckpointId) -> Option<u64> {
+    pub(crate) fn changed_since(&self, base: CheckpointId) -> Option<u64> {
         self.backend.changed_since(base)
     }
 

@@ -47,7 +47,7 @@ impl Layout {
     }
 
     /// The place of `state`, whatever its kind. Panics where it is not declared.
-    pub fn place_of_any(&self, state: usize) -> Place {
+    pub(crate) fn place_of_any(&self, state: usize) -> Place {
         self.places[state]
     }
 
@@ -57,7 +57,7 @@ impl Layout {
     }
 
     /// The block's states against those declared here.
-    pub fn check_block(&self, reader: &BlockReader<'_>, states: &[Option<usize>]) -> Result<(), EngineError> {
+    pub(crate) fn check_block(&self, reader: &BlockReader<'_>, states: &[Option<usize>]) -> Result<(), EngineError> {
         let stored = reader.states();
         if stored.len() != states.len() {
             return Err(reader.corrupt(format!("it has {} states where the checkpoint names {}", stored.len(), states.len())));

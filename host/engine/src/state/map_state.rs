@@ -89,7 +89,7 @@ impl MapState {
     }
 
     /// Entries from `start` on.
-    pub fn starting_at<'a>(&'a self, start: &'a [u8]) -> Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a> {
+    pub(crate) fn starting_at<'a>(&'a self, start: &'a [u8]) -> Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a> {
         match &self.entries {
             Entries::Small(entries) => {
                 let at = entries.partition_point(|(entry, _)| entry.as_slice() < start);

@@ -4,9 +4,9 @@
 //! costs its entry, so that a plugin cannot fill the memory with state of no bytes.
 
 /// What a key counts as besides its own bytes and its states.
-pub const KEY_OVERHEAD: u64 = 64;
+pub(crate) const KEY_OVERHEAD: u64 = 64;
 /// What an item of a list counts as besides its bytes.
-pub const ITEM_OVERHEAD: u64 = 4;
+pub(crate) const ITEM_OVERHEAD: u64 = 4;
 /// What an entry of a map counts as besides its bytes and those of its value.
 pub const ENTRY_OVERHEAD: u64 = 64;
 

@@ -39,7 +39,7 @@ impl<'a> StoredGroup<'a> {
     }
 
     /// Takes the keys of the group's block, which comes first.
-    pub fn add_block(&mut self, block: &'a [u8]) -> Result<(), EngineError> {
+    pub(crate) fn add_block(&mut self, block: &'a [u8]) -> Result<(), EngineError> {
         let reader = BlockReader::open(block)?;
         if !self.keys.is_empty() {
             return Err(reader.corrupt("its key group has keys already".into()));
@@ -49,7 +49,7 @@ impl<'a> StoredGroup<'a> {
     }
 
     /// Applies a delta behind all that it builds on.
-    pub fn apply_delta(&mut self, delta: &'a [u8]) -> Result<(), EngineError> {
+    pub(crate) fn apply_delta(&mut self, delta: &'a [u8]) -> Result<(), EngineError> {
         let Delta { removed, block } = Delta::open(delta)?;
         for key in removed {
             block.check_group(key, self.key_group, self.max_parallelism)?;

@@ -47,7 +47,7 @@ impl CallPace {
     }
 
     /// A call with `records` records took from `began` to `ended`.
-    pub fn observe(&mut self, records: usize, began: Monotonic, ended: Monotonic) {
+    pub(crate) fn observe(&mut self, records: usize, began: Monotonic, ended: Monotonic) {
         if records > 0 {
             let record_ns = ended.saturating_sub(began).as_nanos() as f64 / records as f64;
             // The first is all that there is to go by.

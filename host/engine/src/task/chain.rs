@@ -106,12 +106,12 @@ impl Chain {
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
-    pub fn swap_at(&mut self, checkpoint_id: CheckpointId, vertex: usize, operator: Box<dyn Operator>) {
+    pub(crate) fn swap_at(&mut self, checkpoint_id: CheckpointId, vertex: usize, operator: Box<dyn Operator>) {
         self.waiting.push((checkpoint_id, vertex, operator));
     }
 
     /// The barrier has been handled: operators that waited for it take over, state and routes stay. True where one did.
-    pub fn swap(&mut self, barrier: CheckpointId) -> bool {
+    pub(crate) fn swap(&mut self, barrier: CheckpointId) -> bool {
         let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(|(at, ..)| *at == barrier);
         self.waiting = later;
         let mut swapped = false;
@@ -133,14 +133,14 @@ impl Chain {
     }
 
     /// The operator of `vertex` has proven itself.
-    pub fn end_probation(&mut self, vertex: usize) {
+    pub(crate) fn end_probation(&mut self, vertex: usize) {
         if let Some(subtask) = self.operator_of(vertex) {
             subtask.set_probation(false);
         }
     }
 
     /// Ready where records may be worked off: there is room downstream, and no outbox sink has stopped behind a barrier.
-    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
         if self.output.poll_room(cx)?.is_pending() {
             return Poll::Pending;
         }
@@ -169,13 +169,13 @@ impl Chain {
     }
 
     /// Works off a batch of the source at the head.
-    pub async fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+    pub(crate) async fn process_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
         self.ahead.extend(deliveries(&self.source_routes, &batch.into(), None));
         self.work_off().await
     }
 
     /// Works off what the source at the head could not read.
-    pub async fn quarantine_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+    pub(crate) async fn quarantine_from_source(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
         if self.source_quarantine.is_empty() {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: quarantined records lead nowhere", self.head)));
         }

@@ -70,7 +70,7 @@ impl Extent {
     }
 
     /// The kind of the sections.
-    pub fn section_kind(&self) -> SectionKind {
+    pub(crate) fn section_kind(&self) -> SectionKind {
         match self {
             Self::Whole => SectionKind::KeyedState,
             Self::Since { .. } => SectionKind::Delta,
@@ -101,7 +101,7 @@ impl Increments {
     }
 
     /// What a checkpoint writes whose base is `base`, where there are `keys` keys; `changed` is their number since a base, where that is known.
-    pub fn extent(&self, base: Option<CheckpointId>, keys: u64, changed: impl FnOnce(CheckpointId) -> Option<u64>) -> Extent {
+    pub(crate) fn extent(&self, base: Option<CheckpointId>, keys: u64, changed: impl FnOnce(CheckpointId) -> Option<u64>) -> Extent {
         let chain = base.and_then(|base| Some((base, self.lock().get(&base)?.clone())));
         let Some((base, chain)) = chain else { return Extent::Whole };
         match changed(base) {
@@ -111,7 +111,7 @@ impl Increments {
     }
 
     /// A checkpoint has been written.
-    pub fn on_written(&self, checkpoint_id: CheckpointId, chain: StateChain) {
+    pub(crate) fn on_written(&self, checkpoint_id: CheckpointId, chain: StateChain) {
         self.lock().insert(checkpoint_id, chain);
     }
 

@@ -33,7 +33,7 @@ impl RateLimiter {
     }
 
     /// Gives back what a reservation did not use.
-    pub fn refund(&self, records: usize) {
+    pub(crate) fn refund(&self, records: usize) {
         let mut next = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *next = next.saturating_sub(self.time_of(records));
     }

@@ -44,7 +44,7 @@ impl Recording {
     }
 
     /// The barrier of `checkpoint_id` is here: all stretches since `base`, the newest checkpoint that was complete at its trigger.
-    pub fn at_barrier(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Vec<Arc<Stretch>> {
+    pub(crate) fn at_barrier(&mut self, checkpoint_id: CheckpointId, base: Option<CheckpointId>) -> Vec<Arc<Stretch>> {
         base.into_iter().for_each(|base| self.on_completed(base));
         let ended = std::mem::replace(&mut self.open, Stretch::behind(Some(checkpoint_id)));
         self.closed.push(Arc::new(ended));

@@ -39,7 +39,7 @@ impl SharedFiles {
     }
 
     /// A checkpoint has been written.
-    pub fn on_written(&self, checkpoint_id: CheckpointId, files: TaskFiles) {
+    pub(crate) fn on_written(&self, checkpoint_id: CheckpointId, files: TaskFiles) {
         self.lock().insert(checkpoint_id, Arc::new(files));
     }
 

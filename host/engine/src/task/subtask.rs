@@ -127,7 +127,7 @@ impl OperatorSubtask {
     }
 
     /// True where there is something to restore.
-    pub fn has_to_restore(&self) -> bool {
+    pub(crate) fn has_to_restore(&self) -> bool {
         self.to_restore.keyed.is_some() || self.to_restore.broadcast.is_some()
     }
 
@@ -196,7 +196,7 @@ impl OperatorSubtask {
     }
 
     /// Another operator goes on with the state as it is.
-    pub fn swap(&mut self, operator: Box<dyn Operator>) {
+    pub(crate) fn swap(&mut self, operator: Box<dyn Operator>) {
         self.operator = operator;
     }
 

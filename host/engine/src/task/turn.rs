@@ -34,7 +34,7 @@ impl Turn {
     }
 
     /// A step has been made: lets others have their turn where this one is over.
-    pub async fn step_made(&mut self) {
+    pub(crate) async fn step_made(&mut self) {
         if self.is_over() {
             self.under_way = None;
             yield_now().await;

@@ -118,12 +118,12 @@ impl Trigger {
     }
 
     /// True where sources go no further than this one.
-    pub fn suspends(self) -> bool {
+    pub(crate) fn suspends(self) -> bool {
         matches!(self, Self::Redeploy | Self::StopSavepoint | Self::Stop)
     }
 
     /// True where it ends the job.
-    pub fn ends_the_job(self) -> bool {
+    pub(crate) fn ends_the_job(self) -> bool {
         self.is_last() && self != Self::Redeploy
     }
 
@@ -260,7 +260,7 @@ impl CheckpointCoordinator {
     }
 
     /// When [`Self::on_time`] has something to do next, by itself.
-    pub fn next_deadline(&self) -> Option<Monotonic> {
+    pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
         let timeouts =
             self.pending.values().filter(|pending| !pending.recording && !self.stalled).map(|pending| self.times_out_at(pending));
         let trigger = self.takes_periodic().then_some(self.next_trigger);
@@ -274,14 +274,14 @@ impl CheckpointCoordinator {
     }
 
     /// Sinks stand still, or go on. A checkpoint that is pending meanwhile has its whole time from then on.
-    pub fn set_stalled(&mut self, stalled: bool, now: Monotonic) {
+    pub(crate) fn set_stalled(&mut self, stalled: bool, now: Monotonic) {
         if std::mem::replace(&mut self.stalled, stalled) && !stalled {
             self.pending.values_mut().for_each(|pending| pending.timed_from = now);
         }
     }
 
     /// Time has passed.
-    pub fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
+    pub(crate) fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
         let timed_out = |pending: &Pending| !pending.recording && !self.stalled && now >= self.times_out_at(pending);
         let expired: Vec<_> = self.pending.iter().filter(|(_, pending)| timed_out(pending)).map(|(&id, _)| id).collect();
@@ -318,14 +318,14 @@ impl CheckpointCoordinator {
     }
 
     /// `task` has handled the barrier: what is left of its part happens in the background.
-    pub fn on_captured(&mut self, checkpoint_id: CheckpointId, task: usize) {
+    pub(crate) fn on_captured(&mut self, checkpoint_id: CheckpointId, task: usize) {
         if let Some(pending) = self.pending.get_mut(&checkpoint_id) {
             pending.not_captured[task] = false;
         }
     }
 
     /// `task` has made its part durable. `parts` are the vertices in it.
-    pub fn on_acknowledged(
+    pub(crate) fn on_acknowledged(
         &mut self,
         checkpoint_id: CheckpointId,
         task: usize,
@@ -354,7 +354,7 @@ impl CheckpointCoordinator {
 
     /// A task does not take this checkpoint. What a restart would not mend does not count as a failure in a row: too much in flight, or a
     /// newer barrier, which has followed an earlier failure. A final or stop checkpoint counts, so that it is not tried without end.
-    pub fn on_declined(&mut self, checkpoint_id: CheckpointId, decline: Decline, now: Monotonic) -> Vec<CoordinatorAction> {
+    pub(crate) fn on_declined(&mut self, checkpoint_id: CheckpointId, decline: Decline, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
         if let Some(pending) = self.pending.get(&checkpoint_id).filter(|pending| !pending.recording) {
             match (&decline, pending.trigger) {
@@ -379,7 +379,7 @@ impl CheckpointCoordinator {
     }
 
     /// The log says that it is complete.
-    pub fn on_recorded(&mut self, checkpoint_id: CheckpointId, now: Monotonic) -> Vec<CoordinatorAction> {
+    pub(crate) fn on_recorded(&mut self, checkpoint_id: CheckpointId, now: Monotonic) -> Vec<CoordinatorAction> {
         let Some(pending) = self.pending.remove(&checkpoint_id) else { return Vec::new() };
         self.failures_in_a_row = 0;
         let mut actions = vec![CoordinatorAction::NotifyComplete { checkpoint_id, trigger: pending.trigger }];
@@ -389,7 +389,7 @@ impl CheckpointCoordinator {
     }
 
     /// Its metadata could not be written; the log holds no entry of it.
-    pub fn on_recording_failed(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
+    pub(crate) fn on_recording_failed(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
         if self.pending.contains_key(&checkpoint_id) {
             self.fail(checkpoint_id, reason, now, &mut actions);

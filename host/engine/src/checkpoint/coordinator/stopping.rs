@@ -13,7 +13,7 @@ use crate::runtime::Monotonic;
 use std::time::Duration;
 
 /// What tasks have to handle the last barrier once it overtakes.
-pub const BARRIER_MAX: Duration = Duration::from_secs(1);
+pub(crate) const BARRIER_MAX: Duration = Duration::from_secs(1);
 
 /// A stop that is under way.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use super::*;
 /// much is in flight; `w` sinks stand still, `W` they go on; `r1` recorded; `x1` recording failed; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
 /// Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tv1`, `Tc1`, `Tp1`, `Td1`, with a `!` behind it where it overtakes), `R1` record, `C1` complete, `A1` abort, `O1` let it overtake, `F` fail
 /// the job, `G` give the stop up.
-pub fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
+pub(crate) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
     let mut coordinator = CheckpointCoordinator::new(config, tasks, CheckpointId(1), Duration::ZERO);
     let mut now = Duration::ZERO;
     let mut out = Vec::new();

@@ -46,7 +46,7 @@ pub fn seal(magic: &str, body: &impl Serialize) -> Bytes {
 }
 
 /// `body` as an object of this magic, in one of its formats.
-pub fn seal_as(magic: &str, format: u32, body: &impl Serialize) -> Bytes {
+pub(crate) fn seal_as(magic: &str, format: u32, body: &impl Serialize) -> Bytes {
     let body = serde_json::value::to_raw_value(body).expect("the storage's own types are JSON");
     let checksum = format!("{:08x}", crc32c::crc32c(body.get().as_bytes()));
     line(&Envelope { magic, format, checksum: &checksum, body: &body }).into()
@@ -58,7 +58,7 @@ pub fn open<T: DeserializeOwned>(object: &str, magic: &str, bytes: &[u8]) -> Res
 }
 
 /// `object`, whose bytes are `bytes`, in any format up to `newest`.
-pub fn open_up_to<'a>(object: &'a str, magic: &str, newest: u32, bytes: &'a [u8]) -> Result<Opened<'a>, EngineError> {
+pub(crate) fn open_up_to<'a>(object: &'a str, magic: &str, newest: u32, bytes: &'a [u8]) -> Result<Opened<'a>, EngineError> {
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| corrupt(object, format!("not an object of weir: {error}")))?;
     let Envelope { magic: found, format, checksum, body } = envelope;
     if found != magic {

@@ -195,7 +195,7 @@ impl VertexSnapshot {
     }
 
     /// The files of keyed state that may hold keys of `range`, of `max_parallelism` groups in all.
-    pub fn keyed_files(&self, range: KeyGroupRange, max_parallelism: u32) -> Vec<SubtaskFiles> {
+    pub(crate) fn keyed_files(&self, range: KeyGroupRange, max_parallelism: u32) -> Vec<SubtaskFiles> {
         let parallelism = self.subtasks.len() as u32;
         let overlapping = self.subtasks.iter().filter(|part| range_of(part.index, parallelism, max_parallelism).overlaps(&range));
         overlapping.filter_map(|part| Some(SubtaskFiles { subtask: part.index, files: part.files.clone()? })).collect()
@@ -229,7 +229,7 @@ impl CheckpointMetadata {
     }
 
     /// Bytes of the state objects that this checkpoint wrote itself and does not share with older ones.
-    pub fn written_state_bytes(&self) -> u64 {
+    pub(crate) fn written_state_bytes(&self) -> u64 {
         let own: BTreeSet<_> = self.handles().filter(|handle| self.wrote(&handle.object)).collect();
         own.iter().map(|handle| handle.bytes).sum()
     }
@@ -270,7 +270,7 @@ impl CheckpointMetadata {
     }
 
     /// The same without output: for a copy that is made once all of it is committed and published.
-    pub fn without_output(mut self) -> Self {
+    pub(crate) fn without_output(mut self) -> Self {
         self.outboxes.clear();
         self.vertices.iter_mut().flat_map(|vertex| &mut vertex.subtasks).for_each(|subtask| subtask.committables.clear());
         self
@@ -345,7 +345,7 @@ fn describe(states: &[StateDescriptor]) -> String {
 impl EdgeIdentity {
     /// True where records that were on the one may go over the other. `forward` and `rebalance` are no different there: which of the two
     /// an edge is may follow from the parallelism.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         let ends = |edge: &Self| (edge.from.clone(), edge.output.clone(), edge.to.clone(), edge.input);
         ends(self) == ends(other) && self.partitioning.is_kept_by(other.partitioning)
     }

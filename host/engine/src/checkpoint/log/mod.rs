@@ -74,7 +74,7 @@ impl JobLog {
 
     /// True where another process has gone on meanwhile, and may have deleted the checkpoint that was the newest until then. An error where nobody can
     /// tell, and where the log is another's.
-    pub async fn has_grown(&mut self) -> Result<bool, EngineError> {
+    pub(crate) async fn has_grown(&mut self) -> Result<bool, EngineError> {
         let known = self.entries.len();
         self.read_on().await?;
         Ok(self.entries.len() > known)

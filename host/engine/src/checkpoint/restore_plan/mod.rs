@@ -157,7 +157,7 @@ impl RestorePlan {
     }
 
     /// The edge over which records go now that were on `edge` in the checkpoint, if there is such a one.
-    pub fn edge_now(&self, edge: &EdgeIdentity) -> EdgeIdentity {
+    pub(crate) fn edge_now(&self, edge: &EdgeIdentity) -> EdgeIdentity {
         let now = |id: &String| self.renamed.get(id).unwrap_or(id).clone();
         EdgeIdentity { from: now(&edge.from), to: now(&edge.to), ..edge.clone() }
     }
@@ -191,7 +191,7 @@ fn to_migrate(version: u32) -> String {
 
 impl PlannedRestore {
     /// What the user can do, where anything is refused.
-    pub fn remedy(&self) -> Option<Remedy> {
+    pub(crate) fn remedy(&self) -> Option<Remedy> {
         self.refusals.iter().map(|refusal| refusal.remedy).max()
     }
 

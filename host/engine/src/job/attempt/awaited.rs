@@ -74,21 +74,21 @@ impl Awaited {
     }
 
     /// It has failed.
-    pub fn on_failed(&mut self, checkpoint_id: CheckpointId, reason: &str) {
+    pub(crate) fn on_failed(&mut self, checkpoint_id: CheckpointId, reason: &str) {
         if let Some(UnderWay { reply, .. }) = self.under_way.remove(&checkpoint_id) {
             _ = reply.send(Err(EngineError::new(ErrorKind::Retry, format!("checkpoint {checkpoint_id} failed: {reason}"))));
         }
     }
 
     /// A task has committed what a checkpoint covers.
-    pub fn on_committed(&mut self, checkpoint_id: CheckpointId, task: usize, outboxes: &Outboxes) {
+    pub(crate) fn on_committed(&mut self, checkpoint_id: CheckpointId, task: usize, outboxes: &Outboxes) {
         let Some(committing) = self.committing.get_mut(&checkpoint_id) else { return };
         committing.missing.remove(&task);
         self.on_published(outboxes);
     }
 
     /// More is published.
-    pub fn on_published(&mut self, outboxes: &Outboxes) {
+    pub(crate) fn on_published(&mut self, outboxes: &Outboxes) {
         let is_done =
             |id: &CheckpointId, committing: &mut Committing| committing.missing.is_empty() && outboxes.unpublished(*id).is_empty();
         for (_, Committing { held, reply, .. }) in self.committing.extract_if(.., is_done) {
@@ -103,7 +103,7 @@ impl Awaited {
 
     /// Time has passed: what is not committed and published by now is no savepoint. `targets` names where output of a checkpoint goes that is not, of
     /// these tasks or of an outbox.
-    pub fn on_time(&mut self, now: Monotonic, targets: impl Fn(CheckpointId, &BTreeSet<usize>) -> String) {
+    pub(crate) fn on_time(&mut self, now: Monotonic, targets: impl Fn(CheckpointId, &BTreeSet<usize>) -> String) {
         for (checkpoint_id, late) in self.committing.extract_if(.., |_, committing| now >= committing.deadline) {
             let message = format!(
                 "take a savepoint: checkpoint {checkpoint_id} is complete, but its output is not committed yet: {}",
@@ -115,7 +115,7 @@ impl Awaited {
     }
 
     /// The attempt is over for this, perhaps because output could not be committed. Whoever waits asks again.
-    pub fn on_attempt_over(&mut self, error: &EngineError) {
+    pub(crate) fn on_attempt_over(&mut self, error: &EngineError) {
         let not_triggered = std::mem::take(&mut self.asked).into_iter();
         let under_way = std::mem::take(&mut self.under_way).into_values().map(|UnderWay { trigger, reply, .. }| (trigger, reply));
         for (trigger, reply) in not_triggered.chain(under_way) {

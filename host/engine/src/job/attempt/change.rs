@@ -83,7 +83,7 @@ impl TriedUpgrade {
     }
 
     /// It goes on from this checkpoint. The redeployment makes its operators itself.
-    pub fn redeployed_behind(mut self, checkpoint_id: CheckpointId) -> Self {
+    pub(crate) fn redeployed_behind(mut self, checkpoint_id: CheckpointId) -> Self {
         self.trial.on_redeployment(checkpoint_id);
         Self { operators: Mutex::default(), ..self }
     }

@@ -106,7 +106,7 @@ impl Recorder {
     }
 
     /// The same for an attempt that has outboxes, whose checkpoints go on referring to what is staged in these.
-    pub fn with_outboxes(self, outboxes: Arc<Outboxes>, kept: BTreeMap<CheckpointId, BTreeSet<String>>) -> Self {
+    pub(crate) fn with_outboxes(self, outboxes: Arc<Outboxes>, kept: BTreeMap<CheckpointId, BTreeSet<String>>) -> Self {
         Self { outboxes, kept, ..self }
     }
 

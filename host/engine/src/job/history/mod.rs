@@ -194,7 +194,7 @@ impl History {
 
     /// True where the log says that a checkpoint which made this output visible is complete: its own, or one behind it in the same attempt, where
     /// its own has failed and the output went into the next.
-    pub fn accounts_for(&self, visible: &VisibleOutput) -> bool {
+    pub(crate) fn accounts_for(&self, visible: &VisibleOutput) -> bool {
         let attempts =
             self.attempts.iter().zip(&self.nonces).filter(|(_, nonce)| **nonce == visible.nonce).map(|((attempt, _), _)| *attempt);
         let is_complete =
@@ -208,7 +208,7 @@ impl History {
     }
 
     /// The checkpoints that went on from `start`, oldest first: those of the newest lineage that has any.
-    pub fn went_on_from(&self, start: &LineageRoot) -> &[CompletedCheckpoint] {
+    pub(crate) fn went_on_from(&self, start: &LineageRoot) -> &[CompletedCheckpoint] {
         let of = |lineage: &Lineage| match start {
             _ if lineage.root == *start => Some(0),
             LineageRoot::Checkpoint(id) => Some(1 + lineage.completed.iter().position(|completed| completed.checkpoint_id == *id)?),

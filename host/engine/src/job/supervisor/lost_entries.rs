@@ -31,7 +31,7 @@ pub(in crate::job) struct BesideTheLog {
 
 impl BesideTheLog {
     /// The newest attempt that has written metadata: numbers of attempts go on behind it.
-    pub fn newest_attempt(&self) -> Option<AttemptId> {
+    pub(crate) fn newest_attempt(&self) -> Option<AttemptId> {
         self.metadata.iter().filter_map(|path| paths::owner_of(path)).map(|(attempt, _)| attempt).max()
     }
 
@@ -42,7 +42,7 @@ impl BesideTheLog {
     }
 
     /// Output of the lineage that a start goes on with, or of attempts behind it, that the log does not account for.
-    pub fn unaccounted(&self, start: &Start, history: &History) -> Option<&(VisibleOutput, String)> {
+    pub(crate) fn unaccounted(&self, start: &Start, history: &History) -> Option<&(VisibleOutput, String)> {
         let (lineage, unknown) = (history.lineage(start.lineage?)?, self.unknown(history));
         let counts = |output: &VisibleOutput| lineage.attempts.contains(&output.nonce) || unknown.contains(&output.nonce);
         self.visible.iter().filter(|(output, _)| counts(output) && !history.accounts_for(output)).max()

@@ -59,7 +59,7 @@ impl Restarts {
     }
 
     /// A checkpoint has completed: the next failure is the first again.
-    pub fn on_progress(&mut self) {
+    pub(crate) fn on_progress(&mut self) {
         self.in_a_row = 0;
     }
 

@@ -100,17 +100,17 @@ impl Trial {
     }
 
     /// The barrier behind which tasks change over is about to be sent.
-    pub fn on_barrier(&mut self, since: CheckpointId) {
+    pub(crate) fn on_barrier(&mut self, since: CheckpointId) {
         self.stage = Stage::ChangingOver { since, pause: Duration::ZERO };
     }
 
     /// The dataflow is about to be deployed anew from this checkpoint.
-    pub fn on_redeployment(&mut self, since: CheckpointId) {
+    pub(crate) fn on_redeployment(&mut self, since: CheckpointId) {
         self.stage = Stage::Deploying { since };
     }
 
     /// A task has changed over.
-    pub fn on_swapped(&mut self, took: Duration) {
+    pub(crate) fn on_swapped(&mut self, took: Duration) {
         if let Stage::ChangingOver { pause, .. } = &mut self.stage {
             *pause = took.max(*pause);
         }
@@ -118,7 +118,7 @@ impl Trial {
 
     /// The checkpoint that tasks changed over behind is complete, or all tasks of a deployment run and the log has that; records stood still for
     /// `pause`, where that is another time than the tasks'. What follows is on probation.
-    pub fn on_working(&mut self, now: Monotonic, pause: Option<Duration>) -> Option<Switched> {
+    pub(crate) fn on_working(&mut self, now: Monotonic, pause: Option<Duration>) -> Option<Switched> {
         let (since, swapped) = match self.stage {
             Stage::ChangingOver { since, pause } => (since, pause),
             Stage::Deploying { since } => (since, Duration::ZERO),
@@ -157,7 +157,7 @@ impl Trial {
     }
 
     /// True, once, where the probation is over: a checkpoint is to be taken that proves the new operator.
-    pub fn on_time(&mut self, now: Monotonic) -> bool {
+    pub(crate) fn on_time(&mut self, now: Monotonic) -> bool {
         match &mut self.stage {
             Stage::OnProbation { ends, asked, .. } if now >= *ends => !std::mem::replace(asked, true),
             Stage::OnProbation { .. } | Stage::Deciding { .. } => false,
@@ -166,7 +166,7 @@ impl Trial {
     }
 
     /// The log has accepted it. Tasks are to be told of the newest checkpoint, which holds with all in front of it.
-    pub fn on_accepted(self) -> Option<CheckpointId> {
+    pub(crate) fn on_accepted(self) -> Option<CheckpointId> {
         match self.stage {
             Stage::Deciding { newest, .. } => Some(newest),
             Stage::Wanted | Stage::ChangingOver { .. } | Stage::Deploying { .. } | Stage::OnProbation { .. } => None,
@@ -183,7 +183,7 @@ impl Trial {
     }
 
     /// True where the job may end in the middle of it and say that the upgrade is rolled back: what the log is about to accept nobody can say that of.
-    pub fn is_undecided(&self) -> bool {
+    pub(crate) fn is_undecided(&self) -> bool {
         match self.stage {
             Stage::Wanted | Stage::ChangingOver { .. } | Stage::Deploying { .. } | Stage::OnProbation { .. } => true,
             Stage::Deciding { .. } => false,

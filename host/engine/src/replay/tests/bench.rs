@@ -91,7 +91,7 @@ pub struct Count {
 
 pub const COUNT: usize = 0;
 pub const SEEN: usize = 1;
-pub const TIMES: usize = 2;
+pub(crate) const TIMES: usize = 2;
 pub const RULES: usize = 3;
 
 struct CountFactory {

@@ -83,7 +83,7 @@ impl StateObjectReader {
     }
 
     /// An error that names the object.
-    pub fn corrupt(&self, what: impl fmt::Display) -> EngineError {
+    pub(crate) fn corrupt(&self, what: impl fmt::Display) -> EngineError {
         corrupt(&self.object, what)
     }
 
