@@ -62,7 +62,7 @@ fn what_the_bounds_let_through_is_held_by_the_limits() {
 /// A thousand million instances are never made to find out what is exported.
 #[test]
 fn instances_inside_each_other_do_not_unfold_before_the_plugin_is_refused() {
-    check(&instances(30), limits(1, 128), "it does not export weir:operator/guest@0.1.0; it exports nothing");
+    check(&instances(30), limits(1, 128), "it does not export weir:operator/guest@0.2.0; it exports nothing");
 }
 
 #[test]
@@ -209,14 +209,14 @@ fn a_core_module_of_any_language_is_packed_with_the_worlds_type() {
 
 /// `bytes` with every mention of this world's version changed into the next one's.
 fn of_another_world(mut bytes: Vec<u8>) -> Vec<u8> {
-    let (ours, other) = (b"guest@0.1.0", b"guest@0.2.0");
+    let (ours, other) = (b"guest@0.2.0", b"guest@0.3.0");
     let places: Vec<usize> = bytes.windows(ours.len()).enumerate().filter(|(_, name)| name == ours).map(|(at, _)| at).collect();
     assert!(!places.is_empty(), "it does not name its world");
     places.into_iter().for_each(|at| bytes[at..at + other.len()].copy_from_slice(other));
     bytes
 }
 
-const OTHER_WORLD: &str = "it is of the world weir:operator@0.2.0, and this weir hosts weir:operator@0.1.0";
+const OTHER_WORLD: &str = "it is of the world weir:operator@0.3.0, and this weir hosts weir:operator@0.2.0";
 
 #[test]
 fn a_plugin_of_another_world_is_told_both_versions() {

@@ -39,6 +39,12 @@ pub(crate) fn push_u32(bytes: &mut Vec<u8>, number: u32) {
     bytes.extend_from_slice(&number.to_le_bytes());
 }
 
+/// Appends a number to a `u64s`.
+#[inline]
+pub(crate) fn push_u64(bytes: &mut Vec<u8>, number: u64) {
+    bytes.extend_from_slice(&number.to_le_bytes());
+}
+
 /// Appends a number to an `s64s`.
 #[inline(always)]
 pub(crate) fn push_s64(bytes: &mut Vec<u8>, number: i64) {

@@ -1,10 +1,12 @@
 //! What an operator is given with each record: the record, and the context through which it reads state and emits.
 
-use crate::bindings::weir::operator::types::{self, Batch};
+use crate::bindings::weir::operator::types::{self, Batch, Headers};
 use crate::columns::{has_u32, item, s64_at, u32_at};
-use crate::emit::{Emitter, OutputBuffer};
+use crate::emit::Emitter;
 use crate::error::{Error, Result};
+use crate::new_record::NewRecord;
 use crate::operator::{Input, Operator, Output};
+use crate::output_buffer::OutputBuffer;
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 
@@ -27,20 +29,42 @@ impl<'a> Record<'a> {
         *self.input
     }
 
-    /// The value's bytes.
+    /// The value's bytes; none where the value is absent, which [`Self::optional_value`] tells from an empty one.
     #[inline(always)]
     pub fn value(&self) -> &'a [u8] {
         self.value
     }
 
-    /// The value as text; an error where it is not UTF-8.
-    pub fn text(&self) -> Result<&'a str> {
-        std::str::from_utf8(self.value).map_err(|error| Error::new(format_args!("the value is not UTF-8: {error}")))
+    /// The value's bytes. `None` is absent (the delete of a keyed stream), which is not the empty value.
+    #[inline]
+    pub fn optional_value(&self) -> Option<&'a [u8]> {
+        let valueless = &self.batch.valueless;
+        let absent = !valueless.is_empty() && has_u32(valueless, self.index as u32);
+        (!absent).then_some(self.value)
     }
 
-    /// The value as JSON.
+    /// The value as text; an error where it is absent or not UTF-8.
+    pub fn text(&self) -> Result<&'a str> {
+        std::str::from_utf8(self.present()?).map_err(|error| Error::new(format_args!("the value is not UTF-8: {error}")))
+    }
+
+    /// The value as JSON; an error where it is absent or no such JSON.
     pub fn json<T: Deserialize<'a>>(&self) -> Result<T> {
-        serde_json::from_slice(self.value).map_err(|error| Error::new(format_args!("read the value as JSON: {error}")))
+        serde_json::from_slice(self.present()?).map_err(|error| Error::new(format_args!("read the value as JSON: {error}")))
+    }
+
+    fn present(&self) -> Result<&'a [u8]> {
+        self.optional_value().ok_or_else(|| Error::new("the record has no value"))
+    }
+
+    /// The headers, names and values, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        headers_of(self.batch, self.index)
+    }
+
+    /// The value of the last header of this name.
+    pub fn header(&self, name: impl AsRef<[u8]>) -> Option<&'a [u8]> {
+        self.headers().filter(|(other, _)| *other == name.as_ref()).last().map(|(_, value)| value)
     }
 
     /// The key. `None` is absent, which is not the empty key.
@@ -66,6 +90,17 @@ pub(crate) fn key_of(batch: &Batch, record: usize) -> Option<&[u8]> {
         return None;
     }
     Some(item(&batch.keys, record))
+}
+
+/// The headers of a record of `batch`, names and values.
+pub(crate) fn headers_of(batch: &Batch, record: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+    record_headers(&batch.headers, record)
+}
+
+/// The headers of record `record`, where any has some.
+pub(crate) fn record_headers(headers: &Headers, record: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let end = |records: usize| if records == 0 || headers.ends.is_empty() { 0 } else { u32_at(&headers.ends, records - 1) as usize };
+    (end(record)..end(record + 1)).map(|index| (item(&headers.names, index), item(&headers.values, index)))
 }
 
 /// State and outputs, for the record that is being worked on. It dereferences to the operator's
@@ -111,6 +146,18 @@ impl<O: Operator> Context<'_, O> {
         Emitter { buffer, batch: self.batch, record: self.record }
     }
 
+    /// Lets the record go to the main output as it came; see [`Emitter::pass`].
+    #[inline(always)]
+    pub fn pass(&mut self) {
+        self.main().pass();
+    }
+
+    /// Lets the record go to an output as it came; see [`Emitter::pass`]. Panics where the operator does not declare it.
+    #[inline]
+    pub fn pass_to(&mut self, output: Output) {
+        self.to(output).pass();
+    }
+
     /// The way to the main output.
     #[inline(always)]
     fn main(&mut self) -> Emitter<'_> {
@@ -143,6 +190,16 @@ impl<O: Operator> Context<'_, O> {
     /// Emits a value under a key and at a time of its own; see [`Emitter::emit_with`].
     pub fn emit_with(&mut self, key: Option<&[u8]>, timestamp: Option<i64>, value: impl AsRef<[u8]>) {
         self.main().emit_with(key, timestamp, value);
+    }
+
+    /// Emits a record without a value; see [`Emitter::emit_absent`].
+    pub fn emit_absent(&mut self) {
+        self.main().emit_absent();
+    }
+
+    /// Emits a record that says for itself what it has; see [`Emitter::emit_record`].
+    pub fn emit_record(&mut self, record: &NewRecord<'_>) {
+        self.main().emit_record(record);
     }
 
     /// Adds `delta` to the operator's counter `name`: letters, digits, `_`, `-` and `.`, 64 at most.

@@ -1,12 +1,10 @@
-//! Records on their way out, one set of columns for each output.
-//!
-//! A record that inherits its cause's key and time costs no more than its value: the columns for keys and times begin with the first
-//! record that has its own, and are then filled up for those before it.
+//! The way to an output: what [`Context::to`](crate::Context::to) returns.
 
-use crate::bindings::weir::operator::types::{Batch, Output};
-use crate::columns::{append, empty_column, push_item, push_s64, push_u32, s64_at, u32_at, u32_count};
-use crate::context::{NO_TIMESTAMP, key_of};
+use crate::bindings::weir::operator::types::Batch;
+use crate::columns::append;
 use crate::error::Result;
+use crate::new_record::NewRecord;
+use crate::output_buffer::OutputBuffer;
 use serde::Serialize;
 
 /// Sends records to one output; what [`Context::to`](crate::Context::to) returns.
@@ -17,7 +15,14 @@ pub struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
-    /// Emits a value under the key and timestamp of the record that is being worked on.
+    /// Lets the record that is being worked on go to this output as it came: key, value, time and headers. Nothing is copied for it. It stands
+    /// before whatever else the record emits to this output, and goes there once, however often this is called.
+    #[inline(always)]
+    pub fn pass(&mut self) {
+        self.buffer.pass(self.batch, self.record);
+    }
+
+    /// Emits a value under the key, timestamp and headers of the record that is being worked on.
     #[inline]
     pub fn emit(&mut self, value: impl AsRef<[u8]>) {
         self.emit_into(|out| append(out, value.as_ref()));
@@ -27,20 +32,19 @@ impl Emitter<'_> {
     #[inline]
     pub fn emit_into(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.buffer.push_value(write);
-        if self.buffer.explicit {
-            self.buffer.inherit(self.batch, self.record);
-        }
-        push_u32(&mut self.buffer.cause, self.record);
+        self.inherit();
+    }
+
+    /// Emits a record without a value (the delete of a keyed stream), under the key, timestamp and headers of the record that is being worked on.
+    pub fn emit_absent(&mut self) {
+        self.buffer.push_absent();
+        self.inherit();
     }
 
     /// Emits `value` as JSON, as [`Self::emit`] does.
     pub fn emit_json(&mut self, value: &impl Serialize) -> Result<()> {
-        let before = self.buffer.values.data.len();
-        if let Err(error) = serde_json::to_writer(&mut self.buffer.values.data, value) {
-            self.buffer.values.data.truncate(before);
-            return Err(error.into());
-        }
-        self.emit_into(|_| {});
+        self.buffer.push_json(value)?;
+        self.inherit();
         Ok(())
     }
 
@@ -49,10 +53,9 @@ impl Emitter<'_> {
     pub fn emit_keyed(&mut self, key: Option<&[u8]>, value: impl AsRef<[u8]>) {
         self.buffer.push_value(|out| append(out, value.as_ref()));
         self.buffer.own_key(self.batch, key);
-        if self.buffer.timestamps.is_some() {
-            self.buffer.inherit_timestamp(self.batch, self.record);
-        }
-        push_u32(&mut self.buffer.cause, self.record);
+        self.buffer.inherit_timestamp(self.batch, self.record);
+        self.buffer.inherit_headers(self.batch, self.record);
+        self.buffer.push_cause(self.record);
     }
 
     /// Emits a value under a key of its own (`None`: without a key) at a time of its own, ms since the Unix epoch (`None`: no time).
@@ -60,129 +63,37 @@ impl Emitter<'_> {
         self.buffer.push_value(|out| append(out, value.as_ref()));
         self.buffer.own_key(self.batch, key);
         self.buffer.own_timestamp(self.batch, timestamp);
-        push_u32(&mut self.buffer.cause, self.record);
+        self.buffer.inherit_headers(self.batch, self.record);
+        self.buffer.push_cause(self.record);
     }
-}
 
-/// The columns of one output.
-pub(crate) struct OutputBuffer {
-    cause: Vec<u8>,
-    values: crate::bindings::weir::operator::types::Column,
-    /// True once a record has a key or a time of its own.
-    explicit: bool,
-    keys: Option<Keys>,
-    timestamps: Option<Vec<u8>>,
-}
-
-struct Keys {
-    keys: crate::bindings::weir::operator::types::Column,
-    keyless: Vec<u8>,
-}
-
-impl Keys {
-    fn push(&mut self, key: Option<&[u8]>) {
-        if key.is_none() {
-            push_u32(&mut self.keyless, u32_count(&self.keys.ends) as u32);
+    /// Emits a record that says for itself which of value, key, time and headers it has.
+    pub fn emit_record(&mut self, record: &NewRecord<'_>) {
+        match record.value {
+            Some(value) => self.buffer.push_value(|out| append(out, value)),
+            None => self.buffer.push_absent(),
         }
-        push_item(&mut self.keys, key.unwrap_or_default());
+        match record.key {
+            Some(key) => self.buffer.own_key(self.batch, key),
+            None => self.buffer.inherit_key(self.batch, self.record),
+        }
+        match record.timestamp {
+            Some(timestamp) => self.buffer.own_timestamp(self.batch, timestamp),
+            None => self.buffer.inherit_timestamp(self.batch, self.record),
+        }
+        match record.headers {
+            Some(headers) => self.buffer.own_headers(self.batch, headers),
+            None => self.buffer.inherit_headers(self.batch, self.record),
+        }
+        self.buffer.push_cause(self.record);
     }
-}
 
-impl OutputBuffer {
-    pub(crate) fn with_room(room: Room, inputs: usize) -> Self {
-        let mut buffer = Self { cause: Vec::new(), values: empty_column(), explicit: false, keys: None, timestamps: None };
-        let (records, bytes) = room.for_inputs(inputs);
-        buffer.cause.reserve_exact(4 * records);
-        buffer.values.ends.reserve_exact(4 * records);
-        buffer.values.data.reserve_exact(bytes);
-        buffer
-    }
-
+    /// The record has everything but its value from its cause.
     #[inline(always)]
-    fn push_value(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let before = self.values.data.len();
-        write(&mut self.values.data);
-        let end = self.values.data.len();
-        assert!(end >= before, "the writer of a value shortened the values before it");
-        push_u32(&mut self.values.ends, end as u32);
-    }
-
-    #[cold]
-    fn inherit(&mut self, batch: &Batch, record: u32) {
-        if let Some(keys) = &mut self.keys {
-            keys.push(key_of(batch, record as usize));
+    fn inherit(&mut self) {
+        if self.buffer.is_explicit() {
+            self.buffer.inherit_all(self.batch, self.record);
         }
-        self.inherit_timestamp(batch, record);
-    }
-
-    fn inherit_timestamp(&mut self, batch: &Batch, record: u32) {
-        if let Some(timestamps) = &mut self.timestamps {
-            push_s64(timestamps, s64_at(&batch.timestamps, record as usize));
-        }
-    }
-
-    #[inline]
-    fn own_key(&mut self, batch: &Batch, key: Option<&[u8]>) {
-        self.keys.get_or_insert_with(|| begin_keys(batch, &self.cause)).push(key);
-        self.explicit = true;
-    }
-
-    fn own_timestamp(&mut self, batch: &Batch, timestamp: Option<i64>) {
-        let timestamps = self.timestamps.get_or_insert_with(|| begin_timestamps(batch, &self.cause));
-        push_s64(timestamps, timestamp.unwrap_or(NO_TIMESTAMP));
-        self.explicit = true;
-    }
-
-    /// The room that a batch like this one of `inputs` records takes.
-    pub(crate) fn room(&self, inputs: usize) -> Room {
-        let per_input = |count: usize| count.div_ceil(inputs.max(1));
-        Room { records_per_input: per_input(u32_count(&self.cause)), bytes_per_input: per_input(self.values.data.len()) }
-    }
-
-    /// The columns as output `output`, or `None` where nothing was emitted.
-    pub(crate) fn finish(self, output: u32) -> Option<Output> {
-        if self.cause.is_empty() {
-            return None;
-        }
-        let (keys, keyless) = self.keys.map_or((empty_column(), Vec::new()), |keys| (keys.keys, keys.keyless));
-        let timestamps = self.timestamps.unwrap_or_default();
-        Some(Output { output, cause: self.cause, values: self.values, keys, keyless, timestamps })
-    }
-}
-
-/// The keys that the records of `cause` inherited so far.
-#[cold]
-fn begin_keys(batch: &Batch, cause: &[u8]) -> Keys {
-    let mut keys = Keys { keys: empty_column(), keyless: Vec::new() };
-    for index in 0..u32_count(cause) {
-        keys.push(key_of(batch, u32_at(cause, index) as usize));
-    }
-    keys
-}
-
-/// The times that the records of `cause` inherited so far.
-#[cold]
-fn begin_timestamps(batch: &Batch, cause: &[u8]) -> Vec<u8> {
-    let mut timestamps = Vec::with_capacity(2 * cause.len());
-    for index in 0..u32_count(cause) {
-        push_s64(&mut timestamps, s64_at(&batch.timestamps, u32_at(cause, index) as usize));
-    }
-    timestamps
-}
-
-/// How much an operator emitted last time: what it is given room for the next time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Room {
-    records_per_input: usize,
-    bytes_per_input: usize,
-}
-
-impl Room {
-    /// No room is made in advance for more than this.
-    const BYTES_MAX: usize = 1 << 20;
-
-    fn for_inputs(self, inputs: usize) -> (usize, usize) {
-        let records = (self.records_per_input * inputs).min(Self::BYTES_MAX / 8);
-        (records, (self.bytes_per_input * inputs).min(Self::BYTES_MAX))
+        self.buffer.push_cause(self.record);
     }
 }

@@ -9,7 +9,7 @@ macro_rules! export {
         const _: () = {
             use $crate::Instance;
             use $crate::bindings::exports::weir::operator::guest::{
-                Batch, Column, Context, Descriptor, Effects, Failure, Guest, Subtask, TimerBatch,
+                Batch, Column, Context, Descriptor, Effects, Failure, Guest, Subtask, TimerBatch, WindowBatch,
             };
 
             ::std::thread_local! {
@@ -39,6 +39,14 @@ macro_rules! export {
 
                 fn on_timers(_context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
                     Instance::<$operator>::on_timers(fired)
+                }
+
+                fn on_windows(_context: Context, fired: WindowBatch) -> Result<Effects, Failure> {
+                    Instance::<$operator>::on_windows(fired)
+                }
+
+                fn merge(state: u32, _earlier: Column, _later: Column) -> Result<Column, String> {
+                    Instance::<$operator>::merge(state)
                 }
 
                 fn migrate(state: u32, from_version: u32, values: Column) -> Result<Column, String> {

@@ -2,15 +2,15 @@
 //! exports, the in-memory host calls it as it is.
 
 use crate::bindings::weir::operator::types::{
-    self, Batch, Column, Descriptor, Effects, Failure, InputDecl, KeyedColumn, Metric, OutputDecl, TimerBatch,
+    self, Batch, Column, Descriptor, Effects, Failure, InputDecl, KeyedColumn, Metric, OutputDecl, TimerBatch, WindowBatch,
 };
 use crate::columns::{empty_column, empty_keyed_column, items, push_item, u32_at, u32_count, u32s};
 use crate::context::{Context, Record};
-use crate::emit::{OutputBuffer, Room};
 use crate::error::Result;
 use crate::log;
 use crate::migrate::OldValue;
 use crate::operator::{Input, Operator, RecordSchema, Setup, Subtask};
+use crate::output_buffer::{OutputBuffer, Room};
 use crate::state::{BatchInput, StateFault, States};
 
 /// An operator that was opened, with the handles of its states.
@@ -37,6 +37,7 @@ impl<O: Operator> Instance<O> {
                 .collect(),
             states: O::States::declarations(),
             timers: Vec::new(),
+            windowed: false,
         }
     }
 
@@ -98,6 +99,16 @@ impl<O: Operator> Instance<O> {
     /// Operators declare no timers, so none can be due.
     pub fn on_timers(_fired: TimerBatch) -> Result<Effects, Failure> {
         Err(Failure { cause: None, message: format!("{} declares no timers", O::NAME) })
+    }
+
+    /// Operators are not windowed, so no window can fire.
+    pub fn on_windows(_fired: WindowBatch) -> Result<Effects, Failure> {
+        Err(Failure { cause: None, message: format!("{} is not windowed", O::NAME) })
+    }
+
+    /// No state of an operator merges.
+    pub fn merge(state: u32) -> Result<Column, String> {
+        Err(format!("{} merges no windows, and so not state {state}", O::NAME))
     }
 }
 

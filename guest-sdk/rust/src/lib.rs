@@ -23,7 +23,9 @@ mod host;
 mod instance;
 pub mod log;
 mod migrate;
+mod new_record;
 mod operator;
+mod output_buffer;
 pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -34,6 +36,7 @@ pub use error::{Error, Result};
 #[doc(hidden)]
 pub use instance::Instance;
 pub use migrate::OldValue;
+pub use new_record::NewRecord;
 pub use operator::{Empty, Input, Operator, Output, RecordSchema, Setup, Subtask};
 pub use state::{BroadcastState, Bytes, Cbor, ListState, MapState, Raw, RawState, StateType, States, ValueState};
 pub use weir_guest_derive::{StateType, States};
@@ -41,8 +44,8 @@ pub use weir_guest_derive::{StateType, States};
 /// What most operators need: `use weir_guest::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        BroadcastState, Bytes, Cbor, Context, Empty, Error, Input, ListState, MapState, OldValue, Operator, Output, Raw, RawState, Record,
-        Result, Setup,
+        BroadcastState, Bytes, Cbor, Context, Empty, Error, Input, ListState, MapState, NewRecord, OldValue, Operator, Output, Raw,
+        RawState, Record, Result, Setup,
     };
     pub use crate::{StateType, States, ValueState, bail, log};
     pub use serde::{Deserialize, Serialize};

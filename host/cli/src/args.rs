@@ -290,7 +290,7 @@ pub enum PluginCommand {
     },
     /// Makes a plugin of a core module, of whatever language: the world's component type is added where it carries none.
     #[command(
-        after_help = "Example:\n  weir plugin pack my_plugin.core.wasm -o my_plugin.wasm\n\nThe module exports what wit/operator.wit says, as `weir:operator/guest@0.1.0#describe` and so on, with `cabi_realloc` and `memory`."
+        after_help = "Example:\n  weir plugin pack my_plugin.core.wasm -o my_plugin.wasm\n\nThe module exports what wit/operator.wit says, as `weir:operator/guest@0.2.0#describe` and so on, with `cabi_realloc` and `memory`."
     )]
     Pack {
         /// The core module.

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub const QUARANTINE_OUTPUT: u32 = u32::MAX;
 /// The reserved name of that output in job files.
 pub const QUARANTINE_NAME: &str = "quarantine";
+/// The reserved name of the output for records that come too late for their window. Windows are not served yet.
+pub const LATE_NAME: &str = "late";
 
 /// How many records one subtask may set aside before the job fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 use crate::bindings::weir::operator::types as wit;
 use crate::guest_text::printable;
 use crate::pack::Problem;
-use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor};
+use weir_engine::operator::{
+    InputDescriptor, LATE_NAME, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor,
+};
 use weir_engine::state::{StateDescriptor, StateKind};
 
 /// Inputs, outputs, states and timers of one plugin, of each at most. Sets of them are kept in a `u64`.
@@ -26,9 +28,12 @@ pub(crate) fn checked(descriptor: wit::Descriptor) -> Result<OperatorDescriptor,
     if descriptor.inputs.is_empty() {
         problems.push(Problem::new("it declares no input").hint("an operator has one input at least"));
     }
-    if descriptor.outputs.iter().any(|output| output.name == QUARANTINE_NAME) {
-        let hint = "choose another name; the host writes the records that it sets aside to an output of this name";
-        problems.push(Problem::new(format!("the output name \"{QUARANTINE_NAME}\" is the host's")).hint(hint));
+    let reserved = [
+        (QUARANTINE_NAME, "choose another name; the host writes the records that it sets aside to an output of this name"),
+        (LATE_NAME, "choose another name; the host writes the records that come too late for their window to an output of this name"),
+    ];
+    for (name, hint) in reserved.into_iter().filter(|(name, _)| descriptor.outputs.iter().any(|output| output.name == *name)) {
+        problems.push(Problem::new(format!("the output name \"{name}\" is the host's")).hint(hint));
     }
     descriptor.inputs.iter().for_each(|input| check_accepted(input, &mut problems));
     for (output, schema) in descriptor.outputs.iter().filter_map(|output| Some((output, output.schema.as_ref()?))) {
@@ -37,6 +42,9 @@ pub(crate) fn checked(descriptor: wit::Descriptor) -> Result<OperatorDescriptor,
     descriptor.states.iter().for_each(|state| check_state(state, &mut problems));
     for timer in &descriptor.timers {
         problems.push(Problem::new(format!("timer \"{}\": this weir does not serve timers yet", short(&timer.name))));
+    }
+    if descriptor.windowed {
+        problems.push(Problem::new("it is windowed: this weir does not serve windows yet"));
     }
     if problems.is_empty() { Ok(converted(descriptor)) } else { Err(problems) }
 }
@@ -114,6 +122,9 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
     if state.ttl.is_some() {
         problems.push(Problem::new(format!("state \"{name}\": this weir does not serve a time to live yet")));
     }
+    if state.merges {
+        problems.push(Problem::new(format!("state \"{name}\" merges: this weir does not serve windows yet")));
+    }
 }
 
 /// A hostile name, fit to be printed.
@@ -170,8 +181,16 @@ mod tests {
             version: "0.1.0".into(),
             inputs: vec![wit::InputDecl { name: "in".into(), accepts: vec![] }],
             outputs: vec![wit::OutputDecl { name: "out".into(), schema: None }],
-            states: vec![wit::StateDecl { name: "n".into(), kind: wit::StateKind::Value, schema: "u64".into(), version: 1, ttl: None }],
+            states: vec![wit::StateDecl {
+                name: "n".into(),
+                kind: wit::StateKind::Value,
+                schema: "u64".into(),
+                version: 1,
+                ttl: None,
+                merges: false,
+            }],
             timers: vec![],
+            windowed: false,
         }
     }
 
@@ -214,7 +233,10 @@ mod tests {
             |d| d.states[0].ttl = Some(wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false }),
             "state \"n\": this weir does not serve a time to live",
         );
+        check(|d| d.windowed = true, "it is windowed: this weir does not serve windows");
+        check(|d| d.states[0].merges = true, "state \"n\" merges: this weir does not serve windows");
         check(|d| d.outputs[0].name = "quarantine".into(), "\"quarantine\" is the host's");
+        check(|d| d.outputs[0].name = "late".into(), "the output name \"late\" is the host's");
         check(|d| d.outputs.push(wit::OutputDecl { name: "out".into(), schema: None }), "two outputs are named \"out\"");
         check(|d| d.states[0].name = "a/b".into(), "\"a/b\"");
         check(|d| d.name = String::new(), "the plugin's name is \"\"");

@@ -4,76 +4,150 @@
 
 mod check;
 #[cfg(test)]
+mod output_tests;
+mod outputs;
+#[cfg(test)]
 mod tests;
 
 use crate::bindings::weir::operator::types as wit;
 use crate::fault::GuestFault;
 use crate::limits::Limits;
 use std::ops::Range;
+use weir_engine::element::Headers;
 use weir_engine::operator::OperatorDescriptor;
 use weir_engine::{Column, RecordBatch};
 
-/// Checked effects of one call.
+/// Checked effects of one call. Keys are indexes into the call's keys, records indexes into the records that the call was given.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Effects {
-    pub(crate) outputs: Vec<Output>,
-    pub(crate) values: Vec<ValueUpdate>,
-    pub(crate) lists: Vec<ListUpdate>,
-    pub(crate) maps: Vec<MapUpdate>,
-    pub(crate) broadcasts: Vec<BroadcastUpdate>,
-    pub(crate) metrics: Vec<(String, i64)>,
+pub struct Effects {
+    /// Each output once at most.
+    pub outputs: Vec<Output>,
+    /// Each state once at most, over all four kinds.
+    pub values: Vec<ValueUpdate>,
+    /// See `values`.
+    pub lists: Vec<ListUpdate>,
+    /// See `values`.
+    pub maps: Vec<MapUpdate>,
+    /// See `values`.
+    pub broadcasts: Vec<BroadcastUpdate>,
+    /// Names of counters and what is to be added to each.
+    pub metrics: Vec<(String, i64)>,
 }
 
-/// Records for one output.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) output: u32,
-    /// For each record the record of the batch that it comes from.
-    pub(crate) cause: Vec<u32>,
-    pub(crate) values: Column,
-    /// Keys and keyless records; `None`: the causes'.
-    pub(crate) keys: Option<(Column, Vec<u32>)>,
-    /// `None`: the causes'.
-    pub(crate) timestamps: Option<Vec<i64>>,
+/// Records for one output: in the order of their causes, and of one cause the record that passes before those that are made.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The output's number.
+    pub output: u32,
+    /// The records that go on as they came. Where there are any, `cause` never decreases.
+    pub passes: Passes,
+    /// For each made record the record that it comes from.
+    pub cause: Vec<u32>,
+    /// The made records' values.
+    pub values: Column,
+    /// The made records that have no value, ascending.
+    pub valueless: Vec<u32>,
+    /// Keys of the made records; `None`: the causes'.
+    pub keys: Option<OwnKeys>,
+    /// Headers of the made records; `None`: the causes'.
+    pub headers: Option<Headers>,
+    /// Times of the made records; `None`: the causes'.
+    pub timestamps: Option<Vec<i64>>,
+}
+
+/// Which records of a call pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Passes {
+    /// None does.
+    #[default]
+    None,
+    /// Every one does.
+    All,
+    /// These do, ascending; one at least.
+    Some(Vec<u32>),
+}
+
+/// Keys that made records have of their own.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct OwnKeys {
+    /// One for each record.
+    pub keys: Column,
+    /// The records that have none, ascending; their item in `keys` is empty.
+    pub keyless: Vec<u32>,
 }
 
 /// Items of keys, by the keys' indexes.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct KeyedColumn {
-    pub(crate) keys: Vec<u32>,
-    pub(crate) items: Column,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KeyedColumn {
+    /// A key for each item.
+    pub keys: Vec<u32>,
+    /// The items.
+    pub items: Column,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ValueUpdate {
-    pub(crate) state: usize,
-    pub(crate) cleared: Vec<u32>,
-    pub(crate) set: KeyedColumn,
+/// Numbers of keys, by the keys' indexes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// Each key once.
+    pub keys: Vec<u32>,
+    /// A number for each.
+    pub counts: Vec<u64>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ListUpdate {
-    pub(crate) state: usize,
-    pub(crate) cleared: Vec<u32>,
-    pub(crate) append: KeyedColumn,
+/// Changes of a value state: a key stands once, in `cleared` or in `set`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ValueUpdate {
+    /// The state's number.
+    pub state: usize,
+    /// Keys whose value is removed.
+    pub cleared: Vec<u32>,
+    /// Keys and their new values.
+    pub set: KeyedColumn,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct MapUpdate {
-    pub(crate) state: usize,
-    pub(crate) cleared: Vec<u32>,
-    pub(crate) removed: KeyedColumn,
-    pub(crate) put: KeyedColumn,
-    pub(crate) values: Column,
+/// Changes of a list state, in the order of the fields.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ListUpdate {
+    /// The state's number.
+    pub state: usize,
+    /// Keys whose items are all removed. A key may stand twice.
+    pub cleared: Vec<u32>,
+    /// So many items are removed from the front, or all where there are fewer.
+    pub popped: KeyCounts,
+    /// Only so many stay at the front, where there are more.
+    pub truncated: KeyCounts,
+    /// Items for the end.
+    pub append: KeyedColumn,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BroadcastUpdate {
-    pub(crate) state: usize,
-    pub(crate) cleared: bool,
-    pub(crate) removed: Column,
-    pub(crate) put: Column,
-    pub(crate) values: Column,
+/// Changes of a map state, in the order of the fields; an entry of a key stands once, in `removed` or in `put`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MapUpdate {
+    /// The state's number.
+    pub state: usize,
+    /// Keys whose entries are all removed. A key may stand twice.
+    pub cleared: Vec<u32>,
+    /// Entries that are removed.
+    pub removed: KeyedColumn,
+    /// Entries that are put …
+    pub put: KeyedColumn,
+    /// … and their values.
+    pub values: Column,
+}
+
+/// Changes of a broadcast state, in the order of the fields; an entry stands once, in `removed` or in `put`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct BroadcastUpdate {
+    /// The state's number.
+    pub state: usize,
+    /// All entries are removed.
+    pub cleared: bool,
+    /// Entries that are removed.
+    pub removed: Column,
+    /// Entries that are put …
+    pub put: Column,
+    /// … and their values.
+    pub values: Column,
 }
 
 /// What the call was about: the bounds of every index in its effects.
@@ -81,9 +155,11 @@ pub(crate) struct BroadcastUpdate {
 pub(crate) struct Called<'a> {
     pub(crate) descriptor: &'a OperatorDescriptor,
     pub(crate) limits: &'a Limits,
-    /// Records of the batch.
+    /// Records that it was given.
     pub(crate) records: usize,
-    /// Distinct keys of the batch; `None`: its input is not keyed.
+    /// They are records of a batch, which may pass; what is due (timers, windows) may not.
+    pub(crate) may_pass: bool,
+    /// Distinct keys; `None`: its input is not keyed.
     pub(crate) keys: Option<usize>,
     /// The batch came over a `broadcast` edge: it may change broadcast state.
     pub(crate) broadcast: bool,
@@ -96,21 +172,83 @@ impl Effects {
         called.effects(raw).map_err(|what| GuestFault::Malformed { what })
     }
 
-    /// Refuses outputs whose records inherit more bytes of keys than a call may return: a long key that very many records inherit costs the guest
-    /// nothing. `range`: the records of `batch` that the call was given.
+    /// Refuses outputs for which more bytes have to be copied out of the batch than a call may return: a long key or headers that very many records
+    /// inherit, and records that pass to many outputs beside others, cost the guest nothing. `range`: the records of `batch` that the call was given.
     pub(crate) fn within(self, batch: &RecordBatch, range: &Range<usize>, limits: &Limits) -> Result<Self, GuestFault> {
-        let heirs = || self.outputs.iter().filter(|output| output.keys.is_none());
-        // No key is longer than all of them together: mostly that is enough to know.
-        let most = heirs().map(|output| output.cause.len() as u64).sum::<u64>().saturating_mul(batch.keys().data().len() as u64);
-        if most <= limits.output_bytes {
+        if self.outputs.iter().map(|output| output.copied_most(batch)).fold(0, u64::saturating_add) <= limits.output_bytes {
             return Ok(self);
         }
-        let key_bytes = |&record: &u32| batch.keys().get(range.start + record as usize).len() as u64;
-        let inherited: u64 = heirs().flat_map(|output| &output.cause).map(key_bytes).sum();
-        if inherited <= limits.output_bytes {
+        let bytes = self.outputs.iter().map(|output| output.copied_bytes(batch, range)).fold(0, u64::saturating_add);
+        if bytes <= limits.output_bytes {
             return Ok(self);
         }
-        let what = format!("records that inherit {inherited} bytes of keys from one call, and {} are the most", limits.output_bytes);
+        let what = format!(
+            "records with {bytes} bytes of keys, headers and passing values out of the batch of one call, and {} are the most",
+            limits.output_bytes
+        );
         Err(GuestFault::OutputLimit { what })
+    }
+}
+
+impl Output {
+    /// No less than [`Self::copied_bytes`], and mostly enough to know: no record is longer than all of them together.
+    fn copied_most(&self, batch: &RecordBatch) -> u64 {
+        let (keys, headers) = (batch.keys().data().len() as u64, header_bytes(batch, 0..batch.len()));
+        let inherited = (if self.keys.is_none() { keys } else { 0 }) + (if self.headers.is_none() { headers } else { 0 });
+        let passed = if self.copies_passes() { keys + batch.values().data().len() as u64 + headers } else { 0 };
+        (self.cause.len() as u64).saturating_mul(inherited).saturating_add(passed)
+    }
+
+    /// Bytes of keys and headers that made records inherit, and of the records that pass between them.
+    fn copied_bytes(&self, batch: &RecordBatch, range: &Range<usize>) -> u64 {
+        let key = |record: usize| batch.keys().get(record).len() as u64;
+        let headers = |record: usize| header_bytes(batch, record..record + 1);
+        let inherited = |&cause: &u32| {
+            let cause = range.start + cause as usize;
+            (if self.keys.is_none() { key(cause) } else { 0 }) + (if self.headers.is_none() { headers(cause) } else { 0 })
+        };
+        let passed = |record: u32| {
+            let record = range.start + record as usize;
+            key(record) + batch.values().get(record).len() as u64 + headers(record)
+        };
+        let passing = if self.copies_passes() { self.passes.iter(range.len()).map(passed).sum() } else { 0 };
+        self.cause.iter().map(inherited).sum::<u64>() + passing
+    }
+
+    /// Records pass among others, so that they are copied.
+    fn copies_passes(&self) -> bool {
+        !self.cause.is_empty() && self.passes != Passes::None
+    }
+}
+
+/// Bytes of the headers of these records.
+fn header_bytes(batch: &RecordBatch, records: Range<usize>) -> u64 {
+    let Some(headers) = batch.headers() else { return 0 };
+    let items = headers.items(records);
+    let between = |column: &Column| {
+        let end = |items: usize| if items == 0 { 0 } else { column.ends()[items - 1] as usize };
+        end(items.end) - end(items.start)
+    };
+    (between(headers.names()) + between(headers.values()) + 8 * items.len()) as u64
+}
+
+impl Passes {
+    /// How many of `records` records pass.
+    pub fn count(&self, records: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::All => records,
+            Self::Some(passing) => passing.len(),
+        }
+    }
+
+    /// Those of `records` records that pass, ascending.
+    pub fn iter(&self, records: usize) -> impl Iterator<Item = u32> + '_ {
+        let (all, some) = match self {
+            Self::None => (0, &[][..]),
+            Self::All => (records as u32, &[][..]),
+            Self::Some(passing) => (0, &passing[..]),
+        };
+        (0..all).chain(some.iter().copied())
     }
 }

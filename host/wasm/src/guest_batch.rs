@@ -2,9 +2,9 @@
 //!
 //! A batch closes at 1,024 records or at a number of bytes that counts the state of its keys: only where the state is known can that be cut.
 
-use crate::bindings::weir::operator::types::{Batch, ColumnParam, KeyedColumnParam};
-use crate::columns::lent;
+use crate::guest::KeyedValues;
 use crate::limits::BATCH_RECORDS;
+use crate::lowered::end;
 use std::ops::Range;
 use weir_engine::EngineError;
 use weir_engine::element::{Column, RecordBatch};
@@ -14,14 +14,11 @@ use weir_engine::state::{KeyedState, Keyless, SelectError, StateKind};
 #[derive(Default)]
 pub(crate) struct GuestBatch {
     /// For each declared state the keys that have a value, and the values.
-    states: Vec<(Vec<u32>, Column)>,
+    pub(crate) states: Vec<KeyedValues>,
     /// Copies of the keys, made only where the keyed state itself is lent to the guest's host calls.
-    keys: Column,
-    key_of: Vec<u32>,
-    /// Ends and keyless records counted from the batch's first record, where that is not the first of the transport batch.
-    value_ends: Vec<u32>,
-    key_ends: Vec<u32>,
-    keyless: Vec<u32>,
+    pub(crate) keys: Column,
+    /// See `keys`.
+    pub(crate) key_of: Vec<u32>,
 }
 
 /// Why no batch could be cut.
@@ -63,9 +60,7 @@ impl GuestBatch {
         if let Some(state) = state {
             end = self.fetch(batch, range.start..end, state, max_bytes)?;
         }
-        let cut = range.start..end;
-        self.rebase(batch, &cut);
-        Ok(cut)
+        Ok(range.start..end)
     }
 
     /// Fetches the state of the keys in `range`, and halves the range until records and state fit. Where it ends.
@@ -89,7 +84,7 @@ impl GuestBatch {
     fn gather(&mut self, state: &KeyedState, max_bytes: u64) -> Result<u64, EngineError> {
         self.states.resize_with(state.states().len(), Default::default);
         let mut bytes = 0;
-        for (index, (present, values)) in self.states.iter_mut().enumerate() {
+        for (index, KeyedValues { keys: present, values }) in self.states.iter_mut().enumerate() {
             present.clear();
             values.clear();
             match state.states()[index].kind {
@@ -106,94 +101,23 @@ impl GuestBatch {
         Ok(bytes)
     }
 
-    fn rebase(&mut self, batch: &RecordBatch, cut: &Range<usize>) {
-        if cut.start == 0 {
-            return;
-        }
-        rebase(batch.values(), cut, &mut self.value_ends);
-        rebase(batch.keys(), cut, &mut self.key_ends);
-    }
-
     /// Copies the keys, so that the keyed state can be lent.
     pub(crate) fn copy_keys(&mut self, state: &KeyedState) {
         self.keys.clone_from(state.keys());
         self.key_of.clear();
         self.key_of.extend_from_slice(state.key_of());
     }
-
-    /// A batch of a keyed input whose keyed state is lent.
-    pub(crate) fn with_copied_keys<'a>(
-        &'a self,
-        batch: &'a RecordBatch,
-        cut: &Range<usize>,
-        states: &'a [KeyedColumnParam<'a>],
-    ) -> Batch<'a> {
-        self.keyed(batch, cut, (&self.keys, &self.key_of), states)
-    }
-
-    /// A batch of a keyed input.
-    pub(crate) fn keyed<'a>(
-        &'a self,
-        batch: &'a RecordBatch,
-        cut: &Range<usize>,
-        (keys, key_of): (&'a Column, &'a [u32]),
-        states: &'a [KeyedColumnParam<'a>],
-    ) -> Batch<'a> {
-        Batch {
-            keys: lent(keys),
-            key_of: bytemuck::cast_slice(key_of),
-            keyless: &[],
-            values: part(batch.values(), cut, &self.value_ends),
-            timestamps: bytemuck::cast_slice(&batch.timestamps()[cut.clone()]),
-            states,
-        }
-    }
-
-    /// A batch of another input: a key for each record, and no state.
-    pub(crate) fn unkeyed<'a>(&'a mut self, batch: &'a RecordBatch, cut: &Range<usize>) -> Batch<'a> {
-        self.keyless.clear();
-        let inside = batch.keyless().iter().filter(|&&record| cut.contains(&(record as usize)));
-        self.keyless.extend(inside.map(|record| record - cut.start as u32));
-        Batch {
-            keys: part(batch.keys(), cut, &self.key_ends),
-            key_of: &[],
-            keyless: bytemuck::cast_slice(&self.keyless),
-            values: part(batch.values(), cut, &self.value_ends),
-            timestamps: bytemuck::cast_slice(&batch.timestamps()[cut.clone()]),
-            states: &[],
-        }
-    }
-
-    /// The state of the batch's keys, in the order of declaration.
-    pub(crate) fn states(&self) -> Vec<KeyedColumnParam<'_>> {
-        self.states.iter().map(|(present, values)| KeyedColumnParam { keys: bytemuck::cast_slice(present), items: lent(values) }).collect()
-    }
 }
 
-/// Bytes of the records' keys and values.
+/// Bytes of the records' keys, values and headers.
 fn bytes_of(batch: &RecordBatch, range: &Range<usize>) -> u64 {
+    let between = |column: &Column, items: &Range<usize>| u64::from(end(column, items.end) - end(column, items.start));
     // Sixteen for the time and the ends.
-    let fixed = 16 * range.len() as u64;
-    fixed
-        + [batch.keys(), batch.values()].into_iter().map(|column| u64::from(end(column, range.end) - end(column, range.start))).sum::<u64>()
-}
-
-/// Where the first `items` items of a column end.
-fn end(column: &Column, items: usize) -> u32 {
-    if items == 0 { 0 } else { column.ends()[items - 1] }
-}
-
-fn rebase(column: &Column, cut: &Range<usize>, ends: &mut Vec<u32>) {
-    let start = end(column, cut.start);
-    ends.clear();
-    ends.extend(column.ends()[cut.clone()].iter().map(|end| end - start));
-}
-
-/// The items `cut` of a column, with `rebased` for ends where they do not begin at its front.
-fn part<'a>(column: &'a Column, cut: &Range<usize>, rebased: &'a [u32]) -> ColumnParam<'a> {
-    let data = &column.data()[end(column, cut.start) as usize..end(column, cut.end) as usize];
-    let ends = if cut.start == 0 { &column.ends()[..cut.end] } else { rebased };
-    ColumnParam { data, ends: bytemuck::cast_slice(ends) }
+    let fixed = 16 * range.len() as u64 + between(batch.keys(), range) + between(batch.values(), range);
+    let Some(headers) = batch.headers() else { return fixed };
+    let items = headers.items(range.clone());
+    // Twelve for the ends.
+    fixed + between(headers.names(), &items) + between(headers.values(), &items) + 12 * items.len() as u64
 }
 
 #[cfg(test)]
@@ -224,7 +148,7 @@ mod tests {
         let batch = builder.finish();
         let mut guest = GuestBatch::default();
         let bytes = guest.gather(&keyed_state(&batch), max_bytes).unwrap();
-        assert_eq!([guest.states[0].1.len(), guest.states[1].1.len()], expect, "{max_bytes} bytes");
+        assert_eq!([guest.states[0].values.len(), guest.states[1].values.len()], expect, "{max_bytes} bytes");
         assert_eq!(bytes, 100 * expect.iter().sum::<usize>() as u64);
     }
 

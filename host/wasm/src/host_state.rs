@@ -3,10 +3,12 @@
 use crate::bindings::weir::operator::types;
 use crate::guest_log::GuestLog;
 use crate::limits::Limits;
+use crate::reads::CollectionReads;
 use crate::standard_streams::StandardStreams;
+use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 use weir_engine::EngineError;
-use weir_engine::state::{BroadcastState, KeyedState};
+use weir_engine::state::StateDescriptor;
 
 /// Which of the guest's exports is running: it decides which imports it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +36,10 @@ impl Phase {
 /// The host's side of one instance.
 pub(crate) struct HostState {
     pub(crate) phase: Phase,
-    /// The keyed state of the batch: here for the time of the call, where the plugin reads lists or maps.
-    pub(crate) lent: Option<KeyedState>,
-    /// Why the state could not be read during the call.
-    pub(crate) state_failed: Option<EngineError>,
-    /// The broadcast state as of the start of the call: here for the time of the call, where the plugin declares one.
-    pub(crate) broadcast: Option<BroadcastState>,
+    /// What the call may read: here for its time alone.
+    pub(crate) lent: Option<Lent>,
+    /// Why something that it wanted to read could not be read.
+    pub(crate) unreadable: Option<EngineError>,
     pub(crate) log: GuestLog,
     pub(crate) memory: MemoryLimiter,
     /// How often the stand-in for a clock has been read.
@@ -55,8 +55,7 @@ impl HostState {
         Self {
             phase: Phase::Instantiate,
             lent: None,
-            state_failed: None,
-            broadcast: None,
+            unreadable: None,
             log,
             memory: MemoryLimiter::new(limits.memory),
             clock_reads: 0,
@@ -64,6 +63,15 @@ impl HostState {
             handles: 0,
         }
     }
+}
+
+/// State that is lent to a call.
+pub(crate) struct Lent {
+    pub(crate) reads: Box<dyn CollectionReads>,
+    /// What is declared.
+    pub(crate) states: Arc<[StateDescriptor]>,
+    /// Number of the call's keys; `None`: its input is not keyed.
+    pub(crate) keys: Option<usize>,
 }
 
 impl types::Host for HostState {}

@@ -9,12 +9,12 @@ use crate::engine::{EngineMode, WasmEngine};
 use crate::fault::{GuestFault, MESSAGE_BYTES};
 use crate::guest_log::GuestLog;
 use crate::guest_text::{printable, printable_trace};
-use crate::host_state::{HostState, Phase};
+use crate::host_state::{HostState, Lent, Phase};
 use crate::limits::Limits;
+use crate::reads::CollectionReads;
 use std::time::Duration;
 use wasmtime::{Store, Trap, WasmBacktrace};
 use weir_engine::EngineError;
-use weir_engine::state::{BroadcastState, KeyedState};
 
 /// A guest that has been instantiated.
 pub(crate) struct GuestInstance {
@@ -72,8 +72,6 @@ impl GuestInstance {
         log.begin(context.processing_time);
         log.attempt = attempt;
         let returned = self.enter(Phase::Process, deadline, |guest, store| guest.call_process(store, context, batch));
-        // What was lent would make the next change to it a copy.
-        self.store.data_mut().broadcast = None;
         returned?.map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
     }
 
@@ -94,24 +92,15 @@ impl GuestInstance {
         self.store.into_data().log
     }
 
-    /// Lends the guest's host calls the batch's keyed state, until [`GuestInstance::take_back`].
-    pub(crate) fn lend(&mut self, state: KeyedState) {
-        self.store.data_mut().lent = Some(state);
+    /// Lends the guest's host calls what they may read, until [`GuestInstance::take_back`].
+    pub(crate) fn lend(&mut self, lent: Option<Lent>) {
+        self.store.data_mut().lent = lent;
     }
 
-    /// The state that was lent.
-    pub(crate) fn take_back(&mut self) -> KeyedState {
-        self.store.data_mut().lent.take().expect("what was lent is still there")
-    }
-
-    /// Why the state could not be read during the last call, where it could not: whatever became of the guest then is not its fault.
-    pub(crate) fn take_state_failure(&mut self) -> Option<EngineError> {
-        self.store.data_mut().state_failed.take()
-    }
-
-    /// Lends the guest's host calls the broadcast state as it is now, for the next call of `process`.
-    pub(crate) fn lend_broadcast(&mut self, state: BroadcastState) {
-        self.store.data_mut().broadcast = Some(state);
+    /// What was lent, and why something could not be read of it.
+    pub(crate) fn take_back(&mut self) -> (Option<Box<dyn CollectionReads>>, Option<EngineError>) {
+        let state = self.store.data_mut();
+        (state.lent.take().map(|lent| lent.reads), state.unreadable.take())
     }
 
     fn enter<T>(

@@ -51,6 +51,19 @@ impl Limits {
     }
 }
 
+/// How one operator of a job runs its plugin.
+#[derive(Clone, Debug)]
+pub struct OperatorSettings {
+    /// The operator's id in the job file.
+    pub operator: String,
+    /// JSON for the plugin's `open`.
+    pub config: String,
+    /// Bounds on the guest.
+    pub limits: Limits,
+    /// What becomes of records that it fails on.
+    pub on_failure: OnFailure,
+}
+
 /// What becomes of a record that the guest fails on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {

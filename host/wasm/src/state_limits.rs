@@ -6,9 +6,12 @@
 //! Most batches are far from any limit, and for them the sum of what they add is all that is looked at. Only what could pass a limit is weighed
 //! exactly, with what it takes the place of.
 
+mod list_cuts;
+
 use crate::effects::{BroadcastUpdate, Effects, KeyedColumn, MapUpdate};
 use crate::fault::GuestFault;
 use crate::limits::Limits;
+use list_cuts::list_cuts;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_engine::EngineError;
 use weir_engine::element::Column;
@@ -106,7 +109,11 @@ impl Weighed<'_> {
             update.set.try_each(|key, value| changes.of(key, value.len() as u64, held(key, update.state)?))?;
         }
         for update in lists {
-            distinct(&update.cleared).into_iter().try_for_each(|key| changes.of(key, 0, held(key, update.state)?))?;
+            let cleared = distinct(&update.cleared);
+            cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
+            for (key, cut) in list_cuts(update, &cleared) {
+                changes.of(key, 0, cut.bytes(keyed, key as usize, update.state)?)?;
+            }
             update.append.try_each(|key, item| changes.of(key, item_bytes(item), 0))?;
         }
         for update in maps {

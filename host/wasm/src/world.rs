@@ -6,7 +6,7 @@ use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Function, InterfaceId, Resolve, Type, TypeDefKind, WorldId, WorldItem, WorldKey};
 
 /// The world's interface that a plugin exports.
-pub(crate) const GUEST: &str = "weir:operator/guest@0.1.0";
+pub(crate) const GUEST: &str = "weir:operator/guest@0.2.0";
 
 /// The world's text.
 pub(crate) const WIT: &str = include_str!("../../../wit/operator.wit");

@@ -21,11 +21,13 @@ pub(crate) fn check_world(bytes: &[u8]) -> Result<(), Problem> {
     let hosted = hosted_world();
     let named = versions(bytes).into_iter().filter(|version| version != hosted);
     let others: Vec<String> = named.take(3).map(|version| printable(&version, 64)).collect();
-    if others.is_empty() {
-        return Ok(());
-    }
+    let Some(first) = others.first() else { return Ok(()) };
     let what = format!("it is of the world {PACKAGE}@{}, and this weir hosts {PACKAGE}@{hosted}", others.join(", "));
-    Err(Problem::new(what).hint("run it with the weir that it was built for, or build it against this weir's SDK"))
+    let hint = match numbers(first) < numbers(hosted) {
+        true => format!("build it again against this weir's SDK, which is of {hosted} (wit/versions.md)"),
+        false => "run it with the weir that it was built for, or build it against this weir's SDK".to_owned(),
+    };
+    Err(Problem::new(what).hint(hint))
 }
 
 /// Refuses a file of a newer world than this weir hosts, whatever else may be wrong with it.
@@ -69,7 +71,7 @@ fn versions(bytes: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// `0.1.0` of `weir:operator/guest@0.1.0#describe`.
+/// `0.2.0` of `weir:operator/guest@0.2.0#describe`.
 fn version_in(name: &str) -> Option<String> {
     let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     let (_, version) = interface.split_once('@')?;
@@ -88,11 +90,24 @@ mod tests {
 
     #[test]
     fn another_version_is_named_with_the_one_that_is_hosted() {
-        let newer = "it is of the world weir:operator@0.2.0, and this weir hosts weir:operator@0.1.0";
-        check("(component (import \"weir:operator/logging@0.2.0\" (instance)))", newer);
-        check("(component (instance $i) (export \"weir:operator/guest@0.2.0\" (instance $i)))", newer);
-        check("(module (func (export \"weir:operator/guest@0.2.0#describe\")))", newer);
-        check("(module (import \"weir:operator/logging@0.2.0\" \"log\" (func)))", newer);
+        let newer = "it is of the world weir:operator@0.3.0, and this weir hosts weir:operator@0.2.0";
+        check("(component (import \"weir:operator/logging@0.3.0\" (instance)))", newer);
+        check("(component (instance $i) (export \"weir:operator/guest@0.3.0\" (instance $i)))", newer);
+        check("(module (func (export \"weir:operator/guest@0.3.0#describe\")))", newer);
+        check("(module (import \"weir:operator/logging@0.3.0\" \"log\" (func)))", newer);
+    }
+
+    #[test]
+    fn an_older_one_is_built_again_and_a_newer_one_wants_its_weir() {
+        let hint = |version: &str| {
+            let text = format!("(module (func (export \"weir:operator/guest@{version}#describe\")))");
+            let problem = check_world(&wat::parse_str(text).unwrap()).unwrap_err();
+            (problem.what, problem.hint.unwrap())
+        };
+        let (what, old) = hint("0.1.0");
+        assert_eq!(what, "it is of the world weir:operator@0.1.0, and this weir hosts weir:operator@0.2.0");
+        assert_eq!(old, "build it again against this weir's SDK, which is of 0.2.0 (wit/versions.md)");
+        assert!(hint("0.2.1").1.starts_with("run it with the weir that it was built for"));
     }
 
     #[test]
@@ -101,15 +116,15 @@ mod tests {
             let text = format!("(module (func (export \"weir:operator/guest@{version}#describe\")))");
             check_not_newer(&wat::parse_str(text).unwrap()).is_err()
         };
-        assert_eq!(["0.0.9", "0.1.0", "0.1.1", "0.2.0", "1.0.0", "0.10.0"].map(newer), [false, false, true, true, true, true]);
+        assert_eq!(["0.1.9", "0.2.0", "0.2.1", "0.3.0", "1.0.0", "0.10.0"].map(newer), [false, false, true, true, true, true]);
         assert!(newer("next"));
         assert!(check_not_newer(b"no module at all").is_ok());
     }
 
     #[test]
     fn this_version_and_other_packages_are_no_reason() {
-        check("(component (import \"weir:operator/logging@0.1.0\" (instance)) (import \"wasi:io/poll@0.2.6\" (instance)))", "hosted");
-        check("(component (component (import \"weir:operator/logging@0.2.0\" (instance))))", "hosted");
+        check("(component (import \"weir:operator/logging@0.2.0\" (instance)) (import \"wasi:io/poll@0.2.6\" (instance)))", "hosted");
+        check("(component (component (import \"weir:operator/logging@0.3.0\" (instance))))", "hosted");
         check("(module (func (export \"run\")))", "hosted");
     }
 }

@@ -4,7 +4,7 @@ use crate::{Faulty, malformed};
 use std::cell::RefCell;
 use weir_guest::Instance;
 use weir_guest::bindings::exports::weir::operator::guest::{
-    Batch, Column, Context, Descriptor, Effects, Failure, Guest, Subtask, TimerBatch,
+    Batch, Column, Context, Descriptor, Effects, Failure, Guest, Subtask, TimerBatch, WindowBatch,
 };
 
 thread_local! {
@@ -48,6 +48,14 @@ impl Guest for Component {
 
     fn on_timers(_context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
         Instance::<Faulty>::on_timers(fired)
+    }
+
+    fn on_windows(_context: Context, fired: WindowBatch) -> Result<Effects, Failure> {
+        Instance::<Faulty>::on_windows(fired)
+    }
+
+    fn merge(state: u32, _earlier: Column, _later: Column) -> Result<Column, String> {
+        Instance::<Faulty>::merge(state)
     }
 
     fn migrate(state: u32, from_version: u32, values: Column) -> Result<Column, String> {

@@ -1,14 +1,14 @@
 //! Effects that break the rules of `wit/operator.wit`, one rule at a time.
 
 use weir_guest::bindings::weir::operator::types::{
-    BroadcastUpdate, Column, Effects, Metric, Output, TimerUpdate, Timers, Touch, ValueUpdate,
+    BroadcastUpdate, Column, Effects, Headers, KeyCounts, Metric, Output, TimerUpdate, Timers, Touch, ValueUpdate,
 };
 
 /// What the value of a record begins with that asks for malformed effects.
 pub const PREFIX: &[u8] = b"malformed:";
 
 /// How the effects of a keyed batch can be spoiled.
-pub const KINDS: [&str; 32] = [
+pub const KINDS: [&str; 43] = [
     // Columns of the main output.
     "ends-fall",
     "ends-past-data",
@@ -23,6 +23,13 @@ pub const KINDS: [&str; 32] = [
     "keyless-not-empty",
     "timestamps-count",
     "timestamps-odd",
+    "valueless-out-of-range",
+    "valueless-not-empty",
+    "headers-count",
+    "headers-ends-fall",
+    "headers-names",
+    "passes-long",
+    "passes-behind",
     "output-number",
     "output-twice",
     // Updates of the value state, the list state and the map state.
@@ -36,6 +43,10 @@ pub const KINDS: [&str; 32] = [
     "items-count",
     "list-kind",
     "list-key-out-of-range",
+    "list-popped-twice",
+    "list-popped-count",
+    "list-truncated-key-out-of-range",
+    "list-truncated-odd",
     "map-key-out-of-range",
     "map-values-count",
     "map-entry-twice",
@@ -86,6 +97,17 @@ fn spoil_output(kind: &str, outputs: &mut Vec<Output>) -> bool {
         }
         "timestamps-count" => output.timestamps = vec![0; 8 * (records + 1)],
         "timestamps-odd" => output.timestamps = vec![0; 8 * records + 3],
+        "valueless-out-of-range" => output.valueless = FAR.to_le_bytes().to_vec(),
+        "valueless-not-empty" => output.valueless = 0u32.to_le_bytes().to_vec(),
+        "headers-count" => output.headers = Some(headers(records + 1)),
+        "headers-ends-fall" => {
+            let mut falling = headers(records);
+            falling.ends[0] = 1;
+            output.headers = Some(falling);
+        }
+        "headers-names" => output.headers = Some(Headers { names: empty_items(1), ..headers(records) }),
+        "passes-long" => output.passes = vec![0; 1 << 16],
+        "passes-behind" => output.passes = vec![0xff; records.div_ceil(8)],
         "output-number" => output.output = 2,
         "output-twice" => {
             let again = output.clone();
@@ -125,6 +147,12 @@ fn spoil_collection(kind: &str, effects: &mut Effects) -> bool {
             effects.values.clear();
         }
         ("list-key-out-of-range", Some(list), _) => set_last(&mut list.append.keys, FAR),
+        ("list-popped-twice", Some(list), _) => list.popped = KeyCounts { keys: vec![0; 8], counts: vec![0; 16] },
+        ("list-popped-count", Some(list), _) => list.popped.keys = vec![0; 4],
+        ("list-truncated-key-out-of-range", Some(list), _) => {
+            list.truncated = KeyCounts { keys: FAR.to_le_bytes().to_vec(), counts: vec![0; 8] };
+        }
+        ("list-truncated-odd", Some(list), _) => list.truncated = KeyCounts { keys: vec![0; 4], counts: vec![0; 3] },
         ("map-key-out-of-range", _, Some(map)) => set_last(&mut map.put.keys, FAR),
         ("map-values-count", _, Some(map)) => push(&mut map.values.ends, map.values.data.len() as u32),
         ("map-entry-twice", _, Some(map)) => map.removed = map.put.clone(),
@@ -160,6 +188,11 @@ fn push(numbers: &mut Vec<u8>, number: u32) {
 fn set_last(numbers: &mut Vec<u8>, number: u32) {
     numbers.truncate(numbers.len().saturating_sub(4));
     push(numbers, number);
+}
+
+/// So many records without a header.
+fn headers(records: usize) -> Headers {
+    Headers { ends: vec![0; 4 * records], names: empty_items(0), values: empty_items(0) }
 }
 
 fn empty_items(count: usize) -> Column {

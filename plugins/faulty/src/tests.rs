@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use weir_guest::Instance;
 use weir_guest::bindings::exports::weir::operator::guest::{self as exports, Guest};
-use weir_guest::bindings::weir::operator::types::{Batch, Column, KeyedColumn};
+use weir_guest::bindings::weir::operator::types::{Batch, Column, Headers, KeyedColumn};
 use weir_guest::testing::{TestHost, TestRecord};
 
 const SUBTASK: exports::Subtask = exports::Subtask { index: 0, parallelism: 1, seed: 0 };
@@ -21,8 +21,11 @@ fn batch(value: &str) -> Batch {
         key_of: vec![0; 4],
         keyless: Vec::new(),
         values: one(value.as_bytes()),
+        valueless: Vec::new(),
+        headers: Headers { ends: Vec::new(), names: none().items, values: none().items },
         timestamps: vec![0; 8],
         states: vec![none(), none(), none()],
+        windows: None,
     }
 }
 

@@ -76,7 +76,7 @@ pub const FAULTS: [Fault; 23] = [
 ];
 
 /// Effects that break a rule of `wit/operator.wit`.
-pub const MALFORMED: [Fault; 32] = [
+pub const MALFORMED: [Fault; 43] = [
     returned("malformed:ends-fall", "output 0: values: "),
     returned("malformed:ends-past-data", "output 0: values: "),
     returned("malformed:ends-before-data", "output 0: values: "),
@@ -90,6 +90,13 @@ pub const MALFORMED: [Fault; 32] = [
     returned("malformed:keyless-not-empty", "is keyless, but its item in keys is not empty"),
     returned("malformed:timestamps-count", "output 0: timestamps has"),
     returned("malformed:timestamps-odd", "output 0: timestamps: "),
+    returned("malformed:valueless-out-of-range", "output 0: valueless names record 16777216, but values has"),
+    returned("malformed:valueless-not-empty", "record 0 is valueless, but its item in values is not empty"),
+    returned("malformed:headers-count", "output 0: headers has"),
+    returned("malformed:headers-ends-fall", "output 0: headers: the "),
+    returned("malformed:headers-names", "output 0: headers: 1 names and 0 values"),
+    returned("malformed:passes-long", "output 0: passes has 65536 bytes where there have to be"),
+    returned("malformed:passes-behind", "output 0: passes names a record behind the last"),
     returned("malformed:output-number", "output 2 is named, but 2 are declared"),
     returned("malformed:output-twice", "output 0 is named twice"),
     returned("malformed:state-number", "state 3 is named, but 3 are declared"),
@@ -102,6 +109,10 @@ pub const MALFORMED: [Fault; 32] = [
     returned("malformed:items-count", "state 0: set has"),
     returned("malformed:list-kind", "state 0: \"count\" is updated as a List, but declared as a Value"),
     returned("malformed:list-key-out-of-range", "state 1: append names key 16777216, but the batch has"),
+    returned("malformed:list-popped-twice", "state 1: popped names key 0 twice"),
+    returned("malformed:list-popped-count", "state 1: popped has 0 items where there have to be 1"),
+    returned("malformed:list-truncated-key-out-of-range", "state 1: truncated names key 16777216, but the batch has"),
+    returned("malformed:list-truncated-odd", "state 1: truncated: counts: 3 bytes are no multiple of 8"),
     returned("malformed:map-key-out-of-range", "state 2: put names key 16777216, but the batch has"),
     returned("malformed:map-values-count", "state 2: values has"),
     returned("malformed:map-entry-twice", "state 2: an entry of key"),

@@ -1,8 +1,9 @@
-//! A list per key: appended to, read from a position on or from the front, cleared.
+//! A list per key: appended to, read from a position on or from the front, shortened at either end, cleared.
 
+use super::list_change::{Change, View};
 use super::{BatchInput, Cbor, Codec, Place, Schema, State, StateDecl, StateFault, StateHandle, StateKind, declaration};
-use crate::bindings::weir::operator::types::{Column, Effects, KeyedColumn, ListUpdate};
-use crate::columns::{empty_column, empty_keyed_column, end_of, item, items, push_item, push_u32, u32_count};
+use crate::bindings::weir::operator::types::{Column, Effects, KeyCounts, KeyedColumn, ListUpdate};
+use crate::columns::{empty_column, empty_keyed_column, item, items, push_item, u32_count};
 use crate::error::Result;
 use crate::host::{self, PAGE_BYTES};
 use std::marker::PhantomData;
@@ -18,19 +19,10 @@ pub struct ListState<T, C = Cbor> {
 
 const UNCHANGED: u32 = u32::MAX;
 
-/// What the batch did to one key's list.
-struct Change {
-    key: u32,
-    cleared: bool,
-    appended: Column,
-}
-
 impl<T, C: Codec<T>> ListState<T, C> {
     /// Number of items.
     pub fn len(&self) -> Result<u64> {
-        let change = self.change()?;
-        let appended = change.map_or(0, |change| u32_count(&change.appended.ends) as u64);
-        Ok(self.stored_len(change) + appended)
+        Ok(self.view()?.len())
     }
 
     /// True where the list has no item.
@@ -40,63 +32,76 @@ impl<T, C: Codec<T>> ListState<T, C> {
 
     /// Item `index`, from 0, if there is one.
     pub fn get(&self, index: u64) -> Result<Option<T>> {
-        let change = self.change()?;
-        let stored = self.stored_len(change);
-        if index < stored {
-            let page = host::list_read(self.place.number, self.place.key, index, 1);
+        let view = self.view()?;
+        if index < view.stored {
+            let page = host::list_read(self.place.number, self.place.key, view.first + index, 1);
             return items(&page.items).next().map(|bytes| self.decode(bytes)).transpose();
         }
-        let Some(change) = change else { return Ok(None) };
-        let appended = usize::try_from(index - stored).ok().filter(|&at| at < u32_count(&change.appended.ends));
-        appended.map(|at| self.decode(item(&change.appended, at))).transpose()
+        let appended = view.change.and_then(|change| change.appended.get(index - view.stored));
+        appended.map(|bytes| self.decode(bytes)).transpose()
     }
 
     /// The items in order.
     pub fn iter(&self) -> Result<ListIter<'_, T, C>> {
-        let change = self.change()?;
-        let next = if change.is_some_and(|change| change.cleared) { None } else { Some(0) };
-        Ok(ListIter { state: self, page: empty_column(), at: 0, next, appended: change.map(|change| &change.appended), appended_at: 0 })
+        Ok(ListIter { state: self, view: self.view()?, page: empty_column(), at: 0, next: 0 })
     }
 
     /// Adds an item at the end.
     pub fn append(&mut self, value: &T) -> Result<()> {
-        let key = self.place.key;
         let mut encoded = Vec::new();
         C::encode(value, &mut encoded).map_err(|error| self.place.failed("encode an item of", error))?;
-        let index = self.change_mut(key)?;
-        push_item(&mut self.changes[index].appended, &encoded);
+        push_item(&mut self.change_mut()?.appended.items, &encoded);
+        Ok(())
+    }
+
+    /// Removes the first `count` items, or all where there are fewer.
+    pub fn pop_front(&mut self, count: u64) -> Result<()> {
+        let stored = self.view()?.stored;
+        self.change_mut()?.pop_front(count, stored);
+        Ok(())
+    }
+
+    /// Removes all items behind the first `len`; nothing where there are no more.
+    pub fn truncate(&mut self, len: u64) -> Result<()> {
+        let stored = self.view()?.stored;
+        self.change_mut()?.truncate(len, stored);
         Ok(())
     }
 
     /// Removes all items.
     pub fn clear(&mut self) -> Result<()> {
-        let index = self.change_mut(self.place.key)?;
-        let change = &mut self.changes[index];
-        change.cleared = true;
-        change.appended = empty_column();
+        let change = self.change_mut()?;
+        *change = Change { cleared: true, ..Change::of(change.key) };
         Ok(())
     }
 
-    fn stored_len(&self, change: Option<&Change>) -> u64 {
-        if change.is_some_and(|change| change.cleared) { 0 } else { host::list_length(self.place.number, self.place.key) }
+    /// The list as it is now.
+    fn view(&self) -> Result<View<'_>> {
+        let change = match self.slots.get(self.place.key as usize) {
+            None => return Err(self.place.no_key()),
+            Some(&UNCHANGED) => None,
+            Some(&index) => Some(&self.changes[index as usize]),
+        };
+        let stored = || host::list_length(self.place.number, self.place.key);
+        Ok(match change {
+            None => View { change, first: 0, stored: stored() },
+            Some(change) if change.cleared => View { change: Some(change), first: 0, stored: 0 },
+            Some(change) => {
+                let left = stored().saturating_sub(change.popped);
+                View { change: Some(change), first: change.popped, stored: change.kept.map_or(left, |kept| kept.min(left)) }
+            }
+        })
     }
 
-    fn change(&self) -> Result<Option<&Change>> {
-        match self.slots.get(self.place.key as usize) {
-            None => Err(self.place.no_key()),
-            Some(&UNCHANGED) => Ok(None),
-            Some(&index) => Ok(Some(&self.changes[index as usize])),
-        }
-    }
-
-    /// The index of the key's change, which is made where there is none.
-    fn change_mut(&mut self, key: u32) -> Result<usize> {
+    /// The change of the shown key, which is made where there is none.
+    fn change_mut(&mut self) -> Result<&mut Change> {
+        let key = self.place.key;
         let Some(slot) = self.slots.get_mut(key as usize) else { return Err(self.place.no_key()) };
         if *slot == UNCHANGED {
             *slot = self.changes.len() as u32;
-            self.changes.push(Change { key, cleared: false, appended: empty_column() });
+            self.changes.push(Change::of(key));
         }
-        Ok(*slot as usize)
+        Ok(&mut self.changes[*slot as usize])
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T> {
@@ -117,18 +122,10 @@ impl<T, C: Codec<T>> State for ListState<T, C> {
     }
 
     fn finish(&mut self, effects: &mut Effects) -> Result<(), StateFault> {
-        let mut update = ListUpdate { state: self.place.number, cleared: Vec::new(), append: empty_keyed_column() };
-        for change in &self.changes {
-            if change.cleared {
-                push_u32(&mut update.cleared, change.key);
-            }
-            for bytes in items(&change.appended) {
-                push_u32(&mut update.append.keys, change.key);
-                update.append.items.data.extend_from_slice(bytes);
-                let end = end_of(&update.append.items.data);
-                push_u32(&mut update.append.items.ends, end);
-            }
-        }
+        let none = || KeyCounts { keys: Vec::new(), counts: Vec::new() };
+        let state = self.place.number;
+        let mut update = ListUpdate { state, cleared: Vec::new(), popped: none(), truncated: none(), append: empty_keyed_column() };
+        self.changes.iter().for_each(|change| change.add_to(&mut update));
         if !self.changes.is_empty() {
             effects.lists.push(update);
         }
@@ -150,31 +147,30 @@ impl<T, C: Codec<T>> StateHandle for ListState<T, C> {
 /// The items of a list: those that are stored, page by page, then those that the batch appended.
 pub struct ListIter<'a, T, C = Cbor> {
     state: &'a ListState<T, C>,
+    view: View<'a>,
     page: Column,
+    /// The next item of the page.
     at: usize,
-    next: Option<u64>,
-    appended: Option<&'a Column>,
-    appended_at: usize,
+    /// The list's item that comes next.
+    next: u64,
 }
 
 impl<T, C: Codec<T>> Iterator for ListIter<'_, T, C> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        while self.at == u32_count(&self.page.ends) {
-            let Some(start) = self.next else { return self.next_appended() };
-            let page = host::list_read(self.state.place.number, self.state.place.key, start, PAGE_BYTES);
-            (self.page, self.at, self.next) = (page.items, 0, page.next);
+        let index = self.next;
+        self.next += 1;
+        if index >= self.view.stored {
+            let bytes = self.view.change?.appended.get(index - self.view.stored)?;
+            return Some(self.state.decode(bytes));
+        }
+        if self.at == u32_count(&self.page.ends) {
+            let place = &self.state.place;
+            self.page = host::list_read(place.number, place.key, self.view.first + index, PAGE_BYTES).items;
+            self.at = 0;
         }
         self.at += 1;
         Some(self.state.decode(item(&self.page, self.at - 1)))
-    }
-}
-
-impl<T, C: Codec<T>> ListIter<'_, T, C> {
-    fn next_appended(&mut self) -> Option<Result<T>> {
-        let appended = self.appended.filter(|appended| self.appended_at < u32_count(&appended.ends))?;
-        self.appended_at += 1;
-        Some(self.state.decode(item(appended, self.appended_at - 1)))
     }
 }

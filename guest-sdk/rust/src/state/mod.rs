@@ -8,6 +8,7 @@
 mod broadcast;
 mod codec;
 mod list;
+mod list_change;
 mod map;
 mod overlay;
 mod state_type;
@@ -139,5 +140,5 @@ impl Place {
 }
 
 fn declaration(name: &str, kind: StateKind, schema: String, version: u32) -> StateDecl {
-    StateDecl { name: name.to_owned(), kind, schema, version, ttl: None }
+    StateDecl { name: name.to_owned(), kind, schema, version, ttl: None, merges: false }
 }

@@ -11,9 +11,13 @@ mod cuts;
 mod derive_tests;
 pub(crate) mod imports;
 #[cfg(test)]
+mod list_tests;
+#[cfg(test)]
 mod migrate_tests;
 mod migrated;
 mod record;
+#[cfg(test)]
+mod record_tests;
 mod store;
 mod test_host;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::record::vecs;
 use crate::bindings::weir::operator::types::{
-    BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, ValueUpdate,
+    BroadcastUpdate, Effects, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, ValueUpdate,
 };
 use crate::columns::{empty_keyed_column, items, push_item, push_u32, u32s};
 use std::collections::BTreeMap;
@@ -72,9 +72,17 @@ impl Store {
         for key in named(update.state, &update.cleared, keys) {
             self.lists.remove(&key);
         }
+        for (key, count) in counted(update.state, &update.popped, keys) {
+            let list = self.lists.entry(key).or_default();
+            list.drain(..list.len().min(count));
+        }
+        for (key, len) in counted(update.state, &update.truncated, keys) {
+            self.lists.entry(key).or_default().truncate(len);
+        }
         for (key, item) in named(update.state, &update.append.keys, keys).zip(vecs(&update.append.items)) {
             self.lists.entry(key).or_default().push(item);
         }
+        self.lists.retain(|_, list| !list.is_empty());
     }
 
     fn apply_map(&mut self, update: &MapUpdate, keys: &[Vec<u8>]) {
@@ -102,6 +110,12 @@ impl Store {
         map.extend(vecs(&update.put).into_iter().zip(vecs(&update.values)));
         self.broadcasts.retain(|_, map| !map.is_empty());
     }
+}
+
+/// Keys with the state's number, and a count for each.
+fn counted<'a>(state: u32, counts: &'a KeyCounts, keys: &'a [Vec<u8>]) -> impl Iterator<Item = (Of, usize)> + 'a {
+    let numbers = counts.counts.as_chunks::<8>().0.iter().map(|bytes| usize::try_from(u64::from_le_bytes(*bytes)).unwrap_or(usize::MAX));
+    named(state, &counts.keys, keys).zip(numbers)
 }
 
 /// The keys of a `u32s` of key indexes, with the state's number.

@@ -234,7 +234,7 @@ mod tests {
     const MOST: u64 = 1 << 20;
 
     fn examined(code: &[u8]) -> Examined {
-        Examined { imports: vec!["weir:operator/logging@0.1.0".into()], component: None, code: code.to_vec() }
+        Examined { imports: vec!["weir:operator/logging@0.2.0".into()], component: None, code: code.to_vec() }
     }
 
     fn packed(examined: &Examined) -> Vec<u8> {

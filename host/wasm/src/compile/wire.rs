@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn an_answer_is_what_it_was_and_a_cut_one_is_none() {
         let fits = |component: Option<&[u8]>| {
-            let imports = vec!["weir:operator/logging@0.1.0".into()];
+            let imports = vec!["weir:operator/logging@0.2.0".into()];
             Answer::Fits(Examined { imports, component: component.map(<[u8]>::to_vec), code: b"code\n".to_vec() })
         };
         for answer in [fits(None), fits(Some(b"\n\0asm")), Answer::Refused(vec![Problem::new("no").hint("yes")]), Answer::OutOfMemory] {

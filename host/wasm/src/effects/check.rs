@@ -1,13 +1,11 @@
-//! The rules of `wit/operator.wit` for what a call returns, one by one.
+//! The rules of `wit/operator.wit` for what a call returns, one by one; those for its records are in [`super::outputs`].
 
-use super::{BroadcastUpdate, Called, Effects, KeyedColumn, ListUpdate, MapUpdate, Output, ValueUpdate};
+use super::{BroadcastUpdate, Called, Effects, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, ValueUpdate};
 use crate::bindings::weir::operator::types as wit;
 use crate::columns::{column, integers};
-use crate::fault::GuestFault;
 use crate::guest_text::printable;
 use hashbrown::HashSet;
 use std::hash::Hash;
-use weir_engine::Column;
 use weir_engine::shown_text::printable_key;
 use weir_engine::state::StateKind;
 
@@ -18,15 +16,6 @@ const METRICS: usize = 256;
 pub(super) type Checked<T> = Result<T, String>;
 
 impl Called<'_> {
-    pub(super) fn check_record_count(&self, outputs: &[wit::Output]) -> Result<(), GuestFault> {
-        let records: u64 = outputs.iter().map(|output| (output.cause.len() / 4) as u64).sum();
-        let most = self.limits.output_records;
-        if records > most {
-            return Err(GuestFault::OutputLimit { what: format!("{records} records from one call, and {most} are the most") });
-        }
-        Ok(())
-    }
-
     pub(super) fn effects(&self, raw: wit::Effects) -> Checked<Effects> {
         let mut seen = Once::new("output", self.descriptor.outputs.len());
         let output = |raw: wit::Output| {
@@ -51,34 +40,10 @@ impl Called<'_> {
         Ok(Effects { outputs, values, lists, maps, broadcasts, metrics: metrics(raw.metrics)? })
     }
 
-    fn output(&self, raw: wit::Output) -> Checked<Output> {
-        let cause: Vec<u32> = integers(&raw.cause).map_err(|what| format!("cause: {what}"))?;
-        if let Some(record) = first_over(&cause, self.records) {
-            return Err(format!("cause names record {record}, but the batch has {}", self.records));
-        }
-        let records = cause.len();
-        let values = column(raw.values).map_err(|what| format!("values: {what}"))?;
-        parallel("values", values.len(), records)?;
-        let keys = column(raw.keys).map_err(|what| format!("keys: {what}"))?;
-        let keyless = integers(&raw.keyless).map_err(|what| format!("keyless: {what}"))?;
-        check_keyless(&keys, &keyless)?;
-        let timestamps: Vec<i64> = integers(&raw.timestamps).map_err(|what| format!("timestamps: {what}"))?;
-        if !keys.is_empty() {
-            parallel("keys", keys.len(), records)?;
-        }
-        if !timestamps.is_empty() {
-            parallel("timestamps", timestamps.len(), records)?;
-        }
-        let keys = (!keys.is_empty()).then_some((keys, keyless));
-        let timestamps = (!timestamps.is_empty()).then_some(timestamps);
-        Ok(Output { output: raw.output, cause, values, keys, timestamps })
-    }
-
     fn value(&self, raw: wit::ValueUpdate) -> Checked<ValueUpdate> {
         let state = self.state(raw.state, StateKind::Value)?;
         let (cleared, set) = (self.cleared(&raw.cleared)?, self.keyed("set", raw.set)?);
-        let mut seen = BitSet::new(self.keys.unwrap_or(0));
-        match cleared.iter().chain(&set.keys).find(|key| !seen.insert(**key)) {
+        match self.key_twice(cleared.iter().chain(&set.keys)) {
             Some(key) => Err(format!("key {key} is named twice")),
             None => Ok(ValueUpdate { state, cleared, set }),
         }
@@ -86,7 +51,9 @@ impl Called<'_> {
 
     fn list(&self, raw: wit::ListUpdate) -> Checked<ListUpdate> {
         let state = self.state(raw.state, StateKind::List)?;
-        Ok(ListUpdate { state, cleared: self.cleared(&raw.cleared)?, append: self.keyed("append", raw.append)? })
+        let cleared = self.cleared(&raw.cleared)?;
+        let (popped, truncated) = (self.counts("popped", &raw.popped)?, self.counts("truncated", &raw.truncated)?);
+        Ok(ListUpdate { state, cleared, popped, truncated, append: self.keyed("append", raw.append)? })
     }
 
     fn map(&self, raw: wit::MapUpdate) -> Checked<MapUpdate> {
@@ -139,6 +106,23 @@ impl Called<'_> {
         Ok(KeyedColumn { keys, items })
     }
 
+    fn counts(&self, what: &str, raw: &wit::KeyCounts) -> Checked<KeyCounts> {
+        let keys: Vec<u32> = integers(&raw.keys).map_err(|error| format!("{what}: keys: {error}"))?;
+        self.check_keys(what, &keys)?;
+        if let Some(key) = self.key_twice(keys.iter()) {
+            return Err(format!("{what} names key {key} twice"));
+        }
+        let counts: Vec<u64> = integers(&raw.counts).map_err(|error| format!("{what}: counts: {error}"))?;
+        parallel(what, counts.len(), keys.len())?;
+        Ok(KeyCounts { keys, counts })
+    }
+
+    /// The first key that comes again. All of them are keys of the batch.
+    fn key_twice<'k>(&self, mut keys: impl Iterator<Item = &'k u32>) -> Option<u32> {
+        let mut seen = BitSet::new(self.keys.unwrap_or(0));
+        keys.find(|key| !seen.insert(**key)).copied()
+    }
+
     fn check_keys(&self, what: &str, keys: &[u32]) -> Checked<()> {
         let most = self.keys.unwrap_or(0);
         match first_over(keys, most) {
@@ -171,24 +155,22 @@ fn each<R, T>(raw: Vec<R>, named: &mut Once, state: impl Fn(&R) -> u32, check: i
 }
 
 /// Scans without a branch per item; the guilty one is looked for only where there is one.
-fn first_over(indexes: &[u32], bound: usize) -> Option<u32> {
+pub(super) fn first_over(indexes: &[u32], bound: usize) -> Option<u32> {
     let largest = indexes.iter().copied().fold(0, u32::max);
     if indexes.is_empty() || (largest as usize) < bound { None } else { indexes.iter().copied().find(|&index| index as usize >= bound) }
 }
 
-fn parallel(what: &str, items: usize, wanted: usize) -> Checked<()> {
+pub(super) fn parallel(what: &str, items: usize, wanted: usize) -> Checked<()> {
     if items == wanted { Ok(()) } else { Err(format!("{what} has {items} items where there have to be {wanted}")) }
 }
 
-fn check_keyless(keys: &Column, keyless: &[u32]) -> Checked<()> {
-    if !keyless.is_sorted_by(|a, b| a < b) {
-        return Err("keyless does not ascend".into());
+/// Record numbers that ascend within so many items of the column `name`.
+pub(super) fn ascending_within(what: &str, records: &[u32], name: &str, items: usize) -> Checked<()> {
+    if !records.is_sorted_by(|a, b| a < b) {
+        return Err(format!("{what} does not ascend"));
     }
-    if let Some(record) = first_over(keyless, keys.len()) {
-        return Err(format!("keyless names record {record}, but keys has {} items", keys.len()));
-    }
-    match keyless.iter().find(|&&record| !keys.get(record as usize).is_empty()) {
-        Some(record) => Err(format!("record {record} is keyless, but its item in keys is not empty")),
+    match first_over(records, items) {
+        Some(record) => Err(format!("{what} names record {record}, but {name} has {items} items")),
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use weir_engine::operator::{InputDescriptor, OutputDescriptor};
 use weir_engine::state::{StateDescriptor, StateKind};
 
-fn descriptor() -> OperatorDescriptor {
+pub(super) fn descriptor() -> OperatorDescriptor {
     let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
     OperatorDescriptor {
         inputs: vec![InputDescriptor::default()],
@@ -14,11 +14,11 @@ fn descriptor() -> OperatorDescriptor {
     }
 }
 
-fn u32s(integers: &[u32]) -> Vec<u8> {
+pub(super) fn u32s(integers: &[u32]) -> Vec<u8> {
     bytemuck::cast_slice(integers).to_vec()
 }
 
-fn column_of(items: &[&str]) -> wit::ColumnResult {
+pub(super) fn column_of(items: &[&str]) -> wit::ColumnResult {
     let ends: Vec<u32> = items
         .iter()
         .scan(0, |end, item| {
@@ -31,24 +31,41 @@ fn column_of(items: &[&str]) -> wit::ColumnResult {
     wit::ColumnResult { data: items.concat().into_bytes(), ends: u32s(&ends) }
 }
 
-fn keyed(keys: &[u32], items: &[&str]) -> wit::KeyedColumnResult {
+pub(super) fn keyed(keys: &[u32], items: &[&str]) -> wit::KeyedColumnResult {
     wit::KeyedColumnResult { keys: u32s(keys), items: column_of(items) }
 }
 
+pub(super) fn headers_of(ends: &[u32], names: &[&str], values: &[&str]) -> wit::HeadersResult {
+    wit::HeadersResult { ends: u32s(ends), names: column_of(names), values: column_of(values) }
+}
+
+fn counts(keys: &[u32], counts: &[u64]) -> wit::KeyCounts {
+    wit::KeyCounts { keys: u32s(keys), counts: bytemuck::cast_slice(counts).to_vec() }
+}
+
 /// Effects of a call with three records of two keys: right in every part.
-fn right() -> wit::Effects {
+pub(super) fn right() -> wit::Effects {
     let output = wit::Output {
         output: 1,
+        passes: vec![],
         cause: u32s(&[0, 2]),
         values: column_of(&["a", ""]),
+        valueless: u32s(&[1]),
         keys: column_of(&["k", ""]),
         keyless: u32s(&[1]),
+        headers: Some(headers_of(&[0, 2], &["h", "h"], &["1", ""])),
         timestamps: bytemuck::cast_slice(&[1_i64, 2]).to_vec(),
     };
     wit::Effects {
         outputs: vec![output],
         values: vec![wit::ValueUpdate { state: 0, cleared: u32s(&[1]), set: keyed(&[0], &["v"]) }],
-        lists: vec![wit::ListUpdate { state: 1, cleared: u32s(&[0, 0]), append: keyed(&[0, 0, 1], &["a", "b", "c"]) }],
+        lists: vec![wit::ListUpdate {
+            state: 1,
+            cleared: u32s(&[0, 0]),
+            popped: counts(&[0, 1], &[1, u64::MAX]),
+            truncated: counts(&[1], &[0]),
+            append: keyed(&[0, 0, 1], &["a", "b", "c"]),
+        }],
         maps: vec![wit::MapUpdate {
             state: 2,
             cleared: vec![],
@@ -63,12 +80,13 @@ fn right() -> wit::Effects {
     }
 }
 
-fn checked(raw: wit::Effects, keys: Option<usize>) -> Result<Effects, GuestFault> {
+pub(super) fn checked(raw: wit::Effects, keys: Option<usize>) -> Result<Effects, GuestFault> {
     let (descriptor, limits) = (descriptor(), Limits { output_records: 5, ..Limits::default() });
-    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, keys, broadcast: false })
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, may_pass: true, keys, broadcast: false })
 }
 
-fn check(mistake: impl FnOnce(&mut wit::Effects), expect: &str) {
+#[track_caller]
+pub(super) fn check(mistake: impl FnOnce(&mut wit::Effects), expect: &str) {
     let mut raw = right();
     mistake(&mut raw);
     let fault = checked(raw, Some(2)).expect_err(expect).to_string();
@@ -81,6 +99,7 @@ fn effects_without_a_mistake_are_taken() {
     assert_eq!(effects.outputs[0].cause, [0, 2]);
     assert_eq!(effects.outputs[0].timestamps, Some(vec![1, 2]));
     assert_eq!(effects.values[0].set.keys, [0]);
+    assert_eq!((&effects.lists[0].popped.keys, &effects.lists[0].popped.counts), (&vec![0, 1], &vec![1, u64::MAX]));
     assert_eq!(effects.maps[0].values.get(1), b"2");
     assert_eq!(effects.metrics, [("rows.read".to_string(), -1)]);
 }
@@ -118,6 +137,12 @@ fn state_updates_with_a_mistake_are_refused() {
     check(|e| e.values[0].set = keyed(&[0], &["a", "b"]), "set has 2 items where there have to be 1");
     check(|e| e.lists[0].append.keys = u32s(&[0, 0, 2]), "state 1: append names key 2");
     check(|e| e.lists[0].append.items.data.clear(), "state 1: append: the last end is 3 but there are 0 bytes");
+    check(|e| e.lists[0].popped = counts(&[2], &[1]), "state 1: popped names key 2, but the batch has 2");
+    check(|e| e.lists[0].popped = counts(&[1, 1], &[1, 1]), "state 1: popped names key 1 twice");
+    check(|e| e.lists[0].popped = counts(&[1, 0], &[1]), "state 1: popped has 1 items where there have to be 2");
+    check(|e| e.lists[0].popped.counts.truncate(9), "state 1: popped: counts: 9 bytes are no multiple of 8");
+    check(|e| e.lists[0].truncated = counts(&[0, 0], &[1, 1]), "state 1: truncated names key 0 twice");
+    check(|e| e.lists[0].truncated.keys.truncate(3), "state 1: truncated: keys: 3 bytes are no multiple of 4");
     check(|e| e.maps[0].values = column_of(&["1"]), "state 2: values has 1 items where there have to be 2");
     check(|e| e.maps[0].put = keyed(&[0, 0], &["f", "f"]), "an entry of key 0 is named twice: f");
     check(|e| e.maps[0].put = keyed(&[0, 0], &["e", "f"]), "an entry of key 0 is named twice: e");
@@ -155,7 +180,7 @@ fn broadcast(update: wit::BroadcastUpdate, broadcast: bool) -> Result<Effects, G
         timers: vec![],
         metrics: vec![],
     };
-    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, keys: None, broadcast })
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, may_pass: true, keys: None, broadcast })
 }
 
 fn rules() -> wit::BroadcastUpdate {
@@ -181,23 +206,4 @@ fn broadcast_updates_are_taken_from_a_broadcast_alone_and_with_a_mistake_refused
     refused(|u| u.removed = column_of(&["b"]), "state 3: an entry is named twice: b");
     refused(|u| u.removed.data.clear(), "state 3: removed: the last end is 1 but there are 0 bytes");
     refused(|u| u.put.ends.truncate(7), "state 3: put: ends: 7 bytes are no multiple of 4");
-}
-
-#[test]
-fn keys_that_records_inherit_count_against_the_output_limit() {
-    let mut builder = weir_engine::BatchBuilder::new();
-    builder.push(Some(b"k"), b"", None);
-    builder.push(Some(&[b'x'; 1_000]), b"", None);
-    let batch = builder.finish();
-    let limits = Limits { output_bytes: 10_000, ..Limits::default() };
-    let output = |cause: Vec<u32>| {
-        let values = Column::default();
-        Effects { outputs: vec![Output { output: 0, cause, values, keys: None, timestamps: None }], ..Effects::default() }
-    };
-    assert!(output(vec![0; 9_000]).within(&batch, &(0..2), &limits).is_ok());
-    assert!(output(vec![1; 10]).within(&batch, &(0..2), &limits).is_ok());
-    let refused = output(vec![1; 11]).within(&batch, &(0..2), &limits);
-    assert!(matches!(refused, Err(GuestFault::OutputLimit { ref what }) if what.contains("11000 bytes of keys")), "{refused:?}");
-    // The call was given the second record only.
-    assert!(output(vec![0; 11]).within(&batch, &(1..2), &limits).is_err());
 }

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::apply::apply;
-use crate::effects::{ListUpdate, ValueUpdate};
+use crate::effects::{KeyCounts, ListUpdate, ValueUpdate};
 use std::sync::Arc;
+use weir_engine::ErrorKind;
 use weir_engine::element::{BatchBuilder, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateAllowance, StateBackendFactory, StateDescriptor, StatePool};
-use weir_engine::{Column, ErrorKind};
 
 const VALUE: usize = 0;
 const LIST: usize = 1;
@@ -25,7 +25,7 @@ fn declared() -> Vec<StateDescriptor> {
 struct Held {
     keyed: KeyedState,
     broadcast: BroadcastState,
-    batch: RecordBatch,
+    batch: Arc<RecordBatch>,
 }
 
 impl Held {
@@ -33,7 +33,7 @@ impl Held {
         let backend = MemoryBackendFactory::new(1).create(&declared(), KeyGroupRange { start: 0, end: 8 }, 8);
         let mut builder = BatchBuilder::new();
         (0..KEYS).for_each(|key| builder.push(Some(format!("key {key}").as_bytes()), b"", None));
-        let (batch, broadcast) = (builder.finish(), BroadcastState::new(&declared()).unwrap());
+        let (batch, broadcast) = (Arc::new(builder.finish()), BroadcastState::new(&declared()).unwrap());
         let mut held = Self { keyed: KeyedState::new(declared(), backend), broadcast, batch };
         held.keyed.select(&held.batch, 0..KEYS as usize).unwrap();
         held
@@ -78,7 +78,8 @@ fn set(items: &[(u32, &[u8])]) -> Effects {
 }
 
 fn append(cleared: &[u32], items: &[(u32, &[u8])]) -> Effects {
-    Effects { lists: vec![ListUpdate { state: LIST, cleared: cleared.to_vec(), append: keyed(items) }], ..Effects::default() }
+    let update = ListUpdate { state: LIST, cleared: cleared.to_vec(), append: keyed(items), ..ListUpdate::default() };
+    Effects { lists: vec![update], ..Effects::default() }
 }
 
 fn put(entries: &[(u32, &[u8])], values: &[&[u8]]) -> Effects {
@@ -104,6 +105,13 @@ impl Chance {
     /// Each key with a chance of one in two.
     fn keys(&mut self) -> Vec<u32> {
         (0..KEYS).filter(|_| self.below(2) == 0).collect()
+    }
+
+    /// Numbers that are mostly small, for each key with a chance of one in two.
+    fn counts(&mut self) -> KeyCounts {
+        let keys = self.keys();
+        let counts = keys.iter().map(|_| if self.below(5) == 0 { u64::MAX } else { self.below(4) }).collect();
+        KeyCounts { keys, counts }
     }
 
     /// Entries that meet again, each in one of two parts.
@@ -142,7 +150,13 @@ fn random_effects(chance: &mut Chance) -> Effects {
     let twice = |chance: &mut Chance| [chance.keys(), chance.keys()].concat();
     Effects {
         values: vec![ValueUpdate { state: VALUE, cleared, set: keyed(&borrowed(&set)) }],
-        lists: vec![ListUpdate { state: LIST, cleared: twice(chance), append: keyed(&borrowed(&appended)) }],
+        lists: vec![ListUpdate {
+            state: LIST,
+            cleared: if chance.below(2) == 0 { twice(chance) } else { vec![] },
+            popped: chance.counts(),
+            truncated: chance.counts(),
+            append: keyed(&borrowed(&appended)),
+        }],
         maps: vec![MapUpdate {
             state: MAP,
             cleared: if chance.below(2) == 0 { twice(chance) } else { vec![] },
@@ -220,6 +234,12 @@ fn what_is_beyond_the_limit_may_shrink_and_stay_but_not_grow() {
     assert!(passes(set(&[(0, &[2; 100])])) && passes(set(&[(0, b"")])));
     assert!(!passes(set(&[(0, &[2; 101])])));
     assert!(passes(append(&[0], &[(0, &[2; 400])])));
+    let popped = |count| {
+        let popped = KeyCounts { keys: vec![0], counts: vec![count] };
+        let update = ListUpdate { state: LIST, popped, append: keyed(&[(0, &[2; 500])]), ..ListUpdate::default() };
+        Effects { lists: vec![update], ..Effects::default() }
+    };
+    assert!(passes(popped(1)) && !passes(popped(0)), "an item that takes the place of one that is popped is no growth");
     assert!(!passes(append(&[], &[(0, b"")])));
     assert!(passes(set(&[(1, &[2; 100])])));
 }

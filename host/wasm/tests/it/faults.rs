@@ -25,7 +25,7 @@ fn check_limits(limits: Limits, instruction: &str, expect: &str) {
 fn a_trap_carries_the_panic_and_the_backtrace() {
     check("trap", "wasm `unreachable` instruction executed");
     check("trap", "wasm backtrace:\n");
-    check("trap", "guest@0.1.0#process");
+    check("trap", "guest@0.2.0#process");
     check("cry over spilt milk", "its last error line: over spilt milk");
     // The first line ends with the plugin's file and the beginning of its digest.
     check("trap", &format!("(plugin {} {})\n", puppet_path().display(), &puppet(EngineMode::Fuel).component().digest[..8]));

@@ -43,7 +43,7 @@ fn a_core_module_and_its_component_are_the_same_plugin() {
 fn a_plugin_tells_what_it_is() {
     let info = serde_json::to_value(puppet(EngineMode::Fuel).info()).unwrap();
     assert_eq!((&info["schema"], &info["name"], &info["version"]), (&1.into(), &"puppet".into(), &"0.1.0".into()));
-    assert_eq!(info["imports"], serde_json::json!(["weir:operator/collections@0.1.0", "weir:operator/logging@0.1.0"]));
+    assert_eq!(info["imports"], serde_json::json!(["weir:operator/collections@0.2.0", "weir:operator/logging@0.2.0"]));
     assert_eq!(info["states"][1]["kind"], "list");
     assert!(info["digest"].as_str().unwrap().starts_with("sha256:"));
     assert!(info["size"].as_u64().unwrap() > 1_000);
@@ -69,11 +69,11 @@ fn what_does_not_fit_the_world_is_listed_in_full() {
     let other = "package a:b; interface files { open: func(); } world w { import files; export run: func(); }";
     let message = refused(&trapping(other, "w"));
     assert!(message.contains("it imports a:b/files, which no plugin is given"), "{message}");
-    assert!(message.contains("it does not export weir:operator/guest@0.1.0; it exports run"), "{message}");
+    assert!(message.contains("it does not export weir:operator/guest@0.2.0; it exports run"), "{message}");
 
     let newer = operator_wit().replace("export guest;", "import extra; export guest;") + "interface extra { more: func(); }";
     let message = refused(&trapping(&newer, "operator"));
-    assert!(message.contains("it imports weir:operator/extra@0.1.0, which this weir does not have"), "{message}");
+    assert!(message.contains("it imports weir:operator/extra@0.2.0, which this weir does not have"), "{message}");
 
     let changed = operator_wit()
         .replace("log: func(level: level, message: string);", "log: func(message: string); flush: func();")
@@ -81,10 +81,10 @@ fn what_does_not_fit_the_world_is_listed_in_full() {
         .replace("watermark: s64,", "watermark: u64,");
     let message = refused(&trapping(&changed, "operator"));
     for expect in [
-        "imports weir:operator/logging@0.1.0 log with another type",
-        "imports weir:operator/logging@0.1.0 flush, which this weir does not have",
-        "exports weir:operator/guest@0.1.0 process with another type",
-        "its weir:operator/guest@0.1.0 lacks the function open",
+        "imports weir:operator/logging@0.2.0 log with another type",
+        "imports weir:operator/logging@0.2.0 flush, which this weir does not have",
+        "exports weir:operator/guest@0.2.0 process with another type",
+        "its weir:operator/guest@0.2.0 lacks the function open",
     ] {
         assert!(message.contains(expect), "{expect}: {message}");
     }
@@ -128,7 +128,7 @@ fn what_a_module_of_preview_1_says_on_its_standard_error_is_in_the_error_of_its_
     let package = resolve.push_source("operator.wit", &operator_wit()).unwrap();
     let world = resolve.select_world(&[package], Some("operator")).unwrap();
     let module = |fd: u32| {
-        let guest = "weir:operator/guest@0.1.0";
+        let guest = "weir:operator/guest@0.2.0";
         let text = format!(
             r#"(module
                 (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -143,6 +143,8 @@ fn what_a_module_of_preview_1_says_on_its_standard_error_is_in_the_error_of_its_
                 (func (export "{guest}#process") (param i32) (result i32) unreachable)
                 (func (export "{guest}#on-timers")
                     (param i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+                (func (export "{guest}#on-windows") (param i32) (result i32) unreachable)
+                (func (export "{guest}#merge") (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
                 (func (export "{guest}#migrate") (param i32 i32 i32 i32 i32 i32) (result i32) unreachable))"#
         );
         let mut module = wat::parse_str(text).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! - [`support`]: the guest, and a bench to run it on
 //! - [`calls`]: what a well-behaved guest sees and does
+//! - [`passes`]: records that pass as they came, absent values, headers, shortened lists
+//! - [`seam`]: a component driven without the engine's tasks
 //! - [`broadcast`]: broadcast state, read and changed
 //! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
 //! - [`quarantine`]: the same, with the poison set aside
@@ -14,6 +16,8 @@ mod calls;
 mod faults;
 mod loading;
 mod logs;
+mod passes;
 mod quarantine;
+mod seam;
 mod state;
 mod support;

@@ -54,7 +54,7 @@ fn a_batch_of_poison_leaves_nothing_but_reports() {
 #[test]
 fn traps_are_reported_with_their_backtrace() {
     let outs = bench().keyed(&[("a", "trap")]).unwrap();
-    assert!(reports(&outs)[0]["backtrace"].as_str().unwrap().contains("guest@0.1.0#process"));
+    assert!(reports(&outs)[0]["backtrace"].as_str().unwrap().contains("guest@0.2.0#process"));
 }
 
 #[test]

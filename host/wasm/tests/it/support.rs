@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
 use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory};
@@ -128,8 +128,18 @@ impl Bench {
         self.operator.fuel_spent()
     }
 
-    /// The second input is the broadcast one.
+    /// What comes of one batch of an input that is not keyed, as it goes downstream.
+    pub fn emitted(&mut self, batch: &Arc<RecordBatch>) -> Result<Vec<(u32, Selection)>, EngineError> {
+        self.process(0, batch, false)
+    }
+
     fn call(&mut self, input: u32, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
+        let outputs = self.process(input, &Arc::new(batch.clone()), keyed)?;
+        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
+    }
+
+    /// The second input is the broadcast one.
+    fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, keyed: bool) -> Result<Vec<(u32, Selection)>, EngineError> {
         let mut outputs = Vec::new();
         let broadcast = &mut self.broadcast;
         let mut context = OperatorContext {
@@ -140,8 +150,8 @@ impl Bench {
             processing_time: 1_000,
             metrics: &self.metrics,
         };
-        self.operator.process(input, &Arc::new(batch.clone()), &mut context)?;
-        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
+        self.operator.process(input, batch, &mut context)?;
+        Ok(outputs)
     }
 }
 

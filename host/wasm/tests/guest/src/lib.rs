@@ -26,7 +26,7 @@ export!(Puppet);
 
 impl Guest for Puppet {
     fn describe() -> Descriptor {
-        let state = |name: &str, kind| StateDecl { name: name.into(), kind, schema: "raw".into(), version: 2, ttl: None };
+        let state = |name: &str, kind| StateDecl { name: name.into(), kind, schema: "raw".into(), version: 2, ttl: None, merges: false };
         let input = |name: &str| InputDecl { name: name.into(), accepts: vec![] };
         let output = |name: &str| OutputDecl { name: name.into(), schema: None };
         Descriptor {
@@ -41,6 +41,7 @@ impl Guest for Puppet {
                 state("rules", StateKind::Broadcast),
             ],
             timers: vec![],
+            windowed: false,
         }
     }
 
@@ -66,6 +67,14 @@ impl Guest for Puppet {
 
     fn on_timers(_context: Context, _fired: TimerBatch) -> Result<Effects, Failure> {
         Err(Failure { cause: None, message: "no timers".into() })
+    }
+
+    fn on_windows(_context: Context, _fired: WindowBatch) -> Result<Effects, Failure> {
+        Err(Failure { cause: None, message: "no windows".into() })
+    }
+
+    fn merge(_state: u32, _earlier: Column, _later: Column) -> Result<Column, String> {
+        Err("nothing merges".into())
     }
 
     fn migrate(_state: u32, from_version: u32, values: Column) -> Result<Column, String> {
@@ -140,16 +149,57 @@ fn none() -> Column {
     Items::default().column()
 }
 
+fn counts(counts: &BTreeMap<u32, u64>) -> KeyCounts {
+    let keys: Vec<u32> = counts.keys().copied().collect();
+    KeyCounts { keys: bytes(&keys), counts: counts.values().flat_map(|count| count.to_le_bytes()).collect() }
+}
+
+/// An output of records that pass.
+fn passing(output: u32, passes: Vec<u8>) -> Output {
+    Output {
+        output,
+        passes,
+        cause: vec![],
+        values: none(),
+        valueless: vec![],
+        keys: none(),
+        keyless: vec![],
+        headers: None,
+        timestamps: vec![],
+    }
+}
+
+/// The headers of each record.
+fn headers(batch: &Batch) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut all = items(&batch.headers.names).into_iter().zip(items(&batch.headers.values));
+    let mut start = 0;
+    let of = |end: u32| all.by_ref().take((end - std::mem::replace(&mut start, end)) as usize).collect();
+    match batch.headers.ends.is_empty() {
+        true => vec![Vec::new(); batch.values.ends.len() / 4],
+        false => u32s(&batch.headers.ends).into_iter().map(of).collect(),
+    }
+}
+
 /// One call at work.
 struct Call {
     context: Context,
     values: Vec<Vec<u8>>,
+    valueless: Vec<u32>,
+    /// Of each record, names and values.
+    headers: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
     key_of: Vec<u32>,
     counts: BTreeMap<u32, u64>,
     changed: Vec<u32>,
     cause: Vec<u32>,
     out: Items,
+    /// A bit for each record that passes to the main output and to the side output.
+    passes: [Vec<u8>; 2],
+    /// Made records without a value.
+    absent: Vec<u32>,
     list: (Vec<u32>, Items),
+    /// Keys and numbers of lists to shorten, at the front and at the end.
+    popped: BTreeMap<u32, u64>,
+    truncated: BTreeMap<u32, u64>,
     map: (Vec<u32>, Items, Items),
     /// Cleared, removed entries, put entries, their values.
     rules: (bool, Items, Items, Items),
@@ -167,13 +217,19 @@ impl Call {
         }
         Self {
             context,
+            headers: headers(&batch),
             values: items(&batch.values),
+            valueless: u32s(&batch.valueless),
             key_of: u32s(&batch.key_of),
             counts,
             changed: Vec::new(),
             cause: Vec::new(),
             out: Items::default(),
+            passes: Default::default(),
+            absent: Vec::new(),
             list: Default::default(),
+            popped: BTreeMap::new(),
+            truncated: BTreeMap::new(),
             map: Default::default(),
             rules: Default::default(),
             wrong: None,
@@ -182,6 +238,10 @@ impl Call {
 
     fn run(mut self) -> Result<Effects, Failure> {
         for record in 0..self.values.len() as u32 {
+            if self.valueless.contains(&record) {
+                self.emit(record, b"no value");
+                continue;
+            }
             let value = String::from_utf8_lossy(&self.values[record as usize]).into_owned();
             let (word, rest) = value.split_once(' ').unwrap_or((&value, ""));
             self.obey(record, word, rest)?;
@@ -223,6 +283,24 @@ impl Call {
             "fail-other" => return Err(Failure { cause: Some(99_999), message: rest.into() }),
             "wrong" => self.wrong = Some(rest.into()),
             "drop" => {}
+            "pass" => self.pass(0, record),
+            "pass-side" => self.pass(1, record),
+            // Passes, and emits what is left.
+            "pass-and" => {
+                self.pass(0, record);
+                self.emit(record, rest.as_bytes());
+            }
+            "absent" => {
+                self.absent.push(self.cause.len() as u32);
+                self.emit(record, b"");
+            }
+            "headers" => {
+                let headers: Vec<_> =
+                    self.headers[record as usize].iter().map(|(name, value)| [&name[..], value].join(&b"="[..])).collect();
+                self.emit(record, &headers.join(&b","[..]));
+            }
+            "pop" => drop(self.popped.insert(key.unwrap(), rest.parse().unwrap())),
+            "truncate" => drop(self.truncated.insert(key.unwrap(), rest.parse().unwrap())),
             "log" => log(Level::Warn, rest),
             "context" => {
                 self.emit(record, format!("{} {} {}", self.context.input, self.context.watermark, self.context.processing_time).as_bytes())
@@ -274,6 +352,12 @@ impl Call {
             self.changed.push(key);
         }
         self.emit(record, &text);
+    }
+
+    fn pass(&mut self, output: usize, record: u32) {
+        let passes = &mut self.passes[output];
+        passes.resize(self.values.len().div_ceil(8), 0);
+        passes[record as usize / 8] |= 1 << (record % 8);
     }
 
     fn emit(&mut self, record: u32, value: &[u8]) {
@@ -330,8 +414,13 @@ impl Call {
         let mut set = Items::default();
         self.changed.iter().for_each(|key| set.push(&self.counts[key].to_le_bytes()));
         let value = ValueUpdate { state: COUNT, cleared: vec![], set: KeyedColumn { keys: bytes(&self.changed), items: set.column() } };
-        let list =
-            ListUpdate { state: ITEMS, cleared: vec![], append: KeyedColumn { keys: bytes(&self.list.0), items: self.list.1.column() } };
+        let list = ListUpdate {
+            state: ITEMS,
+            cleared: vec![],
+            popped: counts(&self.popped),
+            truncated: counts(&self.truncated),
+            append: KeyedColumn { keys: bytes(&self.list.0), items: self.list.1.column() },
+        };
         let map = MapUpdate {
             state: ENTRIES,
             cleared: vec![],
@@ -342,12 +431,12 @@ impl Call {
         let (cleared, removed, put, values) = self.rules;
         let ruled = cleared || !removed.ends.is_empty() || !put.ends.is_empty();
         let rules = BroadcastUpdate { state: RULES, cleared, removed: removed.column(), put: put.column(), values: values.column() };
-        let output =
-            Output { output: 0, cause: bytes(&self.cause), values: self.out.column(), keys: none(), keyless: vec![], timestamps: vec![] };
+        let [main, side] = self.passes;
+        let output = Output { cause: bytes(&self.cause), values: self.out.column(), valueless: bytes(&self.absent), ..passing(0, main) };
         let mut effects = Effects {
-            outputs: vec![output],
+            outputs: if side.is_empty() { vec![output] } else { vec![output, passing(1, side)] },
             values: if self.changed.is_empty() { vec![] } else { vec![value] },
-            lists: if self.list.0.is_empty() { vec![] } else { vec![list] },
+            lists: if self.list.0.is_empty() && self.popped.is_empty() && self.truncated.is_empty() { vec![] } else { vec![list] },
             maps: if self.map.0.is_empty() { vec![] } else { vec![map] },
             broadcasts: if ruled { vec![rules] } else { vec![] },
             touched: vec![],
@@ -355,6 +444,7 @@ impl Call {
             metrics: vec![Metric { name: "calls".into(), delta: 1 }],
         };
         match self.wrong.as_deref() {
+            Some("passes") => effects.outputs[0].passes = vec![0xff; 1 + self.values.len() / 8],
             Some("output") => effects.outputs[0].output = 9,
             Some("cause") => effects.outputs[0].cause = bytes(&vec![77; self.cause.len()]),
             Some("ends") => effects.outputs[0].values.ends.reverse(),

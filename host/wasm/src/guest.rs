@@ -1,0 +1,196 @@
+//! The seam: one guest, driven by whoever has batches for it and holds its state.
+//!
+//! In go records, their keys, the keys' values and the time; out come checked effects. Nothing here knows of tasks, channels, metrics or of where
+//! state is kept; what a guest reads in the middle of a call goes through [`CollectionReads`]. [`WasmOperator`](crate::WasmOperator) drives it for
+//! the engine, which cuts batches, narrows those that fail, and applies what comes back.
+//!
+//! Invariants: a call that ends in a failure has no effect; an instance that failed is dropped, and the next call opens a new one.
+
+use crate::bindings::exports::weir::operator::guest as wit;
+use crate::effects::{Called, Effects};
+use crate::fault::GuestFault;
+use crate::guest_maker::GuestMaker;
+use crate::host_state::Lent;
+use crate::instance::GuestInstance;
+use crate::limits::{Limits, OperatorSettings};
+use crate::lowered::{Lowered, lent_states};
+use crate::plugin::Plugin;
+use crate::reads::CollectionReads;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::EngineError;
+use weir_engine::element::{Column, RecordBatch};
+use weir_engine::operator::{OperatorDescriptor, Subtask};
+use weir_engine::state::StateDescriptor;
+
+/// One subtask of a plugin, without what runs it.
+pub struct Guest {
+    pub(crate) maker: GuestMaker,
+    /// `None` after a failure, until the next call.
+    instance: Option<GuestInstance>,
+    states: Arc<[StateDescriptor]>,
+    lowered: Lowered,
+}
+
+/// One call of `process`.
+pub struct GuestCall<'a> {
+    /// The number of the input that the records came from.
+    pub input_number: u32,
+    /// How it is fed, and what that brings with it.
+    pub input: CallInput<'a>,
+    /// A batch …
+    pub records: &'a RecordBatch,
+    /// … and which of its records the guest is given, one at least.
+    pub range: Range<usize>,
+    /// Event time up to which the input is complete, ms; `i64::MIN`: none yet.
+    pub watermark: i64,
+    /// ms since the Unix epoch.
+    pub processing_time: i64,
+    /// The time that the call may take.
+    pub deadline: Duration,
+    /// How often these records have been tried before; it marks the guest's log lines.
+    pub attempt: u32,
+}
+
+/// How an input is fed.
+#[derive(Clone, Copy)]
+pub enum CallInput<'a> {
+    /// By key: the keys' state may be read and changed.
+    Keyed(KeyedCall<'a>),
+    /// To every subtask: broadcast state may be changed.
+    Broadcast,
+    /// Otherwise.
+    Other,
+}
+
+/// The keys of a call and what is kept of them.
+#[derive(Clone, Copy)]
+pub struct KeyedCall<'a> {
+    /// The distinct keys of the call's records.
+    pub keys: &'a Column,
+    /// For each of these records the index of its key.
+    pub key_of: &'a [u32],
+    /// For each declared state its values; without any where it is no value state.
+    pub states: &'a [KeyedValues],
+}
+
+/// The values of a state, of the keys that have one.
+#[derive(Clone, Debug, Default)]
+pub struct KeyedValues {
+    /// The keys' indexes, ascending.
+    pub keys: Vec<u32>,
+    /// A value for each.
+    pub values: Column,
+}
+
+/// What a call came to.
+pub struct Answer {
+    /// Its effects, or why there are none.
+    pub effects: Result<Effects, CallFailure>,
+    /// What was lent for the time of the call.
+    pub reads: Option<Box<dyn CollectionReads>>,
+    /// It was the first call of its instance.
+    pub fresh: bool,
+}
+
+/// Why a call has no effects.
+#[derive(Debug)]
+pub enum CallFailure {
+    /// The guest did wrong.
+    Guest(GuestFault),
+    /// State could not be read, or no new instance opened: no record is to blame.
+    Operator(EngineError),
+}
+
+impl Guest {
+    /// Makes the first instance and opens it: a plugin that refuses its config fails here. What `settings` say of failures is for the driver.
+    pub fn open(
+        plugin: Plugin,
+        settings: Arc<OperatorSettings>,
+        subtask: &Subtask,
+        schemas: &[Option<String>],
+    ) -> Result<Self, EngineError> {
+        let states = plugin.descriptor().states.clone().into();
+        let mut maker = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
+        let instance = Some(maker.open()?);
+        Ok(Self { maker, instance, states, lowered: Lowered::default() })
+    }
+
+    /// What the plugin declares.
+    pub fn descriptor(&self) -> &OperatorDescriptor {
+        self.maker.plugin.descriptor()
+    }
+
+    /// The bounds on its calls.
+    pub fn limits(&self) -> &Limits {
+        &self.maker.settings.limits
+    }
+
+    /// One batch. Without `reads` the guest's reads of lists, maps and broadcast state trap.
+    pub fn process(&mut self, call: &GuestCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            none => match self.maker.open() {
+                Ok(opened) => none.insert(opened),
+                Err(error) => return Answer { effects: Err(CallFailure::Operator(error)), reads, fresh: true },
+            },
+        };
+        let fresh = instance.calls == 0;
+        let keys = call.keys();
+        instance.lend(reads.map(|reads| Lent { reads, states: self.states.clone(), keys }));
+        let context = wit::Context { input: call.input_number, watermark: call.watermark, processing_time: call.processing_time };
+        let states = lent_states(call);
+        let returned = instance.process(call.deadline, call.attempt, context, self.lowered.batch(call, &states));
+        let (reads, unreadable) = instance.take_back();
+        let effects = match unreadable {
+            Some(error) => Err(CallFailure::Operator(error.context(self.maker.place()))),
+            None => returned.and_then(|effects| self.checked(effects, call)).map_err(CallFailure::Guest),
+        };
+        if effects.is_err() {
+            self.discard();
+        }
+        Answer { effects, reads, fresh }
+    }
+
+    fn checked(&self, effects: wit::Effects, call: &GuestCall<'_>) -> Result<Effects, GuestFault> {
+        let called = Called {
+            descriptor: self.descriptor(),
+            limits: self.limits(),
+            records: call.range.len(),
+            may_pass: true,
+            keys: call.keys(),
+            broadcast: matches!(call.input, CallInput::Broadcast),
+        };
+        Effects::check(effects, &called)?.within(call.records, &call.range, self.limits())
+    }
+
+    /// Drops the instance, for a driver that refuses what it returned: it is never called again, and the next call opens a new one.
+    pub fn discard(&mut self) {
+        self.instance.take().into_iter().for_each(|instance| self.maker.retire(instance));
+    }
+
+    /// The time that its calls have taken, by the engine's clock: real time, or that which fuel stands for.
+    pub fn now(&self) -> Duration {
+        self.maker.now(self.fuel_of_instance())
+    }
+
+    /// Instructions of all instances so far, `open` included, where the engine counts fuel.
+    pub fn fuel_spent(&self) -> Option<u64> {
+        self.maker.fuel_spent(self.fuel_of_instance())
+    }
+
+    fn fuel_of_instance(&self) -> u64 {
+        self.instance.as_ref().map_or(0, |instance| instance.fuel_spent)
+    }
+}
+
+impl GuestCall<'_> {
+    /// Number of distinct keys; `None`: the input is not keyed.
+    fn keys(&self) -> Option<usize> {
+        match &self.input {
+            CallInput::Keyed(keyed) => Some(keyed.keys.len()),
+            CallInput::Broadcast | CallInput::Other => None,
+        }
+    }
+}
