@@ -112,7 +112,7 @@ impl WasmOperator {
             Err(fault) => {
                 // An instance that faulted is never called again.
                 self.guest.discard();
-                Ok(Attempt::Failed { tried, fault, fresh, had_all_time: deadline >= time_per_batch })
+                Ok(Attempt::Failed(Failed { tried, fault, fresh, had_all_time: deadline >= time_per_batch }))
             }
         }
     }
@@ -144,13 +144,8 @@ impl WasmOperator {
     }
 
     /// What to try after a fault, or the error that fails the task.
-    fn narrow(
-        &mut self,
-        records: &RecordBatch,
-        (tried, fault): (Part, GuestFault),
-        (fresh, had_all_time): (bool, bool),
-        context: &mut OperatorContext<'_>,
-    ) -> Result<Vec<Part>, EngineError> {
+    fn narrow(&mut self, records: &RecordBatch, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
+        let Failed { tried, fault, fresh, had_all_time } = failed;
         let quarantine = match self.guest.maker.settings.on_failure {
             OnFailure::Quarantine { limit } if !self.on_probation => Some(limit),
             OnFailure::Quarantine { .. } | OnFailure::Fail => None,
@@ -226,9 +221,9 @@ impl Operator for WasmOperator {
                     self.seen += done.len() as u64;
                     push_rest(&mut parts, done.end..end, part.narrowing);
                 }
-                Attempt::Failed { tried, fault, fresh, had_all_time } => {
-                    push_rest(&mut parts, tried.range.end..end, part.narrowing);
-                    let next = self.narrow(batch, (tried, fault), (fresh, had_all_time), context)?;
+                Attempt::Failed(failed) => {
+                    push_rest(&mut parts, failed.tried.range.end..end, part.narrowing);
+                    let next = self.narrow(batch, failed, context)?;
                     parts.extend(next.into_iter().rev());
                 }
             }
@@ -257,7 +252,17 @@ enum Attempt {
     /// These records are done and their effects applied.
     Done(Range<usize>),
     /// Nothing has happened.
-    Failed { tried: Part, fault: GuestFault, fresh: bool, had_all_time: bool },
+    Failed(Failed),
+}
+
+/// A call that came to nothing.
+struct Failed {
+    tried: Part,
+    fault: GuestFault,
+    /// Its instance had worked on nothing before.
+    fresh: bool,
+    /// It had the time of a whole batch.
+    had_all_time: bool,
 }
 
 /// What one call is about.
