@@ -190,6 +190,7 @@ fn a_state_backend_that_fails_loses_and_doubles_nothing() {
     let (_, _, restarts) = check(40, Scenario { state_faults: Some(FAULTY_STATE), ..CALM });
     assert!(restarts > 20, "{restarts} restarts");
     check(60, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::Join, ..STORMY });
+    check(10, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::PoisonedGuest, ..CALM });
 }
 
 #[test]

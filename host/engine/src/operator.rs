@@ -1,9 +1,12 @@
 //! The operator port: what turns batches into batches and changes state. Native code or a guest stands behind it.
+//!
+//! An operator is called with a batch, with timers that are due, or because the watermark has come further: an [`OperatorCall`] is either, and there is a
+//! method of [`Operator`] for each. Whatever a call may need is in its [`OperatorContext`].
 
-pub use crate::checkpoint::RecordSchema;
+pub use crate::checkpoint::{CallKind, FiredTimers, OperatorCall, RecordSchema};
 
 use crate::element::{RecordBatch, Selection};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
 use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator};
 use serde::{Deserialize, Serialize};
@@ -140,7 +143,7 @@ pub struct Component {
     pub bytes: Arc<[u8]>,
 }
 
-/// What an operator is handed with each batch.
+/// What an operator is handed with each call.
 pub struct OperatorContext<'a> {
     /// Keyed state: present exactly where the batch came over a `key` edge.
     pub state: Option<&'a mut KeyedState>,
@@ -150,7 +153,7 @@ pub struct OperatorContext<'a> {
     pub outputs: &'a mut Vec<(u32, Selection)>,
     /// Event time up to which all inputs are complete, ms.
     pub watermark: i64,
-    /// ms since the Unix epoch, fixed for the batch.
+    /// ms since the Unix epoch, fixed for the call.
     pub processing_time: i64,
     /// The operator's counters.
     pub metrics: &'a VertexMetrics,
@@ -163,6 +166,19 @@ pub struct OperatorContext<'a> {
 pub trait Operator: Send {
     /// Works one batch off. `input` is an index into the descriptor's inputs.
     fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError>;
+
+    /// The watermark has come to `context.watermark`: called when it has, and not with the next batch. What is emitted goes ahead of the watermark to
+    /// whoever is behind. There is no keyed state in the context, as no key is called for; broadcast state may be read.
+    fn on_watermark(&mut self, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Timers are due. None is set yet, and whoever calls all the same is refused.
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let _ = (fired, context);
+        Err(EngineError::new(ErrorKind::FixInput, "it is called with timers that are due, and timers are not served yet"))
+    }
 
     /// While it is on probation every fault is an error: no record is set aside. One that never sets any aside has nothing to do.
     fn set_probation(&mut self, on_probation: bool) {

@@ -4,7 +4,7 @@ use super::run::wait_for;
 use std::sync::{Arc, Mutex, MutexGuard};
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
-use weir_engine::operator::{Component, OperatorDescriptor, Subtask};
+use weir_engine::operator::{CallKind, Component, OperatorDescriptor, Subtask};
 use weir_engine::replay::{CallEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::Simulator;
 use weir_engine::state::{MemoryBackendFactory, StateMigrator};
@@ -79,6 +79,10 @@ impl Operator for Watched {
         let emitted = context.outputs.iter().flat_map(|(_, records)| texts(&records.clone().compact()).collect::<Vec<_>>()).collect();
         self.witness.lock()[self.place].1.push(Call { given: texts(batch).collect(), emitted });
         Ok(())
+    }
+
+    fn on_watermark(&mut self, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.inner.on_watermark(context)
     }
 
     fn set_probation(&mut self, on_probation: bool) {
@@ -178,13 +182,17 @@ async fn follow(mut run: RecordedRun, graph: impl Fn(&RecordedStretch) -> JobGra
             let mut operator = RecordedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
             let mut made = Vec::new();
             for call in calls {
-                let CallEffects { records, undivided } = operator.effects_of(0, &call).await?;
+                let CallEffects { records, undivided, at_watermark } = operator.effects_of(0, &call).await?;
+                let CallKind::Batch { batch, .. } = &call.kind else {
+                    assert!(at_watermark.is_empty(), "what is recorded emits nothing at a watermark");
+                    continue;
+                };
                 assert!(!undivided, "cutting a batch changes nothing");
                 let emitted = records
                     .iter()
                     .flat_map(|record| &record.outputs)
                     .map(|(_, _, record)| text(record.value.as_deref().unwrap_or_default()));
-                made.push(Call { given: texts(&call.batch).collect(), emitted: emitted.collect() });
+                made.push(Call { given: texts(batch).collect(), emitted: emitted.collect() });
             }
             all.push((format!("from {} to {}", stretch.from, stretch.to), subtask, made));
         }

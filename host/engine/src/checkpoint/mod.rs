@@ -16,10 +16,10 @@ pub(crate) use coordinator::BARRIER_MAX;
 pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, CompletedTasks, CoordinatorAction, Trigger};
 pub(crate) use format::envelope;
 pub use format::{
-    CheckpointMetadata, Committable, EdgeIdentity, FinishedObject, GraphIdentity, InFlightChannel, LineageOutput, Marker, MarkerKey,
-    OutboxSnapshot, RecordSchema, RecordedCall, Section, SectionKind, SplitProgress, SplitState, StagedObject, StagedOutput, StagedRecords,
-    StateFile, StateFiles, StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader, SubtaskFiles, SubtaskSnapshot,
-    VertexIdentity, VertexSnapshot, read_in_flight, read_recording, read_staged, write_in_flight, write_recording,
+    CallKind, CheckpointMetadata, Committable, EdgeIdentity, FinishedObject, FiredTimers, GraphIdentity, InFlightChannel, LineageOutput,
+    Marker, MarkerKey, OperatorCall, OutboxSnapshot, RecordSchema, Section, SectionKind, SplitProgress, SplitState, StagedObject,
+    StagedOutput, StagedRecords, StateFile, StateFiles, StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader,
+    SubtaskFiles, SubtaskSnapshot, VertexIdentity, VertexSnapshot, read_calls, read_in_flight, read_staged, write_calls, write_in_flight,
 };
 pub use log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
 pub use restore_plan::{

@@ -5,12 +5,12 @@
 
 use super::ReplayPoint;
 use super::contents::{self, Contents};
-use crate::checkpoint::{CheckpointMetadata, RecordedCall, RestoreOptions, RestorePlan, VertexIdentity};
+use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, VertexIdentity};
 use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
-use crate::operator::{QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::operator::{CallKind, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use crate::state::{BroadcastAccess, StateDescriptor, StateMigrator, StateTime};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
@@ -88,8 +88,17 @@ impl IsolatedOperator {
     pub async fn process(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Emitted, EngineError> {
         let Input { number: input, partitioning } = self.inputs[&edge];
         let keyed = partitioning == Partitioning::Key;
+        self.call(CallKind::Batch { input, keyed, batch: batch.clone() }).await
+    }
+
+    /// Tells it that the watermark has come to where [`IsolatedOperator::set_times`] has put it. After an error the operator is of no more use.
+    pub(super) async fn on_watermark(&mut self) -> Result<Emitted, EngineError> {
+        self.call(CallKind::Watermark).await
+    }
+
+    async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
         let Self { watermark, processing_time, .. } = *self;
-        let call = RecordedCall { input, keyed, watermark, processing_time, batch: batch.clone() };
+        let call = OperatorCall { watermark, processing_time, kind };
         self.subtask.call(&call).await.map_err(|error| error.context(self.subtask.id()))
     }
 

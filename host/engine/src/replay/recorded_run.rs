@@ -6,7 +6,7 @@
 
 use super::ReplayPoint;
 use crate::checkpoint::{
-    CheckpointMetadata, JobLog, LineageRoot, RecordedCall, SectionKind, StateHandle, Stretch, VertexSnapshot, read_recording,
+    CallKind, CheckpointMetadata, JobLog, LineageRoot, OperatorCall, SectionKind, StateHandle, Stretch, VertexSnapshot, read_calls,
     read_state_object,
 };
 use crate::element::{CheckpointId, key_hash};
@@ -64,7 +64,7 @@ pub struct RecordedStretch {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubtaskCalls {
     /// In the order in which they were made.
-    pub calls: Vec<RecordedCall>,
+    pub calls: Vec<OperatorCall>,
     /// There were more before the stretch ended, which were not kept.
     pub cut_off: bool,
 }
@@ -118,7 +118,7 @@ impl RecordedStretch {
             if section.kind != SectionKind::Recording || section.operator != self.operator {
                 continue;
             }
-            let read = read_recording(section.payload).and_then(|stretch| self.checked(stretch, index, section.key_group));
+            let read = read_calls(section.payload).and_then(|stretch| self.checked(stretch, index, section.key_group));
             let stretch = read.map_err(|what| attempted(reader.corrupt(what)))?;
             // Calls of checkpoints before it may be there too.
             begun |= stretch.header.behind == self.behind;
@@ -140,8 +140,12 @@ impl RecordedStretch {
         let max_parallelism = self.to.metadata.as_ref().map_or(1, |metadata| metadata.graph.max_parallelism);
         let own = range_of(index, self.parallelism(), max_parallelism);
         let is_own = |key: Option<&[u8]>| key.is_some_and(|key| own.contains(key_group_of(key_hash(key), max_parallelism)));
-        for call in stretch.calls.iter().filter(|call| call.keyed) {
-            if let Some(record) = (0..call.batch.len()).find(|&record| !is_own(call.batch.key(record))) {
+        let keyed = |call: &'_ OperatorCall| match &call.kind {
+            CallKind::Batch { keyed: true, batch, .. } => Some(batch.clone()),
+            CallKind::Batch { .. } | CallKind::Timers(_) | CallKind::Watermark => None,
+        };
+        for batch in stretch.calls.iter().filter_map(keyed) {
+            if let Some(record) = (0..batch.len()).find(|&record| !is_own(batch.key(record))) {
                 return Err(format!("record {record} of a call has no key of its subtask"));
             }
         }

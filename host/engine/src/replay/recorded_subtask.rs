@@ -7,9 +7,9 @@
 use super::contents::Contents;
 use super::effects::{Outputs, changes, effects_of, outputs};
 use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint};
-use crate::checkpoint::RecordedCall;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
+use crate::operator::{CallKind, OperatorCall};
 use std::collections::BTreeMap;
 
 /// A subtask as it was at a checkpoint, and goes on.
@@ -26,6 +26,8 @@ pub struct CallEffects {
     pub records: Vec<RecordEffects>,
     /// What the operator did with the batch is not what it does with its records one by one: it all stands with the last record.
     pub undivided: bool,
+    /// What was emitted at a watermark, which is no record's doing; in such a call there is no record.
+    pub at_watermark: Outputs,
 }
 
 impl RecordedSubtask {
@@ -37,11 +39,19 @@ impl RecordedSubtask {
     }
 
     /// Makes a call again. `number` is the batch's.
-    pub async fn effects_of(&mut self, number: u64, call: &RecordedCall) -> Result<CallEffects, EngineError> {
-        let input = ReplayInput { number, edge: self.edge_of(call)?, batch: call.batch.clone() };
+    pub async fn effects_of(&mut self, number: u64, call: &OperatorCall) -> Result<CallEffects, EngineError> {
         for operator in [&mut self.whole, &mut self.cut] {
             operator.set_times(call.watermark, call.processing_time);
         }
+        let (edge, batch) = match &call.kind {
+            CallKind::Batch { input, keyed, batch } => (self.edge_of(*input, *keyed)?, batch.clone()),
+            CallKind::Watermark => return self.at_watermark().await,
+            CallKind::Timers(_) => {
+                let message = format!("{}: a recorded call is of timers that were due, and timers are not served yet", self.operator);
+                return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("replay it with the weir that recorded it"));
+            }
+        };
+        let input = ReplayInput { number, edge, batch };
         let before = self.whole.contents_of(input.edge, &input.batch).await?;
         let called = self.whole.try_process(input.edge, &input.batch, &before).await?;
         let records = self.one_by_one(&input).await?;
@@ -51,10 +61,16 @@ impl RecordedSubtask {
         }
     }
 
-    fn edge_of(&self, call: &RecordedCall) -> Result<usize, EngineError> {
-        self.whole.edge_to(call.input, call.keyed).ok_or_else(|| {
-            let keyed = if call.keyed { "with" } else { "without" };
-            let message = format!("{}: a recorded batch {keyed} keys for its input {}, which has no such edge", self.operator, call.input);
+    async fn at_watermark(&mut self) -> Result<CallEffects, EngineError> {
+        let emitted = self.whole.on_watermark().await?;
+        self.cut.on_watermark().await?;
+        Ok(CallEffects { records: Vec::new(), undivided: false, at_watermark: outputs(&self.whole, &emitted) })
+    }
+
+    fn edge_of(&self, input: u32, keyed: bool) -> Result<usize, EngineError> {
+        self.whole.edge_to(input, keyed).ok_or_else(|| {
+            let keyed = if keyed { "with" } else { "without" };
+            let message = format!("{}: a recorded batch {keyed} keys for its input {input}, which has no such edge", self.operator);
             EngineError::new(ErrorKind::FixInput, message).with_hint("undo what has changed in the job file")
         })
     }
@@ -85,14 +101,14 @@ impl RecordedSubtask {
         let one_by_one = records.iter().flat_map(|record| &record.outputs);
         if all_fine && by_output(emitted.iter()) == by_output(one_by_one) && self.cut.contents_of(input.edge, &input.batch).await? == after
         {
-            return Ok(CallEffects { records, undivided: false });
+            return Ok(CallEffects { records, undivided: false, at_watermark: Vec::new() });
         }
         self.cut.put_back(input.edge, &input.batch, &after).await?;
         let mut records: Vec<_> = (0..input.batch.len()).map(|record| RecordEffects::none(&self.whole, input, record)).collect();
         if let Some(last) = records.last_mut() {
             (last.outputs, last.changes) = (emitted, changes(&self.whole, before, &after));
         }
-        Ok(CallEffects { records, undivided: true })
+        Ok(CallEffects { records, undivided: true, at_watermark: Vec::new() })
     }
 }
 
@@ -102,7 +118,7 @@ fn failed(error: EngineError, mut records: Vec<RecordEffects>) -> CallEffects {
     if let Some(last) = records.last_mut().filter(|_| undivided) {
         last.error = Some(error);
     }
-    CallEffects { records, undivided }
+    CallEffects { records, undivided, at_watermark: Vec::new() }
 }
 
 /// Emitted records with their keys, by the name of their output.

@@ -2,10 +2,13 @@
 //!
 //! A batch may be cut anywhere without changing what its records do, so a task whose records take long works it off in parts. How long they take it
 //! learns in small steps: the first call has one record, and each call a few times as many as the one before at most, or a batch of a thousand
-//! records that take a second each would be one call before anybody knew.
+//! records that take a second each would be one call before anybody knew. Time that a call waits for its state does not count: fewer records do not
+//! make it shorter.
 
 use crate::element::RecordBatch;
-use crate::runtime::Monotonic;
+use crate::runtime::{Clock, Monotonic};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,10 +61,69 @@ impl CallPace {
     }
 }
 
+/// What a call comes to. How long it had to wait is added to `waited`.
+pub(super) async fn waiting<T>(clock: &dyn Clock, waited: &mut Duration, call: impl Future<Output = T>) -> T {
+    let (mut call, mut since) = (pin!(call), None);
+    poll_fn(|cx| {
+        *waited += since.take().map_or(Duration::ZERO, |since| clock.now().saturating_sub(since));
+        let polled = call.as_mut().poll(cx);
+        since = polled.is_pending().then(|| clock.now());
+        polled
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::element::BatchBuilder;
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use std::sync::Mutex;
+    use std::task::Poll;
+
+    /// Moves on when it is told.
+    #[derive(Default)]
+    struct HandClock(Mutex<Duration>);
+
+    impl HandClock {
+        fn pass(&self, ms: u64) {
+            *self.0.lock().unwrap() += Duration::from_millis(ms);
+        }
+    }
+
+    impl Clock for HandClock {
+        fn now(&self) -> Monotonic {
+            *self.0.lock().unwrap()
+        }
+
+        fn wall_ms(&self) -> i64 {
+            0
+        }
+
+        fn sleep_until(&self, _deadline: Monotonic) -> BoxFuture<'static, ()> {
+            std::future::pending().boxed()
+        }
+    }
+
+    #[test]
+    fn a_call_waits_between_its_polls_and_works_within_them() {
+        let (clock, mut waited) = (HandClock::default(), Duration::from_millis(1));
+        let mut polls = 0;
+        let call = poll_fn(|_| {
+            clock.pass(100);
+            polls += 1;
+            if polls == 3 { Poll::Ready("done") } else { Poll::Pending }
+        });
+        let mut call = Box::pin(waiting(&clock, &mut waited, call));
+        for _ in 0..2 {
+            assert_eq!((&mut call).now_or_never(), None);
+            clock.pass(7);
+        }
+        assert_eq!((&mut call).now_or_never(), Some("done"));
+        drop(call);
+        assert_eq!(waited, Duration::from_millis(15));
+    }
 
     fn batch(records: usize) -> Arc<RecordBatch> {
         let mut builder = BatchBuilder::new();

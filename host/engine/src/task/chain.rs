@@ -4,18 +4,19 @@
 //! the chain has happened, or waits in the output, when [`Chain::process`] is over. A barrier therefore finds every node at the same cut: the task
 //! serves nothing else meanwhile, also where an operator's call waits for its state.
 
-use super::OperatorSubtask;
-use crate::checkpoint::RecordedCall;
+use super::call_pace::waiting;
+use super::{Emitted, OperatorSubtask};
 use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
 use crate::metrics::VertexMetrics;
-use crate::operator::{Operator, QUARANTINE_OUTPUT};
+use crate::operator::{CallKind, Operator, OperatorCall, QUARANTINE_OUTPUT};
 use crate::outbox::StagingWriter;
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Where records of an output go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +81,14 @@ pub struct Chain {
     /// The id of the task's first vertex.
     head: String,
     clock: Arc<dyn Clock>,
-    /// Event time up to which the task's input is complete.
-    pub watermark: i64,
+    /// For each node the event time up to which its input is complete.
+    watermarks: Vec<i64>,
     /// Operators that take over behind the barrier of a checkpoint: (checkpoint, vertex, operator).
     waiting: Vec<(CheckpointId, usize, Box<dyn Operator>)>,
     /// What is to be delivered within the batch that is being worked off, the next one last.
     ahead: Vec<Delivery>,
+    /// How long calls have waited since it was asked last.
+    waited: Duration,
 }
 
 /// Records on their way to a node of the chain, or out of it.
@@ -102,7 +105,8 @@ impl Chain {
     /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
     pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
         let (source_quarantine, waiting, ahead) = (Vec::new(), Vec::new(), Vec::new());
-        Self { nodes, source_routes, source_quarantine, output, head, clock, watermark: NO_TIMESTAMP, waiting, ahead }
+        let watermarks = vec![NO_TIMESTAMP; nodes.len()];
+        Self { nodes, source_routes, source_quarantine, output, head, clock, watermarks, waiting, ahead, waited: Duration::ZERO }
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
@@ -190,6 +194,25 @@ impl Chain {
         self.work_off().await
     }
 
+    /// Event time has come to `watermark`. Each operator hears of it in turn, and what it emits then has been worked off by those behind it before they
+    /// hear of it themselves.
+    pub async fn on_watermark(&mut self, watermark: i64) -> Result<(), EngineError> {
+        for place in 0..self.nodes.len() {
+            self.watermarks[place] = watermark;
+            let NodeBody::Operator(subtask) = &mut self.nodes[place].body else { continue };
+            let processing_time = self.clock.wall_ms();
+            let emitted = subtask.call(&OperatorCall { watermark, processing_time, kind: CallKind::Watermark }).await?;
+            self.route_all(place, emitted)?;
+            self.work_off().await?;
+        }
+        Ok(())
+    }
+
+    /// How long calls have waited for their state since this was asked last.
+    pub fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
+    }
+
     /// Delivers what is ahead, and all that comes of it, before what stands behind it.
     async fn work_off(&mut self) -> Result<(), EngineError> {
         while let Some(Delivery { target, keyed, records, from }) = self.ahead.pop() {
@@ -211,10 +234,15 @@ impl Chain {
                 return Ok(());
             }
             NodeBody::Operator(subtask) => {
-                let (watermark, processing_time) = (self.watermark, self.clock.wall_ms());
-                subtask.call(&RecordedCall { input, keyed, watermark, processing_time, batch }).await?
+                let (watermark, processing_time) = (self.watermarks[place], self.clock.wall_ms());
+                let call = OperatorCall { watermark, processing_time, kind: CallKind::Batch { input, keyed, batch } };
+                waiting(&*self.clock, &mut self.waited, subtask.call(&call)).await?
             }
         };
+        self.route_all(place, emitted)
+    }
+
+    fn route_all(&mut self, place: usize, emitted: Emitted) -> Result<(), EngineError> {
         emitted.into_iter().rev().try_for_each(|(output, records)| self.route(place, output, records))
     }
 
@@ -250,3 +278,7 @@ impl Chain {
 fn deliveries<'a>(targets: &'a [Target], records: &'a Selection, from: Option<usize>) -> impl Iterator<Item = Delivery> + 'a {
     targets.iter().rev().map(move |&target| Delivery { target, keyed: false, records: records.clone(), from })
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

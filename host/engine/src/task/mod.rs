@@ -1,14 +1,14 @@
 //! Subtasks as they run: a source or an input gate at the head, a chain of operators and sinks behind it, an output at the end.
 
 mod broadcast;
+mod call_log;
 mod call_pace;
 mod chain;
 mod commits;
-mod in_flight;
+mod in_flight_object;
 mod increments;
 mod operator_task;
 mod rate_limiter;
-mod recording;
 mod restore;
 mod shared_files;
 mod snapshots;
@@ -18,13 +18,13 @@ mod timer;
 mod turn;
 
 pub use broadcast::NodeBroadcast;
+pub use call_log::{CALL_LOG_BYTES, CallLog};
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use commits::{Committers, Uncommitted};
-pub use in_flight::RecordedEdge;
+pub use in_flight_object::RecordedEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
-pub use recording::{RECORDED_BYTES, Recording};
 pub use restore::{FilesToRestore, KeyedRestore};
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::SourceTask;

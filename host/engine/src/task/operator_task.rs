@@ -113,7 +113,7 @@ impl OperatorTask {
                 }
             }
             GateEvent::Watermark(watermark) => {
-                self.chain.watermark = watermark.0;
+                self.chain.on_watermark(watermark.0).await?;
                 self.chain.output.send_marker(&StreamElement::Watermark(watermark));
             }
             GateEvent::Barrier(barrier) => {
@@ -140,7 +140,7 @@ impl OperatorTask {
         let (part, rest) = self.pace.cut(batch);
         let began = self.clock.now();
         self.chain.process(from, &part).await?;
-        self.pace.observe(part.len(), began, self.clock.now());
+        self.pace.observe(part.len(), began + self.chain.take_waited(), self.clock.now());
         if let Some(rest) = rest {
             self.gate.put_back(from, rest);
         }

@@ -5,10 +5,10 @@
 //! written, one that is being written ends with the object that it is at, and what was written while it was given up is deleted by whoever wrote
 //! it; what was written before, the recorder deletes.
 
+use super::call_log::call_log_object;
 use super::commits::{Committers, Uncommitted};
-use super::in_flight::{RecordedEdge, in_flight_object};
+use super::in_flight_object::{RecordedEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
-use super::recording::recording_object;
 use super::shared_files::{SharedFiles, TaskFiles};
 use super::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
 use crate::checkpoint::{
@@ -64,10 +64,10 @@ pub struct Snapshots {
     uncommitted: BTreeMap<usize, Uncommitted>,
     increments: Increments,
     files: SharedFiles,
-    writing: Turns,
-    committing: Turns,
+    writing: Line,
+    committing: Line,
     /// Snapshots that wait for what their barrier overtook.
-    recording: BTreeMap<CheckpointId, oneshot::Sender<InFlightRecords>>,
+    awaiting: BTreeMap<CheckpointId, oneshot::Sender<InFlightRecords>>,
 }
 
 /// What of a task's input belongs to a snapshot.
@@ -79,28 +79,28 @@ pub enum InFlight {
     Awaited,
 }
 
-/// Lets background work of one kind go one after the other, in the order in which turns were taken, whichever thread comes first.
+/// Lets background work of one kind go one after the other, in the order in which places were taken, whichever thread comes first.
 #[derive(Default)]
-struct Turns {
+struct Line {
     last: Option<oneshot::Receiver<()>>,
 }
 
-/// Over when it is dropped.
-struct Turn {
+/// The next one's is come when it is dropped.
+struct PlaceInLine {
     before: Option<oneshot::Receiver<()>>,
     _over: oneshot::Sender<()>,
 }
 
-impl Turns {
-    fn take(&mut self) -> Turn {
+impl Line {
+    fn take(&mut self) -> PlaceInLine {
         let (over, next) = oneshot::channel();
-        Turn { before: self.last.replace(next), _over: over }
+        PlaceInLine { before: self.last.replace(next), _over: over }
     }
 }
 
-impl Turn {
+impl PlaceInLine {
     /// Waits until the one before is over.
-    async fn begin(&mut self) {
+    async fn come_up(&mut self) {
         if let Some(before) = self.before.take() {
             // It is never sent, only dropped.
             _ = before.await;
@@ -124,9 +124,9 @@ impl Snapshots {
             uncommitted: BTreeMap::new(),
             increments: Increments::default(),
             files: SharedFiles::default(),
-            writing: Turns::default(),
-            committing: Turns::default(),
-            recording: BTreeMap::new(),
+            writing: Line::default(),
+            committing: Line::default(),
+            awaiting: BTreeMap::new(),
         }
     }
 
@@ -161,17 +161,17 @@ impl Snapshots {
             InFlight::Nothing => None,
             InFlight::Awaited => {
                 let (records, recorded) = oneshot::channel();
-                self.recording.insert(checkpoint_id, records);
+                self.awaiting.insert(checkpoint_id, records);
                 Some(recorded)
             }
         };
-        let (context, mut turn) = (self.context.clone(), self.writing.take());
+        let (context, mut place) = (self.context.clone(), self.writing.take());
         let stored = StoredBefore { increments: self.increments.clone(), files: self.files.clone(), of_base: self.files.of(base) };
         let write = async move {
-            turn.begin().await;
+            place.come_up().await;
             let written = write(&context, &stored, checkpoint_id, extent, captures).await;
             // What is recorded may take as long as the next barrier: it holds up no other snapshot.
-            drop(turn);
+            drop(place);
             let written = match (written, recorded) {
                 (Ok(parts), Some(recorded)) => match recorded.await {
                     Ok(records) => write_records(&context, checkpoint_id, parts, records).await,
@@ -199,15 +199,15 @@ impl Snapshots {
 
     /// Hands in what the barrier of `checkpoint_id` overtook.
     pub fn record(&mut self, checkpoint_id: CheckpointId, records: InFlightRecords) {
-        if let Some(recording) = self.recording.remove(&checkpoint_id) {
+        if let Some(waiting) = self.awaiting.remove(&checkpoint_id) {
             // The snapshot failed where nobody waits for it.
-            _ = recording.send(records);
+            _ = waiting.send(records);
         }
     }
 
     /// The coordinator has given `checkpoint_id` up: nothing more of it is awaited.
     pub fn abort(&mut self, checkpoint_id: CheckpointId) {
-        self.recording.remove(&checkpoint_id);
+        self.awaiting.remove(&checkpoint_id);
     }
 
     /// What this checkpoint writes of the keyed state; what only older bases need is forgotten.
@@ -230,9 +230,9 @@ impl Snapshots {
         if sinks.is_empty() {
             return context.events.send(TaskEvent::Committed(checkpoint_id));
         }
-        let mut turn = self.committing.take();
+        let mut place = self.committing.take();
         let commit = async move {
-            turn.begin().await;
+            place.come_up().await;
             for sink in sinks {
                 if let Err(error) = sink.commit(checkpoint_id, &context.committers).await {
                     return context.events.send(TaskEvent::Failed(error));
@@ -355,7 +355,7 @@ async fn write(
         }
         if let Some(stretches) = calls {
             let path = paths::recording_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
-            let object = recording_object(&id, index, &stretches);
+            let object = call_log_object(&id, index, &stretches);
             parts[part].1.recording = Some(upload_of(context, checkpoint_id, &parts, path, object).await?);
         }
     }

@@ -169,7 +169,7 @@ impl SourceTask {
         let (part, rest) = self.call_pace.cut(batch);
         let began = self.clock.now();
         self.chain.process(from, &part).await?;
-        self.call_pace.observe(part.len(), began, self.clock.now());
+        self.call_pace.observe(part.len(), began + self.chain.take_waited(), self.clock.now());
         if let Some(rest) = rest {
             self.restored.push_front((from, rest));
         }
@@ -186,7 +186,7 @@ impl SourceTask {
             self.metrics.records_out.add(batch.len() as u64);
             let (records, began) = (batch.len(), self.clock.now());
             self.chain.process_from_source(batch).await?;
-            self.call_pace.observe(records, began, self.clock.now());
+            self.call_pace.observe(records, began + self.chain.take_waited(), self.clock.now());
         }
         if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
             self.chain.output.flush();

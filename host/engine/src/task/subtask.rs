@@ -5,12 +5,12 @@
 //! state has been put back.
 
 use super::restore::{BroadcastRestore, KeyedRestore};
-use super::{NodeBroadcast, Recording};
-use crate::checkpoint::{CheckpointMetadata, RecordedCall, RestorePlan, Stretch};
+use super::{CallLog, NodeBroadcast};
+use crate::checkpoint::{CheckpointMetadata, RestorePlan, Stretch};
 use crate::element::{CheckpointId, Selection};
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
-use crate::operator::{Operator, OperatorContext, OperatorFactory, Subtask};
+use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorFactory, Subtask};
 use crate::runtime::Clock;
 use crate::state::{
     BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite, StateSnapshot, StateTime,
@@ -58,7 +58,7 @@ pub struct OperatorSubtask {
     on_probation: bool,
     state: Option<Box<KeyedState>>,
     broadcast: Option<Box<NodeBroadcast>>,
-    recording: Option<Box<Recording>>,
+    call_log: Option<Box<CallLog>>,
     metrics: Arc<VertexMetrics>,
     /// What [`OperatorSubtask::restore`] is to read.
     to_restore: ToRestore,
@@ -92,8 +92,8 @@ impl OperatorSubtask {
             let backend = backends.create(states, range, place.max_parallelism);
             Box::new(KeyedState::new(states.clone(), backend))
         });
-        let (on_probation, recording, to_restore) = (false, None, ToRestore::default());
-        Ok(Self { place, operator, on_probation, state, broadcast, recording, metrics, to_restore })
+        let (on_probation, call_log, to_restore) = (false, None, ToRestore::default());
+        Ok(Self { place, operator, on_probation, state, broadcast, call_log, metrics, to_restore })
     }
 
     /// The same, with state within an allowance.
@@ -104,8 +104,8 @@ impl OperatorSubtask {
     }
 
     /// The same, keeping every call until a checkpoint behind it is complete.
-    pub fn recording(mut self, recording: Recording) -> Self {
-        self.recording = Some(Box::new(recording));
+    pub fn keeping(mut self, call_log: CallLog) -> Self {
+        self.call_log = Some(Box::new(call_log));
         self
     }
 
@@ -147,28 +147,44 @@ impl OperatorSubtask {
     }
 
     /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
-    pub async fn call(&mut self, call: &RecordedCall) -> Result<Emitted, EngineError> {
-        if let Some(state) = self.state.as_deref_mut().filter(|_| call.keyed) {
+    pub async fn call(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
+        if let (CallKind::Batch { keyed: true, batch, .. }, Some(state)) = (&call.kind, self.state.as_deref_mut()) {
             let time = StateTime { watermark: call.watermark, processing_time: call.processing_time };
-            state.prefetch(&call.batch, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
+            state.prefetch(batch, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
         }
-        if let Some(recording) = &mut self.recording {
-            recording.note(call.clone());
+        if let Some(call_log) = &mut self.call_log {
+            call_log.note(call.clone());
         }
         let mut emitted = Emitted::new();
-        let mut context = OperatorContext {
-            state: if call.keyed { self.state.as_deref_mut() } else { None },
-            broadcast: self.broadcast.as_mut().map_or(BroadcastAccess::None, |broadcast| broadcast.access(call.input)),
-            outputs: &mut emitted,
-            watermark: call.watermark,
-            processing_time: call.processing_time,
-            metrics: &self.metrics,
-        };
-        self.operator.process(call.input, &call.batch, &mut context)?;
+        self.make(call, &mut emitted)?;
         if let Some((allowance, keyed, broadcast)) = self.kept() {
             allowance.settle(keyed, broadcast)?;
         }
         Ok(emitted)
+    }
+
+    fn make(&mut self, call: &OperatorCall, outputs: &mut Emitted) -> Result<(), EngineError> {
+        let (keyed, broadcast) = match (&call.kind, &mut self.broadcast) {
+            (CallKind::Batch { input, keyed, .. }, Some(broadcast)) => (*keyed, broadcast.access(*input)),
+            (CallKind::Batch { keyed, .. }, None) => (*keyed, BroadcastAccess::None),
+            (CallKind::Timers(_) | CallKind::Watermark, Some(broadcast)) => (false, BroadcastAccess::Read(broadcast.state())),
+            (CallKind::Timers(_) | CallKind::Watermark, None) => (false, BroadcastAccess::None),
+        };
+        let mut context = OperatorContext {
+            state: if keyed { self.state.as_deref_mut() } else { None },
+            broadcast,
+            outputs,
+            watermark: call.watermark,
+            processing_time: call.processing_time,
+            metrics: &self.metrics,
+        };
+        match &call.kind {
+            CallKind::Batch { input, batch, .. } => self.operator.process(*input, batch, &mut context),
+            CallKind::Timers(fired) => {
+                self.operator.on_timers(fired, &mut context).map_err(|error| error.context(&self.place.subtask.vertex))
+            }
+            CallKind::Watermark => self.operator.on_watermark(&mut context),
+        }
     }
 
     /// Captures the subtask as of now for `checkpoint_id`: keyed state since `since`, or all of it, and the calls since `base`, the newest checkpoint
@@ -184,14 +200,14 @@ impl OperatorSubtask {
             operator: self.id().to_owned(),
             keyed: keyed.map_err(|error| error.context(self.id()))?,
             broadcast: self.broadcast.as_ref().and_then(|broadcast| broadcast.capture()),
-            calls: self.recording.as_mut().map(|recording| recording.at_barrier(checkpoint_id, base)),
+            calls: self.call_log.as_mut().map(|call_log| call_log.at_barrier(checkpoint_id, base)),
         })
     }
 
     /// A checkpoint is complete: the calls in front of its barrier are in it.
     pub fn on_completed(&mut self, checkpoint_id: CheckpointId) {
-        if let Some(recording) = &mut self.recording {
-            recording.on_completed(checkpoint_id);
+        if let Some(call_log) = &mut self.call_log {
+            call_log.on_completed(checkpoint_id);
         }
     }
 

@@ -8,9 +8,9 @@ use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
 use crate::terminal::standard_output::{buffered, written};
 use std::io::{BufWriter, Stdout, Write};
-use weir_engine::checkpoint::RecordedCall;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::job::JobGraph;
+use weir_engine::operator::{CallKind, OperatorCall};
 use weir_engine::replay::{IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, Upstream, effects_of};
 use weir_engine::{EngineError, ErrorKind};
 
@@ -80,7 +80,10 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
             let mut operator = kept_at(&stretch.from, recorded_subtask(of, &graph, &stretch, subtask).await).await?;
             for (number, call) in calls.calls.iter().enumerate() {
                 let effects = operator.effects_of(batch, call).await?;
-                batch += 1;
+                if !effects.at_watermark.is_empty() {
+                    return Ok(Some(Ended::Failed(emits_at_watermarks(of.id()))));
+                }
+                batch += u64::from(matches!(call.kind, CallKind::Batch { .. }));
                 // No call is cut, whatever is shown of it.
                 for record in effects.records {
                     if printer.given >= records {
@@ -111,9 +114,15 @@ async fn recorded_subtask(of: &Rerun, graph: &JobGraph, stretch: &RecordedStretc
     RecordedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
 }
 
-fn call_document(subtask: u32, number: usize, call: &RecordedCall, undivided: bool) -> RecordedCallDocument {
+fn call_document(subtask: u32, number: usize, call: &OperatorCall, undivided: bool) -> RecordedCallDocument {
     let watermark = Some(call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP);
     RecordedCallDocument { subtask, call: number as u64, watermark, processing_time: call.processing_time, undivided }
+}
+
+/// What is shown is what came of records.
+fn emits_at_watermarks(operator: &str) -> EngineError {
+    let message = format!("replay {operator}: it emits records at watermarks, which no record of its input causes: they are not shown yet");
+    EngineError::new(ErrorKind::FixInput, message)
 }
 
 /// Not all calls of a stretch were kept.

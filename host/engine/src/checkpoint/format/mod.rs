@@ -1,16 +1,17 @@
 //! What is written of a checkpoint, byte by byte: metadata, state objects, records in flight, recordings, staged output. Each format has magic, version and
 //! checksum, its reader beside its writer, and a golden file of every version that was released.
 
+mod call_log;
 pub(crate) mod envelope;
 mod in_flight;
 mod metadata;
 mod outbox;
 mod parts;
-mod recording;
 mod records;
 mod staged;
 mod state_object;
 
+pub use call_log::{CallKind, FiredTimers, OperatorCall, Stretch, StretchHeader, read_calls, write_calls};
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};
 pub use metadata::{
     CheckpointMetadata, EdgeIdentity, GraphIdentity, StateFile, StateFiles, StateHandle, SubtaskFiles, SubtaskSnapshot, VertexIdentity,
@@ -18,15 +19,14 @@ pub use metadata::{
 };
 pub use outbox::{LineageOutput, Marker, MarkerKey, OutboxSnapshot, StagedObject, StagedOutput};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
-pub use recording::{RecordedCall, Stretch, StretchHeader, read_recording, write_recording};
 pub use staged::{StagedRecords, read_staged};
 pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
 
+#[cfg(test)]
+mod call_log_golden_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod in_flight_golden_tests;
 #[cfg(test)]
 mod outbox_golden_tests;
-#[cfg(test)]
-mod recording_golden_tests;

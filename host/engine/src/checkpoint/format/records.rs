@@ -1,4 +1,4 @@
-//! A record as it is stored, wherever records are: in flight, or in a recording.
+//! A record as it is stored, wherever records are: in flight, or in a call log.
 //!
 //! ```text
 //! record  = parts [key] [value] timestamp [headers]

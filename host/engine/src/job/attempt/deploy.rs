@@ -13,7 +13,7 @@ use crate::runtime::{Lane, TaskGroup};
 use crate::source::{SplitProgress, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
-    Chain, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, RecordedEdge, Recording, RestoreSource, SnapshotContext, Snapshots,
+    CallLog, Chain, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, RecordedEdge, RestoreSource, SnapshotContext, Snapshots,
     SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
@@ -343,7 +343,7 @@ impl Builder<'_> {
                 subtask.set_probation(context.on_trial == Some(vertex));
                 if v.record {
                     let restored = context.restored.as_ref().map(|restored| restored.checkpoint_id);
-                    subtask = subtask.recording(Recording::since(restored));
+                    subtask = subtask.keeping(CallLog::since(restored));
                 }
                 if let Some(metadata) = &context.metadata {
                     let (store, clock) = (context.source.clone(), context.runtime.clock.clone());

@@ -3,18 +3,18 @@
 use super::bench::{COUNT, Count, OPERATOR, beginning, checkpoint, counting, graph, source};
 use super::{now, values};
 use crate::checkpoint::{
-    CheckpointMetadata, JobLog, LogEntry, RecordedCall, SectionKind, StateHandle, StateObjectWriter, Stretch, StretchHeader,
-    SubtaskSnapshot, VertexSnapshot, write_recording,
+    CheckpointMetadata, JobLog, LogEntry, SectionKind, StateHandle, StateObjectWriter, Stretch, StretchHeader, SubtaskSnapshot,
+    VertexSnapshot, write_calls,
 };
 use crate::element::{AttemptId, BatchBuilder, CheckpointId, NO_TIMESTAMP, RecordBatch};
 use crate::error::EngineError;
 use crate::exchange::Partitioning::Key;
 use crate::job::{JobGraph, VertexKind};
-use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
+use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::replay::{CallEffects, Held, RecordedRun, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use std::sync::Arc;
 
-/// Emits one record for each batch: how many it has, in which subtask, and what it is told of the time.
+/// Emits one record for each batch: how many it has, in which subtask, and what it is told of the time; and one at each watermark.
 struct Batches(OperatorDescriptor);
 
 struct BatchesOf(Subtask);
@@ -37,6 +37,13 @@ impl Operator for BatchesOf {
         context.outputs.push((0, out.finish().into()));
         Ok(())
     }
+
+    fn on_watermark(&mut self, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let mut out = BatchBuilder::new();
+        out.push(None, format!("at {} and {}", context.watermark, context.processing_time).as_bytes(), None);
+        context.outputs.push((0, out.finish().into()));
+        Ok(())
+    }
 }
 
 fn batches() -> JobGraph {
@@ -45,10 +52,19 @@ fn batches() -> JobGraph {
     graph(vec![("in", source("a1")), ("count", VertexKind::Operator(batches))], &[(0, OPERATOR, 0, Key)])
 }
 
-fn call(words: &str, processing_time: i64) -> RecordedCall {
+fn call(words: &str, processing_time: i64) -> OperatorCall {
     let mut builder = BatchBuilder::new();
     words.split_whitespace().for_each(|word| builder.push(Some(&word.as_bytes()[..1]), word.as_bytes(), None));
-    RecordedCall { input: 0, keyed: true, watermark: NO_TIMESTAMP, processing_time, batch: Arc::new(builder.finish()) }
+    let kind = CallKind::Batch { input: 0, keyed: true, batch: Arc::new(builder.finish()) };
+    OperatorCall { watermark: NO_TIMESTAMP, processing_time, kind }
+}
+
+/// The words that a call was made with.
+fn given(call: &OperatorCall) -> String {
+    match &call.kind {
+        CallKind::Batch { batch, .. } => values(batch),
+        CallKind::Timers(_) | CallKind::Watermark => panic!("{call:?}"),
+    }
 }
 
 /// What each record of a call emits, as `word>emitted`, and how a failure ends it.
@@ -88,6 +104,18 @@ fn what_an_operator_does_with_a_batch_and_not_with_its_records_stands_with_the_l
 }
 
 #[test]
+fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_name() {
+    let mut operator = now(RecordedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
+    let mut call = OperatorCall { watermark: 7, processing_time: 9, kind: CallKind::Watermark };
+    let effects = now(operator.effects_of(0, &call)).unwrap();
+    let emitted: Vec<_> = effects.at_watermark.iter().map(|(output, _, record)| (&**output, record.value.clone())).collect();
+    assert_eq!((effects.records.len(), emitted), (0, vec![("out", Some(b"at 7 and 9".to_vec()))]));
+    call.kind = CallKind::Timers(Arc::default());
+    let refused = now(operator.effects_of(1, &call)).unwrap_err().to_string();
+    assert_eq!(refused, "count: a recorded call is of timers that were due, and timers are not served yet");
+}
+
+#[test]
 fn a_call_that_fails_now_ends_with_the_record_that_it_fails_on() {
     let graph = counting("a1", Count { fails: "b1", ..Count::default() });
     let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
@@ -98,7 +126,11 @@ fn a_call_that_fails_now_ends_with_the_record_that_it_fails_on() {
 fn a_call_for_an_input_that_the_job_does_not_have_is_refused() {
     let graph = counting("a1", Count::default());
     let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
-    let refused = now(operator.effects_of(0, &RecordedCall { keyed: false, ..call("a1", 0) })).unwrap_err();
+    let mut without_keys = call("a1", 0);
+    if let CallKind::Batch { keyed, .. } = &mut without_keys.kind {
+        *keyed = false;
+    }
+    let refused = now(operator.effects_of(0, &without_keys)).unwrap_err();
     assert_eq!(refused.to_string(), "count: a recorded batch without keys for its input 0, which has no such edge");
 }
 
@@ -107,7 +139,7 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
     let point = beginning();
     let graph = counting("a1", Count::default());
     let mut object = StateObjectWriter::new();
-    for payload in stretches.iter().flat_map(|stretch| write_recording(stretch).collect::<Vec<_>>()) {
+    for payload in stretches.iter().flat_map(|stretch| write_calls(stretch).collect::<Vec<_>>()) {
         object.section(SectionKind::Recording, "count", 0, &payload);
     }
     let finished = object.finish();
@@ -153,7 +185,7 @@ fn calls(stretches: &[Stretch], start: RunStart) -> Result<Option<(String, bool)
         let stretch = run.next().await?.expect("a stretch");
         let SubtaskCalls { calls, cut_off } = stretch.calls(0).await?;
         assert!(run.next().await?.is_none(), "checkpoint 3 is the newest");
-        Ok(Some((calls.iter().map(|call| values(&call.batch)).collect::<Vec<_>>().join(", "), cut_off)))
+        Ok(Some((calls.iter().map(given).collect::<Vec<_>>().join(", "), cut_off)))
     })
 }
 

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -44,20 +45,29 @@ pub struct StateFaultPlan {
 pub struct FaultyBackendFactory {
     inner: MemoryBackendFactory,
     dice: Dice,
+    prefetched: Times,
 }
+
+/// The times of all prefetches.
+type Times = Arc<Mutex<Vec<StateTime>>>;
 
 impl FaultyBackendFactory {
     /// With the faults of `plan`, drawn from `simulator`'s seed.
     pub fn new(simulator: Simulator, plan: StateFaultPlan) -> Self {
-        Self { inner: MemoryBackendFactory::new(7), dice: Dice { simulator, plan } }
+        Self { inner: MemoryBackendFactory::new(7), dice: Dice { simulator, plan }, prefetched: Times::default() }
+    }
+
+    /// The times of all prefetches that its backends have made.
+    pub fn prefetched(&self) -> Vec<StateTime> {
+        self.prefetched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl StateBackendFactory for FaultyBackendFactory {
     fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend> {
         let inner = self.inner.create(states, range, max_parallelism);
-        let (dice, prefetch) = (self.dice.clone(), Prefetch::Over);
-        Box::new(FaultyBackend { inner, range, dice, prefetch, fetched: BTreeSet::new(), time: StateTime::NONE })
+        let (dice, prefetch, fetched) = (self.dice.clone(), Prefetch::Over, BTreeSet::new());
+        Box::new(FaultyBackend { inner, range, dice, prefetch, fetched, time: StateTime::NONE, prefetched: self.prefetched.clone() })
     }
 }
 
@@ -115,6 +125,7 @@ struct FaultyBackend {
     fetched: BTreeSet<Vec<u8>>,
     /// and its times.
     time: StateTime,
+    prefetched: Times,
 }
 
 impl StateBackend for FaultyBackend {
@@ -140,6 +151,7 @@ impl StateBackend for FaultyBackend {
         self.dice.fail(self.dice.plan.prefetch, "prefetch")?;
         self.fetched.extend(keys.keys.iter().map(<[u8]>::to_vec));
         self.time = keys.time;
+        self.prefetched.lock().unwrap_or_else(PoisonError::into_inner).push(keys.time);
         Poll::Ready(Ok(()))
     }
 

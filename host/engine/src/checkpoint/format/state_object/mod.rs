@@ -14,7 +14,7 @@
 //! changed since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest
 //! first. Broadcast state, whose key group is 0 and means nothing, holds all broadcast states of one operator's subtask that are not
 //! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/in_flight.rs`, recorded calls
-//! ([`SectionKind::Recording`]) in `checkpoint/recording.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/staged.rs`.
+//! ([`SectionKind::Recording`]) in `checkpoint/format/call_log.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/staged.rs`.
 //!
 //! ```text
 //! delta     = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states

@@ -3,18 +3,18 @@
 //! Calls are kept stretch by stretch: from one barrier to the next. A snapshot is given every stretch since the newest checkpoint that was
 //! complete at its trigger, so a checkpoint that fails takes no call with it, and one that completes while the next is under way leaves that
 //! one more than it needs. Invariants: stretches are in the order of their barriers, and only the last one grows; what is kept is
-//! [`RECORDED_BYTES`] at most.
+//! [`CALL_LOG_BYTES`] at most.
 
-use crate::checkpoint::{RecordedCall, SectionKind, StateObjectWriter, Stretch, write_recording};
+use crate::checkpoint::{OperatorCall, SectionKind, StateObjectWriter, Stretch, write_calls};
 use crate::element::CheckpointId;
 use std::sync::Arc;
 
-/// What one subtask keeps at most. A stretch for which there is no more room is cut off, and says so: the job is worth more than its recording.
+/// What one subtask keeps at most. A stretch for which there is no more room is cut off, and says so: the job is worth more than its call log.
 /// While they are written, calls are held once more.
-pub const RECORDED_BYTES: usize = 256 << 20;
+pub const CALL_LOG_BYTES: usize = 256 << 20;
 
 /// The calls of one subtask that no complete checkpoint has.
-pub struct Recording {
+pub struct CallLog {
     /// Behind each of these a barrier has been taken.
     closed: Vec<Arc<Stretch>>,
     open: Stretch,
@@ -22,10 +22,10 @@ pub struct Recording {
     bytes_max: usize,
 }
 
-impl Recording {
+impl CallLog {
     /// Of an attempt that goes on from the checkpoint `restored`.
     pub fn since(restored: Option<CheckpointId>) -> Self {
-        Self::bounded(restored, RECORDED_BYTES)
+        Self::bounded(restored, CALL_LOG_BYTES)
     }
 
     fn bounded(restored: Option<CheckpointId>, bytes_max: usize) -> Self {
@@ -33,7 +33,7 @@ impl Recording {
     }
 
     /// A call is about to be made.
-    pub fn note(&mut self, call: RecordedCall) {
+    pub fn note(&mut self, call: OperatorCall) {
         let bytes = self.bytes + call.byte_len();
         // Behind a gap nothing can be replayed.
         self.open.header.cut_off |= bytes > self.bytes_max;
@@ -62,9 +62,9 @@ impl Recording {
 }
 
 /// The object that holds `stretches` of subtask `index` of `operator`.
-pub(super) fn recording_object(operator: &str, index: u32, stretches: &[Arc<Stretch>]) -> StateObjectWriter {
+pub(super) fn call_log_object(operator: &str, index: u32, stretches: &[Arc<Stretch>]) -> StateObjectWriter {
     let mut object = StateObjectWriter::new();
-    for payload in stretches.iter().flat_map(|stretch| write_recording(stretch)) {
+    for payload in stretches.iter().flat_map(|stretch| write_calls(stretch)) {
         object.section(SectionKind::Recording, operator, index, &payload);
     }
     object
@@ -73,22 +73,28 @@ pub(super) fn recording_object(operator: &str, index: u32, stretches: &[Arc<Stre
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::CallKind;
     use crate::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 
     /// Room for so many of [`call`]'s calls.
-    fn recording(calls: usize) -> Recording {
-        Recording::bounded(Some(CheckpointId(7)), calls * call("a").byte_len())
+    fn call_log(calls: usize) -> CallLog {
+        CallLog::bounded(Some(CheckpointId(7)), calls * call("a").byte_len())
     }
 
-    fn call(word: &str) -> RecordedCall {
+    fn call(word: &str) -> OperatorCall {
         let mut builder = BatchBuilder::new();
         builder.push(Some(b"k"), word.as_bytes(), None);
-        RecordedCall { input: 0, keyed: true, watermark: NO_TIMESTAMP, processing_time: 0, batch: Arc::new(builder.finish()) }
+        let kind = CallKind::Batch { input: 0, keyed: true, batch: Arc::new(builder.finish()) };
+        OperatorCall { watermark: NO_TIMESTAMP, processing_time: 0, kind }
     }
 
     fn words(stretch: &Stretch) -> String {
         let of = |batch: &RecordBatch| String::from_utf8_lossy(batch.values().get(0)).into_owned();
-        let words = stretch.calls.iter().map(|call| of(&call.batch)).collect::<String>();
+        let of_call = |call: &OperatorCall| match &call.kind {
+            CallKind::Batch { batch, .. } => of(batch),
+            CallKind::Timers(_) | CallKind::Watermark => panic!("{call:?}"),
+        };
+        let words = stretch.calls.iter().map(of_call).collect::<String>();
         let behind = stretch.header.behind.map_or("start".to_owned(), |id| id.to_string());
         format!("{behind}:{words}{}", if stretch.header.cut_off { "…" } else { "" })
     }
@@ -97,23 +103,23 @@ mod tests {
     /// barrier gives.
     #[track_caller]
     fn check(room: usize, events: &str, expect: &[&str]) {
-        let mut recording = recording(room);
+        let mut call_log = call_log(room);
         let mut given = Vec::new();
         let id = |text: &str| CheckpointId(text.parse().expect("an id"));
         for event in events.split_whitespace() {
             match (event.strip_prefix('b'), event.strip_prefix('c')) {
                 (Some(barrier), _) if !barrier.is_empty() => {
                     let (checkpoint, base) = barrier.split_once('/').map_or((barrier, None), |(at, base)| (at, Some(id(base))));
-                    let stretches = recording.at_barrier(id(checkpoint), base);
+                    let stretches = call_log.at_barrier(id(checkpoint), base);
                     given.push(stretches.iter().map(|stretch| words(stretch)).collect::<Vec<_>>().join(" "));
                 }
-                (_, Some(completed)) if !completed.is_empty() => recording.on_completed(id(completed)),
-                _ => recording.note(call(event)),
+                (_, Some(completed)) if !completed.is_empty() => call_log.on_completed(id(completed)),
+                _ => call_log.note(call(event)),
             }
         }
         assert_eq!(given, expect, "{events}");
-        let kept: usize = recording.closed.iter().map(|stretch| stretch.byte_len()).sum();
-        assert_eq!(recording.bytes, kept + recording.open.byte_len(), "{events}");
+        let kept: usize = call_log.closed.iter().map(|stretch| stretch.byte_len()).sum();
+        assert_eq!(call_log.bytes, kept + call_log.open.byte_len(), "{events}");
     }
 
     #[test]

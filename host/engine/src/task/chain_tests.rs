@@ -1,0 +1,185 @@
+//! How watermarks go through a chain, and when they reach it.
+
+use super::*;
+use crate::checkpoint::CheckpointBases;
+use crate::element::{AttemptId, BatchBuilder, StreamElement, Watermark};
+use crate::exchange::{ChannelBounds, GateSettings, InFlightBudget, InputGate};
+use crate::operator::{InputDescriptor, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
+use crate::runtime::{Runtime, Simulator, TaskGroup};
+use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
+use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};
+use crate::storage::ObjectStorage;
+use crate::task::{OperatorTask, SnapshotContext, Snapshots, SubtaskPlace, TaskEvents};
+use futures_util::FutureExt;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use tokio::sync::mpsc;
+
+/// What operators have been called with, one line for each call.
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Passes records on, and emits one at each watermark.
+struct Ticking {
+    descriptor: OperatorDescriptor,
+    heard: Heard,
+}
+
+struct Tick(String, Heard);
+
+impl OperatorFactory for Ticking {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn create(&self, subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Tick(subtask.vertex.clone(), self.heard.clone())))
+    }
+}
+
+impl Operator for Tick {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let watermark = if context.watermark == NO_TIMESTAMP { "none".into() } else { context.watermark.to_string() };
+        let values = batch.values().iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+        self.1.lock().unwrap().push(format!("{} at {watermark}: {values}", self.0));
+        context.outputs.push((0, batch.clone().into()));
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        assert!(context.state.is_none(), "no key is called for");
+        self.1.lock().unwrap().push(format!("{} hears {}", self.0, context.watermark));
+        context.outputs.push((0, batch(&format!("{}-{}", self.0, context.watermark)).into()));
+        Ok(())
+    }
+}
+
+fn batch(value: &str) -> Arc<RecordBatch> {
+    let mut builder = BatchBuilder::new();
+    builder.push(None, value.as_bytes(), None);
+    Arc::new(builder.finish())
+}
+
+fn node(vertex: usize, id: &str, routes: Vec<Target>, heard: &Heard) -> Node {
+    node_with(vertex, id, routes, heard, (&MemoryBackendFactory::new(1), None))
+}
+
+/// The same with keyed state of these key groups.
+fn node_with(
+    vertex: usize,
+    id: &str,
+    routes: Vec<Target>,
+    heard: &Heard,
+    (backends, key_groups): (&dyn StateBackendFactory, Option<KeyGroupRange>),
+) -> Node {
+    let descriptor = OperatorDescriptor {
+        name: id.into(),
+        inputs: vec![InputDescriptor::default()],
+        outputs: vec![OutputDescriptor::default()],
+        ..OperatorDescriptor::default()
+    };
+    let place = SubtaskPlace {
+        subtask: Subtask { vertex: id.into(), index: 0, parallelism: 1 },
+        factory: Arc::new(Ticking { descriptor, heard: heard.clone() }),
+        schemas: vec![None],
+        broadcast_inputs: BTreeSet::new(),
+        key_groups,
+        max_parallelism: 1,
+    };
+    let metrics = Arc::<VertexMetrics>::default();
+    let subtask = OperatorSubtask::new(place, backends, metrics.clone()).unwrap();
+    Node { vertex, id: id.into(), metrics, body: NodeBody::Operator(Box::new(subtask)), routes: vec![routes], quarantine: Vec::new() }
+}
+
+/// `a`, and behind it `b` and `c`.
+fn chain(clock: Arc<dyn Clock>, heard: &Heard) -> Chain {
+    let to = |node| Target::Node { node, input: 0 };
+    let nodes = vec![node(0, "a", vec![to(1), to(2)], heard), node(1, "b", vec![], heard), node(2, "c", vec![], heard)];
+    Chain::new("a".into(), nodes, Vec::new(), Output::default(), clock)
+}
+
+const HEAD: InputChannel = InputChannel { node: 0, input: 0, keyed: false, edge: 0, sender: 0 };
+
+#[test]
+fn a_watermark_reaches_each_operator_behind_what_those_in_front_emit_at_it() {
+    let (heard, clock) = (Heard::default(), Simulator::new(1).runtime().clock);
+    let mut chain = chain(clock, &heard);
+    let run = async {
+        chain.process(HEAD, &batch("1")).await?;
+        chain.on_watermark(7).await?;
+        chain.process(HEAD, &batch("2")).await
+    };
+    run.now_or_never().expect("nothing waits").unwrap();
+    let expect = [
+        "a at none: 1",
+        "b at none: 1",
+        "c at none: 1",
+        "a hears 7",
+        "b at none: a-7",
+        "c at none: a-7",
+        "b hears 7",
+        "c hears 7",
+        "a at 7: 2",
+        "b at 7: 2",
+        "c at 7: 2",
+    ];
+    assert_eq!(*heard.lock().unwrap(), expect);
+}
+
+#[test]
+fn the_state_is_told_the_times_of_each_call() {
+    let (heard, simulator) = (Heard::default(), Simulator::new(1));
+    let clock = simulator.runtime().clock;
+    let backends = FaultyBackendFactory::new(simulator, StateFaultPlan::default());
+    let nodes = vec![node_with(0, "a", vec![], &heard, (&backends, Some(KeyGroupRange { start: 0, end: 1 })))];
+    let mut chain = Chain::new("a".into(), nodes, Vec::new(), Output::default(), clock.clone());
+    let mut builder = BatchBuilder::new();
+    builder.push(Some(b"k"), b"1", None);
+    let batch = Arc::new(builder.finish());
+    let run = async {
+        chain.process(InputChannel { keyed: true, ..HEAD }, &batch).await?;
+        chain.on_watermark(7).await?;
+        chain.process(InputChannel { keyed: true, ..HEAD }, &batch).await
+    };
+    run.now_or_never().expect("nothing waits").unwrap();
+    let at = |watermark| StateTime { watermark, processing_time: clock.wall_ms() };
+    assert_eq!(backends.prefetched(), [at(NO_TIMESTAMP), at(7)]);
+}
+
+fn snapshots(runtime: &Runtime, events: TaskEvents) -> Snapshots {
+    Snapshots::new(SnapshotContext {
+        store: Arc::new(ObjectStorage::in_memory()),
+        clock: runtime.clock.clone(),
+        group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
+        bases: Arc::new(CheckpointBases::default()),
+        committers: Arc::new(|_| None),
+        attempt: AttemptId(1),
+        nonce: "n".into(),
+        head: "a".into(),
+        index: 0,
+        edges: Arc::new([]),
+        events,
+    })
+}
+
+#[test]
+fn a_watermark_reaches_operators_when_it_arrives_and_not_with_the_next_batch() {
+    let (heard, runtime) = (Heard::default(), Simulator::new(1).runtime());
+    let settings = GateSettings {
+        bounds: ChannelBounds { batches: 100, bytes: 1 << 20 },
+        at_least_once: false,
+        budget: InFlightBudget::new(0),
+        clock: runtime.clock.clone(),
+    };
+    let (gate, senders) = InputGate::new(vec![HEAD], settings);
+    let ((_control, inbox), (events, _told)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+    let events = TaskEvents::new(0, events);
+    let chain = chain(runtime.clock.clone(), &heard);
+    let task = OperatorTask::new(gate, chain, snapshots(&runtime, events.clone()), inbox, events, runtime.clock.clone());
+    let mut task = Box::pin(task.run());
+    assert!(senders[0].send(StreamElement::Watermark(Watermark(5))).is_ok());
+    for _ in 0..10 {
+        assert!((&mut task).now_or_never().is_none(), "the task waits for more");
+    }
+    assert_eq!(heard.lock().unwrap()[..1], ["a hears 5"]);
+    assert_eq!(heard.lock().unwrap().len(), 5);
+}
