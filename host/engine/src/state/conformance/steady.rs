@@ -2,7 +2,7 @@
 
 use crate::element::{CheckpointId, Column};
 use crate::error::{EngineError, ErrorKind};
-use crate::state::{KeySlot, SelectedKeys, StateBackend, StateSnapshot, StateTime, StoredFile, key_hash};
+use crate::state::{KeySlot, SelectedKeys, SnapshotFile, StateBackend, StateSnapshot, StateTime, StoredFile, key_hash};
 use std::fmt::Debug;
 use std::task::{Context, Poll, Waker};
 
@@ -224,8 +224,8 @@ pub fn write(snapshot: &mut StateSnapshot) -> (Written, u64) {
             (Written::Blocks(blocks), bytes)
         }
         StateSnapshot::Files(snapshot) => {
-            let read = |file: &Box<dyn crate::state::SnapshotFile>| (file.name().to_owned(), again(|| file.read()).concat());
-            let mut files: Vec<_> = snapshot.files.iter().map(read).collect();
+            let read = |file: &dyn SnapshotFile| (file.name().to_owned(), again(|| file.read()).concat());
+            let mut files: Vec<_> = snapshot.files.iter().map(|file| read(&**file)).collect();
             files.sort();
             ascending(&files);
             (Written::Files(files), snapshot.state_bytes)
