@@ -11,7 +11,7 @@ use weir_engine::checkpoint::paths;
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{JobOutcome, StartMode};
 use weir_engine::replay::{RecordedRun, ReplayPoint, RunStart};
-use weir_engine::runtime::Simulator;
+use weir_engine::runtime::{ConnectorIo, Simulator};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::{EngineError, ErrorKind};
@@ -142,6 +142,7 @@ fn read_recording(objects: &BTreeMap<String, Bytes>) -> Result<usize, EngineErro
     let base = ReplayPoint {
         metadata: None,
         store: Arc::new(store),
+        io: ConnectorIo::of(&Simulator::new(1).runtime()),
         clock: Simulator::new(1).runtime().clock,
         backends: Arc::new(MemoryBackendFactory::new(1)),
         processing_time: 0,

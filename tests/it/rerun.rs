@@ -16,7 +16,7 @@ use weir_engine::element::CheckpointId;
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{Edge, History, JobGraph, Pace, Vertex, VertexKind, write_savepoint};
 use weir_engine::replay::{DryRunReport, IsolatedOperator, ReplayPoint, Upstream, dry_run};
-use weir_engine::runtime::{Simulator, ThreadRuntime};
+use weir_engine::runtime::{ConnectorIo, Simulator, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_tests::process::{Bench, Lines, Signal, WordCount, plugin, wait_until};
@@ -287,6 +287,7 @@ fn compare(old: &JobGraph, new: &JobGraph) -> DryRunReport {
     let point = ReplayPoint {
         metadata: None,
         store: Arc::new(ObjectStorage::in_memory()),
+        io: ConnectorIo::of(&Simulator::new(1).runtime()),
         clock: Simulator::new(1).runtime().clock,
         backends: Arc::new(MemoryBackendFactory::new(1)),
         processing_time: 0,

@@ -8,8 +8,8 @@ use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, EVERY, FAULTY_STATE, INCREMENTAL, STORMY};
 use weir_tests::simulation::{
     Barriers, Counter, Held, Replaced, Report, Scenario, StopReport, simulate, simulate_changes, simulate_checkpoint_request,
-    simulate_evolution, simulate_failing_uploads, simulate_lost_entries, simulate_replaced_storage, simulate_slow_clearing,
-    simulate_slow_start, simulate_stop_in_restart_delay, simulate_stop_on_trial, simulate_stops, simulate_takeover,
+    simulate_evolution, simulate_failing_uploads, simulate_found_splits, simulate_lost_entries, simulate_replaced_storage,
+    simulate_slow_clearing, simulate_slow_start, simulate_stop_in_restart_delay, simulate_stop_on_trial, simulate_stops, simulate_takeover,
 };
 
 /// Runs `seeds` seeds, or the one that WEIR_SEED names. Returns the sums of processes, checkpoints and restarts.
@@ -488,6 +488,21 @@ fn newest_entries_that_the_log_has_lost_are_missed_where_their_output_shows() {
         (refused, harmless) = (refused + report.refused, harmless + report.harmless);
     }
     assert!((refused > 20 && harmless > 0) || std::env::var("WEIR_SEED").is_ok(), "{refused} refused, {harmless} harmless");
+}
+
+#[test]
+fn splits_that_are_found_while_the_job_runs_count_once_whatever_a_crash_comes_between() {
+    let overtaking = Scenario { barriers: Barriers::ExactlyOnce, ..STORMY };
+    for (seeds, scenario) in [(3, CALM), (15, STORMY), (15, overtaking)] {
+        let report =
+            |seed| simulate_found_splits(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
+        let reports: Vec<_> = self::seeds(seeds).map(report).collect();
+        let (assigned, heard): (u64, u64) = (reports.iter().map(|r| r.assigned).sum(), reports.iter().map(|r| r.heard).sum());
+        assert!(
+            assigned >= reports.len() as u64 && heard >= reports.len() as u64,
+            "{assigned} splits were assigned, {heard} checkpoints heard of"
+        );
+    }
 }
 
 /// So many seeds, or the one that WEIR_SEED names.

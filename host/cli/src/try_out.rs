@@ -9,18 +9,27 @@ use crate::job_file::{JobFile, Problem, Span};
 use first_rows::Said;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::Subtask;
-use weir_engine::{EngineError, OperatorFactory};
+use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
+use weir_engine::{EngineError, ErrorKind, OperatorFactory};
 
 /// Looks for the input of every source and opens every operator once, as its first subtask. All that fails is told at once. Gives what the
 /// user should know of the input.
 pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failure> {
+    let threads = ThreadRuntime::new(1).map_err(|error| EngineError::new(ErrorKind::Restart, format!("start threads: {error}")))?;
+    let tried = try_out_on(&threads, job, assembly);
+    threads.shutdown();
+    tried
+}
+
+fn try_out_on(threads: &ThreadRuntime, job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failure> {
+    let io = ConnectorIo::of(&threads.runtime());
     let graph = &assembly.graph;
     let (mut problems, mut remarks) = (Vec::new(), Vec::new());
     for (index, vertex) in graph.vertices.iter().enumerate() {
         let tried = match &vertex.kind {
-            VertexKind::Source { source, .. } => source.discover(vertex.parallelism).and_then(|splits| {
+            VertexKind::Source { source, .. } => threads.block_on(source.discover(vertex.parallelism)).and_then(|splits| {
                 remarks.extend(source.remarks()?.iter().map(|line| format!("{}: {line}", vertex.id)));
-                Ok(match first_rows::look(job, &vertex.id, &**source, splits) {
+                Ok(match first_rows::look(job, &vertex.id, &**source, splits, &io) {
                     Said::Nothing => None,
                     Said::Remark(line) => {
                         remarks.push(line);
@@ -70,8 +79,8 @@ mod tests {
     use crate::job_file::{SourceText, parse};
     use std::path::Path;
     use std::sync::{Arc, Mutex};
+    use weir_engine::Operator;
     use weir_engine::operator::{InputDescriptor, OperatorDescriptor};
-    use weir_engine::{ErrorKind, Operator};
 
     const JOB: &str = "name = \"j\"
 [source.rows]

@@ -6,12 +6,15 @@
 
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::task::{Context, Poll};
-use weir_engine::operator::Subtask;
 use weir_engine::source::{SourceOrder, SplitProgress};
-use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, Source, SourceCapabilities, SourceReader, SplitState};
+use weir_engine::{
+    BatchBuilder, EngineError, ErrorKind, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitState,
+};
 
 /// Bytes of values and keys after which a poll returns.
 const POLL_BYTES: usize = 256 * 1024;
@@ -86,11 +89,11 @@ impl Source for GeneratorSource {
         json!({ "connector": "generator", "count": count, "keys": keys, "payload-bytes": payload_bytes, "seed": seed })
     }
 
-    fn discover(&self, parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
+    fn discover(&self, parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
         let stride = u64::from(parallelism.max(1));
         let spec = |residue| serde_json::to_value(SplitSpec { residue, stride }).expect("numbers become JSON");
         let split = |residue| SplitState { id: format!("{residue}/{stride}"), spec: spec(residue), progress: SplitProgress::Unread };
-        Ok((0..stride).map(split).collect())
+        ready(Ok((0..stride).map(split).collect())).boxed()
     }
 
     fn order(&self, parallelism: u32) -> SourceOrder {
@@ -100,12 +103,12 @@ impl Source for GeneratorSource {
         }
     }
 
-    fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
-        splits.iter().try_for_each(|split| Stretch::of(split.clone(), &self.plan).map(drop))?;
-        Ok(Vec::new())
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        let verified = splits.iter().try_for_each(|split| Stretch::of(split.clone(), &self.plan).map(drop));
+        ready(verified.map(|()| Vec::new())).boxed()
     }
 
-    fn reader(&self, _subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+    fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
         let stretches = splits.into_iter().map(|split| Stretch::of(split, &self.plan)).collect::<Result<_, _>>()?;
         Ok(Box::new(GeneratorReader { numbers: NumberText::new(self.plan.payload_bytes), plan: self.plan.clone(), stretches, turn: 0 }))
     }
@@ -158,7 +161,7 @@ struct GeneratorReader {
 }
 
 impl SourceReader for GeneratorReader {
-    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>> {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         let count = self.stretches.len();
         let Some(turn) = (0..count).map(|step| (self.turn + step) % count).find(|&turn| self.stretches[turn].next.is_some()) else {
             return Poll::Ready(Ok(ReadStatus::End));
@@ -166,7 +169,7 @@ impl SourceReader for GeneratorReader {
         let records = max_records.min((POLL_BYTES / (KEY_BYTES + self.plan.payload_bytes)).max(1));
         let stretch = &mut self.stretches[turn];
         if let Some(first) = stretch.next {
-            stretch.next = generate(&self.plan, &mut self.numbers, first, stretch.stride, records, out);
+            stretch.next = generate(&self.plan, &mut self.numbers, first, stretch.stride, records, out.of(turn));
         }
         self.turn = turn + 1;
         Poll::Ready(Ok(if self.stretches.iter().all(|stretch| stretch.next.is_none()) { ReadStatus::End } else { ReadStatus::More }))
@@ -254,7 +257,7 @@ fn eight_digits(number: u64) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{read, read_all, source_suite, subtask};
+    use crate::conformance::{Hesitant, SourceNow, read, read_all, reader_context, source_suite};
     use std::collections::HashMap;
 
     fn generator(settings: Value) -> GeneratorSource {
@@ -269,6 +272,11 @@ mod tests {
     }
 
     #[test]
+    fn a_source_whose_readers_wait_in_between_passes_the_source_suite() {
+        source_suite(&Hesitant(generator(json!({ "count": 2500, "keys": 7 }))));
+    }
+
+    #[test]
     fn eight_digits_are_those_of_the_number() {
         for number in (0..100_000_000).step_by(9973).chain([9, 10, 99, 100, 9999, 10_000, 99_999_999]) {
             assert_eq!(std::str::from_utf8(&eight_digits(number)).unwrap(), format!("{number:08}"));
@@ -278,7 +286,7 @@ mod tests {
     #[test]
     fn values_are_numbers_padded_with_x_and_keys_have_sixteen_bytes() {
         let source = generator(json!({ "count": 3, "keys": 1, "payload-bytes": 22 }));
-        let records = read_all(&source, source.discover(1).unwrap(), 1).unwrap();
+        let records = read_all(&source, source.discover_now(1).unwrap(), 1).unwrap();
         let expect = |n: u64| (Some(b"key-000000000000".to_vec()), format!("{n:020}xx").into_bytes(), i64::MIN);
         assert_eq!(records, [expect(0), expect(1), expect(2)]);
     }
@@ -308,7 +316,7 @@ mod tests {
     #[test]
     fn without_a_count_every_split_keeps_its_turn() {
         let source = generator(json!({}));
-        let mut reader = source.reader(&subtask(0, 1), source.discover(3).unwrap()).unwrap();
+        let mut reader = source.reader(&reader_context(0, 1), source.discover_now(3).unwrap()).unwrap();
         let (records, status) = read(&mut *reader, 30, 10).unwrap();
         let number = |value: &[u8]| std::str::from_utf8(&value[..20]).unwrap().parse::<u64>().unwrap();
         let mut numbers: Vec<u64> = records.iter().map(|record| number(&record.1)).collect();
@@ -329,7 +337,7 @@ mod tests {
         let source = generator(json!({}));
         for (spec, position) in [(json!({ "residue": 1, "stride": 2 }), json!(4)), (json!({ "residue": 0, "stride": 0 }), json!(0))] {
             let split = SplitState { id: "x".into(), spec, progress: SplitProgress::At(position) };
-            assert_eq!(source.verify(&[split]).unwrap_err().kind(), ErrorKind::Corrupt);
+            assert_eq!(source.verify_now(&[split]).unwrap_err().kind(), ErrorKind::Corrupt);
         }
     }
 }

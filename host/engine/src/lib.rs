@@ -25,4 +25,4 @@ pub use element::{BatchBuilder, Column, RecordBatch};
 pub use error::{EngineError, ErrorKind};
 pub use operator::{Operator, OperatorContext, OperatorFactory};
 pub use sink::{Committable, Committer, Sink, SinkWriter};
-pub use source::{ReadStatus, Source, SourceCapabilities, SourceReader, SplitProgress, SplitState};
+pub use source::{ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitProgress, SplitState};

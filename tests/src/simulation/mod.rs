@@ -3,6 +3,7 @@
 mod change;
 mod disk;
 mod evolve;
+mod found;
 mod graph;
 mod join;
 mod lines;
@@ -26,6 +27,7 @@ mod versions;
 pub use change::{ChangeReport, simulate_changes};
 pub use disk::{Disk, DiskSink};
 pub use evolve::{EvolveReport, simulate_evolution};
+pub use found::{FoundReport, simulate_found_splits};
 pub use graph::Counter;
 pub use lost_log::{LostLog, simulate_lost_entries};
 pub use operators::{CountFactory, RekeyFactory};

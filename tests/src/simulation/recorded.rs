@@ -6,7 +6,7 @@ use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::{CallKind, Component, OperatorDescriptor, Subtask};
 use weir_engine::replay::{CallEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
-use weir_engine::runtime::Simulator;
+use weir_engine::runtime::{ConnectorIo, Simulator};
 use weir_engine::state::{MemoryBackendFactory, StateMigrator};
 use weir_engine::storage::Store;
 use weir_engine::{EngineError, Operator, OperatorContext, OperatorFactory};
@@ -155,6 +155,7 @@ fn made_again(
     let base = ReplayPoint {
         metadata: None,
         store: objects.clone(),
+        io: ConnectorIo::of(&simulator.runtime()),
         clock: simulator.runtime().clock,
         backends: Arc::new(MemoryBackendFactory::new(7)),
         processing_time: 0,

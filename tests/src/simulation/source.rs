@@ -1,10 +1,11 @@
 //! A source of numbered records in a few splits.
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use serde_json::json;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use weir_engine::operator::Subtask;
-use weir_engine::{BatchBuilder, EngineError, ReadStatus, Source, SourceReader, SplitProgress, SplitState};
+use weir_engine::{BatchBuilder, EngineError, ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState};
 
 /// Records `0..count`, dealt out to `splits` splits; record n has key `n % keys`, as text, and time n.
 #[derive(Clone)]
@@ -34,42 +35,55 @@ impl Source for NumberSource {
         json!({"count": self.count, "keys": self.keys, "splits": self.splits})
     }
 
-    fn discover(&self, _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        let split = |number| SplitState { id: format!("{number}"), spec: json!(number), progress: SplitProgress::Unread };
-        Ok((0..self.splits).map(split).collect())
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        ready(Ok((0..self.splits).map(split).collect())).boxed()
     }
 
-    fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
         assert_eq!(splits.len() as u64, self.splits, "a checkpoint holds every split once");
-        Ok(Vec::new())
+        ready(Ok(Vec::new())).boxed()
     }
 
-    fn reader(&self, _subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+    fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
         Ok(Box::new(NumberReader { source: self.clone(), splits, current: 0 }))
     }
 }
 
+/// The split with this number, of which nothing has been read.
+pub(super) fn split(number: u64) -> SplitState {
+    SplitState { id: format!("{number}"), spec: json!(number), progress: SplitProgress::Unread }
+}
+
+impl NumberSource {
+    /// Reads up to `room` records of a split, and moves it on. Gives how many there were.
+    pub(super) fn read(&self, split: &mut SplitState, room: usize, out: &mut BatchBuilder) -> usize {
+        let mut next = match &split.progress {
+            SplitProgress::Unread => split.spec.as_u64().expect("a split is a number"),
+            SplitProgress::At(position) => position.as_u64().expect("a position is a number"),
+            SplitProgress::Finished => return 0,
+        };
+        let mut count = 0;
+        while count < room && next < self.count {
+            let key = (next % self.keys).to_string();
+            out.push(Some(key.as_bytes()), (self.value)(next).as_bytes(), Some(next as i64));
+            next += self.splits;
+            count += 1;
+        }
+        split.progress = if next >= self.count { SplitProgress::Finished } else { SplitProgress::At(json!(next)) };
+        count
+    }
+}
+
 impl SourceReader for NumberReader {
-    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>> {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         // Small reads: many interleavings in few records.
         let mut room = max_records.min(5);
         while let Some(split) = self.splits.get_mut(self.current) {
-            let mut next = match &split.progress {
-                SplitProgress::Unread => split.spec.as_u64().expect("a split is a number"),
-                SplitProgress::At(position) => position.as_u64().expect("a position is a number"),
-                SplitProgress::Finished => {
-                    self.current += 1;
-                    continue;
-                }
-            };
-            while room > 0 && next < self.source.count {
-                let key = (next % self.source.keys).to_string();
-                out.push(Some(key.as_bytes()), (self.source.value)(next).as_bytes(), Some(next as i64));
-                next += self.source.splits;
-                room -= 1;
+            if split.progress == SplitProgress::Finished {
+                self.current += 1;
+                continue;
             }
-            let ended = next >= self.source.count;
-            split.progress = if ended { SplitProgress::Finished } else { SplitProgress::At(json!(next)) };
+            room -= self.source.read(split, room, out.of(self.current));
             if room == 0 {
                 return Poll::Ready(Ok(ReadStatus::More));
             }

@@ -1,13 +1,14 @@
 //! A look at a source's first rows: whether they can be read, and whether they have what the step says that they have.
 //!
-//! Only files are looked at: what comes from elsewhere may be gone once it has been read. It reads as a run does, and no further than the bounds below. What no row
+//! Only what can be read again is looked at: the rest would be gone for the run. It reads as a run does, and no further than the bounds below. What no row
 //! has is a problem where these were all rows, and a remark where there are more: those may have it, and a run would finish.
 
 use crate::job_file::{JobFile, Problem, SourceStep};
 use std::task::{Context, Poll, Waker};
 use weir_engine::element::{NO_TIMESTAMP, RecordBatch};
 use weir_engine::operator::Subtask;
-use weir_engine::{BatchBuilder, EngineError, ReadStatus, Source, SplitState};
+use weir_engine::runtime::ConnectorIo;
+use weir_engine::{EngineError, ReadStatus, ReaderContext, Source, SplitBatch, SplitState};
 
 /// Rows that are looked at.
 const ROWS: usize = 1_000;
@@ -35,13 +36,13 @@ pub(super) enum Said {
 }
 
 /// What is wrong with the first rows of the source `id`, whose splits these are.
-pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Said {
+pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<SplitState>, io: &ConnectorIo) -> Said {
     let Some(step) = job.sources.iter().find(|step| step.id.value == id) else { return Said::Nothing };
     // What is read but once belongs to the run.
     if !source.capabilities().replayable {
         return Said::Nothing;
     }
-    match read(id, source, splits) {
+    match read(id, source, splits, io) {
         Ok(seen) => match nothing_there(step, &seen) {
             None => Said::Nothing,
             Some(problem) if seen.all => Said::Problem(problem),
@@ -51,13 +52,14 @@ pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<Spl
     }
 }
 
-fn read(id: &str, source: &dyn Source, splits: Vec<SplitState>) -> Result<Seen, EngineError> {
-    let mut reader = source.reader(&Subtask { vertex: id.to_owned(), index: 0, parallelism: 1 }, splits)?;
+fn read(id: &str, source: &dyn Source, splits: Vec<SplitState>, io: &ConnectorIo) -> Result<Seen, EngineError> {
+    let subtask = Subtask { vertex: id.to_owned(), index: 0, parallelism: 1 };
+    let mut reader = source.reader(&ReaderContext { subtask, io: io.clone() }, splits)?;
     let mut seen = Seen::default();
     for _ in 0..READS {
-        let mut out = BatchBuilder::new();
+        let mut out = SplitBatch::new();
         let status = reader.poll_read(&mut Context::from_waker(Waker::noop()), ROWS - seen.rows, &mut out);
-        seen.take(&out.finish());
+        seen.take(&out.take());
         match status {
             Poll::Ready(Ok(ReadStatus::More)) if seen.rows < ROWS => {}
             Poll::Ready(Err(error)) => return Err(error),

@@ -35,14 +35,15 @@ pub(crate) use stdin::{STDIN_CAPABILITIES, StdinSource};
 
 use crate::paths::Output;
 use crate::settings::SettingsError;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use options::{FileOptions, Format, OnError};
 use probe::Probe;
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
-use weir_engine::operator::Subtask;
 use weir_engine::source::SourceOrder;
-use weir_engine::{EngineError, Source, SourceCapabilities, SourceReader, SplitState};
+use weir_engine::{EngineError, ReaderContext, Source, SourceCapabilities, SourceReader, SplitState};
 
 /// The longest row, without its line end: one that goes on is a bad row, not a reason to fill the memory.
 const ROW_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -103,8 +104,8 @@ impl Source for FileSource {
         self.options.identity()
     }
 
-    fn discover(&self, _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        discovery::discover(&self.options, self.header.as_deref())
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        async { discovery::discover(&self.options, self.header.as_deref()) }.boxed()
     }
 
     fn remarks(&self) -> Result<Vec<String>, EngineError> {
@@ -123,20 +124,20 @@ impl Source for FileSource {
         self.options.key.is_some()
     }
 
-    fn new_splits(&self, known: &[SplitState], _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        discovery::new_splits(&self.options, self.header.as_deref(), known)
+    fn new_splits<'a>(&'a self, known: &'a [SplitState], _parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
+        async { discovery::new_splits(&self.options, self.header.as_deref(), known) }.boxed()
     }
 
-    fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
-        discovery::verify(&self.options, self.header.as_deref(), splits)
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        async { discovery::verify(&self.options, self.header.as_deref(), splits) }.boxed()
     }
 
     fn quarantines(&self) -> bool {
         self.options.on_error == OnError::Quarantine
     }
 
-    fn reader(&self, subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
-        Ok(Box::new(reader::FileReader::new(self.options.clone(), &subtask.vertex, splits)))
+    fn reader(&self, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        Ok(Box::new(reader::FileReader::new(self.options.clone(), &context.subtask.vertex, splits)))
     }
 }
 

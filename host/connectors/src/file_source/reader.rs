@@ -13,7 +13,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::source::SplitProgress;
-use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitState};
+use weir_engine::{EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitBatch, SplitState};
 
 /// Reads files.
 pub(super) struct FileReader {
@@ -54,12 +54,12 @@ impl FileReader {
         Ok(false)
     }
 
-    fn read(&mut self, max_records: usize, out: &mut BatchBuilder) -> Result<ReadStatus, EngineError> {
+    fn read(&mut self, max_records: usize, out: &mut SplitBatch) -> Result<ReadStatus, EngineError> {
         if self.open.is_none() && !self.open_next()? {
             return Ok(ReadStatus::End);
         }
         if let Some(open) = &mut self.open {
-            let progress = open.window.read_any(&mut open.rows, max_records, out, &mut self.bad_rows)?;
+            let progress = open.window.read_any(&mut open.rows, max_records, out.of(self.current), &mut self.bad_rows)?;
             if open.window.blocks.is_ended() {
                 open.check_last_row()?;
             }
@@ -75,7 +75,7 @@ impl FileReader {
 }
 
 impl SourceReader for FileReader {
-    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>> {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         Poll::Ready(self.read(max_records, out))
     }
 

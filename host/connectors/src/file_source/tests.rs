@@ -3,7 +3,7 @@
 mod input_files;
 
 use super::*;
-use crate::conformance::{Record, read, read_all, source_suite, subtask};
+use crate::conformance::{Record, SourceNow, read, read_all, reader_context, source_suite};
 use serde_json::json;
 use std::io::Write;
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ impl Files {
 
     fn read(&self, settings: Value) -> Result<Vec<Record>, EngineError> {
         let source = self.source(settings);
-        read_all(&source, source.discover(1)?, 1)
+        read_all(&source, source.discover_now(1)?, 1)
     }
 
     fn values(&self, settings: Value) -> Vec<String> {
@@ -77,7 +77,7 @@ fn every_format_in_every_storage_passes_the_source_suite() {
 fn files_that_are_cut_into_ranges_pass_the_source_suite() {
     let files = Files::of(&[("a.csv", &table(9000)), ("b.csv.gz", &table(100)), ("c.csv", &table(10))]);
     let source = files.source(json!({ "path": "*.csv*", "format": "csv", "key": "k", "split": "64KiB" }));
-    assert!(source.discover(1).unwrap().len() > 5);
+    assert!(source.discover_now(1).unwrap().len() > 5);
     source_suite(&source);
 }
 
@@ -88,7 +88,7 @@ fn several_files_and_rows_over_line_breaks_pass_the_source_suite() {
     let files = Files::of(&[("a.csv", &table(4000)), ("b.csv", broken.as_bytes()), ("c.csv.gz", &table(100)), ("d.csv", b"")]);
     let source = files.source(json!({ "path": "*.csv*", "format": "csv", "key": "k" }));
     source_suite(&source);
-    assert_eq!(read_all(&source, source.discover(2).unwrap(), 2).unwrap().len(), 9100);
+    assert_eq!(read_all(&source, source.discover_now(2).unwrap(), 2).unwrap().len(), 9100);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn the_real_flights_are_all_there_from_any_position() {
     let (source, shown) = FileSource::new(settings.as_object().unwrap(), &data).unwrap();
     assert_eq!(shown["multiline"], json!(false));
     assert!(source.schema().unwrap().starts_with("year,month,day,"));
-    let splits = source.discover(2).unwrap();
+    let splits = source.discover_now(2).unwrap();
     assert_eq!(splits.len(), 1);
     let whole = read_all(&source, splits.clone(), 1).unwrap();
     assert_eq!(whole.len(), 27_004);
@@ -109,7 +109,7 @@ fn the_real_flights_are_all_there_from_any_position() {
     let first = (Some(b"N14228".to_vec()), 1_357_034_400_000);
     assert_eq!((whole[0].0.clone(), whole[0].2), first);
 
-    let mut reader = source.reader(&subtask(0, 1), splits).unwrap();
+    let mut reader = source.reader(&reader_context(0, 1), splits).unwrap();
     let (mut records, status) = read(&mut *reader, 20_000, 1024).unwrap();
     assert_eq!(status, ReadStatus::More);
     records.extend(read_all(&source, reader.splits(), 1).unwrap());
@@ -119,10 +119,10 @@ fn the_real_flights_are_all_there_from_any_position() {
 #[test]
 fn a_file_is_one_split_unless_it_is_to_be_cut_and_is_then_cut_evenly() {
     let files = Files::of(&[("large", "0123456789abcde\n".repeat(100_000).as_bytes()), ("small", b"a\nb\n")]);
-    let whole = files.source(json!({ "path": "*" })).discover(2).unwrap();
+    let whole = files.source(json!({ "path": "*" })).discover_now(2).unwrap();
     assert_eq!(whole.iter().map(|split| split.id.as_str()).collect::<Vec<_>>(), ["large@0", "small@0"]);
     let source = files.source(json!({ "path": "*", "split": "200kB" }));
-    let splits = source.discover(2).unwrap();
+    let splits = source.discover_now(2).unwrap();
     assert_eq!(splits.len(), 9);
     let bytes = |split: &weir_engine::SplitState| split.spec["end"].as_u64().unwrap() - split.spec["start"].as_u64().unwrap();
     assert!(splits[..8].iter().all(|split| (199_000..201_000).contains(&bytes(split))), "{splits:?}");
@@ -134,8 +134,8 @@ fn a_line_longer_than_a_range_belongs_to_the_range_in_which_it_begins() {
     let text = format!("first\n{}\nlast", "long ".repeat(200_000));
     let files = Files::of(&[("a", text.as_bytes())]);
     let source = files.source(json!({ "path": "a", "split": "64KiB" }));
-    assert_eq!(source.discover(4).unwrap().len(), 2);
-    let values = read_all(&source, source.discover(4).unwrap(), 4).unwrap();
+    assert_eq!(source.discover_now(4).unwrap().len(), 2);
+    let values = read_all(&source, source.discover_now(4).unwrap(), 4).unwrap();
     assert_eq!(values.iter().map(|(_, value, _)| value.len()).collect::<Vec<_>>(), [5, 1_000_000, 4]);
 }
 
@@ -176,7 +176,7 @@ fn a_bad_row_fails_with_file_line_and_excerpt_or_is_skipped_and_counted() {
     assert_eq!(error.to_string(), expect, "one place, the file's");
 
     let source = files.source(json!({ "path": "a.csv.gz", "format": "csv", "on-error": "skip" }));
-    let mut reader = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
+    let mut reader = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
     assert_eq!(read(&mut *reader, usize::MAX, 100).unwrap().0.len(), 2);
     assert_eq!(reader.skipped(), 2);
 }
@@ -184,7 +184,7 @@ fn a_bad_row_fails_with_file_line_and_excerpt_or_is_skipped_and_counted() {
 #[test]
 fn headers_must_agree() {
     let files = Files::of(&[("a.csv", b"k,v\n"), ("b.csv", b"k,w\n")]);
-    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).unwrap_err();
+    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover_now(1).unwrap_err();
     assert_eq!(error.to_string(), "read b.csv: its header is not that of *.csv: k,w");
 }
 
@@ -192,25 +192,28 @@ fn headers_must_agree() {
 fn changed_and_missing_files_are_refused_by_name_and_new_ones_are_new_splits() {
     let files = Files::of(&[("a.txt", b"1\n2\n"), ("b.txt", b"3\n")]);
     let source = files.source(json!({ "path": "*.txt" }));
-    let mut splits = source.discover(1).unwrap();
+    let mut splits = source.discover_now(1).unwrap();
     files.write("c.txt", b"4\n");
-    assert_eq!(source.verify(&splits).unwrap(), [""; 0]);
-    let new = source.new_splits(&splits, 1).unwrap();
-    assert_eq!(read(&mut *source.reader(&subtask(0, 1), new.clone()).unwrap(), usize::MAX, 100).unwrap().0.len(), 1);
+    assert_eq!(source.verify_now(&splits).unwrap(), [""; 0]);
+    let new = source.new_splits_now(&splits, 1).unwrap();
+    assert_eq!(read(&mut *source.reader(&reader_context(0, 1), new.clone()).unwrap(), usize::MAX, 100).unwrap().0.len(), 1);
     let all: Vec<_> = splits.iter().chain(&new).cloned().collect();
-    assert_eq!(source.new_splits(&all, 1).unwrap(), []);
+    assert_eq!(source.new_splits_now(&all, 1).unwrap(), []);
     files.write("a.txt", b"1\n9\n");
-    let error = source.verify(&splits).unwrap_err();
+    let error = source.verify_now(&splits).unwrap_err();
     assert_eq!(error.to_string(), "go on reading a.txt: the file has changed since: its first bytes are others");
-    assert!(source.reader(&subtask(0, 1), splits.clone()).and_then(|mut reader| read(&mut *reader, 1, 1)).is_err(), "nor is it read");
+    assert!(
+        source.reader(&reader_context(0, 1), splits.clone()).and_then(|mut reader| read(&mut *reader, 1, 1)).is_err(),
+        "nor is it read"
+    );
     files.write("a.txt", b"1\n2\n3\n");
-    let error = source.verify(&splits).unwrap_err();
+    let error = source.verify_now(&splits).unwrap_err();
     assert_eq!(error.to_string(), "go on reading a.txt: the file has changed since: it has 6 bytes now and had 4");
     std::fs::remove_file(files.0.path().join("a.txt")).unwrap();
-    let error = source.verify(&splits).unwrap_err();
+    let error = source.verify_now(&splits).unwrap_err();
     assert!(error.to_string().starts_with("go on reading a.txt: "), "{error}");
     splits[0].progress = SplitProgress::Finished;
-    assert_eq!(source.verify(&splits).unwrap()[0], "a.txt has been read and is gone");
+    assert_eq!(source.verify_now(&splits).unwrap()[0], "a.txt has been read and is gone");
 }
 
 #[test]
@@ -218,23 +221,23 @@ fn files_that_came_since_are_new_splits_and_known_ones_are_not() {
     let files = Files::of(&[("b.csv", b"k,v\n1,2\n"), ("d.csv", b"k,v\n3,4\n")]);
     let settings = json!({ "path": "*.csv*", "format": "csv", "key": "k", "split": "64KiB" });
     let source = files.source(settings.clone());
-    let mut known = source.discover(2).unwrap();
-    assert!(source.gives_keys() && source.new_splits(&known, 2).unwrap().is_empty());
+    let mut known = source.discover_now(2).unwrap();
+    assert!(source.gives_keys() && source.new_splits_now(&known, 2).unwrap().is_empty());
     known[0].progress = SplitProgress::Finished;
     files.write("a.csv", &[b"k,v\n".to_vec(), b"5,6789012345\n".repeat(20_000)].concat());
     files.write("c.csv.gz", b"k,v\n7,8\n");
     let source = files.source(settings.clone());
-    let new = source.new_splits(&known, 2).unwrap();
+    let new = source.new_splits_now(&known, 2).unwrap();
     let ids: Vec<_> = new.iter().map(|split| (split.id.as_str(), split.progress.clone())).collect();
     assert!(new.len() > 2 && ids[0].0 == "a.csv@4" && ids[new.len() - 1].0 == "c.csv.gz@4", "{ids:?}");
     assert!(ids.iter().all(|(_, progress)| *progress == SplitProgress::Unread));
     let records = read_all(&source, new.clone(), 2).unwrap();
     assert_eq!(records.len(), 20_001);
     known.extend(new);
-    assert!(source.new_splits(&known, 3).unwrap().is_empty(), "each is new once");
+    assert!(source.new_splits_now(&known, 3).unwrap().is_empty(), "each is new once");
 
     files.write("e.csv", b"k,w\n");
-    let error = source.new_splits(&known, 2).unwrap_err();
+    let error = source.new_splits_now(&known, 2).unwrap_err();
     assert!(error.to_string().starts_with("read e.csv: its header is not that of "), "{error}");
     assert!(!files.source(json!({ "path": "*.csv*" })).gives_keys());
 }
@@ -249,7 +252,7 @@ fn a_path_may_hold_glob_signs_and_hidden_files_do_not_match() {
 #[test]
 fn no_match_is_an_error_of_the_start_and_a_folder_one_of_the_settings() {
     let files = Files::of(&[]);
-    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).unwrap_err();
+    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover_now(1).unwrap_err();
     assert!(error.to_string().starts_with("find the files of `path = \"*.csv\"`: no file matches in /"), "{error}");
     std::fs::create_dir(files.0.path().join("data")).unwrap();
     let error = files.try_source(json!({ "path": "data" })).err().unwrap();

@@ -4,7 +4,7 @@ use crate::checkpoint::CheckpointMetadata;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
-use crate::runtime::Clock;
+use crate::runtime::{Clock, ConnectorIo};
 use crate::state::StateBackendFactory;
 use crate::storage::Store;
 use std::fmt;
@@ -19,6 +19,8 @@ pub struct ReplayPoint {
     pub store: Arc<dyn Store>,
     /// For retries, for waiting and for measuring; no operator sees it.
     pub clock: Arc<dyn Clock>,
+    /// Where the sources' I/O runs.
+    pub io: ConnectorIo,
     /// Makes the backends of keyed state.
     pub backends: Arc<dyn StateBackendFactory>,
     /// What operators are told of the time, in ms since the Unix epoch. It stands still, so that two replays see the same.

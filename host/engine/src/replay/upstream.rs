@@ -6,13 +6,13 @@
 
 use super::isolated::{Emitted, plan_of};
 use super::{IsolatedOperator, ReplayPoint};
-use crate::element::{BatchBuilder, RecordBatch};
+use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::Clock;
-use crate::source::{ReadStatus, Source, SourceReader};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, is_idle};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -63,7 +63,7 @@ impl Upstream {
         let (mut operators, mut sources) = (BTreeMap::new(), VecDeque::new());
         for above in above(&graph, vertex) {
             match &graph.vertices[above].kind {
-                VertexKind::Source { source, .. } => sources.push_back((above, reader(&graph, above, &**source, point)?)),
+                VertexKind::Source { source, .. } => sources.push_back((above, reader(&graph, above, &**source, point).await?)),
                 VertexKind::Operator(_) => _ = operators.insert(above, IsolatedOperator::restore(&graph, above, point).await?),
                 VertexKind::Sink(_) => {}
             }
@@ -95,10 +95,10 @@ impl Upstream {
     /// Reads one batch of the source whose turn it is. False where no source is left.
     async fn read(&mut self) -> Result<bool, EngineError> {
         let Some((vertex, mut reader)) = self.sources.pop_front().filter(|_| self.reads_left > 0) else { return Ok(false) };
-        let mut builder = BatchBuilder::new();
+        let mut batch = SplitBatch::new();
         let status =
-            poll(&mut *reader, &mut builder, &*self.point.clock).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
-        let batch = builder.finish();
+            poll(&mut *reader, &mut batch, &*self.point.clock).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
+        let batch = batch.take();
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
         self.deliver_all(self.routed(vertex, 0, &Arc::new(batch))).await?;
         self.deliver_all(self.routed(vertex, QUARANTINE_OUTPUT, &Arc::new(reader.take_quarantined()))).await?;
@@ -153,13 +153,13 @@ impl Upstream {
 }
 
 /// Waits for a batch of a source, so that the order does not depend on which has something first.
-async fn poll(reader: &mut dyn SourceReader, builder: &mut BatchBuilder, clock: &dyn Clock) -> Result<ReadStatus, EngineError> {
+async fn poll(reader: &mut dyn SourceReader, batch: &mut SplitBatch, clock: &dyn Clock) -> Result<ReadStatus, EngineError> {
     let until = clock.now() + PATIENCE;
     loop {
-        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), READ_RECORDS, builder);
+        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), READ_RECORDS, batch);
         match read {
             Poll::Ready(read) => return read,
-            Poll::Pending if clock.now() >= until => return Ok(ReadStatus::End),
+            Poll::Pending if clock.now() >= until || is_idle(reader) => return Ok(ReadStatus::End),
             Poll::Pending => clock.sleep_until(clock.now() + LOOK_AGAIN).await,
         }
     }
@@ -177,7 +177,7 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
 }
 
 /// A reader of all splits of a source: those of the checkpoint and what has come since, or all that there are.
-fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPoint) -> Result<Box<dyn SourceReader>, EngineError> {
+async fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPoint) -> Result<Box<dyn SourceReader>, EngineError> {
     let id = &graph.vertices[vertex].id;
     let named = |error: EngineError| error.context(id);
     if !source.capabilities().replayable {
@@ -187,13 +187,14 @@ fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPo
     let splits = match point.metadata.as_ref().and_then(|metadata| metadata.vertex(id)) {
         Some(snapshot) => {
             let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
-            source.verify(&splits).map_err(named)?;
-            splits.extend(source.new_splits(&splits, 1).map_err(named)?);
+            source.verify(&splits).await.map_err(named)?;
+            splits.extend(source.new_splits(&splits, 1).await.map_err(named)?);
             splits
         }
-        None => source.discover(1).map_err(named)?,
+        None => source.discover(1).await.map_err(named)?,
     };
-    source.reader(&Subtask { vertex: id.clone(), index: 0, parallelism: 1 }, splits).map_err(named)
+    let context = ReaderContext { subtask: Subtask { vertex: id.clone(), index: 0, parallelism: 1 }, io: point.io.clone() };
+    source.reader(&context, splits).map_err(named)
 }
 
 /// The checkpoint's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.

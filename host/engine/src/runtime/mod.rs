@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+mod connector_io;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
 mod task_group;
 mod threads;
 
+pub use connector_io::ConnectorIo;
 #[cfg(any(test, feature = "testing"))]
 pub use simulated::{SimulatedProcess, SimulationEnd, Simulator};
 pub use task_group::TaskGroup;
@@ -23,8 +25,10 @@ pub use threads::ThreadRuntime;
 pub enum Lane {
     /// Subtasks: these threads may be busy in a guest for as long as its deadline allows.
     Data,
-    /// Coordinator, uploads, commits: never behind a guest.
+    /// Coordinator, uploads, commits, connectors' I/O: never behind a guest, and it must not block.
     Control,
+    /// What may sit in the operating system for long: a thread of its own, with sockets and timers behind it.
+    Blocking,
 }
 
 /// Time since some fixed moment of the process; only differences mean anything.
@@ -62,15 +66,15 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Runs what may block for long where nobody waits behind it, which is no control thread. `None`: it panicked.
-    pub async fn aside<T: Send + 'static>(&self, name: &str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    /// Runs what may block for long where nobody waits behind it. `None`: it panicked.
+    pub async fn aside<T: Send + 'static>(&self, name: &str, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let (done, result) = oneshot::channel();
         let work = async move {
-            let result = work();
+            let result = work.await;
             yield_now().await;
             _ = done.send(result);
         };
-        self.spawn.spawn(Lane::Data, name, work.boxed());
+        self.spawn.spawn(Lane::Blocking, name, work.boxed());
         result.await.ok()
     }
 }

@@ -74,12 +74,15 @@ struct Threads {
 impl Spawn for Threads {
     #[expect(clippy::disallowed_methods, reason = "this file is what the Spawn trait stands for")]
     fn spawn(&self, lane: Lane, _name: &str, future: BoxFuture<'static, ()>) {
-        let handle = match lane {
-            Lane::Data => &self.data,
-            Lane::Control => &self.control,
-        };
         // Detached: a TaskGroup knows when it has ended.
-        drop(handle.spawn(future));
+        match lane {
+            Lane::Data => drop(self.data.spawn(future)),
+            Lane::Control => drop(self.control.spawn(future)),
+            Lane::Blocking => {
+                let control = self.control.clone();
+                drop(self.control.spawn_blocking(move || control.block_on(future)));
+            }
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
 pub use restore::{FilesToRestore, KeyedRestore};
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
-pub use source_task::SourceTask;
+pub use source_task::{Reading, SourceTask};
 pub use subtask::{Emitted, OperatorSubtask, RestoreSource, SubtaskCapture, SubtaskPlace};
 
 use crate::checkpoint::{CompletedTasks, Trigger};
@@ -35,6 +35,7 @@ use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::Decline;
 use crate::operator::Operator;
+use crate::source::SplitState;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -55,6 +56,8 @@ pub enum TaskControl {
     Abort(CheckpointId),
     /// A checkpoint's barriers overtake from now on. Sources have sent theirs.
     Overtake(CheckpointId),
+    /// Splits that were found: the source at the head reads them behind the next barrier, and they are part of that checkpoint.
+    Assign(Vec<SplitState>),
     /// Sources act as if their input had ended where they are.
     Drain,
     /// Behind the barrier of this checkpoint another operator works for a vertex, on the state that is there.

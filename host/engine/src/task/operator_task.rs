@@ -158,7 +158,7 @@ impl OperatorTask {
             }
             TaskControl::Complete(checkpoint_id) => {
                 self.chain.on_completed(checkpoint_id);
-                self.snapshots.commit(checkpoint_id);
+                self.snapshots.commit(checkpoint_id, None);
             }
             TaskControl::Abort(checkpoint_id) => {
                 self.announced.remove(&checkpoint_id);
@@ -168,7 +168,7 @@ impl OperatorTask {
             TaskControl::Overtake(checkpoint_id) => self.gate.overtake(checkpoint_id),
             TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
             TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),
-            TaskControl::Drain => {}
+            TaskControl::Drain | TaskControl::Assign(_) => {}
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::state::{BroadcastState, FileSnapshot, StateSnapshot};
 use crate::storage::{Store, retry};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -223,11 +223,11 @@ impl Snapshots {
         self.increments.extent(base, keys, |base| states.iter().map(|state| state.changed_since(base)).sum())
     }
 
-    /// Commits everything up to `checkpoint_id` in the background.
-    pub fn commit(&mut self, checkpoint_id: CheckpointId) {
+    /// Commits everything up to `checkpoint_id` in the background, beside `told`: what the source at the head has to do now that it exists.
+    pub fn commit(&mut self, checkpoint_id: CheckpointId, told: Option<BoxFuture<'static, Result<(), EngineError>>>) {
         let context = self.context.clone();
         let sinks: Vec<_> = self.uncommitted.values().cloned().collect();
-        if sinks.is_empty() {
+        if sinks.is_empty() && told.is_none() {
             return context.events.send(TaskEvent::Committed(checkpoint_id));
         }
         let mut place = self.committing.take();
@@ -237,6 +237,9 @@ impl Snapshots {
                 if let Err(error) = sink.commit(checkpoint_id, &context.committers).await {
                     return context.events.send(TaskEvent::Failed(error));
                 }
+            }
+            if let Some(Err(error)) = OptionFuture::from(told).await {
+                warn!(source = %context.head, %checkpoint_id, %error, "what is read could not be told of a checkpoint");
             }
             context.events.send(TaskEvent::Committed(checkpoint_id));
         };

@@ -4,14 +4,15 @@ use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::turn::Turn;
 use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
-use crate::element::{Barrier, BatchBuilder, CheckpointId, RecordBatch, StreamElement};
+use crate::element::{Barrier, CheckpointId, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
 use crate::operator::QuarantineLimit;
 use crate::runtime::{Clock, Monotonic};
-use crate::source::{ReadStatus, SourceReader};
-use std::collections::VecDeque;
+use crate::source::{ReadStatus, SourceReader, SplitBatch, SplitState};
+use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -39,18 +40,30 @@ enum Step {
     Closed,
 }
 
+/// What a source task reads with.
+pub struct Reading {
+    /// The source's vertex,
+    pub vertex: usize,
+    /// and its id.
+    pub id: String,
+    /// Reads the subtask's splits.
+    pub reader: Box<dyn SourceReader>,
+    /// Whether the source comes to an end by itself.
+    pub bounded: bool,
+    /// Where the source has a rate: what all its subtasks share.
+    pub limiter: Option<Arc<RateLimiter>>,
+    /// The source's counters.
+    pub metrics: Arc<VertexMetrics>,
+}
+
 /// The head of a task that reads.
 pub struct SourceTask {
-    vertex: usize,
-    id: String,
-    reader: Box<dyn SourceReader>,
+    reading: Reading,
     chain: Chain,
     snapshots: Snapshots,
     control: mpsc::UnboundedReceiver<TaskControl>,
     events: TaskEvents,
     clock: Arc<dyn Clock>,
-    metrics: Arc<VertexMetrics>,
-    limiter: Option<Arc<RateLimiter>>,
     /// What the limiter has granted: so many records from this time on.
     reserved: Option<(usize, Monotonic)>,
     pace: Timer,
@@ -59,7 +72,11 @@ pub struct SourceTask {
     phase: Phase,
     /// The input is to end where it is.
     draining: bool,
-    builder: BatchBuilder,
+    batch: SplitBatch,
+    /// Splits that were found, until the next barrier.
+    assigned: Vec<SplitState>,
+    /// What the reader is told when a checkpoint exists: its splits as of the barrier.
+    awaited: BTreeMap<CheckpointId, Vec<SplitState>>,
     skipped: u64,
     quarantine: Quarantine,
     /// Records that were in flight in the restored checkpoint, on what is now an edge within the task.
@@ -68,26 +85,20 @@ pub struct SourceTask {
 }
 
 impl SourceTask {
-    /// A task that reads with `reader`.
+    /// A task that reads.
     #[expect(clippy::too_many_arguments, reason = "deploy puts a task together once, from parts that have nothing else in common")]
     pub fn new(
-        vertex: usize,
-        id: String,
-        reader: Box<dyn SourceReader>,
+        reading: Reading,
         chain: Chain,
         snapshots: Snapshots,
         control: mpsc::UnboundedReceiver<TaskControl>,
         events: TaskEvents,
         clock: Arc<dyn Clock>,
-        metrics: Arc<VertexMetrics>,
-        limiter: Option<Arc<RateLimiter>>,
         restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
         budget: InFlightBudget,
     ) -> Self {
         Self {
-            vertex,
-            id,
-            reader,
+            reading,
             chain,
             snapshots,
             control,
@@ -95,13 +106,13 @@ impl SourceTask {
             pace: Timer::new(clock.clone()),
             linger: Timer::new(clock.clone()),
             clock,
-            metrics,
-            limiter,
             call_pace: CallPace::default(),
             reserved: None,
             phase: Phase::Reading,
             draining: false,
-            builder: BatchBuilder::new(),
+            batch: SplitBatch::new(),
+            assigned: Vec::new(),
+            awaited: BTreeMap::new(),
             skipped: 0,
             quarantine: Quarantine::default(),
             restored,
@@ -142,14 +153,22 @@ impl SourceTask {
         if self.phase == Phase::Reading
             && let Poll::Ready(status) = self.poll_read(cx)
         {
-            return Poll::Ready(status.map(Step::Read));
+            return Poll::Ready(status.and_then(|status| self.checked(status)).map(Step::Read));
         }
         self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
     }
 
+    fn checked(&self, status: ReadStatus) -> Result<ReadStatus, EngineError> {
+        if status == ReadStatus::End && !self.reading.bounded {
+            let message = format!("read {}: its reader has ended, and a source without an end has always more to come", self.reading.id);
+            return Err(EngineError::new(ErrorKind::Bug, message));
+        }
+        Ok(status)
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReadStatus, EngineError>> {
-        let Some(limiter) = &self.limiter else {
-            return self.reader.poll_read(cx, READ_RECORDS.min(self.call_pace.records()), &mut self.builder);
+        let Some(limiter) = &self.reading.limiter else {
+            return self.reading.reader.poll_read(cx, READ_RECORDS.min(self.call_pace.records()), &mut self.batch);
         };
         let now = self.clock.now();
         let most = limiter.batch().min(self.call_pace.records());
@@ -157,9 +176,9 @@ impl SourceTask {
         if self.pace.poll(Some(from), cx).is_pending() {
             return Poll::Pending;
         }
-        let read = self.reader.poll_read(cx, granted, &mut self.builder);
+        let read = self.reading.reader.poll_read(cx, granted, &mut self.batch);
         if read.is_ready() {
-            limiter.refund(granted.saturating_sub(self.builder.len()));
+            limiter.refund(granted.saturating_sub(self.batch.len()));
             self.reserved = None;
         }
         read
@@ -177,13 +196,13 @@ impl SourceTask {
     }
 
     async fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
-        let skipped = self.reader.skipped();
-        self.metrics.skipped.add(skipped - self.skipped);
+        let skipped = self.reading.reader.skipped();
+        self.reading.metrics.skipped.add(skipped - self.skipped);
         self.skipped = skipped;
         self.quarantine().await?;
-        if !self.builder.is_empty() {
-            let batch = self.builder.take_and_make_room();
-            self.metrics.records_out.add(batch.len() as u64);
+        if !self.batch.is_empty() {
+            let batch = self.batch.take();
+            self.reading.metrics.records_out.add(batch.len() as u64);
             let (records, began) = (batch.len(), self.clock.now());
             self.chain.process_from_source(batch).await?;
             self.call_pace.observe(records, began + self.chain.take_waited(), self.clock.now());
@@ -201,20 +220,24 @@ impl SourceTask {
 
     /// Hands on what could not be read, within the same cut as what could: no barrier comes between a poll and this.
     async fn quarantine(&mut self) -> Result<(), EngineError> {
-        let reports = self.reader.take_quarantined();
-        self.quarantine.seen += (self.builder.len() + reports.len()) as u64;
+        let reports = self.reading.reader.take_quarantined();
+        self.quarantine.seen += (self.batch.len() + reports.len()) as u64;
         if reports.is_empty() {
             return Ok(());
         }
         self.quarantine.records += reports.len() as u64;
-        self.metrics.quarantined.add(reports.len() as u64);
+        self.reading.metrics.quarantined.add(reports.len() as u64);
         self.chain.quarantine_from_source(reports).await?;
-        self.quarantine.check(&self.id)
+        self.quarantine.check(&self.reading.id)
     }
 
     fn on_control(&mut self, control: TaskControl) -> Result<(), EngineError> {
         match control {
             TaskControl::Trigger { checkpoint_id, trigger, alignment } => {
+                let assigned = std::mem::take(&mut self.assigned);
+                if self.phase == Phase::Reading {
+                    self.reading.reader.add_splits(assigned).map_err(|error| error.context(&self.reading.id))?;
+                }
                 self.take(checkpoint_id)?;
                 // Behind the end of its input a channel has no barriers: the end counts as all of them.
                 if self.phase != Phase::Ended {
@@ -226,10 +249,15 @@ impl SourceTask {
             }
             TaskControl::Complete(checkpoint_id) => {
                 self.chain.on_completed(checkpoint_id);
-                self.snapshots.commit(checkpoint_id);
+                let told = self.tell_reader(checkpoint_id);
+                self.snapshots.commit(checkpoint_id, told);
             }
             // A failed stop checkpoint is tried again: a suspended source stays where it is.
-            TaskControl::Abort(checkpoint_id) => self.snapshots.abort(checkpoint_id),
+            TaskControl::Abort(checkpoint_id) => {
+                self.awaited.remove(&checkpoint_id);
+                self.snapshots.abort(checkpoint_id);
+            }
+            TaskControl::Assign(splits) => self.assigned.extend(splits),
             TaskControl::Overtake(_) => {}
             TaskControl::Drain => self.draining = true,
             TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
@@ -238,12 +266,23 @@ impl SourceTask {
         Ok(())
     }
 
+    /// Tells the reader of a checkpoint that exists; older ones need not be told of any more.
+    fn tell_reader(&mut self, checkpoint_id: CheckpointId) -> Option<BoxFuture<'static, Result<(), EngineError>>> {
+        let splits = self.awaited.remove(&checkpoint_id)?;
+        self.awaited.retain(|&other, _| other > checkpoint_id);
+        self.reading.reader.on_completed(checkpoint_id, splits)
+    }
+
     /// Restored records that are still to be worked off are part of the snapshot, whatever the barrier's alignment.
     fn take(&mut self, checkpoint_id: CheckpointId) -> Result<(), EngineError> {
-        let source = Some((self.vertex, self.reader.splits()));
+        let splits = self.reading.reader.splits();
+        if self.reading.reader.hears_of_completion() {
+            self.awaited.insert(checkpoint_id, splits.clone());
+        }
+        let source = Some((self.reading.vertex, splits));
         let in_flight = if self.restored.is_empty() { InFlight::Nothing } else { InFlight::Awaited };
         let began = self.clock.now();
-        self.snapshots.take(checkpoint_id, &mut self.chain, source, in_flight).map_err(|error| error.context(&self.id))?;
+        self.snapshots.take(checkpoint_id, &mut self.chain, source, in_flight).map_err(|error| error.context(&self.reading.id))?;
         self.events.send(TaskEvent::Captured(checkpoint_id));
         if self.chain.swap(checkpoint_id) {
             self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));

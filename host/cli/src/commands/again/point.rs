@@ -10,7 +10,7 @@ use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LineageRoot, LogEntry,
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata, open_savepoint};
 use weir_engine::replay::ReplayPoint;
-use weir_engine::runtime::Runtime;
+use weir_engine::runtime::{ConnectorIo, Runtime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
@@ -39,7 +39,8 @@ pub(super) async fn point(from: Option<&StartPoint>, storage: &str, store: Arc<d
     let Found { metadata, completed_ms, held } = found;
     let from = RerunFrom { checkpoint: metadata.as_ref().map(|metadata| metadata.checkpoint_id.0), savepoint };
     let backends = Arc::new(MemoryBackendFactory::new((runtime.seed)()));
-    let point = ReplayPoint { metadata: metadata.map(Arc::new), store, clock, backends, processing_time: completed_ms };
+    let io = ConnectorIo::of(&runtime);
+    let point = ReplayPoint { metadata: metadata.map(Arc::new), store, clock, io, backends, processing_time: completed_ms };
     Ok(Start { point, from, held })
 }
 

@@ -14,14 +14,17 @@ use super::options::{FileOptions, Format, OnError};
 use super::window::Progress;
 use crate::settings::SettingsError;
 use feed::Feed;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use options::StdinOptions;
 use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use weir_engine::operator::Subtask;
 use weir_engine::source::{SourceOrder, SplitProgress};
-use weir_engine::{BatchBuilder, EngineError, ReadStatus, RecordBatch, Source, SourceCapabilities, SourceReader, SplitState};
+use weir_engine::{
+    BatchBuilder, EngineError, ReadStatus, ReaderContext, RecordBatch, Source, SourceCapabilities, SourceReader, SplitBatch, SplitState,
+};
 
 /// Reads standard input, with parallelism 1 and without replay.
 pub(crate) struct StdinSource {
@@ -74,8 +77,8 @@ impl Source for StdinSource {
         }
     }
 
-    fn discover(&self, _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        Ok(vec![SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::Unread }])
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        ready(Ok(vec![SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::Unread }])).boxed()
     }
 
     fn order(&self, _parallelism: u32) -> SourceOrder {
@@ -86,17 +89,17 @@ impl Source for StdinSource {
         self.options.rows.key.is_some()
     }
 
-    fn verify(&self, splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
         let begun = splits.iter().any(|split| matches!(split.progress, SplitProgress::At(_)));
         let warning = "stdin is not read again: the run goes on with the rows that come now";
-        Ok(begun.then(|| warning.to_string()).into_iter().collect())
+        ready(Ok(begun.then(|| warning.to_string()).into_iter().collect())).boxed()
     }
 
     fn quarantines(&self) -> bool {
         self.options.rows.on_error == OnError::Quarantine
     }
 
-    fn reader(&self, subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+    fn reader(&self, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
         let split = splits.into_iter().next();
         let records = match &split {
             Some(SplitState { progress: SplitProgress::At(records), .. }) => records.as_u64().unwrap_or(0),
@@ -104,7 +107,7 @@ impl Source for StdinSource {
         };
         let mut reader = StdinReader {
             options: self.options.clone(),
-            source: subtask.vertex.clone(),
+            source: context.subtask.vertex.clone(),
             input: self.input.clone(),
             split,
             records,
@@ -150,12 +153,12 @@ impl StdinReader {
 }
 
 impl SourceReader for StdinReader {
-    fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         if self.split.as_ref().is_none_or(|split| split.progress == SplitProgress::Finished) {
             return Poll::Ready(Ok(ReadStatus::End));
         }
         let before = out.len();
-        let (progress, status) = match self.read(cx, max_records, out) {
+        let (progress, status) = match self.read(cx, max_records, out.of(0)) {
             Ok(Progress::Waiting) => return Poll::Pending,
             Ok(Progress::More) => {
                 self.records += (out.len() - before) as u64;

@@ -1,7 +1,7 @@
 //! Standard input played by texts and pipes.
 
 use super::*;
-use crate::conformance::subtask;
+use crate::conformance::{SourceNow, reader_context};
 use std::task::{Wake, Waker};
 use weir_engine::ErrorKind;
 
@@ -21,11 +21,11 @@ fn records(reader: &mut dyn SourceReader, count: usize) -> Result<Vec<Record>, E
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut records = Vec::new();
     while records.len() < count {
-        let mut out = BatchBuilder::new();
+        let mut out = SplitBatch::new();
         match reader.poll_read(&mut Context::from_waker(&waker), count - records.len(), &mut out) {
             Poll::Pending => std::thread::park(),
             Poll::Ready(status) => {
-                let batch = out.finish();
+                let batch = out.take();
                 let timestamp = |row: usize| Some(batch.timestamps()[row]).filter(|&timestamp| timestamp != i64::MIN);
                 records.extend((0..batch.len()).map(|row| (batch.key(row).map(text), text(batch.values().get(row)), timestamp(row))));
                 if status? == ReadStatus::End {
@@ -43,13 +43,13 @@ fn lines(reader: &mut dyn SourceReader, count: usize) -> Result<Vec<String>, Eng
 
 /// The records up to the moment where the reader waits.
 fn come(reader: &mut dyn SourceReader) -> Vec<String> {
-    let mut out = BatchBuilder::new();
+    let mut out = SplitBatch::new();
     while let Poll::Ready(status) = reader.poll_read(&mut Context::from_waker(Waker::noop()), 1000, &mut out) {
         if status.unwrap() == ReadStatus::End {
             break;
         }
     }
-    out.finish().values().iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+    out.take().values().iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
 fn source_of(input: impl Read + Send + 'static, settings: Value) -> StdinSource {
@@ -61,7 +61,7 @@ fn source(input: impl Read + Send + 'static) -> StdinSource {
 }
 
 fn reader(source: &StdinSource) -> Box<dyn SourceReader> {
-    source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap()
+    source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap()
 }
 
 /// Hands a text over byte by byte, as someone who types it.
@@ -117,7 +117,7 @@ fn a_reader_waits_for_the_line_that_is_being_typed() {
     let (sender, receiver) = std::io::pipe().map(|(receiver, sender)| (sender, receiver)).unwrap();
     let source = source(receiver);
     let mut reader = reader(&source);
-    let pending = reader.poll_read(&mut Context::from_waker(Waker::noop()), 1, &mut BatchBuilder::new());
+    let pending = reader.poll_read(&mut Context::from_waker(Waker::noop()), 1, &mut SplitBatch::new());
     assert!(pending.is_pending());
     std::io::Write::write_all(&mut &sender, b"typed\nand").unwrap();
     assert_eq!(lines(&mut *reader, 1).unwrap(), ["typed"]);
@@ -205,7 +205,7 @@ fn it_says_that_it_cannot_replay_and_has_no_keys_unless_told() {
     let csv = source_of(std::io::empty(), json!({ "format": "csv", "key": "k", "null": ["NA"] })).identity();
     assert_eq!(csv, json!({ "connector": "stdin", "format": "csv", "key": "k", "timestamp": null, "null": ["NA"], "multiline": true }));
     let begun = SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::At(3.into()) };
-    assert_eq!(source.verify(&[begun]).unwrap().len(), 1);
+    assert_eq!(source.verify_now(&[begun]).unwrap().len(), 1);
 }
 
 #[test]

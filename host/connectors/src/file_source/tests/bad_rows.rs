@@ -1,7 +1,7 @@
 //! What becomes of rows that cannot be read, and that none comes of them which nobody has written.
 
 use super::*;
-use crate::conformance::subtask;
+use crate::conformance::reader_context;
 use std::collections::BTreeSet;
 use weir_engine::{RecordBatch, SourceReader};
 
@@ -20,13 +20,13 @@ impl Given {
 
     /// Polls once, for up to `most` records.
     fn poll(&mut self, reader: &mut dyn SourceReader, most: usize) -> Result<ReadStatus, EngineError> {
-        let mut out = weir_engine::BatchBuilder::new();
+        let mut out = weir_engine::SplitBatch::new();
         let std::task::Poll::Ready(status) =
             reader.poll_read(&mut std::task::Context::from_waker(std::task::Waker::noop()), most, &mut out)
         else {
             panic!("files do not wait")
         };
-        self.add(&out.finish());
+        self.add(&out.take());
         self.reports.extend(reader.take_quarantined().values().iter().map(|report| serde_json::from_slice(report).unwrap()));
         self.skipped = reader.skipped();
         status
@@ -41,7 +41,7 @@ impl Files {
     /// All that a source gives, or the error that it ends with.
     fn given(&self, settings: Value) -> Result<Given, String> {
         let source = self.source(settings);
-        let mut reader = source.reader(&subtask(0, 1), source.discover(1).map_err(|e| e.to_string())?).unwrap();
+        let mut reader = source.reader(&reader_context(0, 1), source.discover_now(1).map_err(|e| e.to_string())?).unwrap();
         let mut given = Given::default();
         while given.poll(&mut *reader, 1000).map_err(|e| e.to_string())? == ReadStatus::More {}
         Ok(given)
@@ -88,7 +88,7 @@ fn no_range_of_a_file_begins_within_a_cell() {
     let files = Files::of(&[("a.csv", ("id,v,w\n".to_owned() + &rows + &texts + &rows).as_bytes())]);
     for on_error in ["skip", "quarantine"] {
         let source = files.source(csv(json!({ "on-error": on_error, "multiline": false, "split": "80kB" })));
-        let splits = source.discover(8).unwrap();
+        let splits = source.discover_now(8).unwrap();
         let ends: Vec<_> = splits.iter().map(|split| split.spec["end"].as_u64().unwrap()).collect();
         assert!(ends.len() > 1 && ends[..ends.len() - 1].iter().all(|end| *end as usize <= rows.len() + 7), "{ends:?}");
         let rows = read_all(&source, splits, 3).unwrap();
@@ -109,17 +109,17 @@ fn ranges_of_a_file_are_not_read_on_behind_bad_rows_unless_no_cell_holds_a_line_
         assert!(files.given(csv(json!({ "on-error": on_error }))).err().unwrap().starts_with("read a.csv, line 2: "));
         // Ranges that a checkpoint holds.
         let cut = files.source(csv(json!({ "split": "64KiB" })));
-        let mut ranges = cut.discover(2).unwrap();
+        let mut ranges = cut.discover_now(2).unwrap();
         assert!(ranges.len() > 1);
         let whole = files.source(csv(json!({ "on-error": on_error })));
-        let error = whole.verify(&ranges).unwrap_err();
+        let error = whole.verify_now(&ranges).unwrap_err();
         assert!(error.to_string().starts_with("go on reading a.csv: a part of it is left, and "), "{error}");
         ranges.iter_mut().for_each(|range| range.progress = SplitProgress::Finished);
-        assert_eq!(whole.verify(&ranges).unwrap(), [""; 0]);
+        assert_eq!(whole.verify_now(&ranges).unwrap(), [""; 0]);
         let single_lines = csv(json!({ "on-error": on_error, "split": "64KiB", "multiline": false }));
-        assert!(files.source(single_lines).discover(2).unwrap().len() > 1);
+        assert!(files.source(single_lines).discover_now(2).unwrap().len() > 1);
         let lines = json!({ "path": "a.csv", "format": "lines", "on-error": on_error, "split": "64KiB" });
-        assert!(files.source(lines).discover(2).unwrap().len() > 1, "lines have no cells");
+        assert!(files.source(lines).discover_now(2).unwrap().len() > 1, "lines have no cells");
     }
 }
 
@@ -165,9 +165,9 @@ fn what_was_set_aside_goes_with_the_position_and_comes_once() {
     let files = Files::of(&[("a.jsonl", text.as_bytes())]);
     let source = files.source(json!({ "path": "a.jsonl", "format": "jsonl", "on-error": "quarantine" }));
     let mut rng = fastrand::Rng::with_seed(11);
-    let (mut splits, mut given, mut status) = (source.discover(1).unwrap(), Given::default(), ReadStatus::More);
+    let (mut splits, mut given, mut status) = (source.discover_now(1).unwrap(), Given::default(), ReadStatus::More);
     while status == ReadStatus::More {
-        let mut reader = source.reader(&subtask(0, 1), splits).unwrap();
+        let mut reader = source.reader(&reader_context(0, 1), splits).unwrap();
         for _ in 0..rng.usize(1..4) {
             if status == ReadStatus::More {
                 status = given.poll(&mut *reader, rng.usize(1..400)).unwrap();
@@ -332,7 +332,7 @@ fn a_row_that_is_passed_over_is_passed_over_again_by_the_next_reader() {
     let text = [b"a\n".to_vec(), vec![b'x'; 40_000_000], b"\nb\n".to_vec()].concat();
     let files = Files::of(&[("a", &text)]);
     let source = files.source(json!({ "path": "a", "on-error": "skip" }));
-    let mut first = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
+    let mut first = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
     let mut given = Given::default();
     while given.rows.is_empty() || first.splits()[0].progress == SplitProgress::At(0.into()) {
         given.poll(&mut *first, 1).unwrap();
@@ -340,7 +340,7 @@ fn a_row_that_is_passed_over_is_passed_over_again_by_the_next_reader() {
     // In the midst of it.
     given.poll(&mut *first, 1).unwrap();
     assert_eq!((first.splits()[0].progress.clone(), given.skipped), (SplitProgress::At(2.into()), 0));
-    let mut second = source.reader(&subtask(0, 1), first.splits()).unwrap();
+    let mut second = source.reader(&reader_context(0, 1), first.splits()).unwrap();
     while given.poll(&mut *second, 1000).unwrap() == ReadStatus::More {}
     assert_eq!((given.rows, given.skipped), (vec!["a".to_owned(), "b".to_owned()], 1));
 }
@@ -395,11 +395,11 @@ fn a_last_row_with_carriage_returns_is_read_from_wherever_the_reading_begins() {
         let source = files.source(settings.clone());
         for read_before in 0..whole.len() {
             let mut given = Given::default();
-            let mut first = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
+            let mut first = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
             while given.rows.len() < read_before {
                 given.poll(&mut *first, 1).unwrap();
             }
-            let mut second = source.reader(&subtask(0, 1), first.splits()).unwrap();
+            let mut second = source.reader(&reader_context(0, 1), first.splits()).unwrap();
             while given.poll(&mut *second, 1).unwrap() == ReadStatus::More {}
             assert_eq!(given.rows, whole, "{name} behind {read_before} rows");
         }
@@ -408,7 +408,7 @@ fn a_last_row_with_carriage_returns_is_read_from_wherever_the_reading_begins() {
     let files = Files::of(&[("a.txt", rows.as_bytes()), ("a.csv", format!("id\n{rows}").as_bytes())]);
     for (name, format) in [("a.txt", "lines"), ("a.csv", "csv")] {
         let source = files.source(json!({ "path": name, "format": format, "split": "64KiB" }));
-        let splits = source.discover(2).unwrap();
+        let splits = source.discover_now(2).unwrap();
         assert_eq!(splits.len(), 2, "{name}");
         assert_eq!(read_all(&source, splits, 2).unwrap().len(), 3, "{name}");
     }

@@ -6,18 +6,18 @@ use super::*;
 fn a_checkpoint_that_holds_ranges_is_resumed_by_a_source_that_cuts_none() {
     let files = Files::of(&[("a.csv", &table(9000))]);
     let cut = files.source(json!({ "path": "a.csv", "format": "csv", "key": "k", "split": "64KiB" }));
-    let mut splits = cut.discover(2).unwrap();
+    let mut splits = cut.discover_now(2).unwrap();
     assert!(splits.len() > 3);
-    let mut first = cut.reader(&subtask(0, 2), splits.iter().step_by(2).cloned().collect()).unwrap();
+    let mut first = cut.reader(&reader_context(0, 2), splits.iter().step_by(2).cloned().collect()).unwrap();
     let mut records = read(&mut *first, 1000, 100).unwrap().0;
     let whole = files.source(json!({ "path": "a.csv", "format": "csv", "key": "k" }));
     // As a checkpoint of an earlier version has them: without a hash of the file's end.
     splits = first.splits().into_iter().chain(splits.into_iter().skip(1).step_by(2)).collect();
     splits.iter_mut().for_each(|split| drop(split.spec.as_object_mut().unwrap().remove("tail").unwrap()));
-    assert_eq!(whole.verify(&splits).unwrap(), [""; 0]);
-    assert_eq!(whole.new_splits(&splits, 2).unwrap(), []);
+    assert_eq!(whole.verify_now(&splits).unwrap(), [""; 0]);
+    assert_eq!(whole.new_splits_now(&splits, 2).unwrap(), []);
     records.extend(read_all(&whole, splits, 3).unwrap());
-    let mut expected = read_all(&whole, whole.discover(1).unwrap(), 1).unwrap();
+    let mut expected = read_all(&whole, whole.discover_now(1).unwrap(), 1).unwrap();
     assert_eq!(expected.len(), 9000);
     records.sort();
     expected.sort();
@@ -28,7 +28,7 @@ fn a_checkpoint_that_holds_ranges_is_resumed_by_a_source_that_cuts_none() {
 fn more_ranges_than_a_checkpoint_should_hold_are_refused() {
     let files = Files::of(&[("a.txt", b"a\n")]);
     std::fs::File::options().append(true).open(files.0.path().join("a.txt")).unwrap().set_len(1 << 30).unwrap();
-    let error = files.source(json!({ "path": "a.txt", "split": "64KiB" })).discover(1).unwrap_err();
+    let error = files.source(json!({ "path": "a.txt", "split": "64KiB" })).discover_now(1).unwrap_err();
     assert!(error.to_string().starts_with("cut a.txt, which has 1073741824 bytes, into 16384 ranges of 65536 bytes"), "{error}");
 }
 
@@ -39,16 +39,16 @@ fn ranges_and_their_headers_are_bounded_over_all_files_of_a_source() {
         files.write(name, b"a\n");
         std::fs::File::options().append(true).open(files.0.path().join(name)).unwrap().set_len(4_000 * 65_536).unwrap();
     }
-    let error = files.source(json!({ "path": "*.txt", "split": "64KiB" })).discover(1).unwrap_err();
+    let error = files.source(json!({ "path": "*.txt", "split": "64KiB" })).discover_now(1).unwrap_err();
     let expect =
         "cut c.txt, which has 262144000 bytes, into 4000 ranges of 65536 bytes: with those of the files before it that are more than 10000";
     assert_eq!(error.to_string(), expect);
     let header = format!("k,{}\n", "h".repeat(1_000_000));
     files.write("a.csv", (header + &"1,2\n".repeat(500_000)).as_bytes());
     let settings = |split: &str| json!({ "path": "a.csv", "format": "csv", "split": split });
-    let error = files.source(settings("64KiB")).discover(1).unwrap_err();
+    let error = files.source(settings("64KiB")).discover_now(1).unwrap_err();
     assert!(error.to_string().ends_with("31000062 bytes of headers are more than 16777216"), "{error}");
-    assert_eq!(files.source(settings("1MiB")).discover(1).unwrap().len(), 2);
+    assert_eq!(files.source(settings("1MiB")).discover_now(1).unwrap().len(), 2);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_header_is_bounded_and_what_is_shown_of_it_is_short_and_moves_no_cursor() {
     }
     let evil = format!("\u{1b}[2J\u{202e}k,{}\n", "x".repeat(1_000_000));
     let files = Files::of(&[("a.csv", b"k,v\n"), ("b.csv", evil.as_bytes())]);
-    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).unwrap_err();
+    let error = files.source(json!({ "path": "*.csv", "format": "csv" })).discover_now(1).unwrap_err();
     assert!(error.to_string().starts_with("read b.csv: its header is not that of *.csv: \\u{1b}[2J\\u{202e}k,xxx"), "{error}");
     refused(&error.to_string(), error.hint().unwrap());
     let error = files.try_source(json!({ "path": "b.csv", "format": "csv", "key": "id" })).err().unwrap();
@@ -93,14 +93,14 @@ fn the_same_columns_in_other_quotation_marks_are_the_same_header() {
     for (number, other) in other.into_iter().enumerate() {
         let files = Files::of(&[("a.csv", b"k,v\n1,2\n"), ("b.csv", other)]);
         let source = files.source(json!({ "path": "*.csv", "format": "csv", "key": "k" }));
-        let splits = source.discover(1).unwrap();
+        let splits = source.discover_now(1).unwrap();
         let records = read_all(&source, splits.clone(), 1).unwrap();
         let keys: Vec<_> = records.into_iter().map(|(key, ..)| key.unwrap()).collect();
         assert_eq!(keys, if number % 2 == 0 { vec![b"1".to_vec(), b"3".to_vec()] } else { vec![b"1".to_vec()] });
-        assert_eq!(source.verify(&splits).unwrap(), [""; 0]);
+        assert_eq!(source.verify_now(&splits).unwrap(), [""; 0]);
     }
     let files = Files::of(&[("a.csv", b"k,v\n"), ("b.csv", b"\"k,v\"\n")]);
-    assert!(files.source(json!({ "path": "*.csv", "format": "csv" })).discover(1).is_err());
+    assert!(files.source(json!({ "path": "*.csv", "format": "csv" })).discover_now(1).is_err());
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_file_that_is_not_text_by_its_name_is_read_and_comes_back_from_a_checkpoint(
     std::fs::write(folder.join("\u{1b}[2J.txt"), b"x").unwrap();
     let source = files.source(json!({ "path": "**/*.csv", "format": "csv" }));
     source_suite(&source);
-    let ids: Vec<_> = source.discover(1).unwrap().into_iter().map(|split| split.id).collect();
+    let ids: Vec<_> = source.discover_now(1).unwrap().into_iter().map(|split| split.id).collect();
     assert_eq!(ids, ["a.csv@4", "\"\\xff/\\xfe\\u{7}.csv\"@4"]);
 }
 
@@ -155,12 +155,12 @@ fn a_file_that_is_not_text_by_its_name_is_read_and_comes_back_from_a_checkpoint(
 fn one_file_under_two_names_is_read_once_and_said_also_when_the_second_comes_later() {
     let files = Files::of(&[("m.csv", b"k,v\n1,2\n")]);
     let settings = json!({ "path": "*.csv", "format": "csv" });
-    let known = files.source(settings.clone()).discover(1).unwrap();
+    let known = files.source(settings.clone()).discover_now(1).unwrap();
     std::fs::hard_link(files.0.path().join("m.csv"), files.0.path().join("a.csv")).unwrap();
     std::os::unix::fs::symlink("m.csv", files.0.path().join("b.csv")).unwrap();
     assert_eq!(files.values(settings.clone()), ["1,2"]);
     let source = files.source(settings);
-    assert_eq!(source.new_splits(&known, 1).unwrap(), []);
+    assert_eq!(source.new_splits_now(&known, 1).unwrap(), []);
     let said = ["m.csv is a.csv under another name, and is read once", "b.csv is a.csv under another name, and is read once"];
     assert_eq!(source.remarks().unwrap(), said);
 }
@@ -193,17 +193,17 @@ fn a_file_that_is_no_file_is_refused_and_not_waited_for() {
     assert_eq!(refused("b.csv"), "find the files of `path = \"b.csv\"`: b.csv: it is a socket");
     assert_eq!(refused("/dev/zero"), "find the files of `path = \"/dev/zero\"`: /dev/zero: it is a device");
     let source = files.source(json!({ "path": "*.csv", "format": "csv" }));
-    let splits = source.discover(1).unwrap();
+    let splits = source.discover_now(1).unwrap();
     assert_eq!(source.remarks().unwrap(), ["b.csv matches and is not read: it is a socket"]);
     std::fs::rename(files.0.path().join("b.csv"), files.0.path().join("a.csv")).unwrap();
-    assert_eq!(source.verify(&splits).unwrap_err().to_string(), "go on reading a.csv: it is a socket");
+    assert_eq!(source.verify_now(&splits).unwrap_err().to_string(), "go on reading a.csv: it is a socket");
 }
 
 /// Reads a part of a file, changes it, and reads on; gives the error of the rest.
 fn changed_while_read(text: &[u8], change: impl Fn(&Path)) -> Result<usize, String> {
     let files = Files::of(&[("a.txt", text)]);
     let source = files.source(json!({ "path": "a.txt" }));
-    let mut reader = source.reader(&subtask(0, 1), source.discover(1).unwrap()).unwrap();
+    let mut reader = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
     let begun = read(&mut *reader, 10, 10).unwrap().0.len();
     change(&files.0.path().join("a.txt"));
     read(&mut *reader, usize::MAX, 1000).map(|(records, _)| begun + records.len()).map_err(|error| error.to_string())
@@ -233,8 +233,8 @@ fn a_file_with_other_content_behind_an_equal_beginning_is_not_read_on() {
     let text: Vec<u8> = (0..10_000).flat_map(|n| format!("{n:08}\n").into_bytes()).collect();
     let files = Files::of(&[("a.txt", &text)]);
     let source = files.source(json!({ "path": "a.txt" }));
-    let splits = source.discover(1).unwrap();
+    let splits = source.discover_now(1).unwrap();
     files.write("a.txt", &[&text[..50_000], &b"y".repeat(40_000)].concat());
-    let error = source.verify(&splits).unwrap_err();
+    let error = source.verify_now(&splits).unwrap_err();
     assert_eq!(error.to_string(), "go on reading a.txt: the file has changed since: its last bytes are others");
 }

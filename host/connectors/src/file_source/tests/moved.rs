@@ -10,7 +10,7 @@ fn known_in_orig(path: impl FnOnce(&Path) -> String) -> (TempDir, Value, Vec<Spl
     std::fs::write(orig.join("a.txt"), "1\n2\n").unwrap();
     let settings = json!({ "path": path(&orig) });
     let source = FileSource::new(settings.as_object().unwrap(), &orig).unwrap().0;
-    let splits = source.discover(1).unwrap();
+    let splits = source.discover_now(1).unwrap();
     (folder, settings, splits)
 }
 
@@ -22,8 +22,8 @@ fn a_project_that_was_moved_or_copied_finds_its_own_input() {
     std::fs::rename(&orig, &moved).unwrap();
     let source = FileSource::new(settings.as_object().unwrap(), &moved).unwrap().0;
     assert_eq!(source.identity(), identity, "the folder is no part of it");
-    assert_eq!(source.verify(&splits).unwrap(), [""; 0]);
-    assert_eq!(source.new_splits(&splits, 1).unwrap(), [], "its files are known");
+    assert_eq!(source.verify_now(&splits).unwrap(), [""; 0]);
+    assert_eq!(source.new_splits_now(&splits, 1).unwrap(), [], "its files are known");
     assert_eq!(read_all(&source, splits, 1).unwrap().len(), 2);
 }
 
@@ -32,19 +32,22 @@ fn an_absolute_path_stays_absolute_and_of_a_file_that_was_moved_from_there_both_
     let (folder, settings, splits) = known_in_orig(|orig| orig.join("a.txt").display().to_string());
     let (orig, moved) = (folder.path().join("orig"), folder.path().join("moved"));
     let elsewhere = FileSource::new(settings.as_object().unwrap(), folder.path()).unwrap().0;
-    assert_eq!(elsewhere.verify(&splits).unwrap(), [""; 0], "it is where it was");
-    assert_eq!(elsewhere.new_splits(&splits, 1).unwrap(), []);
+    assert_eq!(elsewhere.verify_now(&splits).unwrap(), [""; 0], "it is where it was");
+    assert_eq!(elsewhere.new_splits_now(&splits, 1).unwrap(), []);
     // As a checkpoint of before has it.
     let older = SplitState {
         spec: json!({ "path": "a.txt", "size": 4, "head": splits[0].spec["head"], "start": 0, "end": 4, "header": null, "multiline": false }),
         ..splits[0].clone()
     };
     let source = FileSource::new(settings.as_object().unwrap(), &orig).unwrap().0;
-    assert_eq!((source.verify(std::slice::from_ref(&older)).unwrap(), source.new_splits(&[older], 1).unwrap()), (Vec::new(), Vec::new()));
+    assert_eq!(
+        (source.verify_now(std::slice::from_ref(&older)).unwrap(), source.new_splits_now(&[older], 1).unwrap()),
+        (Vec::new(), Vec::new())
+    );
 
     std::fs::rename(&orig, &moved).unwrap();
     let source = FileSource::new(settings.as_object().unwrap(), &moved).unwrap().0;
-    let error = source.verify(&splits).unwrap_err();
+    let error = source.verify_now(&splits).unwrap_err();
     let both = format!("go on reading {}: it is missing; the file is at {}", orig.join("a.txt").display(), moved.join("a.txt").display());
     assert_eq!(error.to_string(), both);
 }

@@ -87,7 +87,9 @@ pub(in crate::job) enum WaitsFor {
     Storage,
     /// The target of this connector's output.
     Target(String),
-    /// One of the two; as long as an attempt runs, its own rules end a stop before anybody has to ask.
+    /// What the sources read.
+    Sources,
+    /// Storage or target; as long as an attempt runs, its own rules end a stop before anybody has to ask.
     Either,
     /// Nothing that has to be: the job has stopped, and what is left is to clear away.
     Nothing,
@@ -101,6 +103,7 @@ impl WaitsFor {
         match self {
             Self::Storage => format!("the storage in {location} has not answered in time"),
             Self::Target(connector) => format!("the target of the output of `{connector}` has not answered in time"),
+            Self::Sources => "what the sources read has not answered in time".to_owned(),
             Self::Either | Self::Nothing => "neither the storage nor a target of the output has answered in time".to_owned(),
             Self::Tasks(tasks) => inside_calls(&tasks.running()),
         }

@@ -5,16 +5,17 @@ use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget, InputChannel, InputGate, Output, Partitioning};
 use crate::job::attempt::context::AttemptContext;
+use crate::job::attempt::splits::{Splits, assign};
 use crate::job::restore::in_flight::RestoredRecords;
 use crate::job::{Edge, JobGraph, TaskLayout, VertexKind, layout};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
-use crate::runtime::{Lane, TaskGroup};
-use crate::source::{SplitProgress, SplitState};
+use crate::runtime::{ConnectorIo, Lane, TaskGroup};
+use crate::source::{ReaderContext, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
-    CallLog, Chain, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, RecordedEdge, RestoreSource, SnapshotContext, Snapshots,
-    SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
+    CallLog, Chain, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RecordedEdge, RestoreSource, SnapshotContext,
+    Snapshots, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -35,8 +36,8 @@ pub(in crate::job) struct Deployment {
 /// A task that has not been started.
 type Body = BoxFuture<'static, Result<(), EngineError>>;
 
-/// Builds every task, then starts them all.
-pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Result<Deployment, EngineError> {
+/// Builds every task, then starts them all. The sources read `splits`.
+pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits: Splits) -> Result<Deployment, EngineError> {
     let graph = &*context.graph;
     let tasks = layout(graph);
     let (sender, events) = mpsc::unbounded_channel();
@@ -47,7 +48,8 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup) -> Res
     context.status.metrics.vertices.iter().for_each(|metrics| metrics.state_bytes.reset());
     let pool = StatePool::new(context.backends.memory());
     let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, in_flight, pool, controls: Vec::new() };
-    let mut splits = source_splits(context)?;
+    let by_subtask = |(vertex, splits): (usize, _)| (vertex, assign(splits, graph.vertices[vertex].parallelism));
+    let mut splits: BTreeMap<_, _> = splits.into_iter().map(by_subtask).collect();
     let mut bodies: Vec<(String, Body)> = Vec::new();
     for task in &tasks {
         let head = &graph.vertices[task.members[0]];
@@ -99,43 +101,6 @@ fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
 fn recorded_edges(graph: &JobGraph) -> Arc<[RecordedEdge]> {
     let recorded = |edge| RecordedEdge { edge: graph.edge_identity(edge), schema: graph.record_schema(edge) };
     graph.edges.iter().map(recorded).collect()
-}
-
-/// The splits of every source, by subtask: those of the checkpoint, else all that there are.
-fn source_splits(context: &AttemptContext) -> Result<BTreeMap<usize, Vec<Vec<SplitState>>>, EngineError> {
-    let mut by_source = BTreeMap::new();
-    for (number, vertex) in context.graph.vertices.iter().enumerate() {
-        let VertexKind::Source { source, .. } = &vertex.kind else { continue };
-        let from = context.plan.from(&vertex.id);
-        // They are the same at every attempt.
-        let remarks =
-            if context.older_nonces.is_empty() { source.remarks().map_err(|error| error.context(&vertex.id))? } else { Vec::new() };
-        remarks.iter().for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
-        let splits = match context.metadata.as_ref().and_then(|metadata| metadata.vertex(from?)) {
-            Some(snapshot) => {
-                let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
-                let lines = source.verify(&splits).map_err(|error| error.context(&vertex.id))?;
-                let new = source.new_splits(&splits, vertex.parallelism).map_err(|error| error.context(&vertex.id))?;
-                let came = new.iter().map(|split| format!("{} has come since the checkpoint and is read too", split.id));
-                lines.into_iter().chain(came).for_each(|line| (context.notice)(&format!("{}: {line}", vertex.id)));
-                splits.extend(new);
-                splits
-            }
-            None => source.discover(vertex.parallelism).map_err(|error| error.context(&vertex.id))?,
-        };
-        by_source.insert(number, assign(splits, vertex.parallelism));
-    }
-    Ok(by_source)
-}
-
-/// Deals splits out in turn: first those that are left to read, then the finished ones, which are only remembered.
-fn assign(splits: Vec<SplitState>, parallelism: u32) -> Vec<Vec<SplitState>> {
-    let mut by_subtask = vec![Vec::new(); parallelism as usize];
-    let (finished, open): (Vec<_>, Vec<_>) = splits.into_iter().partition(|split| split.progress == SplitProgress::Finished);
-    for (place, split) in open.into_iter().chain(finished).enumerate() {
-        by_subtask[place % parallelism as usize].push(split);
-    }
-    by_subtask
 }
 
 /// The gates of all tasks and the sending ends that lead to them.
@@ -239,12 +204,18 @@ impl Builder<'_> {
                 return Err(EngineError::new(ErrorKind::Bug, message));
             }
             let subtask = Subtask { vertex: vertex.id.clone(), index, parallelism: vertex.parallelism };
-            let reader = source.reader(&subtask, splits.unwrap_or_default()).map_err(|error| error.context(&vertex.id))?;
-            let metrics = context.status.metrics.vertices[head].clone();
-            let limiter = self.limiters.get(&head).cloned();
+            let io = ConnectorIo::of_attempt(self.group.clone(), clock.clone());
+            let reader = source.reader(&ReaderContext { subtask, io }, splits.unwrap_or_default());
+            let reading = Reading {
+                vertex: head,
+                id: vertex.id.clone(),
+                reader: reader.map_err(|error| error.context(&vertex.id))?,
+                bounded: source.capabilities().bounded,
+                limiter: self.limiters.get(&head).cloned(),
+                metrics: context.status.metrics.vertices[head].clone(),
+            };
             let (restored, budget) = (self.restored(task, index).into(), self.budget.clone());
-            let id = vertex.id.clone();
-            let task = SourceTask::new(head, id, reader, chain, snapshots, controls, events, clock, metrics, limiter, restored, budget);
+            let task = SourceTask::new(reading, chain, snapshots, controls, events, clock, restored, budget);
             return Ok(task.run().boxed());
         }
         let mut gate = self

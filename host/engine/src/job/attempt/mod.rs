@@ -6,6 +6,7 @@ pub(in crate::job) mod context;
 mod deploy;
 mod publishing;
 pub(in crate::job) mod recorder;
+mod splits;
 
 use crate::checkpoint::{BARRIER_MAX, CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
@@ -15,6 +16,7 @@ use crate::job::attempt::change::{Redeploy, tasks_of};
 use crate::job::attempt::context::{AttemptContext, AttemptEnd, Session, WaitsFor, inside_calls};
 use crate::job::attempt::deploy::{Deployment, deploy};
 use crate::job::attempt::recorder::{RecordEvent, RecordRequest, Recorder};
+use crate::job::attempt::splits::{Assignment, Discovery, Look, Splits, splits_at_start};
 use crate::job::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, StopKind};
 use crate::job::status::CheckpointItem;
 use crate::job::{JobGraph, VertexKind};
@@ -40,6 +42,7 @@ enum Event {
     Task(usize, TaskEvent),
     Record(RecordEvent),
     Outbox(OutboxEvent),
+    Look(Look),
     Stop(StopKind),
     Command(JobCommand),
     Time,
@@ -61,8 +64,10 @@ pub(in crate::job) async fn run_attempt(context: &AttemptContext, log: JobLog, m
     let (panicked, panics) = mpsc::unbounded_channel::<String>();
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
     let group = TaskGroup::new(context.runtime.spawn.clone(), on_panic);
+    *session.waits_for = WaitsFor::Sources;
+    let splits = splits_at_start(context).await;
     *session.waits_for = WaitsFor::Either;
-    let end = match deployed(context, &group) {
+    let end = match splits.and_then(|splits| deployed(context, &group, splits)) {
         Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session.lent()).run().await,
         Err(error) => {
             drop(requests);
@@ -136,9 +141,17 @@ impl AttemptEnd {
 }
 
 /// As [`deploy`], where a panic is an error: what cannot be deployed must not take the job with it.
-fn deployed(context: &AttemptContext, group: &TaskGroup) -> Result<Deployment, EngineError> {
-    std::panic::catch_unwind(AssertUnwindSafe(|| deploy(context, group)))
+fn deployed(context: &AttemptContext, group: &TaskGroup, splits: Splits) -> Result<Deployed, EngineError> {
+    let discovery = Discovery::begin(context, group, &splits);
+    std::panic::catch_unwind(AssertUnwindSafe(|| deploy(context, group, splits)))
+        .map(|tasks| tasks.map(|tasks| Deployed { tasks, discovery }))
         .unwrap_or_else(|panic| Err(EngineError::new(ErrorKind::Bug, format!("deploy the job: {}", panic_message(&*panic)))))
+}
+
+/// The tasks of an attempt, and what looks for more to read.
+struct Deployed {
+    tasks: Deployment,
+    discovery: Discovery,
 }
 
 pub(in crate::job) struct Attempt<'a> {
@@ -146,6 +159,7 @@ pub(in crate::job) struct Attempt<'a> {
     pub(in crate::job) session: Session<'a>,
     coordinator: CheckpointCoordinator,
     pub(in crate::job) deployment: Deployment,
+    discovery: Discovery,
     requests: mpsc::UnboundedSender<RecordRequest>,
     records: mpsc::UnboundedReceiver<RecordEvent>,
     panics: mpsc::UnboundedReceiver<String>,
@@ -177,18 +191,20 @@ struct LastCheckpoint {
 impl<'a> Attempt<'a> {
     fn new(
         context: &'a AttemptContext,
-        deployment: Deployment,
+        deployed: Deployed,
         requests: mpsc::UnboundedSender<RecordRequest>,
         records: mpsc::UnboundedReceiver<RecordEvent>,
         panics: mpsc::UnboundedReceiver<String>,
         session: Session<'a>,
     ) -> Self {
+        let Deployed { tasks: deployment, discovery } = deployed;
         let tasks = deployment.controls.len();
         let coordinator = CheckpointCoordinator::new(context.config, tasks, context.next_checkpoint, context.runtime.clock.now());
         Self {
             context,
             coordinator,
             deployment,
+            discovery,
             requests,
             records,
             panics,
@@ -215,6 +231,7 @@ impl<'a> Attempt<'a> {
                 Event::Task(task, event) => self.on_task(task, event),
                 Event::Record(event) => self.on_record(event),
                 Event::Outbox(event) => self.on_outbox(event),
+                Event::Look(look) => self.on_look(look),
                 Event::Stop(kind) => self.on_stop(kind),
                 Event::Command(JobCommand::Checkpoint { request, reply }) => self.on_request(request, reply),
                 Event::Command(JobCommand::Rescale { change, reply }) => self.on_rescale(change, reply),
@@ -271,6 +288,9 @@ impl<'a> Attempt<'a> {
         }
         if let Poll::Ready(command) = self.session.inbox.poll_command(cx) {
             return Poll::Ready(Event::Command(command));
+        }
+        if let Poll::Ready(look) = self.discovery.poll(cx) {
+            return Poll::Ready(Event::Look(look));
         }
         match &mut self.timer {
             Some(timer) => timer.poll_unpin(cx).map(|()| Event::Time),
@@ -373,6 +393,18 @@ impl<'a> Attempt<'a> {
         self.end_if_done()
     }
 
+    fn on_look(&mut self, look: Look) -> Option<AttemptEnd> {
+        match self.discovery.on_look(look) {
+            Ok((vertex, ids)) => {
+                let source = &self.context.graph.vertices[vertex].id;
+                ids.iter()
+                    .for_each(|id| (self.context.notice)(&format!("{source}: {id} has come and is read from the next checkpoint on")));
+                None
+            }
+            Err(error) => Some(AttemptEnd::Failed(error)),
+        }
+    }
+
     fn on_record(&mut self, event: RecordEvent) -> Option<AttemptEnd> {
         let now = self.context.runtime.clock.now();
         let actions = match event {
@@ -416,9 +448,13 @@ impl<'a> Attempt<'a> {
                         self.say_that_it_overtakes();
                     }
                     self.before_trigger(checkpoint_id, trigger);
+                    for Assignment { task, splits } in self.discovery.assignments(trigger) {
+                        _ = self.deployment.controls[task].send(TaskControl::Assign(splits));
+                    }
                     self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });
                 }
                 CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
+                    self.discovery.on_acknowledged(&parts);
                     self.record(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
                 }
                 CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => {

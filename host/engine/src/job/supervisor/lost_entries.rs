@@ -70,7 +70,7 @@ impl Supervisor {
         let nonces: Vec<String> = lineage.attempts.iter().cloned().chain(beside.unknown(history)).collect();
         let quarantined = newest_quarantined(store, clock, &nonces).await?;
         let graph = self.graph.clone();
-        let visible = self.runtime.aside("list the output", move || visible_in_sinks(&graph, &nonces)).await;
+        let visible = self.runtime.aside("list the output", async move { visible_in_sinks(&graph, &nonces) }).await;
         beside.visible = visible.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "list the output: a sink panicked")))?;
         beside.visible.extend(quarantined.into_iter().map(|output| (output, paths::QUARANTINE.to_owned())));
         Ok(beside)

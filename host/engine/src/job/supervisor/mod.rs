@@ -465,7 +465,7 @@ impl Supervisor {
         let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
         let (graph, older_nonces) = (context.graph.clone(), context.older_nonces.clone());
         self.waits_for = WaitsFor::Either;
-        let prepared = self.runtime.aside("prepare the sinks", move || prepare_sinks(&graph, &older_nonces, &committables)).await;
+        let prepared = self.runtime.aside("prepare the sinks", async move { prepare_sinks(&graph, &older_nonces, &committables) }).await;
         self.waits_for = WaitsFor::Storage;
         prepared.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "prepare the attempt: a sink panicked")))?;
         store_components(&*self.options.store, &*self.runtime.clock, &context.graph).await

@@ -155,7 +155,9 @@ impl Supervisor {
             let (VertexKind::Source { source, .. }, Some(snapshot)) = (&vertex.kind, snapshot) else { continue };
             let splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
             // What has become of files that were read to their end is no longer the job's concern.
-            let new = source.new_splits(&splits, vertex.parallelism).unwrap_or_default();
+            let (source, parallelism) = (source.clone(), vertex.parallelism);
+            let look = async move { source.new_splits(&splits, parallelism).await };
+            let new = self.runtime.aside("look for splits", look).await.and_then(Result::ok).unwrap_or_default();
             let line = |id: &str| format!("{}: {id} has come since the job finished and is not read", vertex.id);
             new.iter().for_each(|split| (self.options.notice)(&line(&split.id)));
         }

@@ -10,12 +10,13 @@ use crate::exchange::Partitioning;
 use crate::job::{Edge, JobGraph, Vertex, VertexKind};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::replay::ReplayPoint;
-use crate::runtime::Simulator;
-use crate::source::{ReadStatus, Source, SourceReader, SplitProgress, SplitState};
+use crate::runtime::{ConnectorIo, Simulator};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState};
 use crate::state::conformance::{Written, write};
 use crate::state::{KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, StateMigrator, range_of};
 use crate::storage::{ObjectStorage, Store};
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use serde_json::json;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -35,15 +36,15 @@ impl Source for Words {
         json!(self.0)
     }
 
-    fn discover(&self, _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        Ok(vec![split(SplitProgress::Unread)])
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        ready(Ok(vec![split(SplitProgress::Unread)])).boxed()
     }
 
-    fn verify(&self, _splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
-        Ok(Vec::new())
+    fn verify<'a>(&'a self, _splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        ready(Ok(Vec::new())).boxed()
     }
 
-    fn reader(&self, _subtask: &Subtask, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+    fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
         let next = match &splits[0].progress {
             SplitProgress::At(position) => position.as_u64().expect("a number") as usize,
             SplitProgress::Unread | SplitProgress::Finished => 0,
@@ -62,9 +63,9 @@ struct WordReader {
 }
 
 impl SourceReader for WordReader {
-    fn poll_read(&mut self, _cx: &mut Context<'_>, _max: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>> {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, _max: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         for word in self.words.iter().skip(self.next).take(2) {
-            out.push(Some(&word.as_bytes()[..1]), word.as_bytes(), None);
+            out.of(0).push(Some(&word.as_bytes()[..1]), word.as_bytes(), None);
             self.next += 1;
         }
         Poll::Ready(Ok(if self.next < self.words.len() { ReadStatus::More } else { ReadStatus::End }))
@@ -217,10 +218,12 @@ pub fn counting(words: &'static str, count: Count) -> JobGraph {
 
 /// The beginning of a job.
 pub fn beginning() -> ReplayPoint {
+    let runtime = Simulator::new(1).runtime();
     ReplayPoint {
+        io: ConnectorIo::of(&runtime),
         metadata: None,
         store: Arc::new(ObjectStorage::in_memory()),
-        clock: Simulator::new(1).runtime().clock,
+        clock: runtime.clock,
         backends: Arc::new(MemoryBackendFactory::new(1)),
         processing_time: 7,
     }

@@ -2,14 +2,13 @@
 
 use super::bench::{Count, beginning, graph, split};
 use super::{ReplayPoint, Upstream, values};
-use crate::element::BatchBuilder;
 use crate::error::EngineError;
 use crate::exchange::Partitioning::Forward;
 use crate::job::{JobGraph, VertexKind};
-use crate::operator::Subtask;
-use crate::runtime::Simulator;
-use crate::source::{ReadStatus, Source, SourceCapabilities, SourceReader, SplitProgress, SplitState};
+use crate::runtime::{ConnectorIo, Simulator};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitProgress, SplitState};
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -41,26 +40,26 @@ impl Source for Odd {
         serde_json::Value::Null
     }
 
-    fn discover(&self, _parallelism: u32) -> Result<Vec<SplitState>, EngineError> {
-        Ok(vec![split(SplitProgress::Unread)])
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        ready(Ok(vec![split(SplitProgress::Unread)])).boxed()
     }
 
-    fn verify(&self, _splits: &[SplitState]) -> Result<Vec<String>, EngineError> {
-        Ok(Vec::new())
+    fn verify<'a>(&'a self, _splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        ready(Ok(Vec::new())).boxed()
     }
 
-    fn reader(&self, _subtask: &Subtask, _splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+    fn reader(&self, _context: &ReaderContext, _splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
         Ok(Box::new(OddReader { kind: *self, polls: 0 }))
     }
 }
 
 impl SourceReader for OddReader {
-    fn poll_read(&mut self, _cx: &mut Context<'_>, _max: usize, out: &mut BatchBuilder) -> Poll<Result<ReadStatus, EngineError>> {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, _max: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         self.polls += 1;
         if self.kind == Odd::Slow && self.polls != 4 {
             return Poll::Pending;
         }
-        out.push(Some(b"a"), b"a1", None);
+        out.of(0).push(Some(b"a"), b"a1", None);
         Poll::Ready(Ok(ReadStatus::More))
     }
 
@@ -79,7 +78,8 @@ fn given(source: Odd, between: Count, records: u64) -> Result<Vec<String>, Engin
         &[(0, 1, 0, Forward), (1, 2, 0, Forward)],
     );
     let simulator = Simulator::new(1);
-    let point = ReplayPoint { clock: simulator.runtime().clock, ..beginning() };
+    let runtime = simulator.runtime();
+    let point = ReplayPoint { io: ConnectorIo::of(&runtime), clock: runtime.clock, ..beginning() };
     let result = Arc::new(Mutex::new(None));
     let slot = result.clone();
     let replayed = async move {

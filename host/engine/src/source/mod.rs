@@ -1,0 +1,193 @@
+//! The source port: where records come from, cut into splits that can be read again from a position.
+
+mod split_batch;
+
+pub use crate::checkpoint::{SplitProgress, SplitState};
+pub use split_batch::{SplitBatch, SplitRun};
+
+use crate::element::{CheckpointId, RecordBatch};
+use crate::error::{EngineError, ErrorKind};
+use crate::operator::Subtask;
+use crate::runtime::ConnectorIo;
+use futures_util::future::BoxFuture;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What [`SourceReader::poll_read`] says about what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadStatus {
+    /// There may be more.
+    More,
+    /// All splits have been read to their end. A reader of an unbounded source never says so: without splits it has nothing to give yet.
+    End,
+}
+
+/// How far the order of a source's records goes, where one subtask hands them on as it reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceOrder {
+    /// All of them come in one order.
+    Whole,
+    /// Those of each of these pieces do ("file"); pieces are read side by side.
+    Within(&'static str),
+    /// Records that belong behind each other may come the other way round, for this reason.
+    None(String),
+}
+
+/// What a source can do, and what the rest of a job has to know of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceCapabilities {
+    /// What it reads, as messages call it, where only one subtask can read that, whatever the job's parallelism is.
+    pub single_reader: Option<&'static str>,
+    /// A restart reads again what was read. Exactly-once cannot be had without.
+    pub replayable: bool,
+    /// It comes to an end by itself.
+    pub bounded: bool,
+    /// Its setting `key` says where the key of a record is.
+    pub key_setting: bool,
+}
+
+impl Default for SourceCapabilities {
+    /// Those of a source that any number of subtasks read to its end, as often as they are asked to.
+    fn default() -> Self {
+        Self { single_reader: None, replayable: true, bounded: true, key_setting: false }
+    }
+}
+
+/// One source of a job.
+pub trait Source: Send + Sync {
+    /// The connector's name in job files.
+    fn connector(&self) -> &'static str;
+
+    /// What all records have in common and a guest may want to know (csv: the header row).
+    fn schema(&self) -> Option<String> {
+        None
+    }
+
+    /// What it can do.
+    fn capabilities(&self) -> SourceCapabilities {
+        SourceCapabilities::default()
+    }
+
+    /// The settings that must not change while a job's checkpoints are resumed (path, format, key …), for comparison.
+    fn identity(&self) -> serde_json::Value;
+
+    /// All splits of a fresh start, `Unread`, in the order in which they should be read. `parallelism` subtasks will share them.
+    ///
+    /// This, [`Self::new_splits`] and [`Self::verify`] may wait for I/O and may block: they run on a thread of their own, with sockets and timers
+    /// behind it.
+    fn discover(&self, parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>>;
+
+    /// Lines for the user about what there is and is not read, or is read once under one of its names.
+    fn remarks(&self) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// How far the order of its records goes with so many subtasks.
+    fn order(&self, parallelism: u32) -> SourceOrder {
+        let _ = parallelism;
+        SourceOrder::Within("split")
+    }
+
+    /// False where its records never have a key: then no `key` edge can follow it.
+    fn gives_keys(&self) -> bool {
+        true
+    }
+
+    /// True where what cannot be read goes to its output `quarantine`, instead of failing the job.
+    fn quarantines(&self) -> bool {
+        false
+    }
+
+    /// Splits that have come since `known` were discovered, `Unread`: files that now match a glob. A resumed run reads them too.
+    fn new_splits<'a>(&'a self, known: &'a [SplitState], parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
+        let _ = (known, parallelism);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// How long after one look for new splits the next comes, while the job runs; `None`: it is looked for them at a start alone. What is found takes
+    /// effect at a barrier. Only an unbounded source finds splits while it runs: the reader of a bounded one may have ended.
+    fn discovery_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Checks splits of a checkpoint against the world: a split that is gone or has changed is refused by name.
+    /// Returns lines for the user (a file that is gone but has been read to its end, …).
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>>;
+
+    /// A reader of these splits, which go on from their progress. A bounded reader without splits ends at once.
+    fn reader(&self, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError>;
+}
+
+/// What a reader is given besides its splits.
+#[derive(Clone)]
+pub struct ReaderContext {
+    /// The subtask that it reads for.
+    pub subtask: Subtask,
+    /// Where its I/O runs: polls are made on threads that may be busy in a guest for long.
+    pub io: ConnectorIo,
+}
+
+/// Reads the splits of one subtask, one after the other or in turn.
+pub trait SourceReader: Send {
+    /// Appends up to `max_records` records to `out`, fewer where that is sensible (a block's end, bytes over 256 KiB), each to the run of the split that
+    /// it comes from. `Pending` registers the waker and appends nothing. After `End` it is not called again; records may come with `End`.
+    fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>>;
+
+    /// The splits with their progress as of the last record appended. A split keeps its place, which is its number in [`SplitBatch`].
+    fn splits(&self) -> Vec<SplitState>;
+
+    /// Takes splits that were found while the job runs, behind those that it has. It is called at a barrier: they are part of that checkpoint, and what
+    /// is read of them comes behind it.
+    fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
+        match splits.first() {
+            None => Ok(()),
+            Some(split) => {
+                Err(EngineError::new(ErrorKind::Bug, format!("read the split {:?}: its source finds none while it runs", split.id)))
+            }
+        }
+    }
+
+    /// True where all that there is of the split at this place has been handed on, and its reader waits for more to come into being. Waiting for a
+    /// connection, for room, or for a turn is not idleness. It is asked after [`Self::poll_read`] was pending.
+    fn is_idle(&self, split: usize) -> bool {
+        let _ = split;
+        false
+    }
+
+    /// True where [`Self::on_completed`] has something to do.
+    fn hears_of_completion(&self) -> bool {
+        false
+    }
+
+    /// A checkpoint exists: the log has its entry. `splits` are this reader's, as of its barrier. What is read again after a failure lies behind them,
+    /// so offsets may be committed to a broker, or a replication slot moved on. Checkpoints come in the order of their ids, and not every one is told of.
+    ///
+    /// What it returns runs where connectors' I/O does, and a stop waits for it. Nothing rests on its success: an error is logged.
+    fn on_completed(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        splits: Vec<SplitState>,
+    ) -> Option<BoxFuture<'static, Result<(), EngineError>>> {
+        let _ = (checkpoint_id, splits);
+        None
+    }
+
+    /// Reports of what could not be read since the last call, for the output `quarantine`: JSON with `source`, `key`, `value`, `timestamp` and
+    /// `error`. It is called after each [`Self::poll_read`], and the splits' progress covers what it gives.
+    fn take_quarantined(&mut self) -> RecordBatch {
+        RecordBatch::default()
+    }
+
+    /// Records that were skipped by `on-error = "skip"` so far.
+    fn skipped(&self) -> u64 {
+        0
+    }
+}
+
+/// True where a reader waits for more to come into being, of every split that it has not finished.
+pub fn is_idle(reader: &dyn SourceReader) -> bool {
+    let splits = reader.splits();
+    let open = splits.iter().enumerate().filter(|(_, split)| split.progress != SplitProgress::Finished);
+    let mut idle = open.map(|(place, _)| reader.is_idle(place));
+    idle.all(|idle| idle)
+}
