@@ -113,27 +113,16 @@ impl<'a> Settings<'a> {
         self.read(name, "true or false", Value::as_bool)
     }
 
+    /// Yes, or no where it is absent.
+    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, SettingsError> {
+        Ok(self.optional_flag(name)?.unwrap_or(false))
+    }
+
     /// A list of texts, empty where it is absent.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, SettingsError> {
         assert_eq!(self.setting(name).kind, Kind::Texts, "{name}");
         let all = |value: &Value| value.as_array()?.iter().map(|item| item.as_str().map(str::to_string)).collect();
         Ok(self.read(name, "a list of texts", all)?.unwrap_or_default())
-    }
-
-    /// A setting that is promised but not built: only its default may be said, and it is shown only where it is.
-    pub(crate) fn not_built(&mut self, name: &str) -> Result<(), SettingsError> {
-        let default = self.default(name);
-        match self.given.get(name) {
-            Some(given) if *given != default => {
-                Err(SettingsError::at(name, format!("`{name} = {given}` of {} is not built yet", self.owner))
-                    .with_hint(format!("leave it out, or say `{name} = {default}`")))
-            }
-            Some(_) => {
-                self.effective.insert(name.into(), default);
-                Ok(())
-            }
-            None => Ok(()),
-        }
     }
 
     /// True where the job file says this setting.
@@ -242,17 +231,5 @@ mod tests {
         let given = map(json!({ "keys": -1 }));
         let error = Settings::of_source("generator", GENERATOR, &given).whole("keys").unwrap_err();
         assert_eq!(error.to_string(), "`keys` of the source `generator` must be a whole number from 1 to 1000, not -1");
-    }
-
-    #[test]
-    fn a_setting_that_is_not_built_takes_only_its_default() {
-        let given = map(json!({ "follow": true }));
-        let error = Settings::of_source("file", FILE, &given).not_built("follow").unwrap_err();
-        assert_eq!(
-            (error.field.as_deref(), error.message.as_str()),
-            (Some("follow"), "`follow = true` of the source `file` is not built yet")
-        );
-        let given = map(json!({ "follow": false }));
-        assert!(Settings::of_source("file", FILE, &given).not_built("follow").is_ok());
     }
 }

@@ -147,10 +147,10 @@ fn a_source_that_would_read_what_its_own_job_writes_is_refused() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_where_it_stands() {
+fn settings_that_do_not_go_together_are_refused_where_they_stand() {
     check(
         "connector = \"generator\"\ncount = 10",
-        "connector = \"file\"\npath = \"x\"\nfollow = true",
-        "job.toml:14:1: `follow = true` of the source `file` is not built yet (leave it out, or say `follow = false`)",
+        "connector = \"file\"\npath = \"x\"\nfollow = true\nsplit = \"64MiB\"",
+        "job.toml:15:1: `split` has no meaning with `follow = true`: what grows cannot be cut into ranges (leave one of the two out)",
     );
 }

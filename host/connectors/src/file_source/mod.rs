@@ -15,6 +15,7 @@ mod csv_rows;
 mod discovery;
 mod doubt;
 mod fingerprint;
+mod follow;
 mod header;
 mod json_rows;
 mod long_row;
@@ -42,6 +43,7 @@ use probe::Probe;
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use weir_engine::source::SourceOrder;
 use weir_engine::{EngineError, ReaderContext, Source, SourceCapabilities, SourceReader, SplitState};
 
@@ -64,6 +66,9 @@ impl FileSource {
         let wrong_file =
             |e: EngineError| SettingsError { field: Some("path".into()), message: e.to_string(), hint: e.hint().map(str::to_string) };
         let is_one_file = discovery::search(&options).map_err(wrong_file)?.0.is_literal();
+        if options.follow {
+            return Self::following(options, shown, is_one_file);
+        }
         let first = discovery::matching_files(&options).map_err(wrong_file)?.into_iter().next();
         let probe = first.map(|file| Probe::of(&options, &file)).transpose().map_err(wrong_file)?;
         let header = probe.as_ref().and_then(|probe| probe.header.clone());
@@ -72,6 +77,24 @@ impl FileSource {
         }
         if options.format == Format::Csv {
             shown.insert("multiline".into(), probe.map_or(options.multiline.into(), |probe| probe.multiline.into()));
+        }
+        Ok((Self { options: Arc::new(options), header, is_one_file }, shown))
+    }
+
+    /// The source over files that grow: nothing but the first header is found out of them.
+    fn following(
+        options: FileOptions,
+        mut shown: Map<String, Value>,
+        is_one_file: bool,
+    ) -> Result<(Self, Map<String, Value>), SettingsError> {
+        let wrong_file =
+            |e: EngineError| SettingsError { field: Some("path".into()), message: e.to_string(), hint: e.hint().map(str::to_string) };
+        let header = follow::first_header(&options).map_err(wrong_file)?;
+        if let Some(header) = &header {
+            csv_rows::wanted_columns(&options, header)?;
+        }
+        if options.format == Format::Csv {
+            shown.insert("multiline".into(), options.multiline.unwrap_or(true).into());
         }
         Ok((Self { options: Arc::new(options), header, is_one_file }, shown))
     }
@@ -93,7 +116,7 @@ impl Source for FileSource {
     }
 
     fn capabilities(&self) -> SourceCapabilities {
-        FILE_CAPABILITIES
+        SourceCapabilities { bounded: !self.options.follow, ..FILE_CAPABILITIES }
     }
 
     fn schema(&self) -> Option<String> {
@@ -105,18 +128,22 @@ impl Source for FileSource {
     }
 
     fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
-        async { discovery::discover(&self.options, self.header.as_deref()) }.boxed()
+        let (options, header) = (&self.options, self.header.as_deref());
+        async move { if options.follow { follow::new_splits(options, header, &[]) } else { discovery::discover(options, header) } }.boxed()
     }
 
     fn remarks(&self) -> Result<Vec<String>, EngineError> {
+        if self.options.follow {
+            return follow::remarks(&self.options);
+        }
         Ok(discovery::search(&self.options)?.1.remarks)
     }
 
     fn order(&self, _parallelism: u32) -> SourceOrder {
         match (self.options.split, self.is_one_file) {
             (Some(_), _) => SourceOrder::None("`split` cuts a file into ranges that are read side by side".into()),
-            (None, true) => SourceOrder::Whole,
-            (None, false) => SourceOrder::Within("file"),
+            (None, true) if !self.options.follow => SourceOrder::Whole,
+            (None, _) => SourceOrder::Within("file"),
         }
     }
 
@@ -125,11 +152,19 @@ impl Source for FileSource {
     }
 
     fn new_splits<'a>(&'a self, known: &'a [SplitState], _parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
-        async { discovery::new_splits(&self.options, self.header.as_deref(), known) }.boxed()
+        let (options, header) = (&self.options, self.header.as_deref());
+        let look = if options.follow { follow::new_splits } else { discovery::new_splits };
+        async move { look(options, header, known) }.boxed()
+    }
+
+    fn discovery_interval(&self) -> Option<Duration> {
+        self.options.follow.then_some(follow::DISCOVERY_INTERVAL)
     }
 
     fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
-        async { discovery::verify(&self.options, self.header.as_deref(), splits) }.boxed()
+        let (options, header) = (&self.options, self.header.as_deref());
+        let verify = if options.follow { follow::verify } else { discovery::verify };
+        async move { verify(options, header, splits) }.boxed()
     }
 
     fn quarantines(&self) -> bool {
@@ -137,6 +172,9 @@ impl Source for FileSource {
     }
 
     fn reader(&self, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        if self.options.follow {
+            return Ok(Box::new(follow::FollowingReader::new(self.options.clone(), context, splits)?));
+        }
         Ok(Box::new(reader::FileReader::new(self.options.clone(), &context.subtask.vertex, splits)))
     }
 }

@@ -84,7 +84,12 @@ pub(crate) const FILE_SETTINGS: &[Setting] = &[
         Fallback::Nothing,
         "Cuts plain files into ranges of that size, at least `\"64KiB\"`, that are read side by side; the order of their rows is given up.",
     ),
-    Setting::new("follow", Kind::Flag, Fallback::Value("false"), "Not built yet."),
+    Setting::new(
+        "follow",
+        Kind::Flag,
+        Fallback::Value("false"),
+        "Reads files on as they grow, and new ones as they come; the job does not end by itself then.",
+    ),
 ];
 
 /// The settings of the source `stdin`.
@@ -122,6 +127,8 @@ pub(super) struct FileOptions {
     /// Bytes of the ranges that plain files are cut into; `None`: a file stays whole, and its rows in order.
     pub split: Option<u64>,
     pub on_error: OnError,
+    /// Files are read on as they grow, and new ones as they come.
+    pub follow: bool,
 }
 
 impl FileOptions {
@@ -130,9 +137,14 @@ impl FileOptions {
         let mut settings = Settings::of_source("file", FILE_SETTINGS, settings);
         let path = settings.path("path")?;
         let base_dir = std::path::absolute(base_dir).map_err(|e| SettingsError::at("path", format!("{}: {e}", base_dir.display())))?;
-        settings.not_built("follow")?;
+        let follow = settings.flag("follow")?;
         let mut options = Self::of_rows(&mut settings, path, base_dir)?;
         options.split = settings.optional_size("split")?;
+        options.follow = follow;
+        if follow && options.split.is_some() {
+            let message = "`split` has no meaning with `follow = true`: what grows cannot be cut into ranges";
+            return Err(SettingsError::at("split", message).with_hint("leave one of the two out"));
+        }
         if options.multiline == Some(true) && options.split.is_some() {
             let message = "`split` has no meaning with `multiline = true`: where a row begins shows only from the file's beginning on";
             return Err(SettingsError::at("split", message).with_hint("leave one of the two out"));
@@ -167,6 +179,7 @@ impl FileOptions {
             null: settings.texts("null")?,
             multiline: settings.optional_flag("multiline")?,
             split: None,
+            follow: false,
             on_error: settings.choice("on-error", &ON_ERROR.map(|choice| (choice.name(), choice)))?,
         };
         let without_meaning: &[&str] = match format {
@@ -183,9 +196,14 @@ impl FileOptions {
 
     /// What must not change while checkpoints are resumed.
     pub(super) fn identity(&self) -> Value {
-        json!({
+        let mut identity = json!({
             "connector": "file", "path": self.path, "format": self.format.name(), "key": self.key,
             "timestamp": self.timestamp, "null": self.null, "multiline": self.multiline,
-        })
+        });
+        // Checkpoints of earlier versions know nothing of it.
+        if self.follow {
+            identity["follow"] = true.into();
+        }
+        identity
     }
 }

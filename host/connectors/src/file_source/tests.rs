@@ -260,10 +260,11 @@ fn no_match_is_an_error_of_the_start_and_a_folder_one_of_the_settings() {
 }
 
 #[test]
-fn settings_without_meaning_or_building_are_refused_by_name() {
+fn settings_without_meaning_are_refused_by_name() {
     let files = Files::of(&[("a.csv", b"k,v\n")]);
     let refused = |settings: Value| files.try_source(settings).err().unwrap().field.unwrap();
-    assert_eq!(refused(json!({ "path": "a.csv", "follow": true })), "follow");
+    assert_eq!(refused(json!({ "path": "a.csv", "follow": "yes" })), "follow");
+    assert_eq!(refused(json!({ "path": "a.csv", "follow": true, "split": "1MiB" })), "split");
     assert_eq!(refused(json!({ "path": "a.csv", "key": "k" })), "key");
     for split in [json!("64kB"), json!("63KiB"), json!(65536), json!("much"), json!("-1MiB")] {
         assert_eq!(refused(json!({ "path": "a.csv", "split": split })), "split");
@@ -283,7 +284,7 @@ fn the_effective_settings_show_what_was_found_out() {
     let settings = json!({ "path": "a.csv", "format": "csv" });
     let shown = FileSource::new(settings.as_object().unwrap(), files.0.path()).unwrap().1;
     let expect = json!({
-        "path": "a.csv", "format": "csv", "key": null, "timestamp": null, "null": [], "multiline": true, "split": null, "on-error": "fail",
+        "path": "a.csv", "format": "csv", "key": null, "timestamp": null, "null": [], "multiline": true, "split": null, "on-error": "fail", "follow": false,
     });
     assert_eq!(Value::Object(shown), expect);
 }

@@ -1,0 +1,159 @@
+//! Reads the followed files of one subtask, in turn.
+
+use super::super::options::FileOptions;
+use super::open_file::{Came, OpenFile};
+use super::spec::FollowedSpec;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use weir_engine::runtime::{Clock, Monotonic};
+use weir_engine::source::SplitProgress;
+use weir_engine::{BatchBuilder, EngineError, ReadStatus, ReaderContext, RecordBatch, SourceReader, SplitBatch, SplitState};
+
+/// Reads files that grow.
+pub(in super::super) struct FollowingReader {
+    options: Arc<FileOptions>,
+    source: String,
+    clock: Arc<dyn Clock>,
+    files: Vec<Followed>,
+    /// The file that is read next.
+    turn: usize,
+    timer: Option<BoxFuture<'static, ()>>,
+    /// Rows that were skipped in files that are over.
+    skipped: u64,
+    quarantined: BatchBuilder,
+}
+
+/// A file, and how far it has come.
+struct Followed {
+    split: SplitState,
+    state: State,
+}
+
+enum State {
+    /// It has not been opened.
+    Closed,
+    Open(Box<OpenFile>),
+    /// Nothing more will come of it.
+    Over,
+}
+
+impl FollowingReader {
+    /// Reads these splits from their progress on.
+    pub(in super::super) fn new(options: Arc<FileOptions>, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Self, EngineError> {
+        let mut reader = Self {
+            options,
+            source: context.subtask.vertex.clone(),
+            clock: context.io.clock().clone(),
+            files: Vec::new(),
+            turn: 0,
+            timer: None,
+            skipped: 0,
+            quarantined: BatchBuilder::new(),
+        };
+        reader.add_splits(splits)?;
+        Ok(reader)
+    }
+
+    /// Reads of the first file in turn that has anything; false where none has.
+    fn read(&mut self, max_records: usize, out: &mut SplitBatch) -> Result<bool, EngineError> {
+        let now = self.clock.now();
+        for _ in 0..self.files.len() {
+            let place = self.turn % self.files.len();
+            self.turn = place + 1;
+            let before = out.len();
+            if self.read_file(place, now, max_records, out)? == Came::Rows || out.len() > before {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read_file(&mut self, place: usize, now: Monotonic, max_records: usize, out: &mut SplitBatch) -> Result<Came, EngineError> {
+        let file = &mut self.files[place];
+        if let State::Closed = file.state {
+            let (spec, position) = FollowedSpec::parse(&file.split)?;
+            let opened = position.map(|position| OpenFile::open(&self.options, &self.source, spec, position)).transpose()?;
+            file.state = opened.flatten().map_or(State::Over, |open| State::Open(Box::new(open)));
+        }
+        let State::Open(open) = &mut file.state else {
+            file.split.progress = SplitProgress::Finished;
+            return Ok(Came::Over);
+        };
+        let came = open.read(now, max_records, out.of(place))?;
+        let reports = open.bad_rows.take_quarantined();
+        (0..reports.len()).for_each(|report| self.quarantined.push_from(&reports, report));
+        match came {
+            Came::Rows | Came::Nothing => file.split.progress = SplitProgress::At(open.position().into()),
+            Came::Over => {
+                self.skipped += open.bad_rows.skipped();
+                file.split.spec = open.spec_now().to_json();
+                file.split.progress = SplitProgress::Finished;
+                file.state = State::Over;
+            }
+        }
+        Ok(came)
+    }
+
+    /// When the next file is looked at again; `None`: there is none.
+    fn next_look(&self) -> Option<Monotonic> {
+        let look = |file: &Followed| match &file.state {
+            State::Open(open) => open.idle_until,
+            State::Closed | State::Over => None,
+        };
+        self.files.iter().filter_map(look).min()
+    }
+}
+
+impl SourceReader for FollowingReader {
+    fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
+        loop {
+            if self.read(max_records, out)? {
+                return Poll::Ready(Ok(ReadStatus::More));
+            }
+            // Where there is nothing to look at, what is assigned wakes the task.
+            let Some(next) = self.next_look() else { return Poll::Pending };
+            let timer = self.timer.insert(self.clock.sleep_until(next));
+            if timer.poll_unpin(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn splits(&self) -> Vec<SplitState> {
+        let split = |file: &Followed| match &file.state {
+            State::Open(open) => SplitState { spec: open.spec_now().to_json(), ..file.split.clone() },
+            State::Closed | State::Over => file.split.clone(),
+        };
+        self.files.iter().map(split).collect()
+    }
+
+    fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
+        for split in splits {
+            let state = if FollowedSpec::parse(&split)?.1.is_some() { State::Closed } else { State::Over };
+            self.files.push(Followed { split, state });
+        }
+        Ok(())
+    }
+
+    fn is_idle(&self, split: usize) -> bool {
+        match &self.files[split].state {
+            State::Open(open) => open.idle_until.is_some(),
+            State::Closed => false,
+            State::Over => true,
+        }
+    }
+
+    fn take_quarantined(&mut self) -> RecordBatch {
+        self.quarantined.take()
+    }
+
+    fn skipped(&self) -> u64 {
+        let open = |file: &Followed| match &file.state {
+            State::Open(open) => open.bad_rows.skipped(),
+            State::Closed | State::Over => 0,
+        };
+        self.skipped + self.files.iter().map(open).sum::<u64>()
+    }
+}
