@@ -29,6 +29,7 @@
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `bad_rows`: input that cannot be read.
 //! - `files`: the order of a file's records, and what of a folder is not read or is refused.
+//! - `followed`: files that grow, and are rotated, under a job that is killed.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
@@ -43,6 +44,7 @@ mod corruption;
 mod crash_points;
 mod damage;
 mod files;
+mod followed;
 mod hostile;
 mod inputs;
 mod kept_state;

@@ -63,9 +63,11 @@ pub trait Sink: Send + Sync {
 
     /// Of each attempt that has one of these nonces the newest checkpoint whose output can be seen: it tells whether the job's log has lost its
     /// newest entries. A sink whose output does not say where it comes from has nothing to tell.
-    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+    ///
+    /// It may wait for I/O and may block: it runs on a thread of its own, with sockets and timers behind it.
+    fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
         let _ = nonces;
-        Ok(Vec::new())
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Where the engine publishes what the sink is given, for a sink that leaves staging and publishing to it: such a sink has no writer and no

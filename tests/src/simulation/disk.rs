@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -129,13 +129,13 @@ impl Sink for DiskSink {
         Ok(())
     }
 
-    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+    fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
         let of = |name: &String| {
             let (checkpoint_id, rest) = name.split_once('-')?;
             let (_, nonce) = rest.rsplit_once('-')?;
             Some(VisibleOutput { nonce: nonce.to_owned(), checkpoint_id: CheckpointId(checkpoint_id.parse().ok()?) })
         };
-        Ok(VisibleOutput::newest(self.disk.lock().committed.keys().filter_map(of), nonces))
+        ready(Ok(VisibleOutput::newest(self.disk.lock().committed.keys().filter_map(of), nonces))).boxed()
     }
 
     fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {

@@ -97,6 +97,19 @@ impl FileSink {
         Output::new(&self.folder, vec![vec![part], vec![vec![text(PENDING_DIR)], pending]])
     }
 
+    /// The newest checkpoints of these attempts, by the names of the folder's files.
+    fn look_for_newest(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+        let on_folder = |e| io_error(ErrorKind::FixInput, "look into", &self.folder, e);
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(on_folder(error)),
+        };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(on_folder)?;
+        let parts = names.iter().filter_map(|name| name.to_str()).filter(|name| name.starts_with(PART_PREFIX));
+        Ok(VisibleOutput::newest(parts.filter_map(VisibleOutput::of_part), nonces))
+    }
+
     fn pending_dir(&self) -> PathBuf {
         self.folder.join(PENDING_DIR)
     }
@@ -130,16 +143,8 @@ impl Sink for FileSink {
         sync_dir(&self.folder)
     }
 
-    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
-        let on_folder = |e| io_error(ErrorKind::FixInput, "look into", &self.folder, e);
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(on_folder(error)),
-        };
-        let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(on_folder)?;
-        let parts = names.iter().filter_map(|name| name.to_str()).filter(|name| name.starts_with(PART_PREFIX));
-        Ok(VisibleOutput::newest(parts.filter_map(VisibleOutput::of_part), nonces))
+    fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
+        Box::pin(async { self.look_for_newest(nonces) })
     }
 
     fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {

@@ -1,7 +1,7 @@
 //! The file sink's own promises, beside those of the suite.
 
 use super::*;
-use crate::conformance::{self, commit, lines_of, prepared, sink_suite, write_values};
+use crate::conformance::{self, commit, lines_of, now, prepared, sink_suite, write_values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -243,14 +243,14 @@ fn of_a_file_that_is_elsewhere_both_places_are_named() {
 fn the_newest_visible_checkpoint_of_each_attempt_is_told_from_the_names() {
     let folder = TempDir::new().unwrap();
     let sink = sink_in(folder.path(), "lines");
-    assert_eq!(sink.newest_visible(&["aa".into()]).unwrap(), [], "there is no folder yet");
+    assert_eq!(now(sink.newest_visible(&["aa".into()])).unwrap(), [], "there is no folder yet");
     std::fs::create_dir_all(folder.path().join("out/.pending")).unwrap();
     for name in
         ["part-out-0-7-aa", "part-out-1-12-aa", "part-out-0-99-cc", "part-my-out-0-3-bb.jsonl", "notes-1-50-aa", ".pending/aa.out-0-1"]
     {
         std::fs::write(folder.path().join("out").join(name), "x").unwrap();
     }
-    let newest = sink.newest_visible(&["aa".into(), "bb".into()]).unwrap();
+    let newest = now(sink.newest_visible(&["aa".into(), "bb".into()])).unwrap();
     let visible = |nonce: &str, id| VisibleOutput { nonce: nonce.into(), checkpoint_id: CheckpointId(id) };
     assert_eq!(newest, [visible("aa", 12), visible("bb", 3)]);
 }

@@ -184,9 +184,12 @@ pub trait SourceReader: Send {
     }
 }
 
-/// True where a reader waits for more to come into being, of every split that it has not finished.
+/// True where a reader waits for more to come into being, of every split that it has not finished. One that has no splits does not say so.
 pub fn is_idle(reader: &dyn SourceReader) -> bool {
     let splits = reader.splits();
+    if splits.is_empty() {
+        return false;
+    }
     let open = splits.iter().enumerate().filter(|(_, split)| split.progress != SplitProgress::Finished);
     let mut idle = open.map(|(place, _)| reader.is_idle(place));
     idle.all(|idle| idle)

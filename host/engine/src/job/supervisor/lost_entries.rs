@@ -70,7 +70,7 @@ impl Supervisor {
         let nonces: Vec<String> = lineage.attempts.iter().cloned().chain(beside.unknown(history)).collect();
         let quarantined = newest_quarantined(store, clock, &nonces).await?;
         let graph = self.graph.clone();
-        let visible = self.runtime.aside("list the output", async move { visible_in_sinks(&graph, &nonces) }).await;
+        let visible = self.runtime.aside("list the output", async move { visible_in_sinks(&graph, &nonces).await }).await;
         beside.visible = visible.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "list the output: a sink panicked")))?;
         beside.visible.extend(quarantined.into_iter().map(|output| (output, paths::QUARANTINE.to_owned())));
         Ok(beside)
@@ -102,12 +102,12 @@ impl Supervisor {
 }
 
 /// The newest output of these attempts in each sink.
-fn visible_in_sinks(graph: &JobGraph, nonces: &[String]) -> Result<Vec<(VisibleOutput, String)>, EngineError> {
+async fn visible_in_sinks(graph: &JobGraph, nonces: &[String]) -> Result<Vec<(VisibleOutput, String)>, EngineError> {
     let mut visible = Vec::new();
     for vertex in &graph.vertices {
         match &vertex.kind {
             VertexKind::Sink(sink) => {
-                let of_sink = sink.newest_visible(nonces).map_err(|error| error.context(&vertex.id))?;
+                let of_sink = sink.newest_visible(nonces).await.map_err(|error| error.context(&vertex.id))?;
                 visible.extend(of_sink.into_iter().map(|output| (output, vertex.id.clone())));
             }
             VertexKind::Operator(_) | VertexKind::Source { .. } => {}

@@ -58,7 +58,7 @@ impl Sink for CrashingSink {
         self.inner.prepare_attempt(older_nonces, restored)
     }
 
-    fn newest_visible(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
+    fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
         self.inner.newest_visible(nonces)
     }
 
