@@ -24,7 +24,7 @@ use weir_engine::{
 /// Splits that there are at last.
 const SPLITS: u64 = 9;
 /// From one to the next, in simulated time.
-const SPLIT_EVERY: Duration = Duration::from_millis(70);
+const SPLIT_EVERY: Duration = Duration::from_millis(300);
 
 /// What simulated jobs that found splits came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
