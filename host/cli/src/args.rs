@@ -268,9 +268,9 @@ pub struct ReplayArgs {
     pub sources: bool,
 }
 
-/// Records that an operator is given again from the sources, unless the command line says otherwise;
+/// Records that an operator is given again from the sources, unless the command line says otherwise.
 pub const REPLAYED: u64 = 10_000;
-/// and the most that it may ask for.
+/// The most records that the command line may ask for.
 pub const REPLAYED_MAX: u64 = 1_000_000;
 
 /// Looks at plugins.

@@ -19,9 +19,9 @@ use std::time::Duration;
 pub struct Registered {
     /// The job's name.
     pub job: String,
-    /// The process,
+    /// The number of the process.
     pub pid: u32,
-    /// and when it started, in the system's own count.
+    /// When the process started, in the system's own count.
     pub started: u64,
     /// The API's address; none yet where the job is about to begin, and never with `--no-api`.
     pub api: Option<String>,

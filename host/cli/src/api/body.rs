@@ -20,9 +20,9 @@ use weir_engine::runtime::Clock;
 
 /// Bytes of the bodies of all requests together.
 pub(super) const ALL_MAX: usize = 64 << 20;
-/// Bytes of a request in JSON,
+/// Bytes of a request in JSON.
 pub(super) const JSON_MAX: usize = 64 << 10;
-/// and of a component.
+/// Bytes of a component.
 pub(super) const COMPONENT_MAX: usize = 32 << 20;
 /// Components that are read at once: far fewer than there are connections.
 pub(super) const UPLOADS_MAX: usize = 4;

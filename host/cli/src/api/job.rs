@@ -91,9 +91,9 @@ pub struct LastCheckpoint {
 pub(crate) struct Ended {
     /// As in the document of `weir run`.
     pub outcome: String,
-    /// Why, where it failed,
+    /// Why it failed, where it did.
     pub error: Option<String>,
-    /// and what to do.
+    /// What to do about that.
     pub hint: Option<String>,
 }
 
@@ -110,9 +110,9 @@ pub(crate) struct RunningParts {
     pub shape: Shape,
     /// The absolute URL of the folder of the job's objects.
     pub storage: String,
-    /// The absolute path of the job file,
+    /// The absolute path of the job file.
     pub job_file: String,
-    /// and what goes of it into a savepoint.
+    /// What of the job file goes into a savepoint.
     pub job_copy: JobFileCopy,
 }
 
@@ -138,9 +138,9 @@ pub(crate) struct Stopped {
     pub ended: Ended,
     /// The newest checkpoint.
     pub checkpoint: Option<u64>,
-    /// The URL of the savepoint that was made of it,
+    /// The URL of the savepoint that was made of it, where one was asked for and written.
     pub savepoint: Option<String>,
-    /// or why there is none. The job has stopped all the same.
+    /// Why there is no savepoint, where it could not be written. The job has stopped all the same.
     pub savepoint_error: Option<EngineError>,
 }
 

@@ -53,9 +53,9 @@ pub struct DryRunDocument {
 /// How one version fared.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrialDocument {
-    /// The author's name of it,
+    /// The name that its author gave it.
     pub name: String,
-    /// and version.
+    /// The version that its author gave it.
     pub version: String,
     /// SHA-256 of the component.
     pub digest: Option<String>,
@@ -63,9 +63,9 @@ pub struct TrialDocument {
     pub failures: u64,
     /// The first of them.
     pub examples: Vec<FailedRecordDocument>,
-    /// Time for all batches,
+    /// Time for all batches, ms.
     pub total_ms: f64,
-    /// and for the median one.
+    /// Time for the median batch, ms.
     pub batch_median_ms: f64,
     /// Instructions, as the sandbox counts them: the same in every run.
     pub fuel: Option<u64>,

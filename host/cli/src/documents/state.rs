@@ -76,10 +76,10 @@ pub struct StateRowsHead {
     pub of: LookedInto,
     /// The operator.
     pub operator: String,
-    /// Of the one key that was asked for: its key group,
+    /// The key group of the one key that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_group: Option<u32>,
-    /// and the subtask that has it.
+    /// The subtask that has the one key that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subtask: Option<u32>,
 }

@@ -101,9 +101,9 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     RawOperator { head, code, inputs, record, state_bytes, shown }
 }
 
-/// Settings that mean something for a plugin only,
+/// Settings that mean something for a plugin only.
 const PLUGIN_SETTINGS: [&str; 4] = ["build", "sources", "config", "on-failure"];
-/// and those of its `limits`: of a built-in operator only the state is bounded.
+/// Those of its `limits` that do: of a built-in operator only the state is bounded.
 const PLUGIN_LIMITS: [&str; 3] = ["memory", "time-per-batch", "state-bytes-per-key"];
 
 fn read_native(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {

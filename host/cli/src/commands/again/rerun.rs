@@ -44,9 +44,9 @@ pub(super) struct Rerun {
     pub graph: JobGraph,
     /// The operator's place in it.
     pub vertex: usize,
-    /// The point,
+    /// The point of the job that it is run from.
     pub point: ReplayPoint,
-    /// and how it is called.
+    /// What that point is called in documents.
     pub from: RerunFrom,
     /// As it was named.
     named: Option<StartPoint>,

@@ -11,9 +11,9 @@ use std::time::Duration;
 use weir_engine::job::{CheckpointItem, JobStatus, VertexKind};
 use weir_engine::runtime::{Clock, Lane, Runtime, TaskGroup};
 
-/// From one line of progress to the next where it is redrawn in place,
+/// From one line of progress to the next where it is redrawn in place.
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
-/// and where each is a line of its own.
+/// From one line of progress to the next where each is a line of its own.
 const LINE_EVERY: Duration = Duration::from_secs(3);
 
 /// Watches until it is told that the run has ended.
