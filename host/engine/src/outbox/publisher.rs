@@ -201,7 +201,7 @@ impl Publisher {
         let finals = || lineage.outputs.iter().filter(|waiting| waiting.is_final).map(|waiting| &waiting.output);
         let marker = match decision {
             MarkerDecision::Republish => finals().next().map(|first| first.marker(0)),
-            MarkerDecision::AssumePublished => finals().last().map(|last| last.marker(last.records())),
+            MarkerDecision::AssumePublished => finals().next_back().map(|last| last.marker(last.records())),
         };
         marker.unwrap_or_else(|| lineage.published.clone())
     }
