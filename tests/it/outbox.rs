@@ -9,6 +9,7 @@ use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, PUBLISHING};
 use weir_tests::simulation::{
     Barriers, OutboxProcess, OutboxWorld, Scenario, Until, simulate, simulate_changes, simulate_evolution, simulate_takeover,
+    simulate_trial_without_room,
 };
 
 /// Each of these seeds, or the one that WEIR_SEED names.
@@ -60,6 +61,19 @@ fn rescales_and_upgrades_that_are_rolled_back_lose_and_double_nothing_that_is_pu
     let reports = check(40, |seed| simulate_changes(seed, Scenario { barriers: Barriers::ExactlyOnce, ..PUBLISHING }));
     let (rescales, rolled_back) = reports.iter().fold((0, 0), |sum, report| (sum.0 + report.rescales, sum.1 + report.rolled_back));
     assert!(seeds(40).count() < 40 || (rescales > 40 && rolled_back > 10), "{rescales} rescales, {rolled_back} rolled back");
+}
+
+#[test]
+fn an_upgrade_whose_output_fills_the_room_is_rolled_back_and_nothing_of_it_is_published() {
+    check(5, |seed| {
+        let (why, published) = simulate_trial_without_room(seed, 8_000)?;
+        assert!(why.contains("out: as much output waits as may (`max-unpublished`)"), "{why}");
+        assert!(!published.is_empty(), "what came before it is published");
+        match published.iter().find(|line| line.ends_with(" 2")) {
+            Some(line) => Err(format!("`{line}` is published, and was counted on trial")),
+            None => Ok(()),
+        }
+    });
 }
 
 #[test]

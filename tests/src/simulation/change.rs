@@ -4,7 +4,7 @@
 use super::disk;
 use super::recorded::emitted;
 use super::run::{POLLS, VERTICES, options, same, wait_for};
-use super::scenarios::EVERY;
+use super::scenarios::{CALM, EVERY};
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::{Disk, NumberSource, Scenario};
 use futures_util::FutureExt;
@@ -15,12 +15,12 @@ use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{JobLog, LogEntry, Override, Replaced, VertexIdentity};
 use weir_engine::exchange::Partitioning;
 use weir_engine::job::{
-    CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOutcome, JobStatus, StartMode, Upgrade, UpgradeEvent, Vertex,
-    VertexKind, load_metadata, run_job,
+    CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode,
+    Upgrade, UpgradeEvent, Vertex, VertexKind, load_metadata, run_job,
 };
 use weir_engine::replay::RecordedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
-use weir_engine::storage::{ObjectStorage, Store};
+use weir_engine::storage::{FaultPlan, ObjectStorage, Store};
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;
@@ -295,6 +295,44 @@ impl World {
             self.wrong("the job runs, and whoever asked for an upgrade never learns what came of it".into());
         }
     }
+}
+
+/// An upgrade whose probation has no end, in a job with an outbox sink for which only so many bytes may wait. Returns why it was rolled back, and what has
+/// been published until then.
+pub fn simulate_trial_without_room(seed: u64, max_unpublished: u64) -> Result<(String, Vec<String>), String> {
+    let (simulator, disk): (Simulator, Disk) = (Simulator::new(seed), Disk::default());
+    let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
+    let scenario = Scenario { records: 5_000, outbox: Some(FaultPlan::NONE), ..CALM };
+    let outbox = OutboxOptions { max_unpublished, decision: None };
+    let options = JobOptions { outbox, ..options(&simulator, &disk, &objects, scenario) };
+    let (status, (control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
+    let job = run_job(FILE.graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+    let wanted = FILE.with_version(2);
+    let change = GraphChange { graph: wanted.graph(&simulator, &disk, scenario), overrides: wanted.upgraded() };
+    let (clock, rolled_back) = (simulator.runtime().clock, Arc::new(Mutex::new(None)));
+    let slot = rolled_back.clone();
+    let ask = async move {
+        while status.completed.get() < 2 {
+            clock.sleep_until(clock.now() + Duration::from_millis(1)).await;
+        }
+        let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation: Duration::from_secs(3_600) });
+        while let Some(event) = events.recv().await {
+            if let UpgradeEvent::RolledBack { error, .. } = event {
+                *slot.lock().expect("no panic") = Some((error.to_string(), disk.published()));
+            }
+        }
+    };
+    let both = async move {
+        let (mut job, mut asking) = (Box::pin(job.fuse()), Box::pin(ask.fuse()));
+        futures_util::select_biased! {
+            _ = job => {}
+            () = asking => {}
+        }
+    };
+    let end = simulator.run(both.boxed(), POLLS);
+    simulator.crash();
+    let rolled_back = rolled_back.lock().expect("no panic").take();
+    rolled_back.ok_or_else(|| format!("it was not rolled back: {end:?}"))
 }
 
 /// Versions that held, by the log.

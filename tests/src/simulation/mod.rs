@@ -24,7 +24,7 @@ mod stop_on_trial;
 mod stops;
 mod versions;
 
-pub use change::{ChangeReport, simulate_changes};
+pub use change::{ChangeReport, simulate_changes, simulate_trial_without_room};
 pub use disk::{Disk, DiskSink};
 pub use evolve::{EvolveReport, simulate_evolution};
 pub use found::{FoundReport, simulate_found_splits};
