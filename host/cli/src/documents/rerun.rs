@@ -281,7 +281,7 @@ impl From<&EmittedRecord> for EmittedDocument {
 impl From<&FailedRecord> for FailedRecordDocument {
     fn from(failed: &FailedRecord) -> Self {
         let (record, key, value) = match &failed.record {
-            Some((place, key, value)) => (Some(*place), optional(key.as_deref()), optional(value.as_deref())),
+            Some(of) => (Some(of.place), optional(of.key.as_deref()), optional(of.value.as_deref())),
             None => (None, Value::Null, Value::Null),
         };
         Self { batch: failed.batch, record, key, value, message: failed.message.clone() }

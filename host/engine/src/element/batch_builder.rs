@@ -24,11 +24,12 @@ impl BatchBuilder {
 
     /// An empty builder with room for `records` records with `key_bytes` and `value_bytes` bytes in all.
     pub fn with_capacity(records: usize, key_bytes: usize, value_bytes: usize) -> Self {
-        let mut builder = Self::default();
-        builder.keys = Column::with_capacity(records, key_bytes);
-        builder.values = Column::with_capacity(records, value_bytes);
-        builder.timestamps.reserve(records);
-        builder
+        Self {
+            keys: Column::with_capacity(records, key_bytes),
+            values: Column::with_capacity(records, value_bytes),
+            timestamps: Vec::with_capacity(records),
+            ..Self::default()
+        }
     }
 
     /// Appends one record.

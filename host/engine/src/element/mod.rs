@@ -3,6 +3,7 @@
 mod batch_builder;
 mod column;
 mod headers;
+mod key_group;
 mod key_hash;
 mod record_batch;
 mod selection;
@@ -10,6 +11,7 @@ mod selection;
 pub use batch_builder::BatchBuilder;
 pub use column::{Column, MalformedColumn};
 pub use headers::Headers;
+pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use key_hash::key_hash;
 pub use record_batch::RecordBatch;
 pub use selection::Selection;

@@ -1,7 +1,6 @@
 //! Which channel of an edge a record takes.
 
-use crate::element::{BatchBuilder, Selection, key_hash};
-use crate::state::key_group_of;
+use crate::element::{BatchBuilder, Selection, key_group_of, key_hash};
 use serde::{Deserialize, Serialize};
 
 /// How an edge spreads records over the receiving subtasks.

@@ -67,10 +67,21 @@ pub struct Trial {
 pub struct FailedRecord {
     /// Number of the batch.
     pub batch: u64,
-    /// The record's place in it, key and value; `None`: the batch failed, its records one by one did not.
-    pub record: Option<(usize, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    /// Which of its records; `None`: the batch failed, its records one by one did not.
+    pub record: Option<RecordOfBatch>,
     /// What the version said.
     pub message: String,
+}
+
+/// A record where it stands in its batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordOfBatch {
+    /// Its place.
+    pub place: usize,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
 }
 
 /// A record as it was emitted, without its key.
@@ -200,7 +211,9 @@ impl<'a> Version<'a> {
         self.failed.insert((input.number, record));
         if self.examples.len() < EXAMPLES {
             let batch = &input.batch;
-            let record = record.map(|place| (place, batch.key(place).map(<[u8]>::to_vec), batch.value(place).map(<[u8]>::to_vec)));
+            let of =
+                |place| RecordOfBatch { place, key: batch.key(place).map(<[u8]>::to_vec), value: batch.value(place).map(<[u8]>::to_vec) };
+            let record = record.map(of);
             self.examples.push(FailedRecord { batch: input.number, record, message: error.to_string() });
         }
     }

@@ -20,7 +20,7 @@ mod upstream;
 
 pub use contents::{Contents, Held, StateKey};
 pub use differences::{Difference, Differences, EXAMPLES};
-pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, Trial, dry_run};
+pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, RecordOfBatch, Trial, dry_run};
 pub use effects::{Outputs, RecordEffects, StateChange, effects_of};
 pub use isolated::{Emitted, IsolatedOperator};
 pub use point::ReplayPoint;

@@ -177,7 +177,8 @@ fn a_record_that_a_version_fails_on_leaves_nothing_behind_and_the_rest_goes_on()
     let report = run(Count::default(), fails("a2 b1"), "a1 b1 a2 c1 a3");
     assert_eq!((report.old.failures, report.new.failures), (0, 2));
     let FailedRecord { batch, record, message } = &report.new.examples[1];
-    assert_eq!((batch, record), (&1, &Some((0, Some(b"a".to_vec()), Some(b"a2".to_vec())))));
+    let second = RecordOfBatch { place: 0, key: Some(b"a".to_vec()), value: Some(b"a2".to_vec()) };
+    assert_eq!((batch, record), (&1, &Some(second)));
     assert_eq!(message, "count: cannot take a2");
     let differ: Vec<_> = report.states.iter().map(|state| [state.only_old, state.only_new, state.different]).collect();
     // Of `b` the new version has nothing, of `a` one less.
