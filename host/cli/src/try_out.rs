@@ -29,7 +29,9 @@ fn try_out_on(threads: &ThreadRuntime, job: &JobFile, assembly: &Assembly) -> Re
         let tried = match &vertex.kind {
             VertexKind::Source { source, .. } => threads.block_on(source.discover(vertex.parallelism)).and_then(|splits| {
                 remarks.extend(source.remarks()?.iter().map(|line| format!("{}: {line}", vertex.id)));
-                Ok(match first_rows::look(job, &vertex.id, &**source, splits, &io) {
+                // A reader may set timers, which belong to a runtime.
+                let looked = threads.block_on(async { first_rows::look(job, &vertex.id, &**source, splits, &io) });
+                Ok(match looked {
                     Said::Nothing => None,
                     Said::Remark(line) => {
                         remarks.push(line);
@@ -162,6 +164,13 @@ input = \"same\"
         let skipped =
             tried("format = \"csv\"\ntimestamp = \"at\"\non-error = \"skip\"", &format!("k,at\n{}", "1,noon\n".repeat(1_000_000)));
         assert!(matches!(skipped.as_deref(), Ok([line]) if line.ends_with("rows can be read: all of them are skipped")), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_followed_file_is_tried_as_far_as_it_goes_and_not_waited_for() {
+        assert_eq!(tried("format = \"csv\"\nfollow = true", "k,v\n1,2\n3"), Ok(Vec::new()));
+        let bad = tried("format = \"csv\"\ntimestamp = \"at\"\nfollow = true", "k,at\n1,noon\n").expect_err("no time");
+        assert!(bad.starts_with("job.toml:6:1: `rows`: read a.csv, line 2: the timestamp \"noon\""), "{bad}");
     }
 
     #[test]
