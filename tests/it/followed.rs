@@ -94,7 +94,8 @@ fn every_line_of_a_followed_log_is_committed_once_over_rotations_and_kills() {
 fn a_followed_source_is_stopped_and_goes_on_and_a_file_that_is_gone_too_early_is_named() {
     let writer = Writer::new();
     fs::write(writer.bench.path("logs/app.log"), "one\ntwo\nthr").expect("a log");
-    writer.bench.run("check job.toml").assert(0, &["follow"]);
+    let checked = writer.bench.run("check job.toml").assert(0, &[]).stdout.clone();
+    assert!(checked.contains("logs: its files are followed (`follow = true`): the job runs until it is stopped"), "{checked}");
     let mut process = writer.bench.start("run job.toml --output json");
     assert!(process.runs_until("two lines", || writer.bench.committed().len() == 2));
     writer.bench.run("stop words").assert(0, &[]);

@@ -159,11 +159,14 @@ pub(in super::super) fn first_header(options: &FileOptions) -> Result<Option<Str
     Ok(None)
 }
 
+/// What `follow` means for the job.
+pub(super) const RUNS_ON: &str = "its files are followed (`follow = true`): the job runs until it is stopped";
+
 /// Lines about what there is to follow.
 pub(in super::super) fn remarks(options: &FileOptions) -> Result<Vec<String>, EngineError> {
     let found = search(options)?.1;
     let none = found.files.is_empty().then(|| format!("no file matches `path = {:?}` yet", options.path));
-    Ok(none.into_iter().chain(found.remarks).collect())
+    Ok(none.into_iter().chain([RUNS_ON.to_owned()]).chain(found.remarks).collect())
 }
 
 /// Where a file is now: under the name that it had, another one in the same folder, or one that the pattern finds.

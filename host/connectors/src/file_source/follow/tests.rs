@@ -209,7 +209,7 @@ fn a_followed_source_has_no_end_and_another_identity_than_one_that_is_not() {
     let logs = Logs::of_lines();
     let source = logs.source();
     assert!(!source.capabilities().bounded && source.discovery_interval().is_some());
-    assert_eq!(source.remarks().unwrap(), ["no file matches `path = \"*.log\"` yet"]);
+    assert_eq!(source.remarks().unwrap(), ["no file matches `path = \"*.log\"` yet", super::look::RUNS_ON]);
     let bounded = FileSource::new(json!({ "path": "*.log" }).as_object().unwrap(), logs.folder.path()).unwrap().0;
     assert!(bounded.capabilities().bounded && bounded.discovery_interval().is_none());
     assert_ne!(source.identity(), bounded.identity());
