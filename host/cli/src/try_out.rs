@@ -168,7 +168,8 @@ input = \"same\"
 
     #[test]
     fn a_followed_file_is_tried_as_far_as_it_goes_and_not_waited_for() {
-        assert_eq!(tried("format = \"csv\"\nfollow = true", "k,v\n1,2\n3"), Ok(Vec::new()));
+        let remarks = tried("format = \"csv\"\nfollow = true", "k,v\n1,2\n3").expect("it can be read");
+        assert_eq!(remarks, ["rows: its files are followed (`follow = true`): the job runs until it is stopped"]);
         let bad = tried("format = \"csv\"\ntimestamp = \"at\"\nfollow = true", "k,at\n1,noon\n").expect_err("no time");
         assert!(bad.starts_with("job.toml:6:1: `rows`: read a.csv, line 2: the timestamp \"noon\""), "{bad}");
     }
