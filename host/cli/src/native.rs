@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use weir_engine::BatchBuilder;
     use weir_engine::metrics::VertexMetrics;
-    use weir_engine::state::{BroadcastAccess, MemoryBackendFactory, StateBackendFactory, range_of};
+    use weir_engine::state::{BroadcastAccess, MemoryBackendFactory, range_of};
 
     fn run(operator: &mut dyn Operator, state: Option<&mut KeyedState>, batch: &RecordBatch) -> RecordBatch {
         let (mut outputs, metrics) = (Vec::new(), VertexMetrics::default());

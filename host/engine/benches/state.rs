@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use weir_engine::Column;
 use weir_engine::element::CheckpointId;
 use weir_engine::state::{
-    BlockSnapshot, KeyGroupRange, KeySlot, MemoryBackendFactory, SelectedKeys, StateBackend, StateBackendFactory, StateDescriptor,
-    StateKind, StateSnapshot, StateTime, key_hash,
+    BlockSnapshot, KeyGroupRange, KeySlot, MemoryBackendFactory, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateSnapshot,
+    StateTime, key_hash,
 };
 
 const BATCH: usize = 1_024;

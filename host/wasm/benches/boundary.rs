@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use weir_engine::element::{BatchBuilder, Column, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{OperatorContext, OperatorFactory, Subtask};
-use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, key_hash};
+use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, key_hash};
 use weir_wasm::{CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
 
 const BATCHES: usize = 1_024;

@@ -124,7 +124,7 @@ fn bytes_of(batch: &RecordBatch, range: &Range<usize>) -> u64 {
 mod tests {
     use super::*;
     use weir_engine::element::BatchBuilder;
-    use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor};
+    use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateDescriptor};
 
     /// Ten keys, each with 100 bytes in each of two states, ends included.
     fn keyed_state(batch: &RecordBatch) -> KeyedState {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory, StateKind};
+use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateKind};
 use weir_engine::{Column, EngineError};
 use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::checkpoint::{GraphIdentity, StateHandle, StateObjectWriter, VertexSnapshot, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::state::conformance::SteadyBackend;
-use crate::state::{MemoryBackendFactory, StateBackendFactory, StateKind, key_group_of, key_hash, owner_of, range_of};
+use crate::state::{MemoryBackendFactory, StateKind, key_group_of, key_hash, owner_of, range_of};
 use crate::storage::ObjectStorage;
 use futures_util::FutureExt;
 use std::collections::BTreeMap;

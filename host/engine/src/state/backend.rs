@@ -160,10 +160,25 @@ pub trait StateBackend: Send {
     }
 }
 
+/// Which subtask a backend is for, and what it keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct BackendPlace<'a> {
+    /// The operator's id. With the subtask it tells the backends of a process apart: one that keeps files names them by it.
+    pub operator: &'a str,
+    /// The subtask's number.
+    pub subtask: u32,
+    /// The declared states.
+    pub states: &'a [StateDescriptor],
+    /// Its key groups,
+    pub range: KeyGroupRange,
+    /// of so many.
+    pub max_parallelism: u32,
+}
+
 /// Makes the backend of each subtask.
 pub trait StateBackendFactory: Send + Sync {
-    /// An empty backend for `range` of `max_parallelism` groups.
-    fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend>;
+    /// An empty backend. One that cannot be opened (a folder that is not there, a disk that is full) is an error, and the attempt ends with it.
+    fn open(&self, place: &BackendPlace<'_>) -> Result<Box<dyn StateBackend>, EngineError>;
 
     /// Bytes of state that a job's subtasks may keep together, but for those that have a limit of their own; `None`: nobody counts.
     fn memory(&self) -> Option<u64> {

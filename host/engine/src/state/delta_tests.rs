@@ -4,7 +4,7 @@ use super::block::{write_header, write_key};
 use super::delta::{Delta, write_removed};
 use super::entry::Key;
 use super::varint::{put_bytes, put_number};
-use super::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor, StateKind};
+use super::{KeyGroupRange, MemoryBackendFactory, StateDescriptor, StateKind};
 use crate::error::{EngineError, ErrorKind};
 
 fn descriptors() -> Vec<StateDescriptor> {

@@ -5,7 +5,7 @@
 //! The tables' hash is seeded and is not the one that routes keys: all keys of a group have the latter's remainder in common, and
 //! whoever chooses keys can compute it.
 
-use super::backend::{KeySlot, SelectedKeys, StateBackend, StateBackendFactory};
+use super::backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory};
 use super::changes::{ChangeHistory, SinceBase};
 use super::entry::Entry;
 use super::group_table::GroupTable;
@@ -39,10 +39,9 @@ impl MemoryBackendFactory {
     pub fn with_memory(self, bytes: Option<u64>) -> Self {
         Self { memory: bytes, ..self }
     }
-}
 
-impl StateBackendFactory for MemoryBackendFactory {
-    fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend> {
+    /// An empty backend for `range` of `max_parallelism` groups.
+    pub fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend> {
         assert!(range.end <= max_parallelism || range.is_empty(), "{range:?} runs past {max_parallelism} key groups");
         let tables = (range.start..range.end).map(|_| GroupTable::default()).collect();
         let hasher = FixedState::with_seed(self.seed);
@@ -55,6 +54,12 @@ impl StateBackendFactory for MemoryBackendFactory {
             history: ChangeHistory::default(),
             bytes: 0,
         })
+    }
+}
+
+impl StateBackendFactory for MemoryBackendFactory {
+    fn open(&self, place: &BackendPlace<'_>) -> Result<Box<dyn StateBackend>, EngineError> {
+        Ok(self.create(place.states, place.range, place.max_parallelism))
     }
 
     fn memory(&self) -> Option<u64> {

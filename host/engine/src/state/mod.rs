@@ -39,7 +39,7 @@ mod delta_tests;
 pub use crate::element::key_hash;
 pub use crate::element::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use allowance::{StateAllowance, StatePool};
-pub use backend::{KeySlot, SelectedKeys, StateBackend, StateBackendFactory, StateTime};
+pub use backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory, StateTime};
 pub use block::{BlockReader, BlockState, MapEntry, Payload};
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use keyed_state::{KeyedState, Keyless, SelectError};

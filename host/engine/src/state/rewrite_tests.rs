@@ -4,7 +4,7 @@ use super::*;
 use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
 use crate::state::conformance::SteadyBackend;
-use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MIGRATED_VALUES, MemoryBackendFactory, StateBackendFactory, StateKind};
+use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MIGRATED_VALUES, MemoryBackendFactory, StateKind};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

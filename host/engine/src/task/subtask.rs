@@ -13,7 +13,8 @@ use crate::metrics::VertexMetrics;
 use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorFactory, Subtask};
 use crate::runtime::Clock;
 use crate::state::{
-    BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite, StateSnapshot, StateTime,
+    BackendPlace, BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite,
+    StateSnapshot, StateTime,
 };
 use crate::storage::Store;
 use std::collections::BTreeSet;
@@ -88,10 +89,13 @@ impl OperatorSubtask {
         let operator = make_operator(&place)?;
         let states = &place.factory.descriptor().states;
         let broadcast = NodeBroadcast::new(states, place.broadcast_inputs.clone());
-        let state = place.key_groups.map(|range| {
-            let backend = backends.create(states, range, place.max_parallelism);
-            Box::new(KeyedState::new(states.clone(), backend))
-        });
+        let (operator_id, index, max_parallelism) = (&place.subtask.vertex, place.subtask.index, place.max_parallelism);
+        let open = |range| -> Result<_, EngineError> {
+            let of = BackendPlace { operator: operator_id, subtask: index, states, range, max_parallelism };
+            let backend = backends.open(&of).map_err(|error| error.context(format!("{operator_id}: open its state")))?;
+            Ok(Box::new(KeyedState::new(states.clone(), backend)))
+        };
+        let state = place.key_groups.map(open).transpose()?;
         let (on_probation, call_log, to_restore) = (false, None, ToRestore::default());
         Ok(Self { place, operator, on_probation, state, broadcast, call_log, metrics, to_restore })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weir_engine::ErrorKind;
 use weir_engine::element::{BatchBuilder, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateAllowance, StateBackendFactory, StateDescriptor, StatePool};
+use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool};
 
 const VALUE: usize = 0;
 const LIST: usize = 1;

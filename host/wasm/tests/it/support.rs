@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory, StateBackendFactory};
+use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory};
 use weir_engine::{EngineError, operator};
 use weir_wasm::{
     CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory,

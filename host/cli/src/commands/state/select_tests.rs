@@ -9,7 +9,7 @@ use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::inspect::CheckpointState;
 use weir_engine::runtime::Simulator;
 use weir_engine::state::conformance::SteadyBackend;
-use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateDescriptor};
+use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateDescriptor};
 use weir_engine::storage::{ObjectStorage, Store};
 
 const ALL: KeyGroupRange = KeyGroupRange { start: 0, end: 1 };

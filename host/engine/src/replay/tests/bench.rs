@@ -237,7 +237,7 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
         VertexKind::Operator(factory) => factory.descriptor().states.clone(),
         VertexKind::Source { .. } | VertexKind::Sink(_) => unreachable!("it counts"),
     };
-    let mut state = KeyedState::new(states.clone(), point.backends.create(&states, range_of(0, 1, GROUPS), GROUPS));
+    let mut state = KeyedState::new(states.clone(), MemoryBackendFactory::new(1).create(&states, range_of(0, 1, GROUPS), GROUPS));
     state.select(&words("a"), 0..1).expect("it has a key");
     (0..3).for_each(|_| _ = Count::default().count(&mut state, 0, "a0").expect("it is counted"));
     let mut keyed = StateObjectWriter::new();

@@ -8,8 +8,8 @@ use crate::element::{CheckpointId, Column};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Simulator;
 use crate::state::{
-    FileSnapshot, KeyGroupRange, KeySlot, MemoryBackendFactory, SelectedKeys, SnapshotFile, StateBackend, StateBackendFactory,
-    StateDescriptor, StateSnapshot, StateTime, StoredFile, key_hash,
+    BackendPlace, FileSnapshot, KeyGroupRange, KeySlot, MemoryBackendFactory, SelectedKeys, SnapshotFile, StateBackend,
+    StateBackendFactory, StateSnapshot, StateTime, StoredFile, key_hash,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -64,10 +64,11 @@ impl FaultyBackendFactory {
 }
 
 impl StateBackendFactory for FaultyBackendFactory {
-    fn create(&self, states: &[StateDescriptor], range: KeyGroupRange, max_parallelism: u32) -> Box<dyn StateBackend> {
-        let inner = self.inner.create(states, range, max_parallelism);
+    fn open(&self, place: &BackendPlace<'_>) -> Result<Box<dyn StateBackend>, EngineError> {
+        self.dice.strike(&format!("open the state of {} subtask {}", place.operator, place.subtask))?;
+        let (inner, range) = (self.inner.open(place)?, place.range);
         let (dice, prefetch, fetched) = (self.dice.clone(), Prefetch::Over, BTreeSet::new());
-        Box::new(FaultyBackend { inner, range, dice, prefetch, fetched, time: StateTime::NONE, prefetched: self.prefetched.clone() })
+        Ok(Box::new(FaultyBackend { inner, range, dice, prefetch, fetched, time: StateTime::NONE, prefetched: self.prefetched.clone() }))
     }
 }
 

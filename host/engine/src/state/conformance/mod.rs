@@ -16,7 +16,7 @@ mod stored;
 pub use faulty_backend::{FaultyBackendFactory, StateFaultPlan};
 pub use steady::{SteadyBackend, Written, write};
 
-use super::{KeyGroupRange, KeySlot, StateBackendFactory, StateDescriptor, StateKind, StateSnapshot};
+use super::{BackendPlace, KeyGroupRange, KeySlot, StateBackendFactory, StateDescriptor, StateKind, StateSnapshot};
 use crate::element::Column;
 use crate::error::EngineError;
 
@@ -68,7 +68,9 @@ const ALL_GROUPS: KeyGroupRange = KeyGroupRange { start: 0, end: MAX_PARALLELISM
 
 /// A backend of these states and groups.
 fn made(factory: &dyn StateBackendFactory, states: &[StateDescriptor], range: KeyGroupRange) -> SteadyBackend {
-    SteadyBackend::new(factory.create(states, range, MAX_PARALLELISM))
+    let place = BackendPlace { operator: "op", subtask: 0, states, range, max_parallelism: MAX_PARALLELISM };
+    let opened = (0..100).find_map(|_| factory.open(&place).ok());
+    SteadyBackend::new(opened.expect("a backend that fails now and then opens in the end"))
 }
 
 /// A backend of all groups with the suite's states.

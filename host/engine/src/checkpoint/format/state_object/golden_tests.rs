@@ -3,7 +3,7 @@
 use super::{SectionKind, StateObjectReader, StateObjectWriter};
 use crate::element::{CheckpointId, Column};
 use crate::state::conformance::SteadyBackend;
-use crate::state::{BlockReader, KeyGroupRange, MemoryBackendFactory, Payload, StateBackendFactory, StateDescriptor, StateKind};
+use crate::state::{BlockReader, KeyGroupRange, MemoryBackendFactory, Payload, StateDescriptor, StateKind};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/state-v1.bin");
 const DELTA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/delta-v1.bin");
