@@ -59,8 +59,15 @@ impl OperatorTask {
         Self { gate, chain, snapshots, control, events, clock, linger, alignment, pace, ended, announced, last_taken }
     }
 
-    /// Runs until the supervisor is gone or something fails.
-    pub async fn run(mut self) -> Result<(), EngineError> {
+    /// Runs until the attempt is gone or something fails, and tells what.
+    pub async fn run(mut self) {
+        if let Err(error) = self.work().await {
+            // Before its channels close: whoever finds them closed knows less of why.
+            self.events.send(TaskEvent::Failed(error));
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), EngineError> {
         self.chain.restore().await?;
         self.events.send(TaskEvent::Running);
         let mut turn = Turn::new(self.clock.clone());

@@ -25,11 +25,15 @@ use crate::state::{BroadcastState, FileSnapshot, StateSnapshot};
 use crate::storage::{Store, retry};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, OptionFuture};
+use futures_util::future::{BoxFuture, Either, select};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::warn;
+
+/// How long what is read may take to answer that it has heard of a checkpoint.
+const TOLD_MAX: Duration = Duration::from_secs(10);
 
 /// What all snapshots of a task have in common.
 pub struct SnapshotContext {
@@ -238,8 +242,17 @@ impl Snapshots {
                     return context.events.send(TaskEvent::Failed(error));
                 }
             }
-            if let Some(Err(error)) = OptionFuture::from(told).await {
-                warn!(source = %context.head, %checkpoint_id, %error, "what is read could not be told of a checkpoint");
+            // Nothing rests on it: what never answers holds up neither the commits behind it nor the end of the job.
+            drop(place);
+            if let Some(told) = told {
+                let long_enough = context.clock.sleep_until(context.clock.now() + TOLD_MAX);
+                match select(told, long_enough).await {
+                    Either::Left((Ok(()), _)) => {}
+                    Either::Left((Err(error), _)) => {
+                        warn!(source = %context.head, %checkpoint_id, %error, "what is read could not be told of a checkpoint");
+                    }
+                    Either::Right(_) => warn!(source = %context.head, %checkpoint_id, "what is read has not answered to a checkpoint"),
+                }
             }
             context.events.send(TaskEvent::Committed(checkpoint_id));
         };

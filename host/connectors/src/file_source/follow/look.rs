@@ -27,8 +27,8 @@ pub(in super::super) fn new_splits(
     for split in known {
         let (spec, position) = FollowedSpec::parse(split)?;
         let of_file = followed.entry(spec.id).or_default();
-        of_file.splits += 1;
         of_file.open |= position.is_some();
+        of_file.specs.push(spec);
     }
     let mut open = followed.values().filter(|known| known.open).count();
     let mut splits = Vec::new();
@@ -39,14 +39,17 @@ pub(in super::super) fn new_splits(
         if known.is_some_and(|known| known.open) {
             continue;
         }
-        let Some(spec) = begin(options, &file)? else { continue };
+        let Some(mut spec) = begin(options, &file)? else { continue };
+        if let Some(position) = known.map(|known| known.goes_on_at(&file)).transpose()?.flatten() {
+            spec.start = position.max(spec.start);
+        }
         check_header(options, &spec, &mut columns)?;
         open += 1;
         if open > FILES_MAX {
             let message = format!("follow {}: more than {FILES_MAX} files match, and each is kept open", file.name);
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("narrow the pattern, or follow them as several jobs"));
         }
-        splits.push(spec.unread(known.map_or(0, |known| known.splits)));
+        splits.push(spec.unread(known.map_or(0, |known| known.specs.len())));
     }
     Ok(splits)
 }
@@ -54,9 +57,25 @@ pub(in super::super) fn new_splits(
 /// What is known of one device and inode.
 #[derive(Default)]
 struct Known {
-    splits: usize,
+    /// Of all splits that it has had.
+    specs: Vec<FollowedSpec>,
     /// One of them is being followed.
     open: bool,
+}
+
+impl Known {
+    /// Where a file goes on that was away and has come back as it was; `None`: it is another one.
+    fn goes_on_at(&self, file: &InputFile) -> Result<Option<u64>, EngineError> {
+        let failed = |e| file_error("read the beginning of", &file.name, e);
+        let opened = match open_regular(&file.path) {
+            Ok(opened) => opened,
+            // The next look finds it, or what has taken its place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut positions = self.specs.iter().map(|spec| spec.goes_on_at(&opened).map_err(failed));
+        positions.try_fold(None, |most, position| Ok(most.max(position?)))
+    }
 }
 
 /// What is read once cannot grow, and a rotation that compresses would bring its rows a second time.
@@ -126,7 +145,7 @@ fn begin(options: &FileOptions, file: &InputFile) -> Result<Option<FollowedSpec>
     // Nobody can look ahead: cells may hold line breaks unless the settings say otherwise.
     let multiline = options.format == Format::Csv && options.multiline != Some(false);
     let (path, start) = (file.name.clone(), blocks.offset());
-    let mut spec = FollowedSpec { path, id: file.id, head_bytes: 0, head, start, header, multiline, seen: metadata.len() };
+    let mut spec = FollowedSpec { path, id: file.id, head_bytes: 0, head, start, header, multiline, seen: metadata.len(), read_to: None };
     spec.know_head(&opened, metadata.len()).map_err(failed)?;
     Ok(Some(spec))
 }
@@ -172,8 +191,13 @@ pub(in super::super) fn remarks(options: &FileOptions) -> Result<Vec<String>, En
 /// Where a file is now: under the name that it had, another one in the same folder, or one that the pattern finds.
 pub(super) fn locate(options: &FileOptions, spec: &FollowedSpec) -> Result<Option<PathBuf>, EngineError> {
     let known = spec.path.path(&options.base_dir);
-    let is_it = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.is_file() && FileId::of(&metadata) == spec.id);
-    if is_it(&known) {
+    let is_it = |path: &Path| match path.metadata() {
+        Ok(metadata) => Ok(metadata.is_file() && FileId::of(&metadata) == spec.id),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        // What cannot be looked at is not gone.
+        Err(error) => Err(file_error("look for", &spec.path, error)),
+    };
+    if is_it(&known)? {
         return Ok(Some(known));
     }
     let folder = known.parent().map_or_else(|| options.base_dir.clone(), Path::to_path_buf);
@@ -182,8 +206,11 @@ pub(super) fn locate(options: &FileOptions, spec: &FollowedSpec) -> Result<Optio
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(file_error("look for", &spec.path, error)),
     };
-    if let Some(beside) = listed.into_iter().map(|entry| entry.path()).find(|path| is_it(path)) {
-        return Ok(Some(beside));
+    for entry in listed {
+        // What cannot be looked at beside it may be anything; the file itself has been looked at under its own name.
+        if is_it(&entry.path()).unwrap_or(false) {
+            return Ok(Some(entry.path()));
+        }
     }
     Ok(matching_files(options)?.into_iter().find(|file| file.id == spec.id).map(|file| file.path))
 }

@@ -11,12 +11,18 @@ use super::LOOK_AGAIN;
 use super::growing::Growing;
 use super::look::{gone, locate, name_of};
 use super::spec::FollowedSpec;
+use crate::paths::FileId;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use weir_engine::runtime::Monotonic;
-use weir_engine::{BatchBuilder, EngineError};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind};
+
+/// How often a file that is renamed while it is looked for is looked for again.
+const LOOKS_MAX: usize = 5;
 
 /// What a read has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +57,11 @@ impl OpenFile {
         mut spec: FollowedSpec,
         position: u64,
     ) -> Result<Option<Self>, EngineError> {
-        let Some(path) = locate(options, &spec)? else {
+        let Some((path, file)) = find(options, &spec)? else {
             return gone(&spec, position).map_or(Ok(None), Err);
         };
         let failed = |e| file_error("follow", &spec.path, e);
-        let file = Arc::new(open_regular(&path).map_err(failed)?);
+        let file = Arc::new(file);
         if let Some(how) = spec.replaced(&file, position).map_err(failed)? {
             warn_of_another(&spec, &how);
             return Ok(None);
@@ -108,6 +114,11 @@ impl OpenFile {
             return Ok(Came::Rows);
         }
         let read_to = self.read_to();
+        // What has taken its place since would be taken for its beginning.
+        if let Some(how) = self.spec.replaced(&self.file, read_to).map_err(|e| file_error("follow", &self.spec.path, e))? {
+            warn_of_another(&self.spec, &how);
+            return Ok(Came::Over);
+        }
         self.spec.know_head(&self.file, read_to).map_err(|e| file_error("follow", &self.spec.path, e))?;
         Ok(Came::Nothing)
     }
@@ -130,6 +141,22 @@ impl OpenFile {
         self.nameless_at = nameless;
         Ok(false)
     }
+}
+
+/// The file of `spec`, opened; `None`: it is gone. It may be renamed between the look and the opening: then it is looked for again.
+fn find(options: &FileOptions, spec: &FollowedSpec) -> Result<Option<(PathBuf, File)>, EngineError> {
+    let failed = |e| file_error("follow", &spec.path, e);
+    for _ in 0..LOOKS_MAX {
+        let Some(path) = locate(options, spec)? else { return Ok(None) };
+        match open_regular(&path) {
+            Ok(file) if FileId::of(&file.metadata().map_err(failed)?) == spec.id => return Ok(Some((path, file))),
+            Ok(_other) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let message = format!("follow {}: it is renamed again and again while it is looked for", spec.path);
+    Err(EngineError::new(ErrorKind::Restart, message))
 }
 
 fn warn_of_another(spec: &FollowedSpec, how: &str) {

@@ -63,7 +63,8 @@ impl FollowingReader {
             let place = self.turn % self.files.len();
             self.turn = place + 1;
             let before = out.len();
-            if self.read_file(place, now, max_records, out)? == Came::Rows || out.len() > before {
+            // A report of a row that cannot be read is progress as well: a checkpoint may hold it as read.
+            if self.read_file(place, now, max_records, out)? == Came::Rows || out.len() > before || !self.quarantined.is_empty() {
                 return Ok(true);
             }
         }
@@ -74,8 +75,16 @@ impl FollowingReader {
         let file = &mut self.files[place];
         if let State::Closed = file.state {
             let (spec, position) = FollowedSpec::parse(&file.split)?;
-            let opened = position.map(|position| OpenFile::open(&self.options, &self.source, spec, position)).transpose()?;
-            file.state = opened.flatten().map_or(State::Over, |open| State::Open(Box::new(open)));
+            file.state = match position {
+                None => State::Over,
+                Some(position) => match OpenFile::open(&self.options, &self.source, spec.clone(), position)? {
+                    Some(open) => State::Open(Box::new(open)),
+                    None => {
+                        file.split.spec = spec.finished(position).to_json();
+                        State::Over
+                    }
+                },
+            };
         }
         let State::Open(open) = &mut file.state else {
             file.split.progress = SplitProgress::Finished;
@@ -88,7 +97,7 @@ impl FollowingReader {
             Came::Rows | Came::Nothing => file.split.progress = SplitProgress::At(open.position().into()),
             Came::Over => {
                 self.skipped += open.bad_rows.skipped();
-                file.split.spec = open.spec_now().to_json();
+                file.split.spec = open.spec_now().finished(open.position()).to_json();
                 file.split.progress = SplitProgress::Finished;
                 file.state = State::Over;
             }

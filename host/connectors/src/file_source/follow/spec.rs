@@ -32,6 +32,9 @@ pub(super) struct FollowedSpec {
     pub multiline: bool,
     /// Bytes that it had when it was last looked at.
     pub seen: u64,
+    /// Of a split that is finished the offset up to which it was read: a file that was away and comes back goes on there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_to: Option<u64>,
 }
 
 impl FollowedSpec {
@@ -40,6 +43,17 @@ impl FollowedSpec {
         let generation = if generation == 0 { String::new() } else { format!("#{generation}") };
         let id = format!("{}@{}{generation}", self.path, self.id);
         SplitState { id, spec: self.to_json(), progress: SplitProgress::Unread }
+    }
+
+    /// The same, of a split that is finished.
+    pub(super) fn finished(self, position: u64) -> Self {
+        Self { read_to: Some(position), ..self }
+    }
+
+    /// Where `file`, which has this one's device and inode, goes on; `None`: it is another file by now, or nobody knows.
+    pub(super) fn goes_on_at(&self, file: &File) -> io::Result<Option<u64>> {
+        let Some(position) = self.read_to else { return Ok(None) };
+        Ok(self.replaced(file, position)?.is_none().then_some(position))
     }
 
     pub(super) fn to_json(&self) -> serde_json::Value {

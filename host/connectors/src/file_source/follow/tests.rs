@@ -162,6 +162,47 @@ fn a_file_that_is_gone_is_an_error_until_it_has_been_read_to_its_end() {
 }
 
 #[test]
+fn a_file_that_was_away_and_comes_back_is_read_on_and_another_one_from_its_beginning() {
+    let logs = Logs::of_lines();
+    logs.append("a.log", "1\n2\n");
+    let mut reader = logs.start(&[]).0;
+    assert_eq!(come(&mut *reader), ["1", "2"]);
+    let away = tempfile::tempdir_in(logs.folder.path()).unwrap();
+    let elsewhere = away.path().join("a");
+    fs::rename(logs.path("a.log"), &elsewhere).unwrap();
+    let (mut without, lines) = logs.start(&stored(&*reader));
+    assert_eq!((come(&mut *without), lines.len()), (Vec::new(), 1), "it is gone, and read to its end");
+    fs::rename(&elsewhere, logs.path("a.log")).unwrap();
+    logs.append("a.log", "3\n");
+    let (mut back, _) = logs.start(&stored(&*without));
+    assert_eq!(come(&mut *back), ["3"]);
+    // The same inode with other rows.
+    fs::rename(logs.path("a.log"), &elsewhere).unwrap();
+    let (mut without, _) = logs.start(&stored(&*back));
+    assert_eq!(come(&mut *without), [""; 0]);
+    fs::write(&elsewhere, "7\n8\n9\n").unwrap();
+    fs::rename(&elsewhere, logs.path("a.log")).unwrap();
+    assert_eq!((logs.discover(&mut *without), come(&mut *without)), (1, ["7", "8", "9"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn a_last_row_that_cannot_be_read_is_reported_before_its_split_counts_as_finished() {
+    let logs = Logs::new(json!({ "path": "*.jsonl", "format": "jsonl", "key": "a", "on-error": "quarantine", "follow": true }));
+    logs.append("a.jsonl", "{\"a\":\"1\"}\n{\"a\":");
+    let mut reader = logs.start(&[]).0;
+    assert_eq!(come(&mut *reader).len(), 1);
+    fs::remove_file(logs.path("a.jsonl")).unwrap();
+    let mut reports = 0;
+    for _ in 0..5 {
+        let (_, status) = read(&mut *reader, 1, 3).map(|read| (read.0, read.1)).unwrap();
+        let given = reader.take_quarantined().len();
+        assert!(given == 0 || status == weir_engine::ReadStatus::More);
+        reports += given;
+    }
+    assert_eq!(reports, 1);
+}
+
+#[test]
 fn a_file_that_loses_its_name_while_it_is_read_is_read_to_its_end_with_its_last_line() {
     let logs = Logs::of_lines();
     logs.append("a.log", "1\n2");

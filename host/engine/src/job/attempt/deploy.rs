@@ -34,7 +34,7 @@ pub(in crate::job) struct Deployment {
 }
 
 /// A task that has not been started.
-type Body = BoxFuture<'static, Result<(), EngineError>>;
+type Body = BoxFuture<'static, ()>;
 
 /// Builds every task, then starts them all. The sources read `splits`.
 pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits: Splits) -> Result<Deployment, EngineError> {
@@ -58,15 +58,9 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
             bodies.push((format!("{}-{index}", head.id), builder.task(task, index, own)?));
         }
     }
-    let Builder { controls, sender, .. } = builder;
-    for (number, (name, body)) in bodies.into_iter().enumerate() {
-        let events = TaskEvents::new(number, sender.clone());
-        let task = async move {
-            if let Err(error) = body.await {
-                events.send(TaskEvent::Failed(error));
-            }
-        };
-        group.spawn(Lane::Data, &name, task.boxed());
+    let Builder { controls, .. } = builder;
+    for (name, body) in bodies {
+        group.spawn(Lane::Data, &name, body);
     }
     Ok(Deployment { controls, events, published: start_publishers(context, group) })
 }
