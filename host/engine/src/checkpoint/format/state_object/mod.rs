@@ -13,8 +13,8 @@
 //! ([`SectionKind::Delta`], `state/delta.rs`); an object holds one of the two for all its operators: the keyed state as a whole, or what
 //! changed since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest
 //! first. Broadcast state, whose key group is 0 and means nothing, holds all broadcast states of one operator's subtask that are not
-//! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/in_flight.rs`, recorded calls
-//! ([`SectionKind::Recording`]) in `checkpoint/format/call_log.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/staged.rs`.
+//! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/format/in_flight.rs`, recorded calls
+//! ([`SectionKind::Recording`]) in `checkpoint/format/call_log.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/format/staged.rs`.
 //!
 //! ```text
 //! delta     = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states
