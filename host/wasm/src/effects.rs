@@ -1,6 +1,6 @@
 //! What a call came to, checked: whatever is in here can be applied without another look.
 //!
-//! The guest's `effects` are hostile until they have been through [`Effects::check`]; a fault found there means that none of them is applied.
+//! The guest's `effects` are hostile until they have been through `Effects::check`; a fault found there means that none of them is applied.
 
 mod check;
 #[cfg(test)]

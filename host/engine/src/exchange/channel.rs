@@ -33,7 +33,7 @@ pub struct GateClosed;
 pub enum Room {
     /// It does.
     Left,
-    /// Its bounds are reached: [`ChannelSender::poll_room`] says when it does again.
+    /// Its bounds are reached: `ChannelSender::poll_room` says when it does again.
     Full,
 }
 

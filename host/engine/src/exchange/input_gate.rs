@@ -133,7 +133,7 @@ impl InputGate {
         }
     }
 
-    /// When [`Self::on_time`] has to be called.
+    /// When `Self::on_time` has to be called.
     pub fn deadline(&self) -> Option<Monotonic> {
         self.deadlines.values().min().copied()
     }

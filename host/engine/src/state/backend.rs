@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 pub struct KeySlot {
     /// The key's group.
     pub group: u32,
-    /// The entry within the group; [`KeySlot::ABSENT`] until the key gets one.
+    /// The entry within the group; `KeySlot::ABSENT` until the key gets one.
     pub entry: u32,
     /// The backend's own hash of the key.
     pub hash: u32,

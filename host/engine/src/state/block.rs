@@ -76,7 +76,7 @@ fn kind_number(kind: StateKind) -> u64 {
     }
 }
 
-/// Reads a block key by key: [`BlockReader::next_key`], then each of its states with [`BlockReader::next_state`].
+/// Reads a block key by key: `BlockReader::next_key`, then each of its states with `BlockReader::next_state`.
 pub struct BlockReader<'a> {
     length: usize,
     rest: &'a [u8],

@@ -152,7 +152,7 @@ pub enum CoordinatorAction {
         /// and what its barriers do with records in front of them.
         alignment: BarrierAlignment,
     },
-    /// Write the metadata, then the log's entry; answer with [`CheckpointCoordinator::on_recorded`] or `on_recording_failed`.
+    /// Write the metadata, then the log's entry; answer with `CheckpointCoordinator::on_recorded` or `on_recording_failed`.
     Record {
         /// The checkpoint,
         checkpoint_id: CheckpointId,
