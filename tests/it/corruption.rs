@@ -10,7 +10,7 @@ use std::sync::Arc;
 use weir_engine::checkpoint::paths;
 use weir_engine::element::CheckpointId;
 use weir_engine::job::{JobOutcome, StartMode};
-use weir_engine::replay::{RecordedRun, ReplayPoint, RunStart};
+use weir_engine::replay::{LoggedRun, ReplayPoint, RunStart};
 use weir_engine::runtime::{ConnectorIo, Simulator};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
@@ -136,7 +136,7 @@ fn every_changed_byte_and_every_truncation_is_refused_by_name_and_the_older_chec
 }
 
 /// Reads what is recorded of `count` behind the last but one checkpoint, on a store that holds `objects`.
-fn read_recording(objects: &BTreeMap<String, Bytes>) -> Result<usize, EngineError> {
+fn read_call_log(objects: &BTreeMap<String, Bytes>) -> Result<usize, EngineError> {
     let store = ObjectStorage::in_memory();
     objects.iter().for_each(|(path, bytes)| now(store.put(path, vec![bytes.clone()])).expect("it can be written"));
     let base = ReplayPoint {
@@ -148,7 +148,7 @@ fn read_recording(objects: &BTreeMap<String, Bytes>) -> Result<usize, EngineErro
         processing_time: 0,
     };
     now(async {
-        let mut run = RecordedRun::find("count", &base, RunStart::Newest).await?.expect("it is recorded");
+        let mut run = LoggedRun::find("count", &base, RunStart::Newest).await?.expect("it is recorded");
         let stretch = run.next().await?.expect("a checkpoint behind it");
         let mut calls = 0;
         for subtask in 0..stretch.parallelism() {
@@ -161,14 +161,14 @@ fn read_recording(objects: &BTreeMap<String, Bytes>) -> Result<usize, EngineErro
 #[test]
 fn every_changed_byte_of_a_recording_is_refused_by_name() {
     let left = Left::by(Scenario { record: true, ..SMALL }, ".recording");
-    let calls = read_recording(&left.objects).expect("undamaged");
+    let calls = read_call_log(&left.objects).expect("undamaged");
     assert!(calls > 0, "nothing is recorded");
-    let recordings: Vec<_> = left.read_by_a_start().filter(|(path, _)| path.ends_with(".recording")).collect();
-    for (path, whole) in recordings {
+    let call_logs: Vec<_> = left.read_by_a_start().filter(|(path, _)| path.ends_with(".recording")).collect();
+    for (path, whole) in call_logs {
         let refused = |bytes: Bytes, how: &str| {
             let mut objects = left.objects.clone();
             objects.insert(path.clone(), bytes);
-            let error = read_recording(&objects).expect_err(how);
+            let error = read_call_log(&objects).expect_err(how);
             assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(path.as_str()), "{path}, {how}: {error:?}");
         };
         for place in (0..whole.len()).step_by(7).chain(0..32).chain(whole.len() - 64..whole.len()) {

@@ -8,7 +8,7 @@ mod savepoint;
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use rerun::{
-    DryRunDocument, EmittedDocument, FailedRecordDocument, OperatorAt, OutputDifferences, RecordedCallDocument, ReplayDocument,
+    DryRunDocument, EmittedDocument, FailedRecordDocument, LoggedCallDocument, OperatorAt, OutputDifferences, ReplayDocument,
     ReplayedRecord, RerunFrom, RunKind, StateDifference, StateDifferences, TrialDocument,
 };
 mod state;

@@ -1,8 +1,8 @@
 //! A job that is rescaled and upgraded while it runs, and killed: whatever happens, each record counts once, and is worked off by a version that
 //! held at that point.
 
+use super::call_logs::emitted;
 use super::disk;
-use super::recorded::emitted;
 use super::run::{POLLS, VERTICES, options, same, wait_for};
 use super::scenarios::{CALM, EVERY};
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
@@ -18,7 +18,7 @@ use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode,
     Upgrade, UpgradeEvent, Vertex, VertexKind, load_metadata, run_job,
 };
-use weir_engine::replay::RecordedStretch;
+use weir_engine::replay::LoggedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::storage::{FaultPlan, ObjectStorage, Store};
 
@@ -160,7 +160,7 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
 }
 
 /// The job with the version that worked in a stretch, which fails no more.
-fn as_it_was(stretch: &RecordedStretch, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
+fn as_it_was(stretch: &LoggedStretch, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
     let identity = stretch.to.metadata.as_ref().and_then(|metadata| metadata.graph.vertices.get("count"));
     let Some(VertexIdentity::Operator { component: Some(component), .. }) = identity else { panic!("it has a component") };
     let version = component[1..].parse().expect("a version");

@@ -1,5 +1,6 @@
 //! Whole jobs on one thread, from one seed, under injected faults; and the check of what they commit.
 
+mod call_logs;
 mod change;
 mod disk;
 mod evolve;
@@ -13,7 +14,6 @@ mod operators;
 mod outbox;
 mod process;
 mod quarantine;
-mod recorded;
 mod replaced;
 mod run;
 pub mod scenarios;

@@ -58,7 +58,7 @@ pub(super) fn check_left(simulator: &Simulator, objects: &Arc<dyn Store>, retain
     })?
 }
 
-/// The recorder refuses what refers to an object that it does not keep: no task has named one.
+/// The log writer refuses what refers to an object that it does not keep: no task has named one.
 async fn refused(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<(), String> {
     let log = JobLog::open(store.clone(), clock.clone()).await.map_err(|error| error.to_string())?;
     for entry in log.entries() {

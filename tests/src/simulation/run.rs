@@ -1,9 +1,9 @@
 //! One simulated job from start to finish, over crashes and restarts.
 
+use super::call_logs::{Witness, replay};
 use super::graph::{Counter, graph};
 use super::join::joined_lines;
 use super::objects::{check_kept, check_left, shared_files};
-use super::recorded::{Witness, replay};
 use super::scenarios::EVERY;
 use super::state::check_state;
 use super::{Disk, quarantined};

@@ -191,7 +191,7 @@ pub enum RunKind {
 
 /// The call that a record of a recorded run was given in.
 #[derive(Clone, Debug, Serialize)]
-pub struct RecordedCallDocument {
+pub struct LoggedCallDocument {
     /// The subtask that was called.
     pub subtask: u32,
     /// Number of the call, from 0 in each subtask behind each checkpoint.
@@ -214,7 +214,7 @@ pub struct ReplayedRecord {
     pub record: usize,
     /// The call, in a recorded run.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub call: Option<RecordedCallDocument>,
+    pub call: Option<LoggedCallDocument>,
     /// The operator's input.
     pub input: String,
     /// The record's key.
@@ -372,7 +372,7 @@ impl DryRunDocument {
 
 impl ReplayedRecord {
     /// A record and what came of it, with states as `text` shows them.
-    pub fn of(effects: &RecordEffects, call: Option<RecordedCallDocument>, text: &HeldText) -> Self {
+    pub fn of(effects: &RecordEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Self {
         let output = |(output, key, record): &(String, Option<Vec<u8>>, EmittedRecord)| ReplayedOutput {
             output: output.clone(),
             key: optional(key.as_deref()),

@@ -71,7 +71,7 @@ pub(crate) const CHECKPOINTS: &[Setting] = &[
         "max-in-flight-bytes",
         Kind::size(0, u64::MAX, ""),
         Value("256MiB"),
-        "How much of what barriers overtook may be recorded at a time; a checkpoint that would need more is given up.",
+        "How much of what barriers overtook may be kept at a time; a checkpoint that would need more is given up.",
     ),
     Setting::new(
         "mode",

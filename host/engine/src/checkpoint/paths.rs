@@ -53,7 +53,7 @@ pub(crate) fn broadcast_object(attempt: AttemptId, checkpoint_id: CheckpointId, 
 }
 
 /// The calls of subtask `index` of `operator`.
-pub(crate) fn recording_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
+pub(crate) fn call_log_object(attempt: AttemptId, checkpoint_id: CheckpointId, operator: &str, index: u32, nonce: &str) -> String {
     format!("{STATE}/{attempt}-{checkpoint_id}-{operator}-{index}-{nonce}.recording")
 }
 
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(owner_of(&state_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&in_flight_object(AttemptId(3), CheckpointId(8), "my-op", 1, "ab")), owner(3, 8));
         assert_eq!(owner_of(&broadcast_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
-        assert_eq!(owner_of(&recording_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
+        assert_eq!(owner_of(&call_log_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab")), owner(3, 9));
         assert_eq!(owner_of(&staged_object(AttemptId(3), CheckpointId(9), "my-op", 1, "ab", 7)), owner(3, 9));
         assert_eq!(owner_of(&state_file(AttemptId(3), CheckpointId(9), "my-op", 1, "ab", "7-f")), owner(3, 9));
         for nobodys in ["state/else", "checkpoints/18446744073709551615-1-aa/metadata.json", "state/1-9007199254740992-op-0-aa.state"] {

@@ -1,7 +1,7 @@
 //! The rule of exactly-once checkpoints: hold each channel back from its barrier until the last has arrived, or overtake.
 //!
 //! Pure: it is told what arrives and says what to do. Invariants: no record sent after a barrier is delivered before the gate is
-//! aligned on that barrier, or else every record that was sent before it and not delivered is recorded; barriers leave in the order of
+//! aligned on that barrier, or else every record that was sent before it and not delivered is captured; barriers leave in the order of
 //! their ids.
 //!
 //! Several checkpoints may be under way. A blocked channel keeps the barriers behind the first in its queue, so alignments follow one
@@ -31,7 +31,7 @@ pub enum Alignment {
         /// The checkpoint.
         checkpoint_id: CheckpointId,
     },
-    /// Everything that this checkpoint's barrier overtook is recorded.
+    /// Everything that this checkpoint's barrier overtook is captured.
     Recorded(CheckpointId),
     /// This checkpoint can no longer be taken here: tell the coordinator.
     GiveUp(CheckpointId),
@@ -50,7 +50,7 @@ struct Aligning {
 pub struct BarrierAligner {
     aligning: Option<Aligning>,
     /// Checkpoints that overtake, with the channels whose barrier is awaited.
-    recording: BTreeMap<CheckpointId, Vec<bool>>,
+    capturing: BTreeMap<CheckpointId, Vec<bool>>,
     /// Channels of which everything has been delivered.
     ended: Vec<bool>,
     /// Barriers up to this one are past: handed to the task, given up or aborted.
@@ -63,7 +63,7 @@ impl BarrierAligner {
     /// An aligner of `channels` channels.
     pub fn new(channels: usize) -> Self {
         let aborted = AbortedCheckpoints::default();
-        Self { aligning: None, recording: BTreeMap::new(), ended: vec![false; channels], passed: None, aborted }
+        Self { aligning: None, capturing: BTreeMap::new(), ended: vec![false; channels], passed: None, aborted }
     }
 
     /// A barrier has come out of `channel`, behind everything that was sent before it.
@@ -127,10 +127,10 @@ impl BarrierAligner {
         actions
     }
 
-    /// The end of `channel` has been sent: what is recorded of it is what waits there.
+    /// The end of `channel` has been sent: what is captured of it is what waits there.
     pub(crate) fn on_end_in_sight(&mut self, channel: usize) -> Vec<Alignment> {
         let mut actions = Vec::new();
-        let awaited: Vec<_> = self.recording.iter().filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
+        let awaited: Vec<_> = self.capturing.iter().filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
         for checkpoint_id in awaited {
             self.close(channel, checkpoint_id, &mut actions);
         }
@@ -139,7 +139,7 @@ impl BarrierAligner {
 
     /// The coordinator has given `checkpoint_id` up.
     pub(crate) fn on_abort(&mut self, checkpoint_id: CheckpointId) -> Vec<Alignment> {
-        self.recording.remove(&checkpoint_id);
+        self.capturing.remove(&checkpoint_id);
         if !self.is_past(checkpoint_id) {
             self.aborted.insert(checkpoint_id);
         }
@@ -151,12 +151,12 @@ impl BarrierAligner {
 
     /// True where this checkpoint overtakes here, and not all of its barriers have come.
     pub fn overtakes(&self, checkpoint_id: CheckpointId) -> bool {
-        self.recording.contains_key(&checkpoint_id)
+        self.capturing.contains_key(&checkpoint_id)
     }
 
     /// The checkpoints that record what comes out of `channel`.
-    pub fn recording(&self, channel: usize) -> impl Iterator<Item = CheckpointId> {
-        self.recording.iter().filter(move |(_, awaited)| awaited[channel]).map(|(&id, _)| id)
+    pub fn capturing(&self, channel: usize) -> impl Iterator<Item = CheckpointId> {
+        self.capturing.iter().filter(move |(_, awaited)| awaited[channel]).map(|(&id, _)| id)
     }
 
     /// True where nothing of this checkpoint's barriers is awaited here any more, but for what it may record.
@@ -180,7 +180,7 @@ impl BarrierAligner {
         }
     }
 
-    /// Takes an alignment's snapshot at once. Channels that have not brought the barrier are recorded until they do.
+    /// Takes an alignment's snapshot at once. Channels that have not brought the barrier are captured until they do.
     fn overtake(&mut self, aligning: Aligning, actions: &mut Vec<Alignment>) {
         let Aligning { barrier, arrived } = aligning;
         if arrived.contains(&true) {
@@ -189,33 +189,33 @@ impl BarrierAligner {
         self.pass(barrier.checkpoint_id);
         actions.push(Alignment::Overtake(Barrier { alignment: BarrierAlignment::Unaligned, ..barrier }));
         let awaited = arrived.iter().zip(&self.ended).map(|(&arrived, &ended)| !arrived && !ended).collect();
-        self.recording.insert(barrier.checkpoint_id, awaited);
-        self.finish_recording(barrier.checkpoint_id, actions);
+        self.capturing.insert(barrier.checkpoint_id, awaited);
+        self.finish_capturing(barrier.checkpoint_id, actions);
     }
 
-    /// False where nothing of `channel` is recorded for this checkpoint.
+    /// False where nothing of `channel` is captured for this checkpoint.
     fn close(&mut self, channel: usize, checkpoint_id: CheckpointId, actions: &mut Vec<Alignment>) -> bool {
-        let Some(awaited) = self.recording.get_mut(&checkpoint_id) else { return false };
+        let Some(awaited) = self.capturing.get_mut(&checkpoint_id) else { return false };
         if !std::mem::replace(&mut awaited[channel], false) {
             return true;
         }
         actions.push(Alignment::Close { channel, checkpoint_id });
-        self.finish_recording(checkpoint_id, actions);
+        self.finish_capturing(checkpoint_id, actions);
         true
     }
 
-    fn finish_recording(&mut self, checkpoint_id: CheckpointId, actions: &mut Vec<Alignment>) {
-        if !self.recording[&checkpoint_id].contains(&true) {
-            self.recording.remove(&checkpoint_id);
+    fn finish_capturing(&mut self, checkpoint_id: CheckpointId, actions: &mut Vec<Alignment>) {
+        if !self.capturing[&checkpoint_id].contains(&true) {
+            self.capturing.remove(&checkpoint_id);
             actions.push(Alignment::Recorded(checkpoint_id));
         }
     }
 
     /// Gives up every checkpoint older than `newer` whose barrier is awaited from `channel`.
     fn give_up_older(&mut self, channel: usize, newer: CheckpointId, actions: &mut Vec<Alignment>) {
-        let lost: Vec<_> = self.recording.range(..newer).filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
+        let lost: Vec<_> = self.capturing.range(..newer).filter(|(_, awaited)| awaited[channel]).map(|(&id, _)| id).collect();
         for checkpoint_id in lost {
-            self.recording.remove(&checkpoint_id);
+            self.capturing.remove(&checkpoint_id);
             actions.push(Alignment::GiveUp(checkpoint_id));
         }
         let is_lost = |aligning: &mut Aligning| aligning.barrier.checkpoint_id < newer && !aligning.arrived[channel];

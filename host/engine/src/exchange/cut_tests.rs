@@ -1,7 +1,7 @@
 //! Random sequences against a plain model of what a checkpoint's cut is.
 //!
 //! Whatever the alignment, the aborts and the moments at which the task waits for room: each channel's records are delivered once and in
-//! order; barriers leave in the order of their ids; and for every checkpoint that is taken, what was delivered before its barrier and what was recorded
+//! order; barriers leave in the order of their ids; and for every checkpoint that is taken, what was delivered before its barrier and what was captured
 //! for it are together, channel by channel, the records that were sent before its barrier (at-least-once: these at least).
 
 use super::tests::Bench;
@@ -22,7 +22,7 @@ struct Run {
     /// By channel, checkpoint by checkpoint: how many records had been sent before its barrier.
     cuts: Vec<BTreeMap<u64, u64>>,
     delivered: Vec<u64>,
-    /// By checkpoint: what had been delivered when its barrier left, and what is recorded behind that.
+    /// By checkpoint: what had been delivered when its barrier left, and what is captured behind that.
     taken: BTreeMap<u64, Vec<u64>>,
     complete: Vec<u64>,
     aborted: Vec<u64>,
@@ -114,7 +114,7 @@ impl Run {
                     for batch in &channel.batches {
                         let expected = format!("r{}-{}", channel.from.edge, reached[channel.from.edge]);
                         if *batch.values().get(0) != *expected.as_bytes() {
-                            return Err(format!("checkpoint {checkpoint_id} has recorded something in place of {expected}"));
+                            return Err(format!("checkpoint {checkpoint_id} has captured something in place of {expected}"));
                         }
                         reached[channel.from.edge] += 1;
                     }

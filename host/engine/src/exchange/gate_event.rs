@@ -82,7 +82,7 @@ pub struct GateSettings {
     pub bounds: ChannelBounds,
     /// True: no channel is ever held back from its barrier.
     pub at_least_once: bool,
-    /// Bounds what is recorded.
+    /// Bounds what is captured.
     pub budget: InFlightBudget,
     /// The clock of alignments.
     pub clock: Arc<dyn Clock>,

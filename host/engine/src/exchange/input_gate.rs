@@ -4,7 +4,7 @@
 //! what a task has put back, come before anything from a channel. Channels take turns, so that none starves.
 
 use super::channel::{ChannelSender, Channels, ChannelsState};
-use super::in_flight::Recordings;
+use super::in_flight_records::InFlightCaptures;
 use super::queue::Queue;
 use super::{
     Alignment, Appetite, BarrierAligner, BarrierTracker, Decline, GateEvent, GateSettings, InFlightBudget, InputChannel, WatermarkValve,
@@ -28,7 +28,7 @@ pub struct InputGate {
     inputs: Vec<InputChannel>,
     rule: Rule,
     valve: WatermarkValve,
-    recordings: Recordings,
+    captures: InFlightCaptures,
     budget: InFlightBudget,
     clock: Arc<dyn Clock>,
     /// Records that come before anything from a channel: restored ones, and what was put back.
@@ -76,7 +76,7 @@ impl InputGate {
             inputs,
             rule,
             valve: WatermarkValve::new(count),
-            recordings: Recordings::new(settings.budget.clone()),
+            captures: InFlightCaptures::new(settings.budget.clone()),
             budget: settings.budget,
             clock: settings.clock,
             ahead: VecDeque::new(),
@@ -169,7 +169,7 @@ impl InputGate {
     pub fn abort(&mut self, checkpoint_id: CheckpointId) {
         self.announced.remove(&checkpoint_id);
         self.deadlines.remove(&checkpoint_id);
-        self.recordings.close(checkpoint_id);
+        self.captures.close(checkpoint_id);
         self.channels.lock().queues.iter_mut().for_each(|queue| queue.forget(checkpoint_id));
         // What the task has not been handed yet would begin a snapshot that nobody ends.
         self.events.retain(|event| match event {
@@ -248,7 +248,7 @@ impl InputGate {
             if let Some((barrier, overtaken)) = queue.pop_overtaking(overtakes) {
                 return Some(Taken::Overtaking(channel, barrier, overtaken));
             }
-            if queue.ending && aligner.recording(channel).next().is_some() {
+            if queue.ending && aligner.capturing(channel).next().is_some() {
                 return Some(Taken::EndInSight(channel, queue.waiting_batches()));
             }
         }
@@ -295,12 +295,12 @@ impl InputGate {
     }
 
     fn on_batch(&mut self, channel: usize, batch: Arc<RecordBatch>) {
-        let recording: Vec<_> = match &self.rule {
-            Rule::ExactlyOnce(aligner) => aligner.recording(channel).collect(),
+        let capturing: Vec<_> = match &self.rule {
+            Rule::ExactlyOnce(aligner) => aligner.capturing(channel).collect(),
             Rule::AtLeastOnce(_) => Vec::new(),
         };
-        for checkpoint_id in recording {
-            self.record(checkpoint_id, channel, [batch.clone()]);
+        for checkpoint_id in capturing {
+            self.capture(checkpoint_id, channel, [batch.clone()]);
         }
         self.events.push_back(GateEvent::Batch { from: self.inputs[channel], batch });
     }
@@ -315,15 +315,15 @@ impl InputGate {
                 Alignment::Overtake(barrier) => {
                     self.pass(barrier);
                     self.look_again = true;
-                    self.recordings.open(barrier.checkpoint_id);
-                    let (recordings, id) = (&mut self.recordings, barrier.checkpoint_id);
-                    let within = self.ahead.iter().cloned().fold(true, |within, (from, batch)| recordings.add(id, from, [batch]) && within);
+                    self.captures.open(barrier.checkpoint_id);
+                    let (captures, id) = (&mut self.captures, barrier.checkpoint_id);
+                    let within = self.ahead.iter().cloned().fold(true, |within, (from, batch)| captures.add(id, from, [batch]) && within);
                     self.keep_within_budget(within);
                 }
-                Alignment::Close { channel, checkpoint_id } => self.record(checkpoint_id, channel, waiting.iter().cloned()),
+                Alignment::Close { channel, checkpoint_id } => self.capture(checkpoint_id, channel, waiting.iter().cloned()),
                 Alignment::Recorded(checkpoint_id) => {
-                    let recorded = self.recordings.close(checkpoint_id);
-                    self.events.extend(recorded.map(|records| GateEvent::InFlight(checkpoint_id, records)));
+                    let captured = self.captures.close(checkpoint_id);
+                    self.events.extend(captured.map(|records| GateEvent::InFlight(checkpoint_id, records)));
                 }
                 Alignment::GiveUp(checkpoint_id) => self.give_up(checkpoint_id, Decline::NewerBarrier),
             }
@@ -338,18 +338,18 @@ impl InputGate {
 
     fn give_up(&mut self, checkpoint_id: CheckpointId, decline: Decline) {
         self.deadlines.remove(&checkpoint_id);
-        self.recordings.close(checkpoint_id);
+        self.captures.close(checkpoint_id);
         self.events.push_back(GateEvent::Declined(checkpoint_id, decline));
     }
 
-    fn record(&mut self, checkpoint_id: CheckpointId, channel: usize, batches: impl IntoIterator<Item = Arc<RecordBatch>>) {
-        let within = self.recordings.add(checkpoint_id, self.inputs[channel], batches);
+    fn capture(&mut self, checkpoint_id: CheckpointId, channel: usize, batches: impl IntoIterator<Item = Arc<RecordBatch>>) {
+        let within = self.captures.add(checkpoint_id, self.inputs[channel], batches);
         self.keep_within_budget(within);
     }
 
     /// Beyond the budget the newest checkpoint that records is given up: the older ones are closer to their end.
     fn keep_within_budget(&mut self, within: bool) {
-        if !within && let Some(newest) = self.recordings.newest() {
+        if !within && let Some(newest) = self.captures.newest() {
             self.with_aligner(|aligner| aligner.on_abort(newest));
             self.give_up(newest, self.budget.exceeded());
         }

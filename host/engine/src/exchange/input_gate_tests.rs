@@ -290,7 +290,7 @@ fn an_announced_checkpoint_waits_and_is_given_up_like_any_other() {
 
 #[test]
 fn a_barrier_that_waits_aligned_is_overtaken_with() {
-    // On B the same barrier still waits behind records: what is in front of it is recorded.
+    // On B the same barrier still waits behind records: what is in front of it is captured.
     check("~ A: a1 !   B: b1 | b2", "! [1 A:a1 B:b1]");
     // A is blocked: nothing of it is in flight.
     check("~ A: | a1   B: b1 / ~ B: b2 ! / A:", "! [1 B:b1,b2] b1 a1 b2");

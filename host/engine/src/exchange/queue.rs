@@ -1,7 +1,7 @@
 //! One channel's queue: elements in order, and beside them the barriers with the place that each has among them.
 //!
 //! A barrier waits behind the elements that were sent before it, unless it overtakes: then the gate takes it out at once, and the
-//! batches that it overtook are still there to be recorded, because its place among them is known.
+//! batches that it overtook are still there to be captured, because its place among them is known.
 
 use super::ChannelBounds;
 use crate::element::{Barrier, CheckpointId, RecordBatch, StreamElement};

@@ -119,7 +119,7 @@ fn keyed(section: &Section<'_>) -> Option<bool> {
         | SectionKind::InFlight
         | SectionKind::Committables
         | SectionKind::OperatorState
-        | SectionKind::Recording
+        | SectionKind::CallLog
         | SectionKind::StagedOutput => None,
     }
 }

@@ -24,7 +24,7 @@ pub use layout::{TaskLayout, layout};
 pub use options::{JobOptions, JobOutcome, JobReport, OutboxOptions};
 pub use pins::{LEASE, Lease};
 pub use quarantine::{QuarantineCommitter, QuarantineSink};
-pub(crate) use restore::in_flight::{distribute, load_in_flight, misfits};
+pub(crate) use restore::in_flight_records::{distribute, load_in_flight, misfits};
 pub use restore::plan_restore;
 pub(crate) use restore::planned;
 pub use savepoint::{

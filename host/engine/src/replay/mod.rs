@@ -2,7 +2,7 @@
 //! another version makes the same of it.
 //!
 //! [`Upstream`] re-reads the sources and runs what lies between them and the operator: a possible run. Where the operator was recorded,
-//! [`RecordedRun`] gives the calls of the run that there was, and [`RecordedSubtask`] makes them again. [`IsolatedOperator`] is one operator with
+//! [`LoggedRun`] gives the calls of the run that there was, and [`LoggedSubtask`] makes them again. [`IsolatedOperator`] is one operator with
 //! its state; [`effects_of`] shows what it makes of a record, and [`dry_run`] compares two of them. Invariants: nothing is written, to the
 //! storage or anywhere else; two replays from one point give the same, to the byte, as far as the operators compute nothing but from what they
 //! are given.
@@ -12,10 +12,10 @@ mod differences;
 mod dry_run;
 mod effects;
 mod isolated;
+mod logged_run;
+mod logged_subtask;
 mod migrated;
 mod point;
-mod recorded_run;
-mod recorded_subtask;
 mod upstream;
 
 pub use contents::{Contents, Held, StateKey};
@@ -23,9 +23,9 @@ pub use differences::{Difference, Differences, EXAMPLES};
 pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, RecordOfBatch, Trial, dry_run};
 pub use effects::{Outputs, RecordEffects, StateChange, effects_of};
 pub use isolated::{Emitted, IsolatedOperator};
+pub use logged_run::{LoggedRun, LoggedStretch, RunStart, SubtaskCalls};
+pub use logged_subtask::{CallEffects, LoggedSubtask};
 pub use point::ReplayPoint;
-pub use recorded_run::{RecordedRun, RecordedStretch, RunStart, SubtaskCalls};
-pub use recorded_subtask::{CallEffects, RecordedSubtask};
 pub use upstream::{ReplayInput, Upstream};
 
 #[cfg(test)]

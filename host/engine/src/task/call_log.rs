@@ -65,7 +65,7 @@ impl CallLog {
 pub(super) fn call_log_object(operator: &str, index: u32, stretches: &[Arc<Stretch>]) -> StateObjectWriter {
     let mut object = StateObjectWriter::new();
     for payload in stretches.iter().flat_map(|stretch| write_calls(stretch)) {
-        object.section(SectionKind::Recording, operator, index, &payload);
+        object.section(SectionKind::CallLog, operator, index, &payload);
     }
     object
 }

@@ -6,21 +6,21 @@ use crate::exchange::InFlightRecords;
 
 /// An edge as it stands beside records that were on it, and what the sender declares of them.
 #[derive(Clone, Debug)]
-pub struct RecordedEdge {
+pub struct InFlightEdge {
     /// The edge.
     pub edge: EdgeIdentity,
     /// The sending operator's declaration.
     pub schema: Option<RecordSchema>,
 }
 
-/// The object with the records that the task has recorded; `None` where there are none.
+/// The object with the records that the task has captured; `None` where there are none.
 pub(super) fn in_flight_object(context: &SnapshotContext, records: &InFlightRecords) -> Option<StateObjectWriter> {
     if records.channels().is_empty() {
         return None;
     }
     let mut object = StateObjectWriter::new();
     for channel in records.channels() {
-        let RecordedEdge { edge, schema } = context.edges[channel.from.edge].clone();
+        let InFlightEdge { edge, schema } = context.edges[channel.from.edge].clone();
         let receiver = edge.to.clone();
         let header = InFlightChannel { edge, sender: channel.from.sender, schema };
         let payload = write_in_flight(&header, channel.batches.iter().map(|batch| &**batch));

@@ -22,7 +22,7 @@ pub use call_log::{CALL_LOG_BYTES, CallLog};
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use commits::{Committers, Uncommitted};
-pub use in_flight_object::RecordedEdge;
+pub use in_flight_object::InFlightEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
 pub use restore::{FilesToRestore, KeyedRestore};
@@ -39,7 +39,7 @@ use crate::source::SplitState;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What the supervisor tells a task.
+/// What the attempt tells a task.
 pub enum TaskControl {
     /// A checkpoint begins. Sources act on it; other tasks only once their input has ended, else they wait for the barrier.
     Trigger {
@@ -73,7 +73,7 @@ pub enum TaskControl {
     EndProbation(usize),
 }
 
-/// What a task tells the supervisor.
+/// What a task tells the attempt.
 #[derive(Debug)]
 pub enum TaskEvent {
     /// It has handled a checkpoint's barrier: what is left to do for that happens in the background, whatever the task is at.
@@ -104,7 +104,7 @@ pub enum TaskEvent {
     Failed(EngineError),
 }
 
-/// Sends a task's events to the supervisor.
+/// Sends a task's events to the attempt.
 #[derive(Clone)]
 pub struct TaskEvents {
     task: usize,
@@ -117,7 +117,7 @@ impl TaskEvents {
         Self { task, sender }
     }
 
-    /// Sends one. A supervisor that is gone needs none.
+    /// Sends one. An attempt that is over needs none.
     pub fn send(&self, event: TaskEvent) {
         _ = self.sender.send((self.task, event));
     }

@@ -22,7 +22,7 @@ enum Step {
     Linger,
     /// An alignment has taken long enough.
     Alignment,
-    /// The supervisor is gone.
+    /// The attempt is gone.
     Closed,
 }
 
@@ -131,7 +131,7 @@ impl OperatorTask {
                 self.take(barrier.checkpoint_id, in_flight)?;
                 self.chain.output.send_marker(&StreamElement::Barrier(barrier));
             }
-            GateEvent::InFlight(checkpoint_id, records) => self.snapshots.record(checkpoint_id, records),
+            GateEvent::InFlight(checkpoint_id, records) => self.snapshots.take_in_flight(checkpoint_id, records),
             GateEvent::Declined(checkpoint_id, decline) => self.events.send(TaskEvent::Declined { checkpoint_id, decline }),
             GateEvent::End => {
                 self.ended = true;

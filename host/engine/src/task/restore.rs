@@ -132,7 +132,7 @@ impl KeyedRestore {
                 | SectionKind::InFlight
                 | SectionKind::Committables
                 | SectionKind::OperatorState
-                | SectionKind::Recording
+                | SectionKind::CallLog
                 | SectionKind::StagedOutput => continue,
             };
             restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;

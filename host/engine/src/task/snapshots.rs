@@ -3,11 +3,11 @@
 //! Invariants: checkpoints of one task are written one after the other, so that a sink's part holds everything older that is
 //! not committed; commits too happen one after the other. Of a checkpoint that is given up no object is left: one that waits for its turn is not
 //! written, one that is being written ends with the object that it is at, and what was written while it was given up is deleted by whoever wrote
-//! it; what was written before, the recorder deletes.
+//! it; what was written before, the log writer deletes.
 
 use super::call_log::call_log_object;
 use super::commits::{Committers, Uncommitted};
-use super::in_flight_object::{RecordedEdge, in_flight_object};
+use super::in_flight_object::{InFlightEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
 use super::shared_files::{SharedFiles, TaskFiles};
 use super::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
@@ -56,7 +56,7 @@ pub struct SnapshotContext {
     /// The subtask.
     pub index: u32,
     /// The graph's edges, by number.
-    pub edges: Arc<[RecordedEdge]>,
+    pub edges: Arc<[InFlightEdge]>,
     /// Where acknowledgements go.
     pub events: TaskEvents,
 }
@@ -161,12 +161,12 @@ impl Snapshots {
                 }
             });
         }
-        let recorded = match in_flight {
+        let overtaken = match in_flight {
             InFlight::Nothing => None,
             InFlight::Awaited => {
-                let (records, recorded) = oneshot::channel();
+                let (records, overtaken) = oneshot::channel();
                 self.awaiting.insert(checkpoint_id, records);
-                Some(recorded)
+                Some(overtaken)
             }
         };
         let (context, mut place) = (self.context.clone(), self.writing.take());
@@ -174,10 +174,10 @@ impl Snapshots {
         let write = async move {
             place.come_up().await;
             let written = write(&context, &stored, checkpoint_id, extent, captures).await;
-            // What is recorded may take as long as the next barrier: it holds up no other snapshot.
+            // What barriers overtake may take as long as the next barrier: it holds up no other snapshot.
             drop(place);
-            let written = match (written, recorded) {
-                (Ok(parts), Some(recorded)) => match recorded.await {
+            let written = match (written, overtaken) {
+                (Ok(parts), Some(overtaken)) => match overtaken.await {
                     Ok(records) => write_records(&context, checkpoint_id, parts, records).await,
                     Err(_given_up) => return discard(&context, checkpoint_id, &parts).await,
                 },
@@ -202,7 +202,7 @@ impl Snapshots {
     }
 
     /// Hands in what the barrier of `checkpoint_id` overtook.
-    pub fn record(&mut self, checkpoint_id: CheckpointId, records: InFlightRecords) {
+    pub fn take_in_flight(&mut self, checkpoint_id: CheckpointId, records: InFlightRecords) {
         if let Some(waiting) = self.awaiting.remove(&checkpoint_id) {
             // The snapshot failed where nobody waits for it.
             _ = waiting.send(records);
@@ -370,9 +370,9 @@ async fn write(
             parts[part].1.broadcast = Some(upload_of(context, checkpoint_id, &parts, path, broadcast::object(&id, &broadcast)).await?);
         }
         if let Some(stretches) = calls {
-            let path = paths::recording_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
+            let path = paths::call_log_object(context.attempt, checkpoint_id, &id, index, &context.nonce);
             let object = call_log_object(&id, index, &stretches);
-            parts[part].1.recording = Some(upload_of(context, checkpoint_id, &parts, path, object).await?);
+            parts[part].1.call_log = Some(upload_of(context, checkpoint_id, &parts, path, object).await?);
         }
     }
     stage(context, checkpoint_id, &mut parts, outboxes).await?;

@@ -36,7 +36,7 @@ enum Step {
     /// Restored records are worked off before anything is read.
     Restored(InputChannel, Arc<RecordBatch>),
     Linger,
-    /// The supervisor is gone.
+    /// The attempt is gone.
     Closed,
 }
 
@@ -296,7 +296,7 @@ impl SourceTask {
         }
         let mut records = InFlightRecords::new(self.budget.clone());
         if self.restored.iter().fold(true, |within, (from, batch)| records.add(*from, [batch.clone()]) && within) {
-            self.snapshots.record(checkpoint_id, records);
+            self.snapshots.take_in_flight(checkpoint_id, records);
         } else {
             self.events.send(TaskEvent::Declined { checkpoint_id, decline: self.budget.exceeded() });
         }

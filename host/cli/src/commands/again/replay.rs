@@ -3,7 +3,7 @@
 use super::rerun::{Rerun, kept_at, rerun};
 use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
 use crate::context::{Context, tell};
-use crate::documents::{HeldText, RecordedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
+use crate::documents::{HeldText, LoggedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
 use crate::terminal::standard_output::{buffered, written};
@@ -11,7 +11,7 @@ use std::io::{BufWriter, Stdout, Write};
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::job::JobGraph;
 use weir_engine::operator::{CallKind, OperatorCall};
-use weir_engine::replay::{IsolatedOperator, RecordEffects, RecordedRun, RecordedStretch, RecordedSubtask, Upstream, effects_of};
+use weir_engine::replay::{IsolatedOperator, LoggedRun, LoggedStretch, LoggedSubtask, RecordEffects, Upstream, effects_of};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Why a replay ends before everything has been run: enough has been shown, nobody reads any more, or it can go no further.
@@ -69,7 +69,7 @@ async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Res
 }
 
 /// Makes the recorded calls again, from checkpoint to checkpoint, up to one that fails now, or was not kept.
-async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
+async fn run_recorded(of: &Rerun, mut run: LoggedRun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
     let mut batch = 0;
     while let Some(stretch) = run.next().await? {
         let graph = of.graph_of(&stretch).await?;
@@ -77,7 +77,7 @@ async fn run_recorded(of: &Rerun, mut run: RecordedRun, records: u64, printer: &
         let mut cut_off = Vec::new();
         for subtask in 0..stretch.parallelism() {
             let calls = kept_at(&stretch.to, stretch.calls(subtask).await).await?;
-            let mut operator = kept_at(&stretch.from, recorded_subtask(of, &graph, &stretch, subtask).await).await?;
+            let mut operator = kept_at(&stretch.from, logged_subtask(of, &graph, &stretch, subtask).await).await?;
             for (number, call) in calls.calls.iter().enumerate() {
                 let effects = operator.effects_of(batch, call).await?;
                 if !effects.at_watermark.is_empty() {
@@ -110,13 +110,13 @@ fn held_text(graph: &JobGraph, vertex: usize) -> HeldText {
     HeldText::of(super::rerun::states(graph, vertex))
 }
 
-async fn recorded_subtask(of: &Rerun, graph: &JobGraph, stretch: &RecordedStretch, subtask: u32) -> Result<RecordedSubtask, EngineError> {
-    RecordedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
+async fn logged_subtask(of: &Rerun, graph: &JobGraph, stretch: &LoggedStretch, subtask: u32) -> Result<LoggedSubtask, EngineError> {
+    LoggedSubtask::restore(graph, of.vertex, (subtask, stretch.parallelism()), &stretch.from).await
 }
 
-fn call_document(subtask: u32, number: usize, call: &OperatorCall, undivided: bool) -> RecordedCallDocument {
+fn call_document(subtask: u32, number: usize, call: &OperatorCall, undivided: bool) -> LoggedCallDocument {
     let watermark = Some(call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP);
-    RecordedCallDocument { subtask, call: number as u64, watermark, processing_time: call.processing_time, undivided }
+    LoggedCallDocument { subtask, call: number as u64, watermark, processing_time: call.processing_time, undivided }
 }
 
 /// What is shown is what came of records.
@@ -126,7 +126,7 @@ fn emits_at_watermarks(operator: &str) -> EngineError {
 }
 
 /// Not all calls of a stretch were kept.
-fn was_cut_off(operator: &str, stretch: &RecordedStretch, subtasks: &[String]) -> EngineError {
+fn was_cut_off(operator: &str, stretch: &LoggedStretch, subtasks: &[String]) -> EngineError {
     let message = format!(
         "replay {operator}: between {} and {} there were more calls than are kept for one checkpoint: what was recorded of its subtask {} ends early",
         stretch.from,
@@ -150,7 +150,7 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     /// Shows a record, unless it is to be left out; one that the operator fails on is always shown.
-    fn take(&mut self, effects: RecordEffects, call: Option<RecordedCallDocument>, text: &HeldText) -> Result<Option<Ended>, Failure> {
+    fn take(&mut self, effects: RecordEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Result<Option<Ended>, Failure> {
         self.given += 1;
         let wanted = self.key.is_none_or(|key| effects.key.as_deref() == Some(key.as_bytes()));
         let mut read = true;

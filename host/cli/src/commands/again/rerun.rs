@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 use weir_engine::EngineError;
 use weir_engine::job::{JobGraph, VertexKind};
-use weir_engine::replay::{RecordedRun, RecordedStretch, ReplayPoint, RunStart};
+use weir_engine::replay::{LoggedRun, LoggedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
 use weir_engine::state::StateDescriptor;
 use weir_engine::storage::Store;
@@ -159,7 +159,7 @@ impl Rerun {
     }
 
     /// The run that went on from the point that was named, where the operator was recorded in it; without a name the newest part of it.
-    pub async fn recorded(&mut self) -> Result<Option<RecordedRun>, Failure> {
+    pub async fn recorded(&mut self) -> Result<Option<LoggedRun>, Failure> {
         let Some(storage) = self.storage.take() else { return Ok(None) };
         let start = match &self.named {
             Some(StartPoint::Savepoint(url)) => RunStart::Savepoint { url: url.clone(), point: self.point.clone() },
@@ -167,7 +167,7 @@ impl Rerun {
             None => RunStart::Newest,
         };
         let base = ReplayPoint { metadata: None, store: storage.await?, ..self.point.clone() };
-        let run = RecordedRun::find(self.id(), &base, start).await?;
+        let run = LoggedRun::find(self.id(), &base, start).await?;
         if let Some(run) = &run {
             self.from.checkpoint = run.at().checkpoint_id().map(|id| id.0);
         }
@@ -175,7 +175,7 @@ impl Rerun {
     }
 
     /// The graph of a part of that run, with the components that worked in it.
-    pub async fn graph_of(&self, stretch: &RecordedStretch) -> Result<JobGraph, Failure> {
+    pub async fn graph_of(&self, stretch: &LoggedStretch) -> Result<JobGraph, Failure> {
         let Some(metadata) = &stretch.to.metadata else { unreachable!("a stretch ends at a checkpoint") };
         let worked = |(id, plugin): (&String, &Plugin)| metadata.component(id) == Some(&plugin.component().digest);
         let graph = match self.plugins.iter().all(worked) {

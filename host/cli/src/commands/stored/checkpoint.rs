@@ -117,7 +117,7 @@ fn subtask(of: &weir_engine::checkpoint::SubtaskSnapshot) -> SubtaskStateDocumen
         positions: of.splits.iter().map(position).collect(),
         committables: of.committables.len(),
         in_flight_bytes: of.in_flight.as_ref().map_or(0, |handle| handle.bytes),
-        recording_bytes: of.recording.as_ref().map_or(0, |handle| handle.bytes),
+        recording_bytes: of.call_log.as_ref().map_or(0, |handle| handle.bytes),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rules of taking checkpoints, as a pure state machine: event and time in, actions out.
 //!
-//! A checkpoint is pending from its trigger until every task has acknowledged it, then being recorded until the log's answer is known, then
-//! complete. Once it is being recorded nothing can abort it: only the log decides. Invariants: ids only rise; at most
-//! `max_concurrent` checkpoints are pending or being recorded; one that is to be recorded aborts every older pending one, so that they
+//! A checkpoint is pending from its trigger until every task has acknowledged it, then being written until the log's answer is known, then
+//! complete. Once it is being written nothing can abort it: only the log decides. Invariants: ids only rise; at most
+//! `max_concurrent` checkpoints are pending or being written; one that is to be written aborts every older pending one, so that they
 //! complete in the order of their ids: what a newer one subsumes may already be committed and deleted.
 //!
 //! What is asked for is triggered as soon as nothing else is under way; everything that comes by itself, a last checkpoint's further tries among it,
@@ -140,7 +140,7 @@ impl Trigger {
 /// What all tasks have acknowledged: (vertex, its subtask's part), in the order of arrival.
 pub type CompletedTasks = Vec<(usize, SubtaskSnapshot)>;
 
-/// What the shell has to do.
+/// What the attempt has to do.
 #[derive(Debug, PartialEq)]
 pub enum CoordinatorAction {
     /// Tell every task.
@@ -152,8 +152,8 @@ pub enum CoordinatorAction {
         /// and what its barriers do with records in front of them.
         alignment: BarrierAlignment,
     },
-    /// Write the metadata, then the log's entry; answer with `CheckpointCoordinator::on_recorded` or `on_recording_failed`.
-    Record {
+    /// Write the metadata, then the log's entry; answer with `CheckpointCoordinator::on_written` or `on_not_written`.
+    Write {
         /// The checkpoint,
         checkpoint_id: CheckpointId,
         /// why it was taken,
@@ -209,7 +209,7 @@ struct Pending {
     /// and those that have not acknowledged it.
     missing: Vec<bool>,
     parts: CompletedTasks,
-    pub recording: bool,
+    pub writing: bool,
 }
 
 /// A checkpoint that has to be taken.
@@ -261,8 +261,7 @@ impl CheckpointCoordinator {
 
     /// When [`Self::on_time`] has something to do next, by itself.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        let timeouts =
-            self.pending.values().filter(|pending| !pending.recording && !self.stalled).map(|pending| self.times_out_at(pending));
+        let timeouts = self.pending.values().filter(|pending| !pending.writing && !self.stalled).map(|pending| self.times_out_at(pending));
         let trigger = self.takes_periodic().then_some(self.next_trigger);
         let again = self.wanted.front().filter(|_| self.pending.is_empty() && !self.over).map(|wanted| wanted.not_before);
         let stopping = self.stopping.as_ref().map(Stopping::deadline);
@@ -283,7 +282,7 @@ impl CheckpointCoordinator {
     /// Time has passed.
     pub(crate) fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        let timed_out = |pending: &Pending| !pending.recording && !self.stalled && now >= self.times_out_at(pending);
+        let timed_out = |pending: &Pending| !pending.writing && !self.stalled && now >= self.times_out_at(pending);
         let expired: Vec<_> = self.pending.iter().filter(|(_, pending)| timed_out(pending)).map(|(&id, _)| id).collect();
         for checkpoint_id in expired {
             let missing = self.pending[&checkpoint_id].missing.iter().filter(|&&missing| missing).count();
@@ -341,14 +340,14 @@ impl CheckpointCoordinator {
         if pending.missing.contains(&true) {
             return Vec::new();
         }
-        pending.recording = true;
+        pending.writing = true;
         let (trigger, duration, parts) = (pending.trigger, now.saturating_sub(pending.triggered_at), std::mem::take(&mut pending.parts));
         let mut actions = Vec::new();
-        let older: Vec<_> = self.pending.range(..checkpoint_id).filter(|(_, pending)| !pending.recording).map(|(&id, _)| id).collect();
+        let older: Vec<_> = self.pending.range(..checkpoint_id).filter(|(_, pending)| !pending.writing).map(|(&id, _)| id).collect();
         for older in older {
             self.drop_pending(older, format!("checkpoint {checkpoint_id} was acknowledged by all tasks before it"), now, &mut actions);
         }
-        actions.push(CoordinatorAction::Record { checkpoint_id, trigger, duration, parts });
+        actions.push(CoordinatorAction::Write { checkpoint_id, trigger, duration, parts });
         actions
     }
 
@@ -356,7 +355,7 @@ impl CheckpointCoordinator {
     /// newer barrier, which has followed an earlier failure. A final or stop checkpoint counts, so that it is not tried without end.
     pub(crate) fn on_declined(&mut self, checkpoint_id: CheckpointId, decline: Decline, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        if let Some(pending) = self.pending.get(&checkpoint_id).filter(|pending| !pending.recording) {
+        if let Some(pending) = self.pending.get(&checkpoint_id).filter(|pending| !pending.writing) {
             match (&decline, pending.trigger) {
                 (
                     Decline::NewerBarrier | Decline::OverBudget { .. },
@@ -379,7 +378,7 @@ impl CheckpointCoordinator {
     }
 
     /// The log says that it is complete.
-    pub(crate) fn on_recorded(&mut self, checkpoint_id: CheckpointId, now: Monotonic) -> Vec<CoordinatorAction> {
+    pub(crate) fn on_written(&mut self, checkpoint_id: CheckpointId, now: Monotonic) -> Vec<CoordinatorAction> {
         let Some(pending) = self.pending.remove(&checkpoint_id) else { return Vec::new() };
         self.failures_in_a_row = 0;
         let mut actions = vec![CoordinatorAction::NotifyComplete { checkpoint_id, trigger: pending.trigger }];
@@ -389,7 +388,7 @@ impl CheckpointCoordinator {
     }
 
     /// Its metadata could not be written; the log holds no entry of it.
-    pub(crate) fn on_recording_failed(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
+    pub(crate) fn on_not_written(&mut self, checkpoint_id: CheckpointId, reason: String, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
         if self.pending.contains_key(&checkpoint_id) {
             self.fail(checkpoint_id, reason, now, &mut actions);
@@ -460,7 +459,7 @@ impl CheckpointCoordinator {
         // Triggers that could not be kept are skipped, not piled up.
         self.next_trigger = if trigger.is_last() { Monotonic::MAX } else { now.saturating_add(self.config.interval) };
         let (not_captured, missing) = (vec![true; self.tasks], vec![true; self.tasks]);
-        let pending = Pending { trigger, triggered_at: now, timed_from: now, not_captured, missing, parts: Vec::new(), recording: false };
+        let pending = Pending { trigger, triggered_at: now, timed_from: now, not_captured, missing, parts: Vec::new(), writing: false };
         self.pending.insert(checkpoint_id, pending);
         actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: self.alignment(trigger) });
     }

@@ -98,7 +98,7 @@ impl CheckpointCoordinator {
                 let tasks = if behind == 1 { "task is" } else { "tasks are" };
                 self.give_up_stop(format!("{behind} {tasks} at work on what came before its barrier"), now, actions);
             }
-            (Patience::Overtakes, Last::Wanted) => self.give_up_stop("another checkpoint is being recorded".into(), now, actions),
+            (Patience::Overtakes, Last::Wanted) => self.give_up_stop("another checkpoint is being written".into(), now, actions),
             (Patience::Writes, _) => self.give_up_stop("the storage, or a target of the output, takes too long".into(), now, actions),
         }
     }
@@ -114,7 +114,7 @@ impl CheckpointCoordinator {
         match last {
             None if self.over && self.pending.is_empty() => Last::Captured,
             None => Last::Wanted,
-            Some((_, Pending { recording: true, .. })) => Last::Captured,
+            Some((_, Pending { writing: true, .. })) => Last::Captured,
             Some((&id, pending)) => match pending.not_captured.iter().filter(|&&behind| behind).count() {
                 0 => Last::Captured,
                 behind => Last::Pending(id, behind),
@@ -136,7 +136,7 @@ impl CheckpointCoordinator {
         }
         self.wanted.retain(|wanted| wanted.trigger.ends_the_job());
         self.wanted.iter_mut().for_each(|wanted| wanted.not_before = now);
-        let others = self.pending.iter().filter(|(_, pending)| !pending.trigger.ends_the_job() && !pending.recording);
+        let others = self.pending.iter().filter(|(_, pending)| !pending.trigger.ends_the_job() && !pending.writing);
         for checkpoint_id in others.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.drop_pending(checkpoint_id, "the job is being stopped, and has waited long enough for this one".into(), now, actions);
         }
@@ -156,9 +156,9 @@ impl CheckpointCoordinator {
         }
     }
 
-    /// Ends the stop without what has not been done of it. What is being recorded is for the log to decide.
+    /// Ends the stop without what has not been done of it. What is being written is for the log to decide.
     pub(super) fn give_up_stop(&mut self, reason: String, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
-        let under_way: Vec<_> = self.pending.iter().filter(|(_, pending)| !pending.recording).map(|(&id, _)| id).collect();
+        let under_way: Vec<_> = self.pending.iter().filter(|(_, pending)| !pending.writing).map(|(&id, _)| id).collect();
         for checkpoint_id in under_way {
             self.drop_pending(checkpoint_id, format!("the stop took too long: {reason}"), now, actions);
         }

@@ -55,7 +55,7 @@ fn a_slow_store_has_the_same_time_again_and_a_second_at_least() {
     check(hasty(), "stop k1.0 k1.1 @200 @1200 @1201", "Ts1 - - - - A1+G");
     let long = CheckpointConfig { stop_timeout: Duration::from_secs(5), ..hasty() };
     check(long, "stop k1.0 k1.1 @5000 @6000 @9999 @10000", "Ts1 - - - - - A1+G");
-    // What is being recorded, only the log decides; and what is complete may not be committed yet.
+    // What is being written, only the log decides; and what is complete may not be committed yet.
     check(long, "stop a1.0 a1.1 @5000 @6000 @10000", "Ts1 - R1 - - G");
     check(long, "stop a1.0 a1.1 r1 @5000 @6000 @10000", "Ts1 - R1 C1 - - G");
 }
@@ -65,7 +65,7 @@ fn a_stop_in_a_hurry_waits_for_no_other_checkpoint() {
     check(hasty(), "@100 stop @299 @300 a2.0 a2.1 r2", "T1 - - A1+Ts2! - R2 C2");
     check(hasty(), "point check stop @200 a2.0 a2.1 r2", "Tp1 - - A1+Ts2! - R2 C2");
     check(hasty(), "grow stop @200 a2.0 a2.1 r2", "Td1 - A1+Ts2! - R2 C2");
-    // One that is being recorded is as good as complete, unless that takes too long.
+    // One that is being written is as good as complete, unless that takes too long.
     check(hasty(), "@100 a1.0 a1.1 stop @300 r1 a2.0 a2.1 r2", "T1 - R1 - - C1+Ts2! - R2 C2");
     check(hasty(), "@100 a1.0 a1.1 stop @300 @1300", "T1 - R1 - - G");
     // What failed before is not waited for.

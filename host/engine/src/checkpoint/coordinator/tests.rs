@@ -5,7 +5,7 @@ use super::*;
 /// Plays events, one word each, and writes the actions behind each.
 ///
 /// `@500` time passes to 500 ms; `k1.0` task 0 has handled the barrier of checkpoint 1; `a1.0` it acknowledges it; `d1` it is declined, `o1` because too
-/// much is in flight; `w` sinks stand still, `W` they go on; `r1` recorded; `x1` recording failed; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
+/// much is in flight; `w` sinks stand still, `W` they go on; `r1` written into the log; `x1` not written; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
 /// Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tv1`, `Tc1`, `Tp1`, `Td1`, with a `!` behind it where it overtakes), `R1` record, `C1` complete, `A1` abort, `O1` let it overtake, `F` fail
 /// the job, `G` give the stop up.
 pub(crate) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
@@ -34,8 +34,8 @@ pub(crate) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> Stri
                 coordinator.set_stalled(event == "w", now);
                 Vec::new()
             }
-            b'r' => coordinator.on_recorded(id(&event[1..]), now),
-            b'x' => coordinator.on_recording_failed(id(&event[1..]), "disk full".into(), now),
+            b'r' => coordinator.on_written(id(&event[1..]), now),
+            b'x' => coordinator.on_not_written(id(&event[1..]), "disk full".into(), now),
             b'f' => coordinator.want(Trigger::Final, now),
             b'c' => coordinator.want(Trigger::Requested, now),
             b'p' => coordinator.want(Trigger::Savepoint, now),
@@ -66,7 +66,7 @@ fn word(action: &CoordinatorAction) -> String {
             let overtakes = if *alignment == BarrierAlignment::Unaligned { "!" } else { "" };
             format!("T{kind}{checkpoint_id}{overtakes}")
         }
-        CoordinatorAction::Record { checkpoint_id, .. } => format!("R{checkpoint_id}"),
+        CoordinatorAction::Write { checkpoint_id, .. } => format!("R{checkpoint_id}"),
         CoordinatorAction::NotifyComplete { checkpoint_id, .. } => format!("C{checkpoint_id}"),
         CoordinatorAction::Abort { checkpoint_id, .. } => format!("A{checkpoint_id}"),
         CoordinatorAction::Overtake { checkpoint_id } => format!("O{checkpoint_id}"),
@@ -126,7 +126,7 @@ fn several_may_be_under_way_and_complete_in_the_order_of_their_ids() {
 }
 
 #[test]
-fn a_timeout_aborts_but_never_one_that_is_being_recorded() {
+fn a_timeout_aborts_but_never_one_that_is_being_written() {
     check(config(), "@100 a1.0 @1099 @1100", "T1 - - A1+T2");
     check(config(), "@100 a1.0 a1.1 @5000 d1 r1", "T1 - R1 - - C1+T2");
 }

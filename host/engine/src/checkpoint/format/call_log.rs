@@ -1,4 +1,4 @@
-//! The calls of an operator as they are kept and stored: the payload of a section of kind [`SectionKind::Recording`](super::SectionKind::Recording).
+//! The calls of an operator as they are kept and stored: the payload of a section of kind [`SectionKind::CallLog`](super::SectionKind::CallLog).
 //!
 //! ```text
 //! payload = bytes number-of-calls *call    ; the bytes are the stretch that the calls are of, as JSON

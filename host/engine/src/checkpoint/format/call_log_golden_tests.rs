@@ -44,7 +44,7 @@ fn later_stretches() -> [Stretch; 2] {
 fn written(stretches: &[Stretch]) -> Vec<u8> {
     let mut object = StateObjectWriter::new();
     for payload in stretches.iter().flat_map(|stretch| write_calls(stretch).collect::<Vec<_>>()) {
-        object.section(SectionKind::Recording, "enrich", 1, &payload);
+        object.section(SectionKind::CallLog, "enrich", 1, &payload);
     }
     object.finish().parts.concat()
 }
@@ -71,7 +71,7 @@ fn the_golden_files_of_calls_are_read_with_all_their_contents() {
         let reader = StateObjectReader::open(file, golden.into()).unwrap();
         let mut read = Vec::new();
         for section in reader.sections().map(Result::unwrap) {
-            assert_eq!((section.kind, section.operator, section.key_group), (SectionKind::Recording, "enrich", 1));
+            assert_eq!((section.kind, section.operator, section.key_group), (SectionKind::CallLog, "enrich", 1));
             read.push(read_calls(section.payload).unwrap());
         }
         assert_eq!(read, stretches);

@@ -70,7 +70,7 @@ pub struct SubtaskSnapshot {
     pub in_flight: Option<StateHandle>,
     /// Where the calls of an operator with `record = true` are, since the checkpoint before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recording: Option<StateHandle>,
+    pub call_log: Option<StateHandle>,
     /// A source's splits with their progress.
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.
@@ -172,7 +172,7 @@ pub struct EdgeIdentity {
 impl SubtaskSnapshot {
     /// Every object that the part refers to.
     pub fn handles(&self) -> impl Iterator<Item = &StateHandle> {
-        self.restored().chain(&self.recording).chain(self.staged.iter().map(|object| &object.handle))
+        self.restored().chain(&self.call_log).chain(self.staged.iter().map(|object| &object.handle))
     }
 
     /// Of these the ones that a restore reads.
@@ -249,7 +249,7 @@ impl CheckpointMetadata {
         self.outboxes.iter().flat_map(OutboxSnapshot::unpublished).flat_map(|output| &output.objects)
     }
 
-    /// Of these the ones that a restore reads: all but recordings.
+    /// Of these the ones that a restore reads: all but call logs.
     pub fn restored(&self) -> impl Iterator<Item = &StateHandle> {
         self.subtasks().flat_map(SubtaskSnapshot::restored)
     }
@@ -397,11 +397,11 @@ mod tests {
     fn what_a_checkpoint_wrote_is_told_from_what_it_shares() {
         let handle = |path: String, bytes| StateHandle { object: path, bytes, checksum: 0 };
         let of = |checkpoint_id| paths::state_object(AttemptId(3), CheckpointId(checkpoint_id), "op", 0, "nonce");
-        let recording = paths::recording_object(AttemptId(3), CheckpointId(7), "op", 0, "nonce");
+        let call_log = paths::call_log_object(AttemptId(3), CheckpointId(7), "op", 0, "nonce");
         let part = |deltas: &[StateHandle]| SubtaskSnapshot {
             state: Some(handle(of(5), 1_000)),
             deltas: deltas.to_vec(),
-            recording: Some(handle(recording.clone(), 1)),
+            call_log: Some(handle(call_log.clone(), 1)),
             ..SubtaskSnapshot::default()
         };
         let both = [handle(of(6), 100), handle(of(7), 10)];
@@ -417,7 +417,7 @@ mod tests {
             vertices,
             outboxes: Vec::new(),
         };
-        assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (11, 1_110), "a recording is not restored");
+        assert_eq!((metadata.written_state_bytes(), metadata.state_object_bytes()), (11, 1_110), "a call log is not restored");
         assert_eq!(metadata.objects().len(), 5);
         assert!(metadata.wrote(&of(7)) && metadata.wrote(&metadata.path()) && !metadata.wrote(&of(6)));
     }

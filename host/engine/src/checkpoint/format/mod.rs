@@ -1,4 +1,4 @@
-//! What is written of a checkpoint, byte by byte: metadata, state objects, records in flight, recordings, staged output. Each format has magic, version and
+//! What is written of a checkpoint, byte by byte: metadata, state objects, records in flight, call logs, staged output. Each format has magic, version and
 //! checksum, its reader beside its writer, and a golden file of every version that was released.
 
 mod call_log;

@@ -9,7 +9,7 @@ use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::Attempt;
 use crate::job::attempt::context::{AttemptEnd, DeployedFor, Redeployed};
-use crate::job::attempt::recorder::RecordRequest;
+use crate::job::attempt::log_writer::LogRequest;
 use crate::job::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
 use crate::job::restore::planned;
 use crate::job::trial::{Completed, Switched, Trial};
@@ -27,7 +27,7 @@ pub(in crate::job) struct TriedUpgrade {
     pub new: Arc<JobGraph>,
     pub overrides: Vec<Override>,
     vertex: usize,
-    /// For each task with the vertex in it its new operator, until these have been sent. The lock is for whoever only looks at a supervisor.
+    /// For each task with the vertex in it its new operator, until these have been sent. The lock is for whoever only looks at an attempt.
     operators: Mutex<Vec<NewOperator>>,
     pub events: UpgradeEvents,
 }
@@ -209,7 +209,7 @@ impl Attempt<'_> {
         let Some(tried) = self.session.tried else { return };
         tried.begin(now, None);
         let (graph, overrides) = (tried.new.clone(), tried.overrides.clone());
-        self.request(RecordRequest::Override { checkpoint_id, graph, overrides, probation: true });
+        self.request(LogRequest::Override { checkpoint_id, graph, overrides, probation: true });
     }
 
     /// Every task has restored what it was to restore. What the attempt was deployed for has come true, and the log is told before any checkpoint
@@ -224,7 +224,7 @@ impl Attempt<'_> {
             (DeployedFor::Upgrade, Some(tried)) => (tried.overrides.clone(), true),
             (DeployedFor::Upgrade, None) => return,
         };
-        self.request(RecordRequest::Override { checkpoint_id, graph: self.context.graph.clone(), overrides, probation });
+        self.request(LogRequest::Override { checkpoint_id, graph: self.context.graph.clone(), overrides, probation });
     }
 
     /// The log has the change. One that was made by a swap goes on as it is.
@@ -252,7 +252,7 @@ impl Attempt<'_> {
             None | Some(Completed::ForGood) => false,
             Some(Completed::Provisionally) => true,
             Some(Completed::AsProof) => {
-                self.request(RecordRequest::Accept);
+                self.request(LogRequest::Accept);
                 true
             }
         }

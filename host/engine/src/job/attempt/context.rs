@@ -5,7 +5,7 @@ use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::job::attempt::change::{Redeploy, TriedUpgrade};
 use crate::job::control::{JobInbox, Reply, Rescaled};
-use crate::job::restore::in_flight::RestoredRecords;
+use crate::job::restore::in_flight_records::RestoredRecords;
 use crate::job::status::JobStatus;
 use crate::job::{CompletedCheckpoint, JobGraph};
 use crate::outbox::Outboxes;

@@ -6,7 +6,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget, InputChannel, InputGate, Output, Partitioning};
 use crate::job::attempt::context::AttemptContext;
 use crate::job::attempt::splits::{Splits, assign};
-use crate::job::restore::in_flight::RestoredRecords;
+use crate::job::restore::in_flight_records::RestoredRecords;
 use crate::job::{Edge, JobGraph, TaskLayout, VertexKind, layout};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
@@ -14,7 +14,7 @@ use crate::runtime::{ConnectorIo, Lane, TaskGroup};
 use crate::source::{ReaderContext, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
-    CallLog, Chain, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RecordedEdge, RestoreSource, SnapshotContext,
+    CallLog, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RestoreSource, SnapshotContext,
     Snapshots, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
@@ -43,7 +43,7 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     let (sender, events) = mpsc::unbounded_channel();
     let budget = InFlightBudget::new(context.config.max_in_flight_bytes);
     let wiring = Wiring::new(context, &tasks, &budget);
-    let (limiters, edges) = (limiters(context), recorded_edges(graph));
+    let (limiters, edges) = (limiters(context), in_flight_edges(graph));
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
     context.status.metrics.vertices.iter().for_each(|metrics| metrics.state_bytes.reset());
     let pool = StatePool::new(context.backends.memory());
@@ -92,9 +92,9 @@ fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
     limited.collect()
 }
 
-fn recorded_edges(graph: &JobGraph) -> Arc<[RecordedEdge]> {
-    let recorded = |edge| RecordedEdge { edge: graph.edge_identity(edge), schema: graph.record_schema(edge) };
-    graph.edges.iter().map(recorded).collect()
+fn in_flight_edges(graph: &JobGraph) -> Arc<[InFlightEdge]> {
+    let described = |edge| InFlightEdge { edge: graph.edge_identity(edge), schema: graph.record_schema(edge) };
+    graph.edges.iter().map(described).collect()
 }
 
 /// The gates of all tasks and the sending ends that lead to them.
@@ -161,7 +161,7 @@ struct Builder<'a> {
     wiring: Wiring,
     limiters: BTreeMap<usize, Arc<RateLimiter>>,
     budget: InFlightBudget,
-    edges: Arc<[RecordedEdge]>,
+    edges: Arc<[InFlightEdge]>,
     in_flight: RestoredRecords,
     /// What operators may keep together.
     pool: Arc<StatePool>,

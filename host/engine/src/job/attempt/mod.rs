@@ -1,11 +1,11 @@
-//! One attempt: deploys the tasks and stands between them, the coordinator and the recorder until it is over.
+//! One attempt: deploys the tasks and stands between them, the coordinator and the log writer until it is over.
 
 mod awaited;
 pub(in crate::job) mod change;
 pub(in crate::job) mod context;
 mod deploy;
+pub(in crate::job) mod log_writer;
 mod publishing;
-pub(in crate::job) mod recorder;
 mod splits;
 
 use crate::checkpoint::{BARRIER_MAX, CheckpointCoordinator, CheckpointMode, CoordinatorAction, JobLog, Trigger};
@@ -15,7 +15,7 @@ use crate::job::attempt::awaited::Awaited;
 use crate::job::attempt::change::{Redeploy, tasks_of};
 use crate::job::attempt::context::{AttemptContext, AttemptEnd, Session, WaitsFor, inside_calls};
 use crate::job::attempt::deploy::{Deployment, deploy};
-use crate::job::attempt::recorder::{RecordEvent, RecordRequest, Recorder};
+use crate::job::attempt::log_writer::{LogEvent, LogRequest, LogWriter};
 use crate::job::attempt::splits::{Assignment, Discovery, Look, Splits, splits_at_start};
 use crate::job::control::{CheckpointRequest, HeldCheckpoint, JobCommand, JobInbox, Reply, StopKind};
 use crate::job::status::CheckpointItem;
@@ -40,7 +40,7 @@ pub(in crate::job) const LEAVE_MAX: Duration = Duration::from_millis(300);
 
 enum Event {
     Task(usize, TaskEvent),
-    Record(RecordEvent),
+    Log(LogEvent),
     Outbox(OutboxEvent),
     Look(Look),
     Stop(StopKind),
@@ -52,14 +52,15 @@ enum Event {
 pub(in crate::job) async fn run_attempt(context: &AttemptContext, log: JobLog, mut session: Session<'_>) -> (AttemptEnd, Option<JobLog>) {
     let owner = (context.attempt, context.nonce.clone());
     let (retain, pins) = (context.retain, session.inbox.pins.clone());
-    let recorder = Recorder::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins))
-        .with_outboxes(context.outboxes.clone(), context.kept.clone());
+    let log_writer =
+        LogWriter::new(log, context.store.clone(), context.runtime.clock.clone(), context.graph.clone(), owner, (retain, pins))
+            .with_outboxes(context.outboxes.clone(), context.kept.clone());
     let (requests, received) = mpsc::unbounded_channel();
-    let (answers, records) = mpsc::unbounded_channel();
+    let (answers, log_events) = mpsc::unbounded_channel();
     let (done, log) = oneshot::channel();
     // Not part of the attempt's group: it finishes what it has begun.
-    let serve = async move { _ = done.send(recorder.run(received, answers).await) };
-    context.runtime.spawn.spawn(Lane::Control, "recorder", serve.boxed());
+    let serve = async move { _ = done.send(log_writer.run(received, answers).await) };
+    context.runtime.spawn.spawn(Lane::Control, "log-writer", serve.boxed());
 
     let (panicked, panics) = mpsc::unbounded_channel::<String>();
     let on_panic = Arc::new(move |name: &str, message: &str| _ = panicked.send(format!("task {name} panicked: {message}")));
@@ -68,14 +69,14 @@ pub(in crate::job) async fn run_attempt(context: &AttemptContext, log: JobLog, m
     let splits = splits_at_start(context).await;
     *session.waits_for = WaitsFor::Either;
     let end = match splits.and_then(|splits| deployed(context, &group, splits)) {
-        Ok(deployment) => Attempt::new(context, deployment, requests, records, panics, session.lent()).run().await,
+        Ok(deployment) => Attempt::new(context, deployment, requests, log_events, panics, session.lent()).run().await,
         Err(error) => {
             drop(requests);
             AttemptEnd::Failed(error)
         }
     };
     group.abort();
-    let log = async { log.await.expect("the recorder hands the log back") };
+    let log = async { log.await.expect("the log writer hands the log back") };
     let clock = &context.runtime.clock;
     let no_longer = |most: Duration| clock.sleep_until(clock.now() + most);
     *session.waits_for = WaitsFor::Tasks(group.clone());
@@ -160,8 +161,8 @@ pub(in crate::job) struct Attempt<'a> {
     coordinator: CheckpointCoordinator,
     pub(in crate::job) deployment: Deployment,
     discovery: Discovery,
-    requests: mpsc::UnboundedSender<RecordRequest>,
-    records: mpsc::UnboundedReceiver<RecordEvent>,
+    requests: mpsc::UnboundedSender<LogRequest>,
+    log_events: mpsc::UnboundedReceiver<LogEvent>,
     panics: mpsc::UnboundedReceiver<String>,
     timer: Option<BoxFuture<'static, ()>>,
     pub(in crate::job) stop_seen: Option<StopKind>,
@@ -174,7 +175,7 @@ pub(in crate::job) struct Attempt<'a> {
     /// The last checkpoint, once it is complete.
     last: Option<LastCheckpoint>,
     /// Checkpoints that all tasks have acknowledged, and that wait for a marker to be in a target.
-    without_marker: Vec<RecordRequest>,
+    without_marker: Vec<LogRequest>,
 }
 
 /// What an attempt ends with.
@@ -192,8 +193,8 @@ impl<'a> Attempt<'a> {
     fn new(
         context: &'a AttemptContext,
         deployed: Deployed,
-        requests: mpsc::UnboundedSender<RecordRequest>,
-        records: mpsc::UnboundedReceiver<RecordEvent>,
+        requests: mpsc::UnboundedSender<LogRequest>,
+        log_events: mpsc::UnboundedReceiver<LogEvent>,
         panics: mpsc::UnboundedReceiver<String>,
         session: Session<'a>,
     ) -> Self {
@@ -206,7 +207,7 @@ impl<'a> Attempt<'a> {
             deployment,
             discovery,
             requests,
-            records,
+            log_events,
             panics,
             timer: None,
             session,
@@ -229,7 +230,7 @@ impl<'a> Attempt<'a> {
             let event = poll_fn(|cx| self.poll_event(cx)).await;
             let end = match event {
                 Event::Task(task, event) => self.on_task(task, event),
-                Event::Record(event) => self.on_record(event),
+                Event::Log(event) => self.on_log_event(event),
                 Event::Outbox(event) => self.on_outbox(event),
                 Event::Look(look) => self.on_look(look),
                 Event::Stop(kind) => self.on_stop(kind),
@@ -277,8 +278,8 @@ impl<'a> Attempt<'a> {
         if let Poll::Ready(Some(panic)) = self.panics.poll_recv(cx) {
             return Poll::Ready(Event::Task(0, TaskEvent::Failed(EngineError::new(ErrorKind::Restart, panic))));
         }
-        if let Poll::Ready(Some(event)) = self.records.poll_recv(cx) {
-            return Poll::Ready(Event::Record(event));
+        if let Poll::Ready(Some(event)) = self.log_events.poll_recv(cx) {
+            return Poll::Ready(Event::Log(event));
         }
         if let Poll::Ready(Some(event)) = self.deployment.published.poll_recv(cx) {
             return Poll::Ready(Event::Outbox(event));
@@ -405,34 +406,32 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn on_record(&mut self, event: RecordEvent) -> Option<AttemptEnd> {
+    fn on_log_event(&mut self, event: LogEvent) -> Option<AttemptEnd> {
         let now = self.context.runtime.clock.now();
         let actions = match event {
-            RecordEvent::Recorded { checkpoint, duration, bytes } => {
+            LogEvent::Written { checkpoint, duration, bytes } => {
                 let checkpoint_id = checkpoint.checkpoint_id;
                 let duration_ms = duration.as_millis() as u64;
                 info!(%checkpoint_id, duration_ms, bytes, "checkpoint completed");
                 self.context.status.on_completed(CheckpointItem { checkpoint_id, duration_ms, bytes });
                 let deadline = now.saturating_add(self.context.config.timeout);
                 self.awaited.on_completed(checkpoint, self.deployment.controls.len(), deadline);
-                let actions = self.coordinator.on_recorded(checkpoint_id, now);
+                let actions = self.coordinator.on_written(checkpoint_id, now);
                 let end = self.follow(actions);
-                self.request(RecordRequest::Collect(self.context.bases.in_use()));
+                self.request(LogRequest::Collect(self.context.bases.in_use()));
                 return end;
             }
-            RecordEvent::NotRecorded { checkpoint_id, error } => {
-                self.coordinator.on_recording_failed(checkpoint_id, error.to_string(), now)
-            }
-            RecordEvent::Overridden => {
+            LogEvent::NotWritten { checkpoint_id, error } => self.coordinator.on_not_written(checkpoint_id, error.to_string(), now),
+            LogEvent::Overridden => {
                 self.on_overridden();
                 return None;
             }
-            RecordEvent::Accepted => {
+            LogEvent::Accepted => {
                 self.on_accepted();
                 return None;
             }
-            RecordEvent::Finished => return Some(AttemptEnd::Finished),
-            RecordEvent::Over(error) => return Some(AttemptEnd::Failed(error)),
+            LogEvent::Finished => return Some(AttemptEnd::Finished),
+            LogEvent::Over(error) => return Some(AttemptEnd::Failed(error)),
         };
         self.follow(actions)
     }
@@ -453,9 +452,9 @@ impl<'a> Attempt<'a> {
                     }
                     self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });
                 }
-                CoordinatorAction::Record { checkpoint_id, trigger, duration, parts } => {
+                CoordinatorAction::Write { checkpoint_id, trigger, duration, parts } => {
                     self.discovery.on_acknowledged(&parts);
-                    self.record(RecordRequest::Completed { checkpoint_id, trigger, duration, parts });
+                    self.write(LogRequest::Completed { checkpoint_id, trigger, duration, parts });
                 }
                 CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => {
                     self.context.bases.on_completed(checkpoint_id);
@@ -483,7 +482,7 @@ impl<'a> Attempt<'a> {
                     self.tell_all(|| TaskControl::Abort(checkpoint_id));
                     let failed =
                         (trigger == Trigger::Upgrade).then(|| format!("checkpoint {checkpoint_id} of the upgrade failed: {reason}"));
-                    self.request(RecordRequest::Failed { checkpoint_id, trigger, duration, reason });
+                    self.request(LogRequest::Failed { checkpoint_id, trigger, duration, reason });
                     if let Some(message) = failed {
                         // Some tasks may have changed over.
                         return Some(AttemptEnd::Failed(EngineError::new(ErrorKind::Restart, message)));
@@ -533,7 +532,7 @@ impl<'a> Attempt<'a> {
         self.deployment.controls.iter().for_each(|task| _ = task.send(control()));
     }
 
-    pub(in crate::job) fn request(&self, request: RecordRequest) {
+    pub(in crate::job) fn request(&self, request: LogRequest) {
         _ = self.requests.send(request);
     }
 }

@@ -6,7 +6,7 @@
 use crate::checkpoint::Trigger;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::context::AttemptEnd;
-use crate::job::attempt::recorder::RecordRequest;
+use crate::job::attempt::log_writer::LogRequest;
 use crate::job::attempt::{Attempt, LastCheckpoint};
 use crate::outbox::OutboxEvent;
 use crate::runtime::Monotonic;
@@ -17,20 +17,20 @@ impl Attempt<'_> {
         match event {
             OutboxEvent::Failed(error) => Some(AttemptEnd::Failed(error)),
             OutboxEvent::Progress => {
-                self.record_waiting();
+                self.write_what_waits();
                 self.awaited.on_published(&self.context.outboxes);
                 self.end_if_done()
             }
         }
     }
 
-    /// Has a checkpoint recorded, once every target has a marker of the lineage: a checkpoint that is complete says that there is one.
-    pub(super) fn record(&mut self, request: RecordRequest) {
+    /// Has a checkpoint written into the log, once every target has a marker of the lineage: a checkpoint that is complete says that there is one.
+    pub(super) fn write(&mut self, request: LogRequest) {
         self.without_marker.push(request);
-        self.record_waiting();
+        self.write_what_waits();
     }
 
-    fn record_waiting(&mut self) {
+    fn write_what_waits(&mut self) {
         if !self.without_marker.is_empty() && self.context.outboxes.without_marker().is_empty() {
             let waiting = std::mem::take(&mut self.without_marker);
             waiting.into_iter().for_each(|request| self.request(request));
@@ -53,7 +53,7 @@ impl Attempt<'_> {
         match trigger {
             Trigger::Final if is_published => {
                 self.last = Some(LastCheckpoint { checkpoint_id, trigger, uncommitted, finishing: true });
-                self.request(RecordRequest::Finished);
+                self.request(LogRequest::Finished);
                 None
             }
             Trigger::Stop | Trigger::StopSavepoint if is_published => Some(AttemptEnd::Stopped),

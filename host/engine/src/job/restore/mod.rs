@@ -1,12 +1,12 @@
 //! What a graph restores of a checkpoint or savepoint, wherever its metadata comes from: the plan, with all that stands in its way.
 
-pub(in crate::job) mod in_flight;
+pub(in crate::job) mod in_flight_records;
 
 use crate::checkpoint::{
     CheckpointMetadata, GraphIdentity, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, plan_identities,
 };
 use crate::error::EngineError;
-use crate::job::restore::in_flight::{load_in_flight, misfits};
+use crate::job::restore::in_flight_records::{load_in_flight, misfits};
 use crate::job::{JobGraph, VertexKind};
 use crate::runtime::Clock;
 use crate::storage::Store;

@@ -3,7 +3,7 @@
 //! A savepoint is a copy of a completed checkpoint, under the same names. It holds no output: it is made once the output up to the checkpoint is
 //! committed, and its metadata names none. (Older ones hold some, which a run that starts from them commits where it is still there.) `savepoint.json` is
 //! written last and by create-if-absent: a folder without it is no savepoint, and two that are written into one folder never mix unnoticed.
-//! Recordings stay with the job: they hold what came before. A savepoint belongs to the user: no retention touches it, and a job that starts from it refers to none of its objects.
+//! Call logs stay with the job: they hold what came before. A savepoint belongs to the user: no retention touches it, and a job that starts from it refers to none of its objects.
 
 use crate::checkpoint::{CheckpointMetadata, StateHandle, envelope, paths, read_state_object, stored_component};
 use crate::element::{AttemptId, CheckpointId};

@@ -11,7 +11,7 @@ use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::change::TriedUpgrade;
 use crate::job::attempt::context::{AttemptContext, AttemptEnd, OldShape, Redeployed, Session, WaitsFor};
-use crate::job::attempt::recorder::store_components;
+use crate::job::attempt::log_writer::store_components;
 use crate::job::attempt::{LEAVE_MAX, run_attempt};
 use crate::job::control::{JobInbox, StopKind};
 use crate::job::history::start::{Origin, Start};

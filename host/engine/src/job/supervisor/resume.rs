@@ -6,7 +6,7 @@ use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::history::start::Start;
 use crate::job::history::{CompletedCheckpoint, History, load_metadata};
-use crate::job::restore::in_flight::{RestoredRecords, distribute, load_in_flight, misfits};
+use crate::job::restore::in_flight_records::{RestoredRecords, distribute, load_in_flight, misfits};
 use crate::job::restore::planned;
 use crate::job::savepoint::open_savepoint;
 use crate::job::supervisor::Supervisor;

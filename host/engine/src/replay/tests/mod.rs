@@ -1,8 +1,8 @@
 //! Replays of small jobs: what an operator is given in which order, and how two versions of it are told apart.
 
 mod bench;
+mod call_logs;
 mod odd_sources;
-mod recorded;
 
 use super::*;
 use crate::element::RecordBatch;

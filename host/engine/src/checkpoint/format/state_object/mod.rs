@@ -14,7 +14,7 @@
 //! changed since the checkpoint that this one builds on. Restoring applies the newest whole object and the deltas behind it, oldest
 //! first. Broadcast state, whose key group is 0 and means nothing, holds all broadcast states of one operator's subtask that are not
 //! empty. Records in flight ([`SectionKind::InFlight`]) are described in `checkpoint/format/in_flight.rs`, recorded calls
-//! ([`SectionKind::Recording`]) in `checkpoint/format/call_log.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/format/staged.rs`.
+//! ([`SectionKind::CallLog`]) in `checkpoint/format/call_log.rs`, staged output ([`SectionKind::StagedOutput`]) in `checkpoint/format/staged.rs`.
 //!
 //! ```text
 //! delta     = number-of-removed *bytes block    ; removed keys, strictly ascending; then the keys that changed, with all their states
@@ -76,7 +76,7 @@ pub enum SectionKind {
     /// State of an operator as a whole.
     OperatorState = 9,
     /// What an operator's subtask was called with.
-    Recording = 10,
+    CallLog = 10,
     /// What an outbox sink's subtask wrote.
     StagedOutput = 11,
 }
@@ -92,7 +92,7 @@ impl SectionKind {
         Self::Committables,
         Self::Delta,
         Self::OperatorState,
-        Self::Recording,
+        Self::CallLog,
         Self::StagedOutput,
     ];
 
@@ -112,7 +112,7 @@ impl SectionKind {
             Self::Committables => "committables",
             Self::Delta => "delta",
             Self::OperatorState => "operator state",
-            Self::Recording => "recorded calls",
+            Self::CallLog => "recorded calls",
             Self::StagedOutput => "staged output",
         }
     }
@@ -120,7 +120,7 @@ impl SectionKind {
     /// True where this version reads such sections. To leave one out would be to lose what it holds.
     fn is_served(self) -> bool {
         match self {
-            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight | Self::Recording | Self::StagedOutput => true,
+            Self::KeyedState | Self::Delta | Self::Broadcast | Self::InFlight | Self::CallLog | Self::StagedOutput => true,
             Self::Timers | Self::WatermarkFloors | Self::TtlStamps | Self::Committables | Self::OperatorState => false,
         }
     }

@@ -36,7 +36,7 @@ pub enum RunStart {
 }
 
 /// The rest of a recorded run.
-pub struct RecordedRun {
+pub struct LoggedRun {
     operator: String,
     /// The job's storage.
     base: ReplayPoint,
@@ -49,7 +49,7 @@ pub struct RecordedRun {
 }
 
 /// What happened from one checkpoint to the next.
-pub struct RecordedStretch {
+pub struct LoggedStretch {
     operator: String,
     behind: Option<CheckpointId>,
     /// Where it begins: the beginning of the job, a savepoint or a checkpoint.
@@ -57,7 +57,7 @@ pub struct RecordedStretch {
     /// The checkpoint where it ends, which has the calls. The components that it names are those that made them.
     pub to: ReplayPoint,
     /// One for each subtask that there was.
-    recordings: Vec<StateHandle>,
+    call_logs: Vec<StateHandle>,
 }
 
 /// The calls of one subtask.
@@ -69,7 +69,7 @@ pub struct SubtaskCalls {
     pub cut_off: bool,
 }
 
-impl RecordedRun {
+impl LoggedRun {
     /// The recorded run of `operator` in the job whose storage `base` has. `None` where nothing is recorded behind `start`.
     pub async fn find(operator: &str, base: &ReplayPoint, start: RunStart) -> Result<Option<Self>, EngineError> {
         let log = JobLog::open(base.store.clone(), base.clock.clone()).await?;
@@ -81,7 +81,7 @@ impl RecordedRun {
         };
         let rest: VecDeque<_> = history.went_on_from(&root).iter().cloned().collect();
         let Some(next) = rest.front() else { return Ok(None) };
-        let recorded = kept(base, next).await?.is_some_and(|next| recordings(&next, operator).is_some());
+        let recorded = kept(base, next).await?.is_some_and(|next| call_logs(&next, operator).is_some());
         Ok(recorded.then(|| Self { operator: operator.to_owned(), base: base.clone(), at, behind, rest }))
     }
 
@@ -90,32 +90,32 @@ impl RecordedRun {
         &self.at
     }
 
-    /// The next stretch; `None` where kept checkpoints or recordings reach no further.
-    pub async fn next(&mut self) -> Result<Option<RecordedStretch>, EngineError> {
+    /// The next stretch; `None` where kept checkpoints or call logs reach no further.
+    pub async fn next(&mut self) -> Result<Option<LoggedStretch>, EngineError> {
         let Some(next) = self.rest.pop_front() else { return Ok(None) };
         let Some(metadata) = kept(&self.base, &next).await? else { return Ok(None) };
-        let Some(recordings) = recordings(&metadata, &self.operator) else { return Ok(None) };
+        let Some(call_logs) = call_logs(&metadata, &self.operator) else { return Ok(None) };
         let to = ReplayPoint { metadata: Some(Arc::new(metadata)), ..self.base.clone() };
         let from = std::mem::replace(&mut self.at, to.clone());
         let behind = self.behind.replace(next.checkpoint_id);
-        Ok(Some(RecordedStretch { operator: self.operator.clone(), behind, from, to, recordings }))
+        Ok(Some(LoggedStretch { operator: self.operator.clone(), behind, from, to, call_logs }))
     }
 }
 
-impl RecordedStretch {
+impl LoggedStretch {
     /// How many subtasks there were.
     pub fn parallelism(&self) -> u32 {
-        self.recordings.len() as u32
+        self.call_logs.len() as u32
     }
 
     /// What subtask `index` was called with.
     pub async fn calls(&self, index: u32) -> Result<SubtaskCalls, EngineError> {
         let attempted = |error: EngineError| error.context(format!("replay {}", self.operator));
-        let reader = read_state_object(&*self.to.store, &*self.to.clock, &self.recordings[index as usize]).await.map_err(attempted)?;
+        let reader = read_state_object(&*self.to.store, &*self.to.clock, &self.call_logs[index as usize]).await.map_err(attempted)?;
         let (mut found, mut begun, mut at) = (SubtaskCalls::default(), false, self.behind);
         for section in reader.sections() {
             let section = section.map_err(attempted)?;
-            if section.kind != SectionKind::Recording || section.operator != self.operator {
+            if section.kind != SectionKind::CallLog || section.operator != self.operator {
                 continue;
             }
             let read = read_calls(section.payload).and_then(|stretch| self.checked(stretch, index, section.key_group));
@@ -132,7 +132,7 @@ impl RecordedStretch {
         if begun { Ok(found) } else { Err(self.does_not_reach_back()) }
     }
 
-    /// A recording says what it likes: its keys have to be keys of its subtask.
+    /// A call log says what it likes: its keys have to be keys of its subtask.
     fn checked(&self, stretch: Stretch, index: u32, named: u32) -> Result<Stretch, String> {
         if named != index {
             return Err(format!("it is of subtask {named}, not {index}"));
@@ -191,7 +191,7 @@ async fn newest(operator: &str, base: &ReplayPoint, history: &History) -> Result
     let Some(lineage) = history.lineages.last() else { return Ok(None) };
     for (place, checkpoint) in lineage.completed.iter().enumerate().rev() {
         let Some(metadata) = kept(base, checkpoint).await? else { return Ok(None) };
-        if recordings(&metadata, operator).is_some() {
+        if call_logs(&metadata, operator).is_some() {
             let before = place.checked_sub(1).map(|before| LineageRoot::Checkpoint(lineage.completed[before].checkpoint_id));
             return Ok(Some(before.unwrap_or_else(|| lineage.root.clone())));
         }
@@ -225,7 +225,7 @@ async fn kept(base: &ReplayPoint, checkpoint: &CompletedCheckpoint) -> Result<Op
 }
 
 /// Where the calls of each subtask of `operator` are; `None` where they were not recorded.
-fn recordings(metadata: &CheckpointMetadata, operator: &str) -> Option<Vec<StateHandle>> {
+fn call_logs(metadata: &CheckpointMetadata, operator: &str) -> Option<Vec<StateHandle>> {
     let VertexSnapshot { subtasks, .. } = metadata.vertex(operator)?;
-    subtasks.iter().map(|part| part.recording.clone()).collect()
+    subtasks.iter().map(|part| part.call_log.clone()).collect()
 }

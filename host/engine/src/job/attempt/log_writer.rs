@@ -2,7 +2,7 @@
 //! that never become complete is deleted when the log knows that they have failed, and at the start of an attempt what older ones had under way:
 //! however often checkpoints fail, no more is left than what is under way.
 //!
-//! One at a time and in order, apart from the supervisor, so that a slow store does not hold up the coordinator's clock. It is never
+//! One at a time and in order, apart from the attempt, so that a slow store does not hold up the coordinator's clock. It is never
 //! cut off between sending an append and reading its outcome.
 
 use crate::checkpoint::{
@@ -28,8 +28,8 @@ const DELETIONS: usize = 16;
 /// Objects that are deleted before the log is asked again whether it is still this process's own.
 const DELETIONS_BETWEEN_LOOKS: usize = 256;
 
-/// What the supervisor asks for.
-pub(in crate::job) enum RecordRequest {
+/// What the attempt asks for.
+pub(in crate::job) enum LogRequest {
     Completed {
         checkpoint_id: CheckpointId,
         trigger: Trigger,
@@ -51,20 +51,20 @@ pub(in crate::job) enum RecordRequest {
     },
     /// It has proven itself.
     Accept,
-    /// Everything that has been recorded is known to the coordinator and the tasks: delete what nothing refers to, but not what is in use.
+    /// Everything that has been written is known to the coordinator and the tasks: delete what nothing refers to, but not what is in use.
     Collect(ObjectsInUse),
     Finished,
 }
 
 /// What came of it.
-pub(in crate::job) enum RecordEvent {
-    Recorded {
+pub(in crate::job) enum LogEvent {
+    Written {
         checkpoint: CompletedCheckpoint,
         duration: Duration,
         bytes: u64,
     },
     /// The metadata could not be written; nothing is in the log.
-    NotRecorded {
+    NotWritten {
         checkpoint_id: CheckpointId,
         error: EngineError,
     },
@@ -78,7 +78,7 @@ pub(in crate::job) enum RecordEvent {
 }
 
 /// One attempt's writer.
-pub(in crate::job) struct Recorder {
+pub(in crate::job) struct LogWriter {
     pub log: JobLog,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
@@ -92,7 +92,7 @@ pub(in crate::job) struct Recorder {
     kept: BTreeMap<CheckpointId, BTreeSet<String>>,
 }
 
-impl Recorder {
+impl LogWriter {
     pub fn new(
         log: JobLog,
         store: Arc<dyn Store>,
@@ -111,42 +111,42 @@ impl Recorder {
     }
 
     /// Serves requests until their sender is gone, and hands the log back.
-    pub async fn run(mut self, mut requests: mpsc::UnboundedReceiver<RecordRequest>, events: mpsc::UnboundedSender<RecordEvent>) -> JobLog {
+    pub async fn run(mut self, mut requests: mpsc::UnboundedReceiver<LogRequest>, events: mpsc::UnboundedSender<LogEvent>) -> JobLog {
         self.delete_failed().await;
         while let Some(request) = requests.recv().await {
             let event = match request {
-                RecordRequest::Completed { checkpoint_id, trigger, duration, parts } => {
+                LogRequest::Completed { checkpoint_id, trigger, duration, parts } => {
                     Some(self.complete(checkpoint_id, trigger, duration, parts).await)
                 }
-                RecordRequest::Failed { checkpoint_id, trigger, duration, reason } => {
+                LogRequest::Failed { checkpoint_id, trigger, duration, reason } => {
                     let failed = self.fail(checkpoint_id, trigger, duration, reason).await;
                     if failed.is_ok() {
                         self.delete_failed().await;
                     }
-                    failed.err().map(RecordEvent::Over)
+                    failed.err().map(LogEvent::Over)
                 }
-                RecordRequest::Override { checkpoint_id, graph, overrides, probation } => {
+                LogRequest::Override { checkpoint_id, graph, overrides, probation } => {
                     Some(match self.change(checkpoint_id, graph, overrides, probation).await {
-                        Ok(()) => RecordEvent::Overridden,
-                        Err(error) => RecordEvent::Over(error),
+                        Ok(()) => LogEvent::Overridden,
+                        Err(error) => LogEvent::Over(error),
                     })
                 }
-                RecordRequest::Accept => Some(match self.accept().await {
-                    Ok(()) => RecordEvent::Accepted,
-                    Err(error) => RecordEvent::Over(error),
+                LogRequest::Accept => Some(match self.accept().await {
+                    Ok(()) => LogEvent::Accepted,
+                    Err(error) => LogEvent::Over(error),
                 }),
-                RecordRequest::Collect(in_use) => {
+                LogRequest::Collect(in_use) => {
                     if let Err(error) = self.collect_garbage(&in_use).await {
                         warn!(%error, "old checkpoints could not be deleted");
                     }
                     None
                 }
-                RecordRequest::Finished => Some(match self.finish().await {
-                    Ok(()) => RecordEvent::Finished,
-                    Err(error) => RecordEvent::Over(error),
+                LogRequest::Finished => Some(match self.finish().await {
+                    Ok(()) => LogEvent::Finished,
+                    Err(error) => LogEvent::Over(error),
                 }),
             };
-            let over = matches!(event, Some(RecordEvent::Over(_)));
+            let over = matches!(event, Some(LogEvent::Over(_)));
             if let Some(event) = event {
                 _ = events.send(event);
             }
@@ -157,10 +157,10 @@ impl Recorder {
         self.log
     }
 
-    async fn complete(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks) -> RecordEvent {
+    async fn complete(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, parts: CompletedTasks) -> LogEvent {
         let (metadata, outputs) = self.metadata(checkpoint_id, parts);
         if let Err(error) = self.check_objects(&metadata) {
-            return RecordEvent::NotRecorded { checkpoint_id, error };
+            return LogEvent::NotWritten { checkpoint_id, error };
         }
         let (path, sealed) = (metadata.path(), metadata.seal());
         // Nothing is written beside another's log. Where the log is gone altogether the append fails, but the metadata is written: a folder that was
@@ -168,10 +168,10 @@ impl Recorder {
         if let Err(error) = self.log.check_still_ours("complete a checkpoint in").await
             && error.kind() == ErrorKind::Fenced
         {
-            return RecordEvent::Over(error);
+            return LogEvent::Over(error);
         }
         if let Err(error) = retry(&*self.clock, || self.store.put(&path, vec![sealed.clone()])).await {
-            return RecordEvent::NotRecorded { checkpoint_id, error };
+            return LogEvent::NotWritten { checkpoint_id, error };
         }
         let bytes = metadata.written_state_bytes() + sealed.len() as u64;
         let checksum = crc32c::crc32c(&sealed);
@@ -191,9 +191,9 @@ impl Recorder {
             Ok(()) => {
                 self.kept.insert(checkpoint_id, metadata.objects());
                 self.outboxes.on_complete(outputs);
-                RecordEvent::Recorded { checkpoint, duration, bytes }
+                LogEvent::Written { checkpoint, duration, bytes }
             }
-            Err(error) => RecordEvent::Over(error),
+            Err(error) => LogEvent::Over(error),
         }
     }
 

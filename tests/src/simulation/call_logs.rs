@@ -1,11 +1,11 @@
-//! What an operator was called with and what it emitted, against what is replayed of that from its recording.
+//! What an operator was called with and what it emitted, against what is replayed of that from its call log.
 
 use super::run::wait_for;
 use std::sync::{Arc, Mutex, MutexGuard};
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::{CallKind, Component, OperatorDescriptor, Subtask};
-use weir_engine::replay::{CallEffects, RecordedRun, RecordedStretch, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
+use weir_engine::replay::{CallEffects, LoggedRun, LoggedStretch, LoggedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::{ConnectorIo, Simulator};
 use weir_engine::state::{MemoryBackendFactory, StateMigrator};
 use weir_engine::storage::Store;
@@ -137,7 +137,7 @@ pub(super) fn replay(
 pub(super) fn emitted(
     simulator: &Simulator,
     objects: &Arc<dyn Store>,
-    graph: impl Fn(&RecordedStretch) -> JobGraph + Send + Sync + 'static,
+    graph: impl Fn(&LoggedStretch) -> JobGraph + Send + Sync + 'static,
 ) -> Result<Vec<String>, String> {
     let stretches = made_again(simulator, objects, graph, RunStart::Beginning)?;
     Ok(stretches.into_iter().flat_map(|(_, _, calls)| calls).flat_map(|call| call.emitted).collect())
@@ -149,7 +149,7 @@ type Stretches = Vec<(String, u32, Vec<Call>)>;
 fn made_again(
     simulator: &Simulator,
     objects: &Arc<dyn Store>,
-    graph: impl Fn(&RecordedStretch) -> JobGraph + Send + Sync + 'static,
+    graph: impl Fn(&LoggedStretch) -> JobGraph + Send + Sync + 'static,
     start: RunStart,
 ) -> Result<Stretches, String> {
     let base = ReplayPoint {
@@ -163,24 +163,24 @@ fn made_again(
     wait_for(simulator, async move { stretches(graph, base, start).await })?.map_err(|error| error.to_string())
 }
 
-async fn stretches(graph: impl Fn(&RecordedStretch) -> JobGraph, base: ReplayPoint, start: RunStart) -> Result<Stretches, EngineError> {
+async fn stretches(graph: impl Fn(&LoggedStretch) -> JobGraph, base: ReplayPoint, start: RunStart) -> Result<Stretches, EngineError> {
     let mut all = Vec::new();
     for operator in ["count", "join"] {
-        if let Some(run) = RecordedRun::find(operator, &base, start.clone()).await? {
+        if let Some(run) = LoggedRun::find(operator, &base, start.clone()).await? {
             follow(run, &graph, &mut all).await?;
         }
     }
     Ok(all)
 }
 
-async fn follow(mut run: RecordedRun, graph: impl Fn(&RecordedStretch) -> JobGraph, all: &mut Stretches) -> Result<(), EngineError> {
+async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, all: &mut Stretches) -> Result<(), EngineError> {
     while let Some(stretch) = run.next().await? {
         let graph = graph(&stretch);
         let vertex = graph.vertices.iter().position(|vertex| vertex.record).expect("an operator is recorded");
         for subtask in 0..stretch.parallelism() {
             let SubtaskCalls { calls, cut_off } = stretch.calls(subtask).await?;
             assert!(!cut_off, "there is room for all calls");
-            let mut operator = RecordedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
+            let mut operator = LoggedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
             let mut made = Vec::new();
             for call in calls {
                 let CallEffects { records, undivided, at_watermark } = operator.effects_of(0, &call).await?;

@@ -13,7 +13,7 @@ use crate::operator::{CallKind, OperatorCall};
 use std::collections::BTreeMap;
 
 /// A subtask as it was at a checkpoint, and goes on.
-pub struct RecordedSubtask {
+pub struct LoggedSubtask {
     operator: String,
     whole: IsolatedOperator,
     cut: IsolatedOperator,
@@ -30,7 +30,7 @@ pub struct CallEffects {
     pub at_watermark: Outputs,
 }
 
-impl RecordedSubtask {
+impl LoggedSubtask {
     /// Subtask `index` of `parallelism` of the operator at `vertex` of `graph`, with the state that it began with behind `point`.
     pub async fn restore(graph: &JobGraph, vertex: usize, subtask: (u32, u32), point: &ReplayPoint) -> Result<Self, EngineError> {
         let whole = IsolatedOperator::restore_subtask(graph, vertex, subtask, point).await?;

@@ -1,4 +1,4 @@
-//! Records that a barrier overtook, on their way into the checkpoint. The batches are shared, so recording them copies nothing.
+//! Records that a barrier overtook, on their way into the checkpoint. The batches are shared, so capturing them copies nothing.
 
 use super::{Decline, InputChannel};
 use crate::element::{CheckpointId, RecordBatch};
@@ -34,7 +34,7 @@ pub struct ChannelRecords {
     pub batches: Vec<Arc<RecordBatch>>,
 }
 
-/// What one task has recorded for one checkpoint. It counts against the budget until it is dropped.
+/// What one task has captured for one checkpoint. It counts against the budget until it is dropped.
 #[derive(Debug)]
 pub struct InFlightRecords {
     /// What had been restored and not yet been worked off, then channel by channel.
@@ -78,12 +78,12 @@ impl Drop for InFlightRecords {
 }
 
 /// What a gate records for the checkpoints under way.
-pub(super) struct Recordings {
+pub(super) struct InFlightCaptures {
     pending: BTreeMap<CheckpointId, InFlightRecords>,
     budget: InFlightBudget,
 }
 
-impl Recordings {
+impl InFlightCaptures {
     pub fn new(budget: InFlightBudget) -> Self {
         Self { pending: BTreeMap::new(), budget }
     }
@@ -104,7 +104,7 @@ impl Recordings {
         self.pending.last_key_value().map(|(&id, _)| id)
     }
 
-    /// Takes out what has been recorded.
+    /// Takes out what has been captured.
     pub fn close(&mut self, checkpoint_id: CheckpointId) -> Option<InFlightRecords> {
         self.pending.remove(&checkpoint_id)
     }

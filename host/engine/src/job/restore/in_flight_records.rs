@@ -134,5 +134,5 @@ fn by_key(
 }
 
 #[cfg(test)]
-#[path = "in_flight_tests.rs"]
+#[path = "in_flight_records_tests.rs"]
 mod tests;

@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::exchange::Partitioning::Key;
 use crate::job::{JobGraph, VertexKind};
 use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
-use crate::replay::{CallEffects, Held, RecordedRun, RecordedSubtask, ReplayPoint, RunStart, SubtaskCalls};
+use crate::replay::{CallEffects, Held, LoggedRun, LoggedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use std::sync::Arc;
 
 /// Emits one record for each batch: how many it has, in which subtask, and what it is told of the time; and one at each watermark.
@@ -86,7 +86,7 @@ fn shown(effects: &CallEffects) -> String {
 fn a_call_shows_what_came_of_each_of_its_records() {
     let graph = counting("a1", Count::default());
     let point = checkpoint(&graph, 0, "");
-    let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &point)).unwrap();
+    let mut operator = now(LoggedSubtask::restore(&graph, OPERATOR, (0, 1), &point)).unwrap();
     let effects = now(operator.effects_of(7, &call("a1 b1 a2", 0))).unwrap();
     assert_eq!((shown(&effects), effects.undivided), ("a1>a1=4 b1>b1=1 a2>a2=5".to_owned(), false));
     assert!(effects.records.iter().all(|record| record.batch == 7 && record.changes.len() == 3));
@@ -96,7 +96,7 @@ fn a_call_shows_what_came_of_each_of_its_records() {
 
 #[test]
 fn what_an_operator_does_with_a_batch_and_not_with_its_records_stands_with_the_last() {
-    let mut operator = now(RecordedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
+    let mut operator = now(LoggedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
     let effects = now(operator.effects_of(0, &call("a1 b1 a2", 5))).unwrap();
     assert_eq!((shown(&effects), effects.undivided), ("a1> b1> a2>3 in 2 of 3 at 5".to_owned(), true));
     let effects = now(operator.effects_of(1, &call("a1", 6))).unwrap();
@@ -105,7 +105,7 @@ fn what_an_operator_does_with_a_batch_and_not_with_its_records_stands_with_the_l
 
 #[test]
 fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_name() {
-    let mut operator = now(RecordedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
+    let mut operator = now(LoggedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
     let mut call = OperatorCall { watermark: 7, processing_time: 9, kind: CallKind::Watermark };
     let effects = now(operator.effects_of(0, &call)).unwrap();
     let emitted: Vec<_> = effects.at_watermark.iter().map(|(output, _, record)| (&**output, record.value.clone())).collect();
@@ -118,14 +118,14 @@ fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_name() {
 #[test]
 fn a_call_that_fails_now_ends_with_the_record_that_it_fails_on() {
     let graph = counting("a1", Count { fails: "b1", ..Count::default() });
-    let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
+    let mut operator = now(LoggedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
     assert_eq!(shown(&now(operator.effects_of(0, &call("a1 b1 a2", 0))).unwrap()), "a1>a1=1 b1>!");
 }
 
 #[test]
 fn a_call_for_an_input_that_the_job_does_not_have_is_refused() {
     let graph = counting("a1", Count::default());
-    let mut operator = now(RecordedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
+    let mut operator = now(LoggedSubtask::restore(&graph, OPERATOR, (0, 1), &beginning())).unwrap();
     let mut without_keys = call("a1", 0);
     if let CallKind::Batch { keyed, .. } = &mut without_keys.kind {
         *keyed = false;
@@ -140,7 +140,7 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
     let graph = counting("a1", Count::default());
     let mut object = StateObjectWriter::new();
     for payload in stretches.iter().flat_map(|stretch| write_calls(stretch).collect::<Vec<_>>()) {
-        object.section(SectionKind::Recording, "count", 0, &payload);
+        object.section(SectionKind::CallLog, "count", 0, &payload);
     }
     let finished = object.finish();
     let handle = StateHandle { object: "state/1-3-count".into(), bytes: finished.bytes, checksum: finished.checksum };
@@ -150,8 +150,8 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
         log.append(LogEntry::begun(attempt, "n", attempt)).await?;
         point.store.put(&handle.object, finished.parts).await?;
         for checkpoint_id in [1, 2, 3].map(CheckpointId) {
-            let recording = (checkpoint_id == CheckpointId(3)).then(|| handle.clone());
-            let subtasks = vec![SubtaskSnapshot { recording, ..SubtaskSnapshot::default() }];
+            let call_log = (checkpoint_id == CheckpointId(3)).then(|| handle.clone());
+            let subtasks = vec![SubtaskSnapshot { call_log, ..SubtaskSnapshot::default() }];
             let vertices = vec![VertexSnapshot { id: "count".into(), subtasks }];
             let metadata = CheckpointMetadata {
                 job: "job".into(),
@@ -181,7 +181,7 @@ fn stretch(behind: u64, cut_off: bool, words: &[&str]) -> Stretch {
 fn calls(stretches: &[Stretch], start: RunStart) -> Result<Option<(String, bool)>, EngineError> {
     let point = recorded(stretches);
     now(async {
-        let Some(mut run) = RecordedRun::find("count", &point, start).await? else { return Ok(None) };
+        let Some(mut run) = LoggedRun::find("count", &point, start).await? else { return Ok(None) };
         let stretch = run.next().await?.expect("a stretch");
         let SubtaskCalls { calls, cut_off } = stretch.calls(0).await?;
         assert!(run.next().await?.is_none(), "checkpoint 3 is the newest");
