@@ -135,6 +135,13 @@ fn check_says_which_input_is_fed_by_what_and_refuses_what_does_not_fit() {
         &format!("{BY_NAME}, {{ from = \"planes\", to = \"flights\" }}"),
         &["the input `flights` of `enrich` is fed by `forward` from here and by `key` from elsewhere"],
     );
+    case(
+        &BY_NAME.replace("from = \"planes\", by = \"key\"", "from = \"planes\", by = \"rebalance\""),
+        &[
+            "the input `planes` of `enrich` is fed by `rebalance`, and the operator takes it by `key` only",
+            "write `by = \"key\"` in this entry",
+        ],
+    );
     case(&format!("{BY_NAME}, {{ from = \"planes\", by = \"key\", to = \"planes\" }}"), &["`planes` is an input of this step already"]);
     let sink = job_file(1, BY_NAME).replace("input = \"enrich\"", "input = { from = \"enrich\", to = \"in\" }");
     refused(&bench, &sink, &["`to` names an input of an operator, and `out` is a sink"]);

@@ -2,14 +2,15 @@
 //! exports, the in-memory host calls it as it is.
 
 use crate::bindings::weir::operator::types::{
-    self, Batch, Column, Descriptor, Effects, Failure, InputDecl, KeyedColumn, Metric, OutputDecl, TimerBatch, WindowBatch,
+    self, Batch, Column, Descriptor, Effects, Failure, InputDecl, InputPartitioning, KeyedColumn, Metric, OutputDecl, TimerBatch,
+    WindowBatch,
 };
 use crate::columns::{empty_column, empty_keyed_column, items, push_item, u32_at, u32_count, u32s};
 use crate::context::{Context, Record};
 use crate::error::Result;
 use crate::log;
 use crate::migrate::OldValue;
-use crate::operator::{Input, Operator, RecordSchema, Setup, Subtask};
+use crate::operator::{Input, Operator, Partitioning, RecordSchema, Setup, Subtask};
 use crate::output_buffer::{OutputBuffer, Room};
 use crate::state::{BatchInput, StateFault, States};
 
@@ -29,7 +30,15 @@ impl<O: Operator> Instance<O> {
             version: O::VERSION.to_owned(),
             inputs: O::INPUTS
                 .iter()
-                .map(|input| InputDecl { name: input.name.to_owned(), accepts: input.accepts.iter().map(record_schema).collect() })
+                .map(|input| InputDecl {
+                    name: input.name.to_owned(),
+                    accepts: input.accepts.iter().map(record_schema).collect(),
+                    partitioning: match input.partitioning {
+                        Partitioning::Any => InputPartitioning::Any,
+                        Partitioning::ByKey => InputPartitioning::ByKey,
+                        Partitioning::Broadcast => InputPartitioning::Broadcast,
+                    },
+                })
                 .collect(),
             outputs: O::OUTPUTS
                 .iter()
@@ -57,7 +66,7 @@ impl<O: Operator> Instance<O> {
         let Some(input) = O::INPUTS.get(call.input as usize) else {
             return Err(Failure { cause: None, message: format!("{} has no input {}", O::NAME, call.input) });
         };
-        let brings = match (!batch.key_of.is_empty(), input.broadcast) {
+        let brings = match (!batch.key_of.is_empty(), input.is_broadcast()) {
             (true, _) => BatchInput::Keyed { keys: u32_count(&batch.keys.ends) },
             (false, true) => BatchInput::Broadcast,
             (false, false) => BatchInput::Other,

@@ -92,12 +92,20 @@ pub struct RecordSchema {
     pub version: u32,
 }
 
+/// How the records of an input have to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Partitioning {
+    Any,
+    ByKey,
+    Broadcast,
+}
+
 /// A declared input, and the handle by which its records are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
     pub(crate) name: &'static str,
     pub(crate) accepts: &'static [RecordSchema],
-    pub(crate) broadcast: bool,
+    pub(crate) partitioning: Partitioning,
 }
 
 impl Input {
@@ -106,7 +114,7 @@ impl Input {
 
     /// An input that accepts anything.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, accepts: &[], broadcast: false }
+        Self { name, accepts: &[], partitioning: Partitioning::Any }
     }
 
     /// The same input, for these record types alone.
@@ -117,7 +125,17 @@ impl Input {
     /// The same input, of records that every subtask is given, `by = "broadcast"` in the job file: they may change
     /// [`BroadcastState`](crate::BroadcastState), and bring no state by key.
     pub const fn broadcast(self) -> Self {
-        Self { broadcast: true, ..self }
+        Self { partitioning: Partitioning::Broadcast, ..self }
+    }
+
+    /// The same input, of records that are distributed by key, `by = "key"` in the job file: each brings its key's state. A job that feeds it
+    /// otherwise is refused.
+    pub const fn by_key(self) -> Self {
+        Self { partitioning: Partitioning::ByKey, ..self }
+    }
+
+    pub(crate) const fn is_broadcast(self) -> bool {
+        matches!(self.partitioning, Partitioning::Broadcast)
     }
 }
 

@@ -45,7 +45,7 @@ fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
     OperatorDescriptor {
         name: name.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        inputs: vec![InputDescriptor { name: "in".into(), accepts: Vec::new() }],
+        inputs: vec![InputDescriptor { name: "in".into(), ..InputDescriptor::default() }],
         outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
         states,
         timers: Vec::new(),

@@ -70,6 +70,21 @@ pub struct InputDescriptor {
     pub name: String,
     /// What it takes; empty: anything.
     pub accepts: Vec<RecordSchema>,
+    /// How its records have to be partitioned.
+    pub partitioning: InputPartitioning,
+}
+
+/// What an operator says of the way that an input's records come to its subtasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputPartitioning {
+    /// As the job says.
+    #[default]
+    Any,
+    /// By key: each record brings its key's state.
+    ByKey,
+    /// Every subtask is given each record.
+    Broadcast,
 }
 
 /// A declared output.

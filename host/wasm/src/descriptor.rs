@@ -4,7 +4,7 @@ use crate::bindings::weir::operator::types as wit;
 use crate::guest_text::printable;
 use crate::pack::Problem;
 use weir_engine::operator::{
-    InputDescriptor, LATE_NAME, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor,
+    InputDescriptor, InputPartitioning, LATE_NAME, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor,
 };
 use weir_engine::state::{StateDescriptor, StateKind};
 
@@ -152,7 +152,15 @@ fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
         version: state.version,
         ttl_ms: state.ttl.map(|ttl| ttl.ms),
     };
-    let input = |input: wit::InputDecl| InputDescriptor { name: input.name, accepts: input.accepts.into_iter().map(schema).collect() };
+    let input = |input: wit::InputDecl| InputDescriptor {
+        name: input.name,
+        accepts: input.accepts.into_iter().map(schema).collect(),
+        partitioning: match input.partitioning {
+            wit::InputPartitioning::Any => InputPartitioning::Any,
+            wit::InputPartitioning::ByKey => InputPartitioning::ByKey,
+            wit::InputPartitioning::Broadcast => InputPartitioning::Broadcast,
+        },
+    };
     OperatorDescriptor {
         name: descriptor.name,
         version: clean(descriptor.version),
@@ -179,7 +187,7 @@ mod tests {
         wit::Descriptor {
             name: "count".into(),
             version: "0.1.0".into(),
-            inputs: vec![wit::InputDecl { name: "in".into(), accepts: vec![] }],
+            inputs: vec![wit::InputDecl { name: "in".into(), accepts: vec![], partitioning: wit::InputPartitioning::Any }],
             outputs: vec![wit::OutputDecl { name: "out".into(), schema: None }],
             states: vec![wit::StateDecl {
                 name: "n".into(),

@@ -17,9 +17,9 @@ use serde::Serialize;
 use weir_guest::prelude::*;
 
 /// Rows of flights.
-pub const FLIGHTS: Input = Input::new("flights");
+pub const FLIGHTS: Input = Input::new("flights").by_key();
 /// Rows of planes.
-pub const PLANES: Input = Input::new("planes");
+pub const PLANES: Input = Input::new("planes").by_key();
 
 /// What is kept of an aircraft.
 #[derive(States)]

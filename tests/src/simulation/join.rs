@@ -91,7 +91,7 @@ impl JoinFactory {
             state("rules", StateKind::Broadcast),
             state("taken", StateKind::Broadcast),
         ];
-        let input = |name: &str| InputDescriptor { name: name.into(), accepts: Vec::new() };
+        let input = |name: &str| InputDescriptor { name: name.into(), ..InputDescriptor::default() };
         let inputs = ["left", "right", "rules"].map(input).to_vec();
         Arc::new(Self { descriptor: OperatorDescriptor { inputs, ..descriptor("join", states) }, faults: Faults::new(simulator, one_in) })
     }

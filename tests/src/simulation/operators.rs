@@ -11,7 +11,7 @@ pub(super) fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDe
     OperatorDescriptor {
         name: name.into(),
         version: "1".into(),
-        inputs: vec![InputDescriptor { name: "in".into(), accepts: Vec::new() }],
+        inputs: vec![InputDescriptor { name: "in".into(), ..InputDescriptor::default() }],
         outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
         states,
         timers: Vec::new(),

@@ -54,7 +54,7 @@ impl<O: Operator> TestHost<O> {
             config: config.to_owned(),
             setup,
             instance,
-            keyed: O::INPUTS.iter().map(|input| by_key && !input.broadcast).collect(),
+            keyed: O::INPUTS.iter().map(|input| by_key && !input.is_broadcast()).collect(),
             store: Store::default(),
             outputs: vec![Vec::new(); descriptor.outputs.len()],
             descriptor,

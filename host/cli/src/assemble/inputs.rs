@@ -1,7 +1,7 @@
 //! Which of an operator's declared inputs each entry of its `inputs` feeds, and whether its states get the inputs that they need.
 
 use crate::job_file::{Input, OperatorStep, Partitioning, Problem, list_words, suggest};
-use weir_engine::operator::OperatorDescriptor;
+use weir_engine::operator::{InputPartitioning, OperatorDescriptor};
 use weir_engine::state::{StateDescriptor, StateKind};
 
 /// For each input of `step` the number of the declared input that it feeds: the one that its `to` names, else the one at its place; one
@@ -21,6 +21,7 @@ pub(super) fn numbers(step: &OperatorStep, descriptor: &OperatorDescriptor, prob
             .push(Problem::new(step.id.span.clone(), message).hint(format!("an entry of `inputs` with `to = \"{}\"` does", unfed.name)));
     }
     problems.extend(mixed(step, descriptor, &numbers));
+    problems.extend(partitioned_otherwise(step, descriptor, &numbers));
     numbers
 }
 
@@ -75,6 +76,23 @@ fn mixed(step: &OperatorStep, descriptor: &OperatorDescriptor, numbers: &[u32]) 
     let message = format!("the input `{name}` of `{}` is fed by `{by}` from here and by `{other}` from elsewhere", step.id.value);
     let hint = "state by key and broadcasts belong to an input as a whole: write the same `by` wherever it is fed from";
     Some(Problem::new(input.span.clone(), message).hint(hint))
+}
+
+/// An input whose records the operator wants to come in another way.
+fn partitioned_otherwise(step: &OperatorStep, descriptor: &OperatorDescriptor, numbers: &[u32]) -> Vec<Problem> {
+    let problem = |(input, number): (&Input, &u32)| {
+        let declared = descriptor.inputs.get(*number as usize)?;
+        let wanted = match declared.partitioning {
+            InputPartitioning::Any => return None,
+            InputPartitioning::ByKey => Partitioning::Key,
+            InputPartitioning::Broadcast => Partitioning::Broadcast,
+        };
+        let (name, id, by) = (&declared.name, &step.id.value, input.by.name());
+        let message = format!("the input `{name}` of `{id}` is fed by `{by}`, and the operator takes it by `{}` only", wanted.name());
+        let problem = Problem::new(input.span.clone(), message);
+        (input.by != wanted).then(|| problem.hint(format!("write `by = \"{}\"` in this entry", wanted.name())))
+    };
+    step.inputs.iter().zip(numbers).filter_map(problem).collect()
 }
 
 /// States that no input of `step` serves.

@@ -6,6 +6,7 @@ use crate::failure::{FAILED, Failure};
 use crate::figures::bytes_text;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use weir_engine::operator::InputPartitioning;
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::{Plugin, PluginInfo, Verdict, pack_component};
 
@@ -86,7 +87,13 @@ fn info_text(info: &PluginInfo) -> String {
     let schema = |schema: &weir_engine::operator::RecordSchema| format!("{} v{}", schema.id, schema.version);
     for input in &info.inputs {
         let accepts: Vec<_> = input.accepts.iter().map(schema).collect();
-        line("input", &input.name, if accepts.is_empty() { String::new() } else { format!(": {}", accepts.join(", ")) });
+        let partitioning = match input.partitioning {
+            InputPartitioning::Any => "",
+            InputPartitioning::ByKey => ", by key",
+            InputPartitioning::Broadcast => ", broadcast",
+        };
+        let accepts = if accepts.is_empty() { String::new() } else { format!(": {}", accepts.join(", ")) };
+        line("input", &input.name, format!("{accepts}{partitioning}"));
     }
     for output in &info.outputs {
         line("output", &output.name, output.schema.as_ref().map(|of| format!(": {}", schema(of))).unwrap_or_default());

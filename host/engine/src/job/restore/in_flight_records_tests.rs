@@ -21,7 +21,7 @@ impl OperatorFactory for Factory {
 
 fn operator(id: &str, parallelism: u32, accepts: Vec<RecordSchema>) -> Vertex {
     let descriptor = OperatorDescriptor {
-        inputs: vec![InputDescriptor { name: "in".into(), accepts }],
+        inputs: vec![InputDescriptor { name: "in".into(), accepts, ..InputDescriptor::default() }],
         outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
         ..Default::default()
     };

@@ -27,7 +27,7 @@ export!(Puppet);
 impl Guest for Puppet {
     fn describe() -> Descriptor {
         let state = |name: &str, kind| StateDecl { name: name.into(), kind, schema: "raw".into(), version: 2, ttl: None, merges: false };
-        let input = |name: &str| InputDecl { name: name.into(), accepts: vec![] };
+        let input = |name: &str| InputDecl { name: name.into(), accepts: vec![], partitioning: InputPartitioning::Any };
         let output = |name: &str| OutputDecl { name: name.into(), schema: None };
         Descriptor {
             name: "puppet".into(),
