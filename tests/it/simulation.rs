@@ -395,6 +395,7 @@ const HASTY: CheckpointConfig = CheckpointConfig {
     mode: CheckpointMode::ExactlyOnce,
     alignment: weir_engine::element::BarrierAlignment::Aligned,
     max_in_flight_bytes: 1 << 20,
+    max_call_log_bytes: 1 << 20,
     stop_timeout: Duration::from_secs(10),
 };
 

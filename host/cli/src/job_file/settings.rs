@@ -54,6 +54,8 @@ pub(super) fn read_checkpoints(top: &Section<'_>) -> Checkpoints {
         tolerate_failures: section.whole_or_default("tolerate-failures") as u32,
         max_concurrent: section.whole_or_default("max-concurrent") as usize,
         max_in_flight_bytes: section.size_or_default("max-in-flight-bytes"),
+        // The job file has no setting for it.
+        max_call_log_bytes: CheckpointConfig::default().max_call_log_bytes,
         mode,
         alignment,
     };

@@ -18,7 +18,7 @@ mod timer;
 mod turn;
 
 pub use broadcast::NodeBroadcast;
-pub use call_log::{CALL_LOG_BYTES, CallLog};
+pub use call_log::{CallLog, CallLogBudget, KeptStretch};
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use commits::{Committers, Uncommitted};

@@ -10,9 +10,9 @@ use super::commits::{Committers, Uncommitted};
 use super::in_flight_object::{InFlightEdge, in_flight_object};
 use super::increments::{Extent, Increments, StateSize};
 use super::shared_files::{SharedFiles, TaskFiles};
-use super::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
+use super::{Chain, KeptStretch, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
 use crate::checkpoint::{
-    CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, Stretch, SubtaskSnapshot, paths,
+    CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, SubtaskSnapshot, paths,
 };
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
@@ -276,7 +276,7 @@ struct OwnObjects {
     operator: String,
     files: Option<FileSnapshot>,
     broadcast: Option<BroadcastState>,
-    calls: Option<Vec<Arc<Stretch>>>,
+    calls: Option<Vec<Arc<KeptStretch>>>,
 }
 
 /// What an outbox sink has to stage.

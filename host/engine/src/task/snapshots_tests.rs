@@ -1,7 +1,7 @@
 //! What becomes of a checkpoint that is given up while a task writes it.
 
+use super::super::CallLogBudget;
 use super::*;
-use crate::checkpoint::Stretch;
 use crate::runtime::Simulator;
 use crate::state::{SnapshotFile, StateDescriptor, StateKind};
 use crate::storage::{Created, ObjectStorage};
@@ -50,7 +50,7 @@ fn captured(operator: &str) -> Capture {
     let declared = StateDescriptor { name: "rates".into(), kind: StateKind::Broadcast, schema: "raw".into(), version: 1, ttl_ms: None };
     let mut broadcast = BroadcastState::new(&[declared]).unwrap();
     broadcast.put(0, b"eur", b"1");
-    let calls = Some(vec![Arc::new(Stretch::behind(None))]);
+    let calls = Some(vec![Arc::new(KeptStretch::behind(None, CallLogBudget::new(0)))]);
     Capture::Operator { vertex: 0, capture: SubtaskCapture { operator: operator.into(), keyed: None, broadcast: Some(broadcast), calls } }
 }
 

@@ -5,8 +5,8 @@
 //! state has been put back.
 
 use super::restore::{BroadcastRestore, KeyedRestore};
-use super::{CallLog, NodeBroadcast};
-use crate::checkpoint::{CheckpointMetadata, RestorePlan, Stretch};
+use super::{CallLog, KeptStretch, NodeBroadcast};
+use crate::checkpoint::{CheckpointMetadata, RestorePlan};
 use crate::element::{CheckpointId, Selection};
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
@@ -80,7 +80,7 @@ pub struct SubtaskCapture {
     /// Its broadcast state, where there is any.
     pub broadcast: Option<BroadcastState>,
     /// The calls that it keeps.
-    pub calls: Option<Vec<Arc<Stretch>>>,
+    pub calls: Option<Vec<Arc<KeptStretch>>>,
 }
 
 impl OperatorSubtask {

@@ -43,6 +43,8 @@ pub struct CheckpointConfig {
     pub alignment: BarrierAlignment,
     /// Bytes that may be in flight in the checkpoints under way, all tasks together; beyond it the newest is given up.
     pub max_in_flight_bytes: u64,
+    /// Bytes of calls that no complete checkpoint has and that may be kept, all recorded operators together; what goes beyond is cut off.
+    pub max_call_log_bytes: u64,
     /// How long a stop's last checkpoint is aligned. Then it overtakes, or is given up where it may not.
     pub stop_timeout: Duration,
 }
@@ -67,6 +69,7 @@ impl Default for CheckpointConfig {
             mode: CheckpointMode::ExactlyOnce,
             alignment: BarrierAlignment::Aligned,
             max_in_flight_bytes: 256 << 20,
+            max_call_log_bytes: 256 << 20,
             stop_timeout: Duration::from_secs(10),
         }
     }

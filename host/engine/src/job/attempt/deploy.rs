@@ -14,8 +14,8 @@ use crate::runtime::{ConnectorIo, Lane, TaskGroup};
 use crate::source::{ReaderContext, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
-    CallLog, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RestoreSource, SnapshotContext,
-    Snapshots, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
+    CallLog, CallLogBudget, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RestoreSource,
+    SnapshotContext, Snapshots, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -47,7 +47,8 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
     context.status.metrics.vertices.iter().for_each(|metrics| metrics.state_bytes.reset());
     let pool = StatePool::new(context.backends.memory());
-    let mut builder = Builder { context, group, sender, wiring, limiters, budget, edges, in_flight, pool, controls: Vec::new() };
+    let calls = CallLogBudget::new(context.config.max_call_log_bytes);
+    let mut builder = Builder { context, group, sender, wiring, limiters, budget, calls, edges, in_flight, pool, controls: Vec::new() };
     let by_subtask = |(vertex, splits): (usize, _)| (vertex, assign(splits, graph.vertices[vertex].parallelism));
     let mut splits: BTreeMap<_, _> = splits.into_iter().map(by_subtask).collect();
     let mut bodies: Vec<(String, Body)> = Vec::new();
@@ -161,6 +162,8 @@ struct Builder<'a> {
     wiring: Wiring,
     limiters: BTreeMap<usize, Arc<RateLimiter>>,
     budget: InFlightBudget,
+    /// What subtasks may keep of their calls together.
+    calls: CallLogBudget,
     edges: Arc<[InFlightEdge]>,
     in_flight: RestoredRecords,
     /// What operators may keep together.
@@ -308,7 +311,7 @@ impl Builder<'_> {
                 subtask.set_probation(context.on_trial == Some(vertex));
                 if v.record {
                     let restored = context.restored.as_ref().map(|restored| restored.checkpoint_id);
-                    subtask = subtask.keeping(CallLog::since(restored));
+                    subtask = subtask.keeping(CallLog::since(restored, self.calls.clone()));
                 }
                 if let Some(metadata) = &context.metadata {
                     let (store, clock) = (context.source.clone(), context.runtime.clock.clone());
