@@ -430,13 +430,14 @@ async fn discard(context: &SnapshotContext, checkpoint_id: CheckpointId, parts: 
     }
 }
 
-/// Writes what the barrier overtook; it stands with the task's first vertex.
+/// Writes what the barrier overtook, unless the checkpoint has been given up meanwhile; it stands with the task's first vertex.
 async fn write_records(
     context: &SnapshotContext,
     checkpoint_id: CheckpointId,
     mut parts: CompletedTasks,
     records: InFlightRecords,
 ) -> Result<CompletedTasks, WriteError> {
+    still_awaited(context, checkpoint_id, &parts).await?;
     if let Some(object) = in_flight_object(context, &records) {
         let path = paths::in_flight_object(context.attempt, checkpoint_id, &context.head, context.index, &context.nonce);
         parts[0].1.in_flight = Some(upload(context, path, object).await.map_err(WriteError::Upload)?);
@@ -467,9 +468,7 @@ async fn still_awaited(context: &SnapshotContext, checkpoint_id: CheckpointId, p
 
 async fn upload(context: &SnapshotContext, path: String, object: StateObjectWriter) -> Result<StateHandle, EngineError> {
     let finished = object.finish();
-    let handle = StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum };
-    retry(&*context.clock, || context.store.put(&handle.object, finished.parts.clone())).await?;
-    Ok(handle)
+    put(context, StateHandle { object: path, bytes: finished.bytes, checksum: finished.checksum }, finished.parts).await
 }
 
 /// Uploads the files of a snapshot, one after the other, but for those that the base has. `part`: the place of the operator's part.
@@ -504,7 +503,11 @@ async fn upload_files(
 async fn upload_file(context: &SnapshotContext, path: String, parts: Vec<Bytes>) -> Result<StateHandle, EngineError> {
     let bytes = parts.iter().map(|part| part.len() as u64).sum();
     let checksum = parts.iter().fold(0, |checksum, part| crc32c::crc32c_append(checksum, part));
-    let handle = StateHandle { object: path, bytes, checksum };
+    put(context, StateHandle { object: path, bytes, checksum }, parts).await
+}
+
+/// Puts the object that `handle` describes, and gives it back.
+async fn put(context: &SnapshotContext, handle: StateHandle, parts: Vec<Bytes>) -> Result<StateHandle, EngineError> {
     retry(&*context.clock, || context.store.put(&handle.object, parts.clone())).await?;
     Ok(handle)
 }

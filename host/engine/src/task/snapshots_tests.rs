@@ -2,10 +2,14 @@
 
 use super::super::CallLogBudget;
 use super::*;
+use crate::checkpoint::EdgeIdentity;
+use crate::element::BatchBuilder;
+use crate::exchange::{InFlightBudget, InputChannel, Partitioning};
 use crate::runtime::Simulator;
 use crate::state::{SnapshotFile, StateDescriptor, StateKind};
 use crate::storage::{Created, ObjectStorage};
 use bytes::Bytes;
+use futures_util::future::ready;
 use std::sync::Mutex;
 use tokio::sync::mpsc;
 
@@ -80,41 +84,66 @@ fn written_and_left(nth: usize) -> (usize, usize) {
     of_objects
 }
 
+/// A task's snapshot while it is written.
+struct Bench {
+    context: SnapshotContext,
+    store: Arc<GivesUp>,
+    told: mpsc::UnboundedReceiver<(usize, TaskEvent)>,
+}
+
+impl Bench {
+    /// The checkpoint is under way, and is given up while its `nth` object is written.
+    fn new(nth: usize) -> Self {
+        let runtime = Simulator::new(1).runtime();
+        let bases = Arc::new(CheckpointBases::default());
+        bases.on_triggered(CHECKPOINT);
+        let store = Arc::new(GivesUp { inner: ObjectStorage::in_memory(), bases: bases.clone(), nth, puts: Mutex::new(0) });
+        let (events, told) = mpsc::unbounded_channel();
+        let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning: Partitioning::Key };
+        let context = SnapshotContext {
+            store: store.clone(),
+            clock: runtime.clock.clone(),
+            group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
+            bases,
+            committers: Arc::new(|_| None),
+            attempt: AttemptId(1),
+            nonce: "n".into(),
+            head: "op".into(),
+            index: 0,
+            edges: Arc::new([InFlightEdge { edge, schema: None }]),
+            events: TaskEvents::new(0, events),
+        };
+        Self { context, store, told }
+    }
+
+    /// The parts; `None` where it is given up.
+    fn parts(&self, written: impl Future<Output = Result<CompletedTasks, WriteError>>) -> Option<CompletedTasks> {
+        match written.now_or_never().expect("memory waits for nothing") {
+            Ok(parts) => Some(parts),
+            Err(WriteError::GivenUp) => None,
+            Err(WriteError::Upload(error) | WriteError::Sink(error)) => panic!("{error}"),
+        }
+    }
+
+    fn write(&self, captures: impl Into<Vec<Capture>>, stored: &StoredBefore) -> Option<CompletedTasks> {
+        self.parts(write(&self.context, stored, CHECKPOINT, Extent::Whole, captures.into()))
+    }
+
+    /// How many objects have been written, and how many are left.
+    fn written_and_left(&self) -> (usize, usize) {
+        let left = self.store.inner.list("").now_or_never().unwrap().unwrap().len();
+        (*self.store.puts.lock().unwrap(), left)
+    }
+}
+
 /// The same of these captures, and the parts, where it is not given up.
 fn written(nth: usize, captures: [Capture; 2], stored: &StoredBefore) -> ((usize, usize), Option<CompletedTasks>) {
-    let simulator = Simulator::new(1);
-    let runtime = simulator.runtime();
-    let bases = Arc::new(CheckpointBases::default());
-    bases.on_triggered(CHECKPOINT);
-    let store = Arc::new(GivesUp { inner: ObjectStorage::in_memory(), bases: bases.clone(), nth, puts: Mutex::new(0) });
-    let (events, mut told) = mpsc::unbounded_channel();
-    let context = SnapshotContext {
-        store: store.clone(),
-        clock: runtime.clock.clone(),
-        group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
-        bases,
-        committers: Arc::new(|_| None),
-        attempt: AttemptId(1),
-        nonce: "n".into(),
-        head: "op".into(),
-        index: 0,
-        edges: Arc::new([]),
-        events: TaskEvents::new(0, events),
-    };
-    let written = write(&context, stored, CHECKPOINT, Extent::Whole, captures.into());
-    let parts = match written.now_or_never().expect("memory waits for nothing") {
-        Ok(parts) => {
-            assert_eq!(parts.len(), 2);
-            Some(parts)
-        }
-        Err(WriteError::GivenUp) => None,
-        Err(WriteError::Upload(error) | WriteError::Sink(error)) => panic!("{error}"),
-    };
+    let mut bench = Bench::new(nth);
+    let parts = bench.write(captures, stored);
+    assert!(parts.as_ref().is_none_or(|parts| parts.len() == 2));
     assert_eq!(parts.is_none(), nth < 4, "behind the last object there is nothing to be given up here");
-    assert!(told.try_recv().is_err(), "nobody waits for it any more");
-    let left = store.inner.list("").now_or_never().unwrap().unwrap().len();
-    let puts = *store.puts.lock().unwrap();
-    ((puts, left), parts)
+    assert!(bench.told.try_recv().is_err(), "nobody waits for it any more");
+    (bench.written_and_left(), parts)
 }
 
 #[test]
@@ -138,4 +167,37 @@ fn a_file_that_the_base_has_is_referred_to_and_not_uploaded_again() {
 fn what_is_given_up_while_it_is_written_writes_no_further_object_and_leaves_none() {
     assert_eq!([1, 2, 3].map(written_and_left), [(1, 0), (2, 0), (3, 0)]);
     assert_eq!(written_and_left(9), (4, 4));
+}
+
+#[test]
+fn what_is_given_up_while_it_waits_for_its_turn_writes_nothing_and_its_output_goes_with_the_next() {
+    let bench = Bench::new(0);
+    let (uncommitted, output) = (Uncommitted::default(), Committable { connector: "file".into(), payload: "7".into() });
+    let prepared = ready(Ok(vec![output.clone()])).boxed();
+    let sink = Capture::Sink { vertex: 1, uncommitted: uncommitted.clone(), prepared };
+    bench.context.bases.on_failed(CHECKPOINT);
+    assert!(bench.write([captured("a"), in_files("b"), sink], &StoredBefore::default()).is_none());
+    assert_eq!(bench.written_and_left(), (0, 0));
+    assert_eq!(uncommitted.add(CheckpointId(8), Vec::new()), [output]);
+}
+
+/// How many objects are written, and how many are left, of an operator with two of them and of what its barrier overtook, where the checkpoint is given
+/// up while the `nth` is written.
+fn with_records(nth: usize) -> (usize, usize) {
+    let bench = Bench::new(nth);
+    let parts = bench.write([captured("a")], &StoredBefore::default()).expect("it is given up behind the last");
+    let mut builder = BatchBuilder::new();
+    builder.push(Some(b"k"), b"v", None);
+    let mut records = InFlightRecords::new(InFlightBudget::new(1 << 20));
+    let from = InputChannel { node: 0, input: 0, keyed: true, edge: 0, sender: 0 };
+    assert!(records.add(from, [Arc::new(builder.finish())]));
+    let written = bench.parts(write_records(&bench.context, CHECKPOINT, parts, records));
+    assert_eq!(written.is_none(), nth == 2);
+    bench.written_and_left()
+}
+
+#[test]
+fn what_a_barrier_overtook_is_not_written_for_a_checkpoint_that_is_given_up() {
+    assert_eq!(with_records(2), (2, 0));
+    assert_eq!(with_records(9), (3, 3));
 }
