@@ -1,15 +1,14 @@
 //! How watermarks go through a chain, and when they reach it.
 
 use super::*;
-use crate::checkpoint::CheckpointBases;
-use crate::element::{AttemptId, BatchBuilder, StreamElement, Watermark};
+use crate::element::{BatchBuilder, StreamElement, Watermark};
 use crate::exchange::{ChannelBounds, GateSettings, InFlightBudget, InputGate};
 use crate::operator::{InputDescriptor, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
-use crate::runtime::{Runtime, Simulator, TaskGroup};
+use crate::runtime::Simulator;
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};
-use crate::storage::ObjectStorage;
-use crate::task::{OperatorTask, SnapshotContext, Snapshots, SubtaskPlace, TaskEvents};
+use crate::task::testing::snapshots;
+use crate::task::{OperatorTask, SubtaskPlace, TaskEvents};
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -143,22 +142,6 @@ fn the_state_is_told_the_times_of_each_call() {
     run.now_or_never().expect("nothing waits").unwrap();
     let at = |watermark| StateTime { watermark, processing_time: clock.wall_ms() };
     assert_eq!(backends.prefetched(), [at(NO_TIMESTAMP), at(7)]);
-}
-
-fn snapshots(runtime: &Runtime, events: TaskEvents) -> Snapshots {
-    Snapshots::new(SnapshotContext {
-        store: Arc::new(ObjectStorage::in_memory()),
-        clock: runtime.clock.clone(),
-        group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
-        bases: Arc::new(CheckpointBases::default()),
-        committers: Arc::new(|_| None),
-        attempt: AttemptId(1),
-        nonce: "n".into(),
-        head: "a".into(),
-        index: 0,
-        edges: Arc::new([]),
-        events,
-    })
 }
 
 #[test]

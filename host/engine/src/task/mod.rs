@@ -5,6 +5,8 @@ mod call_log;
 mod call_pace;
 mod chain;
 mod commits;
+#[cfg(test)]
+mod failure_tests;
 mod in_flight_object;
 mod increments;
 mod operator_task;
@@ -14,6 +16,8 @@ mod shared_files;
 mod snapshots;
 mod source_task;
 mod subtask;
+#[cfg(test)]
+mod testing;
 mod timer;
 mod turn;
 
