@@ -48,3 +48,37 @@ impl SharedFiles {
         self.lock().retain(|&checkpoint_id, _| checkpoint_id >= base);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::StateFile;
+
+    /// The files of a checkpoint that wrote the file `name`.
+    fn wrote(checkpoint: u64, name: &str) -> TaskFiles {
+        let handle = StateHandle { object: format!("state/1-{checkpoint}-op-0-n.{name}.file"), bytes: 0, checksum: 0 };
+        let mut files = TaskFiles::default();
+        files.add("op", &StateFiles { format: "test".into(), files: vec![StateFile { name: name.into(), handle }] });
+        files
+    }
+
+    /// Where the file `name` is in the files of a base.
+    fn found(files: &SharedFiles, base: Option<u64>, name: &str) -> Option<String> {
+        files.of(base.map(CheckpointId)).get("op", name).map(|handle| handle.object.clone())
+    }
+
+    #[test]
+    fn a_checkpoint_shares_the_files_of_its_base_and_of_no_other() {
+        let files = SharedFiles::default();
+        [3, 4, 5].into_iter().for_each(|checkpoint| files.on_written(CheckpointId(checkpoint), wrote(checkpoint, "same")));
+        for checkpoint in [3, 4, 5] {
+            let expect = format!("state/1-{checkpoint}-op-0-n.same.file");
+            assert_eq!(found(&files, Some(checkpoint), "same"), Some(expect), "not the newest: that may fail");
+        }
+        assert_eq!([None, Some(2), Some(6)].map(|base| found(&files, base, "same")), [None, None, None]);
+        assert_eq!(found(&files, Some(3), "other"), None);
+        assert!(files.of(Some(CheckpointId(3))).get("another", "same").is_none(), "files are one operator's own");
+        files.retire(CheckpointId(4));
+        assert_eq!([Some(3), Some(4)].map(|base| found(&files, base, "same").is_some()), [false, true]);
+    }
+}
