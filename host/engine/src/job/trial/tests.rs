@@ -29,7 +29,11 @@ fn the_longest_change_over_is_told_and_what_a_deployment_took_instead_of_it() {
     assert_eq!(trial.on_working(at(3), None), Some(Switched { since: id(5), pause: Duration::from_millis(9) }));
     assert_eq!(trial.on_working(at(4), None), None, "it works already");
     let mut deployed = Trial::new(PROBATION);
+    assert_eq!((deployed.on_working(at(2), None), deployed.since()), (None, None), "nothing has changed over");
     deployed.on_redeployment(id(7));
+    deployed.on_swapped(Duration::from_millis(9));
+    let mut untold = deployed.clone();
+    assert_eq!(untold.on_working(at(3), None), Some(Switched { since: id(7), pause: Duration::ZERO }), "no task changes over");
     let pause = Duration::from_millis(300);
     assert_eq!(deployed.on_working(at(3), Some(pause)), Some(Switched { since: id(7), pause }));
 }
@@ -52,6 +56,19 @@ fn what_lies_behind_the_upgrade_is_provisional_until_it_is_proven() {
 #[test]
 fn the_end_of_the_input_is_proof_enough() {
     let mut trial = on_probation();
+    // What a user asks for, or a stop, says nothing of the new operator.
+    for trigger in [
+        Trigger::Periodic,
+        Trigger::Requested,
+        Trigger::Savepoint,
+        Trigger::UnalignedSavepoint,
+        Trigger::Upgrade,
+        Trigger::Redeploy,
+        Trigger::StopSavepoint,
+        Trigger::Stop,
+    ] {
+        assert_eq!(trial.on_completed(id(6), trigger, at(4)), Completed::Provisionally, "{trigger:?}");
+    }
     assert_eq!(trial.on_completed(id(6), Trigger::Final, at(4)), Completed::AsProof);
 }
 
