@@ -9,11 +9,10 @@
 //! subtask's number. Lengths and counts are LEB128. Records are stored and not batches, so that a checkpoint restores at any parallelism; there
 //! are none of a sender's: what has been sent lies in the receiver's queue.
 
-use super::records::{early, put_record, take_record};
+use super::records::{early, put_record, read_records};
 use super::{EdgeIdentity, RecordSchema};
-use crate::element::{BatchBuilder, RecordBatch};
-use crate::exchange::{BATCH_BYTES, BATCH_RECORDS};
-use crate::state::varint::{put_bytes, put_number, take_bytes, take_number};
+use crate::element::RecordBatch;
+use crate::state::varint::{put_bytes, put_number, take_bytes};
 use serde::{Deserialize, Serialize};
 
 /// Which channel records were on, and what they are.
@@ -45,26 +44,13 @@ pub fn write_in_flight<'a>(channel: &InFlightChannel, batches: impl Iterator<Ite
 pub fn read_in_flight(payload: &[u8]) -> Result<(InFlightChannel, Vec<RecordBatch>), String> {
     let mut rest = payload;
     let channel = serde_json::from_slice(take_bytes(&mut rest).map_err(early)?).map_err(|error| format!("its channel: {error}"))?;
-    let records = take_number(&mut rest).map_err(early)?;
-    let (mut batches, mut builder) = (Vec::new(), BatchBuilder::new());
-    for _ in 0..records {
-        take_record(&mut rest, &mut builder)?;
-        if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
-            batches.push(builder.take());
-        }
-    }
-    if !rest.is_empty() {
-        return Err(format!("{} bytes are left behind its last record", rest.len()));
-    }
-    if !builder.is_empty() {
-        batches.push(builder.take());
-    }
-    Ok((channel, batches))
+    Ok((channel, read_records(rest)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::BatchBuilder;
     use crate::exchange::Partitioning;
 
     fn channel() -> InFlightChannel {

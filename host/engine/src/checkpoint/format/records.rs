@@ -1,4 +1,4 @@
-//! A record as it is stored, wherever records are: in flight, or in a call log.
+//! A record as it is stored, wherever records are: in flight, in a call log, or staged.
 //!
 //! ```text
 //! record  = parts [key] [value] timestamp [headers]
@@ -14,6 +14,7 @@
 //! A length is LEB128, a timestamp is 8 bytes, little-endian.
 
 use crate::element::{BatchBuilder, RecordBatch};
+use crate::exchange::{BATCH_BYTES, BATCH_RECORDS};
 use crate::state::varint::{Malformed, put_bytes, put_number, take_bytes, take_number};
 
 /// A key follows.
@@ -58,6 +59,26 @@ pub(super) fn take_record(rest: &mut &[u8], builder: &mut BatchBuilder) -> Resul
         }
     }
     Ok(())
+}
+
+/// Reads a count and as many records, behind which nothing is left, into batches as channels carry them. An error says what is wrong with them.
+pub(super) fn read_records(payload: &[u8]) -> Result<Vec<RecordBatch>, String> {
+    let mut rest = payload;
+    let records = take_number(&mut rest).map_err(early)?;
+    let (mut batches, mut builder) = (Vec::new(), BatchBuilder::new());
+    for _ in 0..records {
+        take_record(&mut rest, &mut builder)?;
+        if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
+            batches.push(builder.take());
+        }
+    }
+    if !rest.is_empty() {
+        return Err(format!("{} bytes are left behind its last record", rest.len()));
+    }
+    if !builder.is_empty() {
+        batches.push(builder.take());
+    }
+    Ok(batches)
 }
 
 /// Takes a byte off the front of `rest`.

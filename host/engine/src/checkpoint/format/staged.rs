@@ -6,12 +6,11 @@
 //!
 //! An object holds one section, under the sink's id and, in place of a key group, the number of the subtask that wrote it. The count is LEB128.
 
-use super::records::{early, put_record, take_record};
+use super::records::{put_record, read_records};
 use super::{SectionKind, StateObjectReader, StateObjectWriter};
-use crate::element::{BatchBuilder, RecordBatch};
+use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{BATCH_BYTES, BATCH_RECORDS};
-use crate::state::varint::{put_number, take_number};
+use crate::state::varint::put_number;
 
 /// Records as they will be staged.
 #[derive(Debug, Default)]
@@ -65,30 +64,11 @@ pub fn read_staged(name: &str, reader: &StateObjectReader, expected: u64) -> Res
         if section.kind != SectionKind::StagedOutput {
             return Err(corrupt(format!("a section of {} among staged output", section.kind.name())));
         }
-        batches.extend(read_payload(section.payload).map_err(corrupt)?);
+        batches.extend(read_records(section.payload).map_err(corrupt)?);
     }
     let found: u64 = batches.iter().map(|batch| batch.len() as u64).sum();
     if found != expected {
         return Err(corrupt(format!("{found} records, the checkpoint says {expected}")));
-    }
-    Ok(batches)
-}
-
-fn read_payload(payload: &[u8]) -> Result<Vec<RecordBatch>, String> {
-    let mut rest = payload;
-    let records = take_number(&mut rest).map_err(early)?;
-    let (mut batches, mut builder) = (Vec::new(), BatchBuilder::new());
-    for _ in 0..records {
-        take_record(&mut rest, &mut builder)?;
-        if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
-            batches.push(builder.take());
-        }
-    }
-    if !rest.is_empty() {
-        return Err(format!("{} bytes are left behind its last record", rest.len()));
-    }
-    if !builder.is_empty() {
-        batches.push(builder.take());
     }
     Ok(batches)
 }
