@@ -1,5 +1,6 @@
 //! Collects records into a batch, one at a time or by the column.
 
+use super::record_batch::byte_len;
 use super::{Column, Headers, NO_TIMESTAMP, RecordBatch};
 use std::ops::Range;
 use std::sync::Arc;
@@ -170,8 +171,7 @@ impl BatchBuilder {
     /// Bytes of the columns so far.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        let headers = self.headers.as_ref().map_or(0, Headers::byte_len);
-        self.keys.byte_len() + self.values.byte_len() + 8 * (self.timestamps.len() + self.hashes.len()) + headers
+        byte_len([&self.keys, &self.values], self.timestamps.len() + self.hashes.len(), self.headers.as_ref())
     }
 
     /// The batch. The builder is empty afterwards.

@@ -77,8 +77,7 @@ impl RecordBatch {
     /// Bytes of all columns: what a channel's bound counts.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        let headers = self.headers.as_ref().map_or(0, |headers| headers.byte_len());
-        self.keys.byte_len() + self.values.byte_len() + 8 * (self.timestamps.len() + self.hashes.len()) + headers
+        byte_len([&self.keys, &self.values], self.timestamps.len() + self.hashes.len(), self.headers.as_deref())
     }
 
     /// One item for each record; empty where the record has no key (see [`Self::key`]).
@@ -152,6 +151,12 @@ impl RecordBatch {
         builder.append(self, range, true);
         builder.finish()
     }
+}
+
+/// Bytes of a batch with these columns, so many numbers of eight bytes, and these headers.
+#[inline]
+pub(super) fn byte_len(columns: [&Column; 2], numbers: usize, headers: Option<&Headers>) -> usize {
+    columns[0].byte_len() + columns[1].byte_len() + 8 * numbers + headers.map_or(0, Headers::byte_len)
 }
 
 fn assert_ascends_within(records: &[u32], count: usize) {
