@@ -2,9 +2,9 @@
 
 use super::model::Model;
 use super::random::{change_key, keys};
-use super::{MAX_PARALLELISM, SAME_STATES, SteadyBackend, Written, backend, descriptors, made, restore, stored, write};
+use super::{SteadyBackend, Written, backend, descriptors, halves, stored, write};
 use crate::element::CheckpointId;
-use crate::state::{KeyGroupRange, StateBackendFactory, StateSnapshot, key_group_of, key_hash};
+use crate::state::{StateBackendFactory, StateSnapshot};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 
@@ -29,18 +29,6 @@ struct Taken {
     base: Option<CheckpointId>,
     snapshot: StateSnapshot,
     model: Model,
-}
-
-/// Restores a snapshot: everything first, then each delta on the way to it.
-fn restore_chain(backend: &mut SteadyBackend, chain: &[&Written], range: KeyGroupRange) {
-    let (whole, deltas) = chain.split_first().expect("a chain begins with a whole snapshot");
-    restore(backend, whole, range);
-    for delta in deltas {
-        let Written::Blocks(delta) = delta else { panic!("files are no deltas") };
-        for (group, delta) in delta.iter().filter(|(group, _)| range.contains(*group)) {
-            backend.restore_delta(*group, delta, &SAME_STATES).unwrap_or_else(|error| panic!("delta of key group {group}: {error}"));
-        }
-    }
 }
 
 /// What a snapshot and all that it builds on wrote, oldest first.
@@ -170,18 +158,10 @@ impl Run<'_> {
         let model = &self.completed[&id];
         let chain = parts(&self.written, id);
         stored::check(&chain, model);
-        let (mut bytes, mut keys_restored) = (0, 0);
-        let middle = self.rng.u32(0..=MAX_PARALLELISM);
-        for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
-            let mut part = made(self.factory, &descriptors(), range);
-            restore_chain(&mut part, &chain, range);
-            let in_range = |key: &&[u8]| range.contains(key_group_of(key_hash(key), MAX_PARALLELISM));
-            let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).filter(in_range).collect();
-            model.restricted_to(range, MAX_PARALLELISM).check(&mut part, &keys, &mut self.rng);
-            keys_restored += part.keys();
-            bytes += write(&mut part.snapshot(id, None)).1;
-        }
+        let mut halves = halves::check(self.factory, &chain, model, &self.keys, &mut self.rng);
+        let keys: u64 = halves.iter().map(SteadyBackend::keys).sum();
+        let bytes: u64 = halves.iter_mut().map(|half| write(&mut half.snapshot(id, None)).1).sum();
         let written = &self.written[&id];
-        assert_eq!((written.keys, written.bytes), (keys_restored, bytes), "keys and bytes of the whole state at checkpoint {id}");
+        assert_eq!((written.keys, written.bytes), (keys, bytes), "keys and bytes of the whole state at checkpoint {id}");
     }
 }

@@ -6,6 +6,7 @@
 
 mod cases;
 mod faulty_backend;
+mod halves;
 mod increment_cases;
 mod increments;
 mod model;

@@ -1,11 +1,9 @@
 //! Random batches of random changes, with snapshots in between that are written late and restored elsewhere.
 
 use super::model::Model;
-use super::{
-    ALL_GROUPS, LIST, MAP, MAX_PARALLELISM, SECOND_VALUE, SteadyBackend, VALUE, Written, backend, descriptors, made, restore, written,
-};
+use super::{ALL_GROUPS, LIST, MAP, SECOND_VALUE, SteadyBackend, VALUE, Written, backend, halves, restore, written};
 use crate::element::CheckpointId;
-use crate::state::{KeyGroupRange, KeySlot, StateBackendFactory, StateSnapshot};
+use crate::state::{KeySlot, StateBackendFactory, StateSnapshot};
 use fastrand::Rng;
 
 const BATCHES: usize = 120;
@@ -99,15 +97,7 @@ impl Run<'_> {
     /// Restores a snapshot into two backends that share its groups, and compares both with the model as it was then.
     fn check_a_snapshot(&mut self) {
         let Some((written, model)) = self.any_snapshot() else { return };
-        let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).collect();
-        let middle = self.rng.u32(0..=MAX_PARALLELISM);
-        for range in [KeyGroupRange { start: 0, end: middle }, KeyGroupRange { start: middle, end: MAX_PARALLELISM }] {
-            let mut part = made(self.factory, &descriptors(), range);
-            restore(&mut part, &written, range);
-            let in_range = |key: &&&[u8]| range.contains(crate::state::key_group_of(crate::state::key_hash(key), MAX_PARALLELISM));
-            let keys: Vec<&[u8]> = keys.iter().filter(in_range).copied().collect();
-            model.restricted_to(range, MAX_PARALLELISM).check(&mut part, &keys, &mut self.rng);
-        }
+        halves::check(self.factory, &[&written], &model, &self.keys, &mut self.rng);
     }
 
     /// Throws the backend away, as after a failure, and goes on with a restored one.
