@@ -57,9 +57,9 @@ struct Sequence {
     may_repeat: bool,
     /// Going back to a savepoint, so many times.
     segments: usize,
-    /// Some process has been at-least-once,
+    /// Some process has been at-least-once.
     repeats: bool,
-    /// and so is this one.
+    /// This process is at-least-once.
     at_least_once: bool,
     /// Of the plugin in the job file.
     version: u32,

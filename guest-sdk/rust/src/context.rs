@@ -129,7 +129,7 @@ impl<O: Operator> Context<'_, O> {
         Some(self.call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP)
     }
 
-    /// ms since the Unix epoch, the same for all records of a batch.
+    /// Milliseconds since the Unix epoch, the same for all records of a batch.
     pub fn processing_time(&self) -> i64 {
         self.call.processing_time
     }

@@ -75,9 +75,9 @@ pub(crate) trait SourceNow: Source {
 
 impl<S: Source + ?Sized> SourceNow for S {}
 
-/// Polls that are pending one after the other before a reader is taken for idle,
+/// The fewest pending polls, one after the other, that a reader is taken for idle after.
 const PENDING_MIN: u32 = 30;
-/// and that may be.
+/// The most pending polls, one after the other, that a reader is given.
 const PENDING_MAX: u32 = 1_000;
 
 /// Reads until `count` records are there, or the end has come, or the reader has handed on all that there is; `max_records` at a time. Each record with

@@ -168,7 +168,7 @@ pub struct OperatorContext<'a> {
     pub outputs: &'a mut Vec<(u32, Selection)>,
     /// Event time up to which all inputs are complete, ms.
     pub watermark: i64,
-    /// ms since the Unix epoch, fixed for the call.
+    /// Milliseconds since the Unix epoch, fixed for the call.
     pub processing_time: i64,
     /// The operator's counters.
     pub metrics: &'a VertexMetrics,

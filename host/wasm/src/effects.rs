@@ -129,9 +129,9 @@ pub struct MapUpdate {
     pub cleared: Vec<u32>,
     /// Entries that are removed.
     pub removed: KeyedColumn,
-    /// Entries that are put …
+    /// Entries that are put.
     pub put: KeyedColumn,
-    /// … and their values.
+    /// The values of the entries that are put.
     pub values: Column,
 }
 
@@ -144,9 +144,9 @@ pub struct BroadcastUpdate {
     pub cleared: bool,
     /// Entries that are removed.
     pub removed: Column,
-    /// Entries that are put …
+    /// Entries that are put.
     pub put: Column,
-    /// … and their values.
+    /// The values of the entries that are put.
     pub values: Column,
 }
 

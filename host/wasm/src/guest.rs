@@ -39,13 +39,13 @@ pub struct GuestCall<'a> {
     pub input_number: u32,
     /// How it is fed, and what that brings with it.
     pub input: CallInput<'a>,
-    /// A batch …
+    /// The batch that holds the records.
     pub records: &'a RecordBatch,
-    /// … and which of its records the guest is given, one at least.
+    /// Which records of the batch the guest is given, one at least.
     pub range: Range<usize>,
     /// Event time up to which the input is complete, ms; `i64::MIN`: none yet.
     pub watermark: i64,
-    /// ms since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     pub processing_time: i64,
     /// The time that the call may take.
     pub deadline: Duration,

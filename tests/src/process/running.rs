@@ -18,9 +18,9 @@ pub enum Signal {
     Interrupt,
     /// What a service manager sends.
     Terminate,
-    /// Holds the process wherever it is,
+    /// Holds the process wherever it is.
     Pause,
-    /// and lets it go on.
+    /// Lets a process that is held go on.
     Continue,
 }
 

@@ -16,9 +16,9 @@ const FILES: u64 = 3;
 const PLANES: u64 = 8;
 /// One row in so many cannot be read.
 const BAD_ROW: u64 = 97;
-/// One record in so many makes its operator fail,
+/// One record in so many makes its operator fail.
 const FAULT: u64 = 401;
-/// in one of these ways.
+/// The ways in which an operator is made to fail.
 const FAULTS: [&str; 3] = ["trap", "fail", "malformed:ends-fall"];
 
 /// The shape of a job.

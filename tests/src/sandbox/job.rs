@@ -28,7 +28,7 @@ pub enum Aside {
     Sink,
 }
 
-/// source → (key) guest → (forward) sink `out`.
+/// The graph source → (key) guest → (forward) sink `out`.
 pub struct GuestJob {
     /// What is read.
     pub source: NumberSource,
@@ -36,9 +36,9 @@ pub struct GuestJob {
     pub rate: f64,
     /// Subtasks of every vertex.
     pub parallelism: u32,
-    /// The guest,
+    /// The guest.
     pub plugin: Plugin,
-    /// and how it is run.
+    /// How the guest is run.
     pub settings: OperatorSettings,
     /// Where quarantined records go.
     pub aside: Aside,

@@ -30,13 +30,13 @@ const PROCESSES: u64 = 60;
 pub struct ChangeReport {
     /// Processes started.
     pub processes: u64,
-    /// Rescales that the job answered,
+    /// Rescales that the job answered.
     pub rescales: u64,
-    /// and those that could not be deployed, and were undone.
+    /// Rescales that could not be deployed, and were undone.
     pub undone: u64,
-    /// Versions that the log accepted,
+    /// Versions that the log accepted.
     pub accepted: u64,
-    /// and that it rolled back.
+    /// Versions that the log rolled back.
     pub rolled_back: u64,
     /// Equal for equal runs.
     pub trace: u64,

@@ -53,7 +53,7 @@ impl Counter {
     }
 }
 
-/// source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
+/// The graph source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
     let counter = scenario.counter;
     if counter == Counter::Join {

@@ -41,7 +41,7 @@ pub(super) fn joined_lines(scenario: Scenario) -> impl Iterator<Item = String> {
     pairs.chain((0..rules).map(|rule| format!("rule {rule} {}", rule + 1)))
 }
 
-/// left, right → (key) join ← (broadcast) rules; join → (forward) sink. Parallelism is drawn anew at each start.
+/// The graph left, right → (key) join ← (broadcast) rules; join → (forward) sink. Parallelism is drawn anew at each start.
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join: Arc<dyn OperatorFactory>) -> JobGraph {
     let parallelism = || 1 + simulator.draw(3) as u32;
     let join_parallelism = parallelism();

@@ -17,11 +17,11 @@ const LOST: u64 = 10;
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LostLog {
-    /// Losses that a process refused to go on from,
+    /// Losses that a process refused to go on from.
     pub refused: u64,
-    /// of which so many named a checkpoint to go on from,
+    /// Refusals that named a checkpoint to go on from.
     pub offered: u64,
-    /// and such that it went on from.
+    /// Losses that a process went on from.
     pub harmless: u64,
 }
 

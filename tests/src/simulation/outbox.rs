@@ -59,9 +59,9 @@ pub enum Until {
     Killed(u64),
     /// It is killed after so long.
     KilledAfter(Duration),
-    /// Its job is stopped once it has completed so many,
+    /// Its job is stopped once it has completed so many.
     Stopped(u64),
-    /// or stopped for a savepoint.
+    /// Its job is stopped for a savepoint once it has completed so many.
     StoppedForSavepoint(u64),
     /// A savepoint is asked for, and then it is killed.
     Savepoint,

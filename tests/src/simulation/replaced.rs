@@ -17,11 +17,11 @@ const ASLEEP: u64 = 4_000;
 /// How the two processes ended.
 #[derive(Debug)]
 pub struct Replaced {
-    /// How the one that slept ended,
+    /// How the process that slept ended.
     pub sleeper: JobOutcome,
-    /// how far it had come by then,
+    /// How far the process that slept had come by its end.
     pub held: Held,
-    /// and how the one ended that began anew.
+    /// How the process ended that began anew.
     pub other: JobOutcome,
 }
 

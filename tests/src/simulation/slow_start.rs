@@ -42,13 +42,13 @@ impl StoreDecorator for SlowLists {
 /// How a process went that began beside a running one.
 #[derive(Debug)]
 pub struct SlowStart {
-    /// How the process ended that ran the job,
+    /// How the process ended that ran the job.
     pub first: JobOutcome,
-    /// and the one that began to run it meanwhile;
+    /// How the process ended that began to run the job meanwhile.
     pub second: JobOutcome,
-    /// how often that said what it resumes from,
+    /// How often the second process said what it resumes from.
     pub resumptions: u64,
-    /// and how long after its start, or after it was told to stop, it had ended.
+    /// How long after its start, or after it was told to stop, the second process had ended.
     pub took: Duration,
     /// Entries that its attempts have in the log.
     pub attempts: usize,

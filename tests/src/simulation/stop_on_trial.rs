@@ -23,11 +23,11 @@ const CALL: Duration = Duration::from_secs(60);
 /// How it went.
 #[derive(Debug)]
 pub struct StopOnTrial {
-    /// How the process ended,
+    /// How the process ended.
     pub outcome: JobOutcome,
-    /// how long after the stop,
+    /// How long after the stop the process had ended.
     pub took: Duration,
-    /// and what whoever asked for the upgrade was told in the end: `None` where they were told nothing.
+    /// What whoever asked for the upgrade was told in the end; `None` where they were told nothing.
     pub upgrade: Option<UpgradeEvent>,
 }
 

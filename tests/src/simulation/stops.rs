@@ -236,9 +236,9 @@ impl StoreDecorator for SlowState {
 pub struct FailedReport {
     /// When each failed checkpoint was triggered and when it failed, ms.
     pub failed_ms: Vec<(i64, i64)>,
-    /// The most state objects that lay there at a time,
+    /// The most state objects that lay there at a time.
     pub objects_max: usize,
-    /// and those that are left and belong to no complete checkpoint.
+    /// The state objects that are left and belong to no complete checkpoint.
     pub left: Vec<String>,
 }
 

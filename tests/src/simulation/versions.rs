@@ -9,9 +9,9 @@ use weir_engine::runtime::Simulator;
 use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
-/// Of a counter that cannot be deployed with so many subtasks,
+/// A counter cannot be deployed with so many subtasks.
 pub(super) const UNDEPLOYABLE: u32 = 9;
-/// and with so many can, but gets nowhere.
+/// A counter can be deployed with so many subtasks, but gets nowhere.
 pub(super) const HOPELESS: u32 = 8;
 
 /// What stands for the SHA-256 of a version's component.

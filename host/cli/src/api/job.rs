@@ -38,7 +38,7 @@ pub struct JobStatusDocument {
     pub job_file: String,
     /// Where its objects are.
     pub storage: String,
-    /// weir's version.
+    /// The version of weir.
     pub version: String,
     /// In the graph's order. Counts cover this process.
     pub vertices: Vec<StatusVertex>,

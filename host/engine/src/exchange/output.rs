@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// A transport batch is closed at this many records,
+/// A transport batch is closed at this many records.
 pub(crate) const BATCH_RECORDS: usize = 1_024;
-/// or at this many bytes,
+/// A transport batch is closed at this many bytes.
 pub(crate) const BATCH_BYTES: usize = 256 << 10;
-/// or when its first record has waited this long.
+/// A transport batch is closed when its first record has waited this long.
 pub(crate) const LINGER: Duration = Duration::from_millis(10);
 
 /// All edges of one task.

@@ -39,9 +39,9 @@ struct State {
 pub struct OutboxStatus {
     /// The sink's id.
     pub sink: String,
-    /// Checkpoints whose output waits,
+    /// Checkpoints whose output waits.
     pub unpublished: BTreeSet<CheckpointId>,
-    /// and its bytes.
+    /// The bytes of the output that waits.
     pub unpublished_bytes: u64,
     /// Why the target was not reached last, while it is not.
     pub trouble: Option<String>,

@@ -54,9 +54,9 @@ pub struct Trial {
     pub failures: u64,
     /// The first of them.
     pub examples: Vec<FailedRecord>,
-    /// Time that it took for all batches,
+    /// Time that it took for all batches.
     pub total: Duration,
-    /// and for the median one.
+    /// Time that it took for the median batch.
     pub batch_median: Duration,
     /// The same in fuel, where that is counted.
     pub fuel: Option<u64>,

@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// One record and what came of it.
 #[derive(Clone, Debug)]
 pub struct RecordEffects {
-    /// Number of the batch,
+    /// The number of the batch.
     pub batch: u64,
-    /// and the record's place in it.
+    /// The record's place in the batch.
     pub record: usize,
     /// The name of the input that it came in by.
     pub input: String,

@@ -28,9 +28,9 @@ pub enum RunStart {
     Checkpoint(CheckpointId),
     /// A savepoint: of this job, or one that it was started from.
     Savepoint {
-        /// Its absolute URL,
+        /// The savepoint's absolute URL.
         url: String,
-        /// and what it holds.
+        /// What the savepoint holds.
         point: ReplayPoint,
     },
 }
@@ -40,11 +40,11 @@ pub struct LoggedRun {
     operator: String,
     /// The job's storage.
     base: ReplayPoint,
-    /// Where the next stretch begins,
+    /// Where the next stretch begins.
     at: ReplayPoint,
-    /// the checkpoint that calls are said to be behind there,
+    /// The checkpoint that calls of the next stretch are said to be behind.
     behind: Option<CheckpointId>,
-    /// and those that went on from there.
+    /// The checkpoints that went on from there.
     rest: VecDeque<CompletedCheckpoint>,
 }
 

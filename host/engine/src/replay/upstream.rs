@@ -20,9 +20,9 @@ use std::time::Duration;
 
 /// Records read at once.
 const READ_RECORDS: usize = 1_024;
-/// From one look at a source that has nothing to the next,
+/// How long a source that has nothing is left alone until the next look at it.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// and how long it may have nothing until it counts as ended.
+/// How long a source may have nothing until it counts as ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Records that the sources may give for each one that was asked for: an operator in front may let few through.
 const READ_PER_RECORD: u64 = 1_000;

@@ -44,7 +44,7 @@ pub trait Spawn: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Time for measuring; never goes back.
     fn now(&self) -> Monotonic;
-    /// ms since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     fn wall_ms(&self) -> i64;
     /// Resolves at `deadline` or soon after.
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()>;

@@ -34,9 +34,9 @@ pub struct StateAllowance {
     /// The subtask's own limit; without one it shares the pool.
     own: Option<u64>,
     pool: Arc<StatePool>,
-    /// What it kept when that was last noted, by key,
+    /// Bytes that it kept by key when they were last noted.
     keyed: AtomicU64,
-    /// and as a whole.
+    /// Bytes of broadcast state that it kept when they were last noted.
     broadcast: AtomicU64,
     metrics: Arc<VertexMetrics>,
 }

@@ -26,7 +26,7 @@ impl KeySlot {
 pub struct StateTime {
     /// Event time up to which all inputs are complete, ms.
     pub watermark: i64,
-    /// ms since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     pub processing_time: i64,
 }
 
@@ -169,9 +169,9 @@ pub struct BackendPlace<'a> {
     pub subtask: u32,
     /// The declared states.
     pub states: &'a [StateDescriptor],
-    /// Its key groups,
+    /// The subtask's key groups.
     pub range: KeyGroupRange,
-    /// of so many.
+    /// The number of key groups of the whole job.
     pub max_parallelism: u32,
 }
 

@@ -47,11 +47,11 @@ use tokio::sync::mpsc;
 pub enum TaskControl {
     /// A checkpoint begins. Sources act on it; other tasks only once their input has ended, else they wait for the barrier.
     Trigger {
-        /// The checkpoint,
+        /// The checkpoint that is taken.
         checkpoint_id: CheckpointId,
-        /// why it is taken,
+        /// Why it is taken.
         trigger: Trigger,
-        /// and what its barriers do with records in front of them.
+        /// What its barriers do with records in front of them.
         alignment: BarrierAlignment,
     },
     /// A checkpoint is complete: commit what it covers.
@@ -66,11 +66,11 @@ pub enum TaskControl {
     Drain,
     /// Behind the barrier of this checkpoint another operator works for a vertex, on the state that is there.
     Swap {
-        /// The checkpoint,
+        /// The checkpoint behind whose barrier the operator is replaced.
         checkpoint_id: CheckpointId,
-        /// the vertex,
+        /// The vertex whose operator is replaced.
         vertex: usize,
-        /// and its new operator.
+        /// The operator that goes on from there.
         operator: Box<dyn Operator>,
     },
     /// The operator of this vertex is no longer on probation.

@@ -47,9 +47,9 @@ pub struct SnapshotContext {
     pub bases: Arc<CheckpointBases>,
     /// Finds committers.
     pub committers: Committers,
-    /// The attempt,
+    /// The attempt that the task belongs to.
     pub attempt: AttemptId,
-    /// and its nonce.
+    /// What tells this attempt's objects from those of another of the same number.
     pub nonce: String,
     /// The id of the task's first vertex.
     pub head: String,

@@ -42,9 +42,9 @@ enum Step {
 
 /// What a source task reads with.
 pub struct Reading {
-    /// The source's vertex,
+    /// The source's vertex.
     pub vertex: usize,
-    /// and its id.
+    /// The vertex's id.
     pub id: String,
     /// Reads the subtask's splits.
     pub reader: Box<dyn SourceReader>,

@@ -20,9 +20,9 @@ pub(super) struct FollowedSpec {
     pub path: FileName,
     #[serde(flatten)]
     pub id: FileId,
-    /// Bytes at its beginning that are known,
+    /// How many bytes at its beginning are known.
     pub head_bytes: u64,
-    /// and their XXH3-64, as 16 hexadecimal digits.
+    /// XXH3-64 of the bytes that are known, as 16 hexadecimal digits.
     pub head: String,
     /// Offset of the first row.
     pub start: u64,

@@ -148,40 +148,40 @@ pub type CompletedTasks = Vec<(usize, SubtaskSnapshot)>;
 pub enum CoordinatorAction {
     /// Tell every task.
     Trigger {
-        /// The new checkpoint,
+        /// The new checkpoint.
         checkpoint_id: CheckpointId,
-        /// why,
+        /// Why it is taken.
         trigger: Trigger,
-        /// and what its barriers do with records in front of them.
+        /// What its barriers do with records in front of them.
         alignment: BarrierAlignment,
     },
     /// Write the metadata, then the log's entry; answer with `CheckpointCoordinator::on_written` or `on_not_written`.
     Write {
-        /// The checkpoint,
+        /// The checkpoint.
         checkpoint_id: CheckpointId,
-        /// why it was taken,
+        /// Why it was taken.
         trigger: Trigger,
-        /// how long it took,
+        /// How long it took.
         duration: Duration,
-        /// and what it consists of.
+        /// What it consists of.
         parts: CompletedTasks,
     },
     /// It is complete: tell every task.
     NotifyComplete {
-        /// The checkpoint,
+        /// The checkpoint.
         checkpoint_id: CheckpointId,
-        /// and why it was taken.
+        /// Why it was taken.
         trigger: Trigger,
     },
     /// It has failed: tell every task, and the log.
     Abort {
-        /// The checkpoint,
+        /// The checkpoint.
         checkpoint_id: CheckpointId,
-        /// why it was taken,
+        /// Why it was taken.
         trigger: Trigger,
-        /// how long it ran,
+        /// How long it ran.
         duration: Duration,
-        /// and why it failed.
+        /// Why it failed.
         reason: String,
     },
     /// A stop has taken long enough: tell every task that the barriers of its checkpoint overtake from now on.
@@ -207,9 +207,9 @@ struct Pending {
     triggered_at: Monotonic,
     /// Its time counts from here: from its trigger, or from when the sinks went on.
     timed_from: Monotonic,
-    /// Tasks that have not handled its barrier,
+    /// By task, whether it has yet to handle the barrier.
     pub not_captured: Vec<bool>,
-    /// and those that have not acknowledged it.
+    /// By task, whether it has yet to acknowledge the checkpoint.
     missing: Vec<bool>,
     parts: CompletedTasks,
     pub writing: bool,

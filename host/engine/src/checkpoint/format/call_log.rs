@@ -42,7 +42,7 @@ const WATERMARK: u8 = 3;
 pub struct OperatorCall {
     /// Event time up to which all inputs are complete, ms.
     pub watermark: i64,
-    /// ms since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     pub processing_time: i64,
     /// What there is to do.
     pub kind: CallKind,

@@ -20,9 +20,9 @@ pub struct CheckpointMetadata {
     pub job: String,
     /// The checkpoint.
     pub checkpoint_id: CheckpointId,
-    /// The attempt that took it,
+    /// The attempt that took it.
     pub attempt: AttemptId,
-    /// and that one's nonce, which is part of the object's name. Before format 2 of the log it was not.
+    /// The attempt's nonce, which is part of the object's name. Before format 2 of the log it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// The graph as it was.
@@ -141,7 +141,7 @@ pub enum VertexIdentity {
     Source {
         /// The connector.
         connector: String,
-        /// Path, format, key …
+        /// The settings of the job file that say what is read, as path, format and key.
         settings: serde_json::Value,
     },
     /// An operator: its states, and the component's digest where it is one.
@@ -157,13 +157,13 @@ pub enum VertexIdentity {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EdgeIdentity {
-    /// The sending vertex,
+    /// The sending vertex.
     pub from: String,
-    /// and its output.
+    /// The sending vertex's output.
     pub output: String,
-    /// The receiving vertex,
+    /// The receiving vertex.
     pub to: String,
-    /// and its input.
+    /// The receiving vertex's input.
     pub input: u32,
     /// How records are spread.
     pub partitioning: Partitioning,

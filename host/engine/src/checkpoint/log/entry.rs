@@ -37,7 +37,7 @@ pub enum LogEntry {
         /// True where it goes on with an upgrade that is on probation; any other attempt gives that up.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         probation: bool,
-        /// ms since the Unix epoch.
+        /// Milliseconds since the Unix epoch.
         started_ms: i64,
     },
     /// A checkpoint is complete.
@@ -48,13 +48,13 @@ pub enum LogEntry {
         nonce: String,
         /// The checkpoint.
         checkpoint_id: CheckpointId,
-        /// Its metadata object,
+        /// The name of its metadata object.
         metadata: String,
-        /// and CRC-32C of that object's bytes.
+        /// CRC-32C of the metadata object's bytes.
         checksum: u32,
         /// What asked for it.
         trigger: String,
-        /// ms since the Unix epoch.
+        /// Milliseconds since the Unix epoch.
         completed_ms: i64,
         /// From the trigger to the last acknowledgement.
         duration_ms: u64,
@@ -71,7 +71,7 @@ pub enum LogEntry {
         checkpoint_id: CheckpointId,
         /// What asked for it.
         trigger: String,
-        /// ms since the Unix epoch.
+        /// Milliseconds since the Unix epoch.
         failed_ms: i64,
         /// From the trigger to the failure.
         duration_ms: u64,
@@ -90,7 +90,7 @@ pub enum LogEntry {
         overrides: Vec<Override>,
         /// True where it holds for good only with an *outcome* that says so; until then later checkpoints are provisional.
         probation: bool,
-        /// ms since the Unix epoch.
+        /// Milliseconds since the Unix epoch.
         changed_ms: i64,
     },
     /// How a probation ended.
@@ -103,7 +103,7 @@ pub enum LogEntry {
         accepted: bool,
         /// Why it does not.
         reason: Option<String>,
-        /// ms since the Unix epoch.
+        /// Milliseconds since the Unix epoch.
         decided_ms: i64,
     },
     /// All input has been worked off and all output committed.
@@ -112,7 +112,7 @@ pub enum LogEntry {
         attempt: AttemptId,
         /// Its owner.
         nonce: String,
-        /// ms since the Unix epoch.
+        /// Milliseconds since the Unix epoch.
         finished_ms: i64,
     },
 }

@@ -16,11 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// The requests of one attempt.
 #[derive(Default)]
 pub(in crate::job) struct Awaited {
-    /// Those that have not been triggered, in the order in which they will be,
+    /// Those that have not been triggered, in the order in which they will be.
     asked: VecDeque<(Trigger, Reply<HeldCheckpoint>)>,
-    /// those that are under way,
+    /// Those that are under way.
     under_way: BTreeMap<CheckpointId, UnderWay>,
-    /// and those that are complete and whose output is being committed or published.
+    /// Those that are complete and whose output is being committed or published.
     committing: BTreeMap<CheckpointId, Committing>,
 }
 

@@ -31,15 +31,15 @@ pub(in crate::job) struct AttemptContext {
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
     pub attempt: AttemptId,
     pub nonce: String,
-    /// The checkpoint that it starts from,
+    /// The checkpoint that it starts from, where it is one of the job's own.
     pub restored: Option<CompletedCheckpoint>,
-    /// or the savepoint: where the objects are that it restores,
+    /// Where the objects lie that it restores: the job's own storage, or that of a savepoint.
     pub source: Arc<dyn Store>,
-    /// what it consists of,
+    /// What the checkpoint or savepoint consists of that it restores.
     pub metadata: Option<CheckpointMetadata>,
-    /// what of it goes where,
+    /// Which stored part becomes the state of which subtask.
     pub plan: RestorePlan,
-    /// and the records in flight in it, by the vertex and subtask that they go to now. The tasks take them: nothing else keeps them alive.
+    /// The records in flight that are restored, by the vertex and subtask that they go to now. The tasks take them: nothing else keeps them alive.
     pub in_flight: Mutex<RestoredRecords>,
     pub config: CheckpointConfig,
     pub retain: usize,
@@ -50,9 +50,9 @@ pub(in crate::job) struct AttemptContext {
     pub older_nonces: Vec<String>,
     /// Output of the lineage before this one that may not be committed.
     pub left_behind: Vec<Committable>,
-    /// What waits to be published, and all that will,
+    /// What waits to be published, and what the attempt adds to it.
     pub outboxes: Arc<Outboxes>,
-    /// and the log for their publishers, as it was when the attempt began.
+    /// The log for the outboxes' publishers, as it was when the attempt began.
     pub log: Option<JobLog>,
     /// Objects of checkpoints before this attempt that its own may refer to.
     pub kept: BTreeMap<CheckpointId, BTreeSet<String>>,

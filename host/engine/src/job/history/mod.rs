@@ -17,9 +17,9 @@ pub struct CompletedCheckpoint {
     pub checkpoint_id: CheckpointId,
     /// The attempt that took it.
     pub attempt: AttemptId,
-    /// Its metadata object,
+    /// The name of its metadata object.
     pub metadata: String,
-    /// and that object's CRC-32C.
+    /// CRC-32C of the metadata object's bytes.
     pub checksum: u32,
 }
 

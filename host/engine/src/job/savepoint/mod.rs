@@ -41,19 +41,19 @@ pub type SavepointOpener = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Arc<dyn
 pub struct Savepoint {
     /// The job that it was taken of.
     pub job: String,
-    /// The checkpoint that it is a copy of,
+    /// The checkpoint that it is a copy of.
     pub checkpoint_id: CheckpointId,
-    /// and the attempt that took that.
+    /// The attempt that took the copied checkpoint.
     pub attempt: AttemptId,
-    /// ms since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     pub created_ms: i64,
     /// Its metadata.
     pub metadata: StateHandle,
     /// The components, `plugins/<sha-256>.wasm`.
     pub plugins: Vec<StateHandle>,
-    /// The job file as it was,
+    /// The job file as it was.
     pub job_file: Option<StateHandle>,
-    /// and the folder that its relative paths begin at.
+    /// The folder that the job file's relative paths begin at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_folder: Option<String>,
 }
@@ -153,7 +153,7 @@ pub struct SavepointNote {
     pub url: String,
     /// The checkpoint that it is a copy of.
     pub checkpoint_id: CheckpointId,
-    /// ms since the Unix epoch.
+    /// Milliseconds since the Unix epoch.
     pub created_ms: i64,
 }
 

@@ -118,9 +118,9 @@ pub(in crate::job) struct Supervisor {
     /// When the stop that is under way was asked for.
     stop_began: Option<Monotonic>,
     waits_for: WaitsFor,
-    /// Where a run would go on, as of the last look at the log,
+    /// Where a run would go on, as of the last look at the log.
     newest: Option<Origin>,
-    /// and the first checkpoint that this look did not show.
+    /// The first checkpoint that this look did not show.
     unread: CheckpointId,
     pub(in crate::job) report: JobReport,
 }

@@ -14,11 +14,11 @@ use std::task::{Context, Poll};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Odd {
-    /// Gives `a1` without end,
+    /// Gives `a1` without end.
     Endless,
-    /// `a1` after it had nothing three times, and then nothing for ever,
+    /// Gives `a1` after it had nothing three times, and then nothing for ever.
     Slow,
-    /// and what cannot be read again.
+    /// Gives what cannot be read again.
     Unreplayable,
 }
 

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 /// The word for its files.
 const FORMAT: &str = "faulty";
-/// The file that never changes,
+/// The name of the file that never changes.
 const LAYOUT: &str = "layout";
-/// and what is in it.
+/// What the file that never changes has in it.
 const BY_KEY_GROUP: &[u8] = b"a file for each key group";
 /// Polls that a prefetch takes at most.
 const POLLS: u64 = 20;
@@ -31,9 +31,9 @@ const POLLS: u64 = 20;
 /// How often, out of 1,000 calls, each fault strikes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StateFaultPlan {
-    /// A prefetch takes up to 20 polls,
+    /// So many prefetches of a thousand take up to 20 polls.
     pub slow: u64,
-    /// or as long as up to so many ms.
+    /// A prefetch takes up to so many ms.
     pub slow_ms: u64,
     /// A prefetch fails.
     pub prefetch: u64,
@@ -122,9 +122,9 @@ struct FaultyBackend {
     range: KeyGroupRange,
     dice: Dice,
     prefetch: Prefetch,
-    /// The keys of the last prefetch,
+    /// The keys of the last prefetch.
     fetched: BTreeSet<Vec<u8>>,
-    /// and its times.
+    /// The times that the last prefetch was given.
     time: StateTime,
     prefetched: Times,
 }

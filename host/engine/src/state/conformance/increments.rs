@@ -17,9 +17,9 @@ const IN_FLIGHT: usize = 4;
 struct Stored {
     base: Option<CheckpointId>,
     parts: Written,
-    /// What it said of the whole state's size,
+    /// What it said of the whole state's size.
     bytes: u64,
-    /// and number of keys.
+    /// What it said of the whole state's number of keys.
     keys: u64,
 }
 
