@@ -13,7 +13,7 @@ use std::sync::Arc;
 use weir_engine::EngineError;
 use weir_engine::checkpoint::JobLog;
 use weir_engine::element::CheckpointId;
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, History, JobGraph, Pace, Vertex, VertexKind, write_savepoint};
 use weir_engine::replay::{DryRunReport, IsolatedOperator, RecordOfBatch, ReplayPoint, Upstream, dry_run};
 use weir_engine::runtime::{ConnectorIo, Simulator, ThreadRuntime};

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use weir_connectors::SettingsError;
 use weir_engine::checkpoint::CheckpointMode;
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use weir_engine::{OperatorFactory, Sink, Source};

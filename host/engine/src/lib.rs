@@ -3,10 +3,21 @@
 //! It knows neither Wasm nor any connector: operators, sources and sinks come in through the ports
 //! ([`Operator`], [`Source`], [`Sink`]), time and threads through the [`runtime`] traits, what is kept through [`storage`].
 
+/// The channels between tasks. Outside of the engine it is seen with the feature `testing` alone.
+#[cfg(feature = "testing")]
+pub mod exchange;
+#[cfg(not(feature = "testing"))]
+mod exchange;
+
+/// Subtasks as they run. Outside of the engine it is seen with the feature `testing` alone.
+#[cfg(feature = "testing")]
+pub mod task;
+#[cfg(not(feature = "testing"))]
+mod task;
+
 pub mod checkpoint;
 pub mod element;
 pub mod error;
-pub mod exchange;
 pub mod inspect;
 pub mod job;
 pub mod metrics;
@@ -19,7 +30,6 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod storage;
-pub mod task;
 
 pub use element::{BatchBuilder, Column, RecordBatch};
 pub use error::{EngineError, ErrorKind};

@@ -11,6 +11,9 @@ use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Finds the committer of a connector.
+pub type Committers = Arc<dyn Fn(&str) -> Option<Arc<dyn Committer>> + Send + Sync>;
+
 /// What a sink promises of its output after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {

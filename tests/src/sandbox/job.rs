@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::Committer;
 use weir_engine::checkpoint::{CheckpointConfig, RestoreOptions};
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, JobOptions, OutboxOptions, QuarantineSink, RestartPolicy, StartMode, Vertex, VertexKind};
 use weir_engine::operator::{OperatorFactory, QUARANTINE_OUTPUT};
 use weir_engine::state::MemoryBackendFactory;

@@ -7,7 +7,7 @@ use super::{CountFactory, Disk, NumberSource, RekeyFactory, Scenario};
 use crate::sandbox::{faulty, keyed_count};
 use std::sync::Arc;
 use weir_engine::OperatorFactory;
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::QUARANTINE_OUTPUT;
 use weir_engine::runtime::Simulator;

@@ -11,7 +11,7 @@ use super::operators::{Faults, descriptor, select};
 use super::{Disk, NumberSource, Scenario};
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, Vertex, VertexKind};
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;

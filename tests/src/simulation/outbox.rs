@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{CheckpointConfig, JobLog, RestoreOptions};
 use weir_engine::element::CheckpointId;
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{
     CheckpointRequest, Edge, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode, StopKind, Vertex,
     VertexKind, run_job,

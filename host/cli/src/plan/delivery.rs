@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use weir_engine::checkpoint::CheckpointMode;
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, VertexKind};
 use weir_engine::sink::Delivery;
 

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, VertexKind};
 use weir_engine::source::SourceOrder;
 

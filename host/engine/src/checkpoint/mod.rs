@@ -10,19 +10,25 @@ pub mod paths;
 mod restore_plan;
 mod stored_object;
 
-pub use bases::{CheckpointBases, ObjectsInUse};
+pub use bases::CheckpointBases;
+pub(crate) use bases::ObjectsInUse;
 pub use components::stored_component;
 pub(crate) use coordinator::BARRIER_MAX;
-pub use coordinator::{CheckpointConfig, CheckpointCoordinator, CheckpointMode, CompletedTasks, CoordinatorAction, Trigger};
+pub use coordinator::{CheckpointConfig, CheckpointMode, Trigger};
+pub(crate) use coordinator::{CheckpointCoordinator, CompletedTasks, CoordinatorAction};
+#[cfg(test)]
+pub(crate) use format::StretchHeader;
 pub(crate) use format::envelope;
 pub use format::{
-    CallKind, CheckpointMetadata, Committable, EdgeIdentity, FinishedObject, FiredTimers, GraphIdentity, InFlightChannel, LineageOutput,
-    Marker, MarkerKey, OperatorCall, OutboxSnapshot, RecordSchema, Section, SectionKind, SplitProgress, SplitState, StagedObject,
-    StagedOutput, StagedRecords, StateFile, StateFiles, StateHandle, StateObjectReader, StateObjectWriter, Stretch, StretchHeader,
-    SubtaskFiles, SubtaskSnapshot, VertexIdentity, VertexSnapshot, read_calls, read_in_flight, read_staged, write_calls, write_in_flight,
+    CallKind, CheckpointMetadata, Committable, FiredTimers, GraphIdentity, Marker, MarkerKey, OperatorCall, RecordSchema, SectionKind,
+    SplitProgress, SplitState, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexIdentity, VertexSnapshot,
 };
-pub use log::{Append, JobLog, LineageRoot, LogEntry, Override, Replaced};
-pub use restore_plan::{
-    LeftOut, PlannedKind, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, StatePlan, VertexPlan, plan_identities,
+pub(crate) use format::{
+    EdgeIdentity, InFlightChannel, LineageOutput, OutboxSnapshot, Section, StagedObject, StagedOutput, StagedRecords, StateFile,
+    StateFiles, StateObjectReader, Stretch, SubtaskFiles, read_calls, read_in_flight, read_staged, write_calls, write_in_flight,
 };
+pub(crate) use log::Append;
+pub use log::{JobLog, LineageRoot, LogEntry, Override, Replaced};
+pub use restore_plan::{LeftOut, PlannedKind, PlannedRestore, RestoreOptions, StateFate, StatePlan, VertexPlan};
+pub(crate) use restore_plan::{Remedy, RestorePlan, RestoreRefusal, plan_identities};
 pub(crate) use stored_object::{read_object, read_state_object};

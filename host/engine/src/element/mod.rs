@@ -9,7 +9,7 @@ mod record_batch;
 mod selection;
 
 pub use batch_builder::BatchBuilder;
-pub use column::{Column, MalformedColumn};
+pub use column::Column;
 pub use headers::Headers;
 pub use key_group::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use key_hash::key_hash;

@@ -146,7 +146,7 @@ fn describe(event: GateEvent) -> String {
             if checkpoint_id.0 == 1 { sign.to_owned() } else { format!("{sign}{checkpoint_id}") }
         }
         GateEvent::InFlight(checkpoint_id, records) => {
-            let channel = |records: &super::super::ChannelRecords| {
+            let channel = |records: &crate::exchange::in_flight_records::ChannelRecords| {
                 let batches: Vec<_> = records.batches.iter().map(|batch| text(batch)).collect();
                 format!("{}:{}", letter(records.from), batches.join(","))
             };

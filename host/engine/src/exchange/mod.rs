@@ -17,7 +17,7 @@ pub use barrier_aligner::{Alignment, BarrierAligner};
 pub use barrier_tracker::BarrierTracker;
 pub use channel::{ChannelBounds, ChannelSender, GateClosed, Room};
 pub use gate_event::{Appetite, Decline, GateEvent, GateSettings, InputChannel};
-pub use in_flight_records::{ChannelRecords, InFlightBudget, InFlightRecords};
+pub use in_flight_records::{InFlightBudget, InFlightRecords};
 pub use input_gate::InputGate;
 pub use output::Output;
 pub(crate) use output::{BATCH_BYTES, BATCH_RECORDS};

@@ -14,16 +14,17 @@ mod status;
 mod supervisor;
 mod trial;
 
-pub use control::{
-    CheckpointRequest, GraphChange, HeldCheckpoint, JobControl, JobInbox, Rescaled, StopKind, Upgrade, UpgradeEvent, UpgradeEvents,
-};
+pub use crate::exchange::Partitioning;
+pub use control::{CheckpointRequest, GraphChange, JobControl, JobInbox, StopKind, Upgrade, UpgradeEvent};
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::start::{Origin, ResumePoint, StartMode};
-pub use history::{CompletedCheckpoint, History, Lineage, Probation, load_metadata};
-pub use layout::{TaskLayout, layout};
+pub use history::{CompletedCheckpoint, History, Probation, load_metadata};
+pub(crate) use layout::TaskLayout;
+pub use layout::layout;
 pub use options::{JobOptions, JobOutcome, JobReport, OutboxOptions};
 pub use pins::{LEASE, Lease};
-pub use quarantine::{QuarantineCommitter, QuarantineSink};
+pub(crate) use quarantine::QuarantineCommitter;
+pub use quarantine::QuarantineSink;
 pub(crate) use restore::in_flight_records::{distribute, load_in_flight, misfits};
 pub use restore::plan_restore;
 pub(crate) use restore::planned;

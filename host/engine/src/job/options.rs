@@ -5,9 +5,9 @@ use crate::checkpoint::{CheckpointConfig, RestoreOptions};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::outbox::{MAX_UNPUBLISHED, MarkerDecision};
+use crate::sink::Committers;
 use crate::state::StateBackendFactory;
 use crate::storage::Store;
-use crate::task::Committers;
 use std::sync::Arc;
 
 /// Everything a run needs besides the graph.

@@ -170,11 +170,6 @@ impl OutboxLedger {
         self.waiting().all(|waiting| waiting.output.checkpoint_id > checkpoint_id)
     }
 
-    /// What is known to be published in the newest lineage.
-    pub fn published(&self) -> &Marker {
-        &self.current().published
-    }
-
     fn waiting(&self) -> impl Iterator<Item = &Waiting> {
         self.lineages.iter().flat_map(|lineage| &lineage.outputs)
     }

@@ -1,6 +1,7 @@
 //! What a ledger says in the cases that the model does not come to.
 
-use super::{MarkerBefore, OutboxLedger, Publisher, PublisherAction, PublisherEvent};
+use super::ledger::{MarkerBefore, OutboxLedger};
+use super::publisher::{Publisher, PublisherAction, PublisherEvent};
 use crate::checkpoint::{Marker, MarkerKey, StagedObject, StagedOutput, StateHandle};
 use crate::element::CheckpointId;
 use serde_json::json;

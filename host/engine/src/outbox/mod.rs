@@ -22,15 +22,20 @@ mod ledger_tests;
 #[cfg(test)]
 mod model_tests;
 
-pub use ledger::{MarkerBefore, OutboxLedger};
+pub use crate::checkpoint::{Marker, MarkerKey};
+pub(crate) use ledger::OutboxLedger;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryTarget, TargetMemory};
-pub use port::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget, target_identity};
-pub use publisher::{Publication, Publisher, PublisherAction, PublisherEvent};
-pub use publisher_task::{OutboxEvent, PublisherTask};
-pub use refusal::{Decisions, MarkerDecision, Mismatch, Refusal};
-pub use shared::{Outbox, OutboxStatus, Outboxes};
-pub use staging::{Staged, StagingWriter};
+pub(crate) use port::target_identity;
+pub use port::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use publisher::PublisherAction;
+pub(crate) use publisher_task::{OutboxEvent, PublisherTask};
+pub(crate) use refusal::Decisions;
+pub use refusal::MarkerDecision;
+pub use shared::OutboxStatus;
+pub(crate) use shared::{Outbox, Outboxes};
+pub(crate) use staging::{Staged, StagingWriter};
 
 /// Bytes of complete checkpoints' output that may wait for one sink, unless a job says otherwise.
 pub const MAX_UNPUBLISHED: u64 = 1 << 30;

@@ -1,7 +1,8 @@
 //! Publishers against a plain model: a target with fences, processes that are killed and ones that wake late, answers that are lost, rollbacks, new
 //! lineages. Whatever happens, what is published is what became final, once and in order.
 
-use super::{OutboxLedger, Publisher, PublisherAction, PublisherEvent};
+use super::OutboxLedger;
+use super::publisher::{Publisher, PublisherAction, PublisherEvent};
 use crate::checkpoint::{Marker, MarkerKey, OutboxSnapshot, StagedObject, StagedOutput, StateHandle};
 use crate::element::CheckpointId;
 use fastrand::Rng;

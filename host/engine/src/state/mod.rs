@@ -40,15 +40,19 @@ pub use crate::element::key_hash;
 pub use crate::element::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use allowance::{StateAllowance, StatePool};
 pub use backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory, StateTime};
-pub use block::{BlockReader, BlockState, MapEntry, Payload};
+#[cfg(test)]
+pub(crate) use block::BlockReader;
+pub(crate) use block::MapEntry;
+pub use block::Payload;
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use keyed_state::{KeyedState, Keyless, SelectError};
 pub use memory_backend::MemoryBackendFactory;
-pub use migrate::{MIGRATED_VALUES, StateMigrator};
+pub use migrate::StateMigrator;
 pub(crate) use migrate::{Migrated, Migration};
 pub use rewrite::StateRewrite;
 pub use snapshot::{BlockSnapshot, FileSnapshot, SnapshotFile, StateSnapshot, StoredFile};
-pub use stored_group::{StoredGroup, StoredKeys, StoredState};
+pub use stored_group::StoredState;
+pub(crate) use stored_group::{StoredGroup, StoredKeys};
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,8 @@ use super::*;
 use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
 use crate::state::conformance::SteadyBackend;
-use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MIGRATED_VALUES, MemoryBackendFactory, StateKind};
+use crate::state::migrate::MIGRATED_VALUES;
+use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MemoryBackendFactory, StateKind};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

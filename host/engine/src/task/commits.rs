@@ -2,12 +2,9 @@
 
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
-use crate::sink::{Committable, Committer};
+use crate::sink::{Committable, Committers};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-
-/// Finds the committer of a connector.
-pub type Committers = Arc<dyn Fn(&str) -> Option<Arc<dyn Committer>> + Send + Sync>;
 
 /// One sink subtask's committables that are not known to be committed, by the checkpoint that covers them first.
 #[derive(Clone, Default)]

@@ -25,11 +25,11 @@ pub use broadcast::NodeBroadcast;
 pub use call_log::{CallLog, CallLogBudget, KeptStretch};
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
-pub use commits::{Committers, Uncommitted};
 pub use in_flight_object::InFlightEdge;
 pub use operator_task::OperatorTask;
 pub use rate_limiter::RateLimiter;
-pub use restore::{FilesToRestore, KeyedRestore};
+#[cfg(feature = "testing")]
+pub use restore::KeyedRestore;
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::{Reading, SourceTask};
 pub use subtask::{Emitted, OperatorSubtask, RestoreSource, SubtaskCapture, SubtaskPlace};

@@ -3,6 +3,7 @@
 
 mod call_log;
 pub(crate) mod envelope;
+mod graph_identity;
 mod in_flight;
 mod metadata;
 mod outbox;
@@ -11,16 +12,16 @@ mod records;
 mod staged;
 mod state_object;
 
-pub use call_log::{CallKind, FiredTimers, OperatorCall, Stretch, StretchHeader, read_calls, write_calls};
+#[cfg(test)]
+pub use call_log::StretchHeader;
+pub use call_log::{CallKind, FiredTimers, OperatorCall, Stretch, read_calls, write_calls};
+pub use graph_identity::{EdgeIdentity, GraphIdentity, VertexIdentity};
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};
-pub use metadata::{
-    CheckpointMetadata, EdgeIdentity, GraphIdentity, StateFile, StateFiles, StateHandle, SubtaskFiles, SubtaskSnapshot, VertexIdentity,
-    VertexSnapshot,
-};
+pub use metadata::{CheckpointMetadata, StateFile, StateFiles, StateHandle, SubtaskFiles, SubtaskSnapshot, VertexSnapshot};
 pub use outbox::{LineageOutput, Marker, MarkerKey, OutboxSnapshot, StagedObject, StagedOutput};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub use staged::{StagedRecords, read_staged};
-pub use state_object::{FinishedObject, Section, SectionKind, StateObjectReader, StateObjectWriter};
+pub use state_object::{Section, SectionKind, StateObjectReader, StateObjectWriter};
 
 #[cfg(test)]
 mod call_log_golden_tests;

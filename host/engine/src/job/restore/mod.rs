@@ -3,7 +3,7 @@
 pub(in crate::job) mod in_flight_records;
 
 use crate::checkpoint::{
-    CheckpointMetadata, GraphIdentity, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, plan_identities,
+    CheckpointMetadata, GraphIdentity, PlannedRestore, Remedy, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, plan_identities,
 };
 use crate::error::EngineError;
 use crate::job::restore::in_flight_records::{load_in_flight, misfits};
@@ -22,7 +22,7 @@ pub async fn plan_restore(
     let mut planned = planned(&metadata.graph, graph, options);
     let stored = load_in_flight(store, clock, metadata).await?;
     let misfits = misfits(&stored, graph, &planned.plan).into_iter();
-    planned.refusals.extend(misfits.map(|text| Refusal { text, remedy: Remedy::Undo }));
+    planned.refusals.extend(misfits.map(|text| RestoreRefusal { text, remedy: Remedy::Undo }));
     Ok(planned)
 }
 
@@ -30,7 +30,7 @@ pub async fn plan_restore(
 pub(crate) fn planned(was: &GraphIdentity, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
     let mut planned = plan_identities(was, &graph.identity(), options);
     let refusals = migrations_without_migrator(graph, &mut planned.plan);
-    planned.refusals.extend(refusals.into_iter().map(|text| Refusal { text, remedy: Remedy::Undo }));
+    planned.refusals.extend(refusals.into_iter().map(|text| RestoreRefusal { text, remedy: Remedy::Undo }));
     planned
 }
 

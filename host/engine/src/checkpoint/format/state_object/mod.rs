@@ -40,7 +40,7 @@ mod golden_tests;
 mod reader_tests;
 
 pub use reader::{Section, StateObjectReader};
-pub use writer::{FinishedObject, StateObjectWriter};
+pub use writer::StateObjectWriter;
 
 const MAGIC: &[u8; 8] = b"WEIRSTAT";
 const END_MAGIC: &[u8; 8] = b"WEIR-END";
