@@ -9,7 +9,9 @@
 //! keeps the interval from the trigger before and the pause from the end of what was under way: a second of each at most where the sources stand still
 //! until it is complete. A stop has little time, and that is `stopping.rs`.
 
+mod config;
 mod stopping;
+mod trigger;
 
 use super::SubtaskSnapshot;
 use crate::element::{BarrierAlignment, CheckpointId};
@@ -19,126 +21,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use stopping::Stopping;
 
+pub use config::{CheckpointConfig, CheckpointMode};
 pub(crate) use stopping::BARRIER_MAX;
+pub use trigger::Trigger;
 
 /// From one try of a last checkpoint to the next, at most, where the sources stand still meanwhile.
 const SUSPENDED_MAX: Duration = Duration::from_secs(1);
-
-/// Settings of the coordinator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CheckpointConfig {
-    /// From one trigger to the next.
-    pub interval: Duration,
-    /// From the end of one to the trigger of the next, at least. Where it is not zero there is one under way at a time.
-    pub min_pause: Duration,
-    /// A pending one is given up after this long.
-    pub timeout: Duration,
-    /// How many may be under way.
-    pub max_concurrent: usize,
-    /// How many may fail in a row before the dataflow is restarted.
-    pub tolerate_failures: u32,
-    /// What a restore from one gives.
-    pub mode: CheckpointMode,
-    /// What barriers do with the records in front of them. With [`CheckpointMode::AtLeastOnce`] they are aligned.
-    pub alignment: BarrierAlignment,
-    /// Bytes that may be in flight in the checkpoints under way, all tasks together; beyond it the newest is given up.
-    pub max_in_flight_bytes: u64,
-    /// Bytes of calls that no complete checkpoint has and that may be kept, all recorded operators together; what goes beyond is cut off.
-    pub max_call_log_bytes: u64,
-    /// How long a stop's last checkpoint is aligned. Then it overtakes, or is given up where it may not.
-    pub stop_timeout: Duration,
-}
-
-/// What a restore from a checkpoint gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckpointMode {
-    /// Every record counts once: a gate holds each channel back from its barrier until the last has come, or records what is overtaken.
-    ExactlyOnce,
-    /// No channel is held back: records behind the barrier of one channel and in front of another's may count twice.
-    AtLeastOnce,
-}
-
-impl Default for CheckpointConfig {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(1),
-            min_pause: Duration::ZERO,
-            timeout: Duration::from_secs(600),
-            max_concurrent: 1,
-            tolerate_failures: 0,
-            mode: CheckpointMode::ExactlyOnce,
-            alignment: BarrierAlignment::Aligned,
-            max_in_flight_bytes: 256 << 20,
-            max_call_log_bytes: 256 << 20,
-            stop_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What asked for a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trigger {
-    /// The interval.
-    Periodic,
-    /// The user.
-    Requested,
-    /// A savepoint, which is made of it: aligned whatever the job's setting.
-    Savepoint,
-    /// The same by a barrier that overtakes.
-    UnalignedSavepoint,
-    /// An operator changes over behind it: aligned, so that each record is worked off by one of the two.
-    Upgrade,
-    /// The dataflow is deployed anew from it: aligned, and sources go no further than this one.
-    Redeploy,
-    /// The user stops the job and makes a savepoint of this one: as [`Trigger::Stop`], and aligned whatever the job's setting.
-    StopSavepoint,
-    /// The user stops the job: sources go no further than this one.
-    Stop,
-    /// All input has ended: the last one, whose commit finishes the job.
-    Final,
-}
-
-impl Trigger {
-    /// As it stands in the log.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Periodic => "periodic",
-            Self::Requested => "requested",
-            Self::Savepoint | Self::UnalignedSavepoint => "savepoint",
-            Self::Upgrade => "upgrade",
-            Self::Redeploy => "redeploy",
-            Self::StopSavepoint | Self::Stop => "stop",
-            Self::Final => "final",
-        }
-    }
-
-    /// True where no checkpoint of the attempt may follow it.
-    pub fn is_last(self) -> bool {
-        match self {
-            Self::Redeploy | Self::StopSavepoint | Self::Stop | Self::Final => true,
-            Self::Periodic | Self::Requested | Self::Savepoint | Self::UnalignedSavepoint | Self::Upgrade => false,
-        }
-    }
-
-    /// True where sources go no further than this one.
-    pub(crate) fn suspends(self) -> bool {
-        matches!(self, Self::Redeploy | Self::StopSavepoint | Self::Stop)
-    }
-
-    /// True where it ends the job.
-    pub(crate) fn ends_the_job(self) -> bool {
-        self.is_last() && self != Self::Redeploy
-    }
-
-    /// What its barriers do with records in front of them, in a job whose checkpoints do `usual`.
-    fn alignment(self, usual: BarrierAlignment) -> BarrierAlignment {
-        match self {
-            Self::Periodic | Self::Requested | Self::Stop | Self::Final => usual,
-            Self::Savepoint | Self::Upgrade | Self::Redeploy | Self::StopSavepoint => BarrierAlignment::Aligned,
-            Self::UnalignedSavepoint => BarrierAlignment::Unaligned,
-        }
-    }
-}
 
 /// What all tasks have acknowledged: (vertex, its subtask's part), in the order of arrival.
 pub type CompletedTasks = Vec<(usize, SubtaskSnapshot)>;

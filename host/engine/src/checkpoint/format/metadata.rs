@@ -1,14 +1,20 @@
-//! What a completed checkpoint consists of, and what of the job's graph it belongs to.
+//! What a completed checkpoint consists of.
 
-use super::{Committable, OutboxSnapshot, SplitState, StagedObject, envelope};
+use super::{Committable, GraphIdentity, OutboxSnapshot, SplitState, StagedObject, envelope};
+
 use crate::checkpoint::paths;
+
 use crate::element::{AttemptId, CheckpointId};
+
 use crate::error::EngineError;
-use crate::exchange::Partitioning;
-use crate::state::{KeyGroupRange, StateDescriptor, range_of};
+
+use crate::state::{KeyGroupRange, range_of};
+
 use bytes::Bytes;
+
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+
+use std::collections::BTreeSet;
 
 const MAGIC: &str = "weir-metadata";
 
@@ -119,54 +125,6 @@ pub struct SubtaskFiles {
     pub subtask: u32,
     /// Its files.
     pub files: StateFiles,
-}
-
-/// What of a graph must not change, or is compared, when a checkpoint is resumed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GraphIdentity {
-    /// Number of key groups.
-    pub max_parallelism: u32,
-    /// Sources and operators by id; sinks may come and go.
-    pub vertices: BTreeMap<String, VertexIdentity>,
-    /// Edges between these, in order.
-    pub edges: Vec<EdgeIdentity>,
-}
-
-/// One source or operator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum VertexIdentity {
-    /// A source: its connector and the settings that decide what it reads.
-    Source {
-        /// The connector.
-        connector: String,
-        /// The settings of the job file that say what is read, as path, format and key.
-        settings: serde_json::Value,
-    },
-    /// An operator: its states, and the component's digest where it is one.
-    Operator {
-        /// Declared states.
-        states: Vec<StateDescriptor>,
-        /// SHA-256 of the component.
-        component: Option<String>,
-    },
-}
-
-/// One edge.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EdgeIdentity {
-    /// The sending vertex.
-    pub from: String,
-    /// The sending vertex's output.
-    pub output: String,
-    /// The receiving vertex.
-    pub to: String,
-    /// The receiving vertex's input.
-    pub input: u32,
-    /// How records are spread.
-    pub partitioning: Partitioning,
 }
 
 impl SubtaskSnapshot {
@@ -286,112 +244,10 @@ impl CheckpointMetadata {
     }
 }
 
-impl GraphIdentity {
-    /// How `now` differs in more than components and parallelism: one line for each difference. What a restore makes of
-    /// differences is the planner's to say; a replay, which shows what was, takes none.
-    pub fn differences(&self, now: &GraphIdentity) -> Vec<String> {
-        let mut lines = Vec::new();
-        if self.max_parallelism != now.max_parallelism {
-            lines.push(format!("max-parallelism: {} in the checkpoint, {} in the job file", self.max_parallelism, now.max_parallelism));
-        }
-        for (id, was) in &self.vertices {
-            match now.vertices.get(id) {
-                None => lines.push(format!("{id}: in the checkpoint, not in the job file")),
-                Some(is) => was.differences(id, is, &mut lines),
-            }
-        }
-        let added = now.vertices.keys().filter(|id| !self.vertices.contains_key(*id));
-        lines.extend(added.map(|id| format!("{id}: in the job file, not in the checkpoint")));
-        let holds = |edges: &[EdgeIdentity], edge: &EdgeIdentity| edges.iter().any(|other| other.is_same(edge));
-        let gone = self.edges.iter().filter(|edge| !holds(&now.edges, edge));
-        lines.extend(gone.map(|edge| format!("{}: in the checkpoint, not in the job file", edge.describe())));
-        let added = now.edges.iter().filter(|edge| !holds(&self.edges, edge));
-        lines.extend(added.map(|edge| format!("{}: in the job file, not in the checkpoint", edge.describe())));
-        lines
-    }
-}
-
-impl VertexIdentity {
-    /// Appends a line for each difference of `now`.
-    pub(in crate::checkpoint) fn differences(&self, id: &str, now: &VertexIdentity, lines: &mut Vec<String>) {
-        match (self, now) {
-            (Self::Source { connector: was, settings: before }, Self::Source { connector: is, settings: after }) => {
-                if was != is {
-                    lines.push(format!("{id}: connector `{was}` in the checkpoint, `{is}` in the job file"));
-                } else if before != after {
-                    lines.push(format!("{id}: settings {before} in the checkpoint, {after} in the job file"));
-                }
-            }
-            (Self::Operator { states: was, .. }, Self::Operator { states: is, .. }) => {
-                if was != is {
-                    lines.push(format!("{id}: states [{}] in the checkpoint, [{}] in the job file", describe(was), describe(is)));
-                }
-            }
-            (Self::Source { .. }, Self::Operator { .. }) => {
-                lines.push(format!("{id}: a source in the checkpoint, an operator in the job file"))
-            }
-            (Self::Operator { .. }, Self::Source { .. }) => {
-                lines.push(format!("{id}: an operator in the checkpoint, a source in the job file"))
-            }
-        }
-    }
-}
-
-fn describe(states: &[StateDescriptor]) -> String {
-    let one = |state: &StateDescriptor| format!("{} {:?} v{} {}", state.name, state.kind, state.version, state.schema).to_lowercase();
-    states.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-impl EdgeIdentity {
-    /// True where records that were on the one may go over the other. `forward` and `rebalance` are no different there: which of the two
-    /// an edge is may follow from the parallelism.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let ends = |edge: &Self| (edge.from.clone(), edge.output.clone(), edge.to.clone(), edge.input);
-        ends(self) == ends(other) && self.partitioning.is_kept_by(other.partitioning)
-    }
-
-    /// In the form `edge in.out → op (key)`.
-    pub fn describe(&self) -> String {
-        let input = if self.input == 0 { String::new() } else { format!(" input {}", self.input) };
-        format!("edge {}.{} → {}{input} ({:?})", self.from, self.output, self.to, self.partitioning).to_lowercase()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn graph(max_parallelism: u32, state_version: u32, component: &str, partitioning: Partitioning) -> GraphIdentity {
-        let state = StateDescriptor {
-            name: "totals".into(),
-            kind: crate::state::StateKind::Value,
-            schema: "raw".into(),
-            version: state_version,
-            ttl_ms: None,
-        };
-        let source = VertexIdentity::Source { connector: "file".into(), settings: serde_json::json!({"path": "a"}) };
-        let operator = VertexIdentity::Operator { states: vec![state], component: Some(component.into()) };
-        let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning };
-        GraphIdentity { max_parallelism, vertices: [("in".into(), source), ("op".into(), operator)].into(), edges: vec![edge] }
-    }
-
-    #[test]
-    fn differences_are_named_and_a_new_component_is_none() {
-        let was = graph(128, 1, "aaaaaaaaaaaa", Partitioning::Key);
-        assert_eq!(was.differences(&graph(128, 1, "bbbbbbbbbbbb", Partitioning::Key)), Vec::<String>::new());
-        let lines = was.differences(&graph(64, 2, "aaaaaaaaaaaa", Partitioning::Rebalance)).join("\n");
-        for part in
-            ["max-parallelism: 128", "totals value v1 raw", "totals value v2 raw", "edge in.out → op (key)", "edge in.out → op (rebalance)"]
-        {
-            assert!(lines.contains(part), "{part}\n{lines}");
-        }
-    }
-
-    #[test]
-    fn an_edge_without_by_may_follow_the_parallelism_of_its_ends() {
-        let (was, now) = (graph(128, 1, "a", Partitioning::Forward), graph(128, 1, "a", Partitioning::Rebalance));
-        assert_eq!(was.differences(&now), Vec::<String>::new());
-    }
+    use std::collections::BTreeMap;
 
     #[test]
     fn what_a_checkpoint_wrote_is_told_from_what_it_shares() {
@@ -407,9 +263,9 @@ mod tests {
         let both = [handle(of(6), 100), handle(of(7), 10)];
         // Two operators of one task share their objects.
         let vertices = ["op", "next"].map(|id| VertexSnapshot { id: id.into(), subtasks: vec![part(&both)] }).to_vec();
-        let (job, graph) = ("job".into(), graph(8, 1, "a", Partitioning::Key));
+        let graph = GraphIdentity { max_parallelism: 8, vertices: BTreeMap::new(), edges: Vec::new() };
         let metadata = CheckpointMetadata {
-            job,
+            job: "job".into(),
             checkpoint_id: CheckpointId(7),
             attempt: AttemptId(3),
             nonce: None,

@@ -1,7 +1,7 @@
 //! Objects as they are written, and objects that are damaged in every way.
 
 use super::writer::SECTION_OVERHEAD;
-use super::{HEADER_BYTES, SectionKind, StateObjectReader, StateObjectWriter, TRAILER_BYTES};
+use super::{HEADER_BYTES, Section, SectionKind, StateObjectReader, StateObjectWriter, TRAILER_BYTES};
 use crate::error::{EngineError, ErrorKind};
 
 fn object() -> Vec<u8> {
@@ -12,10 +12,19 @@ fn object() -> Vec<u8> {
     writer.finish().parts.concat()
 }
 
+/// A section as it was read.
+#[derive(Debug, PartialEq, Eq)]
+struct ReadSection {
+    operator: String,
+    key_group: u32,
+    payload: Vec<u8>,
+}
+
 /// All sections, or the first error.
-fn read(bytes: Vec<u8>) -> Result<Vec<(String, u32, Vec<u8>)>, EngineError> {
+fn read(bytes: Vec<u8>) -> Result<Vec<ReadSection>, EngineError> {
     let reader = StateObjectReader::open("state/1-2-count-0", bytes.into())?;
-    reader.sections().map(|section| section.map(|s| (s.operator.to_owned(), s.key_group, s.payload.to_vec()))).collect()
+    let read = |s: Section<'_>| ReadSection { operator: s.operator.to_owned(), key_group: s.key_group, payload: s.payload.to_vec() };
+    reader.sections().map(|section| section.map(read)).collect()
 }
 
 fn check(change: impl FnOnce(&mut Vec<u8>), expect: &str) {
@@ -43,7 +52,10 @@ fn first_entry(bytes: &[u8]) -> usize {
 #[test]
 fn sections_come_back_in_order() {
     let expected = [("count", 3, &b"block three"[..]), ("count", 4, b""), ("späte", 3, b"another block")];
-    assert_eq!(read(object()).unwrap(), expected.map(|(operator, group, payload)| (operator.to_owned(), group, payload.to_vec())));
+    assert_eq!(
+        read(object()).unwrap(),
+        expected.map(|(operator, key_group, payload)| ReadSection { operator: operator.to_owned(), key_group, payload: payload.to_vec() })
+    );
     assert_eq!(read(StateObjectWriter::new().finish().parts.concat()).unwrap(), []);
 }
 
