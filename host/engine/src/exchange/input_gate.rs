@@ -53,8 +53,13 @@ pub struct InputGate {
 /// What was taken out of the queues.
 enum Taken {
     Element(usize, StreamElement),
-    /// A barrier that overtakes, and the batches in front of it.
-    Overtaking(usize, Barrier, Vec<Arc<RecordBatch>>),
+    /// A barrier that overtakes.
+    Overtaking {
+        channel: usize,
+        barrier: Barrier,
+        /// What was in front of it.
+        overtaken: Vec<Arc<RecordBatch>>,
+    },
     /// The end of a channel has been sent; these batches are in front of it.
     EndInSight(usize, Vec<Arc<RecordBatch>>),
     /// A checkpoint overtakes whose barrier comes on no channel: the ends of all have been sent.
@@ -111,7 +116,7 @@ impl InputGate {
             }
             match self.take_or_register(appetite, cx) {
                 Some(Taken::Element(channel, element)) => self.on_element(channel, element),
-                Some(Taken::Overtaking(channel, barrier, overtaken)) => {
+                Some(Taken::Overtaking { channel, barrier, overtaken }) => {
                     let actions = self.with_aligner(|aligner| aligner.on_overtaking(channel, barrier));
                     self.follow(actions, overtaken);
                 }
@@ -246,7 +251,7 @@ impl InputGate {
                     || (turned >= Some(barrier.checkpoint_id) && !aligner.is_past(barrier.checkpoint_id))
             };
             if let Some((barrier, overtaken)) = queue.pop_overtaking(overtakes) {
-                return Some(Taken::Overtaking(channel, barrier, overtaken));
+                return Some(Taken::Overtaking { channel, barrier, overtaken });
             }
             if queue.ending && aligner.capturing(channel).next().is_some() {
                 return Some(Taken::EndInSight(channel, queue.waiting_batches()));

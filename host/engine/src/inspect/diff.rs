@@ -35,7 +35,7 @@ pub struct StoredPayload<'a> {
 
 /// A key that differs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Difference<'a> {
+pub struct KeyDifference<'a> {
     /// The name of the state.
     pub state: &'a str,
     /// The key; in a broadcast state the entry.
@@ -60,7 +60,7 @@ pub enum Change<'a> {
 pub async fn diff(
     before: Option<OperatorState<'_>>,
     after: Option<OperatorState<'_>>,
-    each: &mut (dyn FnMut(&Difference<'_>) -> ControlFlow<()> + Send),
+    each: &mut (dyn FnMut(&KeyDifference<'_>) -> ControlFlow<()> + Send),
 ) -> Result<BTreeMap<String, StateChanges>, EngineError> {
     let declared = before.iter().chain(&after).flat_map(OperatorState::declared);
     let mut counts = declared.map(|state| (state.name.clone(), StateChanges::default())).collect();
@@ -121,7 +121,7 @@ fn compare(
     before: &Side<'_>,
     after: &Side<'_>,
     counts: &mut BTreeMap<String, StateChanges>,
-    each: &mut (dyn FnMut(&Difference<'_>) -> ControlFlow<()> + Send),
+    each: &mut (dyn FnMut(&KeyDifference<'_>) -> ControlFlow<()> + Send),
 ) -> ControlFlow<()> {
     let all: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
     for (key, state) in all {
@@ -135,7 +135,7 @@ fn compare(
         };
         *count += 1;
         if let Some(change) = change {
-            each(&Difference { state, key, change })?;
+            each(&KeyDifference { state, key, change })?;
         }
     }
     ControlFlow::Continue(())

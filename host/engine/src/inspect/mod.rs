@@ -12,8 +12,8 @@ mod test_writer;
 #[cfg(test)]
 mod tests;
 
-pub use diff::{Change, Difference, StateChanges, StoredPayload, diff};
-pub use keyed::KeyedReader;
+pub use diff::{Change, KeyDifference, StateChanges, StoredPayload, diff};
+pub(crate) use keyed::KeyedReader;
 pub use size::StateSize;
 
 use crate::checkpoint::{CheckpointMetadata, SectionKind, SubtaskSnapshot, VertexIdentity, read_state_object};

@@ -73,7 +73,7 @@ fn model_diff(was: &Model, is: &Model) -> Differences {
 
 fn read_diff(before: OperatorState<'_>, after: OperatorState<'_>) -> Differences {
     let mut differences = BTreeMap::new();
-    let mut each = |difference: &Difference<'_>| {
+    let mut each = |difference: &KeyDifference<'_>| {
         let state = ["count", "seen", "rules"].into_iter().find(|name| *name == difference.state).expect("a declared state");
         let change = match difference.change {
             Change::Added(is) => format!("{} new", text(&is.payload)),
@@ -134,7 +134,7 @@ fn a_diff_ends_when_it_is_told_to_and_a_missing_side_holds_nothing() {
     let (metadata, model) = &writer.checkpoints[5];
     let operator = writer.state(&*runtime.clock, metadata);
     let mut told = 0;
-    let mut stop_at_two = |_: &Difference<'_>| {
+    let mut stop_at_two = |_: &KeyDifference<'_>| {
         told += 1;
         if told == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };

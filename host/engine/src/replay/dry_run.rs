@@ -26,9 +26,9 @@ pub struct DryRunReport {
     /// In so many batches.
     pub batches: u64,
     /// The version that runs.
-    pub old: Trial,
+    pub old: VersionRun,
     /// The version that is to replace it.
-    pub new: Trial,
+    pub new: VersionRun,
     /// By output: those of the old version in its order, then what only the new one has.
     pub outputs: Vec<Differences<EmittedRecord>>,
     /// By state, in the same order: of the keys that the records have, and of broadcast states all entries. What the old version holds of a state
@@ -49,7 +49,7 @@ impl DryRunReport {
 
 /// How one version fared.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trial {
+pub struct VersionRun {
     /// Records that it failed on, and batches that it failed on though on none of their records alone.
     pub failures: u64,
     /// The first of them.
@@ -222,9 +222,9 @@ impl<'a> Version<'a> {
         self.failed.len() >= FAILURES_MAX
     }
 
-    fn trial(mut self) -> Trial {
+    fn trial(mut self) -> VersionRun {
         self.batch_times.sort();
-        Trial {
+        VersionRun {
             failures: self.failed.len() as u64,
             examples: self.examples,
             total: self.batch_times.iter().sum(),

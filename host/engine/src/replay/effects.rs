@@ -20,15 +20,23 @@ pub struct RecordEffects {
     /// The rest of it.
     pub given: EmittedRecord,
     /// What was emitted.
-    pub outputs: Outputs,
+    pub outputs: Vec<OutputRecord>,
     /// What changed in the states of its key, or in the broadcast states.
     pub changes: Vec<StateChange>,
     /// Why the operator failed on it; nothing has come of it then.
     pub error: Option<EngineError>,
 }
 
-/// What was emitted: the output's name, the key, the record.
-pub type Outputs = Vec<(String, Option<Vec<u8>>, EmittedRecord)>;
+/// A record that was emitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputRecord {
+    /// The name of the output that it left by.
+    pub output: String,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// The rest of it.
+    pub record: EmittedRecord,
+}
 
 /// What a state held and holds now of one key, or a broadcast state of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,11 +85,15 @@ pub async fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, re
 }
 
 /// Emitted records one by one.
-pub(super) fn outputs(operator: &IsolatedOperator, emitted: &Emitted) -> Outputs {
+pub(super) fn outputs(operator: &IsolatedOperator, emitted: &Emitted) -> Vec<OutputRecord> {
     let of_batch = |(output, records): &(u32, Selection)| {
         let records = &*records.clone().compact();
         let name = operator.output_name(*output);
-        let one = |place| (name.to_owned(), records.key(place).map(<[u8]>::to_vec), EmittedRecord::of(records, place));
+        let one = |place| OutputRecord {
+            output: name.to_owned(),
+            key: records.key(place).map(<[u8]>::to_vec),
+            record: EmittedRecord::of(records, place),
+        };
         (0..records.len()).map(one).collect::<Vec<_>>()
     };
     emitted.iter().flat_map(of_batch).collect()

@@ -5,7 +5,7 @@
 //! shown with the call's last record.
 
 use super::contents::Contents;
-use super::effects::{Outputs, changes, effects_of, outputs};
+use super::effects::{OutputRecord, changes, effects_of, outputs};
 use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
@@ -27,7 +27,7 @@ pub struct CallEffects {
     /// What the operator did with the batch is not what it does with its records one by one: it all stands with the last record.
     pub undivided: bool,
     /// What was emitted at a watermark, which is no record's doing; in such a call there is no record.
-    pub at_watermark: Outputs,
+    pub at_watermark: Vec<OutputRecord>,
 }
 
 impl LoggedSubtask {
@@ -92,7 +92,7 @@ impl LoggedSubtask {
     async fn attribute(
         &mut self,
         input: &ReplayInput,
-        emitted: Outputs,
+        emitted: Vec<OutputRecord>,
         before: &Contents,
         records: Vec<RecordEffects>,
     ) -> Result<CallEffects, EngineError> {
@@ -125,8 +125,8 @@ fn failed(error: EngineError, mut records: Vec<RecordEffects>) -> CallEffects {
 type ByOutput<'a> = BTreeMap<&'a str, Vec<(Option<&'a [u8]>, &'a EmittedRecord)>>;
 
 /// How outputs follow each other does not matter.
-fn by_output<'a>(outputs: impl Iterator<Item = &'a (String, Option<Vec<u8>>, EmittedRecord)>) -> ByOutput<'a> {
+fn by_output<'a>(outputs: impl Iterator<Item = &'a OutputRecord>) -> ByOutput<'a> {
     let mut by_output = ByOutput::new();
-    outputs.for_each(|(output, key, record)| by_output.entry(output.as_str()).or_default().push((key.as_deref(), record)));
+    outputs.for_each(|one| by_output.entry(one.output.as_str()).or_default().push((one.key.as_deref(), &one.record)));
     by_output
 }

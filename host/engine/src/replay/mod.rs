@@ -18,15 +18,16 @@ mod migrated;
 mod point;
 mod upstream;
 
-pub use contents::{Contents, Held, StateKey};
+pub use contents::Held;
 pub use differences::{Difference, Differences, EXAMPLES};
-pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, RecordOfBatch, Trial, dry_run};
-pub use effects::{Outputs, RecordEffects, StateChange, effects_of};
+pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, RecordOfBatch, VersionRun, dry_run};
+pub use effects::{OutputRecord, RecordEffects, StateChange, effects_of};
 pub use isolated::{Emitted, IsolatedOperator};
 pub use logged_run::{LoggedRun, LoggedStretch, RunStart, SubtaskCalls};
 pub use logged_subtask::{CallEffects, LoggedSubtask};
 pub use point::ReplayPoint;
-pub use upstream::{ReplayInput, Upstream};
+pub(crate) use upstream::ReplayInput;
+pub use upstream::Upstream;
 
 #[cfg(test)]
 mod tests;

@@ -83,12 +83,21 @@ pub struct Chain {
     clock: Arc<dyn Clock>,
     /// For each node the event time up to which its input is complete.
     watermarks: Vec<i64>,
-    /// Operators that take over behind the barrier of a checkpoint: (checkpoint, vertex, operator).
-    waiting: Vec<(CheckpointId, usize, Box<dyn Operator>)>,
+    /// Operators that take over behind the barrier of a checkpoint.
+    waiting: Vec<WaitingSwap>,
     /// What is to be delivered within the batch that is being worked off, the next one last.
     ahead: Vec<Delivery>,
     /// How long calls have waited since it was asked last.
     waited: Duration,
+}
+
+/// An operator that waits to take over.
+struct WaitingSwap {
+    /// The checkpoint behind whose barrier it does.
+    checkpoint_id: CheckpointId,
+    /// The vertex that it is for.
+    vertex: usize,
+    operator: Box<dyn Operator>,
 }
 
 /// Records on their way to a node of the chain, or out of it.
@@ -111,16 +120,16 @@ impl Chain {
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
     pub(crate) fn swap_at(&mut self, checkpoint_id: CheckpointId, vertex: usize, operator: Box<dyn Operator>) {
-        self.waiting.push((checkpoint_id, vertex, operator));
+        self.waiting.push(WaitingSwap { checkpoint_id, vertex, operator });
     }
 
     /// The barrier has been handled: operators that waited for it take over, state and routes stay. True where one did.
     pub(crate) fn swap(&mut self, barrier: CheckpointId) -> bool {
-        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(|(at, ..)| *at == barrier);
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(|swap| swap.checkpoint_id == barrier);
         self.waiting = later;
         let mut swapped = false;
-        for (_, vertex, new) in now {
-            swapped |= self.operator_of(vertex).map(|subtask| subtask.swap(new)).is_some();
+        for WaitingSwap { vertex, operator, .. } in now {
+            swapped |= self.operator_of(vertex).map(|subtask| subtask.swap(operator)).is_some();
         }
         swapped
     }

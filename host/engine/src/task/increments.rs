@@ -21,12 +21,12 @@ pub(super) struct StateChain {
     deltas: Vec<StateHandle>,
     /// Bytes of state in all of these.
     stored_bytes: u64,
-    size: StateSize,
+    size: TaskStateSize,
 }
 
 /// The size of the live state of all operators of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct StateSize {
+pub(super) struct TaskStateSize {
     pub keys: u64,
     pub bytes: u64,
 }
@@ -78,7 +78,7 @@ impl Extent {
     }
 
     /// The objects of the checkpoint that wrote `object` with `bytes` bytes of state, or none where nothing was to be written.
-    pub fn written(self, object: Option<StateHandle>, bytes: u64, size: StateSize) -> StateChain {
+    pub fn written(self, object: Option<StateHandle>, bytes: u64, size: TaskStateSize) -> StateChain {
         match self {
             // Without keys nobody refers to the objects any more.
             _ if size.keys == 0 => StateChain::default(),
@@ -136,7 +136,7 @@ mod tests {
         let mut kinds = String::new();
         for checkpoint in 1..=checkpoints {
             let base = (checkpoint > 1).then(|| CheckpointId(checkpoint - 1));
-            let size = StateSize { keys: keys(checkpoint), bytes: 10 * keys(checkpoint) };
+            let size = TaskStateSize { keys: keys(checkpoint), bytes: 10 * keys(checkpoint) };
             let extent = increments.extent(base, size.keys, |_| Some(changed));
             let (kind, bytes) = match (&extent, changed) {
                 (Extent::Whole, _) => ('W', size.bytes),
@@ -181,7 +181,7 @@ mod tests {
         let increments = Increments::default();
         assert_eq!(increments.extent(None, 5, |_| Some(1)), Extent::Whole);
         assert_eq!(increments.extent(Some(CheckpointId(3)), 5, |_| Some(1)), Extent::Whole);
-        let size = StateSize { keys: 5, bytes: 50 };
+        let size = TaskStateSize { keys: 5, bytes: 50 };
         increments.on_written(CheckpointId(3), Extent::Whole.written(Some(handle(3)), 50, size));
         assert_eq!(increments.extent(Some(CheckpointId(3)), 5, |_| None), Extent::Whole);
         assert_eq!(increments.extent(Some(CheckpointId(3)), 5, |_| Some(1)).base(), Some(CheckpointId(3)));
@@ -191,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_state_without_keys_refers_to_no_object() {
-        let size = StateSize { keys: 5, bytes: 50 };
+        let size = TaskStateSize { keys: 5, bytes: 50 };
         let chain = Extent::Whole.written(Some(handle(3)), 50, size);
         let extent = Extent::Since { base: CheckpointId(3), chain };
-        assert_eq!(extent.written(Some(handle(4)), 9, StateSize::default()), StateChain::default());
+        assert_eq!(extent.written(Some(handle(4)), 9, TaskStateSize::default()), StateChain::default());
     }
 }

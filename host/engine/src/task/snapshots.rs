@@ -6,9 +6,9 @@
 //! it; what was written before, the log writer deletes.
 
 use super::call_log::call_log_object;
-use super::commits::{Committers, Uncommitted};
+use super::commits::Uncommitted;
 use super::in_flight_object::{InFlightEdge, in_flight_object};
-use super::increments::{Extent, Increments, StateSize};
+use super::increments::{Extent, Increments, TaskStateSize};
 use super::shared_files::{SharedFiles, TaskFiles};
 use super::{Chain, KeptStretch, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
 use crate::checkpoint::{
@@ -19,7 +19,7 @@ use crate::error::EngineError;
 use crate::exchange::{Decline, InFlightRecords};
 use crate::outbox::Staged;
 use crate::runtime::{Clock, Lane, TaskGroup};
-use crate::sink::Committable;
+use crate::sink::{Committable, Committers};
 use crate::source::SplitState;
 use crate::state::{BroadcastState, FileSnapshot, StateSnapshot};
 use crate::storage::{Store, retry};
@@ -309,7 +309,7 @@ async fn write(
     let index = context.index;
     let mut parts: CompletedTasks = Vec::with_capacity(captures.len());
     let mut object = StateObjectWriter::new();
-    let (mut size, mut written_bytes) = (StateSize::default(), 0);
+    let (mut size, mut written_bytes) = (TaskStateSize::default(), 0);
     let (mut own, mut outboxes, mut failed) = (Vec::new(), Vec::new(), None);
     // Nothing that may fail as an upload stands in front of the last sink: what its writer has let go of would be lost.
     for capture in captures {
@@ -334,7 +334,7 @@ async fn write(
                             Ok(bytes) => part.state_bytes = bytes,
                             Err(error) => failed = Some(error.context(&operator)),
                         }
-                        size = StateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
+                        size = TaskStateSize { keys: size.keys + part.keys, bytes: size.bytes + part.state_bytes };
                     }
                     Some(StateSnapshot::Files(snapshot)) => {
                         part.state_bytes = snapshot.state_bytes;

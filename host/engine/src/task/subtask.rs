@@ -144,8 +144,8 @@ impl OperatorSubtask {
         if let (Some(restore), Some(broadcast)) = (broadcast, self.broadcast.as_deref_mut()) {
             restore.run(broadcast).await?;
         }
-        if let Some((allowance, keyed, broadcast)) = self.kept() {
-            allowance.note(keyed, broadcast);
+        if let Some(kept) = self.kept() {
+            kept.allowance.note(kept.keyed_bytes, kept.broadcast_bytes);
         }
         Ok(())
     }
@@ -161,8 +161,8 @@ impl OperatorSubtask {
         }
         let mut emitted = Emitted::new();
         self.make(call, &mut emitted)?;
-        if let Some((allowance, keyed, broadcast)) = self.kept() {
-            allowance.settle(keyed, broadcast)?;
+        if let Some(kept) = self.kept() {
+            kept.allowance.settle(kept.keyed_bytes, kept.broadcast_bytes)?;
         }
         Ok(emitted)
     }
@@ -254,13 +254,21 @@ impl OperatorSubtask {
         self.broadcast.as_deref_mut()
     }
 
-    /// How much state it may keep, and how much it keeps by key and as broadcast state; `None` where nobody counts.
-    fn kept(&self) -> Option<(&StateAllowance, u64, u64)> {
+    /// What it keeps, and how much it may; `None` where nobody counts.
+    fn kept(&self) -> Option<KeptState<'_>> {
         let broadcast = self.broadcast.as_ref().map(|broadcast| broadcast.state());
         let allowance = self.state.as_ref().and_then(|state| state.allowance()).or_else(|| broadcast?.allowance())?;
-        let keyed = self.state.as_ref().map_or(0, |state| state.bytes());
-        Some((allowance, keyed, broadcast.map_or(0, BroadcastState::bytes)))
+        let keyed_bytes = self.state.as_ref().map_or(0, |state| state.bytes());
+        Some(KeptState { allowance, keyed_bytes, broadcast_bytes: broadcast.map_or(0, BroadcastState::bytes) })
     }
+}
+
+/// The state that a subtask keeps, as far as it counts.
+struct KeptState<'a> {
+    /// How much it may keep.
+    allowance: &'a StateAllowance,
+    keyed_bytes: u64,
+    broadcast_bytes: u64,
 }
 
 fn make_operator(place: &SubtaskPlace) -> Result<Box<dyn Operator>, EngineError> {

@@ -69,6 +69,13 @@ struct Format2<E> {
     entry: E,
 }
 
+/// An entry of either format, and where it says that it stands.
+struct PlacedEntry {
+    seq: u64,
+    entry: LogEntry,
+    link: Option<Link>,
+}
+
 /// `entry` as the object at place `seq` of the log with the nonce `log`, behind the entry that has the digest `before`.
 pub(in crate::checkpoint) fn seal_entry(seq: u64, log: &str, before: Option<EntryDigest>, entry: &LogEntry) -> Bytes {
     let before = before.map(|digest| digest.to_string());
@@ -78,14 +85,14 @@ pub(in crate::checkpoint) fn seal_entry(seq: u64, log: &str, before: Option<Entr
 /// The entry in the object at place `seq`.
 pub(in crate::checkpoint) fn open_entry(object: &str, seq: u64, bytes: &[u8]) -> Result<StoredEntry, EngineError> {
     let opened = open_up_to(object, MAGIC, NEWEST, bytes)?;
-    let (found, entry, link): (u64, LogEntry, Option<Link>) = match opened.format {
+    let PlacedEntry { seq: found, entry, link } = match opened.format {
         1 => {
             let Format1 { seq, entry } = opened.read()?;
-            (seq, entry, None)
+            PlacedEntry { seq, entry, link: None }
         }
         _ => {
             let Format2 { seq, log, before, entry } = opened.read()?;
-            (seq, entry, Some(Link { log, before }))
+            PlacedEntry { seq, entry, link: Some(Link { log, before }) }
         }
     };
     if found != seq {

@@ -112,12 +112,12 @@ pub struct PlannedRestore {
     /// The plan; what is refused is in it as far as it goes.
     pub plan: RestorePlan,
     /// Nothing: the plan can be followed.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<RestoreRefusal>,
 }
 
 /// One reason against a restore, in the user's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RestoreRefusal {
     /// The reason; further lines of it are indented.
     pub text: String,
     /// What would help.

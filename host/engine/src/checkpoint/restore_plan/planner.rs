@@ -1,7 +1,7 @@
 //! Makes the plan: vertex by vertex what it goes on with, then what is left.
 
 use super::texts::{self, Described};
-use super::{LeftOut, PlannedKind, PlannedRestore, Refusal, Remedy, RestoreOptions, RestorePlan, StateFate, StatePlan, VertexPlan};
+use super::{LeftOut, PlannedKind, PlannedRestore, Remedy, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, StatePlan, VertexPlan};
 use crate::checkpoint::{GraphIdentity, VertexIdentity};
 use crate::state::StateDescriptor;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ pub(super) struct Planner<'a> {
     now: &'a GraphIdentity,
     options: &'a RestoreOptions,
     plan: RestorePlan,
-    refusals: Vec<Refusal>,
+    refusals: Vec<RestoreRefusal>,
     /// Ids of the checkpoint that a vertex goes on with.
     taken: BTreeSet<&'a str>,
 }
@@ -39,12 +39,12 @@ impl<'a> Planner<'a> {
         self.plan.left.extend(left);
         self.plan.left.sort_by(|a, b| a.name.cmp(&b.name));
         let unnamed = self.plan.left.iter().filter(|left| !left.allowed);
-        self.refusals.extend(unnamed.map(|left| Refusal { text: texts::unnamed(left), remedy: Remedy::Drop }));
+        self.refusals.extend(unnamed.map(|left| RestoreRefusal { text: texts::unnamed(left), remedy: Remedy::Drop }));
         PlannedRestore { plan: self.plan, refusals: self.refusals }
     }
 
     fn refuse(&mut self, text: String) {
-        self.refusals.push(Refusal { text, remedy: Remedy::Undo });
+        self.refusals.push(RestoreRefusal { text, remedy: Remedy::Undo });
     }
 
     fn drops(&self, name: &str) -> bool {
@@ -64,7 +64,7 @@ impl<'a> Planner<'a> {
             }
         }
         let unknown = self.options.drops.iter().filter(|name| !there.contains(name));
-        self.refusals.extend(unknown.map(|name| Refusal { text: texts::nothing_to_drop(name, &there), remedy: Remedy::Name }));
+        self.refusals.extend(unknown.map(|name| RestoreRefusal { text: texts::nothing_to_drop(name, &there), remedy: Remedy::Name }));
     }
 
     /// The vertex of the checkpoint that `id` goes on with. `was` keeps standing in the job file once the checkpoints know the new id.
@@ -143,13 +143,13 @@ impl<'a> Planner<'a> {
             self.refuse(texts::differ(name, "its kind has changed", &Described::of(was), &Described::of(is)));
         } else if is.version < was.version {
             let text = texts::differ(name, "the job has an older version of it", &Described::of(was), &Described::of(is));
-            self.refusals.push(Refusal { text, remedy: Remedy::Newer });
+            self.refusals.push(RestoreRefusal { text, remedy: Remedy::Newer });
         } else if is.version > was.version {
             return StateFate::Migrated { place, from_version: was.version, to_version: is.version };
         } else if !texts::same_bytes(&was.schema, &is.schema) {
             let reason = "its description has changed, and its version has not";
             let text = texts::differ(name, reason, &Described::of(was), &Described::of(is));
-            self.refusals.push(Refusal { text, remedy: Remedy::Migrate(is.version.saturating_add(1)) });
+            self.refusals.push(RestoreRefusal { text, remedy: Remedy::Migrate(is.version.saturating_add(1)) });
         } else {
             return StateFate::Kept { place };
         }

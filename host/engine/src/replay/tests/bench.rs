@@ -201,11 +201,15 @@ pub fn source(words: &'static str) -> VertexKind {
     VertexKind::Source { source: Arc::new(Words(words)), rate: Some(1.0) }
 }
 
-/// A graph of `id kind` and edges `from → to.input`.
-pub fn graph(vertices: Vec<(&str, VertexKind)>, edges: &[(usize, usize, u32, Partitioning)]) -> JobGraph {
+/// The edge `from → to.input`.
+pub fn edge(from: usize, to: usize, input: u32, partitioning: Partitioning) -> Edge {
+    Edge { from, output: 0, to, input, partitioning }
+}
+
+/// A graph of vertices with their ids.
+pub fn graph(vertices: Vec<(&str, VertexKind)>, edges: impl Into<Vec<Edge>>) -> JobGraph {
     let vertices = vertices.into_iter().map(|(id, kind)| Vertex { id: id.into(), parallelism: 2, record: false, kind }).collect();
-    let edge = |&(from, to, input, partitioning)| Edge { from, output: 0, to, input, partitioning };
-    JobGraph { name: "job".into(), max_parallelism: GROUPS, vertices, edges: edges.iter().map(edge).collect() }
+    JobGraph { name: "job".into(), max_parallelism: GROUPS, vertices, edges: edges.into() }
 }
 
 /// The operator of [`counting`].
@@ -213,7 +217,7 @@ pub const OPERATOR: usize = 1;
 
 /// Words that are counted by key.
 pub fn counting(words: &'static str, count: Count) -> JobGraph {
-    graph(vec![("in", source(words)), ("count", VertexKind::Operator(count.factory()))], &[(0, OPERATOR, 0, Partitioning::Key)])
+    graph(vec![("in", source(words)), ("count", VertexKind::Operator(count.factory()))], [edge(0, OPERATOR, 0, Partitioning::Key)])
 }
 
 /// The beginning of a job.

@@ -1,6 +1,6 @@
 //! Recorded calls made again: what came of which record, and what is said where that cannot be told, or a recording does not reach far enough.
 
-use super::bench::{COUNT, Count, OPERATOR, beginning, checkpoint, counting, graph, source};
+use super::bench::{COUNT, Count, OPERATOR, beginning, checkpoint, counting, edge, graph, source};
 use super::{now, values};
 use crate::checkpoint::{
     CheckpointMetadata, JobLog, LogEntry, SectionKind, StateHandle, StateObjectWriter, Stretch, StretchHeader, SubtaskSnapshot,
@@ -49,7 +49,7 @@ impl Operator for BatchesOf {
 fn batches() -> JobGraph {
     let outputs = vec![OutputDescriptor { name: "out".into(), schema: None }];
     let batches = Arc::new(Batches(OperatorDescriptor { outputs, ..OperatorDescriptor::default() }));
-    graph(vec![("in", source("a1")), ("count", VertexKind::Operator(batches))], &[(0, OPERATOR, 0, Key)])
+    graph(vec![("in", source("a1")), ("count", VertexKind::Operator(batches))], [edge(0, OPERATOR, 0, Key)])
 }
 
 fn call(words: &str, processing_time: i64) -> OperatorCall {
@@ -71,7 +71,7 @@ fn given(call: &OperatorCall) -> String {
 fn shown(effects: &CallEffects) -> String {
     let of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let emitted = |record: &crate::replay::RecordEffects| {
-        let outputs: Vec<_> = record.outputs.iter().map(|(_, _, emitted)| of(emitted.value.as_deref().unwrap_or_default())).collect();
+        let outputs: Vec<_> = record.outputs.iter().map(|emitted| of(emitted.record.value.as_deref().unwrap_or_default())).collect();
         format!(
             "{}>{}{}",
             of(record.given.value.as_deref().unwrap_or_default()),
@@ -108,7 +108,7 @@ fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_name() {
     let mut operator = now(LoggedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
     let mut call = OperatorCall { watermark: 7, processing_time: 9, kind: CallKind::Watermark };
     let effects = now(operator.effects_of(0, &call)).unwrap();
-    let emitted: Vec<_> = effects.at_watermark.iter().map(|(output, _, record)| (&**output, record.value.clone())).collect();
+    let emitted: Vec<_> = effects.at_watermark.iter().map(|one| (&*one.output, one.record.value.clone())).collect();
     assert_eq!((effects.records.len(), emitted), (0, vec![("out", Some(b"at 7 and 9".to_vec()))]));
     call.kind = CallKind::Timers(Arc::default());
     let refused = now(operator.effects_of(1, &call)).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::exchange::Partitioning::{Broadcast, Forward, Key};
 use crate::job::{JobGraph, VertexKind};
-use bench::{COUNT, Count, OPERATOR, SEEN, TIMES, beginning, checkpoint, counting, graph, source};
+use bench::{COUNT, Count, OPERATOR, SEEN, TIMES, beginning, checkpoint, counting, edge, graph, source};
 use futures_util::FutureExt;
 
 fn now<T>(future: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
@@ -60,8 +60,8 @@ fn sources_take_turns_and_what_lies_between_runs_too() {
         ("subject", count(Count::default())),
         ("other", count(fails("n1"))),
     ];
-    let edges = [(0, 3, 0, Key), (3, 4, 0, Forward), (1, 4, 0, Forward), (2, 5, 0, Forward), (3, 5, 0, Key)];
-    let graph = graph(vertices, &edges);
+    let edges = [edge(0, 3, 0, Key), edge(3, 4, 0, Forward), edge(1, 4, 0, Forward), edge(2, 5, 0, Forward), edge(3, 5, 0, Key)];
+    let graph = graph(vertices, edges);
     let all = "0/1: a1=1, 1/2: x1 x2, 2/1: a2=2 b2=2, 3/2: x3, 4/1: a3=3";
     assert_eq!(given(&graph, 4, &beginning(), 100).unwrap(), all);
     assert_eq!(given(&graph, 4, &beginning(), 100).unwrap(), all);
@@ -106,7 +106,7 @@ fn effects_tell_what_was_emitted_and_what_changed_and_a_failure_changes_nothing(
         StateChange { state: "count".into(), key: b"a".to_vec(), before: Some(Held::Value(vec![3])), after: Some(Held::Value(vec![4])) };
     assert_eq!((all[0].changes.len(), &all[0].changes[0]), (3, &change));
     assert!(all[1].changes.is_empty() && all[1].error.as_ref().is_some_and(|error| error.to_string() == "count: cannot take b1"));
-    assert_eq!(all[2].outputs[0].2.value.as_deref(), Some(&b"a2=5"[..]));
+    assert_eq!(all[2].outputs[0].record.value.as_deref(), Some(&b"a2=5"[..]));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_version_that_keeps_the_same_in_another_way_agrees_and_what_it_does_otherwis
 fn broadcast_state_of_an_older_version_is_migrated_too() {
     let job = |count: Count| {
         let vertices = vec![("in", source("a1 a2")), ("count", VertexKind::Operator(count.factory())), ("rules", source("r1 r2 r3"))];
-        graph(vertices, &[(0, 1, 0, Key), (2, 1, 1, Broadcast)])
+        graph(vertices, [edge(0, 1, 0, Key), edge(2, 1, 1, Broadcast)])
     };
     assert!(run_from(&beginning(), &job(Count::default()), &job(wide())).expect("both run").agrees());
 }
@@ -208,7 +208,7 @@ fn a_version_that_keeps_failing_is_given_up() {
 fn broadcast_state_is_compared_and_put_back_after_a_failure() {
     let job = |count: Count| {
         let vertices = vec![("in", source("a1 a2")), ("count", VertexKind::Operator(count.factory())), ("rules", source("r1 r2 r3"))];
-        graph(vertices, &[(0, 1, 0, Key), (2, 1, 1, Broadcast)])
+        graph(vertices, [edge(0, 1, 0, Key), edge(2, 1, 1, Broadcast)])
     };
     let report = run_from(&beginning(), &job(Count::default()), &job(fails("r2"))).unwrap();
     let rules = &report.states[3];

@@ -1,6 +1,6 @@
 //! Sources that a replay must not wait for, read without end, or read at all.
 
-use super::bench::{Count, beginning, graph, split};
+use super::bench::{Count, beginning, edge, graph, split};
 use super::{ReplayPoint, Upstream, values};
 use crate::error::EngineError;
 use crate::exchange::Partitioning::Forward;
@@ -75,7 +75,7 @@ fn given(source: Odd, between: Count, records: u64) -> Result<Vec<String>, Engin
     let source = VertexKind::Source { source: Arc::new(source), rate: None };
     let graph: JobGraph = graph(
         vec![("in", source), ("between", operator(between)), ("subject", operator(Count::default()))],
-        &[(0, 1, 0, Forward), (1, 2, 0, Forward)],
+        [edge(0, 1, 0, Forward), edge(1, 2, 0, Forward)],
     );
     let simulator = Simulator::new(1);
     let runtime = simulator.runtime();
