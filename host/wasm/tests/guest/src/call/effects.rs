@@ -1,0 +1,62 @@
+//! What has come of a call, as the world wants it, or wrong in the one way that was asked for.
+
+use super::{Call, Ruled};
+use crate::columns::{Items, bytes, counts, none, passing};
+use crate::weir::operator::types::{BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, Metric, Output, ValueUpdate};
+use crate::{COUNT, ENTRIES, ITEMS, RULES};
+
+impl Call {
+    pub(super) fn effects(self) -> Effects {
+        let mut set = Items::default();
+        self.changed.iter().for_each(|key| set.push(&self.counts[key].to_le_bytes()));
+        let value = ValueUpdate { state: COUNT, cleared: vec![], set: KeyedColumn { keys: bytes(&self.changed), items: set.column() } };
+        let list = ListUpdate {
+            state: ITEMS,
+            cleared: vec![],
+            popped: counts(&self.popped),
+            truncated: counts(&self.truncated),
+            append: KeyedColumn { keys: bytes(&self.list.keys), items: self.list.items.column() },
+        };
+        let map = MapUpdate {
+            state: ENTRIES,
+            cleared: vec![],
+            removed: KeyedColumn { keys: vec![], items: none() },
+            put: KeyedColumn { keys: bytes(&self.map.keys), items: self.map.entries.column() },
+            values: self.map.values.column(),
+        };
+        let Ruled { cleared, removed, put, values } = self.rules;
+        let ruled = cleared || !removed.ends.is_empty() || !put.ends.is_empty();
+        let rules = BroadcastUpdate { state: RULES, cleared, removed: removed.column(), put: put.column(), values: values.column() };
+        let [main, side] = self.passes;
+        let output = Output { cause: bytes(&self.cause), values: self.out.column(), valueless: bytes(&self.absent), ..passing(0, main) };
+        let mut effects = Effects {
+            outputs: if side.is_empty() { vec![output] } else { vec![output, passing(1, side)] },
+            values: if self.changed.is_empty() { vec![] } else { vec![value] },
+            lists: if self.list.keys.is_empty() && self.popped.is_empty() && self.truncated.is_empty() { vec![] } else { vec![list] },
+            maps: if self.map.keys.is_empty() { vec![] } else { vec![map] },
+            broadcasts: if ruled { vec![rules] } else { vec![] },
+            touched: vec![],
+            timers: vec![],
+            metrics: vec![Metric { name: "calls".into(), delta: 1 }],
+        };
+        if let Some(wrong) = &self.wrong {
+            spoil(&mut effects, wrong, self.values.len(), self.cause.len());
+        }
+        effects
+    }
+}
+
+/// Breaks the effects of a call of so many records in one way.
+fn spoil(effects: &mut Effects, wrong: &str, records: usize, made: usize) {
+    match wrong {
+        "passes" => effects.outputs[0].passes = vec![0xff; 1 + records / 8],
+        "output" => effects.outputs[0].output = 9,
+        "cause" => effects.outputs[0].cause = bytes(&vec![77; made]),
+        "ends" => effects.outputs[0].values.ends.reverse(),
+        "key" => effects.values.iter_mut().for_each(|update| update.set.keys.fill(0xee)),
+        "rules" => effects.broadcasts.iter_mut().for_each(|update| update.values.ends.clear()),
+        "rules-kind" => effects.broadcasts.iter_mut().for_each(|update| update.state = ENTRIES),
+        "metric" => effects.metrics[0].name = "\u{1b}[2J".into(),
+        other => panic!("no way to be wrong: {other}"),
+    }
+}

@@ -1,0 +1,264 @@
+//! One call: obeys the instructions of its records, in order, and gives what has come of them.
+
+mod effects;
+
+use crate::columns::{Items, asked, headers, items, u32s};
+use crate::weir::operator::collections;
+use crate::weir::operator::logging::{Level, log};
+use crate::weir::operator::types::{Batch, Context, Effects, Failure, KeyedColumn};
+use crate::{COUNT, ENTRIES, ITEMS, RULES, recurse, spin};
+use std::collections::BTreeMap;
+
+/// One call at work.
+pub struct Call {
+    context: Context,
+    values: Vec<Vec<u8>>,
+    valueless: Vec<u32>,
+    /// Of each record, names and values.
+    headers: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
+    key_of: Vec<u32>,
+    counts: BTreeMap<u32, u64>,
+    changed: Vec<u32>,
+    cause: Vec<u32>,
+    out: Items,
+    /// A bit for each record that passes to the main output and to the side output.
+    passes: [Vec<u8>; 2],
+    /// Made records without a value.
+    absent: Vec<u32>,
+    list: Appended,
+    /// Keys and numbers of lists to shorten, at the front and at the end.
+    popped: BTreeMap<u32, u64>,
+    truncated: BTreeMap<u32, u64>,
+    map: Put,
+    rules: Ruled,
+    /// What to break in the effects.
+    wrong: Option<String>,
+}
+
+/// What is appended to lists.
+#[derive(Default)]
+struct Appended {
+    keys: Vec<u32>,
+    items: Items,
+}
+
+/// What is put into maps.
+#[derive(Default)]
+struct Put {
+    keys: Vec<u32>,
+    entries: Items,
+    values: Items,
+}
+
+/// What becomes of the rules.
+#[derive(Default)]
+struct Ruled {
+    cleared: bool,
+    removed: Items,
+    put: Items,
+    values: Items,
+}
+
+impl Call {
+    pub fn new(context: Context, batch: Batch) -> Self {
+        let mut counts = BTreeMap::new();
+        if let Some(state) = batch.states.get(COUNT as usize) {
+            for (key, value) in u32s(&state.keys).into_iter().zip(items(&state.items)) {
+                counts.insert(key, u64::from_le_bytes(value.try_into().expect("a count has 8 bytes")));
+            }
+        }
+        Self {
+            context,
+            headers: headers(&batch),
+            values: items(&batch.values),
+            valueless: u32s(&batch.valueless),
+            key_of: u32s(&batch.key_of),
+            counts,
+            changed: Vec::new(),
+            cause: Vec::new(),
+            out: Items::default(),
+            passes: Default::default(),
+            absent: Vec::new(),
+            list: Appended::default(),
+            popped: BTreeMap::new(),
+            truncated: BTreeMap::new(),
+            map: Put::default(),
+            rules: Ruled::default(),
+            wrong: None,
+        }
+    }
+
+    pub fn run(mut self) -> Result<Effects, Failure> {
+        for record in 0..self.values.len() as u32 {
+            if self.valueless.contains(&record) {
+                self.emit(record, b"no value");
+                continue;
+            }
+            let value = String::from_utf8_lossy(&self.values[record as usize]).into_owned();
+            let (word, rest) = value.split_once(' ').unwrap_or((&value, ""));
+            self.obey(record, word, rest)?;
+        }
+        Ok(self.effects())
+    }
+
+    fn obey(&mut self, record: u32, word: &str, rest: &str) -> Result<(), Failure> {
+        let key = self.key_of.get(record as usize).copied();
+        match word {
+            "trap" => panic!("told to trap"),
+            "cry" => {
+                log(Level::Error, rest);
+                panic!();
+            }
+            "spin" => spin(),
+            "eat" => {
+                let mut eaten = Vec::new();
+                loop {
+                    eaten.push(Vec::<u8>::with_capacity(1 << 20));
+                    std::hint::black_box(&eaten);
+                }
+            }
+            // Is refused memory, does without it, and obeys what follows.
+            "hungry" => {
+                let refused = Vec::<u8>::new().try_reserve_exact(1 << 30);
+                assert!(std::hint::black_box(refused).is_err());
+                let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.obey(record, word, rest)?;
+            }
+            "recurse" => self.emit(record, recurse(1).to_string().as_bytes()),
+            "flood" => {
+                self.out.data.reserve_exact(17 << 20);
+                (0..17).for_each(|_| self.emit(record, &vec![7; 1 << 20]));
+            }
+            "many" => (0..rest.parse::<u32>().unwrap()).for_each(|_| self.emit(record, b"")),
+            "fail" => return Err(Failure { cause: Some(record), message: rest.into() }),
+            "fail-batch" => return Err(Failure { cause: None, message: rest.into() }),
+            "fail-other" => return Err(Failure { cause: Some(99_999), message: rest.into() }),
+            "wrong" => self.wrong = Some(rest.into()),
+            "drop" => {}
+            "pass" => self.pass(0, record),
+            "pass-side" => self.pass(1, record),
+            // Passes, and emits what is left.
+            "pass-and" => {
+                self.pass(0, record);
+                self.emit(record, rest.as_bytes());
+            }
+            "absent" => {
+                self.absent.push(self.cause.len() as u32);
+                self.emit(record, b"");
+            }
+            "headers" => {
+                let headers: Vec<_> =
+                    self.headers[record as usize].iter().map(|(name, value)| [&name[..], value].join(&b"="[..])).collect();
+                self.emit(record, &headers.join(&b","[..]));
+            }
+            "pop" => drop(self.popped.insert(key.unwrap(), rest.parse().unwrap())),
+            "truncate" => drop(self.truncated.insert(key.unwrap(), rest.parse().unwrap())),
+            "log" => log(Level::Warn, rest),
+            "context" => {
+                self.emit(record, format!("{} {} {}", self.context.input, self.context.watermark, self.context.processing_time).as_bytes())
+            }
+            "append" => {
+                self.list.keys.push(key.unwrap());
+                self.list.items.push(rest.as_bytes());
+            }
+            "list" => self.read_list(record, key.unwrap_or(0), rest.parse().unwrap()),
+            "put" => {
+                let (entry, value) = rest.split_once('=').unwrap();
+                self.map.keys.push(key.unwrap());
+                self.map.entries.push(entry.as_bytes());
+                self.map.values.push(value.as_bytes());
+            }
+            "map" => self.scan_map(record, key.unwrap_or(0), rest.parse().unwrap()),
+            "get" => self.get_entry(record, key.unwrap_or(0), rest),
+            "rule" => {
+                let (entry, value) = rest.split_once('=').unwrap();
+                self.rules.put.push(entry.as_bytes());
+                self.rules.values.push(value.as_bytes());
+            }
+            "unrule" => self.rules.removed.push(rest.as_bytes()),
+            "unrule-all" => self.rules.cleared = true,
+            "rules" => self.scan_rules(record, rest.parse().unwrap()),
+            "get-rule" => self.get_rule(record, rest),
+            "peek-rules" => {
+                collections::broadcast_scan(rest.parse().unwrap(), None, 100);
+            }
+            "peek" => {
+                // Another key of the batch, or none: by a number that the guest made up.
+                collections::list_length(ITEMS, rest.parse().unwrap());
+            }
+            "peek-state" => {
+                collections::list_length(rest.parse().unwrap(), key.unwrap_or(0));
+            }
+            _ => self.count(record, key),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, record: u32, key: Option<u32>) {
+        let value = self.values[record as usize].clone();
+        let Some(key) = key else { return self.emit(record, &value) };
+        let count = self.counts.entry(key).or_default();
+        *count += 1;
+        let text = [&value[..], b"=", count.to_string().as_bytes()].concat();
+        if !self.changed.contains(&key) {
+            self.changed.push(key);
+        }
+        self.emit(record, &text);
+    }
+
+    fn pass(&mut self, output: usize, record: u32) {
+        let passes = &mut self.passes[output];
+        passes.resize(self.values.len().div_ceil(8), 0);
+        passes[record as usize / 8] |= 1 << (record % 8);
+    }
+
+    fn emit(&mut self, record: u32, value: &[u8]) {
+        self.cause.push(record);
+        self.out.push(value);
+    }
+
+    fn read_list(&mut self, record: u32, key: u32, page: u32) {
+        let (mut start, mut pages, mut all) = (0, 0, Vec::new());
+        loop {
+            let read = collections::list_read(ITEMS, key, start, page);
+            all.extend(items(&read.items));
+            pages += 1;
+            let Some(next) = read.next else { break };
+            start = next;
+        }
+        let length = collections::list_length(ITEMS, key);
+        self.emit(record, format!("{length} in {pages}: {}", String::from_utf8_lossy(&all.join(&b","[..]))).as_bytes());
+    }
+
+    fn scan_map(&mut self, record: u32, key: u32, page: u32) {
+        self.scan(record, |start| collections::map_scan(ENTRIES, key, start, page));
+    }
+
+    fn scan_rules(&mut self, record: u32, page: u32) {
+        self.scan(record, |start| collections::broadcast_scan(RULES, start, page));
+    }
+
+    fn scan(&mut self, record: u32, read_from: impl Fn(Option<&[u8]>) -> collections::MapPage) {
+        let (mut start, mut pages, mut all) = (None::<Vec<u8>>, 0, Vec::new());
+        loop {
+            let read = read_from(start.as_deref());
+            all.extend(items(&read.entries).into_iter().zip(items(&read.values)).map(|(entry, value)| [entry, value].join(&b"="[..])));
+            pages += 1;
+            let Some(next) = read.next else { break };
+            start = Some(next);
+        }
+        self.emit(record, format!("{pages}: {}", String::from_utf8_lossy(&all.join(&b","[..]))).as_bytes());
+    }
+
+    fn get_entry(&mut self, record: u32, key: u32, entries: &str) {
+        self.emit_got(record, collections::map_get(ENTRIES, key, &asked(entries)));
+    }
+
+    fn get_rule(&mut self, record: u32, entries: &str) {
+        self.emit_got(record, collections::broadcast_get(RULES, &asked(entries)));
+    }
+
+    fn emit_got(&mut self, record: u32, got: KeyedColumn) {
+        self.emit(record, format!("{:?} {}", u32s(&got.keys), String::from_utf8_lossy(&items(&got.items).join(&b","[..]))).as_bytes());
+    }
+}
