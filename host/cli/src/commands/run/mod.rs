@@ -1,7 +1,8 @@
 //! `weir run`: a job from its file to its end. `options` is what the command line says, `claim` who runs the job, `report` what it came to; `observer` watches,
-//! `crash_points` ends the process where a test says.
+//! `crash_points`, which is behind a feature, ends the process where a test says.
 
 mod claim;
+#[cfg(any(test, feature = "crash-points"))]
 mod crash_points;
 mod observer;
 mod options;
@@ -20,10 +21,9 @@ use crate::process::{peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
 use crate::start::{build, job_of_savepoint, pinned_plugins, refuse_newer_origin, restore_options};
 use crate::storage::{savepoint_opener, threads};
-use crate::terminal::{Held, Signals, standard_output};
+use crate::terminal::{HeldSignals, Signals, standard_output};
 use bytes::Bytes;
 use claim::{Claimant, Claimed, may_run_elsewhere, note_end};
-use crash_points::CrashPoints;
 use observer::Observer;
 use options::{absolute, api_address, refuse_two_documents, start_mode};
 use report::fill;
@@ -35,7 +35,7 @@ use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
 
 /// Runs a job and tells what it came to. Returns the exit code.
-pub(super) fn run(context: &Context, args: &RunArgs, held: Option<Held>) -> u8 {
+pub(super) fn run(context: &Context, args: &RunArgs, held: Option<HeldSignals>) -> u8 {
     raise_descriptor_limit();
     let mut document = RunDocument::of_nothing();
     let code = match try_run(context, args, held, &mut document) {
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, args: &RunArgs, held: Option<Held>) -> u8 {
     code
 }
 
-fn try_run(context: &Context, args: &RunArgs, held: Option<Held>, document: &mut RunDocument) -> Result<(), Failure> {
+fn try_run(context: &Context, args: &RunArgs, held: Option<HeldSignals>, document: &mut RunDocument) -> Result<(), Failure> {
     let output = context.output;
     let signals = Signals::listen(&context.screen, move || print_stopped(output))?;
     drop(held);
@@ -124,11 +124,11 @@ impl Run<'_> {
         let ended = Registry::of_user().ok().and_then(|registry| registry.ended(&storage));
         taken_from.or(may_run_elsewhere(log.entries(), ended)).iter().for_each(|line| screen.notice(line));
         drop(log);
-        let crash = CrashPoints::of_process()?;
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
-        let options = self.options(&job, store.clone(), start);
-        let options = JobOptions { store: crash.store(options.store), committers: crash.committers(options.committers), ..options };
+        let (graph, options) = (assembly.graph.clone(), self.options(&job, store.clone(), start));
+        #[cfg(any(test, feature = "crash-points"))]
+        let (graph, options) = crash_points::CrashPoints::of_process()?.around(graph, options);
         let (control, inbox) = JobControl::new();
         self.signals.stop_job(control.clone(), self.runtime.clock.clone());
         let parts = RunningParts {
@@ -145,8 +145,7 @@ impl Run<'_> {
         };
         let served = address.map(|address| self.serve(address, parts, registration.take())).transpose()?;
         let observer = Observer::start(&assembly, status.clone(), &self.runtime, building, screen);
-        let report =
-            self.threads.block_on(run_job(crash.graph(assembly.graph.clone()), options, self.runtime.clone(), status.clone(), inbox));
+        let report = self.threads.block_on(run_job(graph, options, self.runtime.clone(), status.clone(), inbox));
         // Nobody waits for a component that would replace one of a job which has ended.
         self.context.compiler.stop();
         let samples = observer.end();

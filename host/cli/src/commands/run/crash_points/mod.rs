@@ -1,5 +1,5 @@
 //! Ends the process at a named point of the checkpoint protocol, the way SIGKILL at that very moment would. For tests of the real binary
-//! (`tests/it/crash_points.rs`); nobody else sets the variable.
+//! (`tests/it/crash_points.rs`), and behind the feature `crash-points`: what `cargo build -p weir` makes does not know the variable.
 //!
 //! `WEIR_CRASH_AT="put state before 3"` is the moment before the third state object is written. A point is a step, `before` or `after`, and the
 //! how manieth of these. Steps are the calls of a store with what they are for (`create log-attempt`, `create log-completed`,
@@ -14,16 +14,16 @@ use crate::failure::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use weir_engine::Committer;
-use weir_engine::job::{JobGraph, VertexKind};
+use weir_engine::job::{JobGraph, JobOptions, VertexKind};
+use weir_engine::sink::Committers;
 use weir_engine::storage::Store;
-use weir_engine::task::Committers;
 
 /// The variable that names the point.
 const VARIABLE: &str = "WEIR_CRASH_AT";
 
 /// Where this process is to end; nowhere, unless a test says so.
 #[derive(Clone)]
-pub(crate) struct CrashPoints(Option<Arc<CrashPoint>>);
+pub(super) struct CrashPoints(Option<Arc<CrashPoint>>);
 
 /// A moment beside a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ struct CrashPoint {
 
 impl CrashPoints {
     /// Those of the environment.
-    pub(crate) fn of_process() -> Result<Self, Failure> {
+    pub(super) fn of_process() -> Result<Self, Failure> {
         let Some(text) = std::env::var_os(VARIABLE) else { return Ok(Self(None)) };
         let text = text.to_string_lossy();
         let point = CrashPoint::parse(&text).ok_or_else(|| Failure::Usage {
@@ -54,8 +54,14 @@ impl CrashPoints {
         Ok(Self(Some(Arc::new(point))))
     }
 
+    /// The job that is run with the points around its steps.
+    pub(super) fn around(&self, graph: JobGraph, options: JobOptions) -> (JobGraph, JobOptions) {
+        let options = JobOptions { store: self.store(options.store), committers: self.committers(options.committers), ..options };
+        (self.graph(graph), options)
+    }
+
     /// `store`, with the points around its calls.
-    pub(crate) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+    fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         match &self.0 {
             Some(point) => Arc::new(store::CrashingStore::new(store, point.clone())),
             None => store,
@@ -63,7 +69,7 @@ impl CrashPoints {
     }
 
     /// `graph`, with the points around what its sinks prepare.
-    pub(crate) fn graph(&self, mut graph: JobGraph) -> JobGraph {
+    fn graph(&self, mut graph: JobGraph) -> JobGraph {
         let Some(point) = &self.0 else { return graph };
         for vertex in &mut graph.vertices {
             if let VertexKind::Sink(sink) = &mut vertex.kind {
@@ -74,7 +80,7 @@ impl CrashPoints {
     }
 
     /// `committers`, with the points around each commit.
-    pub(crate) fn committers(&self, committers: Committers) -> Committers {
+    fn committers(&self, committers: Committers) -> Committers {
         let Some(point) = self.0.clone() else { return committers };
         Arc::new(move |connector: &str| {
             let committer: Arc<dyn Committer> = Arc::new(sink::CrashingCommitter::new(committers(connector)?, point.clone()));
