@@ -9,7 +9,7 @@ pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use rerun::{
     DryRunDocument, EmittedDocument, FailedRecordDocument, LoggedCallDocument, OperatorAt, OutputDifferences, ReplayDocument,
-    ReplayedRecord, RerunFrom, RunKind, StateDifference, StateDifferences, TrialDocument,
+    ReplayedRecord, RerunFrom, RunKind, StateDifference, StateDifferences, VersionRunDocument,
 };
 mod state;
 

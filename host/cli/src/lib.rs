@@ -46,7 +46,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         return code;
     }
     // A job that is told to stop in its first milliseconds has been stopped, and not killed.
-    let held = terminal::Held::begin();
+    let held = terminal::HeldSignals::begin();
     match args::WeirArgs::try_parse_from(args) {
         Ok(args) => commands::dispatch(args, held),
         Err(usage) if usage.use_stderr() => {

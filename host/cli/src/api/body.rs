@@ -205,7 +205,7 @@ mod tests {
             let chunks = stream::iter(chunks).map(|bytes| Ok::<_, std::io::Error>(Bytes::from(vec![7; bytes])));
             let body = if whole { Body::from_stream(chunks) } else { Body::from_stream(chunks.chain(stream::pending())) };
             let read = bodies.collect(&mut body.into_data_stream(), announced, &limit).await;
-            *slot.lock().expect("no panic") = Some(read.map(|held| held.bytes.len()).map_err(|refusal| refusal.0.as_u16()));
+            *slot.lock().expect("no panic") = Some(read.map(|held| held.bytes.len()).map_err(|refusal| refusal.status.as_u16()));
         };
         assert_eq!(simulator.run(read.boxed(), 100_000), SimulationEnd::Finished, "a body comes to an end");
         assert_eq!(free.available_permits(), ALL_MAX, "what is read is given back");
@@ -226,7 +226,7 @@ mod tests {
     fn few_components_are_read_at_once() {
         let bodies = Bodies::new(Simulator::new(1).runtime().clock);
         let mut held: Vec<_> = (0..UPLOADS_MAX).map(|_| bodies.upload().expect("there is room")).collect();
-        assert_eq!(bodies.upload().err().map(|refusal| refusal.0.as_u16()), Some(503));
+        assert_eq!(bodies.upload().err().map(|refusal| refusal.status.as_u16()), Some(503));
         held.pop();
         assert!(bodies.upload().is_ok());
     }
@@ -249,7 +249,7 @@ mod tests {
         let bodies = Bodies::new(Simulator::new(1).runtime().clock);
         let first = bodies.take(ALL_MAX - 10).expect("nothing is held");
         assert!(bodies.take(10).is_ok());
-        assert_eq!(bodies.take(11).err().map(|refusal| refusal.0.as_u16()), Some(503));
+        assert_eq!(bodies.take(11).err().map(|refusal| refusal.status.as_u16()), Some(503));
         drop(first);
         assert!(bodies.take(ALL_MAX).is_ok());
     }

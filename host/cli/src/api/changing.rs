@@ -133,8 +133,9 @@ mod tests {
     #[test]
     fn beside_an_upgrade_every_change_is_refused_at_once_and_a_savepoint_on_probation() {
         let changes = Changes::new();
-        let refused =
-            |what: &str| changes.begin(what, None).now_or_never().expect("at once").err().map(|refusal| (refusal.0.as_u16(), refusal.1));
+        let refused = |what: &str| {
+            changes.begin(what, None).now_or_never().expect("at once").err().map(|refusal| (refusal.status.as_u16(), refusal.message))
+        };
         let upgrade = changes.begin("upgrade", Some("a")).now_or_never().expect("nobody else changes the job").expect("begun");
         assert_eq!(refused("rescale"), Some((409, "an upgrade of `a` is under way (preparing)".into())));
         assert!(changes.refuse_on_probation().is_ok());

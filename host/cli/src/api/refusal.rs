@@ -9,17 +9,26 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// An error as the answer: its status, what is wrong, and what to do.
 #[derive(Debug)]
-pub(super) struct Refusal(pub StatusCode, pub String, pub Option<String>);
+pub(super) struct Refusal {
+    pub status: StatusCode,
+    pub message: String,
+    pub hint: Option<String>,
+}
 
 impl Refusal {
     /// With this status.
     pub fn new(status: StatusCode, message: impl Into<String>, hint: &str) -> Self {
-        Self(status, message.into(), Some(hint.to_owned()))
+        Self { status, message: message.into(), hint: Some(hint.to_owned()) }
+    }
+
+    /// With this status, and no advice.
+    pub fn without_hint(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), hint: None }
     }
 
     /// The answer's body.
     pub fn document(&self) -> Value {
-        let Self(_, message, hint) = self;
+        let Self { message, hint, .. } = self;
         json!({ "error": { "message": message, "hint": hint } })
     }
 }
@@ -32,7 +41,7 @@ impl From<EngineError> for Refusal {
             ErrorKind::Fenced => StatusCode::CONFLICT,
             ErrorKind::Corrupt | ErrorKind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self(status, error.to_string(), error.hint().map(str::to_owned))
+        Self { status, message: error.to_string(), hint: error.hint().map(str::to_owned) }
     }
 }
 
@@ -41,7 +50,7 @@ impl From<Failure> for Refusal {
         match failure {
             Failure::Engine(error) => error.into(),
             Failure::Usage { .. } | Failure::JobFile(_) => {
-                Self(StatusCode::UNPROCESSABLE_ENTITY, failure.text(), failure.hint().map(str::to_owned))
+                Self { status: StatusCode::UNPROCESSABLE_ENTITY, message: failure.text(), hint: failure.hint().map(str::to_owned) }
             }
         }
     }
@@ -49,7 +58,7 @@ impl From<Failure> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, Json(self.document())).into_response()
+        (self.status, Json(self.document())).into_response()
     }
 }
 
@@ -59,7 +68,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_and_what_to_do() {
-        let status = |kind| Refusal::from(EngineError::new(kind, "x").with_hint("y")).0.as_u16();
+        let status = |kind| Refusal::from(EngineError::new(kind, "x").with_hint("y")).status.as_u16();
         assert_eq!(status(ErrorKind::FixInput), 422);
         assert_eq!(status(ErrorKind::Restart), 503);
         assert_eq!(status(ErrorKind::Bug), 500);

@@ -95,7 +95,7 @@ async fn guarded(State((api, guard)): State<(Api, Guard)>, request: Request, nex
     match guard.refuse(request.headers()) {
         Some((status, why)) => {
             api.bodies.discard(request.into_body());
-            Refusal(status, why.into(), None).into_response()
+            Refusal::without_hint(status, why).into_response()
         }
         None => next.run(request).await,
     }
@@ -207,7 +207,7 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): 
     if !leaky.is_empty() && !request.allow_repeat {
         let message = format!("{} cannot hold output back while the new component proves itself", leaky.join(", "));
         let hint = "with `--allow-repeat` what the probation wrote there may come again after a rollback";
-        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, message, Some(hint.into())));
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, hint));
     }
     changing.phase("changing over", None);
     let probation = Duration::from_millis(request.probation_ms);
@@ -255,14 +255,14 @@ fn ms(duration: Duration) -> f64 {
 /// Runs a change to its end also where whoever asked for it goes away: the engine has it by then, and the next change has to begin from it.
 #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
 async fn to_its_end(change: impl Future<Output = Answer> + Send + 'static) -> Answer {
-    let failed = |error: String| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error, None);
+    let failed = |error: String| Refusal::without_hint(StatusCode::INTERNAL_SERVER_ERROR, error);
     tokio::spawn(change).await.map_err(|error| failed(error.to_string()))?
 }
 
 /// Compiling takes a thread of its own.
 #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Refusal> {
-    let failed = |error: String| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error, None);
+    let failed = |error: String| Refusal::without_hint(StatusCode::INTERNAL_SERVER_ERROR, error);
     Ok(tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.to_string()))??)
 }
 

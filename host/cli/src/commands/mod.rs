@@ -15,12 +15,12 @@ use crate::context::{Context, tell};
 use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
 use crate::plugins::Compiler;
-use crate::terminal::{Held, Screen, standard_output};
+use crate::terminal::{HeldSignals, Screen, standard_output};
 use clap::CommandFactory;
 use clap::builder::StyledStr;
 
 /// Does what the command line says. Returns the exit code.
-pub(crate) fn dispatch(args: WeirArgs, held: Held) -> u8 {
+pub(crate) fn dispatch(args: WeirArgs, held: HeldSignals) -> u8 {
     // Only a run listens for signals.
     let held = Some(held).filter(|_| matches!(args.command, WeirCommand::Run(_)));
     let screen = Screen::of_process(args.quiet);

@@ -5,4 +5,4 @@ mod signals;
 pub(crate) mod standard_output;
 
 pub(crate) use screen::Screen;
-pub(crate) use signals::{Held, Signals};
+pub(crate) use signals::{HeldSignals, Signals};

@@ -36,12 +36,12 @@ fn asks(since_first: Option<Duration>) -> Asks {
 }
 
 /// Keeps signals waiting until it is dropped: one that comes before somebody listens for it would end the process as if nobody ever did.
-pub(crate) struct Held {
+pub(crate) struct HeldSignals {
     #[cfg(unix)]
     before: Option<nix::sys::signal::SigSet>,
 }
 
-impl Held {
+impl HeldSignals {
     /// From now on signals wait.
     pub fn begin() -> Self {
         #[cfg(unix)]
@@ -55,7 +55,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldSignals {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Some(before) = &self.before {

@@ -5,7 +5,8 @@ use crate::args::UpgradeArgs;
 use crate::client::registered;
 use crate::context::Context;
 use crate::documents::{
-    DryRunDocument, FailedRecordDocument, HeldDocument, OperatorAt, OutputDifferences, StateDifference, StateDifferences, TrialDocument,
+    DryRunDocument, FailedRecordDocument, HeldDocument, OperatorAt, OutputDifferences, StateDifference, StateDifferences,
+    VersionRunDocument,
 };
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::path::PathBuf;
 use weir_engine::job::{JobGraph, VertexKind};
-use weir_engine::replay::{IsolatedOperator, Trial, Upstream, dry_run};
+use weir_engine::replay::{IsolatedOperator, Upstream, VersionRun, dry_run};
 
 /// Characters of a value that the text shows.
 const SHOWN: usize = 100;
@@ -48,11 +49,11 @@ async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failu
     Ok(DryRunDocument::of(&report, OperatorAt { job: &of.job.name, operator: of.id(), from: of.from.clone() }, trials, states))
 }
 
-fn trial(trial: &Trial, graph: &JobGraph, vertex: usize) -> TrialDocument {
+fn trial(trial: &VersionRun, graph: &JobGraph, vertex: usize) -> VersionRunDocument {
     match &graph.vertices[vertex].kind {
         VertexKind::Operator(factory) => {
             let digest = factory.component().map(|component| component.digest.clone());
-            TrialDocument::of(trial, factory.descriptor(), digest)
+            VersionRunDocument::of(trial, factory.descriptor(), digest)
         }
         VertexKind::Source { .. } | VertexKind::Sink(_) => unreachable!("a dry run is of an operator"),
     }
@@ -76,8 +77,8 @@ fn text(document: &DryRunDocument, from: &str) -> String {
     text
 }
 
-fn trial_text(which: &str, trial: &TrialDocument) -> String {
-    let TrialDocument { name, version, digest, failures, total_ms, batch_median_ms, fuel, .. } = trial;
+fn trial_text(which: &str, trial: &VersionRunDocument) -> String {
+    let VersionRunDocument { name, version, digest, failures, total_ms, batch_median_ms, fuel, .. } = trial;
     let digest = digest.as_deref().map_or("native", |digest| &digest[..8.min(digest.len())]);
     let fuel = fuel.map(|fuel| format!(", {} instructions", grouped(fuel))).unwrap_or_default();
     let mut text = format!(
@@ -96,7 +97,7 @@ fn trial_text(which: &str, trial: &TrialDocument) -> String {
 fn output_text(of: &OutputDifferences) -> String {
     let examples = of.examples.iter().map(|example| {
         let shown = |side: &Option<crate::documents::EmittedDocument>| side.as_ref().map_or("nothing".to_owned(), emitted);
-        (self::shown(&example.key), shown(&example.old), shown(&example.new))
+        ShownDifference { key: self::shown(&example.key), old: shown(&example.old), new: shown(&example.new) }
     });
     differences_text(&format!("output {}", of.name), [of.only_old, of.only_new, of.different], examples)
 }
@@ -112,19 +113,26 @@ fn state_text(of: &StateDifferences) -> String {
         Some(problem) => format!("{} ({problem})", held(&example.new)),
         None => held(&example.new),
     };
-    let examples = of.examples.iter().map(|example| (shown_json(&example.key), held(&example.old), new(example)));
+    let shown = |example: &StateDifference| ShownDifference { key: shown_json(&example.key), old: held(&example.old), new: new(example) };
+    let examples = of.examples.iter().map(shown);
     let versions = of.migrated_from.map(|version| format!(", migrated from version {version}")).unwrap_or_default();
     differences_text(&format!("state {}{versions}", of.name), [of.only_old, of.only_new, of.different], examples)
 }
 
-/// Examples are (key, old, new).
-fn differences_text(what: &str, counts: [u64; 3], examples: impl Iterator<Item = (String, String, String)>) -> String {
+/// An example of what differs, as it is shown.
+struct ShownDifference {
+    key: String,
+    old: String,
+    new: String,
+}
+
+fn differences_text(what: &str, counts: [u64; 3], examples: impl Iterator<Item = ShownDifference>) -> String {
     if counts == [0; 3] {
         return format!("  {what}: no difference\n");
     }
     let [only_old, only_new, different] = counts.map(grouped);
     let mut text = format!("  {what}: {only_old} only in old, {only_new} only in new, {different} different\n");
-    examples.for_each(|(key, old, new)| text.push_str(&format!("     key {key}: {old} → {new}\n")));
+    examples.for_each(|ShownDifference { key, old, new }| text.push_str(&format!("     key {key}: {old} → {new}\n")));
     text
 }
 
@@ -187,7 +195,7 @@ mod tests {
 
     #[test]
     fn differences_are_counted_and_shown_and_none_is_said_too() {
-        let examples = [("k".to_owned(), "1".to_owned(), "2".to_owned())];
+        let examples = [ShownDifference { key: "k".to_owned(), old: "1".to_owned(), new: "2".to_owned() }];
         assert_eq!(
             differences_text("output out", [0, 0, 1_000], examples.into_iter()),
             "  output out: 0 only in old, 0 only in new, 1,000 different\n     key k: 1 → 2\n"

@@ -15,7 +15,7 @@ use crate::storage::with_stores;
 use crate::value_text::{Shown, StateText, key_text};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use weir_engine::inspect::{Change, Difference, OperatorState, StateChanges, StoredPayload, diff as compare};
+use weir_engine::inspect::{Change, KeyDifference, OperatorState, StateChanges, StoredPayload, diff as compare};
 use weir_engine::state::StateKind;
 
 /// Differences of a state that are shown unless told.
@@ -73,7 +73,7 @@ fn pairs<'a>(before: &'a Opened, after: &'a Opened, wanted: Option<&str>) -> Res
 async fn write_rows(pairs: &[Pair<'_>], out: &mut RowsOut<StateDiffRow>) -> Result<(), Failure> {
     for pair in pairs {
         let mut written = Ok(ControlFlow::Continue(()));
-        let mut each = |difference: &Difference<'_>| {
+        let mut each = |difference: &KeyDifference<'_>| {
             written = out.write(&row(pair.id, difference));
             if matches!(written, Ok(ControlFlow::Continue(()))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
@@ -90,7 +90,7 @@ async fn documents(pairs: &[Pair<'_>], examples: u64) -> Result<Vec<OperatorDiff
     let mut operators = Vec::new();
     for pair in pairs {
         let mut rows = BTreeMap::<String, Vec<StateDiffRow>>::new();
-        let mut each = |difference: &Difference<'_>| {
+        let mut each = |difference: &KeyDifference<'_>| {
             let rows = rows.entry(difference.state.to_owned()).or_default();
             if (rows.len() as u64) < examples {
                 rows.push(row(pair.id, difference));
@@ -107,7 +107,7 @@ async fn documents(pairs: &[Pair<'_>], examples: u64) -> Result<Vec<OperatorDiff
     Ok(operators)
 }
 
-fn row(operator: &str, difference: &Difference<'_>) -> StateDiffRow {
+fn row(operator: &str, difference: &KeyDifference<'_>) -> StateDiffRow {
     let (change, before, after) = match difference.change {
         Change::Added(is) => ("added", None, Some(is)),
         Change::Removed(was) => ("removed", Some(was), None),

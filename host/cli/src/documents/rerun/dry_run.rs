@@ -1,28 +1,17 @@
-//! The documents of `weir upgrade --dry-run` and `weir replay`.
-//!
-//! Keys and values of records are text, or `{"base64": …}` where the bytes are none. What states hold is shown by [`HeldText`].
+//! The document of `weir upgrade --dry-run`: how two versions of an operator fared on the same records.
 
-use super::{HeldDocument, HeldText};
+use super::{EmittedDocument, OperatorAt, RerunFrom, optional};
+use crate::documents::{HeldDocument, HeldText, SCHEMA};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use weir_engine::replay::{Difference, Differences, DryRunReport, EmittedRecord, FailedRecord, Held, RecordEffects, StateChange, Trial};
+use weir_engine::replay::{Difference, Differences, DryRunReport, EmittedRecord, FailedRecord, Held, VersionRun};
 use weir_engine::state::StateDescriptor;
-use weir_wasm::bytes_as_json;
-
-/// Where records and state come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RerunFrom {
-    /// The checkpoint; absent: the beginning of the job.
-    pub checkpoint: Option<u64>,
-    /// The savepoint that holds it, where it is one.
-    pub savepoint: Option<String>,
-}
 
 /// `weir upgrade --dry-run`.
 #[derive(Clone, Debug, Serialize)]
 pub struct DryRunDocument {
-    /// [`super::SCHEMA`].
+    /// [`SCHEMA`].
     pub schema: u32,
     /// The job's name.
     pub job: String,
@@ -41,9 +30,9 @@ pub struct DryRunDocument {
     /// Whether they failed on the same records.
     pub failures_agree: bool,
     /// The version that runs.
-    pub old: TrialDocument,
+    pub old: VersionRunDocument,
     /// The version that is to replace it.
-    pub new: TrialDocument,
+    pub new: VersionRunDocument,
     /// By output.
     pub outputs: Vec<OutputDifferences>,
     /// By state, over the keys that the records have.
@@ -52,7 +41,7 @@ pub struct DryRunDocument {
 
 /// How one version fared.
 #[derive(Clone, Debug, Serialize)]
-pub struct TrialDocument {
+pub struct VersionRunDocument {
     /// The name that its author gave it.
     pub name: String,
     /// The version that its author gave it.
@@ -112,18 +101,6 @@ pub struct OutputDifference {
     pub new: Option<EmittedDocument>,
 }
 
-/// A record as it was emitted.
-#[derive(Clone, Debug, Serialize)]
-pub struct EmittedDocument {
-    /// Its value.
-    pub value: Value,
-    /// Its event time in ms.
-    pub timestamp: Option<i64>,
-    /// Its headers, names and values, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<[Value; 2]>,
-}
-
 /// How a state differs.
 #[derive(Clone, Debug, Serialize)]
 pub struct StateDifferences {
@@ -155,127 +132,6 @@ pub struct StateDifference {
     /// Why one of them is hex digits and not what its description says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-}
-
-/// `weir replay`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReplayDocument {
-    /// [`super::SCHEMA`].
-    pub schema: u32,
-    /// The job's name.
-    pub job: String,
-    /// The operator.
-    pub operator: String,
-    /// What was run.
-    pub run: RunKind,
-    /// Where it began.
-    pub from: RerunFrom,
-    /// The last checkpoint of a recorded run that it came to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<u64>,
-    /// In the order in which they were given.
-    pub records: Vec<ReplayedRecord>,
-    /// Why the operator failed on the last one, or why a recorded run goes no further.
-    pub error: Option<String>,
-}
-
-/// What a replay runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunKind {
-    /// The run that there was, as it was recorded.
-    Recorded,
-    /// A possible run: the sources are read again.
-    Sources,
-}
-
-/// The call that a record of a recorded run was given in.
-#[derive(Clone, Debug, Serialize)]
-pub struct LoggedCallDocument {
-    /// The subtask that was called.
-    pub subtask: u32,
-    /// Number of the call, from 0 in each subtask behind each checkpoint.
-    pub call: u64,
-    /// Event time up to which all inputs were complete, in ms.
-    pub watermark: Option<i64>,
-    /// What the operator was told of the time, in ms since the Unix epoch.
-    pub processing_time: i64,
-    /// Outputs and state of the whole call stand with its last record: the operator does something else with its records one by one.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub undivided: bool,
-}
-
-/// One record and what came of it: a line of `weir replay`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReplayedRecord {
-    /// Number of the batch, from 0.
-    pub batch: u64,
-    /// The record's place in it.
-    pub record: usize,
-    /// The call, in a recorded run.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub call: Option<LoggedCallDocument>,
-    /// The operator's input.
-    pub input: String,
-    /// The record's key.
-    pub key: Value,
-    /// Its value.
-    pub value: Value,
-    /// Its event time in ms.
-    pub timestamp: Option<i64>,
-    /// Its headers, names and values, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<[Value; 2]>,
-    /// What the operator emitted.
-    pub outputs: Vec<ReplayedOutput>,
-    /// What it changed in its states.
-    pub state: Vec<StateChangeDocument>,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// A record that was emitted.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReplayedOutput {
-    /// The output's name.
-    pub output: String,
-    /// The record's key.
-    pub key: Value,
-    /// The rest of it.
-    #[serde(flatten)]
-    pub record: EmittedDocument,
-}
-
-/// What a state held of a key and holds now.
-#[derive(Clone, Debug, Serialize)]
-pub struct StateChangeDocument {
-    /// The state's name.
-    pub state: String,
-    /// The key; of a broadcast state the entry.
-    pub key: Box<RawValue>,
-    /// Before the record.
-    pub before: HeldDocument,
-    /// Behind it.
-    pub after: HeldDocument,
-    /// Why one of them is hex digits and not what its description says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-fn optional(bytes: Option<&[u8]>) -> Value {
-    bytes.map_or(Value::Null, bytes_as_json)
-}
-
-/// Names and values, in order.
-fn headers(headers: &[(Vec<u8>, Vec<u8>)]) -> Vec<[Value; 2]> {
-    headers.iter().map(|(name, value)| [bytes_as_json(name), bytes_as_json(value)]).collect()
-}
-
-impl From<&EmittedRecord> for EmittedDocument {
-    fn from(record: &EmittedRecord) -> Self {
-        Self { value: optional(record.value.as_deref()), timestamp: record.timestamp, headers: headers(&record.headers) }
-    }
 }
 
 impl From<&FailedRecord> for FailedRecordDocument {
@@ -316,9 +172,9 @@ impl StateDifferences {
     }
 }
 
-impl TrialDocument {
+impl VersionRunDocument {
     /// How the version fared that `descriptor` and `digest` are of.
-    pub fn of(trial: &Trial, descriptor: &weir_engine::operator::OperatorDescriptor, digest: Option<String>) -> Self {
+    pub fn of(trial: &VersionRun, descriptor: &weir_engine::operator::OperatorDescriptor, digest: Option<String>) -> Self {
         Self {
             name: descriptor.name.clone(),
             version: descriptor.version.clone(),
@@ -332,28 +188,18 @@ impl TrialDocument {
     }
 }
 
-/// An operator that is run again, by names.
-pub struct OperatorAt<'a> {
-    /// The job's name.
-    pub job: &'a str,
-    /// The operator's id.
-    pub operator: &'a str,
-    /// Where in the job that begins.
-    pub from: RerunFrom,
-}
-
 impl DryRunDocument {
     /// What `report` says of the two versions of an operator, whose states are declared as `states`.
     pub fn of(
         report: &DryRunReport,
         of: OperatorAt<'_>,
-        (old, new): (TrialDocument, TrialDocument),
+        (old, new): (VersionRunDocument, VersionRunDocument),
         states: (&[StateDescriptor], &[StateDescriptor]),
     ) -> Self {
         // A state of both is compared as the new one has it.
         let text = HeldText::of(states.0.iter().chain(states.1));
         Self {
-            schema: super::SCHEMA,
+            schema: SCHEMA,
             job: of.job.to_owned(),
             operator: of.operator.to_owned(),
             from: of.from,
@@ -366,37 +212,6 @@ impl DryRunDocument {
             new,
             outputs: report.outputs.iter().map(Into::into).collect(),
             states: report.states.iter().map(|of| StateDifferences::of(of, &text, states)).collect(),
-        }
-    }
-}
-
-impl ReplayedRecord {
-    /// A record and what came of it, with states as `text` shows them.
-    pub fn of(effects: &RecordEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Self {
-        let output = |(output, key, record): &(String, Option<Vec<u8>>, EmittedRecord)| ReplayedOutput {
-            output: output.clone(),
-            key: optional(key.as_deref()),
-            record: record.into(),
-        };
-        let change = |StateChange { state, key, before, after }: &StateChange| {
-            let mut problem = None;
-            let key = text.key(state, key, &mut problem);
-            let mut held = |held: &Option<Held>| text.held(state, held.as_ref(), &mut problem);
-            let (before, after) = (held(before), held(after));
-            StateChangeDocument { state: state.clone(), key, before, after, problem }
-        };
-        Self {
-            batch: effects.batch,
-            record: effects.record,
-            call,
-            input: effects.input.clone(),
-            key: optional(effects.key.as_deref()),
-            value: optional(effects.given.value.as_deref()),
-            timestamp: effects.given.timestamp,
-            headers: headers(&effects.given.headers),
-            outputs: effects.outputs.iter().map(output).collect(),
-            state: effects.changes.iter().map(change).collect(),
-            error: effects.error.as_ref().map(ToString::to_string),
         }
     }
 }

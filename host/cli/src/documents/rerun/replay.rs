@@ -1,0 +1,145 @@
+//! The document of `weir replay`: record by record what an operator was given, emitted and changed.
+
+use super::{EmittedDocument, RerunFrom, headers, optional};
+use crate::documents::{HeldDocument, HeldText};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use weir_engine::replay::{Held, OutputRecord, RecordEffects, StateChange};
+
+/// `weir replay`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayDocument {
+    /// [`crate::documents::SCHEMA`].
+    pub schema: u32,
+    /// The job's name.
+    pub job: String,
+    /// The operator.
+    pub operator: String,
+    /// What was run.
+    pub run: RunKind,
+    /// Where it began.
+    pub from: RerunFrom,
+    /// The last checkpoint of a recorded run that it came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+    /// In the order in which they were given.
+    pub records: Vec<ReplayedRecord>,
+    /// Why the operator failed on the last one, or why a recorded run goes no further.
+    pub error: Option<String>,
+}
+
+/// What a replay runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// The run that there was, as it was recorded.
+    Recorded,
+    /// A possible run: the sources are read again.
+    Sources,
+}
+
+/// The call that a record of a recorded run was given in.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoggedCallDocument {
+    /// The subtask that was called.
+    pub subtask: u32,
+    /// Number of the call, from 0 in each subtask behind each checkpoint.
+    pub call: u64,
+    /// Event time up to which all inputs were complete, in ms.
+    pub watermark: Option<i64>,
+    /// What the operator was told of the time, in ms since the Unix epoch.
+    pub processing_time: i64,
+    /// Outputs and state of the whole call stand with its last record: the operator does something else with its records one by one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undivided: bool,
+}
+
+/// One record and what came of it: a line of `weir replay`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayedRecord {
+    /// Number of the batch, from 0.
+    pub batch: u64,
+    /// The record's place in it.
+    pub record: usize,
+    /// The call, in a recorded run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub call: Option<LoggedCallDocument>,
+    /// The operator's input.
+    pub input: String,
+    /// The record's key.
+    pub key: Value,
+    /// Its value.
+    pub value: Value,
+    /// Its event time in ms.
+    pub timestamp: Option<i64>,
+    /// Its headers, names and values, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<[Value; 2]>,
+    /// What the operator emitted.
+    pub outputs: Vec<ReplayedOutput>,
+    /// What it changed in its states.
+    pub state: Vec<StateChangeDocument>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A record that was emitted.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayedOutput {
+    /// The output's name.
+    pub output: String,
+    /// The record's key.
+    pub key: Value,
+    /// The rest of it.
+    #[serde(flatten)]
+    pub record: EmittedDocument,
+}
+
+/// What a state held of a key and holds now.
+#[derive(Clone, Debug, Serialize)]
+pub struct StateChangeDocument {
+    /// The state's name.
+    pub state: String,
+    /// The key; of a broadcast state the entry.
+    pub key: Box<RawValue>,
+    /// Before the record.
+    pub before: HeldDocument,
+    /// Behind it.
+    pub after: HeldDocument,
+    /// Why one of them is hex digits and not what its description says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl ReplayedRecord {
+    /// A record and what came of it, with states as `text` shows them.
+    pub fn of(effects: &RecordEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Self {
+        let output = |OutputRecord { output, key, record }: &OutputRecord| ReplayedOutput {
+            output: output.clone(),
+            key: optional(key.as_deref()),
+            record: record.into(),
+        };
+        let change = |StateChange { state, key, before, after }: &StateChange| {
+            let mut problem = None;
+            let key = text.key(state, key, &mut problem);
+            let mut held = |held: &Option<Held>| text.held(state, held.as_ref(), &mut problem);
+            let (before, after) = (held(before), held(after));
+            StateChangeDocument { state: state.clone(), key, before, after, problem }
+        };
+        Self {
+            batch: effects.batch,
+            record: effects.record,
+            call,
+            input: effects.input.clone(),
+            key: optional(effects.key.as_deref()),
+            value: optional(effects.given.value.as_deref()),
+            timestamp: effects.given.timestamp,
+            headers: headers(&effects.given.headers),
+            outputs: effects.outputs.iter().map(output).collect(),
+            state: effects.changes.iter().map(change).collect(),
+            error: effects.error.as_ref().map(ToString::to_string),
+        }
+    }
+}
