@@ -12,13 +12,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What an end may take that gives requests which never come whole two seconds.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A job that runs for more than a minute where nobody stops it, and its API's address.
-fn started(descriptors: u32) -> (Bench, Running, String) {
+/// A job that runs for more than a minute where nobody stops it.
+struct Started {
+    bench: Bench,
+    process: Running,
+    /// Its API's address.
+    api: String,
+}
+
+fn started(descriptors: u32) -> Started {
     let bench = Bench::new(WEIR, WordCount::long());
     let mut process = bench.start_limited("run job.toml --output json", &format!("-n {descriptors}"));
     let api = bench.api(&mut process);
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
-    (bench, process, api)
+    Started { bench, process, api }
 }
 
 /// Sends `text` and nothing more.
@@ -54,7 +61,7 @@ fn ask(api: &str, path: &str, body: &str) -> (u16, String) {
 #[test]
 fn a_thousand_idle_connections_cost_the_job_nothing_and_it_still_answers() {
     raise_descriptor_limit();
-    let (bench, mut process, api) = started(1_024);
+    let Started { bench, mut process, api } = started(1_024);
     let idle: Vec<TcpStream> = (0..1_000).map(|_| TcpStream::connect(&api).expect("the API listens")).collect();
     assert_eq!(bench.run("status words --output json").assert(0, &[]).document()["state"], "running");
     let before = bench.log().completed.len();
@@ -86,7 +93,7 @@ fn the_soft_limit_on_descriptors_is_raised_at_the_start() {
 
 #[test]
 fn few_descriptors_are_left_to_the_dataflow() {
-    let (bench, process, api) = started(48);
+    let Started { bench, process, api } = started(48);
     let _idle: Vec<TcpStream> = (0..100).filter_map(|_| TcpStream::connect(&api).ok()).collect();
     bench.run("stop words").assert(0, &[]);
     let document = process.ended().assert(0, &[]).document();
@@ -95,7 +102,7 @@ fn few_descriptors_are_left_to_the_dataflow() {
 
 #[test]
 fn requests_that_never_come_whole_hold_up_no_end() {
-    let (bench, process, api) = started(1_024);
+    let Started { bench, process, api } = started(1_024);
     let _half = [
         sent(&api, ""),
         sent(&api, "POST /v1/sto"),
@@ -114,7 +121,7 @@ fn requests_that_never_come_whole_hold_up_no_end() {
 
 #[test]
 fn bodies_are_bounded_by_route_and_refused_before_they_are_read() {
-    let (bench, process, api) = started(1_024);
+    let Started { bench, process, api } = started(1_024);
     let json = answer(sent(&api, &head(&api, "/v1/rescale", 1_000_000, "")));
     assert_eq!(json.0, 413, "{json:?}");
     let upgrade = "/v1/upgrade?operator=count&name=x&probation_ms=1";

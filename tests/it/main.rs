@@ -1,6 +1,7 @@
 //! The tests of the whole. What is where:
 //!
-//! - `architecture`: the order of the rooms of the engine.
+//! - `architecture`: the order of the rooms and of the crates.
+//! - `house`: how the project is written: comments, the length of files and of the front page.
 //! - `responsiveness`: checkpoints expire on time while every data thread is inside a guest that spins.
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
 //!   `jobs` does both in whole jobs.
@@ -46,6 +47,7 @@ mod damage;
 mod files;
 mod followed;
 mod hostile;
+mod house;
 mod inputs;
 mod kept_state;
 mod kills;

@@ -65,12 +65,21 @@ fn run_and_stop(bench: &Bench) -> String {
     ended.stderr
 }
 
+/// What is known of an aircraft.
+#[derive(Default)]
+struct Totals {
+    flights: u64,
+    total: i64,
+    /// The longest delay that the second version has seen.
+    longest: Option<i64>,
+}
+
 /// What the two versions commit together, where the first has worked off `first` known rows of each aircraft.
 fn model(first: &BTreeMap<u64, u64>) -> Lines {
-    let mut totals: BTreeMap<u64, (u64, i64, Option<i64>)> = BTreeMap::new();
+    let mut totals: BTreeMap<u64, Totals> = BTreeMap::new();
     let mut lines = Lines::new();
     for (aircraft, delay) in rows().filter_map(|(aircraft, delay)| Some((aircraft, delay?))) {
-        let (flights, total, longest) = totals.entry(aircraft).or_default();
+        let Totals { flights, total, longest } = totals.entry(aircraft).or_default();
         (*flights, *total) = (*flights + 1, *total + delay);
         let mut line = format!("{{\"tailnum\":\"N{aircraft}\",\"flights\":{flights},\"total_delay\":{total}");
         if *flights > first.get(&aircraft).copied().unwrap_or(0) {

@@ -91,11 +91,18 @@ fn rows(input: u32, path: &str, tailnum: usize) -> (String, Rows) {
     (header.to_owned(), rows)
 }
 
-/// What opens the operator, the flights and the planes.
-fn january() -> (Setup, Rows, Rows) {
+/// A month of flights.
+struct January {
+    /// What opens the operator.
+    setup: Setup,
+    flights: Rows,
+    planes: Rows,
+}
+
+fn january() -> January {
     let (flights_header, flights) = rows(0, "../flight-delays/data/flights-2013-01.csv.gz", 11);
     let (planes_header, planes) = rows(1, "data/planes.csv.gz", 0);
-    (setup(&flights_header, &planes_header), flights, planes)
+    January { setup: setup(&flights_header, &planes_header), flights, planes }
 }
 
 /// The lines of a host that was given everything, sorted.
@@ -107,7 +114,7 @@ fn lines(host: &TestHost<Enrich>) -> Vec<TestRecord> {
 
 #[test]
 fn january_is_joined_alike_in_every_order() {
-    let (setup, flights, planes) = january();
+    let January { setup, flights, planes } = january();
     let known: BTreeMap<_, _> = planes.iter().map(|(_, plane)| (plane.key.clone(), plane)).collect();
     let expect = flights.iter().filter(|(_, flight)| known.contains_key(&flight.key)).count();
 
@@ -122,7 +129,7 @@ fn january_is_joined_alike_in_every_order() {
 
 #[test]
 fn cuts_change_nothing() {
-    let (setup, flights, planes) = january();
+    let January { setup, flights, planes } = january();
     let mut rng = fastrand::Rng::with_seed(6);
     let mut mixed = [&flights[..300], &rng.choose_multiple(&planes, 300).into_iter().cloned().collect::<Vec<_>>()].concat();
     mixed.extend(

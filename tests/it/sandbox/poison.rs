@@ -22,8 +22,8 @@ fn batch(poison: &BTreeMap<usize, Fault>) -> Vec<Record> {
 }
 
 /// What good records come to. Their times are their places, which differ where the poison is left out.
-fn effects(emitted: Vec<Emitted>) -> Vec<(u32, Option<String>, String)> {
-    emitted.into_iter().map(|record| (record.output, record.key, record.value)).collect()
+fn effects(emitted: Vec<Emitted>) -> Vec<Emitted> {
+    emitted.into_iter().map(|record| Emitted { timestamp: None, ..record }).collect()
 }
 
 /// Runs the batch with poison, and another behind it; and both without, on a guest that never fails.

@@ -122,7 +122,7 @@ pub(super) fn replay(
 ) -> Result<Replayed, String> {
     let stretches = made_again(simulator, objects, move |_| graph.clone(), start)?;
     let mut replayed = Replayed::default();
-    for (what, subtask, calls) in stretches {
+    for StretchCalls { of: what, subtask, calls } in stretches {
         let made = |all: &[Call]| calls.is_empty() || all.windows(calls.len()).any(|some| some == calls);
         if !witness.lock().iter().any(|(index, all)| *index == subtask && made(all)) {
             return Err(format!("{what}: subtask {subtask} did not do what is replayed of it: {calls:?}"));
@@ -140,11 +140,18 @@ pub(super) fn emitted(
     graph: impl Fn(&LoggedStretch) -> JobGraph + Send + Sync + 'static,
 ) -> Result<Vec<String>, String> {
     let stretches = made_again(simulator, objects, graph, RunStart::Beginning)?;
-    Ok(stretches.into_iter().flat_map(|(_, _, calls)| calls).flat_map(|call| call.emitted).collect())
+    Ok(stretches.into_iter().flat_map(|stretch| stretch.calls).flat_map(|call| call.emitted).collect())
 }
 
-/// Where a stretch is, a subtask, and its calls, made again.
-type Stretches = Vec<(String, u32, Vec<Call>)>;
+/// The calls of one subtask in one stretch, made again.
+struct StretchCalls {
+    /// Between which checkpoints the stretch is.
+    of: String,
+    subtask: u32,
+    calls: Vec<Call>,
+}
+
+type Stretches = Vec<StretchCalls>;
 
 fn made_again(
     simulator: &Simulator,
@@ -189,13 +196,11 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
                     continue;
                 };
                 assert!(!undivided, "cutting a batch changes nothing");
-                let emitted = records
-                    .iter()
-                    .flat_map(|record| &record.outputs)
-                    .map(|(_, _, record)| text(record.value.as_deref().unwrap_or_default()));
+                let emitted =
+                    records.iter().flat_map(|record| &record.outputs).map(|one| text(one.record.value.as_deref().unwrap_or_default()));
                 made.push(Call { given: texts(batch).collect(), emitted: emitted.collect() });
             }
-            all.push((format!("from {} to {}", stretch.from, stretch.to), subtask, made));
+            all.push(StretchCalls { of: format!("from {} to {}", stretch.from, stretch.to), subtask, calls: made });
         }
     }
     Ok(())

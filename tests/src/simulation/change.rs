@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{JobLog, LogEntry, Override, Replaced, VertexIdentity};
-use weir_engine::exchange::Partitioning;
+use weir_engine::job::Partitioning;
 use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode,
     Upgrade, UpgradeEvent, Vertex, VertexKind, load_metadata, run_job,
@@ -128,12 +128,12 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
         let (objects, wrong) = (objects.clone(), Arc::default());
         let world =
             World { simulator: simulator.clone(), disk: disk.clone(), scenario, next_version: next_version.clone(), objects, wrong };
-        let (outcome, rescales, undone) = world.process(shape, polls)?;
+        let ChangedProcess { outcome, rescales } = world.process(shape, polls)?;
         if let Some(wrong) = world.wrong.lock().expect("no panic").take() {
             return Err(wrong);
         }
-        report.rescales += rescales;
-        report.undone += undone;
+        report.rescales += rescales.answered;
+        report.undone += rescales.undone;
         match outcome {
             Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
             Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
@@ -187,15 +187,31 @@ struct World {
     wrong: Arc<Mutex<Option<String>>>,
 }
 
+/// How one process ended.
+struct ChangedProcess {
+    /// How the job ended; `None`: the process was killed.
+    outcome: Option<JobOutcome>,
+    rescales: Rescales,
+}
+
+/// The rescales of one process.
+#[derive(Clone, Copy, Default)]
+struct Rescales {
+    /// Those that the job answered.
+    answered: u64,
+    /// Those that could not be deployed, and were undone.
+    undone: u64,
+}
+
 impl World {
-    /// One process, with somebody who changes the job all the time. How the job ended, where it did, how many rescales it answered, and how many it undid.
-    fn process(&self, shape: Shape, polls: u64) -> Result<(Option<JobOutcome>, u64, u64), String> {
+    /// One process, with somebody who changes the job all the time.
+    fn process(&self, shape: Shape, polls: u64) -> Result<ChangedProcess, String> {
         let status = Arc::new(JobStatus::new(VERTICES));
         let (control, inbox) = JobControl::new();
         let options = options(&self.simulator, &self.disk, &self.objects, self.scenario);
         let graph = shape.graph(&self.simulator, &self.disk, self.scenario);
         let job = run_job(graph, options, self.simulator.runtime(), status, inbox);
-        let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new((0, 0))));
+        let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Rescales::default())));
         let (slot, changes, world) = (ended.clone(), rescales.clone(), self.clone());
         let both = async move {
             let mut job = Box::pin(job.fuse());
@@ -212,12 +228,12 @@ impl World {
         if end == SimulationEnd::Deadlock {
             return Err("deadlock".into());
         }
-        let (outcome, (rescales, undone)) = (ended.lock().expect("no panic").take(), *rescales.lock().expect("no panic"));
-        Ok((outcome, rescales, undone))
+        let (outcome, rescales) = (ended.lock().expect("no panic").take(), *rescales.lock().expect("no panic"));
+        Ok(ChangedProcess { outcome, rescales })
     }
 
     /// Changes the job until it has ended.
-    async fn change(self, control: JobControl, mut shape: Shape, rescales: Arc<Mutex<(u64, u64)>>) {
+    async fn change(self, control: JobControl, mut shape: Shape, rescales: Arc<Mutex<Rescales>>) {
         let clock = self.simulator.runtime().clock;
         loop {
             let pause = Duration::from_millis(20 + self.simulator.draw(300));
@@ -251,7 +267,7 @@ impl World {
     }
 
     /// Rescales the job, now and then to what cannot be: then it goes on as it was.
-    async fn rescale(&self, control: &JobControl, shape: &mut Shape, rescales: &Mutex<(u64, u64)>) {
+    async fn rescale(&self, control: &JobControl, shape: &mut Shape, rescales: &Mutex<Rescales>) {
         let mut wanted = Shape { parallelism: [0; 3].map(|_| 1 + self.simulator.draw(3) as u32), ..shape.clone() };
         match self.simulator.draw(6) {
             0 | 1 => wanted.parallelism[1] = UNDEPLOYABLE,
@@ -263,13 +279,13 @@ impl World {
         match control.rescale(change).await {
             Ok(_) if wanted.parallelism[1] == UNDEPLOYABLE => self.wrong("what cannot be deployed has been deployed".into()),
             Ok(_) => {
-                rescales.lock().expect("no panic").0 += 1;
+                rescales.lock().expect("no panic").answered += 1;
                 *shape = wanted;
             }
             Err(error) if error.to_string().contains("ended or restarted") => {
                 self.wrong("the job runs, and whoever asked for a rescale never learns what came of it".into());
             }
-            Err(error) if error.to_string().contains("cannot be deployed") => rescales.lock().expect("no panic").1 += 1,
+            Err(error) if error.to_string().contains("cannot be deployed") => rescales.lock().expect("no panic").undone += 1,
             Err(_) => {}
         }
     }

@@ -1,0 +1,157 @@
+//! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
+//!
+//! What is run here is the scenarios alone; `state` is about what operators keep and record, `changed` about jobs that change,
+//! `stops` about how jobs end, `other_processes` about several processes on one job.
+
+mod changed;
+mod other_processes;
+mod state;
+mod stops;
+
+use weir_engine::storage::FaultPlan;
+use weir_tests::simulation::scenarios::{CALM, STORMY};
+use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate};
+
+/// What came of some seeds, summed up.
+struct Sums {
+    processes: u64,
+    checkpoints: u64,
+    restarts: u64,
+}
+
+/// Runs `seeds` seeds, or the one that WEIR_SEED names.
+#[track_caller]
+fn check(seeds: u64, scenario: Scenario) -> Sums {
+    let reports = reports(seeds, scenario);
+    let sum = |of: fn(&Report) -> u64| sum(&reports, of);
+    Sums {
+        processes: sum(|report| report.processes),
+        checkpoints: sum(|report| report.checkpoints),
+        restarts: sum(|report| report.restarts),
+    }
+}
+
+fn sum(reports: &[Report], of: fn(&Report) -> u64) -> u64 {
+    reports.iter().map(of).sum()
+}
+
+#[track_caller]
+fn reports(seeds: u64, scenario: Scenario) -> Vec<Report> {
+    let report = |seed| simulate(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
+    self::seeds(seeds).map(report).collect()
+}
+
+/// So many seeds, or the one that WEIR_SEED names.
+fn seeds(seeds: u64) -> std::ops::Range<u64> {
+    let only = std::env::var("WEIR_SEED").ok().map(|seed| seed.parse().expect("WEIR_SEED is a number"));
+    only.map_or(0..seeds, |seed: u64| seed..seed + 1)
+}
+
+#[test]
+fn a_calm_job_commits_its_input_once() {
+    let Sums { processes, checkpoints, restarts } = check(20, CALM);
+    assert_eq!((processes, restarts), (20, 0));
+    assert!(checkpoints >= 40, "{checkpoints} checkpoints");
+}
+
+#[test]
+fn failing_tasks_lose_and_double_nothing() {
+    let Sums { restarts, .. } = check(60, Scenario { failures: Some(200), ..CALM });
+    assert!(restarts > 30, "{restarts} restarts");
+}
+
+#[test]
+fn a_failing_store_loses_and_doubles_nothing() {
+    check(60, Scenario { faults: FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 200, ..FaultPlan::NONE }, ..CALM });
+}
+
+#[test]
+fn killed_processes_lose_and_double_nothing() {
+    let Sums { processes, .. } = check(100, Scenario { crash_within_polls: 1_500, ..CALM });
+    assert!(processes > 300, "{processes} processes");
+}
+
+#[test]
+fn everything_at_once_loses_and_doubles_nothing() {
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
+    check(100, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..CALM });
+}
+
+#[test]
+fn a_seed_run_twice_gives_the_same_trace() {
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, ..CALM };
+    for seed in 0..10 {
+        assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_guest_that_counts_is_restored_like_a_native_operator() {
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::Guest, ..CALM };
+    let Sums { processes, restarts, .. } = check(20, scenario);
+    assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
+fn poison_is_set_aside_once_whatever_fails_around_it() {
+    check(5, Scenario { counter: Counter::PoisonedGuest, ..CALM });
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
+    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::PoisonedGuest, ..CALM };
+    let Sums { processes, restarts, .. } = check(20, scenario);
+    assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
+fn inputs_joined_under_broadcast_rules_lose_and_double_nothing() {
+    let join = Scenario { counter: Counter::Join, ..CALM };
+    check(10, join);
+    check(60, Scenario { crash_within_polls: 1_500, ..join });
+    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
+    let Sums { processes, restarts, .. } =
+        check(60, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..join });
+    assert!(processes > 100 && restarts > 20, "{processes} processes, {restarts} restarts");
+}
+
+#[test]
+fn a_seed_run_twice_with_guests_gives_the_same_trace() {
+    for counter in [Counter::Guest, Counter::PoisonedGuest] {
+        let scenario = Scenario { failures: Some(400), crash_within_polls: 3_000, counter, ..CALM };
+        for seed in 0..5 {
+            assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "{counter:?}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn two_checkpoints_in_flight_over_a_slow_store_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 0, lost_acknowledgement: 0, slow: 700, ..FaultPlan::NONE };
+    check(150, Scenario { faults, crash_within_polls: 2_500, max_concurrent: 2, ..CALM });
+}
+
+#[test]
+fn barriers_that_overtake_lose_and_double_nothing() {
+    let stormy = reports(150, Scenario { barriers: Barriers::ExactlyOnce, ..STORMY });
+    let (in_flight, processes) = (sum(&stormy, |report| report.in_flight), sum(&stormy, |report| report.processes));
+    assert!(in_flight > 300 && processes > 300, "{in_flight} objects with records in flight, {processes} processes");
+    let calm = reports(30, Scenario { barriers: Barriers::ExactlyOnce, ..CALM });
+    let in_flight = sum(&calm, |report| report.in_flight);
+    assert!(in_flight > 30, "{in_flight} objects with records in flight");
+}
+
+#[test]
+fn barriers_that_overtake_records_on_the_way_to_guests_lose_and_double_nothing() {
+    check(15, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Guest, ..STORMY });
+    check(15, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::PoisonedGuest, ..STORMY });
+}
+
+#[test]
+fn at_least_once_loses_nothing() {
+    check(100, Scenario { barriers: Barriers::AtLeastOnce, ..STORMY });
+}
+
+#[test]
+fn barriers_that_overtake_on_several_inputs_lose_and_double_no_pair() {
+    check(60, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..STORMY });
+}

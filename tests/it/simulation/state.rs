@@ -1,0 +1,90 @@
+//! State that is restored from changes, from files and from backends that wait and fail; and calls that are recorded beside it.
+
+use super::{Sums, check, reports, sum};
+use weir_engine::state::conformance::StateFaultPlan;
+use weir_engine::storage::FaultPlan;
+use weir_tests::simulation::scenarios::{CALM, EVERY, FAULTY_STATE, INCREMENTAL, STORMY};
+use weir_tests::simulation::{Barriers, Counter, Scenario};
+
+#[test]
+fn state_restored_from_changes_loses_and_doubles_nothing() {
+    let deltas: usize = reports(10, INCREMENTAL).iter().map(|report| report.deltas).sum();
+    assert!(deltas > 30, "{deltas} deltas");
+    let Sums { processes, .. } = check(100, Scenario { crash_within_polls: 5_000, ..INCREMENTAL });
+    assert!(processes > 200, "{processes} processes");
+}
+
+#[test]
+fn changes_since_checkpoints_in_flight_and_failed_ones_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 500, ..FaultPlan::NONE };
+    for retain in [1, 2] {
+        let scenario = Scenario { failures: Some(600), faults, crash_within_polls: 12_000, max_concurrent: 3, retain, ..INCREMENTAL };
+        let Sums { checkpoints, .. } = check(60, scenario);
+        assert!(checkpoints > 300, "{checkpoints} checkpoints");
+    }
+}
+
+#[test]
+fn changes_and_records_in_flight_together_lose_and_double_nothing() {
+    let scenario = Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 8_000, ..STORMY };
+    check(60, Scenario { records: 3_000, keys: 600, counted_keys: 600, counter: Counter::Forgetful, retain: 1, ..scenario });
+}
+
+#[test]
+fn a_state_backend_that_waits_holds_up_nothing_but_its_own_calls() {
+    let waits = StateFaultPlan { slow: 700, slow_ms: 30, ..StateFaultPlan::default() };
+    let reports = reports(20, Scenario { state_faults: Some(waits), ..CALM });
+    assert_eq!((sum(&reports, |report| report.processes), sum(&reports, |report| report.restarts)), (20, 0));
+    let checkpoints = sum(&reports, |report| report.checkpoints);
+    assert!(checkpoints >= 40, "{checkpoints} checkpoints");
+    let shared: usize = reports.iter().map(|report| report.shared_files).sum();
+    assert!(shared >= 10, "{shared} files of older checkpoints are shared by newer ones");
+}
+
+#[test]
+fn a_state_backend_that_fails_loses_and_doubles_nothing() {
+    let Sums { restarts, .. } = check(40, Scenario { state_faults: Some(FAULTY_STATE), ..CALM });
+    assert!(restarts > 20, "{restarts} restarts");
+    check(60, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::Join, ..STORMY });
+    check(10, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::PoisonedGuest, ..CALM });
+}
+
+#[test]
+fn state_in_files_is_restored_from_them_whatever_is_killed() {
+    let waits = StateFaultPlan { slow: 200, slow_ms: 5, ..StateFaultPlan::default() };
+    let Sums { processes, .. } = check(40, Scenario { state_faults: Some(waits), crash_within_polls: 12_000, ..INCREMENTAL });
+    assert!(processes > 40, "{processes} processes");
+}
+
+#[test]
+fn uploads_that_fail_for_good_lose_and_double_nothing() {
+    let faults = FaultPlan { refused: 450, ..FaultPlan::NONE };
+    for counter in [Counter::Join, Counter::Native] {
+        check(40, Scenario { faults, counter, barriers: Barriers::Aligned, max_concurrent: 2, ..CALM });
+    }
+}
+
+#[test]
+fn recorded_calls_make_the_committed_output_again_whatever_failed_in_between() {
+    let recorded = Scenario { record: true, retain: EVERY, ..STORMY };
+    for scenario in [
+        Scenario { failures: None, faults: FaultPlan::NONE, crash_within_polls: 0, ..recorded },
+        Scenario { barriers: Barriers::ExactlyOnce, ..recorded },
+        Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..recorded },
+    ] {
+        let reports = reports(30, scenario);
+        let (replayed, processes) = (sum(&reports, |report| report.replayed), sum(&reports, |report| report.processes));
+        assert!(replayed > 3_000, "{replayed} calls, {processes} processes");
+    }
+}
+
+#[test]
+fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replayed() {
+    let faults = FaultPlan { refused: 60, lost_acknowledgement: 60, slow: 500, ..FaultPlan::NONE };
+    let recorded = Scenario { record: true, faults, max_concurrent: 3, ..CALM };
+    let calls = sum(&reports(40, Scenario { crash_within_polls: 4_000, ..recorded }), |report| report.replayed);
+    assert!(calls > 200, "{calls} calls");
+    check(10, Scenario { retain: 1, ..recorded });
+    let guests = sum(&reports(5, Scenario { counter: Counter::Guest, ..recorded }), |report| report.replayed);
+    assert!(guests > 20, "{guests} calls of guests");
+}
