@@ -97,13 +97,10 @@ mod tests {
     use super::*;
     use weir_engine::BatchBuilder;
 
-    type Record<'a> = (Option<&'a [u8]>, &'a [u8], Option<i64>);
-
-    fn encoded(encoding: Encoding, records: &[Record<'_>]) -> Result<String, EngineError> {
+    /// What `fill` has put into a batch, encoded.
+    fn encoded(encoding: Encoding, fill: impl FnOnce(&mut BatchBuilder)) -> Result<String, EngineError> {
         let mut batch = BatchBuilder::new();
-        for &(key, value, timestamp) in records {
-            batch.push(key, value, timestamp);
-        }
+        fill(&mut batch);
         let mut bytes = Vec::new();
         encoding.encode(&batch.finish(), &mut bytes)?;
         Ok(String::from_utf8(bytes).unwrap())
@@ -111,22 +108,33 @@ mod tests {
 
     #[test]
     fn lines_are_values_with_line_ends() {
-        assert_eq!(encoded(Encoding::Lines, &[(None, b"a", None), (Some(b"k"), b"", Some(1))]).unwrap(), "a\n\n");
+        let text = encoded(Encoding::Lines, |batch| {
+            batch.push(None, b"a", None);
+            batch.push(Some(b"k"), b"", Some(1));
+        });
+        assert_eq!(text.unwrap(), "a\n\n");
     }
 
     #[test]
     fn a_value_with_a_line_end_fails_the_job_and_names_jsonl() {
-        let error = encoded(Encoding::Lines, &[(None, b"fine", None), (None, b"a\nb", None)]).unwrap_err();
+        let text = encoded(Encoding::Lines, |batch| {
+            batch.push(None, b"fine", None);
+            batch.push(None, b"a\nb", None);
+        });
+        let error = text.unwrap_err();
         assert_eq!(error.to_string(), "write a record as a line: its value holds a line end: a\\nb");
         assert_eq!((error.kind(), error.hint()), (ErrorKind::FixInput, Some("write it with `format = \"jsonl\"`")));
     }
 
     #[test]
     fn json_lines_tell_absent_from_empty_and_text_from_bytes() {
-        let records: &[Record<'_>] = &[(None, b"a\"\n", None), (Some(b""), b"\xff", Some(-5))];
+        let text = encoded(Encoding::JsonLines, |batch| {
+            batch.push(None, b"a\"\n", None);
+            batch.push(Some(b""), b"\xff", Some(-5));
+        });
         let expect =
             "{\"key\":null,\"value\":\"a\\\"\\n\",\"timestamp\":null}\n{\"key\":\"\",\"value\":{\"base64\":\"/w==\"},\"timestamp\":-5}\n";
-        assert_eq!(encoded(Encoding::JsonLines, records).unwrap(), expect);
+        assert_eq!(text.unwrap(), expect);
     }
 
     #[test]

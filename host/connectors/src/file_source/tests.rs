@@ -290,4 +290,6 @@ fn the_effective_settings_show_what_was_found_out() {
 }
 
 mod bad_rows;
+mod carriage_returns;
+mod long_rows;
 mod moved;

@@ -7,19 +7,19 @@ use weir_engine::{RecordBatch, SourceReader};
 
 /// What a source gives of its only split.
 #[derive(Default)]
-struct Given {
-    rows: Vec<String>,
-    skipped: u64,
-    reports: Vec<Value>,
+pub(super) struct Given {
+    pub(super) rows: Vec<String>,
+    pub(super) skipped: u64,
+    pub(super) reports: Vec<Value>,
 }
 
 impl Given {
-    fn add(&mut self, batch: &RecordBatch) {
+    pub(super) fn add(&mut self, batch: &RecordBatch) {
         self.rows.extend(batch.values().iter().map(|value| String::from_utf8_lossy(value).into_owned()));
     }
 
     /// Polls once, for up to `most` records.
-    fn poll(&mut self, reader: &mut dyn SourceReader, most: usize) -> Result<ReadStatus, EngineError> {
+    pub(super) fn poll(&mut self, reader: &mut dyn SourceReader, most: usize) -> Result<ReadStatus, EngineError> {
         let mut out = weir_engine::SplitBatch::new();
         let std::task::Poll::Ready(status) =
             reader.poll_read(&mut std::task::Context::from_waker(std::task::Waker::noop()), most, &mut out)
@@ -32,14 +32,14 @@ impl Given {
         status
     }
 
-    fn lines_of_reports(&self) -> Vec<u64> {
+    pub(super) fn lines_of_reports(&self) -> Vec<u64> {
         self.reports.iter().map(|report| report["line"].as_u64().unwrap()).collect()
     }
 }
 
 impl Files {
     /// All that a source gives, or the error that it ends with.
-    fn given(&self, settings: Value) -> Result<Given, String> {
+    pub(super) fn given(&self, settings: Value) -> Result<Given, String> {
         let source = self.source(settings);
         let mut reader = source.reader(&reader_context(0, 1), source.discover_now(1).map_err(|e| e.to_string())?).unwrap();
         let mut given = Given::default();
@@ -49,7 +49,7 @@ impl Files {
 }
 
 /// Settings of a CSV source of `a.csv` with more.
-fn csv(more: Value) -> Value {
+pub(super) fn csv(more: Value) -> Value {
     let mut settings = json!({ "path": "a.csv", "format": "csv", "key": "id" });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     settings
@@ -278,152 +278,4 @@ fn no_row_comes_out_of_the_inside_of_a_cell_that_has_lost_or_gained_a_mark() {
         }
     }
     assert!(read > 200 && refused > 200, "{read} read, {refused} refused");
-}
-
-/// `content` rows of a format, whose values have `bytes` bytes.
-fn row_of(format: &str, bytes: usize) -> Vec<u8> {
-    let (begin, end) = match format {
-        "lines" => ("", ""),
-        "jsonl" => ("{\"k\":\"", "\"}"),
-        _ => ("1,\"", "\""),
-    };
-    [begin.as_bytes(), &vec![b'x'; bytes - begin.len() - end.len()], end.as_bytes()].concat()
-}
-
-#[test]
-fn the_longest_row_is_read_and_one_byte_more_is_a_bad_row() {
-    for format in ["lines", "jsonl", "csv"] {
-        for line_end in ["\n", "\r\n", ""] {
-            let header = if format == "csv" { "k,v\n" } else { "" };
-            let text = |bytes: usize| [header.as_bytes(), &row_of(format, 40), b"\n", &row_of(format, bytes), line_end.as_bytes()].concat();
-            let files = Files::of(&[("a", &text(ROW_BYTES_MAX))]);
-            let settings = |on_error: &str| json!({ "path": "a", "format": format, "on-error": on_error });
-            let rows = files.given(settings("fail")).unwrap().rows;
-            assert_eq!(rows.iter().map(String::len).collect::<Vec<_>>(), [40, ROW_BYTES_MAX], "{format} {line_end:?}");
-            for more in [1, 3] {
-                files.write("a", &text(ROW_BYTES_MAX + more));
-                let line = if format == "csv" { 3 } else { 2 };
-                let error = files.given(settings("fail")).err().unwrap();
-                let expect = format!("read a, line {line}: the row is longer than 16777216 bytes");
-                assert!(error.starts_with(&expect), "{format} {line_end:?}: {error}");
-                let given = files.given(settings("skip")).unwrap();
-                assert_eq!((given.rows.len(), given.skipped), (1, 1), "{format} {line_end:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn rows_around_those_that_are_too_long_are_read() {
-    for format in ["lines", "jsonl", "csv"] {
-        let header = if format == "csv" { "k,v\n" } else { "" };
-        let rows = [40, 17_000_000, 41, 40_000_000, 42].map(|bytes| [row_of(format, bytes), b"\n".to_vec()].concat());
-        let files = Files::of(&[("a", &[header.as_bytes(), &rows.concat()].concat())]);
-        let given = files.given(json!({ "path": "a", "format": format, "on-error": "quarantine" })).unwrap();
-        assert_eq!(given.rows.iter().map(String::len).collect::<Vec<_>>(), [40, 41, 42], "{format}");
-        let first = if format == "csv" { 3 } else { 2 };
-        assert_eq!(given.lines_of_reports(), [first, first + 2], "{format}");
-        assert!(given.reports.iter().all(|report| report["value"].as_str().unwrap().len() == 1024), "its beginning");
-    }
-}
-
-#[test]
-fn a_row_that_is_passed_over_is_passed_over_again_by_the_next_reader() {
-    let text = [b"a\n".to_vec(), vec![b'x'; 40_000_000], b"\nb\n".to_vec()].concat();
-    let files = Files::of(&[("a", &text)]);
-    let source = files.source(json!({ "path": "a", "on-error": "skip" }));
-    let mut first = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
-    let mut given = Given::default();
-    while given.rows.is_empty() || first.splits()[0].progress == SplitProgress::At(0.into()) {
-        given.poll(&mut *first, 1).unwrap();
-    }
-    // In the midst of it.
-    given.poll(&mut *first, 1).unwrap();
-    assert_eq!((first.splits()[0].progress.clone(), given.skipped), (SplitProgress::At(2.into()), 0));
-    let mut second = source.reader(&reader_context(0, 1), first.splits()).unwrap();
-    while given.poll(&mut *second, 1000).unwrap() == ReadStatus::More {}
-    assert_eq!((given.rows, given.skipped), (vec!["a".to_owned(), "b".to_owned()], 1));
-}
-
-#[test]
-fn a_long_row_with_a_cell_that_may_never_be_closed_is_not_skipped() {
-    let text = ["id,v\n1,\"open\n".as_bytes(), &b"2,x\n".repeat(5_000_000)].concat();
-    let files = Files::of(&[("a.csv.gz", &text)]);
-    for on_error in ["fail", "skip", "quarantine"] {
-        let error = files.given(csv(json!({ "path": "a.csv.gz", "on-error": on_error }))).err().unwrap();
-        let expect = "read a.csv.gz, line 2: the row is longer than 16777216 bytes; a quoted cell of it may never be closed: 1,";
-        assert!(error.starts_with(expect), "{on_error}: {error}");
-    }
-}
-
-#[test]
-fn files_with_bare_carriage_returns_are_refused_by_name_and_never_read_as_nothing() {
-    let files = Files::of(&[
-        ("a.csv", b"id,v\n1,2\r3,4\r5,6\r"),
-        ("b.csv", b"id\n1\r2\r"),
-        ("c.jsonl", b"{\"k\":1}\r{\"k\":2}\r"),
-        ("d.txt", b"a\rb\rc"),
-    ]);
-    for on_error in ["fail", "skip", "quarantine"] {
-        for (path, format, line) in [("a.csv", "csv", 2), ("b.csv", "csv", 2), ("c.jsonl", "jsonl", 1), ("d.txt", "lines", 1)] {
-            let error = files.given(json!({ "path": path, "format": format, "on-error": on_error })).err().unwrap();
-            let expect = format!("read {path}, line {line}: its lines end in carriage returns (CR) alone, not in LF or CR LF: ");
-            assert!(error.starts_with(&expect), "{on_error}: {error}");
-        }
-    }
-    files.write("e.csv", b"id,v\r1,2\r3,4\r");
-    let error = files.try_source(json!({ "path": "e.csv", "format": "csv" })).err().unwrap();
-    assert_eq!(error.message, "the header of e.csv: its lines end in carriage returns (CR) alone, not in LF or CR LF");
-    files.write("f.txt", b"10 %\r20 %\ndone\r");
-    assert_eq!(files.given(json!({ "path": "f.txt" })).unwrap().rows, ["10 %\r20 %", "done\r"], "in a line it is data");
-}
-
-#[test]
-fn a_last_row_with_carriage_returns_is_read_from_wherever_the_reading_begins() {
-    let last = "progress 10%\rprogress 100%";
-    let rows = [&*"x".repeat(70_000), "one", last].join("\n");
-    for (name, format, header, text) in [
-        ("a.txt", "lines", "", &rows),
-        ("a.txt.gz", "lines", "", &rows),
-        ("a.csv", "csv", "\u{feff}id\r\n", &rows),
-        ("b.csv", "csv", "\"id\"\n", &format!("2\n{last}")),
-    ] {
-        let files = Files::of(&[(name, [header, text].concat().as_bytes())]);
-        let settings = json!({ "path": name, "format": format });
-        let whole = files.given(settings.clone()).unwrap().rows;
-        assert_eq!(whole.last().map(String::as_str), Some(last), "{name}");
-        let source = files.source(settings.clone());
-        for read_before in 0..whole.len() {
-            let mut given = Given::default();
-            let mut first = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
-            while given.rows.len() < read_before {
-                given.poll(&mut *first, 1).unwrap();
-            }
-            let mut second = source.reader(&reader_context(0, 1), first.splits()).unwrap();
-            while given.poll(&mut *second, 1).unwrap() == ReadStatus::More {}
-            assert_eq!(given.rows, whole, "{name} behind {read_before} rows");
-        }
-    }
-    // A range that has no other row.
-    let files = Files::of(&[("a.txt", rows.as_bytes()), ("a.csv", format!("id\n{rows}").as_bytes())]);
-    for (name, format) in [("a.txt", "lines"), ("a.csv", "csv")] {
-        let source = files.source(json!({ "path": name, "format": format, "split": "64KiB" }));
-        let splits = source.discover_now(2).unwrap();
-        assert_eq!(splits.len(), 2, "{name}");
-        assert_eq!(read_all(&source, splits, 2).unwrap().len(), 3, "{name}");
-    }
-}
-
-#[test]
-fn of_one_column_a_carriage_return_is_text_unless_the_file_has_no_other_line_ends() {
-    let files = Files::of(&[("a.csv", b"id\n1\n2\r3\n\"4\r5\"\n6")]);
-    for on_error in ["fail", "skip", "quarantine"] {
-        let given = files.given(csv(json!({ "on-error": on_error }))).unwrap();
-        assert_eq!((given.rows, given.skipped), (["1", "2\r3", "\"4\r5\"", "6"].map(str::to_owned).to_vec(), 0));
-        files.write("b.csv", b"id\n1\r2\r");
-        assert!(files.given(csv(json!({ "path": "b.csv", "on-error": on_error }))).is_err());
-    }
-    // Behind a row that is too long there are lines too.
-    files.write("c.txt", &[&vec![b'x'; ROW_BYTES_MAX + 1][..], b"\na\rb\rc"].concat());
-    assert_eq!(files.given(json!({ "path": "c.txt", "on-error": "skip" })).unwrap().rows, ["a\rb\rc"]);
 }

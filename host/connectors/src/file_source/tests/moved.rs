@@ -2,8 +2,15 @@
 
 use super::*;
 
-/// A source in the folder `orig`, of which a checkpoint knows all splits, and the folder that `orig` lies in.
-fn known_in_orig(path: impl FnOnce(&Path) -> String) -> (TempDir, Value, Vec<SplitState>) {
+/// A source in the folder `orig`, of which a checkpoint knows all splits.
+struct Known {
+    /// The folder that `orig` lies in.
+    folder: TempDir,
+    settings: Value,
+    splits: Vec<SplitState>,
+}
+
+fn known_in_orig(path: impl FnOnce(&Path) -> String) -> Known {
     let folder = TempDir::new().unwrap();
     let orig = folder.path().join("orig");
     std::fs::create_dir(&orig).unwrap();
@@ -11,12 +18,12 @@ fn known_in_orig(path: impl FnOnce(&Path) -> String) -> (TempDir, Value, Vec<Spl
     let settings = json!({ "path": path(&orig) });
     let source = FileSource::new(settings.as_object().unwrap(), &orig).unwrap().0;
     let splits = source.discover_now(1).unwrap();
-    (folder, settings, splits)
+    Known { folder, settings, splits }
 }
 
 #[test]
 fn a_project_that_was_moved_or_copied_finds_its_own_input() {
-    let (folder, settings, splits) = known_in_orig(|_| "*.txt".into());
+    let Known { folder, settings, splits } = known_in_orig(|_| "*.txt".into());
     let (orig, moved) = (folder.path().join("orig"), folder.path().join("moved"));
     let identity = FileSource::new(settings.as_object().unwrap(), &orig).unwrap().0.identity();
     std::fs::rename(&orig, &moved).unwrap();
@@ -29,7 +36,7 @@ fn a_project_that_was_moved_or_copied_finds_its_own_input() {
 
 #[test]
 fn an_absolute_path_stays_absolute_and_of_a_file_that_was_moved_from_there_both_places_are_named() {
-    let (folder, settings, splits) = known_in_orig(|orig| orig.join("a.txt").display().to_string());
+    let Known { folder, settings, splits } = known_in_orig(|orig| orig.join("a.txt").display().to_string());
     let (orig, moved) = (folder.path().join("orig"), folder.path().join("moved"));
     let elsewhere = FileSource::new(settings.as_object().unwrap(), folder.path()).unwrap().0;
     assert_eq!(elsewhere.verify_now(&splits).unwrap(), [""; 0], "it is where it was");

@@ -144,8 +144,15 @@ mod tests {
     use std::time::Duration;
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
+    /// Somebody who has asked for a checkpoint.
+    struct Asked {
+        awaited: Awaited,
+        answer: oneshot::Receiver<Result<HeldCheckpoint, EngineError>>,
+        pins: Pins,
+    }
+
     /// Checkpoint 1 of two tasks, asked for by `trigger` and complete, whose output may take until 500 ms.
-    fn completed(trigger: Trigger) -> (Awaited, oneshot::Receiver<Result<HeldCheckpoint, EngineError>>, Pins) {
+    fn completed(trigger: Trigger) -> Asked {
         let (mut awaited, pins, (reply, answer)) = (Awaited::default(), Pins::default(), oneshot::channel());
         awaited.ask(trigger, reply);
         awaited.on_triggered(CheckpointId(1), trigger, &pins);
@@ -156,15 +163,15 @@ mod tests {
             checksum: 0,
         };
         awaited.on_completed(checkpoint, 2, Duration::from_millis(500));
-        (awaited, answer, pins)
+        Asked { awaited, answer, pins }
     }
 
     #[test]
     fn a_checkpoint_is_handed_over_once_it_is_complete_and_a_savepoint_once_every_task_has_committed() {
-        let (_, mut answer, _) = completed(Trigger::Requested);
+        let Asked { mut answer, .. } = completed(Trigger::Requested);
         assert!(matches!(answer.try_recv(), Ok(Ok(_))));
         for trigger in [Trigger::Savepoint, Trigger::UnalignedSavepoint] {
-            let (mut awaited, mut answer, pins) = completed(trigger);
+            let Asked { mut awaited, mut answer, pins } = completed(trigger);
             awaited.on_committed(CheckpointId(1), 1, &Outboxes::default());
             awaited.on_committed(CheckpointId(1), 1, &Outboxes::default());
             awaited.on_committed(CheckpointId(2), 0, &Outboxes::default());
@@ -177,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_target_that_is_down_is_named_when_the_time_is_over() {
-        let (mut awaited, mut answer, _) = completed(Trigger::Savepoint);
+        let Asked { mut awaited, mut answer, .. } = completed(Trigger::Savepoint);
         awaited.on_committed(CheckpointId(1), 0, &Outboxes::default());
         assert_eq!(awaited.deadline(), Some(Duration::from_millis(500)));
         awaited.on_time(Duration::from_millis(499), |_, _| unreachable!("it is not late"));
@@ -193,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_attempt_that_fails_while_it_commits_says_why() {
-        let (mut awaited, mut answer, _) = completed(Trigger::Savepoint);
+        let Asked { mut awaited, mut answer, .. } = completed(Trigger::Savepoint);
         awaited.on_attempt_over(&EngineError::new(ErrorKind::Restart, "commit out/part-1: the disk is gone"));
         let error = answer.try_recv().expect("an answer").expect_err("it failed");
         assert!(error.to_string().ends_with("its output was not committed: commit out/part-1: the disk is gone"), "{error}");
