@@ -112,11 +112,6 @@ impl Stretch {
     pub fn behind(behind: Option<CheckpointId>) -> Self {
         Self { header: StretchHeader { behind, cut_off: false }, calls: Vec::new() }
     }
-
-    /// What keeping its calls takes, about.
-    pub fn byte_len(&self) -> usize {
-        self.calls.iter().map(OperatorCall::byte_len).sum()
-    }
 }
 
 /// A stretch as the payloads of its sections.
