@@ -207,13 +207,7 @@ mod tests {
     use wasmtime::{Caller, Engine, Instance, Linker, Memory, MemoryType, Module, Store};
 
     /// The adapter with a memory of its own.
-    struct Adapter {
-        store: Store<Vec<u8>>,
-        instance: Instance,
-        memory: Memory,
-    }
-
-    fn adapter() -> Adapter {
+    fn adapter() -> (Store<Vec<u8>>, Instance, Memory) {
         let engine = Engine::default();
         let module = Module::new(&engine, null_wasi()).unwrap();
         let mut store = Store::new(&engine, Vec::new());
@@ -227,13 +221,13 @@ mod tests {
         };
         linker.func_wrap(crate::standard_streams::INTERFACE, "write", hand_on).unwrap();
         let instance = linker.instantiate(&mut store, &module).unwrap();
-        Adapter { store, instance, memory }
+        (store, instance, memory)
     }
 
     #[test]
     fn chance_of_the_null_adapter_is_one_fixed_sequence() {
         let bytes = || {
-            let Adapter { mut store, instance, memory } = adapter();
+            let (mut store, instance, memory) = adapter();
             let random = instance.get_typed_func::<(i32, i32), i32>(&mut store, "random_get").unwrap();
             assert_eq!(random.call(&mut store, (100, 16)).unwrap(), 0);
             memory.data(&store)[90..126].to_vec()
@@ -246,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_null_adapter_hands_on_the_end_of_what_goes_to_the_standard_streams_alone() {
-        let Adapter { mut store, instance, memory } = adapter();
+        let (mut store, instance, memory) = adapter();
         let write = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut store, "fd_write").unwrap();
         memory.write(&mut store, 0, bytemuck::cast_slice(&[500_u32, 4, 600, 0, 1_000, 5_000])).unwrap();
         memory.write(&mut store, 500, b"abcd").unwrap();
@@ -261,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_null_adapter_takes_writes_and_moves_its_clock() {
-        let Adapter { mut store, instance, memory } = adapter();
+        let (mut store, instance, memory) = adapter();
         memory.write(&mut store, 0, bytemuck::cast_slice(&[500_u32, 7, 600, 5])).unwrap();
         let write = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut store, "fd_write").unwrap();
         assert_eq!(write.call(&mut store, (1, 0, 2, 64)).unwrap(), 0);
