@@ -6,9 +6,9 @@ use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
 
 /// Where everything goes that is not the document.
 #[derive(Clone)]
@@ -93,17 +93,18 @@ impl Screen {
     pub fn take_logs(&self) -> Result<(), Failure> {
         let filter = match std::env::var_os("WEIR_LOG") {
             Some(wanted) => log_filter(&wanted.to_string_lossy())?,
-            None => EnvFilter::new(if self.0.quiet { "error" } else { "warn,weir_wasm::guest_log=info" }),
+            None if self.0.quiet => Targets::new().with_default(LevelFilter::ERROR),
+            None => Targets::new().with_default(LevelFilter::WARN).with_target("weir_wasm::guest_log", LevelFilter::INFO),
         };
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.0.colour).with_writer(self.clone());
+        let lines = tracing_subscriber::fmt::layer().with_ansi(self.0.colour).with_writer(self.clone());
         // A second subscriber in one process (tests) is none.
-        _ = subscriber.try_init();
+        _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
         Ok(())
     }
 }
 
 /// What `WEIR_LOG` asks for. A lone word that is no level would be the name of a crate, and is a level misspelt.
-fn log_filter(wanted: &str) -> Result<EnvFilter, Failure> {
+fn log_filter(wanted: &str) -> Result<Targets, Failure> {
     let bad = |why: &str| Failure::Usage {
         message: format!("WEIR_LOG=\"{}\": {why}", wanted.escape_debug()),
         hint: "it is a level (error, warn, info, debug, trace or off), or a list like `warn,weir_engine=debug`".into(),
@@ -112,7 +113,11 @@ fn log_filter(wanted: &str) -> Result<EnvFilter, Failure> {
     if lone_word && wanted.parse::<LevelFilter>().is_err() {
         return Err(bad("there is no such level"));
     }
-    EnvFilter::try_new(wanted).map_err(|error| bad(&error.to_string()))
+    let is_name = |c: char| c.is_alphanumeric() || "_:-".contains(c);
+    if let Some(odd) = wanted.chars().find(|c| !is_name(*c) && !",=".contains(*c)) {
+        return Err(bad(&format!("`{odd}` has no meaning in it")));
+    }
+    wanted.parse().map_err(|error: ParseError| bad(&error.to_string()))
 }
 
 /// What is said of an error that may have a guest's backtrace below it.
@@ -157,6 +162,15 @@ mod tests {
         for good in ["debug", "WARN", "off", "", "warn,weir_engine=debug", "weir_engine"] {
             assert!(log_filter(good).is_ok(), "{good}");
         }
+        let enabled = |wanted: &str| {
+            let filter = log_filter(wanted).expect("a filter");
+            let (debug, warn, error) = (LevelFilter::DEBUG, LevelFilter::WARN, LevelFilter::ERROR);
+            [("weir_engine::job", debug), ("weir_engine", warn), ("weir", warn), ("weir", error)]
+                .map(|(target, level)| filter.would_enable(target, &level.into_level().expect("a level")))
+        };
+        assert_eq!(enabled("error,weir_engine=debug"), [true, true, false, true]);
+        assert_eq!(enabled("WARN"), [false, true, true, true]);
+        assert_eq!(enabled("off"), [false; 4]);
         for bad in ["debgu", "weir_engine=loud", "a=b=c", "verbose", "weir[{"] {
             let failure = log_filter(bad).err().unwrap_or_else(|| panic!("{bad} is taken"));
             assert!(failure.text().starts_with(&format!("WEIR_LOG=\"{bad}\": ")), "{}", failure.text());

@@ -18,6 +18,8 @@ pub const PLUGIN_BYTES: u64 = 32 << 20;
 
 /// The adapter of preview 1, which has nothing behind it, and the type of what it hands on.
 pub(crate) const ADAPTER: [&str; 2] = [include_str!("null_wasi.wat"), include_str!("standard_streams.wit")];
+/// The adapter's text, translated: who builds weir needs no translator. A test holds the two together.
+const ADAPTER_MODULE: &[u8] = include_bytes!("null_wasi.wasm");
 
 /// Bytes of one problem's text.
 const PROBLEM_BYTES: usize = 16_384;
@@ -181,7 +183,7 @@ fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
 fn null_wasi() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
-        let mut module = wat::parse_str(ADAPTER[0]).expect("the adapter is part of weir and parses");
+        let mut module = ADAPTER_MODULE.to_vec();
         let mut resolve = Resolve::default();
         let package = resolve.push_source("standard_streams.wit", ADAPTER[1]).expect("its world is part of weir");
         let world = resolve.select_world(&[package], Some("adapter")).expect("the package has a world adapter");
@@ -205,6 +207,15 @@ mod tests {
         assert_eq!(read(Path::new("/dev/zero")).unwrap_err().what, "it cannot be read: it is no regular file");
     }
     use wasmtime::{Caller, Engine, Instance, Linker, Memory, MemoryType, Module, Store};
+
+    #[test]
+    fn the_adapters_module_is_its_text() {
+        let translated = wat::parse_str(ADAPTER[0]).expect("the adapter parses");
+        if std::env::var_os("WEIR_REFRESH_DOCS").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/pack/null_wasi.wasm"), &translated).expect("it is written");
+        }
+        assert!(translated == ADAPTER_MODULE, "WEIR_REFRESH_DOCS=1 cargo test -p weir-wasm --lib adapter");
+    }
 
     /// The adapter with a memory of its own.
     fn adapter() -> (Store<Vec<u8>>, Instance, Memory) {
