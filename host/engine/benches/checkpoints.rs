@@ -1,7 +1,7 @@
 //! What a checkpoint of keyed state costs when a part of the keys has changed since the one before: bytes, time, the longest pause; and how
 //! long restoring takes, from one object and from one with deltas behind it.
 //!
-//! `cargo bench -p weir-engine --bench checkpoints`. One task with 1,000,000 keys; keys and values have 16 bytes, a batch has 1,024 keys.
+//! `cargo bench -p weir-engine --features testing --bench checkpoints`. One task with 1,000,000 keys; keys and values have 16 bytes, a batch has 1,024 keys.
 //! The task's own code takes, writes and restores; the storage is a folder, written with fsync. Percentages may be named behind `--`.
 
 use std::collections::BTreeSet;
