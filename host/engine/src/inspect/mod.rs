@@ -1,7 +1,7 @@
 //! Looks into the state of a completed checkpoint, without the operators' code: all that is needed is in the metadata and the state objects.
 //!
 //! Where the two come from does not matter: [`CheckpointState`] is given a store and the metadata of a checkpoint whose objects lie there.
-//! Nothing here changes anything. Keyed state is read key group by key group ([`KeyedReader`]), each put together from the whole object
+//! Nothing here changes anything. Keyed state is read key group by key group (`KeyedReader`), each put together from the whole object
 //! and the deltas behind it; memory is bounded by the objects of one subtask. A broadcast state is the copy of the first subtask.
 
 mod diff;

@@ -2,8 +2,8 @@
 //! publisher of the sink publishes it, in order, against a marker in the target.
 //!
 //! For targets that have transactions but cannot wait in a half-open one. [`OutboxTarget`] is what such a target offers, and `conformance` what is asked
-//! of it (with the feature `testing`, as `MemoryTarget`); [`Publisher`] holds the rules, [`OutboxLedger`] what waits; [`PublisherTask`] carries them out; [`StagingWriter`] is what the sink's
-//! subtasks have in place of a writer; [`Outboxes`] is what of all that the rest of an attempt sees.
+//! of it (with the feature `testing`, as `MemoryTarget`); `Publisher` holds the rules, `OutboxLedger` what waits; `PublisherTask` carries them out; `StagingWriter` is what the sink's
+//! subtasks have in place of a writer; `Outboxes` is what of all that the rest of an attempt sees.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;

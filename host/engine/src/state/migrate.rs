@@ -13,7 +13,7 @@ pub const MIGRATED_VALUES: usize = 1_024;
 /// What an operator brings old values of its states to the declared versions with.
 pub trait StateMigrator: Send + Sync {
     /// `values` of version `from_version` of the operator's state `state`, in the declared version: one for each, in order. Of a map the values of
-    /// its entries, of a list its items. There are [`MIGRATED_VALUES`] at most, of [`StateMigrator::batch_bytes`] together, or one that is larger.
+    /// its entries, of a list its items. There are `MIGRATED_VALUES` at most, of [`StateMigrator::batch_bytes`] together, or one that is larger.
     fn migrate(&self, state: usize, from_version: u32, values: &Column) -> Result<Column, EngineError>;
 
     /// Bytes of values that are migrated at once, at most.

@@ -79,7 +79,7 @@ pub struct Snapshots {
 pub enum InFlight {
     /// Nothing: all that was sent before the barrier has been worked off.
     Nothing,
-    /// What [`Snapshots::record`] will hand in.
+    /// What [`Snapshots::take_in_flight`] will hand in.
     Awaited,
 }
 

@@ -81,7 +81,7 @@ pub struct SubtaskSnapshot {
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.
     pub committables: Vec<Committable>,
-    /// What an outbox sink has staged for this checkpoint, on its way to the checkpoint's [`OutboxSnapshot`], where it is written down.
+    /// What an outbox sink has staged for this checkpoint, on its way to the checkpoint's `OutboxSnapshot`, where it is written down.
     #[serde(skip)]
     pub staged: Vec<StagedObject>,
 }
