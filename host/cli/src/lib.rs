@@ -38,12 +38,12 @@ use std::ffi::OsString;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What jemalloc is told before it begins; `_RJEM_MALLOC_CONF` in the environment has the last word. An arena for each processor, where there would be
-/// four: what one thread frees is of use to the others. What is free goes back to the system after a second, where it would be ten.
+/// What jemalloc is told before it begins; `_RJEM_MALLOC_CONF` in the environment has the last word. Four arenas, where there would be four for each
+/// processor: what one thread frees is of use to the others. What is free goes back to the system after a second, where it would be ten.
 #[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[allow(unsafe_code, reason = "jemalloc looks for a variable of this name when the process begins; there is no call that sets its arenas")]
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static MALLOC_CONF: &[u8] = b"percpu_arena:percpu,dirty_decay_ms:1000\0";
+static MALLOC_CONF: &[u8] = b"narenas:4,dirty_decay_ms:1000\0";
 
 /// Runs the command line `args`, whose first item is the program's name. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {

@@ -117,7 +117,9 @@ fn log_filter(wanted: &str) -> Result<Targets, Failure> {
     if let Some(odd) = wanted.chars().find(|c| !is_name(*c) && !",=".contains(*c)) {
         return Err(bad(&format!("`{odd}` has no meaning in it")));
     }
-    wanted.parse().map_err(|error: ParseError| bad(&error.to_string()))
+    // What is between two commas and nothing else would be a level of its own.
+    let parts: Vec<&str> = wanted.split(',').filter(|part| !part.is_empty()).collect();
+    parts.join(",").parse().map_err(|error: ParseError| bad(&error.to_string()))
 }
 
 /// What is said of an error that may have a guest's backtrace below it.
@@ -171,6 +173,7 @@ mod tests {
         assert_eq!(enabled("error,weir_engine=debug"), [true, true, false, true]);
         assert_eq!(enabled("WARN"), [false, true, true, true]);
         assert_eq!(enabled("off"), [false; 4]);
+        assert_eq!(enabled("debug,"), enabled("debug"));
         for bad in ["debgu", "weir_engine=loud", "a=b=c", "verbose", "weir[{"] {
             let failure = log_filter(bad).err().unwrap_or_else(|| panic!("{bad} is taken"));
             assert!(failure.text().starts_with(&format!("WEIR_LOG=\"{bad}\": ")), "{}", failure.text());

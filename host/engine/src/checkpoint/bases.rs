@@ -5,7 +5,7 @@
 //! reaches it. A task may always write everything instead.
 //!
 //! Invariant: what a checkpoint under way names is its own, or its base's; its base's objects are kept until it is complete or has failed. A
-//! trigger that comes between two of the recorder's deletions has as its base the checkpoint that was the newest completed one at the first of
+//! trigger that comes between two of the log writer's deletions has as its base the checkpoint that was the newest completed one at the first of
 //! them, or one that was recorded since, so these are kept as well, also where the log holds newer ones.
 
 use crate::element::CheckpointId;

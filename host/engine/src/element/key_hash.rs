@@ -1,4 +1,4 @@
-//! The hash that a record carries with its key, from the first `key` edge on. Key groups are made of it (`state/key_group.rs`), so it is part of
+//! The hash that a record carries with its key, from the first `key` edge on. Key groups are made of it (`element/key_group.rs`), so it is part of
 //! the format of checkpoints.
 
 use xxhash_rust::xxh3::xxh3_64;

@@ -32,7 +32,7 @@ pub enum Alignment {
         checkpoint_id: CheckpointId,
     },
     /// Everything that this checkpoint's barrier overtook is captured.
-    Recorded(CheckpointId),
+    Captured(CheckpointId),
     /// This checkpoint can no longer be taken here: tell the coordinator.
     GiveUp(CheckpointId),
 }
@@ -207,7 +207,7 @@ impl BarrierAligner {
     fn finish_capturing(&mut self, checkpoint_id: CheckpointId, actions: &mut Vec<Alignment>) {
         if !self.capturing[&checkpoint_id].contains(&true) {
             self.capturing.remove(&checkpoint_id);
-            actions.push(Alignment::Recorded(checkpoint_id));
+            actions.push(Alignment::Captured(checkpoint_id));
         }
     }
 

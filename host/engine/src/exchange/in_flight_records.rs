@@ -77,7 +77,7 @@ impl Drop for InFlightRecords {
     }
 }
 
-/// What a gate records for the checkpoints under way.
+/// What a gate captures for the checkpoints under way.
 pub(super) struct InFlightCaptures {
     pending: BTreeMap<CheckpointId, InFlightRecords>,
     budget: InFlightBudget,

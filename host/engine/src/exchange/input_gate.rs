@@ -326,7 +326,7 @@ impl InputGate {
                     self.keep_within_budget(within);
                 }
                 Alignment::Close { channel, checkpoint_id } => self.capture(checkpoint_id, channel, waiting.iter().cloned()),
-                Alignment::Recorded(checkpoint_id) => {
+                Alignment::Captured(checkpoint_id) => {
                     let captured = self.captures.close(checkpoint_id);
                     self.events.extend(captured.map(|records| GateEvent::InFlight(checkpoint_id, records)));
                 }

@@ -1,4 +1,4 @@
-//! The outboxes of one attempt, as its parts share them: the recorder adds what is complete, the attempt says what is final, the publishers publish, and
+//! The outboxes of one attempt, as its parts share them: the log writer adds what is complete, the attempt says what is final, the publishers publish, and
 //! the sinks' subtasks stop while too much waits.
 
 use super::publisher::{Publisher, PublisherAction, PublisherEvent};

@@ -128,7 +128,7 @@ fn emits_at_watermarks(operator: &str) -> EngineError {
 /// Not all calls of a stretch were kept.
 fn was_cut_off(operator: &str, stretch: &LoggedStretch, subtasks: &[String]) -> EngineError {
     let message = format!(
-        "replay {operator}: between {} and {} there were more calls than are kept for one checkpoint: what was recorded of its subtask {} ends early",
+        "replay {operator}: between {} and {} there were more calls than are kept of all recorded operators together: what was recorded of its subtask {} ends early",
         stretch.from,
         stretch.to,
         subtasks.join(", ")

@@ -80,6 +80,27 @@ fn entries(format: u32) -> Vec<LogEntry> {
     ]
 }
 
+/// With each part that a subtask need not have.
+fn metadata_with_parts() -> CheckpointMetadata {
+    let handle = |part: &str| StateHandle { object: format!("state/3-7-op-0-c0ffee.{part}"), bytes: 9, checksum: 1 };
+    let mut metadata = metadata();
+    let operator = &mut metadata.vertices[1].subtasks[0];
+    operator.deltas = vec![handle("delta")];
+    operator.files =
+        Some(StateFiles { format: "sst".into(), files: vec![StateFile { name: "000007.sst".into(), handle: handle("file") }] });
+    operator.broadcast = Some(handle("broadcast"));
+    operator.in_flight = Some(handle("in-flight"));
+    operator.call_log = Some(handle("recording"));
+    metadata
+}
+
+#[test]
+fn each_part_of_metadata_of_format_1_has_the_name_that_it_had() {
+    let stored = golden("metadata-v1-parts.json");
+    assert_eq!(CheckpointMetadata::open("golden", &stored).unwrap(), metadata_with_parts());
+    assert_eq!(metadata_with_parts().seal(), stored);
+}
+
 #[test]
 fn metadata_of_format_1_is_read_and_written_as_it_was() {
     let stored = golden("metadata-v1.json");

@@ -1,19 +1,12 @@
 //! What a completed checkpoint consists of.
 
 use super::{Committable, GraphIdentity, OutboxSnapshot, SplitState, StagedObject, envelope};
-
 use crate::checkpoint::paths;
-
 use crate::element::{AttemptId, CheckpointId};
-
 use crate::error::EngineError;
-
 use crate::state::{KeyGroupRange, range_of};
-
 use bytes::Bytes;
-
 use serde::{Deserialize, Serialize};
-
 use std::collections::BTreeSet;
 
 const MAGIC: &str = "weir-metadata";
@@ -75,7 +68,7 @@ pub struct SubtaskSnapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<StateHandle>,
     /// Where the calls of an operator with `record = true` are, since the checkpoint before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "recording", skip_serializing_if = "Option::is_none")]
     pub call_log: Option<StateHandle>,
     /// A source's splits with their progress.
     pub splits: Vec<SplitState>,
