@@ -30,10 +30,8 @@ pub struct Output {
 struct EdgeOutput {
     partitioner: Partitioner,
     channels: Vec<ChannelOutput>,
-    /// One for each channel.
+    /// One for each channel; one alone where all channels are sent the same, in shared batches.
     builders: Vec<BatchBuilder>,
-    /// True where batches go through whole, without being copied into a builder.
-    whole: bool,
     hashed: bool,
 }
 
@@ -47,23 +45,23 @@ impl Output {
     /// Adds an edge and returns its number; see [`Partitioner::new`].
     pub(crate) fn add_edge(&mut self, partitioning: Partitioning, senders: Vec<ChannelSender>, owners: &[u16], start: usize) -> usize {
         let channels: Vec<_> = senders.into_iter().map(|sender| ChannelOutput { sender, state: Ok(Room::Left) }).collect();
+        let builders = if partitioning == Partitioning::Broadcast { 1 } else { channels.len() };
         self.edges.push(EdgeOutput {
             partitioner: Partitioner::new(partitioning, channels.len(), owners, start),
-            builders: channels.iter().map(|_| BatchBuilder::new()).collect(),
-            whole: channels.len() == 1,
+            builders: std::iter::repeat_with(BatchBuilder::new).take(builders).collect(),
             hashed: partitioning == Partitioning::Key,
             channels,
         });
         self.edges.len() - 1
     }
 
-    /// Takes records for `edge`. Many for a single channel are passed on as they are, shared with whoever else has their batch.
+    /// Takes records for `edge`. Many that all channels are sent, or the only one, are passed on as they are, shared with whoever else has their batch.
     pub fn emit(&mut self, edge: usize, records: Selection, now: Monotonic) -> Result<(), KeylessRecord> {
         let edge = &mut self.edges[edge];
-        if edge.whole && edge.builders[0].is_empty() && records.len() >= BATCH_RECORDS / 2 {
+        if edge.builders.len() == 1 && edge.builders[0].is_empty() && records.len() >= BATCH_RECORDS / 2 {
             let batch = records.compact();
             let batch = if edge.hashed { hashed(batch)? } else { batch };
-            edge.channels[0].send(StreamElement::Batch(batch));
+            edge.send(0, batch);
             return Ok(());
         }
         edge.partitioner.partition(&records, &mut edge.builders)?;
@@ -106,23 +104,32 @@ impl Output {
 
 impl EdgeOutput {
     fn close_full_batches(&mut self) {
-        for (builder, channel) in self.builders.iter_mut().zip(&mut self.channels) {
+        for number in 0..self.builders.len() {
+            let builder = &mut self.builders[number];
             if builder.len() >= BATCH_RECORDS || builder.byte_len() >= BATCH_BYTES {
-                channel.send(StreamElement::Batch(Arc::new(builder.take_and_make_room())));
+                let batch = builder.take_and_make_room();
+                self.send(number, Arc::new(batch));
             }
         }
     }
 
     fn close_open_batches(&mut self) {
-        for (builder, channel) in self.builders.iter_mut().zip(&mut self.channels) {
-            if !builder.is_empty() {
-                channel.send(StreamElement::Batch(Arc::new(builder.take())));
+        for number in 0..self.builders.len() {
+            if !self.builders[number].is_empty() {
+                let batch = self.builders[number].take();
+                self.send(number, Arc::new(batch));
             }
         }
     }
+
+    /// Sends what a builder has gathered: to its channel, or to all where there is one builder for all.
+    fn send(&mut self, builder: usize, batch: Arc<RecordBatch>) {
+        let to = if self.builders.len() == 1 { 0..self.channels.len() } else { builder..builder + 1 };
+        self.channels[to].iter_mut().for_each(|channel| channel.send(StreamElement::Batch(batch.clone())));
+    }
 }
 
-/// The batch with the hash of each key: itself, where nobody else has it.
+/// The batch with the hash of each key where nobody else has it; else as it is, and the receiver hashes them.
 fn hashed(mut batch: Arc<RecordBatch>) -> Result<Arc<RecordBatch>, KeylessRecord> {
     if !batch.keyless().is_empty() {
         return Err(KeylessRecord);
@@ -130,8 +137,10 @@ fn hashed(mut batch: Arc<RecordBatch>) -> Result<Arc<RecordBatch>, KeylessRecord
     if !batch.hashes().is_empty() {
         return Ok(batch);
     }
-    let hashes = batch.keys().iter().map(key_hash).collect();
-    Arc::make_mut(&mut batch).set_hashes(hashes);
+    if let Some(own) = Arc::get_mut(&mut batch) {
+        let hashes = own.keys().iter().map(key_hash).collect();
+        own.set_hashes(hashes);
+    }
     Ok(batch)
 }
 
@@ -155,3 +164,7 @@ impl ChannelOutput {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

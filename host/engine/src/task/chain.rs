@@ -269,6 +269,7 @@ impl Chain {
         if !quarantined {
             node.metrics.records_out.add(records.len() as u64);
         }
+        let records = for_all(targets, records);
         self.ahead.extend(deliveries(targets, &records, Some(place)));
         Ok(())
     }
@@ -281,6 +282,12 @@ impl Chain {
                 .with_hint("set `key` on the source, or emit the record with a key")
         })
     }
+}
+
+/// Records in the form that their targets need: several operators in the chain would each lay a selection side by side.
+fn for_all(targets: &[Target], records: Selection) -> Selection {
+    let nodes = targets.iter().filter(|target| matches!(target, Target::Node { .. })).count();
+    if nodes > 1 { records.compact().into() } else { records }
 }
 
 /// Records for each of their targets, which share them; the first target's come last. `from`: the node that emitted them; `None`: the source at the head.

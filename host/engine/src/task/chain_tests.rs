@@ -53,8 +53,12 @@ impl Operator for Tick {
 }
 
 fn batch(value: &str) -> Arc<RecordBatch> {
+    batch_of(&[value])
+}
+
+fn batch_of(values: &[&str]) -> Arc<RecordBatch> {
     let mut builder = BatchBuilder::new();
-    builder.push(None, value.as_bytes(), None);
+    values.iter().for_each(|value| builder.push(None, value.as_bytes(), None));
     Arc::new(builder.finish())
 }
 
@@ -94,6 +98,18 @@ fn chain(clock: Arc<dyn Clock>, heard: &Heard) -> Chain {
     let to = |node| Target::Node { node, input: 0 };
     let nodes = vec![node(0, "a", vec![to(1), to(2)], heard), node(1, "b", vec![], heard), node(2, "c", vec![], heard)];
     Chain::new("a".into(), nodes, Vec::new(), Output::default(), clock)
+}
+
+#[test]
+fn a_selection_is_laid_side_by_side_once_for_all_operators_behind_it() {
+    let to = |node| Target::Node { node, input: 0 };
+    let some = || Selection::some(batch_of(&["1", "2", "3"]), vec![0, 2]);
+    let shared = for_all(&[to(1), to(2)], some());
+    assert_eq!((shared.records(), shared.len()), (None, 2));
+    let batches: Vec<_> = deliveries(&[to(1), to(2)], &shared, None).map(|delivery| delivery.records.compact()).collect();
+    assert!(Arc::ptr_eq(&batches[0], &batches[1]));
+    let one = for_all(&[to(1), Target::Edge(0)], some());
+    assert_eq!(one.records(), Some(&[0, 2][..]), "an edge takes the selection apart by itself");
 }
 
 const HEAD: InputChannel = InputChannel { node: 0, input: 0, keyed: false, edge: 0, sender: 0 };
