@@ -1,10 +1,12 @@
 //! State that is restored from changes, from files and from backends that wait and fail; and calls that are recorded beside it.
 
-use super::{Sums, check, reports, sum};
+use super::{Sums, check, reports, seeds, sum};
+use weir_engine::ErrorKind;
+use weir_engine::job::JobOutcome;
 use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, EVERY, FAULTY_STATE, INCREMENTAL, STORMY};
-use weir_tests::simulation::{Barriers, Counter, Scenario};
+use weir_tests::simulation::{Barriers, Counter, Scenario, simulate_unopened_state};
 
 #[test]
 fn state_restored_from_changes_loses_and_doubles_nothing() {
@@ -50,6 +52,25 @@ fn a_state_backend_that_fails_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn state_that_cannot_be_opened_ends_the_attempt_and_where_that_passes_not_the_job() {
+    for seed in seeds(5) {
+        let simulated = |kind, times| simulate_unopened_state(seed, CALM, kind, times).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        for kind in [ErrorKind::Retry, ErrorKind::Restart] {
+            let passed = simulated(kind, 3);
+            assert!(matches!(passed.outcome, JobOutcome::Finished) && passed.restarts == 3, "seed {seed}: {passed:?}");
+            let lasting = simulated(kind, u64::MAX);
+            assert_eq!((lasting.restarts, lasting.read), (5, 0), "seed {seed}: nothing runs without its state: {lasting:?}");
+            let JobOutcome::Failed(error) = lasting.outcome else { panic!("seed {seed}: {lasting:?}") };
+            assert!(error.to_string().contains("count: open its state: the disk is full"), "seed {seed}: {error}");
+        }
+        let refused = simulated(ErrorKind::FixInput, 1);
+        assert_eq!((refused.restarts, refused.read), (0, 0), "seed {seed}: a restart mends nothing: {refused:?}");
+        let JobOutcome::Failed(error) = refused.outcome else { panic!("seed {seed}: {refused:?}") };
+        assert!(error.to_string().contains("count: open its state: the disk is full"), "seed {seed}: {error}");
+    }
+}
+
+#[test]
 fn state_in_files_is_restored_from_them_whatever_is_killed() {
     let waits = StateFaultPlan { slow: 200, slow_ms: 5, ..StateFaultPlan::default() };
     let Sums { processes, .. } = check(40, Scenario { state_faults: Some(waits), crash_within_polls: 12_000, ..INCREMENTAL });
@@ -87,4 +108,21 @@ fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replaye
     check(10, Scenario { retain: 1, ..recorded });
     let guests = sum(&reports(5, Scenario { counter: Counter::Guest, ..recorded }), |report| report.replayed);
     assert!(guests > 20, "{guests} calls of guests");
+}
+
+/// Bytes of a dozen calls.
+const LITTLE: u64 = 4_000;
+
+#[test]
+fn all_that_is_recorded_of_an_attempt_is_within_one_budget_whatever_checkpoints_fail() {
+    let recorded = Scenario { record: true, retain: EVERY, max_call_log_bytes: LITTLE, ..CALM };
+    // Most checkpoints fail: each object holds the calls since the last one that did not.
+    let failing = Scenario { faults: FaultPlan { refused: 450, ..FaultPlan::NONE }, max_concurrent: 2, ..recorded };
+    for scenario in [recorded, failing] {
+        let reports = reports(20, scenario);
+        let most = reports.iter().map(|report| report.recorded_bytes_max).max().unwrap_or_default();
+        assert!(most > LITTLE / 2 && most <= LITTLE, "{most} bytes of calls in one checkpoint");
+        let (cut_off, replayed) = (sum(&reports, |report| report.cut_off), sum(&reports, |report| report.replayed));
+        assert!(cut_off > 20 && replayed > 100, "{cut_off} of the subtasks' stretches are cut off, {replayed} calls are replayed");
+    }
 }

@@ -1,6 +1,7 @@
 //! What an operator was called with and what it emitted, against what is replayed of that from its call log.
 
 use super::run::wait_for;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
@@ -109,6 +110,10 @@ pub(super) struct Replayed {
     pub calls: u64,
     /// All that they emitted.
     pub emitted: Vec<String>,
+    /// Stretches of subtasks that are cut off.
+    pub cut_off: u64,
+    /// The most that the calls from one checkpoint to the next take, all subtasks together.
+    pub bytes_max: u64,
 }
 
 /// Replays what is recorded behind `start` of the recorded operator of `graph`. Each stretch must be, subtask by subtask, what one of the watched
@@ -122,14 +127,18 @@ pub(super) fn replay(
 ) -> Result<Replayed, String> {
     let stretches = made_again(simulator, objects, move |_| graph.clone(), start)?;
     let mut replayed = Replayed::default();
-    for StretchCalls { of: what, subtask, calls } in stretches {
+    let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
+    for SubtaskStretch { at, subtask, calls, stored_bytes, cut_off } in stretches {
         let made = |all: &[Call]| calls.is_empty() || all.windows(calls.len()).any(|some| some == calls);
         if !witness.lock().iter().any(|(index, all)| *index == subtask && made(all)) {
-            return Err(format!("{what}: subtask {subtask} did not do what is replayed of it: {calls:?}"));
+            return Err(format!("{at}: subtask {subtask} did not do what is replayed of it: {calls:?}"));
         }
         replayed.calls += calls.len() as u64;
         replayed.emitted.extend(calls.into_iter().flat_map(|call| call.emitted));
+        replayed.cut_off += u64::from(cut_off);
+        *bytes.entry(at).or_default() += stored_bytes;
     }
+    replayed.bytes_max = bytes.into_values().max().unwrap_or_default();
     Ok(replayed)
 }
 
@@ -140,25 +149,28 @@ pub(super) fn emitted(
     graph: impl Fn(&LoggedStretch) -> JobGraph + Send + Sync + 'static,
 ) -> Result<Vec<String>, String> {
     let stretches = made_again(simulator, objects, graph, RunStart::Beginning)?;
+    assert!(stretches.iter().all(|stretch| !stretch.cut_off), "there is room for all calls");
     Ok(stretches.into_iter().flat_map(|stretch| stretch.calls).flat_map(|call| call.emitted).collect())
 }
 
-/// The calls of one subtask in one stretch, made again.
-struct StretchCalls {
-    /// Between which checkpoints the stretch is.
-    of: String,
+/// What one subtask did between two checkpoints, made again.
+struct SubtaskStretch {
+    /// Between which.
+    at: String,
     subtask: u32,
     calls: Vec<Call>,
+    /// What keeping them takes.
+    stored_bytes: u64,
+    /// There were more.
+    cut_off: bool,
 }
-
-type Stretches = Vec<StretchCalls>;
 
 fn made_again(
     simulator: &Simulator,
     objects: &Arc<dyn Store>,
     graph: impl Fn(&LoggedStretch) -> JobGraph + Send + Sync + 'static,
     start: RunStart,
-) -> Result<Stretches, String> {
+) -> Result<Vec<SubtaskStretch>, String> {
     let base = ReplayPoint {
         metadata: None,
         store: objects.clone(),
@@ -170,7 +182,11 @@ fn made_again(
     wait_for(simulator, async move { stretches(graph, base, start).await })?.map_err(|error| error.to_string())
 }
 
-async fn stretches(graph: impl Fn(&LoggedStretch) -> JobGraph, base: ReplayPoint, start: RunStart) -> Result<Stretches, EngineError> {
+async fn stretches(
+    graph: impl Fn(&LoggedStretch) -> JobGraph,
+    base: ReplayPoint,
+    start: RunStart,
+) -> Result<Vec<SubtaskStretch>, EngineError> {
     let mut all = Vec::new();
     for operator in ["count", "join"] {
         if let Some(run) = LoggedRun::find(operator, &base, start.clone()).await? {
@@ -180,13 +196,13 @@ async fn stretches(graph: impl Fn(&LoggedStretch) -> JobGraph, base: ReplayPoint
     Ok(all)
 }
 
-async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, all: &mut Stretches) -> Result<(), EngineError> {
+async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, all: &mut Vec<SubtaskStretch>) -> Result<(), EngineError> {
     while let Some(stretch) = run.next().await? {
         let graph = graph(&stretch);
         let vertex = graph.vertices.iter().position(|vertex| vertex.record).expect("an operator is recorded");
         for subtask in 0..stretch.parallelism() {
             let SubtaskCalls { calls, cut_off } = stretch.calls(subtask).await?;
-            assert!(!cut_off, "there is room for all calls");
+            let stored_bytes = calls.iter().map(|call| call.byte_len() as u64).sum();
             let mut operator = LoggedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
             let mut made = Vec::new();
             for call in calls {
@@ -200,7 +216,8 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
                     records.iter().flat_map(|record| &record.outputs).map(|one| text(one.record.value.as_deref().unwrap_or_default()));
                 made.push(Call { given: texts(batch).collect(), emitted: emitted.collect() });
             }
-            all.push(StretchCalls { of: format!("from {} to {}", stretch.from, stretch.to), subtask, calls: made });
+            let at = format!("from {} to {}", stretch.from, stretch.to);
+            all.push(SubtaskStretch { at, subtask, calls: made, stored_bytes, cut_off });
         }
     }
     Ok(())

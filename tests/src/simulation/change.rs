@@ -3,7 +3,8 @@
 
 use super::call_logs::emitted;
 use super::disk;
-use super::run::{POLLS, VERTICES, options, same, wait_for};
+use super::lives::{POLLS, is_over};
+use super::run::{VERTICES, options, same, wait_for};
 use super::scenarios::{CALM, EVERY};
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::{Disk, NumberSource, Scenario};
@@ -11,7 +12,6 @@ use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{JobLog, LogEntry, Override, Replaced, VertexIdentity};
 use weir_engine::job::Partitioning;
 use weir_engine::job::{
@@ -134,13 +134,11 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
         }
         report.rescales += rescales.answered;
         report.undone += rescales.undone;
-        match outcome {
-            Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
-            Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
-            Some(JobOutcome::Failed(error) | JobOutcome::Fenced(error)) => return Err(format!("the job failed: {error}")),
-            Some(JobOutcome::Stopped | JobOutcome::Cancelled) => return Err("nobody stopped the job, but it stopped".into()),
-            None if killed => {}
-            None => return Err("the job does not end".into()),
+        if outcome.is_none() && !killed {
+            return Err("the job does not end".into());
+        }
+        if is_over(outcome)? {
+            break;
         }
         if report.processes > PROCESSES {
             return Err(format!("not finished after {PROCESSES} processes"));

@@ -2,12 +2,12 @@
 //! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left.
 
 use super::disk;
+use super::lives::live;
 use super::operators::{Faults, descriptor, select};
-use super::run::{POLLS, VERTICES, options, wait_for};
+use super::run::{VERTICES, options, wait_for};
 use super::{Disk, NumberSource, Scenario};
-use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, RestoreOptions, VertexIdentity};
 use weir_engine::element::{CheckpointId, Column, RecordBatch};
 use weir_engine::job::Partitioning;
@@ -15,7 +15,7 @@ use weir_engine::job::{
     Edge, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, Vertex, VertexKind, load_metadata, run_job,
 };
 use weir_engine::operator::{OperatorDescriptor, Subtask};
-use weir_engine::runtime::{SimulationEnd, Simulator};
+use weir_engine::runtime::Simulator;
 use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
@@ -301,18 +301,7 @@ impl World {
         let (_control, inbox) = JobControl::new();
         let options = JobOptions { restore: said, ..options(simulator, disk, objects, *scenario) };
         let job = run_job(shape.graph(simulator, disk, *scenario), options, simulator.runtime(), status, inbox);
-        let ended = Arc::new(Mutex::new(None));
-        let slot = ended.clone();
-        let watched = async move { *slot.lock().expect("no panic") = Some(job.await.outcome) };
-        let killed = scenario.crash_within_polls > 0 && number < PROCESSES / 2;
-        let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
-        let end = simulator.run(watched.boxed(), polls);
-        simulator.crash();
-        match end {
-            SimulationEnd::Deadlock => Err("deadlock".into()),
-            SimulationEnd::OutOfPolls if !killed => Err("the job does not end".into()),
-            SimulationEnd::OutOfPolls | SimulationEnd::Finished => Ok(ended.lock().expect("no panic").take()),
-        }
+        live(simulator, scenario.killed_within(number, PROCESSES), async move { job.await.outcome })
     }
 }
 

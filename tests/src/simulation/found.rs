@@ -2,7 +2,8 @@
 //! each record of every split counts once, and a reader hears of no checkpoint that the log does not have.
 
 use super::graph::graph;
-use super::run::{POLLS, PROCESSES, VERTICES, check, options, wait_for};
+use super::lives::{PROCESSES, is_over, live};
+use super::run::{VERTICES, check, options, wait_for};
 use super::source::{NumberSource, split};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
@@ -14,8 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, LogEntry};
 use weir_engine::element::CheckpointId;
-use weir_engine::job::{JobControl, JobOutcome, JobReport, JobStatus, StopKind, VertexKind, run_job};
-use weir_engine::runtime::{Clock, SimulationEnd, Simulator};
+use weir_engine::job::{JobControl, JobReport, JobStatus, StopKind, VertexKind, run_job};
+use weir_engine::runtime::{Clock, Simulator};
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::{
     EngineError, ErrorKind, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitProgress, SplitState,
@@ -164,11 +165,9 @@ pub fn simulate_found_splits(seed: u64, scenario: Scenario) -> Result<FoundRepor
     let mut report = FoundReport::default();
     loop {
         report.processes += 1;
-        match process(&simulator, scenario, &disk, &objects, &seen, report.processes)?.map(|job| job.outcome) {
-            Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
-            Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
-            Some(other) => return Err(format!("the job ended as {other:?}")),
-            None => {}
+        let ended = process(&simulator, scenario, &disk, &objects, &seen, report.processes)?;
+        if is_over(ended.map(|job| job.outcome))? {
+            break;
         }
         if report.processes > PROCESSES {
             return Err(format!("not finished after {PROCESSES} processes"));
@@ -205,26 +204,13 @@ fn process(
         control.stop(StopKind::Drain);
         control
     };
-    let result = Arc::new(Mutex::new(None));
-    let slot = result.clone();
     let ended = async move {
-        let report = match select(pin!(job), pin!(end)).await {
+        match select(pin!(job), pin!(end)).await {
             Either::Left((report, _)) => report,
             Either::Right((_control, job)) => job.await,
-        };
-        *slot.lock().expect("no panic") = Some(report);
+        }
     };
-    let killed = scenario.crash_within_polls > 0 && number < PROCESSES / 2;
-    let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
-    match simulator.run(ended.boxed(), polls) {
-        SimulationEnd::Finished => {}
-        SimulationEnd::OutOfPolls if killed => {}
-        SimulationEnd::OutOfPolls => return Err("the job does not end".into()),
-        SimulationEnd::Deadlock => return Err("deadlock".into()),
-    }
-    simulator.crash();
-    let report = result.lock().expect("no panic").take();
-    Ok(report)
+    live(simulator, scenario.killed_within(number, PROCESSES), ended)
 }
 
 /// Every checkpoint that a reader has heard of is in the log.

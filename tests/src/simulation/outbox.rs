@@ -1,6 +1,7 @@
 //! One process after the other of a job whose sink has an outbox, each told what it may and may not do: what a whole simulation with its dice does not show.
 
-use super::run::{POLLS, VERTICES, options, wait_for};
+use super::lives::POLLS;
+use super::run::{VERTICES, options, wait_for};
 use super::scenarios::CALM;
 use super::{Disk, NumberSource};
 use futures_util::FutureExt;

@@ -1,7 +1,8 @@
 //! One simulated process on a given store, for what a whole simulation does not show: a store that is refused, objects that are damaged.
 
 use super::graph::graph;
-use super::run::{POLLS, VERTICES, options};
+use super::lives::POLLS;
+use super::run::{VERTICES, options};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use futures_util::future::{Either, join, select};

@@ -1,8 +1,9 @@
 //! One simulated job from start to finish, over crashes and restarts.
 
-use super::call_logs::{Witness, replay};
+use super::call_logs::{Replayed, Witness, replay};
 use super::graph::{Counter, graph};
 use super::join::joined_lines;
+use super::lives::{POLLS, PROCESSES, is_over, live};
 use super::objects::{check_kept, check_left, shared_files};
 use super::scenarios::EVERY;
 use super::state::check_state;
@@ -11,6 +12,7 @@ use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use weir_engine::Committer;
 use weir_engine::checkpoint::{CheckpointConfig, CheckpointMode, RestoreOptions, paths};
 use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{
@@ -21,12 +23,6 @@ use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use weir_engine::state::{MemoryBackendFactory, StateBackendFactory};
 use weir_engine::storage::{FaultPlan, FaultyStore, ObjectStorage, Store};
-use weir_engine::{Committer, ErrorKind};
-
-/// Processes that one simulation starts at most.
-pub(super) const PROCESSES: u64 = 60;
-/// Polls of one process at most: far more than a run needs.
-pub(super) const POLLS: u64 = 2_000_000;
 
 /// Vertices of a job at most.
 pub(super) const VERTICES: usize = 6;
@@ -54,8 +50,10 @@ pub struct Scenario {
     pub retain: usize,
     /// What counts.
     pub counter: Counter,
-    /// Whether what counts is recorded.
+    /// Whether what counts is recorded,
     pub record: bool,
+    /// and how much of that is kept at a time.
+    pub max_call_log_bytes: u64,
     /// Where the sink has an outbox: the faults of its target.
     pub outbox: Option<FaultPlan>,
     /// Keyed state is in a backend that waits and fails like this and keeps it in files; `None`: in memory.
@@ -94,7 +92,7 @@ impl Barriers {
 }
 
 /// What it came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Processes started.
     pub processes: u64,
@@ -108,8 +106,12 @@ pub struct Report {
     pub deltas: usize,
     /// Files of keyed state in the last checkpoints that older ones wrote.
     pub shared_files: usize,
-    /// Recorded calls that were made again.
+    /// Recorded calls that were made again,
     pub replayed: u64,
+    /// stretches of subtasks behind which some are missing,
+    pub cut_off: u64,
+    /// and the most that one checkpoint has of them.
+    pub recorded_bytes_max: u64,
     /// Equal for equal runs.
     pub trace: u64,
 }
@@ -119,7 +121,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     let simulator = Simulator::new(seed);
     let disk = Disk::default();
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-    let mut report = Report { processes: 0, checkpoints: 0, restarts: 0, in_flight: 0, deltas: 0, shared_files: 0, replayed: 0, trace: 0 };
+    let mut report = Report::default();
     let witness = Witness::default();
     loop {
         report.processes += 1;
@@ -132,12 +134,8 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
         report.in_flight += in_flight_objects(&*objects);
         report.deltas = check_kept(&simulator, &objects, scenario.retain)?;
         report.shared_files = shared_files(&simulator, &objects, scenario.retain)?;
-        match ended.map(|job| job.outcome) {
-            Some(JobOutcome::Finished | JobOutcome::AlreadyFinished) => break,
-            Some(JobOutcome::Failed(error)) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Restart) => {}
-            Some(JobOutcome::Failed(error) | JobOutcome::Fenced(error)) => return Err(format!("the job failed: {error}")),
-            Some(JobOutcome::Stopped | JobOutcome::Cancelled) => return Err("nobody stopped the job, but it stopped".into()),
-            None => {}
+        if is_over(ended.map(|job| job.outcome))? {
+            break;
         }
         if report.processes > PROCESSES {
             return Err(format!("not finished after {PROCESSES} processes"));
@@ -147,7 +145,8 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
     check(&simulator, &disk, &objects, scenario)?;
     if scenario.record {
-        report.replayed = check_replay(&simulator, &disk, &objects, scenario, &witness)?;
+        let replayed = check_replay(&simulator, &disk, &objects, scenario, &witness)?;
+        (report.replayed, report.cut_off, report.recorded_bytes_max) = (replayed.calls, replayed.cut_off, replayed.bytes_max);
     }
     Ok(report)
 }
@@ -168,21 +167,7 @@ pub(super) fn process(
 ) -> Result<Option<JobReport>, String> {
     let (_control, inbox) = JobControl::new();
     let job = run_job(graph, options, simulator.runtime(), status.clone(), inbox);
-    let result = Arc::new(Mutex::new(None));
-    let slot = result.clone();
-    let watched = async move { *slot.lock().expect("no panic") = Some(job.await) };
-    // The later processes live: the job has to end some time.
-    let killed = scenario.crash_within_polls > 0 && number < PROCESSES / 2;
-    let polls = if killed { simulator.draw(scenario.crash_within_polls) } else { POLLS };
-    match simulator.run(watched.boxed(), polls) {
-        SimulationEnd::Finished => {}
-        SimulationEnd::OutOfPolls if killed => {}
-        SimulationEnd::OutOfPolls => return Err("the job does not end".into()),
-        SimulationEnd::Deadlock => return Err("deadlock".into()),
-    }
-    simulator.crash();
-    let report = result.lock().expect("no panic").take();
-    Ok(report)
+    live(simulator, scenario.killed_within(number, PROCESSES), job)
 }
 
 pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> JobOptions {
@@ -191,6 +176,7 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
     let checkpoints = CheckpointConfig {
         interval: Duration::from_millis(100),
         max_concurrent: scenario.max_concurrent,
+        max_call_log_bytes: scenario.max_call_log_bytes,
         timeout: Duration::from_secs(5),
         tolerate_failures: 2,
         ..CheckpointConfig::default()
@@ -311,25 +297,27 @@ pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>
     }
 }
 
-/// What is replayed is what was done; and where every checkpoint is kept, it is all that was committed. Returns how many calls were replayed.
+/// What is replayed is what was done; and where every checkpoint and call is kept, it is all that was committed.
 fn check_replay(
     simulator: &Simulator,
     disk: &Disk,
     objects: &Arc<dyn Store>,
     scenario: Scenario,
     witness: &Witness,
-) -> Result<u64, String> {
+) -> Result<Replayed, String> {
     let replayed = |start| {
         let graph = graph(simulator, disk, Scenario { failures: None, ..scenario });
         replay(simulator, objects, witness, graph, start)
     };
     let newest = replayed(RunStart::Newest)?;
     if scenario.retain < EVERY {
-        return Ok(newest.calls);
+        return Ok(newest);
     }
     let all = replayed(RunStart::Beginning)?;
-    same("replayed", disk.committed().into_iter(), &all.emitted)?;
-    Ok(all.calls)
+    if scenario.max_call_log_bytes == u64::MAX {
+        same("replayed", disk.committed().into_iter(), &all.emitted)?;
+    }
+    Ok(all)
 }
 
 /// Every record has been counted and its line committed, once or more: of each key there are as many lines as records at least, and

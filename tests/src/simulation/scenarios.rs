@@ -17,6 +17,7 @@ pub const CALM: Scenario = Scenario {
     retain: 2,
     counter: Counter::Native,
     record: false,
+    max_call_log_bytes: u64::MAX,
     outbox: None,
     state_faults: None,
 };

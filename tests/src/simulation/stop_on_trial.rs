@@ -1,7 +1,8 @@
 //! A job that is stopped while the new component of an upgrade is inside a long call: the stop does not wait for it, and the upgrade is rolled back.
 
 use super::change::{FILE, judge};
-use super::run::{POLLS, VERTICES, options, wait_for};
+use super::lives::POLLS;
+use super::run::{VERTICES, options, wait_for};
 use super::stops::check_named;
 use super::versions::VersionFactory;
 use super::{Disk, Scenario};

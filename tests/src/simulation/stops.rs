@@ -2,7 +2,8 @@
 //! neither loses nor doubles a record.
 
 use super::graph::graph;
-use super::run::{POLLS, VERTICES, check, options, wait_for};
+use super::lives::POLLS;
+use super::run::{VERTICES, check, options, wait_for};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
