@@ -30,6 +30,8 @@ struct SourceConnector {
     capabilities: SourceCapabilities,
     settings: &'static [Setting],
     build: fn(&Map<String, Value>, &Path) -> Built<dyn Source>,
+    /// Finds the first of these outputs of the same job that it can read; `None`: it reads nothing that a sink writes.
+    matched_output: Option<fn(&Map<String, Value>, &Path, &[Output]) -> Result<Option<usize>, EngineError>>,
 }
 
 const SOURCES: &[SourceConnector] = &[
@@ -38,18 +40,24 @@ const SOURCES: &[SourceConnector] = &[
         capabilities: file_source::FILE_CAPABILITIES,
         settings: file_source::FILE_SETTINGS,
         build: |settings, base_dir| shared_source(file_source::FileSource::new(settings, base_dir)),
+        // What is wrong with its settings is told where the source is made of them.
+        matched_output: Some(|settings, base_dir, outputs| {
+            file_source::FileSource::new(settings, base_dir).map_or(Ok(None), |(source, _)| source.matched_output(outputs))
+        }),
     },
     SourceConnector {
         name: "generator",
         capabilities: generator_source::CAPABILITIES,
         settings: generator_source::SETTINGS,
         build: |settings, _| shared_source(generator_source::GeneratorSource::new(settings)),
+        matched_output: None,
     },
     SourceConnector {
         name: "stdin",
         capabilities: file_source::STDIN_CAPABILITIES,
         settings: file_source::STDIN_SETTINGS,
         build: |settings, _| shared_source(file_source::StdinSource::new(settings)),
+        matched_output: None,
     },
 ];
 
@@ -66,6 +74,10 @@ struct SinkConnector {
     capabilities: SinkCapabilities,
     settings: &'static [Setting],
     build: fn(&Map<String, Value>, &Path) -> Built<dyn Sink>,
+    /// Makes what commits its committables; `None`: it has none.
+    committer: Option<fn(&Path) -> Arc<dyn Committer>>,
+    /// Tells what it writes into a folder with these settings, where they are right; `None`: it writes into none.
+    output: Option<fn(&Map<String, Value>, &Path) -> Option<Output>>,
 }
 
 const SINKS: &[SinkConnector] = &[
@@ -74,18 +86,24 @@ const SINKS: &[SinkConnector] = &[
         capabilities: SinkCapabilities { owns_stdout: false },
         settings: blackhole_sink::SETTINGS,
         build: |settings, _| shared_sink(blackhole_sink::BlackholeSink::new(settings)),
+        committer: None,
+        output: None,
     },
     SinkConnector {
         name: "file",
         capabilities: SinkCapabilities { owns_stdout: false },
         settings: file_sink::SETTINGS,
         build: |settings, base_dir| shared_sink(file_sink::FileSink::new(settings, base_dir)),
+        committer: Some(|base_dir| Arc::new(file_sink::FileCommitter::new(base_dir))),
+        output: Some(|settings, base_dir| file_sink::FileSink::new(settings, base_dir).ok().map(|(sink, _)| sink.output())),
     },
     SinkConnector {
         name: "stdout",
         capabilities: SinkCapabilities { owns_stdout: true },
         settings: stdout_sink::SETTINGS,
         build: |settings, _| shared_sink(stdout_sink::StdoutSink::new(settings)),
+        committer: None,
+        output: None,
     },
 ];
 
@@ -141,12 +159,14 @@ pub fn sink_settings(connector: &str, settings: &Map<String, Value>, base_dir: &
 /// What commits the committables of a sink connector; `None` for connectors that have none and for unknown ones. Relative paths in them are relative
 /// to `base_dir`, the job file's folder.
 pub fn committer(connector: &str, base_dir: &Path) -> Option<Arc<dyn Committer>> {
-    (connector == "file").then(|| Arc::new(file_sink::FileCommitter::new(base_dir)) as Arc<dyn Committer>)
+    let known = SINKS.iter().find(|known| known.name == connector)?;
+    known.committer.map(|make| make(base_dir))
 }
 
 /// What a sink with these settings writes into a folder, where it does.
 pub fn output(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Option<Output> {
-    (connector == "file").then(|| file_sink::FileSink::new(settings, base_dir).ok().map(|(sink, _)| sink.output())).flatten()
+    let known = SINKS.iter().find(|known| known.name == connector)?;
+    known.output.and_then(|tell| tell(settings, base_dir))
 }
 
 /// The place of the first of these outputs of the same job that a source with these settings can read.
@@ -156,11 +176,8 @@ pub fn matched_output(
     base_dir: &Path,
     outputs: &[Output],
 ) -> Result<Option<usize>, EngineError> {
-    if connector != "file" {
-        return Ok(None);
-    }
-    // What is wrong with its settings is told where the source is made of them.
-    file_source::FileSource::new(settings, base_dir).map_or(Ok(None), |(source, _)| source.matched_output(outputs))
+    let known = SOURCES.iter().find(|known| known.name == connector);
+    known.and_then(|known| known.matched_output).map_or(Ok(None), |find| find(settings, base_dir, outputs))
 }
 
 /// A connector and its settings with their defaults filled in.
@@ -211,15 +228,37 @@ mod tests {
     #[test]
     fn every_known_connector_can_be_built() {
         let folder = tempfile::tempdir().unwrap();
-        let path = json!({ "path": "x" }).as_object().unwrap().clone();
         for &SourceConnector { name, capabilities, .. } in SOURCES {
-            let settings = if name == "file" { path.clone() } else { Map::new() };
-            let source = source(name, &settings, folder.path()).unwrap();
+            let source = source(name, &least(name), folder.path()).unwrap();
             assert_eq!((source.connector(), source.capabilities()), (name, capabilities));
         }
         for &SinkConnector { name, .. } in SINKS {
-            let settings = if name == "file" { path.clone() } else { Map::new() };
-            assert_eq!(sink(name, &settings, folder.path()).unwrap().connector(), name);
+            assert_eq!(sink(name, &least(name), folder.path()).unwrap().connector(), name);
+        }
+    }
+
+    #[test]
+    fn a_sink_that_leaves_files_says_so_and_who_commits_them_and_others_do_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        for &SinkConnector { name, settings, .. } in SINKS {
+            let has_path = settings.iter().any(|setting| setting.name == "path");
+            assert_eq!(output(name, &least(name), folder.path()).is_some(), has_path, "{name}");
+            assert_eq!(committer(name, folder.path()).is_some(), has_path, "{name}");
+        }
+        assert!(committer("unknown", folder.path()).is_none() && output("unknown", &Map::new(), folder.path()).is_none());
+    }
+
+    #[test]
+    fn only_a_source_of_files_can_read_what_a_sink_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = [output("file", &least("file"), folder.path()).unwrap()];
+        for &SourceConnector { name, .. } in SOURCES {
+            let mut said = least(name);
+            let reads_files = said.contains_key("path");
+            if reads_files {
+                said.insert("path".into(), json!("x/*"));
+            }
+            assert_eq!(matched_output(name, &said, folder.path(), &outputs).unwrap(), reads_files.then_some(0), "{name}");
         }
     }
 
