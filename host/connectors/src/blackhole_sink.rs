@@ -7,9 +7,8 @@ use crate::settings::{Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::time::Duration;
-use weir_engine::element::{AttemptId, CheckpointId};
-use weir_engine::operator::Subtask;
-use weir_engine::sink::Delivery;
+use weir_engine::element::CheckpointId;
+use weir_engine::sink::{Delivery, SinkAttempt, WriterContext};
 use weir_engine::{Committable, EngineError, RecordBatch, Sink, SinkWriter};
 
 /// The settings of the sink `blackhole`.
@@ -44,12 +43,12 @@ impl Sink for BlackholeSink {
         Delivery::ExactlyOnce
     }
 
-    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
-        Ok(())
+    fn prepare_attempt<'a>(&'a self, _attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async { Ok(()) })
     }
 
-    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        let record_s = self.rate.map_or(0.0, |rate| f64::from(subtask.parallelism) / rate as f64);
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let record_s = self.rate.map_or(0.0, |rate| f64::from(context.subtask.parallelism) / rate as f64);
         Ok(Box::new(BlackholeWriter { record_s }))
     }
 }
@@ -79,8 +78,8 @@ impl SinkWriter for BlackholeWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::sink_suite;
     use std::sync::Arc;
+    use weir_engine::sink::conformance::sink_suite;
 
     #[test]
     fn it_passes_the_sink_suite() {

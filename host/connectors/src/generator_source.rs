@@ -257,8 +257,8 @@ fn eight_digits(number: u64) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{Hesitant, SourceNow, read, read_all, reader_context, source_suite};
     use std::collections::HashMap;
+    use weir_engine::source::conformance::{Hesitant, SourceNow, read, read_all, reader_context, source_suite};
 
     fn generator(settings: Value) -> GeneratorSource {
         GeneratorSource::new(settings.as_object().unwrap()).unwrap().0

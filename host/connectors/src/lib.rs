@@ -5,8 +5,6 @@
 //! capabilities, so that it knows none by name.
 
 mod blackhole_sink;
-#[cfg(test)]
-mod conformance;
 mod file_sink;
 mod file_source;
 mod generator_source;

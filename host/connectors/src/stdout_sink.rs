@@ -10,9 +10,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use weir_engine::element::{AttemptId, CheckpointId};
-use weir_engine::operator::Subtask;
-use weir_engine::sink::Delivery;
+use weir_engine::element::CheckpointId;
+use weir_engine::sink::{Delivery, SinkAttempt, WriterContext};
 use weir_engine::{Committable, EngineError, ErrorKind, RecordBatch, Sink, SinkWriter};
 
 /// The settings of the sink `stdout`: none of its own.
@@ -42,11 +41,11 @@ impl Sink for StdoutSink {
         Delivery::MayRepeat
     }
 
-    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
-        Ok(())
+    fn prepare_attempt<'a>(&'a self, _attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async { Ok(()) })
     }
 
-    fn writer(&self, _subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+    fn writer(&self, _context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
         Ok(Box::new(StdoutWriter { output: self.output.clone(), lines: Vec::new() }))
     }
 }
@@ -86,8 +85,8 @@ fn write_error(error: std::io::Error) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{lines_of, sink_suite, subtask};
     use weir_engine::BatchBuilder;
+    use weir_engine::sink::conformance::{lines_of, sink_suite, writer_context};
 
     struct Broken;
 
@@ -114,7 +113,7 @@ mod tests {
         let mut batch = BatchBuilder::new();
         batch.push(None, b"fine", None);
         batch.push(None, b"a\nb", None);
-        let error = sink.writer(&subtask(0, 1), AttemptId(1), "n").unwrap().write(&batch.finish()).unwrap_err();
+        let error = sink.writer(&writer_context(0, 1, 1, "n")).unwrap().write(&batch.finish()).unwrap_err();
         assert_eq!(error.to_string(), "write a record as a line: its value holds a line end: a\\nb");
         assert_eq!(error.hint(), Some("a `file` sink with `format = \"jsonl\"` takes any value"));
         assert!(written.lock().unwrap().is_empty());
@@ -125,7 +124,7 @@ mod tests {
         let sink = StdoutSink { output: Arc::new(Mutex::new(Broken)) };
         let mut batch = BatchBuilder::new();
         batch.push(None, b"a", None);
-        let error = sink.writer(&subtask(0, 1), AttemptId(1), "n").unwrap().write(&batch.finish()).unwrap_err();
+        let error = sink.writer(&writer_context(0, 1, 1, "n")).unwrap().write(&batch.finish()).unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::FixInput, "write to standard output: its reader has closed it"));
     }
 }

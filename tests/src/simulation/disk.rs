@@ -4,18 +4,19 @@ use super::Scenario;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use weir_engine::element::{AttemptId, CheckpointId, RecordBatch};
-use weir_engine::operator::Subtask;
+use weir_engine::element::{CheckpointId, RecordBatch};
 use weir_engine::outbox::{ChunkBounds, OutboxSink, TargetMemory};
 use weir_engine::runtime::{Clock, Simulator};
-use weir_engine::sink::{Delivery, VisibleOutput};
+use weir_engine::sink::{Delivery, SinkAttempt, VisibleOutput, WriterContext};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind, Sink, SinkWriter};
 
 #[derive(Clone, Default)]
 struct Files {
+    /// The nonces of the attempts that their sinks were prepared for.
+    prepared_for: BTreeSet<String>,
     pending: BTreeMap<String, Vec<String>>,
     committed: BTreeMap<String, Vec<String>>,
 }
@@ -122,11 +123,21 @@ impl Sink for DiskSink {
         Delivery::ExactlyOnce
     }
 
-    fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {
-        let named: Vec<_> = restored.iter().filter_map(|committable| committable.payload["file"].as_str()).collect();
-        let leftover = |name: &str| older_nonces.iter().any(|nonce| name.ends_with(nonce.as_str())) && !named.contains(&name);
-        self.disk.lock().pending.retain(|name, _| !leftover(name));
-        Ok(())
+    fn prepare_attempt<'a>(&'a self, attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        async {
+            let SinkAttempt { nonce, older_nonces, restored, .. } = attempt;
+            // Now and then it takes its time, as a broker does that shuts older attempts out.
+            if let Some(simulator) = self.simulator.as_ref().filter(|_| nonce.ends_with(['0', '1', '2', '3'])) {
+                simulator.sleep_until(simulator.now() + Duration::from_millis(20)).await;
+            }
+            let named: Vec<_> = restored.iter().filter_map(|committable| committable.payload["file"].as_str()).collect();
+            let leftover = |name: &str| older_nonces.iter().any(|nonce| name.ends_with(nonce.as_str())) && !named.contains(&name);
+            let mut files = self.disk.lock();
+            files.pending.retain(|name, _| !leftover(name));
+            files.prepared_for.insert(nonce.clone());
+            Ok(())
+        }
+        .boxed()
     }
 
     fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
@@ -138,7 +149,9 @@ impl Sink for DiskSink {
         ready(Ok(VisibleOutput::newest(self.disk.lock().committed.keys().filter_map(of), nonces))).boxed()
     }
 
-    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let WriterContext { subtask, nonce, .. } = context;
+        assert!(self.disk.lock().prepared_for.contains(nonce), "no writer is made before its attempt has been prepared");
         let name = format!("{}-{}-{nonce}", subtask.vertex, subtask.index);
         Ok(Box::new(DiskWriter { disk: self.disk.clone(), simulator: self.simulator.clone(), name, lines: Vec::new() }))
     }

@@ -24,9 +24,8 @@ use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use weir_engine::element::{AttemptId, CheckpointId};
-use weir_engine::operator::Subtask;
-use weir_engine::sink::{Delivery, VisibleOutput};
+use weir_engine::element::CheckpointId;
+use weir_engine::sink::{Delivery, SinkAttempt, VisibleOutput, WriterContext};
 use weir_engine::{Committable, EngineError, ErrorKind, RecordBatch, Sink, SinkWriter};
 
 /// The connector's name in job files and committables.
@@ -110,6 +109,26 @@ impl FileSink {
         Ok(VisibleOutput::newest(parts.filter_map(VisibleOutput::of_part), nonces))
     }
 
+    /// Deletes the pending files of older attempts that this one's checkpoint does not name.
+    fn clear_away(&self, attempt: &SinkAttempt) -> Result<(), EngineError> {
+        let pending_dir = self.pending_dir();
+        let on_folder = |e| io_error(ErrorKind::FixInput, "make the sink's folder", &pending_dir, e);
+        std::fs::create_dir_all(&pending_dir).map_err(on_folder)?;
+        let kept = pending_names(&attempt.restored)?;
+        let prefixes: Vec<String> =
+            attempt.older_nonces.iter().filter(|nonce| !nonce.is_empty()).map(|nonce| part::pending_prefix(nonce)).collect();
+        for entry in std::fs::read_dir(&pending_dir).map_err(on_folder)? {
+            let entry = entry.map_err(on_folder)?;
+            let name = entry.file_name();
+            let ours = name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+            if ours && !kept.contains(&name) {
+                remove_if_there(&entry.path())?;
+            }
+        }
+        sync_dir(&pending_dir)?;
+        sync_dir(&self.folder)
+    }
+
     fn pending_dir(&self) -> PathBuf {
         self.folder.join(PENDING_DIR)
     }
@@ -124,30 +143,16 @@ impl Sink for FileSink {
         Delivery::ExactlyOnce
     }
 
-    fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {
-        let pending_dir = self.pending_dir();
-        let on_folder = |e| io_error(ErrorKind::FixInput, "make the sink's folder", &pending_dir, e);
-        std::fs::create_dir_all(&pending_dir).map_err(on_folder)?;
-        let kept = pending_names(restored)?;
-        let prefixes: Vec<String> =
-            older_nonces.iter().filter(|nonce| !nonce.is_empty()).map(|nonce| part::pending_prefix(nonce)).collect();
-        for entry in std::fs::read_dir(&pending_dir).map_err(on_folder)? {
-            let entry = entry.map_err(on_folder)?;
-            let name = entry.file_name();
-            let ours = name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
-            if ours && !kept.contains(&name) {
-                remove_if_there(&entry.path())?;
-            }
-        }
-        sync_dir(&pending_dir)?;
-        sync_dir(&self.folder)
+    fn prepare_attempt<'a>(&'a self, attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async { self.clear_away(attempt) })
     }
 
     fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
         Box::pin(async { self.look_for_newest(nonces) })
     }
 
-    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let WriterContext { subtask, nonce, .. } = context;
         check_name("vertex", &subtask.vertex, b"-_.")?;
         check_name("nonce", nonce, b"")?;
         Ok(Box::new(FileWriter {

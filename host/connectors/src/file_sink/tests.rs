@@ -1,10 +1,10 @@
 //! The file sink's own promises, beside those of the suite.
 
 use super::*;
-use crate::conformance::{self, commit, lines_of, now, prepared, sink_suite, write_values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tempfile::TempDir;
+use weir_engine::sink::conformance::{commit, lines_of, prepared, sink_attempt, sink_suite, wait, write_values, writer_context};
 
 fn sink_in(folder: &Path, format: &str) -> FileSink {
     let settings = serde_json::json!({ "path": "out", "format": format });
@@ -25,8 +25,8 @@ fn pending(folder: &Path) -> Vec<PathBuf> {
 
 fn one_prepared(folder: &TempDir) -> Committable {
     let sink = sink_in(folder.path(), "lines");
-    sink.prepare_attempt(&[], &[]).unwrap();
-    let mut writer = sink.writer(&conformance::subtask(0, 1), AttemptId(1), "aa").unwrap();
+    wait(sink.prepare_attempt(&sink_attempt(1, "aa", &[], &[]))).unwrap();
+    let mut writer = sink.writer(&writer_context(0, 1, 1, "aa")).unwrap();
     write_values(&mut *writer, &["x", "y"]);
     prepared(&mut *writer, 7).remove(0)
 }
@@ -105,7 +105,7 @@ fn files_of_others_in_the_folders_are_left_alone() {
         std::fs::write(folder.path().join(name), "mine").unwrap();
     }
     one_prepared(&folder);
-    sink_in(folder.path(), "lines").prepare_attempt(&["aa".into(), String::new()], &[]).unwrap();
+    wait(sink_in(folder.path(), "lines").prepare_attempt(&sink_attempt(2, "bb", &["aa", ""], &[]))).unwrap();
     for name in foreign {
         assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), b"mine", "{name}");
     }
@@ -129,8 +129,8 @@ fn a_path_that_is_a_file_or_empty_is_refused() {
 fn a_large_part_keeps_its_bytes_and_checksum() {
     let folder = TempDir::new().unwrap();
     let sink = sink_in(folder.path(), "lines");
-    sink.prepare_attempt(&[], &[]).unwrap();
-    let mut writer = sink.writer(&conformance::subtask(0, 1), AttemptId(1), "aa").unwrap();
+    wait(sink.prepare_attempt(&sink_attempt(1, "aa", &[], &[]))).unwrap();
+    let mut writer = sink.writer(&writer_context(0, 1, 1, "aa")).unwrap();
     let value = "v".repeat(1000);
     for _ in 0..2000 {
         write_values(&mut *writer, &[&value]);
@@ -151,9 +151,10 @@ fn a_committable_of_another_shape_is_corrupt() {
 fn names_that_lead_elsewhere_are_refused() {
     let folder = TempDir::new().unwrap();
     let sink = sink_in(folder.path(), "lines");
-    let vertex = Subtask { vertex: "../x".into(), ..conformance::subtask(0, 1) };
-    assert!(sink.writer(&vertex, AttemptId(1), "aa").is_err());
-    assert!(sink.writer(&conformance::subtask(0, 1), AttemptId(1), "a.a").is_err());
+    let mut context = writer_context(0, 1, 1, "aa");
+    context.subtask.vertex = "../x".into();
+    assert!(sink.writer(&context).is_err());
+    assert!(sink.writer(&writer_context(0, 1, 1, "a.a")).is_err());
 }
 
 /// A part that a job in `orig` has prepared, and the folder that `orig` lies in. `out` is the sink's `path`.
@@ -163,8 +164,8 @@ fn prepared_in_orig(out: impl FnOnce(&Path) -> String) -> (TempDir, Committable)
     let settings = serde_json::json!({ "path": out(&base) });
     std::fs::create_dir(&base).unwrap();
     let sink = FileSink::new(settings.as_object().unwrap(), &base).unwrap().0;
-    sink.prepare_attempt(&[], &[]).unwrap();
-    let mut writer = sink.writer(&conformance::subtask(0, 1), AttemptId(1), "aa").unwrap();
+    wait(sink.prepare_attempt(&sink_attempt(1, "aa", &[], &[]))).unwrap();
+    let mut writer = sink.writer(&writer_context(0, 1, 1, "aa")).unwrap();
     write_values(&mut *writer, &["x"]);
     let committable = prepared(&mut *writer, 7).remove(0);
     (folder, committable)
@@ -243,14 +244,14 @@ fn of_a_file_that_is_elsewhere_both_places_are_named() {
 fn the_newest_visible_checkpoint_of_each_attempt_is_told_from_the_names() {
     let folder = TempDir::new().unwrap();
     let sink = sink_in(folder.path(), "lines");
-    assert_eq!(now(sink.newest_visible(&["aa".into()])).unwrap(), [], "there is no folder yet");
+    assert_eq!(wait(sink.newest_visible(&["aa".into()])).unwrap(), [], "there is no folder yet");
     std::fs::create_dir_all(folder.path().join("out/.pending")).unwrap();
     for name in
         ["part-out-0-7-aa", "part-out-1-12-aa", "part-out-0-99-cc", "part-my-out-0-3-bb.jsonl", "notes-1-50-aa", ".pending/aa.out-0-1"]
     {
         std::fs::write(folder.path().join("out").join(name), "x").unwrap();
     }
-    let newest = now(sink.newest_visible(&["aa".into(), "bb".into()])).unwrap();
+    let newest = wait(sink.newest_visible(&["aa".into(), "bb".into()])).unwrap();
     let visible = |nonce: &str, id| VisibleOutput { nonce: nonce.into(), checkpoint_id: CheckpointId(id) };
     assert_eq!(newest, [visible("aa", 12), visible("bb", 3)]);
 }

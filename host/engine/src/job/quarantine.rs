@@ -4,15 +4,15 @@
 //! `quarantine/<step>/part-….jsonl`.
 
 use crate::checkpoint::paths;
-use crate::element::{AttemptId, CheckpointId, RecordBatch};
+use crate::element::{CheckpointId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::Subtask;
 use crate::runtime::Clock;
-use crate::sink::{Committable, Committer, Delivery, Sink, SinkWriter, VisibleOutput};
+use crate::sink::{Committable, Committer, Delivery, Sink, SinkAttempt, SinkWriter, VisibleOutput, WriterContext};
 use crate::storage::{Store, retry};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -77,12 +77,13 @@ impl Sink for QuarantineSink {
         Delivery::ExactlyOnce
     }
 
-    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
-        Ok(())
+    fn prepare_attempt<'a>(&'a self, _attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        ready(Ok(())).boxed()
     }
 
-    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        Ok(Box::new(QuarantineWriter { step: self.step.clone(), subtask: subtask.clone(), nonce: nonce.to_owned(), lines: String::new() }))
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let WriterContext { subtask, nonce, .. } = context.clone();
+        Ok(Box::new(QuarantineWriter { step: self.step.clone(), subtask, nonce, lines: String::new() }))
     }
 }
 

@@ -3,12 +3,12 @@
 //! A target has transactions and keeps markers in them. Nothing is asked of it between two transactions: nothing is held open from checkpoint to
 //! checkpoint, while a job is down, or through a probation.
 
-use crate::checkpoint::{Committable, Marker, MarkerKey};
+use crate::checkpoint::{Marker, MarkerKey};
 use crate::element::{AttemptId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
-use crate::operator::Subtask;
-use crate::sink::{Delivery, Sink, SinkWriter};
-use futures_util::future::BoxFuture;
+use crate::sink::{Delivery, Sink, SinkAttempt, SinkWriter, WriterContext};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use std::sync::Arc;
 
 /// Who publishes: a target keeps every older publisher of the same log and sink out, also one of another lineage.
@@ -101,12 +101,13 @@ impl Sink for OutboxSink {
         Some(self.target.clone())
     }
 
-    fn prepare_attempt(&self, _older_nonces: &[String], _restored: &[Committable]) -> Result<(), EngineError> {
-        Ok(())
+    fn prepare_attempt<'a>(&'a self, _attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        ready(Ok(())).boxed()
     }
 
-    fn writer(&self, subtask: &Subtask, _attempt: AttemptId, _nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        let message = format!("{}: what an outbox sink is given is staged by the engine, it has no writer of its own", subtask.vertex);
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let vertex = &context.subtask.vertex;
+        let message = format!("{vertex}: what an outbox sink is given is staged by the engine, it has no writer of its own");
         Err(EngineError::new(ErrorKind::Bug, message))
     }
 }

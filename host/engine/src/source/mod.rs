@@ -1,5 +1,8 @@
-//! The source port: where records come from, cut into splits that can be read again from a position.
+//! The source port: where records come from, cut into splits that can be read again from a position. What is asked of every implementation is in
+//! `conformance`, with the feature `testing`.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod split_batch;
 
 pub use crate::checkpoint::{SplitProgress, SplitState};
@@ -133,8 +136,16 @@ pub trait SourceReader: Send {
     /// it comes from. `Pending` registers the waker and appends nothing. After `End` it is not called again; records may come with `End`.
     fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>>;
 
-    /// The splits with their progress as of the last record appended. A split keeps its place, which is its number in [`SplitBatch`].
+    /// The splits with their progress as of the last record appended. A split keeps its place, which is its number in [`SplitBatch`], until one in front
+    /// of it is forgotten.
     fn splits(&self) -> Vec<SplitState>;
+
+    /// Lets go of finished splits that nobody has to know of any more, because what they were made of is gone for good and cannot be found again: a
+    /// source without an end would remember ever more of them. Gives the places that they had, in ascending order; those behind them move up. It is
+    /// called at a barrier, in front of [`Self::add_splits`]: that checkpoint does not have them.
+    fn forget_finished(&mut self) -> Vec<usize> {
+        Vec::new()
+    }
 
     /// Takes splits that were found while the job runs, behind those that it has. It is called at a barrier: they are part of that checkpoint, and what
     /// is read of them comes behind it.

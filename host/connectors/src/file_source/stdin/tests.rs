@@ -1,9 +1,9 @@
 //! Standard input played by texts and pipes.
 
 use super::*;
-use crate::conformance::{SourceNow, reader_context};
 use std::task::{Wake, Waker};
 use weir_engine::ErrorKind;
+use weir_engine::source::conformance::{SourceNow, reader_context};
 
 struct Unpark(std::thread::Thread);
 

@@ -1,8 +1,8 @@
 //! What becomes of rows that cannot be read, and that none comes of them which nobody has written.
 
 use super::*;
-use crate::conformance::reader_context;
 use std::collections::BTreeSet;
+use weir_engine::source::conformance::reader_context;
 use weir_engine::{RecordBatch, SourceReader};
 
 /// What a source gives of its only split.

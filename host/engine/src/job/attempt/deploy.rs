@@ -11,6 +11,7 @@ use crate::job::{Edge, JobGraph, TaskLayout, VertexKind, layout};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
 use crate::runtime::{ConnectorIo, Lane, TaskGroup};
+use crate::sink::WriterContext;
 use crate::source::{ReaderContext, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
@@ -299,7 +300,9 @@ impl Builder<'_> {
                     return Ok(NodeBody::Outbox(StagingWriter::new(outbox.clone())));
                 }
                 let subtask = Subtask { vertex: v.id.clone(), index, parallelism: v.parallelism };
-                let writer = sink.writer(&subtask, context.attempt, &context.nonce).map_err(|error| error.context(&v.id))?;
+                let io = ConnectorIo::of_attempt(self.group.clone(), context.runtime.clock.clone());
+                let of_attempt = WriterContext { subtask, attempt: context.attempt, nonce: context.nonce.clone(), io };
+                let writer = sink.writer(&of_attempt).map_err(|error| error.context(&v.id))?;
                 Ok(NodeBody::Sink(writer))
             }
             VertexKind::Operator(factory) => {

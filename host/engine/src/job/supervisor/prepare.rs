@@ -6,7 +6,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::context::{AttemptContext, WaitsFor};
 use crate::job::attempt::log_writer::store_components;
 use crate::job::{JobGraph, VertexKind};
-use crate::sink::Committable;
+use crate::sink::{Committable, SinkAttempt};
 
 impl Supervisor {
     /// Commits one part of a sink's output. Where it `may_be_lost`, only trouble with the storage is an error.
@@ -36,20 +36,26 @@ impl Supervisor {
             self.commit(committable, may_be_lost).await?;
         }
         let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
-        let (graph, older_nonces) = (context.graph.clone(), context.older_nonces.clone());
+        let graph = context.graph.clone();
+        let attempt = SinkAttempt {
+            attempt: context.attempt,
+            nonce: context.nonce.clone(),
+            older_nonces: context.older_nonces.clone(),
+            restored: committables,
+        };
         self.waits_for = WaitsFor::Either;
-        let prepared = self.runtime.aside("prepare the sinks", async move { prepare_sinks(&graph, &older_nonces, &committables) }).await;
+        let prepared = self.runtime.aside("prepare the sinks", async move { prepare_sinks(&graph, &attempt).await }).await;
         self.waits_for = WaitsFor::Storage;
         prepared.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "prepare the attempt: a sink panicked")))?;
         store_components(&*self.options.store, &*self.runtime.clock, &context.graph).await
     }
 }
 
-/// Clears away what attempts before this one have left in the sinks.
-fn prepare_sinks(graph: &JobGraph, older_nonces: &[String], committables: &[Committable]) -> Result<(), EngineError> {
+/// Shuts out what attempts before this one may still be writing to the sinks, and clears away what they have left there.
+async fn prepare_sinks(graph: &JobGraph, attempt: &SinkAttempt) -> Result<(), EngineError> {
     for vertex in &graph.vertices {
         match &vertex.kind {
-            VertexKind::Sink(sink) => sink.prepare_attempt(older_nonces, committables).map_err(|error| error.context(&vertex.id))?,
+            VertexKind::Sink(sink) => sink.prepare_attempt(attempt).await.map_err(|error| error.context(&vertex.id))?,
             VertexKind::Operator(_) | VertexKind::Source { .. } => {}
         }
     }

@@ -4,10 +4,9 @@ use super::CrashPoint;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use weir_engine::element::{AttemptId, CheckpointId};
-use weir_engine::operator::Subtask;
+use weir_engine::element::CheckpointId;
 use weir_engine::outbox::OutboxTarget;
-use weir_engine::sink::{Delivery, VisibleOutput};
+use weir_engine::sink::{Delivery, SinkAttempt, VisibleOutput, WriterContext};
 use weir_engine::{Committable, Committer, EngineError, RecordBatch, Sink, SinkWriter};
 
 type Prepared = BoxFuture<'static, Result<Vec<Committable>, EngineError>>;
@@ -54,16 +53,16 @@ impl Sink for CrashingSink {
         self.inner.outbox()
     }
 
-    fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError> {
-        self.inner.prepare_attempt(older_nonces, restored)
+    fn prepare_attempt<'a>(&'a self, attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.inner.prepare_attempt(attempt)
     }
 
     fn newest_visible<'a>(&'a self, nonces: &'a [String]) -> BoxFuture<'a, Result<Vec<VisibleOutput>, EngineError>> {
         self.inner.newest_visible(nonces)
     }
 
-    fn writer(&self, subtask: &Subtask, attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError> {
-        let inner = self.inner.writer(subtask, attempt, nonce)?;
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
+        let inner = self.inner.writer(context)?;
         Ok(Box::new(CrashingWriter { inner, point: self.point.clone() }))
     }
 }

@@ -1,5 +1,9 @@
 //! The sink port. Either two-phase commit: what a checkpoint covers is made durable by the sink's writer before it completes, and visible by its
-//! committer after. Or an outbox: the engine stages what the sink is given as objects of the checkpoint, and publishes it after (`outbox`).
+//! committer after. Or an outbox: the engine stages what the sink is given as objects of the checkpoint, and publishes it after (`outbox`). What is asked
+//! of every writer and committer is in `conformance`, with the feature `testing`.
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 
 pub use crate::checkpoint::Committable;
 
@@ -7,6 +11,7 @@ use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::EngineError;
 use crate::operator::Subtask;
 use crate::outbox::OutboxTarget;
+use crate::runtime::ConnectorIo;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +57,33 @@ impl VisibleOutput {
     }
 }
 
+/// An attempt, as a sink hears of it before its first writer is made.
+#[derive(Clone, Debug)]
+pub struct SinkAttempt {
+    /// Its number: of two attempts of a job the one with the greater number counts.
+    pub attempt: AttemptId,
+    /// Its nonce, which makes names unique.
+    pub nonce: String,
+    /// The nonces of the job's attempts before it.
+    pub older_nonces: Vec<String>,
+    /// The committables of the checkpoint that it starts from, which have been committed.
+    pub restored: Vec<Committable>,
+}
+
+/// What a writer is given.
+#[derive(Clone)]
+pub struct WriterContext {
+    /// The subtask that it writes for.
+    pub subtask: Subtask,
+    /// The attempt's number.
+    pub attempt: AttemptId,
+    /// The attempt's nonce, which makes names unique.
+    pub nonce: String,
+    /// Where its I/O runs: batches are written on threads that may be busy in a guest for long, and that drive no sockets. What it starts ends with
+    /// the attempt.
+    pub io: ConnectorIo,
+}
+
 /// One sink of a job.
 pub trait Sink: Send + Sync {
     /// The connector's name in job files.
@@ -60,9 +92,11 @@ pub trait Sink: Send + Sync {
     /// What its output is after failures.
     fn delivery(&self) -> Delivery;
 
-    /// Before the first writer of an attempt: deletes leftovers of older attempts (their nonces are `older_nonces`)
-    /// that `restored`, the committables of the checkpoint this attempt starts from, does not name. Creates folders.
-    fn prepare_attempt(&self, older_nonces: &[String], restored: &[Committable]) -> Result<(), EngineError>;
+    /// Before the first writer of an attempt: shuts out what older attempts may still be writing (a broker's fence), and deletes what they have left
+    /// behind and `restored` does not name. Creates folders. It happens once for an attempt, also where that is the job's first.
+    ///
+    /// It may wait for I/O and may block: it runs on a thread of its own, with sockets and timers behind it. No writer is made before it is over.
+    fn prepare_attempt<'a>(&'a self, attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>>;
 
     /// Of each attempt that has one of these nonces the newest checkpoint whose output can be seen: it tells whether the job's log has lost its
     /// newest entries. A sink whose output does not say where it comes from has nothing to tell.
@@ -79,8 +113,8 @@ pub trait Sink: Send + Sync {
         None
     }
 
-    /// A writer for one subtask. `nonce` is the attempt's and makes names unique.
-    fn writer(&self, subtask: &Subtask, attempt: AttemptId, nonce: &str) -> Result<Box<dyn SinkWriter>, EngineError>;
+    /// A writer for one subtask.
+    fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError>;
 }
 
 /// Writes one subtask's records.
