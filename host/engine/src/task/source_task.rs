@@ -243,6 +243,8 @@ impl SourceTask {
             TaskControl::Trigger { checkpoint_id, trigger, alignment } => {
                 let assigned = std::mem::take(&mut self.assigned);
                 if self.phase == Phase::Reading {
+                    // Nothing of theirs is kept here by their places.
+                    self.reading.reader.forget_finished();
                     self.reading.reader.add_splits(assigned).map_err(|error| error.context(&self.reading.id))?;
                 }
                 self.take(checkpoint_id)?;
@@ -322,3 +324,7 @@ impl Quarantine {
         Err(EngineError::new(ErrorKind::FixInput, self.limit.exceeded_message(source, self.records, self.seen)).with_hint(hint))
     }
 }
+
+#[cfg(test)]
+#[path = "source_task_tests.rs"]
+mod tests;

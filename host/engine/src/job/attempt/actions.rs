@@ -24,7 +24,7 @@ impl Attempt<'_> {
                 None
             }
             CoordinatorAction::Write { checkpoint_id, trigger, duration, parts } => {
-                self.discovery.on_acknowledged(&parts);
+                self.discovery.on_acknowledged(checkpoint_id, &parts);
                 self.write(LogRequest::Completed { checkpoint_id, trigger, duration, parts });
                 None
             }
@@ -50,7 +50,7 @@ impl Attempt<'_> {
             self.say_that_it_overtakes();
         }
         self.before_trigger(checkpoint_id, trigger);
-        for Assignment { task, splits } in self.discovery.assignments(trigger) {
+        for Assignment { task, splits } in self.discovery.assignments(checkpoint_id, trigger) {
             _ = self.deployment.controls[task].send(TaskControl::Assign(splits));
         }
         self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });

@@ -5,6 +5,7 @@
 //! Invariant: a source's splits lie with exactly one subtask each; none is assigned twice in an attempt.
 
 use crate::checkpoint::{CompletedTasks, Trigger};
+use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::change::tasks_of;
 use crate::job::attempt::context::AttemptContext;
@@ -12,8 +13,8 @@ use crate::job::{Vertex, VertexKind};
 use crate::runtime::{Lane, TaskGroup};
 use crate::source::{Source, SplitProgress, SplitState};
 use futures_util::FutureExt;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -77,7 +78,8 @@ pub(in crate::job) fn assign(splits: Vec<SplitState>, parallelism: u32) -> Vec<V
 /// What a look has come to.
 pub(in crate::job) struct Look {
     vertex: usize,
-    found: Result<Vec<SplitState>, EngineError>,
+    /// The ids of what it has found.
+    found: Result<Vec<String>, EngineError>,
 }
 
 /// What a task is to read from the next barrier on.
@@ -94,17 +96,36 @@ pub(in crate::job) struct Discovery {
 
 /// A source that is looked at.
 struct Watched {
-    /// With their progress as of the newest checkpoint that all tasks have acknowledged.
-    known: Known,
-    /// Found, and not yet assigned.
-    waiting: Vec<SplitState>,
+    known: Arc<Mutex<Known>>,
     /// The tasks of its subtasks.
     tasks: Vec<usize>,
     /// How many have been assigned.
     assigned: usize,
 }
 
-type Known = Arc<Mutex<Vec<SplitState>>>;
+/// What a look compares with.
+#[derive(Default)]
+struct Known {
+    /// The newest checkpoint that all tasks have acknowledged in this attempt.
+    newest: Option<CheckpointId>,
+    /// The splits that it has, with their progress there; before there is one those that the attempt began with.
+    stored: Vec<SplitState>,
+    /// Those that this checkpoint does not have.
+    found: Vec<Found>,
+}
+
+/// A split that has been found.
+struct Found {
+    split: SplitState,
+    /// The first checkpoint that has it; `None`: it is not assigned yet. A later checkpoint may be without it again, because its reader has forgotten it.
+    since: Option<CheckpointId>,
+}
+
+impl Known {
+    fn all(&self) -> Vec<SplitState> {
+        self.stored.iter().chain(self.found.iter().map(|found| &found.split)).cloned().collect()
+    }
+}
 
 impl Discovery {
     /// Looks for new splits of every source that asks for it, from now on; the attempt begins with `splits`.
@@ -114,7 +135,8 @@ impl Discovery {
         for (number, vertex) in context.graph.vertices.iter().enumerate() {
             let VertexKind::Source { source, .. } = &vertex.kind else { continue };
             let Some(interval) = source.discovery_interval() else { continue };
-            let known: Known = Arc::new(Mutex::new(splits.get(&number).cloned().unwrap_or_default()));
+            let stored = splits.get(&number).cloned().unwrap_or_default();
+            let known = Arc::new(Mutex::new(Known { stored, ..Known::default() }));
             let tasks = tasks_of(&context.graph, number).into_iter().map(|(task, _)| task).collect();
             let looker = Looker {
                 vertex: number,
@@ -127,7 +149,7 @@ impl Discovery {
             };
             let runtime = context.runtime.clone();
             group.spawn(Lane::Control, "discovery", async move { looker.run(&runtime).await }.boxed());
-            sources.insert(number, Watched { known, waiting: Vec::new(), tasks, assigned: 0 });
+            sources.insert(number, Watched { known, tasks, assigned: 0 });
         }
         Self { sources, looks }
     }
@@ -140,50 +162,55 @@ impl Discovery {
         }
     }
 
-    /// Keeps what was found until the next barrier. Gives the vertex and the ids, for the user.
+    /// What was found is kept until the next barrier. Gives the vertex and the ids, for the user.
     pub fn on_look(&mut self, look: Look) -> Result<(usize, Vec<String>), EngineError> {
-        let found = look.found?;
-        let ids = found.iter().map(|split| split.id.clone()).collect();
-        if let Some(watched) = self.sources.get_mut(&look.vertex) {
-            watched.waiting.extend(found);
-        }
-        Ok((look.vertex, ids))
+        Ok((look.vertex, look.found?))
     }
 
     /// What is assigned with the checkpoint that is about to be triggered. Behind the last one nothing is read: a start finds what is left.
-    pub fn assignments(&mut self, trigger: Trigger) -> Vec<Assignment> {
+    pub fn assignments(&mut self, checkpoint_id: CheckpointId, trigger: Trigger) -> Vec<Assignment> {
         if trigger.is_last() {
             return Vec::new();
         }
-        self.sources.values_mut().flat_map(Watched::assign).collect()
+        self.sources.values_mut().flat_map(|watched| watched.assign(checkpoint_id)).collect()
     }
 
     /// All tasks have acknowledged a checkpoint that consists of `parts`: a look goes by what the splits had come to there.
-    pub fn on_acknowledged(&mut self, parts: &CompletedTasks) {
+    pub fn on_acknowledged(&mut self, checkpoint_id: CheckpointId, parts: &CompletedTasks) {
         for (vertex, watched) in &mut self.sources {
             let stored: Vec<_> = parts.iter().filter(|(of, _)| of == vertex).flat_map(|(_, part)| part.splits.clone()).collect();
-            watched.update(stored);
+            watched.update(checkpoint_id, stored);
         }
     }
 }
 
 impl Watched {
-    fn assign(&mut self) -> Vec<Assignment> {
-        let splits = std::mem::take(&mut self.waiting);
-        let assignment = |(place, split)| Assignment { task: self.tasks[(self.assigned + place) % self.tasks.len()], splits: vec![split] };
-        let count = splits.len();
-        let assignments = splits.into_iter().enumerate().map(assignment).collect();
-        self.assigned += count;
+    /// Deals out in turn what has not been assigned; the checkpoint of the next barrier has it.
+    fn assign(&mut self, checkpoint_id: CheckpointId) -> Vec<Assignment> {
+        let mut known = lock(&self.known);
+        let mut assignments = Vec::new();
+        for found in known.found.iter_mut().filter(|found| found.since.is_none()) {
+            found.since = Some(checkpoint_id);
+            assignments.push(Assignment { task: self.tasks[self.assigned % self.tasks.len()], splits: vec![found.split.clone()] });
+            self.assigned += 1;
+        }
         assignments
     }
 
-    /// Takes over the progress of `stored`; what has been found since stays known.
-    fn update(&self, mut stored: Vec<SplitState>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let ids: BTreeSet<String> = stored.iter().map(|split| split.id.clone()).collect();
-        stored.extend(known.drain(..).filter(|split| !ids.contains(&split.id)));
-        *known = stored;
+    /// `stored` is what the checkpoint has. What has been found since stays known; what a reader has forgotten does not.
+    fn update(&self, checkpoint_id: CheckpointId, stored: Vec<SplitState>) {
+        let mut known = lock(&self.known);
+        if known.newest.is_some_and(|newest| newest > checkpoint_id) {
+            return;
+        }
+        known.newest = Some(checkpoint_id);
+        known.found.retain(|found| found.since.is_none_or(|since| since > checkpoint_id));
+        known.stored = stored;
     }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Looks for new splits of one source for as long as the attempt lives.
@@ -193,7 +220,7 @@ struct Looker {
     source: Arc<dyn Source>,
     parallelism: u32,
     interval: Duration,
-    known: Known,
+    known: Arc<Mutex<Known>>,
     sender: mpsc::UnboundedSender<Look>,
 }
 
@@ -201,25 +228,35 @@ impl Looker {
     async fn run(self, runtime: &crate::runtime::Runtime) {
         loop {
             runtime.clock.sleep_until(runtime.clock.now().saturating_add(self.interval)).await;
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let known = lock(&self.known).all();
             let (source, parallelism) = (self.source.clone(), self.parallelism);
             let look = async move { source.new_splits(&known, parallelism).await };
             let found = runtime.aside("look for splits", look).await;
             let found = found.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "look for splits: the source panicked")));
-            match &found {
+            let look = match found {
                 Ok(found) if found.is_empty() => continue,
-                Ok(found) => self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(found.iter().cloned()),
+                Ok(found) => Look { vertex: self.vertex, found: Ok(self.keep(found)) },
                 Err(error) if error.kind() == ErrorKind::Retry => {
                     warn!(source = %self.id, %error, "new splits could not be looked for");
                     continue;
                 }
-                Err(_) => {}
-            }
-            let failed = found.is_err();
-            let found = found.map_err(|error| error.context(&self.id));
-            if self.sender.send(Look { vertex: self.vertex, found }).is_err() || failed {
+                Err(error) => Look { vertex: self.vertex, found: Err(error.context(&self.id)) },
+            };
+            let failed = look.found.is_err();
+            if self.sender.send(look).is_err() || failed {
                 return;
             }
         }
     }
+
+    /// Keeps what has been found until the next barrier. Gives the ids.
+    fn keep(&self, found: Vec<SplitState>) -> Vec<String> {
+        let ids = found.iter().map(|split| split.id.clone()).collect();
+        lock(&self.known).found.extend(found.into_iter().map(|split| Found { split, since: None }));
+        ids
+    }
 }
+
+#[cfg(test)]
+#[path = "splits_tests.rs"]
+mod tests;

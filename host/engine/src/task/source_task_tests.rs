@@ -1,0 +1,164 @@
+//! Splits that a reader is given while it runs: when they take effect, and when they do not.
+
+use super::*;
+use crate::checkpoint::{CheckpointBases, Trigger};
+use crate::element::{AttemptId, BarrierAlignment};
+use crate::exchange::Output;
+use crate::runtime::{SimulationEnd, Simulator, TaskGroup};
+use crate::source::SplitProgress;
+use crate::storage::ObjectStorage;
+use crate::task::SnapshotContext;
+use std::sync::Mutex;
+
+/// What is done with the reader, and what the attempt is told, in order.
+type Seen = Arc<Mutex<Vec<String>>>;
+
+/// Reads each split in one poll, and is then idle. It forgets splits that are finished.
+struct Reader {
+    splits: Vec<SplitState>,
+    seen: Seen,
+}
+
+fn split(id: &str) -> SplitState {
+    SplitState { id: id.into(), spec: serde_json::Value::Null, progress: SplitProgress::Unread }
+}
+
+impl SourceReader for Reader {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, _max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
+        let Some(place) = self.splits.iter().position(|split| split.progress == SplitProgress::Unread) else { return Poll::Pending };
+        let split = &mut self.splits[place];
+        split.progress = SplitProgress::Finished;
+        out.of(place).push(None, split.id.as_bytes(), None);
+        self.seen.lock().unwrap().push(format!("reads {}", split.id));
+        Poll::Ready(Ok(ReadStatus::More))
+    }
+
+    fn splits(&self) -> Vec<SplitState> {
+        self.splits.clone()
+    }
+
+    fn forget_finished(&mut self) -> Vec<usize> {
+        let finished = |split: &SplitState| split.progress == SplitProgress::Finished;
+        let places = self.splits.iter().enumerate().filter(|(_, split)| finished(split)).map(|(place, _)| place).collect();
+        self.splits.retain(|split| !finished(split));
+        places
+    }
+
+    fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
+        splits.iter().for_each(|split| self.seen.lock().unwrap().push(format!("is given {}", split.id)));
+        self.splits.extend(splits);
+        Ok(())
+    }
+}
+
+struct Running {
+    simulator: Simulator,
+    controls: mpsc::UnboundedSender<TaskControl>,
+    told: mpsc::UnboundedReceiver<(usize, TaskEvent)>,
+    seen: Seen,
+}
+
+impl Running {
+    /// A task that reads these splits.
+    fn with(splits: &[&str]) -> Self {
+        let simulator = Simulator::new(1);
+        let runtime = simulator.runtime();
+        let ((controls, inbox), (sender, told)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let (events, seen, bases) = (TaskEvents::new(0, sender), Seen::default(), Arc::<CheckpointBases>::default());
+        (1..9).for_each(|id| bases.on_triggered(CheckpointId(id)));
+        let snapshots = Snapshots::new(SnapshotContext {
+            store: Arc::new(ObjectStorage::in_memory()),
+            clock: runtime.clock.clone(),
+            group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
+            bases,
+            committers: Arc::new(|_| None),
+            attempt: AttemptId(1),
+            nonce: "n".into(),
+            head: "lines".into(),
+            index: 0,
+            edges: Arc::new([]),
+            events: events.clone(),
+        });
+        let reading = Reading {
+            vertex: 0,
+            id: "lines".into(),
+            reader: Box::new(Reader { splits: splits.iter().map(|id| split(id)).collect(), seen: seen.clone() }),
+            bounded: false,
+            limiter: None,
+            metrics: Arc::default(),
+        };
+        let chain = Chain::new("lines".into(), Vec::new(), Vec::new(), Output::default(), runtime.clock.clone());
+        let budget = InFlightBudget::new(0);
+        let task = SourceTask::new(reading, chain, snapshots, inbox, events, runtime.clock.clone(), VecDeque::new(), budget);
+        runtime.spawn.spawn(crate::runtime::Lane::Data, "lines", Box::pin(task.run()));
+        let mut running = Self { simulator, controls, told, seen };
+        running.settle();
+        running
+    }
+
+    fn assign(&mut self, ids: &[&str]) {
+        assert!(self.controls.send(TaskControl::Assign(ids.iter().map(|id| split(id)).collect())).is_ok());
+        self.settle();
+    }
+
+    fn trigger(&mut self, checkpoint_id: u64, trigger: Trigger) {
+        let (checkpoint_id, alignment) = (CheckpointId(checkpoint_id), BarrierAlignment::Aligned);
+        assert!(self.controls.send(TaskControl::Trigger { checkpoint_id, trigger, alignment }).is_ok());
+        self.settle();
+    }
+
+    /// Runs until everything waits, and notes what each checkpoint has.
+    fn settle(&mut self) {
+        assert_eq!(self.simulator.run_until(|| false, 1_000), SimulationEnd::Deadlock);
+        while let Ok((_, event)) = self.told.try_recv() {
+            if let TaskEvent::Acknowledged { checkpoint_id, parts } = event {
+                let of = |split: &SplitState| format!("{}:{:?}", split.id, split.progress);
+                let splits: Vec<_> = parts.iter().flat_map(|(_, part)| part.splits.iter().map(of)).collect();
+                self.seen.lock().unwrap().push(format!("checkpoint {checkpoint_id} has {}", splits.join(" ")));
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect(&self, expect: &[&str]) {
+        assert_eq!(std::mem::take(&mut *self.seen.lock().unwrap()), expect);
+    }
+}
+
+#[test]
+fn what_is_found_waits_for_the_next_barrier_is_unread_in_its_checkpoint_and_read_behind_it() {
+    let mut running = Running::with(&["a"]);
+    running.expect(&["reads a"]);
+    running.assign(&["b"]);
+    running.assign(&["c"]);
+    running.expect(&[]);
+    running.trigger(1, Trigger::Periodic);
+    running.expect(&["is given b", "is given c", "reads b", "reads c", "checkpoint 1 has b:Unread c:Unread"]);
+    running.trigger(2, Trigger::Periodic);
+    running.expect(&["checkpoint 2 has "]);
+}
+
+#[test]
+fn what_is_finished_and_need_not_be_known_is_no_part_of_the_next_checkpoint() {
+    let mut running = Running::with(&["a"]);
+    running.trigger(1, Trigger::Periodic);
+    running.expect(&["reads a", "checkpoint 1 has "]);
+}
+
+#[test]
+fn behind_the_end_of_its_input_and_behind_a_stop_a_reader_is_given_nothing() {
+    for (drained, trigger) in [(true, Trigger::Periodic), (false, Trigger::Stop)] {
+        let mut running = Running::with(&["a"]);
+        if drained {
+            assert!(running.controls.send(TaskControl::Drain).is_ok());
+            running.settle();
+        } else {
+            running.trigger(1, trigger);
+        }
+        running.seen.lock().unwrap().clear();
+        running.assign(&["b"]);
+        running.trigger(2, trigger);
+        let seen = running.seen.lock().unwrap().join("; ");
+        assert!(!seen.contains('b'), "{seen}");
+    }
+}
