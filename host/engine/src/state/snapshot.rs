@@ -51,8 +51,8 @@ pub struct FileSnapshot {
 pub trait SnapshotFile: Send {
     /// Its name: letters, digits and hyphens. Of one subtask two files of an attempt that have the same name have the same contents.
     fn name(&self) -> &str;
-    /// All of it, in parts that follow each other. Called only where it has to be uploaded; it is in memory until it has been, so files should have some
-    /// tens of MiB at most.
+    /// All of it, in parts that follow each other. It may block: it is called on a thread of its own. Called only where it has to be uploaded; it is in memory
+    /// until it has been, so files should have some tens of MiB at most.
     fn read(&self) -> Result<Vec<Bytes>, EngineError>;
 }
 

@@ -15,13 +15,13 @@ use crate::checkpoint::{
     CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, SubtaskSnapshot, paths,
 };
 use crate::element::{AttemptId, CheckpointId};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Decline, InFlightRecords};
 use crate::outbox::Staged;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::{Committable, Committers};
 use crate::source::SplitState;
-use crate::state::{BroadcastState, FileSnapshot, StateSnapshot};
+use crate::state::{BroadcastState, FileSnapshot, SnapshotFile, StateSnapshot};
 use crate::storage::{Store, retry};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -489,7 +489,7 @@ async fn upload_files(
                 still_awaited(context, checkpoint_id, parts).await?;
                 let path = paths::state_file(context.attempt, checkpoint_id, operator, context.index, &context.nonce, &name);
                 let named = |error: EngineError| WriteError::Upload(error.context(format!("{operator}: file {name}")));
-                let contents = file.read().map_err(named)?;
+                let contents = read_aside(context, file).await.map_err(named)?;
                 upload_file(context, path, contents).await.map_err(WriteError::Upload)?
             }
         };
@@ -498,6 +498,18 @@ async fn upload_files(
         }
     }
     Ok(())
+}
+
+/// Reads a file where nobody waits behind it: a disk may take its time.
+async fn read_aside(context: &SnapshotContext, file: Box<dyn SnapshotFile>) -> Result<Vec<Bytes>, EngineError> {
+    let (done, contents) = oneshot::channel();
+    let read = async move {
+        // The attempt is gone where nobody waits for it.
+        _ = done.send(file.read());
+    };
+    context.group.spawn(Lane::Blocking, "read a file of state", read.boxed());
+    let gone = |_| EngineError::new(ErrorKind::Bug, "it was not read: its backend panicked, or the attempt has ended");
+    contents.await.map_err(gone)?
 }
 
 async fn upload_file(context: &SnapshotContext, path: String, parts: Vec<Bytes>) -> Result<StateHandle, EngineError> {

@@ -1,15 +1,16 @@
-//! What becomes of a checkpoint that is given up while a task writes it.
+//! What becomes of a checkpoint that is given up while a task writes it, where its files are read, and how long a reader's answer is waited for.
 
-use super::super::CallLogBudget;
+use super::super::{CallLogBudget, testing};
 use super::*;
 use crate::checkpoint::EdgeIdentity;
 use crate::element::BatchBuilder;
 use crate::exchange::{InFlightBudget, InputChannel, Partitioning};
-use crate::runtime::Simulator;
+use crate::runtime::{SimulationEnd, Simulator, Spawn};
 use crate::state::{SnapshotFile, StateDescriptor, StateKind};
 use crate::storage::{Created, ObjectStorage};
 use bytes::Bytes;
-use futures_util::future::ready;
+use futures_util::future::{pending, ready};
+use std::cell::Cell;
 use std::sync::Mutex;
 use tokio::sync::mpsc;
 
@@ -58,6 +59,22 @@ fn captured(operator: &str) -> Capture {
     Capture::Operator { vertex: 0, capture: SubtaskCapture { operator: operator.into(), keyed: None, broadcast: Some(broadcast), calls } }
 }
 
+thread_local! {
+    /// True while something runs that may block.
+    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs what is started at once, and knows whether it may block.
+struct AtOnce;
+
+impl Spawn for AtOnce {
+    fn spawn(&self, lane: Lane, name: &str, future: BoxFuture<'static, ()>) {
+        MAY_BLOCK.set(lane == Lane::Blocking);
+        assert!(future.now_or_never().is_some(), "{name} waits for something");
+        MAY_BLOCK.set(false);
+    }
+}
+
 struct Named(&'static str);
 
 impl SnapshotFile for Named {
@@ -65,6 +82,7 @@ impl SnapshotFile for Named {
         self.0
     }
     fn read(&self) -> Result<Vec<Bytes>, EngineError> {
+        assert!(MAY_BLOCK.get(), "a file is read where others wait behind it");
         Ok(vec![Bytes::from_static(self.0.as_bytes()), Bytes::from_static(b"behind")])
     }
 }
@@ -103,7 +121,7 @@ impl Bench {
         let context = SnapshotContext {
             store: store.clone(),
             clock: runtime.clock.clone(),
-            group: TaskGroup::new(runtime.spawn.clone(), Arc::new(|_, _| {})),
+            group: TaskGroup::new(Arc::new(AtOnce), Arc::new(|task, message| panic!("{task}: {message}"))),
             bases,
             committers: Arc::new(|_| None),
             attempt: AttemptId(1),
@@ -200,4 +218,25 @@ fn with_records(nth: usize) -> (usize, usize) {
 fn what_a_barrier_overtook_is_not_written_for_a_checkpoint_that_is_given_up() {
     assert_eq!(with_records(2), (2, 0));
     assert_eq!(with_records(9), (3, 3));
+}
+
+#[test]
+fn a_reader_that_never_answers_to_a_checkpoint_is_waited_for_ten_seconds_and_holds_up_no_other() {
+    let simulator = Simulator::new(1);
+    let (runtime, (events, mut told)) = (simulator.runtime(), mpsc::unbounded_channel());
+    let mut snapshots = testing::snapshots(&runtime, TaskEvents::new(0, events));
+    snapshots.commit(CheckpointId(7), Some(pending().boxed()));
+    snapshots.commit(CheckpointId(8), Some(ready(Err(EngineError::new(ErrorKind::Retry, "not now"))).boxed()));
+    snapshots.commit(CheckpointId(9), Some(ready(Ok(())).boxed()));
+    snapshots.commit(CheckpointId(10), None);
+    let mut committed = Vec::new();
+    let all_committed = || {
+        while let Ok((_, TaskEvent::Committed(checkpoint_id))) = told.try_recv() {
+            committed.push((checkpoint_id.0, runtime.clock.now()));
+        }
+        committed.len() == 4
+    };
+    assert_eq!(simulator.run_until(all_committed, 1_000), SimulationEnd::Finished);
+    committed.sort_unstable();
+    assert_eq!(committed, [(7, TOLD_MAX), (8, Duration::ZERO), (9, Duration::ZERO), (10, Duration::ZERO)]);
 }
