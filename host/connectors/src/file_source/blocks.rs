@@ -17,12 +17,26 @@ pub(super) struct Blocks {
     /// Of `buffer[start]` in the stream.
     offset: u64,
     ended: bool,
+    /// So many bytes in front of the window stay.
+    kept: usize,
 }
 
 impl Blocks {
     /// A window over `input`, whose first byte has this offset.
     pub(super) fn new(input: Box<dyn Read + Send>, offset: u64) -> Self {
-        Self { input, buffer: vec![0; BLOCK_BYTES], start: 0, end: 0, offset, ended: false }
+        Self { input, buffer: vec![0; BLOCK_BYTES], start: 0, end: 0, offset, ended: false, kept: 0 }
+    }
+
+    /// The same, where `kept` bytes in front of the window stay, `behind` for the beginning.
+    pub(super) fn keeping(input: Box<dyn Read + Send>, offset: u64, behind: &[u8], kept: usize) -> Self {
+        let mut buffer = vec![0; BLOCK_BYTES];
+        buffer[..behind.len()].copy_from_slice(behind);
+        Self { input, buffer, start: behind.len(), end: behind.len(), offset, ended: false, kept }
+    }
+
+    /// The bytes in front of the window that stay, as far as there are so many.
+    pub(super) fn behind(&self) -> &[u8] {
+        &self.buffer[self.start.saturating_sub(self.kept)..self.start]
     }
 
     /// What lies in the window.
@@ -70,7 +84,7 @@ impl Blocks {
         }
         self.move_to_front();
         if self.end == self.buffer.len() {
-            self.buffer.resize((self.buffer.len() * 2).min(WINDOW_BYTES_MAX), 0);
+            self.buffer.resize((self.buffer.len() * 2).min(WINDOW_BYTES_MAX + self.kept), 0);
         }
         self.read()
     }
@@ -81,16 +95,17 @@ impl Blocks {
             return Ok(());
         }
         self.move_to_front();
-        if self.buffer.len() < count * 2 {
-            self.buffer.resize(count * 2, 0);
+        if self.buffer.len() < count * 2 + self.kept {
+            self.buffer.resize(count * 2 + self.kept, 0);
         }
         self.read()
     }
 
     fn move_to_front(&mut self) {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        let from = self.start.saturating_sub(self.kept);
+        self.buffer.copy_within(from..self.end, 0);
+        self.end -= from;
+        self.start -= from;
     }
 
     fn read(&mut self) -> io::Result<()> {
@@ -122,6 +137,24 @@ mod tests {
         blocks.fill().unwrap();
         assert_eq!(blocks.bytes(), &text[BLOCK_BYTES - 1..][..2 * BLOCK_BYTES]);
         assert_eq!((blocks.offset(), blocks.is_ended()), (10 + BLOCK_BYTES as u64 - 1, false));
+    }
+
+    #[test]
+    fn what_lies_in_front_of_the_window_is_kept_where_it_is_asked_for() {
+        let text: Vec<u8> = (0..BLOCK_BYTES * 5).map(|i| (i / 7) as u8).collect();
+        let mut blocks = Blocks::keeping(Box::new(io::Cursor::new(text[3..].to_vec())), 3, &text[..3], 10);
+        assert_eq!(blocks.behind(), &text[..3]);
+        let mut rng = fastrand::Rng::with_seed(1);
+        while !blocks.is_ended() {
+            match rng.bool() {
+                true => blocks.fill().unwrap(),
+                false => blocks.reach(rng.usize(0..BLOCK_BYTES)).unwrap(),
+            }
+            blocks.consume(rng.usize(0..=blocks.bytes().len()));
+            let offset = blocks.offset() as usize;
+            assert_eq!(blocks.behind(), &text[offset.saturating_sub(10)..offset]);
+            assert!(text[offset..].starts_with(blocks.bytes()));
+        }
     }
 
     #[test]

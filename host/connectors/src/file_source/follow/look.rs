@@ -9,7 +9,9 @@ use super::super::options::{FileOptions, Format};
 use super::super::stream::{Storage, compressed_by_content};
 use super::FILES_MAX;
 use super::growing::Growing;
-use super::spec::{FollowedSpec, head_of};
+use super::open_file::find;
+use super::spec::FollowedSpec;
+use super::watch::{SharedWatch, Watch};
 use crate::paths::{FileId, FileName};
 use std::collections::BTreeMap;
 use std::io;
@@ -73,6 +75,9 @@ impl Known {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
+        if FileId::of(&opened.metadata().map_err(failed)?) != file.id {
+            return Ok(None);
+        }
         let mut positions = self.specs.iter().map(|spec| spec.goes_on_at(&opened).map_err(failed));
         positions.try_fold(None, |most, position| Ok(most.max(position?)))
     }
@@ -99,7 +104,7 @@ fn refuse_compressed(file: &InputFile) -> Result<(), EngineError> {
 }
 
 /// The beginning of a file; `None`: it does not say yet where its rows begin, or has been renamed since it was found.
-fn begin(options: &FileOptions, file: &InputFile) -> Result<Option<FollowedSpec>, EngineError> {
+pub(super) fn begin(options: &FileOptions, file: &InputFile) -> Result<Option<FollowedSpec>, EngineError> {
     let failed = |e| file_error("read the beginning of", &file.name, e);
     let opened = match open_regular(&file.path) {
         Ok(opened) => opened,
@@ -110,9 +115,8 @@ fn begin(options: &FileOptions, file: &InputFile) -> Result<Option<FollowedSpec>
     if FileId::of(&metadata) != file.id {
         return Ok(None);
     }
-    let head = head_of(&opened, 0).map_err(failed)?;
-    let opened = Arc::new(opened);
-    let mut blocks = Blocks::new(Box::new(Growing::new(opened.clone(), 0, Arc::default())), 0);
+    let watch = SharedWatch::new(Watch::of_new(Arc::new(opened)));
+    let mut blocks = Blocks::new(Box::new(Growing(watch.clone())), 0);
     let more = |blocks: &mut Blocks| match blocks.fill() {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
@@ -145,9 +149,12 @@ fn begin(options: &FileOptions, file: &InputFile) -> Result<Option<FollowedSpec>
     // Nobody can look ahead: cells may hold line breaks unless the settings say otherwise.
     let multiline = options.format == Format::Csv && options.multiline != Some(false);
     let (path, start) = (file.name.clone(), blocks.offset());
-    let mut spec = FollowedSpec { path, id: file.id, head_bytes: 0, head, start, header, multiline, seen: metadata.len(), read_to: None };
-    spec.know_head(&opened, metadata.len()).map_err(failed)?;
-    Ok(Some(spec))
+    let watch = watch.lock();
+    if watch.replaced().is_some() {
+        return Ok(None);
+    }
+    let (seen, head) = (metadata.len(), watch.head().clone());
+    Ok(Some(FollowedSpec { path, id: file.id, head, start, header, multiline, seen, read_to: None, tail: None }))
 }
 
 /// Guests are told one header, so all files must have its columns.
@@ -248,16 +255,15 @@ pub(in super::super) fn verify(options: &FileOptions, header: Option<&str>, spli
             );
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("take the new file away, or read it as another source"));
         }
-        match locate(options, &spec)? {
+        match find(options, &spec)? {
             None => match gone(&spec, position) {
                 Some(error) => return Err(error),
                 None => lines.push(format!("{} is gone, and has been read to the end that it had, at byte {position}", spec.path)),
             },
-            Some(path) => {
-                let failed = |e| file_error("go on following", &spec.path, e);
-                let now = name_of(options, &path);
-                let file = open_regular(&path).map_err(failed)?;
-                match spec.replaced(&file, position).map_err(failed)? {
+            Some(found) => {
+                let now = name_of(options, &found.path);
+                let replaced = spec.replaced(&found.file, position);
+                match replaced.map_err(|e| file_error("go on following", &spec.path, e))? {
                     Some(how) => lines.push(format!("{now} is another file than it was, and is read from its beginning: {how}")),
                     None if now != spec.path => lines.push(format!("{} is called {now} now, and is read on", spec.path)),
                     None => {}

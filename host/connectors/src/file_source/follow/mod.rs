@@ -12,6 +12,7 @@ mod look;
 mod open_file;
 mod reader;
 mod spec;
+mod watch;
 
 pub(super) use look::{first_header, new_splits, remarks, verify};
 pub(super) use reader::FollowingReader;
@@ -24,6 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 pub(super) const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// Files that are followed at once: each is open.
 const FILES_MAX: usize = 1_000;
+/// Files that were not found, and may come back, which a subtask remembers; those that have been away longest are forgotten first.
+const AWAY_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

@@ -10,14 +10,13 @@ use super::super::window::{Progress, Window};
 use super::LOOK_AGAIN;
 use super::growing::Growing;
 use super::look::{gone, locate, name_of};
-use super::spec::FollowedSpec;
+use super::spec::{FollowedSpec, KNOWN_BYTES, hash_of};
+use super::watch::{Content, SharedWatch, Watch};
 use crate::paths::FileId;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use weir_engine::runtime::Monotonic;
 use weir_engine::{BatchBuilder, EngineError, ErrorKind};
 
@@ -32,49 +31,76 @@ pub(super) enum Came {
     /// Nothing yet.
     Nothing,
     /// Nothing, and no more will come.
-    Over,
+    Over(Over),
+}
+
+/// Why nothing more comes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// It was not found, and had been read to its end: it may come back, and goes on then.
+    Away,
+    /// It has no name any more: nobody finds it again.
+    Deleted,
+    /// It is another one by now, and what it was is gone.
+    Replaced,
+}
+
+/// What has come of opening a file.
+pub(super) enum Opened {
+    File(Box<OpenFile>),
+    Over(Over),
 }
 
 /// The file.
 pub(super) struct OpenFile {
-    pub spec: FollowedSpec,
-    file: Arc<File>,
+    spec: FollowedSpec,
+    watch: SharedWatch,
     rows: AnyRows,
     window: Window,
     pub bad_rows: BadRows,
     /// It has been read to its end, and is looked at again from this time on.
     pub idle_until: Option<Monotonic>,
-    ends: Arc<AtomicBool>,
     /// It had no name any more when it was last looked at, and as many bytes.
     nameless_at: Option<u64>,
 }
 
 impl OpenFile {
-    /// Opens the file of `spec` to be read from `position` on; `None`: nothing more will come of it.
-    pub(super) fn open(
+    /// Opens the file of `spec` to be read from `position` on.
+    pub(super) fn open(options: &Arc<FileOptions>, source: &str, mut spec: FollowedSpec, position: u64) -> Result<Opened, EngineError> {
+        let Some(found) = find(options, &spec)? else {
+            return gone(&spec, position).map_or(Ok(Opened::Over(Over::Away)), Err);
+        };
+        spec.path = name_of(options, &found.path);
+        Self::read_from(options, source, spec, position, Arc::new(found.file))
+    }
+
+    /// Reads on what is expected to be the file of `spec`.
+    fn read_from(
         options: &Arc<FileOptions>,
         source: &str,
         mut spec: FollowedSpec,
         position: u64,
-    ) -> Result<Option<Self>, EngineError> {
-        let Some((path, file)) = find(options, &spec)? else {
-            return gone(&spec, position).map_or(Ok(None), Err);
+        content: Arc<dyn Content>,
+    ) -> Result<Opened, EngineError> {
+        let count = KNOWN_BYTES.min(position);
+        let looked = content.bytes_at(position - count, count).and_then(|last| Ok((last, spec.replaced(&*content, position)?)));
+        let (last, replaced) = looked.map_err(|e| file_error("follow", &spec.path, e))?;
+        let last = match (last, replaced) {
+            (Some(last), None) => last,
+            (_, how) => {
+                warn_of_another(&spec, how.as_deref().unwrap_or("it has become shorter"));
+                return Ok(Opened::Over(Over::Replaced));
+            }
         };
-        let failed = |e| file_error("follow", &spec.path, e);
-        let file = Arc::new(file);
-        if let Some(how) = spec.replaced(&file, position).map_err(failed)? {
-            warn_of_another(&spec, &how);
-            return Ok(None);
-        }
-        spec.path = name_of(options, &path);
+        spec.tail = None;
         let before = if position == spec.start { Before::Nothing } else { Before::Rows };
         let rows = AnyRows::new(options, spec.header.as_deref(), spec.multiline, before)?;
-        let ends = Arc::<AtomicBool>::default();
-        let blocks = Blocks::new(Box::new(Growing::new(file.clone(), position, ends.clone())), position);
+        let watch = SharedWatch::new(Watch::new(content, spec.head.clone(), last.clone(), position));
+        let blocks = Blocks::keeping(Box::new(Growing(watch.clone())), position, &last, KNOWN_BYTES as usize);
+        let window = Window::of_live(blocks, options.multiline == Some(false));
         let mut bad_rows = BadRows::new(options.clone(), source);
         bad_rows.begin_file(&spec.path, position);
-        let window = Window::of_live(blocks, options.multiline == Some(false));
-        Ok(Some(Self { spec, file, rows, window, bad_rows, idle_until: None, ends, nameless_at: None }))
+        Ok(Opened::File(Box::new(Self { spec, watch, rows, window, bad_rows, idle_until: None, nameless_at: None })))
     }
 
     /// The offset of the first row that has not been handed on.
@@ -82,74 +108,78 @@ impl OpenFile {
         self.window.position()
     }
 
-    /// How far it has been read, rows or not.
-    fn read_to(&self) -> u64 {
-        self.window.blocks.offset() + self.window.blocks.bytes().len() as u64
-    }
-
     /// Its spec as of now, for a checkpoint.
     pub(super) fn spec_now(&self) -> FollowedSpec {
+        let watch = self.watch.lock();
         // Of one that is being read nobody has looked how long it is.
-        let size = if self.idle_until.is_some() { 0 } else { self.file.metadata().map_or(u64::MAX, |metadata| metadata.len()) };
-        FollowedSpec { seen: size.max(self.read_to()), ..self.spec.clone() }
+        let size = if self.idle_until.is_some() { 0 } else { watch.stamp().map_or(u64::MAX, |stamp| stamp.size) };
+        // In front of a row that is being passed over there may be more than is in memory.
+        let is_known = self.window.position() == self.window.blocks.offset();
+        let tail = is_known.then(|| hash_of(self.window.blocks.behind()));
+        FollowedSpec { seen: size.max(watch.read_to()), head: watch.head().clone(), tail, ..self.spec.clone() }
     }
 
     /// Appends rows that have come.
     pub(super) fn read(&mut self, now: Monotonic, max_records: usize, out: &mut BatchBuilder) -> Result<Came, EngineError> {
+        self.watch.lock().set_now(now);
         if let Some(until) = self.idle_until {
             if now < until {
                 return Ok(Came::Nothing);
             }
-            if self.is_another()? {
-                return Ok(Came::Over);
-            }
+            self.look().map_err(|e| file_error("follow", &self.spec.path, e))?;
         }
         let progress = self.window.read_any(&mut self.rows, max_records, out, &mut self.bad_rows)?;
-        self.idle_until = match progress {
-            Progress::More => None,
-            Progress::Waiting => Some(now + LOOK_AGAIN),
-            Progress::Ended => return Ok(Came::Over),
-        };
-        if progress == Progress::More {
-            return Ok(Came::Rows);
+        match progress {
+            Progress::More => {
+                self.idle_until = None;
+                return Ok(Came::Rows);
+            }
+            Progress::Waiting => self.idle_until = Some(now + LOOK_AGAIN),
+            Progress::Ended => return Ok(Came::Over(Over::Deleted)),
         }
-        let read_to = self.read_to();
-        // What has taken its place since would be taken for its beginning.
-        if let Some(how) = self.spec.replaced(&self.file, read_to).map_err(|e| file_error("follow", &self.spec.path, e))? {
-            warn_of_another(&self.spec, &how);
-            return Ok(Came::Over);
+        let mut watch = self.watch.lock();
+        if let Some(how) = watch.replaced() {
+            warn_of_another(&self.spec, how);
+            return Ok(Came::Over(Over::Replaced));
         }
-        self.spec.know_head(&self.file, read_to).map_err(|e| file_error("follow", &self.spec.path, e))?;
+        if watch.take_written_in_place() {
+            tracing::warn!(file = %self.spec.path, "a followed file was written to and has not grown: what was written into it is not read");
+        }
         Ok(Came::Nothing)
     }
 
-    /// Looks at a file that has been read to its end. True where it is another by now. One that has no name any more, and has not grown from one look
-    /// to the next, ends there.
-    fn is_another(&mut self) -> Result<bool, EngineError> {
-        let failed = |e| file_error("follow", &self.spec.path, e);
-        let metadata = self.file.metadata().map_err(failed)?;
-        if metadata.len() != self.read_to()
-            && let Some(how) = self.spec.replaced(&self.file, self.read_to()).map_err(failed)?
-        {
-            warn_of_another(&self.spec, &how);
-            return Ok(true);
-        }
-        let nameless = (metadata.nlink() == 0).then_some(metadata.len());
-        if nameless.is_some() && nameless == self.nameless_at {
-            self.ends.store(true, Relaxed);
-        }
+    /// Looks at a file that has been read to its end. One that has no name any more, and has not grown from one look to the next, ends there.
+    fn look(&mut self) -> io::Result<()> {
+        let mut watch = self.watch.lock();
+        let stamp = watch.stamp()?;
+        let nameless = (stamp.names == 0).then_some(stamp.size);
+        watch.ends |= watch.is_same()? && nameless.is_some() && nameless == self.nameless_at;
         self.nameless_at = nameless;
-        Ok(false)
+        Ok(())
     }
 }
 
-/// The file of `spec`, opened; `None`: it is gone. It may be renamed between the look and the opening: then it is looked for again.
-fn find(options: &FileOptions, spec: &FollowedSpec) -> Result<Option<(PathBuf, File)>, EngineError> {
+/// A file that has been found and opened.
+pub(super) struct FoundFile {
+    pub path: PathBuf,
+    pub file: File,
+}
+
+/// The file of `spec`, opened; `None`: it is gone.
+pub(super) fn find(options: &FileOptions, spec: &FollowedSpec) -> Result<Option<FoundFile>, EngineError> {
+    find_by(spec, || locate(options, spec))
+}
+
+/// The file that `locate` finds, opened. It may be renamed between the look and the opening: then it is looked for again.
+fn find_by(
+    spec: &FollowedSpec,
+    mut locate: impl FnMut() -> Result<Option<PathBuf>, EngineError>,
+) -> Result<Option<FoundFile>, EngineError> {
     let failed = |e| file_error("follow", &spec.path, e);
     for _ in 0..LOOKS_MAX {
-        let Some(path) = locate(options, spec)? else { return Ok(None) };
+        let Some(path) = locate()? else { return Ok(None) };
         match open_regular(&path) {
-            Ok(file) if FileId::of(&file.metadata().map_err(failed)?) == spec.id => return Ok(Some((path, file))),
+            Ok(file) if FileId::of(&file.metadata().map_err(failed)?) == spec.id => return Ok(Some(FoundFile { path, file })),
             Ok(_other) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -162,3 +192,7 @@ fn find(options: &FileOptions, spec: &FollowedSpec) -> Result<Option<(PathBuf, F
 fn warn_of_another(spec: &FollowedSpec, how: &str) {
     tracing::warn!(file = %spec.path, how, "a followed file is another by now and is read from its beginning");
 }
+
+#[cfg(test)]
+#[path = "open_file_tests.rs"]
+mod tests;

@@ -1,7 +1,8 @@
 //! Reads the followed files of one subtask, in turn.
 
 use super::super::options::FileOptions;
-use super::open_file::{Came, OpenFile};
+use super::AWAY_MAX;
+use super::open_file::{Came, OpenFile, Opened, Over};
 use super::spec::FollowedSpec;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -36,7 +37,22 @@ enum State {
     Closed,
     Open(Box<OpenFile>),
     /// Nothing more will come of it.
-    Over,
+    Over(Over),
+}
+
+impl Followed {
+    /// True where nobody can find again what it was made of.
+    fn is_gone_for_good(&self) -> bool {
+        match self.state {
+            State::Over(Over::Deleted | Over::Replaced) => self.split.progress == SplitProgress::Finished,
+            State::Over(Over::Away) | State::Closed | State::Open(_) => false,
+        }
+    }
+
+    /// True where it was read to its end, was not found, and may come back.
+    fn is_away(&self) -> bool {
+        matches!(self.state, State::Over(Over::Away)) && self.split.progress == SplitProgress::Finished
+    }
 }
 
 impl FollowingReader {
@@ -76,30 +92,34 @@ impl FollowingReader {
         if let State::Closed = file.state {
             let (spec, position) = FollowedSpec::parse(&file.split)?;
             file.state = match position {
-                None => State::Over,
+                None => State::Over(Over::Away),
                 Some(position) => match OpenFile::open(&self.options, &self.source, spec.clone(), position)? {
-                    Some(open) => State::Open(Box::new(open)),
-                    None => {
+                    Opened::File(open) => State::Open(open),
+                    Opened::Over(over) => {
                         file.split.spec = spec.finished(position).to_json();
-                        State::Over
+                        State::Over(over)
                     }
                 },
             };
         }
-        let State::Open(open) = &mut file.state else {
-            file.split.progress = SplitProgress::Finished;
-            return Ok(Came::Over);
+        let open = match &mut file.state {
+            State::Open(open) => open,
+            State::Over(over) => {
+                file.split.progress = SplitProgress::Finished;
+                return Ok(Came::Over(*over));
+            }
+            State::Closed => return Ok(Came::Nothing),
         };
         let came = open.read(now, max_records, out.of(place))?;
         let reports = open.bad_rows.take_quarantined();
         (0..reports.len()).for_each(|report| self.quarantined.push_from(&reports, report));
         match came {
             Came::Rows | Came::Nothing => file.split.progress = SplitProgress::At(open.position().into()),
-            Came::Over => {
+            Came::Over(over) => {
                 self.skipped += open.bad_rows.skipped();
                 file.split.spec = open.spec_now().finished(open.position()).to_json();
                 file.split.progress = SplitProgress::Finished;
-                file.state = State::Over;
+                file.state = State::Over(over);
             }
         }
         Ok(came)
@@ -109,7 +129,7 @@ impl FollowingReader {
     fn next_look(&self) -> Option<Monotonic> {
         let look = |file: &Followed| match &file.state {
             State::Open(open) => open.idle_until,
-            State::Closed | State::Over => None,
+            State::Closed | State::Over(_) => None,
         };
         self.files.iter().filter_map(look).min()
     }
@@ -133,14 +153,33 @@ impl SourceReader for FollowingReader {
     fn splits(&self) -> Vec<SplitState> {
         let split = |file: &Followed| match &file.state {
             State::Open(open) => SplitState { spec: open.spec_now().to_json(), ..file.split.clone() },
-            State::Closed | State::Over => file.split.clone(),
+            State::Closed | State::Over(_) => file.split.clone(),
         };
         self.files.iter().map(split).collect()
     }
 
+    /// What has no name any more, and what another file has taken the place of, is not found again. What is away may be: of those only some are remembered.
+    fn forget_finished(&mut self) -> Vec<usize> {
+        let mut too_many = self.files.iter().filter(|file| file.is_away()).count().saturating_sub(AWAY_MAX);
+        let mut is_forgotten = |file: &Followed| {
+            let away_for_long = file.is_away() && too_many > 0;
+            if away_for_long {
+                too_many -= 1;
+                tracing::warn!(split = %file.split.id, "a file that has been away for long is forgotten");
+            }
+            away_for_long || file.is_gone_for_good()
+        };
+        let forgotten: Vec<usize> = self.files.iter().enumerate().filter(|(_, file)| is_forgotten(file)).map(|(place, _)| place).collect();
+        self.turn -= forgotten.iter().filter(|&&place| place < self.turn).count();
+        for &place in forgotten.iter().rev() {
+            self.files.remove(place);
+        }
+        forgotten
+    }
+
     fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
         for split in splits {
-            let state = if FollowedSpec::parse(&split)?.1.is_some() { State::Closed } else { State::Over };
+            let state = if FollowedSpec::parse(&split)?.1.is_some() { State::Closed } else { State::Over(Over::Away) };
             self.files.push(Followed { split, state });
         }
         Ok(())
@@ -150,7 +189,7 @@ impl SourceReader for FollowingReader {
         match &self.files[split].state {
             State::Open(open) => open.idle_until.is_some(),
             State::Closed => false,
-            State::Over => true,
+            State::Over(_) => true,
         }
     }
 
@@ -161,7 +200,7 @@ impl SourceReader for FollowingReader {
     fn skipped(&self) -> u64 {
         let open = |file: &Followed| match &file.state {
             State::Open(open) => open.bad_rows.skipped(),
-            State::Closed | State::Over => 0,
+            State::Closed | State::Over(_) => 0,
         };
         self.skipped + self.files.iter().map(open).sum::<u64>()
     }

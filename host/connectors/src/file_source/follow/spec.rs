@@ -1,16 +1,50 @@
 //! What a checkpoint stores of a followed file.
 
+use super::watch::{Content, LAST_DIFFERS};
 use crate::paths::{FileId, FileName};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use weir_engine::source::SplitProgress;
 use weir_engine::{EngineError, ErrorKind, SplitState};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Bytes at a file's beginning that identify it, as far as it has so many.
-const HEAD_BYTES: u64 = 4096;
+/// Bytes at a file's beginning that identify it, and in front of where it is read on, as far as it has so many.
+pub(super) const KNOWN_BYTES: u64 = 4096;
+
+/// A file's beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// How many bytes of it are known.
+    #[serde(rename = "head-bytes")]
+    pub bytes: u64,
+    /// The XXH3-64 of those bytes, as 16 hexadecimal digits.
+    #[serde(rename = "head")]
+    pub hash: String,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::of(&[])
+    }
+}
+
+impl Head {
+    /// Of a file that begins with these bytes.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u64, hash: hash_of(bytes) }
+    }
+
+    /// How a file begins otherwise; `None`: it does not.
+    pub(super) fn difference(&self, file: &dyn Content) -> io::Result<Option<String>> {
+        let same = file.bytes_at(0, self.bytes)?.is_some_and(|bytes| hash_of(&bytes) == self.hash);
+        Ok((!same).then(|| "its first bytes are others".to_owned()))
+    }
+}
+
+/// What is stored of bytes that a file is known by.
+pub(super) fn hash_of(bytes: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(bytes))
+}
 
 /// A followed file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +54,8 @@ pub(super) struct FollowedSpec {
     pub path: FileName,
     #[serde(flatten)]
     pub id: FileId,
-    /// How many bytes at its beginning are known.
-    pub head_bytes: u64,
-    /// XXH3-64 of the bytes that are known, as 16 hexadecimal digits.
-    pub head: String,
+    #[serde(flatten)]
+    pub head: Head,
     /// Offset of the first row.
     pub start: u64,
     /// The file's header row (csv).
@@ -35,6 +67,9 @@ pub(super) struct FollowedSpec {
     /// Of a split that is finished the offset up to which it was read: a file that was away and comes back goes on there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_to: Option<u64>,
+    /// XXH3-64 of the last 4 KiB in front of the split's position, or of as many as there are; checkpoints of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<String>,
 }
 
 impl FollowedSpec {
@@ -51,7 +86,7 @@ impl FollowedSpec {
     }
 
     /// Where `file`, which has this one's device and inode, goes on; `None`: it is another file by now, or nobody knows.
-    pub(super) fn goes_on_at(&self, file: &File) -> io::Result<Option<u64>> {
+    pub(super) fn goes_on_at(&self, file: &dyn Content) -> io::Result<Option<u64>> {
         let Some(position) = self.read_to else { return Ok(None) };
         Ok(self.replaced(file, position)?.is_none().then_some(position))
     }
@@ -75,28 +110,18 @@ impl FollowedSpec {
         Ok((spec, position))
     }
 
-    /// Makes what is known of the file's beginning as long as it can be, of a file that has `size` bytes.
-    pub(super) fn know_head(&mut self, file: &File, size: u64) -> io::Result<()> {
-        let bytes = HEAD_BYTES.min(size);
-        if bytes > self.head_bytes {
-            (self.head_bytes, self.head) = (bytes, head_of(file, bytes)?);
-        }
-        Ok(())
-    }
-
     /// How a file of this device and inode is another than this one, of which `position` bytes have been read; `None`: it is the same.
-    pub(super) fn replaced(&self, file: &File, position: u64) -> io::Result<Option<String>> {
-        let size = file.metadata()?.len();
-        if size < position.max(self.head_bytes) {
-            return Ok(Some(format!("it has {size} bytes now and had {} at least", position.max(self.head_bytes))));
+    pub(super) fn replaced(&self, file: &dyn Content, position: u64) -> io::Result<Option<String>> {
+        let (size, least) = (file.stamp()?.size, position.max(self.head.bytes));
+        if size < least {
+            return Ok(Some(format!("it has {size} bytes now and had {least} at least")));
         }
-        Ok((head_of(file, self.head_bytes)? != self.head).then(|| "its first bytes are others".to_owned()))
+        if let Some(how) = self.head.difference(file)? {
+            return Ok(Some(how));
+        }
+        let Some(tail) = &self.tail else { return Ok(None) };
+        let count = KNOWN_BYTES.min(position);
+        let same = file.bytes_at(position - count, count)?.is_some_and(|bytes| hash_of(&bytes) == *tail);
+        Ok((!same).then(|| LAST_DIFFERS.to_owned()))
     }
-}
-
-/// The hash of the first `bytes` bytes, which the file has to have.
-pub(super) fn head_of(file: &File, bytes: u64) -> io::Result<String> {
-    let mut head = vec![0; bytes as usize];
-    file.read_exact_at(&mut head, 0)?;
-    Ok(format!("{:016x}", xxh3_64(&head)))
 }

@@ -1,13 +1,16 @@
 //! Real files that grow, come, are renamed and go, under a reader that is killed and started again.
 
 use super::super::FileSource;
-use crate::conformance::{SourceNow, read, reader_context, source_suite};
+use super::spec::FollowedSpec;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::task::{Context, Waker};
+use std::time::Duration;
 use tempfile::TempDir;
+use weir_engine::source::conformance::{SourceNow, read, reader_context, source_suite};
 use weir_engine::source::{SplitProgress, is_idle};
 use weir_engine::{ErrorKind, Source, SourceReader, SplitBatch, SplitState};
 
@@ -40,6 +43,14 @@ impl Logs {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
+    /// Writes a file anew, as if some time had passed since it was written last.
+    fn rewrite(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        let file = fs::File::options().write(true).open(self.path(name)).unwrap();
+        let later = file.metadata().unwrap().modified().unwrap() + Duration::from_secs(60);
+        file.set_modified(later).unwrap();
+    }
+
     fn source(&self) -> FileSource {
         FileSource::new(self.settings.as_object().unwrap(), self.folder.path()).unwrap().0
     }
@@ -59,6 +70,20 @@ impl Logs {
         reader.add_splits(new).unwrap();
         count
     }
+
+    /// A barrier: what need not be known is forgotten, and what has been found since, by a look at these splits, is assigned. Gives the checkpoint.
+    fn barrier(&self, reader: &mut dyn SourceReader, known: &[SplitState]) -> Vec<SplitState> {
+        let new = self.source().new_splits_now(known, 1).unwrap();
+        reader.forget_finished();
+        reader.add_splits(new).unwrap();
+        stored(reader)
+    }
+}
+
+/// A barrier with which nothing is assigned.
+fn checkpoint_of(reader: &mut dyn SourceReader) -> Vec<SplitState> {
+    reader.forget_finished();
+    stored(reader)
 }
 
 /// All that has come.
@@ -140,6 +165,101 @@ fn a_shorter_file_is_another_one_and_is_read_from_its_beginning() {
     fs::write(logs.path("a.log"), "4\n5\n6\n").unwrap();
     assert_eq!(come(&mut *again), [""; 0]);
     assert_eq!((logs.discover(&mut *again), come(&mut *again)), (1, vec!["4".to_owned(), "5".into(), "6".into()]));
+}
+
+#[test]
+fn a_file_that_is_written_anew_to_exactly_its_length_is_read_from_its_beginning() {
+    let long = |last: &str| format!("{}{last}\n", "the same line\n".repeat(1_000));
+    for (old, new) in [("1\n2\n".to_owned(), "3\n4\n".to_owned()), (long("old"), long("new"))] {
+        let logs = Logs::of_lines();
+        logs.append("a.log", &old);
+        let mut reader = logs.start(&[]).0;
+        assert_eq!(come(&mut *reader), old.lines().collect::<Vec<_>>());
+        let before = stored(&*reader);
+        logs.rewrite("a.log", &new);
+        assert_eq!(come(&mut *reader), [""; 0], "it is over");
+        assert_eq!(logs.discover(&mut *reader), 1);
+        assert_eq!(come(&mut *reader), new.lines().collect::<Vec<_>>());
+        // The same where it happened between two runs.
+        let (mut again, lines) = logs.start(&before);
+        assert!(lines[0].starts_with("a.log is another file than it was, and is read from its beginning: "), "{lines:?}");
+        assert_eq!((come(&mut *again), logs.discover(&mut *again)), (Vec::new(), 1));
+        assert_eq!(come(&mut *again), new.lines().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_and_grows_past_where_it_was_read_to_while_it_is_read_gives_none_of_that_as_the_old_files_rows() {
+    let logs = Logs::of_lines();
+    let text = |what: &str, lines: usize| (0..lines).map(|line| format!("{what} line {line:09}\n")).collect::<String>();
+    let (old, new) = (text("old", 20_000), text("another", 40_000));
+    logs.append("a.log", &old);
+    let mut reader = logs.start(&[]).0;
+    let mut lines: Vec<String> = Vec::new();
+    let values = |records: Vec<_>| records.into_iter().map(|(_, value, _): (_, Vec<u8>, _)| String::from_utf8(value).unwrap());
+    lines.extend(values(read(&mut *reader, 3_000, 1_000).unwrap().0));
+    logs.rewrite("a.log", &new);
+    lines.extend(come(&mut *reader));
+    assert!((3_000..20_000).contains(&lines.len()) && old.lines().zip(&lines).all(|(old, line)| old == line), "{} lines", lines.len());
+    assert_eq!((logs.discover(&mut *reader), come(&mut *reader).len()), (1, 40_000));
+}
+
+#[test]
+fn a_checkpoint_of_an_earlier_version_is_read_on() {
+    let logs = Logs::of_lines();
+    logs.append("a.log", "1\n2\n");
+    let mut reader = logs.start(&[]).0;
+    assert_eq!(come(&mut *reader), ["1", "2"]);
+    let mut splits = stored(&*reader);
+    assert!(splits[0].spec.as_object_mut().unwrap().remove("tail").is_some());
+    logs.append("a.log", "3\n");
+    assert_eq!(come(&mut *logs.start(&splits).0), ["3"]);
+}
+
+#[test]
+fn rotations_do_not_make_checkpoints_grow_and_no_checkpoint_reads_a_file_twice() {
+    let logs = Logs::new(json!({ "path": "*.log*", "follow": true }));
+    let mut reader = logs.start(&[]).0;
+    let mut checkpoint = stored(&*reader);
+    for rotation in 0..50 {
+        logs.append("a.log", &format!("{rotation}\n"));
+        checkpoint = logs.barrier(&mut *reader, &checkpoint);
+        assert_eq!(come(&mut *reader), [rotation.to_string()]);
+        match rotation % 3 {
+            0 => fs::remove_file(logs.path("a.log")).unwrap(),
+            1 => logs.rewrite("a.log", ""),
+            _ => {
+                logs.rename("a.log", "a.log.1");
+                fs::remove_file(logs.path("a.log.1")).unwrap();
+            }
+        }
+        // It is looked at once more before it is over.
+        assert_eq!((come(&mut *reader), come(&mut *reader)), (Vec::new(), Vec::new()));
+        checkpoint = logs.barrier(&mut *reader, &checkpoint);
+        assert_eq!(checkpoint.iter().filter(|split| split.progress == SplitProgress::Finished).count(), 0);
+        assert!(checkpoint.len() <= 1, "{checkpoint:?}");
+        let mut again = logs.start(&checkpoint).0;
+        assert_eq!(come(&mut *again), [""; 0], "rotation {rotation} is read twice");
+    }
+}
+
+#[test]
+fn of_files_that_are_away_those_are_forgotten_first_that_have_been_it_longest() {
+    let logs = Logs::of_lines();
+    logs.append("a.log", "1\n");
+    let mut reader = logs.start(&[]).0;
+    assert_eq!(come(&mut *reader), ["1"]);
+    fs::remove_file(logs.path("a.log")).unwrap();
+    let (mut without, _) = logs.start(&stored(&*reader));
+    assert_eq!(come(&mut *without), [""; 0]);
+    assert_eq!(without.forget_finished(), [0; 0], "it may come back");
+    let away = stored(&*without).remove(0);
+    let (spec, _) = FollowedSpec::parse(&away).unwrap();
+    let others = (1..super::AWAY_MAX + 3).map(|number| SplitState { id: format!("{number}"), spec: spec.to_json(), ..away.clone() });
+    without.add_splits(others.collect()).unwrap();
+    assert_eq!(without.forget_finished(), [0, 1, 2]);
+    assert_eq!((without.splits().len(), without.splits()[0].id.as_str()), (super::AWAY_MAX, "3"));
+    assert_eq!(without.forget_finished(), [0; 0]);
 }
 
 #[test]
@@ -267,6 +387,8 @@ fn whatever_happens(seed: u64) -> (Vec<String>, Vec<String>) {
     let logs = Logs::new(json!({ "path": "*.log*", "follow": true }));
     let (mut reader, _) = logs.start(&[]);
     let (mut written, mut read_lines, mut lines, mut rotated) = (Vec::new(), Vec::new(), 0, 0);
+    // Files that a start has not found.
+    let mut away = 0;
     let mut checkpoint = (stored(&*reader), 0);
     for _ in 0..60 {
         let name = ["a.log", "b.log"][rng.usize(0..2)];
@@ -292,25 +414,45 @@ fn whatever_happens(seed: u64) -> (Vec<String>, Vec<String>) {
                 read_lines.extend(come(&mut *reader));
                 logs.discover(&mut *reader);
                 read_lines.extend(come(&mut *reader));
-                checkpoint = (stored(&*reader), read_lines.len());
-                match rng.bool() {
-                    true => fs::File::options().write(true).open(logs.path(name)).unwrap().set_len(0).unwrap(),
-                    false => fs::remove_file(logs.path(name)).unwrap(),
+                checkpoint = (checkpoint_of(&mut *reader), read_lines.len());
+                let bytes = fs::metadata(logs.path(name)).unwrap().len() as usize;
+                match rng.u32(0..3) {
+                    0 => fs::File::options().write(true).open(logs.path(name)).unwrap().set_len(0).unwrap(),
+                    1 if bytes > 20 => {
+                        let line = format!("line {lines} {}", "x".repeat(bytes - 7 - lines.to_string().len()));
+                        lines += 1;
+                        logs.rewrite(name, &format!("{line}\n"));
+                        assert_eq!(fs::metadata(logs.path(name)).unwrap().len() as usize, bytes);
+                        written.push(line);
+                    }
+                    _ => fs::remove_file(logs.path(name)).unwrap(),
                 }
             }
-            6 => _ = logs.discover(&mut *reader),
+            6 => {
+                // A look goes by the newest checkpoint, or by what has been read since.
+                let known = if rng.bool() { stored(&*reader) } else { checkpoint.0.clone() };
+                let ids = |splits: &[SplitState]| splits.iter().map(|split| split.id.clone()).collect::<BTreeSet<_>>();
+                if ids(&stored(&*reader)).is_subset(&ids(&known)) {
+                    checkpoint = (logs.barrier(&mut *reader, &known), read_lines.len());
+                }
+            }
             7 => read_lines.extend(come(&mut *reader)),
-            8 => checkpoint = (stored(&*reader), read_lines.len()),
+            8 => checkpoint = (checkpoint_of(&mut *reader), read_lines.len()),
             _ => {
                 read_lines.truncate(checkpoint.1);
-                reader = logs.start(&checkpoint.0).0;
+                let (restarted, told) = logs.start(&checkpoint.0);
+                away += told.iter().filter(|line| line.contains("is gone")).count();
+                reader = restarted;
             }
         }
     }
     for _ in 0..3 {
         read_lines.extend(come(&mut *reader));
-        logs.discover(&mut *reader);
+        let known = stored(&*reader);
+        logs.barrier(&mut *reader, &known);
     }
+    let there = fs::read_dir(logs.folder.path()).unwrap().count();
+    assert!(reader.splits().len() <= there + away, "{} splits of {there} files", reader.splits().len());
     written.sort();
     read_lines.sort();
     (written, read_lines)
