@@ -1,4 +1,4 @@
-//! Reads the splits of one subtask, one after the other.
+//! Reads the splits of one subtask in turn, some at a time, so that none of them is far behind the others.
 
 use super::bad_rows::BadRows;
 use super::blocks::Blocks;
@@ -13,62 +13,81 @@ use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::source::SplitProgress;
-use weir_engine::{EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitBatch, SplitState};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitBatch, SplitState};
+
+/// Splits that are read in turn: each has a window, and a compressed one its decoder. The others wait until one of these is finished.
+pub(super) const OPEN_MAX: usize = 8;
+/// Bytes of a split, uncompressed, after which it is the next one's turn: some windows, so that what is read of a split lies together.
+pub(super) const TURN_BYTES: u64 = 1024 * 1024;
 
 /// Reads files.
 pub(super) struct FileReader {
     options: Arc<FileOptions>,
+    /// The id of the source.
+    source: String,
     splits: Vec<SplitState>,
-    /// The split that is read, or will be next.
-    current: usize,
-    open: Option<OpenSplit>,
-    bad_rows: BadRows,
+    /// The splits in front of this place have been begun.
+    begun: usize,
+    open: Vec<OpenSplit>,
+    /// The open split that is read next.
+    turn: usize,
+    /// Of splits that are finished, for those that follow: a reader counts and logs its bad rows, whatever file they are in.
+    bad_rows: Vec<BadRows>,
+    quarantined: BatchBuilder,
 }
 
 /// A split while it is read.
 struct OpenSplit {
+    /// Its place among the reader's splits.
+    place: usize,
     spec: SplitSpec,
     file: File,
     window: Window,
     rows: AnyRows,
+    bad_rows: BadRows,
+    /// Its turn ends at this offset.
+    turn_ends: u64,
 }
 
 impl FileReader {
     /// Reads these splits of the source with the id `source` from their progress on.
     pub(super) fn new(options: Arc<FileOptions>, source: &str, splits: Vec<SplitState>) -> Self {
-        let bad_rows = BadRows::new(options.clone(), source);
-        Self { options, splits, current: 0, open: None, bad_rows }
+        let (open, bad_rows, quarantined) = (Vec::new(), Vec::new(), BatchBuilder::new());
+        Self { options, source: source.to_owned(), splits, begun: 0, open, turn: 0, bad_rows, quarantined }
     }
 
-    /// Opens the next split that is not finished; false where there is none.
-    fn open_next(&mut self) -> Result<bool, EngineError> {
-        while let Some(split) = self.splits.get(self.current) {
+    /// Opens splits that are not finished, as many as may be open.
+    fn open_more(&mut self) -> Result<(), EngineError> {
+        while self.open.len() < OPEN_MAX
+            && let Some(split) = self.splits.get(self.begun)
+        {
             let (spec, position) = SplitSpec::parse(split)?;
             if let Some(position) = position {
-                self.bad_rows.begin_file(&spec.path, position);
-                self.open = Some(OpenSplit::open(&self.options, spec, position)?);
-                return Ok(true);
+                let mut bad_rows = self.bad_rows.pop().unwrap_or_else(|| BadRows::new(self.options.clone(), &self.source));
+                bad_rows.begin_file(&spec.path, position);
+                self.open.push(OpenSplit::open(&self.options, self.begun, spec, position, bad_rows)?);
             }
-            self.current += 1;
+            self.begun += 1;
         }
-        Ok(false)
+        Ok(())
     }
 
     fn read(&mut self, max_records: usize, out: &mut SplitBatch) -> Result<ReadStatus, EngineError> {
-        if self.open.is_none() && !self.open_next()? {
-            return Ok(ReadStatus::End);
+        self.open_more()?;
+        if self.turn >= self.open.len() {
+            self.turn = 0;
         }
-        if let Some(open) = &mut self.open {
-            let progress = open.window.read_any(&mut open.rows, max_records, out.of(self.current), &mut self.bad_rows)?;
-            if open.window.blocks.is_ended() {
-                open.check_last_row()?;
-            }
-            if progress == Progress::Ended {
-                open.check_end()?;
-                self.splits[self.current].progress = SplitProgress::Finished;
-                self.current += 1;
-                self.open = None;
-            }
+        let Some(open) = self.open.get_mut(self.turn) else { return Ok(ReadStatus::End) };
+        let progress = open.read(max_records, out)?;
+        let reports = open.bad_rows.take_quarantined();
+        (0..reports.len()).for_each(|report| self.quarantined.push_from(&reports, report));
+        if progress == Progress::Ended {
+            let OpenSplit { place, bad_rows, .. } = self.open.remove(self.turn);
+            self.splits[place].progress = SplitProgress::Finished;
+            self.bad_rows.push(bad_rows);
+        } else if open.window.position() >= open.turn_ends {
+            open.turn_ends = open.window.position() + TURN_BYTES;
+            self.turn += 1;
         }
         Ok(ReadStatus::More)
     }
@@ -81,23 +100,28 @@ impl SourceReader for FileReader {
 
     fn splits(&self) -> Vec<SplitState> {
         let mut splits = self.splits.clone();
-        if let Some(open) = &self.open {
-            splits[self.current].progress = SplitProgress::At(open.window.position().into());
+        for OpenSplit { place, spec, window, .. } in &self.open {
+            let progress = &mut splits[*place].progress;
+            // What has only been opened has not been read.
+            if window.position() != spec.start || *progress != SplitProgress::Unread {
+                *progress = SplitProgress::At(window.position().into());
+            }
         }
         splits
     }
 
     fn skipped(&self) -> u64 {
-        self.bad_rows.skipped()
+        let open = self.open.iter().map(|open| &open.bad_rows);
+        open.chain(&self.bad_rows).map(BadRows::skipped).sum()
     }
 
     fn take_quarantined(&mut self) -> RecordBatch {
-        self.bad_rows.take_quarantined()
+        self.quarantined.take()
     }
 }
 
 impl OpenSplit {
-    fn open(options: &FileOptions, spec: SplitSpec, position: u64) -> Result<Self, EngineError> {
+    fn open(options: &FileOptions, place: usize, spec: SplitSpec, position: u64, bad_rows: BadRows) -> Result<Self, EngineError> {
         let path = spec.path.path(&options.base_dir);
         let failed = |e| file_error("read", &spec.path, e);
         let watched = Watched::open(&path, spec.fingerprint.clone()).map_err(failed)?;
@@ -108,7 +132,18 @@ impl OpenSplit {
             (header, _) => AnyRows::new(options, header.as_deref(), spec.multiline, spec.before(position))?,
         };
         let blocks = Blocks::new(stream::open_watched(watched, &path, position, spec.end).map_err(failed)?, position);
-        Ok(Self { spec, file, window: Window::new(blocks), rows })
+        Ok(Self { place, spec, file, window: Window::new(blocks), rows, bad_rows, turn_ends: position + TURN_BYTES })
+    }
+
+    fn read(&mut self, max_records: usize, out: &mut SplitBatch) -> Result<Progress, EngineError> {
+        let progress = self.window.read_any(&mut self.rows, max_records, out.of(self.place), &mut self.bad_rows)?;
+        if self.window.blocks.is_ended() {
+            self.check_last_row()?;
+        }
+        if progress == Progress::Ended {
+            self.check_end()?;
+        }
+        Ok(progress)
     }
 
     /// A last row without its end must not look like a row where the file has grown since, and the row with it.

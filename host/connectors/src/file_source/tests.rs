@@ -3,11 +3,11 @@
 mod input_files;
 
 use super::*;
-use crate::conformance::{Record, SourceNow, read, read_all, reader_context, source_suite};
 use serde_json::json;
 use std::io::Write;
 use tempfile::TempDir;
 use weir_engine::source::SplitProgress;
+use weir_engine::source::conformance::{ReadRecord, SourceNow, read, read_all, reader_context, source_suite};
 use weir_engine::{ErrorKind, ReadStatus};
 
 struct Files(TempDir);
@@ -37,7 +37,7 @@ impl Files {
         self.try_source(settings).unwrap()
     }
 
-    fn read(&self, settings: Value) -> Result<Vec<Record>, EngineError> {
+    fn read(&self, settings: Value) -> Result<Vec<ReadRecord>, EngineError> {
         let source = self.source(settings);
         read_all(&source, source.discover_now(1)?, 1)
     }
@@ -91,6 +91,55 @@ fn several_files_and_rows_over_line_breaks_pass_the_source_suite() {
     assert_eq!(read_all(&source, source.discover_now(2).unwrap(), 2).unwrap().len(), 9100);
 }
 
+/// How far each split that has been begun has been read; one that is finished counts no more.
+fn begun(reader: &dyn SourceReader) -> Vec<u64> {
+    let splits = reader.splits().into_iter();
+    let at = |split: SplitState| match split.progress {
+        SplitProgress::At(position) => position.as_u64(),
+        SplitProgress::Unread | SplitProgress::Finished => None,
+    };
+    splits.filter_map(at).collect()
+}
+
+#[test]
+fn splits_of_one_reader_are_read_in_turn_and_none_gets_far_ahead_of_the_others() {
+    let lines = |name: &str| format!("a line of {name} {}\n", "x".repeat(900)).repeat(4_000).into_bytes();
+    let files = Files::of(&[("a", &lines("a")), ("b", &lines("b")), ("c.gz", &lines("c"))]);
+    let source = files.source(json!({ "path": "*" }));
+    let splits = source.discover_now(1).unwrap();
+    let mut reader = source.reader(&reader_context(0, 1), splits).unwrap();
+    let (mut records, mut most_ahead) = (0, 0);
+    loop {
+        let (read, status) = read(&mut *reader, 100, 100).unwrap();
+        records += read.len();
+        if status == ReadStatus::End {
+            break;
+        }
+        let begun = begun(&*reader);
+        // Before the first turn is over nobody else has been read.
+        if begun.len() == 3 {
+            most_ahead = most_ahead.max(begun.iter().max().unwrap() - begun.iter().min().unwrap());
+        }
+    }
+    assert_eq!(records, 12_000);
+    assert!((1..=reader::TURN_BYTES + 256 * 1024).contains(&most_ahead), "{most_ahead}");
+}
+
+#[test]
+fn a_reader_has_only_some_of_its_splits_open_at_once() {
+    let text = "a line\n".repeat(300_000);
+    let folder = Files::of(&[]);
+    (0..12).for_each(|file| folder.write(&format!("{file:02}"), text.as_bytes()));
+    let source = folder.source(json!({ "path": "*" }));
+    let mut reader = source.reader(&reader_context(0, 1), source.discover_now(1).unwrap()).unwrap();
+    let mut most = 0;
+    while read(&mut *reader, 30_000, 1_024).unwrap().1 == ReadStatus::More {
+        most = most.max(begun(&*reader).len());
+    }
+    assert_eq!(most, reader::OPEN_MAX);
+    assert!(reader.splits().iter().all(|split| split.progress == SplitProgress::Finished));
+}
+
 #[test]
 fn the_real_flights_are_all_there_from_any_position() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/flight-delays/data");
@@ -103,7 +152,7 @@ fn the_real_flights_are_all_there_from_any_position() {
     let whole = read_all(&source, splits.clone(), 1).unwrap();
     assert_eq!(whole.len(), 27_004);
     let arr_delay = |value: &[u8]| value.split(|&b| b == b',').nth(8).unwrap() != b"NA";
-    let known: Vec<&Record> = whole.iter().filter(|(key, value, _)| key.is_some() && arr_delay(value)).collect();
+    let known: Vec<&ReadRecord> = whole.iter().filter(|(key, value, _)| key.is_some() && arr_delay(value)).collect();
     assert_eq!(known.len(), 26_398);
     assert_eq!(known.iter().map(|(key, ..)| key).collect::<std::collections::BTreeSet<_>>().len(), 3_140);
     let first = (Some(b"N14228".to_vec()), 1_357_034_400_000);
