@@ -332,7 +332,7 @@ impl RunningJob {
 
     async fn newest_checkpoint(&self) -> Result<Option<CompletedCheckpoint>, EngineError> {
         let log = JobLog::open(self.0.parts.store.clone(), self.0.parts.runtime.clock.clone()).await?;
-        Ok(History::of(log.entries()).lineages.last().and_then(|lineage| lineage.completed.last().cloned()))
+        Ok(History::of(log.entries()).newest_lineage().and_then(|lineage| lineage.completed.last().cloned()))
     }
 
     /// The job has ended for a savepoint that could not be written: `error` is why.

@@ -186,9 +186,9 @@ async fn begin(
     Ok(root.map(|root| (ReplayPoint { metadata, ..base.clone() }, root)))
 }
 
-/// The newest start in the newest lineage that a recorded checkpoint went on from.
+/// The newest start in the lineage that ran last which a recorded checkpoint went on from.
 async fn newest(operator: &str, base: &ReplayPoint, history: &History) -> Result<Option<LineageRoot>, EngineError> {
-    let Some(lineage) = history.lineages.last() else { return Ok(None) };
+    let Some(lineage) = history.newest_lineage() else { return Ok(None) };
     for (place, checkpoint) in lineage.completed.iter().enumerate().rev() {
         let Some(metadata) = kept(base, checkpoint).await? else { return Ok(None) };
         if call_logs(&metadata, operator).is_some() {

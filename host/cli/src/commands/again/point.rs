@@ -96,7 +96,7 @@ fn wanted(id: Option<CheckpointId>, history: &History) -> Result<Option<&Complet
     if let Some(id) = id {
         return of_id(id);
     }
-    let Some(lineage) = history.lineages.last() else { return Ok(None) };
+    let Some(lineage) = history.newest_lineage() else { return Ok(None) };
     match (lineage.completed.last(), &lineage.root) {
         (Some(newest), _) => Ok(Some(newest)),
         (None, LineageRoot::Checkpoint(id)) => of_id(*id),

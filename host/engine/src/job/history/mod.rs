@@ -175,6 +175,11 @@ impl History {
         Some(held.into_values().collect())
     }
 
+    /// The lineage that ran last: the one of the newest attempt, which may have gone on with an older one.
+    pub fn newest_lineage(&self) -> Option<&Lineage> {
+        self.attempts.last().map(|(_, place)| &self.lineages[*place])
+    }
+
     /// The lineage that this attempt began.
     pub(super) fn lineage(&self, id: AttemptId) -> Option<&Lineage> {
         self.lineages.iter().find(|lineage| lineage.id == id)

@@ -9,7 +9,7 @@ use std::fmt;
 /// How the user starts a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StartMode {
-    /// Go on with the newest lineage.
+    /// Go on with the lineage that ran last.
     #[default]
     Resume,
     /// Begin a new lineage without state.
@@ -115,7 +115,7 @@ impl History {
     pub(in crate::job) fn start(&self, mode: &StartMode) -> Result<Start, EngineError> {
         match mode {
             StartMode::Fresh => Ok(Start { lineage: None, root: LineageRoot::Fresh, restored: None, finished: false }),
-            StartMode::Resume => match self.lineages.last() {
+            StartMode::Resume => match self.newest_lineage() {
                 None => Ok(Start { lineage: None, root: LineageRoot::Fresh, restored: None, finished: false }),
                 Some(lineage) => self.resume(lineage),
             },

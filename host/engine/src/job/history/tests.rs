@@ -87,6 +87,15 @@ fn plain_run_goes_on_with_the_newest_lineage() {
 }
 
 #[test]
+fn plain_run_goes_on_with_an_older_lineage_that_ran_last() {
+    // Lineage 2 was begun, then 3, and then 2 was gone on with: neither a restart nor the next run falls back to 3.
+    check("A1.1 C1.1 A2.2<1 C2.2 A3.3 C3.3 A4.2<1", StartMode::Resume, "2 from 2");
+    check("A1.1 C1.1 A2.2<1 C2.2 A3.3 C3.3 A4.2<1 C4.4", StartMode::Resume, "2 from 4");
+    let newest = |log| history(log).newest_lineage().map(|lineage| lineage.id.0);
+    assert_eq!((newest(""), newest("A1.1 A2.2 A3.1"), newest("A1.1 A2.2 C1.1")), (None, Some(1), Some(2)));
+}
+
+#[test]
 fn what_lies_behind_an_upgrade_counts_once_it_is_accepted() {
     check("A1.1 C1.1 U1.1 C1.2", StartMode::Resume, "1 from 1");
     check("A1.1 C1.1 U1.1 C1.2 Y1", StartMode::Resume, "1 from 2");

@@ -99,11 +99,11 @@ impl Supervisor {
         distribute(&stored, &self.graph, metadata, plan)
     }
 
-    /// Output of the lineage that a new one leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
+    /// Output of the lineage that ran last, which a start of another leaves behind, covered by its newest checkpoint and perhaps not committed: it is committed, not
     /// dropped. A checkpoint that cannot be read has none to offer, and must not keep the user from starting over.
     pub(in crate::job) async fn left_behind(&self, start: &Start, history: &History) -> Vec<Committable> {
         // A finished lineage has committed everything.
-        let unfinished = history.lineages.last().filter(|lineage| start.lineage.is_none() && !lineage.finished);
+        let unfinished = history.newest_lineage().filter(|lineage| start.lineage != Some(lineage.id) && !lineage.finished);
         let Some(newest) = unfinished.and_then(|lineage| lineage.completed.last()) else { return Vec::new() };
         match load_metadata(&*self.options.store, &*self.runtime.clock, newest).await {
             Ok(metadata) => metadata.committables().cloned().collect(),
