@@ -18,6 +18,7 @@ use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode,
     Upgrade, UpgradeEvent, Vertex, VertexKind, load_metadata, run_job,
 };
+use weir_engine::outbox::OutboxRoom;
 use weir_engine::replay::LoggedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::storage::{FaultPlan, ObjectStorage, Store};
@@ -317,7 +318,7 @@ pub fn simulate_trial_without_room(seed: u64, max_unpublished: u64) -> Result<(S
     let (simulator, disk): (Simulator, Disk) = (Simulator::new(seed), Disk::default());
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
     let scenario = Scenario { records: 5_000, outbox: Some(FaultPlan::NONE), ..CALM };
-    let outbox = OutboxOptions { max_unpublished, decision: None };
+    let outbox = OutboxOptions { room: OutboxRoom { bytes: max_unpublished, ..OutboxRoom::default() }, decision: None };
     let options = JobOptions { outbox, ..options(&simulator, &disk, &objects, scenario) };
     let (status, (control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
     let job = run_job(FILE.graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), inbox);

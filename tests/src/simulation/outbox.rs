@@ -2,7 +2,7 @@
 
 use super::lives::POLLS;
 use super::run::{VERTICES, options, wait_for};
-use super::scenarios::CALM;
+use super::scenarios::{CALM, EVERY};
 use super::{Disk, NumberSource};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,10 +13,10 @@ use weir_engine::checkpoint::{CheckpointConfig, JobLog, RestoreOptions};
 use weir_engine::element::CheckpointId;
 use weir_engine::job::Partitioning;
 use weir_engine::job::{
-    CheckpointRequest, Edge, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode, StopKind, Vertex,
-    VertexKind, run_job,
+    CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode,
+    StopKind, Vertex, VertexKind, load_metadata, run_job,
 };
-use weir_engine::outbox::{ChunkBounds, MAX_UNPUBLISHED, MarkerDecision, OutboxSink, OutboxStatus, TargetMemory};
+use weir_engine::outbox::{ChunkBounds, MarkerDecision, OutboxRoom, OutboxSink, OutboxStatus, TargetMemory};
 use weir_engine::runtime::{Clock, SimulationEnd, Simulator};
 use weir_engine::storage::{ObjectStorage, Store};
 
@@ -26,6 +26,8 @@ pub struct OutboxWorld {
     objects: Arc<dyn Store>,
     /// What the sink publishes to.
     pub target: TargetMemory,
+    /// What a sink without an outbox writes to.
+    disk: Disk,
     /// Records of the input.
     pub records: u64,
 }
@@ -46,7 +48,7 @@ pub struct OutboxProcess {
     /// `--accept-lost-output`.
     pub accept_lost_output: bool,
     /// How much may wait.
-    pub max_unpublished: u64,
+    pub room: OutboxRoom,
     /// What becomes of it.
     pub until: Until,
 }
@@ -66,6 +68,8 @@ pub enum Until {
     StoppedForSavepoint(u64),
     /// A savepoint is asked for, and then it is killed.
     Savepoint,
+    /// A change of its shape is asked for, and then it is killed.
+    Changed,
     /// The target answers again after so long.
     TargetUpAfter(Duration),
 }
@@ -81,8 +85,8 @@ pub struct OutboxEnd {
     pub shown: Vec<OutboxStatus>,
     /// The most bytes that it showed to wait.
     pub most_bytes: u64,
-    /// Whether the savepoint was handed over.
-    pub savepoint: Option<bool>,
+    /// What came of the savepoint or the change that was asked for.
+    pub answer: Option<Result<(), String>>,
     /// From the stop, the request or the beginning to the end.
     pub took: Duration,
     /// What the user was told.
@@ -98,7 +102,7 @@ impl Default for OutboxProcess {
             start: StartMode::Resume,
             decision: None,
             accept_lost_output: false,
-            max_unpublished: MAX_UNPUBLISHED,
+            room: OutboxRoom::default(),
             until: Until::End,
         }
     }
@@ -123,7 +127,7 @@ impl OutboxWorld {
     /// A world without a past.
     pub fn new(seed: u64, records: u64) -> Self {
         let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-        Self { simulator: Simulator::new(seed), objects, target: TargetMemory::default(), records }
+        Self { simulator: Simulator::new(seed), objects, target: TargetMemory::default(), disk: Disk::default(), records }
     }
 
     /// The numbers that have been published, in order.
@@ -143,6 +147,18 @@ impl OutboxWorld {
         History::of(log.entries()).completed().last().expect("one is complete").checkpoint_id
     }
 
+    /// Records that the newest checkpoint has as staged and not known to be published.
+    pub fn waiting(&self) -> u64 {
+        let (objects, clock) = (self.objects.clone(), self.simulator.runtime().clock);
+        let load = async move {
+            let log = JobLog::open(objects.clone(), clock.clone()).await.expect("a log");
+            let newest = History::of(log.entries()).completed().last().cloned().expect("one is complete");
+            load_metadata(&*objects, &*clock, &newest).await.expect("its metadata")
+        };
+        let metadata = wait_for(&self.simulator, load).expect("it is read");
+        metadata.staged().map(|object| object.records).sum()
+    }
+
     /// The target as it would be with its markers before the first record.
     pub fn earlier_markers(&self) -> TargetMemory {
         let earlier = self.target.copy();
@@ -156,7 +172,7 @@ impl OutboxWorld {
         let target = self.target.client(process.target, ChunkBounds { records: 7, bytes: usize::MAX });
         let sink = match process.sink {
             Some(id) => vertex(id, VertexKind::Sink(Arc::new(OutboxSink::new(Arc::new(target))))),
-            None => vertex("files", VertexKind::Sink(super::disk::sink(&self.simulator, &Disk::default(), CALM))),
+            None => vertex("files", VertexKind::Sink(super::disk::sink(&self.simulator, &self.disk, CALM))),
         };
         JobGraph {
             name: "publishing".into(),
@@ -167,15 +183,16 @@ impl OutboxWorld {
     }
 
     fn options(&self, process: &OutboxProcess, notices: &Arc<Mutex<Vec<String>>>) -> JobOptions {
-        let usual = options(&self.simulator, &Disk::default(), &self.objects, CALM);
+        let usual = options(&self.simulator, &self.disk, &self.objects, CALM);
         let renames: BTreeMap<String, String> =
             process.sink.zip(process.was).map(|(id, was)| (id.into(), was.into())).into_iter().collect();
         let notices = notices.clone();
         JobOptions {
+            retain: EVERY,
             start: process.start.clone(),
             restore: RestoreOptions { renames, ..RestoreOptions::default() },
             accept_lost_output: process.accept_lost_output,
-            outbox: OutboxOptions { max_unpublished: process.max_unpublished, decision: process.decision },
+            outbox: OutboxOptions { room: process.room, decision: process.decision },
             checkpoints: CheckpointConfig { stop_timeout: Duration::from_secs(2), ..usual.checkpoints },
             notice: Arc::new(move |line| notices.lock().expect("no panic").push(line.to_owned())),
             ..usual
@@ -188,9 +205,9 @@ impl OutboxWorld {
         let (control, inbox) = JobControl::new();
         let job = run_job(self.graph(process), self.options(process, &notices), self.simulator.runtime(), status.clone(), inbox);
         let clock = self.simulator.runtime().clock;
-        let seen = Arc::new(Mutex::new(Seen { from: clock.now(), outcome: None, most_bytes: 0, savepoint: None }));
+        let seen = Arc::new(Mutex::new(Seen { from: clock.now(), outcome: None, most_bytes: 0, answer: None }));
         let watching = watch(status.clone(), clock.clone(), seen.clone());
-        let telling = self.tell(process.until, control, status.clone(), seen.clone());
+        let telling = self.tell(process, control, status.clone(), seen.clone());
         let slot = seen.clone();
         let all = async move {
             let (mut job, mut telling, mut watching) = (Box::pin(job.fuse()), Box::pin(telling.fuse()), Box::pin(watching.fuse()));
@@ -203,15 +220,15 @@ impl OutboxWorld {
         assert_eq!(self.simulator.run(all.boxed(), POLLS), SimulationEnd::Finished, "the process ends");
         let (took, shown) = (clock.now() - seen.lock().expect("no panic").from, status.outboxes());
         self.simulator.crash();
-        let seen =
-            std::mem::replace(&mut *seen.lock().expect("no panic"), Seen { from: took, outcome: None, most_bytes: 0, savepoint: None });
+        let seen = std::mem::replace(&mut *seen.lock().expect("no panic"), Seen { from: took, outcome: None, most_bytes: 0, answer: None });
         let notices = notices.lock().expect("no panic").clone();
-        let Seen { outcome, most_bytes, savepoint, .. } = seen;
-        OutboxEnd { outcome, completed: status.completed.get(), shown, most_bytes, savepoint, took, notices }
+        let Seen { outcome, most_bytes, answer, .. } = seen;
+        OutboxEnd { outcome, completed: status.completed.get(), shown, most_bytes, answer, took, notices }
     }
 
     /// Does what a process is told. It is over when the process is to be killed.
-    fn tell(&self, until: Until, control: JobControl, status: Arc<JobStatus>, seen: Arc<Mutex<Seen>>) -> BoxFuture<'static, ()> {
+    fn tell(&self, process: &OutboxProcess, control: JobControl, status: Arc<JobStatus>, seen: Arc<Mutex<Seen>>) -> BoxFuture<'static, ()> {
+        let (until, graph) = (process.until, self.graph(process));
         let (clock, target) = (self.simulator.runtime().clock, self.target.clone());
         let completes = move |wanted: u64| {
             let (clock, status) = (clock.clone(), status.clone());
@@ -242,7 +259,11 @@ impl OutboxWorld {
                 }
                 Until::Savepoint => {
                     let held = control.checkpoint(CheckpointRequest::Savepoint).await;
-                    seen.lock().expect("no panic").savepoint = Some(held.is_ok());
+                    seen.lock().expect("no panic").answer = Some(held.map(|_| ()).map_err(|error| error.to_string()));
+                }
+                Until::Changed => {
+                    let changed = control.rescale(GraphChange { graph, overrides: Vec::new() }).await;
+                    seen.lock().expect("no panic").answer = Some(changed.map(|_| ()).map_err(|error| error.to_string()));
                 }
                 Until::TargetUpAfter(pause) => {
                     clock.sleep_until(clock.now() + pause).await;
@@ -261,7 +282,7 @@ struct Seen {
     from: Duration,
     outcome: Option<JobOutcome>,
     most_bytes: u64,
-    savepoint: Option<bool>,
+    answer: Option<Result<(), String>>,
 }
 
 /// Looks at what waits, for ever.

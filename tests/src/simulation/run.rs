@@ -18,6 +18,7 @@ use weir_engine::element::BarrierAlignment;
 use weir_engine::job::{
     JobControl, JobGraph, JobOptions, JobOutcome, JobReport, JobStatus, OutboxOptions, RestartPolicy, SavepointOpener, StartMode, run_job,
 };
+use weir_engine::outbox::OutboxRoom;
 use weir_engine::replay::RunStart;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::state::conformance::{FaultyBackendFactory, StateFaultPlan};
@@ -201,7 +202,8 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
 fn outbox_options(simulator: &Simulator, scenario: Scenario) -> OutboxOptions {
     let little = scenario.outbox.is_some() && simulator.draw(3) == 0;
     let usual = OutboxOptions::default();
-    if little { OutboxOptions { max_unpublished: 500 + simulator.draw(5_000), ..usual } } else { usual }
+    let room = OutboxRoom { bytes: 500 + simulator.draw(5_000), objects: 1 + simulator.draw(40) };
+    if little { OutboxOptions { room, ..usual } } else { usual }
 }
 
 pub(super) fn backends(simulator: &Simulator, scenario: Scenario) -> Arc<dyn StateBackendFactory> {

@@ -15,7 +15,7 @@ pub(crate) use bases::ObjectsInUse;
 pub use components::stored_component;
 pub(crate) use coordinator::BARRIER_MAX;
 pub use coordinator::{CheckpointConfig, CheckpointMode, Trigger};
-pub(crate) use coordinator::{CheckpointCoordinator, CompletedTasks, CoordinatorAction};
+pub(crate) use coordinator::{CheckpointCoordinator, CompletedTasks, CoordinatorAction, WhyNotTaken};
 #[cfg(test)]
 pub(crate) use format::StretchHeader;
 pub(crate) use format::envelope;

@@ -4,7 +4,7 @@ use super::{RestartPolicy, SavepointOpener, StartMode};
 use crate::checkpoint::{CheckpointConfig, RestoreOptions};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
-use crate::outbox::{MAX_UNPUBLISHED, MarkerDecision};
+use crate::outbox::{MarkerDecision, OutboxRoom};
 use crate::sink::Committers;
 use crate::state::StateBackendFactory;
 use crate::storage::Store;
@@ -39,18 +39,12 @@ pub struct JobOptions {
 }
 
 /// What holds for sinks with an outbox.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct OutboxOptions {
-    /// Bytes of complete checkpoints' output that may wait for one sink. Where there are as many, the sink stops behind its next barrier.
-    pub max_unpublished: u64,
+    /// How much output of complete checkpoints may wait for one sink.
+    pub room: OutboxRoom,
     /// What the user has decided of markers that do not fit, and of output that comes again.
     pub decision: Option<MarkerDecision>,
-}
-
-impl Default for OutboxOptions {
-    fn default() -> Self {
-        Self { max_unpublished: MAX_UNPUBLISHED, decision: None }
-    }
 }
 
 /// How a job ended.

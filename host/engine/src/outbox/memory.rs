@@ -167,12 +167,12 @@ impl OutboxTarget for MemoryTarget {
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         let client = Arc::new(Client { memory: self.memory.clone(), faults: self.faults.clone() });
-        let (fence, attempt) = ((owner.log.clone(), owner.sink.clone()), owner.attempt);
+        let (fence, attempt, over_newer) = ((owner.log.clone(), owner.sink.clone()), owner.attempt, owner.over_newer);
         async move {
             let of = fence.clone();
             let raise: Request<u64> = Box::new(move |contents| {
                 let (epoch, newest) = contents.fences.entry(of.clone()).or_insert((0, AttemptId(0)));
-                if attempt < *newest {
+                if attempt < *newest && !over_newer {
                     return Err(fenced());
                 }
                 (*epoch, *newest) = (*epoch + 1, attempt);

@@ -5,15 +5,19 @@
 //! of it (with the feature `testing`, as `MemoryTarget`); `Publisher` holds the rules, `OutboxLedger` what waits; `PublisherTask` carries them out; `StagingWriter` is what the sink's
 //! subtasks have in place of a writer; `Outboxes` is what of all that the rest of an attempt sees.
 
+mod chunks;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod ledger;
+mod lineage;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod outboxes;
 mod port;
 mod publisher;
 mod publisher_task;
 mod refusal;
+mod room;
 mod shared;
 mod staging;
 
@@ -26,6 +30,7 @@ pub use crate::checkpoint::{Marker, MarkerKey};
 pub(crate) use ledger::OutboxLedger;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryTarget, TargetMemory};
+pub(crate) use outboxes::Outboxes;
 pub(crate) use port::target_identity;
 pub use port::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 #[cfg(any(test, feature = "testing"))]
@@ -33,9 +38,7 @@ pub(crate) use publisher::PublisherAction;
 pub(crate) use publisher_task::{OutboxEvent, PublisherTask};
 pub(crate) use refusal::Decisions;
 pub use refusal::MarkerDecision;
+pub use room::OutboxRoom;
+pub(crate) use shared::Outbox;
 pub use shared::OutboxStatus;
-pub(crate) use shared::{Outbox, Outboxes};
 pub(crate) use staging::{Staged, StagingWriter};
-
-/// Bytes of complete checkpoints' output that may wait for one sink, unless a job says otherwise.
-pub const MAX_UNPUBLISHED: u64 = 1 << 30;

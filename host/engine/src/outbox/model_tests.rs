@@ -1,5 +1,5 @@
 //! Publishers against a plain model: a target with fences, processes that are killed and ones that wake late, answers that are lost, rollbacks, new
-//! lineages. Whatever happens, what is published is what became final, once and in order.
+//! lineages, older ones that are gone on with. Whatever happens, what is published is what became final, once and in order.
 
 use super::OutboxLedger;
 use super::publisher::{Publisher, PublisherAction, PublisherEvent};
@@ -31,14 +31,13 @@ struct World {
     process: Process,
     /// Processes that have not noticed that they are no more.
     zombies: Vec<Process>,
-    /// What the newest complete checkpoint holds, and the newest final one.
+    /// What the newest complete checkpoint holds, and the newest final one; and the newest final one of each lineage.
     complete: Option<OutboxSnapshot>,
     finals: Option<OutboxSnapshot>,
+    of_lineage: BTreeMap<u64, OutboxSnapshot>,
     next_checkpoint: u64,
     attempt: u64,
     lineage: u64,
-    /// True where a checkpoint of the lineage is complete.
-    has_completed: bool,
     on_trial: bool,
     /// Records of final checkpoints, in order; and of those that are on trial.
     expected: Vec<(u64, u64)>,
@@ -93,7 +92,7 @@ impl Target {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let process = Process { publisher: begin(None, 1, 1), epoch: 0 };
+        let process = Process { publisher: publisher(1, 1, [None, None]), epoch: 0 };
         Self {
             rng: Rng::with_seed(seed),
             target: Target::default(),
@@ -101,10 +100,10 @@ impl World {
             zombies: Vec::new(),
             complete: None,
             finals: None,
+            of_lineage: BTreeMap::new(),
             next_checkpoint: 1,
             attempt: 1,
             lineage: 1,
-            has_completed: false,
             on_trial: false,
             expected: Vec::new(),
             provisional: Vec::new(),
@@ -117,7 +116,8 @@ impl World {
             3 => self.on_trial = true,
             4 => self.accept(),
             5 => self.restart(),
-            6 => self.begin_lineage(),
+            6 if self.rng.bool() => self.begin_lineage(),
+            6 => self.go_on_with_a_lineage(),
             7..11 if !self.zombies.is_empty() => {
                 let place = self.rng.usize(..self.zombies.len());
                 let mut zombie = self.zombies[place].clone();
@@ -165,7 +165,6 @@ impl World {
             self.process.publisher.ledger_mut().on_complete(output);
         }
         self.provisional.extend((0..records).map(|record| (id, record)));
-        self.has_completed = true;
         if !self.on_trial {
             self.accept();
         }
@@ -175,32 +174,39 @@ impl World {
     fn accept(&mut self) {
         self.on_trial = false;
         self.finals = self.complete.clone();
+        if let Some(finals) = self.finals.clone().filter(|finals| finals.lineages.last().is_some_and(|last| last.key == key(self.lineage)))
+        {
+            self.of_lineage.insert(self.lineage, finals);
+        }
         self.expected.append(&mut self.provisional);
         self.process.publisher.ledger_mut().on_final(CheckpointId(self.next_checkpoint));
     }
 
     /// Another process goes on from the newest final checkpoint; what was on trial is rolled back.
     fn restart(&mut self) {
-        self.attempt += 1;
-        self.on_trial = false;
-        self.provisional.clear();
-        self.complete = self.finals.clone();
-        let publisher = match &self.finals {
-            Some(finals) if self.has_completed => {
-                Publisher::new(OutboxLedger::restored(finals.clone()), (1..=self.attempt).map(nonce).collect(), None)
-            }
-            older => begin(older.clone(), self.lineage, self.attempt),
-        };
-        self.replace(publisher);
+        self.start(self.lineage);
     }
 
     fn begin_lineage(&mut self) {
+        self.start(self.attempt + 1);
+    }
+
+    /// Any that there has been, while another may have output that waits.
+    fn go_on_with_a_lineage(&mut self) {
+        let lineages: Vec<u64> = self.of_lineage.keys().copied().collect();
+        if !lineages.is_empty() {
+            let place = self.rng.usize(..lineages.len());
+            self.start(lineages[place]);
+        }
+    }
+
+    fn start(&mut self, lineage: u64) {
         self.attempt += 1;
-        (self.on_trial, self.has_completed) = (false, false);
-        self.lineage = self.attempt;
+        (self.lineage, self.on_trial) = (lineage, false);
         self.provisional.clear();
         self.complete = self.finals.clone();
-        let publisher = begin(self.finals.clone(), self.lineage, self.attempt);
+        let own = self.of_lineage.get(&lineage).cloned().and_then(|own| own.of_lineage(&lineage.to_string()));
+        let publisher = publisher(lineage, self.attempt, [own, self.finals.clone()]);
         self.replace(publisher);
     }
 
@@ -213,8 +219,10 @@ impl World {
     }
 }
 
-fn begin(older: Option<OutboxSnapshot>, lineage: u64, attempt: u64) -> Publisher {
-    let ledger = OutboxLedger::beginning(SINK, serde_json::json!("target"), key(lineage), older);
+/// A publisher of an attempt that knows what these checkpoints hold: the newest of its lineage, and the newest of all.
+fn publisher(lineage: u64, attempt: u64, known: [Option<OutboxSnapshot>; 2]) -> Publisher {
+    let ledger = OutboxLedger::new(SINK, serde_json::json!("target"), key(lineage));
+    let ledger = known.into_iter().flatten().fold(ledger, OutboxLedger::with);
     Publisher::new(ledger, (1..=attempt).map(nonce).collect(), None)
 }
 

@@ -20,14 +20,17 @@ pub struct OutboxOwner {
     pub sink: String,
     /// The attempt. A target that can compare refuses an older one than it has seen, with [`ErrorKind::Fenced`].
     pub attempt: AttemptId,
+    /// The user has decided that this attempt goes on although the target may have seen newer ones, which the job's log has lost: none is refused for
+    /// that then, and what counts as the newest from now on is this one.
+    pub over_newer: bool,
 }
 
 /// How much goes into one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkBounds {
-    /// Records at most.
+    /// Records at most; one at least.
     pub records: usize,
-    /// No record is added to a chunk that has so many bytes.
+    /// No record is added to a chunk that has so many bytes of keys, values and headers.
     pub bytes: usize,
 }
 
@@ -40,7 +43,8 @@ impl Default for ChunkBounds {
 /// A place that output is published to.
 ///
 /// Errors: of kind [`ErrorKind::Retry`] and [`ErrorKind::Restart`] the outcome is unknown; the publisher takes over anew, reads the marker and goes on, for
-/// as long as it takes. After [`ErrorKind::Fenced`] it does so where the job is still its own. Any other ends the job.
+/// as long as it takes. After [`ErrorKind::Fenced`] it does so where the job is still its own, unless it is kept out of taking over: then the job's log is not what it
+/// was, and the job ends, as after any other.
 pub trait OutboxTarget: Send + Sync {
     /// The connector's name in job files.
     fn connector(&self) -> &'static str;
@@ -56,6 +60,7 @@ pub trait OutboxTarget: Send + Sync {
 
     /// Keeps out every publisher of `owner`'s log and sink that took over before: nothing of theirs takes effect once this has returned, and what has
     /// taken effect until then shows in the markers. (A marker that was read before would not do: an old publisher could move it on.)
+    /// [`ErrorKind::Fenced`] says that the target has seen a newer attempt, and nothing else: whatever may pass is [`ErrorKind::Retry`].
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>>;
 }
 
@@ -67,7 +72,8 @@ pub trait OutboxSession: Send {
     /// Puts a marker in place, whatever is there.
     fn set_marker<'a>(&'a mut self, key: &'a MarkerKey, marker: &'a Marker) -> BoxFuture<'a, Result<(), EngineError>>;
 
-    /// Publishes `records` in their order, behind all that was published before, and moves the marker under `key` on to `marker`.
+    /// Publishes `records` in their order, behind all that was published before, and moves the marker under `key` on to `marker`: a chunk, as large as
+    /// [`OutboxTarget::chunk_bounds`] allows where so much waits of a checkpoint.
     fn publish<'a>(
         &'a mut self,
         key: &'a MarkerKey,

@@ -5,7 +5,8 @@
 //! what has come of it shows in the marker. Invariant: what is published is final, and begins at the record that the marker says, as it was
 //! read or moved on since the last takeover.
 
-use super::ledger::{MarkerBefore, OutboxLedger};
+use super::OutboxLedger;
+use super::lineage::{MarkerBefore, position};
 use super::refusal::{MarkerDecision, Mismatch, Refusal};
 use crate::checkpoint::{Marker, MarkerKey, StagedOutput};
 use std::collections::BTreeSet;
@@ -93,7 +94,7 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher of what waits in `ledger`. `attempts`: the nonces of all attempts that the log has.
     pub fn new(ledger: OutboxLedger, attempts: BTreeSet<String>, decision: Option<MarkerDecision>) -> Self {
-        let has_marker = ledger.lineages.last().is_some_and(|current| current.before == MarkerBefore::There);
+        let has_marker = ledger.current().before == MarkerBefore::There;
         Self { ledger, attempts, decision, phase: Phase::Outside, has_marker }
     }
 
@@ -111,6 +112,11 @@ impl Publisher {
     /// the lineage may complete.
     pub fn has_marker(&self) -> bool {
         self.has_marker
+    }
+
+    /// True while what the user has decided of this sink has not been followed.
+    pub fn is_decided(&self) -> bool {
+        self.decision.is_some()
     }
 
     /// True while it has taken over and knows every marker.
@@ -135,7 +141,7 @@ impl Publisher {
 
     /// The oldest output, where it is final.
     fn publication(&self) -> Option<Publication> {
-        let lineage = self.ledger.lineages.iter().find(|lineage| !lineage.outputs.is_empty())?;
+        let lineage = &self.ledger.lineages[self.ledger.oldest()?];
         let first = lineage.outputs.front().filter(|first| first.is_final)?;
         let from = lineage.published_of(&first.output);
         Some(Publication { key: lineage.key.clone(), output: first.output.clone(), from })
@@ -179,17 +185,26 @@ impl Publisher {
         let lineage = &self.ledger.lineages[lineage];
         let known = &lineage.published;
         let Some(found) = found else { return (lineage.before == MarkerBefore::There).then_some(Mismatch::Missing) };
-        if lineage.before == MarkerBefore::Elsewhere || found == known {
+        if found == known {
             return None;
         }
-        let unknown = |otherwise| if self.attempts.contains(&found.attempt_nonce) { otherwise } else { Mismatch::NotInTheLog };
-        if (found.checkpoint_id, found.records) < (known.checkpoint_id, known.records) {
+        let in_log = self.attempts.contains(&found.attempt_nonce);
+        // What was given up may have been published by the attempt that staged it.
+        let given_up = in_log && found.checkpoint_id <= self.ledger.published_before;
+        if lineage.before == MarkerBefore::Elsewhere {
+            // What the target has from before the job went elsewhere is behind what is known, or at zero.
+            let from_before = (in_log || *found == Marker::default()) && position(found) < position(known);
+            return (!from_before && !given_up).then_some(Mismatch::OfAnother);
+        }
+        let unknown = |otherwise| if in_log { otherwise } else { Mismatch::NotInTheLog };
+        if position(found) < position(known) {
             return Some(Mismatch::Behind);
         }
         match lineage.outputs.iter().find(|waiting| waiting.output.checkpoint_id == found.checkpoint_id) {
             Some(waiting) if waiting.output.attempt_nonce != found.attempt_nonce => Some(Mismatch::NotInTheLog),
             Some(waiting) if !waiting.is_final || found.records > waiting.output.records() => Some(unknown(Mismatch::Ahead)),
             Some(_) => None,
+            None if given_up => None,
             None if lineage.newest_final().is_some_and(|newest| newest.checkpoint_id > found.checkpoint_id) => Some(Mismatch::NotInTheLog),
             None => Some(unknown(Mismatch::Ahead)),
         }
@@ -220,8 +235,8 @@ impl Publisher {
     }
 
     fn published(&mut self, records: u64) {
-        let lineage = self.ledger.lineages.iter_mut().find(|lineage| !lineage.outputs.is_empty());
-        let lineage = lineage.expect("what is published was waiting");
+        let place = self.ledger.oldest().expect("what is published was waiting");
+        let lineage = &mut self.ledger.lineages[place];
         let first = &lineage.outputs.front().expect("what is published was waiting").output;
         let (was, most) = (lineage.published_of(first), first.records());
         assert!(was < records && records <= most, "{records} records are published of {most}, after {was}");

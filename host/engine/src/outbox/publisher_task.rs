@@ -3,15 +3,16 @@
 //! A target that is down never fails the attempt. Before each takeover the task sees in the log that its attempt is the newest: a process that was
 //! stopped and wakes neither keeps its successor out nor publishes beside it.
 
+use super::Outbox;
+use super::chunks::Chunk;
 use super::port::{OutboxOwner, OutboxSession};
 use super::publisher::{Publication, PublisherAction, PublisherEvent};
-use super::{ChunkBounds, Outbox};
+use super::refusal::newer_attempt_seen;
 use crate::checkpoint::{JobLog, LogEntry, StagedObject, read_staged, read_state_object};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
 use crate::storage::{Store, back_off};
-use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -90,9 +91,8 @@ impl PublisherTask {
         let lost = || EngineError::new(ErrorKind::Bug, "publish: the publisher acts before it has taken over");
         match action {
             PublisherAction::TakeOver => {
-                self.see_that_it_is_newest().await?;
                 *session = None;
-                *session = Some(self.outbox.target().take_over(&self.owner).await.map_err(|error| self.attempted("take over", error))?);
+                *session = Some(self.take_over().await?);
                 self.on(PublisherEvent::TakenOver);
             }
             PublisherAction::ReadMarker(key) => {
@@ -119,25 +119,58 @@ impl PublisherTask {
         Ok(())
     }
 
+    /// Keeps every other publisher out. A process that is kept out itself has been replaced; where its log does not say so, it is the log that is not what it was.
+    async fn take_over(&mut self) -> Result<Box<dyn OutboxSession>, EngineError> {
+        self.see_that_it_is_newest().await?;
+        let owner = OutboxOwner { over_newer: self.owner.over_newer || self.outbox.is_decided(), ..self.owner.clone() };
+        match self.outbox.target().take_over(&owner).await {
+            Err(refused) if refused.kind() == ErrorKind::Fenced => {
+                self.see_that_it_is_newest().await?;
+                Err(newer_attempt_seen(self.outbox.sink(), self.owner.attempt, &refused))
+            }
+            outcome => outcome.map_err(|error| self.attempted("take over", error)),
+        }
+    }
+
     async fn publish(&self, publication: &Publication, session: &mut Box<dyn OutboxSession>) -> Result<(), EngineError> {
-        let Publication { key, output, from } = publication;
-        let mut before = 0;
+        let Publication { output, from, .. } = publication;
+        let (mut chunk, mut before, mut done) = (Chunk::new(self.outbox.target().chunk_bounds()), 0, *from);
         for object in &output.objects {
-            let skipped = from.saturating_sub(before).min(object.records);
+            let mut skipped = from.saturating_sub(before).min(object.records) as usize;
             before += object.records;
-            if skipped == object.records {
+            if skipped as u64 == object.records {
                 continue;
             }
-            let batches = self.read(object).await?;
-            let mut done = before - object.records + skipped;
-            for chunk in chunks(batches, skipped as usize, self.outbox.target().chunk_bounds()) {
-                done += chunk.len() as u64;
-                let published = session.publish(key, &chunk, &output.marker(done)).await;
-                published.map_err(|error| self.attempted(&format!("publish checkpoint {}", output.checkpoint_id), error))?;
-                self.on(PublisherEvent::Published(done));
+            for batch in self.read(object).await? {
+                let mut at = skipped.min(batch.len());
+                skipped -= at;
+                while at < batch.len() {
+                    at += chunk.add(&batch, at);
+                    if chunk.is_full() {
+                        done += self.publish_chunk(publication, done, chunk.take(), session).await?;
+                    }
+                }
             }
         }
+        if !chunk.is_empty() {
+            self.publish_chunk(publication, done, chunk.take(), session).await?;
+        }
         Ok(())
+    }
+
+    /// Publishes `records`, in front of which `before` of the output are published. How many they are.
+    async fn publish_chunk(
+        &self,
+        Publication { key, output, .. }: &Publication,
+        before: u64,
+        records: RecordBatch,
+        session: &mut Box<dyn OutboxSession>,
+    ) -> Result<u64, EngineError> {
+        let done = before + records.len() as u64;
+        let published = session.publish(key, &records, &output.marker(done)).await;
+        published.map_err(|error| self.attempted(&format!("publish checkpoint {}", output.checkpoint_id), error))?;
+        self.on(PublisherEvent::Published(done));
+        Ok(records.len() as u64)
     }
 
     async fn read(&self, object: &StagedObject) -> Result<Vec<RecordBatch>, EngineError> {
@@ -176,27 +209,4 @@ impl PublisherTask {
         let message = format!("publish the output of {}: another process has taken the job over", self.outbox.sink());
         Err(EngineError::new(ErrorKind::Fenced, message).with_hint("this process stops; the other goes on"))
     }
-}
-
-/// The records behind the first `skipped` in chunks of at most what `bounds` allows.
-fn chunks(batches: Vec<RecordBatch>, skipped: usize, bounds: ChunkBounds) -> impl Iterator<Item = RecordBatch> {
-    let mut to_skip = skipped;
-    batches.into_iter().flat_map(move |batch| {
-        let start = to_skip.min(batch.len());
-        to_skip -= start;
-        cuts(&batch, start, bounds).into_iter().map(move |range| if range == (0..batch.len()) { batch.clone() } else { batch.slice(range) })
-    })
-}
-
-/// Where a batch is cut from `start` on.
-fn cuts(batch: &RecordBatch, start: usize, bounds: ChunkBounds) -> Vec<Range<usize>> {
-    let (mut cuts, mut from, mut bytes) = (Vec::new(), start, 0);
-    for record in start..batch.len() {
-        bytes += batch.keys().get(record).len() + batch.values().get(record).len();
-        if record + 1 - from >= bounds.records || bytes >= bounds.bytes || record + 1 == batch.len() {
-            cuts.push(from..record + 1);
-            (from, bytes) = (record + 1, 0);
-        }
-    }
-    cuts
 }

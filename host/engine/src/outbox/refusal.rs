@@ -1,6 +1,7 @@
 //! Why a publisher does not go on: its target's marker does not fit what the job's log says. And what the user can decide then.
 
 use crate::checkpoint::{Marker, MarkerKey};
+use crate::element::AttemptId;
 use crate::error::{EngineError, ErrorKind};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,14 +30,16 @@ pub enum Mismatch {
     Ahead,
     /// It names an attempt or a checkpoint that the log does not have: the storage was copied, and another job has published.
     NotInTheLog,
+    /// The job has moved to a target that has a marker of its lineage already, which is not from before it went elsewhere.
+    OfAnother,
 }
 
 /// What the user decides where a marker does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkerDecision {
-    /// `--republish`: everything that is staged is published, from its first record on. What the target has of it is there twice then.
+    /// Everything that is staged is published, from its first record on. What the target has of it is there twice then.
     Republish,
-    /// `--assume-published`: everything that is staged counts as published. What the target lacks of it is lost.
+    /// Everything that is staged counts as published. What the target lacks of it is lost.
     AssumePublished,
 }
 
@@ -70,6 +73,10 @@ impl Decisions {
     }
 }
 
+/// What the user can do where the target does not fit.
+const WAY_OUT: &str = "put back what was lost; or start the job with the decision that what is staged is published once more, though it may be there twice, \
+                       or counts as published, though it may be missing";
+
 impl Refusal {
     /// As an error of the publisher of `sink`.
     pub fn error(&self, sink: &str) -> EngineError {
@@ -94,8 +101,21 @@ impl Refusal {
                     "the marker {key} says {found}, which the job's log does not have: the storage was copied or restored, and another run has published"
                 )
             }
+            Mismatch::OfAnother => {
+                format!(
+                    "the job has moved to this target, which has a marker {key} already, and it says {found}, where {known} is known to be published: another run has published there"
+                )
+            }
         };
-        let hint = "put back what was lost; or decide that what is staged is published again (republish: it may be there twice) or counts as published (assume-published: it may be missing)";
-        EngineError::new(ErrorKind::FixInput, format!("publish the output of {sink}: {what}")).with_hint(hint)
+        EngineError::new(ErrorKind::FixInput, format!("publish the output of {sink}: {what}")).with_hint(WAY_OUT)
     }
+}
+
+/// The error of the newest attempt that a log has, where the target has seen a newer one of the same log.
+pub(super) fn newer_attempt_seen(sink: &str, attempt: AttemptId, refused: &EngineError) -> EngineError {
+    let what = format!(
+        "attempt {attempt} is the newest that the job's log has, and its target has seen a newer one: the storage was restored from a backup or copied, \
+         and the newest entries of its log are lost ({refused})"
+    );
+    EngineError::new(ErrorKind::FixInput, format!("publish the output of {sink}: {what}")).with_hint(WAY_OUT)
 }

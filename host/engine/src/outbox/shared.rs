@@ -1,26 +1,22 @@
-//! The outboxes of one attempt, as its parts share them: the log writer adds what is complete, the attempt says what is final, the publishers publish, and
-//! the sinks' subtasks stop while too much waits.
+//! One sink's outbox, as the parts of an attempt share it: its publisher does what comes next and tells what has happened, and the sink's subtasks stop while
+//! too much waits.
 
 use super::publisher::{Publisher, PublisherAction, PublisherEvent};
 use super::refusal::Decisions;
-use super::{OutboxLedger, OutboxTarget};
+use super::{OutboxLedger, OutboxRoom, OutboxTarget};
 use crate::checkpoint::{OutboxSnapshot, StagedOutput};
 use crate::element::CheckpointId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
-
-/// The outboxes of one attempt, by the sink's place in the graph.
-#[derive(Default)]
-pub struct Outboxes(BTreeMap<usize, Arc<Outbox>>);
 
 /// One sink's outbox.
 pub struct Outbox {
     sink: String,
     target: Arc<dyn OutboxTarget>,
     decisions: Decisions,
-    max_unpublished: u64,
+    room: OutboxRoom,
     state: Mutex<State>,
     /// Wakes the publisher.
     more: Notify,
@@ -43,8 +39,23 @@ pub struct OutboxStatus {
     pub unpublished: BTreeSet<CheckpointId>,
     /// The bytes of the output that waits.
     pub unpublished_bytes: u64,
+    /// As much waits as may.
+    pub is_full: bool,
     /// Why the target was not reached last, while it is not.
     pub trouble: Option<String>,
+}
+
+impl State {
+    fn is_full(&self, room: OutboxRoom) -> bool {
+        room.is_full_with(self.publisher.ledger().waiting_room())
+    }
+
+    fn with_trouble(&self, what: String) -> String {
+        match &self.trouble {
+            Some(trouble) => format!("{what} ({trouble})"),
+            None => what,
+        }
+    }
 }
 
 impl Outbox {
@@ -54,12 +65,12 @@ impl Outbox {
         ledger: OutboxLedger,
         attempts: BTreeSet<String>,
         decisions: Decisions,
-        max_unpublished: u64,
+        room: OutboxRoom,
     ) -> Self {
         let sink = ledger.sink().to_owned();
         let publisher = Publisher::new(ledger, attempts, decisions.of(&sink));
         let state = Mutex::new(State { publisher, trouble: None, stopped: Vec::new() });
-        Self { sink, target, decisions, max_unpublished, state, more: Notify::new() }
+        Self { sink, target, decisions, room, state, more: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -116,25 +127,29 @@ impl Outbox {
         self.lock().publisher.ledger().snapshot(output)
     }
 
-    fn on_complete(&self, output: StagedOutput) {
+    pub(super) fn on_complete(&self, output: StagedOutput) {
         self.lock().publisher.ledger_mut().on_complete(output);
     }
 
-    fn on_final(&self, up_to: CheckpointId) {
+    pub(super) fn on_final(&self, up_to: CheckpointId) {
         self.lock().publisher.ledger_mut().on_final(up_to);
         self.more.notify_one();
     }
 
-    fn is_full(&self) -> bool {
-        self.lock().publisher.ledger().unpublished_bytes() >= self.max_unpublished
+    /// True while what the user has decided of the sink has not been followed.
+    pub fn is_decided(&self) -> bool {
+        self.lock().publisher.is_decided()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().is_full(self.room)
     }
 
     /// Ready where a subtask that stands directly behind a barrier may go on. Behind a barrier of its own attempt it waits for the marker, too: without it no
     /// checkpoint completes, and what is not complete is not counted.
     pub fn poll_open(&self, behind_own_barrier: bool, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        let full = state.publisher.ledger().unpublished_bytes() >= self.max_unpublished;
-        if !full && (state.publisher.has_marker() || !behind_own_barrier) {
+        if !state.is_full(self.room) && (state.publisher.has_marker() || !behind_own_barrier) {
             return Poll::Ready(());
         }
         if !state.stopped.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -143,76 +158,40 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// True where no output of a checkpoint up to this one waits.
+    pub(super) fn is_published_up_to(&self, checkpoint_id: CheckpointId) -> bool {
+        self.lock().publisher.ledger().is_published_up_to(checkpoint_id)
+    }
+
+    pub(super) fn has_marker(&self) -> bool {
+        self.lock().publisher.has_marker()
+    }
+
+    /// What its subtasks stop for behind their next barrier, and why the target was not reached. `None`: they do not.
+    pub(super) fn what_stops_it(&self) -> Option<String> {
+        let state = self.lock();
+        let what = match (state.is_full(self.room), state.publisher.has_marker()) {
+            (true, _) => format!("as much output of the sink `{}` waits to be published as may", self.sink),
+            (false, false) => format!("the target of the sink `{}` has not answered yet", self.sink),
+            (false, true) => return None,
+        };
+        Some(state.with_trouble(what))
+    }
+
+    /// What waits of checkpoints up to this one, and why the target was not reached. `None`: nothing.
+    pub(super) fn what_waits(&self, up_to: CheckpointId) -> Option<String> {
+        let state = self.lock();
+        let waits = state.publisher.ledger().unpublished().range(..=up_to).count();
+        let checkpoints = if waits == 1 { "a checkpoint".to_owned() } else { format!("{waits} checkpoints") };
+        (waits > 0).then(|| state.with_trouble(format!("output of {checkpoints} of the sink `{}`", self.sink)))
+    }
+
     /// What is shown of it.
     pub fn status(&self) -> OutboxStatus {
         let state = self.lock();
         let ledger = state.publisher.ledger();
-        let (unpublished, unpublished_bytes) = (ledger.unpublished(), ledger.unpublished_bytes());
-        OutboxStatus { sink: self.sink.clone(), unpublished, unpublished_bytes, trouble: state.trouble.clone() }
-    }
-}
-
-impl Outboxes {
-    /// Of these sinks, by their place in the graph.
-    pub fn new(sinks: BTreeMap<usize, Arc<Outbox>>) -> Self {
-        Self(sinks)
-    }
-
-    /// True where no sink has one.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Outbox>> {
-        self.0.values()
-    }
-
-    /// The one of the sink at this place.
-    pub fn of(&self, vertex: usize) -> Option<&Arc<Outbox>> {
-        self.0.get(&vertex)
-    }
-
-    /// What a checkpoint says of them for which these sinks have staged output.
-    pub fn snapshots(&self, outputs: &BTreeMap<usize, StagedOutput>) -> Vec<OutboxSnapshot> {
-        self.0.iter().map(|(vertex, outbox)| outbox.snapshot(outputs.get(vertex))).collect()
-    }
-
-    /// The log says that the checkpoint of these outputs is complete.
-    pub fn on_complete(&self, outputs: BTreeMap<usize, StagedOutput>) {
-        for (vertex, output) in outputs {
-            self.0[&vertex].on_complete(output);
-        }
-    }
-
-    /// Every complete checkpoint up to this one is final: what is staged of it is published from now on.
-    pub fn on_final(&self, up_to: CheckpointId) {
-        self.all().for_each(|outbox| outbox.on_final(up_to));
-    }
-
-    /// Sinks whose target is not known to have a marker of this lineage: no checkpoint may complete yet.
-    pub fn without_marker(&self) -> Vec<&str> {
-        self.all().filter(|outbox| !outbox.lock().publisher.has_marker()).map(|outbox| outbox.sink()).collect()
-    }
-
-    /// Sinks with output of checkpoints up to this one that is not published.
-    pub fn unpublished(&self, up_to: CheckpointId) -> Vec<&str> {
-        let waits = |outbox: &&Arc<Outbox>| !outbox.lock().publisher.ledger().is_published_up_to(up_to);
-        self.all().filter(waits).map(|outbox| outbox.sink()).collect()
-    }
-
-    /// A sink of which as much waits as may.
-    pub fn full(&self) -> Option<&str> {
-        self.all().find(|outbox| outbox.is_full()).map(|outbox| outbox.sink())
-    }
-
-    /// True where sinks stop behind their next barrier, or have stopped.
-    pub fn stop_sinks(&self) -> bool {
-        self.full().is_some() || !self.without_marker().is_empty()
-    }
-
-    /// What is shown of them.
-    pub fn status(&self) -> Vec<OutboxStatus> {
-        self.all().map(|outbox| outbox.status()).collect()
+        let (unpublished, unpublished_bytes) = (ledger.unpublished(), ledger.waiting_room().bytes);
+        let (sink, is_full, trouble) = (self.sink.clone(), state.is_full(self.room), state.trouble.clone());
+        OutboxStatus { sink, unpublished, unpublished_bytes, is_full, trouble }
     }
 }

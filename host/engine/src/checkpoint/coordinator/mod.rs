@@ -5,6 +5,10 @@
 //! `max_concurrent` checkpoints are pending or being written; one that is to be written aborts every older pending one, so that they
 //! complete in the order of their ids: what a newer one subsumes may already be committed and deleted.
 //!
+//! While sinks stand still (`stalled`) no time counts, and what somebody has asked for is not triggered, and given up when its time is over: so whoever
+//! asked has an answer, and nothing is under way that would have to be taken back. Nothing that is triggered then stalls before it is complete, because only
+//! what becomes complete makes sinks stand still.
+//!
 //! What is asked for is triggered as soon as nothing else is under way; everything that comes by itself, a last checkpoint's further tries among it,
 //! keeps the interval from the trigger before and the pause from the end of what was under way: a second of each at most where the sources stand still
 //! until it is complete. A stop has little time, and that is `stopping.rs`.
@@ -82,11 +86,27 @@ pub enum CoordinatorAction {
         /// What it was waiting for.
         reason: String,
     },
+    /// What somebody has asked for is given up before it is triggered.
+    NotTaken {
+        /// What it was,
+        trigger: Trigger,
+        /// and why.
+        why: WhyNotTaken,
+    },
     /// More have failed in a row than are tolerated: restart the dataflow.
     FailJob {
         /// The last one's reason.
         reason: String,
     },
+}
+
+/// Why a checkpoint that somebody has asked for is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyNotTaken {
+    /// Sinks stand still, and its time is over.
+    SinksStandStill,
+    /// Another one is the last: the job is about to end.
+    JobEnds,
 }
 
 #[derive(Debug)]
@@ -95,6 +115,8 @@ struct Pending {
     triggered_at: Monotonic,
     /// Its time counts from here: from its trigger, or from when the sinks went on.
     timed_from: Monotonic,
+    /// Its whole time has begun anew because the sinks went on, which it does once.
+    timed_anew: bool,
     /// By task, whether it has yet to handle the barrier.
     pub not_captured: Vec<bool>,
     /// By task, whether it has yet to acknowledge the checkpoint.
@@ -109,6 +131,14 @@ struct Wanted {
     pub trigger: Trigger,
     /// A further try of one that has failed comes no earlier than this.
     pub not_before: Monotonic,
+    /// Somebody has asked for it, and waits no longer than this where sinks stand still.
+    pub given_up_at: Option<Monotonic>,
+}
+
+impl Wanted {
+    fn by_itself(trigger: Trigger, not_before: Monotonic) -> Self {
+        Self { trigger, not_before, given_up_at: None }
+    }
 }
 
 /// The coordinator of one attempt.
@@ -127,8 +157,8 @@ pub struct CheckpointCoordinator {
     /// Why the newest of those that end the job has failed.
     last_failure: Option<String>,
     stopping: Option<Stopping>,
-    /// Sinks stand still behind a barrier until more is published: no checkpoint can be blamed for taking long.
-    stalled: bool,
+    /// Since when sinks stand still behind a barrier until more is published: no checkpoint can be blamed for taking long.
+    stalled: Option<Monotonic>,
 }
 
 impl CheckpointCoordinator {
@@ -146,34 +176,54 @@ impl CheckpointCoordinator {
             failures_in_a_row: 0,
             last_failure: None,
             stopping: None,
-            stalled: false,
+            stalled: None,
         }
     }
 
     /// When [`Self::on_time`] has something to do next, by itself.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        let timeouts = self.pending.values().filter(|pending| !pending.writing && !self.stalled).map(|pending| self.times_out_at(pending));
+        let timeouts = self.pending.values().filter(|pending| self.is_timed(pending)).map(|pending| self.times_out_at(pending));
         let trigger = self.takes_periodic().then_some(self.next_trigger);
-        let again = self.wanted.front().filter(|_| self.pending.is_empty() && !self.over).map(|wanted| wanted.not_before);
+        let front = self.wanted.front().filter(|wanted| self.pending.is_empty() && !self.over && !self.is_held_back(wanted));
+        let again = front.map(|wanted| wanted.not_before);
+        let given_up = self.wanted.iter().filter(|wanted| self.is_held_back(wanted)).filter_map(|wanted| wanted.given_up_at);
         let stopping = self.stopping.as_ref().map(Stopping::deadline);
-        timeouts.chain(trigger).chain(again).chain(stopping).min()
+        timeouts.chain(trigger).chain(again).chain(given_up).chain(stopping).min()
+    }
+
+    fn is_timed(&self, pending: &Pending) -> bool {
+        !pending.writing && self.stalled.is_none()
     }
 
     fn times_out_at(&self, pending: &Pending) -> Monotonic {
         pending.timed_from.saturating_add(self.config.timeout)
     }
 
-    /// Sinks stand still, or go on. A checkpoint that is pending meanwhile has its whole time from then on.
+    fn is_held_back(&self, wanted: &Wanted) -> bool {
+        self.stalled.is_some() && wanted.given_up_at.is_some()
+    }
+
+    /// Sinks stand still, or go on. A checkpoint that is pending meanwhile has its whole time from then on, once; from the second time on only the time
+    /// that they stood still is not counted, so that one which can never complete times out however often they do.
     pub(crate) fn set_stalled(&mut self, stalled: bool, now: Monotonic) {
-        if std::mem::replace(&mut self.stalled, stalled) && !stalled {
-            self.pending.values_mut().for_each(|pending| pending.timed_from = now);
+        match (self.stalled, stalled) {
+            (None, true) => self.stalled = Some(now),
+            (Some(since), false) => {
+                self.stalled = None;
+                for pending in self.pending.values_mut() {
+                    let anew = !std::mem::replace(&mut pending.timed_anew, true);
+                    let stood_still = now.saturating_sub(since.max(pending.timed_from));
+                    pending.timed_from = if anew { now } else { pending.timed_from.saturating_add(stood_still) };
+                }
+            }
+            (None, false) | (Some(_), true) => {}
         }
     }
 
     /// Time has passed.
     pub(crate) fn on_time(&mut self, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        let timed_out = |pending: &Pending| !pending.writing && !self.stalled && now >= self.times_out_at(pending);
+        let timed_out = |pending: &Pending| self.is_timed(pending) && now >= self.times_out_at(pending);
         let expired: Vec<_> = self.pending.iter().filter(|(_, pending)| timed_out(pending)).map(|(&id, _)| id).collect();
         for checkpoint_id in expired {
             let missing = self.pending[&checkpoint_id].missing.iter().filter(|&&missing| missing).count();
@@ -181,26 +231,54 @@ impl CheckpointCoordinator {
             self.fail(checkpoint_id, reason, now, &mut actions);
         }
         self.hurry(now, &mut actions);
+        self.give_up_what_is_held_back(now, &mut actions);
         self.trigger_if_due(now, &mut actions);
         actions
+    }
+
+    fn give_up_what_is_held_back(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
+        if self.stalled.is_none() {
+            return;
+        }
+        let is_over = |wanted: &Wanted| wanted.given_up_at.is_some_and(|at| now >= at);
+        let (over, left): (VecDeque<_>, _) = std::mem::take(&mut self.wanted).into_iter().partition(is_over);
+        self.wanted = left;
+        let not_taken = |Wanted { trigger, .. }| CoordinatorAction::NotTaken { trigger, why: WhyNotTaken::SinksStandStill };
+        actions.extend(over.into_iter().map(not_taken));
     }
 
     /// A checkpoint is wanted: it is taken as soon as nothing else is under way, and nothing beside it. Of those that are the last one is
     /// taken: the end of the input outranks a stop, because with nothing left to read the two are the same.
     pub fn want(&mut self, trigger: Trigger, now: Monotonic) -> Vec<CoordinatorAction> {
+        self.take(Wanted::by_itself(trigger, Monotonic::ZERO), now)
+    }
+
+    /// The same for somebody who waits for it, but not for ever: while sinks stand still it is not triggered, and after the time that a checkpoint has it is not
+    /// taken.
+    pub(crate) fn ask(&mut self, trigger: Trigger, now: Monotonic) -> Vec<CoordinatorAction> {
+        let given_up_at = Some(now.saturating_add(self.config.timeout));
+        self.take(Wanted { given_up_at, ..Wanted::by_itself(trigger, Monotonic::ZERO) }, now)
+    }
+
+    fn take(&mut self, wanted: Wanted, now: Monotonic) -> Vec<CoordinatorAction> {
         let mut actions = Vec::new();
-        self.enqueue(Wanted { trigger, not_before: Monotonic::ZERO });
+        self.enqueue(wanted, &mut actions);
         self.trigger_if_due(now, &mut actions);
         actions
     }
 
-    fn enqueue(&mut self, wanted: Wanted) {
+    fn enqueue(&mut self, wanted: Wanted, actions: &mut Vec<CoordinatorAction>) {
         let last = self.wanted.pop_back_if(|wanted| wanted.trigger.is_last());
         match last {
             Some(last) if wanted.trigger.is_last() => {
                 // Whoever asks anew does not wait for what an earlier failure has put off.
-                let (trigger, not_before) = (last.trigger.max(wanted.trigger), last.not_before.min(wanted.not_before));
-                self.wanted.push_back(Wanted { trigger, not_before });
+                let not_before = last.not_before.min(wanted.not_before);
+                let (which, other) = if last.trigger > wanted.trigger { (last, wanted) } else { (wanted, last) };
+                self.wanted.push_back(Wanted { not_before, ..which });
+                if other.trigger == Trigger::Redeploy && which.trigger != Trigger::Redeploy {
+                    // The end may take long, and whoever asked for the change must not wait for that.
+                    actions.push(CoordinatorAction::NotTaken { trigger: other.trigger, why: WhyNotTaken::JobEnds });
+                }
             }
             Some(last) => self.wanted.extend([wanted, last]),
             None => self.wanted.push_back(wanted),
@@ -299,7 +377,7 @@ impl CheckpointCoordinator {
             let most = if trigger.suspends() { SUSPENDED_MAX } else { Duration::MAX };
             let from_trigger = triggered_at.saturating_add(self.config.interval.min(most));
             let from_end = now.saturating_add(self.config.min_pause.min(most));
-            self.enqueue(Wanted { trigger, not_before: from_trigger.max(from_end) });
+            self.enqueue(Wanted::by_itself(trigger, from_trigger.max(from_end)), actions);
         }
         if trigger.ends_the_job() {
             self.last_failure = Some(format!("checkpoint {checkpoint_id} failed: {reason}"));
@@ -337,6 +415,7 @@ impl CheckpointCoordinator {
     fn trigger_if_due(&mut self, now: Monotonic, actions: &mut Vec<CoordinatorAction>) {
         let trigger = match self.wanted.front() {
             Some(_) | None if self.over => return,
+            Some(wanted) if self.is_held_back(wanted) => return,
             Some(wanted) if self.pending.is_empty() && now >= wanted.not_before => wanted.trigger,
             None if self.takes_periodic() && now >= self.next_trigger => Trigger::Periodic,
             Some(_) | None => return,
@@ -350,7 +429,8 @@ impl CheckpointCoordinator {
         // Triggers that could not be kept are skipped, not piled up.
         self.next_trigger = if trigger.is_last() { Monotonic::MAX } else { now.saturating_add(self.config.interval) };
         let (not_captured, missing) = (vec![true; self.tasks], vec![true; self.tasks]);
-        let pending = Pending { trigger, triggered_at: now, timed_from: now, not_captured, missing, parts: Vec::new(), writing: false };
+        let (timed_from, timed_anew, parts) = (now, false, Vec::new());
+        let pending = Pending { trigger, triggered_at: now, timed_from, timed_anew, not_captured, missing, parts, writing: false };
         self.pending.insert(checkpoint_id, pending);
         actions.push(CoordinatorAction::Trigger { checkpoint_id, trigger, alignment: self.alignment(trigger) });
     }

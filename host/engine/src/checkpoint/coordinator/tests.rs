@@ -5,9 +5,9 @@ use super::*;
 /// Plays events, one word each, and writes the actions behind each.
 ///
 /// `@500` time passes to 500 ms; `k1.0` task 0 has handled the barrier of checkpoint 1; `a1.0` it acknowledges it; `d1` it is declined, `o1` because too
-/// much is in flight; `w` sinks stand still, `W` they go on; `r1` written into the log; `x1` not written; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint.
+/// much is in flight; `w` sinks stand still, `W` they go on; `r1` written into the log; `x1` not written; `final`, `check` (requested), `point` (savepoint), `grow` (redeploy) wanted, `stop`, and `vstop` for a savepoint; `qcheck`, `qpoint` and `qgrow` are asked for by somebody who waits.
 /// Out: `T1` trigger (`Tf1` final, `Ts1` stop, `Tv1`, `Tc1`, `Tp1`, `Td1`, with a `!` behind it where it overtakes), `R1` record, `C1` complete, `A1` abort, `O1` let it overtake, `F` fail
-/// the job, `G` give the stop up.
+/// the job, `G` give the stop up, `N` what was asked for is not taken (`Np` …).
 pub(crate) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> String {
     let mut coordinator = CheckpointCoordinator::new(config, tasks, CheckpointId(1), Duration::ZERO);
     let mut now = Duration::ZERO;
@@ -40,6 +40,11 @@ pub(crate) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> Stri
             b'c' => coordinator.want(Trigger::Requested, now),
             b'p' => coordinator.want(Trigger::Savepoint, now),
             b'g' => coordinator.want(Trigger::Redeploy, now),
+            b'q' => match &event[1..] {
+                "check" => coordinator.ask(Trigger::Requested, now),
+                "point" => coordinator.ask(Trigger::Savepoint, now),
+                _ => coordinator.ask(Trigger::Redeploy, now),
+            },
             b'v' => coordinator.stop(Trigger::StopSavepoint, now, now),
             _ => coordinator.stop(Trigger::Stop, now, now),
         };
@@ -50,27 +55,28 @@ pub(crate) fn play(config: CheckpointConfig, tasks: usize, events: &str) -> Stri
 }
 
 fn word(action: &CoordinatorAction) -> String {
+    let kind = |trigger: &Trigger| match trigger {
+        Trigger::Periodic => "",
+        Trigger::Requested => "c",
+        Trigger::Savepoint => "p",
+        Trigger::UnalignedSavepoint => "u",
+        Trigger::Upgrade => "g",
+        Trigger::Redeploy => "d",
+        Trigger::StopSavepoint => "v",
+        Trigger::Stop => "s",
+        Trigger::Final => "f",
+    };
     match action {
         CoordinatorAction::Trigger { checkpoint_id, trigger, alignment } => {
-            let kind = match trigger {
-                Trigger::Periodic => "",
-                Trigger::Requested => "c",
-                Trigger::Savepoint => "p",
-                Trigger::UnalignedSavepoint => "u",
-                Trigger::Upgrade => "g",
-                Trigger::Redeploy => "d",
-                Trigger::StopSavepoint => "v",
-                Trigger::Stop => "s",
-                Trigger::Final => "f",
-            };
             let overtakes = if *alignment == BarrierAlignment::Unaligned { "!" } else { "" };
-            format!("T{kind}{checkpoint_id}{overtakes}")
+            format!("T{}{checkpoint_id}{overtakes}", kind(trigger))
         }
         CoordinatorAction::Write { checkpoint_id, .. } => format!("R{checkpoint_id}"),
         CoordinatorAction::NotifyComplete { checkpoint_id, .. } => format!("C{checkpoint_id}"),
         CoordinatorAction::Abort { checkpoint_id, .. } => format!("A{checkpoint_id}"),
         CoordinatorAction::Overtake { checkpoint_id } => format!("O{checkpoint_id}"),
         CoordinatorAction::GiveUpStop { .. } => "G".into(),
+        CoordinatorAction::NotTaken { trigger, .. } => format!("N{}", kind(trigger)),
         CoordinatorAction::FailJob { .. } => "F".into(),
     }
 }
@@ -135,6 +141,44 @@ fn a_timeout_aborts_but_never_one_that_is_being_written() {
 fn a_checkpoint_that_is_pending_while_sinks_stand_still_has_its_whole_time_from_when_they_go_on() {
     check(config(), "@100 w @1100 @9000 W @9999 @10000", "T1 - - - - - A1+T2");
     check(config(), "@100 w @9000 a1.0 a1.1 r1", "T1 - - - R1 C1+T2");
+}
+
+#[test]
+fn sinks_that_stand_still_again_and_again_give_a_checkpoint_its_whole_time_once() {
+    // From 500 on it has its time; the next four seconds do not count, and 500 ms are left of it behind them.
+    check(config(), "@100 w @500 W @1000 w @5000 W @5499 @5500", "T1 - - - - - - - - A1+T2");
+    // Triggered while they stand still: it has its whole time from when they go on, and once.
+    check(config(), "w @100 @400 W @1300 w @9000 W @9099 @9100", "- T1 - - - - - - - A1+T2");
+}
+
+#[test]
+fn what_is_asked_for_while_sinks_stand_still_is_taken_when_they_go_on_or_given_up_when_its_time_is_over() {
+    check(config(), "w qpoint @500 W @501 a1.0 a1.1 r1", "- - - - Tp1 - R1 C1");
+    check(config(), "w qpoint @999 @1000 W @1100", "- - - Np+T1 - -");
+    check(config(), "w qgrow @999 @1000", "- - - Nd+T1");
+    check(config(), "w qcheck qpoint @1000", "- - - Nc+Np+T1");
+    // The time runs from the request on, also where sinks stood still only for the last of it, and something else was in front.
+    check(config(), "@100 qpoint a1.0 a1.1 w r1 @1099 @1100", "T1 - - R1 - C1 - Np+T2");
+    // What nobody waits for is triggered, and waits itself.
+    check(config(), "w check @5000 W @5999 @6000", "- Tc1 - - - A1+T2");
+    check(config(), "w final @5000 a1.0 a1.1 r1", "- Tf1 - - R1 C1");
+}
+
+#[test]
+fn a_stop_takes_the_place_of_a_change_that_is_held_back() {
+    // Whoever asked for the change is told at once: the end may take long.
+    check(config(), "w qgrow stop", "- - Nd+Ts1");
+    check(config(), "w qgrow final", "- - Nd+Tf1");
+}
+
+#[test]
+fn while_sinks_stand_still_the_next_deadline_is_that_of_whoever_waits() {
+    let mut coordinator = CheckpointCoordinator::new(config(), 1, CheckpointId(1), Duration::ZERO);
+    coordinator.set_stalled(true, Duration::ZERO);
+    coordinator.ask(Trigger::Savepoint, Duration::from_millis(20));
+    assert_eq!(coordinator.next_deadline(), Some(Duration::from_millis(1_020)));
+    coordinator.set_stalled(false, Duration::from_millis(30));
+    assert_eq!(coordinator.next_deadline(), Some(Duration::ZERO), "it is triggered at once");
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn line(envelope: &Envelope) -> Vec<u8> {
 }
 
 /// What a reader of JSON says of an object may quote it, and whoever wrote it may have written anything.
-fn corrupt(object: &str, what: impl std::fmt::Display) -> EngineError {
+/// The error of an object that is not what it should be.
+pub(super) fn corrupt(object: &str, what: impl std::fmt::Display) -> EngineError {
     EngineError::new(ErrorKind::Corrupt, format!("read {object}: {}", printable(&what.to_string(), SAID_BYTES)))
 }
 

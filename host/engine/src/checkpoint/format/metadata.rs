@@ -161,7 +161,21 @@ impl CheckpointMetadata {
 
     /// From an object.
     pub fn open(object: &str, bytes: &[u8]) -> Result<Self, EngineError> {
-        envelope::open(object, MAGIC, bytes)
+        let metadata: Self = envelope::open(object, MAGIC, bytes)?;
+        match metadata.problem_with_output() {
+            None => Ok(metadata),
+            Some(what) => Err(envelope::corrupt(object, what)),
+        }
+    }
+
+    /// What is wrong with the output that it lists.
+    pub(crate) fn problem_with_output(&self) -> Option<String> {
+        let mut sinks = BTreeSet::new();
+        self.outboxes.iter().find_map(|section| {
+            let twice = !sinks.insert(&section.sink);
+            let twice = twice.then(|| format!("the output of sink `{}` is in it twice", section.sink));
+            twice.or_else(|| section.problem(self.checkpoint_id))
+        })
     }
 
     /// Where the metadata is.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::checkpoint::paths;
 use crate::element::{AttemptId, BatchBuilder, CheckpointId, NO_TIMESTAMP, RecordBatch};
+use crate::error::ErrorKind;
 use serde_json::json;
 
 const STAGED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/staged-v1.bin");
@@ -51,7 +52,12 @@ fn metadata() -> CheckpointMetadata {
         nonce: Some(nonce.clone()),
         graph: GraphIdentity { max_parallelism: 128, vertices: Default::default(), edges: Vec::new() },
         vertices: Vec::new(),
-        outboxes: vec![OutboxSnapshot { sink: "sums".into(), target: json!({"connector": "kafka", "topic": "totals"}), lineages }],
+        outboxes: vec![OutboxSnapshot {
+            sink: "sums".into(),
+            target: json!({"connector": "kafka", "topic": "totals"}),
+            lineages,
+            published_before: CheckpointId(0),
+        }],
     }
 }
 
@@ -102,4 +108,42 @@ fn staged_output_is_part_of_a_checkpoint_until_it_is_published_and_not_of_a_copy
     assert_eq!(metadata.written_state_bytes(), 2 * 1_006, "the objects of checkpoint 4 were written then");
     assert_eq!(metadata.state_object_bytes(), 0, "a restore reads none of it");
     assert!(metadata.without_output().outboxes.is_empty());
+}
+
+#[test]
+fn the_newest_checkpoint_that_is_published_in_a_lineage_which_is_not_listed_any_more_is_kept() {
+    let mut metadata = metadata();
+    metadata.outboxes[0].published_before = CheckpointId(5);
+    let read = CheckpointMetadata::open("metadata", &metadata.seal()).expect("it is read");
+    assert_eq!(read, metadata);
+    assert_eq!(read.outboxes[0].newest_output(), CheckpointId(6));
+    metadata.outboxes[0].lineages.iter_mut().for_each(|lineage| lineage.unpublished.clear());
+    assert_eq!(metadata.outboxes[0].newest_output(), CheckpointId(5));
+}
+
+/// Metadata with `what` done to the output that it lists is refused, and says why.
+#[track_caller]
+fn refused(what: impl Fn(&mut CheckpointMetadata), why: &str) {
+    let mut metadata = metadata();
+    what(&mut metadata);
+    let error = CheckpointMetadata::open("metadata.json", &metadata.seal()).expect_err("it is hostile");
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().starts_with("read metadata.json: the output of sink `sums`") && error.to_string().contains(why), "{error}");
+}
+
+#[test]
+fn output_that_no_publisher_could_make_sense_of_is_refused_by_name() {
+    refused(|metadata| metadata.outboxes[0].lineages.clear(), "belongs to no lineage");
+    refused(|metadata| metadata.outboxes.push(metadata.outboxes[0].clone()), "is in it twice");
+    let of = |metadata: &mut CheckpointMetadata, what: fn(&mut LineageOutput)| what(&mut metadata.outboxes[0].lineages[1]);
+    refused(|metadata| of(metadata, |lineage| lineage.key.lineage = "0000000000001111".into()), "is in it twice");
+    refused(|metadata| of(metadata, |lineage| lineage.unpublished[0].objects.clear()), "nothing of it can");
+    refused(|metadata| of(metadata, |lineage| lineage.unpublished[0].checkpoint_id = CheckpointId(7)), "newer than the one");
+    refused(|metadata| of(metadata, |lineage| lineage.unpublished.push(lineage.unpublished[0].clone())), "nothing of it can");
+    refused(|metadata| of(metadata, |lineage| lineage.published = lineage.unpublished[0].marker(13)), "nothing of it can");
+    refused(|metadata| of(metadata, |lineage| lineage.unpublished[0].objects[1].records = u64::MAX), "more records or bytes");
+    refused(|metadata| of(metadata, |lineage| lineage.unpublished[0].objects[1].handle.bytes = u64::MAX), "more records or bytes");
+    let mut in_part = metadata();
+    of(&mut in_part, |lineage| lineage.published = lineage.unpublished[0].marker(12));
+    assert_eq!(CheckpointMetadata::open("metadata.json", &in_part.seal()).expect("a part of it is published"), in_part);
 }

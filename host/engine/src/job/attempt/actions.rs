@@ -30,6 +30,10 @@ impl Attempt<'_> {
             }
             CoordinatorAction::NotifyComplete { checkpoint_id, trigger } => self.notify_complete(checkpoint_id, trigger),
             CoordinatorAction::Abort { checkpoint_id, trigger, duration, reason } => self.abort(checkpoint_id, trigger, duration, reason),
+            CoordinatorAction::NotTaken { trigger, why } => {
+                self.on_not_taken(trigger, why);
+                None
+            }
             CoordinatorAction::Overtake { checkpoint_id } => {
                 self.say_that_it_overtakes();
                 self.tell_all(|| TaskControl::Overtake(checkpoint_id));

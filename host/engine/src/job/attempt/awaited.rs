@@ -1,7 +1,8 @@
 //! Checkpoints that somebody has asked for, from the request to the answer.
 //!
 //! A checkpoint as the job takes them is handed over once it is complete. One that a savepoint is made of waits until the output up to it is committed and
-//! published, because a savepoint holds none; for no longer than a checkpoint may take, and a target that is down until then is named.
+//! published, because a savepoint holds none; for no longer than a checkpoint may take, and a target that is down until then is named. One that cannot be begun
+//! because sinks stand still is given up after the same time, from the request on.
 
 use crate::checkpoint::Trigger;
 use crate::element::CheckpointId;
@@ -50,6 +51,14 @@ impl Awaited {
             && let Some((_, reply)) = self.asked.remove(place)
         {
             self.under_way.insert(checkpoint_id, UnderWay { trigger, pin: pins.pin(checkpoint_id), reply });
+        }
+    }
+
+    /// One that was asked for like this is given up before it was triggered.
+    pub(crate) fn on_not_taken(&mut self, trigger: Trigger, error: EngineError) {
+        let place = self.asked.iter().position(|(asked, _)| *asked == trigger);
+        if let Some((_, reply)) = place.and_then(|place| self.asked.remove(place)) {
+            _ = reply.send(Err(error.context(format!("take a {}", what(trigger)))));
         }
     }
 
@@ -196,6 +205,23 @@ mod tests {
             "{error}"
         );
         assert_eq!(awaited.deadline(), None);
+    }
+
+    #[test]
+    fn what_is_not_begun_is_answered_in_the_order_of_the_requests_for_one_like_it() {
+        let mut awaited = Awaited::default();
+        let mut answers: Vec<_> = [Trigger::Savepoint, Trigger::Requested, Trigger::Savepoint]
+            .into_iter()
+            .map(|trigger| {
+                let (reply, answer) = oneshot::channel();
+                awaited.ask(trigger, reply);
+                answer
+            })
+            .collect();
+        awaited.on_not_taken(Trigger::Savepoint, EngineError::new(ErrorKind::Retry, "not begun after 1s: the sink `out` is full"));
+        let error = answers[0].try_recv().expect("an answer").expect_err("it is given up");
+        assert_eq!(error.to_string(), "take a savepoint: not begun after 1s: the sink `out` is full");
+        assert!(answers[1..].iter_mut().all(|answer| matches!(answer.try_recv(), Err(TryRecvError::Empty))));
     }
 
     #[test]

@@ -57,9 +57,13 @@ pub(in crate::job) enum Purpose {
 }
 
 impl Redeploy {
+    /// The attempt is over before it comes to it: whoever asked for it learns why.
+    pub fn over(self, error: EngineError) {
+        self.refuse(error.context("the job goes on as it was: it was over before its tasks could change over"));
+    }
+
     /// It does not come to it: whoever asked for it learns why.
     pub fn refuse(self, error: EngineError) {
-        let error = error.context("the job goes on as it was: it was over before its tasks could change over");
         match self.purpose {
             Purpose::Rescale { reply, .. } => _ = reply.send(Err(error)),
             Purpose::Upgrade(tried) => _ = tried.events.send(UpgradeEvent::Refused(error)),
@@ -110,18 +114,18 @@ impl Attempt<'_> {
             return None;
         }
         self.redeploy = Some(Redeploy { purpose: Purpose::Rescale { change, reply }, began: None });
-        self.want(Trigger::Redeploy)
+        self.ask(Trigger::Redeploy)
     }
 
     pub(in crate::job) fn on_upgrade(&mut self, upgrade: Upgrade, events: UpgradeEvents) -> Option<AttemptEnd> {
         match self.tried(upgrade, events.clone()) {
             Ok(tried) if tried.migrates() => {
                 self.redeploy = Some(Redeploy { purpose: Purpose::Upgrade(tried), began: None });
-                self.want(Trigger::Redeploy)
+                self.ask(Trigger::Redeploy)
             }
             Ok(tried) => {
                 *self.session.tried = Some(tried);
-                self.want(Trigger::Upgrade)
+                self.ask(Trigger::Upgrade)
             }
             Err(error) => {
                 _ = events.send(UpgradeEvent::Refused(error));
@@ -138,6 +142,9 @@ impl Attempt<'_> {
         }
         if self.redeploy.is_some() || self.session.redeployed.is_some() || self.stop_seen.is_some() {
             return refused("the job is being stopped or rescaled".into(), "wait until that is done");
+        }
+        if let Some(error) = self.no_room_for_a_change() {
+            return Some(error);
         }
         let planned = planned(&self.session.graph.identity(), &change.graph, &RestoreOptions::default());
         if !planned.refusals.is_empty() {

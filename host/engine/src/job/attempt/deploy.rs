@@ -73,7 +73,12 @@ fn start_publishers(context: &AttemptContext, group: &TaskGroup) -> mpsc::Unboun
     for (outbox, log) in context.outboxes.all().zip(context.log.iter().cycle()) {
         let publisher = PublisherTask {
             outbox: outbox.clone(),
-            owner: OutboxOwner { log: log.nonce().unwrap_or_default().to_owned(), sink: outbox.marker_name(), attempt: context.attempt },
+            owner: OutboxOwner {
+                log: log.nonce().unwrap_or_default().to_owned(),
+                sink: outbox.marker_name(),
+                attempt: context.attempt,
+                over_newer: false,
+            },
             nonce: context.nonce.clone(),
             log: log.clone(),
             store: context.store.clone(),

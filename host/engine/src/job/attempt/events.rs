@@ -59,7 +59,13 @@ impl Attempt<'_> {
             return None;
         }
         self.awaited.ask(trigger, reply);
-        self.want(trigger)
+        self.ask(trigger)
+    }
+
+    /// Has a checkpoint taken that somebody waits for.
+    pub(in crate::job) fn ask(&mut self, trigger: Trigger) -> Option<AttemptEnd> {
+        let actions = self.coordinator.ask(trigger, self.context.runtime.clock.now());
+        self.follow(actions)
     }
 
     pub(in crate::job) fn want(&mut self, trigger: Trigger) -> Option<AttemptEnd> {

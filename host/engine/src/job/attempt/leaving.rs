@@ -81,7 +81,7 @@ impl AttemptEnd {
             Self::Failed(error) => not_left(error),
             Self::Redeploy(redeploy) => {
                 let error = EngineError::new(ErrorKind::Restart, "the job was about to change over");
-                redeploy.refuse(error.clone());
+                redeploy.over(error.clone());
                 not_left(error)
             }
             Self::Finished | Self::Stopped | Self::StopGivenUp(_) | Self::NotLeft(_) | Self::Cancelled => self,
@@ -100,7 +100,7 @@ impl Attempt<'_> {
         };
         self.awaited.on_attempt_over(&why);
         if let Some(redeploy) = self.redeploy.take() {
-            redeploy.refuse(why);
+            redeploy.over(why);
         }
     }
 
@@ -110,10 +110,10 @@ impl Attempt<'_> {
             Some(LastCheckpoint { checkpoint_id, .. }) => {
                 format!("stop the job: checkpoint {checkpoint_id} is complete, but its output is not all committed ({reason})")
             }
-            None if !self.without_marker.is_empty() => {
-                format!("stop the job: {} after {after:?} ({reason})", self.waits_for_markers())
+            None => {
+                let stands = self.context.outboxes.what_stops_sinks().map(|what| format!("{what}; ")).unwrap_or_default();
+                format!("stop the job: its last checkpoint is given up after {after:?} ({stands}{reason})")
             }
-            None => format!("stop the job: its last checkpoint is given up after {after:?} ({reason})"),
         };
         EngineError::new(ErrorKind::Restart, message).with_hint("`stop-timeout` in [checkpoints] gives a stop more time")
     }

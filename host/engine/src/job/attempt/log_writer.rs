@@ -197,8 +197,12 @@ impl LogWriter {
         }
     }
 
-    /// Every object is the checkpoint's own or one of a checkpoint that is kept. Else it may be gone, and the checkpoint must not become complete.
+    /// Every object is the checkpoint's own or one of a checkpoint that is kept. Else it may be gone, and the checkpoint must not become complete; nor must one
+    /// whose output nobody could read.
     fn check_objects(&self, metadata: &CheckpointMetadata) -> Result<(), EngineError> {
+        if let Some(what) = metadata.problem_with_output() {
+            return Err(EngineError::new(ErrorKind::Bug, format!("checkpoint {}: {what}", metadata.checkpoint_id)));
+        }
         let is_kept = |object: &String| metadata.wrote(object) || self.kept.values().any(|objects| objects.contains(object));
         match metadata.objects().iter().find(|object| !is_kept(object)) {
             None => Ok(()),

@@ -24,6 +24,7 @@ use crate::job::attempt::deploy::{Deployment, deploy};
 pub(in crate::job) use crate::job::attempt::leaving::LEAVE_MAX;
 use crate::job::attempt::leaving::leave;
 use crate::job::attempt::log_writer::{LogEvent, LogRequest, LogWriter};
+use crate::job::attempt::publishing::Waiting;
 use crate::job::attempt::splits::{Discovery, Look, Splits, splits_at_start};
 use crate::job::control::{JobCommand, StopKind};
 use crate::job::{JobGraph, VertexKind};
@@ -115,6 +116,8 @@ pub(in crate::job) struct Attempt<'a> {
     last: Option<LastCheckpoint>,
     /// Checkpoints that all tasks have acknowledged, and that wait for a marker to be in a target.
     without_marker: Vec<LogRequest>,
+    /// What the end of the job waits for.
+    waiting: Waiting,
 }
 
 /// What an attempt ends with.
@@ -157,16 +160,19 @@ impl<'a> Attempt<'a> {
             redeploy: None,
             last: None,
             without_marker: Vec::new(),
+            waiting: Waiting::default(),
         }
     }
 
     async fn run(mut self) -> AttemptEnd {
         loop {
-            self.coordinator.set_stalled(self.context.outboxes.stop_sinks(), self.context.runtime.clock.now());
-            let others = [self.probation_ends(), self.awaited.deadline(), self.publishes_until()].into_iter().flatten();
+            self.look_at_outboxes();
+            let others = [self.probation_ends(), self.awaited.deadline(), self.publishes_until(), self.says_at()].into_iter().flatten();
             let deadline = others.chain(self.coordinator.next_deadline()).min();
             self.timer = deadline.map(|deadline| self.context.runtime.clock.sleep_until(deadline));
             let event = poll_fn(|cx| self.poll_event(cx)).await;
+            // What has become complete, or was published, since the last look.
+            self.look_at_outboxes();
             let end = match event {
                 Event::Task(task, event) => self.on_task(task, event),
                 Event::Log(event) => self.on_log_event(event),
@@ -177,6 +183,10 @@ impl<'a> Attempt<'a> {
                 Event::Command(JobCommand::Rescale { change, reply }) => self.on_rescale(change, reply),
                 Event::Command(JobCommand::Upgrade { upgrade, events }) => self.on_upgrade(upgrade, events),
                 Event::Time if self.probation_is_over() => self.want(Trigger::Requested),
+                Event::Time if self.says_at().is_some_and(|at| self.context.runtime.clock.now() >= at) => {
+                    self.say_what_it_waits_for();
+                    None
+                }
                 Event::Time if self.publishes_until().is_some_and(|until| self.context.runtime.clock.now() >= until) => {
                     self.on_publishing_too_long()
                 }
