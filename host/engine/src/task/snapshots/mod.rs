@@ -9,29 +9,24 @@ mod line;
 mod upload;
 mod write;
 
-use crate::checkpoint::{
-    CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, SubtaskSnapshot, paths,
-};
+use crate::checkpoint::CheckpointBases;
 use crate::element::{AttemptId, CheckpointId};
-use crate::error::{EngineError, ErrorKind};
+use crate::error::EngineError;
 use crate::exchange::{Decline, InFlightRecords};
 use crate::outbox::Staged;
 use crate::runtime::{Clock, Lane, TaskGroup};
 use crate::sink::{Committable, Committers};
 use crate::source::SplitState;
-use crate::state::{BroadcastState, FileSnapshot, SnapshotFile, StateSnapshot};
-use crate::storage::{Store, retry};
-use crate::task::call_log::call_log_object;
+use crate::storage::Store;
 use crate::task::commits::Uncommitted;
-use crate::task::in_flight_object::{InFlightEdge, in_flight_object};
-use crate::task::increments::{Extent, Increments, TaskStateSize};
-use crate::task::shared_files::{SharedFiles, TaskFiles};
-use crate::task::{Chain, KeptStretch, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
-use bytes::Bytes;
+use crate::task::in_flight_object::InFlightEdge;
+use crate::task::increments::{Extent, Increments};
+use crate::task::shared_files::SharedFiles;
+use crate::task::{Chain, NodeBody, SubtaskCapture, TaskEvent, TaskEvents};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, select};
 use line::Line;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;

@@ -2,12 +2,15 @@
 
 use super::super::{CallLogBudget, testing};
 use super::*;
-use crate::checkpoint::EdgeIdentity;
+use crate::checkpoint::{CompletedTasks, EdgeIdentity, StateFile, StateFiles, StateHandle, SubtaskSnapshot};
 use crate::element::BatchBuilder;
+use crate::error::ErrorKind;
 use crate::exchange::{InFlightBudget, InputChannel, Partitioning};
 use crate::runtime::{SimulationEnd, Simulator, Spawn};
-use crate::state::{SnapshotFile, StateDescriptor, StateKind};
+use crate::state::{BroadcastState, FileSnapshot, SnapshotFile, StateDescriptor, StateKind, StateSnapshot};
 use crate::storage::{Created, ObjectStorage};
+use crate::task::KeptStretch;
+use crate::task::shared_files::TaskFiles;
 use bytes::Bytes;
 use futures_util::future::{pending, ready};
 use std::cell::Cell;

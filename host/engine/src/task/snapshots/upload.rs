@@ -2,32 +2,16 @@
 
 use super::SnapshotContext;
 use super::write::{WriteError, discard};
-use crate::checkpoint::{
-    CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, SubtaskSnapshot, paths,
-};
-use crate::element::{AttemptId, CheckpointId};
+use crate::checkpoint::{CompletedTasks, StateFile, StateFiles, StateHandle, StateObjectWriter, paths};
+use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{Decline, InFlightRecords};
-use crate::outbox::Staged;
-use crate::runtime::{Clock, Lane, TaskGroup};
-use crate::sink::{Committable, Committers};
-use crate::source::SplitState;
-use crate::state::{BroadcastState, FileSnapshot, SnapshotFile, StateSnapshot};
-use crate::storage::{Store, retry};
-use crate::task::call_log::call_log_object;
-use crate::task::commits::Uncommitted;
-use crate::task::in_flight_object::{InFlightEdge, in_flight_object};
-use crate::task::increments::{Extent, Increments, TaskStateSize};
-use crate::task::shared_files::{SharedFiles, TaskFiles};
-use crate::task::{Chain, KeptStretch, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
+use crate::runtime::Lane;
+use crate::state::{FileSnapshot, SnapshotFile};
+use crate::storage::retry;
+use crate::task::shared_files::TaskFiles;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Either, select};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
-use tracing::warn;
 
 /// Writes another object of a checkpoint, unless that has been given up meanwhile.
 pub(super) async fn upload_of(

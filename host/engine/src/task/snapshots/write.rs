@@ -2,31 +2,20 @@
 
 use super::upload::{still_awaited, upload, upload_files, upload_of};
 use super::{Capture, SnapshotContext};
-use crate::checkpoint::{
-    CheckpointBases, CompletedTasks, StagedObject, StateFile, StateFiles, StateHandle, StateObjectWriter, SubtaskSnapshot, paths,
-};
-use crate::element::{AttemptId, CheckpointId};
-use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{Decline, InFlightRecords};
+use crate::checkpoint::{CompletedTasks, StagedObject, StateObjectWriter, SubtaskSnapshot, paths};
+use crate::element::CheckpointId;
+use crate::error::EngineError;
+use crate::exchange::InFlightRecords;
 use crate::outbox::Staged;
-use crate::runtime::{Clock, Lane, TaskGroup};
-use crate::sink::{Committable, Committers};
-use crate::source::SplitState;
-use crate::state::{BroadcastState, FileSnapshot, SnapshotFile, StateSnapshot};
-use crate::storage::{Store, retry};
+use crate::state::{BroadcastState, FileSnapshot, StateSnapshot};
+use crate::storage::retry;
 use crate::task::call_log::call_log_object;
-use crate::task::commits::Uncommitted;
-use crate::task::in_flight_object::{InFlightEdge, in_flight_object};
+use crate::task::in_flight_object::in_flight_object;
 use crate::task::increments::{Extent, Increments, TaskStateSize};
 use crate::task::shared_files::{SharedFiles, TaskFiles};
-use crate::task::{Chain, KeptStretch, NodeBody, SubtaskCapture, TaskEvent, TaskEvents, broadcast};
-use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Either, select};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::task::{KeptStretch, SubtaskCapture, broadcast};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::oneshot;
 use tracing::warn;
 
 pub(super) enum WriteError {
