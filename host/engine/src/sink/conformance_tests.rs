@@ -1,7 +1,7 @@
 //! The suite itself: a sink that waits at every step passes it, and one that breaks a promise does not.
 
 use super::*;
-use crate::RecordBatch;
+use crate::element::RecordBatch;
 use crate::error::ErrorKind;
 use crate::runtime::yield_now;
 use crate::sink::VisibleOutput;
