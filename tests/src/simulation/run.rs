@@ -51,9 +51,9 @@ pub struct Scenario {
     pub retain: usize,
     /// What counts.
     pub counter: Counter,
-    /// Whether what counts is recorded,
+    /// Whether what counts is recorded.
     pub record: bool,
-    /// and how much of that is kept at a time.
+    /// How much of what is recorded is kept at a time.
     pub max_call_log_bytes: u64,
     /// Where the sink has an outbox: the faults of its target.
     pub outbox: Option<FaultPlan>,
@@ -107,11 +107,11 @@ pub struct Report {
     pub deltas: usize,
     /// Files of keyed state in the last checkpoints that older ones wrote.
     pub shared_files: usize,
-    /// Recorded calls that were made again,
+    /// Recorded calls that were made again.
     pub replayed: u64,
-    /// stretches of subtasks behind which some are missing,
+    /// Stretches of subtasks behind which some are missing.
     pub cut_off: u64,
-    /// and the most that one checkpoint has of them.
+    /// The most calls that one checkpoint has, in bytes.
     pub recorded_bytes_max: u64,
     /// Equal for equal runs.
     pub trace: u64,

@@ -61,9 +61,9 @@ pub enum CoordinatorAction {
     },
     /// What somebody has asked for is given up before it is triggered.
     NotTaken {
-        /// What it was,
+        /// What it was.
         trigger: Trigger,
-        /// and why.
+        /// Why it is over.
         why: WhyNotTaken,
     },
     /// More have failed in a row than are tolerated: restart the dataflow.
