@@ -160,7 +160,8 @@ pub struct Component {
 
 /// What an operator is handed with each call.
 pub struct OperatorContext<'a> {
-    /// Keyed state: present exactly where the batch came over a `key` edge.
+    /// Keyed state: present exactly where the call brings keys, which is where its batch came over a `key` edge, or it is of timers. The operator selects
+    /// from them what it works on ([`KeyedState::select`]).
     pub state: Option<&'a mut KeyedState>,
     /// Broadcast state; it may be changed exactly where the batch came over a `broadcast` edge.
     pub broadcast: BroadcastAccess<'a>,
@@ -189,10 +190,12 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Timers are due. None is set yet, and whoever calls all the same is refused.
+    /// Timers are due. The states of their keys are in the context, to be selected from `fired` as from a batch; broadcast state may be read. An operator
+    /// that serves none is not called with any, and refuses.
     fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         let _ = (fired, context);
-        Err(EngineError::new(ErrorKind::FixInput, "it is called with timers that are due, and timers are not served yet"))
+        Err(EngineError::new(ErrorKind::FixInput, "it is called with timers that are due, and serves none")
+            .with_hint("the version of it that set them serves them"))
     }
 
     /// While it is on probation every fault is an error: no record is set aside. One that never sets any aside has nothing to do.

@@ -206,9 +206,9 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
             let mut operator = LoggedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
             let mut made = Vec::new();
             for call in calls {
-                let CallEffects { records, undivided, at_watermark } = operator.effects_of(0, &call).await?;
+                let CallEffects { records, undivided, recordless } = operator.effects_of(0, &call).await?;
                 let CallKind::Batch { batch, .. } = &call.kind else {
-                    assert!(at_watermark.is_empty(), "what is recorded emits nothing at a watermark");
+                    assert!(recordless.is_empty(), "what is recorded emits nothing at a watermark");
                     continue;
                 };
                 assert!(!undivided, "cutting a batch changes nothing");

@@ -1,6 +1,6 @@
 //! What an operator's states hold of some keys, taken out of them: to compare, to show, and to put back.
 
-use crate::element::{BatchBuilder, Column, RecordBatch};
+use crate::element::Column;
 use crate::error::EngineError;
 use crate::state::{BroadcastState, KeyedState, StateDescriptor, StateKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,13 +94,6 @@ pub(super) fn put_back_broadcast(state: &mut BroadcastState, states: usize, cont
             Held::List(_) | Held::Map(_) => unreachable!("an entry of a broadcast state has one value"),
         }
     }
-}
-
-/// A batch of one empty record for each key, to select these keys with.
-pub(super) fn probe<'a>(keys: impl Iterator<Item = &'a [u8]>) -> RecordBatch {
-    let mut builder = BatchBuilder::new();
-    keys.for_each(|key| builder.push(Some(key), b"", None));
-    builder.finish()
 }
 
 /// The state keys of either, in order.

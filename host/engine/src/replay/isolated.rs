@@ -6,12 +6,12 @@
 use super::ReplayPoint;
 use super::contents::{self, Contents};
 use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, VertexIdentity};
-use crate::element::{NO_TIMESTAMP, RecordBatch};
+use crate::element::{Column, NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
-use crate::operator::{CallKind, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
-use crate::state::{BroadcastAccess, StateDescriptor, StateMigrator, StateTime};
+use crate::operator::{CallKind, FiredTimers, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::state::{BroadcastAccess, CallKeys, StateDescriptor, StateMigrator, StateTime};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +96,13 @@ impl IsolatedOperator {
         self.call(CallKind::Watermark).await
     }
 
+    /// Calls it with timers that are due. After an error the operator is of no more use.
+    pub(super) async fn on_timers(&mut self, fired: &Arc<FiredTimers>) -> Result<Emitted, EngineError> {
+        let Self { watermark, processing_time, .. } = *self;
+        // What goes wrong with timers names the operator already.
+        self.subtask.call(&OperatorCall { watermark, processing_time, kind: CallKind::Timers(fired.clone()) }).await
+    }
+
     async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
         let Self { watermark, processing_time, .. } = *self;
         let call = OperatorCall { watermark, processing_time, kind };
@@ -122,7 +129,7 @@ impl IsolatedOperator {
     /// What a batch that came over `edge` may change: what is held of its keys, or the broadcast states.
     pub(crate) async fn contents_of(&mut self, edge: usize, batch: &RecordBatch) -> Result<Contents, EngineError> {
         match self.inputs[&edge].partitioning {
-            Partitioning::Key => self.of_keys(batch).await,
+            Partitioning::Key => self.of_keys(batch.into()).await,
             Partitioning::Broadcast => Ok(self.of_broadcast()),
             Partitioning::Forward | Partitioning::Rebalance => Ok(Contents::new()),
         }
@@ -131,13 +138,16 @@ impl IsolatedOperator {
     /// What is held of these keys, and all broadcast states.
     pub async fn contents(&mut self, keys: &BTreeSet<Vec<u8>>) -> Result<Contents, EngineError> {
         let mut all = self.of_broadcast();
-        all.extend(self.of_keys(&contents::probe(keys.iter().map(Vec::as_slice))).await?);
+        let mut wanted = Column::new();
+        keys.iter().for_each(|key| wanted.push(key));
+        all.extend(self.of_keys(CallKeys::new(&wanted, &[], &[])).await?);
         Ok(all)
     }
 
-    async fn of_keys(&mut self, batch: &RecordBatch) -> Result<Contents, EngineError> {
+    /// What is held of these keys.
+    pub(super) async fn of_keys(&mut self, keys: CallKeys<'_>) -> Result<Contents, EngineError> {
         let mut found = Contents::new();
-        if self.select(batch).await?
+        if self.select(keys).await?
             && let Some(state) = self.subtask.keyed_state()
         {
             contents::of_selected(state, &mut found)?;
@@ -154,13 +164,13 @@ impl IsolatedOperator {
     }
 
     /// False where there is no keyed state.
-    async fn select(&mut self, batch: &RecordBatch) -> Result<bool, EngineError> {
+    async fn select(&mut self, keys: CallKeys<'_>) -> Result<bool, EngineError> {
         let id = self.subtask.id().to_owned();
         let time = StateTime { watermark: self.watermark, processing_time: self.processing_time };
         let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
-        state.prefetch(batch, time).await?;
-        state.select(batch, 0..batch.len()).map_err(|error| error.into_error(keyless))?;
+        state.prefetch(keys, time).await?;
+        state.select(keys, 0..keys.len()).map_err(|error| error.into_error(keyless))?;
         Ok(true)
     }
 
@@ -169,7 +179,7 @@ impl IsolatedOperator {
         let input = self.inputs[&edge];
         match input.partitioning {
             Partitioning::Key => {
-                if self.select(batch).await?
+                if self.select(batch.into()).await?
                     && let Some(state) = self.subtask.keyed_state()
                 {
                     contents::put_back(state, before)?;

@@ -140,13 +140,10 @@ impl LoggedStretch {
         let max_parallelism = self.to.metadata.as_ref().map_or(1, |metadata| metadata.graph.max_parallelism);
         let own = range_of(index, self.parallelism(), max_parallelism);
         let is_own = |key: Option<&[u8]>| key.is_some_and(|key| own.contains(key_group_of(key_hash(key), max_parallelism)));
-        let keyed = |call: &'_ OperatorCall| match &call.kind {
-            CallKind::Batch { keyed: true, batch, .. } => Some(batch.clone()),
-            CallKind::Batch { .. } | CallKind::Timers(_) | CallKind::Watermark => None,
-        };
-        for batch in stretch.calls.iter().filter_map(keyed) {
-            if let Some(record) = (0..batch.len()).find(|&record| !is_own(batch.key(record))) {
-                return Err(format!("record {record} of a call has no key of its subtask"));
+        for call in &stretch.calls {
+            let of = if matches!(call.kind, CallKind::Timers(_)) { "timer" } else { "record" };
+            if let Some(place) = call.keys().and_then(|keys| keys.iter().position(|key| !is_own(key))) {
+                return Err(format!("{of} {place} of a call has no key of its subtask"));
             }
         }
         Ok(stretch)

@@ -6,11 +6,12 @@
 
 use super::contents::Contents;
 use super::effects::{OutputRecord, changes, effects_of, outputs};
-use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint};
+use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint, StateChange};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
-use crate::operator::{CallKind, OperatorCall};
+use crate::operator::{CallKind, FiredTimers, OperatorCall};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A subtask as it was at a checkpoint, and goes on.
 pub struct LoggedSubtask {
@@ -26,8 +27,34 @@ pub struct CallEffects {
     pub records: Vec<RecordEffects>,
     /// What the operator did with the batch is not what it does with its records one by one: it all stands with the last record.
     pub undivided: bool,
-    /// What was emitted at a watermark, which is no record's doing; in such a call there is no record.
-    pub at_watermark: Vec<OutputRecord>,
+    /// What is no record's doing, but a watermark's or that of timers that were due: in such a call there is no record.
+    pub recordless: RecordlessEffects,
+}
+
+/// What came of a call that has no records.
+#[derive(Clone, Debug, Default)]
+pub struct RecordlessEffects {
+    /// What was emitted.
+    pub outputs: Vec<OutputRecord>,
+    /// What changed in the states of the timers' keys.
+    pub changes: Vec<StateChange>,
+}
+
+impl RecordlessEffects {
+    /// True where nothing came of it.
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty() && self.changes.is_empty()
+    }
+}
+
+impl CallEffects {
+    fn of_records(records: Vec<RecordEffects>, undivided: bool) -> Self {
+        Self { records, undivided, recordless: RecordlessEffects::default() }
+    }
+
+    fn recordless(outputs: Vec<OutputRecord>, changes: Vec<StateChange>) -> Self {
+        Self { records: Vec::new(), undivided: false, recordless: RecordlessEffects { outputs, changes } }
+    }
 }
 
 impl LoggedSubtask {
@@ -46,10 +73,7 @@ impl LoggedSubtask {
         let (edge, batch) = match &call.kind {
             CallKind::Batch { input, keyed, batch } => (self.edge_of(*input, *keyed)?, batch.clone()),
             CallKind::Watermark => return self.at_watermark().await,
-            CallKind::Timers(_) => {
-                let message = format!("{}: a recorded call is of timers that were due, and timers are not served yet", self.operator);
-                return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("replay it with the weir that recorded it"));
-            }
+            CallKind::Timers(fired) => return self.at_timers(fired).await,
         };
         let input = ReplayInput { number, edge, batch };
         let before = self.whole.contents_of(input.edge, &input.batch).await?;
@@ -64,7 +88,16 @@ impl LoggedSubtask {
     async fn at_watermark(&mut self) -> Result<CallEffects, EngineError> {
         let emitted = self.whole.on_watermark().await?;
         self.cut.on_watermark().await?;
-        Ok(CallEffects { records: Vec::new(), undivided: false, at_watermark: outputs(&self.whole, &emitted) })
+        Ok(CallEffects::recordless(outputs(&self.whole, &emitted), Vec::new()))
+    }
+
+    /// An operator that serves no timers refuses them here as it does anywhere.
+    async fn at_timers(&mut self, fired: &Arc<FiredTimers>) -> Result<CallEffects, EngineError> {
+        let before = self.whole.of_keys((&**fired).into()).await?;
+        let emitted = self.whole.on_timers(fired).await?;
+        self.cut.on_timers(fired).await?;
+        let after = self.whole.of_keys((&**fired).into()).await?;
+        Ok(CallEffects::recordless(outputs(&self.whole, &emitted), changes(&self.whole, &before, &after)))
     }
 
     fn edge_of(&self, input: u32, keyed: bool) -> Result<usize, EngineError> {
@@ -101,14 +134,14 @@ impl LoggedSubtask {
         let one_by_one = records.iter().flat_map(|record| &record.outputs);
         if all_fine && by_output(emitted.iter()) == by_output(one_by_one) && self.cut.contents_of(input.edge, &input.batch).await? == after
         {
-            return Ok(CallEffects { records, undivided: false, at_watermark: Vec::new() });
+            return Ok(CallEffects::of_records(records, false));
         }
         self.cut.put_back(input.edge, &input.batch, &after).await?;
         let mut records: Vec<_> = (0..input.batch.len()).map(|record| RecordEffects::none(&self.whole, input, record)).collect();
         if let Some(last) = records.last_mut() {
             (last.outputs, last.changes) = (emitted, changes(&self.whole, before, &after));
         }
-        Ok(CallEffects { records, undivided: true, at_watermark: Vec::new() })
+        Ok(CallEffects::of_records(records, true))
     }
 }
 
@@ -118,7 +151,7 @@ fn failed(error: EngineError, mut records: Vec<RecordEffects>) -> CallEffects {
     if let Some(last) = records.last_mut().filter(|_| undivided) {
         last.error = Some(error);
     }
-    CallEffects { records, undivided, at_watermark: Vec::new() }
+    CallEffects::of_records(records, undivided)
 }
 
 /// Emitted records with their keys, by the name of their output.

@@ -24,7 +24,7 @@ pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, RecordOfBatch, Vers
 pub use effects::{OutputRecord, RecordEffects, StateChange, effects_of};
 pub use isolated::{Emitted, IsolatedOperator};
 pub use logged_run::{LoggedRun, LoggedStretch, RunStart, SubtaskCalls};
-pub use logged_subtask::{CallEffects, LoggedSubtask};
+pub use logged_subtask::{CallEffects, LoggedSubtask, RecordlessEffects};
 pub use point::ReplayPoint;
 pub(crate) use upstream::ReplayInput;
 pub use upstream::Upstream;

@@ -1,8 +1,8 @@
-//! One operator's keyed state as the operator sees it: by batch, through the batch's distinct keys.
+//! One operator's keyed state as the operator sees it: by call, through the distinct keys of the call's records or timers.
 
 use super::no_backend::NoBackend;
-use super::{KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, key_hash};
-use crate::element::{CheckpointId, Column, RecordBatch};
+use super::{CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, key_hash};
+use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -36,10 +36,10 @@ impl SelectError {
     }
 }
 
-/// Keyed state of one subtask, with the distinct keys of the batch that is being worked on.
+/// Keyed state of one subtask, with the distinct keys of the call that is being made.
 ///
 /// [`KeyedState::select`] names the keys; everything else addresses them by their index in [`KeyedState::keys`]. There is no way
-/// to reach another key. Of a batch its keys are prefetched before any is selected: only that waits. Everything that reads or writes fails where the
+/// to reach another key. A call's keys are prefetched before any is selected: only that waits. Everything that reads or writes fails where the
 /// backend does, and has changed nothing then.
 pub struct KeyedState {
     states: Vec<StateDescriptor>,
@@ -93,39 +93,43 @@ impl KeyedState {
         &self.states
     }
 
-    /// A call with `batch` is about to be made: brings the states of its keys to where reads find them, where the backend has to wait for that. Records
-    /// without a key are the operator's to refuse. What was selected is selected no more.
-    pub async fn prefetch(&mut self, batch: &RecordBatch, time: StateTime) -> Result<(), EngineError> {
+    /// A call that brings `of` is about to be made: brings the states of these keys to where reads find them, where the backend has to wait for that.
+    /// Records without a key are the operator's to refuse. What was selected is selected no more.
+    pub async fn prefetch(&mut self, of: CallKeys<'_>, time: StateTime) -> Result<(), EngineError> {
         self.time = time;
-        if !self.backend.prefetches() || !batch.keyless().is_empty() {
+        if !self.backend.prefetches() || !of.keyless.is_empty() {
             return Ok(());
         }
-        self.choose(batch, 0..batch.len());
+        self.choose(of, 0..of.len());
         let Self { backend, keys, hashes, .. } = self;
         let selected = SelectedKeys { keys, hashes, time };
         poll_fn(|cx| backend.poll_prefetch(selected, cx)).await
     }
 
-    /// Selects the distinct keys of `batch`'s records `range`, in the order of their first record, and looks each up once.
-    pub fn select(&mut self, batch: &RecordBatch, range: Range<usize>) -> Result<(), SelectError> {
-        if let Some(&record) = batch.keyless().iter().find(|&&record| range.contains(&(record as usize))) {
+    /// Selects the distinct keys of those of the call's records or timers that are in `range`, in the order of the first of each, and looks each up once.
+    pub fn select<'a>(&mut self, of: impl Into<CallKeys<'a>>, range: Range<usize>) -> Result<(), SelectError> {
+        self.select_keys(of.into(), range)
+    }
+
+    fn select_keys(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<(), SelectError> {
+        if let Some(&record) = of.keyless.iter().find(|&&record| range.contains(&(record as usize))) {
             return Err(SelectError::Keyless(Keyless { record: record as usize }));
         }
-        self.choose(batch, range);
+        self.choose(of, range);
         let Self { backend, keys, hashes, slots, time, .. } = self;
         backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)
     }
 
-    /// Gathers the distinct keys of records that all have one.
-    fn choose(&mut self, batch: &RecordBatch, range: Range<usize>) {
+    /// Gathers the distinct keys of records or timers that all have one.
+    fn choose(&mut self, of: CallKeys<'_>, range: Range<usize>) {
         self.keys.clear();
         self.hashes.clear();
         self.key_of.clear();
         self.index.clear();
         self.index.reserve(range.len(), |_| 0);
-        for record in range {
-            let key = batch.keys().get(record);
-            let hash = batch.hashes().get(record).copied().unwrap_or_else(|| key_hash(key));
+        for place in range {
+            let key = of.keys.get(place);
+            let hash = of.hashes.get(place).copied().unwrap_or_else(|| key_hash(key));
             let (keys, hashes) = (&mut self.keys, &mut self.hashes);
             let same = |&other: &u32| hashes[other as usize] == hash && keys.get(other as usize) == key;
             let index = match self.index.entry(hash, same, |&other| hashes[other as usize]) {
@@ -147,7 +151,7 @@ impl KeyedState {
         &self.keys
     }
 
-    /// For each selected record the index of its key.
+    /// For each selected record or timer the index of its key.
     pub fn key_of(&self) -> &[u32] {
         &self.key_of
     }

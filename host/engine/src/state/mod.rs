@@ -5,6 +5,7 @@ mod backend;
 mod block;
 mod broadcast_reader;
 mod broadcast_state;
+mod call_keys;
 mod changes;
 mod chunk;
 #[cfg(any(test, feature = "testing"))]
@@ -45,6 +46,7 @@ pub(crate) use block::BlockReader;
 pub(crate) use block::MapEntry;
 pub use block::Payload;
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
+pub use call_keys::CallKeys;
 pub use keyed_state::{KeyedState, Keyless, SelectError};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::StateMigrator;

@@ -5,12 +5,12 @@
 //! serves nothing else meanwhile, also where an operator's call waits for its state.
 
 use super::call_pace::waiting;
-use super::{Emitted, OperatorSubtask};
+use super::{Emitted, OperatorSubtask, Successor};
 use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
 use crate::metrics::VertexMetrics;
-use crate::operator::{CallKind, Operator, OperatorCall, QUARANTINE_OUTPUT};
+use crate::operator::{CallKind, OperatorCall, QUARANTINE_OUTPUT};
 use crate::outbox::StagingWriter;
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
@@ -97,7 +97,7 @@ struct WaitingSwap {
     checkpoint_id: CheckpointId,
     /// The vertex that it is for.
     vertex: usize,
-    operator: Box<dyn Operator>,
+    operator: Successor,
 }
 
 /// Records on their way to a node of the chain, or out of it.
@@ -119,7 +119,7 @@ impl Chain {
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
-    pub(crate) fn swap_at(&mut self, checkpoint_id: CheckpointId, vertex: usize, operator: Box<dyn Operator>) {
+    pub(crate) fn swap_at(&mut self, checkpoint_id: CheckpointId, vertex: usize, operator: Successor) {
         self.waiting.push(WaitingSwap { checkpoint_id, vertex, operator });
     }
 

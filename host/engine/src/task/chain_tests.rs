@@ -3,7 +3,7 @@
 use super::*;
 use crate::element::{BatchBuilder, StreamElement, Watermark};
 use crate::exchange::{ChannelBounds, GateSettings, InFlightBudget, InputGate};
-use crate::operator::{InputDescriptor, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
+use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::runtime::Simulator;
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};

@@ -6,7 +6,7 @@ use crate::element::{BatchBuilder, RecordBatch, StreamElement};
 use crate::error::ErrorKind;
 use crate::exchange::{ChannelBounds, GateSettings, InFlightBudget, InputChannel, InputGate, Output};
 use crate::metrics::VertexMetrics;
-use crate::operator::{InputDescriptor, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
+use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
 use crate::runtime::{Runtime, Simulator};
 use crate::source::{ReadStatus, SourceReader, SplitBatch};
 use crate::state::MemoryBackendFactory;

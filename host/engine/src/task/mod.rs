@@ -16,6 +16,7 @@ mod shared_files;
 mod snapshots;
 mod source_task;
 mod subtask;
+mod successor;
 #[cfg(test)]
 mod testing;
 mod timer;
@@ -33,12 +34,12 @@ pub use restore::KeyedRestore;
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::{Reading, SourceTask};
 pub use subtask::{Emitted, OperatorSubtask, RestoreSource, SubtaskCapture, SubtaskPlace};
+pub use successor::Successor;
 
 use crate::checkpoint::{CompletedTasks, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::EngineError;
 use crate::exchange::Decline;
-use crate::operator::Operator;
 use crate::source::SplitState;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -71,7 +72,7 @@ pub enum TaskControl {
         /// The vertex whose operator is replaced.
         vertex: usize,
         /// The operator that goes on from there.
-        operator: Box<dyn Operator>,
+        operator: Successor,
     },
     /// The operator of this vertex is no longer on probation.
     EndProbation(usize),

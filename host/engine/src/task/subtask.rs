@@ -5,7 +5,7 @@
 //! state has been put back.
 
 use super::restore::{BroadcastRestore, KeyedRestore};
-use super::{CallLog, KeptStretch, NodeBroadcast};
+use super::{CallLog, KeptStretch, NodeBroadcast, Successor};
 use crate::checkpoint::{CheckpointMetadata, RestorePlan};
 use crate::element::{CheckpointId, Selection};
 use crate::error::EngineError;
@@ -38,6 +38,13 @@ pub struct SubtaskPlace {
     pub key_groups: Option<KeyGroupRange>,
     /// Key groups of the whole job.
     pub max_parallelism: u32,
+}
+
+impl SubtaskPlace {
+    /// A new operator, opened.
+    pub(super) fn make_operator(&self) -> Result<Box<dyn Operator>, EngineError> {
+        self.factory.create(&self.subtask, &self.schemas).map_err(|error| error.context(&self.subtask.vertex))
+    }
 }
 
 /// A checkpoint that subtasks restore from.
@@ -86,7 +93,7 @@ pub struct SubtaskCapture {
 impl OperatorSubtask {
     /// A subtask without any state, whose operator is made and opened.
     pub fn new(place: SubtaskPlace, backends: &dyn StateBackendFactory, metrics: Arc<VertexMetrics>) -> Result<Self, EngineError> {
-        let operator = make_operator(&place)?;
+        let operator = place.make_operator()?;
         let states = &place.factory.descriptor().states;
         let broadcast = NodeBroadcast::new(states, place.broadcast_inputs.clone());
         let (operator_id, index, max_parallelism) = (&place.subtask.vertex, place.subtask.index, place.max_parallelism);
@@ -152,27 +159,27 @@ impl OperatorSubtask {
 
     /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
     pub async fn call(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
-        if let (CallKind::Batch { keyed: true, batch, .. }, Some(state)) = (&call.kind, self.state.as_deref_mut()) {
+        let keys = call.keys();
+        if let (Some(keys), Some(state)) = (keys, self.state.as_deref_mut()) {
             let time = StateTime { watermark: call.watermark, processing_time: call.processing_time };
-            state.prefetch(batch, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
+            state.prefetch(keys, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
         }
         if let Some(call_log) = &mut self.call_log {
             call_log.note(call.clone());
         }
         let mut emitted = Emitted::new();
-        self.make(call, &mut emitted)?;
+        self.make(call, keys.is_some(), &mut emitted)?;
         if let Some(kept) = self.kept() {
             kept.allowance.settle(kept.keyed_bytes, kept.broadcast_bytes)?;
         }
         Ok(emitted)
     }
 
-    fn make(&mut self, call: &OperatorCall, outputs: &mut Emitted) -> Result<(), EngineError> {
-        let (keyed, broadcast) = match (&call.kind, &mut self.broadcast) {
-            (CallKind::Batch { input, keyed, .. }, Some(broadcast)) => (*keyed, broadcast.access(*input)),
-            (CallKind::Batch { keyed, .. }, None) => (*keyed, BroadcastAccess::None),
-            (CallKind::Timers(_) | CallKind::Watermark, Some(broadcast)) => (false, BroadcastAccess::Read(broadcast.state())),
-            (CallKind::Timers(_) | CallKind::Watermark, None) => (false, BroadcastAccess::None),
+    fn make(&mut self, call: &OperatorCall, keyed: bool, outputs: &mut Emitted) -> Result<(), EngineError> {
+        let broadcast = match (&call.kind, &mut self.broadcast) {
+            (CallKind::Batch { input, .. }, Some(broadcast)) => broadcast.access(*input),
+            (CallKind::Timers(_) | CallKind::Watermark, Some(broadcast)) => BroadcastAccess::Read(broadcast.state()),
+            (_, None) => BroadcastAccess::None,
         };
         let mut context = OperatorContext {
             state: if keyed { self.state.as_deref_mut() } else { None },
@@ -215,15 +222,16 @@ impl OperatorSubtask {
         }
     }
 
-    /// Another operator goes on with the state as it is.
-    pub(crate) fn swap(&mut self, operator: Box<dyn Operator>) {
-        self.operator = operator;
+    /// The operator of another version goes on with the state as it is, on probation. What feeds the subtask, and its key groups, stay.
+    pub(crate) fn swap(&mut self, Successor { factory, schemas, operator }: Successor) {
+        (self.place.factory, self.place.schemas) = (factory, schemas);
+        (self.operator, self.on_probation) = (operator, true);
     }
 
-    /// A new operator of the same make goes on with the state as it is. What the old one has cost is returned.
+    /// A new operator of the version that works goes on with the state as it is. What the old one has cost is returned.
     pub fn renew(&mut self) -> Result<Option<u64>, EngineError> {
         let spent = self.operator.fuel_spent();
-        self.operator = make_operator(&self.place)?;
+        self.operator = self.place.make_operator()?;
         self.operator.set_probation(self.on_probation);
         Ok(spent)
     }
@@ -239,7 +247,7 @@ impl OperatorSubtask {
         self.operator.fuel_spent()
     }
 
-    /// Makes its operators.
+    /// Makes its operators, of the version that works.
     pub fn factory(&self) -> &Arc<dyn OperatorFactory> {
         &self.place.factory
     }
@@ -271,6 +279,6 @@ struct KeptState<'a> {
     broadcast_bytes: u64,
 }
 
-fn make_operator(place: &SubtaskPlace) -> Result<Box<dyn Operator>, EngineError> {
-    place.factory.create(&place.subtask, &place.schemas).map_err(|error| error.context(&place.subtask.vertex))
-}
+#[cfg(test)]
+#[path = "subtask_tests.rs"]
+mod tests;

@@ -80,8 +80,8 @@ async fn run_recorded(of: &Rerun, mut run: LoggedRun, records: u64, printer: &mu
             let mut operator = kept_at(&stretch.from, logged_subtask(of, &graph, &stretch, subtask).await).await?;
             for (number, call) in calls.calls.iter().enumerate() {
                 let effects = operator.effects_of(batch, call).await?;
-                if !effects.at_watermark.is_empty() {
-                    return Ok(Some(Ended::Failed(emits_at_watermarks(of.id()))));
+                if !effects.recordless.is_empty() {
+                    return Ok(Some(Ended::Failed(recordless(of.id(), &call.kind))));
                 }
                 batch += u64::from(matches!(call.kind, CallKind::Batch { .. }));
                 // No call is cut, whatever is shown of it.
@@ -120,9 +120,12 @@ fn call_document(subtask: u32, number: usize, call: &OperatorCall, undivided: bo
 }
 
 /// What is shown is what came of records.
-fn emits_at_watermarks(operator: &str) -> EngineError {
-    let message = format!("replay {operator}: it emits records at watermarks, which no record of its input causes: they are not shown yet");
-    EngineError::new(ErrorKind::FixInput, message)
+fn recordless(operator: &str, call: &CallKind) -> EngineError {
+    let what = match call {
+        CallKind::Batch { .. } | CallKind::Watermark => "emits records at watermarks, which no record of its input causes: they are",
+        CallKind::Timers(_) => "is called with timers that are due, and what comes of them no record of its input causes: it is",
+    };
+    EngineError::new(ErrorKind::FixInput, format!("replay {operator}: it {what} not shown yet"))
 }
 
 /// Not all calls of a stretch were kept.

@@ -18,7 +18,8 @@
 //! subtask's number. Times are 8 bytes, little-endian, other numbers LEB128.
 
 use super::records::{early, put_record, take_byte, take_i64, take_record};
-use crate::element::{BatchBuilder, CheckpointId, Column, RecordBatch};
+use crate::element::{BatchBuilder, CheckpointId, Column, RecordBatch, key_hash};
+use crate::state::CallKeys;
 use crate::state::varint::{put_bytes, put_number, take_bytes, take_number};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ const SECTION_BYTES: usize = 1 << 20;
 /// What a call counts for besides its records.
 const CALL_BYTES: usize = 256;
 /// What a fired timer counts for besides its key.
-const TIMER_BYTES: usize = 16;
+const TIMER_BYTES: usize = 24;
 /// What a call at a watermark counts for: there may be many.
 const WATERMARK_BYTES: usize = 64;
 
@@ -60,21 +61,64 @@ pub enum CallKind {
         /// The records.
         batch: Arc<RecordBatch>,
     },
-    /// Timers are due. They are not served yet: such a call is refused.
+    /// Timers are due, and their keys' states are what the call is about. Nothing sets any yet.
     Timers(Arc<FiredTimers>),
     /// The watermark has come to where the call says it is.
     Watermark,
 }
 
-/// Timers that are due, of each key all those of one time. The lists are parallel.
+/// Timers that are due, of each key all those of one time.
+///
+/// Invariant: the lists are parallel, and the hashes are those of the keys. They are not stored, but computed when a call is read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FiredTimers {
+    keys: Column,
+    hashes: Vec<u64>,
+    timers: Vec<u32>,
+    due: Vec<i64>,
+}
+
+impl FiredTimers {
+    /// Adds the declared timer number `timer` of a key, whose XXH3-64 is `hash`. It was due at `due` ms.
+    pub fn push(&mut self, key: &[u8], hash: u64, timer: u32, due: i64) {
+        debug_assert_eq!(hash, key_hash(key), "the hash of the key {}", key.escape_ascii());
+        self.keys.push(key);
+        self.hashes.push(hash);
+        self.timers.push(timer);
+        self.due.push(due);
+    }
+
+    /// Number of timers.
+    pub fn len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// True where there is no timer.
+    pub fn is_empty(&self) -> bool {
+        self.timers.is_empty()
+    }
+
     /// The key of each.
-    pub keys: Column,
-    /// The number of the declared timer.
-    pub timers: Vec<u32>,
-    /// When it was due, ms.
-    pub due: Vec<i64>,
+    pub fn keys(&self) -> &Column {
+        &self.keys
+    }
+
+    /// The number of each declared timer.
+    pub fn timers(&self) -> &[u32] {
+        &self.timers
+    }
+
+    /// When each was due, ms.
+    pub fn due(&self) -> &[i64] {
+        &self.due
+    }
+}
+
+impl<'a> From<&'a FiredTimers> for CallKeys<'a> {
+    fn from(fired: &'a FiredTimers) -> Self {
+        // A timer is a key's.
+        Self::new(&fired.keys, &fired.hashes, &[])
+    }
 }
 
 /// All calls of one subtask between two barriers.
@@ -101,8 +145,17 @@ impl OperatorCall {
     pub fn byte_len(&self) -> usize {
         match &self.kind {
             CallKind::Batch { batch, .. } => batch.byte_len() + CALL_BYTES,
-            CallKind::Timers(fired) => fired.keys.byte_len() + fired.timers.len() * TIMER_BYTES + CALL_BYTES,
+            CallKind::Timers(fired) => fired.keys.byte_len() + fired.len() * TIMER_BYTES + CALL_BYTES,
             CallKind::Watermark => WATERMARK_BYTES,
+        }
+    }
+
+    /// The keys whose states the call may read and change; `None`: it is of no keys.
+    pub fn keys(&self) -> Option<CallKeys<'_>> {
+        match &self.kind {
+            CallKind::Batch { keyed: true, batch, .. } => Some(batch.into()),
+            CallKind::Timers(fired) => Some(CallKeys::from(&**fired)),
+            CallKind::Batch { keyed: false, .. } | CallKind::Watermark => None,
         }
     }
 }
@@ -158,7 +211,7 @@ fn put_call(out: &mut Vec<u8>, call: &OperatorCall) {
             (0..batch.len()).for_each(|record| put_record(out, batch, record));
         }
         CallKind::Timers(fired) => {
-            put_number(out, fired.timers.len() as u64);
+            put_number(out, fired.len() as u64);
             for ((key, timer), due) in fired.keys.iter().zip(&fired.timers).zip(&fired.due) {
                 put_bytes(out, key);
                 put_number(out, u64::from(*timer));
@@ -206,10 +259,10 @@ fn take_call(rest: &mut &[u8]) -> Result<OperatorCall, String> {
 fn take_timers(rest: &mut &[u8]) -> Result<FiredTimers, String> {
     let mut fired = FiredTimers::default();
     for _ in 0..take_number(rest).map_err(early)? {
-        fired.keys.push(take_bytes(rest).map_err(early)?);
+        let key = take_bytes(rest).map_err(early)?;
         let timer = take_number(rest).map_err(early)?;
-        fired.timers.push(u32::try_from(timer).map_err(|_too_large| format!("a call is of timer {timer}"))?);
-        fired.due.push(take_i64(rest)?);
+        let timer = u32::try_from(timer).map_err(|_too_large| format!("a call is of timer {timer}"))?;
+        fired.push(key, key_hash(key), timer, take_i64(rest)?);
     }
     Ok(fired)
 }
@@ -231,8 +284,8 @@ mod tests {
     }
 
     fn timers() -> OperatorCall {
-        let mut fired = FiredTimers { timers: vec![0, 1, 300], due: vec![7, 7, -8], ..FiredTimers::default() };
-        [&b"a"[..], b"a", b""].iter().for_each(|key| fired.keys.push(key));
+        let mut fired = FiredTimers::default();
+        [(&b"a"[..], 0, 7), (b"a", 1, 7), (b"", 300, -8)].iter().for_each(|&(key, timer, due)| fired.push(key, key_hash(key), timer, due));
         OperatorCall { watermark: 9, processing_time: 1, kind: CallKind::Timers(Arc::new(fired)) }
     }
 

@@ -1,7 +1,7 @@
 //! The golden files of an operator's calls: what was once written is read for ever, and written the same.
 
 use super::*;
-use crate::element::{BatchBuilder, CheckpointId, NO_TIMESTAMP};
+use crate::element::{BatchBuilder, CheckpointId, NO_TIMESTAMP, key_hash};
 use std::sync::Arc;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/recording-v1.bin");
@@ -31,8 +31,8 @@ fn stretches() -> [Stretch; 2] {
 
 /// The same with calls at watermarks and of fired timers between those with batches, which came later.
 fn later_stretches() -> [Stretch; 2] {
-    let mut fired = FiredTimers { timers: vec![0, 2], due: vec![1_356_994_800_000, -7], ..FiredTimers::default() };
-    [&b"N14228"[..], b""].iter().for_each(|key| fired.keys.push(key));
+    let mut fired = FiredTimers::default();
+    [(&b"N14228"[..], 0, 1_356_994_800_000), (b"", 2, -7)].iter().for_each(|&(key, timer, due)| fired.push(key, key_hash(key), timer, due));
     let at = |watermark, kind| OperatorCall { watermark, processing_time: 1_700_000_000_001, kind };
     let [mut first, mut second] = stretches();
     first.calls.insert(1, at(1_356_994_800_000, CallKind::Watermark));

@@ -14,9 +14,8 @@ use crate::job::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, U
 use crate::job::restore::planned;
 use crate::job::trial::{Completed, Switched, Trial};
 use crate::job::{JobGraph, ResumePoint, VertexKind, layout};
-use crate::operator::{Operator, Subtask};
 use crate::runtime::Monotonic;
-use crate::task::TaskControl;
+use crate::task::{Successor, TaskControl};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub(in crate::job) struct TriedUpgrade {
 struct NewOperator {
     /// The task that it goes to.
     task: usize,
-    operator: Box<dyn Operator>,
+    operator: Successor,
 }
 
 /// The end of an attempt that another is to follow in another shape.
@@ -173,13 +172,10 @@ impl Attempt<'_> {
             let message = "the job has been rescaled since the upgrade was worked out";
             return Err(EngineError::new(ErrorKind::Retry, message).with_hint("ask once more"));
         }
-        let schemas = new.input_schemas(place, factory.descriptor().inputs.len());
         let mut operators = Vec::new();
         for (task, index) in tasks_of(&new, place) {
-            let subtask = Subtask { vertex: id.clone(), index, parallelism: new.vertices[place].parallelism };
-            let mut operator = factory.create(&subtask, &schemas).map_err(|error| error.context(&id))?;
-            operator.set_probation(true);
-            operators.push(NewOperator { task, operator });
+            let of_subtask = (index, new.vertices[place].parallelism);
+            operators.push(NewOperator { task, operator: Successor::new(new.subtask_place(place, factory, of_subtask))? });
         }
         Ok(TriedUpgrade {
             trial: Trial::new(probation),

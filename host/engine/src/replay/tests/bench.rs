@@ -8,7 +8,9 @@ use crate::element::{AttemptId, BatchBuilder, CheckpointId, Column, RecordBatch}
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{Edge, JobGraph, Vertex, VertexKind};
-use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
+use crate::operator::{
+    FiredTimers, InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask,
+};
 use crate::replay::ReplayPoint;
 use crate::runtime::{ConnectorIo, Simulator};
 use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState};
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Key groups of the jobs.
-const GROUPS: u32 = 16;
+pub const GROUPS: u32 = 16;
 
 /// Gives `words`, two at a time; a word's key is its first letter. Its one split is read on from a word's number.
 pub struct Words(pub &'static str);
@@ -191,6 +193,18 @@ impl Operator for Count {
             if !self.silent.split_whitespace().any(|silent| silent == word) {
                 out.push(batch.key(record), text.as_bytes(), None);
             }
+        }
+        context.outputs.push((0, out.finish().into()));
+        Ok(())
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let mut out = BatchBuilder::new();
+        let state = context.state.as_deref_mut().expect("timers are of keys");
+        state.select(fired, 0..fired.len()).expect("every timer has a key");
+        for (timer, key) in fired.keys().iter().enumerate() {
+            let count = self.count(state, state.key_of()[timer] as usize, "timers")?;
+            out.push(Some(key), format!("timers={count}").as_bytes(), None);
         }
         context.outputs.push((0, out.finish().into()));
         Ok(())

@@ -1,17 +1,19 @@
 //! Recorded calls made again: what came of which record, and what is said where that cannot be told, or a recording does not reach far enough.
 
-use super::bench::{COUNT, Count, OPERATOR, beginning, checkpoint, counting, edge, graph, source};
+use super::bench::{COUNT, Count, GROUPS, OPERATOR, beginning, checkpoint, counting, edge, graph, source};
 use super::{now, values};
 use crate::checkpoint::{
     CheckpointMetadata, JobLog, LogEntry, SectionKind, StateHandle, StateObjectWriter, Stretch, StretchHeader, SubtaskSnapshot,
     VertexSnapshot, write_calls,
 };
-use crate::element::{AttemptId, BatchBuilder, CheckpointId, NO_TIMESTAMP, RecordBatch};
+use crate::element::{AttemptId, BatchBuilder, CheckpointId, NO_TIMESTAMP, RecordBatch, key_group_of, key_hash, range_of};
 use crate::error::EngineError;
 use crate::exchange::Partitioning::Key;
 use crate::job::{JobGraph, VertexKind};
-use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
-use crate::replay::{CallEffects, Held, LoggedRun, LoggedSubtask, ReplayPoint, RunStart, SubtaskCalls};
+use crate::operator::{
+    CallKind, FiredTimers, Operator, OperatorCall, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask,
+};
+use crate::replay::{CallEffects, Held, LoggedRun, LoggedSubtask, RecordlessEffects, ReplayPoint, RunStart, SubtaskCalls};
 use std::sync::Arc;
 
 /// Emits one record for each batch: how many it has, in which subtask, and what it is told of the time; and one at each watermark.
@@ -59,6 +61,13 @@ fn call(words: &str, processing_time: i64) -> OperatorCall {
     OperatorCall { watermark: NO_TIMESTAMP, processing_time, kind }
 }
 
+/// A call of timers of these keys.
+fn timers(keys: &[&str]) -> OperatorCall {
+    let mut fired = FiredTimers::default();
+    keys.iter().for_each(|key| fired.push(key.as_bytes(), key_hash(key.as_bytes()), 0, 5));
+    OperatorCall { watermark: 5, processing_time: 9, kind: CallKind::Timers(Arc::new(fired)) }
+}
+
 /// The words that a call was made with.
 fn given(call: &OperatorCall) -> String {
     match &call.kind {
@@ -104,15 +113,31 @@ fn what_an_operator_does_with_a_batch_and_not_with_its_records_stands_with_the_l
 }
 
 #[test]
-fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_name() {
+fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_an_operator_that_serves_none() {
     let mut operator = now(LoggedSubtask::restore(&batches(), OPERATOR, (2, 3), &beginning())).unwrap();
     let mut call = OperatorCall { watermark: 7, processing_time: 9, kind: CallKind::Watermark };
     let effects = now(operator.effects_of(0, &call)).unwrap();
-    let emitted: Vec<_> = effects.at_watermark.iter().map(|one| (&*one.output, one.record.value.clone())).collect();
+    let emitted: Vec<_> = effects.recordless.outputs.iter().map(|one| (&*one.output, one.record.value.clone())).collect();
     assert_eq!((effects.records.len(), emitted), (0, vec![("out", Some(b"at 7 and 9".to_vec()))]));
     call.kind = CallKind::Timers(Arc::default());
     let refused = now(operator.effects_of(1, &call)).unwrap_err().to_string();
-    assert_eq!(refused, "count: a recorded call is of timers that were due, and timers are not served yet");
+    assert_eq!(refused, "count: it is called with timers that are due, and serves none");
+}
+
+#[test]
+fn a_call_of_timers_is_made_again_on_the_state_of_their_keys() {
+    let graph = counting("a1", Count::default());
+    let mut operator = now(LoggedSubtask::restore(&graph, OPERATOR, (0, 1), &checkpoint(&graph, 0, ""))).unwrap();
+    let call = timers(&["a", "b", "a"]);
+    let effects = now(operator.effects_of(0, &call)).unwrap();
+    let RecordlessEffects { outputs, changes } = &effects.recordless;
+    let emitted: Vec<_> = outputs.iter().map(|one| String::from_utf8_lossy(one.record.value.as_deref().unwrap())).collect();
+    assert_eq!((effects.records.len(), emitted.join(" ")), (0, "timers=4 timers=1 timers=5".to_owned()));
+    let of_count: Vec<_> = changes.iter().filter(|change| change.state == "count").map(|change| (&change.key[..], &change.after)).collect();
+    assert_eq!(of_count, [(&b"a"[..], &Some(Held::Value(vec![5]))), (b"b", &Some(Held::Value(vec![1])))]);
+    // Both operators that stand for the subtask have been called.
+    let effects = now(operator.effects_of(1, &self::call("a1 b1", 0))).unwrap();
+    assert_eq!((shown(&effects), effects.undivided), ("a1>a1=6 b1>b1=2".to_owned(), false));
 }
 
 #[test]
@@ -134,8 +159,8 @@ fn a_call_for_an_input_that_the_job_does_not_have_is_refused() {
     assert_eq!(refused.to_string(), "count: a recorded batch without keys for its input 0, which has no such edge");
 }
 
-/// A job with completed checkpoints 1 to 3 in its log; of checkpoint 3 these stretches are recorded.
-fn recorded(stretches: &[Stretch]) -> ReplayPoint {
+/// A job with completed checkpoints 1 to 3 in its log; of checkpoint 3 these stretches of the first of so many subtasks are recorded.
+fn recorded(parallelism: usize, stretches: &[Stretch]) -> ReplayPoint {
     let point = beginning();
     let graph = counting("a1", Count::default());
     let mut object = StateObjectWriter::new();
@@ -151,7 +176,7 @@ fn recorded(stretches: &[Stretch]) -> ReplayPoint {
         point.store.put(&handle.object, finished.parts).await?;
         for checkpoint_id in [1, 2, 3].map(CheckpointId) {
             let call_log = (checkpoint_id == CheckpointId(3)).then(|| handle.clone());
-            let subtasks = vec![SubtaskSnapshot { call_log, ..SubtaskSnapshot::default() }];
+            let subtasks = vec![SubtaskSnapshot { call_log, ..SubtaskSnapshot::default() }; parallelism];
             let vertices = vec![VertexSnapshot { id: "count".into(), subtasks }];
             let metadata = CheckpointMetadata {
                 job: "job".into(),
@@ -179,7 +204,7 @@ fn stretch(behind: u64, cut_off: bool, words: &[&str]) -> Stretch {
 
 /// What is recorded behind `start` up to checkpoint 3: calls, and whether they are cut off.
 fn calls(stretches: &[Stretch], start: RunStart) -> Result<Option<(String, bool)>, EngineError> {
-    let point = recorded(stretches);
+    let point = recorded(1, stretches);
     now(async {
         let Some(mut run) = LoggedRun::find("count", &point, start).await? else { return Ok(None) };
         let stretch = run.next().await?.expect("a stretch");
@@ -211,4 +236,23 @@ fn a_stretch_goes_over_the_barriers_of_checkpoints_that_failed_up_to_where_it_is
 fn a_recording_that_does_not_reach_back_to_the_checkpoint_is_refused() {
     let refused = calls(&[stretch(7, false, &["a1"])], RunStart::Newest).unwrap_err();
     assert_eq!(refused.to_string(), "replay count: the calls that checkpoint 3 has do not reach back to checkpoint 2");
+}
+
+#[test]
+fn calls_whose_records_or_timers_are_of_another_subtasks_keys_are_refused() {
+    let is_own = |key: &&&str| range_of(0, 2, GROUPS).contains(key_group_of(key_hash(key.as_bytes()), GROUPS));
+    let (own, others): (Vec<&str>, Vec<&str>) = ["a", "b", "c", "d", "e", "f", "g", "h"].iter().partition(is_own);
+    let (own, other) = (own[0], others[0]);
+    let read = |call: OperatorCall| {
+        let point = recorded(2, &[Stretch { calls: vec![call], ..stretch(2, false, &[]) }]);
+        now(async {
+            let mut run = LoggedRun::find("count", &point, RunStart::Newest).await?.expect("it is recorded");
+            run.next().await?.expect("a stretch").calls(0).await.map(|read| read.calls.len())
+        })
+    };
+    let refused = |call| read(call).unwrap_err().to_string().rsplit(": ").next().map(str::to_owned);
+    assert_eq!(read(call(own, 0)).unwrap(), 1);
+    assert_eq!(read(timers(&[own, own])).unwrap(), 1);
+    assert_eq!(refused(call(other, 0)).as_deref(), Some("record 0 of a call has no key of its subtask"));
+    assert_eq!(refused(timers(&[own, other])).as_deref(), Some("timer 1 of a call has no key of its subtask"));
 }
