@@ -22,6 +22,13 @@ use std::path::Path;
 use std::sync::Arc;
 use weir_engine::{Committer, EngineError, Sink, Source, SourceCapabilities};
 
+/// Which of these outputs a source of these settings, in this folder, would read.
+type MatchedOutputOf = fn(&Map<String, Value>, &Path, &[Output]) -> Result<Option<usize>, EngineError>;
+/// What commits for jobs whose paths begin at this folder.
+type CommitterOf = fn(&Path) -> Arc<dyn Committer>;
+/// What a sink of these settings, in this folder, leaves there.
+type OutputOf = fn(&Map<String, Value>, &Path) -> Option<Output>;
+
 /// A source connector: its name in job files, what it can do, and what makes a source of its settings.
 struct SourceConnector {
     name: &'static str,
@@ -29,7 +36,7 @@ struct SourceConnector {
     settings: &'static [Setting],
     build: fn(&Map<String, Value>, &Path) -> Built<dyn Source>,
     /// Finds the first of these outputs of the same job that it can read; `None`: it reads nothing that a sink writes.
-    matched_output: Option<fn(&Map<String, Value>, &Path, &[Output]) -> Result<Option<usize>, EngineError>>,
+    matched_output: Option<MatchedOutputOf>,
 }
 
 const SOURCES: &[SourceConnector] = &[
@@ -73,9 +80,9 @@ struct SinkConnector {
     settings: &'static [Setting],
     build: fn(&Map<String, Value>, &Path) -> Built<dyn Sink>,
     /// Makes what commits its committables; `None`: it has none.
-    committer: Option<fn(&Path) -> Arc<dyn Committer>>,
+    committer: Option<CommitterOf>,
     /// Tells what it writes into a folder with these settings, where they are right; `None`: it writes into none.
-    output: Option<fn(&Map<String, Value>, &Path) -> Option<Output>>,
+    output: Option<OutputOf>,
 }
 
 const SINKS: &[SinkConnector] = &[
