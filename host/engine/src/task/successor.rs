@@ -5,7 +5,7 @@ use crate::error::EngineError;
 use crate::operator::{Operator, OperatorFactory};
 use std::sync::Arc;
 
-/// An operator that is made and opened, and takes over a subtask with its state: see [`OperatorSubtask::swap`](super::OperatorSubtask::swap). It is on
+/// An operator that is made and opened, and takes over a subtask with its state: see `OperatorSubtask::swap`. It is on
 /// probation, and what makes it comes with it, so that whoever takes its place later is of its version too.
 pub struct Successor {
     pub(super) factory: Arc<dyn OperatorFactory>,
