@@ -7,7 +7,7 @@ use weir_tests::process::{Bench, Signal, WordCount, differences};
 fn stopped_job() -> Bench {
     let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::unhurried() });
     let mut process = bench.start("run job.toml -q");
-    assert!(process.runs_until("committed parts", || bench.log().completed.len() >= 3 && bench.parts().len() >= 2));
+    assert!(process.runs_until("committed parts", || bench.log().completed.len() >= 3 && bench.checkpoints_of_parts().len() >= 2));
     process.send(Signal::Terminate);
     process.ended().assert(0, &[]);
     bench
@@ -41,10 +41,24 @@ fn a_folder_that_was_moved_away_whole_is_no_log_that_is_gone() {
     bench.assert_exactly_once();
 }
 
-/// The newest completed checkpoint, whose output is committed, with its entry of the log and those behind it moved aside.
-fn without_newest_entry(bench: &Bench) -> u64 {
-    assert!(bench.parts_of_newest_checkpoint().iter().any(|part| part.exists()), "its output is committed");
-    without_entries_from(bench, bench.log().newest().id)
+/// What is left of a log without its newest entries.
+struct Shortened {
+    /// The newest checkpoint that has output, and whose output is committed.
+    lost: u64,
+    /// The completed checkpoint before it: the newest one that the log still knows.
+    known: u64,
+    /// The first entry that is gone.
+    entry: u64,
+}
+
+/// Moves aside the entry of the checkpoint that made the newest output visible, and those behind it. Which one that is, the output says: a checkpoint
+/// that follows close behind another has none of its own, though its metadata may still name what the other one has to commit.
+fn without_newest_entry(bench: &Bench) -> Shortened {
+    let lost = *bench.checkpoints_of_parts().last().expect("committed output");
+    let log = bench.log();
+    let by = log.completed.iter().position(|checkpoint| checkpoint.id >= lost).expect("a checkpoint that made it visible");
+    let known = log.completed[by.checked_sub(1).expect("a checkpoint before it")].id;
+    Shortened { lost, known, entry: without_entries_from(bench, log.completed[by].id) }
 }
 
 /// The entry of this completed checkpoint, which is moved aside with those behind it.
@@ -65,8 +79,7 @@ fn without_entries_from(bench: &Bench, id: u64) -> u64 {
 #[test]
 fn newest_entries_that_are_lost_are_missed_by_the_output_that_they_made_visible() {
     let bench = stopped_job();
-    let (lost, known) = (bench.log().newest().id, bench.log().previous().id);
-    let entry = without_newest_entry(&bench);
+    let Shortened { lost, known, entry } = without_newest_entry(&bench);
     let refused = bench.run("run job.toml --output json");
     refused.assert(
         1,
@@ -106,8 +119,7 @@ fn where_so_much_is_lost_that_no_known_checkpoint_is_kept_none_is_advised() {
 #[test]
 fn whoever_goes_on_by_name_repeats_the_output_behind_it_and_is_not_asked_again() {
     let bench = stopped_job();
-    let known = bench.log().previous().id;
-    without_newest_entry(&bench);
+    let known = without_newest_entry(&bench).known;
     let killed = bench.run_with(&format!("run job.toml -q --from {known}"), &[("WEIR_CRASH_AT", "create log-completed after 2")]);
     assert_eq!(killed.code, None, "{killed:?}");
     bench.hasten();

@@ -206,6 +206,12 @@ impl Bench {
         paths.filter(|path| name(path).starts_with("part-")).collect()
     }
 
+    /// The checkpoints that the committed part files were prepared for, by their names: `part-<sink>-<subtask>-<checkpoint>-<nonce>.<suffix>`.
+    pub fn checkpoints_of_parts(&self) -> BTreeSet<u64> {
+        let checkpoint_of = |path: &PathBuf| name(path).rsplit('-').nth(1).and_then(|id| id.parse().ok()).expect("a checkpoint's id");
+        self.parts().iter().map(checkpoint_of).collect()
+    }
+
     /// All committed lines.
     pub fn committed(&self) -> Lines {
         self.committed_in("out")
