@@ -1,5 +1,9 @@
 //! Counters of a run. They are looked up once per subtask and added to once per batch.
 
+mod lag;
+
+pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags};
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,6 +86,8 @@ pub struct VertexMetrics {
     pub own: NamedSums,
     /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].
     pub state_bytes: Gauge,
+    /// How far a source's subtasks lag behind what there is, as of up to a second ago, or of the last barrier where a subtask has been held up since.
+    pub lag: SubtaskLags,
 }
 
 /// Counters of a job: one entry for each vertex, in the graph's order.

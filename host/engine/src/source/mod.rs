@@ -6,6 +6,7 @@ pub mod conformance;
 mod split_batch;
 
 pub use crate::checkpoint::{SplitProgress, SplitState};
+pub use crate::metrics::{KnownLag, LagUnit, SourceLag, SplitLag};
 pub use split_batch::{SplitBatch, SplitRun};
 
 use crate::element::{CheckpointId, RecordBatch};
@@ -165,6 +166,18 @@ pub trait SourceReader: Send {
         false
     }
 
+    /// What there is of the split at this place, as far as its reader knows, and has not been handed on: what it holds in memory counts, and so does what
+    /// waits for its end, as a last line without LF. `None`: not known, now or ever. All splits of a source are counted in one unit.
+    ///
+    /// A split that is unread lags by all that it has, from the reader's beginning on, and after a restore by what is behind its position. A finished one
+    /// lags by nothing, or it is not known. Where more comes into being a lag rises; that of a split that is only read falls.
+    ///
+    /// It is asked now and then, not with every poll: what it costs may be a look at a file, and never a wait.
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        let _ = split;
+        None
+    }
+
     /// True where [`Self::on_completed`] has something to do.
     fn hears_of_completion(&self) -> bool {
         false
@@ -204,4 +217,17 @@ pub fn is_idle(reader: &dyn SourceReader) -> bool {
     let open = splits.iter().enumerate().filter(|(_, split)| split.progress != SplitProgress::Finished);
     let mut idle = open.map(|(place, _)| reader.is_idle(place));
     idle.all(|idle| idle)
+}
+
+/// How far a reader lags behind what there is of its splits.
+pub fn lag(reader: &dyn SourceReader) -> SourceLag {
+    let mut sum = SourceLag::default();
+    for (place, split) in reader.splits().iter().enumerate() {
+        let lag = reader.lag(place);
+        // A finished split cannot lag, also where its reader has forgotten what it was counted in.
+        if lag.is_some() || split.progress != SplitProgress::Finished {
+            sum.add(&split.id, lag);
+        }
+    }
+    sum
 }

@@ -120,8 +120,15 @@ fn a_task_behind_a_gate_tells_of_its_failure_before_any_of_it_is_gone() {
 #[test]
 fn a_task_that_reads_tells_of_its_failure_before_any_of_it_is_gone() {
     let seen = seen(|runtime, part, events, inbox| {
-        let reading =
-            Reading { vertex: 0, id: "a".into(), reader: Box::new(Failing(part)), bounded: true, limiter: None, metrics: Arc::default() };
+        let reading = Reading {
+            vertex: 0,
+            id: "a".into(),
+            index: 0,
+            reader: Box::new(Failing(part)),
+            bounded: true,
+            limiter: None,
+            metrics: Arc::default(),
+        };
         let clock = runtime.clock.clone();
         let chain = Chain::new("a".into(), Vec::new(), Vec::new(), Output::default(), clock.clone());
         let snapshots = snapshots(runtime, events.clone());

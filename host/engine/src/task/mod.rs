@@ -9,6 +9,7 @@ mod commits;
 mod failure_tests;
 mod in_flight_object;
 mod increments;
+mod lag_watch;
 mod operator_task;
 mod rate_limiter;
 mod restore;

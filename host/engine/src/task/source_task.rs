@@ -1,6 +1,7 @@
 //! A task with a source at its head: reads, hands on, and starts barriers.
 
 use super::call_pace::CallPace;
+use super::lag_watch::LagWatch;
 use super::timer::Timer;
 use super::turn::Turn;
 use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
@@ -36,6 +37,8 @@ enum Step {
     /// Restored records are worked off before anything is read.
     Restored(InputChannel, Arc<RecordBatch>),
     Linger,
+    /// How far the reader lags behind has not been looked at since the last read.
+    LookAtLag,
     /// The attempt is gone.
     Closed,
 }
@@ -46,6 +49,8 @@ pub struct Reading {
     pub vertex: usize,
     /// The vertex's id.
     pub id: String,
+    /// The subtask.
+    pub index: u32,
     /// Reads the subtask's splits.
     pub reader: Box<dyn SourceReader>,
     /// Whether the source comes to an end by itself.
@@ -69,6 +74,7 @@ pub struct SourceTask {
     pace: Timer,
     linger: Timer,
     call_pace: CallPace,
+    lag: LagWatch,
     phase: Phase,
     /// The input is to end where it is.
     draining: bool,
@@ -97,6 +103,7 @@ impl SourceTask {
         restored: VecDeque<(InputChannel, Arc<RecordBatch>)>,
         budget: InFlightBudget,
     ) -> Self {
+        let lag = LagWatch::new(reading.metrics.clone(), reading.index, clock.clone());
         Self {
             reading,
             chain,
@@ -107,6 +114,7 @@ impl SourceTask {
             linger: Timer::new(clock.clone()),
             clock,
             call_pace: CallPace::default(),
+            lag,
             reserved: None,
             phase: Phase::Reading,
             draining: false,
@@ -130,6 +138,7 @@ impl SourceTask {
 
     async fn work(&mut self) -> Result<(), EngineError> {
         self.events.send(TaskEvent::Running);
+        self.lag.look(&*self.reading.reader);
         let mut turn = Turn::new(self.clock.clone());
         loop {
             match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
@@ -137,6 +146,7 @@ impl SourceTask {
                 Step::Read(status) => self.on_read(status).await?,
                 Step::Restored(from, batch) => self.on_restored(from, batch).await?,
                 Step::Linger => self.chain.output.flush(),
+                Step::LookAtLag => self.lag.look(&*self.reading.reader),
                 Step::Closed => return Ok(()),
             }
             turn.step_made().await;
@@ -144,6 +154,14 @@ impl SourceTask {
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, EngineError>> {
+        let step = self.poll_work(cx);
+        if step.is_pending() && self.lag.poll(cx).is_ready() {
+            return Poll::Ready(Ok(Step::LookAtLag));
+        }
+        step
+    }
+
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, EngineError>> {
         if let Poll::Ready(control) = self.control.poll_recv(cx) {
             return Poll::Ready(Ok(control.map_or(Step::Closed, Step::Control)));
         }
@@ -203,6 +221,7 @@ impl SourceTask {
     }
 
     async fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
+        self.lag.on_read(&*self.reading.reader);
         let skipped = self.reading.reader.skipped();
         self.reading.metrics.skipped.add(skipped - self.skipped);
         self.skipped = skipped;
@@ -219,6 +238,7 @@ impl SourceTask {
         }
         if status == ReadStatus::End {
             self.phase = Phase::Ended;
+            self.lag.look(&*self.reading.reader);
             self.chain.output.send_marker(&StreamElement::EndOfInput);
             self.events.send(TaskEvent::InputEnded);
         }
@@ -246,6 +266,7 @@ impl SourceTask {
                     // Nothing of theirs is kept here by their places.
                     self.reading.reader.forget_finished();
                     self.reading.reader.add_splits(assigned).map_err(|error| error.context(&self.reading.id))?;
+                    self.lag.look(&*self.reading.reader);
                 }
                 self.take(checkpoint_id)?;
                 // Behind the end of its input a channel has no barriers: the end counts as all of them.

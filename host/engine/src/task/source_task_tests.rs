@@ -5,10 +5,12 @@ use crate::checkpoint::{CheckpointBases, Trigger};
 use crate::element::{AttemptId, BarrierAlignment};
 use crate::exchange::Output;
 use crate::runtime::{SimulationEnd, Simulator, TaskGroup};
-use crate::source::SplitProgress;
+use crate::source::{LagUnit, SplitLag, SplitProgress};
 use crate::storage::ObjectStorage;
 use crate::task::SnapshotContext;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What is done with the reader, and what the attempt is told, in order.
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -17,6 +19,8 @@ type Seen = Arc<Mutex<Vec<String>>>;
 struct Reader {
     splits: Vec<SplitState>,
     seen: Seen,
+    /// How often it was asked how far a split lags.
+    looks: Arc<AtomicUsize>,
 }
 
 fn split(id: &str) -> SplitState {
@@ -49,6 +53,12 @@ impl SourceReader for Reader {
         self.splits.extend(splits);
         Ok(())
     }
+
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        self.looks.fetch_add(1, Relaxed);
+        let amount = u64::from(self.splits[split].progress == SplitProgress::Unread);
+        Some(SplitLag { amount, unit: LagUnit::Records })
+    }
 }
 
 struct Running {
@@ -56,11 +66,21 @@ struct Running {
     controls: mpsc::UnboundedSender<TaskControl>,
     told: mpsc::UnboundedReceiver<(usize, TaskEvent)>,
     seen: Seen,
+    metrics: Arc<VertexMetrics>,
+    looks: Arc<AtomicUsize>,
 }
 
 impl Running {
     /// A task that reads these splits.
     fn with(splits: &[&str]) -> Self {
+        let mut running = Self::begun(splits);
+        running.settle();
+        running
+    }
+
+    /// The same, which has not made a step.
+    fn begun(splits: &[&str]) -> Self {
+        let (metrics, looks) = (Arc::<VertexMetrics>::default(), Arc::<AtomicUsize>::default());
         let simulator = Simulator::new(1);
         let runtime = simulator.runtime();
         let ((controls, inbox), (sender, told)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
@@ -82,18 +102,30 @@ impl Running {
         let reading = Reading {
             vertex: 0,
             id: "lines".into(),
-            reader: Box::new(Reader { splits: splits.iter().map(|id| split(id)).collect(), seen: seen.clone() }),
+            index: 0,
+            reader: Box::new(Reader { splits: splits.iter().map(|id| split(id)).collect(), seen: seen.clone(), looks: looks.clone() }),
             bounded: false,
             limiter: None,
-            metrics: Arc::default(),
+            metrics: metrics.clone(),
         };
         let chain = Chain::new("lines".into(), Vec::new(), Vec::new(), Output::default(), runtime.clock.clone());
         let budget = InFlightBudget::new(0);
         let task = SourceTask::new(reading, chain, snapshots, inbox, events, runtime.clock.clone(), VecDeque::new(), budget);
         runtime.spawn.spawn(crate::runtime::Lane::Data, "lines", Box::pin(task.run()));
-        let mut running = Self { simulator, controls, told, seen };
-        running.settle();
-        running
+        Self { simulator, controls, told, seen, metrics, looks }
+    }
+
+    /// How far its splits lag together, as the task said last.
+    fn lag(&self) -> Option<u64> {
+        self.metrics.lag.get().known.map(|known| known.total)
+    }
+
+    /// Runs until it has said that its splits lag so far.
+    #[track_caller]
+    fn until_it_lags(&mut self, lag: u64) {
+        let metrics = self.metrics.clone();
+        let said = move || metrics.lag.get().known.is_some_and(|known| known.total == lag);
+        assert_eq!(self.simulator.run_until(said, 1_000), SimulationEnd::Finished, "{:?}", self.lag());
     }
 
     fn assign(&mut self, ids: &[&str]) {
@@ -136,6 +168,31 @@ fn what_is_found_waits_for_the_next_barrier_is_unread_in_its_checkpoint_and_read
     running.expect(&["is given b", "is given c", "reads b", "reads c", "checkpoint 1 has b:Unread c:Unread"]);
     running.trigger(2, Trigger::Periodic);
     running.expect(&["checkpoint 2 has "]);
+}
+
+#[test]
+fn how_far_a_reader_lags_is_known_before_it_reads_at_a_barrier_and_behind_what_it_read() {
+    let mut running = Running::begun(&["a", "b", "c"]);
+    assert_eq!(running.lag(), None);
+    running.until_it_lags(3);
+    running.settle();
+    assert_eq!(running.lag(), Some(0), "what was read last counts as well, although nothing is read any more");
+    let (checkpoint_id, alignment) = (CheckpointId(1), BarrierAlignment::Aligned);
+    assert!(running.controls.send(TaskControl::Assign(vec![split("d"), split("e")])).is_ok());
+    assert!(running.controls.send(TaskControl::Trigger { checkpoint_id, trigger: Trigger::Periodic, alignment }).is_ok());
+    running.until_it_lags(2);
+    running.settle();
+    assert_eq!(running.lag(), Some(0));
+}
+
+#[test]
+fn a_reader_is_not_asked_with_every_batch_how_far_it_lags() {
+    let ids: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    let mut running = Running::with(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let most = 4 * ids.len();
+    assert!((2 * ids.len()..=most).contains(&running.looks.load(Relaxed)), "{} splits are asked for", running.looks.load(Relaxed));
+    running.settle();
+    assert!(running.looks.load(Relaxed) <= most, "where nothing is read no timer is set");
 }
 
 #[test]

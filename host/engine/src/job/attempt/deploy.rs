@@ -46,7 +46,10 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     let wiring = Wiring::new(context, &tasks, &budget);
     let (limiters, edges) = (limiters(context), in_flight_edges(graph));
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
-    context.status.metrics.vertices.iter().for_each(|metrics| metrics.state_bytes.reset());
+    for metrics in &context.status.metrics.vertices {
+        metrics.state_bytes.reset();
+        metrics.lag.reset();
+    }
     let pool = StatePool::new(context.backends.memory());
     let calls = CallLogBudget::new(context.config.max_call_log_bytes);
     let mut builder = Builder { context, group, sender, wiring, limiters, budget, calls, edges, in_flight, pool, controls: Vec::new() };
@@ -212,6 +215,7 @@ impl Builder<'_> {
             let reading = Reading {
                 vertex: head,
                 id: vertex.id.clone(),
+                index,
                 reader: reader.map_err(|error| error.context(&vertex.id))?,
                 bounded: source.capabilities().bounded,
                 limiter: self.limiters.get(&head).cloned(),

@@ -2,7 +2,7 @@
 
 use crate::element::{CheckpointId, RecordBatch};
 use crate::error::EngineError;
-use crate::source::{ReadStatus, ReaderContext, Source, SourceCapabilities, SourceOrder, SourceReader, SplitBatch, SplitState};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceCapabilities, SourceOrder, SourceReader, SplitBatch, SplitLag, SplitState};
 use futures_util::future::BoxFuture;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -81,6 +81,10 @@ impl SourceReader for HesitantReader {
 
     fn is_idle(&self, split: usize) -> bool {
         self.inner.is_idle(split)
+    }
+
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        self.inner.lag(split)
     }
 
     fn hears_of_completion(&self) -> bool {

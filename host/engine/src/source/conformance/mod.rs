@@ -4,6 +4,7 @@
 
 mod found;
 mod hesitant;
+mod lag;
 mod positions;
 mod reading;
 mod told;
@@ -18,6 +19,7 @@ pub fn source_suite(source: &dyn Source) {
     positions::check(source);
     found::check(source);
     told::check(source);
+    lag::check(source);
     without_splits(source);
 }
 

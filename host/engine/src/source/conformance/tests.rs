@@ -3,7 +3,9 @@
 use super::{Hesitant, source_suite};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
-use crate::source::{ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitProgress, SplitState};
+use crate::source::{
+    LagUnit, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitLag, SplitProgress, SplitState,
+};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +33,14 @@ enum Broken {
     SaysNothingOfWhatItForgets,
     AnswersUnasked,
     GoesOnByWhatItIsTold,
+    LagsByWhatWasHandedOn,
+    LagsByAllThatItHas,
+    LagsLessThanIsToCome,
+    LagsBehindItsEnd,
+    LagsFromWhereItBegan,
+    LagsByNothingBeforeItReads,
+    DoesNotKnowWhatIsUnreadAgain,
+    LagsInTwoUnits,
 }
 
 /// Numbers in lines of their own, which are read in turn and never end.
@@ -41,10 +51,16 @@ struct LinesReader {
     splits: Vec<SplitState>,
     turn: usize,
     told: u64,
+    /// It goes on from a checkpoint.
+    is_restored: bool,
 }
 
 fn split(number: usize) -> SplitState {
     SplitState { id: format!("line {number}"), spec: RECORDS[number].into(), progress: SplitProgress::Unread }
+}
+
+fn is_begun(split: &SplitState) -> bool {
+    split.progress != SplitProgress::Unread
 }
 
 fn position(split: &SplitState) -> u64 {
@@ -94,7 +110,7 @@ impl Source for Lines {
     }
 
     fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
-        Ok(Box::new(LinesReader { broken: self.0, splits, turn: 0, told: 0 }))
+        Ok(Box::new(LinesReader { broken: self.0, is_restored: splits.iter().any(is_begun), splits, turn: 0, told: 0 }))
     }
 }
 
@@ -151,6 +167,23 @@ impl SourceReader for LinesReader {
         self.splits[split].progress == SplitProgress::Finished
     }
 
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        let of = &self.splits[split];
+        let (all, at) = (of.spec.as_u64().expect("a number"), position(of));
+        let amount = match self.broken {
+            Broken::LagsByWhatWasHandedOn => at,
+            Broken::LagsLessThanIsToCome => (all - at).saturating_sub(4),
+            Broken::LagsBehindItsEnd => all - at + 1,
+            Broken::LagsByAllThatItHas => all,
+            Broken::LagsFromWhereItBegan if self.is_restored => all,
+            Broken::LagsByNothingBeforeItReads if !is_begun(of) => 0,
+            Broken::DoesNotKnowWhatIsUnreadAgain if !is_begun(of) && self.is_restored => return None,
+            _ => all - at,
+        };
+        let in_bytes = self.broken == Broken::LagsInTwoUnits && split == 1;
+        Some(SplitLag { amount, unit: if in_bytes { LagUnit::Bytes } else { LagUnit::Records } })
+    }
+
     fn hears_of_completion(&self) -> bool {
         self.broken != Broken::AnswersUnasked
     }
@@ -200,6 +233,14 @@ fn each_promise_that_is_broken_is_noticed() {
         (Broken::SaysNothingOfWhatItForgets, "it is said of others"),
         (Broken::AnswersUnasked, "does not say that it hears"),
         (Broken::GoesOnByWhatItIsTold, "what it is told changes its positions"),
+        (Broken::LagsByWhatWasHandedOn, "records of it are still to come"),
+        (Broken::LagsByAllThatItHas, "what was handed on is counted"),
+        (Broken::LagsLessThanIsToCome, "records of it are still to come"),
+        (Broken::LagsBehindItsEnd, "is finished and lags"),
+        (Broken::LagsFromWhereItBegan, "behind a restore"),
+        (Broken::LagsByNothingBeforeItReads, "records of it are still to come"),
+        (Broken::DoesNotKnowWhatIsUnreadAgain, "a restored reader does not count it"),
+        (Broken::LagsInTwoUnits, "are counted in one unit"),
     ] {
         let said = said_of(broken).unwrap_or_else(|| panic!("{broken:?} passes"));
         assert!(said.contains(says), "{broken:?}: {said}");
