@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, ready};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::task::{Context, Poll};
-use weir_engine::source::{SourceOrder, SplitProgress};
+use weir_engine::source::{LagUnit, SourceOrder, SplitLag, SplitProgress};
 use weir_engine::{
     BatchBuilder, EngineError, ErrorKind, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitState,
 };
@@ -140,6 +140,12 @@ impl Stretch {
         Ok(Self { stride: spec.stride, next: next.filter(|&n| plan.count.is_none_or(|count| n < count)), split })
     }
 
+    /// How many numbers are still to come; `None`: they have no end.
+    fn left(&self, plan: &Plan) -> Option<u64> {
+        let count = plan.count?;
+        Some(self.next.map_or(0, |next| (count - next).div_ceil(self.stride)))
+    }
+
     fn state(&self) -> SplitState {
         let progress = match self.next {
             None => SplitProgress::Finished,
@@ -177,6 +183,11 @@ impl SourceReader for GeneratorReader {
 
     fn splits(&self) -> Vec<SplitState> {
         self.stretches.iter().map(Stretch::state).collect()
+    }
+
+    /// Without a count there is no end that it could be behind.
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        Some(SplitLag { amount: self.stretches[split].left(&self.plan)?, unit: LagUnit::Records })
     }
 }
 
@@ -322,6 +333,21 @@ mod tests {
         let mut numbers: Vec<u64> = records.iter().map(|record| number(&record.1)).collect();
         numbers.sort_unstable();
         assert_eq!((numbers, status), ((0..30).collect(), ReadStatus::More));
+    }
+
+    #[test]
+    fn a_split_lags_by_the_numbers_that_are_still_to_come_where_they_have_an_end() {
+        let lags = |settings: Value, read_first: usize| {
+            let source = generator(settings);
+            let mut reader = source.reader(&reader_context(0, 1), source.discover_now(3).unwrap()).unwrap();
+            read(&mut *reader, read_first, 4).unwrap();
+            (0..3).map(|split| reader.lag(split).map(|lag| lag.amount)).collect::<Vec<_>>()
+        };
+        assert_eq!(lags(json!({ "count": 11 }), 0), [Some(4), Some(4), Some(3)]);
+        assert_eq!(lags(json!({ "count": 11 }), 4), [Some(0), Some(4), Some(3)]);
+        assert_eq!(lags(json!({ "count": 11 }), 10), [Some(0), Some(0), Some(1)]);
+        assert_eq!(lags(json!({ "count": 2 }), 0), [Some(1), Some(1), Some(0)]);
+        assert_eq!(lags(json!({}), 4), [None, None, None]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::window::{Progress, Window};
 use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use weir_engine::source::SplitProgress;
+use weir_engine::source::{SplitLag, SplitProgress};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitBatch, SplitState};
 
 /// Splits that are read in turn: each has a window, and a compressed one its decoder. The others wait until one of these is finished.
@@ -108,6 +108,15 @@ impl SourceReader for FileReader {
             }
         }
         splits
+    }
+
+    /// Of a range or a file that is not compressed the bytes behind the last row that was handed on.
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        if let Some(open) = self.open.iter().find(|open| open.place == split) {
+            return open.spec.lag(open.window.position());
+        }
+        let (spec, position) = SplitSpec::parse(&self.splits[split]).ok()?;
+        position.and_then(|position| spec.lag(position))
     }
 
     fn skipped(&self) -> u64 {

@@ -5,7 +5,7 @@ use super::header::BYTE_ORDER_MARK;
 use super::rows::Before;
 use crate::paths::FileName;
 use serde::{Deserialize, Serialize};
-use weir_engine::source::SplitProgress;
+use weir_engine::source::{LagUnit, SplitLag, SplitProgress};
 use weir_engine::{EngineError, ErrorKind, SplitState};
 
 /// A file, or a range of it.
@@ -37,6 +37,11 @@ impl SplitSpec {
     /// True where it is a part of a file.
     pub(super) fn is_range(&self) -> bool {
         !self.is_first() || self.end.is_some_and(|end| end < self.fingerprint.size)
+    }
+
+    /// How far it lags where its next row is at `position`. What is compressed unpacks to nobody knows how much: then it is not known.
+    pub(super) fn lag(&self, position: u64) -> Option<SplitLag> {
+        Some(SplitLag { amount: self.end?.saturating_sub(position), unit: LagUnit::Bytes })
     }
 
     /// What stands in front of the row at `position`.

@@ -1,6 +1,7 @@
 //! The file source on real files: formats, storages, ranges, resuming, and what it refuses.
 
 mod input_files;
+mod lag;
 
 use super::*;
 use serde_json::json;

@@ -108,6 +108,13 @@ impl OpenFile {
         self.window.position()
     }
 
+    /// Bytes that it has now and that have not been handed on as rows. Of one that is another by now only what was read counts.
+    pub(super) fn lag(&self) -> u64 {
+        let watch = self.watch.lock();
+        let size = watch.stamp().map_or(0, |stamp| stamp.size);
+        size.max(watch.read_to()).saturating_sub(self.position())
+    }
+
     /// Its spec as of now, for a checkpoint.
     pub(super) fn spec_now(&self) -> FollowedSpec {
         let watch = self.watch.lock();

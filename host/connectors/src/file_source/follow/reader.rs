@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::runtime::{Clock, Monotonic};
-use weir_engine::source::SplitProgress;
+use weir_engine::source::{LagUnit, SplitLag, SplitProgress};
 use weir_engine::{BatchBuilder, EngineError, ReadStatus, ReaderContext, RecordBatch, SourceReader, SplitBatch, SplitState};
 
 /// Reads files that grow.
@@ -191,6 +191,20 @@ impl SourceReader for FollowingReader {
             State::Closed => false,
             State::Over(_) => true,
         }
+    }
+
+    /// The bytes that a file is known to have behind the last row that was handed on, a last line without LF among them. One that is open is looked at.
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        let file = &self.files[split];
+        let amount = match &file.state {
+            State::Open(open) => open.lag(),
+            State::Closed => {
+                let (spec, position) = FollowedSpec::parse(&file.split).ok()?;
+                spec.seen.saturating_sub(position?)
+            }
+            State::Over(_) => 0,
+        };
+        Some(SplitLag { amount, unit: LagUnit::Bytes })
     }
 
     fn take_quarantined(&mut self) -> RecordBatch {
