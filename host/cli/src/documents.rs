@@ -2,11 +2,13 @@
 
 mod checkpoint;
 mod held_text;
+mod lag;
 mod rerun;
 mod savepoint;
 
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
+pub use lag::LagDocument;
 pub use rerun::{
     DryRunDocument, EmittedDocument, FailedRecordDocument, LoggedCallDocument, OperatorAt, OutputDifferences, ReplayDocument,
     ReplayedRecord, RerunFrom, RunKind, StateDifference, StateDifferences, VersionRunDocument,
@@ -111,6 +113,8 @@ pub struct RunVertex {
     pub skipped: u64,
     /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
     pub state_bytes: u64,
+    /// How far a source lagged behind what there is when that was looked at last; `None` where nothing of it is known.
+    pub lag: Option<LagDocument>,
     /// What an operator counts itself, summed up.
     pub metrics: BTreeMap<String, i64>,
 }
@@ -203,6 +207,7 @@ mod tests {
                 quarantined: 0,
                 skipped: 0,
                 state_bytes: 80,
+                lag: Some(LagDocument { unit: "bytes".into(), total: 7, largest: 4, largest_split: "a.txt@0".into(), unknown_splits: 1 }),
                 metrics: [("often".to_owned(), -2)].into(),
             }],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 3, duration_ms: 4, bytes: 9 }] },
@@ -217,7 +222,9 @@ mod tests {
             "first_record_s": null, "steady_records_per_s": null, "steady_records_read_per_s": null,
             "vertices": [{
                 "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "skipped": 0,
-                "state_bytes": 80, "metrics": {"often": -2},
+                "state_bytes": 80,
+                "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "unknown_splits": 1},
+                "metrics": {"often": -2},
             }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},
             "restarts": 0, "peak_memory_bytes": 1, "error": null, "hint": null, "problems": [],

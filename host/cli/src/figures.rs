@@ -1,8 +1,9 @@
 //! The figures of a run as people read them: progress while it runs, a summary at its end. Pure.
 
-use crate::documents::{Outcome, RunCheckpoint, RunDocument};
+use crate::documents::{LagDocument, Outcome, RunCheckpoint, RunDocument};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use weir_engine::metrics::LagUnit;
 
 /// What a line of progress tells.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,8 +64,9 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
+        let lag = lag_text(vertex.lag.as_ref());
         let id = padded(&vertex.id, width);
-        text.push_str(&format!("  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{state}\n"));
+        text.push_str(&format!("  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{state}{lag}\n"));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
@@ -92,6 +94,21 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
 pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
     let (sign, column) = (|sum: i64| if sum < 0 { "-" } else { "" }, padded("", width));
     metrics.iter().map(|(name, &sum)| format!("  {column}    {name} {}{}\n", sign(sum), grouped(sum.unsigned_abs()))).collect()
+}
+
+/// How far a source lags, beside its other figures; nothing where it is up to date, or nothing is known.
+pub fn lag_text(lag: Option<&LagDocument>) -> String {
+    let Some(LagDocument { unit, total, largest, largest_split: _, unknown_splits }) = lag else { return String::new() };
+    let amount = |amount: u64| match unit == LagUnit::Bytes.name() {
+        true => bytes_text(amount),
+        false => format!("{} {unit}", grouped(amount)),
+    };
+    let most = if largest < total { format!(" (the most of one split: {})", amount(*largest)) } else { String::new() };
+    match (total, unknown_splits) {
+        (0, 0) => String::new(),
+        (_, 0) => format!("  {} behind{most}", amount(*total)),
+        (_, unknown) => format!("  {} behind{most}, not known of {}", amount(*total), grouped(*unknown)),
+    }
 }
 
 /// The widest column of a table: what is wider sticks out of its own row and leaves all others as they are.
@@ -150,6 +167,22 @@ mod tests {
         assert_eq!(progress_line(&figures), "  2.3 s · 12,000 in · 900 out · 5,128/s · checkpoint 7: 2.0 KiB in 12 ms · 2 restarts");
     }
 
+    #[track_caller]
+    fn check_lag(unit: &str, total: u64, largest: u64, unknown_splits: u64, expect: &str) {
+        let lag = LagDocument { unit: unit.into(), total, largest, largest_split: "a".into(), unknown_splits };
+        assert_eq!(lag_text(Some(&lag)), expect);
+    }
+
+    #[test]
+    fn a_lag_is_told_in_its_unit_with_that_of_the_split_that_lags_most_and_how_many_are_not_known() {
+        assert_eq!(lag_text(None), "");
+        check_lag("records", 0, 0, 0, "");
+        check_lag("records", 1_234, 1_234, 0, "  1,234 records behind");
+        check_lag("records", 1_234, 1_000, 0, "  1,234 records behind (the most of one split: 1,000 records)");
+        check_lag("bytes", 4_096, 1_024, 12, "  4.0 KiB behind (the most of one split: 1.0 KiB), not known of 12");
+        check_lag("bytes", 0, 0, 1, "  0 B behind, not known of 1");
+    }
+
     #[test]
     fn a_summary_tells_what_went_where_and_how_to_go_on() {
         let vertex = |id: &str, records_in, records_out, quarantined| RunVertex {
@@ -160,6 +193,7 @@ mod tests {
             quarantined,
             skipped: 0,
             state_bytes: 0,
+            lag: None,
             metrics: BTreeMap::new(),
         };
         let mut run = RunDocument {

@@ -2,7 +2,7 @@
 
 use super::change::Shape;
 use super::changing::{ChangeDocument, Changes};
-use crate::documents::SCHEMA;
+use crate::documents::{LagDocument, SCHEMA};
 use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,9 @@ pub struct StatusVertex {
     /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
     #[serde(default)]
     pub state_bytes: u64,
+    /// How far a source lags behind what there is, as of up to a second ago, or of the last barrier where it is held up; `None` where nothing of it is known.
+    #[serde(default)]
+    pub lag: Option<LagDocument>,
     /// What an operator counts itself, summed up.
     #[serde(default)]
     pub metrics: BTreeMap<String, i64>,
@@ -262,6 +265,7 @@ impl RunningJob {
             records_out: metrics.records_out.get(),
             quarantined: metrics.quarantined.get(),
             state_bytes: metrics.state_bytes.get(),
+            lag: LagDocument::of(metrics.lag.get()),
             metrics: metrics.own.get(),
         };
         let ended = self.0.ended.borrow().as_ref().map(|ended| ended.outcome.clone());

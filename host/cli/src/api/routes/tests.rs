@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use weir_engine::job::{JobControl, JobFileCopy, JobInbox, JobStatus};
+use weir_engine::metrics::{LagUnit, SourceLag, SplitLag};
 use weir_engine::runtime::ThreadRuntime;
 use weir_engine::storage::ObjectStorage;
 
@@ -57,6 +58,7 @@ fn the_description_has_the_bounds_that_hold() {
 struct Bench {
     threads: ThreadRuntime,
     job: RunningJob,
+    status: Arc<JobStatus>,
     _inbox: JobInbox,
 }
 
@@ -67,13 +69,14 @@ impl Bench {
         let file = parse(source, std::path::Path::new("/jobs"), 1).expect("a fine job");
         let (control, inbox) = JobControl::new();
         let opened = ObjectStorage::open("memory:", std::path::Path::new("/"), "j", threads.control());
+        let status = Arc::new(JobStatus::new(1));
         let parts = RunningParts {
             control,
-            status: Arc::new(JobStatus::new(0)),
+            status: status.clone(),
             store: Arc::new(threads.block_on(opened).expect("memory")),
             runtime: threads.runtime(),
             threads: threads.control().clone(),
-            vertices: Vec::new(),
+            vertices: vec![("in".into(), 1)],
             shape: Shape {
                 file,
                 plugins: Default::default(),
@@ -86,7 +89,7 @@ impl Bench {
             job_file: "/jobs/job.toml".into(),
             job_copy: JobFileCopy { text: Default::default(), folder: "/jobs".into() },
         };
-        Self { job: RunningJob::new(parts), threads, _inbox: inbox }
+        Self { job: RunningJob::new(parts), status, threads, _inbox: inbox }
     }
 
     /// The status, and the answer where it is JSON.
@@ -106,6 +109,19 @@ impl Bench {
 
 const STANDARD: &str =
     "name = \"j\"\n[source.in]\nconnector = \"stdin\"\nreplay = \"none\"\n[sink.out]\nconnector = \"stdout\"\ninput = \"in\"\n";
+
+#[test]
+fn the_status_says_how_far_a_source_lags_behind_what_is_known_of_it() {
+    let bench = Bench::new(STANDARD);
+    let lag = || bench.ask("GET", "/v1/job", "").1["vertices"][0]["lag"].clone();
+    assert_eq!(lag(), Value::Null, "before anything is known of it");
+    let mut sum = SourceLag::default();
+    for (split, amount) in [("a", Some(7)), ("b", None), ("c", Some(9))] {
+        sum.add(split, amount.map(|amount| SplitLag { amount, unit: LagUnit::Records }));
+    }
+    bench.status.metrics.vertices[0].lag.set(0, sum);
+    assert_eq!(lag(), serde_json::json!({ "unit": "records", "total": 16, "largest": 9, "largest_split": "c", "unknown_splits": 1 }));
+}
 
 #[test]
 fn whatever_is_refused_is_refused_in_json_with_a_hint() {

@@ -3,7 +3,7 @@
 use super::observer::checkpoint_document;
 use super::steady_rate::{Sample, first_record_at, steady_rates};
 use crate::assemble::Assembly;
-use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
+use crate::documents::{LagDocument, Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::process::peak_memory_bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,7 @@ pub(super) fn fill(document: &mut RunDocument, assembly: &Assembly, status: &Job
         quarantined: metrics.quarantined.get(),
         skipped: metrics.skipped.get(),
         state_bytes: metrics.state_bytes.get(),
+        lag: LagDocument::of(metrics.lag.get()),
         metrics: metrics.own.get(),
     };
     document.vertices = vertices.map(vertex).collect();

@@ -5,7 +5,7 @@ use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
-use crate::figures::{bytes_text, grouped, metrics_text, padded};
+use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded};
 use crate::registry::Registered;
 use serde_json::json;
 use weir_engine::{EngineError, ErrorKind};
@@ -49,8 +49,9 @@ fn status_text(status: &JobStatusDocument) -> String {
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let quarantined = if vertex.quarantined > 0 { format!("  {} quarantined", grouped(vertex.quarantined)) } else { String::new() };
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
+        let lag = lag_text(vertex.lag.as_ref());
         text.push_str(&format!(
-            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}\n",
+            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}{lag}\n",
             padded(&vertex.id, width),
             vertex.parallelism
         ));
