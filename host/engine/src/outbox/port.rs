@@ -1,7 +1,8 @@
 //! The port of an outbox: what a target has to offer, and how a sink says that it has one.
 //!
-//! A target has transactions and keeps markers in them. Nothing is asked of it between two transactions: nothing is held open from checkpoint to
-//! checkpoint, while a job is down, or through a probation.
+//! A target has transactions and keeps markers in them; or it has none, leaves out records whose ids it has seen, and keeps markers beside them
+//! ([`Atomicity`]). Nothing is asked of it between two chunks: nothing is held open from checkpoint to checkpoint, while a job is down, or through a
+//! probation.
 
 use crate::checkpoint::{Marker, MarkerKey};
 use crate::element::{AttemptId, RecordBatch};
@@ -10,6 +11,7 @@ use crate::sink::{Delivery, Sink, SinkAttempt, SinkWriter, WriterContext};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who publishes: a target keeps every older publisher of the same log and sink out, also one of another lineage.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,19 @@ impl Default for ChunkBounds {
     }
 }
 
+/// What of a chunk takes effect together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomicity {
+    /// All of it, with the marker.
+    Transactions,
+    /// Each record by itself, and the marker behind the last of them. What of a chunk was there before a failure is there when it is published again, so
+    /// the target takes a record with its id ([`record_ids`](super::record_ids)) and leaves out one whose id it remembers.
+    IdsRemembered {
+        /// For how long it does, from when it took the record; `None`: for as long as it exists. What is published again later than this is there twice.
+        remembered: Option<Duration>,
+    },
+}
+
 /// A place that output is published to.
 ///
 /// Errors: of kind [`ErrorKind::Retry`] and [`ErrorKind::Restart`] the outcome is unknown; the publisher takes over anew, reads the marker and goes on, for
@@ -58,13 +73,24 @@ pub trait OutboxTarget: Send + Sync {
         ChunkBounds::default()
     }
 
+    /// What of a chunk takes effect together. `weir check` says so of a target without transactions.
+    fn atomicity(&self) -> Atomicity {
+        Atomicity::Transactions
+    }
+
     /// Keeps out every publisher of `owner`'s log and sink that took over before: nothing of theirs takes effect once this has returned, and what has
     /// taken effect until then shows in the markers. (A marker that was read before would not do: an old publisher could move it on.)
+    ///
+    /// A target without transactions promises that of the markers: it has to compare who moves them. An old publisher's records may still come, up to the
+    /// end of the chunk under way, where its marker is refused. Those that its successor publishes as well are there once, and in order, because each of
+    /// the two sends them in order from a marker on. Those that its successor does not publish, because the user has given them up, may be there. A
+    /// target that can compare the same of each record refuses them.
+    ///
     /// [`ErrorKind::Fenced`] says that the target has seen a newer attempt, and nothing else: whatever may pass is [`ErrorKind::Retry`].
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>>;
 }
 
-/// What a publisher has that has taken over. Each call is one transaction of the target: it takes effect as a whole or not at all.
+/// What a publisher has that has taken over. Each call takes effect as a whole or not at all, but for [`Self::publish`] of a target without transactions.
 pub trait OutboxSession: Send {
     /// The marker under `key`; `None`: there is none. A target that cannot say answers with an error.
     fn marker<'a>(&'a mut self, key: &'a MarkerKey) -> BoxFuture<'a, Result<Option<Marker>, EngineError>>;
@@ -74,6 +100,9 @@ pub trait OutboxSession: Send {
 
     /// Publishes `records` in their order, behind all that was published before, and moves the marker under `key` on to `marker`: a chunk, as large as
     /// [`OutboxTarget::chunk_bounds`] allows where so much waits of a checkpoint.
+    ///
+    /// Without transactions: record by record, each with its id of [`record_ids`](super::record_ids) and when the one before it is there for good; the
+    /// marker behind the last one.
     fn publish<'a>(
         &'a mut self,
         key: &'a MarkerKey,

@@ -2,7 +2,7 @@
 
 use super::TargetUnderTest;
 use super::world::{Process, World, nonce};
-use crate::checkpoint::Marker;
+use crate::checkpoint::{Marker, StagedOutput};
 use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::outbox::port::ChunkBounds;
@@ -87,6 +87,26 @@ pub(super) async fn a_log_that_has_lost_its_newest_attempts_is_refused(under_tes
     // From then on this log's attempts are what counts.
     let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(4)).await.expect("it takes over");
     assert_eq!(session.marker(&world.key("1")).await.expect("it is read"), Some(outputs[1].marker(3)));
+}
+
+/// A log that has lost its newest entries takes a checkpoint of the same number again, with other records: they are not those that the target has.
+pub(super) async fn a_checkpoint_that_is_taken_again_is_another_one(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
+    let world = World::new(under_test, clock, "again".into());
+    let (first, lost) = (world.stage(1, 0, &[5]).await, world.stage(2, 5, &[3]).await);
+    world.publish(Process::new(1, world.ledger(&[first.clone(), lost]), 3)).await.expect("it is published");
+    let again = StagedOutput { attempt_nonce: nonce(2), ..world.stage(2, 8, &[3]).await };
+    let ledger = || world.empty_ledger().with(world.ledger(&[first.clone(), again.clone()]).snapshot(None));
+    let error = world.publish(Process::new(2, ledger(), 3)).await.expect_err("another attempt's output is there");
+    assert!(error.to_string().contains("which the job's log does not have"), "{error}");
+    let known = || {
+        let mut known = ledger().snapshot(None);
+        known.lineages[0].published = first.marker(5);
+        known.lineages[0].unpublished.remove(0);
+        world.empty_ledger().with(known)
+    };
+    let decided = Process { decision: Some(MarkerDecision::Republish), ..Process::new(3, known(), 2) };
+    world.publish(decided).await.expect("the user has decided");
+    world.check("its records are others", 0..11).await;
 }
 
 /// A sink's target is another one now. What that has is known or refused, and never overwritten unseen.

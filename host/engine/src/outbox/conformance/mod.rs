@@ -1,31 +1,47 @@
 //! The promise of [`OutboxTarget`], as a suite that every target runs: nothing is lost, nothing doubled, and the order kept, whatever fails between any two
-//! steps of the store and the target, and whoever wakes late.
+//! steps of the store and the target, and whoever wakes late. Of a target without transactions ([`Atomicity::IdsRemembered`]) that is so between any two of
+//! a chunk's records as well.
 
 mod misfits;
 mod steps;
+mod wakers;
+#[cfg(test)]
+mod without_transactions;
 mod world;
 
 use super::OutboxLedger;
-use super::port::{ChunkBounds, OutboxTarget};
+use super::port::{Atomicity, ChunkBounds, OutboxTarget};
 use crate::checkpoint::Marker;
 use crate::element::{BatchBuilder, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
 use futures_util::future::{BoxFuture, Either, select};
 use misfits::{
-    a_log_that_has_lost_its_newest_attempts_is_refused, a_marker_that_does_not_fit_is_refused,
-    a_target_that_is_moved_to_is_looked_at_first, a_target_that_was_reset_is_for_the_user_to_decide,
+    a_checkpoint_that_is_taken_again_is_another_one, a_log_that_has_lost_its_newest_attempts_is_refused,
+    a_marker_that_does_not_fit_is_refused, a_target_that_is_moved_to_is_looked_at_first, a_target_that_was_reset_is_for_the_user_to_decide,
 };
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use steps::{ALL_WRONG, Steps, Wrong};
+use wakers::whoever_wakes_in_the_middle_changes_nothing;
 use world::{Process, SINK, World, idle, nonce};
+
+/// What lets a request go wrong.
+pub trait Requests: Send + Sync {
+    /// Makes a request, or does not; the process may end in front of it, or behind it.
+    fn make<'a>(&'a self, request: BoxFuture<'a, Result<(), EngineError>>) -> BoxFuture<'a, Result<(), EngineError>>;
+}
 
 /// A target, as the suite needs it.
 pub trait TargetUnderTest: Sync {
     /// A client of it, as a process of its own has it, which publishes in such chunks.
     fn client(&self, bounds: ChunkBounds) -> Arc<dyn OutboxTarget>;
+    /// The same. Where a chunk is more than one request to the target, each of them is made through `requests`.
+    fn client_through(&self, bounds: ChunkBounds, requests: Arc<dyn Requests>) -> Arc<dyn OutboxTarget> {
+        let _ = requests;
+        self.client(bounds)
+    }
     /// The values that a reader sees, in order.
     fn seen(&self) -> BoxFuture<'_, Vec<Vec<u8>>>;
     /// Nothing is left of it: records, markers, fences.
@@ -41,11 +57,13 @@ pub async fn target_suite(under_test: &dyn TargetUnderTest, clock: Arc<dyn Clock
         }
         assert!(at > 10, "{wrong:?}: a process makes more than {at} steps");
     }
+    whoever_wakes_in_the_middle_changes_nothing(under_test, &clock).await;
     a_marker_that_does_not_fit_is_refused(under_test, &clock).await;
     an_older_publisher_changes_nothing(under_test, &clock).await;
     an_older_lineage_comes_first(under_test, &clock).await;
     a_target_that_was_reset_is_for_the_user_to_decide(under_test, &clock).await;
     a_log_that_has_lost_its_newest_attempts_is_refused(under_test, &clock).await;
+    a_checkpoint_that_is_taken_again_is_another_one(under_test, &clock).await;
     a_target_that_is_moved_to_is_looked_at_first(under_test, &clock).await;
 }
 
@@ -95,7 +113,11 @@ async fn an_older_publisher_changes_nothing(under_test: &dyn TargetUnderTest, cl
     assert!(old.publish(&key, &records, &moved).await.is_err(), "an old publisher publishes");
     assert!(old.set_marker(&key, &moved).await.is_err(), "an old publisher moves a marker");
     assert_eq!(new.marker(&key).await.expect("it is read"), Some(Marker::default()));
-    world.check("nothing is published", 0..0).await;
+    match client.atomicity() {
+        Atomicity::Transactions => world.check("nothing is published", 0..0).await,
+        // The record is final: it may come of either of them.
+        Atomicity::IdsRemembered { .. } => {}
+    }
     new.publish(&key, &records, &moved).await.expect("the newest publishes");
     world.check("it is published", 0..1).await;
 }

@@ -1,9 +1,10 @@
 //! A process whose calls to its storage and its target are counted, and of which one goes wrong.
 
+use super::Requests;
 use crate::checkpoint::{Marker, MarkerKey};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
-use crate::outbox::port::{ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
+use crate::outbox::port::{Atomicity, ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
 use crate::storage::{Created, Store};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -71,6 +72,12 @@ impl Steps {
     }
 }
 
+impl Requests for Steps {
+    fn make<'a>(&'a self, request: BoxFuture<'a, Result<(), EngineError>>) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.step(request).boxed()
+    }
+}
+
 /// A store or a target whose calls are steps.
 pub(super) struct Stepping<T>(pub(super) T, pub(super) Arc<Steps>);
 
@@ -111,6 +118,10 @@ impl OutboxTarget for Stepping<Arc<dyn OutboxTarget>> {
 
     fn chunk_bounds(&self) -> ChunkBounds {
         self.0.chunk_bounds()
+    }
+
+    fn atomicity(&self) -> Atomicity {
+        self.0.atomicity()
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {

@@ -95,7 +95,7 @@ impl<'a> World<'a> {
     /// The publisher of a process whose steps are these, and where it tells.
     pub(super) fn publisher(&self, process: Process, log: JobLog) -> (PublisherTask, mpsc::UnboundedReceiver<OutboxEvent>) {
         let Process { attempt, ledger, records, steps, decision } = process;
-        let target = self.under_test.client(ChunkBounds { records, bytes: usize::MAX });
+        let target = self.under_test.client_through(ChunkBounds { records, bytes: usize::MAX }, steps.clone());
         let target: Arc<dyn OutboxTarget> = Arc::new(Stepping(target, steps.clone()));
         let attempts: BTreeSet<String> = (1..=attempt).map(nonce).collect();
         let outbox = Outbox::new(target, ledger, attempts, Decisions::new(decision), OutboxRoom::default());
