@@ -1,9 +1,11 @@
 //! What becomes of a record after a failure, for each way from a source to a sink.
 
+use crate::job_file::duration_text;
 use serde::Serialize;
 use weir_engine::checkpoint::CheckpointMode;
 use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, VertexKind};
+use weir_engine::outbox::Atomicity;
 use weir_engine::sink::Delivery;
 
 /// What a path promises.
@@ -55,7 +57,8 @@ pub(super) fn paths(graph: &JobGraph, mode: CheckpointMode) -> Vec<PlanPath> {
                 CheckpointMode::ExactlyOnce => None,
                 CheckpointMode::AtLeastOnce => merging(graph, from, to),
             };
-            let (delivery, why) = delivery(&vertex.id, source.capabilities().replayable, &graph.vertices[to].id, sink.delivery(), merging);
+            let of_sink = SinkPromise { delivery: sink.delivery(), atomicity: sink.outbox().map(|target| target.atomicity()) };
+            let (delivery, why) = delivery(&vertex.id, source.capabilities().replayable, &graph.vertices[to].id, of_sink, merging);
             paths.push(PlanPath { source: vertex.id.clone(), sink: graph.vertices[to].id.clone(), delivery, why });
         }
     }
@@ -85,10 +88,35 @@ fn merging(graph: &JobGraph, from: usize, to: usize) -> Option<&str> {
     merging.next().map(|vertex| graph.vertices[vertex].id.as_str())
 }
 
+/// What a sink says of itself.
+#[derive(Clone, Copy)]
+struct SinkPromise {
+    delivery: Delivery,
+    /// Of the target of its outbox, where it has one.
+    atomicity: Option<Atomicity>,
+}
+
+impl SinkPromise {
+    /// On what its promise rests beside the checkpoint: its target's memory, where that has no transactions.
+    fn condition(self, sink: &str) -> Option<String> {
+        let leaves_out = format!("the target of `{sink}` has no transactions and leaves out records whose ids it has seen");
+        match self.atomicity? {
+            Atomicity::Transactions => None,
+            Atomicity::IdsRemembered { remembered: None } => Some(leaves_out),
+            Atomicity::IdsRemembered { remembered: Some(remembered) } => {
+                let time = duration_text(remembered);
+                Some(format!(
+                    "{leaves_out} within {time}: what it has of a chunk is there twice where publishing breaks off in it and goes on later"
+                ))
+            }
+        }
+    }
+}
+
 /// `merging`: a vertex on the way that has several channels and holds none of them back from its barrier.
-fn delivery(source: &str, replayable: bool, sink: &str, of_sink: Delivery, merging: Option<&str>) -> (PathDelivery, String) {
+fn delivery(source: &str, replayable: bool, sink: &str, of_sink: SinkPromise, merging: Option<&str>) -> (PathDelivery, String) {
     let lost = (!replayable).then(|| format!("`{source}` cannot be read again: what it had given since the last checkpoint is lost"));
-    let shown = (of_sink == Delivery::MayRepeat)
+    let shown = (of_sink.delivery == Delivery::MayRepeat)
         .then(|| format!("`{sink}` shows records before their checkpoint is complete: they are written again"));
     let merged = merging.map(|vertex| {
         format!("`{vertex}` has several input channels, and at-least-once it works on behind a barrier: what it did there is done again")
@@ -99,11 +127,9 @@ fn delivery(source: &str, replayable: bool, sink: &str, of_sink: Delivery, mergi
         (true, false) => PathDelivery::MayLose,
         (true, true) => PathDelivery::MayRepeatOrLose,
     };
-    let reasons: Vec<_> = [lost, shown, merged].into_iter().flatten().collect();
-    if reasons.is_empty() {
-        let why = format!("`{source}` is read again from the checkpoint, `{sink}` shows what a complete checkpoint covers");
-        return (delivery, why);
-    }
+    let nothing = || format!("`{source}` is read again from the checkpoint, `{sink}` shows what a complete checkpoint covers");
+    let fine = (delivery == PathDelivery::ExactlyOnce).then(nothing);
+    let reasons: Vec<_> = [fine, lost, shown, merged, of_sink.condition(sink)].into_iter().flatten().collect();
     (delivery, reasons.join("; "))
 }
 
@@ -113,10 +139,31 @@ mod tests {
 
     #[test]
     fn exactly_once_needs_both_ends() {
-        let check = |replayable, of_sink| delivery("in", replayable, "out", of_sink, None).0;
+        let check = |replayable, delivery| super::delivery("in", replayable, "out", SinkPromise { delivery, atomicity: None }, None).0;
         assert_eq!(check(true, Delivery::ExactlyOnce), PathDelivery::ExactlyOnce);
         assert_eq!(check(true, Delivery::MayRepeat), PathDelivery::MayRepeat);
         assert_eq!(check(false, Delivery::ExactlyOnce), PathDelivery::MayLose);
         assert_eq!(check(false, Delivery::MayRepeat), PathDelivery::MayRepeatOrLose);
+    }
+
+    #[track_caller]
+    fn check_condition(atomicity: Option<Atomicity>, expect: Option<&str>) {
+        let of_sink = SinkPromise { delivery: Delivery::ExactlyOnce, atomicity };
+        let (delivery, why) = delivery("in", true, "out", of_sink, None);
+        let plain = "`in` is read again from the checkpoint, `out` shows what a complete checkpoint covers";
+        let expect = expect.map_or(plain.to_owned(), |condition| format!("{plain}; {condition}"));
+        assert_eq!((delivery, why), (PathDelivery::ExactlyOnce, expect));
+    }
+
+    #[test]
+    fn of_a_target_without_transactions_it_is_said_for_how_long_it_remembers_what_it_has() {
+        check_condition(None, None);
+        check_condition(Some(Atomicity::Transactions), None);
+        let leaves_out = "the target of `out` has no transactions and leaves out records whose ids it has seen";
+        check_condition(Some(Atomicity::IdsRemembered { remembered: None }), Some(leaves_out));
+        let remembered = Some(std::time::Duration::from_secs(24 * 3600));
+        let within =
+            format!("{leaves_out} within 1day: what it has of a chunk is there twice where publishing breaks off in it and goes on later");
+        check_condition(Some(Atomicity::IdsRemembered { remembered }), Some(&within));
     }
 }

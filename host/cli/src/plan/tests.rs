@@ -6,12 +6,24 @@ use super::*;
 use crate::assemble::assemble;
 use crate::job_file::{SourceText, parse};
 use crate::plugins::PluginOrigins;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::EngineError;
+use weir_engine::outbox::{Atomicity, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
+
+fn job(text: &str) -> JobFile {
+    let source = SourceText { name: "job.toml".into(), text: text.into() };
+    parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read")
+}
+
+fn assembled(text: &str) -> Assembly {
+    let assembly = assemble(&job(text), &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    assembly.expect("a job that fits together")
+}
 
 fn planned(text: &str) -> PlanDocument {
-    let source = SourceText { name: "job.toml".into(), text: text.into() };
-    let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
-    let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
-    plan(&job, &assembly.expect("a job that fits together"), &PluginOrigins::new())
+    plan(&job(text), &assembled(text), &PluginOrigins::new())
 }
 
 const JOB: &str = "name = \"j\"
@@ -73,6 +85,38 @@ fn every_path_says_what_it_promises_and_why() {
     );
     assert_eq!(standard.paths.len(), 1);
     assert_eq!(standard.paths[0].delivery, PathDelivery::MayRepeatOrLose);
+}
+
+/// A target that remembers ids for five minutes.
+struct Remembering;
+
+impl OutboxTarget for Remembering {
+    fn connector(&self) -> &'static str {
+        "remembering"
+    }
+
+    fn identity(&self) -> Value {
+        Value::Null
+    }
+
+    fn atomicity(&self) -> Atomicity {
+        Atomicity::IdsRemembered { remembered: Some(Duration::from_secs(300)) }
+    }
+
+    fn take_over<'a>(&'a self, _owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+        unreachable!("a plan publishes nothing")
+    }
+}
+
+#[test]
+fn a_path_to_a_target_without_transactions_says_for_how_long_it_remembers() {
+    let mut graph = assembled(JOB).graph;
+    let shown = graph.vertices.iter().position(|vertex| vertex.id == "shown").expect("a sink");
+    graph.vertices[shown].kind = VertexKind::Sink(Arc::new(OutboxSink::new(Arc::new(Remembering))));
+    let paths = delivery::paths(&graph, weir_engine::checkpoint::CheckpointMode::ExactlyOnce);
+    let path = paths.iter().find(|path| path.sink == "shown").expect("a path");
+    assert_eq!(path.delivery, PathDelivery::ExactlyOnce);
+    assert!(path.why.contains("the target of `shown` has no transactions") && path.why.contains("within 5m"), "{}", path.why);
 }
 
 #[test]
