@@ -7,6 +7,7 @@ mod key_group;
 mod key_hash;
 mod record_batch;
 mod selection;
+pub(crate) mod short_bytes;
 
 pub use batch_builder::BatchBuilder;
 pub use column::Column;

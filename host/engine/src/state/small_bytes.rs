@@ -3,6 +3,7 @@
 //! Keys and values are mostly short, and a pointer to follow is a cache miss. Long ones are shared, so that copying an entry
 //! for a snapshot never copies them.
 
+use crate::element::short_bytes::{copy_short, same_short};
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -60,36 +61,6 @@ impl<const N: usize> SmallBytes<N> {
                 None => *self = Self::new(value),
             },
         }
-    }
-}
-
-/// Copies `from`, up to 32 bytes, over as many: two moves that may overlap, where a call would cost more than the copy.
-#[inline]
-fn copy_short(to: &mut [u8], from: &[u8]) {
-    debug_assert!(to.len() == from.len() && to.len() <= 32);
-    if let (Some(head), Some(tail)) = (from.first_chunk::<16>(), from.last_chunk::<16>()) {
-        to[..16].copy_from_slice(head);
-        let at = to.len() - 16;
-        to[at..].copy_from_slice(tail);
-    } else if let (Some(head), Some(tail)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
-        to[..8].copy_from_slice(head);
-        let at = to.len() - 8;
-        to[at..].copy_from_slice(tail);
-    } else {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    }
-}
-
-/// Compares up to 32 bytes with as many, in the manner of [`copy_short`].
-#[inline]
-fn same_short(a: &[u8], b: &[u8]) -> bool {
-    debug_assert!(a.len() == b.len() && a.len() <= 32);
-    if a.len() >= 16 {
-        a.first_chunk::<16>() == b.first_chunk::<16>() && a.last_chunk::<16>() == b.last_chunk::<16>()
-    } else if a.len() >= 8 {
-        a.first_chunk::<8>() == b.first_chunk::<8>() && a.last_chunk::<8>() == b.last_chunk::<8>()
-    } else {
-        a.iter().zip(b).all(|(a, b)| a == b)
     }
 }
 
