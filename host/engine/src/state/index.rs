@@ -15,8 +15,8 @@ struct Bucket {
 const EMPTY: Bucket = Bucket { hash: 0, entry: KeySlot::ABSENT };
 const FIRST_BUCKETS: usize = 8;
 
-/// Invariants: the number of buckets is zero or a power of two; no more than three quarters of them are taken; between the
-/// bucket that a hash asks for and the one that it got there is no empty one.
+/// Invariants: no more than three quarters of the buckets are taken; between the bucket that a hash asks for and the one that it got there is no
+/// empty one. Their number grows by half: twice as many would be half empty on the average, and what is looked up at random should lie in few lines.
 #[derive(Default)]
 pub(super) struct Index {
     buckets: Vec<Bucket>,
@@ -64,9 +64,7 @@ impl Index {
                 break;
             }
             // A bucket moves into the hole unless that would put it before the place that its hash asks for.
-            let from_home = at.wrapping_sub(self.home(bucket.hash)) & self.mask();
-            let from_hole = at.wrapping_sub(hole) & self.mask();
-            if from_home >= from_hole {
+            if self.distance(self.home(bucket.hash), at) >= self.distance(hole, at) {
                 self.buckets[hole] = bucket;
                 hole = at;
             }
@@ -79,7 +77,7 @@ impl Index {
     pub fn reserve(&mut self, more: usize) {
         let needed = (self.len + more) * 4 / 3 + 1;
         if needed > self.buckets.len() {
-            self.grow(needed.next_power_of_two().max(FIRST_BUCKETS));
+            self.grow(needed.max(self.buckets.len() * 3 / 2).max(FIRST_BUCKETS));
         }
     }
 
@@ -112,19 +110,20 @@ impl Index {
         }
     }
 
-    #[inline]
-    fn mask(&self) -> usize {
-        self.buckets.len().wrapping_sub(1)
-    }
-
+    /// The hash as a fraction of all hashes, of the buckets: any number of them will do.
     #[inline]
     fn home(&self, hash: u32) -> usize {
-        hash as usize & self.mask()
+        ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
     }
 
     #[inline]
     fn after(&self, at: usize) -> usize {
-        (at + 1) & self.mask()
+        if at + 1 == self.buckets.len() { 0 } else { at + 1 }
+    }
+
+    /// How many steps of [`Self::after`] lead from one bucket to another.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.buckets.len() - from }
     }
 }
 
@@ -153,7 +152,7 @@ mod tests {
                     model.remove(&entry);
                 }
                 None if grows => {
-                    let hash = rng.u32(0..40).wrapping_sub(20);
+                    let hash = rng.u32(0..40).wrapping_sub(20).rotate_right(6);
                     index.insert(hash, entry);
                     model.insert(entry, hash);
                 }
