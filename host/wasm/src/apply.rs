@@ -39,10 +39,7 @@ fn set_values(update: ValueUpdate, state: &mut KeyedState) -> Result<(), EngineE
     for key in update.cleared {
         state.clear(key as usize, update.state)?;
     }
-    for (key, value) in update.set.keys.iter().zip(update.set.items.iter()) {
-        state.set_value(*key as usize, update.state, value)?;
-    }
-    Ok(())
+    state.set_values(&update.set.keys, update.state, &update.set.items)
 }
 
 fn change_lists(update: ListUpdate, state: &mut KeyedState) -> Result<(), EngineError> {

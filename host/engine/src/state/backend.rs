@@ -46,6 +46,23 @@ pub struct SelectedKeys<'a> {
     pub time: StateTime,
 }
 
+/// Values of keys that were looked up together.
+#[derive(Clone, Copy, Debug)]
+pub struct ValuesOfKeys<'a> {
+    /// The places that the keys had in the lookup.
+    pub keys: &'a [u32],
+    /// A value for each of `keys`.
+    pub values: &'a Column,
+}
+
+impl<'a> ValuesOfKeys<'a> {
+    /// Each key's place and its value.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = (usize, &'a [u8])> {
+        self.keys.iter().map(|&key| key as usize).zip(self.values.iter())
+    }
+}
+
 /// The state of one operator's keys in one subtask's range of key groups.
 ///
 /// A backend may wait in one place: [`StateBackend::poll_prefetch`], which the engine calls in front of each call of the operator with all keys that
@@ -86,6 +103,12 @@ pub trait StateBackend: Send {
     fn value(&self, slot: &KeySlot, state: usize, out: &mut Column) -> Result<bool, EngineError>;
     /// Sets a value.
     fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) -> Result<(), EngineError>;
+
+    /// Sets the values of several of the keys that were looked up, one after the other; `slots` and `keys` are those of the whole lookup. Where it
+    /// fails, those in front of the failing one may be set.
+    fn set_values(&mut self, slots: &mut [KeySlot], keys: &Column, state: usize, set: ValuesOfKeys<'_>) -> Result<(), EngineError> {
+        set.iter().try_for_each(|(key, value)| self.set_value(&mut slots[key], keys.get(key), state, value))
+    }
 
     /// Number of items of a list.
     fn list_len(&self, slot: &KeySlot, state: usize) -> Result<u64, EngineError>;

@@ -1,11 +1,10 @@
 //! One operator's keyed state as the operator sees it: by call, through the distinct keys of the call's records or timers.
 
+use super::distinct_keys::DistinctKeys;
 use super::no_backend::NoBackend;
-use super::{CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, key_hash};
+use super::{CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, ValuesOfKeys};
 use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,12 +45,9 @@ pub struct KeyedState {
     backend: Box<dyn StateBackend>,
     /// The times of the call that is being made.
     time: StateTime,
-    keys: Column,
-    hashes: Vec<u64>,
-    key_of: Vec<u32>,
+    distinct: DistinctKeys,
+    /// One for each distinct key.
     slots: Vec<KeySlot>,
-    /// Distinct keys by hash: scratch of `select`.
-    index: HashTable<u32>,
     /// How much may be kept; `None`: nobody counts.
     allowance: Option<Arc<StateAllowance>>,
 }
@@ -59,17 +55,7 @@ pub struct KeyedState {
 impl KeyedState {
     /// State behind `backend`, which was made with `states`.
     pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
-        Self {
-            states,
-            backend,
-            time: StateTime::NONE,
-            keys: Column::new(),
-            hashes: Vec::new(),
-            key_of: Vec::new(),
-            slots: Vec::new(),
-            index: HashTable::new(),
-            allowance: None,
-        }
+        Self { states, backend, time: StateTime::NONE, distinct: DistinctKeys::default(), slots: Vec::new(), allowance: None }
     }
 
     /// The same, kept within an allowance.
@@ -100,8 +86,8 @@ impl KeyedState {
         if !self.backend.prefetches() || !of.keyless.is_empty() {
             return Ok(());
         }
-        self.choose(of, 0..of.len());
-        let Self { backend, keys, hashes, .. } = self;
+        self.distinct.gather(of, 0..of.len());
+        let Self { backend, distinct: DistinctKeys { keys, hashes, .. }, .. } = self;
         let selected = SelectedKeys { keys, hashes, time };
         poll_fn(|cx| backend.poll_prefetch(selected, cx)).await
     }
@@ -115,45 +101,19 @@ impl KeyedState {
         if let Some(&record) = of.keyless.iter().find(|&&record| range.contains(&(record as usize))) {
             return Err(SelectError::Keyless(Keyless { record: record as usize }));
         }
-        self.choose(of, range);
-        let Self { backend, keys, hashes, slots, time, .. } = self;
+        self.distinct.gather(of, range);
+        let Self { backend, distinct: DistinctKeys { keys, hashes, .. }, slots, time, .. } = self;
         backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)
-    }
-
-    /// Gathers the distinct keys of records or timers that all have one.
-    fn choose(&mut self, of: CallKeys<'_>, range: Range<usize>) {
-        self.keys.clear();
-        self.hashes.clear();
-        self.key_of.clear();
-        self.index.clear();
-        self.index.reserve(range.len(), |_| 0);
-        for place in range {
-            let key = of.keys.get(place);
-            let hash = of.hashes.get(place).copied().unwrap_or_else(|| key_hash(key));
-            let (keys, hashes) = (&mut self.keys, &mut self.hashes);
-            let same = |&other: &u32| hashes[other as usize] == hash && keys.get(other as usize) == key;
-            let index = match self.index.entry(hash, same, |&other| hashes[other as usize]) {
-                Entry::Occupied(entry) => *entry.get(),
-                Entry::Vacant(entry) => {
-                    let index = hashes.len() as u32;
-                    entry.insert(index);
-                    keys.push(key);
-                    hashes.push(hash);
-                    index
-                }
-            };
-            self.key_of.push(index);
-        }
     }
 
     /// The distinct keys.
     pub fn keys(&self) -> &Column {
-        &self.keys
+        &self.distinct.keys
     }
 
     /// For each selected record or timer the index of its key.
     pub fn key_of(&self) -> &[u32] {
-        &self.key_of
+        &self.distinct.key_of
     }
 
     /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`, until they pass `max_bytes`;
@@ -177,7 +137,12 @@ impl KeyedState {
     /// Sets a key's value.
     #[inline]
     pub fn set_value(&mut self, key: usize, state: usize, value: &[u8]) -> Result<(), EngineError> {
-        self.backend.set_value(&mut self.slots[key], self.keys.get(key), state, value)
+        self.backend.set_value(&mut self.slots[key], self.distinct.keys.get(key), state, value)
+    }
+
+    /// Sets the values of several keys: a value for each of `keys`, in order.
+    pub fn set_values(&mut self, keys: &[u32], state: usize, values: &Column) -> Result<(), EngineError> {
+        self.backend.set_values(&mut self.slots, &self.distinct.keys, state, ValuesOfKeys { keys, values })
     }
 
     /// Number of items of a key's list.
@@ -192,17 +157,17 @@ impl KeyedState {
 
     /// Appends one item to a key's list.
     pub fn list_append(&mut self, key: usize, state: usize, item: &[u8]) -> Result<(), EngineError> {
-        self.backend.list_append(&mut self.slots[key], self.keys.get(key), state, item)
+        self.backend.list_append(&mut self.slots[key], self.distinct.keys.get(key), state, item)
     }
 
     /// Removes the first `count` items of a key's list, or all where there are fewer.
     pub fn list_pop_front(&mut self, key: usize, state: usize, count: u64) -> Result<(), EngineError> {
-        self.backend.list_pop_front(&mut self.slots[key], self.keys.get(key), state, count)
+        self.backend.list_pop_front(&mut self.slots[key], self.distinct.keys.get(key), state, count)
     }
 
     /// Removes all items of a key's list behind the first `len`.
     pub fn list_truncate(&mut self, key: usize, state: usize, len: u64) -> Result<(), EngineError> {
-        self.backend.list_truncate(&mut self.slots[key], self.keys.get(key), state, len)
+        self.backend.list_truncate(&mut self.slots[key], self.distinct.keys.get(key), state, len)
     }
 
     /// Appends the value of an entry of a key's map to `out`. False where the entry is not there.
@@ -225,17 +190,17 @@ impl KeyedState {
 
     /// Puts an entry into a key's map.
     pub fn map_put(&mut self, key: usize, state: usize, entry: &[u8], value: &[u8]) -> Result<(), EngineError> {
-        self.backend.map_put(&mut self.slots[key], self.keys.get(key), state, entry, value)
+        self.backend.map_put(&mut self.slots[key], self.distinct.keys.get(key), state, entry, value)
     }
 
     /// Removes an entry of a key's map.
     pub fn map_remove(&mut self, key: usize, state: usize, entry: &[u8]) -> Result<(), EngineError> {
-        self.backend.map_remove(&mut self.slots[key], self.keys.get(key), state, entry)
+        self.backend.map_remove(&mut self.slots[key], self.distinct.keys.get(key), state, entry)
     }
 
     /// Removes all that `state` holds for a key.
     pub fn clear(&mut self, key: usize, state: usize) -> Result<(), EngineError> {
-        self.backend.clear(&mut self.slots[key], self.keys.get(key), state)
+        self.backend.clear(&mut self.slots[key], self.distinct.keys.get(key), state)
     }
 
     /// Number of keys.

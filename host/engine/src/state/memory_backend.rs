@@ -5,7 +5,7 @@
 //! The tables' hash is seeded and is not the one that routes keys: all keys of a group have the latter's remainder in common, and
 //! whoever chooses keys can compute it.
 
-use super::backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory};
+use super::backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory, ValuesOfKeys};
 use super::changes::{ChangeHistory, SinceBase};
 use super::entry::Entry;
 use super::group_table::GroupTable;
@@ -21,6 +21,9 @@ use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
 use std::hint::black_box;
 use std::sync::Arc;
+
+/// So many values are read or set behind one loop that reads their entries: of a whole batch's few are in the nearest cache.
+const TOGETHER: usize = 32;
 
 /// Makes backends that keep their state in memory.
 #[derive(Clone, Copy, Debug)]
@@ -99,13 +102,19 @@ impl MemoryBackend {
         &mut self.tables[(group - self.range.start) as usize]
     }
 
+    /// Starts reading the slot's entry. What it returns means nothing.
+    #[inline]
+    fn touch_entry(&self, slot: &KeySlot) -> u32 {
+        self.table(slot.group).touch_entry(slot.entry)
+    }
+
     #[inline]
     fn entry(&self, slot: &KeySlot) -> Option<&Entry> {
         (slot.entry != KeySlot::ABSENT).then(|| self.table(slot.group).entry(slot.entry))
     }
 
     /// The key's entry, which is made where there is none. The caller gives it a state.
-    #[inline]
+    #[inline(always)]
     fn entry_mut(&mut self, slot: &mut KeySlot, key: &[u8]) -> &mut Entry {
         if slot.entry == KeySlot::ABSENT {
             self.bytes += key_bytes(key);
@@ -174,7 +183,7 @@ impl MemoryBackend {
     fn find_entries(&self, keys: &Column, slots: &mut [KeySlot]) {
         black_box(slots.iter().fold(0, |sum, slot| sum ^ self.table(slot.group).touch_index(slot.hash)));
         slots.iter_mut().for_each(|slot| slot.entry = self.table(slot.group).candidate(slot.hash));
-        black_box(slots.iter().fold(0, |sum, slot| sum ^ self.table(slot.group).touch_entry(slot.entry)));
+        black_box(slots.iter().fold(0, |sum, slot| sum ^ self.touch_entry(slot)));
         for (key, slot) in keys.iter().zip(slots) {
             let table = self.table(slot.group);
             if slot.entry != KeySlot::ABSENT && !table.entry(slot.entry).key.is(key) {
@@ -205,12 +214,15 @@ impl StateBackend for MemoryBackend {
         values: &mut Column,
     ) -> Result<(), EngineError> {
         let place = self.layout.place(state, StateKind::Value);
-        for (index, slot) in slots.iter().enumerate() {
-            if let Some(value) = self.entry(slot).and_then(|entry| entry.value(place)) {
-                present.push(index as u32);
-                values.push(value);
-                if values.byte_len() > max_bytes {
-                    return Ok(());
+        for (number, block) in slots.chunks(TOGETHER).enumerate() {
+            black_box(block.iter().fold(0, |sum, slot| sum ^ self.touch_entry(slot)));
+            for (slot, index) in block.iter().zip(number * TOGETHER..) {
+                if let Some(value) = self.entry(slot).and_then(|entry| entry.value(place)) {
+                    present.push(index as u32);
+                    values.push(value);
+                    if values.byte_len() > max_bytes {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -227,6 +239,19 @@ impl StateBackend for MemoryBackend {
         let cells = self.layout.cells();
         let before = self.entry_mut(slot, key).set_value(place, cells, value);
         self.bytes = self.bytes + value.len() as u64 - before;
+        Ok(())
+    }
+
+    fn set_values(&mut self, slots: &mut [KeySlot], keys: &Column, state: usize, set: ValuesOfKeys<'_>) -> Result<(), EngineError> {
+        let (place, cells) = (self.layout.place(state, StateKind::Value), self.layout.cells());
+        for (number, block) in set.keys.chunks(TOGETHER).enumerate() {
+            black_box(block.iter().fold(0, |sum, &key| sum ^ self.touch_entry(&slots[key as usize])));
+            for (&key, value) in block.iter().zip(number * TOGETHER..) {
+                let (key, value) = (key as usize, set.values.get(value));
+                let before = self.entry_mut(&mut slots[key], keys.get(key)).set_value(place, cells, value);
+                self.bytes = self.bytes + value.len() as u64 - before;
+            }
+        }
         Ok(())
     }
 

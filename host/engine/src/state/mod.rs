@@ -11,6 +11,7 @@ mod chunk;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod delta;
+mod distinct_keys;
 mod entry;
 mod group_table;
 mod index;
@@ -40,7 +41,7 @@ mod delta_tests;
 pub use crate::element::key_hash;
 pub use crate::element::{KeyGroupRange, MAX_PARALLELISM_LIMIT, key_group_of, owner_of, owners, range_of};
 pub use allowance::{StateAllowance, StatePool};
-pub use backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory, StateTime};
+pub use backend::{BackendPlace, KeySlot, SelectedKeys, StateBackend, StateBackendFactory, StateTime, ValuesOfKeys};
 #[cfg(test)]
 pub(crate) use block::BlockReader;
 pub(crate) use block::MapEntry;

@@ -1,6 +1,6 @@
 //! The backend of keyed state that is lent out: see [`super::KeyedState::placeholder`].
 
-use super::{KeySlot, SelectedKeys, StateBackend, StateSnapshot};
+use super::{KeySlot, SelectedKeys, StateBackend, StateSnapshot, ValuesOfKeys};
 use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 
@@ -23,6 +23,9 @@ impl StateBackend for NoBackend {
         unreachable!("{LENT}")
     }
     fn set_value(&mut self, _: &mut KeySlot, _: &[u8], _: usize, _: &[u8]) -> Result<(), EngineError> {
+        unreachable!("{LENT}")
+    }
+    fn set_values(&mut self, _: &mut [KeySlot], _: &Column, _: usize, _: ValuesOfKeys<'_>) -> Result<(), EngineError> {
         unreachable!("{LENT}")
     }
     fn list_len(&self, _: &KeySlot, _: usize) -> Result<u64, EngineError> {

@@ -9,7 +9,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Simulator;
 use crate::state::{
     BackendPlace, FileSnapshot, KeyGroupRange, KeySlot, MemoryBackendFactory, SelectedKeys, SnapshotFile, StateBackend,
-    StateBackendFactory, StateSnapshot, StateTime, StoredFile, key_hash,
+    StateBackendFactory, StateSnapshot, StateTime, StoredFile, ValuesOfKeys, key_hash,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -185,6 +185,11 @@ impl StateBackend for FaultyBackend {
     fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) -> Result<(), EngineError> {
         self.dice.strike("set a value")?;
         self.inner.set_value(slot, key, state, value)
+    }
+
+    fn set_values(&mut self, slots: &mut [KeySlot], keys: &Column, state: usize, set: ValuesOfKeys<'_>) -> Result<(), EngineError> {
+        self.dice.strike("set values")?;
+        self.inner.set_values(slots, keys, state, set)
     }
 
     fn list_len(&self, slot: &KeySlot, state: usize) -> Result<u64, EngineError> {

@@ -2,8 +2,8 @@
 
 use super::model::Model;
 use super::{ALL_GROUPS, LIST, MAP, SECOND_VALUE, SteadyBackend, VALUE, Written, backend, halves, restore, written};
-use crate::element::CheckpointId;
-use crate::state::{KeySlot, StateBackendFactory, StateSnapshot};
+use crate::element::{CheckpointId, Column};
+use crate::state::{KeySlot, StateBackendFactory, StateSnapshot, ValuesOfKeys};
 use fastrand::Rng;
 
 const BATCHES: usize = 120;
@@ -70,6 +70,7 @@ impl Run<'_> {
         let rng = &mut self.rng;
         let batch: Vec<&[u8]> = self.keys.iter().filter(|_| rng.usize(0..share) == 0).map(Vec::as_slice).collect();
         let mut slots = self.backend.lookup(&batch);
+        set_several(&mut self.backend, &mut self.model, &mut slots, &batch, rng);
         for _ in 0..rng.usize(0..=CHANGES_PER_KEY * batch.len()) {
             let at = rng.usize(0..batch.len());
             change_key(&mut self.backend, &mut self.model, &mut slots[at], batch[at], rng);
@@ -108,6 +109,21 @@ impl Run<'_> {
         self.model = model;
         self.check();
     }
+}
+
+/// Values of some of a batch's keys, in any order, set at once.
+fn set_several(backend: &mut SteadyBackend, model: &mut Model, slots: &mut [KeySlot], batch: &[&[u8]], rng: &mut Rng) {
+    let state = *rng.choice(&[(VALUE, 0), (SECOND_VALUE, 1)]).expect("there are choices");
+    let mut chosen: Vec<u32> = (0..batch.len() as u32).filter(|_| rng.bool()).collect();
+    rng.shuffle(&mut chosen);
+    let (mut keys, mut values) = (Column::new(), Column::new());
+    batch.iter().for_each(|key| keys.push(key));
+    for &key in &chosen {
+        let value = bytes(rng);
+        values.push(&value);
+        model.change(batch[key as usize], |states| states.values[state.1] = Some(value));
+    }
+    backend.set_values(slots, &keys, state.0, ValuesOfKeys { keys: &chosen, values: &values });
 }
 
 /// One random change of one key, in the backend and in the model.

@@ -2,7 +2,7 @@
 
 use crate::element::{CheckpointId, Column};
 use crate::error::{EngineError, ErrorKind};
-use crate::state::{KeySlot, SelectedKeys, SnapshotFile, StateBackend, StateSnapshot, StateTime, StoredFile, key_hash};
+use crate::state::{KeySlot, SelectedKeys, SnapshotFile, StateBackend, StateSnapshot, StateTime, StoredFile, ValuesOfKeys, key_hash};
 use std::fmt::Debug;
 use std::task::{Context, Poll, Waker};
 
@@ -91,6 +91,11 @@ impl SteadyBackend {
     /// See [`StateBackend::set_value`].
     pub fn set_value(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, value: &[u8]) {
         again(|| self.0.set_value(slot, key, state, value));
+    }
+
+    /// See [`StateBackend::set_values`].
+    pub fn set_values(&mut self, slots: &mut [KeySlot], keys: &Column, state: usize, set: ValuesOfKeys<'_>) {
+        again(|| self.0.set_values(slots, keys, state, set));
     }
 
     /// See [`StateBackend::list_len`].
