@@ -6,6 +6,7 @@
 mod folders;
 mod inputs;
 mod own_output;
+mod set_aside;
 
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
@@ -82,7 +83,16 @@ struct Connectors {
 
 fn connectors(job: &JobFile) -> Connectors {
     let mut problems = Vec::new();
-    let sources = collect(job.sources.iter().map(|step| source(job, step)), &mut problems);
+    let mut sources = Vec::new();
+    for step in &job.sources {
+        match source(job, step) {
+            Ok(source) => {
+                problems.extend(set_aside::missing(job, step, &*source));
+                sources.push(source);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
     let sinks = collect(job.sinks.iter().map(|step| sink(job, &step.connector, &step.settings)), &mut problems);
     problems.extend(folders::shared(job));
     problems.extend(own_output::problems(job));

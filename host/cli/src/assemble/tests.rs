@@ -50,6 +50,21 @@ fn an_operator_with_state_needs_an_input_by_key() {
 }
 
 #[test]
+fn what_a_source_does_not_set_aside_feeds_nothing() {
+    let refused = |source: &str| {
+        let text = JOB.replacen("connector = \"generator\"\ncount = 10", source, 1);
+        let text = text.replacen("input = \"count\"", "inputs = [\"count\", \"in.quarantine\"]", 1);
+        assembled(&text).err().map(|failure| failure.text())
+    };
+    let problem = "job.toml:4:20: `in` puts no record into quarantine";
+    let generator = refused("connector = \"generator\"");
+    assert_eq!(generator, Some(format!("{problem} (there is nothing that a `generator` source cannot read)")));
+    let file = "connector = \"file\"\nformat = \"csv\"\npath = \"*.csv\"\nkey = \"k\"\n";
+    assert_eq!(refused(file), Some(format!("{problem} (`on-error = \"quarantine\"` in [source.in] does)")));
+    assert_eq!(refused(&format!("{file}on-error = \"quarantine\"")), None);
+}
+
+#[test]
 fn records_without_keys_are_not_distributed_by_key() {
     let by_key = JOB.replacen("input = \"in\"", "input = { from = \"in\", by = \"key\" }", 1);
     assert!(assembled(&by_key).is_ok());

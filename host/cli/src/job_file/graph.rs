@@ -28,7 +28,7 @@ pub(super) struct Steps {
 /// What a reference can lead to.
 #[derive(Clone, Copy, PartialEq)]
 enum StepKind {
-    Source { quarantines: bool },
+    Source,
     Operator { quarantines: bool },
     Sink,
 }
@@ -59,11 +59,7 @@ pub(super) fn connect(raw: RawSteps, head: &Head, end: Span, reporter: &Reporter
 }
 
 fn know(raw: &RawSteps, head: &Head, reporter: &Reporter) -> BTreeMap<String, Known> {
-    let sources = raw.sources.iter().map(|source| {
-        let parallelism = source_parallelism(source, head);
-        let quarantines = source.settings.values.get("on-error").is_some_and(|on_error| on_error == QUARANTINE_NAME);
-        (&source.head, StepKind::Source { quarantines }, parallelism)
-    });
+    let sources = raw.sources.iter().map(|source| (&source.head, StepKind::Source, source_parallelism(source, head)));
     let quarantines =
         |operator: &RawOperator| matches!(&operator.code, Some(Code::Plugin(code)) if code.on_failure == OnFailure::Quarantine);
     let operators = raw.operators.iter().map(|step| {
@@ -212,17 +208,13 @@ impl Connector<'_> {
         problem.label("nothing comes from here").hint(suggest::hint(from, outputs))
     }
 
-    /// Whether a plugin has the named side output is known only when it has been loaded.
+    /// Whether a plugin has the named side output is known only when it has been loaded, and whether a source sets anything aside when it has been made.
     fn unfit_output(&self, raw: &RawInput, from: &str, output: Option<&str>, kind: StepKind) -> Option<Problem> {
         let problem = |message: String| Problem::new(raw.span.clone(), message);
         match (kind, output) {
             (StepKind::Sink, _) => Some(problem(format!("`{from}` is a sink: nothing comes out of it"))),
-            (StepKind::Source { quarantines: true }, Some(QUARANTINE_NAME)) => None,
-            (StepKind::Source { quarantines: false }, Some(QUARANTINE_NAME)) => {
-                let problem = problem(format!("`{from}` puts no record into quarantine"));
-                Some(problem.hint(format!("`on-error = \"quarantine\"` in [source.{from}] does")))
-            }
-            (StepKind::Source { .. }, Some(output)) => {
+            (StepKind::Source, Some(QUARANTINE_NAME)) => None,
+            (StepKind::Source, Some(output)) => {
                 Some(problem(format!("the source `{from}` has no output `{output}`")).hint(format!("write `{from}`")))
             }
             (StepKind::Operator { .. }, Some("")) => Some(problem(format!("`{}` names no output", raw.reference))),
@@ -230,7 +222,7 @@ impl Connector<'_> {
                 let problem = problem(format!("`{from}` puts no record into quarantine"));
                 Some(problem.hint(format!("`on-failure = \"quarantine\"` in [operator.{from}] does")))
             }
-            (StepKind::Source { .. } | StepKind::Operator { .. }, _) => None,
+            (StepKind::Source | StepKind::Operator { .. }, _) => None,
         }
     }
 }

@@ -73,11 +73,6 @@ fn references_lead_somewhere() {
         "input = \"delays.quarantine\"",
         "job.toml:14:9: `delays` puts no record into quarantine (`on-failure = \"quarantine\"` in [operator.delays] does)",
     );
-    check(
-        "input = \"delays\"",
-        "input = \"rows.quarantine\"",
-        "job.toml:14:9: `rows` puts no record into quarantine (`on-error = \"quarantine\"` in [source.rows] does)",
-    );
 }
 
 #[test]
