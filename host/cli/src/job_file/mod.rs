@@ -6,6 +6,7 @@
 
 mod graph;
 mod model;
+mod nearby;
 mod problem;
 mod rescale;
 mod section;
@@ -40,11 +41,18 @@ const FILE_MAX_BYTES: u64 = 1 << 20;
 /// already, and is handed what could be understood of it.
 pub fn load(path: &Path, cores: u32, more: impl FnOnce(&JobFile) -> Vec<Problem>) -> Result<JobFile, JobFileError> {
     let name: Arc<str> = path.display().to_string().into();
-    let unreadable = |message: String| {
+    let refused = |problem: Problem| {
         let source = SourceText { name: Arc::clone(&name), text: "".into() };
-        JobFileError { source, problems: vec![Problem::new(0..0, message)] }
+        JobFileError { source, problems: vec![problem] }
     };
-    let text = read(path).map_err(|error| unreadable(format!("read the job file {}: {error}", path.display())))?;
+    let unreadable = |message: String| refused(Problem::new(0..0, message));
+    let text = read(path).map_err(|error| {
+        let problem = Problem::new(0..0, format!("read the job file {}: {error}", path.display()));
+        refused(match nearby::hint(path, error.kind()) {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        })
+    })?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
