@@ -87,3 +87,12 @@ pub struct GateSettings {
     /// The clock of alignments.
     pub clock: Arc<dyn Clock>,
 }
+
+#[cfg(test)]
+impl GateSettings {
+    /// Those of a small gate in a test: channels of a hundred batches, exactly-once, and no record may be in flight.
+    pub fn of_test(clock: Arc<dyn Clock>) -> Self {
+        let bounds = ChannelBounds { batches: 100, bytes: 1 << 20 };
+        Self { bounds, at_least_once: false, budget: InFlightBudget::new(0), clock }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::element::{BatchBuilder, Watermark};
-use crate::exchange::{ChannelBounds, Room};
+use crate::exchange::Room;
 use std::sync::Mutex;
 use std::task::Waker;
 use std::time::Duration;
@@ -63,12 +63,8 @@ fn text(batch: &RecordBatch) -> String {
 impl Bench {
     pub fn new(channels: usize, at_least_once: bool, budget: u64) -> Self {
         let clock = Arc::new(StoppedClock::default());
-        let settings = GateSettings {
-            bounds: ChannelBounds { batches: 100, bytes: 1 << 20 },
-            at_least_once,
-            budget: InFlightBudget::new(budget),
-            clock: clock.clone(),
-        };
+        let budget = InFlightBudget::new(budget);
+        let settings = GateSettings { at_least_once, budget, ..GateSettings::of_test(clock.clone()) };
         let (gate, senders) = InputGate::new((0..channels).map(channel).collect(), settings);
         Self { gate, senders, clock, out: Vec::new() }
     }

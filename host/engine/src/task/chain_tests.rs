@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::element::{BatchBuilder, StreamElement, Watermark};
-use crate::exchange::{ChannelBounds, GateSettings, InFlightBudget, InputGate};
+use crate::exchange::{GateSettings, InputGate};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::runtime::Simulator;
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
@@ -163,13 +163,7 @@ fn the_state_is_told_the_times_of_each_call() {
 #[test]
 fn a_watermark_reaches_operators_when_it_arrives_and_not_with_the_next_batch() {
     let (heard, runtime) = (Heard::default(), Simulator::new(1).runtime());
-    let settings = GateSettings {
-        bounds: ChannelBounds { batches: 100, bytes: 1 << 20 },
-        at_least_once: false,
-        budget: InFlightBudget::new(0),
-        clock: runtime.clock.clone(),
-    };
-    let (gate, senders) = InputGate::new(vec![HEAD], settings);
+    let (gate, senders) = InputGate::new(vec![HEAD], GateSettings::of_test(runtime.clock.clone()));
     let ((_control, inbox), (events, _told)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let events = TaskEvents::new(0, events);
     let chain = chain(runtime.clock.clone(), &heard);

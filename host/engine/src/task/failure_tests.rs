@@ -4,7 +4,7 @@ use super::testing::snapshots;
 use super::*;
 use crate::element::{BatchBuilder, RecordBatch, StreamElement};
 use crate::error::ErrorKind;
-use crate::exchange::{ChannelBounds, GateSettings, InFlightBudget, InputChannel, InputGate, Output};
+use crate::exchange::{GateSettings, InFlightBudget, InputChannel, InputGate, Output};
 use crate::metrics::VertexMetrics;
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
 use crate::runtime::{Runtime, Simulator};
@@ -89,13 +89,7 @@ const HEAD: InputChannel = InputChannel { node: 0, input: 0, keyed: false, edge:
 #[test]
 fn a_task_behind_a_gate_tells_of_its_failure_before_any_of_it_is_gone() {
     let seen = seen(|runtime, part, events, inbox| {
-        let settings = GateSettings {
-            bounds: ChannelBounds { batches: 100, bytes: 1 << 20 },
-            at_least_once: false,
-            budget: InFlightBudget::new(0),
-            clock: runtime.clock.clone(),
-        };
-        let (gate, senders) = InputGate::new(vec![HEAD], settings);
+        let (gate, senders) = InputGate::new(vec![HEAD], GateSettings::of_test(runtime.clock.clone()));
         let mut batch = BatchBuilder::new();
         batch.push(None, b"v", None);
         assert!(senders[0].send(StreamElement::Batch(Arc::new(batch.finish()))).is_ok());
