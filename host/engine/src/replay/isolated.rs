@@ -98,15 +98,13 @@ impl IsolatedOperator {
 
     /// Calls it with timers that are due. After an error the operator is of no more use.
     pub(super) async fn on_timers(&mut self, fired: &Arc<FiredTimers>) -> Result<Emitted, EngineError> {
-        let Self { watermark, processing_time, .. } = *self;
-        // What goes wrong with timers names the operator already.
-        self.subtask.call(&OperatorCall { watermark, processing_time, kind: CallKind::Timers(fired.clone()) }).await
+        self.call(CallKind::Timers(fired.clone())).await
     }
 
     async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
         let Self { watermark, processing_time, .. } = *self;
         let call = OperatorCall { watermark, processing_time, kind };
-        self.subtask.call(&call).await.map_err(|error| error.context(self.subtask.id()))
+        self.subtask.call_by_name(&call).await
     }
 
     /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was.
@@ -169,7 +167,7 @@ impl IsolatedOperator {
         let time = StateTime { watermark: self.watermark, processing_time: self.processing_time };
         let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
-        state.prefetch(keys, time).await?;
+        state.prefetch(keys, time).await.map_err(|error| error.context(&id))?;
         state.select(keys, 0..keys.len()).map_err(|error| error.into_error(keyless))?;
         Ok(true)
     }

@@ -159,16 +159,36 @@ impl OperatorSubtask {
 
     /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
     pub async fn call(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
-        let keys = call.keys();
-        if let (Some(keys), Some(state)) = (keys, self.state.as_deref_mut()) {
+        self.fetch(call).await?;
+        self.make_noted(call).map_err(|error| match call.kind {
+            // What an operator says of its own batch names it as a rule.
+            CallKind::Batch { .. } | CallKind::Watermark => error,
+            CallKind::Timers(_) => error.context(&self.place.subtask.vertex),
+        })
+    }
+
+    /// As [`Self::call`]; whatever goes wrong names the operator, once.
+    pub async fn call_by_name(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
+        self.fetch(call).await?;
+        self.make_noted(call).map_err(|error| error.context(&self.place.subtask.vertex))
+    }
+
+    /// Puts the states of the call's keys where the operator reads them.
+    async fn fetch(&mut self, call: &OperatorCall) -> Result<(), EngineError> {
+        if let (Some(keys), Some(state)) = (call.keys(), self.state.as_deref_mut()) {
             let time = StateTime { watermark: call.watermark, processing_time: call.processing_time };
             state.prefetch(keys, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
         }
+        Ok(())
+    }
+
+    /// Keeps the call, where calls are kept, and makes it.
+    fn make_noted(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
         if let Some(call_log) = &mut self.call_log {
             call_log.note(call.clone());
         }
         let mut emitted = Emitted::new();
-        self.make(call, keys.is_some(), &mut emitted)?;
+        self.make(call, call.keys().is_some(), &mut emitted)?;
         if let Some(kept) = self.kept() {
             kept.allowance.settle(kept.keyed_bytes, kept.broadcast_bytes)?;
         }
@@ -191,9 +211,7 @@ impl OperatorSubtask {
         };
         match &call.kind {
             CallKind::Batch { input, batch, .. } => self.operator.process(*input, batch, &mut context),
-            CallKind::Timers(fired) => {
-                self.operator.on_timers(fired, &mut context).map_err(|error| error.context(&self.place.subtask.vertex))
-            }
+            CallKind::Timers(fired) => self.operator.on_timers(fired, &mut context),
             CallKind::Watermark => self.operator.on_watermark(&mut context),
         }
     }

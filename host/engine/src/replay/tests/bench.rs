@@ -290,7 +290,7 @@ fn put(store: &dyn Store, path: &str, object: StateObjectWriter) -> StateHandle 
     StateHandle { object: path.into(), bytes: finished.bytes, checksum: finished.checksum }
 }
 
-fn words(text: &str) -> RecordBatch {
+pub fn words(text: &str) -> RecordBatch {
     let mut builder = BatchBuilder::new();
     text.split_whitespace().for_each(|word| builder.push(Some(&word.as_bytes()[..1]), word.as_bytes(), None));
     builder.finish()

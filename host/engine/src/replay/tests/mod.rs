@@ -9,8 +9,12 @@ use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::exchange::Partitioning::{Broadcast, Forward, Key};
 use crate::job::{JobGraph, VertexKind};
-use bench::{COUNT, Count, OPERATOR, SEEN, TIMES, beginning, checkpoint, counting, edge, graph, source};
+use crate::runtime::Simulator;
+use crate::state::StateBackendFactory;
+use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
+use bench::{COUNT, Count, OPERATOR, SEEN, TIMES, beginning, checkpoint, counting, edge, graph, source, words};
 use futures_util::FutureExt;
+use std::sync::Arc;
 
 fn now<T>(future: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
     future.now_or_never().expect("nothing here waits")
@@ -215,4 +219,17 @@ fn broadcast_state_is_compared_and_put_back_after_a_failure() {
     assert_eq!((rules.only_old, rules.only_new, rules.different), (1, 0, 0), "{report:?}");
     assert_eq!((rules.examples[0].key.as_deref(), report.new.failures), (Some(&b"r2"[..]), 1));
     assert!(run_from(&beginning(), &job(fails("r2")), &job(fails("r2"))).unwrap().agrees());
+}
+
+#[test]
+fn a_call_whose_states_cannot_be_fetched_names_the_operator_once_as_one_that_fails_does() {
+    let plan = StateFaultPlan { prefetch: 1_000, ..StateFaultPlan::default() };
+    let failing: Arc<dyn StateBackendFactory> = Arc::new(FaultyBackendFactory::new(Simulator::new(1), plan));
+    for (backends, says) in [(failing, "injected failure"), (beginning().backends, "cannot take a1")] {
+        let graph = counting("a1", fails("a1"));
+        let point = ReplayPoint { backends, ..beginning() };
+        let mut operator = now(IsolatedOperator::restore(&graph, OPERATOR, &point)).unwrap();
+        let error = now(operator.process(0, &Arc::new(words("a1")))).unwrap_err().to_string();
+        assert!(error.starts_with("count: ") && error.matches("count: ").count() == 1 && error.contains(says), "{error}");
+    }
 }
