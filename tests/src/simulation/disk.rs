@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::{BoxFuture, pending, ready};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,6 +17,8 @@ use weir_engine::{Committable, Committer, EngineError, ErrorKind, Sink, SinkWrit
 struct Files {
     /// The nonces of the attempts that their sinks were prepared for.
     prepared_for: BTreeSet<String>,
+    /// The nonces of attempts for whose preparation something is at work.
+    at_work_for: BTreeSet<String>,
     pending: BTreeMap<String, Vec<String>>,
     committed: BTreeMap<String, Vec<String>>,
 }
@@ -125,9 +127,11 @@ impl Sink for DiskSink {
 
     fn prepare_attempt<'a>(&'a self, attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
         async {
-            let SinkAttempt { nonce, older_nonces, restored, .. } = attempt;
+            let SinkAttempt { nonce, older_nonces, restored, io, .. } = attempt;
             // Now and then it takes its time, as a broker does that shuts older attempts out.
             if let Some(simulator) = self.simulator.as_ref().filter(|_| nonce.ends_with(['0', '1', '2', '3'])) {
+                let client = AtWork::new(self.disk.clone(), nonce.clone());
+                io.spawn("a client of the disk", async move { client.for_ever().await }.boxed());
                 simulator.sleep_until(simulator.now() + Duration::from_millis(20)).await;
             }
             let named: Vec<_> = restored.iter().filter_map(|committable| committable.payload["file"].as_str()).collect();
@@ -152,8 +156,32 @@ impl Sink for DiskSink {
     fn writer(&self, context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
         let WriterContext { subtask, nonce, .. } = context;
         assert!(self.disk.lock().prepared_for.contains(nonce), "no writer is made before its attempt has been prepared");
+        assert!(!self.disk.lock().at_work_for.contains(nonce), "nothing of a preparation outlives it");
         let name = format!("{}-{}-{nonce}", subtask.vertex, subtask.index);
         Ok(Box::new(DiskWriter { disk: self.disk.clone(), simulator: self.simulator.clone(), name, lines: Vec::new() }))
+    }
+}
+
+/// Something that works beside a preparation, as a client of a broker does.
+struct AtWork {
+    disk: Disk,
+    nonce: String,
+}
+
+impl AtWork {
+    fn new(disk: Disk, nonce: String) -> Self {
+        disk.lock().at_work_for.insert(nonce.clone());
+        Self { disk, nonce }
+    }
+
+    async fn for_ever(self) {
+        pending().await
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.disk.lock().at_work_for.remove(&self.nonce);
     }
 }
 

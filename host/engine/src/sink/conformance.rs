@@ -45,7 +45,8 @@ pub fn writer_context(index: u32, parallelism: u32, attempt: u64, nonce: &str) -
 /// An attempt behind those with these nonces, from a checkpoint with these committables.
 pub fn sink_attempt(attempt: u64, nonce: &str, older_nonces: &[&str], restored: &[Committable]) -> SinkAttempt {
     let older_nonces = older_nonces.iter().map(|&nonce| nonce.to_owned()).collect();
-    SinkAttempt { attempt: AttemptId(attempt), nonce: nonce.into(), older_nonces, restored: restored.to_vec() }
+    let io = ConnectorIo::of(&Simulator::new(1).runtime());
+    SinkAttempt { attempt: AttemptId(attempt), nonce: nonce.into(), older_nonces, restored: restored.to_vec(), io }
 }
 
 /// The lines of a text, without their ends.

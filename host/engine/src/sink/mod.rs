@@ -58,7 +58,7 @@ impl VisibleOutput {
 }
 
 /// An attempt, as a sink hears of it before its first writer is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SinkAttempt {
     /// Its number: of two attempts of a job the one with the greater number counts.
     pub attempt: AttemptId,
@@ -68,6 +68,8 @@ pub struct SinkAttempt {
     pub older_nonces: Vec<String>,
     /// The committables of the checkpoint that it starts from, which have been committed.
     pub restored: Vec<Committable>,
+    /// Where I/O runs that goes on beside the preparation, as a client's own: what it starts ends with the preparation.
+    pub io: ConnectorIo,
 }
 
 /// What a writer is given.

@@ -6,7 +6,10 @@ use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::context::{AttemptContext, WaitsFor};
 use crate::job::attempt::log_writer::store_components;
 use crate::job::{JobGraph, VertexKind};
+use crate::runtime::{ConnectorIo, TaskGroup};
 use crate::sink::{Committable, SinkAttempt};
+use std::sync::Arc;
+use tracing::warn;
 
 impl Supervisor {
     /// Commits one part of a sink's output. Where it `may_be_lost`, only trouble with the storage is an error.
@@ -37,14 +40,22 @@ impl Supervisor {
         }
         let committables: Vec<Committable> = context.left_behind.iter().cloned().chain(restored).collect();
         let graph = context.graph.clone();
+        let io = TaskGroup::new(
+            self.runtime.spawn.clone(),
+            Arc::new(|task, message| warn!(task, message, "a task of a sink's preparation panicked")),
+        );
         let attempt = SinkAttempt {
             attempt: context.attempt,
             nonce: context.nonce.clone(),
             older_nonces: context.older_nonces.clone(),
             restored: committables,
+            io: ConnectorIo::of_attempt(io.clone(), self.runtime.clock.clone()),
         };
         self.waits_for = WaitsFor::Either;
         let prepared = self.runtime.aside("prepare the sinks", async move { prepare_sinks(&graph, &attempt).await }).await;
+        // Nobody is left behind who could still be at work in the sinks when their writers are made.
+        io.abort();
+        io.ended().await;
         self.waits_for = WaitsFor::Storage;
         prepared.unwrap_or_else(|| Err(EngineError::new(ErrorKind::Bug, "prepare the attempt: a sink panicked")))?;
         store_components(&*self.options.store, &*self.runtime.clock, &context.graph).await
