@@ -211,3 +211,42 @@ fn broadcast_state_needs_a_broadcast_input_and_state_by_key_a_keyed_one() {
         &["`enrich` keeps state by key (`count`, `items`, `entries`), but none of its inputs is distributed by key"],
     );
 }
+
+/// Asks a running job to go on with `package` in place of its `enrich`, which is refused with `why`: nothing of it is in the log, and the job goes on.
+#[track_caller]
+fn upgrade_refused(bench: &Bench, package: &str, why: &str) {
+    let mut process = bench.start("run job.toml --output json");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    let line = format!("upgrade words --operator enrich --plugin {} --probation 1s", plugin(package).display());
+    bench.run(&line).assert(1, &[why]);
+    let log = bench.log();
+    assert!(process.runs_until("another checkpoint", || bench.log().completed.len() > log.completed.len()), "{:?}", process.ended());
+    bench.run("stop words").assert(0, &[]);
+    assert_eq!(process.ended().document()["outcome"], "stopped");
+    assert_eq!((bench.log().overrides, bench.log().attempts), (0, 1), "the job went on as it was");
+}
+
+/// The rates of sources whose job is under way for longer than an upgrade of it takes to be refused.
+fn slowly(job: String) -> String {
+    job.replace(&format!("rate = {FLIGHTS}"), "rate = 20").replace(&format!("rate = {PLANES}"), "rate = 2")
+}
+
+#[test]
+fn a_live_upgrade_to_what_takes_an_input_by_key_that_is_fed_otherwise_is_refused_and_the_old_one_goes_on() {
+    let bench = bench();
+    bench.write_job(&slowly(puppet_job(2, &by_broadcast())));
+    upgrade_refused(&bench, "enrich", "the input `planes` of `enrich` is fed by `broadcast`, and the operator takes it by `key` only");
+}
+
+#[test]
+fn a_live_upgrade_to_what_takes_an_input_by_broadcast_that_is_fed_otherwise_is_refused_and_the_old_one_goes_on() {
+    let bench = bench();
+    bench.write_job(&slowly(job_file(2, BY_PLACE)));
+    let why = "the input `planes` of `enrich` is fed by `key`, and the operator takes it by `broadcast` only";
+    upgrade_refused(&bench, "broadcast-planes", why);
+    bench.write_job(&job_file(2, BY_PLACE));
+    bench.run("run job.toml -q").assert(0, &[]);
+    if let Some(how) = differences(&bench.committed(), &joined()) {
+        panic!("the output is not that of a join: {how}");
+    }
+}
