@@ -1,6 +1,5 @@
 //! Byte strings end to end with their ends: the one layout of keys and values, from source to guest.
 
-use super::short_bytes::append_short;
 use std::fmt;
 
 /// A sequence of byte strings in two vectors. Item `i` is `data[ends[i-1]..ends[i]]`.
@@ -72,7 +71,7 @@ impl Column {
     /// Appends one item. Panics where the column would pass 4 GiB; every batch is bounded far below that.
     #[inline]
     pub fn push(&mut self, item: &[u8]) {
-        append_short(&mut self.data, item);
+        self.data.extend_from_slice(item);
         self.end_item();
     }
 

@@ -30,19 +30,6 @@ pub(crate) fn same_short(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Appends `bytes`, up to 32 of them as [`copy_short`] copies.
-#[inline]
-pub(crate) fn append_short(to: &mut Vec<u8>, bytes: &[u8]) {
-    let (at, end) = (to.len(), to.len() + bytes.len());
-    match bytes.len() {
-        0..=16 => to.extend_from_slice(&[0; 16]),
-        17..=32 => to.extend_from_slice(&[0; 32]),
-        _ => return to.extend_from_slice(bytes),
-    }
-    copy_short(&mut to[at..end], bytes);
-    to.truncate(end);
-}
-
 /// True where the two are the same.
 #[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
@@ -52,17 +39,6 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_appended_stands_behind_what_was_there_whatever_its_length() {
-        let bytes: Vec<u8> = (1..=40).collect();
-        let (mut short, mut plain) = (Vec::new(), Vec::new());
-        for len in (0..=40).chain([3, 17, 0, 33, 16]) {
-            append_short(&mut short, &bytes[..len]);
-            plain.extend_from_slice(&bytes[..len]);
-            assert_eq!(short, plain, "{len} bytes");
-        }
-    }
 
     #[test]
     fn two_are_the_same_where_each_byte_is() {
