@@ -19,11 +19,7 @@ use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use std::hint::black_box;
 use std::sync::Arc;
-
-/// So many values are read or set behind one loop that reads their entries: of a whole batch's few are in the nearest cache.
-const TOGETHER: usize = 32;
 
 /// Makes backends that keep their state in memory.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +89,7 @@ impl MemoryBackend {
     }
 
     #[inline]
-    fn table(&self, group: u32) -> &GroupTable {
+    pub(super) fn table(&self, group: u32) -> &GroupTable {
         &self.tables[(group - self.range.start) as usize]
     }
 
@@ -104,18 +100,18 @@ impl MemoryBackend {
 
     /// Starts reading the slot's entry. What it returns means nothing.
     #[inline]
-    fn touch_entry(&self, slot: &KeySlot) -> u32 {
+    pub(super) fn touch_entry(&self, slot: &KeySlot) -> u32 {
         self.table(slot.group).touch_entry(slot.entry)
     }
 
     #[inline]
-    fn entry(&self, slot: &KeySlot) -> Option<&Entry> {
+    pub(super) fn entry(&self, slot: &KeySlot) -> Option<&Entry> {
         (slot.entry != KeySlot::ABSENT).then(|| self.table(slot.group).entry(slot.entry))
     }
 
     /// The key's entry, which is made where there is none. The caller gives it a state.
     #[inline(always)]
-    fn entry_mut(&mut self, slot: &mut KeySlot, key: &[u8]) -> &mut Entry {
+    pub(super) fn entry_mut(&mut self, slot: &mut KeySlot, key: &[u8]) -> &mut Entry {
         if slot.entry == KeySlot::ABSENT {
             self.bytes += key_bytes(key);
             slot.entry = self.table_mut(slot.group).insert(slot.hash, key);
@@ -177,22 +173,6 @@ impl MemoryBackend {
     }
 }
 
-impl MemoryBackend {
-    /// Finds the entries of keys whose hashes are in `slots`. Each loop does so little for a key that the reads of many keys are under
-    /// way at once; two of the loops read for that alone. At 1,000,000 keys they halve the time, at 100,000 they save a tenth.
-    fn find_entries(&self, keys: &Column, slots: &mut [KeySlot]) {
-        black_box(slots.iter().fold(0, |sum, slot| sum ^ self.table(slot.group).touch_index(slot.hash)));
-        slots.iter_mut().for_each(|slot| slot.entry = self.table(slot.group).candidate(slot.hash));
-        black_box(slots.iter().fold(0, |sum, slot| sum ^ self.touch_entry(slot)));
-        for (key, slot) in keys.iter().zip(slots) {
-            let table = self.table(slot.group);
-            if slot.entry != KeySlot::ABSENT && !table.entry(slot.entry).key.is(key) {
-                slot.entry = table.find(slot.hash, key);
-            }
-        }
-    }
-}
-
 impl StateBackend for MemoryBackend {
     fn lookup(&mut self, SelectedKeys { keys, hashes, time: _ }: SelectedKeys<'_>, slots: &mut Vec<KeySlot>) -> Result<(), EngineError> {
         assert_eq!(keys.len(), hashes.len(), "one hash for each key");
@@ -213,19 +193,7 @@ impl StateBackend for MemoryBackend {
         present: &mut Vec<u32>,
         values: &mut Column,
     ) -> Result<(), EngineError> {
-        let place = self.layout.place(state, StateKind::Value);
-        for (number, block) in slots.chunks(TOGETHER).enumerate() {
-            black_box(block.iter().fold(0, |sum, slot| sum ^ self.touch_entry(slot)));
-            for (slot, index) in block.iter().zip(number * TOGETHER..) {
-                if let Some(value) = self.entry(slot).and_then(|entry| entry.value(place)) {
-                    present.push(index as u32);
-                    values.push(value);
-                    if values.byte_len() > max_bytes {
-                        return Ok(());
-                    }
-                }
-            }
-        }
+        self.gather(slots, state, max_bytes, present, values);
         Ok(())
     }
 
@@ -243,15 +211,7 @@ impl StateBackend for MemoryBackend {
     }
 
     fn set_values(&mut self, slots: &mut [KeySlot], keys: &Column, state: usize, set: ValuesOfKeys<'_>) -> Result<(), EngineError> {
-        let (place, cells) = (self.layout.place(state, StateKind::Value), self.layout.cells());
-        for (number, block) in set.keys.chunks(TOGETHER).enumerate() {
-            black_box(block.iter().fold(0, |sum, &key| sum ^ self.touch_entry(&slots[key as usize])));
-            for (&key, value) in block.iter().zip(number * TOGETHER..) {
-                let (key, value) = (key as usize, set.values.get(value));
-                let before = self.entry_mut(&mut slots[key], keys.get(key)).set_value(place, cells, value);
-                self.bytes = self.bytes + value.len() as u64 - before;
-            }
-        }
+        self.set_together(slots, keys, state, set);
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod layout;
 mod list_state;
 mod map_state;
 mod memory_backend;
+mod memory_batches;
 mod memory_restore;
 mod memory_snapshot;
 mod migrate;
