@@ -70,10 +70,10 @@ pub(crate) fn items(column: &Column) -> impl ExactSizeIterator<Item = &[u8]> + '
     (0..u32_count(&column.ends)).map(|index| item(column, index))
 }
 
-/// Appends `bytes`. Short ones in pieces of fixed lengths: in Wasm a copy of a length that is known only when it runs is a call
-/// out of the guest, which costs more than what a short value's bytes do.
+/// Appends `bytes` to a value that is being written, as in `ctx.emit_into(|out| append(out, name))`. Short ones go in pieces of fixed lengths: in Wasm a
+/// copy of a length that is known only when it runs, as that of `extend_from_slice`, is a call out of the guest, which costs more than a few bytes do.
 #[inline(always)]
-pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn append(out: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.len() >= 128 {
         return out.extend_from_slice(bytes);
     }

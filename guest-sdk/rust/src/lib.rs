@@ -30,6 +30,7 @@ pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use columns::append;
 pub use context::{Context, Record};
 pub use emit::Emitter;
 pub use error::{Error, Result};

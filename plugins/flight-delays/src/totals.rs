@@ -1,6 +1,6 @@
 //! What is kept of an aircraft, and how it is shown.
 
-use weir_guest::RawState;
+use weir_guest::{RawState, append};
 
 /// The sums over an aircraft's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Totals {
     #[inline]
     pub fn write_json(&self, tailnum: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"tailnum\":\"");
-        out.extend_from_slice(tailnum);
+        append(out, tailnum);
         out.extend_from_slice(b"\",\"flights\":");
         push_number(out, self.flights);
         out.extend_from_slice(b",\"total_delay\":");
@@ -58,7 +58,7 @@ impl Totals {
     /// Appends `N14228,1,11.00`: the mean has two decimals, halves rounded up, and is empty while no delay is known.
     #[inline]
     pub fn write_mean(&self, tailnum: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(tailnum);
+        append(out, tailnum);
         out.push(b',');
         push_number(out, self.rows);
         out.push(b',');
@@ -83,5 +83,5 @@ impl Totals {
 
 #[inline]
 fn push_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    append(out, itoa::Buffer::new().format(number).as_bytes());
 }
