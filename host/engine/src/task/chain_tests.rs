@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::element::{BatchBuilder, StreamElement, Watermark};
-use crate::exchange::{GateSettings, InputGate};
+use crate::exchange::{Appetite, GateEvent, GateSettings, InputGate, Partitioning};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
-use crate::runtime::Simulator;
+use crate::runtime::{Runtime, Simulator};
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};
 use crate::task::testing::snapshots;
@@ -12,6 +12,7 @@ use crate::task::{OperatorTask, SubtaskPlace, TaskEvents};
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::task::Waker;
 use tokio::sync::mpsc;
 
 /// What operators have been called with, one line for each call.
@@ -160,19 +161,43 @@ fn the_state_is_told_the_times_of_each_call() {
     assert_eq!(backends.prefetched(), [at(NO_TIMESTAMP), at(7)]);
 }
 
-#[test]
-fn a_watermark_reaches_operators_when_it_arrives_and_not_with_the_next_batch() {
-    let (heard, runtime) = (Heard::default(), Simulator::new(1).runtime());
+/// A task of this chain is sent the watermark 5, and nothing else.
+fn run_at_a_watermark(chain: Chain, runtime: &Runtime) {
     let (gate, senders) = InputGate::new(vec![HEAD], GateSettings::of_test(runtime.clock.clone()));
     let ((_control, inbox), (events, _told)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let events = TaskEvents::new(0, events);
-    let chain = chain(runtime.clock.clone(), &heard);
-    let task = OperatorTask::new(gate, chain, snapshots(&runtime, events.clone()), inbox, events, runtime.clock.clone());
+    let task = OperatorTask::new(gate, chain, snapshots(runtime, events.clone()), inbox, events, runtime.clock.clone());
     let mut task = Box::pin(task.run());
     assert!(senders[0].send(StreamElement::Watermark(Watermark(5))).is_ok());
     for _ in 0..10 {
         assert!((&mut task).now_or_never().is_none(), "the task waits for more");
     }
+}
+
+#[test]
+fn a_watermark_reaches_operators_when_it_arrives_and_not_with_the_next_batch() {
+    let (heard, runtime) = (Heard::default(), Simulator::new(1).runtime());
+    run_at_a_watermark(chain(runtime.clock.clone(), &heard), &runtime);
     assert_eq!(heard.lock().unwrap()[..1], ["a hears 5"]);
     assert_eq!(heard.lock().unwrap().len(), 5);
+}
+
+#[test]
+fn a_watermark_leaves_a_task_behind_what_its_operators_emit_at_it() {
+    let (heard, runtime) = (Heard::default(), Simulator::new(1).runtime());
+    let (mut receiver, to_receiver) = InputGate::new(vec![HEAD], GateSettings::of_test(runtime.clock.clone()));
+    let mut output = Output::default();
+    let edge = output.add_edge(Partitioning::Forward, to_receiver, &[], 0);
+    let nodes = vec![node(0, "a", vec![Target::Node { node: 1, input: 0 }], &heard), node(1, "b", vec![Target::Edge(edge)], &heard)];
+    run_at_a_watermark(Chain::new("a".into(), nodes, Vec::new(), output, runtime.clock.clone()), &runtime);
+    let mut left = Vec::new();
+    while let Poll::Ready(event) = receiver.poll_next(Appetite::Everything, &mut Context::from_waker(Waker::noop())) {
+        match event {
+            GateEvent::Batch { batch, .. } => left.extend(batch.values().iter().map(|value| String::from_utf8_lossy(value).into_owned())),
+            GateEvent::Watermark(watermark) => left.push(format!("watermark {}", watermark.0)),
+            GateEvent::Barrier(_) | GateEvent::InFlight(..) | GateEvent::Declined(..) => panic!("nobody takes a checkpoint"),
+            GateEvent::End => break,
+        }
+    }
+    assert_eq!(left, ["a-5", "b-5", "watermark 5"]);
 }
