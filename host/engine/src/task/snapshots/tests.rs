@@ -1,9 +1,11 @@
 //! What becomes of a checkpoint that is given up while a task writes it, where its files are read, and how long a reader's answer is waited for.
 
+mod given_up;
+
 use super::super::{CallLogBudget, testing};
 use super::*;
 use crate::checkpoint::{CompletedTasks, EdgeIdentity, StateFile, StateFiles, StateHandle, SubtaskSnapshot};
-use crate::element::BatchBuilder;
+use crate::element::{BatchBuilder, RecordBatch};
 use crate::error::ErrorKind;
 use crate::exchange::{InFlightBudget, InputChannel, Partitioning};
 use crate::runtime::{SimulationEnd, Simulator, Spawn};
@@ -202,17 +204,26 @@ fn what_is_given_up_while_it_waits_for_its_turn_writes_nothing_and_its_output_go
     assert_eq!(uncommitted.add(CheckpointId(8), Vec::new()), [output]);
 }
 
+/// What a barrier has overtaken.
+fn overtaken() -> InFlightRecords {
+    let mut records = InFlightRecords::new(InFlightBudget::new(1 << 20));
+    let from = InputChannel { node: 0, input: 0, keyed: true, edge: 0, sender: 0 };
+    assert!(records.add(from, [Arc::new(keyed_batch())]));
+    records
+}
+
+fn keyed_batch() -> RecordBatch {
+    let mut builder = BatchBuilder::new();
+    builder.push(Some(b"k"), b"v", None);
+    builder.finish()
+}
+
 /// How many objects are written, and how many are left, of an operator with two of them and of what its barrier overtook, where the checkpoint is given
 /// up while the `nth` is written.
 fn with_records(nth: usize) -> (usize, usize) {
     let bench = Bench::new(nth);
     let parts = bench.write([captured("a")], &StoredBefore::default()).expect("it is given up behind the last");
-    let mut builder = BatchBuilder::new();
-    builder.push(Some(b"k"), b"v", None);
-    let mut records = InFlightRecords::new(InFlightBudget::new(1 << 20));
-    let from = InputChannel { node: 0, input: 0, keyed: true, edge: 0, sender: 0 };
-    assert!(records.add(from, [Arc::new(builder.finish())]));
-    let written = bench.parts(write_records(&bench.context, CHECKPOINT, parts, records));
+    let written = bench.parts(write_records(&bench.context, CHECKPOINT, parts, overtaken()));
     assert_eq!(written.is_none(), nth == 2);
     bench.written_and_left()
 }
