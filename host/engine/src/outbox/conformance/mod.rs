@@ -57,6 +57,7 @@ pub async fn target_suite(under_test: &dyn TargetUnderTest, clock: Arc<dyn Clock
         }
         assert!(at > 10, "{wrong:?}: a process makes more than {at} steps");
     }
+    chunks_are_as_large_as_they_may_be_and_no_larger(under_test, &clock).await;
     whoever_wakes_in_the_middle_changes_nothing(under_test, &clock).await;
     a_marker_that_does_not_fit_is_refused(under_test, &clock).await;
     an_older_publisher_changes_nothing(under_test, &clock).await;
@@ -97,6 +98,17 @@ async fn one_step_goes_wrong(under_test: &dyn TargetUnderTest, clock: &Arc<dyn C
         world.check("behind the sleeper", 0..14).await;
     }
     at < steps.made.load(Ordering::Relaxed)
+}
+
+/// Records of many small objects go into few chunks, and no chunk has those of two checkpoints.
+async fn chunks_are_as_large_as_they_may_be_and_no_larger(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
+    let world = World::new(under_test, clock, "chunks".into());
+    let outputs = [world.stage(1, 0, &[1, 1, 2, 6]).await, world.stage(2, 10, &[1, 1]).await];
+    let process = Process::new(1, world.ledger(&outputs), 3);
+    let steps = process.steps.clone();
+    world.publish(process).await.expect("it is published");
+    assert_eq!(steps.chunks(), [3, 3, 3, 1, 2], "{}: records of each chunk", world.name);
+    world.check("all of it", 0..12).await;
 }
 
 /// Whoever has taken over before neither publishes nor moves a marker.

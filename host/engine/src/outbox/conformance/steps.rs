@@ -9,8 +9,8 @@ use crate::storage::{Created, Store};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 /// What goes wrong with one step.
@@ -33,6 +33,8 @@ pub(super) const ALL_WRONG: [Wrong; 5] = [Wrong::Refused, Wrong::AnswerLost, Wro
 /// Counts the steps of a process, and lets one go wrong.
 pub(super) struct Steps {
     pub(super) made: AtomicUsize,
+    /// How many records each chunk had that was published.
+    chunks: Mutex<Vec<usize>>,
     wrong: Option<(usize, Wrong)>,
     /// The process has come to where it is killed or sleeps.
     pub(super) reached: Notify,
@@ -41,7 +43,12 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(wrong: Option<(usize, Wrong)>) -> Arc<Self> {
-        Arc::new(Self { made: AtomicUsize::new(0), wrong, reached: Notify::new(), wakes: Notify::new() })
+        Arc::new(Self { made: AtomicUsize::new(0), chunks: Mutex::default(), wrong, reached: Notify::new(), wakes: Notify::new() })
+    }
+
+    /// How many records each chunk had that was published.
+    pub(super) fn chunks(&self) -> Vec<usize> {
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn step<T>(&self, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
@@ -148,6 +155,7 @@ impl OutboxSession for Stepping<Box<dyn OutboxSession>> {
         records: &'a RecordBatch,
         marker: &'a Marker,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.1.chunks.lock().unwrap_or_else(PoisonError::into_inner).push(records.len());
         self.1.step(self.0.publish(key, records, marker)).boxed()
     }
 }
