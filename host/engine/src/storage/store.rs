@@ -110,16 +110,17 @@ impl ObjectStorage {
 
     fn error(&self, attempted: &str, path: &str, error: &object_store::Error) -> EngineError {
         let message = format!("{attempted} {}/{path}: {}", self.location, with_causes(error));
+        let unreachable = match self.place {
+            Place::S3 => s3::is_unreachable(error).then_some(s3::UNREACHABLE),
+            Place::Local => None,
+        };
         match (self.remedy(error), error) {
             (Some(hint), _) => EngineError::new(ErrorKind::FixInput, message).with_hint(hint),
-            // It may be there again in a moment.
-            (None, error) if self.place == Place::S3 && s3::is_unreachable(error) => {
-                EngineError::new(ErrorKind::Retry, message).with_hint(s3::UNREACHABLE)
-            }
             (None, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }) => {
                 EngineError::new(ErrorKind::FixInput, message)
             }
-            (None, _) => EngineError::new(ErrorKind::Retry, message),
+            // It may be there again in a moment.
+            (None, _) => unreachable.iter().fold(EngineError::new(ErrorKind::Retry, message), |error, &hint| error.with_hint(hint)),
         }
     }
 
