@@ -106,7 +106,7 @@ impl SinkPromise {
             Atomicity::IdsRemembered { remembered: Some(remembered) } => {
                 let time = duration_text(remembered);
                 Some(format!(
-                    "{leaves_out} within {time}: what it has of a chunk is there twice where publishing breaks off in it and goes on later"
+                    "{leaves_out} within {time}: what it has of a chunk is there twice, and behind newer records, where publishing breaks off in it and goes on later"
                 ))
             }
         }
@@ -162,8 +162,9 @@ mod tests {
         let leaves_out = "the target of `out` has no transactions and leaves out records whose ids it has seen";
         check_condition(Some(Atomicity::IdsRemembered { remembered: None }), Some(leaves_out));
         let remembered = Some(std::time::Duration::from_secs(24 * 3600));
-        let within =
-            format!("{leaves_out} within 1day: what it has of a chunk is there twice where publishing breaks off in it and goes on later");
+        let within = format!(
+            "{leaves_out} within 1day: what it has of a chunk is there twice, and behind newer records, where publishing breaks off in it and goes on later"
+        );
         check_condition(Some(Atomicity::IdsRemembered { remembered }), Some(&within));
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::EngineError;
 use weir_engine::outbox::{Atomicity, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
+use weir_engine::runtime::ConnectorIo;
 
 fn job(text: &str) -> JobFile {
     let source = SourceText { name: "job.toml".into(), text: text.into() };
@@ -103,7 +104,11 @@ impl OutboxTarget for Remembering {
         Atomicity::IdsRemembered { remembered: Some(Duration::from_secs(300)) }
     }
 
-    fn take_over<'a>(&'a self, _owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+    fn take_over<'a>(
+        &'a self,
+        _owner: &'a OutboxOwner,
+        _io: &'a ConnectorIo,
+    ) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         unreachable!("a plan publishes nothing")
     }
 }

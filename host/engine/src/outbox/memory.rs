@@ -6,7 +6,7 @@ use super::port::{ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
 use crate::checkpoint::{Marker, MarkerKey};
 use crate::element::{AttemptId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::{Clock, Lane, Monotonic, Simulator, Spawn};
+use crate::runtime::{Clock, ConnectorIo, Lane, Monotonic, Simulator, Spawn};
 use crate::storage::FaultPlan;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -165,7 +165,7 @@ impl OutboxTarget for MemoryTarget {
         self.bounds
     }
 
-    fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         let client = Arc::new(Client { memory: self.memory.clone(), faults: self.faults.clone() });
         let (fence, attempt, over_newer) = ((owner.log.clone(), owner.sink.clone()), owner.attempt, owner.over_newer);
         async move {
@@ -256,8 +256,8 @@ mod tests {
     #[test]
     fn the_target_in_memory_is_what_a_target_has_to_be() {
         let simulator = Simulator::new(1);
-        let clock = simulator.runtime().clock;
-        let suite = async move { target_suite(&InMemory(TargetMemory::default()), clock).await };
+        let io = ConnectorIo::of(&simulator.runtime());
+        let suite = async move { target_suite(&InMemory(TargetMemory::default()), io).await };
         assert_eq!(simulator.run(suite.boxed(), 10_000_000), SimulationEnd::Finished);
     }
 }

@@ -1,8 +1,8 @@
 //! The second way to sink exactly-once: what a sink is given is staged in the job's storage as objects of the checkpoint, and once that is final, one
 //! publisher of the sink publishes it, in order, against a marker in the target.
 //!
-//! For targets that have transactions but cannot wait in a half-open one, and for such as have none and know records again by their ids. [`OutboxTarget`] is what such a target offers, and `conformance` what is asked
-//! of it (with the feature `testing`, as `MemoryTarget`); `Publisher` holds the rules, `OutboxLedger` what waits; `PublisherTask` carries them out; `StagingWriter` is what the sink's
+//! For targets that have transactions but cannot wait in a half-open one, and for such as have none and know records again by their ids.
+//! [`OutboxTarget`] is what such a target offers, and `conformance` what is asked of it (with the feature `testing`, as `MemoryTarget`); `Publisher` holds the rules, `OutboxLedger` what waits; `PublisherTask` carries them out; `StagingWriter` is what the sink's
 //! subtasks have in place of a writer; `Outboxes` is what of all that the rest of an attempt sees.
 
 mod chunks;

@@ -7,6 +7,7 @@
 use crate::checkpoint::{Marker, MarkerKey};
 use crate::element::{AttemptId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
+use crate::runtime::ConnectorIo;
 use crate::sink::{Delivery, Sink, SinkAttempt, SinkWriter, WriterContext};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -51,6 +52,7 @@ pub enum Atomicity {
     /// the target takes a record with its id ([`record_ids`](super::record_ids)) and leaves out one whose id it remembers.
     IdsRemembered {
         /// For how long it does, from when it took the record; `None`: for as long as it exists. What is published again later than this is there twice.
+        /// Ids are forgotten with the records where the target is emptied: else what is published again there would be left out.
         remembered: Option<Duration>,
     },
 }
@@ -82,12 +84,15 @@ pub trait OutboxTarget: Send + Sync {
     /// taken effect until then shows in the markers. (A marker that was read before would not do: an old publisher could move it on.)
     ///
     /// A target without transactions promises that of the markers: it has to compare who moves them. An old publisher's records may still come, up to the
-    /// end of the chunk under way, where its marker is refused. Those that its successor publishes as well are there once, and in order, because each of
-    /// the two sends them in order from a marker on. Those that its successor does not publish, because the user has given them up, may be there. A
+    /// end of the chunk under way, where its marker is refused. Those that its successor publishes as well are there once, and in order, for as
+    /// long as ids are remembered, because each of the two sends them in order from a marker on. Those that its successor does not publish, because the user has given them up, may be there. A
     /// target that can compare the same of each record refuses them.
     ///
     /// [`ErrorKind::Fenced`] says that the target has seen a newer attempt, and nothing else: whatever may pass is [`ErrorKind::Retry`].
-    fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>>;
+    ///
+    /// The target is polled on a control thread and must not block there; what its client needs beside itself, as the task of a database's connection, is
+    /// started on `io` and ends with the attempt.
+    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>>;
 }
 
 /// What a publisher has that has taken over. Each call takes effect as a whole or not at all, but for [`Self::publish`] of a target without transactions.

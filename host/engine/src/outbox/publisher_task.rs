@@ -11,7 +11,7 @@ use super::refusal::newer_attempt_seen;
 use crate::checkpoint::{JobLog, LogEntry, StagedObject, read_staged, read_state_object};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::Clock;
+use crate::runtime::ConnectorIo;
 use crate::storage::{Store, back_off};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -41,8 +41,8 @@ pub struct PublisherTask {
     pub log: JobLog,
     /// Where staged output is.
     pub store: Arc<dyn Store>,
-    /// The clock for retries.
-    pub clock: Arc<dyn Clock>,
+    /// Where the target's I/O runs, and the clock for retries.
+    pub io: ConnectorIo,
     /// Where it tells.
     pub events: mpsc::UnboundedSender<OutboxEvent>,
 }
@@ -67,7 +67,7 @@ impl PublisherTask {
                         warn!(sink = self.outbox.sink(), %error, "output could not be published");
                         session = None;
                         self.outbox.on_trouble(error.to_string());
-                        back_off(&*self.clock, failures.min(DOUBLINGS)).await;
+                        back_off(&**self.io.clock(), failures.min(DOUBLINGS)).await;
                         failures += 1;
                     }
                     ErrorKind::FixInput | ErrorKind::Corrupt | ErrorKind::Bug => return self.tell(OutboxEvent::Failed(error)),
@@ -123,7 +123,7 @@ impl PublisherTask {
     async fn take_over(&mut self) -> Result<Box<dyn OutboxSession>, EngineError> {
         self.see_that_it_is_newest().await?;
         let owner = OutboxOwner { over_newer: self.owner.over_newer || self.outbox.is_decided(), ..self.owner.clone() };
-        match self.outbox.target().take_over(&owner).await {
+        match self.outbox.target().take_over(&owner, &self.io).await {
             Err(refused) if refused.kind() == ErrorKind::Fenced => {
                 self.see_that_it_is_newest().await?;
                 Err(newer_attempt_seen(self.outbox.sink(), self.owner.attempt, &refused))
@@ -174,7 +174,7 @@ impl PublisherTask {
     }
 
     async fn read(&self, object: &StagedObject) -> Result<Vec<RecordBatch>, EngineError> {
-        let reader = read_state_object(&*self.store, &*self.clock, &object.handle).await?;
+        let reader = read_state_object(&*self.store, &**self.io.clock(), &object.handle).await?;
         read_staged(&format!("{}/{}", self.store.location(), object.handle.object), &reader, object.records)
     }
 

@@ -85,7 +85,7 @@ fn start_publishers(context: &AttemptContext, group: &TaskGroup) -> mpsc::Unboun
             nonce: context.nonce.clone(),
             log: log.clone(),
             store: context.store.clone(),
-            clock: context.runtime.clock.clone(),
+            io: ConnectorIo::of_attempt(group.clone(), context.runtime.clock.clone()),
             events: events.clone(),
         };
         group.spawn(Lane::Control, &format!("publisher-{}", outbox.sink()), publisher.run().boxed());

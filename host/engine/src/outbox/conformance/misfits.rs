@@ -7,14 +7,13 @@ use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::outbox::port::ChunkBounds;
 use crate::outbox::{MarkerDecision, target_identity};
-use crate::runtime::Clock;
-use std::sync::Arc;
+use crate::runtime::ConnectorIo;
 
 fn marker(checkpoint_id: u64, attempt: u64, records: u64) -> Marker {
     Marker { checkpoint_id: CheckpointId(checkpoint_id), attempt_nonce: nonce(attempt), records }
 }
 
-pub(super) async fn a_marker_that_does_not_fit_is_refused(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
+pub(super) async fn a_marker_that_does_not_fit_is_refused(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
     let cases = [
         (marker(1, 1, 3), "behind what is known"),
         (marker(9, 1, 1), "ahead of the newest final checkpoint"),
@@ -24,11 +23,11 @@ pub(super) async fn a_marker_that_does_not_fit_is_refused(under_test: &dyn Targe
         (marker(2, 1, 1), "which the job's log does not have"),
     ];
     for (number, (marker, expected)) in cases.into_iter().enumerate() {
-        let world = World::new(under_test, clock, format!("misfit-{number}"));
+        let world = World::new(under_test, io, format!("misfit-{number}"));
         // Of checkpoint 1 all is known to be published.
         let outputs = [world.stage(1, 0, &[5]).await, world.stage(4, 5, &[2]).await];
         world.publish(Process::new(1, world.ledger(&outputs[..1]), 3)).await.expect("it is published");
-        let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(1)).await.expect("it takes over");
+        let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(1), &world.io).await.expect("it takes over");
         session.set_marker(&world.key("1"), &marker).await.expect("it is set");
         drop(session);
         let mut known = world.ledger(&outputs).snapshot(None);
@@ -44,9 +43,9 @@ pub(super) async fn a_marker_that_does_not_fit_is_refused(under_test: &dyn Targe
     }
 }
 
-pub(super) async fn a_target_that_was_reset_is_for_the_user_to_decide(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
+pub(super) async fn a_target_that_was_reset_is_for_the_user_to_decide(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
     for decision in [None, Some(MarkerDecision::Republish), Some(MarkerDecision::AssumePublished)] {
-        let world = World::new(under_test, clock, format!("reset-{decision:?}").to_lowercase());
+        let world = World::new(under_test, io, format!("reset-{decision:?}").to_lowercase());
         let outputs = [world.stage(1, 0, &[5]).await, world.stage(2, 5, &[3]).await];
         world.publish(Process::new(1, world.ledger(&outputs[..1]), 2)).await.expect("it is published");
         under_test.reset().await;
@@ -69,11 +68,11 @@ pub(super) async fn a_target_that_was_reset_is_for_the_user_to_decide(under_test
 }
 
 /// A process of a log that was put back to what it was: its target has seen attempt 9, the log's newest is 2. It must neither try for ever nor publish.
-pub(super) async fn a_log_that_has_lost_its_newest_attempts_is_refused(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
-    let world = World::new(under_test, clock, "older-log".into());
+pub(super) async fn a_log_that_has_lost_its_newest_attempts_is_refused(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
+    let world = World::new(under_test, io, "older-log".into());
     let outputs = [world.stage(1, 0, &[5]).await, world.stage(2, 5, &[3]).await];
     world.publish(Process::new(1, world.ledger(&outputs[..1]), 3)).await.expect("it is published");
-    let mut lost = under_test.client(ChunkBounds::default()).take_over(&world.owner(9)).await.expect("it takes over");
+    let mut lost = under_test.client(ChunkBounds::default()).take_over(&world.owner(9), &world.io).await.expect("it takes over");
     lost.set_marker(&world.key("1"), &marker(7, 9, 1)).await.expect("it is set");
     drop(lost);
     let ledger = || world.empty_ledger().with(world.ledger(&outputs).snapshot(None));
@@ -85,13 +84,13 @@ pub(super) async fn a_log_that_has_lost_its_newest_attempts_is_refused(under_tes
     world.publish(decided).await.expect("the user has decided");
     world.check("what is staged counts as published", 0..5).await;
     // From then on this log's attempts are what counts.
-    let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(4)).await.expect("it takes over");
+    let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(4), &world.io).await.expect("it takes over");
     assert_eq!(session.marker(&world.key("1")).await.expect("it is read"), Some(outputs[1].marker(3)));
 }
 
 /// A log that has lost its newest entries takes a checkpoint of the same number again, with other records: they are not those that the target has.
-pub(super) async fn a_checkpoint_that_is_taken_again_is_another_one(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
-    let world = World::new(under_test, clock, "again".into());
+pub(super) async fn a_checkpoint_that_is_taken_again_is_another_one(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
+    let world = World::new(under_test, io, "again".into());
     let (first, lost) = (world.stage(1, 0, &[5]).await, world.stage(2, 5, &[3]).await);
     world.publish(Process::new(1, world.ledger(&[first.clone(), lost]), 3)).await.expect("it is published");
     let again = StagedOutput { attempt_nonce: nonce(2), ..world.stage(2, 8, &[3]).await };
@@ -110,7 +109,7 @@ pub(super) async fn a_checkpoint_that_is_taken_again_is_another_one(under_test: 
 }
 
 /// A sink's target is another one now. What that has is known or refused, and never overwritten unseen.
-pub(super) async fn a_target_that_is_moved_to_is_looked_at_first(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
+pub(super) async fn a_target_that_is_moved_to_is_looked_at_first(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
     let cases = [
         // Nothing, as at the lineage's beginning, as when the job went elsewhere, and as it is set by an attempt that got no further.
         (None, None),
@@ -122,9 +121,9 @@ pub(super) async fn a_target_that_is_moved_to_is_looked_at_first(under_test: &dy
         (Some(marker(9, 7, 1)), Some("another run has published there")),
     ];
     for (number, (found, refused)) in cases.into_iter().enumerate() {
-        let world = World::new(under_test, clock, format!("moved-{number}"));
+        let world = World::new(under_test, io, format!("moved-{number}"));
         if let Some(found) = &found {
-            let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(1)).await.expect("it takes over");
+            let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(1), &world.io).await.expect("it takes over");
             session.set_marker(&world.key("1"), found).await.expect("it is set");
         }
         let mut known = world.ledger(&[]).snapshot(None);

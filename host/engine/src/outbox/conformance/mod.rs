@@ -14,7 +14,7 @@ use super::port::{Atomicity, ChunkBounds, OutboxTarget};
 use crate::checkpoint::Marker;
 use crate::element::{BatchBuilder, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::runtime::Clock;
+use crate::runtime::ConnectorIo;
 use futures_util::future::{BoxFuture, Either, select};
 use misfits::{
     a_checkpoint_that_is_taken_again_is_another_one, a_log_that_has_lost_its_newest_attempts_is_refused,
@@ -37,41 +37,41 @@ pub trait Requests: Send + Sync {
 pub trait TargetUnderTest: Sync {
     /// A client of it, as a process of its own has it, which publishes in such chunks.
     fn client(&self, bounds: ChunkBounds) -> Arc<dyn OutboxTarget>;
-    /// The same. Where a chunk is more than one request to the target, each of them is made through `requests`.
+    /// The same. Where a chunk is more than one request to the target, as it is without transactions, each of them is made through `requests`.
     fn client_through(&self, bounds: ChunkBounds, requests: Arc<dyn Requests>) -> Arc<dyn OutboxTarget> {
         let _ = requests;
         self.client(bounds)
     }
     /// The values that a reader sees, in order.
     fn seen(&self) -> BoxFuture<'_, Vec<Vec<u8>>>;
-    /// Nothing is left of it: records, markers, fences.
+    /// Nothing is left of it: records, markers, fences, ids.
     fn reset(&self) -> BoxFuture<'_, ()>;
 }
 
 /// Runs the whole suite.
-pub async fn target_suite(under_test: &dyn TargetUnderTest, clock: Arc<dyn Clock>) {
+pub async fn target_suite(under_test: &dyn TargetUnderTest, io: ConnectorIo) {
     for wrong in ALL_WRONG {
         let mut at = 0;
-        while one_step_goes_wrong(under_test, &clock, at, wrong).await {
+        while one_step_goes_wrong(under_test, &io, at, wrong).await {
             at += 1;
         }
         assert!(at > 10, "{wrong:?}: a process makes more than {at} steps");
     }
-    chunks_are_as_large_as_they_may_be_and_no_larger(under_test, &clock).await;
-    whoever_wakes_in_the_middle_changes_nothing(under_test, &clock).await;
-    a_marker_that_does_not_fit_is_refused(under_test, &clock).await;
-    an_older_publisher_changes_nothing(under_test, &clock).await;
-    an_older_lineage_comes_first(under_test, &clock).await;
-    a_target_that_was_reset_is_for_the_user_to_decide(under_test, &clock).await;
-    a_log_that_has_lost_its_newest_attempts_is_refused(under_test, &clock).await;
-    a_checkpoint_that_is_taken_again_is_another_one(under_test, &clock).await;
-    a_target_that_is_moved_to_is_looked_at_first(under_test, &clock).await;
+    chunks_are_as_large_as_they_may_be_and_no_larger(under_test, &io).await;
+    whoever_wakes_in_the_middle_changes_nothing(under_test, &io).await;
+    a_marker_that_does_not_fit_is_refused(under_test, &io).await;
+    an_older_publisher_changes_nothing(under_test, &io).await;
+    an_older_lineage_comes_first(under_test, &io).await;
+    a_target_that_was_reset_is_for_the_user_to_decide(under_test, &io).await;
+    a_log_that_has_lost_its_newest_attempts_is_refused(under_test, &io).await;
+    a_checkpoint_that_is_taken_again_is_another_one(under_test, &io).await;
+    a_target_that_is_moved_to_is_looked_at_first(under_test, &io).await;
 }
 
 /// A process publishes three checkpoints, and its step number `at` goes wrong; another, which knows of nothing that was published and cuts other chunks,
 /// goes on. False where it makes fewer steps.
-async fn one_step_goes_wrong(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>, at: usize, wrong: Wrong) -> bool {
-    let world = World::new(under_test, clock, format!("{wrong:?}-{at}").to_lowercase());
+async fn one_step_goes_wrong(under_test: &dyn TargetUnderTest, io: &ConnectorIo, at: usize, wrong: Wrong) -> bool {
+    let world = World::new(under_test, io, format!("{wrong:?}-{at}").to_lowercase());
     let outputs = [world.stage(1, 0, &[5]).await, world.stage(3, 5, &[3, 4]).await, world.stage(4, 12, &[2]).await];
     let steps = Steps::new(Some((at, wrong)));
     let first = Process { steps: steps.clone(), ..Process::new(1, world.ledger(&outputs), 2) };
@@ -101,24 +101,37 @@ async fn one_step_goes_wrong(under_test: &dyn TargetUnderTest, clock: &Arc<dyn C
 }
 
 /// Records of many small objects go into few chunks, and no chunk has those of two checkpoints.
-async fn chunks_are_as_large_as_they_may_be_and_no_larger(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
-    let world = World::new(under_test, clock, "chunks".into());
+async fn chunks_are_as_large_as_they_may_be_and_no_larger(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
+    let world = World::new(under_test, io, "chunks".into());
     let outputs = [world.stage(1, 0, &[1, 1, 2, 6]).await, world.stage(2, 10, &[1, 1]).await];
     let process = Process::new(1, world.ledger(&outputs), 3);
     let steps = process.steps.clone();
     world.publish(process).await.expect("it is published");
     assert_eq!(steps.chunks(), [3, 3, 3, 1, 2], "{}: records of each chunk", world.name);
     world.check("all of it", 0..12).await;
+    match under_test.client(ChunkBounds::default()).atomicity() {
+        Atomicity::Transactions => {}
+        // Else nothing could go wrong between two records.
+        Atomicity::IdsRemembered { .. } => {
+            let requests = steps.requests.load(Ordering::Relaxed);
+            let least = 12 + steps.chunks().len();
+            assert!(
+                requests >= least,
+                "{}: {requests} requests for 12 records and the markers of their chunks, at least {least}",
+                world.name
+            );
+        }
+    }
 }
 
 /// Whoever has taken over before neither publishes nor moves a marker.
-async fn an_older_publisher_changes_nothing(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
-    let world = World::new(under_test, clock, "fenced".into());
+async fn an_older_publisher_changes_nothing(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
+    let world = World::new(under_test, io, "fenced".into());
     let (client, key) = (under_test.client(ChunkBounds::default()), world.key("1"));
-    let mut old = client.take_over(&world.owner(1)).await.expect("it takes over");
+    let mut old = client.take_over(&world.owner(1), &world.io).await.expect("it takes over");
     old.set_marker(&key, &Marker::default()).await.expect("it is set");
     let other = under_test.client(ChunkBounds::default());
-    let mut new = other.take_over(&world.owner(2)).await.expect("it takes over");
+    let mut new = other.take_over(&world.owner(2), &world.io).await.expect("it takes over");
     let mut builder = BatchBuilder::new();
     builder.push(None, world.value(0).as_bytes(), None);
     let (records, moved) = (builder.finish(), Marker { checkpoint_id: CheckpointId(1), attempt_nonce: nonce(1), records: 1 });
@@ -135,12 +148,12 @@ async fn an_older_publisher_changes_nothing(under_test: &dyn TargetUnderTest, cl
 }
 
 /// What an older lineage holds as final is published first, against its own marker.
-async fn an_older_lineage_comes_first(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
-    let world = World::new(under_test, clock, "lineages".into());
+async fn an_older_lineage_comes_first(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
+    let world = World::new(under_test, io, "lineages".into());
     let older = [world.stage(1, 0, &[5]).await, world.stage(2, 5, &[3]).await];
     let known = world.ledger(&older).snapshot(None);
     // A checkpoint of the old lineage says that there is a marker.
-    let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(1)).await.expect("it takes over");
+    let mut session = under_test.client(ChunkBounds::default()).take_over(&world.owner(1), &world.io).await.expect("it takes over");
     session.set_marker(&world.key("1"), &Marker::default()).await.expect("it is set");
     let mut ledger = OutboxLedger::new(SINK, serde_json::json!(SINK), world.key("2")).with(known);
     ledger.on_complete(world.stage(3, 8, &[4]).await);

@@ -5,6 +5,7 @@ use crate::checkpoint::{Marker, MarkerKey};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::outbox::port::{Atomicity, ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
+use crate::runtime::ConnectorIo;
 use crate::storage::{Created, Store};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -35,6 +36,8 @@ pub(super) struct Steps {
     pub(super) made: AtomicUsize,
     /// How many records each chunk had that was published.
     chunks: Mutex<Vec<usize>>,
+    /// How many requests the target made itself, for what is one call of its port.
+    pub(super) requests: AtomicUsize,
     wrong: Option<(usize, Wrong)>,
     /// The process has come to where it is killed or sleeps.
     pub(super) reached: Notify,
@@ -43,7 +46,14 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(wrong: Option<(usize, Wrong)>) -> Arc<Self> {
-        Arc::new(Self { made: AtomicUsize::new(0), chunks: Mutex::default(), wrong, reached: Notify::new(), wakes: Notify::new() })
+        Arc::new(Self {
+            made: AtomicUsize::new(0),
+            chunks: Mutex::default(),
+            requests: AtomicUsize::new(0),
+            wrong,
+            reached: Notify::new(),
+            wakes: Notify::new(),
+        })
     }
 
     /// How many records each chunk had that was published.
@@ -81,6 +91,7 @@ impl Steps {
 
 impl Requests for Steps {
     fn make<'a>(&'a self, request: BoxFuture<'a, Result<(), EngineError>>) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.step(request).boxed()
     }
 }
@@ -131,9 +142,9 @@ impl OutboxTarget for Stepping<Arc<dyn OutboxTarget>> {
         self.0.atomicity()
     }
 
-    fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         async move {
-            let session = self.1.step(self.0.take_over(owner)).await?;
+            let session = self.1.step(self.0.take_over(owner, io)).await?;
             Ok(Box::new(Stepping(session, self.1.clone())) as Box<dyn OutboxSession>)
         }
         .boxed()

@@ -4,22 +4,22 @@ use super::TargetUnderTest;
 use super::steps::{Steps, Wrong};
 use super::world::{Process, World, idle};
 use crate::error::ErrorKind;
-use crate::runtime::Clock;
+use crate::runtime::ConnectorIo;
 use futures_util::future::{Either, select};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// From one step that is tried to the next, of the one that sleeps and of its successor.
 const STRIDES: (usize, usize) = (3, 4);
 
-/// One falls asleep in front of each of its steps, another takes its place and is interrupted in front of each of its own.
-pub(super) async fn whoever_wakes_in_the_middle_changes_nothing(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>) {
+/// One falls asleep in front of a step, another takes its place and is interrupted in front of one of its own: every third of the first's, and with each
+/// every fourth of the other's.
+pub(super) async fn whoever_wakes_in_the_middle_changes_nothing(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
     let mut sleeps_at = 0;
     loop {
         let (mut wakes_at, mut is_reached) = (0, true);
         while is_reached {
-            match one_wakes(under_test, clock, sleeps_at, wakes_at).await {
+            match one_wakes(under_test, io, sleeps_at, wakes_at).await {
                 None => return,
                 Some(reached) => is_reached = reached,
             }
@@ -32,8 +32,8 @@ pub(super) async fn whoever_wakes_in_the_middle_changes_nothing(under_test: &dyn
 
 /// A process sleeps in front of its step `sleeps_at` until its successor has come to its step `wakes_at`, which goes on when the first has ended. False where
 /// the successor makes fewer steps; `None` where the first does.
-async fn one_wakes(under_test: &dyn TargetUnderTest, clock: &Arc<dyn Clock>, sleeps_at: usize, wakes_at: usize) -> Option<bool> {
-    let world = World::new(under_test, clock, format!("wakes-{sleeps_at}-{wakes_at}"));
+async fn one_wakes(under_test: &dyn TargetUnderTest, io: &ConnectorIo, sleeps_at: usize, wakes_at: usize) -> Option<bool> {
+    let world = World::new(under_test, io, format!("wakes-{sleeps_at}-{wakes_at}"));
     let outputs = [world.stage(1, 0, &[5]).await, world.stage(3, 5, &[3, 4]).await, world.stage(4, 12, &[2]).await];
     let steps = [(sleeps_at, Wrong::Sleeps), (wakes_at, Wrong::Sleeps)].map(|wrong| Steps::new(Some(wrong)));
     let first = Process { steps: steps[0].clone(), ..Process::new(1, world.ledger(&outputs), 4) };

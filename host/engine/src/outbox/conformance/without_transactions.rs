@@ -8,7 +8,7 @@ use crate::element::{AttemptId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::outbox::port::{Atomicity, ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
 use crate::outbox::record_ids;
-use crate::runtime::{Clock, SimulationEnd, Simulator};
+use crate::runtime::{ConnectorIo, SimulationEnd, Simulator};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,8 @@ enum Broken {
     SendsInAnotherOrder,
     MovesTheMarkerFirst,
     LetsOldPublishersMoveMarkers,
+    /// The suite is not shown the requests that a chunk takes.
+    HidesItsRequests,
 }
 
 /// Clones are the same target.
@@ -92,7 +94,8 @@ impl TargetUnderTest for Target {
     }
 
     fn client_through(&self, bounds: ChunkBounds, requests: Arc<dyn Requests>) -> Arc<dyn OutboxTarget> {
-        Arc::new(Client { target: self.clone(), bounds, requests: Some(requests) })
+        let requests = Some(requests).filter(|_| self.broken != Broken::HidesItsRequests);
+        Arc::new(Client { target: self.clone(), bounds, requests })
     }
 
     fn seen(&self) -> BoxFuture<'_, Vec<Vec<u8>>> {
@@ -122,7 +125,7 @@ impl OutboxTarget for Client {
         Atomicity::IdsRemembered { remembered: Some(Duration::from_secs(300)) }
     }
 
-    fn take_over<'a>(&'a self, owner: &'a OutboxOwner) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         let fence = (owner.log.clone(), owner.sink.clone());
         let mut contents = self.target.lock();
         let of = contents.fences.entry(fence.clone()).or_insert(Fence { epoch: 0, newest: AttemptId(0) });
@@ -177,7 +180,8 @@ impl Session {
             | Broken::TakesWhatItKnows
             | Broken::SendsInAnotherOrder
             | Broken::MovesTheMarkerFirst
-            | Broken::LetsOldPublishersMoveMarkers => record_ids(key, records, marker).map(|id| id.to_string()).collect(),
+            | Broken::LetsOldPublishersMoveMarkers
+            | Broken::HidesItsRequests => record_ids(key, records, marker).map(|id| id.to_string()).collect(),
         }
     }
 }
@@ -219,15 +223,15 @@ fn fenced() -> EngineError {
 }
 
 /// Runs the suite over such a target, or something else of it.
-fn simulated<F: Future<Output = ()> + Send + 'static>(broken: Broken, of: impl FnOnce(Target, Arc<dyn Clock>) -> F) {
+fn simulated<F: Future<Output = ()> + Send + 'static>(broken: Broken, of: impl FnOnce(Target, ConnectorIo) -> F) {
     let simulator = Simulator::new(1);
-    let clock = simulator.runtime().clock;
-    assert_eq!(simulator.run(of(Target::new(broken), clock).boxed(), 10_000_000), SimulationEnd::Finished);
+    let io = ConnectorIo::of(&simulator.runtime());
+    assert_eq!(simulator.run(of(Target::new(broken), io).boxed(), 10_000_000), SimulationEnd::Finished);
 }
 
 #[test]
 fn a_target_without_transactions_publishes_once_by_the_ids_of_records() {
-    simulated(Broken::Nothing, |target, clock| async move { target_suite(&target, clock).await });
+    simulated(Broken::Nothing, |target, io| async move { target_suite(&target, io).await });
 }
 
 #[test]
@@ -239,8 +243,9 @@ fn each_way_in_which_such_a_target_can_be_wrong_is_noticed() {
         (Broken::SendsInAnotherOrder, "behind the successor"),
         (Broken::MovesTheMarkerFirst, "behind the successor"),
         (Broken::LetsOldPublishersMoveMarkers, "an old publisher"),
+        (Broken::HidesItsRequests, "0 requests for 12 records"),
     ] {
-        let suite = || simulated(broken, |target, clock| async move { target_suite(&target, clock).await });
+        let suite = || simulated(broken, |target, io| async move { target_suite(&target, io).await });
         let panic = catch_unwind(AssertUnwindSafe(suite)).expect_err(&format!("{broken:?} passes"));
         let said = crate::runtime::panic_message(&*panic);
         assert!(said.contains(says), "{broken:?}: {said}");
@@ -249,8 +254,8 @@ fn each_way_in_which_such_a_target_can_be_wrong_is_noticed() {
 
 #[test]
 fn what_such_a_target_has_forgotten_is_there_twice_and_that_is_the_chunk_under_way_and_no_more() {
-    simulated(Broken::Nothing, |target, clock| async move {
-        let world = World::new(&target, &clock, "forgotten".into());
+    simulated(Broken::Nothing, |target, io| async move {
+        let world = World::new(&target, &io, "forgotten".into());
         let outputs = [world.stage(1, 0, &[9]).await];
         world.publish(Process::new(1, world.ledger(&outputs), 4)).await.expect("it is published");
         // It was down for longer than the target remembers, in the middle of its second chunk.

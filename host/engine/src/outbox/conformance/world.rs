@@ -7,7 +7,7 @@ use crate::element::{AttemptId, BatchBuilder, CheckpointId};
 use crate::error::EngineError;
 use crate::outbox::port::{ChunkBounds, OutboxOwner, OutboxTarget};
 use crate::outbox::{Decisions, MarkerDecision, Outbox, OutboxEvent, OutboxLedger, OutboxRoom, PublisherAction, PublisherTask};
-use crate::runtime::Clock;
+use crate::runtime::ConnectorIo;
 use crate::storage::{ObjectStorage, Store};
 use futures_util::future::{Either, select};
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 /// A job's storage and what two processes of it know.
 pub(super) struct World<'a> {
     pub(super) under_test: &'a dyn TargetUnderTest,
-    clock: Arc<dyn Clock>,
+    pub(super) io: ConnectorIo,
     store: Arc<dyn Store>,
     /// A log of its own for each case: the markers of one never meet those of another.
     pub(super) name: String,
@@ -27,8 +27,8 @@ pub(super) struct World<'a> {
 pub(super) const SINK: &str = "out";
 
 impl<'a> World<'a> {
-    pub(super) fn new(under_test: &'a dyn TargetUnderTest, clock: &Arc<dyn Clock>, name: String) -> Self {
-        Self { under_test, clock: clock.clone(), store: Arc::new(ObjectStorage::in_memory()), name }
+    pub(super) fn new(under_test: &'a dyn TargetUnderTest, io: &ConnectorIo, name: String) -> Self {
+        Self { under_test, io: io.clone(), store: Arc::new(ObjectStorage::in_memory()), name }
     }
 
     pub(super) fn key(&self, lineage: &str) -> MarkerKey {
@@ -41,7 +41,7 @@ impl<'a> World<'a> {
 
     /// The log once this attempt has begun.
     pub(super) async fn begin(&self, attempt: u64) -> JobLog {
-        let mut log = JobLog::open(self.store.clone(), self.clock.clone()).await.expect("the log opens");
+        let mut log = JobLog::open(self.store.clone(), self.io.clock().clone()).await.expect("the log opens");
         let entry = LogEntry::Attempt {
             attempt: AttemptId(attempt),
             nonce: nonce(attempt),
@@ -101,8 +101,8 @@ impl<'a> World<'a> {
         let outbox = Outbox::new(target, ledger, attempts, Decisions::new(decision), OutboxRoom::default());
         let (events, told) = mpsc::unbounded_channel();
         let store: Arc<dyn Store> = Arc::new(Stepping(self.store.clone(), steps));
-        let (owner, nonce, clock) = (self.owner(attempt), nonce(attempt), self.clock.clone());
-        (PublisherTask { outbox: Arc::new(outbox), owner, nonce, log, store, clock, events }, told)
+        let (owner, nonce, io) = (self.owner(attempt), nonce(attempt), self.io.clone());
+        (PublisherTask { outbox: Arc::new(outbox), owner, nonce, log, store, io, events }, told)
     }
 
     /// Publishes until nothing is left to do. The error is the publisher's.
