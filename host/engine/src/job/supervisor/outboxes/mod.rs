@@ -128,3 +128,24 @@ impl StagedBefore {
         self.sinks.values().flatten().chain(self.absent.values())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lineage of a sink that the job does not have has published up to checkpoint `published_before`.
+    fn section(target: &str, published_before: u64) -> OutboxSnapshot {
+        OutboxSnapshot { sink: "out".into(), target: target.into(), lineages: Vec::new(), published_before: CheckpointId(published_before) }
+    }
+
+    #[test]
+    fn of_a_sink_that_is_out_of_the_job_the_newest_output_of_any_lineage_is_remembered() {
+        for (own, others, newest) in [(3, [9, 5], 9), (9, [3, 5], 9), (0, [0, 0], 0)] {
+            let mut before = StagedBefore::default();
+            before.keep(section("own", own));
+            others.into_iter().for_each(|other| before.keep(section("another", other)));
+            let kept: Vec<_> = before.absent.values().map(|kept| (&kept.target, kept.published_before.0)).collect();
+            assert_eq!(kept, [(&"own".into(), newest)], "{own} {others:?}");
+        }
+    }
+}
