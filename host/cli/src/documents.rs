@@ -113,7 +113,7 @@ pub struct RunVertex {
     pub skipped: u64,
     /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
     pub state_bytes: u64,
-    /// How far a source lagged behind what there is when that was looked at last; `None` where nothing of it is known.
+    /// How far a source lagged behind what there is when that was looked at last; `None` where it has no splits, and for what is no source.
     pub lag: Option<LagDocument>,
     /// What an operator counts itself, summed up.
     pub metrics: BTreeMap<String, i64>,
@@ -207,7 +207,13 @@ mod tests {
                 quarantined: 0,
                 skipped: 0,
                 state_bytes: 80,
-                lag: Some(LagDocument { unit: "bytes".into(), total: 7, largest: 4, largest_split: "a.txt@0".into(), unknown_splits: 1 }),
+                lag: Some(LagDocument {
+                    unit: Some("bytes".into()),
+                    total: Some(7),
+                    largest: Some(4),
+                    largest_split: Some("a.txt@0".into()),
+                    unknown_splits: 1,
+                }),
                 metrics: [("often".to_owned(), -2)].into(),
             }],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 3, duration_ms: 4, bytes: 9 }] },

@@ -96,18 +96,27 @@ pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
     metrics.iter().map(|(name, &sum)| format!("  {column}    {name} {}{}\n", sign(sum), grouped(sum.unsigned_abs()))).collect()
 }
 
-/// How far a source lags, beside its other figures; nothing where it is up to date, or nothing is known.
+/// How far a source lags, beside its other figures; nothing where it is up to date.
 pub fn lag_text(lag: Option<&LagDocument>) -> String {
     let Some(LagDocument { unit, total, largest, largest_split: _, unknown_splits }) = lag else { return String::new() };
-    let amount = |amount: u64| match unit == LagUnit::Bytes.name() {
-        true => bytes_text(amount),
-        false => format!("{} {unit}", grouped(amount)),
+    let unknown = match unknown_splits {
+        0 => String::new(),
+        1 => "lag not known of 1 split".into(),
+        splits => format!("lag not known of {} splits", grouped(*splits)),
     };
-    let most = if largest < total { format!(" (the most of one split: {})", amount(*largest)) } else { String::new() };
-    match (total, unknown_splits) {
-        (0, 0) => String::new(),
-        (_, 0) => format!("  {} behind{most}", amount(*total)),
-        (_, unknown) => format!("  {} behind{most}, not known of {}", amount(*total), grouped(*unknown)),
+    let amount = |amount: u64| match unit {
+        Some(unit) if unit != LagUnit::Bytes.name() => format!("{} {unit}", grouped(amount)),
+        Some(_) | None => bytes_text(amount),
+    };
+    let most = match (largest, total) {
+        (Some(largest), Some(total)) if largest < total => format!(" (the most of one split: {})", amount(*largest)),
+        (_, _) => String::new(),
+    };
+    match (total, unknown.as_str()) {
+        (None | Some(0), "") => String::new(),
+        (None, unknown) => format!("  {unknown}"),
+        (Some(total), "") => format!("  {} behind{most}", amount(*total)),
+        (Some(total), unknown) => format!("  {} behind{most}, {unknown}", amount(*total)),
     }
 }
 
@@ -169,7 +178,8 @@ mod tests {
 
     #[track_caller]
     fn check_lag(unit: &str, total: u64, largest: u64, unknown_splits: u64, expect: &str) {
-        let lag = LagDocument { unit: unit.into(), total, largest, largest_split: "a".into(), unknown_splits };
+        let (unit, largest_split) = (Some(unit.into()), Some("a".into()));
+        let lag = LagDocument { unit, total: Some(total), largest: Some(largest), largest_split, unknown_splits };
         assert_eq!(lag_text(Some(&lag)), expect);
     }
 
@@ -179,8 +189,10 @@ mod tests {
         check_lag("records", 0, 0, 0, "");
         check_lag("records", 1_234, 1_234, 0, "  1,234 records behind");
         check_lag("records", 1_234, 1_000, 0, "  1,234 records behind (the most of one split: 1,000 records)");
-        check_lag("bytes", 4_096, 1_024, 12, "  4.0 KiB behind (the most of one split: 1.0 KiB), not known of 12");
-        check_lag("bytes", 0, 0, 1, "  0 B behind, not known of 1");
+        check_lag("bytes", 4_096, 1_024, 12, "  4.0 KiB behind (the most of one split: 1.0 KiB), lag not known of 12 splits");
+        check_lag("bytes", 0, 0, 1, "  0 B behind, lag not known of 1 split");
+        let unknown = LagDocument { unknown_splits: 1_234, ..LagDocument::default() };
+        assert_eq!(lag_text(Some(&unknown)), "  lag not known of 1,234 splits");
     }
 
     #[test]

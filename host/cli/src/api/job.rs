@@ -70,7 +70,7 @@ pub struct StatusVertex {
     /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
     #[serde(default)]
     pub state_bytes: u64,
-    /// How far a source lags behind what there is, as of up to a second ago, or of the last barrier where it is held up; `None` where nothing of it is known.
+    /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
     #[serde(default)]
     pub lag: Option<LagDocument>,
     /// What an operator counts itself, summed up.

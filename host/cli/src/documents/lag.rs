@@ -4,24 +4,33 @@ use serde::{Deserialize, Serialize};
 use weir_engine::metrics::{KnownLag, SourceLag};
 
 /// What there is of a source's splits and has not been read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LagDocument {
-    /// What it is counted in: `bytes` or `records`.
-    pub unit: String,
+    /// What it is counted in: `bytes` or `records`; `None`, like what follows, where it is known of no split.
+    pub unit: Option<String>,
     /// Of all splits together of which it is known.
-    pub total: u64,
+    pub total: Option<u64>,
     /// Of the split that lags most.
-    pub largest: u64,
+    pub largest: Option<u64>,
     /// Which one that is.
-    pub largest_split: String,
+    pub largest_split: Option<String>,
     /// Splits of which it is not known, as of compressed files: they are not counted.
     pub unknown_splits: u64,
 }
 
 impl LagDocument {
-    /// `None`: nothing of it is known.
+    /// `None`: there are no splits, or nobody has looked yet.
     pub fn of(SourceLag { known, unknown_splits }: SourceLag) -> Option<Self> {
-        let KnownLag { unit, total, largest, largest_split, splits: _ } = known?;
-        Some(Self { unit: unit.name().into(), total, largest, largest_split, unknown_splits })
+        match known {
+            Some(KnownLag { unit, total, largest, largest_split, splits: _ }) => Some(Self {
+                unit: Some(unit.name().into()),
+                total: Some(total),
+                largest: Some(largest),
+                largest_split: Some(largest_split),
+                unknown_splits,
+            }),
+            None if unknown_splits > 0 => Some(Self { unknown_splits, ..Self::default() }),
+            None => None,
+        }
     }
 }
