@@ -142,8 +142,8 @@ impl Stretch {
 
     /// How many numbers are still to come; `None`: they have no end.
     fn left(&self, plan: &Plan) -> Option<u64> {
-        let count = plan.count?;
-        Some(self.next.map_or(0, |next| (count - next).div_ceil(self.stride)))
+        let Some(next) = self.next else { return Some(0) };
+        Some((plan.count? - next).div_ceil(self.stride))
     }
 
     fn state(&self) -> SplitState {
@@ -186,8 +186,10 @@ impl SourceReader for GeneratorReader {
     }
 
     /// Without a count there is no end that it could be behind.
-    fn lag(&self, split: usize) -> Option<SplitLag> {
-        Some(SplitLag { amount: self.stretches[split].left(&self.plan)?, unit: LagUnit::Records })
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        for stretch in &self.stretches {
+            each(&stretch.split.id, stretch.left(&self.plan).map(|amount| SplitLag { amount, unit: LagUnit::Records }));
+        }
     }
 }
 
@@ -269,7 +271,7 @@ fn eight_digits(number: u64) -> [u8; 8] {
 mod tests {
     use super::*;
     use std::collections::HashMap;
-    use weir_engine::source::conformance::{Hesitant, SourceNow, read, read_all, reader_context, source_suite};
+    use weir_engine::source::conformance::{Hesitant, SourceNow, lags_of, read, read_all, reader_context, source_suite};
 
     fn generator(settings: Value) -> GeneratorSource {
         GeneratorSource::new(settings.as_object().unwrap()).unwrap().0
@@ -341,7 +343,7 @@ mod tests {
             let source = generator(settings);
             let mut reader = source.reader(&reader_context(0, 1), source.discover_now(3).unwrap()).unwrap();
             read(&mut *reader, read_first, 4).unwrap();
-            (0..3).map(|split| reader.lag(split).map(|lag| lag.amount)).collect::<Vec<_>>()
+            lags_of(&*reader).into_iter().map(|lag| lag.map(|lag| lag.amount)).collect::<Vec<_>>()
         };
         assert_eq!(lags(json!({ "count": 11 }), 0), [Some(4), Some(4), Some(3)]);
         assert_eq!(lags(json!({ "count": 11 }), 4), [Some(0), Some(4), Some(3)]);

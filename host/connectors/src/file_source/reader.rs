@@ -12,7 +12,7 @@ use super::window::{Progress, Window};
 use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use weir_engine::source::{SplitLag, SplitProgress};
+use weir_engine::source::{LagUnit, SplitLag, SplitProgress};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitBatch, SplitState};
 
 /// Splits that are read in turn: each has a window, and a compressed one its decoder. The others wait until one of these is finished.
@@ -26,6 +26,8 @@ pub(super) struct FileReader {
     /// The id of the source.
     source: String,
     splits: Vec<SplitState>,
+    /// Bytes of each split that have not been read, where it is known; of those that are open, what there was at their opening.
+    left: Vec<Option<u64>>,
     /// The splits in front of this place have been begun.
     begun: usize,
     open: Vec<OpenSplit>,
@@ -53,7 +55,8 @@ impl FileReader {
     /// Reads these splits of the source with the id `source` from their progress on.
     pub(super) fn new(options: Arc<FileOptions>, source: &str, splits: Vec<SplitState>) -> Self {
         let (open, bad_rows, quarantined) = (Vec::new(), Vec::new(), BatchBuilder::new());
-        Self { options, source: source.to_owned(), splits, begun: 0, open, turn: 0, bad_rows, quarantined }
+        let left = splits.iter().map(SplitSpec::left_of).collect();
+        Self { options, source: source.to_owned(), splits, left, begun: 0, open, turn: 0, bad_rows, quarantined }
     }
 
     /// Opens splits that are not finished, as many as may be open.
@@ -84,6 +87,7 @@ impl FileReader {
         if progress == Progress::Ended {
             let OpenSplit { place, bad_rows, .. } = self.open.remove(self.turn);
             self.splits[place].progress = SplitProgress::Finished;
+            self.left[place] = Some(0);
             self.bad_rows.push(bad_rows);
         } else if open.window.position() >= open.turn_ends {
             open.turn_ends = open.window.position() + TURN_BYTES;
@@ -111,12 +115,13 @@ impl SourceReader for FileReader {
     }
 
     /// Of a range or a file that is not compressed the bytes behind the last row that was handed on.
-    fn lag(&self, split: usize) -> Option<SplitLag> {
-        if let Some(open) = self.open.iter().find(|open| open.place == split) {
-            return open.spec.lag(open.window.position());
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        // They are opened in the order of their places.
+        let mut open = self.open.iter().peekable();
+        for (place, (split, left)) in self.splits.iter().zip(&self.left).enumerate() {
+            let left = open.next_if(|open| open.place == place).map_or(*left, |open| open.spec.left(open.window.position()));
+            each(&split.id, left.map(|amount| SplitLag { amount, unit: LagUnit::Bytes }));
         }
-        let (spec, position) = SplitSpec::parse(&self.splits[split]).ok()?;
-        position.and_then(|position| spec.lag(position))
     }
 
     fn skipped(&self) -> u64 {

@@ -5,7 +5,7 @@ use super::header::BYTE_ORDER_MARK;
 use super::rows::Before;
 use crate::paths::FileName;
 use serde::{Deserialize, Serialize};
-use weir_engine::source::{LagUnit, SplitLag, SplitProgress};
+use weir_engine::source::SplitProgress;
 use weir_engine::{EngineError, ErrorKind, SplitState};
 
 /// A file, or a range of it.
@@ -39,9 +39,19 @@ impl SplitSpec {
         !self.is_first() || self.end.is_some_and(|end| end < self.fingerprint.size)
     }
 
-    /// How far it lags where its next row is at `position`. What is compressed unpacks to nobody knows how much: then it is not known.
-    pub(super) fn lag(&self, position: u64) -> Option<SplitLag> {
-        Some(SplitLag { amount: self.end?.saturating_sub(position), unit: LagUnit::Bytes })
+    /// Bytes behind `position`. What is compressed unpacks to nobody knows how much: then it is not known.
+    pub(super) fn left(&self, position: u64) -> Option<u64> {
+        Some(self.end?.saturating_sub(position))
+    }
+
+    /// Bytes of a split that have not been read, as far as it says so. There may be very many splits, so the rest of their specs is not parsed for it.
+    pub(super) fn left_of(split: &SplitState) -> Option<u64> {
+        let position = match &split.progress {
+            SplitProgress::Unread => split.spec.get("start")?.as_u64()?,
+            SplitProgress::At(position) => position.as_u64()?,
+            SplitProgress::Finished => return Some(0),
+        };
+        Some(split.spec.get("end")?.as_u64()?.saturating_sub(position))
     }
 
     /// What stands in front of the row at `position`.
@@ -84,6 +94,17 @@ mod tests {
         let split = SplitState { id: "a@2".into(), spec, progress: SplitProgress::Unread };
         let (read, position) = SplitSpec::parse(&split).unwrap();
         assert_eq!((read.fingerprint.tail.as_ref(), position, read.unread().spec), (None, Some(2), split.spec));
+    }
+
+    #[test]
+    fn what_is_left_of_a_split_is_told_by_its_offsets_alone() {
+        let of = |end: serde_json::Value, progress| {
+            SplitSpec::left_of(&SplitState { id: "a@2".into(), spec: json!({ "start": 2, "end": end }), progress })
+        };
+        assert_eq!(of(json!(9), SplitProgress::Unread), Some(7));
+        assert_eq!(of(json!(9), SplitProgress::At(json!(5))), Some(4));
+        assert_eq!((of(json!(9), SplitProgress::Finished), of(json!(null), SplitProgress::Finished)), (Some(0), Some(0)));
+        assert_eq!((of(json!(null), SplitProgress::Unread), of(json!(9), SplitProgress::At(json!("x")))), (None, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::io::Write;
 use tempfile::TempDir;
 use weir_engine::source::SplitProgress;
-use weir_engine::source::conformance::{ReadRecord, SourceNow, read, read_all, reader_context, source_suite};
+use weir_engine::source::conformance::{ReadRecord, SourceNow, lags_of, read, read_all, reader_context, source_suite};
 use weir_engine::{ErrorKind, ReadStatus};
 
 struct Files(TempDir);

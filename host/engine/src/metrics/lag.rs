@@ -64,11 +64,30 @@ pub struct KnownLag {
     pub largest_split: String,
 }
 
+impl KnownLag {
+    /// Adds so many splits, of which `largest_split` lags most. A job may have many: the name is kept in the room of the last one.
+    fn add(&mut self, splits: u64, total: u64, largest: u64, largest_split: &str) {
+        self.splits += splits;
+        self.total = self.total.saturating_add(total);
+        if largest > self.largest {
+            self.largest = largest;
+            self.largest_split.clear();
+            self.largest_split.push_str(largest_split);
+        }
+    }
+}
+
 impl SourceLag {
     /// Adds the split that is called `split`.
     pub fn add(&mut self, split: &str, lag: Option<SplitLag>) {
-        let one = |SplitLag { amount, unit }| KnownLag { unit, splits: 1, total: amount, largest: amount, largest_split: split.to_owned() };
-        self.merge(Self { known: lag.map(one), unknown_splits: u64::from(lag.is_none()) });
+        match (&mut self.known, lag) {
+            (_, None) => self.unknown_splits += 1,
+            (known @ None, Some(SplitLag { amount, unit })) => {
+                *known = Some(KnownLag { unit, splits: 1, total: amount, largest: amount, largest_split: split.to_owned() });
+            }
+            (Some(known), Some(SplitLag { unit, .. })) if known.unit != unit => self.unknown_splits += 1,
+            (Some(known), Some(SplitLag { amount, .. })) => known.add(1, amount, amount, split),
+        }
     }
 
     /// Adds other splits.
@@ -79,11 +98,7 @@ impl SourceLag {
             (known @ None, others) => *known = others,
             (Some(known), Some(others)) if known.unit != others.unit => self.unknown_splits += others.splits,
             (Some(known), Some(others)) => {
-                known.splits += others.splits;
-                known.total = known.total.saturating_add(others.total);
-                if others.largest > known.largest {
-                    (known.largest, known.largest_split) = (others.largest, others.largest_split);
-                }
+                known.add(others.splits, others.total, others.largest, &others.largest_split);
             }
         }
     }

@@ -166,16 +166,20 @@ pub trait SourceReader: Send {
         false
     }
 
-    /// What there is of the split at this place, as far as its reader knows, and has not been handed on: what it holds in memory counts, and so does what
-    /// waits for its end, as a last line without LF. `None`: not known, now or ever. All splits of a source are counted in one unit.
+    /// Tells of each split, in the order of their places, its id and what there is of it, as far as its reader knows, and has not been handed on: what it
+    /// holds in memory counts, and so does what waits for its end, as a last line without LF. `None`: not known, now or ever. All splits of a source are
+    /// counted in one unit.
     ///
     /// A split that is unread lags by all that it has, from the reader's beginning on, and after a restore by what is behind its position. A finished one
-    /// lags by nothing, or it is not known. Where more comes into being a lag rises; that of a split that is only read falls.
+    /// lags by nothing, also where it was not known before. Where more comes into being a lag rises; that of a split that is only read falls.
     ///
-    /// It is asked now and then, not with every poll: what it costs may be a look at a file, and never a wait.
-    fn lag(&self, split: usize) -> Option<SplitLag> {
-        let _ = split;
-        None
+    /// It is asked now and then, not with every poll: what it costs may be a look at each file that is open, and never a wait. A reader with many splits
+    /// keeps what this needs: [`Self::splits`] costs more. Where nothing is ever known the default will do.
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        for split in self.splits() {
+            let is_finished = split.progress == SplitProgress::Finished;
+            each(&split.id, is_finished.then_some(SplitLag { amount: 0, unit: LagUnit::Bytes }));
+        }
     }
 
     /// True where [`Self::on_completed`] has something to do.
@@ -222,12 +226,6 @@ pub fn is_idle(reader: &dyn SourceReader) -> bool {
 /// How far a reader lags behind what there is of its splits.
 pub fn lag(reader: &dyn SourceReader) -> SourceLag {
     let mut sum = SourceLag::default();
-    for (place, split) in reader.splits().iter().enumerate() {
-        let lag = reader.lag(place);
-        // A finished split cannot lag, also where its reader has forgotten what it was counted in.
-        if lag.is_some() || split.progress != SplitProgress::Finished {
-            sum.add(&split.id, lag);
-        }
-    }
+    reader.lags(&mut |id, lag| sum.add(id, lag));
     sum
 }

@@ -266,7 +266,7 @@ impl SourceTask {
                     // Nothing of theirs is kept here by their places.
                     self.reading.reader.forget_finished();
                     self.reading.reader.add_splits(assigned).map_err(|error| error.context(&self.reading.id))?;
-                    self.lag.look(&*self.reading.reader);
+                    self.lag.on_barrier(&*self.reading.reader);
                 }
                 self.take(checkpoint_id)?;
                 // Behind the end of its input a channel has no barriers: the end counts as all of them.

@@ -10,7 +10,7 @@ use super::super::window::{Progress, Window};
 use super::LOOK_AGAIN;
 use super::growing::Growing;
 use super::look::{gone, locate, name_of};
-use super::spec::{FollowedSpec, KNOWN_BYTES, hash_of};
+use super::spec::{FollowedSpec, KNOWN_BYTES, SIZE_UNKNOWN, hash_of};
 use super::watch::{Content, SharedWatch, Watch};
 use crate::paths::FileId;
 use std::fs::File;
@@ -108,18 +108,18 @@ impl OpenFile {
         self.window.position()
     }
 
-    /// Bytes that it has now and that have not been handed on as rows. Of one that is another by now only what was read counts.
-    pub(super) fn lag(&self) -> u64 {
+    /// Bytes that it has now and that have not been handed on as rows; `None`: nobody can look. Of one that is another by now only what was read counts.
+    pub(super) fn lag(&self) -> Option<u64> {
         let watch = self.watch.lock();
-        let size = watch.stamp().map_or(0, |stamp| stamp.size);
-        size.max(watch.read_to()).saturating_sub(self.position())
+        let size = watch.stamp().ok()?.size;
+        Some(size.max(watch.read_to()).saturating_sub(self.position()))
     }
 
     /// Its spec as of now, for a checkpoint.
     pub(super) fn spec_now(&self) -> FollowedSpec {
         let watch = self.watch.lock();
         // Of one that is being read nobody has looked how long it is.
-        let size = if self.idle_until.is_some() { 0 } else { watch.stamp().map_or(u64::MAX, |stamp| stamp.size) };
+        let size = if self.idle_until.is_some() { 0 } else { watch.stamp().map_or(SIZE_UNKNOWN, |stamp| stamp.size) };
         // In front of a row that is being passed over there may be more than is in memory.
         let is_known = self.window.position() == self.window.blocks.offset();
         let tail = is_known.then(|| hash_of(self.window.blocks.behind()));

@@ -8,8 +8,9 @@ use crate::file_source::discovery::InputFile;
 use crate::paths::FileName;
 use serde_json::json;
 use std::fs;
-use std::sync::atomic::AtomicUsize;
+use std::io::Read;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -43,6 +44,24 @@ impl Content for Rewritten {
     fn stamp(&self) -> io::Result<Stamp> {
         let (bytes, time) = self.now();
         Ok(Stamp { size: bytes.len() as u64, modified: (time, 0), changed: (time, 0), names: 1 })
+    }
+}
+
+/// A file of one line, of which nobody can look how long it is while `fails`.
+struct Unseen {
+    fails: AtomicBool,
+}
+
+impl Content for Unseen {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        b"one\n".as_slice().get(offset as usize..).unwrap_or_default().read(buffer)
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        if self.fails.load(Relaxed) {
+            return Err(io::Error::other("the server does not answer"));
+        }
+        Ok(Stamp { size: 4, modified: (0, 0), changed: (0, 0), names: 1 })
     }
 }
 
@@ -125,6 +144,16 @@ fn of_a_short_file_that_is_written_anew_while_its_beginning_is_learned_none_is_t
         check(b"1\n2\n", b"1\n3\n", shows);
         check(b"1\n2\n", b"1\n", shows);
     }
+}
+
+#[test]
+fn of_a_file_that_nobody_can_look_at_it_is_not_known_how_far_it_lags() {
+    let (folder, file) = (tempfile::tempdir().unwrap(), Arc::new(Unseen { fails: AtomicBool::new(false) }));
+    let opened = OpenFile::read_from(&options(&folder), "logs", spec(b"one\n"), 0, file.clone()).unwrap();
+    let Opened::File(open) = opened else { panic!("it is there") };
+    assert_eq!(open.lag(), Some(4));
+    file.fails.store(true, Relaxed);
+    assert_eq!((open.lag(), open.spec_now().left(0)), (None, None), "also not by its checkpoint");
 }
 
 /// A folder with `a.log`, and its spec.

@@ -34,7 +34,10 @@ struct Followed {
 
 enum State {
     /// It has not been opened.
-    Closed,
+    Closed {
+        /// Bytes that it had and that have not been read, when it was last looked at; `None`: nobody could look.
+        left: Option<u64>,
+    },
     Open(Box<OpenFile>),
     /// Nothing more will come of it.
     Over(Over),
@@ -45,7 +48,7 @@ impl Followed {
     fn is_gone_for_good(&self) -> bool {
         match self.state {
             State::Over(Over::Deleted | Over::Replaced) => self.split.progress == SplitProgress::Finished,
-            State::Over(Over::Away) | State::Closed | State::Open(_) => false,
+            State::Over(Over::Away) | State::Closed { .. } | State::Open(_) => false,
         }
     }
 
@@ -89,7 +92,7 @@ impl FollowingReader {
 
     fn read_file(&mut self, place: usize, now: Monotonic, max_records: usize, out: &mut SplitBatch) -> Result<Came, EngineError> {
         let file = &mut self.files[place];
-        if let State::Closed = file.state {
+        if let State::Closed { .. } = file.state {
             let (spec, position) = FollowedSpec::parse(&file.split)?;
             file.state = match position {
                 None => State::Over(Over::Away),
@@ -108,7 +111,7 @@ impl FollowingReader {
                 file.split.progress = SplitProgress::Finished;
                 return Ok(Came::Over(*over));
             }
-            State::Closed => return Ok(Came::Nothing),
+            State::Closed { .. } => return Ok(Came::Nothing),
         };
         let came = open.read(now, max_records, out.of(place))?;
         let reports = open.bad_rows.take_quarantined();
@@ -129,7 +132,7 @@ impl FollowingReader {
     fn next_look(&self) -> Option<Monotonic> {
         let look = |file: &Followed| match &file.state {
             State::Open(open) => open.idle_until,
-            State::Closed | State::Over(_) => None,
+            State::Closed { .. } | State::Over(_) => None,
         };
         self.files.iter().filter_map(look).min()
     }
@@ -153,7 +156,7 @@ impl SourceReader for FollowingReader {
     fn splits(&self) -> Vec<SplitState> {
         let split = |file: &Followed| match &file.state {
             State::Open(open) => SplitState { spec: open.spec_now().to_json(), ..file.split.clone() },
-            State::Closed | State::Over(_) => file.split.clone(),
+            State::Closed { .. } | State::Over(_) => file.split.clone(),
         };
         self.files.iter().map(split).collect()
     }
@@ -179,7 +182,8 @@ impl SourceReader for FollowingReader {
 
     fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
         for split in splits {
-            let state = if FollowedSpec::parse(&split)?.1.is_some() { State::Closed } else { State::Over(Over::Away) };
+            let (spec, position) = FollowedSpec::parse(&split)?;
+            let state = position.map_or(State::Over(Over::Away), |position| State::Closed { left: spec.left(position) });
             self.files.push(Followed { split, state });
         }
         Ok(())
@@ -188,23 +192,21 @@ impl SourceReader for FollowingReader {
     fn is_idle(&self, split: usize) -> bool {
         match &self.files[split].state {
             State::Open(open) => open.idle_until.is_some(),
-            State::Closed => false,
+            State::Closed { .. } => false,
             State::Over(_) => true,
         }
     }
 
     /// The bytes that a file is known to have behind the last row that was handed on, a last line without LF among them. One that is open is looked at.
-    fn lag(&self, split: usize) -> Option<SplitLag> {
-        let file = &self.files[split];
-        let amount = match &file.state {
-            State::Open(open) => open.lag(),
-            State::Closed => {
-                let (spec, position) = FollowedSpec::parse(&file.split).ok()?;
-                spec.seen.saturating_sub(position?)
-            }
-            State::Over(_) => 0,
-        };
-        Some(SplitLag { amount, unit: LagUnit::Bytes })
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        for file in &self.files {
+            let left = match &file.state {
+                State::Open(open) => open.lag(),
+                State::Closed { left } => *left,
+                State::Over(_) => Some(0),
+            };
+            each(&file.split.id, left.map(|amount| SplitLag { amount, unit: LagUnit::Bytes }));
+        }
     }
 
     fn take_quarantined(&mut self) -> RecordBatch {
@@ -214,7 +216,7 @@ impl SourceReader for FollowingReader {
     fn skipped(&self) -> u64 {
         let open = |file: &Followed| match &file.state {
             State::Open(open) => open.bad_rows.skipped(),
-            State::Closed | State::Over(_) => 0,
+            State::Closed { .. } | State::Over(_) => 0,
         };
         self.skipped + self.files.iter().map(open).sum::<u64>()
     }

@@ -11,6 +11,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Bytes at a file's beginning that identify it, and in front of where it is read on, as far as it has so many.
 pub(super) const KNOWN_BYTES: u64 = 4096;
 
+/// What is stored as the bytes of a file of which nobody could look how many it has: however much was read of it, there may be more.
+pub(super) const SIZE_UNKNOWN: u64 = u64::MAX;
+
 /// A file's beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
@@ -62,7 +65,7 @@ pub(super) struct FollowedSpec {
     pub header: Option<String>,
     /// Whether cells may hold line breaks (csv).
     pub multiline: bool,
-    /// Bytes that it had when it was last looked at.
+    /// Bytes that it had when it was last looked at, or [`SIZE_UNKNOWN`].
     pub seen: u64,
     /// Of a split that is finished the offset up to which it was read: a file that was away and comes back goes on there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +92,11 @@ impl FollowedSpec {
     pub(super) fn goes_on_at(&self, file: &dyn Content) -> io::Result<Option<u64>> {
         let Some(position) = self.read_to else { return Ok(None) };
         Ok(self.replaced(file, position)?.is_none().then_some(position))
+    }
+
+    /// Bytes that it had behind `position` when it was last looked at; `None`: nobody could look.
+    pub(super) fn left(&self, position: u64) -> Option<u64> {
+        (self.seen != SIZE_UNKNOWN).then(|| self.seen.saturating_sub(position))
     }
 
     pub(super) fn to_json(&self) -> serde_json::Value {

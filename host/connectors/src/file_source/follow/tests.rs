@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::task::{Context, Waker};
 use std::time::Duration;
 use tempfile::TempDir;
-use weir_engine::source::conformance::{SourceNow, read, reader_context, source_suite};
+use weir_engine::source::conformance::{SourceNow, lags_of, read, reader_context, source_suite};
 use weir_engine::source::{SplitProgress, is_idle};
 use weir_engine::{ErrorKind, Source, SourceReader, SplitBatch, SplitState};
 

@@ -83,8 +83,8 @@ impl SourceReader for HesitantReader {
         self.inner.is_idle(split)
     }
 
-    fn lag(&self, split: usize) -> Option<SplitLag> {
-        self.inner.lag(split)
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        self.inner.lags(each);
     }
 
     fn hears_of_completion(&self) -> bool {

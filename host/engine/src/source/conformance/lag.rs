@@ -1,7 +1,7 @@
 //! How far a split lags behind what there is of it: what was handed on is not counted, what is still to come is, also where nobody has read of it yet,
 //! and a reader that goes on from a checkpoint says what the one before it said.
 
-use super::reading::{SourceNow, read_attributed, reader_context, through_a_checkpoint};
+use super::reading::{SourceNow, lags_of, read_attributed, reader_context, through_a_checkpoint};
 use crate::source::{LagUnit, ReadStatus, Source, SourceReader, SplitLag, SplitProgress, SplitState};
 
 /// Records that are handed on from one look to the next, in turn.
@@ -41,7 +41,7 @@ struct Lags(Vec<Option<SplitLag>>);
 
 impl Lags {
     fn of(reader: &dyn SourceReader) -> Self {
-        Self((0..reader.splits().len()).map(|place| reader.lag(place)).collect())
+        Self(lags_of(reader))
     }
 
     fn are_in_one_unit(&self, unit: &mut Option<LagUnit>) {
@@ -87,8 +87,8 @@ fn falls_by_what_was_handed_on(before: &Lags, now: &Lags, handed_on: &[u64]) {
 
 fn nothing_is_left_of_what_is_finished(reader: &dyn SourceReader, lags: &Lags) {
     for (split, lag) in reader.splits().iter().zip(&lags.0) {
-        let lags = lag.is_some_and(|lag| lag.amount > 0);
-        assert!(split.progress != SplitProgress::Finished || !lags, "the split {:?} is finished and lags", split.id);
+        let lags = lag.is_none_or(|lag| lag.amount > 0);
+        assert!(split.progress != SplitProgress::Finished || !lags, "the split {:?} is finished and lags, or it is not known", split.id);
     }
 }
 

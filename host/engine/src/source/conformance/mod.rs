@@ -10,7 +10,9 @@ mod reading;
 mod told;
 
 pub use hesitant::Hesitant;
-pub use reading::{Attributed, ReadRecord, SourceNow, now, read, read_all, read_attributed, reader_context, subtask, through_a_checkpoint};
+pub use reading::{
+    Attributed, ReadRecord, SourceNow, lags_of, now, read, read_all, read_attributed, reader_context, subtask, through_a_checkpoint,
+};
 
 use super::{ReadStatus, Source};
 

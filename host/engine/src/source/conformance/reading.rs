@@ -3,7 +3,7 @@
 use crate::error::EngineError;
 use crate::operator::Subtask;
 use crate::runtime::{Clock, ConnectorIo, Monotonic, Runtime, Simulator};
-use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState, is_idle};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitLag, SplitProgress, SplitState, is_idle};
 use futures_util::future::BoxFuture;
 use std::pin::pin;
 use std::sync::Arc;
@@ -132,6 +132,18 @@ pub fn read_all(source: &dyn Source, splits: Vec<SplitState>, parallelism: u32) 
         assert!(!source.capabilities().bounded || reader.splits().iter().all(finished));
     }
     Ok(records)
+}
+
+/// How far a reader says that each of its splits lags.
+pub fn lags_of(reader: &dyn SourceReader) -> Vec<Option<SplitLag>> {
+    let (mut ids, mut lags) = (Vec::new(), Vec::new());
+    reader.lags(&mut |id, lag| {
+        ids.push(id.to_owned());
+        lags.push(lag);
+    });
+    let splits: Vec<String> = reader.splits().into_iter().map(|split| split.id).collect();
+    assert_eq!(ids, splits, "of each split it is said in its place how far it lags");
+    lags
 }
 
 /// Deals splits out to subtasks.

@@ -41,6 +41,8 @@ enum Broken {
     LagsByNothingBeforeItReads,
     DoesNotKnowWhatIsUnreadAgain,
     LagsInTwoUnits,
+    SaysNothingOfASplit,
+    ForgetsThatItIsUpToDate,
 }
 
 /// Numbers in lines of their own, which are read in turn and never end.
@@ -114,6 +116,26 @@ impl Source for Lines {
     }
 }
 
+impl LinesReader {
+    fn lag(&self, split: usize) -> Option<SplitLag> {
+        let of = &self.splits[split];
+        let (all, at) = (of.spec.as_u64().expect("a number"), position(of));
+        let amount = match self.broken {
+            Broken::LagsByWhatWasHandedOn => at,
+            Broken::LagsLessThanIsToCome => (all - at).saturating_sub(4),
+            Broken::LagsBehindItsEnd => all - at + 1,
+            Broken::LagsByAllThatItHas => all,
+            Broken::LagsFromWhereItBegan if self.is_restored => all,
+            Broken::LagsByNothingBeforeItReads if !is_begun(of) => 0,
+            Broken::DoesNotKnowWhatIsUnreadAgain if !is_begun(of) && self.is_restored => return None,
+            Broken::ForgetsThatItIsUpToDate if of.progress == SplitProgress::Finished => return None,
+            _ => all - at,
+        };
+        let in_bytes = self.broken == Broken::LagsInTwoUnits && split == 1;
+        Some(SplitLag { amount, unit: if in_bytes { LagUnit::Bytes } else { LagUnit::Records } })
+    }
+}
+
 impl SourceReader for LinesReader {
     fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         for _ in 0..self.splits.len() {
@@ -167,21 +189,9 @@ impl SourceReader for LinesReader {
         self.splits[split].progress == SplitProgress::Finished
     }
 
-    fn lag(&self, split: usize) -> Option<SplitLag> {
-        let of = &self.splits[split];
-        let (all, at) = (of.spec.as_u64().expect("a number"), position(of));
-        let amount = match self.broken {
-            Broken::LagsByWhatWasHandedOn => at,
-            Broken::LagsLessThanIsToCome => (all - at).saturating_sub(4),
-            Broken::LagsBehindItsEnd => all - at + 1,
-            Broken::LagsByAllThatItHas => all,
-            Broken::LagsFromWhereItBegan if self.is_restored => all,
-            Broken::LagsByNothingBeforeItReads if !is_begun(of) => 0,
-            Broken::DoesNotKnowWhatIsUnreadAgain if !is_begun(of) && self.is_restored => return None,
-            _ => all - at,
-        };
-        let in_bytes = self.broken == Broken::LagsInTwoUnits && split == 1;
-        Some(SplitLag { amount, unit: if in_bytes { LagUnit::Bytes } else { LagUnit::Records } })
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        let said = self.splits.len() - usize::from(self.broken == Broken::SaysNothingOfASplit);
+        (0..said).for_each(|place| each(&self.splits[place].id, self.lag(place)));
     }
 
     fn hears_of_completion(&self) -> bool {
@@ -241,6 +251,8 @@ fn each_promise_that_is_broken_is_noticed() {
         (Broken::LagsByNothingBeforeItReads, "records of it are still to come"),
         (Broken::DoesNotKnowWhatIsUnreadAgain, "a restored reader does not count it"),
         (Broken::LagsInTwoUnits, "are counted in one unit"),
+        (Broken::SaysNothingOfASplit, "of each split it is said"),
+        (Broken::ForgetsThatItIsUpToDate, "is finished and lags, or it is not known"),
     ] {
         let said = said_of(broken).unwrap_or_else(|| panic!("{broken:?} passes"));
         assert!(said.contains(says), "{broken:?}: {said}");

@@ -4,7 +4,7 @@ use super::*;
 
 /// Bytes by which each of its files lags.
 fn lags(reader: &dyn SourceReader) -> Vec<u64> {
-    (0..reader.splits().len()).map(|place| reader.lag(place).unwrap().amount).collect()
+    lags_of(reader).into_iter().map(|lag| lag.unwrap().amount).collect()
 }
 
 #[test]
@@ -35,4 +35,17 @@ fn a_file_that_is_over_lags_by_nothing() {
     assert_eq!(lags(&*reader), [0], "what has been read does not count, however short it is by now");
     assert_eq!(come(&mut *reader), [""; 0]);
     assert_eq!(lags(&*reader), [0]);
+}
+
+#[test]
+fn of_a_file_of_which_nobody_could_look_how_long_it_is_a_restored_reader_does_not_know_how_far_it_lags() {
+    let logs = Logs::of_lines();
+    logs.append("a.log", "one\ntwo\n");
+    let (reader, _) = logs.start(&[]);
+    let mut splits = stored(&*reader);
+    splits[0].spec["seen"] = u64::MAX.into();
+    let mut restored = logs.source().reader(&reader_context(0, 1), splits).unwrap();
+    assert_eq!(lags_of(&*restored), [None]);
+    assert_eq!(come(&mut *restored), ["one", "two"]);
+    assert_eq!(lags(&*restored), [0]);
 }
