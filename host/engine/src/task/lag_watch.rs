@@ -137,8 +137,7 @@ mod tests {
             watch.on_barrier(&slow);
             watch.on_read(&slow);
         }
-        let asked = *slow.asked.lock().unwrap();
-        asked
+        *slow.asked.lock().unwrap()
     }
 
     #[test]
