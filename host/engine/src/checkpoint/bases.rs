@@ -10,6 +10,7 @@
 
 use crate::element::CheckpointId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -102,6 +103,11 @@ impl CheckpointBases {
         self.lock().bases.contains_key(&checkpoint_id)
     }
 
+    /// The oldest of these that is under way.
+    pub(crate) fn oldest_under_way(&self, of: Range<CheckpointId>) -> Option<CheckpointId> {
+        self.lock().bases.range(of).next().map(|(id, _)| *id)
+    }
+
     /// What must not be deleted now.
     pub(crate) fn in_use(&self) -> ObjectsInUse {
         let under_way = self.lock();
@@ -114,18 +120,26 @@ impl CheckpointBases {
 mod tests {
     use super::*;
 
-    /// `t3` triggered, `c3` complete, `f3` failed; then the bases in use and the oldest checkpoint under way.
+    impl CheckpointBases {
+        /// `t3`: checkpoint 3 is triggered, `c3`: it is complete, `f3`: it has failed.
+        pub(crate) fn after(events: &str) -> Self {
+            let bases = Self::default();
+            for event in events.split_whitespace() {
+                let checkpoint_id = CheckpointId(event[1..].parse().unwrap());
+                match &event[..1] {
+                    "t" => bases.on_triggered(checkpoint_id),
+                    "c" => bases.on_completed(checkpoint_id),
+                    _ => bases.on_failed(checkpoint_id),
+                }
+            }
+            bases
+        }
+    }
+
+    /// After these events the bases in use and the oldest checkpoint under way.
     #[track_caller]
     fn check(events: &str, expect: (&[u64], Option<u64>)) -> CheckpointBases {
-        let bases = CheckpointBases::default();
-        for event in events.split_whitespace() {
-            let checkpoint_id = CheckpointId(event[1..].parse().unwrap());
-            match &event[..1] {
-                "t" => bases.on_triggered(checkpoint_id),
-                "c" => bases.on_completed(checkpoint_id),
-                _ => bases.on_failed(checkpoint_id),
-            }
-        }
+        let bases = CheckpointBases::after(events);
         let in_use = bases.in_use();
         assert_eq!((in_use.bases.iter().map(|id| id.0).collect(), in_use.oldest_under_way.map(|id| id.0)), (expect.0.to_vec(), expect.1));
         bases

@@ -94,11 +94,11 @@ impl Staged {
     }
 
     /// What is staged for `checkpoint_id`, in order: its own, and before that what belonged to checkpoints that have failed. Waits until it is known
-    /// which of the older ones have.
+    /// which of the older ones have: any that is under way has staged what is older than itself, also where it has nothing of its own here.
     pub async fn of(&self, checkpoint_id: CheckpointId, bases: &CheckpointBases) -> Vec<Arc<StagedRecords>> {
         loop {
-            let under_way = self.lock().keys().copied().find(|id| *id < checkpoint_id && bases.is_under_way(*id));
-            match under_way {
+            let oldest = self.lock().keys().next().copied().filter(|oldest| *oldest < checkpoint_id);
+            match oldest.and_then(|oldest| bases.oldest_under_way(oldest..checkpoint_id)) {
                 Some(older) => bases.decided(older).await,
                 None => break,
             }
@@ -108,5 +108,32 @@ impl Staged {
             self.forget(completed);
         }
         self.lock().range(..=checkpoint_id).flat_map(|(_, records)| records.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    /// Records have come in front of the barriers `with`, and `events` have happened: of how many barriers the last checkpoint stages them; `None`: it waits.
+    fn staged(with: &[u64], events: &str, last: u64) -> Option<usize> {
+        let staged = Staged::default();
+        with.iter().for_each(|id| _ = staged.lock().insert(CheckpointId(*id), vec![Arc::default()]));
+        staged.of(CheckpointId(last), &CheckpointBases::after(events)).now_or_never().map(|records| records.len())
+    }
+
+    #[test]
+    fn what_a_failed_checkpoint_left_is_staged_by_one_checkpoint_only() {
+        assert_eq!(staged(&[1, 2], "t1 t2 f1", 2), Some(2), "its own, and what was left");
+        assert_eq!(staged(&[1, 2], "t1 t2", 2), None, "nobody knows whether it is left");
+        assert_eq!(staged(&[1, 2], "t1 t2 c1", 2), Some(1), "nothing is left");
+        // Checkpoint 2 has nothing of its own, and stages what the first has left.
+        assert_eq!(staged(&[1], "t1 t2 f1", 2), Some(1));
+        assert_eq!(staged(&[1, 3], "t1 t2 f1 t3", 3), None, "it may be staged by the second");
+        assert_eq!(staged(&[1], "t1 t2 f1 t3", 3), None, "it may be staged by the second");
+        assert_eq!(staged(&[1, 3], "t1 t2 f1 t3 c2", 3), Some(1), "it was");
+        assert_eq!(staged(&[1, 3], "t1 t2 f1 t3 f2", 3), Some(2), "it was not");
+        assert_eq!(staged(&[3], "t1 t2 f1 t3", 3), Some(1), "nothing older is here: it need not wait");
     }
 }
