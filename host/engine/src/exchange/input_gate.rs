@@ -45,6 +45,7 @@ pub struct InputGate {
     open: usize,
     /// The channel whose turn it is.
     turn: usize,
+    /// What has come of the last element. A batch is the first, so that it is handed on by the poll that took it out of its queue.
     events: VecDeque<GateEvent>,
     /// Every channel has ended, and that is the last event.
     is_over: bool,
@@ -304,10 +305,11 @@ impl InputGate {
             Rule::ExactlyOnce(aligner) => aligner.capturing(channel).collect(),
             Rule::AtLeastOnce(_) => Vec::new(),
         };
+        // In front of what the capture may come to: a batch never waits here, out of its queue and not handed on, while a barrier passes.
+        self.events.push_back(GateEvent::Batch { from: self.inputs[channel], batch: batch.clone() });
         for checkpoint_id in capturing {
             self.capture(checkpoint_id, channel, [batch.clone()]);
         }
-        self.events.push_back(GateEvent::Batch { from: self.inputs[channel], batch });
     }
 
     /// `waiting`: what stands in front of the barrier, or the end, that has just come out of turn.
