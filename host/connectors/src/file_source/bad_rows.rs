@@ -70,12 +70,11 @@ impl BadRows {
     #[cold]
     pub(super) fn meet(&mut self, offset: u64, row: &[u8], error: &RowError, behind: Verdict) -> Result<(), EngineError> {
         match (self.options.on_error, behind) {
-            (OnError::Fail, Verdict::Rows) => {
-                let hint = "mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`";
+            (OnError::Fail, _) => {
+                let hint = hint_where_all_fail(behind, self.options.on_error_needs_lines());
                 Err(self.failure(offset, row, error).with_hint(hint))
             }
-            (OnError::Fail, Verdict::Doubtful) => Err(self.failure(offset, row, error).with_hint("mend the row")),
-            (OnError::Skip | OnError::Quarantine, Verdict::Doubtful) => {
+            (OnError::Skip | OnError::Quarantine, Verdict::Doubtful | Verdict::Unseen) => {
                 let hint = "mend the row: `on-error` does not cover it, because what follows may be the inside of one of its cells";
                 Err(self.failure(offset, row, error).with_hint(hint))
             }
@@ -135,6 +134,19 @@ impl BadRows {
             "line": line,
             "offset": offset,
         })
+    }
+}
+
+/// What to do about a bad row that fails the job because nothing else is said: `on-error` is offered only where it covers the row, and with what it needs.
+fn hint_where_all_fail(behind: Verdict, needs_multiline: bool) -> String {
+    let with = if needs_multiline { ", with `multiline = false` where no cell holds a line end" } else { "" };
+    let offer = format!("mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`{with}");
+    match behind {
+        Verdict::Rows => offer,
+        Verdict::Doubtful => {
+            "mend the row: `on-error` would not cover it, because what follows may be the inside of one of its cells".to_owned()
+        }
+        Verdict::Unseen => format!("{offer}; they do not cover it where what follows may be the inside of one of its cells"),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) enum Verdict {
     Rows,
     /// They may be the inside of a cell.
     Doubtful,
+    /// Not all of them have been seen that it takes to tell: the row fails the job in any case.
+    Unseen,
 }
 
 /// What is known of the bytes behind bad rows, which come in swarms, so that none is looked at again for each of them.

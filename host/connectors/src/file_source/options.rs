@@ -166,6 +166,11 @@ impl FileOptions {
         self.format == Format::Csv && self.on_error != OnError::Fail && self.multiline != Some(false)
     }
 
+    /// True where `on-error` would be refused with these settings unless `multiline = false` is said.
+    pub(super) fn on_error_needs_lines(&self) -> bool {
+        self.format == Format::Csv && self.split.is_some() && self.multiline != Some(false)
+    }
+
     /// Reads what says how rows are read, of whatever holds them.
     pub(super) fn of_rows(settings: &mut Settings<'_>, path: String, base_dir: PathBuf) -> Result<Self, SettingsError> {
         let formats = [("lines", Format::Lines), ("csv", Format::Csv), ("jsonl", Format::JsonLines)];

@@ -149,8 +149,8 @@ impl Window {
         match doubt {
             Doubt::None => return Ok(Some(Verdict::Rows)),
             Doubt::Sure => return Ok(Some(Verdict::Doubtful)),
-            // Nothing is read behind it.
-            Doubt::Cells | Doubt::Quotes if bad_rows.all_fail() || self.trusts_lines => return Ok(Some(Verdict::Rows)),
+            Doubt::Cells | Doubt::Quotes if self.trusts_lines => return Ok(Some(Verdict::Rows)),
+            Doubt::Cells | Doubt::Quotes if bad_rows.all_fail() => return Ok(Some(self.glance_behind(next, doubt))),
             Doubt::Cells | Doubt::Quotes => {}
         }
         let offset = self.blocks.offset();
@@ -161,6 +161,16 @@ impl Window {
             }
         }
         Ok(Some(self.quiet.look(doubt, offset + next as u64, &self.blocks.bytes()[next..])))
+    }
+
+    /// What lies behind a bad row that fails the job, for its hint alone: nothing is waited for, and what cannot be read is none of its error.
+    fn glance_behind(&mut self, next: usize, doubt: Doubt) -> Verdict {
+        while !self.blocks.has(next + ROW_BYTES_MAX) {
+            if self.blocks.reach(next + ROW_BYTES_MAX).is_err() {
+                return Verdict::Unseen;
+            }
+        }
+        self.quiet.look(doubt, self.blocks.offset() + next as u64, &self.blocks.bytes()[next..])
     }
 
     /// The row at the window's beginning is too long.
@@ -193,7 +203,12 @@ impl Window {
                 return bad_rows.meet(long.offset, &long.beginning, &error, Verdict::Doubtful).map(|()| Some(0));
             }
         };
-        if is_whole || bad_rows.all_fail() {
+        if !is_whole && bad_rows.all_fail() {
+            // Its end is not looked for.
+            let behind = if long.scan.doubt() == Doubt::None { Verdict::Rows } else { Verdict::Unseen };
+            bad_rows.meet(long.offset, &long.beginning, &error, behind)?;
+        }
+        if is_whole {
             let Some(behind) = self.look_behind(passed, long.scan.doubt(), bad_rows)? else {
                 self.long = Some(PassedRow { scan: scan_before, ..long });
                 return Ok(None);

@@ -235,6 +235,20 @@ fn what_may_be_the_inside_of_a_cell_is_no_row_of_standard_input_either() {
 }
 
 #[test]
+fn a_bad_row_that_fails_the_job_waits_for_nothing_behind_it() {
+    let offer = "mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`";
+    let hedged = format!("{offer}; they do not cover it where what follows may be the inside of one of its cells");
+    for (multiline, expect) in [(true, hedged.as_str()), (false, offer)] {
+        let (receiver, mut sender) = std::io::pipe().unwrap();
+        let source = source_of(receiver, json!({ "format": "csv", "multiline": multiline }));
+        std::io::Write::write_all(&mut sender, b"k,v\nbad\n2,b\n").unwrap();
+        let error = records(&mut *reader(&source), 9).unwrap_err();
+        assert_eq!((error.kind(), error.hint()), (ErrorKind::FixInput, Some(expect)));
+        drop(sender);
+    }
+}
+
+#[test]
 fn bad_rows_go_to_the_quarantine_with_their_line() {
     let source = source_of(&b"k,v\n1,2\n3\n"[..], json!({ "format": "csv", "on-error": "quarantine" }));
     assert!(source.quarantines());

@@ -46,6 +46,12 @@ impl Files {
         while given.poll(&mut *reader, 1000).map_err(|e| e.to_string())? == ReadStatus::More {}
         Ok(given)
     }
+
+    /// The error that reading a source ends with, and its hint.
+    pub(super) fn fails(&self, settings: Value) -> Option<(String, String)> {
+        let error = self.read(settings).err()?;
+        Some((error.to_string(), error.hint().unwrap_or_default().to_owned()))
+    }
 }
 
 /// Settings of a CSV source of `a.csv` with more.
@@ -265,6 +271,7 @@ fn no_row_comes_out_of_the_inside_of_a_cell_that_has_lost_or_gained_a_mark() {
             settings["timestamp"] = "n".into();
         }
         let shown = String::from_utf8_lossy(&text).into_owned();
+        check_the_hint(&files, &settings, &shown);
         match files.given(settings.clone()) {
             Ok(given) => {
                 read += 1;
@@ -278,4 +285,45 @@ fn no_row_comes_out_of_the_inside_of_a_cell_that_has_lost_or_gained_a_mark() {
         }
     }
     assert!(read > 200 && refused > 200, "{read} read, {refused} refused");
+}
+
+/// Where bad rows fail the job, its hint offers `on-error` only for a row that is covered then: reading with it ends well, or at a later row.
+fn check_the_hint(files: &Files, settings: &Value, shown: &str) {
+    let mut all_fail = settings.clone();
+    all_fail["on-error"] = "fail".into();
+    let covered = files.given(settings.clone()).err();
+    match (files.fails(all_fail), covered) {
+        (None, covered) => assert_eq!(covered, None, "{settings} of\n{shown}"),
+        (Some((error, hint)), covered) if hint == OFFER => assert_ne!(covered, Some(error), "{settings} of\n{shown}"),
+        (Some((error, hint)), covered) => {
+            assert!(hint.starts_with("mend the row: `on-error` would not cover it"), "{hint}");
+            assert_eq!(covered, Some(error), "{settings} of\n{shown}");
+        }
+    }
+}
+
+const OFFER: &str = "mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`";
+
+#[test]
+fn on_error_is_offered_only_where_it_covers_the_row() {
+    let files = Files::of(&[]);
+    let check = |text: &[u8], more: Value, expect: &str| {
+        files.write("a.csv", text);
+        let (error, hint) = files.fails(csv(more)).expect("it fails");
+        assert_eq!(hint, expect, "{error}");
+    };
+    let doubtful = "mend the row: `on-error` would not cover it, because what follows may be the inside of one of its cells";
+    check(b"id,v,w\n1,2\n3,a,b\n", json!({}), OFFER);
+    check(b"id,v,w\n1,2\n3,a,b\nend\",5\n", json!({}), doubtful);
+    check(b"id,v,w\n1,\"a\"b,2\n2,\"c\",3\n", json!({}), doubtful);
+    check(b"id,v,w\n1,\"a\"b,2\n2,\"c\",3\n", json!({ "multiline": false }), OFFER);
+    check(b"id,v,w\n1,\"a,2\n", json!({}), doubtful);
+    // Of ranges the job file has to say more.
+    let with = format!("{OFFER}, with `multiline = false` where no cell holds a line end");
+    check(b"id,v,w\n1,2\n3,a,b\n", json!({ "split": "64KiB" }), &with);
+    check(b"id,v,w\n1,2\n3,a,b\n", json!({ "split": "64KiB", "multiline": false }), OFFER);
+    // The end of a row that is too long is not looked for.
+    let unseen = format!("{OFFER}; they do not cover it where what follows may be the inside of one of its cells");
+    let long = [b"id,v,w\n1,", &vec![b'x'; 40_000_000][..], b",2\n"].concat();
+    check(&long, json!({}), &unseen);
 }
