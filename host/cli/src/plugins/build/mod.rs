@@ -115,7 +115,7 @@ impl Step<'_> {
         }
         if !self.artefact.is_file() {
             let error = failed(format!("it succeeded, but there is no {}", self.artefact.display()));
-            return Err(error.with_hint("`plugin` has to name the file that `build` makes (CARGO_TARGET_DIR moves it)").into());
+            return Err(error.with_hint(hint_for_no_artefact(line)).into());
         }
         say(&format!("{}: built", self.id()));
         Ok(())
@@ -144,6 +144,18 @@ impl Step<'_> {
             tail.drain(..beyond);
         }
         Ok((child.wait()?.success(), String::from_utf8_lossy(&tail).into_owned()))
+    }
+}
+
+/// What to look at where a command succeeded and made something else than the plugin.
+fn hint_for_no_artefact(line: &str) -> String {
+    let hint = "`plugin` has to name the file that `build` makes (CARGO_TARGET_DIR moves it)";
+    let is_cargo = line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "cargo");
+    match is_cargo {
+        true => {
+            format!("{hint}; cargo makes a .wasm only of a crate that says `crate-type = [\"cdylib\"]` below `[lib]` in its Cargo.toml")
+        }
+        false => hint.to_owned(),
     }
 }
 
