@@ -172,7 +172,7 @@ fn a_rescale_that_cannot_be_deployed_is_undone_by_itself() {
     bench.run("rescale words --parallelism 2 --operator out").assert(0, &[]);
     assert_eq!(bench.log().overrides, 1);
     bench.run("stop words").assert(0, &[]);
-    process.ended().assert(0, &["the rescale is undone: "]);
+    process.ended().assert(0, &["the rescale is undone: ", "rescaled behind checkpoint "]);
     bench.hasten();
     bench.run("run job.toml").assert(0, &["out: parallelism 2 by a rescale; the job file says 1"]);
     bench.assert_exactly_once();

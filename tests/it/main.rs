@@ -20,6 +20,7 @@
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `limits`: what whoever speaks to a running job can cost it.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
+//! - `told`: what is said of a running job's changes, and that what a refusal advises works.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
 //! - `hostile`: plugins that mean harm, at every command that reads one.
@@ -69,6 +70,7 @@ mod state;
 mod stops;
 mod stores;
 mod takeover;
+mod told;
 
 /// The binary under test.
 const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");

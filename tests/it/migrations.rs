@@ -133,6 +133,10 @@ fn a_new_version_goes_on_with_the_migrated_state_of_the_old_one() {
     assert!(!changes.is_empty() && changes.iter().all(|change| change["after"]["flights"].is_u64()), "{replayed}");
 
     // What the new version has kept the old one cannot read.
+    let dry_run = bench.run(&format!("upgrade job.toml --operator delays --plugin {} --dry-run", plugin("flight-delays").display()));
+    dry_run
+        .assert(1, &["the plugin does not go on with what is kept there\n  delays.totals: ", "hint: take a plugin that has this version"]);
+    assert!(!dry_run.stderr.contains("--fresh") && !dry_run.stderr.contains("the job has changed"), "{dry_run:?}");
     bench.write_job(&job_file("flight-delays", 2));
     let attempts = bench.log().attempts;
     let back = bench.run("run job.toml");

@@ -247,5 +247,6 @@ pub(super) fn plan_of(metadata: &CheckpointMetadata, graph: &JobGraph) -> Result
         let gone = was.iter().filter(|state| is.iter().all(|other| other.name != state.name));
         options.drops.extend(gone.map(|state| format!("{id}.{}", state.name)));
     }
-    planned(was, graph, &options).accepted(&format!("checkpoint {}", metadata.checkpoint_id))
+    let refused = format!("run it from checkpoint {}: the plugin does not go on with what is kept there", metadata.checkpoint_id);
+    planned(was, graph, &options).accepted_in_place(&refused)
 }

@@ -5,6 +5,7 @@
 //! had another one. Invariant: everything that the checkpoint keeps is taken over once, or dropped because the user has named it, or the
 //! restore is refused.
 
+mod in_place;
 mod planner;
 mod texts;
 
@@ -173,16 +174,6 @@ impl StateFate {
     }
 }
 
-impl Remedy {
-    /// How a state of a changed type goes on, where that is all that stands in the way.
-    pub fn migration(self) -> Option<String> {
-        match self {
-            Self::Migrate(version) => Some(to_migrate(version)),
-            Self::Name | Self::Drop | Self::Newer | Self::Undo => None,
-        }
-    }
-}
-
 fn to_migrate(version: u32) -> String {
     format!(
         "a state whose type has changed gets a new version, `#[state(version = {version})]`, and `migrate` of the plugin brings old values over"
@@ -193,6 +184,16 @@ impl PlannedRestore {
     /// What the user can do, where anything is refused.
     pub(crate) fn remedy(&self) -> Option<Remedy> {
         self.refusals.iter().map(|refusal| refusal.remedy).max()
+    }
+
+    /// What is said of each name to be dropped where nothing is restored, because the job has finished: that it names nothing, or is not looked at.
+    pub(crate) fn idle_drops(&self, options: &RestoreOptions) -> Vec<String> {
+        let unknown: Vec<_> =
+            self.refusals.iter().filter(|refusal| refusal.remedy == Remedy::Name).map(|refusal| refusal.text.clone()).collect();
+        match options.drops.len() - unknown.len() {
+            0 => unknown,
+            _ => unknown.into_iter().chain(["--drop-state: nothing is dropped, because the job has finished".to_owned()]).collect(),
+        }
     }
 
     /// The plan, or the error of a restore of `what` that is refused.

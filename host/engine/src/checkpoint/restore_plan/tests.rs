@@ -202,6 +202,45 @@ fn what_a_restore_is_refused_for_is_not_planned_to_be_kept() {
 }
 
 #[test]
+fn a_change_in_place_names_no_flag_that_only_a_start_has_but_says_what_a_start_can_do() {
+    let refused = |was: &str, now: &str| {
+        let planned = plan_identities(&graph(was), &graph(now), &RestoreOptions::default());
+        let error = planned.accepted_in_place("it cannot change").expect_err("refused");
+        (error.to_string(), error.hint().unwrap_or_default().to_owned())
+    };
+    let (error, hint) = refused("op(a:v1,b:v1,c:v1)", "op(a:v1)");
+    let lines =
+        ["op.b: in the checkpoint, and op does not declare it any more", "op.c: in the checkpoint, and op does not declare it any more"];
+    assert_eq!(error, format!("it cannot change\n  {}\n  {}", lines[0], lines[1]));
+    assert!(
+        hint.starts_with("only a start drops state: ") && hint.ends_with("`weir run JOBFILE --drop-state op.b --drop-state op.c`"),
+        "{hint}"
+    );
+    let (error, _) = refused("more(a:v1) op(a:v1)", "op(a:v1)");
+    assert_eq!(error, "it cannot change\n  more: in the checkpoint, not in the job file; it kept a");
+    let changes = [("op(a:v1=u32)", "op(a:v1=u64)"), ("op(a:v2)", "op(a:v1)"), ("op(a:v1)", "op(a:m1)"), ("op(a:v1,b:v1)", "op(a:v2)")];
+    for (was, now) in changes {
+        let (error, hint) = refused(was, now);
+        assert!(!error.contains("--") && !error.contains("resume"), "{error}");
+        assert!(!hint.contains("--fresh") && !hint.contains("--pinned"), "{hint}");
+    }
+}
+
+#[test]
+fn where_nothing_is_restored_a_name_to_be_dropped_is_told_for_unknown_or_idle() {
+    let told = |drops: &str| {
+        let (same, options) = (graph("op(a:v1)"), options(drops));
+        plan_identities(&same, &same, &options).idle_drops(&options)
+    };
+    let unknown = "--drop-state nix: the checkpoint keeps nothing of that name; it keeps `op`, `op.a`";
+    let idle = "--drop-state: nothing is dropped, because the job has finished";
+    assert_eq!(told(""), [""; 0]);
+    assert_eq!(told("-nix"), [unknown]);
+    assert_eq!(told("-op.a"), [idle]);
+    assert_eq!(told("-nix -op"), [unknown, idle]);
+}
+
+#[test]
 fn the_two_descriptions_stand_side_by_side() {
     let planned = plan_identities(&graph("op(a:v10=T{x:u32})"), &graph("op(a:b9=T{x:u64})"), &RestoreOptions::default());
     let expect = "resume checkpoint 3: the job has changed

@@ -60,12 +60,23 @@ pub(super) fn max_parallelism(was: u32, is: u32) -> String {
     format!("max-parallelism: {was} in the checkpoint, {is} in the job file")
 }
 
-/// What would be lost without having been named.
+/// What would be lost without having been named, and how a start names it.
 pub(super) fn unnamed(left: &LeftOut) -> String {
+    let name = &left.name;
+    match left.is_state() {
+        false => {
+            format!("{name}: in the checkpoint, not in the job file; `--drop-state {name}` drops what it kept ({})", left.kept.join(", "))
+        }
+        true => format!("{}; `--drop-state {name}` drops it", gone(left)),
+    }
+}
+
+/// What would be lost.
+pub(super) fn gone(left: &LeftOut) -> String {
     let LeftOut { name, kept, .. } = left;
     match name.split_once('.') {
-        None => format!("{name}: in the checkpoint, not in the job file; `--drop-state {name}` drops what it kept ({})", kept.join(", ")),
-        Some((id, _)) => format!("{name}: in the checkpoint, and {id} does not declare it any more; `--drop-state {name}` drops it"),
+        None => format!("{name}: in the checkpoint, not in the job file; it kept {}", kept.join(", ")),
+        Some((id, _)) => format!("{name}: in the checkpoint, and {id} does not declare it any more"),
     }
 }
 

@@ -4,7 +4,7 @@
 //! The rules of a trial are in [`Trial`](crate::job::trial::Trial); this does what it says. On trial, checkpoints are provisional: the log has them,
 //! but nothing of them is committed, and a failure of whatever kind goes back to the checkpoint that the trial began at, with the old graph.
 
-use crate::checkpoint::{Override, Remedy, RestoreOptions, Trigger};
+use crate::checkpoint::{Override, RestoreOptions, Trigger};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::Attempt;
@@ -91,6 +91,17 @@ impl TriedUpgrade {
         Self { operators: Mutex::default(), ..self }
     }
 
+    /// What is said of an upgrade that holds.
+    pub fn accepted_text(&self) -> String {
+        let component = |graph: &JobGraph| match &graph.vertices[self.vertex].kind {
+            VertexKind::Operator(factory) => factory.component().map(|component| component.digest.chars().take(8).collect::<String>()),
+            VertexKind::Source { .. } | VertexKind::Sink(_) => None,
+        };
+        let components = component(&self.old).zip(component(&self.new)).map(|(old, new)| format!(": component {old} → {new}"));
+        let behind = self.trial.since().map(|since| format!(", behind checkpoint {since}")).unwrap_or_default();
+        format!("{} is upgraded{behind}{}", self.new.vertices[self.vertex].id, components.unwrap_or_default())
+    }
+
     /// The job has ended before anybody decided: the next run has the old operator.
     pub fn ended(self, error: EngineError, to: ResumePoint) {
         if self.trial.is_undecided() {
@@ -146,13 +157,7 @@ impl Attempt<'_> {
             return Some(error);
         }
         let planned = planned(&self.session.graph.identity(), &change.graph, &RestoreOptions::default());
-        if !planned.refusals.is_empty() {
-            let lines: Vec<&str> = planned.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
-            let more = || "`weir stop --savepoint` and a changed job file that starts from the savepoint can do more".to_owned();
-            let hint = planned.remedy().and_then(Remedy::migration).unwrap_or_else(more);
-            return refused(format!("the running job cannot change in this way\n  {}", lines.join("\n  ")), &hint);
-        }
-        None
+        planned.accepted_in_place("the running job cannot change in this way").err()
     }
 
     /// Everything that can fail before the barrier: the new operators are made here.
@@ -237,6 +242,7 @@ impl Attempt<'_> {
         let pause = pause.unwrap_or_default();
         match purpose {
             DeployedFor::Rescale { old, reply, .. } => {
+                (self.context.notice)(&rescaled_text(checkpoint_id, &old.graph, self.session.graph));
                 *self.session.unproven = Some(old);
                 _ = reply.send(Ok(Rescaled { checkpoint_id, pause }));
             }
@@ -275,6 +281,7 @@ impl Attempt<'_> {
     /// The log says that the upgrade holds.
     pub(in crate::job) fn on_accepted(&mut self) {
         let Some(tried) = self.session.tried.take() else { return };
+        (self.context.notice)(&tried.accepted_text());
         *self.session.graph = tried.new;
         for (task, _) in tasks_of(self.session.graph, tried.vertex) {
             _ = self.deployment.controls[task].send(TaskControl::EndProbation(tried.vertex));
@@ -285,6 +292,14 @@ impl Attempt<'_> {
         }
         _ = tried.events.send(UpgradeEvent::Accepted);
     }
+}
+
+/// What is said of a rescale that has been made, behind this checkpoint.
+pub(in crate::job) fn rescaled_text(checkpoint_id: CheckpointId, old: &JobGraph, new: &JobGraph) -> String {
+    let both = old.vertices.iter().zip(&new.vertices).filter(|(old, new)| old.parallelism != new.parallelism);
+    let steps: Vec<String> = both.map(|(old, new)| format!("{} {} → {}", new.id, old.parallelism, new.parallelism)).collect();
+    let steps = if steps.is_empty() { "every step as it was".to_owned() } else { steps.join(", ") };
+    format!("rescaled behind checkpoint {checkpoint_id}: {steps}")
 }
 
 /// For each subtask of `vertex` the number of its task and its index.

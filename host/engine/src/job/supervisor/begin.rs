@@ -69,7 +69,7 @@ impl Supervisor {
         let start = history.start(&self.mode)?;
         self.look_at(&history, &self.mode.clone());
         if start.finished {
-            self.name_new_files(&start).await;
+            self.name_what_is_left_undone(&start).await;
             self.report.resumed_from = start.restored.map(|restored| restored.checkpoint_id);
             return Ok(Some(Begun::Over(JobOutcome::AlreadyFinished)));
         }

@@ -6,7 +6,7 @@
 use crate::checkpoint::{Append, JobLog, LogEntry, Override, Replaced};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
-use crate::job::attempt::change::{Purpose, Redeploy, TriedUpgrade};
+use crate::job::attempt::change::{Purpose, Redeploy, TriedUpgrade, rescaled_text};
 use crate::job::attempt::context::{AttemptContext, DeployedFor, OldShape, Redeployed};
 use crate::job::control::{GraphChange, Reply, Rescaled, StopKind, UpgradeEvent};
 use crate::job::history::{History, fenced};
@@ -96,6 +96,7 @@ impl Supervisor {
         }
         let Some(tried) = self.tried.take() else { return Ok(()) };
         if verdict == Verdict::Accepted {
+            (self.options.notice)(&tried.accepted_text());
             self.graph = tried.new;
             _ = tried.events.send(UpgradeEvent::Accepted);
             return Ok(());
@@ -119,6 +120,7 @@ impl Supervisor {
             .any(|entry| matches!(entry, LogEntry::Override { checkpoint_id: id, probation: false, .. } if *id == checkpoint_id))
         {
             // The attempt failed before it heard that the log has the change.
+            (self.options.notice)(&rescaled_text(checkpoint_id, &old.graph, &self.graph));
             self.unproven = Some(old);
             _ = reply.send(Ok(Rescaled { checkpoint_id, pause: pause.unwrap_or_default() }));
             return;

@@ -118,6 +118,7 @@ impl Supervisor {
     pub(in crate::job) fn announce(&self, start: &Start, restored: &Restored, history: &History) {
         if let Some(metadata) = restored.metadata.as_ref().filter(|_| self.nonces.is_empty()) {
             (self.options.notice)(&format!("resuming from {}", what(start, metadata)));
+            begun_before(&self.mode, start).iter().for_each(|line| (self.options.notice)(line));
             restored.plan.lines().iter().for_each(|line| (self.options.notice)(line));
         }
         self.warn_of_repeats(start, restored, history);
@@ -145,10 +146,12 @@ impl Supervisor {
         ));
     }
 
-    /// A finished job stays finished; the user learns of files that came since.
-    pub(in crate::job) async fn name_new_files(&self, start: &Start) {
+    /// A finished job stays finished; the user learns of files that came since, and of state that was to be dropped.
+    pub(in crate::job) async fn name_what_is_left_undone(&self, start: &Start) {
         let Some(checkpoint) = &start.restored else { return };
         let Ok(metadata) = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await else { return };
+        let planned = planned(&metadata.graph, &self.graph, &self.options.restore);
+        planned.idle_drops(&self.options.restore).iter().for_each(|line| (self.options.notice)(line));
         for vertex in &self.graph.vertices {
             let was = self.options.restore.renames.get(&vertex.id).and_then(|was| metadata.vertex(was));
             let snapshot = metadata.vertex(&vertex.id).or(was);
@@ -206,10 +209,39 @@ impl Supervisor {
     }
 }
 
+/// What the user has to know who named a start that goes on with a lineage instead of beginning one.
+fn begun_before(mode: &StartMode, start: &Start) -> Option<String> {
+    let named = match mode {
+        StartMode::From { checkpoint_id, .. } => checkpoint_id.to_string(),
+        StartMode::FromSavepoint { url, .. } => url.clone(),
+        StartMode::Resume | StartMode::Fresh => return None,
+    };
+    start.lineage.map(|_| format!("this goes on with what `--from {named}` began before; with `--again` it would begin there once more"))
+}
+
 /// What a start restores, for the user.
 fn what(start: &Start, metadata: &CheckpointMetadata) -> String {
     match start.savepoint() {
         Some(url) => format!("the savepoint {url}, checkpoint {} of {}", metadata.checkpoint_id, metadata.job),
         None => format!("checkpoint {}", metadata.checkpoint_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::LineageRoot;
+    use crate::element::AttemptId;
+
+    #[test]
+    fn a_start_that_was_named_before_says_that_it_goes_on_and_how_it_would_begin_anew() {
+        let start = |lineage| Start { lineage, root: LineageRoot::Checkpoint(CheckpointId(3)), restored: None, finished: false };
+        let from = StartMode::From { checkpoint_id: CheckpointId(3), again: false };
+        let told = "this goes on with what `--from 3` began before; with `--again` it would begin there once more";
+        assert_eq!(begun_before(&from, &start(Some(AttemptId(2)))).as_deref(), Some(told));
+        assert_eq!(begun_before(&from, &start(None)), None, "it begins");
+        let savepoint = StartMode::FromSavepoint { url: "file:/s".into(), again: false };
+        assert!(begun_before(&savepoint, &start(Some(AttemptId(2)))).is_some_and(|told| told.contains("`--from file:/s` began before")));
+        assert_eq!(begun_before(&StartMode::Resume, &start(Some(AttemptId(2)))), None);
     }
 }
