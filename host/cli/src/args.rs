@@ -103,7 +103,7 @@ pub enum WeirCommand {
 /// A job.
 #[derive(Debug, Args)]
 pub struct JobArgs {
-    /// The job file.
+    /// The job file, or the name of a running job.
     pub job: PathBuf,
 }
 
@@ -249,7 +249,7 @@ pub fn probation_too_long() -> String {
 /// What to run again.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// The job file.
+    /// The job file, or the name of a running job.
     pub job: PathBuf,
     /// The operator's id in the job file.
     #[arg(long, value_name = "ID")]
@@ -313,7 +313,7 @@ pub enum CheckpointCommand {
     /// Shows one: state and source positions by vertex and subtask.
     #[command(after_help = "Example:\n  weir checkpoint inspect job.toml 12")]
     Inspect {
-        /// The job file.
+        /// The job file, or the name of a running job.
         job: PathBuf,
         /// The checkpoint's id.
         id: u64,

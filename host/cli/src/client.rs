@@ -2,8 +2,10 @@
 
 use crate::api::TOKEN;
 use crate::failure::Failure;
+use crate::job_file::nearby_jobs;
 use crate::registry::{Registered, Registry, is_same_storage, resolved};
 use serde_json::Value;
+use std::io::ErrorKind as ErrorOfFile;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::http::StatusCode;
@@ -45,7 +47,7 @@ impl JobClient {
             let Registered { job, pid, .. } = registered;
             let message = format!("{job} cannot be spoken to: process {pid} is about to begin it, or runs it with `--no-api`");
             return Err(EngineError::new(ErrorKind::FixInput, message)
-                .with_hint(format!("`kill {pid}` stops it after a last checkpoint"))
+                .with_hint(format!("try again where it is about to begin; `kill {pid}` stops it after a last checkpoint"))
                 .into());
         };
         Ok(Self { registered: registered.clone(), api, agent: agent(None), patience })
@@ -139,12 +141,29 @@ pub fn registered(named: &str) -> Result<Option<Registered>, Failure> {
     Ok(choose(named, &running()?)?.cloned())
 }
 
+/// The job file that `named` names: the file itself, or that of the running job of that name.
+pub fn job_file(named: &Path) -> Result<PathBuf, Failure> {
+    job_file_of(named, registered)
+}
+
+fn job_file_of(named: &Path, running: impl FnOnce(&str) -> Result<Option<Registered>, Failure>) -> Result<PathBuf, Failure> {
+    if named.exists() {
+        return Ok(named.to_owned());
+    }
+    let found = match named.to_str() {
+        Some(name) => running(name)?,
+        None => None,
+    };
+    Ok(found.map_or_else(|| named.to_owned(), |found| found.job_file.into()))
+}
+
 /// The one of the running jobs that is named, where there is one.
 fn choose<'a>(named: &str, running: &'a [Registered]) -> Result<Option<&'a Registered>, Failure> {
     let file = file_named(named);
     let is_meant = |one: &&Registered| match &file {
         Some(file) => resolved(Path::new(&one.job_file)) == resolved(file),
-        None => one.job == named,
+        // Its file may have been deleted while it runs.
+        None => one.job == named || std::path::absolute(named).is_ok_and(|file| file == Path::new(&one.job_file)),
     };
     let found: Vec<&Registered> = running.iter().filter(is_meant).collect();
     match found[..] {
@@ -164,12 +183,23 @@ fn file_named(named: &str) -> Option<PathBuf> {
 
 fn not_running(named: &str, running: &[Registered]) -> Failure {
     let names: Vec<&str> = running.iter().map(|one| one.job.as_str()).collect();
-    let hint = match (file_named(named), &names[..]) {
+    let (mut message, mut hint) = (format!("no job `{named}` runs here"), None);
+    if is_file_name(named) && file_named(named).is_none() {
+        let why = if Path::new(named).is_dir() { ErrorOfFile::IsADirectory } else { ErrorOfFile::NotFound };
+        message.push_str(if why == ErrorOfFile::NotFound { ": there is no such file" } else { ": that is a folder" });
+        hint = nearby_jobs(Path::new(named), why);
+    }
+    let hint = hint.unwrap_or_else(|| match (file_named(named), &names[..]) {
         (Some(_), _) => format!("`weir run {named}` starts it; one that was started with `--no-api` cannot be spoken to"),
         (None, []) => "no job runs; `weir run JOBFILE` starts one".to_owned(),
         (None, names) => format!("running are: {}", names.join(", ")),
-    };
-    EngineError::new(ErrorKind::FixInput, format!("no job `{named}` runs here")).with_hint(hint).into()
+    });
+    EngineError::new(ErrorKind::FixInput, message).with_hint(hint).into()
+}
+
+/// True of what can be meant as a file alone: no job's name has a slash, and hardly one ends so.
+fn is_file_name(named: &str) -> bool {
+    named.contains('/') || named.ends_with(".toml")
 }
 
 #[cfg(test)]
@@ -204,6 +234,41 @@ mod tests {
         check(&path, &running, &path);
         check("c", &running, "no job `c` runs here");
         check(&path, &running[..1], &format!("no job `{path}` runs here"));
+    }
+
+    #[test]
+    fn a_job_file_is_the_one_that_is_there_or_that_of_the_job_that_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("words");
+        std::fs::write(&file, "").expect("written");
+        let runs = |job: &str| Ok(Some(one(job, "/jobs/words.toml")));
+        assert_eq!(job_file_of(&file, |_| panic!("it is there")).ok(), Some(file));
+        assert_eq!(job_file_of(Path::new("no-such-file"), runs).ok(), Some("/jobs/words.toml".into()));
+        assert_eq!(job_file_of(Path::new("no-such-file"), |_| Ok(None)).ok(), Some("no-such-file".into()));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_beside_those_that_are_unless_its_job_still_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(at("there.toml"), "name = \"there\"").expect("written");
+        let refused = |named: &str| not_running(named, &[one("a", "/a.toml")]);
+        let failure = refused(&at("nope.toml"));
+        assert_eq!(failure.text(), format!("no job `{}` runs here: there is no such file", at("nope.toml")));
+        assert_eq!(failure.hint(), Some(&*format!("in {} there are: `there.toml`", folder.path().display())));
+        let failure = refused(&at(""));
+        assert_eq!(failure.text(), format!("no job `{}` runs here: that is a folder", at("")));
+        assert!(failure.hint().is_some_and(|hint| hint.ends_with("there are: `there.toml`")), "{failure:?}");
+        assert!(refused("nope.toml").text().ends_with("there is no such file"));
+        assert_eq!(refused("nope").hint(), Some("running are: a"));
+        check(&at("gone.toml"), &[one("gone", &at("gone.toml"))], &at("gone.toml"));
+    }
+
+    #[test]
+    fn a_job_that_is_about_to_begin_is_to_be_asked_again() {
+        let failure = JobClient::of(&Registered { api: None, ..one("a", "/a.toml") }, PATIENCE).err().expect("it has no API");
+        assert!(failure.text().starts_with("a cannot be spoken to: process 7 is about to begin it"), "{}", failure.text());
+        assert!(failure.hint().is_some_and(|hint| hint.starts_with("try again where it is about to begin")), "{failure:?}");
     }
 
     #[cfg(unix)]

@@ -92,7 +92,7 @@ impl Changes {
         Err(Refusal::new(
             StatusCode::CONFLICT,
             message,
-            "wait until it is over: `weir status` shows how far it is; a stop goes back to the barrier before it",
+            "wait until it is over: `weir status` shows its phase; a stop goes back to the barrier before it",
         ))
     }
 }

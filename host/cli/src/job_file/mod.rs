@@ -24,6 +24,7 @@ pub use section::Located;
 #[cfg(test)]
 pub(crate) use tables::NATIVE_OPERATORS;
 
+pub(crate) use nearby::hint as nearby_jobs;
 pub(crate) use problem::Reporter;
 pub(crate) use suggest::{hint as suggest, list as list_words};
 pub(crate) use written::{duration_text, size_text};

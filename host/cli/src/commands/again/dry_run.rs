@@ -2,7 +2,7 @@
 
 use super::rerun::{Rerun, rerun, states};
 use crate::args::UpgradeArgs;
-use crate::client::registered;
+use crate::client::job_file;
 use crate::context::Context;
 use crate::documents::{
     DryRunDocument, FailedRecordDocument, HeldDocument, OperatorAt, OutputDifferences, StateDifference, StateDifferences,
@@ -10,10 +10,9 @@ use crate::documents::{
 };
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
-use crate::registry::Registered;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::path::PathBuf;
+use std::path::Path;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::replay::{IsolatedOperator, Upstream, VersionRun, dry_run};
 
@@ -22,20 +21,11 @@ const SHOWN: usize = 100;
 
 /// Compares the two and prints how they differ.
 pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
-    let job = job_file_of(&args.job, registered)?;
+    let job = job_file(Path::new(&args.job))?;
     let (document, from) =
         rerun(context, &job, (&args.operator, args.from.as_deref()), async |of| Ok((compare(&of, args).await?, of.point_text())))?;
     context.print(&document, || text(&document, &from))?;
     Ok(if document.agrees { 0 } else { FAILED })
-}
-
-/// The job file that is named, or that of the running job of that name.
-fn job_file_of(named: &str, running: impl FnOnce(&str) -> Result<Option<Registered>, Failure>) -> Result<PathBuf, Failure> {
-    let path = PathBuf::from(named);
-    if path.exists() {
-        return Ok(path);
-    }
-    Ok(running(named)?.map_or(path, |found| found.job_file.into()))
 }
 
 async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failure> {
@@ -164,26 +154,6 @@ fn cut(text: String) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_dry_run_is_of_the_job_file_that_is_there_or_of_the_job_that_runs() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("words");
-        std::fs::write(&file, "").expect("written");
-        let file = file.display().to_string();
-        let runs = |job: &str| Registered {
-            job: job.into(),
-            pid: 7,
-            started: 1,
-            api: None,
-            job_file: "/jobs/words.toml".into(),
-            storage: "file:/w".into(),
-            place: None,
-        };
-        assert_eq!(job_file_of(&file, |_| panic!("it is there")).ok(), Some(file.into()));
-        assert_eq!(job_file_of("no-such-file", |job| Ok(Some(runs(job)))).ok(), Some("/jobs/words.toml".into()));
-        assert_eq!(job_file_of("no-such-file", |_| Ok(None)).ok(), Some("no-such-file".into()));
-    }
 
     #[test]
     fn values_are_shown_on_one_line_and_cut() {

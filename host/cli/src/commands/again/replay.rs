@@ -2,6 +2,7 @@
 
 use super::rerun::{Rerun, kept_at, rerun};
 use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
+use crate::client::job_file;
 use crate::context::{Context, tell};
 use crate::documents::{HeldText, LoggedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
@@ -22,7 +23,8 @@ enum Ended {
 
 /// Prints one line for each record, or one document.
 pub(in crate::commands) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
-    let replayed = rerun(context, &args.job, (&args.operator, args.from.as_deref()), async |mut of| {
+    let job = job_file(&args.job)?;
+    let replayed = rerun(context, &job, (&args.operator, args.from.as_deref()), async |mut of| {
         let recorded = if args.sources { None } else { of.recorded().await? };
         let document = ReplayDocument {
             schema: SCHEMA,
