@@ -45,8 +45,17 @@ fn restarts_text(restarts: u64) -> String {
     format!("{} {word}", grouped(restarts))
 }
 
-/// What a run came to. `resume` is the command that goes on with it.
-pub fn summary(run: &RunDocument, resume: &str) -> String {
+/// The commands that a run's summary names.
+pub struct NextCommands {
+    /// Goes on with it.
+    pub resume: String,
+    /// Starts once more where it has finished, and what becomes of the output.
+    pub anew: String,
+}
+
+/// What a run came to.
+pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
+    let resume = &next.resume;
     let verb = match run.outcome {
         Outcome::Finished => "finished",
         Outcome::Stopped => "stopped",
@@ -54,7 +63,7 @@ pub fn summary(run: &RunDocument, resume: &str) -> String {
         Outcome::Failed => "failed",
         Outcome::Fenced => "taken over by another process",
         Outcome::AlreadyFinished => {
-            return format!("{} has finished already; `{resume} --fresh` starts over, and leaves committed output where it is\n", run.job);
+            return format!("{} has finished already; {}\n", run.job, next.anew);
         }
     };
     let mut text = format!("{} {verb} after {:.2} s\n", run.job, run.wall_s);
@@ -233,7 +242,8 @@ mod tests {
   1 checkpoint, the last: checkpoint 1: 1.0 KiB in 4 ms, 0 restarts, 64.0 MiB peak memory
   `weir run job.toml` goes on from here
 ";
-        assert_eq!(summary(&run, "weir run job.toml"), expect);
+        let next = NextCommands { resume: "weir run job.toml".into(), anew: "`weir run job.toml --fresh` starts over".into() };
+        assert_eq!(summary(&run, &next), expect);
         (run.outcome, run.steady_records_per_s, run.steady_records_read_per_s) = (Outcome::Finished, Some(900.0), Some(1_200.4));
         run.vertices[1].state_bytes = 2_048;
         run.vertices[1].metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
@@ -242,8 +252,8 @@ mod tests {
             late -5
   900 records/s at the sinks once running, 1,200 records/s read
 ";
-        assert!(summary(&run, "weir run job.toml").contains(expect), "{}", summary(&run, "weir run job.toml"));
+        assert!(summary(&run, &next).contains(expect), "{}", summary(&run, &next));
         run.outcome = Outcome::AlreadyFinished;
-        assert!(summary(&run, "weir run job.toml").starts_with("flights has finished already; `weir run job.toml --fresh` starts over"));
+        assert!(summary(&run, &next).starts_with("flights has finished already; `weir run job.toml --fresh` starts over\n"));
     }
 }

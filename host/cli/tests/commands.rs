@@ -105,6 +105,8 @@ fn a_finished_job_says_so_and_fresh_starts_over() {
     assert_eq!((again.status.code(), text(&again.stdout).as_str()), (Some(0), ""));
     assert!(text(&again.stderr).contains("count has finished already; `weir run job.toml --fresh` starts over"), "{}", text(&again.stderr));
     assert_eq!(bench.document("run job.toml -q --output json")["outcome"], "already-finished");
+    let dropping = text(&bench.weir("run job.toml --drop-state nix").stderr);
+    assert!(dropping.contains("--drop-state nix: the checkpoint keeps nothing of that name; it keeps "), "{dropping}");
     assert_eq!(bench.document("run job.toml -q --fresh --output json")["outcome"], "finished");
 }
 
@@ -120,8 +122,13 @@ fn a_run_can_start_from_an_older_checkpoint_and_an_unknown_one_fails() {
     assert_eq!((&run["outcome"], &run["resumed_from"]), (&"finished".into(), &older));
     assert!(run["vertices"][0]["records_out"].as_u64() < Some(20_000), "{run}");
 
+    let again = text(&bench.weir(&format!("run job.toml --from {older}")).stderr);
+    let anew = format!("count has finished already; `weir run job.toml --from {older} --again` starts from there once more");
+    assert!(again.contains(&anew), "{again}");
+
     let unknown = bench.weir("run job.toml --from 9999 --output json");
     assert_eq!(unknown.status.code(), Some(1));
+    assert!(!text(&unknown.stderr).contains("count failed after"), "no table of what never began: {}", text(&unknown.stderr));
     assert!(text(&unknown.stderr).contains("start from checkpoint 9999: the job has no completed checkpoint with that id"));
     let document: Value = serde_json::from_slice(&unknown.stdout).expect("a document");
     assert_eq!(document["outcome"], "failed");

@@ -14,7 +14,7 @@ use crate::args::{Output, RunArgs};
 use crate::context::{Context, tell};
 use crate::documents::{Outcome, RunDocument};
 use crate::failure::{FAILED, Failure};
-use crate::figures::summary;
+use crate::figures::{NextCommands, summary};
 use crate::job_file::JobFile;
 use crate::plugins::{GoingOn, PluginOrigins};
 use crate::process::{peak_memory_bytes, raise_descriptor_limit, state_memory};
@@ -152,7 +152,10 @@ impl Run<'_> {
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
         note_end(&storage, &report);
-        screen.notice(summary(document, &self.again()).trim_end());
+        // Of a run that was refused before it began its error says all.
+        if document.attempt.is_some() || document.outcome != Outcome::Failed {
+            screen.notice(summary(document, &self.next()).trim_end());
+        }
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => {
                 let failure = Failure::of_job(&job, error);
@@ -197,11 +200,25 @@ impl Run<'_> {
         Ok(self.threads.block_on(refused)?)
     }
 
-    /// The command that goes on with this run.
-    fn again(&self) -> String {
-        match (&self.args.job, &self.args.from) {
-            (Some(job), _) => format!("weir run {}{}", job.display(), if self.args.pinned { " --pinned" } else { "" }),
-            (None, from) => format!("weir run --from {}", from.as_deref().unwrap_or_default()),
+    /// The commands that go on with this run.
+    fn next(&self) -> NextCommands {
+        let pinned = if self.args.pinned { " --pinned" } else { "" };
+        let job = self.args.job.as_ref().map(|job| format!("weir run {}{pinned}", job.display()));
+        let from = self.args.from.as_ref().map(|from| format!(" --from {from}"));
+        let anew = |from: &str| {
+            let command = job.as_deref().unwrap_or("weir run");
+            format!("`{command}{from} --again` starts from there once more, and leaves committed output where it is")
+        };
+        match (&job, &from) {
+            (Some(job), None) => {
+                let anew = format!("`{job} --fresh` starts over, and leaves committed output where it is");
+                NextCommands { resume: job.clone(), anew }
+            }
+            (Some(job), Some(from)) => NextCommands { resume: job.clone(), anew: anew(from) },
+            (None, from) => {
+                let from = from.as_deref().unwrap_or_default();
+                NextCommands { resume: format!("weir run{from}"), anew: anew(from) }
+            }
         }
     }
 

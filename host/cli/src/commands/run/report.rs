@@ -29,7 +29,7 @@ pub(super) fn fill(document: &mut RunDocument, assembly: &Assembly, status: &Job
     // Of an input that has not come to its end nobody knows what a quarter is.
     let steady = steady_rates(samples).filter(|_| outcome == Outcome::Finished);
     document.steady_records_per_s = steady.map(|rates| rates.at_sinks);
-    document.steady_records_read_per_s = steady.map(|rates| rates.read);
+    document.steady_records_read_per_s = steady.and_then(|rates| rates.read);
     document.restarts = status.restarts.get();
     let items = status.checkpoints().into_iter().map(checkpoint_document).collect();
     document.checkpoints = RunCheckpoints { completed: status.completed.get(), failed: status.failed.get(), items };

@@ -26,8 +26,8 @@ pub struct Sample {
 pub struct SteadyRates {
     /// That arrive at the sinks.
     pub at_sinks: f64,
-    /// That the sources read meanwhile: of a job that filters the larger number.
-    pub read: f64,
+    /// That the sources read meanwhile: of a job that filters the larger number. `None` where all had been read before.
+    pub read: Option<f64>,
 }
 
 /// The samples of a run, bounded however long it takes.
@@ -83,7 +83,9 @@ pub fn steady_rates(samples: &[Sample]) -> Option<SteadyRates> {
     let arrived = samples.iter().find(|sample| sample.records == total)?;
     let read = samples.iter().find(|sample| sample.records == total && sample.read == all)?;
     let at_sinks = (total - quarter.records) as f64 / since_quarter(arrived)?;
-    Some(SteadyRates { at_sinks, read: (all - quarter.read) as f64 / since_quarter(read)? })
+    let read_since = Some(all - quarter.read).filter(|&read_since| read_since > 0);
+    let read_for = since_quarter(read)?;
+    Some(SteadyRates { at_sinks, read: read_since.map(|read_since| read_since as f64 / read_for) })
 }
 
 #[cfg(test)]
@@ -96,7 +98,7 @@ mod tests {
 
     fn steady_records_per_s(samples: &[Sample]) -> Option<f64> {
         let rates = steady_rates(samples)?;
-        assert!((rates.read - 10.0 * rates.at_sinks).abs() < 1.0, "ten are read for each that arrives: {rates:?}");
+        assert!(rates.read.is_some_and(|read| (read - 10.0 * rates.at_sinks).abs() < 1.0), "ten are read for each that arrives: {rates:?}");
         Some(rates.at_sinks)
     }
 
@@ -104,7 +106,14 @@ mod tests {
     fn a_filter_whose_last_record_arrives_early_is_measured_to_the_end_of_what_it_read() {
         let sample = |ms, records, read| Sample { at: Duration::from_millis(ms), records, read };
         let of = [sample(0, 0, 0), sample(1_000, 1, 1_000), sample(3_000, 3, 9_000), sample(5_000, 3, 13_000), sample(6_000, 3, 13_000)];
-        assert_eq!(steady_rates(&of), Some(SteadyRates { at_sinks: 1.0, read: 3_000.0 }));
+        assert_eq!(steady_rates(&of), Some(SteadyRates { at_sinks: 1.0, read: Some(3_000.0) }));
+    }
+
+    #[test]
+    fn where_all_had_been_read_before_a_quarter_arrived_nobody_knows_how_fast() {
+        let sample = |ms, records, read| Sample { at: Duration::from_millis(ms), records, read };
+        let of = [sample(0, 0, 0), sample(10, 0, 4_000), sample(20, 1_000, 4_000), sample(30, 4_000, 4_000)];
+        assert_eq!(steady_rates(&of), Some(SteadyRates { at_sinks: 300_000.0, read: None }));
     }
 
     #[test]
