@@ -190,7 +190,8 @@ pub trait SourceReader: Send {
     /// A checkpoint exists: the log has its entry. `splits` are this reader's, as of its barrier. What is read again after a failure lies behind them,
     /// so offsets may be committed to a broker, or a replication slot moved on. Checkpoints come in the order of their ids, and not every one is told of.
     ///
-    /// What it returns runs where connectors' I/O does, and a stop waits for it. Nothing rests on its success: an error is logged.
+    /// What it returns runs where connectors' I/O does, and a stop waits for it. Nothing rests on its success: an error is logged. One that does not answer
+    /// holds up no other: what two checkpoints return may run side by side, and a reader whose positions must not go back sees to that itself.
     fn on_completed(
         &mut self,
         checkpoint_id: CheckpointId,

@@ -10,7 +10,7 @@ use super::super::stream::{Storage, compressed_by_content};
 use super::FILES_MAX;
 use super::growing::Growing;
 use super::open_file::find;
-use super::spec::FollowedSpec;
+use super::spec::{FollowedSpec, generation_of};
 use super::watch::{SharedWatch, Watch};
 use crate::paths::{FileId, FileName};
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ pub(in super::super) fn new_splits(
         let of_file = followed.entry(spec.id).or_default();
         of_file.open |= position.is_some();
         of_file.specs.push(spec);
+        of_file.generations = of_file.generations.max(generation_of(&split.id) + 1);
     }
     let mut open = followed.values().filter(|known| known.open).count();
     let mut splits = Vec::new();
@@ -51,7 +52,7 @@ pub(in super::super) fn new_splits(
             let message = format!("follow {}: more than {FILES_MAX} files match, and each is kept open", file.name);
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("narrow the pattern, or follow them as several jobs"));
         }
-        splits.push(spec.unread(known.map_or(0, |known| known.specs.len())));
+        splits.push(spec.unread(known.map_or(0, |known| known.generations)));
     }
     Ok(splits)
 }
@@ -61,6 +62,8 @@ pub(in super::super) fn new_splits(
 struct Known {
     /// Of all splits that it has had.
     specs: Vec<FollowedSpec>,
+    /// One more than the newest of them has: those that are remembered need not be all.
+    generations: usize,
     /// One of them is being followed.
     open: bool,
 }

@@ -76,7 +76,7 @@ pub(super) struct FollowedSpec {
 }
 
 impl FollowedSpec {
-    /// The split with this spec of which nothing has been read. `generation` is the number of others that this device and inode has had.
+    /// The split with this spec of which nothing has been read. `generation`: the next behind those that this device and inode has had.
     pub(super) fn unread(&self, generation: usize) -> SplitState {
         let generation = if generation == 0 { String::new() } else { format!("#{generation}") };
         let id = format!("{}@{}{generation}", self.path, self.id);
@@ -131,5 +131,19 @@ impl FollowedSpec {
         let count = KNOWN_BYTES.min(position);
         let same = file.bytes_at(position - count, count)?.is_some_and(|bytes| hash_of(&bytes) == *tail);
         Ok((!same).then(|| LAST_DIFFERS.to_owned()))
+    }
+}
+/// The generation in the id of a split; see [`FollowedSpec::unread`].
+pub(super) fn generation_of(id: &str) -> usize {
+    id.rsplit_once('#').and_then(|(_, generation)| generation.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_is_told_by_the_id_whatever_the_path_looks_like() {
+        assert_eq!(["a@5-7", "a@5-7#1", "a#9@5-7", "a#9@5-7#12", "a@5-7#x"].map(generation_of), [0, 1, 0, 12, 0]);
     }
 }

@@ -54,7 +54,9 @@ impl Attempt<'_> {
             self.say_that_it_overtakes();
         }
         self.before_trigger(checkpoint_id, trigger);
-        for Assignment { task, splits } in self.discovery.assignments(checkpoint_id, trigger) {
+        // A source that is about to end reads nothing behind this barrier: the next start finds what is left.
+        let ends = trigger.is_last() || self.stop_seen.is_some();
+        for Assignment { task, splits } in self.discovery.assignments(checkpoint_id, ends) {
             _ = self.deployment.controls[task].send(TaskControl::Assign(splits));
         }
         self.tell_all(|| TaskControl::Trigger { checkpoint_id, trigger, alignment });

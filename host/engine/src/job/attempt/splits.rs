@@ -4,7 +4,7 @@
 //! exists, the split is found anew, and nothing of it has counted.
 //! Invariant: a source's splits lie with exactly one subtask each; none is assigned twice in an attempt.
 
-use crate::checkpoint::{CompletedTasks, Trigger};
+use crate::checkpoint::CompletedTasks;
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::change::tasks_of;
@@ -167,9 +167,9 @@ impl Discovery {
         Ok((look.vertex, look.found?))
     }
 
-    /// What is assigned with the checkpoint that is about to be triggered. Behind the last one nothing is read: a start finds what is left.
-    pub fn assignments(&mut self, checkpoint_id: CheckpointId, trigger: Trigger) -> Vec<Assignment> {
-        if trigger.is_last() {
+    /// What is assigned with the checkpoint that is about to be triggered. Where the input `ends` there nothing is: a start finds what is left.
+    pub fn assignments(&mut self, checkpoint_id: CheckpointId, ends: bool) -> Vec<Assignment> {
+        if ends {
             return Vec::new();
         }
         self.sources.values_mut().flat_map(|watched| watched.assign(checkpoint_id)).collect()

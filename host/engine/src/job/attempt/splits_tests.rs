@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::checkpoint::SubtaskSnapshot;
+use crate::checkpoint::Trigger;
 use crate::runtime::{Clock, SimulationEnd, Simulator};
 use crate::source::{ReaderContext, SourceReader};
 use futures_util::future::BoxFuture;
@@ -96,7 +97,7 @@ impl Bench {
 
     /// What is assigned with a checkpoint, as `task:split`.
     fn trigger(&mut self, checkpoint_id: u64, trigger: Trigger) -> String {
-        let assigned = self.discovery.assignments(CheckpointId(checkpoint_id), trigger);
+        let assigned = self.discovery.assignments(CheckpointId(checkpoint_id), trigger.is_last());
         assigned.iter().map(|Assignment { task, splits }| format!("{task}:{}", ids(splits))).collect::<Vec<_>>().join(" ")
     }
 
