@@ -8,6 +8,7 @@ mod blackhole_sink;
 mod file_sink;
 mod file_source;
 mod generator_source;
+mod nexmark;
 mod paths;
 mod settings;
 mod stdout_sink;
@@ -55,6 +56,13 @@ const SOURCES: &[SourceConnector] = &[
         capabilities: generator_source::CAPABILITIES,
         settings: generator_source::SETTINGS,
         build: |settings, _| shared_source(generator_source::GeneratorSource::new(settings)),
+        matched_output: None,
+    },
+    SourceConnector {
+        name: "nexmark",
+        capabilities: nexmark::CAPABILITIES,
+        settings: nexmark::SETTINGS,
+        build: |settings, _| shared_source(nexmark::NexmarkSource::new(settings)),
         matched_output: None,
     },
     SourceConnector {
@@ -225,7 +233,7 @@ mod tests {
     fn an_unknown_connector_lists_the_known_ones() {
         let error = source("kafka", &Map::new(), Path::new(".")).err().unwrap();
         assert_eq!(error.to_string(), "there is no source connector `kafka`");
-        assert_eq!(error.hint.as_deref(), Some("known connectors: file, generator, stdin"));
+        assert_eq!(error.hint.as_deref(), Some("known connectors: file, generator, nexmark, stdin"));
         let error = sink("stdot", &Map::new(), Path::new(".")).err().unwrap();
         assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("connector"), Some("did you mean `stdout`?")));
     }
