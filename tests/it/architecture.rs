@@ -31,6 +31,7 @@ const ENGINE: House = House {
         &["element"],
         &["exchange", "state", "storage"],
         &["checkpoint"],
+        &["time"],
         &["operator", "source", "sink", "outbox"],
         &["task", "inspect"],
         &["job"],

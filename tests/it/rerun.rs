@@ -274,7 +274,7 @@ fn graph(plugin: Plugin, config: &str, source: &NumberSource) -> JobGraph {
     // Set aside in the job, counted as failures in a dry run.
     let on_failure = OnFailure::Quarantine { limit: QuarantineLimit::default() };
     let settings = OperatorSettings { operator: "op".into(), config: config.into(), limits, on_failure };
-    let vertex = |id: &str, kind| Vertex { id: id.into(), parallelism: 1, record: false, kind };
+    let vertex = |id: &str, kind| Vertex::new(id, 1, kind);
     let vertices = vec![
         vertex("in", VertexKind::Source { source: Arc::new(source.clone()), rate: None }),
         vertex("op", VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings)))),

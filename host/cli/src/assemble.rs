@@ -193,7 +193,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn vertex(&mut self, id: &str, parallelism: u32, kind: VertexKind) -> usize {
         self.places.insert(id.to_owned(), self.vertices.len());
-        self.vertices.push(Vertex { id: id.to_owned(), parallelism, record: false, kind });
+        self.vertices.push(Vertex::new(id, parallelism, kind));
         self.vertices.len() - 1
     }
 

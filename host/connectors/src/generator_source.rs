@@ -92,7 +92,7 @@ impl Source for GeneratorSource {
     fn discover(&self, parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
         let stride = u64::from(parallelism.max(1));
         let spec = |residue| serde_json::to_value(SplitSpec { residue, stride }).expect("numbers become JSON");
-        let split = |residue| SplitState { id: format!("{residue}/{stride}"), spec: spec(residue), progress: SplitProgress::Unread };
+        let split = |residue| SplitState::unread(format!("{residue}/{stride}"), spec(residue));
         ready(Ok((0..stride).map(split).collect())).boxed()
     }
 
@@ -364,7 +364,7 @@ mod tests {
     fn a_position_outside_its_split_is_corrupt() {
         let source = generator(json!({}));
         for (spec, position) in [(json!({ "residue": 1, "stride": 2 }), json!(4)), (json!({ "residue": 0, "stride": 0 }), json!(0))] {
-            let split = SplitState { id: "x".into(), spec, progress: SplitProgress::At(position) };
+            let split = SplitState { progress: SplitProgress::At(position), ..SplitState::unread("x".into(), spec) };
             assert_eq!(source.verify_now(&[split]).unwrap_err().kind(), ErrorKind::Corrupt);
         }
     }

@@ -30,6 +30,7 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod storage;
+pub mod time;
 
 pub use element::{BatchBuilder, Column, RecordBatch};
 pub use error::{EngineError, ErrorKind};

@@ -82,6 +82,8 @@ pub struct VertexMetrics {
     pub quarantined: Counter,
     /// Records that a source skipped because they could not be read.
     pub skipped: Counter,
+    /// Records of a source that are too far ahead of the clock to move its watermark.
+    pub ahead: Counter,
     /// What the operator counts itself, summed up over its subtasks. A call that had no effect counts nothing.
     pub own: NamedSums,
     /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].

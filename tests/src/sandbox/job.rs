@@ -51,7 +51,7 @@ pub struct GuestJob {
 impl GuestJob {
     /// The job's graph, with its output on `disk`.
     pub fn graph(&self, disk: &Disk) -> JobGraph {
-        let vertex = |id: &str, kind| Vertex { id: id.to_owned(), parallelism: self.parallelism, record: false, kind };
+        let vertex = |id: &str, kind| Vertex::new(id, self.parallelism, kind);
         let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
         let sink = || Arc::new(DiskSink { disk: disk.clone(), simulator: None });
         let guest: Arc<dyn OperatorFactory> = Arc::new(WasmOperatorFactory::new(self.plugin.clone(), self.settings.clone()));

@@ -103,7 +103,8 @@ impl Shape {
         ];
         let vertices = IDS.into_iter().zip(self.parallelism).zip(kinds);
         let record = |id| scenario.record && id == "count";
-        let vertices = vertices.map(|((id, parallelism), kind)| Vertex { id: id.into(), parallelism, record: record(id), kind }).collect();
+        let vertices =
+            vertices.map(|((id, parallelism), kind)| Vertex { record: record(id), ..Vertex::new(id, parallelism, kind) }).collect();
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
         let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];

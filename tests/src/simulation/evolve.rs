@@ -84,11 +84,11 @@ impl Shape {
         let sink = VertexKind::Sink(disk::sink(simulator, disk, scenario));
         let faults = Faults::new(simulator.clone(), scenario.failures);
         let parallelism = || 1 + simulator.draw(3) as u32;
-        let mut vertices = vec![Vertex { id: "in".into(), parallelism: parallelism(), record: false, kind: source }];
+        let mut vertices = vec![Vertex::new("in", parallelism(), source)];
         let mut edges = Vec::new();
         let mut add = |id: &str, from: usize, partitioning, kind| {
             edges.push(Edge { from, output: 0, to: vertices.len(), input: 0, partitioning });
-            vertices.push(Vertex { id: id.into(), parallelism: parallelism(), record: false, kind });
+            vertices.push(Vertex::new(id, parallelism(), kind));
             vertices.len() - 1
         };
         let counter = |states| VertexKind::Operator(EvolvingFactory::new(self, states, faults.clone()));

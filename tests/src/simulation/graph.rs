@@ -68,7 +68,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
     let sink = disk::sink(simulator, disk, scenario);
     let parallelism = || 1 + simulator.draw(3) as u32;
     let count_parallelism = parallelism();
-    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, record: false, kind };
+    let vertex = |id: &str, parallelism, kind| Vertex::new(id, parallelism, kind);
     let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
     let mut vertices = vec![
         vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),

@@ -45,7 +45,7 @@ pub(super) fn joined_lines(scenario: Scenario) -> impl Iterator<Item = String> {
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join: Arc<dyn OperatorFactory>) -> JobGraph {
     let parallelism = || 1 + simulator.draw(3) as u32;
     let join_parallelism = parallelism();
-    let vertex = |id: &str, parallelism, kind| Vertex { id: id.into(), parallelism, record: false, kind };
+    let vertex = |id: &str, parallelism, kind| Vertex::new(id, parallelism, kind);
     let source = |id: &str, count: u64, splits| {
         let source = NumberSource { count, keys: scenario.keys, splits, value: Arc::new(|number| number.to_string()) };
         // All inputs last equally long.

@@ -168,7 +168,7 @@ impl OutboxWorld {
 
     fn graph(&self, process: &OutboxProcess) -> JobGraph {
         let source = NumberSource { count: self.records, keys: 10, splits: 1, value: Arc::new(|number| number.to_string()) };
-        let vertex = |id: &str, kind| Vertex { id: id.into(), parallelism: 1, record: false, kind };
+        let vertex = |id: &str, kind| Vertex::new(id, 1, kind);
         let target = self.target.client(process.target, ChunkBounds { records: 7, bytes: usize::MAX });
         let sink = match process.sink {
             Some(id) => vertex(id, VertexKind::Sink(Arc::new(OutboxSink::new(Arc::new(target))))),

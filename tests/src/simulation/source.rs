@@ -51,7 +51,7 @@ impl Source for NumberSource {
 
 /// The split with this number, of which nothing has been read.
 pub(super) fn split(number: u64) -> SplitState {
-    SplitState { id: format!("{number}"), spec: json!(number), progress: SplitProgress::Unread }
+    SplitState::unread(format!("{number}"), json!(number))
 }
 
 impl NumberSource {

@@ -31,7 +31,7 @@ impl SplitSpec {
     /// The split at its beginning.
     pub(super) fn unread(&self) -> SplitState {
         let spec = serde_json::to_value(self).expect("texts and numbers become JSON");
-        SplitState { id: format!("{}@{}", self.path, self.start), spec, progress: SplitProgress::Unread }
+        SplitState::unread(format!("{}@{}", self.path, self.start), spec)
     }
 
     /// True where it is a part of a file.
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_split_of_an_earlier_version_is_read() {
         let spec = json!({ "path": "a", "size": 9, "head": "0a", "start": 2, "end": 9, "header": null, "multiline": false });
-        let split = SplitState { id: "a@2".into(), spec, progress: SplitProgress::Unread };
+        let split = SplitState::unread("a@2".into(), spec);
         let (read, position) = SplitSpec::parse(&split).unwrap();
         assert_eq!((read.fingerprint.tail.as_ref(), position, read.unread().spec), (None, Some(2), split.spec));
     }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn what_is_left_of_a_split_is_told_by_its_offsets_alone() {
         let of = |end: serde_json::Value, progress| {
-            SplitSpec::left_of(&SplitState { id: "a@2".into(), spec: json!({ "start": 2, "end": end }), progress })
+            SplitSpec::left_of(&SplitState { progress, ..SplitState::unread("a@2".into(), json!({ "start": 2, "end": end })) })
         };
         assert_eq!(of(json!(9), SplitProgress::Unread), Some(7));
         assert_eq!(of(json!(9), SplitProgress::At(json!(5))), Some(4));

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 pub(crate) use settings::SETTINGS;
 use std::task::{Context, Poll};
 use stretch::{SplitSpec, Stretch};
-use weir_engine::source::{LagUnit, SourceOrder, SplitLag, SplitProgress};
+use weir_engine::source::{LagUnit, SourceOrder, SplitLag};
 use weir_engine::{EngineError, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitState};
 
 /// Bytes of values after which a poll returns.
@@ -62,7 +62,7 @@ impl Source for NexmarkSource {
     fn discover(&self, parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
         let stride = parallelism.max(1);
         let spec = |residue| serde_json::to_value(SplitSpec { residue, stride }).expect("numbers become JSON");
-        let split = |residue| SplitState { id: format!("{residue}/{stride}"), spec: spec(residue), progress: SplitProgress::Unread };
+        let split = |residue| SplitState::unread(format!("{residue}/{stride}"), spec(residue));
         ready(Ok((0..stride).map(split).collect())).boxed()
     }
 

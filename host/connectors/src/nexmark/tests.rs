@@ -3,6 +3,7 @@ use super::*;
 use serde_json::json;
 use std::collections::HashMap;
 use weir_engine::ErrorKind;
+use weir_engine::SplitProgress;
 use weir_engine::source::conformance::{Hesitant, SourceNow, lags_of, read, read_all, reader_context, source_suite};
 
 fn nexmark(settings: Value) -> NexmarkSource {
@@ -170,7 +171,7 @@ fn a_position_outside_its_split_is_corrupt() {
     let source = nexmark(json!({}));
     let cases = [(json!({ "residue": 1, "stride": 2 }), json!(40)), (json!({ "residue": 0, "stride": 0 }), json!(0))];
     for (spec, position) in cases.into_iter().chain([(json!({ "residue": 0, "stride": 1 }), json!(u64::MAX))]) {
-        let split = SplitState { id: "x".into(), spec, progress: SplitProgress::At(position) };
+        let split = SplitState { progress: SplitProgress::At(position), ..SplitState::unread("x".into(), spec) };
         assert_eq!(source.verify_now(&[split]).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 }

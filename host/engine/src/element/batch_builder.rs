@@ -33,6 +33,11 @@ impl BatchBuilder {
         }
     }
 
+    /// The timestamps of the records so far.
+    pub(crate) fn timestamps(&self) -> &[i64] {
+        &self.timestamps
+    }
+
     /// Appends one record.
     #[inline]
     pub fn push(&mut self, key: Option<&[u8]>, value: &[u8], timestamp: Option<i64>) {

@@ -71,13 +71,25 @@ pub enum BarrierAlignment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watermark(pub i64);
 
+/// The watermark behind everything: nothing follows at all.
+pub const END_OF_TIME: Watermark = Watermark(i64::MAX);
+
+/// Progress of event time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It has come to here; whoever was idle is so no more.
+    Watermark(Watermark),
+    /// For the time being nothing comes that could move it: nobody waits for this one's.
+    Idle,
+}
+
 /// One element of a channel.
 #[derive(Clone, Debug)]
 pub enum StreamElement {
     /// Records, shared and never changed.
     Batch(Arc<RecordBatch>),
     /// Progress of event time.
-    Watermark(Watermark),
+    Progress(Progress),
     /// The cut of a checkpoint.
     Barrier(Barrier),
     /// Nothing follows on this channel.

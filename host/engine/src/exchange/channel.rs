@@ -93,7 +93,7 @@ impl ChannelSender {
         }
         match element {
             StreamElement::Barrier(_) | StreamElement::EndOfInput => state.news = true,
-            StreamElement::Batch(_) | StreamElement::Watermark(_) => {}
+            StreamElement::Batch(_) | StreamElement::Progress(_) => {}
         }
         let queue = &mut state.queues[self.channel];
         queue.push(element);

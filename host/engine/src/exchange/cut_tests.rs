@@ -123,7 +123,7 @@ impl Run {
                 self.complete.push(checkpoint_id.0);
             }
             GateEvent::Declined(checkpoint_id, _) => self.aborted.push(checkpoint_id.0),
-            GateEvent::Watermark(_) | GateEvent::End => {}
+            GateEvent::Progress(_) | GateEvent::End => {}
         }
         Ok(())
     }

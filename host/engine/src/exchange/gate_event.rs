@@ -1,7 +1,7 @@
 //! What goes into an input gate, and what it hands to its task.
 
 use super::{ChannelBounds, InFlightBudget, InFlightRecords};
-use crate::element::{Barrier, CheckpointId, RecordBatch, Watermark};
+use crate::element::{Barrier, CheckpointId, Progress, RecordBatch};
 use crate::runtime::Clock;
 use std::fmt;
 use std::sync::Arc;
@@ -31,15 +31,15 @@ pub enum GateEvent {
         /// The records.
         batch: Arc<RecordBatch>,
     },
-    /// The smallest watermark of all channels has risen.
-    Watermark(Watermark),
+    /// Event time has come further, or stands still because all channels are idle.
+    Progress(Progress),
     /// Take the snapshot of this barrier, now. Where it is unaligned, [`GateEvent::InFlight`] or a decline follows.
     Barrier(Barrier),
     /// Everything that an unaligned barrier overtook.
     InFlight(CheckpointId, InFlightRecords),
     /// This checkpoint cannot be taken here any more.
     Declined(CheckpointId, Decline),
-    /// Every channel has ended. Nothing follows.
+    /// Every channel has ended, and event time with them. Nothing follows.
     End,
 }
 

@@ -9,7 +9,7 @@ use super::queue::Queue;
 use super::{
     Alignment, Appetite, BarrierAligner, BarrierTracker, Decline, GateEvent, GateSettings, InFlightBudget, InputChannel, WatermarkValve,
 };
-use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
+use crate::element::{Barrier, BarrierAlignment, CheckpointId, END_OF_TIME, Progress, RecordBatch, StreamElement};
 use crate::runtime::{Clock, Monotonic};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, MutexGuard};
@@ -181,7 +181,7 @@ impl InputGate {
         self.events.retain(|event| match event {
             GateEvent::Barrier(barrier) => barrier.checkpoint_id != checkpoint_id,
             GateEvent::InFlight(id, _) => *id != checkpoint_id,
-            GateEvent::Batch { .. } | GateEvent::Watermark(_) | GateEvent::Declined(..) | GateEvent::End => true,
+            GateEvent::Batch { .. } | GateEvent::Progress(_) | GateEvent::Declined(..) | GateEvent::End => true,
         });
         let actions = match &mut self.rule {
             Rule::ExactlyOnce(aligner) => aligner.on_abort(checkpoint_id),
@@ -272,9 +272,9 @@ impl InputGate {
     fn on_element(&mut self, channel: usize, element: StreamElement) {
         match element {
             StreamElement::Batch(batch) => self.on_batch(channel, batch),
-            StreamElement::Watermark(watermark) => {
-                let merged = self.valve.on_watermark(channel, watermark);
-                self.events.extend(merged.map(GateEvent::Watermark));
+            StreamElement::Progress(progress) => {
+                let merged = self.valve.on_progress(channel, progress);
+                self.events.extend(merged.map(GateEvent::Progress));
             }
             StreamElement::Barrier(barrier) => {
                 let actions = match &mut self.rule {
@@ -284,8 +284,9 @@ impl InputGate {
                 self.follow(actions, Vec::new());
             }
             StreamElement::EndOfInput => {
-                let merged = self.valve.on_end(channel);
-                self.events.extend(merged.map(GateEvent::Watermark));
+                // The end of all channels says that time is at its end.
+                let merged = self.valve.on_end(channel).filter(|progress| *progress != Progress::Watermark(END_OF_TIME));
+                self.events.extend(merged.map(GateEvent::Progress));
                 let actions = match &mut self.rule {
                     Rule::ExactlyOnce(aligner) => aligner.on_end(channel),
                     Rule::AtLeastOnce(tracker) => tracker.on_end(channel),

@@ -79,7 +79,8 @@ impl Bench {
             ("?", rest) => barrier(rest, BarrierAlignment::AlignedFor(LIMIT)),
             ("!", rest) => barrier(rest, BarrierAlignment::Unaligned),
             (".", _) => StreamElement::EndOfInput,
-            ("w", time) => StreamElement::Watermark(Watermark(time.parse().unwrap())),
+            ("w", "idle") => StreamElement::Progress(Progress::Idle),
+            ("w", time) => StreamElement::Progress(Progress::Watermark(Watermark(time.parse().unwrap()))),
             _ => StreamElement::Batch(batch(word)),
         };
         assert_eq!(self.senders[channel].send(element), Ok(Room::Left));
@@ -132,7 +133,8 @@ impl Bench {
 fn describe(event: GateEvent) -> String {
     match event {
         GateEvent::Batch { batch, .. } => text(&batch),
-        GateEvent::Watermark(watermark) => format!("w{}", watermark.0),
+        GateEvent::Progress(Progress::Watermark(watermark)) => format!("w{}", watermark.0),
+        GateEvent::Progress(Progress::Idle) => "widle".into(),
         GateEvent::Barrier(Barrier { checkpoint_id, alignment }) => {
             let sign = match alignment {
                 BarrierAlignment::Aligned => "|",
@@ -233,6 +235,7 @@ fn a_late_barrier_of_an_aborted_checkpoint_is_ignored() {
 fn watermarks_pass_as_the_smallest_of_all_channels() {
     check("A: w5 r1   B: w3 w9", "w3 r1 w5");
     check("A: w5 .   B: w3 w9", "w3 w9");
+    check("A: w5 widle   B: w3 w9 widle", "w3 w9 widle");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! queues, or still in an open batch, which a barrier closes.
 
 use super::{ChannelSender, GateClosed, Partitioner, Partitioning, Room};
-use crate::element::{BatchBuilder, RecordBatch, Selection, StreamElement, key_hash};
+use crate::element::{BatchBuilder, Progress, RecordBatch, Selection, StreamElement, key_hash};
 use crate::exchange::partitioner::KeylessRecord;
 use crate::runtime::Monotonic;
 use std::sync::Arc;
@@ -90,6 +90,13 @@ impl Output {
         for channel in self.edges.iter_mut().flat_map(|edge| &mut edge.channels) {
             channel.send(marker.clone());
         }
+    }
+
+    /// Closes the open batches of an edge and sends progress of time behind them, on every channel.
+    pub(crate) fn send_progress(&mut self, edge: usize, progress: Progress) {
+        let edge = &mut self.edges[edge];
+        edge.close_open_batches();
+        edge.channels.iter_mut().for_each(|channel| channel.send(StreamElement::Progress(progress)));
     }
 
     /// Ready when every channel has room.

@@ -19,7 +19,7 @@ pub(super) struct QueuedBarrier {
 
 #[derive(Default)]
 pub(super) struct Queue {
-    /// Batches, watermarks, the end of the input; no barriers.
+    /// Batches, progress of event time, the end of the input; no barriers.
     elements: VecDeque<StreamElement>,
     /// In the order in which they were sent; ids rise.
     barriers: VecDeque<QueuedBarrier>,
@@ -46,7 +46,7 @@ impl Queue {
                 self.bytes += batch.byte_len();
             }
             StreamElement::EndOfInput => self.ending = true,
-            StreamElement::Watermark(_) => {}
+            StreamElement::Progress(_) => {}
         }
         self.elements.push_back(element);
     }
@@ -137,7 +137,7 @@ impl Queue {
         let count = place.saturating_sub(self.popped).min(self.elements.len() as u64) as usize;
         let batch = |element: &StreamElement| match element {
             StreamElement::Batch(batch) => Some(batch.clone()),
-            StreamElement::Watermark(_) | StreamElement::Barrier(_) | StreamElement::EndOfInput => None,
+            StreamElement::Progress(_) | StreamElement::Barrier(_) | StreamElement::EndOfInput => None,
         };
         self.elements.iter().take(count).filter_map(batch).collect()
     }
@@ -146,7 +146,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::{BarrierAlignment, BatchBuilder, Watermark};
+    use crate::element::{BarrierAlignment, BatchBuilder, Progress};
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::task::Wake;
 
@@ -163,7 +163,7 @@ mod tests {
     fn element(letter: char) -> StreamElement {
         match letter {
             '|' => StreamElement::Barrier(Barrier { checkpoint_id: CheckpointId(1), alignment: BarrierAlignment::Aligned }),
-            'w' => StreamElement::Watermark(Watermark(0)),
+            'w' => StreamElement::Progress(Progress::Idle),
             '.' => StreamElement::EndOfInput,
             digit => {
                 // A timestamp's bytes count too.

@@ -7,6 +7,7 @@ use crate::sink::Sink;
 use crate::source::Source;
 use crate::state::range_of;
 use crate::task::SubtaskPlace;
+use crate::time::WatermarkSettings;
 use std::sync::Arc;
 
 /// A job as it is to run. The caller has checked it: edges name vertices that exist, there is no cycle, `forward` edges join equal
@@ -32,6 +33,8 @@ pub struct Vertex {
     pub parallelism: u32,
     /// Whether what an operator is called with is recorded.
     pub record: bool,
+    /// How a source makes watermarks of its records' timestamps; `None`: it makes none.
+    pub watermark: Option<WatermarkSettings>,
     /// What it is.
     pub kind: VertexKind,
 }
@@ -65,6 +68,13 @@ pub struct Edge {
     pub input: u32,
     /// How records are spread.
     pub partitioning: Partitioning,
+}
+
+impl Vertex {
+    /// A step that keeps no calls and makes no watermarks.
+    pub fn new(id: impl Into<String>, parallelism: u32, kind: VertexKind) -> Self {
+        Self { id: id.into(), parallelism, record: false, watermark: None, kind }
+    }
 }
 
 impl JobGraph {

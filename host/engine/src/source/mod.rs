@@ -159,6 +159,12 @@ pub trait SourceReader: Send {
         }
     }
 
+    /// True where the split at this place has been read to its end. Asked often, of every split that is not: where [`Self::splits`] costs more than a look,
+    /// a reader answers by itself.
+    fn is_finished(&self, split: usize) -> bool {
+        self.splits().get(split).is_none_or(|split| split.progress == SplitProgress::Finished)
+    }
+
     /// True where all that there is of the split at this place has been handed on, and its reader waits for more to come into being. Waiting for a
     /// connection, for room, or for a turn is not idleness. It is asked after [`Self::poll_read`] was pending.
     fn is_idle(&self, split: usize) -> bool {

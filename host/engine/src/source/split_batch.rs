@@ -71,6 +71,11 @@ impl SplitBatch {
         self.runs.iter().zip(ends).map(|(run, end)| SplitRun { split: run.split, records: end - run.at }).filter(|run| run.records > 0)
     }
 
+    /// The timestamps of the records.
+    pub(crate) fn timestamps(&self) -> &[i64] {
+        self.records.timestamps()
+    }
+
     /// The records. It is empty afterwards, with room for as many again.
     pub fn take(&mut self) -> RecordBatch {
         self.runs.clear();

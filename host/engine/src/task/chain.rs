@@ -6,7 +6,7 @@
 
 use super::call_pace::waiting;
 use super::{Emitted, OperatorSubtask, Successor};
-use crate::element::{CheckpointId, NO_TIMESTAMP, RecordBatch, Selection};
+use crate::element::{CheckpointId, END_OF_TIME, NO_TIMESTAMP, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
 use crate::metrics::VertexMetrics;
@@ -203,18 +203,39 @@ impl Chain {
         self.work_off().await
     }
 
-    /// Event time has come to `watermark`. Each operator hears of it in turn, and what it emits then has been worked off by those behind it before they
-    /// hear of it themselves.
-    pub async fn on_watermark(&mut self, watermark: i64) -> Result<(), EngineError> {
-        for place in 0..self.nodes.len() {
-            self.watermarks[place] = watermark;
-            let NodeBody::Operator(subtask) = &mut self.nodes[place].body else { continue };
-            let processing_time = self.clock.wall_ms();
-            let emitted = subtask.call(&OperatorCall { watermark, processing_time, kind: CallKind::Watermark }).await?;
-            self.route_all(place, emitted)?;
-            self.work_off().await?;
+    /// Event time has made progress. Each operator hears of it in turn, and what it emits then has been worked off by those behind it, or stands in front
+    /// of the watermark on the edges, before they hear of it themselves. The end of time is not sent: the end of the input says so.
+    pub async fn on_progress(&mut self, progress: Progress) -> Result<(), EngineError> {
+        let mut ahead = self.heads();
+        while let Some(target) = ahead.pop() {
+            match target {
+                Target::Edge(_) if progress == Progress::Watermark(END_OF_TIME) => {}
+                Target::Edge(edge) => self.output.send_progress(edge, progress),
+                Target::Node { node, .. } => {
+                    self.tell_node(node, progress).await?;
+                    let Node { routes, quarantine, .. } = &self.nodes[node];
+                    ahead.extend(quarantine.iter().rev().chain(routes.iter().rev().flat_map(|targets| targets.iter().rev())));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Where what reaches the task goes first; the last is the first.
+    fn heads(&self) -> Vec<Target> {
+        let of_source: Vec<Target> = self.source_quarantine.iter().rev().chain(self.source_routes.iter().rev()).copied().collect();
+        let is_operator = of_source.is_empty() && !self.nodes.is_empty();
+        if is_operator { vec![Target::Node { node: 0, input: 0 }] } else { of_source }
+    }
+
+    async fn tell_node(&mut self, place: usize, progress: Progress) -> Result<(), EngineError> {
+        let Progress::Watermark(Watermark(watermark)) = progress else { return Ok(()) };
+        self.watermarks[place] = watermark;
+        let NodeBody::Operator(subtask) = &mut self.nodes[place].body else { return Ok(()) };
+        let processing_time = self.clock.wall_ms();
+        let emitted = subtask.call(&OperatorCall { watermark, processing_time, kind: CallKind::Watermark }).await?;
+        self.route_all(place, emitted)?;
+        self.work_off().await
     }
 
     /// How long calls have waited for their state since this was asked last.

@@ -1,7 +1,7 @@
 //! How watermarks go through a chain, and when they reach it.
 
 use super::*;
-use crate::element::{BatchBuilder, StreamElement, Watermark};
+use crate::element::{BatchBuilder, StreamElement};
 use crate::exchange::{Appetite, GateEvent, GateSettings, InputGate, Partitioning};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::runtime::{Runtime, Simulator};
@@ -121,7 +121,7 @@ fn a_watermark_reaches_each_operator_behind_what_those_in_front_emit_at_it() {
     let mut chain = chain(clock, &heard);
     let run = async {
         chain.process(HEAD, &batch("1")).await?;
-        chain.on_watermark(7).await?;
+        chain.on_progress(Progress::Watermark(Watermark(7))).await?;
         chain.process(HEAD, &batch("2")).await
     };
     run.now_or_never().expect("nothing waits").unwrap();
@@ -153,7 +153,7 @@ fn the_state_is_told_the_times_of_each_call() {
     let batch = Arc::new(builder.finish());
     let run = async {
         chain.process(InputChannel { keyed: true, ..HEAD }, &batch).await?;
-        chain.on_watermark(7).await?;
+        chain.on_progress(Progress::Watermark(Watermark(7))).await?;
         chain.process(InputChannel { keyed: true, ..HEAD }, &batch).await
     };
     run.now_or_never().expect("nothing waits").unwrap();
@@ -168,7 +168,7 @@ fn run_at_a_watermark(chain: Chain, runtime: &Runtime) {
     let events = TaskEvents::new(0, events);
     let task = OperatorTask::new(gate, chain, snapshots(runtime, events.clone()), inbox, events, runtime.clock.clone());
     let mut task = Box::pin(task.run());
-    assert!(senders[0].send(StreamElement::Watermark(Watermark(5))).is_ok());
+    assert!(senders[0].send(StreamElement::Progress(Progress::Watermark(Watermark(5)))).is_ok());
     for _ in 0..10 {
         assert!((&mut task).now_or_never().is_none(), "the task waits for more");
     }
@@ -194,7 +194,8 @@ fn a_watermark_leaves_a_task_behind_what_its_operators_emit_at_it() {
     while let Poll::Ready(event) = receiver.poll_next(Appetite::Everything, &mut Context::from_waker(Waker::noop())) {
         match event {
             GateEvent::Batch { batch, .. } => left.extend(batch.values().iter().map(|value| String::from_utf8_lossy(value).into_owned())),
-            GateEvent::Watermark(watermark) => left.push(format!("watermark {}", watermark.0)),
+            GateEvent::Progress(Progress::Watermark(watermark)) => left.push(format!("watermark {}", watermark.0)),
+            GateEvent::Progress(Progress::Idle) => left.push("idle".into()),
             GateEvent::Barrier(_) | GateEvent::InFlight(..) | GateEvent::Declined(..) => panic!("nobody takes a checkpoint"),
             GateEvent::End => break,
         }

@@ -122,6 +122,7 @@ fn a_task_that_reads_tells_of_its_failure_before_any_of_it_is_gone() {
             bounded: true,
             limiter: None,
             metrics: Arc::default(),
+            time: None,
         };
         let clock = runtime.clock.clone();
         let chain = Chain::new("a".into(), Vec::new(), Vec::new(), Output::default(), clock.clone());

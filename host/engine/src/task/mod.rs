@@ -16,6 +16,7 @@ mod restore;
 mod shared_files;
 mod snapshots;
 mod source_task;
+mod source_time;
 mod subtask;
 mod successor;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use rate_limiter::RateLimiter;
 pub use restore::KeyedRestore;
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::{Reading, SourceTask};
+pub use source_time::SourceClock;
 pub use subtask::{Emitted, OperatorSubtask, RestoreSource, SubtaskCapture, SubtaskPlace};
 pub use successor::Successor;
 

@@ -6,7 +6,7 @@ use super::call_pace::CallPace;
 use super::timer::Timer;
 use super::turn::Turn;
 use super::{Chain, InFlight, Snapshots, TaskControl, TaskEvent, TaskEvents};
-use crate::element::{Barrier, BarrierAlignment, CheckpointId, RecordBatch, StreamElement};
+use crate::element::{Barrier, BarrierAlignment, CheckpointId, END_OF_TIME, Progress, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Appetite, GateEvent, InputChannel, InputGate};
 use crate::runtime::Clock;
@@ -119,10 +119,7 @@ impl OperatorTask {
                     self.chain.output.flush();
                 }
             }
-            GateEvent::Watermark(watermark) => {
-                self.chain.on_watermark(watermark.0).await?;
-                self.chain.output.send_marker(&StreamElement::Watermark(watermark));
-            }
+            GateEvent::Progress(progress) => self.chain.on_progress(progress).await?,
             GateEvent::Barrier(barrier) => {
                 let in_flight = match barrier.alignment {
                     BarrierAlignment::Aligned | BarrierAlignment::AlignedFor(_) => InFlight::Nothing,
@@ -134,6 +131,7 @@ impl OperatorTask {
             GateEvent::InFlight(checkpoint_id, records) => self.snapshots.take_in_flight(checkpoint_id, records),
             GateEvent::Declined(checkpoint_id, decline) => self.events.send(TaskEvent::Declined { checkpoint_id, decline }),
             GateEvent::End => {
+                self.chain.on_progress(Progress::Watermark(END_OF_TIME)).await?;
                 self.ended = true;
                 self.chain.output.send_marker(&StreamElement::EndOfInput);
                 self.events.send(TaskEvent::InputEnded);

@@ -2,10 +2,11 @@
 
 use super::call_pace::CallPace;
 use super::lag_watch::LagWatch;
+use super::source_time::SourceTime;
 use super::timer::Timer;
 use super::turn::Turn;
-use super::{Chain, InFlight, RateLimiter, Snapshots, TaskControl, TaskEvent, TaskEvents};
-use crate::element::{Barrier, CheckpointId, RecordBatch, StreamElement};
+use super::{Chain, InFlight, RateLimiter, Snapshots, SourceClock, TaskControl, TaskEvent, TaskEvents};
+use crate::element::{Barrier, CheckpointId, END_OF_TIME, Progress, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
@@ -37,6 +38,8 @@ enum Step {
     /// Restored records are worked off before anything is read.
     Restored(InputChannel, Arc<RecordBatch>),
     Linger,
+    /// Time has made progress without a record.
+    Progress(Progress),
     /// How far the reader lags behind has not been looked at since the last read.
     LookAtLag,
     /// The attempt is gone.
@@ -59,6 +62,8 @@ pub struct Reading {
     pub limiter: Option<Arc<RateLimiter>>,
     /// The source's counters.
     pub metrics: Arc<VertexMetrics>,
+    /// Where the source makes watermarks: what its subtasks have in common.
+    pub time: Option<SourceClock>,
 }
 
 /// The head of a task that reads.
@@ -75,6 +80,8 @@ pub struct SourceTask {
     linger: Timer,
     call_pace: CallPace,
     lag: LagWatch,
+    /// `None`: the source makes no watermarks.
+    time: Option<SourceTime>,
     phase: Phase,
     /// The input is to end where it is.
     draining: bool,
@@ -104,6 +111,10 @@ impl SourceTask {
         budget: InFlightBudget,
     ) -> Self {
         let lag = LagWatch::new(reading.metrics.clone(), reading.index, clock.clone());
+        let of = |time| {
+            SourceTime::new(time, &reading.reader.splits(), (reading.id.clone(), reading.index), reading.metrics.clone(), clock.clone())
+        };
+        let time = reading.time.as_ref().map(of);
         Self {
             reading,
             chain,
@@ -115,6 +126,7 @@ impl SourceTask {
             clock,
             call_pace: CallPace::default(),
             lag,
+            time,
             reserved: None,
             phase: Phase::Reading,
             draining: false,
@@ -146,6 +158,7 @@ impl SourceTask {
                 Step::Read(status) => self.on_read(status).await?,
                 Step::Restored(from, batch) => self.on_restored(from, batch).await?,
                 Step::Linger => self.chain.output.flush(),
+                Step::Progress(progress) => self.chain.on_progress(progress).await?,
                 Step::LookAtLag => self.lag.look(&*self.reading.reader),
                 Step::Closed => return Ok(()),
             }
@@ -175,10 +188,15 @@ impl SourceTask {
         if self.phase == Phase::Reading && self.draining {
             return Poll::Ready(Ok(Step::Read(ReadStatus::End)));
         }
-        if self.phase == Phase::Reading
-            && let Poll::Ready(status) = self.poll_read(cx)
-        {
-            return Poll::Ready(status.and_then(|status| self.checked(status)).map(Step::Read));
+        if self.phase == Phase::Reading {
+            if let Poll::Ready(status) = self.poll_read(cx) {
+                return Poll::Ready(status.and_then(|status| self.checked(status)).map(Step::Read));
+            }
+            if let Some(time) = &mut self.time
+                && let Poll::Ready(progress) = time.poll_waiting(&*self.reading.reader, cx)
+            {
+                return Poll::Ready(Ok(Step::Progress(progress)));
+            }
         }
         self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
     }
@@ -227,11 +245,19 @@ impl SourceTask {
         self.skipped = skipped;
         self.quarantine().await?;
         if !self.batch.is_empty() {
+            if let Some(time) = &mut self.time {
+                time.on_read(&self.batch);
+            }
             let batch = self.batch.take();
             self.reading.metrics.records_out.add(batch.len() as u64);
             let (records, began) = (batch.len(), self.clock.now());
             self.chain.process_from_source(batch).await?;
             self.call_pace.observe(records, began + self.chain.take_waited(), self.clock.now());
+        }
+        if status == ReadStatus::More
+            && let Some(progress) = self.time.as_mut().and_then(|time| time.look_behind_records(&*self.reading.reader))
+        {
+            self.chain.on_progress(progress).await?;
         }
         if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
             self.chain.output.flush();
@@ -239,6 +265,7 @@ impl SourceTask {
         if status == ReadStatus::End {
             self.phase = Phase::Ended;
             self.lag.look(&*self.reading.reader);
+            self.chain.on_progress(Progress::Watermark(END_OF_TIME)).await?;
             self.chain.output.send_marker(&StreamElement::EndOfInput);
             self.events.send(TaskEvent::InputEnded);
         }
@@ -264,7 +291,11 @@ impl SourceTask {
                 let assigned = std::mem::take(&mut self.assigned);
                 if self.phase == Phase::Reading {
                     // Nothing of theirs is kept here by their places.
-                    self.reading.reader.forget_finished();
+                    let forgotten = self.reading.reader.forget_finished();
+                    if let Some(time) = &mut self.time {
+                        time.forget(&forgotten);
+                        time.add(&assigned);
+                    }
                     self.reading.reader.add_splits(assigned).map_err(|error| error.context(&self.reading.id))?;
                     self.lag.on_barrier(&*self.reading.reader);
                 }
@@ -305,7 +336,10 @@ impl SourceTask {
 
     /// Restored records that are still to be worked off are part of the snapshot, whatever the barrier's alignment.
     fn take(&mut self, checkpoint_id: CheckpointId) -> Result<(), EngineError> {
-        let splits = self.reading.reader.splits();
+        let mut splits = self.reading.reader.splits();
+        if let Some(time) = &self.time {
+            time.note(&mut splits);
+        }
         if self.reading.reader.hears_of_completion() {
             self.awaited.insert(checkpoint_id, splits.clone());
         }

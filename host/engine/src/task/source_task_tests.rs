@@ -24,7 +24,7 @@ struct Reader {
 }
 
 fn split(id: &str) -> SplitState {
-    SplitState { id: id.into(), spec: serde_json::Value::Null, progress: SplitProgress::Unread }
+    SplitState::unread(id.into(), serde_json::Value::Null)
 }
 
 impl SourceReader for Reader {
@@ -109,6 +109,7 @@ impl Running {
             bounded: false,
             limiter: None,
             metrics: metrics.clone(),
+            time: None,
         };
         let chain = Chain::new("lines".into(), Vec::new(), Vec::new(), Output::default(), runtime.clock.clone());
         let budget = InFlightBudget::new(0);

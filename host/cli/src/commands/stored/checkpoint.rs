@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn positions_tell_how_far_a_split_has_been_read() {
-        let split = |progress| SplitState { id: "a.csv".into(), spec: serde_json::Value::Null, progress };
+        let split = |progress| SplitState { progress, ..SplitState::unread("a.csv".into(), serde_json::Value::Null) };
         assert_eq!(position(&split(SplitProgress::Finished)).state, "finished");
         let reading = position(&split(SplitProgress::At(serde_json::json!({ "byte": 9 }))));
         assert_eq!((reading.state, reading.position), ("reading", Some(serde_json::json!({ "byte": 9 }))));

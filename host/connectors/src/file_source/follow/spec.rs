@@ -80,7 +80,7 @@ impl FollowedSpec {
     pub(super) fn unread(&self, generation: usize) -> SplitState {
         let generation = if generation == 0 { String::new() } else { format!("#{generation}") };
         let id = format!("{}@{}{generation}", self.path, self.id);
-        SplitState { id, spec: self.to_json(), progress: SplitProgress::Unread }
+        SplitState::unread(id, self.to_json())
     }
 
     /// The same, of a split that is finished.

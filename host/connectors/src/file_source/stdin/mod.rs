@@ -78,7 +78,7 @@ impl Source for StdinSource {
     }
 
     fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
-        ready(Ok(vec![SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::Unread }])).boxed()
+        ready(Ok(vec![SplitState::unread("stdin".into(), Value::Null)])).boxed()
     }
 
     fn order(&self, _parallelism: u32) -> SourceOrder {

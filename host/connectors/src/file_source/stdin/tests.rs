@@ -204,7 +204,7 @@ fn it_says_that_it_cannot_replay_and_has_no_keys_unless_told() {
     assert_eq!(source.identity(), json!({ "connector": "stdin" }), "as in checkpoints of earlier versions");
     let csv = source_of(std::io::empty(), json!({ "format": "csv", "key": "k", "null": ["NA"] })).identity();
     assert_eq!(csv, json!({ "connector": "stdin", "format": "csv", "key": "k", "timestamp": null, "null": ["NA"], "multiline": true }));
-    let begun = SplitState { id: "stdin".into(), spec: Value::Null, progress: SplitProgress::At(3.into()) };
+    let begun = SplitState { progress: SplitProgress::At(3.into()), ..SplitState::unread("stdin".into(), Value::Null) };
     assert_eq!(source.verify_now(&[begun]).unwrap().len(), 1);
 }
 

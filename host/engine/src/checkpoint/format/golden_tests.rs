@@ -20,7 +20,7 @@ fn metadata() -> CheckpointMetadata {
     let source = VertexIdentity::Source { connector: "file".into(), settings: json!({"format": "csv", "path": "data/*.csv"}) };
     let operator = VertexIdentity::Operator { states: vec![state], component: Some("ab12".into()) };
     let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning: Partitioning::Key };
-    let split = |id: &str, progress| SplitState { id: id.into(), spec: json!({"end": 10}), progress };
+    let split = |id: &str, progress| SplitState { progress, ..SplitState::unread(id.into(), json!({"end": 10})) };
     let subtask = |index| SubtaskSnapshot { index, ..SubtaskSnapshot::default() };
     let handle = StateHandle { object: "state/3-7-op-0-c0ffee.state".into(), bytes: 1_234, checksum: 0xdead_beef };
     let committable = Committable { connector: "file".into(), payload: json!({"size": 5}) };

@@ -24,6 +24,16 @@ pub struct SplitState {
     pub spec: serde_json::Value,
     /// How far it has been read.
     pub progress: SplitProgress,
+    /// The largest timestamp of its records so far, ms, where its source makes watermarks. The engine keeps it, no connector does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_timestamp: Option<i64>,
+}
+
+impl SplitState {
+    /// A split of which nothing has been read.
+    pub fn unread(id: String, spec: serde_json::Value) -> Self {
+        Self { id, spec, progress: SplitProgress::Unread, largest_timestamp: None }
+    }
 }
 
 /// Output that is durable but not yet visible. Self-contained: any process can commit it, also when the sink was removed

@@ -7,7 +7,7 @@ use crate::exchange::{ChannelBounds, ChannelSender, GateSettings, InFlightBudget
 use crate::job::attempt::context::AttemptContext;
 use crate::job::attempt::splits::{Splits, assign};
 use crate::job::restore::in_flight_records::RestoredRecords;
-use crate::job::{Edge, JobGraph, TaskLayout, VertexKind, layout};
+use crate::job::{Edge, JobGraph, TaskLayout, Vertex, VertexKind, layout};
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
 use crate::runtime::{ConnectorIo, Lane, TaskGroup};
@@ -16,7 +16,7 @@ use crate::source::{ReaderContext, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
     CallLog, CallLogBudget, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RestoreSource,
-    SnapshotContext, Snapshots, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
+    SnapshotContext, Snapshots, SourceClock, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -44,7 +44,7 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     let (sender, events) = mpsc::unbounded_channel();
     let budget = InFlightBudget::new(context.config.max_in_flight_bytes);
     let wiring = Wiring::new(context, &tasks, &budget);
-    let (limiters, edges) = (limiters(context), in_flight_edges(graph));
+    let (limiters, clocks, edges) = (limiters(context), source_clocks(graph), in_flight_edges(graph));
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
     for metrics in &context.status.metrics.vertices {
         metrics.state_bytes.reset();
@@ -52,7 +52,8 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     }
     let pool = StatePool::new(context.backends.memory());
     let calls = CallLogBudget::new(context.config.max_call_log_bytes);
-    let mut builder = Builder { context, group, sender, wiring, limiters, budget, calls, edges, in_flight, pool, controls: Vec::new() };
+    let mut builder =
+        Builder { context, group, sender, wiring, limiters, clocks, budget, calls, edges, in_flight, pool, controls: Vec::new() };
     let by_subtask = |(vertex, splits): (usize, _)| (vertex, assign(splits, graph.vertices[vertex].parallelism));
     let mut splits: BTreeMap<_, _> = splits.into_iter().map(by_subtask).collect();
     let mut bodies: Vec<(String, Body)> = Vec::new();
@@ -100,6 +101,11 @@ fn limiters(context: &AttemptContext) -> BTreeMap<usize, Arc<RateLimiter>> {
         VertexKind::Source { rate: None, .. } | VertexKind::Operator(_) | VertexKind::Sink(_) => None,
     });
     limited.collect()
+}
+
+fn source_clocks(graph: &JobGraph) -> BTreeMap<usize, SourceClock> {
+    let of = |(number, vertex): (usize, &Vertex)| Some((number, SourceClock::new(vertex.watermark.clone()?, vertex.parallelism)));
+    graph.vertices.iter().enumerate().filter_map(of).collect()
 }
 
 fn in_flight_edges(graph: &JobGraph) -> Arc<[InFlightEdge]> {
@@ -170,6 +176,7 @@ struct Builder<'a> {
     sender: mpsc::UnboundedSender<(usize, TaskEvent)>,
     wiring: Wiring,
     limiters: BTreeMap<usize, Arc<RateLimiter>>,
+    clocks: BTreeMap<usize, SourceClock>,
     budget: InFlightBudget,
     /// What subtasks may keep of their calls together.
     calls: CallLogBudget,
@@ -220,6 +227,7 @@ impl Builder<'_> {
                 bounded: source.capabilities().bounded,
                 limiter: self.limiters.get(&head).cloned(),
                 metrics: context.status.metrics.vertices[head].clone(),
+                time: self.clocks.get(&head).cloned(),
             };
             let (restored, budget) = (self.restored(task, index).into(), self.budget.clone());
             let task = SourceTask::new(reading, chain, snapshots, controls, events, clock, restored, budget);

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 
 fn split(id: &str) -> SplitState {
-    SplitState { id: id.into(), spec: serde_json::Value::Null, progress: SplitProgress::Unread }
+    SplitState::unread(id.into(), serde_json::Value::Null)
 }
 
 fn splits(ids: &str) -> Vec<SplitState> {

@@ -25,7 +25,7 @@ fn operator(id: &str, parallelism: u32, accepts: Vec<RecordSchema>) -> Vertex {
         outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
         ..Default::default()
     };
-    Vertex { id: id.into(), parallelism, record: false, kind: VertexKind::Operator(Arc::new(Factory(descriptor))) }
+    Vertex::new(id, parallelism, VertexKind::Operator(Arc::new(Factory(descriptor))))
 }
 
 fn graph(parallelism: u32, partitioning: Partitioning, accepts: Vec<RecordSchema>) -> JobGraph {

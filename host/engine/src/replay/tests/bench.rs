@@ -56,7 +56,7 @@ impl Source for Words {
 }
 
 pub fn split(progress: SplitProgress) -> SplitState {
-    SplitState { id: "all".into(), spec: json!(null), progress }
+    SplitState { progress, ..SplitState::unread("all".into(), json!(null)) }
 }
 
 struct WordReader {
@@ -222,7 +222,7 @@ pub fn edge(from: usize, to: usize, input: u32, partitioning: Partitioning) -> E
 
 /// A graph of vertices with their ids.
 pub fn graph(vertices: Vec<(&str, VertexKind)>, edges: impl Into<Vec<Edge>>) -> JobGraph {
-    let vertices = vertices.into_iter().map(|(id, kind)| Vertex { id: id.into(), parallelism: 2, record: false, kind }).collect();
+    let vertices = vertices.into_iter().map(|(id, kind)| Vertex::new(id, 2, kind)).collect();
     JobGraph { name: "job".into(), max_parallelism: GROUPS, vertices, edges: edges.into() }
 }
 

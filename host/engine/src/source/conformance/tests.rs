@@ -58,7 +58,7 @@ struct LinesReader {
 }
 
 fn split(number: usize) -> SplitState {
-    SplitState { id: format!("line {number}"), spec: RECORDS[number].into(), progress: SplitProgress::Unread }
+    SplitState::unread(format!("line {number}"), RECORDS[number].into())
 }
 
 fn is_begun(split: &SplitState) -> bool {

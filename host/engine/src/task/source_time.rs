@@ -1,0 +1,188 @@
+//! When a source's task tells how far its time is: behind the records that moved it, at most every few milliseconds while it reads, and when a split has
+//! been quiet for long enough.
+
+use super::timer::Timer;
+use crate::element::{Progress, Watermark};
+use crate::metrics::VertexMetrics;
+use crate::runtime::{Clock, Monotonic};
+use crate::source::{SourceReader, SplitBatch, SplitState};
+use crate::time::{OpenSplits, SourceIdleness, SplitWatermarks, WatermarkSettings};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tracing::warn;
+
+/// From one watermark to the next, while records are read. Each closes the batches in front of it, which are as old then as a batch becomes at most.
+const TELL_AGAIN: Duration = Duration::from_millis(10);
+/// How often the time of an idle source that goes on by the clock is told.
+const IDLE_TICK: Duration = Duration::from_millis(100);
+
+/// What the subtasks of a source that makes watermarks have in common.
+#[derive(Clone)]
+pub struct SourceClock {
+    /// How it makes them.
+    pub settings: WatermarkSettings,
+    /// What its subtasks know together of their idleness.
+    idleness: Arc<SourceIdleness>,
+}
+
+impl SourceClock {
+    /// That of a source of so many subtasks.
+    pub fn new(settings: WatermarkSettings, subtasks: u32) -> Self {
+        Self { settings, idleness: Arc::new(SourceIdleness::new(subtasks)) }
+    }
+}
+
+/// The time of one source subtask.
+pub(super) struct SourceTime {
+    splits: SplitWatermarks,
+    /// Where the time of an idle source goes on.
+    idleness: Option<Arc<SourceIdleness>>,
+    source: String,
+    subtask: u32,
+    metrics: Arc<VertexMetrics>,
+    clock: Arc<dyn Clock>,
+    timer: Timer,
+    /// Something may have changed since the last look.
+    is_stale: bool,
+    /// Nothing is told before this time.
+    next: Monotonic,
+    /// The subtask is idle.
+    is_idle: bool,
+    /// What has been told of the time that goes on by the clock.
+    by_clock: Option<Watermark>,
+    warned_of_ahead: bool,
+}
+
+impl SourceTime {
+    /// That of subtask `subtask` of `source`, which begins with these splits.
+    pub fn new(
+        of: &SourceClock,
+        splits: &[SplitState],
+        (source, subtask): (String, u32),
+        metrics: Arc<VertexMetrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            splits: SplitWatermarks::new(of.settings.clone(), splits),
+            idleness: of.settings.advance_when_idle.then(|| of.idleness.clone()),
+            source,
+            subtask,
+            metrics,
+            timer: Timer::new(clock.clone()),
+            clock,
+            is_stale: true,
+            next: Monotonic::ZERO,
+            is_idle: false,
+            by_clock: None,
+            warned_of_ahead: false,
+        }
+    }
+
+    /// More splits, behind those that there are.
+    pub fn add(&mut self, splits: &[SplitState]) {
+        self.splits.add(splits);
+    }
+
+    /// See [`SplitWatermarks::forget`].
+    pub fn forget(&mut self, places: &[usize]) {
+        self.splits.forget(places);
+    }
+
+    /// See [`SplitWatermarks::note`].
+    pub fn note(&self, splits: &mut [SplitState]) {
+        self.splits.note(splits);
+    }
+
+    /// These records are about to be handed on.
+    pub fn on_read(&mut self, batch: &SplitBatch) {
+        let (mut at, wall_ms) = (0, self.clock.wall_ms());
+        let mut ahead = 0;
+        for run in batch.runs() {
+            ahead += self.splits.on_records(run.split, &batch.timestamps()[at..at + run.records], wall_ms);
+            at += run.records;
+        }
+        self.is_stale = true;
+        if ahead > 0 {
+            self.metrics.ahead.add(ahead);
+            self.warn_of_ahead();
+        }
+    }
+
+    fn warn_of_ahead(&mut self) {
+        if let Some(split) = self.splits.only_ahead().next().filter(|_| !self.warned_of_ahead) {
+            self.warned_of_ahead = true;
+            let what = "every record of a split is further ahead of the clock than `max-ahead`: nothing moves its watermark";
+            warn!(source = %self.source, subtask = self.subtask, split, what);
+        }
+    }
+
+    /// They have been handed on, and all that there was in front of them: what there is to tell.
+    pub fn look_behind_records(&mut self, reader: &dyn SourceReader) -> Option<Progress> {
+        let now = self.clock.now();
+        if now < self.next {
+            return None;
+        }
+        self.look(reader, false, now);
+        self.tell(now)
+    }
+
+    /// The reader waits for more. Ready with what there is to tell, once it is time.
+    pub fn poll_waiting(&mut self, reader: &dyn SourceReader, cx: &mut Context<'_>) -> Poll<Progress> {
+        loop {
+            let now = self.clock.now();
+            self.look(reader, true, now);
+            if now >= self.next
+                && let Some(progress) = self.tell(now)
+            {
+                return Poll::Ready(progress);
+            }
+            let again = (self.is_stale || (self.is_idle && self.idleness.is_some())).then_some(self.next);
+            let deadline = [again, self.splits.deadline().map(|deadline| deadline.max(self.next))].into_iter().flatten().min();
+            if self.timer.poll(deadline, cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn look(&mut self, reader: &dyn SourceReader, waits: bool, now: Monotonic) {
+        let is_caught_up = |split: usize| reader.is_idle(split);
+        let is_caught_up: Option<&dyn Fn(usize) -> bool> = if waits { Some(&is_caught_up) } else { None };
+        self.splits.look(&OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up }, now);
+    }
+
+    fn tell(&mut self, now: Monotonic) -> Option<Progress> {
+        let own = self.splits.news();
+        self.is_stale = false;
+        if let Some(own) = own {
+            self.is_idle = own == Progress::Idle;
+            if let Some(idleness) = &self.idleness {
+                idleness.on_progress(self.subtask, own, now);
+            }
+        }
+        let told = self.with_clock(own, now);
+        match (told, self.is_idle && self.idleness.is_some()) {
+            (_, true) => self.next = now + IDLE_TICK,
+            (Some(_), false) => self.next = now + TELL_AGAIN,
+            (None, false) => {}
+        }
+        told
+    }
+
+    /// Where all of the source is idle its time goes on, and where it is no more this subtask is idle again.
+    fn with_clock(&mut self, own: Option<Progress>, now: Monotonic) -> Option<Progress> {
+        let Some(idleness) = self.idleness.as_ref().filter(|_| self.is_idle) else {
+            self.by_clock = None;
+            return own;
+        };
+        let Some(watermark) = idleness.watermark(now) else {
+            return own.or(self.by_clock.take().map(|_| Progress::Idle));
+        };
+        self.splits.advance(watermark);
+        (self.by_clock.replace(watermark) != Some(watermark)).then_some(Progress::Watermark(watermark))
+    }
+}
+
+#[cfg(test)]
+#[path = "source_time_tests.rs"]
+mod tests;

@@ -1,0 +1,241 @@
+//! The watermark of one source subtask: the smallest of those of its splits that count.
+//!
+//! A split is idle once its reader has said for long enough that it is caught up; that it is not asked, or has no room, is no idleness. One that has not
+//! been begun holds time back where it is. Of a split that was idle, records may be older than the watermark: they are late, and the split counts again once
+//! it has caught up.
+
+use super::{Largest, WatermarkSettings};
+use crate::checkpoint::SplitState;
+use crate::element::{NO_TIMESTAMP, Progress, Watermark};
+use crate::runtime::Monotonic;
+
+/// What a reader says of its splits, by their places.
+pub(crate) struct OpenSplits<'a> {
+    /// True where the split has been read to its end.
+    pub is_finished: &'a dyn Fn(usize) -> bool,
+    /// True where all that there is of the split has been handed on. `None`: the reader has more to hand on.
+    pub is_caught_up: Option<&'a dyn Fn(usize) -> bool>,
+}
+
+/// The splits of a subtask, and how far their time is.
+pub(crate) struct SplitWatermarks {
+    settings: WatermarkSettings,
+    /// By their places.
+    splits: Vec<SplitTime>,
+    watermark: Watermark,
+    is_idle: bool,
+    /// What has been told last.
+    told: Option<Progress>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct SplitTime {
+    largest: Option<i64>,
+    /// Records that were too far ahead to count.
+    ahead: u64,
+    is_finished: bool,
+    /// Since when it has been caught up.
+    caught_up: Option<Monotonic>,
+    is_idle: bool,
+}
+
+impl SplitWatermarks {
+    /// Of a subtask with these splits.
+    pub fn new(settings: WatermarkSettings, splits: &[SplitState]) -> Self {
+        let mut watermarks = Self { settings, splits: Vec::new(), watermark: Watermark(NO_TIMESTAMP), is_idle: false, told: None };
+        watermarks.add(splits);
+        watermarks
+    }
+
+    /// More splits, behind those that there are.
+    pub fn add(&mut self, splits: &[SplitState]) {
+        self.splits.extend(splits.iter().map(|split| SplitTime { largest: split.largest_timestamp, ..SplitTime::default() }));
+    }
+
+    /// The splits at these places, in ascending order, are there no more; those behind them move up.
+    pub fn forget(&mut self, places: &[usize]) {
+        places.iter().rev().for_each(|&place| _ = self.splits.remove(place));
+    }
+
+    /// Writes down how far the time of each split is.
+    pub fn note(&self, splits: &mut [SplitState]) {
+        splits.iter_mut().zip(&self.splits).for_each(|(split, time)| split.largest_timestamp = time.largest);
+    }
+
+    /// Records of a split with these timestamps have been read. How many of them are too far ahead of the clock.
+    pub fn on_records(&mut self, split: usize, timestamps: &[i64], wall_ms: i64) -> u64 {
+        let Largest { timestamp, ahead } = self.settings.largest(timestamps, wall_ms);
+        let split = &mut self.splits[split];
+        (split.caught_up, split.is_idle) = (None, false);
+        split.largest = split.largest.max(timestamp);
+        split.ahead += ahead;
+        ahead
+    }
+
+    /// Splits of which every record so far was too far ahead of the clock: nothing moves their time.
+    pub fn only_ahead(&self) -> impl Iterator<Item = usize> {
+        let only = |(place, split): (usize, &SplitTime)| (split.ahead > 0 && split.largest.is_none()).then_some(place);
+        self.splits.iter().enumerate().filter_map(only)
+    }
+
+    /// Looks at the splits as of now.
+    pub fn look(&mut self, open: &OpenSplits<'_>, now: Monotonic) {
+        let idle_after = self.settings.idle_after;
+        for (place, split) in self.splits.iter_mut().enumerate().filter(|(_, split)| !split.is_finished) {
+            split.is_finished = (open.is_finished)(place);
+            if let Some(is_caught_up) = open.is_caught_up {
+                split.caught_up = is_caught_up(place).then(|| split.caught_up.unwrap_or(now));
+            }
+            let idle = |since: Monotonic| idle_after.is_some_and(|idle_after| now.saturating_sub(since) >= idle_after);
+            split.is_idle = split.caught_up.is_some_and(idle);
+        }
+        self.merge();
+    }
+
+    /// What there is to tell that has not been told yet.
+    pub fn news(&mut self) -> Option<Progress> {
+        let progress = if self.is_idle { Progress::Idle } else { Progress::Watermark(self.watermark) };
+        let is_news = self.told.unwrap_or(Progress::Watermark(Watermark(NO_TIMESTAMP))) != progress;
+        is_news.then(|| {
+            self.told = Some(progress);
+            progress
+        })
+    }
+
+    /// When a split becomes idle that is caught up and is not yet.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        let idle_after = self.settings.idle_after?;
+        let waiting = self.splits.iter().filter(|split| !split.is_finished && !split.is_idle);
+        waiting.filter_map(|split| split.caught_up).min().map(|since| since.saturating_add(idle_after))
+    }
+
+    /// Time has come to `watermark` without any record. Records that are older are late.
+    pub fn advance(&mut self, watermark: Watermark) {
+        self.watermark = self.watermark.max(watermark);
+    }
+
+    fn merge(&mut self) {
+        let Self { settings, splits, watermark, .. } = self;
+        let active = || splits.iter().filter(|split| !split.is_finished && !split.is_idle);
+        let counting = active().filter_map(|split| match split.largest {
+            None => (!settings.in_order).then_some(*watermark),
+            Some(largest) => Some(settings.watermark_of(largest)).filter(|own| *own >= *watermark),
+        });
+        (self.watermark, self.is_idle) = (counting.min().unwrap_or(*watermark), active().next().is_none());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Runs events and tells what comes out behind each. `A5`: a record of split A at 5 s; `A~`: all looks from here on find it caught up, until its next record;
+    /// `A|`: it is finished; `+`: another split is found; `x`: the first is forgotten; `t9`: the clock is at 9 s.
+    #[track_caller]
+    fn check(settings: WatermarkSettings, splits: usize, events: &str, expect: &str) {
+        let split = |place: usize| SplitState::unread(place.to_string(), serde_json::Value::Null);
+        let mut watermarks = SplitWatermarks::new(settings, &(0..splits).map(split).collect::<Vec<_>>());
+        let (mut finished, mut caught_up, mut now) = (vec![false; 9], vec![false; 9], Duration::ZERO);
+        let mut told = Vec::new();
+        for event in events.split_whitespace() {
+            let place = (event.as_bytes()[0].saturating_sub(b'A')) as usize;
+            match event.split_at(1) {
+                ("t", seconds) => now = Duration::from_secs(seconds.parse().unwrap()),
+                ("+", _) => watermarks.add(&[split(9)]),
+                ("x", _) => {
+                    watermarks.forget(&[0]);
+                    (finished.remove(0), caught_up.remove(0));
+                }
+                (_, "~") => caught_up[place] = true,
+                (_, "|") => finished[place] = true,
+                (_, seconds) => {
+                    caught_up[place] = false;
+                    watermarks.on_records(place, &[seconds.parse::<i64>().unwrap() * 1_000], 0);
+                }
+            }
+            let is_caught_up = |place: usize| caught_up[place];
+            let open = OpenSplits { is_finished: &|place| finished[place], is_caught_up: Some(&is_caught_up) };
+            watermarks.look(&open, now);
+            told.push(match watermarks.news() {
+                None => "-".into(),
+                Some(Progress::Idle) => "~".into(),
+                Some(Progress::Watermark(watermark)) => format!("{}", (watermark.0 + 1) / 1_000),
+            });
+        }
+        assert_eq!(told.join(" "), expect, "{events}");
+    }
+
+    const PLAIN: WatermarkSettings =
+        WatermarkSettings { delay: Duration::ZERO, idle_after: None, advance_when_idle: false, max_ahead: None, in_order: false };
+
+    fn idle_after(seconds: u64) -> WatermarkSettings {
+        WatermarkSettings { idle_after: Some(Duration::from_secs(seconds)), ..PLAIN }
+    }
+
+    #[test]
+    fn the_slowest_split_decides_and_one_that_is_not_begun_holds_back() {
+        check(PLAIN, 1, "A5 A7 A6 A9", "5 7 - 9");
+        check(PLAIN, 2, "A5 B3 B9 A7", "- 3 5 7");
+        check(WatermarkSettings { delay: Duration::from_secs(2), ..PLAIN }, 1, "A5 A7", "3 5");
+    }
+
+    #[test]
+    fn a_finished_split_counts_no_more() {
+        check(PLAIN, 2, "A5 A| B3 B8", "- - 3 8");
+        check(PLAIN, 2, "A5 B3 B|", "- 3 5");
+    }
+
+    #[test]
+    fn splits_that_are_read_in_order_hold_nothing_back_until_they_are_begun() {
+        let in_order = WatermarkSettings { in_order: true, ..PLAIN };
+        check(in_order, 3, "A5 A| B7 B| C9", "5 - 7 - 9");
+    }
+
+    #[test]
+    fn a_split_is_idle_once_it_has_been_caught_up_for_long_enough() {
+        check(idle_after(10), 2, "A5 B3 B~ t9 A8 t10 A9", "- 3 - - - 8 9");
+        check(PLAIN, 2, "A5 B3 B~ t900 A8", "- 3 - - -");
+        // A record in between begins it anew.
+        check(idle_after(10), 2, "A9 B3 B~ t9 B4 B~ t10 t18 t19", "- 3 - - 4 - - - 9");
+    }
+
+    #[test]
+    fn one_that_comes_back_counts_once_it_has_caught_up() {
+        check(idle_after(10), 2, "A5 B3 B~ t10 A8 B4 A9 B6 B8 A10", "- 3 - 5 8 - 9 - - 10");
+        check(idle_after(10), 2, "A5 B3 B~ t10 A8 B9 A12", "- 3 - 5 8 - 9");
+    }
+
+    #[test]
+    fn where_all_are_idle_or_there_is_none_the_subtask_is() {
+        check(idle_after(10), 1, "A5 A~ t10 A5 A6", "5 - ~ 5 6");
+        check(PLAIN, 1, "A5 A|", "5 ~");
+        check(PLAIN, 0, "t1 + A5", "~ -9223372036854775 5");
+    }
+
+    #[test]
+    fn a_found_split_holds_time_where_it_is_until_its_first_record_or_its_idleness() {
+        check(idle_after(10), 1, "A5 + A9 B7 A9", "5 - - 7 -");
+        check(idle_after(10), 1, "A5 + A9 B~ t10", "5 - - - 9");
+        // What it has is older than what is over: it is late.
+        check(idle_after(10), 1, "A5 + A9 B1 A10 B12", "5 - - 9 10 -");
+    }
+
+    #[test]
+    fn places_move_up_behind_one_that_is_forgotten() {
+        check(PLAIN, 2, "A5 B3 A| x A9", "- 3 - - 9");
+    }
+
+    #[test]
+    fn a_checkpoint_keeps_how_far_each_split_is() {
+        let mut splits = ["a", "b"].map(|id| SplitState::unread(id.into(), serde_json::Value::Null));
+        let mut watermarks = SplitWatermarks::new(PLAIN, &splits);
+        watermarks.on_records(1, &[7, 9, 8], 0);
+        watermarks.note(&mut splits);
+        assert_eq!(splits.clone().map(|split| split.largest_timestamp), [None, Some(9)]);
+        let mut restored = SplitWatermarks::new(PLAIN, &splits[1..]);
+        let open = OpenSplits { is_finished: &|_| false, is_caught_up: None };
+        restored.look(&open, Duration::ZERO);
+        assert_eq!(restored.news(), Some(Progress::Watermark(Watermark(8))));
+    }
+}
