@@ -157,4 +157,16 @@ mod tests {
         assert_eq!(error.to_string(), "write a record as a line: it has no value (its key: k), and an empty line would be an empty one");
         assert_eq!((error.kind(), error.hint(), bytes.len()), (ErrorKind::FixInput, Some("write it with `format = \"jsonl\"`"), 0));
     }
+
+    #[test]
+    fn the_page_shows_lines_as_they_are_written() {
+        let page = include_str!("../../../docs/connectors.md");
+        let written = encoded(Encoding::JsonLines, |batch| {
+            batch.push(Some(b"k"), b"a text", Some(5));
+            batch.push(None, b"\xff", None);
+            batch.push_header(b"name", b"text");
+            batch.push_header(b"name", b"\xff");
+        });
+        assert!(page.contains(&format!("```json\n{}```\n", written.unwrap())), "the page says otherwise");
+    }
 }
