@@ -75,3 +75,26 @@ fn the_readme_is_a_front_page() {
     let lines = fs::read_to_string(workspace().join("README.md")).expect("the front page").lines().count();
     assert!(lines <= README_LINES, "{lines} lines: what is more belongs on a page in host/docs");
 }
+
+/// Whether the subjects of commits, one a line, are as `.ci/run` wants them.
+fn are_subjects(lines: &str) -> bool {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut command = Command::new("bash");
+    command.arg(workspace().join(".ci/subjects")).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().expect("bash runs");
+    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("read");
+    child.wait().expect("it ends").success()
+}
+
+#[test]
+fn the_subject_of_a_commit_begins_with_a_room_and_is_short() {
+    let cli = |characters: usize| format!("cli: {}\n", "é".repeat(characters - "cli: ".len()));
+    assert!(are_subjects("cli: a plain one\ntask, checkpoint: of two rooms\nguest-sdk: x\n"));
+    assert!(are_subjects(&cli(72)) && !are_subjects(&cli(73)));
+    for wrong in ["Merge the rest of that work\n", "cli:close\n", "CLI: loud\n", ": nowhere\n", "cli: fine\nno room\ncli: fine\n"] {
+        assert!(!are_subjects(wrong), "{wrong}");
+    }
+    let run = fs::read_to_string(workspace().join(".ci/run")).expect("a script");
+    assert!(run.contains("git log --format=%s \"$subjects_since..HEAD\" | .ci/subjects"), "it is what has to pass");
+}
