@@ -18,6 +18,7 @@ use crate::process::state_memory;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use weir_engine::job::{Edge, JobGraph, VertexKind, layout};
+use weir_engine::operator::QUARANTINE_OUTPUT;
 use weir_wasm::CompileLimits;
 
 /// The document of `weir check`.
@@ -45,9 +46,9 @@ pub struct PlanDocument {
     pub edges: Vec<PlanEdge>,
     /// What each path from a source to a sink promises.
     pub paths: Vec<PlanPath>,
-    /// How far the order of a key's records goes, for each source and keyed operator behind it.
+    /// How far the order of records goes: of a key's, for each source and keyed operator behind it; of all that one subtask reads, to where it is spread.
     pub orders: Vec<PlanOrder>,
-    /// What there is and is not read, or is read once under one of its names.
+    /// What there is and is not read, or is read once under one of its names; sources that no step reads.
     pub remarks: Vec<String>,
     /// What is taken over from a checkpoint, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,10 +116,18 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         orders: order::orders(graph),
-        remarks: Vec::new(),
+        remarks: unread(graph),
         restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }
+}
+
+/// A line for each source whose records no step takes.
+fn unread(graph: &JobGraph) -> Vec<String> {
+    let is_read = |source: usize| graph.edges.iter().any(|edge| edge.from == source && edge.output != QUARANTINE_OUTPUT);
+    let vertices = graph.vertices.iter().enumerate();
+    let unread = vertices.filter(|(place, vertex)| matches!(vertex.kind, VertexKind::Source { .. }) && !is_read(*place));
+    unread.map(|(_, source)| format!("warning: no step takes the records of `{}`: `input` of a step names its source", source.id)).collect()
 }
 
 fn input_name(graph: &JobGraph, edge: &Edge) -> Option<String> {

@@ -33,7 +33,7 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     }
     // A source that is another than it was has other rows, too: that it is another comes first.
     if refused.is_none() {
-        plan.remarks = try_out(&job, &assembly)?;
+        plan.remarks.extend(try_out(&job, &assembly)?);
     }
     context.print(&plan, || plan_text(&plan))?;
     let Some(error) = refused else { return Ok(0) };

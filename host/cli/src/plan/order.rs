@@ -2,19 +2,22 @@
 //!
 //! Order is kept on a channel. So a key's records stay in order while all of one piece of the input are on one subtask (they may get other
 //! keys there), and behind a `key` edge while each key's are (it may not change there).
+//!
+//! What a single subtask reads has one order of all its records, also without keys: it is said where that ends.
 
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, VertexKind};
+use weir_engine::operator::QUARANTINE_OUTPUT;
 use weir_engine::source::SourceOrder;
 
-/// How far the order of a key's records goes between a source and a keyed operator.
+/// How far the order of a key's records goes between a source and a keyed operator; or that of all records, up to where they are spread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlanOrder {
     /// The source.
     pub source: String,
-    /// The operator, which has an input by key.
+    /// The operator, which has an input by key; or the step over whose subtasks the records are spread.
     pub operator: String,
     /// How far it goes.
     pub order: KeyOrder,
@@ -55,8 +58,38 @@ pub(super) fn orders(graph: &JobGraph) -> Vec<PlanOrder> {
             let (order, why) = verdict(&source, &operator, &of_source, &ways);
             orders.push(PlanOrder { source, operator, order, why });
         }
+        if let Some(reads) = source.capabilities().single_reader {
+            orders.extend(spreads(graph, from).map(|edge| spread(graph, (&vertex.id, reads), edge)));
+        }
     }
     orders
+}
+
+/// The first edges behind `from` that deal records out in turn to several subtasks.
+fn spreads(graph: &JobGraph, from: usize) -> impl Iterator<Item = &Edge> {
+    let mut in_order = BTreeSet::from([from]);
+    let mut spreads = Vec::new();
+    for vertex in from + 1..graph.vertices.len() {
+        for (_, edge) in graph.inputs(vertex).filter(|(_, edge)| edge.output != QUARANTINE_OUTPUT) {
+            let is_one = graph.vertices[edge.to].parallelism == 1;
+            match edge.partitioning {
+                _ if !in_order.contains(&edge.from) => {}
+                Partitioning::Rebalance if !is_one => spreads.push(edge),
+                Partitioning::Forward | Partitioning::Rebalance => _ = in_order.insert(vertex),
+                Partitioning::Key | Partitioning::Broadcast => {}
+            }
+        }
+    }
+    spreads.into_iter()
+}
+
+fn spread(graph: &JobGraph, (source, reads): (&str, &str), edge: &Edge) -> PlanOrder {
+    let (from, to) = (&graph.vertices[edge.from].id, &graph.vertices[edge.to]);
+    let why = format!(
+        "`{from}` → `{}` (`rebalance`) deals what comes of {reads} out to {} subtasks, which do not wait for each other; `parallelism = 1` keeps it in order",
+        to.id, to.parallelism
+    );
+    PlanOrder { source: source.to_owned(), operator: to.id.clone(), order: KeyOrder::NotKept, why }
 }
 
 /// The ways on which the records of one piece of a source come to a vertex, all together.

@@ -210,6 +210,38 @@ fn a_keys_order_is_that_of_the_source_where_its_records_take_one_way() {
 }
 
 #[test]
+fn of_what_one_subtask_reads_it_is_said_where_its_order_ends() {
+    use KeyOrder::NotKept;
+    let stdin = "[source.in]\nconnector = \"stdin\"\nreplay = \"none\"\n";
+    let check_spread = |source: &str, parallelism: [u32; 2], expect: &[(&str, KeyOrder)]| {
+        let [a, b] = parallelism;
+        let steps = format!(
+            "{source}[operator.a]\nnative = \"pass-through\"\ninput = \"in\"\nparallelism = {a}\n\
+             [operator.b]\nnative = \"pass-through\"\ninput = \"a\"\nparallelism = {b}\n[sink.out]\nconnector = \"stdout\"\ninput = \"b\"\n"
+        );
+        let expect: Vec<_> = expect.iter().map(|(way, order)| ((*way).to_owned(), *order)).collect();
+        assert_eq!(orders(&steps), expect, "{steps}");
+    };
+    check_spread(stdin, [1, 1], &[]);
+    check_spread(stdin, [2, 2], &[("in>a", NotKept)]);
+    check_spread(stdin, [1, 3], &[("in>b", NotKept)]);
+    check_spread("[source.in]\nconnector = \"generator\"\n", [2, 3], &[]);
+    let plan = planned(&format!(
+        "name = \"j\"\nparallelism = 2\n{stdin}[operator.a]\nnative = \"pass-through\"\ninput = \"in\"\n[sink.out]\nconnector = \"stdout\"\ninput = \"a\"\n"
+    ));
+    let line = "  in → a: not kept; `in` → `a` (`rebalance`) deals what comes of standard input out to 2 subtasks, which do not wait for each other; `parallelism = 1` keeps it in order";
+    assert!(plan_text(&plan).lines().any(|shown| shown == line), "{}", plan_text(&plan));
+}
+
+#[test]
+fn a_source_that_no_step_reads_is_warned_of() {
+    let idle = "[source.idle]\nconnector = \"file\"\npath = \"x\"\non-error = \"quarantine\"\nformat = \"jsonl\"\n";
+    let line = "warning: no step takes the records of `idle`: `input` of a step names its source";
+    assert_eq!(planned(&format!("{JOB}{idle}")).remarks, [line]);
+    assert_eq!(planned(JOB).remarks, [""; 0]);
+}
+
+#[test]
 fn an_order_says_why_and_on_what_condition() {
     let plan = planned(
         "name = \"j\"\n[source.in]\nconnector = \"file\"\nformat = \"csv\"\nkey = \"k\"\npath = \"*.csv\"\n\

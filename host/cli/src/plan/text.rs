@@ -2,7 +2,7 @@
 
 use super::PlanDocument;
 use super::restore::restore_text;
-use crate::figures::padded;
+use crate::figures::{bytes_text, padded};
 use serde_json::{Map, Value};
 
 /// The plan for people.
@@ -34,7 +34,7 @@ pub fn plan_text(plan: &PlanDocument) -> String {
         text.push_str(&format!("  {} → {}: {}; {}\n", path.source, path.sink, path.delivery.text(), path.why));
     }
     if !plan.orders.is_empty() {
-        text.push_str("\norder of a key's records\n");
+        text.push_str("\norder of records\n");
     }
     for order in &plan.orders {
         text.push_str(&format!("  {} → {}: {}; {}\n", order.source, order.operator, order.order.text(), order.why));
@@ -51,6 +51,35 @@ pub fn plan_text(plan: &PlanDocument) -> String {
 
 fn settings_lines(settings: &Map<String, Value>, indent: usize, text: &mut String) {
     for (key, value) in settings.iter().filter(|(_, value)| !value.is_null()) {
+        let value = if key == "limits" { in_units(value) } else { value.clone() };
         text.push_str(&format!("{}{key} = {value}\n", padded("", indent)));
+    }
+}
+
+/// Sizes that are whole numbers of bytes and of no larger unit, as what follows from the machine often is, in the unit that fits them.
+fn in_units(value: &Value) -> Value {
+    match value {
+        Value::Object(settings) => settings.iter().map(|(name, value)| (name.clone(), in_units(value))).collect(),
+        Value::String(text) => {
+            let size = text.split_once('B').and_then(|(number, rest)| Some((number.parse().ok()?, rest)));
+            let size = size.filter(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
+            size.map_or_else(|| value.clone(), |(bytes, rest)| format!("{}{rest}", bytes_text(bytes)).into())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn limits_of_odd_bytes_are_shown_in_the_unit_that_fits_them() {
+        let limits = json!({ "state-bytes": "12637442048B (half of the memory)", "memory": "64MiB", "time-per-batch": "1s", "compile": { "memory": "554123456B", "time": null } });
+        let shown = json!({ "state-bytes": "11.8 GiB (half of the memory)", "memory": "64MiB", "time-per-batch": "1s", "compile": { "memory": "528.5 MiB", "time": null } });
+        let mut text = String::new();
+        settings_lines(json!({ "limits": limits, "path": "7B" }).as_object().expect("settings"), 0, &mut text);
+        assert_eq!(text, format!("limits = {shown}\npath = \"7B\"\n"));
     }
 }
