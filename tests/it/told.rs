@@ -47,5 +47,7 @@ fn what_is_said_of_state_that_an_upgrade_would_lose_is_a_way_that_works() {
     let was = format!("{:?}", plugin("word-count-count"));
     bench.edit_job(&was, &format!("{other:?}"));
     bench.run("run job.toml").assert(1, &["the job has changed\n  count.occurrences: "]);
+    // Its counts are bytes, which `lines` would refuse.
+    bench.edit_job("path = \"out\"", "path = \"counts\"\nformat = \"jsonl\"");
     bench.run("run job.toml --drop-state count.occurrences").assert(0, &["count.occurrences: dropped"]);
 }
