@@ -36,6 +36,7 @@
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
+//! - `nexmark`: the queries of the benchmark, against a reference in Python.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
@@ -57,6 +58,7 @@ mod lost_log;
 mod lost_output;
 mod migrations;
 mod moved;
+mod nexmark;
 mod outbox;
 mod rerun;
 mod responsiveness;

@@ -3,6 +3,7 @@
 //! `by` in the job file's config says which key that is, and `whole = false` that nobody behind asks for the texts of a bid, which stay behind then.
 
 use nexmark::{Bid, Event, day_text};
+use weir_guest::append;
 use weir_guest::prelude::*;
 
 /// What bids are grouped by.
@@ -24,7 +25,11 @@ struct Config {
     whole: bool,
 }
 
-struct BidsBy(Config);
+struct BidsBy {
+    config: Config,
+    /// Of the bid before, whose room is used again.
+    key: Vec<u8>,
+}
 
 impl Operator for BidsBy {
     const NAME: &'static str = "nexmark-bids-by";
@@ -33,27 +38,30 @@ impl Operator for BidsBy {
     type States = ();
 
     fn open(config: Config, _setup: &Setup) -> Result<Self> {
-        Ok(Self(config))
+        Ok(Self { config, key: Vec::new() })
     }
 
     #[inline]
     fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
         let Event::Bid(bid) = Event::read(record.value())? else { return Ok(()) };
-        let value = if self.0.whole { record.value() } else { &record.value()[..Bid::HEAD] };
+        let value = if self.config.whole { record.value() } else { &record.value()[..Bid::HEAD] };
         let (auction, bidder) = (bid.auction.to_le_bytes(), bid.bidder.to_le_bytes());
-        match self.0.by {
-            By::Auction => ctx.emit_keyed(Some(&auction), value),
-            By::Bidder => ctx.emit_keyed(Some(&bidder), value),
-            By::BidderAndAuction => ctx.emit_keyed(Some([bidder, auction].as_flattened()), value),
-            By::Day => ctx.emit_keyed(Some(&day_text(bid.time)), value),
+        self.key.clear();
+        match self.config.by {
+            By::Auction => append(&mut self.key, &auction),
+            By::Bidder => append(&mut self.key, &bidder),
+            By::BidderAndAuction => append(&mut self.key, [bidder, auction].as_flattened()),
+            By::Day => append(&mut self.key, &day_text(bid.time)),
             By::DayAndAuction => {
-                let mut key = [0; 18];
-                key[..10].copy_from_slice(&day_text(bid.time));
-                key[10..].copy_from_slice(&auction);
-                ctx.emit_keyed(Some(&key), value);
+                append(&mut self.key, &day_text(bid.time));
+                append(&mut self.key, &auction);
             }
-            By::DayAndChannel => ctx.emit_keyed(Some(&[&day_text(bid.time), bid.texts()?.channel].concat()), value),
+            By::DayAndChannel => {
+                append(&mut self.key, &day_text(bid.time));
+                append(&mut self.key, bid.texts()?.channel);
+            }
         }
+        ctx.emit_keyed(Some(&self.key), value);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ pub use allowed::Allowed;
 pub use bench::{Bench, Ended};
 pub use children::{UsageOfChildren, children_of, is_running, usage_of_children};
 pub use job_log::{Checkpoint, JobLogView};
-pub use plugins::{plugin, write_variant};
+pub use plugins::{examples, plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;
 pub use seed::Seed;

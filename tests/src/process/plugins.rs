@@ -7,9 +7,20 @@ use std::sync::{Mutex, PoisonError};
 
 /// The component of the workspace's package `package`, built where it is not up to date.
 pub fn plugin(package: &str) -> PathBuf {
+    once(package, &[]).join(format!("{}.wasm", package.replace('-', "_")))
+}
+
+/// The folder of the components that are examples of the workspace's package `package`, built where they are not up to date.
+pub fn examples(package: &str) -> PathBuf {
+    once(package, &["--examples"]).join("examples")
+}
+
+/// The folder of what was built of a package with these arguments, which happens once.
+fn once(package: &str, arguments: &[&str]) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    built.get_or_insert_default().entry(package.to_owned()).or_insert_with(|| build(package)).clone()
+    let what = [&[package], arguments].concat().join(" ");
+    built.get_or_insert_default().entry(what).or_insert_with(|| build(package, arguments)).clone()
 }
 
 /// Writes `plugin` to `path` with a custom section: another component that does the same.
@@ -32,12 +43,16 @@ pub(super) fn target_folder() -> PathBuf {
     workspace().join(named.map_or_else(|| PathBuf::from("target"), PathBuf::from))
 }
 
-fn build(package: &str) -> PathBuf {
+fn build(package: &str, arguments: &[&str]) -> PathBuf {
     let target = target_folder();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", package]).arg("--target-dir").arg(&target);
+    command
+        .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", package])
+        .args(arguments)
+        .arg("--target-dir")
+        .arg(&target);
     let built = command.current_dir(workspace()).output().unwrap_or_else(|error| panic!("build {package}: start cargo: {error}"));
     assert!(built.status.success(), "build {package}: {}", String::from_utf8_lossy(&built.stderr));
-    target.join("wasm32-unknown-unknown/release").join(format!("{}.wasm", package.replace('-', "_")))
+    target.join("wasm32-unknown-unknown/release")
 }
