@@ -65,7 +65,7 @@ const COMMANDS: House = House {
     name: "the commands",
     folder: "host/cli/src/commands",
     prefix: "crate::commands::",
-    rows: &[&["sizes"], &["again", "check", "plugin", "run", "running", "state", "stored"]],
+    rows: &[&["sizes"], &["again", "bench", "check", "plugin", "run", "running", "state", "stored"]],
     of_one_row: &[],
     roofs: &["mod"],
 };

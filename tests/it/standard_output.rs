@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::process::Stdio;
 use weir::args::WeirArgs;
-use weir_tests::process::{Bench, Running, WordCount, plugin};
+use weir_tests::process::{Bench, Running, WordCount, examples, plugin};
 
 /// By its name in the tree a command line of each command, all of which succeed beside the running job `words`. `PLUGIN` is the counting
-/// component, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
-const COMMANDS: [(&str, &str); 28] = [
+/// component, `NEXMARK` the folder of its queries, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
+const COMMANDS: [(&str, &str); 29] = [
     ("run", "run once.toml --fresh -q --output json"),
     ("check", "check job.toml"),
     ("jobs", "jobs"),
@@ -40,6 +40,7 @@ const COMMANDS: [(&str, &str); 28] = [
     ("state scan", "state scan once.toml count --format csv"),
     ("state scan", "state scan once.toml count --format jsonl"),
     ("state diff", "state diff once.toml@1 once.toml@1"),
+    ("bench nexmark", "bench nexmark --query q0 --events 1000 --folder NEXMARK"),
     ("completions", "completions bash"),
 ];
 
@@ -90,6 +91,11 @@ impl Jobs {
             self.words = Some(words);
         }
         let mut line = line.replace("PLUGIN", &plugin("word-count-count").display().to_string());
+        if line.contains("NEXMARK") {
+            examples("nexmark");
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/nexmark");
+            line = line.replace("NEXMARK", folder);
+        }
         if line.contains("SAVEPOINT") {
             self.savepoints += 1;
             let savepoint = format!("savepoint-{}", self.savepoints);

@@ -1,7 +1,9 @@
 //! What can be said on the command line.
 
+mod bench;
 mod state;
 
+pub use bench::{BenchCommand, NexmarkArgs};
 pub use state::{DiffArgs, FormArgs, KeyArgs, LookArgs, OperatorArgs, RowFormat, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -92,6 +94,9 @@ pub enum WeirCommand {
     /// Looks into the state in checkpoints and savepoints, without the operators' code.
     #[command(subcommand, after_help = "Example:\n  weir state list job.toml")]
     State(StateCommand),
+    /// Measures how fast weir is.
+    #[command(subcommand, after_help = "Example:\n  weir bench nexmark --query q5")]
+    Bench(BenchCommand),
     /// Prints a script that completes weir's commands in a shell.
     #[command(after_help = "Example:\n  weir completions bash > ~/.local/share/bash-completion/completions/weir")]
     Completions {

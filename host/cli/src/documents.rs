@@ -1,11 +1,13 @@
 //! The JSON documents of the command line. Fields may be added; none changes its meaning within a schema version.
 
+mod bench;
 mod checkpoint;
 mod held_text;
 mod lag;
 mod rerun;
 mod savepoint;
 
+pub use bench::{BenchDocument, BenchQuery};
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use lag::LagDocument;
@@ -86,6 +88,8 @@ pub struct RunDocument {
     pub checkpoints: RunCheckpoints,
     /// Restarts of the dataflow.
     pub restarts: u64,
+    /// Processor time of this process.
+    pub cpu_s: f64,
     /// Peak resident memory.
     pub peak_memory_bytes: u64,
     /// Why it failed.
@@ -218,6 +222,7 @@ mod tests {
             }],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 3, duration_ms: 4, bytes: 9 }] },
             restarts: 0,
+            cpu_s: 2.5,
             peak_memory_bytes: 1,
             error: None,
             hint: None,
@@ -233,7 +238,7 @@ mod tests {
                 "metrics": {"often": -2},
             }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},
-            "restarts": 0, "peak_memory_bytes": 1, "error": null, "hint": null, "problems": [],
+            "restarts": 0, "cpu_s": 2.5, "peak_memory_bytes": 1, "error": null, "hint": null, "problems": [],
         });
         assert_eq!(serde_json::to_value(document).expect("JSON"), expect);
     }

@@ -231,6 +231,7 @@ mod tests {
             vertices: vec![vertex("rows", 0, 27_004, 0), vertex("delays", 27_004, 26_398, 3)],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 1, duration_ms: 4, bytes: 1024 }] },
             restarts: 0,
+            cpu_s: 1.0,
             peak_memory_bytes: 64 << 20,
             error: None,
             hint: None,

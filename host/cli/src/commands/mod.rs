@@ -1,7 +1,8 @@
 //! The commands, by what they need: `run` and `check` a job file, `running` a job that runs, `stored` and `state` what one has stored, `again` that and its
-//! plugins, `plugin` a file. No command knows another. Each gives its document, or says why it could not.
+//! plugins, `plugin` a file, `bench` weir's own processes. No command knows another. Each gives its document, or says why it could not.
 
 mod again;
+mod bench;
 mod check;
 mod plugin;
 mod run;
@@ -10,7 +11,7 @@ mod sizes;
 mod state;
 mod stored;
 
-use crate::args::{CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
+use crate::args::{BenchCommand, CheckpointCommand, Output, PluginCommand, SavepointCommand, WeirArgs, WeirCommand};
 use crate::context::{Context, tell};
 use crate::documents::{FailureDocument, SCHEMA};
 use crate::failure::Failure;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(args: WeirArgs, held: HeldSignals) -> u8 {
         WeirCommand::Savepoint(SavepointCommand::Verify(savepoint)) => stored::savepoint::verify(&context, &savepoint.url),
         WeirCommand::Savepoint(SavepointCommand::Delete(savepoint)) => stored::savepoint::delete(&context, &savepoint.url),
         WeirCommand::Replay(replay) => again::replay(&context, &replay),
+        WeirCommand::Bench(BenchCommand::Nexmark(args)) => bench::nexmark(&context, &args),
         WeirCommand::State(command) => state::run(&context, &command),
         WeirCommand::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,8 +1,10 @@
-//! What the operating system gives this process: processors, memory, descriptors.
+//! What the operating system gives this process: processors and their time, memory, descriptors.
 
+mod cpu;
 mod descriptors;
 mod memory;
 
+pub(crate) use cpu::cpu_seconds;
 pub(crate) use descriptors::descriptor_limit;
 pub use descriptors::raise_descriptor_limit;
 pub(crate) use memory::{peak_memory_bytes, state_memory};

@@ -17,7 +17,7 @@ use crate::failure::{FAILED, Failure};
 use crate::figures::{NextCommands, summary};
 use crate::job_file::JobFile;
 use crate::plugins::{GoingOn, PluginOrigins};
-use crate::process::{peak_memory_bytes, raise_descriptor_limit, state_memory};
+use crate::process::{cpu_seconds, peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
 use crate::start::{build, job_of_savepoint, pinned_plugins, refuse_newer_origin, restore_options};
 use crate::storage::{savepoint_opener, threads};
@@ -50,6 +50,7 @@ pub(super) fn run(context: &Context, args: &RunArgs, held: Option<HeldSignals>) 
             failure.exit_code()
         }
     };
+    document.cpu_s = cpu_seconds();
     document.peak_memory_bytes = peak_memory_bytes();
     if context.output == Output::Json
         && let Err(unwritten) = context.print(&document, String::new)

@@ -4,7 +4,7 @@ use super::observer::checkpoint_document;
 use super::steady_rate::{Sample, first_record_at, steady_rates};
 use crate::assemble::Assembly;
 use crate::documents::{LagDocument, Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
-use crate::process::peak_memory_bytes;
+use crate::process::{cpu_seconds, peak_memory_bytes};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::job::{JobOutcome, JobReport, JobStatus, Vertex};
@@ -46,6 +46,7 @@ pub(super) fn fill(document: &mut RunDocument, assembly: &Assembly, status: &Job
         metrics: metrics.own.get(),
     };
     document.vertices = vertices.map(vertex).collect();
+    document.cpu_s = cpu_seconds();
     document.peak_memory_bytes = peak_memory_bytes();
 }
 
@@ -66,6 +67,7 @@ impl RunDocument {
             vertices: Vec::new(),
             checkpoints: RunCheckpoints::default(),
             restarts: 0,
+            cpu_s: 0.0,
             peak_memory_bytes: 0,
             error: None,
             hint: None,
