@@ -1,7 +1,7 @@
 //! The queries of Nexmark on the events of a seed, against a reference that shares no code with weir: `tests/nexmark/reference.py`.
 //!
 //! One job has the operators of all of them as their job files say, behind one source, and writes the source's events too. The source and what stands directly behind it
-//! are in one subtask, so that of bids that come at the same time the earlier is known; what has keys is in two.
+//! are in one subtask, so that of bids with the same price the earlier is known; what has keys is in two.
 
 use crate::WEIR;
 use std::fmt::Write;
