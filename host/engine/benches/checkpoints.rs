@@ -229,7 +229,7 @@ fn chain(runtime: &Runtime) -> Chain {
         max_parallelism: MAX_PARALLELISM,
     };
     let metrics = Arc::<VertexMetrics>::default();
-    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone()).expect("it is made");
+    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
     let body = NodeBody::Operator(Box::new(subtask));
     let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new() };
     Chain::new(OPERATOR.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())

@@ -8,7 +8,7 @@ pub use crate::checkpoint::{CallKind, FiredTimers, OperatorCall, RecordSchema};
 use crate::element::{RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
-use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator};
+use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator, TimeDomain, timer_state};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -96,13 +96,20 @@ pub struct OutputDescriptor {
     pub schema: Option<RecordSchema>,
 }
 
-/// A declared timer. Timers are not served yet; a plugin that declares one is refused when the job is checked.
+/// A declared timer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimerDescriptor {
     /// Its name.
     pub name: String,
     /// True: event time; false: processing time.
     pub event_time: bool,
+}
+
+impl TimerDescriptor {
+    /// What it goes by.
+    pub fn domain(&self) -> TimeDomain {
+        if self.event_time { TimeDomain::Event } else { TimeDomain::Processing }
+    }
 }
 
 /// What an operator says of itself. Lists are addressed by index.
@@ -120,6 +127,13 @@ pub struct OperatorDescriptor {
     pub states: Vec<StateDescriptor>,
     /// Timers.
     pub timers: Vec<TimerDescriptor>,
+}
+
+impl OperatorDescriptor {
+    /// All states that are kept for it: those that it declares, under their numbers, and behind them one for each timer.
+    pub fn kept_states(&self) -> Vec<StateDescriptor> {
+        self.states.iter().cloned().chain(self.timers.iter().map(|timer| timer_state(&timer.name))).collect()
+    }
 }
 
 /// Makes the operator of each subtask. One stands behind each operator vertex.
@@ -161,7 +175,7 @@ pub struct Component {
 /// What an operator is handed with each call.
 pub struct OperatorContext<'a> {
     /// Keyed state: present exactly where the call brings keys, which is where its batch came over a `key` edge, or it is of timers. The operator selects
-    /// from them what it works on ([`KeyedState::select`]).
+    /// from them what it works on ([`KeyedState::select`]), and sets and deletes their timers there ([`KeyedState::set_timer`]).
     pub state: Option<&'a mut KeyedState>,
     /// Broadcast state; it may be changed exactly where the batch came over a `broadcast` edge.
     pub broadcast: BroadcastAccess<'a>,

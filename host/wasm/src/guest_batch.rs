@@ -82,12 +82,12 @@ impl GuestBatch {
 
     /// Fetches the state of the selected keys, and says how many bytes it has: more than `max_bytes` where it stopped there.
     fn gather(&mut self, state: &KeyedState, max_bytes: u64) -> Result<u64, EngineError> {
-        self.states.resize_with(state.states().len(), Default::default);
+        self.states.resize_with(state.declared().len(), Default::default);
         let mut bytes = 0;
         for (index, KeyedValues { keys: present, values }) in self.states.iter_mut().enumerate() {
             present.clear();
             values.clear();
-            match state.states()[index].kind {
+            match state.declared()[index].kind {
                 StateKind::Value if bytes <= max_bytes => {
                     let left = usize::try_from(max_bytes - bytes).unwrap_or(usize::MAX);
                     state.gather_values(index, left, present, values)?;

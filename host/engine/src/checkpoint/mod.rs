@@ -21,7 +21,7 @@ pub(crate) use format::StretchHeader;
 pub(crate) use format::envelope;
 pub use format::{
     CallKind, CheckpointMetadata, Committable, FiredTimers, GraphIdentity, Marker, MarkerKey, OperatorCall, RecordSchema, SectionKind,
-    SplitProgress, SplitState, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexIdentity, VertexSnapshot,
+    SplitProgress, SplitState, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexIdentity, VertexSnapshot, WatermarkFloor,
 };
 pub(crate) use format::{
     EdgeIdentity, InFlightChannel, LineageOutput, OutboxSnapshot, Section, StagedObject, StagedOutput, StagedRecords, StateFile,

@@ -96,7 +96,7 @@ impl JobGraph {
                     VertexIdentity::Source { connector: source.connector().to_owned(), settings: source.identity() }
                 }
                 VertexKind::Operator(factory) => VertexIdentity::Operator {
-                    states: factory.descriptor().states.clone(),
+                    states: factory.descriptor().kept_states(),
                     component: factory.component().map(|component| component.digest.clone()),
                 },
                 VertexKind::Sink(_) => return None,

@@ -51,7 +51,7 @@ impl IsolatedOperator {
             return Err(EngineError::new(ErrorKind::FixInput, format!("{id} is no operator")));
         };
         let place = graph.subtask_place(vertex, factory, (index, parallelism));
-        let mut subtask = OperatorSubtask::new(place, &*point.backends, Arc::default())?;
+        let mut subtask = OperatorSubtask::new(place, &*point.backends, Arc::default(), point.clock.clone())?;
         if let Some(metadata) = &point.metadata {
             let plan = plan_of(metadata, graph)?;
             let (store, clock) = (point.store.clone(), point.clock.clone());
@@ -194,9 +194,9 @@ impl IsolatedOperator {
         Ok(())
     }
 
-    /// The declared states.
+    /// The states that are kept: those that are declared, and behind them those of timers.
     pub fn states(&self) -> &[StateDescriptor] {
-        &self.subtask.factory().descriptor().states
+        self.subtask.kept_states()
     }
 
     /// What brings values of older versions of its states to the declared ones.

@@ -67,6 +67,11 @@ impl GroupTable {
         self.index.find(hash, |entry| self.entry(entry).key.is(key)).unwrap_or(KeySlot::ABSENT)
     }
 
+    /// All entries, holes among them.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.chunks.iter().flat_map(|chunk| chunk.entries())
+    }
+
     /// An entry by its number.
     #[inline]
     pub fn entry(&self, entry: u32) -> &Entry {

@@ -2,7 +2,11 @@
 
 use super::distinct_keys::DistinctKeys;
 use super::no_backend::NoBackend;
-use super::{CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, ValuesOfKeys};
+use super::timer_queue::QueuedTimer;
+use super::timers::{Timers, Times};
+use super::{
+    CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, TimeDomain, ValuesOfKeys,
+};
 use crate::element::{CheckpointId, Column};
 use crate::error::EngineError;
 use std::future::poll_fn;
@@ -50,12 +54,20 @@ pub struct KeyedState {
     slots: Vec<KeySlot>,
     /// How much may be kept; `None`: nobody counts.
     allowance: Option<Arc<StateAllowance>>,
+    /// Timers of the keys, where the operator declares some.
+    timers: Option<Box<Timers>>,
 }
 
 impl KeyedState {
     /// State behind `backend`, which was made with `states`.
     pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
-        Self { states, backend, time: StateTime::NONE, distinct: DistinctKeys::default(), slots: Vec::new(), allowance: None }
+        Self { states, backend, time: StateTime::NONE, distinct: DistinctKeys::default(), slots: Vec::new(), allowance: None, timers: None }
+    }
+
+    /// The same, with timers of these domains: the last of the states are theirs, one for each.
+    pub fn with_timers(self, domains: Vec<TimeDomain>) -> Self {
+        let first_state = self.states.len() - domains.len();
+        Self { timers: (!domains.is_empty()).then(|| Box::new(Timers::new(first_state, domains))), ..self }
     }
 
     /// The same, kept within an allowance.
@@ -74,9 +86,14 @@ impl KeyedState {
         Self::new(Vec::new(), Box::new(NoBackend))
     }
 
-    /// The declared states.
+    /// All states, those of timers at the end.
     pub fn states(&self) -> &[StateDescriptor] {
         &self.states
+    }
+
+    /// The states that the operator declares.
+    pub fn declared(&self) -> &[StateDescriptor] {
+        &self.states[..self.timers.as_ref().map_or(self.states.len(), |timers| timers.first_state)]
     }
 
     /// A call that brings `of` is about to be made: brings the states of these keys to where reads find them, where the backend has to wait for that.
@@ -201,6 +218,77 @@ impl KeyedState {
     /// Removes all that `state` holds for a key.
     pub fn clear(&mut self, key: usize, state: usize) -> Result<(), EngineError> {
         self.backend.clear(&mut self.slots[key], self.distinct.keys.get(key), state)
+    }
+
+    /// True where the operator declares timers.
+    pub(crate) fn has_timers(&self) -> bool {
+        self.timers.is_some()
+    }
+
+    /// Sets a timer of a key; setting it twice is setting it once.
+    pub fn set_timer(&mut self, key: usize, timer: usize, time: i64) -> Result<(), EngineError> {
+        let Some((state, times)) = self.times(key, timer)? else { return Ok(()) };
+        let Some(with) = Times(&times).with(time) else { return Ok(()) };
+        self.set_value(key, state, &with)?;
+        if let Some(timers) = &mut self.timers {
+            timers.push(timer, time, self.distinct.keys.get(key));
+        }
+        Ok(())
+    }
+
+    /// Deletes a timer of a key. False where it is not set.
+    pub fn delete_timer(&mut self, key: usize, timer: usize, time: i64) -> Result<bool, EngineError> {
+        let Some((state, times)) = self.times(key, timer)? else { return Ok(false) };
+        match Times(&times).without(time) {
+            None => return Ok(false),
+            Some(left) if left.is_empty() => self.clear(key, state)?,
+            Some(left) => self.set_value(key, state, &left)?,
+        }
+        Ok(true)
+    }
+
+    /// The state of a declared timer, and what it is for a key.
+    fn times(&self, key: usize, timer: usize) -> Result<Option<(usize, Vec<u8>)>, EngineError> {
+        let Some(timers) = self.timers.as_ref().filter(|timers| timer < timers.len()) else { return Ok(None) };
+        let state = timers.first_state + timer;
+        Ok(Some((state, self.copied_value(key, state)?.unwrap_or_default())))
+    }
+
+    /// The state has been restored: what is set in it is due when its time comes.
+    pub(crate) fn queue_restored_timers(&mut self) -> Result<(), EngineError> {
+        let Self { backend, timers: Some(timers), .. } = self else { return Ok(()) };
+        for timer in 0..timers.len() {
+            let state = timers.first_state + timer;
+            backend.each_value(state, &mut |key, times| Times(times).iter().for_each(|time| timers.push(timer, time, key)))?;
+        }
+        Ok(())
+    }
+
+    /// When the next timer of a domain may be due; it may have been deleted since. `None`: none is set.
+    pub(crate) fn next_timer(&mut self, domain: TimeDomain) -> Option<i64> {
+        self.timers.as_mut()?.queue(domain).next_time()
+    }
+
+    /// Takes the next timer of a domain out of the queue, where `fits` says something of it; it may have been deleted since, or come twice.
+    pub(crate) fn take_timer<T>(&mut self, domain: TimeDomain, fits: impl FnOnce(i64, &[u8]) -> Option<T>) -> Option<(QueuedTimer, T)> {
+        let queue = self.timers.as_mut()?.queue(domain);
+        let next = queue.next()?;
+        let said = fits(next.time, next.key())?;
+        queue.pop().map(|next| (next, said))
+    }
+
+    /// Puts a timer that was taken out back: its time has not come for its key.
+    pub(crate) fn put_timer_back(&mut self, timer: u32, time: i64, key: &[u8]) {
+        if let Some(timers) = &mut self.timers {
+            timers.push(timer as usize, time, key);
+        }
+    }
+
+    /// Event time is at its end: timers that are set from now on stay.
+    pub(crate) fn end_event_time(&mut self) {
+        if let Some(timers) = &mut self.timers {
+            timers.end_event_time();
+        }
     }
 
     /// Number of keys.

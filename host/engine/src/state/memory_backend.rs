@@ -291,6 +291,16 @@ impl StateBackend for MemoryBackend {
         Ok(())
     }
 
+    fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError> {
+        let place = self.layout.place(state, StateKind::Value);
+        for entry in self.tables.iter().flat_map(GroupTable::entries) {
+            if let Some(value) = entry.value(place) {
+                each(entry.key.as_slice(), value);
+            }
+        }
+        Ok(())
+    }
+
     fn keys(&self) -> u64 {
         self.tables.iter().map(|table| table.len() as u64).sum()
     }

@@ -30,6 +30,8 @@ pub mod size;
 mod small_bytes;
 mod snapshot;
 mod stored_group;
+mod timer_queue;
+mod timers;
 pub(crate) mod varint;
 
 #[cfg(test)]
@@ -57,6 +59,7 @@ pub use rewrite::StateRewrite;
 pub use snapshot::{BlockSnapshot, FileSnapshot, SnapshotFile, StateSnapshot, StoredFile};
 pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
+pub use timers::{TIMER_STATE, TimeDomain, timer_state};
 
 use serde::{Deserialize, Serialize};
 

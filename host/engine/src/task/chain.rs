@@ -6,11 +6,11 @@
 
 use super::call_pace::waiting;
 use super::{Emitted, OperatorSubtask, Successor};
-use crate::element::{CheckpointId, END_OF_TIME, NO_TIMESTAMP, Progress, RecordBatch, Selection, Watermark};
+use crate::element::{CheckpointId, END_OF_TIME, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
 use crate::metrics::VertexMetrics;
-use crate::operator::{CallKind, OperatorCall, QUARANTINE_OUTPUT};
+use crate::operator::QUARANTINE_OUTPUT;
 use crate::outbox::StagingWriter;
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
@@ -81,8 +81,8 @@ pub struct Chain {
     /// The id of the task's first vertex.
     head: String,
     clock: Arc<dyn Clock>,
-    /// For each node the event time up to which its input is complete.
-    watermarks: Vec<i64>,
+    /// Progress of event time that is being worked off: the timers that are due at it fire first, in one call after the other.
+    progress: Option<Progress>,
     /// Operators that take over behind the barrier of a checkpoint.
     waiting: Vec<WaitingSwap>,
     /// What is to be delivered within the batch that is being worked off, the next one last.
@@ -114,8 +114,7 @@ impl Chain {
     /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
     pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
         let (source_quarantine, waiting, ahead) = (Vec::new(), Vec::new(), Vec::new());
-        let watermarks = vec![NO_TIMESTAMP; nodes.len()];
-        Self { nodes, source_routes, source_quarantine, output, head, clock, watermarks, waiting, ahead, waited: Duration::ZERO }
+        Self { nodes, source_routes, source_quarantine, output, head, clock, progress: None, waiting, ahead, waited: Duration::ZERO }
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
@@ -203,9 +202,62 @@ impl Chain {
         self.work_off().await
     }
 
-    /// Event time has made progress. Each operator hears of it in turn, and what it emits then has been worked off by those behind it, or stands in front
-    /// of the watermark on the edges, before they hear of it themselves. The end of time is not sent: the end of the input says so.
+    /// Event time has made progress, and [`Self::advance`] works it off.
+    pub(crate) fn begin_progress(&mut self, progress: Progress) {
+        if let (Progress::Watermark(Watermark(watermark)), Some(head)) = (progress, self.head_operator()) {
+            head.set_watermark(watermark);
+        }
+        self.progress = Some(progress);
+    }
+
+    /// The operator at the head, which alone may have keyed state: `key` edges end at the head of a task.
+    fn head_operator(&mut self) -> Option<&mut OperatorSubtask> {
+        if self.has_source_at_head() { None } else { self.nodes.first_mut()?.body.operator() }
+    }
+
+    /// True where [`Self::advance`] has something to do. Nothing that came behind is worked off before.
+    pub(crate) fn is_due(&mut self) -> bool {
+        self.head_operator().is_some_and(OperatorSubtask::is_due) || self.progress.is_some()
+    }
+
+    /// In how many ms a timer by the clock is due.
+    pub(crate) fn next_by_clock(&mut self) -> Option<u64> {
+        self.head_operator()?.next_by_clock()
+    }
+
+    /// One call of timers that are due; or, where none is, what is left to do of the progress of event time. A barrier may pass in between: what is left fires
+    /// behind it.
+    pub(crate) async fn advance(&mut self) -> Result<(), EngineError> {
+        let fired = match self.head_operator() {
+            Some(head) => head.fire().await?,
+            None => None,
+        };
+        match (fired, self.progress) {
+            (Some(emitted), _) => {
+                self.route_all(0, emitted)?;
+                self.work_off().await
+            }
+            (None, Some(progress)) => {
+                self.tell_all(progress).await?;
+                self.progress = None;
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Event time has made progress, which is worked off at once.
     pub async fn on_progress(&mut self, progress: Progress) -> Result<(), EngineError> {
+        self.begin_progress(progress);
+        while self.is_due() {
+            self.advance().await?;
+        }
+        Ok(())
+    }
+
+    /// Each operator hears of it in turn, and what it emits then has been worked off by those behind it, or stands in front of the watermark on the edges, before
+    /// they hear of it themselves. The end of time is not sent: the end of the input says so.
+    async fn tell_all(&mut self, progress: Progress) -> Result<(), EngineError> {
         let mut ahead = self.heads();
         while let Some(target) = ahead.pop() {
             match target {
@@ -223,17 +275,22 @@ impl Chain {
 
     /// Where what reaches the task goes first; the last is the first.
     fn heads(&self) -> Vec<Target> {
-        let of_source: Vec<Target> = self.source_quarantine.iter().rev().chain(self.source_routes.iter().rev()).copied().collect();
-        let is_operator = of_source.is_empty() && !self.nodes.is_empty();
-        if is_operator { vec![Target::Node { node: 0, input: 0 }] } else { of_source }
+        if self.has_source_at_head() {
+            return self.source_quarantine.iter().rev().chain(self.source_routes.iter().rev()).copied().collect();
+        }
+        if self.nodes.is_empty() { Vec::new() } else { vec![Target::Node { node: 0, input: 0 }] }
+    }
+
+    fn has_source_at_head(&self) -> bool {
+        !self.source_routes.is_empty() || !self.source_quarantine.is_empty()
     }
 
     async fn tell_node(&mut self, place: usize, progress: Progress) -> Result<(), EngineError> {
         let Progress::Watermark(Watermark(watermark)) = progress else { return Ok(()) };
-        self.watermarks[place] = watermark;
         let NodeBody::Operator(subtask) = &mut self.nodes[place].body else { return Ok(()) };
-        let processing_time = self.clock.wall_ms();
-        let emitted = subtask.call(&OperatorCall { watermark, processing_time, kind: CallKind::Watermark }).await?;
+        subtask.set_watermark(watermark);
+        let call = subtask.watermark_call();
+        let emitted = subtask.call(&call).await?;
         self.route_all(place, emitted)?;
         self.work_off().await
     }
@@ -257,18 +314,18 @@ impl Chain {
     async fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         let node = &mut self.nodes[place];
         node.metrics.records_in.add(batch.len() as u64);
-        let emitted = match &mut node.body {
+        let subtask = match &mut node.body {
             NodeBody::Sink(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
             NodeBody::Outbox(writer) => {
                 writer.write(&batch);
                 return Ok(());
             }
-            NodeBody::Operator(subtask) => {
-                let (watermark, processing_time) = (self.watermarks[place], self.clock.wall_ms());
-                let call = OperatorCall { watermark, processing_time, kind: CallKind::Batch { input, keyed, batch } };
-                waiting(&*self.clock, &mut self.waited, subtask.call(&call)).await?
-            }
+            NodeBody::Operator(subtask) => subtask,
         };
+        let mut emitted = Emitted::new();
+        for call in subtask.calls_of(input, keyed, batch) {
+            emitted.extend(waiting(&*self.clock, &mut self.waited, subtask.call(&call)).await?);
+        }
         self.route_all(place, emitted)
     }
 

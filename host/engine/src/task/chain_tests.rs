@@ -1,7 +1,7 @@
 //! How watermarks go through a chain, and when they reach it.
 
 use super::*;
-use crate::element::{BatchBuilder, StreamElement};
+use crate::element::{BatchBuilder, NO_TIMESTAMP, StreamElement};
 use crate::exchange::{Appetite, GateEvent, GateSettings, InputGate, Partitioning};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::runtime::{Runtime, Simulator};
@@ -90,7 +90,7 @@ fn node_with(
         max_parallelism: 1,
     };
     let metrics = Arc::<VertexMetrics>::default();
-    let subtask = OperatorSubtask::new(place, backends, metrics.clone()).unwrap();
+    let subtask = OperatorSubtask::new(place, backends, metrics.clone(), Simulator::new(1).runtime().clock).unwrap();
     Node { vertex, id: id.into(), metrics, body: NodeBody::Operator(Box::new(subtask)), routes: vec![routes], quarantine: Vec::new() }
 }
 

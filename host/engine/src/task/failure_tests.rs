@@ -102,7 +102,8 @@ fn a_task_behind_a_gate_tells_of_its_failure_before_any_of_it_is_gone() {
             max_parallelism: 1,
         };
         let metrics = Arc::<VertexMetrics>::default();
-        let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone()).unwrap();
+        let subtask =
+            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), Simulator::new(1).runtime().clock).unwrap();
         let body = NodeBody::Operator(Box::new(subtask));
         let node = Node { vertex: 0, id: "a".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new() };
         let chain = Chain::new("a".into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone());

@@ -22,6 +22,7 @@ mod successor;
 #[cfg(test)]
 mod testing;
 mod timer;
+mod timers;
 mod turn;
 
 pub use broadcast::NodeBroadcast;

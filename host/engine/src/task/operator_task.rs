@@ -14,11 +14,16 @@ use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 enum Step {
     Control(TaskControl),
     Gate(GateEvent),
+    /// Timers are due, or event time has made progress.
+    Advance,
+    /// Everything that there was has been worked off.
+    End,
     Linger,
     /// An alignment has taken long enough.
     Alignment,
@@ -36,7 +41,10 @@ pub struct OperatorTask {
     clock: Arc<dyn Clock>,
     linger: Timer,
     alignment: Timer,
+    by_clock: Timer,
     pace: CallPace,
+    /// The gate has nothing more: what is due at the end of time is worked off.
+    is_ending: bool,
     ended: bool,
     /// Checkpoints that the coordinator has triggered and whose barrier has not come. Once the input has ended none will: the end
     /// counts as all of them.
@@ -54,9 +62,23 @@ impl OperatorTask {
         events: TaskEvents,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (linger, alignment) = (Timer::new(clock.clone()), Timer::new(clock.clone()));
-        let (pace, ended, announced, last_taken) = (CallPace::default(), false, BTreeSet::new(), None);
-        Self { gate, chain, snapshots, control, events, clock, linger, alignment, pace, ended, announced, last_taken }
+        let timer = || Timer::new(clock.clone());
+        Self {
+            gate,
+            chain,
+            snapshots,
+            control,
+            events,
+            linger: timer(),
+            alignment: timer(),
+            by_clock: timer(),
+            clock,
+            pace: CallPace::default(),
+            is_ending: false,
+            ended: false,
+            announced: BTreeSet::new(),
+            last_taken: None,
+        }
     }
 
     /// Runs until the attempt is gone or something fails, and tells what.
@@ -75,6 +97,8 @@ impl OperatorTask {
             match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Gate(event) => self.on_gate(event).await?,
+                Step::Advance => self.chain.advance().await?,
+                Step::End => self.on_end()?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Alignment => self.gate.on_time(),
                 Step::Closed => return Ok(()),
@@ -96,10 +120,19 @@ impl OperatorTask {
         if self.alignment.poll(self.gate.deadline(), cx).is_ready() {
             return Poll::Ready(Ok(Step::Alignment));
         }
-        if !self.ended
-            && let Poll::Ready(event) = self.gate.poll_next(appetite, cx)
+        // What is due fires before anything else is worked off, and barriers pass between two calls.
+        let may_work = appetite == Appetite::Everything && !self.ended;
+        let is_due = may_work && self.chain.is_due();
+        if !self.is_ending
+            && let Poll::Ready(event) = self.gate.poll_next(if is_due { Appetite::Barriers } else { appetite }, cx)
         {
             return Poll::Ready(Ok(Step::Gate(event)));
+        }
+        if is_due {
+            return Poll::Ready(Ok(Step::Advance));
+        }
+        if self.is_ending && may_work {
+            return Poll::Ready(Ok(Step::End));
         }
         // The gate may have noted a barrier's arrival.
         if self.alignment.poll(self.gate.deadline(), cx).is_ready() {
@@ -107,6 +140,11 @@ impl OperatorTask {
         }
         if appetite == Appetite::Barriers {
             return Poll::Pending;
+        }
+        let by_clock = if self.ended { None } else { self.chain.next_by_clock() };
+        let due = by_clock.map(|ms| self.clock.now().saturating_add(Duration::from_millis(ms)));
+        if self.by_clock.poll(due, cx).is_ready() {
+            return Poll::Ready(Ok(Step::Advance));
         }
         self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))
     }
@@ -119,7 +157,7 @@ impl OperatorTask {
                     self.chain.output.flush();
                 }
             }
-            GateEvent::Progress(progress) => self.chain.on_progress(progress).await?,
+            GateEvent::Progress(progress) => self.chain.begin_progress(progress),
             GateEvent::Barrier(barrier) => {
                 let in_flight = match barrier.alignment {
                     BarrierAlignment::Aligned | BarrierAlignment::AlignedFor(_) => InFlight::Nothing,
@@ -131,14 +169,18 @@ impl OperatorTask {
             GateEvent::InFlight(checkpoint_id, records) => self.snapshots.take_in_flight(checkpoint_id, records),
             GateEvent::Declined(checkpoint_id, decline) => self.events.send(TaskEvent::Declined { checkpoint_id, decline }),
             GateEvent::End => {
-                self.chain.on_progress(Progress::Watermark(END_OF_TIME)).await?;
-                self.ended = true;
-                self.chain.output.send_marker(&StreamElement::EndOfInput);
-                self.events.send(TaskEvent::InputEnded);
-                self.take_announced()?;
+                self.is_ending = true;
+                self.chain.begin_progress(Progress::Watermark(END_OF_TIME));
             }
         }
         Ok(())
+    }
+
+    fn on_end(&mut self) -> Result<(), EngineError> {
+        self.ended = true;
+        self.chain.output.send_marker(&StreamElement::EndOfInput);
+        self.events.send(TaskEvent::InputEnded);
+        self.take_announced()
     }
 
     async fn work_off(&mut self, from: InputChannel, batch: Arc<RecordBatch>) -> Result<(), EngineError> {

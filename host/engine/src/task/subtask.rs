@@ -5,18 +5,20 @@
 //! state has been put back.
 
 use super::restore::{BroadcastRestore, KeyedRestore};
+use super::timers::Firing;
 use super::{CallLog, KeptStretch, NodeBroadcast, Successor};
-use crate::checkpoint::{CheckpointMetadata, RestorePlan};
-use crate::element::{CheckpointId, Selection};
+use crate::checkpoint::{CheckpointMetadata, RestorePlan, WatermarkFloor};
+use crate::element::{CheckpointId, NO_TIMESTAMP, Selection};
 use crate::error::EngineError;
 use crate::metrics::VertexMetrics;
-use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorFactory, Subtask};
+use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorFactory, Subtask, TimerDescriptor};
 use crate::runtime::Clock;
 use crate::state::{
-    BackendPlace, BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateRewrite,
-    StateSnapshot, StateTime,
+    BackendPlace, BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateDescriptor,
+    StateRewrite, StateSnapshot, StateTime, TimeDomain,
 };
 use crate::storage::Store;
+use crate::time::{ProcessingTime, WatermarkFloors};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -61,13 +63,23 @@ pub struct RestoreSource<'a> {
 
 /// An operator with all that belongs to it.
 pub struct OperatorSubtask {
-    place: SubtaskPlace,
+    pub(super) place: SubtaskPlace,
     operator: Box<dyn Operator>,
     on_probation: bool,
-    state: Option<Box<KeyedState>>,
+    pub(super) state: Option<Box<KeyedState>>,
     broadcast: Option<Box<NodeBroadcast>>,
     call_log: Option<Box<CallLog>>,
     metrics: Arc<VertexMetrics>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Event time, as far as the task has come.
+    pub(super) watermark: i64,
+    /// The last of it that was not the end of time.
+    pub(super) floor: i64,
+    pub(super) floors: WatermarkFloors,
+    pub(super) processing_time: ProcessingTime,
+    pub(super) firing: Firing,
+    /// All states that are kept: those that are declared, and behind them those of timers.
+    kept_states: Vec<StateDescriptor>,
     /// What [`OperatorSubtask::restore`] is to read.
     to_restore: ToRestore,
 }
@@ -88,23 +100,49 @@ pub struct SubtaskCapture {
     pub broadcast: Option<BroadcastState>,
     /// The calls that it keeps.
     pub calls: Option<Vec<Arc<KeptStretch>>>,
+    /// How far event time had come for its keys.
+    pub floors: Vec<WatermarkFloor>,
+    /// What it had been told of the clock, where it has timers by that.
+    pub processing_time: Option<i64>,
 }
 
 impl OperatorSubtask {
     /// A subtask without any state, whose operator is made and opened.
-    pub fn new(place: SubtaskPlace, backends: &dyn StateBackendFactory, metrics: Arc<VertexMetrics>) -> Result<Self, EngineError> {
+    pub fn new(
+        place: SubtaskPlace,
+        backends: &dyn StateBackendFactory,
+        metrics: Arc<VertexMetrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineError> {
         let operator = place.make_operator()?;
-        let states = &place.factory.descriptor().states;
+        let kept_states = place.factory.descriptor().kept_states();
+        let states = &kept_states;
+        let domains = || place.factory.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let broadcast = NodeBroadcast::new(states, place.broadcast_inputs.clone());
         let (operator_id, index, max_parallelism) = (&place.subtask.vertex, place.subtask.index, place.max_parallelism);
         let open = |range| -> Result<_, EngineError> {
             let of = BackendPlace { operator: operator_id, subtask: index, states, range, max_parallelism };
             let backend = backends.open(&of).map_err(|error| error.context(format!("{operator_id}: open its state")))?;
-            Ok(Box::new(KeyedState::new(states.clone(), backend)))
+            Ok(Box::new(KeyedState::new(states.clone(), backend).with_timers(domains())))
         };
         let state = place.key_groups.map(open).transpose()?;
-        let (on_probation, call_log, to_restore) = (false, None, ToRestore::default());
-        Ok(Self { place, operator, on_probation, state, broadcast, call_log, metrics, to_restore })
+        Ok(Self {
+            place,
+            operator,
+            on_probation: false,
+            state,
+            broadcast,
+            call_log: None,
+            metrics,
+            clock,
+            watermark: NO_TIMESTAMP,
+            floor: NO_TIMESTAMP,
+            floors: WatermarkFloors::default(),
+            processing_time: ProcessingTime::default(),
+            firing: Firing::default(),
+            kept_states,
+            to_restore: ToRestore::default(),
+        })
     }
 
     /// The same, with state within an allowance.
@@ -129,7 +167,11 @@ impl OperatorSubtask {
     pub fn plan_restore(&mut self, from: &RestoreSource<'_>) {
         let Some(was) = from.plan.from(self.id()).map(str::to_owned) else { return };
         let factory = &self.place.factory;
-        let rewrite = StateRewrite::new(from.plan.places(self.id()), &factory.descriptor().states, factory.migrator());
+        let rewrite = StateRewrite::new(from.plan.places(self.id()), &self.kept_states, factory.migrator());
+        let parts = from.metadata.vertex(&was).map_or(&[][..], |vertex| &vertex.subtasks);
+        self.floors = WatermarkFloors::restored(parts.iter().flat_map(|part| part.floors.iter().copied()), self.place.key_groups);
+        let told = parts.iter().filter_map(|part| part.processing_time).max();
+        self.processing_time = ProcessingTime::restored(told, self.clock.now());
         let read = (from.store.clone(), from.clock.clone());
         let keyed = self.place.key_groups.and_then(|range| KeyedRestore::of(from.metadata, (&was, rewrite.clone()), range, read.clone()));
         let index = self.place.subtask.index;
@@ -147,6 +189,7 @@ impl OperatorSubtask {
         let ToRestore { keyed, broadcast } = std::mem::take(&mut self.to_restore);
         if let (Some(restore), Some(state)) = (keyed, self.state.as_deref_mut()) {
             restore.run(state.backend_mut()).await?;
+            state.queue_restored_timers().map_err(|error| error.context(format!("restore {}: its timers", self.place.subtask.vertex)))?;
         }
         if let (Some(restore), Some(broadcast)) = (broadcast, self.broadcast.as_deref_mut()) {
             restore.run(broadcast).await?;
@@ -159,18 +202,26 @@ impl OperatorSubtask {
 
     /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
     pub async fn call(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
+        if let CallKind::Timers(_) = call.kind {
+            return self.call_by_name(call).await;
+        }
+        // What an operator says of its own batch names it as a rule.
         self.fetch(call).await?;
-        self.make_noted(call).map_err(|error| match call.kind {
-            // What an operator says of its own batch names it as a rule.
-            CallKind::Batch { .. } | CallKind::Watermark => error,
-            CallKind::Timers(_) => error.context(&self.place.subtask.vertex),
-        })
+        self.make_noted(call)
+    }
+
+    /// Makes the next call of timers that are due; `None`: none is. Nothing is emitted where they have all been deleted since they were set.
+    pub(super) async fn fire(&mut self) -> Result<Option<Emitted>, EngineError> {
+        match self.due_call()? {
+            None => Ok(None),
+            Some(call) => self.call_by_name(&call).await.map(Some),
+        }
     }
 
     /// As [`Self::call`]; whatever goes wrong names the operator, once.
     pub async fn call_by_name(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
         self.fetch(call).await?;
-        self.make_noted(call).map_err(|error| error.context(&self.place.subtask.vertex))
+        self.make_named(call).map_err(|error| error.context(&self.place.subtask.vertex))
     }
 
     /// Puts the states of the call's keys where the operator reads them.
@@ -180,6 +231,17 @@ impl OperatorSubtask {
             state.prefetch(keys, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
         }
         Ok(())
+    }
+
+    fn make_named(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
+        let CallKind::Timers(fired) = &call.kind else { return self.make_noted(call) };
+        match self.take_fired(call, fired)? {
+            None => self.make_noted(call),
+            Some(left) => match &left.kind {
+                CallKind::Timers(none) if none.is_empty() => Ok(Emitted::new()),
+                CallKind::Timers(_) | CallKind::Batch { .. } | CallKind::Watermark => self.make_noted(&left),
+            },
+        }
     }
 
     /// Keeps the call, where calls are kept, and makes it.
@@ -230,7 +292,23 @@ impl OperatorSubtask {
             keyed: keyed.map_err(|error| error.context(self.id()))?,
             broadcast: self.broadcast.as_ref().and_then(|broadcast| broadcast.capture()),
             calls: self.call_log.as_mut().map(|call_log| call_log.at_barrier(checkpoint_id, base)),
+            floors: self.floors.capture(self.floor, self.place.key_groups),
+            processing_time: self.goes_by_clock().then(|| self.processing_time.told()).flatten(),
         })
+    }
+
+    fn goes_by_clock(&self) -> bool {
+        self.place.factory.descriptor().timers.iter().any(|timer| timer.domain() == TimeDomain::Processing)
+    }
+
+    /// The clock, as the next call is told it.
+    pub(super) fn tell_processing_time(&mut self) -> i64 {
+        self.processing_time.tell(self.clock.wall_ms(), self.clock.now())
+    }
+
+    /// The states that are kept: those that are declared, and behind them those of timers.
+    pub fn kept_states(&self) -> &[StateDescriptor] {
+        &self.kept_states
     }
 
     /// A checkpoint is complete: the calls in front of its barrier are in it.
@@ -242,6 +320,7 @@ impl OperatorSubtask {
 
     /// The operator of another version goes on with the state as it is, on probation. What feeds the subtask, and its key groups, stay.
     pub(crate) fn swap(&mut self, Successor { factory, schemas, operator }: Successor) {
+        // Its states are what the old one's were, timers and all: another set of them is migrated by a redeployment.
         (self.place.factory, self.place.schemas) = (factory, schemas);
         (self.operator, self.on_probation) = (operator, true);
     }

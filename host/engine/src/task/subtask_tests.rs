@@ -85,7 +85,7 @@ fn place(version: &str, heard: &Heard) -> SubtaskPlace {
 }
 
 fn subtask(backends: &dyn StateBackendFactory, heard: &Heard) -> OperatorSubtask {
-    OperatorSubtask::new(place("v1", heard), backends, Arc::default()).unwrap()
+    OperatorSubtask::new(place("v1", heard), backends, Arc::default(), Simulator::new(1).runtime().clock).unwrap()
 }
 
 /// A call at `watermark` of timers of these keys.

@@ -1,8 +1,12 @@
 //! Event time: where watermarks come from. How they are merged is in `exchange/watermark_valve.rs`. Pure.
 
+mod floors;
+mod processing_time;
 mod source_idleness;
 mod split_watermarks;
 
+pub use floors::WatermarkFloors;
+pub use processing_time::ProcessingTime;
 pub(crate) use source_idleness::SourceIdleness;
 pub(crate) use split_watermarks::{OpenSplits, SplitWatermarks};
 
@@ -27,7 +31,7 @@ pub struct WatermarkSettings {
 impl WatermarkSettings {
     /// What the largest timestamp so far says: nothing that is older than this is waited for.
     pub(crate) fn watermark_of(&self, largest: i64) -> Watermark {
-        Watermark(largest.saturating_sub(millis(self.delay)).saturating_sub(1).max(NO_TIMESTAMP))
+        Watermark(largest.saturating_sub(millis(self.delay)).saturating_sub(1))
     }
 
     /// The largest of these timestamps that moves the watermark, and how many are too far ahead to do so.

@@ -61,7 +61,7 @@ pub enum CallKind {
         /// The records.
         batch: Arc<RecordBatch>,
     },
-    /// Timers are due, and their keys' states are what the call is about. Nothing sets any yet.
+    /// Timers are due, and their keys' states are what the call is about.
     Timers(Arc<FiredTimers>),
     /// The watermark has come to where the call says it is.
     Watermark,
@@ -86,6 +86,15 @@ impl FiredTimers {
         self.hashes.push(hash);
         self.timers.push(timer);
         self.due.push(due);
+    }
+
+    /// Those of them whose places `keep` names.
+    pub(crate) fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let mut only = Self::default();
+        for place in (0..self.len()).filter(|&place| keep(place)) {
+            only.push(self.keys.get(place), self.hashes[place], self.timers[place], self.due[place]);
+        }
+        only
     }
 
     /// Number of timers.

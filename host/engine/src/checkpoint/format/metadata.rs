@@ -70,6 +70,12 @@ pub struct SubtaskSnapshot {
     /// Where the calls of an operator with `record = true` are, since the checkpoint before.
     #[serde(default, rename = "recording", skip_serializing_if = "Option::is_none")]
     pub call_log: Option<StateHandle>,
+    /// How far event time had come for an operator's key groups; for one without keys, under group 0, for the subtask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floors: Vec<WatermarkFloor>,
+    /// The largest time of the clock that an operator with timers by it had been told, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processing_time: Option<i64>,
     /// A source's splits with their progress.
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.
@@ -77,6 +83,26 @@ pub struct SubtaskSnapshot {
     /// What an outbox sink has staged for this checkpoint, on its way to the checkpoint's `OutboxSnapshot`, where it is written down.
     #[serde(skip)]
     pub staged: Vec<StagedObject>,
+}
+
+/// How far event time had come for some key groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatermarkFloor {
+    /// The first of them.
+    pub from: u32,
+    /// The one behind the last.
+    pub to: u32,
+    /// The watermark that was being worked off, ms.
+    pub watermark: i64,
+}
+
+impl WatermarkFloor {
+    /// What it says of the groups in `range`; `None`: nothing.
+    pub(crate) fn within(self, range: KeyGroupRange) -> Option<Self> {
+        let (from, to) = (self.from.max(range.start), self.to.min(range.end));
+        (from < to).then_some(Self { from, to, ..self })
+    }
 }
 
 /// A state object.

@@ -17,7 +17,7 @@ pub use call_log::StretchHeader;
 pub use call_log::{CallKind, FiredTimers, OperatorCall, Stretch, read_calls, write_calls};
 pub use graph_identity::{EdgeIdentity, GraphIdentity, VertexIdentity};
 pub use in_flight::{InFlightChannel, read_in_flight, write_in_flight};
-pub use metadata::{CheckpointMetadata, StateFile, StateFiles, StateHandle, SubtaskFiles, SubtaskSnapshot, VertexSnapshot};
+pub use metadata::{CheckpointMetadata, StateFile, StateFiles, StateHandle, SubtaskFiles, SubtaskSnapshot, VertexSnapshot, WatermarkFloor};
 pub use outbox::{LineageOutput, Marker, MarkerKey, OutboxSnapshot, StagedObject, StagedOutput};
 pub use parts::{Committable, RecordSchema, SplitProgress, SplitState};
 pub use staged::{StagedRecords, read_staged};

@@ -74,7 +74,7 @@ impl TriedUpgrade {
     /// True where the new operator keeps other state than the old one, so that it cannot take over what is there.
     fn migrates(&self) -> bool {
         let states = |graph: &JobGraph| match &graph.vertices[self.vertex].kind {
-            VertexKind::Operator(factory) => factory.descriptor().states.clone(),
+            VertexKind::Operator(factory) => factory.descriptor().kept_states(),
             VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
         };
         states(&self.old) != states(&self.new)

@@ -327,7 +327,8 @@ impl Builder<'_> {
                 let at = format!("operator \"{}\" subtask {index}", v.id);
                 let allowance = StateAllowance::new(at, factory.state_bytes(), self.pool.clone(), metrics.clone());
                 let place = graph.subtask_place(vertex, factory, (index, v.parallelism));
-                let mut subtask = OperatorSubtask::new(place, &*context.backends, metrics)?.within(allowance);
+                let mut subtask =
+                    OperatorSubtask::new(place, &*context.backends, metrics, context.runtime.clock.clone())?.within(allowance);
                 subtask.set_probation(context.on_trial == Some(vertex));
                 if v.record {
                     let restored = context.restored.as_ref().map(|restored| restored.checkpoint_id);

@@ -4,6 +4,7 @@ use super::*;
 use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::state::{key_group_of, key_hash};
+use std::collections::BTreeMap;
 
 const FIRST: CheckpointId = CheckpointId(1);
 
@@ -21,6 +22,7 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         a_list_loses_items_at_either_end,
         a_list_without_items_is_gone,
         big_keys_values_items_and_maps_survive,
+        every_value_of_a_state_is_told_of_once,
         a_snapshot_shows_the_moment_it_was_taken,
         a_group_is_restored_from_several_blocks,
         states_are_restored_under_their_new_index,
@@ -285,4 +287,20 @@ fn what_does_not_belong_is_refused(factory: &dyn StateBackendFactory) {
     assert_eq!(refused(range, group, &block[..block.len() - 1], &SAME_STATES), ErrorKind::Corrupt, "a truncated block");
     let twice = backend.restore(group, &block, &SAME_STATES).expect_err("a key was restored over another");
     assert_eq!(twice.kind(), ErrorKind::Corrupt);
+}
+
+fn every_value_of_a_state_is_told_of_once(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let keys: Vec<Vec<u8>> = (0..300_u32).map(|number| number.to_le_bytes()[..if number < 200 { 2 } else { 4 }].to_vec()).collect();
+    let mut slots = backend.lookup(&keys);
+    for (number, (key, slot)) in keys.iter().zip(&mut slots).enumerate() {
+        backend.set_value(slot, key, if number % 3 == 0 { VALUE } else { SECOND_VALUE }, &number.to_le_bytes());
+        if number % 6 == 0 {
+            backend.clear(slot, key, VALUE);
+        }
+    }
+    let told: BTreeMap<_, _> = backend.each_value(VALUE);
+    let expect = keys.iter().enumerate().filter(|(number, _)| number % 3 == 0 && number % 6 != 0);
+    assert_eq!(told, expect.map(|(number, key)| (key.clone(), number.to_le_bytes().to_vec())).collect());
+    assert!(backend.each_value(SECOND_VALUE).len() == 200);
 }

@@ -250,6 +250,11 @@ impl StateBackend for FaultyBackend {
         self.inner.clear(slot, key, state)
     }
 
+    fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError> {
+        self.dice.strike("read every value")?;
+        self.inner.each_value(state, each)
+    }
+
     fn keys(&self) -> u64 {
         self.inner.keys()
     }

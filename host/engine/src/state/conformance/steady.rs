@@ -3,6 +3,7 @@
 use crate::element::{CheckpointId, Column};
 use crate::error::{EngineError, ErrorKind};
 use crate::state::{KeySlot, SelectedKeys, SnapshotFile, StateBackend, StateSnapshot, StateTime, StoredFile, ValuesOfKeys, key_hash};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::task::{Context, Poll, Waker};
 
@@ -157,6 +158,19 @@ impl SteadyBackend {
     }
 
     /// See [`StateBackend::keys`].
+    pub fn each_value(&self, state: usize) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        again(|| {
+            all.clear();
+            self.0.each_value(state, &mut |key, value| {
+                let twice = all.insert(key.to_vec(), value.to_vec());
+                assert_eq!(twice, None, "the key {} comes twice", key.escape_ascii());
+            })
+        });
+        all
+    }
+
+    /// See [`StateBackend`].
     pub fn keys(&self) -> u64 {
         self.0.keys()
     }

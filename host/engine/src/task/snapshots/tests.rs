@@ -61,7 +61,17 @@ fn captured(operator: &str) -> Capture {
     let mut broadcast = BroadcastState::new(&[declared]).unwrap();
     broadcast.put(0, b"eur", b"1");
     let calls = Some(vec![Arc::new(KeptStretch::behind(None, CallLogBudget::new(0)))]);
-    Capture::Operator { vertex: 0, capture: SubtaskCapture { operator: operator.into(), keyed: None, broadcast: Some(broadcast), calls } }
+    Capture::Operator {
+        vertex: 0,
+        capture: SubtaskCapture {
+            operator: operator.into(),
+            keyed: None,
+            broadcast: Some(broadcast),
+            calls,
+            floors: Vec::new(),
+            processing_time: None,
+        },
+    }
 }
 
 thread_local! {
@@ -96,7 +106,17 @@ impl SnapshotFile for Named {
 fn in_files(operator: &str) -> Capture {
     let files: Vec<Box<dyn SnapshotFile>> = vec![Box::new(Named("one")), Box::new(Named("two"))];
     let keyed = Some(StateSnapshot::Files(FileSnapshot { format: "test", keys: 1, state_bytes: 9, files }));
-    Capture::Operator { vertex: 0, capture: SubtaskCapture { operator: operator.into(), keyed, broadcast: None, calls: None } }
+    Capture::Operator {
+        vertex: 0,
+        capture: SubtaskCapture {
+            operator: operator.into(),
+            keyed,
+            broadcast: None,
+            calls: None,
+            floors: Vec::new(),
+            processing_time: None,
+        },
+    }
 }
 
 /// How many objects are written, and how many are left, where the checkpoint is given up while the `nth` is written.

@@ -97,7 +97,8 @@ impl Captured {
     }
 
     fn add_operator(&mut self, extent: &Extent, part: &mut SubtaskSnapshot, capture: SubtaskCapture) {
-        let SubtaskCapture { operator, keyed, broadcast, calls } = capture;
+        let SubtaskCapture { operator, keyed, broadcast, calls, floors, processing_time } = capture;
+        (part.floors, part.processing_time) = (floors, processing_time);
         let mut files = None;
         part.keys = keyed.as_ref().map_or(0, StateSnapshot::keys);
         match keyed {

@@ -15,7 +15,17 @@ fn in_blocks(operator: &str) -> Capture {
     state.select(&keyed_batch(), 0..1).expect("its record has a key");
     state.set_value(0, 0, b"1").unwrap();
     let keyed = Some(state.snapshot(CHECKPOINT, None).unwrap());
-    Capture::Operator { vertex: 0, capture: SubtaskCapture { operator: operator.into(), keyed, broadcast: None, calls: None } }
+    Capture::Operator {
+        vertex: 0,
+        capture: SubtaskCapture {
+            operator: operator.into(),
+            keyed,
+            broadcast: None,
+            calls: None,
+            floors: Vec::new(),
+            processing_time: None,
+        },
+    }
 }
 
 #[test]
@@ -57,7 +67,7 @@ fn chain(clock: Arc<dyn Clock>) -> Chain {
         key_groups: None,
         max_parallelism: 1,
     };
-    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default()).unwrap();
+    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), Simulator::new(1).runtime().clock).unwrap();
     let body = NodeBody::Operator(Box::new(subtask.keeping(CallLog::since(None, CallLogBudget::new(0)))));
     let node = Node { vertex: 0, id: "op".into(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new() };
     Chain::new("op".into(), vec![node], Vec::new(), Output::default(), clock)

@@ -1,0 +1,119 @@
+//! Timers of keys. What is set is state of its key, one value state for each declared timer, so that it is captured, stored by increments, restored,
+//! rescaled and looked into as any other is; beside it a queue says which is next, and is made from the state when that has been restored.
+//!
+//! ```text
+//! value = *time    ; ms, 8 bytes each, little-endian, strictly ascending
+//! ```
+
+use super::timer_queue::TimerQueue;
+use super::{StateDescriptor, StateKind};
+
+/// What the name of a timer's state begins with. No state that an author declares is named so.
+pub const TIMER_STATE: &str = "weir:timer:";
+
+/// Which time a timer goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeDomain {
+    /// The watermark.
+    Event,
+    /// The clock.
+    Processing,
+}
+
+/// The state that keeps a declared timer.
+pub fn timer_state(name: &str) -> StateDescriptor {
+    StateDescriptor { name: format!("{TIMER_STATE}{name}"), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }
+}
+
+/// The timers of one subtask's keys.
+pub(super) struct Timers {
+    /// The index of the first one's state; the others' follow it.
+    pub first_state: usize,
+    /// For each declared timer what it goes by.
+    domains: Vec<TimeDomain>,
+    event: TimerQueue,
+    processing: TimerQueue,
+    /// Event time is at its end: what is set now is kept and does not fire.
+    is_at_end: bool,
+}
+
+impl Timers {
+    /// Of an operator that declares timers of these domains, whose states are those from `first_state` on.
+    pub fn new(first_state: usize, domains: Vec<TimeDomain>) -> Self {
+        Self { first_state, domains, event: TimerQueue::default(), processing: TimerQueue::default(), is_at_end: false }
+    }
+
+    /// Number of declared timers.
+    pub fn len(&self) -> usize {
+        self.domains.len()
+    }
+
+    /// A timer has been set.
+    pub fn push(&mut self, timer: usize, time: i64, key: &[u8]) {
+        let domain = self.domains[timer];
+        if !(self.is_at_end && domain == TimeDomain::Event) {
+            self.queue(domain).push(time, key, timer as u32);
+        }
+    }
+
+    /// Those that go by this time.
+    pub fn queue(&mut self, domain: TimeDomain) -> &mut TimerQueue {
+        match domain {
+            TimeDomain::Event => &mut self.event,
+            TimeDomain::Processing => &mut self.processing,
+        }
+    }
+
+    /// From now on what is set by event time stays.
+    pub fn end_event_time(&mut self) {
+        self.is_at_end = true;
+    }
+}
+
+/// The times of a key's timer, as they are stored.
+pub(super) struct Times<'a>(pub &'a [u8]);
+
+impl Times<'_> {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = i64> {
+        self.0.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes))
+    }
+
+    fn find(&self, time: i64) -> Result<usize, usize> {
+        let (times, _) = self.0.as_chunks::<8>();
+        times.binary_search_by_key(&time, |bytes| i64::from_le_bytes(*bytes))
+    }
+
+    /// With one more; `None`: it is there.
+    pub fn with(&self, time: i64) -> Option<Vec<u8>> {
+        let place = self.find(time).err()?;
+        let (before, behind) = self.0.split_at(place * 8);
+        Some([before, &time.to_le_bytes(), behind].concat())
+    }
+
+    /// Without one of them; `None`: it is not there.
+    pub fn without(&self, time: i64) -> Option<Vec<u8>> {
+        let place = self.find(time).ok()?;
+        Some([&self.0[..place * 8], &self.0[place * 8 + 8..]].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_kept_in_order_and_once() {
+        let mut bytes = Vec::new();
+        for time in [5, -3, i64::MAX, 5, 0, i64::MIN] {
+            bytes = Times(&bytes).with(time).unwrap_or(bytes);
+        }
+        assert_eq!(Times(&bytes).iter().collect::<Vec<_>>(), [i64::MIN, -3, 0, 5, i64::MAX]);
+        assert_eq!(Times(&bytes).without(7), None);
+        for time in [0, i64::MAX, i64::MIN] {
+            bytes = Times(&bytes).without(time).unwrap();
+        }
+        assert_eq!(Times(&bytes).iter().collect::<Vec<_>>(), [-3, 5]);
+        assert_eq!(Times(&Times(&bytes).without(-3).unwrap()).without(5), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,178 @@
+//! A subtask's time: which of its timers are due, in what calls they fire, and what time its calls are of.
+//!
+//! A call is of timers of one effective watermark and of one due time for each key: what it sets and deletes counts for the key's next. Timers come in the order
+//! of their times. The queue may name timers that have been deleted, so a call's timers are looked up in the state when its keys are there, and are taken out
+//! of it before the operator is called: what it sets anew is new.
+
+use super::OperatorSubtask;
+use crate::element::{END_OF_TIME, RecordBatch, Selection, key_group_of, key_hash};
+use crate::error::{EngineError, ErrorKind};
+use crate::operator::{CallKind, FiredTimers, OperatorCall};
+use crate::state::TimeDomain;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Timers of a call at most.
+const FIRED_MAX: usize = 1_024;
+/// So often a key fires while time stands still.
+const FIRINGS_MAX: u32 = 10_000;
+
+/// What of firing goes from call to call.
+#[derive(Default)]
+pub(super) struct Firing {
+    /// Timers whose group has not come to their time, while the largest floor has.
+    held: Vec<Held>,
+    /// By the hash of a key how often it has fired since anything else was worked off.
+    firings: HashMap<u64, u32>,
+}
+
+struct Held {
+    timer: u32,
+    time: i64,
+    key: Vec<u8>,
+}
+
+impl OperatorSubtask {
+    /// Event time has come to here. Timers that were held back for their floors are looked at again.
+    pub(super) fn set_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+        if watermark != END_OF_TIME.0 {
+            self.floor = watermark;
+        }
+        self.floors.on_watermark(watermark);
+        let Some(state) = self.state.as_deref_mut() else { return };
+        for Held { timer, time, key } in self.firing.held.drain(..) {
+            state.put_timer_back(timer, time, &key);
+        }
+        if watermark == END_OF_TIME.0 {
+            state.end_event_time();
+        }
+    }
+
+    /// True where timers may be due.
+    pub(super) fn is_due(&mut self) -> bool {
+        let is_due = self.next_due().is_some();
+        if !is_due && !self.firing.firings.is_empty() {
+            self.firing.firings = HashMap::new();
+        }
+        is_due
+    }
+
+    /// The domain of the timer that is due next.
+    fn next_due(&mut self) -> Option<TimeDomain> {
+        let event_time = self.event_time_due();
+        let state = self.state.as_deref_mut()?;
+        if state.next_timer(TimeDomain::Event).is_some_and(|time| time <= event_time) {
+            return Some(TimeDomain::Event);
+        }
+        let time = state.next_timer(TimeDomain::Processing)?;
+        (time <= self.processing_time.now(self.clock.wall_ms(), self.clock.now())).then_some(TimeDomain::Processing)
+    }
+
+    /// Up to when timers may be due: some group's floor may be ahead.
+    fn event_time_due(&self) -> i64 {
+        self.floors.largest().map_or(self.watermark, |largest| largest.max(self.watermark))
+    }
+
+    /// In how many ms the next timer by the clock is due.
+    pub(super) fn next_by_clock(&mut self) -> Option<u64> {
+        let time = self.state.as_deref_mut()?.next_timer(TimeDomain::Processing)?;
+        Some(time.saturating_sub(self.processing_time.now(self.clock.wall_ms(), self.clock.now())).max(0) as u64)
+    }
+
+    /// The next call of timers that are due, which may have been deleted since; `None`: none is.
+    pub(super) fn due_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
+        let Some(domain) = self.next_due() else { return Ok(None) };
+        let processing_time = self.tell_processing_time();
+        let until = match domain {
+            TimeDomain::Event => self.event_time_due(),
+            TimeDomain::Processing => processing_time,
+        };
+        let (watermark, max_parallelism) = (self.watermark, self.place.max_parallelism);
+        let (floors, has_floors) = (&self.floors, self.floors.largest().is_some());
+        let Some(state) = self.state.as_deref_mut() else { return Ok(None) };
+        let (mut fired, mut times, mut of_call) = (FiredTimers::default(), HashMap::new(), None);
+        while fired.len() < FIRED_MAX {
+            let fits = |time: i64, key: &[u8]| {
+                let hash = key_hash(key);
+                let effective = if has_floors { floors.effective(key_group_of(hash, max_parallelism), watermark) } else { watermark };
+                let is_of_call = of_call.is_none_or(|of_call| of_call == effective) && times.get(&hash).is_none_or(|other| *other == time);
+                // One that its group has not come to is taken out, and held back.
+                (time <= until && (is_of_call || (domain == TimeDomain::Event && time > effective))).then_some((hash, effective))
+            };
+            let Some((timer, (hash, effective))) = state.take_timer(domain, fits) else { break };
+            if domain == TimeDomain::Event && timer.time > effective {
+                self.firing.held.push(Held { timer: timer.timer, time: timer.time, key: timer.key().to_vec() });
+                continue;
+            }
+            of_call = Some(effective);
+            if times.insert(hash, timer.time).is_none() {
+                let firings = self.firing.firings.entry(hash).or_default();
+                *firings += 1;
+                if *firings > FIRINGS_MAX {
+                    let message = format!(
+                        "the timers of the key {} fire more than {FIRINGS_MAX} times while time stands still",
+                        timer.key().escape_ascii()
+                    );
+                    let error =
+                        EngineError::new(ErrorKind::FixInput, message).with_hint("a timer that sets itself has to be set to a later time");
+                    return Err(error.context(&self.place.subtask.vertex));
+                }
+            }
+            fired.push(timer.key(), hash, timer.timer, timer.time);
+        }
+        let watermark = of_call.unwrap_or(watermark);
+        Ok((!fired.is_empty()).then(|| OperatorCall { watermark, processing_time, kind: CallKind::Timers(Arc::new(fired)) }))
+    }
+
+    /// The calls that records of a batch make: one, but where their keys have come to different times before a restore.
+    pub(super) fn calls_of(&mut self, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Vec<OperatorCall> {
+        let (watermark, processing_time) = (self.watermark, self.tell_processing_time());
+        let call = |watermark, batch| OperatorCall { watermark, processing_time, kind: CallKind::Batch { input, keyed, batch } };
+        if self.floors.largest().is_none_or(|largest| largest <= watermark) {
+            return vec![call(watermark, batch)];
+        }
+        if !keyed {
+            return vec![call(self.floors.of_no_key(watermark, self.place.key_groups), batch)];
+        }
+        let mut by_time: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        for record in 0..batch.len() {
+            // A record without a key is the operator's to refuse.
+            let group = batch.key(record).map(|key| key_group_of(key_hash(key), self.place.max_parallelism));
+            let effective = group.map_or(watermark, |group| self.floors.effective(group, watermark));
+            by_time.entry(effective).or_default().push(record as u32);
+        }
+        if by_time.len() == 1 {
+            return by_time.into_keys().map(|watermark| call(watermark, batch.clone())).collect();
+        }
+        by_time.into_iter().map(|(watermark, records)| call(watermark, Selection::some(batch.clone(), records).compact())).collect()
+    }
+
+    /// The call that says that the watermark has come to where it is.
+    pub(super) fn watermark_call(&mut self) -> OperatorCall {
+        let watermark = self.floors.of_no_key(self.watermark, self.place.key_groups);
+        OperatorCall { watermark, processing_time: self.tell_processing_time(), kind: CallKind::Watermark }
+    }
+
+    /// Takes timers out of the state of their keys, which are there. What is left of their call where some were not set; `None`: all were.
+    pub(super) fn take_fired(&mut self, call: &OperatorCall, fired: &FiredTimers) -> Result<Option<OperatorCall>, EngineError> {
+        // An operator that declares none has set none, and refuses them by itself.
+        let Some(state) = self.state.as_deref_mut().filter(|state| state.has_timers()) else { return Ok(None) };
+        let keyless = |_| EngineError::new(ErrorKind::Bug, "a timer without a key");
+        state.select(fired, 0..fired.len()).map_err(|error| error.into_error(keyless))?;
+        let key_of = state.key_of().to_vec();
+        let mut set = Vec::with_capacity(fired.len());
+        for (place, key) in key_of.into_iter().enumerate() {
+            set.push(state.delete_timer(key as usize, fired.timers()[place] as usize, fired.due()[place])?);
+        }
+        if set.iter().all(|set| *set) {
+            return Ok(None);
+        }
+        let kind = CallKind::Timers(Arc::new(fired.only(|place| set[place])));
+        Ok(Some(OperatorCall { kind, ..call.clone() }))
+    }
+}
+
+#[cfg(test)]
+#[path = "timers_tests.rs"]
+mod tests;

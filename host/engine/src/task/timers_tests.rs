@@ -1,0 +1,297 @@
+//! Timers against a plain model: random records and watermarks, and restores at another parallelism between any two calls. Whatever is set and not deleted
+//! fires once, when the time of its key has come to it, a key's in the order of their times; what has fired does not fire again.
+
+use super::*;
+use crate::checkpoint::WatermarkFloor;
+use crate::element::{BatchBuilder, CheckpointId, KeyGroupRange, NO_TIMESTAMP, range_of};
+use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
+use crate::runtime::Simulator;
+use crate::state::{MemoryBackendFactory, StateSnapshot};
+use crate::task::SubtaskPlace;
+use crate::time::WatermarkFloors;
+use futures_util::FutureExt;
+use std::collections::{BTreeSet, btree_map::Entry};
+use std::sync::Mutex;
+
+const GROUPS: u32 = 8;
+
+/// A timer: key, time, which.
+type Timer = (String, i64, u32);
+
+/// What has fired, with the time that the call said.
+type Fired = Arc<Mutex<Vec<(Timer, i64)>>>;
+
+/// Sets and deletes the timers that records name ("+5 0": timer 0 at 5), and some when others fire.
+struct Alarms(OperatorDescriptor, Fired);
+
+struct Alarm(Fired);
+
+impl OperatorFactory for Alarms {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.0
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Alarm(self.1.clone())))
+    }
+}
+
+/// What a timer that fires sets in its turn; now and then it is due at once.
+fn sets(time: i64, timer: u32) -> Option<(i64, u32)> {
+    (timer == 0 && time % 3 == 0).then_some((time + time.rem_euclid(7) - 2, 1))
+}
+
+impl Operator for Alarm {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        state.select(batch, 0..batch.len()).expect("each has a key");
+        for record in 0..batch.len() {
+            let key = state.key_of()[record] as usize;
+            let text = String::from_utf8_lossy(batch.values().get(record)).into_owned();
+            let (time, timer) = text[1..].split_once(' ').expect("two numbers");
+            let (time, timer) = (time.parse().unwrap(), timer.parse().unwrap());
+            match &text[..1] {
+                "+" => state.set_timer(key, timer, time)?,
+                _ => _ = state.delete_timer(key, timer, time)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        state.select(fired, 0..fired.len()).expect("each has a key");
+        for place in 0..fired.len() {
+            let (time, timer) = (fired.due()[place], fired.timers()[place]);
+            let key = String::from_utf8_lossy(fired.keys().get(place)).into_owned();
+            self.0.lock().unwrap().push(((key, time, timer), context.watermark));
+            if let Some((time, timer)) = sets(time, timer) {
+                let key = state.key_of()[place] as usize;
+                state.set_timer(key, timer as usize, time)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some subtasks of the operator, and what should be true of them.
+struct Run {
+    dice: Simulator,
+    subtasks: Vec<OperatorSubtask>,
+    fired: Fired,
+    /// What is set.
+    set: BTreeSet<Timer>,
+    /// By group how far its time has come.
+    times: Vec<i64>,
+    /// By key the time of what fired last, until something earlier is set.
+    last: BTreeMap<String, i64>,
+}
+
+fn group_of(key: &str) -> u32 {
+    key_group_of(key_hash(key.as_bytes()), GROUPS)
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let dice = Simulator::new(seed);
+        let mut run = Self {
+            dice,
+            subtasks: Vec::new(),
+            fired: Fired::default(),
+            set: BTreeSet::new(),
+            times: vec![NO_TIMESTAMP; GROUPS as usize],
+            last: BTreeMap::new(),
+        };
+        run.subtasks = run.deployed(1);
+        run
+    }
+
+    fn deployed(&self, parallelism: u32) -> Vec<OperatorSubtask> {
+        let timer = |name: &str, event_time| TimerDescriptor { name: name.into(), event_time };
+        let descriptor = OperatorDescriptor { timers: vec![timer("a", true), timer("b", true)], ..OperatorDescriptor::default() };
+        let of = |index| {
+            let place = SubtaskPlace {
+                subtask: Subtask { vertex: "alarm".into(), index, parallelism },
+                factory: Arc::new(Alarms(descriptor.clone(), self.fired.clone())),
+                schemas: vec![None],
+                broadcast_inputs: BTreeSet::new(),
+                key_groups: Some(range_of(index, parallelism, GROUPS)),
+                max_parallelism: GROUPS,
+            };
+            let clock = Simulator::new(1).runtime().clock;
+            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap()
+        };
+        (0..parallelism).map(of).collect()
+    }
+
+    /// A restore at another parallelism from a checkpoint of what is now.
+    fn restart(&mut self) {
+        let (mut blocks, mut floors): (Vec<(u32, Vec<u8>)>, Vec<WatermarkFloor>) = Default::default();
+        for subtask in &mut self.subtasks {
+            let capture = subtask.capture(CheckpointId(1), None, None).unwrap();
+            let Some(StateSnapshot::Blocks(mut keyed)) = capture.keyed else { panic!("it has keyed state") };
+            keyed.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
+            floors.extend(capture.floors);
+        }
+        self.subtasks = self.deployed(1 + self.dice.draw(3) as u32);
+        for subtask in &mut self.subtasks {
+            let range: KeyGroupRange = subtask.place.key_groups.unwrap();
+            let state = subtask.state.as_deref_mut().unwrap();
+            for (group, block) in blocks.iter().filter(|(group, _)| range.contains(*group)) {
+                state.backend_mut().restore(*group, block, &[Some(0), Some(1)]).unwrap();
+            }
+            state.queue_restored_timers().unwrap();
+            subtask.floors = WatermarkFloors::restored(floors.iter().copied(), Some(range));
+        }
+    }
+
+    fn records(&mut self) {
+        let subtask = self.dice.draw(self.subtasks.len() as u64) as usize;
+        let range = self.subtasks[subtask].place.key_groups.unwrap();
+        let keys: Vec<String> = (0..20).map(|number| format!("k{number}")).filter(|key| range.contains(group_of(key))).collect();
+        let mut builder = BatchBuilder::new();
+        for _ in 0..self.dice.draw(4) {
+            let key = &keys[self.dice.draw(keys.len() as u64) as usize];
+            let (time, timer) = (self.dice.draw(60) as i64, self.dice.draw(2) as u32);
+            let timer_of_key = (key.clone(), time, timer);
+            let sign = if self.dice.draw(4) == 0 { '-' } else { '+' };
+            builder.push(Some(key.as_bytes()), format!("{sign}{time} {timer}").as_bytes(), None);
+            if sign == '+' {
+                self.set.insert(timer_of_key);
+                self.last.entry(key.clone()).and_modify(|last| *last = time.min(*last) - 1);
+            } else {
+                self.set.remove(&timer_of_key);
+            }
+        }
+        let batch = Arc::new(builder.finish());
+        for call in self.subtasks[subtask].calls_of(0, true, batch) {
+            self.check_time(&call);
+            self.subtasks[subtask].call(&call).now_or_never().expect("nothing waits").unwrap();
+        }
+    }
+
+    /// A call is of keys whose time is what it says.
+    fn check_time(&self, call: &OperatorCall) {
+        for key in call.keys().expect("it is of keys").iter() {
+            let key = String::from_utf8_lossy(key.expect("it has one")).into_owned();
+            assert_eq!(call.watermark, self.times[group_of(&key) as usize], "the time of {key}");
+        }
+    }
+
+    fn watermark(&mut self) {
+        let subtask = self.dice.draw(self.subtasks.len() as u64) as usize;
+        let watermark = self.subtasks[subtask].watermark.max(self.dice.draw(70) as i64);
+        self.subtasks[subtask].set_watermark(watermark);
+        let range = self.subtasks[subtask].place.key_groups.unwrap();
+        for group in range.start..range.end {
+            let time = &mut self.times[group as usize];
+            *time = watermark.max(*time);
+        }
+    }
+
+    /// Fires once, where something is due.
+    fn fire(&mut self) -> bool {
+        let Some(subtask) = (0..self.subtasks.len()).find(|&place| self.subtasks[place].is_due()) else { return false };
+        self.subtasks[subtask].fire().now_or_never().expect("nothing waits").unwrap();
+        let fired = std::mem::take(&mut *self.fired.lock().unwrap());
+        let mut of_call: BTreeMap<String, i64> = BTreeMap::new();
+        for ((key, time, timer), watermark) in fired.clone() {
+            assert_eq!(watermark, self.times[group_of(&key) as usize], "the time of {key}");
+            assert!(time <= watermark, "{key} fires at {watermark} what is due at {time}");
+            assert!(self.set.remove(&(key.clone(), time, timer)), "{key} fires what is not set: timer {timer} at {time}");
+            match of_call.entry(key.clone()) {
+                Entry::Occupied(other) => assert_eq!(*other.get(), time, "a call is of one time of {key}"),
+                Entry::Vacant(first) => _ = first.insert(time),
+            }
+            assert!(self.last.get(&key).is_none_or(|last| *last <= time), "{key} fires {time} behind {:?}", self.last.get(&key));
+            self.last.insert(key.clone(), time);
+        }
+        // A call's timers have fired, all of them, when one of them sets another.
+        for ((key, time, timer), _) in fired {
+            if let Some((time, timer)) = sets(time, timer) {
+                self.set.insert((key.clone(), time, timer));
+                self.last.entry(key).and_modify(|last| *last = time.min(*last) - 1);
+            }
+        }
+        true
+    }
+
+    /// Nothing is due: all that is left is ahead of the time of its key.
+    fn check_left(&self) {
+        for (key, time, timer) in &self.set {
+            let now = self.times[group_of(key) as usize];
+            assert!(*time > now, "timer {timer} of {key} is due at {time}, and {now} has come");
+        }
+    }
+}
+
+#[test]
+fn whatever_is_set_fires_once_in_order_and_when_its_time_has_come() {
+    for seed in 0..400 {
+        let mut run = Run::new(seed);
+        for _ in 0..60 {
+            match run.dice.draw(8) {
+                0 => run.restart(),
+                1 | 2 => run.watermark(),
+                3..=5 => {
+                    // What is due fires in front of what comes next.
+                    while run.fire() {
+                        // A barrier may pass, and the attempt end, between two calls.
+                        if run.dice.draw(10) == 0 {
+                            run.restart();
+                        }
+                    }
+                    run.check_left();
+                    run.records();
+                }
+                _ => _ = run.fire(),
+            }
+        }
+        while run.fire() {}
+        run.check_left();
+    }
+}
+
+#[test]
+fn at_the_end_of_time_all_that_is_set_fires_and_what_that_sets_stays() {
+    let mut run = Run::new(3);
+    let mut builder = BatchBuilder::new();
+    // The one at 9 sets another at 9, and that at 12 one at 15.
+    ["+9 0", "+12 0", "+40 1"].iter().for_each(|text| builder.push(Some(b"k"), text.as_bytes(), None));
+    for call in run.subtasks[0].calls_of(0, true, Arc::new(builder.finish())) {
+        run.subtasks[0].call(&call).now_or_never().unwrap().unwrap();
+    }
+    let subtask = &mut run.subtasks[0];
+    subtask.set_watermark(5);
+    assert!(!subtask.is_due());
+    subtask.set_watermark(END_OF_TIME.0);
+    while subtask.is_due() {
+        subtask.fire().now_or_never().unwrap().unwrap();
+    }
+    let fired: Vec<_> = std::mem::take(&mut *run.fired.lock().unwrap()).into_iter().map(|((_, time, timer), _)| (time, timer)).collect();
+    assert_eq!(fired, [(9, 0), (12, 0), (40, 1)]);
+    let capture = run.subtasks[0].capture(CheckpointId(1), None, None).unwrap();
+    assert_eq!(capture.floors, [WatermarkFloor { from: 0, to: GROUPS, watermark: 5 }], "the end of time is no floor");
+    assert_eq!(capture.keyed.map(|keyed| keyed.keys()), Some(1), "what they set is in the checkpoint");
+}
+
+#[test]
+fn a_timer_that_sets_itself_for_ever_is_a_fault_that_names_the_key() {
+    let mut run = Run::new(3);
+    let subtask = &mut run.subtasks[0];
+    subtask.set_watermark(5);
+    for firing in 0..=FIRINGS_MAX {
+        let state = subtask.state.as_deref_mut().unwrap();
+        let mut builder = BatchBuilder::new();
+        builder.push(Some(b"k"), b"", None);
+        let batch = builder.finish();
+        state.select(&batch, 0..1).unwrap();
+        state.set_timer(0, 1, 5).unwrap();
+        assert!(subtask.is_due());
+        let fired = subtask.fire().now_or_never().unwrap();
+        assert_eq!(fired.is_err(), firing == FIRINGS_MAX, "{firing}");
+        if let Err(error) = fired {
+            assert!(error.to_string().starts_with("alarm: the timers of the key k fire more than 10000 times"), "{error}");
+        }
+    }
+}
