@@ -28,7 +28,7 @@ const LATEST: Duration = Duration::from_secs(8);
 fn job() -> GuestJob {
     let limits = Limits { time_per_batch: SPIN, ..Limits::default() };
     GuestJob {
-        source: NumberSource { count: KEYS, keys: KEYS, splits: u64::from(GUESTS), value: Arc::new(|_| "spin".to_owned()) },
+        source: NumberSource { count: KEYS, keys: KEYS, splits: u64::from(GUESTS), in_turn: false, value: Arc::new(|_| "spin".to_owned()) },
         rate: 1e6,
         parallelism: GUESTS,
         plugin: faulty(EngineMode::Epoch),

@@ -32,7 +32,7 @@ fn every_eleventh_is_poison(number: u64) -> String {
 
 fn job(count: u64, value: impl Fn(u64) -> String + Send + Sync + 'static, on_failure: OnFailure, aside: Aside) -> GuestJob {
     GuestJob {
-        source: NumberSource { count, keys: KEYS, splits: 2, value: Arc::new(value) },
+        source: NumberSource { count, keys: KEYS, splits: 2, in_turn: false, value: Arc::new(value) },
         rate: 4_000.0,
         parallelism: 2,
         plugin: faulty(EngineMode::Fuel),

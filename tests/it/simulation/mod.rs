@@ -9,7 +9,7 @@ mod state;
 mod stops;
 
 use weir_engine::storage::FaultPlan;
-use weir_tests::simulation::scenarios::{CALM, STORMY};
+use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, STORMY};
 use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate};
 
 /// What came of some seeds, summed up.
@@ -154,4 +154,12 @@ fn at_least_once_loses_nothing() {
 #[test]
 fn barriers_that_overtake_on_several_inputs_lose_and_double_no_pair() {
     check(60, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Join, ..STORMY });
+}
+
+#[test]
+fn windows_that_timers_close_lose_and_double_nothing_and_no_record_is_late() {
+    check(80, Scenario { counter: Counter::Timed, ..STORMY });
+    check(80, Scenario { counter: Counter::Timed, barriers: Barriers::ExactlyOnce, ..STORMY });
+    check(20, Scenario { counter: Counter::Timed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY });
+    check(20, Scenario { counter: Counter::Timed, state_faults: Some(FAULTY_STATE), ..CALM });
 }

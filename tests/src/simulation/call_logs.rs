@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
-use weir_engine::operator::{CallKind, Component, OperatorDescriptor, Subtask};
+use weir_engine::operator::{CallKind, Component, FiredTimers, OperatorDescriptor, Subtask};
 use weir_engine::replay::{CallEffects, LoggedRun, LoggedStretch, LoggedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::{ConnectorIo, Simulator};
 use weir_engine::state::{MemoryBackendFactory, StateMigrator};
@@ -74,11 +74,23 @@ struct Watched {
     place: usize,
 }
 
+impl Watched {
+    fn note(&self, given: Vec<String>, context: &OperatorContext<'_>) {
+        let emitted = context.outputs.iter().flat_map(|(_, records)| texts(&records.clone().compact()).collect::<Vec<_>>()).collect();
+        self.witness.lock()[self.place].1.push(Call { given, emitted });
+    }
+}
+
 impl Operator for Watched {
     fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.inner.process(input, batch, context)?;
-        let emitted = context.outputs.iter().flat_map(|(_, records)| texts(&records.clone().compact()).collect::<Vec<_>>()).collect();
-        self.witness.lock()[self.place].1.push(Call { given: texts(batch).collect(), emitted });
+        self.note(texts(batch).collect(), context);
+        Ok(())
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.inner.on_timers(fired, context)?;
+        self.note(timers(fired), context);
         Ok(())
     }
 
@@ -97,6 +109,11 @@ impl Operator for Watched {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The key of each timer, and when it was due.
+fn timers(fired: &FiredTimers) -> Vec<String> {
+    fired.keys().iter().zip(fired.due()).map(|(key, due)| format!("{} at {due}", text(key))).collect()
 }
 
 fn texts(records: &RecordBatch) -> impl Iterator<Item = String> {
@@ -207,14 +224,18 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
             let mut made = Vec::new();
             for call in calls {
                 let CallEffects { records, undivided, recordless } = operator.effects_of(0, &call).await?;
-                let CallKind::Batch { batch, .. } = &call.kind else {
-                    assert!(recordless.is_empty(), "what is recorded emits nothing at a watermark");
-                    continue;
+                let given = match &call.kind {
+                    CallKind::Batch { batch, .. } => texts(batch).collect(),
+                    CallKind::Timers(fired) => timers(fired),
+                    CallKind::Watermark => {
+                        assert!(recordless.is_empty(), "what is recorded emits nothing at a watermark");
+                        continue;
+                    }
                 };
                 assert!(!undivided, "cutting a batch changes nothing");
-                let emitted =
-                    records.iter().flat_map(|record| &record.outputs).map(|one| text(one.record.value.as_deref().unwrap_or_default()));
-                made.push(Call { given: texts(batch).collect(), emitted: emitted.collect() });
+                let outputs = records.iter().flat_map(|record| &record.outputs).chain(&recordless.outputs);
+                let emitted = outputs.map(|one| text(one.record.value.as_deref().unwrap_or_default())).collect();
+                made.push(Call { given, emitted });
             }
             let at = format!("from {} to {}", stretch.from, stretch.to);
             all.push(SubtaskStretch { at, subtask, calls: made, stored_bytes, cut_off });

@@ -94,7 +94,7 @@ impl Shape {
 
     pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
         let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
-        let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value });
+        let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, in_turn: false, value });
         let sink = disk::sink(simulator, disk, scenario);
         let kinds = [
             VertexKind::Source { source, rate: Some(1_000.0) },

@@ -79,7 +79,13 @@ impl Shape {
     }
 
     fn graph(self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
-        let source = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, value: Arc::new(|number| number.to_string()) };
+        let source = NumberSource {
+            count: scenario.records,
+            keys: scenario.keys,
+            splits: 4,
+            in_turn: false,
+            value: Arc::new(|number| number.to_string()),
+        };
         let source = VertexKind::Source { source: Arc::new(source), rate: Some(1_000.0) };
         let sink = VertexKind::Sink(disk::sink(simulator, disk, scenario));
         let faults = Faults::new(simulator.clone(), scenario.failures);

@@ -190,7 +190,7 @@ fn process(
 ) -> Result<Option<JobReport>, String> {
     let mut graph = graph(simulator, disk, scenario);
     let value = Arc::new(move |number| scenario.counter.value(number));
-    let numbers = NumberSource { count: scenario.records, keys: scenario.keys, splits: SPLITS, value };
+    let numbers = NumberSource { count: scenario.records, keys: scenario.keys, splits: SPLITS, in_turn: false, value };
     let source = Arc::new(GrowingSource { numbers, simulator: simulator.clone(), seen: seen.clone() });
     graph.vertices[0].kind = VertexKind::Source { source, rate: Some(2_000.0) };
     let (control, inbox) = JobControl::new();

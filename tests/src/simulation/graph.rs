@@ -3,6 +3,7 @@
 use super::disk;
 use super::join::{self, JoinFactory};
 use super::lines::LinesFactory;
+use super::timed::TimedFactory;
 use super::{CountFactory, Disk, NumberSource, RekeyFactory, Scenario};
 use crate::sandbox::{faulty, keyed_count};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::QUARANTINE_OUTPUT;
 use weir_engine::runtime::Simulator;
+use weir_engine::time::WatermarkSettings;
 use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
 
 /// What counts the records of each key.
@@ -24,6 +26,8 @@ pub enum Counter {
     Guest,
     /// The guest `faulty`, with poison among the records, which is set aside.
     PoisonedGuest,
+    /// Records are counted by windows of event time, which timers close.
+    Timed,
     /// Nothing is counted: two inputs are joined, under rules that are broadcast.
     Join,
 }
@@ -33,7 +37,7 @@ impl Counter {
     pub fn value(self, number: u64) -> String {
         match (self, number % 13) {
             (Self::PoisonedGuest, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
-            (Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Join, _) => number.to_string(),
+            (Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join, _) => number.to_string(),
         }
     }
 
@@ -41,13 +45,13 @@ impl Counter {
     pub fn up_to(self) -> u64 {
         match self {
             Self::Forgetful => 3,
-            Self::Native | Self::Guest | Self::PoisonedGuest | Self::Join => u64::MAX,
+            Self::Native | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join => u64::MAX,
         }
     }
 
     fn is_guest(self) -> bool {
         match self {
-            Self::Native | Self::Forgetful | Self::Join => false,
+            Self::Native | Self::Forgetful | Self::Timed | Self::Join => false,
             Self::Guest | Self::PoisonedGuest => true,
         }
     }
@@ -63,6 +67,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         count: scenario.records,
         keys: scenario.keys,
         splits: 4,
+        in_turn: counter == Counter::Timed,
         value: Arc::new(move |number| counter.value(number)),
     });
     let sink = disk::sink(simulator, disk, scenario);
@@ -85,6 +90,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
     vertices[2].record = scenario.record;
+    vertices[0].watermark = (counter == Counter::Timed).then(WatermarkSettings::default);
     let last = vertices.len() - 1;
     vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
     edges.push(edge(last, 0, last + 1, Partitioning::Forward));
@@ -99,6 +105,7 @@ fn factory(counter: Counter, simulator: &Simulator, failures: Option<u64>) -> Ar
     match counter {
         Counter::Native | Counter::Forgetful => CountFactory::new(simulator.clone(), failures, counter.up_to()),
         Counter::Join => JoinFactory::new(simulator.clone(), failures),
+        Counter::Timed => TimedFactory::new(simulator.clone(), failures),
         Counter::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
         Counter::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
     }

@@ -47,7 +47,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join
     let join_parallelism = parallelism();
     let vertex = |id: &str, parallelism, kind| Vertex::new(id, parallelism, kind);
     let source = |id: &str, count: u64, splits| {
-        let source = NumberSource { count, keys: scenario.keys, splits, value: Arc::new(|number| number.to_string()) };
+        let source = NumberSource { count, keys: scenario.keys, splits, in_turn: false, value: Arc::new(|number| number.to_string()) };
         // All inputs last equally long.
         let rate = 2_000.0 * count as f64 / scenario.records as f64;
         vertex(id, parallelism(), VertexKind::Source { source: Arc::new(source), rate: Some(rate) })

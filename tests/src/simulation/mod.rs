@@ -23,6 +23,7 @@ mod source;
 mod state;
 mod stop_on_trial;
 mod stops;
+mod timed;
 mod unopened;
 mod versions;
 

@@ -103,7 +103,8 @@ impl Operator for Rekey {
         for record in 0..batch.len() {
             let key = batch.key(record).expect("the source gives keys");
             let key: u64 = std::str::from_utf8(key).expect("keys are text").parse().expect("keys are numbers");
-            out.push(Some((key % self.1).to_string().as_bytes()), batch.values().get(record), None);
+            let time = Some(batch.timestamps()[record]);
+            out.push(Some((key % self.1).to_string().as_bytes()), batch.values().get(record), time);
         }
         context.outputs.push((0, out.finish().into()));
         Ok(())

@@ -167,7 +167,8 @@ impl OutboxWorld {
     }
 
     fn graph(&self, process: &OutboxProcess) -> JobGraph {
-        let source = NumberSource { count: self.records, keys: 10, splits: 1, value: Arc::new(|number| number.to_string()) };
+        let source =
+            NumberSource { count: self.records, keys: 10, splits: 1, in_turn: false, value: Arc::new(|number| number.to_string()) };
         let vertex = |id: &str, kind| Vertex::new(id, 1, kind);
         let target = self.target.client(process.target, ChunkBounds { records: 7, bytes: usize::MAX });
         let sink = match process.sink {

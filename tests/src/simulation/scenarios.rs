@@ -40,7 +40,7 @@ pub const PUBLISHING: Scenario =
 pub const EVERY: usize = 1_000_000;
 
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 13] = [
+pub const ALL: [(&str, Scenario); 16] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -56,6 +56,9 @@ pub const ALL: [(&str, Scenario); 13] = [
     ("join-overtaking", Scenario { counter: Counter::Join, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("recorded", Scenario { record: true, retain: EVERY, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("join-recorded", Scenario { counter: Counter::Join, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("timed", Scenario { counter: Counter::Timed, ..STORMY }),
+    ("timed-overtaking", Scenario { counter: Counter::Timed, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("timed-recorded", Scenario { counter: Counter::Timed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("outbox", PUBLISHING),
     ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
     ("state-in-files", Scenario { state_faults: Some(FAULTY_STATE), ..STORMY }),

@@ -16,6 +16,8 @@ pub struct NumberSource {
     pub keys: u64,
     /// Number of splits.
     pub splits: u64,
+    /// A reader reads its splits in turn; else one after the other.
+    pub in_turn: bool,
     /// The value of record n.
     pub value: Arc<dyn Fn(u64) -> String + Send + Sync>,
 }
@@ -74,10 +76,25 @@ impl NumberSource {
     }
 }
 
+impl NumberReader {
+    fn read_in_turn(&mut self, room: usize, out: &mut SplitBatch) -> ReadStatus {
+        let count = self.splits.len();
+        let is_open = |split: &SplitState| split.progress != SplitProgress::Finished;
+        let next = (0..count).map(|step| (self.current + step) % count).find(|&place| is_open(&self.splits[place]));
+        let Some(place) = next else { return ReadStatus::End };
+        self.source.read(&mut self.splits[place], room, out.of(place));
+        self.current = (place + 1) % count;
+        if self.splits.iter().any(is_open) { ReadStatus::More } else { ReadStatus::End }
+    }
+}
+
 impl SourceReader for NumberReader {
     fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         // Small reads: many interleavings in few records.
         let mut room = max_records.min(5);
+        if self.source.in_turn {
+            return Poll::Ready(Ok(self.read_in_turn(room, out)));
+        }
         while let Some(split) = self.splits.get_mut(self.current) {
             if split.progress == SplitProgress::Finished {
                 self.current += 1;

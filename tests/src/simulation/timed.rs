@@ -1,0 +1,97 @@
+//! Windows by hand: an operator that counts the records of a key within fifty milliseconds of event time, and says so when a timer tells it that they are over.
+//! Splits are in order and watermarks wait for the slowest, so no record is ever late, whatever was restored at whatever parallelism.
+
+use super::Scenario;
+use super::operators::{Faults, descriptor, select};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weir_engine::element::RecordBatch;
+use weir_engine::operator::{FiredTimers, OperatorDescriptor, Subtask, TimerDescriptor};
+use weir_engine::runtime::Simulator;
+use weir_engine::state::{KeyedState, StateDescriptor, StateKind};
+use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+
+/// How long a window is.
+const WINDOW: i64 = 50;
+
+/// Counts by key and window.
+pub struct TimedFactory {
+    descriptor: OperatorDescriptor,
+    faults: Faults,
+}
+
+impl TimedFactory {
+    /// `one_in`: a failure in so many calls.
+    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
+        let counts = StateDescriptor { name: "counts".into(), kind: StateKind::Map, schema: "raw".into(), version: 1, ttl_ms: None };
+        let timers = vec![TimerDescriptor { name: "over".into(), event_time: true }];
+        let descriptor = OperatorDescriptor { timers, ..descriptor("timed", vec![counts]) };
+        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })
+    }
+}
+
+impl OperatorFactory for TimedFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Timed(self.faults.clone())))
+    }
+}
+
+struct Timed(Faults);
+
+/// The count of a window of a key.
+fn count(state: &KeyedState, key: usize, window: [u8; 8]) -> Result<u64, EngineError> {
+    let mut value = Column::new();
+    let found = state.map_get(key, 0, &window, &mut value)?;
+    Ok(if found { u64::from_le_bytes(value.get(0).try_into().expect("eight bytes")) } else { 0 })
+}
+
+impl Operator for Timed {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.0.strike("count in windows")?;
+        let state = context.state.as_deref_mut().expect("a key edge");
+        select(state, batch)?;
+        for record in 0..batch.len() {
+            let (key, time) = (state.key_of()[record] as usize, batch.timestamps()[record]);
+            if time <= context.watermark {
+                let message = format!("a record of {time} comes behind the watermark {}", context.watermark);
+                return Err(EngineError::new(ErrorKind::FixInput, message));
+            }
+            let start = time - time.rem_euclid(WINDOW);
+            let counted = count(state, key, start.to_be_bytes())? + 1;
+            state.map_put(key, 0, &start.to_be_bytes(), &counted.to_le_bytes())?;
+            state.set_timer(key, 0, start + WINDOW - 1)?;
+        }
+        Ok(())
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.0.strike("close windows")?;
+        let state = context.state.as_deref_mut().expect("timers are of keys");
+        state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a timer without a key")))?;
+        let mut out = BatchBuilder::new();
+        for place in 0..fired.len() {
+            let (key, start) = (state.key_of()[place] as usize, fired.due()[place] + 1 - WINDOW);
+            let counted = count(state, key, start.to_be_bytes())?;
+            state.map_remove(key, 0, &start.to_be_bytes())?;
+            let name = fired.keys().get(place);
+            let line = format!("{} {start} {counted}", String::from_utf8_lossy(name));
+            out.push(Some(name), line.as_bytes(), Some(fired.due()[place]));
+        }
+        context.outputs.push((0, out.finish().into()));
+        Ok(())
+    }
+}
+
+/// One line for each key and window, with the number of its records.
+pub(super) fn windows(scenario: Scenario) -> impl Iterator<Item = String> {
+    let mut counts: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+    for number in 0..scenario.records {
+        let key = number % scenario.keys % scenario.counted_keys;
+        *counts.entry((key, number - number % WINDOW as u64)).or_default() += 1;
+    }
+    counts.into_iter().map(|((key, start), count)| format!("{key} {start} {count}"))
+}
