@@ -100,11 +100,15 @@ pub struct AuctionTexts<'a> {
 
 impl<'a> Auction<'a> {
     const TAG: u8 = 1;
-    /// Bytes in front of the texts.
+    /// Bytes in front of the texts; they alone are an auction whose texts must not be asked for.
     pub const HEAD: usize = AUCTION_HEAD;
 
+    /// The auction of these bytes; another event is an error.
     #[inline]
-    fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+        if bytes.first() != Some(&Self::TAG) {
+            return Err(unknown(bytes));
+        }
         let (time, [id, initial_bid, reserve, expires, seller, category], texts) = numbers::<AUCTION_HEAD, 6>(bytes, "auction")?;
         Ok(Self { time, id, initial_bid, reserve, expires: expires as i64, seller, category, texts })
     }
