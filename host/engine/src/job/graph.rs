@@ -33,7 +33,7 @@ pub struct Vertex {
     pub parallelism: u32,
     /// Whether what an operator is called with is recorded.
     pub record: bool,
-    /// How a source makes watermarks of its records' timestamps; `None`: it makes none.
+    /// How a source makes watermarks of its records' timestamps, or an operator of those that it emits, in place of what comes in; `None`: it makes none.
     pub watermark: Option<WatermarkSettings>,
     /// What it is.
     pub kind: VertexKind,

@@ -5,7 +5,7 @@
 //! serves nothing else meanwhile, also where an operator's call waits for its state.
 
 use super::call_pace::waiting;
-use super::{Emitted, OperatorSubtask, Successor};
+use super::{Emitted, OperatorSubtask, OutputTime, Successor};
 use crate::element::{CheckpointId, END_OF_TIME, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
@@ -46,6 +46,8 @@ pub struct Node {
     pub routes: Vec<Vec<Target>>,
     /// The targets of quarantined records.
     pub quarantine: Vec<Target>,
+    /// Where an operator makes watermarks of what it emits; those that come in stay with it then.
+    pub time: Option<Box<OutputTime>>,
 }
 
 /// What a node does with records.
@@ -258,15 +260,42 @@ impl Chain {
     /// Each operator hears of it in turn, and what it emits then has been worked off by those behind it, or stands in front of the watermark on the edges, before
     /// they hear of it themselves. The end of time is not sent: the end of the input says so.
     async fn tell_all(&mut self, progress: Progress) -> Result<(), EngineError> {
-        let mut ahead = self.heads();
+        let heads = self.heads();
+        self.tell(heads, progress).await
+    }
+
+    /// Tells those behind a node what time its output has come to.
+    pub(crate) async fn tell_behind(&mut self, node: usize, progress: Progress) -> Result<(), EngineError> {
+        let behind = self.behind(node).collect();
+        self.tell(behind, progress).await
+    }
+
+    /// Ready with the progress of a node's output.
+    pub(crate) fn poll_output_time(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Progress)> {
+        for (node, time) in self.nodes.iter_mut().enumerate().filter_map(|(node, of)| Some((node, of.time.as_deref_mut()?))) {
+            if let Poll::Ready(progress) = time.poll(cx) {
+                return Poll::Ready((node, progress));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Where what a node emits goes; the last is the first.
+    fn behind(&self, node: usize) -> impl Iterator<Item = Target> {
+        let Node { routes, quarantine, .. } = &self.nodes[node];
+        quarantine.iter().rev().chain(routes.iter().rev().flat_map(|targets| targets.iter().rev())).copied()
+    }
+
+    async fn tell(&mut self, mut ahead: Vec<Target>, progress: Progress) -> Result<(), EngineError> {
         while let Some(target) = ahead.pop() {
             match target {
                 Target::Edge(_) if progress == Progress::Watermark(END_OF_TIME) => {}
                 Target::Edge(edge) => self.output.send_progress(edge, progress),
                 Target::Node { node, .. } => {
                     self.tell_node(node, progress).await?;
-                    let Node { routes, quarantine, .. } = &self.nodes[node];
-                    ahead.extend(quarantine.iter().rev().chain(routes.iter().rev().flat_map(|targets| targets.iter().rev())));
+                    if self.nodes[node].time.is_none() || progress == Progress::Watermark(END_OF_TIME) {
+                        ahead.extend(self.behind(node));
+                    }
                 }
             }
         }
@@ -338,7 +367,7 @@ impl Chain {
         if records.is_empty() {
             return Ok(());
         }
-        let node = &self.nodes[place];
+        let node = &mut self.nodes[place];
         let quarantined = output == QUARANTINE_OUTPUT;
         let targets = if quarantined { Some(&node.quarantine) } else { node.routes.get(output as usize) };
         let Some(targets) = targets.filter(|targets| !targets.is_empty() || !quarantined) else {
@@ -346,6 +375,9 @@ impl Chain {
         };
         if !quarantined {
             node.metrics.records_out.add(records.len() as u64);
+            if let Some(time) = &mut node.time {
+                time.on_emitted(&records);
+            }
         }
         let records = for_all(targets, records);
         self.ahead.extend(deliveries(targets, &records, Some(place)));

@@ -8,7 +8,8 @@ use crate::runtime::{Runtime, Simulator};
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};
 use crate::task::testing::snapshots;
-use crate::task::{OperatorTask, SubtaskPlace, TaskEvents};
+use crate::task::{OperatorTask, SourceClock, SubtaskPlace, TaskEvents};
+use crate::time::WatermarkSettings;
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -91,7 +92,15 @@ fn node_with(
     };
     let metrics = Arc::<VertexMetrics>::default();
     let subtask = OperatorSubtask::new(place, backends, metrics.clone(), Simulator::new(1).runtime().clock).unwrap();
-    Node { vertex, id: id.into(), metrics, body: NodeBody::Operator(Box::new(subtask)), routes: vec![routes], quarantine: Vec::new() }
+    Node {
+        vertex,
+        id: id.into(),
+        metrics,
+        body: NodeBody::Operator(Box::new(subtask)),
+        routes: vec![routes],
+        quarantine: Vec::new(),
+        time: None,
+    }
 }
 
 /// `a`, and behind it `b` and `c`.
@@ -201,4 +210,44 @@ fn a_watermark_leaves_a_task_behind_what_its_operators_emit_at_it() {
         }
     }
     assert_eq!(left, ["a-5", "b-5", "watermark 5"]);
+}
+
+#[test]
+fn watermarks_of_what_an_operator_emits_take_the_place_of_those_that_come_in() {
+    let (heard, simulator) = (Heard::default(), Simulator::new(1));
+    let (clock, settings) =
+        (simulator.runtime().clock, WatermarkSettings { delay: Duration::from_millis(2), ..WatermarkSettings::default() });
+    let mut chain = chain(clock.clone(), &heard);
+    let output = |largest| OutputTime::new(&SourceClock::new(settings.clone(), 1), largest, ("a".into(), 0), Arc::default(), clock.clone());
+    chain.nodes[0].time = Some(Box::new(output(None)));
+    let told = |chain: &mut Chain| match chain.poll_output_time(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready((node, progress)) => Some((node, progress)),
+        Poll::Pending => None,
+    };
+    let watermark = |at| Progress::Watermark(Watermark(at));
+    let run = async {
+        chain.on_progress(watermark(7)).await.unwrap();
+        assert_eq!(*heard.lock().unwrap(), ["a hears 7", "b at none: a-7", "c at none: a-7"], "what comes in stays with it");
+        assert_eq!(told(&mut chain), None, "what it has emitted has no time");
+        let mut builder = BatchBuilder::new();
+        [30, 20].into_iter().for_each(|time| builder.push(None, b"r", Some(time)));
+        chain.process(HEAD, &Arc::new(builder.finish())).await.unwrap();
+        let (node, progress) = told(&mut chain).expect("it has come to a time");
+        assert_eq!((node, progress, told(&mut chain)), (0, watermark(27), None));
+        heard.lock().unwrap().clear();
+        chain.tell_behind(node, progress).await.unwrap();
+        assert_eq!(*heard.lock().unwrap(), ["b hears 27", "c hears 27"]);
+        assert_eq!(chain.nodes[0].time.as_ref().unwrap().largest(), Some(30));
+        heard.lock().unwrap().clear();
+        chain.on_progress(Progress::Watermark(END_OF_TIME)).await.unwrap();
+        assert_eq!(
+            heard.lock().unwrap().iter().filter(|line| line.contains(&format!("hears {}", i64::MAX))).count(),
+            3,
+            "the end is everybody's"
+        );
+    };
+    run.now_or_never().expect("nothing waits");
+    // Restored, it goes on from where it was.
+    chain.nodes[0].time = Some(Box::new(output(Some(30))));
+    assert_eq!(told(&mut chain), Some((0, watermark(27))));
 }

@@ -11,6 +11,7 @@ mod in_flight_object;
 mod increments;
 mod lag_watch;
 mod operator_task;
+mod output_time;
 mod rate_limiter;
 mod restore;
 mod shared_files;
@@ -31,6 +32,7 @@ pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use in_flight_object::InFlightEdge;
 pub use operator_task::OperatorTask;
+pub use output_time::OutputTime;
 pub use rate_limiter::RateLimiter;
 #[cfg(feature = "testing")]
 pub use restore::KeyedRestore;

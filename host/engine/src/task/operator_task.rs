@@ -22,6 +22,8 @@ enum Step {
     Gate(GateEvent),
     /// Timers are due, or event time has made progress.
     Advance,
+    /// What a node emits has come to a time.
+    OutputTime(usize, Progress),
     /// Everything that there was has been worked off.
     End,
     Linger,
@@ -98,6 +100,7 @@ impl OperatorTask {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Gate(event) => self.on_gate(event).await?,
                 Step::Advance => self.chain.advance().await?,
+                Step::OutputTime(node, progress) => self.chain.tell_behind(node, progress).await?,
                 Step::End => self.on_end()?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Alignment => self.gate.on_time(),
@@ -123,6 +126,9 @@ impl OperatorTask {
         // What is due fires before anything else is worked off, and barriers pass between two calls.
         let may_work = appetite == Appetite::Everything && !self.ended;
         let is_due = may_work && self.chain.is_due();
+        if may_work && let Poll::Ready((node, progress)) = self.chain.poll_output_time(cx) {
+            return Poll::Ready(Ok(Step::OutputTime(node, progress)));
+        }
         if !self.is_ending
             && let Poll::Ready(event) = self.gate.poll_next(if is_due { Appetite::Barriers } else { appetite }, cx)
         {

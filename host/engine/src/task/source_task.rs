@@ -40,6 +40,8 @@ enum Step {
     Linger,
     /// Time has made progress without a record.
     Progress(Progress),
+    /// What a node emits has come to a time.
+    OutputTime(usize, Progress),
     /// How far the reader lags behind has not been looked at since the last read.
     LookAtLag,
     /// The attempt is gone.
@@ -159,6 +161,7 @@ impl SourceTask {
                 Step::Restored(from, batch) => self.on_restored(from, batch).await?,
                 Step::Linger => self.chain.output.flush(),
                 Step::Progress(progress) => self.chain.on_progress(progress).await?,
+                Step::OutputTime(node, progress) => self.chain.tell_behind(node, progress).await?,
                 Step::LookAtLag => self.lag.look(&*self.reading.reader),
                 Step::Closed => return Ok(()),
             }
@@ -184,6 +187,11 @@ impl SourceTask {
         }
         if let Some((from, batch)) = self.restored.pop_front() {
             return Poll::Ready(Ok(Step::Restored(from, batch)));
+        }
+        if self.phase == Phase::Reading
+            && let Poll::Ready((node, progress)) = self.chain.poll_output_time(cx)
+        {
+            return Poll::Ready(Ok(Step::OutputTime(node, progress)));
         }
         if self.phase == Phase::Reading && self.draining {
             return Poll::Ready(Ok(Step::Read(ReadStatus::End)));

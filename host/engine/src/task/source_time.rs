@@ -33,6 +33,24 @@ impl SourceClock {
     }
 }
 
+/// What is asked of whoever hands records on.
+pub(super) trait ReadSplits {
+    /// See [`SourceReader::is_finished`].
+    fn is_read(&self, split: usize) -> bool;
+    /// See [`SourceReader::is_idle`].
+    fn is_caught_up(&self, split: usize) -> bool;
+}
+
+impl<R: SourceReader + ?Sized> ReadSplits for R {
+    fn is_read(&self, split: usize) -> bool {
+        self.is_finished(split)
+    }
+
+    fn is_caught_up(&self, split: usize) -> bool {
+        self.is_idle(split)
+    }
+}
+
 /// The time of one source subtask.
 pub(super) struct SourceTime {
     splits: SplitWatermarks,
@@ -96,12 +114,16 @@ impl SourceTime {
 
     /// These records are about to be handed on.
     pub fn on_read(&mut self, batch: &SplitBatch) {
-        let (mut at, wall_ms) = (0, self.clock.wall_ms());
-        let mut ahead = 0;
+        let mut at = 0;
         for run in batch.runs() {
-            ahead += self.splits.on_records(run.split, &batch.timestamps()[at..at + run.records], wall_ms);
+            self.on_records(run.split, &batch.timestamps()[at..at + run.records]);
             at += run.records;
         }
+    }
+
+    /// Records of a split with these timestamps are about to be handed on.
+    pub fn on_records(&mut self, split: usize, timestamps: &[i64]) {
+        let ahead = self.splits.on_records(split, timestamps, self.clock.wall_ms());
         self.is_stale = true;
         if ahead > 0 {
             self.metrics.ahead.add(ahead);
@@ -118,7 +140,7 @@ impl SourceTime {
     }
 
     /// They have been handed on, and all that there was in front of them: what there is to tell.
-    pub fn look_behind_records(&mut self, reader: &dyn SourceReader) -> Option<Progress> {
+    pub fn look_behind_records(&mut self, reader: &(impl ReadSplits + ?Sized)) -> Option<Progress> {
         let now = self.clock.now();
         if now < self.next {
             return None;
@@ -128,7 +150,7 @@ impl SourceTime {
     }
 
     /// The reader waits for more. Ready with what there is to tell, once it is time.
-    pub fn poll_waiting(&mut self, reader: &dyn SourceReader, cx: &mut Context<'_>) -> Poll<Progress> {
+    pub fn poll_waiting(&mut self, reader: &(impl ReadSplits + ?Sized), cx: &mut Context<'_>) -> Poll<Progress> {
         loop {
             let now = self.clock.now();
             self.look(reader, true, now);
@@ -145,10 +167,10 @@ impl SourceTime {
         }
     }
 
-    fn look(&mut self, reader: &dyn SourceReader, waits: bool, now: Monotonic) {
-        let is_caught_up = |split: usize| reader.is_idle(split);
+    fn look(&mut self, reader: &(impl ReadSplits + ?Sized), waits: bool, now: Monotonic) {
+        let is_caught_up = |split: usize| reader.is_caught_up(split);
         let is_caught_up: Option<&dyn Fn(usize) -> bool> = if waits { Some(&is_caught_up) } else { None };
-        self.splits.look(&OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up }, now);
+        self.splits.look(&OpenSplits { is_finished: &|split| reader.is_read(split), is_caught_up }, now);
     }
 
     fn tell(&mut self, now: Monotonic) -> Option<Progress> {

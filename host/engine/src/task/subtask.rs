@@ -104,6 +104,8 @@ pub struct SubtaskCapture {
     pub floors: Vec<WatermarkFloor>,
     /// What it had been told of the clock, where it has timers by that.
     pub processing_time: Option<i64>,
+    /// The largest timestamp that it has emitted, where its output makes watermarks.
+    pub largest_timestamp: Option<i64>,
 }
 
 impl OperatorSubtask {
@@ -294,6 +296,7 @@ impl OperatorSubtask {
             calls: self.call_log.as_mut().map(|call_log| call_log.at_barrier(checkpoint_id, base)),
             floors: self.floors.capture(self.floor, self.place.key_groups),
             processing_time: self.goes_by_clock().then(|| self.processing_time.told()).flatten(),
+            largest_timestamp: None,
         })
     }
 

@@ -76,6 +76,9 @@ pub struct SubtaskSnapshot {
     /// The largest time of the clock that an operator with timers by it had been told, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processing_time: Option<i64>,
+    /// The largest timestamp of what an operator has emitted, where its output makes watermarks, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_timestamp: Option<i64>,
     /// A source's splits with their progress.
     pub splits: Vec<SplitState>,
     /// A sink's output that is not known to be committed.

@@ -8,6 +8,7 @@ use crate::job::attempt::context::AttemptContext;
 use crate::job::attempt::splits::{Splits, assign};
 use crate::job::restore::in_flight_records::RestoredRecords;
 use crate::job::{Edge, JobGraph, TaskLayout, Vertex, VertexKind, layout};
+use crate::metrics::VertexMetrics;
 use crate::operator::{QUARANTINE_OUTPUT, Subtask};
 use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
 use crate::runtime::{ConnectorIo, Lane, TaskGroup};
@@ -15,8 +16,8 @@ use crate::sink::WriterContext;
 use crate::source::{ReaderContext, SplitState};
 use crate::state::{StateAllowance, StatePool, owners};
 use crate::task::{
-    CallLog, CallLogBudget, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, RateLimiter, Reading, RestoreSource,
-    SnapshotContext, Snapshots, SourceClock, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
+    CallLog, CallLogBudget, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, OutputTime, RateLimiter, Reading,
+    RestoreSource, SnapshotContext, Snapshots, SourceClock, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -251,7 +252,8 @@ impl Builder<'_> {
             let body = self.body(vertex, index)?;
             let (routes, quarantine) = self.routes(&graph, vertex, index, &inner, &mut output);
             let metrics = self.context.status.metrics.vertices[vertex].clone();
-            nodes.push(Node { vertex, id: graph.vertices[vertex].id.clone(), metrics, body, routes, quarantine });
+            let (id, time) = (graph.vertices[vertex].id.clone(), self.output_time(vertex, index, &metrics));
+            nodes.push(Node { vertex, id, metrics, body, routes, quarantine, time });
         }
         let head = task.members[0];
         let (source_routes, source_quarantine) = match &graph.vertices[head].kind {
@@ -262,6 +264,15 @@ impl Builder<'_> {
         let mut chain = Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone());
         chain.source_quarantine = source_quarantine;
         Ok(chain)
+    }
+
+    /// What makes watermarks of an operator's output. Its subtasks go on from the smallest time that any of the old ones' had come to.
+    fn output_time(&self, vertex: usize, index: u32, metrics: &Arc<VertexMetrics>) -> Option<Box<OutputTime>> {
+        let (context, of) = (self.context, self.clocks.get(&vertex)?);
+        let id = &context.graph.vertices[vertex].id;
+        let old = context.metadata.as_ref().and_then(|metadata| metadata.vertex(context.plan.from(id)?));
+        let largest = old.and_then(|old| old.subtasks.iter().map(|part| part.largest_timestamp).min().flatten());
+        Some(Box::new(OutputTime::new(of, largest, (id.clone(), index), metrics.clone(), context.runtime.clock.clone())))
     }
 
     /// The task's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.

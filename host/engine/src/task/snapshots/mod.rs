@@ -121,7 +121,9 @@ impl Snapshots {
         for node in &mut chain.nodes {
             captures.push(match &mut node.body {
                 NodeBody::Operator(subtask) => {
-                    Capture::Operator { vertex: node.vertex, capture: subtask.capture(checkpoint_id, extent.base(), base)? }
+                    let largest_timestamp = node.time.as_ref().and_then(|time| time.largest());
+                    let capture = subtask.capture(checkpoint_id, extent.base(), base)?;
+                    Capture::Operator { vertex: node.vertex, capture: SubtaskCapture { largest_timestamp, ..capture } }
                 }
                 NodeBody::Sink(writer) => {
                     let uncommitted = self.uncommitted.entry(node.vertex).or_default().clone();

@@ -70,6 +70,7 @@ fn captured(operator: &str) -> Capture {
             calls,
             floors: Vec::new(),
             processing_time: None,
+            largest_timestamp: None,
         },
     }
 }
@@ -115,6 +116,7 @@ fn in_files(operator: &str) -> Capture {
             calls: None,
             floors: Vec::new(),
             processing_time: None,
+            largest_timestamp: None,
         },
     }
 }

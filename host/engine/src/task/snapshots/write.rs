@@ -97,8 +97,8 @@ impl Captured {
     }
 
     fn add_operator(&mut self, extent: &Extent, part: &mut SubtaskSnapshot, capture: SubtaskCapture) {
-        let SubtaskCapture { operator, keyed, broadcast, calls, floors, processing_time } = capture;
-        (part.floors, part.processing_time) = (floors, processing_time);
+        let SubtaskCapture { operator, keyed, broadcast, calls, floors, processing_time, largest_timestamp } = capture;
+        (part.floors, part.processing_time, part.largest_timestamp) = (floors, processing_time, largest_timestamp);
         let mut files = None;
         part.keys = keyed.as_ref().map_or(0, StateSnapshot::keys);
         match keyed {

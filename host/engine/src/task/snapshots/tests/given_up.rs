@@ -24,6 +24,7 @@ fn in_blocks(operator: &str) -> Capture {
             calls: None,
             floors: Vec::new(),
             processing_time: None,
+            largest_timestamp: None,
         },
     }
 }
@@ -69,7 +70,7 @@ fn chain(clock: Arc<dyn Clock>) -> Chain {
     };
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), Simulator::new(1).runtime().clock).unwrap();
     let body = NodeBody::Operator(Box::new(subtask.keeping(CallLog::since(None, CallLogBudget::new(0)))));
-    let node = Node { vertex: 0, id: "op".into(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new() };
+    let node = Node { vertex: 0, id: "op".into(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new(), time: None };
     Chain::new("op".into(), vec![node], Vec::new(), Output::default(), clock)
 }
 

@@ -1,0 +1,65 @@
+//! Watermarks of what an operator emits, in place of those that come in: for records whose time only a guest can read. A subtask's output is one split, which
+//! is idle where nothing has been emitted for long enough.
+
+use super::SourceClock;
+use super::source_time::{ReadSplits, SourceTime};
+use crate::element::{NO_TIMESTAMP, Progress, Selection};
+use crate::metrics::VertexMetrics;
+use crate::runtime::Clock;
+use crate::source::SplitState;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// The time of what one subtask emits.
+pub struct OutputTime(SourceTime);
+
+/// All that there is has been handed on.
+struct Output;
+
+impl ReadSplits for Output {
+    fn is_read(&self, _split: usize) -> bool {
+        false
+    }
+
+    fn is_caught_up(&self, _split: usize) -> bool {
+        true
+    }
+}
+
+impl OutputTime {
+    /// That of subtask `subtask` of `operator`. `largest`: the largest timestamp that had been emitted before.
+    pub fn new(
+        of: &SourceClock,
+        largest: Option<i64>,
+        (operator, subtask): (String, u32),
+        metrics: Arc<VertexMetrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let output = SplitState { largest_timestamp: largest, ..SplitState::unread(String::new(), serde_json::Value::Null) };
+        Self(SourceTime::new(of, &[output], (operator, subtask), metrics, clock))
+    }
+
+    /// These records have been emitted.
+    pub(super) fn on_emitted(&mut self, records: &Selection) {
+        let timestamps = records.batch().timestamps();
+        match records.records() {
+            None => self.0.on_records(0, timestamps),
+            Some(places) => {
+                let emitted: Vec<i64> = places.iter().map(|&place| timestamps[place as usize]).collect();
+                self.0.on_records(0, &emitted);
+            }
+        }
+    }
+
+    /// Ready with what there is to tell those behind, once it is time.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
+        self.0.poll_waiting(&Output, cx)
+    }
+
+    /// The largest timestamp that has been emitted.
+    pub(super) fn largest(&self) -> Option<i64> {
+        let mut output = [SplitState::unread(String::new(), serde_json::Value::Null)];
+        self.0.note(&mut output);
+        output[0].largest_timestamp.filter(|largest| *largest > NO_TIMESTAMP)
+    }
+}
