@@ -14,6 +14,7 @@ use weir_tests::process::{Bench, WordCount, examples};
 const QUERIES: [u32; 17] = [0, 1, 2, 3, 4, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 /// Five and a half hours of event time, with a midnight in them and all kinds of hours that query 14 knows.
 const SOURCE: &str = r#"name = "words"
+parallelism = 1
 [source.events]
 connector = "nexmark"
 count = 100_000
