@@ -56,12 +56,23 @@ pub struct KeyedState {
     allowance: Option<Arc<StateAllowance>>,
     /// Timers of the keys, where the operator declares some.
     timers: Option<Box<Timers>>,
+    /// Room for what is read of a timer.
+    times: Column,
 }
 
 impl KeyedState {
     /// State behind `backend`, which was made with `states`.
     pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
-        Self { states, backend, time: StateTime::NONE, distinct: DistinctKeys::default(), slots: Vec::new(), allowance: None, timers: None }
+        Self {
+            states,
+            backend,
+            time: StateTime::NONE,
+            distinct: DistinctKeys::default(),
+            slots: Vec::new(),
+            allowance: None,
+            timers: None,
+            times: Column::new(),
+        }
     }
 
     /// The same, with timers of these domains: the last of the states are theirs, one for each.
@@ -231,6 +242,7 @@ impl KeyedState {
         let Some(with) = Times(&times).with(time) else { return Ok(()) };
         self.set_value(key, state, &with)?;
         if let Some(timers) = &mut self.timers {
+            timers.on_set(timer, time, self.distinct.hashes[key]);
             timers.push(timer, time, self.distinct.keys.get(key));
         }
         Ok(())
@@ -238,24 +250,50 @@ impl KeyedState {
 
     /// Deletes a timer of a key. False where it is not set.
     pub fn delete_timer(&mut self, key: usize, timer: usize, time: i64) -> Result<bool, EngineError> {
-        let Some((state, times)) = self.times(key, timer)? else { return Ok(false) };
-        match Times(&times).without(time) {
-            None => return Ok(false),
-            Some(left) if left.is_empty() => self.clear(key, state)?,
-            Some(left) => self.set_value(key, state, &left)?,
-        }
-        Ok(true)
+        let Some(state) = self.timer_state(timer) else { return Ok(false) };
+        let mut times = std::mem::take(&mut self.times);
+        times.clear();
+        let deleted = match self.value(key, state, &mut times)? {
+            true if *times.get(0) == time.to_le_bytes() => self.clear(key, state).map(|()| true),
+            true => Times(times.get(0)).without(time).map_or(Ok(false), |left| self.set_value(key, state, &left).map(|()| true)),
+            false => Ok(false),
+        };
+        self.times = times;
+        deleted
     }
 
     /// The state of a declared timer, and what it is for a key.
     fn times(&self, key: usize, timer: usize) -> Result<Option<(usize, Vec<u8>)>, EngineError> {
-        let Some(timers) = self.timers.as_ref().filter(|timers| timer < timers.len()) else { return Ok(None) };
-        let state = timers.first_state + timer;
+        let Some(state) = self.timer_state(timer) else { return Ok(None) };
         Ok(Some((state, self.copied_value(key, state)?.unwrap_or_default())))
     }
 
+    fn timer_state(&self, timer: usize) -> Option<usize> {
+        let timers = self.timers.as_ref().filter(|timers| timer < timers.len())?;
+        Some(timers.first_state + timer)
+    }
+
+    /// Timers of a domain are due up to here: those that are set now and are due already are counted, by key.
+    pub(crate) fn on_due(&mut self, domain: TimeDomain, until: i64) {
+        if let Some(timers) = &mut self.timers {
+            timers.on_due(domain, until);
+        }
+    }
+
+    /// Nothing is due any more.
+    pub(crate) fn on_none_due(&mut self) {
+        if let Some(timers) = &mut self.timers {
+            timers.on_none_due();
+        }
+    }
+
+    /// How many timers of the key with this hash were due when they were set, since nothing was.
+    pub(crate) fn overdue(&self, hash: u64) -> u32 {
+        self.timers.as_ref().map_or(0, |timers| timers.overdue(hash))
+    }
+
     /// The state has been restored: what is set in it is due when its time comes.
-    pub(crate) fn queue_restored_timers(&mut self) -> Result<(), EngineError> {
+    pub fn queue_restored_timers(&mut self) -> Result<(), EngineError> {
         let Self { backend, timers: Some(timers), .. } = self else { return Ok(()) };
         for timer in 0..timers.len() {
             let state = timers.first_state + timer;
@@ -264,9 +302,9 @@ impl KeyedState {
         Ok(())
     }
 
-    /// When the next timer of a domain may be due; it may have been deleted since. `None`: none is set.
+    /// Before this time no timer of a domain is due. `None`: none is set.
     pub(crate) fn next_timer(&mut self, domain: TimeDomain) -> Option<i64> {
-        self.timers.as_mut()?.queue(domain).next_time()
+        self.timers.as_mut()?.queue(domain).not_before()
     }
 
     /// Takes the next timer of a domain out of the queue, where `fits` says something of it; it may have been deleted since, or come twice.

@@ -7,6 +7,8 @@
 
 use super::timer_queue::TimerQueue;
 use super::{StateDescriptor, StateKind};
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
 
 /// What the name of a timer's state begins with. No state that an author declares is named so.
 pub const TIMER_STATE: &str = "weir:timer:";
@@ -35,12 +37,30 @@ pub(super) struct Timers {
     processing: TimerQueue,
     /// Event time is at its end: what is set now is kept and does not fire.
     is_at_end: bool,
+    /// Up to when timers are due, by event time and by the clock.
+    due: Due,
+    /// By the hash of a key how many of its timers were due when they were set, since nothing was.
+    overdue: HashMap<u64, u32, FixedState>,
+}
+
+#[derive(Clone, Copy)]
+struct Due {
+    event: i64,
+    processing: i64,
 }
 
 impl Timers {
     /// Of an operator that declares timers of these domains, whose states are those from `first_state` on.
     pub fn new(first_state: usize, domains: Vec<TimeDomain>) -> Self {
-        Self { first_state, domains, event: TimerQueue::default(), processing: TimerQueue::default(), is_at_end: false }
+        Self {
+            first_state,
+            domains,
+            event: TimerQueue::default(),
+            processing: TimerQueue::default(),
+            is_at_end: false,
+            due: Due { event: i64::MIN, processing: i64::MIN },
+            overdue: HashMap::default(),
+        }
     }
 
     /// Number of declared timers.
@@ -62,6 +82,37 @@ impl Timers {
             TimeDomain::Event => &mut self.event,
             TimeDomain::Processing => &mut self.processing,
         }
+    }
+
+    /// See [`super::KeyedState::on_due`].
+    pub fn on_due(&mut self, domain: TimeDomain, until: i64) {
+        match domain {
+            TimeDomain::Event => self.due.event = until,
+            TimeDomain::Processing => self.due.processing = until,
+        }
+    }
+
+    /// A timer of a key with this hash has been set.
+    pub fn on_set(&mut self, timer: usize, time: i64, hash: u64) {
+        let until = match self.domains[timer] {
+            TimeDomain::Event => self.due.event,
+            TimeDomain::Processing => self.due.processing,
+        };
+        if time <= until {
+            *self.overdue.entry(hash).or_default() += 1;
+        }
+    }
+
+    /// Nothing is due any more.
+    pub fn on_none_due(&mut self) {
+        if !self.overdue.is_empty() {
+            self.overdue = HashMap::default();
+        }
+    }
+
+    /// See [`super::KeyedState::overdue`].
+    pub fn overdue(&self, hash: u64) -> u32 {
+        if self.overdue.is_empty() { 0 } else { self.overdue.get(&hash).copied().unwrap_or_default() }
     }
 
     /// From now on what is set by event time stays.

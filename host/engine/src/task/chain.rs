@@ -205,7 +205,7 @@ impl Chain {
     }
 
     /// Event time has made progress, and [`Self::advance`] works it off.
-    pub(crate) fn begin_progress(&mut self, progress: Progress) {
+    pub fn begin_progress(&mut self, progress: Progress) {
         if let (Progress::Watermark(Watermark(watermark)), Some(head)) = (progress, self.head_operator()) {
             head.set_watermark(watermark);
         }
@@ -218,7 +218,7 @@ impl Chain {
     }
 
     /// True where [`Self::advance`] has something to do. Nothing that came behind is worked off before.
-    pub(crate) fn is_due(&mut self) -> bool {
+    pub fn is_due(&mut self) -> bool {
         self.head_operator().is_some_and(OperatorSubtask::is_due) || self.progress.is_some()
     }
 
@@ -229,7 +229,7 @@ impl Chain {
 
     /// One call of timers that are due; or, where none is, what is left to do of the progress of event time. A barrier may pass in between: what is left fires
     /// behind it.
-    pub(crate) async fn advance(&mut self) -> Result<(), EngineError> {
+    pub async fn advance(&mut self) -> Result<(), EngineError> {
         let fired = match self.head_operator() {
             Some(head) => head.fire().await?,
             None => None,

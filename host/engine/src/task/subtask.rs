@@ -215,7 +215,8 @@ impl OperatorSubtask {
     /// Makes the next call of timers that are due; `None`: none is. Nothing is emitted where they have all been deleted since they were set.
     pub(super) async fn fire(&mut self) -> Result<Option<Emitted>, EngineError> {
         match self.due_call()? {
-            None => Ok(None),
+            // Which is next may not be known yet.
+            None => Ok(self.is_due().then(Emitted::new)),
             Some(call) => self.call_by_name(&call).await.map(Some),
         }
     }

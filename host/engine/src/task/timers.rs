@@ -8,22 +8,21 @@ use super::OperatorSubtask;
 use crate::element::{END_OF_TIME, RecordBatch, Selection, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::{CallKind, FiredTimers, OperatorCall};
-use crate::state::TimeDomain;
+use crate::state::{KeyedState, TimeDomain};
+use foldhash::fast::FixedState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Timers of a call at most.
 const FIRED_MAX: usize = 1_024;
-/// So often a key fires while time stands still.
-const FIRINGS_MAX: u32 = 10_000;
+/// So many timers of a key may be set that are due already, before nothing is due.
+const OVERDUE_MAX: u32 = 10_000;
 
 /// What of firing goes from call to call.
 #[derive(Default)]
 pub(super) struct Firing {
     /// Timers whose group has not come to their time, while the largest floor has.
     held: Vec<Held>,
-    /// By the hash of a key how often it has fired since anything else was worked off.
-    firings: HashMap<u64, u32>,
 }
 
 struct Held {
@@ -52,8 +51,8 @@ impl OperatorSubtask {
     /// True where timers may be due.
     pub(super) fn is_due(&mut self) -> bool {
         let is_due = self.next_due().is_some();
-        if !is_due && !self.firing.firings.is_empty() {
-            self.firing.firings = HashMap::new();
+        if let Some(state) = self.state.as_deref_mut().filter(|_| !is_due) {
+            state.on_none_due();
         }
         is_due
     }
@@ -91,7 +90,8 @@ impl OperatorSubtask {
         let (watermark, max_parallelism) = (self.watermark, self.place.max_parallelism);
         let (floors, has_floors) = (&self.floors, self.floors.largest().is_some());
         let Some(state) = self.state.as_deref_mut() else { return Ok(None) };
-        let (mut fired, mut times, mut of_call) = (FiredTimers::default(), HashMap::new(), None);
+        state.on_due(domain, until);
+        let (mut fired, mut times, mut of_call) = (FiredTimers::default(), HashMap::with_hasher(FixedState::default()), None);
         while fired.len() < FIRED_MAX {
             let fits = |time: i64, key: &[u8]| {
                 let hash = key_hash(key);
@@ -106,19 +106,8 @@ impl OperatorSubtask {
                 continue;
             }
             of_call = Some(effective);
-            if times.insert(hash, timer.time).is_none() {
-                let firings = self.firing.firings.entry(hash).or_default();
-                *firings += 1;
-                if *firings > FIRINGS_MAX {
-                    let message = format!(
-                        "the timers of the key {} fire more than {FIRINGS_MAX} times while time stands still",
-                        timer.key().escape_ascii()
-                    );
-                    let error =
-                        EngineError::new(ErrorKind::FixInput, message).with_hint("a timer that sets itself has to be set to a later time");
-                    return Err(error.context(&self.place.subtask.vertex));
-                }
-            }
+            times.insert(hash, timer.time);
+            check_overdue(state, hash, timer.key()).map_err(|error| error.context(&self.place.subtask.vertex))?;
             fired.push(timer.key(), hash, timer.timer, timer.time);
         }
         let watermark = of_call.unwrap_or(watermark);
@@ -171,6 +160,16 @@ impl OperatorSubtask {
         let kind = CallKind::Timers(Arc::new(fired.only(|place| set[place])));
         Ok(Some(OperatorCall { kind, ..call.clone() }))
     }
+}
+
+/// A key whose timers set timers that are due, again and again, would never let anything else be worked off.
+fn check_overdue(state: &KeyedState, hash: u64, key: &[u8]) -> Result<(), EngineError> {
+    if state.overdue(hash) <= OVERDUE_MAX {
+        return Ok(());
+    }
+    let message =
+        format!("more than {OVERDUE_MAX} timers of the key {} were due when they were set, one behind the other", key.escape_ascii());
+    Err(EngineError::new(ErrorKind::FixInput, message).with_hint("a timer that sets itself has to be set to a later time"))
 }
 
 #[cfg(test)]
