@@ -185,6 +185,10 @@ impl SourceReader for GeneratorReader {
         self.stretches.iter().map(Stretch::state).collect()
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        self.stretches.get(split).is_none_or(|stretch| stretch.next.is_none())
+    }
+
     /// Without a count there is no end that it could be behind.
     fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
         for stretch in &self.stretches {

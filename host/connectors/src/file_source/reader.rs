@@ -114,6 +114,10 @@ impl SourceReader for FileReader {
         splits
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        self.splits.get(split).is_none_or(|split| split.progress == SplitProgress::Finished)
+    }
+
     /// Of a range or a file that is not compressed the bytes behind the last row that was handed on.
     fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
         // They are opened in the order of their places.

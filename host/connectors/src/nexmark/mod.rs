@@ -114,6 +114,10 @@ impl SourceReader for NexmarkReader {
         self.stretches.iter().map(|stretch| stretch.state(&self.plan)).collect()
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        self.stretches.get(split).is_none_or(Stretch::is_finished)
+    }
+
     /// Without a count there is no end that it could be behind.
     fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
         for stretch in &self.stretches {

@@ -189,6 +189,10 @@ impl SourceReader for FollowingReader {
         Ok(())
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        self.files.get(split).is_none_or(|file| file.split.progress == SplitProgress::Finished)
+    }
+
     fn is_idle(&self, split: usize) -> bool {
         match &self.files[split].state {
             State::Open(open) => open.idle_until.is_some(),

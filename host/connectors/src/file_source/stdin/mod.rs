@@ -177,6 +177,10 @@ impl SourceReader for StdinReader {
         self.split.iter().cloned().collect()
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        self.split.as_ref().filter(|_| split == 0).is_none_or(|split| split.progress == SplitProgress::Finished)
+    }
+
     fn take_quarantined(&mut self) -> RecordBatch {
         self.feed(|feed| feed.bad_rows.take_quarantined())
     }

@@ -79,6 +79,10 @@ impl SourceReader for HesitantReader {
         self.inner.add_splits(splits)
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        self.inner.is_finished(split)
+    }
+
     fn is_idle(&self, split: usize) -> bool {
         self.inner.is_idle(split)
     }

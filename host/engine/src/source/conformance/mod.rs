@@ -2,6 +2,7 @@
 //!
 //! The world that a source reads must stand still meanwhile, have an end, and be small: it is read some hundred times.
 
+mod finished;
 mod found;
 mod hesitant;
 mod lag;
@@ -19,6 +20,7 @@ use super::{ReadStatus, Source};
 /// Runs the whole suite.
 pub fn source_suite(source: &dyn Source) {
     positions::check(source);
+    finished::check(source);
     found::check(source);
     told::check(source);
     lag::check(source);

@@ -43,6 +43,8 @@ enum Broken {
     LagsInTwoUnits,
     SaysNothingOfASplit,
     ForgetsThatItIsUpToDate,
+    IsFinishedBeforeItsEnd,
+    IsNeverFinished,
 }
 
 /// Numbers in lines of their own, which are read in turn and never end.
@@ -185,6 +187,15 @@ impl SourceReader for LinesReader {
         Ok(())
     }
 
+    fn is_finished(&self, split: usize) -> bool {
+        let Some(of) = self.splits.get(split) else { return true };
+        match self.broken {
+            Broken::IsFinishedBeforeItsEnd => is_begun(of),
+            Broken::IsNeverFinished => false,
+            _ => of.progress == SplitProgress::Finished,
+        }
+    }
+
     fn is_idle(&self, split: usize) -> bool {
         self.splits[split].progress == SplitProgress::Finished
     }
@@ -253,6 +264,8 @@ fn each_promise_that_is_broken_is_noticed() {
         (Broken::LagsInTwoUnits, "are counted in one unit"),
         (Broken::SaysNothingOfASplit, "of each split it is said"),
         (Broken::ForgetsThatItIsUpToDate, "is finished and lags, or it is not known"),
+        (Broken::IsFinishedBeforeItsEnd, "is finished: At"),
+        (Broken::IsNeverFinished, "is finished: Finished"),
     ] {
         let said = said_of(broken).unwrap_or_else(|| panic!("{broken:?} passes"));
         assert!(said.contains(says), "{broken:?}: {said}");
