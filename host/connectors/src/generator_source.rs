@@ -73,7 +73,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 
 /// What the source `generator` can do.
 pub(crate) const CAPABILITIES: SourceCapabilities =
-    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false };
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false, timestamp_setting: false };
 
 impl Source for GeneratorSource {
     fn connector(&self) -> &'static str {

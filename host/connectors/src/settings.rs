@@ -12,7 +12,7 @@ use table::{Fallback, Kind, Setting};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SettingsError {
-    /// The setting's name in the connector's table, where it is about one.
+    /// The setting's name in the connector's table, where it is about one; of a table within that, `table.name`.
     pub field: Option<String>,
     /// What is wrong with it.
     pub message: String,
@@ -26,11 +26,24 @@ impl SettingsError {
         Self { field: Some(field.into()), message: message.into(), hint: None }
     }
 
+    /// The same of a setting of the table `name`.
+    pub(crate) fn within(self, name: &str) -> Self {
+        let field = self.field.map_or_else(|| name.to_owned(), |field| format!("{name}.{field}"));
+        Self { field: Some(field), ..self }
+    }
+
     /// Adds what the user can do.
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// A setting that is a text, or a table that says more.
+pub(crate) enum TextOrTable<'a> {
+    Text(String),
+    /// While it is being read; whoever reads it shows what it has come to.
+    Table(Settings<'a>),
 }
 
 /// The settings of one connector while they are being read.
@@ -71,6 +84,18 @@ impl<'a> Settings<'a> {
     pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>, SettingsError> {
         assert_eq!(self.setting(name).kind, Kind::Text, "{name}");
         self.read(name, "a text", |value| value.as_str().map(str::to_string))
+    }
+
+    /// A text, or a table that has these settings, or nothing.
+    pub(crate) fn text_or_table(&mut self, name: &str, table: &'static [Setting]) -> Result<Option<TextOrTable<'a>>, SettingsError> {
+        assert!(matches!(self.setting(name).kind, Kind::Other(_)), "{name}");
+        if let Some(given) = self.given.get(name).and_then(Value::as_object) {
+            let owner = format!("`{name}` of {}", self.owner);
+            let (of_steps, effective): (&[Setting], _) = (&[], Map::new());
+            return Ok(Some(TextOrTable::Table(Settings { owner, table, of_steps, given, effective })));
+        }
+        let text = self.read(name, "a text or a table", |value| value.as_str().map(str::to_string))?;
+        Ok(text.map(TextOrTable::Text))
     }
 
     /// One of a few words, which has a default.

@@ -1,8 +1,10 @@
 //! Counters of a run. They are looked up once per subtask and added to once per batch.
 
 mod lag;
+mod watermark;
 
 pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags};
+pub use watermark::SubtaskWatermarks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -88,6 +90,8 @@ pub struct VertexMetrics {
     pub own: NamedSums,
     /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].
     pub state_bytes: Gauge,
+    /// How far event time has come at it.
+    pub watermark: SubtaskWatermarks,
     /// How far a source's subtasks lag behind what there is, as of up to a second ago, or of the last barrier where a subtask has been held up since.
     pub lag: SubtaskLags,
 }

@@ -54,7 +54,7 @@ pub(super) fn look(job: &JobFile, id: &str, source: &dyn Source, splits: Vec<Spl
 
 fn read(id: &str, source: &dyn Source, splits: Vec<SplitState>, io: &ConnectorIo) -> Result<Seen, EngineError> {
     let subtask = Subtask { vertex: id.to_owned(), index: 0, parallelism: 1 };
-    let mut reader = source.reader(&ReaderContext { subtask, io: io.clone() }, splits)?;
+    let mut reader = source.reader(&ReaderContext { subtask, in_order: false, io: io.clone() }, splits)?;
     let mut seen = Seen::default();
     for _ in 0..READS {
         let mut out = SplitBatch::new();

@@ -10,7 +10,7 @@ use super::header::shown;
 use super::long_row::LongRow;
 use super::options::FileOptions;
 use super::rows::{Before, Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
-use super::timestamp;
+use super::timestamp::Timestamps;
 use crate::settings::{SettingsError, suggest};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
@@ -21,6 +21,7 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) struct CsvRows {
     columns: usize,
     wanted: Wanted,
+    timestamps: Option<Timestamps>,
     finder: CellFinder,
     null: Vec<Vec<u8>>,
     multiline: bool,
@@ -50,13 +51,16 @@ impl CsvRows {
         let columns = cells_of(header.as_bytes()).len();
         let finder = CellFinder::new(columns, wanted.key.into_iter().chain(wanted.timestamp));
         let stray = if options.multiline == Some(false) { Doubt::Cells } else { Doubt::Quotes };
-        Ok(Self { columns, wanted, finder, null, multiline, stray, before, cells: Vec::new() })
+        Ok(Self { columns, wanted, timestamps: options.timestamp.clone(), finder, null, multiline, stray, before, cells: Vec::new() })
     }
 
     fn record<'a>(&self, key: Option<Cow<'a, [u8]>>, timestamp: Option<Cow<'a, [u8]>>) -> Result<Row<'a>, RowError> {
         let known = |cell: &Cow<'_, [u8]>| !self.null.iter().any(|null| null == cell.as_ref());
-        let read = |cell: Cow<'_, [u8]>| timestamp::parse(&cell).ok_or_else(|| no_timestamp(&cell));
-        Ok(Row::Record { key: key.filter(known), timestamp: timestamp.filter(known).map(read).transpose()? })
+        let timestamp = match (timestamp.filter(known), &self.timestamps) {
+            (Some(cell), Some(timestamps)) => Some(timestamps.parse(&cell).ok_or_else(|| no_timestamp(timestamps, &cell))?),
+            (Some(_), None) | (None, _) => None,
+        };
+        Ok(Row::Record { key: key.filter(known), timestamp })
     }
 
     /// A row without quotation marks.
@@ -136,9 +140,8 @@ fn stray(byte: u8) -> String {
 }
 
 /// Text stands where a time should: the row may be a line of a cell's text as one with too few cells may.
-fn no_timestamp(cell: &[u8]) -> RowError {
-    let cell = cell[..cell.len().min(40)].escape_ascii();
-    RowError::new(format!("the timestamp \"{cell}\" is neither RFC 3339 nor integer milliseconds")).with(Doubt::Cells)
+fn no_timestamp(timestamps: &Timestamps, cell: &[u8]) -> RowError {
+    timestamps.refused(cell).with(Doubt::Cells)
 }
 
 impl Rows for CsvRows {
@@ -277,7 +280,7 @@ pub(super) fn wanted_columns(options: &FileOptions, header: &str) -> Result<Want
         return Err(SettingsError::at("path", message).with_hint("rewrite the file with LF: `tr '\\r' '\\n'`"));
     }
     let columns: Vec<String> = cells_of(header.as_bytes()).iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-    let find = |field: &str, name: &Option<String>| -> Result<Option<usize>, SettingsError> {
+    let find = |field: &str, name: Option<&String>| -> Result<Option<usize>, SettingsError> {
         let Some(name) = name else { return Ok(None) };
         let mut places = columns.iter().enumerate().filter(|(_, column)| *column == name).map(|(index, _)| index);
         match (places.next(), places.next()) {
@@ -292,7 +295,8 @@ pub(super) fn wanted_columns(options: &FileOptions, header: &str) -> Result<Want
             }
         }
     };
-    Ok(Wanted { key: find("key", &options.key)?, timestamp: find("timestamp", &options.timestamp)? })
+    let timestamp = options.timestamp.as_ref().map(|timestamps| &timestamps.field);
+    Ok(Wanted { key: find("key", options.key.as_ref())?, timestamp: find("timestamp", timestamp)? })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::options::FileOptions;
 use super::rows::{Frame, Row, RowError, Rows, frame_line, is_cut_by_carriage_returns};
-use super::timestamp;
+use super::timestamp::Timestamps;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use std::fmt;
 /// Reads JSON lines.
 pub(super) struct JsonRows {
     key: Option<String>,
-    timestamp: Option<String>,
+    timestamp: Option<Timestamps>,
 }
 
 impl JsonRows {
@@ -44,9 +44,9 @@ impl Rows for JsonRows {
             return Ok(Row::Blank);
         }
         let found = self.find(row).map_err(|error| no_json(row, &error))?;
-        let text = |name: &Option<String>, json: Option<&'a RawValue>| {
+        let text = |name: Option<&String>, json: Option<&'a RawValue>| {
             let of = |(why, column)| {
-                let error = RowError::new(format!("the field `{}` {why}", name.as_deref().unwrap_or_default()));
+                let error = RowError::new(format!("the field `{}` {why}", name.map(String::as_str).unwrap_or_default()));
                 match json {
                     Some(json) => error.at(place_in(row, json) + column),
                     None => error,
@@ -54,12 +54,12 @@ impl Rows for JsonRows {
             };
             json.map_or(Ok(None), |json| scalar_text(json.get())).map_err(of)
         };
-        let key = text(&self.key, found.key)?;
-        let timestamp = match text(&self.timestamp, found.timestamp)? {
-            Some(text) => Some(timestamp::parse(&text).ok_or_else(|| {
-                let text = text[..text.len().min(40)].escape_ascii();
-                RowError::new(format!("the timestamp \"{text}\" is neither RFC 3339 nor integer milliseconds"))
-            })?),
+        let key = text(self.key.as_ref(), found.key)?;
+        let timestamp = match &self.timestamp {
+            Some(timestamps) => match text(Some(&timestamps.field), found.timestamp)? {
+                Some(text) => Some(timestamps.parse(&text).ok_or_else(|| timestamps.refused(&text))?),
+                None => None,
+            },
             None => None,
         };
         Ok(Row::Record { key, timestamp })
@@ -164,7 +164,7 @@ impl Visitor<'_> for FieldName<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<(bool, bool), E> {
-        Ok((self.0.key.as_deref() == Some(name), self.0.timestamp.as_deref() == Some(name)))
+        Ok((self.0.key.as_deref() == Some(name), self.0.timestamp.as_ref().is_some_and(|timestamps| timestamps.field == name)))
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn parsed(row: &str) -> Result<(Option<String>, Option<i64>), String> {
-        let mut rows = JsonRows { key: Some("k".into()), timestamp: Some("t".into()) };
+        let mut rows = JsonRows { key: Some("k".into()), timestamp: Some(Timestamps::of("t".into())) };
         let frame = rows.frame(row.as_bytes(), true).unwrap();
         let placed = |error: RowError| match error.column {
             Some(column) => format!("{column}: {}", error.why),
@@ -208,8 +208,8 @@ mod tests {
             ("{\"k\":1}\r{\"k\":2}\r", "its lines end in carriage returns (CR) alone, not in LF or CR LF"),
             ("{\"k\":1}\r{\"k\":\r", "9: it is no JSON object that can be read: trailing characters"),
             (r#"{"k":[1]}"#, "6: the field `k` is neither a text nor a number"),
-            (r#"{"t":"soon"}"#, "the timestamp \"soon\" is neither RFC 3339 nor integer milliseconds"),
-            (r#"{"t":1.5}"#, "the timestamp \"1.5\" is neither RFC 3339 nor integer milliseconds"),
+            (r#"{"t":"soon"}"#, "the timestamp \"soon\" of `t` is neither RFC 3339 nor integer milliseconds"),
+            (r#"{"t":1.5}"#, "the timestamp \"1.5\" of `t` is neither RFC 3339 nor integer milliseconds"),
             (r#"{"k":"\ud800"}"#, "13: the field `k` cannot be read: unexpected end of hex escape"),
             (" \t\n", "blank"),
         ] {

@@ -33,6 +33,7 @@ mod window;
 
 pub(crate) use options::{FILE_SETTINGS, STDIN_SETTINGS};
 pub(crate) use stdin::{STDIN_CAPABILITIES, StdinSource};
+pub use timestamp::SETTINGS as TIMESTAMP_SETTINGS;
 
 use crate::paths::Output;
 use crate::settings::SettingsError;
@@ -108,7 +109,7 @@ impl FileSource {
 
 /// What the source `file` can do.
 pub(crate) const FILE_CAPABILITIES: SourceCapabilities =
-    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: true };
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: true, timestamp_setting: true };
 
 impl Source for FileSource {
     fn connector(&self) -> &'static str {
@@ -151,6 +152,15 @@ impl Source for FileSource {
         self.options.key.is_some()
     }
 
+    fn timestamps(&self) -> Option<String> {
+        self.options.timestamp.as_ref().map(|timestamps| timestamps.text(self.options.format))
+    }
+
+    /// Files in the order of their names, the ranges of each from front to back. Those that grow are read side by side.
+    fn reads_in_order(&self) -> bool {
+        !self.options.follow
+    }
+
     fn new_splits<'a>(&'a self, known: &'a [SplitState], _parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
         let (options, header) = (&self.options, self.header.as_deref());
         let look = if options.follow { follow::new_splits } else { discovery::new_splits };
@@ -175,7 +185,7 @@ impl Source for FileSource {
         if self.options.follow {
             return Ok(Box::new(follow::FollowingReader::new(self.options.clone(), context, splits)?));
         }
-        Ok(Box::new(reader::FileReader::new(self.options.clone(), &context.subtask.vertex, splits)))
+        Ok(Box::new(reader::FileReader::new(self.options.clone(), context, splits)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings of a file source.
 
 use super::ranges::RANGE_BYTES_MIN;
+use super::timestamp::Timestamps;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value, json};
@@ -59,7 +60,12 @@ const FORMAT: Setting = Setting::new(
     "What a row is: a line, a CSV row behind a header, or a line of JSON.",
 );
 const KEY: Setting = Setting::new("key", Kind::Text, Fallback::Nothing, "The column or field that is the key.");
-const TIMESTAMP: Setting = Setting::new("timestamp", Kind::Text, Fallback::Nothing, "The column or field that is the time.");
+const TIMESTAMP: Setting = Setting::new(
+    "timestamp",
+    Kind::Other("text or table"),
+    Fallback::Nothing,
+    "The column or field that is the time; a table says how it is written there, see below.",
+);
 const NULL: Setting = Setting::new("null", Kind::Texts, Fallback::Value("[]"), "Texts that stand for nothing there: `[\"NA\"]` (CSV).");
 const MULTILINE_ABOUT: &str = "Whether cells may hold line ends (CSV).";
 const ON_ERROR_SETTING: Setting = Setting::new(
@@ -118,8 +124,8 @@ pub(super) struct FileOptions {
     pub format: Format,
     /// Column or field of the key.
     pub key: Option<String>,
-    /// Column or field of the timestamp.
-    pub timestamp: Option<String>,
+    /// Where the timestamp is, and how it is written.
+    pub timestamp: Option<Timestamps>,
     /// Texts that make a CSV cell absent.
     pub null: Vec<String>,
     /// Whether CSV cells may hold line breaks; `None`: found out from each file's beginning.
@@ -180,7 +186,7 @@ impl FileOptions {
             path,
             format,
             key: settings.optional_text("key")?,
-            timestamp: settings.optional_text("timestamp")?,
+            timestamp: Timestamps::read(settings)?,
             null: settings.texts("null")?,
             multiline: settings.optional_flag("multiline")?,
             split: None,
@@ -203,7 +209,7 @@ impl FileOptions {
     pub(super) fn identity(&self) -> Value {
         let mut identity = json!({
             "connector": "file", "path": self.path, "format": self.format.name(), "key": self.key,
-            "timestamp": self.timestamp, "null": self.null, "multiline": self.multiline,
+            "timestamp": self.timestamp.as_ref().map(Timestamps::identity), "null": self.null, "multiline": self.multiline,
         });
         // Checkpoints of earlier versions know nothing of it.
         if self.follow {

@@ -9,11 +9,12 @@ use super::rows::{AnyRows, Lines};
 use super::split::SplitSpec;
 use super::stream;
 use super::window::{Progress, Window};
+use std::ffi::OsString;
 use std::fs::File;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::source::{LagUnit, SplitLag, SplitProgress};
-use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, RecordBatch, SourceReader, SplitBatch, SplitState};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, ReadStatus, ReaderContext, RecordBatch, SourceReader, SplitBatch, SplitState};
 
 /// Splits that are read in turn: each has a window, and a compressed one its decoder. The others wait until one of these is finished.
 pub(super) const OPEN_MAX: usize = 8;
@@ -28,8 +29,12 @@ pub(super) struct FileReader {
     splits: Vec<SplitState>,
     /// Bytes of each split that have not been read, where it is known; of those that are open, what there was at their opening.
     left: Vec<Option<u64>>,
-    /// The splits in front of this place have been begun.
+    /// Their places in the order in which they are begun.
+    order: Vec<usize>,
+    /// How many of these have been begun.
     begun: usize,
+    /// How many may be open at a time.
+    open_max: usize,
     open: Vec<OpenSplit>,
     /// The open split that is read next.
     turn: usize,
@@ -52,23 +57,30 @@ struct OpenSplit {
 }
 
 impl FileReader {
-    /// Reads these splits of the source with the id `source` from their progress on.
-    pub(super) fn new(options: Arc<FileOptions>, source: &str, splits: Vec<SplitState>) -> Self {
+    /// Reads these splits from their progress on.
+    pub(super) fn new(options: Arc<FileOptions>, context: &ReaderContext, splits: Vec<SplitState>) -> Self {
         let (open, bad_rows, quarantined) = (Vec::new(), Vec::new(), BatchBuilder::new());
         let left = splits.iter().map(SplitSpec::left_of).collect();
-        Self { options, source: source.to_owned(), splits, left, begun: 0, open, turn: 0, bad_rows, quarantined }
+        let mut order: Vec<usize> = (0..splits.len()).collect();
+        if context.in_order {
+            order.sort_by_cached_key(|&place| name_of(&splits[place], &options));
+        }
+        let open_max = if context.in_order { 1 } else { OPEN_MAX };
+        let source = context.subtask.vertex.clone();
+        Self { options, source, splits, left, order, begun: 0, open_max, open, turn: 0, bad_rows, quarantined }
     }
 
     /// Opens splits that are not finished, as many as may be open.
     fn open_more(&mut self) -> Result<(), EngineError> {
-        while self.open.len() < OPEN_MAX
-            && let Some(split) = self.splits.get(self.begun)
+        while self.open.len() < self.open_max
+            && let Some(&place) = self.order.get(self.begun)
         {
+            let split = &self.splits[place];
             let (spec, position) = SplitSpec::parse(split)?;
             if let Some(position) = position {
                 let mut bad_rows = self.bad_rows.pop().unwrap_or_else(|| BadRows::new(self.options.clone(), &self.source));
                 bad_rows.begin_file(&spec.path, position);
-                self.open.push(OpenSplit::open(&self.options, self.begun, spec, position, bad_rows)?);
+                self.open.push(OpenSplit::open(&self.options, place, spec, position, bad_rows)?);
             }
             self.begun += 1;
         }
@@ -97,6 +109,11 @@ impl FileReader {
     }
 }
 
+/// What files and ranges of them are discovered in the order of. One that cannot be read comes first, and says so.
+fn name_of(split: &SplitState, options: &FileOptions) -> Option<(OsString, u64)> {
+    SplitSpec::parse(split).ok().map(|(spec, _)| (spec.path.path(&options.base_dir).into_os_string(), spec.start))
+}
+
 impl SourceReader for FileReader {
     fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         Poll::Ready(self.read(max_records, out))
@@ -120,7 +137,7 @@ impl SourceReader for FileReader {
 
     /// Of a range or a file that is not compressed the bytes behind the last row that was handed on.
     fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
-        // They are opened in the order of their places.
+        // They are opened in the order of their places, or one at a time.
         let mut open = self.open.iter().peekable();
         for (place, (split, left)) in self.splits.iter().zip(&self.left).enumerate() {
             let left = open.next_if(|open| open.place == place).map_or(*left, |open| open.spec.left(open.window.position()));

@@ -35,7 +35,7 @@ pub(crate) struct NexmarkSource {
 
 /// What the source `nexmark` can do.
 pub(crate) const CAPABILITIES: SourceCapabilities =
-    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false };
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false, timestamp_setting: false };
 
 impl NexmarkSource {
     /// Reads the settings of the table.
@@ -71,6 +71,10 @@ impl Source for NexmarkSource {
             0 | 1 => SourceOrder::Whole,
             _ => SourceOrder::None("its events are dealt out to subtasks that run side by side".into()),
         }
+    }
+
+    fn timestamps(&self) -> Option<String> {
+        Some("the events' own".into())
     }
 
     fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {

@@ -83,6 +83,16 @@ pub enum Progress {
     Idle,
 }
 
+impl Progress {
+    /// The time that it stands for in ms since 1970; `None`: nobody waits for this one, or nothing follows at all.
+    pub fn time(self) -> Option<i64> {
+        match self {
+            Self::Watermark(END_OF_TIME) | Self::Idle => None,
+            Self::Watermark(Watermark(time)) => Some(time),
+        }
+    }
+}
+
 /// One element of a channel.
 #[derive(Clone, Debug)]
 pub enum StreamElement {

@@ -75,6 +75,11 @@ impl Vertex {
     pub fn new(id: impl Into<String>, parallelism: u32, kind: VertexKind) -> Self {
         Self { id: id.into(), parallelism, record: false, watermark: None, kind }
     }
+
+    /// True where the watermarks of a source rest on its splits being read in order.
+    pub fn reads_in_order(&self) -> bool {
+        self.watermark.as_ref().is_some_and(|settings| settings.in_order)
+    }
 }
 
 impl JobGraph {

@@ -193,7 +193,8 @@ async fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &Re
         }
         None => source.discover(1).await.map_err(named)?,
     };
-    let context = ReaderContext { subtask: Subtask { vertex: id.clone(), index: 0, parallelism: 1 }, io: point.io.clone() };
+    let in_order = graph.vertices[vertex].reads_in_order();
+    let context = ReaderContext { subtask: Subtask { vertex: id.clone(), index: 0, parallelism: 1 }, in_order, io: point.io.clone() };
     source.reader(&context, splits).map_err(named)
 }
 

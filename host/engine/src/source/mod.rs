@@ -48,12 +48,14 @@ pub struct SourceCapabilities {
     pub bounded: bool,
     /// Its setting `key` says where the key of a record is.
     pub key_setting: bool,
+    /// Its setting `timestamp` says where the time of a record is.
+    pub timestamp_setting: bool,
 }
 
 impl Default for SourceCapabilities {
     /// Those of a source that any number of subtasks read to its end, as often as they are asked to.
     fn default() -> Self {
-        Self { single_reader: None, replayable: true, bounded: true, key_setting: false }
+        Self { single_reader: None, replayable: true, bounded: true, key_setting: false, timestamp_setting: false }
     }
 }
 
@@ -97,6 +99,17 @@ pub trait Source: Send + Sync {
         true
     }
 
+    /// Where the times of its records come from, in words: "the column `at`". `None`: they never have one, and no watermark can be made of them.
+    fn timestamps(&self) -> Option<String> {
+        None
+    }
+
+    /// True where a reader can read its splits one after the other, in the order that [`Self::discover`] gives them, and does so where
+    /// [`ReaderContext::in_order`] asks for it.
+    fn reads_in_order(&self) -> bool {
+        false
+    }
+
     /// True where what cannot be read goes to its output `quarantine`, instead of failing the job.
     fn quarantines(&self) -> bool {
         false
@@ -127,6 +140,9 @@ pub trait Source: Send + Sync {
 pub struct ReaderContext {
     /// The subtask that it reads for.
     pub subtask: Subtask,
+    /// It is to read its splits one after the other, in the order of a fresh start and not in that in which it is given them: between a checkpoint and a
+    /// restore they are dealt out anew.
+    pub in_order: bool,
     /// Where its I/O runs: polls are made on threads that may be busy in a guest for long.
     pub io: ConnectorIo,
 }

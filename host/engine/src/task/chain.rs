@@ -80,6 +80,8 @@ pub struct Chain {
     pub source_quarantine: Vec<Target>,
     /// The sending side.
     pub output: Output,
+    /// Which subtask of its vertices it is.
+    pub subtask: u32,
     /// The id of the task's first vertex.
     head: String,
     clock: Arc<dyn Clock>,
@@ -116,7 +118,19 @@ impl Chain {
     /// A chain of the task whose first vertex is `head`; `source_routes` is empty where that is no source.
     pub fn new(head: String, nodes: Vec<Node>, source_routes: Vec<Target>, output: Output, clock: Arc<dyn Clock>) -> Self {
         let (source_quarantine, waiting, ahead) = (Vec::new(), Vec::new(), Vec::new());
-        Self { nodes, source_routes, source_quarantine, output, head, clock, progress: None, waiting, ahead, waited: Duration::ZERO }
+        Self {
+            nodes,
+            source_routes,
+            source_quarantine,
+            output,
+            subtask: 0,
+            head,
+            clock,
+            progress: None,
+            waiting,
+            ahead,
+            waited: Duration::ZERO,
+        }
     }
 
     /// Lets `operator` take over `vertex` behind the barrier of a checkpoint.
@@ -315,6 +329,7 @@ impl Chain {
     }
 
     async fn tell_node(&mut self, place: usize, progress: Progress) -> Result<(), EngineError> {
+        self.nodes[place].metrics.watermark.set(self.subtask, progress.time());
         let Progress::Watermark(Watermark(watermark)) = progress else { return Ok(()) };
         let NodeBody::Operator(subtask) = &mut self.nodes[place].body else { return Ok(()) };
         subtask.set_watermark(watermark);

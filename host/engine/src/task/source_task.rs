@@ -160,7 +160,7 @@ impl SourceTask {
                 Step::Read(status) => self.on_read(status).await?,
                 Step::Restored(from, batch) => self.on_restored(from, batch).await?,
                 Step::Linger => self.chain.output.flush(),
-                Step::Progress(progress) => self.chain.on_progress(progress).await?,
+                Step::Progress(progress) => self.on_progress(progress).await?,
                 Step::OutputTime(node, progress) => self.chain.tell_behind(node, progress).await?,
                 Step::LookAtLag => self.lag.look(&*self.reading.reader),
                 Step::Closed => return Ok(()),
@@ -265,7 +265,7 @@ impl SourceTask {
         if status == ReadStatus::More
             && let Some(progress) = self.time.as_mut().and_then(|time| time.look_behind_records(&*self.reading.reader))
         {
-            self.chain.on_progress(progress).await?;
+            self.on_progress(progress).await?;
         }
         if self.chain.output.linger_deadline().is_some_and(|deadline| self.clock.now() >= deadline) {
             self.chain.output.flush();
@@ -273,11 +273,16 @@ impl SourceTask {
         if status == ReadStatus::End {
             self.phase = Phase::Ended;
             self.lag.look(&*self.reading.reader);
-            self.chain.on_progress(Progress::Watermark(END_OF_TIME)).await?;
+            self.on_progress(Progress::Watermark(END_OF_TIME)).await?;
             self.chain.output.send_marker(&StreamElement::EndOfInput);
             self.events.send(TaskEvent::InputEnded);
         }
         Ok(())
+    }
+
+    async fn on_progress(&mut self, progress: Progress) -> Result<(), EngineError> {
+        self.reading.metrics.watermark.set(self.reading.index, progress.time());
+        self.chain.on_progress(progress).await
     }
 
     /// Hands on what could not be read, within the same cut as what could: no barrier comes between a poll and this.

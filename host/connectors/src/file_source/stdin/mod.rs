@@ -11,6 +11,7 @@ mod input;
 mod options;
 
 use super::options::{FileOptions, Format, OnError};
+use super::timestamp::Timestamps;
 use super::window::Progress;
 use crate::settings::SettingsError;
 use feed::Feed;
@@ -51,8 +52,13 @@ impl StdinSource {
 }
 
 /// What the source `stdin` can do.
-pub(crate) const STDIN_CAPABILITIES: SourceCapabilities =
-    SourceCapabilities { single_reader: Some("standard input"), replayable: false, bounded: true, key_setting: true };
+pub(crate) const STDIN_CAPABILITIES: SourceCapabilities = SourceCapabilities {
+    single_reader: Some("standard input"),
+    replayable: false,
+    bounded: true,
+    key_setting: true,
+    timestamp_setting: true,
+};
 
 impl Source for StdinSource {
     fn connector(&self) -> &'static str {
@@ -72,7 +78,7 @@ impl Source for StdinSource {
         match format {
             Format::Lines => json!({ "connector": "stdin" }),
             Format::Csv | Format::JsonLines => json!({
-                "connector": "stdin", "format": format.name(), "key": key, "timestamp": timestamp, "null": nulls, "multiline": multiline,
+                "connector": "stdin", "format": format.name(), "key": key, "timestamp": timestamp.as_ref().map(Timestamps::identity), "null": nulls, "multiline": multiline,
             }),
         }
     }
@@ -87,6 +93,11 @@ impl Source for StdinSource {
 
     fn gives_keys(&self) -> bool {
         self.options.rows.key.is_some()
+    }
+
+    fn timestamps(&self) -> Option<String> {
+        let FileOptions { timestamp, format, .. } = &self.options.rows;
+        timestamp.as_ref().map(|timestamps| timestamps.text(*format))
     }
 
     fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
@@ -111,6 +122,7 @@ impl Source for StdinSource {
             input: self.input.clone(),
             split,
             records,
+            waits: false,
             skipped_before: 0,
         };
         reader.skipped_before = reader.skipped();
@@ -126,6 +138,8 @@ struct StdinReader {
     split: Option<SplitState>,
     /// Records given so far.
     records: u64,
+    /// Nothing more had come when it was read last.
+    waits: bool,
     /// Rows that readers before this one have skipped.
     skipped_before: u64,
 }
@@ -158,7 +172,9 @@ impl SourceReader for StdinReader {
             return Poll::Ready(Ok(ReadStatus::End));
         }
         let before = out.len();
-        let (progress, status) = match self.read(cx, max_records, out.of(0)) {
+        let read = self.read(cx, max_records, out.of(0));
+        self.waits = matches!(read, Ok(Progress::Waiting));
+        let (progress, status) = match read {
             Ok(Progress::Waiting) => return Poll::Pending,
             Ok(Progress::More) => {
                 self.records += (out.len() - before) as u64;
@@ -179,6 +195,10 @@ impl SourceReader for StdinReader {
 
     fn is_finished(&self, split: usize) -> bool {
         self.split.as_ref().filter(|_| split == 0).is_none_or(|split| split.progress == SplitProgress::Finished)
+    }
+
+    fn is_idle(&self, split: usize) -> bool {
+        self.waits && split == 0
     }
 
     fn take_quarantined(&mut self) -> RecordBatch {

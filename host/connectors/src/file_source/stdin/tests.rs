@@ -118,9 +118,10 @@ fn a_reader_waits_for_the_line_that_is_being_typed() {
     let source = source(receiver);
     let mut reader = reader(&source);
     let pending = reader.poll_read(&mut Context::from_waker(Waker::noop()), 1, &mut SplitBatch::new());
-    assert!(pending.is_pending());
+    assert!(pending.is_pending() && reader.is_idle(0), "all that there is has been handed on");
     std::io::Write::write_all(&mut &sender, b"typed\nand").unwrap();
     assert_eq!(lines(&mut *reader, 1).unwrap(), ["typed"]);
+    assert!(!reader.is_idle(0), "there was something a moment ago");
     drop(sender);
     assert_eq!(lines(&mut *reader, 2).unwrap(), ["and"]);
 }
@@ -129,7 +130,7 @@ fn a_reader_waits_for_the_line_that_is_being_typed() {
 fn csv_has_keys_and_timestamps_by_its_first_row() {
     let settings = json!({ "format": "csv", "key": "k", "timestamp": "t", "null": ["NA"] });
     let rows = "\u{feff}t,k\r\n5,a\n\n7,\"b \"\"x\"\"\"\n,NA\n9,\"c\nd\"";
-    let refused_time = "read standard input, line 5: the timestamp \"\" is neither RFC 3339 nor integer milliseconds: ,NA";
+    let refused_time = "read standard input, line 5: the timestamp \"\" of `t` is neither RFC 3339 nor integer milliseconds: ,NA";
     refused(settings.clone(), rows, refused_time);
     let skipping = json!({ "format": "csv", "key": "k", "timestamp": "t", "null": ["NA"], "on-error": "skip" });
     let kept = [(Some("a"), "5,a", Some(5)), (Some("b \"x\""), "7,\"b \"\"x\"\"\"", Some(7)), (Some("c\nd"), "9,\"c\nd\"", Some(9))];

@@ -212,7 +212,7 @@ fn a_mark_in_the_wrong_place_is_skipped_only_where_no_cell_can_be_open_behind_it
     check("5,note:\n1,paid,100\n6,\"end\",7\n", skip(), Ok((&["1,paid,100", "6,\"end\",7"], 1)));
     let timed = || json!({ "on-error": "skip", "timestamp": "w" });
     check("1,a,soon\n2,\"b\",3\n", timed(), Ok((&["2,\"b\",3"], 1)));
-    check("1,note,here\n2,paid,3\nend\",4\n", timed(), Err("read a.csv, line 2: the timestamp \"here\" is neither"));
+    check("1,note,here\n2,paid,3\nend\",4\n", timed(), Err("read a.csv, line 2: the timestamp \"here\" of `w` is neither"));
     check("1,note,\"a\nhere\"\n2,paid,3\nend\",4\n", timed(), Err("read a.csv, line 2: "));
     // The mark that closes the text of row 1 opens a cell, as the one that opens the text of row 2 closes it.
     check("1,note,\",b\n2,u,\"\n9,9,9\nend\"\n", single_lines(), Err("read a.csv, line 2: a quoted cell holds a line end"));

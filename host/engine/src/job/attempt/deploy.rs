@@ -47,9 +47,10 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     let wiring = Wiring::new(context, &tasks, &budget);
     let (limiters, clocks, edges) = (limiters(context), source_clocks(graph), in_flight_edges(graph));
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
-    for metrics in &context.status.metrics.vertices {
+    for (metrics, vertex) in context.status.metrics.vertices.iter().zip(&graph.vertices) {
         metrics.state_bytes.reset();
         metrics.lag.reset();
+        metrics.watermark.reset(vertex.parallelism);
     }
     let pool = StatePool::new(context.backends.memory());
     let calls = CallLogBudget::new(context.config.max_call_log_bytes);
@@ -219,7 +220,8 @@ impl Builder<'_> {
             }
             let subtask = Subtask { vertex: vertex.id.clone(), index, parallelism: vertex.parallelism };
             let io = ConnectorIo::of_attempt(self.group.clone(), clock.clone());
-            let reader = source.reader(&ReaderContext { subtask, io }, splits.unwrap_or_default());
+            let of_reader = ReaderContext { subtask, in_order: vertex.reads_in_order(), io };
+            let reader = source.reader(&of_reader, splits.unwrap_or_default());
             let reading = Reading {
                 vertex: head,
                 id: vertex.id.clone(),
@@ -263,6 +265,7 @@ impl Builder<'_> {
         let (id, source_routes) = (graph.vertices[head].id.clone(), source_routes.into_iter().next().unwrap_or_default());
         let mut chain = Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone());
         chain.source_quarantine = source_quarantine;
+        chain.subtask = index;
         Ok(chain)
     }
 

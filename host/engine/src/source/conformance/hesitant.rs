@@ -40,6 +40,14 @@ impl<S: Source> Source for Hesitant<S> {
         self.0.order(parallelism)
     }
 
+    fn timestamps(&self) -> Option<String> {
+        self.0.timestamps()
+    }
+
+    fn reads_in_order(&self) -> bool {
+        self.0.reads_in_order()
+    }
+
     fn new_splits<'a>(&'a self, known: &'a [SplitState], parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
         self.0.new_splits(known, parallelism)
     }

@@ -5,6 +5,7 @@
 mod finished;
 mod found;
 mod hesitant;
+mod in_order;
 mod lag;
 mod positions;
 mod reading;
@@ -21,6 +22,7 @@ use super::{ReadStatus, Source};
 pub fn source_suite(source: &dyn Source) {
     positions::check(source);
     finished::check(source);
+    in_order::check(source);
     found::check(source);
     told::check(source);
     lag::check(source);

@@ -39,7 +39,7 @@ pub fn subtask(index: u32, parallelism: u32) -> Subtask {
 /// What a reader of subtask `index` of `parallelism` is given. Its time goes on by a second with every look at it.
 pub fn reader_context(index: u32, parallelism: u32) -> ReaderContext {
     let runtime = Runtime { clock: Arc::new(HastyClock::default()), ..Simulator::new(1).runtime() };
-    ReaderContext { subtask: subtask(index, parallelism), io: ConnectorIo::of(&runtime) }
+    ReaderContext { subtask: subtask(index, parallelism), in_order: false, io: ConnectorIo::of(&runtime) }
 }
 
 #[derive(Default)]

@@ -45,6 +45,8 @@ enum Broken {
     ForgetsThatItIsUpToDate,
     IsFinishedBeforeItsEnd,
     IsNeverFinished,
+    ReadsSideBySide,
+    ReadsAsItIsGiven,
 }
 
 /// Numbers in lines of their own, which are read in turn and never end.
@@ -57,6 +59,8 @@ struct LinesReader {
     told: u64,
     /// It goes on from a checkpoint.
     is_restored: bool,
+    /// The places of the splits in the order of their names, where that is asked for.
+    in_order: Option<Vec<usize>>,
 }
 
 fn split(number: usize) -> SplitState {
@@ -113,8 +117,17 @@ impl Source for Lines {
         ready(Ok(Vec::new())).boxed()
     }
 
-    fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
-        Ok(Box::new(LinesReader { broken: self.0, is_restored: splits.iter().any(is_begun), splits, turn: 0, told: 0 }))
+    fn reads_in_order(&self) -> bool {
+        true
+    }
+
+    fn reader(&self, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        let mut places: Vec<_> = (0..splits.len()).collect();
+        if self.0 != Broken::ReadsAsItIsGiven {
+            places.sort_by_key(|&place| splits[place].id.clone());
+        }
+        let in_order = Some(places).filter(|_| context.in_order && self.0 != Broken::ReadsSideBySide);
+        Ok(Box::new(LinesReader { broken: self.0, is_restored: splits.iter().any(is_begun), splits, turn: 0, told: 0, in_order }))
     }
 }
 
@@ -141,8 +154,11 @@ impl LinesReader {
 impl SourceReader for LinesReader {
     fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         for _ in 0..self.splits.len() {
-            let place = self.turn % self.splits.len();
-            self.turn += 1;
+            let mut place = self.turn % self.splits.len();
+            match &self.in_order {
+                Some(places) => place = places.iter().copied().find(|&place| !self.is_finished(place)).unwrap_or(place),
+                None => self.turn += 1,
+            }
             let split = &mut self.splits[place];
             let (at, end) = (position(split), split.spec.as_u64().expect("a number"));
             let next = end.min(at + max_records as u64);
@@ -266,6 +282,8 @@ fn each_promise_that_is_broken_is_noticed() {
         (Broken::ForgetsThatItIsUpToDate, "is finished and lags, or it is not known"),
         (Broken::IsFinishedBeforeItsEnd, "is finished: At"),
         (Broken::IsNeverFinished, "is finished: Finished"),
+        (Broken::ReadsSideBySide, "are read side by side"),
+        (Broken::ReadsAsItIsGiven, "in another order than they are discovered in"),
     ] {
         let said = said_of(broken).unwrap_or_else(|| panic!("{broken:?} passes"));
         assert!(said.contains(says), "{broken:?}: {said}");

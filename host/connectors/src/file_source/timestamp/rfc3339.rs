@@ -1,31 +1,42 @@
-//! Timestamps of rows: RFC 3339, or integer milliseconds since the Unix epoch.
+//! Times as RFC 3339 has them, and integer milliseconds since the Unix epoch beside them; where there is a zone, also local times of it without an offset.
 //!
 //! Invariant: what comes later has no smaller timestamp. A leap second has no milliseconds of its own since the epoch: all of it is the last
 //! one of its minute.
 
+use super::local::{millis, moment};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use weir_engine::element::NO_TIMESTAMP;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
 
-/// Milliseconds since the Unix epoch, rounded down; `None` where the text is no timestamp.
-pub(super) fn parse(text: &[u8]) -> Option<i64> {
+/// Milliseconds since the Unix epoch, rounded down, of either notation; `None` where the text is neither.
+pub(super) fn parse_either(text: &[u8], zone: Option<&TimeZone>) -> Option<i64> {
     if let Some(timestamp) = parse_utc_seconds(text) {
         return Some(timestamp);
     }
     let text = std::str::from_utf8(text).ok()?;
-    let timestamp = match text.parse::<i64>() {
-        Ok(timestamp) => timestamp,
-        Err(_) => parse_date_and_time(text)?,
-    };
-    (timestamp != NO_TIMESTAMP).then_some(timestamp)
+    text.parse::<i64>().ok().or_else(|| parse_date_and_time(text, zone))
 }
 
-/// All else that is a date and a time of it with an offset. jiff reads the second 60 as 59 and knows offsets beyond a day.
-fn parse_date_and_time(text: &str) -> Option<i64> {
-    let timestamp = i64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000)).ok()?;
+/// The same of RFC 3339 alone.
+pub(super) fn parse(text: &[u8], zone: Option<&TimeZone>) -> Option<i64> {
+    parse_utc_seconds(text).or_else(|| parse_date_and_time(std::str::from_utf8(text).ok()?, zone))
+}
+
+/// The local time that a text without an offset says.
+pub(super) fn civil(text: &[u8]) -> Option<DateTime> {
+    let text = std::str::from_utf8(text).ok()?;
+    TimeOfDay::of(text).filter(|time| !time.has_offset).and_then(|_| text.parse().ok())
+}
+
+/// All else that is a date and a time of it, with an offset or in `zone`. jiff reads the second 60 as 59 and knows offsets beyond a day.
+fn parse_date_and_time(text: &str, zone: Option<&TimeZone>) -> Option<i64> {
     let time = TimeOfDay::of(text)?;
+    let timestamp = match time.has_offset {
+        true => millis(text.parse::<jiff::Timestamp>().ok()?)?,
+        false => moment(text.parse().ok()?, zone?)?,
+    };
     if time.offset_hours > 23 {
         return None;
     }
@@ -39,23 +50,25 @@ fn parse_date_and_time(text: &str) -> Option<i64> {
 /// What the notation says that jiff does not tell.
 struct TimeOfDay {
     is_leap_second: bool,
+    has_offset: bool,
     offset_hours: u8,
 }
 
 impl TimeOfDay {
-    /// Of a text that is known to be a date, a `T` or a space, and a time of day with its offset, with or without `-` and `:` between digits.
+    /// Of a text that is a date, a `T` or a space, and a time of day, perhaps with its offset, with or without `-` and `:` between digits. What it says of any
+    /// other text means nothing.
     fn of(text: &str) -> Option<Self> {
         let (_, time) = text.split_once(['T', 't', ' '])?;
-        let zone = time.find(['Z', 'z', '+', '-', '['])?;
-        let (clock, zone) = time.split_at(zone);
+        let zone = time.find(['Z', 'z', '+', '-', '[']);
+        let (clock, offset) = time.split_at(zone.unwrap_or(time.len()));
         let whole_seconds = clock.split(['.', ',']).next().unwrap_or_default();
         let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
         let clock = digits(whole_seconds);
-        let offset_hours = match digits(zone.trim_start_matches(['+', '-'])).as_slice() {
-            [tens, ones, ..] if !zone.starts_with(['Z', 'z', '[']) => (tens - b'0') * 10 + (ones - b'0'),
+        let offset_hours = match digits(offset.trim_start_matches(['+', '-'])).as_slice() {
+            [tens, ones, ..] if !offset.starts_with(['Z', 'z', '[']) => (tens - b'0') * 10 + (ones - b'0'),
             _ => 0,
         };
-        Some(Self { is_leap_second: clock.len() == 6 && clock.ends_with(b"60"), offset_hours })
+        Some(Self { is_leap_second: clock.len() == 6 && clock.ends_with(b"60"), has_offset: zone.is_some(), offset_hours })
     }
 }
 
@@ -109,6 +122,10 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 mod tests {
     use super::*;
 
+    fn parse(text: &[u8]) -> Option<i64> {
+        parse_either(text, None)
+    }
+
     fn check(text: &str, expect: Option<i64>) {
         assert_eq!(parse(text.as_bytes()), expect, "{text}");
     }
@@ -125,9 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused() {
-        for text in
-            ["", "NA", "2013-02-29T10:00:00Z", "2013-01-01", "2013-01-01T10:00:00", "1.5", "-9223372036854775808", "99999999999999999999"]
-        {
+        for text in ["", "NA", "2013-02-29T10:00:00Z", "2013-01-01", "2013-01-01T10:00:00", "1.5", "99999999999999999999"] {
             check(text, None);
         }
         assert_eq!(parse(b"\xff"), None);
