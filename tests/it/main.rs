@@ -30,6 +30,7 @@
 //! - `changes`: job files and inputs that are others when a job goes on.
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `bad_rows`: input that cannot be read.
+//! - `times`: the times of records, and how far event time has come over a kill.
 //! - `files`: the order of a file's records, and what of a folder is not read or is refused.
 //! - `followed`: files that grow, and are rotated, under a job that is killed.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
@@ -72,6 +73,7 @@ mod state;
 mod stops;
 mod stores;
 mod takeover;
+mod times;
 mod told;
 
 /// The binary under test.

@@ -7,6 +7,7 @@ mod folders;
 mod inputs;
 mod own_output;
 mod set_aside;
+mod time;
 
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
@@ -52,7 +53,8 @@ pub fn assemble_with(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Fai
     let mut builder =
         Builder { job, operators: &operators, places: HashMap::new(), vertices: Vec::new(), edges: Vec::new(), problems: Vec::new() };
     for (step, source) in job.sources.iter().zip(sources) {
-        builder.vertex(&step.id.value, step.parallelism, VertexKind::Source { source, rate: step.rate });
+        let vertex = builder.vertex(&step.id.value, step.parallelism, VertexKind::Source { source, rate: step.rate });
+        builder.vertices[vertex].watermark = step.watermark.as_ref().map(|watermark| watermark.settings.clone());
     }
     for step in topological(&job.operators) {
         builder.operator(step);
@@ -88,6 +90,7 @@ fn connectors(job: &JobFile) -> Connectors {
         match source(job, step) {
             Ok(source) => {
                 problems.extend(set_aside::missing(job, step, &*source));
+                problems.extend(time::problems(step, &*source));
                 sources.push(source);
             }
             Err(problem) => problems.push(problem),

@@ -115,6 +115,8 @@ pub struct RunVertex {
     pub quarantined: u64,
     /// Records that a source could not read and skipped.
     pub skipped: u64,
+    /// Records of a source that were further ahead of the clock than `max-ahead`, and moved no watermark.
+    pub ahead: u64,
     /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
     pub state_bytes: u64,
     /// How far a source lagged behind what there is when that was looked at last; `None` where it has no splits, and for what is no source.
@@ -210,6 +212,7 @@ mod tests {
                 records_out: 5,
                 quarantined: 0,
                 skipped: 0,
+                ahead: 2,
                 state_bytes: 80,
                 lag: Some(LagDocument {
                     unit: Some("bytes".into()),
@@ -232,7 +235,7 @@ mod tests {
             "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "from_savepoint": null, "wall_s": 1.5,
             "first_record_s": null, "steady_records_per_s": null, "steady_records_read_per_s": null,
             "vertices": [{
-                "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "skipped": 0,
+                "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "skipped": 0, "ahead": 2,
                 "state_bytes": 80,
                 "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "unknown_splits": 1},
                 "metrics": {"often": -2},

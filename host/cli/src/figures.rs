@@ -2,7 +2,7 @@
 
 use crate::documents::{LagDocument, Outcome, RunCheckpoint, RunDocument};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use weir_engine::metrics::LagUnit;
 
 /// What a line of progress tells.
@@ -71,11 +71,12 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
     for vertex in &run.vertices {
         let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
+        let ahead = aside(vertex.ahead, "ahead of the clock");
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         let lag = lag_text(vertex.lag.as_ref());
         let id = padded(&vertex.id, width);
-        text.push_str(&format!("  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{state}{lag}\n"));
+        text.push_str(&format!("  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{ahead}{state}{lag}\n"));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
@@ -103,6 +104,15 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
 pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
     let (sign, column) = (|sum: i64| if sum < 0 { "-" } else { "" }, padded("", width));
     metrics.iter().map(|(name, &sum)| format!("  {column}    {name} {}{}\n", sign(sum), grouped(sum.unsigned_abs()))).collect()
+}
+
+/// A moment of event time, in ms since 1970; as a date where it lies within those that are written with four digits.
+pub fn time_text(ms: i64) -> String {
+    const YEAR_10_000: u64 = 253_402_300_800_000;
+    match u64::try_from(ms).ok().filter(|ms| *ms < YEAR_10_000) {
+        Some(ms) => humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string(),
+        None => format!("{ms} ms since 1970"),
+    }
 }
 
 /// How far a source lags, beside its other figures; nothing where it is up to date.
@@ -205,6 +215,13 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_a_date_where_it_can_be_one() {
+        assert_eq!(time_text(1_357_034_400_250), "2013-01-01T10:00:00.250Z");
+        assert_eq!(time_text(253_402_300_799_999), "9999-12-31T23:59:59.999Z");
+        assert_eq!([-1, 253_402_300_800_000].map(time_text), ["-1 ms since 1970", "253402300800000 ms since 1970"]);
+    }
+
+    #[test]
     fn a_summary_tells_what_went_where_and_how_to_go_on() {
         let vertex = |id: &str, records_in, records_out, quarantined| RunVertex {
             id: id.into(),
@@ -213,6 +230,7 @@ mod tests {
             records_out,
             quarantined,
             skipped: 0,
+            ahead: 0,
             state_bytes: 0,
             lag: None,
             metrics: BTreeMap::new(),
@@ -247,8 +265,10 @@ mod tests {
         assert_eq!(summary(&run, &next), expect);
         (run.outcome, run.steady_records_per_s, run.steady_records_read_per_s) = (Outcome::Finished, Some(900.0), Some(1_200.4));
         run.vertices[1].state_bytes = 2_048;
+        run.vertices[0].ahead = 1_234;
         run.vertices[1].metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
-        let expect = "  delays         27,004 in         26,398 out  3 quarantined  2.0 KiB of state
+        let expect = "  rows                0 in         27,004 out  1,234 ahead of the clock
+  delays         27,004 in         26,398 out  3 quarantined  2.0 KiB of state
             early 1,234
             late -5
   900 records/s at the sinks once running, 1,200 records/s read

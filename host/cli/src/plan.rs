@@ -4,11 +4,13 @@ mod delivery;
 mod order;
 mod restore;
 mod text;
+mod time;
 
 pub use delivery::PlanPath;
 pub use order::PlanOrder;
 pub use restore::{RestoreDocument, restore_document};
 pub use text::plan_text;
+pub use time::PlanTime;
 
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
@@ -48,6 +50,8 @@ pub struct PlanDocument {
     pub paths: Vec<PlanPath>,
     /// How far the order of records goes: of a key's, for each source and keyed operator behind it; of all that one subtask reads, to where it is spread.
     pub orders: Vec<PlanOrder>,
+    /// Whether each source gives its records a time, and how it tells event time from it.
+    pub times: Vec<PlanTime>,
     /// What there is and is not read, or is read once under one of its names; sources that no step reads.
     pub remarks: Vec<String>,
     /// What is taken over from a checkpoint, where one was named.
@@ -116,6 +120,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         orders: order::orders(graph),
+        times: time::times(graph),
         remarks: unread(graph),
         restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
@@ -159,7 +164,7 @@ fn settings_of((job, plugins): (&JobFile, &PluginOrigins), id: &str) -> Map<Stri
         let effective = weir_connectors::source_settings(&step.connector.value, &step.settings.values, &job.folder);
         let mut settings = effective.unwrap_or_else(|_| step.settings.values.clone());
         // What else it says stands beside its settings.
-        settings.extend(step.shown.clone().into_iter().filter(|(name, _)| ["rate", "replay"].contains(&name.as_str())));
+        settings.extend(step.shown.clone().into_iter().filter(|(name, _)| ["rate", "replay", "watermark"].contains(&name.as_str())));
         return settings;
     }
     if let Some(step) = job.sinks.iter().find(|step| step.id.value == id) {

@@ -190,7 +190,7 @@ input = \"same\"
 
     #[test]
     fn rows_that_cannot_be_read_are_found_at_the_setting_that_they_are_about() {
-        let text = "job.toml:6:1: `rows`: read a.csv, line 2: the timestamp \"noon\" is neither RFC 3339 nor integer milliseconds: 1,noon (mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`)";
+        let text = "job.toml:6:1: `rows`: read a.csv, line 2: the timestamp \"noon\" of `at` is neither RFC 3339 nor integer milliseconds: 1,noon (mend the row, or say `on-error = \"skip\"` or `on-error = \"quarantine\"`)";
         check("format = \"csv\"\ntimestamp = \"at\"", "k,at\n1,noon\n", Err(text));
         let skipped = "job.toml:7:1: `rows`: none of its first 2 rows can be read: all of them are skipped";
         check("format = \"csv\"\ntimestamp = \"at\"\non-error = \"skip\"", "k,at\n1,noon\n2,later\n", Err(skipped));

@@ -16,7 +16,7 @@ mod stdout_sink;
 pub use file_source::TIMESTAMP_SETTINGS;
 pub use paths::{Output, files_matching};
 pub use settings::SettingsError;
-pub use settings::steps::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, PARALLELISM, SINK_STEP, SOURCE_STEP, WAS_ABOUT};
+pub use settings::steps::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, PARALLELISM, SINK_STEP, SOURCE_STEP, WAS_ABOUT, WATERMARK};
 pub use settings::table::{Fallback, Kind, Setting, Within, reference};
 
 use serde_json::{Map, Value};

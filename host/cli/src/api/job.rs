@@ -67,6 +67,15 @@ pub struct StatusVertex {
     pub records_out: u64,
     /// Records set aside.
     pub quarantined: u64,
+    /// Records that a source could not read and skipped.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Records of a source that were further ahead of the clock than `max-ahead`, and moved no watermark.
+    #[serde(default)]
+    pub ahead: u64,
+    /// How far event time has come at its slowest subtask that is waited for, in ms since 1970; not there where nothing has been said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<i64>,
     /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
     #[serde(default)]
     pub state_bytes: u64,
@@ -264,6 +273,9 @@ impl RunningJob {
             records_in: metrics.records_in.get(),
             records_out: metrics.records_out.get(),
             quarantined: metrics.quarantined.get(),
+            skipped: metrics.skipped.get(),
+            ahead: metrics.ahead.get(),
+            watermark: metrics.watermark.get(),
             state_bytes: metrics.state_bytes.get(),
             lag: LagDocument::of(metrics.lag.get()),
             metrics: metrics.own.get(),

@@ -171,3 +171,51 @@ fn settings_that_do_not_go_together_are_refused_where_they_stand() {
         "job.toml:15:1: `split` has no meaning with `follow = true`: what grows cannot be cut into ranges (leave one of the two out)",
     );
 }
+
+#[test]
+fn a_watermark_needs_times_and_an_order_that_is_kept() {
+    let refused = |source: &str| {
+        let text = JOB.replacen("connector = \"generator\"\ncount = 10", source, 1);
+        assembled(&text).err().map(|failure| failure.text())
+    };
+    let no_time = |line: u32| format!("job.toml:{line}:1: the records of `in` have no time that a watermark could be made of");
+    let setting = "`timestamp` in [source.in] names a column (`format = \"csv\"`) or a field (`format = \"jsonl\"`)";
+    let generator = refused("connector = \"generator\"\nwatermark = {}");
+    assert_eq!(generator, Some(format!("{} (leave `watermark` out: a `generator` source gives none)", no_time(13))));
+    let file = "connector = \"file\"\npath = \"*.csv\"\nformat = \"csv\"\nkey = \"k\"";
+    assert_eq!(refused(&format!("{file}\nwatermark = {{}}")), Some(format!("{} ({setting})", no_time(16))));
+    let stdin = "connector = \"stdin\"\nreplay = \"none\"\nformat = \"jsonl\"\nkey = \"k\"";
+    assert_eq!(refused(&format!("{stdin}\nwatermark = {{}}")), Some(format!("{} ({setting})", no_time(16))));
+    let timed = format!("{file}\ntimestamp = \"t\"\nwatermark = {{ order = \"name\" }}");
+    assert_eq!(refused(&timed), None);
+    let by_name = |more: &str| format!("{timed}\n{more}");
+    let side_by_side = "`in` does not read what it reads in the order of names (leave `order` out; files without `follow` are read so)";
+    assert_eq!(refused(&by_name("follow = true")), Some(format!("job.toml:17:15: {side_by_side}")));
+    let nexmark = "connector = \"nexmark\"\ncount = 10\nwatermark = { order = \"name\" }";
+    let nexmark = refused(nexmark).unwrap_or_default();
+    assert!(nexmark.contains(&format!("job.toml:14:15: {side_by_side}")), "{nexmark}");
+}
+
+#[test]
+fn what_a_watermark_says_is_what_its_source_does() {
+    let source =
+        "connector = \"file\"\npath = \"*.csv\"\nformat = \"csv\"\nkey = \"k\"\ntimestamp = { field = \"t\", format = \"unix-s\" }";
+    let with = |more: &str| assembled(&JOB.replacen("connector = \"generator\"\ncount = 10", &format!("{source}\n{more}"), 1));
+    let watermark = |more: &str| with(more).expect("a fine job").graph.vertices[0].watermark.clone();
+    assert_eq!(watermark(""), None);
+    let settings = watermark("watermark = { delay = \"2s\", order = \"name\" }").expect("it makes some");
+    assert_eq!((settings.delay.as_secs(), settings.in_order), (2, true));
+}
+
+#[test]
+fn what_is_wrong_within_a_table_of_a_connector_is_shown_at_its_place() {
+    let refused = |timestamp: &str| {
+        let source = format!("connector = \"file\"\npath = \"*.csv\"\nformat = \"csv\"\nkey = \"k\"\ntimestamp = {timestamp}");
+        let text = JOB.replacen("connector = \"generator\"\ncount = 10", &source, 1);
+        assembled(&text).err().map(|failure| failure.text()).unwrap_or_default()
+    };
+    let unknown = refused("{ field = \"t\", fromat = \"unix-s\" }");
+    assert_eq!(unknown, "job.toml:16:28: `timestamp` of the source `file` has no setting `fromat` (did you mean `format`?)");
+    assert!(refused("{ field = \"t\", format = \"unix\" }").starts_with("job.toml:16:28: there is no format of times `unix`"));
+    assert!(refused("{ format = \"unix-s\" }").starts_with("job.toml:16:1: `timestamp` has no `field`"));
+}

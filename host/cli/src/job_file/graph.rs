@@ -131,8 +131,8 @@ impl Connector<'_> {
         if let Some(own) = raw.head.parallelism.filter(|own| own.value != parallelism) {
             self.reporter.add(Problem::new(own.span, format!("{single} is read by one subtask")).hint("leave `parallelism` out"));
         }
-        let RawSource { rate, replay_none, settings, .. } = raw;
-        Some(SourceStep { id: raw.head.id, was: raw.head.was, connector, rate, replay_none, parallelism, settings, shown: raw.shown })
+        let RawSource { head: StepHead { id, was, .. }, rate, replay_none, watermark, settings, shown, .. } = raw;
+        Some(SourceStep { id, was, connector, rate, replay_none, watermark, parallelism, settings, shown })
     }
 
     fn operator(&self, raw: RawOperator) -> Option<OperatorStep> {

@@ -16,6 +16,7 @@ mod suggest;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod watermark;
 mod written;
 
 pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};

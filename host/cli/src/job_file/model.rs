@@ -9,6 +9,7 @@ use std::time::Duration;
 use weir_engine::EngineError;
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
+use weir_engine::time::WatermarkSettings;
 use weir_wasm::{CompileLimits, QuarantineLimit};
 
 /// A job.
@@ -102,7 +103,7 @@ pub struct Checkpoints {
 pub struct Settings {
     /// The values.
     pub values: Map<String, Value>,
-    /// Where they stand.
+    /// Where they stand; those of a table within as `table.name`.
     pub spans: BTreeMap<String, Span>,
 }
 
@@ -119,12 +120,25 @@ pub struct SourceStep {
     pub rate: Option<f64>,
     /// `replay = "none"` was said, and where.
     pub replay_none: Option<Span>,
+    /// How it makes watermarks, where it does.
+    pub watermark: Option<Watermark>,
     /// Number of subtasks.
     pub parallelism: u32,
     /// The connector's own settings.
     pub settings: Settings,
     /// The others, as they hold.
     pub shown: Map<String, Value>,
+}
+
+/// How a source makes watermarks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watermark {
+    /// What it says.
+    pub settings: WatermarkSettings,
+    /// Where it stands.
+    pub span: Span,
+    /// Where `order` stands, if it does.
+    pub order: Option<Span>,
 }
 
 /// An operator.

@@ -338,6 +338,9 @@ impl<'a> Section<'a> {
         for (key, value) in self.table.iter().filter(|(key, _)| !self.is_known(key.get_ref())) {
             let name = key.get_ref().to_string();
             settings.spans.insert(name.clone(), key.span().start..value.span().end);
+            for (inner, value) in value.get_ref().as_table().into_iter().flatten() {
+                settings.spans.insert(format!("{name}.{}", inner.get_ref()), inner.span().start..value.span().end);
+            }
             match json_of(value) {
                 Ok(value) => {
                     settings.values.insert(name, value);

@@ -1,10 +1,11 @@
 //! The steps of a job: `[source.ID]`, `[operator.ID]`, `[sink.ID]`, each read on its own. How they hang together is [`super::graph`]'s.
 
-use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings};
+use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings, Watermark};
 use super::problem::{Problem, Span};
 use super::section::{Located, Section, json_of};
 use super::suggest;
 use super::tables::{INPUT_TABLE, NATIVE_OPERATORS};
+use super::watermark;
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -37,6 +38,7 @@ pub(super) struct RawSource {
     pub connector: Option<Located<String>>,
     pub rate: Option<f64>,
     pub replay_none: Option<Span>,
+    pub watermark: Option<Watermark>,
     pub settings: Settings,
     /// The settings that are not the connector's, as they hold.
     pub shown: Map<String, Value>,
@@ -75,8 +77,9 @@ pub(super) fn read_source(id: Located<String>, section: Section<'_>) -> RawSourc
     let connector = section.required("connector");
     let rate = section.above_zero("rate");
     let replay_none = section.choice_or("replay", &[("none", ())], |_| None).map(|(_, none)| none.span);
+    let watermark = watermark::read(&section);
     let settings = section.rest();
-    RawSource { head, connector, rate, replay_none, settings, shown: section.shown() }
+    RawSource { head, connector, rate, replay_none, watermark, settings, shown: section.shown() }
 }
 
 /// Reads one sink.

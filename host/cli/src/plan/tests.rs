@@ -256,3 +256,28 @@ fn an_order_says_why_and_on_what_condition() {
     let document = serde_json::to_value(&plan).expect("a document is JSON");
     assert_eq!((&document["orders"][0]["order"], &document["remarks"]), (&json!("as-in-each-piece"), &json!([])));
 }
+
+#[test]
+fn the_plan_says_of_each_source_whether_its_records_have_a_time_and_how_event_time_is_told() {
+    let times = |text: &str| planned(text).times;
+    let time = |source: &str, timestamps: Option<&str>, watermarks: Option<&str>| PlanTime {
+        source: source.into(),
+        timestamps: timestamps.map(str::to_owned),
+        watermarks: watermarks.map(str::to_owned),
+    };
+    assert_eq!(times(JOB), [time("in", None, None)]);
+    assert!(plan_text(&planned(JOB)).contains("\ntime of records\n  in: none\n"));
+    let job = |more: &str| {
+        format!("name = \"j\"\n[source.a]\nconnector = \"nexmark\"\n{more}\n[sink.out]\nconnector = \"blackhole\"\ninput = \"a\"\n")
+    };
+    assert_eq!(times(&job("")), [time("a", Some("the events' own"), None)]);
+    let words = "watermarks are 5s behind the newest of the split that is furthest back, without those that have had nothing for 30s";
+    assert_eq!(times(&job("watermark = {}")), [time("a", Some("the events' own"), Some(words))]);
+    let all = "watermark = { delay = \"0s\", advance-when-idle = true, max-ahead = \"1h\" }";
+    let shown = plan_text(&planned(&job(all)));
+    let line = "  a: the events' own; watermarks are 0s behind the newest of the split that is furthest back, without those that have had nothing for 30s; \
+        where all are so, time goes on by the clock; records more than 1h ahead of the clock move none\n";
+    assert!(shown.contains(line), "{shown}");
+    let never = times(&job("watermark = { idle-after = \"never\" }")).remove(0).watermarks.unwrap_or_default();
+    assert!(never.ends_with(", and none is ever left out"), "{never}");
+}

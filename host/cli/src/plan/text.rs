@@ -39,6 +39,11 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     for order in &plan.orders {
         text.push_str(&format!("  {} → {}: {}; {}\n", order.source, order.operator, order.order.text(), order.why));
     }
+    text.push_str("\ntime of records\n");
+    for time in &plan.times {
+        let watermarks = time.watermarks.as_ref().map(|words| format!("; {words}")).unwrap_or_default();
+        text.push_str(&format!("  {}: {}{watermarks}\n", time.source, time.timestamps.as_deref().unwrap_or("none")));
+    }
     if !plan.remarks.is_empty() {
         text.push_str("\ninput\n");
     }

@@ -1,6 +1,6 @@
 //! What every source and every sink may say, whatever its connector. The job file reads these, so a connector is never given one.
 
-use super::table::Fallback::{Found, Nothing, Required};
+use super::table::Fallback::{Found, Nothing, Required, Value};
 use super::table::{Kind, Setting};
 use weir_engine::state::MAX_PARALLELISM_LIMIT;
 
@@ -31,6 +31,41 @@ pub const SOURCE_STEP: &[Setting] = &[
         "`\"none\"` says that it is known that a source cannot be read twice: after a failure records are lost.",
     ),
     Setting::new("was", Kind::Text, Nothing, WAS_ABOUT),
+    Setting::new(
+        "watermark",
+        Kind::Table(WATERMARK),
+        Nothing,
+        "How event time is told from the times of its records, see below and [time](time.md); without it the source says nothing of time.",
+    ),
+];
+
+/// `watermark` of `[source.ID]`.
+pub const WATERMARK: &[Setting] = &[
+    Setting::new("delay", Kind::DURATION, Value("5s"), "How much older than the newest record so far one may be and still be in time."),
+    Setting::new(
+        "idle-after",
+        Kind::Other("duration or `\"never\"`"),
+        Value("30s"),
+        "Nothing waits for a split any more that has had nothing new for so long.",
+    ),
+    Setting::new(
+        "advance-when-idle",
+        Kind::Flag,
+        Value("false"),
+        "Whether event time goes on as the clock does while every split of the source is idle.",
+    ),
+    Setting::new(
+        "max-ahead",
+        Kind::DURATION,
+        Nothing,
+        "A record that is further ahead of the clock than this moves no watermark; it is counted.",
+    ),
+    Setting::new(
+        "order",
+        Kind::Choice(&["name"]),
+        Nothing,
+        "`\"name\"`: files are read one after the other in the order of their names, and those that are not begun hold no time back.",
+    ),
 ];
 
 /// `[sink.ID]`, but for its connector's own.

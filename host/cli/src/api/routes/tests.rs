@@ -128,6 +128,20 @@ fn the_status_says_how_far_a_source_lags_behind_what_is_known_of_it() {
 }
 
 #[test]
+fn the_status_says_how_far_event_time_has_come_where_anything_tells_it() {
+    let bench = Bench::new(STANDARD);
+    let source = || bench.ask("GET", "/v1/job", "").1["vertices"][0].clone();
+    assert_eq!((source().get("watermark"), &source()["ahead"], &source()["skipped"]), (None, &json!(0), &json!(0)));
+    let metrics = &bench.status.metrics.vertices[0];
+    metrics.watermark.reset(2);
+    metrics.watermark.set(0, Some(9));
+    assert_eq!(source().get("watermark"), None, "one subtask has said nothing yet");
+    metrics.watermark.set(1, Some(-7));
+    (metrics.ahead.add(3), metrics.skipped.add(2));
+    assert_eq!((&source()["watermark"], &source()["ahead"], &source()["skipped"]), (&json!(-7), &json!(3), &json!(2)));
+}
+
+#[test]
 fn whatever_is_refused_is_refused_in_json_with_a_hint() {
     let bench = Bench::new(STANDARD);
     for (method, path, body, expect) in [

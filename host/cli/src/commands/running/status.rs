@@ -5,7 +5,7 @@ use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
-use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded};
+use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded, time_text};
 use crate::registry::Registered;
 use serde_json::json;
 use weir_engine::{EngineError, ErrorKind};
@@ -47,11 +47,14 @@ fn status_text(status: &JobStatusDocument) -> String {
     let width = status.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
     for vertex in &status.vertices {
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
-        let quarantined = if vertex.quarantined > 0 { format!("  {} quarantined", grouped(vertex.quarantined)) } else { String::new() };
+        let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
+        let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
+        let ahead = aside(vertex.ahead, "ahead of the clock");
+        let watermark = vertex.watermark.map(|watermark| format!("  watermark {}", time_text(watermark))).unwrap_or_default();
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         let lag = lag_text(vertex.lag.as_ref());
         text.push_str(&format!(
-            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{state}{lag}\n",
+            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{ahead}{state}{lag}{watermark}\n",
             padded(&vertex.id, width),
             vertex.parallelism
         ));

@@ -7,6 +7,7 @@ mod files;
 mod jobs;
 mod steps;
 mod tables;
+mod watermarks;
 
 const GOOD: &str = r#"
 name = "flights"

@@ -5,7 +5,8 @@ use crate::job_file::tables::{CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, O
 use serde_json::Value;
 use toml::Table;
 use weir_connectors::{
-    ConnectorSettings, Fallback, Kind, SINK_STEP, SOURCE_STEP, Setting, reference, settings_of_sinks, settings_of_sources,
+    ConnectorSettings, Fallback, Kind, SINK_STEP, SOURCE_STEP, Setting, TIMESTAMP_SETTINGS, WATERMARK, reference, settings_of_sinks,
+    settings_of_sources,
 };
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
@@ -19,11 +20,12 @@ struct Described {
     settings: &'static [Setting],
 }
 
-const TABLES: [Described; 9] = [
+const TABLES: [Described; 10] = [
     Described { name: "head", path: "", settings: HEAD },
     Described { name: "checkpoints", path: "checkpoints", settings: CHECKPOINTS },
     Described { name: "restart", path: "restart", settings: RESTART },
     Described { name: "source", path: "source.rows", settings: SOURCE_STEP },
+    Described { name: "watermark", path: "source.rows.watermark", settings: WATERMARK },
     Described { name: "operator", path: "operator.delays", settings: OPERATOR },
     Described { name: "input", path: "operator.delays.input", settings: INPUT_TABLE },
     Described { name: "limits", path: "operator.delays.limits", settings: LIMITS },
@@ -33,7 +35,7 @@ const TABLES: [Described; 9] = [
 
 /// [`GOOD`] with all of its tables.
 fn whole() -> Table {
-    let more = "[checkpoints]\n[restart]\n[operator.delays.limits.compile]\n";
+    let more = "[checkpoints]\n[restart]\n[source.rows.watermark]\n[operator.delays.limits.compile]\n";
     format!("{GOOD}{more}").parse().expect("TOML")
 }
 
@@ -150,6 +152,7 @@ fn the_reference_page_of_connectors_is_made_from_their_tables() {
     let sources = settings_of_sources().into_iter().map(|of| named("source", of));
     let tables: Vec<_> = sources.chain(settings_of_sinks().into_iter().map(|of| named("sink", of))).collect();
     // One without settings of its own needs no table.
-    let tables: Vec<_> = tables.iter().filter(|(_, table)| !table.is_empty()).map(|(name, table)| (name.as_str(), *table)).collect();
+    let tables = tables.iter().filter(|(_, table)| !table.is_empty()).map(|(name, table)| (name.as_str(), *table));
+    let tables: Vec<_> = tables.chain([("timestamp", TIMESTAMP_SETTINGS)]).collect();
     holds("connectors.md", &tables);
 }
