@@ -99,7 +99,7 @@ fn check_says_of_a_source_whether_its_records_have_a_time_and_refuses_a_watermar
     let says = "rows: the column `at` (seconds since 1970); watermarks are 1s behind the newest of files that are read in the order of their names";
     assert!(checked.stdout.contains(says), "{checked:?}");
     let time = bench.run("check job.toml --output json").document()["times"][0].clone();
-    assert_eq!((&time["source"], &time["timestamps"]), (&"rows".into(), &"the column `at` (seconds since 1970)".into()));
+    assert_eq!((&time["step"], &time["timestamps"]), (&"rows".into(), &"the column `at` (seconds since 1970)".into()));
 
     bench.edit_job("timestamp = { field = \"at\", format = \"unix-s\" }\n", "");
     let refused = ["the records of `rows` have no time that a watermark could be made of", "`timestamp` in [source.rows] names a column"];

@@ -204,6 +204,7 @@ impl Builder<'_> {
         let factory = self.operators[&step.id.value].clone();
         let to = self.vertex(&step.id.value, step.parallelism, VertexKind::Operator(factory.clone()));
         self.vertices[to].record = step.record;
+        self.vertices[to].watermark = step.watermark.as_ref().map(|watermark| watermark.settings.clone());
         let descriptor = factory.descriptor();
         self.problems.extend(inputs::unserved_states(step, descriptor));
         let numbers = inputs::numbers(step, descriptor, &mut self.problems);

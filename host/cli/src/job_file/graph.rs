@@ -152,6 +152,7 @@ impl Connector<'_> {
             inputs,
             parallelism,
             record: raw.record,
+            watermark: raw.watermark,
             state_bytes: raw.state_bytes,
             shown: raw.shown,
         })

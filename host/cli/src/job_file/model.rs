@@ -130,7 +130,7 @@ pub struct SourceStep {
     pub shown: Map<String, Value>,
 }
 
-/// How a source makes watermarks.
+/// How a source makes watermarks, or an operator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watermark {
     /// What it says.
@@ -156,6 +156,8 @@ pub struct OperatorStep {
     pub parallelism: u32,
     /// Whether what it is called with is recorded.
     pub record: bool,
+    /// How it makes watermarks of what it emits, where it does.
+    pub watermark: Option<Watermark>,
     /// Bytes of state that each subtask may keep; `None`: its part of what the job's subtasks may keep together.
     pub state_bytes: Option<u64>,
     /// The settings as they hold, but for what follows from the machine or from the plugin's file.

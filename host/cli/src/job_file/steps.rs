@@ -49,6 +49,7 @@ pub(super) struct RawOperator {
     pub code: Option<Code>,
     pub inputs: Vec<RawInput>,
     pub record: bool,
+    pub watermark: Option<Watermark>,
     pub state_bytes: Option<u64>,
     pub shown: Map<String, Value>,
 }
@@ -100,8 +101,13 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     let code = if is_native { read_native(&section, limits) } else { read_plugin(&section, limits).map(Box::new).map(Code::Plugin) };
     let inputs = read_inputs(&section);
     let record = section.flag("record");
+    let watermark = watermark::read(&section);
+    if let Some(order) = watermark.as_ref().and_then(|watermark| watermark.order.clone()) {
+        let message = "`order` is of what a source reads, and an operator emits as it is called".to_owned();
+        section.problem(Problem::new(order, message).hint("leave `order` out"));
+    }
     let shown = section.finish();
-    RawOperator { head, code, inputs, record, state_bytes, shown }
+    RawOperator { head, code, inputs, record, watermark, state_bytes, shown }
 }
 
 /// Settings that mean something for a plugin only.

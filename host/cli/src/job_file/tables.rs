@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use weir_connectors::Fallback::{Found, Nothing, Required, Value};
-use weir_connectors::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, Kind, PARALLELISM, SINK_STEP, SOURCE_STEP, Setting, WAS_ABOUT, Within};
+use weir_connectors::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, Kind, PARALLELISM, SINK_STEP, SOURCE_STEP, Setting, WAS_ABOUT, WATERMARK, Within};
 
 /// Operators that are built in.
 pub(crate) const NATIVE_OPERATORS: [&str; 2] = ["keyed-count", "pass-through"];
@@ -139,6 +139,12 @@ pub(crate) const OPERATOR: &[Setting] = &[
     Setting::new("sources", Kind::Texts, Value("[]"), "Patterns of the files that it is made from, where cargo does not say."),
     Setting::new("input", INPUT, Found("to be said, or `inputs`"), INPUT_ABOUT),
     Setting::new("inputs", Kind::Other("list of inputs"), Found("to be said, or `input`"), INPUTS_ABOUT),
+    Setting::new(
+        "watermark",
+        Kind::Table(WATERMARK),
+        Nothing,
+        "How event time is told from the times of the records that it emits, in place of what comes in: the settings of a source's `watermark`, but for `order`; see [time](time.md).",
+    ),
     Setting::new(
         "record",
         Kind::Flag,

@@ -261,7 +261,7 @@ fn an_order_says_why_and_on_what_condition() {
 fn the_plan_says_of_each_source_whether_its_records_have_a_time_and_how_event_time_is_told() {
     let times = |text: &str| planned(text).times;
     let time = |source: &str, timestamps: Option<&str>, watermarks: Option<&str>| PlanTime {
-        source: source.into(),
+        step: source.into(),
         timestamps: timestamps.map(str::to_owned),
         watermarks: watermarks.map(str::to_owned),
     };
@@ -278,6 +278,12 @@ fn the_plan_says_of_each_source_whether_its_records_have_a_time_and_how_event_ti
     let line = "  a: the events' own; watermarks are 0s behind the newest of the split that is furthest back, without those that have had nothing for 30s; \
         where all are so, time goes on by the clock; records more than 1h ahead of the clock move none\n";
     assert!(shown.contains(line), "{shown}");
+    let operator = job("").replace(
+        "input = \"a\"",
+        "input = \"count\"\n[operator.count]\nnative = \"pass-through\"\ninput = \"a\"\nwatermark = { delay = \"1s\" }",
+    );
+    let words = "watermarks are 1s behind the newest of the subtask that is furthest back, without those that have had nothing for 30s";
+    assert_eq!(times(&operator), [time("a", Some("the events' own"), None), time("count", Some("those of what it emits"), Some(words))]);
     let never = times(&job("watermark = { idle-after = \"never\" }")).remove(0).watermarks.unwrap_or_default();
     assert!(never.ends_with(", and none is ever left out"), "{never}");
 }

@@ -42,7 +42,7 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     text.push_str("\ntime of records\n");
     for time in &plan.times {
         let watermarks = time.watermarks.as_ref().map(|words| format!("; {words}")).unwrap_or_default();
-        text.push_str(&format!("  {}: {}{watermarks}\n", time.source, time.timestamps.as_deref().unwrap_or("none")));
+        text.push_str(&format!("  {}: {}{watermarks}\n", time.step, time.timestamps.as_deref().unwrap_or("none")));
     }
     if !plan.remarks.is_empty() {
         text.push_str("\ninput\n");

@@ -20,13 +20,14 @@ struct Described {
     settings: &'static [Setting],
 }
 
-const TABLES: [Described; 10] = [
+const TABLES: [Described; 11] = [
     Described { name: "head", path: "", settings: HEAD },
     Described { name: "checkpoints", path: "checkpoints", settings: CHECKPOINTS },
     Described { name: "restart", path: "restart", settings: RESTART },
     Described { name: "source", path: "source.rows", settings: SOURCE_STEP },
     Described { name: "watermark", path: "source.rows.watermark", settings: WATERMARK },
     Described { name: "operator", path: "operator.delays", settings: OPERATOR },
+    Described { name: "watermark", path: "operator.delays.watermark", settings: WATERMARK },
     Described { name: "input", path: "operator.delays.input", settings: INPUT_TABLE },
     Described { name: "limits", path: "operator.delays.limits", settings: LIMITS },
     Described { name: "compile", path: "operator.delays.limits.compile", settings: COMPILE },
@@ -35,7 +36,7 @@ const TABLES: [Described; 10] = [
 
 /// [`GOOD`] with all of its tables.
 fn whole() -> Table {
-    let more = "[checkpoints]\n[restart]\n[source.rows.watermark]\n[operator.delays.limits.compile]\n";
+    let more = "[checkpoints]\n[restart]\n[source.rows.watermark]\n[operator.delays.watermark]\n[operator.delays.limits.compile]\n";
     format!("{GOOD}{more}").parse().expect("TOML")
 }
 

@@ -42,6 +42,16 @@ fn what_a_watermark_says_is_read_and_what_it_does_not_say_has_its_default() {
 }
 
 #[test]
+fn an_operator_makes_watermarks_of_what_it_emits() {
+    let operator = "[operator.delays]\n";
+    let with = |said: &str| parsed(&GOOD.replacen(operator, &format!("{operator}{said}\n"), 1));
+    let watermark = |said: &str| with(said).expect("right").operators.remove(0).watermark.map(|watermark| watermark.settings.delay);
+    assert_eq!([watermark(""), watermark("watermark = { delay = \"3s\" }")], [None, Some(Duration::from_secs(3))]);
+    let refused = with("watermark = { order = \"name\" }").err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("`order` is of what a source reads, and an operator emits as it is called (leave `order` out)"), "{refused}");
+}
+
+#[test]
 fn what_holds_of_a_watermark_is_shown() {
     let shown =
         |said: &str| parsed(&GOOD.replacen(ROWS, &format!("{ROWS}\n{said}"), 1)).expect("right").sources[0].shown["watermark"].clone();
