@@ -148,5 +148,5 @@ fn timed(work: impl FnOnce()) -> Duration {
 /// What the process has in memory, in MiB.
 fn resident_mib() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
-    pages.unwrap_or_default() * 4_096 >> 20
+    (pages.unwrap_or_default() * 4_096) >> 20
 }

@@ -145,7 +145,8 @@ mod tests {
                 ("+", _) => watermarks.add(&[split(9)]),
                 ("x", _) => {
                     watermarks.forget(&[0]);
-                    (finished.remove(0), caught_up.remove(0));
+                    finished.remove(0);
+                    caught_up.remove(0);
                 }
                 (_, "~") => caught_up[place] = true,
                 (_, "|") => finished[place] = true,

@@ -33,7 +33,7 @@ enum Stage {
     Start,
     /// The header (csv).
     Header,
-    Rows(AnyRows),
+    Rows(Box<AnyRows>),
 }
 
 impl Feed {
@@ -75,7 +75,9 @@ impl Feed {
                 }
                 match format {
                     Format::Csv => Stage::Header,
-                    Format::Lines | Format::JsonLines => Stage::Rows(AnyRows::new(&self.options.rows, None, false, Before::Nothing)?),
+                    Format::Lines | Format::JsonLines => {
+                        Stage::Rows(Box::new(AnyRows::new(&self.options.rows, None, false, Before::Nothing)?))
+                    }
                 }
             }
             (Stage::Header, _) => match header::find(blocks).map_err(|why| failed(&format!("its header: {why}")))? {
@@ -84,7 +86,7 @@ impl Feed {
                     self.window.blocks.consume(frame.next);
                     rows
                 }
-                Header::None => Stage::Rows(AnyRows::Lines(Lines::none())), // there is nothing
+                Header::None => Stage::Rows(Box::new(AnyRows::Lines(Lines::none()))), // there is nothing
                 Header::Incomplete => return self.fill(),
             },
             (Stage::Rows(_), _) => return Ok(true),
@@ -103,7 +105,7 @@ impl Feed {
         }
         let rows = AnyRows::new(&self.options.rows, Some(header), !self.options.lines_are_rows, Before::Nothing)?;
         self.bad_rows.pass_lines(1 + header.matches('\n').count() as u64);
-        Ok(Stage::Rows(rows))
+        Ok(Stage::Rows(Box::new(rows)))
     }
 
     fn fill(&mut self) -> Result<bool, EngineError> {
