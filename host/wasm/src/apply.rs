@@ -1,6 +1,6 @@
-//! Makes checked effects take hold: records to the outputs, updates to keyed and broadcast state.
+//! Makes checked effects take hold: records to the outputs, updates to keyed and broadcast state, timers.
 
-use crate::effects::{BroadcastUpdate, Effects, ListUpdate, MapUpdate, ValueUpdate};
+use crate::effects::{BroadcastUpdate, ChangedKey, Effects, ListUpdate, MapUpdate, TimerUpdate, ValueUpdate};
 use std::ops::Range;
 use std::sync::Arc;
 use weir_engine::EngineError;
@@ -21,6 +21,7 @@ pub(crate) fn apply(
         effects.values.into_iter().try_for_each(|update| set_values(update, state))?;
         effects.lists.into_iter().try_for_each(|update| change_lists(update, state))?;
         effects.maps.into_iter().try_for_each(|update| put(update, state))?;
+        effects.timers.iter().try_for_each(|update| change_timers(update, state))?;
     }
     if let Some(broadcast) = broadcast {
         effects.broadcasts.into_iter().for_each(|update| put_broadcast(update, broadcast));
@@ -67,6 +68,13 @@ fn put(update: MapUpdate, state: &mut KeyedState) -> Result<(), EngineError> {
     }
     for ((key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {
         state.map_put(*key as usize, update.state, entry, value)?;
+    }
+    Ok(())
+}
+
+fn change_timers(update: &TimerUpdate, state: &mut KeyedState) -> Result<(), EngineError> {
+    for ChangedKey { key, deleted, set } in update.by_key() {
+        state.change_timers(key as usize, update.timer, deleted, set)?;
     }
     Ok(())
 }

@@ -97,10 +97,12 @@ impl HostState {
     }
 
     fn check_phase(&self, call: &str) -> Result<()> {
-        if self.phase != Phase::Process {
-            bail!("{call} was called in {}; it may be called in process only", self.phase.name());
+        match self.phase {
+            Phase::Process | Phase::OnTimers => Ok(()),
+            Phase::Instantiate | Phase::Describe | Phase::Open | Phase::Migrate => {
+                bail!("{call} was called in {}; it may be called in process and on-timers only", self.phase.name())
+            }
         }
-        Ok(())
     }
 }
 

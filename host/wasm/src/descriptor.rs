@@ -40,8 +40,10 @@ pub(crate) fn checked(descriptor: wit::Descriptor) -> Result<OperatorDescriptor,
         check_record_schema("output", &output.name, schema, &mut problems);
     }
     descriptor.states.iter().for_each(|state| check_state(state, &mut problems));
-    for timer in &descriptor.timers {
-        problems.push(Problem::new(format!("timer \"{}\": this weir does not serve timers yet", short(&timer.name))));
+    if descriptor.windowed && !descriptor.timers.is_empty() {
+        problems.push(
+            Problem::new("it is windowed and declares timers").hint("a windowed operator has no timers: its windows fire by themselves"),
+        );
     }
     if descriptor.windowed {
         problems.push(Problem::new("it is windowed: this weir does not serve windows yet"));
@@ -219,6 +221,15 @@ mod tests {
     }
 
     #[test]
+    fn timers_are_taken_with_the_time_that_they_go_by() {
+        let mut descriptor = plain();
+        let timer = |name: &str, domain| wit::TimerDecl { name: name.into(), domain };
+        descriptor.timers = vec![timer("due", wit::TimeDomain::Event), timer("n", wit::TimeDomain::Processing)];
+        let timers = checked(descriptor).unwrap().timers;
+        assert_eq!(timers.iter().map(|timer| (timer.name.as_str(), timer.event_time)).collect::<Vec<_>>(), [("due", true), ("n", false)]);
+    }
+
+    #[test]
     fn versions_and_schemas_hold_nothing_that_deceives() {
         let mut descriptor = plain();
         descriptor.version = "1.0\u{202e}0.2".into();
@@ -233,10 +244,12 @@ mod tests {
 
     #[test]
     fn what_is_not_served_or_not_well_named_is_refused_by_name() {
-        check(
-            |d| d.timers.push(wit::TimerDecl { name: "t".into(), domain: wit::TimeDomain::Event }),
-            "timer \"t\": this weir does not serve timers",
-        );
+        let timer = |name: &str| wit::TimerDecl { name: name.into(), domain: wit::TimeDomain::Event };
+        check(|d| d.timers = vec![timer("weir:t")], "the name of a timer is \"weir:t\"");
+        check(|d| d.timers = vec![timer("t"), timer("t")], "two timers are named \"t\"");
+        check(|d| d.timers = vec![timer("t"); 65], "it declares 65 timers; 64 are the most");
+        check(|d| (d.timers, d.windowed) = (vec![timer("t")], true), "it is windowed and declares timers");
+        check(|d| d.states[0].name = "weir:timer:t".into(), "the name of a state is \"weir:timer:t\"");
         check(
             |d| d.states[0].ttl = Some(wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false }),
             "state \"n\": this weir does not serve a time to live",

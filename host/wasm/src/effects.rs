@@ -8,6 +8,7 @@ mod output_tests;
 mod outputs;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 use crate::bindings::weir::operator::types as wit;
 use crate::fault::GuestFault;
@@ -30,6 +31,8 @@ pub struct Effects {
     pub maps: Vec<MapUpdate>,
     /// See `values`.
     pub broadcasts: Vec<BroadcastUpdate>,
+    /// Each declared timer once at most.
+    pub timers: Vec<TimerUpdate>,
     /// Names of counters and what is to be added to each.
     pub metrics: Vec<(String, i64)>,
 }
@@ -150,19 +153,79 @@ pub struct BroadcastUpdate {
     pub values: Column,
 }
 
+/// Which timers of keys are deleted, and which are set: none is in both.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TimerUpdate {
+    /// The declared timer's number.
+    pub timer: usize,
+    /// A key that has none of it at that time loses nothing.
+    pub deleted: KeyTimes,
+    /// A key that has it at that time already gains nothing.
+    pub set: KeyTimes,
+}
+
+/// Times of keys, by the keys' indexes: ascending by key and then by time, each once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KeyTimes {
+    /// A key for each time.
+    pub keys: Vec<u32>,
+    /// The times, ms.
+    pub times: Vec<i64>,
+}
+
+impl TimerUpdate {
+    /// Each key that it names, with what becomes of it.
+    pub(crate) fn by_key(&self) -> impl Iterator<Item = ChangedKey<'_>> {
+        let (mut deleted, mut set) = (&self.deleted.keys[..], &self.set.keys[..]);
+        std::iter::from_fn(move || {
+            let key = deleted.first().into_iter().chain(set.first()).copied().min()?;
+            let run = |keys: &mut &[u32], of: &'_ KeyTimes| {
+                let (start, count) = (of.keys.len() - keys.len(), keys.iter().take_while(|&&other| other == key).count());
+                *keys = &keys[count..];
+                start..start + count
+            };
+            let (gone, new) = (run(&mut deleted, &self.deleted), run(&mut set, &self.set));
+            Some(ChangedKey { key, deleted: &self.deleted.times[gone], set: &self.set.times[new] })
+        })
+    }
+}
+
+/// What becomes of one key's timer.
+pub(crate) struct ChangedKey<'a> {
+    pub(crate) key: u32,
+    pub(crate) deleted: &'a [i64],
+    pub(crate) set: &'a [i64],
+}
+
+/// What a call was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// Records of a batch. They may pass; where they came over a `broadcast` edge, broadcast state may be changed.
+    Records { broadcast: bool },
+    /// Timers that are due.
+    Timers,
+}
+
+impl Given {
+    /// What one of them is called.
+    pub(crate) fn one(self) -> &'static str {
+        match self {
+            Self::Records { .. } => "record",
+            Self::Timers => "timer",
+        }
+    }
+}
+
 /// What the call was about: the bounds of every index in its effects.
 #[derive(Clone, Copy)]
 pub(crate) struct Called<'a> {
     pub(crate) descriptor: &'a OperatorDescriptor,
     pub(crate) limits: &'a Limits,
-    /// Records that it was given.
-    pub(crate) records: usize,
-    /// They are records of a batch, which may pass; what is due (timers, windows) may not.
-    pub(crate) may_pass: bool,
+    /// What it was given, and how many.
+    pub(crate) given: Given,
+    pub(crate) count: usize,
     /// Distinct keys; `None`: its input is not keyed.
     pub(crate) keys: Option<usize>,
-    /// The batch came over a `broadcast` edge: it may change broadcast state.
-    pub(crate) broadcast: bool,
 }
 
 impl Effects {

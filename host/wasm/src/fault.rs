@@ -55,6 +55,13 @@ pub enum GuestFault {
         /// Its message.
         message: String,
     },
+    /// It returned a failure of timers that were due.
+    TimerFailure {
+        /// The timer that it named, as an index into the timers of the call.
+        timer: Option<u32>,
+        /// Its message.
+        message: String,
+    },
     /// It refused to open.
     OpenFailed {
         /// Its message.
@@ -77,6 +84,10 @@ impl fmt::Display for GuestFault {
             Self::Malformed { what } => write!(f, "the plugin returned malformed effects: {what}"),
             Self::Failure { record: Some(record), message } => write!(f, "the plugin failed on record {record} of the batch: {message}"),
             Self::Failure { record: None, message } => write!(f, "the plugin failed on the batch: {message}"),
+            Self::TimerFailure { timer: Some(timer), message } => {
+                write!(f, "the plugin failed on timer {timer} of those that are due: {message}")
+            }
+            Self::TimerFailure { timer: None, message } => write!(f, "the plugin failed on timers that are due: {message}"),
             Self::OpenFailed { message } => write!(f, "the plugin refused to open: {message}"),
         }
     }
@@ -88,7 +99,7 @@ impl GuestFault {
         match self {
             Self::Trap { backtrace, .. } | Self::DeadlineExceeded { backtrace, .. } => backtrace.as_deref(),
             Self::MemoryLimit { .. } | Self::OutputLimit { .. } | Self::StateLimit { .. } | Self::Malformed { .. } => None,
-            Self::Failure { .. } | Self::OpenFailed { .. } => None,
+            Self::Failure { .. } | Self::TimerFailure { .. } | Self::OpenFailed { .. } => None,
         }
     }
 

@@ -1,19 +1,19 @@
 //! The seam: one guest, driven by whoever has batches for it and holds its state.
 //!
-//! In go records, their keys, the keys' values and the time; out come checked effects. Nothing here knows of tasks, channels, metrics or of where
+//! In go records or timers that are due, their keys, the keys' values and the time; out come checked effects. Nothing here knows of tasks, channels, metrics or of where
 //! state is kept; what a guest reads in the middle of a call goes through [`CollectionReads`]. [`WasmOperator`](crate::WasmOperator) drives it for
 //! the engine, which cuts batches, narrows those that fail, and applies what comes back.
 //!
 //! Invariants: a call that ends in a failure has no effect; an instance that failed is dropped, and the next call opens a new one.
 
 use crate::bindings::exports::weir::operator::guest as wit;
-use crate::effects::{Called, Effects};
+use crate::effects::{Called, Effects, Given};
 use crate::fault::GuestFault;
 use crate::guest_maker::GuestMaker;
 use crate::host_state::Lent;
 use crate::instance::GuestInstance;
 use crate::limits::{Limits, OperatorSettings};
-use crate::lowered::{Lowered, lent_states};
+use crate::lowered::{Lowered, lent_states, timer_batch};
 use crate::plugin::Plugin;
 use crate::reads::CollectionReads;
 use std::ops::Range;
@@ -50,6 +50,27 @@ pub struct GuestCall<'a> {
     /// The time that the call may take.
     pub deadline: Duration,
     /// How often these records have been tried before; it marks the guest's log lines.
+    pub attempt: u32,
+}
+
+/// One call of `on-timers`.
+pub struct TimerCall<'a> {
+    /// The timers as records: of each the key and, as the record's time, when it was due ([`due_records`](crate::due_records)). What their effects inherit
+    /// is theirs.
+    pub due: &'a RecordBatch,
+    /// For each of them the number of the declared timer.
+    pub timers: &'a [u32],
+    /// Which of them the guest is given, one at least; of a key those of one time.
+    pub range: Range<usize>,
+    /// The keys of these, and their state.
+    pub keyed: KeyedCall<'a>,
+    /// Event time, ms; `i64::MIN`: none yet.
+    pub watermark: i64,
+    /// Milliseconds since the Unix epoch.
+    pub processing_time: i64,
+    /// The time that the call may take.
+    pub deadline: Duration,
+    /// How often these timers have been tried before.
     pub attempt: u32,
 }
 
@@ -129,6 +150,31 @@ impl Guest {
 
     /// One batch. Without `reads` the guest's reads of lists, maps and broadcast state trap.
     pub fn process(&mut self, call: &GuestCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
+        let context = wit::Context { input: call.input_number, watermark: call.watermark, processing_time: call.processing_time };
+        let given = Given::Records { broadcast: matches!(call.input, CallInput::Broadcast) };
+        let of = CallOf { given, keys: call.keys(), records: call.records, range: &call.range };
+        self.enter(of, reads, |instance, lowered| {
+            let states = lent_states(&call.input);
+            instance.process(call.deadline, call.attempt, context, lowered.batch(call, &states))
+        })
+    }
+
+    /// Timers that are due. Without `reads` the guest's reads of lists, maps and broadcast state trap.
+    pub fn on_timers(&mut self, call: &TimerCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
+        let context = wit::Context { input: 0, watermark: call.watermark, processing_time: call.processing_time };
+        let of = CallOf { given: Given::Timers, keys: Some(call.keyed.keys.len()), records: call.due, range: &call.range };
+        self.enter(of, reads, |instance, _| {
+            let states = lent_states(&CallInput::Keyed(call.keyed));
+            instance.on_timers(call.deadline, call.attempt, context, timer_batch(call, &states))
+        })
+    }
+
+    fn enter(
+        &mut self,
+        of: CallOf<'_>,
+        reads: Option<Box<dyn CollectionReads>>,
+        call: impl FnOnce(&mut GuestInstance, &mut Lowered) -> Result<wit::Effects, GuestFault>,
+    ) -> Answer {
         let instance = match &mut self.instance {
             Some(instance) => instance,
             none => match self.maker.open() {
@@ -137,15 +183,12 @@ impl Guest {
             },
         };
         let fresh = instance.calls == 0;
-        let keys = call.keys();
-        instance.lend(reads.map(|reads| Lent { reads, states: self.states.clone(), keys }));
-        let context = wit::Context { input: call.input_number, watermark: call.watermark, processing_time: call.processing_time };
-        let states = lent_states(call);
-        let returned = instance.process(call.deadline, call.attempt, context, self.lowered.batch(call, &states));
+        instance.lend(reads.map(|reads| Lent { reads, states: self.states.clone(), keys: of.keys }));
+        let returned = call(instance, &mut self.lowered);
         let (reads, unreadable) = instance.take_back();
         let effects = match unreadable {
             Some(error) => Err(CallFailure::Operator(error.context(self.maker.place()))),
-            None => returned.and_then(|effects| self.checked(effects, call)).map_err(CallFailure::Guest),
+            None => returned.and_then(|effects| self.checked(effects, of)).map_err(CallFailure::Guest),
         };
         if effects.is_err() {
             self.discard();
@@ -153,16 +196,9 @@ impl Guest {
         Answer { effects, reads, fresh }
     }
 
-    fn checked(&self, effects: wit::Effects, call: &GuestCall<'_>) -> Result<Effects, GuestFault> {
-        let called = Called {
-            descriptor: self.descriptor(),
-            limits: self.limits(),
-            records: call.range.len(),
-            may_pass: true,
-            keys: call.keys(),
-            broadcast: matches!(call.input, CallInput::Broadcast),
-        };
-        Effects::check(effects, &called)?.within(call.records, &call.range, self.limits())
+    fn checked(&self, effects: wit::Effects, CallOf { given, keys, records, range }: CallOf<'_>) -> Result<Effects, GuestFault> {
+        let called = Called { descriptor: self.descriptor(), limits: self.limits(), count: range.len(), given, keys };
+        Effects::check(effects, &called)?.within(records, range, self.limits())
     }
 
     /// Drops the instance, for a driver that refuses what it returned: it is never called again, and the next call opens a new one.
@@ -183,6 +219,17 @@ impl Guest {
     fn fuel_of_instance(&self) -> u64 {
         self.instance.as_ref().map_or(0, |instance| instance.fuel_spent)
     }
+}
+
+/// What the effects of a call are checked against.
+#[derive(Clone, Copy)]
+struct CallOf<'a> {
+    given: Given,
+    /// Number of distinct keys; `None`: the input is not keyed.
+    keys: Option<usize>,
+    /// What made records inherit from, and which of it the call was given.
+    records: &'a RecordBatch,
+    range: &'a Range<usize>,
 }
 
 impl GuestCall<'_> {

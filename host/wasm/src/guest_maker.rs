@@ -7,7 +7,9 @@ use crate::guest_batch::CutError;
 use crate::guest_log::GuestLog;
 use crate::instance::GuestInstance;
 use crate::limits::OperatorSettings;
+use crate::narrow::named;
 use crate::plugin::Plugin;
+use crate::work::Work;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,13 +75,22 @@ impl GuestMaker {
         self.plugin.named()
     }
 
-    /// As [`GuestMaker::place`], with the key of the record that the guest blames.
-    pub(crate) fn place_of(&self, fault: &GuestFault, records: &RecordBatch, range: &Range<usize>) -> String {
-        let GuestFault::Failure { record: Some(record), .. } = fault else { return self.place() };
-        match range.clone().nth(*record as usize).and_then(|record| records.key(record)) {
-            Some(key) => format!("{} at key \"{}\"", self.place(), printable_key(key)),
-            None => self.place(),
+    /// As [`GuestMaker::place`], with the key of the record or timer that the guest blames.
+    pub(crate) fn place_of(&self, fault: &GuestFault, given: Work<'_>, range: &Range<usize>) -> String {
+        let Some(at) = named(fault, range.len()).map(|at| range.start + at) else { return self.place() };
+        let Some(key) = given.records.key(at) else { return self.place() };
+        let place = format!("{} at key \"{}\"", self.place(), printable_key(key));
+        match given.timers {
+            None => place,
+            Some(timers) => {
+                format!("{place}, timer \"{}\" due at {}", self.timer_name(timers[at]), given.records.timestamps()[at])
+            }
         }
+    }
+
+    /// The name of a declared timer.
+    pub(crate) fn timer_name(&self, timer: u32) -> &str {
+        &self.plugin.descriptor().timers[timer as usize].name
     }
 
     pub(crate) fn now(&self, fuel_of_instance: u64) -> Duration {

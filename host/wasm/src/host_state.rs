@@ -17,6 +17,7 @@ pub(crate) enum Phase {
     Describe,
     Open,
     Process,
+    OnTimers,
     Migrate,
 }
 
@@ -28,6 +29,7 @@ impl Phase {
             Self::Describe => "describe",
             Self::Open => "open",
             Self::Process => "process",
+            Self::OnTimers => "on-timers",
             Self::Migrate => "migrate",
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct GuestInstance {
     store: Store<HostState>,
     operator: Operator,
     engine: WasmEngine,
-    /// Calls of `process` so far.
+    /// Calls of `process` and `on-timers` so far.
     pub(crate) calls: u64,
     /// What all entries have used, where fuel is counted.
     pub(crate) fuel_spent: u64,
@@ -67,12 +67,30 @@ impl GuestInstance {
         context: wit::Context,
         batch: wit::Batch<'_>,
     ) -> Result<wit::Effects, GuestFault> {
+        self.begin(attempt, &context);
+        let returned = self.enter(Phase::Process, deadline, |guest, store| guest.call_process(store, context, batch));
+        returned?.map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+    }
+
+    /// Timers that are due.
+    pub(crate) fn on_timers(
+        &mut self,
+        deadline: Duration,
+        attempt: u32,
+        context: wit::Context,
+        fired: wit::TimerBatch<'_>,
+    ) -> Result<wit::Effects, GuestFault> {
+        self.begin(attempt, &context);
+        let returned = self.enter(Phase::OnTimers, deadline, |guest, store| guest.call_on_timers(store, context, fired));
+        returned?.map_err(|failure| GuestFault::TimerFailure { timer: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+    }
+
+    /// Notes a call of the guest, and marks its log lines.
+    fn begin(&mut self, attempt: u32, context: &wit::Context) {
         self.calls += 1;
         let log = &mut self.store.data_mut().log;
         log.begin(context.processing_time);
         log.attempt = attempt;
-        let returned = self.enter(Phase::Process, deadline, |guest, store| guest.call_process(store, context, batch));
-        returned?.map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
     }
 
     /// Old values of a state to its declared version.

@@ -1,8 +1,8 @@
 //! A call as the guest is given it: columns cut to the call's records, without a copy where they begin at the batch's front.
 
-use crate::bindings::weir::operator::types::{Batch, ColumnParam, HeadersParam, KeyedColumnParam};
+use crate::bindings::weir::operator::types::{Batch, ColumnParam, HeadersParam, KeyedColumnParam, TimerBatch};
 use crate::columns::lent;
-use crate::guest::{CallInput, GuestCall, KeyedValues};
+use crate::guest::{CallInput, GuestCall, KeyedValues, TimerCall};
 use std::ops::Range;
 use weir_engine::element::{Column, RecordBatch};
 
@@ -76,9 +76,20 @@ impl Lowered {
     }
 }
 
+/// The timers of a call that is of some. `states` is what [`lent_states`] makes of the call.
+pub(crate) fn timer_batch<'a>(call: &TimerCall<'a>, states: &'a [KeyedColumnParam<'a>]) -> TimerBatch<'a> {
+    TimerBatch {
+        keys: lent(call.keyed.keys),
+        key_of: bytemuck::cast_slice(call.keyed.key_of),
+        timers: bytemuck::cast_slice(&call.timers[call.range.clone()]),
+        times: bytemuck::cast_slice(&call.due.timestamps()[call.range.clone()]),
+        states,
+    }
+}
+
 /// The states of the call's keys, in the order of declaration; none where its input is not keyed.
-pub(crate) fn lent_states<'a>(call: &GuestCall<'a>) -> Vec<KeyedColumnParam<'a>> {
-    match &call.input {
+pub(crate) fn lent_states<'a>(input: &CallInput<'a>) -> Vec<KeyedColumnParam<'a>> {
+    match input {
         CallInput::Keyed(keyed) => {
             let state =
                 |values: &'a KeyedValues| KeyedColumnParam { keys: bytemuck::cast_slice(&values.keys), items: lent(&values.values) };

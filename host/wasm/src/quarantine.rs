@@ -1,7 +1,7 @@
-//! The record of a record that failed alone: one JSON object, for the operator's `quarantine` output.
+//! The record of a record or a timer that failed alone: one JSON object, for the operator's `quarantine` output.
 
 use crate::fault::GuestFault;
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 use weir_engine::shown_text::bytes_as_json;
 
@@ -18,30 +18,49 @@ pub(crate) struct FailedIn<'a> {
 
 /// A batch of one record with key and time of record `record` of `batch`, and the report of its fault as value.
 pub(crate) fn report(failed_in: FailedIn<'_>, batch: &RecordBatch, record: usize, fault: &GuestFault) -> RecordBatch {
-    let FailedIn { operator, subtask, plugin } = failed_in;
-    let (key, timestamp) = (batch.key(record), batch.timestamps()[record]);
-    let timestamp = (timestamp != NO_TIMESTAMP).then_some(timestamp);
+    let timestamp = batch.timestamps()[record];
     let mut report = json!({
-        "operator": operator,
-        "key": key.map(bytes_as_json),
+        "operator": failed_in.operator,
+        "key": batch.key(record).map(bytes_as_json),
         "value": batch.value(record).map(bytes_as_json),
-        "timestamp": timestamp,
-        "error": format!("{fault} (subtask {subtask}, {plugin})"),
-        "backtrace": fault.backtrace(),
+        "timestamp": (timestamp != NO_TIMESTAMP).then_some(timestamp),
     });
     let headers: Vec<_> = batch.headers_of(record).map(|(name, value)| json!([bytes_as_json(name), bytes_as_json(value)])).collect();
     if !headers.is_empty() {
         report["headers"] = headers.into();
     }
+    with_error(failed_in, batch, record, report, fault)
+}
+
+/// As [`report`], of the timer `name` that stands in a batch of timers that are due: it has no value, and its time is when it was due.
+pub(crate) fn timer_report(failed_in: FailedIn<'_>, due: &RecordBatch, place: usize, name: &str, fault: &GuestFault) -> RecordBatch {
+    let report = json!({
+        "operator": failed_in.operator,
+        "key": due.key(place).map(bytes_as_json),
+        "timer": name,
+        "timestamp": due.timestamps()[place],
+    });
+    with_error(failed_in, due, place, report, fault)
+}
+
+fn with_error(
+    FailedIn { subtask, plugin, .. }: FailedIn<'_>,
+    batch: &RecordBatch,
+    record: usize,
+    mut report: Value,
+    fault: &GuestFault,
+) -> RecordBatch {
+    report["error"] = format!("{fault} (subtask {subtask}, {plugin})").into();
+    report["backtrace"] = fault.backtrace().into();
+    let timestamp = batch.timestamps()[record];
     let mut builder = BatchBuilder::new();
-    builder.push(key, report.to_string().as_bytes(), timestamp);
+    builder.push(batch.key(record), report.to_string().as_bytes(), (timestamp != NO_TIMESTAMP).then_some(timestamp));
     builder.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     const HERE: FailedIn<'_> = FailedIn { operator: "op", subtask: 3, plugin: "plugin p.wasm a1b2" };
 
@@ -63,5 +82,19 @@ mod tests {
         assert_eq!((&second["key"], &second["value"], &second["timestamp"]), (&json!("k"), &json!("v"), &json!(7)));
         assert_eq!(second["error"], json!("the plugin failed on record 0 of the batch: bad (subtask 3, plugin p.wasm a1b2)"));
         assert_eq!(report(HERE, &batch, 1, &fault).key(0), Some(&b"k"[..]));
+    }
+
+    #[test]
+    fn a_timer_is_told_with_its_key_its_name_and_its_time() {
+        let mut builder = BatchBuilder::new();
+        builder.push(Some(b"N14228"), b"", Some(7));
+        let fault = GuestFault::TimerFailure { timer: Some(0), message: "bad".into() };
+        let told = timer_report(HERE, &builder.finish(), 0, "expected", &fault);
+        let error = "the plugin failed on timer 0 of those that are due: bad (subtask 3, plugin p.wasm a1b2)";
+        let expect = json!({
+            "operator": "op", "key": "N14228", "timer": "expected", "timestamp": 7, "error": error, "backtrace": null
+        });
+        assert_eq!(serde_json::from_slice::<Value>(told.values().get(0)).unwrap(), expect);
+        assert_eq!((told.key(0), told.timestamps()), (Some(&b"N14228"[..]), &[7][..]));
     }
 }

@@ -8,7 +8,7 @@
 
 mod list_cuts;
 
-use crate::effects::{BroadcastUpdate, Effects, KeyedColumn, MapUpdate};
+use crate::effects::{BroadcastUpdate, ChangedKey, Effects, KeyedColumn, MapUpdate};
 use crate::fault::GuestFault;
 use crate::limits::Limits;
 use list_cuts::list_cuts;
@@ -18,6 +18,9 @@ use weir_engine::element::Column;
 use weir_engine::shown_text::printable_key;
 use weir_engine::state::size::{ENTRY_OVERHEAD, entry_bytes, item_bytes, key_bytes};
 use weir_engine::state::{BroadcastState, KeyedState, StateKind};
+
+/// What a timer that is set counts as.
+const TIMER_BYTES: u64 = 8;
 
 /// Effects and the state that they are to change.
 #[derive(Clone, Copy)]
@@ -66,13 +69,18 @@ impl Weighed<'_> {
     fn fits_whatever_there_is(&self, keyed: &KeyedState, limit: u64) -> bool {
         let mut kinds = keyed.states().iter().map(|state| state.kind).filter(|&kind| kind != StateKind::Broadcast);
         let one_value = kinds.next() == Some(StateKind::Value) && kinds.next().is_none();
-        one_value && self.effects.values.iter().map(|update| update.set.items.data().len() as u64).sum::<u64>() <= limit
+        one_value
+            && self.effects.timers.is_empty()
+            && self.effects.values.iter().map(|update| update.set.items.data().len() as u64).sum::<u64>() <= limit
     }
 
     /// For each of the batch's keys what is added to it at most.
     fn added_by_key(&self, keys: usize) -> Vec<u64> {
         let mut added = vec![0; keys];
-        let Effects { values, lists, maps, .. } = self.effects;
+        let Effects { values, lists, maps, timers, .. } = self.effects;
+        for update in timers {
+            update.set.keys.iter().for_each(|&key| added[key as usize] += TIMER_BYTES);
+        }
         for update in values {
             update.set.each(|key, value| added[key as usize] += value.len() as u64);
         }
@@ -103,7 +111,16 @@ impl Weighed<'_> {
     fn changes(&self, keyed: &KeyedState) -> Result<BTreeMap<u32, Change>, EngineError> {
         let mut changes = Changes::default();
         let held = |key: u32, state: usize| keyed.state_bytes(key as usize, state);
-        let Effects { values, lists, maps, .. } = self.effects;
+        let Effects { values, lists, maps, timers, .. } = self.effects;
+        for update in timers {
+            for ChangedKey { key, deleted, set } in update.by_key() {
+                let there = |times: &[i64]| keyed.count_timers(key as usize, update.timer, times);
+                let (gone, new) = (there(deleted)?, set.len() - there(set)?);
+                if new + gone > 0 {
+                    changes.of(key, TIMER_BYTES * new as u64, TIMER_BYTES * gone as u64)?;
+                }
+            }
+        }
         for update in values {
             update.cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
             update.set.try_each(|key, value| changes.of(key, value.len() as u64, held(key, update.state)?))?;
@@ -148,9 +165,9 @@ impl Weighed<'_> {
 
     /// What the subtask's state would gain, were nothing in the place of what comes.
     fn most_added(&self) -> u64 {
-        let Effects { values, lists, maps, broadcasts, .. } = self.effects;
-        let mut added = 0;
-        let mut new_keys = 0;
+        let Effects { values, lists, maps, broadcasts, timers, .. } = self.effects;
+        let mut new_keys: usize = timers.iter().map(|update| update.set.keys.len()).sum();
+        let mut added = TIMER_BYTES * new_keys as u64;
         for column in values.iter().map(|update| &update.set).chain(lists.iter().map(|update| &update.append)) {
             // No item counts as more than an entry.
             added += column.items.data().len() as u64 + ENTRY_OVERHEAD * column.keys.len() as u64;

@@ -1,22 +1,25 @@
-//! A plugin as an operator of the engine: batches in, checked effects out, and faults dealt with as the job says.
+//! A plugin as an operator of the engine: batches and due timers in, checked effects out, and faults dealt with as the job says.
 
 use crate::apply::apply;
 use crate::effects::Effects;
 use crate::engine_reads::EngineReads;
 use crate::fault::GuestFault;
-use crate::guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall};
+use crate::guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, TimerCall};
 use crate::guest_batch::GuestBatch;
 use crate::limits::{OnFailure, OperatorSettings, QuarantineLimit};
 use crate::migrate::PluginMigrator;
 use crate::narrow::{Narrowing, Next, Part, budget, next};
 use crate::plugin::Plugin;
-use crate::quarantine::{FailedIn, report};
+use crate::quarantine::{FailedIn, report, timer_report};
 use crate::state_limits::Weighed;
+use crate::work::{Work, due_records};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
-use weir_engine::operator::{Component, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
+use weir_engine::operator::{
+    Component, FiredTimers, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask,
+};
 use weir_engine::state::{BroadcastAccess, StateKind, StateMigrator};
 use weir_engine::{EngineError, ErrorKind};
 
@@ -77,25 +80,45 @@ impl WasmOperator {
         Ok(Self { guest, batch: GuestBatch::default(), reads_collections, on_probation: false, quarantined: 0, seen: 0 })
     }
 
+    /// Works off all of it, narrowing down what fails.
+    fn work(&mut self, work: Work<'_>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        // A stack: the part in front is the last.
+        let mut parts = vec![Part { range: 0..work.records.len(), narrowing: None }];
+        let mut tries = 0;
+        while let Some(part) = parts.pop() {
+            // A guest is not called for nothing; parts below an empty one are still to be done.
+            if part.range.is_empty() {
+                continue;
+            }
+            tries = if part.narrowing.is_some() { tries + 1 } else { 0 };
+            let end = part.range.end;
+            match self.attempt(work, &part, tries, context)? {
+                Attempt::Done(done) => {
+                    self.seen += done.len() as u64;
+                    push_rest(&mut parts, done.end..end, part.narrowing);
+                }
+                Attempt::Failed(failed) => {
+                    push_rest(&mut parts, failed.tried.range.end..end, part.narrowing);
+                    let next = self.narrow(work, failed, context)?;
+                    parts.extend(next.into_iter().rev());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Cuts a batch from the front of `part` and runs it. What of the part is done, or why nothing is.
-    fn attempt(
-        &mut self,
-        input: u32,
-        records: &Arc<RecordBatch>,
-        part: &Part,
-        tries: u32,
-        context: &mut OperatorContext<'_>,
-    ) -> Result<Attempt, EngineError> {
+    fn attempt(&mut self, work: Work<'_>, part: &Part, tries: u32, context: &mut OperatorContext<'_>) -> Result<Attempt, EngineError> {
         let limits = self.guest.limits();
         let state = context.state.as_deref_mut();
         let cut = self
             .batch
-            .cut(records, part.range.clone(), state, limits.batch_bytes())
-            .map_err(|error| self.guest.maker.cut_error(error, records))?;
+            .cut(work.records, part.range.clone(), state, limits.batch_bytes())
+            .map_err(|error| self.guest.maker.cut_error(error, work.records))?;
         let tried = Part { range: cut, narrowing: part.narrowing };
         let time_per_batch = limits.time_per_batch;
         let deadline = tried.deadline(time_per_batch);
-        let answer = self.call(Called { input, records, range: tried.range.clone(), deadline, attempt: tries }, context);
+        let answer = self.call(Called { work, range: tried.range.clone(), deadline, attempt: tries }, context);
         let fresh = answer.fresh;
         let checked = match answer.effects {
             Ok(effects) => weighed(&effects, context).check_keys(self.guest.limits())?.map(|()| effects),
@@ -106,7 +129,7 @@ impl WasmOperator {
             Ok(effects) => {
                 weighed(&effects, context).check_subtask()?;
                 effects.metrics.iter().for_each(|(name, delta)| context.metrics.own.add(name, *delta));
-                apply(effects, records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
+                apply(effects, work.records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
                 Ok(Attempt::Done(tried.range))
             }
             Err(fault) => {
@@ -127,16 +150,27 @@ impl WasmOperator {
         let lends = lends_keyed || broadcast.is_some();
         let reads = lends.then(|| EngineReads::lend(context.state.as_deref_mut().filter(|_| lends_keyed), broadcast));
         let states = &self.batch.states;
-        let input = match context.state.as_deref() {
-            Some(_) if lends_keyed => CallInput::Keyed(KeyedCall { keys: &self.batch.keys, key_of: &self.batch.key_of, states }),
-            Some(state) => CallInput::Keyed(KeyedCall { keys: state.keys(), key_of: state.key_of(), states }),
-            None if matches!(context.broadcast, BroadcastAccess::Write(_)) => CallInput::Broadcast,
-            None => CallInput::Other,
+        let keyed = match context.state.as_deref() {
+            Some(_) if lends_keyed => Some(KeyedCall { keys: &self.batch.keys, key_of: &self.batch.key_of, states }),
+            Some(state) => Some(KeyedCall { keys: state.keys(), key_of: state.key_of(), states }),
+            None => None,
         };
-        let Called { input: input_number, records, range, deadline, attempt } = called;
+        let Called { work: Work { input, records, timers }, range, deadline, attempt } = called;
         let (watermark, processing_time) = (context.watermark, context.processing_time);
-        let call = GuestCall { input_number, input, records, range, watermark, processing_time, deadline, attempt };
-        let mut answer = self.guest.process(&call, reads);
+        let mut answer = match (timers, keyed) {
+            (Some(timers), Some(keyed)) => {
+                let call = TimerCall { due: records, timers, range, keyed, watermark, processing_time, deadline, attempt };
+                self.guest.on_timers(&call, reads)
+            }
+            (_, keyed) => {
+                let is_broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
+                let other = if is_broadcast { CallInput::Broadcast } else { CallInput::Other };
+                let input_kind = keyed.map_or(other, CallInput::Keyed);
+                let call =
+                    GuestCall { input_number: input, input: input_kind, records, range, watermark, processing_time, deadline, attempt };
+                self.guest.process(&call, reads)
+            }
+        };
         if let Some(reads) = answer.reads.take() {
             EngineReads::give_back(reads, context.state.as_deref_mut());
         }
@@ -144,23 +178,24 @@ impl WasmOperator {
     }
 
     /// What to try after a fault, or the error that fails the task.
-    fn narrow(&mut self, records: &RecordBatch, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
+    fn narrow(&mut self, work: Work<'_>, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
         let Failed { tried, fault, fresh, had_all_time } = failed;
         let quarantine = match self.guest.maker.settings.on_failure {
             OnFailure::Quarantine { limit } if !self.on_probation => Some(limit),
             OnFailure::Quarantine { .. } | OnFailure::Fail => None,
         };
         let Some(limit) = quarantine else {
-            let place = self.guest.maker.place_of(&fault, records, &tried.range);
+            let place = self.guest.maker.place_of(&fault, work, &tried.range);
             let error = fault.into_error(place, self.guest.maker.plugin_named());
-            let hint = "`on-failure = \"quarantine\"` of the operator sets such a record aside and goes on";
+            let one = if work.timers.is_some() { "timer" } else { "record" };
+            let hint = format!("`on-failure = \"quarantine\"` of the operator sets such a {one} aside and goes on");
             return Err(if self.on_probation { error } else { error.with_hint(hint) });
         };
         let now = self.guest.now();
         match next(&tried, &fault, fresh, had_all_time, now) {
             // What has been found out counts, however long it took.
             Next::SetAside => {
-                self.set_aside(records, tried.range.start, &fault, limit, context)?;
+                self.set_aside(work, tried.range.start, &fault, limit, context)?;
                 Ok(Vec::new())
             }
             Next::Parts(parts) => {
@@ -175,19 +210,31 @@ impl WasmOperator {
         }
     }
 
+    /// Reports what has failed alone. A timer has been taken out of the state before: it is gone.
     fn set_aside(
         &mut self,
-        records: &RecordBatch,
-        record: usize,
+        Work { records, timers, .. }: Work<'_>,
+        at: usize,
         fault: &GuestFault,
         limit: QuarantineLimit,
         context: &mut OperatorContext<'_>,
     ) -> Result<(), EngineError> {
-        let operator = self.guest.maker.settings.operator.as_str();
-        let plugin = self.guest.maker.plugin_named();
-        tracing::warn!(operator, subtask = self.guest.maker.subtask.index, plugin, fault = %fault, "record quarantined");
-        let failed_in = FailedIn { operator, subtask: self.guest.maker.subtask.index, plugin: &plugin };
-        context.outputs.push((QUARANTINE_OUTPUT, report(failed_in, records, record, fault).into()));
+        let maker = &self.guest.maker;
+        let operator = maker.settings.operator.as_str();
+        let (plugin, subtask) = (maker.plugin_named(), maker.subtask.index);
+        let failed_in = FailedIn { operator, subtask, plugin: &plugin };
+        let report = match timers {
+            None => {
+                tracing::warn!(operator, subtask, plugin, fault = %fault, "record quarantined");
+                report(failed_in, records, at, fault)
+            }
+            Some(timers) => {
+                let timer = maker.timer_name(timers[at]);
+                tracing::warn!(operator, subtask, plugin, timer, fault = %fault, "timer quarantined");
+                timer_report(failed_in, records, at, timer, fault)
+            }
+        };
+        context.outputs.push((QUARANTINE_OUTPUT, report.into()));
         context.metrics.quarantined.add(1);
         self.quarantined += 1;
         self.seen += 1;
@@ -206,29 +253,16 @@ impl WasmOperator {
 
 impl Operator for WasmOperator {
     fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        // A stack: the part in front is the last.
-        let mut parts = vec![Part { range: 0..batch.len(), narrowing: None }];
-        let mut tries = 0;
-        while let Some(part) = parts.pop() {
-            // A guest is not called for nothing; parts below an empty one are still to be done.
-            if part.range.is_empty() {
-                continue;
-            }
-            tries = if part.narrowing.is_some() { tries + 1 } else { 0 };
-            let end = part.range.end;
-            match self.attempt(input, batch, &part, tries, context)? {
-                Attempt::Done(done) => {
-                    self.seen += done.len() as u64;
-                    push_rest(&mut parts, done.end..end, part.narrowing);
-                }
-                Attempt::Failed(failed) => {
-                    push_rest(&mut parts, failed.tried.range.end..end, part.narrowing);
-                    let next = self.narrow(batch, failed, context)?;
-                    parts.extend(next.into_iter().rev());
-                }
-            }
+        self.work(Work { input, records: batch, timers: None }, context)
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let declared = self.guest.descriptor().timers.len();
+        if let Some(timer) = fired.timers().iter().find(|&&timer| timer as usize >= declared) {
+            let message = format!("{}: timer {timer} is due, but {declared} are declared", self.guest.maker.place());
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("the version of the plugin that set it declares it"));
         }
-        Ok(())
+        self.work(Work { input: 0, records: &Arc::new(due_records(fired)), timers: Some(fired.timers()) }, context)
     }
 
     fn set_probation(&mut self, on_probation: bool) {
@@ -267,8 +301,7 @@ struct Failed {
 
 /// What one call is about.
 struct Called<'a> {
-    input: u32,
-    records: &'a RecordBatch,
+    work: Work<'a>,
     range: Range<usize>,
     deadline: Duration,
     attempt: u32,

@@ -1,5 +1,7 @@
 //! One operator's keyed state as the operator sees it: by call, through the distinct keys of the call's records or timers.
 
+mod many_timers;
+
 use super::distinct_keys::DistinctKeys;
 use super::no_backend::NoBackend;
 use super::timer_queue::QueuedTimer;

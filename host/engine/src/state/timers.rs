@@ -147,6 +147,36 @@ impl Times<'_> {
         let place = self.find(time).ok()?;
         Some([&self.0[..place * 8], &self.0[place * 8 + 8..]].concat())
     }
+
+    /// How many of some times are there.
+    pub fn count_of(&self, times: &[i64]) -> usize {
+        times.iter().filter(|time| self.find(**time).is_ok()).count()
+    }
+
+    /// Without the times of `deleted`, and with those of `set`; both ascend. However many they are, what is kept is gone through once.
+    pub fn changed(&self, deleted: &[i64], set: &[i64]) -> ChangedTimes {
+        let mut changed = ChangedTimes { times: Vec::with_capacity(self.0.len() + 8 * set.len()), new: Vec::new() };
+        let mut kept = self.iter().filter(|time| deleted.binary_search(time).is_err()).peekable();
+        for &time in set {
+            while let Some(before) = kept.next_if(|kept| *kept < time) {
+                changed.times.extend_from_slice(&before.to_le_bytes());
+            }
+            if kept.next_if_eq(&time).is_none() {
+                changed.new.push(time);
+            }
+            changed.times.extend_from_slice(&time.to_le_bytes());
+        }
+        kept.for_each(|time| changed.times.extend_from_slice(&time.to_le_bytes()));
+        changed
+    }
+}
+
+/// What becomes of the times of a key's timer.
+pub(super) struct ChangedTimes {
+    /// All of them, as they are stored.
+    pub times: Vec<u8>,
+    /// Those that were not there.
+    pub new: Vec<i64>,
 }
 
 #[cfg(test)]
@@ -166,5 +196,21 @@ mod tests {
         }
         assert_eq!(Times(&bytes).iter().collect::<Vec<_>>(), [-3, 5]);
         assert_eq!(Times(&Times(&bytes).without(-3).unwrap()).without(5), Some(Vec::new()));
+    }
+
+    #[test]
+    fn changing_many_times_at_once_is_changing_one_after_the_other() {
+        for seed in 0..500 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut some = || (0..rng.usize(0..6)).map(|_| rng.i64(-4..5)).collect::<std::collections::BTreeSet<_>>();
+            let (there, deleted, set) = (some(), some(), some());
+            let bytes: Vec<u8> = there.iter().flat_map(|time| time.to_le_bytes()).collect();
+            let list = |times: &std::collections::BTreeSet<i64>| times.iter().copied().collect::<Vec<_>>();
+            let changed = Times(&bytes).changed(&list(&deleted), &list(&set));
+            let left = &there - &deleted;
+            assert_eq!(Times(&changed.times).iter().collect::<Vec<_>>(), list(&(&left | &set)), "seed {seed}");
+            assert_eq!(changed.new, list(&(&set - &left)), "seed {seed}");
+            assert_eq!(Times(&bytes).count_of(&list(&set)), (&there & &set).len());
+        }
     }
 }

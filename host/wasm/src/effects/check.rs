@@ -1,6 +1,6 @@
 //! The rules of `wit/operator.wit` for what a call returns, one by one; those for its records are in [`super::outputs`].
 
-use super::{BroadcastUpdate, Called, Effects, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, ValueUpdate};
+use super::{BroadcastUpdate, Called, Effects, Given, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, ValueUpdate};
 use crate::bindings::weir::operator::types as wit;
 use crate::columns::{column, integers};
 use crate::guest_text::printable;
@@ -24,7 +24,7 @@ impl Called<'_> {
             self.output(raw).map_err(|what| format!("{at}: {what}"))
         };
         let outputs = raw.outputs.into_iter().map(output).collect::<Checked<_>>()?;
-        if let Some(update) = raw.broadcasts.first().filter(|_| !self.broadcast) {
+        if let Some(update) = raw.broadcasts.first().filter(|_| self.given != (Given::Records { broadcast: true })) {
             return Err(format!("state {} is updated as broadcast state, and this batch is no broadcast", update.state));
         }
         // One set for all four: a state has one kind.
@@ -33,11 +33,10 @@ impl Called<'_> {
         let lists = each(raw.lists, &mut named, |update| update.state, |update| self.list(update))?;
         let maps = each(raw.maps, &mut named, |update| update.state, |update| self.map(update))?;
         let broadcasts = each(raw.broadcasts, &mut named, |update| update.state, |update| self.broadcast(update))?;
-        if let Some(update) = raw.timers.first() {
-            return Err(format!("timer {} is named, but {} are declared", update.timer, self.descriptor.timers.len()));
-        }
+        let mut named = Once::new("timer", self.descriptor.timers.len());
+        let timers = each(raw.timers, &mut named, |update| update.timer, |update| self.timer(update))?;
         self.touched(&raw.touched)?;
-        Ok(Effects { outputs, values, lists, maps, broadcasts, metrics: metrics(raw.metrics)? })
+        Ok(Effects { outputs, values, lists, maps, broadcasts, timers, metrics: metrics(raw.metrics)? })
     }
 
     fn value(&self, raw: wit::ValueUpdate) -> Checked<ValueUpdate> {
@@ -123,7 +122,7 @@ impl Called<'_> {
         keys.find(|key| !seen.insert(**key)).copied()
     }
 
-    fn check_keys(&self, what: &str, keys: &[u32]) -> Checked<()> {
+    pub(super) fn check_keys(&self, what: &str, keys: &[u32]) -> Checked<()> {
         let most = self.keys.unwrap_or(0);
         match first_over(keys, most) {
             Some(key) => Err(format!("{what} names key {key}, but the batch has {most}")),
@@ -144,12 +143,12 @@ impl Called<'_> {
     }
 }
 
-/// Checks each update of a state that is named for the first time, with its number in front of what is wrong.
-fn each<R, T>(raw: Vec<R>, named: &mut Once, state: impl Fn(&R) -> u32, check: impl Fn(R) -> Checked<T>) -> Checked<Vec<T>> {
+/// Checks each update of a state or timer that is named for the first time, with its number in front of what is wrong.
+fn each<R, T>(raw: Vec<R>, named: &mut Once, number: impl Fn(&R) -> u32, check: impl Fn(R) -> Checked<T>) -> Checked<Vec<T>> {
     let checked = |update: R| {
-        let state = state(&update);
-        named.name(state)?;
-        check(update).map_err(|what| format!("state {state}: {what}"))
+        let number = number(&update);
+        named.name(number)?;
+        check(update).map_err(|what| format!("{} {number}: {what}", named.what))
     };
     raw.into_iter().map(checked).collect()
 }

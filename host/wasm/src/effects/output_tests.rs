@@ -34,7 +34,8 @@ fn every_set_of_records_is_told_by_its_bitmap() {
     let limits = Limits { output_records: 1 << 20, ..Limits::default() };
     let descriptor = super::tests::descriptor();
     for records in 1..=20_usize {
-        let called = Called { descriptor: &descriptor, limits: &limits, records, may_pass: true, keys: None, broadcast: false };
+        let called =
+            Called { descriptor: &descriptor, limits: &limits, count: records, given: Given::Records { broadcast: false }, keys: None };
         for set in (0..1_u32 << records).step_by(if records > 12 { 1_021 } else { 1 }) {
             let expect: Vec<u32> = (0..records as u32).filter(|record| set >> record & 1 == 1).collect();
             let mut output = right().outputs.remove(0);
@@ -67,7 +68,7 @@ fn passes_with_a_mistake_are_refused() {
 #[test]
 fn what_is_due_does_not_pass() {
     let (descriptor, limits) = (super::tests::descriptor(), Limits::default());
-    let called = Called { descriptor: &descriptor, limits: &limits, records: 3, may_pass: false, keys: Some(2), broadcast: false };
+    let called = Called { descriptor: &descriptor, limits: &limits, count: 3, given: Given::Timers, keys: Some(2) };
     let mut raw = right();
     assert!(Effects::check(raw.clone(), &called).is_ok());
     raw.outputs[0].passes = vec![0];

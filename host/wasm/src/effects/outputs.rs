@@ -1,7 +1,7 @@
 //! The rules of `wit/operator.wit` for the records that a call returns.
 
 use super::check::{Checked, ascending_within, first_over, parallel};
-use super::{Called, Output, OwnKeys, Passes};
+use super::{Called, Given, Output, OwnKeys, Passes};
 use crate::bindings::weir::operator::types as wit;
 use crate::columns::{column, integers};
 use crate::fault::GuestFault;
@@ -22,8 +22,8 @@ impl Called<'_> {
 
     pub(super) fn output(&self, raw: wit::Output) -> Checked<Output> {
         let cause: Vec<u32> = integers(&raw.cause).map_err(|what| format!("cause: {what}"))?;
-        if let Some(record) = first_over(&cause, self.records) {
-            return Err(format!("cause names record {record}, but the batch has {}", self.records));
+        if let Some(at) = first_over(&cause, self.count) {
+            return Err(format!("cause names {} {at}, but the batch has {}", self.given.one(), self.count));
         }
         let passes = self.passes(&raw.passes, &cause)?;
         let records = cause.len();
@@ -50,20 +50,20 @@ impl Called<'_> {
         if bits.is_empty() {
             return Ok(Passes::None);
         }
-        if !self.may_pass {
-            return Err("passes: only records of a batch pass, and this call was given none".into());
+        if self.given == Given::Timers {
+            return Err("passes: only records of a batch pass, and this call was given timers".into());
         }
-        let (wanted, behind) = (self.records.div_ceil(8), self.records % 8);
+        let (wanted, behind) = (self.count.div_ceil(8), self.count % 8);
         if bits.len() != wanted {
-            return Err(format!("passes has {} bytes where there have to be {wanted} for {} records", bits.len(), self.records));
+            return Err(format!("passes has {} bytes where there have to be {wanted} for {} records", bits.len(), self.count));
         }
         if behind > 0 && bits[wanted - 1] >> behind != 0 {
-            return Err(format!("passes names a record behind the last of the {} there are", self.records));
+            return Err(format!("passes names a record behind the last of the {} there are", self.count));
         }
         if let Some(at) = cause.windows(2).position(|two| two[1] < two[0]) {
             return Err(format!("cause decreases at item {}, where records pass", at + 1));
         }
-        Ok(passing(bits, self.records))
+        Ok(passing(bits, self.count))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One mistake at a time, against effects that are right.
 
 use super::*;
-use weir_engine::operator::{InputDescriptor, OutputDescriptor};
+use weir_engine::operator::{InputDescriptor, OutputDescriptor, TimerDescriptor};
 use weir_engine::state::{StateDescriptor, StateKind};
 
 pub(super) fn descriptor() -> OperatorDescriptor {
@@ -10,6 +10,7 @@ pub(super) fn descriptor() -> OperatorDescriptor {
         inputs: vec![InputDescriptor::default()],
         outputs: vec![OutputDescriptor::default(); 2],
         states: vec![state("value", StateKind::Value), state("list", StateKind::List), state("map", StateKind::Map)],
+        timers: vec![TimerDescriptor { name: "due".into(), event_time: true }],
         ..OperatorDescriptor::default()
     }
 }
@@ -41,6 +42,11 @@ pub(super) fn headers_of(ends: &[u32], names: &[&str], values: &[&str]) -> wit::
 
 fn counts(keys: &[u32], counts: &[u64]) -> wit::KeyCounts {
     wit::KeyCounts { keys: u32s(keys), counts: bytemuck::cast_slice(counts).to_vec() }
+}
+
+fn timers(pairs: &[(u32, i64)]) -> wit::Timers {
+    let (keys, times): (Vec<u32>, Vec<i64>) = pairs.iter().copied().unzip();
+    wit::Timers { keys: u32s(&keys), times: bytemuck::cast_slice(&times).to_vec() }
 }
 
 /// Effects of a call with three records of two keys: right in every part.
@@ -75,14 +81,14 @@ pub(super) fn right() -> wit::Effects {
         }],
         broadcasts: vec![],
         touched: vec![wit::Touch { state: 0, keys: u32s(&[1]) }],
-        timers: vec![],
+        timers: vec![wit::TimerUpdate { timer: 0, set: timers(&[(1, 5), (0, 7), (1, 5)]), deleted: timers(&[(1, 7), (0, -1)]) }],
         metrics: vec![wit::Metric { name: "rows.read".into(), delta: -1 }],
     }
 }
 
 pub(super) fn checked(raw: wit::Effects, keys: Option<usize>) -> Result<Effects, GuestFault> {
     let (descriptor, limits) = (descriptor(), Limits { output_records: 5, ..Limits::default() });
-    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, may_pass: true, keys, broadcast: false })
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, count: 3, given: Given::Records { broadcast: false }, keys })
 }
 
 #[track_caller]
@@ -152,8 +158,9 @@ fn state_updates_with_a_mistake_are_refused() {
 fn what_this_batch_cannot_have_is_refused() {
     let fault = checked(right(), None).unwrap_err().to_string();
     assert!(fault.contains("state 0: the batch's input is not keyed"), "{fault}");
-    let timers = || wit::Timers { keys: vec![], times: vec![] };
-    check(|e| e.timers.push(wit::TimerUpdate { timer: 0, set: timers(), deleted: timers() }), "timer 0 is named, but 0 are declared");
+    let without = wit::Effects { values: vec![], lists: vec![], maps: vec![], ..right() };
+    let fault = checked(without, None).unwrap_err().to_string();
+    assert!(fault.contains("timer 0: the batch's input is not keyed, so it may set and delete no timers"), "{fault}");
     let none = || column_of(&[]);
     check(
         |e| e.broadcasts.push(wit::BroadcastUpdate { state: 0, cleared: true, removed: none(), put: none(), values: none() }),
@@ -163,6 +170,23 @@ fn what_this_batch_cannot_have_is_refused() {
     check(|e| e.touched[0].keys = u32s(&[2]), "touched names key 2");
     check(|e| e.metrics[0].name = String::new(), "a metric is named \"\"");
     check(|e| e.metrics = vec![e.metrics[0].clone(); 257], "257 metrics in one call");
+}
+
+#[test]
+fn timers_are_put_in_order_and_with_a_mistake_refused() {
+    let update = checked(right(), Some(2)).unwrap().timers.remove(0);
+    assert_eq!((&update.set.keys, &update.set.times), (&vec![0, 1], &vec![7, 5]));
+    assert_eq!((&update.deleted.keys, &update.deleted.times), (&vec![0, 1], &vec![-1, 7]));
+    let by_key: Vec<_> = update.by_key().map(|ChangedKey { key, deleted, set }| (key, deleted.to_vec(), set.to_vec())).collect();
+    assert_eq!(by_key, [(0, vec![-1], vec![7]), (1, vec![7], vec![5])]);
+    check(|e| e.timers[0].timer = 1, "timer 1 is named, but 1 are declared");
+    check(|e| e.timers.push(e.timers[0].clone()), "timer 0 is named twice");
+    check(|e| e.timers[0].set = timers(&[(2, 5)]), "timer 0: set names key 2, but the batch has 2");
+    check(|e| e.timers[0].deleted = timers(&[(u32::MAX, 5)]), "timer 0: deleted names key 4294967295");
+    check(|e| e.timers[0].set = timers(&[(1, 7)]), "timer 0: key 1 at 7 is both set and deleted");
+    check(|e| e.timers[0].set.times.truncate(8), "timer 0: set has 1 items where there have to be 3");
+    check(|e| e.timers[0].deleted.times.truncate(9), "timer 0: deleted: times: 9 bytes are no multiple of 8");
+    check(|e| e.timers[0].deleted.keys.truncate(3), "timer 0: deleted: keys: 3 bytes are no multiple of 4");
 }
 
 /// Effects of a call of a broadcast input, with this update of state 3, which is a broadcast state.
@@ -180,7 +204,7 @@ fn broadcast(update: wit::BroadcastUpdate, broadcast: bool) -> Result<Effects, G
         timers: vec![],
         metrics: vec![],
     };
-    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, records: 3, may_pass: true, keys: None, broadcast })
+    Effects::check(raw, &Called { descriptor: &descriptor, limits: &limits, count: 3, given: Given::Records { broadcast }, keys: None })
 }
 
 fn rules() -> wit::BroadcastUpdate {

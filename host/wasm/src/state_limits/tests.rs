@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::apply::apply;
-use crate::effects::{KeyCounts, ListUpdate, ValueUpdate};
+use crate::effects::{KeyCounts, KeyTimes, ListUpdate, TimerUpdate, ValueUpdate};
 use std::sync::Arc;
 use weir_engine::ErrorKind;
 use weir_engine::element::{BatchBuilder, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool};
+use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool, TimeDomain, timer_state};
 
 const VALUE: usize = 0;
 const LIST: usize = 1;
@@ -30,11 +30,12 @@ struct Held {
 
 impl Held {
     fn new() -> Self {
-        let backend = MemoryBackendFactory::new(1).create(&declared(), KeyGroupRange { start: 0, end: 8 }, 8);
+        let kept: Vec<_> = declared().into_iter().chain([timer_state("due")]).collect();
+        let backend = MemoryBackendFactory::new(1).create(&kept, KeyGroupRange { start: 0, end: 8 }, 8);
         let mut builder = BatchBuilder::new();
         (0..KEYS).for_each(|key| builder.push(Some(format!("key {key}").as_bytes()), b"", None));
         let (batch, broadcast) = (Arc::new(builder.finish()), BroadcastState::new(&declared()).unwrap());
-        let mut held = Self { keyed: KeyedState::new(declared(), backend), broadcast, batch };
+        let mut held = Self { keyed: KeyedState::new(kept, backend).with_timers(vec![TimeDomain::Event]), broadcast, batch };
         held.keyed.select(&held.batch, 0..KEYS as usize).unwrap();
         held
     }
@@ -114,6 +115,21 @@ impl Chance {
         KeyCounts { keys, counts }
     }
 
+    /// Timers that meet again, each deleted or set.
+    fn timers(&mut self) -> TimerUpdate {
+        let mut update = TimerUpdate::default();
+        for (key, time) in (0..KEYS).flat_map(|key| (0..5).map(move |time| (key, time))) {
+            let part: &mut KeyTimes = match self.below(4) {
+                0 => &mut update.deleted,
+                1 => &mut update.set,
+                _ => continue,
+            };
+            part.keys.push(key);
+            part.times.push(time);
+        }
+        update
+    }
+
     /// Entries that meet again, each in one of two parts.
     fn entries(&mut self) -> [Vec<(u32, Vec<u8>)>; 2] {
         let mut parts = [Vec::new(), Vec::new()];
@@ -171,6 +187,7 @@ fn random_effects(chance: &mut Chance) -> Effects {
             put: put_rules,
             values: rule_values,
         }],
+        timers: vec![chance.timers()],
         ..Effects::default()
     }
 }

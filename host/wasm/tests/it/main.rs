@@ -8,6 +8,7 @@
 //! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
 //! - [`quarantine`]: the same, with the poison set aside
 //! - [`state`]: how much it may keep, and what it counts
+//! - [`timers`]: what it is given when they are due, and what it sets
 //! - [`logs`]: what it logs, and how much of that
 //! - [`loading`]: files that are plugins and files that are not
 
@@ -21,3 +22,4 @@ mod quarantine;
 mod seam;
 mod state;
 mod support;
+mod timers;

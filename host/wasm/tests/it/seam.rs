@@ -2,16 +2,16 @@
 
 use crate::support::{batch, puppet};
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::element::RecordBatch;
+use weir_engine::element::{BatchBuilder, RecordBatch};
 use weir_engine::operator::Subtask;
 use weir_engine::{Column, EngineError, ErrorKind};
 use weir_wasm::effects::{Effects, Passes};
 use weir_wasm::{
     CallFailure, CallInput, CollectionReads, EngineMode, Guest, GuestCall, GuestFault, KeyedCall, KeyedValues, Limits, OnFailure,
-    OperatorSettings, ScanFrom, ScanPage,
+    OperatorSettings, ScanFrom, ScanPage, TimerCall,
 };
 
 /// The puppet's states, by number.
@@ -25,6 +25,8 @@ type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 #[derive(Clone, Default)]
 struct Kept {
     counts: Map,
+    /// By number, time and key.
+    timers: BTreeSet<(usize, i64, Vec<u8>)>,
     lists: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     rules: Map,
     /// What is on loan cannot be read.
@@ -119,12 +121,47 @@ impl Driver {
             let set = update.set.keys.iter().zip(update.set.items.iter());
             self.kept.counts.extend(set.map(|(key, value)| (names[*key as usize].clone(), value.to_vec())));
         }
+        self.apply_timers(&effects, &names);
         for update in &effects.lists {
             for (key, item) in update.append.keys.iter().zip(update.append.items.iter()) {
                 self.kept.lists.entry(names[*key as usize].clone()).or_default().push(item.to_vec());
             }
         }
         Ok(effects)
+    }
+
+    fn apply_timers(&mut self, effects: &Effects, names: &[Vec<u8>]) {
+        for update in &effects.timers {
+            for (key, time) in update.deleted.keys.iter().zip(&update.deleted.times) {
+                self.kept.timers.remove(&(update.timer, *time, names[*key as usize].clone()));
+            }
+            for (key, time) in update.set.keys.iter().zip(&update.set.times) {
+                self.kept.timers.insert((update.timer, *time, names[*key as usize].clone()));
+            }
+        }
+    }
+
+    /// Fires the timers of number 0 up to a time, one by one, and applies what comes of each.
+    fn advance_to(&mut self, watermark: i64) -> Vec<String> {
+        let mut out = Vec::new();
+        while let Some(next @ (0, ..=i64::MAX, _)) = self.kept.timers.first().cloned().filter(|next| next.1 <= watermark) {
+            self.kept.timers.remove(&next);
+            let (timer, time, key) = next;
+            let (mut due, mut states) = (BatchBuilder::new(), vec![KeyedValues::default(); 4]);
+            due.push(Some(&key), b"", Some(time));
+            if let Some(count) = self.kept.counts.get(&key) {
+                states[COUNT].keys.push(0);
+                states[COUNT].values.push(count);
+            }
+            let (due, timers) = (due.finish(), [timer as u32]);
+            let keyed = KeyedCall { keys: due.keys(), key_of: &[0], states: &states };
+            let deadline = Duration::from_secs(1);
+            let call = TimerCall { due: &due, timers: &timers, range: 0..1, keyed, watermark, processing_time: 50, deadline, attempt: 0 };
+            let effects = self.guest.on_timers(&call, None).effects.unwrap();
+            self.apply_timers(&effects, &[key]);
+            out.extend(emitted(&effects));
+        }
+        out
     }
 
     /// Runs a batch of the broadcast input and applies what comes of it.
@@ -172,6 +209,15 @@ fn a_component_is_driven_without_the_engines_tasks() {
         emitted(&driver.keyed(&[("c", "list 9"), ("a", "list 9"), ("b", "context")]).unwrap()),
         ["0 in 1: ", "2 in 1: 1,3", "0 40 50"]
     );
+}
+
+#[test]
+fn timers_fire_where_the_driver_moves_time() {
+    let mut driver = Driver::new();
+    driver.keyed(&[("a", "x"), ("a", "set 0 7"), ("b", "set 0 5"), ("!set 0 6", "set 0 4"), ("b", "set 0 50")]).unwrap();
+    assert_eq!(driver.advance_to(6), ["due@5=1"]);
+    assert_eq!(driver.kept.timers.iter().map(|(_, time, _)| *time).collect::<Vec<_>>(), [7, 50]);
+    assert_eq!(driver.advance_to(i64::MAX), ["due@7=2", "due@50=1"]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
-use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory};
+use weir_engine::operator::{FiredTimers, Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask, TimerDescriptor};
+use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory, key_hash};
 use weir_engine::{EngineError, operator};
 use weir_wasm::{
     CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory,
@@ -91,7 +91,8 @@ impl Bench {
 
     /// Of this plugin, whatever mode the setup says.
     pub fn of(plugin: Plugin, setup: Setup) -> Result<Self, EngineError> {
-        let states = plugin.descriptor().states.clone();
+        let states = plugin.descriptor().kept_states();
+        let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let settings =
             OperatorSettings { operator: "op".into(), config: setup.config.into(), limits: setup.limits, on_failure: setup.on_failure };
         let factory: Arc<dyn operator::OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings));
@@ -99,7 +100,8 @@ impl Bench {
         let operator = OperatorFactory::create(&*factory, &subtask, &[Some("a,b".into())])?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);
         let broadcast = BroadcastState::new(&states).unwrap();
-        Ok(Self { operator, state: KeyedState::new(states, backend), broadcast, metrics: VertexMetrics::default(), watermark: i64::MIN })
+        let state = KeyedState::new(states, backend).with_timers(domains);
+        Ok(Self { operator, state, broadcast, metrics: VertexMetrics::default(), watermark: i64::MIN })
     }
 
     /// Runs one batch of a keyed input.
@@ -121,6 +123,35 @@ impl Bench {
     /// Runs one batch.
     pub fn run(&mut self, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
         self.call(0, batch, keyed)
+    }
+
+    /// Calls with timers that are due: key, number, time.
+    pub fn fire(&mut self, timers: &[(&str, u32, i64)]) -> Result<Vec<Out>, EngineError> {
+        let mut fired = FiredTimers::default();
+        timers.iter().for_each(|(key, timer, due)| fired.push(key.as_bytes(), key_hash(key.as_bytes()), *timer, *due));
+        let mut outputs = Vec::new();
+        let mut context = OperatorContext {
+            state: Some(&mut self.state),
+            broadcast: BroadcastAccess::Read(&self.broadcast),
+            outputs: &mut outputs,
+            watermark: self.watermark,
+            processing_time: 1_000,
+            metrics: &self.metrics,
+        };
+        self.operator.on_timers(&fired, &mut context)?;
+        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
+    }
+
+    /// From now on every fault is an error.
+    pub fn set_probation(&mut self) {
+        self.operator.set_probation(true);
+    }
+
+    /// The times that a key's timer is set to.
+    pub fn timers(&mut self, key: &str, timer: usize) -> Vec<i64> {
+        self.state.select(&batch([(Some(key), "")].into_iter()), 0..1).unwrap();
+        let times = self.state.copied_value(0, self.state.declared().len() + timer).unwrap().unwrap_or_default();
+        times.chunks_exact(8).map(|eight| i64::from_le_bytes(eight.try_into().unwrap())).collect()
     }
 
     /// Fuel of all calls so far.

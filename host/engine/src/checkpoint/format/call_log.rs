@@ -112,6 +112,11 @@ impl FiredTimers {
         &self.keys
     }
 
+    /// The hash of each key.
+    pub fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
     /// The number of each declared timer.
     pub fn timers(&self) -> &[u32] {
         &self.timers

@@ -1,6 +1,6 @@
 //! A guest written against the bare world, without an SDK: an SDK would keep it from the mistakes that it is here to make.
 //!
-//! Each record's value is an instruction. What is no instruction is counted: the key's count goes up by one and `value=count` is
+//! Each record's value is an instruction, as is the key of a timer that is due where it begins with `!`; other timers are counted as `name@time`. What is no instruction is counted: the key's count goes up by one and `value=count` is
 //! emitted with what it inherits from its record.
 
 mod call;
@@ -43,7 +43,10 @@ impl Guest for Puppet {
                 state("entries", StateKind::Map),
                 state("rules", StateKind::Broadcast),
             ],
-            timers: vec![],
+            timers: vec![
+                TimerDecl { name: "due".into(), domain: TimeDomain::Event },
+                TimerDecl { name: "tick".into(), domain: TimeDomain::Processing },
+            ],
             windowed: false,
         }
     }
@@ -68,8 +71,11 @@ impl Guest for Puppet {
         Call::new(context, batch).run()
     }
 
-    fn on_timers(_context: Context, _fired: TimerBatch) -> Result<Effects, Failure> {
-        Err(Failure { cause: None, message: "no timers".into() })
+    fn on_timers(context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
+        if CALLS.fetch_add(1, Relaxed) > 0 && STALE.load(Relaxed) {
+            panic!("this instance has been used before");
+        }
+        Call::of_timers(context, fired).run()
     }
 
     fn on_windows(_context: Context, _fired: WindowBatch) -> Result<Effects, Failure> {

@@ -2,7 +2,9 @@
 
 use super::{Call, Ruled};
 use crate::columns::{Items, bytes, counts, none, passing};
-use crate::weir::operator::types::{BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, Metric, Output, ValueUpdate};
+use crate::weir::operator::types::{
+    BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, Metric, Output, TimerUpdate, Timers, ValueUpdate,
+};
 use crate::{COUNT, ENTRIES, ITEMS, RULES};
 
 impl Call {
@@ -36,7 +38,10 @@ impl Call {
             maps: if self.map.keys.is_empty() { vec![] } else { vec![map] },
             broadcasts: if ruled { vec![rules] } else { vec![] },
             touched: vec![],
-            timers: vec![],
+            timers: (0..)
+                .zip(self.set.iter().zip(&self.deleted))
+                .filter_map(|(timer, (set, deleted))| update(timer, set, deleted))
+                .collect(),
             metrics: vec![Metric { name: "calls".into(), delta: 1 }],
         };
         if let Some(wrong) = &self.wrong {
@@ -44,6 +49,14 @@ impl Call {
         }
         effects
     }
+}
+
+fn update(timer: u32, set: &[(u32, i64)], deleted: &[(u32, i64)]) -> Option<TimerUpdate> {
+    let timers = |pairs: &[(u32, i64)]| Timers {
+        keys: pairs.iter().flat_map(|(key, _)| key.to_le_bytes()).collect(),
+        times: pairs.iter().flat_map(|(_, time)| time.to_le_bytes()).collect(),
+    };
+    (!set.is_empty() || !deleted.is_empty()).then(|| TimerUpdate { timer, set: timers(set), deleted: timers(deleted) })
 }
 
 /// Breaks the effects of a call of so many records in one way.
@@ -54,6 +67,7 @@ fn spoil(effects: &mut Effects, wrong: &str, records: usize, made: usize) {
         "cause" => effects.outputs[0].cause = bytes(&vec![77; made]),
         "ends" => effects.outputs[0].values.ends.reverse(),
         "key" => effects.values.iter_mut().for_each(|update| update.set.keys.fill(0xee)),
+        "timer" => effects.timers[0].timer = 2,
         "rules" => effects.broadcasts.iter_mut().for_each(|update| update.values.ends.clear()),
         "rules-kind" => effects.broadcasts.iter_mut().for_each(|update| update.state = ENTRIES),
         "metric" => effects.metrics[0].name = "\u{1b}[2J".into(),

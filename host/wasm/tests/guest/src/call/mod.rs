@@ -2,10 +2,10 @@
 
 mod effects;
 
-use crate::columns::{Items, asked, headers, items, u32s};
+use crate::columns::{Items, asked, headers, items, none, u32s};
 use crate::weir::operator::collections;
 use crate::weir::operator::logging::{Level, log};
-use crate::weir::operator::types::{Batch, Context, Effects, Failure, KeyedColumn};
+use crate::weir::operator::types::{Batch, Context, Effects, Failure, Headers, KeyedColumn, TimerBatch};
 use crate::{COUNT, ENTRIES, ITEMS, RULES, recurse, spin};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,9 @@ pub struct Call {
     truncated: BTreeMap<u32, u64>,
     map: Put,
     rules: Ruled,
+    /// Of each declared timer keys and times.
+    set: [Vec<(u32, i64)>; 2],
+    deleted: [Vec<(u32, i64)>; 2],
     /// What to break in the effects.
     wrong: Option<String>,
 }
@@ -84,8 +87,28 @@ impl Call {
             truncated: BTreeMap::new(),
             map: Put::default(),
             rules: Ruled::default(),
+            set: Default::default(),
+            deleted: Default::default(),
             wrong: None,
         }
+    }
+
+    /// A call with timers that are due, as if they were records.
+    pub fn of_timers(context: Context, fired: TimerBatch) -> Self {
+        let (keys, mut values) = (items(&fired.keys), Items::default());
+        let times = fired.times.chunks_exact(8).map(|eight| i64::from_le_bytes(eight.try_into().unwrap()));
+        for ((key, timer), time) in u32s(&fired.key_of).into_iter().zip(u32s(&fired.timers)).zip(times) {
+            match keys[key as usize].strip_prefix(b"!") {
+                Some(instruction) => values.push(instruction),
+                None => values.push(format!("{}@{time}", ["due", "tick"][timer as usize]).as_bytes()),
+            }
+        }
+        let none = Headers { ends: vec![], names: none(), values: none() };
+        let TimerBatch { keys, key_of, times, states, .. } = fired;
+        let values = values.column();
+        let batch =
+            Batch { keys, key_of, keyless: vec![], values, valueless: vec![], headers: none, timestamps: times, states, windows: None };
+        Self::new(context, batch)
     }
 
     pub fn run(mut self) -> Result<Effects, Failure> {
@@ -153,6 +176,8 @@ impl Call {
             }
             "pop" => drop(self.popped.insert(key.unwrap(), rest.parse().unwrap())),
             "truncate" => drop(self.truncated.insert(key.unwrap(), rest.parse().unwrap())),
+            "set" => Self::timer(&mut self.set, key.unwrap(), rest),
+            "delete" => Self::timer(&mut self.deleted, key.unwrap(), rest),
             "log" => log(Level::Warn, rest),
             "context" => {
                 self.emit(record, format!("{} {} {}", self.context.input, self.context.watermark, self.context.processing_time).as_bytes())
@@ -192,6 +217,12 @@ impl Call {
             _ => self.count(record, key),
         }
         Ok(())
+    }
+
+    /// `0 77`: timer 0 at 77.
+    fn timer(timers: &mut [Vec<(u32, i64)>; 2], key: u32, rest: &str) {
+        let (timer, time) = rest.split_once(' ').unwrap();
+        timers[timer.parse::<usize>().unwrap()].push((key, time.parse().unwrap()));
     }
 
     fn count(&mut self, record: u32, key: Option<u32>) {
