@@ -144,7 +144,7 @@ impl Driver {
     /// Fires the timers of number 0 up to a time, one by one, and applies what comes of each.
     fn advance_to(&mut self, watermark: i64) -> Vec<String> {
         let mut out = Vec::new();
-        while let Some(next @ (0, ..=i64::MAX, _)) = self.kept.timers.first().cloned().filter(|next| next.1 <= watermark) {
+        while let Some(next @ (0, ..)) = self.kept.timers.first().cloned().filter(|next| next.1 <= watermark) {
             self.kept.timers.remove(&next);
             let (timer, time, key) = next;
             let (mut due, mut states) = (BatchBuilder::new(), vec![KeyedValues::default(); 4]);
@@ -214,9 +214,9 @@ fn a_component_is_driven_without_the_engines_tasks() {
 #[test]
 fn timers_fire_where_the_driver_moves_time() {
     let mut driver = Driver::new();
-    driver.keyed(&[("a", "x"), ("a", "set 0 7"), ("b", "set 0 5"), ("!set 0 6", "set 0 4"), ("b", "set 0 50")]).unwrap();
+    driver.keyed(&[("a", "x"), ("a", "set 0 7"), ("b", "set 0 5"), ("!set 1 6", "set 0 4"), ("b", "set 0 50")]).unwrap();
     assert_eq!(driver.advance_to(6), ["due@5=1"]);
-    assert_eq!(driver.kept.timers.iter().map(|(_, time, _)| *time).collect::<Vec<_>>(), [7, 50]);
+    assert_eq!(driver.kept.timers.iter().map(|(_, time, _)| *time).collect::<Vec<_>>(), [7, 50, 6]);
     assert_eq!(driver.advance_to(i64::MAX), ["due@7=2", "due@50=1"]);
 }
 
