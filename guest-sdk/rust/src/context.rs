@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::new_record::NewRecord;
 use crate::operator::{Input, Operator, Output};
 use crate::output_buffer::OutputBuffer;
+use crate::timers::Timers;
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 
@@ -103,9 +104,11 @@ pub(crate) fn record_headers(headers: &Headers, record: usize) -> impl Iterator<
     (end(record)..end(record + 1)).map(|index| (item(&headers.names, index), item(&headers.values, index)))
 }
 
-/// State and outputs, for the record that is being worked on. It dereferences to the operator's
+/// State, timers and outputs, for the record or the timer that is being worked on. It dereferences to the operator's
 /// [`States`](Operator::States): `ctx.count.get()?`.
 pub struct Context<'a, O: Operator> {
+    /// Sets and deletes timers of the key that is being worked on: `ctx.timers.set(OVERDUE, time)?`.
+    pub timers: Timers,
     pub(crate) call: types::Context,
     pub(crate) states: &'a mut O::States,
     pub(crate) batch: &'a Batch,
@@ -124,7 +127,7 @@ impl<O: Operator> Context<'_, O> {
     }
 
     /// Event time up to which the input is complete, ms since the Unix epoch. The same for all records of a batch, and
-    /// batches may be cut anywhere: what is emitted must not depend on it.
+    /// batches may be cut anywhere: what is emitted must not depend on it. `None`: there is none yet; the largest there is: the input has ended.
     pub fn watermark(&self) -> Option<i64> {
         Some(self.call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP)
     }

@@ -37,8 +37,11 @@ macro_rules! export {
                     })
                 }
 
-                fn on_timers(_context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
-                    Instance::<$operator>::on_timers(fired)
+                fn on_timers(context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
+                    INSTANCE.with_borrow_mut(|instance| match instance {
+                        Some(instance) => instance.on_timers(context, fired),
+                        None => Err(Failure { cause: None, message: "on-timers was called before open".into() }),
+                    })
                 }
 
                 fn on_windows(_context: Context, fired: WindowBatch) -> Result<Effects, Failure> {

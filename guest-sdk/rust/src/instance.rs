@@ -2,10 +2,10 @@
 //! exports, the in-memory host calls it as it is.
 
 use crate::bindings::weir::operator::types::{
-    self, Batch, Column, Descriptor, Effects, Failure, InputDecl, InputPartitioning, KeyedColumn, Metric, OutputDecl, TimerBatch,
+    self, Batch, Column, Descriptor, Effects, Failure, Headers, InputDecl, InputPartitioning, KeyedColumn, Metric, OutputDecl, TimerBatch,
     WindowBatch,
 };
-use crate::columns::{empty_column, empty_keyed_column, items, push_item, u32_at, u32_count, u32s};
+use crate::columns::{empty_column, empty_keyed_column, item, items, push_item, s64_at, u32_at, u32_count, u32s};
 use crate::context::{Context, Record};
 use crate::error::Result;
 use crate::log;
@@ -13,6 +13,7 @@ use crate::migrate::OldValue;
 use crate::operator::{Input, Operator, Partitioning, RecordSchema, Setup, Subtask};
 use crate::output_buffer::{OutputBuffer, Room};
 use crate::state::{BatchInput, StateFault, States};
+use crate::timers::{FiredTimer, Timer, Timers};
 
 /// An operator that was opened, with the handles of its states.
 pub struct Instance<O: Operator> {
@@ -45,7 +46,7 @@ impl<O: Operator> Instance<O> {
                 .map(|output| OutputDecl { name: output.name.to_owned(), schema: output.schema.as_ref().map(record_schema) })
                 .collect(),
             states: O::States::declarations(),
-            timers: Vec::new(),
+            timers: O::TIMERS.iter().map(Timer::declaration).collect(),
             windowed: false,
         }
     }
@@ -61,7 +62,7 @@ impl<O: Operator> Instance<O> {
     }
 
     /// Works one batch off.
-    pub fn process(&mut self, call: types::Context, mut batch: Batch) -> Result<Effects, Failure> {
+    pub fn process(&mut self, call: types::Context, batch: Batch) -> Result<Effects, Failure> {
         let records = u32_count(&batch.values.ends);
         let Some(input) = O::INPUTS.get(call.input as usize) else {
             return Err(Failure { cause: None, message: format!("{} has no input {}", O::NAME, call.input) });
@@ -71,20 +72,54 @@ impl<O: Operator> Instance<O> {
             (false, true) => BatchInput::Broadcast,
             (false, false) => BatchInput::Other,
         };
+        self.call(call, brings, batch, records, |operator, context| run(operator, context, records, input))
+    }
+
+    /// Works timers off that are due. They are laid out as a batch of records whose times are when they were due, and that have no values.
+    pub fn on_timers(&mut self, call: types::Context, fired: TimerBatch) -> Result<Effects, Failure> {
+        let TimerBatch { keys, key_of, timers, times, states } = fired;
+        let count = u32_count(&timers);
+        let headers = Headers { ends: Vec::new(), names: empty_column(), values: empty_column() };
+        let brings = BatchInput::Keyed { keys: u32_count(&keys.ends) };
+        let batch = Batch {
+            keys,
+            key_of,
+            keyless: Vec::new(),
+            values: empty_column(),
+            valueless: Vec::new(),
+            headers,
+            timestamps: times,
+            states,
+            windows: None,
+        };
+        self.call(call, brings, batch, count, |operator, context| fire(operator, context, &timers))
+    }
+
+    /// One call: hands its keys' state to the handles, has `work` done, and takes together what came of it.
+    fn call(
+        &mut self,
+        call: types::Context,
+        brings: BatchInput,
+        mut batch: Batch,
+        count: usize,
+        work: impl FnOnce(&mut O, &mut Context<'_, O>) -> Result<(), Failure>,
+    ) -> Result<Effects, Failure> {
         begin(&mut self.states, brings, std::mem::take(&mut batch.states));
-        let mut buffers = self.rooms.iter().map(|&room| OutputBuffer::with_room(room, records));
+        let mut buffers = self.rooms.iter().map(|&room| OutputBuffer::with_room(room, count));
         let main = buffers.next().unwrap_or_else(|| OutputBuffer::with_room(Room::default(), 0));
         let side = buffers.collect();
-        let mut context = Context { call, states: &mut self.states, batch: &batch, record: 0, main, side, metrics: Vec::new() };
-        run(&mut self.operator, &mut context, records, input)?;
-        let Context { main, side, metrics, .. } = context;
+        let timers = Timers::new(O::NAME, O::TIMERS);
+        let mut context = Context { timers, call, states: &mut self.states, batch: &batch, record: 0, main, side, metrics: Vec::new() };
+        work(&mut self.operator, &mut context)?;
+        let Context { timers, main, side, metrics, .. } = context;
         let mut effects = no_effects();
         for (index, buffer) in std::iter::once(main).chain(side).enumerate() {
             if let Some(room) = self.rooms.get_mut(index) {
-                *room = buffer.room(records);
+                *room = buffer.room(count);
             }
             effects.outputs.extend(buffer.finish(index as u32));
         }
+        effects.timers = timers.finish();
         effects.metrics.extend(metrics.into_iter().map(|(name, delta)| Metric { name: name.to_owned(), delta }));
         finish(&mut self.states, &mut effects).map_err(|fault| failure_of(&batch, fault))?;
         Ok(effects)
@@ -103,11 +138,6 @@ impl<O: Operator> Instance<O> {
             push_item(&mut migrated, &value);
         }
         Ok(migrated)
-    }
-
-    /// Operators declare no timers, so none can be due.
-    pub fn on_timers(_fired: TimerBatch) -> Result<Effects, Failure> {
-        Err(Failure { cause: None, message: format!("{} declares no timers", O::NAME) })
     }
 
     /// Operators are not windowed, so no window can fire.
@@ -131,13 +161,34 @@ fn run<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, records: usi
         let end = u32_at(&batch.values.ends, index) as usize;
         context.record = index as u32;
         if keyed {
-            context.states.select(u32_at(&batch.key_of, index));
+            let key = u32_at(&batch.key_of, index);
+            context.states.select(key);
+            context.timers.key = Some(key);
         }
         let record = Record { batch, index, value: &batch.values.data[start..end], input };
         if let Err(error) = operator.process(record, context) {
             return Err(Failure { cause: Some(index as u32), message: error.to_string() });
         }
         start = end;
+    }
+    Ok(())
+}
+
+/// Works the timers off one by one. The failing one is named.
+fn fire<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, timers: &[u8]) -> Result<(), Failure> {
+    let batch = context.batch;
+    for (index, number) in u32s(timers).enumerate() {
+        let Some(&timer) = O::TIMERS.get(number as usize) else {
+            return Err(Failure { cause: Some(index as u32), message: format!("{} has no timer {number}", O::NAME) });
+        };
+        let key = u32_at(&batch.key_of, index);
+        context.record = index as u32;
+        context.states.select(key);
+        context.timers.key = Some(key);
+        let fired = FiredTimer { timer, key: item(&batch.keys, key as usize), time: s64_at(&batch.timestamps, index) };
+        if let Err(error) = operator.on_timer(fired, context) {
+            return Err(Failure { cause: Some(index as u32), message: error.to_string() });
+        }
     }
     Ok(())
 }
@@ -157,7 +208,7 @@ fn finish(states: &mut impl States, effects: &mut Effects) -> Result<(), StateFa
     result
 }
 
-/// The failure of the last record that has the key whose state cannot be encoded.
+/// The failure of the last record, or timer, that has the key whose state cannot be encoded.
 #[cold]
 fn failure_of(batch: &Batch, fault: StateFault) -> Failure {
     let last = u32s(&batch.key_of).enumerate().filter(|&(_, key)| key == fault.key).map(|(record, _)| record as u32).last();

@@ -1,9 +1,10 @@
 //! What an author implements, and what an operator declares of its inputs and outputs.
 
 use crate::context::{Context, Record};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::migrate::OldValue;
 use crate::state::States;
+use crate::timers::{FiredTimer, Timer};
 use serde::de::DeserializeOwned;
 
 /// An operator: a function from records and the state of their keys to records and new state.
@@ -21,6 +22,9 @@ pub trait Operator: Sized {
     /// Where records go. The first is the main output; [`Context::to`] reaches the others.
     const OUTPUTS: &'static [Output] = &[Output::MAIN];
 
+    /// Timers that may be set for keys by [`Context::timers`], and fire by [`Operator::on_timer`].
+    const TIMERS: &'static [Timer] = &[];
+
     /// What the job file's `config` holds, which is a JSON object. [`Empty`] for an operator without settings.
     type Config: DeserializeOwned;
     /// The states: a struct with `#[derive(States)]`, or `()`.
@@ -32,6 +36,14 @@ pub trait Operator: Sized {
     /// Works one record off. After an error the whole batch had no effect and the record stands named: the job fails or
     /// quarantines it, as its file says.
     fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()>;
+
+    /// Works one timer off that is due: its key's state is shown, and what is emitted has its key and the time that it was set to. Timers of a key
+    /// come in the order of their times, and of one time only in a call. It is gone when this is called, and may be set anew. After an error
+    /// the whole call had no effect and the timer stands named: the job fails, or removes and quarantines it, as its file says.
+    fn on_timer(&mut self, fired: FiredTimer<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
+        let _ = ctx;
+        Err(Error::new(format_args!("{} declares the timer `{}` and has no `on_timer`", Self::NAME, fired.timer().name())))
+    }
 
     /// Brings one value of an older version of the state `state` to the version that is declared by `#[state(version = …)]`: a value, an item of a
     /// list, the value of an entry of a map or of broadcast state.

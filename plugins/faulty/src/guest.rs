@@ -46,8 +46,11 @@ impl Guest for Component {
         Ok(effects)
     }
 
-    fn on_timers(_context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
-        Instance::<Faulty>::on_timers(fired)
+    fn on_timers(context: Context, fired: TimerBatch) -> Result<Effects, Failure> {
+        INSTANCE.with_borrow_mut(|instance| match instance {
+            Some(instance) => instance.on_timers(context, fired),
+            None => Err(Failure { cause: None, message: "on-timers was called before open".into() }),
+        })
     }
 
     fn on_windows(_context: Context, fired: WindowBatch) -> Result<Effects, Failure> {

@@ -21,7 +21,7 @@ pub struct Config {
     pub record: Option<String>,
 }
 
-/// States of each keyed kind: what malformed effects are about.
+/// States of each keyed kind: what malformed effects are about, beside a timer.
 #[derive(States)]
 pub struct Seen {
     count: ValueState<u64, Raw>,
@@ -34,6 +34,9 @@ const COUNT: u32 = 0;
 const VALUES: u32 = 1;
 const BY_VALUE: u32 = 2;
 
+/// A timer that never fires.
+const NEVER: Timer = Timer::processing("never");
+
 /// The operator behind the faults.
 pub struct Faulty {
     record: Option<String>,
@@ -43,6 +46,7 @@ impl Operator for Faulty {
     const NAME: &'static str = "faulty";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const OUTPUTS: &'static [Output] = &[Output::MAIN, Output::new("side")];
+    const TIMERS: &'static [Timer] = &[NEVER];
     type Config = Config;
     type States = Seen;
 
@@ -76,6 +80,7 @@ impl Operator for Faulty {
             // So that there is an update of every kind to spoil.
             ctx.values.append(&value)?;
             ctx.by_value.put(&value, &count)?;
+            ctx.timers.set(NEVER, i64::MAX)?;
         }
         ctx.emit([&value, format!("#{count}").as_bytes()].concat());
         Ok(())

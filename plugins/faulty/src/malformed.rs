@@ -8,7 +8,7 @@ use weir_guest::bindings::weir::operator::types::{
 pub const PREFIX: &[u8] = b"malformed:";
 
 /// How the effects of a keyed batch can be spoiled.
-pub const KINDS: [&str; 43] = [
+pub const KINDS: [&str; 48] = [
     // Columns of the main output.
     "ends-fall",
     "ends-past-data",
@@ -50,19 +50,28 @@ pub const KINDS: [&str; 43] = [
     "map-key-out-of-range",
     "map-values-count",
     "map-entry-twice",
+    // Timers.
+    "timer-number",
+    "timer-named-twice",
+    "timer-key-out-of-range",
+    "timer-times-count",
+    "timer-times-odd",
+    "timer-set-and-deleted",
     // What this operator declares nothing of.
     "broadcast",
     "touched-key-out-of-range",
-    "timer",
     "metric-without-name",
 ];
 
 /// An index that no batch reaches.
 const FAR: u32 = 1 << 24;
 
-/// Spoils effects that have records on the main output and an update of each state. False where `kind` is none of [`KINDS`].
+/// Spoils effects that have records on the main output and an update of each state and timer. False where `kind` is none of [`KINDS`].
 pub fn spoil(kind: &str, effects: &mut Effects) -> bool {
-    let done = spoil_output(kind, &mut effects.outputs) || spoil_value(kind, &mut effects.values) || spoil_collection(kind, effects);
+    let done = spoil_output(kind, &mut effects.outputs)
+        || spoil_value(kind, &mut effects.values)
+        || spoil_collection(kind, effects)
+        || spoil_timer(kind, &mut effects.timers);
     if !done {
         return spoil_undeclared(kind, effects);
     }
@@ -162,6 +171,25 @@ fn spoil_collection(kind: &str, effects: &mut Effects) -> bool {
     true
 }
 
+fn spoil_timer(kind: &str, timers: &mut Vec<TimerUpdate>) -> bool {
+    let Some(update) = timers.first_mut() else { return false };
+    match kind {
+        "timer-number" => update.timer = 1,
+        "timer-named-twice" => {
+            let again = update.clone();
+            timers.push(again);
+        }
+        "timer-key-out-of-range" => set_last(&mut update.set.keys, FAR),
+        "timer-times-count" => update.set.times.extend_from_within(..8),
+        "timer-times-odd" => update.set.times.push(0),
+        "timer-set-and-deleted" => {
+            update.deleted = Timers { keys: update.set.keys[..4].to_vec(), times: update.set.times[..8].to_vec() };
+        }
+        _ => return false,
+    }
+    true
+}
+
 fn spoil_undeclared(kind: &str, effects: &mut Effects) -> bool {
     match kind {
         "broadcast" => effects.broadcasts.push(BroadcastUpdate {
@@ -172,10 +200,6 @@ fn spoil_undeclared(kind: &str, effects: &mut Effects) -> bool {
             values: empty_items(0),
         }),
         "touched-key-out-of-range" => effects.touched.push(Touch { state: 0, keys: FAR.to_le_bytes().to_vec() }),
-        "timer" => {
-            let set = Timers { keys: vec![0; 4], times: vec![0; 8] };
-            effects.timers.push(TimerUpdate { timer: 0, set, deleted: Timers { keys: Vec::new(), times: Vec::new() } });
-        }
         "metric-without-name" => effects.metrics.push(Metric { name: String::new(), delta: 1 }),
         _ => return false,
     }

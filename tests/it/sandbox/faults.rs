@@ -76,7 +76,7 @@ pub const FAULTS: [Fault; 23] = [
 ];
 
 /// Effects that break a rule of `wit/operator.wit`.
-pub const MALFORMED: [Fault; 43] = [
+pub const MALFORMED: [Fault; 48] = [
     returned("malformed:ends-fall", "output 0: values: "),
     returned("malformed:ends-past-data", "output 0: values: "),
     returned("malformed:ends-before-data", "output 0: values: "),
@@ -118,6 +118,11 @@ pub const MALFORMED: [Fault; 43] = [
     returned("malformed:map-entry-twice", "state 2: an entry of key"),
     returned("malformed:broadcast", "state 0 is updated as broadcast state, and this batch is no broadcast"),
     returned("malformed:touched-key-out-of-range", "touched names key 16777216, but the batch has"),
-    returned("malformed:timer", "timer 0 is named, but 0 are declared"),
+    returned("malformed:timer-number", "timer 1 is named, but 1 are declared"),
+    returned("malformed:timer-named-twice", "timer 0 is named twice"),
+    returned("malformed:timer-key-out-of-range", "timer 0: set names key 16777216, but the batch has"),
+    returned("malformed:timer-times-count", "timer 0: set has"),
+    returned("malformed:timer-times-odd", "timer 0: set: times: "),
+    returned("malformed:timer-set-and-deleted", "is both set and deleted"),
     returned("malformed:metric-without-name", "a metric is named \"\""),
 ];

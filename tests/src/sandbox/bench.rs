@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask};
+use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask, TimerDescriptor};
 use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateKind};
 use weir_engine::{Column, EngineError};
 use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
@@ -41,11 +41,13 @@ pub struct Bench {
 impl Bench {
     /// Opens the plugin. An error is its refusal.
     pub fn open(plugin: Plugin, settings: OperatorSettings) -> Result<Self, EngineError> {
-        let states = plugin.descriptor().states.clone();
+        let states = plugin.descriptor().kept_states();
+        let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let subtask = Subtask { vertex: settings.operator.clone(), index: 0, parallelism: 1 };
         let operator = WasmOperatorFactory::new(plugin, settings).create(&subtask, &[None])?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: GROUPS }, GROUPS);
-        Ok(Self { operator, state: KeyedState::new(states, backend), metrics: VertexMetrics::default(), outputs: Vec::new() })
+        let state = KeyedState::new(states, backend).with_timers(domains);
+        Ok(Self { operator, state, metrics: VertexMetrics::default(), outputs: Vec::new() })
     }
 
     /// Runs one batch. What came out, also before an error, waits for [`Bench::take`].

@@ -13,7 +13,7 @@ use std::ops::Bound;
 #[derive(Default)]
 pub(super) struct Call {
     pub(super) store: Store,
-    /// The batch's keys; none outside `process` and where the input is not keyed.
+    /// The call's keys; none outside `process` and `on_timers`, and where the input is not keyed.
     pub(super) keys: Vec<Vec<u8>>,
     pub(super) logs: Vec<(Level, String)>,
 }
@@ -31,14 +31,14 @@ pub(super) fn during<T>(call: Call, guest: impl FnOnce() -> T) -> (Call, T) {
 
 fn with_key<T>(state: u32, key: u32, read: impl FnOnce(&Store, (u32, Vec<u8>)) -> T) -> T {
     CALL.with_borrow(|call| {
-        let call = call.as_ref().expect("collections are read within `process` only");
+        let call = call.as_ref().expect("collections are read within `process` and `on_timers` only");
         let name = call.keys.get(key as usize).expect("a key of the batch").clone();
         read(&call.store, (state, name))
     })
 }
 
 fn with_store<T>(read: impl FnOnce(&Store) -> T) -> T {
-    CALL.with_borrow(|call| read(&call.as_ref().expect("collections are read within `process` only").store))
+    CALL.with_borrow(|call| read(&call.as_ref().expect("collections are read within `process` and `on_timers` only").store))
 }
 
 pub(crate) fn list_length(state: u32, key: u32) -> u64 {

@@ -1,6 +1,6 @@
 //! A host in memory, so that an operator is unit-tested natively, without Wasm.
 //!
-//! [`TestHost`] feeds records to an operator, keeps its state between batches and shows what it emitted; [`assert_cuts_agree`]
+//! [`TestHost`] feeds records to an operator, moves time where the test says so, keeps state and timers between calls and shows what was emitted; [`assert_cuts_agree`]
 //! checks the promise that every operator makes: cutting the input anywhere, and replacing the instance between any two batches,
 //! changes nothing.
 
@@ -22,6 +22,9 @@ mod store;
 mod test_host;
 #[cfg(test)]
 mod tests;
+mod time;
+#[cfg(test)]
+mod timer_tests;
 
 pub use cuts::assert_cuts_agree;
 pub use record::TestRecord;

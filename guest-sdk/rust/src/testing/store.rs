@@ -2,10 +2,10 @@
 
 use super::record::vecs;
 use crate::bindings::weir::operator::types::{
-    BroadcastUpdate, Effects, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, ValueUpdate,
+    BroadcastUpdate, Effects, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, Timers, ValueUpdate,
 };
 use crate::columns::{empty_keyed_column, items, push_item, push_u32, u32s};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state number and the key.
 type Of = (u32, Vec<u8>);
@@ -18,6 +18,17 @@ pub(crate) struct Store {
     pub(super) maps: BTreeMap<Of, Map>,
     /// By the state's number.
     pub(super) broadcasts: BTreeMap<u32, Map>,
+    /// Those that are set.
+    pub(super) timers: BTreeSet<SetTimer>,
+}
+
+/// A timer that is set, in the order in which timers fire.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SetTimer {
+    pub(super) time: i64,
+    pub(super) key: Vec<u8>,
+    /// The declared timer's number.
+    pub(super) timer: u32,
 }
 
 /// The entries of a map.
@@ -56,6 +67,12 @@ impl Store {
         }
         for update in &effects.broadcasts {
             self.apply_broadcast(update);
+        }
+        for update in &effects.timers {
+            for timer in set_timers(update.timer, &update.deleted, keys) {
+                self.timers.remove(&timer);
+            }
+            self.timers.extend(set_timers(update.timer, &update.set, keys));
         }
     }
 
@@ -110,6 +127,11 @@ impl Store {
         map.extend(vecs(&update.put).into_iter().zip(vecs(&update.values)));
         self.broadcasts.retain(|_, map| !map.is_empty());
     }
+}
+
+fn set_timers<'a>(timer: u32, of: &'a Timers, keys: &'a [Vec<u8>]) -> impl Iterator<Item = SetTimer> + 'a {
+    let times = of.times.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+    u32s(&of.keys).zip(times).map(move |(key, time)| SetTimer { time, key: keys[key as usize].clone(), timer })
 }
 
 /// Keys with the state's number, and a count for each.

@@ -3,7 +3,7 @@
 use super::imports::{Call, during};
 use super::record::{TestRecord, batch_of, records_of, vecs};
 use super::store::Store;
-use crate::bindings::weir::operator::types::{self, Context, Descriptor, Effects, Failure, StateKind};
+use crate::bindings::weir::operator::types::{self, Batch, Context, Descriptor, Effects, Failure, StateKind};
 use crate::cbor;
 use crate::context::NO_TIMESTAMP;
 use crate::instance::Instance;
@@ -24,21 +24,23 @@ pub struct TestHost<O: Operator> {
     outputs: Vec<Vec<TestRecord>>,
     logs: Vec<(Level, String)>,
     metrics: BTreeMap<String, i64>,
-    watermark: i64,
-    processing_time: i64,
+    pub(super) watermark: i64,
+    pub(super) processing_time: i64,
+    /// The input has ended: event timers that are set from now on stay.
+    pub(super) is_at_end: bool,
 }
 
 /// A batch that failed, and so had no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestFailure {
-    /// The index of the record that failed.
+    /// The index of the record that failed; where timers were due, of the timer in its call.
     pub record: Option<usize>,
     /// The operator's error.
     pub message: String,
 }
 
 impl<O: Operator> TestHost<O> {
-    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states by key, but for those that are
+    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states by key or timers, but for those that are
     /// declared as broadcast.
     pub fn open(config: &str) -> Result<Self, String> {
         Self::open_with(config, Setup { schemas: vec![None; O::INPUTS.len()], ..Setup::default() })
@@ -47,7 +49,7 @@ impl<O: Operator> TestHost<O> {
     /// Opens the operator with a setup of the test's own.
     pub fn open_with(config: &str, setup: Setup) -> Result<Self, String> {
         let descriptor = Instance::<O>::describe();
-        let by_key = descriptor.states.iter().any(|state| state.kind != StateKind::Broadcast);
+        let by_key = !descriptor.timers.is_empty() || descriptor.states.iter().any(|state| state.kind != StateKind::Broadcast);
         let mut logs = Vec::new();
         let instance = open_instance(config, &setup, &mut logs)?;
         Ok(Self {
@@ -62,6 +64,7 @@ impl<O: Operator> TestHost<O> {
             metrics: BTreeMap::new(),
             watermark: NO_TIMESTAMP,
             processing_time: 0,
+            is_at_end: false,
         })
     }
 
@@ -70,7 +73,7 @@ impl<O: Operator> TestHost<O> {
         self.keyed[input as usize] = keyed;
     }
 
-    /// The event time and processing time that batches are handed from now on.
+    /// The event time and processing time that batches are handed from now on. Fires no timers: [`Self::advance_to`] and [`Self::advance_clock`] do.
     pub fn set_time(&mut self, watermark: Option<i64>, processing_time: i64) {
         self.watermark = watermark.unwrap_or(NO_TIMESTAMP);
         self.processing_time = processing_time;
@@ -81,7 +84,8 @@ impl<O: Operator> TestHost<O> {
         self.send_to(0, records)
     }
 
-    /// Hands the operator one batch on input `input`. Panics where the input is keyed and a record has no key.
+    /// Hands the operator one batch on input `input`, and fires timers that it sets to a time that has come. Panics where the input is keyed and a
+    /// record has no key.
     pub fn send_to(&mut self, input: u32, records: &[TestRecord]) -> Result<(), TestFailure> {
         if records.is_empty() {
             return Ok(());
@@ -92,25 +96,31 @@ impl<O: Operator> TestHost<O> {
         if keyed {
             batch.states = self.store.columns(&self.descriptor.states, &keys);
         }
-        let context = Context { input, watermark: self.watermark, processing_time: self.processing_time };
-        let call = Call { store: std::mem::take(&mut self.store), keys, logs: std::mem::take(&mut self.logs) };
-        let (call, result) = during(call, || self.instance.process(context, batch));
-        let Call { store, keys, logs } = call;
-        (self.store, self.logs) = (store, logs);
-        let effects = result.map_err(failure)?;
-        self.apply(&effects, records, keyed, &keys);
-        Ok(())
+        self.call(input, keys, &batch_of(records, keyed), |instance, context| instance.process(context, batch))?;
+        self.fire_due()
     }
 
-    fn apply(&mut self, effects: &Effects, records: &[TestRecord], keyed: bool, keys: &[Vec<u8>]) {
-        let batch = batch_of(records, keyed);
+    /// One call, whose effects inherit from `batch`.
+    pub(super) fn call(
+        &mut self,
+        input: u32,
+        keys: Vec<Vec<u8>>,
+        batch: &Batch,
+        call: impl FnOnce(&mut Instance<O>, Context) -> Result<Effects, Failure>,
+    ) -> Result<(), TestFailure> {
+        let context = Context { input, watermark: self.watermark, processing_time: self.processing_time };
+        let behind = Call { store: std::mem::take(&mut self.store), keys, logs: std::mem::take(&mut self.logs) };
+        let (Call { store, keys, logs }, result) = during(behind, || call(&mut self.instance, context));
+        (self.store, self.logs) = (store, logs);
+        let effects = result.map_err(failure)?;
         for output in &effects.outputs {
-            self.outputs[output.output as usize].extend(records_of(output, &batch));
+            self.outputs[output.output as usize].extend(records_of(output, batch));
         }
-        self.store.apply(effects, keys);
+        self.store.apply(&effects, &keys);
         for metric in &effects.metrics {
             *self.metrics.entry(metric.name.clone()).or_default() += metric.delta;
         }
+        Ok(())
     }
 
     /// Drops the operator and opens a new one, as the host may do between any two batches. State stays.
