@@ -206,7 +206,7 @@ impl Builder<'_> {
         self.vertices[to].record = step.record;
         self.vertices[to].watermark = step.watermark.as_ref().map(|watermark| watermark.settings.clone());
         let descriptor = factory.descriptor();
-        self.problems.extend(inputs::unserved_states(step, descriptor));
+        self.problems.extend(inputs::unserved(step, descriptor));
         let numbers = inputs::numbers(step, descriptor, &mut self.problems);
         for (input, number) in step.inputs.iter().zip(numbers) {
             self.check_schema(input, descriptor, number as usize);

@@ -5,12 +5,14 @@ mod order;
 mod restore;
 mod text;
 mod time;
+mod timers;
 
 pub use delivery::PlanPath;
 pub use order::PlanOrder;
 pub use restore::{RestoreDocument, restore_document};
 pub use text::plan_text;
 pub use time::PlanTime;
+pub use timers::PlanTimer;
 
 use crate::assemble::Assembly;
 use crate::documents::SCHEMA;
@@ -52,7 +54,7 @@ pub struct PlanDocument {
     pub orders: Vec<PlanOrder>,
     /// Whether each source gives its records a time, and how it tells event time from it.
     pub times: Vec<PlanTime>,
-    /// What there is and is not read, or is read once under one of its names; sources that no step reads.
+    /// What there is and is not read, or is read once under one of its names; sources that no step reads; timers to which no source gives a time.
     pub remarks: Vec<String>,
     /// What is taken over from a checkpoint, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +74,9 @@ pub struct PlanVertex {
     pub parallelism: u32,
     /// Effective settings.
     pub settings: Map<String, Value>,
+    /// Timers that it declares.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<PlanTimer>,
 }
 
 /// An edge of the plan.
@@ -121,7 +126,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         orders: order::orders(graph),
         times: time::times(graph),
-        remarks: unread(graph),
+        remarks: unread(graph).into_iter().chain(timers::without_time(graph)).collect(),
         restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }
@@ -155,7 +160,8 @@ fn plan_vertex((job, plugins): (&JobFile, &PluginOrigins), graph: &JobGraph, ver
         }
         VertexKind::Sink(sink) => ("sink", sink.connector().to_owned()),
     };
-    PlanVertex { id: vertex.id.clone(), kind, runs, parallelism: vertex.parallelism, settings: settings_of((job, plugins), &vertex.id) }
+    let settings = settings_of((job, plugins), &vertex.id);
+    PlanVertex { id: vertex.id.clone(), kind, runs, parallelism: vertex.parallelism, settings, timers: timers::declared(vertex) }
 }
 
 /// The settings of a step with every default filled in. The vertices that weir adds have none.

@@ -1,4 +1,4 @@
-//! Which of an operator's declared inputs each entry of its `inputs` feeds, and whether its states get the inputs that they need.
+//! Which of an operator's declared inputs each entry of its `inputs` feeds, and whether its states and timers get the inputs that they need.
 
 use crate::job_file::{Input, OperatorStep, Partitioning, Problem, list_words, suggest};
 use weir_engine::operator::{InputPartitioning, OperatorDescriptor};
@@ -95,8 +95,8 @@ fn partitioned_otherwise(step: &OperatorStep, descriptor: &OperatorDescriptor, n
     step.inputs.iter().zip(numbers).filter_map(problem).collect()
 }
 
-/// States that no input of `step` serves.
-pub(super) fn unserved_states(step: &OperatorStep, descriptor: &OperatorDescriptor) -> Vec<Problem> {
+/// States and timers that no input of `step` serves.
+pub(super) fn unserved(step: &OperatorStep, descriptor: &OperatorDescriptor) -> Vec<Problem> {
     let by = |by| step.inputs.iter().any(|input| input.by == by);
     let names = |wanted: fn(&StateDescriptor) -> bool| {
         let names: Vec<_> = descriptor.states.iter().filter(|state| wanted(state)).map(|state| state.name.as_str()).collect();
@@ -106,6 +106,11 @@ pub(super) fn unserved_states(step: &OperatorStep, descriptor: &OperatorDescript
     let span = step.inputs.first().map_or(step.id.span.clone(), |input| input.span.clone());
     let id = &step.id.value;
     let mut problems = Vec::new();
+    if !descriptor.timers.is_empty() && !by(Partitioning::Key) {
+        let timers = list_words(descriptor.timers.iter().map(|timer| timer.name.as_str()));
+        let message = format!("`{id}` has timers ({timers}), which belong to keys, but none of its inputs is distributed by key");
+        problems.push(Problem::new(span.clone(), message).hint(format!("write `input = {{ from = \"{from}\", by = \"key\" }}`")));
+    }
     if let Some(states) = names(|state| state.kind != StateKind::Broadcast).filter(|_| !by(Partitioning::Key)) {
         let message = format!("`{id}` keeps state by key ({states}), but none of its inputs is distributed by key");
         problems.push(Problem::new(span.clone(), message).hint(format!("write `input = {{ from = \"{from}\", by = \"key\" }}`")));
@@ -116,3 +121,7 @@ pub(super) fn unserved_states(step: &OperatorStep, descriptor: &OperatorDescript
     }
     problems
 }
+
+#[cfg(test)]
+#[path = "inputs_tests.rs"]
+mod tests;

@@ -13,6 +13,9 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     for vertex in &plan.vertices {
         text.push_str(&format!("  {}  {:8}  {} × {}\n", padded(&vertex.id, width), vertex.kind, vertex.parallelism, vertex.runs));
         settings_lines(&vertex.settings, width + 4, &mut text);
+        for timer in &vertex.timers {
+            text.push_str(&format!("{}timer {}: {}\n", padded("", width + 4), timer.name, timer.time.text()));
+        }
     }
     text.push_str("\nedges\n");
     for edge in &plan.edges {

@@ -2,14 +2,15 @@
 //!
 //! A key is shown as text where it can be told from every other key by it, else as `0x` and hex digits: not where it is no UTF-8, empty, has control characters, or
 //! begins with `0x` itself. Values are shown by the description of their state's type as JSON; `raw` ones, and those that do not fit the
-//! description, as a JSON text of `0x` and hex digits, the latter with the reason.
+//! description, as a JSON text of `0x` and hex digits, the latter with the reason. Of a timer the times are shown that it is set to.
 
 mod cbor;
 mod json;
 #[cfg(test)]
 mod tests;
+mod times;
 
-use weir_engine::state::{Payload, StateDescriptor, StateKind};
+use weir_engine::state::{Payload, StateDescriptor, StateKind, TIMER_STATE};
 use weir_wasm::schema::{Type, parse};
 
 /// `0x` and two digits for each byte.
@@ -73,6 +74,8 @@ enum Form {
     Raw,
     /// As the type says.
     Typed(Type),
+    /// As the times that a timer is set to.
+    Times,
     /// As hex digits, because the description says nothing that can be understood.
     Unknown(String),
 }
@@ -80,6 +83,9 @@ enum Form {
 impl StateText {
     /// By the state's declaration.
     pub fn of(state: &StateDescriptor) -> Self {
+        if state.name.starts_with(TIMER_STATE) {
+            return Self { version: state.version, entry: Form::Raw, value: Form::Times };
+        }
         let unknown = |what: String| (Form::Unknown(what.clone()), Form::Unknown(what));
         let (entry, value) = match (parse(&state.schema), state.kind) {
             (Ok(None), _) => (Form::Raw, Form::Raw),
@@ -126,7 +132,7 @@ impl StateText {
                 let pairs: Vec<(String, String)> = entries.iter().map(pair).collect();
                 match (&self.entry, &problem) {
                     (Form::Typed(key), None) => json::entries(Some(key), pairs),
-                    (Form::Typed(_) | Form::Raw | Form::Unknown(_), _) => json::entries(None, pairs),
+                    (Form::Typed(_) | Form::Raw | Form::Times | Form::Unknown(_), _) => json::entries(None, pairs),
                 }
             }
         };
@@ -138,6 +144,9 @@ impl StateText {
         match form {
             Form::Raw => hex(None),
             Form::Unknown(what) => hex(Some(what.clone())),
+            Form::Times => {
+                times::json(bytes).map_or_else(|| hex(Some("it is no list of times".into())), |json| Shown { json, problem: None })
+            }
             Form::Typed(_) if version != self.version => {
                 hex(Some(format!("it was written under version {version}, and version {} is described", self.version)))
             }

@@ -26,6 +26,17 @@ fn unfit(schema: &str, digits: &str, why: &str) {
 }
 
 #[test]
+fn timers_are_the_times_that_they_are_set_to() {
+    let timer = StateText::of(&weir_engine::state::timer_state("due"));
+    let bytes: Vec<u8> = [i64::MIN, 0, 1_357_034_400_123, i64::MAX].iter().flat_map(|time| time.to_le_bytes()).collect();
+    let shown = timer.value(1, &bytes);
+    let times = format!("[{},\"1970-01-01T00:00:00.000Z\",\"2013-01-01T10:00:00.123Z\",{}]", i64::MIN, i64::MAX);
+    assert_eq!((shown.json, shown.problem), (times, None));
+    let problem = Some("it is no list of times".to_owned());
+    assert_eq!(timer.value(1, &bytes[..9]), Shown { json: "\"0x000000000000008000\"".into(), problem });
+}
+
+#[test]
 fn integers_are_numbers_in_their_range() {
     check("u8", "18ff", "255");
     unfit("u8", "190100", "256 is not from 0 to 255");

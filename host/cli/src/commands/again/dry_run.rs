@@ -35,7 +35,8 @@ async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failu
     let mut new = IsolatedOperator::restore(&new_graph, of.vertex, &of.point).await?;
     let report = dry_run(&mut upstream, (&mut old, &mut new), &*of.point.clock).await?;
     let trials = (trial(&report.old, &of.graph, of.vertex), trial(&report.new, &new_graph, of.vertex));
-    let states = (states(&of.graph, of.vertex), states(&new_graph, of.vertex));
+    let (old_states, new_states) = (states(&of.graph, of.vertex), states(&new_graph, of.vertex));
+    let states = (&old_states[..], &new_states[..]);
     Ok(DryRunDocument::of(&report, OperatorAt { job: &of.job.name, operator: of.id(), from: of.from.clone() }, trials, states))
 }
 

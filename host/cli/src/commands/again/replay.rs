@@ -109,7 +109,7 @@ async fn run_recorded(of: &Rerun, mut run: LoggedRun, records: u64, printer: &mu
 
 /// How the states of the operator at `vertex` are shown.
 fn held_text(graph: &JobGraph, vertex: usize) -> HeldText {
-    HeldText::of(super::rerun::states(graph, vertex))
+    HeldText::of(&super::rerun::states(graph, vertex))
 }
 
 async fn logged_subtask(of: &Rerun, graph: &JobGraph, stretch: &LoggedStretch, subtask: u32) -> Result<LoggedSubtask, EngineError> {

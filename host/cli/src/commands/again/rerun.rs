@@ -219,11 +219,11 @@ impl Rerun {
     }
 }
 
-/// The states that the operator at `vertex` declares.
-pub(super) fn states(graph: &JobGraph, vertex: usize) -> &[StateDescriptor] {
+/// The states that are kept for the operator at `vertex`, those of timers at the end.
+pub(super) fn states(graph: &JobGraph, vertex: usize) -> Vec<StateDescriptor> {
     match &graph.vertices[vertex].kind {
-        VertexKind::Operator(factory) => &factory.descriptor().states,
-        VertexKind::Source { .. } | VertexKind::Sink(_) => &[],
+        VertexKind::Operator(factory) => factory.descriptor().kept_states(),
+        VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
     }
 }
 

@@ -1,0 +1,80 @@
+//! Timers of operators, and whether anything gives them their time.
+
+use serde::Serialize;
+use std::collections::BTreeSet;
+use weir_engine::job::{JobGraph, Vertex, VertexKind};
+use weir_engine::operator::TimerDescriptor;
+
+/// A timer of an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlanTimer {
+    /// Its name.
+    pub name: String,
+    /// What it goes by.
+    pub time: PlanTimerTime,
+}
+
+/// What a timer goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanTimerTime {
+    /// The watermark.
+    Event,
+    /// The clock.
+    Processing,
+}
+
+impl PlanTimerTime {
+    /// For people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Event => "event time",
+            Self::Processing => "processing time",
+        }
+    }
+}
+
+/// Those of one vertex.
+pub(super) fn declared(vertex: &Vertex) -> Vec<PlanTimer> {
+    let timer = |timer: &TimerDescriptor| PlanTimer {
+        name: timer.name.clone(),
+        time: if timer.event_time { PlanTimerTime::Event } else { PlanTimerTime::Processing },
+    };
+    timers(vertex).iter().map(timer).collect()
+}
+
+fn timers(vertex: &Vertex) -> &[TimerDescriptor] {
+    match &vertex.kind {
+        VertexKind::Operator(factory) => &factory.descriptor().timers,
+        VertexKind::Source { .. } | VertexKind::Sink(_) => &[],
+    }
+}
+
+/// A line for each operator with timers of event time in front of which nothing makes watermarks.
+pub(super) fn without_time(graph: &JobGraph) -> Vec<String> {
+    let awaits = |vertex: &Vertex| timers(vertex).iter().find(|timer| timer.event_time).map(|timer| timer.name.clone());
+    let vertices = graph.vertices.iter().enumerate().filter_map(|(place, vertex)| Some((place, vertex, awaits(vertex)?)));
+    let stuck = vertices.filter(|(place, ..)| !in_front(graph, *place).iter().any(|&before| graph.vertices[before].watermark.is_some()));
+    let line = |(_, vertex, timer): (usize, &Vertex, String)| {
+        format!(
+            "warning: the timer `{timer}` of `{}` goes by event time, and no source in front of it gives any: it fires at the end of the input alone \
+             (`watermark` of a source says how)",
+            vertex.id
+        )
+    };
+    stuck.map(line).collect()
+}
+
+/// All vertices that records of a vertex may have come through.
+fn in_front(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
+    let (mut found, mut left) = (BTreeSet::new(), vec![vertex]);
+    while let Some(to) = left.pop() {
+        let from = graph.edges.iter().filter(|edge| edge.to == to).map(|edge| edge.from);
+        left.extend(from.filter(|&from| found.insert(from)));
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "timers_tests.rs"]
+mod tests;
