@@ -38,6 +38,7 @@
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `nexmark`: the queries of the benchmark, against a reference in Python.
+//! - `timers`: timers of plugins, over kills, upgrades and quiet.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
@@ -73,6 +74,7 @@ mod state;
 mod stops;
 mod stores;
 mod takeover;
+mod timers;
 mod times;
 mod told;
 
