@@ -27,9 +27,7 @@ fn an_operator_with_timers_needs_an_input_by_key() {
     check("{ from = \"in\", by = \"key\" }", &[]);
     check(
         "\"in\"",
-        &[
-            "job.toml:6:9: `op` has timers (`awaited` and `retry`), which belong to keys, but none of its inputs is distributed by key (write \
-           `input = { from = \"in\", by = \"key\" }`)",
-        ],
+        &["job.toml:6:9: `op` has timers (`awaited`, `retry`), which belong to keys, but none of its inputs is distributed by key (write \
+           `input = { from = \"in\", by = \"key\" }`)"],
     );
 }

@@ -265,7 +265,8 @@ fn at_the_end_of_time_all_that_is_set_fires_and_what_that_sets_stays() {
     subtask.set_watermark(5);
     // Which is next is not known until it has been asked for.
     while subtask.is_due() {
-        assert_eq!(subtask.fire().now_or_never().unwrap().unwrap(), Some(Vec::new()));
+        let emitted = subtask.fire().now_or_never().unwrap().unwrap();
+        assert!(emitted.is_none_or(|emitted| emitted.is_empty()));
     }
     assert_eq!(*run.fired.lock().unwrap(), []);
     subtask.set_watermark(END_OF_TIME.0);
