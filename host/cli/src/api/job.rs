@@ -1,12 +1,12 @@
 //! What the API's requests act on.
 
 use super::change::Shape;
-use super::changing::{ChangeDocument, Changes};
+use super::changing::Changes;
+use super::status::{JobStatusDocument, LastCheckpoint, StatusVertex};
 use crate::documents::{LagDocument, SCHEMA};
 use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,83 +20,6 @@ use weir_engine::job::{
 use weir_engine::runtime::{Clock, Runtime};
 use weir_engine::storage::{StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
-
-/// `weir status`, and `GET /v1/job`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobStatusDocument {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// The job's name.
-    pub job: String,
-    /// `running`, or how it ended.
-    pub state: String,
-    /// The process.
-    pub pid: u32,
-    /// Since the job began to run in this process, s.
-    pub uptime_s: f64,
-    /// The job file.
-    pub job_file: String,
-    /// Where its objects are.
-    pub storage: String,
-    /// The version of weir.
-    pub version: String,
-    /// In the graph's order. Counts cover this process.
-    pub vertices: Vec<StatusVertex>,
-    /// Completed checkpoints of this process.
-    pub checkpoints_completed: u64,
-    /// Failed ones.
-    pub checkpoints_failed: u64,
-    /// The newest completed one of this process.
-    pub last_checkpoint: Option<LastCheckpoint>,
-    /// Restarts of the dataflow in this process.
-    pub restarts: u64,
-    /// A rescale or an upgrade that is under way.
-    pub change: Option<ChangeDocument>,
-}
-
-/// A vertex of a running job.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StatusVertex {
-    /// Its id.
-    pub id: String,
-    /// Number of subtasks.
-    pub parallelism: u32,
-    /// Records that it has read.
-    pub records_in: u64,
-    /// Records that it has emitted.
-    pub records_out: u64,
-    /// Records set aside.
-    pub quarantined: u64,
-    /// Records that a source could not read and skipped.
-    #[serde(default)]
-    pub skipped: u64,
-    /// Records of a source that were further ahead of the clock than `max-ahead`, and moved no watermark.
-    #[serde(default)]
-    pub ahead: u64,
-    /// How far event time has come at its slowest subtask that is waited for, in ms since 1970; not there where nothing has been said of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watermark: Option<i64>,
-    /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
-    #[serde(default)]
-    pub state_bytes: u64,
-    /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
-    #[serde(default)]
-    pub lag: Option<LagDocument>,
-    /// What an operator counts itself, summed up.
-    #[serde(default)]
-    pub metrics: BTreeMap<String, i64>,
-}
-
-/// The newest completed checkpoint.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct LastCheckpoint {
-    /// Its id.
-    pub id: u64,
-    /// From the trigger to the last acknowledgement.
-    pub duration_ms: u64,
-    /// Bytes of all objects that it wrote.
-    pub bytes: u64,
-}
 
 /// How the job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The HTTP API of a running job, on loopback unless there is a token.
 //!
-//! `job` is what the requests act on, `holds` lets others read its checkpoints, `routes` says which requests there are, `guard` who may send them, `body` how they
+//! `job` is what the requests act on, `status` what is shown of it, `holds` lets others read its checkpoints, `routes` says which requests there are, `guard` who may send them, `body` how they
 //! are read, `changing` which may not happen beside each other, `connections` and `server` how they come in. `openapi.json` describes them; a test holds it against
 //! the routes.
 
@@ -15,14 +15,15 @@ mod patient;
 mod refusal;
 mod routes;
 mod server;
+mod status;
 
 pub(crate) use change::Shape;
 pub use changing::ChangeDocument;
 pub(crate) use holds::HoldRequest;
-pub use job::JobStatusDocument;
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};
 pub(crate) use server::{ApiAddress, ApiServer, TOKEN};
+pub use status::JobStatusDocument;
 
 use axum::extract::FromRef;
 

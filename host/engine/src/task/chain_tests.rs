@@ -1,7 +1,7 @@
 //! How watermarks go through a chain, and when they reach it.
 
 use super::*;
-use crate::element::{BatchBuilder, NO_TIMESTAMP, StreamElement};
+use crate::element::{BatchBuilder, END_OF_TIME, NO_TIMESTAMP, StreamElement, Watermark};
 use crate::exchange::{Appetite, GateEvent, GateSettings, InputGate, Partitioning};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::runtime::{Runtime, Simulator};
