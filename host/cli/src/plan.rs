@@ -54,7 +54,7 @@ pub struct PlanDocument {
     pub orders: Vec<PlanOrder>,
     /// Whether each source gives its records a time, and how it tells event time from it.
     pub times: Vec<PlanTime>,
-    /// What there is and is not read, or is read once under one of its names; sources that no step reads; timers to which no source gives a time.
+    /// What there is and is not read, or is read once under one of its names; sources that no step reads; timers to which nothing gives a time.
     pub remarks: Vec<String>,
     /// What is taken over from a checkpoint, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -57,8 +57,8 @@ pub(super) fn without_time(graph: &JobGraph) -> Vec<String> {
     let stuck = vertices.filter(|(place, ..)| !in_front(graph, *place).iter().any(|&before| graph.vertices[before].watermark.is_some()));
     let line = |(_, vertex, timer): (usize, &Vertex, String)| {
         format!(
-            "warning: the timer `{timer}` of `{}` goes by event time, and no source in front of it gives any: it fires at the end of the input alone \
-             (`watermark` of a source says how)",
+            "warning: the timer `{timer}` of `{}` goes by event time, and nothing in front of it gives any: it fires at the end of the input alone \
+             (`watermark` of a source, or of an operator, says how)",
             vertex.id
         )
     };

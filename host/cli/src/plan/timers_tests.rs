@@ -64,8 +64,8 @@ fn shown(timers: &[(&str, bool)], with_watermarks: &[&str]) -> (Vec<String>, Str
 
 #[test]
 fn a_timer_that_nothing_gives_its_time_is_warned_of() {
-    let warning = "warning: the timer `due` of `timed` goes by event time, and no source in front of it gives any: it fires at the end of the input alone \
-                   (`watermark` of a source says how)";
+    let warning = "warning: the timer `due` of `timed` goes by event time, and nothing in front of it gives any: it fires at the end of the input alone \
+                   (`watermark` of a source, or of an operator, says how)";
     assert_eq!(shown(&[("tick", false), ("due", true)], &[]).0, [warning]);
     for vertex in ["a", "b", "same"] {
         assert_eq!(shown(&[("due", true)], &[vertex]).0, Vec::<String>::new(), "{vertex}");
