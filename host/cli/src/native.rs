@@ -49,6 +49,7 @@ fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
         outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
         states,
         timers: Vec::new(),
+        ..OperatorDescriptor::default()
     }
 }
 

@@ -225,13 +225,15 @@ fn chain(runtime: &Runtime) -> Chain {
         factory: Arc::new(NothingFactory(OperatorDescriptor { states: states(), ..OperatorDescriptor::default() })),
         schemas: Vec::new(),
         broadcast_inputs: BTreeSet::new(),
+        window: None,
         key_groups: Some(RANGE),
         max_parallelism: MAX_PARALLELISM,
     };
     let metrics = Arc::<VertexMetrics>::default();
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
     let body = NodeBody::Operator(Box::new(subtask));
-    let node = Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), time: None };
+    let node =
+        Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
     Chain::new(OPERATOR.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
 }
 

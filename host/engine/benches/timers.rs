@@ -85,13 +85,15 @@ fn chain(threads: &ThreadRuntime, fires: &Fires) -> Chain {
         factory: Arc::new(AlarmFactory(descriptor, fires.clone())),
         schemas: vec![None],
         broadcast_inputs: BTreeSet::new(),
+        window: None,
         key_groups: Some(KeyGroupRange { start: 0, end: MAX_PARALLELISM }),
         max_parallelism: MAX_PARALLELISM,
     };
     let metrics = Arc::<VertexMetrics>::default();
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
     let body = NodeBody::Operator(Box::new(subtask));
-    let node = Node { vertex: 0, id: "alarm".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), time: None };
+    let node =
+        Node { vertex: 0, id: "alarm".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
     Chain::new("alarm".into(), vec![node], Vec::new(), Output::default(), runtime.clock)
 }
 

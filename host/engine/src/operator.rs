@@ -8,7 +8,10 @@ pub use crate::checkpoint::{CallKind, FiredTimers, OperatorCall, RecordSchema};
 use crate::element::{RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
-use crate::state::{BroadcastAccess, KeyedState, StateDescriptor, StateMigrator, TimeDomain, timer_state};
+use crate::state::{
+    BroadcastAccess, FiredWindows, KeyedState, StateDescriptor, StateMerger, StateMigrator, TimeDomain, WindowSettings, timer_state,
+    window_state,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -16,7 +19,9 @@ use std::sync::Arc;
 pub const QUARANTINE_OUTPUT: u32 = u32::MAX;
 /// The reserved name of that output in job files.
 pub const QUARANTINE_NAME: &str = "quarantine";
-/// The reserved name of the output for records that come too late for their window. Windows are not served yet.
+/// The output number of records that come too late for their window. It is no index into the declared outputs either.
+pub const LATE_OUTPUT: u32 = u32::MAX - 1;
+/// The reserved name of that output in job files.
 pub const LATE_NAME: &str = "late";
 
 /// How many records one subtask may set aside before the job fails.
@@ -127,12 +132,18 @@ pub struct OperatorDescriptor {
     pub states: Vec<StateDescriptor>,
     /// Timers.
     pub timers: Vec<TimerDescriptor>,
+    /// What it keeps, it keeps by key and window.
+    pub windowed: bool,
+    /// Numbers of the states of which [`OperatorFactory::merger`] makes one value of two, ascending.
+    pub merging: Vec<usize>,
 }
 
 impl OperatorDescriptor {
-    /// All states that are kept for it: those that it declares, under their numbers, and behind them one for each timer.
-    pub fn kept_states(&self) -> Vec<StateDescriptor> {
-        self.states.iter().cloned().chain(self.timers.iter().map(|timer| timer_state(&timer.name))).collect()
+    /// All states that are kept for it in a job that gives it these windows: those that it declares, under their numbers, and behind them one for each timer,
+    /// or one for windows.
+    pub fn kept_states(&self, windows: Option<&WindowSettings>) -> Vec<StateDescriptor> {
+        let of_timers = self.timers.iter().map(|timer| timer_state(&timer.name));
+        self.states.iter().cloned().chain(of_timers).chain(windows.map(window_state)).collect()
     }
 }
 
@@ -149,6 +160,11 @@ pub trait OperatorFactory: Send + Sync {
     /// What brings values of older versions of the operator's states to the declared ones; `None`: nothing does, and a checkpoint with older
     /// ones is refused.
     fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
+        None
+    }
+
+    /// What makes one value of two where windows become one; `None`: nothing does, and the operator takes no sessions with values or maps.
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
         None
     }
 
@@ -210,6 +226,13 @@ pub trait Operator: Send {
         let _ = (fired, context);
         Err(EngineError::new(ErrorKind::FixInput, "it is called with timers that are due, and serves none")
             .with_hint("the version of it that set them serves them"))
+    }
+
+    /// Windows fire. The states of these are in the context, to be selected from `fired` as from a batch; broadcast state may be read. An operator that has no
+    /// windows is not called with any, and refuses.
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let _ = (fired, context);
+        Err(EngineError::new(ErrorKind::FixInput, "it is called with windows that fire, and has none"))
     }
 
     /// While it is on probation every fault is an error: no record is set aside. One that never sets any aside has nothing to do.

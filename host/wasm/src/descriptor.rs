@@ -178,6 +178,8 @@ fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
             .into_iter()
             .map(|timer| TimerDescriptor { name: timer.name, event_time: timer.domain == wit::TimeDomain::Event })
             .collect(),
+        windowed: descriptor.windowed,
+        merging: Vec::new(),
     }
 }
 

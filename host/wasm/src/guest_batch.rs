@@ -8,7 +8,7 @@ use crate::lowered::end;
 use std::ops::Range;
 use weir_engine::EngineError;
 use weir_engine::element::{Column, RecordBatch};
-use weir_engine::state::{KeyedState, Keyless, SelectError, StateKind};
+use weir_engine::state::{KeyedState, Keyless, SelectError, StateKind, Unwindowed};
 
 /// Room for one batch, kept from call to call.
 #[derive(Default)]
@@ -28,6 +28,8 @@ pub(crate) enum CutError {
     Keyless(Keyless),
     /// The value state of this record's key passes the limit by itself.
     StateTooLarge { record: usize, bytes: u64 },
+    /// A record cannot be put into a window.
+    Unwindowed(Unwindowed),
     /// The state could not be read.
     State(EngineError),
 }
@@ -36,6 +38,7 @@ impl From<SelectError> for CutError {
     fn from(error: SelectError) -> Self {
         match error {
             SelectError::Keyless(keyless) => Self::Keyless(keyless),
+            SelectError::Unwindowed(unwindowed) => Self::Unwindowed(unwindowed),
             SelectError::Failed(error) => Self::State(error),
         }
     }

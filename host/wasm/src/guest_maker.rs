@@ -16,6 +16,7 @@ use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::Subtask;
 use weir_engine::shown_text::printable_key;
+use weir_engine::state::Unwindowed;
 use weir_engine::state::key_hash;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -113,6 +114,9 @@ impl GuestMaker {
             CutError::Keyless(keyless) => {
                 let message = format!("{}: record {} of a batch from a `key` edge has no key", self.place(), keyless.record);
                 EngineError::new(ErrorKind::Restart, message)
+            }
+            CutError::Unwindowed(Unwindowed { record, why }) => {
+                EngineError::new(ErrorKind::FixInput, format!("{}: record {record} of a batch: {why}", self.place()))
             }
             CutError::State(error) => error.context(self.place()),
             CutError::StateTooLarge { record, bytes } => {

@@ -41,7 +41,7 @@ pub struct Bench {
 impl Bench {
     /// Opens the plugin. An error is its refusal.
     pub fn open(plugin: Plugin, settings: OperatorSettings) -> Result<Self, EngineError> {
-        let states = plugin.descriptor().kept_states();
+        let states = plugin.descriptor().kept_states(None);
         let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let subtask = Subtask { vertex: settings.operator.clone(), index: 0, parallelism: 1 };
         let operator = WasmOperatorFactory::new(plugin, settings).create(&subtask, &[None])?;

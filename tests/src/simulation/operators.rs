@@ -15,6 +15,7 @@ pub(super) fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDe
         outputs: vec![OutputDescriptor { name: "out".into(), schema: None }],
         states,
         timers: Vec::new(),
+        ..OperatorDescriptor::default()
     }
 }
 
@@ -91,7 +92,8 @@ impl OperatorFactory for CountFactory {
 
 /// Selects the keys of a batch, which all its records have.
 pub(super) fn select(state: &mut KeyedState, batch: &RecordBatch) -> Result<(), EngineError> {
-    state.select(batch, 0..batch.len()).map_err(|error| error.into_error(|keyless| panic!("record {} has no key", keyless.record)))
+    state.select(batch, 0..batch.len()).map_err(|error| error.into_error(|keyless| panic!("record {} has no key", keyless.record)))?;
+    Ok(())
 }
 
 struct Rekey(Faults, u64);

@@ -2,10 +2,10 @@
 
 use crate::checkpoint::{EdgeIdentity, GraphIdentity, VertexIdentity};
 use crate::exchange::Partitioning;
-use crate::operator::{OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, RecordSchema, Subtask};
+use crate::operator::{LATE_NAME, LATE_OUTPUT, OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT, RecordSchema, Subtask};
 use crate::sink::Sink;
 use crate::source::Source;
-use crate::state::range_of;
+use crate::state::{StateDescriptor, WindowSettings, range_of};
 use crate::task::SubtaskPlace;
 use crate::time::WatermarkSettings;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct Vertex {
     pub record: bool,
     /// How a source makes watermarks of its records' timestamps, or an operator of those that it emits, in place of what comes in; `None`: it makes none.
     pub watermark: Option<WatermarkSettings>,
+    /// Which windows an operator's records are put into; there where it declares to be windowed.
+    pub window: Option<WindowSettings>,
     /// What it is.
     pub kind: VertexKind,
 }
@@ -73,7 +75,15 @@ pub struct Edge {
 impl Vertex {
     /// A step that keeps no calls and makes no watermarks.
     pub fn new(id: impl Into<String>, parallelism: u32, kind: VertexKind) -> Self {
-        Self { id: id.into(), parallelism, record: false, watermark: None, kind }
+        Self { id: id.into(), parallelism, record: false, watermark: None, window: None, kind }
+    }
+
+    /// The states that are kept for an operator: those that it declares, and behind them those of timers or windows.
+    pub fn kept_states(&self) -> Vec<StateDescriptor> {
+        match &self.kind {
+            VertexKind::Operator(factory) => factory.descriptor().kept_states(self.window.as_ref()),
+            VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
+        }
     }
 
     /// True where the watermarks of a source rest on its splits being read in order.
@@ -101,7 +111,7 @@ impl JobGraph {
                     VertexIdentity::Source { connector: source.connector().to_owned(), settings: source.identity() }
                 }
                 VertexKind::Operator(factory) => VertexIdentity::Operator {
-                    states: factory.descriptor().kept_states(),
+                    states: vertex.kept_states(),
                     component: factory.component().map(|component| component.digest.clone()),
                 },
                 VertexKind::Sink(_) => return None,
@@ -150,14 +160,13 @@ impl JobGraph {
 
     /// The name of a vertex's output, as job files write it.
     pub fn output_name(&self, vertex: usize, output: u32) -> String {
-        if output == QUARANTINE_OUTPUT {
-            return QUARANTINE_NAME.to_owned();
-        }
-        match &self.vertices[vertex].kind {
-            VertexKind::Operator(factory) => {
+        match (&self.vertices[vertex].kind, output) {
+            (_, QUARANTINE_OUTPUT) => QUARANTINE_NAME.to_owned(),
+            (_, LATE_OUTPUT) => LATE_NAME.to_owned(),
+            (VertexKind::Operator(factory), _) => {
                 factory.descriptor().outputs.get(output as usize).map_or_else(|| output.to_string(), |output| output.name.clone())
             }
-            VertexKind::Source { .. } | VertexKind::Sink(_) => "out".to_owned(),
+            (VertexKind::Source { .. } | VertexKind::Sink(_), _) => "out".to_owned(),
         }
     }
 
@@ -176,6 +185,7 @@ impl JobGraph {
             factory: factory.clone(),
             schemas: self.input_schemas(vertex, factory.descriptor().inputs.len()),
             broadcast_inputs: fed_by(Partitioning::Broadcast).collect(),
+            window: self.vertices[vertex].window.clone(),
             key_groups: by_key.then(|| range_of(index, parallelism, self.max_parallelism)),
             max_parallelism: self.max_parallelism,
         }

@@ -8,9 +8,10 @@ use super::timer_queue::QueuedTimer;
 use super::timers::{Timers, Times};
 use super::{
     CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, TimeDomain, ValuesOfKeys,
+    Window,
 };
 use crate::element::{CheckpointId, Column};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind};
 use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,8 +28,19 @@ pub struct Keyless {
 pub enum SelectError {
     /// One of the records has none.
     Keyless(Keyless),
+    /// This one cannot be put into a window.
+    Unwindowed(Unwindowed),
     /// The backend failed.
     Failed(EngineError),
+}
+
+/// A record that cannot be put into a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwindowed {
+    /// The record's index in the batch.
+    pub record: usize,
+    /// Why it cannot.
+    pub why: String,
 }
 
 impl SelectError {
@@ -36,6 +48,9 @@ impl SelectError {
     pub fn into_error(self, keyless: impl FnOnce(Keyless) -> EngineError) -> EngineError {
         match self {
             Self::Keyless(record) => keyless(record),
+            Self::Unwindowed(Unwindowed { record, why }) => {
+                EngineError::new(ErrorKind::FixInput, format!("record {record} of the batch: {why}"))
+            }
             Self::Failed(error) => error,
         }
     }
@@ -122,28 +137,47 @@ impl KeyedState {
         poll_fn(|cx| backend.poll_prefetch(selected, cx)).await
     }
 
-    /// Selects the distinct keys of those of the call's records or timers that are in `range`, in the order of the first of each, and looks each up once.
-    pub fn select<'a>(&mut self, of: impl Into<CallKeys<'a>>, range: Range<usize>) -> Result<(), SelectError> {
+    /// Selects the distinct keys of those of the call's records, timers or windows that are in `range`, in the order of the first of each, and looks each up
+    /// once. How many of the range it could select together, one at least: where records are put into windows, one that would change a window of those
+    /// in front of it waits for the next call. What was selected before is accepted.
+    pub fn select<'a>(&mut self, of: impl Into<CallKeys<'a>>, range: Range<usize>) -> Result<usize, SelectError> {
         self.select_keys(of.into(), range)
     }
 
-    fn select_keys(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<(), SelectError> {
+    fn select_keys(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
         if let Some(&record) = of.keyless.iter().find(|&&record| range.contains(&(record as usize))) {
             return Err(SelectError::Keyless(Keyless { record: record as usize }));
         }
-        self.distinct.gather(of, range);
+        self.distinct.gather(of, range.clone());
         let Self { backend, distinct: DistinctKeys { keys, hashes, .. }, slots, time, .. } = self;
-        backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)
+        backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)?;
+        Ok(range.len())
     }
 
-    /// The distinct keys.
+    /// The distinct keys; where records are put into windows, a key for each of its windows.
     pub fn keys(&self) -> &Column {
         &self.distinct.keys
     }
 
-    /// For each selected record or timer the index of its key.
+    /// For each selected record, timer or window the index of its key; where [`Self::rows`] says so, for each row.
     pub fn key_of(&self) -> &[u32] {
         &self.distinct.key_of
+    }
+
+    /// What stands for the selected records where that is not each of them once: for each row the index of its record in the batch, ascending. One that is in
+    /// several windows has a row for each, and one that comes too late has none.
+    pub fn rows(&self) -> Option<&[u32]> {
+        None
+    }
+
+    /// For each of [`Self::keys`] the window that it stands for, where records are put into windows whose bounds are known.
+    pub fn windows(&self) -> Option<&[Window]> {
+        None
+    }
+
+    /// The call that was made with what is selected has failed: what had been prepared for it is undone.
+    pub fn reject(&mut self) -> Result<(), EngineError> {
+        Ok(())
     }
 
     /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`, until they pass `max_bytes`;

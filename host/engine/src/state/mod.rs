@@ -33,6 +33,7 @@ mod stored_group;
 mod timer_queue;
 mod timers;
 pub(crate) mod varint;
+mod windows;
 
 #[cfg(test)]
 mod block_tests;
@@ -51,7 +52,7 @@ pub(crate) use block::MapEntry;
 pub use block::Payload;
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use call_keys::CallKeys;
-pub use keyed_state::{KeyedState, Keyless, SelectError};
+pub use keyed_state::{KeyedState, Keyless, SelectError, Unwindowed};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::StateMigrator;
 pub(crate) use migrate::{Migrated, Migration};
@@ -60,6 +61,9 @@ pub use snapshot::{BlockSnapshot, FileSnapshot, SnapshotFile, StateSnapshot, Sto
 pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
+pub use windows::{
+    FiredWindow, FiredWindows, NO_BOUND, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason, WindowSettings, window_state,
+};
 
 use serde::{Deserialize, Serialize};
 

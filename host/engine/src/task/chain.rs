@@ -12,7 +12,7 @@ use crate::element::{CheckpointId, Progress, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
 use crate::metrics::VertexMetrics;
-use crate::operator::QUARANTINE_OUTPUT;
+use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
 use crate::outbox::StagingWriter;
 use crate::runtime::Clock;
 use crate::sink::SinkWriter;
@@ -48,6 +48,8 @@ pub struct Node {
     pub routes: Vec<Vec<Target>>,
     /// The targets of quarantined records.
     pub quarantine: Vec<Target>,
+    /// The targets of records that came too late for their windows; where there are none they are counted.
+    pub late: Vec<Target>,
     /// Where an operator makes watermarks of what it emits; those that come in stay with it then.
     pub time: Option<Box<OutputTime>>,
 }
@@ -264,12 +266,15 @@ impl Chain {
             return Ok(());
         }
         let node = &mut self.nodes[place];
-        let quarantined = output == QUARANTINE_OUTPUT;
-        let targets = if quarantined { Some(&node.quarantine) } else { node.routes.get(output as usize) };
-        let Some(targets) = targets.filter(|targets| !targets.is_empty() || !quarantined) else {
+        let targets = match output {
+            QUARANTINE_OUTPUT => Some(&node.quarantine).filter(|targets| !targets.is_empty()),
+            LATE_OUTPUT => Some(&node.late),
+            declared => node.routes.get(declared as usize),
+        };
+        let Some(targets) = targets else {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: records for output {output}, which leads nowhere", node.id)));
         };
-        if !quarantined {
+        if !matches!(output, QUARANTINE_OUTPUT | LATE_OUTPUT) {
             node.metrics.records_out.add(records.len() as u64);
             if let Some(time) = &mut node.time {
                 time.on_emitted(&records);

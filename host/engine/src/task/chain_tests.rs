@@ -88,6 +88,7 @@ fn node_with(
         schemas: vec![None],
         broadcast_inputs: BTreeSet::new(),
         key_groups,
+        window: None,
         max_parallelism: 1,
     };
     let metrics = Arc::<VertexMetrics>::default();
@@ -99,6 +100,7 @@ fn node_with(
         body: NodeBody::Operator(Box::new(subtask)),
         routes: vec![routes],
         quarantine: Vec::new(),
+        late: Vec::new(),
         time: None,
     }
 }

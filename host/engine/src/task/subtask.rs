@@ -15,7 +15,7 @@ use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, Operato
 use crate::runtime::Clock;
 use crate::state::{
     BackendPlace, BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateDescriptor,
-    StateRewrite, StateSnapshot, StateTime, TimeDomain,
+    StateRewrite, StateSnapshot, StateTime, TimeDomain, WindowSettings,
 };
 use crate::storage::Store;
 use crate::time::{ProcessingTime, WatermarkFloors};
@@ -36,6 +36,8 @@ pub struct SubtaskPlace {
     pub schemas: Vec<Option<String>>,
     /// The inputs that `broadcast` edges feed.
     pub broadcast_inputs: BTreeSet<u32>,
+    /// Which windows its records are put into; `None`: it is not windowed.
+    pub window: Option<WindowSettings>,
     /// Its key groups; `None` where no input is by key.
     pub key_groups: Option<KeyGroupRange>,
     /// Key groups of the whole job.
@@ -117,7 +119,7 @@ impl OperatorSubtask {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EngineError> {
         let operator = place.make_operator()?;
-        let kept_states = place.factory.descriptor().kept_states();
+        let kept_states = place.factory.descriptor().kept_states(place.window.as_ref());
         let states = &kept_states;
         let domains = || place.factory.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let broadcast = NodeBroadcast::new(states, place.broadcast_inputs.clone());

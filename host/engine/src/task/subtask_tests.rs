@@ -79,6 +79,7 @@ fn place(version: &str, heard: &Heard) -> SubtaskPlace {
         factory: Arc::new(Counting { descriptor, heard: heard.clone() }),
         schemas: vec![None],
         broadcast_inputs: BTreeSet::new(),
+        window: None,
         key_groups: Some(KeyGroupRange { start: 0, end: 1 }),
         max_parallelism: 1,
     }

@@ -115,6 +115,7 @@ impl Run {
                 factory: Arc::new(Alarms(descriptor.clone(), self.fired.clone())),
                 schemas: vec![None],
                 broadcast_inputs: BTreeSet::new(),
+                window: None,
                 key_groups: Some(range_of(index, parallelism, GROUPS)),
                 max_parallelism: GROUPS,
             };

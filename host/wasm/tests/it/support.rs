@@ -91,7 +91,7 @@ impl Bench {
 
     /// Of this plugin, whatever mode the setup says.
     pub fn of(plugin: Plugin, setup: Setup) -> Result<Self, EngineError> {
-        let states = plugin.descriptor().kept_states();
+        let states = plugin.descriptor().kept_states(None);
         let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let settings =
             OperatorSettings { operator: "op".into(), config: setup.config.into(), limits: setup.limits, on_failure: setup.on_failure };

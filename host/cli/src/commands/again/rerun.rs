@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use weir_engine::EngineError;
-use weir_engine::job::{JobGraph, VertexKind};
+use weir_engine::job::JobGraph;
 use weir_engine::replay::{LoggedRun, LoggedStretch, ReplayPoint, RunStart};
 use weir_engine::runtime::Runtime;
 use weir_engine::state::StateDescriptor;
@@ -221,10 +221,7 @@ impl Rerun {
 
 /// The states that are kept for the operator at `vertex`, those of timers at the end.
 pub(super) fn states(graph: &JobGraph, vertex: usize) -> Vec<StateDescriptor> {
-    match &graph.vertices[vertex].kind {
-        VertexKind::Operator(factory) => factory.descriptor().kept_states(),
-        VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
-    }
+    graph.vertices[vertex].kept_states()
 }
 
 fn graph(job: &JobFile, plugins: &BTreeMap<String, Plugin>) -> Result<JobGraph, Failure> {

@@ -73,10 +73,7 @@ impl Redeploy {
 impl TriedUpgrade {
     /// True where the new operator keeps other state than the old one, so that it cannot take over what is there.
     fn migrates(&self) -> bool {
-        let states = |graph: &JobGraph| match &graph.vertices[self.vertex].kind {
-            VertexKind::Operator(factory) => factory.descriptor().kept_states(),
-            VertexKind::Source { .. } | VertexKind::Sink(_) => Vec::new(),
-        };
+        let states = |graph: &JobGraph| graph.vertices[self.vertex].kept_states();
         states(&self.old) != states(&self.new)
     }
 

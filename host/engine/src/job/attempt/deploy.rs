@@ -9,7 +9,7 @@ use crate::job::attempt::splits::{Splits, assign};
 use crate::job::restore::in_flight_records::RestoredRecords;
 use crate::job::{Edge, JobGraph, TaskLayout, Vertex, VertexKind, layout};
 use crate::metrics::VertexMetrics;
-use crate::operator::{QUARANTINE_OUTPUT, Subtask};
+use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT, Subtask};
 use crate::outbox::{OutboxEvent, OutboxOwner, PublisherTask, StagingWriter};
 use crate::runtime::{ConnectorIo, Lane, TaskGroup};
 use crate::sink::WriterContext;
@@ -252,19 +252,19 @@ impl Builder<'_> {
         let mut nodes = Vec::new();
         for &vertex in &inner {
             let body = self.body(vertex, index)?;
-            let (routes, quarantine) = self.routes(&graph, vertex, index, &inner, &mut output);
+            let Routes { routes, quarantine, late } = self.routes(&graph, vertex, index, &inner, &mut output);
             let metrics = self.context.status.metrics.vertices[vertex].clone();
             let (id, time) = (graph.vertices[vertex].id.clone(), self.output_time(vertex, index, &metrics));
-            nodes.push(Node { vertex, id, metrics, body, routes, quarantine, time });
+            nodes.push(Node { vertex, id, metrics, body, routes, quarantine, late, time });
         }
         let head = task.members[0];
-        let (source_routes, source_quarantine) = match &graph.vertices[head].kind {
+        let of_source = match &graph.vertices[head].kind {
             VertexKind::Source { .. } => self.routes(&graph, head, index, &inner, &mut output),
-            VertexKind::Operator(_) | VertexKind::Sink(_) => (Vec::new(), Vec::new()),
+            VertexKind::Operator(_) | VertexKind::Sink(_) => Routes::default(),
         };
-        let (id, source_routes) = (graph.vertices[head].id.clone(), source_routes.into_iter().next().unwrap_or_default());
+        let (id, source_routes) = (graph.vertices[head].id.clone(), of_source.routes.into_iter().next().unwrap_or_default());
         let mut chain = Chain::new(id, nodes, source_routes, output, self.context.runtime.clock.clone());
-        chain.source_quarantine = source_quarantine;
+        chain.source_quarantine = of_source.quarantine;
         chain.subtask = index;
         Ok(chain)
     }
@@ -292,21 +292,14 @@ impl Builder<'_> {
         restored
     }
 
-    /// For each output of `vertex` its targets, and those of its quarantined records.
-    fn routes(
-        &mut self,
-        graph: &JobGraph,
-        vertex: usize,
-        index: u32,
-        inner: &[usize],
-        output: &mut Output,
-    ) -> (Vec<Vec<Target>>, Vec<Target>) {
+    /// Where what `vertex` emits goes.
+    fn routes(&mut self, graph: &JobGraph, vertex: usize, index: u32, inner: &[usize], output: &mut Output) -> Routes {
         let outputs = match &graph.vertices[vertex].kind {
             VertexKind::Operator(factory) => factory.descriptor().outputs.len(),
             VertexKind::Source { .. } => 1,
             VertexKind::Sink(_) => 0,
         };
-        let (mut routes, mut quarantine) = (vec![Vec::new(); outputs], Vec::new());
+        let mut all = Routes { routes: vec![Vec::new(); outputs], ..Routes::default() };
         for (number, edge) in graph.outputs(vertex) {
             let target = if self.wiring.chained.contains(&number) {
                 let node = inner.iter().position(|&v| v == edge.to).expect("a chained edge ends in its own task");
@@ -316,9 +309,13 @@ impl Builder<'_> {
                 let owners = owners(senders.len() as u32, graph.max_parallelism);
                 Target::Edge(output.add_edge(edge.partitioning, senders, &owners, index as usize))
             };
-            if edge.output == QUARANTINE_OUTPUT { quarantine.push(target) } else { routes[edge.output as usize].push(target) }
+            match edge.output {
+                QUARANTINE_OUTPUT => all.quarantine.push(target),
+                LATE_OUTPUT => all.late.push(target),
+                declared => all.routes[declared as usize].push(target),
+            }
         }
-        (routes, quarantine)
+        all
     }
 
     fn body(&self, vertex: usize, index: u32) -> Result<NodeBody, EngineError> {
@@ -356,6 +353,17 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// Where what a vertex emits goes.
+#[derive(Default)]
+struct Routes {
+    /// For each declared output its targets.
+    routes: Vec<Vec<Target>>,
+    /// The targets of what is set aside.
+    quarantine: Vec<Target>,
+    /// The targets of what came too late.
+    late: Vec<Target>,
 }
 
 /// The vertices of a task that are nodes of its chain: all but a source at the head.

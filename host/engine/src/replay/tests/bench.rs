@@ -119,6 +119,7 @@ impl Count {
                 state("rules", StateKind::Broadcast),
             ],
             timers: Vec::new(),
+            ..OperatorDescriptor::default()
         };
         Arc::new(CountFactory { descriptor, count: self })
     }

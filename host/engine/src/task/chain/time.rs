@@ -86,8 +86,9 @@ impl Chain {
 
     /// Where what a node emits goes; the last is the first.
     fn behind(&self, node: usize) -> impl Iterator<Item = Target> {
-        let Node { routes, quarantine, .. } = &self.nodes[node];
-        quarantine.iter().rev().chain(routes.iter().rev().flat_map(|targets| targets.iter().rev())).copied()
+        let Node { routes, quarantine, late, .. } = &self.nodes[node];
+        let reserved = late.iter().rev().chain(quarantine.iter().rev());
+        reserved.chain(routes.iter().rev().flat_map(|targets| targets.iter().rev())).copied()
     }
 
     async fn tell(&mut self, mut ahead: Vec<Target>, progress: Progress) -> Result<(), EngineError> {

@@ -65,12 +65,22 @@ fn chain(clock: Arc<dyn Clock>) -> Chain {
         factory: Arc::new(Idle(OperatorDescriptor::default())),
         schemas: Vec::new(),
         broadcast_inputs: BTreeSet::new(),
+        window: None,
         key_groups: None,
         max_parallelism: 1,
     };
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), Simulator::new(1).runtime().clock).unwrap();
     let body = NodeBody::Operator(Box::new(subtask.keeping(CallLog::since(None, CallLogBudget::new(0)))));
-    let node = Node { vertex: 0, id: "op".into(), metrics: Arc::default(), body, routes: Vec::new(), quarantine: Vec::new(), time: None };
+    let node = Node {
+        vertex: 0,
+        id: "op".into(),
+        metrics: Arc::default(),
+        body,
+        routes: Vec::new(),
+        quarantine: Vec::new(),
+        late: Vec::new(),
+        time: None,
+    };
     Chain::new("op".into(), vec![node], Vec::new(), Output::default(), clock)
 }
 
