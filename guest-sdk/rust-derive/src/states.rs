@@ -3,7 +3,7 @@
 use crate::names::{checked, plain};
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Error, Field, Fields, Ident, LitInt, LitStr, Result, Type};
+use syn::{Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitInt, LitStr, Result, Type};
 
 /// One field: a state.
 struct Handle<'a> {
@@ -11,6 +11,8 @@ struct Handle<'a> {
     ty: &'a Type,
     name: String,
     version: u32,
+    /// What makes one value of two.
+    merge: Option<Expr>,
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -19,6 +21,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (fields, types): (Vec<_>, Vec<_>) = handles.iter().map(|handle| (handle.ident, handle.ty)).unzip();
     let (names, versions): (Vec<_>, Vec<_>) = handles.iter().map(|handle| (&handle.name, handle.version)).unzip();
     let numbers = 0..handles.len() as u32;
+    let merges = handles.iter().map(|handle| handle.merge.is_some());
+    let merge = merge(&handles);
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
@@ -28,7 +32,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
 
             fn declarations() -> ::std::vec::Vec<::weir_guest::state::StateDecl> {
-                ::std::vec![#(<#types as ::weir_guest::state::StateHandle>::declare(#names, #versions)),*]
+                ::std::vec![#(::weir_guest::state::StateDecl {
+                    merges: #merges,
+                    ..<#types as ::weir_guest::state::StateHandle>::declare(#names, #versions)
+                }),*]
             }
 
             fn for_each(&mut self, visit: &mut dyn FnMut(&mut dyn ::weir_guest::state::State)) {
@@ -39,8 +46,36 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn select(&mut self, key: u32) {
                 #(::weir_guest::state::State::select(&mut self.#fields, key);)*
             }
+
+            #merge
         }
     })
+}
+
+/// The function that merges values of the states that say how; nothing where none does.
+fn merge(handles: &[Handle<'_>]) -> TokenStream {
+    let arms: Vec<_> = (0_u32..)
+        .zip(handles)
+        .filter_map(|(number, Handle { ty, name, merge, .. })| {
+            let merge = merge.as_ref()?;
+            Some(quote! { #number => <#ty as ::weir_guest::state::MergingState>::merge(#name, #merge, earlier, later), })
+        })
+        .collect();
+    if arms.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        fn merge(
+            state: u32,
+            earlier: &::weir_guest::state::Column,
+            later: &::weir_guest::state::Column,
+        ) -> ::std::option::Option<::weir_guest::Result<::weir_guest::state::Column>> {
+            ::std::option::Option::Some(match state {
+                #(#arms)*
+                _ => return ::std::option::Option::None,
+            })
+        }
+    }
 }
 
 fn handles(input: &DeriveInput) -> Result<Vec<Handle<'_>>> {
@@ -60,7 +95,7 @@ fn handles(input: &DeriveInput) -> Result<Vec<Handle<'_>>> {
 
 fn handle(field: &Field) -> Result<Handle<'_>> {
     let Some(ident) = &field.ident else { return Err(Error::new_spanned(field, "a field without a name")) };
-    let (mut name, mut version) = (plain(ident), 1);
+    let (mut name, mut version, mut merge) = (plain(ident), 1, None);
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("state")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("name") {
@@ -72,8 +107,12 @@ fn handle(field: &Field) -> Result<Handle<'_>> {
                 version = literal.base10_parse()?;
                 return if version > 0 { Ok(()) } else { Err(Error::new_spanned(literal, "versions count from 1")) };
             }
-            Err(meta.error("`name` and `version` are known here"))
+            if meta.path.is_ident("merge") {
+                merge = Some(meta.value()?.parse()?);
+                return Ok(());
+            }
+            Err(meta.error("`name`, `version` and `merge` are known here"))
         })?;
     }
-    Ok(Handle { ident, ty: &field.ty, name: checked(name, ident.span())?, version })
+    Ok(Handle { ident, ty: &field.ty, name: checked(name, ident.span())?, version, merge })
 }

@@ -8,6 +8,7 @@ use crate::new_record::NewRecord;
 use crate::operator::{Input, Operator, Output};
 use crate::output_buffer::OutputBuffer;
 use crate::timers::Timers;
+use crate::windows::Window;
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 
@@ -104,7 +105,7 @@ pub(crate) fn record_headers(headers: &Headers, record: usize) -> impl Iterator<
     (end(record)..end(record + 1)).map(|index| (item(&headers.names, index), item(&headers.values, index)))
 }
 
-/// State, timers and outputs, for the record or the timer that is being worked on. It dereferences to the operator's
+/// State, timers and outputs, for the record, the timer or the window that is being worked on. It dereferences to the operator's
 /// [`States`](Operator::States): `ctx.count.get()?`.
 pub struct Context<'a, O: Operator> {
     /// Sets and deletes timers of the key that is being worked on: `ctx.timers.set(OVERDUE, time)?`.
@@ -130,6 +131,13 @@ impl<O: Operator> Context<'_, O> {
     /// batches may be cut anywhere: what is emitted must not depend on it. `None`: there is none yet; the largest there is: the input has ended.
     pub fn watermark(&self) -> Option<i64> {
         Some(self.call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP)
+    }
+
+    /// The window of the record that is being worked on, or the one that fires. `None`: the operator is not windowed, the window has no bounds (a count,
+    /// a global one), or they are not known before it fires (a session).
+    pub fn window(&self) -> Option<Window> {
+        let (windows, key_of) = (self.batch.windows.as_ref()?, &self.batch.key_of);
+        if key_of.is_empty() { None } else { Window::at(windows, u32_at(key_of, self.record as usize) as usize) }
     }
 
     /// Milliseconds since the Unix epoch, the same for all records of a batch.

@@ -44,12 +44,15 @@ macro_rules! export {
                     })
                 }
 
-                fn on_windows(_context: Context, fired: WindowBatch) -> Result<Effects, Failure> {
-                    Instance::<$operator>::on_windows(fired)
+                fn on_windows(context: Context, fired: WindowBatch) -> Result<Effects, Failure> {
+                    INSTANCE.with_borrow_mut(|instance| match instance {
+                        Some(instance) => instance.on_windows(context, fired),
+                        None => Err(Failure { cause: None, message: "on-windows was called before open".into() }),
+                    })
                 }
 
-                fn merge(state: u32, _earlier: Column, _later: Column) -> Result<Column, String> {
-                    Instance::<$operator>::merge(state)
+                fn merge(state: u32, earlier: Column, later: Column) -> Result<Column, String> {
+                    Instance::<$operator>::merge(state, &earlier, &later)
                 }
 
                 fn migrate(state: u32, from_version: u32, values: Column) -> Result<Column, String> {

@@ -1,9 +1,10 @@
 //! One operator in one instance: runs its calls over the boundary's columns. `export!` puts it behind the component's
 //! exports, the in-memory host calls it as it is.
 
+mod windowed;
+
 use crate::bindings::weir::operator::types::{
     self, Batch, Column, Descriptor, Effects, Failure, Headers, InputDecl, InputPartitioning, KeyedColumn, Metric, OutputDecl, TimerBatch,
-    WindowBatch,
 };
 use crate::columns::{empty_column, empty_keyed_column, item, items, push_item, s64_at, u32_at, u32_count, u32s};
 use crate::context::{Context, Record};
@@ -26,6 +27,7 @@ pub struct Instance<O: Operator> {
 impl<O: Operator> Instance<O> {
     /// What the operator declares.
     pub fn describe() -> Descriptor {
+        const { assert!(!O::WINDOWED || O::TIMERS.is_empty(), "a windowed operator has no timers: its windows fire") };
         Descriptor {
             name: O::NAME.to_owned(),
             version: O::VERSION.to_owned(),
@@ -47,7 +49,7 @@ impl<O: Operator> Instance<O> {
                 .collect(),
             states: O::States::declarations(),
             timers: O::TIMERS.iter().map(Timer::declaration).collect(),
-            windowed: false,
+            windowed: O::WINDOWED,
         }
     }
 
@@ -72,26 +74,16 @@ impl<O: Operator> Instance<O> {
             (false, true) => BatchInput::Broadcast,
             (false, false) => BatchInput::Other,
         };
-        self.call(call, brings, batch, records, |operator, context| run(operator, context, records, input))
+        let effects = self.call(call, brings, batch, records, |operator, context| run(operator, context, records, input))?;
+        if O::WINDOWED { windowed::without_output::<O>(effects) } else { Ok(effects) }
     }
 
     /// Works timers off that are due. They are laid out as a batch of records whose times are when they were due, and that have no values.
     pub fn on_timers(&mut self, call: types::Context, fired: TimerBatch) -> Result<Effects, Failure> {
         let TimerBatch { keys, key_of, timers, times, states } = fired;
         let count = u32_count(&timers);
-        let headers = Headers { ends: Vec::new(), names: empty_column(), values: empty_column() };
         let brings = BatchInput::Keyed { keys: u32_count(&keys.ends) };
-        let batch = Batch {
-            keys,
-            key_of,
-            keyless: Vec::new(),
-            values: empty_column(),
-            valueless: Vec::new(),
-            headers,
-            timestamps: times,
-            states,
-            windows: None,
-        };
+        let batch = Batch { keys, key_of, timestamps: times, states, ..no_records() };
         self.call(call, brings, batch, count, |operator, context| fire(operator, context, &timers))
     }
 
@@ -139,16 +131,6 @@ impl<O: Operator> Instance<O> {
         }
         Ok(migrated)
     }
-
-    /// Operators are not windowed, so no window can fire.
-    pub fn on_windows(_fired: WindowBatch) -> Result<Effects, Failure> {
-        Err(Failure { cause: None, message: format!("{} is not windowed", O::NAME) })
-    }
-
-    /// No state of an operator merges.
-    pub fn merge(state: u32) -> Result<Column, String> {
-        Err(format!("{} merges no windows, and so not state {state}", O::NAME))
-    }
 }
 
 /// Works the records off one by one. The failing one is named.
@@ -193,6 +175,21 @@ fn fire<O: Operator>(operator: &mut O, context: &mut Context<'_, O>, timers: &[u
     Ok(())
 }
 
+/// A batch without records: what timers and windows are laid out in.
+fn no_records() -> Batch {
+    Batch {
+        keys: empty_column(),
+        key_of: Vec::new(),
+        keyless: Vec::new(),
+        values: empty_column(),
+        valueless: Vec::new(),
+        headers: Headers { ends: Vec::new(), names: empty_column(), values: empty_column() },
+        timestamps: Vec::new(),
+        states: Vec::new(),
+        windows: None,
+    }
+}
+
 fn begin(states: &mut impl States, input: BatchInput, values: Vec<KeyedColumn>) {
     let mut values = values.into_iter();
     states.for_each(&mut |state| state.begin(input, values.next().unwrap_or_else(empty_keyed_column)));
@@ -208,7 +205,7 @@ fn finish(states: &mut impl States, effects: &mut Effects) -> Result<(), StateFa
     result
 }
 
-/// The failure of the last record, or timer, that has the key whose state cannot be encoded.
+/// The failure of the last record, timer or window that has the key whose state cannot be encoded.
 #[cold]
 fn failure_of(batch: &Batch, fault: StateFault) -> Failure {
     let last = u32s(&batch.key_of).enumerate().filter(|&(_, key)| key == fault.key).map(|(record, _)| record as u32).last();

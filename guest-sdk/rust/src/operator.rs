@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::migrate::OldValue;
 use crate::state::States;
 use crate::timers::{FiredTimer, Timer};
+use crate::windows::FiredWindow;
 use serde::de::DeserializeOwned;
 
 /// An operator: a function from records and the state of their keys to records and new state.
@@ -25,6 +26,27 @@ pub trait Operator: Sized {
     /// Timers that may be set for keys by [`Context::timers`], and fire by [`Operator::on_timer`].
     const TIMERS: &'static [Timer] = &[];
 
+    /// The job file gives the operator windows, `[operator.ID] window`, and it keeps its state by key and window. [`Operator::process`] then changes the state of
+    /// the record's window and does nothing else; [`Operator::on_window`] reads it and emits. It has no [`Operator::TIMERS`]: with one it does not compile.
+    ///
+    /// ```compile_fail
+    /// # use weir_guest::prelude::*;
+    /// struct Both;
+    ///
+    /// impl Operator for Both {
+    ///     const WINDOWED: bool = true;
+    ///     const TIMERS: &'static [Timer] = &[Timer::event("due")];
+    /// #   const NAME: &'static str = "both";
+    /// #   const VERSION: &'static str = "1";
+    /// #   type Config = Empty;
+    /// #   type States = ();
+    /// #   fn open(_: Empty, _: &Setup) -> Result<Self> { Ok(Self) }
+    /// #   fn process(&mut self, _: Record<'_>, _: &mut Context<'_, Self>) -> Result<()> { Ok(()) }
+    /// }
+    /// # let _ = weir_guest::testing::TestHost::<Both>::open("{}");
+    /// ```
+    const WINDOWED: bool = false;
+
     /// What the job file's `config` holds, which is a JSON object. [`Empty`] for an operator without settings.
     type Config: DeserializeOwned;
     /// The states: a struct with `#[derive(States)]`, or `()`.
@@ -43,6 +65,15 @@ pub trait Operator: Sized {
     fn on_timer(&mut self, fired: FiredTimer<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
         let _ = ctx;
         Err(Error::new(format_args!("{} declares the timer `{}` and has no `on_timer`", Self::NAME, fired.timer().name())))
+    }
+
+    /// Works one window of a key off that fires, in a [windowed](Operator::WINDOWED) operator: the window's state is shown, to be read and not to be changed, and
+    /// what is emitted has the key and the window's last ms as its time; of windows without bounds the largest time that their records had. A window may
+    /// fire more than once, as [`FiredWindow::reason`] and [`FiredWindow::revision`] say. After an error the whole call had no effect and the
+    /// window stands named: the job fails, or quarantines it and drops its state, as its file says.
+    fn on_window(&mut self, firing: FiredWindow<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
+        let _ = (firing, ctx);
+        Err(Error::new(format_args!("{} is windowed and has no `on_window`", Self::NAME)))
     }
 
     /// Brings one value of an older version of the state `state` to the version that is declared by `#[state(version = …)]`: a value, an item of a
@@ -162,7 +193,7 @@ impl Output {
     /// The only output of most operators: `out`.
     pub const MAIN: Self = Self::new("out");
 
-    /// An output whose records are not described. The name `quarantine` is the host's.
+    /// An output whose records are not described. The names `quarantine` and `late` are the host's.
     pub const fn new(name: &'static str) -> Self {
         Self { name, schema: None }
     }

@@ -66,7 +66,7 @@ impl OutputBuffer {
 
     #[cold]
     fn begin_passes(&mut self, batch: &Batch) {
-        assert!(!batch.values.ends.is_empty(), "only a record passes, and this is called for a timer: emit what it comes to");
+        assert!(!batch.values.ends.is_empty(), "only a record passes, and this is called for a timer or a window: emit what it comes to");
         self.passes = vec![0; u32_count(&batch.values.ends).div_ceil(8)];
     }
 
@@ -123,7 +123,7 @@ impl OutputBuffer {
     #[inline]
     pub(crate) fn inherit_timestamp(&mut self, batch: &Batch, record: u32) {
         if let Some(timestamps) = &mut self.timestamps {
-            push_s64(timestamps, s64_at(&batch.timestamps, record as usize));
+            push_s64(timestamps, time_of(batch, record as usize));
         }
     }
 
@@ -184,9 +184,18 @@ fn begin_keys(batch: &Batch, cause: &[u8]) -> Keys {
 fn begin_timestamps(batch: &Batch, cause: &[u8]) -> Vec<u8> {
     let mut timestamps = Vec::with_capacity(2 * cause.len());
     for index in 0..u32_count(cause) {
-        push_s64(&mut timestamps, s64_at(&batch.timestamps, u32_at(cause, index) as usize));
+        push_s64(&mut timestamps, time_of(batch, u32_at(cause, index) as usize));
     }
     timestamps
+}
+
+/// The time that a record of this cause inherits, where others of the output say theirs. Panics for a window without bounds, whose time is known to the host
+/// alone.
+fn time_of(batch: &Batch, cause: usize) -> i64 {
+    let time = s64_at(&batch.timestamps, cause);
+    let is_known = time != NO_TIMESTAMP || !batch.values.ends.is_empty();
+    assert!(is_known, "of windows without bounds all that an output is sent has a time of its own, or nothing has");
+    time
 }
 
 /// The headers that the records of `cause` inherited so far.

@@ -10,6 +10,7 @@ mod codec;
 mod list;
 mod list_change;
 mod map;
+mod merge;
 mod overlay;
 mod state_type;
 mod value;
@@ -18,18 +19,25 @@ pub use broadcast::BroadcastState;
 pub use codec::{Cbor, Codec, Raw, RawState};
 pub use list::{ListIter, ListState};
 pub use map::{MapIter, MapState};
+pub use merge::MergingState;
 pub use state_type::{Bytes, Cases, Fields, Items, Schema, StateType};
 pub use value::ValueState;
 
 use crate::bindings::weir::operator::types::{Effects, KeyedColumn};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
+#[doc(hidden)]
+pub use crate::bindings::weir::operator::types::Column;
 pub use crate::bindings::weir::operator::types::{StateDecl, StateKind};
 
 /// All states of an operator: a struct of [`ValueState`], [`ListState`], [`MapState`] and [`BroadcastState`] fields with
 /// `#[derive(States)]`.
 ///
 /// A field's name is the state's name; `#[state(name = "…")]` gives another and `#[state(version = 2)]` the version of its type.
+///
+/// `#[state(merge = …)]` says of a value or a map how windows become one, which sessions need: a function or a closure from the value of the window that starts
+/// first and that of the other to the value of both, `fn(T, T) -> T`. Of a map it makes one value of entries that both have; the others stay. Lists
+/// need none, they stand one behind the other.
 pub trait States: Sized {
     /// The handles, without a batch.
     fn new() -> Self;
@@ -39,6 +47,12 @@ pub trait States: Sized {
     fn for_each(&mut self, visit: &mut dyn FnMut(&mut dyn State));
     /// Shows key `key` of the batch in every handle.
     fn select(&mut self, key: u32);
+
+    /// For each pair of values of state `state` the value of both; `None`: the state does not merge.
+    fn merge(state: u32, earlier: &Column, later: &Column) -> Option<Result<Column>> {
+        let _ = (state, earlier, later);
+        None
+    }
 }
 
 /// An operator without state.

@@ -76,6 +76,51 @@ impl Store {
         }
     }
 
+    /// Makes one of the state of several keys, which are in order, under the key `into`: lists stand one behind the other, and of two values, or of those of two
+    /// entries, `merge` makes one.
+    pub(super) fn join(
+        &mut self,
+        parts: &[Vec<u8>],
+        into: &[u8],
+        merge: impl Fn(u32, &[u8], &[u8]) -> Result<Vec<u8>, String>,
+    ) -> Result<(), String> {
+        let mut joined = Self::default();
+        let at = |number: u32| (number, into.to_vec());
+        for part in parts {
+            for (number, value) in take_of(&mut self.values, part) {
+                let both = match joined.values.remove(&at(number)) {
+                    Some(earlier) => merge(number, &earlier, &value)?,
+                    None => value,
+                };
+                joined.values.insert(at(number), both);
+            }
+            for (number, list) in take_of(&mut self.lists, part) {
+                joined.lists.entry(at(number)).or_default().extend(list);
+            }
+            for (number, map) in take_of(&mut self.maps, part) {
+                let joined = joined.maps.entry(at(number)).or_default();
+                for (entry, value) in map {
+                    let both = match joined.remove(&entry) {
+                        Some(earlier) => merge(number, &earlier, &value)?,
+                        None => value,
+                    };
+                    joined.insert(entry, both);
+                }
+            }
+        }
+        self.values.extend(joined.values);
+        self.lists.extend(joined.lists);
+        self.maps.extend(joined.maps);
+        Ok(())
+    }
+
+    /// Forgets all state of a key.
+    pub(super) fn forget(&mut self, key: &[u8]) {
+        take_of(&mut self.values, key);
+        take_of(&mut self.lists, key);
+        take_of(&mut self.maps, key);
+    }
+
     fn apply_value(&mut self, update: &ValueUpdate, keys: &[Vec<u8>]) {
         for key in named(update.state, &update.cleared, keys) {
             self.values.remove(&key);
@@ -127,6 +172,11 @@ impl Store {
         map.extend(vecs(&update.put).into_iter().zip(vecs(&update.values)));
         self.broadcasts.retain(|_, map| !map.is_empty());
     }
+}
+
+/// Takes out what is kept for a key, by the number of its state.
+fn take_of<T>(kept: &mut BTreeMap<Of, T>, key: &[u8]) -> BTreeMap<u32, T> {
+    kept.extract_if(.., |(_, of), _| of == key).map(|((number, _), taken)| (number, taken)).collect()
 }
 
 fn set_timers<'a>(timer: u32, of: &'a Timers, keys: &'a [Vec<u8>]) -> impl Iterator<Item = SetTimer> + 'a {

@@ -3,6 +3,7 @@
 use super::imports::{Call, during};
 use super::record::{TestRecord, batch_of, records_of, vecs};
 use super::store::Store;
+use super::windowed::Windowed;
 use crate::bindings::weir::operator::types::{self, Batch, Context, Descriptor, Effects, Failure, StateKind};
 use crate::cbor;
 use crate::context::NO_TIMESTAMP;
@@ -28,20 +29,22 @@ pub struct TestHost<O: Operator> {
     pub(super) processing_time: i64,
     /// The input has ended: event timers that are set from now on stay.
     pub(super) is_at_end: bool,
+    /// Of a windowed operator.
+    pub(super) windowed: Option<Windowed>,
 }
 
 /// A batch that failed, and so had no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestFailure {
-    /// The index of the record that failed; where timers were due, of the timer in its call.
+    /// The index of the record that failed; where timers were due or windows fired, of the timer or window in its call.
     pub record: Option<usize>,
     /// The operator's error.
     pub message: String,
 }
 
 impl<O: Operator> TestHost<O> {
-    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states by key or timers, but for those that are
-    /// declared as broadcast.
+    /// Opens the operator with a configuration in JSON. Inputs are keyed if the operator declares states by key or timers or is windowed, but for
+    /// those that are declared as broadcast.
     pub fn open(config: &str) -> Result<Self, String> {
         Self::open_with(config, Setup { schemas: vec![None; O::INPUTS.len()], ..Setup::default() })
     }
@@ -49,7 +52,9 @@ impl<O: Operator> TestHost<O> {
     /// Opens the operator with a setup of the test's own.
     pub fn open_with(config: &str, setup: Setup) -> Result<Self, String> {
         let descriptor = Instance::<O>::describe();
-        let by_key = !descriptor.timers.is_empty() || descriptor.states.iter().any(|state| state.kind != StateKind::Broadcast);
+        let by_key = descriptor.windowed
+            || !descriptor.timers.is_empty()
+            || descriptor.states.iter().any(|state| state.kind != StateKind::Broadcast);
         let mut logs = Vec::new();
         let instance = open_instance(config, &setup, &mut logs)?;
         Ok(Self {
@@ -65,6 +70,7 @@ impl<O: Operator> TestHost<O> {
             watermark: NO_TIMESTAMP,
             processing_time: 0,
             is_at_end: false,
+            windowed: None,
         })
     }
 
@@ -85,12 +91,15 @@ impl<O: Operator> TestHost<O> {
     }
 
     /// Hands the operator one batch on input `input`, and fires timers that it sets to a time that has come. Panics where the input is keyed and a
-    /// record has no key.
+    /// record has no key, and where the operator is windowed and was given no window.
     pub fn send_to(&mut self, input: u32, records: &[TestRecord]) -> Result<(), TestFailure> {
         if records.is_empty() {
             return Ok(());
         }
         let keyed = self.keyed[input as usize];
+        if O::WINDOWED && keyed {
+            return self.send_into_windows(input, records);
+        }
         let mut batch = batch_of(records, keyed);
         let keys = if keyed { vecs(&batch.keys) } else { Vec::new() };
         if keyed {
@@ -183,7 +192,7 @@ impl<O: Operator> TestHost<O> {
 
     /// All that the operator did so far, in a form that two runs can be compared by.
     pub(super) fn results(&self) -> impl PartialEq + std::fmt::Debug + use<O> {
-        (self.outputs.clone(), self.store.clone(), self.metrics.clone())
+        (self.outputs.clone(), self.store.clone(), self.metrics.clone(), self.late().to_vec())
     }
 
     /// The state's number and the key.

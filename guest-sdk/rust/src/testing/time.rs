@@ -3,6 +3,7 @@
 //! Timers come in the order of their times. A call holds one time only of each key, and what it sets and deletes counts before the key's next.
 
 use super::TestHost;
+use super::due_windows::CORRECTION_MS;
 use super::record::{TestRecord, batch_of, vecs};
 use super::store::SetTimer;
 use super::test_host::TestFailure;
@@ -18,22 +19,26 @@ const FIRED_MAX: usize = 1_024;
 const OVERDUE_MAX: u32 = 10_000;
 
 impl<O: Operator> TestHost<O> {
-    /// The watermark comes to `watermark`, ms: event timers up to it fire. Time never runs backwards; an earlier one changes nothing. A failed call had no
+    /// The watermark comes to `watermark`, ms: event timers up to it fire, and windows that end before it or have corrections. Time never runs backwards; an earlier one changes nothing. A failed call had no
     /// effect, and its timers stay.
     pub fn advance_to(&mut self, watermark: i64) -> Result<(), TestFailure> {
         self.watermark = self.watermark.max(watermark);
-        self.fire_due()
+        if O::WINDOWED { self.fire_windows(i64::MAX) } else { self.fire_due() }
     }
 
-    /// The clock goes on by so many ms: processing timers up to its time fire.
+    /// The clock goes on by so many ms: processing timers up to its time fire, windows that end by it, and corrections that have waited for 100 ms.
     pub fn advance_clock(&mut self, ms: i64) -> Result<(), TestFailure> {
         self.processing_time = self.processing_time.saturating_add(ms.max(0));
-        self.fire_due()
+        if O::WINDOWED { self.fire_windows(self.processing_time - CORRECTION_MS) } else { self.fire_due() }
     }
 
-    /// The input ends: event timers that are there fire, and those that these set stay, as processing timers do.
+    /// The input ends: event timers that are there fire, and those that these set stay, as processing timers do. So do windows of event time and global ones
+    /// fire, and those that are not full and those of the clock stay.
     pub fn end_input(&mut self) -> Result<(), TestFailure> {
         (self.watermark, self.is_at_end) = (i64::MAX, true);
+        if O::WINDOWED {
+            return self.fire_last_windows();
+        }
         self.fire(TimeDomain::Event, i64::MAX)
     }
 
