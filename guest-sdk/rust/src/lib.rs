@@ -29,6 +29,7 @@ mod output_buffer;
 pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod time;
 mod timers;
 mod windows;
 

@@ -5,6 +5,7 @@
 //! passed all flights until then when it fires, so the order in which they came does not matter. At the end of the input every aircraft is overdue.
 
 use weir_guest::prelude::*;
+use weir_guest::time::rfc3339;
 
 /// Of rows that do not know their aircraft.
 const UNKNOWN: &[u8] = b"NA";
@@ -79,23 +80,11 @@ impl Operator for Alert {
             return Ok(());
         }
         let tailnum = std::str::from_utf8(fired.key())?;
-        ctx.emit_json(&Overdue { tailnum, last_flight: utc(last_flight), overdue_since: utc(fired.time()) })
+        ctx.emit_json(&Overdue { tailnum, last_flight: rfc3339(last_flight), overdue_since: rfc3339(fired.time()) })
     }
 }
 
 weir_guest::export!(Alert);
-
-/// `2013-01-01T10:00:00Z`; the days are counted as in <https://howardhinnant.github.io/date_algorithms.html>.
-fn utc(ms: i64) -> String {
-    let (days, seconds) = (ms.div_euclid(86_400_000) + 719_468, ms.div_euclid(1_000).rem_euclid(86_400));
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, year) = if month < 10 { (month + 3, year + era * 400) } else { (month - 9, year + era * 400 + 1) };
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", seconds / 3_600, seconds / 60 % 60, seconds % 60)
-}
 
 #[cfg(test)]
 mod tests;
