@@ -82,6 +82,8 @@ pub struct VertexMetrics {
     pub records_out: Counter,
     /// Records that were quarantined.
     pub quarantined: Counter,
+    /// Records that came too late for every window that they would have been put into.
+    pub late: Counter,
     /// Records that a source skipped because they could not be read.
     pub skipped: Counter,
     /// Records of a source that are too far ahead of the clock to move its watermark.

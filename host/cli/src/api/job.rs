@@ -196,6 +196,7 @@ impl RunningJob {
             records_in: metrics.records_in.get(),
             records_out: metrics.records_out.get(),
             quarantined: metrics.quarantined.get(),
+            late: metrics.late.get(),
             skipped: metrics.skipped.get(),
             ahead: metrics.ahead.get(),
             watermark: metrics.watermark.get(),

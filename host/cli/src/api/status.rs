@@ -51,6 +51,9 @@ pub struct StatusVertex {
     pub records_out: u64,
     /// Records set aside.
     pub quarantined: u64,
+    /// Records that came too late for every window that they would have been put into.
+    #[serde(default)]
+    pub late: u64,
     /// Records that a source could not read and skipped.
     #[serde(default)]
     pub skipped: u64,

@@ -139,7 +139,9 @@ fn the_status_says_how_far_event_time_has_come_where_anything_tells_it() {
     metrics.watermark.set(1, Some(-7));
     metrics.ahead.add(3);
     metrics.skipped.add(2);
+    metrics.late.add(5);
     assert_eq!((&source()["watermark"], &source()["ahead"], &source()["skipped"]), (&json!(-7), &json!(3), &json!(2)));
+    assert_eq!(source()["late"], json!(5));
 }
 
 #[test]

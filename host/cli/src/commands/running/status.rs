@@ -49,12 +49,13 @@ fn status_text(status: &JobStatusDocument) -> String {
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
+        let late = aside(vertex.late, "late");
         let ahead = aside(vertex.ahead, "ahead of the clock");
         let watermark = vertex.watermark.map(|watermark| format!("  watermark {}", time_text(watermark))).unwrap_or_default();
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         let lag = lag_text(vertex.lag.as_ref());
         text.push_str(&format!(
-            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{skipped}{ahead}{state}{lag}{watermark}\n",
+            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{skipped}{ahead}{state}{lag}{watermark}\n",
             padded(&vertex.id, width),
             vertex.parallelism
         ));
