@@ -8,6 +8,9 @@ mod inputs;
 mod own_output;
 mod set_aside;
 mod time;
+mod windows;
+
+pub(crate) use time::is_told_in_front_of;
 
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
@@ -19,7 +22,7 @@ use weir_connectors::SettingsError;
 use weir_engine::checkpoint::CheckpointMode;
 use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
-use weir_engine::operator::{OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use weir_engine::operator::{LATE_NAME, LATE_OUTPUT, OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use weir_engine::{OperatorFactory, Sink, Source};
 use weir_wasm::{OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
 
@@ -47,9 +50,14 @@ pub fn assemble(job: &JobFile, plugins: &PluginOrigins, wasm: impl FnOnce() -> R
 
 /// As [`assemble`], with the plugin of each operator that `load` gives for its id.
 pub fn assemble_with(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Assembly, Failure> {
+    put_together(job, || operators(job, load))
+}
+
+/// As [`assemble`], with the operators that `load` gives once the connectors are known to be right.
+fn put_together(job: &JobFile, load: impl FnOnce() -> Result<Operators, Failure>) -> Result<Assembly, Failure> {
     let Connectors { sources, sinks, problems } = connectors(job);
     job.refuse(problems)?;
-    let operators = operators(job, load)?;
+    let operators = load()?;
     let mut builder =
         Builder { job, operators: &operators, places: HashMap::new(), vertices: Vec::new(), edges: Vec::new(), problems: Vec::new() };
     for (step, source) in job.sources.iter().zip(sources) {
@@ -66,9 +74,10 @@ pub fn assemble_with(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Fai
     }
     let sinks = (first_sink..builder.vertices.len()).collect();
     builder.quarantine_sinks();
-    let Builder { vertices, edges, problems, .. } = builder;
-    job.refuse(problems)?;
+    let Builder { vertices, edges, mut problems, .. } = builder;
     let graph = JobGraph { name: job.name.clone(), max_parallelism: job.max_parallelism, vertices, edges };
+    problems.extend(windows::without_time(job, &graph));
+    job.refuse(problems)?;
     Ok(Assembly { graph, sinks })
 }
 
@@ -206,6 +215,8 @@ impl Builder<'_> {
         self.vertices[to].record = step.record;
         self.vertices[to].watermark = step.watermark.as_ref().map(|watermark| watermark.settings.clone());
         let descriptor = factory.descriptor();
+        self.vertices[to].window = step.window.as_ref().filter(|_| descriptor.windowed).map(|window| window.settings.clone());
+        self.problems.extend(windows::problems(step, descriptor));
         self.problems.extend(inputs::unserved(step, descriptor));
         let numbers = inputs::numbers(step, descriptor, &mut self.problems);
         for (input, number) in step.inputs.iter().zip(numbers) {
@@ -278,8 +289,11 @@ impl Builder<'_> {
             let nothing = || Problem::new(input.span.clone(), format!("the plugin of `{}` has no output", input.from));
             return if outputs.is_empty() { Err(nothing()) } else { Ok(0) };
         };
-        if name == QUARANTINE_NAME {
-            return Ok(QUARANTINE_OUTPUT);
+        match name.as_str() {
+            QUARANTINE_NAME => return Ok(QUARANTINE_OUTPUT),
+            LATE_NAME if factory.descriptor().windowed => return Ok(LATE_OUTPUT),
+            LATE_NAME => return Err(windows::never_late(input)),
+            _ => {}
         }
         let found = outputs.iter().position(|output| output.name == *name);
         found.map(|index| index as u32).ok_or_else(|| {

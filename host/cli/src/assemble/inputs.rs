@@ -111,7 +111,8 @@ pub(super) fn unserved(step: &OperatorStep, descriptor: &OperatorDescriptor) -> 
         let message = format!("`{id}` has timers ({timers}), which belong to keys, but none of its inputs is distributed by key");
         problems.push(Problem::new(span.clone(), message).hint(format!("write `input = {{ from = \"{from}\", by = \"key\" }}`")));
     }
-    if let Some(states) = names(|state| state.kind != StateKind::Broadcast).filter(|_| !by(Partitioning::Key)) {
+    // What windows need is said of them.
+    if let Some(states) = names(|state| state.kind != StateKind::Broadcast).filter(|_| !by(Partitioning::Key) && !descriptor.windowed) {
         let message = format!("`{id}` keeps state by key ({states}), but none of its inputs is distributed by key");
         problems.push(Problem::new(span.clone(), message).hint(format!("write `input = {{ from = \"{from}\", by = \"key\" }}`")));
     }

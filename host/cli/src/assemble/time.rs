@@ -1,7 +1,9 @@
-//! Watermarks that a source cannot make: without times, or without the order that they are to rest on.
+//! Where event time comes from: the steps in front of one, and watermarks that a source cannot make, without times, or without the order that they are to rest on.
 
 use crate::job_file::{Problem, SourceStep};
+use std::collections::BTreeSet;
 use weir_engine::Source;
+use weir_engine::job::JobGraph;
 
 /// What is wrong with a source's `watermark`.
 pub(super) fn problems(step: &SourceStep, source: &dyn Source) -> Vec<Problem> {
@@ -21,4 +23,19 @@ pub(super) fn problems(step: &SourceStep, source: &dyn Source) -> Vec<Problem> {
         problems.push(Problem::new(order.clone(), message).hint("leave `order` out; files without `follow` are read so"));
     }
     problems
+}
+
+/// Whether a vertex that records of `vertex` may have come through makes watermarks.
+pub(crate) fn is_told_in_front_of(graph: &JobGraph, vertex: usize) -> bool {
+    in_front_of(graph, vertex).into_iter().any(|before| graph.vertices[before].watermark.is_some())
+}
+
+/// All vertices that records of a vertex may have come through.
+pub(super) fn in_front_of(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
+    let (mut found, mut left) = (BTreeSet::new(), vec![vertex]);
+    while let Some(to) = left.pop() {
+        let from = graph.edges.iter().filter(|edge| edge.to == to).map(|edge| edge.from);
+        left.extend(from.filter(|&from| found.insert(from)));
+    }
+    found
 }

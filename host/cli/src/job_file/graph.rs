@@ -153,6 +153,7 @@ impl Connector<'_> {
             parallelism,
             record: raw.record,
             watermark: raw.watermark,
+            window: raw.window,
             state_bytes: raw.state_bytes,
             shown: raw.shown,
         })

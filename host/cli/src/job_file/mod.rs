@@ -17,6 +17,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod watermark;
+mod window;
 mod written;
 
 pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};

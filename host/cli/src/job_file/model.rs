@@ -9,6 +9,7 @@ use std::time::Duration;
 use weir_engine::EngineError;
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::RestartPolicy;
+use weir_engine::state::WindowSettings;
 use weir_engine::time::WatermarkSettings;
 use weir_wasm::{CompileLimits, QuarantineLimit};
 
@@ -141,6 +142,17 @@ pub struct Watermark {
     pub order: Option<Span>,
 }
 
+/// Which windows an operator's records are put into.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// What it says.
+    pub settings: WindowSettings,
+    /// Where it stands.
+    pub span: Span,
+    /// Where its kind stands.
+    pub kind: Span,
+}
+
 /// An operator.
 #[derive(Clone, Debug)]
 pub struct OperatorStep {
@@ -158,6 +170,8 @@ pub struct OperatorStep {
     pub record: bool,
     /// How it makes watermarks of what it emits, where it does.
     pub watermark: Option<Watermark>,
+    /// Which windows its records are put into, where that is said.
+    pub window: Option<Window>,
     /// Bytes of state that each subtask may keep; `None`: its part of what the job's subtasks may keep together.
     pub state_bytes: Option<u64>,
     /// The settings as they hold, but for what follows from the machine or from the plugin's file.
@@ -240,6 +254,8 @@ pub struct Limits {
     pub time_per_batch: Duration,
     /// Bytes that the states of one key may count as.
     pub state_bytes_per_key: u64,
+    /// Windows of one key that may be open.
+    pub windows_per_key: u32,
     /// What compiling the plugin may take.
     pub compile: CompileLimits,
 }

@@ -1,11 +1,11 @@
 //! The steps of a job: `[source.ID]`, `[operator.ID]`, `[sink.ID]`, each read on its own. How they hang together is [`super::graph`]'s.
 
-use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings, Watermark};
+use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings, Watermark, Window};
 use super::problem::{Problem, Span};
 use super::section::{Located, Section, json_of};
 use super::suggest;
 use super::tables::{INPUT_TABLE, NATIVE_OPERATORS};
-use super::watermark;
+use super::{watermark, window};
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -50,6 +50,7 @@ pub(super) struct RawOperator {
     pub inputs: Vec<RawInput>,
     pub record: bool,
     pub watermark: Option<Watermark>,
+    pub window: Option<Window>,
     pub state_bytes: Option<u64>,
     pub shown: Map<String, Value>,
 }
@@ -98,7 +99,16 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     let empty = DeTable::new();
     let limits = if is_native { section.table("limits") } else { Some(section.table_or_empty("limits", &empty)) };
     let state_bytes = limits.as_ref().and_then(|limits| limits.size("state-bytes"));
+    let mut window = window::read(&section);
+    let max_per_key = limits.as_ref().and_then(|limits| limits.place("windows-per-key"));
+    if let Some(span) = max_per_key.filter(|_| section.place("window").is_none()) {
+        let message = format!("{} has no `window`, so no key has windows", section.name);
+        section.problem(Problem::new(span, message).hint("leave `windows-per-key` out"));
+    }
     let code = if is_native { read_native(&section, limits) } else { read_plugin(&section, limits).map(Box::new).map(Code::Plugin) };
+    if let (Some(window), Some(Code::Plugin(code))) = (&mut window, &code) {
+        window.settings.max_per_key = code.limits.windows_per_key;
+    }
     let inputs = read_inputs(&section);
     let record = section.flag("record");
     let watermark = watermark::read(&section);
@@ -107,13 +117,13 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
         section.problem(Problem::new(order, message).hint("leave `order` out"));
     }
     let shown = section.finish();
-    RawOperator { head, code, inputs, record, watermark, state_bytes, shown }
+    RawOperator { head, code, inputs, record, watermark, window, state_bytes, shown }
 }
 
 /// Settings that mean something for a plugin only.
 const PLUGIN_SETTINGS: [&str; 4] = ["build", "sources", "config", "on-failure"];
 /// Those of its `limits` that do: of a built-in operator only the state is bounded.
-const PLUGIN_LIMITS: [&str; 3] = ["memory", "time-per-batch", "state-bytes-per-key"];
+const PLUGIN_LIMITS: [&str; 4] = ["memory", "time-per-batch", "state-bytes-per-key", "windows-per-key"];
 
 fn read_native(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {
     match limits.filter(|limits| limits.place("state-bytes").is_some()) {
@@ -182,6 +192,7 @@ fn read_limits(step: &Section<'_>, section: Section<'_>) -> Limits {
         memory: section.size_or_default("memory"),
         time_per_batch: section.duration_or_default("time-per-batch"),
         state_bytes_per_key: section.size_or_default("state-bytes-per-key"),
+        windows_per_key: section.whole_or_default("windows-per-key") as u32,
         compile: read_compile_limits(&section),
     };
     step.show("limits", section.finish());

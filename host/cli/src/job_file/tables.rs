@@ -1,6 +1,7 @@
 //! Every setting of a job file that is not a connector's own, once: its type, its default and what it says. The reader, the show of settings in force and the
 //! reference page take them from here; the engine's defaults are those of the engine for who writes no job file, and a test holds the two together.
 
+use super::window::LONGEST;
 use std::time::Duration;
 use weir_connectors::Fallback::{Found, Nothing, Required, Value};
 use weir_connectors::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, Kind, PARALLELISM, SINK_STEP, SOURCE_STEP, Setting, WAS_ABOUT, WATERMARK, Within};
@@ -146,12 +147,80 @@ pub(crate) const OPERATOR: &[Setting] = &[
         "How event time is told from the times of the records that it emits, in place of what comes in: the settings of a source's `watermark`, but for `order`; see [time](time.md).",
     ),
     Setting::new(
+        "window",
+        Kind::Table(WINDOW),
+        Nothing,
+        "Which windows its records are put into, for a plugin that keeps what it keeps by windows; see below and [windows](windows.md).",
+    ),
+    Setting::new(
         "record",
         Kind::Flag,
         Value("false"),
         "Whether every call is kept with the checkpoint behind it, for [replay](replay.md).",
     ),
 ];
+
+/// `window` of `[operator.ID]`: one kind, and what goes with it.
+pub(crate) const WINDOW: &[Setting] = &[
+    Setting::new(
+        "tumbling",
+        Kind::duration(MILLISECOND, LONGEST, "a window is between 1ms and 100 years long"),
+        Nothing,
+        "One window behind the other, of this size.",
+    ),
+    Setting::new(
+        "hopping",
+        Kind::duration(MILLISECOND, LONGEST, "a window is between 1ms and 100 years long"),
+        Nothing,
+        "Windows of this size, a new one at each step of `every`: a record is in all that cover its time, 1,000 at most.",
+    ),
+    Setting::new(
+        "every",
+        Kind::duration(MILLISECOND, LONGEST, "hopping windows begin between 1ms and 100 years apart"),
+        Nothing,
+        "How far one hopping window begins behind the other.",
+    ),
+    Setting::new(
+        "session",
+        Kind::duration(MILLISECOND, LONGEST, "the pause that ends a session is between 1ms and 100 years long"),
+        Nothing,
+        "As long as a key's records come without a pause of this length.",
+    ),
+    Setting::new("count", Kind::Whole { least: 1, most: 1_000_000_000 }, Nothing, "So many records of a key."),
+    Setting::new("global", Kind::Flag, Value("false"), "`true`: one window for all records of a key."),
+    Setting::new(
+        "offset",
+        Kind::Other("duration, with a `-` where it is negative"),
+        Value("0s"),
+        "Where tumbling and hopping windows begin, from midnight UTC of 1970 on: `\"-2h\"` for days of a zone that is two hours ahead.",
+    ),
+    Setting::new(
+        "lateness",
+        Kind::duration(Duration::ZERO, LONGEST, "windows take late records for 100 years at most"),
+        Value("0s"),
+        "How long behind its end a window takes records, and speaks again for them; what comes later is in the output `ID.late`.",
+    ),
+    Setting::new(
+        "emit",
+        Kind::Other("`\"close\"` or `{ every = duration }`"),
+        Value("close"),
+        "When a window speaks: once it is complete, or besides, as it then is, whenever so much time has passed by the clock and records have come for it.",
+    ),
+    Setting::new(
+        "time",
+        Kind::Choice(&["event", "processing"]),
+        Value("event"),
+        "Whether windows go by the times of records and the watermark, or by the clock.",
+    ),
+];
+
+/// `emit` of `window`, where it is a table.
+pub(crate) const EMIT: &[Setting] = &[Setting::new(
+    "every",
+    Kind::duration(MILLISECOND, LONGEST, "windows speak between every 1ms and every 100 years"),
+    Required("\"1m\""),
+    "How often windows fire that records have come for.",
+)];
 
 /// `limits` of `[operator.ID]`.
 pub(crate) const LIMITS: &[Setting] = &[
@@ -178,6 +247,12 @@ pub(crate) const LIMITS: &[Setting] = &[
         Kind::size(1, u64::MAX, "`state-bytes-per-key` is one byte at least"),
         Value("16MiB"),
         "How much the states of one key may come to. The record that would pass it is at fault.",
+    ),
+    Setting::new(
+        "windows-per-key",
+        Kind::Whole { least: 1, most: 1_000_000_000 },
+        Value("10000"),
+        "How many windows of one key may be open, where it has a `window`. The record that would open one more is at fault.",
     ),
     Setting::new("compile", Kind::Table(COMPILE), Nothing, "What reading and compiling the plugin may take, see below."),
 ];

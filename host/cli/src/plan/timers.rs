@@ -1,7 +1,7 @@
 //! Timers of operators, and whether anything gives them their time.
 
+use crate::assemble::is_told_in_front_of;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use weir_engine::job::{JobGraph, Vertex, VertexKind};
 use weir_engine::operator::TimerDescriptor;
 
@@ -54,7 +54,7 @@ fn timers(vertex: &Vertex) -> &[TimerDescriptor] {
 pub(super) fn without_time(graph: &JobGraph) -> Vec<String> {
     let awaits = |vertex: &Vertex| timers(vertex).iter().find(|timer| timer.event_time).map(|timer| timer.name.clone());
     let vertices = graph.vertices.iter().enumerate().filter_map(|(place, vertex)| Some((place, vertex, awaits(vertex)?)));
-    let stuck = vertices.filter(|(place, ..)| !in_front(graph, *place).iter().any(|&before| graph.vertices[before].watermark.is_some()));
+    let stuck = vertices.filter(|(place, ..)| !is_told_in_front_of(graph, *place));
     let line = |(_, vertex, timer): (usize, &Vertex, String)| {
         format!(
             "warning: the timer `{timer}` of `{}` goes by event time, and nothing in front of it gives any: it fires at the end of the input alone \
@@ -63,16 +63,6 @@ pub(super) fn without_time(graph: &JobGraph) -> Vec<String> {
         )
     };
     stuck.map(line).collect()
-}
-
-/// All vertices that records of a vertex may have come through.
-fn in_front(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
-    let (mut found, mut left) = (BTreeSet::new(), vec![vertex]);
-    while let Some(to) = left.pop() {
-        let from = graph.edges.iter().filter(|edge| edge.to == to).map(|edge| edge.from);
-        left.extend(from.filter(|&from| found.insert(from)));
-    }
-    found
 }
 
 #[cfg(test)]

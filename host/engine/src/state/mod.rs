@@ -62,7 +62,8 @@ pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
 pub use windows::{
-    FiredWindow, FiredWindows, NO_BOUND, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason, WindowSettings, window_state,
+    FiredWindow, FiredWindows, HOPS_MAX, NO_BOUND, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason, WindowSettings,
+    window_state,
 };
 
 use serde::{Deserialize, Serialize};

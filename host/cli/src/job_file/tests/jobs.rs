@@ -27,7 +27,16 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(job.restart, restart);
     let Code::Plugin(code) = &job.operators[0].code else { panic!("a plugin") };
     let compile = weir_wasm::CompileLimits::default();
-    assert_eq!(code.limits, Limits { memory: 64 << 20, time_per_batch: Duration::from_secs(1), state_bytes_per_key: 16 << 20, compile });
+    assert_eq!(
+        code.limits,
+        Limits {
+            memory: 64 << 20,
+            time_per_batch: Duration::from_secs(1),
+            state_bytes_per_key: 16 << 20,
+            windows_per_key: 10_000,
+            compile
+        }
+    );
     assert_eq!(job.operators[0].state_bytes, None);
     assert_eq!((code.on_failure, &code.config), (OnFailure::Fail, &serde_json::json!({})));
     assert_eq!(job.sinks[0].settings.values, serde_json::json!({"path": "out"}).as_object().cloned().unwrap());

@@ -8,6 +8,7 @@ mod jobs;
 mod steps;
 mod tables;
 mod watermarks;
+mod windows;
 
 const GOOD: &str = r#"
 name = "flights"

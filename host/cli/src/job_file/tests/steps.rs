@@ -54,7 +54,7 @@ fn what_an_operator_runs_is_checked() {
     with("limits = { memory = \"1KiB\" }", "21: a plugin's memory is between 64KiB and 4GiB");
     with(
         "limits = { fuel = 3 }",
-        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `time-per-batch`, `state-bytes-per-key`, `compile`)",
+        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `time-per-batch`, `state-bytes-per-key`, `windows-per-key`, `compile`)",
     );
     with("limits = { state-bytes-per-key = \"0B\" }", "34: `state-bytes-per-key` is one byte at least");
     let native = "native = \"keyed-count\"";

@@ -1,7 +1,7 @@
 //! The tables of settings, the reader and the reference page say the same.
 
 use super::*;
-use crate::job_file::tables::{CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, OPERATOR, RESTART};
+use crate::job_file::tables::{CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, OPERATOR, RESTART, WINDOW};
 use serde_json::Value;
 use toml::Table;
 use weir_connectors::{
@@ -20,7 +20,7 @@ struct Described {
     settings: &'static [Setting],
 }
 
-const TABLES: [Described; 11] = [
+const TABLES: [Described; 12] = [
     Described { name: "head", path: "", settings: HEAD },
     Described { name: "checkpoints", path: "checkpoints", settings: CHECKPOINTS },
     Described { name: "restart", path: "restart", settings: RESTART },
@@ -28,6 +28,7 @@ const TABLES: [Described; 11] = [
     Described { name: "watermark", path: "source.rows.watermark", settings: WATERMARK },
     Described { name: "operator", path: "operator.delays", settings: OPERATOR },
     Described { name: "watermark", path: "operator.delays.watermark", settings: WATERMARK },
+    Described { name: "window", path: "operator.delays.window", settings: WINDOW },
     Described { name: "input", path: "operator.delays.input", settings: INPUT_TABLE },
     Described { name: "limits", path: "operator.delays.limits", settings: LIMITS },
     Described { name: "compile", path: "operator.delays.limits.compile", settings: COMPILE },
@@ -36,7 +37,8 @@ const TABLES: [Described; 11] = [
 
 /// [`GOOD`] with all of its tables.
 fn whole() -> Table {
-    let more = "[checkpoints]\n[restart]\n[source.rows.watermark]\n[operator.delays.watermark]\n[operator.delays.limits.compile]\n";
+    let more = "[checkpoints]\n[restart]\n[source.rows.watermark]\n[operator.delays.watermark]\n[operator.delays.window]\ntumbling = \"1h\"\n\
+                [operator.delays.limits.compile]\n";
     format!("{GOOD}{more}").parse().expect("TOML")
 }
 

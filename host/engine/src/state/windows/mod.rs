@@ -5,7 +5,7 @@ mod settings;
 mod unit;
 
 pub use fired::{FiredWindow, FiredWindows, WindowReason};
-pub use settings::{WindowKind, WindowSettings};
+pub use settings::{HOPS_MAX, WindowKind, WindowSettings};
 
 use super::{StateDescriptor, StateKind};
 use crate::element::Column;
