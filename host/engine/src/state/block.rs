@@ -16,7 +16,7 @@
 //! believed: nothing is allocated by a length in the block.
 
 use super::varint::{put_bytes, put_number, take_bytes, take_number};
-use super::{StateDescriptor, StateKind, key_group_of, key_hash};
+use super::{StateDescriptor, StateKind, key_group_of, key_hash, unit_hash};
 use crate::error::{EngineError, ErrorKind};
 
 /// More than any operator declares; bounds what a block's header may ask for.
@@ -214,9 +214,10 @@ impl<'a> BlockReader<'a> {
         take_bytes(&mut self.rest).map_err(|malformed| self.corrupt(malformed.says(what)))
     }
 
-    /// Refuses a key of the block, or of the delta that it ends, that does not belong to the key group.
-    pub(super) fn check_group(&self, key: &[u8], key_group: u32, max_parallelism: u32) -> Result<(), EngineError> {
-        let group = key_group_of(key_hash(key), max_parallelism);
+    /// Refuses a key of the block, or of the delta that it ends, that does not belong to the key group. `are_units`: its keys are keys in their windows.
+    pub(super) fn check_group(&self, key: &[u8], key_group: u32, (max_parallelism, are_units): (u32, bool)) -> Result<(), EngineError> {
+        let hash = if are_units { unit_hash(key) } else { key_hash(key) };
+        let group = key_group_of(hash, max_parallelism);
         if group == key_group {
             return Ok(());
         }

@@ -9,6 +9,8 @@ pub struct CallKeys<'a> {
     pub(super) keys: &'a Column,
     pub(super) hashes: &'a [u64],
     pub(super) keyless: &'a [u32],
+    /// The times of records; none where they are of something else.
+    pub(super) times: &'a [i64],
 }
 
 impl<'a> CallKeys<'a> {
@@ -16,7 +18,7 @@ impl<'a> CallKeys<'a> {
     /// are hashes, and not one for each key.
     pub fn new(keys: &'a Column, hashes: &'a [u64], keyless: &'a [u32]) -> Self {
         assert!(hashes.is_empty() || hashes.len() == keys.len(), "{} hashes of {} keys", hashes.len(), keys.len());
-        Self { keys, hashes, keyless }
+        Self { keys, hashes, keyless, times: &[] }
     }
 
     /// Number of records or timers.
@@ -33,7 +35,7 @@ impl<'a> CallKeys<'a> {
 
 impl<'a> From<&'a RecordBatch> for CallKeys<'a> {
     fn from(batch: &'a RecordBatch) -> Self {
-        Self::new(batch.keys(), batch.hashes(), batch.keyless())
+        Self { times: batch.timestamps(), ..Self::new(batch.keys(), batch.hashes(), batch.keyless()) }
     }
 }
 

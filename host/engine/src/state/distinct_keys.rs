@@ -32,16 +32,31 @@ impl DistinctKeys {
         for place in range {
             let key = of.keys.get(place);
             let hash = of.hashes.get(place).copied().unwrap_or_else(|| key_hash(key));
-            let index = self.index_of(key, hash);
+            let index = self.index_of(key, hash, hash);
+            self.key_of.push(index);
+        }
+    }
+
+    /// Gathers units, each of a key with a hash, in place of what was there before. The units of a key share its hash, and are told apart by their beginning.
+    pub fn gather_units(&mut self, units: &Column, hashes: &[u64]) {
+        self.keys.clear();
+        self.hashes.clear();
+        self.key_of.clear();
+        self.buckets.clear();
+        self.buckets.resize((2 * units.len()).next_power_of_two(), NONE);
+        for (unit, &hash) in units.iter().zip(hashes) {
+            let start = unit.first_chunk().map_or(0, |start| u64::from_be_bytes(*start));
+            // An odd factor with many ones: starts that are next to each other are far apart.
+            let index = self.index_of(unit, hash, hash ^ start.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             self.key_of.push(index);
         }
     }
 
     #[inline]
-    fn index_of(&mut self, key: &[u8], hash: u64) -> u32 {
+    fn index_of(&mut self, key: &[u8], hash: u64, probe: u64) -> u32 {
         let mask = self.buckets.len() - 1;
         // The lower half says which group a key is of, and keys of one subtask have much of it in common.
-        let mut at = (hash >> 32) as usize & mask;
+        let mut at = (probe >> 32) as usize & mask;
         loop {
             match self.buckets[at] {
                 NONE => break,

@@ -1,11 +1,14 @@
 //! One operator's keyed state as the operator sees it: by call, through the distinct keys of the call's records or timers.
 
+mod firing;
 mod many_timers;
+mod windowed;
 
 use super::distinct_keys::DistinctKeys;
 use super::no_backend::NoBackend;
 use super::timer_queue::QueuedTimer;
 use super::timers::{Timers, Times};
+use super::windows::Windows;
 use super::{
     CallKeys, KeySlot, SelectedKeys, StateAllowance, StateBackend, StateDescriptor, StateSnapshot, StateTime, TimeDomain, ValuesOfKeys,
     Window,
@@ -75,6 +78,8 @@ pub struct KeyedState {
     timers: Option<Box<Timers>>,
     /// Room for what is read of a timer.
     times: Column,
+    /// Windows that records are put into, where the operator is windowed.
+    windows: Option<Box<Windows>>,
 }
 
 impl KeyedState {
@@ -89,6 +94,7 @@ impl KeyedState {
             allowance: None,
             timers: None,
             times: Column::new(),
+            windows: None,
         }
     }
 
@@ -121,7 +127,8 @@ impl KeyedState {
 
     /// The states that the operator declares.
     pub fn declared(&self) -> &[StateDescriptor] {
-        &self.states[..self.timers.as_ref().map_or(self.states.len(), |timers| timers.first_state)]
+        let of_host = self.timers.as_ref().map(|timers| timers.first_state).or(self.windows.as_ref().map(|windows| windows.state));
+        &self.states[..of_host.unwrap_or(self.states.len())]
     }
 
     /// A call that brings `of` is about to be made: brings the states of these keys to where reads find them, where the backend has to wait for that.
@@ -131,7 +138,12 @@ impl KeyedState {
         if !self.backend.prefetches() || !of.keyless.is_empty() {
             return Ok(());
         }
-        self.distinct.gather(of, 0..of.len());
+        if self.is_of_records(of) {
+            let (units, hashes) = self.units_of(of);
+            self.distinct.gather_units(&units, &hashes);
+        } else {
+            self.distinct.gather(of, 0..of.len());
+        }
         let Self { backend, distinct: DistinctKeys { keys, hashes, .. }, .. } = self;
         let selected = SelectedKeys { keys, hashes, time };
         poll_fn(|cx| backend.poll_prefetch(selected, cx)).await
@@ -148,6 +160,9 @@ impl KeyedState {
         if let Some(&record) = of.keyless.iter().find(|&&record| range.contains(&(record as usize))) {
             return Err(SelectError::Keyless(Keyless { record: record as usize }));
         }
+        if self.is_windowed() {
+            return if self.is_of_records(of) { self.select_windows(of, range) } else { self.select_units(of, range) };
+        }
         self.distinct.gather(of, range.clone());
         let Self { backend, distinct: DistinctKeys { keys, hashes, .. }, slots, time, .. } = self;
         backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)?;
@@ -156,7 +171,7 @@ impl KeyedState {
 
     /// The distinct keys; where records are put into windows, a key for each of its windows.
     pub fn keys(&self) -> &Column {
-        &self.distinct.keys
+        self.keys_of_units().unwrap_or(&self.distinct.keys)
     }
 
     /// For each selected record, timer or window the index of its key; where [`Self::rows`] says so, for each row.
@@ -167,17 +182,12 @@ impl KeyedState {
     /// What stands for the selected records where that is not each of them once: for each row the index of its record in the batch, ascending. One that is in
     /// several windows has a row for each, and one that comes too late has none.
     pub fn rows(&self) -> Option<&[u32]> {
-        None
+        self.planned_rows()
     }
 
     /// For each of [`Self::keys`] the window that it stands for, where records are put into windows whose bounds are known.
     pub fn windows(&self) -> Option<&[Window]> {
-        None
-    }
-
-    /// The call that was made with what is selected has failed: what had been prepared for it is undone.
-    pub fn reject(&mut self) -> Result<(), EngineError> {
-        Ok(())
+        self.planned_windows()
     }
 
     /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`, until they pass `max_bytes`;

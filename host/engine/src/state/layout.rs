@@ -33,6 +33,11 @@ impl Layout {
         Self { states: states.to_vec(), cells: places.iter().filter(|place| matches!(place, Place::Cell(_))).count(), places }
     }
 
+    /// True where keys are keys in their windows.
+    pub fn are_units(&self) -> bool {
+        super::are_units(&self.states)
+    }
+
     /// The declared states.
     pub fn states(&self) -> &[StateDescriptor] {
         &self.states

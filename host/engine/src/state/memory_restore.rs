@@ -25,7 +25,7 @@ impl MemoryBackend {
         // Fresh from here on is what this delta puts.
         drop(self.table_mut(key_group).take_changes());
         for key in removed {
-            block.check_group(key, key_group, self.max_parallelism)?;
+            block.check_group(key, key_group, (self.max_parallelism, self.layout.are_units()))?;
             let hash = self.hash(key);
             let table = self.table_mut(key_group);
             match table.find(hash, key) {
@@ -65,7 +65,7 @@ impl MemoryBackend {
     ) -> Result<(), EngineError> {
         self.layout.check_block(&reader, states)?;
         while let Some(key) = reader.next_key()? {
-            reader.check_group(key, key_group, self.max_parallelism)?;
+            reader.check_group(key, key_group, (self.max_parallelism, self.layout.are_units()))?;
             let hash = self.hash(key);
             let table = self.table_mut(key_group);
             let entry = table.find(hash, key);

@@ -61,9 +61,10 @@ pub use snapshot::{BlockSnapshot, FileSnapshot, SnapshotFile, StateSnapshot, Sto
 pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
+pub(crate) use windows::{DueReason, DueWindow};
 pub use windows::{
-    FiredWindow, FiredWindows, HOPS_MAX, NO_BOUND, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason, WindowSettings,
-    window_state,
+    FiredWindow, FiredWindows, HOPS_MAX, LateRecord, NO_BOUND, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason, WindowSettings,
+    are_units, key_of_unit, start_of_unit, unit_hash, window_state,
 };
 
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,9 @@
 //! Keys and payloads are borrowed from the blocks and deltas. Those are checked as a restore checks them, but for schema versions: each state
 //! tells the version that it was written under, and what that means is the reader's to say.
 
-use super::StateDescriptor;
 use super::block::{BlockReader, Payload};
 use super::delta::Delta;
+use super::{StateDescriptor, are_units};
 use crate::error::EngineError;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl<'a> StoredGroup<'a> {
     pub(crate) fn apply_delta(&mut self, delta: &'a [u8]) -> Result<(), EngineError> {
         let Delta { removed, block } = Delta::open(delta)?;
         for key in removed {
-            block.check_group(key, self.key_group, self.max_parallelism)?;
+            block.check_group(key, self.key_group, (self.max_parallelism, are_units(self.declared)))?;
             self.keys.remove(key);
         }
         self.keys.extend(self.read(block)?);
@@ -71,7 +71,7 @@ impl<'a> StoredGroup<'a> {
         }
         let mut keys = StoredKeys::new();
         while let Some(key) = reader.next_key()? {
-            reader.check_group(key, self.key_group, self.max_parallelism)?;
+            reader.check_group(key, self.key_group, (self.max_parallelism, are_units(self.declared)))?;
             let mut states = Vec::new();
             while let Some((index, payload)) = reader.next_state()? {
                 states.push(StoredState { index, version: stored[index].version, payload });

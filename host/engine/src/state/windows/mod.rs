@@ -1,15 +1,39 @@
 //! Windows: the unit of keyed state in a windowed operator is a key in one of its windows.
+//!
+//! What comes is put into windows in front of each call ([`plan`]), and taken note of when the call has been made. Which are due follows from what is kept of them
+//! ([`kept`]) under their units ([`unit`]), which is state as any other is: captured, stored by increments, restored, rescaled. What is in memory besides ([`index`],
+//! [`due`]) follows from it and is made of it behind a restore.
 
+mod accept;
+mod contents;
+mod due;
 mod fired;
+mod firing;
+mod index;
+mod kept;
+mod plan;
+mod sessions;
 mod settings;
 mod unit;
 
+pub(super) use contents::Contents;
+pub(crate) use due::{DueReason, DueWindow};
 pub use fired::{FiredWindow, FiredWindows, WindowReason};
+pub(super) use kept::Kept;
+pub use plan::LateRecord;
+pub(super) use plan::{PlannedUnit, Planning};
+pub(super) use sessions::too_many;
 pub use settings::{HOPS_MAX, WindowKind, WindowSettings};
+pub(super) use unit::put_unit;
+pub use unit::{key_of_unit, start_of_unit, unit_hash};
 
 use super::{StateDescriptor, StateKind};
 use crate::element::Column;
 use crate::error::EngineError;
+use due::DueWindows;
+use index::KeyIndex;
+use plan::Plan;
+use std::sync::Arc;
 
 /// Name of the state that keeps what the host knows of a unit. An operator that has it keeps its state by units.
 pub const WINDOW_STATE: &str = "weir:window";
@@ -28,6 +52,11 @@ pub fn window_state(settings: &WindowSettings) -> StateDescriptor {
     StateDescriptor { name: WINDOW_STATE.into(), kind: StateKind::Value, schema: settings.described(), version: 1, ttl_ms: None }
 }
 
+/// True where an operator that keeps these states keeps them by key and window.
+pub fn are_units(states: &[StateDescriptor]) -> bool {
+    states.iter().any(|state| state.name == WINDOW_STATE)
+}
+
 /// In the place of a bound that a window does not have.
 pub const NO_BOUND: i64 = i64::MIN;
 
@@ -36,4 +65,111 @@ pub trait StateMerger: Send + Sync {
     /// For each pair of values of the operator's state `state` the value of both: as many as there are pairs, in order. Of a map the values of entries that
     /// both have. `earlier` are of the window that starts first.
     fn merge(&self, state: usize, earlier: &Column, later: &Column) -> Result<Column, EngineError>;
+}
+
+/// The windows of one subtask's keys.
+pub(super) struct Windows {
+    pub settings: WindowSettings,
+    /// The number of the state [`WINDOW_STATE`].
+    pub state: usize,
+    pub merger: Option<Arc<dyn StateMerger>>,
+    pub index: KeyIndex,
+    pub due: DueWindows,
+    pub plan: Plan,
+    /// What had been kept of units that were made one in front of the call.
+    pub undo: Vec<Undo>,
+    /// Records that came too late in calls that have been made.
+    pub late: Vec<LateRecord>,
+    /// Counts that are full, each with the last of its records.
+    pub full: Vec<(u32, Vec<u8>)>,
+    /// The windows that fire, and what becomes of their units.
+    pub firing: Vec<Firing>,
+    /// Which of them have failed.
+    pub failed: Vec<u32>,
+}
+
+/// A unit as it was.
+pub(super) struct Undo {
+    pub unit: Vec<u8>,
+    pub before: Contents,
+}
+
+/// A window that has been due.
+pub(super) struct Firing {
+    pub unit: Vec<u8>,
+    pub window: Window,
+    pub reason: DueReason,
+    pub kept: Kept,
+}
+
+impl Windows {
+    pub fn new(settings: WindowSettings, state: usize, merger: Option<Arc<dyn StateMerger>>) -> Self {
+        let index = KeyIndex::new(&settings.kind);
+        let (due, plan) = (DueWindows::default(), Plan::default());
+        let (undo, late, full, firing, failed) = Default::default();
+        Self { settings, state, merger, index, due, plan, undo, late, full, firing, failed }
+    }
+
+    /// When a window is complete, by the time that it goes by.
+    pub fn complete_at(&self, window: Window) -> i64 {
+        match (self.settings.kind, self.settings.time) {
+            // Not by any time: the end of it is the end of the input.
+            (WindowKind::Count { .. } | WindowKind::Global, _) => i64::MAX,
+            (_, super::TimeDomain::Event) => window.end - 1,
+            // The clock may stand still at the last ms of a window while records come.
+            (_, super::TimeDomain::Processing) => window.end,
+        }
+    }
+
+    /// When nothing may come for a window any more.
+    pub fn closed_at(&self, window: Window) -> i64 {
+        self.complete_at(window).saturating_add(self.settings.lateness)
+    }
+
+    /// The bounds of a unit's window.
+    pub fn window_of(&self, unit: &[u8], kept: &Kept) -> Window {
+        let start = start_of_unit(unit);
+        if self.settings.kind.merges() { Window { start, end: kept.end } } else { self.settings.kind.window_of(start) }
+    }
+
+    /// Whether more than that a unit is there has to be known of it when records come for it.
+    pub fn reads_kept(&self) -> bool {
+        let is_fixed = matches!(self.settings.kind, WindowKind::Tumbling { .. } | WindowKind::Hopping { .. });
+        !is_fixed || self.settings.lateness > 0 || self.settings.emit_every.is_some()
+    }
+
+    /// Notes an open window, as it is kept. `now`: the clock.
+    pub fn note_restored(&mut self, unit: &[u8], kept: &Kept, now: i64) {
+        let (key, hash, window) = (key_of_unit(unit), unit_hash(unit), self.window_of(unit, kept));
+        match self.settings.kind {
+            WindowKind::Count { .. } => {
+                let filling = index::Filling { number: start_of_unit(unit), records: kept.records };
+                self.index.set_filling(key, filling);
+            }
+            _ => self.index.open(key, hash, window),
+        }
+        self.queue(unit, window, kept, now);
+    }
+
+    /// Puts a window where it is due.
+    pub fn queue(&mut self, unit: &[u8], window: Window, kept: &Kept, now: i64) {
+        let is_count = matches!(self.settings.kind, WindowKind::Count { .. });
+        match (kept.has_come, kept.touched) {
+            (true, touched) => {
+                self.due.push(DueReason::Closed, self.closed_at(window), unit);
+                if touched {
+                    self.due.correct(window.end, unit, now);
+                }
+            }
+            (false, touched) => {
+                // A count is complete when it is full.
+                if !is_count {
+                    self.due.push(DueReason::OnTime, self.complete_at(window), unit);
+                }
+                if touched {
+                    self.due.touch(&self.settings, window.end, unit, now);
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Which windows a record is put into, as the job says it.
 
-use super::Window;
+use super::{NO_BOUND, Window};
 use crate::element::NO_TIMESTAMP;
 use crate::state::TimeDomain;
 
@@ -93,6 +93,14 @@ impl WindowKind {
         matches!(self, Self::Tumbling { .. } | Self::Hopping { .. })
     }
 
+    /// The window that starts at `start`; one without bounds where it does not have any by that.
+    pub fn window_of(&self, start: i64) -> Window {
+        match *self {
+            Self::Tumbling { size, .. } | Self::Hopping { size, .. } => Window { start, end: start.saturating_add(size) },
+            Self::Session { .. } | Self::Count { .. } | Self::Global => Window { start: NO_BOUND, end: NO_BOUND },
+        }
+    }
+
     /// The windows of a time, first to last; none but for tumbling and hopping ones, and where the numbers of time end.
     pub fn windows_at(&self, time: i64) -> impl Iterator<Item = Window> {
         let (size, every, offset) = match *self {
@@ -100,8 +108,11 @@ impl WindowKind {
             Self::Hopping { size, every, offset } => (size, every, offset),
             Self::Session { .. } | Self::Count { .. } | Self::Global => (0, 1, 0),
         };
-        // In 128 bits nothing overflows.
-        let last = i128::from(time) - (i128::from(time) - i128::from(offset)).rem_euclid(i128::from(every));
+        // In 128 bits nothing overflows; most times are far from where 64 do.
+        let last = match time.checked_sub(offset).and_then(|since| time.checked_sub(since.rem_euclid(every))) {
+            Some(last) => i128::from(last),
+            None => i128::from(time) - (i128::from(time) - i128::from(offset)).rem_euclid(i128::from(every)),
+        };
         let hops =
             if time == NO_TIMESTAMP { 0 } else { (i128::from(size) - (i128::from(time) - last) - 1).div_euclid(i128::from(every)) + 1 };
         (0..hops).rev().filter_map(move |hop| {

@@ -12,23 +12,23 @@ use crate::element::key_hash;
 const START_BYTES: usize = 8;
 
 /// Appends a unit.
-pub(super) fn put_unit(start: i64, key: &[u8], into: &mut Vec<u8>) {
+pub(in crate::state) fn put_unit(start: i64, key: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&(start ^ i64::MIN).to_be_bytes());
     into.extend_from_slice(key);
 }
 
 /// The start of a unit's window.
-pub(super) fn start_of_unit(unit: &[u8]) -> i64 {
+pub fn start_of_unit(unit: &[u8]) -> i64 {
     unit.first_chunk().map_or(i64::MIN, |start| i64::from_be_bytes(*start) ^ i64::MIN)
 }
 
 /// The key that the unit is of.
-pub(super) fn key_of_unit(unit: &[u8]) -> &[u8] {
+pub fn key_of_unit(unit: &[u8]) -> &[u8] {
     unit.get(START_BYTES..).unwrap_or_default()
 }
 
 /// The hash of the key that a unit is of: its windows are all where the key is. Anything shorter is no unit, and hashes as nothing does.
-pub(crate) fn unit_hash(unit: &[u8]) -> u64 {
+pub fn unit_hash(unit: &[u8]) -> u64 {
     key_hash(key_of_unit(unit))
 }
 

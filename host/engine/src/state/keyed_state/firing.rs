@@ -1,0 +1,146 @@
+//! Windows that are due: what is kept of each says whether it fires, and what becomes of it then.
+
+use super::KeyedState;
+use crate::element::Column;
+use crate::error::EngineError;
+use crate::state::windows::{DueReason, DueWindow, Kept, Windows, key_of_unit, unit_hash};
+use crate::state::{CallKeys, FiredWindows, KeySlot, SelectedKeys};
+
+impl KeyedState {
+    /// The windows that do fire of those that are due: `units` with the number of its reason and the time at which it was due for each. What is not to fire any
+    /// more, or not yet, is seen to.
+    pub(crate) fn begin_firing(&mut self, units: CallKeys<'_>, reasons: &[u32], times: &[i64]) -> Result<FiredWindows, EngineError> {
+        let mut fired = FiredWindows::default();
+        self.select_units(units, 0..units.len()).map_err(|error| error.into_error(|_| unreachable_keyless()))?;
+        let Self { windows: Some(windows), backend, distinct, slots, .. } = self else { return Ok(fired) };
+        windows.firing.clear();
+        windows.failed.clear();
+        let (mut present, mut stored) = (Vec::new(), Column::new());
+        backend.gather_values(slots, windows.state, usize::MAX, &mut present, &mut stored)?;
+        let mut of_units: Vec<Option<Kept>> = (0..slots.len()).map(|_| None).collect();
+        for (&unit, stored) in present.iter().zip(stored.iter()) {
+            of_units[unit as usize] = Some(Kept::decode(&windows.settings.kind, distinct.keys.get(unit as usize), stored)?);
+        }
+        let mut seen = vec![false; slots.len()];
+        for (place, &unit) in distinct.key_of.iter().enumerate() {
+            let (unit, name) = (unit as usize, distinct.keys.get(unit as usize));
+            let Some(reason) = DueReason::of(reasons[place]) else { continue };
+            let due = DueWindow { reason, unit: name.to_vec(), time: times[place] };
+            // One that is gone has nothing to say.
+            let Some(kept) = &of_units[unit] else { continue };
+            if std::mem::replace(&mut seen[unit], true) {
+                windows.due.release(due);
+            } else if windows.is_to_fire(&due, kept) {
+                windows.fire(due, distinct.hashes[unit], kept.clone(), &mut fired);
+            } else {
+                seen[unit] = false;
+            }
+        }
+        Ok(fired)
+    }
+
+    /// A window that fires has failed: nothing is kept of it. `firing` is its index in what fires.
+    pub fn drop_fired(&mut self, firing: usize) {
+        if let Some(windows) = &mut self.windows {
+            windows.failed.push(firing as u32);
+        }
+    }
+
+    /// What has fired has spoken: what is complete is gone, and of the rest it is noted.
+    pub(crate) fn end_firing(&mut self) -> Result<(), EngineError> {
+        let Self { windows: Some(windows), backend, states, time, .. } = self else { return Ok(()) };
+        let (mut units, mut hashes) = (Column::new(), Vec::new());
+        let firings = std::mem::take(&mut windows.firing);
+        for firing in &firings {
+            units.push(&firing.unit);
+            hashes.push(unit_hash(&firing.unit));
+        }
+        let mut slots = Vec::new();
+        backend.lookup(SelectedKeys { keys: &units, hashes: &hashes, time: *time }, &mut slots)?;
+        let mut spoken = 0;
+        for ((firing, slot), &hash) in firings.iter().zip(&mut slots).zip(&hashes) {
+            let has_failed = firing.reason != DueReason::Closed && {
+                spoken += 1;
+                windows.failed.contains(&(spoken - 1))
+            };
+            match windows.kept_behind_firing(firing).filter(|_| !has_failed) {
+                Some(kept) => {
+                    let mut stored = Vec::new();
+                    kept.encode(&windows.settings.kind, &mut stored);
+                    backend.set_value(slot, &firing.unit, windows.state, &stored)?;
+                }
+                None => {
+                    windows.index.close(key_of_unit(&firing.unit), hash, crate::state::windows::start_of_unit(&firing.unit));
+                    for state in 0..states.len() {
+                        if slot.entry != KeySlot::ABSENT && states[state].kind != crate::state::StateKind::Broadcast {
+                            backend.clear(slot, &firing.unit, state)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts that calls have filled, in the order of their last records.
+    pub(crate) fn take_full(&mut self) -> Vec<Vec<u8>> {
+        self.windows.as_mut().map_or_else(Vec::new, |windows| windows.take_full())
+    }
+
+    /// True where windows may be due: event time has come to `event`, the clock to `now`.
+    pub(crate) fn are_windows_due(&mut self, event: i64, now: i64) -> bool {
+        self.windows.as_mut().is_some_and(|windows| {
+            let Windows { settings, due, .. } = &mut **windows;
+            due.are_due(settings, event, now)
+        })
+    }
+
+    /// When windows are due by the clock at the earliest.
+    pub(crate) fn next_window_by_clock(&self) -> Option<i64> {
+        let windows = self.windows.as_ref()?;
+        windows.due.next_by_clock(&windows.settings)
+    }
+
+    /// Takes the next window that is due out, where `fits` says something of it. See [`DueWindows::take`](crate::state::windows::DueWindows).
+    pub(crate) fn take_window<T>(
+        &mut self,
+        until: (i64, i64),
+        fits: impl FnOnce(Option<i64>, &[u8]) -> Option<T>,
+    ) -> Option<(DueWindow, T)> {
+        let Windows { settings, due, .. } = &mut **self.windows.as_mut()?;
+        due.take(settings, until, fits)
+    }
+
+    /// Puts a window that was taken out back: its time has not come for its key.
+    pub(crate) fn put_window_back(&mut self, window: &DueWindow) {
+        if let Some(windows) = &mut self.windows {
+            windows.due.push(window.reason, window.time, &window.unit);
+        }
+    }
+
+    /// Event time has gone on: windows that have to be corrected are due.
+    pub(crate) fn correct_windows(&mut self) {
+        if let Some(windows) = &mut self.windows {
+            windows.due.on_watermark();
+        }
+    }
+
+    /// The state has been restored: its open windows are due when their time comes. `now`: the clock.
+    pub(crate) fn queue_restored_windows(&mut self, now: i64) -> Result<(), EngineError> {
+        let Self { backend, windows: Some(windows), .. } = self else { return Ok(()) };
+        let mut damaged = None;
+        backend.each_value(windows.state, &mut |unit, stored| match Kept::decode(&windows.settings.kind, unit, stored) {
+            Ok(kept) => windows.note_restored(unit, &kept, now),
+            Err(error) => damaged = Some(error),
+        })?;
+        damaged.map_or(Ok(()), Err)
+    }
+
+    pub(super) fn is_of_records(&self, of: CallKeys<'_>) -> bool {
+        self.windows.is_some() && !of.times.is_empty()
+    }
+}
+
+fn unreachable_keyless() -> EngineError {
+    EngineError::new(crate::error::ErrorKind::Bug, "a window without a key")
+}

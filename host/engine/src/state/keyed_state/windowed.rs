@@ -1,0 +1,257 @@
+//! Keyed state of a windowed operator: records are put into windows where their keys are selected, so that all that is addressed by a key's index is addressed by a
+//! unit's.
+//!
+//! What a selection has planned is taken note of when the next one begins, or the operator's call is over ([`KeyedState::accept`]); the operator undoes it where its
+//! call has failed ([`KeyedState::reject`]). Units that become one do so in front of the call: they alone are changed before it, and put back.
+
+use super::{KeyedState, SelectError};
+use crate::element::Column;
+use crate::error::EngineError;
+use crate::state::distinct_keys::DistinctKeys;
+use crate::state::windows::{Contents, Kept, Planning, Undo, Windows, key_of_unit, unit_hash};
+use crate::state::{CallKeys, KeySlot, LateRecord, SelectedKeys, StateMerger, TimeDomain, Unwindowed, Window, WindowSettings};
+use std::ops::Range;
+use std::sync::Arc;
+
+impl KeyedState {
+    /// The same, with records put into windows: the last of the states is that of windows.
+    pub fn with_windows(self, settings: WindowSettings, merger: Option<Arc<dyn StateMerger>>) -> Self {
+        let state = self.states.len() - 1;
+        Self { windows: Some(Box::new(Windows::new(settings, state, merger))), ..self }
+    }
+
+    /// True where records are put into windows.
+    pub fn is_windowed(&self) -> bool {
+        self.windows.is_some()
+    }
+
+    /// See [`KeyedState::select`]; `of` are records.
+    pub(super) fn select_windows(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
+        self.accept().map_err(SelectError::Failed)?;
+        let mut wanted = range.clone();
+        loop {
+            let Some(windows) = &mut self.windows else { return Ok(range.len()) };
+            let Windows { settings, index, plan, .. } = &mut **windows;
+            let planned = plan.make(Planning { settings, index, of, time: self.time }, wanted.clone());
+            planned.inspect_err(|_| plan.is_open = false).map_err(SelectError::Unwindowed)?;
+            if let Err(failed) = self.make_one().map_err(SelectError::Failed)? {
+                self.reject().map_err(SelectError::Failed)?;
+                if failed.record == wanted.start {
+                    return Err(SelectError::Unwindowed(failed));
+                }
+                wanted.end = failed.record;
+                continue;
+            }
+            self.look_up_planned().map_err(SelectError::Failed)?;
+            match self.first_beyond_limit() {
+                None => break,
+                Some(record) if record == wanted.start => {
+                    self.reject().map_err(SelectError::Failed)?;
+                    let max = self.windows.as_ref().map_or(0, |windows| windows.settings.max_per_key);
+                    return Err(SelectError::Unwindowed(Unwindowed { record, why: crate::state::windows::too_many(max) }));
+                }
+                Some(record) => {
+                    self.reject().map_err(SelectError::Failed)?;
+                    wanted.end = record;
+                }
+            }
+        }
+        Ok(self.windows.as_ref().map_or(0, |windows| windows.plan.range.len()))
+    }
+
+    /// Selects the units of the plan, and reads what is kept of them.
+    fn look_up_planned(&mut self) -> Result<(), EngineError> {
+        let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(()) };
+        let reads_kept = windows.reads_kept();
+        let Windows { settings, plan, state, .. } = &mut **windows;
+        distinct.gather_units(&plan.units, &plan.hashes);
+        let DistinctKeys { keys, hashes, key_of, .. } = distinct;
+        backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots)?;
+        plan.note_units(settings, keys, key_of);
+        let (mut present, mut stored) = (Vec::new(), Column::new());
+        if reads_kept {
+            backend.gather_values(slots, *state, usize::MAX, &mut present, &mut stored)?;
+        }
+        for (&unit, stored) in present.iter().zip(stored.iter()) {
+            plan.of_units[unit as usize].kept = Some(Kept::decode(&settings.kind, keys.get(unit as usize), stored)?);
+        }
+        if !reads_kept {
+            for (planned, slot) in plan.of_units.iter_mut().zip(slots.iter()) {
+                planned.kept = (slot.entry != KeySlot::ABSENT).then(Kept::new);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first record that would open more windows of its key than there may be.
+    fn first_beyond_limit(&self) -> Option<usize> {
+        let windows = self.windows.as_ref()?;
+        if windows.settings.kind.merges() {
+            // Sessions are known one by one, and have been counted.
+            return None;
+        }
+        let mut opened = std::collections::HashMap::<u64, u32>::new();
+        let is_beyond = |(unit, planned): &(usize, &crate::state::windows::PlannedUnit)| {
+            let hash = self.distinct.hashes[*unit];
+            planned.kept.is_none() && {
+                let number = opened.entry(hash).or_insert_with(|| windows.index.number(hash));
+                *number += 1;
+                *number > windows.settings.max_per_key
+            }
+        };
+        let (unit, _) = windows.plan.of_units.iter().enumerate().find(is_beyond)?;
+        let row = self.distinct.key_of.iter().position(|&of| of as usize == unit)?;
+        Some(windows.plan.rows[row] as usize)
+    }
+
+    /// Makes one unit of those whose sessions become one. The inner error says which record has to wait for that, or cannot be taken.
+    fn make_one(&mut self) -> Result<Result<(), Unwindowed>, EngineError> {
+        let Self { windows: Some(windows), backend, states, time, .. } = self else { return Ok(Ok(())) };
+        if !windows.settings.kind.merges() {
+            return Ok(Ok(()));
+        }
+        let Windows { settings, plan, undo, state, merger, .. } = &mut **windows;
+        for (key, session) in plan.sessions.moving() {
+            let (key, hash) = (plan.keys.keys.get(key), plan.keys.hashes[key]);
+            let mut olds: Vec<Window> = session.olds().collect();
+            olds.sort_unstable();
+            let mut starts: Vec<i64> = olds.iter().map(|old| old.start).collect();
+            starts.insert(0, session.window.start);
+            starts.dedup();
+            let mut units = Column::new();
+            starts.iter().for_each(|&start| units.push_with(|unit| crate::state::windows::put_unit(start, key, unit)));
+            let mut slots = Vec::new();
+            backend.lookup(SelectedKeys { keys: &units, hashes: &vec![hash; starts.len()], time: *time }, &mut slots)?;
+            let mut all = Contents::none(states.len());
+            let mut kept: Option<Kept> = None;
+            for (place, slot) in slots.iter().enumerate() {
+                let mut contents = Contents::read(&**backend, slot, states)?;
+                undo.push(Undo { unit: units.get(place).to_vec(), before: contents.clone() });
+                if let Some(stored) = contents.take_value(*state) {
+                    let next = Kept::decode(&settings.kind, units.get(place), &stored)?;
+                    kept = Some(kept.map_or(next.clone(), |before| before.made_one_with(next)));
+                }
+                all = match all.merged(contents, merger.as_deref()) {
+                    Ok(all) => all,
+                    Err(error) => {
+                        return Ok(Err(Unwindowed { record: session.cause, why: format!("its window becomes one with others: {error}") }));
+                    }
+                };
+            }
+            let mut stored = Vec::new();
+            kept.unwrap_or_else(Kept::new).encode(&settings.kind, &mut stored);
+            all.set_value(*state, stored);
+            for (place, slot) in slots.iter_mut().enumerate() {
+                let now = if place == 0 { &all } else { &Contents::none(states.len()) };
+                now.write(&mut **backend, slot, units.get(place))?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// The operator's call is over: what was planned for it holds.
+    pub(crate) fn accept(&mut self) -> Result<(), EngineError> {
+        let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(()) };
+        if !std::mem::take(&mut windows.plan.is_open) {
+            return Ok(());
+        }
+        windows.undo.clear();
+        let mut stored = Vec::new();
+        for unit in 0..windows.plan.of_units.len() {
+            let name = distinct.keys.get(unit);
+            if let Some(kept) = windows.kept_behind_call(unit, name, distinct.hashes[unit], *time) {
+                stored.clear();
+                kept.encode(&windows.settings.kind, &mut stored);
+                backend.set_value(&mut slots[unit], name, windows.state, &stored)?;
+            }
+        }
+        windows.note_keys();
+        Ok(())
+    }
+
+    /// The call that was made with what is selected has failed: what had been prepared for it is undone.
+    pub fn reject(&mut self) -> Result<(), EngineError> {
+        let Self { windows: Some(windows), backend, time, .. } = self else { return Ok(()) };
+        windows.plan.is_open = false;
+        for Undo { unit, before } in windows.undo.drain(..).rev() {
+            let mut keys = Column::new();
+            keys.push(&unit);
+            let mut slots = Vec::new();
+            backend.lookup(SelectedKeys { keys: &keys, hashes: &[unit_hash(&unit)], time: *time }, &mut slots)?;
+            before.write(&mut **backend, &mut slots[0], &unit)?;
+        }
+        Ok(())
+    }
+
+    /// Records that came too late in the calls that have been made since this was asked last.
+    pub(crate) fn take_late(&mut self) -> Vec<LateRecord> {
+        self.windows.as_mut().map_or_else(Vec::new, |windows| std::mem::take(&mut windows.late))
+    }
+
+    /// Selects all units that a call with these may change, outside of any call.
+    pub(crate) fn select_touched(&mut self, of: CallKeys<'_>) -> Result<(), SelectError> {
+        if !self.is_of_records(of) {
+            return self.select(of, 0..of.len()).map(|_| ());
+        }
+        let (units, hashes) = self.units_of(of);
+        self.select_units(CallKeys::new(&units, &hashes, &[]), 0..units.len()).map(|_| ())
+    }
+
+    /// What is kept has been changed behind the operator's back: which windows are open is found out anew. `now`: the clock.
+    pub(crate) fn look_through_windows(&mut self, now: i64) -> Result<(), EngineError> {
+        if let Some(windows) = &mut self.windows {
+            **windows = Windows::new(windows.settings.clone(), windows.state, windows.merger.clone());
+        }
+        self.queue_restored_windows(now)
+    }
+
+    /// For each selected unit its key alone.
+    pub(super) fn keys_of_units(&self) -> Option<&Column> {
+        self.windows.as_ref().map(|windows| &windows.plan.shown)
+    }
+
+    /// Selects windows that fire.
+    pub(super) fn select_units(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
+        self.accept().map_err(SelectError::Failed)?;
+        let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(range.len()) };
+        distinct.gather(of, range.clone());
+        let DistinctKeys { keys, hashes, .. } = distinct;
+        backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)?;
+        let plan = &mut windows.plan;
+        plan.of_units.clear();
+        plan.rows.clear();
+        plan.windows.clear();
+        plan.shown.clear();
+        keys.iter().for_each(|unit| plan.shown.push(key_of_unit(unit)));
+        plan.range = 0..0;
+        Ok(range.len())
+    }
+
+    /// See [`KeyedState::rows`].
+    pub(super) fn planned_rows(&self) -> Option<&[u32]> {
+        let plan = &self.windows.as_ref()?.plan;
+        (plan.is_open && !plan.is_plain()).then_some(&plan.rows)
+    }
+
+    /// See [`KeyedState::windows`].
+    pub(super) fn planned_windows(&self) -> Option<&[Window]> {
+        let windows = self.windows.as_ref()?;
+        (windows.plan.is_open && windows.settings.kind.has_known_bounds()).then_some(&windows.plan.windows)
+    }
+
+    /// All units that records may be put into, or that may become one by them, in front of a call: what has to be where it is read.
+    pub(super) fn units_of(&self, of: CallKeys<'_>) -> (Column, Vec<u64>) {
+        let (mut units, mut hashes) = (Column::new(), Vec::new());
+        let Some(windows) = &self.windows else { return (units, hashes) };
+        for (record, key) in of.keys.iter().enumerate() {
+            let hash = of.hashes.get(record).copied().unwrap_or_else(|| crate::state::key_hash(key));
+            let by_clock = windows.settings.time == TimeDomain::Processing;
+            let time = if by_clock { self.time.processing_time } else { of.times[record] };
+            for start in windows.starts_of(key, time) {
+                units.push_with(|unit| crate::state::windows::put_unit(start, key, unit));
+                hashes.push(hash);
+            }
+        }
+        (units, hashes)
+    }
+}

@@ -1,0 +1,146 @@
+//! Which open windows are due: the complete ones by their time, the others when something has come for them and its moment has.
+//!
+//! The queue names windows by the time at which they were to be due when they were put in. A session may have become longer since, or be gone; whoever takes
+//! one out looks at what is kept of it, and puts it in again where it is due later.
+
+use super::WindowSettings;
+use crate::state::TimeDomain;
+use crate::state::timer_queue::TimerQueue;
+use std::collections::{BTreeSet, VecDeque};
+
+/// So long by the clock a correction waits at most, ms.
+const CORRECTION_MS: i64 = 100;
+
+/// Why a window is looked at. The numbers are stored with calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub(crate) enum DueReason {
+    /// It is complete.
+    OnTime = 0,
+    /// Its turn to fire early has come.
+    Early = 1,
+    /// It has records that came late.
+    Correction = 2,
+    /// Nothing may come for it any more.
+    Closed = 3,
+}
+
+impl DueReason {
+    /// The reason of a number.
+    pub fn of(number: u32) -> Option<Self> {
+        [Self::OnTime, Self::Early, Self::Correction, Self::Closed].into_iter().find(|reason| *reason as u32 == number)
+    }
+}
+
+/// A window that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DueWindow {
+    pub reason: DueReason,
+    /// The key of its state.
+    pub unit: Vec<u8>,
+    /// When it is due, or was to be.
+    pub time: i64,
+}
+
+/// A window by its end, then its start, then its key: the unit begins with the start.
+type Place = (i64, Vec<u8>);
+
+/// The windows of one subtask in the order in which they are due.
+#[derive(Default)]
+pub(in crate::state) struct DueWindows {
+    /// Those that are or will be complete, or closed, at a time.
+    queue: TimerQueue,
+    /// Those that have records since they fired last, and go on: where they fire early.
+    touched: BTreeSet<Place>,
+    /// When they do next, by the clock.
+    tick: Option<i64>,
+    /// Those that have to be corrected.
+    corrections: BTreeSet<Place>,
+    /// When they are at the latest, by the clock.
+    corrected_at: Option<i64>,
+    /// Those of both that are due.
+    released: VecDeque<DueWindow>,
+}
+
+impl DueWindows {
+    /// A window is due for `reason`, which is one of the queue's, at a time.
+    pub fn push(&mut self, reason: DueReason, time: i64, unit: &[u8]) {
+        self.queue.push(time, unit, reason as u32);
+    }
+
+    /// Records have come for a window that goes on. `now`: the clock.
+    pub fn touch(&mut self, settings: &WindowSettings, end: i64, unit: &[u8], now: i64) {
+        let Some(every) = settings.emit_every else { return };
+        self.touched.insert((end, unit.to_vec()));
+        let every = i64::try_from(every).unwrap_or(i64::MAX).max(1);
+        self.tick.get_or_insert_with(|| now.saturating_sub(now.rem_euclid(every)).saturating_add(every));
+    }
+
+    /// Records have come late for a window. `now`: the clock.
+    pub fn correct(&mut self, end: i64, unit: &[u8], now: i64) {
+        self.corrections.insert((end, unit.to_vec()));
+        self.corrected_at.get_or_insert_with(|| now.saturating_add(CORRECTION_MS));
+    }
+
+    /// Event time has gone on: what has to be corrected is.
+    pub fn on_watermark(&mut self) {
+        self.corrected_at = None;
+        let due = std::mem::take(&mut self.corrections).into_iter();
+        self.released.extend(due.map(|(end, unit)| DueWindow { reason: DueReason::Correction, unit, time: end.saturating_sub(1) }));
+    }
+
+    /// One that was taken out is looked at again, behind the call.
+    pub fn release(&mut self, window: DueWindow) {
+        self.released.push_back(window);
+    }
+
+    fn on_clock(&mut self, now: i64) {
+        if self.corrected_at.is_some_and(|at| at <= now) {
+            self.on_watermark();
+        }
+        if self.tick.is_some_and(|at| at <= now) {
+            self.tick = None;
+            let due = std::mem::take(&mut self.touched).into_iter();
+            self.released.extend(due.map(|(end, unit)| DueWindow { reason: DueReason::Early, unit, time: end.saturating_sub(1) }));
+        }
+    }
+
+    /// True where windows may be due: event time has come to `event`, the clock to `now`.
+    pub fn are_due(&mut self, settings: &WindowSettings, event: i64, now: i64) -> bool {
+        self.on_clock(now);
+        !self.released.is_empty() || self.queue.not_before().is_some_and(|time| time <= until(settings, event, now))
+    }
+
+    /// When something is due by the clock at the earliest.
+    pub fn next_by_clock(&self, settings: &WindowSettings) -> Option<i64> {
+        let complete = self.queue.not_before().filter(|_| settings.time == TimeDomain::Processing);
+        [complete, self.tick, self.corrected_at].into_iter().flatten().min()
+    }
+
+    /// Takes the next one out, where `fits` says something of it: it is told the time at which it is due by the queue, and the unit.
+    pub fn take<T>(
+        &mut self,
+        settings: &WindowSettings,
+        (event, now): (i64, i64),
+        fits: impl FnOnce(Option<i64>, &[u8]) -> Option<T>,
+    ) -> Option<(DueWindow, T)> {
+        self.on_clock(now);
+        if let Some(next) = self.released.front() {
+            let said = fits(None, &next.unit)?;
+            return self.released.pop_front().map(|next| (next, said));
+        }
+        let next = self.queue.next().filter(|next| next.time <= until(settings, event, now))?;
+        let said = fits(Some(next.time), next.key())?;
+        let taken = self.queue.pop()?;
+        let reason = DueReason::of(taken.timer)?;
+        Some((DueWindow { reason, unit: taken.key().to_vec(), time: taken.time }, said))
+    }
+}
+
+/// Up to when windows are due.
+fn until(settings: &WindowSettings, event: i64, now: i64) -> i64 {
+    match settings.time {
+        TimeDomain::Event => event,
+        TimeDomain::Processing => now,
+    }
+}

@@ -1,0 +1,126 @@
+//! What of a key's open windows has to be known when a record comes, in memory: it follows from the units that are kept, and is made of them behind a restore.
+
+use super::{Window, WindowKind};
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+
+/// Open windows by key.
+pub(in crate::state) enum KeyIndex {
+    /// Tumbling, hopping and global windows: how many there are, by the hash of the key. Keys that share it share the count, which only bounds it.
+    Number(HashMap<u64, u32, FixedState>),
+    /// Sessions, by key, in order.
+    Sessions(HashMap<Box<[u8]>, Vec<Window>, FixedState>),
+    /// Counts, by key: the window that is being filled.
+    Filling(HashMap<Box<[u8]>, Filling, FixedState>),
+}
+
+/// A count that is not full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::state) struct Filling {
+    /// Its number, in the place of its start.
+    pub number: i64,
+    /// The records that it has.
+    pub records: u64,
+}
+
+impl Filling {
+    /// Of a key that has none.
+    pub const EMPTY: Self = Self { number: 0, records: 0 };
+}
+
+impl KeyIndex {
+    pub fn new(kind: &WindowKind) -> Self {
+        match kind {
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Self::Number(HashMap::default()),
+            WindowKind::Session { .. } => Self::Sessions(HashMap::default()),
+            WindowKind::Count { .. } => Self::Filling(HashMap::default()),
+        }
+    }
+
+    /// Open windows of the keys with this hash, where only their number is known.
+    pub fn number(&self, hash: u64) -> u32 {
+        match self {
+            Self::Number(numbers) => numbers.get(&hash).copied().unwrap_or_default(),
+            Self::Sessions(_) | Self::Filling(_) => 0,
+        }
+    }
+
+    /// A window has been opened.
+    pub fn open(&mut self, key: &[u8], hash: u64, window: Window) {
+        match self {
+            Self::Number(numbers) => *numbers.entry(hash).or_default() += 1,
+            Self::Sessions(sessions) => {
+                let of_key = sessions.entry(key.into()).or_default();
+                let place = of_key.partition_point(|open| open.start < window.start);
+                of_key.insert(place, window);
+            }
+            Self::Filling(_) => {}
+        }
+    }
+
+    /// A window is closed; `start` is its unit's.
+    pub fn close(&mut self, key: &[u8], hash: u64, start: i64) {
+        match self {
+            Self::Number(numbers) => {
+                if let Some(number) = numbers.get_mut(&hash) {
+                    *number -= 1;
+                    if *number == 0 {
+                        numbers.remove(&hash);
+                    }
+                }
+            }
+            Self::Sessions(sessions) => {
+                if let Some(of_key) = sessions.get_mut(key) {
+                    of_key.retain(|open| open.start != start);
+                    if of_key.is_empty() {
+                        sessions.remove(key);
+                    }
+                }
+            }
+            Self::Filling(filling) => {
+                // Full ones fire together, before another record comes.
+                if filling.get(key).is_some_and(|open| open.number == start || open.records == 0) {
+                    filling.remove(key);
+                }
+            }
+        }
+    }
+
+    /// The sessions of a key, in order.
+    pub fn sessions(&self, key: &[u8]) -> &[Window] {
+        match self {
+            Self::Sessions(sessions) => sessions.get(key).map_or(&[], |sessions| sessions),
+            Self::Number(_) | Self::Filling(_) => &[],
+        }
+    }
+
+    /// These are the sessions of a key from now on.
+    pub fn set_sessions(&mut self, key: &[u8], of_key: Vec<Window>) {
+        if let Self::Sessions(sessions) = self {
+            match sessions.get_mut(key) {
+                Some(there) => *there = of_key,
+                None => _ = sessions.insert(key.into(), of_key),
+            }
+        }
+    }
+
+    /// The count of a key that is being filled.
+    pub fn filling(&self, key: &[u8]) -> Filling {
+        match self {
+            Self::Filling(filling) => filling.get(key).copied().unwrap_or(Filling::EMPTY),
+            Self::Number(_) | Self::Sessions(_) => Filling::EMPTY,
+        }
+    }
+
+    /// This is the count of a key that is being filled from now on.
+    pub fn set_filling(&mut self, key: &[u8], now: Filling) {
+        let Self::Filling(filling) = self else { return };
+        if now == Filling::EMPTY {
+            filling.remove(key);
+        } else if let Some(there) = filling.get_mut(key) {
+            *there = now;
+        } else {
+            filling.insert(key.into(), now);
+        }
+    }
+}
