@@ -226,7 +226,7 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
                 let CallEffects { records, undivided, recordless } = operator.effects_of(0, &call).await?;
                 let given = match &call.kind {
                     CallKind::Batch { batch, .. } => texts(batch).collect(),
-                    CallKind::Timers(fired) => timers(fired),
+                    CallKind::Timers(fired) | CallKind::Windows(fired) => timers(fired),
                     CallKind::Watermark => {
                         assert!(recordless.is_empty(), "what is recorded emits nothing at a watermark");
                         continue;

@@ -10,7 +10,7 @@ use crate::element::{Column, NO_TIMESTAMP, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
-use crate::operator::{CallKind, FiredTimers, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::operator::{CallKind, FiredTimers, LATE_NAME, LATE_OUTPUT, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use crate::state::{BroadcastAccess, CallKeys, StateDescriptor, StateMigrator, StateTime};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
@@ -101,6 +101,11 @@ impl IsolatedOperator {
         self.call(CallKind::Timers(fired.clone())).await
     }
 
+    /// Calls it with windows that are due. After an error the operator is of no more use.
+    pub(super) async fn on_windows(&mut self, due: &Arc<FiredTimers>) -> Result<Emitted, EngineError> {
+        self.call(CallKind::Windows(due.clone())).await
+    }
+
     async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
         let Self { watermark, processing_time, .. } = *self;
         let call = OperatorCall { watermark, processing_time, kind };
@@ -168,7 +173,7 @@ impl IsolatedOperator {
         let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
         state.prefetch(keys, time).await.map_err(|error| error.context(&id))?;
-        state.select(keys, 0..keys.len()).map_err(|error| error.into_error(keyless))?;
+        state.select_touched(keys).map_err(|error| error.into_error(keyless))?;
         Ok(true)
     }
 
@@ -181,6 +186,7 @@ impl IsolatedOperator {
                     && let Some(state) = self.subtask.keyed_state()
                 {
                     contents::put_back(state, before)?;
+                    state.look_through_windows(self.processing_time)?;
                 }
             }
             Partitioning::Broadcast => {
@@ -209,6 +215,7 @@ impl IsolatedOperator {
         match self.subtask.factory().descriptor().outputs.get(output as usize) {
             Some(output) => &output.name,
             None if output == QUARANTINE_OUTPUT => QUARANTINE_NAME,
+            None if output == LATE_OUTPUT => LATE_NAME,
             None => "",
         }
     }

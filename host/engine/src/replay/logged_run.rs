@@ -141,7 +141,11 @@ impl LoggedStretch {
         let own = range_of(index, self.parallelism(), max_parallelism);
         let is_own = |key: Option<&[u8]>| key.is_some_and(|key| own.contains(key_group_of(key_hash(key), max_parallelism)));
         for call in &stretch.calls {
-            let of = if matches!(call.kind, CallKind::Timers(_)) { "timer" } else { "record" };
+            let of = match call.kind {
+                CallKind::Timers(_) => "timer",
+                CallKind::Windows(_) => "window",
+                CallKind::Batch { .. } | CallKind::Watermark => "record",
+            };
             if let Some(place) = call.keys().and_then(|keys| keys.iter().position(|key| !is_own(key))) {
                 return Err(format!("{of} {place} of a call has no key of its subtask"));
             }

@@ -74,6 +74,7 @@ impl LoggedSubtask {
             CallKind::Batch { input, keyed, batch } => (self.edge_of(*input, *keyed)?, batch.clone()),
             CallKind::Watermark => return self.at_watermark().await,
             CallKind::Timers(fired) => return self.at_timers(fired).await,
+            CallKind::Windows(due) => return self.at_windows(due).await,
         };
         let input = ReplayInput { number, edge, batch };
         let before = self.whole.contents_of(input.edge, &input.batch).await?;
@@ -97,6 +98,14 @@ impl LoggedSubtask {
         let emitted = self.whole.on_timers(fired).await?;
         self.cut.on_timers(fired).await?;
         let after = self.whole.of_keys((&**fired).into()).await?;
+        Ok(CallEffects::recordless(outputs(&self.whole, &emitted), changes(&self.whole, &before, &after)))
+    }
+
+    async fn at_windows(&mut self, due: &Arc<FiredTimers>) -> Result<CallEffects, EngineError> {
+        let before = self.whole.of_keys((&**due).into()).await?;
+        let emitted = self.whole.on_windows(due).await?;
+        self.cut.on_windows(due).await?;
+        let after = self.whole.of_keys((&**due).into()).await?;
         Ok(CallEffects::recordless(outputs(&self.whole, &emitted), changes(&self.whole, &before, &after)))
     }
 

@@ -130,7 +130,7 @@ mod tests {
         let of = |batch: &RecordBatch| String::from_utf8_lossy(batch.values().get(0)).into_owned();
         let of_call = |call: &OperatorCall| match &call.kind {
             CallKind::Batch { batch, .. } => of(batch),
-            CallKind::Timers(_) | CallKind::Watermark => panic!("{call:?}"),
+            CallKind::Timers(_) | CallKind::Windows(_) | CallKind::Watermark => panic!("{call:?}"),
         };
         let words = stretch.calls.iter().map(of_call).collect::<String>();
         let behind = stretch.header.behind.map_or("start".to_owned(), |id| id.to_string());

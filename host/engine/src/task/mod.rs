@@ -25,6 +25,7 @@ mod testing;
 mod timer;
 mod timers;
 mod turn;
+mod windows;
 
 pub use broadcast::NodeBroadcast;
 pub use call_log::{CallLog, CallLogBudget, KeptStretch};

@@ -9,7 +9,7 @@ use super::timers::Firing;
 use super::{CallLog, KeptStretch, NodeBroadcast, Successor};
 use crate::checkpoint::{CheckpointMetadata, RestorePlan, WatermarkFloor};
 use crate::element::{CheckpointId, NO_TIMESTAMP, Selection};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
 use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorFactory, Subtask, TimerDescriptor};
 use crate::runtime::Clock;
@@ -71,7 +71,7 @@ pub struct OperatorSubtask {
     pub(super) state: Option<Box<KeyedState>>,
     broadcast: Option<Box<NodeBroadcast>>,
     call_log: Option<Box<CallLog>>,
-    metrics: Arc<VertexMetrics>,
+    pub(super) metrics: Arc<VertexMetrics>,
     pub(super) clock: Arc<dyn Clock>,
     /// Event time, as far as the task has come.
     pub(super) watermark: i64,
@@ -127,7 +127,11 @@ impl OperatorSubtask {
         let open = |range| -> Result<_, EngineError> {
             let of = BackendPlace { operator: operator_id, subtask: index, states, range, max_parallelism };
             let backend = backends.open(&of).map_err(|error| error.context(format!("{operator_id}: open its state")))?;
-            Ok(Box::new(KeyedState::new(states.clone(), backend).with_timers(domains())))
+            let state = KeyedState::new(states.clone(), backend).with_timers(domains());
+            Ok(Box::new(match &place.window {
+                Some(window) => state.with_windows(window.clone(), place.factory.merger()),
+                None => state,
+            }))
         };
         let state = place.key_groups.map(open).transpose()?;
         Ok(Self {
@@ -194,6 +198,10 @@ impl OperatorSubtask {
         if let (Some(restore), Some(state)) = (keyed, self.state.as_deref_mut()) {
             restore.run(state.backend_mut()).await?;
             state.queue_restored_timers().map_err(|error| error.context(format!("restore {}: its timers", self.place.subtask.vertex)))?;
+            let now = self.processing_time.now(self.clock.wall_ms(), self.clock.now());
+            state
+                .queue_restored_windows(now)
+                .map_err(|error| error.context(format!("restore {}: its windows", self.place.subtask.vertex)))?;
         }
         if let (Some(restore), Some(broadcast)) = (broadcast, self.broadcast.as_deref_mut()) {
             restore.run(broadcast).await?;
@@ -206,7 +214,7 @@ impl OperatorSubtask {
 
     /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
     pub async fn call(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
-        if let CallKind::Timers(_) = call.kind {
+        if let CallKind::Timers(_) | CallKind::Windows(_) = call.kind {
             return self.call_by_name(call).await;
         }
         // What an operator says of its own batch names it as a rule.
@@ -244,7 +252,7 @@ impl OperatorSubtask {
             None => self.make_noted(call),
             Some(left) => match &left.kind {
                 CallKind::Timers(none) if none.is_empty() => Ok(Emitted::new()),
-                CallKind::Timers(_) | CallKind::Batch { .. } | CallKind::Watermark => self.make_noted(&left),
+                CallKind::Timers(_) | CallKind::Windows(_) | CallKind::Batch { .. } | CallKind::Watermark => self.make_noted(&left),
             },
         }
     }
@@ -263,9 +271,28 @@ impl OperatorSubtask {
     }
 
     fn make(&mut self, call: &OperatorCall, keyed: bool, outputs: &mut Emitted) -> Result<(), EngineError> {
+        if keyed && self.place.window.is_some() {
+            return self.make_windowed(call, outputs);
+        }
+        self.enter(call, keyed, outputs, |operator, context| match &call.kind {
+            CallKind::Batch { input, batch, .. } => operator.process(*input, batch, context),
+            CallKind::Timers(fired) => operator.on_timers(fired, context),
+            CallKind::Windows(_) => Err(EngineError::new(ErrorKind::FixInput, "it is called with windows that are due, and has none")),
+            CallKind::Watermark => operator.on_watermark(context),
+        })
+    }
+
+    /// Lets `enter` call the operator, with what belongs to a call.
+    pub(super) fn enter(
+        &mut self,
+        call: &OperatorCall,
+        keyed: bool,
+        outputs: &mut Emitted,
+        enter: impl FnOnce(&mut dyn Operator, &mut OperatorContext<'_>) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         let broadcast = match (&call.kind, &mut self.broadcast) {
             (CallKind::Batch { input, .. }, Some(broadcast)) => broadcast.access(*input),
-            (CallKind::Timers(_) | CallKind::Watermark, Some(broadcast)) => BroadcastAccess::Read(broadcast.state()),
+            (CallKind::Timers(_) | CallKind::Windows(_) | CallKind::Watermark, Some(broadcast)) => BroadcastAccess::Read(broadcast.state()),
             (_, None) => BroadcastAccess::None,
         };
         let mut context = OperatorContext {
@@ -276,11 +303,7 @@ impl OperatorSubtask {
             processing_time: call.processing_time,
             metrics: &self.metrics,
         };
-        match &call.kind {
-            CallKind::Batch { input, batch, .. } => self.operator.process(*input, batch, &mut context),
-            CallKind::Timers(fired) => self.operator.on_timers(fired, &mut context),
-            CallKind::Watermark => self.operator.on_watermark(&mut context),
-        }
+        enter(&mut *self.operator, &mut context)
     }
 
     /// Captures the subtask as of now for `checkpoint_id`: keyed state since `since`, or all of it, and the calls since `base`, the newest checkpoint
@@ -304,7 +327,8 @@ impl OperatorSubtask {
     }
 
     fn goes_by_clock(&self) -> bool {
-        self.place.factory.descriptor().timers.iter().any(|timer| timer.domain() == TimeDomain::Processing)
+        let by_clock = self.place.window.as_ref().is_some_and(|window| window.time == TimeDomain::Processing);
+        by_clock || self.place.factory.descriptor().timers.iter().any(|timer| timer.domain() == TimeDomain::Processing)
     }
 
     /// The clock, as the next call is told it.

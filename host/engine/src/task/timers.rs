@@ -8,7 +8,7 @@ use super::OperatorSubtask;
 use crate::element::{END_OF_TIME, RecordBatch, Selection, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::{CallKind, FiredTimers, OperatorCall};
-use crate::state::{KeyedState, TimeDomain};
+use crate::state::{DueWindow, KeyedState, TimeDomain};
 use foldhash::fast::FixedState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,6 +23,8 @@ const OVERDUE_MAX: u32 = 10_000;
 pub(super) struct Firing {
     /// Timers whose group has not come to their time, while the largest floor has.
     held: Vec<Held>,
+    /// Windows likewise.
+    pub(super) held_windows: Vec<DueWindow>,
 }
 
 struct Held {
@@ -43,6 +45,8 @@ impl OperatorSubtask {
         for Held { timer, time, key } in self.firing.held.drain(..) {
             state.put_timer_back(timer, time, &key);
         }
+        self.firing.held_windows.drain(..).for_each(|held| state.put_window_back(&held));
+        state.correct_windows();
         if watermark == END_OF_TIME.0 {
             state.end_event_time();
         }
@@ -50,7 +54,7 @@ impl OperatorSubtask {
 
     /// True where timers may be due.
     pub(super) fn is_due(&mut self) -> bool {
-        let is_due = self.next_due().is_some();
+        let is_due = self.next_due().is_some() || self.are_windows_due();
         if let Some(state) = self.state.as_deref_mut().filter(|_| !is_due) {
             state.on_none_due();
         }
@@ -69,19 +73,20 @@ impl OperatorSubtask {
     }
 
     /// Up to when timers may be due: some group's floor may be ahead.
-    fn event_time_due(&self) -> i64 {
+    pub(super) fn event_time_due(&self) -> i64 {
         self.floors.largest().map_or(self.watermark, |largest| largest.max(self.watermark))
     }
 
     /// In how many ms the next timer by the clock is due.
     pub(super) fn next_by_clock(&mut self) -> Option<u64> {
-        let time = self.state.as_deref_mut()?.next_timer(TimeDomain::Processing)?;
+        let state = self.state.as_deref_mut()?;
+        let time = state.next_timer(TimeDomain::Processing).into_iter().chain(state.next_window_by_clock()).min()?;
         Some(time.saturating_sub(self.processing_time.now(self.clock.wall_ms(), self.clock.now())).max(0) as u64)
     }
 
     /// The next call of timers that are due, which may have been deleted since; `None`: none is.
     pub(super) fn due_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
-        let Some(domain) = self.next_due() else { return Ok(None) };
+        let Some(domain) = self.next_due() else { return Ok(self.due_windows()) };
         let processing_time = self.tell_processing_time();
         let until = match domain {
             TimeDomain::Event => self.event_time_due(),

@@ -125,6 +125,7 @@ fn call_document(subtask: u32, number: usize, call: &OperatorCall, undivided: bo
 fn recordless(operator: &str, call: &CallKind) -> EngineError {
     let what = match call {
         CallKind::Batch { .. } | CallKind::Watermark => "emits records at watermarks, which no record of its input causes: they are",
+        CallKind::Windows(_) => "is called with windows that are due, and what comes of them no record of its input causes: it is",
         CallKind::Timers(_) => "is called with timers that are due, and what comes of them no record of its input causes: it is",
     };
     EngineError::new(ErrorKind::FixInput, format!("replay {operator}: it {what} not shown yet"))

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! payload = bytes number-of-calls *call    ; the bytes are the stretch that the calls are of, as JSON
-//! call    = batch | timers | reached
+//! call    = batch | timers | windows | reached
 //! batch   = input keyed watermark processing-time number-of-records *record    ; a record is described in `records.rs`
 //! keyed   = 0 | 1
 //! timers  = 0 2 watermark processing-time number-of-timers *timer
 //! timer   = bytes number due    ; the key, the declared timer, and when it was due
+//! windows = 0 4 watermark processing-time number-of-windows *timer    ; the key of state, the number of the reason, and when it was due
 //! reached = 0 3 watermark processing-time    ; the watermark reached the operator
 //! bytes   = length, and as many bytes
 //! ```
@@ -19,8 +20,8 @@
 
 use super::records::{early, put_record, take_byte, take_i64, take_record};
 use crate::element::{BatchBuilder, CheckpointId, Column, RecordBatch, key_hash};
-use crate::state::CallKeys;
 use crate::state::varint::{put_bytes, put_number, take_bytes, take_number};
+use crate::state::{CallKeys, unit_hash};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ const WATERMARK_BYTES: usize = 64;
 const TIMERS: u8 = 2;
 /// The call is at a watermark.
 const WATERMARK: u8 = 3;
+/// The call is of windows that are due.
+const WINDOWS: u8 = 4;
 
 /// What an operator's subtask is called with. Nothing else of its task happens within a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +66,8 @@ pub enum CallKind {
     },
     /// Timers are due, and their keys' states are what the call is about.
     Timers(Arc<FiredTimers>),
+    /// Windows are due: the key of state of each, in the place of a timer's number that of the reason, and when it was due.
+    Windows(Arc<FiredTimers>),
     /// The watermark has come to where the call says it is.
     Watermark,
 }
@@ -81,7 +86,7 @@ pub struct FiredTimers {
 impl FiredTimers {
     /// Adds the declared timer number `timer` of a key, whose XXH3-64 is `hash`. It was due at `due` ms.
     pub fn push(&mut self, key: &[u8], hash: u64, timer: u32, due: i64) {
-        debug_assert_eq!(hash, key_hash(key), "the hash of the key {}", key.escape_ascii());
+        debug_assert!(hash == key_hash(key) || hash == unit_hash(key), "the hash of the key {}", key.escape_ascii());
         self.keys.push(key);
         self.hashes.push(hash);
         self.timers.push(timer);
@@ -159,7 +164,7 @@ impl OperatorCall {
     pub fn byte_len(&self) -> usize {
         match &self.kind {
             CallKind::Batch { batch, .. } => batch.byte_len() + CALL_BYTES,
-            CallKind::Timers(fired) => fired.keys.byte_len() + fired.len() * TIMER_BYTES + CALL_BYTES,
+            CallKind::Timers(fired) | CallKind::Windows(fired) => fired.keys.byte_len() + fired.len() * TIMER_BYTES + CALL_BYTES,
             CallKind::Watermark => WATERMARK_BYTES,
         }
     }
@@ -168,7 +173,7 @@ impl OperatorCall {
     pub fn keys(&self) -> Option<CallKeys<'_>> {
         match &self.kind {
             CallKind::Batch { keyed: true, batch, .. } => Some(batch.into()),
-            CallKind::Timers(fired) => Some(CallKeys::from(&**fired)),
+            CallKind::Timers(fired) | CallKind::Windows(fired) => Some(CallKeys::from(&**fired)),
             CallKind::Batch { keyed: false, .. } | CallKind::Watermark => None,
         }
     }
@@ -213,6 +218,7 @@ fn put_call(out: &mut Vec<u8>, call: &OperatorCall) {
     let (input, kind) = match &call.kind {
         CallKind::Batch { input, keyed, .. } => (*input, u8::from(*keyed)),
         CallKind::Timers(_) => (0, TIMERS),
+        CallKind::Windows(_) => (0, WINDOWS),
         CallKind::Watermark => (0, WATERMARK),
     };
     put_number(out, u64::from(input));
@@ -224,7 +230,7 @@ fn put_call(out: &mut Vec<u8>, call: &OperatorCall) {
             put_number(out, batch.len() as u64);
             (0..batch.len()).for_each(|record| put_record(out, batch, record));
         }
-        CallKind::Timers(fired) => {
+        CallKind::Timers(fired) | CallKind::Windows(fired) => {
             put_number(out, fired.len() as u64);
             for ((key, timer), due) in fired.keys.iter().zip(&fired.timers).zip(&fired.due) {
                 put_bytes(out, key);
@@ -263,20 +269,21 @@ fn take_call(rest: &mut &[u8]) -> Result<OperatorCall, String> {
             }
             CallKind::Batch { input, keyed: kind == 1, batch: Arc::new(builder.finish()) }
         }
-        (TIMERS, 0) => CallKind::Timers(Arc::new(take_timers(rest)?)),
+        (TIMERS, 0) => CallKind::Timers(Arc::new(take_timers(rest, key_hash)?)),
+        (WINDOWS, 0) => CallKind::Windows(Arc::new(take_timers(rest, unit_hash)?)),
         (WATERMARK, 0) => CallKind::Watermark,
         (other, input) => return Err(format!("a call of input {input} is of kind {other}")),
     };
     Ok(OperatorCall { watermark, processing_time, kind })
 }
 
-fn take_timers(rest: &mut &[u8]) -> Result<FiredTimers, String> {
+fn take_timers(rest: &mut &[u8], hash_of: fn(&[u8]) -> u64) -> Result<FiredTimers, String> {
     let mut fired = FiredTimers::default();
     for _ in 0..take_number(rest).map_err(early)? {
         let key = take_bytes(rest).map_err(early)?;
         let timer = take_number(rest).map_err(early)?;
         let timer = u32::try_from(timer).map_err(|_too_large| format!("a call is of timer {timer}"))?;
-        fired.push(key, key_hash(key), timer, take_i64(rest)?);
+        fired.push(key, hash_of(key), timer, take_i64(rest)?);
     }
     Ok(fired)
 }

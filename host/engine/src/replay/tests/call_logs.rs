@@ -72,7 +72,7 @@ fn timers(keys: &[&str]) -> OperatorCall {
 fn given(call: &OperatorCall) -> String {
     match &call.kind {
         CallKind::Batch { batch, .. } => values(batch),
-        CallKind::Timers(_) | CallKind::Watermark => panic!("{call:?}"),
+        CallKind::Timers(_) | CallKind::Windows(_) | CallKind::Watermark => panic!("{call:?}"),
     }
 }
 

@@ -1,0 +1,159 @@
+//! The model of windows: for each key a list of its windows with all that has come for them, gone through record by record.
+
+use super::Shown;
+use crate::element::NO_TIMESTAMP;
+use crate::state::{NO_BOUND, Window, WindowKind, WindowReason, WindowSettings};
+use std::collections::BTreeMap;
+
+/// An open window.
+#[derive(Clone, Debug)]
+pub(super) struct ModelWindow {
+    pub window: Window,
+    pub items: Vec<String>,
+    pub largest: i64,
+    pub revision: u32,
+    /// Its time has come.
+    pub has_come: bool,
+    pub touched: bool,
+    pub spoken: Vec<Window>,
+}
+
+/// All open windows.
+pub(super) struct Model {
+    settings: WindowSettings,
+    keys: BTreeMap<String, Vec<ModelWindow>>,
+    pub corrections_may_come: bool,
+}
+
+impl Model {
+    pub fn new(settings: WindowSettings) -> Self {
+        Self { settings, keys: BTreeMap::new(), corrections_may_come: false }
+    }
+
+    fn is_closed(&self, window: Window, watermark: i64) -> bool {
+        watermark >= (window.end - 1).saturating_add(self.settings.lateness)
+    }
+
+    /// A record comes. True where it is late.
+    pub fn add(&mut self, key: &str, value: &str, time: i64, watermark: i64) -> bool {
+        let windows: Vec<Window> = match self.settings.kind {
+            // Of a record without a time nothing is kept.
+            _ if time == NO_TIMESTAMP && self.settings.needs_timestamps() => return false,
+            WindowKind::Tumbling { size, offset } => covering(time, size, size, offset),
+            WindowKind::Hopping { size, every, offset } => covering(time, size, every, offset),
+            WindowKind::Session { gap } => return self.add_to_session(key, value, Window { start: time, end: time + gap }, watermark),
+            WindowKind::Count { .. } | WindowKind::Global => {
+                self.put(key, Window { start: NO_BOUND, end: NO_BOUND }, value, time, false);
+                return false;
+            }
+        };
+        let open: Vec<Window> = windows.into_iter().filter(|window| !self.is_closed(*window, watermark)).collect();
+        open.iter().for_each(|window| self.put(key, *window, value, time, window.end - 1 <= watermark));
+        open.is_empty()
+    }
+
+    fn put(&mut self, key: &str, window: Window, value: &str, time: i64, has_come: bool) {
+        let windows = self.keys.entry(key.to_owned()).or_default();
+        let full = |open: &ModelWindow| matches!(self.settings.kind, WindowKind::Count { records } if open.items.len() as u64 == records);
+        let place = windows.iter().position(|open| open.window == window && !full(open)).unwrap_or_else(|| {
+            let (items, spoken) = (Vec::new(), Vec::new());
+            windows.push(ModelWindow { window, items, largest: NO_TIMESTAMP, revision: 0, has_come: false, touched: false, spoken });
+            windows.len() - 1
+        });
+        let open = &mut windows[place];
+        open.items.push(value.to_owned());
+        open.largest = open.largest.max(time);
+        open.touched = true;
+        open.has_come |= has_come;
+    }
+
+    fn add_to_session(&mut self, key: &str, value: &str, came: Window, watermark: i64) -> bool {
+        let windows = self.keys.entry(key.to_owned()).or_default();
+        let (mut one, rest): (Vec<ModelWindow>, Vec<ModelWindow>) =
+            std::mem::take(windows).into_iter().partition(|open| open.window.start < came.end && came.start < open.window.end);
+        *windows = rest;
+        if one.is_empty() && self.is_closed(came, watermark) {
+            return true;
+        }
+        one.sort_by_key(|open| open.window.start);
+        let start = one.iter().map(|open| open.window.start).min().unwrap_or(came.start).min(came.start);
+        let end = one.iter().map(|open| open.window.end).max().unwrap_or(came.end).max(came.end);
+        let merged = ModelWindow {
+            window: Window { start, end },
+            items: one.iter().flat_map(|open| open.items.clone()).chain([value.to_owned()]).collect(),
+            largest: NO_TIMESTAMP,
+            revision: one.iter().map(|open| open.revision).sum(),
+            has_come: end - 1 <= watermark,
+            touched: true,
+            spoken: one.iter().flat_map(|open| open.spoken.clone()).collect(),
+        };
+        self.keys.get_mut(key).expect("it is there").push(merged);
+        false
+    }
+
+    /// A window fires, and shows what is kept of it.
+    pub fn fire(&mut self, shown: &Shown) {
+        let settings = &self.settings;
+        let windows = self.keys.get_mut(&shown.key).unwrap_or_else(|| panic!("{shown:?}: the key has no window"));
+        let is_full = |open: &ModelWindow| matches!(settings.kind, WindowKind::Count { records } if open.items.len() as u64 == records);
+        let is_count = matches!(settings.kind, WindowKind::Count { .. });
+        let place = windows.iter().position(|open| open.window == shown.window && (!is_count || is_full(open)));
+        let place = place.unwrap_or_else(|| panic!("{shown:?} is not open: {windows:?}"));
+        let open = &mut windows[place];
+        assert_eq!((&shown.items, shown.revision), (&open.items, open.revision), "{shown:?}");
+        assert_eq!(shown.sum, open.items.len() as u64, "{shown:?}");
+        let mut counts = BTreeMap::new();
+        open.items.iter().for_each(|item| *counts.entry(item.clone()).or_default() += 1);
+        assert_eq!(shown.counts, counts, "{shown:?}");
+        let expect: Vec<Window> = open.spoken.iter().copied().filter(|spoken| *spoken != open.window).collect();
+        assert_eq!(shown.replaces, expect, "{shown:?}");
+        assert_eq!(shown.timestamp, if open.window.end == NO_BOUND { open.largest } else { open.window.end - 1 }, "{shown:?}");
+        match shown.reason {
+            WindowReason::OnTime if open.window.end == NO_BOUND => {}
+            WindowReason::OnTime => assert!(!open.has_come && open.window.end - 1 <= shown.watermark, "{shown:?}: {open:?}"),
+            WindowReason::Correction => assert!(open.has_come && open.touched, "{shown:?}: {open:?}"),
+            WindowReason::Early => panic!("{shown:?}: nothing fires early"),
+        }
+        if shown.reason == WindowReason::OnTime && settings.lateness == 0 {
+            windows.remove(place);
+            return;
+        }
+        (open.has_come, open.touched, open.revision) = (true, false, open.revision + 1);
+        if settings.kind.merges() {
+            open.spoken = vec![open.window];
+        }
+    }
+
+    /// All that is due has fired: nothing waits whose time has come, and windows of which that is true for good are gone.
+    pub fn close(&mut self, time_of: impl Fn(&str) -> i64) {
+        let lateness = self.settings.lateness;
+        for (key, windows) in &mut self.keys {
+            let now = time_of(key);
+            for open in windows.iter().filter(|open| open.window.end != NO_BOUND) {
+                assert!(open.has_come || open.window.end - 1 > now, "{key}: {open:?} is due, and {now} has come");
+            }
+            windows.retain(|open| {
+                let is_closed = open.window.end != NO_BOUND && open.window.end - 1 + lateness <= now;
+                assert!(!(is_closed && open.touched), "{key}: {open:?} is closed at {now} and was not corrected");
+                !is_closed
+            });
+        }
+        self.keys.retain(|_, windows| !windows.is_empty());
+    }
+
+    /// Number of open windows, but for counts that are not full.
+    pub fn left(&self) -> u64 {
+        if matches!(self.settings.kind, WindowKind::Count { .. }) { 0 } else { self.keys.values().map(|open| open.len() as u64).sum() }
+    }
+
+    /// Number of counts that are not full.
+    pub fn partial(&self) -> u64 {
+        self.keys.values().map(|open| open.len() as u64).sum()
+    }
+}
+
+/// All windows that cover a time, first to last, found by trying.
+fn covering(time: i64, size: i64, every: i64, offset: i64) -> Vec<Window> {
+    let starts = (-200..200).map(|step| step * every + offset);
+    starts.filter(|start| (*start..start + size).contains(&time)).map(|start| Window { start, end: start + size }).collect()
+}

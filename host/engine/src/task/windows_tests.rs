@@ -1,0 +1,393 @@
+//! Windows of every kind against a plain model: random records, times, watermarks, cuts and failures of single records, and restores at another parallelism
+//! between any two calls. Each record is in the windows of its time or is late, each window fires when its time has come, with what has come for it and with what
+//! it replaces, and nothing is kept of one that is closed.
+
+use super::*;
+use crate::checkpoint::WatermarkFloor;
+use crate::element::{CheckpointId, END_OF_TIME, KeyGroupRange, key_hash, range_of};
+use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
+use crate::runtime::Simulator;
+use crate::state::{
+    FiredWindows, KeyedState, MemoryBackendFactory, NO_BOUND, SelectError, StateDescriptor, StateKind, StateMerger, StateSnapshot, Window,
+    WindowKind, WindowReason, WindowSettings,
+};
+use crate::task::SubtaskPlace;
+use crate::time::WatermarkFloors;
+use futures_util::FutureExt;
+use model::Model;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+#[path = "windows_model.rs"]
+mod model;
+
+const GROUPS: u32 = 8;
+/// Its states.
+const LIST: usize = 0;
+const SUM: usize = 1;
+const MAP: usize = 2;
+
+/// What a firing has shown.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    key: String,
+    window: Window,
+    reason: WindowReason,
+    revision: u32,
+    timestamp: i64,
+    replaces: Vec<Window>,
+    items: Vec<String>,
+    sum: u64,
+    counts: BTreeMap<String, u64>,
+    watermark: i64,
+}
+
+type Log = Arc<Mutex<Vec<Shown>>>;
+
+/// Keeps the values of its records in a list, their number in a value, and how often each came in a map; cannot take values that begin with `!`.
+struct Keeping {
+    descriptor: OperatorDescriptor,
+    log: Log,
+    seed: u64,
+}
+
+struct Keeper {
+    log: Log,
+    rng: fastrand::Rng,
+}
+
+struct Adding;
+
+impl StateMerger for Adding {
+    fn merge(&self, state: usize, earlier: &Column, later: &Column) -> Result<Column, EngineError> {
+        assert!(state == SUM || state == MAP, "lists are joined by the host");
+        let mut sums = Column::new();
+        earlier.iter().zip(later.iter()).for_each(|(earlier, later)| sums.push(&(number(earlier) + number(later)).to_le_bytes()));
+        Ok(sums)
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl OperatorFactory for Keeping {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
+        Some(Arc::new(Adding))
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Keeper { log: self.log.clone(), rng: fastrand::Rng::with_seed(self.seed) }))
+    }
+}
+
+fn sum_of(state: &KeyedState, key: usize) -> u64 {
+    state.copied_value(key, SUM).unwrap().map_or(0, |sum| number(&sum))
+}
+
+impl Keeper {
+    /// Takes the rows of what is selected in.
+    fn take(state: &mut KeyedState, batch: &RecordBatch, first: usize) {
+        let rows: Vec<usize> = match state.rows() {
+            Some(rows) => rows.iter().map(|&row| row as usize).collect(),
+            None => (first..first + state.key_of().len()).collect(),
+        };
+        for (row, record) in rows.into_iter().enumerate() {
+            let (key, value) = (state.key_of()[row] as usize, batch.values().get(record));
+            assert_eq!(state.keys().get(key), batch.keys().get(record));
+            if let Some(windows) = state.windows() {
+                assert!((windows[key].start..windows[key].end).contains(&batch.timestamps()[record]));
+            }
+            let mut count = Column::new();
+            let had = if state.map_get(key, MAP, value, &mut count).unwrap() { number(count.get(0)) } else { 0 };
+            state.list_append(key, LIST, value).unwrap();
+            state.map_put(key, MAP, value, &(had + 1).to_le_bytes()).unwrap();
+            let sum = sum_of(state, key) + 1;
+            state.set_value(key, SUM, &sum.to_le_bytes()).unwrap();
+        }
+    }
+}
+
+impl Operator for Keeper {
+    /// Cuts the batch anywhere; a part that fails is undone, and tried again in smaller ones.
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        let mut first = 0;
+        while first < batch.len() {
+            let mut end = self.rng.usize(first + 1..=batch.len());
+            loop {
+                let taken = match state.select(batch, first..end) {
+                    Ok(taken) => taken,
+                    Err(SelectError::Unwindowed(refused)) => {
+                        assert_eq!(refused.record, first);
+                        first += 1;
+                        break;
+                    }
+                    Err(error) => return Err(error.into_error(|_| unreachable!("each has a key"))),
+                };
+                assert!(taken > 0, "one at least");
+                end = first + taken;
+                if !(first..end).any(|record| batch.values().get(record).starts_with(b"!")) {
+                    Self::take(state, batch, first);
+                    first = end;
+                    break;
+                }
+                state.reject()?;
+                if taken == 1 {
+                    first = end;
+                    break;
+                }
+                end = first + taken / 2;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        state.select(fired, 0..fired.len()).expect("each has a key");
+        for (place, firing) in fired.firings().iter().enumerate() {
+            let key = state.key_of()[place] as usize;
+            assert_eq!(state.keys().get(key), fired.keys().get(place));
+            let (mut items, mut entries, mut counts) = (Column::new(), Column::new(), Column::new());
+            state.list_read(key, LIST, 0, usize::MAX, &mut items).unwrap();
+            state.map_scan(key, MAP, None, usize::MAX, &mut entries, &mut counts).unwrap();
+            self.log.lock().unwrap().push(Shown {
+                key: text(fired.keys().get(place)),
+                window: firing.window,
+                reason: firing.reason,
+                revision: firing.revision,
+                timestamp: firing.timestamp,
+                replaces: fired.replaces().iter().filter(|(of, _)| *of as usize == place).map(|(_, window)| *window).collect(),
+                items: items.iter().map(text).collect(),
+                sum: sum_of(state, key),
+                counts: entries.iter().map(text).zip(counts.iter().map(number)).collect(),
+                watermark: context.watermark,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Some subtasks of the operator, and what should be true of them.
+struct Run {
+    dice: Simulator,
+    settings: WindowSettings,
+    subtasks: Vec<OperatorSubtask>,
+    log: Log,
+    model: Model,
+    /// By group how far its time has come.
+    times: Vec<i64>,
+    next_value: u64,
+}
+
+fn group_of(key: &str) -> u32 {
+    key_group_of(key_hash(key.as_bytes()), GROUPS)
+}
+
+impl Run {
+    fn new(seed: u64, settings: WindowSettings) -> Self {
+        let mut run = Self {
+            dice: Simulator::new(seed),
+            model: Model::new(settings.clone()),
+            settings,
+            subtasks: Vec::new(),
+            log: Log::default(),
+            times: vec![NO_TIMESTAMP; GROUPS as usize],
+            next_value: 0,
+        };
+        run.subtasks = run.deployed(1);
+        run
+    }
+
+    fn deployed(&self, parallelism: u32) -> Vec<OperatorSubtask> {
+        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+        let states = vec![state("list", StateKind::List), state("sum", StateKind::Value), state("map", StateKind::Map)];
+        let descriptor = OperatorDescriptor { states, windowed: true, merging: vec![SUM, MAP], ..OperatorDescriptor::default() };
+        let of = |index| {
+            let place = SubtaskPlace {
+                subtask: Subtask { vertex: "keep".into(), index, parallelism },
+                factory: Arc::new(Keeping { descriptor: descriptor.clone(), log: self.log.clone(), seed: u64::from(parallelism) }),
+                schemas: vec![None],
+                broadcast_inputs: BTreeSet::new(),
+                window: Some(self.settings.clone()),
+                key_groups: Some(range_of(index, parallelism, GROUPS)),
+                max_parallelism: GROUPS,
+            };
+            let clock = Simulator::new(1).runtime().clock;
+            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap()
+        };
+        (0..parallelism).map(of).collect()
+    }
+
+    /// A restore at another parallelism from a checkpoint of what is now.
+    fn restart(&mut self) {
+        let (mut blocks, mut floors): (Vec<(u32, Vec<u8>)>, Vec<WatermarkFloor>) = Default::default();
+        for subtask in &mut self.subtasks {
+            let capture = subtask.capture(CheckpointId(1), None, None).unwrap();
+            let Some(StateSnapshot::Blocks(mut keyed)) = capture.keyed else { panic!("it has keyed state") };
+            keyed.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
+            floors.extend(capture.floors);
+        }
+        self.subtasks = self.deployed(1 + self.dice.draw(3) as u32);
+        for subtask in &mut self.subtasks {
+            let range: KeyGroupRange = subtask.place.key_groups.unwrap();
+            let state = subtask.state.as_deref_mut().unwrap();
+            for (group, block) in blocks.iter().filter(|(group, _)| range.contains(*group)) {
+                state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
+            }
+            state.queue_restored_windows(0).unwrap();
+            subtask.floors = WatermarkFloors::restored(floors.iter().copied(), Some(range));
+        }
+        // What has to be corrected is at once, where it is not known any more since when it waits.
+        self.model.corrections_may_come = true;
+    }
+
+    fn records(&mut self) {
+        let subtask = self.dice.draw(self.subtasks.len() as u64) as usize;
+        let range = self.subtasks[subtask].place.key_groups.unwrap();
+        let keys: Vec<String> = (0..12).map(|number| format!("k{number}")).filter(|key| range.contains(group_of(key))).collect();
+        let mut builder = BatchBuilder::new();
+        let first = self.next_value;
+        for _ in 0..self.dice.draw(12) {
+            let key = &keys[self.dice.draw(keys.len() as u64) as usize];
+            let poison = if self.dice.draw(15) == 0 { "!" } else { "" };
+            let time = self.dice.draw(90) as i64 - 20;
+            builder.push(Some(key.as_bytes()), format!("{poison}{}", self.next_value).as_bytes(), (self.dice.draw(25) > 0).then_some(time));
+            self.next_value += 1;
+        }
+        let batch = Arc::new(builder.finish());
+        let mut late = BTreeSet::new();
+        for call in self.subtasks[subtask].calls_of(0, true, batch) {
+            let CallKind::Batch { batch, .. } = &call.kind else { panic!("{call:?}") };
+            for record in 0..batch.len() {
+                let (key, value) = (text(batch.keys().get(record)), text(batch.values().get(record)));
+                assert_eq!(call.watermark, self.times[group_of(&key) as usize], "the time of {key}");
+                if !value.starts_with('!') && self.model.add(&key, &value, batch.timestamps()[record], call.watermark) {
+                    late.insert(value);
+                }
+            }
+            for (output, emitted) in self.subtasks[subtask].call(&call).now_or_never().expect("nothing waits").unwrap() {
+                assert_eq!(output, LATE_OUTPUT);
+                for line in emitted.compact().values().iter() {
+                    let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+                    let value = line["value"].as_str().unwrap();
+                    assert!(late.remove(value), "{value} is not late, of the records from {first} on: {line}");
+                    assert!(line["late_ms"].as_i64().unwrap() > 0, "{line}");
+                }
+            }
+            self.check_fired();
+        }
+        assert_eq!(late, BTreeSet::new(), "these are late");
+    }
+
+    fn watermark(&mut self, to: i64) {
+        let subtask = self.dice.draw(self.subtasks.len() as u64) as usize;
+        self.set_watermark(subtask, to);
+    }
+
+    fn set_watermark(&mut self, subtask: usize, to: i64) {
+        let watermark = self.subtasks[subtask].watermark.max(to);
+        self.subtasks[subtask].set_watermark(watermark);
+        let range = self.subtasks[subtask].place.key_groups.unwrap();
+        for group in range.start..range.end {
+            let time = &mut self.times[group as usize];
+            *time = watermark.max(*time);
+        }
+    }
+
+    /// Fires once, where something is due.
+    fn fire(&mut self) -> bool {
+        let Some(subtask) = (0..self.subtasks.len()).find(|&place| self.subtasks[place].is_due()) else { return false };
+        self.subtasks[subtask].fire().now_or_never().expect("nothing waits").unwrap();
+        self.check_fired();
+        true
+    }
+
+    /// What has fired is what the model has.
+    fn check_fired(&mut self) {
+        let fired = std::mem::take(&mut *self.log.lock().unwrap());
+        for shown in &fired {
+            assert_eq!(shown.watermark, self.times[group_of(&shown.key) as usize], "the time of {}", shown.key);
+            self.model.fire(shown);
+        }
+        let on_time = fired.iter().filter(|shown| shown.reason == WindowReason::OnTime && shown.window.end != NO_BOUND);
+        assert!(on_time.map(|shown| (shown.window.end, shown.window.start, &shown.key)).is_sorted(), "{fired:?}");
+    }
+
+    fn fire_all(&mut self) {
+        while self.fire() {
+            // A barrier may pass, and the attempt end, between two calls.
+            if self.dice.draw(12) == 0 {
+                self.restart();
+            }
+        }
+        self.model.close(|key| self.times[group_of(key) as usize]);
+    }
+}
+
+fn check(settings: &WindowSettings) {
+    for seed in 0..150 {
+        let mut run = Run::new(seed, settings.clone());
+        for _ in 0..50 {
+            match run.dice.draw(8) {
+                0 => run.restart(),
+                1 | 2 => {
+                    let to = run.dice.draw(90) as i64 - 20;
+                    run.watermark(to);
+                }
+                _ => {
+                    // What is due fires in front of what comes next.
+                    run.fire_all();
+                    run.records();
+                }
+            }
+        }
+        (0..run.subtasks.len()).for_each(|subtask| run.set_watermark(subtask, END_OF_TIME.0));
+        // The end of time is no floor, so there is no restart in between.
+        while run.fire() {}
+        run.model.close(|_| END_OF_TIME.0);
+        assert_eq!(run.model.left(), 0, "seed {seed}: {settings:?}");
+        let kept: u64 = run.subtasks.iter_mut().map(|subtask| subtask.state.as_deref_mut().unwrap().key_count()).sum();
+        assert_eq!(kept, run.model.partial(), "seed {seed}: what is closed is gone, {settings:?}");
+    }
+}
+
+#[test]
+fn tumbling_windows_are_what_the_model_says() {
+    for lateness in [0, 7] {
+        let settings = WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 3 });
+        check(&WindowSettings { lateness, ..settings });
+    }
+}
+
+#[test]
+fn hopping_windows_are_what_the_model_says() {
+    for lateness in [0, 7] {
+        let settings = WindowSettings::new(WindowKind::Hopping { size: 10, every: 4, offset: 0 });
+        check(&WindowSettings { lateness, ..settings });
+    }
+}
+
+#[test]
+fn sessions_are_what_the_model_says() {
+    for (gap, lateness) in [(3, 0), (6, 0), (3, 9), (6, 20)] {
+        check(&WindowSettings { lateness, ..WindowSettings::new(WindowKind::Session { gap }) });
+    }
+}
+
+#[test]
+fn counts_and_a_global_window_are_what_the_model_says() {
+    for records in [1, 2, 5] {
+        check(&WindowSettings::new(WindowKind::Count { records }));
+    }
+    check(&WindowSettings::new(WindowKind::Global));
+}
