@@ -108,6 +108,6 @@ pub struct LateRecord {
     pub record: TestRecord,
     /// Its window; of several the last.
     pub window: Window,
-    /// For how long the window had been gone, ms of event time.
+    /// With so many ms more of lateness it would have been in time; 1 at least.
     pub late_ms: i64,
 }

@@ -180,7 +180,7 @@ fn a_late_record_within_the_lateness_corrects_and_one_behind_it_is_set_aside() {
     host.send(&[at(5, "e"), at(10, "f")]).expect("no fault");
     host.end_input().expect("no fault");
     assert_eq!(told(&mut host), ["10..20 OnTime 0: 1 f@10 f1"]);
-    assert_eq!(host.late(), [LateRecord { record: at(5, "e"), window: Window { start: 0, end: 10 }, late_ms: 2 }]);
+    assert_eq!(host.late(), [LateRecord { record: at(5, "e"), window: Window { start: 0, end: 10 }, late_ms: 3 }]);
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl<O: Operator> TestHost<O> {
                 Place::In(units) => rows.extend(units.into_iter().map(|unit| Row { record: index, unit })),
                 Place::Late(window) => {
                     let Windowed { open, late, .. } = self.windowed_mut();
-                    let late_ms = passed.unwrap_or(NO_TIMESTAMP).saturating_sub(open.gone_at(window));
+                    let late_ms = passed.unwrap_or(NO_TIMESTAMP).saturating_sub(open.gone_at(window)).saturating_add(1);
                     late.push(LateRecord { record: record.clone(), window, late_ms });
                 }
             }
