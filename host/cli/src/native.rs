@@ -54,7 +54,7 @@ fn descriptor(name: &str, states: Vec<StateDescriptor>) -> OperatorDescriptor {
 }
 
 fn totals_state() -> StateDescriptor {
-    StateDescriptor { name: "totals".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }
+    StateDescriptor { name: "totals".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None }
 }
 
 /// Emits what comes in.

@@ -216,7 +216,7 @@ impl Operator for Nothing {
 }
 
 fn states() -> Vec<StateDescriptor> {
-    vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }]
+    vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None }]
 }
 
 fn chain(runtime: &Runtime) -> Chain {

@@ -104,7 +104,7 @@ fn restore(backend: &mut dyn StateBackend, keys: u64) {
 }
 
 fn create() -> Box<dyn StateBackend> {
-    let states = [StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
+    let states = [StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None }];
     MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: MAX_PARALLELISM }, MAX_PARALLELISM)
 }
 

@@ -6,7 +6,7 @@ use crate::pack::Problem;
 use weir_engine::operator::{
     InputDescriptor, InputPartitioning, LATE_NAME, OperatorDescriptor, OutputDescriptor, QUARANTINE_NAME, RecordSchema, TimerDescriptor,
 };
-use weir_engine::state::{StateDescriptor, StateKind};
+use weir_engine::state::{StateDescriptor, StateKind, StateTtl, TimeDomain};
 
 /// Inputs, outputs, states and timers of one plugin, of each at most. Sets of them are kept in a `u64`.
 pub(crate) const DECLARED: usize = 64;
@@ -129,6 +129,15 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The engine's time to live.
+fn ttl(ttl: wit::Ttl) -> StateTtl {
+    let time = match ttl.domain {
+        wit::TimeDomain::Event => TimeDomain::Event,
+        wit::TimeDomain::Processing => TimeDomain::Processing,
+    };
+    StateTtl { ms: ttl.ms, time, refresh_on_read: ttl.refresh_on_read }
+}
+
 /// A hostile name, fit to be printed.
 fn short(name: &str) -> String {
     printable(name, NAME_BYTES)
@@ -152,7 +161,7 @@ fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
         kind: kind(state.kind),
         schema: clean(state.schema),
         version: state.version,
-        ttl_ms: state.ttl.map(|ttl| ttl.ms),
+        ttl: state.ttl.map(ttl),
     };
     let input = |input: wit::InputDecl| InputDescriptor {
         name: input.name,

@@ -131,8 +131,7 @@ mod tests {
 
     /// Ten keys, each with 100 bytes in each of two states, ends included.
     fn keyed_state(batch: &RecordBatch) -> KeyedState {
-        let state =
-            |name: &str| StateDescriptor { name: name.into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+        let state = |name: &str| StateDescriptor { name: name.into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
         let states = vec![state("first"), state("second")];
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);
         let mut keyed = KeyedState::new(states, backend);

@@ -138,7 +138,7 @@ impl Shape {
 
 fn state(name: &str, version: u32) -> StateDescriptor {
     let schema = if version == 1 { "raw" } else { "string" };
-    StateDescriptor { name: name.into(), kind: StateKind::Value, schema: schema.into(), version, ttl_ms: None }
+    StateDescriptor { name: name.into(), kind: StateKind::Value, schema: schema.into(), version, ttl: None }
 }
 
 /// Counts records per key and emits `key count`; without a state it hands on what comes.

@@ -83,7 +83,7 @@ pub struct JoinFactory {
 impl JoinFactory {
     /// `one_in`: a failure in so many batches.
     pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
         let states = vec![
             state("left", StateKind::List),
             state("right", StateKind::List),

@@ -65,7 +65,7 @@ impl RekeyFactory {
 impl CountFactory {
     /// `one_in`: a failure in so many batches. A key that has come to `up_to` is forgotten.
     pub fn new(simulator: Simulator, one_in: Option<u64>, up_to: u64) -> Arc<Self> {
-        let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+        let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
         Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults::new(simulator, one_in), up_to })
     }
 }

@@ -23,7 +23,7 @@ pub struct TimedFactory {
 impl TimedFactory {
     /// `one_in`: a failure in so many calls.
     pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let counts = StateDescriptor { name: "counts".into(), kind: StateKind::Map, schema: "raw".into(), version: 1, ttl_ms: None };
+        let counts = StateDescriptor { name: "counts".into(), kind: StateKind::Map, schema: "raw".into(), version: 1, ttl: None };
         let timers = vec![TimerDescriptor { name: "over".into(), event_time: true }];
         let descriptor = OperatorDescriptor { timers, ..descriptor("timed", vec![counts]) };
         Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })

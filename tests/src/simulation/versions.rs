@@ -38,7 +38,7 @@ impl VersionFactory {
     pub fn new(simulator: Simulator, version: u64, failures: Option<u64>) -> Self {
         let form = form_of(version);
         let state =
-            StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: format!("raw{form}"), version: form, ttl_ms: None };
+            StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: format!("raw{form}"), version: form, ttl: None };
         let component = Component { digest: digest(version), bytes: digest(version).into_bytes().into() };
         let bad = version.is_multiple_of(3);
         Self { descriptor: descriptor("count", vec![state]), component, simulator, version, failures, bad, call: Duration::ZERO }

@@ -16,7 +16,7 @@ fn windowed(states: &[StateKind], merging: &[usize]) -> OperatorDescriptor {
         kind: *kind,
         schema: "raw".into(),
         version: 1,
-        ttl_ms: None,
+        ttl: None,
     };
     OperatorDescriptor {
         inputs: vec![InputDescriptor::default(), InputDescriptor::default()],

@@ -13,7 +13,7 @@ pub(in crate::commands) async fn state_sizes(operator: OperatorState<'_>) -> Res
 }
 
 fn state_document(state: &StateDescriptor, size: StateSize) -> StateSizeDocument {
-    let StateDescriptor { name, kind, schema, version, ttl_ms: _ } = state.clone();
+    let StateDescriptor { name, kind, schema, version, ttl: _ } = state.clone();
     let StateSize { keys, entries, bytes } = size;
     StateSizeDocument { name, kind, schema, version, keys, entries, bytes }
 }

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn state(kind: StateKind, schema: &str) -> StateDescriptor {
-        StateDescriptor { name: "s".into(), kind, schema: schema.into(), version: 3, ttl_ms: None }
+        StateDescriptor { name: "s".into(), kind, schema: schema.into(), version: 3, ttl: None }
     }
 
     #[track_caller]

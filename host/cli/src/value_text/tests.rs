@@ -3,7 +3,7 @@
 use super::*;
 
 fn state(kind: StateKind, schema: &str) -> StateDescriptor {
-    StateDescriptor { name: "s".into(), kind, schema: schema.into(), version: 3, ttl_ms: None }
+    StateDescriptor { name: "s".into(), kind, schema: schema.into(), version: 3, ttl: None }
 }
 
 fn bytes(digits: &str) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use super::OperatorState;
 use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, SubtaskSnapshot, read_state_object};
+use crate::element::NO_TIMESTAMP;
 use crate::error::{EngineError, ErrorKind};
 use crate::state::{StateDescriptor, StoredGroup, StoredKeys, key_group_of, key_hash, owner_of};
 use bytes::Bytes;
@@ -66,13 +67,20 @@ impl<'a> KeyedReader<'a> {
             self.loaded = None;
             self.loaded = Some(Loaded { subtask, parts: self.load(subtask).await.map_err(|error| self.operator.reading(error))? });
         }
-        let mut group = StoredGroup::new(key_group, self.max_parallelism, self.operator.declared);
+        let (watermark, now) = (self.watermark_of(key_group), self.operator.from.clock.wall_ms());
+        let mut group = StoredGroup::new(key_group, self.max_parallelism, self.operator.declared).at(watermark, now);
         let parts = self.loaded.iter().filter_map(|loaded| loaded.parts.get(&key_group)).flatten();
         for Part { object, is_delta, payload } in parts {
             let added = if *is_delta { group.apply_delta(payload) } else { group.add_block(payload) };
             added.map_err(|error| self.operator.reading(error.context(format!("{object}: key group {key_group}"))))?;
         }
         Ok(group.into_keys())
+    }
+
+    /// How far event time had come for a key group.
+    fn watermark_of(&self, key_group: u32) -> i64 {
+        let floors = self.operator.subtasks.iter().flat_map(|stored| &stored.floors);
+        floors.filter(|floor| (floor.from..floor.to).contains(&key_group)).map(|floor| floor.watermark).max().unwrap_or(NO_TIMESTAMP)
     }
 
     async fn load(&self, subtask: u32) -> Result<BTreeMap<u32, Vec<Part>>, EngineError> {

@@ -22,7 +22,7 @@ pub(super) const RULES: usize = 2;
 pub(super) type Model = BTreeMap<(String, &'static str), String>;
 
 pub(super) fn state(name: &str, kind: StateKind, version: u32) -> StateDescriptor {
-    StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None }
+    StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None }
 }
 
 pub(super) fn declared() -> Vec<StateDescriptor> {

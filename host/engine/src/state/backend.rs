@@ -146,6 +146,14 @@ pub trait StateBackend: Send {
     /// Tells of every key that has a value of `state`, in any order, with the value. Called once behind a restore, so it may cost what that does.
     fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError>;
 
+    /// Appends a few keys, `most` at most, those that follow `from`, and says what the ones behind them follow; behind the last comes the first again. 0 is in front
+    /// of all. Keys that come and go meanwhile may be passed over, or be there twice; going on like this every other key comes, again and again.
+    /// `None`: the backend does not tell its keys, and removes what has expired by itself, or never.
+    fn next_keys(&self, from: u64, most: usize, keys: &mut Column) -> Option<u64> {
+        let _ = (from, most, keys);
+        None
+    }
+
     /// Number of keys.
     fn keys(&self) -> u64;
     /// What all keys with their states count as: see [`super::size`]. Costs nothing to ask for.

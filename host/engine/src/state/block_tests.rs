@@ -6,7 +6,7 @@ use super::{StateDescriptor, StateKind};
 use crate::error::{EngineError, ErrorKind};
 
 fn descriptors() -> Vec<StateDescriptor> {
-    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None };
+    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None };
     vec![state("v", StateKind::Value, 3), state("l", StateKind::List, 1), state("m", StateKind::Map, 300)]
 }
 

@@ -7,7 +7,7 @@ use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
 
 fn descriptors() -> Vec<StateDescriptor> {
-    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None };
+    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None };
     vec![
         state("total", StateKind::Value, 1),
         state("names", StateKind::Broadcast, 3),

@@ -11,6 +11,9 @@ pub struct CallKeys<'a> {
     pub(super) keyless: &'a [u32],
     /// The times of records; none where they are of something else.
     pub(super) times: &'a [i64],
+    /// The numbers of timers, and when each was due; none where they are of something else.
+    pub(super) timers: &'a [u32],
+    pub(super) due: &'a [i64],
 }
 
 impl<'a> CallKeys<'a> {
@@ -18,7 +21,13 @@ impl<'a> CallKeys<'a> {
     /// are hashes, and not one for each key.
     pub fn new(keys: &'a Column, hashes: &'a [u64], keyless: &'a [u32]) -> Self {
         assert!(hashes.is_empty() || hashes.len() == keys.len(), "{} hashes of {} keys", hashes.len(), keys.len());
-        Self { keys, hashes, keyless, times: &[] }
+        Self { keys, hashes, keyless, times: &[], timers: &[], due: &[] }
+    }
+
+    /// The same, of timers: their numbers, and when each was due. Panics where there is not one for each.
+    pub fn of_timers(self, timers: &'a [u32], due: &'a [i64]) -> Self {
+        assert!(timers.len() == self.len() && due.len() == self.len(), "{} timers of {} keys", timers.len(), self.len());
+        Self { timers, due, ..self }
     }
 
     /// Number of records or timers.

@@ -8,7 +8,7 @@ use super::{KeyGroupRange, MemoryBackendFactory, StateDescriptor, StateKind};
 use crate::error::{EngineError, ErrorKind};
 
 fn descriptors() -> Vec<StateDescriptor> {
-    vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 3, ttl_ms: None }]
+    vec![StateDescriptor { name: "v".into(), kind: StateKind::Value, schema: "raw".into(), version: 3, ttl: None }]
 }
 
 fn delta(removed: &[&[u8]], put: &[&[u8]]) -> Vec<u8> {

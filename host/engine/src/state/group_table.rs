@@ -72,6 +72,11 @@ impl GroupTable {
         self.chunks.iter().flat_map(|chunk| chunk.entries())
     }
 
+    /// An entry by its number, which may be a hole; `None`: there are not so many.
+    pub fn entry_at(&self, entry: u32) -> Option<&Entry> {
+        (entry < self.unused).then(|| self.entry(entry))
+    }
+
     /// An entry by its number.
     #[inline]
     pub fn entry(&self, entry: u32) -> &Entry {

@@ -1,9 +1,11 @@
 //! One operator's keyed state as the operator sees it: by call, through the distinct keys of the call's records or timers.
 
 mod firing;
+mod lifetimes;
 mod many_timers;
 mod windowed;
 
+use self::lifetimes::Lifetimes;
 use super::distinct_keys::DistinctKeys;
 use super::no_backend::NoBackend;
 use super::timer_queue::QueuedTimer;
@@ -80,11 +82,14 @@ pub struct KeyedState {
     times: Column,
     /// Windows that records are put into, where the operator is windowed.
     windows: Option<Box<Windows>>,
+    /// Times to live, where some state has one.
+    lifetimes: Option<Box<Lifetimes>>,
 }
 
 impl KeyedState {
     /// State behind `backend`, which was made with `states`.
     pub fn new(states: Vec<StateDescriptor>, backend: Box<dyn StateBackend>) -> Self {
+        let lifetimes = Lifetimes::of(&states);
         Self {
             states,
             backend,
@@ -95,6 +100,7 @@ impl KeyedState {
             timers: None,
             times: Column::new(),
             windows: None,
+            lifetimes,
         }
     }
 
@@ -135,6 +141,9 @@ impl KeyedState {
     /// Records without a key are the operator's to refuse. What was selected is selected no more.
     pub async fn prefetch(&mut self, of: CallKeys<'_>, time: StateTime) -> Result<(), EngineError> {
         self.time = time;
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes.tell(time);
+        }
         if !self.backend.prefetches() || !of.keyless.is_empty() {
             return Ok(());
         }
@@ -166,6 +175,9 @@ impl KeyedState {
         self.distinct.gather(of, range.clone());
         let Self { backend, distinct: DistinctKeys { keys, hashes, .. }, slots, time, .. } = self;
         backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)?;
+        if self.lifetimes.is_some() {
+            self.judge_selected(of, range.clone()).map_err(SelectError::Failed)?;
+        }
         Ok(range.len())
     }
 
@@ -193,13 +205,19 @@ impl KeyedState {
     /// Appends, for each selected key that has a value of `state`, its index to `present` and the value to `values`, until they pass `max_bytes`;
     /// see [`StateBackend::gather_values`].
     pub fn gather_values(&self, state: usize, max_bytes: usize, present: &mut Vec<u32>, values: &mut Column) -> Result<(), EngineError> {
-        self.backend.gather_values(&self.slots, state, max_bytes, present, values)
+        match self.ttl_of(state) {
+            Some(_) => self.gather_living(state, max_bytes, present, values),
+            None => self.backend.gather_values(&self.slots, state, max_bytes, present, values),
+        }
     }
 
     /// Appends a key's value to `out`. False where there is none.
     #[inline]
     pub fn value(&self, key: usize, state: usize, out: &mut Column) -> Result<bool, EngineError> {
-        self.backend.value(&self.slots[key], state, out)
+        match self.ttl_of(state) {
+            Some(_) => self.living_value(key, state, out),
+            None => self.backend.value(&self.slots[key], state, out),
+        }
     }
 
     /// A copy of a key's value, for whoever reads few.
@@ -211,11 +229,15 @@ impl KeyedState {
     /// Sets a key's value.
     #[inline]
     pub fn set_value(&mut self, key: usize, state: usize, value: &[u8]) -> Result<(), EngineError> {
-        self.backend.set_value(&mut self.slots[key], self.distinct.keys.get(key), state, value)
+        let stamped = self.as_stamped(key, state, value);
+        self.backend.set_value(&mut self.slots[key], self.distinct.keys.get(key), state, stamped.as_deref().unwrap_or(value))
     }
 
     /// Sets the values of several keys: a value for each of `keys`, in order.
     pub fn set_values(&mut self, keys: &[u32], state: usize, values: &Column) -> Result<(), EngineError> {
+        if self.ttl_of(state).is_some() {
+            return self.set_stamped(keys, state, values);
+        }
         self.backend.set_values(&mut self.slots, &self.distinct.keys, state, ValuesOfKeys { keys, values })
     }
 
@@ -226,11 +248,17 @@ impl KeyedState {
 
     /// See [`StateBackend::list_read`].
     pub fn list_read(&self, key: usize, state: usize, start: u64, max_bytes: usize, out: &mut Column) -> Result<Option<u64>, EngineError> {
-        self.backend.list_read(&self.slots[key], state, start, max_bytes, out)
+        match self.ttl_of(state) {
+            Some(_) => self.living_items(key, state, start, max_bytes, out),
+            None => self.backend.list_read(&self.slots[key], state, start, max_bytes, out),
+        }
     }
 
     /// Appends one item to a key's list.
     pub fn list_append(&mut self, key: usize, state: usize, item: &[u8]) -> Result<(), EngineError> {
+        if self.ttl_of(state).is_some() {
+            return self.append_stamped(key, state, item);
+        }
         self.backend.list_append(&mut self.slots[key], self.distinct.keys.get(key), state, item)
     }
 
@@ -246,7 +274,10 @@ impl KeyedState {
 
     /// Appends the value of an entry of a key's map to `out`. False where the entry is not there.
     pub fn map_get(&self, key: usize, state: usize, entry: &[u8], out: &mut Column) -> Result<bool, EngineError> {
-        self.backend.map_get(&self.slots[key], state, entry, out)
+        match self.ttl_of(state) {
+            Some(_) => self.living_entry(key, state, entry, out),
+            None => self.backend.map_get(&self.slots[key], state, entry, out),
+        }
     }
 
     /// See [`StateBackend::map_scan`].
@@ -259,12 +290,16 @@ impl KeyedState {
         entries: &mut Column,
         values: &mut Column,
     ) -> Result<Option<Vec<u8>>, EngineError> {
-        self.backend.map_scan(&self.slots[key], state, start, max_bytes, entries, values)
+        match self.ttl_of(state) {
+            Some(_) => self.scan_living((key, state), start, max_bytes, (entries, values)),
+            None => self.backend.map_scan(&self.slots[key], state, start, max_bytes, entries, values),
+        }
     }
 
     /// Puts an entry into a key's map.
     pub fn map_put(&mut self, key: usize, state: usize, entry: &[u8], value: &[u8]) -> Result<(), EngineError> {
-        self.backend.map_put(&mut self.slots[key], self.distinct.keys.get(key), state, entry, value)
+        let stamped = self.as_stamped(key, state, value);
+        self.backend.map_put(&mut self.slots[key], self.distinct.keys.get(key), state, entry, stamped.as_deref().unwrap_or(value))
     }
 
     /// Removes an entry of a key's map.

@@ -17,6 +17,7 @@ mod group_table;
 mod index;
 mod keyed_state;
 mod layout;
+mod lifetime;
 mod list_state;
 mod map_state;
 mod memory_backend;
@@ -53,6 +54,8 @@ pub use block::Payload;
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use call_keys::CallKeys;
 pub use keyed_state::{KeyedState, Keyless, SelectError, Unwindowed};
+pub use lifetime::StateTtl;
+pub(crate) use lifetime::{STAMP_BYTES, stamped};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::StateMigrator;
 pub(crate) use migrate::{Migrated, Migration};
@@ -94,6 +97,7 @@ pub struct StateDescriptor {
     pub schema: String,
     /// The author's version of the schema.
     pub version: u32,
-    /// Time to live in ms; not served yet.
-    pub ttl_ms: Option<u64>,
+    /// How long what is kept of it lives; `None`: for ever. In metadata it stands as it did when there was none.
+    #[serde(rename = "ttl_ms")]
+    pub ttl: Option<StateTtl>,
 }

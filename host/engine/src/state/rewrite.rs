@@ -8,7 +8,8 @@ use super::broadcast_reader::BroadcastReader;
 use super::delta::{Delta, write_removed_keys};
 use super::migrate::{Migrated, Migration};
 use super::varint::{put_bytes, put_number};
-use super::{StateDescriptor, StateMigrator};
+use super::{STAMP_BYTES, StateDescriptor, StateMigrator, stamped};
+use crate::element::NO_TIMESTAMP;
 use crate::error::EngineError;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,13 +19,32 @@ use std::sync::Arc;
 pub struct StateRewrite {
     places: Vec<Option<usize>>,
     declared: Arc<[StateDescriptor]>,
+    /// For each state of the checkpoint how it was declared; none where they were as those of now are.
+    stored: Arc<[StateDescriptor]>,
     migrator: Option<Arc<dyn StateMigrator>>,
 }
 
 impl StateRewrite {
     /// `places`: for each state of the checkpoint its index among those that are `declared` now; `None`: it is dropped.
     pub fn new(places: Vec<Option<usize>>, declared: &[StateDescriptor], migrator: Option<Arc<dyn StateMigrator>>) -> Self {
-        Self { places, declared: declared.into(), migrator }
+        Self { places, declared: declared.into(), stored: Arc::new([]), migrator }
+    }
+
+    /// The same, of states that were declared so. What has or had a time to live is stamped, or not any more.
+    pub fn of(self, stored: &[StateDescriptor]) -> Self {
+        Self { stored: stored.into(), ..self }
+    }
+
+    /// What becomes of the stamps of a state of the checkpoint.
+    fn stamps(&self, stored: usize) -> Stamps {
+        let now = self.places.get(stored).copied().flatten().and_then(|place| self.declared.get(place)).and_then(|declared| declared.ttl);
+        match (self.stored.get(stored).map_or(now, |stored| stored.ttl), now) {
+            (None, None) => Stamps::None,
+            (None, Some(_)) => Stamps::Added,
+            (Some(_), None) => Stamps::Removed,
+            (Some(was), Some(now)) if was.time == now.time => Stamps::Kept,
+            (Some(_), Some(_)) => Stamps::Renewed,
+        }
     }
 
     /// For each state of the checkpoint its index now. Of those without one nothing is left in what is rewritten.
@@ -37,7 +57,8 @@ impl StateRewrite {
         let keeps = |(place, stored): (&Option<usize>, &StateDescriptor)| {
             place.and_then(|place| self.declared.get(place)).is_some_and(|declared| declared.version == stored.version)
         };
-        self.places.len() == stored.len() && self.places.iter().zip(stored).all(keeps)
+        let same_stamps = (0..stored.len()).all(|stored| !self.stamps(stored).change());
+        same_stamps && self.places.len() == stored.len() && self.places.iter().zip(stored).all(keeps)
     }
 
     /// A block of keyed state.
@@ -82,7 +103,7 @@ impl StateRewrite {
                 (migrated, version_now, rewritten) = (Some(migration.finish()?), u64::from(to), true);
             }
             put_number(&mut out, version_now);
-            write_payload(&mut out, &Payload::Map(entries), &mut migrated);
+            write_payload(&mut out, &Payload::Map(entries), &mut migrated, Stamps::None);
         }
         if !rewritten {
             return Ok(Cow::Borrowed(section));
@@ -106,7 +127,9 @@ impl StateRewrite {
     }
 
     fn changes_block(&self, reader: &BlockReader<'_>) -> bool {
-        let changes = |(stored, state): (usize, &BlockState)| self.is_dropped(stored) || self.migration(stored, state.version).is_some();
+        let changes = |(stored, state): (usize, &BlockState)| {
+            self.is_dropped(stored) || self.migration(stored, state.version).is_some() || self.stamps(stored).change()
+        };
         reader.states().iter().enumerate().any(changes)
     }
 
@@ -135,7 +158,7 @@ impl StateRewrite {
             write_key(out, key, kept.len());
             for (stored, payload) in &kept {
                 put_number(out, *stored as u64);
-                write_payload(out, payload, &mut migrated[*stored]);
+                write_payload(out, payload, &mut migrated[*stored], self.stamps(*stored));
             }
         }
         Ok(gone)
@@ -152,7 +175,7 @@ impl StateRewrite {
             while let Some((stored, payload)) = reader.next_state()? {
                 left |= !self.is_dropped(stored);
                 if let Some(migration) = &mut migrations[stored] {
-                    push(migration, key, &payload)?;
+                    push(migration, key, &payload, self.stamps(stored))?;
                 }
             }
             keys += usize::from(left);
@@ -162,31 +185,70 @@ impl StateRewrite {
     }
 }
 
-fn push(migration: &mut Migration<'_>, key: &[u8], payload: &Payload<'_>) -> Result<(), EngineError> {
-    match payload {
-        Payload::Value(value) => migration.push(key, value),
-        Payload::List(items) => items.iter().try_for_each(|item| migration.push(key, item)),
-        Payload::Map(entries) => entries.iter().try_for_each(|(_, value)| migration.push(key, value)),
+/// What becomes of the stamps of a state's values, items and entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stamps {
+    /// There are none.
+    None,
+    Kept,
+    /// It has a time to live now: what is there is as old as the first time that is told.
+    Added,
+    Removed,
+    /// It goes by another time now: likewise.
+    Renewed,
+}
+
+impl Stamps {
+    fn change(self) -> bool {
+        !matches!(self, Self::None | Self::Kept)
+    }
+
+    /// The stamp of what is stored, where it is to have one, and what it is of.
+    fn of(self, stored: &[u8]) -> (Option<i64>, &[u8]) {
+        match self {
+            Self::None => (None, stored),
+            Self::Added => (Some(NO_TIMESTAMP), stored),
+            Self::Removed => (None, stamped(stored).1),
+            Self::Kept => (Some(stamped(stored).0), stamped(stored).1),
+            Self::Renewed => (Some(NO_TIMESTAMP), stamped(stored).1),
+        }
     }
 }
 
-/// The migrated value in the place of `value`, where values are migrated.
-fn next<'v>(migrated: &'v mut Option<Migrated>, value: &'v [u8]) -> &'v [u8] {
-    migrated.as_mut().map_or(value, Migrated::next)
+fn push(migration: &mut Migration<'_>, key: &[u8], payload: &Payload<'_>, stamps: Stamps) -> Result<(), EngineError> {
+    match payload {
+        Payload::Value(value) => migration.push(key, stamps.of(value).1),
+        Payload::List(items) => items.iter().try_for_each(|item| migration.push(key, stamps.of(item).1)),
+        Payload::Map(entries) => entries.iter().try_for_each(|(_, value)| migration.push(key, stamps.of(value).1)),
+    }
 }
 
-fn write_payload(out: &mut Vec<u8>, payload: &Payload<'_>, migrated: &mut Option<Migrated>) {
+/// Appends what is to be in the place of `stored`: migrated, where values are, and stamped as it is to be.
+fn put_renewed(out: &mut Vec<u8>, stored: &[u8], migrated: &mut Option<Migrated>, stamps: Stamps) {
+    let (stamp, value) = stamps.of(stored);
+    let value = migrated.as_mut().map_or(value, Migrated::next);
+    match stamp {
+        None => put_bytes(out, value),
+        Some(stamp) => {
+            put_number(out, (STAMP_BYTES + value.len()) as u64);
+            out.extend_from_slice(&stamp.to_le_bytes());
+            out.extend_from_slice(value);
+        }
+    }
+}
+
+fn write_payload(out: &mut Vec<u8>, payload: &Payload<'_>, migrated: &mut Option<Migrated>, stamps: Stamps) {
     match payload {
-        Payload::Value(value) => put_bytes(out, next(migrated, value)),
+        Payload::Value(value) => put_renewed(out, value, migrated, stamps),
         Payload::List(items) => {
             put_number(out, items.len() as u64);
-            items.iter().for_each(|item| put_bytes(out, next(migrated, item)));
+            items.iter().for_each(|item| put_renewed(out, item, migrated, stamps));
         }
         Payload::Map(entries) => {
             put_number(out, entries.len() as u64);
             for (entry, value) in entries {
                 put_bytes(out, entry);
-                put_bytes(out, next(migrated, value));
+                put_renewed(out, value, migrated, stamps);
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
 use crate::state::conformance::SteadyBackend;
 use crate::state::migrate::MIGRATED_VALUES;
-use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MemoryBackendFactory, StateKind};
+use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MemoryBackendFactory, StateKind, StateTtl, TimeDomain};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ const KINDS: [StateKind; 4] = [StateKind::Value, StateKind::List, StateKind::Map
 fn states(names: &str, kinds: &[StateKind]) -> Vec<StateDescriptor> {
     let state = |(name, kind): (&str, &StateKind)| {
         let (name, version) = name.split_at(1);
-        StateDescriptor { name: name.into(), kind: *kind, schema: "raw".into(), version: version.parse().expect("a version"), ttl_ms: None }
+        StateDescriptor { name: name.into(), kind: *kind, schema: "raw".into(), version: version.parse().expect("a version"), ttl: None }
     };
     names.split(' ').zip(kinds).map(state).collect()
 }
@@ -259,5 +259,58 @@ fn broadcast_state_is_rewritten_like_keyed_state() {
     // Damage is refused whatever is rewritten.
     for length in 0..section.len() {
         assert!(rewrite.broadcast(&section[..length]).is_err(), "{length} bytes were accepted");
+    }
+}
+
+/// What becomes of a value, an item and an entry that were stored so, where the states lived so and live so now, and are migrated where the version is another.
+#[track_caller]
+fn check_stamps(was: Option<StateTtl>, stored: &[u8], now: Option<StateTtl>, version: u32, expect: &[u8]) {
+    let kinds = [StateKind::Value, StateKind::List, StateKind::Map];
+    let with = |names: &str, ttl| states(names, &kinds).into_iter().map(|state| StateDescriptor { ttl, ..state }).collect::<Vec<_>>();
+    let (before, after) = (with("a1 b1 c1", was), with(&["a", "b", "c"].map(|name| format!("{name}{version}")).join(" "), now));
+    let mut backend = Backend::new(before.clone());
+    let mut slot = backend.slot(b"k");
+    backend.backend.set_value(&mut slot, b"k", 0, stored);
+    backend.backend.list_append(&mut slot, b"k", 1, stored);
+    backend.backend.map_put(&mut slot, b"k", 2, b"e", stored);
+    let rewrite = StateRewrite::new(vec![Some(0), Some(1), Some(2)], &after, Some(Arc::new(Marking::default()))).of(&before);
+    let blocks = backend.backend.blocks(CheckpointId(1), None);
+    let [(_, block)] = &blocks[..] else { panic!("one group has the key") };
+    let rewritten = rewrite.block(block).unwrap();
+    assert_eq!(matches!(rewritten, Cow::Borrowed(_)), rewrite.keeps(&before));
+    let mut reader = BlockReader::open(&rewritten).unwrap();
+    assert_eq!(reader.next_key().unwrap(), Some(&b"k"[..]));
+    let marked = |state: usize| String::from_utf8_lossy(expect).replace('#', &state.to_string()).into_bytes();
+    let mut payloads = std::iter::from_fn(|| reader.next_state().unwrap());
+    let (value, item, of_entry) = (marked(0), marked(1), marked(2));
+    assert_eq!(payloads.next(), Some((0, Payload::Value(&value))));
+    assert_eq!(payloads.next(), Some((1, Payload::List(vec![&item]))));
+    assert_eq!(payloads.next(), Some((2, Payload::Map(vec![(b"e", &of_entry)]))));
+}
+
+#[test]
+fn stamps_come_and_go_with_times_to_live_and_are_not_migrated() {
+    let ttl = |ms, time| Some(StateTtl { ms, time, refresh_on_read: false });
+    let (event, longer, clock) = (ttl(5, TimeDomain::Event), ttl(50, TimeDomain::Event), ttl(5, TimeDomain::Processing));
+    check_stamps(None, b"v", None, 1, b"v");
+    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", longer, 1, b"\x07\0\0\0\0\0\0\0v");
+    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", None, 1, b"v");
+    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", longer, 2, b"\x07\0\0\0\0\0\0\0#<1:v");
+    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", None, 2, b"#<1:v");
+    // The smallest time there is: as old as the first that is told.
+    let unstamped = |value: &str| [&i64::MIN.to_le_bytes()[..], value.as_bytes()].concat();
+    for (was, stored, now) in [(None, &b"v"[..], event), (clock, b"\x07\0\0\0\0\0\0\0v", event)] {
+        let kinds = [StateKind::Value];
+        let with = |ttl| vec![StateDescriptor { ttl, ..states("a1", &kinds).remove(0) }];
+        let (before, after) = (with(was), with(now));
+        let mut backend = Backend::new(before.clone());
+        let mut slot = backend.slot(b"k");
+        backend.backend.set_value(&mut slot, b"k", 0, stored);
+        let rewrite = StateRewrite::new(vec![Some(0)], &after, None).of(&before);
+        let blocks = backend.backend.blocks(CheckpointId(1), None);
+        let rewritten = rewrite.block(&blocks[0].1).unwrap();
+        let mut reader = BlockReader::open(&rewritten).unwrap();
+        reader.next_key().unwrap();
+        assert_eq!(reader.next_state().unwrap(), Some((0, Payload::Value(&unstamped("v")))), "{was:?} {now:?}");
     }
 }

@@ -6,6 +6,7 @@
 
 use super::block::{BlockReader, Payload};
 use super::delta::Delta;
+use super::lifetime::{JudgedBy, stamped};
 use super::{StateDescriptor, are_units};
 use crate::error::EngineError;
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ pub struct StoredGroup<'a> {
     max_parallelism: u32,
     declared: &'a [StateDescriptor],
     keys: StoredKeys<'a>,
+    /// What has a time to live is judged by this.
+    judged_by: JudgedBy,
 }
 
 /// Keys in byte order, each with the states that it has, by ascending index.
@@ -32,10 +35,41 @@ pub struct StoredState<'a> {
     pub payload: Payload<'a>,
 }
 
+impl StoredState<'_> {
+    /// Takes the stamps off, and what has expired out. False where nothing is left.
+    fn keep_living(&mut self, is_expired: impl Fn(i64) -> bool) -> bool {
+        match &mut self.payload {
+            Payload::Value(value) => {
+                let (stamp, living) = stamped(value);
+                *value = living;
+                !is_expired(stamp)
+            }
+            Payload::List(items) => {
+                // As it is read: what is behind one that lives has come later.
+                let expired = items.iter().take_while(|item| is_expired(stamped(item).0)).count();
+                items.drain(..expired);
+                items.iter_mut().for_each(|item| *item = stamped(item).1);
+                !items.is_empty()
+            }
+            Payload::Map(entries) => {
+                entries.retain(|(_, value)| !is_expired(stamped(value).0));
+                entries.iter_mut().for_each(|(_, value)| *value = stamped(value).1);
+                !entries.is_empty()
+            }
+        }
+    }
+}
+
 impl<'a> StoredGroup<'a> {
     /// An empty key group of an operator that declared these states.
     pub fn new(key_group: u32, max_parallelism: u32, declared: &'a [StateDescriptor]) -> Self {
-        Self { key_group, max_parallelism, declared, keys: StoredKeys::new() }
+        Self { key_group, max_parallelism, declared, keys: StoredKeys::new(), judged_by: JudgedBy::NONE }
+    }
+
+    /// The same, where event time has come to `watermark` and the clock to `now`: what has expired by then is not there.
+    pub(crate) fn at(mut self, watermark: i64, now: i64) -> Self {
+        self.judged_by.tell(watermark, now);
+        self
     }
 
     /// Takes the keys of the group's block, which comes first.
@@ -59,8 +93,17 @@ impl<'a> StoredGroup<'a> {
         Ok(())
     }
 
-    /// All of it.
-    pub fn into_keys(self) -> StoredKeys<'a> {
+    /// All of it that has not expired, without stamps.
+    pub fn into_keys(mut self) -> StoredKeys<'a> {
+        if self.declared.iter().any(|state| state.ttl.is_some()) {
+            let (declared, judged_by) = (self.declared, self.judged_by);
+            self.keys.retain(|_, states| {
+                states.retain_mut(|state| {
+                    declared[state.index].ttl.is_none_or(|ttl| state.keep_living(|stamp| judged_by.is_expired(&ttl, stamp)))
+                });
+                !states.is_empty()
+            });
+        }
         self.keys
     }
 

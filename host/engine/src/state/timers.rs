@@ -14,7 +14,8 @@ use std::collections::HashMap;
 pub const TIMER_STATE: &str = "weir:timer:";
 
 /// Which time a timer goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TimeDomain {
     /// The watermark.
     Event,
@@ -24,7 +25,7 @@ pub enum TimeDomain {
 
 /// The state that keeps a declared timer.
 pub fn timer_state(name: &str) -> StateDescriptor {
-    StateDescriptor { name: format!("{TIMER_STATE}{name}"), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }
+    StateDescriptor { name: format!("{TIMER_STATE}{name}"), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None }
 }
 
 /// The timers of one subtask's keys.
@@ -66,6 +67,11 @@ impl Timers {
     /// Number of declared timers.
     pub fn len(&self) -> usize {
         self.domains.len()
+    }
+
+    /// What a declared timer goes by.
+    pub fn domain(&self, timer: usize) -> Option<TimeDomain> {
+        self.domains.get(timer).copied()
     }
 
     /// A timer has been set.

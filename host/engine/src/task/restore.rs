@@ -5,7 +5,7 @@
 
 use super::NodeBroadcast;
 use crate::checkpoint::{
-    CheckpointMetadata, Section, SectionKind, StateHandle, StateObjectReader, SubtaskFiles, VertexIdentity, read_object, read_state_object,
+    CheckpointMetadata, Section, SectionKind, StateHandle, StateObjectReader, SubtaskFiles, read_object, read_state_object,
 };
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
@@ -58,10 +58,7 @@ impl KeyedRestore {
         let (vertex, max_parallelism) = (metadata.vertex(operator)?, metadata.graph.max_parallelism);
         let handles = vertex.keyed_state(range, max_parallelism);
         let of_subtasks = vertex.keyed_files(range, max_parallelism);
-        let stored = match metadata.graph.vertices.get(operator) {
-            Some(VertexIdentity::Operator { states, .. }) => states.clone(),
-            Some(VertexIdentity::Source { .. }) | None => Vec::new(),
-        };
+        let stored = metadata.states_of(operator).to_vec();
         let files = (!of_subtasks.is_empty()).then_some(FilesToRestore { stored, of_subtasks });
         let any = !handles.is_empty() || files.is_some();
         any.then(|| Self { operator: operator.to_owned(), range, rewrite, handles, files, store, clock })

@@ -175,7 +175,8 @@ impl OperatorSubtask {
     pub fn plan_restore(&mut self, from: &RestoreSource<'_>) {
         let Some(was) = from.plan.from(self.id()).map(str::to_owned) else { return };
         let factory = &self.place.factory;
-        let rewrite = StateRewrite::new(from.plan.places(self.id()), &self.kept_states, factory.migrator());
+        let rewrite =
+            StateRewrite::new(from.plan.places(self.id()), &self.kept_states, factory.migrator()).of(from.metadata.states_of(&was));
         let parts = from.metadata.vertex(&was).map_or(&[][..], |vertex| &vertex.subtasks);
         self.floors = WatermarkFloors::restored(parts.iter().flat_map(|part| part.floors.iter().copied()), self.place.key_groups);
         let told = parts.iter().filter_map(|part| part.processing_time).max();
@@ -264,6 +265,9 @@ impl OperatorSubtask {
         }
         let mut emitted = Emitted::new();
         self.make(call, call.keys().is_some(), &mut emitted)?;
+        if let (Some(keys), Some(state)) = (call.keys(), self.state.as_deref_mut()) {
+            state.clean_up(keys.len()).map_err(|error| error.context(&self.place.subtask.vertex))?;
+        }
         if let Some(kept) = self.kept() {
             kept.allowance.settle(kept.keyed_bytes, kept.broadcast_bytes)?;
         }

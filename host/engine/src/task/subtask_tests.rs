@@ -72,7 +72,7 @@ impl Operator for Count {
 
 /// Where an operator of this version stands that owns all keys.
 fn place(version: &str, heard: &Heard) -> SubtaskPlace {
-    let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None };
+    let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
     let descriptor = OperatorDescriptor { version: version.into(), states: vec![count], ..OperatorDescriptor::default() };
     SubtaskPlace {
         subtask: Subtask { vertex: "count".into(), index: 0, parallelism: 1 },

@@ -209,7 +209,7 @@ impl Run {
     }
 
     fn deployed(&self, parallelism: u32) -> Vec<OperatorSubtask> {
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
         let states = vec![state("list", StateKind::List), state("sum", StateKind::Value), state("map", StateKind::Map)];
         let descriptor = OperatorDescriptor { states, windowed: true, merging: vec![SUM, MAP], ..OperatorDescriptor::default() };
         let of = |index| {

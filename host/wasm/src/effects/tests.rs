@@ -5,7 +5,7 @@ use weir_engine::operator::{InputDescriptor, OutputDescriptor, TimerDescriptor};
 use weir_engine::state::{StateDescriptor, StateKind};
 
 pub(super) fn descriptor() -> OperatorDescriptor {
-    let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+    let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
     OperatorDescriptor {
         inputs: vec![InputDescriptor::default()],
         outputs: vec![OutputDescriptor::default(); 2],

@@ -17,7 +17,7 @@ const KEYS: u32 = 4;
 
 fn declared() -> Vec<StateDescriptor> {
     let kinds = [("value", StateKind::Value), ("list", StateKind::List), ("map", StateKind::Map), ("rules", StateKind::Broadcast)];
-    let state = |(name, kind): (&str, _)| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+    let state = |(name, kind): (&str, _)| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
     kinds.into_iter().map(state).collect()
 }
 

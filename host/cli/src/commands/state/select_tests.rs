@@ -15,8 +15,7 @@ use weir_engine::storage::{ObjectStorage, Store};
 const ALL: KeyGroupRange = KeyGroupRange { start: 0, end: 1 };
 
 fn declared() -> Vec<StateDescriptor> {
-    let state =
-        |name: &str, kind, schema: &str| StateDescriptor { name: name.into(), kind, schema: schema.into(), version: 1, ttl_ms: None };
+    let state = |name: &str, kind, schema: &str| StateDescriptor { name: name.into(), kind, schema: schema.into(), version: 1, ttl: None };
     vec![
         state("rules", StateKind::Broadcast, "map<string,bool>"),
         state("total", StateKind::Value, "u8"),

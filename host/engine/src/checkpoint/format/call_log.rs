@@ -136,7 +136,7 @@ impl FiredTimers {
 impl<'a> From<&'a FiredTimers> for CallKeys<'a> {
     fn from(fired: &'a FiredTimers) -> Self {
         // A timer is a key's.
-        Self::new(&fired.keys, &fired.hashes, &[])
+        Self::new(&fired.keys, &fired.hashes, &[]).of_timers(&fired.timers, &fired.due)
     }
 }
 

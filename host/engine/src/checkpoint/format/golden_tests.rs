@@ -16,7 +16,7 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 fn metadata() -> CheckpointMetadata {
-    let state = StateDescriptor { name: "totals".into(), kind: StateKind::Value, schema: "raw".into(), version: 2, ttl_ms: None };
+    let state = StateDescriptor { name: "totals".into(), kind: StateKind::Value, schema: "raw".into(), version: 2, ttl: None };
     let source = VertexIdentity::Source { connector: "file".into(), settings: json!({"format": "csv", "path": "data/*.csv"}) };
     let operator = VertexIdentity::Operator { states: vec![state], component: Some("ab12".into()) };
     let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning: Partitioning::Key };

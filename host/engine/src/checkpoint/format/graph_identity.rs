@@ -134,7 +134,7 @@ mod tests {
             kind: crate::state::StateKind::Value,
             schema: "raw".into(),
             version: state_version,
-            ttl_ms: None,
+            ttl: None,
         };
         let source = VertexIdentity::Source { connector: "file".into(), settings: serde_json::json!({"path": "a"}) };
         let operator = VertexIdentity::Operator { states: vec![state], component: Some(component.into()) };

@@ -1,10 +1,10 @@
 //! What a completed checkpoint consists of.
 
-use super::{Committable, GraphIdentity, OutboxSnapshot, SplitState, StagedObject, envelope};
+use super::{Committable, GraphIdentity, OutboxSnapshot, SplitState, StagedObject, VertexIdentity, envelope};
 use crate::checkpoint::paths;
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
-use crate::state::{KeyGroupRange, range_of};
+use crate::state::{KeyGroupRange, StateDescriptor, range_of};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -268,6 +268,14 @@ impl CheckpointMetadata {
         self.outboxes.clear();
         self.vertices.iter_mut().flat_map(|vertex| &mut vertex.subtasks).for_each(|subtask| subtask.committables.clear());
         self
+    }
+
+    /// The states that an operator kept, as they were declared; none of one that is not there.
+    pub fn states_of(&self, operator: &str) -> &[StateDescriptor] {
+        match self.graph.vertices.get(operator) {
+            Some(VertexIdentity::Operator { states, .. }) => states,
+            Some(VertexIdentity::Source { .. }) | None => &[],
+        }
     }
 
     /// The part of the vertex with this id.

@@ -28,7 +28,7 @@ fn operator(states: &str) -> VertexIdentity {
             _ => StateKind::Broadcast,
         };
         let (version, schema) = rest[1..].split_once('=').unwrap_or((&rest[1..], "raw"));
-        StateDescriptor { name: name.into(), kind, schema: schema.into(), version: version.parse().expect("a version"), ttl_ms: None }
+        StateDescriptor { name: name.into(), kind, schema: schema.into(), version: version.parse().expect("a version"), ttl: None }
     };
     VertexIdentity::Operator { states: states.split(',').filter(|text| !text.is_empty()).map(state).collect(), component: None }
 }

@@ -105,7 +105,7 @@ struct CountFactory {
 impl Count {
     pub fn factory(self) -> Arc<dyn OperatorFactory> {
         let version = self.version;
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None };
+        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None };
         let input = |name: &str| InputDescriptor { name: name.into(), ..InputDescriptor::default() };
         let descriptor = OperatorDescriptor {
             name: "count".into(),

@@ -23,6 +23,7 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         a_list_without_items_is_gone,
         big_keys_values_items_and_maps_survive,
         every_value_of_a_state_is_told_of_once,
+        going_on_through_the_keys_comes_to_every_one,
         a_snapshot_shows_the_moment_it_was_taken,
         a_group_is_restored_from_several_blocks,
         states_are_restored_under_their_new_index,
@@ -287,6 +288,30 @@ fn what_does_not_belong_is_refused(factory: &dyn StateBackendFactory) {
     assert_eq!(refused(range, group, &block[..block.len() - 1], &SAME_STATES), ErrorKind::Corrupt, "a truncated block");
     let twice = backend.restore(group, &block, &SAME_STATES).expect_err("a key was restored over another");
     assert_eq!(twice.kind(), ErrorKind::Corrupt);
+}
+
+fn going_on_through_the_keys_comes_to_every_one(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let names: Vec<Vec<u8>> = (0..300_u16).map(|number| number.to_be_bytes().to_vec()).collect();
+    for name in &names {
+        let mut slot = backend.slot(name);
+        backend.set_value(&mut slot, name, VALUE, b"v");
+    }
+    for name in names.iter().step_by(3) {
+        let mut slot = backend.slot(name);
+        backend.clear(&mut slot, name, VALUE);
+    }
+    let (mut from, mut seen) = (0, BTreeMap::<Vec<u8>, u32>::new());
+    for _ in 0..300 {
+        let Some((keys, next)) = backend.next_keys(from, 7) else { return };
+        assert!(keys.len() <= 7, "no more than are wanted");
+        keys.into_iter().for_each(|key| *seen.entry(key).or_default() += 1);
+        from = next;
+    }
+    let left: Vec<&Vec<u8>> = names.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, name)| name).collect();
+    assert!(seen.keys().eq(left), "those that are there, and no others: {seen:?}");
+    let (least, most) = (seen.values().min(), seen.values().max());
+    assert!(most <= least.map(|least| least + 1).as_ref(), "each comes as often as the others: {least:?} to {most:?} times");
 }
 
 fn every_value_of_a_state_is_told_of_once(factory: &dyn StateBackendFactory) {

@@ -57,7 +57,7 @@ const SECOND_VALUE: usize = 3;
 
 fn descriptors() -> Vec<StateDescriptor> {
     let kinds = [("value", StateKind::Value), ("list", StateKind::List), ("map", StateKind::Map), ("second", StateKind::Value)];
-    let state = |(name, kind): (&str, _)| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl_ms: None };
+    let state = |(name, kind): (&str, _)| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
     kinds.into_iter().map(state).collect()
 }
 

@@ -157,6 +157,13 @@ impl SteadyBackend {
         again(|| self.0.clear(slot, key, state));
     }
 
+    /// See [`StateBackend::next_keys`].
+    pub fn next_keys(&self, from: u64, most: usize) -> Option<(Vec<Vec<u8>>, u64)> {
+        let mut keys = Column::new();
+        let next = self.0.next_keys(from, most, &mut keys)?;
+        Some((keys.iter().map(<[u8]>::to_vec).collect(), next))
+    }
+
     /// See [`StateBackend::keys`].
     pub fn each_value(&self, state: usize) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut all = BTreeMap::new();

@@ -49,7 +49,7 @@ pub struct Window {
 
 /// The state that keeps what the host knows of a unit.
 pub fn window_state(settings: &WindowSettings) -> StateDescriptor {
-    StateDescriptor { name: WINDOW_STATE.into(), kind: StateKind::Value, schema: settings.described(), version: 1, ttl_ms: None }
+    StateDescriptor { name: WINDOW_STATE.into(), kind: StateKind::Value, schema: settings.described(), version: 1, ttl: None }
 }
 
 /// True where an operator that keeps these states keeps them by key and window.

@@ -57,7 +57,7 @@ impl Store for GivesUp {
 
 /// An operator that has broadcast state and keeps its calls: it writes two objects.
 fn captured(operator: &str) -> Capture {
-    let declared = StateDescriptor { name: "rates".into(), kind: StateKind::Broadcast, schema: "raw".into(), version: 1, ttl_ms: None };
+    let declared = StateDescriptor { name: "rates".into(), kind: StateKind::Broadcast, schema: "raw".into(), version: 1, ttl: None };
     let mut broadcast = BroadcastState::new(&[declared]).unwrap();
     broadcast.put(0, b"eur", b"1");
     let calls = Some(vec![Arc::new(KeptStretch::behind(None, CallLogBudget::new(0)))]);

@@ -6,7 +6,7 @@ use crate::state::{BroadcastState, StateDescriptor, StateKind};
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/broadcast-v1.bin");
 
 fn empty() -> BroadcastState {
-    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None };
+    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None };
     let declared =
         [state("total", StateKind::Value, 1), state("names", StateKind::Broadcast, 2), state("rules", StateKind::Broadcast, 300)];
     BroadcastState::new(&declared).expect("two are declared")

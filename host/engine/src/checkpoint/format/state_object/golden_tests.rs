@@ -12,7 +12,7 @@ const GROUPS: KeyGroupRange = KeyGroupRange { start: 0, end: MAX_PARALLELISM };
 const KEYS: [&[u8]; 5] = [b"N14228", b"", b"a key that does not fit where short keys are kept", b"abc", b"a"];
 
 fn descriptors(operator: &str) -> Vec<StateDescriptor> {
-    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl_ms: None };
+    let state = |name: &str, kind, version| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None };
     match operator {
         "delays" => vec![state("total", StateKind::Value, 1)],
         _ => vec![state("last", StateKind::Value, 7), state("items", StateKind::List, 1), state("counts", StateKind::Map, 300)],

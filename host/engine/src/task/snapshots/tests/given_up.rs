@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// An operator whose keyed state is in blocks. They are written into the task's object, behind what operators write alone.
 fn in_blocks(operator: &str) -> Capture {
-    let states = vec![StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl_ms: None }];
+    let states = vec![StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None }];
     let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 1 }, 1);
     let mut state = KeyedState::new(states, backend);
     state.select(&keyed_batch(), 0..1).expect("its record has a key");

@@ -1,0 +1,324 @@
+//! States with a time to live: what is read is judged by the call's times, what is written is stamped with them, and what has expired is removed a little with
+//! each call.
+
+use super::KeyedState;
+use crate::element::{Column, NO_TIMESTAMP};
+use crate::error::EngineError;
+use crate::state::lifetime::{JudgedBy, StateTtl, stamped};
+use crate::state::{CallKeys, KeySlot, SelectedKeys, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys, key_hash};
+use std::ops::Range;
+
+/// Keys that are looked at behind each call, at most.
+const CLEANED_KEYS: usize = 32;
+/// Bytes of a map that are looked at of each of them, about.
+const CLEANED_BYTES: usize = 4_096;
+
+/// Times to live of one subtask's states.
+pub(super) struct Lifetimes {
+    /// For each state its own.
+    ttls: Vec<Option<StateTtl>>,
+    judged_by: JudgedBy,
+    /// For each selected key the time of its timers, in a call of such as go by this time.
+    of_timers: Option<(TimeDomain, Vec<i64>)>,
+    /// Where in the backend's keys the next are that are cleaned up.
+    cursor: u64,
+}
+
+impl Lifetimes {
+    /// `None` where no state has one.
+    pub fn of(states: &[StateDescriptor]) -> Option<Box<Self>> {
+        let ttls: Vec<_> = states.iter().map(|state| state.ttl).collect();
+        let any = ttls.iter().any(Option::is_some);
+        any.then(|| Box::new(Self { ttls, judged_by: JudgedBy::NONE, of_timers: None, cursor: 0 }))
+    }
+
+    /// A call is of these times.
+    pub fn tell(&mut self, time: StateTime) {
+        self.judged_by.tell(time.watermark, time.processing_time);
+        self.of_timers = None;
+    }
+
+    fn judged_by(&self, key: usize) -> JudgedBy {
+        match &self.of_timers {
+            Some((time, of_keys)) => of_keys.get(key).map_or(self.judged_by, |now| self.judged_by.at(*time, *now)),
+            None => self.judged_by,
+        }
+    }
+
+    /// What is stored is not to be seen any more. `None`: the state has no time to live.
+    #[inline]
+    pub fn ttl(&self, state: usize) -> Option<&StateTtl> {
+        self.ttls.get(state)?.as_ref()
+    }
+
+    fn is_expired(&self, key: usize, ttl: &StateTtl, stored: &[u8]) -> bool {
+        self.judged_by(key).is_expired(ttl, stamped(stored).0)
+    }
+
+    /// What is written now.
+    fn stamp(&self, key: usize, ttl: &StateTtl) -> i64 {
+        self.judged_by(key).of(ttl.time).0
+    }
+}
+
+fn with_stamp(stamp: i64, bytes: &[u8], into: &mut Vec<u8>) {
+    into.extend_from_slice(&stamp.to_le_bytes());
+    into.extend_from_slice(bytes);
+}
+
+impl KeyedState {
+    /// The lifetimes, where the state has one.
+    #[inline]
+    pub(super) fn ttl_of(&self, state: usize) -> Option<(&Lifetimes, &StateTtl)> {
+        let lifetimes = self.lifetimes.as_deref()?;
+        Some((lifetimes, lifetimes.ttl(state)?))
+    }
+
+    /// Keys have been selected: of timers' keys what is kept is judged by the time at which those were due.
+    pub(super) fn judge_selected(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<(), EngineError> {
+        let Self { lifetimes: Some(lifetimes), distinct, timers, .. } = self else { return Ok(()) };
+        let first = of.timers.get(range.start).and_then(|&timer| timers.as_ref()?.domain(timer as usize));
+        lifetimes.of_timers = first.map(|time| {
+            let mut of_keys = vec![NO_TIMESTAMP; distinct.hashes.len()];
+            distinct.key_of.iter().zip(&of.due[range]).for_each(|(&key, due)| of_keys[key as usize] = *due);
+            (time, of_keys)
+        });
+        self.shorten_lists()
+    }
+
+    /// The selected keys' lists lose what has expired: their positions are those of what is left.
+    fn shorten_lists(&mut self) -> Result<(), EngineError> {
+        let Self { lifetimes: Some(lifetimes), backend, slots, distinct, states, .. } = self else { return Ok(()) };
+        for (state, _) in states.iter().enumerate().filter(|(_, state)| state.kind == StateKind::List) {
+            let Some(ttl) = lifetimes.ttl(state) else { continue };
+            for (key, slot) in slots.iter_mut().enumerate().filter(|(_, slot)| slot.entry != KeySlot::ABSENT) {
+                let expired = count_expired(&**backend, slot, state, |item| lifetimes.is_expired(key, ttl, item))?;
+                if expired > 0 {
+                    backend.list_pop_front(slot, distinct.keys.get(key), state, expired)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn gather_living(
+        &self,
+        state: usize,
+        max_bytes: usize,
+        present: &mut Vec<u32>,
+        values: &mut Column,
+    ) -> Result<(), EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(()) };
+        let (mut all, mut stored) = (Vec::new(), Column::new());
+        self.backend.gather_values(&self.slots, state, max_bytes, &mut all, &mut stored)?;
+        for (&key, stored) in all.iter().zip(stored.iter()) {
+            if !lifetimes.is_expired(key as usize, ttl, stored) {
+                present.push(key);
+                values.push(stamped(stored).1);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn living_value(&self, key: usize, state: usize, out: &mut Column) -> Result<bool, EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(false) };
+        let mut stored = Column::new();
+        let is_there = self.backend.value(&self.slots[key], state, &mut stored)? && !lifetimes.is_expired(key, ttl, stored.get(0));
+        if is_there {
+            out.push(stamped(stored.get(0)).1);
+        }
+        Ok(is_there)
+    }
+
+    /// `bytes` as they are kept of a key; `None` where the state has no time to live.
+    pub(super) fn as_stamped(&self, key: usize, state: usize, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (lifetimes, ttl) = self.ttl_of(state)?;
+        let mut stored = Vec::with_capacity(bytes.len() + 8);
+        with_stamp(lifetimes.stamp(key, ttl), bytes, &mut stored);
+        Some(stored)
+    }
+
+    pub(super) fn set_stamped(&mut self, keys: &[u32], state: usize, values: &Column) -> Result<(), EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(()) };
+        let mut stored = Column::with_capacity(values.len(), values.data().len() + 8 * values.len());
+        for (&key, value) in keys.iter().zip(values.iter()) {
+            let stamp = lifetimes.stamp(key as usize, ttl);
+            stored.push_with(|bytes| with_stamp(stamp, value, bytes));
+        }
+        self.backend.set_values(&mut self.slots, &self.distinct.keys, state, ValuesOfKeys { keys, values: &stored })
+    }
+
+    /// An item is no older than the one in front of it: what has expired is in front.
+    pub(super) fn append_stamped(&mut self, key: usize, state: usize, item: &[u8]) -> Result<(), EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(()) };
+        let mut stamp = lifetimes.stamp(key, ttl);
+        if lifetimes.of_timers.is_some()
+            && let len @ 1.. = self.backend.list_len(&self.slots[key], state)?
+        {
+            let mut last = Column::new();
+            self.backend.list_read(&self.slots[key], state, len - 1, 1, &mut last)?;
+            stamp = stamp.max(stamped(last.get(0)).0);
+        }
+        let mut stored = Vec::with_capacity(item.len() + 8);
+        with_stamp(stamp, item, &mut stored);
+        self.backend.list_append(&mut self.slots[key], self.distinct.keys.get(key), state, &stored)
+    }
+
+    pub(super) fn living_items(
+        &self,
+        key: usize,
+        state: usize,
+        start: u64,
+        max_bytes: usize,
+        out: &mut Column,
+    ) -> Result<Option<u64>, EngineError> {
+        let mut stored = Column::new();
+        let next = self.backend.list_read(&self.slots[key], state, start, max_bytes, &mut stored)?;
+        stored.iter().for_each(|item| out.push(stamped(item).1));
+        Ok(next)
+    }
+
+    pub(super) fn living_entry(&self, key: usize, state: usize, entry: &[u8], out: &mut Column) -> Result<bool, EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(false) };
+        let mut stored = Column::new();
+        let is_there = self.backend.map_get(&self.slots[key], state, entry, &mut stored)? && !lifetimes.is_expired(key, ttl, stored.get(0));
+        if is_there {
+            out.push(stamped(stored.get(0)).1);
+        }
+        Ok(is_there)
+    }
+
+    /// As the backend scans; what has expired is passed over, however much that is.
+    pub(super) fn scan_living(
+        &self,
+        (key, state): (usize, usize),
+        start: Option<&[u8]>,
+        max_bytes: usize,
+        (entries, values): (&mut Column, &mut Column),
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(None) };
+        let mut from = start.map(<[u8]>::to_vec);
+        loop {
+            let (mut names, mut stored) = (Column::new(), Column::new());
+            let next = self.backend.map_scan(&self.slots[key], state, from.as_deref(), max_bytes, &mut names, &mut stored)?;
+            let before = entries.len();
+            for (name, stored) in names.iter().zip(stored.iter()).filter(|(_, stored)| !lifetimes.is_expired(key, ttl, stored)) {
+                entries.push(name);
+                values.push(stamped(stored).1);
+            }
+            match next {
+                Some(next) if entries.len() == before => from = Some(next),
+                next => return Ok(next),
+            }
+        }
+    }
+
+    /// What is kept of a state of a key has been read: where its time to live counts from that, it begins anew.
+    pub fn touch(&mut self, key: usize, state: usize) -> Result<(), EngineError> {
+        let Some((lifetimes, ttl)) = self.ttl_of(state).filter(|(_, ttl)| ttl.refresh_on_read) else { return Ok(()) };
+        let (judged_by, ttl) = (lifetimes.judged_by(key), *ttl);
+        let stamp = judged_by.of(ttl.time).0;
+        let name = self.distinct.keys.get(key);
+        let (backend, slot) = (&mut *self.backend, &mut self.slots[key]);
+        let renewed = |stored: &[u8]| {
+            let mut renewed = Vec::with_capacity(stored.len());
+            with_stamp(stamp.max(stamped(stored).0), stamped(stored).1, &mut renewed);
+            renewed
+        };
+        match self.states[state].kind {
+            StateKind::Value => {
+                let mut stored = Column::new();
+                if backend.value(slot, state, &mut stored)? && !judged_by.is_expired(&ttl, stamped(stored.get(0)).0) {
+                    backend.set_value(slot, name, state, &renewed(stored.get(0)))?;
+                }
+            }
+            StateKind::List => {
+                let (mut items, mut next) = (Column::new(), Some(0));
+                while let Some(start) = next {
+                    next = backend.list_read(slot, state, start, usize::MAX, &mut items)?;
+                }
+                backend.clear(slot, name, state)?;
+                items.iter().try_for_each(|item| backend.list_append(slot, name, state, &renewed(item)))?;
+            }
+            StateKind::Map => {
+                let (mut names, mut values) = (Column::new(), Column::new());
+                let mut next = backend.map_scan(slot, state, None, usize::MAX, &mut names, &mut values)?;
+                while let Some(start) = next {
+                    next = backend.map_scan(slot, state, Some(&start), usize::MAX, &mut names, &mut values)?;
+                }
+                for (entry, stored) in names.iter().zip(values.iter()).filter(|(_, stored)| !judged_by.is_expired(&ttl, stamped(stored).0))
+                {
+                    backend.map_put(slot, name, state, entry, &renewed(stored))?;
+                }
+            }
+            StateKind::Broadcast => {}
+        }
+        Ok(())
+    }
+
+    /// A call of so many records is over: of a few keys, each in its turn, what has expired is removed.
+    pub(crate) fn clean_up(&mut self, records: usize) -> Result<(), EngineError> {
+        let Self { lifetimes: Some(lifetimes), backend, states, time, .. } = self else { return Ok(()) };
+        let mut keys = Column::new();
+        let wanted = (1 + records / 4).min(CLEANED_KEYS);
+        let Some(cursor) = backend.next_keys(lifetimes.cursor, wanted, &mut keys) else { return Ok(()) };
+        lifetimes.cursor = cursor;
+        let hashes: Vec<u64> = keys.iter().map(key_hash).collect();
+        let mut slots = Vec::new();
+        backend.lookup(SelectedKeys { keys: &keys, hashes: &hashes, time: *time }, &mut slots)?;
+        for (key, slot) in keys.iter().zip(&mut slots) {
+            for (state, descriptor) in states.iter().enumerate() {
+                let Some(ttl) = lifetimes.ttl(state).filter(|_| slot.entry != KeySlot::ABSENT) else { continue };
+                let is_expired = |stored: &[u8]| lifetimes.judged_by.is_expired(ttl, stamped(stored).0);
+                match descriptor.kind {
+                    StateKind::Value => {
+                        let mut stored = Column::new();
+                        if backend.value(slot, state, &mut stored)? && is_expired(stored.get(0)) {
+                            backend.clear(slot, key, state)?;
+                        }
+                    }
+                    StateKind::List => {
+                        let expired = count_expired(&**backend, slot, state, is_expired)?;
+                        backend.list_pop_front(slot, key, state, expired)?;
+                    }
+                    StateKind::Map => {
+                        let (mut names, mut stored) = (Column::new(), Column::new());
+                        backend.map_scan(slot, state, None, CLEANED_BYTES, &mut names, &mut stored)?;
+                        for (entry, _) in names.iter().zip(stored.iter()).filter(|(_, stored)| is_expired(stored)) {
+                            if slot.entry != KeySlot::ABSENT {
+                                backend.map_remove(slot, key, state, entry)?;
+                            }
+                        }
+                    }
+                    StateKind::Broadcast => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many of a list's items, from the front on, have expired.
+fn count_expired(
+    backend: &dyn crate::state::StateBackend,
+    slot: &KeySlot,
+    state: usize,
+    is_expired: impl Fn(&[u8]) -> bool,
+) -> Result<u64, EngineError> {
+    let (mut expired, mut bytes) = (0, 1);
+    let mut items = Column::new();
+    loop {
+        items.clear();
+        let next = backend.list_read(slot, state, expired, bytes, &mut items)?;
+        let in_front = items.iter().take_while(|item| is_expired(item)).count();
+        expired += in_front as u64;
+        if next.is_none() || in_front < items.len() {
+            return Ok(expired);
+        }
+        bytes = CLEANED_BYTES;
+    }
+}
+
+#[cfg(test)]
+#[path = "lifetimes_tests.rs"]
+mod tests;
