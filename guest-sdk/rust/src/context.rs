@@ -130,7 +130,12 @@ impl<O: Operator> Context<'_, O> {
     /// Event time up to which the input is complete, ms since the Unix epoch. The same for all records of a batch, and
     /// batches may be cut anywhere: what is emitted must not depend on it. `None`: there is none yet; the largest there is: the input has ended.
     pub fn watermark(&self) -> Option<i64> {
-        Some(self.call.watermark).filter(|&watermark| watermark != NO_TIMESTAMP)
+        self.timers.watermark()
+    }
+
+    /// The states and the timers, each to be changed while the other is: what a [join](crate::joins) works with.
+    pub fn parts(&mut self) -> (&mut O::States, &mut Timers) {
+        (self.states, &mut self.timers)
     }
 
     /// The window of the record that is being worked on, or the one that fires. `None`: the operator is not windowed, the window has no bounds (a count,

@@ -100,7 +100,7 @@ impl<O: Operator> Instance<O> {
         let mut buffers = self.rooms.iter().map(|&room| OutputBuffer::with_room(room, count));
         let main = buffers.next().unwrap_or_else(|| OutputBuffer::with_room(Room::default(), 0));
         let side = buffers.collect();
-        let timers = Timers::new(O::NAME, O::TIMERS);
+        let timers = Timers::new(O::NAME, O::TIMERS, call.watermark);
         let mut context = Context { timers, call, states: &mut self.states, batch: &batch, record: 0, main, side, metrics: Vec::new() };
         work(&mut self.operator, &mut context)?;
         let Context { timers, main, side, metrics, .. } = context;

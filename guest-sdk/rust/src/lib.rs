@@ -21,6 +21,7 @@ mod error;
 mod export;
 mod host;
 mod instance;
+pub mod joins;
 pub mod log;
 mod migrate;
 mod new_record;

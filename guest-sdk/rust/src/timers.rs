@@ -5,6 +5,7 @@
 
 use crate::bindings::weir::operator::types::{TimeDomain, TimerDecl, TimerUpdate, Timers as KeyTimes};
 use crate::columns::{push_s64, push_u32};
+use crate::context::NO_TIMESTAMP;
 use crate::error::{Error, Result};
 
 /// A declared timer, and the handle by which it is set: one of [`Operator::TIMERS`](crate::Operator::TIMERS).
@@ -89,6 +90,8 @@ pub struct Timers {
     declared: &'static [Timer],
     /// The key that is shown; `None`: the input is not keyed.
     pub(crate) key: Option<u32>,
+    /// How far event time has come; the smallest there is: nowhere yet.
+    watermark: i64,
     changes: Vec<Change>,
 }
 
@@ -101,8 +104,18 @@ struct Change {
 }
 
 impl Timers {
-    pub(crate) fn new(operator: &'static str, declared: &'static [Timer]) -> Self {
-        Self { operator, declared, key: None, changes: Vec::new() }
+    pub(crate) fn new(operator: &'static str, declared: &'static [Timer], watermark: i64) -> Self {
+        Self { operator, declared, key: None, watermark, changes: Vec::new() }
+    }
+
+    /// How far event time has come, as [`Context::watermark`](crate::Context::watermark) says it.
+    pub fn watermark(&self) -> Option<i64> {
+        Some(self.watermark).filter(|&watermark| watermark != NO_TIMESTAMP)
+    }
+
+    /// Whether event time has come to `time`, so that a timer that is set to it fires next.
+    pub fn has_come(&self, time: i64) -> bool {
+        self.watermark().is_some_and(|watermark| watermark >= time)
     }
 
     /// Sets a timer of this key to `time`, ms since the Unix epoch. A key may have a timer at many times; one that is set to a time that has passed

@@ -12,6 +12,8 @@ mod derive_tests;
 mod due_windows;
 pub(crate) mod imports;
 #[cfg(test)]
+mod join_tests;
+#[cfg(test)]
 mod list_tests;
 #[cfg(test)]
 mod migrate_tests;
