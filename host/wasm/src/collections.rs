@@ -98,9 +98,9 @@ impl HostState {
 
     fn check_phase(&self, call: &str) -> Result<()> {
         match self.phase {
-            Phase::Process | Phase::OnTimers => Ok(()),
-            Phase::Instantiate | Phase::Describe | Phase::Open | Phase::Migrate => {
-                bail!("{call} was called in {}; it may be called in process and on-timers only", self.phase.name())
+            Phase::Process | Phase::OnTimers | Phase::OnWindows => Ok(()),
+            Phase::Instantiate | Phase::Describe | Phase::Open | Phase::Merge | Phase::Migrate => {
+                bail!("{call} was called in {}; it may be called in process, on-timers and on-windows only", self.phase.name())
             }
         }
     }

@@ -40,14 +40,7 @@ pub(crate) fn checked(descriptor: wit::Descriptor) -> Result<OperatorDescriptor,
         check_record_schema("output", &output.name, schema, &mut problems);
     }
     descriptor.states.iter().for_each(|state| check_state(state, &mut problems));
-    if descriptor.windowed && !descriptor.timers.is_empty() {
-        problems.push(
-            Problem::new("it is windowed and declares timers").hint("a windowed operator has no timers: its windows fire by themselves"),
-        );
-    }
-    if descriptor.windowed {
-        problems.push(Problem::new("it is windowed: this weir does not serve windows yet"));
-    }
+    check_windowed(&descriptor, &mut problems);
     if problems.is_empty() { Ok(converted(descriptor)) } else { Err(problems) }
 }
 
@@ -124,8 +117,38 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
     if state.ttl.is_some() {
         problems.push(Problem::new(format!("state \"{name}\": this weir does not serve a time to live yet")));
     }
-    if state.merges {
-        problems.push(Problem::new(format!("state \"{name}\" merges: this weir does not serve windows yet")));
+    match state.kind {
+        wit::StateKind::Value | wit::StateKind::Map => {}
+        wit::StateKind::List if state.merges => {
+            let problem = Problem::new(format!("state \"{name}\" is a list and merges"));
+            problems.push(problem.hint("lists of windows that become one are put one behind the other by the host"));
+        }
+        wit::StateKind::Broadcast if state.merges => {
+            let problem = Problem::new(format!("state \"{name}\" is broadcast state and merges"));
+            problems.push(problem.hint("broadcast state is of no window, so there are never two of it"));
+        }
+        wit::StateKind::List | wit::StateKind::Broadcast => {}
+    }
+}
+
+/// What goes with windows, and what goes with nothing else.
+fn check_windowed(descriptor: &wit::Descriptor, problems: &mut Vec<Problem>) {
+    if !descriptor.windowed {
+        let merging = descriptor.states.iter().find(|state| state.merges);
+        problems.extend(merging.map(|state| {
+            let what = format!("state \"{}\" merges, and the operator is not windowed", short(&state.name));
+            Problem::new(what).hint("only windows become one: declare the operator as windowed")
+        }));
+        return;
+    }
+    if !descriptor.timers.is_empty() {
+        problems.push(
+            Problem::new("it is windowed and declares timers").hint("a windowed operator has no timers: its windows fire by themselves"),
+        );
+    }
+    if let Some(state) = descriptor.states.iter().find(|state| state.ttl.is_some()) {
+        let what = format!("it is windowed, and its state \"{}\" has a time to live", short(&state.name));
+        problems.push(Problem::new(what).hint("what is kept of a window lives as long as the window"));
     }
 }
 
@@ -172,6 +195,7 @@ fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
             wit::InputPartitioning::Broadcast => InputPartitioning::Broadcast,
         },
     };
+    let merging = (0..).zip(&descriptor.states).filter(|(_, state)| state.merges).map(|(number, _)| number).collect();
     OperatorDescriptor {
         name: descriptor.name,
         version: clean(descriptor.version),
@@ -188,7 +212,7 @@ fn converted(descriptor: wit::Descriptor) -> OperatorDescriptor {
             .map(|timer| TimerDescriptor { name: timer.name, event_time: timer.domain == wit::TimeDomain::Event })
             .collect(),
         windowed: descriptor.windowed,
-        merging: Vec::new(),
+        merging,
     }
 }
 
@@ -241,6 +265,33 @@ mod tests {
     }
 
     #[test]
+    fn a_windowed_operator_is_taken_with_the_numbers_of_the_states_that_merge() {
+        let state = |name: &str, kind, merges| wit::StateDecl {
+            name: name.into(),
+            kind,
+            schema: "raw".into(),
+            merges,
+            ..plain().states[0].clone()
+        };
+        let (value, list, map) = (wit::StateKind::Value, wit::StateKind::List, wit::StateKind::Map);
+        let states = vec![state("a", value, true), state("b", list, false), state("c", value, false), state("d", map, true)];
+        let checked = checked(wit::Descriptor { states, windowed: true, ..plain() }).unwrap();
+        assert_eq!((checked.windowed, checked.merging), (true, vec![0, 3]));
+    }
+
+    #[test]
+    fn what_does_not_go_with_windows_and_what_goes_with_them_alone_is_refused() {
+        let timer = wit::TimerDecl { name: "t".into(), domain: wit::TimeDomain::Event };
+        let ttl = wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false };
+        let merging = |d: &mut wit::Descriptor, kind| (d.windowed, d.states[0].merges, d.states[0].kind) = (true, true, kind);
+        check(|d| (d.timers, d.windowed) = (vec![timer], true), "it is windowed and declares timers");
+        check(|d| (d.states[0].ttl, d.windowed) = (Some(ttl), true), "it is windowed, and its state \"n\" has a time to live");
+        check(|d| d.states[0].merges = true, "state \"n\" merges, and the operator is not windowed");
+        check(|d| merging(d, wit::StateKind::List), "state \"n\" is a list and merges");
+        check(|d| merging(d, wit::StateKind::Broadcast), "state \"n\" is broadcast state and merges");
+    }
+
+    #[test]
     fn versions_and_schemas_hold_nothing_that_deceives() {
         let mut descriptor = plain();
         descriptor.version = "1.0\u{202e}0.2".into();
@@ -259,14 +310,11 @@ mod tests {
         check(|d| d.timers = vec![timer("weir:t")], "the name of a timer is \"weir:t\"");
         check(|d| d.timers = vec![timer("t"), timer("t")], "two timers are named \"t\"");
         check(|d| d.timers = vec![timer("t"); 65], "it declares 65 timers; 64 are the most");
-        check(|d| (d.timers, d.windowed) = (vec![timer("t")], true), "it is windowed and declares timers");
         check(|d| d.states[0].name = "weir:timer:t".into(), "the name of a state is \"weir:timer:t\"");
         check(
             |d| d.states[0].ttl = Some(wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false }),
             "state \"n\": this weir does not serve a time to live",
         );
-        check(|d| d.windowed = true, "it is windowed: this weir does not serve windows");
-        check(|d| d.states[0].merges = true, "state \"n\" merges: this weir does not serve windows");
         check(|d| d.outputs[0].name = "quarantine".into(), "\"quarantine\" is the host's");
         check(|d| d.outputs[0].name = "late".into(), "the output name \"late\" is the host's");
         check(|d| d.outputs.push(wit::OutputDecl { name: "out".into(), schema: None }), "two outputs are named \"out\"");

@@ -9,6 +9,9 @@ mod outputs;
 #[cfg(test)]
 mod tests;
 mod timers;
+#[cfg(test)]
+mod window_tests;
+mod windows;
 
 use crate::bindings::weir::operator::types as wit;
 use crate::fault::GuestFault;
@@ -204,6 +207,8 @@ pub(crate) enum Given {
     Records { broadcast: bool },
     /// Timers that are due.
     Timers,
+    /// Windows that fire: they are read and told, and nothing changes by them.
+    Windows,
 }
 
 impl Given {
@@ -212,6 +217,16 @@ impl Given {
         match self {
             Self::Records { .. } => "record",
             Self::Timers => "timer",
+            Self::Windows => "firing",
+        }
+    }
+
+    /// Several of them.
+    pub(crate) fn many(self) -> &'static str {
+        match self {
+            Self::Records { .. } => "records",
+            Self::Timers => "timers",
+            Self::Windows => "windows",
         }
     }
 }

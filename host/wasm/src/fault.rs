@@ -62,6 +62,18 @@ pub enum GuestFault {
         /// Its message.
         message: String,
     },
+    /// It returned a failure of windows that fired.
+    WindowFailure {
+        /// The firing that it named, as an index into the firings of the call.
+        firing: Option<u32>,
+        /// Its message.
+        message: String,
+    },
+    /// A record could not be put into a window: it was not called with it.
+    Unwindowed {
+        /// Why it could not.
+        why: String,
+    },
     /// It refused to open.
     OpenFailed {
         /// Its message.
@@ -88,6 +100,11 @@ impl fmt::Display for GuestFault {
                 write!(f, "the plugin failed on timer {timer} of those that are due: {message}")
             }
             Self::TimerFailure { timer: None, message } => write!(f, "the plugin failed on timers that are due: {message}"),
+            Self::WindowFailure { firing: Some(firing), message } => {
+                write!(f, "the plugin failed on firing {firing} of those of the call: {message}")
+            }
+            Self::WindowFailure { firing: None, message } => write!(f, "the plugin failed on windows that fire: {message}"),
+            Self::Unwindowed { why } => write!(f, "the record cannot be put into a window: {why}"),
             Self::OpenFailed { message } => write!(f, "the plugin refused to open: {message}"),
         }
     }
@@ -99,7 +116,19 @@ impl GuestFault {
         match self {
             Self::Trap { backtrace, .. } | Self::DeadlineExceeded { backtrace, .. } => backtrace.as_deref(),
             Self::MemoryLimit { .. } | Self::OutputLimit { .. } | Self::StateLimit { .. } | Self::Malformed { .. } => None,
-            Self::Failure { .. } | Self::TimerFailure { .. } | Self::OpenFailed { .. } => None,
+            Self::Failure { .. } | Self::TimerFailure { .. } | Self::WindowFailure { .. } => None,
+            Self::Unwindowed { .. } | Self::OpenFailed { .. } => None,
+        }
+    }
+
+    /// The same, where the guest was given records several times or not at all: `record_of` says which record of the call stands in a row, and of one that is not
+    /// there nothing.
+    pub(crate) fn of_records(self, record_of: impl FnOnce(u32) -> Option<u32>) -> Self {
+        match self {
+            Self::Failure { record, message } => Self::Failure { record: record.and_then(record_of), message },
+            Self::Trap { .. } | Self::DeadlineExceeded { .. } | Self::MemoryLimit { .. } | Self::OutputLimit { .. } => self,
+            Self::StateLimit { .. } | Self::Malformed { .. } | Self::Unwindowed { .. } | Self::OpenFailed { .. } => self,
+            Self::TimerFailure { .. } | Self::WindowFailure { .. } => self,
         }
     }
 

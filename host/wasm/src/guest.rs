@@ -1,7 +1,7 @@
 //! The seam: one guest, driven by whoever has batches for it and holds its state.
 //!
-//! In go records or timers that are due, their keys, the keys' values and the time; out come checked effects. Nothing here knows of tasks, channels, metrics or of where
-//! state is kept; what a guest reads in the middle of a call goes through [`CollectionReads`]. [`WasmOperator`](crate::WasmOperator) drives it for
+//! In go records, timers that are due or windows that fire, their keys, the keys' values and the time; out come checked effects. Nothing here knows of tasks,
+//! channels, metrics or of where state is kept; what a guest reads in the middle of a call goes through [`CollectionReads`]. [`WasmOperator`](crate::WasmOperator) drives it for
 //! the engine, which cuts batches, narrows those that fail, and applies what comes back.
 //!
 //! Invariants: a call that ends in a failure has no effect; an instance that failed is dropped, and the next call opens a new one.
@@ -13,7 +13,7 @@ use crate::guest_maker::GuestMaker;
 use crate::host_state::Lent;
 use crate::instance::GuestInstance;
 use crate::limits::{Limits, OperatorSettings};
-use crate::lowered::{Lowered, lent_states, timer_batch};
+use crate::lowered::{Lowered, lent_states, lent_values, timer_batch};
 use crate::plugin::Plugin;
 use crate::reads::CollectionReads;
 use std::ops::Range;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use weir_engine::EngineError;
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::operator::{OperatorDescriptor, Subtask};
-use weir_engine::state::StateDescriptor;
+use weir_engine::state::{FiredWindows, StateDescriptor, Window};
 
 /// One subtask of a plugin, without what runs it.
 pub struct Guest {
@@ -74,6 +74,27 @@ pub struct TimerCall<'a> {
     pub attempt: u32,
 }
 
+/// One call of `on-windows`.
+pub struct WindowCall<'a> {
+    /// The firings as records: of each the key and, as the record's time, that of what comes of it ([`firing_records`](crate::firing_records)). What their
+    /// effects inherit is theirs.
+    pub records: &'a RecordBatch,
+    /// The windows that fire.
+    pub fired: &'a FiredWindows,
+    /// Which of them the guest is given, one at least; none of them twice.
+    pub range: Range<usize>,
+    /// For each declared state the values of these windows, by the firings' indexes in the range.
+    pub states: &'a [KeyedValues],
+    /// Event time, ms; `i64::MIN`: none yet.
+    pub watermark: i64,
+    /// Milliseconds since the Unix epoch.
+    pub processing_time: i64,
+    /// The time that the call may take.
+    pub deadline: Duration,
+    /// How often these firings have been tried before.
+    pub attempt: u32,
+}
+
 /// How an input is fed.
 #[derive(Clone, Copy)]
 pub enum CallInput<'a> {
@@ -94,6 +115,8 @@ pub struct KeyedCall<'a> {
     pub key_of: &'a [u32],
     /// For each declared state its values; without any where it is no value state.
     pub states: &'a [KeyedValues],
+    /// For each of the keys the window that it stands for, where there are windows whose bounds are known: a key that comes again is in another one.
+    pub windows: Option<&'a [Window]>,
 }
 
 /// The values of a state, of the keys that have one.
@@ -166,6 +189,16 @@ impl Guest {
         self.enter(of, reads, |instance, _| {
             let states = lent_states(&CallInput::Keyed(call.keyed));
             instance.on_timers(call.deadline, call.attempt, context, timer_batch(call, &states))
+        })
+    }
+
+    /// Windows that fire. Without `reads` the guest's reads of lists, maps and broadcast state trap.
+    pub fn on_windows(&mut self, call: &WindowCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
+        let context = wit::Context { input: 0, watermark: call.watermark, processing_time: call.processing_time };
+        let of = CallOf { given: Given::Windows, keys: Some(call.range.len()), records: call.records, range: &call.range };
+        self.enter(of, reads, |instance, lowered| {
+            let states = lent_values(call.states);
+            instance.on_windows(call.deadline, call.attempt, context, lowered.windows(call, &states))
         })
     }
 

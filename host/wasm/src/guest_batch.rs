@@ -2,13 +2,16 @@
 //!
 //! A batch closes at 1,024 records or at a number of bytes that counts the state of its keys: only where the state is known can that be cut.
 
+use crate::fault::GuestFault;
 use crate::guest::KeyedValues;
 use crate::limits::BATCH_RECORDS;
 use crate::lowered::end;
+use crate::work::{Work, WorkOf};
 use std::ops::Range;
+use std::sync::Arc;
 use weir_engine::EngineError;
-use weir_engine::element::{Column, RecordBatch};
-use weir_engine::state::{KeyedState, Keyless, SelectError, StateKind, Unwindowed};
+use weir_engine::element::{BatchBuilder, Column, RecordBatch};
+use weir_engine::state::{KeyedState, Keyless, SelectError, StateKind, Unwindowed, Window};
 
 /// Room for one batch, kept from call to call.
 #[derive(Default)]
@@ -19,6 +22,33 @@ pub(crate) struct GuestBatch {
     pub(crate) keys: Column,
     /// See `keys`.
     pub(crate) key_of: Vec<u32>,
+    /// See `keys`: their windows, where these are known.
+    pub(crate) windows: Option<Vec<Window>>,
+    /// What the guest is given where that is not each record once.
+    rows: Option<Rows>,
+    /// Rows that records have had of late, one at least: so many records fit into a call.
+    rows_per_record: usize,
+}
+
+/// Records as a guest is given them where they stand in several windows, or in none.
+struct Rows {
+    records: Arc<RecordBatch>,
+    /// For each row the record that it repeats, counted from the front of the cut; ascending.
+    record_of: Vec<u32>,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// A call with these records.
+    Call(Range<usize>),
+    /// Nothing is left of these records, which came too late for their windows.
+    Nothing(Range<usize>),
+    /// The first record cannot be put into a window.
+    Unwindowed {
+        /// Why it cannot.
+        why: String,
+    },
 }
 
 /// Why no batch could be cut.
@@ -26,60 +56,95 @@ pub(crate) struct GuestBatch {
 pub(crate) enum CutError {
     /// A record of a keyed input has no key.
     Keyless(Keyless),
-    /// The value state of this record's key passes the limit by itself.
-    StateTooLarge { record: usize, bytes: u64 },
-    /// A record cannot be put into a window.
-    Unwindowed(Unwindowed),
+    /// The value state of this record's key, in all windows that the record is in, passes the limit by itself.
+    StateTooLarge { record: usize, bytes: u64, units: usize },
     /// The state could not be read.
     State(EngineError),
 }
 
-impl From<SelectError> for CutError {
-    fn from(error: SelectError) -> Self {
-        match error {
-            SelectError::Keyless(keyless) => Self::Keyless(keyless),
-            SelectError::Unwindowed(unwindowed) => Self::Unwindowed(unwindowed),
-            SelectError::Failed(error) => Self::State(error),
-        }
-    }
-}
-
 impl GuestBatch {
-    /// Cuts a batch from the front of `range`, and fetches its keys' state. The range that it covers.
+    /// Cuts a batch from the front of `range`, and fetches its keys' state.
     pub(crate) fn cut(
         &mut self,
-        batch: &RecordBatch,
+        work: Work<'_>,
         range: Range<usize>,
         state: Option<&mut KeyedState>,
         max_bytes: u64,
-    ) -> Result<Range<usize>, CutError> {
-        let mut end = range.end.min(range.start + BATCH_RECORDS);
+    ) -> Result<Cut, CutError> {
+        self.rows = None;
+        let most = (BATCH_RECORDS / self.rows_per_record.max(1)).max(1);
+        let mut end = range.end.min(range.start + most);
         // The longest run of records that fits, but one at least.
-        let fits = |end: usize| bytes_of(batch, &(range.start..end)) <= max_bytes;
+        let fits = |end: usize| bytes_of(work.records, &(range.start..end)) <= max_bytes;
         if !fits(end) {
             let lengths: Vec<usize> = (range.start + 1..=end).collect();
             end = (range.start + lengths.partition_point(|&end| fits(end))).max(range.start + 1);
         }
-        if let Some(state) = state {
-            end = self.fetch(batch, range.start..end, state, max_bytes)?;
+        match state {
+            Some(state) => self.fetch(work, range.start..end, state, max_bytes),
+            None => Ok(Cut::Call(range.start..end)),
         }
-        Ok(range.start..end)
     }
 
-    /// Fetches the state of the keys in `range`, and halves the range until records and state fit. Where it ends.
-    fn fetch(&mut self, batch: &RecordBatch, range: Range<usize>, state: &mut KeyedState, max_bytes: u64) -> Result<usize, CutError> {
+    /// Fetches the state of the keys in `range`, and shortens the range until records and state fit. What has been selected and is not called with is rejected.
+    fn fetch(&mut self, work: Work<'_>, range: Range<usize>, state: &mut KeyedState, max_bytes: u64) -> Result<Cut, CutError> {
         let Range { start, mut end } = range;
         loop {
-            state.select(batch, start..end)?;
-            // Of a single key all is gathered: its error says how much that is.
-            let state_bytes = self.gather(state, if end - start == 1 { u64::MAX } else { max_bytes }).map_err(CutError::State)?;
-            if end - start == 1 && state_bytes > max_bytes {
-                return Err(CutError::StateTooLarge { record: start, bytes: state_bytes });
+            match state.select(work.keys(), start..end) {
+                Ok(selected) => end = start + selected,
+                Err(SelectError::Keyless(keyless)) => return Err(CutError::Keyless(keyless)),
+                Err(SelectError::Failed(error)) => return Err(CutError::State(error)),
+                Err(SelectError::Unwindowed(Unwindowed { record, why })) if record <= start => return Ok(Cut::Unwindowed { why }),
+                Err(SelectError::Unwindowed(Unwindowed { record, .. })) => {
+                    end = record;
+                    continue;
+                }
             }
-            if end - start == 1 || state_bytes + bytes_of(batch, &(start..end)) <= max_bytes {
-                return Ok(end);
+            let shorter = match before_too_many_rows(state, &(start..end)) {
+                Some(shorter) => Some(shorter),
+                None => self.lay_out(work, start..end, state, max_bytes)?,
+            };
+            match shorter {
+                Some(shorter) => end = shorter,
+                None if self.rows.as_ref().is_some_and(|rows| rows.record_of.is_empty()) => return Ok(Cut::Nothing(start..end)),
+                None => return Ok(Cut::Call(start..end)),
             }
-            end = start + (end - start) / 2;
+            state.reject().map_err(CutError::State)?;
+        }
+    }
+
+    /// Lays out what is selected, and the state that it brings. Where the range has to end instead, if not all of it fits into a call.
+    fn lay_out(&mut self, work: Work<'_>, range: Range<usize>, state: &KeyedState, max_bytes: u64) -> Result<Option<usize>, CutError> {
+        let Range { start, end } = range;
+        self.rows = state.rows().map(|rows| Rows::new(work.records, start, rows));
+        self.rows_per_record = self.rows.as_ref().map_or(1, |rows| rows.record_of.len().div_ceil(end - start));
+        let (alone, units) = (end - start == 1, state.keys().len());
+        if let WorkOf::Windows(_) = work.of {
+            assert_eq!(units, end - start, "a window fires once in a call");
+        }
+        // Of a single key all is gathered: its error says how much that is.
+        let state_bytes = self.gather(state, if alone && units == 1 { u64::MAX } else { max_bytes }).map_err(CutError::State)?;
+        if alone && state_bytes > max_bytes {
+            return Err(CutError::StateTooLarge { record: start, bytes: state_bytes, units });
+        }
+        let (given, all) = self.given(work.records, &(start..end));
+        let fits = alone || state_bytes + bytes_of(given, &all) <= max_bytes;
+        Ok((!fits).then_some(start + (end - start) / 2))
+    }
+
+    /// What a call with the records `range` is given, and where in it.
+    pub(crate) fn given<'a>(&'a self, records: &'a Arc<RecordBatch>, range: &Range<usize>) -> (&'a Arc<RecordBatch>, Range<usize>) {
+        match &self.rows {
+            Some(rows) => (&rows.records, 0..rows.records.len()),
+            None => (records, range.clone()),
+        }
+    }
+
+    /// A fault of a call that was given rows, as one of its records.
+    pub(crate) fn of_records(&self, fault: GuestFault) -> GuestFault {
+        match &self.rows {
+            Some(rows) => fault.of_records(|row| rows.record_of.get(row as usize).copied()),
+            None => fault,
         }
     }
 
@@ -109,7 +174,23 @@ impl GuestBatch {
         self.keys.clone_from(state.keys());
         self.key_of.clear();
         self.key_of.extend_from_slice(state.key_of());
+        self.windows = state.windows().map(<[Window]>::to_vec);
     }
+}
+
+impl Rows {
+    /// These rows of a batch, whose cut begins at `start`.
+    fn new(batch: &RecordBatch, start: usize, rows: &[u32]) -> Self {
+        let mut records = BatchBuilder::with_capacity(rows.len(), 0, 0);
+        records.select(batch, rows, false);
+        Self { records: Arc::new(records.finish()), record_of: rows.iter().map(|row| row - start as u32).collect() }
+    }
+}
+
+/// Where the range has to end for the selected records to have no more rows than a call may be given; all rows of a record are in one call.
+fn before_too_many_rows(state: &KeyedState, range: &Range<usize>) -> Option<usize> {
+    let first_behind = *state.rows()?.get(BATCH_RECORDS)? as usize;
+    (range.len() > 1).then_some(first_behind.max(range.start + 1))
 }
 
 /// Bytes of the records' keys, values and headers.

@@ -84,8 +84,8 @@ impl Drop for GuestLog {
 impl Host for HostState {
     fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         match self.phase {
-            Phase::Open | Phase::Process | Phase::OnTimers => self.log.line(level, &message),
-            Phase::Instantiate | Phase::Describe | Phase::Migrate => {
+            Phase::Open | Phase::Process | Phase::OnTimers | Phase::OnWindows => self.log.line(level, &message),
+            Phase::Instantiate | Phase::Describe | Phase::Merge | Phase::Migrate => {
                 wasmtime::bail!("weir:operator/logging log was called in {}, which may call nothing of the host", self.phase.name())
             }
         }

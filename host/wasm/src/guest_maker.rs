@@ -9,15 +9,15 @@ use crate::instance::GuestInstance;
 use crate::limits::OperatorSettings;
 use crate::narrow::named;
 use crate::plugin::Plugin;
-use crate::work::Work;
+use crate::quarantine::UNBOUNDED;
+use crate::work::{Work, WorkOf};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::Subtask;
 use weir_engine::shown_text::printable_key;
-use weir_engine::state::Unwindowed;
-use weir_engine::state::key_hash;
+use weir_engine::state::{Window, key_hash};
 use weir_engine::{EngineError, ErrorKind};
 
 /// All that it takes to make another instance.
@@ -76,16 +76,20 @@ impl GuestMaker {
         self.plugin.named()
     }
 
-    /// As [`GuestMaker::place`], with the key of the record or timer that the guest blames.
+    /// As [`GuestMaker::place`], with the key of the record, timer or firing that is to blame.
     pub(crate) fn place_of(&self, fault: &GuestFault, given: Work<'_>, range: &Range<usize>) -> String {
         let Some(at) = named(fault, range.len()).map(|at| range.start + at) else { return self.place() };
         let Some(key) = given.records.key(at) else { return self.place() };
         let place = format!("{} at key \"{}\"", self.place(), printable_key(key));
-        match given.timers {
-            None => place,
-            Some(timers) => {
+        match given.of {
+            WorkOf::Records => place,
+            WorkOf::Timers(timers) => {
                 format!("{place}, timer \"{}\" due at {}", self.timer_name(timers[at]), given.records.timestamps()[at])
             }
+            WorkOf::Windows(fired) => match fired.firings()[at].window {
+                UNBOUNDED => place,
+                Window { start, end } => format!("{place}, window {start} to {end}"),
+            },
         }
     }
 
@@ -115,14 +119,15 @@ impl GuestMaker {
                 let message = format!("{}: record {} of a batch from a `key` edge has no key", self.place(), keyless.record);
                 EngineError::new(ErrorKind::Restart, message)
             }
-            CutError::Unwindowed(Unwindowed { record, why }) => {
-                EngineError::new(ErrorKind::FixInput, format!("{}: record {record} of a batch: {why}", self.place()))
-            }
             CutError::State(error) => error.context(self.place()),
-            CutError::StateTooLarge { record, bytes } => {
+            CutError::StateTooLarge { record, bytes, units } => {
                 let key = printable_key(records.keys().get(record));
                 let limit = self.settings.limits.batch_bytes();
-                let message = format!("{}: the state of key \"{key}\" alone has {bytes} bytes, and a batch may have {limit}", self.place());
+                let has = match units {
+                    0 | 1 => format!("alone has {bytes} bytes"),
+                    _ => format!("in the {units} windows of one record has {bytes} bytes or more"),
+                };
+                let message = format!("{}: the state of key \"{key}\" {has}, and a batch may have {limit}", self.place());
                 let hint = "raise limits.memory of the operator (a batch may have a quarter of it), or keep less in one key; a list or map state is read by pages";
                 EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
             }

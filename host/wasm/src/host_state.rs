@@ -18,6 +18,8 @@ pub(crate) enum Phase {
     Open,
     Process,
     OnTimers,
+    OnWindows,
+    Merge,
     Migrate,
 }
 
@@ -30,6 +32,8 @@ impl Phase {
             Self::Open => "open",
             Self::Process => "process",
             Self::OnTimers => "on-timers",
+            Self::OnWindows => "on-windows",
+            Self::Merge => "merge",
             Self::Migrate => "migrate",
         }
     }

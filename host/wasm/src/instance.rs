@@ -21,7 +21,7 @@ pub(crate) struct GuestInstance {
     store: Store<HostState>,
     operator: Operator,
     engine: WasmEngine,
-    /// Calls of `process` and `on-timers` so far.
+    /// Calls of `process`, `on-timers` and `on-windows` so far.
     pub(crate) calls: u64,
     /// What all entries have used, where fuel is counted.
     pub(crate) fuel_spent: u64,
@@ -85,6 +85,20 @@ impl GuestInstance {
         returned?.map_err(|failure| GuestFault::TimerFailure { timer: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
     }
 
+    /// Windows that fire.
+    pub(crate) fn on_windows(
+        &mut self,
+        deadline: Duration,
+        attempt: u32,
+        context: wit::Context,
+        fired: wit::WindowBatch<'_>,
+    ) -> Result<wit::Effects, GuestFault> {
+        self.begin(attempt, &context);
+        let returned = self.enter(Phase::OnWindows, deadline, |guest, store| guest.call_on_windows(store, context, fired));
+        returned?
+            .map_err(|failure| GuestFault::WindowFailure { firing: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+    }
+
     /// Notes a call of the guest, and marks its log lines.
     fn begin(&mut self, attempt: u32, context: &wit::Context) {
         self.calls += 1;
@@ -102,6 +116,18 @@ impl GuestInstance {
         values: ColumnParam<'_>,
     ) -> Result<wit::ColumnResult, GuestFault> {
         self.enter(Phase::Migrate, deadline, |guest, store| guest.call_migrate(store, state, from, values))?
+            .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
+    }
+
+    /// Values of a state, of windows that become one: for each pair the value of both.
+    pub(crate) fn merge(
+        &mut self,
+        deadline: Duration,
+        state: u32,
+        earlier: ColumnParam<'_>,
+        later: ColumnParam<'_>,
+    ) -> Result<wit::ColumnResult, GuestFault> {
+        self.enter(Phase::Merge, deadline, |guest, store| guest.call_merge(store, state, earlier, later))?
             .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
     }
 

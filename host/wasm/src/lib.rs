@@ -3,7 +3,7 @@
 //! The way of a file: `compile` has it read, packed, compared with `weir:operator/operator` and compiled, in a process of its own; [`Plugin`] links the
 //! code and asks it what it is. The way of a batch: `guest_batch` cuts it and lays the keys' state beside it, [`Guest`] is called with it: `lowered` makes
 //! it the guest's, `instance` enters the guest, `effects` checks what came back. Then `emitted` makes records of it and `apply` has it take hold.
-//! Timers that are due go the same way (`work`).
+//! Timers that are due and windows that fire go the same way (`work`); `merge` makes one of windows that become one.
 //! [`WasmOperator`] drives all that for the engine, and where a call fails, `narrow` says what to try next.
 //!
 //! [`Guest`] is the seam: it knows nothing of the engine's tasks, so that another engine could drive a component with it. What is above it is
@@ -32,6 +32,7 @@ mod host_state;
 mod instance;
 mod limits;
 mod lowered;
+mod merge;
 mod migrate;
 mod narrow;
 mod pack;
@@ -51,7 +52,7 @@ mod world_version;
 pub use compile::{ChildProcess, CompileIn, CompileLimits, CompileStop, compile_child};
 pub use engine::{CompileCache, EngineMode, WasmEngine};
 pub use fault::GuestFault;
-pub use guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, KeyedValues, TimerCall};
+pub use guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, KeyedValues, TimerCall, WindowCall};
 pub use guest_text::printable;
 pub use limits::{BATCH_RECORDS, Limits, OnFailure, OperatorSettings, QuarantineLimit};
 pub use pack::{PLUGIN_BYTES, Problem, pack};
@@ -59,5 +60,5 @@ pub use plugin::{Plugin, PluginInfo, Verdict, check, check_hosted, pack_componen
 pub use reads::{CollectionReads, ScanFrom, ScanPage};
 pub use wasm_operator::{WasmOperator, WasmOperatorFactory};
 pub use weir_engine::shown_text::bytes_as_json;
-pub use work::due_records;
+pub use work::{due_records, firing_records};
 pub use world_version::hosted_world;

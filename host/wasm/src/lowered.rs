@@ -1,10 +1,11 @@
 //! A call as the guest is given it: columns cut to the call's records, without a copy where they begin at the batch's front.
 
-use crate::bindings::weir::operator::types::{Batch, ColumnParam, HeadersParam, KeyedColumnParam, TimerBatch};
+use crate::bindings::weir::operator::types::{Batch, ColumnParam, HeadersParam, KeyedColumnParam, TimerBatch, WindowBatch, Windows};
 use crate::columns::lent;
-use crate::guest::{CallInput, GuestCall, KeyedValues, TimerCall};
+use crate::guest::{CallInput, GuestCall, KeyedValues, TimerCall, WindowCall};
 use std::ops::Range;
 use weir_engine::element::{Column, RecordBatch};
+use weir_engine::state::Window;
 
 /// Room for the parts that have to be counted anew, kept from call to call.
 #[derive(Default)]
@@ -16,6 +17,33 @@ pub(crate) struct Lowered {
     header_ends: Vec<u32>,
     header_name_ends: Vec<u32>,
     header_value_ends: Vec<u32>,
+    bounds: Bounds,
+    reasons: Vec<u8>,
+    revisions: Vec<u32>,
+    replacing: Vec<u32>,
+    replaced: Column,
+}
+
+/// Bounds of windows, starts and ends apart.
+#[derive(Default)]
+struct Bounds {
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+}
+
+impl Bounds {
+    fn fill(&mut self, windows: impl Iterator<Item = Window>) {
+        self.starts.clear();
+        self.ends.clear();
+        windows.for_each(|Window { start, end }| {
+            self.starts.push(start);
+            self.ends.push(end);
+        });
+    }
+
+    fn lent(&self) -> Windows<'_> {
+        Windows { starts: bytemuck::cast_slice(&self.starts), ends: bytemuck::cast_slice(&self.ends) }
+    }
 }
 
 impl Lowered {
@@ -29,6 +57,11 @@ impl Lowered {
         if records.headers().is_some() {
             self.rebase_headers(records, cut);
         }
+        let windows = match &call.input {
+            CallInput::Keyed(keyed) => keyed.windows,
+            CallInput::Broadcast | CallInput::Other => None,
+        };
+        self.bounds.fill(windows.into_iter().flatten().copied());
         let (keys, key_of) = match &call.input {
             CallInput::Keyed(keyed) => (lent(keyed.keys), keyed.key_of),
             CallInput::Broadcast | CallInput::Other => {
@@ -46,7 +79,34 @@ impl Lowered {
             headers: self.headers(records, cut),
             timestamps: bytemuck::cast_slice(&records.timestamps()[cut.clone()]),
             states,
-            windows: None,
+            windows: windows.map(|_| self.bounds.lent()),
+        }
+    }
+
+    /// The windows of a call that is of some.
+    pub(crate) fn windows<'a>(&'a mut self, call: &WindowCall<'a>, states: &'a [KeyedColumnParam<'a>]) -> WindowBatch<'a> {
+        let (fired, cut) = (call.fired, &call.range);
+        let firings = &fired.firings()[cut.clone()];
+        rebase(fired.keys(), cut, &mut self.key_ends);
+        self.bounds.fill(firings.iter().map(|firing| firing.window));
+        self.reasons.clear();
+        self.reasons.extend(firings.iter().map(|firing| firing.reason as u8));
+        self.revisions.clear();
+        self.revisions.extend(firings.iter().map(|firing| firing.revision));
+        self.replacing.clear();
+        self.replaced.clear();
+        let inside = fired.replaces().iter().filter(|(firing, _)| cut.contains(&(*firing as usize)));
+        inside.for_each(|(firing, Window { start, end })| {
+            self.replacing.push(firing - cut.start as u32);
+            self.replaced.push(&[start.to_le_bytes(), end.to_le_bytes()].concat());
+        });
+        WindowBatch {
+            keys: part(fired.keys(), cut, &self.key_ends),
+            windows: self.bounds.lent(),
+            reasons: &self.reasons,
+            revisions: bytemuck::cast_slice(&self.revisions),
+            replaces: KeyedColumnParam { keys: bytemuck::cast_slice(&self.replacing), items: lent(&self.replaced) },
+            states,
         }
     }
 
@@ -90,13 +150,15 @@ pub(crate) fn timer_batch<'a>(call: &TimerCall<'a>, states: &'a [KeyedColumnPara
 /// The states of the call's keys, in the order of declaration; none where its input is not keyed.
 pub(crate) fn lent_states<'a>(input: &CallInput<'a>) -> Vec<KeyedColumnParam<'a>> {
     match input {
-        CallInput::Keyed(keyed) => {
-            let state =
-                |values: &'a KeyedValues| KeyedColumnParam { keys: bytemuck::cast_slice(&values.keys), items: lent(&values.values) };
-            keyed.states.iter().map(state).collect()
-        }
+        CallInput::Keyed(keyed) => lent_values(keyed.states),
         CallInput::Broadcast | CallInput::Other => Vec::new(),
     }
+}
+
+/// The values of each declared state.
+pub(crate) fn lent_values<'a>(states: &'a [KeyedValues]) -> Vec<KeyedColumnParam<'a>> {
+    let state = |values: &'a KeyedValues| KeyedColumnParam { keys: bytemuck::cast_slice(&values.keys), items: lent(&values.values) };
+    states.iter().map(state).collect()
 }
 
 /// Those of the absent ones that lie in the cut, counted from its front.
@@ -112,7 +174,7 @@ pub(crate) fn end(column: &Column, items: usize) -> u32 {
 }
 
 /// Ends counted from the cut's front, where that is not the column's.
-fn rebase(column: &Column, cut: &Range<usize>, ends: &mut Vec<u32>) {
+pub(crate) fn rebase(column: &Column, cut: &Range<usize>, ends: &mut Vec<u32>) {
     ends.clear();
     if cut.start > 0 {
         let start = end(column, cut.start);
@@ -121,7 +183,7 @@ fn rebase(column: &Column, cut: &Range<usize>, ends: &mut Vec<u32>) {
 }
 
 /// The items `cut` of a column, with `rebased` for ends where they do not begin at its front.
-fn part<'a>(column: &'a Column, cut: &Range<usize>, rebased: &'a [u32]) -> ColumnParam<'a> {
+pub(crate) fn part<'a>(column: &'a Column, cut: &Range<usize>, rebased: &'a [u32]) -> ColumnParam<'a> {
     let data = &column.data()[end(column, cut.start) as usize..end(column, cut.end) as usize];
     let ends = if cut.start == 0 { &column.ends()[..cut.end] } else { rebased };
     ColumnParam { data, ends: bytemuck::cast_slice(ends) }

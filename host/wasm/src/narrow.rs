@@ -1,4 +1,4 @@
-//! How a batch that a guest fails on is narrowed down to the records that it fails on alone. Timers that are due are narrowed down as records are.
+//! How a batch that a guest fails on is narrowed down to the records that it fails on alone. Timers that are due and windows that fire are narrowed down as records are.
 //!
 //! Pure: a part and its fault in, the parts to try next out. Parts are tried in the order of their records and each part that
 //! succeeds takes effect at once, so every other record sees exactly the state that it would see had the poison never been there.
@@ -82,13 +82,13 @@ pub(crate) fn next(part: &Part, fault: &GuestFault, fresh: bool, had_all_time: b
     Next::Parts(cuts.windows(2).map(|cut| cut[0]..cut[1]).filter(|range| !range.is_empty()).map(with).collect())
 }
 
-/// The record, or the timer, that the guest blames, if there is such a one.
+/// The record, the timer, or the firing, that the guest blames, if there is such a one.
 pub(crate) fn named(fault: &GuestFault, records: usize) -> Option<usize> {
     match fault {
-        GuestFault::Failure { record: Some(at), .. } | GuestFault::TimerFailure { timer: Some(at), .. } => {
-            Some(*at as usize).filter(|&at| at < records)
-        }
-        GuestFault::Failure { record: None, .. } | GuestFault::TimerFailure { timer: None, .. } => None,
+        GuestFault::Failure { record: blamed, .. }
+        | GuestFault::TimerFailure { timer: blamed, .. }
+        | GuestFault::WindowFailure { firing: blamed, .. } => blamed.map(|at| at as usize).filter(|&at| at < records),
+        GuestFault::Unwindowed { .. } => (records == 1).then_some(0),
         GuestFault::Trap { .. } | GuestFault::DeadlineExceeded { .. } => None,
         GuestFault::MemoryLimit { .. } | GuestFault::OutputLimit { .. } | GuestFault::StateLimit { .. } => None,
         GuestFault::Malformed { .. } | GuestFault::OpenFailed { .. } => None,

@@ -97,6 +97,10 @@ pub struct PluginInfo {
     pub states: Vec<weir_engine::state::StateDescriptor>,
     /// Declared timers.
     pub timers: Vec<operator::TimerDescriptor>,
+    /// What it keeps, it keeps by key and window.
+    pub windowed: bool,
+    /// Names of the states of which it makes one where windows become one.
+    pub merging: Vec<String>,
     /// Interfaces that the component imports.
     pub imports: Vec<String>,
 }
@@ -154,6 +158,7 @@ impl Plugin {
     /// The document of `weir plugin inspect`.
     pub fn info(&self) -> PluginInfo {
         let declared = self.inner.descriptor.clone();
+        let merging = declared.merging.iter().map(|&state| declared.states[state].name.clone()).collect();
         PluginInfo {
             schema: 1,
             name: declared.name,
@@ -164,6 +169,8 @@ impl Plugin {
             outputs: declared.outputs,
             states: declared.states,
             timers: declared.timers,
+            windowed: declared.windowed,
+            merging,
             imports: self.inner.imports.clone(),
         }
     }

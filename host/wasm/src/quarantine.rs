@@ -1,9 +1,10 @@
-//! The record of a record or a timer that failed alone: one JSON object, for the operator's `quarantine` output.
+//! The record of a record, a timer or a window that failed alone: one JSON object, for the operator's `quarantine` output.
 
 use crate::fault::GuestFault;
 use serde_json::{Value, json};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 use weir_engine::shown_text::bytes_as_json;
+use weir_engine::state::{FiredWindow, NO_BOUND, Window, WindowReason};
 
 /// Where a record failed.
 #[derive(Clone, Copy)]
@@ -41,6 +42,36 @@ pub(crate) fn timer_report(failed_in: FailedIn<'_>, due: &RecordBatch, place: us
         "timestamp": due.timestamps()[place],
     });
     with_error(failed_in, due, place, report, fault)
+}
+
+/// As [`report`], of a firing that stands in a batch of such: it has no value, and its time is that of what would have come of it.
+pub(crate) fn firing_report(
+    failed_in: FailedIn<'_>,
+    firings: &RecordBatch,
+    place: usize,
+    FiredWindow { window, reason, revision, timestamp }: FiredWindow,
+    fault: &GuestFault,
+) -> RecordBatch {
+    let report = json!({
+        "operator": failed_in.operator,
+        "key": firings.key(place).map(bytes_as_json),
+        "window": (window != UNBOUNDED).then(|| json!({ "start": window.start, "end": window.end })),
+        "reason": reason_name(reason),
+        "revision": revision,
+        "timestamp": (timestamp != NO_TIMESTAMP).then_some(timestamp),
+    });
+    with_error(failed_in, firings, place, report, fault)
+}
+
+/// A window that has no bounds.
+pub(crate) const UNBOUNDED: Window = Window { start: NO_BOUND, end: NO_BOUND };
+
+fn reason_name(reason: WindowReason) -> &'static str {
+    match reason {
+        WindowReason::OnTime => "on-time",
+        WindowReason::Early => "early",
+        WindowReason::Correction => "correction",
+    }
 }
 
 fn with_error(
@@ -96,5 +127,28 @@ mod tests {
         });
         assert_eq!(serde_json::from_slice::<Value>(told.values().get(0)).unwrap(), expect);
         assert_eq!((told.key(0), told.timestamps()), (Some(&b"N14228"[..]), &[7][..]));
+    }
+
+    #[test]
+    fn a_window_is_told_with_its_key_its_bounds_and_what_it_fired_for() {
+        let mut builder = BatchBuilder::new();
+        builder.push(Some(b"N14228"), b"", Some(9));
+        let firings = builder.finish();
+        let told = |window, timestamp, reason| {
+            let firing = FiredWindow { window, reason, revision: 2, timestamp };
+            let fault = GuestFault::WindowFailure { firing: Some(0), message: "bad".into() };
+            let told = firing_report(HERE, &firings, 0, firing, &fault);
+            assert_eq!(told.key(0), Some(&b"N14228"[..]));
+            serde_json::from_slice::<Value>(told.values().get(0)).unwrap()
+        };
+        let error = "the plugin failed on firing 0 of those of the call: bad (subtask 3, plugin p.wasm a1b2)";
+        let expect = json!({
+            "operator": "op", "key": "N14228", "window": { "start": 0, "end": 10 }, "reason": "correction", "revision": 2, "timestamp": 9,
+            "error": error, "backtrace": null
+        });
+        assert_eq!(told(Window { start: 0, end: 10 }, 9, WindowReason::Correction), expect);
+        let global = told(UNBOUNDED, NO_TIMESTAMP, WindowReason::Early);
+        assert_eq!((&global["window"], &global["timestamp"], &global["reason"]), (&Value::Null, &Value::Null, &json!("early")));
+        assert_eq!(told(UNBOUNDED, 1, WindowReason::OnTime)["reason"], json!("on-time"));
     }
 }

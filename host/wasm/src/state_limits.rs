@@ -17,7 +17,7 @@ use weir_engine::EngineError;
 use weir_engine::element::Column;
 use weir_engine::shown_text::printable_key;
 use weir_engine::state::size::{ENTRY_OVERHEAD, entry_bytes, item_bytes, key_bytes};
-use weir_engine::state::{BroadcastState, KeyedState, StateKind};
+use weir_engine::state::{BroadcastState, KeyedState, StateKind, WINDOW_STATE};
 
 /// What a timer that is set counts as.
 const TIMER_BYTES: u64 = 8;
@@ -65,9 +65,10 @@ impl Weighed<'_> {
         Ok(false)
     }
 
-    /// True where each key has one value, and not even all new ones together pass the limit.
+    /// True where each key has one value, and not even all new ones together pass the limit. What the host keeps of a window beside it does not grow by effects.
     fn fits_whatever_there_is(&self, keyed: &KeyedState, limit: u64) -> bool {
-        let mut kinds = keyed.states().iter().map(|state| state.kind).filter(|&kind| kind != StateKind::Broadcast);
+        let guests = keyed.states().iter().filter(|state| state.name != WINDOW_STATE);
+        let mut kinds = guests.map(|state| state.kind).filter(|&kind| kind != StateKind::Broadcast);
         let one_value = kinds.next() == Some(StateKind::Value) && kinds.next().is_none();
         one_value
             && self.effects.timers.is_empty()

@@ -1,18 +1,19 @@
-//! A plugin as an operator of the engine: batches and due timers in, checked effects out, and faults dealt with as the job says.
+//! A plugin as an operator of the engine: batches, due timers and windows that fire in, checked effects out, and faults dealt with as the job says.
 
 use crate::apply::apply;
 use crate::effects::Effects;
 use crate::engine_reads::EngineReads;
 use crate::fault::GuestFault;
-use crate::guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, TimerCall};
-use crate::guest_batch::GuestBatch;
+use crate::guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, TimerCall, WindowCall};
+use crate::guest_batch::{Cut, GuestBatch};
 use crate::limits::{OnFailure, OperatorSettings, QuarantineLimit};
+use crate::merge::PluginMerger;
 use crate::migrate::PluginMigrator;
 use crate::narrow::{Narrowing, Next, Part, budget, next};
 use crate::plugin::Plugin;
-use crate::quarantine::{FailedIn, report, timer_report};
+use crate::quarantine::{FailedIn, firing_report, report, timer_report};
 use crate::state_limits::Weighed;
-use crate::work::{Work, due_records};
+use crate::work::{Work, WorkOf, due_records, firing_records};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use weir_engine::element::RecordBatch;
 use weir_engine::operator::{
     Component, FiredTimers, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, QUARANTINE_OUTPUT, Subtask,
 };
-use weir_engine::state::{BroadcastAccess, StateKind, StateMigrator};
+use weir_engine::state::{BroadcastAccess, FiredWindows, KeyedState, StateKind, StateMerger, StateMigrator};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Makes a [`WasmOperator`] for each subtask.
@@ -48,6 +49,11 @@ impl OperatorFactory for WasmOperatorFactory {
 
     fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
         Some(Arc::new(PluginMigrator::new(self.plugin.clone(), self.settings.limits.clone())))
+    }
+
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
+        let merges = !self.plugin.descriptor().merging.is_empty();
+        merges.then(|| Arc::new(PluginMerger::new(self.plugin.clone(), self.settings.limits.clone())) as _)
     }
 
     fn state_bytes(&self) -> Option<u64> {
@@ -97,6 +103,7 @@ impl WasmOperator {
                     self.seen += done.len() as u64;
                     push_rest(&mut parts, done.end..end, part.narrowing);
                 }
+                Attempt::SetAside(record) => push_rest(&mut parts, record + 1..end, part.narrowing),
                 Attempt::Failed(failed) => {
                     push_rest(&mut parts, failed.tried.range.end..end, part.narrowing);
                     let next = self.narrow(work, failed, context)?;
@@ -111,30 +118,34 @@ impl WasmOperator {
     fn attempt(&mut self, work: Work<'_>, part: &Part, tries: u32, context: &mut OperatorContext<'_>) -> Result<Attempt, EngineError> {
         let limits = self.guest.limits();
         let state = context.state.as_deref_mut();
-        let cut = self
-            .batch
-            .cut(work.records, part.range.clone(), state, limits.batch_bytes())
-            .map_err(|error| self.guest.maker.cut_error(error, work.records))?;
-        let tried = Part { range: cut, narrowing: part.narrowing };
+        let cut = self.batch.cut(work, part.range.clone(), state, limits.batch_bytes());
+        let range = match cut.map_err(|error| self.guest.maker.cut_error(error, work.records))? {
+            Cut::Call(range) => range,
+            Cut::Nothing(range) => return Ok(Attempt::Done(range)),
+            Cut::Unwindowed { why } => return self.refuse(work, part.range.start, GuestFault::Unwindowed { why }, context),
+        };
+        let tried = Part { range, narrowing: part.narrowing };
         let time_per_batch = limits.time_per_batch;
         let deadline = tried.deadline(time_per_batch);
         let answer = self.call(Called { work, range: tried.range.clone(), deadline, attempt: tries }, context);
         let fresh = answer.fresh;
         let checked = match answer.effects {
             Ok(effects) => weighed(&effects, context).check_keys(self.guest.limits())?.map(|()| effects),
-            Err(CallFailure::Guest(fault)) => Err(fault),
+            Err(CallFailure::Guest(fault)) => Err(self.batch.of_records(fault)),
             Err(CallFailure::Operator(error)) => return Err(error),
         };
         match checked {
             Ok(effects) => {
                 weighed(&effects, context).check_subtask()?;
                 effects.metrics.iter().for_each(|(name, delta)| context.metrics.own.add(name, *delta));
-                apply(effects, work.records, &tried.range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
+                let (given, range) = self.batch.given(work.records, &tried.range);
+                apply(effects, given, &range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
                 Ok(Attempt::Done(tried.range))
             }
             Err(fault) => {
                 // An instance that faulted is never called again.
                 self.guest.discard();
+                context.state.as_deref_mut().map_or(Ok(()), KeyedState::reject)?;
                 Ok(Attempt::Failed(Failed { tried, fault, fresh, had_all_time: deadline >= time_per_batch }))
             }
         }
@@ -149,26 +160,34 @@ impl WasmOperator {
         let broadcast = context.broadcast.readable();
         let lends = lends_keyed || broadcast.is_some();
         let reads = lends.then(|| EngineReads::lend(context.state.as_deref_mut().filter(|_| lends_keyed), broadcast));
-        let states = &self.batch.states;
+        let batch = &self.batch;
+        let states = &batch.states;
         let keyed = match context.state.as_deref() {
-            Some(_) if lends_keyed => Some(KeyedCall { keys: &self.batch.keys, key_of: &self.batch.key_of, states }),
-            Some(state) => Some(KeyedCall { keys: state.keys(), key_of: state.key_of(), states }),
+            Some(_) if lends_keyed => {
+                Some(KeyedCall { keys: &batch.keys, key_of: &batch.key_of, states, windows: batch.windows.as_deref() })
+            }
+            Some(state) => Some(KeyedCall { keys: state.keys(), key_of: state.key_of(), states, windows: state.windows() }),
             None => None,
         };
-        let Called { work: Work { input, records, timers }, range, deadline, attempt } = called;
-        let (watermark, processing_time) = (context.watermark, context.processing_time);
-        let mut answer = match (timers, keyed) {
-            (Some(timers), Some(keyed)) => {
+        let Called { work, range, deadline, attempt } = called;
+        let (records, watermark, processing_time) = (work.records, context.watermark, context.processing_time);
+        let mut answer = match work.of {
+            WorkOf::Records => {
+                let is_broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
+                let other = if is_broadcast { CallInput::Broadcast } else { CallInput::Other };
+                let (input_number, input) = (work.input, keyed.map_or(other, CallInput::Keyed));
+                let (records, range) = batch.given(records, &range);
+                let call = GuestCall { input_number, input, records, range, watermark, processing_time, deadline, attempt };
+                self.guest.process(&call, reads)
+            }
+            WorkOf::Timers(timers) => {
+                let keyed = keyed.expect("timers bring their keys' state");
                 let call = TimerCall { due: records, timers, range, keyed, watermark, processing_time, deadline, attempt };
                 self.guest.on_timers(&call, reads)
             }
-            (_, keyed) => {
-                let is_broadcast = matches!(context.broadcast, BroadcastAccess::Write(_));
-                let other = if is_broadcast { CallInput::Broadcast } else { CallInput::Other };
-                let input_kind = keyed.map_or(other, CallInput::Keyed);
-                let call =
-                    GuestCall { input_number: input, input: input_kind, records, range, watermark, processing_time, deadline, attempt };
-                self.guest.process(&call, reads)
+            WorkOf::Windows(fired) => {
+                let call = WindowCall { records, fired, range, states, watermark, processing_time, deadline, attempt };
+                self.guest.on_windows(&call, reads)
             }
         };
         if let Some(reads) = answer.reads.take() {
@@ -177,20 +196,39 @@ impl WasmOperator {
         answer
     }
 
+    /// A record that the guest cannot be called with is set aside, or fails the task.
+    fn refuse(
+        &mut self,
+        work: Work<'_>,
+        record: usize,
+        fault: GuestFault,
+        context: &mut OperatorContext<'_>,
+    ) -> Result<Attempt, EngineError> {
+        let Some(limit) = self.quarantine_limit() else { return Err(self.failed(work, &(record..record + 1), fault)) };
+        self.set_aside(work, record, &fault, limit, context)?;
+        Ok(Attempt::SetAside(record))
+    }
+
+    /// How much may be set aside, where anything may.
+    fn quarantine_limit(&self) -> Option<QuarantineLimit> {
+        match self.guest.maker.settings.on_failure {
+            OnFailure::Quarantine { limit } if !self.on_probation => Some(limit),
+            OnFailure::Quarantine { .. } | OnFailure::Fail => None,
+        }
+    }
+
+    /// The error that fails the task where nothing is set aside.
+    fn failed(&self, work: Work<'_>, range: &Range<usize>, fault: GuestFault) -> EngineError {
+        let place = self.guest.maker.place_of(&fault, work, range);
+        let error = fault.into_error(place, self.guest.maker.plugin_named());
+        let hint = format!("`on-failure = \"quarantine\"` of the operator sets such a {} aside and goes on", work.one());
+        if self.on_probation { error } else { error.with_hint(hint) }
+    }
+
     /// What to try after a fault, or the error that fails the task.
     fn narrow(&mut self, work: Work<'_>, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
         let Failed { tried, fault, fresh, had_all_time } = failed;
-        let quarantine = match self.guest.maker.settings.on_failure {
-            OnFailure::Quarantine { limit } if !self.on_probation => Some(limit),
-            OnFailure::Quarantine { .. } | OnFailure::Fail => None,
-        };
-        let Some(limit) = quarantine else {
-            let place = self.guest.maker.place_of(&fault, work, &tried.range);
-            let error = fault.into_error(place, self.guest.maker.plugin_named());
-            let one = if work.timers.is_some() { "timer" } else { "record" };
-            let hint = format!("`on-failure = \"quarantine\"` of the operator sets such a {one} aside and goes on");
-            return Err(if self.on_probation { error } else { error.with_hint(hint) });
-        };
+        let Some(limit) = self.quarantine_limit() else { return Err(self.failed(work, &tried.range, fault)) };
         let now = self.guest.now();
         match next(&tried, &fault, fresh, had_all_time, now) {
             // What has been found out counts, however long it took.
@@ -210,10 +248,10 @@ impl WasmOperator {
         }
     }
 
-    /// Reports what has failed alone. A timer has been taken out of the state before: it is gone.
+    /// Reports what has failed alone. A timer has been taken out of the state before: it is gone. Of a window what is kept goes.
     fn set_aside(
         &mut self,
-        Work { records, timers, .. }: Work<'_>,
+        Work { records, of, .. }: Work<'_>,
         at: usize,
         fault: &GuestFault,
         limit: QuarantineLimit,
@@ -223,15 +261,24 @@ impl WasmOperator {
         let operator = maker.settings.operator.as_str();
         let (plugin, subtask) = (maker.plugin_named(), maker.subtask.index);
         let failed_in = FailedIn { operator, subtask, plugin: &plugin };
-        let report = match timers {
-            None => {
+        let report = match of {
+            WorkOf::Records => {
                 tracing::warn!(operator, subtask, plugin, fault = %fault, "record quarantined");
                 report(failed_in, records, at, fault)
             }
-            Some(timers) => {
+            WorkOf::Timers(timers) => {
                 let timer = maker.timer_name(timers[at]);
                 tracing::warn!(operator, subtask, plugin, timer, fault = %fault, "timer quarantined");
                 timer_report(failed_in, records, at, timer, fault)
+            }
+            WorkOf::Windows(fired) => {
+                tracing::warn!(operator, subtask, plugin, fault = %fault, "window quarantined");
+                context
+                    .state
+                    .as_deref_mut()
+                    .map_or(Ok(()), |state| forget(state, fired, at))
+                    .map_err(|error| error.context(maker.place()))?;
+                firing_report(failed_in, records, at, fired.firings()[at], fault)
             }
         };
         context.outputs.push((QUARANTINE_OUTPUT, report.into()));
@@ -253,7 +300,7 @@ impl WasmOperator {
 
 impl Operator for WasmOperator {
     fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.work(Work { input, records: batch, timers: None }, context)
+        self.work(Work { input, records: batch, of: WorkOf::Records }, context)
     }
 
     fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
@@ -262,7 +309,11 @@ impl Operator for WasmOperator {
             let message = format!("{}: timer {timer} is due, but {declared} are declared", self.guest.maker.place());
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("the version of the plugin that set it declares it"));
         }
-        self.work(Work { input: 0, records: &Arc::new(due_records(fired)), timers: Some(fired.timers()) }, context)
+        self.work(Work { input: 0, records: &Arc::new(due_records(fired)), of: WorkOf::Timers(fired.timers()) }, context)
+    }
+
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.work(Work { input: 0, records: &Arc::new(firing_records(fired)), of: WorkOf::Windows(fired) }, context)
     }
 
     fn set_probation(&mut self, on_probation: bool) {
@@ -275,6 +326,14 @@ impl Operator for WasmOperator {
     }
 }
 
+/// Removes what a plugin keeps of a window that fires.
+fn forget(state: &mut KeyedState, fired: &FiredWindows, at: usize) -> Result<(), EngineError> {
+    state.select(fired, at..at + 1).map_err(|error| error.into_error(|_| EngineError::new(ErrorKind::Restart, "a window has no key")))?;
+    let kinds: Vec<StateKind> = state.declared().iter().map(|declared| declared.kind).collect();
+    let keyed = (0..).zip(kinds).filter(|(_, kind)| *kind != StateKind::Broadcast);
+    keyed.into_iter().try_for_each(|(number, _)| state.clear(0, number))
+}
+
 fn push_rest(parts: &mut Vec<Part>, rest: Range<usize>, narrowing: Option<Narrowing>) {
     if !rest.is_empty() {
         parts.push(Part { range: rest, narrowing });
@@ -285,6 +344,8 @@ fn push_rest(parts: &mut Vec<Part>, rest: Range<usize>, narrowing: Option<Narrow
 enum Attempt {
     /// These records are done and their effects applied.
     Done(Range<usize>),
+    /// This record has been set aside without a call.
+    SetAside(usize),
     /// Nothing has happened.
     Failed(Failed),
 }

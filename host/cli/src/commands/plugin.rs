@@ -83,6 +83,9 @@ fn led_to(path: &Path) -> std::io::Result<PathBuf> {
 
 fn info_text(info: &PluginInfo) -> String {
     let mut text = format!("{} {}\n  {}, {}\n", info.name, info.version, info.digest, bytes_text(info.size));
+    if info.windowed {
+        text.push_str("  windowed: its state is kept by key and window\n");
+    }
     let mut line = |what: &str, name: &str, more: String| text.push_str(&format!("  {what:7} {name}{more}\n"));
     let schema = |schema: &weir_engine::operator::RecordSchema| format!("{} v{}", schema.id, schema.version);
     for input in &info.inputs {
@@ -99,7 +102,9 @@ fn info_text(info: &PluginInfo) -> String {
         line("output", &output.name, output.schema.as_ref().map(|of| format!(": {}", schema(of))).unwrap_or_default());
     }
     for state in &info.states {
-        line("state", &state.name, format!(": {} v{} {}", format!("{:?}", state.kind).to_lowercase(), state.version, state.schema));
+        let merges = if info.merging.contains(&state.name) { ", merges" } else { "" };
+        let kind = format!("{:?}", state.kind).to_lowercase();
+        line("state", &state.name, format!(": {kind} v{} {}{merges}", state.version, state.schema));
     }
     for timer in &info.timers {
         line("timer", &timer.name, if timer.event_time { ": event time" } else { ": processing time" }.to_owned());

@@ -1,4 +1,5 @@
-//! The rules of `wit/operator.wit` for what a call returns, one by one; those for its records are in [`super::outputs`].
+//! The rules of `wit/operator.wit` for what a call returns, one by one; those for its records are in [`super::outputs`], those of windowed
+//! operators in [`super::windows`].
 
 use super::{BroadcastUpdate, Called, Effects, Given, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, ValueUpdate};
 use crate::bindings::weir::operator::types as wit;
@@ -23,7 +24,9 @@ impl Called<'_> {
             seen.name(raw.output)?;
             self.output(raw).map_err(|what| format!("{at}: {what}"))
         };
-        let outputs = raw.outputs.into_iter().map(output).collect::<Checked<_>>()?;
+        self.check_spoken(&raw)?;
+        let outputs: Vec<_> = raw.outputs.into_iter().map(output).collect::<Checked<_>>()?;
+        self.check_gathered(&outputs)?;
         if let Some(update) = raw.broadcasts.first().filter(|_| self.given != (Given::Records { broadcast: true })) {
             return Err(format!("state {} is updated as broadcast state, and this batch is no broadcast", update.state));
         }

@@ -50,8 +50,11 @@ impl Called<'_> {
         if bits.is_empty() {
             return Ok(Passes::None);
         }
-        if self.given == Given::Timers {
-            return Err("passes: only records of a batch pass, and this call was given timers".into());
+        match self.given {
+            Given::Records { .. } => {}
+            Given::Timers | Given::Windows => {
+                return Err(format!("passes: only records of a batch pass, and this call was given {}", self.given.many()));
+            }
         }
         let (wanted, behind) = (self.count.div_ceil(8), self.count % 8);
         if bits.len() != wanted {

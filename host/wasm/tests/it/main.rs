@@ -9,6 +9,8 @@
 //! - [`quarantine`]: the same, with the poison set aside
 //! - [`state`]: how much it may keep, and what it counts
 //! - [`timers`]: what it is given when they are due, and what it sets
+//! - [`windows`]: what a windowed operator is given and may do, and what becomes of a window that it fails on
+//! - [`merging`]: values of windows that become one
 //! - [`logs`]: what it logs, and how much of that
 //! - [`loading`]: files that are plugins and files that are not
 
@@ -17,9 +19,11 @@ mod calls;
 mod faults;
 mod loading;
 mod logs;
+mod merging;
 mod passes;
 mod quarantine;
 mod seam;
 mod state;
 mod support;
 mod timers;
+mod windows;

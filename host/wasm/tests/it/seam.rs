@@ -114,7 +114,7 @@ impl Driver {
                 states[COUNT].values.push(count);
             }
         }
-        let input = CallInput::Keyed(KeyedCall { keys: &keys, key_of: &key_of, states: &states });
+        let input = CallInput::Keyed(KeyedCall { keys: &keys, key_of: &key_of, states: &states, windows: None });
         let names: Vec<Vec<u8>> = keys.iter().map(<[u8]>::to_vec).collect();
         let effects = self.call(0, input, &records, names.clone())?;
         for update in &effects.values {
@@ -154,7 +154,7 @@ impl Driver {
                 states[COUNT].values.push(count);
             }
             let (due, timers) = (due.finish(), [timer as u32]);
-            let keyed = KeyedCall { keys: due.keys(), key_of: &[0], states: &states };
+            let keyed = KeyedCall { keys: due.keys(), key_of: &[0], states: &states, windows: None };
             let deadline = Duration::from_secs(1);
             let call = TimerCall { due: &due, timers: &timers, range: 0..1, keyed, watermark, processing_time: 50, deadline, attempt: 0 };
             let effects = self.guest.on_timers(&call, None).effects.unwrap();

@@ -6,25 +6,40 @@ use std::sync::{Arc, OnceLock};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{FiredTimers, Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask, TimerDescriptor};
-use weir_engine::state::{BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, MemoryBackendFactory, key_hash};
+use weir_engine::state::{BroadcastAccess, BroadcastState, FiredWindows, KeyGroupRange, KeyedState, MemoryBackendFactory, key_hash};
 use weir_engine::{EngineError, operator};
 use weir_wasm::{
     CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory,
 };
 
+/// The guest of these tests, and the same as a windowed operator.
+#[derive(Clone, Copy)]
+pub enum Puppet {
+    Plain,
+    Windowed,
+}
+
 /// The guest's core module, built once.
 pub fn puppet_path() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
+    built(Puppet::Plain)
+}
+
+fn built(puppet: Puppet) -> &'static Path {
+    static PATHS: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+    let (package, file) = match puppet {
+        Puppet::Plain => ("weir-wasm-puppet", "weir_wasm_puppet.wasm"),
+        Puppet::Windowed => ("weir-wasm-windowed-puppet", "weir_wasm_windowed_puppet.wasm"),
+    };
+    PATHS[puppet as usize].get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder for temporary files lies in the target folder");
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", "weir-wasm-puppet", "--target-dir"])
+            .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", package, "--target-dir"])
             .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .expect("cargo runs");
         assert!(built.success(), "the puppet could not be built; is the target there? rustup target add wasm32-unknown-unknown");
-        target.join("wasm32-unknown-unknown/release/weir_wasm_puppet.wasm")
+        target.join("wasm32-unknown-unknown/release").join(file)
     })
 }
 
@@ -41,6 +56,12 @@ pub fn puppet(mode: EngineMode) -> Plugin {
         EngineMode::Fuel => &PLUGINS[1],
     };
     slot.get_or_init(|| Plugin::load(puppet_path(), &engine(mode)).unwrap()).clone()
+}
+
+/// The puppet as a windowed operator, compiled once.
+pub fn windowed_puppet() -> Plugin {
+    static PLUGIN: OnceLock<Plugin> = OnceLock::new();
+    PLUGIN.get_or_init(|| Plugin::load(built(Puppet::Windowed), &engine(EngineMode::Fuel)).unwrap()).clone()
 }
 
 /// Quarantine with its default limit.
@@ -139,6 +160,21 @@ impl Bench {
             metrics: &self.metrics,
         };
         self.operator.on_timers(&fired, &mut context)?;
+        Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
+    }
+
+    /// Calls with windows that fire.
+    pub fn fire_windows(&mut self, fired: &FiredWindows) -> Result<Vec<Out>, EngineError> {
+        let mut outputs = Vec::new();
+        let mut context = OperatorContext {
+            state: Some(&mut self.state),
+            broadcast: BroadcastAccess::Read(&self.broadcast),
+            outputs: &mut outputs,
+            watermark: self.watermark,
+            processing_time: 1_000,
+            metrics: &self.metrics,
+        };
+        self.operator.on_windows(fired, &mut context)?;
         Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
     }
 

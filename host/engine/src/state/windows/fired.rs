@@ -68,6 +68,11 @@ impl FiredWindows {
         &self.keys
     }
 
+    /// The hash of each key.
+    pub fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
     /// The firings.
     pub fn firings(&self) -> &[FiredWindow] {
         &self.firings

@@ -1,10 +1,12 @@
 //! A guest written against the bare world, without an SDK: an SDK would keep it from the mistakes that it is here to make.
 //!
-//! Each record's value is an instruction, as is the key of a timer that is due where it begins with `!`; other timers are counted as `name@time`. What is no instruction is counted: the key's count goes up by one and `value=count` is
-//! emitted with what it inherits from its record.
+//! Each record's value is an instruction, as is the key of a timer that is due or of a window that fires where it begins with `!`; other timers are counted as
+//! `name@time`. What is no instruction is counted: the key's count goes up by one and `value=count` is emitted with what it inherits from its record. As a
+//! windowed operator it only counts, and a window that fires emits `start..end reason#revision=count`, with the windows that it replaces behind the reason.
 
 mod call;
 mod columns;
+mod merge;
 
 wit_bindgen::generate!({ path: "../../../../wit", world: "weir:operator/operator" });
 
@@ -14,6 +16,9 @@ use exports::weir::operator::guest::Guest;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use weir::operator::logging::{Level, log};
 use weir::operator::types::*;
+
+/// It is a windowed operator.
+const WINDOWED: bool = cfg!(feature = "windowed");
 
 const COUNT: u32 = 0;
 const ITEMS: u32 = 1;
@@ -29,7 +34,15 @@ export!(Puppet);
 
 impl Guest for Puppet {
     fn describe() -> Descriptor {
-        let state = |name: &str, kind| StateDecl { name: name.into(), kind, schema: "raw".into(), version: 2, ttl: None, merges: false };
+        let state = |name: &str, kind| StateDecl {
+            name: name.into(),
+            kind,
+            schema: "raw".into(),
+            version: 2,
+            ttl: None,
+            merges: WINDOWED && matches!(kind, StateKind::Value | StateKind::Map),
+        };
+        let timer = |name: &str, domain| TimerDecl { name: name.into(), domain };
         let input = |name: &str| InputDecl { name: name.into(), accepts: vec![], partitioning: InputPartitioning::Any };
         let output = |name: &str| OutputDecl { name: name.into(), schema: None };
         Descriptor {
@@ -43,11 +56,8 @@ impl Guest for Puppet {
                 state("entries", StateKind::Map),
                 state("rules", StateKind::Broadcast),
             ],
-            timers: vec![
-                TimerDecl { name: "due".into(), domain: TimeDomain::Event },
-                TimerDecl { name: "tick".into(), domain: TimeDomain::Processing },
-            ],
-            windowed: false,
+            timers: if WINDOWED { vec![] } else { vec![timer("due", TimeDomain::Event), timer("tick", TimeDomain::Processing)] },
+            windowed: WINDOWED,
         }
     }
 
@@ -78,12 +88,15 @@ impl Guest for Puppet {
         Call::of_timers(context, fired).run()
     }
 
-    fn on_windows(_context: Context, _fired: WindowBatch) -> Result<Effects, Failure> {
-        Err(Failure { cause: None, message: "no windows".into() })
+    fn on_windows(context: Context, fired: WindowBatch) -> Result<Effects, Failure> {
+        if CALLS.fetch_add(1, Relaxed) > 0 && STALE.load(Relaxed) {
+            panic!("this instance has been used before");
+        }
+        Call::of_windows(context, fired).run()
     }
 
-    fn merge(_state: u32, _earlier: Column, _later: Column) -> Result<Column, String> {
-        Err("nothing merges".into())
+    fn merge(state: u32, earlier: Column, later: Column) -> Result<Column, String> {
+        merge::merged(state, &items(&earlier), &items(&later), CALLS.fetch_add(1, Relaxed))
     }
 
     fn migrate(_state: u32, from_version: u32, values: Column) -> Result<Column, String> {

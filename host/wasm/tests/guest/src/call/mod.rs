@@ -5,8 +5,8 @@ mod effects;
 use crate::columns::{Items, asked, headers, items, none, u32s};
 use crate::weir::operator::collections;
 use crate::weir::operator::logging::{Level, log};
-use crate::weir::operator::types::{Batch, Context, Effects, Failure, Headers, KeyedColumn, TimerBatch};
-use crate::{COUNT, ENTRIES, ITEMS, RULES, recurse, spin};
+use crate::weir::operator::types::{Batch, Column, Context, Effects, Failure, Headers, KeyedColumn, TimerBatch, WindowBatch, Windows};
+use crate::{COUNT, ENTRIES, ITEMS, RULES, WINDOWED, recurse, spin};
 use std::collections::BTreeMap;
 
 /// One call at work.
@@ -34,6 +34,10 @@ pub struct Call {
     /// Of each declared timer keys and times.
     set: [Vec<(u32, i64)>; 2],
     deleted: [Vec<(u32, i64)>; 2],
+    /// Of each key the bounds of its window, where it has some that are known.
+    bounds: Vec<(i64, i64)>,
+    /// It is called with windows.
+    speaks: bool,
     /// What to break in the effects.
     wrong: Option<String>,
 }
@@ -89,6 +93,8 @@ impl Call {
             rules: Ruled::default(),
             set: Default::default(),
             deleted: Default::default(),
+            bounds: batch.windows.as_ref().map(bounds).unwrap_or_default(),
+            speaks: false,
             wrong: None,
         }
     }
@@ -103,12 +109,28 @@ impl Call {
                 None => values.push(format!("{}@{time}", ["due", "tick"][timer as usize]).as_bytes()),
             }
         }
-        let none = Headers { ends: vec![], names: none(), values: none() };
         let TimerBatch { keys, key_of, times, states, .. } = fired;
-        let values = values.column();
-        let batch =
-            Batch { keys, key_of, keyless: vec![], values, valueless: vec![], headers: none, timestamps: times, states, windows: None };
-        Self::new(context, batch)
+        Self::new(context, plain(Instructions { keys, key_of, values, states }, times))
+    }
+
+    /// A call with windows that fire, as if they were records.
+    pub fn of_windows(context: Context, fired: WindowBatch) -> Self {
+        let (keys, mut values) = (items(&fired.keys), Items::default());
+        let replaced: Vec<_> = u32s(&fired.replaces.keys).into_iter().zip(items(&fired.replaces.items)).collect();
+        let revisions = u32s(&fired.revisions);
+        for (at, (start, end)) in bounds(&fired.windows).into_iter().enumerate() {
+            let reason = ["on-time", "early", "correction"][usize::from(fired.reasons[at])];
+            let mut text = format!("{start}..{end} {reason}#{}", revisions[at]);
+            for (_, bounds) in replaced.iter().filter(|(firing, _)| *firing as usize == at) {
+                let [start, end] = [0, 8].map(|from| i64::from_le_bytes(bounds[from..from + 8].try_into().unwrap()));
+                text += &format!(" for {start}..{end}");
+            }
+            values.push(keys[at].strip_prefix(b"!").unwrap_or(text.as_bytes()));
+        }
+        let key_of: Vec<u8> = (0..keys.len() as u32).flat_map(u32::to_le_bytes).collect();
+        let WindowBatch { keys, states, .. } = fired;
+        let times = vec![0; 8 * revisions.len()];
+        Self { speaks: true, ..Self::new(context, plain(Instructions { keys, key_of, values, states }, times)) }
     }
 
     pub fn run(mut self) -> Result<Effects, Failure> {
@@ -179,6 +201,18 @@ impl Call {
             "set" => Self::timer(&mut self.set, key.unwrap(), rest),
             "delete" => Self::timer(&mut self.deleted, key.unwrap(), rest),
             "log" => log(Level::Warn, rest),
+            "emit" => self.emit(record, rest.as_bytes()),
+            "update" => {
+                self.counts.entry(key.unwrap()).or_default();
+                self.changed.push(key.unwrap());
+            }
+            // Notes the bounds of the window that the record is in.
+            "bounds" => {
+                let key = key.unwrap();
+                let text = self.bounds.get(key as usize).map_or("none".into(), |(start, end)| format!("{start}..{end}"));
+                self.list.keys.push(key);
+                self.list.items.push(text.as_bytes());
+            }
             "context" => {
                 self.emit(record, format!("{} {} {}", self.context.input, self.context.watermark, self.context.processing_time).as_bytes())
             }
@@ -229,12 +263,14 @@ impl Call {
         let value = self.values[record as usize].clone();
         let Some(key) = key else { return self.emit(record, &value) };
         let count = self.counts.entry(key).or_default();
-        *count += 1;
+        *count += u64::from(!self.speaks);
         let text = [&value[..], b"=", count.to_string().as_bytes()].concat();
-        if !self.changed.contains(&key) {
+        if !self.speaks && !self.changed.contains(&key) {
             self.changed.push(key);
         }
-        self.emit(record, &text);
+        if self.speaks || !WINDOWED {
+            self.emit(record, &text);
+        }
     }
 
     fn pass(&mut self, output: usize, record: u32) {
@@ -292,4 +328,24 @@ impl Call {
     fn emit_got(&mut self, record: u32, got: KeyedColumn) {
         self.emit(record, format!("{:?} {}", u32s(&got.keys), String::from_utf8_lossy(&items(&got.items).join(&b","[..]))).as_bytes());
     }
+}
+
+/// What there is to do, for each key of `key_of`.
+struct Instructions {
+    keys: Column,
+    key_of: Vec<u8>,
+    values: Items,
+    states: Vec<KeyedColumn>,
+}
+
+/// Instructions as records.
+fn plain(Instructions { keys, key_of, values, states }: Instructions, timestamps: Vec<u8>) -> Batch {
+    let headers = Headers { ends: vec![], names: none(), values: none() };
+    let values = values.column();
+    Batch { keys, key_of, keyless: vec![], values, valueless: vec![], headers, timestamps, states, windows: None }
+}
+
+fn bounds(windows: &Windows) -> Vec<(i64, i64)> {
+    let s64s = |bytes: &[u8]| bytes.chunks_exact(8).map(|eight| i64::from_le_bytes(eight.try_into().unwrap())).collect::<Vec<_>>();
+    s64s(&windows.starts).into_iter().zip(s64s(&windows.ends)).collect()
 }
