@@ -273,11 +273,9 @@ impl WasmOperator {
             }
             WorkOf::Windows(fired) => {
                 tracing::warn!(operator, subtask, plugin, fault = %fault, "window quarantined");
-                context
-                    .state
-                    .as_deref_mut()
-                    .map_or(Ok(()), |state| forget(state, fired, at))
-                    .map_err(|error| error.context(maker.place()))?;
+                if let Some(state) = context.state.as_deref_mut() {
+                    state.drop_fired(at);
+                }
                 firing_report(failed_in, records, at, fired.firings()[at], fault)
             }
         };
@@ -324,14 +322,6 @@ impl Operator for WasmOperator {
     fn fuel_spent(&self) -> Option<u64> {
         self.guest.fuel_spent()
     }
-}
-
-/// Removes what a plugin keeps of a window that fires.
-fn forget(state: &mut KeyedState, fired: &FiredWindows, at: usize) -> Result<(), EngineError> {
-    state.select(fired, at..at + 1).map_err(|error| error.into_error(|_| EngineError::new(ErrorKind::Restart, "a window has no key")))?;
-    let kinds: Vec<StateKind> = state.declared().iter().map(|declared| declared.kind).collect();
-    let keyed = (0..).zip(kinds).filter(|(_, kind)| *kind != StateKind::Broadcast);
-    keyed.into_iter().try_for_each(|(number, _)| state.clear(0, number))
 }
 
 fn push_rest(parts: &mut Vec<Part>, rest: Range<usize>, narrowing: Option<Narrowing>) {

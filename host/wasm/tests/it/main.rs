@@ -10,10 +10,12 @@
 //! - [`state`]: how much it may keep, and what it counts
 //! - [`timers`]: what it is given when they are due, and what it sets
 //! - [`windows`]: what a windowed operator is given and may do, and what becomes of a window that it fails on
+//! - [`assigned`]: records that the engine has put into windows, several or none for each
 //! - [`merging`]: values of windows that become one
 //! - [`logs`]: what it logs, and how much of that
 //! - [`loading`]: files that are plugins and files that are not
 
+mod assigned;
 mod broadcast;
 mod calls;
 mod faults;

@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{FiredTimers, Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask, TimerDescriptor};
-use weir_engine::state::{BroadcastAccess, BroadcastState, FiredWindows, KeyGroupRange, KeyedState, MemoryBackendFactory, key_hash};
+use weir_engine::state::{
+    BroadcastAccess, BroadcastState, CallKeys, FiredWindows, KeyGroupRange, KeyedState, MemoryBackendFactory, StateTime, WindowSettings,
+    key_hash,
+};
 use weir_engine::{EngineError, operator};
 use weir_wasm::{
     CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmEngine, WasmOperatorFactory,
@@ -112,7 +116,12 @@ impl Bench {
 
     /// Of this plugin, whatever mode the setup says.
     pub fn of(plugin: Plugin, setup: Setup) -> Result<Self, EngineError> {
-        let states = plugin.descriptor().kept_states(None);
+        Self::with_windows(plugin, setup, None)
+    }
+
+    /// The same, in a job that gives it these windows.
+    pub fn with_windows(plugin: Plugin, setup: Setup, windows: Option<WindowSettings>) -> Result<Self, EngineError> {
+        let states = plugin.descriptor().kept_states(windows.as_ref());
         let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let settings =
             OperatorSettings { operator: "op".into(), config: setup.config.into(), limits: setup.limits, on_failure: setup.on_failure };
@@ -121,7 +130,11 @@ impl Bench {
         let operator = OperatorFactory::create(&*factory, &subtask, &[Some("a,b".into())])?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);
         let broadcast = BroadcastState::new(&states).unwrap();
-        let state = KeyedState::new(states, backend).with_timers(domains);
+        let plain = KeyedState::new(states, backend).with_timers(domains);
+        let state = match windows {
+            Some(windows) => plain.with_windows(windows, factory.merger()),
+            None => plain,
+        };
         Ok(Self { operator, state, broadcast, metrics: VertexMetrics::default(), watermark: i64::MIN })
     }
 
@@ -200,6 +213,16 @@ impl Bench {
         self.process(0, batch, false)
     }
 
+    /// Tells the state the time of the call. It is in memory, so there is nothing to wait for.
+    fn prefetch(&mut self, batch: &Arc<RecordBatch>) -> Result<(), EngineError> {
+        let time = StateTime { watermark: self.watermark, processing_time: 1_000 };
+        let prefetch = std::pin::pin!(self.state.prefetch(CallKeys::from(batch), time));
+        match prefetch.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("state in memory is there"),
+        }
+    }
+
     fn call(&mut self, input: u32, batch: &RecordBatch, keyed: bool) -> Result<Vec<Out>, EngineError> {
         let outputs = self.process(input, &Arc::new(batch.clone()), keyed)?;
         Ok(outputs.iter().flat_map(|(output, records)| shown(*output, &records.clone().compact())).collect())
@@ -207,6 +230,9 @@ impl Bench {
 
     /// The second input is the broadcast one.
     fn process(&mut self, input: u32, batch: &Arc<RecordBatch>, keyed: bool) -> Result<Vec<(u32, Selection)>, EngineError> {
+        if keyed {
+            self.prefetch(batch)?;
+        }
         let mut outputs = Vec::new();
         let broadcast = &mut self.broadcast;
         let mut context = OperatorContext {

