@@ -90,7 +90,7 @@ fn records_that_come_too_late_are_not_given_and_where_there_are_no_others_nobody
 fn what_a_call_may_have_counts_rows_and_all_rows_of_a_record_are_in_one() {
     let hopping = WindowKind::Hopping { size: 1_000, every: 2, offset: 0 };
     let batch = records(&vec![("a", 1_000, "x"); 9]);
-    for (limits, calls) in [(Limits::default(), 5), (Limits { batch_bytes: Some(30_000), ..Limits::default() }, 9)] {
+    for (limits, calls) in [(Limits::default(), 5), (Limits { batch_bytes: Some(17_000), ..Limits::default() }, 9)] {
         let mut bench = bench(hopping, Setup { limits, ..Setup::default() });
         bench.run(&batch, true).unwrap();
         assert_eq!(counts(&mut bench, "a", &[0, 2, 500, 1_000]), [0, 9, 9, 9]);
