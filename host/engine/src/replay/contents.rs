@@ -24,7 +24,7 @@ pub type Contents = BTreeMap<StateKey, Held>;
 
 /// Adds what the selected keys have.
 pub(super) fn of_selected(state: &KeyedState, contents: &mut Contents) -> Result<(), EngineError> {
-    for (key, bytes) in state.keys().iter().enumerate() {
+    for (key, bytes) in state.unit_keys().iter().enumerate() {
         for (number, declared) in state.states().iter().enumerate() {
             if let Some(held) = held(state, key, number, declared)? {
                 contents.insert((number, bytes.to_vec()), held);
@@ -63,7 +63,7 @@ pub(super) fn of_broadcast(state: &BroadcastState, states: &[StateDescriptor], c
 
 /// Makes the selected keys hold just what `contents` has of them.
 pub(super) fn put_back(state: &mut KeyedState, contents: &Contents) -> Result<(), EngineError> {
-    let keys: Vec<Vec<u8>> = state.keys().iter().map(<[u8]>::to_vec).collect();
+    let keys: Vec<Vec<u8>> = state.unit_keys().iter().map(<[u8]>::to_vec).collect();
     let keyed: Vec<usize> = (0..state.states().len()).filter(|&number| state.states()[number].kind != StateKind::Broadcast).collect();
     for (key, bytes) in keys.into_iter().enumerate() {
         for &number in &keyed {

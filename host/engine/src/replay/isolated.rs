@@ -11,7 +11,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
 use crate::operator::{CallKind, FiredTimers, LATE_NAME, LATE_OUTPUT, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
-use crate::state::{BroadcastAccess, CallKeys, StateDescriptor, StateMigrator, StateTime};
+use crate::state::{BroadcastAccess, CallKeys, StateDescriptor, StateMigrator, StateTime, unit_hash};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,15 +142,22 @@ impl IsolatedOperator {
     pub async fn contents(&mut self, keys: &BTreeSet<Vec<u8>>) -> Result<Contents, EngineError> {
         let mut all = self.of_broadcast();
         let mut wanted = Column::new();
-        keys.iter().for_each(|key| wanted.push(key));
-        all.extend(self.of_keys(CallKeys::new(&wanted, &[], &[])).await?);
+        match self.subtask.keyed_state().filter(|state| state.is_windowed()) {
+            Some(state) => state.open_units_of(keys)?.iter().for_each(|unit| wanted.push(unit)),
+            None => keys.iter().for_each(|key| wanted.push(key)),
+        }
+        let hashes: Vec<u64> = match self.subtask.keyed_state().is_some_and(|state| state.is_windowed()) {
+            true => wanted.iter().map(unit_hash).collect(),
+            false => Vec::new(),
+        };
+        all.extend(self.of_keys(CallKeys::new(&wanted, &hashes, &[])).await?);
         Ok(all)
     }
 
     /// What is held of these keys.
     pub(super) async fn of_keys(&mut self, keys: CallKeys<'_>) -> Result<Contents, EngineError> {
         let mut found = Contents::new();
-        if self.select(keys).await?
+        if self.select(keys, &Contents::new()).await?
             && let Some(state) = self.subtask.keyed_state()
         {
             contents::of_selected(state, &mut found)?;
@@ -166,14 +173,15 @@ impl IsolatedOperator {
         found
     }
 
-    /// False where there is no keyed state.
-    async fn select(&mut self, keys: CallKeys<'_>) -> Result<bool, EngineError> {
+    /// Selects what a call with these may change, and what `before` names. False where there is no keyed state.
+    async fn select(&mut self, keys: CallKeys<'_>, before: &Contents) -> Result<bool, EngineError> {
         let id = self.subtask.id().to_owned();
         let time = StateTime { watermark: self.watermark, processing_time: self.processing_time };
         let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
         state.prefetch(keys, time).await.map_err(|error| error.context(&id))?;
-        state.select_touched(keys).map_err(|error| error.into_error(keyless))?;
+        let named: BTreeSet<&[u8]> = before.keys().map(|(_, key)| &key[..]).collect();
+        state.select_touched(keys, named.into_iter()).map_err(|error| error.into_error(keyless))?;
         Ok(true)
     }
 
@@ -182,7 +190,7 @@ impl IsolatedOperator {
         let input = self.inputs[&edge];
         match input.partitioning {
             Partitioning::Key => {
-                if self.select(batch.into()).await?
+                if self.select(batch.into(), before).await?
                     && let Some(state) = self.subtask.keyed_state()
                 {
                     contents::put_back(state, before)?;

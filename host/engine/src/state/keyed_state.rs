@@ -140,6 +140,7 @@ impl KeyedState {
     /// A call that brings `of` is about to be made: brings the states of these keys to where reads find them, where the backend has to wait for that.
     /// Records without a key are the operator's to refuse. What was selected is selected no more.
     pub async fn prefetch(&mut self, of: CallKeys<'_>, time: StateTime) -> Result<(), EngineError> {
+        self.reject()?;
         self.time = time;
         if let Some(lifetimes) = &mut self.lifetimes {
             lifetimes.tell(time);
@@ -160,7 +161,7 @@ impl KeyedState {
 
     /// Selects the distinct keys of those of the call's records, timers or windows that are in `range`, in the order of the first of each, and looks each up
     /// once. How many of the range it could select together, one at least: where records are put into windows, one that would change a window of those
-    /// in front of it waits for the next call. What was selected before is accepted.
+    /// in front of it waits for the next call. What was selected before, and has not been accepted, is rejected.
     pub fn select<'a>(&mut self, of: impl Into<CallKeys<'a>>, range: Range<usize>) -> Result<usize, SelectError> {
         self.select_keys(of.into(), range)
     }

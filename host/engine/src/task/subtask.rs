@@ -80,6 +80,8 @@ pub struct OperatorSubtask {
     pub(super) floors: WatermarkFloors,
     pub(super) processing_time: ProcessingTime,
     pub(super) firing: Firing,
+    /// Whether somebody takes the records that came too late for their windows.
+    pub(super) tells_late: bool,
     /// All states that are kept: those that are declared, and behind them those of timers.
     kept_states: Vec<StateDescriptor>,
     /// What [`OperatorSubtask::restore`] is to read.
@@ -148,6 +150,7 @@ impl OperatorSubtask {
             floors: WatermarkFloors::default(),
             processing_time: ProcessingTime::default(),
             firing: Firing::default(),
+            tells_late: true,
             kept_states,
             to_restore: ToRestore::default(),
         })
@@ -158,6 +161,11 @@ impl OperatorSubtask {
         self.broadcast = self.broadcast.map(|broadcast| broadcast.within(allowance.clone()));
         self.state = self.state.map(|state| Box::new(state.within(allowance)));
         self
+    }
+
+    /// The same, where nobody takes the records that come too late for their windows: they are counted alone.
+    pub fn without_late(self) -> Self {
+        Self { tells_late: false, ..self }
     }
 
     /// The same, keeping every call until a checkpoint behind it is complete.
@@ -357,6 +365,10 @@ impl OperatorSubtask {
         // Its states are what the old one's were, timers and all: another set of them is migrated by a redeployment.
         (self.place.factory, self.place.schemas) = (factory, schemas);
         (self.operator, self.on_probation) = (operator, true);
+        let merger = self.place.factory.merger();
+        if let Some(state) = self.state.as_deref_mut() {
+            state.set_merger(merger);
+        }
     }
 
     /// A new operator of the version that works goes on with the state as it is. What the old one has cost is returned.

@@ -15,6 +15,9 @@ const DUE_MAX: usize = 1_024;
 impl OperatorSubtask {
     /// True where windows may be due.
     pub(super) fn are_windows_due(&mut self) -> bool {
+        if self.place.window.is_none() {
+            return false;
+        }
         let (event, now) = (self.event_time_due(), self.processing_time.now(self.clock.wall_ms(), self.clock.now()));
         self.state.as_deref_mut().is_some_and(|state| state.are_windows_due(event, now))
     }
@@ -105,6 +108,9 @@ impl OperatorSubtask {
             return;
         }
         self.metrics.late.add(late.len() as u64);
+        if !self.tells_late {
+            return;
+        }
         let mut builder = BatchBuilder::new();
         for record in late {
             let timestamp = batch.timestamps()[record.record as usize];

@@ -2,7 +2,7 @@
 
 use super::Shown;
 use crate::element::NO_TIMESTAMP;
-use crate::state::{NO_BOUND, Window, WindowKind, WindowReason, WindowSettings};
+use crate::state::{NO_BOUND, TimeDomain, Window, WindowKind, WindowReason, WindowSettings};
 use std::collections::BTreeMap;
 
 /// An open window.
@@ -22,20 +22,27 @@ pub(super) struct ModelWindow {
 pub(super) struct Model {
     settings: WindowSettings,
     keys: BTreeMap<String, Vec<ModelWindow>>,
-    pub corrections_may_come: bool,
 }
 
 impl Model {
     pub fn new(settings: WindowSettings) -> Self {
-        Self { settings, keys: BTreeMap::new(), corrections_may_come: false }
+        Self { settings, keys: BTreeMap::new() }
+    }
+
+    fn by_clock(&self) -> bool {
+        self.settings.time == TimeDomain::Processing
     }
 
     fn is_closed(&self, window: Window, watermark: i64) -> bool {
+        if self.by_clock() {
+            return false;
+        }
         watermark >= (window.end - 1).saturating_add(self.settings.lateness)
     }
 
     /// A record comes. True where it is late.
-    pub fn add(&mut self, key: &str, value: &str, time: i64, watermark: i64) -> bool {
+    pub fn add(&mut self, key: &str, value: &str, time: i64, (watermark, now): (i64, i64)) -> bool {
+        let time = if self.by_clock() { now } else { time };
         let windows: Vec<Window> = match self.settings.kind {
             // Of a record without a time nothing is kept.
             _ if time == NO_TIMESTAMP && self.settings.needs_timestamps() => return false,
@@ -48,7 +55,7 @@ impl Model {
             }
         };
         let open: Vec<Window> = windows.into_iter().filter(|window| !self.is_closed(*window, watermark)).collect();
-        open.iter().for_each(|window| self.put(key, *window, value, time, window.end - 1 <= watermark));
+        open.iter().for_each(|window| self.put(key, *window, value, time, !self.by_clock() && window.end - 1 <= watermark));
         open.is_empty()
     }
 
@@ -68,6 +75,7 @@ impl Model {
     }
 
     fn add_to_session(&mut self, key: &str, value: &str, came: Window, watermark: i64) -> bool {
+        let by_clock = self.by_clock();
         let windows = self.keys.entry(key.to_owned()).or_default();
         let (mut one, rest): (Vec<ModelWindow>, Vec<ModelWindow>) =
             std::mem::take(windows).into_iter().partition(|open| open.window.start < came.end && came.start < open.window.end);
@@ -83,7 +91,7 @@ impl Model {
             items: one.iter().flat_map(|open| open.items.clone()).chain([value.to_owned()]).collect(),
             largest: NO_TIMESTAMP,
             revision: one.iter().map(|open| open.revision).sum(),
-            has_come: end - 1 <= watermark,
+            has_come: !by_clock && end - 1 <= watermark,
             touched: true,
             spoken: one.iter().flat_map(|open| open.spoken.clone()).collect(),
         };
@@ -92,12 +100,13 @@ impl Model {
     }
 
     /// A window fires, and shows what is kept of it.
-    pub fn fire(&mut self, shown: &Shown) {
-        let settings = &self.settings;
+    pub fn fire(&mut self, shown: &Shown, now: i64) {
+        let (settings, by_clock) = (&self.settings, self.by_clock());
         let windows = self.keys.get_mut(&shown.key).unwrap_or_else(|| panic!("{shown:?}: the key has no window"));
         let is_full = |open: &ModelWindow| matches!(settings.kind, WindowKind::Count { records } if open.items.len() as u64 == records);
         let is_count = matches!(settings.kind, WindowKind::Count { .. });
-        let place = windows.iter().position(|open| open.window == shown.window && (!is_count || is_full(open)));
+        let early = shown.reason == WindowReason::Early;
+        let place = windows.iter().position(|open| open.window == shown.window && (!is_count || is_full(open) != early));
         let place = place.unwrap_or_else(|| panic!("{shown:?} is not open: {windows:?}"));
         let open = &mut windows[place];
         assert_eq!((&shown.items, shown.revision), (&open.items, open.revision), "{shown:?}");
@@ -110,25 +119,27 @@ impl Model {
         assert_eq!(shown.timestamp, if open.window.end == NO_BOUND { open.largest } else { open.window.end - 1 }, "{shown:?}");
         match shown.reason {
             WindowReason::OnTime if open.window.end == NO_BOUND => {}
+            WindowReason::OnTime if by_clock => assert!(open.window.end <= now, "{shown:?}: {open:?}, and it is {now}"),
             WindowReason::OnTime => assert!(!open.has_come && open.window.end - 1 <= shown.watermark, "{shown:?}: {open:?}"),
             WindowReason::Correction => assert!(open.has_come && open.touched, "{shown:?}: {open:?}"),
-            WindowReason::Early => panic!("{shown:?}: nothing fires early"),
+            WindowReason::Early => assert!(settings.emit_every.is_some() && open.touched && !open.has_come, "{shown:?}: {open:?}"),
         }
         if shown.reason == WindowReason::OnTime && settings.lateness == 0 {
             windows.remove(place);
             return;
         }
-        (open.has_come, open.touched, open.revision) = (true, false, open.revision + 1);
+        (open.has_come, open.touched, open.revision) = (open.has_come || !early, false, open.revision + 1);
         if settings.kind.merges() {
             open.spoken = vec![open.window];
         }
     }
 
     /// All that is due has fired: nothing waits whose time has come, and windows of which that is true for good are gone.
-    pub fn close(&mut self, time_of: impl Fn(&str) -> i64) {
-        let lateness = self.settings.lateness;
+    pub fn close(&mut self, time_of: impl Fn(&str) -> i64, clock: i64) {
+        let (lateness, by_clock) = (self.settings.lateness, self.by_clock());
         for (key, windows) in &mut self.keys {
-            let now = time_of(key);
+            // By the clock a window is over when its end has come, not its last ms.
+            let now = if by_clock { clock - 1 } else { time_of(key) };
             for open in windows.iter().filter(|open| open.window.end != NO_BOUND) {
                 assert!(open.has_come || open.window.end - 1 > now, "{key}: {open:?} is due, and {now} has come");
             }
@@ -139,6 +150,14 @@ impl Model {
             });
         }
         self.keys.retain(|_, windows| !windows.is_empty());
+    }
+
+    /// Whatever had something to say has said it.
+    pub fn check_spoken(&self) {
+        let emits = self.settings.emit_every.is_some();
+        for (key, open) in self.keys.iter().flat_map(|(key, windows)| windows.iter().map(move |open| (key, open))) {
+            assert!(!open.touched || !(open.has_come || emits), "{key}: {open:?} has waited for long");
+        }
     }
 
     /// Number of open windows, but for counts that are not full.
@@ -154,6 +173,6 @@ impl Model {
 
 /// All windows that cover a time, first to last, found by trying.
 fn covering(time: i64, size: i64, every: i64, offset: i64) -> Vec<Window> {
-    let starts = (-200..200).map(|step| step * every + offset);
+    let starts = (time - size..=time).filter(|start| (start - offset).rem_euclid(every) == 0);
     starts.filter(|start| (*start..start + size).contains(&time)).map(|start| Window { start, end: start + size }).collect()
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::checkpoint::WatermarkFloor;
 use crate::element::{CheckpointId, END_OF_TIME, KeyGroupRange, key_hash, range_of};
 use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
-use crate::runtime::Simulator;
+use crate::runtime::{Clock, Monotonic, Simulator};
 use crate::state::{
     FiredWindows, KeyedState, MemoryBackendFactory, NO_BOUND, SelectError, StateDescriptor, StateKind, StateMerger, StateSnapshot, Window,
     WindowKind, WindowReason, WindowSettings,
@@ -14,9 +14,11 @@ use crate::state::{
 use crate::task::SubtaskPlace;
 use crate::time::WatermarkFloors;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use model::Model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::time::Duration;
 
 #[path = "windows_model.rs"]
 mod model;
@@ -44,16 +46,36 @@ struct Shown {
 
 type Log = Arc<Mutex<Vec<Shown>>>;
 
+/// A clock that is set by hand, ms.
+#[derive(Default)]
+struct HandClock(Mutex<u64>);
+
+impl Clock for HandClock {
+    fn now(&self) -> Monotonic {
+        Monotonic::ZERO + Duration::from_millis(*self.0.lock().unwrap())
+    }
+
+    fn wall_ms(&self) -> i64 {
+        *self.0.lock().unwrap() as i64
+    }
+
+    fn sleep_until(&self, _deadline: Monotonic) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// Keeps the values of its records in a list, their number in a value, and how often each came in a map; cannot take values that begin with `!`.
 struct Keeping {
     descriptor: OperatorDescriptor,
     log: Log,
     seed: u64,
+    by_clock: bool,
 }
 
 struct Keeper {
     log: Log,
     rng: fastrand::Rng,
+    by_clock: bool,
 }
 
 struct Adding;
@@ -85,7 +107,7 @@ impl OperatorFactory for Keeping {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Keeper { log: self.log.clone(), rng: fastrand::Rng::with_seed(self.seed) }))
+        Ok(Box::new(Keeper { log: self.log.clone(), rng: fastrand::Rng::with_seed(self.seed), by_clock: self.by_clock }))
     }
 }
 
@@ -95,7 +117,7 @@ fn sum_of(state: &KeyedState, key: usize) -> u64 {
 
 impl Keeper {
     /// Takes the rows of what is selected in.
-    fn take(state: &mut KeyedState, batch: &RecordBatch, first: usize) {
+    fn take(state: &mut KeyedState, batch: &RecordBatch, first: usize, by_clock: bool) {
         let rows: Vec<usize> = match state.rows() {
             Some(rows) => rows.iter().map(|&row| row as usize).collect(),
             None => (first..first + state.key_of().len()).collect(),
@@ -103,7 +125,7 @@ impl Keeper {
         for (row, record) in rows.into_iter().enumerate() {
             let (key, value) = (state.key_of()[row] as usize, batch.values().get(record));
             assert_eq!(state.keys().get(key), batch.keys().get(record));
-            if let Some(windows) = state.windows() {
+            if let Some(windows) = state.windows().filter(|_| !by_clock) {
                 assert!((windows[key].start..windows[key].end).contains(&batch.timestamps()[record]));
             }
             let mut count = Column::new();
@@ -136,7 +158,8 @@ impl Operator for Keeper {
                 assert!(taken > 0, "one at least");
                 end = first + taken;
                 if !(first..end).any(|record| batch.values().get(record).starts_with(b"!")) {
-                    Self::take(state, batch, first);
+                    Self::take(state, batch, first, self.by_clock);
+                    state.accept()?;
                     first = end;
                     break;
                 }
@@ -183,6 +206,7 @@ struct Run {
     settings: WindowSettings,
     subtasks: Vec<OperatorSubtask>,
     log: Log,
+    clock: Arc<HandClock>,
     model: Model,
     /// By group how far its time has come.
     times: Vec<i64>,
@@ -201,6 +225,7 @@ impl Run {
             settings,
             subtasks: Vec::new(),
             log: Log::default(),
+            clock: Arc::default(),
             times: vec![NO_TIMESTAMP; GROUPS as usize],
             next_value: 0,
         };
@@ -215,15 +240,19 @@ impl Run {
         let of = |index| {
             let place = SubtaskPlace {
                 subtask: Subtask { vertex: "keep".into(), index, parallelism },
-                factory: Arc::new(Keeping { descriptor: descriptor.clone(), log: self.log.clone(), seed: u64::from(parallelism) }),
+                factory: Arc::new(Keeping {
+                    descriptor: descriptor.clone(),
+                    log: self.log.clone(),
+                    seed: u64::from(parallelism),
+                    by_clock: self.settings.time == TimeDomain::Processing,
+                }),
                 schemas: vec![None],
                 broadcast_inputs: BTreeSet::new(),
                 window: Some(self.settings.clone()),
                 key_groups: Some(range_of(index, parallelism, GROUPS)),
                 max_parallelism: GROUPS,
             };
-            let clock = Simulator::new(1).runtime().clock;
-            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap()
+            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), self.clock.clone()).unwrap()
         };
         (0..parallelism).map(of).collect()
     }
@@ -244,11 +273,9 @@ impl Run {
             for (group, block) in blocks.iter().filter(|(group, _)| range.contains(*group)) {
                 state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
             }
-            state.queue_restored_windows(0).unwrap();
+            state.queue_restored_windows(self.clock.wall_ms()).unwrap();
             subtask.floors = WatermarkFloors::restored(floors.iter().copied(), Some(range));
         }
-        // What has to be corrected is at once, where it is not known any more since when it waits.
-        self.model.corrections_may_come = true;
     }
 
     fn records(&mut self) {
@@ -271,7 +298,9 @@ impl Run {
             for record in 0..batch.len() {
                 let (key, value) = (text(batch.keys().get(record)), text(batch.values().get(record)));
                 assert_eq!(call.watermark, self.times[group_of(&key) as usize], "the time of {key}");
-                if !value.starts_with('!') && self.model.add(&key, &value, batch.timestamps()[record], call.watermark) {
+                if !value.starts_with('!')
+                    && self.model.add(&key, &value, batch.timestamps()[record], (call.watermark, call.processing_time))
+                {
                     late.insert(value);
                 }
             }
@@ -317,7 +346,7 @@ impl Run {
         let fired = std::mem::take(&mut *self.log.lock().unwrap());
         for shown in &fired {
             assert_eq!(shown.watermark, self.times[group_of(&shown.key) as usize], "the time of {}", shown.key);
-            self.model.fire(shown);
+            self.model.fire(shown, self.clock.wall_ms());
         }
         let on_time = fired.iter().filter(|shown| shown.reason == WindowReason::OnTime && shown.window.end != NO_BOUND);
         assert!(on_time.map(|shown| (shown.window.end, shown.window.start, &shown.key)).is_sorted(), "{fired:?}");
@@ -330,7 +359,20 @@ impl Run {
                 self.restart();
             }
         }
-        self.model.close(|key| self.times[group_of(key) as usize]);
+        self.model.close(|key| self.times[group_of(key) as usize], self.clock.wall_ms());
+    }
+
+    fn pass(&self, ms: u64) {
+        *self.clock.0.lock().unwrap() += ms;
+    }
+
+    /// Time by the clock passes: all that waits for that has spoken.
+    fn settle(&mut self) {
+        self.fire_all();
+        self.pass(250);
+        while self.fire() {}
+        self.model.close(|key| self.times[group_of(key) as usize], self.clock.wall_ms());
+        self.model.check_spoken();
     }
 }
 
@@ -338,8 +380,10 @@ fn check(settings: &WindowSettings) {
     for seed in 0..150 {
         let mut run = Run::new(seed, settings.clone());
         for _ in 0..50 {
-            match run.dice.draw(8) {
+            match run.dice.draw(10) {
                 0 => run.restart(),
+                8 => run.settle(),
+                9 => run.pass(run.dice.draw(12)),
                 1 | 2 => {
                     let to = run.dice.draw(90) as i64 - 20;
                     run.watermark(to);
@@ -354,7 +398,13 @@ fn check(settings: &WindowSettings) {
         (0..run.subtasks.len()).for_each(|subtask| run.set_watermark(subtask, END_OF_TIME.0));
         // The end of time is no floor, so there is no restart in between.
         while run.fire() {}
-        run.model.close(|_| END_OF_TIME.0);
+        let by_clock = settings.time == TimeDomain::Processing;
+        if by_clock {
+            // They stay at the end of the input, and go when their time comes.
+            run.pass(1_000);
+            while run.fire() {}
+        }
+        run.model.close(|_| END_OF_TIME.0, run.clock.wall_ms());
         assert_eq!(run.model.left(), 0, "seed {seed}: {settings:?}");
         let kept: u64 = run.subtasks.iter_mut().map(|subtask| subtask.state.as_deref_mut().unwrap().key_count()).sum();
         assert_eq!(kept, run.model.partial(), "seed {seed}: what is closed is gone, {settings:?}");
@@ -390,4 +440,32 @@ fn counts_and_a_global_window_are_what_the_model_says() {
         check(&WindowSettings::new(WindowKind::Count { records }));
     }
     check(&WindowSettings::new(WindowKind::Global));
+}
+
+#[test]
+fn windows_that_fire_early_are_what_the_model_says() {
+    let kinds = [
+        WindowKind::Tumbling { size: 10, offset: 0 },
+        WindowKind::Hopping { size: 10, every: 5, offset: 0 },
+        WindowKind::Session { gap: 5 },
+        WindowKind::Count { records: 4 },
+        WindowKind::Global,
+    ];
+    for kind in kinds {
+        let lateness = if kind.has_known_bounds() || kind.merges() { 8 } else { 0 };
+        check(&WindowSettings { emit_every: Some(7), lateness, ..WindowSettings::new(kind) });
+    }
+}
+
+#[test]
+fn windows_by_the_clock_are_what_the_model_says() {
+    for kind in [
+        WindowKind::Tumbling { size: 10, offset: 0 },
+        WindowKind::Hopping { size: 20, every: 5, offset: 1 },
+        WindowKind::Session { gap: 4 },
+    ] {
+        let settings = WindowSettings { time: TimeDomain::Processing, ..WindowSettings::new(kind) };
+        check(&settings);
+        check(&WindowSettings { emit_every: Some(3), ..settings });
+    }
 }

@@ -340,6 +340,9 @@ impl Builder<'_> {
                 let place = graph.subtask_place(vertex, factory, (index, v.parallelism));
                 let mut subtask =
                     OperatorSubtask::new(place, &*context.backends, metrics, context.runtime.clock.clone())?.within(allowance);
+                if !graph.outputs(vertex).any(|(_, edge)| edge.output == LATE_OUTPUT) {
+                    subtask = subtask.without_late();
+                }
                 subtask.set_probation(context.on_trial == Some(vertex));
                 if v.record {
                     let restored = context.restored.as_ref().map(|restored| restored.checkpoint_id);

@@ -22,18 +22,33 @@ impl KeyedState {
             of_units[unit as usize] = Some(Kept::decode(&windows.settings.kind, distinct.keys.get(unit as usize), stored)?);
         }
         let mut seen = vec![false; slots.len()];
+        // For each unit a bit for each reason for which it was put back.
+        let mut put_back = vec![0_u8; slots.len()];
         for (place, &unit) in distinct.key_of.iter().enumerate() {
             let (unit, name) = (unit as usize, distinct.keys.get(unit as usize));
             let Some(reason) = DueReason::of(reasons[place]) else { continue };
             let due = DueWindow { reason, unit: name.to_vec(), time: times[place] };
             // One that is gone has nothing to say.
             let Some(kept) = &of_units[unit] else { continue };
-            if std::mem::replace(&mut seen[unit], true) {
+            if seen[unit] {
                 windows.due.release(due);
-            } else if windows.is_to_fire(&due, kept) {
+                continue;
+            }
+            // One that has waited for a correction speaks before it is closed.
+            let due = match reason {
+                DueReason::Closed if kept.touched && kept.has_come => {
+                    windows.due.release(due.clone());
+                    DueWindow { reason: DueReason::Correction, ..due }
+                }
+                DueReason::OnTime | DueReason::Early | DueReason::Correction | DueReason::Closed => due,
+            };
+            // It may be there twice; once is enough.
+            let bit = 1 << due.reason as u32;
+            seen[unit] = put_back[unit] & bit == 0 && windows.is_to_fire(&due, kept);
+            if seen[unit] {
                 windows.fire(due, distinct.hashes[unit], kept.clone(), &mut fired);
             } else {
-                seen[unit] = false;
+                put_back[unit] |= bit;
             }
         }
         Ok(fired)

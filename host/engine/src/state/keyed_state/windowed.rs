@@ -1,15 +1,17 @@
 //! Keyed state of a windowed operator: records are put into windows where their keys are selected, so that all that is addressed by a key's index is addressed by a
 //! unit's.
 //!
-//! What a selection has planned is taken note of when the next one begins, or the operator's call is over ([`KeyedState::accept`]); the operator undoes it where its
-//! call has failed ([`KeyedState::reject`]). Units that become one do so in front of the call: they alone are changed before it, and put back.
+//! What a selection has planned is taken note of when the call that it was made for has been made ([`KeyedState::accept`]), and undone where that has failed, or another
+//! selection takes its place ([`KeyedState::reject`]). Units that become one do so in front of the call: they alone are changed before it, and put back.
 
 use super::{KeyedState, SelectError};
 use crate::element::Column;
 use crate::error::EngineError;
 use crate::state::distinct_keys::DistinctKeys;
-use crate::state::windows::{Contents, Kept, Planning, Undo, Windows, key_of_unit, unit_hash};
+use crate::state::windows::{Contents, Kept, Planning, Undo, Windows, key_of_unit, put_unit, too_many, unit_hash};
 use crate::state::{CallKeys, KeySlot, LateRecord, SelectedKeys, StateMerger, TimeDomain, Unwindowed, Window, WindowSettings};
+use foldhash::fast::FixedState;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,7 +29,7 @@ impl KeyedState {
 
     /// See [`KeyedState::select`]; `of` are records.
     pub(super) fn select_windows(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
-        self.accept().map_err(SelectError::Failed)?;
+        self.reject().map_err(SelectError::Failed)?;
         let mut wanted = range.clone();
         loop {
             let Some(windows) = &mut self.windows else { return Ok(range.len()) };
@@ -48,7 +50,8 @@ impl KeyedState {
                 Some(record) if record == wanted.start => {
                     self.reject().map_err(SelectError::Failed)?;
                     let max = self.windows.as_ref().map_or(0, |windows| windows.settings.max_per_key);
-                    return Err(SelectError::Unwindowed(Unwindowed { record, why: crate::state::windows::too_many(max) }));
+                    let why = too_many(of.keys.get(record), max);
+                    return Err(SelectError::Unwindowed(Unwindowed { record, why }));
                 }
                 Some(record) => {
                     self.reject().map_err(SelectError::Failed)?;
@@ -90,7 +93,7 @@ impl KeyedState {
             // Sessions are known one by one, and have been counted.
             return None;
         }
-        let mut opened = std::collections::HashMap::<u64, u32>::new();
+        let mut opened = HashMap::<u64, u32, FixedState>::default();
         let is_beyond = |(unit, planned): &(usize, &crate::state::windows::PlannedUnit)| {
             let hash = self.distinct.hashes[*unit];
             planned.kept.is_none() && {
@@ -119,7 +122,7 @@ impl KeyedState {
             starts.insert(0, session.window.start);
             starts.dedup();
             let mut units = Column::new();
-            starts.iter().for_each(|&start| units.push_with(|unit| crate::state::windows::put_unit(start, key, unit)));
+            starts.iter().for_each(|&start| units.push_with(|unit| put_unit(start, key, unit)));
             let mut slots = Vec::new();
             backend.lookup(SelectedKeys { keys: &units, hashes: &vec![hash; starts.len()], time: *time }, &mut slots)?;
             let mut all = Contents::none(states.len());
@@ -149,8 +152,8 @@ impl KeyedState {
         Ok(Ok(()))
     }
 
-    /// The operator's call is over: what was planned for it holds.
-    pub(crate) fn accept(&mut self) -> Result<(), EngineError> {
+    /// What the operator was called for with what is selected is done: what was planned for it holds. At the end of a call of the operator the last is by itself.
+    pub fn accept(&mut self) -> Result<(), EngineError> {
         let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(()) };
         if !std::mem::take(&mut windows.plan.is_open) {
             return Ok(());
@@ -188,13 +191,24 @@ impl KeyedState {
         self.windows.as_mut().map_or_else(Vec::new, |windows| std::mem::take(&mut windows.late))
     }
 
-    /// Selects all units that a call with these may change, outside of any call.
-    pub(crate) fn select_touched(&mut self, of: CallKeys<'_>) -> Result<(), SelectError> {
-        if !self.is_of_records(of) {
+    /// Selects all units that a call with these may change, outside of any call, and `more` units.
+    pub(crate) fn select_touched<'u>(&mut self, of: CallKeys<'_>, more: impl Iterator<Item = &'u [u8]>) -> Result<(), SelectError> {
+        if !self.is_windowed() {
             return self.select(of, 0..of.len()).map(|_| ());
         }
-        let (units, hashes) = self.units_of(of);
+        let (mut units, mut hashes) = if self.is_of_records(of) { self.units_of(of) } else { (of.keys.clone(), of.hashes.to_vec()) };
+        for unit in more {
+            units.push(unit);
+            hashes.push(unit_hash(unit));
+        }
         self.select_units(CallKeys::new(&units, &hashes, &[]), 0..units.len()).map(|_| ())
+    }
+
+    /// What makes one value of two from now on.
+    pub(crate) fn set_merger(&mut self, merger: Option<Arc<dyn StateMerger>>) {
+        if let Some(windows) = &mut self.windows {
+            windows.merger = merger;
+        }
     }
 
     /// What is kept has been changed behind the operator's back: which windows are open is found out anew. `now`: the clock.
@@ -212,7 +226,7 @@ impl KeyedState {
 
     /// Selects windows that fire.
     pub(super) fn select_units(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
-        self.accept().map_err(SelectError::Failed)?;
+        self.reject().map_err(SelectError::Failed)?;
         let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(range.len()) };
         distinct.gather(of, range.clone());
         let DistinctKeys { keys, hashes, .. } = distinct;
@@ -241,17 +255,40 @@ impl KeyedState {
 
     /// All units that records may be put into, or that may become one by them, in front of a call: what has to be where it is read.
     pub(super) fn units_of(&self, of: CallKeys<'_>) -> (Column, Vec<u64>) {
-        let (mut units, mut hashes) = (Column::new(), Vec::new());
+        let (mut units, mut hashes, mut keys) = (Column::new(), Vec::new(), DistinctKeys::default());
         let Some(windows) = &self.windows else { return (units, hashes) };
-        for (record, key) in of.keys.iter().enumerate() {
-            let hash = of.hashes.get(record).copied().unwrap_or_else(|| crate::state::key_hash(key));
-            let by_clock = windows.settings.time == TimeDomain::Processing;
+        let mut put = |start: i64, key: &[u8], hash| {
+            units.push_with(|unit| put_unit(start, key, unit));
+            hashes.push(hash);
+        };
+        keys.gather(of, 0..of.len());
+        for (key, &hash) in keys.keys.iter().zip(&keys.hashes) {
+            windows.starts_of_key(key, of.len()).into_iter().for_each(|start| put(start, key, hash));
+        }
+        let by_clock = windows.settings.time == TimeDomain::Processing;
+        for (record, &key) in keys.key_of.iter().enumerate() {
             let time = if by_clock { self.time.processing_time } else { of.times[record] };
-            for start in windows.starts_of(key, time) {
-                units.push_with(|unit| crate::state::windows::put_unit(start, key, unit));
-                hashes.push(hash);
-            }
+            let (key, hash) = (keys.keys.get(key as usize), keys.hashes[key as usize]);
+            windows.starts_of_record(time).for_each(|start| put(start, key, hash));
         }
         (units, hashes)
+    }
+
+    /// The units of these keys that are open.
+    pub(crate) fn open_units_of(&self, keys: &BTreeSet<Vec<u8>>) -> Result<BTreeSet<Vec<u8>>, EngineError> {
+        let mut units = BTreeSet::new();
+        if let Some(windows) = &self.windows {
+            self.backend.each_value(windows.state, &mut |unit, _| {
+                if keys.contains(key_of_unit(unit)) {
+                    units.insert(unit.to_vec());
+                }
+            })?;
+        }
+        Ok(units)
+    }
+
+    /// What is addressed by the indexes of [`KeyedState::keys`]: a key, or a key in one of its windows.
+    pub(crate) fn unit_keys(&self) -> &Column {
+        &self.distinct.keys
     }
 }

@@ -3,6 +3,7 @@
 use super::index::Filling;
 use super::kept::Kept;
 use super::plan::PlannedUnit;
+use super::sessions::PlannedSession;
 use super::unit::key_of_unit;
 use super::{Window, WindowKind, Windows};
 use crate::state::{StateTime, TimeDomain};
@@ -34,14 +35,17 @@ impl Windows {
         if !was_open && !self.settings.kind.merges() {
             self.index.open(key_of_unit(name), hash, window);
         }
-        let is_moved = self.settings.kind.merges() && self.plan.sessions.get(session).moves();
+        let planned = self.settings.kind.merges().then(|| self.plan.sessions.get(session));
+        let is_renamed = planned.is_some_and(PlannedSession::is_renamed);
+        // What another part of it had waited for, it waits for now.
+        let waits_anew = !was.touched || planned.is_some_and(PlannedSession::moves);
         if let WindowKind::Count { records } = self.settings.kind
             && kept.records >= records
         {
             self.full.push((last, name.to_vec()));
-        } else if !was_open || is_moved || had_come != kept.has_come {
+        } else if !was_open || is_renamed || had_come != kept.has_come {
             self.queue(name, window, &kept, time.processing_time);
-        } else if !was.touched {
+        } else if waits_anew {
             match kept.has_come {
                 true => self.due.correct(window.end, name, time.processing_time),
                 false => self.due.touch(&self.settings, window.end, name, time.processing_time),
@@ -77,21 +81,24 @@ impl Windows {
         }
     }
 
-    /// The starts of all units that a record of this key and time may be put into, or that may become one by it.
-    pub fn starts_of(&self, key: &[u8], time: i64) -> Vec<i64> {
+    /// The starts of all units that one of so many records of this key may be put into, or that may become one by it, but for those that its time says.
+    pub fn starts_of_key(&self, key: &[u8], records: usize) -> Vec<i64> {
         match self.settings.kind {
-            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } => {
-                self.settings.kind.windows_at(time).map(|window| window.start).collect()
-            }
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } => Vec::new(),
             WindowKind::Global => vec![super::NO_BOUND],
-            WindowKind::Session { .. } => std::iter::once(time).chain(self.index.sessions(key).iter().map(|open| open.start)).collect(),
-            WindowKind::Count { records } => {
+            WindowKind::Session { .. } => self.index.sessions(key).iter().map(|open| open.start).collect(),
+            WindowKind::Count { records: full } => {
                 let Filling { number, .. } = self.index.filling(key);
-                // A transport batch holds no more records than this.
-                let more = i64::try_from(super::plan::RECORDS_MAX / records.max(1)).unwrap_or(i64::MAX);
-                (number..=number + more + 1).collect()
+                let more = i64::try_from(records as u64 / full.max(1)).unwrap_or(i64::MAX);
+                (number..=number.saturating_add(more).saturating_add(1)).collect()
             }
         }
+    }
+
+    /// Those that a record's time says.
+    pub fn starts_of_record(&self, time: i64) -> impl Iterator<Item = i64> {
+        let opened = self.settings.kind.merges().then_some(time);
+        opened.into_iter().chain(self.settings.kind.windows_at(time).map(|window| window.start))
     }
 
     /// Takes the full counts, in the order of their last records.

@@ -11,8 +11,8 @@ use crate::state::distinct_keys::DistinctKeys;
 use crate::state::{CallKeys, StateTime, TimeDomain, Unwindowed, key_hash};
 use std::ops::Range;
 
-/// A batch holds no more records than this.
-pub(in crate::state) const RECORDS_MAX: u64 = 1_024;
+/// So many rows are planned at once, and the last record's besides.
+const ROWS_MAX: usize = 1_024;
 
 /// A record that came when its window was gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,10 @@ impl Plan {
     pub fn make(&mut self, planning: Planning<'_>, range: Range<usize>) -> Result<(), Unwindowed> {
         self.begin(planning, &range);
         for record in range.clone() {
+            if self.rows.len() >= ROWS_MAX && record > range.start {
+                self.range = range.start..record;
+                break;
+            }
             match self.add(planning, record) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -160,7 +164,7 @@ impl Plan {
                 let filling = &mut self.filling[key];
                 let number = filling.number;
                 filling.records += 1;
-                if filling.records == records {
+                if filling.records >= records {
                     *filling = Filling { number: number + 1, records: 0 };
                 }
                 self.push_row(planning, record, number, time);

@@ -6,6 +6,7 @@
 
 use super::Window;
 use super::plan::Planning;
+use crate::shown_text::printable_key;
 
 /// A session as it is when the call's records have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,11 @@ impl PlannedSession {
     /// True where units have to be made one, or be known by another start, in front of the call.
     pub fn moves(&self) -> bool {
         self.touched && (!self.more.is_empty() || self.old.is_some_and(|old| old.start != self.window.start))
+    }
+
+    /// True where the unit that it goes on under has another name than before.
+    pub fn is_renamed(&self) -> bool {
+        self.old.is_none_or(|old| old.start != self.window.start)
     }
 
     /// What it is made of.
@@ -82,7 +88,7 @@ impl PlannedSessions {
                 return Ok(Added::Late(late_ms));
             }
             if list.len() >= planning.settings.max_per_key as usize {
-                return Err(too_many(planning.settings.max_per_key));
+                return Err(too_many(name, planning.settings.max_per_key));
             }
             list.insert(first, all.len() as u32);
             rows.push(all.len() as u32);
@@ -142,6 +148,6 @@ impl PlannedSessions {
 }
 
 /// Why a record opens no window.
-pub(in crate::state) fn too_many(max: u32) -> String {
-    format!("its key has {max} open windows, and it would open another (`limits.windows-per-key`)")
+pub(in crate::state) fn too_many(key: &[u8], max: u32) -> String {
+    format!("its key {} has {max} open windows, and it would open another (`limits.windows-per-key`)", printable_key(key))
 }

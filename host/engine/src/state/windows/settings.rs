@@ -113,12 +113,14 @@ impl WindowKind {
             Some(last) => i128::from(last),
             None => i128::from(time) - (i128::from(time) - i128::from(offset)).rem_euclid(i128::from(every)),
         };
-        let hops =
-            if time == NO_TIMESTAMP { 0 } else { (i128::from(size) - (i128::from(time) - last) - 1).div_euclid(i128::from(every)) + 1 };
+        let hops = match time {
+            NO_TIMESTAMP => 0,
+            _ if size == every => 1,
+            _ => (i128::from(size) - (i128::from(time) - last) - 1).div_euclid(i128::from(every)) + 1,
+        };
         (0..hops).rev().filter_map(move |hop| {
             let start = last - hop * i128::from(every);
-            let window = Window { start: i64::try_from(start).ok()?, end: i64::try_from(start + i128::from(size)).ok()? };
-            Some(window)
+            Some(Window { start: i64::try_from(start).ok()?, end: i64::try_from(start + i128::from(size)).ok()? })
         })
     }
 }
