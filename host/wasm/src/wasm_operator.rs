@@ -121,7 +121,10 @@ impl WasmOperator {
         let cut = self.batch.cut(work, part.range.clone(), state, limits.batch_bytes());
         let range = match cut.map_err(|error| self.guest.maker.cut_error(error, work.records))? {
             Cut::Call(range) => range,
-            Cut::Nothing(range) => return Ok(Attempt::Done(range)),
+            Cut::Nothing(range) => {
+                context.state.as_deref_mut().map_or(Ok(()), KeyedState::accept)?;
+                return Ok(Attempt::Done(range));
+            }
             Cut::Unwindowed { why } => return self.refuse(work, part.range.start, GuestFault::Unwindowed { why }, context),
         };
         let tried = Part { range, narrowing: part.narrowing };
@@ -140,6 +143,7 @@ impl WasmOperator {
                 effects.metrics.iter().for_each(|(name, delta)| context.metrics.own.add(name, *delta));
                 let (given, range) = self.batch.given(work.records, &tried.range);
                 apply(effects, given, &range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
+                context.state.as_deref_mut().map_or(Ok(()), KeyedState::accept)?;
                 Ok(Attempt::Done(tried.range))
             }
             Err(fault) => {
