@@ -8,7 +8,7 @@ use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::{CallKind, Component, FiredTimers, OperatorDescriptor, Subtask};
 use weir_engine::replay::{CallEffects, LoggedRun, LoggedStretch, LoggedSubtask, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::{ConnectorIo, Simulator};
-use weir_engine::state::{MemoryBackendFactory, StateMigrator};
+use weir_engine::state::{FiredWindows, MemoryBackendFactory, StateMerger, StateMigrator};
 use weir_engine::storage::Store;
 use weir_engine::{EngineError, Operator, OperatorContext, OperatorFactory};
 
@@ -60,6 +60,10 @@ impl OperatorFactory for WatchedFactory {
         self.inner.migrator()
     }
 
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
+        self.inner.merger()
+    }
+
     fn create(&self, subtask: &Subtask, schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
         let inner = self.inner.create(subtask, schemas)?;
         let mut all = self.witness.lock();
@@ -94,6 +98,12 @@ impl Operator for Watched {
         Ok(())
     }
 
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.inner.on_windows(fired, context)?;
+        self.note(vec![windows(fired.len())], context);
+        Ok(())
+    }
+
     fn on_watermark(&mut self, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.inner.on_watermark(context)
     }
@@ -114,6 +124,11 @@ fn text(bytes: &[u8]) -> String {
 /// The key of each timer, and when it was due.
 fn timers(fired: &FiredTimers) -> Vec<String> {
     fired.keys().iter().zip(fired.due()).map(|(key, due)| format!("{} at {due}", text(key))).collect()
+}
+
+/// So many windows fire.
+fn windows(count: usize) -> String {
+    format!("{count} windows")
 }
 
 fn texts(records: &RecordBatch) -> impl Iterator<Item = String> {
@@ -226,7 +241,10 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
                 let CallEffects { records, undivided, recordless } = operator.effects_of(0, &call).await?;
                 let given = match &call.kind {
                     CallKind::Batch { batch, .. } => texts(batch).collect(),
-                    CallKind::Timers(fired) | CallKind::Windows(fired) => timers(fired),
+                    CallKind::Timers(fired) => timers(fired),
+                    // Each emits one record. Of those that are due some may not fire, and where none does the operator is not called.
+                    CallKind::Windows(_) if recordless.outputs.is_empty() => continue,
+                    CallKind::Windows(_) => vec![windows(recordless.outputs.len())],
                     CallKind::Watermark => {
                         assert!(recordless.is_empty(), "what is recorded emits nothing at a watermark");
                         continue;

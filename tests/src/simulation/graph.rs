@@ -4,6 +4,7 @@ use super::disk;
 use super::join::{self, JoinFactory};
 use super::lines::LinesFactory;
 use super::timed::TimedFactory;
+use super::windowed::{self, WindowedFactory};
 use super::{CountFactory, Disk, NumberSource, RekeyFactory, Scenario};
 use crate::sandbox::{faulty, keyed_count};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::QUARANTINE_OUTPUT;
 use weir_engine::runtime::Simulator;
+use weir_engine::state::WindowSettings;
 use weir_engine::time::WatermarkSettings;
 use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
 
@@ -28,6 +30,10 @@ pub enum Counter {
     PoisonedGuest,
     /// Records are counted by windows of event time, which timers close.
     Timed,
+    /// Records are counted by windows of event time, which the engine opens and closes.
+    Windowed,
+    /// The same, by sessions.
+    Sessions,
     /// Nothing is counted: two inputs are joined, under rules that are broadcast.
     Join,
 }
@@ -37,7 +43,17 @@ impl Counter {
     pub fn value(self, number: u64) -> String {
         match (self, number % 13) {
             (Self::PoisonedGuest, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
-            (Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join, _) => number.to_string(),
+            (
+                Self::Native
+                | Self::Forgetful
+                | Self::Guest
+                | Self::PoisonedGuest
+                | Self::Timed
+                | Self::Windowed
+                | Self::Sessions
+                | Self::Join,
+                _,
+            ) => number.to_string(),
         }
     }
 
@@ -45,13 +61,28 @@ impl Counter {
     pub fn up_to(self) -> u64 {
         match self {
             Self::Forgetful => 3,
-            Self::Native | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join => u64::MAX,
+            Self::Native | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Windowed | Self::Sessions | Self::Join => u64::MAX,
+        }
+    }
+
+    fn goes_by_time(self) -> bool {
+        match self {
+            Self::Timed | Self::Windowed | Self::Sessions => true,
+            Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Join => false,
+        }
+    }
+
+    fn windows(self) -> Option<WindowSettings> {
+        match self {
+            Self::Windowed => Some(windowed::tumbling()),
+            Self::Sessions => Some(windowed::sessions()),
+            Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join => None,
         }
     }
 
     fn is_guest(self) -> bool {
         match self {
-            Self::Native | Self::Forgetful | Self::Timed | Self::Join => false,
+            Self::Native | Self::Forgetful | Self::Timed | Self::Windowed | Self::Sessions | Self::Join => false,
             Self::Guest | Self::PoisonedGuest => true,
         }
     }
@@ -67,7 +98,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         count: scenario.records,
         keys: scenario.keys,
         splits: 4,
-        in_turn: counter == Counter::Timed,
+        in_turn: counter.goes_by_time(),
         value: Arc::new(move |number| counter.value(number)),
     });
     let sink = disk::sink(simulator, disk, scenario);
@@ -90,7 +121,8 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
     vertices[2].record = scenario.record;
-    vertices[0].watermark = (counter == Counter::Timed).then(WatermarkSettings::default);
+    vertices[0].watermark = counter.goes_by_time().then(WatermarkSettings::default);
+    vertices[2].window = counter.windows();
     let last = vertices.len() - 1;
     vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
     edges.push(edge(last, 0, last + 1, Partitioning::Forward));
@@ -105,6 +137,7 @@ fn factory(counter: Counter, simulator: &Simulator, failures: Option<u64>) -> Ar
     match counter {
         Counter::Native | Counter::Forgetful => CountFactory::new(simulator.clone(), failures, counter.up_to()),
         Counter::Join => JoinFactory::new(simulator.clone(), failures),
+        Counter::Windowed | Counter::Sessions => WindowedFactory::new(simulator.clone(), failures),
         Counter::Timed => TimedFactory::new(simulator.clone(), failures),
         Counter::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
         Counter::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),

@@ -26,6 +26,7 @@ mod stops;
 mod timed;
 mod unopened;
 mod versions;
+mod windowed;
 
 pub use change::{ChangeReport, simulate_changes, simulate_trial_without_room};
 pub use disk::{Disk, DiskSink};

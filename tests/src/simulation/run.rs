@@ -8,6 +8,7 @@ use super::objects::{check_kept, check_left, shared_files};
 use super::scenarios::EVERY;
 use super::state::check_state;
 use super::timed::windows;
+use super::windowed::session_lines;
 use super::{Disk, quarantined};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,7 +273,8 @@ pub(super) fn wait_for<T: Send + 'static>(simulator: &Simulator, future: impl Fu
 pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
     match scenario.counter {
         Counter::Join => joined_lines(scenario).collect(),
-        Counter::Timed => windows(scenario).collect(),
+        Counter::Timed | Counter::Windowed => windows(scenario).collect(),
+        Counter::Sessions => session_lines(scenario).collect(),
         Counter::Native | Counter::Forgetful | Counter::Guest | Counter::PoisonedGuest => expected_lines(scenario).collect(),
     }
 }
@@ -292,7 +294,8 @@ pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>
             let committed: Vec<_> = disk.committed().into_iter().filter(is_pair).collect();
             same("committed", joined_lines(scenario).filter(is_pair), &committed)
         }
-        (Counter::Timed, _) => same("committed", windows(scenario), &disk.committed()),
+        (Counter::Timed | Counter::Windowed, _) => same("committed", windows(scenario), &disk.committed()),
+        (Counter::Sessions, _) => same("committed", session_lines(scenario), &disk.committed()),
         (_, Barriers::Aligned | Barriers::Unaligned | Barriers::ExactlyOnce) => {
             same("committed", expected_lines(scenario), &disk.committed())?;
             in_order(&disk.published())?;

@@ -40,7 +40,7 @@ pub const PUBLISHING: Scenario =
 pub const EVERY: usize = 1_000_000;
 
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 16] = [
+pub const ALL: [(&str, Scenario); 22] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -59,6 +59,12 @@ pub const ALL: [(&str, Scenario); 16] = [
     ("timed", Scenario { counter: Counter::Timed, ..STORMY }),
     ("timed-overtaking", Scenario { counter: Counter::Timed, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("timed-recorded", Scenario { counter: Counter::Timed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("windowed", Scenario { counter: Counter::Windowed, ..STORMY }),
+    ("windowed-overtaking", Scenario { counter: Counter::Windowed, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("windowed-recorded", Scenario { counter: Counter::Windowed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("sessions", Scenario { counter: Counter::Sessions, ..STORMY }),
+    ("sessions-overtaking", Scenario { counter: Counter::Sessions, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("sessions-recorded", Scenario { counter: Counter::Sessions, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("outbox", PUBLISHING),
     ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
     ("state-in-files", Scenario { state_faults: Some(FAULTY_STATE), ..STORMY }),

@@ -12,7 +12,7 @@ use weir_engine::state::{KeyedState, StateDescriptor, StateKind};
 use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// How long a window is.
-const WINDOW: i64 = 50;
+pub(super) const WINDOW: i64 = 50;
 
 /// Counts by key and window.
 pub struct TimedFactory {

@@ -12,7 +12,7 @@ use crate::checkpoint::{
 use crate::element::{CheckpointId, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::{CompletedCheckpoint, History, load_metadata};
-use crate::state::{key_group_of, range_of};
+use crate::state::{key_group_of, range_of, unit_hash};
 use crate::storage::{Store, retry};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -139,13 +139,13 @@ impl LoggedStretch {
         }
         let max_parallelism = self.to.metadata.as_ref().map_or(1, |metadata| metadata.graph.max_parallelism);
         let own = range_of(index, self.parallelism(), max_parallelism);
-        let is_own = |key: Option<&[u8]>| key.is_some_and(|key| own.contains(key_group_of(key_hash(key), max_parallelism)));
         for call in &stretch.calls {
-            let of = match call.kind {
-                CallKind::Timers(_) => "timer",
-                CallKind::Windows(_) => "window",
-                CallKind::Batch { .. } | CallKind::Watermark => "record",
+            let (of, hash_of): (_, fn(&[u8]) -> u64) = match call.kind {
+                CallKind::Timers(_) => ("timer", key_hash),
+                CallKind::Windows(_) => ("window", unit_hash),
+                CallKind::Batch { .. } | CallKind::Watermark => ("record", key_hash),
             };
+            let is_own = |key: Option<&[u8]>| key.is_some_and(|key| own.contains(key_group_of(hash_of(key), max_parallelism)));
             if let Some(place) = call.keys().and_then(|keys| keys.iter().position(|key| !is_own(key))) {
                 return Err(format!("{of} {place} of a call has no key of its subtask"));
             }

@@ -1,0 +1,125 @@
+//! Windows of the engine: an operator that counts the records of a key in each of its windows, and says so when one is over. As in [`super::timed`] no record is ever
+//! late, so what comes of it does not depend on what fails and is restored.
+
+use super::Scenario;
+use super::operators::{Faults, descriptor};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weir_engine::element::RecordBatch;
+use weir_engine::operator::{OperatorDescriptor, Subtask};
+use weir_engine::runtime::Simulator;
+use weir_engine::state::{FiredWindows, KeyedState, StateDescriptor, StateKind, StateMerger, WindowKind, WindowReason, WindowSettings};
+use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+
+/// Records of a key that are less than so many ms apart are of one session. They come out of order, so most sessions are pieced together.
+const GAP: i64 = 8;
+
+/// The windows of the tumbling scenarios.
+pub(super) fn tumbling() -> WindowSettings {
+    WindowSettings::new(WindowKind::Tumbling { size: super::timed::WINDOW, offset: 0 })
+}
+
+/// Those of the scenarios with sessions.
+pub(super) fn sessions() -> WindowSettings {
+    WindowSettings::new(WindowKind::Session { gap: GAP })
+}
+
+/// Counts by key and window.
+pub struct WindowedFactory {
+    descriptor: OperatorDescriptor,
+    faults: Faults,
+}
+
+impl WindowedFactory {
+    /// `one_in`: a failure in so many calls.
+    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
+        let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
+        let descriptor = OperatorDescriptor { windowed: true, merging: vec![0], ..descriptor("windowed", vec![count]) };
+        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })
+    }
+}
+
+impl OperatorFactory for WindowedFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
+        Some(Arc::new(Adding))
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Windowed(self.faults.clone())))
+    }
+}
+
+struct Adding;
+
+impl StateMerger for Adding {
+    fn merge(&self, _state: usize, earlier: &Column, later: &Column) -> Result<Column, EngineError> {
+        let mut sums = Column::new();
+        earlier.iter().zip(later.iter()).for_each(|(earlier, later)| sums.push(&(number(earlier) + number(later)).to_le_bytes()));
+        Ok(sums)
+    }
+}
+
+struct Windowed(Faults);
+
+fn number(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+}
+
+fn count(state: &KeyedState, key: usize) -> Result<u64, EngineError> {
+    Ok(state.copied_value(key, 0)?.map_or(0, |count| number(&count)))
+}
+
+impl Operator for Windowed {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.0.strike("count in windows")?;
+        let state = context.state.as_deref_mut().expect("a key edge");
+        let mut first = 0;
+        while first < batch.len() {
+            let taken = state.select(batch, first..batch.len()).map_err(|error| error.into_error(|_| panic!("a record without a key")))?;
+            if let Some(rows) = state.rows()
+                && rows.len() < taken
+            {
+                return Err(EngineError::new(ErrorKind::FixInput, format!("a record comes behind the watermark {}", context.watermark)));
+            }
+            for row in 0..state.key_of().len() {
+                let key = state.key_of()[row] as usize;
+                let counted = count(state, key)? + 1;
+                state.set_value(key, 0, &counted.to_le_bytes())?;
+            }
+            state.accept()?;
+            first += taken;
+        }
+        Ok(())
+    }
+
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.0.strike("close windows")?;
+        let state = context.state.as_deref_mut().expect("windows are of keys");
+        state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a window without a key")))?;
+        let mut out = BatchBuilder::new();
+        for (place, firing) in fired.firings().iter().enumerate() {
+            assert_eq!((firing.reason, firing.revision), (WindowReason::OnTime, 0), "it fires once");
+            let counted = count(state, state.key_of()[place] as usize)?;
+            let key = String::from_utf8_lossy(fired.keys().get(place)).into_owned();
+            out.push(Some(key.as_bytes()), format!("{key} {} {counted}", firing.window.start).as_bytes(), Some(firing.timestamp));
+        }
+        context.outputs.push((0, out.finish().into()));
+        Ok(())
+    }
+}
+
+/// One line for each session of a key, with the number of its records.
+pub(super) fn session_lines(scenario: Scenario) -> impl Iterator<Item = String> {
+    let mut times: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+    for number in 0..scenario.records {
+        times.entry(number % scenario.keys % scenario.counted_keys).or_default().push(number as i64);
+    }
+    times.into_iter().flat_map(|(key, times)| {
+        let sessions = times.chunk_by(|one, next| next - one < GAP);
+        sessions.map(|session| format!("{key} {} {}", session[0], session.len())).collect::<Vec<_>>()
+    })
+}
