@@ -1,0 +1,173 @@
+//! What windows cost: counting by key in tumbling windows beside counting by key alone, and the longest call at a window's close, for which a barrier waits.
+//!
+//! `cargo bench -p weir-engine --features testing --bench windows -- [KEYS] [RECORDS] [WINDOWS] [ROUNDS]`: so many keys (100,000) with so many records each in each
+//! window (10), windows (4) and rounds (5); the two take turns. One task's own code, with a native operator: a component's calls cost the same in both.
+
+use futures_util::FutureExt;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use weir_engine::element::{Progress, Watermark};
+use weir_engine::exchange::{InputChannel, Output};
+use weir_engine::metrics::VertexMetrics;
+use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OperatorFactory, Subtask};
+use weir_engine::runtime::ThreadRuntime;
+use weir_engine::state::{
+    FiredWindows, KeyGroupRange, KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, WindowKind, WindowSettings, key_hash,
+};
+use weir_engine::task::{Chain, Node, NodeBody, OperatorSubtask, SubtaskPlace};
+use weir_engine::{BatchBuilder, Column, EngineError, Operator, OperatorContext, RecordBatch};
+
+const BATCH: u64 = 1_024;
+const MAX_PARALLELISM: u32 = 128;
+const WINDOW_MS: i64 = 10_000;
+const FROM: InputChannel = InputChannel { node: 0, input: 0, keyed: true, edge: 0, sender: 0 };
+
+fn main() {
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<u64>().ok());
+    let (keys, records) = (numbers.next().unwrap_or(100_000), numbers.next().unwrap_or(10));
+    let (windows, rounds) = (numbers.next().unwrap_or(4), numbers.next().unwrap_or(5));
+    let threads = ThreadRuntime::new(1).expect("threads start");
+    let batches: Vec<Vec<Arc<RecordBatch>>> = (0..windows).map(|window| batches(window, keys, records)).collect();
+    let (mut ratios, mut longest) = (Vec::new(), Duration::ZERO);
+    for round in 0..rounds {
+        let plain = timed(|| _ = run(&mut chain(&threads, None), &batches));
+        let settings = WindowSettings::new(WindowKind::Tumbling { size: WINDOW_MS, offset: 0 });
+        let mut closing = Duration::ZERO;
+        let windowed = timed(|| closing = run(&mut chain(&threads, Some(settings)), &batches));
+        let of_record = |took: Duration| took.as_nanos() as u64 / (keys * records * windows).max(1);
+        println!(
+            "round {round}: {} ns a record by key, {} ns by key and window: {:.2} of the rate; the longest call at a close {closing:.1?}",
+            of_record(plain),
+            of_record(windowed),
+            plain.as_secs_f64() / windowed.as_secs_f64()
+        );
+        ratios.push(plain.as_secs_f64() / windowed.as_secs_f64());
+        longest = longest.max(closing);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("{:.2} of the rate (median), and at a close a barrier waits for {longest:.1?} at most", ratios[ratios.len() / 2]);
+    threads.shutdown();
+}
+
+/// A window's records: each key comes so many times, in an order of its own each time.
+fn batches(window: u64, keys: u64, records: u64) -> Vec<Arc<RecordBatch>> {
+    let mut rng = fastrand::Rng::with_seed(window);
+    let names: Vec<(String, u64)> = (0..keys)
+        .map(|key| {
+            let name = format!("key-{key:08}");
+            let hash = key_hash(name.as_bytes());
+            (name, hash)
+        })
+        .collect();
+    let mut made = Vec::new();
+    let mut left = keys * records;
+    while left > 0 {
+        let mut builder = BatchBuilder::new();
+        for _ in 0..left.min(BATCH) {
+            let (name, hash) = &names[rng.usize(0..names.len())];
+            let time = window as i64 * WINDOW_MS + rng.i64(0..WINDOW_MS);
+            builder.push_hashed(name.as_bytes(), *hash, b"value", time);
+        }
+        left -= left.min(BATCH);
+        made.push(Arc::new(builder.finish()));
+    }
+    made
+}
+
+struct CountFactory(OperatorDescriptor);
+
+struct Count {
+    present: Vec<u32>,
+    values: Column,
+    counts: Vec<u64>,
+}
+
+impl OperatorFactory for CountFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.0
+    }
+
+    fn create(&self, _: &Subtask, _: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Count { present: Vec::new(), values: Column::new(), counts: Vec::new() }))
+    }
+}
+
+impl Count {
+    /// The counts of the selected keys.
+    fn read(&mut self, state: &KeyedState) -> Result<(), EngineError> {
+        self.present.clear();
+        self.values.clear();
+        state.gather_values(0, usize::MAX, &mut self.present, &mut self.values)?;
+        self.counts.clear();
+        self.counts.resize(state.keys().len(), 0);
+        for (&key, value) in self.present.iter().zip(self.values.iter()) {
+            self.counts[key as usize] = u64::from_le_bytes(value.try_into().expect("eight bytes"));
+        }
+        Ok(())
+    }
+}
+
+impl Operator for Count {
+    fn process(&mut self, _: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        state.select(batch, 0..batch.len()).map_err(|error| error.into_error(|_| unreachable!("each has a key")))?;
+        self.read(state)?;
+        state.key_of().iter().for_each(|&key| self.counts[key as usize] += 1);
+        let (keys, mut values): (Vec<u32>, _) = ((0..self.counts.len() as u32).collect(), Column::new());
+        self.counts.iter().for_each(|count| values.push(&count.to_le_bytes()));
+        state.set_values(&keys, 0, &values)
+    }
+
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| unreachable!("each has a key")))?;
+        self.read(state)?;
+        assert!(self.counts.iter().all(|count| *count > 0), "a window that fires has records");
+        Ok(())
+    }
+}
+
+fn chain(threads: &ThreadRuntime, window: Option<WindowSettings>) -> Chain {
+    let runtime = threads.runtime();
+    let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
+    let (inputs, windowed) = (vec![InputDescriptor::default()], window.is_some());
+    let descriptor = OperatorDescriptor { inputs, states: vec![count], windowed, ..OperatorDescriptor::default() };
+    let place = SubtaskPlace {
+        subtask: Subtask { vertex: "count".into(), index: 0, parallelism: 1 },
+        factory: Arc::new(CountFactory(descriptor)),
+        schemas: vec![None],
+        broadcast_inputs: BTreeSet::new(),
+        window,
+        key_groups: Some(KeyGroupRange { start: 0, end: MAX_PARALLELISM }),
+        max_parallelism: MAX_PARALLELISM,
+    };
+    let metrics = Arc::<VertexMetrics>::default();
+    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
+    let body = NodeBody::Operator(Box::new(subtask));
+    let node =
+        Node { vertex: 0, id: "count".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
+    Chain::new("count".into(), vec![node], Vec::new(), Output::default(), runtime.clock)
+}
+
+/// Works all of it off, window by window, and closes each behind its records. How long the longest call at a close takes.
+fn run(chain: &mut Chain, windows: &[Vec<Arc<RecordBatch>>]) -> Duration {
+    let mut longest = Duration::ZERO;
+    for (number, batches) in windows.iter().enumerate() {
+        for batch in batches {
+            chain.process(FROM, batch).now_or_never().expect("memory does not wait").expect("it counts");
+        }
+        chain.begin_progress(Progress::Watermark(Watermark((number as i64 + 1) * WINDOW_MS - 1)));
+        while chain.is_due() {
+            longest = longest.max(timed(|| chain.advance().now_or_never().expect("memory does not wait").expect("windows fire")));
+        }
+    }
+    longest
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
