@@ -77,6 +77,7 @@ mod takeover;
 mod timers;
 mod times;
 mod told;
+mod windows;
 
 /// The binary under test.
 const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");
