@@ -11,6 +11,7 @@
 //! - [`timers`]: what it is given when they are due, and what it sets
 //! - [`windows`]: what a windowed operator is given and may do, and what becomes of a window that it fails on
 //! - [`assigned`]: records that the engine has put into windows, several or none for each
+//! - [`subtask`]: a windowed operator in a subtask of the engine's
 //! - [`merging`]: values of windows that become one
 //! - [`logs`]: what it logs, and how much of that
 //! - [`loading`]: files that are plugins and files that are not
@@ -26,6 +27,7 @@ mod passes;
 mod quarantine;
 mod seam;
 mod state;
+mod subtask;
 mod support;
 mod timers;
 mod windows;

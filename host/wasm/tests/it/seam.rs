@@ -1,17 +1,18 @@
 //! A component driven through the seam alone: no tasks, no metrics, no state of the engine's.
 
-use crate::support::{batch, puppet};
+use crate::support::{batch, puppet, windowed_puppet};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::{BatchBuilder, RecordBatch};
 use weir_engine::operator::Subtask;
+use weir_engine::state::{FiredWindow, FiredWindows, Window, WindowReason};
 use weir_engine::{Column, EngineError, ErrorKind};
 use weir_wasm::effects::{Effects, Passes};
 use weir_wasm::{
     CallFailure, CallInput, CollectionReads, EngineMode, Guest, GuestCall, GuestFault, KeyedCall, KeyedValues, Limits, OnFailure,
-    OperatorSettings, ScanFrom, ScanPage, TimerCall,
+    OperatorSettings, Plugin, ScanFrom, ScanPage, TimerCall, WindowCall, firing_records,
 };
 
 /// The puppet's states, by number.
@@ -89,10 +90,14 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
+        Self::of(puppet(EngineMode::Fuel))
+    }
+
+    fn of(plugin: Plugin) -> Self {
         let settings =
             OperatorSettings { operator: "op".into(), config: "{}".into(), limits: Limits::default(), on_failure: OnFailure::Fail };
         let subtask = Subtask { vertex: "op".into(), index: 0, parallelism: 1 };
-        let guest = Guest::open(puppet(EngineMode::Fuel), Arc::new(settings), &subtask, &[None, None]).unwrap();
+        let guest = Guest::open(plugin, Arc::new(settings), &subtask, &[None, None]).unwrap();
         Self { guest, kept: Kept::default() }
     }
 
@@ -218,6 +223,43 @@ fn timers_fire_where_the_driver_moves_time() {
     assert_eq!(driver.advance_to(6), ["due@5=1"]);
     assert_eq!(driver.kept.timers.iter().map(|(_, time, _)| *time).collect::<Vec<_>>(), [7, 50, 6]);
     assert_eq!(driver.advance_to(i64::MAX), ["due@7=2", "due@50=1"]);
+}
+
+#[test]
+fn windows_are_those_that_the_driver_puts_records_into() {
+    let mut driver = Driver::of(windowed_puppet());
+    // Two records, the second of which is in two windows.
+    let (mut keys, records) = (Column::new(), batch([(Some("b"), "x"), (Some("a"), "bounds"), (Some("a"), "bounds")].into_iter()));
+    ["b", "a", "a"].iter().for_each(|key| keys.push(key.as_bytes()));
+    let windows = [(0, 10), (0, 10), (-5, 5)].map(|(start, end)| Window { start, end });
+    let (states, key_of) = (vec![KeyedValues::default(); 4], [0, 1, 2]);
+    let keyed = KeyedCall { keys: &keys, key_of: &key_of, states: &states, windows: Some(&windows) };
+    let effects = driver.call(0, CallInput::Keyed(keyed), &records, Vec::new()).unwrap();
+    assert_eq!((emitted(&effects), &effects.values[0].set.keys), (vec![], &vec![0]));
+    let noted: Vec<_> = effects.lists[0].append.keys.iter().zip(effects.lists[0].append.items.iter()).collect();
+    assert_eq!(noted, [(&1, &b"0..10"[..]), (&2, b"-5..5")]);
+}
+
+#[test]
+fn windows_fire_where_the_driver_says_with_the_state_that_it_brings() {
+    let mut driver = Driver::of(windowed_puppet());
+    let mut fired = FiredWindows::default();
+    for (number, key) in ["a", "b", "a"].iter().enumerate() {
+        let window = Window { start: 10 * number as i64, end: 10 * number as i64 + 10 };
+        let replaces = (number == 2).then_some(Window { start: 20, end: 25 });
+        let firing = FiredWindow { window, reason: WindowReason::OnTime, revision: number as u32, timestamp: window.end - 1 };
+        fired.push(key.as_bytes(), 0, firing, replaces);
+    }
+    let mut states = vec![KeyedValues::default(); 4];
+    states[COUNT].keys.push(1);
+    states[COUNT].values.push(&7_u64.to_le_bytes());
+    let records = firing_records(&fired);
+    let (watermark, processing_time, deadline) = (30, 50, Duration::from_secs(1));
+    let call =
+        WindowCall { records: &records, fired: &fired, range: 1..3, states: &states, watermark, processing_time, deadline, attempt: 0 };
+    let effects = driver.guest.on_windows(&call, None).effects.unwrap();
+    assert_eq!(emitted(&effects), ["10..20 on-time#1=0", "20..30 on-time#2 for 20..25=7"]);
+    assert_eq!(effects.outputs[0].cause, [0, 1]);
 }
 
 #[test]

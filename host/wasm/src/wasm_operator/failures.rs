@@ -1,0 +1,112 @@
+//! What becomes of a call that has come to nothing: it is narrowed down, what fails alone is set aside, or the task fails.
+
+use super::{Attempt, Failed, WasmOperator};
+use crate::fault::GuestFault;
+use crate::limits::{OnFailure, QuarantineLimit};
+use crate::narrow::{Next, Part, budget, next};
+use crate::quarantine::{FailedIn, firing_report, report, timer_report};
+use crate::work::{Work, WorkOf};
+use std::ops::Range;
+use weir_engine::operator::{OperatorContext, QUARANTINE_OUTPUT};
+use weir_engine::{EngineError, ErrorKind};
+
+impl WasmOperator {
+    /// A record that the guest cannot be called with is set aside, or fails the task.
+    pub(super) fn refuse(
+        &mut self,
+        work: Work<'_>,
+        record: usize,
+        fault: GuestFault,
+        context: &mut OperatorContext<'_>,
+    ) -> Result<Attempt, EngineError> {
+        let Some(limit) = self.quarantine_limit() else { return Err(self.failed(work, &(record..record + 1), fault)) };
+        self.set_aside(work, record, &fault, limit, context)?;
+        Ok(Attempt::SetAside(record))
+    }
+
+    /// How much may be set aside, where anything may.
+    fn quarantine_limit(&self) -> Option<QuarantineLimit> {
+        match self.guest.maker.settings.on_failure {
+            OnFailure::Quarantine { limit } if !self.on_probation => Some(limit),
+            OnFailure::Quarantine { .. } | OnFailure::Fail => None,
+        }
+    }
+
+    /// The error that fails the task where nothing is set aside.
+    fn failed(&self, work: Work<'_>, range: &Range<usize>, fault: GuestFault) -> EngineError {
+        let place = self.guest.maker.place_of(&fault, work, range);
+        let error = fault.into_error(place, self.guest.maker.plugin_named());
+        let hint = format!("`on-failure = \"quarantine\"` of the operator sets such a {} aside and goes on", work.one());
+        if self.on_probation { error } else { error.with_hint(hint) }
+    }
+
+    /// What to try after a fault, or the error that fails the task.
+    pub(super) fn narrow(&mut self, work: Work<'_>, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
+        let Failed { tried, fault, fresh, had_all_time } = failed;
+        let Some(limit) = self.quarantine_limit() else { return Err(self.failed(work, &tried.range, fault)) };
+        let now = self.guest.now();
+        match next(&tried, &fault, fresh, had_all_time, now) {
+            // What has been found out counts, however long it took.
+            Next::SetAside => {
+                self.set_aside(work, tried.range.start, &fault, limit, context)?;
+                Ok(Vec::new())
+            }
+            Next::Parts(parts) => {
+                let budget = budget(self.guest.maker.settings.limits.time_per_batch);
+                if tried.narrowing.is_some_and(|narrowing| now.saturating_sub(narrowing.since) > budget) {
+                    let place = self.guest.maker.place();
+                    let attempted = format!("{place}: gave up after {budget:?} of narrowing a batch down to its bad records");
+                    return Err(fault.into_error(attempted, self.guest.maker.plugin_named()));
+                }
+                Ok(parts)
+            }
+        }
+    }
+
+    /// Reports what has failed alone. A timer has been taken out of the state before: it is gone. Of a window what is kept goes.
+    fn set_aside(
+        &mut self,
+        Work { records, of, .. }: Work<'_>,
+        at: usize,
+        fault: &GuestFault,
+        limit: QuarantineLimit,
+        context: &mut OperatorContext<'_>,
+    ) -> Result<(), EngineError> {
+        let maker = &self.guest.maker;
+        let operator = maker.settings.operator.as_str();
+        let (plugin, subtask) = (maker.plugin_named(), maker.subtask.index);
+        let failed_in = FailedIn { operator, subtask, plugin: &plugin };
+        let report = match of {
+            WorkOf::Records => {
+                tracing::warn!(operator, subtask, plugin, fault = %fault, "record quarantined");
+                report(failed_in, records, at, fault)
+            }
+            WorkOf::Timers(timers) => {
+                let timer = maker.timer_name(timers[at]);
+                tracing::warn!(operator, subtask, plugin, timer, fault = %fault, "timer quarantined");
+                timer_report(failed_in, records, at, timer, fault)
+            }
+            WorkOf::Windows(fired) => {
+                tracing::warn!(operator, subtask, plugin, fault = %fault, "window quarantined");
+                if let Some(state) = context.state.as_deref_mut() {
+                    state.drop_fired(at);
+                }
+                firing_report(failed_in, records, at, fired.firings()[at], fault)
+            }
+        };
+        context.outputs.push((QUARANTINE_OUTPUT, report.into()));
+        context.metrics.quarantined.add(1);
+        self.quarantined += 1;
+        self.seen += 1;
+        self.check_limit(limit)
+    }
+
+    fn check_limit(&self, limit: QuarantineLimit) -> Result<(), EngineError> {
+        if !limit.exceeded(self.quarantined, self.seen) {
+            return Ok(());
+        }
+        let message = limit.exceeded_message(&self.guest.maker.place(), self.quarantined, self.seen);
+        let hint = "up to the last complete checkpoint the records and their errors are in the operator's quarantine output; mend the plugin or the input";
+        Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).from_guest())
+    }
+}
