@@ -1,6 +1,6 @@
 //! Files that are plugins, and files that are not.
 
-use crate::support::{engine, puppet, puppet_path};
+use crate::support::{engine, puppet, puppet_path, windowed_puppet};
 use std::sync::OnceLock;
 use weir_wasm::{CompileCache, CompileIn, EngineMode, Plugin, Verdict, WasmEngine, check, pack};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
@@ -47,6 +47,13 @@ fn a_plugin_tells_what_it_is() {
     assert_eq!(info["states"][1]["kind"], "list");
     assert!(info["digest"].as_str().unwrap().starts_with("sha256:"));
     assert!(info["size"].as_u64().unwrap() > 1_000);
+    assert_eq!((&info["windowed"], &info["merging"]), (&false.into(), &serde_json::json!([])));
+}
+
+#[test]
+fn a_windowed_plugin_tells_that_it_is_and_which_of_its_states_merge() {
+    let info = windowed_puppet().info();
+    assert_eq!((info.windowed, info.merging), (true, vec!["count".to_owned(), "entries".to_owned()]));
 }
 
 #[test]
