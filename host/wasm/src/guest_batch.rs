@@ -86,7 +86,8 @@ impl GuestBatch {
         }
     }
 
-    /// Fetches the state of the keys in `range`, and shortens the range until records and state fit. What has been selected and is not called with is rejected.
+    /// Fetches the state of the keys in `range`, and shortens the range until records and state fit. A selection takes the place of
+    /// the one before.
     fn fetch(&mut self, work: Work<'_>, range: Range<usize>, state: &mut KeyedState, max_bytes: u64) -> Result<Cut, CutError> {
         let Range { start, mut end } = range;
         loop {
@@ -109,7 +110,6 @@ impl GuestBatch {
                 None if self.rows.as_ref().is_some_and(|rows| rows.record_of.is_empty()) => return Ok(Cut::Nothing(start..end)),
                 None => return Ok(Cut::Call(start..end)),
             }
-            state.reject().map_err(CutError::State)?;
         }
     }
 

@@ -169,7 +169,7 @@ fn a_key_with_too_many_windows_is_named() {
     let mut bench = Bench::with_windows(windowed_puppet(), Setup::default(), Some(settings)).unwrap();
     let batch: Vec<_> = (0..5).map(|window| ("a", 10 * window, "x")).collect();
     let error = bench.run(&records(&batch), true).unwrap_err().to_string();
-    assert!(error.contains("at key \"a\": the record cannot be put into a window: its key has 3 open windows"), "{error}");
+    assert!(error.contains("at key \"a\": the record cannot be put into a window: its key a has 3 open windows"), "{error}");
 }
 
 #[test]
