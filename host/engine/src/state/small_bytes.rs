@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Up to `N` bytes in place, longer ones behind a reference count. `N` is at most 32.
 #[derive(Clone, Debug)]
-pub(super) enum SmallBytes<const N: usize> {
+pub(crate) enum SmallBytes<const N: usize> {
     InPlace { len: u8, bytes: [u8; N] },
     Shared(Arc<[u8]>),
 }

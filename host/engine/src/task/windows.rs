@@ -50,9 +50,9 @@ impl OperatorSubtask {
             taken.push((window, hash));
         }
         // Those of one time come as they please; a call has them in the order of their units, which is that of their starts and keys.
-        taken.sort_by(|(one, _), (other, _)| (one.time, &one.unit).cmp(&(other.time, &other.unit)));
+        taken.sort_unstable_by(|(one, _), (other, _)| (one.time, one.unit.as_slice()).cmp(&(other.time, other.unit.as_slice())));
         let mut due = FiredTimers::default();
-        taken.iter().for_each(|(window, hash)| due.push(&window.unit, *hash, window.reason as u32, window.time));
+        taken.iter().for_each(|(window, hash)| due.push(window.unit.as_slice(), *hash, window.reason as u32, window.time));
         let watermark = of_call.unwrap_or(watermark);
         (!due.is_empty()).then(|| OperatorCall { watermark, processing_time, kind: CallKind::Windows(Arc::new(due)) })
     }

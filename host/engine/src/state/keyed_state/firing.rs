@@ -3,8 +3,8 @@
 use super::KeyedState;
 use crate::element::Column;
 use crate::error::EngineError;
-use crate::state::windows::{DueReason, DueWindow, Kept, Windows, key_of_unit, unit_hash};
-use crate::state::{CallKeys, FiredWindows, KeySlot, SelectedKeys};
+use crate::state::windows::{DueReason, DueWindow, Kept, UnitName, Windows, key_of_unit, start_of_unit};
+use crate::state::{CallKeys, FiredWindows, KeySlot, SelectedKeys, StateKind};
 
 impl KeyedState {
     /// The windows that do fire of those that are due: `units` with the number of its reason and the time at which it was due for each. What is not to fire any
@@ -27,7 +27,7 @@ impl KeyedState {
         for (place, &unit) in distinct.key_of.iter().enumerate() {
             let (unit, name) = (unit as usize, distinct.keys.get(unit as usize));
             let Some(reason) = DueReason::of(reasons[place]) else { continue };
-            let due = DueWindow { reason, unit: name.to_vec(), time: times[place] };
+            let due = DueWindow { reason, unit: UnitName::new(name), time: times[place] };
             // One that is gone has nothing to say.
             let Some(kept) = &of_units[unit] else { continue };
             if seen[unit] {
@@ -51,6 +51,7 @@ impl KeyedState {
                 put_back[unit] |= bit;
             }
         }
+        windows.all_selected = fired.len() == units.len();
         Ok(fired)
     }
 
@@ -63,37 +64,41 @@ impl KeyedState {
 
     /// What has fired has spoken: what is complete is gone, and of the rest it is noted.
     pub(crate) fn end_firing(&mut self) -> Result<(), EngineError> {
-        let Self { windows: Some(windows), backend, states, time, .. } = self else { return Ok(()) };
-        let (mut units, mut hashes) = (Column::new(), Vec::new());
+        let Self { windows: Some(windows), backend, distinct, slots, states, time, .. } = self else { return Ok(()) };
         let firings = std::mem::take(&mut windows.firing);
-        for firing in &firings {
-            units.push(&firing.unit);
-            hashes.push(unit_hash(&firing.unit));
+        if !std::mem::take(&mut windows.all_selected) {
+            let mut units = Column::new();
+            firings.iter().for_each(|firing| units.push(firing.unit.as_slice()));
+            let hashes: Vec<u64> = firings.iter().map(|firing| firing.hash).collect();
+            distinct.gather_units(&units, &hashes);
+            backend.lookup(SelectedKeys { keys: &distinct.keys, hashes: &distinct.hashes, time: *time }, slots)?;
         }
-        let mut slots = Vec::new();
-        backend.lookup(SelectedKeys { keys: &units, hashes: &hashes, time: *time }, &mut slots)?;
-        let mut spoken = 0;
-        for ((firing, slot), &hash) in firings.iter().zip(&mut slots).zip(&hashes) {
+        let (mut spoken, mut stored) = (0, Vec::new());
+        for (place, firing) in firings.iter().enumerate() {
+            let (unit, slot) = (firing.unit.as_slice(), &mut slots[distinct.key_of[place] as usize]);
             let has_failed = firing.reason != DueReason::Closed && {
                 spoken += 1;
                 windows.failed.contains(&(spoken - 1))
             };
             match windows.kept_behind_firing(firing).filter(|_| !has_failed) {
                 Some(kept) => {
-                    let mut stored = Vec::new();
+                    stored.clear();
                     kept.encode(&windows.settings.kind, &mut stored);
-                    backend.set_value(slot, &firing.unit, windows.state, &stored)?;
+                    backend.set_value(slot, unit, windows.state, &stored)?;
                 }
                 None => {
-                    windows.index.close(key_of_unit(&firing.unit), hash, crate::state::windows::start_of_unit(&firing.unit));
-                    for state in 0..states.len() {
-                        if slot.entry != KeySlot::ABSENT && states[state].kind != crate::state::StateKind::Broadcast {
-                            backend.clear(slot, &firing.unit, state)?;
+                    windows.index.close(key_of_unit(unit), firing.hash, start_of_unit(unit));
+                    let keyed = states.iter().enumerate().filter(|(_, state)| state.kind != StateKind::Broadcast);
+                    for (state, _) in keyed {
+                        if slot.entry != KeySlot::ABSENT {
+                            backend.clear(slot, unit, state)?;
                         }
                     }
                 }
             }
         }
+        windows.firing = firings;
+        windows.firing.clear();
         Ok(())
     }
 
@@ -129,7 +134,7 @@ impl KeyedState {
     /// Puts a window that was taken out back: its time has not come for its key.
     pub(crate) fn put_window_back(&mut self, window: &DueWindow) {
         if let Some(windows) = &mut self.windows {
-            windows.due.push(window.reason, window.time, &window.unit);
+            windows.due.push(window.reason, window.time, window.unit.as_slice());
         }
     }
 

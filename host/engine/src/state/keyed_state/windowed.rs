@@ -70,18 +70,14 @@ impl KeyedState {
         distinct.gather_units(&plan.units, &plan.hashes);
         let DistinctKeys { keys, hashes, key_of, .. } = distinct;
         backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots)?;
-        plan.note_units(settings, keys, key_of);
+        plan.note_units(settings, keys, key_of, reads_kept);
+        plan.is_open_unit.extend(slots.iter().map(|slot| slot.entry != KeySlot::ABSENT));
         let (mut present, mut stored) = (Vec::new(), Column::new());
         if reads_kept {
             backend.gather_values(slots, *state, usize::MAX, &mut present, &mut stored)?;
         }
         for (&unit, stored) in present.iter().zip(stored.iter()) {
-            plan.of_units[unit as usize].kept = Some(Kept::decode(&settings.kind, keys.get(unit as usize), stored)?);
-        }
-        if !reads_kept {
-            for (planned, slot) in plan.of_units.iter_mut().zip(slots.iter()) {
-                planned.kept = (slot.entry != KeySlot::ABSENT).then(Kept::new);
-            }
+            plan.kept[unit as usize] = Some(Kept::decode(&settings.kind, keys.get(unit as usize), stored)?);
         }
         Ok(())
     }
@@ -93,16 +89,19 @@ impl KeyedState {
             // Sessions are known one by one, and have been counted.
             return None;
         }
+        if windows.plan.is_open_unit.iter().all(|is_open| *is_open) {
+            return None;
+        }
         let mut opened = HashMap::<u64, u32, FixedState>::default();
-        let is_beyond = |(unit, planned): &(usize, &crate::state::windows::PlannedUnit)| {
+        let is_beyond = |(unit, is_open): &(usize, &bool)| {
             let hash = self.distinct.hashes[*unit];
-            planned.kept.is_none() && {
+            !**is_open && {
                 let number = opened.entry(hash).or_insert_with(|| windows.index.number(hash));
                 *number += 1;
                 *number > windows.settings.max_per_key
             }
         };
-        let (unit, _) = windows.plan.of_units.iter().enumerate().find(is_beyond)?;
+        let (unit, _) = windows.plan.is_open_unit.iter().enumerate().find(is_beyond)?;
         let row = self.distinct.key_of.iter().position(|&of| of as usize == unit)?;
         Some(windows.plan.rows[row] as usize)
     }
@@ -160,7 +159,7 @@ impl KeyedState {
         }
         windows.undo.clear();
         let mut stored = Vec::new();
-        for unit in 0..windows.plan.of_units.len() {
+        for unit in 0..windows.plan.is_open_unit.len() {
             let name = distinct.keys.get(unit);
             if let Some(kept) = windows.kept_behind_call(unit, name, distinct.hashes[unit], *time) {
                 stored.clear();
@@ -228,11 +227,16 @@ impl KeyedState {
     pub(super) fn select_units(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
         self.reject().map_err(SelectError::Failed)?;
         let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(range.len()) };
+        // What is due has been looked up, and as a rule the operator asks for all of it.
+        windows.all_selected &= range == (0..of.len()) && of.keys == &distinct.keys;
+        if windows.all_selected {
+            return Ok(range.len());
+        }
         distinct.gather(of, range.clone());
         let DistinctKeys { keys, hashes, .. } = distinct;
         backend.lookup(SelectedKeys { keys, hashes, time: *time }, slots).map_err(SelectError::Failed)?;
         let plan = &mut windows.plan;
-        plan.of_units.clear();
+        plan.is_open_unit.clear();
         plan.rows.clear();
         plan.windows.clear();
         plan.shown.clear();

@@ -1,5 +1,6 @@
 //! What becomes of windows when a call that records were put into them for has been made.
 
+use super::due::DueReason;
 use super::index::Filling;
 use super::kept::Kept;
 use super::plan::PlannedUnit;
@@ -11,13 +12,16 @@ use crate::state::{StateTime, TimeDomain};
 impl Windows {
     /// What is to be kept of a planned unit, where that has changed. It is put where it is due.
     pub fn kept_behind_call(&mut self, unit: usize, name: &[u8], hash: u64, time: StateTime) -> Option<Kept> {
-        let PlannedUnit { window, kept: before, largest, records, last, session } = &mut self.plan.of_units[unit];
-        let (window, largest, records, last, session) = (*window, *largest, *records, *last, *session);
-        let was_open = before.is_some();
-        let mut kept = before.take().unwrap_or_else(Kept::new);
-        if was_open && !self.reads_kept() {
-            return None;
+        let (window, was_open) = (self.plan.windows[unit], self.plan.is_open_unit[unit]);
+        if !self.reads_kept() {
+            return (!was_open).then(|| {
+                self.index.open(key_of_unit(name), hash, window);
+                self.due.push(DueReason::OnTime, self.complete_at(window), name);
+                Kept::new()
+            });
         }
+        let PlannedUnit { largest, records, last, session } = self.plan.of_units[unit];
+        let mut kept = self.plan.kept[unit].take().unwrap_or_else(Kept::new);
         let (was, had_come) = (kept.clone(), kept.has_come);
         kept.touched = true;
         match self.settings.kind {

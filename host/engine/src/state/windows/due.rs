@@ -3,10 +3,12 @@
 //! The queue names windows by the time at which they were to be due when they were put in. A session may have become longer since, or be gone; whoever takes
 //! one out looks at what is kept of it, and puts it in again where it is due later.
 
-use super::WindowSettings;
+use super::{WindowKind, WindowSettings};
+use crate::element::Column;
 use crate::state::TimeDomain;
+use crate::state::small_bytes::SmallBytes;
 use crate::state::timer_queue::TimerQueue;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So long by the clock a correction waits at most, ms.
 const CORRECTION_MS: i64 = 100;
@@ -37,19 +39,80 @@ impl DueReason {
 pub(crate) struct DueWindow {
     pub reason: DueReason,
     /// The key of its state.
-    pub unit: Vec<u8>,
+    pub unit: UnitName,
     /// When it is due, or was to be.
     pub time: i64,
+}
+
+/// A unit; most are short.
+pub(crate) type UnitName = SmallBytes<30>;
+
+/// Windows by the time at which they are complete, or closed.
+enum Queue {
+    /// Each at a time of its own.
+    Any(TimerQueue),
+    /// Many at few times, as windows that all keys have in common: by time and reason, those of one unordered.
+    Common(BTreeMap<(i64, u32), Bucket>),
+}
+
+#[derive(Default)]
+struct Bucket {
+    units: Column,
+    /// Those in front of it have been taken out.
+    next: usize,
+}
+
+impl Queue {
+    fn push(&mut self, time: i64, unit: &[u8], reason: u32) {
+        match self {
+            Self::Any(queue) => queue.push(time, unit, reason),
+            Self::Common(buckets) => buckets.entry((time, reason)).or_default().units.push(unit),
+        }
+    }
+
+    fn not_before(&self) -> Option<i64> {
+        match self {
+            Self::Any(queue) => queue.not_before(),
+            Self::Common(buckets) => buckets.first_key_value().map(|((time, _), _)| *time),
+        }
+    }
+
+    /// Takes the next one out, up to a time, where `fits` says something of it.
+    fn take<T>(&mut self, until: i64, fits: impl FnOnce(Option<i64>, &[u8]) -> Option<T>) -> Option<(DueWindow, T)> {
+        match self {
+            Self::Any(queue) => {
+                let next = queue.next().filter(|next| next.time <= until)?;
+                let said = fits(Some(next.time), next.key())?;
+                let taken = queue.pop()?;
+                Some((DueWindow { reason: DueReason::of(taken.timer)?, unit: UnitName::new(taken.key()), time: taken.time }, said))
+            }
+            Self::Common(buckets) => {
+                let mut first = buckets.first_entry()?;
+                let (time, reason) = *first.key();
+                if time > until {
+                    return None;
+                }
+                let bucket = first.get_mut();
+                let unit = bucket.units.get(bucket.next);
+                let said = fits(Some(time), unit)?;
+                let taken = DueWindow { reason: DueReason::of(reason)?, unit: UnitName::new(unit), time };
+                bucket.next += 1;
+                if bucket.next == bucket.units.len() {
+                    first.remove();
+                }
+                Some((taken, said))
+            }
+        }
+    }
 }
 
 /// A window by its end, then its start, then its key: the unit begins with the start.
 type Place = (i64, Vec<u8>);
 
 /// The windows of one subtask in the order in which they are due.
-#[derive(Default)]
 pub(in crate::state) struct DueWindows {
     /// Those that are or will be complete, or closed, at a time.
-    queue: TimerQueue,
+    queue: Queue,
     /// Those that have records since they fired last, and go on: where they fire early.
     touched: BTreeSet<Place>,
     /// When they do next, by the clock.
@@ -63,6 +126,15 @@ pub(in crate::state) struct DueWindows {
 }
 
 impl DueWindows {
+    pub fn new(kind: &WindowKind) -> Self {
+        let queue = match kind {
+            WindowKind::Session { .. } | WindowKind::Count { .. } => Queue::Any(TimerQueue::default()),
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Queue::Common(BTreeMap::new()),
+        };
+        let (touched, corrections, released) = Default::default();
+        Self { queue, touched, tick: None, corrections, corrected_at: None, released }
+    }
+
     /// A window is due for `reason`, which is one of the queue's, at a time.
     pub fn push(&mut self, reason: DueReason, time: i64, unit: &[u8]) {
         self.queue.push(time, unit, reason as u32);
@@ -86,7 +158,11 @@ impl DueWindows {
     pub fn on_watermark(&mut self) {
         self.corrected_at = None;
         let due = std::mem::take(&mut self.corrections).into_iter();
-        self.released.extend(due.map(|(end, unit)| DueWindow { reason: DueReason::Correction, unit, time: end.saturating_sub(1) }));
+        self.released.extend(due.map(|(end, unit)| DueWindow {
+            reason: DueReason::Correction,
+            unit: UnitName::new(&unit),
+            time: end.saturating_sub(1),
+        }));
     }
 
     /// One that was taken out is looked at again, behind the call.
@@ -101,7 +177,11 @@ impl DueWindows {
         if self.tick.is_some_and(|at| at <= now) {
             self.tick = None;
             let due = std::mem::take(&mut self.touched).into_iter();
-            self.released.extend(due.map(|(end, unit)| DueWindow { reason: DueReason::Early, unit, time: end.saturating_sub(1) }));
+            self.released.extend(due.map(|(end, unit)| DueWindow {
+                reason: DueReason::Early,
+                unit: UnitName::new(&unit),
+                time: end.saturating_sub(1),
+            }));
         }
     }
 
@@ -126,14 +206,10 @@ impl DueWindows {
     ) -> Option<(DueWindow, T)> {
         self.on_clock(now);
         if let Some(next) = self.released.front() {
-            let said = fits(None, &next.unit)?;
+            let said = fits(None, next.unit.as_slice())?;
             return self.released.pop_front().map(|next| (next, said));
         }
-        let next = self.queue.next().filter(|next| next.time <= until(settings, event, now))?;
-        let said = fits(Some(next.time), next.key())?;
-        let taken = self.queue.pop()?;
-        let reason = DueReason::of(taken.timer)?;
-        Some((DueWindow { reason, unit: taken.key().to_vec(), time: taken.time }, said))
+        self.queue.take(until(settings, event, now), fits)
     }
 }
 

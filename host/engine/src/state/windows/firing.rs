@@ -8,7 +8,7 @@ use super::{Firing, NO_BOUND, Window, WindowKind, Windows};
 impl Windows {
     /// True where a window that is due does fire, or is closed. One that has become longer is put where it is due now.
     pub fn is_to_fire(&mut self, due: &DueWindow, kept: &Kept) -> bool {
-        let window = self.window_of(&due.unit, kept);
+        let window = self.window_of(due.unit.as_slice(), kept);
         match due.reason {
             DueReason::Early => kept.touched && !kept.has_come,
             DueReason::Correction => kept.touched && kept.has_come,
@@ -24,14 +24,14 @@ impl Windows {
     fn is_still_due(&mut self, due: &DueWindow, time: i64) -> bool {
         let is_due = time <= due.time;
         if !is_due {
-            self.due.push(due.reason, time, &due.unit);
+            self.due.push(due.reason, time, due.unit.as_slice());
         }
         is_due
     }
 
     /// Takes one in that fires, or is closed.
     pub fn fire(&mut self, due: DueWindow, hash: u64, kept: Kept, fired: &mut FiredWindows) {
-        let window = self.window_of(&due.unit, &kept);
+        let window = self.window_of(due.unit.as_slice(), &kept);
         let reason = match due.reason {
             DueReason::OnTime => Some(WindowReason::OnTime),
             DueReason::Early => Some(WindowReason::Early),
@@ -41,14 +41,14 @@ impl Windows {
         if let Some(reason) = reason {
             let timestamp = if window.end == NO_BOUND { kept.largest } else { window.end - 1 };
             let firing = FiredWindow { window, reason, revision: kept.revision, timestamp };
-            fired.push(&due.unit, hash, firing, kept.spoken.iter().copied().filter(|spoken| *spoken != window));
+            fired.push(due.unit.as_slice(), hash, firing, kept.spoken.iter().copied().filter(|spoken| *spoken != window));
         }
-        self.firing.push(Firing { unit: due.unit, window, reason: due.reason, kept });
+        self.firing.push(Firing { unit: due.unit, window, reason: due.reason, hash, kept });
     }
 
     /// What is kept of a window behind its firing, which is put where it is due next; `None`: it is gone.
     pub fn kept_behind_firing(&mut self, firing: &Firing) -> Option<Kept> {
-        let Firing { unit, window, reason, kept } = firing;
+        let Firing { unit, window, reason, kept, .. } = firing;
         let is_over = match reason {
             DueReason::Closed => true,
             DueReason::OnTime => self.settings.lateness == 0,
@@ -63,7 +63,7 @@ impl Windows {
         }
         if *reason == DueReason::OnTime {
             kept.has_come = true;
-            self.due.push(DueReason::Closed, self.closed_at(*window), unit);
+            self.due.push(DueReason::Closed, self.closed_at(*window), unit.as_slice());
         }
         Some(kept)
     }

@@ -17,11 +17,11 @@ mod settings;
 mod unit;
 
 pub(super) use contents::Contents;
-pub(crate) use due::{DueReason, DueWindow};
+pub(crate) use due::{DueReason, DueWindow, UnitName};
 pub use fired::{FiredWindow, FiredWindows, WindowReason};
 pub(super) use kept::Kept;
 pub use plan::LateRecord;
-pub(super) use plan::{PlannedUnit, Planning};
+pub(super) use plan::Planning;
 pub(super) use sessions::too_many;
 pub use settings::{HOPS_MAX, WindowKind, WindowSettings};
 pub(super) use unit::put_unit;
@@ -86,6 +86,8 @@ pub(super) struct Windows {
     pub firing: Vec<Firing>,
     /// Which of them have failed.
     pub failed: Vec<u32>,
+    /// All windows that are due are selected, and are those that fire.
+    pub all_selected: bool,
 }
 
 /// A unit as it was.
@@ -96,18 +98,20 @@ pub(super) struct Undo {
 
 /// A window that has been due.
 pub(super) struct Firing {
-    pub unit: Vec<u8>,
+    pub unit: UnitName,
     pub window: Window,
     pub reason: DueReason,
+    /// That of its key.
+    pub hash: u64,
     pub kept: Kept,
 }
 
 impl Windows {
     pub fn new(settings: WindowSettings, state: usize, merger: Option<Arc<dyn StateMerger>>) -> Self {
         let index = KeyIndex::new(&settings.kind);
-        let (due, plan) = (DueWindows::default(), Plan::default());
+        let (due, plan) = (DueWindows::new(&settings.kind), Plan::default());
         let (undo, late, full, firing, failed) = Default::default();
-        Self { settings, state, merger, index, due, plan, undo, late, full, firing, failed }
+        Self { settings, state, merger, index, due, plan, undo, late, full, firing, failed, all_selected: false }
     }
 
     /// When a window is complete, by the time that it goes by.

@@ -4,7 +4,7 @@
 use super::index::{Filling, KeyIndex};
 use super::kept::Kept;
 use super::sessions::PlannedSessions;
-use super::unit::put_unit;
+use super::unit::{key_of_unit, put_unit, start_of_unit};
 use super::{NO_BOUND, Window, WindowKind, WindowSettings};
 use crate::element::{Column, NO_TIMESTAMP};
 use crate::state::distinct_keys::DistinctKeys;
@@ -25,11 +25,9 @@ pub struct LateRecord {
     pub late_ms: i64,
 }
 
-/// A unit that the call is about.
+/// What comes to a unit in the call, where that has to be known.
+#[derive(Clone, Copy)]
 pub(in crate::state) struct PlannedUnit {
-    pub window: Window,
-    /// What is kept of it; `None`: nothing is, the call opens it.
-    pub kept: Option<Kept>,
     /// The largest time of its records in the call.
     pub largest: i64,
     /// Number of its records in the call.
@@ -53,11 +51,14 @@ pub(in crate::state) struct Plan {
     pub units: Column,
     pub hashes: Vec<u64>,
     pub late: Vec<LateRecord>,
-    /// The distinct units, in the order in which they are selected.
-    pub of_units: Vec<PlannedUnit>,
-    /// Their keys, and their windows.
+    /// The keys of the distinct units, in the order in which they are selected; and their windows.
     pub shown: Column,
     pub windows: Vec<Window>,
+    /// Whether each is open already.
+    pub is_open_unit: Vec<bool>,
+    /// Where more has to be known: what is kept of each that is open, and what comes to it.
+    pub kept: Vec<Option<Kept>>,
+    pub of_units: Vec<PlannedUnit>,
     /// The records' keys, where these have to be known one by one.
     pub keys: DistinctKeys,
     pub sessions: PlannedSessions,
@@ -194,6 +195,13 @@ impl Plan {
 
     fn add_to_fixed(&mut self, planning: Planning<'_>, record: usize, time: i64) -> Result<(), String> {
         let mut last = None;
+        if let Some(window) = planning.settings.kind.window_at(time) {
+            match planning.late_by(window) {
+                None => self.push_row(planning, record, window.start, time),
+                Some(late_ms) => self.late.push(LateRecord { record: record as u32, window, late_ms }),
+            }
+            return Ok(());
+        }
         for window in planning.settings.kind.windows_at(time) {
             let late_by = planning.late_by(window);
             if late_by.is_none() {
@@ -227,24 +235,32 @@ impl Plan {
         }
     }
 
-    /// The rows have been selected: `key_of` says which distinct unit each is of. Their windows are worked out, and what comes to each in the call.
-    pub fn note_units(&mut self, settings: &WindowSettings, units: &Column, key_of: &[u32]) {
-        self.of_units.clear();
+    /// The rows have been selected: `key_of` says which distinct unit each is of. Their windows are worked out, and, where `in_full` says so, what comes to each.
+    pub fn note_units(&mut self, settings: &WindowSettings, units: &Column, key_of: &[u32], in_full: bool) {
         self.shown.clear();
         self.windows.clear();
+        self.is_open_unit.clear();
+        self.kept.clear();
+        self.of_units.clear();
+        units.iter().for_each(|unit| self.shown.push(key_of_unit(unit)));
+        if in_full {
+            self.note_in_full(settings, units.len(), key_of);
+        }
+        if !settings.kind.merges() {
+            self.windows.extend(units.iter().map(|unit| settings.kind.window_of(start_of_unit(unit))));
+        }
+    }
+
+    fn note_in_full(&mut self, settings: &WindowSettings, units: usize, key_of: &[u32]) {
+        self.of_units.resize(units, PlannedUnit { largest: NO_TIMESTAMP, records: 0, last: 0, session: 0 });
+        self.kept.resize(units, None);
         for (row, &unit) in key_of.iter().enumerate() {
-            if unit as usize == self.of_units.len() {
-                let session = if settings.kind.merges() { self.sessions.place_of_row(row) } else { 0 };
-                let window = if settings.kind.merges() {
-                    self.sessions.of_row(row).window
-                } else {
-                    settings.kind.window_of(super::unit::start_of_unit(units.get(unit as usize)))
-                };
-                self.of_units.push(PlannedUnit { window, kept: None, largest: NO_TIMESTAMP, records: 0, last: 0, session });
-                self.windows.push(window);
-                self.shown.push(super::unit::key_of_unit(units.get(unit as usize)));
-            }
             let planned = &mut self.of_units[unit as usize];
+            if settings.kind.merges() && planned.records == 0 {
+                // Units come in the order of their first rows.
+                self.windows.push(self.sessions.of_row(row).window);
+                planned.session = self.sessions.place_of_row(row);
+            }
             planned.largest = planned.largest.max(self.times[row]);
             planned.records += 1;
             planned.last = self.rows[row];

@@ -101,6 +101,14 @@ impl WindowKind {
         }
     }
 
+    /// The one window of a time where there is one, found without much ado; `None` says nothing.
+    #[inline]
+    pub(super) fn window_at(&self, time: i64) -> Option<Window> {
+        let Self::Tumbling { size, offset } = *self else { return None };
+        let start = time.checked_sub(time.checked_sub(offset)?.rem_euclid(size))?;
+        Some(Window { start, end: start.checked_add(size)? }).filter(|_| time != NO_TIMESTAMP)
+    }
+
     /// The windows of a time, first to last; none but for tumbling and hopping ones, and where the numbers of time end.
     pub fn windows_at(&self, time: i64) -> impl Iterator<Item = Window> {
         let (size, every, offset) = match *self {
@@ -133,6 +141,9 @@ mod tests {
     fn check(kind: WindowKind, time: i64, expect: &[(i64, i64)]) {
         let windows: Vec<_> = kind.windows_at(time).map(|window| (window.start, window.end)).collect();
         assert_eq!(windows, expect, "{kind:?} at {time}");
+        if let Some(window) = kind.window_at(time) {
+            assert_eq!(expect, [(window.start, window.end)], "{kind:?} at {time}");
+        }
     }
 
     #[test]
