@@ -72,7 +72,7 @@ pub(super) struct MemoryBackend {
     pub(super) max_parallelism: u32,
     hasher: FixedState,
     /// One for each group of `range`.
-    tables: Vec<GroupTable>,
+    pub(super) tables: Vec<GroupTable>,
     /// What has changed since which snapshot.
     history: ChangeHistory,
     /// What all keys with their states count as.
@@ -302,24 +302,7 @@ impl StateBackend for MemoryBackend {
     }
 
     fn next_keys(&self, from: u64, most: usize, keys: &mut Column) -> Option<u64> {
-        let (mut table, mut entry) = ((from >> 32) as usize, from as u32);
-        // Holes and empty groups are gone past, but not for ever.
-        for _ in 0..4 * most {
-            if keys.len() == most {
-                break;
-            }
-            match self.tables.get(table).map(|table| table.entry_at(entry)) {
-                None => (table, entry) = (0, 0),
-                Some(None) => (table, entry) = (table + 1, 0),
-                Some(Some(found)) => {
-                    if !found.is_hole() {
-                        keys.push(found.key.as_slice());
-                    }
-                    entry += 1;
-                }
-            }
-        }
-        Some((table as u64) << 32 | u64::from(entry))
+        Some(self.keys_behind(from, most, keys))
     }
 
     fn keys(&self) -> u64 {

@@ -19,6 +19,7 @@ mod snapshots;
 mod source_task;
 mod source_time;
 mod subtask;
+mod subtask_restore;
 mod successor;
 #[cfg(test)]
 mod testing;
@@ -40,7 +41,8 @@ pub use restore::KeyedRestore;
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::{Reading, SourceTask};
 pub use source_time::SourceClock;
-pub use subtask::{Emitted, OperatorSubtask, RestoreSource, SubtaskCapture, SubtaskPlace};
+pub use subtask::{Emitted, OperatorSubtask, SubtaskCapture, SubtaskPlace};
+pub use subtask_restore::RestoreSource;
 pub use successor::Successor;
 
 use crate::checkpoint::{CompletedTasks, Trigger};

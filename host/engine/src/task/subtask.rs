@@ -4,10 +4,10 @@
 //! Invariant: what a call has changed and emitted is all that it was asked for, or the call has failed and the subtask is of no more use until its
 //! state has been put back.
 
-use super::restore::{BroadcastRestore, KeyedRestore};
+use super::subtask_restore::ToRestore;
 use super::timers::Firing;
 use super::{CallLog, KeptStretch, NodeBroadcast, Successor};
-use crate::checkpoint::{CheckpointMetadata, RestorePlan, WatermarkFloor};
+use crate::checkpoint::WatermarkFloor;
 use crate::element::{CheckpointId, NO_TIMESTAMP, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
@@ -15,9 +15,8 @@ use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, Operato
 use crate::runtime::Clock;
 use crate::state::{
     BackendPlace, BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateDescriptor,
-    StateRewrite, StateSnapshot, StateTime, TimeDomain, WindowSettings,
+    StateSnapshot, StateTime, TimeDomain, WindowSettings,
 };
-use crate::storage::Store;
 use crate::time::{ProcessingTime, WatermarkFloors};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,25 +50,13 @@ impl SubtaskPlace {
     }
 }
 
-/// A checkpoint that subtasks restore from.
-pub struct RestoreSource<'a> {
-    /// What it consists of.
-    pub metadata: &'a CheckpointMetadata,
-    /// What of it goes where.
-    pub plan: &'a RestorePlan,
-    /// Where its objects are.
-    pub store: Arc<dyn Store>,
-    /// The clock for retries.
-    pub clock: Arc<dyn Clock>,
-}
-
 /// An operator with all that belongs to it.
 pub struct OperatorSubtask {
     pub(super) place: SubtaskPlace,
     operator: Box<dyn Operator>,
     on_probation: bool,
     pub(super) state: Option<Box<KeyedState>>,
-    broadcast: Option<Box<NodeBroadcast>>,
+    pub(super) broadcast: Option<Box<NodeBroadcast>>,
     call_log: Option<Box<CallLog>>,
     pub(super) metrics: Arc<VertexMetrics>,
     pub(super) clock: Arc<dyn Clock>,
@@ -83,15 +70,9 @@ pub struct OperatorSubtask {
     /// Whether somebody takes the records that came too late for their windows.
     pub(super) tells_late: bool,
     /// All states that are kept: those that are declared, and behind them those of timers.
-    kept_states: Vec<StateDescriptor>,
+    pub(super) kept_states: Vec<StateDescriptor>,
     /// What [`OperatorSubtask::restore`] is to read.
-    to_restore: ToRestore,
-}
-
-#[derive(Default)]
-struct ToRestore {
-    keyed: Option<KeyedRestore>,
-    broadcast: Option<BroadcastRestore>,
+    pub(super) to_restore: ToRestore,
 }
 
 /// A subtask's part of a checkpoint, as of the barrier.
@@ -177,48 +158,6 @@ impl OperatorSubtask {
     /// The operator's id.
     pub fn id(&self) -> &str {
         &self.place.subtask.vertex
-    }
-
-    /// Notes what [`OperatorSubtask::restore`] is to read of a checkpoint.
-    pub fn plan_restore(&mut self, from: &RestoreSource<'_>) {
-        let Some(was) = from.plan.from(self.id()).map(str::to_owned) else { return };
-        let factory = &self.place.factory;
-        let rewrite =
-            StateRewrite::new(from.plan.places(self.id()), &self.kept_states, factory.migrator()).of(from.metadata.states_of(&was));
-        let parts = from.metadata.vertex(&was).map_or(&[][..], |vertex| &vertex.subtasks);
-        self.floors = WatermarkFloors::restored(parts.iter().flat_map(|part| part.floors.iter().copied()), self.place.key_groups);
-        let told = parts.iter().filter_map(|part| part.processing_time).max();
-        self.processing_time = ProcessingTime::restored(told, self.clock.now());
-        let read = (from.store.clone(), from.clock.clone());
-        let keyed = self.place.key_groups.and_then(|range| KeyedRestore::of(from.metadata, (&was, rewrite.clone()), range, read.clone()));
-        let index = self.place.subtask.index;
-        let broadcast = self.broadcast.as_ref().and_then(|_| BroadcastRestore::of(from.metadata, (&was, rewrite), index, read));
-        self.to_restore = ToRestore { keyed, broadcast };
-    }
-
-    /// True where there is something to restore.
-    pub(crate) fn has_to_restore(&self) -> bool {
-        self.to_restore.keyed.is_some() || self.to_restore.broadcast.is_some()
-    }
-
-    /// Fills the state with what has been planned. It counts then, and is never too much.
-    pub async fn restore(&mut self) -> Result<(), EngineError> {
-        let ToRestore { keyed, broadcast } = std::mem::take(&mut self.to_restore);
-        if let (Some(restore), Some(state)) = (keyed, self.state.as_deref_mut()) {
-            restore.run(state.backend_mut()).await?;
-            state.queue_restored_timers().map_err(|error| error.context(format!("restore {}: its timers", self.place.subtask.vertex)))?;
-            let now = self.processing_time.now(self.clock.wall_ms(), self.clock.now());
-            state
-                .queue_restored_windows(now)
-                .map_err(|error| error.context(format!("restore {}: its windows", self.place.subtask.vertex)))?;
-        }
-        if let (Some(restore), Some(broadcast)) = (broadcast, self.broadcast.as_deref_mut()) {
-            restore.run(broadcast).await?;
-        }
-        if let Some(kept) = self.kept() {
-            kept.allowance.note(kept.keyed_bytes, kept.broadcast_bytes);
-        }
-        Ok(())
     }
 
     /// Makes one call, and gives what it has emitted. Waits until the states of its keys are where the operator reads them, and for nothing else.
@@ -406,7 +345,7 @@ impl OperatorSubtask {
     }
 
     /// What it keeps, and how much it may; `None` where nobody counts.
-    fn kept(&self) -> Option<KeptState<'_>> {
+    pub(super) fn kept(&self) -> Option<KeptState<'_>> {
         let broadcast = self.broadcast.as_ref().map(|broadcast| broadcast.state());
         let allowance = self.state.as_ref().and_then(|state| state.allowance()).or_else(|| broadcast?.allowance())?;
         let keyed_bytes = self.state.as_ref().map_or(0, |state| state.bytes());
@@ -415,11 +354,11 @@ impl OperatorSubtask {
 }
 
 /// The state that a subtask keeps, as far as it counts.
-struct KeptState<'a> {
+pub(super) struct KeptState<'a> {
     /// How much it may keep.
-    allowance: &'a StateAllowance,
-    keyed_bytes: u64,
-    broadcast_bytes: u64,
+    pub(super) allowance: &'a StateAllowance,
+    pub(super) keyed_bytes: u64,
+    pub(super) broadcast_bytes: u64,
 }
 
 #[cfg(test)]
