@@ -197,3 +197,43 @@ fn windows_of_the_clock_go_by_it_alone() {
     host.end_input().expect("no fault");
     assert_eq!((told(&mut host).len(), host.open_windows("k").len()), (0, 1));
 }
+
+#[derive(States)]
+struct Spelt {
+    #[state(merge = |earlier: String, later: String| earlier + &later)]
+    text: ValueState<String>,
+}
+
+/// Puts texts one behind the other.
+struct Spell;
+
+impl Operator for Spell {
+    const NAME: &'static str = "spell";
+    const VERSION: &'static str = "1";
+    const WINDOWED: bool = true;
+    type Config = Empty;
+    type States = Spelt;
+
+    fn open(_config: Empty, _setup: &Setup) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
+        let more = record.text()?;
+        ctx.text.update(|text| text.push_str(more))
+    }
+
+    fn on_window(&mut self, _firing: FiredWindow<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
+        let text = ctx.text.get()?.cloned().unwrap_or_default();
+        ctx.emit(text);
+        Ok(())
+    }
+}
+
+#[test]
+fn of_two_values_that_become_one_that_of_the_earlier_window_stands_in_front() {
+    let mut host = TestHost::<Spell>::open("{}").expect("opens").with_window(TestWindow::session(10));
+    host.send(&[at(40, "d"), at(20, "b"), at(0, "a"), at(28, "c"), at(10, "!"), at(9, "-"), at(34, "+")]).expect("no fault");
+    host.end_input().expect("no fault");
+    assert_eq!(host.emitted(), [TestRecord::new("a!-").key("k").at(19), TestRecord::new("bcd+").key("k").at(49)]);
+}
