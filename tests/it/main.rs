@@ -39,6 +39,7 @@
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `nexmark`: the queries of the benchmark, against a reference in Python.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
+//! - `flights`: the example plugins with windows, against a reference in Python, over kills.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
@@ -49,6 +50,7 @@ mod corruption;
 mod crash_points;
 mod damage;
 mod files;
+mod flights;
 mod followed;
 mod hostile;
 mod house;

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use weir_tests::process::{Bench, WordCount, examples};
 
-/// Those that are built.
-const QUERIES: [u32; 17] = [0, 1, 2, 3, 4, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
+/// Those that are checked: all but 6, which the benchmark has for no such system, and 12, which goes by the clock.
+const QUERIES: [u32; 21] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 /// Five and a half hours of event time, with a midnight in them and all kinds of hours that query 14 knows.
 const SOURCE: &str = r#"name = "words"
 parallelism = 1
@@ -21,6 +21,7 @@ count = 100_000
 event-rate = 5
 seed = 7
 base-time = "2015-07-15T18:45:00Z"
+watermark = { delay = "4s" }
 "#;
 
 fn workspace() -> &'static Path {
@@ -42,7 +43,8 @@ fn operators(query: u32) -> String {
             .replace("operator.select", &format!("operator.select-{query}"));
         let line = line
             .replace("from = \"bids\"", &format!("from = \"bids-{query}\""))
-            .replace("from = \"select\"", &format!("from = \"select-{query}\""));
+            .replace("from = \"select\"", &format!("from = \"select-{query}\""))
+            .replace("from = \"select.", &format!("from = \"select-{query}."));
         match line.rsplit_once('/').filter(|_| line.starts_with("plugin")) {
             Some((_, file)) => writeln!(operators, "plugin = {:?}", components.join(file.trim_end_matches('"'))).expect("a text"),
             None if line.starts_with("build") => {}
