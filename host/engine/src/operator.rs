@@ -142,7 +142,7 @@ impl OperatorDescriptor {
     /// All states that are kept for it in a job that gives it these windows: those that it declares, under their numbers, and behind them one for each timer,
     /// or one for windows.
     pub fn kept_states(&self, windows: Option<&WindowSettings>) -> Vec<StateDescriptor> {
-        let of_timers = self.timers.iter().map(|timer| timer_state(&timer.name));
+        let of_timers = self.timers.iter().map(|timer| timer_state(&timer.name, timer.domain()));
         self.states.iter().cloned().chain(of_timers).chain(windows.map(window_state)).collect()
     }
 }

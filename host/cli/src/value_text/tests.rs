@@ -27,7 +27,7 @@ fn unfit(schema: &str, digits: &str, why: &str) {
 
 #[test]
 fn timers_are_the_times_that_they_are_set_to() {
-    let timer = StateText::of(&weir_engine::state::timer_state("due"));
+    let timer = StateText::of(&weir_engine::state::timer_state("due", weir_engine::state::TimeDomain::Event));
     let bytes: Vec<u8> = [i64::MIN, 0, 1_357_034_400_123, i64::MAX].iter().flat_map(|time| time.to_le_bytes()).collect();
     let shown = timer.value(1, &bytes);
     let times = format!("[{},\"1970-01-01T00:00:00.000Z\",\"2013-01-01T10:00:00.123Z\",{}]", i64::MIN, i64::MAX);

@@ -263,5 +263,5 @@ pub(super) fn plan_of(metadata: &CheckpointMetadata, graph: &JobGraph) -> Result
         options.drops.extend(gone.map(|state| format!("{id}.{}", state.name)));
     }
     let refused = format!("run it from checkpoint {}: the plugin does not go on with what is kept there", metadata.checkpoint_id);
-    planned(was, graph, &options).accepted_in_place(&refused)
+    planned(metadata, graph, &options).accepted_in_place(&refused)
 }

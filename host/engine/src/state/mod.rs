@@ -63,6 +63,7 @@ pub use rewrite::StateRewrite;
 pub use snapshot::{BlockSnapshot, FileSnapshot, SnapshotFile, StateSnapshot, StoredFile};
 pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
+pub(crate) use timers::is_timer_of_both;
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
 pub(crate) use windows::{DueReason, DueWindow};
 pub use windows::{

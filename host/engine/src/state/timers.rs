@@ -23,9 +23,21 @@ pub enum TimeDomain {
     Processing,
 }
 
-/// The state that keeps a declared timer.
-pub fn timer_state(name: &str) -> StateDescriptor {
-    StateDescriptor { name: format!("{TIMER_STATE}{name}"), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None }
+/// What stood in the place of the time that a timer goes by before it was said there.
+const UNSAID: &str = "raw";
+
+/// The state that keeps a declared timer. Its schema says which time it goes by.
+pub fn timer_state(name: &str, domain: TimeDomain) -> StateDescriptor {
+    let schema = match domain {
+        TimeDomain::Event => "event time",
+        TimeDomain::Processing => "processing time",
+    };
+    StateDescriptor { name: format!("{TIMER_STATE}{name}"), kind: StateKind::Value, schema: schema.into(), version: 1, ttl: None }
+}
+
+/// True where the states of a timer, as one was and as it is, may be of the same one: older checkpoints do not say which time it went by.
+pub(crate) fn is_timer_of_both(was: &StateDescriptor, is: &StateDescriptor) -> bool {
+    was.schema == is.schema || was.schema == UNSAID
 }
 
 /// The timers of one subtask's keys.

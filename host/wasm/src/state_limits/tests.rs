@@ -30,7 +30,7 @@ struct Held {
 
 impl Held {
     fn new() -> Self {
-        let kept: Vec<_> = declared().into_iter().chain([timer_state("due")]).collect();
+        let kept: Vec<_> = declared().into_iter().chain([timer_state("due", TimeDomain::Event)]).collect();
         let backend = MemoryBackendFactory::new(1).create(&kept, KeyGroupRange { start: 0, end: 8 }, 8);
         let mut builder = BatchBuilder::new();
         (0..KEYS).for_each(|key| builder.push(Some(format!("key {key}").as_bytes()), b"", None));

@@ -12,8 +12,9 @@ impl PlannedRestore {
         let lines: Vec<_> = others.map(|refusal| refusal.text.clone()).chain(gone.iter().map(|left| texts::gone(left))).collect();
         let hint = match remedy {
             Remedy::Name => "leave the name out".to_owned(),
-            Remedy::Drop => {
-                let drops: String = gone.iter().map(|left| format!(" --drop-state {}", left.name)).collect();
+            Remedy::Drop | Remedy::GiveUp(_) => {
+                let names = gone.iter().map(|left| left.name.as_str()).chain(self.given_up());
+                let drops: String = names.map(|name| format!(" --drop-state {name}")).collect();
                 format!(
                     "only a start drops state: `weir stop --savepoint`, then name the new plugin in the job file and `weir run JOBFILE{drops}`"
                 )

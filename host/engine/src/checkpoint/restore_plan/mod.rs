@@ -8,13 +8,14 @@
 mod in_place;
 mod planner;
 mod texts;
+mod windows;
 
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod tests;
 
-use super::{EdgeIdentity, GraphIdentity};
+use super::{CheckpointMetadata, EdgeIdentity, GraphIdentity};
 use crate::error::{EngineError, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,15 @@ pub struct RestoreOptions {
     pub renames: BTreeMap<String, String>,
     /// What of the checkpoint may be given up, by its ids there: `ID` of a source or operator, or `ID.STATE`.
     pub drops: BTreeSet<String>,
+}
+
+/// What there is to be restored.
+#[derive(Clone, Debug)]
+pub struct Restorable<'a> {
+    /// The graph that keeps it.
+    pub identity: &'a GraphIdentity,
+    /// Operators of it that are known to keep nothing of any key.
+    pub without_keys: BTreeSet<String>,
 }
 
 /// What becomes of all that a checkpoint keeps.
@@ -126,12 +136,14 @@ pub struct RestoreRefusal {
 }
 
 /// What the user can do about a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Remedy {
     /// Name something else to drop.
     Name,
     /// Name it to be dropped, or say what it is called now.
     Drop,
+    /// Give up what is kept under this name.
+    GiveUp(String),
     /// Give a state this version, and bring its old values over.
     Migrate(u32),
     /// Run the newer version that wrote it.
@@ -141,8 +153,22 @@ pub enum Remedy {
 }
 
 /// Plans what `now` restores of a checkpoint of `was`.
-pub fn plan_identities(was: &GraphIdentity, now: &GraphIdentity, options: &RestoreOptions) -> PlannedRestore {
-    planner::Planner::new(was, now, options).run()
+pub fn plan_identities<'a>(was: impl Into<Restorable<'a>>, now: &'a GraphIdentity, options: &'a RestoreOptions) -> PlannedRestore {
+    planner::Planner::new(was.into(), now, options).run()
+}
+
+impl<'a> From<&'a GraphIdentity> for Restorable<'a> {
+    fn from(identity: &'a GraphIdentity) -> Self {
+        Self { identity, without_keys: BTreeSet::new() }
+    }
+}
+
+impl<'a> From<&'a CheckpointMetadata> for Restorable<'a> {
+    fn from(metadata: &'a CheckpointMetadata) -> Self {
+        let keeps_none = |vertex: &&super::VertexSnapshot| vertex.subtasks.iter().all(|part| part.keys == 0);
+        let without_keys = metadata.vertices.iter().filter(keeps_none).map(|vertex| vertex.id.clone()).collect();
+        Self { identity: &metadata.graph, without_keys }
+    }
 }
 
 impl RestorePlan {
@@ -183,7 +209,15 @@ fn to_migrate(version: u32) -> String {
 impl PlannedRestore {
     /// What the user can do, where anything is refused.
     pub(crate) fn remedy(&self) -> Option<Remedy> {
-        self.refusals.iter().map(|refusal| refusal.remedy).max()
+        self.refusals.iter().map(|refusal| refusal.remedy.clone()).max()
+    }
+
+    /// The names that would have to be dropped for what is refused only because of what they keep.
+    fn given_up(&self) -> impl Iterator<Item = &str> {
+        self.refusals.iter().filter_map(|refusal| match &refusal.remedy {
+            Remedy::GiveUp(name) => Some(name.as_str()),
+            Remedy::Name | Remedy::Drop | Remedy::Migrate(_) | Remedy::Newer | Remedy::Undo => None,
+        })
     }
 
     /// What is said of each name to be dropped where nothing is restored, because the job has finished: that it names nothing, or is not looked at.
@@ -203,6 +237,10 @@ impl PlannedRestore {
         let hint = match remedy {
             Remedy::Name => "leave the name out".to_owned(),
             Remedy::Drop => "`--drop-state` gives up what it names; a step that was renamed says so with `was = \"OLD-ID\"`".to_owned(),
+            Remedy::GiveUp(_) => {
+                let drops: Vec<_> = self.given_up().map(|name| format!("--drop-state {name}")).collect();
+                format!("`{}` gives up what is kept so; or undo the change", drops.join(" "))
+            }
             Remedy::Migrate(version) => format!("{}; or undo the change, or start over with --fresh", to_migrate(version)),
             Remedy::Newer => "name the newer plugin in the job file, or run the components that are kept there with `--pinned`; or start over with --fresh".to_owned(),
             Remedy::Undo => "undo the change, or start over with --fresh".to_owned(),

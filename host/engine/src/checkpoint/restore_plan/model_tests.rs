@@ -3,15 +3,19 @@
 use super::tests::graph;
 use super::*;
 use crate::checkpoint::VertexIdentity;
+use crate::state::WINDOW_STATE;
 use std::fmt::Write;
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 const STATES: [&str; 3] = ["x", "y", "z"];
+const WINDOWS: [&str; 4] = ["", "", "~hourly", "~daily"];
 
 struct Case {
     was: GraphIdentity,
     now: GraphIdentity,
     options: RestoreOptions,
+    /// Operators that keep nothing of any key.
+    without_keys: BTreeSet<String>,
 }
 
 fn words(rng: &mut fastrand::Rng) -> String {
@@ -27,8 +31,10 @@ fn words(rng: &mut fastrand::Rng) -> String {
         let mut states = STATES.to_vec();
         rng.shuffle(&mut states);
         states.truncate(rng.usize(..=STATES.len()));
-        let states: Vec<_> =
+        let windows = WINDOWS[rng.usize(..WINDOWS.len())];
+        let mut states: Vec<_> =
             states.iter().map(|state| format!("{state}:{}{}", if rng.u8(..8) == 0 { "m" } else { "v" }, rng.u8(1..4))).collect();
+        states.insert(rng.usize(..=states.len()), windows.to_owned());
         write!(words, "{id}({}) ", states.join(",")).expect("a text");
     }
     words
@@ -52,8 +58,12 @@ fn case(rng: &mut fastrand::Rng) -> Case {
         if rng.u8(..6) == 0 {
             options.drops.insert(format!("{id}.{}", STATES[rng.usize(..STATES.len())]));
         }
+        if rng.u8(..8) == 0 {
+            options.drops.insert(format!("{id}.{WINDOW_STATE}"));
+        }
     }
-    Case { was, now, options }
+    let without_keys = IDS.iter().filter(|_| rng.u8(..6) == 0).map(|id| (*id).to_owned()).collect();
+    Case { was, now, options, without_keys }
 }
 
 /// `id.state` or `id` of a source, and what is known of it: everything that a graph keeps.
@@ -72,7 +82,7 @@ fn kept(graph: &GraphIdentity) -> BTreeMap<String, String> {
 
 /// Where everything that the checkpoint keeps goes: its name now, or `-` where it is dropped. `None`: the restore is refused.
 fn model(case: &Case) -> Option<BTreeMap<String, String>> {
-    let Case { was, now, options } = case;
+    let Case { was, now, options, without_keys } = case;
     let (before, after) = (kept(was), kept(now));
     let is_named = |name: &str| {
         let of_vertex = name.split('.').next().unwrap_or_default();
@@ -118,16 +128,42 @@ fn model(case: &Case) -> Option<BTreeMap<String, String>> {
             }
             goes.insert(name.clone(), new_name);
         }
+        // What goes on by windows goes on with them, and they are the same; or nothing of it is there.
+        let (of_was, of_now) = (windows_of(vertex), windows_of(&now.vertices[*id]));
+        let goes_on = goes.keys().any(|name| name.split('.').next() == Some(old));
+        let windows_go = goes.contains_key(&format!("{old}.{WINDOW_STATE}"));
+        let fits = of_was == of_now && (of_was.is_none() || windows_go);
+        if matches!(vertex, VertexIdentity::Operator { .. }) && goes_on && !fits && !without_keys.contains(old) {
+            return None;
+        }
     }
     for name in before.keys() {
         if !goes.contains_key(name) {
-            if !is_named(name) {
+            let (vertex, state) = name.split_once('.').unwrap_or((name, ""));
+            // Windows of which none is open are gone by themselves, where their operator goes on.
+            let is_idle = state == WINDOW_STATE && without_keys.contains(vertex) && goes_on_as(now, options, vertex);
+            if !is_named(name) && !is_idle {
                 return None;
             }
             goes.insert(name.clone(), "-".into());
         }
     }
     Some(goes)
+}
+
+/// The windows of an operator.
+fn windows_of(vertex: &VertexIdentity) -> Option<&str> {
+    match vertex {
+        VertexIdentity::Operator { states, .. } => {
+            states.iter().find(|state| state.name == WINDOW_STATE).map(|state| state.schema.as_str())
+        }
+        VertexIdentity::Source { .. } => None,
+    }
+}
+
+/// Whether a vertex of the graph goes on with the one of the checkpoint that had this id.
+fn goes_on_as(now: &GraphIdentity, options: &RestoreOptions, old: &str) -> bool {
+    now.vertices.contains_key(old) || options.renames.iter().any(|(id, was)| was == old && now.vertices.contains_key(id))
 }
 
 /// The same of a plan.
@@ -152,7 +188,10 @@ fn plans_take_everything_over_once_or_drop_it_by_name_or_are_refused() {
     let (mut accepted, mut rng) = (0, fastrand::Rng::with_seed(5));
     for number in 0..60_000 {
         let case = case(&mut rng);
-        let planned = plan_identities(&case.was, &case.now, &case.options);
+        let planned = {
+            let was = Restorable { identity: &case.was, without_keys: case.without_keys.clone() };
+            plan_identities(was, &case.now, &case.options)
+        };
         let found = planned.refusals.is_empty().then(|| of_plan(&case, &planned.plan));
         assert_eq!(found, model(&case), "case {number}: {:?} → {:?}, {:?}: {planned:?}", case.was, case.now, case.options);
         accepted += u32::from(found.is_some());

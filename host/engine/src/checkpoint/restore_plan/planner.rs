@@ -1,15 +1,20 @@
 //! Makes the plan: vertex by vertex what it goes on with, then what is left.
 
 use super::texts::{self, Described};
-use super::{LeftOut, PlannedKind, PlannedRestore, Remedy, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, StatePlan, VertexPlan};
+use super::windows::BothStates;
+use super::{
+    LeftOut, PlannedKind, PlannedRestore, Remedy, Restorable, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, StatePlan, VertexPlan,
+};
 use crate::checkpoint::{GraphIdentity, VertexIdentity};
-use crate::state::StateDescriptor;
+use crate::state::{StateDescriptor, TIMER_STATE, WINDOW_STATE, is_timer_of_both};
 use std::collections::BTreeSet;
 
 pub(super) struct Planner<'a> {
     was: &'a GraphIdentity,
     now: &'a GraphIdentity,
     options: &'a RestoreOptions,
+    /// Operators of the checkpoint that keep nothing of any key.
+    without_keys: BTreeSet<String>,
     plan: RestorePlan,
     refusals: Vec<RestoreRefusal>,
     /// Ids of the checkpoint that a vertex goes on with.
@@ -17,8 +22,9 @@ pub(super) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(was: &'a GraphIdentity, now: &'a GraphIdentity, options: &'a RestoreOptions) -> Self {
-        Self { was, now, options, plan: RestorePlan::default(), refusals: Vec::new(), taken: BTreeSet::new() }
+    pub fn new(was: Restorable<'a>, now: &'a GraphIdentity, options: &'a RestoreOptions) -> Self {
+        let Restorable { identity: was, without_keys } = was;
+        Self { was, now, options, without_keys, plan: RestorePlan::default(), refusals: Vec::new(), taken: BTreeSet::new() }
     }
 
     pub fn run(mut self) -> PlannedRestore {
@@ -47,7 +53,16 @@ impl<'a> Planner<'a> {
         self.refusals.push(RestoreRefusal { text, remedy: Remedy::Undo });
     }
 
-    fn drops(&self, name: &str) -> bool {
+    pub(super) fn add_refusal(&mut self, refusal: RestoreRefusal) {
+        self.refusals.push(refusal);
+    }
+
+    /// True where the operator of the checkpoint is known to keep nothing of any key.
+    pub(super) fn has_no_keys(&self, origin: &str) -> bool {
+        self.without_keys.contains(origin)
+    }
+
+    pub(super) fn drops(&self, name: &str) -> bool {
         self.options.drops.contains(name)
     }
 
@@ -109,6 +124,7 @@ impl<'a> Planner<'a> {
             ) => {
                 plan.component = (before != after).then(|| (before.clone(), after.clone()));
                 plan.states = was.iter().map(|was| self.state(origin, was, is)).collect();
+                self.check_windows(origin, BothStates { was, is }, &mut plan);
                 let restored: Vec<_> = plan.states.iter().filter_map(|state| state.fate.place()).collect();
                 let new = is.iter().enumerate().filter(|(place, _)| !restored.contains(place));
                 plan.new_states = new.map(|(_, state)| state.name.clone()).collect();
@@ -125,6 +141,9 @@ impl<'a> Planner<'a> {
 
     /// What becomes of the state `was` of the checkpoint's operator `origin`, which declares the states `is` now.
     fn state(&mut self, origin: &str, was: &StateDescriptor, is: &[StateDescriptor]) -> StatePlan {
+        if was.name == WINDOW_STATE {
+            return self.window_state(origin, is);
+        }
         let name = texts::state_name(origin, &was.name);
         let place = is.iter().position(|state| state.name == was.name).filter(|_| !self.drops(&name));
         let fate = match place {
@@ -138,6 +157,16 @@ impl<'a> Planner<'a> {
         StatePlan { name: was.name.clone(), fate }
     }
 
+    /// Drops a state of the checkpoint's operator `origin` where the user has named it. True where that is so.
+    pub(super) fn drop_state(&mut self, origin: &str, state: &str) -> bool {
+        let name = texts::state_name(origin, state);
+        let allowed = self.drops(&name);
+        if allowed {
+            self.plan.left.push(LeftOut { name, kept: vec![state.to_owned()], allowed });
+        }
+        allowed
+    }
+
     fn kept(&mut self, name: &str, was: &StateDescriptor, is: &StateDescriptor, place: usize) -> StateFate {
         if was.kind != is.kind {
             self.refuse(texts::differ(name, "its kind has changed", &Described::of(was), &Described::of(is)));
@@ -146,6 +175,12 @@ impl<'a> Planner<'a> {
             self.refusals.push(RestoreRefusal { text, remedy: Remedy::Newer });
         } else if is.version > was.version {
             return StateFate::Migrated { place, from_version: was.version, to_version: is.version };
+        } else if let Some(timer) = was.name.strip_prefix(TIMER_STATE) {
+            if is_timer_of_both(was, is) {
+                return StateFate::Kept { place };
+            }
+            let text = texts::other_time(name, timer, &was.schema, &is.schema);
+            self.refusals.push(RestoreRefusal { text, remedy: Remedy::GiveUp(name.to_owned()) });
         } else if !texts::same_bytes(&was.schema, &is.schema) {
             let reason = "its description has changed, and its version has not";
             let text = texts::differ(name, reason, &Described::of(was), &Described::of(is));

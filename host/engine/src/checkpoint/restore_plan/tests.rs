@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::checkpoint::VertexIdentity;
-use crate::state::{StateDescriptor, StateKind};
+use crate::state::{StateDescriptor, StateKind, TimeDomain, WINDOW_STATE, timer_state};
 
 /// A graph of words: `in*` is a source, `op(a:v1,b:m2)` an operator with a value state `a` of version 1 and a map state `b` of version 2.
 pub(super) fn graph(words: &str) -> GraphIdentity {
@@ -20,6 +20,16 @@ fn source(path: &str) -> VertexIdentity {
 
 fn operator(states: &str) -> VertexIdentity {
     let state = |text: &str| {
+        // Windows: `~hourly`.
+        if let Some(windows) = text.strip_prefix('~') {
+            let (name, kind) = (WINDOW_STATE.into(), StateKind::Value);
+            return StateDescriptor { name, kind, schema: windows.into(), version: 1, ttl: None };
+        }
+        // Timers: `due@event-time`; as older weirs wrote them: `due@raw`.
+        if let Some((timer, time)) = text.split_once('@') {
+            let state = timer_state(timer, TimeDomain::Event);
+            return StateDescriptor { schema: time.replace('-', " "), ..state };
+        }
         let (name, rest) = text.split_once(':').expect("a name");
         let kind = match &rest[..1] {
             "v" => StateKind::Value,
@@ -34,7 +44,7 @@ fn operator(states: &str) -> VertexIdentity {
 }
 
 /// Options of words: `tally<count` renames, `-count.a` drops.
-fn options(words: &str) -> RestoreOptions {
+pub(super) fn options(words: &str) -> RestoreOptions {
     let mut options = RestoreOptions::default();
     for word in words.split_whitespace() {
         match word.split_once('<') {
@@ -47,7 +57,7 @@ fn options(words: &str) -> RestoreOptions {
 
 /// The lines that a run prints.
 #[track_caller]
-fn check(was: &str, now: &str, said: &str, expect: &[&str]) -> RestorePlan {
+pub(super) fn check(was: &str, now: &str, said: &str, expect: &[&str]) -> RestorePlan {
     let planned = plan_identities(&graph(was), &graph(now), &options(said));
     assert_eq!(planned.refusals, [], "{was} → {now}");
     assert_eq!(planned.plan.lines(), expect, "{was} → {now}");
@@ -56,7 +66,7 @@ fn check(was: &str, now: &str, said: &str, expect: &[&str]) -> RestorePlan {
 
 /// The refusals' first lines, and the hint.
 #[track_caller]
-fn refused(was: &str, now: &str, said: &str, expect: &[&str], hint: &str) {
+pub(super) fn refused(was: &str, now: &str, said: &str, expect: &[&str], hint: &str) {
     let planned = plan_identities(&graph(was), &graph(now), &options(said));
     let lines: Vec<_> = planned.refusals.iter().map(|refusal| refusal.text.lines().next().unwrap_or_default()).collect();
     assert_eq!(lines, expect, "{was} → {now}");
@@ -66,6 +76,7 @@ fn refused(was: &str, now: &str, said: &str, expect: &[&str], hint: &str) {
 
 const MIGRATE: &str = "gets a new version, `#[state(version = 2)]`, and `migrate`";
 const UNDO: &str = "undo the change";
+pub(super) const GIVE_UP: &str = "gives up what is kept so";
 const DROP: &str = "`--drop-state` gives up";
 
 #[test]
@@ -183,6 +194,20 @@ fn a_newer_version_is_migrated_and_nothing_else_may_differ() {
     );
     check("op(a:v1=T{x:u32})", "op(a:v1=U{x:u32})", "", &[]);
     check("op(a:v2)", "op(a:v1)", "-op.a", &["op.a: new, begins empty", "op.a: dropped"]);
+}
+
+#[test]
+fn a_timer_keeps_going_by_the_time_that_it_went_by() {
+    for (was, now) in
+        [("event-time", "event-time"), ("processing-time", "processing-time"), ("raw", "event-time"), ("raw", "processing-time")]
+    {
+        let plan = check(&format!("op(due@{was})"), &format!("op(due@{now})"), "", &[]);
+        assert_eq!(plan.places("op"), [Some(0)]);
+    }
+    let other = "op.weir:timer:due: the timer `due` went by event time, and goes by processing time now: those that are set are of the one and not of the other";
+    refused("op(a:v1,due@event-time)", "op(a:v1,due@processing-time)", "", &[other], "`--drop-state op.weir:timer:due` gives up");
+    let anew = ["op.weir:timer:due: new, begins empty", "op.weir:timer:due: dropped"];
+    check("op(a:v1,due@event-time)", "op(a:v1,due@processing-time)", "-op.weir:timer:due", &anew);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the user is told of a plan.
 
 use super::{LeftOut, PlannedKind, RestorePlan, StateFate, VertexPlan};
-use crate::state::StateDescriptor;
+use crate::state::{StateDescriptor, WINDOW_STATE};
 
 impl RestorePlan {
     /// A line for each thing that is not simply as it was.
@@ -78,6 +78,29 @@ pub(super) fn gone(left: &LeftOut) -> String {
         None => format!("{name}: in the checkpoint, not in the job file; it kept {}", kept.join(", ")),
         Some((id, _)) => format!("{name}: in the checkpoint, and {id} does not declare it any more"),
     }
+}
+
+/// Windows of an operator of the checkpoint that are not what they were, where something is kept by them, or by none.
+pub(super) fn other_windows(origin: &str, was: Option<&str>, now: Option<&str>) -> String {
+    let open = "what is kept of those that are open belongs to no";
+    match (was, now) {
+        (Some(was), Some(now)) => format!("the windows of `{origin}` were `{was}`, and are `{now}` now: {open} other"),
+        (Some(was), None) => format!("the windows of `{origin}` were `{was}`, and it has none now: {open} key alone"),
+        (None, now) => {
+            let now = now.unwrap_or_default();
+            format!("`{origin}` had no windows, and they are `{now}` now: what it keeps by key is in none of them")
+        }
+    }
+}
+
+/// Windows that are dropped without what is kept in them.
+pub(super) fn windows_alone(origin: &str) -> String {
+    format!("`--drop-state {origin}.{WINDOW_STATE}` drops the windows of `{origin}` and not what is kept in them")
+}
+
+/// A timer that goes by another time than those that are set; `name` is that of its state.
+pub(super) fn other_time(name: &str, timer: &str, was: &str, now: &str) -> String {
+    format!("{name}: the timer `{timer}` went by {was}, and goes by {now} now: those that are set are of the one and not of the other")
 }
 
 pub(super) fn nothing_to_drop(name: &str, there: &[String]) -> String {

@@ -3,7 +3,7 @@
 pub(in crate::job) mod in_flight_records;
 
 use crate::checkpoint::{
-    CheckpointMetadata, GraphIdentity, PlannedRestore, Remedy, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, plan_identities,
+    CheckpointMetadata, PlannedRestore, Remedy, Restorable, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, plan_identities,
 };
 use crate::error::EngineError;
 use crate::job::restore::in_flight_records::{load_in_flight, misfits};
@@ -19,7 +19,7 @@ pub async fn plan_restore(
     graph: &JobGraph,
     options: &RestoreOptions,
 ) -> Result<PlannedRestore, EngineError> {
-    let mut planned = planned(&metadata.graph, graph, options);
+    let mut planned = planned(metadata, graph, options);
     let stored = load_in_flight(store, clock, metadata).await?;
     let misfits = misfits(&stored, graph, &planned.plan).into_iter();
     planned.refusals.extend(misfits.map(|text| RestoreRefusal { text, remedy: Remedy::Undo }));
@@ -27,8 +27,9 @@ pub async fn plan_restore(
 }
 
 /// The same as far as the identities of the two tell it, and whether operators can migrate.
-pub(crate) fn planned(was: &GraphIdentity, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
-    let mut planned = plan_identities(was, &graph.identity(), options);
+pub(crate) fn planned<'a>(was: impl Into<Restorable<'a>>, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
+    let (was, now): (Restorable<'_>, _) = (was.into(), graph.identity());
+    let mut planned = plan_identities(was, &now, options);
     let refusals = migrations_without_migrator(graph, &mut planned.plan);
     planned.refusals.extend(refusals.into_iter().map(|text| RestoreRefusal { text, remedy: Remedy::Undo }));
     planned

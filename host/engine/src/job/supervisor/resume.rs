@@ -46,7 +46,7 @@ impl Supervisor {
         };
         let (source, metadata) = metadata;
         let what = what(start, &metadata);
-        let plan = planned(&metadata.graph, &self.graph, &options).accepted(&what)?;
+        let plan = planned(&metadata, &self.graph, &options).accepted(&what)?;
         let in_flight = self.load_in_flight(&*source, &what, &metadata, &plan, history).await?;
         Ok(Restored { source, metadata: Some(metadata), plan, in_flight })
     }
@@ -150,7 +150,7 @@ impl Supervisor {
     pub(in crate::job) async fn name_what_is_left_undone(&self, start: &Start) {
         let Some(checkpoint) = &start.restored else { return };
         let Ok(metadata) = load_metadata(&*self.options.store, &*self.runtime.clock, checkpoint).await else { return };
-        let planned = planned(&metadata.graph, &self.graph, &self.options.restore);
+        let planned = planned(&metadata, &self.graph, &self.options.restore);
         planned.idle_drops(&self.options.restore).iter().for_each(|line| (self.options.notice)(line));
         for vertex in &self.graph.vertices {
             let was = self.options.restore.renames.get(&vertex.id).and_then(|was| metadata.vertex(was));

@@ -217,7 +217,7 @@ fn what_has_expired_is_never_seen_and_goes_by_itself() {
 fn what_timers_find_and_write_goes_by_the_times_at_which_they_were_due() {
     let timers = vec![TimeDomain::Event];
     let mut states = descriptors();
-    states.push(crate::state::timer_state("due"));
+    states.push(crate::state::timer_state("due", TimeDomain::Event));
     let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: GROUPS }, GROUPS);
     let mut state = KeyedState::new(states, backend).with_timers(timers);
     let keys = |names: &[&str]| {
