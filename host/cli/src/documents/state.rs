@@ -89,6 +89,9 @@ pub struct StateRowsHead {
 pub struct StateRow {
     /// The key; absent in a broadcast state.
     pub key: Option<String>,
+    /// Where the window begins that it is in, or the number of a count; absent where it is in none, or in the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Box<RawValue>>,
     /// The state's name.
     pub state: String,
     /// The position of a list's item, from 0, or the entry of a map or broadcast state; absent of a value.
@@ -150,6 +153,9 @@ pub struct StateDiffRow {
     pub change: &'static str,
     /// The key; absent in a broadcast state.
     pub key: Option<String>,
+    /// Where the window begins that it is in, or the number of a count; absent where it is in none, or in the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Box<RawValue>>,
     /// The entry of a broadcast state; absent elsewhere.
     pub entry: Option<Box<RawValue>>,
     /// All that the key had; absent where it has come.

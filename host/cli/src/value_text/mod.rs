@@ -2,15 +2,18 @@
 //!
 //! A key is shown as text where it can be told from every other key by it, else as `0x` and hex digits: not where it is no UTF-8, empty, has control characters, or
 //! begins with `0x` itself. Values are shown by the description of their state's type as JSON; `raw` ones, and those that do not fit the
-//! description, as a JSON text of `0x` and hex digits, the latter with the reason. Of a timer the times are shown that it is set to.
+//! description, as a JSON text of `0x` and hex digits, the latter with the reason. Of a timer the times are shown that it is set to; a key in a window beside where that begins.
 
 mod cbor;
 mod json;
 #[cfg(test)]
 mod tests;
 mod times;
+mod window;
 
-use weir_engine::state::{Payload, StateDescriptor, StateKind, TIMER_STATE};
+pub use window::{KeyForm, KeyShown};
+
+use weir_engine::state::{Payload, StateDescriptor, StateKind, TIMER_STATE, WINDOW_STATE, WindowKind};
 use weir_wasm::schema::{Type, parse};
 
 /// `0x` and two digits for each byte.
@@ -76,6 +79,8 @@ enum Form {
     Typed(Type),
     /// As the times that a timer is set to.
     Times,
+    /// As what is kept of a window of this kind.
+    Window(WindowKind),
     /// As hex digits, because the description says nothing that can be understood.
     Unknown(String),
 }
@@ -85,6 +90,9 @@ impl StateText {
     pub fn of(state: &StateDescriptor) -> Self {
         if state.name.starts_with(TIMER_STATE) {
             return Self { version: state.version, entry: Form::Raw, value: Form::Times };
+        }
+        if let Some(kind) = WindowKind::of_described(&state.schema).filter(|_| state.name == WINDOW_STATE) {
+            return Self { version: state.version, entry: Form::Raw, value: Form::Window(kind) };
         }
         let unknown = |what: String| (Form::Unknown(what.clone()), Form::Unknown(what));
         let (entry, value) = match (parse(&state.schema), state.kind) {
@@ -132,7 +140,7 @@ impl StateText {
                 let pairs: Vec<(String, String)> = entries.iter().map(pair).collect();
                 match (&self.entry, &problem) {
                     (Form::Typed(key), None) => json::entries(Some(key), pairs),
-                    (Form::Typed(_) | Form::Raw | Form::Times | Form::Unknown(_), _) => json::entries(None, pairs),
+                    (Form::Typed(_) | Form::Raw | Form::Times | Form::Window(_) | Form::Unknown(_), _) => json::entries(None, pairs),
                 }
             }
         };
@@ -147,6 +155,10 @@ impl StateText {
             Form::Times => {
                 times::json(bytes).map_or_else(|| hex(Some("it is no list of times".into())), |json| Shown { json, problem: None })
             }
+            Form::Window(kind) => match window::json(kind, bytes) {
+                Some(json) => Shown { json, problem: None },
+                None => hex(Some("it is nothing that is kept of a window".into())),
+            },
             Form::Typed(_) if version != self.version => {
                 hex(Some(format!("it was written under version {version}, and version {} is described", self.version)))
             }

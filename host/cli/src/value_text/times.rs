@@ -7,8 +7,9 @@ pub(super) fn json(bytes: &[u8]) -> Option<String> {
     rest.is_empty().then(|| format!("[{}]", shown.join(",")))
 }
 
-/// The days are counted as in <https://howardhinnant.github.io/date_algorithms.html>.
-fn shown(ms: i64) -> String {
+// The days are counted as in <https://howardhinnant.github.io/date_algorithms.html>.
+/// A moment: a text as RFC 3339 has it, or the ms since 1970 where the year has not four digits.
+pub(super) fn shown(ms: i64) -> String {
     let (days, of_day) = (ms.div_euclid(86_400_000) + 719_468, ms.rem_euclid(86_400_000));
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -67,8 +67,8 @@ pub(crate) use timers::is_timer_of_both;
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
 pub(crate) use windows::{DueReason, DueWindow};
 pub use windows::{
-    FiredWindow, FiredWindows, HOPS_MAX, LateRecord, NO_BOUND, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason, WindowSettings,
-    are_units, key_of_unit, start_of_unit, unit_hash, window_state,
+    FiredWindow, FiredWindows, HOPS_MAX, LateRecord, NO_BOUND, OpenWindow, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason,
+    WindowSettings, are_units, key_of_unit, start_of_unit, unit_hash, window_state,
 };
 
 use serde::{Deserialize, Serialize};

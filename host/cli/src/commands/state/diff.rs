@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::documents::{OperatorDiffDocument, SCHEMA, StateDiffDocument, StateDiffRow, StateDifferencesDocument};
 use crate::failure::Failure;
 use crate::storage::with_stores;
-use crate::value_text::{Shown, StateText, key_text};
+use crate::value_text::{KeyForm, KeyShown, Shown, StateText};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use weir_engine::inspect::{Change, KeyDifference, OperatorState, StateChanges, StoredPayload, diff as compare};
@@ -57,6 +57,17 @@ struct Pair<'a> {
     after: Option<OperatorState<'a>>,
 }
 
+impl Pair<'_> {
+    /// How a difference's key is shown: as the side has it that the key is of, which is the later one where it is of both.
+    fn form_of(&self, change: &Change<'_>) -> KeyForm {
+        let side = match change {
+            Change::Removed(_) => self.before,
+            Change::Added(_) | Change::Changed(..) => self.after,
+        };
+        KeyForm::of(side.iter().flat_map(OperatorState::declared))
+    }
+}
+
 /// The operators that are compared, by their ids: those of the later side in their order, then those that only the earlier one has.
 fn pairs<'a>(before: &'a Opened, after: &'a Opened, wanted: Option<&str>) -> Result<Vec<Pair<'a>>, Failure> {
     let (was, is) = (before.state(), after.state());
@@ -74,7 +85,7 @@ async fn write_rows(pairs: &[Pair<'_>], out: &mut RowsOut<StateDiffRow>) -> Resu
     for pair in pairs {
         let mut written = Ok(ControlFlow::Continue(()));
         let mut each = |difference: &KeyDifference<'_>| {
-            written = out.write(&row(pair.id, difference));
+            written = out.write(&row(pair, difference));
             if matches!(written, Ok(ControlFlow::Continue(()))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         compare(pair.before, pair.after, &mut each).await?;
@@ -93,7 +104,7 @@ async fn documents(pairs: &[Pair<'_>], examples: u64) -> Result<Vec<OperatorDiff
         let mut each = |difference: &KeyDifference<'_>| {
             let rows = rows.entry(difference.state.to_owned()).or_default();
             if (rows.len() as u64) < examples {
-                rows.push(row(pair.id, difference));
+                rows.push(row(pair, difference));
             }
             ControlFlow::Continue(())
         };
@@ -107,7 +118,7 @@ async fn documents(pairs: &[Pair<'_>], examples: u64) -> Result<Vec<OperatorDiff
     Ok(operators)
 }
 
-fn row(operator: &str, difference: &KeyDifference<'_>) -> StateDiffRow {
+fn row(pair: &Pair<'_>, difference: &KeyDifference<'_>) -> StateDiffRow {
     let (change, before, after) = match difference.change {
         Change::Added(is) => ("added", None, Some(is)),
         Change::Removed(was) => ("removed", Some(was), None),
@@ -123,6 +134,8 @@ fn row(operator: &str, difference: &KeyDifference<'_>) -> StateDiffRow {
     let broadcast = after.or(before).filter(|stored| stored.state.kind == StateKind::Broadcast);
     let entry = broadcast.map(|stored| shown(StateText::of(stored.state).entry(stored.version, difference.key)));
     let (before, after) = (before.map(|was| shown(text(was))), after.map(|is| shown(text(is))));
-    let key = broadcast.is_none().then(|| key_text(difference.key));
-    StateDiffRow { operator: operator.to_owned(), state: difference.state.to_owned(), change, key, entry, before, after, problem }
+    let key = broadcast.is_none().then(|| pair.form_of(&difference.change).shown(difference.key));
+    let (key, window) = key.map_or((None, None), |KeyShown { key, window }| (Some(key), window.map(raw)));
+    let (operator, state) = (pair.id.to_owned(), difference.state.to_owned());
+    StateDiffRow { operator, state, change, key, window, entry, before, after, problem }
 }

@@ -40,6 +40,8 @@ pub(super) fn text(document: &StateDiffDocument) -> String {
 /// `+` a key with what it has, `-` one with what it had, or `~` one with both.
 fn example(row: &StateDiffRow) -> String {
     let key = row.key.as_deref().or(row.entry.as_deref().map(|entry| entry.get())).unwrap_or_default();
+    let window = row.window.as_deref().map(|window| format!(" in {}", window.get().trim_matches('"'))).unwrap_or_default();
+    let key = format!("{key}{window}");
     let problem = row.problem.as_ref().map(|what| format!("  ({what})")).unwrap_or_default();
     match (row.before.as_deref().map(RawValue::get), row.after.as_deref().map(RawValue::get)) {
         (Some(was), Some(is)) => {
@@ -75,7 +77,10 @@ mod tests {
         let json = |json: &str| raw(json.to_owned());
         let (before, after) = (before.map(json), after.map(json));
         let (operator, state, key) = ("op".to_owned(), "s".to_owned(), Some("k".to_owned()));
-        assert_eq!(example(&StateDiffRow { operator, state, change: "", key, entry: None, before, after, problem: None }), expect);
+        assert_eq!(
+            example(&StateDiffRow { operator, state, change: "", key, window: None, entry: None, before, after, problem: None }),
+            expect
+        );
     }
 
     #[test]
@@ -98,12 +103,31 @@ mod tests {
             state,
             change: "added",
             key: None,
+            window: None,
             entry,
             before: None,
             after: Some(raw("7".into())),
             problem: Some("why".into()),
         };
         assert_eq!(example(&row), "+ \"on\"  7  (why)");
+    }
+
+    #[test]
+    fn a_key_in_a_window_is_told_with_it() {
+        let (operator, state, key) = ("op".to_owned(), "s".to_owned(), Some("k".to_owned()));
+        let window = Some(raw("\"2013-01-01T10:00:00.000Z\"".into()));
+        let row = StateDiffRow {
+            operator,
+            state,
+            change: "removed",
+            key,
+            window,
+            entry: None,
+            before: Some(raw("7".into())),
+            after: None,
+            problem: None,
+        };
+        assert_eq!(example(&row), "- k in 2013-01-01T10:00:00.000Z  7");
     }
 
     #[test]

@@ -167,21 +167,22 @@ fn one_line(cell: String) -> String {
 }
 
 impl Row for StateRow {
-    const COLUMNS: &'static [&'static str] = &["key", "state", "entry", "value", "problem"];
+    const COLUMNS: &'static [&'static str] = &["key", "window", "state", "entry", "value", "problem"];
 
     fn cells(&self) -> Vec<String> {
-        let Self { key, state, entry, value, problem } = self.clone();
-        vec![key.unwrap_or_default(), state, plain(entry.as_deref()), plain(Some(&value)), problem.unwrap_or_default()]
+        let Self { key, window, state, entry, value, problem } = self.clone();
+        let [window, entry] = [window, entry].map(|json| plain(json.as_deref()));
+        vec![key.unwrap_or_default(), window, state, entry, plain(Some(&value)), problem.unwrap_or_default()]
     }
 }
 
 impl Row for StateDiffRow {
-    const COLUMNS: &'static [&'static str] = &["operator", "state", "change", "key", "entry", "before", "after", "problem"];
+    const COLUMNS: &'static [&'static str] = &["operator", "state", "change", "key", "window", "entry", "before", "after", "problem"];
 
     fn cells(&self) -> Vec<String> {
-        let Self { operator, state, change, key, entry, before, after, problem } = self.clone();
-        let [entry, before, after] = [entry, before, after].map(|json| plain(json.as_deref()));
-        vec![operator, state, change.into(), key.unwrap_or_default(), entry, before, after, problem.unwrap_or_default()]
+        let Self { operator, state, change, key, window, entry, before, after, problem } = self.clone();
+        let [window, entry, before, after] = [window, entry, before, after].map(|json| plain(json.as_deref()));
+        vec![operator, state, change.into(), key.unwrap_or_default(), window, entry, before, after, problem.unwrap_or_default()]
     }
 }
 
@@ -194,6 +195,7 @@ mod tests {
         let json = |json: &str| RawValue::from_string(json.to_owned()).expect("JSON");
         StateRow {
             key: Some(key.into()),
+            window: None,
             state: "s".into(),
             entry: entry.map(json),
             value: json(value),
@@ -287,8 +289,8 @@ mod tests {
 {\"key\":\"b,\\\"\",\"state\":\"s\",\"entry\":\"e\",\"value\":\"x\"}
 ";
         assert_eq!(written(Form::Jsonl, &rows, false, None), lines);
-        let table = "key,state,entry,value,problem\na,s,,\"[1,2]\",\n\"b,\"\"\",s,e,x,\n";
+        let table = "key,window,state,entry,value,problem\na,,s,,\"[1,2]\",\n\"b,\"\"\",,s,e,x,\n";
         assert_eq!(written(Form::Csv, &rows, false, None), table);
-        assert_eq!(written(Form::Csv, &[], false, None), "key,state,entry,value,problem\n");
+        assert_eq!(written(Form::Csv, &[], false, None), "key,window,state,entry,value,problem\n");
     }
 }

@@ -3,7 +3,7 @@
 use crate::documents::StateRow;
 use crate::failure::Failure;
 use crate::job_file::suggest;
-use crate::value_text::{Shown, StateText, key_text, parse_hex, parse_key};
+use crate::value_text::{KeyForm, KeyShown, Shown, StateText, key_text, parse_hex, parse_key};
 use serde_json::value::RawValue;
 use std::ops::ControlFlow;
 use weir_engine::inspect::OperatorState;
@@ -90,6 +90,7 @@ pub(super) struct Selection<'a> {
     /// One for each declared state that is wanted, by its index.
     texts: Vec<Option<StateText>>,
     keys: Keys,
+    form: KeyForm,
 }
 
 impl<'a> Selection<'a> {
@@ -97,7 +98,8 @@ impl<'a> Selection<'a> {
     pub fn new(operator: OperatorState<'a>, state: Option<&str>, keys: Keys) -> Result<Self, Failure> {
         let wanted = state.map(|name| state_index(&operator, name)).transpose()?;
         let text = |(index, state)| wanted.is_none_or(|wanted| wanted == index).then(|| StateText::of(state));
-        Ok(Self { operator, texts: operator.declared().iter().enumerate().map(text).collect(), keys })
+        let declared = operator.declared();
+        Ok(Self { operator, texts: declared.iter().enumerate().map(text).collect(), keys, form: KeyForm::of(declared) })
     }
 
     /// Which keys are wanted.
@@ -129,7 +131,7 @@ impl<'a> Selection<'a> {
         };
         for key_group in key_groups {
             let keys = reader.group(key_group).await?;
-            for (key, states) in keys.iter().filter(|(key, _)| self.keys.has_key(key)) {
+            for (key, states) in keys.iter().filter(|(key, _)| self.keys.has_key(self.form.key_of(key))) {
                 for stored in states {
                     if self.stored(key, stored, each)?.is_break() {
                         return Ok(ControlFlow::Break(()));
@@ -144,7 +146,7 @@ impl<'a> Selection<'a> {
     fn stored(&self, key: &[u8], stored: &StoredState<'_>, each: Each<'_>) -> Result<ControlFlow<()>, Failure> {
         let StoredState { index, version, payload } = stored;
         let Some(text) = &self.texts[*index] else { return Ok(ControlFlow::Continue(())) };
-        let (name, key) = (&self.operator.declared()[*index].name, Some(key_text(key)));
+        let (name, key) = (&self.operator.declared()[*index].name, Some(self.form.shown(key)));
         let mut give = |entry, value: &[u8]| each(row(key.clone(), name, entry, text.value(*version, value)));
         match payload {
             Payload::Value(value) => give(None, value),
@@ -186,10 +188,11 @@ fn position_text(position: usize) -> Shown {
     Shown { json: position.to_string(), problem: None }
 }
 
-fn row(key: Option<String>, state: &str, entry: Option<Shown>, value: Shown) -> StateRow {
+fn row(key: Option<KeyShown>, state: &str, entry: Option<Shown>, value: Shown) -> StateRow {
     let entry_problem = entry.as_ref().and_then(|entry| entry.problem.as_ref()).map(|what| format!("entry: {what}"));
     let problem = entry_problem.or(value.problem);
-    StateRow { key, state: state.to_owned(), entry: entry.map(|entry| raw(entry.json)), value: raw(value.json), problem }
+    let (key, window) = key.map_or((None, None), |KeyShown { key, window }| (Some(key), window.map(raw)));
+    StateRow { key, window, state: state.to_owned(), entry: entry.map(|entry| raw(entry.json)), value: raw(value.json), problem }
 }
 
 /// What has been shown, to be written as it is.

@@ -9,7 +9,7 @@ use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::inspect::CheckpointState;
 use weir_engine::runtime::Simulator;
 use weir_engine::state::conformance::SteadyBackend;
-use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateDescriptor};
+use weir_engine::state::{BroadcastState, KeyGroupRange, MemoryBackendFactory, StateDescriptor, WindowKind, WindowSettings, window_state};
 use weir_engine::storage::{ObjectStorage, Store};
 
 const ALL: KeyGroupRange = KeyGroupRange { start: 0, end: 1 };
@@ -54,15 +54,26 @@ async fn put(store: &dyn Store, object: &str, writer: StateObjectWriter) -> Stat
 /// The rows of `state`, or of all, in short: key, state, entry, value, problem, as far as they are there.
 #[track_caller]
 fn check(state: Option<&str>, keys: Keys, expect: &[&str]) {
+    check_of(&declared(), objects(), (state, keys), expect);
+}
+
+/// The same of an operator that declares `declared`, of whose state `objects` are what one subtask stored.
+#[track_caller]
+fn check_of(
+    declared: &[StateDescriptor],
+    objects: (StateObjectWriter, StateObjectWriter),
+    (state, keys): (Option<&str>, Keys),
+    expect: &[&str],
+) {
     let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
     let runtime = Simulator::new(1).runtime();
-    let (keyed, broadcast) = objects();
+    let (keyed, broadcast) = objects;
     let mut rows = Vec::new();
     // Memory does not wait.
     let read = futures_util::FutureExt::now_or_never(async {
         let (keyed, broadcast) = (put(&*store, "state/keyed", keyed).await, put(&*store, "state/broadcast", broadcast).await);
         let subtask = SubtaskSnapshot { state: Some(keyed), broadcast: Some(broadcast), ..SubtaskSnapshot::default() };
-        let identity = VertexIdentity::Operator { states: declared(), component: None };
+        let identity = VertexIdentity::Operator { states: declared.to_vec(), component: None };
         let metadata = CheckpointMetadata {
             job: "j".into(),
             checkpoint_id: CheckpointId(1),
@@ -74,8 +85,9 @@ fn check(state: Option<&str>, keys: Keys, expect: &[&str]) {
         };
         let operator = CheckpointState::new(&*store, &*runtime.clock, &metadata).operator("op").expect("it is there");
         let mut each = |row: StateRow| {
-            let StateRow { key, state, entry, value, problem } = row;
-            let parts = [key, Some(state), entry.map(|entry| entry.get().to_owned()), Some(value.get().to_owned()), problem];
+            let StateRow { key, window, state, entry, value, problem } = row;
+            let window = window.map(|window| format!("@{}", window.get()));
+            let parts = [key, window, Some(state), entry.map(|entry| entry.get().to_owned()), Some(value.get().to_owned()), problem];
             rows.push(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
             Ok(ControlFlow::Continue(()))
         };
@@ -91,6 +103,25 @@ fn one(key: &str) -> Keys {
 
 fn prefix(key: &str) -> Keys {
     Keys::Prefix(KeyText::shown(key).expect("a key"))
+}
+
+/// Flights of two airports in the hours from ten and from eleven o'clock.
+fn hourly() -> (Vec<StateDescriptor>, (StateObjectWriter, StateObjectWriter)) {
+    let tumbling = WindowSettings::new(WindowKind::Tumbling { size: 3_600_000, offset: 0 });
+    let flights = StateDescriptor { name: "flights".into(), schema: "u8".into(), ..window_state(&tumbling) };
+    let declared = vec![flights, window_state(&tumbling)];
+    let mut backend = SteadyBackend::new(MemoryBackendFactory::new(1).create(&declared, ALL, 1));
+    for (hour, key, flights) in [(10, "EWR", 2), (11, "EWR", 3), (10, "JFK", 4)] {
+        let start: i64 = 1_356_998_400_000 + hour * 3_600_000;
+        let unit = [&(start ^ i64::MIN).to_be_bytes()[..], key.as_bytes()].concat();
+        let mut slot = backend.slot(&unit);
+        backend.set_value(&mut slot, &unit, 0, &[flights]);
+        backend.set_value(&mut slot, &unit, 1, &[if hour == 10 { 6 } else { 1 }]);
+    }
+    let mut keyed = StateObjectWriter::new();
+    let blocks = backend.blocks(CheckpointId(1), None);
+    blocks.iter().for_each(|(key_group, block)| keyed.section(SectionKind::KeyedState, "op", *key_group, block));
+    (declared, (keyed, StateObjectWriter::new()))
 }
 
 const ITEMS: [&str; 2] = ["a items 0 \"x\"", "a items 1 \"0x05\" an integer where a text was expected"];
@@ -119,4 +150,20 @@ fn a_broadcast_entry_is_chosen_as_it_is_shown_or_by_its_bytes() {
     check(None, one("on"), &RULES[..1]);
     check(None, one("0x626f6e"), &RULES[..1]);
     check(None, prefix("of"), &RULES[1..]);
+}
+
+#[test]
+fn what_is_kept_by_windows_is_chosen_by_its_key_and_shown_with_its_window() {
+    let check = |state, keys, expect: &[&str]| {
+        let (declared, objects) = hourly();
+        check_of(&declared, objects, (state, keys), expect);
+    };
+    let (ten, eleven) = ("@\"2013-01-01T10:00:00.000Z\"", "@\"2013-01-01T11:00:00.000Z\"");
+    let [first, jfk, second] = [format!("EWR {ten} flights 2"), format!("JFK {ten} flights 4"), format!("EWR {eleven} flights 3")];
+    check(Some("flights"), Keys::All, &[&first, &jfk, &second]);
+    check(Some("flights"), one("EWR"), &[&first, &second]);
+    check(Some("flights"), prefix("J"), &[&jfk]);
+    let window = format!("JFK {ten} weir:window {{\"revision\":1,\"complete\":true}}");
+    check(None, one("JFK"), &[&jfk, &window]);
+    check(None, one("LGA"), &[]);
 }

@@ -80,7 +80,7 @@ impl Kept {
         })
     }
 
-    fn read(kind: &WindowKind, mut rest: &[u8]) -> Option<Self> {
+    pub(super) fn read(kind: &WindowKind, mut rest: &[u8]) -> Option<Self> {
         let rest = &mut rest;
         let marks = take_number(rest).ok()?;
         let mut kept = Self::new();

@@ -14,6 +14,7 @@ mod kept;
 mod plan;
 mod sessions;
 mod settings;
+mod shown;
 mod unit;
 
 pub(super) use contents::Contents;
@@ -24,6 +25,7 @@ pub use plan::LateRecord;
 pub(super) use plan::Planning;
 pub(super) use sessions::too_many;
 pub use settings::{HOPS_MAX, WindowKind, WindowSettings};
+pub use shown::OpenWindow;
 pub(super) use unit::put_unit;
 pub use unit::{key_of_unit, start_of_unit, unit_hash};
 
