@@ -1,6 +1,6 @@
 //! Makes checked effects take hold: records to the outputs, updates to keyed and broadcast state, timers.
 
-use crate::effects::{BroadcastUpdate, ChangedKey, Effects, ListUpdate, MapUpdate, TimerUpdate, ValueUpdate};
+use crate::effects::{BroadcastUpdate, ChangedKey, Effects, ListUpdate, MapUpdate, TimerUpdate, Touched, ValueUpdate};
 use std::ops::Range;
 use std::sync::Arc;
 use weir_engine::EngineError;
@@ -18,6 +18,8 @@ pub(crate) fn apply(
     outputs: &mut Vec<(u32, Selection)>,
 ) -> Result<(), EngineError> {
     if let Some(state) = state {
+        // What is written has the time of the call besides, whether it was read or not.
+        effects.touched.iter().try_for_each(|touched| touch(touched, state))?;
         effects.values.into_iter().try_for_each(|update| set_values(update, state))?;
         effects.lists.into_iter().try_for_each(|update| change_lists(update, state))?;
         effects.maps.into_iter().try_for_each(|update| put(update, state))?;
@@ -34,6 +36,10 @@ pub(crate) fn apply(
         }
     }
     Ok(())
+}
+
+fn touch(touched: &Touched, state: &mut KeyedState) -> Result<(), EngineError> {
+    touched.keys.iter().try_for_each(|&key| state.touch(key as usize, touched.state))
 }
 
 fn set_values(update: ValueUpdate, state: &mut KeyedState) -> Result<(), EngineError> {

@@ -114,8 +114,14 @@ fn check_state(state: &wit::StateDecl, problems: &mut Vec<Problem>) {
     if state.version == 0 {
         problems.push(Problem::new(format!("state \"{name}\" has version 0")).hint("versions count from 1"));
     }
-    if state.ttl.is_some() {
-        problems.push(Problem::new(format!("state \"{name}\": this weir does not serve a time to live yet")));
+    if state.ttl.is_some_and(|ttl| ttl.ms == 0) {
+        let problem = Problem::new(format!("state \"{name}\" has a time to live of 0 ms"));
+        problems.push(problem.hint("1 ms is the least; a state without one is kept for ever"));
+    }
+    if state.ttl.is_some() && kind(state.kind) == StateKind::Broadcast {
+        let problem = Problem::new(format!("state \"{name}\" is broadcast state and has a time to live"));
+        problems
+            .push(problem.hint("subtasks are not at one time, and broadcast state is the same in each: let a record remove what is over"));
     }
     match state.kind {
         wit::StateKind::Value | wit::StateKind::Map => {}
@@ -265,6 +271,24 @@ mod tests {
     }
 
     #[test]
+    fn a_time_to_live_is_taken_as_it_is_declared_and_refused_where_it_makes_no_sense() {
+        let ttl = |ms| wit::Ttl { ms, domain: wit::TimeDomain::Event, refresh_on_read: true };
+        for kind in [wit::StateKind::Value, wit::StateKind::List, wit::StateKind::Map] {
+            let mut descriptor = plain();
+            (descriptor.states[0].kind, descriptor.states[0].ttl, descriptor.states[0].schema) = (kind, Some(ttl(7)), "raw".into());
+            let taken = checked(descriptor).unwrap().states[0].ttl;
+            assert_eq!(taken, Some(StateTtl { ms: 7, time: TimeDomain::Event, refresh_on_read: true }));
+        }
+        let mut descriptor = plain();
+        descriptor.states[0].ttl = Some(wit::Ttl { ms: 7, domain: wit::TimeDomain::Processing, refresh_on_read: false });
+        let taken = checked(descriptor).unwrap().states[0].ttl;
+        assert_eq!(taken, Some(StateTtl { ms: 7, time: TimeDomain::Processing, refresh_on_read: false }));
+        check(|d| d.states[0].ttl = Some(ttl(0)), "state \"n\" has a time to live of 0 ms");
+        let broadcast = |d: &mut wit::Descriptor| (d.states[0].ttl, d.states[0].kind) = (Some(ttl(1)), wit::StateKind::Broadcast);
+        check(broadcast, "state \"n\" is broadcast state and has a time to live");
+    }
+
+    #[test]
     fn a_windowed_operator_is_taken_with_the_numbers_of_the_states_that_merge() {
         let state = |name: &str, kind, merges| wit::StateDecl {
             name: name.into(),
@@ -311,10 +335,6 @@ mod tests {
         check(|d| d.timers = vec![timer("t"), timer("t")], "two timers are named \"t\"");
         check(|d| d.timers = vec![timer("t"); 65], "it declares 65 timers; 64 are the most");
         check(|d| d.states[0].name = "weir:timer:t".into(), "the name of a state is \"weir:timer:t\"");
-        check(
-            |d| d.states[0].ttl = Some(wit::Ttl { ms: 1, domain: wit::TimeDomain::Event, refresh_on_read: false }),
-            "state \"n\": this weir does not serve a time to live",
-        );
         check(|d| d.outputs[0].name = "quarantine".into(), "\"quarantine\" is the host's");
         check(|d| d.outputs[0].name = "late".into(), "the output name \"late\" is the host's");
         check(|d| d.outputs.push(wit::OutputDecl { name: "out".into(), schema: None }), "two outputs are named \"out\"");

@@ -9,6 +9,7 @@ mod outputs;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod touched;
 #[cfg(test)]
 mod window_tests;
 mod windows;
@@ -34,6 +35,8 @@ pub struct Effects {
     pub maps: Vec<MapUpdate>,
     /// See `values`.
     pub broadcasts: Vec<BroadcastUpdate>,
+    /// Each state once at most, beside what else becomes of it.
+    pub touched: Vec<Touched>,
     /// Each declared timer once at most.
     pub timers: Vec<TimerUpdate>,
     /// Names of counters and what is to be added to each.
@@ -154,6 +157,15 @@ pub struct BroadcastUpdate {
     pub put: Column,
     /// The values of the entries that are put.
     pub values: Column,
+}
+
+/// Keys whose value was read, of a state whose time to live counts from that.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// The state's number.
+    pub state: usize,
+    /// Each key once.
+    pub keys: Vec<u32>,
 }
 
 /// Which timers of keys are deleted, and which are set: none is in both.

@@ -8,7 +8,7 @@
 
 mod list_cuts;
 
-use crate::effects::{BroadcastUpdate, ChangedKey, Effects, KeyedColumn, MapUpdate};
+use crate::effects::{BroadcastUpdate, ChangedKey, Effects, KeyedColumn, MapUpdate, ValueUpdate};
 use crate::fault::GuestFault;
 use crate::limits::Limits;
 use list_cuts::list_cuts;
@@ -21,6 +21,14 @@ use weir_engine::state::{BroadcastState, KeyedState, StateKind, WINDOW_STATE};
 
 /// What a timer that is set counts as.
 const TIMER_BYTES: u64 = 8;
+
+/// What a stamp counts as: it stands with each value, item and entry of a state with a time to live.
+const STAMP_BYTES: u64 = 8;
+
+/// What each value, item and entry of a state counts as besides its own bytes.
+fn stamp_bytes(keyed: &KeyedState, state: usize) -> u64 {
+    if keyed.states()[state].ttl.is_some() { STAMP_BYTES } else { 0 }
+}
 
 /// Effects and the state that they are to change.
 #[derive(Clone, Copy)]
@@ -57,7 +65,7 @@ impl Weighed<'_> {
 
     /// True where a key passes the limit, were nothing in the place of what is added to it.
     fn may_pass(&self, keyed: &KeyedState, limit: u64) -> Result<bool, EngineError> {
-        for (key, &added) in self.added_by_key(keyed.keys().len()).iter().enumerate().filter(|(_, added)| **added > 0) {
+        for (key, &added) in self.added_by_key(keyed).iter().enumerate().filter(|(_, added)| **added > 0) {
             if keyed.key_bytes(key)?.saturating_add(added) > limit {
                 return Ok(true);
             }
@@ -72,24 +80,27 @@ impl Weighed<'_> {
         let one_value = kinds.next() == Some(StateKind::Value) && kinds.next().is_none();
         one_value
             && self.effects.timers.is_empty()
-            && self.effects.values.iter().map(|update| update.set.items.data().len() as u64).sum::<u64>() <= limit
+            && self.effects.values.iter().map(|update| set_bytes(keyed, update)).sum::<u64>() <= limit
     }
 
     /// For each of the batch's keys what is added to it at most.
-    fn added_by_key(&self, keys: usize) -> Vec<u64> {
-        let mut added = vec![0; keys];
+    fn added_by_key(&self, keyed: &KeyedState) -> Vec<u64> {
+        let mut added = vec![0; keyed.keys().len()];
         let Effects { values, lists, maps, timers, .. } = self.effects;
         for update in timers {
             update.set.keys.iter().for_each(|&key| added[key as usize] += TIMER_BYTES);
         }
         for update in values {
-            update.set.each(|key, value| added[key as usize] += value.len() as u64);
+            let stamp = stamp_bytes(keyed, update.state);
+            update.set.each(|key, value| added[key as usize] += value.len() as u64 + stamp);
         }
         for update in lists {
-            update.append.each(|key, item| added[key as usize] += item_bytes(item));
+            let stamp = stamp_bytes(keyed, update.state);
+            update.append.each(|key, item| added[key as usize] += item_bytes(item) + stamp);
         }
         for update in maps {
-            each_put(update, |key, entry, value| added[key as usize] += entry_bytes(entry, value));
+            let stamp = stamp_bytes(keyed, update.state);
+            each_put(update, |key, entry, value| added[key as usize] += entry_bytes(entry, value) + stamp);
         }
         added
     }
@@ -124,28 +135,31 @@ impl Weighed<'_> {
         }
         for update in values {
             update.cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
-            update.set.try_each(|key, value| changes.of(key, value.len() as u64, held(key, update.state)?))?;
+            let stamp = stamp_bytes(keyed, update.state);
+            update.set.try_each(|key, value| changes.of(key, value.len() as u64 + stamp, held(key, update.state)?))?;
         }
         for update in lists {
+            let stamp = stamp_bytes(keyed, update.state);
             let cleared = distinct(&update.cleared);
             cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
             for (key, cut) in list_cuts(update, &cleared) {
                 changes.of(key, 0, cut.bytes(keyed, key as usize, update.state)?)?;
             }
-            update.append.try_each(|key, item| changes.of(key, item_bytes(item), 0))?;
+            update.append.try_each(|key, item| changes.of(key, item_bytes(item) + stamp, 0))?;
         }
         for update in maps {
             let cleared = distinct(&update.cleared);
             cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
+            let stamp = stamp_bytes(keyed, update.state);
             let mut there = Column::new();
             let mut old = |key: u32, entry: &[u8]| {
                 there.clear();
                 let found = !cleared.contains(&key) && keyed.map_get(key as usize, update.state, entry, &mut there)?;
-                Ok::<_, EngineError>(replaced(entry, found.then(|| there.get(0))))
+                Ok::<_, EngineError>(if found { entry_bytes(entry, there.get(0)) + stamp } else { 0 })
             };
             update.removed.try_each(|key, entry| changes.of(key, 0, old(key, entry)?))?;
             for ((&key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {
-                changes.of(key, entry_bytes(entry, value), old(key, entry)?)?;
+                changes.of(key, entry_bytes(entry, value) + stamp, old(key, entry)?)?;
             }
         }
         Ok(changes.0)
@@ -170,12 +184,13 @@ impl Weighed<'_> {
         let mut new_keys: usize = timers.iter().map(|update| update.set.keys.len()).sum();
         let mut added = TIMER_BYTES * new_keys as u64;
         for column in values.iter().map(|update| &update.set).chain(lists.iter().map(|update| &update.append)) {
-            // No item counts as more than an entry.
-            added += column.items.data().len() as u64 + ENTRY_OVERHEAD * column.keys.len() as u64;
+            // No item counts as more than an entry, with its stamp or without.
+            added += column.items.data().len() as u64 + (ENTRY_OVERHEAD + STAMP_BYTES) * column.keys.len() as u64;
             new_keys += column.keys.len();
         }
         for update in maps {
-            added += (update.put.items.data().len() + update.values.data().len()) as u64 + ENTRY_OVERHEAD * update.put.keys.len() as u64;
+            added += (update.put.items.data().len() + update.values.data().len()) as u64;
+            added += (ENTRY_OVERHEAD + STAMP_BYTES) * update.put.keys.len() as u64;
             new_keys += update.put.keys.len();
         }
         for update in broadcasts {
@@ -238,6 +253,11 @@ fn broadcast_after(broadcast: &BroadcastState, update: &BroadcastUpdate) -> u64 
 /// What an entry that is written over or removed counted as.
 fn replaced(entry: &[u8], old: Option<&[u8]>) -> u64 {
     old.map_or(0, |old| entry_bytes(entry, old))
+}
+
+/// What the values of an update come to.
+fn set_bytes(keyed: &KeyedState, update: &ValueUpdate) -> u64 {
+    update.set.items.data().len() as u64 + stamp_bytes(keyed, update.state) * update.set.keys.len() as u64
 }
 
 /// Each entry that is put: its key, the entry, its value.

@@ -38,8 +38,9 @@ impl Called<'_> {
         let broadcasts = each(raw.broadcasts, &mut named, |update| update.state, |update| self.broadcast(update))?;
         let mut named = Once::new("timer", self.descriptor.timers.len());
         let timers = each(raw.timers, &mut named, |update| update.timer, |update| self.timer(update))?;
-        self.touched(&raw.touched)?;
-        Ok(Effects { outputs, values, lists, maps, broadcasts, timers, metrics: metrics(raw.metrics)? })
+        let mut named = Once::new("touched state", self.descriptor.states.len());
+        let touched = each(raw.touched, &mut named, |touch| touch.state, |touch| self.touch(&touch))?;
+        Ok(Effects { outputs, values, lists, maps, broadcasts, touched, timers, metrics: metrics(raw.metrics)? })
     }
 
     fn value(&self, raw: wit::ValueUpdate) -> Checked<ValueUpdate> {
@@ -120,7 +121,7 @@ impl Called<'_> {
     }
 
     /// The first key that comes again. All of them are keys of the batch.
-    fn key_twice<'k>(&self, mut keys: impl Iterator<Item = &'k u32>) -> Option<u32> {
+    pub(super) fn key_twice<'k>(&self, mut keys: impl Iterator<Item = &'k u32>) -> Option<u32> {
         let mut seen = BitSet::new(self.keys.unwrap_or(0));
         keys.find(|key| !seen.insert(**key)).copied()
     }
@@ -132,21 +133,9 @@ impl Called<'_> {
             None => Ok(()),
         }
     }
-
-    /// Reads count only for states with a time to live, which are not served: a note of them changes nothing, but must make sense.
-    fn touched(&self, raw: &[wit::Touch]) -> Checked<()> {
-        let states = self.descriptor.states.len();
-        for touch in raw {
-            if touch.state as usize >= states {
-                return Err(format!("touched names state {}, but {states} are declared", touch.state));
-            }
-            self.check_keys("touched", &integers(&touch.keys).map_err(|what| format!("touched: {what}"))?)?;
-        }
-        Ok(())
-    }
 }
 
-/// Checks each update of a state or timer that is named for the first time, with its number in front of what is wrong.
+/// Checks each entry of a state or timer that is named for the first time, with its number in front of what is wrong.
 fn each<R, T>(raw: Vec<R>, named: &mut Once, number: impl Fn(&R) -> u32, check: impl Fn(R) -> Checked<T>) -> Checked<Vec<T>> {
     let checked = |update: R| {
         let number = number(&update);

@@ -2,14 +2,19 @@
 
 use super::*;
 use weir_engine::operator::{InputDescriptor, OutputDescriptor, TimerDescriptor};
-use weir_engine::state::{StateDescriptor, StateKind};
+use weir_engine::state::{StateDescriptor, StateKind, StateTtl, TimeDomain};
 
 pub(super) fn descriptor() -> OperatorDescriptor {
     let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
+    let living = |name: &str, refresh_on_read| StateDescriptor {
+        ttl: Some(StateTtl { ms: 7, time: TimeDomain::Event, refresh_on_read }),
+        ..state(name, StateKind::Value)
+    };
+    let (value, list, map) = (state("value", StateKind::Value), state("list", StateKind::List), state("map", StateKind::Map));
     OperatorDescriptor {
         inputs: vec![InputDescriptor::default()],
         outputs: vec![OutputDescriptor::default(); 2],
-        states: vec![state("value", StateKind::Value), state("list", StateKind::List), state("map", StateKind::Map)],
+        states: vec![value, list, map, living("read", true), living("written", false)],
         timers: vec![TimerDescriptor { name: "due".into(), event_time: true }],
         ..OperatorDescriptor::default()
     }
@@ -80,7 +85,7 @@ pub(super) fn right() -> wit::Effects {
             values: column_of(&["1", "2"]),
         }],
         broadcasts: vec![],
-        touched: vec![wit::Touch { state: 0, keys: u32s(&[1]) }],
+        touched: vec![wit::Touch { state: 3, keys: u32s(&[1, 0]) }],
         timers: vec![wit::TimerUpdate { timer: 0, set: timers(&[(1, 5), (0, 7), (1, 5)]), deleted: timers(&[(1, 7), (0, -1)]) }],
         metrics: vec![wit::Metric { name: "rows.read".into(), delta: -1 }],
     }
@@ -107,6 +112,7 @@ fn effects_without_a_mistake_are_taken() {
     assert_eq!(effects.values[0].set.keys, [0]);
     assert_eq!((&effects.lists[0].popped.keys, &effects.lists[0].popped.counts), (&vec![0, 1], &vec![1, u64::MAX]));
     assert_eq!(effects.maps[0].values.get(1), b"2");
+    assert_eq!(effects.touched, [Touched { state: 3, keys: vec![1, 0] }]);
     assert_eq!(effects.metrics, [("rows.read".to_string(), -1)]);
 }
 
@@ -132,7 +138,7 @@ fn outputs_with_a_mistake_are_refused() {
 
 #[test]
 fn state_updates_with_a_mistake_are_refused() {
-    check(|e| e.values[0].state = 3, "state 3 is named, but 3 are declared");
+    check(|e| e.values[0].state = 5, "state 5 is named, but 5 are declared");
     check(|e| e.values.push(e.values[0].clone()), "state 0 is named twice");
     check(|e| e.values[0].state = 1, "state 1: \"list\" is updated as a Value, but declared as a List");
     check(|e| e.lists[0].state = 0, "state 0 is named twice");
@@ -166,10 +172,22 @@ fn what_this_batch_cannot_have_is_refused() {
         |e| e.broadcasts.push(wit::BroadcastUpdate { state: 0, cleared: true, removed: none(), put: none(), values: none() }),
         "state 0 is updated as broadcast state",
     );
-    check(|e| e.touched[0].state = 3, "touched names state 3");
-    check(|e| e.touched[0].keys = u32s(&[2]), "touched names key 2");
     check(|e| e.metrics[0].name = String::new(), "a metric is named \"\"");
     check(|e| e.metrics = vec![e.metrics[0].clone(); 257], "257 metrics in one call");
+}
+
+#[test]
+fn reads_with_a_mistake_are_refused() {
+    check(|e| e.touched[0].state = 5, "touched state 5 is named, but 5 are declared");
+    check(|e| e.touched.push(e.touched[0].clone()), "touched state 3 is named twice");
+    check(|e| e.touched[0].keys = u32s(&[2]), "touched state 3: touched names key 2, but the batch has 2");
+    check(|e| e.touched[0].keys = u32s(&[1, 1]), "touched state 3: key 1 is named twice");
+    check(|e| e.touched[0].keys.truncate(3), "touched state 3: keys: 3 bytes are no multiple of 4");
+    check(|e| e.touched[0].state = 0, "touched state 0: \"value\" has no time to live that counts from its last read");
+    check(|e| e.touched[0].state = 4, "touched state 4: \"written\" has no time to live that counts from its last read");
+    let without = wit::Effects { values: vec![], lists: vec![], maps: vec![], timers: vec![], ..right() };
+    let fault = checked(without, None).unwrap_err().to_string();
+    assert!(fault.contains("touched state 3: the batch's input is not keyed"), "{fault}");
 }
 
 #[test]
@@ -189,7 +207,7 @@ fn timers_are_put_in_order_and_with_a_mistake_refused() {
     check(|e| e.timers[0].deleted.keys.truncate(3), "timer 0: deleted: keys: 3 bytes are no multiple of 4");
 }
 
-/// Effects of a call of a broadcast input, with this update of state 3, which is a broadcast state.
+/// Effects of a call of a broadcast input, with this update of state 5, which is a broadcast state.
 fn broadcast(update: wit::BroadcastUpdate, broadcast: bool) -> Result<Effects, GuestFault> {
     let mut descriptor = descriptor();
     descriptor.states.push(StateDescriptor { name: "rules".into(), kind: StateKind::Broadcast, ..descriptor.states[0].clone() });
@@ -208,26 +226,26 @@ fn broadcast(update: wit::BroadcastUpdate, broadcast: bool) -> Result<Effects, G
 }
 
 fn rules() -> wit::BroadcastUpdate {
-    wit::BroadcastUpdate { state: 3, cleared: true, removed: column_of(&["a"]), put: column_of(&["b", ""]), values: column_of(&["1", ""]) }
+    wit::BroadcastUpdate { state: 5, cleared: true, removed: column_of(&["a"]), put: column_of(&["b", ""]), values: column_of(&["1", ""]) }
 }
 
 #[test]
 fn broadcast_updates_are_taken_from_a_broadcast_alone_and_with_a_mistake_refused() {
     let taken = broadcast(rules(), true).unwrap().broadcasts.remove(0);
-    assert_eq!((taken.state, taken.cleared, taken.removed.len(), taken.put.get(0), taken.values.get(1)), (3, true, 1, &b"b"[..], &b""[..]));
+    assert_eq!((taken.state, taken.cleared, taken.removed.len(), taken.put.get(0), taken.values.get(1)), (5, true, 1, &b"b"[..], &b""[..]));
     let fault = broadcast(rules(), false).unwrap_err().to_string();
-    assert!(fault.contains("state 3 is updated as broadcast state, and this batch is no broadcast"), "{fault}");
+    assert!(fault.contains("state 5 is updated as broadcast state, and this batch is no broadcast"), "{fault}");
     let refused = |mistake: fn(&mut wit::BroadcastUpdate), expect: &str| {
         let mut update = rules();
         mistake(&mut update);
         let fault = broadcast(update, true).expect_err(expect).to_string();
         assert!(fault.contains(expect), "{expect:?} wanted: {fault}");
     };
-    refused(|u| u.state = 4, "state 4 is named, but 4 are declared");
+    refused(|u| u.state = 6, "state 6 is named, but 6 are declared");
     refused(|u| u.state = 2, "state 2: \"map\" is updated as a Broadcast, but declared as a Map");
-    refused(|u| u.values = column_of(&["1"]), "state 3: values has 1 items where there have to be 2");
-    refused(|u| u.put = column_of(&["b", "b"]), "state 3: an entry is named twice: b");
-    refused(|u| u.removed = column_of(&["b"]), "state 3: an entry is named twice: b");
-    refused(|u| u.removed.data.clear(), "state 3: removed: the last end is 1 but there are 0 bytes");
-    refused(|u| u.put.ends.truncate(7), "state 3: put: ends: 7 bytes are no multiple of 4");
+    refused(|u| u.values = column_of(&["1"]), "state 5: values has 1 items where there have to be 2");
+    refused(|u| u.put = column_of(&["b", "b"]), "state 5: an entry is named twice: b");
+    refused(|u| u.removed = column_of(&["b"]), "state 5: an entry is named twice: b");
+    refused(|u| u.removed.data.clear(), "state 5: removed: the last end is 1 but there are 0 bytes");
+    refused(|u| u.put.ends.truncate(7), "state 5: put: ends: 7 bytes are no multiple of 4");
 }

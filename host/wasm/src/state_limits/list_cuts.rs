@@ -43,12 +43,13 @@ impl Cut {
 /// What these items of a list count as, read page by page.
 fn items_bytes(keyed: &KeyedState, key: usize, state: usize, items: Range<u64>) -> Result<u64, EngineError> {
     const PAGE_BYTES: usize = 64 << 10;
+    let stamp = super::stamp_bytes(keyed, state);
     let (mut next, mut bytes, mut page) = (items.start, 0, Column::new());
     while next < items.end {
         page.clear();
         let after = keyed.list_read(key, state, next, PAGE_BYTES, &mut page)?;
         let wanted = usize::try_from(items.end - next).unwrap_or(usize::MAX);
-        bytes += page.iter().take(wanted).map(item_bytes).sum::<u64>();
+        bytes += page.iter().take(wanted).map(|item| item_bytes(item) + stamp).sum::<u64>();
         next = after.unwrap_or(items.end);
     }
     Ok(bytes)

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use weir_engine::ErrorKind;
 use weir_engine::element::{BatchBuilder, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool, TimeDomain, timer_state};
+use weir_engine::state::{
+    KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool, StateTtl, TimeDomain, timer_state,
+};
 
 const VALUE: usize = 0;
 const LIST: usize = 1;
@@ -15,9 +17,13 @@ const MAP: usize = 2;
 const RULES: usize = 3;
 const KEYS: u32 = 4;
 
-fn declared() -> Vec<StateDescriptor> {
+/// The states, those by key with this time to live.
+fn declared(ttl: Option<StateTtl>) -> Vec<StateDescriptor> {
     let kinds = [("value", StateKind::Value), ("list", StateKind::List), ("map", StateKind::Map), ("rules", StateKind::Broadcast)];
-    let state = |(name, kind): (&str, _)| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
+    let state = |(name, kind): (&str, _)| {
+        let ttl = ttl.filter(|_| kind != StateKind::Broadcast);
+        StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl }
+    };
     kinds.into_iter().map(state).collect()
 }
 
@@ -30,11 +36,15 @@ struct Held {
 
 impl Held {
     fn new() -> Self {
-        let kept: Vec<_> = declared().into_iter().chain([timer_state("due", TimeDomain::Event)]).collect();
+        Self::of(None)
+    }
+
+    fn of(ttl: Option<StateTtl>) -> Self {
+        let kept: Vec<_> = declared(ttl).into_iter().chain([timer_state("due", TimeDomain::Event)]).collect();
         let backend = MemoryBackendFactory::new(1).create(&kept, KeyGroupRange { start: 0, end: 8 }, 8);
         let mut builder = BatchBuilder::new();
         (0..KEYS).for_each(|key| builder.push(Some(format!("key {key}").as_bytes()), b"", None));
-        let (batch, broadcast) = (Arc::new(builder.finish()), BroadcastState::new(&declared()).unwrap());
+        let (batch, broadcast) = (Arc::new(builder.finish()), BroadcastState::new(&declared(None)).unwrap());
         let mut held = Self { keyed: KeyedState::new(kept, backend).with_timers(vec![TimeDomain::Event]), broadcast, batch };
         held.keyed.select(&held.batch, 0..KEYS as usize).unwrap();
         held
@@ -194,15 +204,24 @@ fn random_effects(chance: &mut Chance) -> Effects {
 
 #[test]
 fn effects_come_to_what_they_are_said_to_come_to() {
+    come_to_what_they_are_said_to(Held::new());
+}
+
+#[test]
+fn stamps_of_a_time_to_live_are_foreseen_too() {
+    come_to_what_they_are_said_to(Held::of(Some(StateTtl { ms: 9, time: TimeDomain::Event, refresh_on_read: true })));
+}
+
+#[track_caller]
+fn come_to_what_they_are_said_to(mut held: Held) {
     let mut chance = Chance(0x2545_f491_4f6c_dd1d);
-    let mut held = Held::new();
     for round in 0..2_000 {
         let effects = random_effects(&mut chance);
         let before = held.bytes();
         let (exactly, most) = (held.weighed(&effects).exactly(before).unwrap(), before + held.weighed(&effects).most_added());
         let changes = held.weighed(&effects).changes(&held.keyed).unwrap();
         let keys: Vec<u64> = (0..KEYS as usize).map(|key| held.keyed.key_bytes(key).unwrap()).collect();
-        let added = held.weighed(&effects).added_by_key(KEYS as usize);
+        let added = held.weighed(&effects).added_by_key(&held.keyed);
         held.apply(effects);
         for key in 0..KEYS {
             let (after, change) = (held.keyed.key_bytes(key as usize).unwrap(), changes.get(&key).copied().unwrap_or_default());

@@ -8,6 +8,7 @@
 //! - [`faults`]: each way to misbehave, with `on-failure = "fail"`
 //! - [`quarantine`]: the same, with the poison set aside
 //! - [`state`]: how much it may keep, and what it counts
+//! - [`lifetimes`]: what it is given of states with a time to live, and what it says that it has read
 //! - [`timers`]: what it is given when they are due, and what it sets
 //! - [`windows`]: what a windowed operator is given and may do, and what becomes of a window that it fails on
 //! - [`assigned`]: records that the engine has put into windows, several or none for each
@@ -20,6 +21,7 @@ mod assigned;
 mod broadcast;
 mod calls;
 mod faults;
+mod lifetimes;
 mod loading;
 mod logs;
 mod merging;

@@ -112,7 +112,7 @@ impl Driver {
                 keys.push(key);
             }
         }
-        let mut states = vec![KeyedValues::default(); 4];
+        let mut states = vec![KeyedValues::default(); 6];
         for (index, key) in keys.iter().enumerate() {
             if let Some(count) = self.kept.counts.get(key) {
                 states[COUNT].keys.push(index as u32);
@@ -152,7 +152,7 @@ impl Driver {
         while let Some(next @ (0, ..)) = self.kept.timers.first().cloned().filter(|next| next.1 <= watermark) {
             self.kept.timers.remove(&next);
             let (timer, time, key) = next;
-            let (mut due, mut states) = (BatchBuilder::new(), vec![KeyedValues::default(); 4]);
+            let (mut due, mut states) = (BatchBuilder::new(), vec![KeyedValues::default(); 6]);
             due.push(Some(&key), b"", Some(time));
             if let Some(count) = self.kept.counts.get(&key) {
                 states[COUNT].keys.push(0);

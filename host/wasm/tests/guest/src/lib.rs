@@ -24,6 +24,9 @@ const COUNT: u32 = 0;
 const ITEMS: u32 = 1;
 const ENTRIES: u32 = 2;
 const RULES: u32 = 3;
+/// Ten ms of event time since it was last read, as the next one. A windowed operator has neither.
+const FRESH: u32 = 4;
+const LATELY: u32 = 5;
 
 /// Set by the config `stale`: from the second call of an instance on, everything traps.
 static STALE: AtomicBool = AtomicBool::new(false);
@@ -42,6 +45,19 @@ impl Guest for Puppet {
             ttl: None,
             merges: WINDOWED && matches!(kind, StateKind::Value | StateKind::Map),
         };
+        let living = |name: &str, kind| StateDecl {
+            ttl: Some(Ttl { ms: 10, domain: TimeDomain::Event, refresh_on_read: true }),
+            ..state(name, kind)
+        };
+        let mut states = vec![
+            state("count", StateKind::Value),
+            state("items", StateKind::List),
+            state("entries", StateKind::Map),
+            state("rules", StateKind::Broadcast),
+        ];
+        if !WINDOWED {
+            states.extend([living("fresh", StateKind::Value), living("lately", StateKind::List)]);
+        }
         let timer = |name: &str, domain| TimerDecl { name: name.into(), domain };
         let input = |name: &str| InputDecl { name: name.into(), accepts: vec![], partitioning: InputPartitioning::Any };
         let output = |name: &str| OutputDecl { name: name.into(), schema: None };
@@ -50,12 +66,7 @@ impl Guest for Puppet {
             version: "0.1.0".into(),
             inputs: vec![input("in"), input("rules")],
             outputs: vec![output("out"), output("side")],
-            states: vec![
-                state("count", StateKind::Value),
-                state("items", StateKind::List),
-                state("entries", StateKind::Map),
-                state("rules", StateKind::Broadcast),
-            ],
+            states,
             timers: if WINDOWED { vec![] } else { vec![timer("due", TimeDomain::Event), timer("tick", TimeDomain::Processing)] },
             windowed: WINDOWED,
         }

@@ -3,15 +3,27 @@
 use super::{Call, Ruled};
 use crate::columns::{Items, bytes, counts, none, passing};
 use crate::weir::operator::types::{
-    BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, Metric, Output, TimerUpdate, Timers, ValueUpdate,
+    BroadcastUpdate, Effects, KeyedColumn, ListUpdate, MapUpdate, Metric, Output, TimerUpdate, Timers, Touch, ValueUpdate,
 };
-use crate::{COUNT, ENTRIES, ITEMS, RULES};
+use crate::{COUNT, ENTRIES, FRESH, ITEMS, LATELY, RULES};
+use std::collections::BTreeMap;
 
 impl Call {
     pub(super) fn effects(self) -> Effects {
         let mut set = Items::default();
         self.changed.iter().for_each(|key| set.push(&self.counts[key].to_le_bytes()));
         let value = ValueUpdate { state: COUNT, cleared: vec![], set: KeyedColumn { keys: bytes(&self.changed), items: set.column() } };
+        let mut freshened = Items::default();
+        self.freshened.values().for_each(|value| freshened.push(value));
+        let keys: Vec<u32> = self.freshened.keys().copied().collect();
+        let fresh = ValueUpdate { state: FRESH, cleared: vec![], set: KeyedColumn { keys: bytes(&keys), items: freshened.column() } };
+        let lately = ListUpdate {
+            state: LATELY,
+            cleared: vec![],
+            popped: counts(&BTreeMap::new()),
+            truncated: counts(&BTreeMap::new()),
+            append: KeyedColumn { keys: bytes(&self.lately.keys), items: self.lately.items.column() },
+        };
         let list = ListUpdate {
             state: ITEMS,
             cleared: vec![],
@@ -33,11 +45,14 @@ impl Call {
         let output = Output { cause: bytes(&self.cause), values: self.out.column(), valueless: bytes(&self.absent), ..passing(0, main) };
         let mut effects = Effects {
             outputs: if side.is_empty() { vec![output] } else { vec![output, passing(1, side)] },
-            values: if self.changed.is_empty() { vec![] } else { vec![value] },
-            lists: if self.list.keys.is_empty() && self.popped.is_empty() && self.truncated.is_empty() { vec![] } else { vec![list] },
+            values: there([(value, !self.changed.is_empty()), (fresh, !self.freshened.is_empty())]),
+            lists: there([
+                (list, !self.list.keys.is_empty() || !self.popped.is_empty() || !self.truncated.is_empty()),
+                (lately, !self.lately.keys.is_empty()),
+            ]),
             maps: if self.map.keys.is_empty() { vec![] } else { vec![map] },
             broadcasts: if ruled { vec![rules] } else { vec![] },
-            touched: vec![],
+            touched: self.touched.iter().map(|(state, keys)| Touch { state: *state, keys: bytes(keys) }).collect(),
             timers: (0..)
                 .zip(self.set.iter().zip(&self.deleted))
                 .filter_map(|(timer, (set, deleted))| update(timer, set, deleted))
@@ -49,6 +64,11 @@ impl Call {
         }
         effects
     }
+}
+
+/// Those that there are.
+fn there<T>(parts: [(T, bool); 2]) -> Vec<T> {
+    parts.into_iter().filter_map(|(part, is_there)| is_there.then_some(part)).collect()
 }
 
 fn update(timer: u32, set: &[(u32, i64)], deleted: &[(u32, i64)]) -> Option<TimerUpdate> {

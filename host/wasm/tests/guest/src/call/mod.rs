@@ -6,7 +6,7 @@ use crate::columns::{Items, asked, headers, items, none, u32s};
 use crate::weir::operator::collections;
 use crate::weir::operator::logging::{Level, log};
 use crate::weir::operator::types::{Batch, Column, Context, Effects, Failure, Headers, KeyedColumn, TimerBatch, WindowBatch, Windows};
-use crate::{COUNT, ENTRIES, ITEMS, RULES, WINDOWED, recurse, spin};
+use crate::{COUNT, ENTRIES, FRESH, ITEMS, LATELY, RULES, WINDOWED, recurse, spin};
 use std::collections::BTreeMap;
 
 /// One call at work.
@@ -18,6 +18,12 @@ pub struct Call {
     headers: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
     key_of: Vec<u32>,
     counts: BTreeMap<u32, u64>,
+    /// What was handed in of the state that lives for a while, and what of it is set.
+    fresh: BTreeMap<u32, Vec<u8>>,
+    freshened: BTreeMap<u32, Vec<u8>>,
+    lately: Appended,
+    /// Of states the keys that are said to have been read.
+    touched: BTreeMap<u32, Vec<u32>>,
     changed: Vec<u32>,
     cause: Vec<u32>,
     out: Items,
@@ -74,8 +80,13 @@ impl Call {
                 counts.insert(key, u64::from_le_bytes(value.try_into().expect("a count has 8 bytes")));
             }
         }
+        let fresh = batch.states.get(FRESH as usize).map(|state| u32s(&state.keys).into_iter().zip(items(&state.items)).collect());
         Self {
             context,
+            fresh: fresh.unwrap_or_default(),
+            freshened: BTreeMap::new(),
+            lately: Appended::default(),
+            touched: BTreeMap::new(),
             headers: headers(&batch),
             values: items(&batch.values),
             valueless: u32s(&batch.valueless),
@@ -221,6 +232,18 @@ impl Call {
                 self.list.items.push(rest.as_bytes());
             }
             "list" => self.read_list(record, key.unwrap_or(0), rest.parse().unwrap()),
+            "keep" => drop(self.freshened.insert(key.unwrap(), rest.into())),
+            "kept" => {
+                let kept = self.fresh.get(&key.unwrap()).cloned();
+                self.emit(record, kept.as_deref().unwrap_or(b"none"));
+            }
+            "lately" => {
+                self.lately.keys.push(key.unwrap());
+                self.lately.items.push(rest.as_bytes());
+            }
+            "list-lately" => self.read_list_of(record, LATELY, key.unwrap(), 1_000),
+            // Says that a state of the key, given by its number, has been read.
+            "touch" => self.touched.entry(rest.parse().unwrap()).or_default().push(key.unwrap()),
             "put" => {
                 let (entry, value) = rest.split_once('=').unwrap();
                 self.map.keys.push(key.unwrap());
@@ -285,15 +308,19 @@ impl Call {
     }
 
     fn read_list(&mut self, record: u32, key: u32, page: u32) {
+        self.read_list_of(record, ITEMS, key, page);
+    }
+
+    fn read_list_of(&mut self, record: u32, state: u32, key: u32, page: u32) {
         let (mut start, mut pages, mut all) = (0, 0, Vec::new());
         loop {
-            let read = collections::list_read(ITEMS, key, start, page);
+            let read = collections::list_read(state, key, start, page);
             all.extend(items(&read.items));
             pages += 1;
             let Some(next) = read.next else { break };
             start = next;
         }
-        let length = collections::list_length(ITEMS, key);
+        let length = collections::list_length(state, key);
         self.emit(record, format!("{length} in {pages}: {}", String::from_utf8_lossy(&all.join(&b","[..]))).as_bytes());
     }
 
