@@ -4,9 +4,12 @@ use crate::context::Context;
 use crate::documents::{PluginCheckDocument, PluginPackDocument, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::bytes_text;
+use crate::job_file::duration_text;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use weir_engine::operator::InputPartitioning;
+use weir_engine::state::{StateTtl, TimeDomain};
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::{Plugin, PluginInfo, Verdict, pack_component};
 
@@ -104,7 +107,8 @@ fn info_text(info: &PluginInfo) -> String {
     for state in &info.states {
         let merges = if info.merging.contains(&state.name) { ", merges" } else { "" };
         let kind = format!("{:?}", state.kind).to_lowercase();
-        line("state", &state.name, format!(": {kind} v{} {}{merges}", state.version, state.schema));
+        let lives = state.ttl.map(|ttl| lives_text(&ttl)).unwrap_or_default();
+        line("state", &state.name, format!(": {kind} v{} {}{merges}{lives}", state.version, state.schema));
     }
     for timer in &info.timers {
         line("timer", &timer.name, if timer.event_time { ": event time" } else { ": processing time" }.to_owned());
@@ -113,6 +117,16 @@ fn info_text(info: &PluginInfo) -> String {
         line("import", import, String::new());
     }
     text
+}
+
+/// How long what is kept of a state lives.
+fn lives_text(ttl: &StateTtl) -> String {
+    let time = match ttl.time {
+        TimeDomain::Event => "event time",
+        TimeDomain::Processing => "processing time",
+    };
+    let refresh = if ttl.refresh_on_read { "written or read" } else { "written" };
+    format!(", lives {} of {time} since it was {refresh}", duration_text(Duration::from_millis(ttl.ms)))
 }
 
 fn check_text(document: &PluginCheckDocument) -> String {
@@ -156,6 +170,14 @@ mod tests {
             assert!(fs::symlink_metadata(at(link)).expect("it is there").is_symlink(), "{link}");
         }
         assert_eq!(fs::read_dir(at("inner")).expect("a folder").count(), 2, "nothing is left beside them");
+    }
+
+    #[test]
+    fn a_time_to_live_is_said_in_words() {
+        let ttl = StateTtl { ms: 5_400_000, time: TimeDomain::Event, refresh_on_read: true };
+        assert_eq!(lives_text(&ttl), ", lives 1h 30m of event time since it was written or read");
+        let ttl = StateTtl { ms: 500, time: TimeDomain::Processing, refresh_on_read: false };
+        assert_eq!(lives_text(&ttl), ", lives 500ms of processing time since it was written");
     }
 
     #[test]
