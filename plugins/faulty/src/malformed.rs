@@ -8,7 +8,7 @@ use weir_guest::bindings::weir::operator::types::{
 pub const PREFIX: &[u8] = b"malformed:";
 
 /// How the effects of a keyed batch can be spoiled.
-pub const KINDS: [&str; 48] = [
+pub const KINDS: [&str; 49] = [
     // Columns of the main output.
     "ends-fall",
     "ends-past-data",
@@ -59,7 +59,8 @@ pub const KINDS: [&str; 48] = [
     "timer-set-and-deleted",
     // What this operator declares nothing of.
     "broadcast",
-    "touched-key-out-of-range",
+    "touched-number",
+    "touched-without-ttl",
     "metric-without-name",
 ];
 
@@ -199,7 +200,8 @@ fn spoil_undeclared(kind: &str, effects: &mut Effects) -> bool {
             put: empty_items(0),
             values: empty_items(0),
         }),
-        "touched-key-out-of-range" => effects.touched.push(Touch { state: 0, keys: FAR.to_le_bytes().to_vec() }),
+        "touched-number" => effects.touched.push(Touch { state: 3, keys: vec![] }),
+        "touched-without-ttl" => effects.touched.push(Touch { state: 0, keys: vec![0; 4] }),
         "metric-without-name" => effects.metrics.push(Metric { name: String::new(), delta: 1 }),
         _ => return false,
     }

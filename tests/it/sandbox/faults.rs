@@ -76,7 +76,7 @@ pub const FAULTS: [Fault; 23] = [
 ];
 
 /// Effects that break a rule of `wit/operator.wit`.
-pub const MALFORMED: [Fault; 48] = [
+pub const MALFORMED: [Fault; 49] = [
     returned("malformed:ends-fall", "output 0: values: "),
     returned("malformed:ends-past-data", "output 0: values: "),
     returned("malformed:ends-before-data", "output 0: values: "),
@@ -117,7 +117,8 @@ pub const MALFORMED: [Fault; 48] = [
     returned("malformed:map-values-count", "state 2: values has"),
     returned("malformed:map-entry-twice", "state 2: an entry of key"),
     returned("malformed:broadcast", "state 0 is updated as broadcast state, and this batch is no broadcast"),
-    returned("malformed:touched-key-out-of-range", "touched names key 16777216, but the batch has"),
+    returned("malformed:touched-number", "touched state 3 is named, but 3 are declared"),
+    returned("malformed:touched-without-ttl", "has no time to live that counts from its last read"),
     returned("malformed:timer-number", "timer 1 is named, but 1 are declared"),
     returned("malformed:timer-named-twice", "timer 0 is named twice"),
     returned("malformed:timer-key-out-of-range", "timer 0: set names key 16777216, but the batch has"),
