@@ -8,6 +8,7 @@ mod names;
 mod serde_attributes;
 mod state_type;
 mod states;
+mod ttl;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

@@ -1,6 +1,7 @@
 //! `#[derive(States)]`: numbers the handles of a struct in the order of its fields.
 
 use crate::names::{checked, plain};
+use crate::ttl::{Ttl, TtlAttributes};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitInt, LitStr, Result, Type};
@@ -13,29 +14,29 @@ struct Handle<'a> {
     version: u32,
     /// What makes one value of two.
     merge: Option<Expr>,
+    ttl: Option<Ttl>,
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let handles = handles(input)?;
     let ident = &input.ident;
-    let (fields, types): (Vec<_>, Vec<_>) = handles.iter().map(|handle| (handle.ident, handle.ty)).unzip();
-    let (names, versions): (Vec<_>, Vec<_>) = handles.iter().map(|handle| (&handle.name, handle.version)).unzip();
-    let numbers = 0..handles.len() as u32;
-    let merges = handles.iter().map(|handle| handle.merge.is_some());
+    let fields: Vec<_> = handles.iter().map(|handle| handle.ident).collect();
+    let new = (0_u32..).zip(&handles).map(|(number, handle)| handle.new_handle(number));
+    let declarations = handles.iter().map(Handle::declaration);
+    let lives = handles.iter().any(|handle| handle.ttl.is_some());
     let merge = merge(&handles);
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics ::weir_guest::States for #ident #type_generics #where_clause {
+            const HAS_TTL: bool = #lives;
+
             fn new() -> Self {
-                Self { #(#fields: <#types as ::weir_guest::state::StateHandle>::new(#numbers, #names)),* }
+                Self { #(#fields: #new),* }
             }
 
             fn declarations() -> ::std::vec::Vec<::weir_guest::state::StateDecl> {
-                ::std::vec![#(::weir_guest::state::StateDecl {
-                    merges: #merges,
-                    ..<#types as ::weir_guest::state::StateHandle>::declare(#names, #versions)
-                }),*]
+                ::std::vec![#(#declarations),*]
             }
 
             fn for_each(&mut self, visit: &mut dyn FnMut(&mut dyn ::weir_guest::state::State)) {
@@ -50,6 +51,30 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             #merge
         }
     })
+}
+
+impl Handle<'_> {
+    fn new_handle(&self, number: u32) -> TokenStream {
+        let Self { ty, name, .. } = self;
+        let handle = quote! { <#ty as ::weir_guest::state::StateHandle>::new(#number, #name) };
+        self.ttl.as_ref().map_or(handle.clone(), |ttl| ttl.handle(ty, &handle))
+    }
+
+    fn declaration(&self) -> TokenStream {
+        let Self { ty, name, version, .. } = self;
+        let merges = self.merge.is_some();
+        let ttl = self.ttl.as_ref().map(|ttl| {
+            let declaration = ttl.declaration();
+            quote! { ttl: #declaration, }
+        });
+        quote! {
+            ::weir_guest::state::StateDecl {
+                merges: #merges,
+                #ttl
+                ..<#ty as ::weir_guest::state::StateHandle>::declare(#name, #version)
+            }
+        }
+    }
 }
 
 /// The function that merges values of the states that say how; nothing where none does.
@@ -96,6 +121,7 @@ fn handles(input: &DeriveInput) -> Result<Vec<Handle<'_>>> {
 fn handle(field: &Field) -> Result<Handle<'_>> {
     let Some(ident) = &field.ident else { return Err(Error::new_spanned(field, "a field without a name")) };
     let (mut name, mut version, mut merge) = (plain(ident), 1, None);
+    let mut ttl = TtlAttributes::default();
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("state")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("name") {
@@ -111,8 +137,11 @@ fn handle(field: &Field) -> Result<Handle<'_>> {
                 merge = Some(meta.value()?.parse()?);
                 return Ok(());
             }
-            Err(meta.error("`name`, `version` and `merge` are known here"))
+            if ttl.read(&meta)? {
+                return Ok(());
+            }
+            Err(meta.error("`name`, `version`, `merge`, `ttl`, `time` and `refresh` are known here"))
         })?;
     }
-    Ok(Handle { ident, ty: &field.ty, name: checked(name, ident.span())?, version, merge })
+    Ok(Handle { ident, ty: &field.ty, name: checked(name, ident.span())?, version, merge, ttl: ttl.finish()? })
 }

@@ -28,6 +28,12 @@ impl<O: Operator> Instance<O> {
     /// What the operator declares.
     pub fn describe() -> Descriptor {
         const { assert!(!O::WINDOWED || O::TIMERS.is_empty(), "a windowed operator has no timers: its windows fire") };
+        const {
+            assert!(
+                !O::WINDOWED || !O::States::HAS_TTL,
+                "a windowed operator's states have no time to live: they live as long as their window"
+            )
+        };
         Descriptor {
             name: O::NAME.to_owned(),
             version: O::VERSION.to_owned(),

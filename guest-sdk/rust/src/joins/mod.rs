@@ -1,4 +1,4 @@
-//! Joins by event time, to be used inside an operator with two inputs: types over its map states and its timers.
+//! Joins to be used inside an operator with two inputs, types over its states and its timers: by event time, or of what is kept for a time to live.
 //!
 //! The states and the timer are the operator's own, declared like any other, so that they have the names, versions and migrations that it gives them.
 //! [`Context::parts`](crate::Context::parts) lends them. Whether a row is kept follows from its time and the watermark alone, which are the same wherever a batch is cut.
@@ -6,9 +6,11 @@
 //! Records that come in windows need no join: [windowed](crate::Operator::WINDOWED) operators of two inputs have the state of both.
 
 mod interval;
+mod keyed;
 mod temporal;
 
 pub use interval::IntervalJoin;
+pub use keyed::{InnerJoin, LeftJoin, LeftMatch, LeftRow};
 pub use temporal::{TemporalJoin, WithVersion};
 
 use crate::error::Result;

@@ -19,6 +19,12 @@ pub struct ListState<T, C = Cbor> {
 
 const UNCHANGED: u32 = u32::MAX;
 
+impl<T, C> ListState<T, C> {
+    pub(super) fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
+    }
+}
+
 impl<T, C: Codec<T>> ListState<T, C> {
     /// Number of items.
     pub fn len(&self) -> Result<u64> {
@@ -104,7 +110,9 @@ impl<T, C: Codec<T>> ListState<T, C> {
         Ok(&mut self.changes[*slot as usize])
     }
 
+    /// Every item that is handed out comes through here.
     fn decode(&self, bytes: &[u8]) -> Result<T> {
+        self.place.note_read();
         C::decode(bytes).map_err(|error| self.place.failed("decode an item of", error))
     }
 }
@@ -129,6 +137,7 @@ impl<T, C: Codec<T>> State for ListState<T, C> {
         if !self.changes.is_empty() {
             effects.lists.push(update);
         }
+        self.place.report_reads(&[], effects);
         self.begin(BatchInput::Other, empty_keyed_column());
         Ok(())
     }

@@ -26,6 +26,12 @@ struct View {
     map: Overlay,
 }
 
+impl<K, V, C> MapState<K, V, C> {
+    pub(super) fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
+    }
+}
+
 impl<K, V, C: Codec<K> + Codec<V>> MapState<K, V, C> {
     /// The value of an entry, if there is one.
     pub fn get(&mut self, key: &K) -> Result<Option<V>> {
@@ -78,6 +84,9 @@ impl<K, V, C: Codec<K> + Codec<V>> MapState<K, V, C> {
         let index = self.view()?;
         self.place.encode_entry::<K, C>(key, &mut self.entry)?;
         let value = self.views[index].map.get(&self.entry, self.place.stored());
+        if value.is_some() {
+            self.place.note_read();
+        }
         Ok((&self.place, value))
     }
 
@@ -139,6 +148,7 @@ impl<K, V, C: Codec<K> + Codec<V>> State for MapState<K, V, C> {
         if !(update.cleared.is_empty() && update.removed.keys.is_empty() && update.put.keys.is_empty()) {
             effects.maps.push(update);
         }
+        self.place.report_reads(&[], effects);
         self.begin(BatchInput::Other, empty_keyed_column());
         Ok(())
     }
@@ -188,6 +198,7 @@ impl<K, V, C: Codec<K> + Codec<V>> Iterator for MapIter<'_, K, V, C> {
 
     fn next(&mut self) -> Option<Result<(K, V)>> {
         let (key, value) = self.scan.next()?;
+        self.place.note_read();
         Some(self.place.decode::<K, C>(&key).and_then(|key| Ok((key, self.place.decode::<V, C>(&value)?))))
     }
 }

@@ -9,6 +9,7 @@ mod broadcast;
 mod codec;
 mod list;
 mod list_change;
+mod living;
 mod map;
 mod merge;
 mod overlay;
@@ -18,6 +19,10 @@ mod value;
 pub use broadcast::BroadcastState;
 pub use codec::{Cbor, Codec, Raw, RawState};
 pub use list::{ListIter, ListState};
+pub use living::LivingState;
+use living::Reads;
+#[doc(hidden)]
+pub use living::ttl;
 pub use map::{MapIter, MapState};
 pub use merge::MergingState;
 pub use state_type::{Bytes, Cases, Fields, Items, Schema, StateType};
@@ -38,7 +43,13 @@ pub use crate::bindings::weir::operator::types::{StateDecl, StateKind};
 /// `#[state(merge = …)]` says of a value or a map how windows become one, which sessions need: a function or a closure from the value of the window that starts
 /// first and that of the other to the value of both, `fn(T, T) -> T`. Of a map it makes one value of entries that both have; the others stay. Lists
 /// need none, they stand one behind the other.
+///
+/// `#[state(ttl = "1h")]` gives what is kept a time to live, written as a job file writes durations. It counts by the clock, or with `time = "event"` by event time, from
+/// when it was written, or with `refresh = "read"` from when it was last written or read. See [`LivingState`].
 pub trait States: Sized {
+    /// True where a state has a time to live.
+    const HAS_TTL: bool = false;
+
     /// The handles, without a batch.
     fn new() -> Self;
     /// What is declared, in the order of the handles.
@@ -127,11 +138,13 @@ struct Place {
     number: u32,
     /// The key that is shown.
     key: u32,
+    /// Which keys' state was handed out. `None`: nobody asks.
+    reads: Option<Reads>,
 }
 
 impl Place {
     fn new(number: u32, name: &'static str) -> Self {
-        Self { name, number, key: 0 }
+        Self { name, number, key: 0, reads: None }
     }
 
     #[cold]

@@ -28,10 +28,20 @@ enum Slot<T> {
     Cleared,
 }
 
+impl<T, C> ValueState<T, C> {
+    pub(super) fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
+    }
+}
+
 impl<T, C: Codec<T>> ValueState<T, C> {
     /// The value, if there is one.
     #[inline]
     pub fn get(&mut self) -> Result<Option<&T>> {
+        // As a whole: what it gives borrows the handle.
+        if self.place.reads.is_some() && !matches!(self.decoded()?, Slot::Absent | Slot::Cleared) {
+            self.place.note_read();
+        }
         match self.decoded()? {
             Slot::Read(value) | Slot::Set(value) => Ok(Some(value)),
             Slot::Absent | Slot::Encoded { .. } | Slot::Cleared => Ok(None),
@@ -145,6 +155,7 @@ impl<T, C: Codec<T>> State for ValueState<T, C> {
         if !self.changed.is_empty() {
             effects.values.push(self.written()?);
         }
+        self.place.report_reads(&self.changed, effects);
         self.begin(BatchInput::Other, KeyedColumn { keys: Vec::new(), items: empty_column() });
         Ok(())
     }

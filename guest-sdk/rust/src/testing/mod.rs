@@ -14,6 +14,11 @@ pub(crate) mod imports;
 #[cfg(test)]
 mod join_tests;
 #[cfg(test)]
+mod keyed_join_tests;
+mod lifetimes;
+#[cfg(test)]
+mod lifetimes_tests;
+#[cfg(test)]
 mod list_tests;
 #[cfg(test)]
 mod migrate_tests;

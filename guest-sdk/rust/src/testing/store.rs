@@ -1,5 +1,6 @@
 //! State in memory: plain maps that effects are applied to.
 
+use super::lifetimes::Stamps;
 use super::record::vecs;
 use crate::bindings::weir::operator::types::{
     BroadcastUpdate, Effects, KeyCounts, KeyedColumn, ListUpdate, MapUpdate, StateDecl, StateKind, Timers, ValueUpdate,
@@ -8,7 +9,7 @@ use crate::columns::{empty_keyed_column, items, push_item, push_u32, u32s};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The state number and the key.
-type Of = (u32, Vec<u8>);
+pub(super) type Of = (u32, Vec<u8>);
 
 /// All state of an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) struct Store {
     pub(super) broadcasts: BTreeMap<u32, Map>,
     /// Those that are set.
     pub(super) timers: BTreeSet<SetTimer>,
+    /// Of states with a time to live.
+    pub(super) stamps: Stamps,
 }
 
 /// A timer that is set, in the order in which timers fire.
@@ -185,7 +188,7 @@ fn set_timers<'a>(timer: u32, of: &'a Timers, keys: &'a [Vec<u8>]) -> impl Itera
 }
 
 /// Keys with the state's number, and a count for each.
-fn counted<'a>(state: u32, counts: &'a KeyCounts, keys: &'a [Vec<u8>]) -> impl Iterator<Item = (Of, usize)> + 'a {
+pub(super) fn counted<'a>(state: u32, counts: &'a KeyCounts, keys: &'a [Vec<u8>]) -> impl Iterator<Item = (Of, usize)> + 'a {
     let numbers = counts.counts.as_chunks::<8>().0.iter().map(|bytes| usize::try_from(u64::from_le_bytes(*bytes)).unwrap_or(usize::MAX));
     named(state, &counts.keys, keys).zip(numbers)
 }

@@ -1,6 +1,7 @@
 //! The host that a test holds in its hands.
 
 use super::imports::{Call, during};
+use super::lifetimes::CallTimes;
 use super::record::{TestRecord, batch_of, records_of, vecs};
 use super::store::Store;
 use super::windowed::Windowed;
@@ -31,6 +32,8 @@ pub struct TestHost<O: Operator> {
     pub(super) is_at_end: bool,
     /// Of a windowed operator.
     pub(super) windowed: Option<Windowed>,
+    /// What is kept is judged by these.
+    pub(super) times: CallTimes,
 }
 
 /// A batch that failed, and so had no effect.
@@ -71,6 +74,7 @@ impl<O: Operator> TestHost<O> {
             processing_time: 0,
             is_at_end: false,
             windowed: None,
+            times: CallTimes::default(),
         })
     }
 
@@ -103,6 +107,7 @@ impl<O: Operator> TestHost<O> {
         let mut batch = batch_of(records, keyed);
         let keys = if keyed { vecs(&batch.keys) } else { Vec::new() };
         if keyed {
+            self.begin_call(&keys, None);
             batch.states = self.store.columns(&self.descriptor.states, &keys);
         }
         self.call(input, keys, &batch_of(records, keyed), |instance, context| instance.process(context, batch))?;
@@ -125,7 +130,9 @@ impl<O: Operator> TestHost<O> {
         for output in &effects.outputs {
             self.outputs[output.output as usize].extend(records_of(output, batch));
         }
+        self.store.stamp(&effects, &self.descriptor.states, &keys, &self.times);
         self.store.apply(&effects, &keys);
+        self.store.forget_empty();
         for metric in &effects.metrics {
             *self.metrics.entry(metric.name.clone()).or_default() += metric.delta;
         }
@@ -154,9 +161,11 @@ impl<O: Operator> TestHost<O> {
         std::mem::take(&mut self.outputs[0])
     }
 
-    /// The encoded value of a key.
+    /// The encoded value of a key. What has expired by now is not there, here and below.
     pub fn value(&self, state: &str, key: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.store.values.get(&self.of(state, key)).map(Vec::as_slice)
+        let of = self.of(state, key);
+        let is_there = self.living(&of.1).values.contains_key(&of);
+        self.store.values.get(&of).filter(|_| is_there).map(Vec::as_slice)
     }
 
     /// The value of a key, of a state that is kept as CBOR. Panics where its bytes are no `T`.
@@ -166,12 +175,15 @@ impl<O: Operator> TestHost<O> {
 
     /// The encoded items of a key's list.
     pub fn list(&self, state: &str, key: impl AsRef<[u8]>) -> &[Vec<u8>] {
-        self.store.lists.get(&self.of(state, key)).map_or(&[], Vec::as_slice)
+        let of = self.of(state, key);
+        let living = self.living(&of.1).lists.get(&of).map_or(0, Vec::len);
+        self.store.lists.get(&of).map_or(&[], |list| &list[list.len() - living..])
     }
 
     /// The encoded entries of a key's map, in order.
     pub fn map(&self, state: &str, key: impl AsRef<[u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.store.maps.get(&self.of(state, key)).into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+        let of = self.of(state, key);
+        self.living(&of.1).maps.remove(&of).into_iter().flatten().collect()
     }
 
     /// The encoded entries of a broadcast state, in order.

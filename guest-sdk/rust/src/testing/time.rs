@@ -102,6 +102,7 @@ impl<O: Operator> TestHost<O> {
         let keys = vecs(&batch.keys);
         let mut timers = Vec::new();
         fired.iter().for_each(|timer| push_u32(&mut timers, timer.timer));
+        self.begin_call(&keys, self.due_of(fired, &keys));
         let states = self.store.columns(&self.descriptor.states, &keys);
         let (key_of, times) = (batch.key_of.clone(), fired.iter().flat_map(|timer| timer.time.to_le_bytes()).collect());
         let given = TimerBatch { keys: batch.keys.clone(), key_of, timers, times, states };
@@ -113,5 +114,12 @@ impl<O: Operator> TestHost<O> {
             self.store.timers.extend(fired.iter().cloned());
         }
         called
+    }
+
+    /// For each key the time at which its timers were due, with what they go by.
+    fn due_of(&self, fired: &[SetTimer], keys: &[Vec<u8>]) -> Option<(TimeDomain, Vec<i64>)> {
+        let domain = self.descriptor.timers[fired.first()?.timer as usize].domain;
+        let due: BTreeMap<_, _> = fired.iter().map(|timer| (&timer.key, timer.time)).collect();
+        Some((domain, keys.iter().map(|key| due[key]).collect()))
     }
 }
