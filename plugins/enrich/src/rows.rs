@@ -25,7 +25,7 @@ pub struct Plane {
     manufacturer: String,
     model: String,
     /// In which it was built.
-    year: Option<u32>,
+    pub year: Option<u32>,
     seats: Option<u32>,
 }
 
