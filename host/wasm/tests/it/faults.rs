@@ -105,7 +105,7 @@ fn host_calls_reach_no_other_key_and_no_other_state() {
     check("peek 1", "list-length names key 1, but the batch has 1");
     check("peek 4294967295", "list-length names key 4294967295");
     check("peek-state 0", "list-length names state 0, \"count\", whose kind is Value");
-    check("peek-state 4", "list-length names state 4, but 4 are declared");
+    check("peek-state 6", "list-length names state 6, but 6 are declared");
     let error = Bench::new(Setup::default()).unkeyed(&[(Some("a"), "list 10")]).unwrap_err().to_string();
     assert!(error.contains("this batch's input is not keyed"), "{error}");
 }

@@ -2,6 +2,13 @@
 
 use crate::support::{Bench, Setup, quarantine, reports, values};
 
+/// Gives the key `a` instructions at a watermark.
+fn give(bench: &mut Bench, watermark: i64, instructions: &[&str]) {
+    for instruction in instructions {
+        at(bench, watermark, instruction);
+    }
+}
+
 /// What comes of one record of the key `a` at a watermark.
 fn at(bench: &mut Bench, watermark: i64, instruction: &str) -> String {
     bench.watermark = watermark;
@@ -25,19 +32,19 @@ fn what_has_expired_is_given_to_no_guest() {
 #[test]
 fn what_a_guest_says_that_it_has_read_begins_anew() {
     let mut bench = Bench::new(Setup::default());
-    ["keep x", "lately 1", "lately 2"].map(|order| at(&mut bench, 100, order));
-    ["touch 4", "touch 5"].map(|order| at(&mut bench, 109, order));
+    give(&mut bench, 100, &["keep x", "lately 1", "lately 2"]);
+    give(&mut bench, 109, &["touch 4", "touch 5"]);
     assert_eq!((at(&mut bench, 118, "kept"), at(&mut bench, 118, "list-lately")), ("x".into(), "2 in 1: 1,2".into()));
     assert_eq!((at(&mut bench, 119, "kept"), at(&mut bench, 119, "list-lately")), ("none".into(), "0 in 1: ".into()));
     // Of what is not there any more, or was never, nothing begins.
-    ["touch 4", "touch 5"].map(|order| at(&mut bench, 119, order));
+    give(&mut bench, 119, &["touch 4", "touch 5"]);
     assert_eq!((at(&mut bench, 119, "kept"), at(&mut bench, 119, "list-lately")), ("none".into(), "0 in 1: ".into()));
 }
 
 #[test]
 fn what_a_call_writes_is_as_new_as_what_it_has_read() {
     let mut bench = Bench::new(Setup::default());
-    ["keep x", "lately 1"].map(|order| at(&mut bench, 100, order));
+    give(&mut bench, 100, &["keep x", "lately 1"]);
     bench.watermark = 109;
     bench.keyed(&[("a", "touch 4"), ("b", "touch 5"), ("a", "touch 5"), ("a", "keep y"), ("a", "lately 2"), ("b", "lately 1")]).unwrap();
     assert_eq!((at(&mut bench, 118, "kept"), at(&mut bench, 118, "list-lately")), ("y".into(), "2 in 1: 1,2".into()));
