@@ -89,7 +89,7 @@ path = \"late\"
 /// All lines that are committed in a folder.
 fn lines_of(bench: &Bench, folder: &str) -> Vec<Value> {
     let line = |(line, times): (String, u64)| (0..times).map(move |_| serde_json::from_str(&line).expect("a line is JSON"));
-    bench.committed_in(folder).into_iter().flat_map(|(text, times)| line((text, times as u64))).collect()
+    bench.committed_in(folder).into_iter().flat_map(|(text, times)| line((text, times))).collect()
 }
 
 /// Each window has said each of its revisions once, and the last, with what came late, is what Python counts. How many came late, and how many windows were corrected.

@@ -56,7 +56,7 @@ fn records(subtask: &mut OperatorSubtask, watermark: i64, keys: &[&str]) {
 fn fire(subtask: &mut OperatorSubtask, watermark: i64, keys: &[&str], reason: u32) -> Vec<(u32, String)> {
     let mut due = FiredTimers::default();
     for key in keys {
-        let unit = [&(0_i64 ^ i64::MIN).to_be_bytes(), key.as_bytes()].concat();
+        let unit = [&i64::MIN.to_be_bytes(), key.as_bytes()].concat();
         due.push(&unit, key_hash(key.as_bytes()), reason, 9);
     }
     call(subtask, watermark, CallKind::Windows(Arc::new(due)))

@@ -159,12 +159,13 @@ impl KeyedState {
         }
         windows.undo.clear();
         let mut stored = Vec::new();
-        for unit in 0..windows.plan.is_open_unit.len() {
+        let units = windows.plan.is_open_unit.len();
+        for (unit, slot) in slots.iter_mut().enumerate().take(units) {
             let name = distinct.keys.get(unit);
             if let Some(kept) = windows.kept_behind_call(unit, name, distinct.hashes[unit], *time) {
                 stored.clear();
                 kept.encode(&windows.settings.kind, &mut stored);
-                backend.set_value(&mut slots[unit], name, windows.state, &stored)?;
+                backend.set_value(slot, name, windows.state, &stored)?;
             }
         }
         windows.note_keys();

@@ -141,7 +141,7 @@ mod tests {
             let mut stored = Vec::new();
             kept.encode(&kind, &mut stored);
             assert_eq!(Kept::decode(&kind, b"u", &stored).unwrap(), kept, "{kind:?}");
-            let whole = |len: usize| kind.merges() && len >= 11 && (len - 11) % 16 == 0;
+            let whole = |len: usize| kind.merges() && len >= 11 && (len - 11).is_multiple_of(16);
             for len in (0..stored.len()).filter(|&len| !whole(len)) {
                 let error = Kept::decode(&kind, b"u", &stored[..len]).unwrap_err();
                 assert!(error.to_string().contains("what is kept of the window of u is damaged"), "{kind:?} {len}");
