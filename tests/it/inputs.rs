@@ -208,7 +208,7 @@ fn broadcast_state_needs_a_broadcast_input_and_state_by_key_a_keyed_one() {
     refused(
         &bench,
         &job(&unkeyed),
-        &["`enrich` keeps state by key (`count`, `items`, `entries`), but none of its inputs is distributed by key"],
+        &["`enrich` keeps state by key (`count`, `items`, `entries`, `fresh`, `lately`), but none of its inputs is", "distributed by key"],
     );
 }
 

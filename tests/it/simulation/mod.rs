@@ -9,7 +9,7 @@ mod state;
 mod stops;
 
 use weir_engine::storage::FaultPlan;
-use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, STORMY};
+use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, INCREMENTAL, STORMY};
 use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate};
 
 /// What came of some seeds, summed up.
@@ -162,4 +162,15 @@ fn windows_that_timers_close_lose_and_double_nothing_and_no_record_is_late() {
     check(80, Scenario { counter: Counter::Timed, barriers: Barriers::ExactlyOnce, ..STORMY });
     check(20, Scenario { counter: Counter::Timed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY });
     check(20, Scenario { counter: Counter::Timed, state_faults: Some(FAULTY_STATE), ..CALM });
+}
+
+#[test]
+fn windows_and_sessions_of_the_engine_lose_and_double_nothing() {
+    for counter in [Counter::Windowed, Counter::Sessions] {
+        check(30, Scenario { counter, ..STORMY });
+        check(30, Scenario { counter, barriers: Barriers::ExactlyOnce, ..STORMY });
+        check(10, Scenario { counter, record: true, barriers: Barriers::ExactlyOnce, ..STORMY });
+        check(15, Scenario { counter, state_faults: Some(FAULTY_STATE), ..CALM });
+        check(10, Scenario { counter, crash_within_polls: 8_000, failures: Some(600), max_concurrent: 3, ..INCREMENTAL });
+    }
 }

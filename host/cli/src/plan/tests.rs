@@ -287,3 +287,15 @@ fn the_plan_says_of_each_source_whether_its_records_have_a_time_and_how_event_ti
     let never = times(&job("watermark = { idle-after = \"never\" }")).remove(0).watermarks.unwrap_or_default();
     assert!(never.ends_with(", and none is ever left out"), "{never}");
 }
+
+#[test]
+fn windows_are_shown_with_all_that_holds_of_them() {
+    let text = "name = \"j\"\n[source.in]\nconnector = \"nexmark\"\n[operator.op]\nnative = \"pass-through\"\ninput = { from = \"in\", by = \"key\" }\n\
+                window = { hopping = \"60m\", every = \"10m\" }\n[sink.out]\nconnector = \"blackhole\"\ninput = \"op\"\n";
+    let source = SourceText { name: "job.toml".into(), text: text.into() };
+    let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
+    let shown = serde_json::json!({
+        "emit": "close", "every": "10m", "hopping": "1h", "lateness": "0s", "offset": "0s", "time": "event"
+    });
+    assert_eq!(operator_settings(&job.operators[0], None)["window"], shown);
+}

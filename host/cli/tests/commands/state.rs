@@ -70,8 +70,8 @@ fn a_scan_writes_every_key_once_in_a_stable_order() {
     assert_eq!((first["rows"].as_array().map(Vec::as_slice), &first["more"]), (Some(&all[..3]), &true.into()));
 
     let csv = lines(&bench, "state scan job.toml count --format csv -q");
-    let expect = |row: &Value| format!("{},totals,,{},", row["key"].as_str().expect("a key"), row["value"].as_str().expect("a value"));
-    assert_eq!((csv[0].as_str(), csv[1..].to_vec()), ("key,state,entry,value,problem", all.iter().map(expect).collect()));
+    let expect = |row: &Value| format!("{},,totals,,{},", row["key"].as_str().expect("a key"), row["value"].as_str().expect("a value"));
+    assert_eq!((csv[0].as_str(), csv[1..].to_vec()), ("key,window,state,entry,value,problem", all.iter().map(expect).collect()));
 
     let prefix = "key-00000000001";
     let some = rows(&bench, &format!("state scan job.toml count --prefix {prefix}"));

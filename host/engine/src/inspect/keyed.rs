@@ -67,7 +67,7 @@ impl<'a> KeyedReader<'a> {
             self.loaded = None;
             self.loaded = Some(Loaded { subtask, parts: self.load(subtask).await.map_err(|error| self.operator.reading(error))? });
         }
-        let (watermark, now) = (self.watermark_of(key_group), self.operator.from.clock.wall_ms());
+        let (watermark, now) = (self.watermark_of(key_group), self.clock());
         let mut group = StoredGroup::new(key_group, self.max_parallelism, self.operator.declared).at(watermark, now);
         let parts = self.loaded.iter().filter_map(|loaded| loaded.parts.get(&key_group)).flatten();
         for Part { object, is_delta, payload } in parts {
@@ -75,6 +75,12 @@ impl<'a> KeyedReader<'a> {
             added.map_err(|error| self.operator.reading(error.context(format!("{object}: key group {key_group}"))))?;
         }
         Ok(group.into_keys())
+    }
+
+    /// What the clock says, or what the operator had been told of it where that was later: as a run that goes on from here would be told.
+    fn clock(&self) -> i64 {
+        let told = self.operator.subtasks.iter().filter_map(|stored| stored.processing_time).max();
+        self.operator.from.clock.wall_ms().max(told.unwrap_or(i64::MIN))
     }
 
     /// How far event time had come for a key group.

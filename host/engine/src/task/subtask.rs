@@ -278,8 +278,11 @@ impl OperatorSubtask {
     }
 
     fn goes_by_clock(&self) -> bool {
-        let by_clock = self.place.window.as_ref().is_some_and(|window| window.time == TimeDomain::Processing);
-        by_clock || self.place.factory.descriptor().timers.iter().any(|timer| timer.domain() == TimeDomain::Processing)
+        let window = self.place.window.as_ref();
+        let windows =
+            window.is_some_and(|window| window.time == TimeDomain::Processing || window.emit_every.is_some() || window.lateness > 0);
+        let lifetimes = self.kept_states.iter().any(|state| state.ttl.is_some_and(|ttl| ttl.time == TimeDomain::Processing));
+        windows || lifetimes || self.place.factory.descriptor().timers.iter().any(|timer| timer.domain() == TimeDomain::Processing)
     }
 
     /// The clock, as the next call is told it.

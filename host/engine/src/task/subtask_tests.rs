@@ -5,7 +5,7 @@ use crate::element::{BatchBuilder, RecordBatch, key_hash};
 use crate::operator::{FiredTimers, OperatorDescriptor};
 use crate::runtime::Simulator;
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
-use crate::state::{CallKeys, MemoryBackendFactory, StateDescriptor, StateKind};
+use crate::state::{CallKeys, MemoryBackendFactory, StateDescriptor, StateKind, StateTtl};
 use crate::task::CallLogBudget;
 use std::pin::pin;
 use std::sync::Mutex;
@@ -153,4 +153,21 @@ fn behind_a_swap_whoever_takes_over_next_is_of_the_new_version_and_on_probation_
     assert_eq!(subtask.factory().descriptor().version, "v2");
     let expect = ["v1 batch at 1: a=1", "v2 is on probation", "v2 batch at 2: a=2", "v2 is on probation", "v2 batch at 3: a=3"];
     assert_eq!(*heard.lock().unwrap(), expect);
+}
+
+#[test]
+fn what_lives_by_the_clock_keeps_what_it_was_told_of_it() {
+    let told = |time: Option<TimeDomain>| {
+        let mut place = place("v1", &Heard::default());
+        let ttl = time.map(|time| StateTtl { ms: 5, time, refresh_on_read: false });
+        let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl };
+        let descriptor = OperatorDescriptor { states: vec![count], ..OperatorDescriptor::default() };
+        place.factory = Arc::new(Counting { descriptor, heard: Heard::default() });
+        let clock = Simulator::new(1).runtime().clock;
+        let mut subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap();
+        subtask.tell_processing_time();
+        subtask.capture(CheckpointId(1), None, None).unwrap().processing_time
+    };
+    assert!(told(Some(TimeDomain::Processing)).is_some());
+    assert_eq!((told(Some(TimeDomain::Event)), told(None)), (None, None));
 }
