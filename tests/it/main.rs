@@ -38,6 +38,7 @@
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
 //! - `nexmark`: the queries of the benchmark, against a reference in Python.
+//! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
 //! - `flights`: the example plugins with windows, against a reference in Python, over kills.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
@@ -57,6 +58,7 @@ mod house;
 mod inputs;
 mod kept_state;
 mod kills;
+mod lifetimes;
 mod limits;
 mod lost_log;
 mod lost_output;

@@ -1,0 +1,94 @@
+//! A time to live under the real binary: what is kept goes when event time has, over kills and other parallelisms, and `weir state` shows none that has gone.
+
+use crate::WEIR;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use weir_tests::process::{Bench, Seed, WordCount, plugin};
+
+const ROWS: u64 = 2_600;
+const AIRCRAFT: u64 = 40;
+/// A row comes less than so many hours late.
+const DISORDER: u64 = 10;
+/// Hours for which no other flight of an aircraft passes.
+const DAY: u64 = 24;
+
+/// The hour and the aircraft of each flight, nearly in order. The last aircraft flies once, at the beginning.
+fn flights() -> Vec<(u64, u64)> {
+    let mut rng = fastrand::Rng::with_seed(23);
+    let others = (0..ROWS).map(|row| (DISORDER + row / 4 - rng.u64(..DISORDER), rng.u64(..AIRCRAFT)));
+    std::iter::once((DISORDER, AIRCRAFT)).chain(others).collect()
+}
+
+fn bench(rate: u64) -> Bench {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let mut text = "tailnum,time,number\n".to_owned();
+    for (number, (hour, aircraft)) in flights().into_iter().enumerate() {
+        writeln!(text, "N{aircraft},{},{number}", hour * 3_600_000).expect("a text");
+    }
+    fs::write(bench.path("flights.csv"), text).expect("an input");
+    bench.write_job(&format!(
+        "name = \"words\"
+parallelism = 2
+[checkpoints]
+interval = \"50ms\"
+[source.flights]
+connector = \"file\"
+path = \"flights.csv\"
+format = \"csv\"
+key = \"tailnum\"
+timestamp = \"time\"
+watermark = {{ delay = \"{DISORDER}h\" }}
+rate = {rate}
+[operator.dedup]
+plugin = {:?}
+input = {{ from = \"flights\", by = \"key\" }}
+[sink.out]
+connector = \"file\"
+input = \"dedup\"
+path = \"out\"
+",
+        plugin("dedup")
+    ));
+    bench
+}
+
+/// How many flights of each aircraft have passed; none twice.
+fn passed(bench: &Bench) -> BTreeMap<u64, u64> {
+    let flights = flights();
+    let mut passed = BTreeMap::new();
+    for (line, times) in bench.committed() {
+        let number: usize = line.rsplit(',').next().and_then(|number| number.parse().ok()).expect("a flight's number");
+        assert_eq!(times, 1, "{line}");
+        *passed.entry(flights[number].1).or_default() += 1;
+    }
+    passed
+}
+
+#[test]
+fn an_aircraft_passes_again_when_its_time_to_live_is_over_and_not_before() {
+    let (bench, mut seed) = (bench(ROWS / 3), Seed::of_run());
+    for parallelism in [3, 1, 4, 2] {
+        let mut process = bench.start("run job.toml -q");
+        let before = bench.log().completed.len();
+        let checkpoints = 2 + seed.draw(..6) as usize;
+        assert!(process.runs_until("checkpoints", || bench.log().completed.len() >= before + checkpoints));
+        assert!(process.kill());
+        let text = fs::read_to_string(bench.path("job.toml")).expect("a job file");
+        let (first, rest) = text.split_once("parallelism = ").expect("it is said");
+        bench.write_job(&format!("{first}parallelism = {parallelism}{}", &rest[1..]));
+    }
+    bench.run("run job.toml").assert(0, &["finished"]);
+    let passed = passed(&bench);
+    // What has passed is a day of event time apart, however far that was behind the flights.
+    let most = (DISORDER + ROWS / 4) / DAY + 1;
+    assert!(passed.values().all(|times| *times <= most), "{most} are the most: {passed:?}");
+    assert_eq!(passed[&AIRCRAFT], 1);
+    assert!((0..AIRCRAFT).all(|aircraft| passed[&aircraft] > 5), "{passed:?}");
+
+    let scanned = bench.run("state scan job.toml dedup --format jsonl -q");
+    scanned.assert(0, &[]);
+    let shown = |aircraft: u64| scanned.stdout.contains(&format!("\"N{aircraft}\""));
+    assert!((0..AIRCRAFT).any(shown), "{}", scanned.stdout);
+    assert!(!shown(AIRCRAFT), "its time was over long ago: {}", scanned.stdout);
+}
