@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn pairs_go_into_as_few_calls_as_hold_them() {
         check(&[], 9, &[]);
-        check(&[("aa", "b"), ("", "c"), ("d", "eee")], 8, &[0..3]);
+        check(&[("aa", "b"), ("", "c"), ("d", "eee")], 8, std::slice::from_ref(&(0..3)));
         check(&[("aa", "b"), ("", "c"), ("d", "eee")], 7, &[0..2, 2..3]);
         check(&[("aa", "b"), ("", "c"), ("d", "eee")], 4, &[0..2, 2..3]);
         check(&[("", ""); 2_000], 0, &[0..1_024, 1_024..2_000]);

@@ -124,7 +124,7 @@ fn emitted<O: Operator>(rows: &[Coming], random: &mut fastrand::Rng) -> Vec<Stri
 }
 
 /// The rows of the other side that a row finds: of its key, before it, and not too old.
-fn found<'a>(rows: &'a [Coming], of: usize) -> impl Iterator<Item = &'a Coming> {
+fn found(rows: &[Coming], of: usize) -> impl Iterator<Item = &Coming> {
     let Coming { at, input, record } = &rows[of];
     let ttl = if *input == 0 { RIGHT_TTL } else { LEFT_TTL };
     rows[..of].iter().filter(move |other| other.input != *input && other.record.key == record.key && at - other.at < ttl)
