@@ -14,7 +14,6 @@ use crate::limits::Limits;
 use list_cuts::list_cuts;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_engine::EngineError;
-use weir_engine::element::Column;
 use weir_engine::shown_text::printable_key;
 use weir_engine::state::size::{ENTRY_OVERHEAD, entry_bytes, item_bytes, key_bytes};
 use weir_engine::state::{BroadcastState, KeyedState, StateKind, WINDOW_STATE};
@@ -151,11 +150,9 @@ impl Weighed<'_> {
             let cleared = distinct(&update.cleared);
             cleared.iter().try_for_each(|&key| changes.of(key, 0, held(key, update.state)?))?;
             let stamp = stamp_bytes(keyed, update.state);
-            let mut there = Column::new();
-            let mut old = |key: u32, entry: &[u8]| {
-                there.clear();
-                let found = !cleared.contains(&key) && keyed.map_get(key as usize, update.state, entry, &mut there)?;
-                Ok::<_, EngineError>(if found { entry_bytes(entry, there.get(0)) + stamp } else { 0 })
+            let old = |key: u32, entry: &[u8]| match cleared.contains(&key) {
+                true => Ok(0),
+                false => keyed.stored_entry_bytes(key as usize, update.state, entry),
             };
             update.removed.try_each(|key, entry| changes.of(key, 0, old(key, entry)?))?;
             for ((&key, entry), value) in update.put.keys.iter().zip(update.put.items.iter()).zip(update.values.iter()) {

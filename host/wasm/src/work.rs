@@ -34,7 +34,11 @@ impl<'a> Work<'a> {
     /// The keys that its state is selected by.
     pub(crate) fn keys(self) -> CallKeys<'a> {
         match self.of {
-            WorkOf::Records | WorkOf::Timers(_) => CallKeys::from(self.records),
+            WorkOf::Records => CallKeys::from(self.records),
+            // When they were due says what has expired for them.
+            WorkOf::Timers(timers) => {
+                CallKeys::new(self.records.keys(), self.records.hashes(), &[]).of_timers(timers, self.records.timestamps())
+            }
             WorkOf::Windows(fired) => CallKeys::from(fired),
         }
     }

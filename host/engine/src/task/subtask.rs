@@ -212,8 +212,9 @@ impl OperatorSubtask {
         }
         let mut emitted = Emitted::new();
         self.make(call, call.keys().is_some(), &mut emitted)?;
-        if let (Some(keys), Some(state)) = (call.keys(), self.state.as_deref_mut()) {
-            state.clean_up(keys.len()).map_err(|error| error.context(&self.place.subtask.vertex))?;
+        // What timers that are still due may see goes by their times, which may be behind.
+        if let (CallKind::Batch { .. }, Some(keys), Some(state)) = (&call.kind, call.keys(), self.state.as_deref_mut()) {
+            state.clean_up(keys.len(), self.floor).map_err(|error| error.context(&self.place.subtask.vertex))?;
         }
         if let Some(kept) = self.kept() {
             kept.allowance.settle(kept.keyed_bytes, kept.broadcast_bytes)?;

@@ -5,7 +5,7 @@ use crate::apply::apply;
 use crate::effects::{KeyCounts, KeyTimes, ListUpdate, TimerUpdate, ValueUpdate};
 use std::sync::Arc;
 use weir_engine::ErrorKind;
-use weir_engine::element::{BatchBuilder, RecordBatch};
+use weir_engine::element::{BatchBuilder, Column, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::state::{
     KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool, StateTtl, TimeDomain, timer_state,

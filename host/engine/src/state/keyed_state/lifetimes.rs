@@ -5,11 +5,12 @@ use super::KeyedState;
 use crate::element::{Column, NO_TIMESTAMP};
 use crate::error::EngineError;
 use crate::state::lifetime::{JudgedBy, StateTtl, stamped};
+use crate::state::size::entry_bytes;
 use crate::state::{CallKeys, KeySlot, SelectedKeys, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys, key_hash};
 use std::ops::Range;
 
 /// Keys that are looked at behind each call, at most.
-const CLEANED_KEYS: usize = 32;
+const CLEANED_KEYS: usize = 2_048;
 /// Bytes of a map that are looked at of each of them, about.
 const CLEANED_BYTES: usize = 4_096;
 
@@ -109,12 +110,16 @@ impl KeyedState {
         values: &mut Column,
     ) -> Result<(), EngineError> {
         let Some((lifetimes, ttl)) = self.ttl_of(state) else { return Ok(()) };
-        let (mut all, mut stored) = (Vec::new(), Column::new());
-        self.backend.gather_values(&self.slots, state, max_bytes, &mut all, &mut stored)?;
-        for (&key, stored) in all.iter().zip(stored.iter()) {
-            if !lifetimes.is_expired(key as usize, ttl, stored) {
-                present.push(key);
-                values.push(stamped(stored).1);
+        // One by one: what bounds them is what lives, and what is stored is more.
+        let mut stored = Column::new();
+        for (key, slot) in self.slots.iter().enumerate() {
+            stored.clear();
+            if self.backend.value(slot, state, &mut stored)? && !lifetimes.is_expired(key, ttl, stored.get(0)) {
+                present.push(key as u32);
+                values.push(stamped(stored.get(0)).1);
+                if values.byte_len() > max_bytes {
+                    break;
+                }
             }
         }
         Ok(())
@@ -188,6 +193,13 @@ impl KeyedState {
         Ok(is_there)
     }
 
+    /// What is stored of an entry counts as, with its stamp and though it has expired; 0 where nothing is.
+    pub fn stored_entry_bytes(&self, key: usize, state: usize, entry: &[u8]) -> Result<u64, EngineError> {
+        let mut stored = Column::new();
+        let is_there = self.backend.map_get(&self.slots[key], state, entry, &mut stored)?;
+        Ok(if is_there { entry_bytes(entry, stored.get(0)) } else { 0 })
+    }
+
     /// As the backend scans; what has expired is passed over, however much that is.
     pub(super) fn scan_living(
         &self,
@@ -256,20 +268,23 @@ impl KeyedState {
         Ok(())
     }
 
-    /// A call of so many records is over: of a few keys, each in its turn, what has expired is removed.
-    pub(crate) fn clean_up(&mut self, records: usize) -> Result<(), EngineError> {
+    /// A call of so many records is over: of a few keys, each in its turn, what has expired is removed. They are keys of any group, so event time is that to which
+    /// all of them have come at least: `watermark`.
+    pub(crate) fn clean_up(&mut self, records: usize, watermark: i64) -> Result<(), EngineError> {
         let Self { lifetimes: Some(lifetimes), backend, states, time, .. } = self else { return Ok(()) };
         let mut keys = Column::new();
-        let wanted = (1 + records / 4).min(CLEANED_KEYS);
+        // More than may come with the call: else keys that come once and never again would come faster than they go.
+        let wanted = (1 + records + records / 4).min(CLEANED_KEYS);
         let Some(cursor) = backend.next_keys(lifetimes.cursor, wanted, &mut keys) else { return Ok(()) };
         lifetimes.cursor = cursor;
+        let judged_by = lifetimes.judged_by.at(TimeDomain::Event, watermark);
         let hashes: Vec<u64> = keys.iter().map(key_hash).collect();
         let mut slots = Vec::new();
         backend.lookup(SelectedKeys { keys: &keys, hashes: &hashes, time: *time }, &mut slots)?;
         for (key, slot) in keys.iter().zip(&mut slots) {
             for (state, descriptor) in states.iter().enumerate() {
                 let Some(ttl) = lifetimes.ttl(state).filter(|_| slot.entry != KeySlot::ABSENT) else { continue };
-                let is_expired = |stored: &[u8]| lifetimes.judged_by.is_expired(ttl, stamped(stored).0);
+                let is_expired = |stored: &[u8]| judged_by.is_expired(ttl, stamped(stored).0);
                 match descriptor.kind {
                     StateKind::Value => {
                         let mut stored = Column::new();

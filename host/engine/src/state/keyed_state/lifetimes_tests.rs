@@ -90,7 +90,7 @@ impl Run {
             self.check(key);
             self.change(key);
         }
-        self.state.clean_up(self.rng.usize(0..9)).unwrap();
+        self.state.clean_up(self.rng.usize(0..9), self.event).unwrap();
     }
 
     fn check(&self, key: usize) {
@@ -206,7 +206,7 @@ fn what_has_expired_is_never_seen_and_goes_by_itself() {
         for _ in 0..40 {
             let time = StateTime { watermark: run.event, processing_time: run.processing };
             run.state.prefetch((&none).into(), time).now_or_never().unwrap().unwrap();
-            run.state.clean_up(16).unwrap();
+            run.state.clean_up(16, run.event).unwrap();
         }
         let left = run.model.values().filter(|key| key.plain.is_some()).count() as u64;
         assert_eq!(run.state.key_count(), left, "seed {seed}: of what has expired nothing is left");
@@ -242,4 +242,24 @@ fn what_timers_find_and_write_goes_by_the_times_at_which_they_were_due() {
     tell(&mut state, 39);
     state.select(CallKeys::new(&both, &[], &[]), 0..2).unwrap();
     assert_eq!(state.copied_value(1, VALUE).unwrap().as_deref(), Some(&b"new"[..]), "it was written at 20");
+}
+
+#[test]
+fn what_is_removed_has_expired_for_the_group_that_is_furthest_back() {
+    let mut state = made();
+    let tell = |state: &mut KeyedState, watermark| {
+        let none = BatchBuilder::new().finish();
+        state.prefetch((&none).into(), StateTime { watermark, processing_time: 0 }).now_or_never().unwrap().unwrap();
+    };
+    let mut keys = Column::new();
+    keys.push(b"a");
+    tell(&mut state, 0);
+    state.select(CallKeys::new(&keys, &[], &[]), 0..1).unwrap();
+    state.set_value(0, VALUE, b"v").unwrap();
+    // A call of keys that had come further before a restore.
+    tell(&mut state, 500);
+    (0..10).for_each(|_| state.clean_up(16, 19).unwrap());
+    assert_eq!(state.key_count(), 1, "at 19 it lives");
+    (0..10).for_each(|_| state.clean_up(16, 20).unwrap());
+    assert_eq!(state.key_count(), 0, "at 20 it does not");
 }
