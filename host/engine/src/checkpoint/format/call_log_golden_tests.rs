@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/recording-v1.bin");
 const LATER_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/recording-v1-watermarks.bin");
+const WINDOWS_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/recording-v1-windows.bin");
 
 fn call(input: u32, watermark: i64, processing_time: i64, records: &[(Option<&str>, &str, Option<i64>)]) -> OperatorCall {
     let mut builder = BatchBuilder::new();
@@ -41,6 +42,18 @@ fn later_stretches() -> [Stretch; 2] {
     [first, second]
 }
 
+/// The first with a call of windows that are due behind it, which came last: keys in their windows, why each is due, and since when.
+fn stretches_with_windows() -> [Stretch; 2] {
+    let mut due = FiredTimers::default();
+    for (start, key, reason, time) in [(1_356_994_800_000, "EWR", 0, 1_356_998_399_999), (-3_600_000, "", 3, -1), (i64::MIN, "JFK", 2, 7)] {
+        let unit = [&(start ^ i64::MIN).to_be_bytes(), key.as_bytes()].concat();
+        due.push(&unit, key_hash(key.as_bytes()), reason, time);
+    }
+    let [mut first, second] = stretches();
+    first.calls.push(OperatorCall { watermark: i64::MAX, processing_time: 1_700_000_000_001, kind: CallKind::Windows(Arc::new(due)) });
+    [first, second]
+}
+
 fn written(stretches: &[Stretch]) -> Vec<u8> {
     let mut object = StateObjectWriter::new();
     for payload in stretches.iter().flat_map(|stretch| write_calls(stretch).collect::<Vec<_>>()) {
@@ -49,9 +62,9 @@ fn written(stretches: &[Stretch]) -> Vec<u8> {
     object.finish().parts.concat()
 }
 
-/// Both files with what they hold.
-fn files() -> [(&'static str, [Stretch; 2]); 2] {
-    [(FILE, stretches()), (LATER_FILE, later_stretches())]
+/// The files with what they hold.
+fn files() -> [(&'static str, [Stretch; 2]); 3] {
+    [(FILE, stretches()), (LATER_FILE, later_stretches()), (WINDOWS_FILE, stretches_with_windows())]
 }
 
 #[test]

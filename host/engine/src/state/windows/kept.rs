@@ -119,6 +119,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_kept_is_written_byte_for_byte_as_ever() {
+        let written = |kind, kept: Kept| {
+            let mut stored = Vec::new();
+            kept.encode(&kind, &mut stored);
+            stored
+        };
+        let base = || Kept { revision: 70, has_come: true, touched: false, ..Kept::new() };
+        let time = |time: i64| time.to_le_bytes().to_vec();
+        assert_eq!(written(WindowKind::Tumbling { size: 5, offset: 0 }, Kept::new()), [1]);
+        assert_eq!(written(WindowKind::Hopping { size: 5, every: 1, offset: 0 }, base()), [0x9a, 0x02]);
+        let spoken = vec![Window { start: -1, end: 2 }];
+        let expect = [vec![0x9a, 0x02], time(9), time(-1), time(2)].concat();
+        assert_eq!(written(WindowKind::Session { gap: 5 }, Kept { end: 9, spoken, ..base() }), expect);
+        let expect = [vec![0x9a, 0x02], time(-3), vec![0xac, 0x02]].concat();
+        assert_eq!(written(WindowKind::Count { records: 500 }, Kept { largest: -3, records: 300, ..base() }), expect);
+        assert_eq!(written(WindowKind::Global, Kept { largest: 4, ..base() }), [vec![0x9a, 0x02], time(4)].concat());
+    }
+
+    #[test]
     fn what_is_kept_reads_back_and_nothing_shorter_or_longer_does() {
         let kinds = [
             WindowKind::Tumbling { size: 5, offset: 0 },
