@@ -1,18 +1,17 @@
-//! All that is kept of one unit, as it is taken out, made one with another's, and put back.
+//! All that is kept of one key, or of a key in one of its windows, as it is taken out, changed or made one with another's, and put back.
 
-use super::StateMerger;
 use crate::element::Column;
 use crate::error::{EngineError, ErrorKind};
-use crate::state::{KeySlot, StateBackend, StateDescriptor, StateKind};
+use crate::state::{KeySlot, StateBackend, StateDescriptor, StateKind, StateMerger};
 use std::collections::BTreeMap;
 
 /// Of each state what is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::state) struct Contents(pub Vec<Content>);
+pub(super) struct Contents(pub Vec<Content>);
 
 /// What is kept of one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::state) enum Content {
+pub(super) enum Content {
     Absent,
     Value(Vec<u8>),
     List(Column),
@@ -28,18 +27,7 @@ impl Contents {
 
     /// Puts it in the place of what is kept under a slot.
     pub fn write(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, unit: &[u8]) -> Result<(), EngineError> {
-        for (number, content) in self.0.iter().enumerate() {
-            backend.clear(slot, unit, number)?;
-            match content {
-                Content::Absent => {}
-                Content::Value(value) => backend.set_value(slot, unit, number, value)?,
-                Content::List(items) => items.iter().try_for_each(|item| backend.list_append(slot, unit, number, item))?,
-                Content::Map(entries) => {
-                    entries.iter().try_for_each(|(entry, value)| backend.map_put(slot, unit, number, entry, value))?;
-                }
-            }
-        }
-        Ok(())
+        self.0.iter().enumerate().try_for_each(|(number, content)| content.write(backend, slot, (unit, number)))
     }
 
     /// Takes the value of a state out.
@@ -68,7 +56,8 @@ impl Contents {
 }
 
 impl Content {
-    fn read(backend: &dyn StateBackend, slot: &KeySlot, state: usize, kind: StateKind) -> Result<Self, EngineError> {
+    /// What is kept of a state, which is of this kind, under a slot.
+    pub fn read(backend: &dyn StateBackend, slot: &KeySlot, state: usize, kind: StateKind) -> Result<Self, EngineError> {
         match kind {
             StateKind::Value => {
                 let mut value = Column::new();
@@ -93,6 +82,31 @@ impl Content {
             }
             // It is of no key.
             StateKind::Broadcast => Ok(Self::Absent),
+        }
+    }
+
+    /// Puts it in the place of what is kept of a state of a key.
+    pub fn write(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, (key, state): (&[u8], usize)) -> Result<(), EngineError> {
+        backend.clear(slot, key, state)?;
+        match self {
+            Self::Absent => Ok(()),
+            Self::Value(value) => backend.set_value(slot, key, state, value),
+            Self::List(items) => items.iter().try_for_each(|item| backend.list_append(slot, key, state, item)),
+            Self::Map(entries) => entries.iter().try_for_each(|(entry, value)| backend.map_put(slot, key, state, entry, value)),
+        }
+    }
+
+    /// What `changed` makes of the value, of each item or of each entry's value; what it gives nothing for is gone.
+    pub fn filter_map(self, changed: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Self {
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Value(value) => changed(&value).map_or(Self::Absent, Self::Value),
+            Self::List(items) => {
+                let mut kept = Column::new();
+                items.iter().filter_map(changed).for_each(|item| kept.push(&item));
+                Self::List(kept)
+            }
+            Self::Map(entries) => Self::Map(entries.into_iter().filter_map(|(entry, value)| Some((entry, changed(&value)?))).collect()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod changes;
 mod chunk;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod contents;
 mod delta;
 mod distinct_keys;
 mod entry;

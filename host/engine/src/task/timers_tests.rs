@@ -3,12 +3,12 @@
 
 use super::*;
 use crate::checkpoint::WatermarkFloor;
-use crate::element::{BatchBuilder, CheckpointId, KeyGroupRange, NO_TIMESTAMP, range_of};
+use crate::element::{BatchBuilder, CheckpointId, NO_TIMESTAMP, range_of};
 use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
 use crate::runtime::Simulator;
-use crate::state::{MemoryBackendFactory, StateSnapshot};
+use crate::state::MemoryBackendFactory;
 use crate::task::SubtaskPlace;
-use crate::time::WatermarkFloors;
+use crate::task::testing::Captured;
 use futures_util::FutureExt;
 use std::collections::{BTreeSet, btree_map::Entry};
 use std::sync::Mutex;
@@ -127,23 +127,9 @@ impl Run {
 
     /// A restore at another parallelism from a checkpoint of what is now.
     fn restart(&mut self) {
-        let (mut blocks, mut floors): (Vec<(u32, Vec<u8>)>, Vec<WatermarkFloor>) = Default::default();
-        for subtask in &mut self.subtasks {
-            let capture = subtask.capture(CheckpointId(1), None, None).unwrap();
-            let Some(StateSnapshot::Blocks(mut keyed)) = capture.keyed else { panic!("it has keyed state") };
-            keyed.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
-            floors.extend(capture.floors);
-        }
+        let captured = Captured::of(&mut self.subtasks);
         self.subtasks = self.deployed(1 + self.dice.draw(3) as u32);
-        for subtask in &mut self.subtasks {
-            let range: KeyGroupRange = subtask.place.key_groups.unwrap();
-            let state = subtask.state.as_deref_mut().unwrap();
-            for (group, block) in blocks.iter().filter(|(group, _)| range.contains(*group)) {
-                state.backend_mut().restore(*group, block, &[Some(0), Some(1)]).unwrap();
-            }
-            state.queue_restored_timers().unwrap();
-            subtask.floors = WatermarkFloors::restored(floors.iter().copied(), Some(range));
-        }
+        self.subtasks.iter_mut().for_each(|subtask| captured.restore(subtask, |state| state.queue_restored_timers().unwrap()));
     }
 
     fn records(&mut self) {

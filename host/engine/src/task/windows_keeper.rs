@@ -84,7 +84,7 @@ impl OperatorFactory for Keeping {
     }
 }
 
-fn sum_of(state: &KeyedState, key: usize) -> u64 {
+pub(super) fn sum_of(state: &KeyedState, key: usize) -> u64 {
     state.copied_value(key, SUM).unwrap().map_or(0, |sum| number(&sum))
 }
 

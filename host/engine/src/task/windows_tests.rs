@@ -3,16 +3,15 @@
 //! it replaces, and nothing is kept of one that is closed.
 
 use super::*;
-use crate::checkpoint::WatermarkFloor;
-use crate::element::{CheckpointId, END_OF_TIME, KeyGroupRange, key_hash, range_of};
+use crate::element::{END_OF_TIME, key_hash, range_of};
 use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
 use crate::runtime::{Clock, Monotonic, Simulator};
 use crate::state::{
-    FiredWindows, KeyedState, MemoryBackendFactory, NO_BOUND, SelectError, StateDescriptor, StateKind, StateMerger, StateSnapshot, Window,
-    WindowKind, WindowReason, WindowSettings,
+    FiredWindows, KeyedState, MemoryBackendFactory, NO_BOUND, SelectError, StateDescriptor, StateKind, StateMerger, Window, WindowKind,
+    WindowReason, WindowSettings,
 };
 use crate::task::SubtaskPlace;
-use crate::time::WatermarkFloors;
+use crate::task::testing::Captured;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use keeper::{HandClock, Keeping, Log, Shown, text};
@@ -42,6 +41,8 @@ struct Run {
     model: Model,
     /// By group how far its time has come.
     times: Vec<i64>,
+    /// The end of what fired last when its time had come, by the time that the call said, since time or state changed.
+    last_end: BTreeMap<i64, i64>,
     next_value: u64,
 }
 
@@ -59,6 +60,7 @@ impl Run {
             log: Log::default(),
             clock: Arc::default(),
             times: vec![NO_TIMESTAMP; GROUPS as usize],
+            last_end: BTreeMap::new(),
             next_value: 0,
         };
         run.subtasks = run.deployed(1);
@@ -91,23 +93,11 @@ impl Run {
 
     /// A restore at another parallelism from a checkpoint of what is now.
     fn restart(&mut self) {
-        let (mut blocks, mut floors): (Vec<(u32, Vec<u8>)>, Vec<WatermarkFloor>) = Default::default();
-        for subtask in &mut self.subtasks {
-            let capture = subtask.capture(CheckpointId(1), None, None).unwrap();
-            let Some(StateSnapshot::Blocks(mut keyed)) = capture.keyed else { panic!("it has keyed state") };
-            keyed.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
-            floors.extend(capture.floors);
-        }
+        self.last_end.clear();
+        let captured = Captured::of(&mut self.subtasks);
         self.subtasks = self.deployed(1 + self.dice.draw(3) as u32);
-        for subtask in &mut self.subtasks {
-            let range: KeyGroupRange = subtask.place.key_groups.unwrap();
-            let state = subtask.state.as_deref_mut().unwrap();
-            for (group, block) in blocks.iter().filter(|(group, _)| range.contains(*group)) {
-                state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
-            }
-            state.queue_restored_windows(self.clock.wall_ms()).unwrap();
-            subtask.floors = WatermarkFloors::restored(floors.iter().copied(), Some(range));
-        }
+        let now = self.clock.wall_ms();
+        self.subtasks.iter_mut().for_each(|subtask| captured.restore(subtask, |state| state.queue_restored_windows(now).unwrap()));
     }
 
     fn records(&mut self) {
@@ -156,6 +146,7 @@ impl Run {
     }
 
     fn set_watermark(&mut self, subtask: usize, to: i64) {
+        self.last_end.clear();
         let watermark = self.subtasks[subtask].watermark.max(to);
         self.subtasks[subtask].set_watermark(watermark);
         let range = self.subtasks[subtask].place.key_groups.unwrap();
@@ -180,8 +171,14 @@ impl Run {
             assert_eq!(shown.watermark, self.times[group_of(&shown.key) as usize], "the time of {}", shown.key);
             self.model.fire(shown, self.clock.wall_ms());
         }
-        let on_time = fired.iter().filter(|shown| shown.reason == WindowReason::OnTime && shown.window.end != NO_BOUND);
-        assert!(on_time.map(|shown| (shown.window.end, shown.window.start, &shown.key)).is_sorted(), "{fired:?}");
+        let on_time = || fired.iter().filter(|shown| shown.reason == WindowReason::OnTime && shown.window.end != NO_BOUND);
+        assert!(on_time().map(|shown| (shown.window.end, shown.window.start, &shown.key)).is_sorted(), "{fired:?}");
+        // And what fires in a later call of one subtask does not end before.
+        for shown in on_time().filter(|_| self.subtasks.len() == 1) {
+            let last = self.last_end.entry(shown.watermark).or_insert(shown.window.end);
+            assert!(*last <= shown.window.end, "{shown:?} fires behind one that ends at {last}");
+            *last = shown.window.end;
+        }
     }
 
     fn fire_all(&mut self) {
@@ -300,4 +297,70 @@ fn windows_by_the_clock_are_what_the_model_says() {
         check(&settings);
         check(&WindowSettings { emit_every: Some(3), ..settings });
     }
+}
+
+#[test]
+fn a_session_that_has_become_longer_fires_behind_those_that_end_before_it() {
+    let mut run = Run::new(1, WindowSettings::new(WindowKind::Session { gap: 60 }));
+    for (key, times) in [("k0", &[0, 10][..]), ("k1", &[40]), ("k2", &[5, 50])] {
+        let mut builder = BatchBuilder::new();
+        times.iter().for_each(|time| builder.push(Some(key.as_bytes()), b"v", Some(*time)));
+        for call in run.subtasks[0].calls_of(0, true, Arc::new(builder.finish())) {
+            run.subtasks[0].call(&call).now_or_never().unwrap().unwrap();
+        }
+    }
+    run.set_watermark(0, 200);
+    while run.subtasks[0].is_due() {
+        run.subtasks[0].fire().now_or_never().unwrap().unwrap();
+    }
+    let fired: Vec<_> = run.log.lock().unwrap().iter().map(|shown| (shown.key.clone(), shown.window.end)).collect();
+    assert_eq!(fired, [("k0".to_owned(), 70), ("k1".into(), 100), ("k2".into(), 110)]);
+}
+
+/// Of two values the later: what another version makes of them.
+struct Later(OperatorDescriptor);
+
+impl OperatorFactory for Later {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.0
+    }
+
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
+        Some(Arc::new(TakingLater))
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Keeping { descriptor: self.0.clone(), log: Log::default(), seed: 1, by_clock: false }.create(_subtask, _schemas)
+    }
+}
+
+struct TakingLater;
+
+impl StateMerger for TakingLater {
+    fn merge(&self, _state: usize, _earlier: &Column, later: &Column) -> Result<Column, EngineError> {
+        Ok(later.clone())
+    }
+}
+
+#[test]
+fn behind_an_upgrade_windows_become_one_as_the_new_version_says() {
+    let mut run = Run::new(1, WindowSettings::new(WindowKind::Session { gap: 10 }));
+    let subtask = &mut run.subtasks[0];
+    let come = |subtask: &mut OperatorSubtask, time| {
+        let mut builder = BatchBuilder::new();
+        builder.push(Some(b"k0"), b"v", Some(time));
+        for call in subtask.calls_of(0, true, Arc::new(builder.finish())) {
+            subtask.call(&call).now_or_never().unwrap().unwrap();
+        }
+    };
+    [0, 15, 16].into_iter().for_each(|time| come(subtask, time));
+    let place = SubtaskPlace { factory: Arc::new(Later(subtask.factory().descriptor().clone())), ..subtask.place.clone() };
+    subtask.swap(crate::task::Successor::new(place).unwrap());
+    // Of the two values, 1 and 2, that of the later window, and the record that has made them one.
+    come(subtask, 8);
+    let state = subtask.state.as_deref_mut().unwrap();
+    state
+        .select_touched(CallKeys::new(&Column::new(), &[], &[]), std::iter::once(&[&i64::MIN.to_be_bytes()[..], b"k0"].concat()[..]))
+        .unwrap();
+    assert_eq!(keeper::sum_of(state, 0), 3);
 }

@@ -21,6 +21,18 @@ impl KeyedState {
         for (&unit, stored) in present.iter().zip(stored.iter()) {
             of_units[unit as usize] = Some(Kept::decode(&windows.settings.kind, distinct.keys.get(unit as usize), stored)?);
         }
+        let of_place = |place: usize| {
+            let unit = distinct.key_of[place] as usize;
+            Some((times[place], distinct.keys.get(unit), of_units[unit].as_ref()?))
+        };
+        let on_time = || (0..reasons.len()).filter(|&place| reasons[place] == DueReason::OnTime as u32);
+        let until = windows.first_put_back(on_time().filter_map(of_place));
+        // What is complete has no need to fire early.
+        let mut is_complete = vec![false; slots.len()];
+        for (place, (time, unit, kept)) in on_time().filter_map(|place| Some((place, of_place(place)?))) {
+            is_complete[distinct.key_of[place] as usize] |=
+                !kept.has_come && windows.complete_at(windows.window_of(unit, kept)) <= time.min(until);
+        }
         let mut seen = vec![false; slots.len()];
         // For each unit a bit for each reason for which it was put back.
         let mut put_back = vec![0_u8; slots.len()];
@@ -30,6 +42,9 @@ impl KeyedState {
             let due = DueWindow { reason, unit: UnitName::new(name), time: times[place] };
             // One that is gone has nothing to say.
             let Some(kept) = &of_units[unit] else { continue };
+            if reason == DueReason::Early && is_complete[unit] {
+                continue;
+            }
             if seen[unit] {
                 windows.due.release(due);
                 continue;
@@ -44,7 +59,7 @@ impl KeyedState {
             };
             // It may be there twice; once is enough.
             let bit = 1 << due.reason as u32;
-            seen[unit] = put_back[unit] & bit == 0 && windows.is_to_fire(&due, kept);
+            seen[unit] = put_back[unit] & bit == 0 && windows.is_to_fire(&due, kept, until);
             if seen[unit] {
                 windows.fire(due, distinct.hashes[unit], kept.clone(), &mut fired);
             } else {

@@ -4,9 +4,12 @@
 use super::KeyedState;
 use crate::element::{Column, NO_TIMESTAMP};
 use crate::error::EngineError;
+use crate::state::contents::Content;
 use crate::state::lifetime::{JudgedBy, StateTtl, stamped};
 use crate::state::size::entry_bytes;
-use crate::state::{CallKeys, KeySlot, SelectedKeys, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys, key_hash};
+use crate::state::{
+    CallKeys, KeySlot, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys, key_hash, unit_hash,
+};
 use std::ops::Range;
 
 /// Keys that are looked at behind each call, at most.
@@ -23,6 +26,8 @@ pub(super) struct Lifetimes {
     of_timers: Option<(TimeDomain, Vec<i64>)>,
     /// Where in the backend's keys the next are that are cleaned up.
     cursor: u64,
+    /// The entry at which the next part of a long map begins.
+    map_cursor: Option<Vec<u8>>,
 }
 
 impl Lifetimes {
@@ -30,7 +35,7 @@ impl Lifetimes {
     pub fn of(states: &[StateDescriptor]) -> Option<Box<Self>> {
         let ttls: Vec<_> = states.iter().map(|state| state.ttl).collect();
         let any = ttls.iter().any(Option::is_some);
-        any.then(|| Box::new(Self { ttls, judged_by: JudgedBy::NONE, of_timers: None, cursor: 0 }))
+        any.then(|| Box::new(Self { ttls, judged_by: JudgedBy::NONE, of_timers: None, cursor: 0, map_cursor: None }))
     }
 
     /// A call is of these times.
@@ -237,35 +242,9 @@ impl KeyedState {
             with_stamp(stamp.max(stamped(stored).0), stamped(stored).1, &mut renewed);
             renewed
         };
-        match self.states[state].kind {
-            StateKind::Value => {
-                let mut stored = Column::new();
-                if backend.value(slot, state, &mut stored)? && !judged_by.is_expired(&ttl, stamped(stored.get(0)).0) {
-                    backend.set_value(slot, name, state, &renewed(stored.get(0)))?;
-                }
-            }
-            StateKind::List => {
-                let (mut items, mut next) = (Column::new(), Some(0));
-                while let Some(start) = next {
-                    next = backend.list_read(slot, state, start, usize::MAX, &mut items)?;
-                }
-                backend.clear(slot, name, state)?;
-                items.iter().try_for_each(|item| backend.list_append(slot, name, state, &renewed(item)))?;
-            }
-            StateKind::Map => {
-                let (mut names, mut values) = (Column::new(), Column::new());
-                let mut next = backend.map_scan(slot, state, None, usize::MAX, &mut names, &mut values)?;
-                while let Some(start) = next {
-                    next = backend.map_scan(slot, state, Some(&start), usize::MAX, &mut names, &mut values)?;
-                }
-                for (entry, stored) in names.iter().zip(values.iter()).filter(|(_, stored)| !judged_by.is_expired(&ttl, stamped(stored).0))
-                {
-                    backend.map_put(slot, name, state, entry, &renewed(stored))?;
-                }
-            }
-            StateKind::Broadcast => {}
-        }
-        Ok(())
+        let content = Content::read(backend, slot, state, self.states[state].kind)?;
+        let living = |stored: &[u8]| (!judged_by.is_expired(&ttl, stamped(stored).0)).then(|| renewed(stored));
+        content.filter_map(living).write(backend, slot, (name, state))
     }
 
     /// A call of so many records is over: of a few keys, each in its turn, what has expired is removed. They are keys of any group, so event time is that to which
@@ -278,33 +257,18 @@ impl KeyedState {
         let Some(cursor) = backend.next_keys(lifetimes.cursor, wanted, &mut keys) else { return Ok(()) };
         lifetimes.cursor = cursor;
         let judged_by = lifetimes.judged_by.at(TimeDomain::Event, watermark);
-        let hashes: Vec<u64> = keys.iter().map(key_hash).collect();
+        let hash_of = if self.windows.is_some() { unit_hash } else { key_hash };
+        let hashes: Vec<u64> = keys.iter().map(hash_of).collect();
         let mut slots = Vec::new();
         backend.lookup(SelectedKeys { keys: &keys, hashes: &hashes, time: *time }, &mut slots)?;
         for (key, slot) in keys.iter().zip(&mut slots) {
             for (state, descriptor) in states.iter().enumerate() {
-                let Some(ttl) = lifetimes.ttl(state).filter(|_| slot.entry != KeySlot::ABSENT) else { continue };
-                let is_expired = |stored: &[u8]| judged_by.is_expired(ttl, stamped(stored).0);
+                let Some(ttl) = lifetimes.ttls[state].filter(|_| slot.entry != KeySlot::ABSENT) else { continue };
+                let of = Cleaned { key, state, judged_by: &judged_by, ttl: &ttl };
                 match descriptor.kind {
-                    StateKind::Value => {
-                        let mut stored = Column::new();
-                        if backend.value(slot, state, &mut stored)? && is_expired(stored.get(0)) {
-                            backend.clear(slot, key, state)?;
-                        }
-                    }
-                    StateKind::List => {
-                        let expired = count_expired(&**backend, slot, state, is_expired)?;
-                        backend.list_pop_front(slot, key, state, expired)?;
-                    }
-                    StateKind::Map => {
-                        let (mut names, mut stored) = (Column::new(), Column::new());
-                        backend.map_scan(slot, state, None, CLEANED_BYTES, &mut names, &mut stored)?;
-                        for (entry, _) in names.iter().zip(stored.iter()).filter(|(_, stored)| is_expired(stored)) {
-                            if slot.entry != KeySlot::ABSENT {
-                                backend.map_remove(slot, key, state, entry)?;
-                            }
-                        }
-                    }
+                    StateKind::Value => of.value(&mut **backend, slot)?,
+                    StateKind::List => of.list(&mut **backend, slot)?,
+                    StateKind::Map => of.map(&mut **backend, slot, &mut lifetimes.map_cursor)?,
                     StateKind::Broadcast => {}
                 }
             }
@@ -313,13 +277,53 @@ impl KeyedState {
     }
 }
 
-/// How many of a list's items, from the front on, have expired.
-fn count_expired(
-    backend: &dyn crate::state::StateBackend,
-    slot: &KeySlot,
+/// A state of a key that is cleaned up.
+struct Cleaned<'a> {
+    key: &'a [u8],
     state: usize,
-    is_expired: impl Fn(&[u8]) -> bool,
-) -> Result<u64, EngineError> {
+    judged_by: &'a JudgedBy,
+    ttl: &'a StateTtl,
+}
+
+impl Cleaned<'_> {
+    fn is_expired(&self, stored: &[u8]) -> bool {
+        self.judged_by.is_expired(self.ttl, stamped(stored).0)
+    }
+
+    fn value(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
+        let mut stored = Column::new();
+        if backend.value(slot, self.state, &mut stored)? && self.is_expired(stored.get(0)) {
+            backend.clear(slot, self.key, self.state)?;
+        }
+        Ok(())
+    }
+
+    fn list(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
+        let expired = count_expired(backend, slot, self.state, |item| self.is_expired(item))?;
+        backend.list_pop_front(slot, self.key, self.state, expired)
+    }
+
+    /// Of a map that is long a part: the one at its front, and one that begins where such a part has ended before, so that none stays out of reach.
+    fn map(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, cursor: &mut Option<Vec<u8>>) -> Result<(), EngineError> {
+        let Some(behind_front) = self.part_of_map(backend, slot, None)? else { return Ok(()) };
+        let from = cursor.take().filter(|from| *from > behind_front).unwrap_or(behind_front);
+        *cursor = self.part_of_map(backend, slot, Some(&from))?;
+        Ok(())
+    }
+
+    /// Cleans up some entries from `from` on. Where the next ones begin.
+    fn part_of_map(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, from: Option<&[u8]>) -> Result<Option<Vec<u8>>, EngineError> {
+        let (mut names, mut stored) = (Column::new(), Column::new());
+        let next = backend.map_scan(slot, self.state, from, CLEANED_BYTES, &mut names, &mut stored)?;
+        for (entry, _) in names.iter().zip(stored.iter()).filter(|(_, stored)| self.is_expired(stored)) {
+            backend.map_remove(slot, self.key, self.state, entry)?;
+        }
+        Ok(next)
+    }
+}
+
+/// How many of a list's items, from the front on, have expired.
+fn count_expired(backend: &dyn StateBackend, slot: &KeySlot, state: usize, is_expired: impl Fn(&[u8]) -> bool) -> Result<u64, EngineError> {
     let (mut expired, mut bytes) = (0, 1);
     let mut items = Column::new();
     loop {

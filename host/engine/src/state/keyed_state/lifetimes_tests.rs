@@ -263,3 +263,53 @@ fn what_is_removed_has_expired_for_the_group_that_is_furthest_back() {
     (0..10).for_each(|_| state.clean_up(16, 20).unwrap());
     assert_eq!(state.key_count(), 0, "at 20 it does not");
 }
+
+/// A state of these keys, selected, at an event time; the clock stands still.
+fn selected(keys: &[&str], watermark: i64) -> KeyedState {
+    let mut state = made();
+    select(&mut state, keys, watermark);
+    state
+}
+
+fn select(state: &mut KeyedState, keys: &[&str], watermark: i64) {
+    let mut builder = BatchBuilder::new();
+    keys.iter().for_each(|key| builder.push(Some(key.as_bytes()), b"", None));
+    let batch = builder.finish();
+    state.prefetch((&batch).into(), StateTime { watermark, processing_time: 0 }).now_or_never().unwrap().unwrap();
+    state.select(&batch, 0..batch.len()).unwrap();
+}
+
+#[test]
+fn what_bounds_the_values_that_are_gathered_is_what_lives_of_them() {
+    let mut state = selected(&["a", "b", "c"], 0);
+    state.set_value(0, VALUE, &[7; 500]).unwrap();
+    select(&mut state, &["a", "b", "c"], 10);
+    (1..3).for_each(|key| state.set_value(key, VALUE, b"ten bytes.").unwrap());
+    select(&mut state, &["a", "b", "c"], 20);
+    let gathered = |max_bytes| {
+        let (mut present, mut values) = (Vec::new(), Column::new());
+        state.gather_values(VALUE, max_bytes, &mut present, &mut values).unwrap();
+        present
+    };
+    assert_eq!(
+        (gathered(100), gathered(20), gathered(5)),
+        (vec![1, 2], vec![1, 2], vec![1]),
+        "the first has expired, and stamps count for nothing"
+    );
+}
+
+#[test]
+fn of_a_long_map_what_has_expired_goes_behind_what_is_renewed_at_its_front_too() {
+    let mut state = selected(&["k"], 0);
+    let entry = |number: u32| number.to_be_bytes();
+    (0..2_000).for_each(|number| state.map_put(0, MAP, &entry(number), &[1; 20]).unwrap());
+    for watermark in 1..12 {
+        select(&mut state, &["k"], watermark);
+        (0..300).for_each(|number| state.map_put(0, MAP, &entry(number), &[2; 20]).unwrap());
+    }
+    // The other entries have expired at 10.
+    (0..100).for_each(|_| state.clean_up(1, 11).unwrap());
+    select(&mut state, &["k"], 11);
+    let one = crate::state::size::entry_bytes(&entry(0), &[0; 28]);
+    assert_eq!(state.state_bytes(0, MAP).unwrap(), 300 * one, "nothing is kept of what has expired");
+}

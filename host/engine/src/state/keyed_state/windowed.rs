@@ -7,8 +7,9 @@
 use super::{KeyedState, SelectError};
 use crate::element::Column;
 use crate::error::EngineError;
+use crate::state::contents::Contents;
 use crate::state::distinct_keys::DistinctKeys;
-use crate::state::windows::{Contents, Kept, Planning, Undo, Windows, key_of_unit, put_unit, too_many, unit_hash};
+use crate::state::windows::{Kept, Planning, Undo, Windows, key_of_unit, put_unit, too_many, unit_hash};
 use crate::state::{CallKeys, KeySlot, LateRecord, SelectedKeys, StateMerger, TimeDomain, Unwindowed, Window, WindowSettings};
 use foldhash::fast::FixedState;
 use std::collections::{BTreeSet, HashMap};

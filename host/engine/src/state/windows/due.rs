@@ -10,6 +10,9 @@ use crate::state::small_bytes::SmallBytes;
 use crate::state::timer_queue::TimerQueue;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Bytes after which a bucket begins another part.
+const PART_BYTES: usize = 1 << 20;
+
 /// So long by the clock a correction waits at most, ms.
 const CORRECTION_MS: i64 = 100;
 
@@ -55,18 +58,45 @@ enum Queue {
     Common(BTreeMap<(i64, u32), Bucket>),
 }
 
+/// Units of one time and reason, in parts: what has been taken out of the first is forgotten with it.
 #[derive(Default)]
 struct Bucket {
-    units: Column,
-    /// Those in front of it have been taken out.
+    parts: VecDeque<Column>,
+    /// Those in front of it have been taken out of the first part.
     next: usize,
+}
+
+impl Bucket {
+    fn push(&mut self, unit: &[u8]) {
+        match self.parts.back_mut().filter(|last| last.byte_len() < PART_BYTES) {
+            Some(last) => last.push(unit),
+            None => {
+                let mut last = Column::new();
+                last.push(unit);
+                self.parts.push_back(last);
+            }
+        }
+    }
+
+    fn peek(&self) -> Option<&[u8]> {
+        self.parts.front().map(|first| first.get(self.next))
+    }
+
+    /// Goes past the next one.
+    fn step(&mut self) {
+        self.next += 1;
+        if self.parts.front().is_some_and(|first| first.len() == self.next) {
+            self.parts.pop_front();
+            self.next = 0;
+        }
+    }
 }
 
 impl Queue {
     fn push(&mut self, time: i64, unit: &[u8], reason: u32) {
         match self {
             Self::Any(queue) => queue.push(time, unit, reason),
-            Self::Common(buckets) => buckets.entry((time, reason)).or_default().units.push(unit),
+            Self::Common(buckets) => buckets.entry((time, reason)).or_default().push(unit),
         }
     }
 
@@ -93,11 +123,11 @@ impl Queue {
                     return None;
                 }
                 let bucket = first.get_mut();
-                let unit = bucket.units.get(bucket.next);
+                let unit = bucket.peek()?;
                 let said = fits(Some(time), unit)?;
                 let taken = DueWindow { reason: DueReason::of(reason)?, unit: UnitName::new(unit), time };
-                bucket.next += 1;
-                if bucket.next == bucket.units.len() {
+                bucket.step();
+                if bucket.parts.is_empty() {
                     first.remove();
                 }
                 Some((taken, said))
@@ -218,5 +248,65 @@ fn until(settings: &WindowSettings, event: i64, now: i64) -> i64 {
     match settings.time {
         TimeDomain::Event => event,
         TimeDomain::Processing => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> WindowSettings {
+        WindowSettings { emit_every: Some(60), ..WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 0 }) }
+    }
+
+    fn taken(due: &mut DueWindows, event: i64, now: i64) -> Vec<(DueReason, Vec<u8>)> {
+        let mut next = || due.take(&settings(), (event, now), |_, _| Some(()));
+        std::iter::from_fn(|| next().map(|(window, ())| (window.reason, window.unit.as_slice().to_vec()))).collect()
+    }
+
+    #[test]
+    fn windows_that_were_touched_fire_early_at_the_next_tick_of_the_clock_and_not_before() {
+        let mut due = DueWindows::new(&settings().kind);
+        due.touch(&settings(), 10, b"b", 1_007);
+        due.touch(&settings(), 10, b"a", 1_019);
+        due.touch(&settings(), 10, b"b", 1_019);
+        assert_eq!(due.next_by_clock(&settings()), Some(1_020), "a multiple of sixty");
+        assert!(!due.are_due(&settings(), 0, 1_019));
+        assert_eq!(taken(&mut due, 0, 1_020), [(DueReason::Early, b"a".to_vec()), (DueReason::Early, b"b".to_vec())]);
+        assert_eq!(due.next_by_clock(&settings()), None);
+        due.touch(&settings(), 10, b"a", 1_020);
+        assert_eq!(due.next_by_clock(&settings()), Some(1_080));
+    }
+
+    #[test]
+    fn a_correction_waits_for_the_next_watermark_and_a_tenth_of_a_second_at_most() {
+        let mut due = DueWindows::new(&settings().kind);
+        due.correct(10, b"a", 1_000);
+        due.correct(10, b"b", 1_050);
+        assert_eq!(due.next_by_clock(&settings()), Some(1_100), "it is the first that has waited longest");
+        assert!(!due.are_due(&settings(), 0, 1_099));
+        assert_eq!(taken(&mut due, 0, 1_100).len(), 2);
+        due.correct(10, b"a", 2_000);
+        assert!(!due.are_due(&settings(), 0, 2_000));
+        due.on_watermark();
+        assert_eq!(taken(&mut due, 0, 2_000), [(DueReason::Correction, b"a".to_vec())]);
+    }
+
+    #[test]
+    fn windows_of_one_time_are_all_there_however_many_they_are() {
+        let mut due = DueWindows::new(&settings().kind);
+        let unit = |number: u32| [&number.to_be_bytes()[..], &[0; 96]].concat();
+        // More than two parts.
+        let count = 2 * (PART_BYTES / 100) as u32 + 500;
+        for number in 0..count {
+            due.push(DueReason::OnTime, 9, &unit(number));
+            due.push(DueReason::Closed, 20 + i64::from(number % 2), &unit(number));
+        }
+        assert_eq!(taken(&mut due, 8, 0), []);
+        let on_time = taken(&mut due, 9, 0);
+        assert!(on_time.iter().map(|(_, unit)| unit.clone()).eq((0..count).map(unit)));
+        assert_eq!(taken(&mut due, 20, 0).len(), count as usize / 2);
+        assert_eq!(taken(&mut due, 21, 0).len(), count as usize / 2);
+        assert_eq!(due.queue.not_before(), None);
     }
 }

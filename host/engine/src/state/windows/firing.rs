@@ -6,8 +6,9 @@ use super::kept::Kept;
 use super::{Firing, NO_BOUND, Window, WindowKind, Windows};
 
 impl Windows {
-    /// True where a window that is due does fire, or is closed. One that has become longer is put where it is due now.
-    pub fn is_to_fire(&mut self, due: &DueWindow, kept: &Kept) -> bool {
+    /// True where a window that is due does fire, or is closed. One that has become longer is put where it is due now, and so is one that is complete behind
+    /// `until`: another that has become longer is before it.
+    pub fn is_to_fire(&mut self, due: &DueWindow, kept: &Kept, until: i64) -> bool {
         let window = self.window_of(due.unit.as_slice(), kept);
         match due.reason {
             DueReason::Early => kept.touched && !kept.has_come,
@@ -15,14 +16,21 @@ impl Windows {
             DueReason::OnTime if kept.has_come => false,
             DueReason::OnTime => match self.settings.kind {
                 WindowKind::Count { records } => kept.records >= records,
-                _ => self.is_still_due(due, self.complete_at(window)),
+                _ => self.is_still_due(due, self.complete_at(window), until),
             },
-            DueReason::Closed => kept.has_come && self.is_still_due(due, self.closed_at(window)),
+            DueReason::Closed => kept.has_come && self.is_still_due(due, self.closed_at(window), i64::MAX),
         }
     }
 
-    fn is_still_due(&mut self, due: &DueWindow, time: i64) -> bool {
-        let is_due = time <= due.time;
+    /// When the first of some due windows is complete that has become longer since it was put where it is due.
+    pub fn first_put_back<'k>(&self, due: impl Iterator<Item = (i64, &'k [u8], &'k Kept)>) -> i64 {
+        let longer = due.filter(|(.., kept)| self.settings.kind.merges() && !kept.has_come);
+        let ends = longer.filter_map(|(time, unit, kept)| Some(self.complete_at(self.window_of(unit, kept))).filter(|end| *end > time));
+        ends.min().unwrap_or(i64::MAX)
+    }
+
+    fn is_still_due(&mut self, due: &DueWindow, time: i64, until: i64) -> bool {
+        let is_due = time <= due.time.min(until);
         if !is_due {
             self.due.push(due.reason, time, due.unit.as_slice());
         }

@@ -5,7 +5,6 @@
 //! [`due`]) follows from it and is made of it behind a restore.
 
 mod accept;
-mod contents;
 mod due;
 mod fired;
 mod firing;
@@ -17,7 +16,6 @@ mod settings;
 mod shown;
 mod unit;
 
-pub(super) use contents::Contents;
 pub(crate) use due::{DueReason, DueWindow, UnitName};
 pub use fired::{FiredWindow, FiredWindows, WindowReason};
 pub(super) use kept::Kept;
@@ -29,6 +27,7 @@ pub use shown::OpenWindow;
 pub(super) use unit::put_unit;
 pub use unit::{key_of_unit, start_of_unit, unit_hash};
 
+use super::contents::Contents;
 use super::{StateDescriptor, StateKind};
 use crate::element::Column;
 use crate::error::EngineError;

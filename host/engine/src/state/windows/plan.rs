@@ -3,7 +3,7 @@
 
 use super::index::{Filling, KeyIndex};
 use super::kept::Kept;
-use super::sessions::PlannedSessions;
+use super::sessions::{Added, PlannedSessions};
 use super::unit::{key_of_unit, put_unit, start_of_unit};
 use super::{NO_BOUND, Window, WindowKind, WindowSettings};
 use crate::element::{Column, NO_TIMESTAMP};
@@ -177,16 +177,16 @@ impl Plan {
                 };
                 let came = Window { start: time, end };
                 return match self.sessions.add(planning, (key, self.keys.keys.get(key as usize)), (record, came))? {
-                    super::sessions::Added::Row => {
+                    Added::Row => {
                         self.rows.push(record as u32);
                         self.times.push(time);
                         Ok(true)
                     }
-                    super::sessions::Added::Late(late_ms) => {
+                    Added::Late(late_ms) => {
                         self.late.push(LateRecord { record: record as u32, window: came, late_ms });
                         Ok(true)
                     }
-                    super::sessions::Added::Waits => Ok(false),
+                    Added::Waits => Ok(false),
                 };
             }
         }
