@@ -5,14 +5,16 @@
 
 pub use crate::checkpoint::{CallKind, FiredTimers, OperatorCall, RecordSchema};
 
-use crate::element::{RecordBatch, Selection};
+use crate::element::{NO_TIMESTAMP, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
+use crate::shown_text::bytes_as_json;
 use crate::state::{
     BroadcastAccess, FiredWindows, KeyedState, StateDescriptor, StateMerger, StateMigrator, TimeDomain, WindowSettings, timer_state,
     window_state,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The output number under which an operator emits quarantined records. It is no index into the declared outputs.
@@ -23,6 +25,22 @@ pub const QUARANTINE_NAME: &str = "quarantine";
 pub const LATE_OUTPUT: u32 = u32::MAX - 1;
 /// The reserved name of that output in job files.
 pub const LATE_NAME: &str = "late";
+
+/// What a line for a reserved output begins with: the operator's id, and the record that it is about.
+pub fn report_of_record(operator: &str, batch: &RecordBatch, record: usize) -> Value {
+    let timestamp = batch.timestamps()[record];
+    let mut report = json!({
+        "operator": operator,
+        "key": batch.key(record).map(bytes_as_json),
+        "value": batch.value(record).map(bytes_as_json),
+        "timestamp": (timestamp != NO_TIMESTAMP).then_some(timestamp),
+    });
+    let headers: Vec<_> = batch.headers_of(record).map(|(name, value)| json!([bytes_as_json(name), bytes_as_json(value)])).collect();
+    if !headers.is_empty() {
+        report["headers"] = headers.into();
+    }
+    report
+}
 
 /// How many records one subtask may set aside before the job fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use crate::fault::GuestFault;
 use serde_json::{Value, json};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
+use weir_engine::operator::report_of_record;
 use weir_engine::shown_text::bytes_as_json;
 use weir_engine::state::{FiredWindow, NO_BOUND, Window, WindowReason};
 
@@ -19,18 +20,7 @@ pub(crate) struct FailedIn<'a> {
 
 /// A batch of one record with key and time of record `record` of `batch`, and the report of its fault as value.
 pub(crate) fn report(failed_in: FailedIn<'_>, batch: &RecordBatch, record: usize, fault: &GuestFault) -> RecordBatch {
-    let timestamp = batch.timestamps()[record];
-    let mut report = json!({
-        "operator": failed_in.operator,
-        "key": batch.key(record).map(bytes_as_json),
-        "value": batch.value(record).map(bytes_as_json),
-        "timestamp": (timestamp != NO_TIMESTAMP).then_some(timestamp),
-    });
-    let headers: Vec<_> = batch.headers_of(record).map(|(name, value)| json!([bytes_as_json(name), bytes_as_json(value)])).collect();
-    if !headers.is_empty() {
-        report["headers"] = headers.into();
-    }
-    with_error(failed_in, batch, record, report, fault)
+    with_error(failed_in, batch, record, report_of_record(failed_in.operator, batch, record), fault)
 }
 
 /// As [`report`], of the timer `name` that stands in a batch of timers that are due: it has no value, and its time is when it was due.

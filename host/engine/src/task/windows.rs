@@ -3,8 +3,7 @@
 use super::{Emitted, OperatorSubtask};
 use crate::element::{BatchBuilder, Column, NO_TIMESTAMP, RecordBatch, key_group_of};
 use crate::error::EngineError;
-use crate::operator::{CallKind, FiredTimers, LATE_OUTPUT, OperatorCall};
-use crate::shown_text::bytes_as_json;
+use crate::operator::{CallKind, FiredTimers, LATE_OUTPUT, OperatorCall, report_of_record};
 use crate::state::{CallKeys, DueReason, LateRecord, TimeDomain, unit_hash};
 use serde_json::json;
 use std::sync::Arc;
@@ -122,20 +121,9 @@ impl OperatorSubtask {
 
     /// What is told of a late record: the record as a quarantine's line has it, its window, and by how much it came too late.
     fn late_line(&self, late: &LateRecord, batch: &RecordBatch) -> String {
-        let record = late.record as usize;
-        let timestamp = batch.timestamps()[record];
-        let mut line = json!({
-            "operator": self.id(),
-            "key": batch.key(record).map(bytes_as_json),
-            "value": batch.value(record).map(bytes_as_json),
-            "timestamp": (timestamp != NO_TIMESTAMP).then_some(timestamp),
-            "window": { "start": late.window.start, "end": late.window.end },
-            "late_ms": late.late_ms,
-        });
-        let headers: Vec<_> = batch.headers_of(record).map(|(name, value)| json!([bytes_as_json(name), bytes_as_json(value)])).collect();
-        if !headers.is_empty() {
-            line["headers"] = headers.into();
-        }
+        let mut line = report_of_record(self.id(), batch, late.record as usize);
+        line["window"] = json!({ "start": late.window.start, "end": late.window.end });
+        line["late_ms"] = late.late_ms.into();
         line.to_string()
     }
 }
