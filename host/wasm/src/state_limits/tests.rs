@@ -3,12 +3,14 @@
 use super::*;
 use crate::apply::apply;
 use crate::effects::{KeyCounts, KeyTimes, ListUpdate, TimerUpdate, ValueUpdate};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use weir_engine::ErrorKind;
 use weir_engine::element::{BatchBuilder, Column, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
 use weir_engine::state::{
-    KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool, StateTtl, TimeDomain, timer_state,
+    KeyGroupRange, MemoryBackendFactory, StateAllowance, StateDescriptor, StatePool, StateTime, StateTtl, TimeDomain, timer_state,
 };
 
 const VALUE: usize = 0;
@@ -64,6 +66,14 @@ impl Held {
 
     fn bytes(&self) -> u64 {
         self.keyed.bytes() + self.broadcast.bytes()
+    }
+
+    /// The next call is of this event time.
+    fn pass_to(&mut self, watermark: i64) {
+        let time = StateTime { watermark, processing_time: 0 };
+        let fetched = pin!(self.keyed.prefetch((&self.batch).into(), time)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(fetched, Poll::Ready(Ok(()))), "memory does not wait");
+        self.keyed.select(&self.batch, 0..self.batch.len()).unwrap();
     }
 
     fn apply(&mut self, effects: Effects) {
@@ -216,6 +226,7 @@ fn stamps_of_a_time_to_live_are_foreseen_too() {
 fn come_to_what_they_are_said_to(mut held: Held) {
     let mut chance = Chance(0x2545_f491_4f6c_dd1d);
     for round in 0..2_000 {
+        held.pass_to(round);
         let effects = random_effects(&mut chance);
         let before = held.bytes();
         let (exactly, most) = (held.weighed(&effects).exactly(before).unwrap(), before + held.weighed(&effects).most_added());

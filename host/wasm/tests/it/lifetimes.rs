@@ -73,3 +73,20 @@ fn a_batch_that_is_halved_keeps_what_its_good_records_did() {
     assert_eq!(reports(&outs).len(), 1);
     assert_eq!(at(&mut bench, 118, "kept"), "x");
 }
+
+#[test]
+fn what_timers_are_given_is_what_lived_when_they_were_due() {
+    let mut bench = Bench::new(Setup::default());
+    bench.watermark = 100;
+    bench.keyed(&[("!kept", "keep x"), ("!keep y", "keep x")]).unwrap();
+    // Event time has gone far beyond both.
+    bench.watermark = 500;
+    assert_eq!(values(&bench.fire(&[("!kept", 0, 109)]).unwrap()), ["x"]);
+    assert_eq!(values(&bench.fire(&[("!kept", 0, 110)]).unwrap()), ["none"]);
+    // What a timer writes is of its time.
+    bench.fire(&[("!keep y", 0, 495)]).unwrap();
+    bench.watermark = 504;
+    assert_eq!(values(&bench.keyed(&[("!keep y", "kept")]).unwrap()), ["y"]);
+    bench.watermark = 505;
+    assert_eq!(values(&bench.keyed(&[("!keep y", "kept")]).unwrap()), ["none"]);
+}
