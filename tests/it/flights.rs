@@ -54,14 +54,7 @@ fn late_flights_correct_their_hours_or_are_set_aside_and_none_is_lost_over_kills
     bench.edit_job("lateness = \"24h\"", "lateness = \"6h\"");
     bench.edit_job("interval = \"1s\"", "interval = \"50ms\"");
     bench.edit_job("key = \"origin\"\n", "key = \"origin\"\nrate = 9000\n");
-    for (was, is) in [(2, 3), (3, 1), (1, 2)] {
-        let mut process = bench.start("run job.toml -q");
-        let before = bench.log().completed.len();
-        let checkpoints = 2 + seed.draw(..6) as usize;
-        assert!(process.runs_until("checkpoints", || bench.log().completed.len() >= before + checkpoints));
-        assert!(process.kill());
-        bench.edit_job(&format!("parallelism = {was}\n"), &format!("parallelism = {is}\n"));
-    }
+    bench.kill_at_parallelisms(&mut seed, &[3, 1, 2]);
     bench.run("run job.toml").assert(0, &["finished"]);
     let said = compared(&bench, "traffic");
     assert!(said.starts_with("27004 flights") && !said.contains(" 0 corrections") && !said.contains(" 0 late"), "{said}");

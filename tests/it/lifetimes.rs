@@ -68,16 +68,7 @@ fn passed(bench: &Bench) -> BTreeMap<u64, u64> {
 #[test]
 fn an_aircraft_passes_again_when_its_time_to_live_is_over_and_not_before() {
     let (bench, mut seed) = (bench(ROWS / 3), Seed::of_run());
-    for parallelism in [3, 1, 4, 2] {
-        let mut process = bench.start("run job.toml -q");
-        let before = bench.log().completed.len();
-        let checkpoints = 2 + seed.draw(..6) as usize;
-        assert!(process.runs_until("checkpoints", || bench.log().completed.len() >= before + checkpoints));
-        assert!(process.kill());
-        let text = fs::read_to_string(bench.path("job.toml")).expect("a job file");
-        let (first, rest) = text.split_once("parallelism = ").expect("it is said");
-        bench.write_job(&format!("{first}parallelism = {parallelism}{}", &rest[1..]));
-    }
+    bench.kill_at_parallelisms(&mut seed, &[3, 1, 4, 2]);
     bench.run("run job.toml").assert(0, &["finished"]);
     let passed = passed(&bench);
     // What has passed is a day of event time apart, however far that was behind the flights.

@@ -91,16 +91,7 @@ fn assert_fired_once(bench: &Bench) {
 #[test]
 fn timers_fire_once_over_kills_and_other_parallelisms() {
     let (bench, mut seed) = (bench(ROWS / 3), Seed::of_run());
-    for parallelism in [3, 1, 4, 2] {
-        let mut process = bench.start("run job.toml -q");
-        let before = bench.log().completed.len();
-        let checkpoints = 2 + seed.draw(..6) as usize;
-        assert!(process.runs_until("checkpoints", || bench.log().completed.len() >= before + checkpoints));
-        assert!(process.kill());
-        let text = fs::read_to_string(bench.path("job.toml")).expect("a job file");
-        let (first, rest) = text.split_once("parallelism = ").expect("it is said");
-        bench.write_job(&format!("{first}parallelism = {parallelism}{}", &rest[1..]));
-    }
+    bench.kill_at_parallelisms(&mut seed, &[3, 1, 4, 2]);
     bench.run("run job.toml").assert(0, &["finished"]);
     assert_fired_once(&bench);
 }

@@ -1,7 +1,7 @@
 //! A folder with a job in it, and the commands that are run there.
 
 use super::job_log::{JobLogView, entry_path};
-use super::{Lines, Running, WordCount, differences, not_at_least_once};
+use super::{Lines, Running, Seed, WordCount, differences, not_at_least_once};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,6 +63,22 @@ impl Bench {
         let text = fs::read_to_string(self.path("job.toml")).expect("a job file");
         assert!(text.contains(was), "{was} is not in the job file\n{text}");
         self.write_job(&text.replace(was, is));
+    }
+
+    /// Runs the job again and again, kills it each time when a few more checkpoints are complete, and lets it go on at the next of these parallelisms.
+    #[track_caller]
+    pub fn kill_at_parallelisms(&self, seed: &mut Seed, parallelisms: &[u32]) {
+        for parallelism in parallelisms {
+            let mut process = self.start("run job.toml -q");
+            let wanted = self.log().completed.len() + 2 + seed.draw(..6) as usize;
+            assert!(process.runs_until("checkpoints", || self.log().completed.len() >= wanted));
+            assert!(process.kill());
+            let text = fs::read_to_string(self.path("job.toml")).expect("a job file");
+            let said = |line: &str| {
+                if line.starts_with("parallelism = ") { format!("parallelism = {parallelism}\n") } else { format!("{line}\n") }
+            };
+            self.write_job(&text.lines().map(said).collect::<String>());
+        }
     }
 
     /// Lets the runs from now on read as fast as they can. A job that a test does something to is laid out with a low rate, so that it does not
