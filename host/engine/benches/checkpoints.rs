@@ -4,31 +4,27 @@
 //! `cargo bench -p weir-engine --features testing --bench checkpoints`. One task with 1,000,000 keys; keys and values have 16 bytes, a batch has 1,024 keys.
 //! The task's own code takes, writes and restores; the storage is a folder, written with fsync. Percentages may be named behind `--`.
 
-use std::collections::BTreeSet;
+mod support;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use weir_engine::checkpoint::{CheckpointBases, StateHandle, SubtaskSnapshot};
 use weir_engine::element::{AttemptId, CheckpointId};
-use weir_engine::exchange::Output;
-use weir_engine::metrics::VertexMetrics;
 use weir_engine::operator::{OperatorDescriptor, OperatorFactory, Subtask};
 use weir_engine::runtime::{Runtime, TaskGroup, ThreadRuntime};
 use weir_engine::state::{
-    KeyGroupRange, KeyedState, MemoryBackendFactory, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateRewrite, StateTime,
-    key_hash,
+    KeyGroupRange, KeyedState, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateRewrite, StateTime, key_hash,
 };
 use weir_engine::storage::{ObjectStorage, Store};
-use weir_engine::task::{
-    Chain, InFlight, KeyedRestore, Node, NodeBody, OperatorSubtask, SnapshotContext, Snapshots, SubtaskPlace, TaskEvent, TaskEvents,
-};
+use weir_engine::task::{Chain, InFlight, KeyedRestore, SnapshotContext, Snapshots, TaskEvent, TaskEvents};
 use weir_engine::{Column, EngineError, Operator, OperatorContext, RecordBatch};
 
 const KEYS: u64 = 1_000_000;
 const BATCH: usize = 1_024;
 const CHECKPOINTS: u64 = 8;
-const MAX_PARALLELISM: u32 = 128;
+const MAX_PARALLELISM: u32 = support::MAX_PARALLELISM;
 const RANGE: KeyGroupRange = KeyGroupRange { start: 0, end: MAX_PARALLELISM };
 const OPERATOR: &str = "op";
 
@@ -220,21 +216,8 @@ fn states() -> Vec<StateDescriptor> {
 }
 
 fn chain(runtime: &Runtime) -> Chain {
-    let place = SubtaskPlace {
-        subtask: Subtask { vertex: OPERATOR.into(), index: 0, parallelism: 1 },
-        factory: Arc::new(NothingFactory(OperatorDescriptor { states: states(), ..OperatorDescriptor::default() })),
-        schemas: Vec::new(),
-        broadcast_inputs: BTreeSet::new(),
-        window: None,
-        key_groups: Some(RANGE),
-        max_parallelism: MAX_PARALLELISM,
-    };
-    let metrics = Arc::<VertexMetrics>::default();
-    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
-    let body = NodeBody::Operator(Box::new(subtask));
-    let node =
-        Node { vertex: 0, id: OPERATOR.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
-    Chain::new(OPERATOR.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
+    let factory = NothingFactory(OperatorDescriptor { states: states(), ..OperatorDescriptor::default() });
+    support::chain(runtime, OPERATOR, Arc::new(factory), None)
 }
 
 /// The state of the only operator.

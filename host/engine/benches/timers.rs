@@ -4,21 +4,20 @@
 //! `cargo bench -p weir-engine --features testing --bench timers -- [TIMERS] [FIRED]`: so many timers (10,000,000), each of a key of its own of 16 bytes; so many of them (1,000,000) are due
 //! at the first watermark, the others spread over a day behind it. One task's own code, with a native operator that has no state besides.
 
+mod support;
+
 use futures_util::FutureExt;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_engine::element::{CheckpointId, Progress, Watermark};
-use weir_engine::exchange::{InputChannel, Output};
-use weir_engine::metrics::VertexMetrics;
+use weir_engine::exchange::InputChannel;
 use weir_engine::operator::{FiredTimers, InputDescriptor, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
 use weir_engine::runtime::ThreadRuntime;
-use weir_engine::state::{KeyGroupRange, MemoryBackendFactory, StateSnapshot, key_hash};
-use weir_engine::task::{Chain, Node, NodeBody, OperatorSubtask, SubtaskPlace};
+use weir_engine::state::{StateSnapshot, key_hash};
+use weir_engine::task::Chain;
 use weir_engine::{BatchBuilder, EngineError, Operator, OperatorContext, RecordBatch};
 
 const BATCH: usize = 1_024;
-const MAX_PARALLELISM: u32 = 128;
 const DAY_MS: u64 = 86_400_000;
 const FROM: InputChannel = InputChannel { node: 0, input: 0, keyed: true, edge: 0, sender: 0 };
 
@@ -77,24 +76,9 @@ impl Operator for Alarm {
 }
 
 fn chain(threads: &ThreadRuntime, fires: &Fires) -> Chain {
-    let runtime = threads.runtime();
     let timers = vec![TimerDescriptor { name: "alarm".into(), event_time: true }];
     let descriptor = OperatorDescriptor { inputs: vec![InputDescriptor::default()], timers, ..OperatorDescriptor::default() };
-    let place = SubtaskPlace {
-        subtask: Subtask { vertex: "alarm".into(), index: 0, parallelism: 1 },
-        factory: Arc::new(AlarmFactory(descriptor, fires.clone())),
-        schemas: vec![None],
-        broadcast_inputs: BTreeSet::new(),
-        window: None,
-        key_groups: Some(KeyGroupRange { start: 0, end: MAX_PARALLELISM }),
-        max_parallelism: MAX_PARALLELISM,
-    };
-    let metrics = Arc::<VertexMetrics>::default();
-    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
-    let body = NodeBody::Operator(Box::new(subtask));
-    let node =
-        Node { vertex: 0, id: "alarm".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
-    Chain::new("alarm".into(), vec![node], Vec::new(), Output::default(), runtime.clock)
+    support::chain(&threads.runtime(), "alarm", Arc::new(AlarmFactory(descriptor, fires.clone())), None)
 }
 
 /// Timer n is of key n. The first ones are due within the first second, the others within a day behind it.

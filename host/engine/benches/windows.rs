@@ -3,23 +3,20 @@
 //! `cargo bench -p weir-engine --features testing --bench windows -- [KEYS] [RECORDS] [WINDOWS] [ROUNDS]`: so many keys (100,000) with so many records each in each
 //! window (10), windows (4) and rounds (5); the two take turns. One task's own code, with a native operator: a component's calls cost the same in both.
 
+mod support;
+
 use futures_util::FutureExt;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_engine::element::{Progress, Watermark};
-use weir_engine::exchange::{InputChannel, Output};
-use weir_engine::metrics::VertexMetrics;
+use weir_engine::exchange::InputChannel;
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OperatorFactory, Subtask};
 use weir_engine::runtime::ThreadRuntime;
-use weir_engine::state::{
-    FiredWindows, KeyGroupRange, KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, WindowKind, WindowSettings, key_hash,
-};
-use weir_engine::task::{Chain, Node, NodeBody, OperatorSubtask, SubtaskPlace};
+use weir_engine::state::{FiredWindows, KeyedState, StateDescriptor, StateKind, WindowKind, WindowSettings, key_hash};
+use weir_engine::task::Chain;
 use weir_engine::{BatchBuilder, Column, EngineError, Operator, OperatorContext, RecordBatch};
 
 const BATCH: u64 = 1_024;
-const MAX_PARALLELISM: u32 = 128;
 const WINDOW_MS: i64 = 10_000;
 const FROM: InputChannel = InputChannel { node: 0, input: 0, keyed: true, edge: 0, sender: 0 };
 
@@ -129,25 +126,10 @@ impl Operator for Count {
 }
 
 fn chain(threads: &ThreadRuntime, window: Option<WindowSettings>) -> Chain {
-    let runtime = threads.runtime();
     let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
     let (inputs, windowed) = (vec![InputDescriptor::default()], window.is_some());
     let descriptor = OperatorDescriptor { inputs, states: vec![count], windowed, ..OperatorDescriptor::default() };
-    let place = SubtaskPlace {
-        subtask: Subtask { vertex: "count".into(), index: 0, parallelism: 1 },
-        factory: Arc::new(CountFactory(descriptor)),
-        schemas: vec![None],
-        broadcast_inputs: BTreeSet::new(),
-        window,
-        key_groups: Some(KeyGroupRange { start: 0, end: MAX_PARALLELISM }),
-        max_parallelism: MAX_PARALLELISM,
-    };
-    let metrics = Arc::<VertexMetrics>::default();
-    let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
-    let body = NodeBody::Operator(Box::new(subtask));
-    let node =
-        Node { vertex: 0, id: "count".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
-    Chain::new("count".into(), vec![node], Vec::new(), Output::default(), runtime.clock)
+    support::chain(&threads.runtime(), "count", Arc::new(CountFactory(descriptor)), window)
 }
 
 /// Works all of it off, window by window, and closes each behind its records. How long the longest call at a close takes.
