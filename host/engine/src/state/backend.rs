@@ -143,6 +143,9 @@ pub trait StateBackend: Send {
     /// Removes the value, all items or all entries of one key. A key without any state left is gone.
     fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) -> Result<(), EngineError>;
 
+    /// Removes a key with all that it has.
+    fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) -> Result<(), EngineError>;
+
     /// Tells of every key that has a value of `state`, in any order, with the value. Called once behind a restore, so it may cost what that does.
     fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError>;
 

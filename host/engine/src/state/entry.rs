@@ -3,12 +3,23 @@
 use super::layout::Place;
 use super::list_state::ListState;
 use super::map_state::MapState;
-use super::small_bytes::SmallBytes;
+use super::small_bytes::{MARK_MAX, SmallBytes};
 
 pub(super) type Key = SmallBytes<22>;
 pub(super) type Value = SmallBytes<30>;
 
-/// A key with its states, or a hole: an entry without any state is a hole, whatever its key says.
+/// The values that are marks, each in its place.
+const MARKS: [[u8; 1]; MARK_MAX as usize + 1] = [[0], [1], [2], [3], [4], [5], [6], [7]];
+
+/// The mark that stands for a value; 0: none does.
+fn mark_of(value: &[u8]) -> u8 {
+    match value {
+        [mark @ 1..=MARK_MAX] => *mark,
+        _ => 0,
+    }
+}
+
+/// A key with its states, or a hole: an entry without any state is a hole, whatever its key says. The key's mark is a value of one byte.
 #[repr(align(64))]
 #[derive(Clone, Default)]
 pub(super) struct Entry {
@@ -62,13 +73,17 @@ impl Entry {
 
     /// True where no state is left.
     pub(crate) fn is_hole(&self) -> bool {
-        self.value.is_none() && self.cells.is_none()
+        self.value.is_none() && self.cells.is_none() && self.key.mark() == 0
     }
 
     /// What is at `place`.
     pub fn find(&self, place: Place) -> Option<Found<'_>> {
         match place {
             Place::InEntry => self.value.as_ref().map(|value| Found::Value(value.as_slice())),
+            Place::Marked(at) => match self.key.mark() {
+                0 => self.find(Place::Cell(at)),
+                mark => Some(Found::Value(&MARKS[usize::from(mark)])),
+            },
             Place::Cell(at) => match &self.cells.as_ref()?.0[at] {
                 Cell::Absent => None,
                 Cell::Value(value) => Some(Found::Value(value.as_slice())),
@@ -83,7 +98,7 @@ impl Entry {
     pub fn value(&self, place: Place) -> Option<&[u8]> {
         match place {
             Place::InEntry => self.value.as_ref().map(Value::as_slice),
-            Place::Cell(_) => match self.find(place)? {
+            Place::Marked(_) | Place::Cell(_) => match self.find(place)? {
                 Found::Value(value) => Some(value),
                 Found::List(_) | Found::Map(_) => None,
             },
@@ -121,6 +136,20 @@ impl Entry {
                     0
                 }
             },
+            Place::Marked(at) => match mark_of(value) {
+                0 => {
+                    let before = self.bytes_at(place);
+                    self.key.set_mark(0);
+                    self.set_value(Place::Cell(at), cells, value);
+                    before
+                }
+                mark => {
+                    let before = self.bytes_at(place);
+                    self.clear(place);
+                    self.key.set_mark(mark);
+                    before
+                }
+            },
             Place::Cell(at) => match self.cell_mut(at, cells) {
                 Cell::Value(old) => {
                     let before = old.as_slice().len() as u64;
@@ -140,14 +169,15 @@ impl Entry {
     pub(crate) fn bytes_at(&self, place: Place) -> u64 {
         match place {
             Place::InEntry => self.value.as_ref().map_or(0, |value| value.as_slice().len() as u64),
-            Place::Cell(at) => self.cells.as_ref().map_or(0, |cells| cells.0[at].bytes()),
+            Place::Marked(_) if self.key.mark() != 0 => 1,
+            Place::Marked(at) | Place::Cell(at) => self.cells.as_ref().map_or(0, |cells| cells.0[at].bytes()),
         }
     }
 
     /// What all states count as.
     pub fn bytes(&self) -> u64 {
         let cells = self.cells.iter().flat_map(|cells| cells.0.iter()).map(Cell::bytes).sum::<u64>();
-        self.bytes_at(Place::InEntry) + cells
+        self.bytes_at(Place::InEntry) + u64::from(self.key.mark() != 0) + cells
     }
 
     /// The list in cell `at`, which is made where there is none; the caller adds to it.
@@ -178,6 +208,10 @@ impl Entry {
     pub fn clear(&mut self, place: Place) {
         match place {
             Place::InEntry => self.value = None,
+            Place::Marked(at) => {
+                self.key.set_mark(0);
+                self.clear(Place::Cell(at));
+            }
             Place::Cell(at) => {
                 let Some(cells) = &mut self.cells else { return };
                 cells.0[at] = Cell::Absent;
@@ -191,6 +225,7 @@ impl Entry {
     /// Removes every state.
     pub(crate) fn clear_all(&mut self) {
         (self.value, self.cells) = (None, None);
+        self.key.set_mark(0);
     }
 
     fn cell_mut(&mut self, at: usize, cells: usize) -> &mut Cell {

@@ -1,4 +1,7 @@
 //! Where an entry keeps each declared state: the first value state in the entry itself, the others in cells beside it.
+//!
+//! The last of several value states is a mark in the entry while its value is one small byte, as that which says that a window is open: an entry that has nothing
+//! else in cells needs none.
 
 use super::block::BlockReader;
 use super::{StateDescriptor, StateKind};
@@ -9,6 +12,8 @@ use crate::error::{EngineError, ErrorKind};
 pub(super) enum Place {
     /// In the entry.
     InEntry,
+    /// A mark in the entry, or the cell of this index.
+    Marked(usize),
     /// The entry's cell of this index.
     Cell(usize),
 }
@@ -24,13 +29,16 @@ pub(super) struct Layout {
 impl Layout {
     pub fn new(states: &[StateDescriptor]) -> Self {
         let first_value = states.iter().position(|state| state.kind == StateKind::Value);
+        let last_value = states.iter().rposition(|state| state.kind == StateKind::Value);
         let mut cells = 0..;
-        let mut place = |state| match first_value {
-            Some(first) if first == state => Place::InEntry,
-            Some(_) | None => Place::Cell(cells.next().expect("states are few")),
+        let mut cell = || cells.next().expect("states are few");
+        let place = |state| match Some(state) {
+            value if value == first_value => Place::InEntry,
+            value if value == last_value => Place::Marked(cell()),
+            _ => Place::Cell(cell()),
         };
-        let places: Vec<_> = (0..states.len()).map(&mut place).collect();
-        Self { states: states.to_vec(), cells: places.iter().filter(|place| matches!(place, Place::Cell(_))).count(), places }
+        let places: Vec<_> = (0..states.len()).map(place).collect();
+        Self { states: states.to_vec(), cells: places.iter().filter(|place| **place != Place::InEntry).count(), places }
     }
 
     /// True where keys are keys in their windows.

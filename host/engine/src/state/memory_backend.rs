@@ -168,7 +168,7 @@ impl MemoryBackend {
     fn cell(&self, state: usize, kind: StateKind) -> usize {
         match self.layout.place(state, kind) {
             Place::Cell(cell) => cell,
-            Place::InEntry => unreachable!("only a value state is kept in the entry"),
+            Place::InEntry | Place::Marked(_) => unreachable!("only a value state is kept in the entry"),
         }
     }
 }
@@ -288,6 +288,15 @@ impl StateBackend for MemoryBackend {
 
     fn clear(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) -> Result<(), EngineError> {
         self.remove(slot, key, state);
+        Ok(())
+    }
+
+    fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) -> Result<(), EngineError> {
+        if let Some(bytes) = self.entry(slot).map(Entry::bytes) {
+            self.bytes -= bytes + key_bytes(key);
+            self.table_mut(slot.group).remove(slot.hash, slot.entry);
+            slot.entry = KeySlot::ABSENT;
+        }
         Ok(())
     }
 

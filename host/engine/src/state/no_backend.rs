@@ -66,6 +66,9 @@ impl StateBackend for NoBackend {
     fn clear(&mut self, _: &mut KeySlot, _: &[u8], _: usize) -> Result<(), EngineError> {
         unreachable!("{LENT}")
     }
+    fn remove_key(&mut self, _: &mut KeySlot, _: &[u8]) -> Result<(), EngineError> {
+        unreachable!("{LENT}")
+    }
     fn each_value(&self, _: usize, _: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError> {
         unreachable!("{LENT}")
     }

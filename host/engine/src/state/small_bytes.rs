@@ -8,30 +8,56 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// Up to `N` bytes in place, longer ones behind a reference count. `N` is at most 32.
+/// Up to `N` bytes in place, longer ones behind a reference count. `N` is at most 31: a length takes five bits, and three are left for a mark, which is no part
+/// of the bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum SmallBytes<const N: usize> {
-    InPlace { len: u8, bytes: [u8; N] },
-    Shared(Arc<[u8]>),
+    InPlace { mark_and_len: u8, bytes: [u8; N] },
+    Shared { mark: u8, bytes: Arc<[u8]> },
 }
+
+/// The largest mark.
+pub(crate) const MARK_MAX: u8 = 7;
+
+const LEN_BITS: u8 = 5;
+const LEN: u8 = (1 << LEN_BITS) - 1;
 
 impl<const N: usize> SmallBytes<N> {
     #[inline]
     pub fn new(value: &[u8]) -> Self {
-        const { assert!(N <= 32) };
+        const { assert!(N <= LEN as usize) };
         if value.len() > N {
-            return Self::Shared(value.into());
+            return Self::Shared { mark: 0, bytes: value.into() };
         }
         let mut bytes = [0; N];
         copy_short(&mut bytes[..value.len()], value);
-        Self::InPlace { len: value.len() as u8, bytes }
+        Self::InPlace { mark_and_len: value.len() as u8, bytes }
+    }
+
+    /// The mark; 0 unless one was set.
+    #[inline]
+    pub fn mark(&self) -> u8 {
+        match self {
+            Self::InPlace { mark_and_len, .. } => mark_and_len >> LEN_BITS,
+            Self::Shared { mark, .. } => *mark,
+        }
+    }
+
+    /// Sets the mark, which is [`MARK_MAX`] at most.
+    #[inline]
+    pub fn set_mark(&mut self, new: u8) {
+        debug_assert!(new <= MARK_MAX, "a mark of three bits");
+        match self {
+            Self::InPlace { mark_and_len, .. } => *mark_and_len = *mark_and_len & LEN | new << LEN_BITS,
+            Self::Shared { mark, .. } => *mark = new,
+        }
     }
 
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match self {
-            Self::InPlace { len, bytes } => &bytes[..usize::from(*len)],
-            Self::Shared(bytes) => bytes,
+            Self::InPlace { mark_and_len, bytes } => &bytes[..usize::from(mark_and_len & LEN)],
+            Self::Shared { bytes, .. } => bytes,
         }
     }
 
@@ -39,25 +65,28 @@ impl<const N: usize> SmallBytes<N> {
     #[inline]
     pub fn is(&self, other: &[u8]) -> bool {
         match self {
-            Self::InPlace { len, bytes } if other.len() <= N => {
-                usize::from(*len) == other.len() && same_short(&bytes[..other.len()], other)
+            Self::InPlace { mark_and_len, bytes } if other.len() <= N => {
+                usize::from(mark_and_len & LEN) == other.len() && same_short(&bytes[..other.len()], other)
             }
             Self::InPlace { .. } => false,
-            Self::Shared(bytes) => **bytes == *other,
+            Self::Shared { bytes, .. } => **bytes == *other,
         }
     }
 
-    /// Overwrites the value: a plain store where it is short, in place where a long one has the same length and no other owner.
+    /// Overwrites the value: a plain store where it is short, in place where a long one has the same length and no other owner. A mark is gone.
     #[inline]
     pub fn set(&mut self, value: &[u8]) {
         match self {
-            Self::InPlace { len, bytes } if value.len() <= N => {
+            Self::InPlace { mark_and_len, bytes } if value.len() <= N => {
                 copy_short(&mut bytes[..value.len()], value);
-                *len = value.len() as u8;
+                *mark_and_len = value.len() as u8;
             }
             Self::InPlace { .. } => *self = Self::new(value),
-            Self::Shared(bytes) => match Arc::get_mut(bytes).filter(|bytes| bytes.len() == value.len()) {
-                Some(bytes) => bytes.copy_from_slice(value),
+            Self::Shared { mark, bytes } => match Arc::get_mut(bytes).filter(|bytes| bytes.len() == value.len()) {
+                Some(bytes) => {
+                    bytes.copy_from_slice(value);
+                    *mark = 0;
+                }
                 None => *self = Self::new(value),
             },
         }
@@ -66,7 +95,7 @@ impl<const N: usize> SmallBytes<N> {
 
 impl<const N: usize> Default for SmallBytes<N> {
     fn default() -> Self {
-        Self::InPlace { len: 0, bytes: [0; N] }
+        Self::InPlace { mark_and_len: 0, bytes: [0; N] }
     }
 }
 
@@ -108,7 +137,7 @@ mod tests {
             let value = vec![round as u8; len];
             bytes.set(&value);
             assert_eq!(bytes.as_slice(), value);
-            assert_eq!(matches!(bytes, SmallBytes::Shared(_)), len > 22);
+            assert_eq!(matches!(bytes, SmallBytes::Shared { .. }), len > 22);
         }
     }
 
@@ -131,6 +160,22 @@ mod tests {
                 other[changed] ^= 0x80;
                 assert!(!bytes.is(&other) && !bytes.is(&value[..changed]), "byte {changed} of {len}");
             }
+        }
+    }
+
+    #[test]
+    fn a_mark_is_beside_the_bytes_and_in_no_comparison_of_them() {
+        for len in 0..=40 {
+            let value = vec![9; len];
+            let mut bytes = SmallBytes::<30>::new(&value);
+            for mark in (0..=MARK_MAX).rev() {
+                bytes.set_mark(mark);
+                assert_eq!((bytes.mark(), bytes.as_slice()), (mark, &value[..]));
+                assert!(bytes.is(&value) && bytes == SmallBytes::new(&value));
+            }
+            bytes.set_mark(MARK_MAX);
+            bytes.set(&value);
+            assert_eq!((bytes.mark(), bytes.as_slice()), (0, &value[..]));
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         a_key_is_gone_with_its_last_state,
         clearing_what_is_not_there_changes_nothing,
         states_of_a_key_do_not_touch_each_other,
+        a_key_is_removed_with_all_that_it_has,
         gathering_stops_behind_the_value_that_passes_the_bound,
         pages_are_bounded_and_make_progress,
         a_scan_starts_anywhere,
@@ -94,6 +95,26 @@ fn states_of_a_key_do_not_touch_each_other(factory: &dyn StateBackendFactory) {
     backend.set_value(&mut k, b"k", VALUE, b"1");
     backend.clear(&mut k, b"k", SECOND_VALUE);
     assert_eq!((backend.value(&k, VALUE), backend.value(&k, SECOND_VALUE)), (Some(b"1".to_vec()), None));
+}
+
+fn a_key_is_removed_with_all_that_it_has(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let mut slots = backend.lookup(&[&b"k"[..], b"other", b"absent"]);
+    for (key, slot) in [&b"k"[..], b"other"].into_iter().zip(&mut slots) {
+        [VALUE, SECOND_VALUE].into_iter().for_each(|state| backend.set_value(slot, key, state, &[1]));
+        backend.list_append(slot, key, LIST, b"i");
+        backend.map_put(slot, key, MAP, b"e", b"v");
+    }
+    let of_both = backend.bytes();
+    backend.remove_key(&mut slots[0], b"k");
+    backend.remove_key(&mut slots[2], b"absent");
+    assert_eq!((backend.keys(), backend.value(&slots[1], SECOND_VALUE)), (1, Some(vec![1])));
+    assert!(backend.bytes() < of_both);
+    // The slot still serves.
+    backend.set_value(&mut slots[0], b"k", SECOND_VALUE, &[2]);
+    let again = backend.slot(b"k");
+    assert_eq!((backend.value(&again, VALUE), backend.value(&again, SECOND_VALUE)), (None, Some(vec![2])));
+    assert!(list(&backend, &again, 0).is_empty() && backend.map_get(&again, MAP, b"e").is_none());
 }
 
 fn gathering_stops_behind_the_value_that_passes_the_bound(factory: &dyn StateBackendFactory) {

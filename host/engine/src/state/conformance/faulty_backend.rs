@@ -250,6 +250,11 @@ impl StateBackend for FaultyBackend {
         self.inner.clear(slot, key, state)
     }
 
+    fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) -> Result<(), EngineError> {
+        self.dice.strike("remove a key")?;
+        self.inner.remove_key(slot, key)
+    }
+
     fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError> {
         self.dice.strike("read every value")?;
         self.inner.each_value(state, each)

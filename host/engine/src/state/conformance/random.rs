@@ -1,6 +1,6 @@
 //! Random batches of random changes, with snapshots in between that are written late and restored elsewhere.
 
-use super::model::Model;
+use super::model::{Model, ModelKey};
 use super::{ALL_GROUPS, LIST, MAP, SECOND_VALUE, SteadyBackend, VALUE, Written, backend, halves, restore, written};
 use crate::element::{CheckpointId, Column};
 use crate::state::{KeySlot, StateBackendFactory, StateSnapshot, ValuesOfKeys};
@@ -52,10 +52,11 @@ pub(super) fn keys(rng: &mut Rng) -> Vec<Vec<u8>> {
     keys
 }
 
-/// Mostly short, some around the lengths where a backend may keep them elsewhere, a few long.
+/// Mostly short, some around the lengths where a backend may keep them elsewhere, or in fewer bits, a few long.
 fn bytes(rng: &mut Rng) -> Vec<u8> {
-    let length = match rng.u8(0..16) {
+    let length = match rng.u8(0..20) {
         0 => 0,
+        16.. => return vec![rng.u8(0..10)],
         1..=8 => rng.usize(0..12),
         9..=14 => rng.usize(12..40),
         _ => rng.usize(40..600),
@@ -132,7 +133,7 @@ pub(super) fn change_key(backend: &mut SteadyBackend, model: &mut Model, slot: &
     // Entries of a map are few, so that they meet again.
     let entry = [vec![rng.u8(0..40)], vec![b'e'; rng.usize(0..2) * 30]].concat();
     let bytes = bytes(rng);
-    match rng.u8(0..23) {
+    match rng.u8(0..24) {
         0..=7 => {
             backend.set_value(slot, key, value_state.0, &bytes);
             model.change(key, |states| states.values[value_state.1] = Some(bytes));
@@ -166,6 +167,10 @@ pub(super) fn change_key(backend: &mut SteadyBackend, model: &mut Model, slot: &
         18 => {
             backend.clear(slot, key, MAP);
             model.change(key, |states| states.map.clear());
+        }
+        19 => {
+            backend.remove_key(slot, key);
+            model.change(key, |states| *states = ModelKey::default());
         }
         _ => {
             backend.clear(slot, key, value_state.0);

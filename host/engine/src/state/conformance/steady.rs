@@ -157,6 +157,11 @@ impl SteadyBackend {
         again(|| self.0.clear(slot, key, state));
     }
 
+    /// See [`StateBackend::remove_key`].
+    pub fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) {
+        again(|| self.0.remove_key(slot, key));
+    }
+
     /// See [`StateBackend::next_keys`].
     pub fn next_keys(&self, from: u64, most: usize) -> Option<(Vec<Vec<u8>>, u64)> {
         let mut keys = Column::new();

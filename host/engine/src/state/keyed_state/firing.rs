@@ -4,7 +4,7 @@ use super::KeyedState;
 use crate::element::Column;
 use crate::error::EngineError;
 use crate::state::windows::{DueReason, DueWindow, Kept, UnitName, Windows, key_of_unit, start_of_unit};
-use crate::state::{CallKeys, FiredWindows, KeySlot, SelectedKeys, StateKind};
+use crate::state::{CallKeys, FiredWindows, SelectedKeys};
 
 impl KeyedState {
     /// The windows that do fire of those that are due: `units` with the number of its reason and the time at which it was due for each. What is not to fire any
@@ -79,7 +79,7 @@ impl KeyedState {
 
     /// What has fired has spoken: what is complete is gone, and of the rest it is noted.
     pub(crate) fn end_firing(&mut self) -> Result<(), EngineError> {
-        let Self { windows: Some(windows), backend, distinct, slots, states, time, .. } = self else { return Ok(()) };
+        let Self { windows: Some(windows), backend, distinct, slots, time, .. } = self else { return Ok(()) };
         let firings = std::mem::take(&mut windows.firing);
         if !std::mem::take(&mut windows.all_selected) {
             let mut units = Column::new();
@@ -103,12 +103,7 @@ impl KeyedState {
                 }
                 None => {
                     windows.index.close(key_of_unit(unit), firing.hash, start_of_unit(unit));
-                    let keyed = states.iter().enumerate().filter(|(_, state)| state.kind != StateKind::Broadcast);
-                    for (state, _) in keyed {
-                        if slot.entry != KeySlot::ABSENT {
-                            backend.clear(slot, unit, state)?;
-                        }
-                    }
+                    backend.remove_key(slot, unit)?;
                 }
             }
         }

@@ -46,7 +46,7 @@ impl KeyedState {
                 continue;
             }
             self.look_up_planned().map_err(SelectError::Failed)?;
-            match self.first_beyond_limit() {
+            match self.first_beyond_limit().map_err(SelectError::Failed)? {
                 None => break,
                 Some(record) if record == wanted.start => {
                     self.reject().map_err(SelectError::Failed)?;
@@ -84,14 +84,16 @@ impl KeyedState {
     }
 
     /// The first record that would open more windows of its key than there may be.
-    fn first_beyond_limit(&self) -> Option<usize> {
-        let windows = self.windows.as_ref()?;
-        if windows.settings.kind.merges() {
-            // Sessions are known one by one, and have been counted.
-            return None;
+    fn first_beyond_limit(&mut self) -> Result<Option<usize>, EngineError> {
+        let Self { windows: Some(windows), backend, .. } = self else { return Ok(None) };
+        // Sessions are known one by one, and have been counted; of counts a key has one.
+        if !windows.index.is_of_number() || windows.are_surely_few() {
+            return Ok(None);
         }
-        if windows.plan.is_open_unit.iter().all(|is_open| *is_open) {
-            return None;
+        if windows.index.is_uncounted() {
+            let mut open = Vec::new();
+            backend.each_value(windows.state, &mut |unit, _| open.push(unit_hash(unit)))?;
+            windows.index.count(open.into_iter());
         }
         let mut opened = HashMap::<u64, u32, FixedState>::default();
         let is_beyond = |(unit, is_open): &(usize, &bool)| {
@@ -102,9 +104,9 @@ impl KeyedState {
                 *number > windows.settings.max_per_key
             }
         };
-        let (unit, _) = windows.plan.is_open_unit.iter().enumerate().find(is_beyond)?;
-        let row = self.distinct.key_of.iter().position(|&of| of as usize == unit)?;
-        Some(windows.plan.rows[row] as usize)
+        let beyond = windows.plan.is_open_unit.iter().enumerate().find(is_beyond).map(|(unit, _)| unit);
+        let row = beyond.and_then(|unit| self.distinct.key_of.iter().position(|&of| of as usize == unit));
+        Ok(row.map(|row| windows.plan.rows[row] as usize))
     }
 
     /// Makes one unit of those whose sessions become one. The inner error says which record has to wait for that, or cannot be taken.
@@ -298,3 +300,7 @@ impl KeyedState {
         &self.distinct.keys
     }
 }
+
+#[cfg(test)]
+#[path = "windowed_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use super::sessions::PlannedSession;
 use super::unit::key_of_unit;
 use super::{Window, WindowKind, Windows};
 use crate::state::{StateTime, TimeDomain};
+use std::collections::BTreeSet;
 
 impl Windows {
     /// What is to be kept of a planned unit, where that has changed. It is put where it is due.
@@ -61,6 +62,17 @@ impl Windows {
     /// True where the time of a window has come before its records did.
     fn has_come(&self, window: Window, time: StateTime) -> bool {
         self.settings.time == TimeDomain::Event && self.complete_at(window) <= time.watermark
+    }
+
+    /// True where no key can have more windows than it may when the planned ones are opened, without a look at any key: there are no more different ones.
+    pub fn are_surely_few(&self) -> bool {
+        let opened = || self.plan.is_open_unit.iter().zip(&self.plan.windows).filter(|(is_open, _)| !**is_open);
+        let open = match (self.settings.kind, self.due.different()) {
+            (WindowKind::Global, _) => Some(0),
+            (_, open) => open,
+        };
+        let is_within = |new: usize| open.is_some_and(|open| open + new <= self.settings.max_per_key as usize);
+        is_within(opened().count()) || is_within(opened().map(|(_, window)| window.start).collect::<BTreeSet<_>>().len())
     }
 
     /// Notes what is known by key, and what came too late.

@@ -165,6 +165,14 @@ impl DueWindows {
         Self { queue, touched, tick: None, corrections, corrected_at: None, released }
     }
 
+    /// How many different windows are waiting to be complete, or closed, at most; `None`: that is not known.
+    pub fn different(&self) -> Option<usize> {
+        match &self.queue {
+            Queue::Any(_) => None,
+            Queue::Common(buckets) => Some(buckets.len()),
+        }
+    }
+
     /// A window is due for `reason`, which is one of the queue's, at a time.
     pub fn push(&mut self, reason: DueReason, time: i64, unit: &[u8]) {
         self.queue.push(time, unit, reason as u32);

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 /// Open windows by key.
 pub(in crate::state) enum KeyIndex {
-    /// Tumbling, hopping and global windows: how many there are, by the hash of the key. Keys that share it share the count, which only bounds it.
-    Number(HashMap<u64, u32, FixedState>),
+    /// Tumbling, hopping and global windows: how many there are, by the hash of the key, once that is asked for: a key has no more than there are different ones, and
+    /// mostly these are few. Keys that share a hash share the count, which only bounds it.
+    Number(Option<HashMap<u64, u32, FixedState>>),
     /// Sessions, by key, in order.
     Sessions(HashMap<Box<[u8]>, Vec<Window>, FixedState>),
     /// Counts, by key: the window that is being filled.
@@ -31,24 +32,42 @@ impl Filling {
 impl KeyIndex {
     pub fn new(kind: &WindowKind) -> Self {
         match kind {
-            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Self::Number(HashMap::default()),
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Self::Number(None),
             WindowKind::Session { .. } => Self::Sessions(HashMap::default()),
             WindowKind::Count { .. } => Self::Filling(HashMap::default()),
         }
     }
 
-    /// Open windows of the keys with this hash, where only their number is known.
+    /// Open windows of the keys with this hash, where they are counted.
     pub fn number(&self, hash: u64) -> u32 {
         match self {
-            Self::Number(numbers) => numbers.get(&hash).copied().unwrap_or_default(),
-            Self::Sessions(_) | Self::Filling(_) => 0,
+            Self::Number(Some(numbers)) => numbers.get(&hash).copied().unwrap_or_default(),
+            Self::Number(None) | Self::Sessions(_) | Self::Filling(_) => 0,
         }
+    }
+
+    /// True where a key's windows are known by their number, if at all.
+    pub fn is_of_number(&self) -> bool {
+        matches!(self, Self::Number(_))
+    }
+
+    /// True where the windows of each key could be counted, and are not.
+    pub fn is_uncounted(&self) -> bool {
+        matches!(self, Self::Number(None))
+    }
+
+    /// From now on they are; `open` are the hashes of the keys of all that are open, each as often as its key has some.
+    pub fn count(&mut self, open: impl Iterator<Item = u64>) {
+        let mut numbers = HashMap::<u64, u32, FixedState>::default();
+        open.for_each(|hash| *numbers.entry(hash).or_default() += 1);
+        *self = Self::Number(Some(numbers));
     }
 
     /// A window has been opened.
     pub fn open(&mut self, key: &[u8], hash: u64, window: Window) {
         match self {
-            Self::Number(numbers) => *numbers.entry(hash).or_default() += 1,
+            Self::Number(None) => {}
+            Self::Number(Some(numbers)) => *numbers.entry(hash).or_default() += 1,
             Self::Sessions(sessions) => {
                 let of_key = sessions.entry(key.into()).or_default();
                 let place = of_key.partition_point(|open| open.start < window.start);
@@ -61,7 +80,8 @@ impl KeyIndex {
     /// A window is closed; `start` is its unit's.
     pub fn close(&mut self, key: &[u8], hash: u64, start: i64) {
         match self {
-            Self::Number(numbers) => {
+            Self::Number(None) => {}
+            Self::Number(Some(numbers)) => {
                 if let Some(number) = numbers.get_mut(&hash) {
                     *number -= 1;
                     if *number == 0 {
