@@ -2,6 +2,9 @@
 //!
 //! `cargo bench -p weir-engine --features testing --bench windows -- [KEYS] [RECORDS] [WINDOWS] [ROUNDS]`: so many keys (100,000) with so many records each in each
 //! window (10), windows (4) and rounds (5); the two take turns. One task's own code, with a native operator: a component's calls cost the same in both.
+//!
+//! At the end one key has as many sessions as it may, and a record for each gap between two of them, from the first on: each makes one of what has become one before and the
+//! next. A barrier waits for a whole batch.
 
 mod support;
 
@@ -44,6 +47,7 @@ fn main() {
     }
     ratios.sort_by(f64::total_cmp);
     println!("{:.2} of the rate (median), and at a close a barrier waits for {longest:.1?} at most", ratios[ratios.len() / 2]);
+    sessions(&threads);
     threads.shutdown();
 }
 
@@ -123,6 +127,68 @@ impl Operator for Count {
         assert!(self.counts.iter().all(|count| *count > 0), "a window that fires has records");
         Ok(())
     }
+}
+
+/// Keeps the records of each session.
+struct Gather;
+
+impl OperatorFactory for GatherFactory {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.0
+    }
+
+    fn create(&self, _: &Subtask, _: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(Gather))
+    }
+}
+
+struct GatherFactory(OperatorDescriptor);
+
+impl Operator for Gather {
+    fn process(&mut self, _: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("the call brings keys");
+        let mut done = 0;
+        while done < batch.len() {
+            done += state.select(batch, done..batch.len()).map_err(|error| error.into_error(|_| unreachable!("each has a key")))?;
+            let key_of: Vec<u32> = state.key_of().to_vec();
+            key_of.iter().try_for_each(|&key| state.list_append(key as usize, 0, b"value"))?;
+            state.accept()?;
+        }
+        Ok(())
+    }
+}
+
+/// One key's sessions become one, record by record.
+fn sessions(threads: &ThreadRuntime) {
+    const SESSIONS: i64 = 10_000;
+    let items = StateDescriptor { name: "items".into(), kind: StateKind::List, schema: "raw".into(), version: 1, ttl: None };
+    let descriptor = OperatorDescriptor {
+        inputs: vec![InputDescriptor::default()],
+        states: vec![items],
+        windowed: true,
+        ..OperatorDescriptor::default()
+    };
+    let settings = WindowSettings::new(WindowKind::Session { gap: 10 });
+    let mut chain = support::chain(&threads.runtime(), "gather", Arc::new(GatherFactory(descriptor)), Some(settings));
+    let batches_of = |first: i64, count: i64| -> Vec<Arc<RecordBatch>> {
+        let times: Vec<i64> = (0..count).map(|place| first + 15 * place).collect();
+        let batch = |times: &[i64]| {
+            let mut builder = BatchBuilder::new();
+            times.iter().for_each(|time| builder.push_hashed(b"key", key_hash(b"key"), b"value", *time));
+            Arc::new(builder.finish())
+        };
+        times.chunks(BATCH as usize).map(batch).collect()
+    };
+    let mut longest_of = |batches: Vec<Arc<RecordBatch>>| {
+        let work = |batch: &Arc<RecordBatch>| {
+            timed(|| chain.process(FROM, batch).now_or_never().expect("memory does not wait").expect("it gathers"))
+        };
+        let took: Vec<Duration> = batches.iter().map(work).collect();
+        (took.iter().sum::<Duration>(), took.into_iter().max().unwrap_or_default())
+    };
+    let (opened, _) = longest_of(batches_of(0, SESSIONS));
+    let (all, longest) = longest_of(batches_of(8, SESSIONS - 1));
+    println!("{SESSIONS} sessions of a key, opened in {opened:.1?}, become one in {all:.1?}; the longest batch takes {longest:.1?}");
 }
 
 fn chain(threads: &ThreadRuntime, window: Option<WindowSettings>) -> Chain {

@@ -146,6 +146,9 @@ pub trait StateBackend: Send {
     /// Removes a key with all that it has.
     fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) -> Result<(), EngineError>;
 
+    /// Gives a key, which has nothing, all that another one of its key group has; that one has nothing then. Takes no longer the more that is.
+    fn move_key(&mut self, from: (&mut KeySlot, &[u8]), to: (&mut KeySlot, &[u8])) -> Result<(), EngineError>;
+
     /// Tells of every key that has a value of `state`, in any order, with the value. Called once behind a restore, so it may cost what that does.
     fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError>;
 

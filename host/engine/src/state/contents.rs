@@ -1,8 +1,8 @@
 //! All that is kept of one key, or of a key in one of its windows, as it is taken out, changed or made one with another's, and put back.
 
 use crate::element::Column;
-use crate::error::{EngineError, ErrorKind};
-use crate::state::{KeySlot, StateBackend, StateDescriptor, StateKind, StateMerger};
+use crate::error::EngineError;
+use crate::state::{KeySlot, StateBackend, StateDescriptor, StateKind};
 use std::collections::BTreeMap;
 
 /// Of each state what is kept.
@@ -28,30 +28,6 @@ impl Contents {
     /// Puts it in the place of what is kept under a slot.
     pub fn write(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, unit: &[u8]) -> Result<(), EngineError> {
         self.0.iter().enumerate().try_for_each(|(number, content)| content.write(backend, slot, (unit, number)))
-    }
-
-    /// Takes the value of a state out.
-    pub fn take_value(&mut self, state: usize) -> Option<Vec<u8>> {
-        match std::mem::replace(&mut self.0[state], Content::Absent) {
-            Content::Value(value) => Some(value),
-            Content::Absent | Content::List(_) | Content::Map(_) => None,
-        }
-    }
-
-    /// Sets the value of a state.
-    pub fn set_value(&mut self, state: usize, value: Vec<u8>) {
-        self.0[state] = Content::Value(value);
-    }
-
-    /// Nothing of these many states.
-    pub fn none(states: usize) -> Self {
-        Self(vec![Content::Absent; states])
-    }
-
-    /// What is kept of the window that this one, which starts first, and a later one become.
-    pub fn merged(self, later: Self, merger: Option<&dyn StateMerger>) -> Result<Self, EngineError> {
-        let both = self.0.into_iter().zip(later.0).enumerate();
-        both.map(|(state, (earlier, later))| merged(state, earlier, later, merger)).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -88,6 +64,11 @@ impl Content {
     /// Puts it in the place of what is kept of a state of a key.
     pub fn write(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, (key, state): (&[u8], usize)) -> Result<(), EngineError> {
         backend.clear(slot, key, state)?;
+        self.put(backend, slot, (key, state))
+    }
+
+    /// Sets the value, appends the items, or puts the entries; what is there besides stays.
+    pub fn put(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, (key, state): (&[u8], usize)) -> Result<(), EngineError> {
         match self {
             Self::Absent => Ok(()),
             Self::Value(value) => backend.set_value(slot, key, state, value),
@@ -109,57 +90,4 @@ impl Content {
             Self::Map(entries) => Self::Map(entries.into_iter().filter_map(|(entry, value)| Some((entry, changed(&value)?))).collect()),
         }
     }
-}
-
-fn merged(state: usize, earlier: Content, later: Content, merger: Option<&dyn StateMerger>) -> Result<Content, EngineError> {
-    Ok(match (earlier, later) {
-        (Content::Absent, only) | (only, Content::Absent) => only,
-        (Content::Value(earlier), Content::Value(later)) => {
-            let mut both = one_of(merger, state, std::iter::once((&earlier[..], &later[..])))?;
-            Content::Value(both.pop().unwrap_or_default())
-        }
-        (Content::List(mut earlier), Content::List(later)) => {
-            earlier.extend_from(&later, 0..later.len());
-            Content::List(earlier)
-        }
-        (Content::Map(mut earlier), Content::Map(later)) => {
-            let shared = earlier.iter().filter_map(|(entry, value)| Some((&value[..], &later.get(entry)?[..])));
-            let values = one_of(merger, state, shared)?;
-            let names: Vec<Vec<u8>> = earlier.keys().filter(|entry| later.contains_key(*entry)).cloned().collect();
-            earlier.extend(later);
-            earlier.extend(names.into_iter().zip(values));
-            Content::Map(earlier)
-        }
-        (Content::Value(_) | Content::List(_) | Content::Map(_), _) => {
-            return Err(EngineError::new(ErrorKind::Bug, format!("state {state} of two windows is of two kinds")));
-        }
-    })
-}
-
-/// One value for each pair.
-fn one_of<'a>(
-    merger: Option<&dyn StateMerger>,
-    state: usize,
-    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-) -> Result<Vec<Vec<u8>>, EngineError> {
-    let (mut earlier, mut later) = (Column::new(), Column::new());
-    for (of_earlier, of_later) in pairs {
-        earlier.push(of_earlier);
-        later.push(of_later);
-    }
-    if earlier.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(merger) = merger else {
-        return Err(EngineError::new(
-            ErrorKind::FixInput,
-            format!("state {state} has values in two windows that become one, and nothing merges them"),
-        ));
-    };
-    let both = merger.merge(state, &earlier, &later)?;
-    if both.len() != earlier.len() {
-        let message = format!("merging {} values of state {state} gave {}", earlier.len(), both.len());
-        return Err(EngineError::new(ErrorKind::FixInput, message).from_guest());
-    }
-    Ok(both.iter().map(<[u8]>::to_vec).collect())
 }

@@ -29,6 +29,13 @@ pub(super) struct Entry {
     cells: Option<Cells>,
 }
 
+/// The states of a key without the key.
+pub(super) struct KeyStates {
+    mark: u8,
+    value: Option<Value>,
+    cells: Option<Cells>,
+}
+
 /// Boxed twice to be one word in the entry.
 type Cells = Box<CellSlice>;
 
@@ -224,8 +231,20 @@ impl Entry {
 
     /// Removes every state.
     pub(crate) fn clear_all(&mut self) {
-        (self.value, self.cells) = (None, None);
+        self.take_states();
+    }
+
+    /// Takes every state out.
+    pub fn take_states(&mut self) -> KeyStates {
+        let mark = self.key.mark();
         self.key.set_mark(0);
+        KeyStates { mark, value: self.value.take(), cells: self.cells.take() }
+    }
+
+    /// Puts states in the place of those that are there.
+    pub fn put_states(&mut self, KeyStates { mark, value, cells }: KeyStates) {
+        self.key.set_mark(mark);
+        (self.value, self.cells) = (value, cells);
     }
 
     fn cell_mut(&mut self, at: usize, cells: usize) -> &mut Cell {

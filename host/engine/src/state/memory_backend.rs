@@ -119,16 +119,6 @@ impl MemoryBackend {
         self.table_mut(slot.group).entry_mut(slot.entry)
     }
 
-    /// Forgets the key where it has no state left.
-    fn remove_if_hole(&mut self, slot: &mut KeySlot, key: &[u8]) {
-        let table = self.table_mut(slot.group);
-        if table.entry(slot.entry).is_hole() {
-            table.remove(slot.hash, slot.entry);
-            slot.entry = KeySlot::ABSENT;
-            self.bytes -= key_bytes(key);
-        }
-    }
-
     /// Changes a list that is there, and forgets it where no item is left.
     fn shorten(&mut self, slot: &mut KeySlot, key: &[u8], state: usize, shorten: impl FnOnce(&mut ListState)) {
         let (cell, cells) = (self.cell(state, StateKind::List), self.layout.cells());
@@ -139,16 +129,6 @@ impl MemoryBackend {
         self.bytes -= before - after;
         if is_empty {
             self.remove(slot, key, state);
-        }
-    }
-
-    /// Removes all that a state holds of a key.
-    fn remove(&mut self, slot: &mut KeySlot, key: &[u8], state: usize) {
-        let place = self.layout.place_of_any(state);
-        if let Some(before) = self.entry(slot).filter(|entry| entry.find(place).is_some()).map(|entry| entry.bytes_at(place)) {
-            self.entry_mut(slot, key).clear(place);
-            self.bytes -= before;
-            self.remove_if_hole(slot, key);
         }
     }
 
@@ -292,11 +272,12 @@ impl StateBackend for MemoryBackend {
     }
 
     fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) -> Result<(), EngineError> {
-        if let Some(bytes) = self.entry(slot).map(Entry::bytes) {
-            self.bytes -= bytes + key_bytes(key);
-            self.table_mut(slot.group).remove(slot.hash, slot.entry);
-            slot.entry = KeySlot::ABSENT;
-        }
+        self.take_key(slot, key);
+        Ok(())
+    }
+
+    fn move_key(&mut self, from: (&mut KeySlot, &[u8]), to: (&mut KeySlot, &[u8])) -> Result<(), EngineError> {
+        self.give_key(from, to);
         Ok(())
     }
 

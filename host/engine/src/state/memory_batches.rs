@@ -54,26 +54,4 @@ impl MemoryBackend {
             }
         }
     }
-
-    /// See [`StateBackend::next_keys`](super::StateBackend::next_keys): the upper half is the table, the lower the entry.
-    pub(super) fn keys_behind(&self, from: u64, most: usize, keys: &mut Column) -> u64 {
-        let (mut table, mut entry) = ((from >> 32) as usize, from as u32);
-        // Holes and empty groups are gone past, but not for ever.
-        for _ in 0..4 * most {
-            if keys.len() == most {
-                break;
-            }
-            match self.tables.get(table).map(|table| table.entry_at(entry)) {
-                None => (table, entry) = (0, 0),
-                Some(None) => (table, entry) = (table + 1, 0),
-                Some(Some(found)) => {
-                    if !found.is_hole() {
-                        keys.push(found.key.as_slice());
-                    }
-                    entry += 1;
-                }
-            }
-        }
-        (table as u64) << 32 | u64::from(entry)
-    }
 }

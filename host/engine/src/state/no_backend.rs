@@ -69,6 +69,9 @@ impl StateBackend for NoBackend {
     fn remove_key(&mut self, _: &mut KeySlot, _: &[u8]) -> Result<(), EngineError> {
         unreachable!("{LENT}")
     }
+    fn move_key(&mut self, _: (&mut KeySlot, &[u8]), _: (&mut KeySlot, &[u8])) -> Result<(), EngineError> {
+        unreachable!("{LENT}")
+    }
     fn each_value(&self, _: usize, _: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError> {
         unreachable!("{LENT}")
     }

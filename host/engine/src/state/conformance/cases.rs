@@ -17,6 +17,7 @@ pub(super) fn check_all(factory: &dyn StateBackendFactory) {
         clearing_what_is_not_there_changes_nothing,
         states_of_a_key_do_not_touch_each_other,
         a_key_is_removed_with_all_that_it_has,
+        a_key_is_given_all_that_another_has,
         gathering_stops_behind_the_value_that_passes_the_bound,
         pages_are_bounded_and_make_progress,
         a_scan_starts_anywhere,
@@ -115,6 +116,35 @@ fn a_key_is_removed_with_all_that_it_has(factory: &dyn StateBackendFactory) {
     let again = backend.slot(b"k");
     assert_eq!((backend.value(&again, VALUE), backend.value(&again, SECOND_VALUE)), (None, Some(vec![2])));
     assert!(list(&backend, &again, 0).is_empty() && backend.map_get(&again, MAP, b"e").is_none());
+}
+
+fn a_key_is_given_all_that_another_has(factory: &dyn StateBackendFactory) {
+    let mut backend = backend(factory);
+    let names: [&[u8]; 4] = [b"from", b"to", b"other", b"absent"];
+    // Of one key group, as the units of a key are.
+    let hashes = [7; 4];
+    let mut slots = backend.lookup_hashed(&names, &hashes);
+    let fill = |backend: &mut SteadyBackend, slots: &mut [KeySlot], place: usize| {
+        backend.set_value(&mut slots[place], names[place], VALUE, &[9; 50]);
+        backend.set_value(&mut slots[place], names[place], SECOND_VALUE, &[3]);
+        (0..2_000).for_each(|_| backend.list_append(&mut slots[place], names[place], LIST, b"an item"));
+        backend.map_put(&mut slots[place], names[place], MAP, b"e", b"v");
+    };
+    fill(&mut backend, &mut slots, 0);
+    backend.set_value(&mut slots[2], names[2], VALUE, b"stays");
+    let held = backend.snapshot(FIRST, None);
+    let bytes = backend.bytes();
+    let [from, to, _, absent] = &mut slots[..] else { unreachable!("there are four") };
+    backend.move_key((from, names[0]), (to, names[1]));
+    assert_eq!((backend.keys(), backend.bytes() + 2), (2, bytes), "its name is shorter by two");
+    // What has nothing gives nothing.
+    backend.move_key((absent, names[3]), (from, names[0]));
+    let slots = backend.lookup_hashed(&names, &hashes);
+    assert_eq!((backend.value(&slots[0], VALUE), list(&backend, &slots[0], 0).len()), (None, 0));
+    assert_eq!((backend.value(&slots[1], VALUE), backend.value(&slots[1], SECOND_VALUE)), (Some(vec![9; 50]), Some(vec![3])));
+    assert_eq!((list(&backend, &slots[1], 0).len(), backend.map_get(&slots[1], MAP, b"e")), (2_000, Some(b"v".to_vec())));
+    assert_eq!(backend.value(&slots[2], VALUE), Some(b"stays".to_vec()));
+    drop(held);
 }
 
 fn gathering_stops_behind_the_value_that_passes_the_bound(factory: &dyn StateBackendFactory) {

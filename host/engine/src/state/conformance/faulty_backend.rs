@@ -255,6 +255,11 @@ impl StateBackend for FaultyBackend {
         self.inner.remove_key(slot, key)
     }
 
+    fn move_key(&mut self, from: (&mut KeySlot, &[u8]), to: (&mut KeySlot, &[u8])) -> Result<(), EngineError> {
+        self.dice.strike("move a key")?;
+        self.inner.move_key(from, to)
+    }
+
     fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError> {
         self.dice.strike("read every value")?;
         self.inner.each_value(state, each)

@@ -52,10 +52,15 @@ impl SteadyBackend {
 
     /// Prefetches distinct keys and looks them up.
     pub fn lookup(&mut self, keys: &[impl AsRef<[u8]>]) -> Vec<KeySlot> {
+        let hashes: Vec<u64> = keys.iter().map(|key| key_hash(key.as_ref())).collect();
+        self.lookup_hashed(keys, &hashes)
+    }
+
+    /// The same of keys whose hashes are told.
+    pub fn lookup_hashed(&mut self, keys: &[impl AsRef<[u8]>], hashes: &[u64]) -> Vec<KeySlot> {
         let mut column = Column::new();
         keys.iter().for_each(|key| column.push(key.as_ref()));
-        let hashes: Vec<u64> = column.iter().map(key_hash).collect();
-        let selected = SelectedKeys { keys: &column, hashes: &hashes, time: StateTime::NONE };
+        let selected = SelectedKeys { keys: &column, hashes, time: StateTime::NONE };
         if self.0.prefetches() {
             again(|| self.prefetch(selected));
         }
@@ -160,6 +165,11 @@ impl SteadyBackend {
     /// See [`StateBackend::remove_key`].
     pub fn remove_key(&mut self, slot: &mut KeySlot, key: &[u8]) {
         again(|| self.0.remove_key(slot, key));
+    }
+
+    /// See [`StateBackend::move_key`].
+    pub fn move_key(&mut self, from: (&mut KeySlot, &[u8]), to: (&mut KeySlot, &[u8])) {
+        again(|| self.0.move_key((&mut *from.0, from.1), (&mut *to.0, to.1)));
     }
 
     /// See [`StateBackend::next_keys`].

@@ -7,9 +7,8 @@
 use super::{KeyedState, SelectError};
 use crate::element::Column;
 use crate::error::EngineError;
-use crate::state::contents::Contents;
 use crate::state::distinct_keys::DistinctKeys;
-use crate::state::windows::{Kept, Planning, Undo, Windows, key_of_unit, put_unit, too_many, unit_hash};
+use crate::state::windows::{Kept, Merging, Planning, Windows, key_of_unit, put_unit, too_many, unit_hash};
 use crate::state::{CallKeys, KeySlot, LateRecord, SelectedKeys, StateMerger, TimeDomain, Unwindowed, Window, WindowSettings};
 use foldhash::fast::FixedState;
 use std::collections::{BTreeSet, HashMap};
@@ -117,38 +116,10 @@ impl KeyedState {
         }
         let Windows { settings, plan, undo, state, merger, .. } = &mut **windows;
         for (key, session) in plan.sessions.moving() {
-            let (key, hash) = (plan.keys.keys.get(key), plan.keys.hashes[key]);
-            let mut olds: Vec<Window> = session.olds().collect();
-            olds.sort_unstable();
-            let mut starts: Vec<i64> = olds.iter().map(|old| old.start).collect();
-            starts.insert(0, session.window.start);
-            starts.dedup();
-            let mut units = Column::new();
-            starts.iter().for_each(|&start| units.push_with(|unit| put_unit(start, key, unit)));
-            let mut slots = Vec::new();
-            backend.lookup(SelectedKeys { keys: &units, hashes: &vec![hash; starts.len()], time: *time }, &mut slots)?;
-            let mut all = Contents::none(states.len());
-            let mut kept: Option<Kept> = None;
-            for (place, slot) in slots.iter().enumerate() {
-                let mut contents = Contents::read(&**backend, slot, states)?;
-                undo.push(Undo { unit: units.get(place).to_vec(), before: contents.clone() });
-                if let Some(stored) = contents.take_value(*state) {
-                    let next = Kept::decode(&settings.kind, units.get(place), &stored)?;
-                    kept = Some(kept.map_or(next.clone(), |before| before.made_one_with(next)));
-                }
-                all = match all.merged(contents, merger.as_deref()) {
-                    Ok(all) => all,
-                    Err(error) => {
-                        return Ok(Err(Unwindowed { record: session.cause, why: format!("its window becomes one with others: {error}") }));
-                    }
-                };
-            }
-            let mut stored = Vec::new();
-            kept.unwrap_or_else(Kept::new).encode(&settings.kind, &mut stored);
-            all.set_value(*state, stored);
-            for (place, slot) in slots.iter_mut().enumerate() {
-                let now = if place == 0 { &all } else { &Contents::none(states.len()) };
-                now.write(&mut **backend, slot, units.get(place))?;
+            let merging = Merging { kind: &settings.kind, states, state: *state, merger: merger.as_deref() };
+            let key = (plan.keys.keys.get(key), plan.keys.hashes[key]);
+            if let Err(error) = merging.make_one(&mut **backend, *time, (key, session), undo)? {
+                return Ok(Err(Unwindowed { record: session.cause, why: format!("its window becomes one with others: {error}") }));
             }
         }
         Ok(Ok(()))
@@ -179,12 +150,8 @@ impl KeyedState {
     pub fn reject(&mut self) -> Result<(), EngineError> {
         let Self { windows: Some(windows), backend, time, .. } = self else { return Ok(()) };
         windows.plan.is_open = false;
-        for Undo { unit, before } in windows.undo.drain(..).rev() {
-            let mut keys = Column::new();
-            keys.push(&unit);
-            let mut slots = Vec::new();
-            backend.lookup(SelectedKeys { keys: &keys, hashes: &[unit_hash(&unit)], time: *time }, &mut slots)?;
-            before.write(&mut **backend, &mut slots[0], &unit)?;
+        while let Some(undo) = windows.undo.pop() {
+            undo.apply(&mut **backend, *time)?;
         }
         Ok(())
     }

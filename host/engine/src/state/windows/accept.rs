@@ -82,11 +82,9 @@ impl Windows {
         match self.settings.kind {
             WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => {}
             WindowKind::Session { .. } => {
-                for key in (0..plan.keys.keys.len()).filter(|&key| plan.sessions.is_of(key)) {
-                    let windows = plan.sessions.windows_of(key);
-                    if !windows.is_empty() {
-                        index.set_sessions(plan.keys.keys.get(key), windows);
-                    }
+                for key in 0..plan.keys.keys.len() {
+                    let name = plan.keys.keys.get(key);
+                    plan.sessions.changed_of(key).for_each(|session| index.change_session(name, session.olds(), session.window));
                 }
             }
             WindowKind::Count { .. } => {

@@ -91,7 +91,9 @@ impl KeyIndex {
             }
             Self::Sessions(sessions) => {
                 if let Some(of_key) = sessions.get_mut(key) {
-                    of_key.retain(|open| open.start != start);
+                    if let Ok(place) = of_key.binary_search_by_key(&start, |open| open.start) {
+                        of_key.remove(place);
+                    }
                     if of_key.is_empty() {
                         sessions.remove(key);
                     }
@@ -114,13 +116,22 @@ impl KeyIndex {
         }
     }
 
-    /// These are the sessions of a key from now on.
-    pub fn set_sessions(&mut self, key: &[u8], of_key: Vec<Window>) {
-        if let Self::Sessions(sessions) = self {
-            match sessions.get_mut(key) {
-                Some(there) => *there = of_key,
-                None => _ = sessions.insert(key.into(), of_key),
+    /// A key has a session in the place of others.
+    pub fn change_session(&mut self, key: &[u8], olds: impl Iterator<Item = Window>, now: Window) {
+        let Self::Sessions(sessions) = self else { return };
+        let of_key = match sessions.get_mut(key) {
+            Some(of_key) => of_key,
+            None => sessions.entry(key.into()).or_default(),
+        };
+        let place_of = |of_key: &[Window], start: i64| of_key.binary_search_by_key(&start, |open| open.start);
+        for old in olds.filter(|old| old.start != now.start) {
+            if let Ok(place) = place_of(of_key, old.start) {
+                of_key.remove(place);
             }
+        }
+        match place_of(of_key, now.start) {
+            Ok(place) => of_key[place] = now,
+            Err(place) => of_key.insert(place, now),
         }
     }
 

@@ -10,6 +10,7 @@ mod fired;
 mod firing;
 mod index;
 mod kept;
+mod merging;
 mod plan;
 mod sessions;
 mod settings;
@@ -19,6 +20,7 @@ mod unit;
 pub(crate) use due::{DueReason, DueWindow, UnitName};
 pub use fired::{FiredWindow, FiredWindows, WindowReason};
 pub(super) use kept::Kept;
+pub(super) use merging::Merging;
 pub use plan::LateRecord;
 pub(super) use plan::Planning;
 pub(super) use sessions::too_many;
@@ -28,6 +30,7 @@ pub(super) use unit::put_unit;
 pub use unit::{key_of_unit, start_of_unit, unit_hash};
 
 use super::contents::Contents;
+use super::sums::Before;
 use super::{StateDescriptor, StateKind};
 use crate::element::Column;
 use crate::error::EngineError;
@@ -91,10 +94,14 @@ pub(super) struct Windows {
     pub all_selected: bool,
 }
 
-/// A unit as it was.
-pub(super) struct Undo {
-    pub unit: Vec<u8>,
-    pub before: Contents,
+/// What has been done to a unit in front of a call, as it is undone.
+pub(super) enum Undo {
+    /// It is known by another start: it was `from`, and is `to`.
+    Moved { from: Vec<u8>, to: Vec<u8> },
+    /// It has become part of another, and had this.
+    Gone { unit: Vec<u8>, had: Contents },
+    /// What another had has been added to it: of each state what was there before.
+    Grown { unit: Vec<u8>, before: Vec<Before> },
 }
 
 /// A window that has been due.

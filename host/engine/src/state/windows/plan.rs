@@ -144,7 +144,7 @@ impl Plan {
             WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => {}
             WindowKind::Session { .. } => {
                 self.keys.gather(planning.of, range.clone());
-                self.sessions.begin(self.keys.hashes.len());
+                self.sessions.begin(self.keys.keys.iter().map(|key| planning.index.sessions(key).len()));
             }
             WindowKind::Count { .. } => {
                 self.keys.gather(planning.of, range.clone());

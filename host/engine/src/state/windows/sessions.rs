@@ -49,47 +49,61 @@ pub(in crate::state) enum Added {
     Waits,
 }
 
-/// The sessions of a call's keys.
+/// The sessions of a call's keys that have to do with its records.
 #[derive(Default)]
 pub(in crate::state) struct PlannedSessions {
     all: Vec<PlannedSession>,
-    /// For each key its sessions in order, by their places in `all`; those that were there are looked up with its first record.
+    /// For each key those of its sessions that are planned, in order, by their places in `all`. One that was there is when a record comes near it.
     of_key: Vec<Vec<u32>>,
-    is_known: Vec<bool>,
+    /// For each key how many sessions it has, planned or not.
+    open: Vec<usize>,
     /// For each row the place of its session.
     rows: Vec<u32>,
 }
 
 impl PlannedSessions {
-    pub fn begin(&mut self, keys: usize) {
+    /// `open`: for each key how many sessions it has.
+    pub fn begin(&mut self, open: impl Iterator<Item = usize>) {
         self.all.clear();
         self.rows.clear();
+        self.open.clear();
+        self.open.extend(open);
         self.of_key.iter_mut().for_each(Vec::clear);
-        self.of_key.resize_with(keys, Vec::new);
-        self.is_known.clear();
-        self.is_known.resize(keys, false);
+        self.of_key.resize_with(self.open.len(), Vec::new);
+    }
+
+    /// Plans those sessions of a key that were there and that `came` meets.
+    fn take_in(&mut self, planning: Planning<'_>, (key, name): (u32, &[u8]), (record, came): (usize, Window)) {
+        let Self { all, of_key, .. } = self;
+        let list = &mut of_key[key as usize];
+        let open = planning.index.sessions(name);
+        let from = open.partition_point(|open| open.end <= came.start);
+        for &window in open[from..].iter().take_while(|open| open.start < came.end) {
+            let place = list.partition_point(|&place| all[place as usize].window.end <= window.start);
+            // A session is planned only ever to become longer, so one that is planned is where it was.
+            if list.get(place).is_some_and(|&there| all[there as usize].window.start <= window.start) {
+                continue;
+            }
+            list.insert(place, all.len() as u32);
+            all.push(PlannedSession { window, old: Some(window), more: Vec::new(), cause: record, touched: false });
+        }
     }
 
     /// Puts a record of a key, which alone would be the session `came`, into one.
     pub fn add(&mut self, planning: Planning<'_>, (key, name): (u32, &[u8]), (record, came): (usize, Window)) -> Result<Added, String> {
-        let Self { all, of_key, is_known, rows } = self;
-        let list = &mut of_key[key as usize];
-        if !is_known[key as usize] {
-            is_known[key as usize] = true;
-            for &window in planning.index.sessions(name) {
-                list.push(all.len() as u32);
-                all.push(PlannedSession { window, old: Some(window), more: Vec::new(), cause: record, touched: false });
-            }
-        }
+        self.take_in(planning, (key, name), (record, came));
+        let Self { all, of_key, open, rows } = self;
+        let (list, open) = (&mut of_key[key as usize], &mut open[key as usize]);
         let first = list.partition_point(|&place| all[place as usize].window.end <= came.start);
         let behind = list.partition_point(|&place| all[place as usize].window.start < came.end);
         if first >= behind {
             if let Some(late_ms) = planning.late_by(came) {
                 return Ok(Added::Late(late_ms));
             }
-            if list.len() >= planning.settings.max_per_key as usize {
+            if *open >= planning.settings.max_per_key as usize {
                 return Err(too_many(name, planning.settings.max_per_key));
             }
+            *open += 1;
             list.insert(first, all.len() as u32);
             rows.push(all.len() as u32);
             all.push(PlannedSession { window: came, old: None, more: Vec::new(), cause: record, touched: true });
@@ -106,6 +120,7 @@ impl PlannedSessions {
             all[one].more = others;
             all[one].cause = record;
             list.drain(first + 1..behind);
+            *open -= behind - first - 1;
         }
         let session = &mut all[one];
         session.window = Window { start: session.window.start.min(came.start), end: session.window.end.max(came.end) };
@@ -136,14 +151,9 @@ impl PlannedSessions {
             .filter(|(_, session)| session.moves())
     }
 
-    /// The sessions of the key at a place, in order.
-    pub fn windows_of(&self, key: usize) -> Vec<Window> {
-        self.of_key[key].iter().map(|&place| self.all[place as usize].window).collect()
-    }
-
-    /// True where records of the key at a place have been looked at.
-    pub fn is_of(&self, key: usize) -> bool {
-        self.is_known[key]
+    /// The sessions of the key at a place that the call's records change.
+    pub fn changed_of(&self, key: usize) -> impl Iterator<Item = &PlannedSession> {
+        self.of_key[key].iter().map(|&place| &self.all[place as usize]).filter(|session| session.touched)
     }
 }
 
