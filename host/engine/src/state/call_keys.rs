@@ -24,6 +24,12 @@ impl<'a> CallKeys<'a> {
         Self { keys, hashes, keyless, times: &[], timers: &[], due: &[] }
     }
 
+    /// The same, of records with these times. Panics where there is not one for each.
+    pub fn of_records(self, times: &'a [i64]) -> Self {
+        assert!(times.len() == self.len(), "{} times of {} keys", times.len(), self.len());
+        Self { times, ..self }
+    }
+
     /// The same, of timers: their numbers, and when each was due. Panics where there is not one for each.
     pub fn of_timers(self, timers: &'a [u32], due: &'a [i64]) -> Self {
         assert!(timers.len() == self.len() && due.len() == self.len(), "{} timers of {} keys", timers.len(), self.len());
@@ -44,7 +50,7 @@ impl<'a> CallKeys<'a> {
 
 impl<'a> From<&'a RecordBatch> for CallKeys<'a> {
     fn from(batch: &'a RecordBatch) -> Self {
-        Self { times: batch.timestamps(), ..Self::new(batch.keys(), batch.hashes(), batch.keyless()) }
+        Self::new(batch.keys(), batch.hashes(), batch.keyless()).of_records(batch.timestamps())
     }
 }
 

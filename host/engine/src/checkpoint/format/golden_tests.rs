@@ -6,7 +6,7 @@ use crate::checkpoint::log::format::{EntryDigest, open_entry, seal_entry, seal_e
 use crate::checkpoint::{LineageRoot, LogEntry, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::exchange::Partitioning;
-use crate::state::{StateDescriptor, StateKind};
+use crate::state::{StateDescriptor, StateKind, StateTtl, TimeDomain, WindowKind, WindowSettings, timer_state, window_state};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -92,6 +92,29 @@ fn metadata_with_parts() -> CheckpointMetadata {
     operator.in_flight = Some(handle("in-flight"));
     operator.call_log = Some(handle("recording"));
     metadata
+}
+
+/// With what has to do with time.
+fn metadata_with_time() -> CheckpointMetadata {
+    let mut metadata = metadata();
+    let windows = WindowSettings { lateness: 60_000, ..WindowSettings::new(WindowKind::Session { gap: 1_000 }) };
+    let ttl = Some(StateTtl { ms: 3_600_000, time: TimeDomain::Processing, refresh_on_read: true });
+    let lived = StateDescriptor { name: "seen".into(), kind: StateKind::Map, schema: "raw".into(), version: 1, ttl };
+    let states = vec![lived, timer_state("late", TimeDomain::Event), window_state(&windows)];
+    metadata.graph.vertices.insert("op".into(), VertexIdentity::Operator { states, component: None });
+    let floor = |from, to, watermark| WatermarkFloor { from, to, watermark };
+    let operator = &mut metadata.vertices[1].subtasks[0];
+    operator.floors = vec![floor(0, 64, -5), floor(64, 128, 1_356_998_400_000)];
+    (operator.processing_time, operator.largest_timestamp) = (Some(1_700_000_000_000), Some(-1));
+    metadata.vertices[0].subtasks[0].splits[1].largest_timestamp = Some(7);
+    metadata
+}
+
+#[test]
+fn what_metadata_of_format_1_says_of_time_has_the_name_that_it_had() {
+    let stored = golden("metadata-v1-time.json");
+    assert_eq!(CheckpointMetadata::open("golden", &stored).unwrap(), metadata_with_time());
+    assert_eq!(metadata_with_time().seal(), stored);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn put(state: &mut KeyedState, records: &[(&str, i64)]) -> Result<usize, Unwindo
         hashes.push(key_hash(key.as_bytes()));
         times.push(*time);
     }
-    match state.select(CallKeys { times: &times, ..CallKeys::new(&keys, &hashes, &[]) }, 0..records.len()) {
+    match state.select(CallKeys::new(&keys, &hashes, &[]).of_records(&times), 0..records.len()) {
         Ok(selected) => {
             let all: Vec<u32> = (0..state.keys().len() as u32).collect();
             let mut values = Column::new();

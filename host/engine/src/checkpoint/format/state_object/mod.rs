@@ -38,6 +38,8 @@ mod broadcast_golden_tests;
 mod golden_tests;
 #[cfg(test)]
 mod reader_tests;
+#[cfg(test)]
+mod time_golden_tests;
 
 pub use reader::{Section, StateObjectReader};
 pub use writer::StateObjectWriter;
