@@ -17,6 +17,8 @@ pub struct Bench {
 pub enum Operator {
     /// Count and sum per key.
     KeyedCount,
+    /// The same per key and window, of so long by the clock; there is a component alone.
+    WindowedCount(&'static str),
     /// No state.
     PassThrough,
 }
@@ -25,6 +27,7 @@ impl Operator {
     fn name(self) -> &'static str {
         match self {
             Self::KeyedCount => "keyed-count",
+            Self::WindowedCount(_) => "windowed-count",
             Self::PassThrough => "pass-through",
         }
     }
@@ -65,6 +68,11 @@ impl Default for Run {
 pub struct Document(pub Value);
 
 impl Document {
+    /// Records per second of all the input, over the whole run.
+    pub fn rate_of(&self, records: u64) -> f64 {
+        records as f64 / self.0["wall_s"].as_f64().expect("a run takes time")
+    }
+
     /// Records per second at the sink, from a quarter of the input to its end.
     pub fn rate(&self) -> f64 {
         self.0["steady_records_per_s"].as_f64().expect("a bounded run has a rate")
@@ -90,7 +98,7 @@ impl Bench {
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let build = Command::new(env!("CARGO"))
             .args(["build", "--release", "--target", "wasm32-unknown-unknown"])
-            .args(["-p", "keyed-count", "-p", "pass-through", "-p", "flight-delays", "-p", "flight-delays-v2"])
+            .args(["-p", "keyed-count", "-p", "windowed-count", "-p", "pass-through", "-p", "flight-delays", "-p", "flight-delays-v2"])
             .current_dir(&root)
             .status();
         assert!(build.expect("cargo runs").success(), "the plugins build");
@@ -133,13 +141,17 @@ impl Bench {
             false => format!("native = {name:?}"),
         };
         let by = match run.operator {
-            Operator::KeyedCount => "key",
+            Operator::KeyedCount | Operator::WindowedCount(_) => "key",
             Operator::PassThrough => "forward",
+        };
+        let window = match run.operator {
+            Operator::WindowedCount(size) => format!("window = {{ tumbling = {size:?}, time = \"processing\" }}\n"),
+            Operator::KeyedCount | Operator::PassThrough => String::new(),
         };
         let sink_rate = run.sink_rate.map_or(String::new(), |rate| format!("rate = {rate}\n"));
         let job = format!(
             "name = \"figures\"\nparallelism = {}\n[checkpoints]\ninterval = {:?}\nunaligned = {:?}\n[source.records]\nconnector = \"generator\"\ncount = {}\nkeys = {}\n\
-             [operator.op]\n{operator}\ninput = {{ from = \"records\", by = {by:?} }}\n[sink.nothing]\nconnector = \"blackhole\"\ninput = \"op\"\n{sink_rate}",
+             [operator.op]\n{operator}\ninput = {{ from = \"records\", by = {by:?} }}\n{window}[sink.nothing]\nconnector = \"blackhole\"\ninput = \"op\"\n{sink_rate}",
             run.parallelism, run.interval, run.unaligned, run.count, run.keys
         );
         let path = folder.join("job.toml");

@@ -1,7 +1,7 @@
 //! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
 //!
 //! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `backpressure`,
-//! `start`, `recovery`, `changes`, `migration`. `WEIR_ROUNDS` (5) rounds of each.
+//! `start`, `recovery`, `changes`, `migration`, `windows`. `WEIR_ROUNDS` (5) rounds of each.
 //! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
 
 mod job;
@@ -16,7 +16,7 @@ use statistics::{row, spread};
 
 type Group = (&'static str, fn(&Bench, usize));
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("boundary", boundary),
     ("checkpointed", checkpointed),
     ("backpressure", backpressure),
@@ -24,6 +24,7 @@ const GROUPS: [Group; 7] = [
     ("recovery", recovery),
     ("changes", changes),
     ("migration", migration),
+    ("windows", windows),
 ];
 
 fn main() {
@@ -62,6 +63,22 @@ fn boundary(bench: &Bench, rounds: usize) {
         row(&format!("{name}: native, M records/s"), &spread(&native));
         row(&format!("{name}: component / native"), &spread(&ratios));
     }
+}
+
+/// Counting by key in tumbling windows beside counting by key, at parallelism 1: some ten records of a key in each window, and a window is emitted once.
+fn windows(bench: &Bench, rounds: usize) {
+    let count = 40_000_000;
+    let (mut by_key, mut by_window, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let run = |operator| bench.run(Run { operator, count, parallelism: 1, interval: "1h", ..Run::default() }).rate_of(count);
+        let (plain, windowed) = (run(Operator::KeyedCount), run(Operator::WindowedCount("300ms")));
+        ratios.push(windowed / plain);
+        by_key.push(plain / 1e6);
+        by_window.push(windowed / 1e6);
+    }
+    row("keyed-count, M records/s", &spread(&by_key));
+    row("windowed-count, M records/s", &spread(&by_window));
+    row("windowed / keyed", &spread(&ratios));
 }
 
 /// A million keys at parallelism 2, with a checkpoint every second and without.
