@@ -16,6 +16,8 @@ use std::ops::Range;
 const CLEANED_KEYS: usize = 2_048;
 /// Bytes of a map that are looked at of each of them, about.
 const CLEANED_BYTES: usize = 4_096;
+/// A list that counts as more keeps items without a stamp as they are: all of it would have to be written anew.
+const STAMPED_LIST_BYTES: u64 = 65_536;
 
 /// Times to live of one subtask's states.
 pub(super) struct Lifetimes {
@@ -290,17 +292,41 @@ impl Cleaned<'_> {
         self.judged_by.is_expired(self.ttl, stamped(stored).0)
     }
 
+    /// What was written before there was any time with the first that was told as its stamp, so that it counts from that in later runs too. `None`: it has one, or there
+    /// is none yet.
+    fn stamped_by_first(&self, stored: &[u8]) -> Option<Vec<u8>> {
+        let ((stamp, bytes), (_, first)) = (stamped(stored), self.judged_by.of(self.ttl.time));
+        (stamp == NO_TIMESTAMP && first != NO_TIMESTAMP).then(|| {
+            let mut renewed = Vec::with_capacity(stored.len());
+            with_stamp(first, bytes, &mut renewed);
+            renewed
+        })
+    }
+
     fn value(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
         let mut stored = Column::new();
-        if backend.value(slot, self.state, &mut stored)? && self.is_expired(stored.get(0)) {
-            backend.clear(slot, self.key, self.state)?;
+        if !backend.value(slot, self.state, &mut stored)? {
+            return Ok(());
         }
-        Ok(())
+        match self.stamped_by_first(stored.get(0)) {
+            _ if self.is_expired(stored.get(0)) => backend.clear(slot, self.key, self.state),
+            Some(renewed) => backend.set_value(slot, self.key, self.state, &renewed),
+            None => Ok(()),
+        }
     }
 
     fn list(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
         let expired = count_expired(backend, slot, self.state, |item| self.is_expired(item))?;
-        backend.list_pop_front(slot, self.key, self.state, expired)
+        backend.list_pop_front(slot, self.key, self.state, expired)?;
+        let mut first = Column::new();
+        backend.list_read(slot, self.state, 0, 1, &mut first)?;
+        let is_unstamped = first.iter().next().is_some_and(|first| self.stamped_by_first(first).is_some());
+        if !is_unstamped || backend.state_bytes(slot, self.state)? > STAMPED_LIST_BYTES {
+            return Ok(());
+        }
+        let items = Content::read(backend, slot, self.state, StateKind::List)?;
+        let renewed = |item: &[u8]| Some(self.stamped_by_first(item).unwrap_or_else(|| item.to_vec()));
+        items.filter_map(renewed).write(backend, slot, (self.key, self.state))
     }
 
     /// Of a map that is long a part: the one at its front, and one that begins where such a part has ended before, so that none stays out of reach.
@@ -315,8 +341,12 @@ impl Cleaned<'_> {
     fn part_of_map(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, from: Option<&[u8]>) -> Result<Option<Vec<u8>>, EngineError> {
         let (mut names, mut stored) = (Column::new(), Column::new());
         let next = backend.map_scan(slot, self.state, from, CLEANED_BYTES, &mut names, &mut stored)?;
-        for (entry, _) in names.iter().zip(stored.iter()).filter(|(_, stored)| self.is_expired(stored)) {
-            backend.map_remove(slot, self.key, self.state, entry)?;
+        for (entry, stored) in names.iter().zip(stored.iter()) {
+            if self.is_expired(stored) {
+                backend.map_remove(slot, self.key, self.state, entry)?;
+            } else if let Some(renewed) = self.stamped_by_first(stored) {
+                backend.map_put(slot, self.key, self.state, entry, &renewed)?;
+            }
         }
         Ok(next)
     }

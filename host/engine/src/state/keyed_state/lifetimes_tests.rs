@@ -313,3 +313,44 @@ fn of_a_long_map_what_has_expired_goes_behind_what_is_renewed_at_its_front_too()
     let one = crate::state::size::entry_bytes(&entry(0), &[0; 28]);
     assert_eq!(state.state_bytes(0, MAP).unwrap(), 300 * one, "nothing is kept of what has expired");
 }
+
+#[test]
+fn what_was_written_before_any_time_counts_from_the_first_of_all_behind_a_restart_too() {
+    let none = BatchBuilder::new().finish();
+    let tell = |state: &mut KeyedState, watermark| {
+        let time = StateTime { watermark, processing_time: NO_TIMESTAMP };
+        state.prefetch((&none).into(), time).now_or_never().unwrap().unwrap();
+    };
+    let mut run =
+        Run { rng: fastrand::Rng::with_seed(1), state: made(), model: BTreeMap::new(), event: NO_TIMESTAMP, processing: NO_TIMESTAMP };
+    let mut key = Column::new();
+    key.push(b"a");
+    tell(&mut run.state, NO_TIMESTAMP);
+    run.state.select(CallKeys::new(&key, &[], &[]), 0..1).unwrap();
+    run.state.set_value(0, VALUE, b"value").unwrap();
+    (0..9).for_each(|_| run.state.list_append(0, LIST, b"item").unwrap());
+    run.state.map_put(0, MAP, b"entry", b"value").unwrap();
+    // The value lives for 20 ms, the entry for 10, the items for 15 of the clock.
+    (0..3).for_each(|_| run.state.clean_up(16, NO_TIMESTAMP).unwrap());
+    run.state.prefetch((&none).into(), StateTime { watermark: 100, processing_time: 1_000 }).now_or_never().unwrap().unwrap();
+    (0..3).for_each(|_| run.state.clean_up(16, 100).unwrap());
+    (run.event, run.processing) = (100, 1_000);
+    let living = |run: &mut Run, event, processing| {
+        let Ok(StateSnapshot::Blocks(mut snapshot)) = run.state.snapshot(CheckpointId(1), None) else { panic!("it is blocks") };
+        let mut blocks: Vec<(u32, Vec<u8>)> = Vec::new();
+        snapshot.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
+        run.state = made();
+        for (group, block) in &blocks {
+            run.state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
+        }
+        let time = StateTime { watermark: event, processing_time: processing };
+        run.state.prefetch((&none).into(), time).now_or_never().unwrap().unwrap();
+        run.state.select(CallKeys::new(&key, &[], &[]), 0..1).unwrap();
+        let has_entry = run.state.map_get(0, MAP, b"entry", &mut Column::new()).unwrap();
+        (run.state.copied_value(0, VALUE).unwrap().is_some(), run.state.list_len(0, LIST).unwrap(), has_entry)
+    };
+    assert_eq!(living(&mut run, 109, 1_014), (true, 9, true));
+    assert_eq!(living(&mut run, 110, 1_014), (true, 9, false));
+    assert_eq!(living(&mut run, 119, 1_015), (true, 0, false));
+    assert_eq!(living(&mut run, 120, 1_015), (false, 0, false));
+}
