@@ -149,7 +149,8 @@ pub trait StateBackend: Send {
     /// Gives a key, which has nothing, all that another one of its key group has; that one has nothing then. Takes no longer the more that is.
     fn move_key(&mut self, from: (&mut KeySlot, &[u8]), to: (&mut KeySlot, &[u8])) -> Result<(), EngineError>;
 
-    /// Tells of every key that has a value of `state`, in any order, with the value. Called once behind a restore, so it may cost what that does.
+    /// Tells of every key that has a value of `state`, in any order, with the value. Called behind a restore, and once in a run where more different
+    /// windows are open than was to be expected, so it may cost what a restore does.
     fn each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), EngineError>;
 
     /// Appends a few keys, `most` at most, those that follow `from`, and says what the ones behind them follow; behind the last comes the first again. 0 is in front

@@ -36,6 +36,27 @@ impl StateTtl {
     }
 }
 
+/// The items at the front of a list that have expired. What has no stamp is no younger than what comes behind it.
+#[derive(Default)]
+pub(crate) struct ExpiredFront {
+    /// How many have.
+    pub expired: usize,
+    /// Those behind them that have no stamp, and have not by themselves.
+    pub unstamped: usize,
+}
+
+impl ExpiredFront {
+    /// Looks at the next item. False where it, and so whatever is behind it, lives.
+    pub fn goes_past(&mut self, stamp: i64, is_expired: bool) -> bool {
+        match (is_expired, stamp == NO_TIMESTAMP) {
+            (true, _) => self.expired += 1 + std::mem::take(&mut self.unstamped),
+            (false, true) => self.unstamped += 1,
+            (false, false) => return false,
+        }
+        true
+    }
+}
+
 /// The stamp of what is stored, and what it is of. What is shorter than a stamp has none, and is empty.
 pub(crate) fn stamped(stored: &[u8]) -> (i64, &[u8]) {
     match stored.split_first_chunk() {

@@ -6,7 +6,7 @@
 
 use super::block::{BlockReader, Payload};
 use super::delta::Delta;
-use super::lifetime::{JudgedBy, stamped};
+use super::lifetime::{ExpiredFront, JudgedBy, stamped};
 use super::{StateDescriptor, are_units};
 use crate::error::EngineError;
 use std::collections::BTreeMap;
@@ -46,8 +46,9 @@ impl StoredState<'_> {
             }
             Payload::List(items) => {
                 // As it is read: what is behind one that lives has come later.
-                let expired = items.iter().take_while(|item| is_expired(stamped(item).0)).count();
-                items.drain(..expired);
+                let mut front = ExpiredFront::default();
+                items.iter().map(|item| stamped(item).0).all(|stamp| front.goes_past(stamp, is_expired(stamp)));
+                items.drain(..front.expired);
                 items.iter_mut().for_each(|item| *item = stamped(item).1);
                 !items.is_empty()
             }

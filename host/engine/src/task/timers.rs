@@ -8,7 +8,7 @@ use super::OperatorSubtask;
 use crate::element::{END_OF_TIME, RecordBatch, Selection, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::operator::{CallKind, FiredTimers, OperatorCall};
-use crate::state::{DueWindow, KeyedState, TimeDomain};
+use crate::state::{KeyedState, TimeDomain};
 use foldhash::fast::FixedState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,8 +23,6 @@ const OVERDUE_MAX: u32 = 10_000;
 pub(super) struct Firing {
     /// Timers whose group has not come to their time, while the largest floor has.
     held: Vec<Held>,
-    /// Windows likewise.
-    pub(super) held_windows: Vec<DueWindow>,
 }
 
 struct Held {
@@ -45,8 +43,7 @@ impl OperatorSubtask {
         for Held { timer, time, key } in self.firing.held.drain(..) {
             state.put_timer_back(timer, time, &key);
         }
-        self.firing.held_windows.drain(..).for_each(|held| state.put_window_back(&held));
-        state.correct_windows();
+        state.on_event_time();
         if watermark == END_OF_TIME.0 {
             state.end_event_time();
         }

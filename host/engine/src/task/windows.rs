@@ -42,7 +42,7 @@ impl OperatorSubtask {
             };
             let Some((window, (hash, effective, is_held))) = state.take_window((event, processing_time), fits) else { break };
             if is_held {
-                self.firing.held_windows.push(window);
+                state.hold_window(window);
                 continue;
             }
             of_call = Some(effective);

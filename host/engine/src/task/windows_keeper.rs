@@ -1,6 +1,7 @@
 //! The operator of the tests of windows, and their clock.
 
 use super::*;
+use crate::error::ErrorKind;
 
 /// What a firing has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,12 @@ pub(super) struct Shown {
 }
 
 pub(super) type Log = Arc<Mutex<Vec<Shown>>>;
+
+/// Values of the records that could not be put into windows, and why.
+pub(super) type Refused = Arc<Mutex<BTreeMap<String, String>>>;
+
+/// What a merger says that does not want to.
+pub(super) const UNWILLING: &str = "the dice say no";
 
 /// A clock that is set by hand, ms.
 #[derive(Default)]
@@ -41,21 +48,27 @@ impl Clock for HandClock {
 pub(super) struct Keeping {
     pub descriptor: OperatorDescriptor,
     pub log: Log,
+    pub refused: Refused,
     pub seed: u64,
     pub by_clock: bool,
 }
 
 pub(super) struct Keeper {
     log: Log,
+    refused: Refused,
     rng: fastrand::Rng,
     by_clock: bool,
 }
 
-pub(super) struct Adding;
+/// Adds numbers, but for now and then.
+pub(super) struct Adding(Mutex<fastrand::Rng>);
 
 impl StateMerger for Adding {
     fn merge(&self, state: usize, earlier: &Column, later: &Column) -> Result<Column, EngineError> {
         assert!(state == SUM || state == MAP, "lists are joined by the host");
+        if self.0.lock().unwrap().u8(0..12) == 0 {
+            return Err(EngineError::new(ErrorKind::FixInput, UNWILLING));
+        }
         let mut sums = Column::new();
         earlier.iter().zip(later.iter()).for_each(|(earlier, later)| sums.push(&(number(earlier) + number(later)).to_le_bytes()));
         Ok(sums)
@@ -76,11 +89,16 @@ impl OperatorFactory for Keeping {
     }
 
     fn merger(&self) -> Option<Arc<dyn StateMerger>> {
-        Some(Arc::new(Adding))
+        Some(Arc::new(Adding(Mutex::new(fastrand::Rng::with_seed(self.seed)))))
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Keeper { log: self.log.clone(), rng: fastrand::Rng::with_seed(self.seed), by_clock: self.by_clock }))
+        Ok(Box::new(Keeper {
+            log: self.log.clone(),
+            refused: self.refused.clone(),
+            rng: fastrand::Rng::with_seed(self.seed),
+            by_clock: self.by_clock,
+        }))
     }
 }
 
@@ -123,6 +141,7 @@ impl Operator for Keeper {
                     Ok(taken) => taken,
                     Err(SelectError::Unwindowed(refused)) => {
                         assert_eq!(refused.record, first);
+                        self.refused.lock().unwrap().insert(text(batch.values().get(first)), refused.why);
                         first += 1;
                         break;
                     }

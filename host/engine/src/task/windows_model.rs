@@ -18,6 +18,15 @@ pub(super) struct ModelWindow {
     pub spoken: Vec<Window>,
 }
 
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    Taken,
+    Late,
+    /// It has no time, or its key has too many windows.
+    Refused,
+}
+
 /// All open windows.
 pub(super) struct Model {
     settings: WindowSettings,
@@ -40,23 +49,27 @@ impl Model {
         watermark >= (window.end - 1).saturating_add(self.settings.lateness)
     }
 
-    /// A record comes. True where it is late.
-    pub fn add(&mut self, key: &str, value: &str, time: i64, (watermark, now): (i64, i64)) -> bool {
+    /// A record comes.
+    pub fn add(&mut self, key: &str, value: &str, time: i64, (watermark, now): (i64, i64)) -> Came {
         let time = if self.by_clock() { now } else { time };
         let windows: Vec<Window> = match self.settings.kind {
-            // Of a record without a time nothing is kept.
-            _ if time == NO_TIMESTAMP && self.settings.needs_timestamps() => return false,
+            _ if time == NO_TIMESTAMP && self.settings.needs_timestamps() => return Came::Refused,
             WindowKind::Tumbling { size, offset } => covering(time, size, size, offset),
             WindowKind::Hopping { size, every, offset } => covering(time, size, every, offset),
             WindowKind::Session { gap } => return self.add_to_session(key, value, Window { start: time, end: time + gap }, watermark),
             WindowKind::Count { .. } | WindowKind::Global => {
                 self.put(key, Window { start: NO_BOUND, end: NO_BOUND }, value, time, false);
-                return false;
+                return Came::Taken;
             }
         };
         let open: Vec<Window> = windows.into_iter().filter(|window| !self.is_closed(*window, watermark)).collect();
+        let there: Vec<Window> = self.keys.get(key).into_iter().flatten().map(|open| open.window).collect();
+        let new = open.iter().filter(|window| !there.contains(window)).count();
+        if new > 0 && there.len() + new > self.settings.max_per_key as usize {
+            return Came::Refused;
+        }
         open.iter().for_each(|window| self.put(key, *window, value, time, !self.by_clock() && window.end - 1 <= watermark));
-        open.is_empty()
+        if open.is_empty() { Came::Late } else { Came::Taken }
     }
 
     fn put(&mut self, key: &str, window: Window, value: &str, time: i64, has_come: bool) {
@@ -74,14 +87,18 @@ impl Model {
         open.has_come |= has_come;
     }
 
-    fn add_to_session(&mut self, key: &str, value: &str, came: Window, watermark: i64) -> bool {
+    fn add_to_session(&mut self, key: &str, value: &str, came: Window, watermark: i64) -> Came {
         let by_clock = self.by_clock();
         let windows = self.keys.entry(key.to_owned()).or_default();
         let (mut one, rest): (Vec<ModelWindow>, Vec<ModelWindow>) =
             std::mem::take(windows).into_iter().partition(|open| open.window.start < came.end && came.start < open.window.end);
         *windows = rest;
+        let is_full = windows.len() >= self.settings.max_per_key as usize;
         if one.is_empty() && self.is_closed(came, watermark) {
-            return true;
+            return Came::Late;
+        }
+        if one.is_empty() && is_full {
+            return Came::Refused;
         }
         one.sort_by_key(|open| open.window.start);
         let start = one.iter().map(|open| open.window.start).min().unwrap_or(came.start).min(came.start);
@@ -96,7 +113,7 @@ impl Model {
             spoken: one.iter().flat_map(|open| open.spoken.clone()).collect(),
         };
         self.keys.get_mut(key).expect("it is there").push(merged);
-        false
+        Came::Taken
     }
 
     /// A window fires, and shows what is kept of it.

@@ -14,8 +14,8 @@ use crate::task::SubtaskPlace;
 use crate::task::testing::Captured;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use keeper::{HandClock, Keeping, Log, Shown, text};
-use model::Model;
+use keeper::{HandClock, Keeping, Log, Refused, Shown, UNWILLING, text};
+use model::{Came, Model};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -37,6 +37,7 @@ struct Run {
     settings: WindowSettings,
     subtasks: Vec<OperatorSubtask>,
     log: Log,
+    refused: Refused,
     clock: Arc<HandClock>,
     model: Model,
     /// By group how far its time has come.
@@ -58,6 +59,7 @@ impl Run {
             settings,
             subtasks: Vec::new(),
             log: Log::default(),
+            refused: Refused::default(),
             clock: Arc::default(),
             times: vec![NO_TIMESTAMP; GROUPS as usize],
             last_end: BTreeMap::new(),
@@ -77,6 +79,7 @@ impl Run {
                 factory: Arc::new(Keeping {
                     descriptor: descriptor.clone(),
                     log: self.log.clone(),
+                    refused: self.refused.clone(),
                     seed: u64::from(parallelism),
                     by_clock: self.settings.time == TimeDomain::Processing,
                 }),
@@ -117,16 +120,22 @@ impl Run {
         let mut late = BTreeSet::new();
         for call in self.subtasks[subtask].calls_of(0, true, batch) {
             let CallKind::Batch { batch, .. } = &call.kind else { panic!("{call:?}") };
+            let emitted = self.subtasks[subtask].call(&call).now_or_never().expect("nothing waits").unwrap();
+            let refused = std::mem::take(&mut *self.refused.lock().unwrap());
             for record in 0..batch.len() {
                 let (key, value) = (text(batch.keys().get(record)), text(batch.values().get(record)));
                 assert_eq!(call.watermark, self.times[group_of(&key) as usize], "the time of {key}");
-                if !value.starts_with('!')
-                    && self.model.add(&key, &value, batch.timestamps()[record], (call.watermark, call.processing_time))
-                {
+                let why = refused.get(&value);
+                if value.starts_with('!') || why.is_some_and(|why| why.contains(UNWILLING)) {
+                    continue;
+                }
+                let came = self.model.add(&key, &value, batch.timestamps()[record], (call.watermark, call.processing_time));
+                assert_eq!(came == Came::Refused, why.is_some(), "{value}: {why:?}");
+                if came == Came::Late {
                     late.insert(value);
                 }
             }
-            for (output, emitted) in self.subtasks[subtask].call(&call).now_or_never().expect("nothing waits").unwrap() {
+            for (output, emitted) in emitted {
                 assert_eq!(output, LATE_OUTPUT);
                 for line in emitted.compact().values().iter() {
                     let line: serde_json::Value = serde_json::from_slice(line).unwrap();
@@ -207,7 +216,9 @@ impl Run {
 
 fn check(settings: &WindowSettings) {
     for seed in 0..150 {
-        let mut run = Run::new(seed, settings.clone());
+        // Of every second run a key has few.
+        let max_per_key = if seed % 2 == 0 { settings.max_per_key } else { 3 };
+        let mut run = Run::new(seed, WindowSettings { max_per_key, ..settings.clone() });
         for _ in 0..50 {
             match run.dice.draw(10) {
                 0 => run.restart(),
@@ -330,7 +341,8 @@ impl OperatorFactory for Later {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Keeping { descriptor: self.0.clone(), log: Log::default(), seed: 1, by_clock: false }.create(_subtask, _schemas)
+        Keeping { descriptor: self.0.clone(), log: Log::default(), refused: Refused::default(), seed: 1, by_clock: false }
+            .create(_subtask, _schemas)
     }
 }
 

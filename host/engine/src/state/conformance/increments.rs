@@ -1,7 +1,7 @@
 //! Random checkpoints that write only what has changed: each, with what it builds on, is the state as it was.
 
 use super::model::Model;
-use super::random::{change_key, keys};
+use super::random::{change_key, keys, move_some};
 use super::{SteadyBackend, Written, backend, descriptors, halves, stored, write};
 use crate::element::CheckpointId;
 use crate::state::{StateBackendFactory, StateSnapshot};
@@ -102,6 +102,7 @@ impl Run<'_> {
                 self.model.change(batch[at], |states| *states = Default::default());
             }
         }
+        move_some(&mut self.backend, &mut self.model, &mut slots, &batch, rng);
     }
 
     /// Takes a snapshot since the newest completed one, or since another that is remembered, or of everything.

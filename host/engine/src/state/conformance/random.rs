@@ -76,6 +76,7 @@ impl Run<'_> {
             let at = rng.usize(0..batch.len());
             change_key(&mut self.backend, &mut self.model, &mut slots[at], batch[at], rng);
         }
+        move_some(&mut self.backend, &mut self.model, &mut slots, &batch, rng);
     }
 
     fn check(&mut self) {
@@ -125,6 +126,25 @@ fn set_several(backend: &mut SteadyBackend, model: &mut Model, slots: &mut [KeyS
         model.change(batch[key as usize], |states| states.values[state.1] = Some(value));
     }
     backend.set_values(slots, &keys, state.0, ValuesOfKeys { keys: &chosen, values: &values });
+}
+
+/// Some of a batch's keys are given all that others of their groups have; some of these have it back at once.
+pub(super) fn move_some(backend: &mut SteadyBackend, model: &mut Model, slots: &mut [KeySlot], batch: &[&[u8]], rng: &mut Rng) {
+    for _ in 0..batch.len().min(8) {
+        let (from, to) = (rng.usize(0..batch.len()), rng.usize(0..batch.len()));
+        let is_there = model.keys().contains_key(batch[to]);
+        let Ok([of_from, of_to]) = slots.get_disjoint_mut([from, to]) else { continue };
+        if is_there || of_from.group != of_to.group {
+            continue;
+        }
+        backend.move_key((of_from, batch[from]), (of_to, batch[to]));
+        if rng.bool() {
+            backend.move_key((of_to, batch[to]), (of_from, batch[from]));
+        } else if let Some(states) = model.keys().get(batch[from]).cloned() {
+            model.change(batch[from], |states| *states = ModelKey::default());
+            model.change(batch[to], |there| *there = states);
+        }
+    }
 }
 
 /// One random change of one key, in the backend and in the model.

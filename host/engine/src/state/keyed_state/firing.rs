@@ -141,16 +141,17 @@ impl KeyedState {
         due.take(settings, until, fits)
     }
 
-    /// Puts a window that was taken out back: its time has not come for its key.
-    pub(crate) fn put_window_back(&mut self, window: &DueWindow) {
+    /// The time of a window that was taken out has not come for its key: it is looked at again when event time goes on.
+    pub(crate) fn hold_window(&mut self, window: DueWindow) {
         if let Some(windows) = &mut self.windows {
-            windows.due.push(window.reason, window.time, window.unit.as_slice());
+            windows.due.hold(window);
         }
     }
 
-    /// Event time has gone on: windows that have to be corrected are due.
-    pub(crate) fn correct_windows(&mut self) {
+    /// Event time has gone on: windows that have to be corrected are due, and those that were held may be.
+    pub(crate) fn on_event_time(&mut self) {
         if let Some(windows) = &mut self.windows {
+            windows.due.put_held_back();
             windows.due.on_watermark();
         }
     }

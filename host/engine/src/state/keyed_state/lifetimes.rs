@@ -5,7 +5,7 @@ use super::KeyedState;
 use crate::element::{Column, NO_TIMESTAMP};
 use crate::error::EngineError;
 use crate::state::contents::Content;
-use crate::state::lifetime::{JudgedBy, StateTtl, stamped};
+use crate::state::lifetime::{ExpiredFront, JudgedBy, StateTtl, stamped};
 use crate::state::size::entry_bytes;
 use crate::state::{
     CallKeys, KeySlot, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys, key_hash, unit_hash,
@@ -72,6 +72,12 @@ impl Lifetimes {
 fn with_stamp(stamp: i64, bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&stamp.to_le_bytes());
     into.extend_from_slice(bytes);
+}
+
+fn with_other_stamp(stamp: i64, stored: &[u8]) -> Vec<u8> {
+    let mut renewed = Vec::with_capacity(stored.len());
+    with_stamp(stamp, stamped(stored).1, &mut renewed);
+    renewed
 }
 
 impl KeyedState {
@@ -239,11 +245,7 @@ impl KeyedState {
         let stamp = judged_by.of(ttl.time).0;
         let name = self.distinct.keys.get(key);
         let (backend, slot) = (&mut *self.backend, &mut self.slots[key]);
-        let renewed = |stored: &[u8]| {
-            let mut renewed = Vec::with_capacity(stored.len());
-            with_stamp(stamp.max(stamped(stored).0), stamped(stored).1, &mut renewed);
-            renewed
-        };
+        let renewed = |stored: &[u8]| with_other_stamp(stamp.max(stamped(stored).0), stored);
         let content = Content::read(backend, slot, state, self.states[state].kind)?;
         let living = |stored: &[u8]| (!judged_by.is_expired(&ttl, stamped(stored).0)).then(|| renewed(stored));
         content.filter_map(living).write(backend, slot, (name, state))
@@ -292,15 +294,11 @@ impl Cleaned<'_> {
         self.judged_by.is_expired(self.ttl, stamped(stored).0)
     }
 
-    /// What was written before there was any time with the first that was told as its stamp, so that it counts from that in later runs too. `None`: it has one, or there
-    /// is none yet.
-    fn stamped_by_first(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        let ((stamp, bytes), (_, first)) = (stamped(stored), self.judged_by.of(self.ttl.time));
-        (stamp == NO_TIMESTAMP && first != NO_TIMESTAMP).then(|| {
-            let mut renewed = Vec::with_capacity(stored.len());
-            with_stamp(first, bytes, &mut renewed);
-            renewed
-        })
+    /// The stamp of what was written before there was any time: the first that was told, so that it counts from there in later runs too, and no later than now for all
+    /// keys that are cleaned up. `None`: it has another, or there is none yet.
+    fn first_stamp(&self, stored: &[u8]) -> Option<i64> {
+        let (now, first) = self.judged_by.of(self.ttl.time);
+        (stamped(stored).0 == NO_TIMESTAMP && first.min(now) != NO_TIMESTAMP).then(|| first.min(now))
     }
 
     fn value(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
@@ -308,9 +306,9 @@ impl Cleaned<'_> {
         if !backend.value(slot, self.state, &mut stored)? {
             return Ok(());
         }
-        match self.stamped_by_first(stored.get(0)) {
+        match self.first_stamp(stored.get(0)) {
             _ if self.is_expired(stored.get(0)) => backend.clear(slot, self.key, self.state),
-            Some(renewed) => backend.set_value(slot, self.key, self.state, &renewed),
+            Some(stamp) => backend.set_value(slot, self.key, self.state, &with_other_stamp(stamp, stored.get(0))),
             None => Ok(()),
         }
     }
@@ -320,12 +318,16 @@ impl Cleaned<'_> {
         backend.list_pop_front(slot, self.key, self.state, expired)?;
         let mut first = Column::new();
         backend.list_read(slot, self.state, 0, 1, &mut first)?;
-        let is_unstamped = first.iter().next().is_some_and(|first| self.stamped_by_first(first).is_some());
-        if !is_unstamped || backend.state_bytes(slot, self.state)? > STAMPED_LIST_BYTES {
+        let Some(stamp) = first.iter().next().and_then(|first| self.first_stamp(first)) else { return Ok(()) };
+        if backend.state_bytes(slot, self.state)? > STAMPED_LIST_BYTES {
             return Ok(());
         }
         let items = Content::read(backend, slot, self.state, StateKind::List)?;
-        let renewed = |item: &[u8]| Some(self.stamped_by_first(item).unwrap_or_else(|| item.to_vec()));
+        // An item is no younger than the one behind it.
+        let Content::List(column) = &items else { return Ok(()) };
+        let oldest = column.iter().map(|item| stamped(item).0).filter(|stamp| *stamp != NO_TIMESTAMP).min();
+        let stamp = oldest.map_or(stamp, |oldest| oldest.min(stamp));
+        let renewed = |item: &[u8]| Some(if stamped(item).0 == NO_TIMESTAMP { with_other_stamp(stamp, item) } else { item.to_vec() });
         items.filter_map(renewed).write(backend, slot, (self.key, self.state))
     }
 
@@ -344,8 +346,8 @@ impl Cleaned<'_> {
         for (entry, stored) in names.iter().zip(stored.iter()) {
             if self.is_expired(stored) {
                 backend.map_remove(slot, self.key, self.state, entry)?;
-            } else if let Some(renewed) = self.stamped_by_first(stored) {
-                backend.map_put(slot, self.key, self.state, entry, &renewed)?;
+            } else if let Some(stamp) = self.first_stamp(stored) {
+                backend.map_put(slot, self.key, self.state, entry, &with_other_stamp(stamp, stored))?;
             }
         }
         Ok(next)
@@ -354,15 +356,14 @@ impl Cleaned<'_> {
 
 /// How many of a list's items, from the front on, have expired.
 fn count_expired(backend: &dyn StateBackend, slot: &KeySlot, state: usize, is_expired: impl Fn(&[u8]) -> bool) -> Result<u64, EngineError> {
-    let (mut expired, mut bytes) = (0, 1);
+    let (mut front, mut bytes) = (ExpiredFront::default(), 1);
     let mut items = Column::new();
     loop {
         items.clear();
-        let next = backend.list_read(slot, state, expired, bytes, &mut items)?;
-        let in_front = items.iter().take_while(|item| is_expired(item)).count();
-        expired += in_front as u64;
-        if next.is_none() || in_front < items.len() {
-            return Ok(expired);
+        let next = backend.list_read(slot, state, (front.expired + front.unstamped) as u64, bytes, &mut items)?;
+        let is_past = items.iter().all(|item| front.goes_past(stamped(item).0, is_expired(item)));
+        if next.is_none() || !is_past {
+            return Ok(front.expired as u64);
         }
         bytes = CLEANED_BYTES;
     }

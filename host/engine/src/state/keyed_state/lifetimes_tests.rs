@@ -314,6 +314,50 @@ fn of_a_long_map_what_has_expired_goes_behind_what_is_renewed_at_its_front_too()
     assert_eq!(state.state_bytes(0, MAP).unwrap(), 300 * one, "nothing is kept of what has expired");
 }
 
+/// Whether the value and the entry of the key `a` live when a restored run is told this time, and how many items do.
+fn living_behind_restart(run: &mut Run, event: i64, processing: i64) -> (bool, u64, bool) {
+    let Ok(StateSnapshot::Blocks(mut snapshot)) = run.state.snapshot(CheckpointId(1), None) else { panic!("it is blocks") };
+    let mut blocks: Vec<(u32, Vec<u8>)> = Vec::new();
+    snapshot.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
+    run.state = made();
+    for (group, block) in &blocks {
+        run.state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
+    }
+    select_a(&mut run.state, event, processing);
+    let has_entry = run.state.map_get(0, MAP, b"entry", &mut Column::new()).unwrap();
+    (run.state.copied_value(0, VALUE).unwrap().is_some(), run.state.list_len(0, LIST).unwrap(), has_entry)
+}
+
+/// Selects the key `a` in a call of this time.
+fn select_a(state: &mut KeyedState, event: i64, processing: i64) {
+    let mut key = Column::new();
+    key.push(b"a");
+    let of = CallKeys::new(&key, &[], &[]);
+    state.prefetch(of, StateTime { watermark: event, processing_time: processing }).now_or_never().unwrap().unwrap();
+    state.select(of, 0..1).unwrap();
+}
+
+#[test]
+fn an_item_without_a_stamp_is_no_younger_than_the_one_behind_it() {
+    let made = || Run { rng: fastrand::Rng::with_seed(1), state: made(), model: BTreeMap::new(), event: 0, processing: 0 };
+    let mut run = made();
+    for (processing, items) in [(NO_TIMESTAMP, 2), (100, 0), (105, 1)] {
+        select_a(&mut run.state, 0, processing);
+        (0..items).for_each(|_| run.state.list_append(0, LIST, b"item").unwrap());
+    }
+    // They are as old as the first time of a run, but for that.
+    assert_eq!(living_behind_restart(&mut run, 0, 119), (false, 3, false));
+    run.state.clean_up(16, 0).unwrap();
+    assert_eq!(living_behind_restart(&mut run, 0, 119), (false, 3, false), "stamped");
+    assert_eq!(living_behind_restart(&mut run, 0, 120), (false, 0, false));
+    let mut run = made();
+    for (processing, items) in [(NO_TIMESTAMP, 2), (105, 1)] {
+        select_a(&mut run.state, 0, processing);
+        (0..items).for_each(|_| run.state.list_append(0, LIST, b"item").unwrap());
+    }
+    assert_eq!(living_behind_restart(&mut run, 0, 200), (false, 0, false), "unstamped");
+}
+
 #[test]
 fn what_was_written_before_any_time_counts_from_the_first_of_all_behind_a_restart_too() {
     let none = BatchBuilder::new().finish();
@@ -334,23 +378,8 @@ fn what_was_written_before_any_time_counts_from_the_first_of_all_behind_a_restar
     (0..3).for_each(|_| run.state.clean_up(16, NO_TIMESTAMP).unwrap());
     run.state.prefetch((&none).into(), StateTime { watermark: 100, processing_time: 1_000 }).now_or_never().unwrap().unwrap();
     (0..3).for_each(|_| run.state.clean_up(16, 100).unwrap());
-    (run.event, run.processing) = (100, 1_000);
-    let living = |run: &mut Run, event, processing| {
-        let Ok(StateSnapshot::Blocks(mut snapshot)) = run.state.snapshot(CheckpointId(1), None) else { panic!("it is blocks") };
-        let mut blocks: Vec<(u32, Vec<u8>)> = Vec::new();
-        snapshot.write(&mut |group, block| blocks.push((group, block.to_vec()))).unwrap();
-        run.state = made();
-        for (group, block) in &blocks {
-            run.state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
-        }
-        let time = StateTime { watermark: event, processing_time: processing };
-        run.state.prefetch((&none).into(), time).now_or_never().unwrap().unwrap();
-        run.state.select(CallKeys::new(&key, &[], &[]), 0..1).unwrap();
-        let has_entry = run.state.map_get(0, MAP, b"entry", &mut Column::new()).unwrap();
-        (run.state.copied_value(0, VALUE).unwrap().is_some(), run.state.list_len(0, LIST).unwrap(), has_entry)
-    };
-    assert_eq!(living(&mut run, 109, 1_014), (true, 9, true));
-    assert_eq!(living(&mut run, 110, 1_014), (true, 9, false));
-    assert_eq!(living(&mut run, 119, 1_015), (true, 0, false));
-    assert_eq!(living(&mut run, 120, 1_015), (false, 0, false));
+    assert_eq!(living_behind_restart(&mut run, 109, 1_014), (true, 9, true));
+    assert_eq!(living_behind_restart(&mut run, 110, 1_014), (true, 9, false));
+    assert_eq!(living_behind_restart(&mut run, 119, 1_015), (true, 0, false));
+    assert_eq!(living_behind_restart(&mut run, 120, 1_015), (false, 0, false));
 }

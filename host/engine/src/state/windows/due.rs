@@ -153,6 +153,8 @@ pub(in crate::state) struct DueWindows {
     corrected_at: Option<i64>,
     /// Those of both that are due.
     released: VecDeque<DueWindow>,
+    /// Those whose key has not come to their time, while others have: they are looked at again when time goes on.
+    held: Vec<DueWindow>,
 }
 
 impl DueWindows {
@@ -161,15 +163,15 @@ impl DueWindows {
             WindowKind::Session { .. } | WindowKind::Count { .. } => Queue::Any(TimerQueue::default()),
             WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Queue::Common(BTreeMap::new()),
         };
-        let (touched, corrections, released) = Default::default();
-        Self { queue, touched, tick: None, corrections, corrected_at: None, released }
+        let (touched, corrections, released, held) = Default::default();
+        Self { queue, touched, tick: None, corrections, corrected_at: None, released, held }
     }
 
     /// How many different windows are waiting to be complete, or closed, at most; `None`: that is not known.
     pub fn different(&self) -> Option<usize> {
         match &self.queue {
-            Queue::Any(_) => None,
-            Queue::Common(buckets) => Some(buckets.len()),
+            Queue::Common(buckets) if self.held.is_empty() => Some(buckets.len()),
+            Queue::Any(_) | Queue::Common(_) => None,
         }
     }
 
@@ -201,6 +203,18 @@ impl DueWindows {
             unit: UnitName::new(&unit),
             time: end.saturating_sub(1),
         }));
+    }
+
+    /// One that was taken out waits for time to go on.
+    pub fn hold(&mut self, window: DueWindow) {
+        self.held.push(window);
+    }
+
+    /// Time has gone on.
+    pub fn put_held_back(&mut self) {
+        for held in std::mem::take(&mut self.held) {
+            self.queue.push(held.time, held.unit.as_slice(), held.reason as u32);
+        }
     }
 
     /// One that was taken out is looked at again, behind the call.

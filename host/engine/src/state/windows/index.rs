@@ -1,6 +1,6 @@
 //! What of a key's open windows has to be known when a record comes, in memory: it follows from the units that are kept, and is made of them behind a restore.
 
-use super::{Window, WindowKind};
+use super::{Window, WindowKind, WindowSettings};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
@@ -30,9 +30,12 @@ impl Filling {
 }
 
 impl KeyIndex {
-    pub fn new(kind: &WindowKind) -> Self {
-        match kind {
-            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Self::Number(None),
+    /// Of no windows. Those of each key are counted from the first on where more different ones are likely to be open than half of what a key may have.
+    pub fn new(settings: &WindowSettings) -> Self {
+        let are_many = 2 * settings.likely_open() >= u64::from(settings.max_per_key);
+        match settings.kind {
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } => Self::Number(are_many.then(HashMap::default)),
+            WindowKind::Global => Self::Number(None),
             WindowKind::Session { .. } => Self::Sessions(HashMap::default()),
             WindowKind::Count { .. } => Self::Filling(HashMap::default()),
         }

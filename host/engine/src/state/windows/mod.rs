@@ -80,7 +80,7 @@ pub(super) struct Windows {
     pub index: KeyIndex,
     pub due: DueWindows,
     pub plan: Plan,
-    /// What had been kept of units that were made one in front of the call.
+    /// What has been done in front of the call to units that become one, first to last.
     pub undo: Vec<Undo>,
     /// Records that came too late in calls that have been made.
     pub late: Vec<LateRecord>,
@@ -116,7 +116,7 @@ pub(super) struct Firing {
 
 impl Windows {
     pub fn new(settings: WindowSettings, state: usize, merger: Option<Arc<dyn StateMerger>>) -> Self {
-        let index = KeyIndex::new(&settings.kind);
+        let index = KeyIndex::new(&settings);
         let (due, plan) = (DueWindows::new(&settings.kind), Plan::default());
         let (undo, late, full, firing, failed) = Default::default();
         Self { settings, state, merger, index, due, plan, undo, late, full, firing, failed, all_selected: false }

@@ -76,6 +76,20 @@ impl WindowSettings {
         }
     }
 
+    /// How many different windows are open at once where records come in order: those that a time is in, those that are open for late ones, and the next.
+    pub fn likely_open(&self) -> u64 {
+        match self.kind {
+            WindowKind::Tumbling { size, .. } => self.in_steps_of(size, size),
+            WindowKind::Hopping { size, every, .. } => self.in_steps_of(size, every),
+            WindowKind::Session { .. } | WindowKind::Count { .. } | WindowKind::Global => 1,
+        }
+    }
+
+    fn in_steps_of(&self, size: i64, every: i64) -> u64 {
+        let (size, lateness, every) = (size.unsigned_abs(), self.lateness.unsigned_abs(), every.unsigned_abs().max(1));
+        size.saturating_add(lateness).div_ceil(every).saturating_add(1)
+    }
+
     /// True where a record without a time cannot be put into any.
     pub fn needs_timestamps(&self) -> bool {
         self.time == TimeDomain::Event && !matches!(self.kind, WindowKind::Count { .. } | WindowKind::Global)
