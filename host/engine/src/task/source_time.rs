@@ -112,6 +112,13 @@ impl SourceTime {
         self.splits.note(splits);
     }
 
+    /// The reader has ended.
+    pub fn end(&self) {
+        if let Some(idleness) = &self.idleness {
+            idleness.on_end(self.subtask, self.clock.now());
+        }
+    }
+
     /// These records are about to be handed on.
     pub fn on_read(&mut self, batch: &SplitBatch) {
         let mut at = 0;

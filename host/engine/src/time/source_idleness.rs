@@ -33,16 +33,26 @@ impl SourceIdleness {
 
     /// A subtask tells how far it is.
     pub fn on_progress(&self, subtask: u32, progress: Progress, now: Monotonic) {
+        let is_idle = progress == Progress::Idle;
+        self.note(subtask, is_idle, now, |valve| valve.on_progress(subtask as usize, progress));
+    }
+
+    /// A subtask has ended. It holds the others back as little as one that is idle.
+    pub fn on_end(&self, subtask: u32, now: Monotonic) {
+        self.note(subtask, true, now, |valve| valve.on_end(subtask as usize));
+    }
+
+    fn note(&self, subtask: u32, is_idle: bool, now: Monotonic, tell: impl FnOnce(&mut WatermarkValve) -> Option<Progress>) {
         let mut state = self.lock();
         if let Some(since) = state.all_since {
             // What has passed by the clock stays passed.
             let passed = state.passed(since, now);
             state.valve.raise(passed);
         }
-        state.valve.on_progress(subtask as usize, progress);
-        state.idle[subtask as usize] = progress == Progress::Idle;
+        tell(&mut state.valve);
+        state.idle[subtask as usize] = is_idle;
         let all = state.idle.iter().all(|idle| *idle);
-        state.all_since = all.then_some(state.all_since.unwrap_or(now));
+        state.all_since = all.then_some(now);
     }
 
     /// The source's time, where all of it is idle and it has had a time before.
@@ -66,7 +76,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// `A5`: subtask A is at 5; `A~`: it is idle; `t7`: the clock is at 7 ms. The source's time behind each.
+    /// `A5`: subtask A is at 5; `A~`: it is idle; `A|`: it has ended; `t7`: the clock is at 7 ms. The source's time behind each.
     #[track_caller]
     fn check(subtasks: u32, events: &str, expect: &str) {
         let (idleness, mut now) = (SourceIdleness::new(subtasks), Duration::ZERO);
@@ -76,6 +86,7 @@ mod tests {
             match event.split_at(1) {
                 ("t", ms) => now = Duration::from_millis(ms.parse().unwrap()),
                 (_, "~") => idleness.on_progress(subtask, Progress::Idle, now),
+                (_, "|") => idleness.on_end(subtask, now),
                 (_, time) => idleness.on_progress(subtask, Progress::Watermark(Watermark(time.parse().unwrap())), now),
             }
             out.push(idleness.watermark(now).map_or("-".into(), |watermark| watermark.0.to_string()));
@@ -94,6 +105,13 @@ mod tests {
     fn one_that_reads_stops_it_and_the_next_time_it_begins_at_zero() {
         check(1, "A5 A~ t4 A5 t9 A~ t10", "- 5 9 - - 9 10");
         check(1, "A5 A~ t4 A20 t9 A~ t10", "- 5 9 - - 20 21");
+    }
+
+    #[test]
+    fn time_goes_on_by_the_clock_where_those_that_are_not_idle_have_ended() {
+        check(2, "A5 B3 A| t9 B~ t10", "- - - - 3 4");
+        check(2, "A5 B3 B~ t9 A| t10 B7 t11 B~ t12", "- - - - 5 6 - - 7 8");
+        check(2, "A5 B3 A~ B~ t9 A| t10", "- - - 3 12 12 13");
     }
 
     #[test]
