@@ -13,7 +13,7 @@ use weir_engine::state::{key_group_of, owner_of};
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_tests::process::{Bench, WordCount, plugin};
 use weir_tests::sandbox::{Aside, GuestJob, MAX_PARALLELISM, faulty};
-use weir_tests::simulation::{Disk, NumberSource};
+use weir_tests::simulation::{Disk, NumberSource, in_order};
 use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings};
 
 const DATA_THREADS: usize = 2;
@@ -28,7 +28,14 @@ const LATEST: Duration = Duration::from_secs(8);
 fn job() -> GuestJob {
     let limits = Limits { time_per_batch: SPIN, ..Limits::default() };
     GuestJob {
-        source: NumberSource { count: KEYS, keys: KEYS, splits: u64::from(GUESTS), in_turn: false, value: Arc::new(|_| "spin".to_owned()) },
+        source: NumberSource {
+            count: KEYS,
+            keys: KEYS,
+            splits: u64::from(GUESTS),
+            in_turn: false,
+            value: Arc::new(|_| "spin".to_owned()),
+            time: in_order,
+        },
         rate: 1e6,
         parallelism: GUESTS,
         plugin: faulty(EngineMode::Epoch),

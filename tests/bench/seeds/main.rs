@@ -9,8 +9,11 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use weir_tests::simulation::scenarios::{ALL, PUBLISHING, STORMY};
-use weir_tests::simulation::{Barriers, Scenario, simulate, simulate_changes, simulate_evolution};
+use weir_tests::simulation::scenarios::{ALL, OVERTAKING, PUBLISHING, STORMY, speaking};
+use weir_tests::simulation::{
+    Barriers, Counter, GoesOn, Scenario, Speaking, simulate, simulate_changes, simulate_evolution, simulate_found_splits,
+    simulate_quiet_split,
+};
 
 /// From one line of progress to the next.
 const PROGRESS: u64 = 5_000;
@@ -19,8 +22,20 @@ const PROGRESS: u64 = 5_000;
 type Simulate = fn(u64) -> Result<(u64, u64), String>;
 
 /// Scenarios in which the job is changed while it runs, or its file from run to run; the last two with an outbox sink.
-const CHANGING: [(&str, Simulate); 4] =
-    [("changes", changes), ("evolution", evolution), ("outbox-changes", outbox_changes), ("outbox-evolution", outbox_evolution)];
+const CHANGING: [(&str, Simulate); 12] = [
+    ("changes", changes),
+    ("evolution", evolution),
+    ("outbox-changes", outbox_changes),
+    ("outbox-evolution", outbox_evolution),
+    ("changes-timed", |seed| in_time(seed, Counter::Timed)),
+    ("changes-windowed", |seed| in_time(seed, Counter::Windowed)),
+    ("changes-sessions", |seed| in_time(seed, Counter::Sessions)),
+    ("evolution-windowed", |seed| evolved(seed, Scenario { records: 4_000, counter: Counter::Windowed, ..OVERTAKING })),
+    ("evolution-sessions", |seed| evolved(seed, Scenario { records: 4_000, keys: 15, counter: Counter::Sessions, ..OVERTAKING })),
+    ("found-late", found_late),
+    ("quiet-split", quiet_split),
+    ("quiet-source", quiet_source),
+];
 
 fn main() -> ExitCode {
     // Cargo hands `--bench` to every benchmark.
@@ -64,6 +79,30 @@ fn evolution(seed: u64) -> Result<(u64, u64), String> {
 
 fn outbox_evolution(seed: u64) -> Result<(u64, u64), String> {
     evolved(seed, Scenario { records: 4_000, barriers: Barriers::ExactlyOnce, ..PUBLISHING })
+}
+
+/// A job that is changed while it counts in windows, or until timers.
+fn in_time(seed: u64, counter: Counter) -> Result<(u64, u64), String> {
+    changed(seed, Scenario { counter, keys: 15, ..OVERTAKING })
+}
+
+fn found_late(seed: u64) -> Result<(u64, u64), String> {
+    simulate_found_splits(seed, speaking(one_of(seed), OVERTAKING)).map(|report| (report.processes, report.spoken.late))
+}
+
+fn quiet_split(seed: u64) -> Result<(u64, u64), String> {
+    let spoken = simulate_quiet_split(seed, speaking(one_of(seed), OVERTAKING), GoesOn::ByOthers)?;
+    Ok((0, spoken.corrections + spoken.late))
+}
+
+fn quiet_source(seed: u64) -> Result<(u64, u64), String> {
+    let spoken = simulate_quiet_split(seed, speaking(one_of(seed), OVERTAKING), GoesOn::ByClock)?;
+    Ok((0, spoken.corrections + spoken.late))
+}
+
+/// Windows that are over when event time has gone on.
+fn one_of(seed: u64) -> Speaking {
+    [Speaking::Tumbling, Speaking::Hopping, Speaking::Sessions][seed as usize % 3]
 }
 
 fn evolved(seed: u64, scenario: Scenario) -> Result<(u64, u64), String> {

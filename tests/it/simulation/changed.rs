@@ -6,7 +6,7 @@ use weir_tests::simulation::{Barriers, ChangeReport, EvolveReport, Scenario, sim
 
 /// Runs `count` jobs that are changed while they run; the sums of what [`ChangeReport`] counts.
 #[track_caller]
-fn changed(count: u64, scenario: Scenario) -> ChangeReport {
+pub(super) fn changed(count: u64, scenario: Scenario) -> ChangeReport {
     let report = |seed| simulate_changes(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
     let sum = |sum: ChangeReport, report: ChangeReport| ChangeReport {
         processes: sum.processes + report.processes,
@@ -43,7 +43,7 @@ fn what_a_changing_job_has_committed_is_replayed_by_the_versions_that_did_it() {
 
 /// Runs `count` jobs whose files change between their runs; the sums of what [`EvolveReport`] counts.
 #[track_caller]
-fn evolved(count: u64, scenario: Scenario) -> EvolveReport {
+pub(super) fn evolved(count: u64, scenario: Scenario) -> EvolveReport {
     let report =
         |seed| simulate_evolution(seed, scenario).unwrap_or_else(|what| panic!("seed {seed}: {what}; rerun with WEIR_SEED={seed}"));
     let sum = |sum: EvolveReport, report: EvolveReport| EvolveReport {

@@ -1,12 +1,13 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 //!
 //! What is run here is the scenarios alone; `state` is about what operators keep and record, `changed` about jobs that change,
-//! `stops` about how jobs end, `other_processes` about several processes on one job.
+//! `stops` about how jobs end, `other_processes` about several processes on one job, `time` about all of these in event time.
 
 mod changed;
 mod other_processes;
 mod state;
 mod stops;
+mod time;
 
 use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, INCREMENTAL, STORMY};

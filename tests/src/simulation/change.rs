@@ -1,5 +1,5 @@
 //! A job that is rescaled and upgraded while it runs, and killed: whatever happens, each record counts once, and is worked off by a version that
-//! held at that point.
+//! held at that point. Where it counts in windows, each of these speaks once, and by a version that held then.
 
 use super::call_logs::emitted;
 use super::disk;
@@ -7,9 +7,10 @@ use super::lives::{POLLS, is_over};
 use super::run::{VERTICES, options, same, wait_for};
 use super::scenarios::{CALM, EVERY};
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
+use super::versions_judge::{accepted_versions, judge};
+use super::windowed::{time_of, windows_of};
 use super::{Disk, NumberSource, Scenario};
 use futures_util::FutureExt;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::checkpoint::{JobLog, LogEntry, Override, Replaced, VertexIdentity};
@@ -22,6 +23,7 @@ use weir_engine::outbox::OutboxRoom;
 use weir_engine::replay::LoggedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::storage::{FaultPlan, ObjectStorage, Store};
+use weir_engine::time::WatermarkSettings;
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;
@@ -57,7 +59,7 @@ pub(super) const FILE: Shape = Shape { parallelism: [2, 2, 2], version: 1 };
 
 impl Shape {
     /// The job file's, with what the log overrides.
-    fn of(overrides: &[Override]) -> Self {
+    pub fn of(overrides: &[Override]) -> Self {
         let mut shape = FILE;
         for change in overrides {
             let place = IDS.iter().position(|id| *id == change.vertex).expect("an id of the job");
@@ -94,17 +96,21 @@ impl Shape {
 
     pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
         let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
-        let source = Arc::new(NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, in_turn: false, value });
+        let (counter, count) = (scenario.counter, scenario.records);
+        let (time, in_turn) = (time_of(counter), counter.goes_by_time());
+        let source = Arc::new(NumberSource { count, keys: scenario.keys, splits: 4, in_turn, value, time });
         let sink = disk::sink(simulator, disk, scenario);
         let kinds = [
             VertexKind::Source { source, rate: Some(1_000.0) },
-            VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), self.version, scenario.failures))),
+            VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), self.version, scenario.failures).counting(counter))),
             VertexKind::Sink(sink),
         ];
         let vertices = IDS.into_iter().zip(self.parallelism).zip(kinds);
         let record = |id| scenario.record && id == "count";
-        let vertices =
+        let mut vertices: Vec<Vertex> =
             vertices.map(|((id, parallelism), kind)| Vertex { record: record(id), ..Vertex::new(id, parallelism, kind) }).collect();
+        vertices[0].watermark = counter.goes_by_time().then(WatermarkSettings::default);
+        vertices[1].window = windows_of(counter, simulator);
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
         let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
@@ -165,7 +171,7 @@ fn as_it_was(stretch: &LoggedStretch, simulator: &Simulator, disk: &Disk, scenar
     let Some(VertexIdentity::Operator { component: Some(component), .. }) = identity else { panic!("it has a component") };
     let version = component[1..].parse().expect("a version");
     let mut graph = Shape { version, ..FILE }.graph(simulator, disk, scenario);
-    graph.vertices[1].kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), version)));
+    graph.vertices[1].kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), version).counting(scenario.counter)));
     graph
 }
 
@@ -349,48 +355,4 @@ pub fn simulate_trial_without_room(seed: u64, max_unpublished: u64) -> Result<(S
     simulator.crash();
     let rolled_back = rolled_back.lock().expect("no panic").take();
     rolled_back.ok_or_else(|| format!("it was not rolled back: {end:?}"))
-}
-
-/// Versions that held, by the log.
-fn accepted_versions(entries: &[LogEntry], report: &mut ChangeReport) -> BTreeSet<u64> {
-    let (mut accepted, mut tried) = (BTreeSet::from([FILE.version]), None);
-    for entry in entries {
-        match entry {
-            LogEntry::Override { overrides, probation: true, .. } => tried = Shape::of(overrides).version.into(),
-            LogEntry::Outcome { accepted: true, .. } => {
-                accepted.extend(tried.take());
-                report.accepted += 1;
-            }
-            LogEntry::Outcome { accepted: false, .. } => report.rolled_back += 1,
-            _ => {}
-        }
-    }
-    accepted
-}
-
-/// Each key's counts are 1, 2, 3 … once each, and their versions rise and held.
-pub(super) fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String]) -> Result<(), String> {
-    let mut by_key: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
-    for line in lines {
-        let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().expect("a number")).collect();
-        by_key.entry(numbers[0]).or_default().push((numbers[1], numbers[2]));
-    }
-    for key in 0..scenario.keys {
-        let records = (0..scenario.records).filter(|number| number % scenario.keys == key).count() as u64;
-        let mut counts = by_key.remove(&key).unwrap_or_default();
-        counts.sort_unstable();
-        if !counts.iter().map(|(count, _)| *count).eq(1..=records) {
-            return Err(format!("key {key} has {records} records, and these counts: {counts:?}"));
-        }
-        if !counts.is_sorted_by_key(|(_, version)| *version) {
-            return Err(format!("key {key} goes back to an older version: {counts:?}"));
-        }
-        if let Some((count, version)) = counts.iter().find(|(_, version)| !accepted.contains(version)) {
-            return Err(format!("key {key}: {count} was counted by version {version}, which did not hold: {accepted:?}"));
-        }
-    }
-    match by_key.first_key_value() {
-        None => Ok(()),
-        Some((key, _)) => Err(format!("key {key} is not in the input")),
-    }
 }

@@ -58,6 +58,11 @@ impl Disk {
         files.into_iter().chain(self.published()).collect()
     }
 
+    /// How many lines are committed: where it has not changed, nothing has.
+    pub(super) fn line_count(&self) -> usize {
+        self.lock().committed.values().map(Vec::len).sum::<usize>() + self.published().len()
+    }
+
     /// What has been published, in order.
     pub fn published(&self) -> Vec<String> {
         self.target.values()

@@ -1,32 +1,33 @@
 //! A job whose file changes between its runs: steps come, go, are renamed and rewired, states change their order and their version, while
-//! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left.
+//! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left. Where it counts in
+//! windows, those that are open go with it, and each of them speaks once.
 
 use super::disk;
+use super::evolving::{COUNT, EvolvingFactory, MARKS, state};
 use super::lives::live;
-use super::operators::{Faults, descriptor, select};
-use super::run::{VERTICES, options, wait_for};
-use super::{Disk, NumberSource, Scenario};
+use super::operators::Faults;
+use super::run::{VERTICES, options, same, wait_for};
+use super::timed::windows;
+use super::windowed::{burst_lines, time_of, windows_of};
+use super::{Counter, Disk, NumberSource, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, RestoreOptions, VertexIdentity};
-use weir_engine::element::{CheckpointId, Column, RecordBatch};
+use weir_engine::element::CheckpointId;
 use weir_engine::job::Partitioning;
 use weir_engine::job::{
     Edge, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, Vertex, VertexKind, load_metadata, run_job,
 };
-use weir_engine::operator::{OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
-use weir_engine::state::{StateDescriptor, StateKind, StateMigrator};
+use weir_engine::state::StateDescriptor;
 use weir_engine::storage::{ObjectStorage, Store};
-use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+use weir_engine::time::WatermarkSettings;
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 80;
 /// Names that the counter has had.
 const NAMES: [&str; 3] = ["count", "tally", "sums"];
-/// The states of the counter, when it has both.
-const COUNT: &str = "count";
-const MARKS: &str = "marks";
 
 /// What it came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,21 +84,25 @@ impl Shape {
             count: scenario.records,
             keys: scenario.keys,
             splits: 4,
-            in_turn: false,
+            in_turn: scenario.counter.goes_by_time(),
             value: Arc::new(|number| number.to_string()),
+            time: time_of(scenario.counter),
         };
         let source = VertexKind::Source { source: Arc::new(source), rate: Some(1_000.0) };
         let sink = VertexKind::Sink(disk::sink(simulator, disk, scenario));
         let faults = Faults::new(simulator.clone(), scenario.failures);
         let parallelism = || 1 + simulator.draw(3) as u32;
-        let mut vertices = vec![Vertex::new("in", parallelism(), source)];
+        let watermark = scenario.counter.goes_by_time().then(WatermarkSettings::default);
+        let window = windows_of(scenario.counter, simulator);
+        let mut vertices = vec![Vertex { watermark, ..Vertex::new("in", parallelism(), source) }];
         let mut edges = Vec::new();
         let mut add = |id: &str, from: usize, partitioning, kind| {
             edges.push(Edge { from, output: 0, to: vertices.len(), input: 0, partitioning });
-            vertices.push(Vertex::new(id, parallelism(), kind));
+            let window = window.clone().filter(|_| partitioning == Partitioning::Key);
+            vertices.push(Vertex { window, ..Vertex::new(id, parallelism(), kind) });
             vertices.len() - 1
         };
-        let counter = |states| VertexKind::Operator(EvolvingFactory::new(self, states, faults.clone()));
+        let counter = |states| VertexKind::Operator(EvolvingFactory::new(self.name, states, faults.clone(), window.is_some()));
         let front = if self.between { add("same", 0, Partitioning::Rebalance, counter(Vec::new())) } else { 0 };
         let count = add(self.name, front, Partitioning::Key, counter(self.states()));
         if self.audit {
@@ -125,7 +130,7 @@ impl Shape {
             if NAMES.contains(&id.as_str()) && id != self.name {
                 said.renames.insert(self.name.into(), id.clone());
             }
-            if NAMES.contains(&id.as_str()) && self.marks.is_none() && states.len() > 1 {
+            if NAMES.contains(&id.as_str()) && self.marks.is_none() && states.iter().any(|state| state.name == MARKS) {
                 said.drops.insert(format!("{id}.{MARKS}"));
             }
             if id == "audit" && !self.audit {
@@ -133,98 +138,6 @@ impl Shape {
             }
         }
         said
-    }
-}
-
-fn state(name: &str, version: u32) -> StateDescriptor {
-    let schema = if version == 1 { "raw" } else { "string" };
-    StateDescriptor { name: name.into(), kind: StateKind::Value, schema: schema.into(), version, ttl: None }
-}
-
-/// Counts records per key and emits `key count`; without a state it hands on what comes.
-struct EvolvingFactory {
-    descriptor: OperatorDescriptor,
-    faults: Faults,
-}
-
-impl EvolvingFactory {
-    fn new(shape: Shape, states: Vec<StateDescriptor>, faults: Faults) -> Arc<Self> {
-        Arc::new(Self { descriptor: descriptor(shape.name, states), faults })
-    }
-}
-
-impl OperatorFactory for EvolvingFactory {
-    fn descriptor(&self) -> &OperatorDescriptor {
-        &self.descriptor
-    }
-
-    fn migrator(&self) -> Option<Arc<dyn StateMigrator>> {
-        Some(Arc::new(ToText(self.descriptor.states.clone())))
-    }
-
-    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Evolving { states: self.descriptor.states.clone(), faults: self.faults.clone() }))
-    }
-}
-
-/// Counts in eight bytes become counts in decimal.
-struct ToText(Vec<StateDescriptor>);
-
-impl StateMigrator for ToText {
-    fn migrate(&self, state: usize, from_version: u32, values: &Column) -> Result<Column, EngineError> {
-        assert_eq!((self.0[state].name.as_str(), from_version), (COUNT, 1), "nothing else has two versions");
-        let mut migrated = Column::new();
-        values.iter().for_each(|value| migrated.push(&encode(decode(value, 1), 2)));
-        Ok(migrated)
-    }
-
-    fn batch_bytes(&self) -> u64 {
-        20
-    }
-}
-
-fn decode(bytes: &[u8], version: u32) -> u64 {
-    match version {
-        1 => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
-        _ => std::str::from_utf8(bytes).expect("text").parse().expect("a number"),
-    }
-}
-
-fn encode(count: u64, version: u32) -> Vec<u8> {
-    if version == 1 { count.to_le_bytes().to_vec() } else { count.to_string().into_bytes() }
-}
-
-struct Evolving {
-    states: Vec<StateDescriptor>,
-    faults: Faults,
-}
-
-impl Operator for Evolving {
-    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.faults.strike("evolving")?;
-        let place = |name: &str| self.states.iter().position(|state| state.name == name);
-        let (Some(count_at), Some(state)) = (place(COUNT), context.state.as_deref_mut()) else {
-            context.outputs.push((0, batch.clone().into()));
-            return Ok(());
-        };
-        let version = self.states[count_at].version;
-        select(state, batch)?;
-        let mut out = BatchBuilder::new();
-        for record in 0..batch.len() {
-            let key = state.key_of()[record] as usize;
-            let count = state.copied_value(key, count_at)?.map_or(0, |bytes| decode(&bytes, version)) + 1;
-            state.set_value(key, count_at, &encode(count, version))?;
-            if let Some(marks_at) = place(MARKS) {
-                if let Some(mark) = state.copied_value(key, marks_at)? {
-                    assert!(decode(&mark, 1) < count, "a mark is older than the count");
-                }
-                state.set_value(key, marks_at, &encode(count, 1))?;
-            }
-            let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
-            out.push(batch.key(record), line.as_bytes(), None);
-        }
-        context.outputs.push((0, out.finish().into()));
-        Ok(())
     }
 }
 
@@ -313,6 +226,12 @@ impl World {
 
 /// Each key's counts are 1, 2, 3 … once each.
 fn judge(scenario: Scenario, lines: &[String]) -> Result<(), String> {
+    let unchanged = Scenario { counted_keys: u64::MAX, ..scenario };
+    match scenario.counter {
+        Counter::Windowed => return same("committed", windows(unchanged), lines),
+        Counter::Sessions => return same("committed", burst_lines(unchanged), lines),
+        _ => {}
+    }
     let mut by_key: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for line in lines {
         let (key, count) = line.split_once(' ').expect("a key and a count");

@@ -5,7 +5,9 @@ use super::graph::graph;
 use super::lives::{PROCESSES, is_over, live};
 use super::run::{VERTICES, check, options, wait_for};
 use super::source::{NumberSource, split};
-use super::{Disk, Scenario};
+use super::spoken::{Punctuality, judge, spoken_of};
+use super::state::left_open;
+use super::{Counter, Disk, Scenario, Spoken};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, ready, select};
 use std::collections::BTreeSet;
@@ -18,6 +20,7 @@ use weir_engine::element::CheckpointId;
 use weir_engine::job::{JobControl, JobReport, JobStatus, StopKind, VertexKind, run_job};
 use weir_engine::runtime::{Clock, Simulator};
 use weir_engine::storage::{ObjectStorage, Store};
+use weir_engine::time::WatermarkSettings;
 use weir_engine::{
     EngineError, ErrorKind, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitProgress, SplitState,
 };
@@ -36,6 +39,8 @@ pub struct FoundReport {
     pub heard: u64,
     /// Processes started.
     pub processes: u64,
+    /// What windows said besides what they say once and in time.
+    pub spoken: Spoken,
 }
 
 /// Numbers in splits of which there is one more every now and then. It never ends by itself.
@@ -173,10 +178,16 @@ pub fn simulate_found_splits(seed: u64, scenario: Scenario) -> Result<FoundRepor
             return Err(format!("not finished after {PROCESSES} processes"));
         }
     }
-    check(&simulator, &disk, &objects, scenario)?;
+    let spoken = match scenario.counter {
+        Counter::Speaking(of) => {
+            let open = left_open(&simulator, &objects, scenario)?;
+            judge(scenario, of, Punctuality::AnyIsLate, &disk.committed(), open.as_deref())?
+        }
+        _ => check(&simulator, &disk, &objects, scenario)?,
+    };
     let seen = seen.lock().expect("no panic");
     check_heard(&simulator, &objects, &seen.heard)?;
-    Ok(FoundReport { assigned: seen.assigned, heard: seen.heard.len() as u64, ..report })
+    Ok(FoundReport { assigned: seen.assigned, heard: seen.heard.len() as u64, spoken, ..report })
 }
 
 /// One process; `None` where it was killed. Its input is ended once all records are committed.
@@ -190,15 +201,21 @@ fn process(
 ) -> Result<Option<JobReport>, String> {
     let mut graph = graph(simulator, disk, scenario);
     let value = Arc::new(move |number| scenario.counter.value(number));
-    let numbers = NumberSource { count: scenario.records, keys: scenario.keys, splits: SPLITS, in_turn: false, value };
+    let numbers =
+        NumberSource { count: scenario.records, keys: scenario.keys, splits: SPLITS, in_turn: false, value, time: scenario.counter.time() };
     let source = Arc::new(GrowingSource { numbers, simulator: simulator.clone(), seen: seen.clone() });
     graph.vertices[0].kind = VertexKind::Source { source, rate: Some(2_000.0) };
+    // Between two splits it is idle for longer than a window, and of what comes then most is late.
+    let on_by_the_clock =
+        WatermarkSettings { idle_after: Some(Duration::from_millis(30)), advance_when_idle: true, ..WatermarkSettings::default() };
+    graph.vertices[0].watermark = scenario.counter.goes_by_time().then_some(on_by_the_clock);
     let (control, inbox) = JobControl::new();
     let options = options(simulator, disk, objects, scenario);
     let job = run_job(graph, options, simulator.runtime(), Arc::new(JobStatus::new(VERTICES)), inbox);
     let (clock, committed) = (simulator.clone(), disk.clone());
     let end = async move {
-        while (committed.committed().len() as u64) < scenario.records {
+        let mut seen = None;
+        while seen.replace(committed.line_count()) == Some(committed.line_count()) || heard_of(scenario, &committed) < scenario.records {
             clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
         }
         control.stop(StopKind::Drain);
@@ -211,6 +228,12 @@ fn process(
         }
     };
     live(simulator, scenario.killed_within(number, PROCESSES), ended)
+}
+
+/// How many records show in what is committed. Those in windows do so without an end of the input, as time goes on without records.
+fn heard_of(scenario: Scenario, disk: &Disk) -> u64 {
+    let lines = disk.committed();
+    if let Counter::Speaking(_) = scenario.counter { spoken_of(&lines).len() as u64 } else { lines.len() as u64 }
 }
 
 /// Every checkpoint that a reader has heard of is in the log.

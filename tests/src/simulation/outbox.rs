@@ -3,7 +3,7 @@
 use super::lives::POLLS;
 use super::run::{VERTICES, options, wait_for};
 use super::scenarios::{CALM, EVERY};
-use super::{Disk, NumberSource};
+use super::{Disk, NumberSource, in_order};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -167,8 +167,14 @@ impl OutboxWorld {
     }
 
     fn graph(&self, process: &OutboxProcess) -> JobGraph {
-        let source =
-            NumberSource { count: self.records, keys: 10, splits: 1, in_turn: false, value: Arc::new(|number| number.to_string()) };
+        let source = NumberSource {
+            count: self.records,
+            keys: 10,
+            splits: 1,
+            in_turn: false,
+            value: Arc::new(|number| number.to_string()),
+            time: in_order,
+        };
         let vertex = |id: &str, kind| Vertex::new(id, 1, kind);
         let target = self.target.client(process.target, ChunkBounds { records: 7, bytes: usize::MAX });
         let sink = match process.sink {

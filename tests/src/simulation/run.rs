@@ -1,12 +1,14 @@
 //! One simulated job from start to finish, over crashes and restarts.
 
 use super::call_logs::{Replayed, Witness, replay};
-use super::graph::{Counter, graph};
-use super::join::joined_lines;
+use super::counter::Counter;
+use super::graph::graph;
+use super::join::{joined_in_windows, joined_lines};
 use super::lives::{POLLS, PROCESSES, is_over, live};
 use super::objects::{check_kept, check_left, shared_files};
 use super::scenarios::EVERY;
-use super::state::check_state;
+use super::spoken::{self, Punctuality, Spoken};
+use super::state::{check_state, left_open};
 use super::timed::windows;
 use super::windowed::session_lines;
 use super::{Disk, quarantined};
@@ -115,6 +117,8 @@ pub struct Report {
     pub cut_off: u64,
     /// The most calls that one checkpoint has, in bytes.
     pub recorded_bytes_max: u64,
+    /// What windows said besides what they say once and in time.
+    pub spoken: Spoken,
     /// Equal for equal runs.
     pub trace: u64,
 }
@@ -146,7 +150,7 @@ pub fn simulate(seed: u64, scenario: Scenario) -> Result<Report, String> {
     }
     report.trace = simulator.trace();
     check_left(&simulator, &objects, scenario.retain, scenario.faults)?;
-    check(&simulator, &disk, &objects, scenario)?;
+    report.spoken = check(&simulator, &disk, &objects, scenario)?;
     if scenario.record {
         let replayed = check_replay(&simulator, &disk, &objects, scenario, &witness)?;
         (report.replayed, report.cut_off, report.recorded_bytes_max) = (replayed.calls, replayed.cut_off, replayed.bytes_max);
@@ -275,12 +279,17 @@ pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
         Counter::Join => joined_lines(scenario).collect(),
         Counter::Timed | Counter::Windowed => windows(scenario).collect(),
         Counter::Sessions => session_lines(scenario).collect(),
-        Counter::Native | Counter::Forgetful | Counter::Guest | Counter::PoisonedGuest => expected_lines(scenario).collect(),
+        Counter::WindowedJoin => joined_in_windows(scenario).collect(),
+        // What they say depends on who was faster.
+        Counter::Speaking(_) => BTreeSet::new(),
+        Counter::Native | Counter::Forgetful | Counter::Living | Counter::Guest | Counter::PoisonedGuest => {
+            expected_lines(scenario).collect()
+        }
     }
 }
 
 /// What was committed, against what the input asks for.
-pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
+pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<Spoken, String> {
     let store = objects.clone();
     let reports = wait_for(simulator, async move { quarantined(&*store).await })?;
     let set_aside: Vec<String> = reports.iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
@@ -294,14 +303,36 @@ pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>
             let committed: Vec<_> = disk.committed().into_iter().filter(is_pair).collect();
             same("committed", joined_lines(scenario).filter(is_pair), &committed)
         }
-        (Counter::Timed | Counter::Windowed, _) => same("committed", windows(scenario), &disk.committed()),
-        (Counter::Sessions, _) => same("committed", session_lines(scenario), &disk.committed()),
+        (Counter::Speaking(of), _) => {
+            let open = left_open(simulator, objects, scenario)?;
+            return spoken::judge(scenario, of, Punctuality::InOrderIsInTime, &disk.committed(), open.as_deref());
+        }
+        (Counter::Timed | Counter::Windowed | Counter::Sessions, Barriers::AtLeastOnce) => {
+            at_least(windows_of(scenario), &disk.committed())
+        }
+        (Counter::Timed | Counter::Windowed | Counter::Sessions | Counter::WindowedJoin, _) => {
+            same("committed", windows_of(scenario), &disk.committed())?;
+            match left_open(simulator, objects, scenario)? {
+                Some(open) if !open.is_empty() => Err(format!("the input has ended, and there is state of {} keys", open.len())),
+                Some(_) | None => Ok(()),
+            }
+        }
         (_, Barriers::Aligned | Barriers::Unaligned | Barriers::ExactlyOnce) => {
             same("committed", expected_lines(scenario), &disk.committed())?;
             in_order(&disk.published())?;
             check_state(simulator, objects, scenario)
         }
         (_, Barriers::AtLeastOnce) => at_least(expected_lines(scenario), &disk.committed()),
+    }?;
+    Ok(Spoken::default())
+}
+
+/// What windows say that each speak once.
+fn windows_of(scenario: Scenario) -> Box<dyn Iterator<Item = String>> {
+    match scenario.counter {
+        Counter::Sessions => Box::new(session_lines(scenario)),
+        Counter::WindowedJoin => Box::new(joined_in_windows(scenario)),
+        _ => Box::new(windows(scenario)),
     }
 }
 

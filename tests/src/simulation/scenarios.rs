@@ -1,6 +1,6 @@
 //! The scenarios that tests and the command that runs seeds without end have in common.
 
-use super::{Barriers, Counter, Scenario};
+use super::{Barriers, Counter, Scenario, Speaking};
 use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
 
@@ -39,8 +39,27 @@ pub const PUBLISHING: Scenario =
 /// Checkpoints that are kept where none is to be deleted.
 pub const EVERY: usize = 1_000_000;
 
+/// Everything goes wrong at once, and barriers overtake.
+pub const OVERTAKING: Scenario = Scenario { barriers: Barriers::ExactlyOnce, ..STORMY };
+
+/// States with a time to live, of many keys, each of which comes a few times.
+pub const LIVING: Scenario = Scenario {
+    counter: Counter::Living,
+    barriers: Barriers::ExactlyOnce,
+    failures: Some(600),
+    crash_within_polls: 10_000,
+    faults: FaultPlan::STORM,
+    max_concurrent: 3,
+    ..INCREMENTAL
+};
+
+/// Windows that speak more than once, and records that are late.
+pub const fn speaking(of: Speaking, scenario: Scenario) -> Scenario {
+    Scenario { counter: Counter::Speaking(of), ..scenario }
+}
+
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 22] = [
+pub const ALL: [(&str, Scenario); 37] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -65,6 +84,24 @@ pub const ALL: [(&str, Scenario); 22] = [
     ("sessions", Scenario { counter: Counter::Sessions, ..STORMY }),
     ("sessions-overtaking", Scenario { counter: Counter::Sessions, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("sessions-recorded", Scenario { counter: Counter::Sessions, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("late-tumbling", speaking(Speaking::Tumbling, STORMY)),
+    ("late-tumbling-overtaking", speaking(Speaking::Tumbling, OVERTAKING)),
+    ("late-hopping", speaking(Speaking::Hopping, OVERTAKING)),
+    ("late-sessions", speaking(Speaking::Sessions, STORMY)),
+    ("late-sessions-overtaking", speaking(Speaking::Sessions, OVERTAKING)),
+    ("late-at-least-once", speaking(Speaking::Tumbling, Scenario { barriers: Barriers::AtLeastOnce, ..STORMY })),
+    ("counts", speaking(Speaking::Counts, OVERTAKING)),
+    ("global", speaking(Speaking::Global, OVERTAKING)),
+    ("by-clock", speaking(Speaking::ByClock, OVERTAKING)),
+    ("living", LIVING),
+    ("join-in-windows", Scenario { counter: Counter::WindowedJoin, ..STORMY }),
+    ("join-in-windows-overtaking", Scenario { counter: Counter::WindowedJoin, ..OVERTAKING }),
+    ("outbox-timed", Scenario { counter: Counter::Timed, ..PUBLISHING }),
+    ("outbox-late-sessions", speaking(Speaking::Sessions, Scenario { barriers: Barriers::ExactlyOnce, ..PUBLISHING })),
+    (
+        "sessions-in-files",
+        speaking(Speaking::Sessions, Scenario { state_faults: Some(StateFaultPlan { failed: 0, ..FAULTY_STATE }), ..STORMY }),
+    ),
     ("outbox", PUBLISHING),
     ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
     ("state-in-files", Scenario { state_faults: Some(FAULTY_STATE), ..STORMY }),

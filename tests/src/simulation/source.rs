@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use weir_engine::{BatchBuilder, EngineError, ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState};
 
-/// Records `0..count`, dealt out to `splits` splits; record n has key `n % keys`, as text, and time n.
+/// Records `0..count`, dealt out to `splits` splits; record n has key `n % keys`, as text.
 #[derive(Clone)]
 pub struct NumberSource {
     /// Number of records.
@@ -20,6 +20,18 @@ pub struct NumberSource {
     pub in_turn: bool,
     /// The value of record n.
     pub value: Arc<dyn Fn(u64) -> String + Send + Sync>,
+    /// The time of record n, ms.
+    pub time: fn(u64) -> i64,
+}
+
+/// Record n has time n.
+pub fn in_order(number: u64) -> i64 {
+    number as i64
+}
+
+/// A hundred records, one each ms, and then a pause.
+pub(super) fn in_bursts(number: u64) -> i64 {
+    (number + number / 100 * 60) as i64
 }
 
 struct NumberReader {
@@ -67,7 +79,7 @@ impl NumberSource {
         let mut count = 0;
         while count < room && next < self.count {
             let key = (next % self.keys).to_string();
-            out.push(Some(key.as_bytes()), (self.value)(next).as_bytes(), Some(next as i64));
+            out.push(Some(key.as_bytes()), (self.value)(next).as_bytes(), Some((self.time)(next)));
             next += self.splits;
             count += 1;
         }

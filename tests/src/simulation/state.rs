@@ -1,8 +1,8 @@
 //! The state that a finished job has left in its last checkpoint, read back: it is what a plain run over the input comes to.
 
+use super::Scenario;
 use super::objects::kept;
 use super::run::wait_for;
-use super::{Counter, Scenario};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_engine::inspect::CheckpointState;
@@ -16,8 +16,7 @@ type Counts = BTreeMap<String, u64>;
 /// The counts in the newest checkpoint are those of the input.
 pub(super) fn check_state(simulator: &Simulator, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
     // Files say nothing without their backend.
-    if matches!(scenario.counter, Counter::Join | Counter::Timed | Counter::Windowed | Counter::Sessions) || scenario.state_faults.is_some()
-    {
+    if !scenario.counter.counts_keys() || scenario.state_faults.is_some() {
         return Ok(());
     }
     let (store, clock) = (objects.clone(), simulator.runtime().clock);
@@ -52,4 +51,34 @@ fn expected(scenario: Scenario) -> Counts {
     }
     let up_to = scenario.counter.up_to();
     counts.into_iter().map(|(key, count)| (key, count % up_to)).filter(|(_, count)| *count > 0).collect()
+}
+
+/// For each key of state of the second stage that the newest checkpoint has, the numbers that its lists hold. `None`: files say nothing.
+pub(super) fn left_open(simulator: &Simulator, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<Option<Vec<Vec<u64>>>, String> {
+    if scenario.state_faults.is_some() {
+        return Ok(None);
+    }
+    let (store, clock) = (objects.clone(), simulator.runtime().clock);
+    wait_for(simulator, async move {
+        let kept = kept(&store, &clock, 1).await?;
+        let Some((_, metadata)) = kept.first() else { return Err("the finished job has no checkpoint".to_owned()) };
+        let state = CheckpointState::new(&*store, &*clock, metadata);
+        let mut open = Vec::new();
+        for id in ["count", "join"] {
+            let Some(operator) = state.operator(id) else { continue };
+            let mut reader = operator.keyed();
+            for key_group in reader.key_groups() {
+                let group = reader.group(key_group).await.map_err(|error| error.to_string())?;
+                open.extend(group.values().map(|states| states.iter().flat_map(|stored| numbers_of(&stored.payload)).collect()));
+            }
+        }
+        Ok(Some(open))
+    })?
+}
+
+fn numbers_of(payload: &Payload<'_>) -> Vec<u64> {
+    match payload {
+        Payload::List(items) => items.iter().filter_map(|item| std::str::from_utf8(item).ok()?.parse().ok()).collect(),
+        Payload::Value(_) | Payload::Map(_) => Vec::new(),
+    }
 }

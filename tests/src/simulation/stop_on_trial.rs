@@ -1,10 +1,11 @@
 //! A job that is stopped while the new component of an upgrade is inside a long call: the stop does not wait for it, and the upgrade is rolled back.
 
-use super::change::{FILE, judge};
+use super::change::FILE;
 use super::lives::POLLS;
 use super::run::{VERTICES, options, wait_for};
 use super::stops::check_named;
 use super::versions::VersionFactory;
+use super::versions_judge::judge;
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use futures_util::future::join;
@@ -43,7 +44,7 @@ pub fn simulate_stop_on_trial(
 ) -> Result<StopOnTrial, String> {
     let simulator = Simulator::new(seed);
     let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
-    let slow = Arc::new(VersionFactory::slow(simulator.clone(), version, CALL));
+    let slow = Arc::new(VersionFactory::slow(simulator.clone(), version, CALL).counting(scenario.counter));
     let mut new = FILE.graph(&simulator, &disk, scenario);
     new.vertices[1].kind = VertexKind::Operator(slow);
     let options = || {

@@ -1,22 +1,38 @@
 //! Windows of the engine: an operator that counts the records of a key in each of its windows, and says so when one is over. As in [`super::timed`] no record is ever
 //! late, so what comes of it does not depend on what fails and is restored.
 
-use super::Scenario;
 use super::operators::{Faults, descriptor};
+use super::source::{in_bursts, in_order};
+use super::speaking::{Adding, into_windows, number};
+use super::{Counter, Scenario};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
 use weir_engine::state::{FiredWindows, KeyedState, StateDescriptor, StateKind, StateMerger, WindowKind, WindowReason, WindowSettings};
-use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
+use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Records of a key that are less than so many ms apart are of one session. They come out of order, so most sessions are pieced together.
 const GAP: i64 = 8;
 
+/// The same of records that come in bursts.
+const BURST_GAP: i64 = 25;
+
 /// The windows of the tumbling scenarios.
 pub(super) fn tumbling() -> WindowSettings {
     WindowSettings::new(WindowKind::Tumbling { size: super::timed::WINDOW, offset: 0 })
+}
+
+/// The time of the records of a job that changes: those of sessions come in bursts, each of a few keys every now and then, and then a pause.
+pub(super) fn time_of(counter: Counter) -> fn(u64) -> i64 {
+    if counter == Counter::Sessions { in_bursts } else { in_order }
+}
+
+/// The windows of a job that changes.
+pub(super) fn windows_of(counter: Counter, simulator: &Simulator) -> Option<WindowSettings> {
+    let bursts = || WindowSettings::new(WindowKind::Session { gap: BURST_GAP });
+    if counter == Counter::Sessions { Some(bursts()) } else { counter.windows(simulator) }
 }
 
 /// Those of the scenarios with sessions.
@@ -53,21 +69,7 @@ impl OperatorFactory for WindowedFactory {
     }
 }
 
-struct Adding;
-
-impl StateMerger for Adding {
-    fn merge(&self, _state: usize, earlier: &Column, later: &Column) -> Result<Column, EngineError> {
-        let mut sums = Column::new();
-        earlier.iter().zip(later.iter()).for_each(|(earlier, later)| sums.push(&(number(earlier) + number(later)).to_le_bytes()));
-        Ok(sums)
-    }
-}
-
 struct Windowed(Faults);
-
-fn number(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
-}
 
 fn count(state: &KeyedState, key: usize) -> Result<u64, EngineError> {
     Ok(state.copied_value(key, 0)?.map_or(0, |count| number(&count)))
@@ -77,23 +79,14 @@ impl Operator for Windowed {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.0.strike("count in windows")?;
         let state = context.state.as_deref_mut().expect("a key edge");
-        let mut first = 0;
-        while first < batch.len() {
-            let taken = state.select(batch, first..batch.len()).map_err(|error| error.into_error(|_| panic!("a record without a key")))?;
-            if let Some(rows) = state.rows()
-                && rows.len() < taken
-            {
-                return Err(EngineError::new(ErrorKind::FixInput, format!("a record comes behind the watermark {}", context.watermark)));
-            }
-            for row in 0..state.key_of().len() {
-                let key = state.key_of()[row] as usize;
-                let counted = count(state, key)? + 1;
-                state.set_value(key, 0, &counted.to_le_bytes())?;
-            }
-            state.accept()?;
-            first += taken;
+        let late = into_windows(state, batch, |state, _, key| {
+            let counted = count(state, key)? + 1;
+            state.set_value(key, 0, &counted.to_le_bytes())
+        })?;
+        match late {
+            0 => Ok(()),
+            _ => Err(EngineError::new(ErrorKind::FixInput, format!("a record comes behind the watermark {}", context.watermark))),
         }
-        Ok(())
     }
 
     fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
@@ -114,12 +107,21 @@ impl Operator for Windowed {
 
 /// One line for each session of a key, with the number of its records.
 pub(super) fn session_lines(scenario: Scenario) -> impl Iterator<Item = String> {
+    sessions_of(scenario, GAP, in_order)
+}
+
+/// The same of records that come in bursts.
+pub(super) fn burst_lines(scenario: Scenario) -> impl Iterator<Item = String> {
+    sessions_of(scenario, BURST_GAP, in_bursts)
+}
+
+fn sessions_of(scenario: Scenario, gap: i64, time: fn(u64) -> i64) -> impl Iterator<Item = String> {
     let mut times: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
     for number in 0..scenario.records {
-        times.entry(number % scenario.keys % scenario.counted_keys).or_default().push(number as i64);
+        times.entry(number % scenario.keys % scenario.counted_keys).or_default().push(time(number));
     }
-    times.into_iter().flat_map(|(key, times)| {
-        let sessions = times.chunk_by(|one, next| next - one < GAP);
+    times.into_iter().flat_map(move |(key, times)| {
+        let sessions = times.chunk_by(|one, next| next - one < gap);
         sessions.map(|session| format!("{key} {} {}", session[0], session.len())).collect::<Vec<_>>()
     })
 }

@@ -1,0 +1,123 @@
+//! What the second stage of simulated jobs does: it counts, with or without windows and timers, or joins.
+
+use super::CountFactory;
+use super::join::JoinFactory;
+use super::living::LivingFactory;
+use super::source;
+use super::speaking::{self, Speaking, SpeakingFactory};
+use super::timed::TimedFactory;
+use super::windowed::{self, WindowedFactory};
+use crate::sandbox::{faulty, keyed_count};
+use std::sync::Arc;
+use weir_engine::OperatorFactory;
+use weir_engine::runtime::Simulator;
+use weir_engine::state::WindowSettings;
+use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
+
+/// What counts the records of each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// An operator in the host's language.
+    Native,
+    /// The same, which forgets a key that it has counted up to three.
+    Forgetful,
+    /// The same, which looks besides whether states with a time to live are there for as long as they should.
+    Living,
+    /// The guest `keyed-count`.
+    Guest,
+    /// The guest `faulty`, with poison among the records, which is set aside.
+    PoisonedGuest,
+    /// Records are counted by windows of event time, which timers close.
+    Timed,
+    /// Records are counted by windows of event time, which the engine opens and closes.
+    Windowed,
+    /// The same, by sessions.
+    Sessions,
+    /// Windows fire early, late records come, and what was said is corrected.
+    Speaking(Speaking),
+    /// Nothing is counted: two inputs are joined, under rules that are broadcast.
+    Join,
+    /// The same, where two records of one window make a pair.
+    WindowedJoin,
+}
+
+impl Counter {
+    /// The value of record `number`: itself, or poison.
+    pub fn value(self, number: u64) -> String {
+        match (self == Self::PoisonedGuest, number % 13) {
+            (true, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
+            _ => number.to_string(),
+        }
+    }
+
+    /// The time of record `number`.
+    pub fn time(self) -> fn(u64) -> i64 {
+        match self {
+            Self::Speaking(_) => speaking::now_and_then_late,
+            Self::Native
+            | Self::Forgetful
+            | Self::Living
+            | Self::Guest
+            | Self::PoisonedGuest
+            | Self::Timed
+            | Self::Windowed
+            | Self::Sessions
+            | Self::Join
+            | Self::WindowedJoin => source::in_order,
+        }
+    }
+
+    /// Up to which number each key is counted before it begins anew.
+    pub fn up_to(self) -> u64 {
+        if self == Self::Forgetful { 3 } else { u64::MAX }
+    }
+
+    /// True where sources make watermarks, and read their splits in turn.
+    pub(super) fn goes_by_time(self) -> bool {
+        match self {
+            Self::Living | Self::Timed | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::WindowedJoin => true,
+            Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Join => false,
+        }
+    }
+
+    /// The windows that the job puts records into.
+    pub(super) fn windows(self, simulator: &Simulator) -> Option<WindowSettings> {
+        match self {
+            Self::Windowed | Self::WindowedJoin => Some(windowed::tumbling()),
+            Self::Sessions => Some(windowed::sessions()),
+            Self::Speaking(speaking) => Some(speaking.settings(simulator)),
+            Self::Native | Self::Forgetful | Self::Living | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join => None,
+        }
+    }
+
+    /// True where what it emits are counts of keys, and its state at the end is these.
+    pub(super) fn counts_keys(self) -> bool {
+        match self {
+            Self::Native | Self::Forgetful | Self::Living | Self::Guest | Self::PoisonedGuest => true,
+            Self::Timed | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::Join | Self::WindowedJoin => false,
+        }
+    }
+
+    pub(super) fn is_guest(self) -> bool {
+        matches!(self, Self::Guest | Self::PoisonedGuest)
+    }
+
+    pub(super) fn factory(self, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
+        match self {
+            Self::Native | Self::Forgetful => CountFactory::new(simulator.clone(), failures, self.up_to()),
+            Self::Living => LivingFactory::new(simulator.clone(), failures),
+            Self::Join => JoinFactory::new(simulator.clone(), failures),
+            Self::WindowedJoin => JoinFactory::in_windows(simulator.clone(), failures),
+            Self::Windowed | Self::Sessions => WindowedFactory::new(simulator.clone(), failures),
+            Self::Speaking(_) => SpeakingFactory::new(simulator.clone(), failures),
+            Self::Timed => TimedFactory::new(simulator.clone(), failures),
+            Self::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
+            Self::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
+        }
+    }
+}
+
+fn guest(plugin: Plugin, on_failure: OnFailure) -> Arc<dyn OperatorFactory> {
+    let settings = OperatorSettings { operator: "count".into(), config: "{}".into(), limits: Limits::default(), on_failure };
+    Arc::new(WasmOperatorFactory::new(plugin, settings))
+}
