@@ -68,7 +68,9 @@ pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
 pub(crate) use timers::is_timer_of_both;
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
-pub(crate) use windows::{DueReason, DueWindow};
+pub(crate) use windows::DueReason;
+#[cfg(test)]
+pub(crate) use windows::DueWindow;
 pub use windows::{
     FiredWindow, FiredWindows, HOPS_MAX, LateRecord, NO_BOUND, OpenWindow, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason,
     WindowSettings, are_units, key_of_unit, start_of_unit, unit_hash, window_state,
