@@ -40,6 +40,8 @@
 //! - `nexmark`: the queries of the benchmark, against a reference in Python.
 //! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
+//! - `joins`: the SDK's joins and windows of two inputs, over kills.
+//! - `window_kinds`: windows of every kind that speak more than once, over kills.
 //! - `flights`: the example plugins with windows, against a reference in Python, over kills.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
@@ -56,6 +58,7 @@ mod followed;
 mod hostile;
 mod house;
 mod inputs;
+mod joins;
 mod kept_state;
 mod kills;
 mod lifetimes;
@@ -81,6 +84,7 @@ mod takeover;
 mod timers;
 mod times;
 mod told;
+mod window_kinds;
 mod windows;
 
 /// The binary under test.

@@ -51,7 +51,7 @@ pub use run::{Barriers, Report, Scenario, different_lines, no_savepoints, simula
 pub use slow_start::{SlowStart, simulate_slow_clearing, simulate_slow_start};
 pub use source::{NumberSource, in_order};
 pub use speaking::Speaking;
-pub use spoken::Spoken;
+pub use spoken::{Spoken, judge_told};
 pub use stop_on_trial::{StopOnTrial, simulate_stop_on_trial};
 pub use stops::{FailedReport, StopReport, simulate_checkpoint_request, simulate_failing_uploads, simulate_stops};
 pub use unopened::{UnopenedReport, simulate_unopened_state};

@@ -63,7 +63,9 @@ fn read(line: &str) -> Result<Line, String> {
     let what = || format!("`{line}` is no firing and no late record");
     if line.starts_with('{') {
         let late: Value = serde_json::from_str(line).map_err(|_| what())?;
-        let field = |name: &str| late[name].as_str().and_then(|text| text.parse().ok()).ok_or_else(what);
+        // Of a row the first column counts.
+        let first = |text: &str| text.split(',').next().and_then(|number| number.parse().ok());
+        let field = |name: &str| late[name].as_str().and_then(first).ok_or_else(what);
         let bounds = [&late["window"]["start"], &late["window"]["end"], &late["late_ms"], &late["timestamp"]].map(Value::as_i64);
         let [Some(start), Some(end), Some(late_ms), Some(timestamp)] = bounds else { return Err(what()) };
         if late_ms <= 0 || !(start..end).contains(&timestamp) {
@@ -73,7 +75,11 @@ fn read(line: &str) -> Result<Line, String> {
     }
     let parts: Vec<&str> = line.split(' ').collect();
     let [key, bounds, reason, revision, numbers, replaces] = parts[..] else { return Err(what()) };
-    let pair = |text: &str| text.split_once("..").and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?))).ok_or_else(what);
+    let pair = |text: &str| match text.split_once("..") {
+        Some((start, end)) => Some((start.parse().ok()?, end.parse().ok()?)),
+        None => (text == "none").then_some((NO_BOUND, NO_BOUND)),
+    };
+    let pair = |text: &str| pair(text).ok_or_else(what);
     let listed: Vec<u64> = numbers.split(',').map(|number| number.parse().map_err(|_| what())).collect::<Result<_, _>>()?;
     let numbers: BTreeSet<u64> = listed.iter().copied().collect();
     let has_doubles = numbers.len() != listed.len();
@@ -108,6 +114,12 @@ pub(super) fn spoken_on_time(lines: &[String]) -> BTreeSet<u64> {
         Err(what) => panic!("{what}"),
     };
     lines.iter().flat_map(numbers).collect()
+}
+
+/// Judges the lines that a job has committed which is no simulated one: its records are those of this scenario, by their numbers, keys and times. `open`: what it has
+/// left open, where that is known.
+pub fn judge_told(scenario: Scenario, of: Speaking, lines: &[String], open: Option<&[Vec<u64>]>) -> Result<Spoken, String> {
+    judge(scenario, of, Punctuality::InOrderIsInTime, lines, open)
 }
 
 /// Judges the lines that a job has committed, and what it has left open: for each unit the numbers of its records. `None`: nobody knows.
