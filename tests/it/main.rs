@@ -36,7 +36,7 @@
 //! - `inputs`: operators with several inputs, and what `check` says of them.
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
-//! - `rerun`: what a replay gives, and how a dry run tells two plugins apart.
+//! - `rerun`: what a replay gives, and how a dry run tells two plugins apart; `rerun_windows`: what fires in both.
 //! - `nexmark`: the queries of the benchmark, against a reference in Python.
 //! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
@@ -70,6 +70,7 @@ mod moved;
 mod nexmark;
 mod outbox;
 mod rerun;
+mod rerun_windows;
 mod responsiveness;
 mod running;
 mod sandbox;

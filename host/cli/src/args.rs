@@ -83,12 +83,12 @@ pub enum WeirCommand {
     /// Lets another component take over for an operator of a running job, at one barrier and on its state as it is; with --dry-run only says what it would
     /// do differently.
     #[command(
-        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the barrier\nwith the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nExit codes: 0 where the two agree, 1 where they do not."
+        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the barrier\nwith the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nEvent time goes on as the records bring it, so windows and timers fire; the clock stands still at the checkpoint's time.\nExit codes: 0 where the two agree, 1 where they do not."
     )]
     Upgrade(UpgradeArgs),
     /// Runs an operator again, alone and from a checkpoint on, and prints what it is given and what comes of it, one JSON line for each record.
     #[command(
-        after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000\n\nWith `record = true` on the operator, this is the run that there was: its subtasks are called as they were, from the newest checkpoint that\na recorded one followed, as far as checkpoints are kept. Else the sources are read again: a possible run."
+        after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000\n\nWith `record = true` on the operator, this is the run that there was: its subtasks are called as they were, from the newest checkpoint that\na recorded one followed, as far as checkpoints are kept. Else the sources are read again: a possible run, in which event\ntime goes on as the records bring it and the clock stands still. Windows and timers that fire are lines of their own."
     )]
     Replay(ReplayArgs),
     /// Looks into the state in checkpoints and savepoints, without the operators' code.

@@ -12,8 +12,9 @@ pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use lag::LagDocument;
 pub use rerun::{
-    DryRunDocument, EmittedDocument, FailedRecordDocument, LoggedCallDocument, OperatorAt, OutputDifferences, ReplayDocument,
-    ReplayedRecord, RerunFrom, RunKind, StateDifference, StateDifferences, VersionRunDocument,
+    DryRunDocument, EmittedDocument, FailedRecordDocument, FiredExampleDocument, LoggedCallDocument, OperatorAt, OutputDifferences,
+    ReplayDocument, ReplayedFiring, ReplayedRecord, ReplayedStep, RerunFrom, RunKind, StateDifference, StateDifferences,
+    VersionRunDocument,
 };
 mod state;
 

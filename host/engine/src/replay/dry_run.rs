@@ -1,13 +1,14 @@
 //! Two versions of an operator on the same records, from the same state: how what they give differs, and what each costs.
 //!
-//! A record that a version fails on has no effect in that version, and the run goes on with the next. Nothing that the two emit goes
-//! anywhere.
+//! A record that a version fails on has no effect in that version, and the run goes on with the next. A timer or a window that it fails on is gone, as in a
+//! job that sets it aside. Nothing that the two emit goes anywhere.
 
 use super::contents::{Contents, Held, keys_of};
 use super::differences::{Differences, EXAMPLES};
+use super::effects::{OutputRecord, outputs};
 use super::isolated::Emitted;
 use super::migrated::migrated;
-use super::{IsolatedOperator, ReplayInput, Upstream};
+use super::{Fired, FiredBy, Given, IsolatedOperator, ReplayInput, Upstream};
 use crate::element::{NO_TIMESTAMP, RecordBatch};
 use crate::error::EngineError;
 use crate::runtime::Clock;
@@ -25,6 +26,8 @@ pub struct DryRunReport {
     pub records_in: u64,
     /// In so many batches.
     pub batches: u64,
+    /// How far event time came, ms; `None`: nothing in front of the operator says.
+    pub watermark: Option<i64>,
     /// The version that runs.
     pub old: VersionRun,
     /// The version that is to replace it.
@@ -34,7 +37,7 @@ pub struct DryRunReport {
     /// By state, in the same order: of the keys that the records have, and of broadcast states all entries. What the old version holds of a state
     /// that the new one has in another version is migrated.
     pub states: Vec<Differences<Held>>,
-    /// Whether the two failed on the same records.
+    /// Whether the two failed on the same records, timers and windows.
     pub failures_agree: bool,
     /// One of them failed so often that the run was ended.
     pub gave_up: bool,
@@ -50,11 +53,17 @@ impl DryRunReport {
 /// How one version fared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VersionRun {
-    /// Records that it failed on, and batches that it failed on though on none of their records alone.
+    /// Records that it failed on, and batches that it failed on though on none of their records alone; and timers and windows.
     pub failures: u64,
-    /// The first of them.
+    /// The first of the records and batches.
     pub examples: Vec<FailedRecord>,
-    /// Time that it took for all batches.
+    /// Windows that fired.
+    pub windows: u64,
+    /// Timers that fired.
+    pub timers: u64,
+    /// The first of both.
+    pub fired: Vec<FiredExample>,
+    /// Time that it took for all batches, and for what fired.
     pub total: Duration,
     /// Time that it took for the median batch.
     pub batch_median: Duration,
@@ -71,6 +80,17 @@ pub struct FailedRecord {
     pub record: Option<RecordOfBatch>,
     /// What the version said.
     pub message: String,
+}
+
+/// A timer or a window that fired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FiredExample {
+    /// Which it is.
+    pub fired: Fired,
+    /// What it emitted; nothing where that stands with the record that caused it.
+    pub outputs: Vec<OutputRecord>,
+    /// What the version said that failed on it.
+    pub error: Option<String>,
 }
 
 /// A record where it stands in its batch.
@@ -93,6 +113,8 @@ pub struct EmittedRecord {
     pub timestamp: Option<i64>,
     /// Its headers, names and values, in order.
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The timer or window of its own call that emitted it; `None`: a record's call did, or that of a watermark.
+    pub by: Option<Fired>,
 }
 
 impl EmittedRecord {
@@ -100,7 +122,7 @@ impl EmittedRecord {
     pub fn of(batch: &RecordBatch, record: usize) -> Self {
         let timestamp = Some(batch.timestamps()[record]).filter(|&timestamp| timestamp != NO_TIMESTAMP);
         let headers = batch.headers_of(record).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-        Self { value: batch.value(record).map(<[u8]>::to_vec), timestamp, headers }
+        Self { value: batch.value(record).map(<[u8]>::to_vec), timestamp, headers, by: None }
     }
 }
 
@@ -112,22 +134,34 @@ pub async fn dry_run(
 ) -> Result<DryRunReport, EngineError> {
     let (mut old, mut new) = (Version::new(old, clock), Version::new(new, clock));
     let mut outputs = Table::new(old.operator.output_names().into_iter().chain(new.operator.output_names()));
-    let (mut records_in, mut batches, mut keys) = (0, 0, BTreeSet::new());
+    let (mut records_in, mut batches, mut keys, mut watermark) = (0, 0, BTreeSet::new(), None);
+    // What was due at the restore.
+    compare_outputs(&mut outputs, &old.fire(&mut keys).await?, &new.fire(&mut keys).await?);
     while !old.has_failed_too_often()
         && !new.has_failed_too_often()
-        && let Some(input) = upstream.next().await?
+        && let Some(given) = upstream.next().await?
     {
-        (records_in, batches) = (records_in + input.batch.len() as u64, batches + 1);
-        if old.operator.is_keyed(input.edge) {
-            keys.extend(input.batch.keys().iter().map(<[u8]>::to_vec));
+        match given {
+            Given::Records(input) => {
+                (records_in, batches) = (records_in + input.batch.len() as u64, batches + 1);
+                if old.operator.is_keyed(input.edge) {
+                    keys.extend(input.batch.keys().iter().map(<[u8]>::to_vec));
+                }
+                compare_outputs(&mut outputs, &old.work(&input).await?, &new.work(&input).await?);
+            }
+            Given::Watermark(to) => {
+                watermark = Some(to);
+                old.operator.begin_watermark(to);
+                new.operator.begin_watermark(to);
+            }
         }
-        compare_outputs(&mut outputs, &old.work(&input).await?, &new.work(&input).await?);
+        compare_outputs(&mut outputs, &old.fire(&mut keys).await?, &new.fire(&mut keys).await?);
     }
     let states = compare_states(&mut old, &mut new, &keys).await?;
     let gave_up = old.has_failed_too_often() || new.has_failed_too_often();
-    let failures_agree = old.failed == new.failed;
+    let failures_agree = old.failed == new.failed && old.failed_firings == new.failed_firings;
     let (old, new, outputs) = (old.trial(), new.trial(), outputs.0);
-    Ok(DryRunReport { records_in, batches, old, new, outputs, states, failures_agree, gave_up })
+    Ok(DryRunReport { records_in, batches, watermark, old, new, outputs, states, failures_agree, gave_up })
 }
 
 /// One version at work.
@@ -139,6 +173,18 @@ struct Version<'a> {
     /// By batch, the places of the records that it failed on.
     failed: BTreeSet<(u64, Option<usize>)>,
     examples: Vec<FailedRecord>,
+    /// What fired, and it failed on.
+    failed_firings: Vec<Fired>,
+    fired: FiredCounts,
+    /// Time for what fired.
+    fired_time: Duration,
+}
+
+#[derive(Default)]
+struct FiredCounts {
+    windows: u64,
+    timers: u64,
+    examples: Vec<FiredExample>,
 }
 
 /// What a version emitted, by output, with keys.
@@ -148,18 +194,64 @@ impl<'a> Version<'a> {
     fn new(operator: &'a mut IsolatedOperator, clock: &'a dyn Clock) -> Self {
         operator.set_no_record_aside();
         let fuel_before = operator.fuel_spent();
-        Self { operator, clock, fuel_before, batch_times: Vec::new(), failed: BTreeSet::new(), examples: Vec::new() }
+        let (batch_times, failed, examples, failed_firings, fired, fired_time) = Default::default();
+        Self { operator, clock, fuel_before, batch_times, failed, examples, failed_firings, fired, fired_time }
     }
 
     /// Works a batch off: as a whole, and where that fails record by record.
     async fn work(&mut self, input: &ReplayInput) -> Result<ByOutput, EngineError> {
         let (mut taken, mut emitted) = (Duration::ZERO, ByOutput::new());
         match self.call(input.edge, &input.batch, &mut taken).await? {
-            Ok(outputs) => self.collect(outputs, &mut emitted),
+            Ok(outputs) => self.take_in(outputs, &mut emitted),
             Err(error) => self.one_by_one(input, &error, &mut taken, &mut emitted).await?,
         }
         self.batch_times.push(taken);
         Ok(emitted)
+    }
+
+    /// Lets all that is due fire, each in a call of its own. One that the version fails on is gone, as where a job sets it aside.
+    async fn fire(&mut self, keys: &mut BTreeSet<Vec<u8>>) -> Result<ByOutput, EngineError> {
+        let mut all = ByOutput::new();
+        while !self.has_failed_too_often()
+            && let Some(call) = self.operator.next_call()?
+        {
+            let began = self.clock.now();
+            let made = self.operator.make(&call).await;
+            self.fired_time += self.clock.now().saturating_sub(began);
+            let fired = self.operator.take_fired();
+            keys.extend(fired.iter().map(|fired| fired.key.clone()));
+            let by = fired.into_iter().next();
+            match (made, &by) {
+                (Ok(emitted), _) => {
+                    self.note_fired(by.as_ref(), Ok(&emitted));
+                    self.collect(emitted, by.as_ref(), &mut all);
+                }
+                (Err(error), Some(_)) => {
+                    self.note_fired(by.as_ref(), Err(&error));
+                    self.operator.set_aside(&call).await?;
+                }
+                (Err(error), None) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    fn note_fired(&mut self, fired: Option<&Fired>, made: Result<&Emitted, &EngineError>) {
+        let Some(fired) = fired.cloned() else { return };
+        match fired.by {
+            FiredBy::Window { .. } => self.fired.windows += 1,
+            FiredBy::Timer { .. } => self.fired.timers += 1,
+        }
+        if made.is_err() {
+            self.failed_firings.push(fired.clone());
+        }
+        if self.fired.examples.len() < EXAMPLES {
+            let (outputs, error) = match made {
+                Ok(emitted) => (outputs(self.operator, emitted), None),
+                Err(error) => (Vec::new(), Some(error.to_string())),
+            };
+            self.fired.examples.push(FiredExample { fired, outputs, error });
+        }
     }
 
     async fn one_by_one(
@@ -175,7 +267,7 @@ impl<'a> Version<'a> {
                 return Ok(());
             }
             match self.call(input.edge, &Arc::new(input.batch.slice(record..record + 1)), taken).await? {
-                Ok(outputs) => self.collect(outputs, emitted),
+                Ok(outputs) => self.take_in(outputs, emitted),
                 Err(error) => self.note(input, Some(record), &error),
             }
         }
@@ -198,11 +290,20 @@ impl<'a> Version<'a> {
         Ok(done)
     }
 
-    fn collect(&self, emitted: Emitted, all: &mut ByOutput) {
+    /// What came of records: counts that they have filled fired in their call.
+    fn take_in(&mut self, emitted: Emitted, all: &mut ByOutput) {
+        for fired in self.operator.take_fired() {
+            self.note_fired(Some(&fired), Ok(&Emitted::new()));
+        }
+        self.collect(emitted, None, all);
+    }
+
+    fn collect(&self, emitted: Emitted, by: Option<&Fired>, all: &mut ByOutput) {
         for (output, records) in emitted {
             let records = records.compact();
             let of_output = all.entry(self.operator.output_name(output).to_owned()).or_default();
-            let keyed = |record| (records.key(record).map(<[u8]>::to_vec), EmittedRecord::of(&records, record));
+            let emitted = |record| EmittedRecord { by: by.cloned(), ..EmittedRecord::of(&records, record) };
+            let keyed = |record| (records.key(record).map(<[u8]>::to_vec), emitted(record));
             of_output.extend((0..records.len()).map(keyed));
         }
     }
@@ -219,15 +320,18 @@ impl<'a> Version<'a> {
     }
 
     fn has_failed_too_often(&self) -> bool {
-        self.failed.len() >= FAILURES_MAX
+        self.failed.len() + self.failed_firings.len() >= FAILURES_MAX
     }
 
     fn trial(mut self) -> VersionRun {
         self.batch_times.sort();
         VersionRun {
-            failures: self.failed.len() as u64,
+            failures: (self.failed.len() + self.failed_firings.len()) as u64,
             examples: self.examples,
-            total: self.batch_times.iter().sum(),
+            windows: self.fired.windows,
+            timers: self.fired.timers,
+            fired: self.fired.examples,
+            total: self.batch_times.iter().sum::<Duration>() + self.fired_time,
             batch_median: self.batch_times.get(self.batch_times.len() / 2).copied().unwrap_or_default(),
             fuel: self.operator.fuel_spent().map(|fuel| fuel - self.fuel_before.unwrap_or(0)),
         }

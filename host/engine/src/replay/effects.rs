@@ -1,9 +1,10 @@
-//! What an operator makes of one record: what it emits, and what of its state is another afterwards.
+//! What an operator makes of one record, or of one timer or window that fires: what it emits, and what of its state is another afterwards.
 
 use super::contents::{Contents, Held, keys_of};
-use super::{Emitted, EmittedRecord, IsolatedOperator, ReplayInput};
+use super::{Emitted, EmittedRecord, Fired, IsolatedOperator, ReplayInput};
 use crate::element::Selection;
 use crate::error::EngineError;
+use crate::operator::{CallKind, OperatorCall};
 use std::sync::Arc;
 
 /// One record and what came of it.
@@ -23,8 +24,50 @@ pub struct RecordEffects {
     pub outputs: Vec<OutputRecord>,
     /// What changed in the states of its key, or in the broadcast states.
     pub changes: Vec<StateChange>,
+    /// Windows that fired in its call: a count that it has filled.
+    pub fired: Vec<Fired>,
     /// Why the operator failed on it; nothing has come of it then.
     pub error: Option<EngineError>,
+}
+
+/// A call that no record is the cause of, and what came of it.
+#[derive(Clone, Debug)]
+pub struct FiringEffects {
+    /// Why there is a call.
+    pub cause: FiringCause,
+    /// What fired in it: of a call that was made for one timer or window that one at most. A window that has fired before, and is closed, does not fire again.
+    pub fired: Vec<Fired>,
+    /// Event time up to which all inputs were complete, ms.
+    pub watermark: i64,
+    /// What the operator was told of the clock, in ms since the Unix epoch.
+    pub processing_time: i64,
+    /// What was emitted.
+    pub outputs: Vec<OutputRecord>,
+    /// What changed in the states of the keys.
+    pub changes: Vec<StateChange>,
+}
+
+/// Why there is a call of no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FiringCause {
+    /// A timer was due.
+    Timer,
+    /// A window was due, or is closed.
+    Window,
+    /// The watermark has come further.
+    Watermark,
+}
+
+impl FiringEffects {
+    /// The same, of which nothing has come.
+    pub(super) fn without_effects(&self) -> Self {
+        Self { outputs: Vec::new(), changes: Vec::new(), ..self.clone() }
+    }
+
+    /// True where nothing fired, and nothing came of it.
+    pub fn is_empty(&self) -> bool {
+        self.fired.is_empty() && self.outputs.is_empty() && self.changes.is_empty()
+    }
 }
 
 /// A record that was emitted.
@@ -62,6 +105,7 @@ impl RecordEffects {
             given: EmittedRecord::of(&input.batch, record),
             outputs: Vec::new(),
             changes: Vec::new(),
+            fired: Vec::new(),
             error: None,
         }
     }
@@ -76,12 +120,36 @@ pub async fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, re
     match operator.try_process(input.edge, &batch, &before).await? {
         Ok(emitted) => {
             effects.outputs = outputs(operator, &emitted);
+            effects.fired = operator.take_fired();
             let after = operator.contents_of(input.edge, &batch).await?;
             effects.changes = changes(operator, &before, &after);
         }
         Err(error) => effects.error = Some(error),
     }
     Ok(effects)
+}
+
+/// Makes the next call of what is due, and what came of it; `None`: nothing is left to do. After an error the operator is of no more use.
+pub async fn next_firing(operator: &mut IsolatedOperator) -> Result<Option<FiringEffects>, EngineError> {
+    match operator.next_call()? {
+        Some(call) => firing_effects(operator, &call).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Makes a call of no record, and tells what came of it.
+pub(super) async fn firing_effects(operator: &mut IsolatedOperator, call: &OperatorCall) -> Result<FiringEffects, EngineError> {
+    let cause = match call.kind {
+        CallKind::Timers(_) => FiringCause::Timer,
+        CallKind::Windows(_) => FiringCause::Window,
+        CallKind::Watermark | CallKind::Batch { .. } => FiringCause::Watermark,
+    };
+    let before = operator.of_call(call).await?;
+    let emitted = operator.make(call).await?;
+    let (fired, outputs) = (operator.take_fired(), outputs(operator, &emitted));
+    let after = operator.of_call(call).await?;
+    let OperatorCall { watermark, processing_time, .. } = *call;
+    Ok(FiringEffects { cause, fired, watermark, processing_time, outputs, changes: changes(operator, &before, &after) })
 }
 
 /// Emitted records one by one.

@@ -5,16 +5,18 @@
 
 use super::ReplayPoint;
 use super::contents::{self, Contents};
+use super::standing_clock::StandingClock;
+use super::watched::{Fired, Notes, Watched};
 use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, VertexIdentity};
-use crate::element::{Column, NO_TIMESTAMP, RecordBatch};
+use crate::element::{Column, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
-use crate::operator::{CallKind, FiredTimers, LATE_NAME, LATE_OUTPUT, OperatorCall, QUARANTINE_NAME, QUARANTINE_OUTPUT};
+use crate::operator::{CallKind, FiredTimers, LATE_NAME, LATE_OUTPUT, OperatorCall, OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use crate::state::{BroadcastAccess, CallKeys, StateDescriptor, StateMigrator, StateTime, unit_hash};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// An operator and its state.
@@ -22,8 +24,14 @@ pub struct IsolatedOperator {
     subtask: OperatorSubtask,
     /// By the edge's number in the graph.
     inputs: BTreeMap<usize, Input>,
-    watermark: i64,
-    processing_time: i64,
+    /// Times of calls that were recorded; `None`: the calls are of the time that it has come to by itself.
+    recorded: Option<StateTime>,
+    /// Calls of what has been due that are still to be made.
+    due: VecDeque<OperatorCall>,
+    /// It has been told of a watermark, and hears of it behind what is due.
+    has_progress: bool,
+    /// What fires in its calls.
+    notes: Notes,
     fuel_of_dropped: u64,
 }
 
@@ -50,8 +58,11 @@ impl IsolatedOperator {
         let VertexKind::Operator(factory) = &graph.vertices[vertex].kind else {
             return Err(EngineError::new(ErrorKind::FixInput, format!("{id} is no operator")));
         };
-        let place = graph.subtask_place(vertex, factory, (index, parallelism));
-        let mut subtask = OperatorSubtask::new(place, &*point.backends, Arc::default(), point.clock.clone())?;
+        let notes = Notes::default();
+        let watched: Arc<dyn OperatorFactory> = Arc::new(Watched::new(factory.clone(), notes.clone()));
+        let place = graph.subtask_place(vertex, &watched, (index, parallelism));
+        let clock = Arc::new(StandingClock { at: point.processing_time, waits: point.clock.clone() });
+        let mut subtask = OperatorSubtask::new(place, &*point.backends, Arc::default(), clock)?.firing_one_by_one();
         if let Some(metadata) = &point.metadata {
             let plan = plan_of(metadata, graph)?;
             let (store, clock) = (point.store.clone(), point.clock.clone());
@@ -62,15 +73,21 @@ impl IsolatedOperator {
         Ok(Self {
             subtask,
             inputs: graph.inputs(vertex).map(|(number, edge)| (number, input(edge))).collect(),
-            watermark: NO_TIMESTAMP,
-            processing_time: point.processing_time,
+            recorded: None,
+            due: VecDeque::new(),
+            has_progress: false,
+            notes,
             fuel_of_dropped: 0,
         })
     }
 
-    /// What the next calls are told of the time.
+    /// The next calls are those of a recording, and of these times.
     pub(super) fn set_times(&mut self, watermark: i64, processing_time: i64) {
-        (self.watermark, self.processing_time) = (watermark, processing_time);
+        self.recorded = Some(StateTime { watermark, processing_time });
+    }
+
+    fn time(&self) -> StateTime {
+        self.recorded.unwrap_or_else(|| self.subtask.state_time())
     }
 
     /// An edge that leads to this input, whose batches bring keys or do not.
@@ -88,28 +105,65 @@ impl IsolatedOperator {
     pub async fn process(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Emitted, EngineError> {
         let Input { number: input, partitioning } = self.inputs[&edge];
         let keyed = partitioning == Partitioning::Key;
-        self.call(CallKind::Batch { input, keyed, batch: batch.clone() }).await
+        if self.recorded.is_some() {
+            return self.call(CallKind::Batch { input, keyed, batch: batch.clone() }).await;
+        }
+        let mut emitted = Emitted::new();
+        for call in self.subtask.calls_of(input, keyed, batch.clone()) {
+            emitted.extend(self.make(&call).await?);
+        }
+        Ok(emitted)
     }
 
-    /// Tells it that the watermark has come to where [`IsolatedOperator::set_times`] has put it. After an error the operator is of no more use.
-    pub(super) async fn on_watermark(&mut self) -> Result<Emitted, EngineError> {
-        self.call(CallKind::Watermark).await
+    /// Event time has come to `watermark`: what is due by it, and the call that tells the operator, are its next ones.
+    pub fn begin_watermark(&mut self, watermark: i64) {
+        self.subtask.set_watermark(watermark);
+        self.has_progress = true;
     }
 
-    /// Calls it with timers that are due. After an error the operator is of no more use.
-    pub(super) async fn on_timers(&mut self, fired: &Arc<FiredTimers>) -> Result<Emitted, EngineError> {
-        self.call(CallKind::Timers(fired.clone())).await
+    /// The next call of a timer or a window that is due, or, where none is, of the watermark that it has been told of; `None`: nothing is left to do.
+    pub(super) fn next_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
+        // Which is next may not be known yet.
+        while self.due.is_empty() && self.subtask.is_due() {
+            self.due.extend(self.subtask.due_call()?.iter().flat_map(one_by_one));
+        }
+        if let Some(call) = self.due.pop_front() {
+            return Ok(Some(call));
+        }
+        Ok(std::mem::take(&mut self.has_progress).then(|| self.subtask.watermark_call()))
     }
 
-    /// Calls it with windows that are due. After an error the operator is of no more use.
-    pub(super) async fn on_windows(&mut self, due: &Arc<FiredTimers>) -> Result<Emitted, EngineError> {
-        self.call(CallKind::Windows(due.clone())).await
+    /// Makes the next call of what is due. What it emits; `None`: nothing is left to do. After an error the operator is of no more use.
+    pub async fn advance(&mut self) -> Result<Option<Emitted>, EngineError> {
+        match self.next_call()? {
+            Some(call) => self.make(&call).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
-        let Self { watermark, processing_time, .. } = *self;
-        let call = OperatorCall { watermark, processing_time, kind };
-        self.subtask.call_by_name(&call).await
+    /// Makes a call. After an error the operator is of no more use.
+    pub(super) async fn make(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
+        self.subtask.call_by_name(call).await
+    }
+
+    /// Makes a call of the recording.
+    pub(super) async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
+        let StateTime { watermark, processing_time } = self.time();
+        self.make(&OperatorCall { watermark, processing_time, kind }).await
+    }
+
+    /// A call of a timer or a window has failed: of the window nothing is kept, and another operator goes on.
+    pub(super) async fn set_aside(&mut self, call: &OperatorCall) -> Result<(), EngineError> {
+        if let (CallKind::Windows(_), Some(keys)) = (&call.kind, call.keys()) {
+            self.put_keys_back(keys, &Contents::new()).await?;
+        }
+        self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
+        Ok(())
+    }
+
+    /// What has fired in its calls since this was asked last.
+    pub(super) fn take_fired(&mut self) -> Vec<Fired> {
+        self.notes.take()
     }
 
     /// As [`IsolatedOperator::process`], and where that fails, which is the inner error, another operator goes on with the state as it was.
@@ -165,6 +219,14 @@ impl IsolatedOperator {
         Ok(found)
     }
 
+    /// What is held of the keys of a call.
+    pub(super) async fn of_call(&mut self, call: &OperatorCall) -> Result<Contents, EngineError> {
+        match call.keys() {
+            Some(keys) => self.of_keys(keys).await,
+            None => Ok(Contents::new()),
+        }
+    }
+
     fn of_broadcast(&mut self) -> Contents {
         let mut found = Contents::new();
         if let Some(captured) = self.subtask.broadcast().and_then(|broadcast| broadcast.capture()) {
@@ -176,7 +238,7 @@ impl IsolatedOperator {
     /// Selects what a call with these may change, and what `before` names. False where there is no keyed state.
     async fn select(&mut self, keys: CallKeys<'_>, before: &Contents) -> Result<bool, EngineError> {
         let id = self.subtask.id().to_owned();
-        let time = StateTime { watermark: self.watermark, processing_time: self.processing_time };
+        let time = self.time();
         let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
         state.prefetch(keys, time).await.map_err(|error| error.context(&id))?;
@@ -189,14 +251,7 @@ impl IsolatedOperator {
     pub(super) async fn put_back(&mut self, edge: usize, batch: &RecordBatch, before: &Contents) -> Result<(), EngineError> {
         let input = self.inputs[&edge];
         match input.partitioning {
-            Partitioning::Key => {
-                if self.select(batch.into(), before).await?
-                    && let Some(state) = self.subtask.keyed_state()
-                {
-                    contents::put_back(state, before)?;
-                    state.look_through_windows(self.processing_time)?;
-                }
-            }
+            Partitioning::Key => self.put_keys_back(batch.into(), before).await?,
             Partitioning::Broadcast => {
                 let states = self.states().len();
                 if let Some(BroadcastAccess::Write(state)) = self.subtask.broadcast().map(|broadcast| broadcast.access(input.number)) {
@@ -204,6 +259,18 @@ impl IsolatedOperator {
                 }
             }
             Partitioning::Forward | Partitioning::Rebalance => {}
+        }
+        Ok(())
+    }
+
+    /// Makes these keys hold just what `before` has of them.
+    pub(super) async fn put_keys_back(&mut self, keys: CallKeys<'_>, before: &Contents) -> Result<(), EngineError> {
+        let StateTime { processing_time, .. } = self.time();
+        if self.select(keys, before).await?
+            && let Some(state) = self.subtask.keyed_state()
+        {
+            contents::put_back(state, before)?;
+            state.look_through_windows(processing_time)?;
         }
         Ok(())
     }
@@ -246,6 +313,19 @@ impl IsolatedOperator {
     /// What all calls have cost, where that is counted.
     pub fn fuel_spent(&self) -> Option<u64> {
         self.subtask.fuel_spent().map(|fuel| fuel + self.fuel_of_dropped)
+    }
+}
+
+/// The calls that a call of what was due comes to where each is of one of them alone.
+pub(super) fn one_by_one(call: &OperatorCall) -> Vec<OperatorCall> {
+    let each = |due: &Arc<FiredTimers>, kind: fn(Arc<FiredTimers>) -> CallKind| {
+        let one = |place| OperatorCall { kind: kind(Arc::new(due.only(|other| other == place))), ..call.clone() };
+        (0..due.len()).map(one).collect()
+    };
+    match &call.kind {
+        CallKind::Timers(due) => each(due, CallKind::Timers),
+        CallKind::Windows(due) => each(due, CallKind::Windows),
+        CallKind::Watermark | CallKind::Batch { .. } => vec![call.clone()],
     }
 }
 

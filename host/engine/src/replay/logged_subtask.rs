@@ -1,17 +1,17 @@
 //! One subtask of a recorded operator, which is called again as it was called then.
 //!
-//! Two operators stand for it. One is given each batch as a whole: what it does is what was done. The other is given the same record by record, to
-//! show what came of which; an operator that does as it promises does not tell the difference, and where one does, what the first did is
-//! shown with the call's last record.
+//! Two operators stand for it. One is given each call as a whole: what it does is what was done. The other is given the same record by record, timer by timer
+//! and window by window, to show what came of which; an operator that does as it promises does not tell the difference, and where one does, what the first did
+//! is shown with the last of the call.
 
 use super::contents::Contents;
-use super::effects::{OutputRecord, changes, effects_of, outputs};
+use super::effects::{FiringEffects, OutputRecord, changes, effects_of, firing_effects, outputs};
+use super::isolated::one_by_one;
 use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint, StateChange};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::JobGraph;
-use crate::operator::{CallKind, FiredTimers, OperatorCall};
+use crate::operator::{CallKind, OperatorCall};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A subtask as it was at a checkpoint, and goes on.
 pub struct LoggedSubtask {
@@ -25,7 +25,9 @@ pub struct LoggedSubtask {
 pub struct CallEffects {
     /// Of each record, up to the one that the operator failed on.
     pub records: Vec<RecordEffects>,
-    /// What the operator did with the batch is not what it does with its records one by one: it all stands with the last record.
+    /// Of each timer or window of a call that has no records, or of its watermark, as far as there is something to tell of it.
+    pub firings: Vec<FiringEffects>,
+    /// What the operator did in the call is not what it does with its records, timers or windows one by one: it all stands with the last of them.
     pub undivided: bool,
     /// What is no record's doing, but a watermark's or that of timers that were due: in such a call there is no record.
     pub recordless: RecordlessEffects,
@@ -49,11 +51,13 @@ impl RecordlessEffects {
 
 impl CallEffects {
     fn of_records(records: Vec<RecordEffects>, undivided: bool) -> Self {
-        Self { records, undivided, recordless: RecordlessEffects::default() }
+        Self { records, firings: Vec::new(), undivided, recordless: RecordlessEffects::default() }
     }
 
-    fn recordless(outputs: Vec<OutputRecord>, changes: Vec<StateChange>) -> Self {
-        Self { records: Vec::new(), undivided: false, recordless: RecordlessEffects { outputs, changes } }
+    fn of_firings(mut firings: Vec<FiringEffects>, undivided: bool, whole: &FiringEffects) -> Self {
+        firings.retain(|firing| !firing.is_empty());
+        let recordless = RecordlessEffects { outputs: whole.outputs.clone(), changes: whole.changes.clone() };
+        Self { records: Vec::new(), firings, undivided, recordless }
     }
 }
 
@@ -72,9 +76,7 @@ impl LoggedSubtask {
         }
         let (edge, batch) = match &call.kind {
             CallKind::Batch { input, keyed, batch } => (self.edge_of(*input, *keyed)?, batch.clone()),
-            CallKind::Watermark => return self.at_watermark().await,
-            CallKind::Timers(fired) => return self.at_timers(fired).await,
-            CallKind::Windows(due) => return self.at_windows(due).await,
+            CallKind::Watermark | CallKind::Timers(_) | CallKind::Windows(_) => return self.fire(call).await,
         };
         let input = ReplayInput { number, edge, batch };
         let before = self.whole.contents_of(input.edge, &input.batch).await?;
@@ -86,27 +88,28 @@ impl LoggedSubtask {
         }
     }
 
-    async fn at_watermark(&mut self) -> Result<CallEffects, EngineError> {
-        let emitted = self.whole.on_watermark().await?;
-        self.cut.on_watermark().await?;
-        Ok(CallEffects::recordless(outputs(&self.whole, &emitted), Vec::new()))
-    }
-
-    /// An operator that serves no timers refuses them here as it does anywhere.
-    async fn at_timers(&mut self, fired: &Arc<FiredTimers>) -> Result<CallEffects, EngineError> {
-        let before = self.whole.of_keys((&**fired).into()).await?;
-        let emitted = self.whole.on_timers(fired).await?;
-        self.cut.on_timers(fired).await?;
-        let after = self.whole.of_keys((&**fired).into()).await?;
-        Ok(CallEffects::recordless(outputs(&self.whole, &emitted), changes(&self.whole, &before, &after)))
-    }
-
-    async fn at_windows(&mut self, due: &Arc<FiredTimers>) -> Result<CallEffects, EngineError> {
-        let before = self.whole.of_keys((&**due).into()).await?;
-        let emitted = self.whole.on_windows(due).await?;
-        self.cut.on_windows(due).await?;
-        let after = self.whole.of_keys((&**due).into()).await?;
-        Ok(CallEffects::recordless(outputs(&self.whole, &emitted), changes(&self.whole, &before, &after)))
+    /// Makes a call of what was due. An operator that serves no timers refuses them here as it does anywhere.
+    async fn fire(&mut self, call: &OperatorCall) -> Result<CallEffects, EngineError> {
+        let whole = firing_effects(&mut self.whole, call).await?;
+        let mut firings = Vec::new();
+        for part in one_by_one(call).into_iter().filter(|part| has_happened(part, &whole)) {
+            firings.push(firing_effects(&mut self.cut, &part).await?);
+        }
+        let after = self.whole.of_call(call).await?;
+        let in_parts = firings.iter().flat_map(|firing| &firing.outputs);
+        if by_output(whole.outputs.iter()) == by_output(in_parts) && self.cut.of_call(call).await? == after {
+            return Ok(CallEffects::of_firings(firings, false, &whole));
+        }
+        if let Some(keys) = call.keys() {
+            self.cut.put_keys_back(keys, &after).await?;
+        }
+        let fired: Vec<_> =
+            whole.fired.iter().map(|fired| FiringEffects { fired: vec![fired.clone()], ..whole.without_effects() }).collect();
+        let mut firings = if fired.is_empty() { vec![whole.without_effects()] } else { fired };
+        if let Some(last) = firings.last_mut() {
+            (last.outputs, last.changes) = (whole.outputs.clone(), whole.changes.clone());
+        }
+        Ok(CallEffects::of_firings(firings, true, &whole))
     }
 
     fn edge_of(&self, input: u32, keyed: bool) -> Result<usize, EngineError> {
@@ -151,6 +154,15 @@ impl LoggedSubtask {
             (last.outputs, last.changes) = (emitted, changes(&self.whole, before, &after));
         }
         Ok(CallEffects::of_records(records, true))
+    }
+}
+
+/// Whether a window has fired, or is closed, in a call of several. One that has become longer since it was put where it is due has not, and those behind it wait
+/// for it.
+fn has_happened(part: &OperatorCall, whole: &FiringEffects) -> bool {
+    match &part.kind {
+        CallKind::Windows(due) => due.keys().iter().any(|unit| whole.changes.iter().any(|change| change.key == unit)),
+        CallKind::Timers(_) | CallKind::Watermark | CallKind::Batch { .. } => true,
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! [`Upstream`] re-reads the sources and runs what lies between them and the operator: a possible run. Where the operator was recorded,
 //! [`LoggedRun`] gives the calls of the run that there was, and [`LoggedSubtask`] makes them again. [`IsolatedOperator`] is one operator with
-//! its state; [`effects_of`] shows what it makes of a record, and [`dry_run`] compares two of them. Invariants: nothing is written, to the
+//! its state; [`effects_of`] shows what it makes of a record and [`next_firing`] of a window or timer, and [`dry_run`] compares two of them. Invariants: nothing is written, to the
 //! storage or anywhere else; two replays from one point give the same, to the byte, as far as the operators compute nothing but from what they
 //! are given.
 
@@ -16,18 +16,21 @@ mod logged_run;
 mod logged_subtask;
 mod migrated;
 mod point;
+mod standing_clock;
 mod upstream;
+mod watched;
 
 pub use contents::Held;
 pub use differences::{Difference, Differences, EXAMPLES};
-pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, RecordOfBatch, VersionRun, dry_run};
-pub use effects::{OutputRecord, RecordEffects, StateChange, effects_of};
+pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, FiredExample, RecordOfBatch, VersionRun, dry_run};
+pub use effects::{FiringCause, FiringEffects, OutputRecord, RecordEffects, StateChange, effects_of, next_firing};
 pub use isolated::{Emitted, IsolatedOperator};
 pub use logged_run::{LoggedRun, LoggedStretch, RunStart, SubtaskCalls};
 pub use logged_subtask::{CallEffects, LoggedSubtask, RecordlessEffects};
 pub use point::ReplayPoint;
 pub(crate) use upstream::ReplayInput;
-pub use upstream::Upstream;
+pub use upstream::{Given, Upstream};
+pub use watched::{Fired, FiredBy};
 
 #[cfg(test)]
 mod tests;

@@ -3,16 +3,21 @@
 //! The order is fixed: first the records that were in flight in the checkpoint, those further down before those further up; then the
 //! sources in the graph's order, one batch of each in turn, each batch worked off to its end before the next is read. A source's rate does
 //! not count.
+//!
+//! Event time goes on as the records bring it: behind each batch of a source that makes watermarks, and of an operator that does; what is due at it in the
+//! operators between fires. A source that has been read to its end has come to the end of time. One without an end that has nothing more stays where it is, or
+//! is idle where its watermarks say that splits may be. The clock stands still, so nothing goes on by that.
 
 use super::isolated::{Emitted, plan_of};
 use super::{IsolatedOperator, ReplayPoint};
-use crate::element::RecordBatch;
+use crate::element::{END_OF_TIME, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::Partitioning;
+use crate::exchange::{Partitioning, WatermarkValve};
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
-use crate::operator::{QUARANTINE_OUTPUT, Subtask};
+use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT, Subtask};
 use crate::runtime::Clock;
-use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, is_idle};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitState, is_idle};
+use crate::time::{OpenSplits, SplitWatermarks};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,6 +25,8 @@ use std::time::Duration;
 
 /// Records read at once.
 const READ_RECORDS: usize = 1_024;
+/// The same of a source that makes watermarks: each is told behind a batch, and what is late is late for a batch.
+const READ_WITH_TIME: usize = 128;
 /// How long a source that has nothing is left alone until the next look at it.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How long a source may have nothing until it counts as ended.
@@ -38,21 +45,70 @@ pub struct ReplayInput {
     pub batch: Arc<RecordBatch>,
 }
 
+/// What comes to the operator in question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Given {
+    /// Records.
+    Records(ReplayInput),
+    /// Event time has come to here, ms; at the end of all input to the end of time.
+    Watermark(i64),
+}
+
 /// All that lies in front of one operator.
 pub struct Upstream {
     graph: JobGraph,
-    vertex: usize,
     point: ReplayPoint,
     /// Those in front of the operator, by vertex.
     operators: BTreeMap<usize, IsolatedOperator>,
+    /// How far time has come on the edges into each of them, and into the operator itself, by vertex.
+    gates: BTreeMap<usize, Gate>,
+    /// Of those of the operators that make watermarks of what they emit, by vertex.
+    output_times: BTreeMap<usize, SplitWatermarks>,
     /// The one in front is read next.
-    sources: VecDeque<(usize, Box<dyn SourceReader>)>,
+    sources: VecDeque<ReadSource>,
     /// Records in flight, by edge.
     in_flight: VecDeque<(usize, Arc<RecordBatch>)>,
-    ready: VecDeque<(usize, Arc<RecordBatch>)>,
+    ready: VecDeque<Ready>,
     given: u64,
     records_left: u64,
     reads_left: u64,
+}
+
+struct ReadSource {
+    vertex: usize,
+    reader: Box<dyn SourceReader>,
+    /// `None`: it makes no watermarks.
+    time: Option<SplitWatermarks>,
+}
+
+/// The watermarks of a vertex's edges, in the order of their numbers.
+struct Gate {
+    edges: Vec<usize>,
+    valve: WatermarkValve,
+}
+
+/// What the operator is given next.
+enum Ready {
+    Records { edge: usize, batch: Arc<RecordBatch> },
+    Watermark(i64),
+}
+
+/// What is to be done before anything more is read; the last is done first.
+enum Ahead {
+    /// Records that go over an edge.
+    Records { edge: usize, batch: Arc<RecordBatch> },
+    /// How far time has come on an edge.
+    Time { edge: usize, time: Time },
+    /// What is due at it fires, call by call, before those behind hear of it.
+    Advance { vertex: usize, time: Time },
+    /// What an operator has emitted has been worked off, and may have a time of its own.
+    OutputTime { vertex: usize },
+}
+
+#[derive(Clone, Copy)]
+enum Time {
+    Progress(Progress),
+    End,
 }
 
 impl Upstream {
@@ -60,106 +116,269 @@ impl Upstream {
     pub async fn restore(graph: &JobGraph, vertex: usize, point: &ReplayPoint, records: u64) -> Result<Self, EngineError> {
         let mut graph = graph.clone();
         graph.vertices.iter_mut().for_each(|vertex| vertex.parallelism = 1);
-        let (mut operators, mut sources) = (BTreeMap::new(), VecDeque::new());
-        for above in above(&graph, vertex) {
+        let (mut operators, mut sources, mut output_times) = (BTreeMap::new(), VecDeque::new(), BTreeMap::new());
+        let above = above(&graph, vertex);
+        for &above in &above {
             match &graph.vertices[above].kind {
-                VertexKind::Source { source, .. } => sources.push_back((above, reader(&graph, above, &**source, point).await?)),
-                VertexKind::Operator(_) => _ = operators.insert(above, IsolatedOperator::restore(&graph, above, point).await?),
+                VertexKind::Source { source, .. } => sources.push_back(read_source(&graph, above, &**source, point).await?),
+                VertexKind::Operator(_) => {
+                    output_times.extend(output_time(&graph, above, point).map(|time| (above, time)));
+                    operators.insert(above, IsolatedOperator::restore(&graph, above, point).await?);
+                }
                 VertexKind::Sink(_) => {}
             }
         }
+        let gates = above.into_iter().chain([vertex]).map(|vertex| (vertex, Gate::of(&graph, vertex))).collect();
         let in_flight = in_flight(&graph, point).await?;
         let reads_left = records.saturating_mul(READ_PER_RECORD);
         let (point, ready) = (point.clone(), VecDeque::new());
-        Ok(Self { graph, vertex, point, operators, sources, in_flight, ready, given: 0, records_left: records, reads_left })
+        let (given, records_left) = (0, records);
+        Ok(Self { graph, point, operators, gates, output_times, sources, in_flight, ready, given, records_left, reads_left })
     }
 
-    /// The next batch for the operator; `None` once it has been given as many records as were asked for, or there are no more.
-    pub async fn next(&mut self) -> Result<Option<ReplayInput>, EngineError> {
-        while self.ready.is_empty() && self.records_left > 0 {
-            if let Some((edge, batch)) = self.in_flight.pop_front() {
-                self.deliver_all(vec![(edge, batch)]).await?;
-            } else if !self.read().await? {
-                return Ok(None);
+    /// What comes next to the operator; `None` once it has been given as many records as were asked for, or there are no more.
+    pub async fn next(&mut self) -> Result<Option<Given>, EngineError> {
+        loop {
+            match self.ready.pop_front() {
+                Some(Ready::Watermark(watermark)) => return Ok(Some(Given::Watermark(watermark))),
+                Some(Ready::Records { edge, batch }) if self.records_left > 0 => return Ok(Some(self.give(edge, batch))),
+                Some(Ready::Records { .. }) => self.ready.clear(),
+                None if self.records_left == 0 => return Ok(None),
+                None => match self.in_flight.pop_front() {
+                    Some((edge, batch)) => self.work_off(vec![Ahead::Records { edge, batch }]).await?,
+                    None if !self.read().await? => return Ok(None),
+                    None => {}
+                },
             }
         }
-        let Some((edge, mut batch)) = self.ready.pop_front().filter(|_| self.records_left > 0) else { return Ok(None) };
+    }
+
+    /// As many of the records as are left. Time that the others have brought counts for nothing.
+    fn give(&mut self, edge: usize, mut batch: Arc<RecordBatch>) -> Given {
         if batch.len() as u64 > self.records_left {
             batch = Arc::new(batch.slice(0..self.records_left as usize));
+            self.ready.clear();
         }
         self.records_left -= batch.len() as u64;
         self.given += 1;
-        Ok(Some(ReplayInput { number: self.given - 1, edge, batch }))
+        Given::Records(ReplayInput { number: self.given - 1, edge, batch })
     }
 
     /// Reads one batch of the source whose turn it is. False where no source is left.
     async fn read(&mut self) -> Result<bool, EngineError> {
-        let Some((vertex, mut reader)) = self.sources.pop_front().filter(|_| self.reads_left > 0) else { return Ok(false) };
-        let mut batch = SplitBatch::new();
-        let status =
-            poll(&mut *reader, &mut batch, &*self.point.clock).await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
+        let Some(mut source) = self.sources.pop_front().filter(|_| self.reads_left > 0) else { return Ok(false) };
+        let (vertex, mut batch) = (source.vertex, SplitBatch::new());
+        let at_once = match source.time {
+            Some(_) => READ_WITH_TIME.min(self.records_left as usize),
+            None => READ_RECORDS,
+        };
+        let read = poll(&mut *source.reader, (at_once, &mut batch), &*self.point.clock);
+        let read = read.await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
+        // Behind the clock no record is too far ahead, whatever time the operators are told.
+        source.on_read(&batch, self.point.clock.wall_ms());
         let batch = batch.take();
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
-        self.deliver_all(self.routed(vertex, 0, &Arc::new(batch))).await?;
-        self.deliver_all(self.routed(vertex, QUARANTINE_OUTPUT, &Arc::new(reader.take_quarantined()))).await?;
-        match status {
-            ReadStatus::More => self.sources.push_back((vertex, reader)),
-            ReadStatus::End => {}
+        let quarantined = Arc::new(source.reader.take_quarantined());
+        self.work_off(self.routed(vertex, 0, &Arc::new(batch))).await?;
+        self.work_off(self.routed(vertex, QUARANTINE_OUTPUT, &quarantined)).await?;
+        let time = match read {
+            Read::More => source.news(),
+            Read::End => Some(Time::End),
+            Read::Nothing => source.idle(),
+        };
+        if read == Read::More {
+            self.sources.push_back(source);
         }
+        self.work_off(time.map_or_else(Vec::new, |time| self.told(vertex, time))).await?;
         Ok(true)
     }
 
     /// Records of an output for each edge that it leads to, the first edge last.
-    fn routed(&self, vertex: usize, output: u32, batch: &Arc<RecordBatch>) -> Vec<(usize, Arc<RecordBatch>)> {
+    fn routed(&self, vertex: usize, output: u32, batch: &Arc<RecordBatch>) -> Vec<Ahead> {
         if batch.is_empty() {
             return Vec::new();
         }
         let edges = self.graph.outputs(vertex).filter(|(_, edge)| edge.output == output);
-        let mut routed: Vec<_> = edges.map(|(number, _)| (number, batch.clone())).collect();
+        let mut routed: Vec<_> = edges.map(|(edge, _)| Ahead::Records { edge, batch: batch.clone() }).collect();
         routed.reverse();
         routed
     }
 
-    /// Delivers batches, the last first, and all that comes of one before the next.
-    async fn deliver_all(&mut self, mut ahead: Vec<(usize, Arc<RecordBatch>)>) -> Result<(), EngineError> {
-        while let Some((edge, batch)) = ahead.pop() {
-            let to = self.graph.edges[edge].to;
-            for (output, records) in self.deliver(edge, batch).await?.into_iter().rev() {
-                ahead.extend(self.routed(to, output, &records.compact()));
-            }
+    /// What an operator has emitted, the first last.
+    fn emitted(&mut self, vertex: usize, emitted: Emitted) -> Vec<Ahead> {
+        let mut ahead = Vec::new();
+        if let Some(time) = self.output_times.get_mut(&vertex) {
+            let wall_ms = self.point.clock.wall_ms();
+            let declared = emitted.iter().filter(|(output, _)| !matches!(*output, QUARANTINE_OUTPUT | LATE_OUTPUT));
+            declared.for_each(|(_, records)| note_times(time, records, wall_ms));
+            ahead.push(Ahead::OutputTime { vertex });
+        }
+        ahead.extend(emitted.into_iter().rev().flat_map(|(output, records)| self.routed(vertex, output, &records.compact())));
+        ahead
+    }
+
+    /// A vertex's time on each of its edges, the first edge last.
+    fn told(&self, vertex: usize, time: Time) -> Vec<Ahead> {
+        let mut told: Vec<_> = self.graph.outputs(vertex).map(|(edge, _)| Ahead::Time { edge, time }).collect();
+        told.reverse();
+        told
+    }
+
+    /// Does what is ahead, the last first, and all that comes of one before the next.
+    async fn work_off(&mut self, mut ahead: Vec<Ahead>) -> Result<(), EngineError> {
+        while let Some(next) = ahead.pop() {
+            ahead.extend(match next {
+                Ahead::Records { edge, batch } => self.deliver(edge, batch).await?,
+                Ahead::Time { edge, time } => self.on_time(edge, time),
+                Ahead::Advance { vertex, time } => self.advance(vertex, time).await?,
+                Ahead::OutputTime { vertex } => self.on_output_time(vertex),
+            });
         }
         Ok(())
     }
 
-    /// Hands a batch to where an edge leads. What the operator there emits.
-    async fn deliver(&mut self, number: usize, batch: Arc<RecordBatch>) -> Result<Emitted, EngineError> {
+    /// Hands a batch to where an edge leads. What comes of it in the operator there.
+    async fn deliver(&mut self, number: usize, batch: Arc<RecordBatch>) -> Result<Vec<Ahead>, EngineError> {
         let edge = &self.graph.edges[number];
         let to = edge.to;
-        if to != self.vertex && !self.operators.contains_key(&to) {
-            return Ok(Emitted::new());
+        if !self.gates.contains_key(&to) {
+            return Ok(Vec::new());
         }
         if edge.partitioning == Partitioning::Key && !batch.keyless().is_empty() {
             let message = format!("{}: a record without a key for an edge with by = \"key\"", self.graph.vertices[edge.from].id);
             return Err(EngineError::new(ErrorKind::FixInput, message));
         }
-        match self.operators.get_mut(&to) {
-            Some(operator) => operator.process(number, &batch).await,
-            None => {
-                self.ready.push_back((number, batch));
-                Ok(Emitted::new())
+        let Some(operator) = self.operators.get_mut(&to) else {
+            self.ready.push_back(Ready::Records { edge: number, batch });
+            return Ok(Vec::new());
+        };
+        // What was due at the restore is due before anything else.
+        let mut emitted = Emitted::new();
+        while let Some(fired) = operator.advance().await? {
+            emitted.extend(fired);
+        }
+        emitted.extend(operator.process(number, &batch).await?);
+        while let Some(fired) = operator.advance().await? {
+            emitted.extend(fired);
+        }
+        Ok(self.emitted(to, emitted))
+    }
+
+    /// Time has come further on an edge: what that means to whom it leads to.
+    fn on_time(&mut self, edge: usize, time: Time) -> Vec<Ahead> {
+        let vertex = self.graph.edges[edge].to;
+        let Some(merged) = self.gates.get_mut(&vertex).and_then(|gate| gate.on_time(edge, time)) else { return Vec::new() };
+        let time = if merged == Progress::Watermark(END_OF_TIME) { Time::End } else { Time::Progress(merged) };
+        match (merged, self.operators.get_mut(&vertex)) {
+            (Progress::Watermark(Watermark(watermark)), Some(operator)) => operator.begin_watermark(watermark),
+            (Progress::Watermark(Watermark(watermark)), None) => {
+                self.ready.push_back(Ready::Watermark(watermark));
+                return Vec::new();
             }
+            (Progress::Idle, Some(_)) => {}
+            (Progress::Idle, None) => return Vec::new(),
+        }
+        vec![Ahead::Advance { vertex, time }]
+    }
+
+    async fn advance(&mut self, vertex: usize, time: Time) -> Result<Vec<Ahead>, EngineError> {
+        let fired = match self.operators.get_mut(&vertex) {
+            Some(operator) => operator.advance().await?,
+            None => None,
+        };
+        match (fired, time) {
+            (Some(emitted), _) => {
+                let mut ahead = vec![Ahead::Advance { vertex, time }];
+                ahead.extend(self.emitted(vertex, emitted));
+                Ok(ahead)
+            }
+            // Its output has a time of its own.
+            (None, Time::Progress(_)) if self.output_times.contains_key(&vertex) => Ok(Vec::new()),
+            (None, Time::Progress(_) | Time::End) => Ok(self.told(vertex, time)),
+        }
+    }
+
+    fn on_output_time(&mut self, vertex: usize) -> Vec<Ahead> {
+        let Some(time) = self.output_times.get_mut(&vertex) else { return Vec::new() };
+        time.look(&OpenSplits { is_finished: &|_| false, is_caught_up: None }, Duration::ZERO);
+        let news = time.news();
+        news.map_or_else(Vec::new, |progress| self.told(vertex, Time::Progress(progress)))
+    }
+}
+
+impl Gate {
+    fn of(graph: &JobGraph, vertex: usize) -> Self {
+        let edges: Vec<usize> = graph.inputs(vertex).map(|(edge, _)| edge).collect();
+        Self { valve: WatermarkValve::new(edges.len()), edges }
+    }
+
+    fn on_time(&mut self, edge: usize, time: Time) -> Option<Progress> {
+        let channel = self.edges.iter().position(|other| *other == edge)?;
+        match time {
+            Time::Progress(progress) => self.valve.on_progress(channel, progress),
+            Time::End => self.valve.on_end(channel),
         }
     }
 }
 
+impl ReadSource {
+    /// These records are about to be handed on.
+    fn on_read(&mut self, batch: &SplitBatch, wall_ms: i64) {
+        let Some(time) = &mut self.time else { return };
+        let mut at = 0;
+        for run in batch.runs() {
+            time.on_records(run.split, &batch.timestamps()[at..at + run.records], wall_ms);
+            at += run.records;
+        }
+    }
+
+    /// What there is to tell behind them.
+    fn news(&mut self) -> Option<Time> {
+        let (time, reader) = (self.time.as_mut()?, &*self.reader);
+        time.look(&OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: None }, Duration::ZERO);
+        time.news().map(Time::Progress)
+    }
+
+    /// It has nothing more: its splits have been caught up for as long as it takes to be idle.
+    fn idle(&mut self) -> Option<Time> {
+        let (time, reader) = (self.time.as_mut()?, &*self.reader);
+        let open = OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: Some(&|_| true) };
+        time.look(&open, Duration::ZERO);
+        time.look(&open, Duration::MAX);
+        time.news().map(Time::Progress)
+    }
+}
+
+fn note_times(time: &mut SplitWatermarks, records: &Selection, wall_ms: i64) {
+    let timestamps = records.batch().timestamps();
+    match records.records() {
+        None => time.on_records(0, timestamps, wall_ms),
+        Some(places) => {
+            let emitted: Vec<i64> = places.iter().map(|&place| timestamps[place as usize]).collect();
+            time.on_records(0, &emitted, wall_ms)
+        }
+    };
+}
+
+/// What a look at a source has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    More,
+    End,
+    /// There is nothing for now.
+    Nothing,
+}
+
 /// Waits for a batch of a source, so that the order does not depend on which has something first.
-async fn poll(reader: &mut dyn SourceReader, batch: &mut SplitBatch, clock: &dyn Clock) -> Result<ReadStatus, EngineError> {
+async fn poll(reader: &mut dyn SourceReader, (at_once, batch): (usize, &mut SplitBatch), clock: &dyn Clock) -> Result<Read, EngineError> {
     let until = clock.now() + PATIENCE;
     loop {
-        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), READ_RECORDS, batch);
+        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), at_once, batch);
         match read {
-            Poll::Ready(read) => return read,
-            Poll::Pending if clock.now() >= until || is_idle(reader) => return Ok(ReadStatus::End),
+            Poll::Ready(Ok(ReadStatus::More)) => return Ok(Read::More),
+            Poll::Ready(Ok(ReadStatus::End)) => return Ok(Read::End),
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending if clock.now() >= until || is_idle(reader) => return Ok(Read::Nothing),
             Poll::Pending => clock.sleep_until(clock.now() + LOOK_AGAIN).await,
         }
     }
@@ -176,8 +395,8 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
     above
 }
 
-/// A reader of all splits of a source: those of the checkpoint and what has come since, or all that there are.
-async fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPoint) -> Result<Box<dyn SourceReader>, EngineError> {
+/// A source with a reader of all its splits: those of the checkpoint and what has come since, or all that there are.
+async fn read_source(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPoint) -> Result<ReadSource, EngineError> {
     let id = &graph.vertices[vertex].id;
     let named = |error: EngineError| error.context(id);
     if !source.capabilities().replayable {
@@ -195,7 +414,18 @@ async fn reader(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &Re
     };
     let in_order = graph.vertices[vertex].reads_in_order();
     let context = ReaderContext { subtask: Subtask { vertex: id.clone(), index: 0, parallelism: 1 }, in_order, io: point.io.clone() };
-    source.reader(&context, splits).map_err(named)
+    let reader = source.reader(&context, splits).map_err(named)?;
+    let time = graph.vertices[vertex].watermark.clone().map(|settings| SplitWatermarks::new(settings, &reader.splits()));
+    Ok(ReadSource { vertex, reader, time })
+}
+
+/// The time of what an operator emits, where it makes watermarks of that: it goes on from where the subtask was that was furthest behind.
+fn output_time(graph: &JobGraph, vertex: usize, point: &ReplayPoint) -> Option<SplitWatermarks> {
+    let settings = graph.vertices[vertex].watermark.clone()?;
+    let snapshot = point.metadata.as_ref().and_then(|metadata| metadata.vertex(&graph.vertices[vertex].id));
+    let largest = snapshot.and_then(|snapshot| snapshot.subtasks.iter().map(|part| part.largest_timestamp).min().flatten());
+    let output = SplitState { largest_timestamp: largest, ..SplitState::unread(String::new(), serde_json::Value::Null) };
+    Some(SplitWatermarks::new(settings, &[output]))
 }
 
 /// The checkpoint's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.

@@ -149,6 +149,12 @@ impl OperatorSubtask {
         Self { tells_late: false, ..self }
     }
 
+    /// The same, called with one timer or session at a time: each sees what those before it have done.
+    pub(crate) fn firing_one_by_one(mut self) -> Self {
+        self.firing.one_by_one = true;
+        self
+    }
+
     /// The same, keeping every call until a checkpoint behind it is complete.
     pub fn keeping(mut self, call_log: CallLog) -> Self {
         self.call_log = Some(Box::new(call_log));
@@ -289,6 +295,12 @@ impl OperatorSubtask {
     /// The clock, as the next call is told it.
     pub(super) fn tell_processing_time(&mut self) -> i64 {
         self.processing_time.tell(self.clock.wall_ms(), self.clock.now())
+    }
+
+    /// The times that a call of no keys would be of now.
+    pub(crate) fn state_time(&self) -> StateTime {
+        let processing_time = self.processing_time.now(self.clock.wall_ms(), self.clock.now());
+        StateTime { watermark: self.watermark, processing_time }
     }
 
     /// The states that are kept: those that are declared, and behind them those of timers.

@@ -21,6 +21,8 @@ const OVERDUE_MAX: u32 = 10_000;
 /// What of firing goes from call to call.
 #[derive(Default)]
 pub(super) struct Firing {
+    /// A call has one timer or session alone.
+    pub(super) one_by_one: bool,
     /// Timers whose group has not come to their time, while the largest floor has.
     held: Vec<Held>,
 }
@@ -33,7 +35,7 @@ struct Held {
 
 impl OperatorSubtask {
     /// Event time has come to here. Timers that were held back for their floors are looked at again.
-    pub(super) fn set_watermark(&mut self, watermark: i64) {
+    pub(crate) fn set_watermark(&mut self, watermark: i64) {
         self.watermark = watermark;
         if watermark != END_OF_TIME.0 {
             self.floor = watermark;
@@ -50,7 +52,7 @@ impl OperatorSubtask {
     }
 
     /// True where timers may be due.
-    pub(super) fn is_due(&mut self) -> bool {
+    pub(crate) fn is_due(&mut self) -> bool {
         let is_due = self.next_due().is_some() || self.are_windows_due();
         if let Some(state) = self.state.as_deref_mut().filter(|_| !is_due) {
             state.on_none_due();
@@ -82,7 +84,7 @@ impl OperatorSubtask {
     }
 
     /// The next call of timers that are due, which may have been deleted since; `None`: none is.
-    pub(super) fn due_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
+    pub(crate) fn due_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
         let Some(domain) = self.next_due() else { return Ok(self.due_windows()) };
         let processing_time = self.tell_processing_time();
         let until = match domain {
@@ -90,11 +92,12 @@ impl OperatorSubtask {
             TimeDomain::Processing => processing_time,
         };
         let (watermark, max_parallelism) = (self.watermark, self.place.max_parallelism);
+        let fired_max = if self.firing.one_by_one { 1 } else { FIRED_MAX };
         let (floors, has_floors) = (&self.floors, self.floors.largest().is_some());
         let Some(state) = self.state.as_deref_mut() else { return Ok(None) };
         state.on_due(domain, until);
         let (mut fired, mut times, mut of_call) = (FiredTimers::default(), HashMap::with_hasher(FixedState::default()), None);
-        while fired.len() < FIRED_MAX {
+        while fired.len() < fired_max {
             let fits = |time: i64, key: &[u8]| {
                 let hash = key_hash(key);
                 let effective = if has_floors { floors.effective(key_group_of(hash, max_parallelism), watermark) } else { watermark };
@@ -117,7 +120,7 @@ impl OperatorSubtask {
     }
 
     /// The calls that records of a batch make: one, but where their keys have come to different times before a restore.
-    pub(super) fn calls_of(&mut self, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Vec<OperatorCall> {
+    pub(crate) fn calls_of(&mut self, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Vec<OperatorCall> {
         let (watermark, processing_time) = (self.watermark, self.tell_processing_time());
         let call = |watermark, batch| OperatorCall { watermark, processing_time, kind: CallKind::Batch { input, keyed, batch } };
         if self.floors.largest().is_none_or(|largest| largest <= watermark) {
@@ -140,7 +143,7 @@ impl OperatorSubtask {
     }
 
     /// The call that says that the watermark has come to where it is.
-    pub(super) fn watermark_call(&mut self) -> OperatorCall {
+    pub(crate) fn watermark_call(&mut self) -> OperatorCall {
         let watermark = self.floors.of_no_key(self.watermark, self.place.key_groups);
         OperatorCall { watermark, processing_time: self.tell_processing_time(), kind: CallKind::Watermark }
     }

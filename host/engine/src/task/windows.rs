@@ -29,10 +29,13 @@ impl OperatorSubtask {
         let (event, processing_time) = (self.event_time_due(), self.tell_processing_time());
         let (watermark, max_parallelism) = (self.watermark, self.place.max_parallelism);
         let (floors, has_floors) = (&self.floors, self.floors.largest().is_some());
+        // Of windows that all keys have in common, those of a call are in their order; sessions are it in the queue.
+        let is_alone = self.firing.one_by_one && self.place.window.as_ref().is_some_and(|window| window.kind.merges());
+        let due_max = if is_alone { 1 } else { DUE_MAX };
         let by_event_time = self.place.window.as_ref().is_some_and(|window| window.time == TimeDomain::Event);
         let state = self.state.as_deref_mut()?;
         let (mut taken, mut of_call) = (Vec::new(), None);
-        while taken.len() < DUE_MAX {
+        while taken.len() < due_max {
             // A window is due by its key group's time; those of a call are of one.
             let fits = |time: Option<i64>, unit: &[u8]| {
                 let hash = unit_hash(unit);

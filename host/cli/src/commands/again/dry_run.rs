@@ -5,11 +5,13 @@ use crate::args::UpgradeArgs;
 use crate::client::job_file;
 use crate::context::Context;
 use crate::documents::{
-    DryRunDocument, FailedRecordDocument, HeldDocument, OperatorAt, OutputDifferences, StateDifference, StateDifferences,
-    VersionRunDocument,
+    DryRunDocument, FailedRecordDocument, FiredExampleDocument, HeldDocument, OperatorAt, OutputDifferences, StateDifference,
+    StateDifferences, VersionRunDocument,
 };
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
+use crate::job_file::list_words;
+use crate::value_text::moment;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::path::Path;
@@ -51,11 +53,27 @@ fn trial(trial: &VersionRun, graph: &JobGraph, vertex: usize) -> VersionRunDocum
     }
 }
 
-/// True where what the operator does may wait for windows or timers, which do not fire in a dry run: it is given records alone.
+/// True where the operator has windows or timers.
 fn waits(graph: &JobGraph, vertex: usize) -> bool {
     match &graph.vertices[vertex].kind {
         VertexKind::Operator(factory) => factory.descriptor().windowed || !factory.descriptor().timers.is_empty(),
         VertexKind::Source { .. } | VertexKind::Sink(_) => false,
+    }
+}
+
+/// States that the new version does not have.
+fn left_out_text(states: &[String]) -> String {
+    format!("the new one leaves out {}: a live upgrade to it is refused", list_words(states.iter().map(String::as_str)))
+}
+
+/// How far time came, and what that means for windows and timers.
+fn time_text(document: &DryRunDocument) -> String {
+    match (document.ended, document.watermark) {
+        (true, _) => "the input has ended, and event time with it".to_owned(),
+        (false, Some(watermark)) => {
+            format!("event time came to {}: what is due later has not fired, and is compared as state", moment(watermark))
+        }
+        (false, None) => "event time has not begun: what is due by it has not fired, and is compared as state".to_owned(),
     }
 }
 
@@ -66,30 +84,33 @@ fn text(document: &DryRunDocument, from: &str, waits: bool) -> String {
     text.push_str(&trial_text("new", new));
     document.outputs.iter().for_each(|output| text.push_str(&output_text(output)));
     document.states.iter().for_each(|state| text.push_str(&state_text(state)));
+    let (time, left_out) = (time_text(document), left_out_text(&document.left_out));
     let remarks = [
+        (!document.left_out.is_empty(), left_out.as_str()),
         (*records == 0, "no record has come: the sources are at their end there; `--from` takes an older checkpoint"),
         (old.digest == new.digest, "the two are one and the same component"),
         (document.gave_up, "given up: one of them failed too often"),
-        (!document.failures_agree, "they fail on different records"),
-        (waits, "timers and windows by time do not fire here: what would come of them is not compared"),
+        (!document.failures_agree, "they fail on different records, windows or timers"),
+        (waits, time.as_str()),
     ];
     remarks.into_iter().filter(|(holds, _)| *holds).for_each(|(_, remark)| text.push_str(&format!("  {remark}\n")));
-    text.push_str(match (document.agrees, waits) {
-        (true, true) => "the two agree, as far as that goes\n",
-        (true, false) => "the two agree\n",
-        (false, _) => "the two differ\n",
-    });
+    text.push_str(if document.agrees { "the two agree\n" } else { "the two differ\n" });
     text
 }
 
 fn trial_text(which: &str, trial: &VersionRunDocument) -> String {
-    let VersionRunDocument { name, version, digest, failures, total_ms, batch_median_ms, fuel, .. } = trial;
+    let VersionRunDocument { name, version, digest, failures, windows, timers, total_ms, batch_median_ms, fuel, .. } = trial;
     let digest = digest.as_deref().map_or("native", |digest| &digest[..8.min(digest.len())]);
     let fuel = fuel.map(|fuel| format!(", {} instructions", grouped(fuel))).unwrap_or_default();
+    let fired = match (windows, timers) {
+        (0, 0) => String::new(),
+        (windows, timers) => format!(", {} windows and {} timers fired", grouped(*windows), grouped(*timers)),
+    };
     let mut text = format!(
-        "  {which}: {name} {version} ({digest}): {} failures, {total_ms:.1} ms, {batch_median_ms:.2} ms a batch{fuel}\n",
+        "  {which}: {name} {version} ({digest}): {} failures, {total_ms:.1} ms, {batch_median_ms:.2} ms a batch{fired}{fuel}\n",
         grouped(*failures)
     );
+    trial.fired.iter().for_each(|example| text.push_str(&fired_text(example)));
     for FailedRecordDocument { batch, record, key, value, message } in &trial.examples {
         let place =
             record.map_or_else(|| "as a whole".to_owned(), |record| format!("record {record}, key {}, {}", shown(key), shown(value)));
@@ -99,9 +120,22 @@ fn trial_text(which: &str, trial: &VersionRunDocument) -> String {
     text
 }
 
+fn fired_text(FiredExampleDocument { by, outputs, error }: &FiredExampleDocument) -> String {
+    let outputs: Vec<_> = outputs.iter().map(|output| format!("{} {}", output.output, emitted(&output.record))).collect();
+    let gave = match error {
+        Some(error) => error.lines().next().unwrap_or_default().to_owned(),
+        None if outputs.is_empty() => "nothing of its own".to_owned(),
+        None => outputs.join(", "),
+    };
+    format!("     key {}, {}: {gave}\n", shown(by.key()), by.text())
+}
+
 fn output_text(of: &OutputDifferences) -> String {
     let examples = of.examples.iter().map(|example| {
-        let shown = |side: &Option<crate::documents::EmittedDocument>| side.as_ref().map_or("nothing".to_owned(), emitted);
+        let by = |of: &crate::documents::EmittedDocument| of.by.as_ref().map(|by| format!(" by {}", by.text())).unwrap_or_default();
+        let shown = |side: &Option<crate::documents::EmittedDocument>| {
+            side.as_ref().map_or("nothing".to_owned(), |record| emitted(record) + &by(record))
+        };
         ShownDifference { key: self::shown(&example.key), old: shown(&example.old), new: shown(&example.new) }
     });
     differences_text(&format!("output {}", of.name), [of.only_old, of.only_new, of.different], examples)

@@ -1,18 +1,22 @@
-//! `weir replay`: what an operator is given and what comes of it, record by record. Where it was recorded, that is the run that there was.
+//! `weir replay`: what an operator is given and what comes of it, record by record, and what fires between them. Where it was recorded, that is the run that
+//! there was.
 
 use super::rerun::{Rerun, kept_at, rerun};
 use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
 use crate::client::job_file;
 use crate::context::{Context, tell};
-use crate::documents::{HeldText, LoggedCallDocument, ReplayDocument, ReplayedRecord, RunKind, SCHEMA};
+use crate::documents::{HeldText, LoggedCallDocument, ReplayDocument, ReplayedFiring, ReplayedRecord, ReplayedStep, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
 use crate::terminal::standard_output::{buffered, written};
+use crate::value_text::moment;
 use std::io::{BufWriter, Stdout, Write};
-use weir_engine::element::NO_TIMESTAMP;
+use weir_engine::element::{END_OF_TIME, NO_TIMESTAMP};
 use weir_engine::job::JobGraph;
 use weir_engine::operator::{CallKind, OperatorCall};
-use weir_engine::replay::{IsolatedOperator, LoggedRun, LoggedStretch, LoggedSubtask, RecordEffects, Upstream, effects_of};
+use weir_engine::replay::{
+    FiringEffects, Given, IsolatedOperator, LoggedRun, LoggedStretch, LoggedSubtask, RecordEffects, Upstream, effects_of, next_firing,
+};
 use weir_engine::{EngineError, ErrorKind};
 
 /// Why a replay ends before everything has been run: enough has been shown, nobody reads any more, or it can go no further.
@@ -36,7 +40,17 @@ pub(in crate::commands) fn replay(context: &Context, args: &ReplayArgs) -> Resul
             records: Vec::new(),
             error: None,
         };
-        let mut printer = Printer { context, key: args.key.as_deref(), given: 0, shown: 0, document, out: buffered() };
+        let mut printer = Printer {
+            context,
+            key: args.key.as_deref(),
+            given: 0,
+            fired: 0,
+            shown: 0,
+            has_shown: false,
+            reached: None,
+            document,
+            out: buffered(),
+        };
         let ended = match recorded {
             Some(run) => {
                 // A document is made in memory before it is printed.
@@ -60,14 +74,28 @@ async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Res
     let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, records).await?;
     let mut operator = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
     let text = held_text(&of.graph, of.vertex);
-    while let Some(input) = upstream.next().await? {
-        for record in 0..input.batch.len() {
-            if let Some(ended) = printer.take(effects_of(&mut operator, &input, record).await?, None, &text)? {
+    loop {
+        // What was due at the checkpoint, and what each record and watermark has made due.
+        while let Some(firing) = next_firing(&mut operator).await? {
+            if let Some(ended) = printer.take_firing(&firing, None, &text)? {
                 return Ok(Some(ended));
             }
         }
+        match upstream.next().await? {
+            None => return Ok(None),
+            Some(Given::Watermark(watermark)) => {
+                printer.reached = Some(watermark);
+                operator.begin_watermark(watermark);
+            }
+            Some(Given::Records(input)) => {
+                for record in 0..input.batch.len() {
+                    if let Some(ended) = printer.take(effects_of(&mut operator, &input, record).await?, None, &text)? {
+                        return Ok(Some(ended));
+                    }
+                }
+            }
+        }
     }
-    Ok(None)
 }
 
 /// Makes the recorded calls again, from checkpoint to checkpoint, up to one that fails now, or was not kept.
@@ -82,8 +110,11 @@ async fn run_recorded(of: &Rerun, mut run: LoggedRun, records: u64, printer: &mu
             let mut operator = kept_at(&stretch.from, logged_subtask(of, &graph, &stretch, subtask).await).await?;
             for (number, call) in calls.calls.iter().enumerate() {
                 let effects = operator.effects_of(batch, call).await?;
-                if !effects.recordless.is_empty() {
-                    return Ok(Some(Ended::Failed(recordless(of.id(), &call.kind))));
+                for firing in effects.firings {
+                    let call = call_document(subtask, number, call, effects.undivided);
+                    if let Some(ended) = printer.take_firing(&firing, Some(call), &text)? {
+                        return Ok(Some(ended));
+                    }
                 }
                 batch += u64::from(matches!(call.kind, CallKind::Batch { .. }));
                 // No call is cut, whatever is shown of it.
@@ -121,16 +152,6 @@ fn call_document(subtask: u32, number: usize, call: &OperatorCall, undivided: bo
     LoggedCallDocument { subtask, call: number as u64, watermark, processing_time: call.processing_time, undivided }
 }
 
-/// What is shown is what came of records.
-fn recordless(operator: &str, call: &CallKind) -> EngineError {
-    let what = match call {
-        CallKind::Batch { .. } | CallKind::Watermark => "emits records at watermarks, which no record of its input causes: they are",
-        CallKind::Windows(_) => "is called with windows that are due, and what comes of them no record of its input causes: it is",
-        CallKind::Timers(_) => "is called with timers that are due, and what comes of them no record of its input causes: it is",
-    };
-    EngineError::new(ErrorKind::FixInput, format!("replay {operator}: it {what} not shown yet"))
-}
-
 /// Not all calls of a stretch were kept.
 fn was_cut_off(operator: &str, stretch: &LoggedStretch, subtasks: &[String]) -> EngineError {
     let message = format!(
@@ -145,10 +166,15 @@ fn was_cut_off(operator: &str, stretch: &LoggedStretch, subtasks: &[String]) -> 
 
 struct Printer<'a> {
     context: &'a Context,
-    /// Only records with this key are shown.
+    /// Only records with this key are shown, and what fires of it.
     key: Option<&'a str>,
     given: u64,
+    /// Windows and timers.
+    fired: u64,
     shown: u64,
+    has_shown: bool,
+    /// How far event time has come in a run over the sources.
+    reached: Option<i64>,
     document: ReplayDocument,
     /// Where the lines go.
     out: BufWriter<Stdout>,
@@ -162,7 +188,7 @@ impl Printer<'_> {
         let mut read = true;
         if wanted || effects.error.is_some() {
             self.shown += 1;
-            read = self.show(ReplayedRecord::of(&effects, call, text))?;
+            read = self.show(ReplayedStep::Record(ReplayedRecord::of(&effects, call, text)))?;
         }
         Ok(match effects.error {
             Some(error) => Some(Ended::Failed(error)),
@@ -170,22 +196,39 @@ impl Printer<'_> {
         })
     }
 
+    /// Shows what has fired, or come of a watermark, unless it is to be left out or is nothing.
+    fn take_firing(
+        &mut self,
+        effects: &FiringEffects,
+        call: Option<LoggedCallDocument>,
+        text: &HeldText,
+    ) -> Result<Option<Ended>, Failure> {
+        self.fired += effects.fired.len() as u64;
+        let is_of_key = |key: &str| effects.fired.iter().any(|fired| fired.key == key.as_bytes());
+        if effects.is_empty() || !self.key.is_none_or(is_of_key) {
+            return Ok(None);
+        }
+        let read = self.show(ReplayedStep::Firing(ReplayedFiring::of(effects, call, text)))?;
+        Ok((!read).then_some(Ended::Enough))
+    }
+
     /// False where nobody reads any more.
-    fn show(&mut self, record: ReplayedRecord) -> Result<bool, Failure> {
+    fn show(&mut self, step: ReplayedStep) -> Result<bool, Failure> {
+        self.has_shown = true;
         match self.context.output {
             Output::Json => {
-                self.document.records.push(record);
+                self.document.records.push(step);
                 Ok(true)
             }
             Output::Text => {
-                let line = serde_json::to_string(&record).expect("a document is JSON");
+                let line = serde_json::to_string(&step).expect("a document is JSON");
                 Ok(written(writeln!(self.out, "{line}"))?.is_continue())
             }
         }
     }
 
     fn has_printed(&self) -> bool {
-        self.context.output == Output::Text && self.shown > 0
+        self.context.output == Output::Text && self.has_shown
     }
 
     /// Prints what is left to be printed, and says what was run. The exit code.
@@ -214,6 +257,15 @@ impl Printer<'_> {
             (RunKind::Recorded, None) => "; the run that there was".to_owned(),
             (RunKind::Sources, _) => "; a possible run: the sources were read again".to_owned(),
         };
-        format!("{}: {given} records from {}, {shown} of them shown{run}", of.id(), of.point_text())
+        let fired = match self.fired {
+            0 => String::new(),
+            fired => format!(", {} windows and timers fired", grouped(fired)),
+        };
+        let reached = match self.reached {
+            Some(reached) if reached == END_OF_TIME.0 => "; event time came to its end".to_owned(),
+            Some(reached) if reached > NO_TIMESTAMP => format!("; event time came to {}", moment(reached)),
+            Some(_) | None => String::new(),
+        };
+        format!("{}: {given} records from {}, {shown} of them shown{fired}{run}{reached}", of.id(), of.point_text())
     }
 }

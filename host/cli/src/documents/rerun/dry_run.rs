@@ -1,11 +1,13 @@
 //! The document of `weir upgrade --dry-run`: how two versions of an operator fared on the same records.
 
-use super::{EmittedDocument, OperatorAt, RerunFrom, optional};
+use super::replay::ReplayedOutput;
+use super::{EmittedDocument, FiredDocument, OperatorAt, RerunFrom, optional};
 use crate::documents::{HeldDocument, HeldText, SCHEMA};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use weir_engine::replay::{Difference, Differences, DryRunReport, EmittedRecord, FailedRecord, Held, VersionRun};
+use weir_engine::element::END_OF_TIME;
+use weir_engine::replay::{Difference, Differences, DryRunReport, EmittedRecord, FailedRecord, FiredExample, Held, VersionRun};
 use weir_engine::state::StateDescriptor;
 
 /// `weir upgrade --dry-run`.
@@ -19,15 +21,21 @@ pub struct DryRunDocument {
     pub operator: String,
     /// Where both versions began.
     pub from: RerunFrom,
-    /// Whether the two did the same with every record.
+    /// Whether the two did the same with every record, and the new one keeps every state of the old one.
     pub agrees: bool,
+    /// States of the old version that the new one does not declare: a live upgrade to it is refused.
+    pub left_out: Vec<String>,
     /// Records that both were given.
     pub records: u64,
     /// In so many batches.
     pub batches: u64,
+    /// How far event time came, ms; absent: nothing in front of the operator says, or it came to its end.
+    pub watermark: Option<i64>,
+    /// The input was read to its end, which is the end of event time.
+    pub ended: bool,
     /// One of them failed so often that the run was ended.
     pub gave_up: bool,
-    /// Whether they failed on the same records.
+    /// Whether they failed on the same records, windows and timers.
     pub failures_agree: bool,
     /// The version that runs.
     pub old: VersionRunDocument,
@@ -48,11 +56,17 @@ pub struct VersionRunDocument {
     pub version: String,
     /// SHA-256 of the component.
     pub digest: Option<String>,
-    /// Records that it failed on.
+    /// Records, windows and timers that it failed on.
     pub failures: u64,
-    /// The first of them.
+    /// The first of the records.
     pub examples: Vec<FailedRecordDocument>,
-    /// Time for all batches, ms.
+    /// Windows that fired.
+    pub windows: u64,
+    /// Timers that fired.
+    pub timers: u64,
+    /// The first windows and timers that fired, with what they gave.
+    pub fired: Vec<FiredExampleDocument>,
+    /// Time for all batches, and for what fired, ms.
     pub total_ms: f64,
     /// Time for the median batch, ms.
     pub batch_median_ms: f64,
@@ -73,6 +87,19 @@ pub struct FailedRecordDocument {
     pub value: Value,
     /// What the version said.
     pub message: String,
+}
+
+/// A window or a timer that fired.
+#[derive(Clone, Debug, Serialize)]
+pub struct FiredExampleDocument {
+    /// Which it is.
+    #[serde(flatten)]
+    pub by: FiredDocument,
+    /// What it emitted; nothing where a record's call emitted it.
+    pub outputs: Vec<ReplayedOutput>,
+    /// What the version said that failed on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// How an output differs.
@@ -144,6 +171,12 @@ impl From<&FailedRecord> for FailedRecordDocument {
     }
 }
 
+impl From<&FiredExample> for FiredExampleDocument {
+    fn from(FiredExample { fired, outputs, error }: &FiredExample) -> Self {
+        Self { by: fired.into(), outputs: outputs.iter().map(Into::into).collect(), error: error.clone() }
+    }
+}
+
 impl From<&Differences<EmittedRecord>> for OutputDifferences {
     fn from(of: &Differences<EmittedRecord>) -> Self {
         let example = |of: &Difference<EmittedRecord>| OutputDifference {
@@ -181,6 +214,9 @@ impl VersionRunDocument {
             digest,
             failures: trial.failures,
             examples: trial.examples.iter().map(Into::into).collect(),
+            windows: trial.windows,
+            timers: trial.timers,
+            fired: trial.fired.iter().map(Into::into).collect(),
             total_ms: trial.total.as_secs_f64() * 1e3,
             batch_median_ms: trial.batch_median.as_secs_f64() * 1e3,
             fuel: trial.fuel,
@@ -198,14 +234,19 @@ impl DryRunDocument {
     ) -> Self {
         // A state of both is compared as the new one has it.
         let text = HeldText::of(states.0.iter().chain(states.1));
+        let is_left_out = |state: &&StateDescriptor| states.1.iter().all(|other| other.name != state.name);
+        let left_out: Vec<_> = states.0.iter().filter(is_left_out).map(|state| state.name.clone()).collect();
         Self {
             schema: SCHEMA,
             job: of.job.to_owned(),
             operator: of.operator.to_owned(),
             from: of.from,
-            agrees: report.agrees(),
+            agrees: report.agrees() && left_out.is_empty(),
+            left_out,
             records: report.records_in,
             batches: report.batches,
+            watermark: report.watermark.filter(|watermark| *watermark != END_OF_TIME.0),
+            ended: report.watermark == Some(END_OF_TIME.0),
             gave_up: report.gave_up,
             failures_agree: report.failures_agree,
             old,

@@ -3,10 +3,14 @@
 //! Keys and values of records are text, or `{"base64": …}` where the bytes are none. What states hold is shown by [`super::HeldText`].
 
 mod dry_run;
+mod fired;
 mod replay;
 
-pub use dry_run::{DryRunDocument, FailedRecordDocument, OutputDifferences, StateDifference, StateDifferences, VersionRunDocument};
-pub use replay::{LoggedCallDocument, ReplayDocument, ReplayedRecord, RunKind};
+pub use dry_run::{
+    DryRunDocument, FailedRecordDocument, FiredExampleDocument, OutputDifferences, StateDifference, StateDifferences, VersionRunDocument,
+};
+pub use fired::FiredDocument;
+pub use replay::{LoggedCallDocument, ReplayDocument, ReplayedFiring, ReplayedRecord, ReplayedStep, RunKind};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -32,6 +36,9 @@ pub struct EmittedDocument {
     /// Its headers, names and values, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<[Value; 2]>,
+    /// The window or timer that emitted it; absent: a record did, or a watermark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<FiredDocument>,
 }
 
 fn optional(bytes: Option<&[u8]>) -> Value {
@@ -45,7 +52,12 @@ fn headers(headers: &[(Vec<u8>, Vec<u8>)]) -> Vec<[Value; 2]> {
 
 impl From<&EmittedRecord> for EmittedDocument {
     fn from(record: &EmittedRecord) -> Self {
-        Self { value: optional(record.value.as_deref()), timestamp: record.timestamp, headers: headers(&record.headers) }
+        Self {
+            value: optional(record.value.as_deref()),
+            timestamp: record.timestamp,
+            headers: headers(&record.headers),
+            by: record.by.as_ref().map(Into::into),
+        }
     }
 }
 

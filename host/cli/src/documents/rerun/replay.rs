@@ -1,11 +1,12 @@
-//! The document of `weir replay`: record by record what an operator was given, emitted and changed.
+//! The document of `weir replay`: what an operator was given, emitted and changed, record by record, and what fired between them.
 
-use super::{EmittedDocument, RerunFrom, headers, optional};
+use super::{EmittedDocument, FiredDocument, RerunFrom, headers, optional};
 use crate::documents::{HeldDocument, HeldText};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use weir_engine::replay::{Held, OutputRecord, RecordEffects, StateChange};
+use weir_engine::element::{END_OF_TIME, NO_TIMESTAMP};
+use weir_engine::replay::{FiringCause, FiringEffects, Held, OutputRecord, RecordEffects, StateChange};
 
 /// `weir replay`.
 #[derive(Clone, Debug, Serialize)]
@@ -23,8 +24,8 @@ pub struct ReplayDocument {
     /// The last checkpoint of a recorded run that it came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<u64>,
-    /// In the order in which they were given.
-    pub records: Vec<ReplayedRecord>,
+    /// In the order in which they were given; windows, timers and watermarks stand where they fired. These say `fired`.
+    pub records: Vec<ReplayedStep>,
     /// Why the operator failed on the last one, or why a recorded run goes no further.
     pub error: Option<String>,
 }
@@ -55,7 +56,38 @@ pub struct LoggedCallDocument {
     pub undivided: bool,
 }
 
-/// One record and what came of it: a line of `weir replay`.
+/// What happened to the operator: a line of `weir replay`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum ReplayedStep {
+    /// It was given a record.
+    Record(ReplayedRecord),
+    /// A window or a timer fired, or the watermark came further.
+    Firing(ReplayedFiring),
+}
+
+/// A call that no record caused, and what came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayedFiring {
+    /// Which window or timer fired.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub by: Option<FiredDocument>,
+    /// Where neither did: a window was `closed`, a timer `deleted`, or the `watermark` came further.
+    #[serde(rename = "fired", skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
+    /// The call, in a recorded run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub call: Option<LoggedCallDocument>,
+    /// Event time up to which all inputs were complete, in ms; absent in a recorded run, whose call has it, and at the end of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<i64>,
+    /// What the operator emitted.
+    pub outputs: Vec<ReplayedOutput>,
+    /// What it changed in its states.
+    pub state: Vec<StateChangeDocument>,
+}
+
+/// One record and what came of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReplayedRecord {
     /// Number of the batch, from 0.
@@ -80,6 +112,9 @@ pub struct ReplayedRecord {
     pub outputs: Vec<ReplayedOutput>,
     /// What it changed in its states.
     pub state: Vec<StateChangeDocument>,
+    /// Windows that fired in its call: a count that it has filled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<FiredDocument>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -116,18 +151,6 @@ pub struct StateChangeDocument {
 impl ReplayedRecord {
     /// A record and what came of it, with states as `text` shows them.
     pub fn of(effects: &RecordEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Self {
-        let output = |OutputRecord { output, key, record }: &OutputRecord| ReplayedOutput {
-            output: output.clone(),
-            key: optional(key.as_deref()),
-            record: record.into(),
-        };
-        let change = |StateChange { state, key, before, after }: &StateChange| {
-            let mut problem = None;
-            let key = text.key(state, key, &mut problem);
-            let mut held = |held: &Option<Held>| text.held(state, held.as_ref(), &mut problem);
-            let (before, after) = (held(before), held(after));
-            StateChangeDocument { state: state.clone(), key, before, after, problem }
-        };
         Self {
             batch: effects.batch,
             record: effects.record,
@@ -137,9 +160,48 @@ impl ReplayedRecord {
             value: optional(effects.given.value.as_deref()),
             timestamp: effects.given.timestamp,
             headers: headers(&effects.given.headers),
-            outputs: effects.outputs.iter().map(output).collect(),
-            state: effects.changes.iter().map(change).collect(),
+            outputs: effects.outputs.iter().map(Into::into).collect(),
+            state: changes(&effects.changes, text),
+            windows: effects.fired.iter().map(Into::into).collect(),
             error: effects.error.as_ref().map(ToString::to_string),
         }
     }
+}
+
+impl ReplayedFiring {
+    /// What fired and what came of it, with states as `text` shows them.
+    pub fn of(effects: &FiringEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Self {
+        let by = effects.fired.first().map(FiredDocument::from);
+        let cause = match effects.cause {
+            FiringCause::Timer => "deleted",
+            FiringCause::Window => "closed",
+            FiringCause::Watermark => "watermark",
+        };
+        let has_watermark = call.is_none() && ![NO_TIMESTAMP, END_OF_TIME.0].contains(&effects.watermark);
+        Self {
+            cause: by.is_none().then_some(cause),
+            by,
+            watermark: has_watermark.then_some(effects.watermark),
+            call,
+            outputs: effects.outputs.iter().map(Into::into).collect(),
+            state: changes(&effects.changes, text),
+        }
+    }
+}
+
+impl From<&OutputRecord> for ReplayedOutput {
+    fn from(OutputRecord { output, key, record }: &OutputRecord) -> Self {
+        Self { output: output.clone(), key: optional(key.as_deref()), record: record.into() }
+    }
+}
+
+fn changes(changes: &[StateChange], text: &HeldText) -> Vec<StateChangeDocument> {
+    let change = |StateChange { state, key, before, after }: &StateChange| {
+        let mut problem = None;
+        let key = text.key(state, key, &mut problem);
+        let mut held = |held: &Option<Held>| text.held(state, held.as_ref(), &mut problem);
+        let (before, after) = (held(before), held(after));
+        StateChangeDocument { state: state.clone(), key, before, after, problem }
+    };
+    changes.iter().map(change).collect()
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod call_logs;
 mod odd_sources;
+mod time;
 
 use super::*;
 use crate::element::RecordBatch;
@@ -24,11 +25,22 @@ fn values(batch: &RecordBatch) -> String {
     batch.values().iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
+/// The next records; time that comes in front of them is passed over.
+fn next_records(upstream: &mut Upstream) -> Result<Option<ReplayInput>, EngineError> {
+    loop {
+        match now(upstream.next())? {
+            Some(Given::Records(input)) => return Ok(Some(input)),
+            Some(Given::Watermark(_)) => {}
+            None => return Ok(None),
+        }
+    }
+}
+
 /// What the operator at `vertex` is given, batch by batch: `number/edge: words`.
 fn given(graph: &JobGraph, vertex: usize, point: &ReplayPoint, records: u64) -> Result<String, EngineError> {
     let mut upstream = now(Upstream::restore(graph, vertex, point, records))?;
     let mut lines = Vec::new();
-    while let Some(ReplayInput { number, edge, batch }) = now(upstream.next())? {
+    while let Some(ReplayInput { number, edge, batch }) = next_records(&mut upstream)? {
         lines.push(format!("{number}/{edge}: {}", values(&batch)));
     }
     Ok(lines.join(", "))
@@ -86,7 +98,7 @@ fn an_operator_goes_on_with_the_state_of_the_checkpoint() {
     let point = checkpoint(&graph, 0, "");
     let mut upstream = now(Upstream::restore(&graph, OPERATOR, &point, 10)).unwrap();
     let mut operator = now(IsolatedOperator::restore(&graph, OPERATOR, &point)).unwrap();
-    let input = now(upstream.next()).unwrap().expect("a word");
+    let input = next_records(&mut upstream).unwrap().expect("a word");
     let before = now(operator.contents_of(input.edge, &input.batch)).unwrap();
     let held = |state| before[&(state, b"a".to_vec())].clone();
     assert_eq!((held(COUNT), held(SEEN)), (Held::Value(vec![3]), Held::List(vec![b"a0".to_vec(); 3])));
@@ -101,7 +113,7 @@ fn effects_tell_what_was_emitted_and_what_changed_and_a_failure_changes_nothing(
     let mut upstream = now(Upstream::restore(&graph, OPERATOR, &point, 10)).unwrap();
     let mut operator = now(IsolatedOperator::restore(&graph, OPERATOR, &point)).unwrap();
     let mut all = Vec::new();
-    while let Some(input) = now(upstream.next()).unwrap() {
+    while let Some(input) = next_records(&mut upstream).unwrap() {
         all.extend((0..input.batch.len()).map(|record| now(effects_of(&mut operator, &input, record)).unwrap()));
     }
     assert_eq!(all.iter().map(|one| (one.batch, one.record, one.outputs.len())).collect::<Vec<_>>(), [(0, 0, 1), (0, 1, 0), (1, 0, 1)]);

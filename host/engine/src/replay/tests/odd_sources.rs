@@ -1,7 +1,7 @@
 //! Sources that a replay must not wait for, read without end, or read at all.
 
 use super::bench::{Count, beginning, edge, graph, split};
-use super::{ReplayPoint, Upstream, values};
+use super::{Given, ReplayPoint, Upstream, values};
 use crate::error::EngineError;
 use crate::exchange::Partitioning::Forward;
 use crate::job::{JobGraph, VertexKind};
@@ -85,7 +85,8 @@ fn given(source: Odd, between: Count, records: u64) -> Result<Vec<String>, Engin
     let replayed = async move {
         let mut upstream = Upstream::restore(&graph, 2, &point, records).await?;
         let mut all = Vec::new();
-        while let Some(input) = upstream.next().await? {
+        while let Some(given) = upstream.next().await? {
+            let Given::Records(input) = given else { continue };
             all.push(values(&input.batch));
         }
         Ok(all)

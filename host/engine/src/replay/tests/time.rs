@@ -1,0 +1,418 @@
+//! Time in replays and dry runs: it comes as far as the records bring it, windows and timers fire by it, and each says what came of it.
+
+use super::bench::{GROUPS, beginning, edge, split};
+use super::{now, values};
+use crate::element::{BatchBuilder, END_OF_TIME, RecordBatch, key_hash};
+use crate::error::{EngineError, ErrorKind};
+use crate::exchange::Partitioning::{Forward, Key};
+use crate::job::{JobGraph, Vertex, VertexKind};
+use crate::operator::{
+    CallKind, FiredTimers, Operator, OperatorCall, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask,
+    TimerDescriptor,
+};
+use crate::replay::{
+    DryRunReport, Fired, FiredBy, FiringEffects, Given, IsolatedOperator, LoggedSubtask, Upstream, dry_run, effects_of, next_firing,
+};
+use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState};
+use crate::state::{
+    FiredWindows, KeyedState, StateDescriptor, StateKind, StateMerger, Window, WindowKind, WindowReason, WindowSettings, unit_hash,
+};
+use crate::time::WatermarkSettings;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use serde_json::json;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Gives words, two at a time: the key of `a5` is `a`, and its time is 5.
+struct Timed {
+    words: &'static str,
+    ends: bool,
+}
+
+impl Source for Timed {
+    fn connector(&self) -> &'static str {
+        "timed"
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        json!(self.words)
+    }
+
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        ready(Ok(vec![split(SplitProgress::Unread)])).boxed()
+    }
+
+    fn verify<'a>(&'a self, _splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn reader(&self, _context: &ReaderContext, _splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        Ok(Box::new(TimedReader { words: self.words.split_whitespace().collect(), next: 0, ends: self.ends }))
+    }
+}
+
+struct TimedReader {
+    words: Vec<&'static str>,
+    next: usize,
+    ends: bool,
+}
+
+fn push(batch: &mut BatchBuilder, word: &str) {
+    batch.push(Some(&word.as_bytes()[..1]), word.as_bytes(), word[1..].parse().ok());
+}
+
+impl SourceReader for TimedReader {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, max: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
+        let some = &self.words[self.next..(self.next + max.min(2)).min(self.words.len())];
+        some.iter().for_each(|word| push(out.of(0), word));
+        self.next += some.len();
+        match (some.is_empty(), self.ends) {
+            (true, false) => Poll::Pending,
+            (true, true) => Poll::Ready(Ok(ReadStatus::End)),
+            (false, _) => Poll::Ready(Ok(ReadStatus::More)),
+        }
+    }
+
+    fn splits(&self) -> Vec<SplitState> {
+        vec![split(SplitProgress::At(json!(self.next)))]
+    }
+
+    fn is_idle(&self, _split: usize) -> bool {
+        self.next == self.words.len()
+    }
+}
+
+/// A source of words that makes watermarks without any delay.
+fn source(id: &str, words: &'static str, ends: bool) -> Vertex {
+    let kind = VertexKind::Source { source: Arc::new(Timed { words, ends }), rate: None };
+    Vertex { watermark: Some(WatermarkSettings::default()), ..Vertex::new(id, 1, kind) }
+}
+
+/// Counts the words of a key in each of its windows, or counts them and sets a timer 5 behind each; emits `count` where one fires.
+#[derive(Clone)]
+struct Counter {
+    descriptor: OperatorDescriptor,
+    /// What it adds to a count when it emits it.
+    more: u8,
+    /// The count that it fails to emit.
+    fails: u8,
+}
+
+impl Counter {
+    fn new(timers: bool) -> Self {
+        let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
+        let outputs = vec![OutputDescriptor { name: "out".into(), schema: None }];
+        let timers: Vec<_> = timers.then(|| TimerDescriptor { name: "later".into(), event_time: true }).into_iter().collect();
+        let (windowed, merging) = (timers.is_empty(), if timers.is_empty() { vec![0] } else { Vec::new() });
+        let descriptor = OperatorDescriptor { outputs, states: vec![count], timers, windowed, merging, ..OperatorDescriptor::default() };
+        Self { descriptor, more: 0, fails: u8::MAX }
+    }
+
+    fn emit<'k>(&self, state: &mut KeyedState, of: impl Iterator<Item = (&'k [u8], i64)>) -> Result<RecordBatch, EngineError> {
+        let mut out = BatchBuilder::new();
+        for (place, (key, time)) in of.enumerate() {
+            let count = state.copied_value(state.key_of()[place] as usize, 0)?.map_or(0, |count| count[0]);
+            if count == self.fails {
+                return Err(EngineError::new(ErrorKind::Restart, format!("cannot count to {count}")));
+            }
+            out.push(Some(key), (count + self.more).to_string().as_bytes(), Some(time));
+        }
+        Ok(out.finish())
+    }
+}
+
+impl OperatorFactory for Counter {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.descriptor
+    }
+
+    fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn merger(&self) -> Option<Arc<dyn StateMerger>> {
+        Some(Arc::new(Sum))
+    }
+}
+
+struct Sum;
+
+impl StateMerger for Sum {
+    fn merge(
+        &self,
+        _state: usize,
+        earlier: &crate::element::Column,
+        later: &crate::element::Column,
+    ) -> Result<crate::element::Column, EngineError> {
+        let mut sums = crate::element::Column::new();
+        earlier.iter().zip(later.iter()).for_each(|(earlier, later)| sums.push(&[earlier[0] + later[0]]));
+        Ok(sums)
+    }
+}
+
+impl Operator for Counter {
+    fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("a key edge");
+        let mut first = 0;
+        while first < batch.len() {
+            let taken = state.select(batch, first..batch.len()).map_err(|error| error.into_error(|_| unreachable!("each has a key")))?;
+            for row in 0..state.key_of().len() {
+                let record = state.rows().map_or(first + row, |rows| rows[row] as usize);
+                let key = state.key_of()[row] as usize;
+                let count = state.copied_value(key, 0)?.map_or(0, |count| count[0]) + 1;
+                state.set_value(key, 0, &[count])?;
+                if !self.descriptor.timers.is_empty() {
+                    state.set_timer(key, 0, batch.timestamps()[record] + 5)?;
+                }
+            }
+            state.accept()?;
+            first += taken;
+        }
+        Ok(())
+    }
+
+    fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("windows are of keys");
+        state.select(fired, 0..fired.len()).expect("each has a key");
+        let out = self.emit(state, fired.keys().iter().zip(fired.firings().iter().map(|firing| firing.timestamp)))?;
+        context.outputs.push((0, out.into()));
+        Ok(())
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let state = context.state.as_deref_mut().expect("timers are of keys");
+        state.select(fired, 0..fired.len()).expect("each has a key");
+        let out = self.emit(state, fired.keys().iter().zip(fired.due().iter().copied()))?;
+        context.outputs.push((0, out.into()));
+        Ok(())
+    }
+}
+
+/// Words that are counted in windows, or with timers where there are none.
+fn counting(source: Vertex, counter: Counter, window: Option<WindowKind>) -> JobGraph {
+    let window = window.map(WindowSettings::new);
+    let count = Vertex { window, ..Vertex::new("count", 1, VertexKind::Operator(Arc::new(counter))) };
+    JobGraph { name: "job".into(), max_parallelism: GROUPS, vertices: vec![source, count], edges: vec![edge(0, 1, 0, Key)] }
+}
+
+const TUMBLING: Option<WindowKind> = Some(WindowKind::Tumbling { size: 10, offset: 0 });
+
+/// What the operator at `vertex` is given.
+fn given(graph: &JobGraph, vertex: usize, records: u64) -> String {
+    let mut upstream = now(Upstream::restore(graph, vertex, &beginning(), records)).unwrap();
+    let mut all = Vec::new();
+    while let Some(given) = now(upstream.next()).unwrap() {
+        all.push(match given {
+            Given::Records(input) => values(&input.batch),
+            Given::Watermark(time) if time == END_OF_TIME.0 => "@end".to_owned(),
+            Given::Watermark(time) => format!("@{time}"),
+        });
+    }
+    all.join(" ")
+}
+
+#[test]
+fn time_comes_as_far_as_the_records_bring_it_and_to_its_end_where_the_input_has_one() {
+    let graph = |ends| counting(source("in", "a5 b3 a9", ends), Counter::new(false), TUMBLING);
+    assert_eq!(given(&graph(true), 1, 100), "a5 b3 @4 a9 @8 @end");
+    assert_eq!(given(&graph(false), 1, 100), "a5 b3 @4 a9 @8");
+    // What was not asked for brings no time.
+    assert_eq!([0, 1, 2].map(|records| given(&graph(true), 1, records)), ["", "a5 @4", "a5 b3 @4"]);
+}
+
+#[test]
+fn the_slowest_source_holds_time_back_until_it_has_ended_or_is_idle() {
+    let graph = |slow: Vertex| {
+        let mut graph = counting(source("in", "a5 a6 a7 a8 a9", true), Counter::new(false), TUMBLING);
+        graph.vertices.push(slow);
+        graph.edges.push(edge(2, 1, 0, Key));
+        graph
+    };
+    let idle = |idle_after| Vertex {
+        watermark: Some(WatermarkSettings { idle_after, ..WatermarkSettings::default() }),
+        ..source("slow", "b1 b2 b3", false)
+    };
+    assert_eq!(given(&graph(source("slow", "b1 b2 b3", true)), 1, 100), "a5 a6 b1 b2 @1 a7 a8 b3 @2 a9 @8 @end");
+    assert_eq!(given(&graph(idle(None)), 1, 100), "a5 a6 b1 b2 @1 a7 a8 b3 @2 a9");
+    assert_eq!(given(&graph(idle(Some(Duration::from_secs(60)))), 1, 100), "a5 a6 b1 b2 @1 a7 a8 b3 @2 a9 @8");
+    // One without watermarks says nothing until its end.
+    let untimed = |ends| Vertex { watermark: None, ..source("slow", "b1", ends) };
+    assert_eq!(given(&graph(untimed(true)), 1, 100), "a5 a6 b1 a7 a8 @7 a9 @8 @end");
+    assert_eq!(given(&graph(untimed(false)), 1, 100), "a5 a6 b1 a7 a8 a9");
+}
+
+#[test]
+fn what_fires_in_front_comes_ahead_of_the_watermark_and_an_operator_may_make_its_own() {
+    let graph = |watermark: Option<WatermarkSettings>| {
+        let mut graph = counting(source("in", "a5 b3 a19 a21", true), Counter::new(false), TUMBLING);
+        graph.vertices[1].watermark = watermark;
+        let last = Counter::new(false).descriptor;
+        let last = Counter { descriptor: OperatorDescriptor { windowed: false, states: Vec::new(), ..last }, ..Counter::new(false) };
+        graph.vertices.push(Vertex::new("last", 1, VertexKind::Operator(Arc::new(last))));
+        graph.edges.push(edge(1, 2, 0, Forward));
+        graph
+    };
+    assert_eq!(given(&graph(None), 2, 100), "@4 1 1 1 @20 1 @end");
+    // What a window emits has its last ms for a time.
+    let own = WatermarkSettings { delay: Duration::from_millis(5), ..WatermarkSettings::default() };
+    assert_eq!(given(&graph(Some(own)), 2, 100), "1 @3 1 1 @13 1 @23 @end");
+}
+
+fn of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn fired(fired: &Fired) -> String {
+    let key = of(&fired.key);
+    match &fired.by {
+        FiredBy::Window { window: Window { start, end }, reason, revision, replaces } => {
+            let reason = match reason {
+                WindowReason::OnTime => "",
+                WindowReason::Early => " early",
+                WindowReason::Correction => " correction",
+            };
+            let replaces: String = replaces.iter().map(|window| format!(" for {}-{}", window.start, window.end)).collect();
+            format!("{key} {start}-{end}{reason} r{revision}{replaces}")
+        }
+        FiredBy::Timer { name, due } => format!("{key} {name} at {due}"),
+    }
+}
+
+fn shown(firing: &FiringEffects) -> String {
+    let outputs: Vec<_> = firing.outputs.iter().map(|output| of(output.record.value.as_deref().unwrap_or_default())).collect();
+    let fired: Vec<_> = firing.fired.iter().map(fired).collect();
+    let fired = if fired.is_empty() { "closed".to_owned() } else { fired.join("+") };
+    format!("{fired}: {}", outputs.join("+"))
+}
+
+/// All that happens to the operator in a replay: `late` stands behind a record that is.
+fn replayed(graph: &JobGraph, records: u64) -> Vec<String> {
+    now(async {
+        let mut upstream = Upstream::restore(graph, 1, &beginning(), records).await?;
+        let mut operator = IsolatedOperator::restore(graph, 1, &beginning()).await?;
+        let mut all = Vec::new();
+        while let Some(given) = upstream.next().await? {
+            match given {
+                Given::Records(input) => {
+                    for record in 0..input.batch.len() {
+                        let effects = effects_of(&mut operator, &input, record).await?;
+                        let late = effects.outputs.iter().map(|output| format!(" {}", output.output));
+                        let fired = effects.fired.iter().map(|one| format!(" ({})", fired(one)));
+                        let word = of(effects.given.value.as_deref().unwrap_or_default());
+                        all.push(late.chain(fired).fold(word, |text, more| text + &more));
+                    }
+                }
+                Given::Watermark(watermark) => operator.begin_watermark(watermark),
+            }
+            while let Some(firing) = next_firing(&mut operator).await? {
+                all.extend((!firing.is_empty()).then(|| shown(&firing)));
+            }
+        }
+        Ok(all)
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_window_fires_with_what_it_gave_and_late_records_are_late() {
+    let graph = counting(source("in", "a5 b3 a19 b21 a6 a22", true), Counter::new(false), TUMBLING);
+    let all =
+        ["a5", "b3", "a19", "b21", "a 0-10 r0: 1", "b 0-10 r0: 1", "a 10-20 r0: 1", "a6 late", "a22", "a 20-30 r0: 1", "b 20-30 r0: 1"];
+    assert_eq!(replayed(&graph, 100), all);
+    assert_eq!(replayed(&graph, 100), all, "two replays are the same");
+    assert_eq!(replayed(&graph, 2), ["a5", "b3"], "an input that was not read whole has no end");
+}
+
+#[test]
+fn what_comes_within_lateness_is_a_correction_and_a_closed_window_is_told() {
+    let mut graph = counting(source("in", "a5 a12 a7 a13 a28 a40", true), Counter::new(false), TUMBLING);
+    graph.vertices[1].window.as_mut().unwrap().lateness = 10;
+    let all = replayed(&graph, 100);
+    assert_eq!(all[..6], ["a5", "a12", "a 0-10 r0: 1", "a7", "a13", "a 0-10 correction r1: 2"]);
+    assert!(all.contains(&"closed: ".to_owned()), "{all:?}");
+}
+
+#[test]
+fn sessions_tell_their_bounds_and_a_count_fires_in_its_record() {
+    let session = counting(source("in", "a5 a8 a30 b31", true), Counter::new(false), Some(WindowKind::Session { gap: 10 }));
+    assert_eq!(replayed(&session, 100), ["a5", "a8", "a30", "b31", "a 5-18 r0: 2", "a 30-40 r0: 1", "b 31-41 r0: 1"]);
+    let count = counting(source("in", "a1 b1 a2 a3", true), Counter::new(false), Some(WindowKind::Count { records: 2 }));
+    let bound = i64::MIN;
+    assert_eq!(replayed(&count, 100), ["a1", "b1", &format!("a2 out (a {bound}-{bound} r0)"), "a3"]);
+}
+
+#[test]
+fn timers_fire_in_their_order_with_their_names() {
+    let graph = counting(source("in", "a5 b3 a9 b14", true), Counter::new(true), None);
+    let expect = ["a5", "b3", "a9", "b14", "b later at 8: 2", "a later at 10: 2", "a later at 14: 2", "b later at 19: 2"];
+    assert_eq!(replayed(&graph, 100), expect);
+}
+
+fn compared(words: &'static str, old: Counter, new: Counter, window: Option<WindowKind>) -> DryRunReport {
+    let job = |counter| counting(source("in", words, true), counter, window);
+    let (old, new) = (job(old), job(new));
+    now(async {
+        let mut upstream = Upstream::restore(&old, 1, &beginning(), 100).await?;
+        let mut versions =
+            (IsolatedOperator::restore(&old, 1, &beginning()).await?, IsolatedOperator::restore(&new, 1, &beginning()).await?);
+        dry_run(&mut upstream, (&mut versions.0, &mut versions.1), &*beginning().clock).await
+    })
+    .unwrap()
+}
+
+#[test]
+fn versions_are_compared_by_what_their_windows_and_timers_give() {
+    for window in [TUMBLING, None] {
+        let counter = || Counter::new(window.is_none());
+        let same = compared("a5 b3 a19 a21", counter(), counter(), window);
+        assert!(same.agrees() && same.watermark == Some(END_OF_TIME.0), "{same:?}");
+        let fires = (same.new.windows, same.new.timers, same.old.fired.len());
+        assert_eq!(fires, if window.is_some() { (4, 0, 4) } else { (0, 4, 4) });
+        let differ = compared("a5 b3 a19 a21", counter(), Counter { more: 1, ..counter() }, window);
+        assert!(!differ.agrees() && differ.failures_agree);
+        let out = &differ.outputs[0];
+        assert_eq!((out.name.as_str(), out.only_old, out.only_new, out.different), ("out", 0, 0, 4));
+        let by = out.examples[0].new.as_ref().and_then(|record| record.by.as_ref()).map(fired);
+        assert_eq!(by.as_deref(), Some(if window.is_some() { "a 0-10 r0" } else { "a later at 10" }));
+    }
+}
+
+#[test]
+fn a_window_that_a_version_fails_on_is_counted_and_gone() {
+    let report = compared("a5 b3 b4 a19 a21", Counter::new(false), Counter { fails: 2, ..Counter::new(false) }, TUMBLING);
+    assert_eq!((report.old.failures, report.new.failures, report.failures_agree, report.new.windows), (0, 1, false, 4), "{report:?}");
+    let failed: Vec<_> = report.new.fired.iter().filter_map(|one| Some((fired(&one.fired), one.error.clone()?))).collect();
+    assert_eq!(failed, [("b 0-10 r0".to_owned(), "count: cannot count to 2".to_owned())]);
+    assert_eq!((report.outputs[0].only_old, report.outputs[0].different), (1, 0));
+    assert!(report.states.iter().all(|state| state.is_empty()), "{report:?}");
+}
+
+#[test]
+fn recorded_windows_fire_again_one_by_one() {
+    let graph = counting(source("in", "", true), Counter::new(false), TUMBLING);
+    let mut operator = now(LoggedSubtask::restore(&graph, 1, (0, 1), &beginning())).unwrap();
+    let mut batch = BatchBuilder::new();
+    ["a5", "b3", "a7", "a19"].iter().for_each(|word| push(&mut batch, word));
+    let call = |watermark, kind| OperatorCall { watermark, processing_time: 7, kind };
+    let records = CallKind::Batch { input: 0, keyed: true, batch: Arc::new(batch.finish()) };
+    let made = now(operator.effects_of(0, &call(i64::MIN, records))).unwrap();
+    assert_eq!((made.records.len(), made.firings.len(), made.undivided), (4, 0, false));
+    let mut due = FiredTimers::default();
+    for key in ["a", "b"] {
+        // A unit begins with its window's start, of which the sign is flipped.
+        let unit = [&i64::MIN.to_be_bytes()[..], key.as_bytes()].concat();
+        due.push(&unit, unit_hash(&unit), 0, 9);
+    }
+    assert_eq!(unit_hash(due.keys().get(0)), key_hash(b"a"));
+    let made = now(operator.effects_of(1, &call(10, CallKind::Windows(Arc::new(due.clone()))))).unwrap();
+    let all: Vec<_> = made.firings.iter().map(shown).collect();
+    assert_eq!(
+        (all, made.undivided, made.recordless.outputs.len()),
+        (vec!["a 0-10 r0: 2".to_owned(), "b 0-10 r0: 1".to_owned()], false, 2)
+    );
+    assert_eq!((made.firings[0].watermark, made.firings[0].changes.len()), (10, 2), "the count and the window are gone");
+    let made = now(operator.effects_of(1, &call(11, CallKind::Windows(Arc::new(due))))).unwrap();
+    assert!(made.firings.is_empty() && made.recordless.is_empty(), "they are gone");
+}
