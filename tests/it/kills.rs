@@ -28,13 +28,18 @@ const AT_LEAST_ONCE: &str = "mode = \"at-least-once\"";
 
 /// Kills a job as often as asked for, lets it finish, and compares. The processes have the `parallelisms` and the `barriers` in turn.
 fn check(parallelisms: &[u32], barriers: &[&str], rate: u64) {
+    check_with("", parallelisms, barriers, rate);
+}
+
+/// The same with a further line of the sink.
+fn check_with(sink: &str, parallelisms: &[u32], barriers: &[&str], rate: u64) {
     let (mut seed, kills) = (Seed::of_run(), kills());
     let bench = Bench::new(WEIR, job(parallelisms[0], rate, kills));
     let mut turns = parallelisms.iter().cycle().zip(barriers.iter().cycle());
     let (mut log, mut killed) = (bench.log(), 0);
     while killed < kills {
         let (&parallelism, &checkpoints) = turns.next().expect("a circle");
-        bench.write_job(&WordCount { parallelism, checkpoints: checkpoints.into(), ..bench.job().clone() }.job_file());
+        bench.write_job(&WordCount { parallelism, checkpoints: checkpoints.into(), ..bench.job().clone() }.job_file() + sink);
         log.read_on(&bench.storage());
         let before = log.completed.len();
         let mut process = bench.start("run job.toml -q");
@@ -96,4 +101,9 @@ fn a_job_whose_barriers_go_another_way_after_each_kill_commits_its_input_once() 
 #[test]
 fn an_at_least_once_job_that_is_killed_under_load_loses_nothing() {
     check(&[2, 3], &[AT_LEAST_ONCE], 20_000);
+}
+
+#[test]
+fn a_job_that_writes_into_partitions_is_killed_and_commits_its_input_once() {
+    check_with("partition-by = [\"word\"]\n", &[2, 1], &[ALIGNED, UNALIGNED], 2_000);
 }

@@ -61,12 +61,18 @@ fn sink(id: &str, input: &str, format: &str) -> String {
     format!("[sink.{id}]\nconnector = \"file\"\ninput = \"{input}\"\npath = \"{id}\"\nformat = \"{format}\"\n")
 }
 
+/// How the job file of a query partitions its rows; nothing where it does not.
+fn partitions(query: u32) -> String {
+    let text = fs::read_to_string(workspace().join(format!("plugins/nexmark/q{query}.toml"))).expect("a query has a job file");
+    text.lines().filter(|line| line.starts_with("partition-by")).map(|line| format!("{line}\n")).collect()
+}
+
 /// A job with these queries on the first so many events.
 pub(super) fn job(events: u64, queries: &[u32]) -> String {
     let mut job = SOURCE.replace("count = 100_000", &format!("count = {events}")) + &sink("all-events", "events", "jsonl");
     for query in queries {
         let format = if *query == 0 { "jsonl" } else { "lines" };
-        job += &(operators(*query) + &sink(&format!("rows-{query}"), &format!("q{query}"), format));
+        job += &(operators(*query) + &sink(&format!("rows-{query}"), &format!("q{query}"), format) + &partitions(*query));
     }
     job
 }

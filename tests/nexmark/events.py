@@ -27,14 +27,19 @@ def decode(data):
     return event
 
 
-def lines(folder):
-    """The lines of the part files of a folder, those of each subtask in the order in which it wrote them."""
+def parts(folder):
+    """The part files of a folder and of the partitions in it, those of each subtask in the order in which it wrote them."""
 
     def written(path):
         sink, subtask, checkpoint, _nonce = path.name.removeprefix("part-").rsplit("-", 3)
         return sink, int(subtask), int(checkpoint)
 
-    for path in sorted(Path(folder).glob("part-*"), key=written):
+    return sorted(Path(folder).rglob("part-*"), key=written)
+
+
+def lines(folder):
+    """The lines of these files."""
+    for path in parts(folder):
         yield from path.read_text().splitlines()
 
 

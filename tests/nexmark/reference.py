@@ -20,8 +20,9 @@ import json
 import sys
 from collections import Counter, defaultdict
 from datetime import datetime, timezone
+from pathlib import Path
 
-from events import Events, encoded, lines
+from events import Events, encoded, lines, parts
 
 SECOND = 1000
 
@@ -155,7 +156,7 @@ def q9(events):
 
 
 def q10(events):
-    """Log to the file system: bids with the day and minute of their partition. Where a partition is a folder, its files have these rows."""
+    """Log to the file system: bids with the day and minute of their partition, in whose folder they have to be."""
     return [{**columns(bid, "auction bidder price dateTime extra"), "dt": day(bid), "hm": minute(bid)} for bid in events.bids]
 
 
@@ -326,6 +327,14 @@ def found(query, folder):
     return list({tuple(row[name] for name in key): row for row in rows}.values()) if key else rows
 
 
+def misplaced(folder):
+    """The rows of query 10 that are in another folder than that of their day and minute."""
+    for path in parts(folder):
+        for row in map(json.loads, path.read_text().splitlines()):
+            if path.relative_to(folder).parent != Path(f"dt={row['dt']}", f"hm={row['hm']}"):
+                yield f"{path.relative_to(folder)}: {row}"
+
+
 def difference(query, events, folder):
     """How the rows of a job differ from those that they have to be; `None`: they do not."""
     text = lambda row: json.dumps(row, sort_keys=True)
@@ -333,6 +342,9 @@ def difference(query, events, folder):
     actual = Counter(map(text, found(query, folder)))
     if not expected:
         return f"{query}: the events give no row, so nothing is compared"
+    if query == "q10":
+        for row in misplaced(folder):
+            return f"q10: a row is in a folder that is not its own: {row}"
     missing, spare = expected - actual, actual - expected
     if not missing and not spare:
         return None

@@ -216,10 +216,20 @@ impl Bench {
         self.parts_in("out")
     }
 
+    /// Those of a sink's folder, and of the partitions in it.
     fn parts_in(&self, folder: &str) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.path(folder)) else { return Vec::new() };
-        let paths = entries.map(|entry| entry.expect("a readable folder").path());
-        paths.filter(|path| name(path).starts_with("part-")).collect()
+        let (mut parts, mut folders) = (Vec::new(), vec![self.path(folder)]);
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = fs::read_dir(folder) else { continue };
+            for path in entries.map(|entry| entry.expect("a readable folder").path()) {
+                match name(&path) {
+                    name if name.starts_with("part-") => parts.push(path),
+                    name if name.contains('=') => folders.push(path),
+                    _ => {}
+                }
+            }
+        }
+        parts
     }
 
     /// The checkpoints that the committed part files were prepared for, by their names: `part-<sink>-<subtask>-<checkpoint>-<nonce>.<suffix>`.

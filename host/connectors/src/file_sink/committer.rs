@@ -54,11 +54,30 @@ fn commit_part(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineErro
 }
 
 fn publish(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
+    make_folders(part)?;
     match std::fs::rename(&part.pending, &part.target) {
         Ok(()) => sync_target_dir(part),
         Err(error) if error.kind() == IoErrorKind::NotFound => settled_by_another(part, lost),
         Err(error) => Err(io_error(ErrorKind::Retry, "make visible", &part.target, error)),
     }
+}
+
+/// Makes the folders between the sink's and the part, durably: the part may be the first in its partition.
+fn make_folders(part: &FileCommittable) -> Result<(), EngineError> {
+    let (Some(sinks), Some(own)) = (part.pending.parent().and_then(Path::parent), part.target.parent()) else { return Ok(()) };
+    let mut folder = sinks.to_owned();
+    for name in own.strip_prefix(sinks).into_iter().flat_map(Path::components) {
+        let above = folder.clone();
+        folder.push(name);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => {}
+            // Another commit may have made it and not got any further.
+            Err(error) if error.kind() == IoErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(error) => return Err(io_error(ErrorKind::Retry, "make the folder", &folder, error)),
+        }
+        sync_dir(&above)?;
+    }
+    Ok(())
 }
 
 /// The pending file is gone: either another process has committed it in the meantime, or the output is lost.

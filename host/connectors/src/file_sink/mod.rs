@@ -1,7 +1,8 @@
 //! The sink `file`: a folder of part files that appear only when the checkpoint that covers them is complete.
 //!
 //! A subtask writes into the hidden folder `.pending/` beside the output. With each barrier its part is made durable and handed over
-//! as a committable; the committer renames it to `part-…` once the checkpoint is complete.
+//! as a committable; the committer renames it to `part-…` once the checkpoint is complete. With `partition-by` there is a part for each folder that fields of
+//! the records name ([`partition`]); the folders are made when the first of their parts is committed.
 //!
 //! Invariants: a `part-…` file never changes and is never empty; a pending file is deleted only by a later attempt of the same job
 //! (its nonce is in the job's log) whose restored checkpoint does not name it; nothing else in the folder is touched.
@@ -10,6 +11,10 @@ mod committable;
 mod committer;
 pub(crate) mod encoding;
 mod part;
+mod partition;
+#[cfg(test)]
+mod partition_tests;
+mod parts;
 
 pub(crate) use committer::FileCommitter;
 
@@ -20,6 +25,8 @@ use committable::FileCommittable;
 use encoding::Encoding;
 use futures_util::future::BoxFuture;
 use part::{Part, StoredFolder};
+use partition::{FIELDS_MAX, PartitionBy};
+use parts::Parts;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -49,6 +56,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Fallback::Value("lines"),
         "How a record is written: its value as a line, or key, value and time as a line of JSON.",
     ),
+    Setting::new(
+        "partition-by",
+        Kind::Texts,
+        Fallback::Value("[]"),
+        "Fields of values that are JSON objects. Their values name folders that the part files lie in, one in the other: `[\"dt\", \"hm\"]` gives `dt=2013-01-01/hm=10:00/`. Records stay whole.",
+    ),
 ];
 
 /// Writes records into the part files of one folder.
@@ -57,14 +70,16 @@ pub(crate) struct FileSink {
     folder: PathBuf,
     stored: StoredFolder,
     encoding: Encoding,
+    partition_by: PartitionBy,
 }
 
 impl FileSink {
-    /// Reads `path` and `format`.
+    /// Reads the settings of the table.
     pub(crate) fn new(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::of_sink("file", SETTINGS, settings);
         let path = settings.path("path")?;
         let encoding = settings.choice("format", &[("lines", Encoding::Lines), ("jsonl", Encoding::JsonLines)])?;
+        let partition_by = PartitionBy::new(settings.texts("partition-by")?)?;
         let shown = settings.finish()?;
         let absolute =
             |folder: &Path| std::path::absolute(folder).map_err(|e| SettingsError::at("path", format!("`path = {path:?}`: {e}")));
@@ -83,7 +98,7 @@ impl FileSink {
             ));
         }
         let stored = StoredFolder::new(Path::new(&path), &base, &folder);
-        Ok((Self { folder, stored, encoding }, shown))
+        Ok((Self { folder, stored, encoding, partition_by }, shown))
     }
 
     /// The names that it gives to files.
@@ -93,20 +108,33 @@ impl FileSink {
         let (text, some) = (NamePart::Text, NamePart::Some);
         let part = vec![text("part-"), some(of_name), text("-"), some(nonce), text(self.encoding.suffix())];
         let pending = vec![some(nonce), text("."), some(of_name)];
-        Output::new(&self.folder, vec![vec![part], vec![vec![text(PENDING_DIR)], pending]])
+        let partition = || vec![some(|_| true), text("="), some(|_| true)];
+        let visible = (0..self.partition_by.depth()).map(|_| partition()).chain([part]).collect();
+        Output::new(&self.folder, vec![visible, vec![vec![text(PENDING_DIR)], pending]])
     }
 
-    /// The newest checkpoints of these attempts, by the names of the folder's files.
+    /// The newest checkpoints of these attempts, by the names of the folder's files and of those in partitions, whatever they are by now.
     fn look_for_newest(&self, nonces: &[String]) -> Result<Vec<VisibleOutput>, EngineError> {
-        let on_folder = |e| io_error(ErrorKind::FixInput, "look into", &self.folder, e);
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(on_folder(error)),
-        };
-        let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(on_folder)?;
-        let parts = names.iter().filter_map(|name| name.to_str()).filter(|name| name.starts_with(PART_PREFIX));
-        Ok(VisibleOutput::newest(parts.filter_map(VisibleOutput::of_part), nonces))
+        let (mut visible, mut left) = (Vec::new(), vec![(self.folder.clone(), FIELDS_MAX)]);
+        while let Some((folder, depth)) = left.pop() {
+            let on_folder = |e| io_error(ErrorKind::FixInput, "look into", &folder, e);
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(on_folder(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(on_folder)?;
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { continue };
+                if name.contains('=') && depth > 0 && entry.file_type().map_err(on_folder)?.is_dir() {
+                    left.push((entry.path(), depth - 1));
+                } else if name.starts_with(PART_PREFIX) {
+                    visible.extend(VisibleOutput::of_part(name));
+                }
+            }
+        }
+        Ok(VisibleOutput::newest(visible, nonces))
     }
 
     /// Deletes the pending files of older attempts that this one's checkpoint does not name.
@@ -159,54 +187,82 @@ impl Sink for FileSink {
             folder: self.folder.clone(),
             stored: self.stored.clone(),
             encoding: self.encoding,
+            partition_by: self.partition_by.clone(),
             vertex: subtask.vertex.clone(),
             subtask: subtask.index,
             nonce: nonce.to_string(),
             parts_begun: 0,
-            part: None,
+            parts: Parts::default(),
         }))
     }
 }
 
-/// One subtask's writer. At most one part is open: the one that the next barrier closes.
+/// One subtask's writer. Its parts are those that the next barrier closes: one, or one for each folder.
 struct FileWriter {
     folder: PathBuf,
     stored: StoredFolder,
     encoding: Encoding,
+    partition_by: PartitionBy,
     vertex: String,
     subtask: u32,
     nonce: String,
     parts_begun: u64,
-    part: Option<Part>,
+    parts: Parts,
+}
+
+impl FileWriter {
+    /// Appends records to the part in a folder.
+    fn append(&mut self, folder: &str, records: &RecordBatch) -> Result<(), EngineError> {
+        let Self { folder: sinks, parts_begun, nonce, vertex, subtask, parts, encoding, .. } = self;
+        let begin = || {
+            *parts_begun += 1;
+            let name = format!("{}{vertex}-{subtask}-{parts_begun}", part::pending_prefix(nonce));
+            Part::begin(sinks.join(PENDING_DIR).join(name))
+        };
+        parts.of(folder, begin)?.append(|bytes| encoding.encode(records, bytes))
+    }
+
+    /// Appends each run of records of one folder to the part there.
+    fn append_by_folder(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        let (mut first, mut of_run, mut folder) = (0, String::new(), String::new());
+        for record in 0..batch.len() {
+            self.partition_by.folder(batch.value(record), &mut folder)?;
+            if folder != of_run && record > first {
+                self.append(&of_run, &batch.slice(first..record))?;
+                first = record;
+            }
+            std::mem::swap(&mut folder, &mut of_run);
+        }
+        self.append(&of_run, &batch.slice(first..batch.len()))
+    }
 }
 
 impl SinkWriter for FileWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
-        if batch.is_empty() {
-            return Ok(());
+        match (batch.is_empty(), self.partition_by.is_empty()) {
+            (true, _) => Ok(()),
+            (false, true) => self.append("", batch),
+            (false, false) => self.append_by_folder(batch),
         }
-        let part = match &mut self.part {
-            Some(part) => part,
-            None => {
-                self.parts_begun += 1;
-                let name = format!("{}{}-{}-{}", part::pending_prefix(&self.nonce), self.vertex, self.subtask, self.parts_begun);
-                self.part.insert(Part::begin(self.folder.join(PENDING_DIR).join(name))?)
-            }
-        };
-        part.append(|bytes| self.encoding.encode(batch, bytes))
     }
 
     fn prepare_commit(
         &mut self,
         checkpoint_id: CheckpointId,
     ) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
-        let Some(part) = self.part.take() else {
+        let parts = self.parts.take();
+        if parts.is_empty() {
             return Ok(Box::pin(async { Ok(Vec::new()) }));
-        };
+        }
         let suffix = self.encoding.suffix();
         let name = format!("{PART_PREFIX}{}-{}-{checkpoint_id}-{}{suffix}", self.vertex, self.subtask, self.nonce);
-        let folder = self.stored.clone();
-        Ok(Box::pin(async move { Ok(vec![part.finish(&folder, &name)?.into()]) }))
+        let (stored, pending_dir) = (self.stored.clone(), self.folder.join(PENDING_DIR));
+        Ok(Box::pin(async move {
+            let finish = |(folder, part): (String, Part)| Ok(part.finish(&stored, &folder, &name)?.into());
+            let finished = parts.into_iter().map(finish).collect::<Result<_, EngineError>>()?;
+            sync_dir(&pending_dir)?;
+            Ok(finished)
+        }))
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) enum NamePart {
     /// This text.
     Text(&'static str),
-    /// Any number of these characters, all of them ASCII.
+    /// Any number of these characters.
     Some(fn(char) -> bool),
 }
 
@@ -152,7 +152,7 @@ fn meet(tokens: &[Token], signs: &[Sign]) -> bool {
             (Some(Token::AnySequence), Some(Sign::One(_))) => next.extend([(token + 1, sign), (token, sign + 1)]),
             (Some(Token::AnySequence), Some(Sign::Several(_)) | None) => next.push((token + 1, sign)),
             (Some(one), Some(Sign::One(character))) if one.fits(Some(*character)) => next.push((token + 1, sign + 1)),
-            (Some(one), Some(Sign::Several(of))) if (0..128u8).map(char::from).any(|c| of(c) && one.fits(Some(c))) => {
+            (Some(one), Some(Sign::Several(of))) if (0..128u8).map(char::from).chain(one.itself()).any(|c| of(c) && one.fits(Some(c))) => {
                 next.push((token + 1, sign))
             }
             (Some(_), Some(Sign::One(_) | Sign::Several(_)) | None) | (None, Some(_)) => {}

@@ -127,6 +127,15 @@ fn fit(tokens: &[Token], name: &[Sign]) -> bool {
 }
 
 impl Token {
+    /// The one character that it stands for, or one at the end of each of its ranges.
+    pub(super) fn itself(&self) -> Vec<char> {
+        match self {
+            Self::Char(own) => vec![*own],
+            Self::AnyChar | Self::AnySequence => Vec::new(),
+            Self::Set { ranges, .. } => ranges.iter().map(|&(first, _)| first).collect(),
+        }
+    }
+
     /// True where it takes this one character, or a byte that is part of none.
     pub(super) fn fits(&self, character: Sign) -> bool {
         let is_in = |&(first, last): &(char, char)| character.is_some_and(|character| (first..=last).contains(&character));
