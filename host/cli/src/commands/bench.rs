@@ -1,31 +1,109 @@
 //! `weir bench nexmark`: how fast each query of the benchmark is.
 //!
 //! A query is a job file of a folder. It is run as it stands there, but for the number of its source's events and where its checkpoints lie, by `weir run` in a process of its
-//! own, so that processor time and memory are those of one job.
+//! own, so that processor time and memory are those of one job. Ctrl-C ends the query that runs, and what the others came to is printed.
 
 use crate::args::NexmarkArgs;
 use crate::context::Context;
 use crate::documents::{BenchDocument, BenchQuery, SCHEMA};
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 use crate::figures::{bytes_text, grouped};
 use crate::plugins::PluginOrigin;
 use crate::start::build;
 use serde_json::Value;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use toml::Table;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Runs the queries and prints what each came to.
 pub(super) fn nexmark(context: &Context, args: &NexmarkArgs) -> Result<u8, Failure> {
     let mut document = BenchDocument { schema: SCHEMA, queries: Vec::new() };
-    for query in queries(args)? {
-        context.screen.notice(&format!("{}: {} events", query.name, grouped(args.events)));
-        document.queries.push(query.measured(context, args.events)?);
+    let queries = queries(args)?;
+    let stopping = Stopping::listen()?;
+    for (place, query) in queries.iter().enumerate() {
+        let (of, all) = (place + 1, queries.len());
+        context.screen.notice(&format!("{} ({of} of {all}): {} events", query.name, grouped(args.events)));
+        match query.measured(context, args.events, &stopping) {
+            Ok(measured) => {
+                context.screen.notice(&progress(&measured));
+                document.queries.push(measured);
+            }
+            Err(_) if stopping.is_asked_for() => break,
+            Err(failure) => return Err(failure),
+        }
     }
     context.print(&document, || text(&document))?;
+    if stopping.is_asked_for() {
+        context.screen.notice(&format!("stopped: {} of {} queries were measured", document.queries.len(), queries.len()));
+        return Ok(INTERRUPTED as u8);
+    }
     Ok(0)
+}
+
+/// What a query came to, while others are to come.
+fn progress(query: &BenchQuery) -> String {
+    let rate = grouped(query.events_per_cpu_s.round() as u64);
+    format!("{}: {rate} events per CPU second, {:.1} s", query.query, query.wall_s)
+}
+
+/// Ctrl-C, and the process of the query that it ends.
+#[derive(Clone, Default)]
+struct Stopping(Arc<Mutex<Running>>);
+
+#[derive(Default)]
+struct Running {
+    asked_for: bool,
+    query: Option<Child>,
+}
+
+impl Stopping {
+    /// From now on a signal ends the query that runs, and no other is begun.
+    fn listen() -> Result<Self, Failure> {
+        let stopping = Self::default();
+        let heard = stopping.clone();
+        ctrlc::set_handler(move || heard.stop())
+            .map_err(|error| Failure::Engine(EngineError::new(ErrorKind::Bug, format!("take over Ctrl-C: {error}"))))?;
+        Ok(stopping)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Running) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_asked_for(&self) -> bool {
+        self.with(|running| running.asked_for)
+    }
+
+    /// What a query that is ended has measured is worth nothing: it takes no last checkpoint.
+    fn stop(&self) {
+        self.with(|running| {
+            running.asked_for = true;
+            // One that has ended by itself is no failure.
+            running.query.as_mut().map(Child::kill)
+        });
+    }
+
+    /// What `command` prints until it ends.
+    fn output(&self, command: &mut Command) -> io::Result<Vec<u8>> {
+        let mut printed = Vec::new();
+        let stdout = self.with(|running| {
+            if running.asked_for {
+                return Ok(None);
+            }
+            let mut child = command.stdout(Stdio::piped()).spawn()?;
+            let stdout = child.stdout.take();
+            running.query = Some(child);
+            Ok::<_, io::Error>(stdout)
+        })?;
+        // Its process may be ended meanwhile.
+        let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut printed));
+        let ended = self.with(|running| running.query.take()).map(|mut child| child.wait());
+        read.and(ended.transpose()).map(|_| printed)
+    }
 }
 
 /// A job file of the folder.
@@ -60,7 +138,7 @@ fn numbered(name: &str) -> Option<(u32, String)> {
 }
 
 impl Query {
-    fn measured(&self, context: &Context, events: u64) -> Result<BenchQuery, Failure> {
+    fn measured(&self, context: &Context, events: u64, stopping: &Stopping) -> Result<BenchQuery, Failure> {
         let job = context.job(&self.path)?;
         let plugins = build(&context.screen, &job)?;
         let folder = Scratch::new(&self.name)?;
@@ -70,18 +148,21 @@ impl Query {
         });
         let path = folder.0.join("job.toml");
         fs::write(&path, text).map_err(|error| failed(&format!("write {}: {error}", path.display())))?;
-        let run = self.run(&path)?;
+        let run = self.run(&path, stopping)?;
         Ok(figures(&self.name, events, &run))
     }
 
     /// The document of a run to the end.
-    fn run(&self, job: &Path) -> Result<Value, Failure> {
+    fn run(&self, job: &Path, stopping: &Stopping) -> Result<Value, Failure> {
         let wrong = |why: String| failed(&format!("run {}: {why}", self.name));
         let weir = std::env::current_exe().map_err(|error| wrong(format!("find weir's own file: {error}")))?;
         let mut command = Command::new(weir);
         command.args(["run", "--quiet", "--no-api", "--output", "json"]).arg(job).stdin(Stdio::null()).stderr(Stdio::inherit());
-        let ended = command.output().map_err(|error| wrong(error.to_string()))?;
-        let document: Value = serde_json::from_slice(&ended.stdout).map_err(|error| wrong(format!("read what it printed: {error}")))?;
+        // Ctrl-C is this process's alone, which tells it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let printed = stopping.output(&mut command).map_err(|error| wrong(error.to_string()))?;
+        let document: Value = serde_json::from_slice(&printed).map_err(|error| wrong(format!("read what it printed: {error}")))?;
         match document["outcome"].as_str() {
             Some("finished") => Ok(document),
             outcome => Err(wrong(format!("it has not come to its end, it is {}", outcome.unwrap_or("unknown")))),
@@ -103,7 +184,9 @@ fn job_text(text: &str, events: u64, plugin: impl Fn(&str) -> Option<PathBuf>) -
         }
         ["build", "sources"].iter().for_each(|key| _ = operator.remove(*key));
     }
-    job.remove("storage");
+    if let Some(checkpoints) = job.get_mut("checkpoints").and_then(toml::Value::as_table_mut) {
+        checkpoints.remove("storage");
+    }
     job.to_string()
 }
 
@@ -177,10 +260,28 @@ mod tests {
 
     #[test]
     fn a_job_is_run_with_other_events_and_the_plugins_that_were_built() {
-        let text = "name = \"q\"\nstorage = \"s3://b\"\n[source.events]\nconnector = \"nexmark\"\ncount = 5\n[source.other]\nconnector = \"generator\"\ncount = 6\n[operator.a]\nplugin = \"a.wasm\"\nbuild = \"make\"\ninput = \"events\"\n";
+        let text = "name = \"q\"\n[checkpoints]\nstorage = \"s3://b\"\ninterval = \"1s\"\n[source.events]\nconnector = \"nexmark\"\ncount = 5\n[source.other]\nconnector = \"generator\"\ncount = 6\n[operator.a]\nplugin = \"a.wasm\"\nbuild = \"make\"\ninput = \"events\"\n";
         let job: Table = job_text(text, 70, |id| Some(format!("/built/{id}.wasm").into())).parse().unwrap();
-        let expect = "name = \"q\"\n[source.events]\nconnector = \"nexmark\"\ncount = 70\n[source.other]\nconnector = \"generator\"\ncount = 6\n[operator.a]\nplugin = \"/built/a.wasm\"\ninput = \"events\"\n";
+        let expect = "name = \"q\"\n[checkpoints]\ninterval = \"1s\"\n[source.events]\nconnector = \"nexmark\"\ncount = 70\n[source.other]\nconnector = \"generator\"\ncount = 6\n[operator.a]\nplugin = \"/built/a.wasm\"\ninput = \"events\"\n";
         assert_eq!(job, expect.parse().unwrap());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_query_that_is_stopped_ends_at_once_and_no_other_begins() {
+        let stopping = Stopping::default();
+        assert_eq!(stopping.output(Command::new("echo").arg("5")).unwrap(), b"5\n");
+        let running = stopping.clone();
+        let stopped = std::thread::spawn(move || {
+            while running.with(|running| running.query.is_none()) {
+                std::thread::yield_now();
+            }
+            running.stop();
+        });
+        assert_eq!(stopping.output(Command::new("sleep").arg("3600")).unwrap(), b"", "it is not waited for");
+        stopped.join().unwrap();
+        assert!(stopping.is_asked_for());
+        assert_eq!(stopping.output(Command::new("echo").arg("5")).unwrap(), b"");
     }
 
     #[test]
