@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 use weir_wasm::printable;
 
@@ -24,6 +25,9 @@ pub struct ChangeDocument {
     pub phase: String,
     /// The checkpoint behind whose barrier it has happened.
     pub checkpoint: Option<u64>,
+    /// How long its probation lasts, ms; of an upgrade that has come to it.
+    #[serde(default)]
+    pub probation_ms: Option<u64>,
 }
 
 /// What a change is called that nothing may wait for.
@@ -59,7 +63,7 @@ impl Changes {
         // Whoever looks at the job sees the name, which nobody has looked for in the job file yet.
         let operator = operator.map(|id| printable(id, NAME_SHOWN));
         let id = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        let change = ChangeDocument { id, what: what.into(), operator, phase: "preparing".into(), checkpoint: None };
+        let change = ChangeDocument { id, what: what.into(), operator, phase: "preparing".into(), checkpoint: None, probation_ms: None };
         let mut seen = self.now.subscribe();
         loop {
             let begun = self.now.send_if_modified(|now| now.is_none() && now.replace(change.clone()).is_none());
@@ -98,6 +102,16 @@ impl Changes {
 }
 
 impl Changing<'_> {
+    /// The upgrade has happened behind a checkpoint's barrier, and proves itself for so long.
+    pub fn on_probation(&self, checkpoint: u64, probation: Duration) {
+        self.phase(PROBATION, Some(checkpoint));
+        self.0.now.send_modify(|change| {
+            if let Some(change) = change {
+                change.probation_ms = u64::try_from(probation.as_millis()).ok();
+            }
+        });
+    }
+
     /// The change has come so far.
     pub fn phase(&self, phase: &str, checkpoint: Option<u64>) {
         self.0.now.send_modify(|change| {
@@ -139,7 +153,8 @@ mod tests {
         let upgrade = changes.begin("upgrade", Some("a")).now_or_never().expect("nobody else changes the job").expect("begun");
         assert_eq!(refused("rescale"), Some((409, "an upgrade of `a` is under way (preparing)".into())));
         assert!(changes.refuse_on_probation().is_ok());
-        upgrade.phase("probation", Some(7));
+        upgrade.on_probation(7, Duration::from_secs(30));
+        assert_eq!(changes.now().and_then(|change| change.probation_ms), Some(30_000));
         for what in ["rescale", "upgrade"] {
             assert_eq!(refused(what), Some((409, "an upgrade of `a` is on probation, behind checkpoint 7".into())));
         }

@@ -217,7 +217,7 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): 
     let (outcome, reason, behind) = loop {
         match events.recv().await {
             Some(UpgradeEvent::Switched { checkpoint_id, pause }) => {
-                changing.phase("probation", Some(checkpoint_id.0));
+                changing.on_probation(checkpoint_id.0, probation);
                 switched = Some((checkpoint_id, ms(pause)));
             }
             Some(UpgradeEvent::Accepted) => {

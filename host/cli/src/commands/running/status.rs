@@ -6,8 +6,10 @@ use crate::context::Context;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
 use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded, time_text};
+use crate::job_file::duration_text;
 use crate::registry::Registered;
 use serde_json::json;
+use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Lists the jobs that run.
@@ -69,10 +71,11 @@ fn status_text(status: &JobStatusDocument) -> String {
         "  checkpoints: {} completed, {} failed, the last: {last}; restarts: {}\n",
         status.checkpoints_completed, status.checkpoints_failed, status.restarts
     ));
-    if let Some(ChangeDocument { id: _, what, operator, phase, checkpoint }) = &status.change {
+    if let Some(ChangeDocument { id: _, what, operator, phase, checkpoint, probation_ms }) = &status.change {
         let operator = operator.as_ref().map(|id| format!(" of `{id}`")).unwrap_or_default();
         let behind = checkpoint.map(|id| format!(", behind checkpoint {id}")).unwrap_or_default();
-        text.push_str(&format!("  {what}{operator} under way: {phase}{behind}\n"));
+        let lasts = probation_ms.map(|ms| format!(", for {}", duration_text(Duration::from_millis(ms)))).unwrap_or_default();
+        text.push_str(&format!("  {what}{operator} under way: {phase}{lasts}{behind}\n"));
     }
     text
 }

@@ -107,6 +107,7 @@ mod tests {
             operator: Some(operator.into()),
             phase: "probation".into(),
             checkpoint: Some(12),
+            probation_ms: None,
         };
         assert!(!is_upgrade_since(&change(3, "upgrade", "a"), "a", Some(3)), "it was under way before");
         assert!(is_upgrade_since(&change(4, "upgrade", "a"), "a", Some(3)));
