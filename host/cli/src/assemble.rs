@@ -10,7 +10,8 @@ mod set_aside;
 mod time;
 mod windows;
 
-pub(crate) use time::is_told_in_front_of;
+pub(crate) use time::{in_front_of, is_endless, told};
+pub(crate) use windows::could_tell;
 
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
@@ -77,6 +78,7 @@ fn put_together(job: &JobFile, load: impl FnOnce() -> Result<Operators, Failure>
     let Builder { vertices, edges, mut problems, .. } = builder;
     let graph = JobGraph { name: job.name.clone(), max_parallelism: job.max_parallelism, vertices, edges };
     problems.extend(windows::without_time(job, &graph));
+    problems.extend(windows::timers_without_time(job, &graph));
     job.refuse(problems)?;
     Ok(Assembly { graph, sinks })
 }

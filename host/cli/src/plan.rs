@@ -6,6 +6,7 @@ mod restore;
 mod text;
 mod time;
 mod timers;
+mod waits;
 
 pub use delivery::PlanPath;
 pub use order::PlanOrder;
@@ -54,7 +55,8 @@ pub struct PlanDocument {
     pub orders: Vec<PlanOrder>,
     /// Whether each source gives its records a time, and how it tells event time from it.
     pub times: Vec<PlanTime>,
-    /// What there is and is not read, or is read once under one of its names; sources that no step reads; timers to which nothing gives a time.
+    /// What there is and is not read, or is read once under one of its names; sources that no step reads; windows and timers that
+    /// wait for the end of the input, or for ever.
     pub remarks: Vec<String>,
     /// What is taken over from a checkpoint, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +128,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         orders: order::orders(graph),
         times: time::times(graph),
-        remarks: unread(graph).into_iter().chain(timers::without_time(graph)).collect(),
+        remarks: unread(graph).into_iter().chain(timers::without_time(graph)).chain(waits::remarks(graph)).collect(),
         restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }

@@ -81,7 +81,7 @@ impl Source for GeneratorSource {
     }
 
     fn capabilities(&self) -> SourceCapabilities {
-        CAPABILITIES
+        SourceCapabilities { bounded: self.plan.count.is_some(), ..CAPABILITIES }
     }
 
     fn identity(&self) -> Value {

@@ -3,7 +3,7 @@
 use crate::job_file::{Problem, SourceStep};
 use std::collections::BTreeSet;
 use weir_engine::Source;
-use weir_engine::job::JobGraph;
+use weir_engine::job::{JobGraph, Vertex, VertexKind};
 
 /// What is wrong with a source's `watermark`.
 pub(super) fn problems(step: &SourceStep, source: &dyn Source) -> Vec<Problem> {
@@ -25,13 +25,47 @@ pub(super) fn problems(step: &SourceStep, source: &dyn Source) -> Vec<Problem> {
     problems
 }
 
-/// Whether a vertex that records of `vertex` may have come through makes watermarks.
-pub(crate) fn is_told_in_front_of(graph: &JobGraph, vertex: usize) -> bool {
-    in_front_of(graph, vertex).into_iter().any(|before| graph.vertices[before].watermark.is_some())
+/// Who tells a vertex its event time: the sources and operators with `watermark` whose records come to it through no other operator with one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Somebody does.
+    pub by_somebody: bool,
+    /// Sources that tell none before their end, which is waited for.
+    pub not_by: BTreeSet<usize>,
+}
+
+impl Told {
+    /// Those that never end, or those that do.
+    pub fn not_by<'g>(&self, graph: &'g JobGraph, is_endless: bool) -> Vec<&'g Vertex> {
+        self.not_by.iter().map(|&source| &graph.vertices[source]).filter(|source| self::is_endless(source) == is_endless).collect()
+    }
+}
+
+/// True for a source that never ends.
+pub(crate) fn is_endless(vertex: &Vertex) -> bool {
+    matches!(&vertex.kind, VertexKind::Source { source, .. } if !source.capabilities().bounded)
+}
+
+/// Who tells `vertex` its event time.
+pub(crate) fn told(graph: &JobGraph, vertex: usize) -> Told {
+    let (mut told, mut seen, mut left) = (Told::default(), BTreeSet::new(), vec![vertex]);
+    while let Some(to) = left.pop() {
+        for from in graph.inputs(to).map(|(_, edge)| edge.from).collect::<Vec<_>>() {
+            if graph.vertices[from].watermark.is_some() {
+                told.by_somebody = true;
+            } else if seen.insert(from) {
+                match graph.vertices[from].kind {
+                    VertexKind::Source { .. } => _ = told.not_by.insert(from),
+                    VertexKind::Operator(_) | VertexKind::Sink(_) => left.push(from),
+                }
+            }
+        }
+    }
+    told
 }
 
 /// All vertices that records of a vertex may have come through.
-pub(super) fn in_front_of(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
+pub(crate) fn in_front_of(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
     let (mut found, mut left) = (BTreeSet::new(), vec![vertex]);
     while let Some(to) = left.pop() {
         let from = graph.edges.iter().filter(|edge| edge.to == to).map(|edge| edge.from);

@@ -1,8 +1,8 @@
 //! Whether an operator gets the windows that it needs, and these the inputs, the states and the time that they need.
 
-use super::time::in_front_of;
-use crate::job_file::{Input, JobFile, OperatorStep, Partitioning, Problem, list_words};
-use weir_engine::job::{JobGraph, VertexKind};
+use super::time::{Told, in_front_of, told};
+use crate::job_file::{Input, JobFile, OperatorStep, Partitioning, Problem, Span, list_words};
+use weir_engine::job::{JobGraph, Vertex, VertexKind};
 use weir_engine::operator::{LATE_NAME, OperatorDescriptor};
 use weir_engine::state::StateKind;
 
@@ -75,36 +75,67 @@ pub(super) fn never_late(input: &Input) -> Problem {
     Problem::new(input.span.clone(), message).hint(format!("write `{from}`, or take a plugin for it that is windowed"))
 }
 
-/// Windows by event time in front of which nothing tells it: none of them would be complete before the input has ended.
+/// Windows by event time in front of which nothing tells it, or a source that never ends does not: none of them would be complete before the input has ended.
 pub(super) fn without_time(job: &JobFile, graph: &JobGraph) -> Vec<Problem> {
     let vertices = graph.vertices.iter().enumerate();
     let timed = vertices.filter(|(_, vertex)| vertex.window.as_ref().is_some_and(|window| window.needs_timestamps()));
-    let stuck = timed.filter(|(place, _)| !super::is_told_in_front_of(graph, *place));
-    let problem = |(place, vertex): (usize, &weir_engine::job::Vertex)| {
+    let problem = |(place, vertex): (usize, &Vertex)| {
         let window = job.operators.iter().find(|step| step.id.value == vertex.id)?.window.as_ref()?;
-        let message = format!("the windows of `{}` go by event time, and nothing in front of it tells any", vertex.id);
-        let hint = format!("{}, or the windows go by the clock: `time = \"processing\"`", who_could_tell(graph, place));
-        Some(Problem::new(window.span.clone(), message).hint(hint))
+        let what = format!("the windows of `{}` go by event time", vertex.id);
+        let told = told(graph, place);
+        if !told.by_somebody {
+            let hint = format!("{}, or the windows go by the clock: `time = \"processing\"`", who_could_tell(graph, place));
+            return Some(Problem::new(window.span.clone(), format!("{what}, and nothing in front of it tells any")).hint(hint));
+        }
+        never(graph, &told, &what, window.span.clone())
     };
-    stuck.filter_map(problem).collect()
+    timed.filter_map(problem).collect()
+}
+
+/// Timers by event time that wait for a source that never ends and tells none.
+pub(super) fn timers_without_time(job: &JobFile, graph: &JobGraph) -> Vec<Problem> {
+    let problem = |(place, vertex): (usize, &Vertex)| {
+        let VertexKind::Operator(factory) = &vertex.kind else { return None };
+        let timer = factory.descriptor().timers.iter().find(|timer| timer.event_time)?;
+        let told = told(graph, place);
+        let step = job.operators.iter().find(|step| step.id.value == vertex.id).filter(|_| told.by_somebody)?;
+        never(graph, &told, &format!("the timer `{}` of `{}` goes by event time", timer.name, vertex.id), step.id.span.clone())
+    };
+    graph.vertices.iter().enumerate().filter_map(problem).collect()
+}
+
+/// What goes by event time that never comes, as one of several sources tells none and never ends.
+fn never(graph: &JobGraph, told: &Told, what: &str, span: Span) -> Option<Problem> {
+    let source = *told.not_by(graph, true).first()?;
+    let message = format!("{what}, which waits for the end of `{}`: that tells none, and never ends", source.id);
+    Some(Problem::new(span, message).hint(could_tell(source)))
 }
 
 /// How event time could be told in front of a vertex.
 fn who_could_tell(graph: &JobGraph, vertex: usize) -> String {
-    let sources = in_front_of(graph, vertex).into_iter().map(|before| &graph.vertices[before]);
-    let sources = sources.filter_map(|vertex| match &vertex.kind {
-        VertexKind::Source { source, .. } => Some((&vertex.id, source.timestamps().is_some())),
-        VertexKind::Operator(_) | VertexKind::Sink(_) => None,
-    });
+    let before = in_front_of(graph, vertex).into_iter().map(|before| &graph.vertices[before]);
+    let sources = before.filter(|vertex| matches!(vertex.kind, VertexKind::Source { .. }));
     // Of several, the first that has times.
-    match sources.reduce(|first, other| if first.1 || !other.1 { first } else { other }) {
-        Some((id, true)) => format!("write `watermark = {{ delay = \"5s\" }}` in [source.{id}]"),
-        Some((id, false)) => {
+    match sources.reduce(|first, other| if has_times(first) || !has_times(other) { first } else { other }) {
+        Some(source) => could_tell(source),
+        None => "`watermark` of a source or of an operator tells it".to_owned(),
+    }
+}
+
+fn has_times(vertex: &Vertex) -> bool {
+    matches!(&vertex.kind, VertexKind::Source { source, .. } if source.timestamps().is_some())
+}
+
+/// How a source could tell event time.
+pub(crate) fn could_tell(source: &Vertex) -> String {
+    let id = &source.id;
+    match has_times(source) {
+        true => format!("write `watermark = {{ delay = \"5s\" }}` in [source.{id}]"),
+        false => {
             format!(
                 "`watermark` in [source.{id}] tells it where its records have a time, or `watermark` of an operator that gives them one"
             )
         }
-        None => "`watermark` of a source or of an operator tells it".to_owned(),
     }
 }
 

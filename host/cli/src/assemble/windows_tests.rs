@@ -188,3 +188,20 @@ fn nothing_is_late_for_an_operator_without_windows() {
     assert_eq!(assembled(&text).err().unwrap_or_default(), expect);
     assert!(crate::assemble::assemble(&job(BY_KEY), &PluginOrigins::new(), || panic!("no plugin")).is_ok());
 }
+
+#[test]
+fn a_window_by_event_time_is_refused_where_a_source_that_never_ends_tells_none() {
+    let second = |settings: &str| format!("[source.second]\nconnector = \"nexmark\"\n{settings}\n[operator.pass]");
+    let text = |settings: &str| {
+        let two = timed("watermark = {}", "{ tumbling = \"1h\" }").replace("[operator.pass]", &second(settings));
+        two.replace("input = \"in\"", "inputs = [\"in\", \"second\"]")
+    };
+    let message = "the windows of `op` go by event time, which waits for the end of `second`: that tells none, and never ends";
+    let expect = format!("job.toml:14:1: {message} (write `watermark = {{ delay = \"5s\" }}` in [source.second])");
+    assert_eq!(assembled(&text("")).err().unwrap_or_default(), expect);
+    for fine in ["watermark = {}", "events = 5"] {
+        assert_eq!(assembled(&text(fine)).err().unwrap_or_default(), "", "{fine}");
+    }
+    let between = text("").replace("native = \"pass-through\"\ninputs", "native = \"pass-through\"\nwatermark = {}\ninputs");
+    assert_eq!(assembled(&between).err().unwrap_or_default(), "", "the operator between tells it");
+}

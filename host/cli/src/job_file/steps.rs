@@ -9,6 +9,7 @@ use super::{watermark, window};
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use weir_engine::state::{WindowKind, WindowSettings};
 use weir_wasm::{CompileLimits, QuarantineLimit};
 
 const ID_MAX_BYTES: usize = 64;
@@ -101,13 +102,16 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     let state_bytes = limits.as_ref().and_then(|limits| limits.size("state-bytes"));
     let mut window = window::read(&section);
     let max_per_key = limits.as_ref().and_then(|limits| limits.place("windows-per-key"));
-    if let Some(span) = max_per_key.filter(|_| section.place("window").is_none()) {
+    if let Some(span) = max_per_key.clone().filter(|_| section.place("window").is_none()) {
         let message = format!("{} has no `window`, so no key has windows", section.name);
         section.problem(Problem::new(span, message).hint("leave `windows-per-key` out"));
     }
     let code = if is_native { read_native(&section, limits) } else { read_plugin(&section, limits).map(Box::new).map(Code::Plugin) };
     if let (Some(window), Some(Code::Plugin(code))) = (&mut window, &code) {
         window.settings.max_per_key = code.limits.windows_per_key;
+        if let Some(span) = max_per_key {
+            refuse_too_few(&section, &window.settings, span);
+        }
     }
     let inputs = read_inputs(&section);
     let record = section.flag("record");
@@ -118,6 +122,18 @@ pub(super) fn read_operator(id: Located<String>, section: Section<'_>) -> RawOpe
     }
     let shown = section.finish();
     RawOperator { head, code, inputs, record, watermark, window, state_bytes, shown }
+}
+
+/// Hopping windows that a record falls into are open at once.
+fn refuse_too_few(section: &Section<'_>, windows: &WindowSettings, span: Span) {
+    let WindowKind::Hopping { size, every, .. } = windows.kind else { return };
+    let at_once = (size + every - 1) / every;
+    if i64::from(windows.max_per_key) < at_once {
+        let message = format!("a record falls into {at_once} windows, and a key may have {} of them", windows.max_per_key);
+        section.problem(
+            Problem::new(span, message).hint(format!("`windows-per-key` is {at_once} at least, and more for what comes out of order")),
+        );
+    }
 }
 
 /// Settings that mean something for a plugin only.

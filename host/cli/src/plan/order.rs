@@ -55,7 +55,7 @@ pub(super) fn orders(graph: &JobGraph) -> Vec<PlanOrder> {
         let of_source = source.order(vertex.parallelism);
         for (operator, ways) in keyed_operators(graph, from) {
             let (source, operator) = (vertex.id.clone(), graph.vertices[operator].id.clone());
-            let (order, why) = verdict(&source, &operator, &of_source, &ways);
+            let (order, why) = verdict(&source, &operator, (&of_source, vertex.reads_in_order()), &ways);
             orders.push(PlanOrder { source, operator, order, why });
         }
         if let Some(reads) = source.capabilities().single_reader {
@@ -148,7 +148,7 @@ fn keyed_operators(graph: &JobGraph, from: usize) -> Vec<(usize, Ways)> {
     keyed
 }
 
-fn verdict(source: &str, operator: &str, of_source: &SourceOrder, ways: &Ways) -> (KeyOrder, String) {
+fn verdict(source: &str, operator: &str, (of_source, in_turn): (&SourceOrder, bool), ways: &Ways) -> (KeyOrder, String) {
     let why_not = match (of_source, &ways.mixed) {
         (SourceOrder::None(why), _) => Some(format!("of `{source}`, {why}")),
         (_, Some(mixed)) => Some(mixed.clone()),
@@ -162,7 +162,8 @@ fn verdict(source: &str, operator: &str, of_source: &SourceOrder, ways: &Ways) -
     let condition = if keep.is_empty() { String::new() } else { format!(", as long as {} leaves keys as they are", keep.join(", ")) };
     match of_source {
         SourceOrder::Within(piece) => {
-            let why = format!("each {piece} of `{source}` is read from front to back, several of them side by side{condition}");
+            let how = if in_turn { "one behind the other in each subtask" } else { "several of them side by side" };
+            let why = format!("each {piece} of `{source}` is read from front to back, {how}{condition}");
             (KeyOrder::AsInEachPiece, why)
         }
         SourceOrder::Whole | SourceOrder::None(_) => {

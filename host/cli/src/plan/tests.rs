@@ -255,6 +255,11 @@ fn an_order_says_why_and_on_what_condition() {
     }
     let document = serde_json::to_value(&plan).expect("a document is JSON");
     assert_eq!((&document["orders"][0]["order"], &document["remarks"]), (&json!("as-in-each-piece"), &json!([])));
+    let in_turn = planned(
+        "name = \"j\"\n[source.in]\nconnector = \"file\"\nformat = \"csv\"\nkey = \"k\"\ntimestamp = \"t\"\npath = \"*.csv\"\nwatermark = { order = \"name\" }\n\
+         [operator.a]\nnative = \"keyed-count\"\ninput = { from = \"in\", by = \"key\" }\n[sink.out]\nconnector = \"blackhole\"\ninput = \"a\"\n",
+    );
+    assert_eq!(in_turn.orders[0].why, "each file of `in` is read from front to back, one behind the other in each subtask");
 }
 
 #[test]

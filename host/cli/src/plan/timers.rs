@@ -1,6 +1,6 @@
 //! Timers of operators, and whether anything gives them their time.
 
-use crate::assemble::is_told_in_front_of;
+use crate::assemble::told;
 use serde::Serialize;
 use weir_engine::job::{JobGraph, Vertex, VertexKind};
 use weir_engine::operator::TimerDescriptor;
@@ -52,17 +52,25 @@ fn timers(vertex: &Vertex) -> &[TimerDescriptor] {
 
 /// A line for each operator with timers of event time in front of which nothing makes watermarks.
 pub(super) fn without_time(graph: &JobGraph) -> Vec<String> {
-    let awaits = |vertex: &Vertex| timers(vertex).iter().find(|timer| timer.event_time).map(|timer| timer.name.clone());
-    let vertices = graph.vertices.iter().enumerate().filter_map(|(place, vertex)| Some((place, vertex, awaits(vertex)?)));
-    let stuck = vertices.filter(|(place, ..)| !is_told_in_front_of(graph, *place));
-    let line = |(_, vertex, timer): (usize, &Vertex, String)| {
+    let vertices = graph.vertices.iter().enumerate().filter_map(|(place, vertex)| Some((place, vertex, event_timer(vertex)?)));
+    let stuck = vertices.filter(|(place, ..)| !told(graph, *place).by_somebody);
+    let line = |(place, vertex, timer): (usize, &Vertex, String)| {
+        let when = match told(graph, place).not_by(graph, true).first() {
+            Some(source) => format!("it never fires, as `{}` never ends", source.id),
+            None => "it fires at the end of the input alone".to_owned(),
+        };
         format!(
-            "warning: the timer `{timer}` of `{}` goes by event time, and nothing in front of it gives any: it fires at the end of the input alone \
-             (`watermark` of a source, or of an operator, says how)",
+            "warning: the timer `{timer}` of `{}` goes by event time, and nothing in front of it gives any: {when} (`watermark` of a source, or of an operator, \
+             says how)",
             vertex.id
         )
     };
     stuck.map(line).collect()
+}
+
+/// The first timer of a vertex that goes by event time.
+pub(super) fn event_timer(vertex: &Vertex) -> Option<String> {
+    timers(vertex).iter().find(|timer| timer.event_time).map(|timer| timer.name.clone())
 }
 
 #[cfg(test)]

@@ -41,7 +41,11 @@ input = \"timed\"
 
 /// The plan of the job, where `timers` are the last operator's (true: event time), and the vertices of `with_watermarks` make watermarks.
 fn shown(timers: &[(&str, bool)], with_watermarks: &[&str]) -> (Vec<String>, String) {
-    let source = SourceText { name: "job.toml".into(), text: JOB.into() };
+    shown_of(JOB, timers, with_watermarks)
+}
+
+fn shown_of(text: &str, timers: &[(&str, bool)], with_watermarks: &[&str]) -> (Vec<String>, String) {
+    let source = SourceText { name: "job.toml".into(), text: text.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
     let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
     let mut assembly = assembly.expect("a job that fits together");
@@ -64,8 +68,10 @@ fn shown(timers: &[(&str, bool)], with_watermarks: &[&str]) -> (Vec<String>, Str
 
 #[test]
 fn a_timer_that_nothing_gives_its_time_is_warned_of() {
-    let warning = "warning: the timer `due` of `timed` goes by event time, and nothing in front of it gives any: it fires at the end of the input alone \
+    let warning = "warning: the timer `due` of `timed` goes by event time, and nothing in front of it gives any: it never fires, as `a` never ends \
                    (`watermark` of a source, or of an operator, says how)";
+    let at_the_end = warning.replace("it never fires, as `a` never ends", "it fires at the end of the input alone");
+    assert_eq!(shown_of(&JOB.replace("\"generator\"", "\"generator\"\ncount = 5"), &[("due", true)], &[]).0, [at_the_end]);
     assert_eq!(shown(&[("tick", false), ("due", true)], &[]).0, [warning]);
     for vertex in ["a", "b", "same"] {
         assert_eq!(shown(&[("due", true)], &[vertex]).0, Vec::<String>::new(), "{vertex}");

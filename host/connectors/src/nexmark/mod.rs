@@ -50,7 +50,7 @@ impl Source for NexmarkSource {
     }
 
     fn capabilities(&self) -> SourceCapabilities {
-        CAPABILITIES
+        SourceCapabilities { bounded: self.plan.count.is_some(), ..CAPABILITIES }
     }
 
     fn identity(&self) -> Value {

@@ -80,6 +80,16 @@ fn what_holds_of_windows_is_shown_as_far_as_it_says_anything_of_their_kind() {
 }
 
 #[test]
+fn a_key_may_have_all_the_windows_that_a_record_falls_into() {
+    let hopping = |most: u32| format!("{PLUGIN}\nwindow = {{ hopping = \"1h\", every = \"7m\" }}\nlimits = {{ windows-per-key = {most} }}");
+    assert!(parsed(&GOOD.replacen(PLUGIN, &hopping(9), 1)).is_ok());
+    let message = "a record falls into 9 windows, and a key may have 8 of them (`windows-per-key` is 9 at least, and more for what comes out of order)";
+    check(PLUGIN, &hopping(8), &format!("job.toml:11:12: {message}"));
+    let tumbling = format!("{PLUGIN}\nwindow = {{ tumbling = \"1h\" }}\nlimits = {{ windows-per-key = 1 }}");
+    assert!(parsed(&GOOD.replacen(PLUGIN, &tumbling, 1)).is_ok());
+}
+
+#[test]
 fn windows_are_of_one_kind() {
     let kinds =
         "one of `tumbling = \"1h\"`, `hopping = \"1h\"` with `every = \"10m\"`, `session = \"30m\"`, `count = 100` and `global = true`";

@@ -1,0 +1,96 @@
+//! Built-in steps with windows and timers in the place of plugins.
+
+use super::*;
+use crate::assemble::assemble;
+use crate::job_file::{SourceText, parse};
+use crate::plugins::PluginOrigins;
+use std::sync::Arc;
+use weir_engine::job::VertexKind;
+use weir_engine::operator::{Operator, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
+use weir_engine::state::WindowSettings;
+use weir_engine::time::WatermarkSettings;
+use weir_engine::{EngineError, ErrorKind};
+
+struct Timed(OperatorDescriptor);
+
+impl OperatorFactory for Timed {
+    fn descriptor(&self) -> &OperatorDescriptor {
+        &self.0
+    }
+
+    fn create(&self, _: &Subtask, _: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
+        Err(EngineError::new(ErrorKind::Bug, "it is not run"))
+    }
+}
+
+const JOB: &str = "name = \"j\"
+[source.endless]
+connector = \"generator\"
+[source.ends]
+connector = \"generator\"
+count = 5
+[operator.between]
+native = \"pass-through\"
+input = \"ends\"
+[operator.op]
+native = \"keyed-count\"
+inputs = [{ from = \"endless\", by = \"key\" }, { from = \"between\", by = \"key\" }]
+[sink.out]
+connector = \"blackhole\"
+input = \"op\"
+";
+
+enum Has {
+    Window(WindowKind),
+    Early,
+    Timer,
+}
+
+/// What is said of `op`, where the vertices of `with_watermarks` make watermarks.
+#[track_caller]
+fn check(has: Has, with_watermarks: &[&str], expect: &[&str]) {
+    let source = SourceText { name: "job.toml".into(), text: JOB.into() };
+    let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
+    let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    let mut graph = assembly.expect("a job that fits together").graph;
+    for vertex in &mut graph.vertices {
+        vertex.watermark = with_watermarks.contains(&vertex.id.as_str()).then(WatermarkSettings::default);
+        if vertex.id != "op" {
+            continue;
+        }
+        let timers = vec![TimerDescriptor { name: "due".into(), event_time: true }];
+        match has {
+            Has::Timer => {
+                vertex.kind = VertexKind::Operator(Arc::new(Timed(OperatorDescriptor { timers, ..OperatorDescriptor::default() })));
+            }
+            Has::Window(kind) => vertex.window = Some(WindowSettings::new(kind)),
+            Has::Early => vertex.window = Some(WindowSettings { emit_every: Some(5), ..WindowSettings::new(WindowKind::Global) }),
+        }
+    }
+    assert_eq!(remarks(&graph), expect);
+}
+
+const HOURLY: WindowKind = WindowKind::Tumbling { size: 3_600_000, offset: 0 };
+
+#[test]
+fn what_waits_for_a_source_that_tells_nothing_until_its_end_is_warned_of() {
+    let hint = "`watermark` in [source.ends] tells it where its records have a time, or `watermark` of an operator that gives them one";
+    let warning = |what: &str| format!("warning: {what} for the end of `ends`, which tells no event time before it ({hint})");
+    check(Has::Window(HOURLY), &["endless"], &[&warning("the windows of `op` wait")]);
+    check(Has::Timer, &["endless"], &[&warning("the timer `due` of `op` waits")]);
+    for told in [&["endless", "ends"][..], &["endless", "between"]] {
+        check(Has::Window(HOURLY), told, &[]);
+        check(Has::Timer, told, &[]);
+    }
+    // Where nobody tells, and where one never ends, something else is said of it.
+    check(Has::Window(HOURLY), &[], &[]);
+    check(Has::Window(HOURLY), &["ends"], &[]);
+    check(Has::Window(WindowKind::Count { records: 5 }), &["endless"], &[]);
+}
+
+#[test]
+fn a_window_without_bounds_that_never_speaks_is_warned_of() {
+    let never = "warning: the window of `op` fires at the end of its input alone, and `endless` never ends (`emit = { every = \"1m\" }` lets it fire before)";
+    check(Has::Window(WindowKind::Global), &["endless", "ends"], &[never]);
+    check(Has::Early, &[], &[]);
+}
