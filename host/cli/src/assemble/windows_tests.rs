@@ -199,7 +199,7 @@ fn a_window_by_event_time_is_refused_where_a_source_that_never_ends_tells_none()
     let message = "the windows of `op` go by event time, which waits for the end of `second`: that tells none, and never ends";
     let expect = format!("job.toml:14:1: {message} (write `watermark = {{ delay = \"5s\" }}` in [source.second])");
     assert_eq!(assembled(&text("")).err().unwrap_or_default(), expect);
-    for fine in ["watermark = {}", "events = 5"] {
+    for fine in ["watermark = {}", "count = 5"] {
         assert_eq!(assembled(&text(fine)).err().unwrap_or_default(), "", "{fine}");
     }
     let between = text("").replace("native = \"pass-through\"\ninputs", "native = \"pass-through\"\nwatermark = {}\ninputs");

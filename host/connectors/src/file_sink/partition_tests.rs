@@ -129,7 +129,7 @@ fn a_file_in_the_place_of_a_partition_is_named_and_the_pending_file_stays() {
     write_values(&mut *writer, &["{\"f\":1}"]);
     std::fs::write(folder.path().join("out/f=1"), "mine").unwrap();
     let error = commit(&FileCommitter::new(folder.path()), &prepared(&mut *writer, 7)[0]).unwrap_err();
-    assert!(error.to_string().starts_with(&format!("make the folder {}", folder.path().join("out/f=1").display())), "{error}");
+    assert!(error.to_string().contains("out/f=1/part-out-0-7-aa: Not a directory"), "{error}");
     std::fs::remove_file(folder.path().join("out/f=1")).unwrap();
     assert_eq!(std::fs::read_dir(folder.path().join("out/.pending")).unwrap().count(), 1);
 }
