@@ -39,7 +39,8 @@ fn check_with(sink: &str, parallelisms: &[u32], barriers: &[&str], rate: u64) {
     let (mut log, mut killed) = (bench.log(), 0);
     while killed < kills {
         let (&parallelism, &checkpoints) = turns.next().expect("a circle");
-        bench.write_job(&WordCount { parallelism, checkpoints: checkpoints.into(), ..bench.job().clone() }.job_file() + sink);
+        let job = WordCount { parallelism, checkpoints: checkpoints.into(), ..bench.job().clone() };
+        bench.write_job(&(job.job_file() + sink));
         log.read_on(&bench.storage());
         let before = log.completed.len();
         let mut process = bench.start("run job.toml -q");
