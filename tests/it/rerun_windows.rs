@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use weir_tests::process::{Bench, Lines, Signal, WordCount, plugin};
 
 const ROWS: u64 = 2_000;
@@ -74,18 +75,19 @@ fn lines_of(text: &str) -> Vec<Value> {
 }
 
 /// The flights of each hour: those of the last revision of each window, and what came too late.
-fn totals<'l>(said: impl Iterator<Item = &'l String>, late: impl Iterator<Item = &'l String>) -> BTreeMap<(String, String), u64> {
+fn totals(said: &[Lines; 2], late: &[Lines; 2]) -> BTreeMap<(String, String), u64> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let mut last: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    for line in said.map(|line| serde_json::from_str::<Value>(line).expect("JSON")) {
+    let json = |line: &String| serde_json::from_str::<Value>(line).expect("JSON");
+    for line in said.iter().flat_map(|lines| lines.keys()).map(json) {
         let number = |name: &str| line[name].as_u64().expect("a number");
         let of = last.entry((text(&line["origin"]), text(&line["hour"]))).or_default();
         *of = (*of).max((number("revision"), number("flights")));
     }
     let mut totals: BTreeMap<_, _> = last.into_iter().map(|(of, (_, flights))| (of, flights)).collect();
-    for line in late.map(|line| serde_json::from_str::<Value>(line).expect("JSON")) {
-        let row = text(&line["value"]);
-        *totals.entry((text(&line["key"]), row.split(',').next_back().expect("its hour").to_owned())).or_default() += 1;
+    for (line, times) in late.iter().flatten() {
+        let (line, row) = (json(line), text(&json(line)["value"]));
+        *totals.entry((text(&line["key"]), row.split(',').next_back().expect("its hour").to_owned())).or_default() += times;
     }
     totals
 }
@@ -112,7 +114,7 @@ fn a_replay_over_the_sources_fires_what_a_stopped_job_has_open_and_what_comes_be
     let (before, late_before) = (bench.committed(), bench.committed_in("late"));
     let mut counted: BTreeMap<(String, String), u64> = BTreeMap::new();
     flights().into_iter().for_each(|(origin, hour)| *counted.entry((origin, utc(hour))).or_default() += 1);
-    assert_eq!(totals(before.keys().chain(said.keys()), late_before.keys().chain(late.keys())), counted);
+    assert_eq!(totals(&[before, said], &[late_before, late]), counted);
     assert_eq!(bench.run("replay job.toml --operator traffic -q").stdout, replay.stdout, "two replays are the same");
 
     let own = plugin("hourly-traffic");
@@ -136,7 +138,8 @@ fn a_recorded_run_with_windows_is_replayed_as_it_was() {
     assert!(lines.iter().any(|line| line["fired"] == "window" && line["call"].is_u64() && line["undivided"].is_null()));
     let (said, committed) = (emitted(&lines, "out"), bench.committed());
     // What was committed with the first checkpoint is in front of it.
-    let parts_of_first = bench.parts().into_iter().filter(|part| part.to_string_lossy().contains(&format!("-{first}-")));
+    let checkpoint_of = |part: &Path| part.to_string_lossy().rsplit('-').nth(1).and_then(|id| id.parse::<u64>().ok());
+    let parts_of_first = bench.parts().into_iter().filter(|part| checkpoint_of(part) == Some(first));
     let mut all = said;
     for part in parts_of_first {
         let text = fs::read_to_string(part).expect("a part");

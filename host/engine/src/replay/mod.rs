@@ -16,6 +16,7 @@ mod logged_run;
 mod logged_subtask;
 mod migrated;
 mod point;
+mod read_source;
 mod standing_clock;
 mod upstream;
 mod watched;

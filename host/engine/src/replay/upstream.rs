@@ -9,28 +9,19 @@
 //! is idle where its watermarks say that splits may be. The clock stands still, so nothing goes on by that.
 
 use super::isolated::{Emitted, plan_of};
+use super::read_source::{Read, ReadSource, Time};
 use super::{IsolatedOperator, ReplayPoint};
 use crate::element::{END_OF_TIME, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{Partitioning, WatermarkValve};
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
-use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT, Subtask};
-use crate::runtime::Clock;
-use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitState, is_idle};
+use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
+use crate::source::SplitState;
 use crate::time::{OpenSplits, SplitWatermarks};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Records read at once.
-const READ_RECORDS: usize = 1_024;
-/// The same of a source that makes watermarks: each is told behind a batch, and what is late is late for a batch.
-const READ_WITH_TIME: usize = 128;
-/// How long a source that has nothing is left alone until the next look at it.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// How long a source may have nothing until it counts as ended.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Records that the sources may give for each one that was asked for: an operator in front may let few through.
 const READ_PER_RECORD: u64 = 1_000;
 
@@ -74,13 +65,6 @@ pub struct Upstream {
     reads_left: u64,
 }
 
-struct ReadSource {
-    vertex: usize,
-    reader: Box<dyn SourceReader>,
-    /// `None`: it makes no watermarks.
-    time: Option<SplitWatermarks>,
-}
-
 /// The watermarks of a vertex's edges, in the order of their numbers.
 struct Gate {
     edges: Vec<usize>,
@@ -105,12 +89,6 @@ enum Ahead {
     OutputTime { vertex: usize },
 }
 
-#[derive(Clone, Copy)]
-enum Time {
-    Progress(Progress),
-    End,
-}
-
 impl Upstream {
     /// What lies in front of `vertex`, as it is at `point`. It gives `records` records at most.
     pub async fn restore(graph: &JobGraph, vertex: usize, point: &ReplayPoint, records: u64) -> Result<Self, EngineError> {
@@ -120,7 +98,7 @@ impl Upstream {
         let above = above(&graph, vertex);
         for &above in &above {
             match &graph.vertices[above].kind {
-                VertexKind::Source { source, .. } => sources.push_back(read_source(&graph, above, &**source, point).await?),
+                VertexKind::Source { source, .. } => sources.push_back(ReadSource::open(&graph, above, &**source, point).await?),
                 VertexKind::Operator(_) => {
                     output_times.extend(output_time(&graph, above, point).map(|time| (above, time)));
                     operators.insert(above, IsolatedOperator::restore(&graph, above, point).await?);
@@ -167,25 +145,14 @@ impl Upstream {
     /// Reads one batch of the source whose turn it is. False where no source is left.
     async fn read(&mut self) -> Result<bool, EngineError> {
         let Some(mut source) = self.sources.pop_front().filter(|_| self.reads_left > 0) else { return Ok(false) };
-        let (vertex, mut batch) = (source.vertex, SplitBatch::new());
-        let at_once = match source.time {
-            Some(_) => READ_WITH_TIME.min(self.records_left as usize),
-            None => READ_RECORDS,
-        };
-        let read = poll(&mut *source.reader, (at_once, &mut batch), &*self.point.clock);
-        let read = read.await.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
-        // Behind the clock no record is too far ahead, whatever time the operators are told.
-        source.on_read(&batch, self.point.clock.wall_ms());
-        let batch = batch.take();
+        let vertex = source.vertex;
+        let read = source.read(self.records_left, &*self.point.clock).await;
+        let (read, batch) = read.map_err(|error| error.context(&self.graph.vertices[vertex].id))?;
         self.reads_left = self.reads_left.saturating_sub(batch.len() as u64);
         let quarantined = Arc::new(source.reader.take_quarantined());
         self.work_off(self.routed(vertex, 0, &Arc::new(batch))).await?;
         self.work_off(self.routed(vertex, QUARANTINE_OUTPUT, &quarantined)).await?;
-        let time = match read {
-            Read::More => source.news(),
-            Read::End => Some(Time::End),
-            Read::Nothing => source.idle(),
-        };
+        let time = source.time_behind(read);
         if read == Read::More {
             self.sources.push_back(source);
         }
@@ -321,34 +288,6 @@ impl Gate {
     }
 }
 
-impl ReadSource {
-    /// These records are about to be handed on.
-    fn on_read(&mut self, batch: &SplitBatch, wall_ms: i64) {
-        let Some(time) = &mut self.time else { return };
-        let mut at = 0;
-        for run in batch.runs() {
-            time.on_records(run.split, &batch.timestamps()[at..at + run.records], wall_ms);
-            at += run.records;
-        }
-    }
-
-    /// What there is to tell behind them.
-    fn news(&mut self) -> Option<Time> {
-        let (time, reader) = (self.time.as_mut()?, &*self.reader);
-        time.look(&OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: None }, Duration::ZERO);
-        time.news().map(Time::Progress)
-    }
-
-    /// It has nothing more: its splits have been caught up for as long as it takes to be idle.
-    fn idle(&mut self) -> Option<Time> {
-        let (time, reader) = (self.time.as_mut()?, &*self.reader);
-        let open = OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: Some(&|_| true) };
-        time.look(&open, Duration::ZERO);
-        time.look(&open, Duration::MAX);
-        time.news().map(Time::Progress)
-    }
-}
-
 fn note_times(time: &mut SplitWatermarks, records: &Selection, wall_ms: i64) {
     let timestamps = records.batch().timestamps();
     match records.records() {
@@ -360,30 +299,6 @@ fn note_times(time: &mut SplitWatermarks, records: &Selection, wall_ms: i64) {
     };
 }
 
-/// What a look at a source has come to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Read {
-    More,
-    End,
-    /// There is nothing for now.
-    Nothing,
-}
-
-/// Waits for a batch of a source, so that the order does not depend on which has something first.
-async fn poll(reader: &mut dyn SourceReader, (at_once, batch): (usize, &mut SplitBatch), clock: &dyn Clock) -> Result<Read, EngineError> {
-    let until = clock.now() + PATIENCE;
-    loop {
-        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), at_once, batch);
-        match read {
-            Poll::Ready(Ok(ReadStatus::More)) => return Ok(Read::More),
-            Poll::Ready(Ok(ReadStatus::End)) => return Ok(Read::End),
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending if clock.now() >= until || is_idle(reader) => return Ok(Read::Nothing),
-            Poll::Pending => clock.sleep_until(clock.now() + LOOK_AGAIN).await,
-        }
-    }
-}
-
 /// The vertices in front of `vertex`, in the graph's order.
 fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
     let mut above = BTreeSet::new();
@@ -393,30 +308,6 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
         below.extend(fresh);
     }
     above
-}
-
-/// A source with a reader of all its splits: those of the checkpoint and what has come since, or all that there are.
-async fn read_source(graph: &JobGraph, vertex: usize, source: &dyn Source, point: &ReplayPoint) -> Result<ReadSource, EngineError> {
-    let id = &graph.vertices[vertex].id;
-    let named = |error: EngineError| error.context(id);
-    if !source.capabilities().replayable {
-        let message = format!("{id}: a source that cannot be read again cannot be replayed");
-        return Err(EngineError::new(ErrorKind::FixInput, message));
-    }
-    let splits = match point.metadata.as_ref().and_then(|metadata| metadata.vertex(id)) {
-        Some(snapshot) => {
-            let mut splits: Vec<_> = snapshot.subtasks.iter().flat_map(|subtask| subtask.splits.clone()).collect();
-            source.verify(&splits).await.map_err(named)?;
-            splits.extend(source.new_splits(&splits, 1).await.map_err(named)?);
-            splits
-        }
-        None => source.discover(1).await.map_err(named)?,
-    };
-    let in_order = graph.vertices[vertex].reads_in_order();
-    let context = ReaderContext { subtask: Subtask { vertex: id.clone(), index: 0, parallelism: 1 }, in_order, io: point.io.clone() };
-    let reader = source.reader(&context, splits).map_err(named)?;
-    let time = graph.vertices[vertex].watermark.clone().map(|settings| SplitWatermarks::new(settings, &reader.splits()));
-    Ok(ReadSource { vertex, reader, time })
 }
 
 /// The time of what an operator emits, where it makes watermarks of that: it goes on from where the subtask was that was furthest behind.

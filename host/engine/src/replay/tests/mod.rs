@@ -4,6 +4,7 @@ mod bench;
 mod call_logs;
 mod odd_sources;
 mod time;
+mod timed;
 
 use super::*;
 use crate::element::RecordBatch;
