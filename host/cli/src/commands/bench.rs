@@ -271,15 +271,16 @@ mod tests {
     fn a_query_that_is_stopped_ends_at_once_and_no_other_begins() {
         let stopping = Stopping::default();
         assert_eq!(stopping.output(Command::new("echo").arg("5")).unwrap(), b"5\n");
-        let running = stopping.clone();
-        let stopped = std::thread::spawn(move || {
-            while running.with(|running| running.query.is_none()) {
-                std::thread::yield_now();
-            }
-            running.stop();
+        let printed = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while stopping.with(|running| running.query.is_none()) {
+                    std::thread::yield_now();
+                }
+                stopping.stop();
+            });
+            stopping.output(Command::new("sleep").arg("3600"))
         });
-        assert_eq!(stopping.output(Command::new("sleep").arg("3600")).unwrap(), b"", "it is not waited for");
-        stopped.join().unwrap();
+        assert_eq!(printed.unwrap(), b"", "it is not waited for");
         assert!(stopping.is_asked_for());
         assert_eq!(stopping.output(Command::new("echo").arg("5")).unwrap(), b"");
     }

@@ -81,7 +81,12 @@ mod tests {
                     begun += 1;
                     Part::begin(folder.path().join(begun.to_string()))
                 });
-                part.unwrap().append(|bytes| Ok(bytes.extend_from_slice(format!("{name} {round}\n").as_bytes()))).unwrap();
+                let line = format!("{name} {round}\n");
+                let written = part.unwrap().append(|bytes| {
+                    bytes.extend_from_slice(line.as_bytes());
+                    Ok(())
+                });
+                written.unwrap();
                 assert!(parts.by_folder.values().filter(|part| part.is_open()).count() <= OPEN_MAX);
             }
         }
