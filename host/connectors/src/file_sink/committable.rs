@@ -23,6 +23,9 @@ pub(super) struct FileCommittable {
     /// a file that is missing may have stayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_in: Option<PathBuf>,
+    /// It lies in a folder of its own inside the sink's, which the commit makes. A weir that makes none refuses it by this name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partitioned: bool,
 }
 
 impl FileCommittable {

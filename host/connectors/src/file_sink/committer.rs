@@ -4,20 +4,90 @@ use super::committable::FileCommittable;
 use super::{io_error, remove_if_there, sync_dir};
 use crate::paths::FileName;
 use futures_util::future::BoxFuture;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use weir_engine::{Committable, Committer, EngineError, ErrorKind};
+
+/// Folders of partitions that are remembered to be durable.
+const DURABLE_MAX: usize = 10_000;
 
 /// Commits the committables of all file sinks of a job.
 pub(crate) struct FileCommitter {
     /// The job file's folder, absolutely.
     base: PathBuf,
+    /// Folders of partitions whose names are known to be durable.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl FileCommitter {
     pub(crate) fn new(base_dir: &Path) -> Self {
-        Self { base: std::path::absolute(base_dir).unwrap_or_else(|_| base_dir.to_owned()) }
+        Self { base: std::path::absolute(base_dir).unwrap_or_else(|_| base_dir.to_owned()), durable: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the folders between the sink's and the part, durably: the part may be the first in its partition.
+    fn make_folders(&self, part: &FileCommittable) -> Result<(), EngineError> {
+        let (Some(sinks), Some(own)) = (part.pending.parent().and_then(Path::parent), part.target.parent()) else { return Ok(()) };
+        let mut folder = sinks.to_owned();
+        for name in own.strip_prefix(sinks).into_iter().flat_map(Path::components) {
+            let above = folder.clone();
+            folder.push(name);
+            match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() == IoErrorKind::AlreadyExists && folder.is_dir() => {
+                    // Another commit may have made it and not got any further, so one that was there is made durable as well, once.
+                    if self.lock().contains(&folder) {
+                        continue;
+                    }
+                }
+                Err(error) => return Err(no_folder("make the folder", &folder, error)),
+                Ok(()) => {}
+            }
+            sync_dir(&above)?;
+            let mut durable = self.lock();
+            if durable.len() >= DURABLE_MAX {
+                durable.clear();
+            }
+            durable.insert(folder.clone());
+        }
+        Ok(())
+    }
+
+    fn commit_part(&self, part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
+        match inspect(&part.target, part)? {
+            Found::Same => {
+                remove_if_there(&part.pending)?;
+                sync_target_dir(part)
+            }
+            Found::Differs(how) => Err(changed(&part.target, &how)),
+            Found::Missing => match inspect(&part.pending, part)? {
+                Found::Same => self.publish(part, lost),
+                Found::Differs(how) => Err(changed(&part.pending, &how)),
+                Found::Missing => settled_by_another(part, lost),
+            },
+        }
+    }
+
+    fn publish(&self, part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
+        self.make_folders(part)?;
+        match std::fs::rename(&part.pending, &part.target) {
+            Ok(()) => sync_target_dir(part),
+            // The folder may have been taken away, as an empty one, since it was made.
+            Err(error) if error.kind() == IoErrorKind::NotFound && matches!(inspect(&part.pending, part)?, Found::Same) => {
+                Err(io_error(ErrorKind::Retry, "make visible", &part.target, error))
+            }
+            Err(error) if error.kind() == IoErrorKind::NotFound => settled_by_another(part, lost),
+            Err(error) if error.kind() == IoErrorKind::CrossesDevices => {
+                let hint = "a partition lies on another file system than the sink's folder: parts are renamed into it; let all be on one";
+                Err(io_error(ErrorKind::FixInput, "make visible", &part.target, error).with_hint(hint))
+            }
+            Err(error) => Err(io_error(ErrorKind::Retry, "make visible", &part.target, error)),
+        }
     }
 }
 
@@ -26,7 +96,7 @@ impl Committer for FileCommitter {
         Box::pin(async move {
             let part = FileCommittable::try_from(committable)?;
             let lost = || lost(&part, &self.base);
-            commit_part(&part.at(&self.base), &lost)
+            self.commit_part(&part.at(&self.base), &lost)
         })
     }
 }
@@ -38,46 +108,13 @@ enum Found {
     Differs(String),
 }
 
-fn commit_part(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
-    match inspect(&part.target, part)? {
-        Found::Same => {
-            remove_if_there(&part.pending)?;
-            sync_target_dir(part)
-        }
-        Found::Differs(how) => Err(changed(&part.target, &how)),
-        Found::Missing => match inspect(&part.pending, part)? {
-            Found::Same => publish(part, lost),
-            Found::Differs(how) => Err(changed(&part.pending, &how)),
-            Found::Missing => settled_by_another(part, lost),
-        },
+/// The error where the folder of a partition cannot be made or looked into.
+fn no_folder(attempted: &str, path: &Path, error: std::io::Error) -> EngineError {
+    match error.kind() {
+        IoErrorKind::AlreadyExists | IoErrorKind::NotADirectory => io_error(ErrorKind::FixInput, attempted, path, error)
+            .with_hint("a file is where the folder of a partition should be: move it away"),
+        _ => io_error(ErrorKind::Retry, attempted, path, error),
     }
-}
-
-fn publish(part: &FileCommittable, lost: &Lost<'_>) -> Result<(), EngineError> {
-    make_folders(part)?;
-    match std::fs::rename(&part.pending, &part.target) {
-        Ok(()) => sync_target_dir(part),
-        Err(error) if error.kind() == IoErrorKind::NotFound => settled_by_another(part, lost),
-        Err(error) => Err(io_error(ErrorKind::Retry, "make visible", &part.target, error)),
-    }
-}
-
-/// Makes the folders between the sink's and the part, durably: the part may be the first in its partition.
-fn make_folders(part: &FileCommittable) -> Result<(), EngineError> {
-    let (Some(sinks), Some(own)) = (part.pending.parent().and_then(Path::parent), part.target.parent()) else { return Ok(()) };
-    let mut folder = sinks.to_owned();
-    for name in own.strip_prefix(sinks).into_iter().flat_map(Path::components) {
-        let above = folder.clone();
-        folder.push(name);
-        match std::fs::create_dir(&folder) {
-            Ok(()) => {}
-            // Another commit may have made it and not got any further.
-            Err(error) if error.kind() == IoErrorKind::AlreadyExists && folder.is_dir() => {}
-            Err(error) => return Err(io_error(ErrorKind::Retry, "make the folder", &folder, error)),
-        }
-        sync_dir(&above)?;
-    }
-    Ok(())
 }
 
 /// The pending file is gone: either another process has committed it in the meantime, or the output is lost.
@@ -123,7 +160,7 @@ fn inspect(path: &Path, part: &FileCommittable) -> Result<Found, EngineError> {
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == IoErrorKind::NotFound => return Ok(Found::Missing),
-        Err(error) => return Err(io_error(ErrorKind::Retry, "look at", path, error)),
+        Err(error) => return Err(no_folder("look at", path, error)),
     };
     if !metadata.is_file() {
         return Ok(Found::Differs("it is not a regular file".into()));

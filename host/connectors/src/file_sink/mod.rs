@@ -127,7 +127,8 @@ impl FileSink {
                 let entry = entry.map_err(on_folder)?;
                 let name = entry.file_name();
                 let Some(name) = name.to_str() else { continue };
-                if name.contains('=') && depth > 0 && entry.file_type().map_err(on_folder)?.is_dir() {
+                // A partition may be a link to a folder elsewhere.
+                if name.contains('=') && depth > 0 && entry.path().is_dir() {
                     left.push((entry.path(), depth - 1));
                 } else if name.starts_with(PART_PREFIX) {
                     visible.extend(VisibleOutput::of_part(name));
@@ -254,12 +255,18 @@ impl SinkWriter for FileWriter {
         if parts.is_empty() {
             return Ok(Box::pin(async { Ok(Vec::new()) }));
         }
-        let suffix = self.encoding.suffix();
-        let name = format!("{PART_PREFIX}{}-{}-{checkpoint_id}-{}{suffix}", self.vertex, self.subtask, self.nonce);
+        let begins = format!("{PART_PREFIX}{}-{}", self.vertex, self.subtask);
+        let ends = format!("{checkpoint_id}-{}{}", self.nonce, self.encoding.suffix());
         let (stored, pending_dir) = (self.stored.clone(), self.folder.join(PENDING_DIR));
         Ok(Box::pin(async move {
-            let finish = |(folder, part): (String, Part)| Ok(part.finish(&stored, &folder, &name)?.into());
-            let finished = parts.into_iter().map(finish).collect::<Result<_, EngineError>>()?;
+            let mut finished = Vec::with_capacity(parts.len());
+            for (number, (folder, part)) in parts.into_iter().enumerate() {
+                // Two folders may be one where the file system takes their names for the same.
+                let name = if folder.is_empty() { format!("{begins}-{ends}") } else { format!("{begins}-{number}-{ends}") };
+                finished.push(part.finish(&stored, &folder, &name)?.into());
+                // Each waits for the disk, and there may be very many: others on this thread come in between.
+                tokio::task::yield_now().await;
+            }
             sync_dir(&pending_dir)?;
             Ok(finished)
         }))

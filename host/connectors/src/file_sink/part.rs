@@ -105,6 +105,7 @@ impl Part {
             size: self.size,
             crc32c: self.crc32c,
             written_in: folder.written_in.clone(),
+            partitioned: !partition.is_empty(),
         })
     }
 }

@@ -102,15 +102,17 @@ fn each_partition_has_its_file_and_records_stay_whole() {
     write_values(&mut *writer, &rows.each_ref().map(String::as_str));
     let committables = prepared(&mut *writer, 7);
     assert_eq!((committables.len(), committed(folder.path()).len()), (3, 0), "nothing is visible before its commit");
+    // Whoever makes no folders refuses it by this name.
+    assert!(committables.iter().all(|committable| committable.payload["partitioned"] == true));
     assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 1, "nor is a folder");
     for committable in committables.iter().chain(&committables) {
         commit(&FileCommitter::new(folder.path()), committable).expect("also again");
     }
     let lines = |rows: &[&String]| rows.iter().map(|row| format!("{row}\n")).collect::<String>().into_bytes();
     let expect = BTreeMap::from([
-        ("dt=2013-01-01/hm=%2E.%2F../part-out-0-7-aa".to_owned(), lines(&[&rows[4]])),
-        ("dt=2013-01-01/hm=10:00/part-out-0-7-aa".to_owned(), lines(&[&rows[0], &rows[1], &rows[3]])),
-        ("dt=2013-01-01/hm=10:01/part-out-0-7-aa".to_owned(), lines(&[&rows[2]])),
+        ("dt=2013-01-01/hm=%2E.%2F../part-out-0-0-7-aa".to_owned(), lines(&[&rows[4]])),
+        ("dt=2013-01-01/hm=10:00/part-out-0-1-7-aa".to_owned(), lines(&[&rows[0], &rows[1], &rows[3]])),
+        ("dt=2013-01-01/hm=10:01/part-out-0-2-7-aa".to_owned(), lines(&[&rows[2]])),
     ]);
     assert_eq!(committed(folder.path()), expect);
     // What is visible is told also by a sink that has no partitions any more.
@@ -129,7 +131,8 @@ fn a_file_in_the_place_of_a_partition_is_named_and_the_pending_file_stays() {
     write_values(&mut *writer, &["{\"f\":1}"]);
     std::fs::write(folder.path().join("out/f=1"), "mine").unwrap();
     let error = commit(&FileCommitter::new(folder.path()), &prepared(&mut *writer, 7)[0]).unwrap_err();
-    assert!(error.to_string().contains("out/f=1/part-out-0-7-aa: Not a directory"), "{error}");
+    assert!(error.to_string().contains("out/f=1/part-out-0-0-7-aa: Not a directory"), "{error}");
+    assert_eq!((error.kind(), error.hint().is_some_and(|hint| hint.contains("move it away"))), (ErrorKind::FixInput, true));
     std::fs::remove_file(folder.path().join("out/f=1")).unwrap();
     assert_eq!(std::fs::read_dir(folder.path().join("out/.pending")).unwrap().count(), 1);
 }

@@ -2,6 +2,7 @@
 
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
+use crate::runtime::yield_now;
 use crate::sink::{Committable, Committers};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -45,6 +46,8 @@ pub async fn commit_all(committables: &[Committable], committers: &Committers) -
             return Err(EngineError::new(ErrorKind::FixInput, message));
         };
         committer.commit(committable).await?;
+        // A sink may have very many, each of which waits for the disk: others on this thread come in between.
+        yield_now().await;
     }
     Ok(())
 }
