@@ -91,7 +91,9 @@ fn another_plugin_is_told_apart_by_its_output_and_its_state() {
     let of = |name: &str| document["states"].as_array().into_iter().flatten().find(|state| state["name"] == name).cloned();
     assert!(of("occurrences").is_some_and(|state| state["only_old"] == 40 && state["examples"][0]["new"].is_null()), "{document}");
     assert!(of("count").is_some_and(|state| state["only_new"] == 40), "{document}");
+    assert_eq!(document["left_out"], serde_json::json!(["occurrences"]));
     let text = bench.run(&format!("upgrade job.toml --operator count --plugin {} --dry-run", plugin("faulty").display()));
+    assert!(text.stdout.contains("the new one leaves out `occurrences`: a live upgrade to it is refused"), "{text:?}");
     assert_eq!((text.code, text.stdout.lines().last()), (Some(1), Some("the two differ")));
 }
 
