@@ -116,6 +116,16 @@ fn sessions_end_with_a_pause_and_a_record_between_two_makes_them_one() {
 }
 
 #[test]
+fn windows_that_are_due_at_once_fire_by_their_ends_before_their_starts() {
+    let mut host = host(TestWindow::session(10));
+    let of_another = |time, value: &str| TestRecord::new(value).key("j").at(time);
+    host.send(&[at(0, "a"), at(9, "b"), of_another(5, "c"), at(40, "d"), of_another(40, "e")]).expect("no fault");
+    host.advance_to(60).expect("no fault");
+    let bounds: Vec<String> = told(&mut host).iter().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(bounds, ["5..15", "0..19", "40..50", "40..50"]);
+}
+
+#[test]
 fn a_session_that_has_spoken_and_grows_says_what_it_replaces() {
     let mut host = host(TestWindow::session(10).lateness(100));
     host.send(&[at(0, "a"), at(20, "b")]).expect("no fault");

@@ -169,6 +169,11 @@ impl Model {
         self.keys.retain(|_, windows| !windows.is_empty());
     }
 
+    /// How many windows are open.
+    pub fn open(&self) -> u64 {
+        self.keys.values().map(|windows| windows.len() as u64).sum()
+    }
+
     /// Whatever had something to say has said it.
     pub fn check_spoken(&self) {
         let emits = self.settings.emit_every.is_some();

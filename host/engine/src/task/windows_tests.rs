@@ -198,6 +198,12 @@ impl Run {
             }
         }
         self.model.close(|key| self.times[group_of(key) as usize], self.clock.wall_ms());
+        assert_eq!(self.kept(), self.model.open(), "what is closed is gone with the call that closed it, and what is open is there");
+    }
+
+    /// Windows that something is kept of.
+    fn kept(&mut self) -> u64 {
+        self.subtasks.iter_mut().map(|subtask| subtask.state.as_deref_mut().unwrap().key_count()).sum()
     }
 
     fn pass(&self, ms: u64) {
@@ -246,8 +252,7 @@ fn check(settings: &WindowSettings) {
         }
         run.model.close(|_| END_OF_TIME.0, run.clock.wall_ms());
         assert_eq!(run.model.left(), 0, "seed {seed}: {settings:?}");
-        let kept: u64 = run.subtasks.iter_mut().map(|subtask| subtask.state.as_deref_mut().unwrap().key_count()).sum();
-        assert_eq!(kept, run.model.partial(), "seed {seed}: what is closed is gone, {settings:?}");
+        assert_eq!(run.kept(), run.model.partial(), "seed {seed}: what is closed is gone, {settings:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many windows of a key may be open.
+//! How many windows of a key may be open, and what is left of one that failed.
 
 use super::*;
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateDescriptor, StateKind, StateTime, WindowKind, key_hash, window_state};
@@ -7,7 +7,12 @@ const MAX: u32 = 3;
 
 /// State of all keys in windows of ten ms, [`MAX`] of a key.
 fn keyed_state() -> KeyedState {
-    let settings = WindowSettings { max_per_key: MAX, ..WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 0 }) };
+    late_state(0)
+}
+
+/// The same, where windows take records for so long behind their ends.
+fn late_state(lateness: i64) -> KeyedState {
+    let settings = WindowSettings { max_per_key: MAX, lateness, ..WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 0 }) };
     let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
     let states = vec![count, window_state(&settings)];
     let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 8 }, 8);
@@ -38,6 +43,11 @@ fn put(state: &mut KeyedState, records: &[(&str, i64)]) -> Result<usize, Unwindo
 
 /// Closes what is due at `watermark`; how many windows those are.
 fn close(state: &mut KeyedState, watermark: i64) -> usize {
+    fire(state, watermark, &[])
+}
+
+/// What is due at `watermark` fires, and these of the firings fail; how many there are.
+fn fire(state: &mut KeyedState, watermark: i64, failing: &[usize]) -> usize {
     state.time = StateTime { watermark, ..StateTime::NONE };
     let (mut units, mut hashes, mut reasons, mut times) = (Column::new(), Vec::new(), Vec::new(), Vec::new());
     while let Some((due, ())) = state.take_window((watermark, 0), |_, _| Some(())) {
@@ -47,6 +57,7 @@ fn close(state: &mut KeyedState, watermark: i64) -> usize {
         times.push(due.time);
     }
     let fired = state.begin_firing(CallKeys::new(&units, &hashes, &[]), &reasons, &times).expect("memory does not fail");
+    failing.iter().for_each(|firing| state.drop_fired(*firing));
     state.end_firing().expect("memory does not fail");
     fired.len()
 }
@@ -82,4 +93,16 @@ fn many_different_windows_of_many_keys_are_none_too_many() {
     assert_eq!(put(&mut state, &[("key 7", 0)]), Ok(1));
     assert!(put(&mut state, &[("key 7", 1_000)]).is_err(), "it has three, counted when they had to be");
     assert_eq!(put(&mut state, &[("key 8", 1_000)]), Ok(1));
+}
+
+#[test]
+fn nothing_is_left_of_a_window_that_failed_though_it_would_take_late_records() {
+    let mut state = late_state(20);
+    assert_eq!(put(&mut state, &[("a", 0), ("b", 0), ("a", 10)]), Ok(3));
+    assert_eq!(fire(&mut state, 9, &[0]), 2);
+    assert_eq!(state.key_count(), 2, "that of the other key waits for late records, and one of the same key goes on");
+    assert_eq!(put(&mut state, &[("a", 5)]), Ok(1), "what comes late opens it anew");
+    state.on_event_time();
+    assert_eq!((fire(&mut state, 19, &[]), state.key_count()), (2, 3));
+    assert_eq!((fire(&mut state, i64::MAX, &[]), state.key_count()), (0, 0));
 }
