@@ -128,7 +128,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         paths: delivery::paths(graph, job.checkpoints.config.mode),
         orders: order::orders(graph),
         times: time::times(graph),
-        remarks: unread(graph).into_iter().chain(timers::without_time(graph)).chain(waits::remarks(graph)).collect(),
+        remarks: [unread(graph), timers::without_time(graph), timers::living_without_time(graph), waits::remarks(graph)].concat(),
         restore: None,
         chains: chains.iter().map(|chain| chain.iter().map(|&vertex| id(vertex)).collect()).collect(),
     }

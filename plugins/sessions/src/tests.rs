@@ -28,7 +28,11 @@ fn flights_without_a_pause_are_told_once_the_pause_has_come() {
     assert_eq!(host.take_emitted(), [session("B", 11..14, 1, 1), session("A", 10..15, 2, 1)]);
     host.send(&[flight("A", 14)]).expect("no fault");
     host.end_input().expect("no fault");
-    assert_eq!(host.take_emitted(), [session("A", 10..18, 4, 2)], "the flight between two sessions makes them one");
+    let mut one = session("A", 10..18, 4, 2);
+    let [start, end] = [10, 15].map(|hour| rfc3339(hour * HOUR));
+    one.value.truncate(one.value.len() - 1);
+    one.value.extend(format!(r#","replaces":[{{"start":"{start}","end":"{end}"}}]}}"#).into_bytes());
+    assert_eq!(host.take_emitted(), [one], "the flight between two sessions makes them one, in the place of that which was told");
 }
 
 #[test]

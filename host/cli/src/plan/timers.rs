@@ -4,6 +4,7 @@ use crate::assemble::told;
 use serde::Serialize;
 use weir_engine::job::{JobGraph, Vertex, VertexKind};
 use weir_engine::operator::TimerDescriptor;
+use weir_engine::state::{StateDescriptor, TimeDomain};
 
 /// A timer of an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,6 +67,22 @@ pub(super) fn without_time(graph: &JobGraph) -> Vec<String> {
         )
     };
     stuck.map(line).collect()
+}
+
+/// A line for each operator whose state lives by event time in front of which nothing makes watermarks.
+pub(super) fn living_without_time(graph: &JobGraph) -> Vec<String> {
+    let stuck = graph.vertices.iter().enumerate().filter(|(place, _)| !told(graph, *place).by_somebody);
+    let line = |(_, vertex): (usize, &Vertex)| {
+        let VertexKind::Operator(factory) = &vertex.kind else { return None };
+        let by_event = |state: &&StateDescriptor| state.ttl.is_some_and(|ttl| ttl.time == TimeDomain::Event);
+        let state = factory.descriptor().states.iter().find(by_event)?;
+        Some(format!(
+            "warning: the state `{}` of `{}` has a time to live by event time, and nothing in front of it gives any: nothing of it expires (`watermark` of a \
+             source, or of an operator, says how)",
+            state.name, vertex.id
+        ))
+    };
+    stuck.filter_map(line).collect()
 }
 
 /// The first timer of a vertex that goes by event time.

@@ -7,7 +7,7 @@ use crate::plugins::PluginOrigins;
 use std::sync::Arc;
 use weir_engine::job::VertexKind;
 use weir_engine::operator::{Operator, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
-use weir_engine::state::WindowSettings;
+use weir_engine::state::{StateDescriptor, StateKind, StateTtl, TimeDomain, WindowSettings};
 use weir_engine::time::WatermarkSettings;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -42,6 +42,9 @@ input = \"op\"
 
 enum Has {
     Window(WindowKind),
+    ByClock(WindowKind),
+    /// A state with a time to live.
+    Living(TimeDomain),
     Early,
     Timer,
 }
@@ -49,7 +52,12 @@ enum Has {
 /// What is said of `op`, where the vertices of `with_watermarks` make watermarks.
 #[track_caller]
 fn check(has: Has, with_watermarks: &[&str], expect: &[&str]) {
-    let source = SourceText { name: "job.toml".into(), text: JOB.into() };
+    check_job(JOB, has, with_watermarks, expect);
+}
+
+#[track_caller]
+fn check_job(job: &str, has: Has, with_watermarks: &[&str], expect: &[&str]) {
+    let source = SourceText { name: "job.toml".into(), text: job.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
     let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
     let mut graph = assembly.expect("a job that fits together").graph;
@@ -63,11 +71,20 @@ fn check(has: Has, with_watermarks: &[&str], expect: &[&str]) {
             Has::Timer => {
                 vertex.kind = VertexKind::Operator(Arc::new(Timed(OperatorDescriptor { timers, ..OperatorDescriptor::default() })));
             }
+            Has::Living(time) => {
+                let ttl = Some(StateTtl { ms: 5, time, refresh_on_read: false });
+                let state = StateDescriptor { name: "seen".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl };
+                vertex.kind =
+                    VertexKind::Operator(Arc::new(Timed(OperatorDescriptor { states: vec![state], ..OperatorDescriptor::default() })));
+            }
             Has::Window(kind) => vertex.window = Some(WindowSettings::new(kind)),
+            Has::ByClock(kind) => {
+                vertex.window = Some(WindowSettings { time: TimeDomain::Processing, ..WindowSettings::new(kind) });
+            }
             Has::Early => vertex.window = Some(WindowSettings { emit_every: Some(5), ..WindowSettings::new(WindowKind::Global) }),
         }
     }
-    assert_eq!(remarks(&graph), expect);
+    assert_eq!([crate::plan::timers::living_without_time(&graph), remarks(&graph)].concat(), expect);
 }
 
 const HOURLY: WindowKind = WindowKind::Tumbling { size: 3_600_000, offset: 0 };
@@ -93,4 +110,24 @@ fn a_window_without_bounds_that_never_speaks_is_warned_of() {
     let never = "warning: the window of `op` fires at the end of its input alone, and `endless` never ends (`emit = { every = \"1m\" }` lets it fire before)";
     check(Has::Window(WindowKind::Global), &["endless", "ends"], &[never]);
     check(Has::Early, &[], &[]);
+}
+
+#[test]
+fn what_an_end_of_the_input_comes_too_early_for_is_warned_of() {
+    let ends = JOB.replace("{ from = \"endless\", by = \"key\" }, ", "");
+    let warning = |what: &str| format!("warning: the input of `op` ends, and {what}: they stay in the last checkpoint");
+    let (by_clock, counts) = ("windows by the clock that are open then say nothing", "counts that are not full then say nothing");
+    check_job(&ends, Has::ByClock(HOURLY), &[], &[&warning(by_clock)]);
+    check_job(&ends, Has::Window(WindowKind::Count { records: 5 }), &[], &[&warning(counts)]);
+    check_job(&ends, Has::Window(HOURLY), &["ends"], &[]);
+    check_job(&ends, Has::Window(WindowKind::Global), &["ends"], &[]);
+    check(Has::ByClock(HOURLY), &[], &[]);
+}
+
+#[test]
+fn a_time_to_live_by_event_time_that_nobody_tells_is_warned_of() {
+    let never = "warning: the state `seen` of `op` has a time to live by event time, and nothing in front of it gives any: nothing of it expires (`watermark` of a source, or of an operator, says how)";
+    check(Has::Living(TimeDomain::Event), &[], &[never]);
+    check(Has::Living(TimeDomain::Event), &["between"], &[]);
+    check(Has::Living(TimeDomain::Processing), &[], &[]);
 }

@@ -49,6 +49,10 @@ fn rows_that_cannot_be_read_say_why() {
         ("1,2,3,4", "the row has 4 cells, the header 3"),
         ("\"1,2\",3", "the row has 2 cells, the header 3"),
         ("1,2,soon", "the timestamp \"soon\" of `t` is neither RFC 3339 nor integer milliseconds"),
+        (
+            "1,2,2024-03-01 10:05:00",
+            "the timestamp \"2024-03-01 10:05:00\" of `t` says no offset: `timestamp = { field = \"t\", zone = \"UTC\" }` says where it is from",
+        ),
         ("1,\"2,3", "a quoted cell of the row is never closed"),
         ("1,\"2,3\n4,5,6\n", "a quoted cell of the row is never closed"),
         ("1,\"2\n3\",4\n", "a quoted cell holds a line end; set `multiline = true` where cells may"),

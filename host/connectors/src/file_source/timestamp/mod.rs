@@ -94,6 +94,9 @@ impl Timestamps {
             return format!("does not exist in {}: clocks were put forward over it", zone.name);
         }
         match &self.notation {
+            Notation::Either | Notation::Rfc3339 if self.zone.is_none() && rfc3339::civil(text).is_some() => {
+                format!("says no offset: `timestamp = {{ field = \"{}\", zone = \"UTC\" }}` says where it is from", self.field)
+            }
             Notation::Either => "is neither RFC 3339 nor integer milliseconds".into(),
             Notation::Rfc3339 => "is not RFC 3339".into(),
             Notation::Unix(unit) => format!("is no number of {} since 1970 that fits", unit.name()),
