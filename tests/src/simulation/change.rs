@@ -3,8 +3,9 @@
 
 use super::call_logs::emitted;
 use super::disk;
+use super::judge::same;
 use super::lives::{POLLS, is_over};
-use super::run::{VERTICES, options, same, wait_for};
+use super::run::{VERTICES, options, wait_for};
 use super::scenarios::{CALM, EVERY};
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::versions_judge::{accepted_versions, judge};

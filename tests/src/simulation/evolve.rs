@@ -4,9 +4,10 @@
 
 use super::disk;
 use super::evolving::{COUNT, EvolvingFactory, MARKS, state};
+use super::judge::same;
 use super::lives::live;
 use super::operators::Faults;
-use super::run::{VERTICES, options, same, wait_for};
+use super::run::{VERTICES, options, wait_for};
 use super::timed::windows;
 use super::windowed::{burst_lines, time_of, windows_of};
 use super::{Counter, Disk, NumberSource, Scenario};

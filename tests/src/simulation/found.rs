@@ -2,8 +2,9 @@
 //! each record of every split counts once, and a reader hears of no checkpoint that the log does not have.
 
 use super::graph::graph;
+use super::judge::check;
 use super::lives::{PROCESSES, is_over, live};
-use super::run::{VERTICES, check, options, wait_for};
+use super::run::{VERTICES, options, wait_for};
 use super::source::{NumberSource, split};
 use super::spoken::{Punctuality, judge, spoken_of};
 use super::state::left_open;

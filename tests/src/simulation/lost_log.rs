@@ -1,8 +1,9 @@
 //! A log that loses its newest entries between two processes: the next one says so, or nothing comes of it.
 
 use super::graph::graph;
+use super::judge::check;
 use super::lives::PROCESSES;
-use super::run::{VERTICES, check, options, process};
+use super::run::{VERTICES, options, process};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! A process that is stopped, while its storage is deleted and the job begins anew there, and that wakes up then: it changes nothing of what it finds.
 
 use super::graph::graph;
+use super::judge::check;
 use super::lives::POLLS;
 use super::objects::check_kept;
-use super::run::{VERTICES, check, options};
+use super::run::{VERTICES, options};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,8 @@
 //! succeeded does not wait for what it clears away.
 
 use super::graph::graph;
-use super::run::{VERTICES, check, options, wait_for};
+use super::judge::check;
+use super::run::{VERTICES, options, wait_for};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};

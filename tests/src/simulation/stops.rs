@@ -2,8 +2,9 @@
 //! neither loses nor doubles a record.
 
 use super::graph::graph;
+use super::judge::check;
 use super::lives::POLLS;
-use super::run::{VERTICES, check, options, wait_for};
+use super::run::{VERTICES, options, wait_for};
 use super::{Disk, Scenario};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};

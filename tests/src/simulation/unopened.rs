@@ -1,7 +1,8 @@
 //! State backends that cannot be opened for a while, or at all: a disk that is full, a folder that is not there.
 
 use super::graph::graph;
-use super::run::{VERTICES, check, options, wait_for};
+use super::judge::check;
+use super::run::{VERTICES, options, wait_for};
 use super::{Disk, Scenario};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

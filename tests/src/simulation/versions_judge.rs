@@ -1,7 +1,7 @@
 //! What a job has committed whose versions changed: each record counts once, and by a version that held.
 
 use super::change::{ChangeReport, FILE, Shape};
-use super::run::same;
+use super::judge::same;
 use super::timed::windows;
 use super::windowed::burst_lines;
 use super::{Counter, Scenario};

@@ -273,9 +273,7 @@ impl SourceTask {
         if status == ReadStatus::End {
             self.phase = Phase::Ended;
             self.lag.look(&*self.reading.reader);
-            if let Some(time) = &self.time {
-                time.end();
-            }
+            self.time.iter().for_each(SourceTime::end);
             self.on_progress(Progress::Watermark(END_OF_TIME)).await?;
             self.chain.output.send_marker(&StreamElement::EndOfInput);
             self.events.send(TaskEvent::InputEnded);

@@ -71,11 +71,11 @@ fn filled(operator: &str) -> KeyedState {
     // The last call is one in which the third key's record comes late, where there is lateness.
     for (watermark, times) in [(NO_TIMESTAMP, [5, -7, 400]), (30, [8, 31, 401]), (420, [421, 431, 402])] {
         call(&mut state, watermark, times);
-        for key in 0..3 {
+        for (key, &time) in times.iter().enumerate() {
             match operator {
                 "timers" => {
                     state.set_value(key, 0, b"seen").unwrap();
-                    (0..=key).for_each(|number| state.set_timer(key, 0, times[key] + number as i64).unwrap());
+                    (0..=key).for_each(|number| state.set_timer(key, 0, time + number as i64).unwrap());
                     state.set_timer(key, 1, 2_000 - key as i64).unwrap();
                 }
                 "lived" => {
@@ -83,7 +83,7 @@ fn filled(operator: &str) -> KeyedState {
                     state.list_append(key, 1, b"item").unwrap();
                     state.map_put(key, 2, format!("entry {watermark}").as_bytes(), b"value").unwrap();
                 }
-                _ => state.list_append(key, 0, format!("at {}", times[key]).as_bytes()).unwrap(),
+                _ => state.list_append(key, 0, format!("at {time}").as_bytes()).unwrap(),
             }
         }
         state.accept().unwrap();
