@@ -259,7 +259,7 @@ pub struct ReplayArgs {
     /// The operator's id in the job file.
     #[arg(long, value_name = "ID")]
     pub operator: String,
-    /// Print only the records with this key.
+    /// Print only the records with this key, and what fires of it.
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
     /// From this checkpoint (its id) or savepoint (its URL or path), in place of the newest checkpoint.

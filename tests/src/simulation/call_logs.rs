@@ -238,7 +238,10 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
             let mut operator = LoggedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
             let mut made = Vec::new();
             for call in calls {
-                let CallEffects { records, undivided, recordless, firings: _ } = operator.effects_of(0, &call).await?;
+                let CallEffects { records, undivided, recordless, firings } = operator.effects_of(0, &call).await?;
+                if let Some(error) = firings.into_iter().find_map(|firing| firing.error) {
+                    return Err(error);
+                }
                 let given = match &call.kind {
                     CallKind::Batch { batch, .. } => texts(batch).collect(),
                     CallKind::Timers(fired) => timers(fired),

@@ -5,6 +5,7 @@ use super::{Emitted, EmittedRecord, Fired, IsolatedOperator, ReplayInput};
 use crate::element::Selection;
 use crate::error::EngineError;
 use crate::operator::{CallKind, OperatorCall};
+use crate::state::key_of_unit;
 use std::sync::Arc;
 
 /// One record and what came of it.
@@ -45,6 +46,8 @@ pub struct FiringEffects {
     pub outputs: Vec<OutputRecord>,
     /// What changed in the states of the keys.
     pub changes: Vec<StateChange>,
+    /// Why the operator failed on it; nothing has come of it then.
+    pub error: Option<EngineError>,
 }
 
 /// Why there is a call of no record.
@@ -61,12 +64,21 @@ pub enum FiringCause {
 impl FiringEffects {
     /// The same, of which nothing has come.
     pub(super) fn without_effects(&self) -> Self {
-        Self { outputs: Vec::new(), changes: Vec::new(), ..self.clone() }
+        Self { outputs: Vec::new(), changes: Vec::new(), error: None, ..self.clone() }
     }
 
     /// True where nothing fired, and nothing came of it.
     pub fn is_empty(&self) -> bool {
-        self.fired.is_empty() && self.outputs.is_empty() && self.changes.is_empty()
+        self.fired.is_empty() && self.outputs.is_empty() && self.changes.is_empty() && self.error.is_none()
+    }
+
+    /// True where it is about this key: it fired, or is closed or deleted.
+    pub fn is_of(&self, key: &[u8]) -> bool {
+        let changed = |change: &StateChange| match self.cause {
+            FiringCause::Window => key_of_unit(&change.key) == key,
+            FiringCause::Timer | FiringCause::Watermark => change.key == key,
+        };
+        self.fired.iter().any(|fired| fired.key == key) || self.changes.iter().any(changed)
     }
 }
 
@@ -129,7 +141,7 @@ pub async fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, re
     Ok(effects)
 }
 
-/// Makes the next call of what is due, and what came of it; `None`: nothing is left to do. After an error the operator is of no more use.
+/// Makes the next call of what is due, and what came of it; `None`: nothing is left to do. After a failure the operator is of no more use.
 pub async fn next_firing(operator: &mut IsolatedOperator) -> Result<Option<FiringEffects>, EngineError> {
     match operator.next_call()? {
         Some(call) => firing_effects(operator, &call).await.map(Some),
@@ -137,7 +149,7 @@ pub async fn next_firing(operator: &mut IsolatedOperator) -> Result<Option<Firin
     }
 }
 
-/// Makes a call of no record, and tells what came of it.
+/// Makes a call of no record, and tells what came of it. After a failure the operator is of no more use.
 pub(super) async fn firing_effects(operator: &mut IsolatedOperator, call: &OperatorCall) -> Result<FiringEffects, EngineError> {
     let cause = match call.kind {
         CallKind::Timers(_) => FiringCause::Timer,
@@ -145,11 +157,17 @@ pub(super) async fn firing_effects(operator: &mut IsolatedOperator, call: &Opera
         CallKind::Watermark | CallKind::Batch { .. } => FiringCause::Watermark,
     };
     let before = operator.of_call(call).await?;
-    let emitted = operator.make(call).await?;
-    let (fired, outputs) = (operator.take_fired(), outputs(operator, &emitted));
-    let after = operator.of_call(call).await?;
+    let made = operator.make(call).await;
     let OperatorCall { watermark, processing_time, .. } = *call;
-    Ok(FiringEffects { cause, fired, watermark, processing_time, outputs, changes: changes(operator, &before, &after) })
+    let fired = operator.take_fired();
+    let nothing = FiringEffects { cause, fired, watermark, processing_time, outputs: Vec::new(), changes: Vec::new(), error: None };
+    match made {
+        Ok(emitted) => {
+            let after = operator.of_call(call).await?;
+            Ok(FiringEffects { outputs: outputs(operator, &emitted), changes: changes(operator, &before, &after), ..nothing })
+        }
+        Err(error) => Ok(FiringEffects { error: Some(error), ..nothing }),
+    }
 }
 
 /// Emitted records one by one.

@@ -103,14 +103,10 @@ impl IsolatedOperator {
 
     /// Works a batch off that came over `edge`. After an error the operator is of no more use.
     pub async fn process(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Emitted, EngineError> {
-        let Input { number: input, partitioning } = self.inputs[&edge];
-        let keyed = partitioning == Partitioning::Key;
-        if self.recorded.is_some() {
-            return self.call(CallKind::Batch { input, keyed, batch: batch.clone() }).await;
-        }
+        self.notes.take();
         let mut emitted = Emitted::new();
-        for call in self.subtask.calls_of(input, keyed, batch.clone()) {
-            emitted.extend(self.make(&call).await?);
+        for call in self.calls_of(edge, batch) {
+            emitted.extend(self.subtask.call_by_name(&call).await?);
         }
         Ok(emitted)
     }
@@ -143,13 +139,20 @@ impl IsolatedOperator {
 
     /// Makes a call. After an error the operator is of no more use.
     pub(super) async fn make(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {
+        self.notes.take();
         self.subtask.call_by_name(call).await
     }
 
-    /// Makes a call of the recording.
-    pub(super) async fn call(&mut self, kind: CallKind) -> Result<Emitted, EngineError> {
-        let StateTime { watermark, processing_time } = self.time();
-        self.make(&OperatorCall { watermark, processing_time, kind }).await
+    /// The calls that a batch which comes over `edge` makes.
+    fn calls_of(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Vec<OperatorCall> {
+        let Input { number: input, partitioning } = self.inputs[&edge];
+        let (keyed, batch) = (partitioning == Partitioning::Key, batch.clone());
+        match self.recorded {
+            Some(StateTime { watermark, processing_time }) => {
+                vec![OperatorCall { watermark, processing_time, kind: CallKind::Batch { input, keyed, batch } }]
+            }
+            None => self.subtask.calls_of(input, keyed, batch),
+        }
     }
 
     /// A call of a timer or a window has failed: of the window nothing is kept, and another operator goes on.
@@ -161,7 +164,7 @@ impl IsolatedOperator {
         Ok(())
     }
 
-    /// What has fired in its calls since this was asked last.
+    /// What has fired in the batch that it was given last, or the call that was made last, as far as this has not been asked yet.
     pub(super) fn take_fired(&mut self) -> Vec<Fired> {
         self.notes.take()
     }

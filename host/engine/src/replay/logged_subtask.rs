@@ -69,7 +69,7 @@ impl LoggedSubtask {
         Ok(Self { operator: graph.vertices[vertex].id.clone(), whole, cut })
     }
 
-    /// Makes a call again. `number` is the batch's.
+    /// Makes a call again. `number` is the batch's. After a call without records that fails it is of no more use.
     pub async fn effects_of(&mut self, number: u64, call: &OperatorCall) -> Result<CallEffects, EngineError> {
         for operator in [&mut self.whole, &mut self.cut] {
             operator.set_times(call.watermark, call.processing_time);
@@ -91,13 +91,14 @@ impl LoggedSubtask {
     /// Makes a call of what was due. An operator that serves no timers refuses them here as it does anywhere.
     async fn fire(&mut self, call: &OperatorCall) -> Result<CallEffects, EngineError> {
         let whole = firing_effects(&mut self.whole, call).await?;
-        let mut firings = Vec::new();
-        for part in one_by_one(call).into_iter().filter(|part| has_happened(part, &whole)) {
-            firings.push(firing_effects(&mut self.cut, &part).await?);
+        let firings = self.fire_one_by_one(call, &whole).await?;
+        if whole.error.is_some() {
+            return Ok(failed_to_fire(whole, firings));
         }
         let after = self.whole.of_call(call).await?;
+        let all_fine = firings.iter().all(|firing| firing.error.is_none());
         let in_parts = firings.iter().flat_map(|firing| &firing.outputs);
-        if by_output(whole.outputs.iter()) == by_output(in_parts) && self.cut.of_call(call).await? == after {
+        if all_fine && by_output(whole.outputs.iter()) == by_output(in_parts) && self.cut.of_call(call).await? == after {
             return Ok(CallEffects::of_firings(firings, false, &whole));
         }
         if let Some(keys) = call.keys() {
@@ -110,6 +111,21 @@ impl LoggedSubtask {
             (last.outputs, last.changes) = (whole.outputs.clone(), whole.changes.clone());
         }
         Ok(CallEffects::of_firings(firings, true, &whole))
+    }
+
+    /// Up to the first that fails, behind which another operator goes on.
+    async fn fire_one_by_one(&mut self, call: &OperatorCall, whole: &FiringEffects) -> Result<Vec<FiringEffects>, EngineError> {
+        let mut firings = Vec::new();
+        for part in one_by_one(call).into_iter().filter(|part| has_happened(part, whole)) {
+            let firing = firing_effects(&mut self.cut, &part).await?;
+            let failed = firing.error.is_some();
+            firings.push(firing);
+            if failed {
+                self.cut.set_aside(&part).await?;
+                break;
+            }
+        }
+        Ok(firings)
     }
 
     fn edge_of(&self, input: u32, keyed: bool) -> Result<usize, EngineError> {
@@ -158,9 +174,10 @@ impl LoggedSubtask {
 }
 
 /// Whether a window has fired, or is closed, in a call of several. One that has become longer since it was put where it is due has not, and those behind it wait
-/// for it.
+/// for it. Of a call that failed nothing has changed: which of them it failed on is found out one by one.
 fn has_happened(part: &OperatorCall, whole: &FiringEffects) -> bool {
     match &part.kind {
+        CallKind::Windows(_) if whole.error.is_some() => true,
         CallKind::Windows(due) => due.keys().iter().any(|unit| whole.changes.iter().any(|change| change.key == unit)),
         CallKind::Timers(_) | CallKind::Watermark | CallKind::Batch { .. } => true,
     }
@@ -173,6 +190,17 @@ fn failed(error: EngineError, mut records: Vec<RecordEffects>) -> CallEffects {
         last.error = Some(error);
     }
     CallEffects::of_records(records, undivided)
+}
+
+/// As [`failed`], of a call without records.
+fn failed_to_fire(whole: FiringEffects, mut firings: Vec<FiringEffects>) -> CallEffects {
+    let undivided = firings.last().is_none_or(|last| last.error.is_none());
+    match firings.last_mut().filter(|_| undivided) {
+        Some(last) => last.error.clone_from(&whole.error),
+        None if undivided => firings.push(whole.clone()),
+        None => {}
+    }
+    CallEffects::of_firings(firings, undivided, &whole)
 }
 
 /// Emitted records with their keys, by the name of their output.

@@ -77,7 +77,7 @@ async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Res
     loop {
         // What was due at the checkpoint, and what each record and watermark has made due.
         while let Some(firing) = next_firing(&mut operator).await? {
-            if let Some(ended) = printer.take_firing(&firing, None, &text)? {
+            if let Some(ended) = printer.take_firing(firing, None, &text)? {
                 return Ok(Some(ended));
             }
         }
@@ -112,7 +112,7 @@ async fn run_recorded(of: &Rerun, mut run: LoggedRun, records: u64, printer: &mu
                 let effects = operator.effects_of(batch, call).await?;
                 for firing in effects.firings {
                     let call = call_document(subtask, number, call, effects.undivided);
-                    if let Some(ended) = printer.take_firing(&firing, Some(call), &text)? {
+                    if let Some(ended) = printer.take_firing(firing, Some(call), &text)? {
                         return Ok(Some(ended));
                     }
                 }
@@ -196,20 +196,18 @@ impl Printer<'_> {
         })
     }
 
-    /// Shows what has fired, or come of a watermark, unless it is to be left out or is nothing.
-    fn take_firing(
-        &mut self,
-        effects: &FiringEffects,
-        call: Option<LoggedCallDocument>,
-        text: &HeldText,
-    ) -> Result<Option<Ended>, Failure> {
+    /// Shows what has fired, or come of a watermark, unless it is to be left out or is nothing; what the operator fails on is always shown.
+    fn take_firing(&mut self, effects: FiringEffects, call: Option<LoggedCallDocument>, text: &HeldText) -> Result<Option<Ended>, Failure> {
         self.fired += effects.fired.len() as u64;
-        let is_of_key = |key: &str| effects.fired.iter().any(|fired| fired.key == key.as_bytes());
-        if effects.is_empty() || !self.key.is_none_or(is_of_key) {
-            return Ok(None);
+        let wanted = !effects.is_empty() && self.key.is_none_or(|key| effects.is_of(key.as_bytes()));
+        let mut read = true;
+        if wanted || effects.error.is_some() {
+            read = self.show(ReplayedStep::Firing(ReplayedFiring::of(&effects, call, text)))?;
         }
-        let read = self.show(ReplayedStep::Firing(ReplayedFiring::of(effects, call, text)))?;
-        Ok((!read).then_some(Ended::Enough))
+        Ok(match effects.error {
+            Some(error) => Some(Ended::Failed(error)),
+            None => (!read).then_some(Ended::Enough),
+        })
     }
 
     /// False where nobody reads any more.

@@ -85,6 +85,9 @@ pub struct ReplayedFiring {
     pub outputs: Vec<ReplayedOutput>,
     /// What it changed in its states.
     pub state: Vec<StateChangeDocument>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// One record and what came of it.
@@ -185,6 +188,7 @@ impl ReplayedFiring {
             call,
             outputs: effects.outputs.iter().map(Into::into).collect(),
             state: changes(&effects.changes, text),
+            error: effects.error.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -204,4 +208,30 @@ fn changes(changes: &[StateChange], text: &HeldText) -> Vec<StateChangeDocument>
         StateChangeDocument { state: state.clone(), key, before, after, problem }
     };
     changes.iter().map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use weir_engine::replay::{Fired, FiredBy};
+    use weir_engine::state::{Window, WindowReason};
+    use weir_engine::{EngineError, ErrorKind};
+
+    #[test]
+    fn a_window_that_the_operator_fails_on_is_told_with_its_key_its_bounds_and_why() {
+        let by = FiredBy::Window { window: Window { start: 0, end: 10 }, reason: WindowReason::OnTime, revision: 0, replaces: Vec::new() };
+        let effects = FiringEffects {
+            cause: FiringCause::Window,
+            fired: vec![Fired { key: b"a".to_vec(), by }],
+            watermark: 12,
+            processing_time: 7,
+            outputs: Vec::new(),
+            changes: Vec::new(),
+            error: Some(EngineError::new(ErrorKind::Restart, "cannot count")),
+        };
+        let line = serde_json::to_value(ReplayedFiring::of(&effects, None, &HeldText::of(&[]))).unwrap();
+        let told = ["fired", "key", "window", "watermark", "error"].map(|field| line[field].clone());
+        assert_eq!(told, [json!("window"), json!("a"), json!({ "start": 0, "end": 10 }), json!(12), json!("cannot count")]);
+    }
 }

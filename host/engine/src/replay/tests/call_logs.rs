@@ -120,8 +120,8 @@ fn a_call_at_a_watermark_is_made_again_and_one_of_timers_is_refused_by_an_operat
     let emitted: Vec<_> = effects.recordless.outputs.iter().map(|one| (&*one.output, one.record.value.clone())).collect();
     assert_eq!((effects.records.len(), emitted), (0, vec![("out", Some(b"at 7 and 9".to_vec()))]));
     call.kind = CallKind::Timers(Arc::default());
-    let refused = now(operator.effects_of(1, &call)).unwrap_err().to_string();
-    assert_eq!(refused, "count: it is called with timers that are due, and serves none");
+    let refused = now(operator.effects_of(1, &call)).unwrap().firings.remove(0).error.expect("it fails");
+    assert_eq!(refused.to_string(), "count: it is called with timers that are due, and serves none");
 }
 
 #[test]

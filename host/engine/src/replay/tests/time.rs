@@ -109,10 +109,11 @@ fn shown(firing: &FiringEffects) -> String {
     let outputs: Vec<_> = firing.outputs.iter().map(|output| of(output.record.value.as_deref().unwrap_or_default())).collect();
     let fired: Vec<_> = firing.fired.iter().map(fired).collect();
     let fired = if fired.is_empty() { "closed".to_owned() } else { fired.join("+") };
-    format!("{fired}: {}", outputs.join("+"))
+    let error = firing.error.as_ref().map(|error| format!("! {error}")).unwrap_or_default();
+    format!("{fired}: {}{error}", outputs.join("+"))
 }
 
-/// All that happens to the operator in a replay: `late` stands behind a record that is.
+/// All that happens to the operator in a replay, up to what fires and fails: `late` stands behind a record that is.
 fn replayed(graph: &JobGraph, records: u64) -> Vec<String> {
     now(async {
         let mut upstream = Upstream::restore(graph, 1, &beginning(), records).await?;
@@ -133,6 +134,9 @@ fn replayed(graph: &JobGraph, records: u64) -> Vec<String> {
             }
             while let Some(firing) = next_firing(&mut operator).await? {
                 all.extend((!firing.is_empty()).then(|| shown(&firing)));
+                if firing.error.is_some() {
+                    return Ok(all);
+                }
             }
         }
         Ok(all)
@@ -175,6 +179,43 @@ fn timers_fire_in_their_order_with_their_names() {
     assert_eq!(replayed(&graph, 100), expect);
 }
 
+#[test]
+fn a_window_or_timer_that_the_operator_fails_on_is_told_with_its_key_and_why() {
+    let job = |timers| {
+        let window = if timers { None } else { TUMBLING };
+        counting(source("in", "a5 b3 b4 a19 a21", true), Counter { fails: 2, ..Counter::new(timers) }, window)
+    };
+    let all = ["a5", "b3", "b4", "a19", "a 0-10 r0: 1", "b 0-10 r0: ! count: cannot count to 2"];
+    assert_eq!(replayed(&job(false), 100), all);
+    let all = ["a5", "b3", "b4", "a19", "b later at 8: ! count: cannot count to 2"];
+    assert_eq!(replayed(&job(true), 100), all);
+}
+
+#[test]
+fn a_closed_window_is_of_its_key_alone() {
+    let mut graph = counting(source("in", "a5 b6 a12 b13 a40 b41", true), Counter::new(false), TUMBLING);
+    graph.vertices[1].window.as_mut().unwrap().lateness = 10;
+    let firings = now(async {
+        let mut upstream = Upstream::restore(&graph, 1, &beginning(), 100).await?;
+        let mut operator = IsolatedOperator::restore(&graph, 1, &beginning()).await?;
+        let mut all = Vec::new();
+        while let Some(given) = upstream.next().await? {
+            match given {
+                Given::Records(input) => _ = operator.process(input.edge, &input.batch).await?,
+                Given::Watermark(watermark) => operator.begin_watermark(watermark),
+            }
+            while let Some(firing) = next_firing(&mut operator).await? {
+                all.push(firing);
+            }
+        }
+        Ok(all)
+    })
+    .unwrap();
+    let closed: Vec<_> = firings.iter().filter(|firing| firing.fired.is_empty() && !firing.is_empty()).collect();
+    let of = |key: &str| closed.iter().filter(|firing| firing.is_of(key.as_bytes())).count();
+    assert!(closed.len() >= 2 && of("a") + of("b") == closed.len() && of("a") == of("b"), "{closed:?}");
+}
+
 fn compared(words: &'static str, old: Counter, new: Counter, window: Option<WindowKind>) -> DryRunReport {
     let job = |counter| counting(source("in", words, true), counter, window);
     let (old, new) = (job(old), job(new));
@@ -215,6 +256,73 @@ fn a_window_that_a_version_fails_on_is_counted_and_gone() {
 }
 
 #[test]
+fn what_fires_in_a_batch_that_fails_is_not_counted() {
+    let count = Some(WindowKind::Count { records: 2 });
+    let fails = |key| Counter { fails_on: key, ..Counter::new(false) };
+    let report = compared("a1 b1 c1 d1 a2 b2 c2 d2", fails("-"), fails("b"), count);
+    assert_eq!((report.old.windows, report.new.windows, report.new.failures), (4, 3, 1), "{report:?}");
+    let keys: Vec<_> = report.new.fired.iter().map(|one| of(&one.fired.key)).collect();
+    assert_eq!(keys, ["a", "c", "d"]);
+    // The last that one fails on is not what fires first behind it.
+    let report = compared("a1 b1 a2 b2 c5 c6", fails("-"), fails("b"), count);
+    assert_eq!(report.new.fired.iter().map(|one| of(&one.fired.key)).collect::<Vec<_>>(), ["a", "c"], "{report:?}");
+}
+
+#[test]
+fn a_batch_that_fails_leaves_no_note_of_what_fired() {
+    let counter = Counter { fails_on: "b", ..Counter::new(false) };
+    let graph = counting(source("in", "", true), counter, Some(WindowKind::Count { records: 2 }));
+    let mut operator = now(IsolatedOperator::restore(&graph, 1, &beginning())).unwrap();
+    let batch = |words: &[&str]| {
+        let mut batch = BatchBuilder::new();
+        words.iter().for_each(|word| push(&mut batch, word));
+        Arc::new(batch.finish())
+    };
+    let all = batch(&["a1", "a2", "b1", "b2"]);
+    let before = now(operator.contents_of(0, &all)).unwrap();
+    assert!(now(operator.try_process(0, &all, &before)).unwrap().is_err());
+    now(operator.process(0, &batch(&["c1", "c2"]))).unwrap();
+    let noted: Vec<_> = operator.take_fired().iter().map(|fired| of(&fired.key)).collect();
+    assert_eq!(noted, ["c"]);
+}
+
+#[test]
+fn what_two_versions_emit_by_another_timer_is_the_same() {
+    let renamed = |name: &str| {
+        let mut counter = Counter::new(true);
+        counter.descriptor.timers[0].name = name.into();
+        counter
+    };
+    let report = compared("a5 b3 a19", renamed("later"), renamed("after"), None);
+    assert_eq!((report.old.timers, report.new.timers), (3, 3));
+    assert!(report.outputs.iter().all(|output| output.is_empty()), "{report:?}");
+}
+
+/// The units of these keys in the window that begins at 0, as a call of what is due names them.
+fn due_at_9(keys: &[&str]) -> FiredTimers {
+    let mut due = FiredTimers::default();
+    for key in keys {
+        // A unit begins with its window's start, of which the sign is flipped.
+        let unit = [&i64::MIN.to_be_bytes()[..], key.as_bytes()].concat();
+        due.push(&unit, unit_hash(&unit), 0, 9);
+    }
+    due
+}
+
+#[test]
+fn a_recorded_window_that_fails_now_is_told_with_its_key() {
+    let graph = counting(source("in", "", true), Counter { fails_on: "b", ..Counter::new(false) }, TUMBLING);
+    let mut operator = now(LoggedSubtask::restore(&graph, 1, (0, 1), &beginning())).unwrap();
+    let mut batch = BatchBuilder::new();
+    ["a5", "b3", "c7"].iter().for_each(|word| push(&mut batch, word));
+    let call = |watermark, kind| OperatorCall { watermark, processing_time: 7, kind };
+    now(operator.effects_of(0, &call(i64::MIN, CallKind::Batch { input: 0, keyed: true, batch: Arc::new(batch.finish()) }))).unwrap();
+    let made = now(operator.effects_of(1, &call(10, CallKind::Windows(Arc::new(due_at_9(&["a", "b", "c"])))))).unwrap();
+    let all: Vec<_> = made.firings.iter().map(shown).collect();
+    assert_eq!((all.join(", "), made.undivided), ("a 0-10 r0: 1, b 0-10 r0: ! count: cannot count to 1".to_owned(), false));
+}
+
+#[test]
 fn recorded_windows_fire_again_one_by_one() {
     let graph = counting(source("in", "", true), Counter::new(false), TUMBLING);
     let mut operator = now(LoggedSubtask::restore(&graph, 1, (0, 1), &beginning())).unwrap();
@@ -224,12 +332,7 @@ fn recorded_windows_fire_again_one_by_one() {
     let records = CallKind::Batch { input: 0, keyed: true, batch: Arc::new(batch.finish()) };
     let made = now(operator.effects_of(0, &call(i64::MIN, records))).unwrap();
     assert_eq!((made.records.len(), made.firings.len(), made.undivided), (4, 0, false));
-    let mut due = FiredTimers::default();
-    for key in ["a", "b"] {
-        // A unit begins with its window's start, of which the sign is flipped.
-        let unit = [&i64::MIN.to_be_bytes()[..], key.as_bytes()].concat();
-        due.push(&unit, unit_hash(&unit), 0, 9);
-    }
+    let due = due_at_9(&["a", "b"]);
     assert_eq!(unit_hash(due.keys().get(0)), key_hash(b"a"));
     let made = now(operator.effects_of(1, &call(10, CallKind::Windows(Arc::new(due.clone()))))).unwrap();
     let all: Vec<_> = made.firings.iter().map(shown).collect();

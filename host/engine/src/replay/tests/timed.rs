@@ -90,6 +90,8 @@ pub struct Counter {
     pub more: u8,
     /// The count that it fails to emit.
     pub fails: u8,
+    /// The key that it fails to emit anything of.
+    pub fails_on: &'static str,
 }
 
 impl Counter {
@@ -100,14 +102,14 @@ impl Counter {
         let timers: Vec<_> = timers.then(|| TimerDescriptor { name: "later".into(), event_time: true }).into_iter().collect();
         let (windowed, merging) = (timers.is_empty(), if timers.is_empty() { vec![0] } else { Vec::new() });
         let descriptor = OperatorDescriptor { outputs, states: vec![count], timers, windowed, merging, ..OperatorDescriptor::default() };
-        Self { descriptor, more: 0, fails: u8::MAX }
+        Self { descriptor, more: 0, fails: u8::MAX, fails_on: "-" }
     }
 
     fn emit<'k>(&self, state: &mut KeyedState, of: impl Iterator<Item = (&'k [u8], i64)>) -> Result<RecordBatch, EngineError> {
         let mut out = BatchBuilder::new();
         for (place, (key, time)) in of.enumerate() {
             let count = state.copied_value(state.key_of()[place] as usize, 0)?.map_or(0, |count| count[0]);
-            if count == self.fails {
+            if count == self.fails || key == self.fails_on.as_bytes() {
                 return Err(EngineError::new(ErrorKind::Restart, format!("cannot count to {count}")));
             }
             out.push(Some(key), (count + self.more).to_string().as_bytes(), Some(time));
