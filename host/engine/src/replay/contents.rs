@@ -2,7 +2,7 @@
 
 use crate::element::Column;
 use crate::error::EngineError;
-use crate::state::{BroadcastState, KeyedState, StateDescriptor, StateKind};
+use crate::state::{BroadcastState, Content, KeyedState, StateDescriptor, StateKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one state holds of one key.
@@ -22,16 +22,34 @@ pub type StateKey = (usize, Vec<u8>);
 /// What states hold. A key of which a state holds nothing is not among them.
 pub type Contents = BTreeMap<StateKey, Held>;
 
-/// Adds what the selected keys have.
-pub(super) fn of_selected(state: &KeyedState, contents: &mut Contents) -> Result<(), EngineError> {
-    for (key, bytes) in state.unit_keys().iter().enumerate() {
-        for (number, declared) in state.states().iter().enumerate() {
-            if let Some(held) = held(state, key, number, declared)? {
-                contents.insert((number, bytes.to_vec()), held);
+/// What states hold, taken out of them to be put back.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// What can be seen of it.
+    pub held: Contents,
+    /// What has a time to live as it is stored, with the times at which it was written: it lives no longer for having been put back.
+    stamped: BTreeMap<StateKey, Content>,
+}
+
+impl Taken {
+    /// What needs no stamps to be put back.
+    pub fn of(held: Contents) -> Self {
+        Self { held, stamped: BTreeMap::new() }
+    }
+
+    /// Adds what the selected keys have.
+    pub fn add_selected(&mut self, state: &KeyedState) -> Result<(), EngineError> {
+        for (key, bytes) in state.unit_keys().iter().enumerate() {
+            for (number, declared) in state.states().iter().enumerate() {
+                let Some(held) = held(state, key, number, declared)? else { continue };
+                if declared.ttl.is_some() {
+                    self.stamped.insert((number, bytes.to_vec()), state.stored(key, number)?);
+                }
+                self.held.insert((number, bytes.to_vec()), held);
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn held(state: &KeyedState, key: usize, number: usize, declared: &StateDescriptor) -> Result<Option<Held>, EngineError> {
@@ -61,8 +79,8 @@ pub(super) fn of_broadcast(state: &BroadcastState, states: &[StateDescriptor], c
     }
 }
 
-/// Makes the selected keys hold just what `contents` has of them.
-pub(super) fn put_back(state: &mut KeyedState, contents: &Contents) -> Result<(), EngineError> {
+/// Makes the selected keys hold just what was taken of them.
+pub(super) fn put_back(state: &mut KeyedState, taken: &Taken) -> Result<(), EngineError> {
     let keys: Vec<Vec<u8>> = state.unit_keys().iter().map(<[u8]>::to_vec).collect();
     let keyed: Vec<usize> = (0..state.states().len()).filter(|&number| state.states()[number].kind != StateKind::Broadcast).collect();
     for (key, bytes) in keys.into_iter().enumerate() {
@@ -70,7 +88,12 @@ pub(super) fn put_back(state: &mut KeyedState, contents: &Contents) -> Result<()
             state.clear(key, number)?;
         }
         for &number in &keyed {
-            match contents.get(&(number, bytes.clone())) {
+            let of = (number, bytes.clone());
+            if let Some(stored) = taken.stamped.get(&of) {
+                state.put_stored(key, number, stored)?;
+                continue;
+            }
+            match taken.held.get(&of) {
                 None => {}
                 Some(Held::Value(value)) => state.set_value(key, number, value)?,
                 Some(Held::List(items)) => items.iter().try_for_each(|item| state.list_append(key, number, item))?,

@@ -134,7 +134,7 @@ pub async fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, re
             effects.outputs = outputs(operator, &emitted);
             effects.fired = operator.take_fired();
             let after = operator.contents_of(input.edge, &batch).await?;
-            effects.changes = changes(operator, &before, &after);
+            effects.changes = changes(operator, &before.held, &after.held);
         }
         Err(error) => effects.error = Some(error),
     }
@@ -164,7 +164,7 @@ pub(super) async fn firing_effects(operator: &mut IsolatedOperator, call: &Opera
     match made {
         Ok(emitted) => {
             let after = operator.of_call(call).await?;
-            Ok(FiringEffects { outputs: outputs(operator, &emitted), changes: changes(operator, &before, &after), ..nothing })
+            Ok(FiringEffects { outputs: outputs(operator, &emitted), changes: changes(operator, &before.held, &after.held), ..nothing })
         }
         Err(error) => Ok(FiringEffects { error: Some(error), ..nothing }),
     }

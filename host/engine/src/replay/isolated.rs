@@ -4,7 +4,7 @@
 //! [`IsolatedOperator::try_process`] has failed, its state is what it was before.
 
 use super::ReplayPoint;
-use super::contents::{self, Contents};
+use super::contents::{self, Contents, Taken};
 use super::standing_clock::StandingClock;
 use super::watched::{Fired, Notes, Watched};
 use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan, VertexIdentity};
@@ -13,7 +13,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::exchange::Partitioning;
 use crate::job::{JobGraph, VertexKind, planned};
 use crate::operator::{CallKind, FiredTimers, LATE_NAME, LATE_OUTPUT, OperatorCall, OperatorFactory, QUARANTINE_NAME, QUARANTINE_OUTPUT};
-use crate::state::{BroadcastAccess, CallKeys, StateDescriptor, StateMigrator, StateTime, unit_hash};
+use crate::state::{BroadcastAccess, CallKeys, KeyedState, StateDescriptor, StateMigrator, StateTime, unit_hash};
 pub use crate::task::Emitted;
 use crate::task::{OperatorSubtask, RestoreSource};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -86,10 +86,6 @@ impl IsolatedOperator {
         self.recorded = Some(StateTime { watermark, processing_time });
     }
 
-    fn time(&self) -> StateTime {
-        self.recorded.unwrap_or_else(|| self.subtask.state_time())
-    }
-
     /// An edge that leads to this input, whose batches bring keys or do not.
     pub(super) fn edge_to(&self, input: u32, keyed: bool) -> Option<usize> {
         let fits = |found: &Input| found.number == input && (found.partitioning == Partitioning::Key) == keyed;
@@ -157,8 +153,8 @@ impl IsolatedOperator {
 
     /// A call of a timer or a window has failed: of the window nothing is kept, and another operator goes on.
     pub(super) async fn set_aside(&mut self, call: &OperatorCall) -> Result<(), EngineError> {
-        if let (CallKind::Windows(_), Some(keys)) = (&call.kind, call.keys()) {
-            self.put_keys_back(keys, &Contents::new()).await?;
+        if let CallKind::Windows(_) = &call.kind {
+            self.put_call_back(call, &Taken::default()).await?;
         }
         self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
         Ok(())
@@ -175,58 +171,78 @@ impl IsolatedOperator {
         &mut self,
         edge: usize,
         batch: &Arc<RecordBatch>,
-        before: &Contents,
+        before: &Taken,
     ) -> Result<Result<Emitted, EngineError>, EngineError> {
         let failed = match self.process(edge, batch).await {
             Ok(emitted) => return Ok(Ok(emitted)),
             Err(failed) => failed,
         };
+        // What has fired has come to nothing.
+        self.notes.take();
         self.put_back(edge, batch, before).await?;
         self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
         Ok(Err(failed))
     }
 
-    /// What a batch that came over `edge` may change: what is held of its keys, or the broadcast states.
-    pub(crate) async fn contents_of(&mut self, edge: usize, batch: &RecordBatch) -> Result<Contents, EngineError> {
+    /// What a batch that came over `edge` may change, as its calls see it: what is held of its keys, or the broadcast states.
+    pub(crate) async fn contents_of(&mut self, edge: usize, batch: &Arc<RecordBatch>) -> Result<Taken, EngineError> {
+        let mut taken = Taken::default();
         match self.inputs[&edge].partitioning {
-            Partitioning::Key => self.of_keys(batch.into()).await,
-            Partitioning::Broadcast => Ok(self.of_broadcast()),
-            Partitioning::Forward | Partitioning::Rebalance => Ok(Contents::new()),
+            Partitioning::Key => {
+                for call in self.calls_of(edge, batch) {
+                    self.take_of_call(&call, &mut taken).await?;
+                }
+            }
+            Partitioning::Broadcast => taken.held = self.of_broadcast(),
+            Partitioning::Forward | Partitioning::Rebalance => {}
         }
+        Ok(taken)
     }
 
-    /// What is held of these keys, and all broadcast states.
+    /// What is held of these keys, each at the time that it has come to, and all broadcast states.
     pub async fn contents(&mut self, keys: &BTreeSet<Vec<u8>>) -> Result<Contents, EngineError> {
-        let mut all = self.of_broadcast();
-        let mut wanted = Column::new();
+        let mut by_time: BTreeMap<i64, (StateTime, BTreeSet<Vec<u8>>)> = BTreeMap::new();
+        for key in keys {
+            let time = self.subtask.time_of(key);
+            by_time.entry(time.watermark).or_insert_with(|| (time, BTreeSet::new())).1.insert(key.clone());
+        }
+        let mut taken = Taken::of(self.of_broadcast());
+        for (time, keys) in by_time.into_values() {
+            self.take_of_keys(&keys, time, &mut taken).await?;
+        }
+        Ok(taken.held)
+    }
+
+    async fn take_of_keys(&mut self, keys: &BTreeSet<Vec<u8>>, time: StateTime, taken: &mut Taken) -> Result<(), EngineError> {
+        let (mut wanted, mut hashes) = (Column::new(), Vec::new());
         match self.subtask.keyed_state().filter(|state| state.is_windowed()) {
-            Some(state) => state.open_units_of(keys)?.iter().for_each(|unit| wanted.push(unit)),
+            Some(state) => state.open_units_of(keys)?.iter().for_each(|unit| {
+                wanted.push(unit);
+                hashes.push(unit_hash(unit));
+            }),
             None => keys.iter().for_each(|key| wanted.push(key)),
         }
-        let hashes: Vec<u64> = match self.subtask.keyed_state().is_some_and(|state| state.is_windowed()) {
-            true => wanted.iter().map(unit_hash).collect(),
-            false => Vec::new(),
-        };
-        all.extend(self.of_keys(CallKeys::new(&wanted, &hashes, &[])).await?);
-        Ok(all)
+        self.take(CallKeys::new(&wanted, &hashes, &[]), time, taken).await
     }
 
-    /// What is held of these keys.
-    pub(super) async fn of_keys(&mut self, keys: CallKeys<'_>) -> Result<Contents, EngineError> {
-        let mut found = Contents::new();
-        if self.select(keys, &Contents::new()).await?
-            && let Some(state) = self.subtask.keyed_state()
-        {
-            contents::of_selected(state, &mut found)?;
-        }
-        Ok(found)
+    /// What is held of the keys of a call, as the call sees it.
+    pub(super) async fn of_call(&mut self, call: &OperatorCall) -> Result<Taken, EngineError> {
+        let mut taken = Taken::default();
+        self.take_of_call(call, &mut taken).await?;
+        Ok(taken)
     }
 
-    /// What is held of the keys of a call.
-    pub(super) async fn of_call(&mut self, call: &OperatorCall) -> Result<Contents, EngineError> {
+    async fn take_of_call(&mut self, call: &OperatorCall, taken: &mut Taken) -> Result<(), EngineError> {
         match call.keys() {
-            Some(keys) => self.of_keys(keys).await,
-            None => Ok(Contents::new()),
+            Some(keys) => self.take(keys, time_of(call), taken).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn take(&mut self, keys: CallKeys<'_>, time: StateTime, taken: &mut Taken) -> Result<(), EngineError> {
+        match self.select(keys, time, &Contents::new()).await? {
+            Some(state) => taken.add_selected(state),
+            None => Ok(()),
         }
     }
 
@@ -238,27 +254,30 @@ impl IsolatedOperator {
         found
     }
 
-    /// Selects what a call with these may change, and what `before` names. False where there is no keyed state.
-    async fn select(&mut self, keys: CallKeys<'_>, before: &Contents) -> Result<bool, EngineError> {
+    /// Selects what a call with these, of this time, may change, and what `before` names. `None`: there is no keyed state.
+    async fn select(&mut self, keys: CallKeys<'_>, time: StateTime, before: &Contents) -> Result<Option<&mut KeyedState>, EngineError> {
         let id = self.subtask.id().to_owned();
-        let time = self.time();
-        let Some(state) = self.subtask.keyed_state() else { return Ok(false) };
+        let Some(state) = self.subtask.keyed_state() else { return Ok(None) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));
         state.prefetch(keys, time).await.map_err(|error| error.context(&id))?;
         let named: BTreeSet<&[u8]> = before.keys().map(|(_, key)| &key[..]).collect();
         state.select_touched(keys, named.into_iter()).map_err(|error| error.into_error(keyless))?;
-        Ok(true)
+        Ok(Some(state))
     }
 
-    /// Makes the keys of a batch that came over `edge`, or the broadcast states, hold just what `before` has of them.
-    pub(super) async fn put_back(&mut self, edge: usize, batch: &RecordBatch, before: &Contents) -> Result<(), EngineError> {
+    /// Makes the keys of a batch that came over `edge`, or the broadcast states, hold just what was taken of them before.
+    pub(super) async fn put_back(&mut self, edge: usize, batch: &Arc<RecordBatch>, before: &Taken) -> Result<(), EngineError> {
         let input = self.inputs[&edge];
         match input.partitioning {
-            Partitioning::Key => self.put_keys_back(batch.into(), before).await?,
+            Partitioning::Key => {
+                for call in self.calls_of(edge, batch) {
+                    self.put_call_back(&call, before).await?;
+                }
+            }
             Partitioning::Broadcast => {
                 let states = self.states().len();
                 if let Some(BroadcastAccess::Write(state)) = self.subtask.broadcast().map(|broadcast| broadcast.access(input.number)) {
-                    contents::put_back_broadcast(state, states, before);
+                    contents::put_back_broadcast(state, states, &before.held);
                 }
             }
             Partitioning::Forward | Partitioning::Rebalance => {}
@@ -266,14 +285,12 @@ impl IsolatedOperator {
         Ok(())
     }
 
-    /// Makes these keys hold just what `before` has of them.
-    pub(super) async fn put_keys_back(&mut self, keys: CallKeys<'_>, before: &Contents) -> Result<(), EngineError> {
-        let StateTime { processing_time, .. } = self.time();
-        if self.select(keys, before).await?
-            && let Some(state) = self.subtask.keyed_state()
-        {
+    /// Makes the keys of a call hold just what was taken of them before.
+    pub(super) async fn put_call_back(&mut self, call: &OperatorCall, before: &Taken) -> Result<(), EngineError> {
+        let Some(keys) = call.keys() else { return Ok(()) };
+        if let Some(state) = self.select(keys, time_of(call), &before.held).await? {
             contents::put_back(state, before)?;
-            state.look_through_windows(processing_time)?;
+            state.look_through_windows(call.processing_time)?;
         }
         Ok(())
     }
@@ -317,6 +334,11 @@ impl IsolatedOperator {
     pub fn fuel_spent(&self) -> Option<u64> {
         self.subtask.fuel_spent().map(|fuel| fuel + self.fuel_of_dropped)
     }
+}
+
+/// What a call sees of the state is judged by these.
+fn time_of(call: &OperatorCall) -> StateTime {
+    StateTime { watermark: call.watermark, processing_time: call.processing_time }
 }
 
 /// The calls that a call of what was due comes to where each is of one of them alone.

@@ -4,7 +4,7 @@
 //! and window by window, to show what came of which; an operator that does as it promises does not tell the difference, and where one does, what the first did
 //! is shown with the last of the call.
 
-use super::contents::Contents;
+use super::contents::Taken;
 use super::effects::{FiringEffects, OutputRecord, changes, effects_of, firing_effects, outputs};
 use super::isolated::one_by_one;
 use super::{EmittedRecord, IsolatedOperator, RecordEffects, ReplayInput, ReplayPoint, StateChange};
@@ -98,12 +98,10 @@ impl LoggedSubtask {
         let after = self.whole.of_call(call).await?;
         let all_fine = firings.iter().all(|firing| firing.error.is_none());
         let in_parts = firings.iter().flat_map(|firing| &firing.outputs);
-        if all_fine && by_output(whole.outputs.iter()) == by_output(in_parts) && self.cut.of_call(call).await? == after {
+        if all_fine && by_output(whole.outputs.iter()) == by_output(in_parts) && self.cut.of_call(call).await?.held == after.held {
             return Ok(CallEffects::of_firings(firings, false, &whole));
         }
-        if let Some(keys) = call.keys() {
-            self.cut.put_keys_back(keys, &after).await?;
-        }
+        self.cut.put_call_back(call, &after).await?;
         let fired: Vec<_> =
             whole.fired.iter().map(|fired| FiringEffects { fired: vec![fired.clone()], ..whole.without_effects() }).collect();
         let mut firings = if fired.is_empty() { vec![whole.without_effects()] } else { fired };
@@ -154,20 +152,22 @@ impl LoggedSubtask {
         &mut self,
         input: &ReplayInput,
         emitted: Vec<OutputRecord>,
-        before: &Contents,
+        before: &Taken,
         records: Vec<RecordEffects>,
     ) -> Result<CallEffects, EngineError> {
         let after = self.whole.contents_of(input.edge, &input.batch).await?;
         let all_fine = records.iter().all(|record| record.error.is_none());
         let one_by_one = records.iter().flat_map(|record| &record.outputs);
-        if all_fine && by_output(emitted.iter()) == by_output(one_by_one) && self.cut.contents_of(input.edge, &input.batch).await? == after
+        if all_fine
+            && by_output(emitted.iter()) == by_output(one_by_one)
+            && self.cut.contents_of(input.edge, &input.batch).await?.held == after.held
         {
             return Ok(CallEffects::of_records(records, false));
         }
         self.cut.put_back(input.edge, &input.batch, &after).await?;
         let mut records: Vec<_> = (0..input.batch.len()).map(|record| RecordEffects::none(&self.whole, input, record)).collect();
         if let Some(last) = records.last_mut() {
-            (last.outputs, last.changes) = (emitted, changes(&self.whole, before, &after));
+            (last.outputs, last.changes) = (emitted, changes(&self.whole, &before.held, &after.held));
         }
         Ok(CallEffects::of_records(records, true))
     }

@@ -11,7 +11,7 @@ pub(super) struct Contents(pub Vec<Content>);
 
 /// What is kept of one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Absent,
     Value(Vec<u8>),
     List(Column),

@@ -56,6 +56,7 @@ pub(crate) use block::MapEntry;
 pub use block::Payload;
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use call_keys::CallKeys;
+pub(crate) use contents::Content;
 pub use keyed_state::{KeyedState, Keyless, SelectError, Unwindowed};
 pub use lifetime::StateTtl;
 pub(crate) use lifetime::{STAMP_BYTES, stamped};

@@ -8,7 +8,7 @@ use super::subtask_restore::ToRestore;
 use super::timers::Firing;
 use super::{CallLog, KeptStretch, NodeBroadcast, Successor};
 use crate::checkpoint::WatermarkFloor;
-use crate::element::{CheckpointId, NO_TIMESTAMP, Selection};
+use crate::element::{CheckpointId, NO_TIMESTAMP, Selection, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
 use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, OperatorFactory, Subtask, TimerDescriptor};
@@ -297,10 +297,11 @@ impl OperatorSubtask {
         self.processing_time.tell(self.clock.wall_ms(), self.clock.now())
     }
 
-    /// The times that a call of no keys would be of now.
-    pub(crate) fn state_time(&self) -> StateTime {
+    /// The times that a call of this key would be of now.
+    pub(crate) fn time_of(&self, key: &[u8]) -> StateTime {
         let processing_time = self.processing_time.now(self.clock.wall_ms(), self.clock.now());
-        StateTime { watermark: self.watermark, processing_time }
+        let group = key_group_of(key_hash(key), self.place.max_parallelism);
+        StateTime { watermark: self.floors.effective(group, self.watermark), processing_time }
     }
 
     /// The states that are kept: those that are declared, and behind them those of timers.

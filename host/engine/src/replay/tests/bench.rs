@@ -2,7 +2,8 @@
 //! hand.
 
 use crate::checkpoint::{
-    CheckpointMetadata, InFlightChannel, SectionKind, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexSnapshot, write_in_flight,
+    CheckpointMetadata, InFlightChannel, SectionKind, StateHandle, StateObjectWriter, SubtaskSnapshot, VertexSnapshot, WatermarkFloor,
+    write_in_flight,
 };
 use crate::element::{AttemptId, BatchBuilder, CheckpointId, Column, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
@@ -15,7 +16,9 @@ use crate::replay::ReplayPoint;
 use crate::runtime::{ConnectorIo, Simulator};
 use crate::source::{ReadStatus, ReaderContext, Source, SourceReader, SplitBatch, SplitProgress, SplitState};
 use crate::state::conformance::{Written, write};
-use crate::state::{KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, StateMigrator, range_of};
+use crate::state::{
+    KeyedState, MemoryBackendFactory, StateDescriptor, StateKind, StateMigrator, StateTime, StateTtl, TimeDomain, range_of,
+};
 use crate::storage::{ObjectStorage, Store};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -90,6 +93,8 @@ pub struct Count {
     pub version: u32,
     /// Values begin with a byte that says nothing; those of older versions, which have none, are migrated.
     pub wide: bool,
+    /// How long what it keeps of a key lives, by event time.
+    pub lives_ms: Option<u64>,
 }
 
 pub const COUNT: usize = 0;
@@ -105,7 +110,11 @@ struct CountFactory {
 impl Count {
     pub fn factory(self) -> Arc<dyn OperatorFactory> {
         let version = self.version;
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl: None };
+        let ttl = self.lives_ms.map(|ms| StateTtl { ms, time: TimeDomain::Event, refresh_on_read: false });
+        let state = |name: &str, kind| {
+            let ttl = ttl.filter(|_| kind != StateKind::Broadcast);
+            StateDescriptor { name: name.into(), kind, schema: "raw".into(), version, ttl }
+        };
         let input = |name: &str| InputDescriptor { name: name.into(), ..InputDescriptor::default() };
         let descriptor = OperatorDescriptor {
             name: "count".into(),
@@ -249,7 +258,7 @@ pub fn beginning() -> ReplayPoint {
 }
 
 /// The point of `graph`, made by [`counting`], at which the source has come to word `position`, key `a` has been counted three times, and
-/// `in_flight` words are on the way to the operator.
+/// `in_flight` words are on the way to the operator. What has a time to live was written at 0.
 pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayPoint {
     let point = beginning();
     let states = match &graph.vertices[OPERATOR].kind {
@@ -257,6 +266,8 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
         VertexKind::Source { .. } | VertexKind::Sink(_) => unreachable!("it counts"),
     };
     let mut state = KeyedState::new(states.clone(), MemoryBackendFactory::new(1).create(&states, range_of(0, 1, GROUPS), GROUPS));
+    let at = StateTime { watermark: 0, processing_time: 7 };
+    state.prefetch((&words("a")).into(), at).now_or_never().expect("memory does not wait").expect("it is there");
     state.select(&words("a"), 0..1).expect("it has a key");
     (0..3).for_each(|_| _ = Count::default().count(&mut state, 0, "a0").expect("it is counted"));
     let mut keyed = StateObjectWriter::new();
@@ -282,6 +293,14 @@ pub fn checkpoint(graph: &JobGraph, position: usize, in_flight: &str) -> ReplayP
         vertices: vertices.into(),
         outboxes: Vec::new(),
     };
+    ReplayPoint { metadata: Some(Arc::new(metadata)), ..point }
+}
+
+/// The same point, where event time had come to here in all key groups.
+pub fn come_to(point: ReplayPoint, watermark: i64) -> ReplayPoint {
+    let mut metadata = (**point.metadata.as_ref().expect("it is a checkpoint")).clone();
+    let of_operator = &mut metadata.vertices[OPERATOR].subtasks[0];
+    of_operator.floors = vec![WatermarkFloor { from: 0, to: GROUPS, watermark }];
     ReplayPoint { metadata: Some(Arc::new(metadata)), ..point }
 }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod call_logs;
+mod lifetimes;
 mod odd_sources;
 mod time;
 mod timed;
@@ -101,7 +102,7 @@ fn an_operator_goes_on_with_the_state_of_the_checkpoint() {
     let mut operator = now(IsolatedOperator::restore(&graph, OPERATOR, &point)).unwrap();
     let input = next_records(&mut upstream).unwrap().expect("a word");
     let before = now(operator.contents_of(input.edge, &input.batch)).unwrap();
-    let held = |state| before[&(state, b"a".to_vec())].clone();
+    let held = |state| before.held[&(state, b"a".to_vec())].clone();
     assert_eq!((held(COUNT), held(SEEN)), (Held::Value(vec![3]), Held::List(vec![b"a0".to_vec(); 3])));
     assert_eq!(held(TIMES), Held::Map(vec![(b"a0".to_vec(), vec![3])]));
     assert_eq!(values(now(operator.process(input.edge, &input.batch)).unwrap()[0].1.batch()), "a1=4");

@@ -206,6 +206,16 @@ impl KeyedState {
         Ok(is_there)
     }
 
+    /// What is stored of a state of a key, with its stamps, and what has expired of it.
+    pub(crate) fn stored(&self, key: usize, state: usize) -> Result<Content, EngineError> {
+        Content::read(&*self.backend, &self.slots[key], state, self.states[state].kind)
+    }
+
+    /// Puts what has been taken by [`Self::stored`] behind what is there, with the stamps that it had.
+    pub(crate) fn put_stored(&mut self, key: usize, state: usize, stored: &Content) -> Result<(), EngineError> {
+        stored.put(&mut *self.backend, &mut self.slots[key], (self.distinct.keys.get(key), state))
+    }
+
     /// What is stored of an entry counts as, with its stamp and though it has expired; 0 where nothing is.
     pub fn stored_entry_bytes(&self, key: usize, state: usize, entry: &[u8]) -> Result<u64, EngineError> {
         let mut stored = Column::new();
