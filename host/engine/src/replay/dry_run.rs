@@ -41,6 +41,8 @@ pub struct DryRunReport {
     pub failures_agree: bool,
     /// One of them failed so often that the run was ended.
     pub gave_up: bool,
+    /// Sources that were left because they gave nothing for long, though they may have more.
+    pub stalled: Vec<String>,
 }
 
 impl DryRunReport {
@@ -170,7 +172,8 @@ pub async fn dry_run(
     let gave_up = old.has_failed_too_often() || new.has_failed_too_often();
     let failures_agree = old.failed == new.failed && old.failed_firings == new.failed_firings;
     let (old, new, outputs) = (old.trial(), new.trial(), outputs.0);
-    Ok(DryRunReport { records_in, batches, watermark, old, new, outputs, states, failures_agree, gave_up })
+    let stalled = upstream.stalled();
+    Ok(DryRunReport { records_in, batches, watermark, old, new, outputs, states, failures_agree, gave_up, stalled })
 }
 
 /// One version at work.

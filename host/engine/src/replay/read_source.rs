@@ -17,7 +17,7 @@ const READ_RECORDS: usize = 1_024;
 const READ_WITH_TIME: usize = 128;
 /// How long a source that has nothing is left alone until the next look at it.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// How long a source may have nothing until it counts as ended.
+/// How long a source may have nothing until it is left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A source that is read again.
@@ -46,8 +46,10 @@ pub(super) enum Read {
     More,
     /// Nothing more comes.
     End,
-    /// There is nothing for now.
-    Nothing,
+    /// All that there is has been read; there may be more later.
+    CaughtUp,
+    /// It has given nothing for so long that it is left, and has not said that there is no more.
+    Stalled,
 }
 
 /// Waits for a batch of a source, so that the order does not depend on which has something first.
@@ -59,7 +61,10 @@ async fn poll(reader: &mut dyn SourceReader, (at_once, batch): (usize, &mut Spli
             Poll::Ready(Ok(ReadStatus::More)) => return Ok(Read::More),
             Poll::Ready(Ok(ReadStatus::End)) => return Ok(Read::End),
             Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending if clock.now() >= until || is_idle(reader) => return Ok(Read::Nothing),
+            Poll::Pending if is_idle(reader) => return Ok(Read::CaughtUp),
+            // Where it has no splits there is nothing that could be waited for.
+            Poll::Pending if clock.now() >= until && reader.splits().is_empty() => return Ok(Read::CaughtUp),
+            Poll::Pending if clock.now() >= until => return Ok(Read::Stalled),
             Poll::Pending => clock.sleep_until(clock.now() + LOOK_AGAIN).await,
         }
     }
@@ -105,7 +110,7 @@ impl ReadSource {
         match read {
             Read::More => self.news(),
             Read::End => Some(Time::End),
-            Read::Nothing => self.idle(),
+            Read::CaughtUp | Read::Stalled => self.idle(),
         }
     }
 
@@ -126,12 +131,17 @@ impl ReadSource {
         time.news().map(Time::Progress)
     }
 
-    /// It has nothing more: its splits have been caught up for as long as it takes to be idle.
+    /// It is left: those of its splits that are caught up have been so for as long as it takes to be idle. The others hold time where it is.
     fn idle(&mut self) -> Option<Time> {
         let (time, reader) = (self.time.as_mut()?, &*self.reader);
-        let open = OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: Some(&|_| true) };
-        time.look(&open, Duration::ZERO);
-        time.look(&open, Duration::MAX);
-        time.news().map(Time::Progress)
+        let open = OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: Some(&|split| reader.is_idle(split)) };
+        left_behind(time, &open).map(Time::Progress)
     }
+}
+
+/// What there is to tell of splits of which nothing more comes, once those that are caught up have been so for long enough.
+pub(super) fn left_behind(time: &mut SplitWatermarks, open: &OpenSplits<'_>) -> Option<Progress> {
+    time.look(open, Duration::ZERO);
+    time.look(open, Duration::MAX);
+    time.news()
 }

@@ -6,10 +6,11 @@
 //!
 //! Event time goes on as the records bring it: behind each batch of a source that makes watermarks, and of an operator that does; what is due at it in the
 //! operators between fires. A source that has been read to its end has come to the end of time. One without an end that has nothing more stays where it is, or
-//! is idle where its watermarks say that splits may be. The clock stands still, so nothing goes on by that.
+//! is idle where its watermarks say that splits may be; so is what an operator emits that makes its own, once its sources have nothing more. A source that
+//! gives nothing, though it may have more, is left, and its time stays where it is. The clock stands still, so nothing goes on by that.
 
 use super::isolated::{Emitted, plan_of};
-use super::read_source::{Read, ReadSource, Time};
+use super::read_source::{Read, ReadSource, Time, left_behind};
 use super::{IsolatedOperator, ReplayPoint};
 use crate::element::{END_OF_TIME, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
@@ -57,6 +58,8 @@ pub struct Upstream {
     output_times: BTreeMap<usize, SplitWatermarks>,
     /// The one in front is read next.
     sources: VecDeque<ReadSource>,
+    /// How each of the others was left, by vertex.
+    left: BTreeMap<usize, Read>,
     /// Records in flight, by edge.
     in_flight: VecDeque<(usize, Arc<RecordBatch>)>,
     ready: VecDeque<Ready>,
@@ -110,8 +113,14 @@ impl Upstream {
         let in_flight = in_flight(&graph, point).await?;
         let reads_left = records.saturating_mul(READ_PER_RECORD);
         let (point, ready) = (point.clone(), VecDeque::new());
-        let (given, records_left) = (0, records);
-        Ok(Self { graph, point, operators, gates, output_times, sources, in_flight, ready, given, records_left, reads_left })
+        let (given, records_left, left) = (0, records, BTreeMap::new());
+        Ok(Self { graph, point, operators, gates, output_times, sources, left, in_flight, ready, given, records_left, reads_left })
+    }
+
+    /// Sources that were left because they gave nothing for long, though they may have more.
+    pub fn stalled(&self) -> Vec<String> {
+        let stalled = self.left.iter().filter(|(_, read)| **read == Read::Stalled);
+        stalled.map(|(&vertex, _)| self.graph.vertices[vertex].id.clone()).collect()
     }
 
     /// What comes next to the operator; `None` once it has been given as many records as were asked for, or there are no more.
@@ -153,11 +162,37 @@ impl Upstream {
         self.work_off(self.routed(vertex, 0, &Arc::new(batch))).await?;
         self.work_off(self.routed(vertex, QUARANTINE_OUTPUT, &quarantined)).await?;
         let time = source.time_behind(read);
-        if read == Read::More {
-            self.sources.push_back(source);
+        match read {
+            Read::More => self.sources.push_back(source),
+            Read::End | Read::CaughtUp | Read::Stalled => _ = self.left.insert(vertex, read),
         }
         self.work_off(time.map_or_else(Vec::new, |time| self.told(vertex, time))).await?;
+        if read != Read::More {
+            self.idle_outputs().await?;
+        }
         Ok(true)
+    }
+
+    /// What operators emit that make watermarks of it is idle where it may be, once nothing more comes to them and their time has no end. Those in front come first: what
+    /// is due by their idleness is emitted ahead of that of those behind.
+    async fn idle_outputs(&mut self) -> Result<(), EngineError> {
+        let above = |vertex: &usize| above(&self.graph, *vertex);
+        let mut waiting: Vec<_> = self.output_times.keys().map(|vertex| (above(vertex), *vertex)).collect();
+        waiting.sort_by_key(|(above, vertex)| (above.len(), *vertex));
+        for (above, vertex) in waiting {
+            let is_source = |vertex: &&usize| matches!(self.graph.vertices[**vertex].kind, VertexKind::Source { .. });
+            let left: Vec<_> = above.iter().filter(is_source).map(|source| self.left.get(source)).collect();
+            let is_over = left.iter().all(|left| matches!(left, Some(Read::End | Read::CaughtUp)));
+            if !is_over || !left.contains(&Some(&Read::CaughtUp)) {
+                continue;
+            }
+            let idle = self
+                .output_times
+                .get_mut(&vertex)
+                .and_then(|time| left_behind(time, &OpenSplits { is_finished: &|_| false, is_caught_up: Some(&|_| true) }));
+            self.work_off(idle.map_or_else(Vec::new, |idle| self.told(vertex, Time::Progress(idle)))).await?;
+        }
+        Ok(())
     }
 
     /// Records of an output for each edge that it leads to, the first edge last.

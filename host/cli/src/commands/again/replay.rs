@@ -38,6 +38,7 @@ pub(in crate::commands) fn replay(context: &Context, args: &ReplayArgs) -> Resul
             from: of.from.clone(),
             to: None,
             records: Vec::new(),
+            stalled: Vec::new(),
             error: None,
         };
         let mut printer = Printer {
@@ -72,6 +73,12 @@ pub(in crate::commands) fn replay(context: &Context, args: &ReplayArgs) -> Resul
 /// Gives the operator its records up to the first that it fails on, as it would fail in the job.
 async fn run_sources(of: &Rerun, records: u64, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
     let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, records).await?;
+    let ended = run_upstream(of, &mut upstream, printer).await?;
+    printer.document.stalled = upstream.stalled();
+    Ok(ended)
+}
+
+async fn run_upstream(of: &Rerun, upstream: &mut Upstream, printer: &mut Printer<'_>) -> Result<Option<Ended>, Failure> {
     let mut operator = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
     let text = held_text(&of.graph, of.vertex);
     loop {
@@ -164,6 +171,14 @@ fn was_cut_off(operator: &str, stretch: &LoggedStretch, subtasks: &[String]) -> 
         .with_hint("a shorter `interval` of [checkpoints] records everything; `--from` takes a later checkpoint")
 }
 
+/// Sources that were left.
+fn stalled_text(sources: &[String]) -> String {
+    match sources.is_empty() {
+        true => String::new(),
+        false => format!("; {}", super::rerun::stalled_text(sources)),
+    }
+}
+
 struct Printer<'a> {
     context: &'a Context,
     /// Only records with this key are shown, and what fires of it.
@@ -210,13 +225,13 @@ impl Printer<'_> {
         })
     }
 
-    /// False where nobody reads any more.
+    /// False where nobody reads any more, or a document, which is made in memory, holds as much as it may.
     fn show(&mut self, step: ReplayedStep) -> Result<bool, Failure> {
         self.has_shown = true;
         match self.context.output {
             Output::Json => {
                 self.document.records.push(step);
-                Ok(true)
+                Ok((self.document.records.len() as u64) < REPLAYED_MAX)
             }
             Output::Text => {
                 let line = serde_json::to_string(&step).expect("a document is JSON");
@@ -264,6 +279,7 @@ impl Printer<'_> {
             Some(reached) if reached > NO_TIMESTAMP => format!("; event time came to {}", moment(reached)),
             Some(_) | None => String::new(),
         };
-        format!("{}: {given} records from {}, {shown} of them shown{fired}{run}{reached}", of.id(), of.point_text())
+        let stalled = stalled_text(&self.document.stalled);
+        format!("{}: {given} records from {}, {shown} of them shown{fired}{run}{reached}{stalled}", of.id(), of.point_text())
     }
 }

@@ -14,7 +14,7 @@ use crate::assemble::assemble_with;
 use crate::context::Context;
 use crate::documents::RerunFrom;
 use crate::failure::Failure;
-use crate::job_file::{Code, JobFile, suggest};
+use crate::job_file::{Code, JobFile, list_words, suggest};
 use crate::kept::Held;
 use crate::kept::{is_deletion, told_of_deletion};
 use crate::plugins::{PluginOrigins, stored_plugins};
@@ -217,6 +217,14 @@ impl Rerun {
             (None, None) => "the beginning".to_owned(),
         }
     }
+}
+
+/// What is said of sources that were left because they gave nothing for long.
+pub(super) fn stalled_text(sources: &[String]) -> String {
+    let named = list_words(sources.iter().map(String::as_str));
+    format!(
+        "{named} gave nothing for 5 s and did not say that there is no more: what may be behind that is not in it, and event time waits there"
+    )
 }
 
 /// The states that are kept for the operator at `vertex`, those of timers at the end.

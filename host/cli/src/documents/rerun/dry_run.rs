@@ -35,6 +35,9 @@ pub struct DryRunDocument {
     pub ended: bool,
     /// One of them failed so often that the run was ended.
     pub gave_up: bool,
+    /// Sources that were left because they gave nothing for long, though they may have more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stalled: Vec<String>,
     /// Whether they failed on the same records, windows and timers.
     pub failures_agree: bool,
     /// The version that runs.
@@ -248,6 +251,7 @@ impl DryRunDocument {
             watermark: report.watermark.filter(|watermark| *watermark != END_OF_TIME.0),
             ended: report.watermark == Some(END_OF_TIME.0),
             gave_up: report.gave_up,
+            stalled: report.stalled.clone(),
             failures_agree: report.failures_agree,
             old,
             new,

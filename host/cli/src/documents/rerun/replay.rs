@@ -26,6 +26,9 @@ pub struct ReplayDocument {
     pub to: Option<u64>,
     /// In the order in which they were given; windows, timers and watermarks stand where they fired. These say `fired`.
     pub records: Vec<ReplayedStep>,
+    /// Sources that were left because they gave nothing for long, though they may have more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stalled: Vec<String>,
     /// Why the operator failed on the last one, or why a recorded run goes no further.
     pub error: Option<String>,
 }

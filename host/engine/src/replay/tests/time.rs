@@ -68,14 +68,19 @@ fn the_slowest_source_holds_time_back_until_it_has_ended_or_is_idle() {
     assert_eq!(given(&graph(untimed(false)), 1, 100), "a5 a6 b1 a7 a8 a9");
 }
 
+/// An operator without state.
+fn last() -> Vertex {
+    let last = Counter::new(false).descriptor;
+    let last = Counter { descriptor: OperatorDescriptor { windowed: false, states: Vec::new(), ..last }, ..Counter::new(false) };
+    Vertex::new("last", 1, VertexKind::Operator(Arc::new(last)))
+}
+
 #[test]
 fn what_fires_in_front_comes_ahead_of_the_watermark_and_an_operator_may_make_its_own() {
     let graph = |watermark: Option<WatermarkSettings>| {
         let mut graph = counting(source("in", "a5 b3 a19 a21", true), Counter::new(false), TUMBLING);
         graph.vertices[1].watermark = watermark;
-        let last = Counter::new(false).descriptor;
-        let last = Counter { descriptor: OperatorDescriptor { windowed: false, states: Vec::new(), ..last }, ..Counter::new(false) };
-        graph.vertices.push(Vertex::new("last", 1, VertexKind::Operator(Arc::new(last))));
+        graph.vertices.push(last());
         graph.edges.push(edge(1, 2, 0, Forward));
         graph
     };
@@ -83,6 +88,22 @@ fn what_fires_in_front_comes_ahead_of_the_watermark_and_an_operator_may_make_its
     // What a window emits has its last ms for a time.
     let own = WatermarkSettings { delay: Duration::from_millis(5), ..WatermarkSettings::default() };
     assert_eq!(given(&graph(Some(own)), 2, 100), "1 @3 1 1 @13 1 @23 @end");
+}
+
+#[test]
+fn an_operator_that_makes_its_own_watermarks_is_idle_once_nothing_more_comes_to_it() {
+    let graph = |ends, idle_after| {
+        let mut graph = counting(source("in", "a5 b3 a19", ends), Counter::new(false), TUMBLING);
+        graph.vertices[1].watermark = Some(WatermarkSettings { idle_after, ..WatermarkSettings::default() });
+        graph.vertices.push(last());
+        graph.vertices.push(source("other", "x30 x31 x32 x33 x34", false));
+        graph.edges.extend([edge(1, 2, 0, Forward), edge(3, 2, 0, Forward)]);
+        given(&graph, 2, 100)
+    };
+    let minute = Some(Duration::from_secs(60));
+    assert_eq!(graph(false, None), "x30 x31 1 @8 1 x32 x33 x34");
+    assert_eq!(graph(false, minute), "x30 x31 1 @8 1 x32 x33 @32 x34 @33");
+    assert_eq!(graph(true, minute), "x30 x31 1 @8 1 x32 x33 1 @18 @32 x34 @33");
 }
 
 fn of(bytes: &[u8]) -> String {
