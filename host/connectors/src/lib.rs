@@ -259,6 +259,20 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_without_splits_of_a_source_without_an_end_waits() {
+        let status = |name: &str, settings: Value| {
+            let source = source(name, settings.as_object().expect("an object"), Path::new(".")).unwrap();
+            let mut reader = source.reader(&weir_engine::source::conformance::reader_context(2, 3), Vec::new()).unwrap();
+            let cx = &mut std::task::Context::from_waker(std::task::Waker::noop());
+            reader.poll_read(cx, 1, &mut weir_engine::source::SplitBatch::new())
+        };
+        for name in ["generator", "nexmark"] {
+            assert!(status(name, json!({})).is_pending(), "{name}");
+            assert!(status(name, json!({ "count": 5 })).is_ready(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_sink_that_leaves_files_says_so_and_who_commits_them_and_others_do_neither() {
         let folder = tempfile::tempdir().unwrap();
         for &SinkConnector { name, settings, .. } in SINKS {

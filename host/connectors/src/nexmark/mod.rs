@@ -100,7 +100,8 @@ impl SourceReader for NexmarkReader {
     fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         let count = self.stretches.len();
         let Some(turn) = (0..count).map(|step| (self.turn + step) % count).find(|&turn| !self.stretches[turn].is_finished()) else {
-            return Poll::Ready(Ok(ReadStatus::End));
+            // Of a source without an end one that has no splits waits, as others of it may have some.
+            return if self.plan.count.is_some() { Poll::Ready(Ok(ReadStatus::End)) } else { Poll::Pending };
         };
         let (events, batch) = (&mut self.events, out.of(turn));
         let mut bytes = 0;
