@@ -222,7 +222,7 @@ fn watermarks_of_what_an_operator_emits_take_the_place_of_those_that_come_in() {
     let mut chain = chain(clock.clone(), &heard);
     let output = |largest| OutputTime::new(&SourceClock::new(settings.clone(), 1), largest, ("a".into(), 0), Arc::default(), clock.clone());
     chain.nodes[0].time = Some(Box::new(output(None)));
-    let told = |chain: &mut Chain| match chain.poll_output_time(&mut Context::from_waker(Waker::noop())) {
+    let told = |chain: &mut Chain| match chain.poll_output_time(|| true, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready((node, progress)) => Some((node, progress)),
         Poll::Pending => None,
     };

@@ -126,7 +126,8 @@ impl OperatorTask {
         // What is due fires before anything else is worked off, and barriers pass between two calls.
         let may_work = appetite == Appetite::Everything && !self.ended;
         let is_due = may_work && self.chain.is_due();
-        if may_work && let Poll::Ready((node, progress)) = self.chain.poll_output_time(cx) {
+        // In front of the gate too, but for idleness: only what finds nothing behind the gate may be idle.
+        if may_work && let Some((node, progress)) = self.chain.look_at_output_time() {
             return Poll::Ready(Ok(Step::OutputTime(node, progress)));
         }
         if !self.is_ending
@@ -146,6 +147,9 @@ impl OperatorTask {
         }
         if appetite == Appetite::Barriers {
             return Poll::Pending;
+        }
+        if may_work && let Poll::Ready((node, progress)) = self.chain.poll_output_time(|| true, cx) {
+            return Poll::Ready(Ok(Step::OutputTime(node, progress)));
         }
         let by_clock = if self.ended { None } else { self.chain.next_by_clock() };
         let due = by_clock.map(|ms| self.clock.now().saturating_add(Duration::from_millis(ms)));

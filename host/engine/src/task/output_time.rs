@@ -1,5 +1,5 @@
 //! Watermarks of what an operator emits, in place of those that come in: for records whose time only a guest can read. A subtask's output is one split, which
-//! is idle where nothing has been emitted for long enough.
+//! is idle where nothing has been emitted for long enough and nothing waits to be worked off: a task that stood still has not been idle.
 
 use super::SourceClock;
 use super::source_time::{ReadSplits, SourceTime};
@@ -13,8 +13,10 @@ use std::task::{Context, Poll};
 /// The time of what one subtask emits.
 pub struct OutputTime(SourceTime);
 
-/// All that there is has been handed on.
-struct Output;
+/// Whether all that there is has been worked off.
+struct Output {
+    is_caught_up: bool,
+}
 
 impl ReadSplits for Output {
     fn is_read(&self, _split: usize) -> bool {
@@ -22,7 +24,7 @@ impl ReadSplits for Output {
     }
 
     fn is_caught_up(&self, _split: usize) -> bool {
-        true
+        self.is_caught_up
     }
 }
 
@@ -51,9 +53,14 @@ impl OutputTime {
         }
     }
 
-    /// Ready with what there is to tell those behind, once it is time.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
-        self.0.poll_waiting(&Output, cx)
+    /// What there is to tell those behind of what has been emitted, where it is time for that. There may be more to work off.
+    pub(super) fn look(&mut self) -> Option<Progress> {
+        self.0.look_at_records()
+    }
+
+    /// The task waits. Ready with what there is to tell those behind, once it is time. `is_caught_up`: there is nothing that it could work off, and not just for now.
+    pub(super) fn poll(&mut self, is_caught_up: bool, cx: &mut Context<'_>) -> Poll<Progress> {
+        self.0.poll_waiting(&Output { is_caught_up }, cx)
     }
 
     /// The largest timestamp that has been emitted.

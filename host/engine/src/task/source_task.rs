@@ -12,7 +12,7 @@ use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
 use crate::operator::QuarantineLimit;
 use crate::runtime::{Clock, Monotonic};
-use crate::source::{ReadStatus, SourceReader, SplitBatch, SplitState};
+use crate::source::{ReadStatus, SourceReader, SplitBatch, SplitState, is_idle};
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -188,15 +188,13 @@ impl SourceTask {
         if let Some((from, batch)) = self.restored.pop_front() {
             return Poll::Ready(Ok(Step::Restored(from, batch)));
         }
-        if self.phase == Phase::Reading
-            && let Poll::Ready((node, progress)) = self.chain.poll_output_time(cx)
-        {
-            return Poll::Ready(Ok(Step::OutputTime(node, progress)));
-        }
-        if self.phase == Phase::Reading && self.draining {
-            return Poll::Ready(Ok(Step::Read(ReadStatus::End)));
-        }
         if self.phase == Phase::Reading {
+            if let Some((node, progress)) = self.chain.look_at_output_time() {
+                return Poll::Ready(Ok(Step::OutputTime(node, progress)));
+            }
+            if self.draining {
+                return Poll::Ready(Ok(Step::Read(ReadStatus::End)));
+            }
             if let Poll::Ready(status) = self.poll_read(cx) {
                 return Poll::Ready(status.and_then(|status| self.checked(status)).map(Step::Read));
             }
@@ -204,6 +202,9 @@ impl SourceTask {
                 && let Poll::Ready(progress) = time.poll_waiting(&*self.reading.reader, cx)
             {
                 return Poll::Ready(Ok(Step::Progress(progress)));
+            }
+            if let Poll::Ready((node, progress)) = self.chain.poll_output_time(|| is_idle(&*self.reading.reader), cx) {
+                return Poll::Ready(Ok(Step::OutputTime(node, progress)));
             }
         }
         self.linger.poll(self.chain.output.linger_deadline(), cx).map(|()| Ok(Step::Linger))

@@ -156,6 +156,16 @@ impl SourceTime {
         self.tell(now)
     }
 
+    /// There is work to do, and nobody knows whether there is more to hand on: what records have brought to tell.
+    pub fn look_at_records(&mut self) -> Option<Progress> {
+        let now = self.clock.now();
+        if now < self.next {
+            return None;
+        }
+        self.splits.look_at_records();
+        self.tell(now)
+    }
+
     /// The reader waits for more. Ready with what there is to tell, once it is time.
     pub fn poll_waiting(&mut self, reader: &(impl ReadSplits + ?Sized), cx: &mut Context<'_>) -> Poll<Progress> {
         loop {

@@ -83,6 +83,21 @@ fn settings(advance_when_idle: bool) -> WatermarkSettings {
 }
 
 #[test]
+fn where_there_is_work_to_do_nothing_becomes_idle_however_long_the_task_stood_still() {
+    let mut bench = Bench::with(1, WatermarkSettings { idle_after: Some(IDLE_AFTER), ..WatermarkSettings::default() });
+    assert_eq!(bench.read(0, 5), Some(Progress::Watermark(Watermark(4))));
+    bench.readers[0].is_caught_up = true;
+    assert_eq!(bench.wait(0), None);
+    bench.pass(3 * IDLE_AFTER);
+    assert_eq!(bench.subtasks[0].look_at_records(), None, "records may have come while it stood still");
+    assert_eq!(bench.read(0, 7), Some(Progress::Watermark(Watermark(6))));
+    bench.readers[0].is_caught_up = true;
+    assert_eq!(bench.wait(0), None, "it has just been read");
+    bench.pass(IDLE_AFTER);
+    assert_eq!((bench.subtasks[0].look_at_records(), bench.wait(0)), (None, Some(Progress::Idle)));
+}
+
+#[test]
 fn a_watermark_is_told_behind_its_records_and_not_with_every_batch() {
     let mut bench = Bench::with(1, settings(false));
     assert_eq!([bench.read(0, 10), bench.read(0, 20), bench.wait(0)], [at(9), None, None]);

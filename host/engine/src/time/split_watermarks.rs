@@ -92,6 +92,11 @@ impl SplitWatermarks {
         self.merge();
     }
 
+    /// Looks at what records have brought alone: which splits are idle stays.
+    pub fn look_at_records(&mut self) {
+        self.merge();
+    }
+
     /// What there is to tell that has not been told yet.
     pub fn news(&mut self) -> Option<Progress> {
         let progress = if self.is_idle { Progress::Idle } else { Progress::Watermark(self.watermark) };

@@ -4,7 +4,7 @@
 use super::{Chain, Node, NodeBody, Target};
 use crate::element::{END_OF_TIME, Progress, Watermark};
 use crate::error::EngineError;
-use crate::task::OperatorSubtask;
+use crate::task::{OperatorSubtask, OutputTime};
 use std::task::{Context, Poll};
 
 impl Chain {
@@ -74,14 +74,23 @@ impl Chain {
         self.tell(behind, progress).await
     }
 
-    /// Ready with the progress of a node's output.
-    pub(crate) fn poll_output_time(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Progress)> {
-        for (node, time) in self.nodes.iter_mut().enumerate().filter_map(|(node, of)| Some((node, of.time.as_deref_mut()?))) {
-            if let Poll::Ready(progress) = time.poll(cx) {
+    /// The progress of a node's output, where there is some to tell. There may be more to work off.
+    pub(crate) fn look_at_output_time(&mut self) -> Option<(usize, Progress)> {
+        self.output_times().find_map(|(node, time)| Some((node, time.look()?)))
+    }
+
+    /// The task waits. Ready with the progress of a node's output. `is_caught_up`: there is nothing that it could work off, and not just for now.
+    pub(crate) fn poll_output_time(&mut self, is_caught_up: impl Fn() -> bool, cx: &mut Context<'_>) -> Poll<(usize, Progress)> {
+        for (node, time) in self.output_times() {
+            if let Poll::Ready(progress) = time.poll(is_caught_up(), cx) {
                 return Poll::Ready((node, progress));
             }
         }
         Poll::Pending
+    }
+
+    fn output_times(&mut self) -> impl Iterator<Item = (usize, &mut OutputTime)> {
+        self.nodes.iter_mut().enumerate().filter_map(|(node, of)| Some((node, of.time.as_deref_mut()?)))
     }
 
     /// Where what a node emits goes; the last is the first.
