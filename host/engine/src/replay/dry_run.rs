@@ -5,11 +5,11 @@
 
 use super::contents::{Contents, Held, keys_of};
 use super::differences::{Differences, EXAMPLES};
-use super::effects::{OutputRecord, outputs};
+use super::effects::{EmittedRecord, OutputRecord, outputs};
 use super::isolated::Emitted;
 use super::migrated::migrated;
 use super::{Fired, FiredBy, Given, IsolatedOperator, ReplayInput, Upstream};
-use crate::element::{NO_TIMESTAMP, RecordBatch};
+use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::runtime::Clock;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,37 +104,6 @@ pub struct RecordOfBatch {
     pub key: Option<Vec<u8>>,
     /// Its value.
     pub value: Option<Vec<u8>>,
-}
-
-/// A record as it was emitted, without its key. Two are the same whatever they were emitted by.
-#[derive(Clone, Debug)]
-pub struct EmittedRecord {
-    /// Its value; `None`: it has none.
-    pub value: Option<Vec<u8>>,
-    /// Its event time in ms.
-    pub timestamp: Option<i64>,
-    /// Its headers, names and values, in order.
-    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The timer or window of its own call that emitted it; `None`: a record's call did, or that of a watermark.
-    pub by: Option<Fired>,
-}
-
-impl PartialEq for EmittedRecord {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { value, timestamp, headers, by: _ } = self;
-        (value, timestamp, headers) == (&other.value, &other.timestamp, &other.headers)
-    }
-}
-
-impl Eq for EmittedRecord {}
-
-impl EmittedRecord {
-    /// Record `record` of a batch.
-    pub fn of(batch: &RecordBatch, record: usize) -> Self {
-        let timestamp = Some(batch.timestamps()[record]).filter(|&timestamp| timestamp != NO_TIMESTAMP);
-        let headers = batch.headers_of(record).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-        Self { value: batch.value(record).map(<[u8]>::to_vec), timestamp, headers, by: None }
-    }
 }
 
 /// Gives both versions all that `upstream` has for them, and compares.

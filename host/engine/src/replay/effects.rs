@@ -1,8 +1,8 @@
 //! What an operator makes of one record, or of one timer or window that fires: what it emits, and what of its state is another afterwards.
 
 use super::contents::{Contents, Held, keys_of};
-use super::{Emitted, EmittedRecord, Fired, IsolatedOperator, ReplayInput};
-use crate::element::Selection;
+use super::{Emitted, Fired, IsolatedOperator, ReplayInput};
+use crate::element::{NO_TIMESTAMP, RecordBatch, Selection};
 use crate::error::EngineError;
 use crate::operator::{CallKind, OperatorCall};
 use crate::state::key_of_unit;
@@ -91,6 +91,37 @@ pub struct OutputRecord {
     pub key: Option<Vec<u8>>,
     /// The rest of it.
     pub record: EmittedRecord,
+}
+
+/// A record as it was emitted, without its key. Two are the same whatever they were emitted by.
+#[derive(Clone, Debug)]
+pub struct EmittedRecord {
+    /// Its value; `None`: it has none.
+    pub value: Option<Vec<u8>>,
+    /// Its event time in ms.
+    pub timestamp: Option<i64>,
+    /// Its headers, names and values, in order.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The timer or window of its own call that emitted it; `None`: a record's call did, or that of a watermark.
+    pub by: Option<Fired>,
+}
+
+impl PartialEq for EmittedRecord {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { value, timestamp, headers, by: _ } = self;
+        (value, timestamp, headers) == (&other.value, &other.timestamp, &other.headers)
+    }
+}
+
+impl Eq for EmittedRecord {}
+
+impl EmittedRecord {
+    /// Record `record` of a batch.
+    pub fn of(batch: &RecordBatch, record: usize) -> Self {
+        let timestamp = Some(batch.timestamps()[record]).filter(|&timestamp| timestamp != NO_TIMESTAMP);
+        let headers = batch.headers_of(record).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        Self { value: batch.value(record).map(<[u8]>::to_vec), timestamp, headers, by: None }
+    }
 }
 
 /// What a state held and holds now of one key, or a broadcast state of one entry.

@@ -23,8 +23,8 @@ mod watched;
 
 pub use contents::Held;
 pub use differences::{Difference, Differences, EXAMPLES};
-pub use dry_run::{DryRunReport, EmittedRecord, FailedRecord, FiredExample, RecordOfBatch, VersionRun, dry_run};
-pub use effects::{FiringCause, FiringEffects, OutputRecord, RecordEffects, StateChange, effects_of, next_firing};
+pub use dry_run::{DryRunReport, FailedRecord, FiredExample, RecordOfBatch, VersionRun, dry_run};
+pub use effects::{EmittedRecord, FiringCause, FiringEffects, OutputRecord, RecordEffects, StateChange, effects_of, next_firing};
 pub use isolated::{Emitted, IsolatedOperator};
 pub use logged_run::{LoggedRun, LoggedStretch, RunStart, SubtaskCalls};
 pub use logged_subtask::{CallEffects, LoggedSubtask, RecordlessEffects};
