@@ -16,7 +16,7 @@ use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, Operat
 pub enum Speaking {
     /// One behind the other.
     Tumbling,
-    /// Each record is in [`HOPS`] of them.
+    /// Each record is in three of them.
     Hopping,
     /// As long as records come without a pause.
     Sessions,
