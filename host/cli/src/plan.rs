@@ -3,6 +3,8 @@
 mod delivery;
 mod order;
 mod restore;
+#[cfg(test)]
+mod stand_in;
 mod text;
 mod time;
 mod timers;

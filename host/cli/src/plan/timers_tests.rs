@@ -3,25 +3,13 @@
 use super::*;
 use crate::assemble::assemble;
 use crate::job_file::{SourceText, parse};
+use crate::plan::stand_in::Declared;
 use crate::plan::{plan, plan_text};
 use crate::plugins::PluginOrigins;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_engine::operator::{Operator, OperatorDescriptor, OperatorFactory, Subtask};
+use weir_engine::operator::OperatorDescriptor;
 use weir_engine::time::WatermarkSettings;
-use weir_engine::{EngineError, ErrorKind};
-
-struct Timed(OperatorDescriptor);
-
-impl OperatorFactory for Timed {
-    fn descriptor(&self) -> &OperatorDescriptor {
-        &self.0
-    }
-
-    fn create(&self, _: &Subtask, _: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Err(EngineError::new(ErrorKind::Bug, "it is not run"))
-    }
-}
 
 const JOB: &str = "name = \"j\"
 [source.a]
@@ -53,7 +41,7 @@ fn shown_of(text: &str, timers: &[(&str, bool)], with_watermarks: &[&str]) -> (V
         if vertex.id == "timed" {
             let timers =
                 timers.iter().map(|(name, event_time)| TimerDescriptor { name: (*name).into(), event_time: *event_time }).collect();
-            vertex.kind = VertexKind::Operator(Arc::new(Timed(OperatorDescriptor { timers, ..OperatorDescriptor::default() })));
+            vertex.kind = VertexKind::Operator(Arc::new(Declared(OperatorDescriptor { timers, ..OperatorDescriptor::default() })));
         }
         if with_watermarks.contains(&vertex.id.as_str()) {
             let delay = Duration::ZERO;

@@ -3,25 +3,13 @@
 use super::*;
 use crate::assemble::assemble;
 use crate::job_file::{SourceText, parse};
+use crate::plan::stand_in::Declared;
 use crate::plugins::PluginOrigins;
 use std::sync::Arc;
 use weir_engine::job::VertexKind;
-use weir_engine::operator::{Operator, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
+use weir_engine::operator::{OperatorDescriptor, TimerDescriptor};
 use weir_engine::state::{StateDescriptor, StateKind, StateTtl, TimeDomain, WindowSettings};
 use weir_engine::time::WatermarkSettings;
-use weir_engine::{EngineError, ErrorKind};
-
-struct Timed(OperatorDescriptor);
-
-impl OperatorFactory for Timed {
-    fn descriptor(&self) -> &OperatorDescriptor {
-        &self.0
-    }
-
-    fn create(&self, _: &Subtask, _: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Err(EngineError::new(ErrorKind::Bug, "it is not run"))
-    }
-}
 
 const JOB: &str = "name = \"j\"
 [source.endless]
@@ -69,13 +57,13 @@ fn check_job(job: &str, has: Has, with_watermarks: &[&str], expect: &[&str]) {
         let timers = vec![TimerDescriptor { name: "due".into(), event_time: true }];
         match has {
             Has::Timer => {
-                vertex.kind = VertexKind::Operator(Arc::new(Timed(OperatorDescriptor { timers, ..OperatorDescriptor::default() })));
+                vertex.kind = VertexKind::Operator(Arc::new(Declared(OperatorDescriptor { timers, ..OperatorDescriptor::default() })));
             }
             Has::Living(time) => {
                 let ttl = Some(StateTtl { ms: 5, time, refresh_on_read: false });
                 let state = StateDescriptor { name: "seen".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl };
                 vertex.kind =
-                    VertexKind::Operator(Arc::new(Timed(OperatorDescriptor { states: vec![state], ..OperatorDescriptor::default() })));
+                    VertexKind::Operator(Arc::new(Declared(OperatorDescriptor { states: vec![state], ..OperatorDescriptor::default() })));
             }
             Has::Window(kind) => vertex.window = Some(WindowSettings::new(kind)),
             Has::ByClock(kind) => {
