@@ -56,11 +56,11 @@ fn a_second_ctrl_c_ends_the_process_and_loses_nothing() {
 }
 
 /// A running job of whose 9,000 records most wait behind a sink that takes `rate` of them a second for each of its subtasks, or one in
-/// `subtasks / rate` seconds. No checkpoint is taken but that of a stop, which has half a second.
-fn behind_a_slow_sink(subtasks: u32, rate: u32, checkpoints: &str) -> (Bench, Running) {
+/// `subtasks / rate` seconds. No checkpoint is taken but that of a stop, which waits `patience` for the records in front of it.
+fn behind_a_slow_sink(subtasks: u32, rate: u32, patience: &str, checkpoints: &str) -> (Bench, Running) {
     let bench = Bench::new(WEIR, WordCount::default());
     bench.write_job(&format!(
-        "name = \"words\"\nparallelism = 1\n[checkpoints]\ninterval = \"1h\"\nstop-timeout = \"500ms\"\n{checkpoints}\n\
+        "name = \"words\"\nparallelism = 1\n[checkpoints]\ninterval = \"1h\"\nstop-timeout = \"{patience}\"\n{checkpoints}\n\
          [source.records]\nconnector = \"generator\"\ncount = 9000\n[operator.count]\nnative = \"keyed-count\"\n\
          input = {{ from = \"records\", by = \"key\" }}\n[sink.out]\nconnector = \"blackhole\"\ninput = \"count\"\nrate = {rate}\nparallelism = {subtasks}\n"
     ));
@@ -103,7 +103,8 @@ fn counted(bench: &Bench) -> u64 {
 
 #[test]
 fn a_stop_behind_a_slow_step_overtakes_and_what_it_overtook_is_part_of_the_checkpoint() {
-    let (bench, process) = behind_a_slow_sink(1, 2, "");
+    // The sink is back from its call in a tenth of a second of the one that it has for the barrier, and a slow disk has longer than any takes.
+    let (bench, process) = behind_a_slow_sink(1, 10, "3s", "");
     let ended = terminated(process);
     ended.assert(0, &["stopping after a last checkpoint", "its barriers overtake the records in front of them"]);
     assert_eq!(ended.document()["outcome"], "stopped");
@@ -111,7 +112,7 @@ fn a_stop_behind_a_slow_step_overtakes_and_what_it_overtook_is_part_of_the_check
     let inspected = bench.run(&format!("checkpoint inspect job.toml {newest} --output json")).document();
     assert!(inspected["vertices"][1]["subtasks"][0]["in_flight_bytes"].as_u64() > Some(10_000), "{inspected}");
 
-    bench.edit_job("rate = 2", "rate = 1000000");
+    bench.edit_job("rate = 10", "rate = 1000000");
     let resumed = bench.run("run job.toml --output json");
     resumed.assert(0, &[&format!("resuming from checkpoint {newest}")]);
     assert_eq!(counted(&bench), 9_000, "each record once, whether it was worked off before the stop, overtaken, or not read yet");
@@ -123,12 +124,12 @@ fn a_stop_that_may_not_overtake_is_given_up_and_says_where_a_run_resumes() {
         ("mode = \"at-least-once\"", "at-least-once checkpoints do not overtake"),
         ("max-in-flight-bytes = \"1KiB\"", "more records are in flight than `max-in-flight-bytes` allows"),
     ] {
-        let (bench, process) = behind_a_slow_sink(1, 2, checkpoints);
+        let (bench, process) = behind_a_slow_sink(1, 2, "500ms", checkpoints);
         let ended = terminated(process);
         ended.assert(1, &["its last checkpoint is given up", why, &resumes(&bench), "`stop-timeout` in [checkpoints]"]);
         assert_eq!(ended.document()["outcome"], "failed");
     }
-    let (bench, process) = behind_a_slow_sink(1, 2, "");
+    let (bench, process) = behind_a_slow_sink(1, 2, "500ms", "");
     let stop = bench.run("stop words --savepoint taken");
     assert_eq!(stop.code, Some(1), "{stop:?}");
     assert!(stop.stdout.contains("a savepoint holds no records in flight"), "{stop:?}");
@@ -138,9 +139,9 @@ fn a_stop_that_may_not_overtake_is_given_up_and_says_where_a_run_resumes() {
 
 #[test]
 fn a_stop_waits_for_no_call_that_takes_a_minute() {
-    let (bench, process) = behind_a_slow_sink(60, 1, "");
+    let (bench, process) = behind_a_slow_sink(60, 1, "500ms", "");
     terminated(process).assert(1, &["at work on what came before its barrier", &resumes(&bench)]);
-    let (bench, process) = behind_a_slow_sink(60, 1, "");
+    let (bench, process) = behind_a_slow_sink(60, 1, "500ms", "");
     bench.run("cancel words").assert(0, &[]);
     process.ended().assert(0, &[]);
 }

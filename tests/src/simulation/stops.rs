@@ -21,7 +21,7 @@ use weir_engine::{Committable, Committer, EngineError, ErrorKind};
 
 /// Processes that are stopped; the one behind them runs to its end.
 const STOPPED: u64 = 25;
-/// What a stop may take beyond `stop-timeout`, as long again as that, and the second that tasks have for a barrier.
+/// The second that tasks have for a barrier, the least that writing and committing have, and what a stop may take beyond all of these.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How the stops of one job went.
@@ -90,7 +90,7 @@ pub fn simulate_stops(seed: u64, scenario: Scenario) -> Result<StopReport, Strin
         let kinds = [StopKind::Suspend, StopKind::SuspendForSavepoint, StopKind::Cancel];
         let kind = (process < STOPPED).then(|| kinds[simulator.draw(5).saturating_sub(2) as usize]);
         let (outcome, took) = stopped_process(&simulator, &disk, scenario, options, kind)?;
-        let most = if kind == Some(StopKind::Cancel) { GRACE } else { stop_timeout + stop_timeout.max(GRACE) + GRACE };
+        let most = if kind == Some(StopKind::Cancel) { GRACE } else { stop_timeout + GRACE + stop_timeout.max(GRACE) + GRACE };
         if took.is_some_and(|took| took > most) {
             return Err(format!("{kind:?} took {took:?} with a `stop-timeout` of {stop_timeout:?}: {outcome:?}"));
         }

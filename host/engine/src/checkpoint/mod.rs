@@ -13,7 +13,7 @@ mod stored_object;
 pub use bases::CheckpointBases;
 pub(crate) use bases::ObjectsInUse;
 pub use components::stored_component;
-pub(crate) use coordinator::BARRIER_MAX;
+pub(crate) use coordinator::{BARRIER_MAX, stop_max};
 pub use coordinator::{CheckpointConfig, CheckpointMode, Trigger};
 pub(crate) use coordinator::{CheckpointCoordinator, CompletedTasks, CoordinatorAction, WhyNotTaken};
 #[cfg(test)]

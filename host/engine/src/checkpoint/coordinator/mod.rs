@@ -27,7 +27,7 @@ use stopping::Stopping;
 
 pub use action::{CompletedTasks, CoordinatorAction, WhyNotTaken};
 pub use config::{CheckpointConfig, CheckpointMode};
-pub(crate) use stopping::BARRIER_MAX;
+pub(crate) use stopping::{BARRIER_MAX, stop_max};
 pub use trigger::Trigger;
 
 /// From one try of a last checkpoint to the next, at most, where the sources stand still meanwhile.

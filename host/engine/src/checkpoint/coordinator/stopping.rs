@@ -2,8 +2,8 @@
 //!
 //! For `stop_timeout` the last checkpoint is what every other of the job is. Then it overtakes; where it may not (a savepoint is to be made of it,
 //! or no channel is held back in the first place) or needs more room than the in-flight budget has, it is given up. Every task has a
-//! second to handle the barrier: one that is inside a long call does not hear of it. What is left then, to write and to commit, depends on no
-//! operator and has as long again, and that second at least. Nothing is lost by giving up: a run resumes from the checkpoint before.
+//! second to handle the barrier: one that is inside a long call does not hear of it. What is left behind that second, to write and to commit,
+//! depends on no operator and has as long as the records had, and a second at least: a disk may take that for one `fsync`. Nothing is lost by giving up: a run resumes from the checkpoint before.
 //!
 //! The time counts from when the stop was asked for, over restarts too.
 
@@ -14,6 +14,11 @@ use std::time::Duration;
 
 /// What tasks have to handle the last barrier once it overtakes.
 pub(crate) const BARRIER_MAX: Duration = Duration::from_secs(1);
+
+/// What a stop may take in all.
+pub(crate) fn stop_max(stop_timeout: Duration) -> Duration {
+    stop_timeout.saturating_add(BARRIER_MAX).saturating_add(stop_timeout.max(BARRIER_MAX))
+}
 
 /// A stop that is under way.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +50,7 @@ impl Stopping {
             patience: Patience::Waits,
             overtakes_at,
             captured_by: overtakes_at.saturating_add(BARRIER_MAX),
-            over_by: overtakes_at.saturating_add(stop_timeout.max(BARRIER_MAX)),
+            over_by: began.saturating_add(stop_max(stop_timeout)),
         }
     }
 

@@ -52,12 +52,12 @@ fn a_task_inside_a_long_call_is_not_waited_for() {
 
 #[test]
 fn a_slow_store_has_the_same_time_again_and_a_second_at_least() {
-    check(hasty(), "stop k1.0 k1.1 @200 @1200 @1201", "Ts1 - - - - A1+G");
+    check(hasty(), "stop k1.0 k1.1 @200 @1200 @2199 @2200", "Ts1 - - - - - A1+G");
     let long = CheckpointConfig { stop_timeout: Duration::from_secs(5), ..hasty() };
-    check(long, "stop k1.0 k1.1 @5000 @6000 @9999 @10000", "Ts1 - - - - - A1+G");
+    check(long, "stop k1.0 k1.1 @5000 @6000 @10999 @11000", "Ts1 - - - - - A1+G");
     // What is being written, only the log decides; and what is complete may not be committed yet.
-    check(long, "stop a1.0 a1.1 @5000 @6000 @10000", "Ts1 - R1 - - G");
-    check(long, "stop a1.0 a1.1 r1 @5000 @6000 @10000", "Ts1 - R1 C1 - - G");
+    check(long, "stop a1.0 a1.1 @5000 @6000 @11000", "Ts1 - R1 - - G");
+    check(long, "stop a1.0 a1.1 r1 @5000 @6000 @11000", "Ts1 - R1 C1 - - G");
 }
 
 #[test]

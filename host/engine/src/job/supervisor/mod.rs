@@ -9,7 +9,7 @@ mod redeploy;
 pub(in crate::job) mod restart;
 mod resume;
 
-use crate::checkpoint::{BARRIER_MAX, JobLog};
+use crate::checkpoint::{JobLog, stop_max};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::change::TriedUpgrade;
@@ -55,8 +55,7 @@ pub async fn run_job(graph: JobGraph, options: JobOptions, runtime: Runtime, sta
         unread: CheckpointId(0),
         report: JobReport { outcome: JobOutcome::AlreadyFinished, attempt: None, resumed_from: None, from_savepoint: None },
     };
-    let patience = supervisor.options.checkpoints.stop_timeout;
-    let stop_max = patience.saturating_add(patience.max(BARRIER_MAX));
+    let stop_max = stop_max(supervisor.options.checkpoints.stop_timeout);
     let overdue = supervisor.inbox.overdue(supervisor.runtime.clock.clone(), stop_max, LEAVE_MAX * 3);
     // Where nothing else ends a stop: the storage may not answer while an attempt begins, or a target that output is committed to.
     let ended = match select(pin!(supervisor.run()), pin!(overdue)).await {
