@@ -31,6 +31,7 @@
 //! - `migrations`: plugins whose new version keeps other state.
 //! - `bad_rows`: input that cannot be read.
 //! - `times`: the times of records, and how far event time has come over a kill.
+//! - `operator_times`: watermarks that an operator makes of the times that it finds, over kills and in quiet.
 //! - `files`: the order of a file's records, and what of a folder is not read or is refused.
 //! - `followed`: files that grow, and are rotated, under a job that is killed.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
@@ -68,6 +69,7 @@ mod lost_output;
 mod migrations;
 mod moved;
 mod nexmark;
+mod operator_times;
 mod outbox;
 mod rerun;
 mod rerun_windows;

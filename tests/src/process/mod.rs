@@ -10,6 +10,7 @@ mod plugins;
 mod running;
 mod s3_server;
 mod seed;
+mod timed_rows;
 mod topology;
 mod word_count;
 
@@ -21,5 +22,6 @@ pub use plugins::{examples, plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;
 pub use seed::Seed;
+pub use timed_rows::{TimedRow, WindowsOfRows, told_windows, windows_of};
 pub use topology::{Start, Topology};
 pub use word_count::{Lines, WordCount, differences, not_at_least_once};
