@@ -32,6 +32,7 @@
 //! - `bad_rows`: input that cannot be read.
 //! - `times`: the times of records, and how far event time has come over a kill.
 //! - `operator_times`: watermarks that an operator makes of the times that it finds, over kills and in quiet.
+//! - `quiet`: sources that go quiet, and rows from the future.
 //! - `files`: the order of a file's records, and what of a folder is not read or is refused.
 //! - `followed`: files that grow, and are rotated, under a job that is killed.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
@@ -71,6 +72,7 @@ mod moved;
 mod nexmark;
 mod operator_times;
 mod outbox;
+mod quiet;
 mod rerun;
 mod rerun_windows;
 mod responsiveness;
