@@ -42,6 +42,7 @@
 //! - `nexmark`: the queries of the benchmark, against a reference in Python.
 //! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
+//! - `poison_times`: timers and windows that trap, over kills.
 //! - `joins`: the SDK's joins and windows of two inputs, over kills.
 //! - `window_kinds`: windows of every kind that speak more than once, over kills.
 //! - `flights`: the example plugins with windows, against a reference in Python, over kills.
@@ -72,6 +73,7 @@ mod moved;
 mod nexmark;
 mod operator_times;
 mod outbox;
+mod poison_times;
 mod quiet;
 mod rerun;
 mod rerun_windows;

@@ -1,7 +1,16 @@
 //! Keeps the first column of each row in its windows, and tells all that a window has each time that it fires: `KEY START..END REASON REVISION ROW,ROW… REPLACED`.
+//! Of the keys that the config says, if any, it traps on every window.
 
 use std::fmt::Write as _;
 use weir_guest::prelude::*;
+
+/// The job file's `config`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    #[serde(default)]
+    traps_on: Vec<String>,
+}
 
 /// What is kept of a key in a window.
 #[derive(States)]
@@ -12,17 +21,17 @@ pub struct Given {
 }
 
 /// The operator.
-pub struct WindowTeller;
+pub struct WindowTeller(Config);
 
 impl Operator for WindowTeller {
     const NAME: &'static str = "window-teller";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const WINDOWED: bool = true;
-    type Config = Empty;
+    type Config = Config;
     type States = Given;
 
-    fn open(_config: Empty, _setup: &Setup) -> Result<Self> {
-        Ok(Self)
+    fn open(config: Config, _setup: &Setup) -> Result<Self> {
+        Ok(Self(config))
     }
 
     fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
@@ -45,6 +54,7 @@ impl Operator for WindowTeller {
         }
         let replaced = if replaced.is_empty() { "-" } else { &replaced };
         ctx.emit(format!("{key} {} {:?} {} {rows} {replaced}", bounds(firing.window()), firing.reason(), firing.revision()));
+        assert!(!self.0.traps_on.iter().any(|trapping| trapping == key), "it traps on every window of this key");
         Ok(())
     }
 }
