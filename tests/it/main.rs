@@ -43,7 +43,7 @@
 //! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
 //! - `poison_times`: timers and windows that trap, over kills.
-//! - `joins`: the SDK's joins and windows of two inputs, over kills.
+//! - `joins`: as-of joins and windows of two inputs, over kills; `row_joins`: the SDK's other joins.
 //! - `window_kinds`: windows of every kind that speak more than once, over kills.
 //! - `flights`: the example plugins with windows, against a reference in Python, over kills.
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
@@ -78,6 +78,7 @@ mod quiet;
 mod rerun;
 mod rerun_windows;
 mod responsiveness;
+mod row_joins;
 mod running;
 mod sandbox;
 mod savepoints;
