@@ -39,7 +39,7 @@
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart; `rerun_windows`: what fires in both.
-//! - `nexmark`: the queries of the benchmark, against a reference in Python.
+//! - `nexmark`: the queries of the benchmark, against a reference in Python; `nexmark_clock`: the one whose windows go by the clock, by a clock that is simulated.
 //! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
 //! - `poison_times`: timers and windows that trap, over kills.
@@ -71,6 +71,7 @@ mod lost_output;
 mod migrations;
 mod moved;
 mod nexmark;
+mod nexmark_clock;
 mod operator_times;
 mod outbox;
 mod poison_times;

@@ -75,21 +75,26 @@ impl GuestJob {
 
     /// How it is run, on `store`.
     pub fn options(&self, store: Arc<dyn Store>, disk: &Disk) -> JobOptions {
-        let committer: Arc<dyn Committer> = Arc::new(disk.clone());
-        JobOptions {
-            store,
-            checkpoints: self.checkpoints,
-            retain: 2,
-            restart: self.restart,
-            start: StartMode::Resume,
-            restore: RestoreOptions::default(),
-            accept_lost_output: false,
-            outbox: OutboxOptions::default(),
-            savepoints: no_savepoints(),
-            committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
-            backends: Arc::new(MemoryBackendFactory::new(7)),
-            notice: Arc::new(|_| {}),
-        }
+        options(store, disk, self.checkpoints, self.restart)
+    }
+}
+
+/// How a job is run on `store` whose sinks are on `disk`.
+pub fn options(store: Arc<dyn Store>, disk: &Disk, checkpoints: CheckpointConfig, restart: RestartPolicy) -> JobOptions {
+    let committer: Arc<dyn Committer> = Arc::new(disk.clone());
+    JobOptions {
+        store,
+        checkpoints,
+        retain: 2,
+        restart,
+        start: StartMode::Resume,
+        restore: RestoreOptions::default(),
+        accept_lost_output: false,
+        outbox: OutboxOptions::default(),
+        savepoints: no_savepoints(),
+        committers: Arc::new(move |connector| (connector == "disk").then(|| committer.clone())),
+        backends: Arc::new(MemoryBackendFactory::new(7)),
+        notice: Arc::new(|_| {}),
     }
 }
 

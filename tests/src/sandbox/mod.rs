@@ -6,4 +6,4 @@ mod job;
 
 pub use bench::{Bench, Emitted, Record, StateOfKey};
 pub use guests::{faulty, keyed_count};
-pub use job::{Aside, GUEST, GuestJob, MAX_PARALLELISM, often};
+pub use job::{Aside, GUEST, GuestJob, MAX_PARALLELISM, often, options};
