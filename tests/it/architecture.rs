@@ -52,7 +52,7 @@ const CLI: House = House {
         &["figures", "storage", "terminal"],
         &["plugins"],
         &["assemble", "start"],
-        &["api", "context", "plan", "try_out"],
+        &["api", "context", "plan", "scripted", "try_out"],
         &["client"],
         &["kept"],
         &["commands"],
@@ -65,7 +65,7 @@ const COMMANDS: House = House {
     name: "the commands",
     folder: "host/cli/src/commands",
     prefix: "crate::commands::",
-    rows: &[&["sizes"], &["again", "bench", "check", "plugin", "run", "running", "state", "stored"]],
+    rows: &[&["sizes"], &["again", "bench", "check", "plugin", "plugin_test", "run", "running", "state", "stored"]],
     of_one_row: &[],
     roofs: &["mod"],
 };

@@ -74,6 +74,7 @@ mod nexmark;
 mod nexmark_clock;
 mod operator_times;
 mod outbox;
+mod plugin_tests;
 mod poison_times;
 mod quiet;
 mod rerun;

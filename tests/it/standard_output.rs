@@ -11,8 +11,8 @@ use weir::args::WeirArgs;
 use weir_tests::process::{Bench, Running, WordCount, examples, plugin};
 
 /// By its name in the tree a command line of each command, all of which succeed beside the running job `words`. `PLUGIN` is the counting
-/// component, `NEXMARK` the folder of its queries, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
-const COMMANDS: [(&str, &str); 29] = [
+/// component, `SCRIPT` its tests, `NEXMARK` the folder of its queries, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
+const COMMANDS: [(&str, &str); 30] = [
     ("run", "run once.toml --fresh -q --output json"),
     ("check", "check job.toml"),
     ("jobs", "jobs"),
@@ -23,6 +23,7 @@ const COMMANDS: [(&str, &str); 29] = [
     ("plugin inspect", "plugin inspect PLUGIN"),
     ("plugin check", "plugin check PLUGIN"),
     ("plugin pack", "plugin pack PLUGIN -o packed.wasm"),
+    ("plugin test", "plugin test SCRIPT --plugin PLUGIN"),
     ("checkpoint trigger", "checkpoint trigger words"),
     ("checkpoint list", "checkpoint list once.toml"),
     ("checkpoint inspect", "checkpoint inspect once.toml 1"),
@@ -91,6 +92,7 @@ impl Jobs {
             self.words = Some(words);
         }
         let mut line = line.replace("PLUGIN", &plugin("word-count-count").display().to_string());
+        line = line.replace("SCRIPT", concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/word-count/count.test.toml"));
         if line.contains("NEXMARK") {
             examples("nexmark");
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/nexmark");

@@ -1,9 +1,11 @@
 //! What can be said on the command line.
 
 mod bench;
+mod plugin;
 mod state;
 
 pub use bench::{BenchCommand, NexmarkArgs};
+pub use plugin::{PluginCommand, PluginTestArgs};
 pub use state::{DiffArgs, FormArgs, KeyArgs, LookArgs, OperatorArgs, RowFormat, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -277,34 +279,6 @@ pub struct ReplayArgs {
 pub const REPLAYED: u64 = 10_000;
 /// The most records that the command line may ask for.
 pub const REPLAYED_MAX: u64 = 1_000_000;
-
-/// Looks at plugins.
-#[derive(Debug, Subcommand)]
-pub enum PluginCommand {
-    /// Shows what a plugin declares: name, version, inputs, outputs, states, imports, digest.
-    #[command(after_help = "Example:\n  weir plugin inspect target/wasm32-unknown-unknown/release/my_plugin.wasm --output json")]
-    Inspect {
-        /// A component, or a core module that carries its component type.
-        file: PathBuf,
-    },
-    /// Says whether a file is a plugin of this weir, and what is wrong where it is not.
-    #[command(after_help = "Example:\n  weir plugin check target/wasm32-unknown-unknown/release/my_plugin.wasm")]
-    Check {
-        /// A component, or a core module that carries its component type.
-        file: PathBuf,
-    },
-    /// Makes a plugin of a core module, of whatever language: the world's component type is added where it carries none.
-    #[command(
-        after_help = "Example:\n  weir plugin pack my_plugin.core.wasm -o my_plugin.wasm\n\nThe module exports what wit/operator.wit says, as `weir:operator/guest@0.2.0#describe` and so on, with `cabi_realloc` and `memory`."
-    )]
-    Pack {
-        /// The core module.
-        module: PathBuf,
-        /// Where to write the component.
-        #[arg(short = 'o', value_name = "COMPONENT")]
-        component: PathBuf,
-    },
-}
 
 /// Takes checkpoints, and looks at those of a job.
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 //!
 //! What the job file has wrong is a [`Problem`] with its place, all of them at once; a file that is no plugin is a failure of its own.
 
+mod alone;
 mod folders;
 mod inputs;
 mod own_output;
@@ -10,6 +11,7 @@ mod set_aside;
 mod time;
 mod windows;
 
+pub(crate) use alone::{Alone, alone};
 pub(crate) use time::{in_front_of, is_endless, told};
 pub(crate) use windows::could_tell;
 
@@ -165,6 +167,15 @@ fn operators(job: &JobFile, mut load: impl FnMut(&str) -> Result<Plugin, Failure
     Ok(operators)
 }
 
+fn engine_partitioning(by: job_file::Partitioning) -> Partitioning {
+    match by {
+        job_file::Partitioning::Forward => Partitioning::Forward,
+        job_file::Partitioning::Key => Partitioning::Key,
+        job_file::Partitioning::Rebalance => Partitioning::Rebalance,
+        job_file::Partitioning::Broadcast => Partitioning::Broadcast,
+    }
+}
+
 fn settings(step: &OperatorStep, code: &PluginCode) -> OperatorSettings {
     let on_failure = match code.on_failure {
         job_file::OnFailure::Fail => weir_wasm::OnFailure::Fail,
@@ -269,12 +280,7 @@ impl Builder<'_> {
         self.check_keys(input);
         match self.output_of(input) {
             Ok(output) => {
-                let partitioning = match input.by {
-                    job_file::Partitioning::Forward => Partitioning::Forward,
-                    job_file::Partitioning::Key => Partitioning::Key,
-                    job_file::Partitioning::Rebalance => Partitioning::Rebalance,
-                    job_file::Partitioning::Broadcast => Partitioning::Broadcast,
-                };
+                let partitioning = engine_partitioning(input.by);
                 self.edges.push(Edge { from: self.places[&input.from], output, to, input: number, partitioning });
             }
             Err(problem) => self.problems.push(problem),

@@ -4,6 +4,7 @@ mod bench;
 mod checkpoint;
 mod held_text;
 mod lag;
+mod plugin_test;
 mod rerun;
 mod savepoint;
 
@@ -11,6 +12,7 @@ pub use bench::{BenchDocument, BenchQuery};
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use lag::LagDocument;
+pub use plugin_test::{FailedTestDocument, PluginTestDocument, TestDocument};
 pub use rerun::{
     DryRunDocument, EmittedDocument, FailedRecordDocument, FiredExampleDocument, LoggedCallDocument, OperatorAt, OutputDifferences,
     ReplayDocument, ReplayedFiring, ReplayedRecord, ReplayedStep, RerunFrom, RunKind, StateDifference, StateDifferences,

@@ -172,6 +172,17 @@ pub async fn effects_of(operator: &mut IsolatedOperator, input: &ReplayInput, re
     Ok(effects)
 }
 
+/// Gives the operator a whole batch over `edge`: what it emits, or why it failed, in which case nothing has come of it and another operator goes on.
+pub async fn outputs_of(
+    operator: &mut IsolatedOperator,
+    edge: usize,
+    batch: &Arc<RecordBatch>,
+) -> Result<Result<Vec<OutputRecord>, EngineError>, EngineError> {
+    let before = operator.contents_of(edge, batch).await?;
+    let tried = operator.try_process(edge, batch, &before).await?;
+    Ok(tried.map(|emitted| outputs(operator, &emitted)))
+}
+
 /// Makes the next call of what is due, and what came of it; `None`: nothing is left to do. After a failure the operator is of no more use.
 pub async fn next_firing(operator: &mut IsolatedOperator) -> Result<Option<FiringEffects>, EngineError> {
     match operator.next_call()? {

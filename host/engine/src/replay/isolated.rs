@@ -30,15 +30,20 @@ pub struct IsolatedOperator {
     due: VecDeque<OperatorCall>,
     /// It has been told of a watermark, and hears of it behind what is due.
     has_progress: bool,
+    /// A call is of one timer or window alone.
+    pub(super) one_by_one: bool,
     /// What fires in its calls.
     notes: Notes,
     fuel_of_dropped: u64,
 }
 
+/// What an edge leads to.
 #[derive(Clone, Copy)]
-struct Input {
-    number: u32,
-    partitioning: Partitioning,
+pub(super) struct Input {
+    /// The number of the declared input.
+    pub number: u32,
+    /// How records come over the edge.
+    pub partitioning: Partitioning,
 }
 
 impl IsolatedOperator {
@@ -70,15 +75,18 @@ impl IsolatedOperator {
             subtask.restore().await?;
         }
         let input = |edge: &crate::job::Edge| Input { number: edge.input, partitioning: edge.partitioning };
-        Ok(Self {
-            subtask,
-            inputs: graph.inputs(vertex).map(|(number, edge)| (number, input(edge))).collect(),
-            recorded: None,
-            due: VecDeque::new(),
-            has_progress: false,
-            notes,
-            fuel_of_dropped: 0,
-        })
+        Ok(Self::with(subtask, graph.inputs(vertex).map(|(number, edge)| (number, input(edge))).collect(), notes))
+    }
+
+    pub(super) fn with(subtask: OperatorSubtask, inputs: BTreeMap<usize, Input>, notes: Notes) -> Self {
+        let (recorded, due) = (None, VecDeque::new());
+        Self { subtask, inputs, recorded, due, has_progress: false, one_by_one: true, notes, fuel_of_dropped: 0 }
+    }
+
+    /// A new operator of the same version goes on with the state as it is.
+    pub fn renew(&mut self) -> Result<(), EngineError> {
+        self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
+        Ok(())
     }
 
     /// The next calls are those of a recording, and of these times.
@@ -93,7 +101,7 @@ impl IsolatedOperator {
     }
 
     /// As on probation: every fault is an error, and no record is set aside.
-    pub(crate) fn set_no_record_aside(&mut self) {
+    pub fn set_no_record_aside(&mut self) {
         self.subtask.set_probation(true);
     }
 
@@ -117,7 +125,11 @@ impl IsolatedOperator {
     pub(super) fn next_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
         // Which is next may not be known yet.
         while self.due.is_empty() && self.subtask.is_due() {
-            self.due.extend(self.subtask.due_call()?.iter().flat_map(one_by_one));
+            let Some(call) = self.subtask.due_call()? else { continue };
+            match self.one_by_one {
+                true => self.due.extend(one_by_one(&call)),
+                false => self.due.push_back(call),
+            }
         }
         if let Some(call) = self.due.pop_front() {
             return Ok(Some(call));
@@ -156,8 +168,7 @@ impl IsolatedOperator {
         if let CallKind::Windows(_) = &call.kind {
             self.put_call_back(call, &Taken::default()).await?;
         }
-        self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
-        Ok(())
+        self.renew()
     }
 
     /// What has fired in the batch that it was given last, or the call that was made last, as far as this has not been asked yet.
@@ -180,7 +191,7 @@ impl IsolatedOperator {
         // What has fired has come to nothing.
         self.notes.take();
         self.put_back(edge, batch, before).await?;
-        self.fuel_of_dropped += self.subtask.renew()?.unwrap_or(0);
+        self.renew()?;
         Ok(Err(failed))
     }
 
@@ -255,7 +266,12 @@ impl IsolatedOperator {
     }
 
     /// Selects what a call with these, of this time, may change, and what `before` names. `None`: there is no keyed state.
-    async fn select(&mut self, keys: CallKeys<'_>, time: StateTime, before: &Contents) -> Result<Option<&mut KeyedState>, EngineError> {
+    pub(super) async fn select(
+        &mut self,
+        keys: CallKeys<'_>,
+        time: StateTime,
+        before: &Contents,
+    ) -> Result<Option<&mut KeyedState>, EngineError> {
         let id = self.subtask.id().to_owned();
         let Some(state) = self.subtask.keyed_state() else { return Ok(None) };
         let keyless = |_| EngineError::new(ErrorKind::Bug, format!("{id}: a record without a key came over a key edge"));

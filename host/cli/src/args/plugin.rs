@@ -1,0 +1,61 @@
+//! What can be said behind `weir plugin`.
+
+use clap::{Args, Subcommand, value_parser};
+use std::path::PathBuf;
+
+/// Looks at plugins.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Shows what a plugin declares: name, version, inputs, outputs, states, imports, digest.
+    #[command(after_help = "Example:\n  weir plugin inspect target/wasm32-unknown-unknown/release/my_plugin.wasm --output json")]
+    Inspect {
+        /// A component, or a core module that carries its component type.
+        file: PathBuf,
+    },
+    /// Says whether a file is a plugin of this weir, and what is wrong where it is not.
+    #[command(after_help = "Example:\n  weir plugin check target/wasm32-unknown-unknown/release/my_plugin.wasm")]
+    Check {
+        /// A component, or a core module that carries its component type.
+        file: PathBuf,
+    },
+    /// Makes a plugin of a core module, of whatever language: the world's component type is added where it carries none.
+    #[command(
+        after_help = "Example:\n  weir plugin pack my_plugin.core.wasm -o my_plugin.wasm\n\nThe module exports what wit/operator.wit says, as `weir:operator/guest@0.2.0#describe` and so on, with `cabi_realloc` and `memory`."
+    )]
+    Pack {
+        /// The core module.
+        module: PathBuf,
+        /// Where to write the component.
+        #[arg(short = 'o', value_name = "COMPONENT")]
+        component: PathBuf,
+    },
+    /// Runs tests of plugins: records, watermarks and times that a file has, in the sandbox that jobs run them in, and what is to come of them. Exits with 1 where
+    /// something else does.
+    #[command(
+        after_help = "Examples:\n  weir plugin test\n  weir plugin test tests/count.test.toml --resplit --forgetful\n  weir plugin test count.test.toml --plugin count_v2.wasm --only empty\n\nA file of tests:\n  job = \"job.toml\"\n  operator = \"count\"\n\n  [[test]]\n  name = \"a key's second record is counted\"\n\n  [[test.step]]\n  send = [{ key = \"a\", value = \"x\" }, { key = \"a\", value = \"y\" }]\n  expect = [{ key = \"a\", value = \"1\" }, { key = \"a\", value = \"2\" }]\n  state = [{ state = \"count\", key = \"a\", value = 2 }]"
+    )]
+    Test(PluginTestArgs),
+}
+
+/// Which tests to run, and how.
+#[derive(Debug, Args)]
+pub struct PluginTestArgs {
+    /// The files of tests; without one all that are called *.test.toml, here and in `tests`.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// This plugin in place of those that the job files name, which then are not built.
+    #[arg(long, value_name = "PLUGIN")]
+    pub plugin: Option<PathBuf>,
+    /// Only tests with this in their name.
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+    /// Run each test so many times more (20 where no number is said), with its batches cut at random: that must change nothing.
+    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "20", value_parser = value_parser!(u64).range(1..=100_000))]
+    pub resplit: Option<u64>,
+    /// Run each test once more with a new instance for each call: that must change nothing.
+    #[arg(long)]
+    pub forgetful: bool,
+    /// What batches are cut by in the first of the runs of --resplit.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+}
