@@ -51,6 +51,7 @@ const CLI: House = House {
         &["documents", "failure", "native"],
         &["figures", "storage", "terminal"],
         &["plugins"],
+        &["projects"],
         &["assemble", "start"],
         &["api", "context", "plan", "scripted", "try_out"],
         &["client"],
@@ -65,7 +66,7 @@ const COMMANDS: House = House {
     name: "the commands",
     folder: "host/cli/src/commands",
     prefix: "crate::commands::",
-    rows: &[&["sizes"], &["again", "bench", "check", "plugin", "plugin_test", "run", "running", "state", "stored"]],
+    rows: &[&["sizes"], &["again", "bench", "check", "plugin", "plugin_test", "project", "run", "running", "state", "stored"]],
     of_one_row: &[],
     roofs: &["mod"],
 };

@@ -76,6 +76,7 @@ mod operator_times;
 mod outbox;
 mod plugin_tests;
 mod poison_times;
+mod projects;
 mod quiet;
 mod rerun;
 mod rerun_windows;

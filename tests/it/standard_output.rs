@@ -6,13 +6,14 @@ use crate::WEIR;
 use clap::CommandFactory;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
+use std::path::Path;
 use std::process::Stdio;
 use weir::args::WeirArgs;
 use weir_tests::process::{Bench, Running, WordCount, examples, plugin};
 
 /// By its name in the tree a command line of each command, all of which succeed beside the running job `words`. `PLUGIN` is the counting
-/// component, `SCRIPT` its tests, `NEXMARK` the folder of its queries, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
-const COMMANDS: [(&str, &str); 30] = [
+/// component, `SCRIPT` its tests, `NEW` the name of a project that is not there, `built` one that is, `NEXMARK` the folder of its queries, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
+const COMMANDS: [(&str, &str); 33] = [
     ("run", "run once.toml --fresh -q --output json"),
     ("check", "check job.toml"),
     ("jobs", "jobs"),
@@ -24,6 +25,9 @@ const COMMANDS: [(&str, &str); 30] = [
     ("plugin check", "plugin check PLUGIN"),
     ("plugin pack", "plugin pack PLUGIN -o packed.wasm"),
     ("plugin test", "plugin test SCRIPT --plugin PLUGIN"),
+    ("plugin new", "plugin new NEW --language rust"),
+    ("plugin build", "plugin build built"),
+    ("plugin sdk", "plugin sdk built"),
     ("checkpoint trigger", "checkpoint trigger words"),
     ("checkpoint list", "checkpoint list once.toml"),
     ("checkpoint inspect", "checkpoint inspect once.toml 1"),
@@ -66,7 +70,29 @@ struct Jobs {
     words: Option<Running>,
     /// The last command line ended it.
     stopped: bool,
+    /// Savepoints and projects that were made.
     savepoints: u32,
+}
+
+/// A project whose plugin is made of word-count's `count`, with what the workspace has compiled of what that is built on.
+fn write_project(folder: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let at = |below: &str| root.join(below).display().to_string();
+    let target = plugin("word-count-count").ancestors().nth(3).expect("it is in a folder of cargo's").display().to_string();
+    let manifest = format!(
+        "[package]\nname = \"built\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\npath = {:?}\n\
+         [dependencies]\nweir-guest = {{ path = {:?} }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n[workspace]\n",
+        at("plugins/word-count/count/src/lib.rs"),
+        at("guest-sdk/rust"),
+    );
+    let files = [
+        ("weir.toml", "[plugin]\nname = \"built\"\nlanguage = \"rust\"\n".to_owned()),
+        ("Cargo.toml", manifest),
+        ("Cargo.lock", std::fs::read_to_string(root.join("Cargo.lock")).expect("the workspace has one")),
+        (".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n[net]\noffline = true\n")),
+    ];
+    std::fs::create_dir_all(folder.join(".cargo")).expect("a folder");
+    files.into_iter().for_each(|(file, text)| std::fs::write(folder.join(file), text).expect("a file"));
 }
 
 impl Jobs {
@@ -77,6 +103,7 @@ impl Jobs {
         std::fs::write(bench.path("once.toml"), once.replace("input.txt", "once.txt")).expect("a job file");
         std::fs::write(bench.path("once.txt"), WordCount { lines: 2_000, ..WordCount::default() }.input()).expect("an input");
         bench.run("run once.toml -q").assert(0, &[]);
+        write_project(&bench.path("built"));
         Self { bench, words: None, stopped: false, savepoints: 0 }
     }
 
@@ -97,6 +124,10 @@ impl Jobs {
             examples("nexmark");
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/nexmark");
             line = line.replace("NEXMARK", folder);
+        }
+        if line.contains("NEW") {
+            self.savepoints += 1;
+            line = line.replace("NEW", &format!("new-{}", self.savepoints));
         }
         if line.contains("SAVEPOINT") {
             self.savepoints += 1;

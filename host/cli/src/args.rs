@@ -5,7 +5,7 @@ mod plugin;
 mod state;
 
 pub use bench::{BenchCommand, NexmarkArgs};
-pub use plugin::{PluginCommand, PluginTestArgs};
+pub use plugin::{Language, PluginCommand, PluginTestArgs};
 pub use state::{DiffArgs, FormArgs, KeyArgs, LookArgs, OperatorArgs, RowFormat, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};

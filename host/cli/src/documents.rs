@@ -180,6 +180,17 @@ pub struct PluginPackDocument {
     pub size: u64,
 }
 
+/// `weir plugin new` and `weir plugin sdk`.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginProjectDocument {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What was written.
+    pub folder: String,
+    /// The language's name.
+    pub language: String,
+}
+
 /// Any command but `run` that has failed.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureDocument {

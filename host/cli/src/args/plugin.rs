@@ -1,6 +1,6 @@
 //! What can be said behind `weir plugin`.
 
-use clap::{Args, Subcommand, value_parser};
+use clap::{Args, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
 
 /// Looks at plugins.
@@ -28,6 +28,31 @@ pub enum PluginCommand {
         /// Where to write the component.
         #[arg(short = 'o', value_name = "COMPONENT")]
         component: PathBuf,
+    },
+    /// Writes a project: an operator that counts, its test, a job that runs it, and the SDK beside them, as this weir carries it.
+    #[command(
+        after_help = "Example:\n  weir plugin new count-visits --language rust\n  cd count-visits\n  weir plugin test\n  weir run job.toml\n\nNothing is fetched: what the language's own compiler needs is said by `weir plugin build`."
+    )]
+    New {
+        /// The plugin's name, and its folder's: `a-z`, `0-9` and `-`.
+        name: String,
+        /// What it is written in.
+        #[arg(short, long, value_enum)]
+        language: Language,
+    },
+    /// Builds a project's plugin with its language's own compiler, and packs it.
+    #[command(after_help = "Example:\n  weir plugin build\n  weir plugin build count-visits")]
+    Build {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Puts the SDK that this weir carries into a project, in place of the one that is there.
+    #[command(after_help = "Example:\n  weir plugin sdk\n  weir plugin sdk count-visits")]
+    Sdk {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
     },
     /// Runs tests of plugins: records, watermarks and times that a file has, in the sandbox that jobs run them in, and what is to come of them. Exits with 1 where
     /// something else does.
@@ -58,4 +83,11 @@ pub struct PluginTestArgs {
     /// What batches are cut by in the first of the runs of --resplit.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// A language that there is an SDK for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// Rust.
+    Rust,
 }

@@ -1,11 +1,12 @@
 //! The commands, by what they need: `run` and `check` a job file, `running` a job that runs, `stored` and `state` what one has stored, `again` that and its
-//! plugins, `plugin` a file, `plugin_test` a job file and what is to come of its plugins, `bench` weir's own processes. No command knows another. Each gives its document, or says why it could not.
+//! plugins, `plugin` a file, `project` a plugin's project, `plugin_test` a job file and what is to come of its plugins, `bench` weir's own processes. No command knows another. Each gives its document, or says why it could not.
 
 mod again;
 mod bench;
 mod check;
 mod plugin;
 mod plugin_test;
+mod project;
 mod run;
 mod running;
 mod sizes;
@@ -43,6 +44,9 @@ pub(crate) fn dispatch(args: WeirArgs, held: HeldSignals) -> u8 {
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
         WeirCommand::Plugin(PluginCommand::Pack { module, component }) => plugin::pack(&context, &module, &component),
+        WeirCommand::Plugin(PluginCommand::New { name, language }) => project::new(&context, &name, language),
+        WeirCommand::Plugin(PluginCommand::Build { folder }) => project::build(&context, &folder),
+        WeirCommand::Plugin(PluginCommand::Sdk { folder }) => project::sdk(&context, &folder),
         WeirCommand::Plugin(PluginCommand::Test(args)) => plugin_test::test(&context, &args),
         WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => stored::checkpoint::list(&context, &job.job),

@@ -10,6 +10,8 @@
 mod freshness;
 mod wasm_target;
 
+pub(crate) use wasm_target::ensure_installed as ensure_target;
+
 use crate::failure::Failure;
 use crate::job_file::{Code, JobFile, JobFileError, OperatorStep, PluginCode, Problem};
 use freshness::{Freshness, dep_info_sources, freshness, glob_sources};
@@ -125,7 +127,7 @@ impl Step<'_> {
     fn run(&self, line: &str) -> std::io::Result<(bool, String)> {
         let (mut reader, writer) = std::io::pipe()?;
         let mut command = Command::new("sh");
-        command.arg("-c").arg(line).current_dir(&self.job.folder).stdin(Stdio::null());
+        command.arg("-c").arg(with_this_weir(line)).current_dir(&self.job.folder).stdin(Stdio::null());
         command.stdout(writer.try_clone()?).stderr(writer);
         if let Some(dir) = &self.environment.target_dir {
             command.env("CARGO_TARGET_DIR", dir);
@@ -144,6 +146,14 @@ impl Step<'_> {
             tail.drain(..beyond);
         }
         Ok((child.wait()?.success(), String::from_utf8_lossy(&tail).into_owned()))
+    }
+}
+
+/// The line as it is run: one that is a command of weir's is one of this very program, wherever it is.
+fn with_this_weir(line: &str) -> String {
+    match (line.strip_prefix("weir "), std::env::current_exe()) {
+        (Some(rest), Ok(program)) => format!("'{}' {rest}", program.display().to_string().replace('\'', "'\\''")),
+        (Some(_), Err(_)) | (None, _) => line.to_owned(),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn target_of(line: &str) -> Option<&str> {
 }
 
 /// Makes sure that the toolchain of `folder` has the target of the build line, where it names one and rustc is there to be asked.
-pub(super) fn ensure_installed(line: &str, folder: &Path, say: &dyn Fn(&str)) -> Result<(), EngineError> {
+pub(crate) fn ensure_installed(line: &str, folder: &Path, say: &dyn Fn(&str)) -> Result<(), EngineError> {
     let Some(target) = target_of(line).filter(|target| is_missing(target, folder)) else { return Ok(()) };
     let command = format!("rustup target add {target}");
     let missing = |why: String| {

@@ -1,0 +1,60 @@
+//! Builds a project's component: the language's compiler makes it, or a core module that weir packs.
+
+use super::{Project, failed};
+use crate::failure::Failure;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use weir_engine::{EngineError, ErrorKind};
+
+/// What is kept of a failed command's output: its end.
+const OUTPUT_BYTES: usize = 64 << 10;
+
+/// A program that a build needs.
+pub struct Tool {
+    /// Its name, as it is looked for.
+    pub program: &'static str,
+    /// How to get it.
+    pub get: &'static str,
+}
+
+/// What a build has made.
+pub struct Built {
+    /// The module or component of the language's compiler.
+    pub made: PathBuf,
+    /// Where the project's component belongs.
+    pub component: PathBuf,
+}
+
+/// Runs the language's compiler. `say` is told what takes time.
+pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Failure> {
+    let made = (project.language.profile().build)(project, say)?;
+    Ok(Built { made, component: project.component() })
+}
+
+/// Runs a program of the toolchain in `folder`. What it printed on standard output; what it has complained of is part of the error where it fails.
+pub(super) fn run<S: AsRef<OsStr>>(
+    tool: &Tool,
+    arguments: impl IntoIterator<Item = S>,
+    folder: &Path,
+    say: &dyn Fn(&str),
+) -> Result<String, Failure> {
+    let mut command = Command::new(tool.program);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    let line = std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+    say(&format!("running `{line}`"));
+    let output = command.output().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing(tool),
+        _ => failed("run", Path::new(tool.program), &error),
+    })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let printed = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+    let printed = String::from_utf8_lossy(&printed[printed.len().saturating_sub(OUTPUT_BYTES)..]).into_owned();
+    Err(EngineError::new(ErrorKind::FixInput, format!("`{line}` failed\n{}", printed.trim_end())).into())
+}
+
+fn missing(tool: &Tool) -> EngineError {
+    EngineError::new(ErrorKind::FixInput, format!("there is no `{}` here, which builds this plugin", tool.program)).with_hint(tool.get)
+}
