@@ -66,7 +66,7 @@ const COMMANDS: House = House {
     name: "the commands",
     folder: "host/cli/src/commands",
     prefix: "crate::commands::",
-    rows: &[&["sizes"], &["again", "bench", "check", "plugin", "plugin_test", "project", "run", "running", "state", "stored"]],
+    rows: &[&["sizes"], &["again", "bench", "check", "dev", "plugin", "plugin_test", "project", "run", "running", "state", "stored"]],
     of_one_row: &[],
     roofs: &["mod"],
 };

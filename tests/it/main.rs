@@ -55,6 +55,7 @@ mod changes;
 mod corruption;
 mod crash_points;
 mod damage;
+mod dev;
 mod files;
 mod flights;
 mod followed;

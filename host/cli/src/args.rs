@@ -93,6 +93,11 @@ pub enum WeirCommand {
         after_help = "Examples:\n  weir replay job.toml --operator count\n  weir replay job.toml --operator count --key N14228 --from 12 --records 100000\n\nWith `record = true` on the operator, this is the run that there was: its subtasks are called as they were, from the newest checkpoint that\na recorded one followed, as far as checkpoints are kept. Else the sources are read again: a possible run, in which event\ntime goes on as the records bring it and the clock stands still. Windows and timers that fire are lines of their own."
     )]
     Replay(ReplayArgs),
+    /// Runs a job, and swaps each operator for what was saved of it meanwhile: its plugin is built anew, and takes over at a barrier, on the state as it is.
+    #[command(
+        after_help = "Examples:\n  weir dev job.toml\n  weir dev job.toml --fresh --reset-state\n\nA plugin that does not build, does not fit or traps at once is shown, and the one that runs goes on. What is saved of the job file is\ntaken over behind a checkpoint. Ctrl-C stops the job as it stops `weir run`. A `stdout` sink may print some records again."
+    )]
+    Dev(DevArgs),
     /// Looks into the state in checkpoints and savepoints, without the operators' code.
     #[command(subcommand, after_help = "Example:\n  weir state list job.toml")]
     State(StateCommand),
@@ -158,10 +163,26 @@ pub struct RunArgs {
     /// Let nobody speak to the job.
     #[arg(long, conflicts_with = "api")]
     pub no_api: bool,
+    /// Stop the job when standard input ends: whoever holds the other end has gone.
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
     /// Run the job although another process of yours has it: that one is fenced, and stops. Without this such a run is refused; one whose process runs elsewhere,
     /// or is gone, is always taken over from.
     #[arg(long)]
     pub takeover: bool,
+}
+
+/// What to develop.
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// Begin without state. Committed output stays.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Give up, without asking, what is kept of a state that a new plugin has with another type, or has no more.
+    #[arg(long)]
+    pub reset_state: bool,
 }
 
 /// A running job.

@@ -68,6 +68,30 @@ impl Running {
         runs
     }
 
+    /// What it has said on standard error.
+    pub fn said(&self) -> String {
+        use std::os::unix::fs::FileExt;
+        // Its own writing goes on where it was: nothing is sought here.
+        let mut bytes = vec![0; self.stderr.metadata().map_or(0, |file| file.len() as usize)];
+        let read = self.stderr.read_at(&mut bytes, 0).unwrap_or(0);
+        bytes.truncate(read);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until it says this behind the first `heard` bytes of what it has said, which then end there. False where it ends before.
+    pub fn says(&mut self, what: &str, heard: &mut usize) -> bool {
+        let (mut runs, mut found) = (true, None);
+        let line = self.line.clone();
+        wait_until(&format!("`{what}`, by `{line}`"), || {
+            runs = self.runs();
+            let said = self.said();
+            found = said.get(*heard..).and_then(|said| said.find(what)).map(|place| *heard + place + what.len());
+            !runs || found.is_some()
+        });
+        *heard = found.unwrap_or(*heard);
+        found.is_some()
+    }
+
     /// Lets the process run for this long; false where it ends before.
     #[expect(clippy::disallowed_methods, reason = "a process that is killed at a random moment runs in real time")]
     pub fn runs_for(&mut self, time: Duration) -> bool {

@@ -162,18 +162,30 @@ impl Shape {
         Ok(Planned { change: GraphChange { graph, overrides: ids.iter().map(change).collect() }, shape, left_alone })
     }
 
+    /// True where the component is what the job file's plugin has become by now: that, too, counts as the file's, and what comes there later wins over it.
+    fn is_of_file(&self, component: &OtherComponent) -> bool {
+        let Some(PluginOrigin::File(path)) = self.plugins.get(&component.operator) else { return false };
+        std::fs::metadata(path).is_ok_and(|file| file.len() == component.bytes.len() as u64)
+            && std::fs::read(path).is_ok_and(|file| file == component.bytes)
+    }
+
     /// With another component for one operator.
     pub fn upgraded(&self, component: OtherComponent) -> Result<Planned, Failure> {
         let id = component.operator.clone();
         let Some(file) = self.digests.get(&id) else {
             return Err(fix(no_such_plugin(&id, self.digests.keys())));
         };
+        let is_of_file = self.is_of_file(&component);
         let mut shape = self.clone();
         shape.components.retain(|other| other.operator != id);
         shape.components.push(component);
         let graph = shape.assemble()?.graph;
         let vertex = graph.vertices.iter().find(|vertex| vertex.id == id);
-        let component = vertex.and_then(digest_of).map(|now| Replaced { file: file.clone(), now });
+        let component = vertex.and_then(digest_of).map(|now| {
+            let file = if is_of_file { now.clone() } else { file.clone() };
+            shape.digests.insert(id.clone(), file.clone());
+            Replaced { file, now }
+        });
         let overrides = vec![Override { vertex: id, parallelism: None, component }];
         Ok(Planned { change: GraphChange { graph, overrides }, shape, left_alone: Vec::new() })
     }

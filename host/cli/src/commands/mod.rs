@@ -1,9 +1,10 @@
-//! The commands, by what they need: `run` and `check` a job file, `running` a job that runs, `stored` and `state` what one has stored, `again` that and its
+//! The commands, by what they need: `run` and `check` a job file, `dev` that and what its plugins are made from, `running` a job that runs, `stored` and `state` what one has stored, `again` that and its
 //! plugins, `plugin` a file, `project` a plugin's project, `plugin_test` a job file and what is to come of its plugins, `bench` weir's own processes. No command knows another. Each gives its document, or says why it could not.
 
 mod again;
 mod bench;
 mod check;
+mod dev;
 mod plugin;
 mod plugin_test;
 mod project;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(args: WeirArgs, held: HeldSignals) -> u8 {
         WeirCommand::Rescale(rescale) => running::rescale(&context, &rescale),
         WeirCommand::Upgrade(upgrade) if upgrade.dry_run => again::dry_run(&context, &upgrade),
         WeirCommand::Upgrade(upgrade) => running::upgrade(&context, &upgrade),
+        WeirCommand::Dev(args) => dev::dev(&context, &args),
         WeirCommand::Check(job) => check::check(&context, &job),
         WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
         WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),

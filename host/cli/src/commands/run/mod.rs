@@ -33,6 +33,7 @@ use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, J
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
+use weir_engine::{EngineError, ErrorKind};
 
 /// Runs a job and tells what it came to. Returns the exit code.
 pub(super) fn run(context: &Context, args: &RunArgs, held: Option<HeldSignals>) -> u8 {
@@ -66,10 +67,27 @@ fn try_run(context: &Context, args: &RunArgs, held: Option<HeldSignals>, documen
     let output = context.output;
     let signals = Signals::listen(&context.screen, move || print_stopped(output))?;
     drop(held);
+    if args.until_stdin_ends {
+        stop_when_stdin_ends()?;
+    }
     let threads = threads()?;
     let ended = Run { context, args, runtime: threads.runtime(), threads: &threads, signals }.run(document);
     threads.shutdown();
     ended
+}
+
+/// A process that was begun for another one does not outlive it, however that ended.
+fn stop_when_stdin_ends() -> Result<(), Failure> {
+    let wait = || {
+        _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        #[cfg(unix)]
+        {
+            _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM);
+        }
+    };
+    let started = std::thread::Builder::new().name("standard-input".into()).spawn(wait);
+    started.map_err(|error| EngineError::new(ErrorKind::Bug, format!("watch standard input: {error}")))?;
+    Ok(())
 }
 
 /// Prints the document of a run that was told to stop before it began, where one is wanted. The exit code.

@@ -62,6 +62,7 @@ mod tests {
             accept_lost_output: false,
             api: String::new(),
             no_api: true,
+            until_stdin_ends: false,
             takeover: false,
         }
     }

@@ -24,6 +24,11 @@ pub(super) fn freshness(artefact: &Path, sources: &[PathBuf]) -> Freshness {
     newer.map_or(Freshness::Fresh, |than| Freshness::Older { than: than.clone() })
 }
 
+/// When what an artefact is made from changed last; `None`: nothing of it is known, or it is gone.
+pub(super) fn changed_last(sources: &[PathBuf]) -> Option<SystemTime> {
+    sources.iter().filter_map(|source| modified(source)).max()
+}
+
 fn modified(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }

@@ -14,11 +14,12 @@ pub(crate) use wasm_target::ensure_installed as ensure_target;
 
 use crate::failure::Failure;
 use crate::job_file::{Code, JobFile, JobFileError, OperatorStep, PluginCode, Problem};
-use freshness::{Freshness, dep_info_sources, freshness, glob_sources};
+use freshness::{Freshness, changed_last, dep_info_sources, freshness, glob_sources};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 use weir_engine::{EngineError, ErrorKind};
 
 /// What is kept of a failed command's output: its end.
@@ -70,6 +71,29 @@ pub fn ensure_built(job: &JobFile, environment: &BuildEnvironment, say: &dyn Fn(
     Ok(artefacts)
 }
 
+/// A plugin that `build` lines make anew.
+pub struct Stale {
+    /// The operator's id.
+    pub operator: String,
+    /// When its sources changed last: a build that failed has nothing to try before they change again.
+    pub changed: Option<SystemTime>,
+}
+
+/// The plugins of the job that are missing or older than what they are made from, and have a `build` line.
+pub fn stale(job: &JobFile, environment: &BuildEnvironment) -> Result<Vec<Stale>, Failure> {
+    let mut stale = Vec::new();
+    for operator in &job.operators {
+        let Code::Plugin(code) = &operator.code else { continue };
+        let artefact = environment.artefact(job, code);
+        let step = Step { job, operator, code, artefact: &artefact, environment };
+        let sources = step.sources()?;
+        if code.build.is_some() && freshness(&artefact, &sources) != Freshness::Fresh {
+            stale.push(Stale { operator: operator.id.value.clone(), changed: changed_last(&sources) });
+        }
+    }
+    Ok(stale)
+}
+
 struct Step<'a> {
     job: &'a JobFile,
     operator: &'a OperatorStep,
@@ -84,11 +108,14 @@ impl Step<'_> {
     }
 
     fn freshness(&self) -> Result<Freshness, Failure> {
-        let sources = match dep_info_sources(self.artefact, &self.job.folder) {
-            Some(sources) => sources,
-            None => glob_sources(&self.code.sources, &self.job.folder).map_err(|message| self.problem(message, None))?,
-        };
-        Ok(freshness(self.artefact, &sources))
+        Ok(freshness(self.artefact, &self.sources()?))
+    }
+
+    fn sources(&self) -> Result<Vec<PathBuf>, Failure> {
+        match dep_info_sources(self.artefact, &self.job.folder) {
+            Some(sources) => Ok(sources),
+            None => glob_sources(&self.code.sources, &self.job.folder).map_err(|message| self.problem(message, None)),
+        }
     }
 
     fn problem(&self, message: String, hint: Option<&str>) -> Failure {

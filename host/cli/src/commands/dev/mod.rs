@@ -1,0 +1,72 @@
+//! `weir dev`: a job that runs, and what was saved meanwhile of its plugins and of its file.
+//!
+//! The job runs in a process of its own, as `weir run` runs it, and is spoken to as any running job: a plugin that was built anew is an upgrade with a probation
+//! of a second, a job file that was saved a stop behind a last checkpoint and a run that goes on from there. So nothing holds for this command alone, and
+//! what fails here fails a process that is begun again.
+//!
+//! Files are looked at, and not listened to: a few times a second, which every file system and every editor's way to save serves.
+
+mod job_process;
+mod kept;
+mod saved;
+
+use crate::args::DevArgs;
+use crate::context::Context;
+use crate::failure::Failure;
+use job_process::JobProcess;
+use saved::Dev;
+use std::io::{BufRead, IsTerminal};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind};
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What comes while files are looked at.
+enum Event {
+    /// Ctrl-C, or SIGTERM.
+    Stop,
+    /// A line at the keyboard.
+    Line(String),
+}
+
+/// Runs the job until it is told to stop.
+pub(super) fn dev(context: &Context, args: &DevArgs) -> Result<u8, Failure> {
+    let events = listen()?;
+    let mut dev = Dev::new(context, args)?;
+    loop {
+        match events.recv_timeout(LOOK) {
+            Ok(Event::Line(line)) => dev.answer(line.trim()),
+            Err(RecvTimeoutError::Timeout) => dev.look(),
+            Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Ok(dev.process.map_or(0, |process| end(process, &events)))
+}
+
+fn listen() -> Result<Receiver<Event>, Failure> {
+    let (sender, events) = mpsc::channel();
+    let signals = sender.clone();
+    ctrlc::set_handler(move || _ = signals.send(Event::Stop))
+        .map_err(|error| EngineError::new(ErrorKind::Bug, format!("listen for signals: {error}")))?;
+    if std::io::stdin().is_terminal() {
+        let read = move || _ = std::io::stdin().lock().lines().map_while(Result::ok).all(|line| sender.send(Event::Line(line)).is_ok());
+        let reader = std::thread::Builder::new().name("keyboard".into()).spawn(read);
+        reader.map_err(|error| EngineError::new(ErrorKind::Bug, format!("listen to the keyboard: {error}")))?;
+    }
+    Ok(events)
+}
+
+/// Stops the job as the signal asks for, and a second one at once. The job's exit code.
+fn end(mut process: JobProcess, events: &Receiver<Event>) -> u8 {
+    process.signal();
+    loop {
+        if let Some(code) = process.ended() {
+            return code;
+        }
+        if let Ok(Event::Stop) = events.recv_timeout(LOOK) {
+            process.signal();
+        }
+    }
+}
