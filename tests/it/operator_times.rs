@@ -58,11 +58,12 @@ path = \"late\"
 #[test]
 fn windows_speak_by_the_times_that_an_operator_finds_over_kills_and_other_parallelisms() {
     let rows = TimedRow::nearly_in_order(ROWS, KEYS, (FIRST, DISORDER));
-    let (bench, mut seed) = (bench(&rows, SIZE, "rate = 800", &format!("delay = \"{DISORDER}s\"")), Seed::of_run());
+    let (bench, mut seed) = (bench(&rows, SIZE, "rate = 240", &format!("delay = \"{DISORDER}s\"")), Seed::of_run());
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("a window that speaks before the end", || !bench.committed().is_empty()));
     assert!(process.kill());
     bench.kill_at_parallelisms(&mut seed, &[3, 1, 2]);
+    bench.edit_job("rate = 240\n", "rate = 1000000\n");
     bench.run("run job.toml").assert(0, &["resuming from checkpoint", "finished"]);
     assert_eq!(told_windows(&bench.committed(), SIZE), windows_of(&rows, SIZE));
     assert_eq!(bench.committed_in("late"), Lines::new());

@@ -5,7 +5,7 @@ use crate::WEIR;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use weir_tests::process::{Bench, Lines, Seed, TimedRow, WordCount, differences, plugin, told_windows, windows_of};
+use weir_tests::process::{Bench, Lines, Seed, TimedRow, WindowsOfRows, WordCount, differences, plugin, told_windows, windows_of};
 
 const ROWS: u64 = 2_400;
 const KEYS: u64 = 30;
@@ -13,6 +13,8 @@ const KEYS: u64 = 30;
 const FIRST: i64 = 2_678_400_000;
 /// A row comes less than so many seconds late.
 const DISORDER: i64 = 60;
+/// Rows in a second, while processes are killed.
+const RATE: u64 = 240;
 /// The plugins trap on these keys.
 const POISON: [u64; 2] = [3, 11];
 
@@ -37,7 +39,7 @@ format = \"csv\"
 key = \"key\"
 timestamp = {{ field = \"at\", format = \"unix-ms\" }}
 watermark = {{ delay = \"{DISORDER}s\" }}
-rate = 800
+rate = {RATE}
 [operator.poisoned]
 plugin = {:?}
 input = {{ from = \"rows\", by = \"key\" }}
@@ -59,23 +61,23 @@ path = \"bad\"
     bench
 }
 
-/// Runs the job to its end over kills, of which the first comes when something has been set aside, and gives what has been: no report comes twice.
+/// Runs the job to its end over kills, of which the first comes when something has been set aside, and gives what has been.
 #[track_caller]
 fn set_aside(bench: &Bench) -> Vec<Value> {
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("something is set aside", || !bench.committed_in("bad").is_empty()));
     assert!(process.kill());
     bench.kill_at_parallelisms(&mut Seed::of_run(), &[3, 1, 2]);
+    bench.edit_job(&format!("rate = {RATE}\n"), "rate = 5000\n");
     bench.run("run job.toml").assert(0, &["resuming from checkpoint", "finished"]);
     bench.assert_nothing_pending();
-    let report = |(line, times): (String, u64)| {
-        assert_eq!(times, 1, "{line}");
-        let report: Value = serde_json::from_str(&line).expect("a report is JSON");
+    let report = |line: &str| {
+        let report: Value = serde_json::from_str(line).expect("a report is JSON");
         assert_eq!(report["operator"], "poisoned", "{line}");
         assert!(report["error"].as_str().is_some_and(|error| error.contains("it traps")), "{line}");
         report
     };
-    bench.committed_in("bad").into_iter().map(report).collect()
+    bench.committed_in("bad").iter().flat_map(|(line, times)| (0..*times).map(|_| report(line))).collect()
 }
 
 fn key_of(report: &Value) -> u64 {
@@ -94,18 +96,54 @@ fn windows_that_trap_are_set_aside_once_with_all_that_was_kept_of_them_and_the_o
     for checkpoints in ["", "unaligned = \"always\""] {
         let bench = bench("window-teller", &format!("window = {{ tumbling = \"{SIZE}ms\" }}"), checkpoints);
         let reports = set_aside(&bench);
-        let (poison, good): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        let (poison, good): (WindowsOfRows, WindowsOfRows) =
             windows_of(&rows(), SIZE).into_iter().partition(|((key, _), _)| POISON.contains(key));
         assert_eq!(told_windows(&bench.committed(), SIZE), good);
-        let window = |report: &Value| {
-            let (start, end) = (report["window"]["start"].as_i64().expect("a time"), report["window"]["end"].as_i64());
-            assert_eq!((end, &report["reason"], &report["revision"]), (Some(start + SIZE), &"on-time".into(), &0.into()), "{report}");
-            (key_of(report), start)
-        };
-        let told: BTreeSet<(u64, i64)> = reports.iter().map(window).collect();
+        assert!(reports.iter().all(|report| report["reason"] == "on-time" && report["revision"] == 0), "{reports:?}");
+        let told: BTreeSet<(u64, i64)> = reports.iter().map(|report| window_of(report, SIZE)).collect();
         assert_eq!((reports.len(), told), (poison.len(), poison.into_keys().collect()));
         assert_eq!(kept(&bench), "", "nothing is kept of windows that are over");
     }
+}
+
+/// The key and the start of the window that a report tells of.
+#[track_caller]
+fn window_of(report: &Value, size: i64) -> (u64, i64) {
+    let (start, end) = (report["window"]["start"].as_i64().expect("a time"), report["window"]["end"].as_i64());
+    assert_eq!(end, Some(start + size), "{report}");
+    (key_of(report), start)
+}
+
+/// What each window said last.
+fn last_words(lines: &Lines) -> WindowsOfRows {
+    let mut last = BTreeMap::new();
+    for line in lines.keys() {
+        let [key, bounds, _, revision, rows, "-"] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}: no window") };
+        let number = |text: &str| text.parse::<u64>().expect("a number");
+        let start: i64 = bounds.split_once("..").and_then(|(start, _)| start.parse().ok()).expect("a time");
+        let said = (number(revision), rows.split(',').map(number).collect());
+        let before = last.entry((number(key), start)).or_insert_with(|| said.clone());
+        if *before < said {
+            *before = said;
+        }
+    }
+    last.into_iter().map(|(of, (_, rows))| (of, rows)).collect()
+}
+
+#[test]
+fn a_window_that_has_trapped_is_forgotten_and_begins_anew_with_what_comes_in_its_lateness() {
+    const SIZE: i64 = 60_000;
+    let window = format!("window = {{ tumbling = \"{SIZE}ms\", lateness = \"{DISORDER}s\" }}");
+    let bench = bench("window-teller", &window, "");
+    bench.edit_job(&format!("delay = \"{DISORDER}s\""), "delay = \"0s\"");
+    let reports = set_aside(&bench);
+    let (poison, good): (WindowsOfRows, WindowsOfRows) =
+        windows_of(&rows(), SIZE).into_iter().partition(|((key, _), _)| POISON.contains(key));
+    assert_eq!(last_words(&bench.committed()), good);
+    let again = reports.iter().filter(|report| report["reason"] == "correction").count();
+    assert!(again > 0 && reports.iter().all(|report| report["revision"] == 0), "{again} came again: {reports:?}");
+    let told: BTreeSet<(u64, i64)> = reports.iter().map(|report| window_of(report, SIZE)).collect();
+    assert_eq!(told, poison.into_keys().collect());
 }
 
 const MINUTE: i64 = 60_000;

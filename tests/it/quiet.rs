@@ -190,12 +190,14 @@ fn windows_wait_for_a_file_that_is_never_idle() {
 }
 
 const ROWS: u64 = 1_600;
+/// Rows in a second, so that event time is told between them.
+const RATE: u64 = 400;
 /// A row comes less than so many seconds late.
 const DISORDER: i64 = 20;
 
-/// Rows of which one in the middle says that it is from the future, and a job that reads them in two seconds.
+/// Rows of which one in the middle says that it is from the future, and a job that reads them.
 fn with_one_from_the_future(max_ahead: &str) -> (Bench, Vec<TimedRow>) {
-    let files = Files::new(2, "rate = 800", &format!("delay = \"{DISORDER}s\"{max_ahead}"));
+    let files = Files::new(2, &format!("rate = {RATE}"), &format!("delay = \"{DISORDER}s\"{max_ahead}"));
     let mut rows = TimedRow::nearly_in_order(ROWS, KEYS, (FIRST, DISORDER));
     rows.insert(ROWS as usize / 4, FROM_THE_FUTURE);
     files.write("rows.csv", &rows);
@@ -207,6 +209,7 @@ fn a_row_from_the_future_moves_no_time_over_kills_and_makes_all_others_late_wher
     let (bench, rows) = with_one_from_the_future(", max-ahead = \"1h\"");
     let mut seed = Seed::of_run();
     bench.kill_at_parallelisms(&mut seed, &[3, 1]);
+    bench.edit_job(&format!("rate = {RATE}\n"), "rate = 5000\n");
     bench.run("run job.toml").assert(0, &["finished"]);
     assert_eq!(told_windows(&bench.committed(), SIZE), windows_of(&rows, SIZE));
     assert_eq!(late(&bench), [0_u64; 0]);

@@ -13,6 +13,8 @@ const KEYS: u64 = 60;
 const FIRST: i64 = 1_357_034_400_000;
 /// A row comes less than so many seconds late.
 const DISORDER: i64 = 60;
+/// Rows in a second while processes are killed: different ones, so that now the one and now the other of a pair comes first.
+const RATES: [u64; 2] = [150, 100];
 /// How far a right row may be behind a left one, ms, as `joined-rows` has it.
 const WITHIN: std::ops::RangeInclusive<i64> = -60_000..=120_000;
 
@@ -48,8 +50,7 @@ path = \"out\"
 ",
         plugin("joined-rows")
     );
-    // At different rates, so that now the one and now the other of a pair comes first.
-    for (input, side, rate) in [("left", 'L', 450), ("right", 'R', 300)] {
+    for (input, side, rate) in [("left", 'L', RATES[0]), ("right", 'R', RATES[1])] {
         let mut text = "key,at,name\n".to_owned();
         rows(side).iter().for_each(|Row { name, key, time }| writeln!(text, "{key},{time},{name}").expect("a text"));
         fs::write(bench.path(&format!("{input}.csv")), text).expect("an input");
@@ -105,8 +106,11 @@ fn rows_are_joined_once_over_kills_and_other_parallelisms_as_a_plain_computation
     for checkpoints in ["", "unaligned = \"always\""] {
         let bench = bench(checkpoints);
         bench.kill_at_parallelisms(&mut Seed::of_run(), &[3, 1, 2]);
+        RATES.iter().for_each(|rate| bench.edit_job(&format!("rate = {rate}\n"), "rate = 1000000\n"));
         bench.run("run job.toml").assert(0, &["resuming from checkpoint", "finished"]);
         bench.assert_nothing_pending();
+        let kept = bench.run("state scan job.toml joined --format jsonl -q");
+        assert!(kept.stdout.contains("inner_left") && !kept.stdout.contains("timed_"), "rows are kept that nothing goes with any more");
         let mut said = said(&bench);
         let mut of = |join: &str| said.remove(join).unwrap_or_default();
         let (near, all) = (pairs(|behind| WITHIN.contains(&behind)), pairs(|_| true));
