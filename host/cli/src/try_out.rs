@@ -28,9 +28,10 @@ fn try_out_on(threads: &ThreadRuntime, job: &JobFile, assembly: &Assembly) -> Re
     for (index, vertex) in graph.vertices.iter().enumerate() {
         let tried = match &vertex.kind {
             VertexKind::Source { source, .. } => threads.block_on(source.discover(vertex.parallelism)).and_then(|splits| {
-                remarks.extend(source.remarks()?.iter().map(|line| format!("{}: {line}", vertex.id)));
                 // A reader may set timers, which belong to a runtime.
                 let looked = threads.block_on(async { first_rows::look(job, &vertex.id, &**source, splits, &io) });
+                // A source may have something to say of the rows that were read.
+                remarks.extend(source.remarks()?.iter().map(|line| format!("{}: {line}", vertex.id)));
                 Ok(match looked {
                     Said::Nothing => None,
                     Said::Remark(line) => {
@@ -164,6 +165,13 @@ input = \"same\"
         let skipped =
             tried("format = \"csv\"\ntimestamp = \"at\"\non-error = \"skip\"", &format!("k,at\n{}", "1,noon\n".repeat(1_000_000)));
         assert!(matches!(skipped.as_deref(), Ok([line]) if line.ends_with("rows can be read: all of them are skipped")), "{skipped:?}");
+    }
+
+    #[test]
+    fn times_that_are_probably_in_another_format_are_a_remark() {
+        let remarks = tried("format = \"csv\"\ntimestamp = \"at\"", "k,at\n1,1357034400\n").expect("it can be read");
+        assert!(matches!(&remarks[..], [line] if line.starts_with("rows: its times are probably in another format: 1357034400 in `at`")), "{remarks:?}");
+        assert_eq!(tried("format = \"csv\"\ntimestamp = \"at\"", "k,at\n1,1357034400000\n").as_deref(), Ok(&[][..]));
     }
 
     #[test]

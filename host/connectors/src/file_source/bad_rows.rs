@@ -7,6 +7,7 @@ use super::doubt::Verdict;
 use super::options::{FileOptions, OnError};
 use super::rows::RowError;
 use super::stream;
+use super::timestamp::Timestamps;
 use crate::paths::FileName;
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -64,6 +65,14 @@ impl BadRows {
     /// The reports of rows for the quarantine since the last call.
     pub(super) fn take_quarantined(&mut self) -> RecordBatch {
         self.quarantined.take()
+    }
+
+    /// Warns, once for a source, where rows can be read and their times are probably others than they are read as.
+    #[inline]
+    pub(super) fn tell_doubtful_times(&self) {
+        if let Some(doubt) = self.options.timestamp.as_ref().and_then(Timestamps::take_doubt) {
+            tracing::warn!(source = self.source, "the times of a source are probably in another format: {doubt}");
+        }
     }
 
     /// Deals with a bad row, behind which these bytes come.

@@ -45,6 +45,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use timestamp::Timestamps;
 use weir_engine::source::SourceOrder;
 use weir_engine::{EngineError, ReaderContext, Source, SourceCapabilities, SourceReader, SplitState};
 
@@ -134,10 +135,13 @@ impl Source for FileSource {
     }
 
     fn remarks(&self) -> Result<Vec<String>, EngineError> {
-        if self.options.follow {
-            return follow::remarks(&self.options);
-        }
-        Ok(discovery::search(&self.options)?.1.remarks)
+        let mut remarks = match self.options.follow {
+            true => follow::remarks(&self.options)?,
+            false => discovery::search(&self.options)?.1.remarks,
+        };
+        let doubt = self.options.timestamp.as_ref().and_then(Timestamps::doubt);
+        remarks.extend(doubt.map(|doubt| format!("its times are probably in another format: {doubt}")));
+        Ok(remarks)
     }
 
     fn order(&self, _parallelism: u32) -> SourceOrder {

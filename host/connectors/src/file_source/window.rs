@@ -66,11 +66,13 @@ impl Window {
         out: &mut BatchBuilder,
         bad_rows: &mut BadRows,
     ) -> Result<Progress, EngineError> {
-        match rows {
+        let read = match rows {
             AnyRows::Lines(rows) => self.read_rows(rows, max_records, out, bad_rows),
             AnyRows::Csv(rows) => self.read_rows(rows, max_records, out, bad_rows),
             AnyRows::Json(rows) => self.read_rows(rows, max_records, out, bad_rows),
-        }
+        };
+        bad_rows.tell_doubtful_times();
+        read
     }
 
     /// The offset of the first row that has not been read. A row that is passed over is read again as a whole, or not at all.

@@ -83,7 +83,7 @@ pub trait Source: Send + Sync {
     /// behind it.
     fn discover(&self, parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>>;
 
-    /// Lines for the user about what there is and is not read, or is read once under one of its names.
+    /// Lines for the user about what there is and is not read, or is read once under one of its names, and about what has been read of it so far.
     fn remarks(&self) -> Result<Vec<String>, EngineError> {
         Ok(Vec::new())
     }

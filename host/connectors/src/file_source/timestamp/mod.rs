@@ -1,6 +1,7 @@
 //! The times of rows: which column or field they stand in, and how they are written there. In whatever notation, a time is milliseconds since 1970 in UTC,
 //! rounded down, and what later times say is never smaller.
 
+mod first_times;
 mod local;
 mod pattern;
 mod rfc3339;
@@ -12,9 +13,11 @@ pub use setting::SETTINGS;
 use super::options::Format;
 use super::rows::RowError;
 use crate::settings::{Settings, SettingsError};
+use first_times::FirstTimes;
 use jiff::tz::TimeZone;
 use pattern::Pattern;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use unix::Unit;
 use weir_engine::element::NO_TIMESTAMP;
 
@@ -29,6 +32,8 @@ pub(super) struct Timestamps {
     notation: Notation,
     /// What local times without an offset are times of.
     zone: Option<Zone>,
+    /// What the first of them look like, those of all clones together.
+    first: Arc<FirstTimes>,
 }
 
 /// How a time is written.
@@ -59,7 +64,11 @@ impl Timestamps {
 
     /// Those of `field`, in RFC 3339 or integer milliseconds.
     pub(super) fn of(field: String) -> Self {
-        Self { field, notation: Notation::Either, zone: None }
+        Self::new(field, Notation::Either, None)
+    }
+
+    fn new(field: String, notation: Notation, zone: Option<Zone>) -> Self {
+        Self { field, notation, zone, first: Arc::default() }
     }
 
     /// Milliseconds since 1970, rounded down; `None` where the text is no time, and [`Self::refused`] says why.
@@ -72,7 +81,19 @@ impl Timestamps {
             Notation::Unix(unit) => unix::parse(text, *unit),
             Notation::Pattern(pattern) => pattern.parse(text, zone),
         };
-        time.filter(|time| *time != NO_TIMESTAMP)
+        let time = time.filter(|time| *time != NO_TIMESTAMP)?;
+        self.first.look(&self.field, &self.notation, text, time);
+        Some(time)
+    }
+
+    /// Why the first times that were read are probably written in another way than the setting says.
+    pub(super) fn doubt(&self) -> Option<&str> {
+        self.first.doubt()
+    }
+
+    /// The same, once: for whoever tells the user of it.
+    pub(super) fn take_doubt(&self) -> Option<&str> {
+        self.first.take_doubt()
     }
 
     /// What is wrong with a text that is no time.

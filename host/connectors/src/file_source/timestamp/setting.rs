@@ -44,7 +44,7 @@ fn of_table(mut table: Settings<'_>) -> Result<(Timestamps, serde_json::Value), 
     let notation = format.as_deref().map_or(Ok(Notation::Either), notation)?;
     let zone = zone.map(zone_of).transpose()?;
     check_zone(&notation, zone.as_ref())?;
-    Ok((Timestamps { field, notation, zone }, shown.into()))
+    Ok((Timestamps::new(field, notation, zone), shown.into()))
 }
 
 fn notation(word: &str) -> Result<Notation, SettingsError> {
