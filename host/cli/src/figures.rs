@@ -51,6 +51,8 @@ pub struct NextCommands {
     pub resume: String,
     /// Starts once more where it has finished, and what becomes of the output.
     pub anew: String,
+    /// How a job would have read what has come since it finished, where it could have.
+    pub follow: Option<String>,
 }
 
 /// What a run came to.
@@ -63,7 +65,8 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
         Outcome::Failed => "failed",
         Outcome::Fenced => "taken over by another process",
         Outcome::AlreadyFinished => {
-            return format!("{} has finished already; {}\n", run.job, next.anew);
+            let follow = next.follow.as_ref().map(|follow| format!("  {follow}\n")).unwrap_or_default();
+            return format!("{} has finished already; {}\n{follow}", run.job, next.anew);
         }
     };
     let mut text = format!("{} {verb} after {:.2} s\n", run.job, run.wall_s);
@@ -263,7 +266,7 @@ mod tests {
   1 checkpoint, the last: checkpoint 1: 1.0 KiB in 4 ms, 0 restarts, 64.0 MiB peak memory
   `weir run job.toml` goes on from here
 ";
-        let next = NextCommands { resume: "weir run job.toml".into(), anew: "`weir run job.toml --fresh` starts over".into() };
+        let next = NextCommands { resume: "weir run job.toml".into(), anew: "`weir run job.toml --fresh` starts over".into(), follow: Some("so it reads on".into()) };
         assert_eq!(summary(&run, &next), expect);
         (run.outcome, run.steady_records_per_s, run.steady_records_read_per_s) = (Outcome::Finished, Some(900.0), Some(1_200.4));
         run.vertices[1].state_bytes = 2_048;
@@ -278,6 +281,6 @@ mod tests {
 ";
         assert!(summary(&run, &next).contains(expect), "{}", summary(&run, &next));
         run.outcome = Outcome::AlreadyFinished;
-        assert!(summary(&run, &next).starts_with("flights has finished already; `weir run job.toml --fresh` starts over\n"));
+        assert_eq!(summary(&run, &next), "flights has finished already; `weir run job.toml --fresh` starts over\n  so it reads on\n");
     }
 }

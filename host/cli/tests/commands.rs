@@ -111,6 +111,21 @@ fn a_finished_job_says_so_and_fresh_starts_over() {
 }
 
 #[test]
+fn a_finished_job_whose_files_could_be_followed_says_how() {
+    let file = "name = \"rows\"\n[source.lines]\nconnector = \"file\"\npath = \"*.txt\"\n[sink.out]\nconnector = \"blackhole\"\ninput = \"lines\"\n";
+    let bench = Bench::new(file);
+    let write = |name: &str| fs::write(bench.0.path().join(name), "1\n").expect("a file");
+    write("monday.txt");
+    assert!(bench.weir("run job.toml -q").status.success());
+    write("tuesday.txt");
+    let how = "files that have come since are not read; a job that begins with `follow = true` in [source.lines] reads on as files grow and come";
+    let again = text(&bench.weir("run job.toml").stderr);
+    assert!(again.contains("rows has finished already") && again.contains(how), "{again}");
+    let document = bench.document("run job.toml -q --output json");
+    assert_eq!((&document["outcome"], &document["hint"]), (&"already-finished".into(), &how.into()));
+}
+
+#[test]
 fn a_run_can_start_from_an_older_checkpoint_and_an_unknown_one_fails() {
     let bench = Bench::new(COUNT);
     assert!(bench.weir("run job.toml -q").status.success());

@@ -25,7 +25,7 @@ use crate::terminal::{HeldSignals, Signals, standard_output};
 use bytes::Bytes;
 use claim::{Claimant, Claimed, may_run_elsewhere, note_end};
 use observer::Observer;
-use options::{absolute, api_address, refuse_two_documents, start_mode};
+use options::{absolute, api_address, how_to_follow, refuse_two_documents, start_mode};
 use report::fill;
 use std::sync::Arc;
 use weir_engine::checkpoint::JobLog;
@@ -171,9 +171,13 @@ impl Run<'_> {
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
         note_end(&storage, &report);
+        let next = self.next(&job);
+        if document.outcome == Outcome::AlreadyFinished {
+            document.hint.clone_from(&next.follow);
+        }
         // Of a run that was refused before it began its error says all.
         if document.attempt.is_some() || document.outcome != Outcome::Failed {
-            screen.notice(summary(document, &self.next()).trim_end());
+            screen.notice(summary(document, &next).trim_end());
         }
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => {
@@ -220,7 +224,8 @@ impl Run<'_> {
     }
 
     /// The commands that go on with this run.
-    fn next(&self) -> NextCommands {
+    fn next(&self, of: &JobFile) -> NextCommands {
+        let follow = how_to_follow(of);
         let pinned = if self.args.pinned { " --pinned" } else { "" };
         let job = self.args.job.as_ref().map(|job| format!("weir run {}{pinned}", job.display()));
         let from = self.args.from.as_ref().map(|from| format!(" --from {from}"));
@@ -231,12 +236,12 @@ impl Run<'_> {
         match (&job, &from) {
             (Some(job), None) => {
                 let anew = format!("`{job} --fresh` starts over, and leaves committed output where it is");
-                NextCommands { resume: job.clone(), anew }
+                NextCommands { resume: job.clone(), anew, follow }
             }
-            (Some(job), Some(from)) => NextCommands { resume: job.clone(), anew: anew(from) },
+            (Some(job), Some(from)) => NextCommands { resume: job.clone(), anew: anew(from), follow },
             (None, from) => {
                 let from = from.as_deref().unwrap_or_default();
-                NextCommands { resume: format!("weir run{from}"), anew: anew(from) }
+                NextCommands { resume: format!("weir run{from}"), anew: anew(from), follow }
             }
         }
     }

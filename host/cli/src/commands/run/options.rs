@@ -3,11 +3,14 @@
 use crate::api::{ApiAddress, TOKEN};
 use crate::args::{Output, RunArgs};
 use crate::failure::Failure;
-use crate::job_file::JobFile;
+use crate::job_file::{JobFile, SourceStep};
 use crate::start::{StartPoint, start_point};
 use std::path::Path;
-use weir_connectors::sink_capabilities;
+use weir_connectors::{settings_of_sources, sink_capabilities};
 use weir_engine::job::StartMode;
+
+/// The setting with which a source reads on what comes while the job runs.
+const FOLLOW: &str = "follow";
 
 /// The absolute path of a file, as the registry shows it.
 pub(super) fn absolute(path: &Path) -> String {
@@ -32,6 +35,21 @@ pub(super) fn start_mode(args: &RunArgs) -> Result<StartMode, Failure> {
             StartPoint::Savepoint(url) => Ok(StartMode::FromSavepoint { url, again: args.again }),
         },
     }
+}
+
+/// What to say of input that has come since a job finished, where one of its sources could follow it and does not.
+pub(super) fn how_to_follow(job: &JobFile) -> Option<String> {
+    let can_follow = |step: &&SourceStep| {
+        let known = settings_of_sources().into_iter().find(|known| known.connector == step.connector.value);
+        known.is_some_and(|known| known.settings.iter().any(|setting| setting.name == FOLLOW))
+    };
+    let could: Vec<&SourceStep> = job.sources.iter().filter(can_follow).collect();
+    let follows = could.iter().any(|step| step.settings.values.get(FOLLOW) == Some(&true.into()));
+    let step = could.first().filter(|_| !follows)?;
+    let id = &step.id.value;
+    Some(format!(
+        "files that have come since are not read; a job that begins with `{FOLLOW} = true` in [source.{id}] reads on as files grow and come"
+    ))
 }
 
 /// Refuses to print the document of a run whose records go to standard output too.
@@ -83,6 +101,18 @@ mod tests {
         let neither = "`--from latest`: this is neither a checkpoint id nor the URL or path of a savepoint";
         assert_eq!(mode("latest"), Err((2, neither.into())));
         assert!(mode("gs://x/y").is_err());
+    }
+
+    #[test]
+    fn what_has_come_is_spoken_of_where_a_source_could_follow_it_and_does_not() {
+        let how = |source: &str| {
+            let text = format!("name = \"j\"\n[source.in]\n{source}\n[sink.out]\nconnector = \"blackhole\"\ninput = \"in\"\n");
+            let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 1).expect("a fine job");
+            how_to_follow(&job)
+        };
+        assert!(how("connector = \"file\"\npath = \"x\"").is_some_and(|how| how.contains("`follow = true` in [source.in]")));
+        assert_eq!(how("connector = \"file\"\npath = \"x\"\nfollow = true"), None);
+        assert_eq!(how("connector = \"generator\""), None);
     }
 
     #[test]
