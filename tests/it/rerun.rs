@@ -63,7 +63,11 @@ fn a_plugin_agrees_with_itself_and_costs_the_same_and_nothing_is_written() {
     let before = files(&bench.path(""));
     let own = plugin("word-count-count");
     let (code, first) = dry_run_of(&bench, &own, "");
-    assert_eq!((code, &first["agrees"], &first["old"]["failures"]), (Some(0), &true.into(), &0.into()), "{first}");
+    assert_eq!(
+        (code, &first["agrees"], &first["compared"], &first["old"]["failures"]),
+        (Some(0), &true.into(), &true.into(), &0.into()),
+        "{first}"
+    );
     assert_eq!(first["from"]["checkpoint"], bench.log().newest().id);
     let left = bench.job().output().len() as u64 - bench.committed().values().sum::<u64>();
     assert_eq!(first["records"], left);
@@ -76,6 +80,22 @@ fn a_plugin_agrees_with_itself_and_costs_the_same_and_nothing_is_written() {
     assert!(files(&bench.path("")) == before, "a dry run leaves the job's folder as it was");
     bench.run("run job.toml -q").assert(0, &[]);
     bench.assert_exactly_once();
+}
+
+#[test]
+fn a_dry_run_and_a_replay_of_nothing_say_so() {
+    let bench = Bench::new(WEIR, WordCount { lines: 50, ..WordCount::default() });
+    bench.run("run job.toml -q").assert(0, &[]);
+    let own = plugin("word-count-count");
+    let (code, document) = dry_run_of(&bench, &own, "");
+    assert_eq!(
+        (code, &document["records"], &document["compared"], &document["agrees"]),
+        (Some(1), &0.into(), &false.into(), &false.into())
+    );
+    let text = bench.run(&format!("upgrade job.toml --operator count --plugin {} --dry-run", own.display()));
+    assert!(text.stdout.contains("no record has come") && text.stdout.contains("`--from` takes an older checkpoint"), "{text:?}");
+    assert_eq!((text.code, text.stdout.lines().last()), (Some(1), Some("nothing was compared")));
+    bench.run("replay job.toml --operator count").assert(0, &["count: 0 records from", "no record has come", "`--from` takes an older"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `weir upgrade --dry-run`: the plugin that runs and the one that is to replace it, on the same records and the same state.
 
-use super::rerun::{Rerun, rerun, stalled_text, states};
+use super::rerun::{Rerun, no_record_text, rerun, stalled_text, states};
 use crate::args::UpgradeArgs;
 use crate::client::job_file;
 use crate::context::Context;
@@ -85,9 +85,10 @@ fn text(document: &DryRunDocument, from: &str, waits: bool) -> String {
     document.outputs.iter().for_each(|output| text.push_str(&output_text(output)));
     document.states.iter().for_each(|state| text.push_str(&state_text(state)));
     let (time, left_out, stalled) = (time_text(document), left_out_text(&document.left_out), stalled_text(&document.stalled));
+    let no_record = no_record_text(job);
     let remarks = [
         (!document.left_out.is_empty(), left_out.as_str()),
-        (*records == 0, "no record has come: the sources are at their end there; `--from` takes an older checkpoint"),
+        (*records == 0, no_record.as_str()),
         (old.digest == new.digest, "the two are one and the same component"),
         (document.gave_up, "given up: one of them failed too often"),
         (!document.failures_agree, "they fail on different records, windows or timers"),
@@ -95,7 +96,11 @@ fn text(document: &DryRunDocument, from: &str, waits: bool) -> String {
         (waits, time.as_str()),
     ];
     remarks.into_iter().filter(|(holds, _)| *holds).for_each(|(_, remark)| text.push_str(&format!("  {remark}\n")));
-    text.push_str(if document.agrees { "the two agree\n" } else { "the two differ\n" });
+    text.push_str(match (document.agrees, document.compared) {
+        (true, _) => "the two agree\n",
+        (false, true) => "the two differ\n",
+        (false, false) => "nothing was compared\n",
+    });
     text
 }
 

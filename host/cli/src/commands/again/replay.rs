@@ -1,7 +1,7 @@
 //! `weir replay`: what an operator is given and what comes of it, record by record, and what fires between them. Where it was recorded, that is the run that
 //! there was.
 
-use super::rerun::{Rerun, kept_at, rerun};
+use super::rerun::{Rerun, kept_at, no_record_text, rerun};
 use crate::args::{Output, REPLAYED, REPLAYED_MAX, ReplayArgs};
 use crate::client::job_file;
 use crate::context::{Context, tell};
@@ -280,6 +280,10 @@ impl Printer<'_> {
             Some(_) | None => String::new(),
         };
         let stalled = stalled_text(&self.document.stalled);
-        format!("{}: {given} records from {}, {shown} of them shown{fired}{run}{reached}{stalled}", of.id(), of.point_text())
+        let nothing = match self.given + self.fired {
+            0 if self.document.error.is_none() => format!("; {}", no_record_text(&of.job.name)),
+            _ => String::new(),
+        };
+        format!("{}: {given} records from {}, {shown} of them shown{fired}{run}{reached}{stalled}{nothing}", of.id(), of.point_text())
     }
 }

@@ -219,6 +219,13 @@ impl Rerun {
     }
 }
 
+/// What is said where the operator was given nothing, of the job of this name.
+pub(super) fn no_record_text(job: &str) -> String {
+    format!(
+        "no record has come: the sources had none left there, or none of theirs reaches the operator; `--from` takes an older checkpoint or a savepoint (`weir checkpoint list` and `weir savepoint list` show those of {job})"
+    )
+}
+
 /// What is said of sources that were left because they gave nothing for long.
 pub(super) fn stalled_text(sources: &[String]) -> String {
     let named = list_words(sources.iter().map(String::as_str));

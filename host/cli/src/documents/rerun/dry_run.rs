@@ -21,8 +21,10 @@ pub struct DryRunDocument {
     pub operator: String,
     /// Where both versions began.
     pub from: RerunFrom,
-    /// Whether the two did the same with every record, and the new one keeps every state of the old one.
+    /// Whether the two did the same with every record, there was something to compare, and the new one keeps every state of the old one.
     pub agrees: bool,
+    /// Whether a record came, or a window or a timer was due: without any nothing was compared.
+    pub compared: bool,
     /// States of the old version that the new one does not declare: a live upgrade to it is refused.
     pub left_out: Vec<String>,
     /// Records that both were given.
@@ -227,6 +229,12 @@ impl VersionRunDocument {
     }
 }
 
+/// True where either version was called.
+fn of_something(report: &DryRunReport) -> bool {
+    let fired = |run: &VersionRun| run.windows + run.timers + run.failures > 0;
+    report.records_in > 0 || fired(&report.old) || fired(&report.new)
+}
+
 impl DryRunDocument {
     /// What `report` says of the two versions of an operator, whose states are declared as `states`.
     pub fn of(
@@ -238,13 +246,15 @@ impl DryRunDocument {
         // A state of both is compared as the new one has it.
         let text = HeldText::of(states.0.iter().chain(states.1));
         let is_left_out = |state: &&StateDescriptor| states.1.iter().all(|other| other.name != state.name);
+        let compared = of_something(report);
         let left_out: Vec<_> = states.0.iter().filter(is_left_out).map(|state| state.name.clone()).collect();
         Self {
             schema: SCHEMA,
             job: of.job.to_owned(),
             operator: of.operator.to_owned(),
             from: of.from,
-            agrees: report.agrees() && left_out.is_empty(),
+            agrees: compared && report.agrees() && left_out.is_empty(),
+            compared,
             left_out,
             records: report.records_in,
             batches: report.batches,
