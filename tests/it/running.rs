@@ -52,6 +52,21 @@ fn a_drained_job_is_finished_where_it_was() {
 }
 
 #[test]
+fn a_folder_that_is_called_as_the_job_does_not_hide_it() {
+    let (bench, process) = started(1);
+    std::fs::create_dir(bench.path("words")).expect("a folder");
+    let own = plugin("word-count-count");
+    good(&bench.run("checkpoint list words --output json"));
+    good(&bench.run("savepoint list words --output json"));
+    good(&bench.run("state list words --output json"));
+    good(&bench.run("replay words --operator count --records 5 --output json"));
+    good(&bench.run(&format!("upgrade words --operator count --plugin {} --dry-run --records 5 --output json", own.display())));
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &[]);
+    bench.run("checkpoint list words").assert(2, &["words"]);
+}
+
+#[test]
 fn a_cancelled_job_goes_on_from_its_last_checkpoint() {
     let (bench, process) = started(1);
     assert_eq!(good(&bench.run("cancel words --output json"))["outcome"], "cancelled");

@@ -141,13 +141,14 @@ pub fn registered(named: &str) -> Result<Option<Registered>, Failure> {
     Ok(choose(named, &running()?)?.cloned())
 }
 
-/// The job file that `named` names: the file itself, or that of the running job of that name.
+/// The job file that `named` names: the file itself, or that of the running job of that name. A folder is no job file, and often called as the job is whose
+/// output or storage it holds.
 pub fn job_file(named: &Path) -> Result<PathBuf, Failure> {
     job_file_of(named, registered)
 }
 
 fn job_file_of(named: &Path, running: impl FnOnce(&str) -> Result<Option<Registered>, Failure>) -> Result<PathBuf, Failure> {
-    if named.exists() {
+    if named.exists() && !named.is_dir() {
         return Ok(named.to_owned());
     }
     let found = match named.to_str() {
@@ -245,6 +246,8 @@ mod tests {
         assert_eq!(job_file_of(&file, |_| panic!("it is there")).ok(), Some(file));
         assert_eq!(job_file_of(Path::new("no-such-file"), runs).ok(), Some("/jobs/words.toml".into()));
         assert_eq!(job_file_of(Path::new("no-such-file"), |_| Ok(None)).ok(), Some("no-such-file".into()));
+        assert_eq!(job_file_of(folder.path(), runs).ok(), Some("/jobs/words.toml".into()), "a folder is none");
+        assert_eq!(job_file_of(folder.path(), |_| Ok(None)).ok(), Some(folder.path().to_owned()), "which is said of the folder");
     }
 
     #[test]
