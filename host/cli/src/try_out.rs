@@ -170,7 +170,10 @@ input = \"same\"
     #[test]
     fn times_that_are_probably_in_another_format_are_a_remark() {
         let remarks = tried("format = \"csv\"\ntimestamp = \"at\"", "k,at\n1,1357034400\n").expect("it can be read");
-        assert!(matches!(&remarks[..], [line] if line.starts_with("rows: its times are probably in another format: 1357034400 in `at`")), "{remarks:?}");
+        assert!(
+            matches!(&remarks[..], [line] if line.starts_with("rows: its times are probably in another format: 1357034400 in `at`")),
+            "{remarks:?}"
+        );
         assert_eq!(tried("format = \"csv\"\ntimestamp = \"at\"", "k,at\n1,1357034400000\n").as_deref(), Ok(&[][..]));
     }
 
@@ -194,6 +197,16 @@ input = \"same\"
         check(json, "{\"time\":1}\n{\"time\":2}\n", Err(none));
         let key = "job.toml:6:1: `rows`: of its first 1 rows none has a key (`key` names the column or field that holds it)";
         check("format = \"jsonl\"\nkey = \"crad\"", "{\"card\":1}\n", Err(key));
+        let within = "job.toml:6:1: `rows`: of its first 1 rows none has a key (`key` names the column or field that holds it; `card.id` is looked for as the name of one field: what lies within another field is not found)";
+        check("format = \"jsonl\"\nkey = \"card.id\"", "{\"card\":{\"id\":1}}\n", Err(within));
+        let time = tried("format = \"jsonl\"\ntimestamp = { field = \"at.utc\" }", "{\"at\":{\"utc\":1}}\n").expect_err("none has a time");
+        assert!(
+            time.ends_with(
+                "records have none; `at.utc` is looked for as the name of one field: what lies within another field is not found)"
+            ),
+            "{time}"
+        );
+        check("format = \"jsonl\"\nkey = \"card.id\"", "{\"card.id\":1}\n", Ok(()));
     }
 
     #[test]

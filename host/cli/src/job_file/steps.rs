@@ -280,5 +280,8 @@ fn read_input(section: &Section<'_>, input: &Spanned<DeValue<'_>>) -> Option<Raw
 
 /// What is said to whoever names a column where records are distributed.
 fn keys_come_from_the_source(column: &str) -> String {
-    format!("`by = \"key\"` distributes records by the key that they have; which column that is, their source says: `key = \"{column}\"`")
+    let nested = if column.contains('.') { "; of JSON that is a field of the value itself, and none within another field" } else { "" };
+    format!(
+        "`by = \"key\"` distributes records by the key that they have; which column that is, their source says: `key = \"{column}\"`{nested}"
+    )
 }

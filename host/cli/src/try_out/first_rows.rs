@@ -91,15 +91,27 @@ fn nothing_there(step: &SourceStep, seen: &Seen) -> Option<Problem> {
         return Some(Problem::new(at("on-error").unwrap_or(step.connector.span.clone()), message));
     }
     let none = |what: &str| format!("`{id}`: of its first {rows} rows none has a {what}");
+    let hint = |setting: &str, hint: &str| format!("{hint}{}", dotted_text(step, setting));
     match (at("timestamp"), at("key")) {
         _ if *rows == 0 => None,
-        (Some(span), _) if !with_timestamp => Some(
-            Problem::new(span, none("timestamp"))
-                .hint("`timestamp` names the column or field that holds it; without `timestamp` records have none"),
-        ),
-        (_, Some(span)) if !with_key => Some(Problem::new(span, none("key")).hint("`key` names the column or field that holds it")),
+        (Some(span), _) if !with_timestamp => {
+            let named = "`timestamp` names the column or field that holds it; without `timestamp` records have none";
+            Some(Problem::new(span, none("timestamp")).hint(hint("timestamp", named)))
+        }
+        (_, Some(span)) if !with_key => {
+            Some(Problem::new(span, none("key")).hint(hint("key", "`key` names the column or field that holds it")))
+        }
         _ => None,
     }
+}
+
+/// What is said besides where a setting names `a.b`: who writes that means a field within another one, which is never looked for.
+fn dotted_text(step: &SourceStep, setting: &str) -> String {
+    let said = step.settings.values.get(setting);
+    let named = said.and_then(|said| said.get("field").unwrap_or(said).as_str()).filter(|name| name.contains('.'));
+    named
+        .map(|name| format!("; `{name}` is looked for as the name of one field: what lies within another field is not found"))
+        .unwrap_or_default()
 }
 
 /// The error at the setting that it is about.
