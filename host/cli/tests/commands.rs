@@ -118,11 +118,27 @@ fn a_finished_job_whose_files_could_be_followed_says_how() {
     write("monday.txt");
     assert!(bench.weir("run job.toml -q").status.success());
     write("tuesday.txt");
-    let how = "files that have come since are not read; a job that begins with `follow = true` in [source.lines] reads on as files grow and come";
+    let how =
+        "files that have come since are not read; a job that begins with `follow = true` in [source.lines] reads on as files grow and come";
     let again = text(&bench.weir("run job.toml").stderr);
     assert!(again.contains("rows has finished already") && again.contains(how), "{again}");
     let document = bench.document("run job.toml -q --output json");
     assert_eq!((&document["outcome"], &document["hint"]), (&"already-finished".into(), &how.into()));
+}
+
+#[test]
+fn what_a_run_takes_and_nobody_meant_is_warned_of_once() {
+    let file =
+        "name = \"rows\"\nparallelism = 2\n[source.lines]\nconnector = \"file\"\npath = \"*.jsonl\"\nformat = \"jsonl\"\ntimestamp = \"at\"
+[sink.out]\nconnector = \"file\"\ninput = \"lines\"\npath = \"out\"\npartition-by = [\"tenat\", \"at\"]\n";
+    let bench = Bench::new(file);
+    let rows = "{\"at\":1357034400,\"tenant\":1}\n".repeat(3);
+    ["a.jsonl", "b.jsonl"].iter().for_each(|name| fs::write(bench.0.path().join(name), &rows).expect("a file"));
+    let said = text(&bench.weir("run job.toml").stderr);
+    let seconds = "the times of a source are probably in another format: 1357034400 in `at`, read as RFC 3339 or integer milliseconds, is 1970-01-16T16:57:14.4Z; `timestamp = { field = \"at\", format = \"unix-s\" }` would read it as 2013-01-01T10:00:00Z";
+    assert_eq!(said.matches(seconds).count(), 1, "{said}");
+    let field = "no record so far has `tenat`, which `partition-by` names: all of them lie in __HIVE_DEFAULT_PARTITION__";
+    assert_eq!(said.matches(field).count(), 1, "{said}");
 }
 
 #[test]

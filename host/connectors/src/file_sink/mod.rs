@@ -238,6 +238,18 @@ impl FileWriter {
     }
 }
 
+impl FileWriter {
+    /// Says which fields of `partition-by` no record has had, where some have come: their folders tell nothing apart.
+    fn warn_of_unmet_fields(&self) {
+        let unmet = self.partition_by.take_unmet();
+        if !unmet.is_empty() {
+            let fields = unmet.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(" and ");
+            let folder = partition::DEFAULT_PARTITION;
+            tracing::warn!(sink = self.vertex, "no record so far has {fields}, which `partition-by` names: all of them lie in {folder}");
+        }
+    }
+}
+
 impl SinkWriter for FileWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         match (batch.is_empty(), self.partition_by.is_empty()) {
@@ -255,6 +267,7 @@ impl SinkWriter for FileWriter {
         if parts.is_empty() {
             return Ok(Box::pin(async { Ok(Vec::new()) }));
         }
+        self.warn_of_unmet_fields();
         let begins = format!("{PART_PREFIX}{}-{}", self.vertex, self.subtask);
         let ends = format!("{checkpoint_id}-{}{}", self.nonce, self.encoding.suffix());
         let (stored, pending_dir) = (self.stored.clone(), self.folder.join(PENDING_DIR));

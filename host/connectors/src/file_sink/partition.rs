@@ -6,6 +6,8 @@
 use crate::settings::SettingsError;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use weir_engine::{EngineError, ErrorKind};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,6 +28,16 @@ pub(super) struct PartitionBy {
     fields: Vec<String>,
     /// The folders' names up to and with the `=`.
     prefixes: Vec<String>,
+    /// Which of the fields have been there, in any record of any writer.
+    met: Arc<MetFields>,
+}
+
+/// Fields that have been met, by their places.
+#[derive(Debug, Default)]
+struct MetFields {
+    met: [AtomicBool; FIELDS_MAX],
+    /// Somebody has been told of those that have not.
+    is_told: AtomicBool,
 }
 
 impl PartitionBy {
@@ -47,7 +59,14 @@ impl PartitionBy {
             }
             prefixes.push(prefix + "=");
         }
-        Ok(Self { fields, prefixes })
+        Ok(Self { fields, prefixes, met: Arc::default() })
+    }
+
+    /// The fields that no record has had so far, not even as null; nothing from the second time on that there are some.
+    pub fn take_unmet(&self) -> Vec<&str> {
+        let fields = self.fields.iter().zip(&self.met.met);
+        let unmet: Vec<&str> = fields.filter(|(_, met)| !met.load(Ordering::Relaxed)).map(|(field, _)| field.as_str()).collect();
+        if unmet.is_empty() || self.met.is_told.swap(true, Ordering::Relaxed) { Vec::new() } else { unmet }
     }
 
     /// True where all records lie in the sink's folder.
@@ -66,7 +85,8 @@ impl PartitionBy {
         let value = value.ok_or_else(|| refused("it has no value", b""))?;
         let mut found = vec![None; self.fields.len()];
         let mut reader = serde_json::Deserializer::from_slice(value);
-        let read = Fields { names: &self.fields, found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
+        let read =
+            Fields { names: &self.fields, found: &mut found, met: &self.met.met }.deserialize(&mut reader).and_then(|()| reader.end());
         read.map_err(|error| refused(&format!("its value is no JSON object that says: {error}"), value))?;
         for (prefix, found) in self.prefixes.iter().zip(found) {
             if !folder.is_empty() {
@@ -123,6 +143,7 @@ fn escape(text: &str, name: &mut String) {
 struct Fields<'f> {
     names: &'f [String],
     found: &'f mut [Option<String>],
+    met: &'f [AtomicBool],
 }
 
 impl<'de> DeserializeSeed<'de> for Fields<'_> {
@@ -143,7 +164,13 @@ impl<'de> Visitor<'de> for Fields<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(field) = map.next_key_seed(Field(self.names))? {
             match field {
-                Some(place) => self.found[place] = map.next_value_seed(Scalar(&self.names[place]))?,
+                Some(place) => {
+                    self.found[place] = map.next_value_seed(Scalar(&self.names[place]))?;
+                    // What all writers share is written to once, and then only looked at.
+                    if !self.met[place].load(Ordering::Relaxed) {
+                        self.met[place].store(true, Ordering::Relaxed);
+                    }
+                }
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -241,6 +268,19 @@ mod tests {
     #[track_caller]
     fn check(value: &str, expect: &str) {
         assert_eq!(folder(&["f"], &format!("{{\"f\":{value}}}")).as_deref(), Ok(format!("f={expect}").as_str()));
+    }
+
+    #[test]
+    fn a_field_that_no_record_has_is_told_once_whichever_writer_asks() {
+        let sinks = by(&["dt", "tenant", "shop.id"]);
+        let (one, other) = (sinks.clone(), sinks.clone());
+        let write = |by: &PartitionBy, value: &str| by.folder(Some(value.as_bytes()), &mut String::new()).expect("an object");
+        write(&one, "{\"dt\":\"2013-01-01\",\"shop\":{\"id\":1}}");
+        write(&other, "{\"tenant\":null}");
+        assert_eq!([one.take_unmet(), other.take_unmet()], [vec!["shop.id"], vec![]]);
+        let all = by(&["dt"]);
+        write(&all, "{\"dt\":\"\"}");
+        assert_eq!((all.take_unmet(), by(&[]).take_unmet()), (vec![], vec![]));
     }
 
     #[test]
