@@ -95,10 +95,16 @@ fn totals(said: &[Lines; 2], late: &[Lines; 2]) -> BTreeMap<(String, String), u6
 #[test]
 fn a_replay_over_the_sources_fires_what_a_stopped_job_has_open_and_what_comes_behind_it() {
     let bench = bench("", ROWS / 4);
-    let mut process = bench.start("run job.toml -q");
+    let mut process = bench.start("run job.toml --output json");
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
     process.send(Signal::Interrupt);
-    process.ended().assert(0, &[]);
+    let ended = process.ended();
+    ended.assert(0, &["windows open"]);
+    let (run, stored) = (ended.document(), bench.run("state list job.toml traffic --output json").document());
+    let named = |all: &Value, (key, name): (&str, &str)| all.as_array().into_iter().flatten().find(|one| one[key] == name).cloned();
+    let open = named(&run["vertices"], ("id", "traffic")).expect("a step")["open_windows"].clone();
+    let windows = named(&stored["operators"][0]["states"], ("name", "weir:window")).expect("a state");
+    assert!(open.as_u64() > Some(0) && open == windows["keys"], "{run} {stored}");
     let replay = bench.run("replay job.toml --operator traffic");
     replay.assert(0, &["windows and timers fired", "a possible run: the sources were read again; event time came to its end"]);
     let lines = lines_of(&replay.stdout);

@@ -118,6 +118,8 @@ pub struct RunVertex {
     pub quarantined: u64,
     /// Records that came too late for every window that they would have been put into.
     pub late: u64,
+    /// Windows that were open at the last checkpoint's barrier, or that were taken over where there was none.
+    pub open_windows: u64,
     /// Records that a source could not read and skipped.
     pub skipped: u64,
     /// Records of a source that were further ahead of the clock than `max-ahead`, and moved no watermark.
@@ -228,6 +230,7 @@ mod tests {
                 records_out: 5,
                 quarantined: 0,
                 late: 4,
+                open_windows: 3,
                 skipped: 0,
                 ahead: 2,
                 state_bytes: 80,
@@ -252,7 +255,7 @@ mod tests {
             "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "from_savepoint": null, "wall_s": 1.5,
             "first_record_s": null, "steady_records_per_s": null, "steady_records_read_per_s": null,
             "vertices": [{
-                "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "late": 4, "skipped": 0, "ahead": 2,
+                "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "late": 4, "open_windows": 3, "skipped": 0, "ahead": 2,
                 "state_bytes": 80,
                 "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "unknown_splits": 1},
                 "metrics": {"often": -2},

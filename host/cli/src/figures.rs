@@ -75,12 +75,15 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
         let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
         let late = aside(vertex.late, "late");
+        let open = aside(vertex.open_windows, if vertex.open_windows == 1 { "window open" } else { "windows open" });
         let ahead = aside(vertex.ahead, "ahead of the clock");
         let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         let lag = lag_text(vertex.lag.as_ref());
         let id = padded(&vertex.id, width);
-        text.push_str(&format!("  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{skipped}{ahead}{state}{lag}\n"));
+        text.push_str(&format!(
+            "  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{open}{skipped}{ahead}{state}{lag}\n"
+        ));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
@@ -234,6 +237,7 @@ mod tests {
             records_out,
             quarantined,
             late: 0,
+            open_windows: 0,
             skipped: 0,
             ahead: 0,
             state_bytes: 0,
@@ -266,15 +270,19 @@ mod tests {
   1 checkpoint, the last: checkpoint 1: 1.0 KiB in 4 ms, 0 restarts, 64.0 MiB peak memory
   `weir run job.toml` goes on from here
 ";
-        let next = NextCommands { resume: "weir run job.toml".into(), anew: "`weir run job.toml --fresh` starts over".into(), follow: Some("so it reads on".into()) };
+        let next = NextCommands {
+            resume: "weir run job.toml".into(),
+            anew: "`weir run job.toml --fresh` starts over".into(),
+            follow: Some("so it reads on".into()),
+        };
         assert_eq!(summary(&run, &next), expect);
         (run.outcome, run.steady_records_per_s, run.steady_records_read_per_s) = (Outcome::Finished, Some(900.0), Some(1_200.4));
         run.vertices[1].state_bytes = 2_048;
         run.vertices[0].ahead = 1_234;
-        run.vertices[1].late = 1_500;
+        (run.vertices[1].late, run.vertices[1].open_windows) = (1_500, 1_002);
         run.vertices[1].metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
         let expect = "  rows                0 in         27,004 out  1,234 ahead of the clock
-  delays         27,004 in         26,398 out  3 quarantined  1,500 late  2.0 KiB of state
+  delays         27,004 in         26,398 out  3 quarantined  1,500 late  1,002 windows open  2.0 KiB of state
             early 1,234
             late -5
   900 records/s at the sinks once running, 1,200 records/s read

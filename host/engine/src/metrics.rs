@@ -92,6 +92,8 @@ pub struct VertexMetrics {
     pub own: NamedSums,
     /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].
     pub state_bytes: Gauge,
+    /// Windows that are open at its subtasks, as of the last barrier of each.
+    pub open_windows: Gauge,
     /// How far event time has come at it.
     pub watermark: SubtaskWatermarks,
     /// How far a source's subtasks lag behind what there is, as of up to a second ago, or of the last barrier where a subtask has been held up since.

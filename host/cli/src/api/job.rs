@@ -197,6 +197,7 @@ impl RunningJob {
             records_out: metrics.records_out.get(),
             quarantined: metrics.quarantined.get(),
             late: metrics.late.get(),
+            open_windows: metrics.open_windows.get(),
             skipped: metrics.skipped.get(),
             ahead: metrics.ahead.get(),
             watermark: metrics.watermark.get(),

@@ -54,6 +54,9 @@ pub struct StatusVertex {
     /// Records that came too late for every window that they would have been put into.
     #[serde(default)]
     pub late: u64,
+    /// Windows that were open at the last barrier.
+    #[serde(default)]
+    pub open_windows: u64,
     /// Records that a source could not read and skipped.
     #[serde(default)]
     pub skipped: u64,

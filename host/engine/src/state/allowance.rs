@@ -38,13 +38,16 @@ pub struct StateAllowance {
     keyed: AtomicU64,
     /// Bytes of broadcast state that it kept when they were last noted.
     broadcast: AtomicU64,
+    /// Windows that are open, as they are shown: nothing limits them here.
+    open_windows: AtomicU64,
     metrics: Arc<VertexMetrics>,
 }
 
 impl StateAllowance {
     /// For a subtask that keeps nothing yet.
     pub fn new(place: String, own: Option<u64>, pool: Arc<StatePool>, metrics: Arc<VertexMetrics>) -> Arc<Self> {
-        Arc::new(Self { place, own, pool, keyed: AtomicU64::new(0), broadcast: AtomicU64::new(0), metrics })
+        let [keyed, broadcast, open_windows] = [0; 3].map(AtomicU64::new);
+        Arc::new(Self { place, own, pool, keyed, broadcast, open_windows, metrics })
     }
 
     /// Refuses growth from `bytes`, which the subtask keeps now, to `grown` where that is more than it may keep.
@@ -94,6 +97,11 @@ impl StateAllowance {
         }
     }
 
+    /// Notes how many windows are open at the subtask now.
+    pub(crate) fn note_open_windows(&self, open: u64) {
+        self.metrics.open_windows.change(self.open_windows.swap(open, Relaxed), open);
+    }
+
     /// Notes what the subtask keeps now, and refuses what has grown beyond its limit since it was last noted: for operators that change state
     /// without asking first.
     pub(crate) fn settle(&self, keyed: u64, broadcast: u64) -> Result<(), EngineError> {
@@ -134,6 +142,8 @@ mod tests {
         assert_eq!(metrics.state_bytes.get(), 150);
         allowance.settle(150, 0).unwrap();
         allowance.settle(140, 0).unwrap();
+        [3, 5, 2].into_iter().for_each(|open| allowance.note_open_windows(open));
+        assert_eq!(metrics.open_windows.get(), 2);
         assert!(allowance.settle(141, 0).is_err());
     }
 

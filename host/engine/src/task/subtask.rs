@@ -272,6 +272,7 @@ impl OperatorSubtask {
         since: Option<CheckpointId>,
         base: Option<CheckpointId>,
     ) -> Result<SubtaskCapture, EngineError> {
+        self.note_open_windows();
         let keyed = self.state.as_mut().map(|state| state.snapshot(checkpoint_id, since)).transpose();
         Ok(SubtaskCapture {
             operator: self.id().to_owned(),
@@ -282,6 +283,14 @@ impl OperatorSubtask {
             processing_time: self.goes_by_clock().then(|| self.processing_time.told()).flatten(),
             largest_timestamp: None,
         })
+    }
+
+    /// Shows how many windows are open, where there are any and somebody looks.
+    pub(super) fn note_open_windows(&self) {
+        let open = self.state.as_ref().and_then(|state| Some((state.allowance()?, state.open_windows()?)));
+        if let Some((allowance, open)) = open {
+            allowance.note_open_windows(open);
+        }
     }
 
     fn goes_by_clock(&self) -> bool {

@@ -68,6 +68,7 @@ impl OperatorSubtask {
         if let Some(kept) = self.kept() {
             kept.allowance.note(kept.keyed_bytes, kept.broadcast_bytes);
         }
+        self.note_open_windows();
         Ok(())
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn fill(document: &mut RunDocument, assembly: &Assembly, status: &Job
         records_out: metrics.records_out.get(),
         quarantined: metrics.quarantined.get(),
         late: metrics.late.get(),
+        open_windows: metrics.open_windows.get(),
         skipped: metrics.skipped.get(),
         ahead: metrics.ahead.get(),
         state_bytes: metrics.state_bytes.get(),

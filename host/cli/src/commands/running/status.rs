@@ -52,12 +52,13 @@ fn status_text(status: &JobStatusDocument) -> String {
         let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
         let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
         let late = aside(vertex.late, "late");
+        let open = aside(vertex.open_windows, if vertex.open_windows == 1 { "window open" } else { "windows open" });
         let ahead = aside(vertex.ahead, "ahead of the clock");
         let watermark = vertex.watermark.map(|watermark| format!("  watermark {}", time_text(watermark))).unwrap_or_default();
         let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
         let lag = lag_text(vertex.lag.as_ref());
         text.push_str(&format!(
-            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{skipped}{ahead}{state}{lag}{watermark}\n",
+            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{open}{skipped}{ahead}{state}{lag}{watermark}\n",
             padded(&vertex.id, width),
             vertex.parallelism
         ));

@@ -49,6 +49,7 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     let in_flight = std::mem::take(&mut *context.in_flight.lock().unwrap_or_else(PoisonError::into_inner));
     for (metrics, vertex) in context.status.metrics.vertices.iter().zip(&graph.vertices) {
         metrics.state_bytes.reset();
+        metrics.open_windows.reset();
         metrics.lag.reset();
         metrics.watermark.reset(vertex.parallelism);
     }

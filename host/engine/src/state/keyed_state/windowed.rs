@@ -27,6 +27,12 @@ impl KeyedState {
         self.windows.is_some()
     }
 
+    /// How many windows are open, each of each key; `None`: there are no windows. It is a look at each key group.
+    pub fn open_windows(&self) -> Option<u64> {
+        // Of every window that is open the host keeps something, and of none that is not is anything kept.
+        self.is_windowed().then(|| self.backend.keys())
+    }
+
     /// See [`KeyedState::select`]; `of` are records.
     pub(super) fn select_windows(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<usize, SelectError> {
         self.reject().map_err(SelectError::Failed)?;
