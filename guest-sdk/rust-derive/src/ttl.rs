@@ -2,10 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Error, LitStr, Result, Type, meta::ParseNestedMeta};
+use syn::{Error, Expr, ExprLit, Lit, LitStr, Result, Type, meta::ParseNestedMeta};
 
 /// Units of a duration as a job file writes them, and their ms.
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+/// How a duration is written.
+const DURATIONS: &str = "whole numbers, each with its unit (ms, s, m, h or d) right behind it, and a blank between them: \"500ms\", \"30s\", \"1h 30m\", \"7d\"";
 
 /// What has been read of the attributes of one state.
 #[derive(Default)]
@@ -28,11 +31,11 @@ impl TtlAttributes {
     /// Reads one attribute, if it is one of these.
     pub(crate) fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool> {
         if meta.path.is_ident("ttl") {
-            self.ms = Some(duration(&meta.value()?.parse()?)?);
+            self.ms = Some(duration(&text(meta, DURATIONS)?)?);
         } else if meta.path.is_ident("time") {
-            self.by_event = Some(one_of(&meta.value()?.parse()?, "processing", "event")?);
+            self.by_event = Some(one_of("time", meta, "processing", "event")?);
         } else if meta.path.is_ident("refresh") {
-            self.on_read = Some(one_of(&meta.value()?.parse()?, "write", "read")?);
+            self.on_read = Some(one_of("refresh", meta, "write", "read")?);
         } else {
             return Ok(false);
         }
@@ -64,13 +67,24 @@ impl Ttl {
     }
 }
 
+/// The text behind an attribute's `=`; where that is none, `expected` is said.
+fn text(meta: &ParseNestedMeta<'_>, expected: &str) -> Result<LitStr> {
+    let said: Expr = meta.value()?.parse()?;
+    match &said {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+        _ => Err(Error::new_spanned(said, format!("a text in quotes is expected here: {expected}"))),
+    }
+}
+
 /// True for `second`.
-fn one_of(said: &LitStr, first: &str, second: &str) -> Result<(bool, Span)> {
+fn one_of(attribute: &str, meta: &ParseNestedMeta<'_>, first: &str, second: &str) -> Result<(bool, Span)> {
+    let expected = format!("`{attribute} = \"{first}\"`, which holds where nothing is said, or `{attribute} = \"{second}\"`");
+    let said = text(meta, &expected)?;
     let value = said.value();
     if value == first || value == second {
         return Ok((value == second, said.span()));
     }
-    Err(Error::new(said.span(), format!("`{value}` is neither \"{first}\" nor \"{second}\"")))
+    Err(Error::new(said.span(), format!("`{value}` is neither of the two: {expected}")))
 }
 
 /// The ms of `1h`, or of `1h 30m`.
@@ -79,10 +93,7 @@ fn duration(said: &LitStr) -> Result<u64> {
     match ms_of(&text) {
         Some(0) => Err(Error::new(said.span(), "a time to live is 1 ms at least; a state without one is kept for ever")),
         Some(ms) => Ok(ms),
-        None => Err(Error::new(
-            said.span(),
-            format!("`{text}` is no duration: write one as a job file does, like \"500ms\", \"30s\", \"1h 30m\" or \"7d\""),
-        )),
+        None => Err(Error::new(said.span(), format!("`{text}` is no duration: it is {DURATIONS}"))),
     }
 }
 
@@ -102,6 +113,30 @@ fn ms_of(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::ms_of;
+
+    /// What is said of a state with these attributes.
+    fn refused(attributes: &str) -> String {
+        let states = format!("struct S {{ #[state({attributes})] seen: ValueState<u64> }}");
+        let states = syn::parse_str(&states).expect("a struct");
+        crate::states::expand(&states).expect_err("it is refused").to_string()
+    }
+
+    #[test]
+    fn what_a_time_to_live_may_say_is_listed_where_it_says_something_else() {
+        let units = "each with its unit (ms, s, m, h or d) right behind it, and a blank between them";
+        let hour = refused("ttl = \"1 hour\"");
+        assert!(hour.starts_with("`1 hour` is no duration: it is whole numbers, ") && hour.contains(units), "{hour}");
+        let number = refused("ttl = 3600");
+        assert!(number.starts_with("a text in quotes is expected here: ") && number.contains(units), "{number}");
+        let times = "`time = \"processing\"`, which holds where nothing is said, or `time = \"event\"`";
+        assert_eq!(refused("ttl = \"1h\", time = \"wall\""), format!("`wall` is neither of the two: {times}"));
+        assert_eq!(refused("ttl = \"1h\", time = event"), format!("a text in quotes is expected here: {times}"));
+        assert!(
+            refused("ttl = \"1h\", refresh = \"always\"")
+                .ends_with("`refresh = \"write\"`, which holds where nothing is said, or `refresh = \"read\"`")
+        );
+        assert!(refused("refresh = \"read\"").contains("`ttl = \"1h\"`"));
+    }
 
     #[test]
     fn durations_are_read_as_a_job_file_writes_them() {
