@@ -56,6 +56,23 @@ pub fn printable_key(key: &[u8]) -> String {
     printable(&String::from_utf8_lossy(&key[..key.len().min(4 * SHOWN_BYTES)]), SHOWN_BYTES)
 }
 
+// The days are counted as in <https://howardhinnant.github.io/date_algorithms.html>.
+/// A moment, from the ms since 1970: as RFC 3339 has it, or the number as it is where the year has not four digits.
+pub fn moment(ms: i64) -> String {
+    let (days, of_day) = (ms.div_euclid(86_400_000) + 719_468, ms.rem_euclid(86_400_000));
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, year) = if month < 10 { (month + 3, year + era * 400) } else { (month - 9, year + era * 400 + 1) };
+    if !(0..10_000).contains(&year) {
+        return ms.to_string();
+    }
+    let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", of_day % 1_000)
+}
+
 /// Bytes as documents show them: text, or `{"base64": …}` where they are none.
 pub fn bytes_as_json(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::Subtask;
-use weir_engine::shown_text::printable_key;
-use weir_engine::state::{Window, key_hash};
+use weir_engine::shown_text::{moment, printable_key};
+use weir_engine::state::{FiredWindows, Window, key_hash};
 use weir_engine::{EngineError, ErrorKind};
 
 /// All that it takes to make another instance.
@@ -84,12 +84,9 @@ impl GuestMaker {
         match given.of {
             WorkOf::Records => place,
             WorkOf::Timers(timers) => {
-                format!("{place}, timer \"{}\" due at {}", self.timer_name(timers[at]), given.records.timestamps()[at])
+                format!("{place}, timer \"{}\" due at {}", self.timer_name(timers[at]), moment(given.records.timestamps()[at]))
             }
-            WorkOf::Windows(fired) => match fired.firings()[at].window {
-                UNBOUNDED => place,
-                Window { start, end } => format!("{place}, window {start} to {end}"),
-            },
+            WorkOf::Windows(fired) => window_text(fired, at).map_or(place.clone(), |window| format!("{place}, {window}")),
         }
     }
 
@@ -132,5 +129,13 @@ impl GuestMaker {
                 EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
             }
         }
+    }
+}
+
+/// Which window the firing at this place is of; `None`: it is the key's only one.
+pub(crate) fn window_text(fired: &FiredWindows, at: usize) -> Option<String> {
+    match fired.firings()[at].window {
+        UNBOUNDED => fired.number(at).map(|number| format!("window number {number}")),
+        Window { start, end } => Some(format!("window {} to {}", moment(start), moment(end))),
     }
 }

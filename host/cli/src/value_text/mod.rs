@@ -39,10 +39,7 @@ pub fn key_text(key: &[u8]) -> String {
     }
 }
 
-/// A moment as RFC 3339 has it, or the ms since 1970 where the year has not four digits.
-pub fn moment(ms: i64) -> String {
-    times::shown(ms).trim_matches('"').to_owned()
-}
+pub use weir_engine::shown_text::moment;
 
 /// The key that is shown as this; `None` where hex digits were begun and are none.
 pub fn parse_key(text: &str) -> Option<Vec<u8>> {

@@ -2,12 +2,14 @@
 
 use super::{Attempt, Failed, WasmOperator};
 use crate::fault::GuestFault;
+use crate::guest_maker::window_text;
 use crate::limits::{OnFailure, QuarantineLimit};
 use crate::narrow::{Next, Part, budget, next};
 use crate::quarantine::{FailedIn, firing_report, report, timer_report};
 use crate::work::{Work, WorkOf};
 use std::ops::Range;
 use weir_engine::operator::{OperatorContext, QUARANTINE_OUTPUT};
+use weir_engine::shown_text::printable_key;
 use weir_engine::{EngineError, ErrorKind};
 
 impl WasmOperator {
@@ -87,7 +89,8 @@ impl WasmOperator {
                 timer_report(failed_in, records, at, timer, fault)
             }
             WorkOf::Windows(fired) => {
-                tracing::warn!(operator, subtask, plugin, fault = %fault, "window quarantined");
+                let (key, window) = (records.key(at).map(printable_key), window_text(fired, at));
+                tracing::warn!(operator, subtask, plugin, key, window, fault = %fault, "window quarantined");
                 if let Some(state) = context.state.as_deref_mut() {
                     state.drop_fired(at);
                 }

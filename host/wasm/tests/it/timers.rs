@@ -54,7 +54,7 @@ fn timers_are_cut_by_the_bytes_that_they_bring() {
 fn a_fault_names_its_timer_and_has_no_effect() {
     let mut bench = Bench::new(Setup::default());
     let error = bench.fire(&[("a", 0, 5), ("!fail no such row", 1, 6)]).unwrap_err();
-    let wanted = "operator \"op\" subtask 0 at key \"!fail no such row\", timer \"tick\" due at 6: the plugin failed on timer 1 of those that are due: no such row (";
+    let wanted = "operator \"op\" subtask 0 at key \"!fail no such row\", timer \"tick\" due at 1970-01-01T00:00:00.006Z: the plugin failed on timer 1 of those that are due: no such row (";
     assert!(error.to_string().starts_with(wanted), "{error}");
     assert!(error.is_guest_fault());
     let error = bench.fire(&[("!pass", 0, 5)]).unwrap_err().to_string();

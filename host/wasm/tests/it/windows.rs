@@ -121,7 +121,7 @@ fn a_window_that_fires_changes_nothing() {
 fn a_fault_names_its_window() {
     let mut bench = bench(Setup::default());
     let error = bench.fire_windows(&complete(&["a", "!fail no such row"])).unwrap_err();
-    let wanted = "operator \"op\" subtask 0 at key \"!fail no such row\", window 10 to 20: the plugin failed on firing 1 of those of the call: no such row (";
+    let wanted = "operator \"op\" subtask 0 at key \"!fail no such row\", window 1970-01-01T00:00:00.010Z to 1970-01-01T00:00:00.020Z: the plugin failed on firing 1 of those of the call: no such row (";
     assert!(error.to_string().starts_with(wanted) && error.is_guest_fault(), "{error}");
     assert!(error.hint().unwrap().contains("sets such a window aside"), "{error:?}");
     let mut fired = FiredWindows::default();

@@ -1,6 +1,6 @@
 //! Windows that fire, as an operator is called with them.
 
-use super::Window;
+use super::{NO_BOUND, Window};
 use crate::element::Column;
 use crate::state::CallKeys;
 
@@ -76,6 +76,12 @@ impl FiredWindows {
     /// The firings.
     pub fn firings(&self) -> &[FiredWindow] {
         &self.firings
+    }
+
+    /// The number of the window of the firing at this place, where it has that in place of bounds: a count.
+    pub fn number(&self, at: usize) -> Option<i64> {
+        let start = super::unit::start_of_unit(self.units.get(at));
+        (self.firings[at].window.start == NO_BOUND && start != NO_BOUND).then_some(start)
     }
 
     /// Windows that have fired and became part of one that fires: the index of its firing, ascending, and the window.
