@@ -306,7 +306,9 @@ impl Builder<'_> {
         let found = outputs.iter().position(|output| output.name == *name);
         found.map(|index| index as u32).ok_or_else(|| {
             let problem = Problem::new(input.span.clone(), format!("the plugin of `{}` has no output `{name}`", input.from));
-            problem.hint(suggest(name, outputs.iter().map(|output| output.name.as_str())))
+            let late = factory.descriptor().windowed.then_some(LATE_NAME);
+            let own = outputs.iter().map(|output| output.name.as_str());
+            problem.hint(suggest(name, own.chain(late).chain([QUARANTINE_NAME])))
         })
     }
 

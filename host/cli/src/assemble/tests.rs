@@ -101,7 +101,11 @@ fn rows_that_a_source_sets_aside_go_to_the_sink_that_takes_them_or_into_the_stor
 
 #[test]
 fn a_side_output_has_to_be_declared() {
-    check("input = \"count\"", "input = \"count.slow\"", "job.toml:4:9: the plugin of `count` has no output `slow` (there are: `out`)");
+    check(
+        "input = \"count\"",
+        "input = \"count.slow\"",
+        "job.toml:4:9: the plugin of `count` has no output `slow` (there are: `out`, `quarantine`)",
+    );
 }
 
 #[test]
