@@ -25,13 +25,29 @@ const ONLY_OF: [(&str, &[&str]); 4] = [
 const KINDS_HINT: &str =
     "one of `tumbling = \"1h\"`, `hopping = \"1h\"` with `every = \"10m\"`, `session = \"30m\"`, `count = 100` and `global = true`";
 
+/// What windows are called elsewhere, and what those are here.
+const NAMES_ELSEWHERE: [(&str, &str); 5] = [
+    ("sliding", "windows that overlap are `hopping`"),
+    ("slide", "how far one window begins behind the other is `every`"),
+    ("size", "how long a window is stands behind its kind"),
+    ("gap", "the pause that ends a session stands behind its kind"),
+    ("fixed", "windows that lie one behind the other are `tumbling`"),
+];
+
 /// Reads it, where the step has it. How many windows a key may have is among the step's limits.
 pub(super) fn read(step: &Section<'_>) -> Option<Window> {
     let span = step.place("window");
     step.show("window", Value::Null);
+    if let Some(text) = step.get("window").filter(|said| said.get_ref().as_str().is_some()) {
+        let problem = Problem::new(text.span(), format!("`window` of {} is a table that names a kind of windows", step.name));
+        step.problem(problem.hint(KINDS_HINT));
+        return None;
+    }
     let section = step.table("window")?;
     let span = span.unwrap_or(section.span.clone());
-    let kind_said = read_kind_said(&section);
+    let has_unknown = !section.rest().values.is_empty();
+    NAMES_ELSEWHERE.iter().for_each(|(name, here)| section.misplaced(name, |_| format!("{here}; {KINDS_HINT}")));
+    let kind_said = read_kind_said(&section, has_unknown);
     let settings = read_settings(&section, kind_said.as_ref().map(|kind| kind.value));
     let shown: Map<String, Value> = section.finish().into_iter().filter(|(key, _)| shows(kind_said.as_ref(), key)).collect();
     step.show("window", shown);
@@ -39,7 +55,7 @@ pub(super) fn read(step: &Section<'_>) -> Option<Window> {
 }
 
 /// The kind that the section says; a problem where it says none, or several.
-fn read_kind_said(section: &Section<'_>) -> Option<Located<&'static str>> {
+fn read_kind_said(section: &Section<'_>, has_unknown: bool) -> Option<Located<&'static str>> {
     let is_global = section.flag("global");
     let is_said = |kind: &&str| *kind != "global" || is_global;
     let place = |kind: &'static str| Some(Located { value: kind, span: section.place(kind)? });
@@ -47,7 +63,7 @@ fn read_kind_said(section: &Section<'_>) -> Option<Located<&'static str>> {
     match said.as_slice() {
         [one] => return Some(one.clone()),
         // A kind that is misspelt, or said wrongly, is told of as that.
-        [] if !section.rest().values.is_empty() || section.get("global").is_some_and(|said| said.get_ref().as_bool().is_none()) => {}
+        [] if has_unknown || section.get("global").is_some_and(|said| said.get_ref().as_bool().is_none()) => {}
         [] => section.problem(Problem::new(section.span.clone(), format!("{} names no kind of windows", section.name)).hint(KINDS_HINT)),
         [first, others @ ..] => {
             for other in others {

@@ -101,7 +101,12 @@ fn windows_are_of_one_kind() {
         "{ tumbling = \"1h\", count = 5 }",
         "job.toml:10:29: `window` of [operator.delays] says `tumbling` and `count` (the windows of an operator are of one kind)",
     );
-    refused("\"1h\"", "job.toml:10:10: `window` of [operator.delays] is a table");
+    refused("\"1h\"", &format!("job.toml:10:10: `window` of [operator.delays] is a table that names a kind of windows ({kinds})"));
+    refused("5", "job.toml:10:10: `window` of [operator.delays] is a table");
+    let elsewhere =
+        |said: &str, here: &str| refused(said, &format!("job.toml:10:12: `window` of [operator.delays] has no {here}; {kinds})"));
+    elsewhere("{ sliding = \"1h\", every = \"10m\" }", "`sliding` (windows that overlap are `hopping`");
+    elsewhere("{ size = \"1h\" }", "`size` (how long a window is stands behind its kind");
     refused("{ tumblin = \"1h\" }", "job.toml:10:12: unknown key `tumblin` in `window` of [operator.delays] (did you mean `tumbling`?)");
 }
 
