@@ -290,13 +290,21 @@ pub(super) fn wanted_columns(options: &FileOptions, header: &str) -> Result<Want
             }
             (None, _) => {
                 let message = format!("{} has no column `{name}`; its columns are {}", options.path, shown(&columns.join(", ")));
-                let hint = suggest(name, columns.iter().map(String::as_str), "columns");
+                let hint = other_separator(&columns).unwrap_or_else(|| suggest(name, columns.iter().map(String::as_str), "columns"));
                 Err(SettingsError::at(field, message).with_hint(shown(&hint)))
             }
         }
     };
     let timestamp = options.timestamp.as_ref().map(|timestamps| &timestamps.field);
     Ok(Wanted { key: find("key", options.key.as_ref())?, timestamp: find("timestamp", timestamp)? })
+}
+
+/// What is said of a header whose only column is probably several.
+fn other_separator(columns: &[String]) -> Option<String> {
+    let [only] = columns else { return None };
+    let (sign, name) = [(';', "semicolons"), ('\t', "tabs"), ('|', "`|`")].into_iter().find(|(sign, _)| only.contains(*sign))?;
+    let parts = only.split(sign).count();
+    Some(format!("its {parts} columns are parted by {name}, and a `csv` file by commas: rewrite the file, or read its rows as `lines`"))
 }
 
 #[cfg(test)]

@@ -121,6 +121,10 @@ fn a_column_that_is_missing_or_twice_there_is_refused_by_name() {
     assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("key"), Some("did you mean `tailnum`?")));
     let error = wanted_columns(&options, "tail_num,\"tail_num\"").unwrap_err();
     assert!(error.message.contains("stands twice"), "{error}");
+    let hint = |header: &str| wanted_columns(&options, header).unwrap_err().hint.unwrap_or_default();
+    assert!(hint("year;tail_num;dest").starts_with("its 3 columns are parted by semicolons, and a `csv` file by commas"));
+    assert!(hint("year\ttail_num").starts_with("its 2 columns are parted by tabs"));
+    assert!(hint("year;month,tailnum").starts_with("did you mean"), "commas part these");
 }
 
 #[test]

@@ -121,7 +121,10 @@ impl Timestamps {
             Notation::Either => "is neither RFC 3339 nor integer milliseconds".into(),
             Notation::Rfc3339 => "is not RFC 3339".into(),
             Notation::Unix(unit) => format!("is no number of {} since 1970 that fits", unit.name()),
-            Notation::Pattern(pattern) => format!("is not written as `{}`", pattern.text()),
+            Notation::Pattern(pattern) => match pattern.with_fraction(text) {
+                Some(with) => format!("is not written as `{}`, and is as `{with}`: `%.f` is a fraction of a second", pattern.text()),
+                None => format!("is not written as `{}`", pattern.text()),
+            },
         }
     }
 

@@ -49,6 +49,13 @@ impl Pattern {
         self.read(text)?.to_datetime().ok().filter(|_| !self.has_offset)
     }
 
+    /// The pattern that reads a text where this one does not because of a fraction of a second.
+    pub(super) fn with_fraction(&self, text: &[u8]) -> Option<String> {
+        let with = ["%S", "%T"].into_iter().find(|seconds| self.text.contains(seconds));
+        let with = with.map(|seconds| self.text.replacen(seconds, &format!("{seconds}%.f"), 1))?;
+        (self.read(text).is_none() && strtime::parse(&with, text).is_ok()).then_some(with)
+    }
+
     fn read(&self, text: &[u8]) -> Option<BrokenDownTime> {
         strtime::parse(&self.text, text).ok()
     }

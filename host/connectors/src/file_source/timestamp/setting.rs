@@ -61,7 +61,9 @@ fn notation(word: &str) -> Result<Notation, SettingsError> {
     }
     Pattern::new(word).map(Notation::Pattern).map_err(|why| {
         let error = SettingsError::at("format", format!("no time can be read with the pattern `{word}`: {why}"));
-        error.with_hint(format!("for example `\"{EXAMPLE}\"`"))
+        error.with_hint(format!(
+            "for example `\"{EXAMPLE}\"`; `%.f` is a fraction of a second with the point in front of it, where there is one"
+        ))
     })
 }
 

@@ -173,6 +173,12 @@ fn what_is_no_time_is_refused_with_its_field_and_what_was_read() {
     for (format, zone, text, why) in [
         ("unix-s", None, "soon", "the timestamp \"soon\" of `t` is no number of seconds since 1970 that fits"),
         ("rfc3339", None, "1357034400000", "the timestamp \"1357034400000\" of `t` is not RFC 3339"),
+        (
+            "%d/%b/%Y:%T %z",
+            None,
+            "01/Jan/2013:10:00:00.25 +0000",
+            "the timestamp \"01/Jan/2013:10:00:00.25 +0000\" of `t` is not written as `%d/%b/%Y:%T %z`, and is as `%d/%b/%Y:%T%.f %z`: `%.f` is a fraction of a second",
+        ),
         ("%d.%m.%Y", Some("UTC"), "2013", "the timestamp \"2013\" of `t` is not written as `%d.%m.%Y`"),
         (
             "%Y-%m-%d %H:%M:%S",
@@ -223,7 +229,7 @@ fn a_setting_that_says_no_time_is_refused_at_its_place_with_a_hint() {
             json!({ "field": "t", "format": "%F %T %Q" }),
             "timestamp.format",
             "no time can be read with the pattern `%F %T %Q`",
-            "for example",
+            "for example `\"%d/%b/%Y:%H:%M:%S %z\"`; `%.f` is a fraction of a second",
         ),
         (
             json!({ "field": "t", "zone": "Europe/Berln" }),
