@@ -133,6 +133,42 @@ fn a_replay_over_the_sources_fires_what_a_stopped_job_has_open_and_what_comes_be
 }
 
 #[test]
+fn a_window_that_the_plugin_fails_on_ends_a_replay_with_its_error() {
+    let bench = bench("", ROWS);
+    // The plugin reads keys as text, and the second is none.
+    let rows = b"origin,time_hour\nA1,1970-01-01T10:05:00Z\n\xff,1970-01-01T10:10:00Z\nA1,1970-01-02T10:00:00Z\n";
+    fs::write(bench.path("flights.csv"), rows).expect("an input");
+    let replay = bench.run("replay job.toml --operator traffic --output json");
+    let document = replay.document();
+    let windows: Vec<&Value> = document["records"].as_array().into_iter().flatten().filter(|step| step["fired"] == "window").collect();
+    let [told, failed] = windows[..] else { panic!("{document}") };
+    assert_eq!((&told["key"], &told["error"]), (&"A1".into(), &Value::Null), "{document}");
+    let error = failed["error"].as_str().expect("an error");
+    assert!(error.contains("window 1970-01-01T10:00:00.000Z to 1970-01-01T11:00:00.000Z: the plugin failed on"), "{error}");
+    assert_eq!((replay.code, document["error"].as_str()), (Some(1), Some(error)), "{document}");
+    bench.run("replay job.toml --operator traffic").assert(1, &["the plugin failed on"]);
+    let own = plugin("hourly-traffic");
+    let compared = bench.run(&format!("upgrade job.toml --operator traffic --plugin {} --dry-run --output json", own.display())).document();
+    assert_eq!((&compared["new"]["failures"], &compared["new"]["fired"][1]["error"]), (&1.into(), &error.into()), "{compared}");
+}
+
+#[test]
+fn a_replay_that_cannot_go_on_shows_what_it_has_and_why() {
+    let bench = bench("", ROWS);
+    fs::write(bench.path("flights.csv"), "origin,time_hour\nA1,1970-01-01T10:05:00Z\nA1,soon\n").expect("an input");
+    let first = bench.run("replay job.toml --operator traffic --output json");
+    let rows = "A1,1970-01-01T10:05:00Z\n".repeat(20_000);
+    fs::write(bench.path("flights.csv"), format!("origin,time_hour\n{rows}A1,soon\n")).expect("an input");
+    let later = bench.run("replay job.toml --operator traffic --records 30000 --output json");
+    for (replay, has_records) in [(first, false), (later, true)] {
+        let document = replay.document();
+        let error = document["error"].as_str().expect("an error");
+        assert!(replay.code == Some(1) && error.contains("the timestamp \"soon\" of `time_hour`"), "{error}");
+        assert_eq!(document["records"].as_array().is_some_and(|records| !records.is_empty()), has_records);
+    }
+}
+
+#[test]
 fn a_recorded_run_with_windows_is_replayed_as_it_was() {
     let bench = bench("record = true", ROWS);
     bench.run("run job.toml -q").assert(0, &[]);

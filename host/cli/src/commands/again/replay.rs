@@ -8,6 +8,7 @@ use crate::context::{Context, tell};
 use crate::documents::{HeldText, LoggedCallDocument, ReplayDocument, ReplayedFiring, ReplayedRecord, ReplayedStep, RunKind, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
+use crate::kept::is_deletion;
 use crate::terminal::standard_output::{buffered, written};
 use crate::value_text::moment;
 use std::io::{BufWriter, Stdout, Write};
@@ -64,6 +65,8 @@ pub(in crate::commands) fn replay(context: &Context, args: &ReplayArgs) -> Resul
             Ok(ended) => Ok(printer.end(&of, ended)),
             // What has been printed must not come again.
             Err(failure) if printer.has_printed() => Ok(Err(failure)),
+            // Of what is looked at anew, or has come to nothing yet, there is nothing to show.
+            Err(failure) if printer.has_shown && !is_deletion(&failure) => Ok(printer.fail(&failure)),
             Err(failure) => Err(failure),
         }
     });
@@ -260,6 +263,14 @@ impl Printer<'_> {
             tell(self.context, &Failure::Engine(error));
             FAILED
         }))
+    }
+
+    /// Prints the document of a run that could not go on, and says why. The exit code.
+    fn fail(&mut self, failure: &Failure) -> Result<u8, Failure> {
+        self.document.error = Some(failure.text());
+        self.context.print(&self.document, String::new)?;
+        tell(self.context, failure);
+        Ok(failure.exit_code())
     }
 
     /// What has been run.
