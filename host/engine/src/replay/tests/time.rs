@@ -290,6 +290,17 @@ fn what_fires_in_a_batch_that_fails_is_not_counted() {
 }
 
 #[test]
+fn what_a_batch_that_fails_has_filled_is_as_full_as_before_it() {
+    let count = Some(WindowKind::Count { records: 2 });
+    let fails = Counter { fails_on: "b", ..Counter::new(false) };
+    // The second batch fills both; where it fails, one record of each is there.
+    let report = compared("a1 b1 b2 a2", Counter::new(false), fails, count);
+    assert_eq!((report.old.windows, report.new.windows, report.new.failures), (2, 1, 1), "{report:?}");
+    let keys: Vec<_> = report.new.fired.iter().map(|one| of(&one.fired.key)).collect();
+    assert_eq!(keys, ["a"]);
+}
+
+#[test]
 fn a_batch_that_fails_leaves_no_note_of_what_fired() {
     let counter = Counter { fails_on: "b", ..Counter::new(false) };
     let graph = counting(source("in", "", true), counter, Some(WindowKind::Count { records: 2 }));
