@@ -148,7 +148,7 @@ fn output_text(of: &OutputDifferences) -> String {
 }
 
 fn emitted(record: &crate::documents::EmittedDocument) -> String {
-    let at = record.timestamp.map(|timestamp| format!(" at {timestamp}")).unwrap_or_default();
+    let at = record.timestamp.map(|timestamp| format!(" at {}", moment(timestamp))).unwrap_or_default();
     format!("{}{at}", shown(&record.value))
 }
 
