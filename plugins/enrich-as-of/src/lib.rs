@@ -1,18 +1,18 @@
 //! Flights in on one input, planes on the other, both keyed by aircraft: each flight with what was known of its plane when it flew out.
 //!
-//! A row of a plane is a version of it, which holds from the year on in which the plane was built: a registration may pass from one plane to another. A row that does not
-//! know its year holds until the first that does. A flight waits until event time has come to its own, so that it does not matter in which order flights and planes
-//! come, and is emitted at its time as one JSON line: `{"tailnum":"N14228","time_hour":"2013-01-01T10:00:00Z","carrier":"UA","flight":1545,"origin":"EWR","dest":"IAH",
-//! "arr_delay":11,"manufacturer":"BOEING","model":"737-824","year":1999,"seats":149}`, and without the last four where there was no plane. `plugins/enrich` is the same
-//! without time: there a flight waits for its plane for ever, and a second row of a plane holds for what comes after it. A flight that does not know its
-//! aircraft is dropped and counted as `flights-without-aircraft`.
+//! A row of a plane is a version of it, from the year on in which it was built, since a registration passes from one plane to another; one that does not know its year holds
+//! until the first that does. A flight waits until event time has come to its own, so that the order in which flights and planes come does not matter, and is emitted at its
+//! time as the JSON line that `plugins/enrich` emits, without the plane's fields where there was no plane. (There, without time, a flight waits for its plane for ever, and a
+//! second row of a plane holds for what comes after it.) A flight that does not know its aircraft is dropped and counted as `flights-without-aircraft`.
 
 #[path = "../../enrich/src/rows.rs"]
 mod rows;
+mod years;
 
 use rows::{Flight, FlightRows, Plane, PlaneRows};
 use weir_guest::joins::{Rows, TemporalJoin, WithVersion};
 use weir_guest::prelude::*;
+use years::start_of_year;
 
 /// Rows of flights.
 pub const FLIGHTS: Input = Input::new("flights").by_key();
@@ -90,13 +90,6 @@ fn join<'a>(ctx: &'a mut Context<'_, EnrichAsOf>) -> TemporalJoin<'a, Flight, Pl
 /// At the flight's time, which is that of its record and that of its timer.
 fn emit(tailnum: &[u8], joined: &WithVersion<Flight, Plane>, ctx: &mut Context<'_, EnrichAsOf>) -> Result<()> {
     ctx.emit_json(&Line { tailnum: std::str::from_utf8(tailnum)?, flight: &joined.row, plane: joined.version.as_ref() })
-}
-
-/// When a year begins, ms since the Unix epoch, in UTC. What is no year of four digits is the last of them.
-fn start_of_year(year: u32) -> i64 {
-    let (year, before) = (i64::from(year.min(9_999)), i64::from(year.min(9_999)) - 1);
-    let days = 365 * year + before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400) - 719_527;
-    days * 86_400_000
 }
 
 weir_guest::export!(EnrichAsOf);
