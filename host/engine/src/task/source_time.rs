@@ -1,5 +1,9 @@
 //! When a source's task tells how far its time is: behind the records that moved it, at most every few milliseconds while it reads, and when a split has
 //! been quiet for long enough.
+//!
+//! Only time counts in which the task looks again and again. One that waits and is woken much later than it asked for stood still, as in a process that is stopped
+//! for a while; so did what hands records to it, and these are still on their way. That time is no idleness. Where it is woken late twice on end it shares its thread
+//! with calls that take long: then nothing stood still but the task, and time counts.
 
 use super::timer::Timer;
 use crate::element::{Progress, Watermark};
@@ -16,6 +20,8 @@ use tracing::warn;
 const TELL_AGAIN: Duration = Duration::from_millis(10);
 /// How often the time of an idle source that goes on by the clock is told.
 const IDLE_TICK: Duration = Duration::from_millis(100);
+/// A task that is woken later than it asked for by more than this stood still, or by more than a quarter of the time after which its splits are idle.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the subtasks of a source that makes watermarks have in common.
 #[derive(Clone)]
@@ -61,6 +67,12 @@ pub(super) struct SourceTime {
     metrics: Arc<VertexMetrics>,
     clock: Arc<dyn Clock>,
     timer: Timer,
+    /// When the task asked to be woken, where it has waited since.
+    asked: Option<Monotonic>,
+    /// It was woken late the last time.
+    was_late: bool,
+    /// How late that is.
+    patience: Duration,
     /// Something may have changed since the last look.
     is_stale: bool,
     /// Nothing is told before this time.
@@ -89,6 +101,9 @@ impl SourceTime {
             metrics,
             timer: Timer::new(clock.clone()),
             clock,
+            asked: None,
+            was_late: false,
+            patience: of.settings.idle_after.map_or(PATIENCE, |idle_after| PATIENCE.min(idle_after / 4)),
             is_stale: true,
             next: Monotonic::ZERO,
             is_idle: false,
@@ -148,7 +163,7 @@ impl SourceTime {
 
     /// They have been handed on, and all that there was in front of them: what there is to tell.
     pub fn look_behind_records(&mut self, reader: &(impl ReadSplits + ?Sized)) -> Option<Progress> {
-        let now = self.clock.now();
+        let now = self.woken();
         if now < self.next {
             return None;
         }
@@ -158,7 +173,7 @@ impl SourceTime {
 
     /// There is work to do, and nobody knows whether there is more to hand on: what records have brought to tell.
     pub fn look_at_records(&mut self) -> Option<Progress> {
-        let now = self.clock.now();
+        let now = self.woken();
         if now < self.next {
             return None;
         }
@@ -169,7 +184,7 @@ impl SourceTime {
     /// The reader waits for more. Ready with what there is to tell, once it is time.
     pub fn poll_waiting(&mut self, reader: &(impl ReadSplits + ?Sized), cx: &mut Context<'_>) -> Poll<Progress> {
         loop {
-            let now = self.clock.now();
+            let now = self.woken();
             self.look(reader, true, now);
             if now >= self.next
                 && let Some(progress) = self.tell(now)
@@ -177,11 +192,26 @@ impl SourceTime {
                 return Poll::Ready(progress);
             }
             let again = (self.is_stale || (self.is_idle && self.idleness.is_some())).then_some(self.next);
-            let deadline = [again, self.splits.deadline().map(|deadline| deadline.max(self.next))].into_iter().flatten().min();
+            let next_look = self.splits.next_look(now).map(|next_look| next_look.max(self.next));
+            let deadline = [again, next_look].into_iter().flatten().min();
             if self.timer.poll(deadline, cx).is_pending() {
+                self.asked = deadline;
                 return Poll::Pending;
             }
         }
+    }
+
+    /// The task goes on, now: where it has waited for longer than it asked for, that counts for nothing.
+    fn woken(&mut self) -> Monotonic {
+        let now = self.clock.now();
+        let Some(asked) = self.asked.take() else { return now };
+        let late = now.saturating_sub(asked);
+        let was_late = std::mem::replace(&mut self.was_late, late > self.patience);
+        if self.was_late && !was_late {
+            self.splits.stood_still(late, now);
+            self.idleness.iter().for_each(|idleness| idleness.stood_still(asked, now));
+        }
+        now
     }
 
     fn look(&mut self, reader: &(impl ReadSplits + ?Sized), waits: bool, now: Monotonic) {

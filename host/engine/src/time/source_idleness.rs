@@ -55,6 +55,15 @@ impl SourceIdleness {
         state.all_since = all.then_some(now);
     }
 
+    /// Nobody could look from then until now. That is no time that all have been idle for.
+    pub fn stood_still(&self, from: Monotonic, now: Monotonic) {
+        let mut state = self.lock();
+        let Some(since) = state.all_since.filter(|since| *since < now) else { return };
+        let passed = state.passed(since, from);
+        state.valve.raise(passed);
+        state.all_since = Some(now);
+    }
+
     /// The source's time, where all of it is idle and it has had a time before.
     pub fn watermark(&self, now: Monotonic) -> Option<Watermark> {
         let state = self.lock();
@@ -76,7 +85,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// `A5`: subtask A is at 5; `A~`: it is idle; `A|`: it has ended; `t7`: the clock is at 7 ms. The source's time behind each.
+    /// `A5`: subtask A is at 5; `A~`: it is idle; `A|`: it has ended; `t7`: the clock is at 7 ms; `s7`: the same, and nobody could look until then. The source's time
+    /// behind each.
     #[track_caller]
     fn check(subtasks: u32, events: &str, expect: &str) {
         let (idleness, mut now) = (SourceIdleness::new(subtasks), Duration::ZERO);
@@ -85,6 +95,12 @@ mod tests {
             let subtask = u32::from(event.as_bytes()[0].saturating_sub(b'A'));
             match event.split_at(1) {
                 ("t", ms) => now = Duration::from_millis(ms.parse().unwrap()),
+                ("s", ms) => {
+                    let (from, until) = (now, Duration::from_millis(ms.parse().unwrap()));
+                    // Each subtask finds that out for itself.
+                    (0..subtasks).for_each(|_| idleness.stood_still(from, until));
+                    now = until;
+                }
                 (_, "~") => idleness.on_progress(subtask, Progress::Idle, now),
                 (_, "|") => idleness.on_end(subtask, now),
                 (_, time) => idleness.on_progress(subtask, Progress::Watermark(Watermark(time.parse().unwrap())), now),
@@ -112,6 +128,12 @@ mod tests {
         check(2, "A5 B3 A| t9 B~ t10", "- - - - 3 4");
         check(2, "A5 B3 B~ t9 A| t10 B7 t11 B~ t12", "- - - - 5 6 - - 7 8");
         check(2, "A5 B3 A~ B~ t9 A| t10", "- - - 3 12 12 13");
+    }
+
+    #[test]
+    fn time_in_which_nobody_could_look_does_not_pass() {
+        check(1, "A5 t3 A~ t4 s90 t92", "- - 5 6 6 8");
+        check(2, "A5 B3 A~ s90 B~ t95 s99 t100", "- - - - 3 8 8 9");
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The watermark of one source subtask: the smallest of those of its splits that count.
 //!
-//! A split is idle once its reader has said for long enough that it is caught up; that it is not asked, or has no room, is no idleness. One that has not
-//! been begun holds time back where it is. Of a split that was idle, records may be older than the watermark: they are late, and the split counts again once
-//! it has caught up.
+//! A split is idle once its reader has said for long enough that it is caught up; that it is not asked, or has no room, is no idleness, and neither is time in
+//! which nobody could look: [`SplitWatermarks::stood_still`]. One that has not been begun holds time back where it is. Of a split that was idle, records may be
+//! older than the watermark: they are late, and the split counts again once it has caught up.
 
 use super::{Largest, WatermarkSettings};
 use crate::checkpoint::SplitState;
 use crate::element::{NO_TIMESTAMP, Progress, Watermark};
 use crate::runtime::Monotonic;
+use std::time::Duration;
+
+/// How often splits that are caught up are looked at until they are idle.
+const QUARTERS: u32 = 4;
 
 /// What a reader says of its splits, by their places.
 pub(crate) struct OpenSplits<'a> {
@@ -107,11 +111,26 @@ impl SplitWatermarks {
         })
     }
 
-    /// When a split becomes idle that is caught up and is not yet.
-    pub fn deadline(&self) -> Option<Monotonic> {
+    /// When to look again at splits that are caught up and not idle yet: at each quarter of the time that this takes.
+    pub fn next_look(&self, now: Monotonic) -> Option<Monotonic> {
         let idle_after = self.settings.idle_after?;
+        let quarter = idle_after / QUARTERS;
+        let next = |since: Monotonic| {
+            let passed = now.saturating_sub(since);
+            let quarters = (1..QUARTERS).map(|quarters| quarter * quarters);
+            since.saturating_add(quarters.into_iter().find(|quarters| *quarters > passed).unwrap_or(idle_after))
+        };
         let waiting = self.splits.iter().filter(|split| !split.is_finished && !split.is_idle);
-        waiting.filter_map(|split| split.caught_up).min().map(|since| since.saturating_add(idle_after))
+        waiting.filter_map(|split| split.caught_up).map(next).min()
+    }
+
+    /// Nobody could look for so long until now. That is no time that splits have been caught up for, and those that are not idle yet are so in a quarter of what it
+    /// takes at the earliest: what hands records on may have stood still as long.
+    pub fn stood_still(&mut self, time: Duration, now: Monotonic) {
+        let Some(idle_after) = self.settings.idle_after else { return };
+        let latest = now.saturating_sub(idle_after - idle_after / QUARTERS);
+        let waiting = self.splits.iter_mut().filter(|split| !split.is_idle);
+        waiting.filter_map(|split| split.caught_up.as_mut()).for_each(|since| *since = since.saturating_add(time).max(latest));
     }
 
     /// Time has come to `watermark` without any record. Records that are older are late.
@@ -133,10 +152,9 @@ impl SplitWatermarks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Runs events and tells what comes out behind each. `A5`: a record of split A at 5 s; `A~`: all looks from here on find it caught up, until its next record;
-    /// `A|`: it is finished; `+`: another split is found; `x`: the first is forgotten; `t9`: the clock is at 9 s.
+    /// `A|`: it is finished; `+`: another split is found; `x`: the first is forgotten; `t9`: the clock is at 9 s; `s9`: the same, and nobody could look until then.
     #[track_caller]
     fn check(settings: WatermarkSettings, splits: usize, events: &str, expect: &str) {
         let split = |place: usize| SplitState::unread(place.to_string(), serde_json::Value::Null);
@@ -147,6 +165,11 @@ mod tests {
             let place = (event.as_bytes()[0].saturating_sub(b'A')) as usize;
             match event.split_at(1) {
                 ("t", seconds) => now = Duration::from_secs(seconds.parse().unwrap()),
+                ("s", seconds) => {
+                    let until = Duration::from_secs(seconds.parse().unwrap());
+                    watermarks.stood_still(until - now, until);
+                    now = until;
+                }
                 ("+", _) => watermarks.add(&[split(9)]),
                 ("x", _) => {
                     watermarks.forget(&[0]);
@@ -204,6 +227,24 @@ mod tests {
         check(PLAIN, 2, "A5 B3 B~ t900 A8", "- 3 - - -");
         // A record in between begins it anew.
         check(idle_after(10), 2, "A9 B3 B~ t9 B4 B~ t10 t18 t19", "- 3 - - 4 - - - 9");
+    }
+
+    #[test]
+    fn time_in_which_nobody_could_look_is_no_idleness_and_a_quarter_of_it_follows() {
+        check(idle_after(8), 2, "A5 B3 B~ t3 s90 A8 t94 t95", "- 3 - - - - - 8");
+        check(idle_after(8), 2, "A5 B3 B~ t7 s90 A8 t91 t92", "- 3 - - - - - 8");
+        check(idle_after(8), 2, "A5 B3 B~ t8 s90 A8", "- 3 - 5 - 8");
+        check(PLAIN, 2, "A5 B3 B~ s900 A8", "- 3 - - -");
+    }
+
+    #[test]
+    fn one_that_waits_to_be_idle_is_looked_at_at_each_quarter_of_the_time() {
+        let seconds = Duration::from_secs;
+        let mut watermarks = SplitWatermarks::new(idle_after(8), &[SplitState::unread("a".into(), serde_json::Value::Null)]);
+        assert_eq!(watermarks.next_look(seconds(1)), None);
+        watermarks.look(&OpenSplits { is_finished: &|_| false, is_caught_up: Some(&|_| true) }, seconds(1));
+        let looks = [1, 2, 3, 5, 7, 8, 99].map(|now| watermarks.next_look(seconds(now)).unwrap().as_secs());
+        assert_eq!(looks, [3, 3, 5, 7, 9, 9, 9]);
     }
 
     #[test]
