@@ -18,7 +18,7 @@ use crate::exchange::{Partitioning, WatermarkValve};
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
 use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
 use crate::source::SplitState;
-use crate::time::{OpenSplits, SplitWatermarks};
+use crate::time::{OpenSplits, SplitWatermarks, restored_largest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -349,7 +349,7 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
 fn output_time(graph: &JobGraph, vertex: usize, point: &ReplayPoint) -> Option<SplitWatermarks> {
     let settings = graph.vertices[vertex].watermark.clone()?;
     let snapshot = point.metadata.as_ref().and_then(|metadata| metadata.vertex(&graph.vertices[vertex].id));
-    let largest = snapshot.and_then(|snapshot| snapshot.subtasks.iter().map(|part| part.largest_timestamp).min().flatten());
+    let largest = snapshot.and_then(|snapshot| restored_largest(snapshot.subtasks.iter().map(|part| part.largest_timestamp)));
     let output = SplitState { largest_timestamp: largest, ..SplitState::unread(String::new(), serde_json::Value::Null) };
     Some(SplitWatermarks::new(settings, &[output]))
 }

@@ -54,6 +54,12 @@ pub(crate) struct Largest {
     pub ahead: u64,
 }
 
+/// The largest timestamp so far from which the subtasks of a restored operator go on, where its old ones had come to these: the smallest, as nobody knows whose
+/// records each of them is given. `None`: one of those had emitted nothing.
+pub(crate) fn restored_largest(old: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+    old.min().flatten()
+}
+
 /// A duration in the unit of timestamps.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -70,6 +76,14 @@ mod tests {
         assert_eq!(settings(4).watermark_of(10), Watermark(5));
         assert_eq!(settings(u64::MAX).watermark_of(-10), Watermark(NO_TIMESTAMP));
         assert_eq!(settings(0).watermark_of(NO_TIMESTAMP + 1), Watermark(NO_TIMESTAMP));
+    }
+
+    #[test]
+    fn a_restored_operators_subtasks_go_on_from_the_one_that_was_furthest_behind() {
+        let of = |old: &[Option<i64>]| restored_largest(old.iter().copied());
+        assert_eq!(of(&[Some(7), Some(-3), Some(9)]), Some(-3));
+        assert_eq!([of(&[Some(7), None]), of(&[None, Some(7)])], [None, None], "one that has emitted nothing may emit anything");
+        assert_eq!([of(&[]), of(&[None]), of(&[Some(5)])], [None, None, Some(5)]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::task::{
     CallLog, CallLogBudget, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, OutputTime, RateLimiter, Reading,
     RestoreSource, SnapshotContext, Snapshots, SourceClock, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
+use crate::time::restored_largest;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
@@ -275,7 +276,7 @@ impl Builder<'_> {
         let (context, of) = (self.context, self.clocks.get(&vertex)?);
         let id = &context.graph.vertices[vertex].id;
         let old = context.metadata.as_ref().and_then(|metadata| metadata.vertex(context.plan.from(id)?));
-        let largest = old.and_then(|old| old.subtasks.iter().map(|part| part.largest_timestamp).min().flatten());
+        let largest = old.and_then(|old| restored_largest(old.subtasks.iter().map(|part| part.largest_timestamp)));
         Some(Box::new(OutputTime::new(of, largest, (id.clone(), index), metrics.clone(), context.runtime.clock.clone())))
     }
 
