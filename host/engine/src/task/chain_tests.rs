@@ -253,3 +253,30 @@ fn watermarks_of_what_an_operator_emits_take_the_place_of_those_that_come_in() {
     chain.nodes[0].time = Some(Box::new(output(Some(30))));
     assert_eq!(told(&mut chain), Some((0, watermark(27))));
 }
+
+#[test]
+fn the_time_of_what_operators_emit_goes_on_by_the_clock_where_those_that_are_not_idle_have_ended() {
+    let (heard, simulator, second) = (Heard::default(), Simulator::new(1), Duration::from_secs(1));
+    let clock = simulator.runtime().clock;
+    let settings = WatermarkSettings { idle_after: Some(second), advance_when_idle: true, ..WatermarkSettings::default() };
+    let shared = SourceClock::new(settings, 2);
+    let mut chains = [0, 1].map(|subtask| {
+        let mut chain = chain(clock.clone(), &heard);
+        chain.nodes[0].time = Some(Box::new(OutputTime::new(&shared, Some(30), ("a".into(), subtask), Arc::default(), clock.clone())));
+        chain
+    });
+    let look = |chain: &mut Chain| match chain.poll_output_time(|| true, &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready((_, progress)) => Some(progress),
+        Poll::Pending => None,
+    };
+    let at = |watermark| Some(Progress::Watermark(Watermark(watermark)));
+    assert_eq!([0, 1].map(|subtask| look(&mut chains[subtask])), [at(29), at(29)]);
+    chains[0].on_progress(Progress::Watermark(END_OF_TIME)).now_or_never().expect("nothing waits").unwrap();
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        told.extend(look(&mut chains[1]));
+        let until = simulator.now() + second / 4;
+        simulator.run(simulator.clone().sleep_until(until), 1_000);
+    }
+    assert_eq!(told, [at(29), at(279)].map(Option::unwrap), "from when it was idle");
+}

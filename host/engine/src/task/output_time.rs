@@ -63,6 +63,11 @@ impl OutputTime {
         self.0.poll_waiting(&Output { is_caught_up }, cx)
     }
 
+    /// Nothing more will be emitted. The other subtasks' time may go on by the clock without this one's.
+    pub(super) fn end(&self) {
+        self.0.end();
+    }
+
     /// The largest timestamp that has been emitted.
     pub(super) fn largest(&self) -> Option<i64> {
         let mut output = [SplitState::unread(String::new(), serde_json::Value::Null)];

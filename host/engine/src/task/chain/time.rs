@@ -45,6 +45,9 @@ impl Chain {
             }
             (None, Some(progress)) => {
                 self.tell_all(progress).await?;
+                if progress == Progress::Watermark(END_OF_TIME) {
+                    self.output_times().for_each(|(_, time)| time.end());
+                }
                 self.progress = None;
                 Ok(())
             }
