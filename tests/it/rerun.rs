@@ -21,7 +21,7 @@ use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_tests::process::{Bench, Lines, Signal, WordCount, plugin, wait_until};
 use weir_tests::sandbox::{faulty, keyed_count};
-use weir_tests::simulation::{NumberSource, in_order};
+use weir_tests::simulation::{NumberSource, ReadOrder, in_order};
 use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
 
 /// A word count that was stopped behind its first committed part.
@@ -327,7 +327,7 @@ fn compare(old: &JobGraph, new: &JobGraph) -> DryRunReport {
 #[test]
 fn faults_of_guests_are_counted_with_their_records_though_the_job_sets_them_aside() {
     let value = |n: u64| ["trap", "fail", "fine", "fine"][(n % 20).min(3) as usize].to_owned();
-    let source = NumberSource { count: 100, keys: 10, splits: 1, in_turn: false, value: Arc::new(value), time: in_order };
+    let source = NumberSource { count: 100, keys: 10, splits: 1, order: ReadOrder::OneByOne, value: Arc::new(value), time: in_order };
     let (poisoned, sturdy) = (graph(faulty(EngineMode::Fuel), "{}", &source), graph(keyed_count(EngineMode::Fuel), "{}", &source));
     let report = compare(&sturdy, &poisoned);
     assert_eq!((report.records_in, report.old.failures, report.new.failures), (100, 0, 10));

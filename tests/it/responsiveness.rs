@@ -13,7 +13,7 @@ use weir_engine::state::{key_group_of, owner_of};
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_tests::process::{Bench, WordCount, plugin};
 use weir_tests::sandbox::{Aside, GuestJob, MAX_PARALLELISM, faulty};
-use weir_tests::simulation::{Disk, NumberSource, in_order};
+use weir_tests::simulation::{Disk, NumberSource, ReadOrder, in_order};
 use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings};
 
 const DATA_THREADS: usize = 2;
@@ -32,7 +32,7 @@ fn job() -> GuestJob {
             count: KEYS,
             keys: KEYS,
             splits: u64::from(GUESTS),
-            in_turn: false,
+            order: ReadOrder::OneByOne,
             value: Arc::new(|_| "spin".to_owned()),
             time: in_order,
         },

@@ -9,9 +9,9 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use weir_tests::simulation::scenarios::{ALL, OVERTAKING, PUBLISHING, STORMY, speaking};
+use weir_tests::simulation::scenarios::{ALL, OVERTAKING, PUBLISHING, STORMY, recorded, speaking, timed_by};
 use weir_tests::simulation::{
-    Barriers, Counter, GoesOn, Scenario, Speaking, simulate, simulate_changes, simulate_evolution, simulate_found_splits,
+    Barriers, Counter, GoesOn, Scenario, Speaking, TimedBy, simulate, simulate_changes, simulate_evolution, simulate_found_splits,
     simulate_quiet_split,
 };
 
@@ -21,8 +21,8 @@ const PROGRESS: u64 = 5_000;
 /// Runs one seed. What comes back is how many processes it started, and how much was done.
 type Simulate = fn(u64) -> Result<(u64, u64), String>;
 
-/// Scenarios in which the job is changed while it runs, or its file from run to run; the last two with an outbox sink.
-const CHANGING: [(&str, Simulate); 12] = [
+/// Scenarios in which the job is changed while it runs, or its file from run to run, or in which splits come or go quiet.
+const CHANGING: [(&str, Simulate); 21] = [
     ("changes", changes),
     ("evolution", evolution),
     ("outbox-changes", outbox_changes),
@@ -30,11 +30,20 @@ const CHANGING: [(&str, Simulate); 12] = [
     ("changes-timed", |seed| in_time(seed, Counter::Timed)),
     ("changes-windowed", |seed| in_time(seed, Counter::Windowed)),
     ("changes-sessions", |seed| in_time(seed, Counter::Sessions)),
+    ("changes-by-chained", |seed| changed(seed, changing_in_time(seed, TimedBy::ChainedOperator))),
+    ("changes-by-operator", |seed| changed(seed, changing_in_time(seed, TimedBy::Operator))),
+    ("outbox-changes-timed", |seed| changed(seed, Scenario { barriers: Barriers::ExactlyOnce, ..outbox_in_time(seed) })),
+    ("changes-recorded-timed", |seed| changed(seed, Scenario { keys: 15, ..recorded(one_that_counts(seed)) })),
+    ("evolution-timed", |seed| evolved(seed, Scenario { records: 4_000, counter: Counter::Timed, ..OVERTAKING })),
     ("evolution-windowed", |seed| evolved(seed, Scenario { records: 4_000, counter: Counter::Windowed, ..OVERTAKING })),
     ("evolution-sessions", |seed| evolved(seed, Scenario { records: 4_000, keys: 15, counter: Counter::Sessions, ..OVERTAKING })),
     ("found-late", found_late),
     ("quiet-split", quiet_split),
     ("quiet-source", quiet_source),
+    ("quiet-by-chained", |seed| quiet(seed, TimedBy::ChainedOperator, GoesOn::ByOthers)),
+    ("quiet-source-by-chained", |seed| quiet(seed, TimedBy::ChainedOperator, GoesOn::ByClock)),
+    ("quiet-source-by-operator", |seed| quiet(seed, TimedBy::Operator, GoesOn::ByClock)),
+    ("found-by-operator", found_by_operator),
 ];
 
 fn main() -> ExitCode {
@@ -90,14 +99,37 @@ fn found_late(seed: u64) -> Result<(u64, u64), String> {
     simulate_found_splits(seed, speaking(one_of(seed), OVERTAKING)).map(|report| (report.processes, report.spoken.late))
 }
 
+/// Splits that are found are read by a source that gives no time.
+fn found_by_operator(seed: u64) -> Result<(u64, u64), String> {
+    let by = [TimedBy::ChainedOperator, TimedBy::Operator][seed as usize / 3 % 2];
+    let scenario = timed_by(by, Counter::Speaking(one_of(seed)), OVERTAKING);
+    simulate_found_splits(seed, scenario).map(|report| (report.processes, report.spoken.late))
+}
+
 fn quiet_split(seed: u64) -> Result<(u64, u64), String> {
-    let spoken = simulate_quiet_split(seed, speaking(one_of(seed), OVERTAKING), GoesOn::ByOthers)?;
-    Ok((0, spoken.corrections + spoken.late))
+    quiet(seed, TimedBy::Source, GoesOn::ByOthers)
 }
 
 fn quiet_source(seed: u64) -> Result<(u64, u64), String> {
-    let spoken = simulate_quiet_split(seed, speaking(one_of(seed), OVERTAKING), GoesOn::ByClock)?;
+    quiet(seed, TimedBy::Source, GoesOn::ByClock)
+}
+
+fn quiet(seed: u64, by: TimedBy, goes_on: GoesOn) -> Result<(u64, u64), String> {
+    let spoken = simulate_quiet_split(seed, timed_by(by, Counter::Speaking(one_of(seed)), OVERTAKING), goes_on)?;
     Ok((0, spoken.corrections + spoken.late))
+}
+
+/// What counts until timers, in windows or in sessions, while the job changes.
+fn one_that_counts(seed: u64) -> Counter {
+    [Counter::Timed, Counter::Windowed, Counter::Sessions][seed as usize % 3]
+}
+
+fn changing_in_time(seed: u64, by: TimedBy) -> Scenario {
+    Scenario { keys: 15, ..timed_by(by, one_that_counts(seed), OVERTAKING) }
+}
+
+fn outbox_in_time(seed: u64) -> Scenario {
+    Scenario { counter: one_that_counts(seed), keys: 15, ..PUBLISHING }
 }
 
 /// Windows that are over when event time has gone on.

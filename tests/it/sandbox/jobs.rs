@@ -11,7 +11,7 @@ use weir_engine::job::{JobControl, JobOutcome, JobReport, JobStatus, RestartPoli
 use weir_engine::runtime::{SimulationEnd, Simulator, ThreadRuntime};
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_tests::sandbox::{Aside, GuestJob, faulty, often};
-use weir_tests::simulation::{Disk, NumberSource, in_order, quarantined};
+use weir_tests::simulation::{Disk, NumberSource, ReadOrder, in_order, quarantined};
 use weir_wasm::{EngineMode, OnFailure, QuarantineLimit};
 
 /// Keys of these jobs; each comes from one split, so that the order of its records is kept.
@@ -32,7 +32,7 @@ fn every_eleventh_is_poison(number: u64) -> String {
 
 fn job(count: u64, value: impl Fn(u64) -> String + Send + Sync + 'static, on_failure: OnFailure, aside: Aside) -> GuestJob {
     GuestJob {
-        source: NumberSource { count, keys: KEYS, splits: 2, in_turn: false, value: Arc::new(value), time: in_order },
+        source: NumberSource { count, keys: KEYS, splits: 2, order: ReadOrder::OneByOne, value: Arc::new(value), time: in_order },
         rate: 4_000.0,
         parallelism: 2,
         plugin: faulty(EngineMode::Fuel),

@@ -10,7 +10,7 @@ use super::scenarios::{CALM, EVERY};
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::versions_judge::{accepted_versions, judge};
 use super::windowed::{time_of, windows_of};
-use super::{Disk, NumberSource, Scenario};
+use super::{Disk, NumberSource, RekeyFactory, Scenario, TimedBy};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +24,6 @@ use weir_engine::outbox::OutboxRoom;
 use weir_engine::replay::LoggedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
 use weir_engine::storage::{FaultPlan, ObjectStorage, Store};
-use weir_engine::time::WatermarkSettings;
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 60;
@@ -98,8 +97,9 @@ impl Shape {
     pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
         let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
         let (counter, count) = (scenario.counter, scenario.records);
-        let (time, in_turn) = (time_of(counter), counter.goes_by_time());
-        let source = Arc::new(NumberSource { count, keys: scenario.keys, splits: 4, in_turn, value, time });
+        let (timed_by, time) = (scenario.timed_by, time_of(counter));
+        let (order, at_source) = (timed_by.order(counter), timed_by.time_at_source(time));
+        let source = Arc::new(NumberSource { count, keys: scenario.keys, splits: 4, order, value, time: at_source });
         let sink = disk::sink(simulator, disk, scenario);
         let kinds = [
             VertexKind::Source { source, rate: Some(1_000.0) },
@@ -110,12 +110,17 @@ impl Shape {
         let record = |id| scenario.record && id == "count";
         let mut vertices: Vec<Vertex> =
             vertices.map(|((id, parallelism), kind)| Vertex { record: record(id), ..Vertex::new(id, parallelism, kind) }).collect();
-        vertices[0].watermark = counter.goes_by_time().then(WatermarkSettings::default);
         vertices[1].window = windows_of(counter, simulator);
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
         let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
-        JobGraph { name: "changing".into(), max_parallelism: 16, vertices, edges }
+        let mut graph = JobGraph { name: "changing".into(), max_parallelism: 16, vertices, edges };
+        if timed_by != TimedBy::Source {
+            let stamp = RekeyFactory::stamping(simulator.clone(), scenario.failures, u64::MAX, time);
+            timed_by.put_between(counter, &mut graph, stamp);
+        }
+        graph.vertices[timed_by.vertex()].watermark = timed_by.watermark(counter);
+        graph
     }
 }
 
@@ -172,7 +177,8 @@ fn as_it_was(stretch: &LoggedStretch, simulator: &Simulator, disk: &Disk, scenar
     let Some(VertexIdentity::Operator { component: Some(component), .. }) = identity else { panic!("it has a component") };
     let version = component[1..].parse().expect("a version");
     let mut graph = Shape { version, ..FILE }.graph(simulator, disk, scenario);
-    graph.vertices[1].kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), version).counting(scenario.counter)));
+    let counter = graph.vertices.iter_mut().find(|vertex| vertex.id == "count").expect("it has one");
+    counter.kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), version).counting(scenario.counter)));
     graph
 }
 

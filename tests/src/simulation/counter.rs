@@ -1,6 +1,7 @@
 //! What the second stage of simulated jobs does: it counts, with or without windows and timers, or joins.
 
 use super::CountFactory;
+use super::clocked::ClockedFactory;
 use super::join::JoinFactory;
 use super::living::LivingFactory;
 use super::source;
@@ -29,6 +30,8 @@ pub enum Counter {
     PoisonedGuest,
     /// Records are counted by windows of event time, which timers close.
     Timed,
+    /// Records are gathered for some ms of the clock, until timers.
+    Clocked,
     /// Records are counted by windows of event time, which the engine opens and closes.
     Windowed,
     /// The same, by sessions.
@@ -60,6 +63,7 @@ impl Counter {
             | Self::Guest
             | Self::PoisonedGuest
             | Self::Timed
+            | Self::Clocked
             | Self::Windowed
             | Self::Sessions
             | Self::Join
@@ -76,8 +80,13 @@ impl Counter {
     pub(super) fn goes_by_time(self) -> bool {
         match self {
             Self::Living | Self::Timed | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::WindowedJoin => true,
-            Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Join => false,
+            Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Clocked | Self::Join => false,
         }
+    }
+
+    /// True where it takes records that come too late, and says so.
+    pub(super) fn takes_late_records(self) -> bool {
+        matches!(self, Self::Speaking(_))
     }
 
     /// The windows that the job puts records into.
@@ -86,7 +95,14 @@ impl Counter {
             Self::Windowed | Self::WindowedJoin => Some(windowed::tumbling()),
             Self::Sessions => Some(windowed::sessions()),
             Self::Speaking(speaking) => Some(speaking.settings(simulator)),
-            Self::Native | Self::Forgetful | Self::Living | Self::Guest | Self::PoisonedGuest | Self::Timed | Self::Join => None,
+            Self::Native
+            | Self::Forgetful
+            | Self::Living
+            | Self::Guest
+            | Self::PoisonedGuest
+            | Self::Timed
+            | Self::Clocked
+            | Self::Join => None,
         }
     }
 
@@ -94,7 +110,7 @@ impl Counter {
     pub(super) fn counts_keys(self) -> bool {
         match self {
             Self::Native | Self::Forgetful | Self::Living | Self::Guest | Self::PoisonedGuest => true,
-            Self::Timed | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::Join | Self::WindowedJoin => false,
+            Self::Timed | Self::Clocked | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::Join | Self::WindowedJoin => false,
         }
     }
 
@@ -111,6 +127,7 @@ impl Counter {
             Self::Windowed | Self::Sessions => WindowedFactory::new(simulator.clone(), failures),
             Self::Speaking(_) => SpeakingFactory::new(simulator.clone(), failures),
             Self::Timed => TimedFactory::new(simulator.clone(), failures),
+            Self::Clocked => ClockedFactory::new(simulator.clone(), failures),
             Self::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
             Self::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
         }

@@ -1,16 +1,16 @@
 //! A job whose file changes between its runs: steps come, go, are renamed and rewired, states change their order and their version, while
 //! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left. Where it counts in
-//! windows, those that are open go with it, and each of them speaks once.
+//! windows, of the engine or until timers, those that are open go with it, and each of them speaks once.
 
 use super::disk;
-use super::evolving::{COUNT, EvolvingFactory, MARKS, state};
+use super::evolving::{COUNT, Counts, EvolvingFactory, MARKS};
 use super::judge::same;
 use super::lives::live;
 use super::operators::Faults;
 use super::run::{VERTICES, options, wait_for};
 use super::timed::windows;
 use super::windowed::{burst_lines, time_of, windows_of};
-use super::{Counter, Disk, NumberSource, Scenario};
+use super::{Counter, Disk, NumberSource, Scenario, TimedBy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_engine::ErrorKind;
@@ -85,7 +85,7 @@ impl Shape {
             count: scenario.records,
             keys: scenario.keys,
             splits: 4,
-            in_turn: scenario.counter.goes_by_time(),
+            order: TimedBy::Source.order(scenario.counter),
             value: Arc::new(|number| number.to_string()),
             time: time_of(scenario.counter),
         };
@@ -103,22 +103,23 @@ impl Shape {
             vertices.push(Vertex { window, ..Vertex::new(id, parallelism(), kind) });
             vertices.len() - 1
         };
-        let counter = |states| VertexKind::Operator(EvolvingFactory::new(self.name, states, faults.clone(), window.is_some()));
+        let counts = Counts::of(scenario.counter);
+        let counter = |states| VertexKind::Operator(EvolvingFactory::new(self.name, states, faults.clone(), counts));
         let front = if self.between { add("same", 0, Partitioning::Rebalance, counter(Vec::new())) } else { 0 };
-        let count = add(self.name, front, Partitioning::Key, counter(self.states()));
+        let count = add(self.name, front, Partitioning::Key, counter(self.states(counts)));
         if self.audit {
-            add("audit", front, Partitioning::Key, counter(vec![state(COUNT, 1)]));
+            add("audit", front, Partitioning::Key, counter(vec![counts.state(COUNT, 1)]));
         }
         add("out", count, Partitioning::Rebalance, sink);
         JobGraph { name: "evolving".into(), max_parallelism: 16, vertices, edges }
     }
 
-    fn states(self) -> Vec<StateDescriptor> {
-        let mut states = vec![state(COUNT, self.version)];
+    fn states(self, counts: Counts) -> Vec<StateDescriptor> {
+        let mut states = vec![counts.state(COUNT, self.version)];
         match self.marks {
             None => {}
-            Some(true) => states.insert(0, state(MARKS, 1)),
-            Some(false) => states.push(state(MARKS, 1)),
+            Some(true) => states.insert(0, counts.state(MARKS, 1)),
+            Some(false) => states.push(counts.state(MARKS, 1)),
         }
         states
     }
@@ -229,7 +230,7 @@ impl World {
 fn judge(scenario: Scenario, lines: &[String]) -> Result<(), String> {
     let unchanged = Scenario { counted_keys: u64::MAX, ..scenario };
     match scenario.counter {
-        Counter::Windowed => return same("committed", windows(unchanged), lines),
+        Counter::Windowed | Counter::Timed => return same("committed", windows(unchanged), lines),
         Counter::Sessions => return same("committed", burst_lines(unchanged), lines),
         _ => {}
     }

@@ -1,10 +1,13 @@
-//! The operator of a job whose file changes between its runs: it counts by key, its states come and go and change their version, and it may count in windows.
+//! The operator of a job whose file changes between its runs: it counts by key, its states come and go and change their version, and it may count in windows of the
+//! engine or in ones that timers close.
 
+use super::Counter;
 use super::operators::{Faults, descriptor, select};
 use super::speaking::into_windows;
+use super::timed::WINDOW;
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
-use weir_engine::operator::{OperatorDescriptor, Subtask};
+use weir_engine::operator::{FiredTimers, OperatorDescriptor, Subtask, TimerDescriptor};
 use weir_engine::state::{FiredWindows, KeyedState, StateDescriptor, StateKind, StateMerger, StateMigrator};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
@@ -13,23 +16,51 @@ pub(super) const COUNT: &str = "count";
 /// How far it has been counted.
 pub(super) const MARKS: &str = "marks";
 
-/// One of its states, at this version.
-pub(super) fn state(name: &str, version: u32) -> StateDescriptor {
-    let schema = if version == 1 { "raw" } else { "string" };
-    StateDescriptor { name: name.into(), kind: StateKind::Value, schema: schema.into(), version, ttl: None }
+/// What it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// All records of a key.
+    Records,
+    /// Those in each window of the engine.
+    InWindows,
+    /// Those until a timer.
+    UntilTimers,
+}
+
+impl Counts {
+    /// As this counter does.
+    pub fn of(counter: Counter) -> Self {
+        match counter {
+            Counter::Timed => Self::UntilTimers,
+            Counter::Windowed | Counter::Sessions => Self::InWindows,
+            _ => Self::Records,
+        }
+    }
+
+    /// One of the states, at this version.
+    pub fn state(self, name: &str, version: u32) -> StateDescriptor {
+        let schema = if version == 1 { "raw" } else { "string" };
+        let kind = if self == Self::UntilTimers { StateKind::Map } else { StateKind::Value };
+        StateDescriptor { name: name.into(), kind, schema: schema.into(), version, ttl: None }
+    }
 }
 
 /// Counts records per key and emits `key count`; without a state it hands on what comes.
 pub(super) struct EvolvingFactory {
     descriptor: OperatorDescriptor,
     faults: Faults,
+    /// `None`: nothing.
+    counts: Option<Counts>,
 }
 
 impl EvolvingFactory {
-    /// With `in_windows` it counts in these, where it has a state.
-    pub fn new(name: &str, states: Vec<StateDescriptor>, faults: Faults, in_windows: bool) -> Arc<Self> {
-        let (windowed, merging) = (in_windows && !states.is_empty(), (0..states.len()).filter(|_| in_windows).collect());
-        Arc::new(Self { descriptor: OperatorDescriptor { windowed, merging, ..descriptor(name, states) }, faults })
+    /// That counts so, where it has a state.
+    pub fn new(name: &str, states: Vec<StateDescriptor>, faults: Faults, counts: Counts) -> Arc<Self> {
+        let counts = Some(counts).filter(|_| !states.is_empty());
+        let (windowed, is_timed) = (counts == Some(Counts::InWindows), counts == Some(Counts::UntilTimers));
+        let merging = (0..states.len()).filter(|_| windowed).collect();
+        let timers = Vec::from_iter(is_timed.then(|| TimerDescriptor { name: "over".into(), event_time: true }));
+        Arc::new(Self { descriptor: OperatorDescriptor { windowed, merging, timers, ..descriptor(name, states) }, faults, counts })
     }
 }
 
@@ -47,8 +78,7 @@ impl OperatorFactory for EvolvingFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        let in_windows = self.descriptor.windowed;
-        Ok(Box::new(Evolving { states: self.descriptor.states.clone(), faults: self.faults.clone(), in_windows }))
+        Ok(Box::new(Evolving { states: self.descriptor.states.clone(), faults: self.faults.clone(), counts: self.counts }))
     }
 }
 
@@ -91,21 +121,68 @@ impl StateMerger for SumsUp {
     }
 }
 
+/// What a map has of a window.
+fn stored(state: &KeyedState, key: usize, map: usize, window: [u8; 8]) -> Result<Option<Vec<u8>>, EngineError> {
+    let mut value = Column::new();
+    Ok(state.map_get(key, map, &window, &mut value)?.then(|| value.get(0).to_vec()))
+}
+
 struct Evolving {
     states: Vec<StateDescriptor>,
     faults: Faults,
-    in_windows: bool,
+    counts: Option<Counts>,
 }
 
 impl Evolving {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.states.iter().position(|state| state.name == name)
+    }
+
+    /// A batch of records is counted by key: each count is told.
+    fn count_records(&self, batch: &RecordBatch, state: &mut KeyedState) -> Result<RecordBatch, EngineError> {
+        select(state, batch)?;
+        let mut out = BatchBuilder::new();
+        for record in 0..batch.len() {
+            let key = state.key_of()[record] as usize;
+            let count = self.count(state, key)?;
+            let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
+            out.push(batch.key(record), line.as_bytes(), None);
+        }
+        Ok(out.finish())
+    }
+
+    /// The same, until a timer.
+    fn count_until_timers(&self, batch: &RecordBatch, state: &mut KeyedState, watermark: i64) -> Result<(), EngineError> {
+        let count_at = self.place(COUNT).expect("it has one");
+        let version = self.states[count_at].version;
+        select(state, batch)?;
+        for record in 0..batch.len() {
+            let (key, time) = (state.key_of()[record] as usize, batch.timestamps()[record]);
+            if time <= watermark {
+                return Err(EngineError::new(ErrorKind::FixInput, "a record is late, and all are in order"));
+            }
+            let start = time - time.rem_euclid(WINDOW);
+            let window = start.to_be_bytes();
+            let count = stored(state, key, count_at, window)?.map_or(0, |bytes| decode(&bytes, version)) + 1;
+            state.map_put(key, count_at, &window, &encode(count, version))?;
+            if let Some(marks_at) = self.place(MARKS) {
+                if let Some(mark) = stored(state, key, marks_at, window)? {
+                    assert!(decode(&mark, 1) < count, "a mark is older than the count");
+                }
+                state.map_put(key, marks_at, &window, &encode(count, 1))?;
+            }
+            state.set_timer(key, 0, start + WINDOW - 1)?;
+        }
+        Ok(())
+    }
+
     /// A record of this key of state has come, which marks that it was counted: the new count.
     fn count(&self, state: &mut KeyedState, key: usize) -> Result<u64, EngineError> {
-        let place = |name: &str| self.states.iter().position(|state| state.name == name);
-        let count_at = place(COUNT).expect("it has one");
+        let count_at = self.place(COUNT).expect("it has one");
         let version = self.states[count_at].version;
         let count = state.copied_value(key, count_at)?.map_or(0, |bytes| decode(&bytes, version)) + 1;
         state.set_value(key, count_at, &encode(count, version))?;
-        if let Some(marks_at) = place(MARKS) {
+        if let Some(marks_at) = self.place(MARKS) {
             if let Some(mark) = state.copied_value(key, marks_at)? {
                 assert!(decode(&mark, 1) < count, "a mark is older than the count");
             }
@@ -118,22 +195,39 @@ impl Evolving {
 impl Operator for Evolving {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.faults.strike("evolving")?;
-        let Some(state) = context.state.as_deref_mut().filter(|_| !self.states.is_empty()) else {
+        let (Some(state), Some(counts)) = (context.state.as_deref_mut(), self.counts) else {
             context.outputs.push((0, batch.clone().into()));
             return Ok(());
         };
-        if self.in_windows {
-            let late = into_windows(state, batch, |state, _, unit| self.count(state, unit).map(drop))?;
-            let error = || EngineError::new(ErrorKind::FixInput, "a record is late, and all are in order");
-            return if late == 0 { Ok(()) } else { Err(error()) };
+        match counts {
+            Counts::Records => {
+                let counted = self.count_records(batch, state)?;
+                context.outputs.push((0, counted.into()));
+                Ok(())
+            }
+            Counts::UntilTimers => self.count_until_timers(batch, state, context.watermark),
+            Counts::InWindows => {
+                let late = into_windows(state, batch, |state, _, unit| self.count(state, unit).map(drop))?;
+                let error = || EngineError::new(ErrorKind::FixInput, "a record is late, and all are in order");
+                if late == 0 { Ok(()) } else { Err(error()) }
+            }
         }
-        select(state, batch)?;
+    }
+
+    fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        self.faults.strike("timers of evolving")?;
+        let count_at = self.place(COUNT).expect("it has one");
+        let state = context.state.as_deref_mut().expect("timers are of keys");
+        state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a timer without a key")))?;
         let mut out = BatchBuilder::new();
-        for record in 0..batch.len() {
-            let key = state.key_of()[record] as usize;
-            let count = self.count(state, key)?;
-            let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
-            out.push(batch.key(record), line.as_bytes(), None);
+        for (place, due) in fired.due().iter().enumerate() {
+            let (key, start) = (state.key_of()[place] as usize, due + 1 - WINDOW);
+            let stored = stored(state, key, count_at, start.to_be_bytes())?.expect("a window is there until it is over");
+            for states in 0..self.states.len() {
+                state.map_remove(key, states, &start.to_be_bytes())?;
+            }
+            let (key, count) = (fired.keys().get(place), decode(&stored, self.states[count_at].version));
+            out.push(Some(key), format!("{} {start} {count}", String::from_utf8_lossy(key)).as_bytes(), Some(*due));
         }
         context.outputs.push((0, out.finish().into()));
         Ok(())
@@ -141,7 +235,7 @@ impl Operator for Evolving {
 
     fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         self.faults.strike("windows of evolving")?;
-        let count_at = self.states.iter().position(|state| state.name == COUNT).expect("it has one");
+        let count_at = self.place(COUNT).expect("it has one");
         let state = context.state.as_deref_mut().expect("windows are of keys");
         state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a window without a key")))?;
         let mut out = BatchBuilder::new();

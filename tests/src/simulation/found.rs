@@ -5,7 +5,7 @@ use super::graph::graph;
 use super::judge::check;
 use super::lives::{PROCESSES, is_over, live};
 use super::run::{VERTICES, options, wait_for};
-use super::source::{NumberSource, split};
+use super::source::{NumberSource, ReadOrder, split};
 use super::spoken::{Punctuality, judge, spoken_of};
 use super::state::left_open;
 use super::{Counter, Disk, Scenario, Spoken};
@@ -202,14 +202,14 @@ fn process(
 ) -> Result<Option<JobReport>, String> {
     let mut graph = graph(simulator, disk, scenario);
     let value = Arc::new(move |number| scenario.counter.value(number));
-    let numbers =
-        NumberSource { count: scenario.records, keys: scenario.keys, splits: SPLITS, in_turn: false, value, time: scenario.counter.time() };
+    let (order, time) = (ReadOrder::OneByOne, scenario.timed_by.time_at_source(scenario.counter.time()));
+    let numbers = NumberSource { count: scenario.records, keys: scenario.keys, splits: SPLITS, order, value, time };
     let source = Arc::new(GrowingSource { numbers, simulator: simulator.clone(), seen: seen.clone() });
     graph.vertices[0].kind = VertexKind::Source { source, rate: Some(2_000.0) };
     // Between two splits it is idle for longer than a window, and of what comes then most is late.
     let on_by_the_clock =
         WatermarkSettings { idle_after: Some(Duration::from_millis(30)), advance_when_idle: true, ..WatermarkSettings::default() };
-    graph.vertices[0].watermark = scenario.counter.goes_by_time().then_some(on_by_the_clock);
+    graph.vertices[scenario.timed_by.vertex()].watermark = scenario.counter.goes_by_time().then_some(on_by_the_clock);
     let (control, inbox) = JobControl::new();
     let options = options(simulator, disk, objects, scenario);
     let job = run_job(graph, options, simulator.runtime(), Arc::new(JobStatus::new(VERTICES)), inbox);

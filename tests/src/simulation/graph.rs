@@ -2,18 +2,17 @@
 
 use super::counter::Counter;
 use super::lines::LinesFactory;
-use super::{Disk, NumberSource, RekeyFactory, Scenario, disk, join};
+use super::{Disk, NumberSource, RekeyFactory, Scenario, TimedBy, disk, join};
 use std::sync::Arc;
 use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
 use weir_engine::runtime::Simulator;
-use weir_engine::time::WatermarkSettings;
 
 /// The graph source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
 /// Records that come too late for windows have a sink of their own, where there may be any.
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
-    let counter = scenario.counter;
+    let (counter, timed_by) = (scenario.counter, scenario.timed_by);
     if matches!(counter, Counter::Join | Counter::WindowedJoin) {
         return join::graph(simulator, disk, scenario, counter.factory(simulator, scenario.failures));
     }
@@ -21,22 +20,24 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         count: scenario.records,
         keys: scenario.keys,
         splits: 4,
-        in_turn: counter.goes_by_time(),
+        order: timed_by.order(counter),
         value: Arc::new(move |number| counter.value(number)),
-        time: counter.time(),
+        time: timed_by.time_at_source(counter.time()),
     });
     let sink = disk::sink(simulator, disk, scenario);
     let parallelism = || 1 + simulator.draw(3) as u32;
     let count_parallelism = parallelism();
+    let rekey = match timed_by {
+        TimedBy::Source => RekeyFactory::new(simulator.clone(), scenario.failures, scenario.counted_keys),
+        TimedBy::ChainedOperator | TimedBy::Operator => {
+            RekeyFactory::stamping(simulator.clone(), scenario.failures, scenario.counted_keys, counter.time())
+        }
+    };
     let vertex = |id: &str, parallelism, kind| Vertex::new(id, parallelism, kind);
     let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
     let mut vertices = vec![
         vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),
-        vertex(
-            "rekey",
-            parallelism(),
-            VertexKind::Operator(RekeyFactory::new(simulator.clone(), scenario.failures, scenario.counted_keys)),
-        ),
+        vertex("rekey", parallelism(), VertexKind::Operator(rekey)),
         vertex("count", count_parallelism, VertexKind::Operator(counter.factory(simulator, scenario.failures))),
     ];
     let mut edges = vec![edge(0, 0, 1, Partitioning::Rebalance), edge(1, 0, 2, Partitioning::Key)];
@@ -45,7 +46,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
     vertices[2].record = scenario.record;
-    vertices[0].watermark = counter.goes_by_time().then(WatermarkSettings::default);
+    vertices[timed_by.vertex()].watermark = timed_by.watermark(counter);
     vertices[2].window = counter.windows(simulator);
     let last = vertices.len() - 1;
     vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
@@ -58,5 +59,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
         vertices.push(vertex("late", count_parallelism, VertexKind::Sink(disk::sink(simulator, disk, scenario))));
         edges.push(edge(2, LATE_OUTPUT, last + 2, Partitioning::Forward));
     }
-    JobGraph { name: "simulated".into(), max_parallelism: 16, vertices, edges }
+    let mut graph = JobGraph { name: "simulated".into(), max_parallelism: 16, vertices, edges };
+    timed_by.lay_out(counter, &mut graph);
+    graph
 }

@@ -13,7 +13,7 @@ use super::operators::{Faults, descriptor, select};
 use super::source::in_order;
 use super::speaking::into_windows;
 use super::timed::WINDOW;
-use super::{Disk, NumberSource, Scenario};
+use super::{Disk, NumberSource, ReadOrder, Scenario};
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
 use weir_engine::job::Partitioning;
@@ -69,7 +69,8 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join
     let goes_by_time = scenario.counter.goes_by_time();
     let source = |id: &str, count: u64, splits, time| {
         let value = Arc::new(|number: u64| number.to_string());
-        let source = NumberSource { count, keys: scenario.keys, splits, in_turn: goes_by_time, value, time };
+        let order = if goes_by_time { ReadOrder::InTurn } else { ReadOrder::OneByOne };
+        let source = NumberSource { count, keys: scenario.keys, splits, order, value, time };
         // All inputs last equally long.
         let rate = 2_000.0 * count as f64 / scenario.records as f64;
         let watermark = goes_by_time.then(WatermarkSettings::default);

@@ -6,11 +6,11 @@ use super::graph::graph;
 use super::join::{joined_in_windows, joined_lines};
 use super::run::{Barriers, Scenario, wait_for};
 use super::scenarios::EVERY;
-use super::spoken::{self, Punctuality, Spoken};
+use super::spoken::{self, Spoken};
 use super::state::{check_state, left_open};
 use super::timed::windows;
 use super::windowed::session_lines;
-use super::{Disk, quarantined};
+use super::{Disk, clocked, quarantined};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_engine::replay::RunStart;
@@ -25,7 +25,7 @@ pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
         Counter::Sessions => session_lines(scenario).collect(),
         Counter::WindowedJoin => joined_in_windows(scenario).collect(),
         // What they say depends on who was faster.
-        Counter::Speaking(_) => BTreeSet::new(),
+        Counter::Speaking(_) | Counter::Clocked => BTreeSet::new(),
         Counter::Native | Counter::Forgetful | Counter::Living | Counter::Guest | Counter::PoisonedGuest => {
             expected_lines(scenario).collect()
         }
@@ -49,8 +49,9 @@ pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>
         }
         (Counter::Speaking(of), _) => {
             let open = left_open(simulator, objects, scenario)?;
-            return spoken::judge(scenario, of, Punctuality::InOrderIsInTime, &disk.committed(), open.as_deref());
+            return spoken::judge(scenario, of, scenario.timed_by.punctuality(), &disk.committed(), open.as_deref());
         }
+        (Counter::Clocked, _) => clocked::judge(scenario, &disk.committed(), left_open(simulator, objects, scenario)?.as_deref()),
         (Counter::Timed | Counter::Windowed | Counter::Sessions, Barriers::AtLeastOnce) => {
             at_least(windows_of(scenario), &disk.committed())
         }

@@ -2,6 +2,7 @@
 
 mod call_logs;
 mod change;
+mod clocked;
 mod counter;
 mod disk;
 mod evolve;
@@ -31,6 +32,7 @@ mod state;
 mod stop_on_trial;
 mod stops;
 mod timed;
+mod timed_by;
 mod unopened;
 mod versions;
 mod versions_judge;
@@ -51,9 +53,10 @@ pub use quiet::{GoesOn, simulate_quiet_split};
 pub use replaced::{Held, Replaced, simulate_replaced_storage};
 pub use run::{Barriers, Report, Scenario, no_savepoints, simulate, simulate_takeover};
 pub use slow_start::{SlowStart, simulate_slow_clearing, simulate_slow_start};
-pub use source::{NumberSource, in_order};
+pub use source::{NumberSource, ReadOrder, in_order};
 pub use speaking::Speaking;
 pub use spoken::{Spoken, judge_told};
 pub use stop_on_trial::{StopOnTrial, simulate_stop_on_trial};
 pub use stops::{FailedReport, StopReport, simulate_checkpoint_request, simulate_failing_uploads, simulate_stops};
+pub use timed_by::TimedBy;
 pub use unopened::{UnopenedReport, simulate_unopened_state};

@@ -41,11 +41,10 @@ impl Faults {
     }
 }
 
-/// Gives each record the key `key % keys`: a stage whose output has other keys than its input.
+/// Gives each record the key `key % keys`: a stage whose output has other keys than its input, and may say what time they are of.
 pub struct RekeyFactory {
     descriptor: OperatorDescriptor,
-    faults: Faults,
-    keys: u64,
+    rekey: Rekey,
 }
 
 /// Counts records per key, in a value state, and emits `key count` for each.
@@ -58,7 +57,16 @@ pub struct CountFactory {
 impl RekeyFactory {
     /// `one_in`: a failure in so many batches.
     pub fn new(simulator: Simulator, one_in: Option<u64>, keys: u64) -> Arc<Self> {
-        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), faults: Faults::new(simulator, one_in), keys })
+        Self::of(Rekey { faults: Faults::new(simulator, one_in), keys, time: None })
+    }
+
+    /// That reads the number of each record, and gives it this time.
+    pub fn stamping(simulator: Simulator, one_in: Option<u64>, keys: u64, time: fn(u64) -> i64) -> Arc<Self> {
+        Self::of(Rekey { faults: Faults::new(simulator, one_in), keys, time: Some(time) })
+    }
+
+    fn of(rekey: Rekey) -> Arc<Self> {
+        Arc::new(Self { descriptor: descriptor("rekey", Vec::new()), rekey })
     }
 }
 
@@ -76,7 +84,7 @@ impl OperatorFactory for RekeyFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Rekey(self.faults.clone(), self.keys)))
+        Ok(Box::new(self.rekey.clone()))
     }
 }
 
@@ -96,21 +104,32 @@ pub(super) fn select(state: &mut KeyedState, batch: &RecordBatch) -> Result<(), 
     Ok(())
 }
 
-struct Rekey(Faults, u64);
+#[derive(Clone)]
+struct Rekey {
+    faults: Faults,
+    keys: u64,
+    /// The time of record n; `None`: it is the one that it came with.
+    time: Option<fn(u64) -> i64>,
+}
 
 impl Operator for Rekey {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("rekey")?;
+        self.faults.strike("rekey")?;
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let key = batch.key(record).expect("the source gives keys");
-            let key: u64 = std::str::from_utf8(key).expect("keys are text").parse().expect("keys are numbers");
-            let time = Some(batch.timestamps()[record]);
-            out.push(Some((key % self.1).to_string().as_bytes()), batch.values().get(record), time);
+            let key = number_in(key);
+            let value = batch.values().get(record);
+            let time = self.time.map_or(batch.timestamps()[record], |time| time(number_in(value)));
+            out.push(Some((key % self.keys).to_string().as_bytes()), value, Some(time));
         }
         context.outputs.push((0, out.finish().into()));
         Ok(())
     }
+}
+
+fn number_in(text: &[u8]) -> u64 {
+    std::str::from_utf8(text).expect("it is text").parse().expect("it is a number")
 }
 
 struct Count(Faults, u64);

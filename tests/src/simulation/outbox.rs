@@ -3,7 +3,7 @@
 use super::lives::POLLS;
 use super::run::{VERTICES, options, wait_for};
 use super::scenarios::{CALM, EVERY};
-use super::{Disk, NumberSource, in_order};
+use super::{Disk, NumberSource, ReadOrder, in_order};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -171,7 +171,7 @@ impl OutboxWorld {
             count: self.records,
             keys: 10,
             splits: 1,
-            in_turn: false,
+            order: ReadOrder::OneByOne,
             value: Arc::new(|number| number.to_string()),
             time: in_order,
         };

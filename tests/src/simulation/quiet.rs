@@ -4,7 +4,7 @@
 use super::graph::graph;
 use super::lives::{PROCESSES, is_over, live};
 use super::run::{VERTICES, options};
-use super::source::{NumberSource, split};
+use super::source::{NumberSource, ReadOrder, split};
 use super::spoken::{self, Punctuality, Spoken};
 use super::state::left_open;
 use super::{Counter, Disk, Scenario};
@@ -146,7 +146,8 @@ pub fn simulate_quiet_split(seed: u64, scenario: Scenario, goes_on: GoesOn) -> R
     for number in 1..=PROCESSES {
         let mut graph = graph(&simulator, &disk, scenario);
         let value = Arc::new(move |number| counter.value(number));
-        let numbers = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, in_turn: true, value, time: counter.time() };
+        let (order, time) = (ReadOrder::InTurn, scenario.timed_by.time_at_source(counter.time()));
+        let numbers = NumberSource { count: scenario.records, keys: scenario.keys, splits: 4, order, value, time };
         let source = QuietSource {
             numbers,
             simulator: simulator.clone(),
@@ -157,7 +158,7 @@ pub fn simulate_quiet_split(seed: u64, scenario: Scenario, goes_on: GoesOn) -> R
         };
         graph.vertices[0].kind = VertexKind::Source { source: Arc::new(source), rate: Some(2_000.0) };
         let advance_when_idle = goes_on == GoesOn::ByClock;
-        graph.vertices[0].watermark =
+        graph.vertices[scenario.timed_by.vertex()].watermark =
             Some(WatermarkSettings { idle_after: Some(IDLE_AFTER), advance_when_idle, ..WatermarkSettings::default() });
         let (_control, inbox) = JobControl::new();
         let options = options(&simulator, &disk, &objects, scenario);

@@ -1,6 +1,5 @@
 //! One simulated job from start to finish, over crashes and restarts.
 
-use super::Disk;
 use super::call_logs::Witness;
 use super::counter::Counter;
 use super::graph::graph;
@@ -8,6 +7,8 @@ use super::judge::{check, check_replay};
 use super::lives::{POLLS, PROCESSES, is_over, live};
 use super::objects::{check_kept, check_left, shared_files};
 use super::spoken::Spoken;
+use super::timed_by::TimedBy;
+use super::{Disk, clocked};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub retain: usize,
     /// What counts.
     pub counter: Counter,
+    /// Who says what time records are of, where that counts by time.
+    pub timed_by: TimedBy,
     /// Whether what counts is recorded.
     pub record: bool,
     /// How much of what is recorded is kept at a time.
@@ -167,7 +170,7 @@ pub(super) fn process(
     number: u64,
 ) -> Result<Option<JobReport>, String> {
     let (_control, inbox) = JobControl::new();
-    let job = run_job(graph, options, simulator.runtime(), status.clone(), inbox);
+    let job = run_job(graph, options, clocked::runtime(simulator, scenario), status.clone(), inbox);
     live(simulator, scenario.killed_within(number, PROCESSES), job)
 }
 

@@ -1,6 +1,6 @@
 //! The scenarios that tests and the command that runs seeds without end have in common.
 
-use super::{Barriers, Counter, Scenario, Speaking};
+use super::{Barriers, Counter, Scenario, Speaking, TimedBy};
 use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
 
@@ -16,6 +16,7 @@ pub const CALM: Scenario = Scenario {
     barriers: Barriers::Aligned,
     retain: 2,
     counter: Counter::Native,
+    timed_by: TimedBy::Source,
     record: false,
     max_call_log_bytes: u64::MAX,
     outbox: None,
@@ -43,8 +44,11 @@ pub const EVERY: usize = 1_000_000;
 pub const OVERTAKING: Scenario = Scenario { barriers: Barriers::ExactlyOnce, ..STORMY };
 
 /// States with a time to live, of many keys, each of which comes a few times.
-pub const LIVING: Scenario = Scenario {
-    counter: Counter::Living,
+pub const LIVING: Scenario = Scenario { counter: Counter::Living, ..TIMED_INCREMENTS };
+
+/// Timers of as many keys.
+pub const TIMED_INCREMENTS: Scenario = Scenario {
+    counter: Counter::Timed,
     barriers: Barriers::ExactlyOnce,
     failures: Some(600),
     crash_within_polls: 10_000,
@@ -58,8 +62,18 @@ pub const fn speaking(of: Speaking, scenario: Scenario) -> Scenario {
     Scenario { counter: Counter::Speaking(of), ..scenario }
 }
 
+/// The source gives no time, and an operator makes watermarks of what it emits.
+pub const fn timed_by(timed_by: TimedBy, counter: Counter, scenario: Scenario) -> Scenario {
+    Scenario { timed_by, counter, ..scenario }
+}
+
+/// All that is recorded of an operator that goes by time is kept.
+pub const fn recorded(counter: Counter) -> Scenario {
+    Scenario { counter, record: true, retain: EVERY, ..OVERTAKING }
+}
+
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 37] = [
+pub const ALL: [(&str, Scenario); 51] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -78,6 +92,20 @@ pub const ALL: [(&str, Scenario); 37] = [
     ("timed", Scenario { counter: Counter::Timed, ..STORMY }),
     ("timed-overtaking", Scenario { counter: Counter::Timed, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("timed-recorded", Scenario { counter: Counter::Timed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),
+    ("timed-increments", TIMED_INCREMENTS),
+    ("clocked", Scenario { counter: Counter::Clocked, ..STORMY }),
+    ("clocked-overtaking", Scenario { counter: Counter::Clocked, ..OVERTAKING }),
+    ("clocked-recorded", recorded(Counter::Clocked)),
+    ("clocked-increments", Scenario { counter: Counter::Clocked, ..TIMED_INCREMENTS }),
+    ("by-chained-timed", timed_by(TimedBy::ChainedOperator, Counter::Timed, STORMY)),
+    ("by-chained-windowed", timed_by(TimedBy::ChainedOperator, Counter::Windowed, OVERTAKING)),
+    ("by-chained-late", timed_by(TimedBy::ChainedOperator, Counter::Speaking(Speaking::Tumbling), OVERTAKING)),
+    ("by-operator-timed", timed_by(TimedBy::Operator, Counter::Timed, OVERTAKING)),
+    ("by-operator-sessions", timed_by(TimedBy::Operator, Counter::Sessions, STORMY)),
+    ("by-operator-late", timed_by(TimedBy::Operator, Counter::Speaking(Speaking::Sessions), OVERTAKING)),
+    ("by-operator-recorded", timed_by(TimedBy::Operator, Counter::Timed, recorded(Counter::Timed))),
+    ("late-recorded", recorded(Counter::Speaking(Speaking::Tumbling))),
+    ("late-sessions-recorded", recorded(Counter::Speaking(Speaking::Sessions))),
     ("windowed", Scenario { counter: Counter::Windowed, ..STORMY }),
     ("windowed-overtaking", Scenario { counter: Counter::Windowed, barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("windowed-recorded", Scenario { counter: Counter::Windowed, record: true, barriers: Barriers::ExactlyOnce, ..STORMY }),

@@ -16,12 +16,23 @@ pub struct NumberSource {
     pub keys: u64,
     /// Number of splits.
     pub splits: u64,
-    /// A reader reads its splits in turn; else one after the other.
-    pub in_turn: bool,
+    /// Which of its splits a reader reads from.
+    pub order: ReadOrder,
     /// The value of record n.
     pub value: Arc<dyn Fn(u64) -> String + Send + Sync>,
     /// The time of record n, ms.
     pub time: fn(u64) -> i64,
+}
+
+/// Which of its splits a reader reads from next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadOrder {
+    /// The first that has more.
+    OneByOne,
+    /// The one behind the one that it read from last.
+    InTurn,
+    /// The one whose next record has the smallest number: what a reader hands on is in order, wherever it resumes.
+    ByNumber,
 }
 
 /// Record n has time n.
@@ -71,11 +82,7 @@ pub(super) fn split(number: u64) -> SplitState {
 impl NumberSource {
     /// Reads up to `room` records of a split, and moves it on. Gives how many there were.
     pub(super) fn read(&self, split: &mut SplitState, room: usize, out: &mut BatchBuilder) -> usize {
-        let mut next = match &split.progress {
-            SplitProgress::Unread => split.spec.as_u64().expect("a split is a number"),
-            SplitProgress::At(position) => position.as_u64().expect("a position is a number"),
-            SplitProgress::Finished => return 0,
-        };
+        let Some(mut next) = next_of(split) else { return 0 };
         let mut count = 0;
         while count < room && next < self.count {
             let key = (next % self.keys).to_string();
@@ -88,7 +95,25 @@ impl NumberSource {
     }
 }
 
+/// The number of the next record of a split; `None`: it is finished.
+fn next_of(split: &SplitState) -> Option<u64> {
+    match &split.progress {
+        SplitProgress::Unread => Some(split.spec.as_u64().expect("a split is a number")),
+        SplitProgress::At(position) => Some(position.as_u64().expect("a position is a number")),
+        SplitProgress::Finished => None,
+    }
+}
+
 impl NumberReader {
+    fn read_by_number(&mut self, room: usize, out: &mut SplitBatch) -> ReadStatus {
+        for _ in 0..room {
+            let open = self.splits.iter().enumerate().filter_map(|(place, split)| Some((next_of(split)?, place)));
+            let Some((_, place)) = open.min() else { break };
+            self.source.read(&mut self.splits[place], 1, out.of(place));
+        }
+        if self.splits.iter().any(|split| next_of(split).is_some()) { ReadStatus::More } else { ReadStatus::End }
+    }
+
     fn read_in_turn(&mut self, room: usize, out: &mut SplitBatch) -> ReadStatus {
         let count = self.splits.len();
         let is_open = |split: &SplitState| split.progress != SplitProgress::Finished;
@@ -104,8 +129,10 @@ impl SourceReader for NumberReader {
     fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         // Small reads: many interleavings in few records.
         let mut room = max_records.min(5);
-        if self.source.in_turn {
-            return Poll::Ready(Ok(self.read_in_turn(room, out)));
+        match self.source.order {
+            ReadOrder::OneByOne => {}
+            ReadOrder::InTurn => return Poll::Ready(Ok(self.read_in_turn(room, out))),
+            ReadOrder::ByNumber => return Poll::Ready(Ok(self.read_by_number(room, out))),
         }
         while let Some(split) = self.splits.get_mut(self.current) {
             if split.progress == SplitProgress::Finished {
