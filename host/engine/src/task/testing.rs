@@ -6,7 +6,7 @@ use crate::element::{AttemptId, CheckpointId};
 use crate::runtime::{Runtime, TaskGroup};
 use crate::state::{KeyedState, StateSnapshot};
 use crate::storage::ObjectStorage;
-use crate::time::WatermarkFloors;
+use crate::time::{ProcessingTime, WatermarkFloors};
 use std::sync::Arc;
 
 /// The snapshots of a task whose first vertex is `a`, in memory.
@@ -31,16 +31,19 @@ pub(super) struct Captured {
     /// By key group.
     blocks: Vec<(u32, Vec<u8>)>,
     floors: Vec<WatermarkFloor>,
+    /// The largest time of the clock that any of them was told.
+    processing_time: Option<i64>,
 }
 
 impl Captured {
     pub fn of(subtasks: &mut [OperatorSubtask]) -> Self {
-        let mut captured = Self { blocks: Vec::new(), floors: Vec::new() };
+        let mut captured = Self { blocks: Vec::new(), floors: Vec::new(), processing_time: None };
         for subtask in subtasks {
             let capture = subtask.capture(CheckpointId(1), None, None).unwrap();
             let Some(StateSnapshot::Blocks(mut keyed)) = capture.keyed else { panic!("it has keyed state") };
             keyed.write(&mut |group, block| captured.blocks.push((group, block.to_vec()))).unwrap();
             captured.floors.extend(capture.floors);
+            captured.processing_time = captured.processing_time.max(capture.processing_time);
         }
         captured
     }
@@ -55,5 +58,6 @@ impl Captured {
         }
         queue(state);
         subtask.floors = WatermarkFloors::restored(self.floors.iter().copied(), Some(range));
+        subtask.processing_time = ProcessingTime::restored(self.processing_time, subtask.clock.now());
     }
 }

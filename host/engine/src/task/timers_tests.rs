@@ -1,25 +1,57 @@
-//! Timers against a plain model: random records and watermarks, and restores at another parallelism between any two calls. Whatever is set and not deleted
-//! fires once, when the time of its key has come to it, a key's in the order of their times; what has fired does not fire again.
+//! Timers against a plain model: random records and watermarks, a clock that goes on and is put back, and restores at another parallelism between any two calls.
+//! Whatever is set and not deleted fires once, when the time of its key has come to it, a key's in the order of their times; what has fired does not fire again.
 
 use super::*;
 use crate::checkpoint::WatermarkFloor;
 use crate::element::{BatchBuilder, CheckpointId, NO_TIMESTAMP, range_of};
 use crate::operator::{Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask, TimerDescriptor};
-use crate::runtime::Simulator;
+use crate::runtime::{Clock, Monotonic, Simulator};
 use crate::state::MemoryBackendFactory;
 use crate::task::SubtaskPlace;
 use crate::task::testing::Captured;
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, pending};
 use std::collections::{BTreeSet, btree_map::Entry};
 use std::sync::Mutex;
+use std::time::Duration;
 
 const GROUPS: u32 = 8;
+
+/// Timers 0 and 1 are of event time, and 2 and 3 of the clock.
+const TIMERS: u32 = 4;
 
 /// A timer: key, time, which.
 type Timer = (String, i64, u32);
 
-/// What has fired, with the time that the call said.
-type Fired = Arc<Mutex<Vec<(Timer, i64)>>>;
+fn is_by_clock(timer: u32) -> bool {
+    timer >= 2
+}
+
+/// What has fired, with the watermark and the processing time that the call said.
+type Fired = Arc<Mutex<Vec<(Timer, [i64; 2])>>>;
+
+/// A clock that is moved by hand.
+#[derive(Default)]
+struct HandClock {
+    /// Passed, ms.
+    now: Mutex<i64>,
+    /// What the machine says besides.
+    wall_offset: Mutex<i64>,
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Monotonic {
+        Duration::from_millis(*self.now.lock().unwrap() as u64)
+    }
+
+    fn wall_ms(&self) -> i64 {
+        *self.now.lock().unwrap() + *self.wall_offset.lock().unwrap()
+    }
+
+    fn sleep_until(&self, _deadline: Monotonic) -> BoxFuture<'static, ()> {
+        pending().boxed()
+    }
+}
 
 /// Sets and deletes the timers that records name ("+5 0": timer 0 at 5), and some when others fire.
 struct Alarms(OperatorDescriptor, Fired);
@@ -36,9 +68,10 @@ impl OperatorFactory for Alarms {
     }
 }
 
-/// What a timer that fires sets in its turn; now and then it is due at once.
+/// What a timer that fires sets in its turn, now and then one by another time; now and then it is due at once.
 fn sets(time: i64, timer: u32) -> Option<(i64, u32)> {
-    (timer == 0 && time % 3 == 0).then_some((time + time.rem_euclid(7) - 2, 1))
+    let sets = if time % 5 == 0 { 3 - timer } else { timer + 1 };
+    (matches!(timer, 0 | 2) && time % 3 == 0).then_some((time + time.rem_euclid(7) - 2, sets))
 }
 
 impl Operator for Alarm {
@@ -64,7 +97,7 @@ impl Operator for Alarm {
         for place in 0..fired.len() {
             let (time, timer) = (fired.due()[place], fired.timers()[place]);
             let key = String::from_utf8_lossy(fired.keys().get(place)).into_owned();
-            self.0.lock().unwrap().push(((key, time, timer), context.watermark));
+            self.0.lock().unwrap().push(((key, time, timer), [context.watermark, context.processing_time]));
             if let Some((time, timer)) = sets(time, timer) {
                 let key = state.key_of()[place] as usize;
                 state.set_timer(key, timer as usize, time)?;
@@ -81,10 +114,15 @@ struct Run {
     fired: Fired,
     /// What is set.
     set: BTreeSet<Timer>,
-    /// By group how far its time has come.
+    /// By group how far its event time has come.
     times: Vec<i64>,
-    /// By key the time of what fired last, until something earlier is set.
-    last: BTreeMap<String, i64>,
+    clock: Arc<HandClock>,
+    /// The clock as it was at the restore, by what was told before: it goes on from there.
+    restored_clock: Option<(i64, Monotonic)>,
+    /// The largest time of the clock that was told.
+    told: Option<i64>,
+    /// By key, and whether it is by the clock, the time of what fired last, until something earlier is set.
+    last: BTreeMap<(String, bool), i64>,
 }
 
 fn group_of(key: &str) -> u32 {
@@ -100,6 +138,9 @@ impl Run {
             fired: Fired::default(),
             set: BTreeSet::new(),
             times: vec![NO_TIMESTAMP; GROUPS as usize],
+            clock: Arc::default(),
+            restored_clock: None,
+            told: None,
             last: BTreeMap::new(),
         };
         run.subtasks = run.deployed(1);
@@ -108,7 +149,8 @@ impl Run {
 
     fn deployed(&self, parallelism: u32) -> Vec<OperatorSubtask> {
         let timer = |name: &str, event_time| TimerDescriptor { name: name.into(), event_time };
-        let descriptor = OperatorDescriptor { timers: vec![timer("a", true), timer("b", true)], ..OperatorDescriptor::default() };
+        let timers = ["a", "b", "c", "d"].into_iter().zip(0..TIMERS).map(|(name, number)| timer(name, !is_by_clock(number))).collect();
+        let descriptor = OperatorDescriptor { timers, ..OperatorDescriptor::default() };
         let of = |index| {
             let place = SubtaskPlace {
                 subtask: Subtask { vertex: "alarm".into(), index, parallelism },
@@ -119,15 +161,22 @@ impl Run {
                 key_groups: Some(range_of(index, parallelism, GROUPS)),
                 max_parallelism: GROUPS,
             };
-            let clock = Simulator::new(1).runtime().clock;
-            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap()
+            OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), self.clock.clone()).unwrap()
         };
         (0..parallelism).map(of).collect()
     }
 
-    /// A restore at another parallelism from a checkpoint of what is now.
+    /// The clock as a subtask is told it that was told of nothing later since the restore.
+    fn processing_time(&self) -> i64 {
+        let goes_on = self.restored_clock.map(|(at, since)| at + (self.clock.now() - since).as_millis() as i64);
+        self.clock.wall_ms().max(goes_on.unwrap_or(i64::MIN))
+    }
+
+    /// A restore at another parallelism from a checkpoint of what is now, on a machine whose clock may be another.
     fn restart(&mut self) {
         let captured = Captured::of(&mut self.subtasks);
+        *self.clock.wall_offset.lock().unwrap() = self.dice.draw(30) as i64 - 15;
+        self.restored_clock = self.told.map(|told| (told, self.clock.now()));
         self.subtasks = self.deployed(1 + self.dice.draw(3) as u32);
         self.subtasks.iter_mut().for_each(|subtask| captured.restore(subtask, |state| state.queue_restored_timers().unwrap()));
     }
@@ -139,30 +188,42 @@ impl Run {
         let mut builder = BatchBuilder::new();
         for _ in 0..self.dice.draw(4) {
             let key = &keys[self.dice.draw(keys.len() as u64) as usize];
-            let (time, timer) = (self.dice.draw(60) as i64, self.dice.draw(2) as u32);
+            let (time, timer) = (self.dice.draw(60) as i64, self.dice.draw(u64::from(TIMERS)) as u32);
             let timer_of_key = (key.clone(), time, timer);
             let sign = if self.dice.draw(4) == 0 { '-' } else { '+' };
             builder.push(Some(key.as_bytes()), format!("{sign}{time} {timer}").as_bytes(), None);
             if sign == '+' {
-                self.set.insert(timer_of_key);
-                self.last.entry(key.clone()).and_modify(|last| *last = time.min(*last) - 1);
+                self.has_set(timer_of_key);
             } else {
                 self.set.remove(&timer_of_key);
             }
         }
         let batch = Arc::new(builder.finish());
+        // That tells the clock, also where there is no record.
+        self.told = self.told.max(Some(self.processing_time()));
         for call in self.subtasks[subtask].calls_of(0, true, batch) {
             self.check_time(&call);
             self.subtasks[subtask].call(&call).now_or_never().expect("nothing waits").unwrap();
         }
     }
 
+    fn has_set(&mut self, timer: Timer) {
+        let (key, time, number) = timer.clone();
+        self.set.insert(timer);
+        self.last.entry((key, is_by_clock(number))).and_modify(|last| *last = time.min(*last) - 1);
+    }
+
     /// A call is of keys whose time is what it says.
     fn check_time(&self, call: &OperatorCall) {
+        assert_eq!(call.processing_time, self.processing_time());
         for key in call.keys().expect("it is of keys").iter() {
             let key = String::from_utf8_lossy(key.expect("it has one")).into_owned();
             assert_eq!(call.watermark, self.times[group_of(&key) as usize], "the time of {key}");
         }
+    }
+
+    fn clock(&mut self) {
+        *self.clock.now.lock().unwrap() += self.dice.draw(12) as i64;
     }
 
     fn watermark(&mut self) {
@@ -182,22 +243,25 @@ impl Run {
         self.subtasks[subtask].fire().now_or_never().expect("nothing waits").unwrap();
         let fired = std::mem::take(&mut *self.fired.lock().unwrap());
         let mut of_call: BTreeMap<String, i64> = BTreeMap::new();
-        for ((key, time, timer), watermark) in fired.clone() {
-            assert_eq!(watermark, self.times[group_of(&key) as usize], "the time of {key}");
-            assert!(time <= watermark, "{key} fires at {watermark} what is due at {time}");
+        // A call tells the clock, also where all its timers have been deleted.
+        let now = self.processing_time();
+        self.told = self.told.max(Some(now));
+        for ((key, time, timer), [watermark, processing_time]) in fired.clone() {
+            assert_eq!([watermark, processing_time], [self.times[group_of(&key) as usize], now], "the time of {key}");
+            let has_come = if is_by_clock(timer) { processing_time } else { watermark };
+            assert!(time <= has_come, "{key} fires at {has_come} what is due at {time}");
             assert!(self.set.remove(&(key.clone(), time, timer)), "{key} fires what is not set: timer {timer} at {time}");
             match of_call.entry(key.clone()) {
                 Entry::Occupied(other) => assert_eq!(*other.get(), time, "a call is of one time of {key}"),
                 Entry::Vacant(first) => _ = first.insert(time),
             }
-            assert!(self.last.get(&key).is_none_or(|last| *last <= time), "{key} fires {time} behind {:?}", self.last.get(&key));
-            self.last.insert(key.clone(), time);
+            let last = self.last.insert((key.clone(), is_by_clock(timer)), time);
+            assert!(last.is_none_or(|last| last <= time), "{key} fires {time} behind {last:?}");
         }
         // A call's timers have fired, all of them, when one of them sets another.
         for ((key, time, timer), _) in fired {
             if let Some((time, timer)) = sets(time, timer) {
-                self.set.insert((key.clone(), time, timer));
-                self.last.entry(key).and_modify(|last| *last = time.min(*last) - 1);
+                self.has_set((key, time, timer));
             }
         }
         true
@@ -206,7 +270,7 @@ impl Run {
     /// Nothing is due: all that is left is ahead of the time of its key.
     fn check_left(&self) {
         for (key, time, timer) in &self.set {
-            let now = self.times[group_of(key) as usize];
+            let now = if is_by_clock(*timer) { self.processing_time() } else { self.times[group_of(key) as usize] };
             assert!(*time > now, "timer {timer} of {key} is due at {time}, and {now} has come");
         }
     }
@@ -217,9 +281,10 @@ fn whatever_is_set_fires_once_in_order_and_when_its_time_has_come() {
     for seed in 0..400 {
         let mut run = Run::new(seed);
         for _ in 0..60 {
-            match run.dice.draw(8) {
+            match run.dice.draw(9) {
                 0 => run.restart(),
                 1 | 2 => run.watermark(),
+                8 => run.clock(),
                 3..=5 => {
                     // What is due fires in front of what comes next.
                     while run.fire() {
