@@ -117,8 +117,8 @@ impl SplitWatermarks {
         let quarter = idle_after / QUARTERS;
         let next = |since: Monotonic| {
             let passed = now.saturating_sub(since);
-            let quarters = (1..QUARTERS).map(|quarters| quarter * quarters);
-            since.saturating_add(quarters.into_iter().find(|quarters| *quarters > passed).unwrap_or(idle_after))
+            let mut quarters = (1..QUARTERS).map(|quarters| quarter * quarters);
+            since.saturating_add(quarters.find(|quarters| *quarters > passed).unwrap_or(idle_after))
         };
         let waiting = self.splits.iter().filter(|split| !split.is_finished && !split.is_idle);
         waiting.filter_map(|split| split.caught_up).map(next).min()
