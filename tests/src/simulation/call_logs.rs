@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use weir_engine::element::RecordBatch;
 use weir_engine::job::{JobGraph, VertexKind};
 use weir_engine::operator::{CallKind, Component, FiredTimers, OperatorDescriptor, Subtask};
-use weir_engine::replay::{CallEffects, LoggedRun, LoggedStretch, LoggedSubtask, ReplayPoint, RunStart, SubtaskCalls};
+use weir_engine::replay::{CallEffects, LoggedRun, LoggedStretch, LoggedSubtask, OutputRecord, ReplayPoint, RunStart, SubtaskCalls};
 use weir_engine::runtime::{ConnectorIo, Simulator};
 use weir_engine::state::{FiredWindows, MemoryBackendFactory, StateMerger, StateMigrator};
 use weir_engine::storage::Store;
@@ -160,13 +160,13 @@ pub(super) fn replay(
     let stretches = made_again(simulator, objects, move |_| graph.clone(), start)?;
     let mut replayed = Replayed::default();
     let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
-    for SubtaskStretch { at, subtask, calls, stored_bytes, cut_off } in stretches {
+    for SubtaskStretch { at, subtask, calls, late, stored_bytes, cut_off } in stretches {
         let made = |all: &[Call]| calls.is_empty() || all.windows(calls.len()).any(|some| some == calls);
         if !witness.lock().iter().any(|(index, all)| *index == subtask && made(all)) {
             return Err(format!("{at}: subtask {subtask} did not do what is replayed of it: {calls:?}"));
         }
         replayed.calls += calls.len() as u64;
-        replayed.emitted.extend(calls.into_iter().flat_map(|call| call.emitted));
+        replayed.emitted.extend(calls.into_iter().flat_map(|call| call.emitted).chain(late));
         replayed.cut_off += u64::from(cut_off);
         *bytes.entry(at).or_default() += stored_bytes;
     }
@@ -191,6 +191,8 @@ struct SubtaskStretch {
     at: String,
     subtask: u32,
     calls: Vec<Call>,
+    /// What the engine says of records that came too late: no operator emits that.
+    late: Vec<String>,
     /// What keeping them takes.
     stored_bytes: u64,
     /// There were more.
@@ -236,7 +238,7 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
             let SubtaskCalls { calls, cut_off } = stretch.calls(subtask).await?;
             let stored_bytes = calls.iter().map(|call| call.byte_len() as u64).sum();
             let mut operator = LoggedSubtask::restore(&graph, vertex, (subtask, stretch.parallelism()), &stretch.from).await?;
-            let mut made = Vec::new();
+            let (mut made, mut late) = (Vec::new(), Vec::new());
             for call in calls {
                 let CallEffects { records, undivided, recordless, firings } = operator.effects_of(0, &call).await?;
                 if let Some(error) = firings.into_iter().find_map(|firing| firing.error) {
@@ -258,11 +260,14 @@ async fn follow(mut run: LoggedRun, graph: impl Fn(&LoggedStretch) -> JobGraph, 
                     }
                 };
                 let outputs = records.iter().flat_map(|record| &record.outputs).chain(&recordless.outputs);
-                let emitted = outputs.map(|one| text(one.record.value.as_deref().unwrap_or_default())).collect();
-                made.push(Call { given, emitted });
+                let (of_engine, of_operator): (Vec<_>, Vec<_>) = outputs.partition(|one| one.output == "late");
+                let values =
+                    |of: Vec<&OutputRecord>| of.into_iter().map(|one| text(one.record.value.as_deref().unwrap_or_default())).collect();
+                late.extend::<Vec<String>>(values(of_engine));
+                made.push(Call { given, emitted: values(of_operator) });
             }
             let at = format!("from {} to {}", stretch.from, stretch.to);
-            all.push(SubtaskStretch { at, subtask, calls: made, stored_bytes, cut_off });
+            all.push(SubtaskStretch { at, subtask, calls: made, late, stored_bytes, cut_off });
         }
     }
     Ok(())
