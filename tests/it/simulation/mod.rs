@@ -1,8 +1,10 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 //!
 //! What is run here is the scenarios alone; `state` is about what operators keep and record, `changed` about jobs that change,
-//! `stops` about how jobs end, `other_processes` about several processes on one job, `time` about all of these in event time.
+//! `stops` about how jobs end, `other_processes` about several processes on one job, `time` about all of these in event time, `by_operator` about time that an operator
+//! gives.
 
+mod by_operator;
 mod changed;
 mod other_processes;
 mod state;
@@ -10,8 +12,8 @@ mod stops;
 mod time;
 
 use weir_engine::storage::FaultPlan;
-use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, INCREMENTAL, STORMY};
-use weir_tests::simulation::{Barriers, Counter, Report, Scenario, simulate};
+use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, INCREMENTAL, OVERTAKING, STORMY, timed_by};
+use weir_tests::simulation::{Barriers, Counter, Report, Scenario, Speaking, TimedBy, simulate};
 
 /// What came of some seeds, summed up.
 struct Sums {
@@ -122,6 +124,28 @@ fn a_seed_run_twice_with_guests_gives_the_same_trace() {
         for seed in 0..5 {
             assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "{counter:?}, seed {seed}");
         }
+    }
+}
+
+#[test]
+fn a_seed_run_twice_in_time_gives_the_same_trace() {
+    let by_time = [
+        Counter::Timed,
+        Counter::Clocked,
+        Counter::Windowed,
+        Counter::Sessions,
+        Counter::WindowedJoin,
+        Counter::Speaking(Speaking::ByClock),
+    ];
+    for counter in by_time {
+        let scenario = Scenario { counter, ..OVERTAKING };
+        for seed in 0..3 {
+            assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "{counter:?}, seed {seed}");
+        }
+    }
+    for by in [TimedBy::ChainedOperator, TimedBy::Operator] {
+        let scenario = timed_by(by, Counter::Timed, OVERTAKING);
+        assert_eq!(simulate(3, scenario), simulate(3, scenario), "{by:?}");
     }
 }
 

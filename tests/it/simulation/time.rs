@@ -8,7 +8,9 @@ use weir_engine::ErrorKind;
 use weir_engine::checkpoint::CheckpointConfig;
 use weir_engine::job::{CheckpointRequest, JobOutcome, StopKind};
 use weir_engine::storage::FaultPlan;
-use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, INCREMENTAL, LIVING, OVERTAKING, PUBLISHING, STORMY, speaking};
+use weir_tests::simulation::scenarios::{
+    CALM, EVERY, FAULTY_STATE, INCREMENTAL, LIVING, OVERTAKING, PUBLISHING, STORMY, TIMED_INCREMENTS, recorded, speaking,
+};
 use weir_tests::simulation::{
     Barriers, Counter, GoesOn, Scenario, Speaking, simulate_checkpoint_request, simulate_failing_uploads, simulate_found_splits,
     simulate_lost_entries, simulate_quiet_split, simulate_replaced_storage, simulate_slow_clearing, simulate_slow_start,
@@ -63,7 +65,7 @@ fn windows_and_timers_go_on_over_rescales_and_upgrades_and_each_speaks_once_by_a
 
 #[test]
 fn open_windows_go_with_a_job_whose_steps_and_states_change_between_runs() {
-    for (keys, counter) in [(20, Counter::Windowed), (15, Counter::Sessions)] {
+    for (keys, counter) in [(20, Counter::Timed), (20, Counter::Windowed), (15, Counter::Sessions)] {
         let report = evolved(6, Scenario { records: 3_000, keys, counter, ..OVERTAKING });
         assert!(report.changed > 6 && report.migrated > 1, "{counter:?}: {report:?}");
     }
@@ -99,6 +101,48 @@ fn windows_take_what_splits_bring_that_are_found_when_their_time_is_over() {
 fn windows_and_timers_reach_a_target_through_an_outbox_once() {
     check(5, Scenario { counter: Counter::Timed, ..PUBLISHING });
     check(5, speaking(Speaking::Sessions, Scenario { barriers: Barriers::ExactlyOnce, ..PUBLISHING }));
+    let mut rescales = 0;
+    for counter in [Counter::Timed, Counter::Windowed, Counter::Sessions] {
+        rescales += changed(4, Scenario { keys: 15, counter, barriers: Barriers::ExactlyOnce, ..PUBLISHING }).rescales;
+    }
+    assert!(rescales > 5, "{rescales} rescales");
+}
+
+#[test]
+fn timers_by_the_clock_fire_once_and_when_they_are_due_over_kills_and_restores() {
+    let reports: Vec<_> =
+        [STORMY, OVERTAKING].into_iter().flat_map(|of| reports(20, Scenario { counter: Counter::Clocked, ..of })).collect();
+    let (processes, restarts) = (sum(&reports, |report| report.processes), sum(&reports, |report| report.restarts));
+    assert!(processes > 80 && restarts > 20, "{processes} processes, {restarts} restarts");
+    check(5, recorded(Counter::Clocked));
+    check(5, Scenario { counter: Counter::Clocked, ..TIMED_INCREMENTS });
+}
+
+#[test]
+fn windows_that_timers_close_are_pieced_together_from_changes() {
+    let reports = reports(8, TIMED_INCREMENTS);
+    let (checkpoints, processes) = (sum(&reports, |report| report.checkpoints), sum(&reports, |report| report.processes));
+    assert!(checkpoints > 40 && processes > 16, "{checkpoints} checkpoints, {processes} processes");
+}
+
+#[test]
+fn what_windows_said_more_than_once_is_replayed_as_it_was() {
+    for of in [Speaking::Tumbling, Speaking::Sessions] {
+        let replayed = sum(&reports(5, recorded(Counter::Speaking(of))), |report| report.replayed);
+        assert!(replayed > 300, "{of:?}: {replayed} calls");
+    }
+}
+
+#[test]
+fn windows_and_timers_of_a_job_that_changes_are_replayed_by_the_versions_that_did_it() {
+    let (mut rescales, mut accepted) = (0, 0);
+    for counter in [Counter::Timed, Counter::Windowed, Counter::Sessions] {
+        for (count, of) in [(5, CALM), (4, OVERTAKING)] {
+            let report = changed(count, Scenario { keys: 15, counter, record: true, retain: EVERY, ..of });
+            (rescales, accepted) = (rescales + report.rescales, accepted + report.accepted);
+        }
+    }
+    assert!(rescales > 10 && accepted > 10, "{rescales} rescales, {accepted} accepted");
 }
 
 #[test]
