@@ -273,7 +273,7 @@ impl InputGate {
         match element {
             StreamElement::Batch(batch) => self.on_batch(channel, batch),
             StreamElement::Progress(progress) => {
-                let merged = self.valve.on_progress(channel, progress);
+                let merged = self.valve.on_progress(channel, progress).into_iter().flatten();
                 self.events.extend(merged.map(GateEvent::Progress));
             }
             StreamElement::Barrier(barrier) => {
@@ -285,7 +285,8 @@ impl InputGate {
             }
             StreamElement::EndOfInput => {
                 // The end of all channels says that time is at its end.
-                let merged = self.valve.on_end(channel).filter(|progress| *progress != Progress::Watermark(END_OF_TIME));
+                let merged = self.valve.on_end(channel).into_iter().flatten();
+                let merged = merged.filter(|progress| *progress != Progress::Watermark(END_OF_TIME));
                 self.events.extend(merged.map(GateEvent::Progress));
                 let actions = match &mut self.rule {
                     Rule::ExactlyOnce(aligner) => aligner.on_end(channel),

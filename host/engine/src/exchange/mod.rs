@@ -22,4 +22,4 @@ pub use input_gate::InputGate;
 pub use output::Output;
 pub(crate) use output::{BATCH_BYTES, BATCH_RECORDS};
 pub use partitioner::{Partitioner, Partitioning};
-pub use watermark_valve::WatermarkValve;
+pub use watermark_valve::{Merged, WatermarkValve};

@@ -14,11 +14,11 @@ use super::read_source::{Read, ReadSource, Time, left_behind};
 use super::{IsolatedOperator, ReplayPoint};
 use crate::element::{END_OF_TIME, Progress, RecordBatch, Selection, Watermark};
 use crate::error::{EngineError, ErrorKind};
-use crate::exchange::{Partitioning, WatermarkValve};
+use crate::exchange::{Merged, Partitioning, WatermarkValve};
 use crate::job::{JobGraph, VertexKind, distribute, load_in_flight, misfits};
 use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
 use crate::source::SplitState;
-use crate::time::{OpenSplits, SplitWatermarks, restored_largest};
+use crate::time::{OpenSplits, RestoredTime, SplitWatermarks};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,18 +269,23 @@ impl Upstream {
     /// Time has come further on an edge: what that means to whom it leads to.
     fn on_time(&mut self, edge: usize, time: Time) -> Vec<Ahead> {
         let vertex = self.graph.edges[edge].to;
-        let Some(merged) = self.gates.get_mut(&vertex).and_then(|gate| gate.on_time(edge, time)) else { return Vec::new() };
+        let merged = self.gates.get_mut(&vertex).map_or([None; 2], |gate| gate.on_time(edge, time));
+        // What is ahead is done from the end.
+        merged.into_iter().flatten().rev().flat_map(|merged| self.on_merged(vertex, merged)).collect()
+    }
+
+    fn on_merged(&mut self, vertex: usize, merged: Progress) -> Option<Ahead> {
         let time = if merged == Progress::Watermark(END_OF_TIME) { Time::End } else { Time::Progress(merged) };
         match (merged, self.operators.get_mut(&vertex)) {
             (Progress::Watermark(Watermark(watermark)), Some(operator)) => operator.begin_watermark(watermark),
             (Progress::Watermark(Watermark(watermark)), None) => {
                 self.ready.push_back(Ready::Watermark(watermark));
-                return Vec::new();
+                return None;
             }
             (Progress::Idle, Some(_)) => {}
-            (Progress::Idle, None) => return Vec::new(),
+            (Progress::Idle, None) => return None,
         }
-        vec![Ahead::Advance { vertex, time }]
+        Some(Ahead::Advance { vertex, time })
     }
 
     async fn advance(&mut self, vertex: usize, time: Time) -> Result<Vec<Ahead>, EngineError> {
@@ -314,8 +319,8 @@ impl Gate {
         Self { valve: WatermarkValve::new(edges.len()), edges }
     }
 
-    fn on_time(&mut self, edge: usize, time: Time) -> Option<Progress> {
-        let channel = self.edges.iter().position(|other| *other == edge)?;
+    fn on_time(&mut self, edge: usize, time: Time) -> Merged {
+        let Some(channel) = self.edges.iter().position(|other| *other == edge) else { return [None; 2] };
         match time {
             Time::Progress(progress) => self.valve.on_progress(channel, progress),
             Time::End => self.valve.on_end(channel),
@@ -349,7 +354,7 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
 fn output_time(graph: &JobGraph, vertex: usize, point: &ReplayPoint) -> Option<SplitWatermarks> {
     let settings = graph.vertices[vertex].watermark.clone()?;
     let snapshot = point.metadata.as_ref().and_then(|metadata| metadata.vertex(&graph.vertices[vertex].id));
-    let largest = snapshot.and_then(|snapshot| restored_largest(snapshot.subtasks.iter().map(|part| part.largest_timestamp)));
+    let largest = snapshot.and_then(|snapshot| RestoredTime::of(snapshot.subtasks.iter().map(|part| part.largest_timestamp)).largest);
     let output = SplitState { largest_timestamp: largest, ..SplitState::unread(String::new(), serde_json::Value::Null) };
     Some(SplitWatermarks::new(settings, &[output]))
 }

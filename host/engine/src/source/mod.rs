@@ -246,6 +246,11 @@ pub fn is_idle(reader: &dyn SourceReader) -> bool {
     idle.all(|idle| idle)
 }
 
+/// True where a reader has handed on all that there is for it. One without splits has nothing to hand on.
+pub fn is_caught_up(reader: &dyn SourceReader) -> bool {
+    reader.splits().is_empty() || is_idle(reader)
+}
+
 /// How far a reader lags behind what there is of its splits.
 pub fn lag(reader: &dyn SourceReader) -> SourceLag {
     let mut sum = SourceLag::default();

@@ -9,7 +9,7 @@ use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};
 use crate::task::testing::snapshots;
 use crate::task::{OperatorTask, SourceClock, SubtaskPlace, TaskEvents};
-use crate::time::WatermarkSettings;
+use crate::time::{RestoredTime, WatermarkSettings};
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -220,7 +220,15 @@ fn watermarks_of_what_an_operator_emits_take_the_place_of_those_that_come_in() {
     let (clock, settings) =
         (simulator.runtime().clock, WatermarkSettings { delay: Duration::from_millis(2), ..WatermarkSettings::default() });
     let mut chain = chain(clock.clone(), &heard);
-    let output = |largest| OutputTime::new(&SourceClock::new(settings.clone(), 1), largest, ("a".into(), 0), Arc::default(), clock.clone());
+    let output = |largest| {
+        OutputTime::new(
+            &SourceClock::new(settings.clone(), 1),
+            RestoredTime { largest, others: largest },
+            ("a".into(), 0),
+            Arc::default(),
+            clock.clone(),
+        )
+    };
     chain.nodes[0].time = Some(Box::new(output(None)));
     let told = |chain: &mut Chain| match chain.poll_output_time(|| true, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready((node, progress)) => Some((node, progress)),
@@ -262,7 +270,13 @@ fn the_time_of_what_operators_emit_goes_on_by_the_clock_where_those_that_are_not
     let shared = SourceClock::new(settings, 2);
     let mut chains = [0, 1].map(|subtask| {
         let mut chain = chain(clock.clone(), &heard);
-        chain.nodes[0].time = Some(Box::new(OutputTime::new(&shared, Some(30), ("a".into(), subtask), Arc::default(), clock.clone())));
+        chain.nodes[0].time = Some(Box::new(OutputTime::new(
+            &shared,
+            RestoredTime { largest: Some(30), others: Some(30) },
+            ("a".into(), subtask),
+            Arc::default(),
+            clock.clone(),
+        )));
         chain
     });
     let look = |chain: &mut Chain| match chain.poll_output_time(|| true, &mut Context::from_waker(Waker::noop())) {

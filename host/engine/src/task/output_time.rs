@@ -7,6 +7,7 @@ use crate::element::{NO_TIMESTAMP, Progress, Selection};
 use crate::metrics::VertexMetrics;
 use crate::runtime::Clock;
 use crate::source::SplitState;
+use crate::time::RestoredTime;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -29,16 +30,17 @@ impl ReadSplits for Output {
 }
 
 impl OutputTime {
-    /// That of subtask `subtask` of `operator`. `largest`: the largest timestamp that had been emitted before.
+    /// That of subtask `subtask` of `operator`, which goes on from `restored`.
     pub fn new(
         of: &SourceClock,
-        largest: Option<i64>,
+        restored: RestoredTime,
         (operator, subtask): (String, u32),
         metrics: Arc<VertexMetrics>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let RestoredTime { largest, others } = restored;
         let output = SplitState { largest_timestamp: largest, ..SplitState::unread(String::new(), serde_json::Value::Null) };
-        Self(SourceTime::new(of, &[output], (operator, subtask), metrics, clock))
+        Self(SourceTime::new(of, &[output], (operator, subtask), metrics, clock).beside(others))
     }
 
     /// These records have been emitted.

@@ -12,7 +12,7 @@ use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
 use crate::metrics::VertexMetrics;
 use crate::operator::QuarantineLimit;
 use crate::runtime::{Clock, Monotonic};
-use crate::source::{ReadStatus, SourceReader, SplitBatch, SplitState, is_idle};
+use crate::source::{ReadStatus, SourceReader, SplitBatch, SplitState, is_caught_up};
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -203,7 +203,7 @@ impl SourceTask {
             {
                 return Poll::Ready(Ok(Step::Progress(progress)));
             }
-            if let Poll::Ready((node, progress)) = self.chain.poll_output_time(|| is_idle(&*self.reading.reader), cx) {
+            if let Poll::Ready((node, progress)) = self.chain.poll_output_time(|| is_caught_up(&*self.reading.reader), cx) {
                 return Poll::Ready(Ok(Step::OutputTime(node, progress)));
             }
         }

@@ -112,6 +112,11 @@ impl SourceTime {
         }
     }
 
+    /// See [`SplitWatermarks::beside`].
+    pub fn beside(self, others: Option<i64>) -> Self {
+        Self { splits: self.splits.beside(others), ..self }
+    }
+
     /// More splits, behind those that there are.
     pub fn add(&mut self, splits: &[SplitState]) {
         self.splits.add(splits);
@@ -222,7 +227,7 @@ impl SourceTime {
 
     fn tell(&mut self, now: Monotonic) -> Option<Progress> {
         let own = self.splits.news();
-        self.is_stale = false;
+        self.is_stale = self.splits.has_news();
         if let Some(own) = own {
             self.is_idle = own == Progress::Idle;
             if let Some(idleness) = &self.idleness {

@@ -54,10 +54,21 @@ pub(crate) struct Largest {
     pub ahead: u64,
 }
 
-/// The largest timestamp so far from which the subtasks of a restored operator go on, where its old ones had come to these: the smallest, as nobody knows whose
-/// records each of them is given. `None`: one of those had emitted nothing.
-pub(crate) fn restored_largest(old: impl Iterator<Item = Option<i64>>) -> Option<i64> {
-    old.min().flatten()
+/// From where the subtasks of a restored operator go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RestoredTime {
+    /// The largest timestamp that each begins with: the smallest that its old ones had come to, as nobody knows whose records each is given. `None`: one of those had
+    /// emitted nothing.
+    pub largest: Option<i64>,
+    /// The smallest of those that had one: what time goes on from once all are idle.
+    pub others: Option<i64>,
+}
+
+impl RestoredTime {
+    /// Where the old subtasks had come to these.
+    pub fn of(old: impl Iterator<Item = Option<i64>> + Clone) -> Self {
+        Self { largest: old.clone().min().flatten(), others: old.flatten().min() }
+    }
 }
 
 /// A duration in the unit of timestamps.
@@ -80,10 +91,17 @@ mod tests {
 
     #[test]
     fn a_restored_operators_subtasks_go_on_from_the_one_that_was_furthest_behind() {
-        let of = |old: &[Option<i64>]| restored_largest(old.iter().copied());
-        assert_eq!(of(&[Some(7), Some(-3), Some(9)]), Some(-3));
-        assert_eq!([of(&[Some(7), None]), of(&[None, Some(7)])], [None, None], "one that has emitted nothing may emit anything");
-        assert_eq!([of(&[]), of(&[None]), of(&[Some(5)])], [None, None, Some(5)]);
+        let of = |old: &[Option<i64>]| {
+            let RestoredTime { largest, others } = RestoredTime::of(old.iter().copied());
+            (largest, others)
+        };
+        assert_eq!(of(&[Some(7), Some(-3), Some(9)]), (Some(-3), Some(-3)));
+        assert_eq!(
+            [of(&[Some(7), None]), of(&[None, Some(7)])],
+            [(None, Some(7)); 2],
+            "one that has emitted nothing may emit anything until it is idle"
+        );
+        assert_eq!([of(&[]), of(&[None]), of(&[Some(5)])], [(None, None), (None, None), (Some(5), Some(5))]);
     }
 
     #[test]

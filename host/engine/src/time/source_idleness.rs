@@ -6,7 +6,7 @@
 
 use super::millis;
 use crate::element::{NO_TIMESTAMP, Progress, Watermark};
-use crate::exchange::WatermarkValve;
+use crate::exchange::{Merged, WatermarkValve};
 use crate::runtime::Monotonic;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +42,7 @@ impl SourceIdleness {
         self.note(subtask, true, now, |valve| valve.on_end(subtask as usize));
     }
 
-    fn note(&self, subtask: u32, is_idle: bool, now: Monotonic, tell: impl FnOnce(&mut WatermarkValve) -> Option<Progress>) {
+    fn note(&self, subtask: u32, is_idle: bool, now: Monotonic, tell: impl FnOnce(&mut WatermarkValve) -> Merged) {
         let mut state = self.lock();
         if let Some(since) = state.all_since {
             // What has passed by the clock stays passed.
@@ -134,6 +134,12 @@ mod tests {
     fn time_in_which_nobody_could_look_does_not_pass() {
         check(1, "A5 t3 A~ t4 s90 t92", "- - 5 6 6 8");
         check(2, "A5 B3 A~ s90 B~ t95 s99 t100", "- - - - 3 8 8 9");
+    }
+
+    #[test]
+    fn one_that_never_had_a_time_is_no_end_of_the_others() {
+        check(2, "A5 A~ t9 B~ t10", "- - - 5 6");
+        check(2, "A5 B~ t9 A~ t10", "- - - 5 6");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A split is idle once its reader has said for long enough that it is caught up; that it is not asked, or has no room, is no idleness, and neither is time in
 //! which nobody could look: [`SplitWatermarks::stood_still`]. One that has not been begun holds time back where it is. Of a split that was idle, records may be
-//! older than the watermark: they are late, and the split counts again once it has caught up.
+//! older than the watermark: they are late, and the split counts again once it has caught up. Where none counts any more time stays, but that it comes first to the
+//! smallest of the idle ones that have one: one without a record held it back until it was idle, and what the others had must not depend on which was idle first.
 
 use super::{Largest, WatermarkSettings};
 use crate::checkpoint::SplitState;
@@ -28,8 +29,12 @@ pub(crate) struct SplitWatermarks {
     splits: Vec<SplitTime>,
     watermark: Watermark,
     is_idle: bool,
+    /// The largest timestamp of somebody else that counts where none of the splits has had a record.
+    others: Option<i64>,
     /// What has been told last.
     told: Option<Progress>,
+    /// The last watermark that has been.
+    told_watermark: Watermark,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,9 +51,16 @@ struct SplitTime {
 impl SplitWatermarks {
     /// Of a subtask with these splits.
     pub fn new(settings: WatermarkSettings, splits: &[SplitState]) -> Self {
-        let mut watermarks = Self { settings, splits: Vec::new(), watermark: Watermark(NO_TIMESTAMP), is_idle: false, told: None };
+        let none = Watermark(NO_TIMESTAMP);
+        let (others, told) = (None, None);
+        let mut watermarks = Self { settings, splits: Vec::new(), watermark: none, is_idle: false, others, told, told_watermark: none };
         watermarks.add(splits);
         watermarks
+    }
+
+    /// The same, where others had come to this timestamp: it counts where all splits are idle and none of them has had a record.
+    pub fn beside(self, others: Option<i64>) -> Self {
+        Self { others, ..self }
     }
 
     /// More splits, behind those that there are.
@@ -61,9 +73,9 @@ impl SplitWatermarks {
         places.iter().rev().for_each(|&place| _ = self.splits.remove(place));
     }
 
-    /// Writes down how far the time of each split is.
+    /// Writes down how far the time of each split is: of one without a record how far the others had come, as nobody else may know that any more.
     pub fn note(&self, splits: &mut [SplitState]) {
-        splits.iter_mut().zip(&self.splits).for_each(|(split, time)| split.largest_timestamp = time.largest);
+        splits.iter_mut().zip(&self.splits).for_each(|(split, time)| split.largest_timestamp = time.largest.or(self.others));
     }
 
     /// Records of a split with these timestamps have been read. How many of them are too far ahead of the clock.
@@ -101,14 +113,26 @@ impl SplitWatermarks {
         self.merge();
     }
 
-    /// What there is to tell that has not been told yet.
+    /// What there is to tell that has not been told yet; there may be more behind it.
     pub fn news(&mut self) -> Option<Progress> {
-        let progress = if self.is_idle { Progress::Idle } else { Progress::Watermark(self.watermark) };
-        let is_news = self.told.unwrap_or(Progress::Watermark(Watermark(NO_TIMESTAMP))) != progress;
-        is_news.then(|| {
-            self.told = Some(progress);
-            progress
-        })
+        let progress = self.next_news()?;
+        self.told = Some(progress);
+        if let Progress::Watermark(watermark) = progress {
+            self.told_watermark = watermark;
+        }
+        Some(progress)
+    }
+
+    /// True where there is something that has not been told.
+    pub fn has_news(&self) -> bool {
+        self.next_news().is_some()
+    }
+
+    fn next_news(&self) -> Option<Progress> {
+        // How far time was when the last of them became idle is told first.
+        let rests = self.is_idle && self.watermark <= self.told_watermark;
+        let progress = if rests { Progress::Idle } else { Progress::Watermark(self.watermark) };
+        (self.told.unwrap_or(Progress::Watermark(Watermark(NO_TIMESTAMP))) != progress).then_some(progress)
     }
 
     /// When to look again at splits that are caught up and not idle yet: at each quarter of the time that this takes.
@@ -136,6 +160,7 @@ impl SplitWatermarks {
     /// Time has come to `watermark` without any record. Records that are older are late.
     pub fn advance(&mut self, watermark: Watermark) {
         self.watermark = self.watermark.max(watermark);
+        self.told_watermark = self.told_watermark.max(self.watermark);
     }
 
     fn merge(&mut self) {
@@ -145,7 +170,23 @@ impl SplitWatermarks {
             None => (!settings.in_order).then_some(*watermark),
             Some(largest) => Some(settings.watermark_of(largest)).filter(|own| *own >= *watermark),
         });
-        (self.watermark, self.is_idle) = (counting.min().unwrap_or(*watermark), active().next().is_none());
+        let (counting, rests) = (counting.min(), active().next().is_none());
+        self.watermark = match counting {
+            Some(counting) => counting,
+            None if rests => self.watermark.max(self.of_those_that_rest()),
+            None => self.watermark,
+        };
+        self.is_idle = rests;
+    }
+
+    /// How far time is where no split counts.
+    fn of_those_that_rest(&self) -> Watermark {
+        let of = |finished: bool| {
+            let rest = self.splits.iter().filter(move |split| split.is_finished == finished);
+            rest.filter_map(|split| split.largest).map(|largest| self.settings.watermark_of(largest))
+        };
+        let others = || self.others.map(|largest| self.settings.watermark_of(largest));
+        of(false).min().or(of(true).max()).or_else(others).unwrap_or(Watermark(NO_TIMESTAMP))
     }
 }
 
@@ -186,11 +227,14 @@ mod tests {
             let is_caught_up = |place: usize| caught_up[place];
             let open = OpenSplits { is_finished: &|place| finished[place], is_caught_up: Some(&is_caught_up) };
             watermarks.look(&open, now);
-            told.push(match watermarks.news() {
-                None => "-".into(),
-                Some(Progress::Idle) => "~".into(),
-                Some(Progress::Watermark(watermark)) => format!("{}", (watermark.0 + 1) / 1_000),
-            });
+            let mut news = String::new();
+            while let Some(progress) = watermarks.news() {
+                news += &match progress {
+                    Progress::Idle => "~".into(),
+                    Progress::Watermark(watermark) => format!("{}", (watermark.0 + 1) / 1_000),
+                };
+            }
+            told.push(if news.is_empty() { "-".into() } else { news });
         }
         assert_eq!(told.join(" "), expect, "{events}");
     }
@@ -258,6 +302,29 @@ mod tests {
         check(idle_after(10), 1, "A5 A~ t10 A5 A6", "5 - ~ 5 6");
         check(PLAIN, 1, "A5 A|", "5 ~");
         check(PLAIN, 0, "t1 + A5", "~ -9223372036854775 5");
+    }
+
+    #[test]
+    fn one_without_a_record_takes_no_time_from_the_others_whichever_is_idle_first() {
+        check(idle_after(10), 2, "A5 A~ B~ t10", "- - - 5~");
+        check(idle_after(10), 2, "A5 B~ t5 A~ t10 t15", "- - - - 5 ~");
+        check(idle_after(10), 2, "A5 A~ t5 B~ t10 t15", "- - - - - 5~");
+        check(idle_after(10), 3, "A5 B9 A~ B~ C~ t10", "- - - - - 5~");
+        check(idle_after(10), 2, "A5 A| B~ t10", "- - - 5~");
+        check(idle_after(10), 2, "A5 A~ B~ t10 B7 A6", "- - - 5~ 7 -");
+    }
+
+    #[test]
+    fn a_split_that_had_nothing_before_a_restore_goes_on_from_the_others_once_it_is_idle() {
+        let split = [SplitState::unread("a".into(), serde_json::Value::Null)];
+        let mut watermarks = SplitWatermarks::new(idle_after(8), &split).beside(Some(7_000));
+        let open = OpenSplits { is_finished: &|_| false, is_caught_up: Some(&|_| true) };
+        let mut told = |seconds| {
+            watermarks.look(&open, Duration::from_secs(seconds));
+            [watermarks.news(), watermarks.news()]
+        };
+        assert_eq!(told(1), [None, None]);
+        assert_eq!(told(9), [Some(Progress::Watermark(Watermark(6_999))), Some(Progress::Idle)]);
     }
 
     #[test]

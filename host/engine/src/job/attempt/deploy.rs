@@ -19,7 +19,7 @@ use crate::task::{
     CallLog, CallLogBudget, Chain, InFlightEdge, Node, NodeBody, OperatorSubtask, OperatorTask, OutputTime, RateLimiter, Reading,
     RestoreSource, SnapshotContext, Snapshots, SourceClock, SourceTask, Target, TaskControl, TaskEvent, TaskEvents,
 };
-use crate::time::restored_largest;
+use crate::time::RestoredTime;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,8 +276,9 @@ impl Builder<'_> {
         let (context, of) = (self.context, self.clocks.get(&vertex)?);
         let id = &context.graph.vertices[vertex].id;
         let old = context.metadata.as_ref().and_then(|metadata| metadata.vertex(context.plan.from(id)?));
-        let largest = old.and_then(|old| restored_largest(old.subtasks.iter().map(|part| part.largest_timestamp)));
-        Some(Box::new(OutputTime::new(of, largest, (id.clone(), index), metrics.clone(), context.runtime.clock.clone())))
+        let restored =
+            old.map_or_else(RestoredTime::default, |old| RestoredTime::of(old.subtasks.iter().map(|part| part.largest_timestamp)));
+        Some(Box::new(OutputTime::new(of, restored, (id.clone(), index), metrics.clone(), context.runtime.clock.clone())))
     }
 
     /// The task's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.
