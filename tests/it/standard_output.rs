@@ -37,7 +37,7 @@ const COMMANDS: [(&str, &str); 33] = [
     ("savepoint verify", "savepoint verify SAVEPOINT"),
     ("savepoint delete", "savepoint delete SAVEPOINT"),
     ("upgrade", "upgrade words --operator count --plugin PLUGIN --probation 0s"),
-    ("upgrade", "upgrade once.toml --operator count --plugin PLUGIN --dry-run"),
+    ("upgrade", "upgrade words --operator count --plugin PLUGIN --dry-run"),
     ("replay", "replay once.toml --operator count"),
     ("state list", "state list once.toml"),
     ("state get", "state get once.toml count --key word1"),
