@@ -1,0 +1,74 @@
+package weir
+
+import (
+	"unicode/utf8"
+	"unsafe"
+)
+
+// AppendJSONString appends a text as JSON, with its quotes. It escapes what JSON needs and nothing else, as operators in other languages do, where
+// encoding/json escapes more; what is no UTF-8 becomes U+FFFD.
+func AppendJSONString(b []byte, text string) []byte {
+	return appendJSON(b, unsafe.Slice(unsafe.StringData(text), len(text)))
+}
+
+// AppendJSONBytes appends a text as [AppendJSONString] does.
+func AppendJSONBytes(b []byte, text []byte) []byte { return appendJSON(b, text) }
+
+func appendJSON(b []byte, text []byte) []byte {
+	b = append(b, '"')
+	plain := 0
+	for i := plainUpTo(text, 0); i < len(text); i = plainUpTo(text, i) {
+		c, length := text[i], 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, length = utf8.DecodeRune(text[i:]); r != utf8.RuneError || length > 1 {
+				i += length
+				continue
+			}
+		}
+		b = appendEscaped(append(b, text[plain:i]...), c)
+		i += length
+		plain = i
+	}
+	return append(appendBytes(b, text[plain:]), '"')
+}
+
+// plainUpTo returns where the characters that stand for themselves end, from a place on. Characters outside ASCII are looked at one by one.
+func plainUpTo(text []byte, at int) int {
+	const low, high = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
+	for ; at+8 <= len(text); at += 8 {
+		word := *(*uint64)(unsafe.Pointer(&text[at]))
+		// The high bit of each byte that is below a space, a quote, a backslash or outside ASCII; of the bytes behind such a one it may say too much.
+		quote, backslash := word^low*'"', word^low*'\\'
+		if (word|(word-low*' ')|(quote-low)|(backslash-low))&high != 0 {
+			break
+		}
+	}
+	for at < len(text) && text[at] >= ' ' && text[at] != '"' && text[at] != '\\' && text[at] < utf8.RuneSelf {
+		at++
+	}
+	return at
+}
+
+// appendEscaped appends a character that does not stand for itself.
+func appendEscaped(b []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	}
+	if c >= utf8.RuneSelf {
+		return append(b, "\ufffd"...)
+	}
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+}
