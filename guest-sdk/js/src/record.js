@@ -1,0 +1,133 @@
+// One record as an author sees it. There is one for a call, which shows the record that is being worked on.
+
+import { Failure } from './failure.js';
+import { decodeText, decodeTextLossy } from './utf8.js';
+import { msOf, NO_TIME } from './times.js';
+
+/** The record that is being worked on. */
+export class Record {
+  constructor(batch, cursor, input) {
+    this.batch = batch;
+    this.cursor = cursor;
+    this.input = input;
+  }
+
+  get value() {
+    const { batch, cursor } = this;
+    return batch.hasValue(cursor.record) ? batch.values.item(cursor.record) : null;
+  }
+
+  text() {
+    const { batch, cursor } = this;
+    if (batch.valueless.length > 0 && !batch.hasValue(cursor.record)) throw new Failure('the record has no value');
+    return batch.values.text(cursor.record, 'the value');
+  }
+
+  json(reviver) {
+    const text = this.text();
+    try {
+      return JSON.parse(text, reviver);
+    } catch (error) {
+      throw new Failure(`read the value as JSON: ${error.message}`);
+    }
+  }
+
+  get key() {
+    return this.batch.key(this.cursor.record);
+  }
+
+  keyText() {
+    const number = this.batch.keyNumber(this.cursor.record);
+    return number < 0 ? null : this.batch.keys.text(number, 'the key');
+  }
+
+  get timestamp() {
+    const time = this.batch.times[this.cursor.record];
+    return time === NO_TIME ? null : msOf(time);
+  }
+
+  get timestampBigInt() {
+    const time = this.batch.times[this.cursor.record];
+    return time === NO_TIME ? null : time;
+  }
+
+  get date() {
+    const ms = this.timestamp;
+    return ms === null ? null : new Date(ms);
+  }
+
+  get headers() {
+    return this.batch.headers.of(this.cursor.record);
+  }
+
+  header(name) {
+    if (this.batch.headers.ends.length === 0) return null;
+    return this.headers.findLast(([bytes]) => decodeTextLossy(bytes) === name)?.[1] ?? null;
+  }
+
+  headerText(name) {
+    const value = this.header(name);
+    return value === null ? null : decodeText(value);
+  }
+}
+
+/** A timer that is due, as an author sees it. */
+export class FiredTimer {
+  constructor(batch, index, name) {
+    this.name = name;
+    this.key = batch.keys.item(batch.keyOf[index]);
+    this.timeBigInt = batch.times[index];
+  }
+
+  keyText() {
+    return decodeText(this.key);
+  }
+
+  get time() {
+    return msOf(this.timeBigInt);
+  }
+
+  get date() {
+    return new Date(this.time);
+  }
+}
+
+/** The bounds of a window, as an author sees them. */
+export class Window {
+  constructor([start, end]) {
+    this.startBigInt = start;
+    this.endBigInt = end;
+  }
+
+  /** The window of these bounds; null: it has none. */
+  static of(bounds) {
+    return bounds === null ? null : new Window(bounds);
+  }
+
+  get start() {
+    return msOf(this.startBigInt);
+  }
+
+  get end() {
+    return msOf(this.endBigInt);
+  }
+
+  get startDate() {
+    return new Date(this.start);
+  }
+
+  get endDate() {
+    return new Date(this.end);
+  }
+}
+
+/** A window of a key that fires, as an author sees it. */
+export class FiredWindow {
+  constructor(key, window, reason, revision, replaces) {
+    Object.assign(this, { key, window, reason, revision, replaces });
+  }
+
+  keyText() {
+    return decodeText(this.key);
+  }
+}

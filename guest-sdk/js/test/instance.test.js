@@ -1,0 +1,109 @@
+// An operator in an instance, over batches as the host hands them in.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { guestOf } from '../src/component.js';
+import { bytesOfNumbers, Column, u32sOf } from '../src/columns.js';
+import { ColumnWriter, u32sFrom } from '../src/column_writer.js';
+import { Failure, list, operator, record, u64, value } from '../src/index.js';
+
+const none = new Uint8Array(0);
+
+function columnOf(items) {
+  const writer = new ColumnWriter();
+  items.forEach((item) => writer.push(item));
+  return writer.finish();
+}
+
+/** A batch of keys and values of a keyed input. */
+function batchOf(records, states = []) {
+  const keys = [...new Set(records.map(([key]) => key))];
+  return {
+    keys: columnOf(keys),
+    keyOf: u32sFrom(records.map(([key]) => keys.indexOf(key))),
+    keyless: none,
+    values: columnOf(records.map(([, value]) => value ?? '')),
+    valueless: u32sFrom(records.flatMap(([, value], index) => (value === null ? [index] : []))),
+    headers: { ends: none, names: columnOf([]), values: columnOf([]) },
+    timestamps: bytesOfNumbers(BigInt64Array.from(records, (_, index) => BigInt(index))),
+    states,
+    windows: null,
+  };
+}
+
+const context = { input: 0, watermark: -(2 ** 63), processingTime: 7 };
+const texts = (column) => Array.from({ length: new Column(column).count }, (_, index) => new Column(column).text(index, 'it'));
+const subtask = { index: 0, parallelism: 1, seed: 1 };
+
+/** The component of an operator, opened. */
+function opened(definition, lines = []) {
+  const logging = { log: (level, message) => lines.push([level, message]) };
+  const collections = { listLength: () => 0 };
+  const guest = guestOf(operator({ name: 'x', version: '1', ...definition }), { collections, logging });
+  guest.open('{}', [null], subtask);
+  return guest;
+}
+
+test('a key is counted over a batch, and its state is set once', () => {
+  const guest = opened({
+    states: { seen: value(record('Seen', { count: u64 })) },
+    process: (record, ctx) => ctx.emit(`${record.keyText()} ${ctx.seen.update(({ count }) => ({ count: count + 1n })).count}`),
+  });
+  const stored = { keys: u32sFrom([1]), items: columnOf([Buffer.from('a165636f756e7405', 'hex')]) };
+  const effects = guest.process(context, batchOf([['a', ''], ['b', ''], ['a', '']], [stored]));
+  assert.deepEqual(texts(effects.outputs[0].values), ['a 1', 'b 6', 'a 2']);
+  const [{ state, cleared, set }] = effects.values;
+  assert.deepEqual([state, cleared.length, [...u32sOf(set.keys)]], [0, 0, [0, 1]]);
+  assert.equal(Buffer.from(set.items.data).toString('hex'), 'a165636f756e7402' + 'a165636f756e7406');
+});
+
+test('what fails is named, told with its stack, and leaves nothing behind', () => {
+  const guest = opened({
+    states: { items: list(u64), seen: value(u64) },
+    process(record, ctx) {
+      ctx.items.append(1n);
+      ctx.seen.set(1n);
+      ctx.emit('x');
+      if (record.text() === 'failure') throw new Failure('no such thing');
+      if (record.text() === 'error') undefined.x;
+    },
+  });
+  const failed = (value) => {
+    try {
+      guest.process(context, batchOf([['a', ''], ['a', value]], [{ keys: none, items: columnOf([]) }]));
+    } catch (thrown) {
+      return thrown;
+    }
+    return undefined;
+  };
+  assert.deepEqual(failed('failure'), { cause: 1, message: 'no such thing' });
+  assert.match(failed('error').message, /^TypeError: .*\n    at .*process/);
+  assert.match(failed(null).message, /^the record has no value/);
+  const effects = guest.process(context, batchOf([['b', 'fine']], [{ keys: none, items: columnOf([]) }]));
+  assert.deepEqual([effects.outputs[0].cause.length, effects.lists[0].append.keys.length, effects.values[0].set.keys.length], [4, 4, 4]);
+});
+
+test('records inherit what others of their output have of their own', () => {
+  const guest = opened({
+    process(record, ctx) {
+      if (record.text() === 'own') ctx.emit('o', { key: null, time: new Date(99), headers: [['h', 'v']] });
+      else ctx.emit('i');
+      ctx.pass();
+    },
+  });
+  const [output] = guest.process(context, batchOf([['a', ''], ['b', 'own'], ['c', '']])).outputs;
+  assert.deepEqual(texts(output.values), ['i', 'o', 'i']);
+  assert.deepEqual([texts(output.keys), [...u32sOf(output.keyless)]], [['a', '', 'c'], [1]]);
+  assert.deepEqual([...new BigInt64Array(output.timestamps.slice().buffer)], [0n, 99n, 2n]);
+  assert.deepEqual([[...u32sOf(output.headers.ends)], [...output.passes]], [[0, 1, 1], [0b111]]);
+});
+
+test('a windowed operator that emits in process is refused, and the record named', () => {
+  const guest = opened({ windowed: true, process: (record, ctx) => record.text() === 'x' && void ctx.pass(), onWindow() {} });
+  assert.throws(() => guest.process(context, batchOf([['a', ''], ['a', ''], ['a', 'x']])), ({ cause, message }) => cause === 2 && /emits in `process`/.test(message));
+});
+
+test('a promise is refused', () => {
+  const guest = opened({ process: async () => {} });
+  assert.throws(() => guest.process(context, batchOf([['a', '']])), ({ message }) => /gives a promise/.test(message));
+});
