@@ -90,4 +90,12 @@ pub struct PluginTestArgs {
 pub enum Language {
     /// Rust.
     Rust,
+    /// C.
+    C,
+    /// Go.
+    Go,
+    /// JavaScript, and TypeScript.
+    Javascript,
+    /// Python.
+    Python,
 }

@@ -32,15 +32,33 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Failure> {
     Ok(Built { made, component: project.component() })
 }
 
-/// Runs a program of the toolchain in `folder`. What it printed on standard output; what it has complained of is part of the error where it fails.
+/// The first of these programs that is there.
+pub(super) fn first_there<const N: usize>(tools: [&'static Tool; N]) -> Result<&'static Tool, Failure> {
+    let is_there =
+        |tool: &&Tool| Command::new(tool.program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    tools.into_iter().find(is_there).ok_or_else(|| missing(tools[0]).into())
+}
+
+/// As [`run_with`], in this process's environment.
 pub(super) fn run<S: AsRef<OsStr>>(
     tool: &Tool,
     arguments: impl IntoIterator<Item = S>,
     folder: &Path,
     say: &dyn Fn(&str),
 ) -> Result<String, Failure> {
+    run_with(tool, arguments, folder, &[], say)
+}
+
+/// Runs a program of the toolchain in `folder`. What it printed on standard output; what it has complained of is part of the error where it fails.
+pub(super) fn run_with<S: AsRef<OsStr>>(
+    tool: &Tool,
+    arguments: impl IntoIterator<Item = S>,
+    folder: &Path,
+    variables: &[(&str, &str)],
+    say: &dyn Fn(&str),
+) -> Result<String, Failure> {
     let mut command = Command::new(tool.program);
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.args(arguments).envs(variables.iter().copied()).current_dir(folder).stdin(Stdio::null());
     let line = std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
     say(&format!("running `{line}`"));
     let output = command.output().map_err(|error| match error.kind() {

@@ -1,7 +1,7 @@
 //! The languages that there is an SDK for: what a project in each is made of, and what builds it.
 
 use super::Project;
-use super::rust;
+use super::{c, go, javascript, python, rust};
 use crate::args::Language;
 use crate::failure::Failure;
 use clap::ValueEnum;
@@ -18,6 +18,8 @@ pub struct Profile {
     pub short: &'static str,
     /// The operator's file in a new project.
     pub operator: &'static str,
+    /// What a plugin is made of where `weir.toml` does not say it: a file, or a folder.
+    pub source: &'static str,
     /// The SDK's page, below the SDK's folder.
     pub documentation: &'static str,
     /// Globs of what a plugin is made from.
@@ -37,6 +39,10 @@ impl Language {
     pub fn profile(self) -> &'static Profile {
         match self {
             Self::Rust => &rust::PROFILE,
+            Self::C => &c::PROFILE,
+            Self::Go => &go::PROFILE,
+            Self::Javascript => &javascript::PROFILE,
+            Self::Python => &python::PROFILE,
         }
     }
 

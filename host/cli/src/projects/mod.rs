@@ -3,10 +3,14 @@
 //! A project is a folder with a `weir.toml`, which names the plugin and its language. Nothing here knows a job.
 
 mod build;
+mod c;
 mod carried;
+mod go;
+mod javascript;
 mod language;
 mod new;
 mod pack;
+mod python;
 mod rust;
 
 pub use build::{Built, build};
@@ -33,6 +37,7 @@ struct Manifest {
 struct PluginTable {
     name: String,
     language: String,
+    source: Option<String>,
 }
 
 /// A project that there is.
@@ -43,6 +48,8 @@ pub struct Project {
     pub name: String,
     /// What it is written in.
     pub language: Language,
+    /// What the plugin is made of, from the folder: a file, or a folder of them.
+    pub source: String,
 }
 
 impl Project {
@@ -51,13 +58,16 @@ impl Project {
         let path = folder.join(MANIFEST);
         let refused =
             |message: String, hint: &str| Failure::Usage { message: format!("{}: {message}", path.display()), hint: hint.to_owned() };
+        let folder = &std::path::absolute(folder).map_err(|error| refused(error.to_string(), "name a folder that is there"))?;
         let text = std::fs::read_to_string(&path)
             .map_err(|error| refused(error.to_string(), "`weir plugin new NAME --language LANGUAGE` makes a project"))?;
-        let Manifest { plugin: PluginTable { name, language } } = toml::from_str(&text)
-            .map_err(|error| refused(error.to_string().trim_end().to_owned(), "it has `name` and `language` below [plugin]"))?;
+        let Manifest { plugin: PluginTable { name, language, source } } = toml::from_str(&text).map_err(|error| {
+            refused(error.to_string().trim_end().to_owned(), "it has `name` and `language` below [plugin], and perhaps `source`")
+        })?;
         let known = Language::of_name(&language).ok_or_else(|| refused(format!("weir has no SDK for `{language}`"), &Language::names()))?;
         check_name(&name).map_err(|what| refused(what, "write another `name`"))?;
-        Ok(Self { folder: folder.to_owned(), name, language: known })
+        let source = source.unwrap_or_else(|| known.profile().source.to_owned());
+        Ok(Self { folder: folder.to_owned(), name, language: known, source })
     }
 
     /// Where its component is.

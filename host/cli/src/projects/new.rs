@@ -71,6 +71,7 @@ fn filled(template: &str, name: &str, profile: &Profile) -> String {
         ("short", profile.short),
         ("sources", &sources),
         ("operator", profile.operator),
+        ("source", profile.source),
         ("documentation", &documentation),
     ];
     known.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))

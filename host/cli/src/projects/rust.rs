@@ -12,6 +12,7 @@ pub const PROFILE: Profile = Profile {
     name: "Rust",
     short: "rust",
     operator: "src/lib.rs",
+    source: ".",
     documentation: "guest-sdk/rust/README.md",
     sources: &["src/**/*.rs", "Cargo.toml", "weir-sdk/guest-sdk/**/*.rs"],
     sdk: &["guest-sdk/rust", "guest-sdk/rust-derive", "wit"],
