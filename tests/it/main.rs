@@ -65,6 +65,7 @@ mod inputs;
 mod joins;
 mod kept_state;
 mod kills;
+mod languages;
 mod lifetimes;
 mod limits;
 mod lost_log;

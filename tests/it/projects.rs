@@ -2,7 +2,7 @@
 
 use crate::WEIR;
 use std::path::Path;
-use weir_tests::process::{Bench, WordCount};
+use weir_tests::process::{Bench, WordCount, has_toolchain};
 
 /// A new project in the bench's folder, tested and run.
 fn goes_from_nothing_to_its_first_output(language: &str) {
@@ -23,6 +23,34 @@ fn goes_from_nothing_to_its_first_output(language: &str) {
 #[test]
 fn a_project_in_rust_goes_from_nothing_to_its_first_output() {
     goes_from_nothing_to_its_first_output("rust");
+}
+
+#[test]
+fn a_project_in_c_goes_from_nothing_to_its_first_output() {
+    if has_toolchain("c") {
+        goes_from_nothing_to_its_first_output("c");
+    }
+}
+
+#[test]
+fn a_project_in_go_goes_from_nothing_to_its_first_output() {
+    if has_toolchain("go") {
+        goes_from_nothing_to_its_first_output("go");
+    }
+}
+
+#[test]
+fn a_project_in_javascript_goes_from_nothing_to_its_first_output() {
+    if has_toolchain("javascript") {
+        goes_from_nothing_to_its_first_output("javascript");
+    }
+}
+
+#[test]
+fn a_project_in_python_goes_from_nothing_to_its_first_output() {
+    if has_toolchain("python") {
+        goes_from_nothing_to_its_first_output("python");
+    }
 }
 
 #[test]
