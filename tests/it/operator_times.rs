@@ -119,3 +119,32 @@ fn the_last_windows_speak_when_an_operator_emits_nothing_more_and_a_line_from_th
     assert_eq!(told_windows(&bench.committed(), SHORT), windows_of(&rows, SHORT));
     assert_eq!(bench.committed_in("late"), Lines::new());
 }
+
+#[test]
+fn a_source_subtask_without_a_file_holds_nobody_back() {
+    let rows = in_order(0..50, FIRST);
+    let bench = bench(&rows, SHORT, "follow = true", "delay = \"500ms\", idle-after = \"200ms\", advance-when-idle = true");
+    // One file for two subtasks, and the operator in a chain with them.
+    bench.edit_job(", by = \"rebalance\"", "");
+    let mut process = bench.start("run job.toml -q");
+    speaks(&mut process, &bench, &rows);
+}
+
+#[test]
+fn an_operators_own_time_goes_on_behind_a_kill_though_one_subtask_had_nothing() {
+    // One line: one of the two subtasks has it. The clock is not to pass it before the kill.
+    let rows = in_order(0..1, FIRST);
+    let bench = bench(&rows, SHORT, "follow = true", "delay = \"0s\", idle-after = \"1h\", advance-when-idle = true");
+    let mut process = bench.start("run job.toml -q");
+    let is_parse = |vertex: &serde_json::Value| vertex["id"] == "parse" && vertex["records_out"] == 1;
+    // It may not be there to be asked yet.
+    let status = || bench.run("status job.toml --output json").document();
+    let has_emitted = || status()["vertices"].as_array().is_some_and(|vertices| vertices.iter().any(is_parse));
+    assert!(process.runs_until("the line is emitted", has_emitted));
+    let before = bench.log().completed.len();
+    assert!(process.runs_until("a checkpoint behind it", || bench.log().completed.len() > before + 1));
+    assert!(process.kill());
+    bench.edit_job("idle-after = \"1h\"", "idle-after = \"200ms\"");
+    let mut process = bench.start("run job.toml -q");
+    speaks(&mut process, &bench, &rows);
+}

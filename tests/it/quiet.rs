@@ -133,6 +133,19 @@ fn the_last_windows_of_files_that_go_quiet_speak_and_what_comes_then_is_in_other
     }
 }
 
+#[test]
+fn a_file_without_a_row_takes_no_time_from_the_others() {
+    for parallelism in [1, 2] {
+        let mut files = Files::new(parallelism, "follow = true", "delay = \"0s\", idle-after = \"200ms\", advance-when-idle = true");
+        files.add("a.csv", FIRST);
+        // Its header alone.
+        files.write("b.csv", &[]);
+        let mut process = files.bench.start("run job.toml -q");
+        let rows = files.rows.clone();
+        files.speak(&mut process, &rows);
+    }
+}
+
 /// The numbers of the rows that were told to be late.
 fn late(bench: &Bench) -> Vec<u64> {
     let number = |line: &String| {
