@@ -36,7 +36,8 @@ const MAX_PARALLELISMS: [u32; 3] = [4, 7, 128];
 /// Exchanges the operator by key.
 const UPGRADE: &str = "upgrade words --operator count --plugin";
 /// Why a command may fail that is sent to a job in the midst of other things.
-const REFUSALS: [&str; 8] = [
+const REFUSALS: [&str; 9] = [
+    "the job is about to end",
     "on probation",
     "at-least-once",
     "runs here",
