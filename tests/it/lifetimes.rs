@@ -4,7 +4,7 @@ use crate::WEIR;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use weir_tests::process::{Bench, Seed, WordCount, plugin};
+use weir_tests::process::{Bench, Seed, WordCount, plugin, write_variant};
 
 const ROWS: u64 = 2_600;
 const AIRCRAFT: u64 = 40;
@@ -65,17 +65,34 @@ fn passed(bench: &Bench) -> BTreeMap<u64, u64> {
     passed
 }
 
+/// What has passed is a day of event time apart, however far that was behind the flights.
+#[track_caller]
+fn assert_passed(bench: &Bench) {
+    let (passed, most) = (passed(bench), (DISORDER + ROWS / 4) / DAY + 1);
+    assert!(passed.values().all(|times| *times <= most), "{most} are the most: {passed:?}");
+    assert_eq!(passed[&AIRCRAFT], 1);
+    assert!((0..AIRCRAFT).all(|aircraft| passed[&aircraft] > 5), "{passed:?}");
+}
+
+#[test]
+fn a_running_job_that_is_rescaled_and_upgraded_keeps_what_lives_and_for_how_long() {
+    let bench = bench(ROWS / 30);
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("two checkpoints", || bench.log().completed.len() > 1));
+    bench.run("rescale words --parallelism 3 --operator dedup").assert(0, &[]);
+    write_variant(&plugin("dedup"), &bench.path("variant.wasm"));
+    bench.run("upgrade words --operator dedup --plugin variant.wasm --probation 0s").assert(0, &[]);
+    bench.run("rescale words --parallelism 1 --operator dedup").assert(0, &[]);
+    process.ended().assert(0, &[]);
+    assert_passed(&bench);
+}
+
 #[test]
 fn an_aircraft_passes_again_when_its_time_to_live_is_over_and_not_before() {
     let (bench, mut seed) = (bench(ROWS / 3), Seed::of_run());
     bench.kill_at_parallelisms(&mut seed, &[3, 1, 4, 2]);
     bench.run("run job.toml").assert(0, &["finished"]);
-    let passed = passed(&bench);
-    // What has passed is a day of event time apart, however far that was behind the flights.
-    let most = (DISORDER + ROWS / 4) / DAY + 1;
-    assert!(passed.values().all(|times| *times <= most), "{most} are the most: {passed:?}");
-    assert_eq!(passed[&AIRCRAFT], 1);
-    assert!((0..AIRCRAFT).all(|aircraft| passed[&aircraft] > 5), "{passed:?}");
+    assert_passed(&bench);
 
     let scanned = bench.run("state scan job.toml dedup --format jsonl -q");
     scanned.assert(0, &[]);

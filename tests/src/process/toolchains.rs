@@ -1,6 +1,8 @@
 //! The compilers of other languages: a machine without one does not test what is built with it, and says so.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// Whether what builds plugins in a language is here. `WEIR_EVERY_LANGUAGE` in the environment makes it an error that it is not.
 pub fn has_toolchain(language: &str) -> bool {
@@ -15,10 +17,28 @@ pub fn has_toolchain(language: &str) -> bool {
         let version = if *program == "go" { "version" } else { "--version" };
         Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     };
-    let missing = programs.iter().find(|program| !is_there(program));
+    // What npm and pip bring has to be to be had.
+    let registry: &[&str] = match language {
+        "javascript" => &["npm", "view", "componentize-qjs", "version"],
+        "python" => &["python3", "-m", "pip", "index", "versions", "componentize-py"],
+        _ => &[],
+    };
+    let missing = programs.iter().find(|program| !is_there(program)).copied();
+    let missing = missing.or_else(|| (!registry.is_empty() && !answers(registry)).then_some("package registry"));
     if let Some(program) = missing {
-        assert!(std::env::var_os("WEIR_EVERY_LANGUAGE").is_none(), "there is no `{program}`, and every language is to be tested");
-        eprintln!("what is built with {language} is not tested: there is no `{program}`");
+        assert!(std::env::var_os("WEIR_EVERY_LANGUAGE").is_none(), "there is no {program}, and every language is to be tested");
+        eprintln!("what is built with {language} is not tested: there is no {program}");
     }
     missing.is_none()
+}
+
+/// Whether a registry answers. Each is asked once.
+fn answers(line: &[&'static str]) -> bool {
+    static ASKED: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let ask = || {
+        let answer = Command::new(line[0]).args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        answer.is_ok_and(|status| status.success())
+    };
+    *asked.entry(line.join(" ")).or_insert_with(ask)
 }
