@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Timers of a call at most.
 const FIRED_MAX: usize = 1_024;
+/// So many timers or windows are put aside in one step, as their groups have not come to their time.
+pub(super) const HELD_MAX: usize = 4_096;
 /// So many timers of a key may be set that are due already, before nothing is due.
 const OVERDUE_MAX: u32 = 10_000;
 
@@ -23,18 +25,12 @@ const OVERDUE_MAX: u32 = 10_000;
 pub(super) struct Firing {
     /// A call has one timer or session alone.
     pub(super) one_by_one: bool,
-    /// Timers whose group has not come to their time, while the largest floor has.
-    held: Vec<Held>,
-}
-
-struct Held {
-    timer: u32,
-    time: i64,
-    key: Vec<u8>,
+    /// Timers whose group has not come to their time, while the largest floor has, with their numbers. Each is looked at again once, when all groups have.
+    held: BTreeMap<i64, Vec<(u32, Vec<u8>)>>,
 }
 
 impl OperatorSubtask {
-    /// Event time has come to here. Timers that were held back for their floors are looked at again.
+    /// Event time has come to here. Timers that were held back for their floors until now are looked at again.
     pub(crate) fn set_watermark(&mut self, watermark: i64) {
         self.watermark = watermark;
         if watermark != END_OF_TIME.0 {
@@ -42,10 +38,11 @@ impl OperatorSubtask {
         }
         self.floors.on_watermark(watermark);
         let Some(state) = self.state.as_deref_mut() else { return };
-        for Held { timer, time, key } in self.firing.held.drain(..) {
-            state.put_timer_back(timer, time, &key);
+        while let Some(held) = self.firing.held.first_entry().filter(|held| *held.key() <= watermark) {
+            let time = *held.key();
+            held.remove().into_iter().for_each(|(timer, key)| state.put_timer_back(timer, time, &key));
         }
-        state.on_event_time();
+        state.on_event_time(watermark);
         if watermark == END_OF_TIME.0 {
             state.end_event_time();
         }
@@ -83,7 +80,7 @@ impl OperatorSubtask {
         Some(time.saturating_sub(self.processing_time.now(self.clock.wall_ms(), self.clock.now())).max(0) as u64)
     }
 
-    /// The next call of timers that are due, which may have been deleted since; `None`: none is.
+    /// The next call of timers that are due, which may have been deleted since; `None`: none is, or which is next is not known yet ([`Self::is_due`]).
     pub(crate) fn due_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
         let Some(domain) = self.next_due() else { return Ok(self.due_windows()) };
         let processing_time = self.tell_processing_time();
@@ -97,7 +94,8 @@ impl OperatorSubtask {
         let Some(state) = self.state.as_deref_mut() else { return Ok(None) };
         state.on_due(domain, until);
         let (mut fired, mut times, mut of_call) = (FiredTimers::default(), HashMap::with_hasher(FixedState::default()), None);
-        while fired.len() < fired_max {
+        let mut held = 0;
+        while fired.len() < fired_max && held < HELD_MAX {
             let fits = |time: i64, key: &[u8]| {
                 let hash = key_hash(key);
                 let effective = if has_floors { floors.effective(key_group_of(hash, max_parallelism), watermark) } else { watermark };
@@ -107,7 +105,8 @@ impl OperatorSubtask {
             };
             let Some((timer, (hash, effective))) = state.take_timer(domain, fits) else { break };
             if domain == TimeDomain::Event && timer.time > effective {
-                self.firing.held.push(Held { timer: timer.timer, time: timer.time, key: timer.key().to_vec() });
+                self.firing.held.entry(timer.time).or_default().push((timer.timer, timer.key().to_vec()));
+                held += 1;
                 continue;
             }
             of_call = Some(effective);

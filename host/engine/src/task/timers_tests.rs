@@ -9,6 +9,7 @@ use crate::runtime::{Clock, Monotonic, Simulator};
 use crate::state::MemoryBackendFactory;
 use crate::task::SubtaskPlace;
 use crate::task::testing::Captured;
+use crate::time::WatermarkFloors;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 use std::collections::{BTreeSet, btree_map::Entry};
@@ -302,6 +303,34 @@ fn whatever_is_set_fires_once_in_order_and_when_its_time_has_come() {
         while run.fire() {}
         run.check_left();
     }
+}
+
+#[test]
+fn timers_ahead_of_their_groups_time_are_not_looked_at_again_with_every_watermark() {
+    let mut run = Run::new(1);
+    let subtask = &mut run.subtasks[0];
+    // Half of the groups have come to 100 before a restore.
+    let ahead = WatermarkFloor { from: 0, to: GROUPS / 2, watermark: 100 };
+    subtask.floors = WatermarkFloors::restored([ahead].into_iter(), subtask.place.key_groups);
+    let keys: Vec<String> = (0..).map(|number| format!("k{number}")).filter(|key| group_of(key) >= GROUPS / 2).take(3 * HELD_MAX).collect();
+    let mut builder = BatchBuilder::new();
+    keys.iter().for_each(|key| builder.push(Some(key.as_bytes()), b"+50 1", None));
+    for call in subtask.calls_of(0, true, Arc::new(builder.finish())) {
+        subtask.call(&call).now_or_never().unwrap().unwrap();
+    }
+    let mut steps = |subtask: &mut OperatorSubtask, watermark: i64| {
+        subtask.set_watermark(watermark);
+        let mut steps = 0;
+        while subtask.is_due() {
+            subtask.fire().now_or_never().unwrap().unwrap();
+            steps += 1;
+        }
+        (steps, std::mem::take(&mut *run.fired.lock().unwrap()).len())
+    };
+    let (held_in, fired) = steps(subtask, 10);
+    assert!(held_in > 2 && fired == 0, "a step is {HELD_MAX} of them at most: {held_in} steps");
+    assert_eq!(steps(subtask, 49), (0, 0));
+    assert_eq!(steps(subtask, 50).1, keys.len());
 }
 
 #[test]

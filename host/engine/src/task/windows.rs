@@ -1,5 +1,6 @@
 //! A subtask's windows: which of them are due, and what comes of a call in which records are put into windows, or windows fire.
 
+use super::timers::HELD_MAX;
 use super::{Emitted, OperatorSubtask};
 use crate::element::{BatchBuilder, Column, NO_TIMESTAMP, RecordBatch, key_group_of};
 use crate::error::EngineError;
@@ -21,7 +22,7 @@ impl OperatorSubtask {
         self.state.as_deref_mut().is_some_and(|state| state.are_windows_due(event, now))
     }
 
-    /// The next call of windows that are due; some may not fire after all. `None`: none is due.
+    /// The next call of windows that are due; some may not fire after all. `None`: none is due, or which is next is not known yet.
     pub(super) fn due_windows(&mut self) -> Option<OperatorCall> {
         if !self.are_windows_due() {
             return None;
@@ -34,8 +35,8 @@ impl OperatorSubtask {
         let due_max = if is_alone { 1 } else { DUE_MAX };
         let by_event_time = self.place.window.as_ref().is_some_and(|window| window.time == TimeDomain::Event);
         let state = self.state.as_deref_mut()?;
-        let (mut taken, mut of_call) = (Vec::new(), None);
-        while taken.len() < due_max {
+        let (mut taken, mut of_call, mut held) = (Vec::new(), None, 0);
+        while taken.len() < due_max && held < HELD_MAX {
             // A window is due by its key group's time; those of a call are of one.
             let fits = |time: Option<i64>, unit: &[u8]| {
                 let hash = unit_hash(unit);
@@ -46,6 +47,7 @@ impl OperatorSubtask {
             let Some((window, (hash, effective, is_held))) = state.take_window((event, processing_time), fits) else { break };
             if is_held {
                 state.hold_window(window);
+                held += 1;
                 continue;
             }
             of_call = Some(effective);

@@ -46,13 +46,13 @@ impl KeyedState {
                 continue;
             }
             if seen[unit] {
-                windows.due.release(due);
+                windows.due.look_again(due);
                 continue;
             }
             // One that has waited for a correction speaks before it is closed.
             let due = match reason {
                 DueReason::Closed if kept.touched && kept.has_come => {
-                    windows.due.release(due.clone());
+                    windows.due.look_again(due.clone());
                     DueWindow { reason: DueReason::Correction, ..due }
                 }
                 DueReason::OnTime | DueReason::Early | DueReason::Correction | DueReason::Closed => due,
@@ -148,11 +148,10 @@ impl KeyedState {
         }
     }
 
-    /// Event time has gone on: windows that have to be corrected are due, and those that were held may be.
-    pub(crate) fn on_event_time(&mut self) {
+    /// Event time has come to `watermark` for all keys: windows that have to be corrected are due, and those that were held may be.
+    pub(crate) fn on_event_time(&mut self, watermark: i64) {
         if let Some(windows) = &mut self.windows {
-            windows.due.put_held_back();
-            windows.due.on_watermark();
+            windows.due.on_watermark(watermark);
         }
     }
 

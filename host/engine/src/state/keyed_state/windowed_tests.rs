@@ -102,7 +102,7 @@ fn nothing_is_left_of_a_window_that_failed_though_it_would_take_late_records() {
     assert_eq!(fire(&mut state, 9, &[0]), 2);
     assert_eq!(state.key_count(), 2, "that of the other key waits for late records, and one of the same key goes on");
     assert_eq!(put(&mut state, &[("a", 5)]), Ok(1), "what comes late opens it anew");
-    state.on_event_time();
+    state.on_event_time(i64::MAX);
     assert_eq!((fire(&mut state, 19, &[]), state.key_count()), (2, 3));
     assert_eq!((fire(&mut state, i64::MAX, &[]), state.key_count()), (0, 0));
 }

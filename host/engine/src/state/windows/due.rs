@@ -93,6 +93,14 @@ impl Bucket {
 }
 
 impl Queue {
+    /// An empty one for windows of this kind.
+    fn of(kind: &WindowKind) -> Self {
+        match kind {
+            WindowKind::Session { .. } | WindowKind::Count { .. } => Self::Any(TimerQueue::default()),
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Self::Common(BTreeMap::new()),
+        }
+    }
+
     fn push(&mut self, time: i64, unit: &[u8], reason: u32) {
         match self {
             Self::Any(queue) => queue.push(time, unit, reason),
@@ -151,27 +159,28 @@ pub(in crate::state) struct DueWindows {
     corrections: BTreeSet<Place>,
     /// When they are at the latest, by the clock.
     corrected_at: Option<i64>,
-    /// Those of both that are due.
-    released: VecDeque<DueWindow>,
-    /// Those whose key has not come to their time, while others have: they are looked at again when time goes on.
-    held: Vec<DueWindow>,
+    /// Those of both that are due, as they were when they came to be: nobody waits until many have been moved.
+    released: VecDeque<(DueReason, BTreeSet<Place>)>,
+    /// Those that have been taken out, and are looked at again.
+    again: VecDeque<DueWindow>,
+    /// Those whose key has not come to their time, while others have. Each is looked at again once, when all have.
+    held: Queue,
+    /// Event time to which all keys have come.
+    watermark: i64,
 }
 
 impl DueWindows {
     pub fn new(kind: &WindowKind) -> Self {
-        let queue = match kind {
-            WindowKind::Session { .. } | WindowKind::Count { .. } => Queue::Any(TimerQueue::default()),
-            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } | WindowKind::Global => Queue::Common(BTreeMap::new()),
-        };
-        let (touched, corrections, released, held) = Default::default();
-        Self { queue, touched, tick: None, corrections, corrected_at: None, released, held }
+        let (touched, corrections, released, again) = Default::default();
+        let (queue, held) = (Queue::of(kind), Queue::of(kind));
+        Self { queue, touched, tick: None, corrections, corrected_at: None, released, again, held, watermark: i64::MIN }
     }
 
     /// How many different windows are waiting to be complete, or closed, at most; `None`: that is not known.
     pub fn different(&self) -> Option<usize> {
-        match &self.queue {
-            Queue::Common(buckets) if self.held.is_empty() => Some(buckets.len()),
-            Queue::Any(_) | Queue::Common(_) => None,
+        match (&self.queue, &self.held) {
+            (Queue::Common(queue), Queue::Common(held)) => Some(queue.len() + held.len()),
+            (Queue::Any(_), _) | (_, Queue::Any(_)) => None,
         }
     }
 
@@ -194,53 +203,51 @@ impl DueWindows {
         self.corrected_at.get_or_insert_with(|| now.saturating_add(CORRECTION_MS));
     }
 
-    /// Event time has gone on: what has to be corrected is.
-    pub fn on_watermark(&mut self) {
+    /// Event time has come to `watermark` for all keys: what has to be corrected is, and what was held may be due.
+    pub fn on_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+        self.release_corrections();
+    }
+
+    fn release_corrections(&mut self) {
         self.corrected_at = None;
-        let due = std::mem::take(&mut self.corrections).into_iter();
-        self.released.extend(due.map(|(end, unit)| DueWindow {
-            reason: DueReason::Correction,
-            unit: UnitName::new(&unit),
-            time: end.saturating_sub(1),
-        }));
+        Self::release(&mut self.released, DueReason::Correction, &mut self.corrections);
     }
 
-    /// One that was taken out waits for time to go on.
-    pub fn hold(&mut self, window: DueWindow) {
-        self.held.push(window);
-    }
-
-    /// Time has gone on.
-    pub fn put_held_back(&mut self) {
-        for held in std::mem::take(&mut self.held) {
-            self.queue.push(held.time, held.unit.as_slice(), held.reason as u32);
+    fn release(released: &mut VecDeque<(DueReason, BTreeSet<Place>)>, reason: DueReason, due: &mut BTreeSet<Place>) {
+        if !due.is_empty() {
+            released.push_back((reason, std::mem::take(due)));
         }
     }
 
+    /// One that was taken out waits until all keys have come to its time.
+    pub fn hold(&mut self, window: DueWindow) {
+        self.held.push(window.time, window.unit.as_slice(), window.reason as u32);
+    }
+
     /// One that was taken out is looked at again, behind the call.
-    pub fn release(&mut self, window: DueWindow) {
-        self.released.push_back(window);
+    pub fn look_again(&mut self, window: DueWindow) {
+        self.again.push_back(window);
     }
 
     fn on_clock(&mut self, now: i64) {
         if self.corrected_at.is_some_and(|at| at <= now) {
-            self.on_watermark();
+            self.release_corrections();
         }
         if self.tick.is_some_and(|at| at <= now) {
             self.tick = None;
-            let due = std::mem::take(&mut self.touched).into_iter();
-            self.released.extend(due.map(|(end, unit)| DueWindow {
-                reason: DueReason::Early,
-                unit: UnitName::new(&unit),
-                time: end.saturating_sub(1),
-            }));
+            Self::release(&mut self.released, DueReason::Early, &mut self.touched);
         }
     }
 
     /// True where windows may be due: event time has come to `event`, the clock to `now`.
     pub fn are_due(&mut self, settings: &WindowSettings, event: i64, now: i64) -> bool {
         self.on_clock(now);
-        !self.released.is_empty() || self.queue.not_before().is_some_and(|time| time <= until(settings, event, now))
+        let is_due = |queue: &Queue, until: i64| queue.not_before().is_some_and(|time| time <= until);
+        !self.again.is_empty()
+            || !self.released.is_empty()
+            || is_due(&self.held, self.watermark)
+            || is_due(&self.queue, until(settings, event, now))
     }
 
     /// When something is due by the clock at the earliest.
@@ -257,11 +264,26 @@ impl DueWindows {
         fits: impl FnOnce(Option<i64>, &[u8]) -> Option<T>,
     ) -> Option<(DueWindow, T)> {
         self.on_clock(now);
-        if let Some(next) = self.released.front() {
+        if let Some(next) = self.again.front() {
             let said = fits(None, next.unit.as_slice())?;
-            return self.released.pop_front().map(|next| (next, said));
+            return self.again.pop_front().map(|next| (next, said));
         }
-        self.queue.take(until(settings, event, now), fits)
+        if let Some((reason, released)) = self.released.front_mut() {
+            let (_, unit) = released.first()?;
+            let said = fits(None, unit)?;
+            let (end, unit) = released.pop_first()?;
+            let window = DueWindow { reason: *reason, unit: UnitName::new(&unit), time: end.saturating_sub(1) };
+            if released.is_empty() {
+                self.released.pop_front();
+            }
+            return Some((window, said));
+        }
+        let is_held = self.held.not_before().is_some_and(|time| time <= self.watermark);
+        match is_held {
+            // Where the first of a stretch of time is not known yet, looking for it is a piece of work.
+            true => self.held.take(self.watermark, fits),
+            false => self.queue.take(until(settings, event, now), fits),
+        }
     }
 }
 
@@ -274,61 +296,5 @@ fn until(settings: &WindowSettings, event: i64, now: i64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> WindowSettings {
-        WindowSettings { emit_every: Some(60), ..WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 0 }) }
-    }
-
-    fn taken(due: &mut DueWindows, event: i64, now: i64) -> Vec<(DueReason, Vec<u8>)> {
-        let mut next = || due.take(&settings(), (event, now), |_, _| Some(()));
-        std::iter::from_fn(|| next().map(|(window, ())| (window.reason, window.unit.as_slice().to_vec()))).collect()
-    }
-
-    #[test]
-    fn windows_that_were_touched_fire_early_at_the_next_tick_of_the_clock_and_not_before() {
-        let mut due = DueWindows::new(&settings().kind);
-        due.touch(&settings(), 10, b"b", 1_007);
-        due.touch(&settings(), 10, b"a", 1_019);
-        due.touch(&settings(), 10, b"b", 1_019);
-        assert_eq!(due.next_by_clock(&settings()), Some(1_020), "a multiple of sixty");
-        assert!(!due.are_due(&settings(), 0, 1_019));
-        assert_eq!(taken(&mut due, 0, 1_020), [(DueReason::Early, b"a".to_vec()), (DueReason::Early, b"b".to_vec())]);
-        assert_eq!(due.next_by_clock(&settings()), None);
-        due.touch(&settings(), 10, b"a", 1_020);
-        assert_eq!(due.next_by_clock(&settings()), Some(1_080));
-    }
-
-    #[test]
-    fn a_correction_waits_for_the_next_watermark_and_a_tenth_of_a_second_at_most() {
-        let mut due = DueWindows::new(&settings().kind);
-        due.correct(10, b"a", 1_000);
-        due.correct(10, b"b", 1_050);
-        assert_eq!(due.next_by_clock(&settings()), Some(1_100), "it is the first that has waited longest");
-        assert!(!due.are_due(&settings(), 0, 1_099));
-        assert_eq!(taken(&mut due, 0, 1_100).len(), 2);
-        due.correct(10, b"a", 2_000);
-        assert!(!due.are_due(&settings(), 0, 2_000));
-        due.on_watermark();
-        assert_eq!(taken(&mut due, 0, 2_000), [(DueReason::Correction, b"a".to_vec())]);
-    }
-
-    #[test]
-    fn windows_of_one_time_are_all_there_however_many_they_are() {
-        let mut due = DueWindows::new(&settings().kind);
-        let unit = |number: u32| [&number.to_be_bytes()[..], &[0; 96]].concat();
-        // More than two parts.
-        let count = 2 * (PART_BYTES / 100) as u32 + 500;
-        for number in 0..count {
-            due.push(DueReason::OnTime, 9, &unit(number));
-            due.push(DueReason::Closed, 20 + i64::from(number % 2), &unit(number));
-        }
-        assert_eq!(taken(&mut due, 8, 0), []);
-        let on_time = taken(&mut due, 9, 0);
-        assert!(on_time.iter().map(|(_, unit)| unit.clone()).eq((0..count).map(unit)));
-        assert_eq!(taken(&mut due, 20, 0).len(), count as usize / 2);
-        assert_eq!(taken(&mut due, 21, 0).len(), count as usize / 2);
-        assert_eq!(due.queue.not_before(), None);
-    }
-}
+#[path = "due_tests.rs"]
+mod tests;
