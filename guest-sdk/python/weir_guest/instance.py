@@ -6,7 +6,8 @@ dropped at its end.
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from contextlib import contextmanager
+from typing import Any, Iterator, Sequence
 
 from .columns import column, items_of, s64s, view_u32
 from .config import ConfigError, parse_config
@@ -72,7 +73,7 @@ class Instance:
         self._begin(call, rows, batch.states, len(rows.key_ends) - 1 if keyed else 0, self._refusal())
         context, process = self._call, self.operator.process
         context.broadcast = not keyed and declared.by == "broadcast"
-        try:
+        with self._settled(rows):
             if keyed:
                 for index, key in enumerate(rows.key_of):
                     context.index = index
@@ -83,12 +84,6 @@ class Instance:
                     context.index = index
                     process(Record(rows, index), context)
             return self._effects(rows)
-        except MemoryError:
-            raise
-        except BaseException as error:
-            raise self._failed(rows, error) from error
-        finally:
-            self._drop()
 
     def on_timers(self, call: Any, fired: Any) -> Any:
         """Works timers off that are due."""
@@ -96,17 +91,11 @@ class Instance:
         rows = Rows(fired.keys, key_of, fired.times, len(key_of))
         self._begin(call, rows, fired.states, len(rows.key_ends) - 1, None)
         context, on_timer = self._call, self.operator.on_timer
-        try:
+        with self._settled(rows):
             for index, (number, key) in enumerate(zip(view_u32(fired.timers), key_of)):
                 context.index, context.key = index, key
                 on_timer(FiredTimer(self._timers[number], rows.key(index) or b"", rows.times[index]), context)
             return self._effects(rows)
-        except MemoryError:
-            raise
-        except BaseException as error:
-            raise self._failed(rows, error) from error
-        finally:
-            self._drop()
 
     def on_windows(self, call: Any, fired: Any) -> Any:
         """Works windows off that fire: each is a row with a key of its own, and the time of what is emitted."""
@@ -121,7 +110,7 @@ class Instance:
         context, replaces, revisions = self._call, replaced_by(fired.replaces), view_u32(fired.revisions)
         on_window = self.operator.on_window  # type: ignore[attr-defined]
         context.can_write = False
-        try:
+        with self._settled(rows):
             for index, reason in enumerate(fired.reasons):
                 context.index = context.key = index
                 window = window_of(bounds, index)
@@ -132,6 +121,12 @@ class Instance:
                     context,
                 )
             return self._effects(rows)
+
+    @contextmanager
+    def _settled(self, rows: Rows) -> Iterator[None]:
+        """A call: what is raised in it becomes its failure, and at its end nothing of it is left in the states."""
+        try:
+            yield
         except MemoryError:
             raise
         except BaseException as error:
