@@ -1,7 +1,9 @@
 //! `weir dev`: what is saved of a plugin takes over on the state as it is, what is no good is shown and the one before goes on, and what is saved of the job file holds.
 
 use crate::WEIR;
+use std::path::Path;
 use weir_tests::process::{Bench, Running, Signal, WordCount, plugin, write_variant};
+use weir_wasm::{ChildProcess, CompileCache, CompileIn, CompileLimits, CompileStop, EngineMode, Plugin, WasmEngine};
 
 /// A job that counts what `send` brings, whose plugin is "built" by copying what was "written".
 struct Developed {
@@ -87,6 +89,28 @@ fn what_is_saved_takes_over_with_the_state_and_what_is_no_good_does_not() {
 }
 
 #[test]
+fn what_was_swapped_to_is_the_job_files_own_and_gives_way_to_what_is_saved_while_nobody_runs_it() {
+    let mut job = Developed::new();
+    let mut process = job.start("dev job.toml");
+    job.send(&mut process);
+    let (first, variant) = (std::fs::read(plugin("word-count-count")).expect("a component"), job.bench.path("variant.wasm"));
+    write_variant(&plugin("word-count-count"), &variant);
+    job.write(&std::fs::read(&variant).expect("a component"));
+    job.says(&mut process, "has taken over behind checkpoint");
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+
+    // The one with which the job began.
+    job.write(&first);
+    let mut process = job.start("dev job.toml");
+    job.heard = 0;
+    job.send(&mut process);
+    assert!(!process.said().contains("by an upgrade"), "the file's component runs: {}", process.said());
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+}
+
+#[test]
 fn states_that_would_be_lost_are_asked_about_or_given_up() {
     let other = std::fs::read(plugin("keyed-count")).expect("a component");
     let mut job = Developed::new();
@@ -120,4 +144,25 @@ fn a_job_whose_developer_is_killed_stops() {
     let running = || job.bench.run("jobs --output json").document()["jobs"].as_array().map_or(0, Vec::len);
     weir_tests::process::wait_until("nobody runs the job", || running() == 0);
     assert!(job.bench.log().completed.len() > 1, "it has stopped behind a last checkpoint");
+}
+
+#[test]
+fn what_is_compiled_of_plugins_that_are_written_is_kept_by_function() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let cache = CompileCache::Directory(folder.path().join("code"));
+    let process = ChildProcess::of(Path::new(WEIR), CompileStop::default(), |_| ());
+    let kept = |process: ChildProcess, name: &str| {
+        let engine = WasmEngine::new(EngineMode::Epoch, &cache, CompileIn::Child(process)).expect("the engine starts");
+        let bytes = std::fs::read(plugin("word-count-count")).expect("a component");
+        Plugin::from_bytes_within(name, &bytes, &engine, CompileLimits::default()).expect("a plugin");
+        let entries = std::fs::read_dir(folder.path().join("code")).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let (functions, code): (Vec<_>, Vec<_>) =
+            entries.partition(|path| path.extension().is_some_and(|extension| extension == "functions"));
+        // It is compiled the next time.
+        code.iter().try_for_each(std::fs::remove_file).expect("they are there");
+        functions.len()
+    };
+    assert_eq!(kept(process.clone(), "count.wasm"), 0, "only where that is wanted");
+    let process = process.keeping_functions(&cache);
+    assert_eq!([kept(process.clone(), "count.wasm"), kept(process.clone(), "count.wasm"), kept(process, "other.wasm")], [1, 1, 2]);
 }

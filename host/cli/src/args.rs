@@ -166,6 +166,9 @@ pub struct RunArgs {
     /// Stop the job when standard input ends: whoever holds the other end has gone.
     #[arg(long, hide = true)]
     pub until_stdin_ends: bool,
+    /// The job's plugins are being written: what is compiled of them is kept function by function.
+    #[arg(long, hide = true)]
+    pub developed: bool,
     /// Run the job although another process of yours has it: that one is fenced, and stops. Without this such a run is refused; one whose process runs elsewhere,
     /// or is gone, is always taken over from.
     #[arg(long)]

@@ -2,10 +2,10 @@
 //!
 //! Invariant: the settings here decide what a guest computes. NaN bits, relaxed SIMD and interruption are fixed, so that a replay repeats.
 
-use crate::compile::{CodeCache, CompileIn};
+use crate::compile::{CodeCache, CompileIn, FunctionCache};
 use crate::plugin::Loaded;
 use crate::ticker::Ticker;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Config, WasmBacktraceDetails};
@@ -39,6 +39,17 @@ pub enum CompileCache {
     Off,
 }
 
+impl CompileCache {
+    /// Its folder, where there is one.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::User => Some(user_cache_dir()?.join("code")),
+            Self::Directory(folder) => Some(folder.clone()),
+            Self::Off => None,
+        }
+    }
+}
+
 /// The compiler and what all guests share. Cheap to clone; one is enough for a process.
 #[derive(Clone)]
 pub struct WasmEngine {
@@ -54,8 +65,26 @@ impl WasmEngine {
     /// Starts the compiler and, in [`EngineMode::Epoch`], the ticking thread, which ends with the last clone. Plugins are compiled where `compile_in`
     /// says, and what comes of it is kept in `cache`.
     pub fn new(mode: EngineMode, cache: &CompileCache, compile_in: CompileIn) -> Result<Self, EngineError> {
-        let failed = |error: wasmtime::Error| EngineError::new(ErrorKind::Bug, format!("start the Wasm engine: {error:#}"));
         let engine = wasmtime::Engine::new(&config(mode)).map_err(failed)?;
+        Self::of(engine, mode, cache, compile_in)
+    }
+
+    /// One that compiles in this process, alone in it. What is in the file `functions` of an earlier version of a plugin is not compiled again.
+    pub(crate) fn of_compiler(mode: EngineMode, functions: Option<&Path>) -> Result<(Self, Option<Arc<FunctionCache>>), EngineError> {
+        let engine = wasmtime::Engine::new(&config(mode)).map_err(failed)?;
+        let functions = functions.map(|file| Arc::new(FunctionCache::open(file, &engine)));
+        let engine = match &functions {
+            None => engine,
+            Some(functions) => {
+                let mut config = config(mode);
+                config.enable_incremental_compilation(functions.clone()).map_err(failed)?;
+                wasmtime::Engine::new(&config).map_err(failed)?
+            }
+        };
+        Ok((Self::of(engine, mode, &CompileCache::Off, CompileIn::ThisProcess)?, functions))
+    }
+
+    fn of(engine: wasmtime::Engine, mode: EngineMode, cache: &CompileCache, compile_in: CompileIn) -> Result<Self, EngineError> {
         let ticker = match mode {
             EngineMode::Epoch => Ticker::start(&engine).map_err(|error| failed(error.into()))?,
             EngineMode::Fuel => Ticker::still(),
@@ -78,6 +107,10 @@ impl WasmEngine {
     }
 }
 
+fn failed(error: wasmtime::Error) -> EngineError {
+    EngineError::new(ErrorKind::Bug, format!("start the Wasm engine: {error:#}"))
+}
+
 fn config(mode: EngineMode) -> Config {
     let mut config = Config::new();
     // Alone this makes a call two to three times cheaper.
@@ -94,11 +127,7 @@ fn config(mode: EngineMode) -> Config {
 
 /// Trouble with the cache costs time, never the run.
 fn open_cache(wanted: &CompileCache) -> Option<CodeCache> {
-    let folder = match wanted {
-        CompileCache::User => user_cache_dir()?.join("code"),
-        CompileCache::Directory(folder) => folder.clone(),
-        CompileCache::Off => return None,
-    };
+    let folder = wanted.folder()?;
     let opened = CodeCache::open(&folder);
     opened.inspect_err(|error| tracing::warn!(folder = %folder.display(), %error, "compiled plugins are not kept here")).ok()
 }

@@ -23,12 +23,21 @@ use crate::terminal::{HeldSignals, Screen, standard_output};
 use clap::CommandFactory;
 use clap::builder::StyledStr;
 
+/// Whether the plugins of a command are being written.
+fn is_developing(command: &WeirCommand) -> bool {
+    match command {
+        WeirCommand::Run(run) => run.developed,
+        WeirCommand::Plugin(PluginCommand::Build { .. }) => true,
+        _ => false,
+    }
+}
+
 /// Does what the command line says. Returns the exit code.
 pub(crate) fn dispatch(args: WeirArgs, held: HeldSignals) -> u8 {
     // Only a run listens for signals.
     let held = Some(held).filter(|_| matches!(args.command, WeirCommand::Run(_)));
     let screen = Screen::of_process(args.quiet);
-    let context = Context { output: args.output, compiler: Compiler::new(screen.clone()), screen };
+    let context = Context { output: args.output, compiler: Compiler::new(screen.clone(), is_developing(&args.command)), screen };
     if let Err(failure) = context.screen.take_logs() {
         return failed(&context, &failure);
     }

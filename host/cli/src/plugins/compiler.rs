@@ -14,12 +14,14 @@ struct Inner {
     screen: Screen,
     stop: CompileStop,
     engine: Mutex<Option<WasmEngine>>,
+    /// Plugins are being written: functions of theirs that have not changed are not compiled again.
+    developed: bool,
 }
 
 impl Compiler {
-    /// One that speaks on `screen`.
-    pub fn new(screen: Screen) -> Self {
-        Self(Arc::new(Inner { screen, stop: CompileStop::default(), engine: Mutex::new(None) }))
+    /// One that speaks on `screen`. `developed`: the plugins are being written, and functions of theirs that have not changed are not compiled again.
+    pub fn new(screen: Screen, developed: bool) -> Self {
+        Self(Arc::new(Inner { screen, stop: CompileStop::default(), engine: Mutex::new(None), developed }))
     }
 
     /// The engine that jobs run on.
@@ -44,6 +46,7 @@ impl Compiler {
     fn start(&self, mode: EngineMode) -> Result<WasmEngine, EngineError> {
         let screen = self.0.screen.clone();
         let process = ChildProcess::of_this_program(self.0.stop.clone(), move |line| screen.notice(line))?;
+        let process = if self.0.developed { process.keeping_functions(&CompileCache::User) } else { process };
         WasmEngine::new(mode, &CompileCache::User, CompileIn::Child(process))
     }
 }

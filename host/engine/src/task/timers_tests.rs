@@ -318,7 +318,7 @@ fn timers_ahead_of_their_groups_time_are_not_looked_at_again_with_every_watermar
     for call in subtask.calls_of(0, true, Arc::new(builder.finish())) {
         subtask.call(&call).now_or_never().unwrap().unwrap();
     }
-    let mut steps = |subtask: &mut OperatorSubtask, watermark: i64| {
+    let steps = |subtask: &mut OperatorSubtask, watermark: i64| {
         subtask.set_watermark(watermark);
         let mut steps = 0;
         while subtask.is_due() {

@@ -19,12 +19,15 @@ const MAGIC: &[u8; 8] = b"weircode";
 /// component, are part of the key by themselves.
 const VERSION: &str = "1";
 /// What a key is made of beside the compiler and the file.
-const PARTS: [&str; 5] = [VERSION, env!("CARGO_PKG_VERSION"), crate::world::WIT, crate::pack::ADAPTER[0], crate::pack::ADAPTER[1]];
+pub(super) const PARTS: [&str; 5] =
+    [VERSION, env!("CARGO_PKG_VERSION"), crate::world::WIT, crate::pack::ADAPTER[0], crate::pack::ADAPTER[1]];
 /// All entries together; the oldest go first.
 const CACHE_BYTES: u64 = 1 << 30;
 /// Magic, key, length and checksum of what is packed.
 const HEAD_BYTES: usize = 8 + 32 + 8 + 8;
 const SUFFIX: &str = ".code";
+/// Of files with compiled functions, which lie beside the entries.
+pub(super) const FUNCTIONS_SUFFIX: &str = ".functions";
 /// Code is read far more often than it is written, and takes as long to read at every level.
 const LEVEL: i32 = 1;
 
@@ -97,7 +100,9 @@ impl CodeCache {
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
             let metadata = entry.metadata()?;
-            if metadata.is_file() && entry.file_name().to_string_lossy().ends_with(SUFFIX) {
+            let name = entry.file_name();
+            let is_kept = [SUFFIX, FUNCTIONS_SUFFIX].iter().any(|suffix| name.to_string_lossy().ends_with(suffix));
+            if metadata.is_file() && is_kept {
                 entries.push((metadata.modified()?, metadata.len(), entry.path()));
             }
         }
@@ -116,15 +121,25 @@ impl CodeCache {
 }
 
 fn key_of(parts: &[&str], bytes: &[u8], engine: &wasmtime::Engine) -> Key {
-    let mut key = KeyHasher(Sha256::new());
+    let mut key = KeyHasher::new();
     parts.iter().for_each(|part| part.hash(&mut key));
     engine.precompile_compatibility_hash().hash(&mut key);
     key.0.update(Sha256::digest(bytes));
-    key.0.finalize().into()
+    key.digest()
 }
 
 /// Feeds a key with whatever can be hashed.
-struct KeyHasher(Sha256);
+pub(super) struct KeyHasher(Sha256);
+
+impl KeyHasher {
+    pub(super) fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    pub(super) fn digest(self) -> Key {
+        self.0.finalize().into()
+    }
+}
 
 impl Hasher for KeyHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -138,7 +153,7 @@ impl Hasher for KeyHasher {
 }
 
 /// A name that no other process uses, nor one of the same number in another container that shares the folder.
-fn temporary_name() -> String {
+pub(super) fn temporary_name() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // Every one of these has keys of its own, by chance.
     let chance = std::hash::RandomState::new().hash_one(NUMBER.load(Relaxed));

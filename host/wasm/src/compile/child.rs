@@ -1,20 +1,22 @@
 //! The process that examines one plugin: it bounds itself before it reads anything, works on one thread with a stack of a fixed size, writes its answer to
 //! standard output and is gone. It writes nothing else, and outlives the process that started it by nothing.
 //!
-//! It is started as `weir compile-plugin TASK MODE CPU-MS MEMORY BYTES`, with the file's bytes on standard input, which then stays open: its end is the end
-//! of whoever waits.
+//! It is started as `weir compile-plugin TASK MODE CPU-MS MEMORY BYTES [FUNCTIONS]`, with the plugin's bytes on standard input, which then stays open: its end is the
+//! end of whoever waits. FUNCTIONS is the file of what was compiled of an earlier version of the plugin.
 
-use super::CompileIn;
 use super::examine::{Task, examine};
 use super::wire::Answer;
-use crate::engine::{CompileCache, EngineMode, WasmEngine};
+use crate::engine::{EngineMode, WasmEngine};
 use crate::pack::{PLUGIN_BYTES, Problem};
 use std::any::Any;
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 
 /// The hidden command.
 const COMMAND: &str = "compile-plugin";
+/// Arguments that there are always.
+const ARGS: usize = 6;
 /// The stack of the thread that does the work. Whoever recurses deeper than this does so because a file says so.
 pub(super) const STACK_BYTES: usize = 8 << 20;
 /// Address space beside what is bounded: thread stacks, the allocator's own, and the memory of an instance that describes itself.
@@ -31,24 +33,31 @@ pub(super) struct Request {
     pub(super) mode: EngineMode,
     pub(super) cpu_ms: u64,
     pub(super) memory: u64,
-    /// Bytes of the file.
+    /// Bytes of the plugin.
     pub(super) bytes: u64,
+    /// Where compiled functions are kept.
+    pub(super) functions: Option<PathBuf>,
 }
 
 impl Request {
     /// The arguments behind the program.
-    pub(super) fn to_args(&self) -> [String; 6] {
+    pub(super) fn to_args(&self) -> Vec<OsString> {
         let mode = match self.mode {
             EngineMode::Epoch => "epoch",
             EngineMode::Fuel => "fuel",
         };
         let numbers = [self.cpu_ms, self.memory, self.bytes].map(|number| number.to_string());
-        let [cpu, memory, bytes] = numbers;
-        [COMMAND.into(), self.task.name().into(), mode.into(), cpu, memory, bytes]
+        let words = [COMMAND, self.task.name(), mode].map(OsString::from);
+        let functions = self.functions.clone().map(PathBuf::into_os_string);
+        words.into_iter().chain(numbers.map(OsString::from)).chain(functions).collect()
     }
 
     /// What [`Request::to_args`] wrote; `None` for any other command line.
     pub(super) fn of_args(args: &[OsString]) -> Option<Self> {
+        let (args, functions) = match args {
+            [args @ .., functions] if args.len() == ARGS => (args, Some(PathBuf::from(functions))),
+            args => (args, None),
+        };
         let texts: Vec<&str> = args.iter().map(|arg| arg.to_str()).collect::<Option<_>>()?;
         let [COMMAND, task, mode, cpu, memory, bytes] = texts[..] else { return None };
         let mode = match mode {
@@ -62,6 +71,7 @@ impl Request {
             cpu_ms: cpu.parse().ok()?,
             memory: memory.parse().ok()?,
             bytes: bytes.parse().ok().filter(|bytes| *bytes <= PLUGIN_BYTES)?,
+            functions,
         })
     }
 }
@@ -81,10 +91,17 @@ fn serve(request: &Request) -> std::io::Result<u8> {
         return Ok(LOST);
     }
     std::thread::Builder::new().name("lifeline".into()).spawn(end_with_the_parent)?;
-    let (task, mode) = (request.task, request.mode);
-    let work = move || match WasmEngine::new(mode, &CompileCache::Off, CompileIn::ThisProcess) {
-        Ok(engine) => examine(task, &bytes, &engine),
-        Err(error) => Answer::Refused(vec![Problem::new(error.to_string())]),
+    let (task, mode, functions) = (request.task, request.mode, request.functions.clone().filter(|_| request.task == Task::Compile));
+    let work = move || {
+        let (answer, functions) = match WasmEngine::of_compiler(mode, functions.as_deref()) {
+            Ok((engine, functions)) => (examine(task, &bytes, &engine), functions),
+            Err(error) => (Answer::Refused(vec![Problem::new(error.to_string())]), None),
+        };
+        if let (Answer::Fits(_), Some(functions)) = (&answer, functions) {
+            // Trouble costs time, the next time.
+            _ = functions.keep();
+        }
+        answer
     };
     let worker = std::thread::Builder::new().name("compile".into()).stack_size(STACK_BYTES).spawn(work)?;
     let answer = worker.join().unwrap_or_else(|panic| Answer::Refused(vec![panicked(&*panic)]));
@@ -141,9 +158,11 @@ mod tests {
 
     #[test]
     fn the_command_line_is_read_as_it_was_written_and_no_other_is() {
-        let request = Request { task: Task::Pack, mode: EngineMode::Fuel, cpu_ms: 5_000, memory: 1 << 29, bytes: 168 };
-        let mut args: Vec<OsString> = request.to_args().into_iter().map(Into::into).collect();
-        assert_eq!(Request::of_args(&args), Some(request));
+        let request = Request { task: Task::Pack, mode: EngineMode::Fuel, cpu_ms: 5_000, memory: 1 << 29, bytes: 168, functions: None };
+        let mut args = request.to_args();
+        assert_eq!(Request::of_args(&args), Some(request.clone()));
+        let keeping = Request { functions: Some("a folder/one.functions".into()), ..request };
+        assert_eq!(Request::of_args(&keeping.to_args()), Some(keeping));
         args[5] = (PLUGIN_BYTES + 1).to_string().into();
         assert_eq!(Request::of_args(&args), None);
         let line = |line: &str| line.split(' ').map(Into::into).collect::<Vec<OsString>>();

@@ -2,7 +2,7 @@
 //!
 //! A plugin's file is a stranger's. What reads it (packer, validator, compiler) recurses, allocates and computes as the file bids, and may be wrong about
 //! it; a process of its own can be bounded and may die. `examine` is what is done, `child` and `parent` are where, `budget` is how much
-//! it may take, `bounds` refuses cheaply what no program looks like, and `cache` keeps what came of it.
+//! it may take, `bounds` refuses cheaply what no program looks like, `cache` keeps what came of it, and `functions` the parts of it for a plugin that is being written.
 
 mod bounds;
 mod budget;
@@ -10,6 +10,7 @@ mod cache;
 mod child;
 mod ended;
 mod examine;
+mod functions;
 mod parent;
 mod private_dir;
 mod usage;
@@ -19,6 +20,7 @@ pub use budget::CompileLimits;
 pub(crate) use cache::CodeCache;
 pub use child::compile_child;
 pub(crate) use examine::Task;
+pub(crate) use functions::FunctionCache;
 pub use parent::{ChildProcess, CompileStop};
 pub(crate) use wire::Examined;
 

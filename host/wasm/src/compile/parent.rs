@@ -4,13 +4,15 @@
 //! time on the clock, which nobody else does. However the waiting ends, the process is gone.
 
 use super::budget::Budget;
+use super::cache::FUNCTIONS_SUFFIX;
 use super::child::Request;
 use super::ended::{Death, Exceeded, died, exceeded, passed, seconds};
 use super::examine::Task;
+use super::private_dir::private_dir;
 use super::usage::usage;
 use super::wire::Answer;
 use super::{Source, Unfit};
-use crate::engine::EngineMode;
+use crate::engine::{CompileCache, EngineMode};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,6 +22,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 use weir_engine::{EngineError, ErrorKind};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// How often a process is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -38,6 +41,8 @@ pub struct ChildProcess {
     program: PathBuf,
     stop: CompileStop,
     say: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Where compiled functions are kept.
+    functions: Option<PathBuf>,
 }
 
 /// Ends the processes that examine plugins, and lets none begin any more: a process that stops waits for none of them. Cheap to clone.
@@ -65,7 +70,7 @@ impl std::fmt::Debug for ChildProcess {
 impl ChildProcess {
     /// Starts `program`, whose `main` calls [`super::compile_child`]. `say` is told of what takes long.
     pub fn of(program: &Path, stop: CompileStop, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self { program: program.to_owned(), stop, say: Arc::new(say) }
+        Self { program: program.to_owned(), stop, say: Arc::new(say), functions: None }
     }
 
     /// Starts this process's own program, also where its file has been replaced since.
@@ -77,6 +82,12 @@ impl ChildProcess {
         let program = std::env::current_exe()
             .map_err(|error| EngineError::new(ErrorKind::Bug, format!("find this program's file, to compile plugins with: {error}")))?;
         Ok(Self::of(&program, stop, say))
+    }
+
+    /// Keeps compiled functions between compilations of plugins of one name in one working folder, where `cache` is. For plugins that are being written. Where that
+    /// cannot be, everything is compiled each time.
+    pub fn keeping_functions(self, cache: &CompileCache) -> Self {
+        Self { functions: cache.folder().and_then(|folder| private_dir(&folder).ok()), ..self }
     }
 
     /// Has a process do `task`.
@@ -94,7 +105,8 @@ impl ChildProcess {
             return Err(stopped());
         }
         let cpu_ms = u64::try_from(budget.cpu.as_millis()).unwrap_or(u64::MAX);
-        let request = Request { task, mode, cpu_ms, memory: budget.memory, bytes: source.bytes.len() as u64 };
+        let request =
+            Request { task, mode, cpu_ms, memory: budget.memory, bytes: source.bytes.len() as u64, functions: self.functions_of(source) };
         let child = self.command(&request).spawn().map_err(|error| failed("start", error))?;
         let ended = self.attend(Attended(child), source, budget).map_err(|error| failed("wait for", error))?;
         match ended {
@@ -105,6 +117,12 @@ impl ChildProcess {
                 Some(_) | None => Err(died(&death(status, &said), budget).into()),
             },
         }
+    }
+
+    fn functions_of(&self, source: &Source<'_>) -> Option<PathBuf> {
+        let plugin = std::env::current_dir().unwrap_or_default().join(source.name);
+        let name = format!("{:016x}{FUNCTIONS_SUFFIX}", xxh3_64(plugin.as_os_str().as_encoded_bytes()));
+        self.functions.as_ref().map(|folder| folder.join(name))
     }
 
     fn command(&self, request: &Request) -> Command {

@@ -83,7 +83,7 @@ impl Bench {
                 digests: Default::default(),
                 parallelism: Default::default(),
                 components: Vec::new(),
-                compiler: Compiler::new(Screen::of_process(true)),
+                compiler: Compiler::new(Screen::of_process(true), false),
             },
             storage: "memory:/j".into(),
             job_file: "/jobs/job.toml".into(),

@@ -18,7 +18,7 @@ impl JobProcess {
         command
             .arg("run")
             .arg(job)
-            .arg("--until-stdin-ends")
+            .args(["--until-stdin-ends", "--developed"])
             .args(more)
             .args(context.screen.quiet().then_some("--quiet"))
             .stdin(Stdio::piped());

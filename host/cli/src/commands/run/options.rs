@@ -81,6 +81,7 @@ mod tests {
             api: String::new(),
             no_api: true,
             until_stdin_ends: false,
+            developed: false,
             takeover: false,
         }
     }
