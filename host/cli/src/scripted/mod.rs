@@ -33,7 +33,7 @@ pub fn read(path: &Path) -> Result<Script, Failure> {
     let script: Script = toml::from_str(&text).map_err(|error| {
         refused(
             format!("{}: {}", path.display(), error.to_string().trim_end()),
-            "host/docs/plugin-tests.md says what is in a file of tests",
+            "`weir plugin test --help` says what is in a file of tests",
         )
     })?;
     if script.tests.is_empty() {
