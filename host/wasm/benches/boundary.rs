@@ -2,7 +2,7 @@
 //!
 //!     cargo bench -p weir-wasm -- target/wasm32-unknown-unknown/release/keyed_count.wasm [keys …]
 //!
-//! Prints ns per record at batches of 1,024: cutting, lookup, the call, checks, outputs and updates together; and, for comparison,
+//! Prints what an instance costs, and ns per record at batches of 1,024: cutting, lookup, the call, checks, outputs and updates together; and, for comparison,
 //! selecting the keys, gathering and setting their values without a guest.
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use weir_engine::element::{BatchBuilder, Column, RecordBatch};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::operator::{OperatorContext, OperatorFactory, Subtask};
+use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, Subtask};
 use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, key_hash};
 use weir_wasm::{CompileCache, CompileIn, EngineMode, Limits, OnFailure, OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
 
@@ -43,11 +43,35 @@ fn main() {
     let engine = WasmEngine::new(EngineMode::Epoch, &CompileCache::User, CompileIn::ThisProcess).expect("the engine starts");
     let plugin = Plugin::load(&path, &engine).expect("a plugin");
     println!("{}: engine and load {:.1?}", plugin.descriptor().name, now() - started);
+    instances(&plugin);
     for keys in keys {
         let batches: Vec<Arc<RecordBatch>> = (0..BATCHES).map(|batch| Arc::new(records(batch, keys))).collect();
         let (guest, bare) = (guest(&plugin, &batches), bare(&plugin, &batches));
         println!("{keys:>9} keys   guest {}   state alone {}", shown(guest), shown(bare));
     }
+}
+
+/// What an instance costs before it is given anything.
+fn instances(plugin: &Plugin) {
+    const INSTANCES: u64 = 16;
+    let (before, began) = (resident_kib(), now());
+    let opened: Vec<_> = (0..INSTANCES).map(|_| opened(plugin)).collect();
+    let (took, kib) = ((now() - began) / INSTANCES as u32, (resident_kib() - before) / INSTANCES);
+    println!("an instance starts in {took:.2?} and takes {kib} KiB");
+    drop(opened);
+}
+
+fn opened(plugin: &Plugin) -> Box<dyn Operator> {
+    let settings =
+        OperatorSettings { operator: "bench".into(), config: "{}".into(), limits: Limits::default(), on_failure: OnFailure::Fail };
+    let subtask = Subtask { vertex: "bench".into(), index: 0, parallelism: 1 };
+    WasmOperatorFactory::new(plugin.clone(), settings).create(&subtask, &[None]).expect("it opens")
+}
+
+/// What the process has in memory.
+fn resident_kib() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or_default() * 4
 }
 
 /// Minimum and median, ns per record.
@@ -75,10 +99,7 @@ fn state(plugin: &Plugin) -> KeyedState {
 }
 
 fn guest(plugin: &Plugin, batches: &[Arc<RecordBatch>]) -> Vec<Duration> {
-    let settings =
-        OperatorSettings { operator: "bench".into(), config: "{}".into(), limits: Limits::default(), on_failure: OnFailure::Fail };
-    let subtask = Subtask { vertex: "bench".into(), index: 0, parallelism: 1 };
-    let mut operator = WasmOperatorFactory::new(plugin.clone(), settings).create(&subtask, &[None]).expect("it opens");
+    let mut operator = opened(plugin);
     let (mut state, metrics, mut outputs) = (state(plugin), VertexMetrics::default(), Vec::new());
     let keyed = !plugin.descriptor().states.is_empty();
     rounds(batches, |batch| {
