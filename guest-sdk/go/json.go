@@ -35,19 +35,40 @@ func appendJSON(b []byte, text []byte) []byte {
 
 // plainUpTo returns where the characters that stand for themselves end, from a place on. Characters outside ASCII are looked at one by one.
 func plainUpTo(text []byte, at int) int {
-	const low, high = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
 	for ; at+8 <= len(text); at += 8 {
-		word := *(*uint64)(unsafe.Pointer(&text[at]))
-		// The high bit of each byte that is below a space, a quote, a backslash or outside ASCII; of the bytes behind such a one it may say too much.
-		quote, backslash := word^low*'"', word^low*'\\'
-		if (word|(word-low*' ')|(quote-low)|(backslash-low))&high != 0 {
+		if !isPlain(*(*uint64)(unsafe.Pointer(&text[at]))) {
 			break
 		}
+	}
+	if left := len(text) - at; left > 0 && left < 8 && isPlain(shortWord(text[at:])) {
+		return len(text)
 	}
 	for at < len(text) && text[at] >= ' ' && text[at] != '"' && text[at] != '\\' && text[at] < utf8.RuneSelf {
 		at++
 	}
 	return at
+}
+
+// isPlain says whether all eight bytes of a word stand for themselves.
+func isPlain(word uint64) bool {
+	const low, high = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
+	// The high bit of each byte that is below a space, a quote, a backslash or outside ASCII; of the bytes behind such a one it may say too much.
+	quote, backslash := word^low*'"', word^low*'\\'
+	return (word|(word-low*' ')|(quote-low)|(backslash-low))&high == 0
+}
+
+// shortWord returns one to seven bytes as a word of eight, some of them more than once.
+func shortWord(text []byte) uint64 {
+	first, length := unsafe.Pointer(unsafe.SliceData(text)), len(text)
+	switch {
+	case length >= 4:
+		from := uint64(*(*uint32)(first))
+		return from | uint64(*(*uint32)(unsafe.Add(first, length-4)))<<32
+	case length >= 2:
+		from := uint64(*(*uint16)(first)) | uint64(*(*uint16)(unsafe.Add(first, length-2)))<<16
+		return from | from<<32
+	}
+	return uint64(text[0]) * 0x0101_0101_0101_0101
 }
 
 // appendEscaped appends a character that does not stand for itself.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -74,6 +75,19 @@ func TestJSONIsWrittenAsItIs(t *testing.T) {
 	}
 	if is := AppendJSONBytes(nil, []byte(text)); string(is) != expect {
 		t.Error(is)
+	}
+}
+
+func TestWhatIsEscapedIsSeenAtEveryPlace(t *testing.T) {
+	for length := 1; length < 20; length++ {
+		for at := range length {
+			for c, escaped := range map[string]string{`"`: `\"`, `\`: `\\`, "\n": `\n`, "\x1f": `\u001f`, "\xff": "\ufffd", "~": "~", " ": " "} {
+				before, after := strings.Repeat("a", at), strings.Repeat("b", length-at-1)
+				if is, expect := string(AppendJSONString(nil, before+c+after)), `"`+before+escaped+after+`"`; is != expect {
+					t.Fatalf("%s, and not %s", is, expect)
+				}
+			}
+		}
 	}
 }
 

@@ -20,12 +20,22 @@ import (
 type Columns struct {
 	// ascending has each column in the order of the row.
 	ascending []column
+	// steps lead from comma to comma through a row, up to the end of the last column.
+	steps []step
 }
 
 // column is a wanted column, and its place among the names.
 type column struct {
 	number, place int
 }
+
+// step passes so many commas. One that has a place passes one comma: what stands before it is the field of that place.
+type step struct {
+	commas, place int
+}
+
+// noPlace is that of a step to where a column begins.
+const noPlace = -1
 
 // Find finds the columns of these names in rows under a header. A name has to stand there once, and be asked for once.
 func Find(header string, names ...string) (*Columns, error) {
@@ -52,7 +62,21 @@ func Find(header string, names ...string) (*Columns, error) {
 		c.ascending = append(c.ascending, column{number, place})
 	}
 	slices.SortFunc(c.ascending, func(one, other column) int { return cmp.Compare(one.number, other.number) })
+	c.steps = stepsThrough(c.ascending)
 	return c, nil
+}
+
+// stepsThrough returns the way to the end of each of these columns.
+func stepsThrough(ascending []column) (steps []step) {
+	passed := 0
+	for _, wanted := range ascending {
+		if wanted.number > passed {
+			steps = append(steps, step{wanted.number - passed, noPlace})
+		}
+		steps = append(steps, step{1, wanted.place})
+		passed = wanted.number + 1
+	}
+	return steps
 }
 
 // Read reads the wanted fields of a row into fields, in the order of the names. They are parts of the row, but for those that need to be unquoted.
@@ -63,35 +87,42 @@ func (c *Columns) Read(row []byte, fields [][]byte) error {
 	return c.readQuoted(row, fields)
 }
 
-// readPlain reads a row without quotes; it says false of any other, and of one with too few fields.
+// readPlain reads a row without quotes; it says false of any other, and of one with too few fields. It is one loop, as calls and what is kept over them cost
+// more in Wasm than the search itself.
 func (c *Columns) readPlain(row []byte, fields [][]byte) bool {
-	s := scanner{row: row, at: -8}
-	field, start := 0, 0
-	for _, wanted := range c.ascending {
-		if skipped := wanted.number - field; skipped > 0 {
-			comma, ok := s.skip(skipped)
-			if !ok || comma == len(row) {
+	// found has the high bit of each byte of the eight at this place that is a comma and was not passed yet, and quotes a bit where one was a quote.
+	place, found, quotes, start := -8, uint64(0), uint64(0), 0
+	for i := range c.steps {
+		commas := c.steps[i].commas
+		here := bits.OnesCount64(found)
+		for commas > here {
+			commas -= here
+			place += 8
+			var word uint64
+			switch {
+			case place+8 <= len(row):
+				word = *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(row)), place))
+			case place <= len(row):
+				word = lastWord(row[place:])
+			default:
 				return false
 			}
-			field, start = wanted.number, comma+1
+			quote, comma := word^low*'"', word^low*','
+			quotes |= (quote - low) &^ quote
+			found = ^((comma&^high + ^uint64(high)) | comma) & high
+			here = bits.OnesCount64(found)
 		}
-		end, ok := s.skip(1)
-		if !ok || start > len(row) {
-			return false
+		for ; commas > 1; commas-- {
+			found &= found - 1
 		}
-		fields[wanted.place] = row[start:end:end]
-		field, start = field+1, end+1
+		end := place + bits.TrailingZeros64(found)/8
+		found &= found - 1
+		if to := c.steps[i].place; to != noPlace {
+			fields[to] = row[start:end:end]
+		}
+		start = end + 1
 	}
-	return true
-}
-
-// scanner goes through the commas of a row, eight bytes at a time.
-type scanner struct {
-	row []byte
-	// at is where the eight bytes begin that found is about.
-	at int
-	// found has the high bit of each byte that is a comma and was not passed yet.
-	found uint64
+	return quotes&high == 0
 }
 
 const (
@@ -99,47 +130,12 @@ const (
 	high = 0x8080_8080_8080_8080
 )
 
-// bytesEqual returns the high bit of each byte of a word that is this one, exactly.
-func bytesEqual(word uint64, b byte) uint64 {
-	differ := word ^ low*uint64(b)
-	return ^((differ&^high + ^uint64(high)) | differ) & high
-}
-
-// skip passes so many commas, and says where the last of them stands: the end of the row counts as one. It says false where a quote comes first, or too
-// few commas do.
-func (s *scanner) skip(count int) (at int, ok bool) {
-	row, place, found := s.row, s.at, s.found
-	here := bits.OnesCount64(found)
-	for count > here {
-		count -= here
-		place += 8
-		if place >= len(row) {
-			s.at, s.found = len(row), 0
-			return len(row), count == 1
-		}
-		word := wordAt(row, place)
-		if bytesEqual(word, '"') != 0 {
-			return 0, false
-		}
-		found = bytesEqual(word, ',')
-		here = bits.OnesCount64(found)
-	}
-	for ; count > 1; count-- {
-		found &= found - 1
-	}
-	s.at, s.found = place, found&(found-1)
-	return place + bits.TrailingZeros64(found)/8, true
-}
-
-// wordAt returns the eight bytes at a place, or as many as there are and zeros: as they lie in memory, which is little-endian here.
-func wordAt(row []byte, place int) (word uint64) {
-	if place+8 <= len(row) {
-		return *(*uint64)(unsafe.Pointer(&row[place]))
-	}
-	for i, b := range row[place:] {
+// lastWord returns the bytes that a row ends with, fewer than eight, and a comma, as they would lie in memory: the end of a row counts as one.
+func lastWord(rest []byte) (word uint64) {
+	for i, b := range rest {
 		word |= uint64(b) << (8 * i)
 	}
-	return word
+	return word | ','<<(8*len(rest))
 }
 
 // readQuoted reads any row.
