@@ -12,6 +12,7 @@
 //!
 //! The real binary, from outside (`weir_tests::process`):
 //!
+//! - `pages`: the pages of first operators, gone through step by step.
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `sequences`: random sequences of all that can happen to a job, and what is committed in the end.
@@ -76,6 +77,7 @@ mod nexmark;
 mod nexmark_clock;
 mod operator_times;
 mod outbox;
+mod pages;
 mod plugin_tests;
 mod poison_times;
 mod projects;

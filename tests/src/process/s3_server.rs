@@ -1,11 +1,10 @@
 //! A server that speaks S3, for tests: moto's, from PyPI, in an environment of its own below `target/`. It is installed once and started once
 //! for each process of tests, which it does not outlive.
 
-use super::plugins::target_folder;
-use std::fs::{self, File};
+use super::python_environment::python_with;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +34,7 @@ impl S3Server {
     /// The server of this process of tests; `None` on a machine that cannot have one, which is said on standard error.
     pub fn of_process() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
-        let start = || install().and_then(|python| Self::start(&python));
+        let start = || python_with("s3-server", PACKAGE).and_then(|python| Self::start(&python));
         let said = |why: String| eprintln!("tests on S3 are skipped: {why}");
         SERVER.get_or_init(|| start().map_err(said).ok()).as_ref()
     }
@@ -75,31 +74,4 @@ impl S3Server {
             ("NO_PROXY", "127.0.0.1".into()),
         ]
     }
-}
-
-/// The Python that has the server, installed where it is not. One process at a time does that.
-fn install() -> Result<PathBuf, String> {
-    let target = target_folder();
-    let folder = target.join("s3-server");
-    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
-    fs::create_dir_all(&target).map_err(|error| format!("make {}: {error}", target.display()))?;
-    let lock = File::create(target.join("s3-server.lock")).map_err(|error| format!("lock {}: {error}", target.display()))?;
-    lock.lock().map_err(|error| format!("lock {}: {error}", target.display()))?;
-    if fs::read_to_string(&done).is_ok_and(|what| what == PACKAGE) {
-        return Ok(python);
-    }
-    eprintln!("installing {PACKAGE} into {}", folder.display());
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "10", PACKAGE];
-    run(Command::new(&python).args(pip))?;
-    fs::write(&done, PACKAGE).map_err(|error| format!("write {}: {error}", done.display()))?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let line = format!("`{}`", command.get_program().to_string_lossy());
-    let output = command.output().map_err(|error| format!("{line}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.trim().lines().last().unwrap_or("it says nothing");
-    if output.status.success() { Ok(()) } else { Err(format!("{line} failed: {last}")) }
 }

@@ -1,6 +1,8 @@
 //! The compilers of other languages: a machine without one does not test what is built with it, and says so.
 
+use super::python_environment::python_with;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -30,6 +32,15 @@ pub fn has_toolchain(language: &str) -> bool {
         eprintln!("what is built with {language} is not tested: there is no {program}");
     }
     missing.is_none()
+}
+
+/// The Python that runs zig, by `-m ziglang`; it is installed once. `None` on a machine that cannot have it, an error where every language is to be tested.
+pub fn python_with_zig() -> Option<PathBuf> {
+    let said = |why: String| {
+        assert!(std::env::var_os("WEIR_EVERY_LANGUAGE").is_none(), "zig is not there, and every language is to be tested: {why}");
+        eprintln!("what is built with zig is not tested: {why}");
+    };
+    python_with("zig", "ziglang==0.17.1").map_err(said).ok()
 }
 
 /// Whether a registry answers. Each is asked once.
