@@ -25,6 +25,11 @@ impl JobProcess {
         Ok(Self(command.spawn().map_err(failed)?))
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// The exit code, once it has ended.
     pub fn ended(&mut self) -> Option<u8> {
         match self.0.try_wait() {

@@ -174,7 +174,10 @@ impl<'a> Dev<'a> {
             self.say(&format!("{operator}: the plugin is the same"));
             return Ok(());
         }
-        let Ok(Some(client)) = JobClient::look_for(&self.args.job.display().to_string()) else {
+        // A job of this file that another process runs is not this one's to change.
+        let is_own = |client: &JobClient| self.process.as_ref().is_some_and(|process| process.id() == client.registered.pid);
+        let found = JobClient::look_for(&self.args.job.display().to_string()).ok().flatten();
+        let Some(client) = found.filter(is_own) else {
             self.waiting.insert(operator.to_owned());
             return Ok(());
         };
