@@ -202,7 +202,7 @@ impl StateFate {
 
 fn to_migrate(version: u32) -> String {
     format!(
-        "a state whose type has changed gets a new version, `#[state(version = {version})]`, and `migrate` of the plugin brings old values over"
+        "a state whose type has changed gets a new version, {version} (in Rust `#[state(version = {version})]`), and `migrate` of the plugin brings old values over"
     )
 }
 

@@ -74,7 +74,7 @@ pub(super) fn refused(was: &str, now: &str, said: &str, expect: &[&str], hint: &
     assert_eq!((error.kind(), error.hint().is_some_and(|shown| shown.contains(hint))), (ErrorKind::FixInput, true), "{error:?}");
 }
 
-const MIGRATE: &str = "gets a new version, `#[state(version = 2)]`, and `migrate`";
+const MIGRATE: &str = "gets a new version, 2 (in Rust `#[state(version = 2)]`), and `migrate`";
 const UNDO: &str = "undo the change";
 pub(super) const GIVE_UP: &str = "gives up what is kept so";
 const DROP: &str = "`--drop-state` gives up";
