@@ -76,7 +76,7 @@ impl Failure {
     pub fn of_job(job: &JobFile, error: EngineError) -> Self {
         match error.unopened().and_then(|id| job.does_not_open(id, &error)) {
             Some(problem) => Self::JobFile(JobFileError { source: job.source.clone(), problems: vec![problem] }),
-            None => Self::Engine(error),
+            None => Self::Engine(job.located(error)),
         }
     }
 }

@@ -31,12 +31,14 @@ pub struct EngineError {
     damaged_object: Option<String>,
     /// The operator that does not open with the `config` of its step.
     unopened: Option<String>,
+    /// The steps of the job that it is about: what the job file says of them has to change.
+    steps: Box<[String]>,
 }
 
 impl EngineError {
     /// An error of this kind. `message` says what was attempted and on what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, guest_fault: false, damaged_object: None, unopened: None }
+        Self { kind, message: message.into(), hint: None, guest_fault: false, damaged_object: None, unopened: None, steps: Box::default() }
     }
 
     /// Adds what the user can do.
@@ -60,6 +62,18 @@ impl EngineError {
     /// Names the operator that does not open: what its step says in the job file is the first thing to look at.
     pub fn from_open_of(mut self, operator: &str) -> Self {
         self.unopened = Some(operator.to_owned());
+        self
+    }
+
+    /// Names the steps of the job that the error is about, where it is about what the job file says of some.
+    pub fn about_steps(mut self, steps: Vec<String>) -> Self {
+        self.steps = steps.into();
+        self
+    }
+
+    /// Puts a line of its own below the message, indented as those that belong to it.
+    pub fn with_line(mut self, line: impl fmt::Display) -> Self {
+        self.message = format!("{}\n  {line}", self.message);
         self
     }
 
@@ -93,6 +107,11 @@ impl EngineError {
     /// The operator that does not open, where the error is about that.
     pub fn unopened(&self) -> Option<&str> {
         self.unopened.as_deref()
+    }
+
+    /// The steps of the job that it is about.
+    pub fn steps(&self) -> &[String] {
+        &self.steps
     }
 
     /// True for a guest's fault.

@@ -37,7 +37,7 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     }
     context.print(&plan, || plan_text(&plan))?;
     let Some(error) = refused else { return Ok(0) };
-    let failure = Failure::Engine(error);
+    let failure = Failure::of_job(&job, error);
     tell(context, &failure);
     Ok(failure.exit_code())
 }

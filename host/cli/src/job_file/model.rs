@@ -76,6 +76,19 @@ impl JobFile {
         })
     }
 
+    /// The error with a line below it for each step that it is about: where that begins in the file.
+    pub fn located(&self, error: EngineError) -> EngineError {
+        let place = |id: &String| {
+            let sources = self.sources.iter().map(|step| ("source", &step.id));
+            let operators = self.operators.iter().map(|step| ("operator", &step.id));
+            let (kind, step) = sources.chain(operators).find(|(_, step)| step.value == *id)?;
+            let (line, _) = self.source.position(step.span.start);
+            Some(format!("{}:{line}: [{kind}.{id}]", self.source.name))
+        };
+        let places: Vec<_> = error.steps().iter().filter_map(place).collect();
+        places.into_iter().fold(error, EngineError::with_line)
+    }
+
     /// For each step that was renamed the id that it had before.
     pub fn renames(&self) -> BTreeMap<String, String> {
         let sources = self.sources.iter().map(|step| (&step.id, &step.was));

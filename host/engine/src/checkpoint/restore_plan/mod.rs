@@ -133,6 +133,8 @@ pub struct RestoreRefusal {
     pub text: String,
     /// What would help.
     pub remedy: Remedy,
+    /// The step of the job as it is now that it is about, where it is about one.
+    pub step: Option<String>,
 }
 
 /// What the user can do about a refusal.
@@ -187,6 +189,13 @@ impl RestorePlan {
     pub(crate) fn edge_now(&self, edge: &EdgeIdentity) -> EdgeIdentity {
         let now = |id: &String| self.renamed.get(id).unwrap_or(id).clone();
         EdgeIdentity { from: now(&edge.from), to: now(&edge.to), ..edge.clone() }
+    }
+}
+
+impl RestoreRefusal {
+    /// One that is about no step of its own.
+    pub(crate) fn new(text: String, remedy: Remedy) -> Self {
+        Self { text, remedy, step: None }
     }
 }
 
@@ -246,6 +255,9 @@ impl PlannedRestore {
             Remedy::Undo => "undo the change, or start over with --fresh".to_owned(),
         };
         let lines: Vec<_> = self.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
-        Err(EngineError::new(ErrorKind::FixInput, format!("resume {what}: {reason}\n  {}", lines.join("\n  "))).with_hint(hint))
+        let mut steps: Vec<_> = self.refusals.iter().filter_map(|refusal| refusal.step.clone()).collect();
+        steps.dedup();
+        let error = EngineError::new(ErrorKind::FixInput, format!("resume {what}: {reason}\n  {}", lines.join("\n  ")));
+        Err(error.with_hint(hint).about_steps(steps))
     }
 }

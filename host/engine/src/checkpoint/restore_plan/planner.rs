@@ -33,10 +33,11 @@ impl<'a> Planner<'a> {
             self.refuse(texts::max_parallelism(self.was.max_parallelism, self.now.max_parallelism));
         }
         for (id, is) in &self.now.vertices {
-            let refused = self.refusals.len();
+            let before = self.refusals.len();
             let origin = self.origin(id);
-            let refused = self.refusals.len() > refused;
+            let refused = self.refusals.len() > before;
             let vertex = self.vertex(id, is, origin);
+            self.refusals[before..].iter_mut().for_each(|refusal| refusal.step = Some(id.clone()));
             self.plan.vertices.insert(id.clone(), VertexPlan { refused: refused || vertex.refused, ..vertex });
         }
         self.rename_sinks();
@@ -45,12 +46,12 @@ impl<'a> Planner<'a> {
         self.plan.left.extend(left);
         self.plan.left.sort_by(|a, b| a.name.cmp(&b.name));
         let unnamed = self.plan.left.iter().filter(|left| !left.allowed);
-        self.refusals.extend(unnamed.map(|left| RestoreRefusal { text: texts::unnamed(left), remedy: Remedy::Drop }));
+        self.refusals.extend(unnamed.map(|left| RestoreRefusal::new(texts::unnamed(left), Remedy::Drop)));
         PlannedRestore { plan: self.plan, refusals: self.refusals }
     }
 
     fn refuse(&mut self, text: String) {
-        self.refusals.push(RestoreRefusal { text, remedy: Remedy::Undo });
+        self.refusals.push(RestoreRefusal::new(text, Remedy::Undo));
     }
 
     pub(super) fn add_refusal(&mut self, refusal: RestoreRefusal) {
@@ -79,7 +80,7 @@ impl<'a> Planner<'a> {
             }
         }
         let unknown = self.options.drops.iter().filter(|name| !there.contains(name));
-        self.refusals.extend(unknown.map(|name| RestoreRefusal { text: texts::nothing_to_drop(name, &there), remedy: Remedy::Name }));
+        self.refusals.extend(unknown.map(|name| RestoreRefusal::new(texts::nothing_to_drop(name, &there), Remedy::Name)));
     }
 
     /// The vertex of the checkpoint that `id` goes on with. `was` keeps standing in the job file once the checkpoints know the new id.
@@ -172,7 +173,7 @@ impl<'a> Planner<'a> {
             self.refuse(texts::differ(name, "its kind has changed", &Described::of(was), &Described::of(is)));
         } else if is.version < was.version {
             let text = texts::differ(name, "the job has an older version of it", &Described::of(was), &Described::of(is));
-            self.refusals.push(RestoreRefusal { text, remedy: Remedy::Newer });
+            self.refusals.push(RestoreRefusal::new(text, Remedy::Newer));
         } else if is.version > was.version {
             return StateFate::Migrated { place, from_version: was.version, to_version: is.version };
         } else if let Some(timer) = was.name.strip_prefix(TIMER_STATE) {
@@ -180,11 +181,11 @@ impl<'a> Planner<'a> {
                 return StateFate::Kept { place };
             }
             let text = texts::other_time(name, timer, &was.schema, &is.schema);
-            self.refusals.push(RestoreRefusal { text, remedy: Remedy::GiveUp(name.to_owned()) });
+            self.refusals.push(RestoreRefusal::new(text, Remedy::GiveUp(name.to_owned())));
         } else if !texts::same_bytes(&was.schema, &is.schema) {
             let reason = "its description has changed, and its version has not";
             let text = texts::differ(name, reason, &Described::of(was), &Described::of(is));
-            self.refusals.push(RestoreRefusal { text, remedy: Remedy::Migrate(is.version.saturating_add(1)) });
+            self.refusals.push(RestoreRefusal::new(text, Remedy::Migrate(is.version.saturating_add(1))));
         } else {
             return StateFate::Kept { place };
         }

@@ -211,6 +211,19 @@ fn a_timer_keeps_going_by_the_time_that_it_went_by() {
 }
 
 #[test]
+fn a_refusal_names_the_steps_of_the_job_that_it_is_about() {
+    let steps = |was: &str, now: &str, said: &str| {
+        let refused = plan_identities(&graph(was), &graph(now), &options(said)).accepted("checkpoint 3");
+        refused.expect_err("refused").steps().to_vec()
+    };
+    assert_eq!(steps("op(due@event-time)", "op(due@processing-time)", ""), ["op"]);
+    assert_eq!(steps("op(a:v1)", "sums(a:m1)", "sums<op"), ["sums"]);
+    assert_eq!(steps("one(a:v1,b:v1) two(a:v1)", "one(a:m1,b:m1) two(a:m1)", ""), ["one", "two"]);
+    // What is gone stands in no file.
+    assert_eq!(steps("op(a:v1)", "", ""), [""; 0]);
+}
+
+#[test]
 fn what_a_restore_is_refused_for_is_not_planned_to_be_kept() {
     let fates = |was: &str, now: &str, said: &str| {
         let plan = plan_identities(&graph(was), &graph(now), &options(said)).plan;

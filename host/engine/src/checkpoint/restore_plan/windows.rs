@@ -45,7 +45,7 @@ impl Planner<'_> {
             _ => return,
         };
         plan.states.iter_mut().filter(|state| is_keyed(state)).for_each(|state| state.fate = StateFate::Refused);
-        self.add_refusal(RestoreRefusal { text: reason, remedy: Remedy::GiveUp(origin.to_owned()) });
+        self.add_refusal(RestoreRefusal::new(reason, Remedy::GiveUp(origin.to_owned())));
     }
 }
 

@@ -22,7 +22,7 @@ pub async fn plan_restore(
     let mut planned = planned(metadata, graph, options);
     let stored = load_in_flight(store, clock, metadata).await?;
     let misfits = misfits(&stored, graph, &planned.plan).into_iter();
-    planned.refusals.extend(misfits.map(|text| RestoreRefusal { text, remedy: Remedy::Undo }));
+    planned.refusals.extend(misfits.map(|text| RestoreRefusal::new(text, Remedy::Undo)));
     Ok(planned)
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn planned<'a>(was: impl Into<Restorable<'a>>, graph: &JobGraph, opti
     let (was, now): (Restorable<'_>, _) = (was.into(), graph.identity());
     let mut planned = plan_identities(was, &now, options);
     let refusals = migrations_without_migrator(graph, &mut planned.plan);
-    planned.refusals.extend(refusals.into_iter().map(|text| RestoreRefusal { text, remedy: Remedy::Undo }));
+    planned.refusals.extend(refusals.into_iter().map(|text| RestoreRefusal::new(text, Remedy::Undo)));
     planned
 }
 
