@@ -6,20 +6,20 @@
 
 use crate::WEIR;
 use std::fs;
-use weir_tests::process::{Bench, Ended, Seed, WordCount};
+use weir_tests::process::{Bench, Ended, Job, Seed, TimedJob, WordCount};
 
 /// How a job takes its checkpoints, and what that promises of its output.
 struct Mode {
     /// Lines of `[checkpoints]`.
     settings: &'static str,
-    /// Fails where the promise is broken.
-    compare: fn(&Bench),
+    /// Each record is counted once, and not once or more often.
+    once: bool,
 }
 
-const EXACTLY_ONCE: Mode = Mode { settings: "mode = \"exactly-once\"\nunaligned = \"never\"", compare: Bench::assert_exactly_once };
+const EXACTLY_ONCE: Mode = Mode { settings: "mode = \"exactly-once\"\nunaligned = \"never\"", once: true };
 
-const UNALIGNED: Mode = Mode { settings: "unaligned = \"always\"\nmax-concurrent = 2", compare: Bench::assert_exactly_once };
-const AT_LEAST_ONCE: Mode = Mode { settings: "mode = \"at-least-once\"", compare: Bench::assert_counted_at_least_once };
+const UNALIGNED: Mode = Mode { settings: "unaligned = \"always\"\nmax-concurrent = 2", once: true };
+const AT_LEAST_ONCE: Mode = Mode { settings: "mode = \"at-least-once\"", once: false };
 
 /// A step that the process is killed at.
 struct Point {
@@ -67,17 +67,28 @@ const RESTORING: [Point; 7] = [
     point("get state", 1),
 ];
 
+/// Lays a job out that runs for less than a second, at this parallelism and with these lines of `[checkpoints]`.
+type LayOut<J> = fn(u32, String) -> J;
+
+fn words(parallelism: u32, checkpoints: String) -> WordCount {
+    WordCount { lines: 1_200, parallelism, checkpoints, ..WordCount::default() }
+}
+
+/// Windows are open and timers set wherever it is killed.
+fn timed(parallelism: u32, checkpoints: String) -> TimedJob {
+    TimedJob { rows: 1_200, parallelism, checkpoints, ..TimedJob::default() }
+}
+
 /// A job under way, with what its processes have come to.
-struct Victim<'a> {
+struct Victim<'a, J> {
     mode: &'a Mode,
-    bench: Bench,
+    bench: Bench<J>,
     kills: usize,
 }
 
-impl<'a> Victim<'a> {
-    fn new(mode: &'a Mode, parallelism: u32) -> Self {
-        let checkpoints = format!("retain = 1\n{}", mode.settings);
-        let bench = Bench::new(WEIR, WordCount { lines: 1_200, parallelism, checkpoints, ..WordCount::default() });
+impl<'a, J: Job> Victim<'a, J> {
+    fn new(lay_out: LayOut<J>, mode: &'a Mode, parallelism: u32) -> Self {
+        let bench = Bench::new(WEIR, lay_out(parallelism, format!("retain = 1\n{}", mode.settings)));
         Self { mode, bench, kills: 0 }
     }
 
@@ -95,7 +106,10 @@ impl<'a> Victim<'a> {
         last.assert(0, &[]);
         let outcome = last.document()["outcome"].clone();
         assert!(outcome == "finished" || outcome == "already-finished", "{last:?}");
-        (self.mode.compare)(&self.bench);
+        match self.mode.once {
+            true => self.bench.assert_exactly_once(),
+            false => self.bench.assert_counted_at_least_once(),
+        }
         self.bench.assert_nothing_pending();
         self.bench.assert_nothing_left_behind(1, self.kills);
         last
@@ -103,7 +117,7 @@ impl<'a> Victim<'a> {
 }
 
 /// Kills jobs at each of `points`, `before` it and `after` it, and lets each of them finish. `first`: where a process is killed before that.
-fn check(mode: &Mode, first: Option<&str>, points: &[Point]) {
+fn check<J: Job>(lay_out: LayOut<J>, mode: &Mode, first: Option<&str>, points: &[Point]) {
     let (mut seed, mut kills) = (Seed::of_run(), 0);
     let wanted = std::env::var("WEIR_KILLS").map_or(0, |kills| kills.parse().expect("WEIR_KILLS is a number"));
     while kills == 0 || kills < wanted {
@@ -113,8 +127,8 @@ fn check(mode: &Mode, first: Option<&str>, points: &[Point]) {
                 let parallelism = seed.draw(1..=2) as u32;
                 let named = |pass: u64| format!("{} {side} {pass}", point.step);
                 println!("{}, parallelism {parallelism}", named(pass));
-                kills += kill_at(mode, first, &named(pass), parallelism).unwrap_or_else(|| {
-                    let first_pass = kill_at(mode, first, &named(1), parallelism);
+                kills += kill_at(lay_out, mode, first, &named(pass), parallelism).unwrap_or_else(|| {
+                    let first_pass = kill_at(lay_out, mode, first, &named(1), parallelism);
                     first_pass.unwrap_or_else(|| panic!("no process passes `{}`", named(1)))
                 });
             }
@@ -124,8 +138,8 @@ fn check(mode: &Mode, first: Option<&str>, points: &[Point]) {
 }
 
 /// Kills a job at `point` and lets it finish. How often it was killed; `None` where it finished without coming to the point.
-fn kill_at(mode: &Mode, first: Option<&str>, point: &str, parallelism: u32) -> Option<usize> {
-    let mut victim = Victim::new(mode, parallelism);
+fn kill_at<J: Job>(lay_out: LayOut<J>, mode: &Mode, first: Option<&str>, point: &str, parallelism: u32) -> Option<usize> {
+    let mut victim = Victim::new(lay_out, mode, parallelism);
     if let Some(first) = first {
         assert!(victim.is_killed_at(first), "`{first}` is not passed");
     }
@@ -136,43 +150,58 @@ fn kill_at(mode: &Mode, first: Option<&str>, point: &str, parallelism: u32) -> O
 
 #[test]
 fn a_job_that_is_killed_while_it_starts_commits_its_input_once() {
-    check(&EXACTLY_ONCE, None, &STARTING);
+    check(words, &EXACTLY_ONCE, None, &STARTING);
 }
 
 #[test]
 fn a_job_that_is_killed_around_a_checkpoint_commits_its_input_once() {
-    check(&EXACTLY_ONCE, None, &RUNNING);
+    check(words, &EXACTLY_ONCE, None, &RUNNING);
 }
 
 #[test]
 fn a_job_that_is_killed_while_it_restores_commits_its_input_once() {
-    check(&EXACTLY_ONCE, Some("create log-completed after 2"), &RESTORING);
+    check(words, &EXACTLY_ONCE, Some("create log-completed after 2"), &RESTORING);
 }
 
 #[test]
 fn a_job_whose_barriers_overtake_is_killed_around_a_checkpoint_and_commits_its_input_once() {
-    check(&UNALIGNED, None, &RUNNING);
+    check(words, &UNALIGNED, None, &RUNNING);
 }
 
 #[test]
 fn a_job_whose_barriers_overtake_is_killed_while_it_restores_and_commits_its_input_once() {
-    check(&UNALIGNED, Some("create log-completed after 2"), &RESTORING);
+    check(words, &UNALIGNED, Some("create log-completed after 2"), &RESTORING);
 }
 
 #[test]
 fn an_at_least_once_job_that_is_killed_around_a_checkpoint_loses_nothing() {
-    check(&AT_LEAST_ONCE, None, &RUNNING);
+    check(words, &AT_LEAST_ONCE, None, &RUNNING);
 }
 
 #[test]
 fn an_at_least_once_job_that_is_killed_while_it_restores_loses_nothing() {
-    check(&AT_LEAST_ONCE, Some("create log-completed after 2"), &RESTORING);
+    check(words, &AT_LEAST_ONCE, Some("create log-completed after 2"), &RESTORING);
+}
+
+#[test]
+fn windows_and_timers_of_a_job_that_is_killed_around_a_checkpoint_speak_once() {
+    check(timed, &EXACTLY_ONCE, None, &RUNNING);
+}
+
+#[test]
+fn windows_and_timers_of_a_job_that_is_killed_while_it_restores_speak_once() {
+    check(timed, &UNALIGNED, Some("create log-completed after 2"), &RESTORING);
+}
+
+#[test]
+fn windows_and_timers_of_an_at_least_once_job_that_is_killed_around_a_checkpoint_lose_nothing() {
+    check(timed, &AT_LEAST_ONCE, None, &RUNNING);
 }
 
 #[test]
 fn a_job_that_is_killed_while_it_writes_a_failure_down_commits_its_input_once() {
     for side in ["before", "after"] {
-        let mut victim = Victim::new(&EXACTLY_ONCE, 1);
+        let mut victim = Victim::new(words, &EXACTLY_ONCE, 1);
         // No state object can be written below a file.
         let in_the_way = victim.bench.storage().join("state");
         fs::create_dir_all(victim.bench.storage()).expect("a folder");
@@ -188,7 +217,7 @@ fn a_job_that_is_killed_while_it_writes_a_failure_down_commits_its_input_once() 
 #[test]
 fn records_set_aside_by_a_job_that_is_killed_while_it_commits_them_are_there_once() {
     for side in ["before", "after"] {
-        let mut victim = Victim::new(&EXACTLY_ONCE, 1);
+        let mut victim = Victim::new(words, &EXACTLY_ONCE, 1);
         // The plugin takes lines of text only.
         let input = fs::read(victim.bench.path("input.txt")).expect("an input");
         fs::write(victim.bench.path("input.txt"), [b"\xff\xfe\n", &input[..]].concat()).expect("it can be written");
@@ -205,7 +234,7 @@ fn records_set_aside_by_a_job_that_is_killed_while_it_commits_them_are_there_onc
 
 #[test]
 fn a_variable_that_names_no_point_is_refused() {
-    let victim = Victim::new(&EXACTLY_ONCE, 1);
+    let victim = Victim::new(words, &EXACTLY_ONCE, 1);
     let refused = victim.bench.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "now")]);
     refused.assert(2, &["WEIR_CRASH_AT: `now` is no point to crash at"]);
 }

@@ -3,11 +3,16 @@
 use crate::WEIR;
 use std::fs;
 use std::path::{Path, PathBuf};
-use weir_tests::process::{Bench, Seed, Signal, WordCount};
+use weir_tests::process::{Bench, Job, Seed, Signal, TimedJob, WordCount};
 
 /// A job that was stopped with several completed checkpoints behind it.
 fn stopped_job() -> Bench {
-    let bench = Bench::new(WEIR, WordCount { parallelism: 2, ..WordCount::unhurried() });
+    stopped(WordCount { parallelism: 2, ..WordCount::unhurried() })
+}
+
+/// The same of any job.
+fn stopped<J: Job>(job: J) -> Bench<J> {
+    let bench = Bench::new(WEIR, job);
     let mut process = bench.start("run job.toml -q");
     assert!(process.runs_until("four checkpoints", || bench.log().completed.len() >= 4));
     process.send(Signal::Terminate);
@@ -62,7 +67,7 @@ impl Damage {
 
 /// Damages `objects` in turn, each of them mended again behind it. A run has to refuse each by name and with `parts`.
 #[track_caller]
-fn check(bench: &Bench, objects: &[PathBuf], damages: &[Damage], parts: &[&str]) {
+fn check<J: Job>(bench: &Bench<J>, objects: &[PathBuf], damages: &[Damage], parts: &[&str]) {
     let mut seed = Seed::of_run();
     let committed = bench.committed();
     for (damage, object) in damages.iter().zip(objects.iter().cycle()) {
@@ -81,7 +86,7 @@ fn check(bench: &Bench, objects: &[PathBuf], damages: &[Damage], parts: &[&str])
 }
 
 /// Starts from an older checkpoint than the newest, whose object at `object` is damaged, and lets the job finish.
-fn check_fallback(bench: &Bench, object: &Path, previous: u64) {
+fn check_fallback<J: Job>(bench: &Bench<J>, object: &Path, previous: u64) {
     println!("{}", Damage::FlippedBit.inflict(object, &mut Seed::of_run()));
     let finished = bench.run(&format!("run job.toml --from {previous} --output json"));
     finished.assert(0, &[&format!("resuming from checkpoint {previous}")]);
@@ -103,9 +108,9 @@ fn damaged_metadata_is_refused_by_name_and_an_older_checkpoint_is_offered() {
     check_fallback(&bench, &object, log.previous().id);
 }
 
-#[test]
-fn a_damaged_state_object_is_refused_by_name_and_an_older_checkpoint_is_offered() {
-    let bench = stopped_job();
+/// Damages each object of state of the job's newest checkpoint, and one that it alone has in all ways.
+#[track_caller]
+fn check_state<J: Job>(bench: &Bench<J>, damages: &[Damage]) {
     let log = bench.log();
     let objects = bench.state_objects(&log.newest().metadata);
     assert!(objects.len() >= 2, "one at least for each subtask that counts: {objects:?}");
@@ -115,12 +120,24 @@ fn a_damaged_state_object_is_refused_by_name_and_an_older_checkpoint_is_offered(
         |object: &PathBuf| kept.iter().rev().find(|older| !bench.state_objects(&older.metadata).contains(object)).map(|older| older.id);
     let hint = |object: &PathBuf| without(object).map_or_else(String::new, |older| format!("`--from {older}`"));
     objects.iter().zip(DAMAGES.iter().cycle()).for_each(|(object, damage)| {
-        check(&bench, std::slice::from_ref(object), &[*damage], &[&hint(object)]);
+        check(bench, std::slice::from_ref(object), &[*damage], &[&hint(object)]);
     });
     let own = objects.iter().find_map(|object| Some((object, without(object)?)));
     let (own, older) = own.expect("the newest checkpoint has written something itself");
-    check(&bench, std::slice::from_ref(own), &DAMAGES, &[&hint(own)]);
-    check_fallback(&bench, own, older);
+    check(bench, std::slice::from_ref(own), damages, &[&hint(own)]);
+    check_fallback(bench, own, older);
+}
+
+#[test]
+fn a_damaged_state_object_is_refused_by_name_and_an_older_checkpoint_is_offered() {
+    check_state(&stopped_job(), &DAMAGES);
+}
+
+#[test]
+fn damaged_windows_and_timers_are_refused_by_name_and_an_older_checkpoint_is_offered() {
+    let bench = stopped(TimedJob { parallelism: 2, ..TimedJob::unhurried() });
+    bench.run("state scan job.toml windows --limit 1").assert(0, &[]);
+    check_state(&bench, &DAMAGES[2..]);
 }
 
 #[test]

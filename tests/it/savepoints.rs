@@ -2,9 +2,10 @@
 
 use crate::WEIR;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use weir_tests::process::{Bench, WordCount, plugin, write_variant};
+use weir_tests::process::{Bench, Job, Lines, TimedJob, WordCount, plugin, write_variant};
 
 /// A job whose counting component is a file of its own, stopped in its midst with the savepoint `stopped`.
 fn stopped() -> Bench {
@@ -28,6 +29,41 @@ fn a_savepoint_runs_without_the_files_of_the_job() {
     assert_eq!(ended.document()["outcome"], "finished");
     bench.assert_exactly_once();
     bench.run("run --from ./stopped").assert(0, &["has finished already"]);
+}
+
+/// The names of states of which the savepoint in `folder` keeps something of some key of the operator.
+fn states_kept(bench: &Bench<TimedJob>, folder: &str, operator: &str) -> BTreeSet<String> {
+    let scanned = bench.run(&format!("state scan ./{folder} {operator} --format jsonl -q"));
+    let row = |row: &str| serde_json::from_str::<Value>(row).expect("a row is JSON")["state"].as_str().expect("a name").to_owned();
+    scanned.assert(0, &[]).stdout.lines().map(row).collect()
+}
+
+#[test]
+fn windows_that_are_open_and_timers_that_are_set_in_a_savepoint_speak_once_at_another_parallelism() {
+    let bench = Bench::new(WEIR, TimedJob { parallelism: 2, ..TimedJob::unhurried() });
+    let mut process = bench.start("run job.toml");
+    assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    bench.run("stop words --savepoint first").assert(0, &[]);
+    process.ended().assert(0, &[]);
+    assert_eq!(states_kept(&bench, "first", "windows"), ["count", "rows", "weir:window"].map(String::from).into());
+    assert_eq!(states_kept(&bench, "first", "minutes"), ["counts", "weir:timer:over"].map(String::from).into());
+
+    // One that barriers overtook rows on the way to, taken of a job that goes on; a run from it repeats what was committed since.
+    bench.edit_job("parallelism = 2", "parallelism = 3");
+    let mut process = bench.start("run job.toml --from ./first");
+    let parts = bench.parts().len();
+    assert!(process.runs_until("a committed part", || bench.parts().len() > parts));
+    bench.run("savepoint create words second --unaligned").assert(0, &[]);
+    assert!(process.kill());
+    let before = bench.committed();
+    bench.edit_job("parallelism = 3", "parallelism = 1");
+    bench.edit_job("path = \"out\"", "path = \"again\"");
+    bench.hasten();
+    bench.run("run job.toml --from ./second").assert(0, &["resuming from the savepoint", "finished"]);
+    let behind = bench.committed_in("again").into_iter().map(|(line, times)| (bench.job().said(&line), times)).collect::<Lines>();
+    assert!(!behind.is_empty() && behind.values().all(|times| *times == 1), "each once");
+    let all = before.into_keys().chain(behind.into_keys()).map(|line| (line, 1)).collect();
+    assert_eq!(bench.job().not_exactly_once(&all), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! prints its steps, and the seed that draws the same again.
 
 use crate::WEIR;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use weir_tests::process::{Allowed, Bench, Ended, Running, Seed, Signal, Start, Topology, WordCount, plugin, write_variant};
 
@@ -223,10 +223,10 @@ impl Sequence {
     }
 
     fn upgrade(&mut self, process: Process) -> Process {
-        let trapping = self.topology.trapping_package(self.version).filter(|_| self.progress() < 0.35);
+        let trapping = self.topology.trapping_component(self.version).filter(|_| self.progress() < 0.35);
         match (self.seed.draw(..4), trapping) {
-            (0, Some(package)) => self.upgrade_to_a_trap(package),
-            (1, _) if self.topology == Topology::Migrated && self.version == 1 => self.upgrade_that_migrates(),
+            (0, Some(component)) => self.upgrade_to_a_trap(&component),
+            (1, _) if self.topology.migrates() && self.version == 1 => self.upgrade_that_migrates(),
             (2, _) => {
                 note("an upgrade that does not fit");
                 let line = format!("{UPGRADE} {} --probation 50ms", plugin("keyed-count").display());
@@ -238,15 +238,15 @@ impl Sequence {
     }
 
     /// The trap comes long before the end of the input, and so before the end of the probation.
-    fn upgrade_to_a_trap(&mut self, package: &str) {
-        let ended = self.ask(&format!("{UPGRADE} {} --probation 30s --output json", plugin(package).display()));
+    fn upgrade_to_a_trap(&mut self, component: &Path) {
+        let ended = self.ask(&format!("{UPGRADE} {} --probation 30s --output json", component.display()));
         assert_ne!(ended.code, Some(0), "a version that traps is accepted: {ended:?}");
     }
 
     /// Where it is cut off on probation the state is that of the first version, and migrates at the next start.
     fn upgrade_that_migrates(&mut self) {
-        let (package, probation) = (plugin(self.topology.package(2)), self.seed.draw(..300));
-        let ended = self.ask(&format!("{UPGRADE} {} --probation {probation}ms --output json", package.display()));
+        let (component, probation) = (self.topology.component(2), self.seed.draw(..300));
+        let ended = self.ask(&format!("{UPGRADE} {} --probation {probation}ms --output json", component.display()));
         if !ended.stdout.contains("rolled-back") {
             self.version = 2;
         }
@@ -274,7 +274,7 @@ impl Sequence {
     fn variant(&mut self) -> String {
         let name = self.name("variant") + ".wasm";
         let last = self.variant.take().filter(|(version, _)| *version == self.version);
-        let base = last.map_or_else(|| plugin(self.topology.package(self.version)), |(_, path)| path);
+        let base = last.map_or_else(|| self.topology.component(self.version), |(_, path)| path);
         write_variant(&base, &self.bench.path(&name));
         self.variant = Some((self.version, self.bench.path(&name)));
         name
@@ -312,16 +312,10 @@ impl Sequence {
 
     /// Lets the job go on to its end, and compares.
     fn finish(&mut self) {
-        let start = Start {
-            parallelism: 2,
-            keyed_parallelism: 2,
-            rebalance: false,
-            checkpoints: "interval = \"100ms\"".into(),
-            unlimited: true,
-            segment: self.segments,
-            version: self.version,
-            max_parallelism: self.max_parallelism,
-        };
+        let (segment, version, max_parallelism) = (self.segments, self.version, self.max_parallelism);
+        let (parallelism, keyed_parallelism, checkpoints) = (2, 2, "interval = \"100ms\"".into());
+        let start =
+            Start { parallelism, keyed_parallelism, rebalance: false, checkpoints, unlimited: true, segment, version, max_parallelism };
         self.bench.write_job(&self.topology.job_file(&start));
         let from = self.from.take().map_or(String::new(), |savepoint| format!(" --from ./{savepoint}"));
         note(&format!("run job.toml{from} to the end"));
@@ -394,4 +388,9 @@ fn whatever_happens_to_a_job_that_keeps_records_aside_it_commits_them_once() {
 #[test]
 fn whatever_happens_to_a_job_whose_state_is_migrated_it_commits_its_input_once() {
     check(Topology::Migrated);
+}
+
+#[test]
+fn whatever_happens_to_a_job_with_windows_and_timers_each_speaks_once() {
+    check(Topology::Timed);
 }

@@ -2,10 +2,10 @@
 
 use crate::WEIR;
 use std::time::Duration;
-use weir_tests::process::{Bench, Seed, Signal, WordCount};
+use weir_tests::process::{Bench, Job, Seed, Signal, TimedJob, WordCount};
 
-fn check(parallelism: u32) {
-    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
+fn check(job: impl Job) {
+    let bench = Bench::new(WEIR, job);
     let mut older = bench.start("run job.toml -q --output json");
     assert!(older.runs_until("a committed part", || !bench.parts().is_empty()));
     bench.hasten();
@@ -25,12 +25,17 @@ fn check(parallelism: u32) {
 
 #[test]
 fn the_older_of_two_processes_is_fenced() {
-    check(1);
+    check(WordCount::long());
 }
 
 #[test]
 fn the_older_of_two_parallel_processes_is_fenced() {
-    check(2);
+    check(WordCount { parallelism: 2, ..WordCount::long() });
+}
+
+#[test]
+fn windows_that_are_open_and_timers_that_are_set_go_on_in_the_process_that_takes_over() {
+    check(TimedJob { parallelism: 2, ..TimedJob::long() });
 }
 
 #[test]
@@ -52,9 +57,8 @@ fn of_many_processes_the_youngest_goes_on() {
 }
 
 /// Lets processes take over from each other, each held at a random moment, until one finishes; wakes the others then.
-fn check_sleepers(parallelism: u32, sleepers: usize) {
-    let mut seed = Seed::of_run();
-    let bench = Bench::new(WEIR, WordCount { parallelism, ..WordCount::long() });
+fn check_sleepers(job: impl Job, sleepers: usize) {
+    let (mut seed, bench) = (Seed::of_run(), Bench::new(WEIR, job));
     let mut held = Vec::new();
     for number in 0..sleepers {
         let before = bench.log();
@@ -85,12 +89,17 @@ fn check_sleepers(parallelism: u32, sleepers: usize) {
 
 #[test]
 fn a_process_that_wakes_up_behind_the_end_is_fenced_and_changes_nothing() {
-    check_sleepers(1, 4);
+    check_sleepers(WordCount::long(), 4);
 }
 
 #[test]
 fn parallel_processes_that_wake_up_behind_the_end_are_fenced_and_change_nothing() {
-    check_sleepers(2, 4);
+    check_sleepers(WordCount { parallelism: 2, ..WordCount::long() }, 4);
+}
+
+#[test]
+fn windows_and_timers_of_a_process_that_wakes_up_behind_the_end_change_nothing() {
+    check_sleepers(TimedJob { parallelism: 2, ..TimedJob::long() }, 3);
 }
 
 /// Holds a process, deletes all that it has stored, and runs the job anew in its place, to its end or for a while; then lets the first go on.

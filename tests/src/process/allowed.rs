@@ -60,6 +60,7 @@ mod tests {
             Topology::Joined => "out N1 7, out N1 9",
             Topology::SetAside | Topology::KeptAside => "out v1#1, bad bad;13, aside trap",
             Topology::Migrated => "out N1 1 30, out N1 2 10",
+            Topology::Timed => "out 3 window of 7 8#2, fired 3 minute #2",
         };
         let how = allowed.difference(&lines(committed), &lines(expected));
         assert_eq!(how.is_none(), fine, "{allowed:?}: {committed}: {how:?}");
@@ -103,5 +104,10 @@ mod tests {
         check(repeats(Topology::KeptAside), "out v1#1, out v2#1, bad bad;13, aside trap", false);
         check(repeats(Topology::Migrated), "out N1 1 30, out N1 1 30, out N1 2 10, out N1 3 20", true);
         check(repeats(Topology::Migrated), "out N1 1 30, out N1 2 10, out N1 4 20", false);
+        let timed = repeats(Topology::Timed);
+        check(timed, "out 3 window of 7 8#3, out 3 window of 7 8#2, fired 3 minute #3", true);
+        check(timed, "out 3 window of 7#1, out 3 window of 7 8#2, fired 3 minute #2", false);
+        check(timed, "out 3 window of 7 8#2", false);
+        check(Allowed { repeats: false, ..timed }, "out 3 window of 7 8#3, fired 3 minute #2", false);
     }
 }

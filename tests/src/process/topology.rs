@@ -1,6 +1,6 @@
 //! Jobs of several shapes for random sequences: what each reads, how its job file may be written, and what it commits in the end.
 
-use super::{Bench, Lines, plugin};
+use super::{Bench, Lines, TimedJob, TimedRow, examples, plugin};
 use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
@@ -36,6 +36,8 @@ pub enum Topology {
     KeptAside,
     /// Counts by key in an operator whose new version migrates its state.
     Migrated,
+    /// Windows in one operator, whose new version migrates what is kept in them, and timers in another: `TimedJob`.
+    Timed,
 }
 
 /// What may be another at every start.
@@ -83,6 +85,14 @@ impl Topology {
                 for file in 0..FILES {
                     let rows = words_with_faults().skip(file as usize).step_by(FILES as usize);
                     write(format!("{file}.csv"), format!("word\n{}\n", rows.collect::<Vec<_>>().join("\n")));
+                }
+            }
+            Self::Timed => {
+                let rows = TimedJob::rows(RECORDS);
+                for file in 0..FILES {
+                    // Side by side, so that none holds time back for long.
+                    let rows: Vec<_> = rows.iter().copied().filter(|row| row.number % FILES == file).collect();
+                    write(format!("{file}.csv"), TimedRow::HEADER.to_owned() + &TimedRow::text(&rows));
                 }
             }
             Self::Migrated => {
@@ -143,27 +153,42 @@ impl Topology {
                 let rows = source("rows", "*.csv", csv, RECORDS / 2);
                 [rows, keyed("count", package, "input = { from = \"rows\", by = \"key\" }"), sink("out", "count")].concat()
             }
+            Self::Timed => {
+                let rows = source("rows", "*.csv", &format!("format = \"csv\"\nkey = \"key\"\n{}", TimedJob::time()), RECORDS / 2);
+                let parallelism = format!("parallelism = {}\n", start.keyed_parallelism);
+                let windows = TimedJob::windows("count", &self.component(start.version), &parallelism);
+                let minutes = TimedJob::minutes(&plugin("trapping-timers"));
+                [rows, windows, minutes, sink("out", "count"), sink("fired", "minutes")].concat()
+            }
         };
         text
     }
 
-    /// The package of the operator `count`, as a job file of this version has it.
-    pub fn package(self, version: u32) -> &'static str {
+    /// The component of the operator `count`, as a job file of this version has it.
+    pub fn component(self, version: u32) -> PathBuf {
         match self {
-            Self::Counted | Self::CountedTwice => "word-count-count",
-            Self::Joined => "enrich",
-            Self::SetAside | Self::KeptAside => "faulty",
-            Self::Migrated if version == 1 => "flight-delays",
-            Self::Migrated => "flight-delays-v2",
+            Self::Counted | Self::CountedTwice => plugin("word-count-count"),
+            Self::Joined => plugin("enrich"),
+            Self::SetAside | Self::KeptAside => plugin("faulty"),
+            Self::Migrated if version == 1 => plugin("flight-delays"),
+            Self::Migrated => plugin("flight-delays-v2"),
+            Self::Timed if version == 1 => plugin("window-teller"),
+            Self::Timed => examples("other-versions").join("window_teller_v2.wasm"),
         }
     }
 
-    /// A package on the same state as that of this version, which traps before half of the input has been worked off.
-    pub fn trapping_package(self, version: u32) -> Option<&'static str> {
+    /// True where version 2 migrates what version 1 keeps.
+    pub fn migrates(self) -> bool {
+        matches!(self, Self::Migrated | Self::Timed)
+    }
+
+    /// A component on the same state as that of this version, which traps before half of the input has been worked off.
+    pub fn trapping_component(self, version: u32) -> Option<PathBuf> {
         match self {
-            Self::Counted | Self::CountedTwice => Some("trapping-count"),
-            Self::Migrated if version == 2 => Some("trapping-delays"),
-            Self::Migrated | Self::Joined | Self::SetAside | Self::KeptAside => None,
+            Self::Counted | Self::CountedTwice => Some(plugin("trapping-count")),
+            Self::Migrated if version == 2 => Some(plugin("trapping-delays")),
+            Self::Timed if version == 1 => Some(examples("other-versions").join("trapping_windows.wasm")),
+            Self::Migrated | Self::Timed | Self::Joined | Self::SetAside | Self::KeptAside => None,
         }
     }
 
@@ -176,6 +201,10 @@ impl Topology {
             (*number, *total)
         };
         let lines: Vec<String> = match self {
+            Self::Timed => {
+                let windows = TimedJob::told_by_windows(RECORDS).map(|line| format!("out {line}"));
+                windows.chain(TimedJob::told_by_timers(RECORDS).map(|line| format!("fired {line}"))).collect()
+            }
             Self::Counted => keys().map(|key| format!("out {{\"word\":\"word{key}\",\"count\":{}}}", count(key, 0).0)).collect(),
             Self::CountedTwice => {
                 let line = |key: u64, n: u64| format!("out {{\"word\":\"word{key}\",\"count\":{n}}}#{n}");
@@ -203,7 +232,11 @@ impl Topology {
     pub fn committed(self, bench: &Bench, segments: usize) -> Lines {
         let mut all = Lines::new();
         let mut add = |sink: &str, line: &str| *all.entry(format!("{sink} {}", self.said(sink, line))).or_default() += 1;
-        let sinks: &[&str] = if self == Self::SetAside { &["out", "bad", "aside"] } else { &["out"] };
+        let sinks: &[&str] = match self {
+            Self::SetAside => &["out", "bad", "aside"],
+            Self::Timed => &["out", "fired"],
+            Self::Counted | Self::CountedTwice | Self::Joined | Self::KeptAside | Self::Migrated => &["out"],
+        };
         for (sink, segment) in sinks.iter().flat_map(|sink| (0..=segments).map(move |segment| (sink, segment))) {
             bench.committed_in(&folder(sink, segment)).iter().for_each(|(line, times)| (0..*times).for_each(|_| add(sink, line)));
         }
@@ -225,6 +258,7 @@ impl Topology {
             (Self::SetAside | Self::KeptAside, "bad" | "aside") => text(&json()["value"]),
             (Self::Joined, _) => format!("{} {}", text(&json()["tailnum"]), json()["flight"]),
             (Self::Migrated, _) => format!("{} {} {}", text(&json()["tailnum"]), json()["flights"], json()["total_delay"]),
+            (Self::Timed, _) => TimedJob::told(line),
             (Self::Counted | Self::CountedTwice | Self::SetAside | Self::KeptAside, _) => line.to_owned(),
         }
     }
@@ -233,7 +267,7 @@ impl Topology {
     pub fn at_least(self, line: &str) -> &str {
         match self {
             Self::Counted | Self::Joined => line,
-            Self::CountedTwice | Self::SetAside | Self::KeptAside => line.split('#').next().unwrap_or(line),
+            Self::CountedTwice | Self::SetAside | Self::KeptAside | Self::Timed => line.split('#').next().unwrap_or(line),
             Self::Migrated => line.rsplit_once(' ').map_or(line, |(counted, _total)| counted),
         }
     }
@@ -247,7 +281,7 @@ impl Topology {
                 let count = count.parse::<u64>().ok()?.checked_sub(1)?;
                 Some(format!("{before}{count}{}", &line[text.len()..]))
             }
-            Self::Joined | Self::SetAside | Self::KeptAside => None,
+            Self::Joined | Self::SetAside | Self::KeptAside | Self::Timed => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A word that comes n times leaves the lines 1 to n, each exactly once: a record lost or worked off twice shows in its line, and so does a
 //! state that is older or newer than the position it is restored with.
 
-use super::plugin;
+use super::{Job, plugin};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -114,9 +114,35 @@ path = \"out\"
     }
 }
 
+impl Job for WordCount {
+    fn files(&self) -> Vec<(&'static str, String)> {
+        vec![("input.txt", self.input())]
+    }
+
+    fn job_file(&self) -> String {
+        self.job_file()
+    }
+
+    fn rate(&self) -> u64 {
+        self.rate
+    }
+
+    fn output(&self) -> Lines {
+        self.output()
+    }
+
+    fn said(&self, line: &str) -> String {
+        line.to_owned()
+    }
+
+    fn not_at_least_once(&self, committed: &Lines) -> Option<String> {
+        not_at_least_once(committed, &self.output())
+    }
+}
+
 /// Where what a job committed that counts each record at least once is not what it may be: every line of the input's is there, and a word that was
 /// counted again has gone on to higher counts, one after the other. Nothing, or the first word that is wrong.
-pub fn not_at_least_once(committed: &Lines, expected: &Lines) -> Option<String> {
+fn not_at_least_once(committed: &Lines, expected: &Lines) -> Option<String> {
     let (found, asked) = (highest_counts(committed), highest_counts(expected));
     let wrong = |word: &&String| {
         let (highest, lines) = found.get(*word).copied().unwrap_or_default();
