@@ -41,8 +41,9 @@
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart; `rerun_windows`: what fires in both.
 //! - `nexmark`: the queries of the benchmark, against a reference in Python; `nexmark_clock`: the one whose windows go by the clock, by a clock that is simulated.
-//! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`.
+//! - `lifetimes`: what is kept for a time to live, over kills and in `weir state`; `lifetime_changes`: versions that keep it for another time.
 //! - `timers`: timers of plugins, over kills, upgrades and quiet.
+//! - `time_versions`: new versions of operators with open windows and set timers, which migrate their state or go by another time.
 //! - `poison_times`: timers and windows that trap, over kills.
 //! - `joins`: as-of joins and windows of two inputs, over kills; `row_joins`: the SDK's other joins.
 //! - `window_kinds`: windows of every kind that speak more than once, over kills.
@@ -67,6 +68,7 @@ mod joins;
 mod kept_state;
 mod kills;
 mod languages;
+mod lifetime_changes;
 mod lifetimes;
 mod limits;
 mod lost_log;
@@ -96,6 +98,7 @@ mod state;
 mod stops;
 mod stores;
 mod takeover;
+mod time_versions;
 mod timers;
 mod times;
 mod told;
