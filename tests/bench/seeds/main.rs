@@ -2,14 +2,15 @@
 //!
 //! `cargo bench -p weir-tests --bench seeds -- [COUNT] [FROM] [SCENARIO …]`: COUNT (1,000) seeds from FROM (0) on of each named scenario of
 //! `weir_tests::simulation::scenarios::ALL`, of `changes`, where a job is rescaled and upgraded all the time, and of `evolution`, where
-//! its file changes from run to run, both also with an outbox sink (`outbox-changes`, `outbox-evolution`); of all of them where none is
-//! named, on every core. A seed that fails is printed with its
+//! its file changes from run to run, both also with an outbox sink (`outbox-changes`, `outbox-evolution`), and of each of
+//! `weir_tests::simulation::in_time`; of all of them where none is named, on every core. A seed that fails is printed with its
 //! scenario and what is wrong; run it again with COUNT 1. Exit code 1 where one has failed.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use weir_tests::simulation::scenarios::{ALL, OVERTAKING, PUBLISHING, STORMY, recorded, speaking, timed_by};
+use weir_tests::simulation::in_time::{IN_TIME, Life, OTHERS, STOPS, changing};
+use weir_tests::simulation::scenarios::{ALL, EVERY, FAULTY_STATE, OVERTAKING, PUBLISHING, STORMY, recorded, speaking, timed_by};
 use weir_tests::simulation::{
     Barriers, Counter, GoesOn, Scenario, Speaking, TimedBy, simulate, simulate_changes, simulate_evolution, simulate_found_splits,
     simulate_quiet_split,
@@ -22,7 +23,7 @@ const PROGRESS: u64 = 5_000;
 type Simulate = fn(u64) -> Result<(u64, u64), String>;
 
 /// Scenarios in which the job is changed while it runs, or its file from run to run, or in which splits come or go quiet.
-const CHANGING: [(&str, Simulate); 21] = [
+const CHANGING: [(&str, Simulate); 27] = [
     ("changes", changes),
     ("evolution", evolution),
     ("outbox-changes", outbox_changes),
@@ -34,6 +35,12 @@ const CHANGING: [(&str, Simulate); 21] = [
     ("changes-by-operator", |seed| changed(seed, changing_in_time(seed, TimedBy::Operator))),
     ("outbox-changes-timed", |seed| changed(seed, Scenario { barriers: Barriers::ExactlyOnce, ..outbox_in_time(seed) })),
     ("changes-recorded-timed", |seed| changed(seed, Scenario { keys: 15, ..recorded(one_that_counts(seed)) })),
+    ("changes-in-time", |seed| changed(seed, changing(one_in_time(seed), OVERTAKING))),
+    ("outbox-changes-in-time", |seed| changed(seed, changing(one_in_time(seed), PUBLISHING))),
+    ("changes-recorded-in-time", |seed| changed(seed, Scenario { record: true, retain: EVERY, ..changing(one_in_time(seed), OVERTAKING) })),
+    ("changes-in-files", |seed| changed(seed, Scenario { state_faults: Some(FAULTY_STATE), ..changing(one_in_time(seed), OVERTAKING) })),
+    ("evolution-in-time", |seed| evolved(seed, Scenario { records: 4_000, ..changing(one_in_time(seed), OVERTAKING) })),
+    ("outbox-evolution-in-time", |seed| evolved(seed, Scenario { records: 3_000, ..changing(one_in_time(seed), PUBLISHING) })),
     ("evolution-timed", |seed| evolved(seed, Scenario { records: 4_000, counter: Counter::Timed, ..OVERTAKING })),
     ("evolution-windowed", |seed| evolved(seed, Scenario { records: 4_000, counter: Counter::Windowed, ..OVERTAKING })),
     ("evolution-sessions", |seed| evolved(seed, Scenario { records: 4_000, keys: 15, counter: Counter::Sessions, ..OVERTAKING })),
@@ -53,7 +60,9 @@ fn main() -> ExitCode {
     let (count, from) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
     let names: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| *wanted == name);
-    let there: Vec<&str> = ALL.iter().map(|(name, _)| *name).chain(CHANGING.iter().map(|(name, _)| *name)).collect();
+    let lives = || STOPS.into_iter().chain(OTHERS);
+    let there: Vec<&str> =
+        ALL.iter().map(|(name, _)| *name).chain(CHANGING.iter().map(|(name, _)| *name)).chain(lives().map(|(name, _)| name)).collect();
     if !there.iter().any(|name| is_wanted(name)) {
         eprintln!("no such scenario; there are: {}", there.join(", "));
         return ExitCode::FAILURE;
@@ -62,6 +71,9 @@ fn main() -> ExitCode {
     let mut failed: u64 = wanted.map(|(name, scenario)| run(name, "checkpoints", (from, count), |seed| one(seed, scenario))).sum();
     let wanted = CHANGING.into_iter().filter(|(name, _)| is_wanted(name));
     failed += wanted.map(|(name, simulate)| run(name, "changes", (from, count), simulate)).sum::<u64>();
+    let wanted = lives().filter(|(name, _)| is_wanted(name));
+    let one_of_each = |life: Life| move |seed: u64| life(seed, IN_TIME[seed as usize % IN_TIME.len()]).map(|()| (0, 1));
+    failed += wanted.map(|(name, life)| run(name, "lives", (from, count), one_of_each(life))).sum::<u64>();
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -130,6 +142,16 @@ fn changing_in_time(seed: u64, by: TimedBy) -> Scenario {
 
 fn outbox_in_time(seed: u64) -> Scenario {
     Scenario { counter: one_that_counts(seed), keys: 15, ..PUBLISHING }
+}
+
+/// What goes by time otherwise than those.
+fn one_in_time(seed: u64) -> Counter {
+    let speaking = [Speaking::Tumbling, Speaking::Hopping, Speaking::Sessions, Speaking::Counts, Speaking::Global, Speaking::ByClock];
+    match seed % 8 {
+        0 => Counter::Clocked,
+        1 => Counter::Living,
+        of => Counter::Speaking(speaking[of as usize - 2]),
+    }
 }
 
 /// Windows that are over when event time has gone on.

@@ -11,8 +11,8 @@ use weir_engine::outbox::{MarkerDecision, TargetMemory};
 use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, PUBLISHING};
 use weir_tests::simulation::{
-    Barriers, OutboxProcess, OutboxWorld, Scenario, Until, simulate, simulate_changes, simulate_evolution, simulate_takeover,
-    simulate_trial_without_room,
+    Barriers, Counter, OutboxProcess, OutboxWorld, Scenario, Speaking, Until, simulate, simulate_changes, simulate_evolution,
+    simulate_takeover, simulate_trial_without_room,
 };
 
 /// Each of these seeds, or the one that WEIR_SEED names.
@@ -68,8 +68,9 @@ fn rescales_and_upgrades_that_are_rolled_back_lose_and_double_nothing_that_is_pu
 
 #[test]
 fn an_upgrade_whose_output_fills_the_room_is_rolled_back_and_nothing_of_it_is_published() {
-    check(5, |seed| {
-        let (why, published) = simulate_trial_without_room(seed, 8_000)?;
+    check(9, |seed| {
+        let counter = [Counter::Native, Counter::Timed, Counter::Speaking(Speaking::Tumbling)][seed as usize % 3];
+        let (why, published) = simulate_trial_without_room(seed, counter, 8_000)?;
         assert!(why.contains("out: as much output waits as may, and none of it"), "{why}");
         assert!(!published.is_empty(), "what came before it is published");
         match published.iter().find(|line| line.ends_with(" 2")) {

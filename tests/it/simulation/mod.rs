@@ -1,19 +1,21 @@
 //! Exactly-once under injected failures: whatever fails, each input record shows once in what is committed.
 //!
 //! What is run here is the scenarios alone; `state` is about what operators keep and record, `changed` about jobs that change,
-//! `stops` about how jobs end, `other_processes` about several processes on one job, `time` about all of these in event time, `by_operator` about time that an operator
-//! gives.
+//! `stops` about how jobs end, `other_processes` about several processes on one job, `time` and `lives` about all of these in time, `by_operator` about time that an
+//! operator gives.
 
 mod by_operator;
 mod changed;
+mod lives;
 mod other_processes;
 mod state;
 mod stops;
 mod time;
 
 use weir_engine::storage::FaultPlan;
+use weir_tests::simulation::in_time::changing;
 use weir_tests::simulation::scenarios::{CALM, FAULTY_STATE, INCREMENTAL, OVERTAKING, STORMY, timed_by};
-use weir_tests::simulation::{Barriers, Counter, Report, Scenario, Speaking, TimedBy, simulate};
+use weir_tests::simulation::{Barriers, Counter, Report, Scenario, Speaking, TimedBy, simulate, simulate_changes};
 
 /// What came of some seeds, summed up.
 struct Sums {
@@ -143,6 +145,9 @@ fn a_seed_run_twice_in_time_gives_the_same_trace() {
             assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "{counter:?}, seed {seed}");
         }
     }
+    let living = changing(Counter::Living, OVERTAKING);
+    assert_eq!(simulate(3, living), simulate(3, living), "states with a time to live");
+    assert_eq!(simulate_changes(3, living), simulate_changes(3, living), "changes of these");
     for by in [TimedBy::ChainedOperator, TimedBy::Operator] {
         let scenario = timed_by(by, Counter::Timed, OVERTAKING);
         assert_eq!(simulate(3, scenario), simulate(3, scenario), "{by:?}");

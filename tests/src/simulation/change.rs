@@ -2,15 +2,15 @@
 //! held at that point. Where it counts in windows, each of these speaks once, and by a version that held then.
 
 use super::call_logs::emitted;
-use super::disk;
 use super::judge::same;
 use super::lives::{POLLS, is_over};
 use super::run::{VERTICES, options, wait_for};
 use super::scenarios::{CALM, EVERY};
+use super::state::left_open;
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::versions_judge::{accepted_versions, judge};
 use super::windowed::{time_of, windows_of};
-use super::{Disk, NumberSource, RekeyFactory, Scenario, TimedBy};
+use super::{Counter, Disk, NumberSource, RekeyFactory, Scenario, TimedBy, clocked, disk};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use weir_engine::job::{
     CheckpointRequest, Edge, GraphChange, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode,
     Upgrade, UpgradeEvent, Vertex, VertexKind, load_metadata, run_job,
 };
+use weir_engine::operator::LATE_OUTPUT;
 use weir_engine::outbox::OutboxRoom;
 use weir_engine::replay::LoggedStretch;
 use weir_engine::runtime::{SimulationEnd, Simulator};
@@ -103,8 +104,8 @@ impl Shape {
         let sink = disk::sink(simulator, disk, scenario);
         let kinds = [
             VertexKind::Source { source, rate: Some(1_000.0) },
-            VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), self.version, scenario.failures).counting(counter))),
-            VertexKind::Sink(sink),
+            VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), counter, self.version, scenario.failures))),
+            VertexKind::Sink(sink.clone()),
         ];
         let vertices = IDS.into_iter().zip(self.parallelism).zip(kinds);
         let record = |id| scenario.record && id == "count";
@@ -113,7 +114,11 @@ impl Shape {
         vertices[1].window = windows_of(counter, simulator);
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
-        let edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
+        let mut edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
+        if counter.takes_late_records() {
+            vertices.push(Vertex::new("late", self.parallelism[2], VertexKind::Sink(sink)));
+            edges.push(Edge { output: LATE_OUTPUT, ..edge(1, 3, to_sink) });
+        }
         let mut graph = JobGraph { name: "changing".into(), max_parallelism: 16, vertices, edges };
         if timed_by != TimedBy::Source {
             let stamp = RekeyFactory::stamping(simulator.clone(), scenario.failures, u64::MAX, time);
@@ -161,7 +166,8 @@ pub fn simulate_changes(seed: u64, scenario: Scenario) -> Result<ChangeReport, S
     let entries = read_log(&simulator, &objects)?;
     let accepted = accepted_versions(&entries, &mut report);
     report.trace = simulator.trace();
-    judge(scenario, &accepted, &disk.committed())?;
+    let open = left_open(&simulator, &objects, scenario)?;
+    judge(scenario, &accepted, &disk.committed(), open.as_deref())?;
     if scenario.record && scenario.retain == EVERY {
         let sturdy = Scenario { failures: None, ..scenario };
         let (of_replay, simulated) = (disk.clone(), simulator.clone());
@@ -178,7 +184,7 @@ fn as_it_was(stretch: &LoggedStretch, simulator: &Simulator, disk: &Disk, scenar
     let version = component[1..].parse().expect("a version");
     let mut graph = Shape { version, ..FILE }.graph(simulator, disk, scenario);
     let counter = graph.vertices.iter_mut().find(|vertex| vertex.id == "count").expect("it has one");
-    counter.kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), version).counting(scenario.counter)));
+    counter.kind = VertexKind::Operator(Arc::new(VersionFactory::sturdy(simulator.clone(), scenario.counter, version)));
     graph
 }
 
@@ -223,7 +229,7 @@ impl World {
         let (control, inbox) = JobControl::new();
         let options = options(&self.simulator, &self.disk, &self.objects, self.scenario);
         let graph = shape.graph(&self.simulator, &self.disk, self.scenario);
-        let job = run_job(graph, options, self.simulator.runtime(), status, inbox);
+        let job = run_job(graph, options, clocked::runtime(&self.simulator, self.scenario), status, inbox);
         let (ended, rescales) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Rescales::default())));
         let (slot, changes, world) = (ended.clone(), rescales.clone(), self.clone());
         let both = async move {
@@ -328,10 +334,10 @@ impl World {
 
 /// An upgrade whose probation has no end, in a job with an outbox sink for which only so many bytes may wait. Returns why it was rolled back, and what has
 /// been published until then.
-pub fn simulate_trial_without_room(seed: u64, max_unpublished: u64) -> Result<(String, Vec<String>), String> {
+pub fn simulate_trial_without_room(seed: u64, counter: Counter, max_unpublished: u64) -> Result<(String, Vec<String>), String> {
     let (simulator, disk): (Simulator, Disk) = (Simulator::new(seed), Disk::default());
     let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-    let scenario = Scenario { records: 5_000, outbox: Some(FaultPlan::NONE), ..CALM };
+    let scenario = Scenario { records: 5_000, counter, outbox: Some(FaultPlan::NONE), ..CALM };
     let outbox = OutboxOptions { room: OutboxRoom { bytes: max_unpublished, ..OutboxRoom::default() }, decision: None };
     let options = JobOptions { outbox, ..options(&simulator, &disk, &objects, scenario) };
     let (status, (control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());

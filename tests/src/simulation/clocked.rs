@@ -5,15 +5,16 @@
 //! * A timer fires when it is due, and what came due while nothing ran fires before anything else does.
 //! * What was set and not deleted fires once, so that each record is said once, or is still gathered when the input has ended.
 
-use super::Scenario;
-use super::operators::{Faults, descriptor, select};
+use super::kept::{Kept, state};
+use super::operators::{Faults, select};
+use super::{Barriers, Counter, Scenario};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_engine::element::{NO_TIMESTAMP, RecordBatch};
 use weir_engine::operator::{FiredTimers, OperatorDescriptor, Subtask, TimerDescriptor};
 use weir_engine::runtime::{Clock, Monotonic, Runtime, Simulator};
-use weir_engine::state::{KeyedState, StateDescriptor, StateKind};
+use weir_engine::state::{KeyedState, StateKind};
 use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// The numbers of the records that wait.
@@ -26,10 +27,14 @@ const TOLD: usize = 2;
 /// The clock of a machine may be put back by so many ms between two processes.
 const BACK_MS: u64 = 300;
 
-/// The runtime of a process of `scenario`: where timers go by the clock, that of its machine is behind by a time that is drawn.
+/// The runtime of a process of `scenario`.
 pub(super) fn runtime(simulator: &Simulator, scenario: Scenario) -> Runtime {
-    let runtime = simulator.runtime();
-    if scenario.counter != super::Counter::Clocked {
+    machine(simulator.runtime(), simulator, scenario)
+}
+
+/// This runtime on a machine of its own: where timers go by the clock, that is behind by a time that is drawn.
+pub(super) fn machine(runtime: Runtime, simulator: &Simulator, scenario: Scenario) -> Runtime {
+    if scenario.counter != Counter::Clocked {
         return runtime;
     }
     let behind_ms = simulator.draw(BACK_MS) as i64;
@@ -58,17 +63,27 @@ impl Clock for PutBack {
 /// Gathers by key.
 pub struct ClockedFactory {
     descriptor: OperatorDescriptor,
-    faults: Faults,
+    clocked: Clocked,
 }
 
 impl ClockedFactory {
-    /// `one_in`: a failure in so many calls.
-    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
-        let states = vec![state("numbers", StateKind::List), state("due", StateKind::Value), state("told", StateKind::Value)];
+    /// That fails so, and keeps its state so.
+    pub(super) fn new(faults: Faults, kept: Kept) -> Arc<Self> {
+        Self::of(faults, kept, false)
+    }
+
+    /// Whose timers fire at the very ms for which they are set.
+    pub(super) fn prompt(faults: Faults) -> Arc<Self> {
+        Self::of(faults, Kept::USUAL, true)
+    }
+
+    fn of(faults: Faults, mut kept: Kept, is_prompt: bool) -> Arc<Self> {
+        let numbers = |name| kept.numbers(name, StateKind::Value);
+        let states = vec![state("numbers", StateKind::List), numbers("due"), numbers("told")];
         let timers = vec![TimerDescriptor { name: "over".into(), event_time: false }];
-        let descriptor = OperatorDescriptor { timers, ..descriptor("clocked", states) };
-        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })
+        let described = kept.describe("clocked", states, StateKind::Value);
+        let clocked = Clocked { faults, kept, is_prompt, last_call: None };
+        Arc::new(Self { descriptor: OperatorDescriptor { timers, ..described }, clocked })
     }
 }
 
@@ -78,22 +93,22 @@ impl OperatorFactory for ClockedFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Clocked { faults: self.faults.clone(), last_call: None }))
+        Ok(Box::new(self.clocked.clone()))
     }
 }
 
+#[derive(Clone)]
 struct Clocked {
     faults: Faults,
+    kept: Kept,
+    /// Nothing keeps it waiting.
+    is_prompt: bool,
     /// What this instance was told of the clock last.
     last_call: Option<i64>,
 }
 
 fn wrong(what: String) -> EngineError {
     EngineError::new(ErrorKind::FixInput, what)
-}
-
-fn time(state: &KeyedState, key: usize, of: usize) -> Result<Option<i64>, EngineError> {
-    Ok(state.copied_value(key, of)?.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))))
 }
 
 impl Clocked {
@@ -106,12 +121,21 @@ impl Clocked {
         }
     }
 
+    /// A time that is kept of a key.
+    fn time(&self, state: &KeyedState, key: usize, of: usize) -> Result<Option<i64>, EngineError> {
+        Ok(self.kept.number(state, key, of)?.map(|time| time as i64))
+    }
+
+    fn keep(&self, state: &mut KeyedState, key: usize, of: usize, time: i64) -> Result<(), EngineError> {
+        state.set_value(key, self.kept.at(of), &self.kept.write(time as u64))
+    }
+
     /// A key hears of the clock.
-    fn tell(state: &mut KeyedState, key: usize, now: i64) -> Result<(), EngineError> {
-        if let Some(told) = time(state, key, TOLD)?.filter(|told| *told > now) {
+    fn tell(&self, state: &mut KeyedState, key: usize, now: i64) -> Result<(), EngineError> {
+        if let Some(told) = self.time(state, key, TOLD)?.filter(|told| *told > now) {
             return Err(wrong(format!("a key has been told of {told}, and hears of {now} now")));
         }
-        state.set_value(key, TOLD, &now.to_le_bytes())
+        self.keep(state, key, TOLD, now)
     }
 }
 
@@ -124,9 +148,9 @@ impl Operator for Clocked {
         select(state, batch)?;
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
-            Self::tell(state, key, now)?;
+            self.tell(state, key, now)?;
             let number = batch.values().get(record);
-            match time(state, key, DUE)? {
+            match self.time(state, key, DUE)? {
                 Some(due) if due <= now => return Err(wrong(format!("a record comes at {now}, in front of a timer of {due}"))),
                 // Now and then it takes longer.
                 Some(due) if number.ends_with(b"5") => {
@@ -134,16 +158,17 @@ impl Operator for Clocked {
                         return Err(wrong(format!("the timer of {due} is not set")));
                     }
                     state.set_timer(key, 0, due + 3)?;
-                    state.set_value(key, DUE, &(due + 3).to_le_bytes())?;
+                    self.keep(state, key, DUE, due + 3)?;
                 }
                 Some(_) => {}
                 None => {
                     let due = now + 5 + i64::from(number[number.len() - 1] - b'0') * 6;
                     state.set_timer(key, 0, due)?;
-                    state.set_value(key, DUE, &due.to_le_bytes())?;
+                    self.keep(state, key, DUE, due)?;
+                    self.kept.mark(state, key, due as u64)?;
                 }
             }
-            state.list_append(key, NUMBERS, number)?;
+            state.list_append(key, self.kept.at(NUMBERS), number)?;
         }
         Ok(())
     }
@@ -156,35 +181,41 @@ impl Operator for Clocked {
         let mut out = BatchBuilder::new();
         for (place, &due) in fired.due().iter().enumerate() {
             let key = state.key_of()[place] as usize;
-            Self::tell(state, key, now)?;
-            if time(state, key, DUE)? != Some(due) {
+            self.tell(state, key, now)?;
+            if self.time(state, key, DUE)? != Some(due) {
                 return Err(wrong(format!("a timer of {due} fires that is not set")));
             }
             // An instance that has been called before has waited for it.
-            if due > now || before.is_some_and(|before| due.max(before) != now) {
+            if due > now || before.is_some_and(|before| self.is_prompt && due.max(before) != now) {
                 return Err(wrong(format!("a timer of {due} fires at {now}, behind a call at {before:?}")));
             }
             let (name, mut numbers) = (fired.keys().get(place), Column::new());
-            state.list_read(key, NUMBERS, 0, usize::MAX, &mut numbers)?;
+            state.list_read(key, self.kept.at(NUMBERS), 0, usize::MAX, &mut numbers)?;
             let numbers: Vec<_> = numbers.iter().map(String::from_utf8_lossy).collect();
             out.push(Some(name), format!("{} {due} {}", String::from_utf8_lossy(name), numbers.join(",")).as_bytes(), None);
-            state.clear(key, NUMBERS)?;
-            state.clear(key, DUE)?;
+            state.clear(key, self.kept.at(NUMBERS))?;
+            state.clear(key, self.kept.at(DUE))?;
         }
         context.outputs.push((0, out.finish().into()));
         Ok(())
     }
 }
 
-/// Judges what has been said, and what is still gathered: each record is there once, under its key, and no timer of a key has fired twice.
+/// How many records these lines say.
+pub(super) fn numbers_in(lines: &[String]) -> u64 {
+    lines.iter().map(|line| line.matches(',').count() as u64 + 1).sum()
+}
+
+/// Judges what has been said, and what is still gathered: each record is there once, under its key, and no timer of a key has fired twice. Where records may come
+/// more than once, so may these.
 pub(super) fn judge(scenario: Scenario, lines: &[String], open: Option<&[Vec<u64>]>) -> Result<(), String> {
-    let mut times = BTreeMap::new();
-    let mut fired = BTreeMap::new();
+    let (mut times, mut fired) = (BTreeMap::new(), BTreeMap::new());
+    let is_exact = scenario.barriers != Barriers::AtLeastOnce;
     for line in lines {
         let what = || format!("`{line}` is nothing that is gathered");
         let [key, due, numbers] = line.split(' ').collect::<Vec<_>>()[..] else { return Err(what()) };
         let key: u64 = key.parse().map_err(|_| what())?;
-        if let Some(other) = fired.insert((key, due), line) {
+        if let Some(other) = fired.insert((key, due), line).filter(|_| is_exact) {
             return Err(format!("`{line}` and `{other}` are of one timer"));
         }
         for number in numbers.split(',') {
@@ -192,14 +223,15 @@ pub(super) fn judge(scenario: Scenario, lines: &[String], open: Option<&[Vec<u64
             if number % scenario.keys % scenario.counted_keys != key {
                 return Err(format!("`{line}` has a record of another key: {number}"));
             }
-            *times.entry(number).or_insert(0) += 1;
+            *times.entry(number).or_insert(0_usize) += 1;
         }
     }
     if fired.is_empty() {
         return Err("no timer has fired".into());
     }
     open.unwrap_or_default().iter().flatten().for_each(|number| *times.entry(*number).or_insert(0) += 1);
-    let once = |number: &u64| matches!((times.get(number), open.is_some()), (Some(1), _) | (None, false));
+    let is_right = |times: usize| times == 1 || (times > 1 && !is_exact);
+    let once = |number: &u64| times.get(number).map_or(open.is_none(), |times| is_right(*times));
     match (0..scenario.records).find(|number| !once(number)) {
         Some(number) => Err(format!("record {number} is there {} times", times.get(&number).unwrap_or(&0))),
         None if times.len() as u64 > scenario.records => Err("there are records that the input has not".into()),

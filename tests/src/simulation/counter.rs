@@ -1,13 +1,15 @@
 //! What the second stage of simulated jobs does: it counts, with or without windows and timers, or joins.
 
-use super::CountFactory;
 use super::clocked::ClockedFactory;
 use super::join::JoinFactory;
+use super::kept::Kept;
 use super::living::LivingFactory;
+use super::operators::Faults;
 use super::source;
 use super::speaking::{self, Speaking, SpeakingFactory};
 use super::timed::TimedFactory;
 use super::windowed::{self, WindowedFactory};
+use super::{CountFactory, Scenario};
 use crate::sandbox::{faulty, keyed_count};
 use std::sync::Arc;
 use weir_engine::OperatorFactory;
@@ -118,16 +120,28 @@ impl Counter {
         matches!(self, Self::Guest | Self::PoisonedGuest)
     }
 
-    pub(super) fn factory(self, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
+    /// In a job of this scenario.
+    pub(super) fn factory(self, simulator: &Simulator, scenario: Scenario) -> Arc<dyn OperatorFactory> {
+        let waits = scenario.outbox.is_some() || scenario.state_faults.is_some();
         match self {
-            Self::Native | Self::Forgetful => CountFactory::new(simulator.clone(), failures, self.up_to()),
-            Self::Living => LivingFactory::new(simulator.clone(), failures),
+            // Nothing keeps it waiting.
+            Self::Clocked if !waits => ClockedFactory::prompt(Faults::new(simulator.clone(), scenario.failures)),
+            _ => self.keeping(Kept::USUAL, simulator, scenario.failures),
+        }
+    }
+
+    /// Which keeps its states so. Guests and joins keep them as ever.
+    pub(super) fn keeping(self, kept: Kept, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
+        let faults = Faults::new(simulator.clone(), failures);
+        match self {
+            Self::Native | Self::Forgetful => CountFactory::new(faults, self.up_to(), kept),
+            Self::Living => LivingFactory::new(faults, kept),
             Self::Join => JoinFactory::new(simulator.clone(), failures),
             Self::WindowedJoin => JoinFactory::in_windows(simulator.clone(), failures),
-            Self::Windowed | Self::Sessions => WindowedFactory::new(simulator.clone(), failures),
-            Self::Speaking(_) => SpeakingFactory::new(simulator.clone(), failures),
-            Self::Timed => TimedFactory::new(simulator.clone(), failures),
-            Self::Clocked => ClockedFactory::new(simulator.clone(), failures),
+            Self::Windowed | Self::Sessions => WindowedFactory::new(faults, kept),
+            Self::Speaking(_) => SpeakingFactory::new(faults, kept),
+            Self::Timed => TimedFactory::new(faults, kept),
+            Self::Clocked => ClockedFactory::new(faults, kept),
             Self::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
             Self::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
         }

@@ -2,16 +2,18 @@
 //! processes are killed and the storage fails. Whatever happens, each record counts once, with the state that the runs before have left. Where it counts in
 //! windows, of the engine or until timers, those that are open go with it, and each of them speaks once.
 
-use super::disk;
-use super::evolving::{COUNT, Counts, EvolvingFactory, MARKS};
+use super::evolving::{EvolvingFactory, PassingFactory};
 use super::judge::same;
+use super::kept::{Kept, MARKS, Marks};
 use super::lives::live;
 use super::operators::Faults;
 use super::run::{VERTICES, options, wait_for};
+use super::spoken;
+use super::state::left_open;
 use super::timed::windows;
+use super::versions_judge::counts;
 use super::windowed::{burst_lines, time_of, windows_of};
-use super::{Counter, Disk, NumberSource, Scenario, TimedBy};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{Counter, Disk, NumberSource, Scenario, TimedBy, clocked, disk};
 use std::sync::Arc;
 use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, RestoreOptions, VertexIdentity};
@@ -20,8 +22,8 @@ use weir_engine::job::Partitioning;
 use weir_engine::job::{
     Edge, History, JobControl, JobGraph, JobOptions, JobOutcome, JobStatus, Vertex, VertexKind, load_metadata, run_job,
 };
+use weir_engine::operator::LATE_OUTPUT;
 use weir_engine::runtime::Simulator;
-use weir_engine::state::StateDescriptor;
 use weir_engine::storage::{ObjectStorage, Store};
 use weir_engine::time::WatermarkSettings;
 
@@ -54,8 +56,8 @@ struct Shape {
     name: &'static str,
     /// The version of its counts.
     version: u32,
-    /// Whether it keeps marks as well, and whether these come first.
-    marks: Option<bool>,
+    /// Whether it keeps marks as well, and where.
+    marks: Option<Marks>,
     /// A step without state between source and counter.
     between: bool,
     /// A second counter beside it, whose output nobody takes.
@@ -72,7 +74,7 @@ impl Shape {
             match simulator.draw(8) {
                 0 => next.name = NAMES[simulator.draw(3) as usize],
                 1 => next.version = 2,
-                2..=4 => next.marks = [None, Some(true), Some(false)][simulator.draw(3) as usize],
+                2..=4 => next.marks = [None, Some(Marks::First), Some(Marks::Last)][simulator.draw(3) as usize],
                 5 => next.between = !next.between,
                 _ => next.audit = !next.audit,
             }
@@ -90,38 +92,33 @@ impl Shape {
             time: time_of(scenario.counter),
         };
         let source = VertexKind::Source { source: Arc::new(source), rate: Some(1_000.0) };
-        let sink = VertexKind::Sink(disk::sink(simulator, disk, scenario));
-        let faults = Faults::new(simulator.clone(), scenario.failures);
         let parallelism = || 1 + simulator.draw(3) as u32;
         let watermark = scenario.counter.goes_by_time().then(WatermarkSettings::default);
         let window = windows_of(scenario.counter, simulator);
         let mut vertices = vec![Vertex { watermark, ..Vertex::new("in", parallelism(), source) }];
         let mut edges = Vec::new();
-        let mut add = |id: &str, from: usize, partitioning, kind| {
-            edges.push(Edge { from, output: 0, to: vertices.len(), input: 0, partitioning });
+        let mut add = |id: &str, (from, output): (usize, u32), partitioning, kind| {
+            edges.push(Edge { from, output, to: vertices.len(), input: 0, partitioning });
             let window = window.clone().filter(|_| partitioning == Partitioning::Key);
             vertices.push(Vertex { window, ..Vertex::new(id, parallelism(), kind) });
             vertices.len() - 1
         };
-        let counts = Counts::of(scenario.counter);
-        let counter = |states| VertexKind::Operator(EvolvingFactory::new(self.name, states, faults.clone(), counts));
-        let front = if self.between { add("same", 0, Partitioning::Rebalance, counter(Vec::new())) } else { 0 };
-        let count = add(self.name, front, Partitioning::Key, counter(self.states(counts)));
+        let counter = |kept| {
+            let counter = EvolvingFactory::new(self.name, scenario.counter, kept, simulator, scenario.failures);
+            VertexKind::Operator(counter)
+        };
+        let same = || VertexKind::Operator(PassingFactory::new(Faults::new(simulator.clone(), scenario.failures)));
+        let front = if self.between { add("same", (0, 0), Partitioning::Rebalance, same()) } else { 0 };
+        let count = add(self.name, (front, 0), Partitioning::Key, counter(Kept::new(self.version, self.marks)));
         if self.audit {
-            add("audit", front, Partitioning::Key, counter(vec![counts.state(COUNT, 1)]));
+            add("audit", (front, 0), Partitioning::Key, counter(Kept::USUAL));
         }
-        add("out", count, Partitioning::Rebalance, sink);
+        let sink = disk::sink(simulator, disk, scenario);
+        add("out", (count, 0), Partitioning::Rebalance, VertexKind::Sink(sink.clone()));
+        if scenario.counter.takes_late_records() {
+            add("late", (count, LATE_OUTPUT), Partitioning::Rebalance, VertexKind::Sink(sink));
+        }
         JobGraph { name: "evolving".into(), max_parallelism: 16, vertices, edges }
-    }
-
-    fn states(self, counts: Counts) -> Vec<StateDescriptor> {
-        let mut states = vec![counts.state(COUNT, self.version)];
-        match self.marks {
-            None => {}
-            Some(true) => states.insert(0, counts.state(MARKS, 1)),
-            Some(false) => states.push(counts.state(MARKS, 1)),
-        }
-        states
     }
 
     /// What a user says of a start from `metadata`: what the counter was called, and what is given up.
@@ -188,7 +185,8 @@ pub fn simulate_evolution(seed: u64, scenario: Scenario) -> Result<EvolveReport,
         }
     }
     report.trace = simulator.trace();
-    judge(scenario, &disk.committed())?;
+    let open = left_open(&simulator, &world.objects, scenario)?;
+    judge(scenario, &disk.committed(), open.as_deref())?;
     Ok(report)
 }
 
@@ -221,32 +219,20 @@ impl World {
         let status = Arc::new(JobStatus::new(VERTICES));
         let (_control, inbox) = JobControl::new();
         let options = JobOptions { restore: said, ..options(simulator, disk, objects, *scenario) };
-        let job = run_job(shape.graph(simulator, disk, *scenario), options, simulator.runtime(), status, inbox);
+        let runtime = clocked::runtime(simulator, *scenario);
+        let job = run_job(shape.graph(simulator, disk, *scenario), options, runtime, status, inbox);
         live(simulator, scenario.killed_within(number, PROCESSES), async move { job.await.outcome })
     }
 }
 
-/// Each key's counts are 1, 2, 3 … once each.
-fn judge(scenario: Scenario, lines: &[String]) -> Result<(), String> {
+/// What has been committed, and what it has left open: of each key the counts 1, 2, 3 … once each, or what windows and timers come to.
+fn judge(scenario: Scenario, lines: &[String], open: Option<&[Vec<u64>]>) -> Result<(), String> {
     let unchanged = Scenario { counted_keys: u64::MAX, ..scenario };
     match scenario.counter {
-        Counter::Windowed | Counter::Timed => return same("committed", windows(unchanged), lines),
-        Counter::Sessions => return same("committed", burst_lines(unchanged), lines),
-        _ => {}
+        Counter::Windowed | Counter::Timed => same("committed", windows(unchanged), lines),
+        Counter::Sessions => same("committed", burst_lines(unchanged), lines),
+        Counter::Speaking(of) => spoken::judge(unchanged, of, TimedBy::Source.punctuality(), lines, open).map(drop),
+        Counter::Clocked => clocked::judge(unchanged, lines, open),
+        _ => same("committed", counts(unchanged), lines),
     }
-    let mut by_key: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for line in lines {
-        let (key, count) = line.split_once(' ').expect("a key and a count");
-        by_key.entry(key.parse().expect("a number")).or_default().push(count.parse().expect("a number"));
-    }
-    let keys: BTreeSet<u64> = by_key.keys().copied().chain(0..scenario.keys).collect();
-    for key in keys {
-        let records = (0..scenario.records).filter(|number| number % scenario.keys == key).count() as u64;
-        let mut counts = by_key.remove(&key).unwrap_or_default();
-        counts.sort_unstable();
-        if !counts.iter().copied().eq(1..=records) {
-            return Err(format!("key {key} has {records} records, and these counts: {counts:?}"));
-        }
-    }
-    Ok(())
 }

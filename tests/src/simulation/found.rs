@@ -8,7 +8,7 @@ use super::run::{VERTICES, options, wait_for};
 use super::source::{NumberSource, ReadOrder, split};
 use super::spoken::{Punctuality, judge, spoken_of};
 use super::state::left_open;
-use super::{Counter, Disk, Scenario, Spoken};
+use super::{Counter, Disk, Scenario, Spoken, clocked};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, ready, select};
 use std::collections::BTreeSet;
@@ -212,7 +212,7 @@ fn process(
     graph.vertices[scenario.timed_by.vertex()].watermark = scenario.counter.goes_by_time().then_some(on_by_the_clock);
     let (control, inbox) = JobControl::new();
     let options = options(simulator, disk, objects, scenario);
-    let job = run_job(graph, options, simulator.runtime(), Arc::new(JobStatus::new(VERTICES)), inbox);
+    let job = run_job(graph, options, clocked::runtime(simulator, scenario), Arc::new(JobStatus::new(VERTICES)), inbox);
     let (clock, committed) = (simulator.clone(), disk.clone());
     let end = async move {
         let mut seen = None;
@@ -234,7 +234,11 @@ fn process(
 /// How many records show in what is committed. Those in windows do so without an end of the input, as time goes on without records.
 fn heard_of(scenario: Scenario, disk: &Disk) -> u64 {
     let lines = disk.committed();
-    if let Counter::Speaking(_) = scenario.counter { spoken_of(&lines).len() as u64 } else { lines.len() as u64 }
+    match scenario.counter {
+        Counter::Speaking(_) => spoken_of(&lines).len() as u64,
+        Counter::Clocked => clocked::numbers_in(&lines),
+        _ => lines.len() as u64,
+    }
 }
 
 /// Every checkpoint that a reader has heard of is in the log.

@@ -14,7 +14,7 @@ use weir_engine::runtime::Simulator;
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
     let (counter, timed_by) = (scenario.counter, scenario.timed_by);
     if matches!(counter, Counter::Join | Counter::WindowedJoin) {
-        return join::graph(simulator, disk, scenario, counter.factory(simulator, scenario.failures));
+        return join::graph(simulator, disk, scenario, counter.factory(simulator, scenario));
     }
     let source = Arc::new(NumberSource {
         count: scenario.records,
@@ -38,7 +38,7 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
     let mut vertices = vec![
         vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),
         vertex("rekey", parallelism(), VertexKind::Operator(rekey)),
-        vertex("count", count_parallelism, VertexKind::Operator(counter.factory(simulator, scenario.failures))),
+        vertex("count", count_parallelism, VertexKind::Operator(counter.factory(simulator, scenario))),
     ];
     let mut edges = vec![edge(0, 0, 1, Partitioning::Rebalance), edge(1, 0, 2, Partitioning::Key)];
     if counter.is_guest() {

@@ -17,7 +17,7 @@ use weir_engine::replay::RunStart;
 use weir_engine::runtime::Simulator;
 use weir_engine::storage::Store;
 
-/// The different lines that `scenario` commits.
+/// The different lines that `scenario` commits; none where these depend on who was faster.
 pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
     match scenario.counter {
         Counter::Join => joined_lines(scenario).collect(),
@@ -30,6 +30,11 @@ pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
             expected_lines(scenario).collect()
         }
     }
+}
+
+/// Judges what a job has committed that has finished on this disk and store.
+pub fn judge_finished(disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<(), String> {
+    check(&Simulator::new(1), disk, objects, scenario).map(drop)
 }
 
 /// What was committed, against what the input asks for.
@@ -150,9 +155,10 @@ pub(super) fn same(what: &str, expected: impl Iterator<Item = String>, found: &[
     let mut missing: BTreeMap<String, i64> = BTreeMap::new();
     expected.for_each(|line| *missing.entry(line).or_default() += 1);
     found.iter().for_each(|line| *missing.entry(line.clone()).or_default() -= 1);
-    match missing.into_iter().find(|(_, missing)| *missing != 0) {
+    let other = missing.iter().find(|(_, missing)| **missing < 0).map_or(String::new(), |(line, _)| format!(", and `{line}` is there"));
+    match missing.iter().find(|(_, missing)| **missing != 0) {
         None => Ok(()),
-        Some((line, missing)) if missing > 0 => Err(format!("{what}: `{line}` is missing")),
+        Some((line, missing)) if *missing > 0 => Err(format!("{what}: `{line}` is missing{other}")),
         Some((line, missing)) => Err(format!("{what}: `{line}` is there {} times too often", -missing)),
     }
 }

@@ -1,5 +1,6 @@
 //! Native operators of simulated jobs. They fail now and then, on the simulation's dice.
 
+use super::kept::Kept;
 use std::sync::Arc;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, OutputDescriptor, Subtask};
@@ -50,8 +51,7 @@ pub struct RekeyFactory {
 /// Counts records per key, in a value state, and emits `key count` for each.
 pub struct CountFactory {
     descriptor: OperatorDescriptor,
-    faults: Faults,
-    up_to: u64,
+    count: Count,
 }
 
 impl RekeyFactory {
@@ -71,10 +71,10 @@ impl RekeyFactory {
 }
 
 impl CountFactory {
-    /// `one_in`: a failure in so many batches. A key that has come to `up_to` is forgotten.
-    pub fn new(simulator: Simulator, one_in: Option<u64>, up_to: u64) -> Arc<Self> {
-        let state = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
-        Arc::new(Self { descriptor: descriptor("count", vec![state]), faults: Faults::new(simulator, one_in), up_to })
+    /// That fails so, and keeps its state so. A key that has come to `up_to` is forgotten.
+    pub(super) fn new(faults: Faults, up_to: u64, mut kept: Kept) -> Arc<Self> {
+        let descriptor = kept.describe("count", vec![kept.numbers("count", StateKind::Value)], StateKind::Value);
+        Arc::new(Self { descriptor, count: Count { faults, up_to, kept } })
     }
 }
 
@@ -94,7 +94,7 @@ impl OperatorFactory for CountFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Count(self.faults.clone(), self.up_to)))
+        Ok(Box::new(self.count.clone()))
     }
 }
 
@@ -132,21 +132,28 @@ fn number_in(text: &[u8]) -> u64 {
     std::str::from_utf8(text).expect("it is text").parse().expect("it is a number")
 }
 
-struct Count(Faults, u64);
+#[derive(Clone)]
+struct Count {
+    faults: Faults,
+    up_to: u64,
+    kept: Kept,
+}
 
 impl Operator for Count {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("count")?;
+        self.faults.strike("count")?;
         let state = context.state.as_deref_mut().expect("a key edge");
         select(state, batch)?;
         let mut out = BatchBuilder::new();
         for record in 0..batch.len() {
             let key = state.key_of()[record] as usize;
-            let count = state.copied_value(key, 0)?.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))) + 1;
-            if count < self.1 {
-                state.set_value(key, 0, &count.to_le_bytes())?;
+            let count = self.kept.number(state, key, 0)?.unwrap_or(0) + 1;
+            if count < self.up_to {
+                state.set_value(key, self.kept.at(0), &self.kept.write(count))?;
+                self.kept.mark(state, key, count)?;
             } else {
-                state.clear(key, 0)?;
+                state.clear(key, self.kept.at(0))?;
+                self.kept.unmark(state, key)?;
             }
             let line = format!("{} {count}", String::from_utf8_lossy(batch.keys().get(record)));
             out.push(batch.key(record), line.as_bytes(), None);

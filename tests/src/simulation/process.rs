@@ -3,7 +3,7 @@
 use super::graph::graph;
 use super::lives::POLLS;
 use super::run::{VERTICES, options};
-use super::{Disk, Scenario};
+use super::{Disk, Scenario, clocked};
 use futures_util::FutureExt;
 use futures_util::future::{Either, join, select};
 use std::pin::pin;
@@ -27,7 +27,7 @@ pub fn simulate_process(
     let status = Arc::new(JobStatus::new(VERTICES));
     let (_control, inbox) = JobControl::new();
     let options = JobOptions { start, ..options(&simulator, disk, &store, scenario) };
-    let job = run_job(graph(&simulator, disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+    let job = run_job(graph(&simulator, disk, scenario), options, clocked::runtime(&simulator, scenario), status.clone(), inbox);
     let clock = simulator.runtime().clock;
     let killed = async move {
         let Some(checkpoints) = killed_after else { return std::future::pending().await };
@@ -55,7 +55,7 @@ pub fn simulate_stop_in_restart_delay(seed: u64, scenario: Scenario, kind: StopK
     let (control, inbox) = JobControl::new();
     let restart = RestartPolicy { strategy: RestartStrategy::Fixed, delay: Duration::from_secs(3_600), ..RestartPolicy::default() };
     let options = JobOptions { restart, ..options(&simulator, &disk, &store, scenario) };
-    let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+    let job = run_job(graph(&simulator, &disk, scenario), options, clocked::runtime(&simulator, scenario), status.clone(), inbox);
     let clock = simulator.runtime().clock;
     let stop = async move {
         while status.restarts.get() == 0 {

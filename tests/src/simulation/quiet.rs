@@ -7,7 +7,7 @@ use super::run::{VERTICES, options};
 use super::source::{NumberSource, ReadOrder, split};
 use super::spoken::{self, Punctuality, Spoken};
 use super::state::left_open;
-use super::{Counter, Disk, Scenario};
+use super::{Counter, Disk, Scenario, clocked};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use std::sync::Arc;
@@ -162,7 +162,7 @@ pub fn simulate_quiet_split(seed: u64, scenario: Scenario, goes_on: GoesOn) -> R
             Some(WatermarkSettings { idle_after: Some(IDLE_AFTER), advance_when_idle, ..WatermarkSettings::default() });
         let (_control, inbox) = JobControl::new();
         let options = options(&simulator, &disk, &objects, scenario);
-        let job = run_job(graph, options, simulator.runtime(), Arc::new(JobStatus::new(VERTICES)), inbox);
+        let job = run_job(graph, options, clocked::runtime(&simulator, scenario), Arc::new(JobStatus::new(VERTICES)), inbox);
         let ended = live(&simulator, scenario.killed_within(number, PROCESSES), async move { job.await.outcome })?;
         if is_over(ended)? {
             let open = left_open(&simulator, &objects, scenario)?;

@@ -5,7 +5,7 @@ use super::judge::check;
 use super::lives::POLLS;
 use super::objects::check_kept;
 use super::run::{VERTICES, options};
-use super::{Disk, Scenario};
+use super::{Disk, Scenario, clocked};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
 use weir_engine::checkpoint::paths;
@@ -46,7 +46,8 @@ pub fn simulate_replaced_storage(seed: u64, scenario: Scenario, stopped_within_p
     let start = |process: &SimulatedProcess| {
         let (control, inbox) = JobControl::new();
         let options = options(&simulator, &disk, &objects, scenario);
-        let job = run_job(graph(&simulator, &disk, scenario), options, process.runtime(), Arc::new(JobStatus::new(VERTICES)), inbox);
+        let (status, machine) = (Arc::new(JobStatus::new(VERTICES)), clocked::machine(process.runtime(), &simulator, scenario));
+        let job = run_job(graph(&simulator, &disk, scenario), options, machine, status, inbox);
         let ended = Arc::new(Mutex::new(None));
         let slot = ended.clone();
         let watched = async move {

@@ -229,7 +229,7 @@ pub fn simulate_takeover(seed: u64, scenario: Scenario) -> Result<JobOutcome, St
         let status = Arc::new(JobStatus::new(VERTICES));
         let (control, inbox) = JobControl::new();
         let options = options(&simulator, &disk, &objects, scenario);
-        let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+        let job = run_job(graph(&simulator, &disk, scenario), options, clocked::runtime(&simulator, scenario), status.clone(), inbox);
         (job, status, control)
     };
     let ((first, status, _first_control), (second, _, _second_control)) = (start(), start());

@@ -72,8 +72,13 @@ pub const fn recorded(counter: Counter) -> Scenario {
     Scenario { counter, record: true, retain: EVERY, ..OVERTAKING }
 }
 
+/// State is in files, of a backend that waits and fails: often enough without anything else that goes wrong.
+pub const fn in_files(counter: Counter) -> Scenario {
+    Scenario { counter, state_faults: Some(FAULTY_STATE), barriers: Barriers::ExactlyOnce, max_concurrent: 3, ..CALM }
+}
+
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 51] = [
+pub const ALL: [(&str, Scenario); 67] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -130,6 +135,22 @@ pub const ALL: [(&str, Scenario); 51] = [
         "sessions-in-files",
         speaking(Speaking::Sessions, Scenario { state_faults: Some(StateFaultPlan { failed: 0, ..FAULTY_STATE }), ..STORMY }),
     ),
+    ("clocked-at-least-once", Scenario { counter: Counter::Clocked, barriers: Barriers::AtLeastOnce, ..STORMY }),
+    ("clocked-in-files", in_files(Counter::Clocked)),
+    ("timed-in-files", in_files(Counter::Timed)),
+    ("windowed-in-files", in_files(Counter::Windowed)),
+    ("late-in-files", in_files(Counter::Speaking(Speaking::Sessions))),
+    ("by-clock-in-files", in_files(Counter::Speaking(Speaking::ByClock))),
+    ("join-in-windows-in-files", in_files(Counter::WindowedJoin)),
+    ("living-in-files", Scenario { counter: Counter::Living, state_faults: Some(FAULTY_STATE), ..INCREMENTAL }),
+    ("windowed-increments", Scenario { counter: Counter::Windowed, retain: 1, ..TIMED_INCREMENTS }),
+    ("late-increments", Scenario { counter: Counter::Speaking(Speaking::Sessions), retain: 1, ..TIMED_INCREMENTS }),
+    ("living-recorded", Scenario { record: true, ..LIVING }),
+    ("by-clock-recorded", recorded(Counter::Speaking(Speaking::ByClock))),
+    ("late-recordings-deleted", Scenario { retain: 2, ..recorded(Counter::Speaking(Speaking::Sessions)) }),
+    ("outbox-clocked", Scenario { counter: Counter::Clocked, barriers: Barriers::ExactlyOnce, ..PUBLISHING }),
+    ("outbox-late-at-least-once", speaking(Speaking::Tumbling, Scenario { barriers: Barriers::AtLeastOnce, ..PUBLISHING })),
+    ("outbox-late-recorded", speaking(Speaking::Tumbling, Scenario { record: true, retain: EVERY, ..PUBLISHING })),
     ("outbox", PUBLISHING),
     ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
     ("state-in-files", Scenario { state_faults: Some(FAULTY_STATE), ..STORMY }),

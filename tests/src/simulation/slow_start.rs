@@ -4,7 +4,7 @@
 use super::graph::graph;
 use super::judge::check;
 use super::run::{VERTICES, options, wait_for};
-use super::{Disk, Scenario};
+use super::{Disk, Scenario, clocked};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use std::sync::Arc;
@@ -63,14 +63,15 @@ pub fn simulate_slow_start(seed: u64, scenario: Scenario, takes: Duration, stop:
     let (status, said) = (Arc::new(JobStatus::new(VERTICES)), Arc::new(AtomicU64::new(0)));
     let (_first_control, inbox) = JobControl::new();
     let first_options = options(&simulator, &disk, &objects, scenario);
-    let first = run_job(graph(&simulator, &disk, scenario), first_options, simulator.runtime(), status.clone(), inbox);
+    let first = run_job(graph(&simulator, &disk, scenario), first_options, clocked::runtime(&simulator, scenario), status.clone(), inbox);
     let (control, inbox) = JobControl::new();
     let resumptions = said.clone();
     let notice = Arc::new(move |line: &str| _ = resumptions.fetch_add(u64::from(line.starts_with("resuming from")), Relaxed));
     let slow: Arc<dyn Store> = Arc::new(slow);
     let second_options = JobOptions { notice, ..options(&simulator, &disk, &slow, scenario) };
     let second_status = Arc::new(JobStatus::new(VERTICES));
-    let second = run_job(graph(&simulator, &disk, scenario), second_options, simulator.runtime(), second_status.clone(), inbox);
+    let second =
+        run_job(graph(&simulator, &disk, scenario), second_options, clocked::runtime(&simulator, scenario), second_status.clone(), inbox);
     let clock = simulator.clone();
     let second = async move {
         while status.completed.get() < 2 {
@@ -102,7 +103,13 @@ pub fn simulate_slow_clearing(seed: u64, scenario: Scenario) -> Result<(JobOutco
     let checkpoints = CheckpointConfig { interval: Duration::from_secs(3_600), ..options.checkpoints };
     let (control, inbox) = JobControl::new();
     let status = Arc::new(JobStatus::new(VERTICES));
-    let job = run_job(graph(&simulator, &disk, scenario), JobOptions { checkpoints, ..options }, simulator.runtime(), status, inbox);
+    let job = run_job(
+        graph(&simulator, &disk, scenario),
+        JobOptions { checkpoints, ..options },
+        clocked::runtime(&simulator, scenario),
+        status,
+        inbox,
+    );
     let clock = simulator.clone();
     let stop = async move {
         clock.sleep_until(clock.now() + Duration::from_millis(100)).await;

@@ -1,14 +1,13 @@
 //! Windows that speak more than once, and records that come too late: an operator that keeps the numbers of a window's records, and says all of them each time
 //! that the window fires. What fires when depends on who was faster, so that it is judged by what has to hold of any run ([`super::spoken`]).
 
-use super::operators::{Faults, descriptor};
+use super::kept::{Adding, Kept, state};
+use super::operators::Faults;
 use std::sync::Arc;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
-use weir_engine::state::{
-    FiredWindows, KeyedState, StateDescriptor, StateKind, StateMerger, TimeDomain, Window, WindowKind, WindowSettings,
-};
+use weir_engine::state::{FiredWindows, KeyedState, StateKind, StateMerger, TimeDomain, Window, WindowKind, WindowSettings};
 use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Which windows speak.
@@ -82,16 +81,15 @@ pub(super) fn is_in_order(number: u64) -> bool {
 /// Says what its windows have been given.
 pub struct SpeakingFactory {
     descriptor: OperatorDescriptor,
-    faults: Faults,
+    speaker: Speaker,
 }
 
 impl SpeakingFactory {
-    /// `one_in`: a failure in so many calls.
-    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
-        let states = vec![state("numbers", StateKind::List), state("counted", StateKind::Value)];
-        let descriptor = OperatorDescriptor { windowed: true, merging: vec![COUNTED], ..descriptor("speaking", states) };
-        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })
+    /// That fails so, and keeps its state so.
+    pub(super) fn new(faults: Faults, mut kept: Kept) -> Arc<Self> {
+        let states = vec![state("numbers", StateKind::List), kept.numbers("counted", StateKind::Value)];
+        let descriptor = kept.describe_windowed("speaking", states, COUNTED);
+        Arc::new(Self { descriptor, speaker: Speaker { faults, kept } })
     }
 }
 
@@ -101,27 +99,12 @@ impl OperatorFactory for SpeakingFactory {
     }
 
     fn merger(&self) -> Option<Arc<dyn StateMerger>> {
-        Some(Arc::new(Adding))
+        Some(Arc::new(Adding(self.descriptor.states.clone())))
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Speaker(self.faults.clone())))
+        Ok(Box::new(self.speaker.clone()))
     }
-}
-
-/// Counts add up.
-pub(super) struct Adding;
-
-impl StateMerger for Adding {
-    fn merge(&self, _state: usize, earlier: &Column, later: &Column) -> Result<Column, EngineError> {
-        let mut sums = Column::new();
-        earlier.iter().zip(later.iter()).for_each(|(earlier, later)| sums.push(&(number(earlier) + number(later)).to_le_bytes()));
-        Ok(sums)
-    }
-}
-
-pub(super) fn number(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
 }
 
 /// Puts the records of a batch into their windows: `put` is called for each record in each of its windows, with the record and the key of its state.
@@ -148,30 +131,36 @@ pub(super) fn into_windows(
     Ok(late)
 }
 
-struct Speaker(Faults);
+#[derive(Clone)]
+struct Speaker {
+    faults: Faults,
+    kept: Kept,
+}
 
 impl Operator for Speaker {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("take down in windows")?;
+        self.faults.strike("take down in windows")?;
         let state = context.state.as_deref_mut().expect("a key edge");
+        let kept = self.kept;
         into_windows(state, batch, |state, record, key| {
-            let counted = counted(state, key)? + 1;
-            state.list_append(key, NUMBERS, batch.values().get(record))?;
-            state.set_value(key, COUNTED, &counted.to_le_bytes())
+            let counted = kept.number(state, key, COUNTED)?.unwrap_or(0) + 1;
+            state.list_append(key, kept.at(NUMBERS), batch.values().get(record))?;
+            state.set_value(key, kept.at(COUNTED), &kept.write(counted))?;
+            kept.mark(state, key, counted)
         })?;
         Ok(())
     }
 
     fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("speak")?;
+        self.faults.strike("speak")?;
         let state = context.state.as_deref_mut().expect("windows are of keys");
         state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a window without a key")))?;
         let mut out = BatchBuilder::new();
         for (place, firing) in fired.firings().iter().enumerate() {
             let unit = state.key_of()[place] as usize;
             let mut numbers = Column::new();
-            state.list_read(unit, NUMBERS, 0, usize::MAX, &mut numbers)?;
-            if numbers.len() as u64 != counted(state, unit)? {
+            state.list_read(unit, self.kept.at(NUMBERS), 0, usize::MAX, &mut numbers)?;
+            if Some(numbers.len() as u64) != self.kept.number(state, unit, COUNTED)? {
                 return Err(EngineError::new(ErrorKind::FixInput, "a window's list and its count have come apart"));
             }
             let numbers: Vec<_> = numbers.iter().map(String::from_utf8_lossy).collect();
@@ -185,10 +174,6 @@ impl Operator for Speaker {
         context.outputs.push((0, out.finish().into()));
         Ok(())
     }
-}
-
-fn counted(state: &KeyedState, key: usize) -> Result<u64, EngineError> {
-    Ok(state.copied_value(key, COUNTED)?.map_or(0, |count| number(&count)))
 }
 
 fn bounds(window: Window) -> String {

@@ -3,12 +3,15 @@
 use super::Scenario;
 use super::objects::kept;
 use super::run::wait_for;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_engine::inspect::CheckpointState;
 use weir_engine::runtime::Simulator;
-use weir_engine::state::Payload;
+use weir_engine::state::{OpenWindow, Payload, StateDescriptor, WindowKind};
 use weir_engine::storage::Store;
+
+/// What operators are called that count or join.
+const COUNTERS: [&str; 4] = ["count", "tally", "sums", "join"];
 
 /// Count of each key.
 type Counts = BTreeMap<String, u64>;
@@ -64,7 +67,7 @@ pub(super) fn left_open(simulator: &Simulator, objects: &Arc<dyn Store>, scenari
         let Some((_, metadata)) = kept.first() else { return Err("the finished job has no checkpoint".to_owned()) };
         let state = CheckpointState::new(&*store, &*clock, metadata);
         let mut open = Vec::new();
-        for id in ["count", "join"] {
+        for id in COUNTERS {
             let Some(operator) = state.operator(id) else { continue };
             let mut reader = operator.keyed();
             for key_group in reader.key_groups() {
@@ -74,6 +77,40 @@ pub(super) fn left_open(simulator: &Simulator, objects: &Arc<dyn Store>, scenari
         }
         Ok(Some(open))
     })?
+}
+
+/// What the newest checkpoint keeps of what counts: the names of its states that some key has, the engine's for windows and timers among them (`weir:window+` of a
+/// window that has spoken and may be corrected); and `floors`, `clock` and `largest` where it says how far event time, the clock and what was emitted had come.
+pub fn kept_of_counters(objects: &Arc<dyn Store>) -> Result<BTreeSet<String>, String> {
+    let (simulator, store) = (Simulator::new(1), objects.clone());
+    let clock = simulator.runtime().clock;
+    wait_for(&simulator, async move {
+        let (checkpoints, mut all) = (kept(&store, &clock, 1).await?, BTreeSet::new());
+        let Some((_, metadata)) = checkpoints.first() else { return Err("there is no checkpoint".to_owned()) };
+        let parts = || metadata.vertices.iter().flat_map(|vertex| &vertex.subtasks);
+        all.extend(parts().any(|part| !part.floors.is_empty()).then(|| "floors".to_owned()));
+        all.extend(parts().any(|part| part.processing_time.is_some()).then(|| "clock".to_owned()));
+        all.extend(parts().any(|part| part.largest_timestamp.is_some()).then(|| "largest".to_owned()));
+        let state = CheckpointState::new(&*store, &*clock, metadata);
+        for operator in COUNTERS.into_iter().filter_map(|id| state.operator(id)) {
+            let (declared, mut reader) = (operator.declared(), operator.keyed());
+            for key_group in reader.key_groups() {
+                let group = reader.group(key_group).await.map_err(|error| error.to_string())?;
+                for stored in group.values().flatten() {
+                    let state = &declared[stored.index];
+                    all.insert(state.name.clone());
+                    all.extend(has_spoken(state, &stored.payload).then(|| format!("{}+", state.name)));
+                }
+            }
+        }
+        Ok(all)
+    })?
+}
+
+/// True of what is kept of a window that has spoken.
+fn has_spoken(state: &StateDescriptor, payload: &Payload<'_>) -> bool {
+    let (Payload::Value(value), Some(kind)) = (payload, WindowKind::of_described(&state.schema)) else { return false };
+    OpenWindow::read(&kind, value).is_some_and(|window| window.is_complete)
 }
 
 fn numbers_of(payload: &Payload<'_>) -> Vec<u64> {

@@ -3,10 +3,11 @@
 use super::change::FILE;
 use super::lives::POLLS;
 use super::run::{VERTICES, options, wait_for};
+use super::state::left_open;
 use super::stops::check_named;
 use super::versions::VersionFactory;
 use super::versions_judge::judge;
-use super::{Disk, Scenario};
+use super::{Disk, Scenario, clocked};
 use futures_util::FutureExt;
 use futures_util::future::join;
 use std::collections::BTreeSet;
@@ -44,15 +45,15 @@ pub fn simulate_stop_on_trial(
 ) -> Result<StopOnTrial, String> {
     let simulator = Simulator::new(seed);
     let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
-    let slow = Arc::new(VersionFactory::slow(simulator.clone(), version, CALL).counting(scenario.counter));
+    let slow = Arc::new(VersionFactory::slow(simulator.clone(), scenario.counter, version, CALL));
     let mut new = FILE.graph(&simulator, &disk, scenario);
-    new.vertices[1].kind = VertexKind::Operator(slow);
+    new.vertices.iter_mut().filter(|vertex| vertex.id == "count").for_each(|vertex| vertex.kind = VertexKind::Operator(slow.clone()));
     let options = || {
         let options = options(&simulator, &disk, &objects, scenario);
         JobOptions { checkpoints: CheckpointConfig { stop_timeout, ..options.checkpoints }, ..options }
     };
     let (status, (control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
-    let job = run_job(FILE.graph(&simulator, &disk, scenario), options(), simulator.runtime(), status.clone(), inbox);
+    let job = run_job(FILE.graph(&simulator, &disk, scenario), options(), clocked::runtime(&simulator, scenario), status.clone(), inbox);
     let clock = simulator.clone();
     let ended = async move { (job.await.outcome, clock.now()) };
     let stopped = stop_on_trial(simulator.clone(), control, status, (new, version), kind);
@@ -62,11 +63,12 @@ pub fn simulate_stop_on_trial(
         check_named(&simulator, &objects, error, true)?;
     }
     let (status, (_control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
-    let job = run_job(FILE.graph(&simulator, &disk, scenario), options(), simulator.runtime(), status, inbox);
+    let job = run_job(FILE.graph(&simulator, &disk, scenario), options(), clocked::runtime(&simulator, scenario), status, inbox);
     if simulator.run(job.map(drop).boxed(), POLLS) != SimulationEnd::Finished {
         return Err("the next process does not end".into());
     }
-    judge(scenario, &BTreeSet::from([FILE.version]), &disk.committed())?;
+    let open = left_open(&simulator, &objects, scenario)?;
+    judge(scenario, &BTreeSet::from([FILE.version]), &disk.committed(), open.as_deref())?;
     Ok(StopOnTrial { outcome, took: ended - asked, upgrade })
 }
 

@@ -5,7 +5,7 @@ use super::graph::graph;
 use super::judge::check;
 use super::lives::POLLS;
 use super::run::{VERTICES, options, wait_for};
-use super::{Disk, Scenario};
+use super::{Disk, Scenario, clocked};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -118,7 +118,7 @@ fn stopped_process(
     kind: Option<StopKind>,
 ) -> Result<(JobOutcome, Option<Duration>), String> {
     let (status, (control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
-    let job = run_job(graph(simulator, disk, scenario), options, simulator.runtime(), status, inbox);
+    let job = run_job(graph(simulator, disk, scenario), options, clocked::runtime(simulator, scenario), status, inbox);
     let (asked, slot) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
     let (clock, at, noted, ended) = (simulator.clone(), Duration::from_millis(simulator.draw(600)), asked.clone(), slot.clone());
     let stop = async move {
@@ -184,7 +184,7 @@ pub fn simulate_checkpoint_request(
     let options = JobOptions { checkpoints, ..options(&simulator, &disk, &objects, scenario) };
     let options = with_target(options, Target(up.clone(), disk.clone()), checkpoints.stop_timeout);
     let (status, (control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
-    let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status, inbox);
+    let job = run_job(graph(&simulator, &disk, scenario), options, clocked::runtime(&simulator, scenario), status, inbox);
     let clock = simulator.clone();
     let ask = async move {
         clock.sleep_until(clock.now() + Duration::from_millis(250)).await;
@@ -257,7 +257,7 @@ pub fn simulate_failing_uploads(
     let slow: Arc<dyn Store> = Arc::new(SlowState { store: objects.clone(), up: up.clone(), takes: upload });
     let options = JobOptions { checkpoints, ..options(&simulator, &disk, &slow, scenario) };
     let (status, (_control, inbox)) = (Arc::new(JobStatus::new(VERTICES)), JobControl::new());
-    let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status, inbox);
+    let job = run_job(graph(&simulator, &disk, scenario), options, clocked::runtime(&simulator, scenario), status, inbox);
     let (clock, watched) = (simulator.clone(), objects.clone());
     let outage = async move {
         let mut most = 0;

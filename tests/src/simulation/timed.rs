@@ -2,13 +2,13 @@
 //! Splits are in order and watermarks wait for the slowest, so no record is ever late, whatever was restored at whatever parallelism.
 
 use super::Scenario;
-use super::operators::{Faults, descriptor, select};
+use super::kept::Kept;
+use super::operators::{Faults, select};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{FiredTimers, OperatorDescriptor, Subtask, TimerDescriptor};
-use weir_engine::runtime::Simulator;
-use weir_engine::state::{KeyedState, StateDescriptor, StateKind};
+use weir_engine::state::{KeyedState, StateKind};
 use weir_engine::{BatchBuilder, Column, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// How long a window is.
@@ -17,16 +17,15 @@ pub(super) const WINDOW: i64 = 50;
 /// Counts by key and window.
 pub struct TimedFactory {
     descriptor: OperatorDescriptor,
-    faults: Faults,
+    timed: Timed,
 }
 
 impl TimedFactory {
-    /// `one_in`: a failure in so many calls.
-    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let counts = StateDescriptor { name: "counts".into(), kind: StateKind::Map, schema: "raw".into(), version: 1, ttl: None };
+    /// That fails so, and keeps its state so.
+    pub(super) fn new(faults: Faults, mut kept: Kept) -> Arc<Self> {
         let timers = vec![TimerDescriptor { name: "over".into(), event_time: true }];
-        let descriptor = OperatorDescriptor { timers, ..descriptor("timed", vec![counts]) };
-        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })
+        let described = kept.describe("timed", vec![kept.numbers("counts", StateKind::Map)], StateKind::Map);
+        Arc::new(Self { descriptor: OperatorDescriptor { timers, ..described }, timed: Timed { faults, kept } })
     }
 }
 
@@ -36,22 +35,28 @@ impl OperatorFactory for TimedFactory {
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Timed(self.faults.clone())))
+        Ok(Box::new(self.timed.clone()))
     }
 }
 
-struct Timed(Faults);
+#[derive(Clone)]
+struct Timed {
+    faults: Faults,
+    kept: Kept,
+}
 
-/// The count of a window of a key.
-fn count(state: &KeyedState, key: usize, window: [u8; 8]) -> Result<u64, EngineError> {
-    let mut value = Column::new();
-    let found = state.map_get(key, 0, &window, &mut value)?;
-    Ok(if found { u64::from_le_bytes(value.get(0).try_into().expect("eight bytes")) } else { 0 })
+impl Timed {
+    /// The count of a window of a key.
+    fn count(&self, state: &KeyedState, key: usize, window: [u8; 8]) -> Result<u64, EngineError> {
+        let mut value = Column::new();
+        let found = state.map_get(key, self.kept.at(0), &window, &mut value)?;
+        Ok(if found { self.kept.read(value.get(0)) } else { 0 })
+    }
 }
 
 impl Operator for Timed {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("count in windows")?;
+        self.faults.strike("count in windows")?;
         let state = context.state.as_deref_mut().expect("a key edge");
         select(state, batch)?;
         for record in 0..batch.len() {
@@ -61,22 +66,24 @@ impl Operator for Timed {
                 return Err(EngineError::new(ErrorKind::FixInput, message));
             }
             let start = time - time.rem_euclid(WINDOW);
-            let counted = count(state, key, start.to_be_bytes())? + 1;
-            state.map_put(key, 0, &start.to_be_bytes(), &counted.to_le_bytes())?;
+            let counted = self.count(state, key, start.to_be_bytes())? + 1;
+            state.map_put(key, self.kept.at(0), &start.to_be_bytes(), &self.kept.write(counted))?;
+            self.kept.mark_entry(state, key, &start.to_be_bytes(), counted)?;
             state.set_timer(key, 0, start + WINDOW - 1)?;
         }
         Ok(())
     }
 
     fn on_timers(&mut self, fired: &FiredTimers, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("close windows")?;
+        self.faults.strike("close windows")?;
         let state = context.state.as_deref_mut().expect("timers are of keys");
         state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a timer without a key")))?;
         let mut out = BatchBuilder::new();
         for place in 0..fired.len() {
             let (key, start) = (state.key_of()[place] as usize, fired.due()[place] + 1 - WINDOW);
-            let counted = count(state, key, start.to_be_bytes())?;
-            state.map_remove(key, 0, &start.to_be_bytes())?;
+            let counted = self.count(state, key, start.to_be_bytes())?;
+            state.map_remove(key, self.kept.at(0), &start.to_be_bytes())?;
+            self.kept.unmark_entry(state, key, &start.to_be_bytes())?;
             let name = fired.keys().get(place);
             let line = format!("{} {start} {counted}", String::from_utf8_lossy(name));
             out.push(Some(name), line.as_bytes(), Some(fired.due()[place]));

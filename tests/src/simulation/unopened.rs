@@ -3,7 +3,7 @@
 use super::graph::graph;
 use super::judge::check;
 use super::run::{VERTICES, options, wait_for};
-use super::{Disk, Scenario};
+use super::{Disk, Scenario, clocked};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use weir_engine::job::{JobControl, JobOptions, JobOutcome, JobStatus, run_job};
@@ -47,7 +47,7 @@ pub fn simulate_unopened_state(seed: u64, scenario: Scenario, kind: ErrorKind, t
     let (_control, inbox) = JobControl::new();
     let backends = Arc::new(Unopened { inner: MemoryBackendFactory::new(7), kind, times: AtomicU64::new(times) });
     let options = JobOptions { backends, ..options(&simulator, &disk, &objects, scenario) };
-    let job = run_job(graph(&simulator, &disk, scenario), options, simulator.runtime(), status.clone(), inbox);
+    let job = run_job(graph(&simulator, &disk, scenario), options, clocked::runtime(&simulator, scenario), status.clone(), inbox);
     let report = wait_for(&simulator, job)?;
     if matches!(report.outcome, JobOutcome::Finished) {
         check(&simulator, &disk, &objects, scenario)?;

@@ -4,8 +4,8 @@ use super::change::{ChangeReport, FILE, Shape};
 use super::judge::same;
 use super::timed::windows;
 use super::windowed::burst_lines;
-use super::{Counter, Scenario};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{Counter, Scenario, Speaking, clocked, spoken};
+use std::collections::BTreeSet;
 use weir_engine::checkpoint::LogEntry;
 
 /// Versions that held, by the log.
@@ -25,60 +25,67 @@ pub(super) fn accepted_versions(entries: &[LogEntry], report: &mut ChangeReport)
     accepted
 }
 
-/// Each key's counts are 1, 2, 3 … once each, and their versions rise and held.
-pub(super) fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String]) -> Result<(), String> {
-    if !scenario.counter.counts_keys() {
-        return judge_windows(scenario, accepted, lines);
-    }
-    let mut by_key: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
-    for line in lines {
-        let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().expect("a number")).collect();
-        by_key.entry(numbers[0]).or_default().push((numbers[1], numbers[2]));
-    }
-    for key in 0..scenario.keys {
-        let records = (0..scenario.records).filter(|number| number % scenario.keys == key).count() as u64;
-        let mut counts = by_key.remove(&key).unwrap_or_default();
-        counts.sort_unstable();
-        if !counts.iter().map(|(count, _)| *count).eq(1..=records) {
-            return Err(format!("key {key} has {records} records, and these counts: {counts:?}"));
+/// What has been committed, and what it has left open: it is what the counter comes to, and every line was told by a version that held, never by an older one
+/// than a line that came before it.
+pub(super) fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String], open: Option<&[Vec<u64>]>) -> Result<(), String> {
+    let unchanged = Scenario { counted_keys: u64::MAX, ..scenario };
+    let told: Vec<Told> = lines.iter().map(|line| Told::of(scenario, line)).collect::<Result<_, _>>()?;
+    let plain: Vec<String> = told.iter().map(|told| told.line.clone()).collect();
+    match scenario.counter {
+        Counter::Speaking(of) => spoken::judge(unchanged, of, scenario.timed_by.punctuality(), &plain, open).map(drop),
+        Counter::Clocked => clocked::judge(unchanged, &plain, open),
+        Counter::Sessions => same("committed", burst_lines(unchanged), &plain),
+        Counter::Timed | Counter::Windowed => same("committed", windows(unchanged), &plain),
+        _ => same("committed", counts(unchanged), &plain),
+    }?;
+    judge_versions(accepted, told)
+}
+
+/// Each key's counts must be 1, 2, 3 … up to the number of its records.
+pub(super) fn counts(scenario: Scenario) -> impl Iterator<Item = String> {
+    (0..scenario.records).map(move |number| format!("{} {}", number % scenario.keys, number / scenario.keys + 1))
+}
+
+/// A line, and the version that told it.
+struct Told {
+    line: String,
+    /// `None`: the engine did.
+    version: Option<u64>,
+    /// Whose lines come one after the other.
+    of: String,
+    /// Its place among those.
+    place: i64,
+}
+
+impl Told {
+    fn of(scenario: Scenario, line: &str) -> Result<Self, String> {
+        if line.starts_with('{') {
+            return Ok(Self { line: line.into(), version: None, of: String::new(), place: 0 });
         }
-        if !counts.is_sorted_by_key(|(_, version)| *version) {
-            return Err(format!("key {key} goes back to an older version: {counts:?}"));
-        }
-        if let Some((count, version)) = counts.iter().find(|(_, version)| !accepted.contains(version)) {
-            return Err(format!("key {key}: {count} was counted by version {version}, which did not hold: {accepted:?}"));
-        }
-    }
-    match by_key.first_key_value() {
-        None => Ok(()),
-        Some((key, _)) => Err(format!("key {key} is not in the input")),
+        let what = || format!("`{line}` is not signed by a version");
+        let (plain, version) = line.rsplit_once(' ').ok_or_else(what)?;
+        let parts: Vec<&str> = plain.split(' ').collect();
+        let (of, place) = match (scenario.counter, &parts[..]) {
+            // Counts of a key are all of one unit, and all are the first of it.
+            (Counter::Speaking(Speaking::Counts), _) => (plain, "0"),
+            (Counter::Speaking(_), [key, bounds, _, revision, _, _]) => (&plain[..key.len() + 1 + bounds.len()], *revision),
+            (_, [key, place, ..]) => (*key, *place),
+            _ => return Err(what()),
+        };
+        let version = Some(version.parse().map_err(|_| what())?);
+        Ok(Self { line: plain.into(), version, of: of.into(), place: place.parse().map_err(|_| what())? })
     }
 }
 
-/// Each window of a key is there once, with all its records, and versions rise with time and held.
-fn judge_windows(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[String]) -> Result<(), String> {
-    let unchanged = Scenario { counted_keys: u64::MAX, ..scenario };
-    let (mut versions, mut told) = (BTreeMap::new(), Vec::new());
-    for line in lines {
-        let parts: Vec<&str> = line.split(' ').collect();
-        let [key, start, count, version] = parts[..] else { return Err(format!("`{line}` is no window")) };
-        let (start, version): (i64, u64) = (start.parse().expect("a start"), version.parse().expect("a version"));
-        versions.insert((key, start), version);
-        told.push(format!("{key} {start} {count}"));
+fn judge_versions(accepted: &BTreeSet<u64>, mut told: Vec<Told>) -> Result<(), String> {
+    told.sort_by(|one, other| (&one.of, one.place).cmp(&(&other.of, other.place)));
+    if let Some(Told { line, version, .. }) = told.iter().find(|told| told.version.is_some_and(|version| !accepted.contains(&version))) {
+        return Err(format!("`{line}` was told by version {version:?}, which did not hold: {accepted:?}"));
     }
-    match scenario.counter {
-        Counter::Sessions => same("committed", burst_lines(unchanged), &told)?,
-        _ => same("committed", windows(unchanged), &told)?,
-    }
-    let mut before = None;
-    for ((key, start), version) in &versions {
-        if !accepted.contains(version) {
-            return Err(format!("the window {start} of {key} was counted by version {version}, which did not hold: {accepted:?}"));
+    match told.windows(2).find(|pair| pair[0].of == pair[1].of && pair[0].version > pair[1].version) {
+        Some([before, Told { line, version, .. }]) => {
+            Err(format!("`{line}` goes back to version {version:?} behind `{}` of {:?}", before.line, before.version))
         }
-        if before.is_some_and(|(of, earlier)| of == key && earlier > version) {
-            return Err(format!("the window {start} of {key} goes back to version {version}: {versions:?}"));
-        }
-        before = Some((key, version));
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -1,16 +1,17 @@
 //! Windows of the engine: an operator that counts the records of a key in each of its windows, and says so when one is over. As in [`super::timed`] no record is ever
 //! late, so what comes of it does not depend on what fails and is restored.
 
-use super::operators::{Faults, descriptor};
+use super::kept::{Adding, Kept};
+use super::operators::Faults;
 use super::source::{in_bursts, in_order};
-use super::speaking::{Adding, into_windows, number};
+use super::speaking::into_windows;
 use super::{Counter, Scenario};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
-use weir_engine::state::{FiredWindows, KeyedState, StateDescriptor, StateKind, StateMerger, WindowKind, WindowReason, WindowSettings};
+use weir_engine::state::{FiredWindows, StateKind, StateMerger, WindowKind, WindowReason, WindowSettings};
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Records of a key that are less than so many ms apart are of one session. They come out of order, so most sessions are pieced together.
@@ -26,7 +27,7 @@ pub(super) fn tumbling() -> WindowSettings {
 
 /// The time of the records of a job that changes: those of sessions come in bursts, each of a few keys every now and then, and then a pause.
 pub(super) fn time_of(counter: Counter) -> fn(u64) -> i64 {
-    if counter == Counter::Sessions { in_bursts } else { in_order }
+    if counter == Counter::Sessions { in_bursts } else { counter.time() }
 }
 
 /// The windows of a job that changes.
@@ -43,15 +44,14 @@ pub(super) fn sessions() -> WindowSettings {
 /// Counts by key and window.
 pub struct WindowedFactory {
     descriptor: OperatorDescriptor,
-    faults: Faults,
+    windowed: Windowed,
 }
 
 impl WindowedFactory {
-    /// `one_in`: a failure in so many calls.
-    pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl: None };
-        let descriptor = OperatorDescriptor { windowed: true, merging: vec![0], ..descriptor("windowed", vec![count]) };
-        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in) })
+    /// That fails so, and keeps its state so.
+    pub(super) fn new(faults: Faults, mut kept: Kept) -> Arc<Self> {
+        let descriptor = kept.describe_windowed("windowed", vec![kept.numbers("count", StateKind::Value)], 0);
+        Arc::new(Self { descriptor, windowed: Windowed { faults, kept } })
     }
 }
 
@@ -61,27 +61,29 @@ impl OperatorFactory for WindowedFactory {
     }
 
     fn merger(&self) -> Option<Arc<dyn StateMerger>> {
-        Some(Arc::new(Adding))
+        Some(Arc::new(Adding(self.descriptor.states.clone())))
     }
 
     fn create(&self, _subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Windowed(self.faults.clone())))
+        Ok(Box::new(self.windowed.clone()))
     }
 }
 
-struct Windowed(Faults);
-
-fn count(state: &KeyedState, key: usize) -> Result<u64, EngineError> {
-    Ok(state.copied_value(key, 0)?.map_or(0, |count| number(&count)))
+#[derive(Clone)]
+struct Windowed {
+    faults: Faults,
+    kept: Kept,
 }
 
 impl Operator for Windowed {
     fn process(&mut self, _input: u32, batch: &Arc<RecordBatch>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("count in windows")?;
+        self.faults.strike("count in windows")?;
         let state = context.state.as_deref_mut().expect("a key edge");
+        let kept = self.kept;
         let late = into_windows(state, batch, |state, _, key| {
-            let counted = count(state, key)? + 1;
-            state.set_value(key, 0, &counted.to_le_bytes())
+            let counted = kept.number(state, key, 0)?.unwrap_or(0) + 1;
+            state.set_value(key, kept.at(0), &kept.write(counted))?;
+            kept.mark(state, key, counted)
         })?;
         match late {
             0 => Ok(()),
@@ -90,13 +92,13 @@ impl Operator for Windowed {
     }
 
     fn on_windows(&mut self, fired: &FiredWindows, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
-        self.0.strike("close windows")?;
+        self.faults.strike("close windows")?;
         let state = context.state.as_deref_mut().expect("windows are of keys");
         state.select(fired, 0..fired.len()).map_err(|error| error.into_error(|_| panic!("a window without a key")))?;
         let mut out = BatchBuilder::new();
         for (place, firing) in fired.firings().iter().enumerate() {
             assert_eq!((firing.reason, firing.revision), (WindowReason::OnTime, 0), "it fires once");
-            let counted = count(state, state.key_of()[place] as usize)?;
+            let counted = self.kept.number(state, state.key_of()[place] as usize, 0)?.expect("a window that fires has records");
             let key = String::from_utf8_lossy(fired.keys().get(place)).into_owned();
             out.push(Some(key.as_bytes()), format!("{key} {} {counted}", firing.window.start).as_bytes(), Some(firing.timestamp));
         }
