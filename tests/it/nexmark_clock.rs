@@ -122,7 +122,11 @@ fn graph(events: Vec<(i64, Vec<u8>)>, disk: &Disk) -> JobGraph {
         let plugin = Plugin::load(&examples("nexmark").join(component), &engine).expect("a query's operator loads");
         let settings =
             OperatorSettings { operator: id.into(), config: config.into(), limits: Limits::default(), on_failure: OnFailure::Fail };
-        Vertex::new(id, parallelism, VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings))))
+        Vertex::new(
+            id,
+            parallelism,
+            VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings).expect("no fuel is asked for"))),
+        )
     };
     let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
     let mut vertices = vec![

@@ -299,7 +299,7 @@ fn graph(plugin: Plugin, config: &str, source: &NumberSource) -> JobGraph {
     let vertex = |id: &str, kind| Vertex::new(id, 1, kind);
     let vertices = vec![
         vertex("in", VertexKind::Source { source: Arc::new(source.clone()), rate: None }),
-        vertex("op", VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings)))),
+        vertex("op", VertexKind::Operator(Arc::new(WasmOperatorFactory::new(plugin, settings).expect("no fuel is asked for")))),
     ];
     let edges = vec![Edge { from: 0, output: 0, to: 1, input: 0, partitioning: Partitioning::Key }];
     JobGraph { name: "compared".into(), max_parallelism: 16, vertices, edges }

@@ -160,7 +160,7 @@ fn operators(job: &JobFile, mut load: impl FnMut(&str) -> Result<Plugin, Failure
         let id = &step.id.value;
         let factory: Arc<dyn OperatorFactory> = match &step.code {
             Code::Native(name) => native::factory(&name.value, step.state_bytes).expect("the job file names a built-in operator"),
-            Code::Plugin(code) => Arc::new(WasmOperatorFactory::new(load(id)?, settings(step, code))),
+            Code::Plugin(code) => Arc::new(WasmOperatorFactory::new(load(id)?, settings(step, code))?),
         };
         operators.insert(id.clone(), factory);
     }
@@ -183,10 +183,16 @@ fn settings(step: &OperatorStep, code: &PluginCode) -> OperatorSettings {
     };
     let limits = weir_wasm::Limits {
         memory: code.limits.memory,
+        recycle_memory: code.limits.recycle_memory,
+        table_elements: code.limits.table_elements,
         time_per_batch: code.limits.time_per_batch,
+        fuel_per_record: code.limits.fuel_per_record,
+        batch_bytes: None,
+        output_bytes: code.limits.output_bytes,
+        output_records: code.limits.output_records,
         state_bytes_per_key: code.limits.state_bytes_per_key,
         state_bytes: step.state_bytes,
-        ..Default::default()
+        log_bytes_per_s: code.limits.log_bytes_per_s,
     };
     OperatorSettings { operator: step.id.value.clone(), config: code.config.to_string(), limits, on_failure }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod checkpoint;
 mod held_text;
 mod lag;
+mod plugin;
 mod plugin_test;
 mod rerun;
 mod savepoint;
@@ -12,6 +13,7 @@ pub use bench::{BenchDocument, BenchQuery};
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use lag::LagDocument;
+pub use plugin::PluginDocument;
 pub use plugin_test::{FailedTestDocument, PluginTestDocument, TestDocument};
 pub use rerun::{
     DryRunDocument, EmittedDocument, FailedRecordDocument, FiredExampleDocument, LoggedCallDocument, OperatorAt, OutputDifferences,
@@ -128,6 +130,8 @@ pub struct RunVertex {
     pub state_bytes: u64,
     /// How far a source lagged behind what there is when that was looked at last; `None` where it has no splits, and for what is no source.
     pub lag: Option<LagDocument>,
+    /// What its plugin has taken of what it may.
+    pub plugin: PluginDocument,
     /// What an operator counts itself, summed up.
     pub metrics: BTreeMap<String, i64>,
 }
@@ -241,6 +245,7 @@ mod tests {
                     largest_split: Some("a.txt@0".into()),
                     unknown_splits: 1,
                 }),
+                plugin: PluginDocument { instances_recycled: 1, fuel: Some(20), limits: [("memory".to_owned(), 6)].into() },
                 metrics: [("often".to_owned(), -2)].into(),
             }],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 3, duration_ms: 4, bytes: 9 }] },
@@ -258,6 +263,7 @@ mod tests {
                 "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "late": 4, "open_windows": 3, "skipped": 0, "ahead": 2,
                 "state_bytes": 80,
                 "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "unknown_splits": 1},
+                "plugin": {"instances_recycled": 1, "fuel": 20, "limits": {"memory": 6}},
                 "metrics": {"often": -2},
             }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},

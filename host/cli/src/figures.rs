@@ -1,6 +1,6 @@
 //! The figures of a run as people read them: progress while it runs, a summary at its end. Pure.
 
-use crate::documents::{LagDocument, Outcome, RunCheckpoint, RunDocument};
+use crate::documents::{LagDocument, Outcome, PluginDocument, RunCheckpoint, RunDocument};
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 use weir_engine::metrics::LagUnit;
@@ -84,6 +84,7 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
         text.push_str(&format!(
             "  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{open}{skipped}{ahead}{state}{lag}\n"
         ));
+        text.push_str(&plugin_text(&vertex.plugin, vertex.records_in, width));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
@@ -111,6 +112,20 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
 pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
     let (sign, column) = (|sum: i64| if sum < 0 { "-" } else { "" }, padded("", width));
     metrics.iter().map(|(name, &sum)| format!("  {column}    {name} {}{}\n", sign(sum), grouped(sum.unsigned_abs()))).collect()
+}
+
+/// What an operator's plugin has taken, a line below its counters where there is something to say.
+pub fn plugin_text(plugin: &PluginDocument, records: u64, width: usize) -> String {
+    let PluginDocument { instances_recycled, fuel, limits } = plugin;
+    let recycled = (*instances_recycled > 0).then(|| match instances_recycled {
+        1 => "1 instance recycled".to_owned(),
+        many => format!("{} instances recycled", grouped(*many)),
+    });
+    let fuel = fuel.map(|fuel| format!("{} fuel, {} a record", grouped(fuel), grouped(fuel / records.max(1))));
+    let limits: Vec<String> = limits.iter().map(|(name, times)| format!("{name} {}", grouped(*times))).collect();
+    let limits = (!limits.is_empty()).then(|| format!("stopped at its limits: {}", limits.join(", ")));
+    let said: Vec<String> = [recycled, fuel, limits].into_iter().flatten().collect();
+    if said.is_empty() { String::new() } else { format!("  {}    plugin: {}\n", padded("", width), said.join("; ")) }
 }
 
 /// A moment of event time, in ms since 1970; as a date where it lies within those that are written with four digits.
@@ -242,6 +257,7 @@ mod tests {
             ahead: 0,
             state_bytes: 0,
             lag: None,
+            plugin: PluginDocument::default(),
             metrics: BTreeMap::new(),
         };
         let mut run = RunDocument {
@@ -280,9 +296,12 @@ mod tests {
         run.vertices[1].state_bytes = 2_048;
         run.vertices[0].ahead = 1_234;
         (run.vertices[1].late, run.vertices[1].open_windows) = (1_500, 1_002);
+        let limits = [("memory".to_owned(), 3), ("log-bytes-per-second".to_owned(), 1_000)].into();
+        run.vertices[1].plugin = PluginDocument { instances_recycled: 2, fuel: Some(27_004_000), limits };
         run.vertices[1].metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
         let expect = "  rows                0 in         27,004 out  1,234 ahead of the clock
   delays         27,004 in         26,398 out  3 quarantined  1,500 late  1,002 windows open  2.0 KiB of state
+            plugin: 2 instances recycled; 27,004,000 fuel, 1,000 a record; stopped at its limits: log-bytes-per-second 1,000, memory 3
             early 1,234
             late -5
   900 records/s at the sinks once running, 1,200 records/s read

@@ -73,6 +73,36 @@ impl NamedSums {
     }
 }
 
+/// How often something has happened, by a few names that are weir's own.
+#[derive(Debug, Default)]
+pub struct NamedCounts(Mutex<BTreeMap<&'static str, u64>>);
+
+impl NamedCounts {
+    /// Adds to the count of a name.
+    pub fn add(&self, name: &'static str, count: u64) {
+        if count > 0 {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += count;
+        }
+    }
+
+    /// All counts so far; none of them is zero.
+    pub fn get(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    }
+}
+
+/// What an operator's plugin has taken of what it may.
+#[derive(Debug, Default)]
+pub struct PluginMetrics {
+    /// Instances that were replaced because their memory had grown.
+    pub recycled: Counter,
+    /// Fuel of all calls; zero where nobody counts it.
+    pub fuel: Counter,
+    /// How often a call came to an end at a limit, tries that narrow a batch down included, by the limit's name in a job file; of log lines, how many were
+    /// dropped.
+    pub limits: NamedCounts,
+}
+
 /// Counters of one vertex, shared by its subtasks and by all attempts of the process.
 #[derive(Debug, Default)]
 pub struct VertexMetrics {
@@ -88,6 +118,8 @@ pub struct VertexMetrics {
     pub skipped: Counter,
     /// Records of a source that are too far ahead of the clock to move its watermark.
     pub ahead: Counter,
+    /// What its plugin has taken, where it is an operator that has one.
+    pub plugin: PluginMetrics,
     /// What the operator counts itself, summed up over its subtasks. A call that had no effect counts nothing.
     pub own: NamedSums,
     /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].

@@ -65,7 +65,7 @@ fn opened(plugin: &Plugin) -> Box<dyn Operator> {
     let settings =
         OperatorSettings { operator: "bench".into(), config: "{}".into(), limits: Limits::default(), on_failure: OnFailure::Fail };
     let subtask = Subtask { vertex: "bench".into(), index: 0, parallelism: 1 };
-    WasmOperatorFactory::new(plugin.clone(), settings).create(&subtask, &[None]).expect("it opens")
+    WasmOperatorFactory::new(plugin.clone(), settings).expect("no fuel is asked for").create(&subtask, &[None]).expect("it opens")
 }
 
 /// What the process has in memory.

@@ -37,7 +37,12 @@ fn main() {
     let settings =
         OperatorSettings { operator: "bench".into(), config: "{}".into(), limits: Limits::default(), on_failure: OnFailure::Fail };
     let threads = ThreadRuntime::new(1).expect("threads start");
-    let mut chain = support::chain(&threads.runtime(), "bench", Arc::new(WasmOperatorFactory::new(plugin, settings)), None);
+    let mut chain = support::chain(
+        &threads.runtime(),
+        "bench",
+        Arc::new(WasmOperatorFactory::new(plugin, settings).expect("no fuel is asked for")),
+        None,
+    );
     let per_timer = |took: Duration| took.as_nanos() as u64 / timers.max(1);
     let took = timed(|| set(&mut chain, timers));
     println!("{timers} records set a timer each in {took:.2?}, {} ns each", per_timer(took));

@@ -276,7 +276,7 @@ impl Effects {
             "records with {bytes} bytes of keys, headers and passing values out of the batch of one call, and {} are the most",
             limits.output_bytes
         );
-        Err(GuestFault::OutputLimit { what })
+        Err(GuestFault::OutputLimit { what, setting: "output-bytes" })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::compile::{CodeCache, CompileIn, FunctionCache};
 use crate::plugin::Loaded;
 use crate::ticker::Ticker;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::{Config, WasmBacktraceDetails};
 use weir_engine::{EngineError, ErrorKind};
@@ -25,6 +25,18 @@ pub enum EngineMode {
     Epoch,
     /// By the number of instructions, the same in every run. For simulation, and where what a guest costs is compared.
     Fuel,
+    /// By time, and instructions are counted and may be bounded besides. For the operators of a job that ask for it.
+    EpochAndFuel,
+}
+
+impl EngineMode {
+    /// True where instructions are counted.
+    pub(crate) fn counts_fuel(self) -> bool {
+        match self {
+            Self::Epoch => false,
+            Self::Fuel | Self::EpochAndFuel => true,
+        }
+    }
 }
 
 /// Where compiled code is kept between runs.
@@ -59,6 +71,8 @@ pub struct WasmEngine {
     pub(crate) compile_in: CompileIn,
     pub(crate) cache: Option<Arc<CodeCache>>,
     pub(crate) loaded: Arc<Loaded>,
+    /// The same that counts fuel besides, once somebody has asked for it.
+    counting: Arc<Mutex<Option<Box<WasmEngine>>>>,
 }
 
 impl WasmEngine {
@@ -66,7 +80,7 @@ impl WasmEngine {
     /// says, and what comes of it is kept in `cache`.
     pub fn new(mode: EngineMode, cache: &CompileCache, compile_in: CompileIn) -> Result<Self, EngineError> {
         let engine = wasmtime::Engine::new(&config(mode)).map_err(failed)?;
-        Self::of(engine, mode, cache, compile_in)
+        Self::of(engine, mode, open_cache(cache).map(Arc::new), compile_in)
     }
 
     /// One that compiles in this process, alone in it. What is in the file `functions` of an earlier version of a plugin is not compiled again.
@@ -81,24 +95,41 @@ impl WasmEngine {
                 wasmtime::Engine::new(&config).map_err(failed)?
             }
         };
-        Ok((Self::of(engine, mode, &CompileCache::Off, CompileIn::ThisProcess)?, functions))
+        Ok((Self::of(engine, mode, None, CompileIn::ThisProcess)?, functions))
     }
 
-    fn of(engine: wasmtime::Engine, mode: EngineMode, cache: &CompileCache, compile_in: CompileIn) -> Result<Self, EngineError> {
+    fn of(engine: wasmtime::Engine, mode: EngineMode, cache: Option<Arc<CodeCache>>, compile_in: CompileIn) -> Result<Self, EngineError> {
         let ticker = match mode {
-            EngineMode::Epoch => Ticker::start(&engine).map_err(|error| failed(error.into()))?,
+            EngineMode::Epoch | EngineMode::EpochAndFuel => Ticker::start(&engine).map_err(|error| failed(error.into()))?,
             EngineMode::Fuel => Ticker::still(),
         };
-        Ok(Self { engine, mode, ticker, compile_in, cache: open_cache(cache).map(Arc::new), loaded: Arc::default() })
+        Ok(Self { engine, mode, ticker, compile_in, cache, loaded: Arc::default(), counting: Arc::default() })
     }
 
-    /// Ticks or fuel for a call that may take `limit`.
-    pub(crate) fn allowance(&self, limit: Duration) -> u64 {
-        match self.mode {
-            // One more, because the first tick may come at once.
-            EngineMode::Epoch => limit.as_millis().div_ceil(Ticker::PERIOD.as_millis()).min(1 << 40) as u64 + 1,
-            EngineMode::Fuel => (limit.as_micros().min(1 << 40) as u64).saturating_mul(FUEL_PER_MS / 1_000).max(1),
+    /// This one where it counts fuel, else one like it that does: counting is part of the code that is compiled.
+    pub(crate) fn counting_fuel(&self) -> Result<Self, EngineError> {
+        if self.mode.counts_fuel() {
+            return Ok(self.clone());
         }
+        let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*counting {
+            return Ok(WasmEngine::clone(engine));
+        }
+        let mode = EngineMode::EpochAndFuel;
+        let engine = wasmtime::Engine::new(&config(mode)).map_err(failed)?;
+        let engine = Self::of(engine, mode, self.cache.clone(), self.compile_in.clone())?;
+        Ok(WasmEngine::clone(counting.insert(Box::new(engine))))
+    }
+
+    /// Ticks for a call that may take `limit`.
+    pub(crate) fn ticks_of(limit: Duration) -> u64 {
+        // One more, because the first may come at once.
+        limit.as_millis().div_ceil(Ticker::PERIOD.as_millis()).min(1 << 40) as u64 + 1
+    }
+
+    /// Fuel that stands for the time `limit`.
+    pub(crate) fn fuel_of(limit: Duration) -> u64 {
+        (limit.as_micros().min(1 << 40) as u64).saturating_mul(FUEL_PER_MS / 1_000).max(1)
     }
 
     /// The time that `fuel` stands for.
@@ -118,6 +149,7 @@ fn config(mode: EngineMode) -> Config {
     match mode {
         EngineMode::Epoch => config.epoch_interruption(true),
         EngineMode::Fuel => config.consume_fuel(true),
+        EngineMode::EpochAndFuel => config.epoch_interruption(true).consume_fuel(true),
     };
     config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
     config.max_wasm_stack(STACK_BYTES);

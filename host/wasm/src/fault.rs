@@ -24,6 +24,13 @@ pub enum GuestFault {
         /// The functions it was in.
         backtrace: Option<String>,
     },
+    /// It used more fuel than it may, where that is bounded.
+    FuelLimit {
+        /// What the call had, for all that it was given.
+        limit: u64,
+        /// The functions it was in.
+        backtrace: Option<String>,
+    },
     /// It asked for more memory than it may have and failed for that.
     MemoryLimit {
         /// What it may have, in bytes.
@@ -31,10 +38,19 @@ pub enum GuestFault {
         /// What it would have had, in bytes.
         wanted: u64,
     },
+    /// It asked for more elements of tables than it may have and failed for that.
+    TableLimit {
+        /// What it may have.
+        limit: u64,
+        /// What it would have had.
+        wanted: u64,
+    },
     /// It returned more than it may.
     OutputLimit {
-        /// Which limit, with its value.
+        /// What there was too much of, and how much there may be.
         what: String,
+        /// The limit's name in a job file.
+        setting: &'static str,
     },
     /// It would have made the state of one key larger than that may be.
     StateLimit {
@@ -86,10 +102,14 @@ impl fmt::Display for GuestFault {
         match self {
             Self::Trap { message, .. } => write!(f, "the plugin trapped: {message}"),
             Self::DeadlineExceeded { limit, .. } => write!(f, "the plugin did not return within {limit:?} (limits.time-per-batch)"),
+            Self::FuelLimit { limit, .. } => write!(f, "the plugin used more than {limit} fuel in one call (limits.fuel-per-record)"),
+            Self::TableLimit { limit, wanted } => {
+                write!(f, "the plugin ran out of table elements: it wanted {wanted} and may have {limit} (limits.table-elements)")
+            }
             Self::MemoryLimit { limit, wanted } => {
                 write!(f, "the plugin ran out of memory: it wanted {wanted} bytes and may have {limit} (limits.memory)")
             }
-            Self::OutputLimit { what } => write!(f, "the plugin returned too much: {what}"),
+            Self::OutputLimit { what, setting } => write!(f, "the plugin returned too much: {what} (limits.{setting})"),
             Self::StateLimit { what, limit } => {
                 write!(f, "the plugin keeps too much: {what}, and {limit} are the most (limits.state-bytes-per-key)")
             }
@@ -114,10 +134,27 @@ impl GuestFault {
     /// The guest's functions at the time of the fault, innermost first.
     pub fn backtrace(&self) -> Option<&str> {
         match self {
-            Self::Trap { backtrace, .. } | Self::DeadlineExceeded { backtrace, .. } => backtrace.as_deref(),
-            Self::MemoryLimit { .. } | Self::OutputLimit { .. } | Self::StateLimit { .. } | Self::Malformed { .. } => None,
+            Self::Trap { backtrace, .. } | Self::DeadlineExceeded { backtrace, .. } | Self::FuelLimit { backtrace, .. } => {
+                backtrace.as_deref()
+            }
+            Self::MemoryLimit { .. } | Self::TableLimit { .. } | Self::OutputLimit { .. } => None,
+            Self::StateLimit { .. } | Self::Malformed { .. } => None,
             Self::Failure { .. } | Self::TimerFailure { .. } | Self::WindowFailure { .. } => None,
             Self::Unwindowed { .. } | Self::OpenFailed { .. } => None,
+        }
+    }
+
+    /// The name in a job file of the limit that it is about, where it is about one.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::DeadlineExceeded { .. } => Some("time-per-batch"),
+            Self::FuelLimit { .. } => Some("fuel-per-record"),
+            Self::MemoryLimit { .. } => Some("memory"),
+            Self::TableLimit { .. } => Some("table-elements"),
+            Self::OutputLimit { setting, .. } => Some(setting),
+            Self::StateLimit { .. } => Some("state-bytes-per-key"),
+            Self::Trap { .. } | Self::Malformed { .. } | Self::Unwindowed { .. } | Self::OpenFailed { .. } => None,
+            Self::Failure { .. } | Self::TimerFailure { .. } | Self::WindowFailure { .. } => None,
         }
     }
 
@@ -126,7 +163,8 @@ impl GuestFault {
     pub(crate) fn of_records(self, record_of: impl FnOnce(u32) -> Option<u32>) -> Self {
         match self {
             Self::Failure { record, message } => Self::Failure { record: record.and_then(record_of), message },
-            Self::Trap { .. } | Self::DeadlineExceeded { .. } | Self::MemoryLimit { .. } | Self::OutputLimit { .. } => self,
+            Self::Trap { .. } | Self::DeadlineExceeded { .. } | Self::FuelLimit { .. } => self,
+            Self::MemoryLimit { .. } | Self::TableLimit { .. } | Self::OutputLimit { .. } => self,
             Self::StateLimit { .. } | Self::Malformed { .. } | Self::Unwindowed { .. } | Self::OpenFailed { .. } => self,
             Self::TimerFailure { .. } | Self::WindowFailure { .. } => self,
         }

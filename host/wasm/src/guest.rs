@@ -9,9 +9,10 @@
 use crate::bindings::exports::weir::operator::guest as wit;
 use crate::effects::{Called, Effects, Given};
 use crate::fault::GuestFault;
+use crate::guest_log::GuestLog;
 use crate::guest_maker::GuestMaker;
 use crate::host_state::Lent;
-use crate::instance::GuestInstance;
+use crate::instance::{Allowed, GuestInstance};
 use crate::limits::{Limits, OperatorSettings};
 use crate::lowered::{Lowered, lent_states, lent_values, timer_batch};
 use crate::plugin::Plugin;
@@ -24,13 +25,27 @@ use weir_engine::element::{Column, RecordBatch};
 use weir_engine::operator::{OperatorDescriptor, Subtask};
 use weir_engine::state::{FiredWindows, StateDescriptor, Window};
 
-/// One subtask of a plugin, without what runs it.
+/// One subtask of a plugin, without what runs it. An instance that has grown beyond `recycle-memory` is replaced between two calls: an instance keeps nothing
+/// that matters, and what an interpreter never gives back would fail a call in the end.
 pub struct Guest {
     pub(crate) maker: GuestMaker,
-    /// `None` after a failure, until the next call.
+    /// `None` after a failure and where one has grown too large, until the next call.
     instance: Option<GuestInstance>,
     states: Arc<[StateDescriptor]>,
     lowered: Lowered,
+    /// How many instances were replaced because they had grown.
+    recycled: u64,
+}
+
+/// What a subtask's guest has used so far, all of its instances together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instances that were replaced between two calls because they had grown beyond `recycle-memory`.
+    pub recycled: u64,
+    /// Fuel, `open` included, where it is counted.
+    pub fuel: Option<u64>,
+    /// Lines that it wanted to log beyond its share.
+    pub lines_dropped: u64,
 }
 
 /// One call of `process`.
@@ -158,7 +173,7 @@ impl Guest {
         let states = plugin.descriptor().states.clone().into();
         let mut maker = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
         let instance = Some(maker.open()?);
-        Ok(Self { maker, instance, states, lowered: Lowered::default() })
+        Ok(Self { maker, instance, states, lowered: Lowered::default(), recycled: 0 })
     }
 
     /// What the plugin declares.
@@ -176,9 +191,10 @@ impl Guest {
         let context = wit::Context { input: call.input_number, watermark: call.watermark, processing_time: call.processing_time };
         let given = Given::Records { broadcast: matches!(call.input, CallInput::Broadcast) };
         let of = CallOf { given, keys: call.keys(), records: call.records, range: &call.range };
+        let allowed = self.allowed(call.deadline, &call.range);
         self.enter(of, reads, |instance, lowered| {
             let states = lent_states(&call.input);
-            instance.process(call.deadline, call.attempt, context, lowered.batch(call, &states))
+            instance.process(allowed, call.attempt, context, lowered.batch(call, &states))
         })
     }
 
@@ -186,9 +202,10 @@ impl Guest {
     pub fn on_timers(&mut self, call: &TimerCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
         let context = wit::Context { input: 0, watermark: call.watermark, processing_time: call.processing_time };
         let of = CallOf { given: Given::Timers, keys: Some(call.keyed.keys.len()), records: call.due, range: &call.range };
+        let allowed = self.allowed(call.deadline, &call.range);
         self.enter(of, reads, |instance, _| {
             let states = lent_states(&CallInput::Keyed(call.keyed));
-            instance.on_timers(call.deadline, call.attempt, context, timer_batch(call, &states))
+            instance.on_timers(allowed, call.attempt, context, timer_batch(call, &states))
         })
     }
 
@@ -196,9 +213,10 @@ impl Guest {
     pub fn on_windows(&mut self, call: &WindowCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
         let context = wit::Context { input: 0, watermark: call.watermark, processing_time: call.processing_time };
         let of = CallOf { given: Given::Windows, keys: Some(call.range.len()), records: call.records, range: &call.range };
+        let allowed = self.allowed(call.deadline, &call.range);
         self.enter(of, reads, |instance, lowered| {
             let states = lent_values(call.states);
-            instance.on_windows(call.deadline, call.attempt, context, lowered.windows(call, &states))
+            instance.on_windows(allowed, call.attempt, context, lowered.windows(call, &states))
         })
     }
 
@@ -223,10 +241,20 @@ impl Guest {
             Some(error) => Err(CallFailure::Operator(error.context(self.maker.place()))),
             None => returned.and_then(|effects| self.checked(effects, of)).map_err(CallFailure::Guest),
         };
+        let outgrown = self.instance.as_ref().is_some_and(|instance| instance.has_outgrown(self.limits().recycle_memory()));
         if effects.is_err() {
+            self.discard();
+        } else if outgrown {
+            self.recycled += 1;
             self.discard();
         }
         Answer { effects, reads, fresh }
+    }
+
+    /// What a call with these records, timers or firings may take.
+    fn allowed(&self, time: Duration, given: &Range<usize>) -> Allowed {
+        let fuel = self.limits().fuel_per_record.map(|each| each.saturating_mul(given.len() as u64));
+        Allowed { time, fuel }
     }
 
     fn checked(&self, effects: wit::Effects, CallOf { given, keys, records, range }: CallOf<'_>) -> Result<Effects, GuestFault> {
@@ -247,6 +275,13 @@ impl Guest {
     /// Instructions of all instances so far, `open` included, where the engine counts fuel.
     pub fn fuel_spent(&self) -> Option<u64> {
         self.maker.fuel_spent(self.fuel_of_instance())
+    }
+
+    /// What has been used so far.
+    pub fn usage(&self) -> Usage {
+        let of_instance = self.instance.as_ref().map(GuestInstance::lines_dropped);
+        let lines_dropped = of_instance.or_else(|| self.maker.log.as_ref().map(GuestLog::dropped_in_all)).unwrap_or(0);
+        Usage { recycled: self.recycled, fuel: self.fuel_spent(), lines_dropped }
     }
 
     fn fuel_of_instance(&self) -> u64 {

@@ -20,6 +20,8 @@ pub(crate) struct GuestLog {
     second: i64,
     left: u64,
     dropped: u64,
+    /// All lines that were dropped before, and have been reported.
+    reported: u64,
     /// Which try of the batch is running; 0 is the first.
     pub(crate) attempt: u32,
     /// The newest line of level error in this call: what a panic leaves behind.
@@ -29,7 +31,7 @@ pub(crate) struct GuestLog {
 impl GuestLog {
     pub(crate) fn new(operator: &str, subtask: u32, bytes_per_s: u64) -> Self {
         let operator = operator.to_string();
-        Self { operator, subtask, bytes_per_s, second: i64::MIN, left: bytes_per_s, dropped: 0, attempt: 0, last_error: None }
+        Self { operator, subtask, bytes_per_s, second: i64::MIN, left: bytes_per_s, dropped: 0, reported: 0, attempt: 0, last_error: None }
     }
 
     /// Another instance begins, in the second of the call before.
@@ -51,8 +53,13 @@ impl GuestLog {
     fn report_dropped(&mut self) {
         if self.dropped > 0 {
             tracing::warn!(operator = %self.operator, subtask = self.subtask, dropped = self.dropped, "plugin log lines dropped: more than its share");
-            self.dropped = 0;
+            (self.reported, self.dropped) = (self.reported + self.dropped, 0);
         }
+    }
+
+    /// Lines that were dropped, of all instances that have logged here.
+    pub(crate) fn dropped_in_all(&self) -> u64 {
+        self.reported + self.dropped
     }
 
     fn line(&mut self, level: Level, text: &str) {

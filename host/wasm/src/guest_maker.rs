@@ -52,7 +52,7 @@ impl GuestMaker {
         })
     }
 
-    /// Drops an instance that faulted.
+    /// Drops an instance.
     pub(crate) fn retire(&mut self, instance: GuestInstance) {
         self.fuel_spent += instance.fuel_spent;
         self.log = Some(instance.into_log());
@@ -97,17 +97,14 @@ impl GuestMaker {
 
     pub(crate) fn now(&self, fuel_of_instance: u64) -> Duration {
         match self.engine().mode {
-            EngineMode::Epoch => self.engine().ticker.elapsed(),
+            EngineMode::Epoch | EngineMode::EpochAndFuel => self.engine().ticker.elapsed(),
             EngineMode::Fuel => WasmEngine::time_of_fuel(self.fuel_spent + fuel_of_instance),
         }
     }
 
     /// What all instances have used, where fuel is counted.
     pub(crate) fn fuel_spent(&self, by_instance: u64) -> Option<u64> {
-        match self.engine().mode {
-            EngineMode::Epoch => None,
-            EngineMode::Fuel => Some(self.fuel_spent + by_instance),
-        }
+        self.engine().mode.counts_fuel().then_some(self.fuel_spent + by_instance)
     }
 
     pub(crate) fn cut_error(&self, error: CutError, records: &RecordBatch) -> EngineError {

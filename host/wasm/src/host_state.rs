@@ -63,7 +63,7 @@ impl HostState {
             lent: None,
             unreadable: None,
             log,
-            memory: MemoryLimiter::new(limits.memory),
+            memory: MemoryLimiter::new(limits),
             clock_reads: 0,
             written: StandardStreams::default(),
             handles: 0,
@@ -82,26 +82,41 @@ pub(crate) struct Lent {
 
 impl types::Host for HostState {}
 
-/// Elements in all tables of an instance.
-const TABLE_ELEMENTS: usize = 1 << 20;
 /// Core instances and tables of one component; a Python guest has some forty.
 const CORE_INSTANCES: usize = 1_000;
 const MEMORIES: usize = 100;
 
-/// Bounds the memories of one instance together, and remembers what it refused: a guest that is refused memory traps, or
+/// Bounds the memories of one instance together, and its tables, and remembers what it refused: a guest that is refused memory traps, or
 /// wasmtime fails to lower its arguments, and neither says why.
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
     limit: u64,
     used: u64,
-    table_elements: usize,
-    /// What the instance would have had, had it not been refused. Cleared before each call.
+    element_limit: u64,
+    elements: u64,
+    /// The memory that the instance would have had, had it not been refused. Cleared before each call.
     pub(crate) refused: Option<u64>,
+    /// The same of elements of tables.
+    pub(crate) refused_elements: Option<u64>,
 }
 
 impl MemoryLimiter {
-    fn new(limit: u64) -> Self {
-        Self { limit, used: 0, table_elements: 0, refused: None }
+    fn new(limits: &Limits) -> Self {
+        Self { limit: limits.memory, used: 0, element_limit: limits.table_elements, elements: 0, refused: None, refused_elements: None }
+    }
+
+    /// Another call begins.
+    pub(crate) fn forget_refusals(&mut self) {
+        (self.refused, self.refused_elements) = (None, None);
+    }
+
+    /// Bytes of all its memories. They never get less.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(crate) fn element_limit(&self) -> u64 {
+        self.element_limit
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -124,11 +139,16 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(granted)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.table_elements.saturating_add(desired.saturating_sub(current));
-        let granted = wanted <= TABLE_ELEMENTS;
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let wanted = self.elements.saturating_add(desired.saturating_sub(current) as u64);
+        let granted = wanted <= self.element_limit;
         if granted {
-            self.table_elements = wanted;
+            self.elements = wanted;
+        } else {
+            self.refused_elements = Some(wanted);
         }
         Ok(granted)
     }

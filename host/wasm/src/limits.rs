@@ -12,8 +12,14 @@ pub const BATCH_RECORDS: usize = 1_024;
 pub struct Limits {
     /// Bytes of linear memory of one instance, all its memories together.
     pub memory: u64,
+    /// Bytes of linear memory beyond which an instance is replaced between two calls. `None`: three quarters of `memory`.
+    pub recycle_memory: Option<u64>,
+    /// Elements of all tables of one instance.
+    pub table_elements: u64,
     /// Time for one call; also for `open`, `describe` and `migrate`.
     pub time_per_batch: Duration,
+    /// Fuel that a call may use up for each record, timer or firing that it is given; with it fuel is counted.
+    pub fuel_per_record: Option<u64>,
     /// Bytes that go in with one call: records and their keys' state. `None`: a quarter of `memory`.
     pub batch_bytes: Option<u64>,
     /// Bytes that come back from one call.
@@ -33,13 +39,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 64 << 20,
+            recycle_memory: None,
+            table_elements: 10_000,
             time_per_batch: Duration::from_secs(1),
+            fuel_per_record: None,
             batch_bytes: None,
             output_bytes: 16 << 20,
             output_records: 1_000_000,
             state_bytes_per_key: 16 << 20,
             state_bytes: None,
-            log_bytes_per_s: 64_000,
+            log_bytes_per_s: 64 << 10,
         }
     }
 }
@@ -48,6 +57,11 @@ impl Limits {
     /// Bytes that go in with one call.
     pub fn batch_bytes(&self) -> u64 {
         self.batch_bytes.unwrap_or(self.memory / 4)
+    }
+
+    /// Bytes of linear memory beyond which an instance is replaced between two calls.
+    pub fn recycle_memory(&self) -> u64 {
+        self.recycle_memory.unwrap_or(self.memory / 4 * 3)
     }
 }
 

@@ -51,7 +51,7 @@ impl PluginMerger {
         if merged.len() != range.len() {
             return Err(GuestFault::Malformed { what: format!("{} values where there have to be {}", merged.len(), range.len()) });
         }
-        *kept = Some(instance);
+        *kept = Some(instance).filter(|instance| !instance.has_outgrown(self.limits.recycle_memory()));
         Ok(merged)
     }
 

@@ -89,8 +89,9 @@ pub(crate) fn named(fault: &GuestFault, records: usize) -> Option<usize> {
         | GuestFault::TimerFailure { timer: blamed, .. }
         | GuestFault::WindowFailure { firing: blamed, .. } => blamed.map(|at| at as usize).filter(|&at| at < records),
         GuestFault::Unwindowed { .. } => (records == 1).then_some(0),
-        GuestFault::Trap { .. } | GuestFault::DeadlineExceeded { .. } => None,
-        GuestFault::MemoryLimit { .. } | GuestFault::OutputLimit { .. } | GuestFault::StateLimit { .. } => None,
+        GuestFault::Trap { .. } | GuestFault::DeadlineExceeded { .. } | GuestFault::FuelLimit { .. } => None,
+        GuestFault::MemoryLimit { .. } | GuestFault::TableLimit { .. } => None,
+        GuestFault::OutputLimit { .. } | GuestFault::StateLimit { .. } => None,
         GuestFault::Malformed { .. } | GuestFault::OpenFailed { .. } => None,
     }
 }

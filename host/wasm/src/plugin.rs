@@ -26,6 +26,8 @@ pub struct Plugin {
     pub(crate) inner: Arc<Inner>,
     /// What it was read from, for errors. The same bytes may lie in several files.
     pub(crate) file: Arc<str>,
+    /// What it was compiled within.
+    compiled_within: CompileLimits,
 }
 
 /// What all plugins of the same bytes share.
@@ -136,13 +138,22 @@ impl Plugin {
     /// What somebody holds already, or a new one.
     fn examine(source: &Source<'_>, engine: &WasmEngine) -> Result<Self, Unfit> {
         let digest = Sha256::digest(source.bytes).into();
-        let file = source.name.into();
+        let (file, compiled_within) = (source.name.into(), source.limits);
         if let Some(inner) = engine.loaded.find(&digest) {
-            return Ok(Self { inner, file });
+            return Ok(Self { inner, file, compiled_within });
         }
         let inner = Arc::new(Inner::examine_anew(source, engine)?);
         engine.loaded.note(digest, &inner);
-        Ok(Self { inner, file })
+        Ok(Self { inner, file, compiled_within })
+    }
+
+    /// The same with code that counts fuel, which may have to be compiled for that.
+    pub(crate) fn counting_fuel(&self) -> Result<Self, EngineError> {
+        let engine = self.inner.engine.counting_fuel()?;
+        if engine.mode == self.inner.engine.mode {
+            return Ok(self.clone());
+        }
+        Self::from_bytes_within(&self.file, &self.component().bytes, &engine, self.compiled_within)
     }
 
     /// What the plugin declares.
@@ -246,9 +257,12 @@ pub(crate) fn link(component: &Component, engine: &WasmEngine) -> wasmtime::Resu
 /// Memory of an instance that describes itself: the job's limit is not known yet.
 pub(crate) const DESCRIBE_MEMORY: u64 = 256 << 20;
 
+/// Elements of the tables of such an instance.
+const DESCRIBE_ELEMENTS: u64 = 1 << 20;
+
 /// Asks a throwaway instance, whose imports trap, within limits.
 pub(crate) fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Result<OperatorDescriptor, Vec<Problem>> {
-    let limits = Limits { memory: DESCRIBE_MEMORY, ..Limits::default() };
+    let limits = Limits { memory: DESCRIBE_MEMORY, table_elements: DESCRIBE_ELEMENTS, ..Limits::default() };
     let log = GuestLog::new("describe", 0, 0);
     let described = GuestInstance::new(engine, pre, &limits, log).and_then(|mut guest| guest.describe(limits.time_per_batch));
     match described {

@@ -6,7 +6,7 @@ use crate::apply::apply;
 use crate::effects::Effects;
 use crate::engine_reads::EngineReads;
 use crate::fault::GuestFault;
-use crate::guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, TimerCall, WindowCall};
+use crate::guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, TimerCall, Usage, WindowCall};
 use crate::guest_batch::{Cut, GuestBatch};
 use crate::limits::OperatorSettings;
 use crate::merge::PluginMerger;
@@ -23,6 +23,9 @@ use weir_engine::operator::{Component, FiredTimers, Operator, OperatorContext, O
 use weir_engine::state::{BroadcastAccess, FiredWindows, KeyedState, StateKind, StateMerger, StateMigrator};
 use weir_engine::{EngineError, ErrorKind};
 
+/// The limit that lines are dropped for, as a job file names it.
+const LOG_LIMIT: &str = "log-bytes-per-second";
+
 /// Makes a [`WasmOperator`] for each subtask.
 #[derive(Clone)]
 pub struct WasmOperatorFactory {
@@ -31,9 +34,10 @@ pub struct WasmOperatorFactory {
 }
 
 impl WasmOperatorFactory {
-    /// `plugin` under `settings`.
-    pub fn new(plugin: Plugin, settings: OperatorSettings) -> Self {
-        Self { plugin, settings: Arc::new(settings) }
+    /// `plugin` under `settings`. Where these bound its fuel, its code has to count that: it may be compiled anew.
+    pub fn new(plugin: Plugin, settings: OperatorSettings) -> Result<Self, EngineError> {
+        let plugin = if settings.limits.fuel_per_record.is_some() { plugin.counting_fuel()? } else { plugin };
+        Ok(Self { plugin, settings: Arc::new(settings) })
     }
 }
 
@@ -74,6 +78,8 @@ pub struct WasmOperator {
     on_probation: bool,
     quarantined: u64,
     seen: u64,
+    /// What of the guest's usage is in the metrics.
+    counted: Usage,
 }
 
 impl WasmOperator {
@@ -82,11 +88,30 @@ impl WasmOperator {
         let states = &plugin.descriptor().states;
         let reads_collections = states.iter().any(|state| matches!(state.kind, StateKind::List | StateKind::Map));
         let guest = Guest::open(plugin, settings, subtask, schemas)?;
-        Ok(Self { guest, batch: GuestBatch::default(), reads_collections, on_probation: false, quarantined: 0, seen: 0 })
+        Ok(Self {
+            guest,
+            batch: GuestBatch::default(),
+            reads_collections,
+            on_probation: false,
+            quarantined: 0,
+            seen: 0,
+            counted: Usage::default(),
+        })
+    }
+
+    /// Works off all of it, and counts what that took.
+    fn work(&mut self, work: Work<'_>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+        let worked = self.work_off(work, context);
+        let (before, now) = (std::mem::replace(&mut self.counted, self.guest.usage()), self.guest.usage());
+        let metrics = &context.metrics.plugin;
+        metrics.recycled.add(now.recycled - before.recycled);
+        metrics.fuel.add(now.fuel.unwrap_or(0) - before.fuel.unwrap_or(0));
+        metrics.limits.add(LOG_LIMIT, now.lines_dropped - before.lines_dropped);
+        worked
     }
 
     /// Works off all of it, narrowing down what fails.
-    fn work(&mut self, work: Work<'_>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+    fn work_off(&mut self, work: Work<'_>, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
         // A stack: the part in front is the last.
         let mut parts = vec![Part { range: 0..work.records.len(), narrowing: None }];
         let mut tries = 0;
@@ -138,7 +163,8 @@ impl WasmOperator {
         };
         match checked {
             Ok(effects) => {
-                weighed(&effects, context).check_subtask()?;
+                let fits = weighed(&effects, context).check_subtask();
+                fits.inspect_err(|_| context.metrics.plugin.limits.add("state-bytes", 1))?;
                 effects.metrics.iter().for_each(|(name, delta)| context.metrics.own.add(name, *delta));
                 let (given, range) = self.batch.given(work.records, &tried.range);
                 apply(effects, given, &range, context.state.as_deref_mut(), context.broadcast.writable(), context.outputs)?;
@@ -146,6 +172,7 @@ impl WasmOperator {
                 Ok(Attempt::Done(tried.range))
             }
             Err(fault) => {
+                fault.limit().into_iter().for_each(|limit| context.metrics.plugin.limits.add(limit, 1));
                 // An instance that faulted is never called again.
                 self.guest.discard();
                 context.state.as_deref_mut().map_or(Ok(()), KeyedState::reject)?;

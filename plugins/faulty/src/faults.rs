@@ -9,6 +9,7 @@ use weir_guest::{Error, Result, log};
 /// - `trap`, `panic`, `divide` (by zero), `recurse` (until the stack ends), `index` (past a slice's end)
 /// - `spin`: never returns
 /// - `alloc`: allocates without end; `alloc:<bytes>` so many at once
+/// - `leak:<bytes>`: allocates so many and forgets them, which is no fault
 /// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record (for many records see [`records_to_emit`])
 /// - `log`: logs without end; `log:<lines>` so many; `log-long:<bytes>` one line of that length
 /// - `fail`: returns an error, which names the record
@@ -29,6 +30,7 @@ pub fn commit(request: &[u8], out: &mut Vec<u8>) -> Result<bool> {
         ("spin", _) => spin(),
         ("alloc", None) => allocate_without_end(),
         ("alloc", Some(bytes)) => drop(black_box(vec![1u8; bytes])),
+        ("leak", Some(bytes)) => std::mem::forget(black_box(vec![1u8; bytes])),
         ("flood", None) => flood(out),
         ("flood", Some(bytes)) => out.resize(out.len() + bytes, b'x'),
         ("log", None) => log_lines(usize::MAX),

@@ -1,7 +1,7 @@
 //! The exports: the operator's own, with the faults around it that no SDK would let through.
 
 use crate::{Faulty, malformed};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use weir_guest::Instance;
 use weir_guest::bindings::exports::weir::operator::guest::{
     Batch, Column, Context, Descriptor, Effects, Failure, Guest, Subtask, TimerBatch, WindowBatch,
@@ -9,6 +9,12 @@ use weir_guest::bindings::exports::weir::operator::guest::{
 
 thread_local! {
     static INSTANCE: RefCell<Option<Instance<Faulty>>> = const { RefCell::new(None) };
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often `process` of this instance has been called.
+pub(crate) fn calls() -> u64 {
+    CALLS.get()
 }
 
 /// The component.
@@ -27,6 +33,7 @@ impl Guest for Component {
 
     /// `unnamed` fails without naming a record, `astray` names one that is not there.
     fn process(context: Context, batch: Batch) -> Result<Effects, Failure> {
+        CALLS.set(CALLS.get() + 1);
         let requests: Vec<String> = values(&batch).filter_map(|value| request(&batch, value)).collect();
         if requests.iter().any(|request| request == "unnamed") {
             return Err(Failure { cause: None, message: "failed without a name, as requested".into() });

@@ -19,6 +19,20 @@ pub struct Config {
     pub open: Option<String>,
     /// Done at every record, in place of what the record asks for.
     pub record: Option<String>,
+    /// A trap that waits.
+    pub trap: Option<TrapAt>,
+}
+
+/// When to trap.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrapAt {
+    /// In the call of this number of an instance, from 1 on.
+    Call(u64),
+    /// In the first call of an instance, where a key has state already: as after a restore.
+    Restored,
+    /// At a record of this key.
+    Key(String),
 }
 
 /// States of each keyed kind: what malformed effects are about, beside a timer.
@@ -40,6 +54,7 @@ const NEVER: Timer = Timer::processing("never");
 /// The operator behind the faults.
 pub struct Faulty {
     record: Option<String>,
+    trap: Option<TrapAt>,
 }
 
 impl Operator for Faulty {
@@ -54,10 +69,11 @@ impl Operator for Faulty {
         if let Some(fault) = &config.open {
             faults::commit(fault.as_bytes(), &mut Vec::new())?;
         }
-        Ok(Self { record: config.record })
+        Ok(Self { record: config.record, trap: config.trap })
     }
 
     fn process(&mut self, record: Record<'_>, ctx: &mut Context<'_, Self>) -> Result<()> {
+        self.trap_where_it_waits(&record, ctx);
         let mut spilled = Vec::new();
         let configured = self.record.as_deref().unwrap_or_default();
         if faults::commit(configured.as_bytes(), &mut spilled)? || faults::commit(record.value(), &mut spilled)? {
@@ -84,6 +100,19 @@ impl Operator for Faulty {
         }
         ctx.emit([&value, format!("#{count}").as_bytes()].concat());
         Ok(())
+    }
+}
+
+impl Faulty {
+    fn trap_where_it_waits(&self, record: &Record<'_>, ctx: &mut Context<'_, Self>) {
+        let calls = guest::calls();
+        let traps = match &self.trap {
+            None => false,
+            Some(TrapAt::Call(number)) => calls == *number,
+            Some(TrapAt::Restored) => calls == 1 && ctx.count.get().is_ok_and(|count| count.is_some()),
+            Some(TrapAt::Key(key)) => record.key() == Some(key.as_bytes()),
+        };
+        assert!(!traps, "trapped as configured");
     }
 }
 

@@ -3,4 +3,5 @@
 mod contained;
 mod faults;
 mod jobs;
+mod limits;
 mod poison;

@@ -32,6 +32,8 @@ pub type StateOfKey = Vec<Vec<Vec<u8>>>;
 
 /// One subtask, with an input over a `key` edge.
 pub struct Bench {
+    plugin: Plugin,
+    settings: OperatorSettings,
     operator: Box<dyn Operator>,
     state: KeyedState,
     metrics: VertexMetrics,
@@ -43,11 +45,16 @@ impl Bench {
     pub fn open(plugin: Plugin, settings: OperatorSettings) -> Result<Self, EngineError> {
         let states = plugin.descriptor().kept_states(None);
         let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
-        let subtask = Subtask { vertex: settings.operator.clone(), index: 0, parallelism: 1 };
-        let operator = WasmOperatorFactory::new(plugin, settings).create(&subtask, &[None])?;
+        let operator = opened(plugin.clone(), settings.clone())?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: GROUPS }, GROUPS);
         let state = KeyedState::new(states, backend).with_timers(domains);
-        Ok(Self { operator, state, metrics: VertexMetrics::default(), outputs: Vec::new() })
+        Ok(Self { plugin, settings, operator, state, metrics: VertexMetrics::default(), outputs: Vec::new() })
+    }
+
+    /// Another operator goes on with the state as it is, with this config.
+    pub fn reopen(&mut self, config: &str) {
+        let settings = OperatorSettings { config: config.into(), ..self.settings.clone() };
+        self.operator = opened(self.plugin.clone(), settings).expect("opens");
     }
 
     /// Runs one batch. What came out, also before an error, waits for [`Bench::take`].
@@ -82,6 +89,18 @@ impl Bench {
         (emitted, reports.into_iter().map(parse).collect())
     }
 
+    /// The counters of its operator.
+    pub fn metrics(&self) -> &VertexMetrics {
+        &self.metrics
+    }
+
+    /// As [`Bench::run`], with one record whose value is `value`.
+    pub fn run_bytes(&mut self, key: &str, value: &[u8]) -> Result<(), EngineError> {
+        let mut builder = BatchBuilder::new();
+        builder.push(Some(key.as_bytes()), value, Some(0));
+        self.call(builder.finish(), true)
+    }
+
     /// Records set aside so far, as the metrics tell.
     pub fn quarantined(&self) -> u64 {
         self.metrics.quarantined.get()
@@ -106,6 +125,11 @@ impl Bench {
         }
         items.iter().chain(values.iter()).map(<[u8]>::to_vec).collect()
     }
+}
+
+fn opened(plugin: Plugin, settings: OperatorSettings) -> Result<Box<dyn Operator>, EngineError> {
+    let subtask = Subtask { vertex: settings.operator.clone(), index: 0, parallelism: 1 };
+    WasmOperatorFactory::new(plugin, settings)?.create(&subtask, &[None])
 }
 
 fn batch(records: &[Record]) -> RecordBatch {

@@ -11,7 +11,7 @@ const PACKAGES: [&str; 2] = ["faulty", "keyed-count"];
 /// One plugin, compiled for each mode when it is first asked for.
 struct Guest {
     package: &'static str,
-    by_mode: [OnceLock<Plugin>; 2],
+    by_mode: [OnceLock<Plugin>; 3],
 }
 
 /// The guest that does on request what a guest must not do.
@@ -28,24 +28,27 @@ pub fn keyed_count(mode: EngineMode) -> Plugin {
 
 impl Guest {
     const fn new(package: &'static str) -> Self {
-        Self { package, by_mode: [const { OnceLock::new() }; 2] }
+        Self { package, by_mode: [const { OnceLock::new() }; 3] }
     }
 
     fn plugin(&self, mode: EngineMode) -> Plugin {
         let slot = match mode {
             EngineMode::Epoch => &self.by_mode[0],
             EngineMode::Fuel => &self.by_mode[1],
+            EngineMode::EpochAndFuel => &self.by_mode[2],
         };
         let load = || Plugin::load(path(self.package), engine(mode)).expect("a plugin of the workspace loads");
         slot.get_or_init(load).clone()
     }
 }
 
-fn engine(mode: EngineMode) -> &'static WasmEngine {
-    static ENGINES: [OnceLock<WasmEngine>; 2] = [const { OnceLock::new() }; 2];
+/// The engine of these guests, one for each way to interrupt them.
+pub fn engine(mode: EngineMode) -> &'static WasmEngine {
+    static ENGINES: [OnceLock<WasmEngine>; 3] = [const { OnceLock::new() }; 3];
     let slot = match mode {
         EngineMode::Epoch => &ENGINES[0],
         EngineMode::Fuel => &ENGINES[1],
+        EngineMode::EpochAndFuel => &ENGINES[2],
     };
     slot.get_or_init(|| WasmEngine::new(mode, &CompileCache::Off, CompileIn::ThisProcess).expect("the Wasm engine starts"))
 }

@@ -54,7 +54,8 @@ impl GuestJob {
         let vertex = |id: &str, kind| Vertex::new(id, self.parallelism, kind);
         let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
         let sink = || Arc::new(DiskSink { disk: disk.clone(), simulator: None });
-        let guest: Arc<dyn OperatorFactory> = Arc::new(WasmOperatorFactory::new(self.plugin.clone(), self.settings.clone()));
+        let guest: Arc<dyn OperatorFactory> =
+            Arc::new(WasmOperatorFactory::new(self.plugin.clone(), self.settings.clone()).expect("its code can be compiled"));
         let operator = self.settings.operator.as_str();
         let mut vertices = vec![
             vertex("in", VertexKind::Source { source: Arc::new(self.source.clone()), rate: Some(self.rate) }),

@@ -3,7 +3,9 @@
 mod bench;
 mod guests;
 mod job;
+mod wat;
 
 pub use bench::{Bench, Emitted, Record, StateOfKey};
-pub use guests::{faulty, keyed_count};
+pub use guests::{engine, faulty, keyed_count};
 pub use job::{Aside, GUEST, GuestJob, MAX_PARALLELISM, often, options};
+pub use wat::{ANSWER, Answer, WatGuest};

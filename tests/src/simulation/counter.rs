@@ -150,5 +150,5 @@ impl Counter {
 
 fn guest(plugin: Plugin, on_failure: OnFailure) -> Arc<dyn OperatorFactory> {
     let settings = OperatorSettings { operator: "count".into(), config: "{}".into(), limits: Limits::default(), on_failure };
-    Arc::new(WasmOperatorFactory::new(plugin, settings))
+    Arc::new(WasmOperatorFactory::new(plugin, settings).expect("no fuel is asked for"))
 }

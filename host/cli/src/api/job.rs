@@ -3,7 +3,7 @@
 use super::change::Shape;
 use super::changing::Changes;
 use super::status::{JobStatusDocument, LastCheckpoint, StatusVertex};
-use crate::documents::{LagDocument, SCHEMA};
+use crate::documents::{LagDocument, PluginDocument, SCHEMA};
 use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
@@ -203,6 +203,7 @@ impl RunningJob {
             watermark: metrics.watermark.get(),
             state_bytes: metrics.state_bytes.get(),
             lag: LagDocument::of(metrics.lag.get()),
+            plugin: PluginDocument::of(&metrics.plugin),
             metrics: metrics.own.get(),
         };
         let ended = self.0.ended.borrow().as_ref().map(|ended| ended.outcome.clone());

@@ -1,7 +1,7 @@
 //! What is shown of a running job.
 
 use super::changing::ChangeDocument;
-use crate::documents::LagDocument;
+use crate::documents::{LagDocument, PluginDocument};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -72,6 +72,9 @@ pub struct StatusVertex {
     /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
     #[serde(default)]
     pub lag: Option<LagDocument>,
+    /// What its plugin has taken of what it may.
+    #[serde(default)]
+    pub plugin: PluginDocument,
     /// What an operator counts itself, summed up.
     #[serde(default)]
     pub metrics: BTreeMap<String, i64>,

@@ -38,7 +38,7 @@ pub fn alone(
     if let Some(config) = config {
         settings.config = config.to_string();
     }
-    let factory: Arc<dyn OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings));
+    let factory: Arc<dyn OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings)?);
     let descriptor = factory.descriptor();
     let mut problems = windows::problems(step, descriptor);
     problems.extend(inputs::unserved(step, descriptor));

@@ -24,6 +24,15 @@ connector = \"generator\"
 count = 10
 ";
 
+#[test]
+fn limits_that_a_job_file_leaves_out_are_the_sandboxs_own() {
+    let text = JOB.replacen("native = \"keyed-count\"", "plugin = \"p.wasm\"", 1);
+    let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, std::path::Path::new("/jobs"), 2).expect("right");
+    let step = job.operators.iter().find(|step| step.id.value == "count").expect("it is there");
+    let Code::Plugin(code) = &step.code else { panic!("a plugin") };
+    assert_eq!(settings(step, code).limits, weir_wasm::Limits::default());
+}
+
 #[track_caller]
 fn check(from: &str, to: &str, expect: &str) {
     assert!(JOB.contains(from));

@@ -263,8 +263,20 @@ impl OnFailure {
 pub struct Limits {
     /// Bytes of memory.
     pub memory: u64,
+    /// Bytes of memory beyond which an instance is replaced, where that is said.
+    pub recycle_memory: Option<u64>,
+    /// Elements of all tables.
+    pub table_elements: u64,
     /// Time for one batch.
     pub time_per_batch: Duration,
+    /// Fuel for each record of a call, where it is bounded.
+    pub fuel_per_record: Option<u64>,
+    /// Bytes that one call may return.
+    pub output_bytes: u64,
+    /// Records that one call may return.
+    pub output_records: u64,
+    /// Bytes of log lines of one subtask in a second.
+    pub log_bytes_per_s: u64,
     /// Bytes that the states of one key may count as.
     pub state_bytes_per_key: u64,
     /// Windows of one key that may be open.

@@ -139,7 +139,18 @@ fn refuse_too_few(section: &Section<'_>, windows: &WindowSettings, span: Span) {
 /// Settings that mean something for a plugin only.
 const PLUGIN_SETTINGS: [&str; 4] = ["build", "sources", "config", "on-failure"];
 /// Those of its `limits` that do: of a built-in operator only the state is bounded.
-const PLUGIN_LIMITS: [&str; 4] = ["memory", "time-per-batch", "state-bytes-per-key", "windows-per-key"];
+const PLUGIN_LIMITS: [&str; 10] = [
+    "memory",
+    "recycle-memory",
+    "table-elements",
+    "time-per-batch",
+    "fuel-per-record",
+    "output-bytes",
+    "output-records",
+    "log-bytes-per-second",
+    "state-bytes-per-key",
+    "windows-per-key",
+];
 
 fn read_native(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Code> {
     match limits.filter(|limits| limits.place("state-bytes").is_some()) {
@@ -206,7 +217,13 @@ fn read_config(section: &Section<'_>) -> (Value, ConfigPlaces) {
 fn read_limits(step: &Section<'_>, section: Section<'_>) -> Limits {
     let limits = Limits {
         memory: section.size_or_default("memory"),
+        recycle_memory: section.size("recycle-memory"),
+        table_elements: section.whole_or_default("table-elements"),
         time_per_batch: section.duration_or_default("time-per-batch"),
+        fuel_per_record: section.whole("fuel-per-record").map(|fuel| fuel.value),
+        output_bytes: section.size_or_default("output-bytes"),
+        output_records: section.whole_or_default("output-records"),
+        log_bytes_per_s: section.size_or_default("log-bytes-per-second"),
         state_bytes_per_key: section.size_or_default("state-bytes-per-key"),
         windows_per_key: section.whole_or_default("windows-per-key") as u32,
         compile: read_compile_limits(&section),

@@ -237,10 +237,46 @@ pub(crate) const LIMITS: &[Setting] = &[
         "How much memory a subtask's plugin may have.",
     ),
     Setting::new(
+        "recycle-memory",
+        Kind::size(1 << 16, 4 << 30, "a plugin is replaced beyond a memory between 64KiB and 4GiB"),
+        Found("three quarters of `memory`"),
+        "Beyond how much memory the plugin's instance is replaced by a new one between two calls; as much as `memory`: never.",
+    ),
+    Setting::new(
+        "table-elements",
+        Kind::Whole { least: 0, most: 10_000_000 },
+        Value("10000"),
+        "How many elements the plugin's tables may have, which are the functions that it calls through pointers.",
+    ),
+    Setting::new(
         "time-per-batch",
         Kind::duration(MILLISECOND, HOUR, "a plugin's time for one batch is between 1ms and 1h"),
         Value("1s"),
         "How long one call may take.",
+    ),
+    Setting::new(
+        "fuel-per-record",
+        Kind::Whole { least: 1, most: 1_000_000_000_000 },
+        Nothing,
+        "How much fuel, which is about one for each instruction, a call may use for each record that it is given; with it fuel is counted, and shown.",
+    ),
+    Setting::new(
+        "output-bytes",
+        Kind::size(1, 4 << 30, "what a call returns has between one byte and 4GiB"),
+        Value("16MiB"),
+        "How much one call may return.",
+    ),
+    Setting::new(
+        "output-records",
+        Kind::Whole { least: 1, most: 1_000_000_000 },
+        Value("1000000"),
+        "How many records one call may return, over all outputs.",
+    ),
+    Setting::new(
+        "log-bytes-per-second",
+        Kind::size(0, u64::MAX, ""),
+        Value("64KiB"),
+        "How much of what a subtask's plugin logs is kept, each line with 128 bytes more than it has; other lines are dropped and counted.",
     ),
     Setting::new(
         "state-bytes-per-key",

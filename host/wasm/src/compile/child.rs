@@ -45,6 +45,7 @@ impl Request {
         let mode = match self.mode {
             EngineMode::Epoch => "epoch",
             EngineMode::Fuel => "fuel",
+            EngineMode::EpochAndFuel => "epoch-and-fuel",
         };
         let numbers = [self.cpu_ms, self.memory, self.bytes].map(|number| number.to_string());
         let words = [COMMAND, self.task.name(), mode].map(OsString::from);
@@ -63,6 +64,7 @@ impl Request {
         let mode = match mode {
             "epoch" => EngineMode::Epoch,
             "fuel" => EngineMode::Fuel,
+            "epoch-and-fuel" => EngineMode::EpochAndFuel,
             _ => return None,
         };
         Some(Self {

@@ -116,7 +116,10 @@ fn keys_that_records_inherit_count_against_the_output_limit() {
     assert!(output(vec![0; 9_000]).within(&batch, &(0..2), &limits).is_ok());
     assert!(output(vec![1; 10]).within(&batch, &(0..2), &limits).is_ok());
     let refused = output(vec![1; 11]).within(&batch, &(0..2), &limits);
-    assert!(matches!(refused, Err(GuestFault::OutputLimit { ref what }) if what.contains("11000 bytes of keys")), "{refused:?}");
+    assert!(
+        matches!(refused, Err(GuestFault::OutputLimit { ref what, setting: "output-bytes" }) if what.contains("11000 bytes of keys")),
+        "{refused:?}"
+    );
     // The call was given the second record only.
     assert!(output(vec![0; 11]).within(&batch, &(1..2), &limits).is_err());
 }

@@ -15,7 +15,8 @@ impl Called<'_> {
         let records: u64 = outputs.iter().map(|output| (output.cause.len() / 4) as u64 + passing(&output.passes)).sum();
         let most = self.limits.output_records;
         if records > most {
-            return Err(GuestFault::OutputLimit { what: format!("{records} records from one call, and {most} are the most") });
+            let what = format!("{records} records from one call, and {most} are the most");
+            return Err(GuestFault::OutputLimit { what, setting: "output-records" });
         }
         Ok(())
     }

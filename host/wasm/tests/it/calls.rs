@@ -141,7 +141,7 @@ fn migrate_answers_with_one_value_for_each_or_is_refused() {
 fn an_operator_migrates_within_its_own_limits() {
     let limits = Limits { batch_bytes: Some(4), ..Limits::default() };
     let settings = OperatorSettings { operator: "op".into(), config: "\"refuse\"".into(), limits, on_failure: quarantine() };
-    let migrator = WasmOperatorFactory::new(puppet(EngineMode::Fuel), settings).migrator().unwrap();
+    let migrator = WasmOperatorFactory::new(puppet(EngineMode::Fuel), settings).unwrap().migrator().unwrap();
     assert_eq!(migrator.batch_bytes(), 4);
     let migrated = |value: &[u8], from| {
         let mut values = Column::new();

@@ -13,7 +13,8 @@ const COUNT: usize = 0;
 const ENTRIES: usize = 2;
 
 fn factory(plugin: Plugin, limits: Limits) -> WasmOperatorFactory {
-    WasmOperatorFactory::new(plugin, OperatorSettings { operator: "op".into(), config: "{}".into(), limits, on_failure: OnFailure::Fail })
+    let settings = OperatorSettings { operator: "op".into(), config: "{}".into(), limits, on_failure: OnFailure::Fail };
+    WasmOperatorFactory::new(plugin, settings).unwrap()
 }
 
 fn merger(limits: Limits) -> Arc<dyn StateMerger> {

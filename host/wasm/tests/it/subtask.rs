@@ -21,7 +21,7 @@ fn subtask() -> OperatorSubtask {
     let windows = WindowSettings { lateness: 100, ..WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 0 }) };
     let place = SubtaskPlace {
         subtask: Subtask { vertex: "op".into(), index: 0, parallelism: 1 },
-        factory: Arc::new(WasmOperatorFactory::new(windowed_puppet(), settings)),
+        factory: Arc::new(WasmOperatorFactory::new(windowed_puppet(), settings).unwrap()),
         schemas: vec![None, None],
         broadcast_inputs: BTreeSet::new(),
         window: Some(windows),

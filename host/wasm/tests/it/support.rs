@@ -54,10 +54,11 @@ pub fn engine(mode: EngineMode) -> WasmEngine {
 
 /// The puppet, compiled once for each mode.
 pub fn puppet(mode: EngineMode) -> Plugin {
-    static PLUGINS: [OnceLock<Plugin>; 2] = [const { OnceLock::new() }; 2];
+    static PLUGINS: [OnceLock<Plugin>; 3] = [const { OnceLock::new() }; 3];
     let slot = match mode {
         EngineMode::Epoch => &PLUGINS[0],
         EngineMode::Fuel => &PLUGINS[1],
+        EngineMode::EpochAndFuel => &PLUGINS[2],
     };
     slot.get_or_init(|| Plugin::load(puppet_path(), &engine(mode)).unwrap()).clone()
 }
@@ -125,7 +126,7 @@ impl Bench {
         let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let settings =
             OperatorSettings { operator: "op".into(), config: setup.config.into(), limits: setup.limits, on_failure: setup.on_failure };
-        let factory: Arc<dyn operator::OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings));
+        let factory: Arc<dyn operator::OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings)?);
         let subtask = Subtask { vertex: "op".into(), index: 0, parallelism: 1 };
         let operator = OperatorFactory::create(&*factory, &subtask, &[Some("a,b".into())])?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 128 }, 128);

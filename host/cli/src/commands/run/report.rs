@@ -3,7 +3,7 @@
 use super::observer::checkpoint_document;
 use super::steady_rate::{Sample, first_record_at, steady_rates};
 use crate::assemble::Assembly;
-use crate::documents::{LagDocument, Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
+use crate::documents::{LagDocument, Outcome, PluginDocument, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
 use crate::process::{cpu_seconds, peak_memory_bytes};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,7 @@ pub(super) fn fill(document: &mut RunDocument, assembly: &Assembly, status: &Job
         ahead: metrics.ahead.get(),
         state_bytes: metrics.state_bytes.get(),
         lag: LagDocument::of(metrics.lag.get()),
+        plugin: PluginDocument::of(&metrics.plugin),
         metrics: metrics.own.get(),
     };
     document.vertices = vertices.map(vertex).collect();

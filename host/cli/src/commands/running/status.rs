@@ -5,7 +5,7 @@ use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
-use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded, time_text};
+use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded, plugin_text, time_text};
 use crate::job_file::duration_text;
 use crate::registry::Registered;
 use serde_json::json;
@@ -62,6 +62,7 @@ fn status_text(status: &JobStatusDocument) -> String {
             padded(&vertex.id, width),
             vertex.parallelism
         ));
+        text.push_str(&plugin_text(&vertex.plugin, vertex.records_in, width));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }
     let last = status

@@ -31,7 +31,13 @@ fn defaults_are_those_of_the_reference() {
         code.limits,
         Limits {
             memory: 64 << 20,
+            recycle_memory: None,
+            table_elements: 10_000,
             time_per_batch: Duration::from_secs(1),
+            fuel_per_record: None,
+            output_bytes: 16 << 20,
+            output_records: 1_000_000,
+            log_bytes_per_s: 64 << 10,
             state_bytes_per_key: 16 << 20,
             windows_per_key: 10_000,
             compile

@@ -54,8 +54,13 @@ fn what_an_operator_runs_is_checked() {
     with("limits = { memory = \"1KiB\" }", "21: a plugin's memory is between 64KiB and 4GiB");
     with(
         "limits = { fuel = 3 }",
-        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `time-per-batch`, `state-bytes-per-key`, `windows-per-key`, `compile`)",
+        "12: unknown key `fuel` in `limits` of [operator.delays] (there are: `state-bytes`, `memory`, `recycle-memory`, `table-elements`, `time-per-batch`, `fuel-per-record`, `output-bytes`, `output-records`, `log-bytes-per-second`, `state-bytes-per-key`, `windows-per-key`, `compile`)",
     );
+    with(
+        "limits = { fuel-per-record = 0 }",
+        "30: `fuel-per-record` of `limits` of [operator.delays] is a whole number from 1 to 1000000000000",
+    );
+    with("limits = { recycle-memory = \"1KiB\" }", "29: a plugin is replaced beyond a memory between 64KiB and 4GiB");
     with("limits = { state-bytes-per-key = \"0B\" }", "34: `state-bytes-per-key` is one byte at least");
     let native = "native = \"keyed-count\"";
     let memory = "34: `memory` does not go with `native` in [operator.delays]";
