@@ -9,8 +9,8 @@ use std::time::Duration;
 use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{CheckpointMetadata, VertexIdentity};
 use weir_tests::hostile::{
-    Outcome, Totals, blocks, branches, circle, components, engine, functions, instances, loops, of_preview_1, plain_engine, tiny_plugin,
-    with_wasi,
+    Outcome, Totals, blocks, branches, circle, components, engine, functions, instances, loops, lying_headers, noise, of_preview_1,
+    plain_engine, tiny_plugin, types, with_wasi,
 };
 use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, is_running, plugin, wait_until};
 use weir_wasm::{CompileLimits, CompileStop, Plugin, WasmEngine, pack_component};
@@ -50,6 +50,24 @@ fn what_no_program_is_built_like_is_refused_by_name() {
     check(&blocks(20_000), default, "it has more than 10000 blocks inside each other");
     check(&functions(100_000), default, "it has more than 100000 functions");
     check(&branches(2_600_000), default, "it has more than 500000 targets of `br_table`");
+}
+
+#[test]
+fn numbers_that_lie_and_types_that_unfold_are_refused_before_anybody_believes_them() {
+    for (what, bytes) in lying_headers().into_iter().chain([("types that unfold", types(40))]) {
+        let error = Plugin::from_bytes_within("bad.wasm", &bytes, shared(), limits(5, 256)).expect_err(what);
+        let text = error.to_string();
+        let told = text.contains("it is not valid WebAssembly") || text.contains("it has more than 100000");
+        assert!(told && error.kind() == ErrorKind::FixInput, "{what}: {text}");
+    }
+}
+
+#[test]
+fn chance_behind_a_header_is_no_plugin() {
+    for seed in 0..60 {
+        let error = Plugin::from_bytes_within("noise.wasm", &noise(seed), shared(), limits(5, 256)).expect_err("chance");
+        assert!(error.kind() == ErrorKind::FixInput && !error.to_string().contains("the process that examined it"), "seed {seed}: {error}");
+    }
 }
 
 #[test]

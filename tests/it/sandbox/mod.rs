@@ -1,7 +1,10 @@
 //! Whatever a guest does, it is contained: it fails with the right error or is set aside, and has no effect.
 
+mod answers;
+mod catalogue;
 mod contained;
 mod faults;
 mod jobs;
 mod limits;
 mod poison;
+mod waiting;

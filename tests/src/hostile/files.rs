@@ -135,6 +135,37 @@ pub fn instances(depth: usize) -> Vec<u8> {
     module(&text)
 }
 
+/// Types each of which is two of the one before: two to the power of `depth` in the end.
+pub fn types(depth: usize) -> Vec<u8> {
+    let doubled = (1..=depth).map(|level| format!("(type $t{level} (tuple $t{0} $t{0}))", level - 1)).collect::<String>();
+    module(&format!("(component (type $t0 (tuple u8 u8)) {doubled} (import \"f\" (func (param \"x\" $t{depth}))))"))
+}
+
+/// Modules whose numbers lie: each with what it says that it has.
+pub fn lying_headers() -> [(&'static str, Vec<u8>); 5] {
+    const FOUR_GIGA: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
+    let module = |sections: &[&[u8]]| [b"\0asm\x01\0\0\0", &sections.concat()[..]].concat();
+    let one_function: [&[u8]; 2] = [&[1, 4, 1, 0x60, 0, 0], &[3, 2, 1, 0]];
+    let locals = [&[10, 10, 1, 8, 1][..], &FOUR_GIGA, &[0x7f, 0x0b]].concat();
+    [
+        ("a section of 4 GiB", module(&[&[0], &FOUR_GIGA, b"name"])),
+        ("a name of 4 GiB", module(&[&[0, 9], &FOUR_GIGA, b"name"])),
+        ("4,294,967,295 types", module(&[&[1, 5], &FOUR_GIGA])),
+        ("4,294,967,295 locals", module(&[one_function[0], one_function[1], &locals])),
+        ("a component's section of 4 GiB", [&HEADER[..], &[4], &FOUR_GIGA, b"x"].concat()),
+    ]
+}
+
+/// Chance behind the header of a module or of a component.
+pub fn noise(seed: u64) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let header = if rng.bool() { *b"\0asm\x01\0\0\0" } else { HEADER };
+    let length = rng.usize(..4_096);
+    // Small numbers are what sections, counts and lengths are.
+    let byte = |rng: &mut fastrand::Rng| if rng.bool() { rng.u8(..12) } else { rng.u8(..) };
+    header.into_iter().chain((0..length).map(|_| byte(&mut rng)).collect::<Vec<u8>>()).collect()
+}
+
 const HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
 fn leb(mut number: usize, into: &mut Vec<u8>) {

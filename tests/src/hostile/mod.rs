@@ -6,7 +6,9 @@ mod files;
 mod measured;
 mod mutations;
 
-pub use files::{blocks, branches, circle, components, functions, instances, loops, of_preview_1, tiny_plugin, with_wasi};
+pub use files::{
+    blocks, branches, circle, components, functions, instances, loops, lying_headers, noise, of_preview_1, tiny_plugin, types, with_wasi,
+};
 pub use measured::{Examination, Totals, examine_measured, examiner};
 pub use mutations::{Mutants, Outcome};
 

@@ -2,10 +2,12 @@
 
 mod bench;
 mod guests;
+mod hostile;
 mod job;
 mod wat;
 
 pub use bench::{Bench, Emitted, Record, StateOfKey};
 pub use guests::{engine, faulty, keyed_count};
+pub use hostile::{PLACES, Place, WAYS, Way};
 pub use job::{Aside, GUEST, GuestJob, MAX_PARALLELISM, often, options};
 pub use wat::{ANSWER, Answer, WatGuest};

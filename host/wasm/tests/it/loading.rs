@@ -66,6 +66,8 @@ fn what_is_no_plugin_is_refused_with_the_reason() {
     assert!(refused(&vec![0; (32 << 20) + 1]).contains("larger than 32 MiB"));
     assert!(refused(&wat::parse_str("(module)").unwrap()).contains("does not carry its component type"));
     assert!(refused(&pack(&module).unwrap()[..5_000]).contains("not valid WebAssembly"));
+    let code = wasmtime::Engine::default().precompile_component(&pack(&module).unwrap()).unwrap();
+    assert!(refused(&code).contains("precompiled"), "code is run as it is, so nobody's is taken");
     for cut in [8, 9, 100, module.len() / 2, module.len() - 1] {
         assert!(Plugin::from_bytes("cut", &module[..cut], shared()).is_err(), "cut at {cut}");
     }
