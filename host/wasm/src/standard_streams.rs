@@ -1,14 +1,17 @@
-//! What a guest writes to its standard error and output: nobody reads it, but for its last part where the call traps.
+//! What a guest writes to its standard error and output: nobody reads it, but for its beginning and its end where the call traps. The beginning says what
+//! it was where the end is a long trace, and the end where the beginning is chatter.
 //!
 //! An exception in Python or JavaScript, or a panic in Go, says its name there and then executes `unreachable`. (TinyGo says it on the
 //! standard output, so that speaks where the standard error is silent.)
 
-use crate::guest_text::printable_end;
+use crate::guest_text::{printable, printable_end};
 use crate::host_state::HostState;
 use wasmtime::component::Linker;
 
-/// Bytes of a stream that are kept of one call.
-const KEPT: usize = 4_096;
+/// Bytes of a stream that are kept of the beginning of one call.
+const HEAD: usize = 1_024;
+/// Bytes of a stream that are kept of its end.
+const TAIL: usize = 3_072;
 
 /// The interface over which the adapter of preview 1 hands on what goes to the two (see `pack/null_wasi.wat`). Packing puts it there; no author
 /// imports it.
@@ -21,11 +24,11 @@ pub(crate) enum StandardStream {
     Error,
 }
 
-/// The end of what one call has written.
+/// The beginning and the end of what one call has written.
 #[derive(Debug, Default)]
 pub(crate) struct StandardStreams {
-    output: Tail,
-    error: Tail,
+    output: Written,
+    error: Written,
 }
 
 impl StandardStreams {
@@ -39,8 +42,8 @@ impl StandardStreams {
 
     /// Another call begins.
     pub(crate) fn clear(&mut self) {
-        self.output.0.clear();
-        self.error.0.clear();
+        self.output.clear();
+        self.error.clear();
     }
 
     /// What an error says of them; nothing where nothing was written.
@@ -50,24 +53,40 @@ impl StandardStreams {
     }
 }
 
-/// The last bytes of a stream.
+/// The first and the last bytes of a stream.
 #[derive(Debug, Default)]
-struct Tail(Vec<u8>);
+struct Written {
+    head: Vec<u8>,
+    /// What is behind the head, or the end of that.
+    tail: Vec<u8>,
+}
 
-impl Tail {
-    /// Forgets what is too long ago.
+impl Written {
+    /// Forgets what is in the middle.
     fn write(&mut self, bytes: &[u8]) {
+        let (first, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
+        self.head.extend_from_slice(first);
         // One byte more than is kept tells that there was more.
-        let kept = KEPT + 1;
-        self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(kept)..]);
+        let kept = TAIL + 1;
+        self.tail.extend_from_slice(&rest[rest.len().saturating_sub(kept)..]);
         // Twice as much may wait, so that most writes move nothing.
-        if self.0.len() > 2 * kept {
-            self.0.drain(..self.0.len() - kept);
+        if self.tail.len() > 2 * kept {
+            self.tail.drain(..self.tail.len() - kept);
         }
     }
 
+    fn clear(&mut self) {
+        self.head.clear();
+        self.tail.clear();
+    }
+
     fn text(&self) -> Option<String> {
-        Some(printable_end(&self.0, KEPT)).filter(|text| !text.is_empty())
+        let text = if self.tail.len() > TAIL {
+            printable(&String::from_utf8_lossy(&self.head), usize::MAX) + &printable_end(&self.tail, TAIL)
+        } else {
+            printable_end(&[&self.head[..], &self.tail].concat(), usize::MAX)
+        };
+        Some(text).filter(|text| !text.is_empty())
     }
 }
 
@@ -85,15 +104,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_what_was_written_is_kept_whatever_the_pieces() {
+    fn the_beginning_and_the_end_of_what_was_written_are_kept_whatever_the_pieces() {
         let all: Vec<u8> = (0..30_000_u32).map(|n| b'a' + (n % 23) as u8).collect();
-        for piece in [1, 7, 4_095, 4_096, 4_097, 8_193, 30_000] {
-            let mut tail = Tail::default();
-            all.chunks(piece).for_each(|bytes| tail.write(bytes));
-            let expect = format!("…{}", String::from_utf8_lossy(&all[all.len() - KEPT..]));
-            assert_eq!(tail.text(), Some(expect), "pieces of {piece}");
-            assert!(tail.0.capacity() < 32_768);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        for piece in [1, 7, 1_023, 1_024, 1_025, 4_096, 8_193, 30_000] {
+            let mut written = Written::default();
+            all.chunks(piece).for_each(|bytes| written.write(bytes));
+            let expect = format!("{}…{}", text(&all[..HEAD]), text(&all[all.len() - TAIL..]));
+            assert_eq!(written.text(), Some(expect), "pieces of {piece}");
+            assert!(written.tail.capacity() < 32_768);
         }
+        for whole in [HEAD - 1, HEAD, HEAD + 1, HEAD + TAIL] {
+            let mut written = Written::default();
+            all[..whole].chunks(5).for_each(|bytes| written.write(bytes));
+            assert_eq!(written.text(), Some(text(&all[..whole])));
+        }
+    }
+
+    #[test]
+    fn a_character_that_lies_across_is_whole() {
+        let mut written = Written::default();
+        written.write(&vec![b'x'; HEAD - 1]);
+        written.write("ñ!".as_bytes());
+        assert!(written.text().is_some_and(|text| text.ends_with("xñ!")));
     }
 
     #[test]
