@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod chance;
 mod edges;
 mod files;
 mod jobs;
