@@ -73,7 +73,7 @@ export class Context {
   /** The call ends: adds what was emitted and counted to the effects. */
   _finish(effects) {
     effects.outputs = this._outputs.map((output, number) => output.finish(number)).filter((output) => output !== undefined);
-    effects.metrics = [...this._metrics].map(([name, delta]) => ({ name, delta }));
+    effects.metrics = [...this._metrics].map(([name, delta]) => ({ name: String(name).toWellFormed(), delta }));
   }
 }
 

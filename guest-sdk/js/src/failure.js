@@ -14,6 +14,11 @@ const CAUSES_MAX = 4;
 
 /** Says what was thrown, for the host: of a `Failure` the message, of another error its name, message, stack and causes. */
 export function messageOf(thrown) {
+  // The boundary takes no half of a surrogate pair: it traps.
+  return textOf(thrown).toWellFormed();
+}
+
+function textOf(thrown) {
   if (thrown instanceof Failure) return withCause(String(thrown.message), thrown);
   if (thrown instanceof Error) {
     const stack = stackLines(thrown);

@@ -30,8 +30,8 @@ export class Operator {
   /** As it crosses the boundary. */
   describe() {
     return {
-      name: this.name,
-      version: this.version,
+      name: this.name.toWellFormed(),
+      version: this.version.toWellFormed(),
       inputs: this.inputs,
       outputs: this.outputs,
       states: this.states.map(({ name, declaration }) => declaration.describe(name)),
@@ -74,14 +74,18 @@ function inputOf(given) {
   const { name, accepts = [], partitioning = 'any' } = typeof given === 'string' ? { name: given } : given;
   checkName(name, 'inputs');
   if (!Object.hasOwn(PARTITIONINGS, partitioning)) throw new TypeError(`input ${name}: partitioning is 'any', 'key' or 'broadcast'`);
-  return { name, accepts: accepts.map(({ id, version }) => ({ id, version })), partitioning: PARTITIONINGS[partitioning] };
+  return { name, accepts: accepts.map(recordSchema), partitioning: PARTITIONINGS[partitioning] };
 }
 
 function outputOf(given) {
   const { name, schema } = typeof given === 'string' ? { name: given } : given;
   checkName(name, 'outputs');
   if (name === 'quarantine' || name === 'late') throw new TypeError(`outputs: the name \`${name}\` is the host's`);
-  return { name, schema: schema === undefined ? null : { id: schema.id, version: schema.version } };
+  return { name, schema: schema === undefined ? null : recordSchema(schema) };
+}
+
+function recordSchema({ id, version }) {
+  return { id: String(id).toWellFormed(), version };
 }
 
 function timerOf(name, domain) {

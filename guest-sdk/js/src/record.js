@@ -1,6 +1,7 @@
 // One record as an author sees it. There is one for a call, which shows the record that is being worked on.
 
 import { Failure } from './failure.js';
+import { parseJson } from './json.js';
 import { decodeText, decodeTextLossy } from './utf8.js';
 import { msOf, NO_TIME } from './times.js';
 
@@ -26,7 +27,7 @@ export class Record {
   json(reviver) {
     const text = this.text();
     try {
-      return JSON.parse(text, reviver);
+      return parseJson(text, reviver);
     } catch (error) {
       throw new Failure(`read the value as JSON: ${error.message}`);
     }

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { guestOf } from '../src/component.js';
 import { bytesOfNumbers, Column, u32sOf } from '../src/columns.js';
 import { ColumnWriter, u32sFrom } from '../src/column_writer.js';
-import { Failure, list, operator, record, u64, value } from '../src/index.js';
+import { Failure, list, log, operator, record, u64, value } from '../src/index.js';
 
 const none = new Uint8Array(0);
 
@@ -81,6 +81,46 @@ test('what fails is named, told with its stack, and leaves nothing behind', () =
   assert.match(failed(null).message, /^the record has no value/);
   const effects = guest.process(context, batchOf([['b', 'fine']], [{ keys: none, items: columnOf([]) }]));
   assert.deepEqual([effects.outputs[0].cause.length, effects.lists[0].append.keys.length, effects.values[0].set.keys.length], [4, 4, 4]);
+});
+
+test('half of a surrogate pair is replaced in all that goes to the host', () => {
+  const lines = [];
+  const bad = '\ud800 bad \udc00';
+  const good = '\ufffd bad \ufffd';
+  const guest = opened({
+    process(record, ctx) {
+      log.warn(bad, { bad });
+      ctx.metric(bad);
+      if (record.text() === 'failure') throw new Failure(bad, { cause: bad });
+      if (record.text() === 'error') throw Object.assign(new Error(bad, { cause: new Error(bad) }), { name: bad });
+      if (record.text() === 'text') throw bad;
+      ctx.emit(bad);
+    },
+  }, lines);
+  const failed = (value) => {
+    try {
+      guest.process(context, batchOf([['a', value]]));
+    } catch ({ message }) {
+      return message;
+    }
+    return undefined;
+  };
+  assert.equal(failed('failure'), `${good}\ncaused by ${good}`);
+  const told = failed('error');
+  assert.ok(told.isWellFormed() && told.startsWith(`${good}: ${good}\n`) && told.includes(`caused by Error: ${good}`), told);
+  assert.equal(failed('text'), good);
+  const effects = guest.process(context, batchOf([['a', 'fine']]));
+  assert.deepEqual([effects.metrics, texts(effects.outputs[0].values)], [[{ name: good, delta: 1 }], [good]]);
+  assert.deepEqual(lines[0], ['warn', `${good} { bad: "\\ud800 bad \\udc00" }`]);
+  assert.throws(() => opened({ process() {}, open() { throw new Error(bad); } }), (thrown) => thrown.startsWith(`Error: ${good}`));
+  const described = guestOf(operator({ name: bad, version: bad, inputs: [{ name: 'a', accepts: [{ id: bad, version: 1 }] }], process() {} }), {}).describe();
+  assert.deepEqual([described.name, described.version, described.inputs[0].accepts[0].id], [good, good, good]);
+});
+
+test('whole numbers of a record are exact', () => {
+  const guest = opened({ process: (record, ctx) => ctx.emit(String(record.json().n + 1n)) });
+  assert.deepEqual(texts(guest.process(context, batchOf([['a', '{"n":9007199254740993}']])).outputs[0].values), ['9007199254740994']);
+  assert.throws(() => guest.process(context, batchOf([['a', '{"n":9007199254740993']])), ({ message }) => message.startsWith('read the value as JSON: '));
 });
 
 test('records inherit what others of their output have of their own', () => {

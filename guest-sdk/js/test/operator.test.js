@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { readConfig } from '../src/config.js';
-import { CsvColumns, listOf, map, operator, option, setting, string, u32, u64, value, variant } from '../src/index.js';
+import { CsvColumns, f64, json, listOf, map, operator, option, setting, string, u32, u64, value, variant } from '../src/index.js';
 
 const process = () => {};
 const base = { name: 'x', version: '1', process };
@@ -49,6 +49,10 @@ test('a config is read as it is declared', () => {
   const declared = operator({ ...base, config: { limit: setting(u32, 10), who: option(string), names: setting(listOf(string), []), emit: setting(variant('E', { a: null, b: null }), 'a') } });
   assert.deepEqual(readConfig(declared, ''), { limit: 10, who: null, names: [], emit: 'a' });
   assert.deepEqual(readConfig(declared, '{"limit":3,"who":"me","names":["x"],"emit":"b"}'), { limit: 3, who: 'me', names: ['x'], emit: 'b' });
+  const wide = operator({ ...base, config: { n: u64, rate: f64, any: json } });
+  const text = '{"n":18446744073709551615,"rate":9007199254740993,"any":[9007199254740993]}';
+  assert.deepEqual(readConfig(wide, text), { n: 18446744073709551615n, rate: 9007199254740992, any: [9007199254740993n] });
+  assert.throws(() => readConfig(wide, '{"n":18446744073709551616}'), /n: the bigint 18446744073709551616n where an integer from 0/);
   assert.throws(() => readConfig(declared, '{"limt":3}'), /read the config of x: unknown field `limt`/);
   assert.throws(() => readConfig(declared, '{"names":["x",3]}'), /names\[1\]: the number 3 where a text is wanted/);
   assert.throws(() => readConfig(operator({ ...base, config: { limit: u32 } }), '{}'), /missing field `limit`/);

@@ -8,7 +8,7 @@ export interface Record<Inputs extends string = string> {
   readonly value: Uint8Array | null;
   /** The value as text; fails where it is absent or not UTF-8. */
   text(): string;
-  /** The value as JSON; fails where it is absent or none. Of whole numbers JavaScript keeps 53 bits. */
+  /** The value as JSON; fails where it is absent or none. A whole number beyond 2^53 is a `bigint` with all its digits, any other a `number`. */
   json<T = any>(reviver?: (this: any, key: string, value: any) => any): T;
   /** The key; null is absent, which is not the empty key. */
   readonly key: Uint8Array | null;

@@ -35,7 +35,9 @@ export const sandbox = {
   },
 
   /** Writes one line; a call that may write none loses it. */
-  write(level, message) {
+  write(level, line) {
+    // The boundary takes no half of a surrogate pair: it traps.
+    const message = line.toWellFormed();
     if (this.logging !== undefined) this.logging.log(level, message);
     else if (!this.isSealed && this.waiting.length < WAITING_MAX) this.waiting.push([level, message]);
   },

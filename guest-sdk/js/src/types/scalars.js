@@ -47,8 +47,8 @@ function bigInteger(schema, min, max) {
       return value;
     },
     fromJson(json) {
-      const value = typeof json === 'string' && /^-?\d+$/.test(json) ? BigInt(json) : Number.isSafeInteger(json) ? BigInt(json) : undefined;
-      if (value === undefined || value < min || value > max) throw misfit(json, `an integer from ${min} to ${max}, a text of digits where it has more than 53 bits,`);
+      const value = typeof json === 'string' && /^-?\d+$/.test(json) ? BigInt(json) : Number.isSafeInteger(json) || typeof json === 'bigint' ? BigInt(json) : undefined;
+      if (value === undefined || value < min || value > max) throw misfit(json, `an integer from ${min} to ${max}`);
       return value;
     },
   });
@@ -68,8 +68,8 @@ function float(schema, round) {
     },
     read: () => round(readDouble()),
     fromJson(json) {
-      if (typeof json !== 'number') throw misfit(json, 'a number');
-      return json;
+      if (typeof json !== 'number' && typeof json !== 'bigint') throw misfit(json, 'a number');
+      return Number(json);
     },
   });
 }
