@@ -59,7 +59,7 @@ func (c *Context) Metric(name string, delta int64) {
 			return
 		}
 	}
-	c.metrics = append(c.metrics, metric{name, delta})
+	c.metrics = append(c.metrics, metric{validText(name), delta})
 }
 
 // Pass lets the record go to the main output as it came; see [Output.Pass].

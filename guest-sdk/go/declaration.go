@@ -59,7 +59,7 @@ type handles struct {
 
 // declare reads the fields of an operator and their tags. It finds the handles, which are not bound to anything yet.
 func declare(name, version string, operator Operator) (*declaration, *handles, error) {
-	d, h := &declaration{name: name, version: version}, &handles{}
+	d, h := &declaration{name: validText(name), version: validText(version)}, &handles{}
 	_, d.isWindowed = operator.(WindowHandler)
 	value := reflect.ValueOf(operator)
 	if value.Kind() != reflect.Pointer || value.Elem().Kind() != reflect.Struct {
@@ -192,7 +192,7 @@ func readSchema(field, text string) (*recordSchema, error) {
 	if err != nil || id == "" {
 		return nil, fmt.Errorf("%s: %q is no record schema: write ID/VERSION", field, text)
 	}
-	return &recordSchema{id, uint32(number)}, nil
+	return &recordSchema{validText(id), uint32(number)}, nil
 }
 
 // complete adds what is there where nothing is said.

@@ -102,6 +102,9 @@ type failure struct {
 	message string
 }
 
+// newFailure says why a call had no effect. What an author's text has that is no UTF-8 is replaced.
+func newFailure(cause int64, message string) *failure { return &failure{cause, validText(message)} }
+
 // stateKind is the kind of a state, as the world numbers them.
 type stateKind uint8
 

@@ -113,7 +113,7 @@ func exportOpen(config uint32, configLength uint32, schemas uint32, schemasLengt
 	}
 	running.instance, running.openResult = in, abiOpenResult{}
 	if err != nil {
-		running.error = err.Error()
+		running.error = validText(err.Error())
 		running.openResult = abiOpenResult{1, listOfText(running.error)}
 	}
 	return unsafe.Pointer(&running.openResult)
@@ -184,7 +184,7 @@ func statesOf(before *batch, l abiList) []keyedColumn {
 // run runs a call and hands out what came of it.
 func run(call func(in *instance) (*effects, *failure)) unsafe.Pointer {
 	var e *effects
-	failed := &failure{-1, "called before open"}
+	failed := newFailure(-1, "called before open")
 	if running.instance != nil {
 		running.mayLog = true
 		e, failed = call(running.instance)
@@ -248,7 +248,7 @@ func unopened() (*instance, error) {
 func handOut(column *column, err error) unsafe.Pointer {
 	running.columnResult, running.column = abiColumnResult{}, column
 	if err != nil {
-		running.error = err.Error()
+		running.error = validText(err.Error())
 		running.columnResult.isError = 1
 		running.columnResult.column.data = listOfText(running.error)
 	} else {

@@ -10,7 +10,7 @@ import (
 func (in *instance) onWindows(call callTimes, b *batch, fired *firedWindows) (*effects, *failure) {
 	handler, ok := in.operator.(WindowHandler)
 	if !ok {
-		return nil, &failure{-1, fmt.Sprintf("%s is not windowed", in.name)}
+		return nil, newFailure(-1, fmt.Sprintf("%s is not windowed", in.name))
 	}
 	b.isWindowed = true
 	b.keyOf, b.timestamps = b.keyOf[:0], b.timestamps[:0]
@@ -35,10 +35,10 @@ func (in *instance) onWindows(call callTimes, b *batch, fired *firedWindows) (*e
 
 // fireWindows works the windows off one by one. The failing one is named.
 func (in *instance) fireWindows(handler WindowHandler, fired *firedWindows) (failed *failure) {
-	defer recovered(func(message string) { failed = &failure{int64(in.now.record), message} })
+	defer recovered(func(message string) { failed = newFailure(int64(in.now.record), message) })
 	for i, reason := range fired.reasons {
 		if reason > byte(Correction) {
-			return &failure{int64(i), fmt.Sprintf("a window fires for reason %d, which %s does not know", reason, in.name)}
+			return newFailure(int64(i), fmt.Sprintf("a window fires for reason %d, which %s does not know", reason, in.name))
 		}
 		if i%collectEvery == collectEvery-1 {
 			collectWhereGrown()
@@ -46,7 +46,7 @@ func (in *instance) fireWindows(handler WindowHandler, fired *firedWindows) (fai
 		in.now.record, in.now.key = uint32(i), uint32(i)
 		window := FiredWindow{fired, uint32(i), in.now.batch.keys.item(i)}
 		if err := handler.OnWindow(window, &in.context); err != nil {
-			return &failure{int64(i), err.Error()}
+			return newFailure(int64(i), err.Error())
 		}
 	}
 	return nil
@@ -66,7 +66,7 @@ func withoutOutput(operator string, e *effects) *failure {
 			first = lower(first, int64(at*8+bits.TrailingZeros8(output.passes[at])))
 		}
 	}
-	return &failure{first, operator + " is windowed and emits in Process: it may change state there and nothing else, and emits in OnWindow"}
+	return newFailure(first, operator+" is windowed and emits in Process: it may change state there and nothing else, and emits in OnWindow")
 }
 
 // lower returns the lower of two numbers, of which the first may be none.
@@ -83,10 +83,10 @@ func (in *instance) unchanged(e *effects) *failure {
 		message := fmt.Sprintf("%s changes state `%s` in OnWindow, which may read it alone: Process changes it", in.name, in.states()[state].name)
 		for _, some := range keys {
 			if len(some) > 0 {
-				return &failure{int64(some[0]), message}
+				return newFailure(int64(some[0]), message)
 			}
 		}
-		return &failure{-1, message}
+		return newFailure(-1, message)
 	}
 	for _, u := range e.values {
 		return refuse(u.state, u.cleared, u.set.keys)

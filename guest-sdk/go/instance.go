@@ -75,7 +75,7 @@ type callTimes struct {
 // process works one batch of records off.
 func (in *instance) process(call callTimes, b *batch) (*effects, *failure) {
 	if int(call.input) >= len(in.inputs()) {
-		return nil, &failure{-1, fmt.Sprintf("%s has no input %d", in.name, call.input)}
+		return nil, newFailure(-1, fmt.Sprintf("%s has no input %d", in.name, call.input))
 	}
 	keys := 0
 	if len(b.keyOf) > 0 {
@@ -100,7 +100,7 @@ const collectEvery = 64
 
 // records works the records off one by one. The failing one is named.
 func (in *instance) records(b *batch) (failed *failure) {
-	defer recovered(func(message string) { failed = &failure{int64(in.now.record), message} })
+	defer recovered(func(message string) { failed = newFailure(int64(in.now.record), message) })
 	operator, record := in.operator, Record{of: &in.now}
 	for i := range b.values.ends {
 		in.now.record, record.index = uint32(i), uint32(i)
@@ -111,7 +111,7 @@ func (in *instance) records(b *batch) (failed *failure) {
 			collectWhereGrown()
 		}
 		if err := operator.Process(record, &in.context); err != nil {
-			return &failure{int64(i), err.Error()}
+			return newFailure(int64(i), err.Error())
 		}
 	}
 	return nil
@@ -128,11 +128,11 @@ func (in *instance) onTimers(call callTimes, b *batch, numbers []uint32) (*effec
 
 // fire works the timers off one by one. The failing one is named.
 func (in *instance) fire(b *batch, numbers []uint32) (failed *failure) {
-	defer recovered(func(message string) { failed = &failure{int64(in.now.record), message} })
+	defer recovered(func(message string) { failed = newFailure(int64(in.now.record), message) })
 	handler, _ := in.operator.(TimerHandler)
 	for i, number := range numbers {
 		if int(number) >= len(in.declaration.timers) || handler == nil {
-			return &failure{int64(i), fmt.Sprintf("%s has no timer %d", in.name, number)}
+			return newFailure(int64(i), fmt.Sprintf("%s has no timer %d", in.name, number))
 		}
 		if i%collectEvery == collectEvery-1 {
 			collectWhereGrown()
@@ -140,7 +140,7 @@ func (in *instance) fire(b *batch, numbers []uint32) (failed *failure) {
 		in.now.record, in.now.key = uint32(i), b.keyOf[i]
 		fired := FiredTimer{number, in.declaration.timers[number].name, b.keys.item(int(b.keyOf[i])), b.timestamps[i]}
 		if err := handler.OnTimer(fired, &in.context); err != nil {
-			return &failure{int64(i), err.Error()}
+			return newFailure(int64(i), err.Error())
 		}
 	}
 	return nil
@@ -166,7 +166,7 @@ func (in *instance) begin(call callTimes, b *batch, keys int) {
 // finish takes together what came of a call.
 func (in *instance) finish() (_ *effects, failed *failure) {
 	// An author's own encoding may panic.
-	defer recovered(func(message string) { failed = &failure{-1, message} })
+	defer recovered(func(message string) { failed = newFailure(-1, message) })
 	e := &in.effects
 	e.reset()
 	for _, buffer := range in.outputs {
@@ -186,7 +186,7 @@ func (in *instance) finish() (_ *effects, failed *failure) {
 
 // failureOf names the last record, timer or window that has the key whose state cannot be encoded.
 func (in *instance) failureOf(fault *stateFault) *failure {
-	failed := &failure{-1, fault.message}
+	failed := newFailure(-1, fault.message)
 	for i, key := range in.now.batch.keyOf {
 		if key == fault.key {
 			failed.cause = int64(i)

@@ -3,6 +3,7 @@ package weir
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // What an operator writes with the packages log and log/slog becomes lines of the job's log. A line leaves at once: it survives the trap that follows
@@ -55,17 +56,33 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		if end < 0 {
-			end = len(w.begun) - 1
+			end = lastOfWhole(w.begun)
 		}
-		w.log(leveled(strings.TrimSuffix(string(w.begun[:end+1]), "\n")))
+		w.log(leveled(validText(strings.TrimSuffix(string(w.begun[:end+1]), "\n"))))
 		w.begun = append(w.begun[:0], w.begun[end+1:]...)
 	}
 }
 
+// lastOfWhole returns the last byte of a line that does not end, without a character at its end that has only begun.
+func lastOfWhole(line []byte) int {
+	for begins := len(line) - 1; begins >= max(0, len(line)-utf8.UTFMax); begins-- {
+		if utf8.RuneStart(line[begins]) {
+			if begins > 0 && !utf8.FullRune(line[begins:]) {
+				return begins - 1
+			}
+			break
+		}
+	}
+	return len(line) - 1
+}
+
+// validText returns a text as the world takes it, which takes nothing but UTF-8 and ends the call otherwise: with U+FFFD in place of what is none.
+func validText(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
+
 // flush ends a line that was begun.
 func (w *lineWriter) flush() {
 	if len(w.begun) > 0 {
-		w.log(leveled(string(w.begun)))
+		w.log(leveled(validText(string(w.begun))))
 		w.begun = w.begun[:0]
 	}
 }
