@@ -93,8 +93,10 @@ pub enum Language {
     /// C.
     C,
     /// Go.
+    #[value(alias = "golang")]
     Go,
     /// JavaScript, and TypeScript.
+    #[value(alias = "typescript", alias = "js", alias = "ts")]
     Javascript,
     /// Python.
     Python,

@@ -114,9 +114,15 @@ impl<'a> Section<'a> {
     pub fn required(&self, key: &'static str) -> Option<Located<String>> {
         let Fallback::Required(example) = self.setting(key).fallback else { panic!("`{key}` need not be there") };
         if !self.table.contains_key(key) {
-            self.problem(
-                Problem::new(self.span.clone(), format!("{} has no `{key}`", self.name)).hint(format!("for example `{key} = {example}`")),
-            );
+            let meant = self.table.iter().find(|(other, _)| suggest::nearest(other.get_ref(), [key]).is_some());
+            let problem = match meant {
+                Some((other, _)) => {
+                    Problem::new(other.span(), format!("{} has no `{key}`", self.name)).hint(format!("did you mean `{key}`?"))
+                }
+                None => Problem::new(self.span.clone(), format!("{} has no `{key}`", self.name))
+                    .hint(format!("for example `{key} = {example}`")),
+            };
+            self.problem(problem);
             return None;
         }
         self.string(key)
