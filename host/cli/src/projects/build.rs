@@ -9,6 +9,8 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// What is kept of a failed command's output: its end.
 const OUTPUT_BYTES: usize = 64 << 10;
+/// What is shown of a command line.
+const LINE_CHARS: usize = 160;
 
 /// A program that a build needs.
 pub struct Tool {
@@ -60,6 +62,7 @@ pub(super) fn run_with<S: AsRef<OsStr>>(
     let mut command = Command::new(tool.program);
     command.args(arguments).envs(variables.iter().copied()).current_dir(folder).stdin(Stdio::null());
     let line = std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+    let line = shortened(&line);
     say(&format!("running `{line}`"));
     let output = command.output().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => missing(tool),
@@ -71,6 +74,14 @@ pub(super) fn run_with<S: AsRef<OsStr>>(
     let printed = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
     let printed = String::from_utf8_lossy(&printed[printed.len().saturating_sub(OUTPUT_BYTES)..]).into_owned();
     Err(EngineError::new(ErrorKind::FixInput, format!("`{line}` failed\n{}", printed.trim_end())).into())
+}
+
+/// What a line begins with. Behind that come names of files, one for each of an SDK's.
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(LINE_CHARS) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 fn missing(tool: &Tool) -> EngineError {

@@ -4,7 +4,7 @@ use super::build::{Tool, first_there, run};
 use super::language::Profile;
 use super::{Project, new::SDK_FOLDER};
 use crate::failure::Failure;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is said of C.
 pub const PROFILE: Profile = Profile {
@@ -24,9 +24,10 @@ const GET: &str = "install clang and lld (Debian: `apt-get install clang lld`), 
 const CLANG: Tool = Tool { program: "clang", get: GET };
 const ZIG: Tool = Tool { program: "zig", get: GET };
 
-/// What both compilers are told.
-const FLAGS: [&str; 8] =
-    ["-std=c11", "-O2", "-mbulk-memory", "-nostdlib", "-Wall", "-Wl,--no-entry", "-Wl,--gc-sections", "-Wl,--strip-debug"];
+/// What both compilers are told of a source.
+const FLAGS: [&str; 4] = ["-std=c11", "-O2", "-mbulk-memory", "-Wall"];
+/// And of the module.
+const LINK_FLAGS: [&str; 4] = ["-nostdlib", "-Wl,--no-entry", "-Wl,--gc-sections", "-Wl,--strip-debug"];
 
 fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
     let compiler = first_there([&CLANG, &ZIG])?;
@@ -38,16 +39,40 @@ fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
         _ => vec!["--target=wasm32".into()],
     };
     arguments.extend(FLAGS.map(str::to_owned));
-    arguments.extend([format!("-I{}", sdk.join("include").display()), "-o".into(), module.display().to_string()]);
-    for source in [&project.folder.join(&project.source), &sdk.join("src")] {
-        arguments.extend(sources(source)?);
-    }
+    arguments.push(format!("-I{}", sdk.join("include").display()));
+    let objects = sdk_objects(project, &sdk, (compiler, &arguments), say)?;
+    arguments.extend(LINK_FLAGS.map(str::to_owned));
+    arguments.extend(["-o".into(), module.display().to_string()]);
+    arguments.extend(sources(&project.folder.join(&project.source))?);
+    arguments.extend(objects);
     run(compiler, arguments, &project.folder, say)?;
     Ok(module)
 }
 
+/// The SDK's part of the module, which is compiled where it is not, or where the SDK is newer: nobody waits for it who saves a line of an operator.
+fn sdk_objects(
+    project: &Project,
+    sdk: &Path,
+    (compiler, arguments): (&Tool, &[String]),
+    say: &dyn Fn(&str),
+) -> Result<Vec<String>, Failure> {
+    let folder = project.folder.join("target").join(format!("sdk-{}", compiler.program));
+    let sources = sources(&sdk.join("src"))?;
+    let objects: Vec<PathBuf> =
+        sources.iter().filter_map(|source| Some(folder.join(Path::new(source).file_stem()?).with_extension("o"))).collect();
+    let made = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let headers = std::fs::read_dir(sdk.join("include")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let newest = headers.chain(sources.iter().map(PathBuf::from)).filter_map(|path| made(&path)).max();
+    if objects.iter().any(|object| made(object) < newest) {
+        std::fs::create_dir_all(&folder).map_err(|error| super::failed("make", &folder, &error))?;
+        let compiled = ["-c".to_owned()].into_iter().chain(sources);
+        run(compiler, arguments.iter().cloned().chain(compiled), &folder, say)?;
+    }
+    Ok(objects.iter().map(|object| object.display().to_string()).collect())
+}
+
 /// A file, or the `.c` files of a folder, in order.
-fn sources(folder: &std::path::Path) -> Result<Vec<String>, Failure> {
+fn sources(folder: &Path) -> Result<Vec<String>, Failure> {
     if !folder.is_dir() {
         return Ok(vec![folder.display().to_string()]);
     }
