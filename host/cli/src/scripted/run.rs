@@ -25,6 +25,13 @@ pub struct Manner {
     pub forgetful: bool,
 }
 
+impl Manner {
+    /// True of the plain one, with which every test begins.
+    pub fn is_first(self) -> bool {
+        self.cut_by.is_none() && !self.forgetful
+    }
+}
+
 /// Why a test has failed.
 #[derive(Debug)]
 pub struct Failing {
