@@ -2,7 +2,7 @@
 
 use crate::WEIR;
 use std::path::Path;
-use weir_tests::process::{Bench, Running, Signal, WordCount, plugin, write_variant};
+use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, plugin, write_variant};
 use weir_wasm::{ChildProcess, CompileCache, CompileIn, CompileLimits, CompileStop, EngineMode, Plugin, WasmEngine};
 
 /// A job that counts what `send` brings, whose plugin is "built" by copying what was "written".
@@ -83,6 +83,12 @@ fn what_is_saved_takes_over_with_the_state_and_what_is_no_good_does_not() {
     job.says(&mut process, "paralelism");
     job.says(&mut process, "the job goes on as it was");
     job.send(&mut process);
+    job.bench.edit_job("paralelism = 2", "parallelism = 2");
+    job.says(&mut process, "job.toml was saved");
+    job.send(&mut process);
+    job.bench.edit_job("[sink.out]", "config = { nothing = 1 }\n[sink.out]");
+    job.says(&mut process, "the job goes on as it was");
+    job.send(&mut process);
 
     process.send(Signal::Interrupt);
     process.ended().assert(0, &["stopping after a last checkpoint"]);
@@ -129,6 +135,23 @@ fn states_that_would_be_lost_are_asked_about_or_given_up() {
     job.write(&std::fs::read(plugin("word-count-count")).expect("a component"));
     job.send(&mut process);
     job.write(&other);
+    job.says(&mut process, "what is kept of count.occurrences is given up");
+    job.says(&mut process, "resuming from checkpoint");
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+}
+
+#[test]
+fn states_that_a_job_would_lose_that_does_not_run_are_given_up_too() {
+    let mut job = Developed::new();
+    let mut process = job.start("dev job.toml --reset-state");
+    job.send(&mut process);
+    for child in children_of(process.id()) {
+        let killed = std::process::Command::new("kill").args(["-KILL", &child.to_string()]).status();
+        assert!(killed.expect("the command `kill` is there").success());
+    }
+    job.says(&mut process, "the job has failed");
+    job.write(&std::fs::read(plugin("keyed-count")).expect("a component"));
     job.says(&mut process, "what is kept of count.occurrences is given up");
     job.says(&mut process, "resuming from checkpoint");
     process.send(Signal::Interrupt);

@@ -21,6 +21,17 @@ pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failur
     tried
 }
 
+/// Opens every operator once, as its first subtask.
+pub fn try_to_open(job: &JobFile, assembly: &Assembly) -> Result<(), Failure> {
+    let graph = &assembly.graph;
+    let operators = graph.vertices.iter().enumerate().filter_map(|(index, vertex)| match &vertex.kind {
+        VertexKind::Operator(factory) => Some((&vertex.id, open(graph, index, &**factory))),
+        VertexKind::Source { .. } | VertexKind::Sink(_) => None,
+    });
+    job.refuse(operators.filter_map(|(id, opened)| Some(problem(job, id, &opened.err()?))).collect())?;
+    Ok(())
+}
+
 fn try_out_on(threads: &ThreadRuntime, job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failure> {
     let io = ConnectorIo::of(&threads.runtime());
     let graph = &assembly.graph;

@@ -3,11 +3,14 @@
 use super::job_process::JobProcess;
 use super::kept::lost_states;
 use crate::args::DevArgs;
+use crate::assemble::assemble;
 use crate::client::JobClient;
 use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plugins::{BuildEnvironment, Stale, ensure_built, stale};
+use crate::start::build;
+use crate::try_out::try_to_open;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -102,6 +105,9 @@ impl<'a> Dev<'a> {
             true => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this",
             false => "the job has failed: what is saved lets it go on from its last checkpoint; Ctrl-C ends this",
         });
+        if !self.has_finished && !self.lost.is_empty() {
+            self.ask();
+        }
     }
 
     fn look_at_file(&mut self) {
@@ -111,7 +117,7 @@ impl<'a> Dev<'a> {
             return;
         }
         self.text = text;
-        match self.context.job(&self.args.job) {
+        match self.context.job(&self.args.job).and_then(|job| self.opens(&job).map(|()| job)) {
             Ok(job) => {
                 self.job = job;
                 self.say(&format!("{} was saved", self.args.job.display()));
@@ -119,6 +125,12 @@ impl<'a> Dev<'a> {
             }
             Err(failure) => self.refused(&failure),
         }
+    }
+
+    /// A config that a plugin refuses stops no job.
+    fn opens(&self, job: &JobFile) -> Result<(), Failure> {
+        let plugins = build(&self.context.screen, job)?;
+        try_to_open(job, &assemble(job, &plugins, || Ok(self.context.compiler.engine()?))?)
     }
 
     /// Stops the job behind a last checkpoint, where it runs, and lets it go on.
@@ -154,9 +166,18 @@ impl<'a> Dev<'a> {
         part.operators.retain(|step| step.id.value == operator);
         match self.built(&part) {
             Err(failure) => self.refused(&failure),
-            Ok(_) if self.process.is_none() => self.begin_again(&[]),
+            Ok(built) if self.process.is_none() => self.go_on(&operator, built),
             Ok(_) => self.swap(operator),
         }
+    }
+
+    /// The job does not run, and a plugin of it was built: lets it go on. Where that fails, and states would be lost, they may be given up.
+    fn go_on(&mut self, operator: &str, mut built: BTreeMap<String, PathBuf>) {
+        let new = built.remove(operator).and_then(|path| self.info(operator, &path).ok());
+        let lost = self.running.get(operator).zip(new.filter(|_| !self.has_finished));
+        let lost = lost.map(|(old, new)| lost_states(operator, old, &new)).unwrap_or_default();
+        self.begin_again(&[]);
+        self.lost = lost;
     }
 
     /// Lets the plugin that was built take over.
@@ -211,9 +232,10 @@ impl<'a> Dev<'a> {
             self.say(&format!("what is kept of {lost} is given up"));
             return self.reset();
         }
-        let how = if std::io::stdin().is_terminal() { "type `reset`" } else { "`--reset-state`" };
+        let how = if std::io::stdin().is_terminal() { "type `reset`" } else { "begin `weir dev` with `--reset-state`" };
+        let goes_on = if self.process.is_some() { "the one before it goes on" } else { "the job does not run" };
         self.say(&format!(
-            "the new plugin does not go on with what is kept of {lost}; the one before it goes on\n  \
+            "the new plugin does not go on with what is kept of {lost}; {goes_on}\n  \
              a type that changes gets a new `version` and a `migrate` from the one before; {how} to give up what is kept"
         ));
     }
