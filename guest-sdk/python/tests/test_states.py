@@ -1,7 +1,10 @@
 """States on the host of tests: what an operator sees of its own writes, and what the host is told of them."""
 
+import copy
+import gc
 import random
 import unittest
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +69,49 @@ class Pages(Operator):
 def said(*texts: str, key: str = "k") -> list[TestRecord]:
     return [TestRecord(text, key=key) for text in texts]
 
+
+
+class Seen(Operator):
+    """Fails where a record says so, and remembers what it was handed out by states, without holding it."""
+
+    name = "seen"
+    version = "1"
+
+    visits: ValueState[Visits]
+    history: ListState[str]
+    by_country: MapState[str, I64]
+
+    def process(self, record: Record, ctx: Context) -> None:
+        visits = self.visits.get() or Visits()
+        visits.count += 1
+        self.visits.set(visits)
+        self.history.append(record.text())
+        self.by_country[record.text()] = 1
+        self.handed_out = weakref.ref(visits)
+        if record.text() == "fails":
+            raise Failure("as it was told to")
+
+
+def containers(state: Any) -> dict[str, Any]:
+    """What a state's handle holds."""
+    return {name: copy.copy(held) for name, held in vars(state).items() if isinstance(held, (dict, list, set, bytes))}
+
+
+class Calls(unittest.TestCase):
+    def test_nothing_of_a_call_is_left_when_it_ends(self) -> None:
+        host = TestHost(Seen)
+        fresh = [containers(state) for state in host.instance._states]
+        for values in (["NZ", "NZ"], ["AU"], ["NZ", "fails"]):
+            records = [TestRecord(value, key="/") for value in values]
+            if "fails" in values:
+                with self.assertRaises(CallFailed):
+                    host.send(*records)
+            else:
+                host.send(*records)
+            gc.collect()
+            self.assertIsNone(host.instance.operator.handed_out(), values)  # type: ignore[attr-defined]
+            for state, was in zip(host.instance._states, fresh):
+                self.assertEqual(containers(state), was, state)
 
 class Values(unittest.TestCase):
     def setUp(self) -> None:

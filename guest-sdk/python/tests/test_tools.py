@@ -98,18 +98,33 @@ class Build(unittest.TestCase):
                     b"" if path.suffix == ".so" else b"try:\n    import fast._speed\nexcept ImportError:\n    pass\n"
                 )
             try:
-                build.build(str(module), None, [vendor], check_only=True)
+                build.build(str(module), None, [], check_only=True)
             except build.BuildError as error:
                 return str(error)
         return ""
 
     def test_a_module_is_imported_before_a_component_is_made_of_it(self) -> None:
         self.assertEqual(self.checked(), "")
-        self.assertIn("imports `nowhere`, which is in none of", self.checked("import nowhere"))
+        self.assertIn("imports `nowhere`, which is not installed", self.checked("import nowhere"))
         self.assertIn("ZeroDivisionError", self.checked("1 / 0"))
         self.assertIn("has no operator", self.checked(text=""))
+        self.assertNotIn("\n", self.checked("import nowhere"))
         self.assertIn("the name of another module", self.checked(name="operator"))
         self.assertIn("there is no nowhere.py", self.located("nowhere.py"))
+
+    def test_a_module_exports_one_operator(self) -> None:
+        told = self.checked(text=OPERATOR.replace("@weir_guest.export", ""))
+        self.assertEqual(
+            told,
+            "nothing: `@weir_guest.export` is missing above `class Nothing`: it says which operator to build",
+        )
+        twice = OPERATOR + OPERATOR.replace("class Nothing", "class Other")
+        self.assertIn("nothing exports Nothing and Other: a component is one operator", self.checked(text=twice))
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "real.py").write_text(OPERATOR.format(imports=""))
+            Path(folder, "other.py").write_text("from real import Nothing\n")
+            with self.assertRaisesRegex(build.BuildError, "other has Nothing of real: that is the module to build"):
+                build.build(str(Path(folder, "other.py")), None, [], check_only=True)
 
     def located(self, module: str) -> str:
         with self.assertRaises(build.BuildError) as error:
@@ -121,7 +136,7 @@ class Build(unittest.TestCase):
         if sys.platform != "linux":
             suffix = ".so"
         told = self.checked("import fast._speed", files=("fast/__init__.py", f"fast/_speed{suffix}"))
-        self.assertIn("needs `fast`, which is native", told)
+        self.assertIn("fast is native code (", told)
         self.assertEqual(self.checked("import fast", files=("fast/__init__.py", f"fast/_speed{suffix}")), "")
 
 

@@ -1,7 +1,8 @@
 """Makes a component of an operator's module: ``python -m weir_guest.build count.py -o count.wasm``.
 
 It first imports the module natively, with native extensions refused, so that what is wrong is told at once and by
-name. Then componentize-py runs the module in the interpreter that goes into the component, imports included, and
+name. What it imports of packages that pip has installed, or that are in a folder ``vendor`` beside it, is taken along.
+Then componentize-py runs the module in the interpreter that goes into the component, imports included, and
 keeps what is in memory then: there are no files in a component, and nothing is imported later.
 """
 
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -54,10 +56,16 @@ def main(arguments: list[str] | None = None) -> int:
 def build(module: str, output: Path | None, paths: list[Path], *, check_only: bool = False) -> None:
     """Checks a module and makes a component of it."""
     name, folders = _located(module, paths)
-    _check(name, folders)
     if check_only:
+        _check(name, folders, None)
         return
-    output = output or Path(f"{name}.wasm")
+    with tempfile.TemporaryDirectory(prefix="weir-packages-") as packages:
+        _check(name, folders, Path(packages))
+        _componentized(name, [*folders, Path(packages)], output or Path(f"{name}.wasm"))
+
+
+def _componentized(name: str, folders: list[Path], output: Path) -> None:
+    """Makes a component of a module that was checked."""
     tool = _componentize_py()
     command = [*tool, "-d", str(SDK / "wit"), "-w", WORLD, "componentize", "--stub-wasi"]
     for folder in folders:
@@ -87,7 +95,11 @@ def _located(module: str, paths: list[Path]) -> tuple[str, list[Path]]:
     for path in paths:
         if not path.is_dir():
             raise BuildError(f"there is no folder {path}")
-    return name, [*folders, *(path.resolve() for path in paths), SDK.parent]
+    vendor = folders[0] / "vendor"
+    paths = [*paths, *([vendor] if vendor.is_dir() else [])]
+    # An SDK that pip has installed is taken along as any other package is.
+    sdk = [] if SDK.parent.name.endswith("-packages") else [SDK.parent]
+    return name, list(dict.fromkeys([*folders, *(path.resolve() for path in paths), *sdk]))
 
 
 def _environment() -> dict[str, str]:
@@ -95,12 +107,11 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
 
-def _check(name: str, folders: list[Path]) -> None:
-    """Imports the module as the component will:
-
-    from these folders and the standard library, and without native extensions.
+def _check(name: str, folders: list[Path], packages: Path | None) -> None:
+    """Imports the module as the component will: without native extensions, from these folders, the standard library and
+    what is installed beside it. What it imports of the last is copied to the folder of packages.
     """
-    command = [sys.executable, "-I", "-B", str(SDK / "import_check.py"), name, *map(str, folders)]
+    command = [sys.executable, "-I", "-B", str(SDK / "import_check.py"), name, str(packages or ""), *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True, env=_environment())
     if done.returncode != 0:
         raise BuildError((done.stderr or done.stdout).strip())

@@ -13,7 +13,10 @@ from .failure import message_of
 from .instance import CallFailed, Instance, merge, migrate
 from .operator import Operator, Subtask
 
-__all__ = ["export"]
+__all__ = ["export", "exported"]
+
+#: The classes that were exported, by their module: the build looks whether there is one.
+exported: dict[str, list[type[Operator[Any]]]] = {}
 
 O = TypeVar("O", bound=type[Operator[Any]])
 
@@ -31,6 +34,7 @@ def export(cls: O) -> O:
         raise TypeError(
             f"{cls.__name__}: a component is one operator, and {module.__name__} exports {other.of.__name__}"
         )
+    exported.setdefault(cls.__module__, []).append(cls)
     if world.is_component:
         setattr(module, "Guest", _guest(declared))
     return cls
