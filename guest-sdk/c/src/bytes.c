@@ -111,6 +111,30 @@ static size_t utf8_until(weir_bytes bytes) {
 
 bool weir_is_utf8(weir_bytes bytes) { return utf8_until(bytes) == bytes.size; }
 
+weir_bytes weir_valid_text(weir_bytes text, struct weir_arena *arena) {
+    size_t until = utf8_until(text);
+    if (until == text.size) return text;
+    weir_buffer valid = {NULL, 0, 0, arena};
+    while (until < text.size) {
+        weir_put(&valid, weir_bytes_of(text.data, until));
+        weir_put_text(&valid, "\xef\xbf\xbd");
+        while (until < text.size && char_size(text, until) == 0) until++;
+        text = weir_bytes_of(text.data + until, text.size - until);
+        until = utf8_until(text);
+    }
+    weir_put(&valid, text);
+    return weir_written(&valid);
+}
+
+size_t weir_begun_char(weir_bytes text) {
+    for (size_t begun = 1; begun <= 3 && begun <= text.size; begun++) {
+        uint8_t first = text.data[text.size - begun];
+        if ((first & 0xc0) == 0x80) continue;
+        return first >= 0xc0 && begun < (first >= 0xf0 ? 4u : first >= 0xe0 ? 3u : 2u) ? begun : 0;
+    }
+    return 0;
+}
+
 uint32_t weir_next_char(weir_bytes bytes, size_t *at) {
     const uint8_t *b = bytes.data + *at;
     size_t size = char_size(bytes, *at);

@@ -17,7 +17,7 @@ weir_status weir_fail(weir_context *ctx, const char *format, ...) {
     va_start(arguments, format);
     weir_vputf(&message, format, arguments);
     va_end(arguments);
-    ctx->message = weir_written(&message);
+    ctx->message = weir_valid_text(weir_written(&message), &weir_call_arena);
     return WEIR_FAILED;
 }
 
@@ -36,7 +36,7 @@ void weir_metric(weir_context *ctx, const char *name, int64_t delta) {
     }
     weir_buffer kept = weir_call_buffer();
     weir_put_text(&kept, name);
-    abi_metric metric = {weir_written(&kept), delta};
+    abi_metric metric = {weir_valid_text(weir_written(&kept), &weir_call_arena), delta};
     __builtin_memcpy(weir_extend(&ctx->metrics, sizeof metric), &metric, sizeof metric);
 }
 

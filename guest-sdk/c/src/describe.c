@@ -1,6 +1,8 @@
 /* What the operator declares. It is the same in every instance, and calls nothing of the host. */
 #include "internal.h"
 
+static weir_bytes text(const char *name) { return weir_valid_text(weir_text(name), weir_current_arena); }
+
 static const weir_input default_input = {"in", WEIR_ANY, NULL, 0};
 static const weir_output default_output = {"out", {NULL, 0}};
 
@@ -23,10 +25,10 @@ static abi_list inputs(void) {
         const weir_input *input = weir_input_at((uint32_t)at);
         abi_record_schema *accepts = (abi_record_schema *)weir_alloc(input->accepts_len * sizeof *accepts);
         for (size_t i = 0; i < input->accepts_len; i++) {
-            accepts[i].id = weir_text(input->accepts[i].id);
+            accepts[i].id = text(input->accepts[i].id);
             accepts[i].version = input->accepts[i].version;
         }
-        declared[at].name = weir_text(input->name);
+        declared[at].name = text(input->name);
         declared[at].accepts = (abi_list){accepts, input->accepts_len};
         declared[at].partitioning = (uint8_t)input->by;
     }
@@ -38,10 +40,10 @@ static abi_list outputs(void) {
     abi_output_decl *declared = (abi_output_decl *)weir_alloc(len * sizeof *declared);
     for (size_t at = 0; at < len; at++) {
         const weir_output *output = weir_output_at((uint32_t)at);
-        declared[at].name = weir_text(output->name);
+        declared[at].name = text(output->name);
         declared[at].has_schema = output->schema.id != NULL;
         if (output->schema.id == NULL) continue;
-        declared[at].schema.id = weir_text(output->schema.id);
+        declared[at].schema.id = text(output->schema.id);
         declared[at].schema.version = output->schema.version;
     }
     return (abi_list){declared, len};
@@ -61,7 +63,7 @@ static abi_list states(void) {
     abi_state_decl *declared = (abi_state_decl *)weir_alloc(len * sizeof *declared);
     for (size_t at = 0; at < len; at++) {
         const weir_state *state = weir_the_operator.states.items[at];
-        declared[at].name = weir_text(weir_state_name(state));
+        declared[at].name = text(weir_state_name(state));
         declared[at].kind = (uint8_t)state->kind;
         declared[at].schema = schema_of(state);
         declared[at].version = state->version == 0 ? 1 : state->version;
@@ -78,15 +80,15 @@ static abi_list timers(void) {
     size_t len = weir_the_operator.timers.len;
     abi_timer_decl *declared = (abi_timer_decl *)weir_alloc(len * sizeof *declared);
     for (size_t at = 0; at < len; at++) {
-        declared[at].name = weir_text(weir_the_operator.timers.items[at].name);
+        declared[at].name = text(weir_the_operator.timers.items[at].name);
         declared[at].domain = (uint8_t)weir_the_operator.timers.items[at].domain;
     }
     return (abi_list){declared, len};
 }
 
 void weir_describe(abi_descriptor *descriptor) {
-    descriptor->name = weir_text(weir_the_operator.name);
-    descriptor->version = weir_text(weir_the_operator.version);
+    descriptor->name = text(weir_the_operator.name);
+    descriptor->version = text(weir_the_operator.version);
     descriptor->inputs = inputs();
     descriptor->outputs = outputs();
     descriptor->states = states();

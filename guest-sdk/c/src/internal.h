@@ -9,6 +9,9 @@
 
 #define WEIR_NO_KEY UINT32_MAX
 
+/* The author's table. Weak, so that one thing is missing where there is none, and not all that asks for it: see `exports.c`. */
+extern __attribute__((weak)) const weir_operator weir_the_operator;
+
 /* What the instance is doing. */
 typedef enum weir_phase {
     /* Nothing, or what is pure: describe, migrate, merge. */
@@ -93,6 +96,12 @@ static inline void weir_push_item(weir_buffer *data, weir_buffer *ends, weir_byt
     weir_put(data, item);
     weir_push_u32(ends, (uint32_t)data->size);
 }
+
+/* The text with U+FFFD in place of each run of bytes that is no UTF-8, which the world ends a call for. */
+weir_bytes weir_valid_text(weir_bytes text, struct weir_arena *arena);
+
+/* How many bytes at the end are of a character that has only begun. */
+size_t weir_begun_char(weir_bytes text);
 
 /* Whether a `u32s` that ascends has the number. */
 bool weir_has_u32(weir_bytes ascending, uint32_t number);

@@ -3,7 +3,7 @@
 /* In `migrate` and in merge functions the host is not called: there a line is dropped. */
 static void log_line(uint32_t level, const char *format, va_list arguments) {
     if (weir_the_context.phase == WEIR_PURE) return;
-    weir_bytes line = weir_vformat(format, arguments);
+    weir_bytes line = weir_valid_text(weir_vformat(format, arguments), weir_current_arena);
     weir_host_log(level, line.data, line.size);
 }
 

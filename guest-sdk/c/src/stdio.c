@@ -22,16 +22,19 @@ enum { ERRNO_SUCCESS = 0, ERRNO_BADF = 8, FILETYPE_CHARACTER_DEVICE = 2 };
 
 static line lines[2];
 
-static void end_line(line *line, uint32_t level) {
-    if (weir_the_context.phase != WEIR_PURE) weir_host_log(level, line->bytes, line->size);
-    line->size = 0;
+static void end_line(line *line, uint32_t level, size_t size) {
+    weir_bytes told = weir_valid_text(weir_bytes_of(line->bytes, size), weir_current_arena);
+    if (weir_the_context.phase != WEIR_PURE) weir_host_log(level, told.data, told.size);
+    line->size -= size;
+    __builtin_memmove(line->bytes, line->bytes + size, line->size);
 }
 
 static void print(line *line, uint32_t level, piece piece) {
     for (size_t at = 0; at < piece.size; at++) {
         bool ends = piece.bytes[at] == '\n';
         if (!ends) line->bytes[line->size++] = piece.bytes[at];
-        if (ends || line->size == sizeof line->bytes) end_line(line, level);
+        if (ends) end_line(line, level, line->size);
+        else if (line->size == sizeof line->bytes) end_line(line, level, line->size - weir_begun_char(weir_bytes_of(line->bytes, line->size)));
     }
 }
 

@@ -89,7 +89,12 @@ void weir_host_broadcast_scan(uint32_t state, uint32_t has_start, const uint8_t 
     (void)state, (void)has_start, (void)start, (void)size, (void)max_bytes, (void)page;
 }
 
-void weir_host_log(uint32_t level, const uint8_t *line, size_t size) { (void)level, (void)line, (void)size; }
+static size_t lines;
+
+void weir_host_log(uint32_t level, const uint8_t *line, size_t size) {
+    CHECK(level == 2 && weir_is(weir_bytes_of(line, size), "got \xef\xbf\xbd"));
+    lines++;
+}
 
 static void change_list(weir_context *ctx, kept *of) {
     uint64_t count = next_random(&seed) % 8, value = next_random(&seed);
@@ -199,7 +204,9 @@ static weir_status process(weir_context *ctx, const weir_record *record) {
     look_at_map(ctx, of);
     look_at_values(ctx, of);
     weir_emitf(ctx, "%u", record->index);
-    return record->value.size > 0 ? weir_fail(ctx, "as it was told to") : WEIR_OK;
+    if (record->index == 0) weir_log_warn("got %c", 0xff);
+    weir_metric(ctx, "m\xff", 1);
+    return record->value.size > 0 ? weir_fail(ctx, "as it was told to\xff") : WEIR_OK;
 }
 
 WEIR_OPERATOR = {.name = "model", .version = "1", .states = WEIR_ARRAY(states), .process = process};
@@ -277,6 +284,8 @@ static abi_keyed_column values_of(bool is_number) {
     return column;
 }
 
+static size_t calls;
+
 /* One call with some records, of which the last is told to fail where `fails`. */
 static void call(abi_effects_result *result, bool fails) {
     static const uint8_t keys[] = {0, 1, 2};
@@ -304,7 +313,9 @@ static void call(abi_effects_result *result, bool fails) {
     made.batch.states.len = 4;
     weir_process(result, &made);
     CHECK(result->failed == fails);
-    if (fails) CHECK(result->as.failure.has_cause && result->as.failure.cause == count - 1 && weir_is(result->as.failure.message, "as it was told to"));
+    CHECK(lines == ++calls);
+    if (!fails) CHECK(weir_is(((const abi_metric *)result->as.effects.metrics.items)->name, "m\xef\xbf\xbd"));
+    if (fails) CHECK(result->as.failure.has_cause && result->as.failure.cause == count - 1 && weir_is(result->as.failure.message, "as it was told to\xef\xbf\xbd"));
     else CHECK(result->as.effects.outputs.len == 1 && ((const abi_output *)result->as.effects.outputs.items)->cause.size == 4 * count);
 }
 

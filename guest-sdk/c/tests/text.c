@@ -60,6 +60,25 @@ static void what_is_no_utf8_is_refused(void) {
     CHECK(weir_next_char(text, &at) == 0x1f980 && at == text.size);
 }
 
+static void check_valid(const char *hex, const char *expect) {
+    weir_bytes given = from_hex(hex), valid = weir_valid_text(given, weir_current_arena);
+    CHECK(weir_is_utf8(valid) && weir_is(valid, expect));
+    CHECK(!weir_is_utf8(given) || valid.data == given.data);
+}
+
+static void what_is_no_utf8_is_replaced_for_the_host(void) {
+    check_valid("", "");
+    check_valid("61c3bc", "aü");
+    check_valid("676f7420ff", "got \xef\xbf\xbd");
+    check_valid("fffe61c3bc80c3", "\xef\xbf\xbd" "aü" "\xef\xbf\xbd");
+    check_valid("eda08061", "\xef\xbf\xbd" "a");
+    static const struct {
+        const char *hex;
+        size_t begun;
+    } ends[] = {{"", 0}, {"61", 0}, {"c3", 1}, {"c3bc", 0}, {"61e697", 2}, {"e697a5", 0}, {"f09fa6", 3}, {"f09f", 2}, {"f09fa680", 0}, {"808080", 0}, {"ff", 1}};
+    for (size_t at = 0; at < sizeof ends / sizeof *ends; at++) CHECK(weir_begun_char(from_hex(ends[at].hex)) == ends[at].begun);
+}
+
 static void bytes_of_every_length_are_copied(void) {
     uint8_t from[300], to[301];
     for (size_t at = 0; at < sizeof from; at++) from[at] = (uint8_t)(at * 7 + 1);
@@ -101,6 +120,7 @@ void test_text(void) {
     numbers_are_read_whole_or_not_at_all();
     times_are_written_as_people_read_them();
     what_is_no_utf8_is_refused();
+    what_is_no_utf8_is_replaced_for_the_host();
     bytes_of_every_length_are_copied();
     json_texts_are_escaped();
     the_sort_keeps_the_order_of_what_is_equal();

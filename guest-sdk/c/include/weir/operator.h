@@ -116,6 +116,9 @@ weir_status weir_unknown_version(weir_context *ctx, const weir_old_value *old);
 /* It makes the linker take the component's exports out of an archive. */
 extern const char weir_exports_are_linked;
 
+/* What the linker misses where no file defines the operator. */
+extern const char no_file_has_WEIR_OPERATOR;
+
 WEIR_C_END
 
 /* An array with its length, for the tables of an operator: `.states = WEIR_ARRAY(states)`. */
@@ -125,10 +128,12 @@ WEIR_C_END
 #ifdef __cplusplus
 #define WEIR_OPERATOR \
     extern "C" const char *const weir_links_exports = &weir_exports_are_linked; \
+    extern "C" const char no_file_has_WEIR_OPERATOR = 0; \
     extern "C" const weir_operator weir_the_operator
 #else
 #define WEIR_OPERATOR \
     const char *const weir_links_exports = &weir_exports_are_linked; \
+    const char no_file_has_WEIR_OPERATOR = 0; \
     const weir_operator weir_the_operator
 #endif
 
