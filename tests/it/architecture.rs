@@ -49,7 +49,7 @@ const CLI: House = House {
     rows: &[
         &["args", "job_file", "process", "registry", "value_text"],
         &["documents", "failure", "native"],
-        &["figures", "storage", "terminal"],
+        &["figures", "oci", "storage", "terminal"],
         &["plugins"],
         &["projects"],
         &["assemble", "start"],
@@ -66,7 +66,10 @@ const COMMANDS: House = House {
     name: "the commands",
     folder: "host/cli/src/commands",
     prefix: "crate::commands::",
-    rows: &[&["sizes"], &["again", "bench", "check", "dev", "plugin", "plugin_test", "project", "run", "running", "state", "stored"]],
+    rows: &[
+        &["sizes"],
+        &["again", "artefact", "bench", "check", "dev", "plugin", "plugin_test", "project", "run", "running", "state", "stored"],
+    ],
     of_one_row: &[],
     roofs: &["mod"],
 };

@@ -5,7 +5,7 @@ mod plugin;
 mod state;
 
 pub use bench::{BenchCommand, NexmarkArgs};
-pub use plugin::{Language, PluginCommand, PluginTestArgs};
+pub use plugin::{Language, PluginArgs, PluginCommand, PluginTestArgs};
 pub use state::{DiffArgs, FormArgs, KeyArgs, LookArgs, OperatorArgs, RowFormat, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -85,7 +85,7 @@ pub enum WeirCommand {
     /// Lets another component take over for an operator of a running job, at one barrier and on its state as it is; with --dry-run only says what it would
     /// do differently.
     #[command(
-        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the barrier\nwith the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nEvent time goes on as the records bring it, so windows and timers fire; the clock stands still at the checkpoint's time.\nExit codes: 0 where the two agree, 1 where they do not."
+        after_help = "Examples:\n  weir upgrade flight-delays --operator delays --plugin delays_v2.wasm --probation 30s\n  weir upgrade words --operator count --plugin oci:ghcr.io/team/count:1.3.0\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run\n  weir upgrade job.toml --operator count --plugin new.wasm --dry-run --from file:/backups/counts-1 --records 100000\n\nUntil the probation is over, output is held back. If the new component fails meanwhile, the job goes back to the barrier\nwith the old one, by itself: exit code 1.\n\n--dry-run: the sources are read from the checkpoint's positions on, and both versions work on a copy of its state.\nEvent time goes on as the records bring it, so windows and timers fire; the clock stands still at the checkpoint's time.\nExit codes: 0 where the two agree, 1 where they do not."
     )]
     Upgrade(UpgradeArgs),
     /// Runs an operator again, alone and from a checkpoint on, and prints what it is given and what comes of it, one JSON line for each record.
@@ -241,8 +241,8 @@ pub struct UpgradeArgs {
     /// The operator's id in the job file.
     #[arg(long, value_name = "ID")]
     pub operator: String,
-    /// The new plugin: a component, or a core module that carries its component type.
-    #[arg(long, value_name = "FILE")]
+    /// The new plugin: a file with a component, or with a core module that carries its component type; or `oci:REGISTRY/NAME:TAG`, which is resolved now.
+    #[arg(long, value_name = "PLUGIN")]
     pub plugin: PathBuf,
     /// Only compare the two, on the job's own input and state.
     #[arg(long)]

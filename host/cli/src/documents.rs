@@ -186,6 +186,27 @@ pub struct PluginPackDocument {
     pub size: u64,
 }
 
+/// `weir plugin push` and `weir plugin pull`.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginArtefactDocument {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Where it is in a registry: by its tag, where it was named by one, and by its digest.
+    pub reference: String,
+    /// `sha256:` and the digest of its manifest, in hex.
+    pub manifest: String,
+    /// `sha256:` and the digest of its bytes, in hex: a component's own.
+    pub digest: String,
+    /// Its bytes.
+    pub size: u64,
+    /// As its sections say; `null` where they do not.
+    pub name: Option<String>,
+    /// As its sections say; `null` where they do not.
+    pub version: Option<String>,
+    /// The file that was pushed, or written.
+    pub file: Option<String>,
+}
+
 /// `weir plugin new` and `weir plugin sdk`.
 #[derive(Clone, Debug, Serialize)]
 pub struct PluginProjectDocument {

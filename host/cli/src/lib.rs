@@ -3,7 +3,8 @@
 //! The way of a job: `job_file` understands the file, `plugins` makes what is missing, `assemble` turns it into the engine's graph, `start` says where it
 //! begins, `commands::run` runs that and has it watched. `plan` says beforehand what will happen, `documents` has everything that is printed as JSON. Standard
 //! output carries the document alone; everything else goes to the screen, which is standard error: `terminal`. A job that runs is served by `api`, found by
-//! `registry` and spoken to by `client`; `scripted` runs the tests of a plugin, `projects` makes and builds its project; `kept` keeps its checkpoints where they are for as long as a command reads them.
+//! `registry` and spoken to by `client`; `scripted` runs the tests of a plugin, `projects` makes and builds its project; `oci` knows plugins in registries; `kept` keeps its checkpoints
+//! where they are for as long as a command reads them.
 //!
 //! Each room knows only those below it: `tests/it/architecture.rs` has their order.
 
@@ -19,6 +20,7 @@ mod figures;
 mod job_file;
 mod kept;
 mod native;
+mod oci;
 mod plan;
 mod plugins;
 pub mod process;

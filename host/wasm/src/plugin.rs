@@ -9,6 +9,7 @@ use crate::guest_log::GuestLog;
 use crate::host_state::HostState;
 use crate::instance::GuestInstance;
 use crate::limits::Limits;
+use crate::metadata::{self, PluginMetadata};
 use crate::pack::{self, Problem};
 use crate::{stand_ins, standard_streams};
 use serde::Serialize;
@@ -105,6 +106,8 @@ pub struct PluginInfo {
     pub merging: Vec<String>,
     /// Interfaces that the component imports.
     pub imports: Vec<String>,
+    /// What its sections say of it.
+    pub metadata: PluginMetadata,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -183,6 +186,7 @@ impl Plugin {
             windowed: declared.windowed,
             merging,
             imports: self.inner.imports.clone(),
+            metadata: PluginMetadata::of(&self.inner.component.bytes),
         }
     }
 }
@@ -199,8 +203,19 @@ pub enum Verdict {
 /// Says whether the file is a plugin of this weir. An error is nothing that the file is to blame for.
 pub fn check(path: &Path, engine: &WasmEngine) -> Result<Verdict, EngineError> {
     let name = path.display().to_string();
-    let examine = |bytes: Vec<u8>| Plugin::examine(&Source { name: &name, bytes: &bytes, limits: CompileLimits::default() }, engine);
-    let examined = pack::read(path).map_err(Unfit::from).and_then(examine);
+    verdict(pack::read(path).map_err(Unfit::from).and_then(|bytes| examine_whole(&name, &bytes, engine)))
+}
+
+/// As [`check`], from memory; `name` is for messages.
+pub fn check_bytes(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Verdict, EngineError> {
+    verdict(examine_whole(name, bytes, engine))
+}
+
+fn examine_whole(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<Plugin, Unfit> {
+    Plugin::examine(&Source { name, bytes, limits: CompileLimits::default() }, engine)
+}
+
+fn verdict(examined: Result<Plugin, Unfit>) -> Result<Verdict, EngineError> {
     match examined {
         Ok(plugin) => Ok(Verdict::Fits(Box::new(plugin.info()))),
         Err(Unfit::Problems(problems)) => Ok(Verdict::Unfit(problems)),
@@ -218,6 +233,20 @@ pub fn pack_component(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<V
     let source = Source { name, bytes, limits: CompileLimits::default() };
     let packed = compile::run(Task::Pack, &source, engine).map_err(|unfit| unfit.into_error(name))?;
     Ok(packed.component.unwrap_or_else(|| bytes.to_vec()))
+}
+
+/// As [`pack_component`], with the name and the version that the plugin declares in the component's sections; and what it declares.
+pub fn pack_named(name: &str, bytes: &[u8], engine: &WasmEngine) -> Result<(Vec<u8>, PluginInfo), EngineError> {
+    let packed = pack_component(name, bytes, engine)?;
+    let info = Plugin::from_bytes(name, &packed, engine)?.info();
+    let named = metadata::named(&packed, &info.name, &info.version);
+    if named == packed {
+        return Ok((packed, info));
+    }
+    compile::share(&packed, &named, engine);
+    let digest = format!("sha256:{}", hex(&Sha256::digest(&named)));
+    let info = PluginInfo { digest, size: named.len() as u64, metadata: PluginMetadata::of(&named), ..info };
+    Ok((named, info))
 }
 
 /// Refuses a component of a newer version of the world than this weir hosts; nothing else is looked at. `name` is for messages.

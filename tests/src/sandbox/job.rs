@@ -90,6 +90,7 @@ pub fn options(store: Arc<dyn Store>, disk: &Disk, checkpoints: CheckpointConfig
         restart,
         start: StartMode::Resume,
         restore: RestoreOptions::default(),
+        pinned: Vec::new(),
         accept_lost_output: false,
         outbox: OutboxOptions::default(),
         savepoints: no_savepoints(),

@@ -192,6 +192,7 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
         restart: RestartPolicy::default(),
         start: StartMode::Resume,
         restore: RestoreOptions::default(),
+        pinned: Vec::new(),
         accept_lost_output: false,
         outbox: outbox_options(simulator, scenario),
         savepoints: no_savepoints(),

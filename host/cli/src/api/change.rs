@@ -109,7 +109,7 @@ impl Shape {
         // A component that is kept with the checkpoint stands in for what the file names, and is not named there.
         let of_file = match self.plugins.get(&id) {
             Some(PluginOrigin::Stored { .. }) => file.clone(),
-            Some(PluginOrigin::File(_)) | None => named.clone(),
+            Some(PluginOrigin::File(_) | PluginOrigin::Referenced(_)) | None => named.clone(),
         };
         self.digests.insert(id.clone(), of_file);
         if named == file && named != now {

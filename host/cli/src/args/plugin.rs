@@ -8,16 +8,10 @@ use std::path::PathBuf;
 pub enum PluginCommand {
     /// Shows what a plugin declares: name, version, inputs, outputs, states, imports, digest.
     #[command(after_help = "Example:\n  weir plugin inspect target/wasm32-unknown-unknown/release/my_plugin.wasm --output json")]
-    Inspect {
-        /// A component, or a core module that carries its component type.
-        file: PathBuf,
-    },
+    Inspect(PluginArgs),
     /// Says whether a file is a plugin of this weir, and what is wrong where it is not.
     #[command(after_help = "Example:\n  weir plugin check target/wasm32-unknown-unknown/release/my_plugin.wasm")]
-    Check {
-        /// A component, or a core module that carries its component type.
-        file: PathBuf,
-    },
+    Check(PluginArgs),
     /// Makes a plugin of a core module, of whatever language: the world's component type is added where it carries none.
     #[command(
         after_help = "Example:\n  weir plugin pack my_plugin.core.wasm -o my_plugin.wasm\n\nThe module exports what wit/operator.wit says, as `weir:operator/guest@0.2.0#describe` and so on, with `cabi_realloc` and `memory`."
@@ -54,6 +48,35 @@ pub enum PluginCommand {
         #[arg(default_value = ".")]
         folder: PathBuf,
     },
+    /// Pushes a plugin to an OCI registry, as the artefact that other tools for Wasm components take too. What the tag named before is replaced.
+    #[command(
+        after_help = "Examples:\n  weir plugin push count.wasm ghcr.io/team/count:1.2.0\n  weir plugin push count.wasm localhost:5000/count:dev --output json\n\nIt prints the digest, by which a job file may name it for good: oci:ghcr.io/team/count@sha256:….\nCredentials are those of `docker login` and its helpers, or WEIR_REGISTRY (the host that they are for), WEIR_REGISTRY_USER and\nWEIR_REGISTRY_PASSWORD or WEIR_REGISTRY_PASSWORD_FILE."
+    )]
+    Push {
+        /// A component, or a core module that carries its component type: what is pushed is the component.
+        file: PathBuf,
+        /// Where to: `REGISTRY/NAME:TAG`, with `oci:` in front or without.
+        #[arg(value_name = "REFERENCE")]
+        reference: String,
+        /// Speak to the registry without encryption. To one on this machine weir does so by itself.
+        #[arg(long)]
+        insecure_http: bool,
+    },
+    /// Pulls a plugin from an OCI registry, and keeps it by its digest: a job file may name it so.
+    #[command(
+        after_help = "Examples:\n  weir plugin pull ghcr.io/team/count:1.2.0\n  weir plugin pull oci:ghcr.io/team/count@sha256:… -o count.wasm\n\nWhat is not the component that its manifest names, or the manifest that the digest names, is refused: exit code 1."
+    )]
+    Pull {
+        /// What: `REGISTRY/NAME:TAG` or `REGISTRY/NAME@sha256:DIGEST`, with `oci:` in front or without.
+        #[arg(value_name = "REFERENCE")]
+        reference: String,
+        /// Also write it to this file.
+        #[arg(short = 'o', value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Speak to the registry without encryption. To one on this machine weir does so by itself.
+        #[arg(long)]
+        insecure_http: bool,
+    },
     /// Runs tests of plugins: records, watermarks and times that a file has, in the sandbox that jobs run them in, and what is to come of them. Exits with 1 where
     /// something else does.
     #[command(
@@ -62,13 +85,24 @@ pub enum PluginCommand {
     Test(PluginTestArgs),
 }
 
+/// A plugin to look at.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    /// A file with a component, or with a core module that carries its component type; or `oci:REGISTRY/NAME:TAG`, or `sha256:…` of one that was pulled.
+    #[arg(value_name = "PLUGIN")]
+    pub plugin: PathBuf,
+    /// Speak to a registry without encryption. To one on this machine weir does so by itself.
+    #[arg(long)]
+    pub insecure_http: bool,
+}
+
 /// Which tests to run, and how.
 #[derive(Debug, Args)]
 pub struct PluginTestArgs {
     /// The files of tests; without one all that are called *.test.toml, here and in `tests`.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// This plugin in place of those that the job files name, which then are not built.
+    /// This plugin, a file or `oci:REGISTRY/NAME:TAG`, in place of those that the job files name, which then are not built.
     #[arg(long, value_name = "PLUGIN")]
     pub plugin: Option<PathBuf>,
     /// Only tests with this in their name.

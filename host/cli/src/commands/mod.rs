@@ -1,7 +1,8 @@
 //! The commands, by what they need: `run` and `check` a job file, `dev` that and what its plugins are made from, `running` a job that runs, `stored` and `state` what one has stored, `again` that and its
-//! plugins, `plugin` a file, `project` a plugin's project, `plugin_test` a job file and what is to come of its plugins, `bench` weir's own processes. No command knows another. Each gives its document, or says why it could not.
+//! plugins, `plugin` a file, `artefact` what is in a registry, `project` a plugin's project, `plugin_test` a job file and what is to come of its plugins, `bench` weir's own processes. No command knows another. Each gives its document, or says why it could not.
 
 mod again;
+mod artefact;
 mod bench;
 mod check;
 mod dev;
@@ -52,12 +53,18 @@ pub(crate) fn dispatch(args: WeirArgs, held: HeldSignals) -> u8 {
         WeirCommand::Upgrade(upgrade) => running::upgrade(&context, &upgrade),
         WeirCommand::Dev(args) => dev::dev(&context, &args),
         WeirCommand::Check(job) => check::check(&context, &job),
-        WeirCommand::Plugin(PluginCommand::Inspect { file }) => plugin::inspect(&context, &file),
-        WeirCommand::Plugin(PluginCommand::Check { file }) => plugin::check(&context, &file),
+        WeirCommand::Plugin(PluginCommand::Inspect(args)) => plugin::inspect(&context, &args),
+        WeirCommand::Plugin(PluginCommand::Check(args)) => plugin::check(&context, &args),
         WeirCommand::Plugin(PluginCommand::Pack { module, component }) => plugin::pack(&context, &module, &component),
         WeirCommand::Plugin(PluginCommand::New { name, language }) => project::new(&context, &name, language),
         WeirCommand::Plugin(PluginCommand::Build { folder }) => project::build(&context, &folder),
         WeirCommand::Plugin(PluginCommand::Sdk { folder }) => project::sdk(&context, &folder),
+        WeirCommand::Plugin(PluginCommand::Push { file, reference, insecure_http }) => {
+            artefact::push(&context, &file, &reference, insecure_http)
+        }
+        WeirCommand::Plugin(PluginCommand::Pull { reference, file, insecure_http }) => {
+            artefact::pull(&context, &reference, file.as_deref(), insecure_http)
+        }
         WeirCommand::Plugin(PluginCommand::Test(args)) => plugin_test::test(&context, &args),
         WeirCommand::Checkpoint(CheckpointCommand::Trigger(job)) => running::trigger(&context, &job.job),
         WeirCommand::Checkpoint(CheckpointCommand::List(job)) => stored::checkpoint::list(&context, &job.job),

@@ -1,11 +1,15 @@
-//! `weir plugin inspect`, `weir plugin check` and `weir plugin pack`.
+//! `weir plugin inspect`, `weir plugin check` and `weir plugin pack`, of a file or of what is in a registry.
 
+use crate::args::PluginArgs;
 use crate::context::Context;
 use crate::documents::{PluginCheckDocument, PluginPackDocument, SCHEMA};
 use crate::failure::{FAILED, Failure};
 use crate::figures::bytes_text;
-use crate::job_file::duration_text;
+use crate::job_file::{PluginPlace, duration_text};
+use crate::oci::Access;
 use crate::projects::write_component;
+use crate::start::{Named, named_plugin};
+use bytes::Bytes;
 use std::path::Path;
 use std::time::Duration;
 use weir_engine::operator::InputPartitioning;
@@ -13,20 +17,31 @@ use weir_engine::state::{StateTtl, TimeDomain};
 use weir_wasm::{Plugin, PluginInfo, Verdict};
 
 /// Shows what a plugin declares.
-pub(super) fn inspect(context: &Context, file: &Path) -> Result<u8, Failure> {
-    let info = Plugin::load(file, &context.compiler.engine()?)?.info();
+pub(super) fn inspect(context: &Context, args: &PluginArgs) -> Result<u8, Failure> {
+    let read = |path: &Path| Ok(Bytes::from(weir_wasm::read_plugin(path)?));
+    let Named { name, bytes } = named_plugin(&context.screen, &args.plugin, &Access::of_process(args.insecure_http), read)?;
+    let info = Plugin::from_bytes(&name, &bytes, &context.compiler.engine()?)?.info();
     context.print(&info, || info_text(&info))?;
     Ok(0)
 }
 
 /// Says whether a file is a plugin of this weir.
-pub(super) fn check(context: &Context, file: &Path) -> Result<u8, Failure> {
-    let (problems, imports) = match weir_wasm::check(file, &context.compiler.engine()?)? {
+pub(super) fn check(context: &Context, args: &PluginArgs) -> Result<u8, Failure> {
+    let (engine, access) = (context.compiler.engine()?, Access::of_process(args.insecure_http));
+    let is_file = args.plugin.to_str().is_none_or(|written| PluginPlace::of(written) == Ok(PluginPlace::File));
+    let verdict = if is_file {
+        weir_wasm::check(&args.plugin, &engine)?
+    } else {
+        let Named { name, bytes } = named_plugin(&context.screen, &args.plugin, &access, |_| Ok(Bytes::new()))?;
+        weir_wasm::check_bytes(&name, &bytes, &engine)?
+    };
+    let (problems, imports) = match verdict {
         Verdict::Fits(info) => (Vec::new(), info.imports),
         Verdict::Unfit(problems) => (problems, Vec::new()),
     };
     let stand_ins = imports.into_iter().filter(|import| !import.starts_with("weir:")).collect();
-    let document = PluginCheckDocument { schema: SCHEMA, file: file.display().to_string(), fits: problems.is_empty(), problems, stand_ins };
+    let document =
+        PluginCheckDocument { schema: SCHEMA, file: args.plugin.display().to_string(), fits: problems.is_empty(), problems, stand_ins };
     context.print(&document, || check_text(&document))?;
     Ok(if document.fits { 0 } else { FAILED })
 }
@@ -44,6 +59,7 @@ pub(super) fn pack(context: &Context, module: &Path, component: &Path) -> Result
 
 fn info_text(info: &PluginInfo) -> String {
     let mut text = format!("{} {}\n  {}, {}\n", info.name, info.version, info.digest, bytes_text(info.size));
+    text.push_str(&metadata_text(info));
     if info.windowed {
         text.push_str("  windowed: its state is kept by key and window\n");
     }
@@ -73,6 +89,29 @@ fn info_text(info: &PluginInfo) -> String {
     }
     for import in &info.imports {
         line("import", import, String::new());
+    }
+    text
+}
+
+/// What the component's sections say of it beside what the plugin declares; a name that is another, too.
+fn metadata_text(info: &PluginInfo) -> String {
+    let said = &info.metadata;
+    let mut text = String::new();
+    let differs = |said: &Option<String>, declared: &str| said.as_ref().is_some_and(|said| said != declared);
+    if differs(&said.name, &info.name) || differs(&said.version, &info.version) {
+        let (name, version) = (said.name.as_deref().unwrap_or("?"), said.version.as_deref().unwrap_or("?"));
+        text.push_str(&format!("  its sections call it {name} {version}\n"));
+    }
+    let more = [
+        ("description", &said.description),
+        ("authors", &said.authors),
+        ("licenses", &said.licenses),
+        ("source", &said.source),
+        ("homepage", &said.homepage),
+        ("revision", &said.revision),
+    ];
+    for (what, value) in more {
+        value.iter().for_each(|value| text.push_str(&format!("  {what}: {value}\n")));
     }
     text
 }

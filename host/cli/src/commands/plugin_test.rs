@@ -6,8 +6,10 @@ use crate::context::Context;
 use crate::documents::{FailedTestDocument, PluginTestDocument, SCHEMA, TestDocument};
 use crate::failure::{FAILED, Failure};
 use crate::job_file::{JobFile, OperatorStep, suggest};
+use crate::oci::Access;
 use crate::scripted::{Difference, Failing, Lines, Manner, Script, Test, read, run};
-use crate::start::build;
+use crate::start::{Named, build, named_plugin};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
@@ -109,7 +111,9 @@ impl Plugins<'_> {
         match (self.of.entry(id.clone()), self.named) {
             (Entry::Occupied(loaded), _) => Ok(loaded.get().clone()),
             (Entry::Vacant(vacant), Some(path)) => {
-                Ok(vacant.insert(Plugin::load_within(path, self.engine, job.compile_limits(id))?).clone())
+                let read = |path: &Path| Ok(Bytes::from(weir_wasm::read_plugin(path)?));
+                let Named { name, bytes } = named_plugin(&self.context.screen, path, &Access::of_process(false), read)?;
+                Ok(vacant.insert(Plugin::from_bytes_within(&name, &bytes, self.engine, job.compile_limits(id))?).clone())
             }
             (Entry::Vacant(_), None) => Err(Failure::Usage {
                 message: format!("`{id}` is built into weir"),

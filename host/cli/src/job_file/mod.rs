@@ -7,6 +7,7 @@
 mod graph;
 mod model;
 mod nearby;
+mod plugin_place;
 mod problem;
 mod rescale;
 mod section;
@@ -21,6 +22,7 @@ mod window;
 mod written;
 
 pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};
+pub use plugin_place::{BadPlace, OciReference, PluginPlace};
 pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span};
 pub use section::Located;
 #[cfg(test)]

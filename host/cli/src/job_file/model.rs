@@ -1,5 +1,6 @@
 //! A job file as it was understood: every default is filled in, every reference is known to lead somewhere.
 
+use super::plugin_place::PluginPlace;
 use super::problem::{JobFileError, Problem, SourceText, Span};
 use super::section::Located;
 use serde_json::{Map, Value};
@@ -203,8 +204,10 @@ pub enum Code {
 /// A plugin with its settings.
 #[derive(Clone, Debug)]
 pub struct PluginCode {
-    /// The path as written.
+    /// Where it is, as written: a path, a reference to a registry, or a digest.
     pub path: Located<String>,
+    /// What that is.
+    pub place: PluginPlace,
     /// The command that makes it.
     pub build: Option<Located<String>>,
     /// Globs of what it is made from.

@@ -1,6 +1,7 @@
 //! The steps of a job: `[source.ID]`, `[operator.ID]`, `[sink.ID]`, each read on its own. How they hang together is [`super::graph`]'s.
 
 use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings, Watermark, Window};
+use super::plugin_place::{BadPlace, PluginPlace};
 use super::problem::{Problem, Span};
 use super::section::{Located, Section, json_of};
 use super::suggest;
@@ -183,6 +184,7 @@ fn refuse_plugin_setting(section: &Section<'_>, key: &'static str) {
 
 fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<PluginCode> {
     let path = section.required("plugin");
+    let place = path.as_ref().and_then(|path| read_place(section, path));
     let (config, config_places) = read_config(section);
     let on_failure = section.choice("on-failure", &[OnFailure::Fail, OnFailure::Quarantine].map(|policy| (policy.name(), policy)));
     let code = PluginCode {
@@ -194,8 +196,29 @@ fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Plu
         quarantine: QuarantineLimit::default(),
         limits: read_limits(section, limits?),
         path: path?,
+        place: place?,
     };
     Some(code)
+}
+
+/// Where the plugin is. What is in no file is not built from any.
+fn read_place(section: &Section<'_>, path: &Located<String>) -> Option<PluginPlace> {
+    let place = match PluginPlace::of(&path.value) {
+        Ok(place) => place,
+        Err(BadPlace { message, hint }) => {
+            section.problem(Problem::new(path.span.clone(), format!("`plugin` in {}: {message}", section.name)).hint(hint));
+            return None;
+        }
+    };
+    if place != PluginPlace::File {
+        for key in ["build", "sources"] {
+            if let Some(span) = section.place(key) {
+                let message = format!("`{key}` does not go with a plugin that is in no file in {}", section.name);
+                section.problem(Problem::new(span, message).hint("build it where it is pushed from: `weir plugin push`"));
+            }
+        }
+    }
+    Some(place)
 }
 
 /// What is handed to the plugin, and where it stands.

@@ -122,7 +122,7 @@ pub(crate) const OPERATOR: &[Setting] = &[
         "plugin",
         Kind::Path,
         Required("\"target/wasm32-unknown-unknown/release/my_plugin.wasm\""),
-        "The plugin's file: a component, or a core module that carries its type.",
+        "The plugin: a file with a component, or with a core module that carries its type; `oci:REGISTRY/NAME:TAG` or `oci:REGISTRY/NAME@sha256:…` in a registry; or `sha256:…`, a component that was pulled before.",
     ),
     Setting::new("config", Kind::Other("any value"), Value("{}"), "What the plugin is configured with, as it reads it."),
     Setting::new(

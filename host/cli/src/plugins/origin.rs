@@ -1,4 +1,4 @@
-//! Where the plugins of a job come from: files, or what is kept beside a checkpoint.
+//! Where the plugins of a job come from: files, what a reference of the job file leads to, or what is kept beside a checkpoint.
 
 use crate::job_file::{Code, JobFile};
 use bytes::Bytes;
@@ -19,6 +19,8 @@ pub type PluginOrigins = BTreeMap<String, PluginOrigin>;
 pub enum PluginOrigin {
     /// A file.
     File(PathBuf),
+    /// What a reference to a registry, or a digest, leads to.
+    Referenced(Referenced),
     /// A component that is kept beside a checkpoint.
     Stored {
         /// What to call it in messages.
@@ -30,12 +32,25 @@ pub enum PluginOrigin {
     },
 }
 
+/// What a reference of the job file leads to: the job file's own plugin, as a file is.
+#[derive(Clone, Debug)]
+pub struct Referenced {
+    /// The reference as the job file has it.
+    pub reference: String,
+    /// The digest of its manifest, where it is in a registry.
+    pub manifest: Option<String>,
+    /// The component, or a core module that carries its type.
+    pub bytes: Bytes,
+    /// The SHA-256 that the component has to have, where the job's lineage has pinned it.
+    pub pinned: Option<String>,
+}
+
 impl PluginOrigin {
     /// Bytes of the file, or of what is kept; `None` of a file that is not there.
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
-            Self::Stored { bytes, .. } => Some(bytes.len() as u64),
+            Self::Referenced(Referenced { bytes, .. }) | Self::Stored { bytes, .. } => Some(bytes.len() as u64),
         }
     }
 
@@ -45,15 +60,26 @@ impl PluginOrigin {
             Self::File(path) => {
                 Plugin::load_within(path, engine, limits).map_err(|error| error.context(format!("{operator}: load the plugin")))
             }
-            Self::Stored { name, digest, bytes } => {
-                let plugin = Plugin::from_bytes_within(name, bytes, engine, limits);
-                let plugin = plugin.map_err(|error| error.context(format!("{operator}: load the plugin")))?;
-                if plugin.component().digest == *digest {
-                    return Ok(plugin);
-                }
-                Err(EngineError::new(ErrorKind::Corrupt, format!("{name}: the component is not the one with digest {digest}")))
+            Self::Referenced(Referenced { reference: name, bytes, pinned, .. }) => {
+                load_stored((operator, name), bytes, pinned.as_deref(), engine, limits)
             }
+            Self::Stored { name, digest, bytes } => load_stored((operator, name), bytes, Some(digest), engine, limits),
         }
+    }
+}
+
+fn load_stored(
+    (operator, name): (&str, &str),
+    bytes: &[u8],
+    digest: Option<&str>,
+    engine: &WasmEngine,
+    limits: CompileLimits,
+) -> Result<Plugin, EngineError> {
+    let plugin = Plugin::from_bytes_within(name, bytes, engine, limits);
+    let plugin = plugin.map_err(|error| error.context(format!("{operator}: load the plugin")))?;
+    match digest.filter(|digest| plugin.component().digest != **digest) {
+        None => Ok(plugin),
+        Some(digest) => Err(EngineError::new(ErrorKind::Corrupt, format!("{name}: the component is not the one with digest {digest}"))),
     }
 }
 

@@ -15,7 +15,7 @@ mod rust;
 
 pub use build::{Built, build};
 pub use new::{new, write_sdk};
-pub use pack::write_component;
+pub use pack::{write_component, write_whole};
 
 use crate::args::Language;
 use crate::failure::Failure;

@@ -3,14 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::{Plugin, PluginInfo, WasmEngine, pack_component};
+use weir_wasm::{PluginInfo, WasmEngine, pack_named};
 
 /// Writes the component that a core module stands for, or that there is already, to `component`. What the plugin declares.
 pub fn write_component(module: &Path, component: &Path, engine: &WasmEngine) -> Result<PluginInfo, EngineError> {
     let name = module.display().to_string();
     let bytes = weir_wasm::read_plugin(module)?;
-    let packed = pack_component(&name, &bytes, engine)?;
-    let info = Plugin::from_bytes(&name, &packed, engine)?.info();
+    let (packed, info) = pack_named(&name, &bytes, engine)?;
     write_whole(component, &packed)
         .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("write the component {}: {error}", component.display())))?;
     Ok(info)
@@ -18,7 +17,7 @@ pub fn write_component(module: &Path, component: &Path, engine: &WasmEngine) -> 
 
 /// Beside its place first: what stands there is whole, or what stood there before. A link is followed and stays a link; what is there and is no regular file is
 /// refused: it would be replaced by one.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let path = &led_to(path)?;
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(std::io::Error::other("it is there, and is no regular file"));

@@ -1,6 +1,7 @@
-//! What a job starts from: the point that is named, its plugins built or as they were kept, and what of its state is given up.
+//! What a job starts from: the point that is named, its plugins built, found by what refers to them, or as they were kept, and what of its state is given up.
 
 mod pinned;
+mod references;
 
 use crate::failure::Failure;
 use crate::job_file::JobFile;
@@ -12,6 +13,8 @@ use weir_engine::checkpoint::RestoreOptions;
 use weir_engine::element::CheckpointId;
 
 pub(crate) use pinned::{job_of_savepoint, pinned_plugins, refuse_newer_origin};
+use references::referenced_now;
+pub(crate) use references::{Lineage, Named, named_plugin, pins_of, pulled, referenced_plugins};
 
 /// What `--from` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +42,15 @@ pub(crate) fn restore_options(job: &JobFile, drops: &[String]) -> RestoreOptions
     RestoreOptions { renames: job.renames(), drops: drops.iter().cloned().collect() }
 }
 
-/// Builds the plugins that are missing or older than their sources.
+/// Builds the plugins that are missing or older than their sources, and finds those that are in no file as a job would that begins now.
 pub(crate) fn build(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
+    let mut plugins = build_files(screen, job)?;
+    plugins.extend(referenced_now(screen, job)?);
+    Ok(plugins)
+}
+
+/// Builds the plugins that are missing or older than their sources. Those that are in no file are not among them.
+pub(crate) fn build_files(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
     let built = ensure_built(job, &BuildEnvironment::of_process(), &|line| screen.notice(line))?;
     Ok(built.into_iter().map(|(id, path)| (id, PluginOrigin::File(path))).collect())
 }

@@ -28,7 +28,7 @@ pub(crate) use format::{
     StateFiles, StateObjectReader, Stretch, SubtaskFiles, read_calls, read_in_flight, read_staged, write_calls, write_in_flight,
 };
 pub(crate) use log::Append;
-pub use log::{JobLog, LineageRoot, LogEntry, Override, Replaced};
+pub use log::{JobLog, LineageRoot, LogEntry, Override, Pinned, Replaced};
 pub use restore_plan::{LeftOut, PlannedKind, PlannedRestore, RestoreOptions, StateFate, StatePlan, VertexPlan};
 pub(crate) use restore_plan::{Remedy, Restorable, RestorePlan, RestoreRefusal, plan_identities};
 pub(crate) use stored_object::{read_object, read_state_object};

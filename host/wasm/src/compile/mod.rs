@@ -83,6 +83,15 @@ pub(crate) fn compile(source: &Source<'_>, engine: &WasmEngine, cached: Cached) 
     Ok(examined)
 }
 
+/// Lets what was compiled of `component` count for `named`, which is the same with other custom sections: whoever runs it finds it in the cache.
+pub(crate) fn share(component: &[u8], named: &[u8], engine: &WasmEngine) {
+    let Some(cache) = &engine.cache else { return };
+    let most = CompileLimits::default().budget(component.len()).answer;
+    if let Some(found) = cache.get(&CodeCache::key(component, &engine.engine), most).filter(|found| found.component.is_none()) {
+        cache.put(&CodeCache::key(named, &engine.engine), &found);
+    }
+}
+
 /// Does `task`, wherever the engine says.
 pub(crate) fn run(task: Task, source: &Source<'_>, engine: &WasmEngine) -> Result<Examined, Unfit> {
     let budget = source.limits.budget(source.bytes.len());

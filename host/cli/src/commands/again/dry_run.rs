@@ -11,7 +11,10 @@ use crate::documents::{
 use crate::failure::{FAILED, Failure};
 use crate::figures::grouped;
 use crate::job_file::list_words;
+use crate::oci::Access;
+use crate::start::{Named, named_plugin};
 use crate::value_text::moment;
+use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::path::Path;
@@ -24,15 +27,17 @@ const SHOWN: usize = 100;
 /// Compares the two and prints how they differ.
 pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
     let job = job_file(Path::new(&args.job))?;
+    let read = |path: &Path| Ok(Bytes::from(weir_wasm::read_plugin(path)?));
+    let named = named_plugin(&context.screen, &args.plugin, &Access::of_process(false), read)?;
     let (document, from, waits) = rerun(context, &job, (&args.operator, args.from.as_deref()), async |of| {
-        Ok((compare(&of, args).await?, of.point_text(), waits(&of.graph, of.vertex)))
+        Ok((compare(&of, args, &named).await?, of.point_text(), waits(&of.graph, of.vertex)))
     })?;
     context.print(&document, || text(&document, &from, waits))?;
     Ok(if document.agrees { 0 } else { FAILED })
 }
 
-async fn compare(of: &Rerun, args: &UpgradeArgs) -> Result<DryRunDocument, Failure> {
-    let new_graph = of.graph_with(&args.plugin)?;
+async fn compare(of: &Rerun, args: &UpgradeArgs, named: &Named) -> Result<DryRunDocument, Failure> {
+    let new_graph = of.graph_with(named)?;
     let mut upstream = Upstream::restore(&of.graph, of.vertex, &of.point, args.records).await?;
     let mut old = IsolatedOperator::restore(&of.graph, of.vertex, &of.point).await?;
     let mut new = IsolatedOperator::restore(&new_graph, of.vertex, &of.point).await?;

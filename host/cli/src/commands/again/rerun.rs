@@ -18,7 +18,7 @@ use crate::job_file::{Code, JobFile, list_words, suggest};
 use crate::kept::Held;
 use crate::kept::{is_deletion, told_of_deletion};
 use crate::plugins::{PluginOrigins, stored_plugins};
-use crate::start::build;
+use crate::start::{Named, build};
 use crate::start::{StartPoint, start_point};
 use crate::storage::{OpenStorage, with_savepoint_of, with_storage};
 use futures_util::FutureExt;
@@ -190,15 +190,15 @@ impl Rerun {
         Ok(graph)
     }
 
-    /// The graph with the plugin at `path` in the operator's place.
-    pub fn graph_with(&self, path: &Path) -> Result<JobGraph, Failure> {
+    /// The graph with this plugin in the operator's place.
+    pub fn graph_with(&self, named: &Named) -> Result<JobGraph, Failure> {
         let id = self.id();
         if !self.plugins.contains_key(id) {
             let message = format!("`{id}` is built into weir: there is no plugin to replace");
             return Err(Failure::Usage { message, hint: "name an operator that has a `plugin`".into() });
         }
         let mut plugins = self.plugins.clone();
-        let plugin = Plugin::load_within(path, &self.engine, self.job.compile_limits(id))
+        let plugin = Plugin::from_bytes_within(&named.name, &named.bytes, &self.engine, self.job.compile_limits(id))
             .map_err(|error| error.context(format!("{id}: load the plugin")))?;
         plugins.insert(id.to_owned(), plugin);
         graph(&self.job, &plugins)

@@ -19,7 +19,9 @@ use crate::job_file::JobFile;
 use crate::plugins::{GoingOn, PluginOrigins};
 use crate::process::{cpu_seconds, peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
-use crate::start::{build, job_of_savepoint, pinned_plugins, refuse_newer_origin, restore_options};
+use crate::start::{
+    Lineage, build_files, job_of_savepoint, pinned_plugins, pins_of, referenced_plugins, refuse_newer_origin, restore_options,
+};
 use crate::storage::{savepoint_opener, threads};
 use crate::terminal::{HeldSignals, Signals, standard_output};
 use bytes::Bytes;
@@ -122,7 +124,7 @@ impl Run<'_> {
         let began = self.runtime.clock.now();
         // Without a job file of its own a run has no plugins of its own either.
         let pinned = self.args.pinned || self.args.job.is_none();
-        let built = if pinned { None } else { Some(build(&self.context.screen, &job)?) };
+        let built = if pinned { None } else { Some(build_files(&self.context.screen, &job)?) };
         // Compiling a plugin belongs to the start of a job, making it does not.
         let building = self.runtime.clock.now().saturating_sub(began);
         let opened = ObjectStorage::open(&job.checkpoints.storage.value, &job.folder, &job.name, self.threads.control());
@@ -132,9 +134,10 @@ impl Run<'_> {
         let stored = |path: &str| self.threads.block_on(store.get(path));
         let history = History::of(log.entries());
         let plugins = match built {
-            Some(plugins) => plugins,
+            Some(files) => self.with_references(files, &job, &history, &start, &*store)?,
             None => self.pinned(&job, &history, &start, &*store)?,
         };
+        let found = plugins.clone();
         let (shape, assembly) = {
             let compiler = self.context.compiler.clone();
             Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
@@ -145,7 +148,8 @@ impl Run<'_> {
         drop(log);
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
-        let (graph, options) = (assembly.graph.clone(), self.options(&job, store.clone(), start));
+        let pinned = pins_of(&job, &found, &shape.digests, history.pinned(&start));
+        let (graph, options) = (assembly.graph.clone(), JobOptions { pinned, ..self.options(&job, store.clone(), start) });
         #[cfg(any(test, feature = "crash-points"))]
         let (graph, options) = crash_points::CrashPoints::of_process()?.around(graph, options);
         let (control, inbox) = JobControl::new();
@@ -205,6 +209,21 @@ impl Run<'_> {
                 hint: "name its job file: `weir run JOB --from ID`; only a savepoint holds one itself".into(),
             }),
         }
+    }
+
+    /// The plugins that are files, and what the job's references lead to, or led to when what the job goes on with began.
+    fn with_references(
+        &self,
+        mut plugins: PluginOrigins,
+        job: &JobFile,
+        history: &History,
+        start: &StartMode,
+        store: &dyn Store,
+    ) -> Result<PluginOrigins, Failure> {
+        let lineage = Lineage { pinned: history.pinned(start), store };
+        let referenced = referenced_plugins(&self.context.screen, job, Some(&lineage), &*self.runtime.clock);
+        plugins.extend(self.threads.block_on(referenced)?);
+        Ok(plugins)
     }
 
     /// The components that are kept where the job starts from.
@@ -268,6 +287,7 @@ impl Run<'_> {
             restart: job.restart,
             start,
             restore: restore_options(job, &self.args.drop_state),
+            pinned: Vec::new(),
             accept_lost_output: self.args.accept_lost_output,
             // No connector has an outbox yet.
             outbox: OutboxOptions::default(),

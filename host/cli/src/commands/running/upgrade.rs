@@ -7,6 +7,9 @@ use crate::args::UpgradeArgs;
 use crate::client::JobClient;
 use crate::context::Context;
 use crate::failure::{FAILED, Failure};
+use crate::oci::Access;
+use crate::start::{Named, named_plugin};
+use bytes::Bytes;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -19,8 +22,7 @@ const WATCH: Duration = Duration::from_millis(200);
 /// Lets another component take over in a running job.
 pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
     let client = JobClient::find(&args.job)?;
-    let name = args.plugin.display().to_string();
-    let component = component(&args.plugin)?;
+    let Named { name, bytes: component } = named_plugin(&context.screen, &args.plugin, &Access::of_process(false), component)?;
     let before = status_of(&client)?.change.map(|change| change.id);
     context.screen.notice("upgrading: compiling the new component and comparing its states");
     let query = [
@@ -43,8 +45,8 @@ pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Res
 }
 
 /// The new plugin, no further than one may be long.
-fn component(path: &Path) -> Result<Vec<u8>, Failure> {
-    weir_wasm::read_plugin(path).map_err(|error| Failure::Usage {
+fn component(path: &Path) -> Result<Bytes, Failure> {
+    weir_wasm::read_plugin(path).map(Bytes::from).map_err(|error| Failure::Usage {
         message: error.to_string(),
         hint: error.hint().unwrap_or("name a component, or a core module that carries its type").to_owned(),
     })

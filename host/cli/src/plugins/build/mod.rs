@@ -13,7 +13,7 @@ mod wasm_target;
 pub(crate) use wasm_target::ensure_installed as ensure_target;
 
 use crate::failure::Failure;
-use crate::job_file::{Code, JobFile, JobFileError, OperatorStep, PluginCode, Problem};
+use crate::job_file::{Code, JobFile, JobFileError, OperatorStep, PluginCode, PluginPlace, Problem};
 use freshness::{Freshness, changed_last, dep_info_sources, freshness, glob_sources};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -50,11 +50,19 @@ impl BuildEnvironment {
     }
 }
 
-/// Makes sure that every plugin of the job is there and up to date. Returns where each operator's is. `say` is told what takes time.
+/// The plugin of an operator that has one in a file.
+fn in_file(operator: &OperatorStep) -> Option<&PluginCode> {
+    match &operator.code {
+        Code::Plugin(code) if code.place == PluginPlace::File => Some(code),
+        Code::Plugin(_) | Code::Native(_) => None,
+    }
+}
+
+/// Makes sure that every plugin of the job that is a file is there and up to date. Returns where each operator's is. `say` is told what takes time.
 pub fn ensure_built(job: &JobFile, environment: &BuildEnvironment, say: &dyn Fn(&str)) -> Result<BTreeMap<String, PathBuf>, Failure> {
     let mut artefacts = BTreeMap::new();
     for operator in &job.operators {
-        let Code::Plugin(code) = &operator.code else { continue };
+        let Some(code) = in_file(operator) else { continue };
         let artefact = environment.artefact(job, code);
         let step = Step { job, operator, code, artefact: &artefact, environment };
         match (step.freshness()?, &code.build) {
@@ -83,7 +91,7 @@ pub struct Stale {
 pub fn stale(job: &JobFile, environment: &BuildEnvironment) -> Result<Vec<Stale>, Failure> {
     let mut stale = Vec::new();
     for operator in &job.operators {
-        let Code::Plugin(code) = &operator.code else { continue };
+        let Some(code) = in_file(operator) else { continue };
         let artefact = environment.artefact(job, code);
         let step = Step { job, operator, code, artefact: &artefact, environment };
         let sources = step.sources()?;

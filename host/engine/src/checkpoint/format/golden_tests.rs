@@ -3,7 +3,7 @@
 use super::envelope;
 use super::*;
 use crate::checkpoint::log::format::{EntryDigest, open_entry, seal_entry, seal_entry_of_format_1};
-use crate::checkpoint::{LineageRoot, LogEntry, paths};
+use crate::checkpoint::{LineageRoot, LogEntry, Pinned, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::exchange::Partitioning;
 use crate::state::{StateDescriptor, StateKind, StateTtl, TimeDomain, WindowKind, WindowSettings, timer_state, window_state};
@@ -54,6 +54,7 @@ fn entries(format: u32) -> Vec<LogEntry> {
             root: LineageRoot::Checkpoint(CheckpointId(4)),
             restored: Some(CheckpointId(6)),
             probation: false,
+            pinned: Vec::new(),
             started_ms: 1,
         },
         LogEntry::Completed {
@@ -153,6 +154,19 @@ fn log_entries_of_format_2_are_read_and_written_as_they_were() {
         assert_eq!(seal_entry(seq, "10909", before, &entry), *line);
         before = Some(EntryDigest::of(line));
     }
+}
+
+#[test]
+fn what_an_attempt_notes_of_references_has_the_name_that_it_had() {
+    let stored = golden("log-v2-pinned.jsonl");
+    let mut entry = entries(2).remove(0);
+    let LogEntry::Attempt { pinned, .. } = &mut entry else { panic!("the first entry is an attempt") };
+    let component = "01".repeat(32);
+    let of_registry = Pinned { vertex: "op".into(), reference: "oci:a.b/c:1".into(), manifest: Some("sha256:02".into()), component };
+    let of_digest = Pinned { vertex: "other".into(), reference: "sha256:03".into(), manifest: None, component: "03".into() };
+    *pinned = vec![of_registry, of_digest];
+    assert_eq!(String::from_utf8_lossy(&seal_entry(1, "10909", None, &entry)), String::from_utf8_lossy(&stored));
+    assert_eq!(open_entry("golden", 1, &stored).unwrap().entry, entry);
 }
 
 #[test]

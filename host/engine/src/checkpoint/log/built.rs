@@ -7,7 +7,17 @@ impl LogEntry {
     /// Attempt `attempt` begins in the lineage of `lineage`, which was begun anew.
     pub fn begun(attempt: AttemptId, nonce: &str, lineage: AttemptId) -> Self {
         let (nonce, root) = (nonce.to_owned(), LineageRoot::Fresh);
-        Self::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored: None, probation: false, started_ms: 0 }
+        Self::Attempt {
+            attempt,
+            nonce,
+            lineage,
+            lineage_nonce: None,
+            root,
+            restored: None,
+            probation: false,
+            pinned: Vec::new(),
+            started_ms: 0,
+        }
     }
 
     /// Attempt `attempt` has completed the checkpoint whose `metadata` lies there and has that checksum.

@@ -37,6 +37,9 @@ pub enum LogEntry {
         /// True where it goes on with an upgrade that is on probation; any other attempt gives that up.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         probation: bool,
+        /// What references of the job file, which may come to mean something else, are in this lineage.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pinned: Vec<Pinned>,
         /// Milliseconds since the Unix epoch.
         started_ms: i64,
     },
@@ -156,6 +159,21 @@ impl LogEntry {
             | Self::Finished { attempt, nonce, .. } => (*attempt, nonce),
         }
     }
+}
+
+/// The component that a reference of the job file led to when it was resolved. It holds as long as the job file has that reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pinned {
+    /// The operator's id.
+    pub vertex: String,
+    /// The reference as the job file has it.
+    pub reference: String,
+    /// The digest by which its registry still has it, where it is one of a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// The SHA-256 of the component.
+    pub component: String,
 }
 
 /// What holds for one vertex in place of the job file's word.

@@ -16,7 +16,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
 use crate::storage::{Created, Store, TRIES, back_off, retry};
 use bytes::Bytes;
-pub use entry::{LineageRoot, LogEntry, Override, Replaced};
+pub use entry::{LineageRoot, LogEntry, Override, Pinned, Replaced};
 use format::{EntryDigest, Link, StoredEntry, open_entry, seal_entry};
 use futures_util::{StreamExt, stream};
 use std::sync::Arc;

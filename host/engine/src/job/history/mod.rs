@@ -2,7 +2,7 @@
 
 pub(in crate::job) mod start;
 
-use crate::checkpoint::{CheckpointMetadata, LineageRoot, LogEntry, Override};
+use crate::checkpoint::{CheckpointMetadata, LineageRoot, LogEntry, Override, Pinned};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
@@ -38,6 +38,8 @@ pub struct Lineage {
     pub completed: Vec<CompletedCheckpoint>,
     /// True once all input has been worked off and committed.
     pub finished: bool,
+    /// What references are in it, as its newest attempt says.
+    pub pinned: Vec<Pinned>,
     /// What was changed while the job ran, oldest first, each behind the checkpoint that it is named with. What held at the checkpoint that the lineage
     /// began from holds in it from the beginning.
     changes: Vec<(Option<CheckpointId>, Vec<Override>)>,
@@ -58,7 +60,8 @@ pub struct Probation {
 
 impl Lineage {
     fn new(id: AttemptId, nonce: String, root: LineageRoot) -> Self {
-        Self { id, nonce, attempts: Vec::new(), root, completed: Vec::new(), finished: false, changes: Vec::new(), probation: None }
+        let (attempts, completed, changes, pinned) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { id, nonce, attempts, root, completed, finished: false, pinned, changes, probation: None }
     }
 
     /// What holds in place of the job file's word, by vertex.
@@ -108,7 +111,7 @@ impl History {
 
     fn on_entry(&mut self, entry: &LogEntry) {
         match entry {
-            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce, root, probation, .. } => {
+            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce, root, probation, pinned, .. } => {
                 let place = self.lineages.iter().position(|known| known.id == *lineage).unwrap_or_else(|| {
                     let of_lineage = lineage_nonce.as_ref().unwrap_or(nonce).clone();
                     let mut began = Lineage::new(*lineage, of_lineage, root.clone());
@@ -117,6 +120,7 @@ impl History {
                     self.lineages.len() - 1
                 });
                 self.lineages[place].attempts.push(nonce.clone());
+                self.lineages[place].pinned.clone_from(pinned);
                 if !probation {
                     self.lineages[place].probation = None;
                 }

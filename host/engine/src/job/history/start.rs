@@ -1,6 +1,6 @@
 //! Where an attempt starts: what the user asks for, and what the job's history makes of it. Pure.
 
-use crate::checkpoint::{LineageRoot, Override};
+use crate::checkpoint::{LineageRoot, Override, Pinned};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::history::{CompletedCheckpoint, History, Lineage, Probation};
@@ -102,6 +102,12 @@ impl History {
             // A lineage that is about to begin at a checkpoint of the job.
             None => (self.held_at(&start.root).unwrap_or_default(), None),
         }
+    }
+
+    /// What references of the job file are for a start in this mode: nothing, where it begins a lineage.
+    pub fn pinned(&self, mode: &StartMode) -> &[Pinned] {
+        let lineage = self.start(mode).ok().and_then(|start| self.lineage(start.lineage?));
+        lineage.map_or(&[], |lineage| &lineage.pinned)
     }
 
     /// Where the state of a start in this mode comes from.

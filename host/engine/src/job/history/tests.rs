@@ -24,7 +24,17 @@ fn entry(word: &str) -> LogEntry {
                 (lineage, if from == "s" { savepoint() } else { LineageRoot::Checkpoint(CheckpointId(number(from))) })
             });
             let (lineage, probation) = (AttemptId(number(lineage)), word.starts_with('P'));
-            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce: None, root, restored: None, probation, started_ms: 0 }
+            LogEntry::Attempt {
+                attempt,
+                nonce,
+                lineage,
+                lineage_nonce: None,
+                root,
+                restored: None,
+                probation,
+                pinned: pinned(attempt),
+                started_ms: 0,
+            }
         }
         "C" => LogEntry::complete(attempt, &nonce, CheckpointId(number(rest)), format!("m{rest}"), 0),
         kind @ ("O" | "U") => {
@@ -37,6 +47,11 @@ fn entry(word: &str) -> LogEntry {
         kind @ ("Y" | "N") => LogEntry::Outcome { attempt, nonce, accepted: kind == "Y", reason: None, decided_ms: 0 },
         _ => LogEntry::Finished { attempt, nonce, finished_ms: 0 },
     }
+}
+
+/// Each attempt has pinned something of its own.
+fn pinned(attempt: AttemptId) -> Vec<Pinned> {
+    vec![Pinned { vertex: "op".into(), reference: "oci:a/b:1".into(), manifest: None, component: attempt.to_string() }]
 }
 
 /// `lineage/checkpoint/finished` of a start.
@@ -93,6 +108,22 @@ fn plain_run_goes_on_with_an_older_lineage_that_ran_last() {
     check("A1.1 C1.1 A2.2<1 C2.2 A3.3 C3.3 A4.2<1 C4.4", StartMode::Resume, "2 from 4");
     let newest = |log| history(log).newest_lineage().map(|lineage| lineage.id.0);
     assert_eq!((newest(""), newest("A1.1 A2.2 A3.1"), newest("A1.1 A2.2 C1.1")), (None, Some(1), Some(2)));
+}
+
+#[test]
+fn references_are_what_the_newest_attempt_of_a_lineage_says_and_nothing_in_a_new_one() {
+    let check = |log: &str, mode: StartMode, expect: Option<&str>| {
+        let history = history(log);
+        assert_eq!(history.pinned(&mode).first().map(|pinned| pinned.component.as_str()), expect, "{log}");
+    };
+    check("", StartMode::Resume, None);
+    check("A1.1 A2.1", StartMode::Resume, Some("2"));
+    check("A1.1 C1.1 A2.2", StartMode::Resume, Some("2"));
+    check("A1.1 C1.1 A2.2<1 C2.2 A3.1", StartMode::Resume, Some("3"));
+    check("A1.1 C1.1 A2.1", StartMode::Fresh, None);
+    check("A1.1 C1.1", from(1, false), None);
+    check("A1.1 C1.1 A2.2<1 A3.1", from(1, false), Some("2"));
+    check("A1.1 C1.1 A2.2<1 A3.1", from(1, true), None);
 }
 
 #[test]

@@ -176,6 +176,7 @@ impl Supervisor {
             root: start.root.clone(),
             restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
             probation: self.tried.is_some(),
+            pinned: self.options.pinned.clone(),
             started_ms: self.runtime.clock.wall_ms(),
         };
         self.sent.push(nonce.clone());

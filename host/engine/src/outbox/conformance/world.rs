@@ -50,6 +50,7 @@ impl<'a> World<'a> {
             root: LineageRoot::Fresh,
             restored: None,
             probation: false,
+            pinned: Vec::new(),
             started_ms: 0,
         };
         assert_eq!(log.append(entry).await.expect("it appends"), Append::Done);

@@ -1,0 +1,162 @@
+//! The user's credentials for a registry: what the environment says of it, else what Docker and Podman keep, and the helpers that their files name.
+//!
+//! Those of the environment are for one registry, which it names: nothing is sent to another because a job file refers to it. What fails is said without what
+//! a helper or a file holds.
+
+use crate::job_file::OciReference;
+use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::printable;
+
+/// Bytes of a file of credentials.
+const FILE_BYTES: u64 = 1 << 20;
+/// Bytes of what a helper complains of.
+const SAID: usize = 300;
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// Nobody that is known.
+    Anonymous,
+    /// A user.
+    Basic(String, String),
+    /// Who holds this token, which gets others.
+    Identity(String),
+}
+
+/// A variable of an environment, by its name.
+type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Credentials {
+    /// Those of this process for the reference's registry.
+    pub fn of_process(reference: &OciReference) -> Result<Self, EngineError> {
+        Self::of(reference, &|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn of(reference: &OciReference, variable: Variable<'_>) -> Result<Self, EngineError> {
+        if let Some(found) = Self::of_environment(reference, variable)? {
+            return Ok(found);
+        }
+        // Docker's own registry has an older name there.
+        let registry = if reference.registry == "docker.io" { "index.docker.io" } else { &reference.registry };
+        for path in files(variable) {
+            let Ok(file) = File::open(&path) else { continue };
+            let failed = |what: String| {
+                EngineError::new(ErrorKind::FixInput, format!("find credentials for {registry} in {}: {what}", path.display()))
+                    .with_hint(super::failure::credentials(reference))
+            };
+            match get_credential_from_reader(file.take(FILE_BYTES), registry) {
+                Ok(DockerCredential::UsernamePassword(user, password)) => return Ok(Self::Basic(user, password)),
+                Ok(DockerCredential::IdentityToken(token)) => return Ok(Self::Identity(token)),
+                Err(CredentialRetrievalError::NoCredentialConfigured) => {}
+                Err(CredentialRetrievalError::HelperFailure { stdout, stderr, .. }) if knows_none(&stdout) || knows_none(&stderr) => {}
+                Err(CredentialRetrievalError::HelperFailure { helper, stderr, .. }) => {
+                    return Err(failed(format!("{helper} fails: {}", printable(stderr.trim(), SAID))));
+                }
+                Err(error) => return Err(failed(error.to_string())),
+            }
+        }
+        Ok(Self::Anonymous)
+    }
+
+    fn of_environment(reference: &OciReference, variable: Variable<'_>) -> Result<Option<Self>, EngineError> {
+        if variable("WEIR_REGISTRY").is_none_or(|registry| registry != reference.registry) {
+            return Ok(None);
+        }
+        let wrong = |what: String| Err(EngineError::new(ErrorKind::FixInput, what).with_hint(super::failure::credentials(reference)));
+        let Some(user) = variable("WEIR_REGISTRY_USER") else {
+            return wrong("WEIR_REGISTRY names a registry, and WEIR_REGISTRY_USER nobody".into());
+        };
+        let password = match (variable("WEIR_REGISTRY_PASSWORD"), variable("WEIR_REGISTRY_PASSWORD_FILE")) {
+            (Some(password), None) => password,
+            (None, Some(path)) => {
+                let mut text = String::new();
+                let read = File::open(&path).and_then(|file| file.take(FILE_BYTES).read_to_string(&mut text));
+                match read {
+                    Ok(_) => text.trim_end_matches(['\n', '\r']).to_owned(),
+                    Err(error) => return wrong(format!("read WEIR_REGISTRY_PASSWORD_FILE, {path}: {error}")),
+                }
+            }
+            (None, None) => return wrong("there is a WEIR_REGISTRY_USER and no password".into()),
+            (Some(_), Some(_)) => return wrong("WEIR_REGISTRY_PASSWORD and WEIR_REGISTRY_PASSWORD_FILE say two things".into()),
+        };
+        Ok(Some(Self::Basic(user, password)))
+    }
+}
+
+/// What helpers say of a registry that they have nothing for.
+fn knows_none(said: &str) -> bool {
+    said.contains("credentials not found")
+}
+
+/// Where Docker and Podman keep credentials.
+fn files(variable: Variable<'_>) -> Vec<PathBuf> {
+    let folder = |name: &str, inner: &str| variable(name).map(|folder| PathBuf::from(folder).join(inner));
+    let docker = folder("DOCKER_CONFIG", "config.json").or_else(|| folder("HOME", ".docker/config.json"));
+    let podman = variable("REGISTRY_AUTH_FILE").map(PathBuf::from);
+    let podman = podman.or_else(|| folder("XDG_RUNTIME_DIR", "containers/auth.json").filter(|path| path.is_file()));
+    let podman = podman.or_else(|| folder("HOME", ".config/containers/auth.json"));
+    [docker, podman].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn of(registry: &str, variables: &[(&str, &str)]) -> Result<Credentials, String> {
+        let reference = OciReference::parse(&format!("{registry}/a:1")).expect("a reference");
+        let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Credentials::of(&reference, &variable).map_err(|error| error.to_string())
+    }
+
+    fn basic(user: &str, password: &str) -> Result<Credentials, String> {
+        Ok(Credentials::Basic(user.into(), password.into()))
+    }
+
+    #[track_caller]
+    fn check(found: Result<Credentials, String>, expect: Result<Credentials, String>) {
+        // Credentials are not shown, in tests neither.
+        assert!(found == expect, "{}", found.err().unwrap_or_else(|| "others".into()));
+    }
+
+    #[test]
+    fn dockers_file_is_read_and_podmans_behind_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().to_str().expect("a path");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).and_then(|()| fs::write(path, text)).expect("a file");
+        };
+        check(of("a.example", &[("HOME", home)]), Ok(Credentials::Anonymous));
+        // `me:secret`, and `you:other`.
+        write(".docker/config.json", r#"{"auths":{"a.example":{"auth":"bWU6c2VjcmV0"},"b.example":{"identitytoken":"t"}}}"#);
+        write(".config/containers/auth.json", r#"{"auths":{"a.example":{"auth":"eA=="},"c.example":{"auth":"eW91Om90aGVy"}}}"#);
+        check(of("a.example", &[("HOME", home)]), basic("me", "secret"));
+        check(of("b.example", &[("HOME", home)]), Ok(Credentials::Identity("t".into())));
+        check(of("c.example", &[("HOME", home)]), basic("you", "other"));
+        check(of("a.example:5000", &[("HOME", home)]), Ok(Credentials::Anonymous));
+        write("other/config.json", r#"{"auths":{"a.example":{"auth":"eW91Om90aGVy"}}}"#);
+        check(of("a.example", &[("HOME", home), ("DOCKER_CONFIG", &format!("{home}/other"))]), basic("you", "other"));
+        write("other/config.json", "{");
+        let broken = of("a.example", &[("DOCKER_CONFIG", &format!("{home}/other"))]).err().expect("it is broken");
+        assert!(broken.contains("other/config.json"), "{broken}");
+    }
+
+    #[test]
+    fn those_of_the_environment_are_for_the_registry_that_it_names_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("secret");
+        fs::write(&file, "s3cret\n").expect("a file");
+        let (user, path) = (("WEIR_REGISTRY_USER", "me"), file.to_str().expect("a path"));
+        let named = ("WEIR_REGISTRY", "a.example");
+        check(of("a.example", &[named, user, ("WEIR_REGISTRY_PASSWORD_FILE", path)]), basic("me", "s3cret"));
+        check(of("a.example", &[named, user, ("WEIR_REGISTRY_PASSWORD", "x")]), basic("me", "x"));
+        check(of("b.example", &[named, user, ("WEIR_REGISTRY_PASSWORD", "x")]), Ok(Credentials::Anonymous));
+        assert!(of("a.example", &[named, user]).is_err() && of("a.example", &[named]).is_err());
+        assert!(of("a.example", &[named, user, ("WEIR_REGISTRY_PASSWORD_FILE", "/no/such")]).is_err());
+    }
+}

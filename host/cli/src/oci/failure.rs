@@ -1,0 +1,102 @@
+//! What becomes of what a registry does, or does not do: what was asked for, why it did not come, and what may mend it.
+
+use super::Access;
+use crate::job_file::OciReference;
+use reqwest::StatusCode;
+use weir_engine::{EngineError, ErrorKind};
+use weir_wasm::printable;
+
+/// Bytes of what a registry says that are shown.
+const SAID: usize = 300;
+/// What helps where a job has begun.
+const UNREACHABLE: &str =
+    "a job that has begun goes on without its registry, a new one needs it; see that the registry answers, or name a file";
+
+/// Why a request came to nothing.
+pub(super) fn of_request(error: &reqwest::Error) -> EngineError {
+    let (kind, hint) = if error.is_redirect() {
+        (ErrorKind::FixInput, "the registry sends its clients round in a circle, or away from encryption")
+    } else {
+        (ErrorKind::Retry, UNREACHABLE)
+    };
+    // Its own text has the address, which may have a signature in it.
+    let mut causes = Vec::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes.dedup();
+    if causes.is_empty() {
+        causes.push(if error.is_timeout() { "it takes too long".to_owned() } else { "the request fails".to_owned() });
+    }
+    EngineError::new(kind, printable(&causes.join(": "), 2 * SAID)).with_hint(hint)
+}
+
+/// Why an answer with this status is none. `body` is what the registry says of it.
+pub(super) fn of_status(status: StatusCode, body: &[u8], reference: &OciReference) -> EngineError {
+    let said = said(body);
+    let (kind, what, hint) = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            (ErrorKind::FixInput, "the registry does not let us", Some(credentials(reference)))
+        }
+        StatusCode::NOT_FOUND => {
+            (ErrorKind::FixInput, "the registry has no such thing", Some("look at its name, tag and digest".to_owned()))
+        }
+        StatusCode::TOO_MANY_REQUESTS => (ErrorKind::Retry, "the registry has too many requests", None),
+        status if status.is_server_error() => (ErrorKind::Retry, "the registry fails", None),
+        _ => (ErrorKind::FixInput, "the registry refuses", None),
+    };
+    let error = EngineError::new(kind, format!("{what}: {status}{said}"));
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// How to get credentials to weir.
+pub(super) fn credentials(reference: &OciReference) -> String {
+    let registry = &reference.registry;
+    format!(
+        "`docker login {registry}` keeps credentials where weir looks for them; or set WEIR_REGISTRY={registry}, WEIR_REGISTRY_USER and WEIR_REGISTRY_PASSWORD_FILE"
+    )
+}
+
+/// What may be wrong where nobody answers as a registry does.
+pub(super) fn with_plain_hint(error: EngineError, reference: &OciReference, access: &Access) -> EngineError {
+    let speaks_no_tls = ["InvalidContentType", "corrupt message"].iter().any(|sign| error.to_string().contains(sign));
+    if access.is_plain(reference) || !speaks_no_tls {
+        return error;
+    }
+    let registry = &reference.registry;
+    error.with_hint(format!("it does not speak TLS: WEIR_INSECURE_REGISTRIES={registry}, or `--insecure-http`, where that is meant"))
+}
+
+/// The messages in a registry's answer, else its text.
+fn said(body: &[u8]) -> String {
+    let errors: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let messages = errors.as_ref().and_then(|errors| errors["errors"].as_array()).into_iter().flatten().filter_map(|error| {
+        let (code, message) = (error["code"].as_str(), error["message"].as_str());
+        code.or(message).map(|_| [code, message].into_iter().flatten().collect::<Vec<_>>().join(": "))
+    });
+    let messages: Vec<_> = messages.collect();
+    let text = if messages.is_empty() { String::from_utf8_lossy(body).trim().to_owned() } else { messages.join("; ") };
+    if text.is_empty() { String::new() } else { format!(", it says: {}", printable(&text, SAID)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_registry_says_is_shown_without_what_a_terminal_would_do() {
+        let reference = OciReference::parse("a.example/b:1").expect("a reference");
+        let body = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"},{"code":"X"}]}"#;
+        let error = of_status(StatusCode::NOT_FOUND, body, &reference);
+        assert_eq!(error.to_string(), "the registry has no such thing: 404 Not Found, it says: MANIFEST_UNKNOWN: manifest unknown; X");
+        let error = of_status(StatusCode::BAD_GATEWAY, b"\x1b[31mred \xff", &reference);
+        assert_eq!((error.kind(), error.to_string().contains('\u{1b}')), (ErrorKind::Retry, false));
+        let error = of_status(StatusCode::UNAUTHORIZED, &b"x".repeat(10_000), &reference);
+        assert!(error.to_string().len() < 500 && error.hint().is_some_and(|hint| hint.contains("docker login a.example")), "{error}");
+    }
+}

@@ -1,0 +1,230 @@
+//! Plugins that are in no file: what a reference to a registry, or a digest, leads to.
+//!
+//! A tag may come to mean another component. So it is resolved when a lineage begins, and what it meant then is noted with each attempt (`Pinned`): whoever goes
+//! on with the lineage runs that component, which is kept in the job's storage, and asks no registry. The job file has the last word: a reference that is not the one
+//! that was noted is resolved anew. Only where a process died between its place in the log and the component's in the storage, the registry is asked again, for
+//! the manifest that was noted.
+
+use crate::failure::Failure;
+use crate::figures::bytes_text;
+use crate::job_file::{BadPlace, Code, JobFile, JobFileError, OciReference, OperatorStep, PluginCode, PluginPlace, Problem};
+use crate::oci::{Access, KeptPlugins, Pulled, pull};
+use crate::plugins::{PluginOrigin, PluginOrigins, Referenced};
+use crate::storage::threads;
+use crate::terminal::Screen;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::Path;
+use weir_engine::checkpoint::{Pinned, stored_component};
+use weir_engine::runtime::Clock;
+use weir_engine::storage::Store;
+use weir_engine::{EngineError, ErrorKind};
+
+/// What a job goes on with, as far as its references matter.
+pub(crate) struct Lineage<'a> {
+    /// What they meant so far.
+    pub pinned: &'a [Pinned],
+    /// Where the job keeps components.
+    pub store: &'a dyn Store,
+}
+
+/// A plugin that a command line names.
+pub(crate) struct Named {
+    /// What to call it in messages.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// What the references of `job` lead to: in `lineage` what they led to in it before.
+pub(crate) async fn referenced_plugins(
+    screen: &Screen,
+    job: &JobFile,
+    lineage: Option<&Lineage<'_>>,
+    clock: &dyn Clock,
+) -> Result<PluginOrigins, Failure> {
+    let mut plugins = PluginOrigins::new();
+    for (step, code) in references(job) {
+        let id = &step.id.value;
+        let of_job = lineage.and_then(|lineage| Some((pin_of(job, id, code, lineage.pinned)?, lineage.store)));
+        let referenced = match of_job {
+            Some((pin, store)) => as_pinned(screen, (id, code), pin, store, clock).await?,
+            None => resolved(screen, (id, code), lineage, clock).await?.ok_or_else(|| nowhere(job, code))?,
+        };
+        plugins.insert(id.clone(), PluginOrigin::Referenced(referenced));
+    }
+    Ok(plugins)
+}
+
+/// As [`referenced_plugins`] of a job that begins now. It may be called wherever one may wait.
+pub(super) fn referenced_now(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
+    if references(job).next().is_none() {
+        return Ok(PluginOrigins::new());
+    }
+    let found = waited(async |clock| referenced_plugins(screen, job, None, clock).await);
+    screen.end_progress();
+    found?
+}
+
+/// What an attempt is to note of the references of `job`, whose plugins are `plugins`: `digests` are those of the components that the file names.
+pub(crate) fn pins_of(job: &JobFile, plugins: &PluginOrigins, digests: &BTreeMap<String, String>, before: &[Pinned]) -> Vec<Pinned> {
+    let pin = |(step, code): (&OperatorStep, &PluginCode)| {
+        let (id, reference) = (&step.id.value, &code.path.value);
+        let pinned = |manifest: Option<String>, component: &str| Pinned {
+            vertex: id.clone(),
+            reference: reference.clone(),
+            manifest,
+            component: component.to_owned(),
+        };
+        match plugins.get(id)? {
+            PluginOrigin::Referenced(found) => Some(pinned(found.manifest.clone(), digests.get(id)?)),
+            // A run of what a checkpoint keeps: what the reference means stays, and where it meant nothing yet it means this.
+            PluginOrigin::Stored { digest, .. } => {
+                let known = pin_of(job, id, code, before).map(|known| Pinned { vertex: id.clone(), ..known.clone() });
+                known.or_else(|| Some(pinned(None, digest)))
+            }
+            PluginOrigin::File(_) => None,
+        }
+    };
+    references(job).filter_map(pin).collect()
+}
+
+/// The plugin that a command line names: in a file, which `read` reads, in a registry, or by its digest.
+pub(crate) fn named_plugin(
+    screen: &Screen,
+    plugin: &Path,
+    access: &Access,
+    read: impl FnOnce(&Path) -> Result<Bytes, Failure>,
+) -> Result<Named, Failure> {
+    let written = plugin.to_str().unwrap_or_default();
+    let place = PluginPlace::of(written);
+    match place.map_err(|BadPlace { message, hint }| Failure::Usage { message: format!("`{written}`: {message}"), hint })? {
+        PluginPlace::File => Ok(Named { name: plugin.display().to_string(), bytes: read(plugin)? }),
+        PluginPlace::Registry(reference) => {
+            let Pulled { reference, bytes, .. } = pulled(screen, &reference, access)?;
+            Ok(Named { name: reference.to_string(), bytes })
+        }
+        PluginPlace::Digest(digest) => match KeptPlugins::of_user().and_then(|kept| kept.get(&digest)) {
+            Some(bytes) => Ok(Named { name: written.to_owned(), bytes }),
+            None => Err(Failure::Usage { message: format!("`{written}` is not kept here"), hint: KEEPS.into() }),
+        },
+    }
+}
+
+/// What a reference leads to now. It may be called wherever one may wait.
+pub(crate) fn pulled(screen: &Screen, reference: &OciReference, access: &Access) -> Result<Pulled, Failure> {
+    let pulled = waited(async |clock| fetched(screen, reference, access, clock).await);
+    screen.end_progress();
+    Ok(pulled??)
+}
+
+/// What keeps components by their digest.
+const KEEPS: &str = "`weir plugin pull oci:REGISTRY/NAME:TAG` keeps what it pulls, and prints its digest";
+
+/// The steps whose plugins are in no file.
+fn references(job: &JobFile) -> impl Iterator<Item = (&OperatorStep, &PluginCode)> {
+    job.operators.iter().filter_map(|step| match &step.code {
+        Code::Plugin(code) if code.place != PluginPlace::File => Some((step, &**code)),
+        Code::Plugin(_) | Code::Native(_) => None,
+    })
+}
+
+/// What was noted of the reference that the operator has, under the name that it has or had.
+fn pin_of<'a>(job: &JobFile, id: &str, code: &PluginCode, pinned: &'a [Pinned]) -> Option<&'a Pinned> {
+    let before = job.renames().remove(id);
+    let of = |id: &str| pinned.iter().find(|pin| pin.vertex == id && pin.reference == code.path.value);
+    of(id).or_else(|| of(before.as_deref()?))
+}
+
+/// The component that was noted, out of the job's storage.
+async fn as_pinned(
+    screen: &Screen,
+    (id, code): (&str, &PluginCode),
+    pin: &Pinned,
+    store: &dyn Store,
+    clock: &dyn Clock,
+) -> Result<Referenced, Failure> {
+    let kept = stored_component(store, clock, &pin.component).await;
+    let bytes = match (kept, &code.place, &pin.manifest) {
+        (Ok(bytes), ..) => bytes,
+        (Err(missing), PluginPlace::Registry(reference), Some(manifest)) => {
+            let pulled = fetched(screen, &reference.at(manifest), &Access::of_process(false), clock).await;
+            pulled.map_err(|error| error.context(format!("{id}: {missing}")))?.bytes
+        }
+        (Err(missing), PluginPlace::Digest(digest), _) => {
+            KeptPlugins::of_user().and_then(|kept| kept.get(digest)).ok_or_else(|| missing.context(id))?
+        }
+        (Err(missing), PluginPlace::Registry(_) | PluginPlace::File, _) => return Err(missing.context(id).into()),
+    };
+    let may_move = matches!(&code.place, PluginPlace::Registry(reference) if reference.digest.is_none());
+    if may_move {
+        let short: String = pin.component.chars().take(8).collect();
+        screen.notice(&format!(
+            "{id}: {} stays component {short}, as it was when this began; `weir upgrade` takes what the tag is now",
+            code.path.value
+        ));
+    }
+    Ok(Referenced { reference: code.path.value.clone(), manifest: pin.manifest.clone(), bytes, pinned: Some(pin.component.clone()) })
+}
+
+/// What a reference leads to now; `None`: a digest, and nobody has it.
+async fn resolved(
+    screen: &Screen,
+    (id, code): (&str, &PluginCode),
+    lineage: Option<&Lineage<'_>>,
+    clock: &dyn Clock,
+) -> Result<Option<Referenced>, EngineError> {
+    let referenced = |manifest, bytes| Referenced { reference: code.path.value.clone(), manifest, bytes, pinned: None };
+    match &code.place {
+        PluginPlace::Registry(reference) => {
+            let found = fetched(screen, reference, &Access::of_process(false), clock).await.map_err(|error| error.context(id))?;
+            Ok(Some(referenced(Some(found.manifest), found.bytes)))
+        }
+        PluginPlace::Digest(digest) => {
+            let mut found = KeptPlugins::of_user().and_then(|kept| kept.get(digest));
+            if let (None, Some(lineage)) = (&found, lineage) {
+                found = stored_component(lineage.store, clock, digest).await.ok();
+            }
+            Ok(found.map(|bytes| referenced(None, bytes)))
+        }
+        PluginPlace::File => Err(EngineError::new(ErrorKind::Bug, format!("{id}: a file refers to nothing"))),
+    }
+}
+
+async fn fetched(screen: &Screen, reference: &OciReference, access: &Access, clock: &dyn Clock) -> Result<Pulled, EngineError> {
+    let progress = |seen: u64, of: u64| {
+        if screen.redraws() {
+            screen.progress(&format!("pulling {reference}: {} of {}", bytes_text(seen), bytes_text(of)));
+        }
+    };
+    let found = pull(reference, access, clock, KeptPlugins::of_user().as_ref(), &progress).await;
+    if screen.redraws() {
+        screen.progress("");
+    }
+    let found = found?;
+    if reference.digest.is_none() {
+        screen.notice(&format!("{reference} is {}", found.manifest));
+    }
+    Ok(found)
+}
+
+/// Runs `work` on threads of its own: whoever waits may be one that drives others.
+fn waited<T: Send>(work: impl AsyncFnOnce(&dyn Clock) -> T + Send) -> Result<T, EngineError> {
+    let failed = |error: std::io::Error| EngineError::new(ErrorKind::Bug, format!("start a thread: {error}"));
+    let run = || {
+        let threads = threads()?;
+        let clock = threads.runtime().clock;
+        let done = threads.block_on(work(&*clock));
+        threads.shutdown();
+        Ok(done)
+    };
+    std::thread::scope(|scope| {
+        let running = std::thread::Builder::new().name("registry".into()).spawn_scoped(scope, run).map_err(failed)?;
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn nowhere(job: &JobFile, code: &PluginCode) -> Failure {
+    let problem = Problem::new(code.path.span.clone(), format!("there is no component {} here", code.path.value)).hint(KEEPS);
+    Failure::JobFile(JobFileError { source: job.source.clone(), problems: vec![problem] })
+}
