@@ -9,11 +9,11 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::Stdio;
 use weir::args::WeirArgs;
-use weir_tests::process::{Bench, Running, WordCount, examples, plugin};
+use weir_tests::process::{Answering, Bench, Running, WordCount, examples, plugin, small_registry};
 
 /// By its name in the tree a command line of each command, all of which succeed beside the running job `words`. `PLUGIN` is the counting
-/// component, `SCRIPT` its tests, `NEW` the name of a project that is not there, `built` one that is, `NEXMARK` the folder of its queries, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
-const COMMANDS: [(&str, &str); 33] = [
+/// component, `SCRIPT` its tests, `NEW` the name of a project that is not there, `built` one that is, `NEXMARK` the folder of its queries, `REGISTRY` a registry, `SAVEPOINT` a savepoint, `ID` a checkpoint that is kept.
+const COMMANDS: [(&str, &str); 35] = [
     ("run", "run once.toml --fresh -q --output json"),
     ("check", "check job.toml"),
     ("jobs", "jobs"),
@@ -24,6 +24,8 @@ const COMMANDS: [(&str, &str); 33] = [
     ("plugin inspect", "plugin inspect PLUGIN"),
     ("plugin check", "plugin check PLUGIN"),
     ("plugin pack", "plugin pack PLUGIN -o packed.wasm"),
+    ("plugin push", "plugin push PLUGIN REGISTRY/count:1"),
+    ("plugin pull", "plugin pull REGISTRY/count:1 -o pulled.wasm"),
     ("plugin test", "plugin test SCRIPT --plugin PLUGIN"),
     ("plugin new", "plugin new NEW --language rust"),
     ("plugin build", "plugin build built"),
@@ -71,6 +73,8 @@ fn leaves(command: &clap::Command, above: &str, found: &mut BTreeSet<String>) {
 struct Jobs {
     bench: Bench,
     words: Option<Running>,
+    /// What takes every plugin, and has the counting one under every name.
+    registry: Answering,
     /// The last command line ended it.
     stopped: bool,
     /// Savepoints and projects that were made.
@@ -107,7 +111,8 @@ impl Jobs {
         std::fs::write(bench.path("once.txt"), WordCount { lines: 2_000, ..WordCount::default() }.input()).expect("an input");
         bench.run("run once.toml -q").assert(0, &[]);
         write_project(&bench.path("built"));
-        Self { bench, words: None, stopped: false, savepoints: 0 }
+        let registry = small_registry(std::fs::read(plugin("word-count-count")).expect("a component"));
+        Self { bench, words: None, registry, stopped: false, savepoints: 0 }
     }
 
     /// The command line with what it is about, which is there then.
@@ -123,6 +128,7 @@ impl Jobs {
         }
         let mut line = line.replace("PLUGIN", &plugin("word-count-count").display().to_string());
         line = line.replace("SCRIPT", concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/word-count/count.test.toml"));
+        line = line.replace("REGISTRY", &self.registry.host());
         if line.contains("NEXMARK") {
             examples("nexmark");
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/nexmark");

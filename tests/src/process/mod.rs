@@ -3,11 +3,13 @@
 //! Nothing in here looks inside: what a test knows of a run is its exit code, its two streams, the job's log and the committed part files.
 
 mod allowed;
+mod answering;
 mod bench;
 mod children;
 mod job;
 mod job_log;
 mod languages;
+mod oci_registry;
 mod plugins;
 mod python_environment;
 mod running;
@@ -20,11 +22,13 @@ mod topology;
 mod word_count;
 
 pub use allowed::Allowed;
+pub use answering::{Answering, Reply, Request, component_manifest, sha256, small_registry};
 pub use bench::{Bench, Ended};
 pub use children::{UsageOfChildren, children_of, is_running, usage_of_children};
 pub use job::Job;
 pub use job_log::{Checkpoint, JobLogView};
 pub use languages::{counting_with, plugin_in, word_count_in};
+pub use oci_registry::OciRegistry;
 pub use plugins::{examples, plugin, write_variant};
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;
