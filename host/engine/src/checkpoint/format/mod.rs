@@ -26,6 +26,8 @@ pub use state_object::{Section, SectionKind, StateObjectReader, StateObjectWrite
 #[cfg(test)]
 mod call_log_golden_tests;
 #[cfg(test)]
+mod chance_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod in_flight_golden_tests;
