@@ -105,11 +105,11 @@ impl ReadSource {
         Ok((read, batch.take()))
     }
 
-    /// What there is to tell of time, behind the records of a read.
-    pub fn time_behind(&mut self, read: Read) -> Option<Time> {
+    /// What there is to tell of time, behind the records of a read, one behind the other.
+    pub fn time_behind(&mut self, read: Read) -> Vec<Time> {
         match read {
             Read::More => self.news(),
-            Read::End => Some(Time::End),
+            Read::End => vec![Time::End],
             Read::CaughtUp | Read::Stalled => self.idle(),
         }
     }
@@ -125,23 +125,28 @@ impl ReadSource {
     }
 
     /// What there is to tell behind them.
-    fn news(&mut self) -> Option<Time> {
-        let (time, reader) = (self.time.as_mut()?, &*self.reader);
+    fn news(&mut self) -> Vec<Time> {
+        let (Some(time), reader) = (&mut self.time, &*self.reader) else { return Vec::new() };
         time.look(&OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: None }, Duration::ZERO);
-        time.news().map(Time::Progress)
+        all_news(time)
     }
 
     /// It is left: those of its splits that are caught up have been so for as long as it takes to be idle. The others hold time where it is.
-    fn idle(&mut self) -> Option<Time> {
-        let (time, reader) = (self.time.as_mut()?, &*self.reader);
+    fn idle(&mut self) -> Vec<Time> {
+        let (Some(time), reader) = (&mut self.time, &*self.reader) else { return Vec::new() };
         let open = OpenSplits { is_finished: &|split| reader.is_finished(split), is_caught_up: Some(&|split| reader.is_idle(split)) };
-        left_behind(time, &open).map(Time::Progress)
+        left_behind(time, &open)
     }
 }
 
-/// What there is to tell of splits of which nothing more comes, once those that are caught up have been so for long enough.
-pub(super) fn left_behind(time: &mut SplitWatermarks, open: &OpenSplits<'_>) -> Option<Progress> {
+/// What there is to tell of splits of which nothing more comes, once those that are caught up have been so for long enough: how far their time is then, and behind
+/// that, where none counts any more, that it rests.
+pub(super) fn left_behind(time: &mut SplitWatermarks, open: &OpenSplits<'_>) -> Vec<Time> {
     time.look(open, Duration::ZERO);
     time.look(open, Duration::MAX);
-    time.news()
+    all_news(time)
+}
+
+fn all_news(time: &mut SplitWatermarks) -> Vec<Time> {
+    std::iter::from_fn(|| time.news()).map(Time::Progress).collect()
 }

@@ -166,7 +166,9 @@ impl Upstream {
             Read::More => self.sources.push_back(source),
             Read::End | Read::CaughtUp | Read::Stalled => _ = self.left.insert(vertex, read),
         }
-        self.work_off(time.map_or_else(Vec::new, |time| self.told(vertex, time))).await?;
+        for time in time {
+            self.work_off(self.told(vertex, time)).await?;
+        }
         if read != Read::More {
             self.idle_outputs().await?;
         }
@@ -186,11 +188,11 @@ impl Upstream {
             if !is_over || !left.contains(&Some(&Read::CaughtUp)) {
                 continue;
             }
-            let idle = self
-                .output_times
-                .get_mut(&vertex)
-                .and_then(|time| left_behind(time, &OpenSplits { is_finished: &|_| false, is_caught_up: Some(&|_| true) }));
-            self.work_off(idle.map_or_else(Vec::new, |idle| self.told(vertex, Time::Progress(idle)))).await?;
+            let Some(time) = self.output_times.get_mut(&vertex) else { continue };
+            let left = left_behind(time, &OpenSplits { is_finished: &|_| false, is_caught_up: Some(&|_| true) });
+            for time in left {
+                self.work_off(self.told(vertex, time)).await?;
+            }
         }
         Ok(())
     }
@@ -354,9 +356,10 @@ fn above(graph: &JobGraph, vertex: usize) -> BTreeSet<usize> {
 fn output_time(graph: &JobGraph, vertex: usize, point: &ReplayPoint) -> Option<SplitWatermarks> {
     let settings = graph.vertices[vertex].watermark.clone()?;
     let snapshot = point.metadata.as_ref().and_then(|metadata| metadata.vertex(&graph.vertices[vertex].id));
-    let largest = snapshot.and_then(|snapshot| RestoredTime::of(snapshot.subtasks.iter().map(|part| part.largest_timestamp)).largest);
+    let RestoredTime { largest, others } =
+        snapshot.map_or_else(RestoredTime::default, |old| RestoredTime::of(old.subtasks.iter().map(|part| part.largest_timestamp)));
     let output = SplitState { largest_timestamp: largest, ..SplitState::unread(String::new(), serde_json::Value::Null) };
-    Some(SplitWatermarks::new(settings, &[output]))
+    Some(SplitWatermarks::new(settings, &[output]).beside(others))
 }
 
 /// The checkpoint's records in flight. Those of vertices further down come first: they were sent before what the ones in front will send.

@@ -1,7 +1,7 @@
 //! Time in replays and dry runs: it comes as far as the records bring it, windows and timers fire by it, and each says what came of it.
 
 use super::bench::{GROUPS, beginning, edge};
-use super::timed::{Counter, push, source};
+use super::timed::{Counter, push, source, two_splits};
 use super::{now, values};
 use crate::element::{BatchBuilder, END_OF_TIME, key_hash};
 use crate::exchange::Partitioning::{Forward, Key};
@@ -66,6 +66,16 @@ fn the_slowest_source_holds_time_back_until_it_has_ended_or_is_idle() {
     let untimed = |ends| Vertex { watermark: None, ..source("slow", "b1", ends) };
     assert_eq!(given(&graph(untimed(true)), 1, 100), "a5 a6 b1 a7 a8 @7 a9 @8 @end");
     assert_eq!(given(&graph(untimed(false)), 1, 100), "a5 a6 b1 a7 a8 a9");
+}
+
+#[test]
+fn a_source_that_is_idle_together_with_a_split_without_records_holds_nobody_back() {
+    let idle = WatermarkSettings { idle_after: Some(Duration::from_secs(60)), ..WatermarkSettings::default() };
+    let mut graph = counting(source("in", "a5 a6 a7 a8 a9", true), Counter::new(false), TUMBLING);
+    graph.vertices.push(Vertex { watermark: Some(idle), ..two_splits("slow", "b1 b2 b3") });
+    graph.edges.push(edge(2, 1, 0, Key));
+    // What the split without records has held back is told, and that it rests, before what the other source has come to.
+    assert_eq!(given(&graph, 1, 100), "a5 a6 b1 b2 a7 a8 b3 a9 @2 @8");
 }
 
 /// An operator without state.

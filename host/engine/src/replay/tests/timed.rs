@@ -20,6 +20,8 @@ use std::task::{Context, Poll};
 pub struct Timed {
     words: &'static str,
     ends: bool,
+    /// All words are of the first.
+    splits: usize,
 }
 
 impl Source for Timed {
@@ -32,7 +34,7 @@ impl Source for Timed {
     }
 
     fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
-        ready(Ok(vec![split(SplitProgress::Unread)])).boxed()
+        ready(Ok(vec![split(SplitProgress::Unread); self.splits])).boxed()
     }
 
     fn verify<'a>(&'a self, _splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
@@ -40,7 +42,7 @@ impl Source for Timed {
     }
 
     fn reader(&self, _context: &ReaderContext, _splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
-        Ok(Box::new(TimedReader { words: self.words.split_whitespace().collect(), next: 0, ends: self.ends }))
+        Ok(Box::new(TimedReader { words: self.words.split_whitespace().collect(), next: 0, ends: self.ends, splits: self.splits }))
     }
 }
 
@@ -48,6 +50,7 @@ struct TimedReader {
     words: Vec<&'static str>,
     next: usize,
     ends: bool,
+    splits: usize,
 }
 
 pub fn push(batch: &mut BatchBuilder, word: &str) {
@@ -67,7 +70,7 @@ impl SourceReader for TimedReader {
     }
 
     fn splits(&self) -> Vec<SplitState> {
-        vec![split(SplitProgress::At(json!(self.next)))]
+        vec![split(SplitProgress::At(json!(self.next))); self.splits]
     }
 
     fn is_idle(&self, _split: usize) -> bool {
@@ -77,7 +80,16 @@ impl SourceReader for TimedReader {
 
 /// A source of words that makes watermarks without any delay.
 pub fn source(id: &str, words: &'static str, ends: bool) -> Vertex {
-    let kind = VertexKind::Source { source: Arc::new(Timed { words, ends }), rate: None };
+    source_of(id, Timed { words, ends, splits: 1 })
+}
+
+/// The same without an end, of which another split has no words.
+pub fn two_splits(id: &str, words: &'static str) -> Vertex {
+    source_of(id, Timed { words, ends: false, splits: 2 })
+}
+
+fn source_of(id: &str, timed: Timed) -> Vertex {
+    let kind = VertexKind::Source { source: Arc::new(timed), rate: None };
     Vertex { watermark: Some(WatermarkSettings::default()), ..Vertex::new(id, 1, kind) }
 }
 
