@@ -294,3 +294,22 @@ fn the_time_of_what_operators_emit_goes_on_by_the_clock_where_those_that_are_not
     }
     assert_eq!(told, [at(29), at(279)].map(Option::unwrap), "from when it was idle");
 }
+
+#[test]
+fn what_an_operator_emits_goes_on_from_the_others_once_it_is_idle_where_one_of_its_old_ones_had_emitted_nothing() {
+    let (heard, simulator, second) = (Heard::default(), Simulator::new(1), Duration::from_secs(1));
+    let clock = simulator.runtime().clock;
+    let of = SourceClock::new(WatermarkSettings { idle_after: Some(second), ..WatermarkSettings::default() }, 1);
+    let restored = RestoredTime { largest: None, others: Some(30) };
+    let mut chain = chain(clock.clone(), &heard);
+    chain.nodes[0].time = Some(Box::new(OutputTime::new(&of, restored, ("a".into(), 0), Arc::default(), clock.clone())));
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        if let Poll::Ready((_, progress)) = chain.poll_output_time(|| true, &mut Context::from_waker(Waker::noop())) {
+            told.push(progress);
+        }
+        let until = simulator.now() + second / 4;
+        simulator.run(simulator.clone().sleep_until(until), 1_000);
+    }
+    assert_eq!(told, [Progress::Watermark(Watermark(29)), Progress::Idle]);
+}

@@ -318,6 +318,9 @@ mod tests {
     fn a_split_that_had_nothing_before_a_restore_goes_on_from_the_others_once_it_is_idle() {
         let split = [SplitState::unread("a".into(), serde_json::Value::Null)];
         let mut watermarks = SplitWatermarks::new(idle_after(8), &split).beside(Some(7_000));
+        let mut noted = split.clone();
+        watermarks.note(&mut noted);
+        assert_eq!(noted[0].largest_timestamp, Some(7_000), "nobody else knows any more how far they had come");
         let open = OpenSplits { is_finished: &|_| false, is_caught_up: Some(&|_| true) };
         let mut told = |seconds| {
             watermarks.look(&open, Duration::from_secs(seconds));

@@ -66,6 +66,7 @@ fn fire(state: &mut KeyedState, watermark: i64, failing: &[usize]) -> usize {
 fn a_key_has_as_many_open_windows_as_it_may_and_not_one_more() {
     let mut state = keyed_state();
     assert_eq!(put(&mut state, &[("a", 0), ("a", 10), ("b", 20), ("a", 20), ("a", 29)]), Ok(5));
+    assert_eq!(state.open_windows(), Some(4), "each of each key");
     // As far as the first that would be one too many; that one is said to be when it is the first.
     assert_eq!(put(&mut state, &[("b", 31), ("a", 5), ("a", 32), ("b", 0)]), Ok(2));
     let refused = put(&mut state, &[("a", 32), ("b", 0)]).unwrap_err();
