@@ -236,7 +236,7 @@ fn watermarks_pass_as_the_smallest_of_all_channels() {
     check("A: w5 r1   B: w3 w9", "w3 r1 w5");
     check("A: w5 .   B: w3 w9", "w3 w9");
     check("A: w5 widle   B: w3 w9 widle", "w3 w9 widle");
-    check("A: w5 widle   B: .", "w5 widle");
+    check("A: w5 widle / B: .", "w5 widle");
 }
 
 #[test]
