@@ -6,6 +6,8 @@ mod call_pace;
 mod chain;
 mod commits;
 #[cfg(test)]
+mod due_tests;
+#[cfg(test)]
 mod failure_tests;
 mod in_flight_object;
 mod increments;

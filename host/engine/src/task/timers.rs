@@ -29,6 +29,13 @@ pub(super) struct Firing {
     held: BTreeMap<i64, Vec<(u32, Vec<u8>)>>,
 }
 
+impl Firing {
+    /// When the first of those that were put aside is due.
+    fn next_held(&self) -> Option<i64> {
+        self.held.first_key_value().map(|(time, _)| *time)
+    }
+}
+
 impl OperatorSubtask {
     /// Event time has come to here. Timers that were held back for their floors until now are looked at again.
     pub(crate) fn set_watermark(&mut self, watermark: i64) {
@@ -38,10 +45,6 @@ impl OperatorSubtask {
         }
         self.floors.on_watermark(watermark);
         let Some(state) = self.state.as_deref_mut() else { return };
-        while let Some(held) = self.firing.held.first_entry().filter(|held| *held.key() <= watermark) {
-            let time = *held.key();
-            held.remove().into_iter().for_each(|(timer, key)| state.put_timer_back(timer, time, &key));
-        }
         state.on_event_time(watermark);
         if watermark == END_OF_TIME.0 {
             state.end_event_time();
@@ -60,12 +63,29 @@ impl OperatorSubtask {
     /// The domain of the timer that is due next.
     fn next_due(&mut self) -> Option<TimeDomain> {
         let event_time = self.event_time_due();
+        if self.firing.next_held().is_some_and(|time| time <= self.watermark) {
+            return Some(TimeDomain::Event);
+        }
         let state = self.state.as_deref_mut()?;
         if state.next_timer(TimeDomain::Event).is_some_and(|time| time <= event_time) {
             return Some(TimeDomain::Event);
         }
         let time = state.next_timer(TimeDomain::Processing)?;
         (time <= self.processing_time.now(self.clock.wall_ms(), self.clock.now())).then_some(TimeDomain::Processing)
+    }
+
+    /// Puts timers back whose time has come for all groups, so many in one step. True where there are more: nothing fires in front of them.
+    fn put_held_back(&mut self) -> bool {
+        let Some(state) = self.state.as_deref_mut() else { return false };
+        for _ in 0..HELD_MAX {
+            let Some(mut held) = self.firing.held.first_entry().filter(|held| *held.key() <= self.watermark) else { return false };
+            let time = *held.key();
+            match held.get_mut().pop() {
+                Some((timer, key)) => state.put_timer_back(timer, time, &key),
+                None => _ = held.remove(),
+            }
+        }
+        self.firing.next_held().is_some_and(|time| time <= self.watermark)
     }
 
     /// Up to when timers may be due: some group's floor may be ahead.
@@ -83,6 +103,9 @@ impl OperatorSubtask {
     /// The next call of timers that are due, which may have been deleted since; `None`: none is, or which is next is not known yet ([`Self::is_due`]).
     pub(crate) fn due_call(&mut self) -> Result<Option<OperatorCall>, EngineError> {
         let Some(domain) = self.next_due() else { return Ok(self.due_windows()) };
+        if self.put_held_back() {
+            return Ok(None);
+        }
         let processing_time = self.tell_processing_time();
         let until = match domain {
             TimeDomain::Event => self.event_time_due(),

@@ -278,9 +278,11 @@ impl DueWindows {
             }
             return Some((window, said));
         }
-        let is_held = self.held.not_before().is_some_and(|time| time <= self.watermark);
-        match is_held {
-            // Where the first of a stretch of time is not known yet, looking for it is a piece of work.
+        // One that was held may have been put back where it is due later: which of both is first is known anew each time. Where the first of a stretch of time is
+        // not known yet, looking for it is a piece of work.
+        let held = self.held.not_before().filter(|time| *time <= self.watermark);
+        let is_first = |held: i64| self.queue.not_before().is_none_or(|time| held <= time);
+        match held.is_some_and(is_first) {
             true => self.held.take(self.watermark, fits),
             false => self.queue.take(until(settings, event, now), fits),
         }

@@ -66,6 +66,27 @@ fn a_window_whose_key_has_not_come_to_its_time_is_looked_at_again_when_all_have_
 }
 
 #[test]
+fn what_was_held_and_what_was_put_back_come_in_one_order() {
+    let mut due = DueWindows::new(&WindowKind::Session { gap: 3 });
+    due.push(DueReason::OnTime, 50, b"first");
+    due.push(DueReason::OnTime, 78, b"second");
+    let take = |due: &mut DueWindows| {
+        let mut next = || due.are_due(&settings(), 100, 0).then(|| due.take(&settings(), (100, 0), |_, _| Some(())));
+        std::iter::from_fn(&mut next).flatten().next().map(|(window, ())| window)
+    };
+    while let Some(window) = take(&mut due) {
+        due.hold(window);
+    }
+    due.on_watermark(80);
+    let first = take(&mut due).expect("its time has come");
+    assert_eq!((first.unit.as_slice(), first.time), (&b"first"[..], 50));
+    // It has become longer meanwhile.
+    due.push(DueReason::OnTime, 70, b"first");
+    assert_eq!(take(&mut due).map(|window| window.time), Some(70));
+    assert_eq!(take(&mut due).map(|window| window.time), Some(78));
+}
+
+#[test]
 fn a_correction_that_comes_while_others_are_made_waits_for_its_own_watermark() {
     let mut due = DueWindows::new(&settings().kind);
     due.correct(10, b"b", 0);
