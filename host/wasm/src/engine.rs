@@ -83,10 +83,13 @@ impl WasmEngine {
         Self::of(engine, mode, open_cache(cache).map(Arc::new), compile_in)
     }
 
-    /// One that compiles in this process, alone in it. What is in the file `functions` of an earlier version of a plugin is not compiled again.
-    pub(crate) fn of_compiler(mode: EngineMode, functions: Option<&Path>) -> Result<(Self, Option<Arc<FunctionCache>>), EngineError> {
+    /// One that compiles in this process, alone in it. What is in the file of `functions` of an earlier version of a plugin is not compiled again, where it has so many bytes at most.
+    pub(crate) fn of_compiler(
+        mode: EngineMode,
+        functions: Option<(&Path, u64)>,
+    ) -> Result<(Self, Option<Arc<FunctionCache>>), EngineError> {
         let engine = wasmtime::Engine::new(&config(mode)).map_err(failed)?;
-        let functions = functions.map(|file| Arc::new(FunctionCache::open(file, &engine)));
+        let functions = functions.map(|(file, most)| Arc::new(FunctionCache::open(file, &engine, most)));
         let engine = match &functions {
             None => engine,
             Some(functions) => {

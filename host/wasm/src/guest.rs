@@ -64,6 +64,8 @@ pub struct GuestCall<'a> {
     pub processing_time: i64,
     /// The time that the call may take.
     pub deadline: Duration,
+    /// For how many records, timers or firings its fuel is reckoned, where it is.
+    pub fuel_for: usize,
     /// How often these records have been tried before; it marks the guest's log lines.
     pub attempt: u32,
 }
@@ -85,6 +87,8 @@ pub struct TimerCall<'a> {
     pub processing_time: i64,
     /// The time that the call may take.
     pub deadline: Duration,
+    /// For how many records, timers or firings its fuel is reckoned, where it is.
+    pub fuel_for: usize,
     /// How often these timers have been tried before.
     pub attempt: u32,
 }
@@ -106,6 +110,8 @@ pub struct WindowCall<'a> {
     pub processing_time: i64,
     /// The time that the call may take.
     pub deadline: Duration,
+    /// For how many records, timers or firings its fuel is reckoned, where it is.
+    pub fuel_for: usize,
     /// How often these firings have been tried before.
     pub attempt: u32,
 }
@@ -191,7 +197,7 @@ impl Guest {
         let context = wit::Context { input: call.input_number, watermark: call.watermark, processing_time: call.processing_time };
         let given = Given::Records { broadcast: matches!(call.input, CallInput::Broadcast) };
         let of = CallOf { given, keys: call.keys(), records: call.records, range: &call.range };
-        let allowed = self.allowed(call.deadline, &call.range);
+        let allowed = self.allowed(call.deadline, call.fuel_for);
         self.enter(of, reads, |instance, lowered| {
             let states = lent_states(&call.input);
             instance.process(allowed, call.attempt, context, lowered.batch(call, &states))
@@ -202,7 +208,7 @@ impl Guest {
     pub fn on_timers(&mut self, call: &TimerCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
         let context = wit::Context { input: 0, watermark: call.watermark, processing_time: call.processing_time };
         let of = CallOf { given: Given::Timers, keys: Some(call.keyed.keys.len()), records: call.due, range: &call.range };
-        let allowed = self.allowed(call.deadline, &call.range);
+        let allowed = self.allowed(call.deadline, call.fuel_for);
         self.enter(of, reads, |instance, _| {
             let states = lent_states(&CallInput::Keyed(call.keyed));
             instance.on_timers(allowed, call.attempt, context, timer_batch(call, &states))
@@ -213,7 +219,7 @@ impl Guest {
     pub fn on_windows(&mut self, call: &WindowCall<'_>, reads: Option<Box<dyn CollectionReads>>) -> Answer {
         let context = wit::Context { input: 0, watermark: call.watermark, processing_time: call.processing_time };
         let of = CallOf { given: Given::Windows, keys: Some(call.range.len()), records: call.records, range: &call.range };
-        let allowed = self.allowed(call.deadline, &call.range);
+        let allowed = self.allowed(call.deadline, call.fuel_for);
         self.enter(of, reads, |instance, lowered| {
             let states = lent_values(call.states);
             instance.on_windows(allowed, call.attempt, context, lowered.windows(call, &states))
@@ -251,9 +257,9 @@ impl Guest {
         Answer { effects, reads, fresh }
     }
 
-    /// What a call with these records, timers or firings may take.
-    fn allowed(&self, time: Duration, given: &Range<usize>) -> Allowed {
-        let fuel = self.limits().fuel_per_record.map(|each| each.saturating_mul(given.len() as u64));
+    /// What a call may take whose fuel is reckoned for so many records, timers or firings.
+    fn allowed(&self, time: Duration, fuel_for: usize) -> Allowed {
+        let fuel = self.limits().fuel_per_record.map(|each| each.saturating_mul(fuel_for as u64));
         Allowed { time, fuel }
     }
 

@@ -40,7 +40,7 @@ impl Default for Limits {
         Self {
             memory: 64 << 20,
             recycle_memory: None,
-            table_elements: 10_000,
+            table_elements: 100_000,
             time_per_batch: Duration::from_secs(1),
             fuel_per_record: None,
             batch_bytes: None,

@@ -231,6 +231,7 @@ mod tests {
                 watermark: 0,
                 processing_time: 0,
                 deadline: Duration::ZERO,
+                fuel_for: end - start,
                 attempt: 0,
             };
             let batch = lowered.batch(&call, &[]);

@@ -36,7 +36,7 @@ pub(crate) struct Narrowing {
     pub(crate) whole: usize,
     /// When it failed.
     pub(crate) since: Duration,
-    /// This part gets the whole batch's time.
+    /// This part gets the whole batch's time, and its fuel.
     pub(crate) full_time: bool,
 }
 
@@ -49,6 +49,16 @@ impl Part {
                 let share = limit.mul_f64(self.range.len() as f64 / whole.max(1) as f64);
                 share.max(LEAST_DEADLINE).min(limit)
             }
+        }
+    }
+}
+
+impl Part {
+    /// For how many records its fuel is reckoned: a single one that passed it has the whole batch's once, as a call costs something of its own.
+    pub(crate) fn fuel_for(&self) -> usize {
+        match self.narrowing {
+            Some(Narrowing { full_time: true, whole, .. }) => whole.max(self.range.len()),
+            Some(Narrowing { full_time: false, .. }) | None => self.range.len(),
         }
     }
 }
@@ -67,7 +77,7 @@ pub(crate) fn next(part: &Part, fault: &GuestFault, fresh: bool, had_all_time: b
     let narrowing = part.narrowing.unwrap_or(Narrowing { whole: part.range.len(), since: now, full_time: false });
     let with = |range: Range<usize>| Part { range, narrowing: Some(Narrowing { full_time: false, ..narrowing }) };
     if part.range.len() == 1 {
-        let in_time = !matches!(fault, GuestFault::DeadlineExceeded { .. });
+        let in_time = !matches!(fault, GuestFault::DeadlineExceeded { .. } | GuestFault::FuelLimit { .. });
         return match (fresh, in_time || had_all_time) {
             (true, true) => Next::SetAside,
             (true, false) => Next::Parts(vec![Part { narrowing: Some(Narrowing { full_time: true, ..narrowing }), ..part.clone() }]),

@@ -106,7 +106,8 @@ impl WasmOperator {
         let metrics = &context.metrics.plugin;
         metrics.recycled.add(now.recycled - before.recycled);
         metrics.fuel.add(now.fuel.unwrap_or(0) - before.fuel.unwrap_or(0));
-        metrics.limits.add(LOG_LIMIT, now.lines_dropped - before.lines_dropped);
+        // Where an instance did not open, the log that counted them is gone.
+        metrics.limits.add(LOG_LIMIT, now.lines_dropped.saturating_sub(before.lines_dropped));
         worked
     }
 
@@ -154,7 +155,7 @@ impl WasmOperator {
         let tried = Part { range, narrowing: part.narrowing };
         let time_per_batch = limits.time_per_batch;
         let deadline = tried.deadline(time_per_batch);
-        let answer = self.call(Called { work, range: tried.range.clone(), deadline, attempt: tries }, context);
+        let answer = self.call(Called { work, range: tried.range.clone(), deadline, fuel_for: tried.fuel_for(), attempt: tries }, context);
         let fresh = answer.fresh;
         let checked = match answer.effects {
             Ok(effects) => weighed(&effects, context).check_keys(self.guest.limits())?.map(|()| effects),
@@ -199,7 +200,7 @@ impl WasmOperator {
             Some(state) => Some(KeyedCall { keys: state.keys(), key_of: state.key_of(), states, windows: state.windows() }),
             None => None,
         };
-        let Called { work, range, deadline, attempt } = called;
+        let Called { work, range, deadline, fuel_for, attempt } = called;
         let (records, watermark, processing_time) = (work.records, context.watermark, context.processing_time);
         let mut answer = match work.of {
             WorkOf::Records => {
@@ -207,16 +208,16 @@ impl WasmOperator {
                 let other = if is_broadcast { CallInput::Broadcast } else { CallInput::Other };
                 let (input_number, input) = (work.input, keyed.map_or(other, CallInput::Keyed));
                 let (records, range) = batch.given(records, &range);
-                let call = GuestCall { input_number, input, records, range, watermark, processing_time, deadline, attempt };
+                let call = GuestCall { input_number, input, records, range, watermark, processing_time, deadline, fuel_for, attempt };
                 self.guest.process(&call, reads)
             }
             WorkOf::Timers(timers) => {
                 let keyed = keyed.expect("timers bring their keys' state");
-                let call = TimerCall { due: records, timers, range, keyed, watermark, processing_time, deadline, attempt };
+                let call = TimerCall { due: records, timers, range, keyed, watermark, processing_time, deadline, fuel_for, attempt };
                 self.guest.on_timers(&call, reads)
             }
             WorkOf::Windows(fired) => {
-                let call = WindowCall { records, fired, range, states, watermark, processing_time, deadline, attempt };
+                let call = WindowCall { records, fired, range, states, watermark, processing_time, deadline, fuel_for, attempt };
                 self.guest.on_windows(&call, reads)
             }
         };
@@ -286,6 +287,7 @@ struct Called<'a> {
     work: Work<'a>,
     range: Range<usize>,
     deadline: Duration,
+    fuel_for: usize,
     attempt: u32,
 }
 

@@ -245,8 +245,8 @@ pub(crate) const LIMITS: &[Setting] = &[
     Setting::new(
         "table-elements",
         Kind::Whole { least: 0, most: 10_000_000 },
-        Value("10000"),
-        "How many elements the plugin's tables may have, which are the functions that it calls through pointers.",
+        Value("100000"),
+        "How many elements the plugin's tables may have, which are functions that it may call through pointers: of Go all of them.",
     ),
     Setting::new(
         "time-per-batch",

@@ -93,9 +93,11 @@ fn serve(request: &Request) -> std::io::Result<u8> {
         return Ok(LOST);
     }
     std::thread::Builder::new().name("lifeline".into()).spawn(end_with_the_parent)?;
-    let (task, mode, functions) = (request.task, request.mode, request.functions.clone().filter(|_| request.task == Task::Compile));
+    let (task, mode) = (request.task, request.mode);
+    // What an earlier version left takes no memory from this one's compilation.
+    let functions = request.functions.clone().filter(|_| task == Task::Compile).map(|file| (file, request.memory / 4));
     let work = move || {
-        let (answer, functions) = match WasmEngine::of_compiler(mode, functions.as_deref()) {
+        let (answer, functions) = match WasmEngine::of_compiler(mode, functions.as_ref().map(|(file, most)| (file.as_path(), *most))) {
             Ok((engine, functions)) => (examine(task, &bytes, &engine), functions),
             Err(error) => (Answer::Refused(vec![Problem::new(error.to_string())]), None),
         };

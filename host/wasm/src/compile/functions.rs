@@ -49,13 +49,13 @@ impl std::fmt::Debug for FunctionCache {
 }
 
 impl FunctionCache {
-    /// What lies at `path` for an engine that is configured like `engine`.
-    pub(crate) fn open(path: &Path, engine: &wasmtime::Engine) -> Self {
+    /// What lies at `path` for an engine that is configured like `engine`, where it has `most` bytes at most.
+    pub(crate) fn open(path: &Path, engine: &wasmtime::Engine, most: u64) -> Self {
         let mut compiler = KeyHasher::new();
         PARTS.hash(&mut compiler);
         engine.precompile_compatibility_hash().hash(&mut compiler);
         let compiler = compiler.digest();
-        let bytes = read(path, &compiler).unwrap_or_default();
+        let bytes = read(path, &compiler, most.min(FILE_BYTES)).unwrap_or_default();
         let found = places(&bytes).unwrap_or_default();
         Self { path: path.to_owned(), compiler, bytes, found, asked: Mutex::default() }
     }
@@ -112,10 +112,10 @@ impl CacheStore for FunctionCache {
 }
 
 /// The functions in the file; `None`: there is none, it is another's, of another compiler, or damaged.
-fn read(path: &Path, compiler: &[u8; 32]) -> Option<Vec<u8>> {
+fn read(path: &Path, compiler: &[u8; 32], most: u64) -> Option<Vec<u8>> {
     let file = File::open(path).ok()?;
     let metadata = file.metadata().ok()?;
-    if !is_private(&metadata) || metadata.len() > FILE_BYTES + HEAD_BYTES as u64 {
+    if !is_private(&metadata) || metadata.len() > most.saturating_add(HEAD_BYTES as u64) {
         return None;
     }
     let mut head = [0; HEAD_BYTES];
@@ -124,7 +124,7 @@ fn read(path: &Path, compiler: &[u8; 32]) -> Option<Vec<u8>> {
         return None;
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-    (&file).take(FILE_BYTES).read_to_end(&mut bytes).ok()?;
+    (&file).take(most).read_to_end(&mut bytes).ok()?;
     (head[40..] == xxh3_64(&bytes).to_le_bytes()).then_some(bytes)
 }
 
@@ -160,24 +160,24 @@ mod tests {
     fn what_a_compilation_asked_for_is_there_for_the_next_one_and_what_it_did_not_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let (path, engine) = (folder.path().join("a.functions"), engine());
-        let first = FunctionCache::open(&path, &engine);
+        let first = FunctionCache::open(&path, &engine, FILE_BYTES);
         assert_eq!(got(&first, b"one"), None);
         for (key, value) in [(b"one", &b"code of one"[..]), (b"two", b"")] {
             assert!(first.insert(key, value.to_vec()));
         }
         first.keep().unwrap();
-        let second = FunctionCache::open(&path, &engine);
+        let second = FunctionCache::open(&path, &engine, FILE_BYTES);
         assert_eq!(got(&second, b"one").as_deref(), Some(&b"code of one"[..]));
         assert!(second.insert(b"new", vec![7; 3]));
         second.keep().unwrap();
-        let third = FunctionCache::open(&path, &engine);
+        let third = FunctionCache::open(&path, &engine, FILE_BYTES);
         assert_eq!([got(&third, b"one").is_some(), got(&third, b"two").is_some(), got(&third, b"new").is_some()], [true, false, true]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     /// How many functions were found, and how many compiled.
     fn compiled(path: &Path, module: &str) -> [usize; 2] {
-        let (engine, functions) = WasmEngine::of_compiler(EngineMode::Epoch, Some(path)).unwrap();
+        let (engine, functions) = WasmEngine::of_compiler(EngineMode::Epoch, Some((path, FILE_BYTES))).unwrap();
         wasmtime::Module::new(&engine.engine, wat::parse_str(module).unwrap()).unwrap();
         let functions = functions.unwrap();
         functions.keep().unwrap();
@@ -203,7 +203,7 @@ mod tests {
     fn a_file_that_is_damaged_or_of_another_compiler_is_as_good_as_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.functions");
-        let cache = FunctionCache::open(&path, &engine());
+        let cache = FunctionCache::open(&path, &engine(), FILE_BYTES);
         assert!(cache.insert(b"key", b"code".to_vec()));
         cache.keep().unwrap();
         let whole = std::fs::read(&path).unwrap();
@@ -211,14 +211,15 @@ mod tests {
             let mut changed = whole.clone();
             changed[place] ^= 1;
             std::fs::write(&path, &changed).unwrap();
-            assert_eq!(got(&FunctionCache::open(&path, &engine()), b"key"), None, "byte {place} changed");
+            assert_eq!(got(&FunctionCache::open(&path, &engine(), FILE_BYTES), b"key"), None, "byte {place} changed");
             std::fs::write(&path, &whole[..place]).unwrap();
-            assert_eq!(got(&FunctionCache::open(&path, &engine()), b"key"), None, "cut off at {place}");
+            assert_eq!(got(&FunctionCache::open(&path, &engine(), FILE_BYTES), b"key"), None, "cut off at {place}");
         }
         std::fs::write(&path, &whole).unwrap();
-        assert!(got(&FunctionCache::open(&path, &engine()), b"key").is_some());
+        assert!(got(&FunctionCache::open(&path, &engine(), FILE_BYTES), b"key").is_some());
+        assert_eq!(got(&FunctionCache::open(&path, &engine(), 8), b"key"), None, "it is too large");
         let other = wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
-        assert_eq!(got(&FunctionCache::open(&path, &other), b"key"), None);
+        assert_eq!(got(&FunctionCache::open(&path, &other, FILE_BYTES), b"key"), None);
     }
 
     #[test]

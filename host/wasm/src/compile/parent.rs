@@ -105,8 +105,14 @@ impl ChildProcess {
             return Err(stopped());
         }
         let cpu_ms = u64::try_from(budget.cpu.as_millis()).unwrap_or(u64::MAX);
-        let request =
-            Request { task, mode, cpu_ms, memory: budget.memory, bytes: source.bytes.len() as u64, functions: self.functions_of(source) };
+        let request = Request {
+            task,
+            mode,
+            cpu_ms,
+            memory: budget.memory,
+            bytes: source.bytes.len() as u64,
+            functions: self.functions_of(source, mode),
+        };
         let child = self.command(&request).spawn().map_err(|error| failed("start", error))?;
         let ended = self.attend(Attended(child), source, budget).map_err(|error| failed("wait for", error))?;
         match ended {
@@ -119,9 +125,10 @@ impl ChildProcess {
         }
     }
 
-    fn functions_of(&self, source: &Source<'_>) -> Option<PathBuf> {
+    /// The file of one plugin's functions, as they are compiled in one mode.
+    fn functions_of(&self, source: &Source<'_>, mode: EngineMode) -> Option<PathBuf> {
         let plugin = std::env::current_dir().unwrap_or_default().join(source.name);
-        let name = format!("{:016x}{FUNCTIONS_SUFFIX}", xxh3_64(plugin.as_os_str().as_encoded_bytes()));
+        let name = format!("{:016x}-{mode:?}{FUNCTIONS_SUFFIX}", xxh3_64(plugin.as_os_str().as_encoded_bytes()));
         self.functions.as_ref().map(|folder| folder.join(name))
     }
 

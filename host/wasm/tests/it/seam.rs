@@ -161,7 +161,17 @@ impl Driver {
             let (due, timers) = (due.finish(), [timer as u32]);
             let keyed = KeyedCall { keys: due.keys(), key_of: &[0], states: &states, windows: None };
             let deadline = Duration::from_secs(1);
-            let call = TimerCall { due: &due, timers: &timers, range: 0..1, keyed, watermark, processing_time: 50, deadline, attempt: 0 };
+            let call = TimerCall {
+                due: &due,
+                timers: &timers,
+                range: 0..1,
+                keyed,
+                watermark,
+                processing_time: 50,
+                deadline,
+                fuel_for: 1,
+                attempt: 0,
+            };
             let effects = self.guest.on_timers(&call, None).effects.unwrap();
             self.apply_timers(&effects, &[key]);
             out.extend(emitted(&effects));
@@ -189,6 +199,7 @@ impl Driver {
             watermark: 40,
             processing_time: 50,
             deadline: Duration::from_secs(1),
+            fuel_for: records.len(),
             attempt: 0,
         };
         let answer = self.guest.process(&call, Some(Box::new(Lent { keys, kept: self.kept.clone() })));
@@ -255,8 +266,17 @@ fn windows_fire_where_the_driver_says_with_the_state_that_it_brings() {
     states[COUNT].values.push(&7_u64.to_le_bytes());
     let records = firing_records(&fired);
     let (watermark, processing_time, deadline) = (30, 50, Duration::from_secs(1));
-    let call =
-        WindowCall { records: &records, fired: &fired, range: 1..3, states: &states, watermark, processing_time, deadline, attempt: 0 };
+    let call = WindowCall {
+        records: &records,
+        fired: &fired,
+        range: 1..3,
+        states: &states,
+        watermark,
+        processing_time,
+        deadline,
+        fuel_for: 2,
+        attempt: 0,
+    };
     let effects = driver.guest.on_windows(&call, None).effects.unwrap();
     assert_eq!(emitted(&effects), ["10..20 on-time#1=0", "20..30 on-time#2 for 20..25=7"]);
     assert_eq!(effects.outputs[0].cause, [0, 1]);
