@@ -40,11 +40,15 @@ fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
     };
     arguments.extend(FLAGS.map(str::to_owned));
     arguments.push(format!("-I{}", sdk.join("include").display()));
-    let objects = sdk_objects(project, &sdk, (compiler, &arguments), say)?;
+    let sdk_part = match compiler.program {
+        // It makes one object of all sources that it is given at once.
+        "zig" => sources(&sdk.join("src"))?,
+        _ => sdk_objects(project, &sdk, (compiler, &arguments), say)?,
+    };
     arguments.extend(LINK_FLAGS.map(str::to_owned));
     arguments.extend(["-o".into(), module.display().to_string()]);
     arguments.extend(sources(&project.folder.join(&project.source))?);
-    arguments.extend(objects);
+    arguments.extend(sdk_part);
     run(compiler, arguments, &project.folder, say)?;
     Ok(module)
 }
@@ -56,19 +60,29 @@ fn sdk_objects(
     (compiler, arguments): (&Tool, &[String]),
     say: &dyn Fn(&str),
 ) -> Result<Vec<String>, Failure> {
-    let folder = project.folder.join("target").join(format!("sdk-{}", compiler.program));
+    let folder = project.folder.join("target").join(concat!("sdk-", env!("CARGO_PKG_VERSION")));
     let sources = sources(&sdk.join("src"))?;
     let objects: Vec<PathBuf> =
         sources.iter().filter_map(|source| Some(folder.join(Path::new(source).file_stem()?).with_extension("o"))).collect();
     let made = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let headers = std::fs::read_dir(sdk.join("include")).into_iter().flatten().flatten().map(|entry| entry.path());
-    let newest = headers.chain(sources.iter().map(PathBuf::from)).filter_map(|path| made(&path)).max();
+    let newest = files_below(sdk).iter().filter_map(|path| made(path)).max();
     if objects.iter().any(|object| made(object) < newest) {
         std::fs::create_dir_all(&folder).map_err(|error| super::failed("make", &folder, &error))?;
         let compiled = ["-c".to_owned()].into_iter().chain(sources);
         run(compiler, arguments.iter().cloned().chain(compiled), &folder, say)?;
     }
     Ok(objects.iter().map(|object| object.display().to_string()).collect())
+}
+
+/// All files of a folder and of those in it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut files) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
 }
 
 /// A file, or the `.c` files of a folder, in order.
