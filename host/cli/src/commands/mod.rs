@@ -28,7 +28,7 @@ use clap::builder::StyledStr;
 fn is_developing(command: &WeirCommand) -> bool {
     match command {
         WeirCommand::Run(run) => run.developed,
-        WeirCommand::Plugin(PluginCommand::Build { .. }) => true,
+        WeirCommand::Dev(_) | WeirCommand::Plugin(PluginCommand::Build { .. }) => true,
         _ => false,
     }
 }

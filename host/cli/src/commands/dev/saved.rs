@@ -31,8 +31,12 @@ pub struct Dev<'a> {
     pub process: Option<JobProcess>,
     /// It has ended well.
     has_finished: bool,
-    /// What the operators that run declare.
+    /// What the operators declare that were seen running last.
     running: BTreeMap<String, PluginInfo>,
+    /// The same of those that were begun and have not been seen running.
+    begun: BTreeMap<String, PluginInfo>,
+    /// The job file as it was saved last is not what runs.
+    is_refused: bool,
     /// When the sources had changed of which a build was tried last.
     tried: BTreeMap<String, Option<SystemTime>>,
     /// Operators that were built while the job could not be spoken to yet.
@@ -46,8 +50,9 @@ impl<'a> Dev<'a> {
     pub fn new(context: &'a Context, args: &'a DevArgs) -> Result<Self, Failure> {
         let job = context.job(&args.job)?;
         let text = job.source.text.to_string();
-        let (running, tried, waiting) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut dev = Self { context, args, job, text, process: None, has_finished: false, running, tried, waiting, lost: Vec::new() };
+        let (running, begun, tried, waiting, lost) = Default::default();
+        let (process, has_finished, is_refused) = (None, false, false);
+        let mut dev = Self { context, args, job, text, process, has_finished, running, begun, is_refused, tried, waiting, lost };
         match dev.begin(&if args.fresh { vec!["--fresh".to_owned()] } else { Vec::new() }) {
             // What does not build is about to be saved once more.
             Err(failure @ Failure::Engine(_)) => {
@@ -66,11 +71,11 @@ impl<'a> Dev<'a> {
 
     /// Begins the job, with what more is said on the command line.
     fn begin(&mut self, more: &[String]) -> Result<(), Failure> {
-        (self.running, self.lost, self.has_finished) = (BTreeMap::new(), Vec::new(), false);
+        (self.begun, self.lost, self.has_finished) = (BTreeMap::new(), Vec::new(), false);
         self.waiting.clear();
         for (id, path) in self.built(&self.job)? {
             let info = self.info(&id, &path)?;
-            self.running.insert(id, info);
+            self.begun.insert(id, info);
         }
         self.process = Some(JobProcess::begin(&self.args.job, more, self.context)?);
         Ok(())
@@ -97,7 +102,22 @@ impl<'a> Dev<'a> {
         }
     }
 
+    /// Speaks to the job, once it runs. A job of this file that another process runs is not this one's to change.
+    fn client(&self) -> Option<JobClient> {
+        let is_own = |client: &JobClient| self.process.as_ref().is_some_and(|process| process.id() == client.registered.pid);
+        JobClient::look_for(&self.args.job.display().to_string()).ok().flatten().filter(is_own)
+    }
+
+    /// What was begun runs: nothing of what it keeps is lost.
+    fn note_running(&mut self) {
+        if !self.begun.is_empty() && self.client().is_some_and(|client| client.status().is_ok_and(|status| status["state"] == "running")) {
+            self.running = std::mem::take(&mut self.begun);
+            self.lost.clear();
+        }
+    }
+
     fn look_at_process(&mut self) {
+        self.note_running();
         let Some(code) = self.process.as_mut().and_then(JobProcess::ended) else { return };
         self.process = None;
         self.has_finished = code == 0;
@@ -119,11 +139,14 @@ impl<'a> Dev<'a> {
         self.text = text;
         match self.context.job(&self.args.job).and_then(|job| self.opens(&job).map(|()| job)) {
             Ok(job) => {
-                self.job = job;
+                (self.job, self.is_refused) = (job, false);
                 self.say(&format!("{} was saved", self.args.job.display()));
                 self.begin_again(&[]);
             }
-            Err(failure) => self.refused(&failure),
+            Err(failure) => {
+                self.is_refused = true;
+                self.refused(&failure);
+            }
         }
     }
 
@@ -164,7 +187,12 @@ impl<'a> Dev<'a> {
         }
         let mut part = self.job.clone();
         part.operators.retain(|step| step.id.value == operator);
-        match self.built(&part) {
+        let built = self.built(&part);
+        if built.is_ok() && self.is_refused {
+            // It may be the plugin that knows what the file says.
+            self.text.clear();
+        }
+        match built {
             Err(failure) => self.refused(&failure),
             Ok(built) if self.process.is_none() => self.go_on(&operator, built),
             Ok(_) => self.swap(operator),
@@ -190,18 +218,17 @@ impl<'a> Dev<'a> {
     fn try_swap(&mut self, operator: &str) -> Result<(), Failure> {
         let Some(path) = self.built(&self.job)?.remove(operator) else { return Ok(()) };
         let new = self.info(operator, &path)?;
-        let old = self.running.get(operator);
+        let old = self.begun.get(operator).or_else(|| self.running.get(operator));
         if old.is_some_and(|old| old.digest == new.digest) {
             self.say(&format!("{operator}: the plugin is the same"));
             return Ok(());
         }
-        // A job of this file that another process runs is not this one's to change.
-        let is_own = |client: &JobClient| self.process.as_ref().is_some_and(|process| process.id() == client.registered.pid);
-        let found = JobClient::look_for(&self.args.job.display().to_string()).ok().flatten();
-        let Some(client) = found.filter(is_own) else {
+        let Some(client) = self.client() else {
             self.waiting.insert(operator.to_owned());
             return Ok(());
         };
+        self.note_running();
+        let old = self.running.get(operator);
         self.lost = old.map(|old| lost_states(operator, old, &new)).unwrap_or_default();
         if !self.lost.is_empty() {
             self.ask();
@@ -232,7 +259,7 @@ impl<'a> Dev<'a> {
             self.say(&format!("what is kept of {lost} is given up"));
             return self.reset();
         }
-        let how = if std::io::stdin().is_terminal() { "type `reset`" } else { "begin `weir dev` with `--reset-state`" };
+        let how = if std::io::stdin().is_terminal() { "type `reset`" } else { "`weir run --drop-state STATE` for each" };
         let goes_on = if self.process.is_some() { "the one before it goes on" } else { "the job does not run" };
         self.say(&format!(
             "the new plugin does not go on with what is kept of {lost}; {goes_on}\n  \
