@@ -18,7 +18,7 @@ use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin};
 
 fn hostile_settings() -> OperatorSettings {
     // On threads, time is time; a guest that is to end by itself is given enough of it below.
-    OperatorSettings { limits: Limits { time_per_batch: Duration::from_millis(40), ..limits() }, ..settings(OnFailure::Fail) }
+    OperatorSettings { limits: Limits { time_per_batch: Duration::from_millis(200), ..limits() }, ..settings(OnFailure::Fail) }
 }
 
 fn job(plugin: Plugin, settings: OperatorSettings, source: (u64, f64)) -> GuestJob {
@@ -114,7 +114,7 @@ async fn attack(threads: &ThreadRuntime) {
 fn neighbour(rate: f64) -> GuestJob {
     let mut patient = settings(OnFailure::Fail);
     patient.limits.time_per_batch = Duration::from_secs(60);
-    let mut job = job(faulty(EngineMode::Epoch), patient, (30_000, rate));
+    let mut job = job(faulty(EngineMode::Epoch), patient, (90_000, rate));
     (job.source.splits, job.parallelism, job.source.keys) = (2, 2, 10);
     job
 }
@@ -154,7 +154,7 @@ fn every_hostile_guest_is_contained_and_its_neighbour_loses_nothing() {
     let (_control, report) = threads.block_on(run(&neighbour(100_000.0), &store, &disk, &threads, &status));
     assert!(matches!(report.outcome, JobOutcome::Finished), "{:?}", report.outcome);
     let mut committed = disk.committed();
-    let mut expected: Vec<String> = (0..30_000).map(|number| format!("v{number}#{}", number / 10 + 1)).collect();
+    let mut expected: Vec<String> = (0..90_000).map(|number| format!("v{number}#{}", number / 10 + 1)).collect();
     committed.sort();
     expected.sort();
     assert!(committed == expected, "{} records, {} are right", committed.len(), expected.len());
