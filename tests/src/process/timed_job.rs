@@ -157,17 +157,20 @@ mod tests {
 
     #[test]
     fn lines_are_told_as_the_model_has_them_in_whatever_order_rows_came() {
-        let lines = |lines: &[&str]| lines.iter().map(|line| (TimedJob::told(line), 1)).collect::<Lines>();
-        let rows = TimedJob::rows(2);
-        let job = TimedJob { rows: 2, ..TimedJob::default() };
-        let start = |row: &TimedRow| row.time - row.time.rem_euclid(WINDOW);
-        let window = |row: &TimedRow, rows: &str| format!("{} {}..{} OnTime 0 {rows} -", row.key, start(row), start(row) + WINDOW);
-        let minute = |row: &TimedRow, count: u64| format!("{} {} {count}", row.key, row.time.div_euclid(MINUTE));
-        assert!(rows[0].key != rows[1].key, "they are of two windows");
-        let told = [window(&rows[0], "0"), window(&rows[1], "1"), minute(&rows[0], 1), minute(&rows[1], 1)];
-        let told = told.each_ref().map(String::as_str);
+        let lines = |lines: &[String]| lines.iter().map(|line| (TimedJob::told(line), 1)).collect::<Lines>();
+        let rows = TimedJob::rows(4);
+        let job = TimedJob { rows: 4, ..TimedJob::default() };
+        let mut minutes = BTreeMap::<(u64, i64), u64>::new();
+        rows.iter().for_each(|row| *minutes.entry((row.key, row.time.div_euclid(MINUTE))).or_default() += 1);
+        let window = |((key, start), rows): (&(u64, i64), String)| format!("{key} {start}..{} OnTime 0 {rows} -", start + WINDOW);
+        let listed = |rows: &BTreeSet<u64>| rows.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        let windows = windows_of(&rows, WINDOW);
+        let told: Vec<String> = windows.iter().map(|(of, rows)| window((of, listed(rows)))).collect();
+        let told = [told, minutes.iter().map(|((key, minute), count)| format!("{key} {minute} {count}")).collect()].concat();
         assert_eq!(job.not_exactly_once(&lines(&told)), None);
-        let twice = [&window(&rows[0], "0,0"), told[1], told[2], told[3]];
+        let (first, of_first) = windows.first_key_value().expect("there are rows");
+        let mut twice = told.clone();
+        twice[0] = window((first, format!("{0},{0}", listed(of_first))));
         assert!(job.not_exactly_once(&lines(&twice)).is_some() && job.not_at_least_once(&lines(&twice)).is_none());
         assert!(job.not_at_least_once(&lines(&told[1..])).is_some());
         assert_eq!(TimedJob::told("3 0..20 OnTime 0 9,7 -"), TimedJob::told("3 0..20 OnTime 0 7,9 -"));

@@ -32,7 +32,7 @@ fn defaults_are_those_of_the_reference() {
         Limits {
             memory: 64 << 20,
             recycle_memory: None,
-            table_elements: 10_000,
+            table_elements: 100_000,
             time_per_batch: Duration::from_secs(1),
             fuel_per_record: None,
             output_bytes: 16 << 20,
