@@ -8,7 +8,7 @@ use weir_tests::process::{Bench, Signal, WordCount};
 /// A job that was stopped where its last checkpoint names output. One that comes right behind another names none; then the job goes on for a while.
 fn stopped_job() -> Bench {
     let bench = Bench::new(WEIR, WordCount::unhurried());
-    for _ in 0..5 {
+    for _ in 0..20 {
         let parts = bench.parts().len();
         let mut process = bench.start("run job.toml -q");
         assert!(process.runs_until("a committed part", || bench.parts().len() > parts));
@@ -19,7 +19,7 @@ fn stopped_job() -> Bench {
             return bench;
         }
     }
-    panic!("five last checkpoints had no output");
+    panic!("twenty last checkpoints had no output");
 }
 
 #[test]

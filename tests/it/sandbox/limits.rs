@@ -106,7 +106,7 @@ fn the_record_that_burns_too_much_fuel_is_set_aside_also_where_time_is_by_the_cl
     let (emitted, reports) = bench.take();
     assert_eq!(emitted.iter().map(|record| record.value.as_str()).collect::<Vec<_>>(), ["x#1", "y#2"]);
     assert!(
-        reports[0]["error"].as_str().is_some_and(|error| error.contains("more than 1000000 fuel in one call (limits.fuel-per-record)"))
+        reports[0]["error"].as_str().is_some_and(|error| error.contains("more than 3000000 fuel in one call (limits.fuel-per-record)"))
     );
     assert_eq!(reports.len(), 1);
 }
