@@ -198,6 +198,14 @@ func codecOf[T any]() (codec[T], error) {
 	return codec[T]{schema: built.Schema, hasPointers: built.HasPointers, cbor: built}, nil
 }
 
+// flat returns how columns of values are written and read; nil where the type is not flat.
+func (c *codec[T]) flat() *cbor.Flat {
+	if c.cbor == nil {
+		return nil
+	}
+	return c.cbor.Flat
+}
+
 // rawAt returns the methods of the value that p points at, without looking them up again.
 func (c *codec[T]) rawAt(p *T) RawState {
 	raw := c.raw

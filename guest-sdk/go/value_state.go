@@ -3,6 +3,8 @@ package weir
 import (
 	"slices"
 	"unsafe"
+
+	"weir/internal/cbor"
 )
 
 // A ValueState is one value for each key: a field with a tag that names it, like `weir:"visits"`. It shows that of the key of the record that is being
@@ -137,7 +139,16 @@ func (s *ValueState[T]) begin(values *keyedColumn) {
 		s.beginPlain(values.keys)
 		return
 	}
-	for item, key := range values.keys {
+	read := 0
+	if flat := s.codec.flat(); flat != nil {
+		read = flat.Read(s.encoded.data, s.encoded.ends, values.keys, unsafe.Pointer(unsafe.SliceData(s.values)), keys)
+		for _, key := range values.keys[:read] {
+			s.slots[key] = slotRead
+		}
+	}
+	// What is no T is found out when it is asked for.
+	for item := read; item < len(values.keys); item++ {
+		key := values.keys[item]
 		s.slots[key], s.items[key] = slotEncoded, uint32(item)
 	}
 }
@@ -171,6 +182,10 @@ func (s *ValueState[T]) finish(e *effects) *stateFault {
 		return nil
 	}
 	u.set.reset()
+	if flat := s.codec.flat(); flat != nil {
+		s.finishFlat(flat, e)
+		return nil
+	}
 	data, ends, keys := u.set.items.data, slices.Grow(u.set.items.ends, len(s.changed)), slices.Grow(u.set.keys, len(s.changed))
 	of := s.codec.cbor
 	for _, key := range s.changed {
@@ -192,6 +207,22 @@ func (s *ValueState[T]) finish(e *effects) *stateFault {
 	u.set = keyedColumn{keys, column{data, ends}}
 	e.values = append(e.values, u)
 	return nil
+}
+
+// finishFlat adds values as a column that is written at once.
+func (s *ValueState[T]) finishFlat(flat *cbor.Flat, e *effects) {
+	u := &s.update
+	keys := slices.Grow(u.set.keys, len(s.changed))
+	for _, key := range s.changed {
+		if s.slots[key] == slotCleared {
+			u.cleared = append(u.cleared, key)
+		} else {
+			keys = append(keys, key)
+		}
+	}
+	u.set.keys = keys
+	u.set.items.data, u.set.items.ends = flat.Append(u.set.items.data, slices.Grow(u.set.items.ends, len(keys)), keys, unsafe.Pointer(unsafe.SliceData(s.values)))
+	e.values = append(e.values, u)
 }
 
 // finishPlain adds values as they lie in memory.

@@ -15,6 +15,8 @@ type Codec struct {
 	Schema string
 	// HasPointers says whether a value keeps others alive.
 	HasPointers bool
+	// Flat writes and reads columns of the type; nil where it is not flat.
+	Flat *Flat
 
 	// Append appends the encoding of the value that p points at, which is of the codec's type. After an error b may end in a part of it.
 	Append func(b []byte, p unsafe.Pointer) ([]byte, error)
@@ -57,6 +59,7 @@ func build(t reflect.Type, outer []reflect.Type) (*Codec, error) {
 	}
 	outer = append(outer[:len(outer):len(outer)], t)
 	if scalar, ok := scalars[t.Kind()]; ok {
+		scalar.Flat = flatOf(t, nil, []field{{kind: t.Kind()}})
 		return &scalar, nil
 	}
 	switch t.Kind() {

@@ -17,6 +17,7 @@ type field struct {
 	name   string
 	key    encodedName
 	offset uintptr
+	kind   reflect.Kind
 	codec  *Codec
 	// isCase says of an enum's case that it has no value: a bool says whether it is this one.
 	isCase bool
@@ -39,6 +40,9 @@ func structOf(t reflect.Type, outer []reflect.Type) (*Codec, error) {
 		return nil, err
 	}
 	codec := map[string]func(*layout) *Codec{"": recordOf, "tuple": tupleOf, "enum": enumOf}[laid.kind](laid)
+	if laid.kind == "" && len(laid.fields) > 0 {
+		codec.Flat = flatOf(t, appendHead(nil, mapping, uint64(len(laid.fields))), laid.ordered())
+	}
 	for _, field := range laid.fields {
 		codec.HasPointers = codec.HasPointers || field.isPointer() || field.codec.HasPointers
 	}
@@ -83,7 +87,7 @@ func layoutOf(t reflect.Type, outer []reflect.Type) (*layout, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%v.%s: %w", t, f.Name, err)
 		}
-		laid.fields = append(laid.fields, field{name: name, key: encodedNameOf(name), offset: f.Offset, codec: codec})
+		laid.fields = append(laid.fields, field{name: name, key: encodedNameOf(name), offset: f.Offset, kind: f.Type.Kind(), codec: codec})
 	}
 	return laid, laid.check(t)
 }
@@ -151,8 +155,7 @@ func typeName(t reflect.Type) string {
 
 // recordOf builds the codec of a record: a map from the names of its fields to their values.
 func recordOf(l *layout) *Codec {
-	ordered := slices.Clone(l.fields)
-	slices.SortFunc(ordered, func(one, other field) int { return bytes.Compare(one.key.bytes, other.key.bytes) })
+	ordered := l.ordered()
 	encode := func(b []byte, p unsafe.Pointer) (_ []byte, err error) {
 		b = appendHead(b, mapping, uint64(len(ordered)))
 		for i := range ordered {
@@ -184,6 +187,13 @@ func recordOf(l *layout) *Codec {
 		described[i] = f.name + ":" + f.codec.Schema
 	}
 	return &Codec{Schema: l.name + "{" + strings.Join(described, ",") + "}", Append: encode, decode: decode}
+}
+
+// ordered returns the fields of a record in the order of their encoding.
+func (l *layout) ordered() []field {
+	ordered := slices.Clone(l.fields)
+	slices.SortFunc(ordered, func(one, other field) int { return bytes.Compare(one.key.bytes, other.key.bytes) })
+	return ordered
 }
 
 // tupleOf builds the codec of a tuple: an array of its items.
