@@ -80,14 +80,16 @@ func (d *declaration) addFields(value reflect.Value, h *handles) error {
 		var err error
 		switch {
 		case isHandle && !f.IsExported():
-			err = fmt.Errorf("%s has to be exported", f.Name)
+			err = errors.New("it has to be exported: give it a name that begins with a capital letter")
 		case isHandle:
 			err = d.add(f, value.Field(i).Addr().Interface(), h)
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
-			err = d.addFields(value.Field(i), h)
+			if err := d.addFields(value.Field(i), h); err != nil {
+				return err
+			}
 		}
 		if err != nil {
-			return err
+			return told(value.Type(), f, err)
 		}
 	}
 	return nil
@@ -127,10 +129,10 @@ func (d *declaration) addState(tag fieldTag, field state, h *handles) error {
 	}
 	shape, err := field.describe()
 	if err != nil {
-		return fmt.Errorf("state `%s`: %w", said.name, err)
+		return err
 	}
 	if said.ttl != nil && shape.kind == kindBroadcast {
-		return fmt.Errorf("state `%s`: broadcast state has no time to live: it is the same in all subtasks, which are not at one time", said.name)
+		return errors.New("broadcast state has no time to live: it is the same in all subtasks, which are not at one time")
 	}
 	d.states = append(d.states, stateDecl{shape, said, uint32(len(d.states))})
 	h.states = append(h.states, field)
@@ -142,12 +144,12 @@ func (d *declaration) addInput(tag fieldTag, field *Input, h *handles) error {
 	if by, ok := tag.take("by"); ok {
 		known := map[string]partitioning{"key": partitioningByKey, "broadcast": partitioningBroadcast}
 		if input.partitioning, ok = known[by]; !ok {
-			return fmt.Errorf("%s: by is \"key\" or \"broadcast\", and not %q", tag.field, by)
+			return fmt.Errorf("by is \"key\" or \"broadcast\", and not %q", by)
 		}
 	}
 	accepts, _ := tag.take("accepts")
 	for text := range strings.FieldsSeq(accepts) {
-		schema, err := readSchema(tag.field, text)
+		schema, err := readSchema(text)
 		if err != nil {
 			return err
 		}
@@ -156,13 +158,13 @@ func (d *declaration) addInput(tag fieldTag, field *Input, h *handles) error {
 	field.number = uint32(len(d.inputs))
 	d.inputs = append(d.inputs, input)
 	h.inputs = append(h.inputs, field)
-	return tag.done()
+	return tag.done(inputOptions)
 }
 
 func (d *declaration) addOutput(tag fieldTag, field *Output, h *handles) error {
 	output := outputDecl{name: tag.name}
 	if text, ok := tag.take("schema"); ok {
-		schema, err := readSchema(tag.field, text)
+		schema, err := readSchema(text)
 		if err != nil {
 			return err
 		}
@@ -170,27 +172,27 @@ func (d *declaration) addOutput(tag fieldTag, field *Output, h *handles) error {
 	}
 	if _, isMain := tag.take("main"); isMain {
 		if len(d.outputs) > 0 {
-			return fmt.Errorf("%s: the main output stands before the others", tag.field)
+			return errors.New("the main output stands before the others")
 		}
 	} else if len(d.outputs) == 0 {
 		d.outputs, h.outputs = append(d.outputs, outputDecl{name: "out"}), append(h.outputs, &Output{})
 	}
 	d.outputs, h.outputs = append(d.outputs, output), append(h.outputs, field)
-	return tag.done()
+	return tag.done(outputOptions)
 }
 
 func (d *declaration) addTimer(tag fieldTag, domain timeDomain, field *timer, h *handles) error {
 	field.index, field.name = uint32(len(d.timers)), tag.name
 	d.timers, h.timers = append(d.timers, timerDecl{tag.name, domain}), append(h.timers, field)
-	return tag.done()
+	return tag.done(timerOptions)
 }
 
 // readSchema reads ID/VERSION.
-func readSchema(field, text string) (*recordSchema, error) {
+func readSchema(text string) (*recordSchema, error) {
 	id, version, _ := strings.Cut(text, "/")
 	number, err := strconv.ParseUint(version, 10, 32)
 	if err != nil || id == "" {
-		return nil, fmt.Errorf("%s: %q is no record schema: write ID/VERSION", field, text)
+		return nil, fmt.Errorf("%q is no record schema: write ID/VERSION", text)
 	}
 	return &recordSchema{validText(id), uint32(number)}, nil
 }

@@ -221,7 +221,7 @@ func (in *instance) migrate(number, version uint32, values *column) (migrated *c
 	migrator, ok := in.operator.(Migrator)
 	migrated = &column{}
 	for i := range values.ends {
-		old := OldValue{State: in.states()[number].name, Version: version, Bytes: values.item(i)}
+		old := OldValue{State: in.states()[number].name, Version: version, Bytes: values.item(i), operator: in.name}
 		value, err := old.Unknown()
 		if ok {
 			value, err = migrator.Migrate(old)

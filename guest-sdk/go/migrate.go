@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"cmp"
 	"fmt"
 )
 
@@ -12,6 +13,8 @@ type OldValue struct {
 	Version uint32
 	// Bytes is the value as it was stored; they are valid until Migrate returns.
 	Bytes []byte
+
+	operator string
 }
 
 // Recode reads a value as an Old and returns the bytes of what change makes of it. Either type may be a [RawState].
@@ -41,7 +44,7 @@ func Recode[Old, New any](old OldValue, change func(old Old) New) ([]byte, error
 
 // Unknown is the answer for a state or a version that the operator has no way from. It fails the job, which keeps its checkpoint.
 func (o OldValue) Unknown() ([]byte, error) {
-	return nil, fmt.Errorf("state `%s` cannot be migrated from version %d", o.State, o.Version)
+	return nil, fmt.Errorf("%s cannot migrate state `%s` from version %d", cmp.Or(o.operator, "the operator"), o.State, o.Version)
 }
 
 func (o OldValue) failed(attempt string, err error) error {

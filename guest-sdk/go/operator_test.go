@@ -2,6 +2,7 @@ package weir
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,7 @@ func TestWhatIsDeclaredWrongIsRefused(t *testing.T) {
 			nothing
 			A Output `weir:"a b"`
 		}{},
-		"means nothing here": &struct {
+		"no option \"ttll\"": &struct {
 			nothing
 			A ValueState[int] `weir:"a,ttll=1h"`
 		}{},
@@ -72,6 +73,79 @@ func TestWhatIsDeclaredWrongIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// tagged is an operator whose tag is wrong.
+type tagged struct {
+	nothing
+	Visits ValueState[uint32] `weir:"visits,tll=1h,verion=2"`
+}
+
+// mistyped is one whose state's type is.
+type mistyped struct {
+	nothing
+	Visits ValueState[struct {
+		Count uint32 `weir:"count,omitempty"`
+	}]
+}
+
+func TestAWrongTagIsToldWithItsFieldAndWhatThereIs(t *testing.T) {
+	cases := map[string]Operator{
+		"the field tagged.Visits, tagged `weir:\"visits,tll=1h,verion=2\"`: there is no option \"tll\": a state's are version=N, ttl=DURATION, ":                           &tagged{},
+		"the field mistyped.Visits: struct { Count uint32 \"weir:\\\"count,omitempty\\\"\" }.Count, tagged `weir:\"count,omitempty\"`: there is no option \"omitempty\": ": &mistyped{},
+		"the field A, tagged `weir:\"a,by=key\"`: there is no option \"by\": a timer has none": &struct {
+			timed
+			A EventTimer `weir:"a,by=key"`
+		}{},
+		"the field A, tagged `weir:\"a,ttl=1h\"`: there is no option \"ttl\": an output's are main, schema=ID/VERSION": &struct {
+			nothing
+			A Output `weir:"a,ttl=1h"`
+		}{},
+		"the field A, tagged `weir:\"a,main=1,main\"`: the option \"main\" is said twice": &struct {
+			nothing
+			A Output `weir:"a,main=1,main"`
+		}{},
+		"the field A, tagged `weir:\"a,from=key\"`: there is no option \"from\": an input's are by=key or by=broadcast, accepts=ID/VERSION": &struct {
+			nothing
+			A Input `weir:"a,from=key"`
+		}{},
+	}
+	for expect, operator := range cases {
+		if _, _, err := declare("x", "1", operator); err == nil || !strings.HasPrefix(err.Error(), expect) {
+			t.Errorf("%v, and not %s", err, expect)
+		}
+	}
+}
+
+func TestATagThatGoDoesNotReadIsNoFieldWithoutOne(t *testing.T) {
+	// The compiler takes such tags, and they are lost without a word.
+	for _, tag := range []reflect.StructTag{`weir: "a"`, `weir:a`, ` weir`} {
+		field := reflect.StructField{Name: "A", Tag: tag}
+		if _, err := readTag(field); err == nil || !strings.HasPrefix(err.Error(), "the tag is not written as Go reads tags: `weir:\"NAME,option=value\"`") {
+			t.Error(tag, err)
+		}
+	}
+	if read, err := readTag(reflect.StructField{Name: "A", Tag: `json:"weir"`}); err != nil || read.name != "A" {
+		t.Error(read, err)
+	}
+}
+
+func TestAnOlderVersionWithoutAWayIsRefusedAsInEveryLanguage(t *testing.T) {
+	in, err := (&exported{"count", "1", &struct {
+		nothing
+		Kept ValueState[uint32] `weir:"kept,version=2"`
+	}{}}).newInstance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = in.migrate(0, 1, &column{[]byte{5}, []uint32{1}})
+	if err == nil || err.Error() != "count cannot migrate state `kept` from version 1" {
+		t.Error(err)
+	}
+}
+
+type timed struct{ nothing }
+
+func (timed) OnTimer(FiredTimer, *Context) error { return nil }
 
 type nothing struct{}
 

@@ -1,9 +1,12 @@
 package weir
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,28 +17,54 @@ import (
 
 // fieldTag is a tag that was read.
 type fieldTag struct {
-	field   string
 	name    string
 	options map[string]string
 }
 
+// What the tags of each kind of field may say besides a name.
+const (
+	stateOptions  = "a state's are version=N, ttl=DURATION, time=event or time=processing, refresh=read or refresh=write"
+	inputOptions  = "an input's are by=key or by=broadcast, accepts=ID/VERSION"
+	outputOptions = "an output's are main, schema=ID/VERSION"
+	timerOptions  = "a timer has none"
+)
+
 // readTag reads the tag of a handle's field. The name is the field's where the tag gives none.
 func readTag(f reflect.StructField) (fieldTag, error) {
-	name, rest, _ := strings.Cut(f.Tag.Get(cbor.TagKey), ",")
-	tag := fieldTag{field: f.Name, name: name, options: map[string]string{}}
+	said, ok := f.Tag.Lookup(cbor.TagKey)
+	if !ok && cbor.IsMeant(f.Tag) {
+		return fieldTag{}, errors.New("the tag is not written as Go reads tags: `weir:\"NAME,option=value\"`, without a space behind the colon")
+	}
+	name, rest, _ := strings.Cut(said, ",")
+	tag := fieldTag{name: name, options: map[string]string{}}
 	if tag.name == "" {
 		tag.name = f.Name
 	}
 	if !isName(tag.name) {
-		return tag, fmt.Errorf("%s: %q is no name: it has 1 to 64 of the characters A-Z a-z 0-9 _ -", f.Name, tag.name)
+		return tag, fmt.Errorf("%q is no name: it has 1 to 64 of the characters A-Z a-z 0-9 _ -", tag.name)
 	}
 	for option := range strings.SplitSeq(rest, ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(option), "=")
+		if _, isThere := tag.options[key]; isThere {
+			return tag, fmt.Errorf("the option %q is said twice", key)
+		}
 		if key != "" {
 			tag.options[key] = value
 		}
 	}
 	return tag, nil
+}
+
+// told names the field, and its tag where it has one, in an error about it.
+func told(of reflect.Type, f reflect.StructField, err error) error {
+	name := f.Name
+	if of.Name() != "" {
+		name = of.Name() + "." + name
+	}
+	if f.Tag != "" {
+		name = fmt.Sprintf("%s, tagged `%s`", name, f.Tag)
+	}
+	return fmt.Errorf("the field %s: %w", name, err)
 }
 
 func isName(name string) bool {
@@ -61,15 +90,15 @@ func (t *fieldTag) take(option string) (value string, ok bool) {
 func (t *fieldTag) takeOneOf(option, first, second string) (isSecond, isSaid bool, err error) {
 	value, ok := t.take(option)
 	if ok && value != first && value != second {
-		return false, ok, fmt.Errorf("%s: %s is %q or %q, and not %q", t.field, option, first, second, value)
+		return false, ok, fmt.Errorf("%s is %q or %q, and not %q", option, first, second, value)
 	}
 	return value == second, ok, nil
 }
 
-// done refuses options that nobody took.
-func (t *fieldTag) done() error {
-	for option := range t.options {
-		return fmt.Errorf("%s: the tag says %q, which means nothing here", t.field, option)
+// done refuses options that nobody took; known says which there are.
+func (t *fieldTag) done(known string) error {
+	for _, option := range slices.Sorted(maps.Keys(t.options)) {
+		return fmt.Errorf("there is no option %q: %s", option, known)
 	}
 	return nil
 }
@@ -94,7 +123,7 @@ func (t *fieldTag) state() (stateTag, error) {
 	if version, ok := t.take("version"); ok {
 		number, err := strconv.ParseUint(version, 10, 32)
 		if err != nil || number == 0 {
-			return read, fmt.Errorf("%s: %q is no version: they begin with 1", t.field, version)
+			return read, fmt.Errorf("%q is no version: they begin with 1", version)
 		}
 		read.version = uint32(number)
 	}
@@ -102,7 +131,7 @@ func (t *fieldTag) state() (stateTag, error) {
 	if read.ttl, err = t.ttl(); err != nil {
 		return read, err
 	}
-	return read, t.done()
+	return read, t.done(stateOptions)
 }
 
 // ttl reads `ttl=1h,time=event,refresh=read`.
@@ -118,13 +147,13 @@ func (t *fieldTag) ttl() (*ttl, error) {
 	text, ok := t.take("ttl")
 	if !ok {
 		if saysTime || saysRefresh {
-			return nil, fmt.Errorf("%s: time and refresh are said of a time to live: ttl=1h", t.field)
+			return nil, errors.New("time and refresh are said of a time to live: ttl=1h")
 		}
 		return nil, nil
 	}
 	ms, ok := durationMs(text)
 	if !ok || ms == 0 {
-		return nil, fmt.Errorf("%s: %q is no time to live: write one of 1 ms at least as a job file does, like 500ms, 30s, 1h 30m or 7d", t.field, text)
+		return nil, fmt.Errorf("%q is no time to live: write one of 1 ms at least as a job file does, like 500ms, 30s, 1h 30m or 7d", text)
 	}
 	read := &ttl{ms: ms, domain: processingTime, refreshOnRead: onRead}
 	if byEvent {

@@ -329,7 +329,19 @@ static bool same(const kept *a, const kept *b) {
     return (!a->has_number || a->number == b->number) && (!a->has_text || strcmp(a->text, b->text) == 0);
 }
 
+/* The operator has no `.migrate`: values of an older version are refused as every other language refuses them. */
+static void test_no_way_from_an_older_version(void) {
+    abi_column_result result;
+    weir_buffer data = {0}, ends = {0};
+    encode_number(5, &data, &ends);
+    abi_column values = weir_column_of(&data, &ends);
+    weir_migrate_values(&result, 2, 1, &values);
+    CHECK(result.failed && weir_is(result.as.message, "model cannot migrate state `number` from version 1"));
+    weir_after_call();
+}
+
 void test_state(void) {
+    test_no_way_from_an_older_version();
     abi_open_result opened;
     abi_list no_schemas = {NULL, 0};
     weir_open(&opened, weir_text("{\"x\":1}"), no_schemas, 0, 1, 0);

@@ -71,21 +71,33 @@ function checkTimesAndWindows({ windowed, timers, states, definition }) {
 }
 
 function inputOf(given) {
-  const { name, accepts = [], partitioning = 'any' } = typeof given === 'string' ? { name: given } : given;
-  checkName(name, 'inputs');
+  const { name, accepts = [], partitioning = 'any' } = namedOf(given, 'inputs', ['name', 'partitioning', 'accepts']);
   if (!Object.hasOwn(PARTITIONINGS, partitioning)) throw new TypeError(`input ${name}: partitioning is 'any', 'key' or 'broadcast'`);
   return { name, accepts: accepts.map(recordSchema), partitioning: PARTITIONINGS[partitioning] };
 }
 
 function outputOf(given) {
-  const { name, schema } = typeof given === 'string' ? { name: given } : given;
-  checkName(name, 'outputs');
+  const { name, schema } = namedOf(given, 'outputs', ['name', 'schema']);
   if (name === 'quarantine' || name === 'late') throw new TypeError(`outputs: the name \`${name}\` is the host's`);
   return { name, schema: schema === undefined ? null : recordSchema(schema) };
 }
 
-function recordSchema({ id, version }) {
-  return { id: String(id).toWellFormed(), version };
+/** What is said of an input or an output: a name, or an object of these fields. */
+function namedOf(given, where, fields) {
+  if (typeof given === 'string') return namedOf({ name: given }, where, fields);
+  if (typeof given !== 'object' || given === null) throw new TypeError(`${where}: ${told(given)} where a name or an object of ${fields.join(', ')} is wanted`);
+  checkName(given.name, where);
+  const unknown = Object.keys(given).find((field) => !fields.includes(field));
+  if (unknown !== undefined) throw new TypeError(`${where}, ${given.name}: there is no field \`${unknown}\`: there are ${fields.join(', ')}`);
+  return given;
+}
+
+function recordSchema(given) {
+  const { id, version } = given ?? {};
+  if (typeof id !== 'string' || id === '' || !Number.isInteger(version) || version < 0 || version > 0xffffffff) {
+    throw new TypeError(`${told(given)} where a record schema is wanted, as { id: 'flight', version: 1 }`);
+  }
+  return { id: id.toWellFormed(), version };
 }
 
 function timerOf(name, domain) {

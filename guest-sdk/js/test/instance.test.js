@@ -5,7 +5,7 @@ import test from 'node:test';
 import { guestOf } from '../src/component.js';
 import { bytesOfNumbers, Column, u32sOf } from '../src/columns.js';
 import { ColumnWriter, u32sFrom } from '../src/column_writer.js';
-import { Failure, list, log, operator, record, u64, value } from '../src/index.js';
+import { Failure, from, list, log, operator, record, u64, value } from '../src/index.js';
 
 const none = new Uint8Array(0);
 
@@ -146,4 +146,11 @@ test('a windowed operator that emits in process is refused, and the record named
 test('a promise is refused', () => {
   const guest = opened({ process: async () => {} });
   assert.throws(() => guest.process(context, batchOf([['a', '']])), ({ message }) => /gives a promise/.test(message));
+});
+
+test('an older version without a way from it is refused as in every language', () => {
+  const guest = opened({ process() {}, states: { kept: value(u64, { version: 3, migrate: { 2: from(u64, (was) => was) } }) } });
+  const old = columnOf([new Uint8Array([5])]);
+  assert.deepEqual(guest.migrate(0, 2, old).data, new Uint8Array([5]));
+  assert.throws(() => guest.migrate(0, 1, old), (message) => message === 'x cannot migrate state `kept` from version 1');
 });

@@ -32,6 +32,11 @@ test('an operator is described as the world has it', () => {
 test('what makes no sense is refused where it is declared', () => {
   refused({ proces: process }, /no field `proces`/);
   refused({ process: undefined }, /process is wanted/);
+  refused({ inputs: [{ name: 'a', by: 'key' }] }, /inputs, a: there is no field `by`: there are name, partitioning, accepts/);
+  refused({ inputs: [null] }, /inputs: null where a name or an object of name, partitioning, accepts is wanted/);
+  refused({ outputs: [{ name: 'a', shema: { id: 'Row', version: 1 } }] }, /outputs, a: there is no field `shema`: there are name, schema/);
+  refused({ inputs: [{ name: 'a', accepts: ['Row/1'] }] }, /the text "Row\/1" where a record schema is wanted/);
+  refused({ outputs: [{ name: 'a', schema: { id: 'Row', version: '1' } }] }, /where a record schema is wanted/);
   refused({ states: { emit: value(u64) } }, /the context has `emit` itself/);
   refused({ states: { seen: u64 } }, /where value\(…\), list/);
   refused({ states: { a: value(u64, { name: 'b' }), b: value(u64) } }, /`b` stands twice/);

@@ -103,14 +103,14 @@ typedef struct weir_operator {
     /* Works one window of a key off that fires, with its state, which is read and not changed. */
     weir_status (*on_window)(weir_context *ctx, const weir_fired_window *fired);
     /* Brings one value to the version that is declared: puts its bytes to `out`. The new value follows from the old one alone; there is no
-     * opened operator then, no record and no log. */
+     * opened operator then, no record and no log. Without it values of an older version are refused as by weir_unknown_version. */
     weir_status (*migrate)(weir_context *ctx, const weir_old_value *old, weir_buffer *out);
 } weir_operator;
 
 /* The operator of this component. */
 extern const weir_operator weir_the_operator;
 
-/* Fails: there is no way from that state or version. */
+/* Fails: there is no way from that state or version. The job does not start, and keeps its checkpoint. */
 weir_status weir_unknown_version(weir_context *ctx, const weir_old_value *old);
 
 /* It makes the linker take the component's exports out of an archive. */

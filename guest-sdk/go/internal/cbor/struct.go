@@ -12,6 +12,11 @@ import (
 // TagKey is the key of the struct tags that give fields their names.
 const TagKey = "weir"
 
+// IsMeant says whether a tag of a field names the key, though it may not be written as Go reads tags.
+func IsMeant(tag reflect.StructTag) bool {
+	return strings.HasPrefix(strings.TrimSpace(string(tag)), TagKey)
+}
+
 // field is a field of a struct: of a record a field, of a tuple an item, of an enum a case.
 type field struct {
 	name   string
@@ -100,11 +105,14 @@ func checkField(t reflect.Type, f reflect.StructField, name, option string) erro
 	if f.Anonymous && name == "" {
 		return fmt.Errorf("%v.%s is embedded: give it a name by a tag", t, f.Name)
 	}
+	if _, ok := f.Tag.Lookup(TagKey); !ok && IsMeant(f.Tag) {
+		return fmt.Errorf("%v.%s, tagged `%s`: the tag is not written as Go reads tags: `weir:\"NAME\"`, without a space behind the colon", t, f.Name, f.Tag)
+	}
 	if option != "" {
-		return fmt.Errorf("%v.%s: the tag says %q, which means nothing here", t, f.Name, option)
+		return fmt.Errorf("%v.%s, tagged `%s`: there is no option %q: a field of what is kept has a name, or - where it is left out", t, f.Name, f.Tag, option)
 	}
 	if name != "" && !IsName(name) {
-		return fmt.Errorf("%v.%s: %q is no name: it begins with a letter and has letters, digits, _ and - alone", t, f.Name, name)
+		return fmt.Errorf("%v.%s, tagged `%s`: %q is no name: it begins with a letter and has letters, digits, _ and - alone", t, f.Name, f.Tag, name)
 	}
 	if name == "" && !IsName(f.Name) {
 		return fmt.Errorf("%v.%s has a name outside ASCII: give it another by a tag", t, f.Name)
