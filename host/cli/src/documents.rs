@@ -9,7 +9,7 @@ mod plugin_test;
 mod rerun;
 mod savepoint;
 
-pub use bench::{BenchDocument, BenchQuery};
+pub use bench::{BenchDocument, BenchFailure, BenchQuery};
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use lag::LagDocument;

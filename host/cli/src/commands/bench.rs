@@ -1,12 +1,13 @@
 //! `weir bench nexmark`: how fast each query of the benchmark is.
 //!
 //! A query is a job file of a folder. It is run as it stands there, but for the number of its source's events and where its checkpoints lie, by `weir run` in a process of its
-//! own, so that processor time and memory are those of one job. Ctrl-C ends the query that runs, and what the others came to is printed.
+//! own, so that processor time and memory are those of one job. Ctrl-C ends the query that runs, and what the others came to is printed; so it is where a query fails, behind
+//! which the others go on.
 
 use crate::args::NexmarkArgs;
 use crate::context::Context;
-use crate::documents::{BenchDocument, BenchQuery, SCHEMA};
-use crate::failure::{Failure, INTERRUPTED};
+use crate::documents::{BenchDocument, BenchFailure, BenchQuery, SCHEMA};
+use crate::failure::{FAILED, Failure, INTERRUPTED};
 use crate::figures::{bytes_text, grouped};
 use crate::plugins::PluginOrigin;
 use crate::start::build;
@@ -21,7 +22,7 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// Runs the queries and prints what each came to.
 pub(super) fn nexmark(context: &Context, args: &NexmarkArgs) -> Result<u8, Failure> {
-    let mut document = BenchDocument { schema: SCHEMA, queries: Vec::new() };
+    let mut document = BenchDocument { schema: SCHEMA, queries: Vec::new(), failed: Vec::new() };
     let queries = queries(args)?;
     let stopping = Stopping::listen()?;
     for (place, query) in queries.iter().enumerate() {
@@ -33,7 +34,10 @@ pub(super) fn nexmark(context: &Context, args: &NexmarkArgs) -> Result<u8, Failu
                 document.queries.push(measured);
             }
             Err(_) if stopping.is_asked_for() => break,
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                context.screen.notice(failure.render(false).trim_end());
+                document.failed.push(BenchFailure { query: query.name.clone(), error: failure.text() });
+            }
         }
     }
     context.print(&document, || text(&document))?;
@@ -41,7 +45,7 @@ pub(super) fn nexmark(context: &Context, args: &NexmarkArgs) -> Result<u8, Failu
         context.screen.notice(&format!("stopped: {} of {} queries were measured", document.queries.len(), queries.len()));
         return Ok(INTERRUPTED as u8);
     }
-    Ok(0)
+    Ok(if document.failed.is_empty() { 0 } else { FAILED })
 }
 
 /// What a query came to, while others are to come.
@@ -229,6 +233,9 @@ fn text(document: &BenchDocument) -> String {
         text.push_str(&format!("{name:<5}  {by_cpu:>15} {by_wall:>15} {cpu_s:>9.2} {memory:>13}   "));
         text.push_str(&format!("{checkpoints}, {checkpoint_ms_mean:.1} ms, {checkpoint_ms_max} ms\n"));
     }
+    for BenchFailure { query, error } in &document.failed {
+        text.push_str(&format!("{query:<5}  failed: {error}\n"));
+    }
     text
 }
 
@@ -293,7 +300,7 @@ mod tests {
         });
         let query = figures("q5", 100, &run);
         assert_eq!((query.events_per_cpu_s, query.events_per_s, query.checkpoint_ms_mean, query.checkpoint_ms_max), (20.0, 25.0, 4.5, 6));
-        let shown = text(&BenchDocument { schema: SCHEMA, queries: vec![query] });
+        let shown = text(&BenchDocument { schema: SCHEMA, queries: vec![query], failed: Vec::new() });
         assert!(shown.contains("q5") && shown.ends_with("2, 4.5 ms, 6 ms\n"), "{shown}");
     }
 

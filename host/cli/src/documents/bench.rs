@@ -9,6 +9,17 @@ pub struct BenchDocument {
     pub schema: u32,
     /// The queries, in the order in which they ran.
     pub queries: Vec<BenchQuery>,
+    /// Those that did not come to their end.
+    pub failed: Vec<BenchFailure>,
+}
+
+/// A query whose run failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BenchFailure {
+    /// Its name.
+    pub query: String,
+    /// Why.
+    pub error: String,
 }
 
 /// One query's run.
