@@ -14,7 +14,7 @@ pub fn of_preview_1() -> Vec<u8> {
     let imports = r#"
         (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
         (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))"#;
-    typed(importing(imports, ""), &operator_wit())
+    typed_plugin(importing(imports, ""))
 }
 
 /// The same as a component that imports of WASI.
@@ -24,6 +24,11 @@ pub fn with_wasi() -> Vec<u8> {
     let module = importing(r#"(import "wasi:cli/environment@0.2.6" "get-environment" (func (param i32)))"#, "");
     let encoder = ComponentEncoder::default().module(&typed(module, &wit)).expect("a module that has its type");
     encoder.validate(true).encode().expect("a component")
+}
+
+/// `module` with the type of a plugin.
+pub(super) fn typed_plugin(module: Vec<u8>) -> Vec<u8> {
+    typed(module, &operator_wit())
 }
 
 fn operator_wit() -> String {

@@ -5,6 +5,7 @@
 mod files;
 mod measured;
 mod mutations;
+mod written;
 
 pub use files::{
     blocks, branches, circle, components, functions, instances, loops, lying_headers, noise, of_preview_1, tiny_plugin, types, with_wasi,

@@ -1,7 +1,9 @@
-//! Plugins that chance has changed, as a fuzzer changes them: bytes flipped, set, cut out, doubled, put in from another file.
+//! Plugins that chance has changed, as a fuzzer changes them: bytes flipped, set, cut out, doubled, put in from another file; a third are files that chance has written, of which half
+//! are changed as well.
 
 use super::files::{circle, of_preview_1, tiny_plugin, with_wasi};
 use super::measured::{Examination, Totals, examine_measured};
+use super::written::written;
 use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::{CompileLimits, WasmEngine, pack_component};
@@ -48,9 +50,13 @@ impl Mutants {
     /// Mutant `number`.
     fn mutant(&self, number: u64) -> Vec<u8> {
         let mut rng = fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let written = if rng.u8(..3) == 0 { written(&mut rng) } else { None };
+        if let Some(file) = written.as_ref().filter(|_| rng.bool()) {
+            return file.clone();
+        }
         // The larger one takes longest.
         let file = if rng.u8(..8) == 0 { self.files.len() - 1 } else { rng.usize(..self.files.len() - 1) };
-        let mut bytes = self.files[file].clone();
+        let mut bytes = written.unwrap_or_else(|| self.files[file].clone());
         // Behind these bytes stands what says what a module wants to be.
         let typed = bytes.windows(14).position(|window| window == b"component-type").filter(|_| rng.bool());
         for _ in 0..rng.usize(1..4) {
