@@ -89,6 +89,8 @@ pub enum GuestFault {
     Unwindowed {
         /// Why it could not.
         why: String,
+        /// Whether that is because its key has as many windows as it may.
+        is_beyond_limit: bool,
     },
     /// It refused to open.
     OpenFailed {
@@ -124,7 +126,7 @@ impl fmt::Display for GuestFault {
                 write!(f, "the plugin failed on firing {firing} of those of the call: {message}")
             }
             Self::WindowFailure { firing: None, message } => write!(f, "the plugin failed on windows that fire: {message}"),
-            Self::Unwindowed { why } => write!(f, "the record cannot be put into a window: {why}"),
+            Self::Unwindowed { why, .. } => write!(f, "the record cannot be put into a window: {why}"),
             Self::OpenFailed { message } => write!(f, "the plugin refused to open: {message}"),
         }
     }
@@ -153,6 +155,7 @@ impl GuestFault {
             Self::TableLimit { .. } => Some("table-elements"),
             Self::OutputLimit { setting, .. } => Some(setting),
             Self::StateLimit { .. } => Some("state-bytes-per-key"),
+            Self::Unwindowed { is_beyond_limit: true, .. } => Some("windows-per-key"),
             Self::Trap { .. } | Self::Malformed { .. } | Self::Unwindowed { .. } | Self::OpenFailed { .. } => None,
             Self::Failure { .. } | Self::TimerFailure { .. } | Self::WindowFailure { .. } => None,
         }

@@ -45,10 +45,7 @@ pub(crate) enum Cut {
     /// Nothing is left of these records, which came too late for their windows.
     Nothing(Range<usize>),
     /// The first record cannot be put into a window.
-    Unwindowed {
-        /// Why it cannot.
-        why: String,
-    },
+    Unwindowed(Unwindowed),
 }
 
 /// Why no batch could be cut.
@@ -95,7 +92,7 @@ impl GuestBatch {
                 Ok(selected) => end = start + selected,
                 Err(SelectError::Keyless(keyless)) => return Err(CutError::Keyless(keyless)),
                 Err(SelectError::Failed(error)) => return Err(CutError::State(error)),
-                Err(SelectError::Unwindowed(Unwindowed { record, why })) if record <= start => return Ok(Cut::Unwindowed { why }),
+                Err(SelectError::Unwindowed(refused)) if refused.record <= start => return Ok(Cut::Unwindowed(refused)),
                 Err(SelectError::Unwindowed(Unwindowed { record, .. })) => {
                     end = record;
                     continue;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::element::RecordBatch;
 use weir_engine::operator::{Component, FiredTimers, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, Subtask};
-use weir_engine::state::{BroadcastAccess, FiredWindows, KeyedState, StateKind, StateMerger, StateMigrator};
+use weir_engine::state::{BroadcastAccess, FiredWindows, KeyedState, StateKind, StateMerger, StateMigrator, Unwindowed};
 use weir_engine::{EngineError, ErrorKind};
 
 /// The limit that lines are dropped for, as a job file names it.
@@ -150,7 +150,11 @@ impl WasmOperator {
                 context.state.as_deref_mut().map_or(Ok(()), KeyedState::accept)?;
                 return Ok(Attempt::Done(range));
             }
-            Cut::Unwindowed { why } => return self.refuse(work, part.range.start, GuestFault::Unwindowed { why }, context),
+            Cut::Unwindowed(Unwindowed { why, is_beyond_limit, .. }) => {
+                let fault = GuestFault::Unwindowed { why, is_beyond_limit };
+                fault.limit().into_iter().for_each(|limit| context.metrics.plugin.limits.add(limit, 1));
+                return self.refuse(work, part.range.start, fault, context);
+            }
         };
         let tried = Part { range, narrowing: part.narrowing };
         let time_per_batch = limits.time_per_batch;

@@ -10,7 +10,7 @@ use weir_guest::{Error, Result, log};
 /// - `spin`: never returns
 /// - `alloc`: allocates without end; `alloc:<bytes>` so many at once
 /// - `leak:<bytes>`: allocates so many and forgets them, which is no fault
-/// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record (for many records see [`records_to_emit`])
+/// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record (for many records see [`records_to_emit`], for much state [`to_keep`])
 /// - `log`: logs without end; `log:<lines>` so many; `log-long:<bytes>` one line of that length
 /// - `fail`: returns an error, which names the record
 /// - `read:<what>`: a host call with a wrong `list-key`, `list-state`, `list-kind`, `map-key`, `map-kind`, `scan-key`
@@ -46,6 +46,13 @@ pub fn commit(request: &[u8], out: &mut Vec<u8>) -> Result<bool> {
 /// How many records the request `records:<count>` asks for.
 pub fn records_to_emit(request: &[u8]) -> Option<usize> {
     std::str::from_utf8(request).ok()?.strip_prefix("records:")?.parse().ok()
+}
+
+/// How many `timers`, `items` of a list or `entries` of a map a request such as `timers:<count>` asks for.
+pub fn to_keep(request: &[u8]) -> Option<(&str, i64)> {
+    let (what, count) = std::str::from_utf8(request).ok()?.split_once(':')?;
+    ["timers", "items", "entries"].contains(&what).then_some(())?;
+    Some((what, count.parse().ok()?))
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -84,6 +84,9 @@ impl Operator for Faulty {
             (0..records).for_each(|_| ctx.emit("x"));
             return Ok(());
         }
+        if Self::keep_a_flood(record.value(), ctx)? {
+            return Ok(());
+        }
         let value = record.value().to_vec();
         let Ok(count) = ctx.count.update(|count| {
             *count += 1;
@@ -104,6 +107,19 @@ impl Operator for Faulty {
 }
 
 impl Faulty {
+    /// Keeps as much as [`faults::to_keep`] asks for.
+    fn keep_a_flood(request: &[u8], ctx: &mut Context<'_, Self>) -> Result<bool> {
+        let Some((what, count)) = faults::to_keep(request) else { return Ok(false) };
+        for number in 0..count {
+            match what {
+                "timers" => ctx.timers.set(NEVER, i64::MAX - number)?,
+                "items" => ctx.values.append(&number.to_le_bytes().to_vec())?,
+                _ => ctx.by_value.put(&number.to_le_bytes().to_vec(), &1)?,
+            }
+        }
+        Ok(true)
+    }
+
     fn trap_where_it_waits(&self, record: &Record<'_>, ctx: &mut Context<'_, Self>) {
         let calls = guest::calls();
         let traps = match &self.trap {

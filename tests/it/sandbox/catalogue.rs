@@ -46,7 +46,7 @@ fn sessions_that_meet(number: u64) -> i64 {
 
 /// How a hostile plugin's job ends, on `threads`.
 async fn outcome(plugin: Plugin, place: Place, threads: &ThreadRuntime) -> Result<(), EngineError> {
-    let mut job = job(plugin, hostile_settings(), (200, 2_000.0));
+    let mut job = hostile_job(plugin);
     let window = match place {
         Place::OnWindows => Some(WindowKind::Tumbling { size: 10, offset: 0 }),
         Place::Merge => Some(WindowKind::Session { gap: 15 }),
@@ -55,9 +55,18 @@ async fn outcome(plugin: Plugin, place: Place, threads: &ThreadRuntime) -> Resul
     if place == Place::Merge {
         (job.source.keys, job.source.time) = (1, sessions_that_meet);
     }
+    end_of(&job, window.map(WindowSettings::new), threads).await
+}
+
+fn hostile_job(plugin: Plugin) -> GuestJob {
+    job(plugin, hostile_settings(), (200, 2_000.0))
+}
+
+/// How this job ends.
+async fn end_of(job: &GuestJob, window: Option<WindowSettings>, threads: &ThreadRuntime) -> Result<(), EngineError> {
     let disk = Disk::default();
     let mut graph = job.graph(&disk);
-    graph.vertices[GUEST].window = window.map(WindowSettings::new);
+    graph.vertices[GUEST].window = window;
     let delay = Duration::from_secs(3_600);
     graph.vertices[0].watermark = Some(WatermarkSettings { delay, ..WatermarkSettings::default() });
     let store: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
@@ -105,10 +114,32 @@ async fn attack(threads: &ThreadRuntime) {
             assert!(text.contains(attempted(place)) && text.contains(expect), "{way} at {place:?}: {text}");
         }
     }
+    flood(threads).await;
     // In nine tenths of the fuel that stands for its time it is done: a nuisance, and no fault.
     let drip = "(func $drip (local $n i32) (loop $on (br_if $on (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000000)))))";
     let drip = WatGuest::default().with(drip).before("process", "(call $drip)").load("drip.wasm", engine(EngineMode::Fuel)).expect("loads");
     outcome(drip, Place::Process, threads).await.expect("it is within its limits");
+}
+
+/// Guests that keep or give too much, and one whose records open too many windows.
+async fn flood(threads: &ThreadRuntime) {
+    for (asked, expect) in [
+        ("timers:3000", "state-bytes-per-key"),
+        ("items:3000", "state-bytes-per-key"),
+        ("entries:3000", "state-bytes-per-key"),
+        ("records:2000", "output-records"),
+        ("flood:300000", "output-bytes"),
+    ] {
+        let mut job = hostile_job(faulty(EngineMode::Epoch));
+        job.source.value = Arc::new(|_| asked.into());
+        job.settings.limits.state_bytes_per_key = 20_000;
+        let text = end_of(&job, None, threads).await.expect_err(asked).to_string();
+        assert!(text.contains(attempted(Place::Process)) && text.contains(&format!("(limits.{expect})")), "{asked}: {text}");
+    }
+    let windowed = WatGuest::windowed().load("hostile.wasm", engine(EngineMode::Epoch)).expect("loads");
+    let few = WindowSettings { max_per_key: 3, ..WindowSettings::new(WindowKind::Tumbling { size: 10, offset: 0 }) };
+    let text = end_of(&hostile_job(windowed), Some(few), threads).await.expect_err("too many windows").to_string();
+    assert!(text.contains("open windows, and it would open another (`limits.windows-per-key`)"), "{text}");
 }
 
 fn neighbour(rate: f64) -> GuestJob {

@@ -43,10 +43,22 @@ fn what_passes_a_limit_is_told_by_its_name_and_counted() {
     check(limits(), "flood:300000", "output-bytes");
     check(limits(), "records:2000", "output-records");
     check(Limits { state_bytes_per_key: 7, ..limits() }, "x", "state-bytes-per-key");
+    for flood in ["timers:3000", "items:3000", "entries:3000"] {
+        check(Limits { state_bytes_per_key: 20_000, ..limits() }, flood, "state-bytes-per-key");
+    }
     let grows = "(table $t 0 funcref) (func $grow
         (loop $more (br_if $more (i32.ne (table.grow $t (ref.null func) (i32.const 100)) (i32.const -1)))) unreachable)";
     let table = WatGuest::default().with(grows).before("process", "(call $grow)");
     check_of(table.load("table.wasm", engine(EngineMode::Fuel)).expect("loads"), limits(), "x", "table-elements");
+}
+
+#[test]
+fn what_is_kept_little_by_little_comes_to_the_limit_all_the_same() {
+    let few = Limits { state_bytes_per_key: 20_000, ..limits() };
+    let mut bench = Bench::open(faulty(EngineMode::Fuel), with(few, OnFailure::Fail)).expect("opens");
+    let kept = (0..1_000).take_while(|_| bench.run(&batch(&["items:100"])).is_ok()).count();
+    assert!((10..=24).contains(&kept), "800 bytes and what an item takes besides, {kept} times");
+    assert_eq!(passed(&bench), [("state-bytes-per-key".to_owned(), 1)].into());
 }
 
 #[test]

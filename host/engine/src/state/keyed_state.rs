@@ -45,6 +45,8 @@ pub struct Unwindowed {
     pub record: usize,
     /// Why it cannot.
     pub why: String,
+    /// Whether that is because its key has as many windows as it may.
+    pub is_beyond_limit: bool,
 }
 
 impl SelectError {
@@ -52,7 +54,7 @@ impl SelectError {
     pub fn into_error(self, keyless: impl FnOnce(Keyless) -> EngineError) -> EngineError {
         match self {
             Self::Keyless(record) => keyless(record),
-            Self::Unwindowed(Unwindowed { record, why }) => {
+            Self::Unwindowed(Unwindowed { record, why, .. }) => {
                 EngineError::new(ErrorKind::FixInput, format!("record {record} of the batch: {why}"))
             }
             Self::Failed(error) => error,

@@ -158,6 +158,7 @@ fn a_record_that_can_be_put_into_no_window_fails_the_task_by_name_or_is_set_asid
     let reports = reports(&outs);
     assert_eq!(reports.iter().map(|report| &report["key"]).collect::<Vec<_>>(), ["b", "c"]);
     assert!(reports[0]["error"].as_str().unwrap().starts_with("the record cannot be put into a window: it has no timestamp"));
+    assert_eq!(kept.metrics.plugin.limits.get(), [].into(), "no limit is passed");
     let mut on_probation = bench(TUMBLING, Setup { on_failure: quarantine(), ..Setup::default() });
     on_probation.set_probation();
     assert!(on_probation.run(&batch, true).is_err());
@@ -170,6 +171,7 @@ fn a_key_with_too_many_windows_is_named() {
     let batch: Vec<_> = (0..5).map(|window| ("a", 10 * window, "x")).collect();
     let error = bench.run(&records(&batch), true).unwrap_err().to_string();
     assert!(error.contains("at key \"a\": the record cannot be put into a window: its key a has 3 open windows"), "{error}");
+    assert_eq!(bench.metrics.plugin.limits.get(), [("windows-per-key".to_owned(), 1)].into());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{KeyedState, SelectError};
 use crate::element::Column;
 use crate::error::EngineError;
 use crate::state::distinct_keys::DistinctKeys;
-use crate::state::windows::{Kept, Merging, Planning, Windows, key_of_unit, put_unit, too_many, unit_hash};
+use crate::state::windows::{Kept, Merging, NoWindow, Planning, Windows, key_of_unit, put_unit, unit_hash};
 use crate::state::{CallKeys, KeySlot, LateRecord, SelectedKeys, StateMerger, TimeDomain, Unwindowed, Window, WindowSettings};
 use foldhash::fast::FixedState;
 use std::collections::{BTreeSet, HashMap};
@@ -56,8 +56,7 @@ impl KeyedState {
                 Some(record) if record == wanted.start => {
                     self.reject().map_err(SelectError::Failed)?;
                     let max = self.windows.as_ref().map_or(0, |windows| windows.settings.max_per_key);
-                    let why = too_many(of.keys.get(record), max);
-                    return Err(SelectError::Unwindowed(Unwindowed { record, why }));
+                    return Err(SelectError::Unwindowed(NoWindow::beyond_limit(of.keys.get(record), max).of(record)));
                 }
                 Some(record) => {
                     self.reject().map_err(SelectError::Failed)?;
@@ -125,7 +124,7 @@ impl KeyedState {
             let merging = Merging { kind: &settings.kind, states, state: *state, merger: merger.as_deref() };
             let key = (plan.keys.keys.get(key), plan.keys.hashes[key]);
             if let Err(error) = merging.make_one(&mut **backend, *time, (key, session), undo)? {
-                return Ok(Err(Unwindowed { record: session.cause, why: format!("its window becomes one with others: {error}") }));
+                return Ok(Err(NoWindow::from(format!("its window becomes one with others: {error}")).of(session.cause)));
             }
         }
         Ok(Ok(()))

@@ -23,7 +23,7 @@ pub(super) use kept::Kept;
 pub(super) use merging::Merging;
 pub use plan::LateRecord;
 pub(super) use plan::Planning;
-pub(super) use sessions::too_many;
+pub(super) use sessions::NoWindow;
 pub use settings::{HOPS_MAX, WindowKind, WindowSettings};
 pub use shown::OpenWindow;
 pub(super) use unit::put_unit;

@@ -3,7 +3,7 @@
 
 use super::index::{Filling, KeyIndex};
 use super::kept::Kept;
-use super::sessions::{Added, PlannedSessions};
+use super::sessions::{Added, NoWindow, PlannedSessions};
 use super::unit::{key_of_unit, put_unit, start_of_unit};
 use super::{NO_BOUND, Window, WindowKind, WindowSettings};
 use crate::element::{Column, NO_TIMESTAMP};
@@ -118,7 +118,7 @@ impl Plan {
                     self.range = range.start..record;
                     break;
                 }
-                Err(why) if record == range.start => return Err(Unwindowed { record, why }),
+                Err(none) if record == range.start => return Err(none.of(record)),
                 // What is wrong with it is said when it is the first.
                 Err(_) => {
                     self.range = range.start..record;
@@ -155,7 +155,7 @@ impl Plan {
     }
 
     /// Plans one record. False: it has to wait for the next call.
-    fn add(&mut self, planning: Planning<'_>, record: usize) -> Result<bool, String> {
+    fn add(&mut self, planning: Planning<'_>, record: usize) -> Result<bool, NoWindow> {
         let time = planning.time_of(record)?;
         match planning.settings.kind {
             WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } => self.add_to_fixed(planning, record, time)?,
@@ -173,7 +173,7 @@ impl Plan {
             WindowKind::Session { gap } => {
                 let key = self.keys.key_of[record - self.range.start];
                 let Some(end) = time.checked_add(gap) else {
-                    return Err(format!("its time, {time} ms, is beyond what windows are made for"));
+                    return Err(NoWindow::from(format!("its time, {time} ms, is beyond what windows are made for")));
                 };
                 let came = Window { start: time, end };
                 return match self.sessions.add(planning, (key, self.keys.keys.get(key as usize)), (record, came))? {

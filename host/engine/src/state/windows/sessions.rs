@@ -7,6 +7,7 @@
 use super::Window;
 use super::plan::Planning;
 use crate::shown_text::printable_key;
+use crate::state::Unwindowed;
 
 /// A session as it is when the call's records have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl PlannedSessions {
     }
 
     /// Puts a record of a key, which alone would be the session `came`, into one.
-    pub fn add(&mut self, planning: Planning<'_>, (key, name): (u32, &[u8]), (record, came): (usize, Window)) -> Result<Added, String> {
+    pub fn add(&mut self, planning: Planning<'_>, (key, name): (u32, &[u8]), (record, came): (usize, Window)) -> Result<Added, NoWindow> {
         self.take_in(planning, (key, name), (record, came));
         let Self { all, of_key, open, rows } = self;
         let (list, open) = (&mut of_key[key as usize], &mut open[key as usize]);
@@ -101,7 +102,7 @@ impl PlannedSessions {
                 return Ok(Added::Late(late_ms));
             }
             if *open >= planning.settings.max_per_key as usize {
-                return Err(too_many(name, planning.settings.max_per_key));
+                return Err(NoWindow::beyond_limit(name, planning.settings.max_per_key));
             }
             *open += 1;
             list.insert(first, all.len() as u32);
@@ -157,7 +158,28 @@ impl PlannedSessions {
     }
 }
 
-/// Why a record opens no window.
-pub(in crate::state) fn too_many(key: &[u8], max: u32) -> String {
-    format!("its key {} has {max} open windows, and it would open another (`limits.windows-per-key`)", printable_key(key))
+/// Why a record cannot be put into a window.
+pub(in crate::state) struct NoWindow {
+    why: String,
+    is_beyond_limit: bool,
+}
+
+impl NoWindow {
+    /// Its key has as many as it may.
+    pub fn beyond_limit(key: &[u8], max: u32) -> Self {
+        let why = format!("its key {} has {max} open windows, and it would open another (`limits.windows-per-key`)", printable_key(key));
+        Self { why, is_beyond_limit: true }
+    }
+
+    /// It is the record at this index that this is said of.
+    pub fn of(self, record: usize) -> Unwindowed {
+        Unwindowed { record, why: self.why, is_beyond_limit: self.is_beyond_limit }
+    }
+}
+
+impl From<String> for NoWindow {
+    /// For any other reason.
+    fn from(why: String) -> Self {
+        Self { why, is_beyond_limit: false }
+    }
 }
