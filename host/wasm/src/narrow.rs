@@ -61,6 +61,14 @@ impl Part {
             Some(Narrowing { full_time: false, .. }) | None => self.range.len(),
         }
     }
+
+    /// Whether it has had the whole batch's share of what it was stopped for by `fault`, where a batch gets the time `limit`.
+    pub(crate) fn had_all(&self, fault: &GuestFault, limit: Duration) -> bool {
+        match fault {
+            GuestFault::FuelLimit { .. } => self.narrowing.is_none_or(|narrowing| self.fuel_for() >= narrowing.whole),
+            _ => self.deadline(limit) >= limit,
+        }
+    }
 }
 
 /// What comes after a fault.
@@ -72,13 +80,13 @@ pub(crate) enum Next {
     SetAside,
 }
 
-/// `part` has failed. `fresh`: on an instance that had worked on nothing before; `had_all_time`: with the whole batch's time.
-pub(crate) fn next(part: &Part, fault: &GuestFault, fresh: bool, had_all_time: bool, now: Duration) -> Next {
+/// `part` has failed. `fresh`: on an instance that had worked on nothing before; `had_all`: with the whole batch's time, or its fuel, see [`Part::had_all`].
+pub(crate) fn next(part: &Part, fault: &GuestFault, fresh: bool, had_all: bool, now: Duration) -> Next {
     let narrowing = part.narrowing.unwrap_or(Narrowing { whole: part.range.len(), since: now, full_time: false });
     let with = |range: Range<usize>| Part { range, narrowing: Some(Narrowing { full_time: false, ..narrowing }) };
     if part.range.len() == 1 {
         let in_time = !matches!(fault, GuestFault::DeadlineExceeded { .. } | GuestFault::FuelLimit { .. });
-        return match (fresh, in_time || had_all_time) {
+        return match (fresh, in_time || had_all) {
             (true, true) => Next::SetAside,
             (true, false) => Next::Parts(vec![Part { narrowing: Some(Narrowing { full_time: true, ..narrowing }), ..part.clone() }]),
             (false, _) => Next::Parts(vec![Part { narrowing: Some(narrowing), ..part.clone() }]),
@@ -161,6 +169,22 @@ mod tests {
             (small.deadline(Duration::from_secs(1)), full.deadline(Duration::from_secs(1))),
             (LEAST_DEADLINE, Duration::from_secs(1))
         );
+    }
+
+    #[test]
+    fn one_record_that_passed_its_fuel_gets_the_whole_batchs_once() {
+        let fuel = GuestFault::FuelLimit { limit: 7, backtrace: None };
+        let narrowing = Narrowing { whole: 100, since: NOW, full_time: false };
+        let small = Part { range: 3..4, narrowing: Some(narrowing) };
+        let full = Part { range: 3..4, narrowing: Some(Narrowing { full_time: true, ..narrowing }) };
+        assert_eq!((part(0..100).fuel_for(), small.fuel_for(), full.fuel_for()), (100, 1, 100));
+        // However little time a batch may take, which is another matter.
+        for limit in [LEAST_DEADLINE, Duration::from_secs(1)] {
+            assert!(!small.had_all(&fuel, limit) && full.had_all(&fuel, limit) && part(3..4).had_all(&fuel, limit));
+        }
+        assert!(!small.had_all(&late(), Duration::from_secs(1)) && full.had_all(&late(), Duration::from_secs(1)));
+        assert_eq!(next(&small, &fuel, true, false, NOW), Next::Parts(vec![full.clone()]));
+        assert_eq!(next(&full, &fuel, true, true, NOW), Next::SetAside);
     }
 
     #[test]

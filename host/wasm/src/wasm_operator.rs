@@ -181,7 +181,8 @@ impl WasmOperator {
                 // An instance that faulted is never called again.
                 self.guest.discard();
                 context.state.as_deref_mut().map_or(Ok(()), KeyedState::reject)?;
-                Ok(Attempt::Failed(Failed { tried, fault, fresh, had_all_time: deadline >= time_per_batch }))
+                let had_all = tried.had_all(&fault, time_per_batch);
+                Ok(Attempt::Failed(Failed { tried, fault, fresh, had_all }))
             }
         }
     }
@@ -282,8 +283,8 @@ struct Failed {
     fault: GuestFault,
     /// Its instance had worked on nothing before.
     fresh: bool,
-    /// It had the time of a whole batch.
-    had_all_time: bool,
+    /// See [`Part::had_all`].
+    had_all: bool,
 }
 
 /// What one call is about.

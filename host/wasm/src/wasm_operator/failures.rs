@@ -44,10 +44,10 @@ impl WasmOperator {
 
     /// What to try after a fault, or the error that fails the task.
     pub(super) fn narrow(&mut self, work: Work<'_>, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
-        let Failed { tried, fault, fresh, had_all_time } = failed;
+        let Failed { tried, fault, fresh, had_all } = failed;
         let Some(limit) = self.quarantine_limit() else { return Err(self.failed(work, &tried.range, fault)) };
         let now = self.guest.now();
-        match next(&tried, &fault, fresh, had_all_time, now) {
+        match next(&tried, &fault, fresh, had_all, now) {
             // What has been found out counts, however long it took.
             Next::SetAside => {
                 self.set_aside(work, tried.range.start, &fault, limit, context)?;
