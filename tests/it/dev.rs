@@ -95,6 +95,39 @@ fn what_is_saved_takes_over_with_the_state_and_what_is_no_good_does_not() {
 }
 
 #[test]
+fn a_job_file_that_was_refused_is_looked_at_again_when_a_plugin_was_built() {
+    let mut job = Developed::new();
+    let mut process = job.start("dev job.toml");
+    job.send(&mut process);
+    // A step whose plugin is not there yet.
+    job.bench.edit_job("[sink.out]\n", "[operator.more]\nplugin = \"more.wasm\"\ninput = \"count\"\n[sink.out]\n");
+    job.bench.edit_job("input = \"count\"\npath", "input = \"more\"\npath");
+    job.says(&mut process, "the job goes on as it was");
+    job.send(&mut process);
+    std::fs::copy(plugin("pass-through"), job.bench.path("more.wasm")).expect("a file");
+    let variant = job.bench.path("variant.wasm");
+    write_variant(&plugin("word-count-count"), &variant);
+    job.write(&std::fs::read(&variant).expect("a component"));
+    job.says(&mut process, "job.toml was saved");
+    job.send(&mut process);
+    let status = job.bench.run("status job.toml --output json").document();
+    assert!(status.to_string().contains("\"more\""), "{status}");
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+}
+
+#[test]
+fn who_develops_a_job_that_another_process_runs_is_refused_and_that_one_goes_on() {
+    let mut job = Developed::new();
+    let mut process = job.start("dev job.toml");
+    job.send(&mut process);
+    job.bench.run("dev job.toml").assert(2, &["runs this job already", "hint: stop it where it runs"]);
+    job.send(&mut process);
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+}
+
+#[test]
 fn what_was_swapped_to_is_the_job_files_own_and_gives_way_to_what_is_saved_while_nobody_runs_it() {
     let mut job = Developed::new();
     let mut process = job.start("dev job.toml");

@@ -11,8 +11,9 @@ mod kept;
 mod saved;
 
 use crate::args::DevArgs;
+use crate::client::JobClient;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 use job_process::JobProcess;
 use saved::Dev;
 use std::io::{BufRead, IsTerminal};
@@ -22,6 +23,8 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// For how many looks another process that runs the job is waited for: one whose developer was killed is about to stop.
+const LOOKS_FOR_ANOTHER: u32 = 30;
 
 /// What comes while files are looked at.
 enum Event {
@@ -34,6 +37,9 @@ enum Event {
 /// Runs the job until it is told to stop.
 pub(super) fn dev(context: &Context, args: &DevArgs) -> Result<u8, Failure> {
     let events = listen()?;
+    if wait_for_another(args, &events)? {
+        return Ok(INTERRUPTED as u8);
+    }
     let mut dev = Dev::new(context, args)?;
     loop {
         match events.recv_timeout(LOOK) {
@@ -43,6 +49,25 @@ pub(super) fn dev(context: &Context, args: &DevArgs) -> Result<u8, Failure> {
         }
     }
     Ok(dev.process.map_or(0, |process| end(process, &events)))
+}
+
+/// Two who develop one job would take it from each other with whatever is saved: the second is refused. True: it was stopped.
+fn wait_for_another(args: &DevArgs, events: &Receiver<Event>) -> Result<bool, Failure> {
+    for look in 0.. {
+        let Some(other) = JobClient::look_for(&args.job.display().to_string())? else { break };
+        let pid = other.registered.pid;
+        if look == LOOKS_FOR_ANOTHER {
+            let message = format!("process {pid} runs this job already: one of the two would take it from the other");
+            return Err(Failure::Usage {
+                message,
+                hint: format!("stop it where it runs, or by `kill {pid}`, which takes a last checkpoint"),
+            });
+        }
+        if let Ok(Event::Stop) = events.recv_timeout(LOOK) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn listen() -> Result<Receiver<Event>, Failure> {
