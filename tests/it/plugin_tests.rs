@@ -69,6 +69,23 @@ fn what_comes_otherwise_is_shown_as_it_would_be_written() {
 }
 
 #[test]
+fn of_a_cut_that_fails_what_the_plugin_says_is_heard() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    scripted(
+        &bench,
+        "[[test]]\nname = \"cut\"\nconfig = { record = \"log:1\", trap = { call = 2 } }\n[[test.step]]\nsend = [{ key = \"a\" }, { key = \"a\" }]\n\
+         expect = [{ value = \"\" }, { value = \"\" }]\n",
+    );
+    let run = |rest: &str| bench.run(format!("plugin test --plugin {} {rest}", plugin("faulty").display()).trim_end());
+    run("").assert(0, &["line 0"]);
+    let cut = run("--resplit");
+    cut.assert(1, &["cut: what the plugin says where it fails"]);
+    let (_, behind) = cut.stderr.split_once("where it fails").expect("it is said");
+    assert!(behind.contains("line 0"), "{}", cut.stderr);
+    assert!(cut.stdout.contains("cut into batches of 1 + 1"), "{}", cut.stdout);
+}
+
+#[test]
 fn what_is_wrong_with_a_file_of_tests_is_said() {
     let bench = Bench::new(WEIR, WordCount::default());
     for (tests, said) in [
