@@ -1,5 +1,6 @@
 //! Where a command meets its user: standard output for the document, standard error for everything else, and the signals that end it.
 
+mod log_lines;
 mod screen;
 mod signals;
 pub(crate) mod standard_output;

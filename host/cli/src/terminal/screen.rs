@@ -2,6 +2,7 @@
 //!
 //! On a terminal there is one line of progress at the bottom, and everything else is written above it. Elsewhere all of it is plain lines.
 
+use super::log_lines::{LogLines, OF_PLUGINS};
 use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
@@ -96,11 +97,11 @@ impl Screen {
             None if self.0.quiet => Targets::new().with_default(LevelFilter::ERROR),
             None => Targets::new()
                 .with_default(LevelFilter::WARN)
-                .with_target("weir_wasm::guest_log", LevelFilter::INFO)
+                .with_target(OF_PLUGINS, LevelFilter::INFO)
                 // What a registry does otherwise than it should, and the client copes with, is nothing to be done about.
                 .with_target("oci_client", LevelFilter::ERROR),
         };
-        let lines = tracing_subscriber::fmt::layer().with_ansi(self.0.colour).with_writer(self.clone());
+        let lines = tracing_subscriber::fmt::layer().with_ansi(self.0.colour).event_format(LogLines::default()).with_writer(self.clone());
         // A second subscriber in one process (tests) is none.
         _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
         Ok(())
