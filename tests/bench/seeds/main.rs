@@ -147,9 +147,10 @@ fn outbox_in_time(seed: u64) -> Scenario {
 /// What goes by time otherwise than those.
 fn one_in_time(seed: u64) -> Counter {
     let speaking = [Speaking::Tumbling, Speaking::Hopping, Speaking::Sessions, Speaking::Counts, Speaking::Global, Speaking::ByClock];
-    match seed % 8 {
+    match seed % 9 {
         0 => Counter::Clocked,
         1 => Counter::Living,
+        8 => Counter::WindowedJoin,
         of => Counter::Speaking(speaking[of as usize - 2]),
     }
 }

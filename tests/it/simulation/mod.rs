@@ -2,10 +2,11 @@
 //!
 //! What is run here is the scenarios alone; `state` is about what operators keep and record, `changed` about jobs that change,
 //! `stops` about how jobs end, `other_processes` about several processes on one job, `time` and `lives` about all of these in time, `by_operator` about time that an
-//! operator gives.
+//! operator gives, `guests` about operators in a sandbox.
 
 mod by_operator;
 mod changed;
+mod guests;
 mod lives;
 mod other_processes;
 mod state;
@@ -92,23 +93,6 @@ fn a_seed_run_twice_gives_the_same_trace() {
 }
 
 #[test]
-fn a_guest_that_counts_is_restored_like_a_native_operator() {
-    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
-    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::Guest, ..CALM };
-    let Sums { processes, restarts, .. } = check(20, scenario);
-    assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
-}
-
-#[test]
-fn poison_is_set_aside_once_whatever_fails_around_it() {
-    check(5, Scenario { counter: Counter::PoisonedGuest, ..CALM });
-    let faults = FaultPlan { refused: 30, lost_acknowledgement: 30, slow: 200, ..FaultPlan::NONE };
-    let scenario = Scenario { failures: Some(400), faults, crash_within_polls: 3_000, counter: Counter::PoisonedGuest, ..CALM };
-    let Sums { processes, restarts, .. } = check(20, scenario);
-    assert!(processes > 20 && restarts > 0, "{processes} processes, {restarts} restarts");
-}
-
-#[test]
 fn inputs_joined_under_broadcast_rules_lose_and_double_nothing() {
     let join = Scenario { counter: Counter::Join, ..CALM };
     check(10, join);
@@ -117,16 +101,6 @@ fn inputs_joined_under_broadcast_rules_lose_and_double_nothing() {
     let Sums { processes, restarts, .. } =
         check(60, Scenario { failures: Some(400), faults, crash_within_polls: 3_000, max_concurrent: 2, ..join });
     assert!(processes > 100 && restarts > 20, "{processes} processes, {restarts} restarts");
-}
-
-#[test]
-fn a_seed_run_twice_with_guests_gives_the_same_trace() {
-    for counter in [Counter::Guest, Counter::PoisonedGuest] {
-        let scenario = Scenario { failures: Some(400), crash_within_polls: 3_000, counter, ..CALM };
-        for seed in 0..5 {
-            assert_eq!(simulate(seed, scenario), simulate(seed, scenario), "{counter:?}, seed {seed}");
-        }
-    }
 }
 
 #[test]
@@ -168,12 +142,6 @@ fn barriers_that_overtake_lose_and_double_nothing() {
     let calm = reports(30, Scenario { barriers: Barriers::ExactlyOnce, ..CALM });
     let in_flight = sum(&calm, |report| report.in_flight);
     assert!(in_flight > 30, "{in_flight} objects with records in flight");
-}
-
-#[test]
-fn barriers_that_overtake_records_on_the_way_to_guests_lose_and_double_nothing() {
-    check(15, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::Guest, ..STORMY });
-    check(15, Scenario { barriers: Barriers::ExactlyOnce, counter: Counter::PoisonedGuest, ..STORMY });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use weir_engine::job::JobOutcome;
 use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
 use weir_tests::simulation::scenarios::{CALM, EVERY, FAULTY_STATE, INCREMENTAL, STORMY};
-use weir_tests::simulation::{Barriers, Counter, Scenario, simulate_unopened_state};
+use weir_tests::simulation::{Barriers, Counter, Guest, Scenario, simulate_unopened_state};
 
 #[test]
 fn state_restored_from_changes_loses_and_doubles_nothing() {
@@ -48,7 +48,7 @@ fn a_state_backend_that_fails_loses_and_doubles_nothing() {
     let Sums { restarts, .. } = check(40, Scenario { state_faults: Some(FAULTY_STATE), ..CALM });
     assert!(restarts > 20, "{restarts} restarts");
     check(60, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::Join, ..STORMY });
-    check(10, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::PoisonedGuest, ..CALM });
+    check(10, Scenario { state_faults: Some(FAULTY_STATE), counter: Counter::Guest(Guest::Poisoned), ..CALM });
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn recordings_are_deleted_with_their_checkpoints_and_what_is_left_can_be_replaye
     let calls = sum(&reports(40, Scenario { crash_within_polls: 4_000, ..recorded }), |report| report.replayed);
     assert!(calls > 200, "{calls} calls");
     check(10, Scenario { retain: 1, ..recorded });
-    let guests = sum(&reports(5, Scenario { counter: Counter::Guest, ..recorded }), |report| report.replayed);
+    let guests = sum(&reports(5, Scenario { counter: Counter::Guest(Guest::Count), ..recorded }), |report| report.replayed);
     assert!(guests > 20, "{guests} calls of guests");
 }
 

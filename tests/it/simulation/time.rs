@@ -10,7 +10,7 @@ use weir_tests::simulation::scenarios::{
 use weir_tests::simulation::{Barriers, Counter, GoesOn, Scenario, Speaking, TimedBy, simulate_found_splits, simulate_quiet_split};
 
 /// What counts while a job is changed.
-const CHANGING: [Counter; 8] = [
+const CHANGING: [Counter; 12] = [
     Counter::Timed,
     Counter::Clocked,
     Counter::Windowed,
@@ -19,6 +19,10 @@ const CHANGING: [Counter; 8] = [
     Counter::Speaking(Speaking::Tumbling),
     Counter::Speaking(Speaking::Sessions),
     Counter::Speaking(Speaking::ByClock),
+    Counter::Speaking(Speaking::Hopping),
+    Counter::Speaking(Speaking::Counts),
+    Counter::Speaking(Speaking::Global),
+    Counter::WindowedJoin,
 ];
 
 #[test]

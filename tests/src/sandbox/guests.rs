@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use weir_wasm::{CompileCache, CompileIn, EngineMode, Plugin, WasmEngine};
 
 /// The plugins that are built.
-const PACKAGES: [&str; 2] = ["faulty", "keyed-count"];
+const PACKAGES: [&str; 4] = ["faulty", "keyed-count", "trapping-timers", "window-teller"];
 
 /// One plugin, compiled for each mode when it is first asked for.
 struct Guest {
@@ -23,6 +23,18 @@ pub fn faulty(mode: EngineMode) -> Plugin {
 /// The guest that counts and sums up per key.
 pub fn keyed_count(mode: EngineMode) -> Plugin {
     static GUEST: Guest = Guest::new("keyed-count");
+    GUEST.plugin(mode)
+}
+
+/// The guest that tells what its windows have been given.
+pub fn window_teller(mode: EngineMode) -> Plugin {
+    static GUEST: Guest = Guest::new("window-teller");
+    GUEST.plugin(mode)
+}
+
+/// The guest that counts by minutes until timers.
+pub fn trapping_timers(mode: EngineMode) -> Plugin {
+    static GUEST: Guest = Guest::new("trapping-timers");
     GUEST.plugin(mode)
 }
 

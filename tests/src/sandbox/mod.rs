@@ -7,7 +7,7 @@ mod job;
 mod wat;
 
 pub use bench::{Bench, Emitted, Record, StateOfKey};
-pub use guests::{engine, faulty, keyed_count};
+pub use guests::{engine, faulty, keyed_count, trapping_timers, window_teller};
 pub use hostile::{PLACES, Place, WAYS, Way};
 pub use job::{Aside, GUEST, GuestJob, MAX_PARALLELISM, often, options};
 pub use wat::{ANSWER, Answer, WatGuest};

@@ -2,6 +2,7 @@
 //! held at that point. Where it counts in windows, each of these speaks once, and by a version that held then.
 
 use super::call_logs::emitted;
+use super::join_inputs;
 use super::judge::same;
 use super::lives::{POLLS, is_over};
 use super::run::{VERTICES, options, wait_for};
@@ -10,7 +11,7 @@ use super::state::left_open;
 use super::versions::{HOPELESS, UNDEPLOYABLE, VersionFactory, digest};
 use super::versions_judge::{accepted_versions, judge};
 use super::windowed::{time_of, windows_of};
-use super::{Counter, Disk, NumberSource, RekeyFactory, Scenario, TimedBy, clocked, disk};
+use super::{Counter, Disk, RekeyFactory, Scenario, TimedBy, clocked, disk};
 use futures_util::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -96,14 +97,10 @@ impl Shape {
     }
 
     pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
-        let value: Arc<dyn Fn(u64) -> String + Send + Sync> = Arc::new(|number: u64| number.to_string());
-        let (counter, count) = (scenario.counter, scenario.records);
-        let (timed_by, time) = (scenario.timed_by, time_of(counter));
-        let (order, at_source) = (timed_by.order(counter), timed_by.time_at_source(time));
-        let source = Arc::new(NumberSource { count, keys: scenario.keys, splits: 4, order, value, time: at_source });
-        let sink = disk::sink(simulator, disk, scenario);
+        let (counter, timed_by) = (scenario.counter, scenario.timed_by);
+        let (sink, time) = (disk::sink(simulator, disk, scenario), time_of(counter));
         let kinds = [
-            VertexKind::Source { source, rate: Some(1_000.0) },
+            join_inputs::first(scenario, FILE.parallelism[0]).kind,
             VertexKind::Operator(Arc::new(VersionFactory::new(simulator.clone(), counter, self.version, scenario.failures))),
             VertexKind::Sink(sink.clone()),
         ];
@@ -115,6 +112,9 @@ impl Shape {
         let to_sink = if self.parallelism[1] == self.parallelism[2] { Partitioning::Forward } else { Partitioning::Rebalance };
         let edge = |from, to, partitioning| Edge { from, output: 0, to, input: 0, partitioning };
         let mut edges = vec![edge(0, 1, Partitioning::Key), edge(1, 2, to_sink)];
+        if counter == Counter::WindowedJoin {
+            join_inputs::add_others((&mut vertices, &mut edges), &[1], [2, 1], join_inputs::per_second_changing(scenario), scenario);
+        }
         if counter.takes_late_records() {
             vertices.push(Vertex::new("late", self.parallelism[2], VertexKind::Sink(sink)));
             edges.push(Edge { output: LATE_OUTPUT, ..edge(1, 3, to_sink) });

@@ -1,6 +1,7 @@
 //! What the second stage of simulated jobs does: it counts, with or without windows and timers, or joins.
 
 use super::clocked::ClockedFactory;
+use super::guest::Guest;
 use super::join::JoinFactory;
 use super::kept::Kept;
 use super::living::LivingFactory;
@@ -10,12 +11,10 @@ use super::speaking::{self, Speaking, SpeakingFactory};
 use super::timed::TimedFactory;
 use super::windowed::{self, WindowedFactory};
 use super::{CountFactory, Scenario};
-use crate::sandbox::{faulty, keyed_count};
 use std::sync::Arc;
 use weir_engine::OperatorFactory;
 use weir_engine::runtime::Simulator;
 use weir_engine::state::WindowSettings;
-use weir_wasm::{EngineMode, Limits, OnFailure, OperatorSettings, Plugin, QuarantineLimit, WasmOperatorFactory};
 
 /// What counts the records of each key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +25,8 @@ pub enum Counter {
     Forgetful,
     /// The same, which looks besides whether states with a time to live are there for as long as they should.
     Living,
-    /// The guest `keyed-count`.
-    Guest,
-    /// The guest `faulty`, with poison among the records, which is set aside.
-    PoisonedGuest,
+    /// A guest does, in a sandbox.
+    Guest(Guest),
     /// Records are counted by windows of event time, which timers close.
     Timed,
     /// Records are gathered for some ms of the clock, until timers.
@@ -49,8 +46,8 @@ pub enum Counter {
 impl Counter {
     /// The value of record `number`: itself, or poison.
     pub fn value(self, number: u64) -> String {
-        match (self == Self::PoisonedGuest, number % 13) {
-            (true, 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
+        match (self, number % 13) {
+            (Self::Guest(Guest::Poisoned), 5) => format!("{}:{number}", ["trap", "fail", "panic", "divide"][(number / 13 % 4) as usize]),
             _ => number.to_string(),
         }
     }
@@ -59,11 +56,10 @@ impl Counter {
     pub fn time(self) -> fn(u64) -> i64 {
         match self {
             Self::Speaking(_) => speaking::now_and_then_late,
+            Self::Guest(guest) => guest.time(),
             Self::Native
             | Self::Forgetful
             | Self::Living
-            | Self::Guest
-            | Self::PoisonedGuest
             | Self::Timed
             | Self::Clocked
             | Self::Windowed
@@ -82,13 +78,22 @@ impl Counter {
     pub(super) fn goes_by_time(self) -> bool {
         match self {
             Self::Living | Self::Timed | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::WindowedJoin => true,
-            Self::Native | Self::Forgetful | Self::Guest | Self::PoisonedGuest | Self::Clocked | Self::Join => false,
+            Self::Guest(guest) => guest.goes_by_time(),
+            Self::Native | Self::Forgetful | Self::Clocked | Self::Join => false,
         }
     }
 
     /// True where it takes records that come too late, and says so.
     pub(super) fn takes_late_records(self) -> bool {
-        matches!(self, Self::Speaking(_))
+        self.speaking().is_some()
+    }
+
+    /// The windows that speak more than once.
+    pub(super) fn speaking(self) -> Option<Speaking> {
+        match self {
+            Self::Speaking(of) | Self::Guest(Guest::Speaking(of)) => Some(of),
+            _ => None,
+        }
     }
 
     /// The windows that the job puts records into.
@@ -97,27 +102,18 @@ impl Counter {
             Self::Windowed | Self::WindowedJoin => Some(windowed::tumbling()),
             Self::Sessions => Some(windowed::sessions()),
             Self::Speaking(speaking) => Some(speaking.settings(simulator)),
-            Self::Native
-            | Self::Forgetful
-            | Self::Living
-            | Self::Guest
-            | Self::PoisonedGuest
-            | Self::Timed
-            | Self::Clocked
-            | Self::Join => None,
+            Self::Guest(guest) => guest.windows(simulator),
+            Self::Native | Self::Forgetful | Self::Living | Self::Timed | Self::Clocked | Self::Join => None,
         }
     }
 
     /// True where what it emits are counts of keys, and its state at the end is these.
     pub(super) fn counts_keys(self) -> bool {
         match self {
-            Self::Native | Self::Forgetful | Self::Living | Self::Guest | Self::PoisonedGuest => true,
+            Self::Guest(guest) => guest.counts_keys(),
+            Self::Native | Self::Forgetful | Self::Living => true,
             Self::Timed | Self::Clocked | Self::Windowed | Self::Sessions | Self::Speaking(_) | Self::Join | Self::WindowedJoin => false,
         }
-    }
-
-    pub(super) fn is_guest(self) -> bool {
-        matches!(self, Self::Guest | Self::PoisonedGuest)
     }
 
     /// In a job of this scenario.
@@ -130,25 +126,19 @@ impl Counter {
         }
     }
 
-    /// Which keeps its states so. Guests and joins keep them as ever.
+    /// Which keeps its states so. Guests, and joins without windows, keep them as ever.
     pub(super) fn keeping(self, kept: Kept, simulator: &Simulator, failures: Option<u64>) -> Arc<dyn OperatorFactory> {
         let faults = Faults::new(simulator.clone(), failures);
         match self {
             Self::Native | Self::Forgetful => CountFactory::new(faults, self.up_to(), kept),
             Self::Living => LivingFactory::new(faults, kept),
             Self::Join => JoinFactory::new(simulator.clone(), failures),
-            Self::WindowedJoin => JoinFactory::in_windows(simulator.clone(), failures),
+            Self::WindowedJoin => JoinFactory::in_windows(simulator.clone(), failures, kept),
             Self::Windowed | Self::Sessions => WindowedFactory::new(faults, kept),
             Self::Speaking(_) => SpeakingFactory::new(faults, kept),
             Self::Timed => TimedFactory::new(faults, kept),
             Self::Clocked => ClockedFactory::new(faults, kept),
-            Self::Guest => guest(keyed_count(EngineMode::Fuel), OnFailure::Fail),
-            Self::PoisonedGuest => guest(faulty(EngineMode::Fuel), OnFailure::Quarantine { limit: QuarantineLimit::default() }),
+            Self::Guest(guest) => guest.factory(),
         }
     }
-}
-
-fn guest(plugin: Plugin, on_failure: OnFailure) -> Arc<dyn OperatorFactory> {
-    let settings = OperatorSettings { operator: "count".into(), config: "{}".into(), limits: Limits::default(), on_failure };
-    Arc::new(WasmOperatorFactory::new(plugin, settings).expect("no fuel is asked for"))
 }

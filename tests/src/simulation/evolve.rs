@@ -3,6 +3,7 @@
 //! windows, of the engine or until timers, those that are open go with it, and each of them speaks once.
 
 use super::evolving::{EvolvingFactory, PassingFactory};
+use super::join_inputs::joined_in_windows;
 use super::judge::same;
 use super::kept::{Kept, MARKS, Marks};
 use super::lives::live;
@@ -12,8 +13,8 @@ use super::spoken;
 use super::state::left_open;
 use super::timed::windows;
 use super::versions_judge::counts;
-use super::windowed::{burst_lines, time_of, windows_of};
-use super::{Counter, Disk, NumberSource, Scenario, TimedBy, clocked, disk};
+use super::windowed::{burst_lines, windows_of};
+use super::{Counter, Disk, Scenario, TimedBy, clocked, disk, join_inputs};
 use std::sync::Arc;
 use weir_engine::ErrorKind;
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, RestoreOptions, VertexIdentity};
@@ -25,7 +26,6 @@ use weir_engine::job::{
 use weir_engine::operator::LATE_OUTPUT;
 use weir_engine::runtime::Simulator;
 use weir_engine::storage::{ObjectStorage, Store};
-use weir_engine::time::WatermarkSettings;
 
 /// Processes that one simulation starts at most.
 const PROCESSES: u64 = 80;
@@ -83,19 +83,9 @@ impl Shape {
     }
 
     fn graph(self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
-        let source = NumberSource {
-            count: scenario.records,
-            keys: scenario.keys,
-            splits: 4,
-            order: TimedBy::Source.order(scenario.counter),
-            value: Arc::new(|number| number.to_string()),
-            time: time_of(scenario.counter),
-        };
-        let source = VertexKind::Source { source: Arc::new(source), rate: Some(1_000.0) };
         let parallelism = || 1 + simulator.draw(3) as u32;
-        let watermark = scenario.counter.goes_by_time().then(WatermarkSettings::default);
         let window = windows_of(scenario.counter, simulator);
-        let mut vertices = vec![Vertex { watermark, ..Vertex::new("in", parallelism(), source) }];
+        let mut vertices = vec![join_inputs::first(Scenario { timed_by: TimedBy::Source, ..scenario }, parallelism())];
         let mut edges = Vec::new();
         let mut add = |id: &str, (from, output): (usize, u32), partitioning, kind| {
             edges.push(Edge { from, output, to: vertices.len(), input: 0, partitioning });
@@ -110,13 +100,21 @@ impl Shape {
         let same = || VertexKind::Operator(PassingFactory::new(Faults::new(simulator.clone(), scenario.failures)));
         let front = if self.between { add("same", (0, 0), Partitioning::Rebalance, same()) } else { 0 };
         let count = add(self.name, (front, 0), Partitioning::Key, counter(Kept::new(self.version, self.marks)));
-        if self.audit {
-            add("audit", (front, 0), Partitioning::Key, counter(Kept::USUAL));
-        }
+        let audit = self.audit.then(|| add("audit", (front, 0), Partitioning::Key, counter(Kept::USUAL)));
         let sink = disk::sink(simulator, disk, scenario);
         add("out", (count, 0), Partitioning::Rebalance, VertexKind::Sink(sink.clone()));
         if scenario.counter.takes_late_records() {
             add("late", (count, LATE_OUTPUT), Partitioning::Rebalance, VertexKind::Sink(sink));
+        }
+        if scenario.counter == Counter::WindowedJoin {
+            let joins: Vec<usize> = [Some(count), audit].into_iter().flatten().collect();
+            join_inputs::add_others(
+                (&mut vertices, &mut edges),
+                &joins,
+                [parallelism(), parallelism()],
+                join_inputs::per_second_changing(scenario),
+                scenario,
+            );
         }
         JobGraph { name: "evolving".into(), max_parallelism: 16, vertices, edges }
     }
@@ -231,6 +229,7 @@ fn judge(scenario: Scenario, lines: &[String], open: Option<&[Vec<u64>]>) -> Res
     match scenario.counter {
         Counter::Windowed | Counter::Timed => same("committed", windows(unchanged), lines),
         Counter::Sessions => same("committed", burst_lines(unchanged), lines),
+        Counter::WindowedJoin => same("committed", joined_in_windows(unchanged), lines),
         Counter::Speaking(of) => spoken::judge(unchanged, of, TimedBy::Source.punctuality(), lines, open).map(drop),
         Counter::Clocked => clocked::judge(unchanged, lines, open),
         _ => same("committed", counts(unchanged), lines),

@@ -2,19 +2,19 @@
 
 use super::counter::Counter;
 use super::lines::LinesFactory;
-use super::{Disk, NumberSource, RekeyFactory, Scenario, TimedBy, disk, join};
+use super::{Disk, NumberSource, RekeyFactory, Scenario, TimedBy, disk, join_inputs};
 use std::sync::Arc;
 use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
 use weir_engine::runtime::Simulator;
 
-/// The graph source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits is put into lines before the sink.
+/// The graph source → rekey → (key) count → (forward) sink, parallelism drawn anew at each start. What a guest emits that counts keys is put into lines before the sink.
 /// Records that come too late for windows have a sink of their own, where there may be any.
 pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {
     let (counter, timed_by) = (scenario.counter, scenario.timed_by);
     if matches!(counter, Counter::Join | Counter::WindowedJoin) {
-        return join::graph(simulator, disk, scenario, counter.factory(simulator, scenario));
+        return join_inputs::graph(simulator, disk, scenario, counter.factory(simulator, scenario));
     }
     let source = Arc::new(NumberSource {
         count: scenario.records,
@@ -36,12 +36,12 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
     let vertex = |id: &str, parallelism, kind| Vertex::new(id, parallelism, kind);
     let edge = |from, output, to, partitioning| Edge { from, output, to, input: 0, partitioning };
     let mut vertices = vec![
-        vertex("in", parallelism(), VertexKind::Source { source, rate: Some(2_000.0) }),
+        vertex("in", parallelism(), VertexKind::Source { source, rate: Some(scenario.per_second) }),
         vertex("rekey", parallelism(), VertexKind::Operator(rekey)),
         vertex("count", count_parallelism, VertexKind::Operator(counter.factory(simulator, scenario))),
     ];
     let mut edges = vec![edge(0, 0, 1, Partitioning::Rebalance), edge(1, 0, 2, Partitioning::Key)];
-    if counter.is_guest() {
+    if matches!(counter, Counter::Guest(guest) if guest.counts_keys()) {
         vertices.push(vertex("lines", count_parallelism, VertexKind::Operator(LinesFactory::new())));
         edges.push(edge(2, 0, 3, Partitioning::Forward));
     }
@@ -51,11 +51,11 @@ pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario) -> J
     let last = vertices.len() - 1;
     vertices.push(vertex("out", count_parallelism, VertexKind::Sink(sink)));
     edges.push(edge(last, 0, last + 1, Partitioning::Forward));
-    if counter == Counter::PoisonedGuest {
+    if matches!(counter, Counter::Guest(guest) if guest.is_poisoned()) {
         vertices.push(vertex("count.quarantine", count_parallelism, VertexKind::Sink(Arc::new(QuarantineSink::new("count")))));
         edges.push(edge(2, QUARANTINE_OUTPUT, last + 2, Partitioning::Forward));
     }
-    if let Counter::Speaking(_) = counter {
+    if counter.takes_late_records() {
         vertices.push(vertex("late", count_parallelism, VertexKind::Sink(disk::sink(simulator, disk, scenario))));
         edges.push(edge(2, LATE_OUTPUT, last + 2, Partitioning::Forward));
     }

@@ -120,10 +120,6 @@ fn savepoint(seed: u64, of: Scenario, request: CheckpointRequest) -> Result<(), 
 }
 
 fn stopped_on_trial(seed: u64, of: Scenario) -> Result<(), String> {
-    if of.counter == Counter::WindowedJoin {
-        // There are no versions of joins.
-        return Ok(());
-    }
     // Version 2 is changed over to at a barrier, version 4 through a redeployment.
     let (version, kind) = [(2, StopKind::Suspend), (4, StopKind::SuspendForSavepoint)][seed as usize % 2];
     let stopped = simulate_stop_on_trial(seed, changing(of.counter, of), version, Duration::from_secs(10), kind)?;
@@ -131,14 +127,12 @@ fn stopped_on_trial(seed: u64, of: Scenario) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(format!("version {version}: {stopped:?}")) }
 }
 
-/// Splits that are found bring what is late: nothing that takes no late records can go by their time.
+/// Every kind finds splits: what it takes no late records of is given ones that are newer than all before them.
 fn found(seed: u64, of: Scenario) -> Result<(), String> {
-    let goes_on = matches!(of.counter, Counter::Clocked | Counter::Speaking(_));
-    if goes_on {
-        simulate_found_splits(seed, Scenario { counter: of.counter, timed_by: of.timed_by, ..OVERTAKING }).map(drop)
-    } else {
-        Ok(())
-    }
+    // Joined are two sides of a quarter of the records each: as many as others have.
+    let records = if of.counter == Counter::WindowedJoin { 4 * OVERTAKING.records } else { OVERTAKING.records };
+    let Scenario { keys, counted_keys, counter, timed_by, .. } = of;
+    simulate_found_splits(seed, Scenario { records, keys, counted_keys, counter, timed_by, ..OVERTAKING }).map(drop)
 }
 
 /// A job that is changed while it runs, or between its runs, and in which this counts: with so many keys that windows are over again and again.

@@ -1,4 +1,4 @@
-//! A job with several inputs: two are joined by key over state that they share, under rules that a third one broadcasts.
+//! The operator of a job with several inputs ([`super::join_inputs`]): two are joined by key over state that they share, under rules that a third one broadcasts.
 //!
 //! What it commits does not depend on the order in which inputs come: every pair of records of one key is emitted once, whichever of the
 //! two is the later, and each rule by one subtask, with the number of rules so far, which come in order from one split. What a record sees
@@ -6,127 +6,60 @@
 //! never sees fewer than before, wherever its group and a copy of the rules have been moved to. What is wrong is emitted as a line that
 //! nobody expects. All this holds of aligned checkpoints, at whose barriers every copy has seen the same rules.
 //!
-//! In windows the two sides are taken down, and the pairs of one window are said when it is over. Nothing is said of rules then.
+//! In windows the two sides are taken down, and the pairs of one window are said when it is over. Nothing is said of rules then. Beside the two lists stands how many
+//! records there are in both, in a form that has a version.
 
-use super::disk;
+use super::kept::{Kept, state};
 use super::operators::{Faults, descriptor, select};
-use super::source::in_order;
 use super::speaking::into_windows;
-use super::timed::WINDOW;
-use super::{Disk, NumberSource, ReadOrder, Scenario};
 use std::sync::Arc;
 use weir_engine::element::{Column, RecordBatch};
-use weir_engine::job::Partitioning;
-use weir_engine::job::{Edge, JobGraph, Vertex, VertexKind};
 use weir_engine::operator::{InputDescriptor, OperatorDescriptor, Subtask};
 use weir_engine::runtime::Simulator;
 use weir_engine::state::{BroadcastState, FiredWindows, StateDescriptor, StateKind};
-use weir_engine::time::WatermarkSettings;
 use weir_engine::{BatchBuilder, EngineError, ErrorKind, Operator, OperatorContext, OperatorFactory};
 
 /// Inputs: the two sides, whose lists have the same numbers, and the rules.
 const SIDES: [usize; 2] = [0, 1];
-const RULES_INPUT: u32 = 2;
-/// How many rules a key has seen.
+pub(super) const RULES_INPUT: u32 = 2;
+/// How many rules a key has seen; in windows, how many records of the two sides there are.
 const SEEN: usize = 2;
 /// The rules by their number, big-endian.
 const RULES: usize = 3;
 /// How often a rule has been taken in, under the empty entry.
 const TAKEN: usize = 4;
 
-/// Records of each side, and rules.
-fn counts(scenario: Scenario) -> (u64, u64) {
-    (scenario.records / 4, scenario.records / 20)
-}
-
-/// The lines that the job commits, in any order.
-pub(super) fn joined_lines(scenario: Scenario) -> impl Iterator<Item = String> {
-    let (side, rules) = counts(scenario);
-    let matching = move |left: u64| (left % scenario.keys..side).step_by(scenario.keys as usize);
-    let pairs = (0..side).flat_map(move |left| matching(left).map(move |right| format!("pair {left} {right}")));
-    pairs.chain((0..rules).map(|rule| format!("rule {rule} {}", rule + 1)))
-}
-
-/// The lines of the job with windows, in any order.
-pub(super) fn joined_in_windows(scenario: Scenario) -> impl Iterator<Item = String> {
-    let window = |line: &str| line.parse::<i64>().expect("a number") / WINDOW;
-    joined_lines(scenario).filter(move |line| match line.split(' ').collect::<Vec<_>>()[..] {
-        ["pair", left, right] => window(left) == window(right),
-        _ => false,
-    })
-}
-
-/// The time of a rule: there are five records of a side for each.
-fn time_of_rule(rule: u64) -> i64 {
-    5 * rule as i64
-}
-
-/// The graph left, right → (key) join ← (broadcast) rules; join → (forward) sink. Parallelism is drawn anew at each start.
-pub(super) fn graph(simulator: &Simulator, disk: &Disk, scenario: Scenario, join: Arc<dyn OperatorFactory>) -> JobGraph {
-    let parallelism = || 1 + simulator.draw(3) as u32;
-    let join_parallelism = parallelism();
-    let vertex = |id: &str, parallelism, kind| Vertex::new(id, parallelism, kind);
-    let goes_by_time = scenario.counter.goes_by_time();
-    let source = |id: &str, count: u64, splits, time| {
-        let value = Arc::new(|number: u64| number.to_string());
-        let order = if goes_by_time { ReadOrder::InTurn } else { ReadOrder::OneByOne };
-        let source = NumberSource { count, keys: scenario.keys, splits, order, value, time };
-        // All inputs last equally long.
-        let rate = 2_000.0 * count as f64 / scenario.records as f64;
-        let watermark = goes_by_time.then(WatermarkSettings::default);
-        Vertex { watermark, ..vertex(id, parallelism(), VertexKind::Source { source: Arc::new(source), rate: Some(rate) }) }
-    };
-    let edge = |from, to, input, partitioning| Edge { from, output: 0, to, input, partitioning };
-    let (side, rules) = counts(scenario);
-    let sink = disk::sink(simulator, disk, scenario);
-    let window = scenario.counter.windows(simulator);
-    JobGraph {
-        name: "simulated".into(),
-        max_parallelism: 16,
-        vertices: vec![
-            source("left", side, 4, in_order),
-            source("right", side, 4, in_order),
-            source("rules", rules, 1, time_of_rule),
-            Vertex { record: scenario.record, window, ..vertex("join", join_parallelism, VertexKind::Operator(join)) },
-            vertex("out", join_parallelism, VertexKind::Sink(sink)),
-        ],
-        edges: vec![
-            edge(0, 3, 0, Partitioning::Key),
-            edge(1, 3, 1, Partitioning::Key),
-            edge(2, 3, RULES_INPUT, Partitioning::Broadcast),
-            edge(3, 4, 0, Partitioning::Forward),
-        ],
-    }
-}
-
 /// Makes the operator that joins.
 #[derive(Clone)]
 pub struct JoinFactory {
     descriptor: OperatorDescriptor,
     faults: Faults,
+    kept: Kept,
 }
 
 impl JoinFactory {
     /// `one_in`: a failure in so many batches.
     pub fn new(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let state = |name: &str, kind| StateDescriptor { name: name.into(), kind, schema: "raw".into(), version: 1, ttl: None };
-        let states = vec![
-            state("left", StateKind::List),
-            state("right", StateKind::List),
-            state("seen", StateKind::Value),
-            state("rules", StateKind::Broadcast),
-            state("taken", StateKind::Broadcast),
-        ];
-        let input = |name: &str| InputDescriptor { name: name.into(), ..InputDescriptor::default() };
-        let inputs = ["left", "right", "rules"].map(input).to_vec();
-        Arc::new(Self { descriptor: OperatorDescriptor { inputs, ..descriptor("join", states) }, faults: Faults::new(simulator, one_in) })
+        let descriptor = with_inputs(descriptor("join", states(state("seen", StateKind::Value))));
+        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in), kept: Kept::USUAL })
     }
 
-    /// That pairs what is in one window.
-    pub fn in_windows(simulator: Simulator, one_in: Option<u64>) -> Arc<Self> {
-        let Self { descriptor, faults } = Arc::unwrap_or_clone(Self::new(simulator, one_in));
-        Arc::new(Self { descriptor: OperatorDescriptor { windowed: true, merging: vec![SEEN], ..descriptor }, faults })
+    /// That pairs what is in one window, and keeps its state so.
+    pub(super) fn in_windows(simulator: Simulator, one_in: Option<u64>, mut kept: Kept) -> Arc<Self> {
+        let descriptor = with_inputs(kept.describe_windowed("join", states(kept.numbers("seen", StateKind::Value)), SEEN));
+        Arc::new(Self { descriptor, faults: Faults::new(simulator, one_in), kept })
     }
+}
+
+fn states(seen: StateDescriptor) -> Vec<StateDescriptor> {
+    let [left, right] = ["left", "right"].map(|name| state(name, StateKind::List));
+    let [rules, taken] = ["rules", "taken"].map(|name| state(name, StateKind::Broadcast));
+    vec![left, right, seen, rules, taken]
+}
+
+fn with_inputs(descriptor: OperatorDescriptor) -> OperatorDescriptor {
+    let input = |name: &str| InputDescriptor { name: name.into(), ..InputDescriptor::default() };
+    OperatorDescriptor { inputs: ["left", "right", "rules"].map(input).to_vec(), ..descriptor }
 }
 
 impl OperatorFactory for JoinFactory {
@@ -135,12 +68,14 @@ impl OperatorFactory for JoinFactory {
     }
 
     fn create(&self, subtask: &Subtask, _schemas: &[Option<String>]) -> Result<Box<dyn Operator>, EngineError> {
-        Ok(Box::new(Join { faults: self.faults.clone(), subtask: subtask.clone(), in_windows: self.descriptor.windowed }))
+        let (faults, kept, subtask) = (self.faults.clone(), self.kept, subtask.clone());
+        Ok(Box::new(Join { faults, kept, subtask, in_windows: self.descriptor.windowed }))
     }
 }
 
 struct Join {
     faults: Faults,
+    kept: Kept,
     subtask: Subtask,
     in_windows: bool,
 }
@@ -156,7 +91,7 @@ impl Operator for Join {
                 return Ok(());
             }
         } else if self.in_windows {
-            return take_down(SIDES[input as usize], batch, context);
+            return take_down(SIDES[input as usize], self.kept, batch, context);
         } else {
             assert!(context.broadcast.writable().is_none(), "only broadcasts change broadcast state");
             join(SIDES[input as usize], batch, context, &mut out)?;
@@ -173,7 +108,10 @@ impl Operator for Join {
         for place in 0..fired.len() {
             let (unit, mut sides) = (state.key_of()[place] as usize, [Column::new(), Column::new()]);
             for side in SIDES {
-                state.list_read(unit, side, 0, usize::MAX, &mut sides[side])?;
+                state.list_read(unit, self.kept.at(side), 0, usize::MAX, &mut sides[side])?;
+            }
+            if self.kept.number(state, unit, SEEN)? != Some((sides[0].len() + sides[1].len()) as u64) {
+                return Err(EngineError::new(ErrorKind::FixInput, "a window's lists and their count have come apart"));
             }
             for left in sides[0].iter() {
                 sides[1].iter().for_each(|right| out.push(None, &[&b"pair "[..], left, b" ", right].concat(), None));
@@ -189,9 +127,9 @@ impl Join {
     fn take_in(&self, batch: &RecordBatch, rules: &mut BroadcastState, out: &mut BatchBuilder) {
         for value in batch.values().iter() {
             let rule: u64 = std::str::from_utf8(value).expect("text").parse().expect("a number");
-            let taken = rules.get(TAKEN, b"").map_or(0, number) + 1;
-            rules.put(RULES, &rule.to_be_bytes(), value);
-            rules.put(TAKEN, b"", &taken.to_be_bytes());
+            let taken = rules.get(self.kept.at(TAKEN), b"").map_or(0, number) + 1;
+            rules.put(self.kept.at(RULES), &rule.to_be_bytes(), value);
+            rules.put(self.kept.at(TAKEN), b"", &taken.to_be_bytes());
             if rule % u64::from(self.subtask.parallelism) == u64::from(self.subtask.index) {
                 out.push(None, format!("rule {rule} {taken}").as_bytes(), None);
             }
@@ -223,9 +161,14 @@ fn join(side: usize, batch: &RecordBatch, context: &mut OperatorContext<'_>, out
 }
 
 /// Keeps the records of `side` for when their windows are over.
-fn take_down(side: usize, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
+fn take_down(side: usize, kept: Kept, batch: &RecordBatch, context: &mut OperatorContext<'_>) -> Result<(), EngineError> {
     let state = context.state.as_deref_mut().expect("a key edge");
-    let late = into_windows(state, batch, |state, record, unit| state.list_append(unit, side, batch.values().get(record)))?;
+    let late = into_windows(state, batch, |state, record, unit| {
+        let seen = kept.number(state, unit, SEEN)?.unwrap_or(0) + 1;
+        state.list_append(unit, kept.at(side), batch.values().get(record))?;
+        state.set_value(unit, kept.at(SEEN), &kept.write(seen))?;
+        kept.mark(state, unit, seen)
+    })?;
     if late == 0 { Ok(()) } else { Err(EngineError::new(ErrorKind::FixInput, "a record is late, and every side was in order")) }
 }
 

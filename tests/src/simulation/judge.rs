@@ -3,7 +3,8 @@
 use super::call_logs::{Replayed, Witness, replay};
 use super::counter::Counter;
 use super::graph::graph;
-use super::join::{joined_in_windows, joined_lines};
+use super::guest::{Guest, told};
+use super::join_inputs::{joined_in_windows, joined_lines};
 use super::run::{Barriers, Scenario, wait_for};
 use super::scenarios::EVERY;
 use super::spoken::{self, Spoken};
@@ -26,9 +27,8 @@ pub fn different_lines(scenario: Scenario) -> BTreeSet<String> {
         Counter::WindowedJoin => joined_in_windows(scenario).collect(),
         // What they say depends on who was faster.
         Counter::Speaking(_) | Counter::Clocked => BTreeSet::new(),
-        Counter::Native | Counter::Forgetful | Counter::Living | Counter::Guest | Counter::PoisonedGuest => {
-            expected_lines(scenario).collect()
-        }
+        Counter::Guest(guest) if !guest.counts_keys() => BTreeSet::new(),
+        Counter::Native | Counter::Forgetful | Counter::Living | Counter::Guest(_) => expected_lines(scenario).collect(),
     }
 }
 
@@ -41,9 +41,8 @@ pub fn judge_finished(disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario)
 pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<Spoken, String> {
     let store = objects.clone();
     let reports = wait_for(simulator, async move { quarantined(&*store).await })?;
-    let set_aside: Vec<String> = reports.iter().map(|report| report["value"].as_str().unwrap_or("?").to_owned()).collect();
-    let poison = (0..scenario.records).map(|number| scenario.counter.value(number)).filter(|value| value.parse::<u64>().is_err());
-    same("set aside", poison, &set_aside)?;
+    let poison = if let Counter::Guest(guest) = scenario.counter { guest.set_aside(scenario) } else { Vec::new() };
+    same("set aside", poison.into_iter(), &reports.iter().map(told).collect::<Vec<_>>())?;
     match (scenario.counter, scenario.barriers) {
         (Counter::Join, Barriers::Aligned) => same("committed", joined_lines(scenario), &disk.committed()),
         // Rules that are in flight have been seen by some subtasks and not by others: only pairs are sure.
@@ -52,9 +51,12 @@ pub(super) fn check(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Store>
             let committed: Vec<_> = disk.committed().into_iter().filter(is_pair).collect();
             same("committed", joined_lines(scenario).filter(is_pair), &committed)
         }
-        (Counter::Speaking(of), _) => {
+        (Counter::Speaking(of) | Counter::Guest(Guest::Speaking(of)), _) => {
             let open = left_open(simulator, objects, scenario)?;
             return spoken::judge(scenario, of, scenario.timed_by.punctuality(), &disk.committed(), open.as_deref());
+        }
+        (Counter::Guest(guest), _) if !guest.counts_keys() => {
+            guest.judge(scenario, &disk.committed(), left_open(simulator, objects, scenario)?.as_deref())
         }
         (Counter::Clocked, _) => clocked::judge(scenario, &disk.committed(), left_open(simulator, objects, scenario)?.as_deref()),
         (Counter::Timed | Counter::Windowed | Counter::Sessions, Barriers::AtLeastOnce) => {

@@ -25,13 +25,15 @@ use weir_engine::state::{MemoryBackendFactory, StateBackendFactory};
 use weir_engine::storage::{FaultPlan, FaultyStore, ObjectStorage, Store};
 
 /// Vertices of a job at most.
-pub(super) const VERTICES: usize = 6;
+pub(super) const VERTICES: usize = 7;
 
 /// What a simulation does.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// Number of input records.
     pub records: u64,
+    /// Records of all inputs in a second.
+    pub per_second: f64,
     /// Number of keys of the source.
     pub keys: u64,
     /// Number of keys that are counted, of these at most.

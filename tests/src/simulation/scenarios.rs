@@ -1,12 +1,13 @@
 //! The scenarios that tests and the command that runs seeds without end have in common.
 
-use super::{Barriers, Counter, Scenario, Speaking, TimedBy};
+use super::{Barriers, Counter, Guest, Scenario, Speaking, TimedBy};
 use weir_engine::state::conformance::StateFaultPlan;
 use weir_engine::storage::FaultPlan;
 
 /// Nothing goes wrong.
 pub const CALM: Scenario = Scenario {
     records: 1_500,
+    per_second: 2_000.0,
     keys: 20,
     counted_keys: 7,
     failures: None,
@@ -77,8 +78,13 @@ pub const fn in_files(counter: Counter) -> Scenario {
     Scenario { counter, state_faults: Some(FAULTY_STATE), barriers: Barriers::ExactlyOnce, max_concurrent: 3, ..CALM }
 }
 
+/// A guest does what is done.
+pub const fn by_guest(guest: Guest, scenario: Scenario) -> Scenario {
+    Scenario { counter: Counter::Guest(guest), ..scenario }
+}
+
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 67] = [
+pub const ALL: [(&str, Scenario); 79] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
@@ -154,5 +160,17 @@ pub const ALL: [(&str, Scenario); 67] = [
     ("outbox", PUBLISHING),
     ("outbox-overtaking", Scenario { barriers: Barriers::ExactlyOnce, crash_within_polls: 6_000, ..PUBLISHING }),
     ("state-in-files", Scenario { state_faults: Some(FAULTY_STATE), ..STORMY }),
+    ("guest", by_guest(Guest::Count, OVERTAKING)),
+    ("guest-poisoned", by_guest(Guest::Poisoned, OVERTAKING)),
+    ("guest-late-tumbling", by_guest(Guest::Speaking(Speaking::Tumbling), STORMY)),
+    ("guest-late-hopping", by_guest(Guest::Speaking(Speaking::Hopping), OVERTAKING)),
+    ("guest-late-sessions", by_guest(Guest::Speaking(Speaking::Sessions), OVERTAKING)),
+    ("guest-counts", by_guest(Guest::Speaking(Speaking::Counts), OVERTAKING)),
+    ("guest-by-clock", by_guest(Guest::Speaking(Speaking::ByClock), OVERTAKING)),
+    ("guest-timed", by_guest(Guest::Timed, OVERTAKING)),
+    ("guest-poisoned-windows", by_guest(Guest::PoisonedWindows, OVERTAKING)),
+    ("guest-poisoned-timers", by_guest(Guest::PoisonedTimers, OVERTAKING)),
+    ("guest-sessions-recorded", by_guest(Guest::Speaking(Speaking::Sessions), Scenario { record: true, retain: EVERY, ..OVERTAKING })),
+    ("guest-timed-recorded", by_guest(Guest::Timed, Scenario { record: true, retain: EVERY, ..OVERTAKING })),
     ("slow-store", Scenario { faults: FaultPlan { slow: 700, ..FaultPlan::NONE }, crash_within_polls: 2_500, max_concurrent: 2, ..CALM }),
 ];

@@ -1,6 +1,7 @@
 //! The state that a finished job has left in its last checkpoint, read back: it is what a plain run over the input comes to.
 
 use super::Scenario;
+use super::guest::number_of;
 use super::objects::kept;
 use super::run::wait_for;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +57,8 @@ fn expected(scenario: Scenario) -> Counts {
     counts.into_iter().map(|(key, count)| (key, count % up_to)).filter(|(_, count)| *count > 0).collect()
 }
 
-/// For each key of state of the second stage that the newest checkpoint has, the numbers that its lists hold. `None`: files say nothing.
+/// For each key of state of the second stage that the newest checkpoint has, the numbers that its lists hold, and those of its maps' entries that are written as
+/// guests do. `None`: files say nothing.
 pub(super) fn left_open(simulator: &Simulator, objects: &Arc<dyn Store>, scenario: Scenario) -> Result<Option<Vec<Vec<u64>>>, String> {
     if scenario.state_faults.is_some() {
         return Ok(None);
@@ -115,7 +117,8 @@ fn has_spoken(state: &StateDescriptor, payload: &Payload<'_>) -> bool {
 
 fn numbers_of(payload: &Payload<'_>) -> Vec<u64> {
     match payload {
-        Payload::List(items) => items.iter().filter_map(|item| std::str::from_utf8(item).ok()?.parse().ok()).collect(),
-        Payload::Value(_) | Payload::Map(_) => Vec::new(),
+        Payload::List(items) => items.iter().filter_map(|item| number_of(item)).collect(),
+        Payload::Map(entries) => entries.iter().filter_map(|(entry, _)| number_of(entry)).collect(),
+        Payload::Value(_) => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 use super::Scenario;
 use super::kept::Kept;
 use super::operators::{Faults, select};
+use super::source::in_order;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_engine::element::RecordBatch;
@@ -95,10 +96,24 @@ impl Operator for Timed {
 
 /// One line for each key and window, with the number of its records.
 pub(super) fn windows(scenario: Scenario) -> impl Iterator<Item = String> {
-    let mut counts: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+    windows_by(scenario, in_order)
+}
+
+/// The same of records of these times.
+pub(super) fn windows_by(scenario: Scenario, time: fn(u64) -> i64) -> impl Iterator<Item = String> {
+    counts_by(scenario, time).into_iter().map(|((key, start), count)| format!("{key} {start} {count}"))
+}
+
+/// How many records there are of each key and window, by its start.
+pub(super) fn counts_in_windows(scenario: Scenario) -> BTreeMap<(u64, i64), u64> {
+    counts_by(scenario, in_order)
+}
+
+fn counts_by(scenario: Scenario, time: fn(u64) -> i64) -> BTreeMap<(u64, i64), u64> {
+    let mut counts = BTreeMap::new();
     for number in 0..scenario.records {
-        let key = number % scenario.keys % scenario.counted_keys;
-        *counts.entry((key, number - number % WINDOW as u64)).or_default() += 1;
+        let (key, time) = (number % scenario.keys % scenario.counted_keys, time(number));
+        *counts.entry((key, time - time.rem_euclid(WINDOW))).or_default() += 1;
     }
-    counts.into_iter().map(|((key, start), count)| format!("{key} {start} {count}"))
+    counts
 }

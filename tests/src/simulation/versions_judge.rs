@@ -1,6 +1,7 @@
 //! What a job has committed whose versions changed: each record counts once, and by a version that held.
 
 use super::change::{ChangeReport, FILE, Shape};
+use super::join_inputs::joined_in_windows;
 use super::judge::same;
 use super::timed::windows;
 use super::windowed::burst_lines;
@@ -35,6 +36,7 @@ pub(super) fn judge(scenario: Scenario, accepted: &BTreeSet<u64>, lines: &[Strin
         Counter::Speaking(of) => spoken::judge(unchanged, of, scenario.timed_by.punctuality(), &plain, open).map(drop),
         Counter::Clocked => clocked::judge(unchanged, &plain, open),
         Counter::Sessions => same("committed", burst_lines(unchanged), &plain),
+        Counter::WindowedJoin => same("committed", joined_in_windows(unchanged), &plain),
         Counter::Timed | Counter::Windowed => same("committed", windows(unchanged), &plain),
         _ => same("committed", counts(unchanged), &plain),
     }?;
@@ -67,13 +69,17 @@ impl Told {
         let parts: Vec<&str> = plain.split(' ').collect();
         let (of, place) = match (scenario.counter, &parts[..]) {
             // Counts of a key are all of one unit, and all are the first of it.
-            (Counter::Speaking(Speaking::Counts), _) => (plain, "0"),
-            (Counter::Speaking(_), [key, bounds, _, revision, _, _]) => (&plain[..key.len() + 1 + bounds.len()], *revision),
-            (_, [key, place, ..]) => (*key, *place),
+            (Counter::Speaking(Speaking::Counts), _) => (plain.to_owned(), "0"),
+            (Counter::Speaking(_), [key, bounds, _, revision, _, _]) => (format!("{key} {bounds}"), *revision),
+            (Counter::WindowedJoin, [_, left, _]) => {
+                let number: u64 = left.parse().map_err(|_| what())?;
+                ((number % scenario.keys).to_string(), *left)
+            }
+            (_, [key, place, ..]) => ((*key).to_owned(), *place),
             _ => return Err(what()),
         };
         let version = Some(version.parse().map_err(|_| what())?);
-        Ok(Self { line: plain.into(), version, of: of.into(), place: place.parse().map_err(|_| what())? })
+        Ok(Self { line: plain.into(), version, of, place: place.parse().map_err(|_| what())? })
     }
 }
 

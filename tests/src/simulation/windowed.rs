@@ -109,7 +109,12 @@ impl Operator for Windowed {
 
 /// One line for each session of a key, with the number of its records.
 pub(super) fn session_lines(scenario: Scenario) -> impl Iterator<Item = String> {
-    sessions_of(scenario, GAP, in_order)
+    session_lines_by(scenario, in_order)
+}
+
+/// The same of records of these times.
+pub(super) fn session_lines_by(scenario: Scenario, time: fn(u64) -> i64) -> impl Iterator<Item = String> {
+    sessions_of(scenario, GAP, time)
 }
 
 /// The same of records that come in bursts.
@@ -117,6 +122,7 @@ pub(super) fn burst_lines(scenario: Scenario) -> impl Iterator<Item = String> {
     sessions_of(scenario, BURST_GAP, in_bursts)
 }
 
+/// The same of records of these times, which are of one session where they are less than `gap` ms apart.
 fn sessions_of(scenario: Scenario, gap: i64, time: fn(u64) -> i64) -> impl Iterator<Item = String> {
     let mut times: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
     for number in 0..scenario.records {
