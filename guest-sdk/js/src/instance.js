@@ -12,11 +12,17 @@ import { Timers } from './timers.js';
 import { Cursor, Place } from './state/place.js';
 import { ListState } from './state/list.js';
 import { BroadcastState, MapState } from './state/map.js';
+import { RawValueState } from './state/raw_value.js';
 import { ValueState } from './state/value.js';
 import { unchanged, withoutOutput } from './windowed.js';
 
 const HANDLES = { value: ValueState, list: ListState, map: MapState, broadcast: BroadcastState };
 const REASONS = ['complete', 'early', 'correction'];
+
+/** The class of a state's handle. */
+function handleOf({ kind, types }) {
+  return kind === 'value' && types[0].isRaw ? RawValueState : HANDLES[kind];
+}
 
 /** An operator that was opened, with the handles of its states. */
 export class Instance {
@@ -28,7 +34,7 @@ export class Instance {
     this.context = new Context(operator, this.cursor, this.timers, readConfig(operator, config), setup);
     this.handles = operator.states.map(({ property, name, declaration }, number) => {
       const place = new Place(this.cursor, host, number, name, declaration.ttl);
-      return (this.context[property] = new HANDLES[declaration.kind](place, declaration));
+      return (this.context[property] = new (handleOf(declaration))(place, declaration));
     });
     noPromise(operator.definition.open?.(this.context.config, setup), 'open');
   }

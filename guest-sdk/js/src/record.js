@@ -20,8 +20,11 @@ export class Record {
 
   text() {
     const { batch, cursor } = this;
-    if (batch.valueless.length > 0 && !batch.hasValue(cursor.record)) throw new Failure('the record has no value');
-    return batch.values.text(cursor.record, 'the value');
+    const { record } = cursor;
+    const { values } = batch;
+    if (batch.valueless.length > 0 && !batch.hasValue(record)) throw new Failure('the record has no value');
+    if (!values.ascii) return values.text(record, 'the value');
+    return values.whole.slice(record === 0 ? 0 : values.ends[record - 1], values.ends[record]);
   }
 
   json(reviver) {
@@ -38,8 +41,12 @@ export class Record {
   }
 
   keyText() {
-    const number = this.batch.keyNumber(this.cursor.record);
-    return number < 0 ? null : this.batch.keys.text(number, 'the key');
+    const { batch, cursor } = this;
+    const { keyOf, keys } = batch;
+    const number = keyOf === undefined ? batch.keyNumber(cursor.record) : keyOf[cursor.record];
+    if (!keys.ascii) return number < 0 ? null : keys.text(number, 'the key');
+    // Once the column has been converted an item is a piece of it.
+    return number < 0 ? null : keys.whole.slice(number === 0 ? 0 : keys.ends[number - 1], keys.ends[number]);
   }
 
   get timestamp() {

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { guestOf } from '../src/component.js';
 import { bytesOfNumbers, Column, u32sOf } from '../src/columns.js';
 import { ColumnWriter, u32sFrom } from '../src/column_writer.js';
-import { Failure, from, list, log, operator, record, u64, value } from '../src/index.js';
+import { Failure, from, list, log, operator, raw, record, u64, value } from '../src/index.js';
 
 const none = new Uint8Array(0);
 
@@ -153,4 +153,29 @@ test('an older version without a way from it is refused as in every language', (
   const old = columnOf([new Uint8Array([5])]);
   assert.deepEqual(guest.migrate(0, 2, old).data, new Uint8Array([5]));
   assert.throws(() => guest.migrate(0, 1, old), (message) => message === 'x cannot migrate state `kept` from version 1');
+});
+
+test('raw bytes are kept as they are, and nobody changes them from outside', () => {
+  const guest = opened({
+    states: { blob: value(raw) },
+    process(record, ctx) {
+      const before = ctx.blob.get();
+      if (record.text() === 'clear') return ctx.blob.clear();
+      if (record.text() === 'text') return ctx.blob.set('text');
+      const set = new Uint8Array([...(before ?? []), 255]);
+      ctx.blob.set(set);
+      set[0] = 7;
+      ctx.blob.get()[0] = 8;
+      ctx.emit(ctx.blob.get());
+    },
+  });
+  const stored = { keys: u32sFrom([0, 2]), items: columnOf([new Uint8Array([1, 2]), new Uint8Array([3])]) };
+  const effects = guest.process(context, batchOf([['a', ''], ['b', ''], ['c', ''], ['a', ''], ['c', 'clear'], ['d', 'clear']], [stored]));
+  const column = new Column(effects.outputs[0].values);
+  assert.deepEqual(Array.from({ length: 4 }, (_, index) => [...column.item(index)]), [[1, 2, 255], [255], [3, 255], [1, 2, 255, 255]]);
+  const [{ cleared, set }] = effects.values;
+  assert.deepEqual([[...u32sOf(cleared)], [...u32sOf(set.keys)]], [[2, 3], [0, 1]]);
+  const items = new Column(set.items);
+  assert.deepEqual([[...items.item(0)], [...items.item(1)]], [[1, 2, 255, 255], [255]]);
+  assert.throws(() => guest.process(context, batchOf([['a', 'text']], [])), ({ cause, message }) => cause === 0 && /encode state `blob`: the text "text" where a Uint8Array is wanted/.test(message));
 });

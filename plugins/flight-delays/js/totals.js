@@ -3,14 +3,18 @@
 /** The sums that the bytes are; those of no rows where there are none. */
 export function decodeTotals(bytes) {
   if (bytes === undefined) return { rows: 0n, flights: 0n, totalDelay: 0n };
-  const [rows, flights] = new BigUint64Array(bytes.buffer, bytes.byteOffset, 2);
-  const [totalDelay] = new BigInt64Array(bytes.buffer, bytes.byteOffset + 16, 1);
-  return { rows, flights, totalDelay };
+  const numbers = new BigUint64Array(bytes.buffer, bytes.byteOffset, 3);
+  return { rows: numbers[0], flights: numbers[1], totalDelay: BigInt.asIntN(64, numbers[2]) };
 }
 
 /** The bytes of sums. */
 export function encodeTotals({ rows, flights, totalDelay }) {
-  return new Uint8Array(BigUint64Array.of(rows, flights, BigInt.asUintN(64, totalDelay)).buffer);
+  const numbers = new BigUint64Array(3);
+  numbers[0] = rows;
+  numbers[1] = flights;
+  // What is below zero wraps around, as it does where it is read.
+  numbers[2] = totalDelay;
+  return new Uint8Array(numbers.buffer);
 }
 
 /** The mean delay with two decimals, halves rounded up; empty while no delay is known. */

@@ -29,8 +29,13 @@ export class Place {
   /** The number of the key that is shown; throws where the input is not keyed. */
   key() {
     const key = this.cursor.key;
-    if (key < 0) throw new Error(`state \`${this.name}\` needs a key, and this input is not keyed: give it \`by = "key"\` in the job file`);
+    if (key < 0) throw this.unkeyed();
     return key;
+  }
+
+  /** What is thrown where there is no key. */
+  unkeyed() {
+    return new Error(`state \`${this.name}\` needs a key, and this input is not keyed: give it \`by = "key"\` in the job file`);
   }
 
   /** Something of the shown key's state is handed out. */
@@ -63,6 +68,8 @@ export class Place {
   /** The value that stands in `binary` from `start` to `end`. */
   decode(type, binary, start, end) {
     if (type.isRaw) return bytesOf(binary.slice(start, end));
+    const value = type.readAt?.(binary, start, end);
+    if (value !== undefined) return value;
     try {
       return readWhole(type.read, binary, start, end);
     } catch (error) {

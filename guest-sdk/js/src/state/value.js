@@ -13,46 +13,47 @@ export class ValueState {
     this.type = type;
     /** What an update begins with where there is no value, encoded; `undefined`: the zero of the type. */
     this.initial = initial === undefined ? undefined : place.encode(type, initial, 'encode the initial value of');
+    this.cursor = place.cursor;
     /** Of the call: what came with it. */
     this.stored = undefined;
     this.column = undefined;
-    /** Of each key the place of its value in the column, counted from 1. */
-    this.storedAt = undefined;
-    /** Of each key what was done, counted from 1: an index of the two below. */
-    this.changedAt = undefined;
+    /** Of each key, where its value is: below 0 in the column, from -1 on; above 0 among the changes, from 1 on; 0: nowhere. */
+    this.slots = undefined;
     this.changedKeys = [];
     /** What was set, encoded; null: it was cleared. */
     this.changes = [];
   }
 
   get() {
-    const place = this.place;
-    const key = place.key();
-    if (this.storedAt === undefined) this.look();
-    const change = this.changedAt[key];
-    if (change !== 0) {
-      const binary = this.changes[change - 1];
+    const { key } = this.cursor;
+    if (key < 0) throw this.place.unkeyed();
+    if (this.slots === undefined) this.look();
+    const slot = this.slots[key];
+    if (slot === 0) return undefined;
+    if (slot > 0) {
+      const binary = this.changes[slot - 1];
       return binary === null ? undefined : this.handOut(binary, 0, binary.length);
     }
-    const at = this.storedAt[key];
-    if (at === 0) return undefined;
-    const column = this.column;
-    if (column.whole === undefined && !column.convert()) {
-      const binary = column.binary(at - 1);
-      return this.handOut(binary, 0, binary.length);
-    }
-    return this.handOut(column.whole, at === 1 ? 0 : column.ends[at - 2], column.ends[at - 1]);
+    const { whole, ends } = this.column;
+    if (whole !== undefined) return this.handOut(whole, slot === -1 ? 0 : ends[-slot - 2], ends[-slot - 1]);
+    const binary = this.column.binary(-slot - 1);
+    return this.handOut(binary, 0, binary.length);
   }
 
   /** Every value that is handed out comes through here. */
   handOut(binary, start, end) {
-    const place = this.place;
+    const { place, type } = this;
     if (place.reads !== undefined) place.noteRead();
-    return place.decode(this.type, binary, start, end);
+    if (type.readAt !== undefined) {
+      const value = type.readAt(binary, start, end);
+      if (value !== undefined) return value;
+    }
+    return place.decode(type, binary, start, end);
   }
 
   set(value) {
-    const key = this.place.key();
+    const { key } = this.cursor;
+    if (key < 0) throw this.place.unkeyed();
     let binary;
     try {
       binary = this.type.encode(value);
@@ -64,6 +65,18 @@ export class ValueState {
 
   clear() {
     this.change(this.place.key(), null);
+  }
+
+  change(key, to) {
+    if (this.slots === undefined) this.look();
+    const { slots, changes } = this;
+    const slot = slots[key];
+    if (slot > 0) {
+      changes[slot - 1] = to;
+      return;
+    }
+    slots[key] = changes.push(to);
+    this.changedKeys.push(key);
   }
 
   update(change) {
@@ -83,7 +96,7 @@ export class ValueState {
 
   begin(_keys, values) {
     this.stored = values;
-    this.storedAt = this.changedAt = this.column = undefined;
+    this.slots = this.column = undefined;
     if (this.changes.length > 0) [this.changedKeys, this.changes] = [[], []];
     this.place.reads?.clear();
   }
@@ -96,25 +109,14 @@ export class ValueState {
 
   /** Finds out which keys have a value. */
   look() {
-    const { keys } = this.place.cursor;
-    this.changedAt = new Uint32Array(keys);
-    this.storedAt = new Uint32Array(keys);
+    this.slots = new Int32Array(this.cursor.keys);
     if (this.stored === undefined) return;
+    const { slots } = this;
     const named = u32sOf(this.stored.keys);
+    const count = named.length;
     this.column = new Column(this.stored.items);
-    for (let index = 0; index < named.length; index++) this.storedAt[named[index]] = index + 1;
-  }
-
-  change(key, to) {
-    if (this.changedAt === undefined) this.look();
-    const change = this.changedAt[key];
-    if (change !== 0) {
-      this.changes[change - 1] = to;
-      return;
-    }
-    this.changes.push(to);
-    this.changedKeys.push(key);
-    this.changedAt[key] = this.changes.length;
+    if (!this.type.isRaw) this.column.convert();
+    for (let index = 0; index < count; index++) slots[named[index]] = -1 - index;
   }
 
   written() {

@@ -12,6 +12,7 @@ export function option(type) {
   return new Type({
     ...nested(type),
     schema: `option<${type.schema}>`,
+    inlined: type.inlined && { kind: 'option', of: type },
     zero: () => null,
     encode: (value) => (value === null ? '\xf6' : type.encode(value)),
     read: () => (skipNull() ? null : type.read()),
@@ -106,7 +107,6 @@ export function record(name, fields) {
   return new Type({
     ...nested(...types),
     schema,
-    zero: zeros(types, () => Object.fromEntries(inOrder.map(({ field, type }) => [field, type.zero()]))),
     ...compiled(inOrder, name, schema),
     fromJson: (json) => fieldsFromJson(fields, json, name),
   });

@@ -15,6 +15,7 @@ function integer(schema, min, max) {
   };
   return new Type({
     schema,
+    inlined: { kind: 'integer', min, max },
     zero: () => 0,
     encode(value) {
       if (typeof value !== 'number' || !(value >= min && value <= max) || value % 1 !== 0) throw misfit(value, what);
@@ -29,14 +30,21 @@ function integer(schema, min, max) {
   });
 }
 
+const toNumber = Number;
+
 /** An integer that is a BigInt. */
 function bigInteger(schema, min, max) {
   const what = `a bigint (${schema})`;
   return new Type({
     schema,
+    inlined: { kind: 'bigint', min: Number(min), max: Number(max) },
     zero: () => 0n,
     encode(value) {
-      if (typeof value === 'bigint' && value < 24n && value >= 0n) return CHARACTERS[Number(value)];
+      if (typeof value === 'bigint') {
+        const number = toNumber(value);
+        // Comparisons of numbers cost an interpreter far less than those of BigInts.
+        if (number >= 0 && number <= Number.MAX_SAFE_INTEGER) return head(0, number);
+      }
       if (typeof value !== 'bigint') throw misfit(value, typeof value === 'number' ? `${what}, as ${wouldBe(value)},` : what);
       if (value < min || value > max) throw new Misfit(`${value}n is no ${schema}: it goes from ${min} to ${max}`);
       return value < 0n ? bigHead(1, -1n - value) : bigHead(0, value);
@@ -87,6 +95,7 @@ export const f64 = float('f64', (value) => value);
 
 export const bool = new Type({
   schema: 'bool',
+  inlined: { kind: 'bool' },
   zero: () => false,
   encode(value) {
     if (typeof value !== 'boolean') throw misfit(value, 'true or false');
@@ -105,6 +114,7 @@ export const bool = new Type({
 
 export const string = new Type({
   schema: 'string',
+  inlined: { kind: 'text' },
   zero: () => '',
   encode(value) {
     if (typeof value !== 'string') throw misfit(value, 'a text');

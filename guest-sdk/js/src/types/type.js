@@ -16,11 +16,13 @@ export class Type {
    * @param {(json: any) => any} parts.fromJson The value that JSON says; throws a `Misfit` where it is none of the type.
    * @param {(() => any)=} parts.zero Makes the value that an update begins from where there is none; `undefined`: there is no such value.
    * @param {number=} parts.depth How deep values nest.
+   * @param {((binary: string, start: number, end: number) => any)=} parts.readAt Reads a value that stands there, if it is one that this is fast for; else undefined.
+   * @param {object=} parts.inlined What `inlined.js` knows of the type.
    * @param {boolean=} parts.isRaw Values are bytes of the author's own, and no CBOR.
    */
-  constructor({ schema, encode, read, fromJson, zero, depth = 0, isRaw = false }) {
+  constructor({ schema, encode, read, fromJson, zero, readAt, inlined, depth = 0, isRaw = false }) {
     if (depth > DEPTH_MAX) throw new TypeError(`the type ${schema.slice(0, 80)}… is nested deeper than ${DEPTH_MAX}`);
-    Object.assign(this, { schema, encode, read, fromJson, zero, depth, isRaw });
+    Object.assign(this, { schema, encode, read, fromJson, zero, readAt, inlined, depth, isRaw });
   }
 }
 
