@@ -257,3 +257,51 @@ pub fn lag(reader: &dyn SourceReader) -> SourceLag {
     reader.lags(&mut |id, lag| sum.add(id, lag));
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Splits, of which each has been read to its end, is idle, or has more.
+    struct Splits(&'static str);
+
+    impl SourceReader for Splits {
+        fn poll_read(&mut self, _cx: &mut Context<'_>, _max: usize, _out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
+            Poll::Pending
+        }
+
+        fn splits(&self) -> Vec<SplitState> {
+            let split = |of: char| {
+                let progress = if of == 'f' { SplitProgress::Finished } else { SplitProgress::At(json!(1)) };
+                SplitState { progress, ..SplitState::unread(of.to_string(), json!(null)) }
+            };
+            self.0.chars().map(split).collect()
+        }
+
+        fn is_idle(&self, split: usize) -> bool {
+            self.0.as_bytes()[split] == b'i'
+        }
+    }
+
+    /// Whether a reader of these splits is idle, and whether it is caught up.
+    #[track_caller]
+    fn check(splits: &'static str, expect: (bool, bool)) {
+        assert_eq!((is_idle(&Splits(splits)), is_caught_up(&Splits(splits))), expect, "{splits:?}");
+    }
+
+    #[test]
+    fn a_reader_without_splits_has_nothing_to_hand_on_and_does_not_say_that_it_waits_for_any() {
+        check("", (false, true));
+    }
+
+    #[test]
+    fn a_reader_of_splits_is_caught_up_once_every_open_one_is_idle() {
+        check("i", (true, true));
+        check("ifi", (true, true));
+        check("f", (true, true));
+        check("m", (false, false));
+        check("im", (false, false));
+        check("fm", (false, false));
+    }
+}

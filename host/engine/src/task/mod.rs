@@ -12,6 +12,8 @@ mod failure_tests;
 mod in_flight_object;
 mod increments;
 mod lag_watch;
+#[cfg(test)]
+mod open_windows_tests;
 mod operator_task;
 mod output_time;
 mod rate_limiter;

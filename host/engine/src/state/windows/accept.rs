@@ -15,6 +15,7 @@ impl Windows {
     pub fn kept_behind_call(&mut self, unit: usize, name: &[u8], hash: u64, time: StateTime) -> Option<Kept> {
         let (window, was_open) = (self.plan.windows[unit], self.plan.is_open_unit[unit]);
         if !self.reads_kept() {
+            // It is touched, and has not fired, from here to its end.
             return (!was_open).then(|| {
                 self.index.open(key_of_unit(name), hash, window);
                 self.due.push(DueReason::OnTime, self.complete_at(window), name);

@@ -23,7 +23,9 @@ pub(in crate::state) struct Kept {
     pub revision: u32,
     /// Its time has come: it has fired for that, or would have.
     pub has_come: bool,
-    /// Records have come since it fired last.
+    /// Records have come since it fired last. Of a tumbling or hopping window without `emit` and lateness this is true from its first record on and nobody asks: it fires
+    /// once, and is gone. One that has fired early in a run with `emit`, and goes on in one without, is not noted as touched there ([`super::Windows::reads_kept`]): with
+    /// `emit` again, it fires early behind its next record; on time it fires in any case, with all that it has.
     pub touched: bool,
     /// The largest time of its records; kept of counts and global windows.
     pub largest: i64,

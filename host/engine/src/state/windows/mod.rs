@@ -144,7 +144,8 @@ impl Windows {
         if self.settings.kind.merges() { Window { start, end: kept.end } } else { self.settings.kind.window_of(start) }
     }
 
-    /// Whether more than that a unit is there has to be known of it when records come for it.
+    /// Whether more than that a unit is there has to be known of it when records come for it. Not of one that fires on time alone and is gone then: it has records, and has
+    /// not spoken, from its opening on, which is what [`Kept::new`] says of it. So what comes for it later is not noted, and need not be.
     pub fn reads_kept(&self) -> bool {
         let is_fixed = matches!(self.settings.kind, WindowKind::Tumbling { .. } | WindowKind::Hopping { .. });
         !is_fixed || self.settings.lateness > 0 || self.settings.emit_every.is_some()
