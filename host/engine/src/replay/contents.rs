@@ -2,7 +2,7 @@
 
 use crate::element::Column;
 use crate::error::EngineError;
-use crate::state::{BroadcastState, Content, KeyedState, StateDescriptor, StateKind};
+use crate::state::{BroadcastState, Content, KeyedState, StateDescriptor, StateKind, WINDOW_STATE, WindowKind, key_of_unit, put_unit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one state holds of one key.
@@ -77,6 +77,26 @@ pub(super) fn of_broadcast(state: &BroadcastState, states: &[StateDescriptor], c
         let held = entries.iter().zip(values.iter()).map(|(entry, value)| ((number, entry.to_vec()), Held::Value(value.to_vec())));
         contents.extend(held);
     }
+}
+
+/// The same of an operator with these states, where the counts that are open are numbered from 0, key by key. What number one has depends on whether the one in front
+/// of it was full in an earlier call or in its own, so on how the records were cut; nothing else does.
+pub(super) fn numbered_anew(contents: &Contents, states: &[StateDescriptor]) -> Contents {
+    let kind = states.iter().find(|state| state.name == WINDOW_STATE).and_then(|state| WindowKind::of_described(&state.schema));
+    if !matches!(kind, Some(WindowKind::Count { .. })) {
+        return contents.clone();
+    }
+    let mut next = BTreeMap::<(usize, &[u8]), i64>::new();
+    let mut anew = Contents::new();
+    for ((state, unit), held) in contents {
+        let key = key_of_unit(unit);
+        let number = next.entry((*state, key)).or_default();
+        let mut unit = Vec::with_capacity(key.len() + 8);
+        put_unit(*number, key, &mut unit);
+        *number += 1;
+        anew.insert((*state, unit), held.clone());
+    }
+    anew
 }
 
 /// Makes the selected keys hold just what was taken of them.

@@ -210,7 +210,7 @@ impl IsolatedOperator {
         Ok(taken)
     }
 
-    /// What is held of these keys, each at the time that it has come to, and all broadcast states.
+    /// What is held of these keys, each at the time that it has come to, and all broadcast states. It is the same however their records were cut.
     pub async fn contents(&mut self, keys: &BTreeSet<Vec<u8>>) -> Result<Contents, EngineError> {
         let mut by_time: BTreeMap<i64, (StateTime, BTreeSet<Vec<u8>>)> = BTreeMap::new();
         for key in keys {
@@ -221,7 +221,7 @@ impl IsolatedOperator {
         for (time, keys) in by_time.into_values() {
             self.take_of_keys(&keys, time, &mut taken).await?;
         }
-        Ok(taken.held)
+        Ok(contents::numbered_anew(&taken.held, self.states()))
     }
 
     async fn take_of_keys(&mut self, keys: &BTreeSet<Vec<u8>>, time: StateTime, taken: &mut Taken) -> Result<(), EngineError> {

@@ -69,7 +69,7 @@ pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
 pub(crate) use timers::is_timer_of_both;
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
-pub(crate) use windows::DueReason;
+pub(crate) use windows::{DueReason, put_unit};
 #[cfg(test)]
 pub(crate) use windows::DueWindow;
 pub use windows::{

@@ -2,6 +2,7 @@
 
 mod bench;
 mod call_logs;
+mod counts;
 mod lifetimes;
 mod odd_sources;
 mod time;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Words that are counted in windows, or with timers where there are none.
-fn counting(source: Vertex, counter: Counter, window: Option<WindowKind>) -> JobGraph {
+pub fn counting(source: Vertex, counter: Counter, window: Option<WindowKind>) -> JobGraph {
     let window = window.map(WindowSettings::new);
     let count = Vertex { window, ..Vertex::new("count", 1, VertexKind::Operator(Arc::new(counter))) };
     JobGraph { name: "job".into(), max_parallelism: GROUPS, vertices: vec![source, count], edges: vec![edge(0, 1, 0, Key)] }

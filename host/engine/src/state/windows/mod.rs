@@ -26,7 +26,7 @@ pub(super) use plan::Planning;
 pub(super) use sessions::NoWindow;
 pub use settings::{HOPS_MAX, WindowKind, WindowSettings};
 pub use shown::OpenWindow;
-pub(super) use unit::put_unit;
+pub(crate) use unit::put_unit;
 pub use unit::{key_of_unit, start_of_unit, unit_hash};
 
 use super::contents::Contents;

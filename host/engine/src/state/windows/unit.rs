@@ -12,7 +12,7 @@ use crate::element::key_hash;
 const START_BYTES: usize = 8;
 
 /// Appends a unit.
-pub(in crate::state) fn put_unit(start: i64, key: &[u8], into: &mut Vec<u8>) {
+pub(crate) fn put_unit(start: i64, key: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&(start ^ i64::MIN).to_be_bytes());
     into.extend_from_slice(key);
 }
