@@ -1,5 +1,5 @@
-//! Versions of a plugin that keep a state for another time than the one before: for good, for longer, by the clock. What is kept from before is judged by the
-//! new declaration, and counts as written when that began to tell the time, where it was told none or another; `weir state` shows what the plugin sees.
+//! Versions of a plugin that keep a state for another time than the one before: for good, for longer, by the clock. What had not expired by then is judged by the
+//! new declaration, and counts as written when the new version took over, where there is no stamp of the time that it goes by; `weir state` shows what the plugin sees.
 
 use crate::WEIR;
 use serde_json::Value;
@@ -94,15 +94,18 @@ impl Growing {
         let mut file = fs::File::options().append(true).open(self.bench.path("rows.csv")).expect("a file");
         file.write_all(text.as_bytes()).expect("written");
         let last = text.trim_end().rsplit('\n').next().expect("a line").to_owned();
-        assert!(self.process.runs_until("the hour's last row", || self.bench.committed().contains_key(&last)));
+        // Parts of one checkpoint are committed one after the other.
+        let (bench, rows) = (&self.bench, self.expected.len());
+        let are_all = |committed: Lines| committed.len() >= rows && committed.contains_key(&last);
+        assert!(self.process.runs_until("the hour's rows that pass", || are_all(bench.committed())));
         assert_eq!(self.bench.committed(), self.expected, "{:?}, hour {hour}, {}", self.change, self.version);
     }
 
-    /// Hands in so many of these rows, in two hours, that the cleaning up behind calls comes to every key: with one call it comes to the last of them at most. What
-    /// had no time of its writing has one in what is stored from then on, so that `weir state` sees it, too.
-    #[track_caller]
-    fn hours_of_many(&mut self, hours: [u64; 2], rows: &str) {
-        hours.into_iter().for_each(|hour| self.hour(hour, &rows.repeat(8)));
+    /// Kills the process and starts it again.
+    fn restarted(self) -> Self {
+        assert!(self.process.kill());
+        let process = self.bench.start("run job.toml -q");
+        Self { process, ..self }
     }
 
     /// Goes on with another version.
@@ -152,7 +155,7 @@ fn check(change: Change) {
     // What has no time of its writing counts as written now.
     job.becomes(DAY);
     job.hour(310, "a- b- c- d-");
-    job.hours_of_many([311, 312], "a- b- c- d- ");
+    job.hour(312, "");
     job.hour(316, "a-");
     job.hour(330, "a+");
     assert_eq!(job.shown("a b c d"), "a");
@@ -174,7 +177,6 @@ fn check(change: Change) {
     // And the other way round.
     job.becomes(DAY);
     job.hour(720, "a- e-");
-    job.hours_of_many([721, 722], "a- e- ");
     job.hour(723, "a-");
     job.hour(800, "");
     assert_eq!(job.shown("a e"), "");
@@ -190,4 +192,70 @@ fn a_savepoint_goes_on_with_another_time_to_live() {
 #[test]
 fn a_running_job_goes_on_with_another_time_to_live() {
     check(Change::Live);
+}
+
+/// More keys than the cleaning up behind a few calls of one record comes to.
+const MANY: usize = 300;
+
+/// All of these keys, each with what it is to be followed by.
+fn many(mark: char) -> String {
+    (0..MANY).map(|key| format!("k{key}{mark} ")).collect()
+}
+
+/// How many of them `weir state` shows.
+#[track_caller]
+fn shown_of_many(job: &Growing) -> usize {
+    let keys: Vec<_> = (0..MANY).map(|key| format!("k{key}")).collect();
+    job.shown(&keys.join(" ")).split_whitespace().count()
+}
+
+/// What is kept for a day from now on is as old as the change, whatever runs come behind it.
+fn check_gained(change: Change) {
+    let mut job = Growing::new(FOR_GOOD, change);
+    job.hour(240, "");
+    job.hour(241, &many('+'));
+    job.becomes(DAY);
+    job.hour(262, "");
+    job = job.restarted();
+    // It is told a time of its own first, which says nothing of what is there.
+    job.hour(263, "");
+    assert_eq!(shown_of_many(&job), MANY);
+    job.hour(267, "");
+    job.hour(268, "");
+    assert_eq!(shown_of_many(&job), 0, "{change:?}: a day is over, and nobody has looked at them");
+    job = job.restarted();
+    job.hour(269, &many('+'));
+    assert!(job.process.kill());
+}
+
+#[test]
+fn a_savepoint_whose_state_lives_for_a_day_from_then_on_is_as_old_as_the_change() {
+    check_gained(Change::Savepoint);
+}
+
+#[test]
+fn a_running_job_whose_state_lives_for_a_day_from_then_on_is_as_old_as_the_change() {
+    check_gained(Change::Live);
+}
+
+/// What has expired, and has not been cleaned up, comes back by no other declaration.
+fn check_expired(change: Change, version: &'static str) {
+    let mut job = Growing::new(DAY, change);
+    job.hour(240, "");
+    job.hour(241, &many('+'));
+    job.hour(269, "");
+    job.hour(270, "");
+    job.becomes(version);
+    job.hour(271, "k0+");
+    assert_eq!(job.shown("k0"), "k0");
+    assert_eq!(shown_of_many(&job), 1, "{change:?}, {version}");
+    job.hour(272, &many('+').replace("k0+", "k0-"));
+    assert!(job.process.kill());
+}
+
+#[test]
+fn what_had_expired_lives_neither_for_longer_nor_by_the_clock_nor_for_good() {
+    check_expired(Change::Savepoint, FOR_LONGER);
+    check_expired(Change::Live, BY_CLOCK);
+    check_expired(Change::Savepoint, FOR_GOOD);
 }

@@ -18,7 +18,8 @@ use weir_engine::state::{
     KeyGroupRange, KeyedState, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateRewrite, StateTime, key_hash,
 };
 use weir_engine::storage::{ObjectStorage, Store};
-use weir_engine::task::{Chain, InFlight, KeyedRestore, SnapshotContext, Snapshots, TaskEvent, TaskEvents};
+use weir_engine::task::{Chain, InFlight, KeyedRestore, SnapshotContext, Snapshots, TaskEvent, TaskEvents, TimesOfGroups};
+use weir_engine::time::WatermarkFloors;
 use weir_engine::{Column, EngineError, Operator, OperatorContext, RecordBatch};
 
 const KEYS: u64 = 1_000_000;
@@ -176,6 +177,7 @@ impl<'a> Bench<'a> {
             operator: OPERATOR.into(),
             range: RANGE,
             rewrite: StateRewrite::new(vec![Some(0)], &states(), None),
+            times: TimesOfGroups { floors: WatermarkFloors::default(), began: WatermarkFloors::default(), processing_time: 0 },
             handles,
             files: None,
             store: self.store.clone(),

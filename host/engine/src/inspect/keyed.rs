@@ -1,7 +1,7 @@
 //! Reads one operator's keyed state key group by key group.
 
 use super::OperatorState;
-use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, SubtaskSnapshot, read_state_object};
+use crate::checkpoint::{Section, SectionKind, StateHandle, StateObjectReader, SubtaskSnapshot, WatermarkFloor, read_state_object};
 use crate::element::NO_TIMESTAMP;
 use crate::error::{EngineError, ErrorKind};
 use crate::state::{StateDescriptor, StoredGroup, StoredKeys, key_group_of, key_hash, owner_of};
@@ -67,8 +67,8 @@ impl<'a> KeyedReader<'a> {
             self.loaded = None;
             self.loaded = Some(Loaded { subtask, parts: self.load(subtask).await.map_err(|error| self.operator.reading(error))? });
         }
-        let (watermark, now) = (self.watermark_of(key_group), self.clock());
-        let mut group = StoredGroup::new(key_group, self.max_parallelism, self.operator.declared).at(watermark, now);
+        let (event_time, now) = (self.event_time_of(key_group), self.clock());
+        let mut group = StoredGroup::new(key_group, self.max_parallelism, self.operator.declared).at(event_time, now);
         let parts = self.loaded.iter().filter_map(|loaded| loaded.parts.get(&key_group)).flatten();
         for Part { object, is_delta, payload } in parts {
             let added = if *is_delta { group.apply_delta(payload) } else { group.add_block(payload) };
@@ -83,10 +83,13 @@ impl<'a> KeyedReader<'a> {
         self.operator.from.clock.wall_ms().max(told.unwrap_or(i64::MIN))
     }
 
-    /// How far event time had come for a key group.
-    fn watermark_of(&self, key_group: u32) -> i64 {
-        let floors = self.operator.subtasks.iter().flat_map(|stored| &stored.floors);
-        floors.filter(|floor| (floor.from..floor.to).contains(&key_group)).map(|floor| floor.watermark).max().unwrap_or(NO_TIMESTAMP)
+    /// When event time had begun for a key group, and how far it had come.
+    fn event_time_of(&self, key_group: u32) -> (i64, i64) {
+        let of = |all: fn(&SubtaskSnapshot) -> &Vec<WatermarkFloor>| {
+            let all = self.operator.subtasks.iter().flat_map(all);
+            all.filter(|of| (of.from..of.to).contains(&key_group)).map(|of| of.watermark).max().unwrap_or(NO_TIMESTAMP)
+        };
+        (of(|stored| &stored.event_time_began), of(|stored| &stored.floors))
     }
 
     async fn load(&self, subtask: u32) -> Result<BTreeMap<u32, Vec<Part>>, EngineError> {

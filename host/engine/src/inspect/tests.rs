@@ -2,11 +2,11 @@
 
 use super::test_writer::{COUNT, Model, RULES, SEEN, Writer, declared, metadata, now, state};
 use super::*;
-use crate::checkpoint::StateHandle;
+use crate::checkpoint::{StateHandle, WatermarkFloor};
 use crate::element::CheckpointId;
 use crate::error::ErrorKind;
 use crate::runtime::Simulator;
-use crate::state::{Payload, StateKind};
+use crate::state::{Payload, StateKind, StateTtl, TimeDomain};
 use crate::storage::ObjectStorage;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -183,4 +183,28 @@ fn operators_are_found_and_sources_are_none() {
     let state = CheckpointState::new(&store, &*runtime.clock, &metadata);
     assert_eq!(state.operators().map(|operator| operator.id()).collect::<Vec<_>>(), ["op"]);
     assert!(state.operator("in").is_none() && state.operator("else").is_none());
+}
+
+#[test]
+fn what_had_expired_is_not_shown_and_what_was_written_before_event_time_is_as_old_as_its_beginning() {
+    let runtime = Simulator::new(1).runtime();
+    let writer = Writer::run(3);
+    let counts = |began: Option<i64>| {
+        let mut metadata = writer.checkpoints[5].0.clone();
+        let mut states = declared();
+        // What is stored is shorter than a stamp: it has none.
+        states[COUNT].ttl = Some(StateTtl { ms: 10, time: TimeDomain::Event, refresh_on_read: false });
+        metadata.graph.vertices.insert("op".into(), VertexIdentity::Operator { states, component: None });
+        let all = |watermark| vec![WatermarkFloor { from: 0, to: 8, watermark }];
+        for part in &mut metadata.vertices[1].subtasks {
+            (part.floors, part.event_time_began) = (all(100), began.map(all).unwrap_or_default());
+        }
+        let state = writer.state(&*runtime.clock, &metadata);
+        let mut keyed = state.keyed();
+        let in_group =
+            |key_group| now(keyed.group(key_group)).expect("it can be read").into_values().flatten().filter(|of| of.index == COUNT).count();
+        (0..8).map(in_group).sum::<usize>()
+    };
+    assert!(counts(None) > 0);
+    assert_eq!((counts(Some(91)), counts(Some(90))), (counts(None), 0));
 }

@@ -1,5 +1,6 @@
 //! One operator's keyed state as the operator sees it: by call, through the distinct keys of the call's records or timers.
 
+mod clean_up;
 mod firing;
 mod lifetimes;
 mod timers;

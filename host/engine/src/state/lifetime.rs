@@ -4,9 +4,11 @@
 //! stamped = stamp bytes    ; 8 bytes, little-endian: ms of the time that the state goes by; the smallest there is: before there was any
 //! ```
 //!
-//! A value, an item of a list, a value of a map's entry is each stamped. What was written before there was any time is as old as the first time that is told.
+//! A value, an item of a list, a value of a map's entry is each stamped. What was written before there was any time is as old as the first time that is told; of event
+//! time a checkpoint keeps which that was, so that it is the same in every run.
 
 use super::TimeDomain;
+use super::block::Payload;
 use crate::element::{END_OF_TIME, NO_TIMESTAMP};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +67,24 @@ pub(crate) fn stamped(stored: &[u8]) -> (i64, &[u8]) {
     }
 }
 
+/// Takes out of what is stored of a state, stamps and all, what has expired. False where nothing is left.
+pub(super) fn retain_living(stored: &mut Payload<'_>, is_expired: impl Fn(i64) -> bool) -> bool {
+    match stored {
+        Payload::Value(value) => !is_expired(stamped(value).0),
+        Payload::List(items) => {
+            // As it is read: what is behind one that lives has come later.
+            let mut front = ExpiredFront::default();
+            items.iter().map(|item| stamped(item).0).all(|stamp| front.goes_past(stamp, is_expired(stamp)));
+            items.drain(..front.expired);
+            !items.is_empty()
+        }
+        Payload::Map(entries) => {
+            entries.retain(|(_, value)| !is_expired(stamped(value).0));
+            !entries.is_empty()
+        }
+    }
+}
+
 /// Times as what is kept is judged by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JudgedBy {
@@ -101,6 +121,16 @@ impl JudgedBy {
             TimeDomain::Event => (self.event, self.first_event),
             TimeDomain::Processing => (self.processing, self.first_processing),
         }
+    }
+
+    /// The first event time that was told.
+    pub fn first_event(&self) -> i64 {
+        self.first_event
+    }
+
+    /// The same, where event time began then, if it did.
+    pub fn since(self, began: i64) -> Self {
+        if began == NO_TIMESTAMP { self } else { Self { first_event: began, ..self } }
     }
 
     /// The same, at another time of this domain.

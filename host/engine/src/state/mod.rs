@@ -14,6 +14,7 @@ mod contents;
 mod delta;
 mod distinct_keys;
 mod entry;
+mod event_time_began;
 mod group_table;
 mod index;
 mod keyed_state;
@@ -28,6 +29,7 @@ mod memory_restore;
 mod memory_snapshot;
 mod migrate;
 mod no_backend;
+mod redeclared;
 mod rewrite;
 pub mod size;
 mod small_bytes;
@@ -58,8 +60,8 @@ pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use call_keys::CallKeys;
 pub(crate) use contents::Content;
 pub use keyed_state::{KeyedState, Keyless, SelectError, Unwindowed};
+pub(crate) use lifetime::JudgedBy;
 pub use lifetime::StateTtl;
-pub(crate) use lifetime::{STAMP_BYTES, stamped};
 pub use memory_backend::MemoryBackendFactory;
 pub use migrate::StateMigrator;
 pub(crate) use migrate::{Migrated, Migration};
@@ -69,9 +71,9 @@ pub use stored_group::StoredState;
 pub(crate) use stored_group::{StoredGroup, StoredKeys};
 pub(crate) use timers::is_timer_of_both;
 pub use timers::{TIMER_STATE, TimeDomain, timer_state};
-pub(crate) use windows::{DueReason, put_unit};
 #[cfg(test)]
 pub(crate) use windows::DueWindow;
+pub(crate) use windows::{DueReason, put_unit};
 pub use windows::{
     FiredWindow, FiredWindows, HOPS_MAX, LateRecord, NO_BOUND, OpenWindow, StateMerger, WINDOW_STATE, Window, WindowKind, WindowReason,
     WindowSettings, are_units, key_of_unit, start_of_unit, unit_hash, window_state,

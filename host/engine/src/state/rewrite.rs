@@ -1,4 +1,5 @@
-//! What was stored of an operator's states, in the shape in which it is restored: without states that are dropped, and with old values migrated.
+//! What was stored of an operator's states, in the shape in which it is restored: without states that are dropped, with old values migrated, and with the stamps
+//! of the times to live that there are now.
 //!
 //! Blocks, deltas and broadcast sections are rewritten as bytes before a backend reads them: so backends know one version of each state, and
 //! what needs no change is not touched. Indexes of states stay those of the checkpoint.
@@ -6,10 +7,12 @@
 use super::block::{BlockReader, BlockState, Payload, write_block_header, write_key};
 use super::broadcast_reader::BroadcastReader;
 use super::delta::{Delta, write_removed_keys};
+use super::lifetime::{JudgedBy, STAMP_BYTES};
 use super::migrate::{Migrated, Migration};
+use super::redeclared::{KeyTimes, Redeclared};
+use super::timers::{Times, may_be_of_event_timer};
 use super::varint::{put_bytes, put_number};
-use super::{STAMP_BYTES, StateDescriptor, StateMigrator, stamped};
-use crate::element::NO_TIMESTAMP;
+use super::{StateDescriptor, StateMigrator, TimeDomain};
 use crate::error::EngineError;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,16 +38,10 @@ impl StateRewrite {
         Self { stored: stored.into(), ..self }
     }
 
-    /// What becomes of the stamps of a state of the checkpoint.
-    fn stamps(&self, stored: usize) -> Stamps {
+    /// How long what is kept of a state of the checkpoint lived and lives.
+    fn lives(&self, stored: usize) -> Redeclared {
         let now = self.places.get(stored).copied().flatten().and_then(|place| self.declared.get(place)).and_then(|declared| declared.ttl);
-        match (self.stored.get(stored).map_or(now, |stored| stored.ttl), now) {
-            (None, None) => Stamps::None,
-            (None, Some(_)) => Stamps::Added,
-            (Some(_), None) => Stamps::Removed,
-            (Some(was), Some(now)) if was.time == now.time => Stamps::Kept,
-            (Some(_), Some(_)) => Stamps::Renewed,
-        }
+        Redeclared { was: self.stored.get(stored).map_or(now, |stored| stored.ttl), now }
     }
 
     /// For each state of the checkpoint its index now. Of those without one nothing is left in what is rewritten.
@@ -52,33 +49,34 @@ impl StateRewrite {
         &self.places
     }
 
-    /// True where what was stored of states that were declared as `stored` is restored as it is: none is dropped and no value migrated.
+    /// True where what was stored of states that were declared as `stored` is restored as it is: none is dropped, no value migrated and nothing stamped anew, and
+    /// nothing that had expired might live again.
     pub fn keeps(&self, stored: &[StateDescriptor]) -> bool {
         let keeps = |(place, stored): (&Option<usize>, &StateDescriptor)| {
             place.and_then(|place| self.declared.get(place)).is_some_and(|declared| declared.version == stored.version)
         };
-        let same_stamps = (0..stored.len()).all(|stored| !self.stamps(stored).change());
-        same_stamps && self.places.len() == stored.len() && self.places.iter().zip(stored).all(keeps)
+        let live_as_they_did = (0..stored.len()).all(|stored| !self.lives(stored).changes());
+        live_as_they_did && self.places.len() == stored.len() && self.places.iter().zip(stored).all(keeps)
     }
 
-    /// A block of keyed state.
-    pub fn block<'b>(&self, block: &'b [u8]) -> Result<Cow<'b, [u8]>, EngineError> {
+    /// A block of keyed state, of a key group for which the checkpoint had come to these times.
+    pub(crate) fn block<'b>(&self, block: &'b [u8], times: JudgedBy) -> Result<Cow<'b, [u8]>, EngineError> {
         if !self.changes_block(&BlockReader::open(block)?) {
             return Ok(Cow::Borrowed(block));
         }
         let mut out = Vec::with_capacity(block.len());
-        self.write_block(block, &mut out)?;
+        self.write_block(block, times, &mut out)?;
         Ok(Cow::Owned(out))
     }
 
-    /// A delta of keyed state. A key of which only dropped states are left is removed.
-    pub fn delta<'b>(&self, delta: &'b [u8]) -> Result<Cow<'b, [u8]>, EngineError> {
+    /// A delta of keyed state, of such a group. A key of which only dropped states are left, or what had expired, is removed.
+    pub(crate) fn delta<'b>(&self, delta: &'b [u8], times: JudgedBy) -> Result<Cow<'b, [u8]>, EngineError> {
         let (mut removed, block) = Delta::parts(delta)?;
         if !self.changes_block(&BlockReader::open(block)?) {
             return Ok(Cow::Borrowed(delta));
         }
         let (mut out, mut rewritten) = (Vec::with_capacity(delta.len()), Vec::with_capacity(block.len()));
-        removed.extend(self.write_block(block, &mut rewritten)?);
+        removed.extend(self.write_block(block, times, &mut rewritten)?);
         write_removed_keys(&mut out, removed);
         out.extend_from_slice(&rewritten);
         Ok(Cow::Owned(out))
@@ -103,7 +101,7 @@ impl StateRewrite {
                 (migrated, version_now, rewritten) = (Some(migration.finish()?), u64::from(to), true);
             }
             put_number(&mut out, version_now);
-            write_payload(&mut out, &Payload::Map(entries), &mut migrated, Stamps::None);
+            write_payload(&mut out, &Payload::Map(entries), &mut migrated, |stored| (None, stored));
         }
         if !rewritten {
             return Ok(Cow::Borrowed(section));
@@ -128,14 +126,14 @@ impl StateRewrite {
 
     fn changes_block(&self, reader: &BlockReader<'_>) -> bool {
         let changes = |(stored, state): (usize, &BlockState)| {
-            self.is_dropped(stored) || self.migration(stored, state.version).is_some() || self.stamps(stored).change()
+            self.is_dropped(stored) || self.migration(stored, state.version).is_some() || self.lives(stored).changes()
         };
         reader.states().iter().enumerate().any(changes)
     }
 
     /// Appends the block rewritten. Returns the keys of which nothing is left.
-    fn write_block<'b>(&self, block: &'b [u8], out: &mut Vec<u8>) -> Result<Vec<&'b [u8]>, EngineError> {
-        let (mut migrated, keys) = self.migrate_block(block)?;
+    fn write_block<'b>(&self, block: &'b [u8], times: JudgedBy, out: &mut Vec<u8>) -> Result<Vec<&'b [u8]>, EngineError> {
+        let (mut migrated, keys) = self.migrate_block(block, times)?;
         let mut reader = BlockReader::open(block)?;
         let version = |(stored, state): (usize, &BlockState)| {
             let version = self.migration(stored, state.version).map_or(state.version, |(_, version)| version);
@@ -143,89 +141,85 @@ impl StateRewrite {
         };
         let states: Vec<_> = reader.states().iter().enumerate().map(version).collect();
         write_block_header(out, &states, keys);
-        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        let mut gone = Vec::new();
         while let Some(key) = reader.next_key()? {
-            kept.clear();
-            while let Some((stored, payload)) = reader.next_state()? {
-                if !self.is_dropped(stored) {
-                    kept.push((stored, payload));
-                }
-            }
-            if kept.is_empty() {
+            let Kept { states, times } = self.kept(&mut reader, times)?;
+            if states.is_empty() {
                 gone.push(key);
                 continue;
             }
-            write_key(out, key, kept.len());
-            for (stored, payload) in &kept {
+            write_key(out, key, states.len());
+            for (stored, payload) in &states {
                 put_number(out, *stored as u64);
-                write_payload(out, payload, &mut migrated[*stored], self.stamps(*stored));
+                let lives = self.lives(*stored);
+                write_payload(out, payload, &mut migrated[*stored], |stored| lives.stamped(stored, &times));
             }
         }
         Ok(gone)
     }
 
     /// The migrated values of each state of the block that is migrated, in the order of the block; and the number of keys of which something is left.
-    fn migrate_block(&self, block: &[u8]) -> Result<(Vec<Option<Migrated>>, usize), EngineError> {
+    fn migrate_block(&self, block: &[u8], times: JudgedBy) -> Result<(Vec<Option<Migrated>>, usize), EngineError> {
         let mut reader = BlockReader::open(block)?;
         let migration = |(stored, state): (usize, &BlockState)| Some(self.migration(stored, state.version)?.0);
         let mut migrations: Vec<_> = reader.states().iter().enumerate().map(migration).collect();
         let mut keys = 0;
         while let Some(key) = reader.next_key()? {
-            let mut left = false;
-            while let Some((stored, payload)) = reader.next_state()? {
-                left |= !self.is_dropped(stored);
-                if let Some(migration) = &mut migrations[stored] {
-                    push(migration, key, &payload, self.stamps(stored))?;
+            let Kept { states, times } = self.kept(&mut reader, times)?;
+            keys += usize::from(!states.is_empty());
+            for (stored, payload) in &states {
+                if let Some(migration) = &mut migrations[*stored] {
+                    let lives = self.lives(*stored);
+                    push(migration, key, payload, |stored| lives.stamped(stored, &times).1)?;
                 }
             }
-            keys += usize::from(left);
         }
         let finished = migrations.into_iter().map(|migration| migration.map(Migration::finish).transpose());
         Ok((finished.collect::<Result<_, _>>()?, keys))
     }
-}
 
-/// What becomes of the stamps of a state's values, items and entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stamps {
-    /// There are none.
-    None,
-    Kept,
-    /// It has a time to live now: what is there is as old as the first time that is told.
-    Added,
-    Removed,
-    /// It goes by another time now: likewise.
-    Renewed,
-}
-
-impl Stamps {
-    fn change(self) -> bool {
-        !matches!(self, Self::None | Self::Kept)
-    }
-
-    /// The stamp of what is stored, where it is to have one, and what it is of.
-    fn of(self, stored: &[u8]) -> (Option<i64>, &[u8]) {
-        match self {
-            Self::None => (None, stored),
-            Self::Added => (Some(NO_TIMESTAMP), stored),
-            Self::Removed => (None, stamped(stored).1),
-            Self::Kept => (Some(stamped(stored).0), stamped(stored).1),
-            Self::Renewed => (Some(NO_TIMESTAMP), stamped(stored).1),
+    /// What of the key that `reader` is at is restored, before it is migrated and stamped: not what is dropped, and not what had expired.
+    fn kept<'b>(&self, reader: &mut BlockReader<'b>, group: JudgedBy) -> Result<Kept<'b>, EngineError> {
+        let (mut states, mut first_due) = (Vec::new(), None);
+        while let Some((stored, payload)) = reader.next_state()? {
+            if self.is_dropped(stored) {
+                continue;
+            }
+            if let (Payload::Value(times), true) = (&payload, self.stored.get(stored).is_some_and(may_be_of_event_timer)) {
+                first_due = first_due.into_iter().chain(Times(times).iter()).min();
+            }
+            states.push((stored, payload));
         }
+        let event = group.of(TimeDomain::Event).0;
+        let earliest = first_due.map_or(group, |due| group.at(TimeDomain::Event, due.min(event)));
+        let times = KeyTimes { group, earliest };
+        states.retain_mut(|(stored, payload)| self.lives(*stored).retain_living(payload, &times));
+        Ok(Kept { states, times })
     }
 }
 
-fn push(migration: &mut Migration<'_>, key: &[u8], payload: &Payload<'_>, stamps: Stamps) -> Result<(), EngineError> {
+/// What is restored of a key: its states by their number in the checkpoint.
+struct Kept<'b> {
+    states: Vec<(usize, Payload<'b>)>,
+    times: KeyTimes,
+}
+
+/// Hands a payload's values on, which `value_of` finds in what is stored.
+fn push<'b>(
+    migration: &mut Migration<'_>,
+    key: &[u8],
+    payload: &Payload<'b>,
+    value_of: impl Fn(&'b [u8]) -> &'b [u8],
+) -> Result<(), EngineError> {
     match payload {
-        Payload::Value(value) => migration.push(key, stamps.of(value).1),
-        Payload::List(items) => items.iter().try_for_each(|item| migration.push(key, stamps.of(item).1)),
-        Payload::Map(entries) => entries.iter().try_for_each(|(_, value)| migration.push(key, stamps.of(value).1)),
+        Payload::Value(value) => migration.push(key, value_of(value)),
+        Payload::List(items) => items.iter().try_for_each(|item| migration.push(key, value_of(item))),
+        Payload::Map(entries) => entries.iter().try_for_each(|(_, value)| migration.push(key, value_of(value))),
     }
 }
 
-/// Appends what is to be in the place of `stored`: migrated, where values are, and stamped as it is to be.
-fn put_renewed(out: &mut Vec<u8>, stored: &[u8], migrated: &mut Option<Migrated>, stamps: Stamps) {
-    let (stamp, value) = stamps.of(stored);
+/// Appends what is to be in the place of something that was stored as this value: migrated, where values are, and with this stamp.
+fn put_renewed(out: &mut Vec<u8>, (stamp, value): (Option<i64>, &[u8]), migrated: &mut Option<Migrated>) {
     let value = migrated.as_mut().map_or(value, Migrated::next);
     match stamp {
         None => put_bytes(out, value),
@@ -237,18 +231,24 @@ fn put_renewed(out: &mut Vec<u8>, stored: &[u8], migrated: &mut Option<Migrated>
     }
 }
 
-fn write_payload(out: &mut Vec<u8>, payload: &Payload<'_>, migrated: &mut Option<Migrated>, stamps: Stamps) {
+/// Appends a payload; `stamped` says of what is stored which stamp it is to have, and its value.
+fn write_payload<'b>(
+    out: &mut Vec<u8>,
+    payload: &Payload<'b>,
+    migrated: &mut Option<Migrated>,
+    stamped: impl Fn(&'b [u8]) -> (Option<i64>, &'b [u8]),
+) {
     match payload {
-        Payload::Value(value) => put_renewed(out, value, migrated, stamps),
+        Payload::Value(value) => put_renewed(out, stamped(value), migrated),
         Payload::List(items) => {
             put_number(out, items.len() as u64);
-            items.iter().for_each(|item| put_renewed(out, item, migrated, stamps));
+            items.iter().for_each(|item| put_renewed(out, stamped(item), migrated));
         }
         Payload::Map(entries) => {
             put_number(out, entries.len() as u64);
             for (entry, value) in entries {
                 put_bytes(out, entry);
-                put_renewed(out, value, migrated, stamps);
+                put_renewed(out, stamped(value), migrated);
             }
         }
     }

@@ -5,9 +5,12 @@ use crate::element::{CheckpointId, Column};
 use crate::error::ErrorKind;
 use crate::state::conformance::SteadyBackend;
 use crate::state::migrate::MIGRATED_VALUES;
-use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MemoryBackendFactory, StateKind, StateTtl, TimeDomain};
+use crate::state::{BroadcastState, KeyGroupRange, KeySlot, MemoryBackendFactory, StateKind};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+
+#[path = "rewrite_lifetimes_tests.rs"]
+mod lifetimes;
 
 const GROUPS: KeyGroupRange = KeyGroupRange { start: 0, end: 2 };
 const KINDS: [StateKind; 4] = [StateKind::Value, StateKind::List, StateKind::Map, StateKind::Value];
@@ -146,8 +149,10 @@ fn check(was: &str, now: &str, places: [Option<usize>; 4], kinds_now: &[StateKin
             let base = (checkpoint > 1).then(|| CheckpointId(checkpoint - 1));
             for (group, bytes) in before.backend.blocks(CheckpointId(checkpoint), base) {
                 match base {
-                    None => after.backend.restore(group, &rewrite.block(&bytes).unwrap(), rewrite.places()).unwrap(),
-                    Some(_) => after.backend.restore_delta(group, &rewrite.delta(&bytes).unwrap(), rewrite.places()).unwrap(),
+                    None => after.backend.restore(group, &rewrite.block(&bytes, JudgedBy::NONE).unwrap(), rewrite.places()).unwrap(),
+                    Some(_) => {
+                        after.backend.restore_delta(group, &rewrite.delta(&bytes, JudgedBy::NONE).unwrap(), rewrite.places()).unwrap()
+                    }
                 }
             }
             assert_eq!(before.contents(), before.model, "seed {seed}");
@@ -181,7 +186,7 @@ fn what_needs_no_change_is_not_touched() {
     (0..50).for_each(|_| backend.change(&mut fastrand::Rng::with_seed(3)));
     let rewrite = StateRewrite::new(vec![Some(0), Some(1), Some(2), Some(3)], &stored, None);
     for (_, block) in backend.backend.blocks(CheckpointId(1), None) {
-        assert!(matches!(rewrite.block(&block), Ok(Cow::Borrowed(_))));
+        assert!(matches!(rewrite.block(&block, JudgedBy::NONE), Ok(Cow::Borrowed(_))));
     }
 }
 
@@ -194,7 +199,7 @@ fn a_batch_is_bounded_in_values_and_bytes() {
     [30, 5, 10, 41, 100, 1].iter().for_each(|&bytes| backend.backend.list_append(&mut slot, b"k", 0, &vec![7; bytes]));
     let marking = Arc::new(Marking::default());
     let rewrite = StateRewrite::new(vec![Some(0)], &states("a2", &[StateKind::List]), Some(marking.clone()));
-    backend.backend.blocks(CheckpointId(1), None).iter().for_each(|(_, block)| _ = rewrite.block(block).unwrap());
+    backend.backend.blocks(CheckpointId(1), None).iter().for_each(|(_, block)| _ = rewrite.block(block, JudgedBy::NONE).unwrap());
     assert_eq!(MIGRATED_VALUES, 1_024);
     assert_eq!(*marking.0.lock().unwrap(), [1_024, 1_024, 452 + 2, 1, 1, 1, 1]);
 }
@@ -225,7 +230,7 @@ fn as_many_values_come_out_as_went_in() {
         backend.backend.set_value(&mut slot, b"k", 0, b"value");
         let rewrite = StateRewrite::new(vec![Some(0)], &states("a3", &KINDS), Some(Arc::new(Losing)));
         let blocks = backend.backend.blocks(CheckpointId(1), None);
-        rewrite.block(&blocks[0].1).unwrap_err().to_string()
+        rewrite.block(&blocks[0].1, JudgedBy::NONE).unwrap_err().to_string()
     };
     assert_eq!(refused("a1"), "migrate state \"a\" from version 1 to 3: 1 values went in and 0 came out");
     assert_eq!(refused("a2"), "1 values from the key \"k\" on: no way from 2");
@@ -259,58 +264,5 @@ fn broadcast_state_is_rewritten_like_keyed_state() {
     // Damage is refused whatever is rewritten.
     for length in 0..section.len() {
         assert!(rewrite.broadcast(&section[..length]).is_err(), "{length} bytes were accepted");
-    }
-}
-
-/// What becomes of a value, an item and an entry that were stored so, where the states lived so and live so now, and are migrated where the version is another.
-#[track_caller]
-fn check_stamps(was: Option<StateTtl>, stored: &[u8], now: Option<StateTtl>, version: u32, expect: &[u8]) {
-    let kinds = [StateKind::Value, StateKind::List, StateKind::Map];
-    let with = |names: &str, ttl| states(names, &kinds).into_iter().map(|state| StateDescriptor { ttl, ..state }).collect::<Vec<_>>();
-    let (before, after) = (with("a1 b1 c1", was), with(&["a", "b", "c"].map(|name| format!("{name}{version}")).join(" "), now));
-    let mut backend = Backend::new(before.clone());
-    let mut slot = backend.slot(b"k");
-    backend.backend.set_value(&mut slot, b"k", 0, stored);
-    backend.backend.list_append(&mut slot, b"k", 1, stored);
-    backend.backend.map_put(&mut slot, b"k", 2, b"e", stored);
-    let rewrite = StateRewrite::new(vec![Some(0), Some(1), Some(2)], &after, Some(Arc::new(Marking::default()))).of(&before);
-    let blocks = backend.backend.blocks(CheckpointId(1), None);
-    let [(_, block)] = &blocks[..] else { panic!("one group has the key") };
-    let rewritten = rewrite.block(block).unwrap();
-    assert_eq!(matches!(rewritten, Cow::Borrowed(_)), rewrite.keeps(&before));
-    let mut reader = BlockReader::open(&rewritten).unwrap();
-    assert_eq!(reader.next_key().unwrap(), Some(&b"k"[..]));
-    let marked = |state: usize| String::from_utf8_lossy(expect).replace('#', &state.to_string()).into_bytes();
-    let mut payloads = std::iter::from_fn(|| reader.next_state().unwrap());
-    let (value, item, of_entry) = (marked(0), marked(1), marked(2));
-    assert_eq!(payloads.next(), Some((0, Payload::Value(&value))));
-    assert_eq!(payloads.next(), Some((1, Payload::List(vec![&item]))));
-    assert_eq!(payloads.next(), Some((2, Payload::Map(vec![(b"e", &of_entry)]))));
-}
-
-#[test]
-fn stamps_come_and_go_with_times_to_live_and_are_not_migrated() {
-    let ttl = |ms, time| Some(StateTtl { ms, time, refresh_on_read: false });
-    let (event, longer, clock) = (ttl(5, TimeDomain::Event), ttl(50, TimeDomain::Event), ttl(5, TimeDomain::Processing));
-    check_stamps(None, b"v", None, 1, b"v");
-    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", longer, 1, b"\x07\0\0\0\0\0\0\0v");
-    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", None, 1, b"v");
-    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", longer, 2, b"\x07\0\0\0\0\0\0\0#<1:v");
-    check_stamps(event, b"\x07\0\0\0\0\0\0\0v", None, 2, b"#<1:v");
-    // The smallest time there is: as old as the first that is told.
-    let unstamped = |value: &str| [&i64::MIN.to_le_bytes()[..], value.as_bytes()].concat();
-    for (was, stored, now) in [(None, &b"v"[..], event), (clock, b"\x07\0\0\0\0\0\0\0v", event)] {
-        let kinds = [StateKind::Value];
-        let with = |ttl| vec![StateDescriptor { ttl, ..states("a1", &kinds).remove(0) }];
-        let (before, after) = (with(was), with(now));
-        let mut backend = Backend::new(before.clone());
-        let mut slot = backend.slot(b"k");
-        backend.backend.set_value(&mut slot, b"k", 0, stored);
-        let rewrite = StateRewrite::new(vec![Some(0)], &after, None).of(&before);
-        let blocks = backend.backend.blocks(CheckpointId(1), None);
-        let rewritten = rewrite.block(&blocks[0].1).unwrap();
-        let mut reader = BlockReader::open(&rewritten).unwrap();
-        reader.next_key().unwrap();
-        assert_eq!(reader.next_state().unwrap(), Some((0, Payload::Value(&unstamped("v")))), "{was:?} {now:?}");
     }
 }

@@ -6,7 +6,7 @@
 
 use super::block::{BlockReader, Payload};
 use super::delta::Delta;
-use super::lifetime::{ExpiredFront, JudgedBy, stamped};
+use super::lifetime::{JudgedBy, retain_living, stamped};
 use super::{StateDescriptor, are_units};
 use crate::error::EngineError;
 use std::collections::BTreeMap;
@@ -38,26 +38,13 @@ pub struct StoredState<'a> {
 impl StoredState<'_> {
     /// Takes the stamps off, and what has expired out. False where nothing is left.
     fn keep_living(&mut self, is_expired: impl Fn(i64) -> bool) -> bool {
+        let any = retain_living(&mut self.payload, is_expired);
         match &mut self.payload {
-            Payload::Value(value) => {
-                let (stamp, living) = stamped(value);
-                *value = living;
-                !is_expired(stamp)
-            }
-            Payload::List(items) => {
-                // As it is read: what is behind one that lives has come later.
-                let mut front = ExpiredFront::default();
-                items.iter().map(|item| stamped(item).0).all(|stamp| front.goes_past(stamp, is_expired(stamp)));
-                items.drain(..front.expired);
-                items.iter_mut().for_each(|item| *item = stamped(item).1);
-                !items.is_empty()
-            }
-            Payload::Map(entries) => {
-                entries.retain(|(_, value)| !is_expired(stamped(value).0));
-                entries.iter_mut().for_each(|(_, value)| *value = stamped(value).1);
-                !entries.is_empty()
-            }
+            Payload::Value(value) => *value = stamped(value).1,
+            Payload::List(items) => items.iter_mut().for_each(|item| *item = stamped(item).1),
+            Payload::Map(entries) => entries.iter_mut().for_each(|(_, value)| *value = stamped(value).1),
         }
+        any
     }
 }
 
@@ -67,9 +54,10 @@ impl<'a> StoredGroup<'a> {
         Self { key_group, max_parallelism, declared, keys: StoredKeys::new(), judged_by: JudgedBy::NONE }
     }
 
-    /// The same, where event time has come to `watermark` and the clock to `now`: what has expired by then is not there.
-    pub(crate) fn at(mut self, watermark: i64, now: i64) -> Self {
+    /// The same, where event time has come to `watermark`, having begun at `began` where that is known, and the clock to `now`: what has expired by then is not there.
+    pub(crate) fn at(mut self, (began, watermark): (i64, i64), now: i64) -> Self {
         self.judged_by.tell(watermark, now);
+        self.judged_by = self.judged_by.since(began);
         self
     }
 

@@ -23,6 +23,7 @@ mod snapshots;
 mod source_task;
 mod source_time;
 mod subtask;
+mod subtask_capture;
 mod subtask_restore;
 mod successor;
 #[cfg(test)]
@@ -41,11 +42,12 @@ pub use operator_task::OperatorTask;
 pub use output_time::OutputTime;
 pub use rate_limiter::RateLimiter;
 #[cfg(feature = "testing")]
-pub use restore::KeyedRestore;
+pub use restore::{KeyedRestore, TimesOfGroups};
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::{Reading, SourceTask};
 pub use source_time::SourceClock;
-pub use subtask::{Emitted, OperatorSubtask, SubtaskCapture, SubtaskPlace};
+pub use subtask::{Emitted, OperatorSubtask, SubtaskPlace};
+pub use subtask_capture::SubtaskCapture;
 pub use subtask_restore::RestoreSource;
 pub use successor::Successor;
 

@@ -7,10 +7,12 @@ use super::NodeBroadcast;
 use crate::checkpoint::{
     CheckpointMetadata, Section, SectionKind, StateHandle, StateObjectReader, SubtaskFiles, read_object, read_state_object,
 };
+use crate::element::NO_TIMESTAMP;
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::Clock;
-use crate::state::{KeyGroupRange, StateBackend, StateDescriptor, StateRewrite, StoredFile};
+use crate::state::{JudgedBy, KeyGroupRange, StateBackend, StateDescriptor, StateRewrite, StoredFile};
 use crate::storage::Store;
+use crate::time::WatermarkFloors;
 use futures_util::stream::{self, FuturesOrdered, Stream};
 use futures_util::{StreamExt, TryStreamExt};
 use std::pin::pin;
@@ -29,6 +31,8 @@ pub struct KeyedRestore {
     pub range: KeyGroupRange,
     /// What becomes of its states.
     pub rewrite: StateRewrite,
+    /// To what times the checkpoint had come.
+    pub times: TimesOfGroups,
     /// The objects: for each subtask that wrote some the whole one, and the deltas behind it in order.
     pub handles: Vec<StateHandle>,
     /// The files, where the state is in files.
@@ -37,6 +41,26 @@ pub struct KeyedRestore {
     pub store: Arc<dyn Store>,
     /// The clock for retries.
     pub clock: Arc<dyn Clock>,
+}
+
+/// To what times a checkpoint had come for an operator's key groups.
+#[derive(Clone, Debug)]
+pub struct TimesOfGroups {
+    /// Event time.
+    pub floors: WatermarkFloors,
+    /// Where that began.
+    pub began: WatermarkFloors,
+    /// The clock, as the operator had been told of it.
+    pub processing_time: i64,
+}
+
+impl TimesOfGroups {
+    /// For one of them.
+    fn of(&self, group: u32) -> JudgedBy {
+        let mut times = JudgedBy::NONE;
+        times.tell(self.floors.effective(group, NO_TIMESTAMP), self.processing_time);
+        times.since(self.began.effective(group, NO_TIMESTAMP))
+    }
 }
 
 /// Keyed state in files of a backend.
@@ -52,7 +76,7 @@ impl KeyedRestore {
     pub fn of(
         metadata: &CheckpointMetadata,
         (operator, rewrite): (&str, StateRewrite),
-        range: KeyGroupRange,
+        (range, times): (KeyGroupRange, TimesOfGroups),
         (store, clock): (Arc<dyn Store>, Arc<dyn Clock>),
     ) -> Option<Self> {
         let (vertex, max_parallelism) = (metadata.vertex(operator)?, metadata.graph.max_parallelism);
@@ -61,7 +85,7 @@ impl KeyedRestore {
         let stored = metadata.states_of(operator).to_vec();
         let files = (!of_subtasks.is_empty()).then_some(FilesToRestore { stored, of_subtasks });
         let any = !handles.is_empty() || files.is_some();
-        any.then(|| Self { operator: operator.to_owned(), range, rewrite, handles, files, store, clock })
+        any.then(|| Self { operator: operator.to_owned(), range, rewrite, times, handles, files, store, clock })
     }
 
     /// Reads the objects, several at once, and restores the sections in range in order.
@@ -83,8 +107,9 @@ impl KeyedRestore {
     /// Hands the files to the backend as they are.
     async fn restore_files(&self, files: &FilesToRestore, backend: &mut dyn StateBackend) -> Result<(), EngineError> {
         if !self.rewrite.keeps(&files.stored) {
-            let message = "its state is in files, of which no state can be dropped and no value migrated";
-            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("declare the states as they were, in their versions"));
+            let message = "its state is in files, of which no state can be dropped, no value migrated, and no time to live be another but a shorter one";
+            let hint = "declare the states as they were, in their versions and with their times to live";
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
         }
         let all: Vec<_> = files.of_subtasks.iter().flat_map(|of| of.files.files.iter().map(move |file| (of, file))).collect();
         if let Some((of, _)) = all.iter().find(|(of, _)| backend.file_format() != Some(&of.files.format)) {
@@ -116,12 +141,14 @@ impl KeyedRestore {
                 continue;
             }
             let restored = match kind {
-                SectionKind::KeyedState => {
-                    self.rewrite.block(payload).and_then(|block| backend.restore(key_group, &block, self.rewrite.places()))
-                }
-                SectionKind::Delta => {
-                    self.rewrite.delta(payload).and_then(|delta| backend.restore_delta(key_group, &delta, self.rewrite.places()))
-                }
+                SectionKind::KeyedState => self
+                    .rewrite
+                    .block(payload, self.times.of(key_group))
+                    .and_then(|block| backend.restore(key_group, &block, self.rewrite.places())),
+                SectionKind::Delta => self
+                    .rewrite
+                    .delta(payload, self.times.of(key_group))
+                    .and_then(|delta| backend.restore_delta(key_group, &delta, self.rewrite.places())),
                 SectionKind::Timers
                 | SectionKind::WatermarkFloors
                 | SectionKind::TtlStamps

@@ -6,8 +6,7 @@
 
 use super::subtask_restore::ToRestore;
 use super::timers::Firing;
-use super::{CallLog, KeptStretch, NodeBroadcast, Successor};
-use crate::checkpoint::WatermarkFloor;
+use super::{CallLog, NodeBroadcast, Successor};
 use crate::element::{CheckpointId, NO_TIMESTAMP, Selection, key_group_of, key_hash};
 use crate::error::{EngineError, ErrorKind};
 use crate::metrics::VertexMetrics;
@@ -15,7 +14,7 @@ use crate::operator::{CallKind, Operator, OperatorCall, OperatorContext, Operato
 use crate::runtime::Clock;
 use crate::state::{
     BackendPlace, BroadcastAccess, BroadcastState, KeyGroupRange, KeyedState, StateAllowance, StateBackendFactory, StateDescriptor,
-    StateSnapshot, StateTime, TimeDomain, WindowSettings,
+    StateTime, WindowSettings,
 };
 use crate::time::{ProcessingTime, WatermarkFloors};
 use std::collections::BTreeSet;
@@ -57,7 +56,7 @@ pub struct OperatorSubtask {
     on_probation: bool,
     pub(super) state: Option<Box<KeyedState>>,
     pub(super) broadcast: Option<Box<NodeBroadcast>>,
-    call_log: Option<Box<CallLog>>,
+    pub(super) call_log: Option<Box<CallLog>>,
     pub(super) metrics: Arc<VertexMetrics>,
     pub(super) clock: Arc<dyn Clock>,
     /// Event time, as far as the task has come.
@@ -73,24 +72,6 @@ pub struct OperatorSubtask {
     pub(super) kept_states: Vec<StateDescriptor>,
     /// What [`OperatorSubtask::restore`] is to read.
     pub(super) to_restore: ToRestore,
-}
-
-/// A subtask's part of a checkpoint, as of the barrier.
-pub struct SubtaskCapture {
-    /// The operator's id.
-    pub operator: String,
-    /// Its keyed state.
-    pub keyed: Option<StateSnapshot>,
-    /// Its broadcast state, where there is any.
-    pub broadcast: Option<BroadcastState>,
-    /// The calls that it keeps.
-    pub calls: Option<Vec<Arc<KeptStretch>>>,
-    /// How far event time had come for its keys.
-    pub floors: Vec<WatermarkFloor>,
-    /// What it had been told of the clock, where it has timers by that.
-    pub processing_time: Option<i64>,
-    /// The largest timestamp that it has emitted, where its output makes watermarks.
-    pub largest_timestamp: Option<i64>,
 }
 
 impl OperatorSubtask {
@@ -262,43 +243,6 @@ impl OperatorSubtask {
             metrics: &self.metrics,
         };
         enter(&mut *self.operator, &mut context)
-    }
-
-    /// Captures the subtask as of now for `checkpoint_id`: keyed state since `since`, or all of it, and the calls since `base`, the newest checkpoint
-    /// that was complete at its trigger.
-    pub fn capture(
-        &mut self,
-        checkpoint_id: CheckpointId,
-        since: Option<CheckpointId>,
-        base: Option<CheckpointId>,
-    ) -> Result<SubtaskCapture, EngineError> {
-        self.note_open_windows();
-        let keyed = self.state.as_mut().map(|state| state.snapshot(checkpoint_id, since)).transpose();
-        Ok(SubtaskCapture {
-            operator: self.id().to_owned(),
-            keyed: keyed.map_err(|error| error.context(self.id()))?,
-            broadcast: self.broadcast.as_ref().and_then(|broadcast| broadcast.capture()),
-            calls: self.call_log.as_mut().map(|call_log| call_log.at_barrier(checkpoint_id, base)),
-            floors: self.floors.capture(self.floor, self.place.key_groups),
-            processing_time: self.goes_by_clock().then(|| self.processing_time.told()).flatten(),
-            largest_timestamp: None,
-        })
-    }
-
-    /// Shows how many windows are open, where there are any and somebody looks.
-    pub(super) fn note_open_windows(&self) {
-        let open = self.state.as_ref().and_then(|state| Some((state.allowance()?, state.open_windows()?)));
-        if let Some((allowance, open)) = open {
-            allowance.note_open_windows(open);
-        }
-    }
-
-    fn goes_by_clock(&self) -> bool {
-        let window = self.place.window.as_ref();
-        let windows =
-            window.is_some_and(|window| window.time == TimeDomain::Processing || window.emit_every.is_some() || window.lateness > 0);
-        let lifetimes = self.kept_states.iter().any(|state| state.ttl.is_some_and(|ttl| ttl.time == TimeDomain::Processing));
-        windows || lifetimes || self.place.factory.descriptor().timers.iter().any(|timer| timer.domain() == TimeDomain::Processing)
     }
 
     /// The clock, as the next call is told it.

@@ -1,11 +1,11 @@
 //! What a subtask restores, and how it is filled with it.
 
 use super::OperatorSubtask;
-use super::restore::{BroadcastRestore, KeyedRestore};
+use super::restore::{BroadcastRestore, KeyedRestore, TimesOfGroups};
 use crate::checkpoint::{CheckpointMetadata, RestorePlan};
 use crate::error::EngineError;
 use crate::runtime::Clock;
-use crate::state::StateRewrite;
+use crate::state::{KeyGroupRange, StateRewrite};
 use crate::storage::Store;
 use crate::time::{ProcessingTime, WatermarkFloors};
 use std::sync::Arc;
@@ -40,7 +40,16 @@ impl OperatorSubtask {
         let told = parts.iter().filter_map(|part| part.processing_time).max();
         self.processing_time = ProcessingTime::restored(told, self.clock.now());
         let read = (from.store.clone(), from.clock.clone());
-        let keyed = self.place.key_groups.and_then(|range| KeyedRestore::of(from.metadata, (&was, rewrite.clone()), range, read.clone()));
+        // A checkpoint that says nothing of the clock is of an operator that had not been called, or of a weir that did not say it.
+        let processing_time = told.unwrap_or_else(|| self.processing_time.now(self.clock.wall_ms(), self.clock.now()));
+        let began = WatermarkFloors::restored(parts.iter().flat_map(|part| part.event_time_began.iter().copied()), self.place.key_groups);
+        if let Some((state, range)) = self.state.as_deref_mut().zip(self.place.key_groups) {
+            let of_groups = began.iter().map(|began| (KeyGroupRange { start: began.from, end: began.to }, began.watermark)).collect();
+            state.restore_event_time_began(of_groups, range, self.place.max_parallelism);
+        }
+        let times = TimesOfGroups { floors: self.floors.clone(), began, processing_time };
+        let of_range = |range| KeyedRestore::of(from.metadata, (&was, rewrite.clone()), (range, times), read.clone());
+        let keyed = self.place.key_groups.and_then(of_range);
         let index = self.place.subtask.index;
         let broadcast = self.broadcast.as_ref().and_then(|_| BroadcastRestore::of(from.metadata, (&was, rewrite), index, read));
         self.to_restore = ToRestore { keyed, broadcast };

@@ -34,6 +34,11 @@ impl WatermarkFloors {
         }
     }
 
+    /// Each of them, in the order of their groups.
+    pub fn iter(&self) -> impl Iterator<Item = &WatermarkFloor> {
+        self.floors.iter()
+    }
+
     /// The largest of them; `None`: there is none.
     #[inline]
     pub fn largest(&self) -> Option<i64> {

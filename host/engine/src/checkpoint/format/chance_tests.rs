@@ -21,7 +21,13 @@ struct Target {
 const TARGETS: [Target; 7] = [
     Target {
         name: "the metadata of a checkpoint",
-        files: &["metadata-v1.json", "metadata-v1-parts.json", "metadata-v1-time.json", "metadata-outbox-v1.json"],
+        files: &[
+            "metadata-v1.json",
+            "metadata-v1-parts.json",
+            "metadata-v1-time.json",
+            "metadata-v1-began.json",
+            "metadata-outbox-v1.json",
+        ],
         parts: body,
         read: |body| CheckpointMetadata::open("metadata.json", &sealed(body)).is_ok(),
     },

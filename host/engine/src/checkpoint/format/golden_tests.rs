@@ -111,6 +111,21 @@ fn metadata_with_time() -> CheckpointMetadata {
     metadata
 }
 
+/// The same, knowing when event time began.
+fn metadata_with_beginning() -> CheckpointMetadata {
+    let mut metadata = metadata_with_time();
+    let began = |from, to, watermark| WatermarkFloor { from, to, watermark };
+    metadata.vertices[1].subtasks[0].event_time_began = vec![began(0, 64, -900), began(64, 127, 1_356_998_300_000)];
+    metadata
+}
+
+#[test]
+fn when_event_time_began_has_the_name_in_metadata_of_format_1_that_it_had() {
+    let stored = golden("metadata-v1-began.json");
+    assert_eq!(CheckpointMetadata::open("golden", &stored).unwrap(), metadata_with_beginning());
+    assert_eq!(metadata_with_beginning().seal(), stored);
+}
+
 #[test]
 fn what_metadata_of_format_1_says_of_time_has_the_name_that_it_had() {
     let stored = golden("metadata-v1-time.json");

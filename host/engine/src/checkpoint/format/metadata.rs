@@ -73,7 +73,11 @@ pub struct SubtaskSnapshot {
     /// How far event time had come for an operator's key groups; for one without keys, under group 0, for the subtask.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub floors: Vec<WatermarkFloor>,
-    /// The largest time of the clock that an operator with timers by it had been told, ms.
+    /// When event time began for the key groups of an operator with state that lives by it: what was written before counts as written then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_time_began: Vec<WatermarkFloor>,
+    /// The largest time of the clock that an operator with state by key, or with anything that goes by the clock, had been told, ms. Before times to live could be
+    /// declared anew it was there in the second case alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processing_time: Option<i64>,
     /// The largest timestamp of what an operator has emitted, where its output makes watermarks, ms.
@@ -88,7 +92,7 @@ pub struct SubtaskSnapshot {
     pub staged: Vec<StagedObject>,
 }
 
-/// How far event time had come for some key groups.
+/// How far event time had come for some key groups, or where it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WatermarkFloor {
@@ -96,7 +100,7 @@ pub struct WatermarkFloor {
     pub from: u32,
     /// The one behind the last.
     pub to: u32,
-    /// The watermark that was being worked off, ms.
+    /// The watermark that was being worked off, or was the first of all, ms.
     pub watermark: i64,
 }
 

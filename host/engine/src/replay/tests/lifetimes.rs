@@ -12,6 +12,11 @@ fn job(words: &'static str, fails: &'static str) -> JobGraph {
     counting(words, Count { lives_ms: Some(100), fails, ..Count::default() })
 }
 
+/// The same that live for so long; `None`: for good.
+fn living(lives_ms: Option<u64>) -> JobGraph {
+    counting("", Count { lives_ms, ..Count::default() })
+}
+
 fn input(text: &str) -> ReplayInput {
     ReplayInput { number: 0, edge: 0, batch: Arc::new(words(text)) }
 }
@@ -51,5 +56,29 @@ fn what_is_put_back_behind_a_failure_lives_no_longer() {
         assert_eq!(now(operator.contents_of(edge, &batch)).unwrap().held, before.held);
         operator.begin_watermark(110);
         assert!(now(operator.contents_of(edge, &batch)).unwrap().held.is_empty(), "it was written at 0");
+    }
+}
+
+/// What is there of key `a` when the first call is told `watermark`, of a job of which these words live so, restored from `point`.
+fn first_sees(lives_ms: Option<u64>, point: &ReplayPoint, watermark: i64) -> bool {
+    let mut operator = now(IsolatedOperator::restore(&living(lives_ms), OPERATOR, point)).unwrap();
+    operator.begin_watermark(watermark);
+    !now(operator.contents(&BTreeSet::from([b"a".to_vec()]))).unwrap().is_empty()
+}
+
+#[test]
+fn what_has_a_time_to_live_from_a_checkpoint_on_is_as_old_as_that_however_late_it_is_restored() {
+    let point = come_to(checkpoint(&living(None), 0, ""), 60);
+    // Whatever the first call of a run is told.
+    assert_eq!([60, 159, 160, 10_000].map(|watermark| first_sees(Some(100), &point, watermark)), [true, true, false, false]);
+    assert!(first_sees(None, &point, 10_000));
+}
+
+#[test]
+fn what_had_expired_by_what_was_declared_is_not_seen_by_what_is_declared_now() {
+    for now in [Some(1_000), None] {
+        let at = |come_to_ms| first_sees(now, &come_to(checkpoint(&living(Some(100)), 0, ""), come_to_ms), 200);
+        // It was written at 0.
+        assert_eq!([at(99), at(100)], [true, false], "{now:?}");
     }
 }

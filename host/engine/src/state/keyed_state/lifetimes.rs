@@ -1,35 +1,33 @@
-//! States with a time to live: what is read is judged by the call's times, what is written is stamped with them, and what has expired is removed a little with
-//! each call.
+//! States with a time to live: what is read is judged by the call's times, what is written is stamped with them.
 
 use super::KeyedState;
 use crate::element::{Column, NO_TIMESTAMP};
 use crate::error::EngineError;
 use crate::state::contents::Content;
+use crate::state::event_time_began::EventTimeBegan;
 use crate::state::lifetime::{ExpiredFront, JudgedBy, StateTtl, stamped};
 use crate::state::size::entry_bytes;
-use crate::state::{
-    CallKeys, KeySlot, SelectedKeys, StateBackend, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys, key_hash, unit_hash,
-};
+use crate::state::{CallKeys, KeyGroupRange, KeySlot, StateBackend, StateDescriptor, StateKind, StateTime, TimeDomain, ValuesOfKeys};
 use std::ops::Range;
 
-/// Keys that are looked at behind each call, at most.
-const CLEANED_KEYS: usize = 2_048;
-/// Bytes of a map that are looked at of each of them, about.
-const CLEANED_BYTES: usize = 4_096;
-/// A list that counts as more keeps items without a stamp as they are: all of it would have to be written anew.
-const STAMPED_LIST_BYTES: u64 = 65_536;
+/// Bytes of a list or map that are looked at in one step, about.
+pub(super) const LOOKED_AT_BYTES: usize = 4_096;
 
 /// Times to live of one subtask's states.
 pub(super) struct Lifetimes {
     /// For each state its own.
-    ttls: Vec<Option<StateTtl>>,
-    judged_by: JudgedBy,
+    pub(super) ttls: Vec<Option<StateTtl>>,
+    pub(super) judged_by: JudgedBy,
+    /// When event time began for key groups that a checkpoint knew of.
+    pub(super) began: EventTimeBegan,
+    /// For each selected key when it did, where they differ in that.
+    began_of_keys: Vec<i64>,
     /// For each selected key the time of its timers, in a call of such as go by this time.
     of_timers: Option<(TimeDomain, Vec<i64>)>,
     /// Where in the backend's keys the next are that are cleaned up.
-    cursor: u64,
+    pub(super) cursor: u64,
     /// The entry at which the next part of a long map begins.
-    map_cursor: Option<Vec<u8>>,
+    pub(super) map_cursor: Option<Vec<u8>>,
 }
 
 impl Lifetimes {
@@ -37,7 +35,10 @@ impl Lifetimes {
     pub fn of(states: &[StateDescriptor]) -> Option<Box<Self>> {
         let ttls: Vec<_> = states.iter().map(|state| state.ttl).collect();
         let any = ttls.iter().any(Option::is_some);
-        any.then(|| Box::new(Self { ttls, judged_by: JudgedBy::NONE, of_timers: None, cursor: 0, map_cursor: None }))
+        any.then(|| {
+            let (began, began_of_keys) = Default::default();
+            Box::new(Self { ttls, judged_by: JudgedBy::NONE, began, began_of_keys, of_timers: None, cursor: 0, map_cursor: None })
+        })
     }
 
     /// A call is of these times.
@@ -47,9 +48,10 @@ impl Lifetimes {
     }
 
     fn judged_by(&self, key: usize) -> JudgedBy {
+        let judged_by = self.began_of_keys.get(key).map_or(self.judged_by, |began| self.judged_by.since(*began));
         match &self.of_timers {
-            Some((time, of_keys)) => of_keys.get(key).map_or(self.judged_by, |now| self.judged_by.at(*time, *now)),
-            None => self.judged_by,
+            Some((time, of_keys)) => of_keys.get(key).map_or(judged_by, |now| judged_by.at(*time, *now)),
+            None => judged_by,
         }
     }
 
@@ -74,7 +76,7 @@ fn with_stamp(stamp: i64, bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(bytes);
 }
 
-fn with_other_stamp(stamp: i64, stored: &[u8]) -> Vec<u8> {
+pub(super) fn with_other_stamp(stamp: i64, stored: &[u8]) -> Vec<u8> {
     let mut renewed = Vec::with_capacity(stored.len());
     with_stamp(stamp, stamped(stored).1, &mut renewed);
     renewed
@@ -88,9 +90,33 @@ impl KeyedState {
         Some((lifetimes, lifetimes.ttl(state)?))
     }
 
+    /// When event time began for the subtask's key groups, which are those of `range`; nothing where no state lives by it.
+    pub(crate) fn event_time_began(&self, range: KeyGroupRange) -> Vec<(KeyGroupRange, i64)> {
+        let Some(lifetimes) = &self.lifetimes else { return Vec::new() };
+        if !lifetimes.ttls.iter().flatten().any(|ttl| ttl.time == TimeDomain::Event) {
+            return Vec::new();
+        }
+        lifetimes.began.capture(lifetimes.judged_by.first_event(), range)
+    }
+
+    /// A checkpoint that is restored knew when event time had begun for these of the subtask's key groups, which are those of `range`, of so many in all.
+    pub(crate) fn restore_event_time_began(&mut self, began: Vec<(KeyGroupRange, i64)>, range: KeyGroupRange, max_parallelism: u32) {
+        let Some(lifetimes) = &mut self.lifetimes else { return };
+        lifetimes.began = EventTimeBegan::new(began, max_parallelism);
+        // As a rule they have all begun together, and no key has to be asked for its group.
+        if let Some(all) = lifetimes.began.of_all(range) {
+            lifetimes.judged_by = lifetimes.judged_by.since(all);
+            lifetimes.began = EventTimeBegan::default();
+        }
+    }
+
     /// Keys have been selected: of timers' keys what is kept is judged by the time at which those were due.
     pub(super) fn judge_selected(&mut self, of: CallKeys<'_>, range: Range<usize>) -> Result<(), EngineError> {
         let Self { lifetimes: Some(lifetimes), distinct, timers, .. } = self else { return Ok(()) };
+        lifetimes.began_of_keys.clear();
+        if !lifetimes.began.is_empty() {
+            lifetimes.began_of_keys.extend(distinct.hashes.iter().map(|hash| lifetimes.began.of_hash(*hash)));
+        }
         let first = of.timers.get(range.start).and_then(|&timer| timers.as_ref()?.domain(timer as usize));
         lifetimes.of_timers = first.map(|time| {
             let mut of_keys = vec![NO_TIMESTAMP; distinct.hashes.len()];
@@ -260,112 +286,15 @@ impl KeyedState {
         let living = |stored: &[u8]| (!judged_by.is_expired(&ttl, stamped(stored).0)).then(|| renewed(stored));
         content.filter_map(living).write(backend, slot, (name, state))
     }
-
-    /// A call of so many records is over: of a few keys, each in its turn, what has expired is removed. They are keys of any group, so event time is that to which
-    /// all of them have come at least: `watermark`.
-    pub(crate) fn clean_up(&mut self, records: usize, watermark: i64) -> Result<(), EngineError> {
-        let Self { lifetimes: Some(lifetimes), backend, states, time, .. } = self else { return Ok(()) };
-        let mut keys = Column::new();
-        // More than may come with the call: else keys that come once and never again would come faster than they go.
-        let wanted = (1 + records + records / 4).min(CLEANED_KEYS);
-        let Some(cursor) = backend.next_keys(lifetimes.cursor, wanted, &mut keys) else { return Ok(()) };
-        lifetimes.cursor = cursor;
-        let judged_by = lifetimes.judged_by.at(TimeDomain::Event, watermark);
-        let hash_of = if self.windows.is_some() { unit_hash } else { key_hash };
-        let hashes: Vec<u64> = keys.iter().map(hash_of).collect();
-        let mut slots = Vec::new();
-        backend.lookup(SelectedKeys { keys: &keys, hashes: &hashes, time: *time }, &mut slots)?;
-        for (key, slot) in keys.iter().zip(&mut slots) {
-            for (state, descriptor) in states.iter().enumerate() {
-                let Some(ttl) = lifetimes.ttls[state].filter(|_| slot.entry != KeySlot::ABSENT) else { continue };
-                let of = Cleaned { key, state, judged_by: &judged_by, ttl: &ttl };
-                match descriptor.kind {
-                    StateKind::Value => of.value(&mut **backend, slot)?,
-                    StateKind::List => of.list(&mut **backend, slot)?,
-                    StateKind::Map => of.map(&mut **backend, slot, &mut lifetimes.map_cursor)?,
-                    StateKind::Broadcast => {}
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A state of a key that is cleaned up.
-struct Cleaned<'a> {
-    key: &'a [u8],
-    state: usize,
-    judged_by: &'a JudgedBy,
-    ttl: &'a StateTtl,
-}
-
-impl Cleaned<'_> {
-    fn is_expired(&self, stored: &[u8]) -> bool {
-        self.judged_by.is_expired(self.ttl, stamped(stored).0)
-    }
-
-    /// The stamp of what was written before there was any time: the first that was told, so that it counts from there in later runs too, and no later than now for all
-    /// keys that are cleaned up. `None`: it has another, or there is none yet.
-    fn first_stamp(&self, stored: &[u8]) -> Option<i64> {
-        let (now, first) = self.judged_by.of(self.ttl.time);
-        (stamped(stored).0 == NO_TIMESTAMP && first.min(now) != NO_TIMESTAMP).then(|| first.min(now))
-    }
-
-    fn value(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
-        let mut stored = Column::new();
-        if !backend.value(slot, self.state, &mut stored)? {
-            return Ok(());
-        }
-        match self.first_stamp(stored.get(0)) {
-            _ if self.is_expired(stored.get(0)) => backend.clear(slot, self.key, self.state),
-            Some(stamp) => backend.set_value(slot, self.key, self.state, &with_other_stamp(stamp, stored.get(0))),
-            None => Ok(()),
-        }
-    }
-
-    fn list(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot) -> Result<(), EngineError> {
-        let expired = count_expired(backend, slot, self.state, |item| self.is_expired(item))?;
-        backend.list_pop_front(slot, self.key, self.state, expired)?;
-        let mut first = Column::new();
-        backend.list_read(slot, self.state, 0, 1, &mut first)?;
-        let Some(stamp) = first.iter().next().and_then(|first| self.first_stamp(first)) else { return Ok(()) };
-        if backend.state_bytes(slot, self.state)? > STAMPED_LIST_BYTES {
-            return Ok(());
-        }
-        let items = Content::read(backend, slot, self.state, StateKind::List)?;
-        // An item is no younger than the one behind it.
-        let Content::List(column) = &items else { return Ok(()) };
-        let oldest = column.iter().map(|item| stamped(item).0).filter(|stamp| *stamp != NO_TIMESTAMP).min();
-        let stamp = oldest.map_or(stamp, |oldest| oldest.min(stamp));
-        let renewed = |item: &[u8]| Some(if stamped(item).0 == NO_TIMESTAMP { with_other_stamp(stamp, item) } else { item.to_vec() });
-        items.filter_map(renewed).write(backend, slot, (self.key, self.state))
-    }
-
-    /// Of a map that is long a part: the one at its front, and one that begins where such a part has ended before, so that none stays out of reach.
-    fn map(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, cursor: &mut Option<Vec<u8>>) -> Result<(), EngineError> {
-        let Some(behind_front) = self.part_of_map(backend, slot, None)? else { return Ok(()) };
-        let from = cursor.take().filter(|from| *from > behind_front).unwrap_or(behind_front);
-        *cursor = self.part_of_map(backend, slot, Some(&from))?;
-        Ok(())
-    }
-
-    /// Cleans up some entries from `from` on. Where the next ones begin.
-    fn part_of_map(&self, backend: &mut dyn StateBackend, slot: &mut KeySlot, from: Option<&[u8]>) -> Result<Option<Vec<u8>>, EngineError> {
-        let (mut names, mut stored) = (Column::new(), Column::new());
-        let next = backend.map_scan(slot, self.state, from, CLEANED_BYTES, &mut names, &mut stored)?;
-        for (entry, stored) in names.iter().zip(stored.iter()) {
-            if self.is_expired(stored) {
-                backend.map_remove(slot, self.key, self.state, entry)?;
-            } else if let Some(stamp) = self.first_stamp(stored) {
-                backend.map_put(slot, self.key, self.state, entry, &with_other_stamp(stamp, stored))?;
-            }
-        }
-        Ok(next)
-    }
 }
 
 /// How many of a list's items, from the front on, have expired.
-fn count_expired(backend: &dyn StateBackend, slot: &KeySlot, state: usize, is_expired: impl Fn(&[u8]) -> bool) -> Result<u64, EngineError> {
+pub(super) fn count_expired(
+    backend: &dyn StateBackend,
+    slot: &KeySlot,
+    state: usize,
+    is_expired: impl Fn(&[u8]) -> bool,
+) -> Result<u64, EngineError> {
     let (mut front, mut bytes) = (ExpiredFront::default(), 1);
     let mut items = Column::new();
     loop {
@@ -375,7 +304,7 @@ fn count_expired(backend: &dyn StateBackend, slot: &KeySlot, state: usize, is_ex
         if next.is_none() || !is_past {
             return Ok(front.expired as u64);
         }
-        bytes = CLEANED_BYTES;
+        bytes = LOOKED_AT_BYTES;
     }
 }
 

@@ -7,6 +7,9 @@ use crate::state::{KeyGroupRange, MemoryBackendFactory, StateSnapshot, StoredGro
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 
+#[path = "began_tests.rs"]
+mod began;
+
 const VALUE: usize = 0;
 const LIST: usize = 1;
 const MAP: usize = 2;
@@ -177,7 +180,7 @@ impl Run {
         let mut shown = BTreeMap::new();
         for (group, block) in &blocks {
             self.state.backend_mut().restore(*group, block, &[Some(0), Some(1), Some(2), Some(3)]).unwrap();
-            let mut stored = StoredGroup::new(*group, GROUPS, &states).at(self.event, self.processing);
+            let mut stored = StoredGroup::new(*group, GROUPS, &states).at((NO_TIMESTAMP, self.event), self.processing);
             stored.add_block(block).unwrap();
             shown.extend(stored.into_keys().into_iter().map(|(key, states)| (key.to_vec(), states.len())));
         }

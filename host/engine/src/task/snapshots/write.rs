@@ -97,8 +97,9 @@ impl Captured {
     }
 
     fn add_operator(&mut self, extent: &Extent, part: &mut SubtaskSnapshot, capture: SubtaskCapture) {
-        let SubtaskCapture { operator, keyed, broadcast, calls, floors, processing_time, largest_timestamp } = capture;
-        (part.floors, part.processing_time, part.largest_timestamp) = (floors, processing_time, largest_timestamp);
+        let SubtaskCapture { operator, keyed, broadcast, calls, floors, event_time_began, processing_time, largest_timestamp } = capture;
+        (part.floors, part.event_time_began) = (floors, event_time_began);
+        (part.processing_time, part.largest_timestamp) = (processing_time, largest_timestamp);
         let mut files = None;
         part.keys = keyed.as_ref().map_or(0, StateSnapshot::keys);
         match keyed {

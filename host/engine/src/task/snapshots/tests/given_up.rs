@@ -23,6 +23,7 @@ fn in_blocks(operator: &str) -> Capture {
             broadcast: None,
             calls: None,
             floors: Vec::new(),
+            event_time_began: Vec::new(),
             processing_time: None,
             largest_timestamp: None,
         },
