@@ -13,7 +13,7 @@ export default operator({
     const word = record.keyText();
     if (word === null) throw new Failure('a word is the key of its record, and this record has none');
     const { count } = ctx.occurrences.update(({ count }) => ({ count: count + 1n }));
-    // `ctx.emitJson({ word, count })` is the same, and takes QuickJS three times as long.
+    // `ctx.emitJson({ word, count })` is the same, and takes QuickJS more than twice as long.
     ctx.emit(`{"word":${JSON.stringify(word)},"count":${count}}`);
   },
 });
