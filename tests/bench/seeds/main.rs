@@ -67,8 +67,8 @@ fn main() -> ExitCode {
         eprintln!("no such scenario; there are: {}", there.join(", "));
         return ExitCode::FAILURE;
     }
-    let wanted = ALL.into_iter().filter(|(name, _)| is_wanted(name));
-    let mut failed: u64 = wanted.map(|(name, scenario)| run(name, "checkpoints", (from, count), |seed| one(seed, scenario))).sum();
+    let wanted = ALL.iter().filter(|(name, _)| is_wanted(name));
+    let mut failed: u64 = wanted.map(|(name, scenario)| run(name, "checkpoints", (from, count), |seed| one(seed, *scenario))).sum();
     let wanted = CHANGING.into_iter().filter(|(name, _)| is_wanted(name));
     failed += wanted.map(|(name, simulate)| run(name, "changes", (from, count), simulate)).sum::<u64>();
     let wanted = lives().filter(|(name, _)| is_wanted(name));

@@ -94,7 +94,7 @@ pub const fn by_guest(guest: Guest, scenario: Scenario) -> Scenario {
 }
 
 /// What a run of many seeds goes through, by name.
-pub const ALL: [(&str, Scenario); 84] = [
+pub static ALL: [(&str, Scenario); 84] = [
     ("aligned", STORMY),
     ("overtaking", Scenario { barriers: Barriers::ExactlyOnce, ..STORMY }),
     ("at-least-once", Scenario { barriers: Barriers::AtLeastOnce, ..STORMY }),
