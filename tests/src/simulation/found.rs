@@ -2,12 +2,14 @@
 //! each record of every split counts once, and a reader hears of no checkpoint that the log does not have.
 //!
 //! Where a job goes by time it goes on by the clock between two splits, for longer than windows last. What takes late records, or asks for no time of theirs, is given splits
-//! whose records lie among those that have been read: most are late. What takes none is given splits of which each is newer than all before it, and one reader finds them
-//! all: of several that were idle the first to tell of what is new moves time on, and what another finds then may be older, and late by the rules. Of a job with two
-//! sides one finds splits, and the other waits for it in the windows.
+//! whose records lie among those that have been read: most are late. What takes none is given splits of which each is newer than all before it by more than a clock goes on
+//! meanwhile, and they come once all of those has been said: that takes time that has gone on by the clock, and not too far.
+//!
+//! One reader finds all of these. Of several that were idle the first to tell of what is new moves time on, and what another finds then may be older, and late by the
+//! rules; and where they are idle again time goes on from where the last of them was. Of a job with two sides one finds splits, and the other waits for it in the windows.
 
 use super::graph::graph;
-use super::growing::{Bring, GrowingSource, SPLITS, Seen, in_blocks};
+use super::growing::{Bring, GrowingSource, SPLITS, Seen, block_of, in_blocks};
 use super::join_inputs::{self, joined_in_windows};
 use super::judge::{check, same};
 use super::lives::{PROCESSES, is_over, live};
@@ -19,6 +21,7 @@ use super::timed::windows_by;
 use super::windowed::session_lines_by;
 use super::{Counter, Disk, Guest, RekeyFactory, Scenario, Spoken, TimedBy, clocked};
 use futures_util::future::{Either, select};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,11 +50,11 @@ pub struct FoundReport {
 pub fn simulate_found_splits(seed: u64, scenario: Scenario) -> Result<FoundReport, String> {
     let simulator = Simulator::new(seed);
     let (disk, objects): (Disk, Arc<dyn Store>) = (Disk::default(), Arc::new(ObjectStorage::in_memory()));
-    let seen = Arc::new(Mutex::new(Seen::default()));
+    let (seen, expected) = (Arc::new(Mutex::new(Seen::default())), Arc::new(Expected::of(scenario)));
     let mut report = FoundReport::default();
     loop {
         report.processes += 1;
-        let ended = process(&simulator, scenario, &disk, &objects, &seen, report.processes)?;
+        let ended = process(&simulator, scenario, &disk, &objects, (&seen, &expected), report.processes)?;
         if is_over(ended.map(|job| job.outcome))? {
             break;
         }
@@ -65,7 +68,7 @@ pub fn simulate_found_splits(seed: u64, scenario: Scenario) -> Result<FoundRepor
             judge(scenario, of, Punctuality::AnyIsLate, &disk.committed(), open.as_deref())?
         }
         _ if Bring::to(scenario.counter) == Bring::NewTime => {
-            same("committed", said_of_blocks(scenario), &disk.committed())?;
+            same("committed", expected.lines.iter().cloned(), &disk.committed())?;
             let open = left_open(&simulator, &objects, scenario)?.map_or(0, |open| open.len());
             if open > 0 { Err(format!("the input has ended, and there is state of {open} keys")) } else { Ok(Spoken::default()) }?
         }
@@ -82,12 +85,14 @@ fn process(
     scenario: Scenario,
     disk: &Disk,
     objects: &Arc<dyn Store>,
-    seen: &Arc<Mutex<Seen>>,
+    (seen, expected): (&Arc<Mutex<Seen>>, &Arc<Expected>),
     number: u64,
 ) -> Result<Option<JobReport>, String> {
     let mut graph = graph(simulator, disk, scenario);
     let bring = Bring::to(scenario.counter);
-    let source = GrowingSource { numbers: numbers(scenario, bring), bring, simulator: simulator.clone(), seen: seen.clone() };
+    let (of_disk, of_splits) = (disk.clone(), expected.clone());
+    let said = Arc::new(move || if bring == Bring::NewTime { of_splits.said(&of_disk.committed()) } else { 0 });
+    let source = GrowingSource { numbers: numbers(scenario, bring), bring, said, simulator: simulator.clone(), seen: seen.clone() };
     graph.vertices[0].kind = VertexKind::Source { source: Arc::new(source), rate: Some(2_000.0) };
     if bring == Bring::NewTime {
         by_one_reader(simulator, &mut graph, scenario);
@@ -99,10 +104,10 @@ fn process(
     let (control, inbox) = JobControl::new();
     let options = options(simulator, disk, objects, scenario);
     let job = run_job(graph, options, clocked::runtime(simulator, scenario), Arc::new(JobStatus::new(VERTICES)), inbox);
-    let (clock, committed) = (simulator.clone(), disk.clone());
+    let (clock, committed, expected) = (simulator.clone(), disk.clone(), expected.clone());
     let end = async move {
         let mut seen = None;
-        while seen.replace(committed.line_count()) == Some(committed.line_count()) || !is_heard_of(scenario, &committed) {
+        while seen.replace(committed.line_count()) == Some(committed.line_count()) || !is_heard_of(scenario, &committed, &expected) {
             clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
         }
         control.stop(StopKind::Drain);
@@ -142,22 +147,49 @@ fn by_one_reader(simulator: &Simulator, graph: &mut JobGraph, scenario: Scenario
     }
 }
 
-/// What is said of splits of which each is newer than those before it.
-fn said_of_blocks(scenario: Scenario) -> Box<dyn Iterator<Item = String>> {
-    match scenario.counter {
-        Counter::Sessions => Box::new(session_lines_by(scenario, in_blocks)),
-        Counter::WindowedJoin => Box::new(joined_in_windows(scenario)),
-        _ => Box::new(windows_by(scenario, in_blocks)),
+/// What is to be said of splits of which each is newer than those before it.
+struct Expected {
+    lines: Vec<String>,
+    /// How many of them speak of each split.
+    of_splits: BTreeMap<usize, usize>,
+}
+
+impl Expected {
+    fn of(scenario: Scenario) -> Self {
+        let lines: Vec<String> = match scenario.counter {
+            counter if Bring::to(counter) == Bring::AnyTime => Vec::new(),
+            Counter::Sessions => session_lines_by(scenario, in_blocks).collect(),
+            Counter::WindowedJoin => joined_in_windows(scenario).collect(),
+            _ => windows_by(scenario, in_blocks).collect(),
+        };
+        let of_splits = of_splits(&lines);
+        Self { lines, of_splits }
+    }
+
+    /// Of how many splits, from the first on, these lines say all.
+    fn said(&self, lines: &[String]) -> u64 {
+        let said = of_splits(lines);
+        self.of_splits.iter().take_while(|(split, lines)| said.get(split) >= Some(lines)).count() as u64
     }
 }
 
+/// How many lines speak of each split: behind a word stands the number of a record, or a time.
+fn of_splits(lines: &[String]) -> BTreeMap<usize, usize> {
+    let mut of_splits = BTreeMap::new();
+    for line in lines {
+        let number = line.split(' ').nth(1).and_then(|number| number.parse().ok()).expect("a line speaks of a number or a time");
+        *of_splits.entry(block_of(number)).or_default() += 1;
+    }
+    of_splits
+}
+
 /// True where all records show in what is committed. Those in windows do so without an end of the input, as time goes on without records.
-fn is_heard_of(scenario: Scenario, disk: &Disk) -> bool {
+fn is_heard_of(scenario: Scenario, disk: &Disk, expected: &Expected) -> bool {
     let lines = disk.committed();
     match scenario.counter {
         Counter::Speaking(_) | Counter::Guest(Guest::Speaking(_)) => spoken_of(&lines).len() as u64 >= scenario.records,
         Counter::Clocked => clocked::numbers_in(&lines) >= scenario.records,
-        counter if Bring::to(counter) == Bring::NewTime => lines.len() >= said_of_blocks(scenario).count(),
+        counter if Bring::to(counter) == Bring::NewTime => lines.len() >= expected.lines.len(),
         _ => lines.len() as u64 >= scenario.records,
     }
 }

@@ -32,7 +32,7 @@ const FAR: i64 = 1_000_000_000;
 pub(super) enum Bring {
     /// One record of nine, in the time of those that have been read.
     AnyTime,
-    /// What is newer than all that has been read.
+    /// What is newer than all that has been read, once that has been said: one split, and two of them in turn.
     NewTime,
 }
 
@@ -59,6 +59,12 @@ impl Bring {
     }
 }
 
+/// The block of a record of this number, or of this time.
+pub(super) fn block_of(number_or_time: i64) -> usize {
+    let block = if number_or_time < FAR { number_or_time / BLOCK as i64 } else { number_or_time / FAR };
+    block as usize
+}
+
 /// Each block is of a time of its own.
 pub(super) fn in_blocks(number: u64) -> i64 {
     number as i64 + (number / BLOCK) as i64 * FAR
@@ -69,6 +75,8 @@ pub(super) fn in_blocks(number: u64) -> i64 {
 pub(super) struct GrowingSource {
     pub numbers: NumberSource,
     pub bring: Bring,
+    /// Of how many splits, from the first on, all has been said.
+    pub said: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub simulator: Simulator,
     pub seen: Arc<Mutex<Seen>>,
 }
@@ -90,9 +98,11 @@ struct GrowingReader {
 
 impl GrowingSource {
     fn there(&self) -> impl Iterator<Item = SplitState> {
-        let count = (1 + self.simulator.now().as_millis() as u64 / SPLIT_EVERY.as_millis() as u64).min(SPLITS);
-        let apart = if self.bring == Bring::NewTime { BLOCK } else { 1 };
-        (0..count).map(move |number| SplitState::unread(format!("{number}"), json!(number * apart)))
+        let (count, apart) = match (self.bring, (self.said)()) {
+            (Bring::AnyTime, _) => (1 + self.simulator.now().as_millis() as u64 / SPLIT_EVERY.as_millis() as u64, 1),
+            (Bring::NewTime, said) => (1 + said + said % 2, BLOCK),
+        };
+        (0..count.min(SPLITS)).map(move |number| SplitState::unread(format!("{number}"), json!(number * apart)))
     }
 
     /// Reads up to `room` records of a split, and moves it on. Gives how many there were.
