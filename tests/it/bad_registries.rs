@@ -58,12 +58,12 @@ fn a_layer_that_is_not_what_the_manifest_names_is_refused() {
     check_layer(|| ok(&COMPONENT[1..]), "its layer has 44 bytes, and the manifest says 45");
     check_layer(|| ok([COMPONENT, b"x"].concat()), "longer than 45 bytes");
     check_layer(|| Reply::CutOff("200 OK", COMPONENT.to_vec(), 20), "end of file before message length reached");
-    check_layer(|| Reply::Endless, "longer than 45 bytes");
+    check_layer(|| Reply::Endless("200 OK"), "longer than 45 bytes");
 }
 
 #[test]
 fn an_answer_that_does_not_end_ends_the_pull_and_not_the_machine() {
-    check(|_| Reply::Endless, &["the registry's answer is longer than 262144 bytes"]);
+    check(|_| Reply::Endless("200 OK"), &["the registry's answer is longer than 262144 bytes"]);
     check(|_| Reply::Whole("500 Internal Server Error", String::new(), b"\x1b[31mred".repeat(100_000)), &["the registry fails: 500"]);
     let round = |request: &Request| Reply::Whole("302 Found", format!("Location: {}x\r\n", request.path), Vec::new());
     check(round, &["round in a circle"]);
@@ -77,7 +77,7 @@ fn an_answer_that_does_not_end_ends_the_pull_and_not_the_machine() {
             Reply::Whole("401 Unauthorized", format!("WWW-Authenticate: Bearer realm=\"http://{host}/token\"\r\n"), Vec::new())
         }
     };
-    check(move |request| challenge(request, || Reply::Endless), &["ask for a token: the registry's answer is longer"]);
+    check(move |request| challenge(request, || Reply::Endless("200 OK")), &["ask for a token: the registry's answer is longer"]);
     check(move |request| challenge(request, || ok("{}")), &["answers without one"]);
     check(move |request| challenge(request, || ok("{\"token\":\"t\"}")), &["the registry does not let us", "docker login"]);
 }

@@ -26,7 +26,7 @@
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
 //! - `hostile`: plugins that mean harm, at every command that reads one.
-//! - `registries`: plugins in a registry, and jobs that name them there; `bad_registries`: registries that mean harm, or ask for a password.
+//! - `registries`: plugins in a registry, and jobs that name them there; `bad_registries` and `bad_pushes`: registries that mean harm, or ask for a password.
 //! - `takeover`: several processes on one job.
 //! - `lost_log`: a log that is gone, or has lost its newest entries.
 //! - `moved`: projects that are moved or copied between two runs.
@@ -54,6 +54,7 @@
 
 mod architecture;
 mod backpressure;
+mod bad_pushes;
 mod bad_registries;
 mod bad_rows;
 mod changes;

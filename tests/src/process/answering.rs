@@ -27,8 +27,8 @@ pub enum Reply {
     Whole(&'static str, String, Vec<u8>),
     /// The same, but of the body only the first bytes come, so many.
     CutOff(&'static str, Vec<u8>, usize),
-    /// A body that does not end.
-    Endless,
+    /// A status with its text, and a body that does not end.
+    Endless(&'static str),
     /// What another server answers to the same request.
     Forward(String),
 }
@@ -105,9 +105,9 @@ fn send(mut stream: TcpStream, reply: Reply, request: &Request) -> io::Result<()
             stream.write_all(head.as_bytes())?;
             stream.write_all(&body[..at])
         }
-        Reply::Endless => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
-            let piece = [b' '; 64 << 10];
+        Reply::Endless(status) => {
+            stream.write_all(format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n").as_bytes())?;
+            let piece = [b'x'; 64 << 10];
             (0..ENDLESS / piece.len()).try_for_each(|_| stream.write_all(&piece))
         }
         Reply::Forward(to) => {

@@ -1,14 +1,16 @@
 //! Plugins in OCI registries: pushed as the artefact that Wasm tools agreed on, pulled within bounds, kept by their digest.
 //!
-//! `artefact` says what such an artefact is, `push` writes it with oci-client, `pull` reads it. What is read is a stranger's answer: oci-client reads answers to
-//! their end, however long, so `session` asks for manifests, tokens and layers itself, with a limit of bytes and of time for each, and `authorisation` answers
-//! what a registry asks in front of that. `credentials` are those that Docker and Podman have, or the environment; `kept` is what was pulled before.
+//! `artefact` says what such an artefact is, `push` writes it, `pull` reads it. What a registry answers is a stranger's: `asking` is a request with a limit of
+//! bytes and of time, `session` tries it again where that may help, and `authorisation` answers what a registry asks in front of it. `credentials` are those that
+//! Docker and Podman have, or the environment; `kept` is what was pulled before.
 //!
 //! Invariant: no byte of a layer leaves here whose SHA-256 is not the one that the manifest names, and no manifest whose SHA-256 is not the one that the
 //! reference names, where it names one.
 
 mod access;
 mod artefact;
+#[cfg(feature = "oci")]
+mod asking;
 #[cfg(feature = "oci")]
 mod authorisation;
 #[cfg(feature = "oci")]

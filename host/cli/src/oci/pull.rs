@@ -45,7 +45,7 @@ async fn try_pull(
     if let Some(bytes) = kept.and_then(|kept| kept.get(&layer.digest)) {
         return Ok(pulled(bytes));
     }
-    let bytes = component(&mut session, reference, &layer, seen).await?;
+    let bytes = component(&mut session, &layer, seen).await?;
     if let Some(kept) = kept {
         // A full disk costs another pull, and no more.
         _ = kept.put(&layer.digest, &bytes);
@@ -56,7 +56,7 @@ async fn try_pull(
 /// The manifest's digest, and what it names.
 async fn manifest(session: &mut Session<'_>, reference: &OciReference) -> Result<(String, Layer), EngineError> {
     let named = reference.digest.as_deref().or(reference.tag.as_deref()).unwrap_or("latest");
-    let path = format!("/v2/{}/manifests/{named}", reference.repository);
+    let path = format!("manifests/{named}");
     let wanted = Wanted { path, accept: MANIFEST_TYPE, most: MANIFEST_BYTES, time: MANIFEST_TIME, seen: &|_| {} };
     let body = session.get(&wanted).await?;
     let digest = format!("sha256:{}", sha256_of(&body));
@@ -70,13 +70,8 @@ async fn manifest(session: &mut Session<'_>, reference: &OciReference) -> Result
     Ok((digest, layer))
 }
 
-async fn component(
-    session: &mut Session<'_>,
-    reference: &OciReference,
-    layer: &Layer,
-    seen: &dyn Fn(u64, u64),
-) -> Result<Vec<u8>, EngineError> {
-    let path = format!("/v2/{}/blobs/sha256:{}", reference.repository, layer.digest);
+async fn component(session: &mut Session<'_>, layer: &Layer, seen: &dyn Fn(u64, u64)) -> Result<Vec<u8>, EngineError> {
+    let path = format!("blobs/sha256:{}", layer.digest);
     let seen = |bytes| seen(bytes, layer.size);
     let bytes = session.get(&Wanted { path, accept: "*/*", most: layer.size, time: LAYER_TIME, seen: &seen }).await?;
     if bytes.len() as u64 != layer.size {

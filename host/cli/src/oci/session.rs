@@ -1,30 +1,22 @@
-//! Asks one registry for what has a name in it: within limits of bytes and time, three times where it may pass, and with what it asks in front.
+//! Asks one registry: three times where it may pass, and with what it asks in front.
+//!
+//! Invariants: credentials go to the registry's own address and to the server of tokens that it names, and to no address that an answer leads to; what is
+//! encrypted leads to nothing that is not; of no answer more is read, or longer, than was said before.
 
 use super::Access;
+use super::asking::{Asking, SHORT_BYTES, SHORT_TIME, bounded, client, follow, sent, within};
 use super::authorisation::{Actions, Authorisation, Challenge, TokenRequest};
 use super::credentials::Credentials;
-use super::failure::{credentials, of_request, of_status, with_plain_hint};
+use super::failure::{credentials, of_status, with_plain_hint};
 use crate::job_file::OciReference;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, USER_AGENT};
-use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use std::time::Duration;
 use weir_engine::runtime::Clock;
 use weir_engine::{EngineError, ErrorKind};
 
-/// How weir calls itself.
-pub(super) const AGENT: &str = concat!("weir/", env!("CARGO_PKG_VERSION"));
-/// For a connection.
-pub(super) const CONNECT_TIME: Duration = Duration::from_secs(5);
-/// For the next bytes of an answer.
-pub(super) const READ_TIME: Duration = Duration::from_secs(15);
-/// For a short answer, from its request to its end.
-const SHORT_TIME: Duration = Duration::from_secs(30);
-/// Bytes of an answer that is an error, or a token.
-const SHORT_BYTES: u64 = 256 << 10;
-/// Addresses that an answer may lead to one after the other.
-const REDIRECTS: usize = 5;
-/// Tries of a request that may pass.
+/// Tries of what may pass.
 const TRIES: u32 = 3;
 /// How long is waited behind the first; four times as long behind each one more.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -37,7 +29,7 @@ pub(super) struct Wanted<'a> {
     pub accept: &'static str,
     /// Bytes that it may have.
     pub most: u64,
-    /// How long it may take.
+    /// How long it may take, with all tries.
     pub time: Duration,
     /// Told how many have come.
     pub seen: &'a dyn Fn(u64),
@@ -46,6 +38,7 @@ pub(super) struct Wanted<'a> {
 /// One registry, as it is spoken to for one reference.
 pub(super) struct Session<'a> {
     http: Client,
+    base: Url,
     reference: &'a OciReference,
     access: &'a Access,
     clock: &'a dyn Clock,
@@ -56,22 +49,38 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Begins one. Nothing is sent yet.
     pub fn new(reference: &'a OciReference, access: &'a Access, clock: &'a dyn Clock, actions: Actions) -> Result<Self, EngineError> {
-        // Another library of this process may have installed one; any will do.
-        _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder().connect_timeout(CONNECT_TIME).read_timeout(READ_TIME).redirect(Policy::custom(follow));
-        if reference.is_local() {
-            // A proxy would look for it on another machine.
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| of_request(&error))?;
-        Ok(Self { http, reference, access, clock, actions, authorisation: None })
+        let scheme = if access.is_plain(reference) { "http" } else { "https" };
+        // Docker's registry has another address than its name.
+        let host = if reference.registry == "docker.io" { "registry-1.docker.io" } else { &reference.registry };
+        let base = Url::parse(&format!("{scheme}://{host}"))
+            .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("`{host}` is no registry's host: {error}")))?;
+        let http = client(reference, actions, Policy::custom(follow))?;
+        Ok(Self { http, base, reference, access, clock, actions, authorisation: None })
+    }
+
+    /// The address of what the registry has, or is to have, at this path below the reference's name.
+    pub fn address(&self, below: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("/v2/{}/{below}", self.reference.repository));
+        url
     }
 
     /// What the registry has there.
     pub async fn get(&mut self, wanted: &Wanted<'_>) -> Result<Vec<u8>, EngineError> {
+        let asking = Asking::new(Method::GET, self.address(&wanted.path)).header(ACCEPT, wanted.accept).within(wanted.time);
+        let clock = self.clock;
+        let tried = self.tried(async |session: &mut Self| {
+            let response = session.granted(&asking).await?;
+            bounded(response, wanted.most, wanted.seen).await
+        });
+        within(clock, wanted.time, tried).await
+    }
+
+    /// What `work` comes to, which is done anew where what is wrong with the registry may pass.
+    pub async fn tried<T>(&mut self, mut work: impl AsyncFnMut(&mut Self) -> Result<T, EngineError>) -> Result<T, EngineError> {
         let mut tried = 1;
         loop {
-            match self.try_get(wanted).await {
+            match work(self).await {
                 Err(error) if error.kind() == ErrorKind::Retry && tried < TRIES => {
                     self.clock.sleep_until(self.clock.now() + PAUSE * 4_u32.pow(tried - 1)).await;
                     tried += 1;
@@ -81,43 +90,34 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What the registry asks for in front of whatever is wanted of it: nothing, a token or a password.
-    pub async fn authorised(&mut self) -> Result<Option<Authorisation>, EngineError> {
-        let wanted = Wanted { path: "/v2/".into(), accept: "*/*", most: SHORT_BYTES, time: SHORT_TIME, seen: &|_| {} };
-        self.get(&wanted).await?;
-        Ok(self.authorisation.clone())
+    /// The registry's answer; an error where that is what it is.
+    pub async fn granted(&mut self, asking: &Asking) -> Result<Response, EngineError> {
+        let response = self.answer(asking).await?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
     }
 
-    async fn try_get(&mut self, wanted: &Wanted<'_>) -> Result<Vec<u8>, EngineError> {
-        let mut response = self.send(wanted).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.authorisation.is_none() {
-            self.authorise(response.headers()).await?;
-            response = self.send(wanted).await?;
+    /// The registry's answer, whatever it is. Where it asks who asks, it is told once.
+    pub async fn answer(&mut self, asking: &Asking) -> Result<Response, EngineError> {
+        let is_own = |url: &Url| url.origin() == self.base.origin();
+        if !is_own(&asking.url) {
+            return asking.send(&self.http, None).await;
         }
-        self.body(response, wanted.most, wanted.seen).await
+        let response = asking.send(&self.http, self.authorisation.as_ref()).await?;
+        // A token may have grown old, or be for less than this; a password is the same again.
+        let is_last_word = matches!(self.authorisation, Some(Authorisation::Basic(..)));
+        if response.status() != StatusCode::UNAUTHORIZED || is_last_word || !is_own(response.url()) {
+            return Ok(response);
+        }
+        self.authorise(response.headers()).await?;
+        asking.send(&self.http, self.authorisation.as_ref()).await
     }
 
-    async fn send(&self, wanted: &Wanted<'_>) -> Result<Response, EngineError> {
-        let scheme = if self.access.is_plain(self.reference) { "http" } else { "https" };
-        // Docker's registry has another address than its name.
-        let host = if self.reference.registry == "docker.io" { "registry-1.docker.io" } else { &self.reference.registry };
-        let request = self.http.get(format!("{scheme}://{host}{}", wanted.path)).header(ACCEPT, wanted.accept).timeout(wanted.time);
-        sent(match &self.authorisation {
-            Some(authorisation) => authorisation.apply(request),
-            None => request,
-        })
-        .await
-    }
-
-    /// The whole of an answer, no further than `most` bytes; an error where that is what it is.
-    async fn body(&self, response: Response, most: u64, seen: &dyn Fn(u64)) -> Result<Vec<u8>, EngineError> {
+    /// The error that an answer is.
+    async fn refused(&self, response: Response) -> EngineError {
         let status = response.status();
-        if status.is_success() {
-            return bounded(response, most, seen).await;
-        }
         // Of a long one the status is enough.
         let body = bounded(response, SHORT_BYTES, &|_| {}).await.unwrap_or_default();
-        Err(of_status(status, &body, self.reference))
+        of_status(status, &body, self.reference)
     }
 
     /// Gets what the registry asks for.
@@ -134,47 +134,31 @@ impl<'a> Session<'a> {
             None => return Err(refused("the registry does not let us, and does not say what would help: 401 Unauthorized")),
         };
         let plain = self.access.is_plain(self.reference);
-        let TokenRequest { url, form } = TokenRequest::new((&realm, service.as_deref()), self.reference, self.actions, &known, plain)?;
+        let request = TokenRequest::new((&realm, service.as_deref()), self.reference, self.actions, &known, plain)?;
+        let answer = self.token(request, known).await.map_err(|error| error.context("ask for a token"))?;
+        self.authorisation = Some(Authorisation::of_answer(&answer)?);
+        Ok(())
+    }
+
+    /// What the server of tokens answers.
+    async fn token(&self, TokenRequest { url, form }: TokenRequest, known: Credentials) -> Result<Vec<u8>, EngineError> {
         let request = match form {
-            Some(form) => self.http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form),
+            // A header stays behind where an answer leads to another host, and what a form holds would go with it.
+            Some(form) => {
+                let http = client(self.reference, self.actions, Policy::none())?;
+                http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+            }
             None => self.http.get(url),
         };
         let request = match known {
             Credentials::Basic(user, password) => request.basic_auth(user, Some(password)),
             Credentials::Identity(_) | Credentials::Anonymous => request,
         };
-        let answer = sent(request.timeout(SHORT_TIME)).await.map_err(|error| error.context("ask for a token"))?;
-        let body = self.body(answer, SHORT_BYTES, &|_| {}).await.map_err(|error| error.context("ask for a token"))?;
-        self.authorisation = Some(Authorisation::of_answer(&body)?);
-        Ok(())
-    }
-}
-
-async fn sent(request: RequestBuilder) -> Result<Response, EngineError> {
-    request.header(USER_AGENT, AGENT).send().await.map_err(|error| of_request(&error))
-}
-
-async fn bounded(mut response: Response, most: u64, seen: &dyn Fn(u64)) -> Result<Vec<u8>, EngineError> {
-    let too_long = || EngineError::new(ErrorKind::FixInput, format!("the registry's answer is longer than {most} bytes"));
-    if response.content_length().is_some_and(|length| length > most) {
-        return Err(too_long());
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| of_request(&error))? {
-        if (body.len() + chunk.len()) as u64 > most {
-            return Err(too_long());
+        let answer = sent(request.timeout(SHORT_TIME)).await?;
+        if answer.status().is_redirection() {
+            let what = format!("the server of tokens leads to another one, {}, where an identity token does not go", answer.status());
+            return Err(EngineError::new(ErrorKind::FixInput, what));
         }
-        body.extend_from_slice(&chunk);
-        seen(body.len() as u64);
+        if answer.status().is_success() { bounded(answer, SHORT_BYTES, &|_| {}).await } else { Err(self.refused(answer).await) }
     }
-    Ok(body)
-}
-
-/// Follows an answer to where it leads, which is not round in a circle, and not from an encrypted address to one that is not.
-fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let was_encrypted = attempt.previous().iter().any(|url| url.scheme() == "https");
-    if attempt.previous().len() > REDIRECTS || was_encrypted && attempt.url().scheme() != "https" {
-        return attempt.error("it leads on and on, or away from encryption");
-    }
-    attempt.follow()
 }
