@@ -57,13 +57,14 @@ fn a_layer_that_is_not_what_the_manifest_names_is_refused() {
     check_layer(|| ok(COMPONENT.to_ascii_uppercase()), "and the manifest says sha256:");
     check_layer(|| ok(&COMPONENT[1..]), "its layer has 44 bytes, and the manifest says 45");
     check_layer(|| ok([COMPONENT, b"x"].concat()), "longer than 45 bytes");
+    check_layer(|| ok(COMPONENT), "its layer is no component");
     check_layer(|| Reply::CutOff("200 OK", COMPONENT.to_vec(), 20), "end of file before message length reached");
     check_layer(|| Reply::Endless("200 OK"), "longer than 45 bytes");
 }
 
 #[test]
 fn an_answer_that_does_not_end_ends_the_pull_and_not_the_machine() {
-    check(|_| Reply::Endless("200 OK"), &["the registry's answer is longer than 262144 bytes"]);
+    check(|_| Reply::Endless("200 OK"), &["its manifest is longer than 262144 bytes"]);
     check(|_| Reply::Whole("500 Internal Server Error", String::new(), b"\x1b[31mred".repeat(100_000)), &["the registry fails: 500"]);
     let round = |request: &Request| Reply::Whole("302 Found", format!("Location: {}x\r\n", request.path), Vec::new());
     check(round, &["round in a circle"]);
@@ -93,7 +94,10 @@ fn a_manifest_that_is_another_than_its_digest_says_is_refused() {
     // The same in a job file, before anything has begun.
     bench.edit_job(&format!("plugin = {:?}", plugin("word-count-count")), &format!("plugin = {reference:?}"));
     bench.run("run job.toml").assert(1, &[&format!("count: pull {reference}: the registry answers with")]);
-    bench.edit_job(&reference, "oci:count:1");
+    bench.run(&format!("plugin inspect {}/a:1", registry.host())).assert(2, &[&format!("write `oci:{}/a:1`", registry.host())]);
+    bench.edit_job(&reference, &format!("{}/a:1", registry.host()));
+    bench.run("check job.toml").assert(2, &["it looks like a reference to a registry", "job.toml:"]);
+    bench.edit_job(&format!("{}/a:1", registry.host()), "oci:count:1");
     bench.run("check job.toml").assert(2, &["it does not begin with a registry's host", "job.toml:"]);
 }
 
@@ -117,7 +121,7 @@ fn a_password_comes_out_of_dockers_configuration_and_goes_to_its_registry_alone(
     let configured = |auth: &str| format!("{{\"auths\":{{{host:?}:{{\"auth\":\"{auth}\"}}}}}}");
     std::fs::write(bench.path("docker/config.json"), configured("bWU6d3Jvbmc=")).expect("a file");
     let refused = run(&push);
-    refused.assert(1, &["the registry does not let us"]);
+    refused.assert(1, &["the registry does not let us", &format!("those are the credentials of {home}/config.json")]);
     assert!(!refused.stderr.contains("wrong") && !refused.stderr.contains("bWU6"), "{}", refused.stderr);
     std::fs::write(bench.path("docker/config.json"), configured("bWU6czNjcmV0")).expect("a file");
     let pushed = run(&push);

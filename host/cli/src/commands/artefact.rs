@@ -51,6 +51,10 @@ pub(super) fn pull(context: &Context, reference: &str, file: Option<&Path>, inse
         write_whole(file, &found.bytes)
             .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("write the component {}: {error}", file.display())))?;
     }
+    if let (None, Some(why)) = (file, &found.not_kept) {
+        let what = format!("keep what {} is: {why}", found.reference);
+        return Err(EngineError::new(ErrorKind::FixInput, what).with_hint("`-o FILE` writes it to a file").into());
+    }
     let PluginMetadata { name, version, .. } = PluginMetadata::of(&found.bytes);
     let document = PluginArtefactDocument {
         schema: SCHEMA,

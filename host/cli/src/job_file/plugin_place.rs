@@ -55,6 +55,10 @@ impl PluginPlace {
         match written.strip_prefix(SHA256) {
             Some(hex) if is_sha256(hex) => Ok(Self::Digest(hex.to_owned())),
             Some(_) => Err(bad("a digest is `sha256:` and 64 of the characters 0-9 and a-f", "`weir plugin inspect` shows a component's")),
+            None if OciReference::parse(written).is_ok() => {
+                let hint = format!("write `{OCI}{written}` for what is in a registry, or `./{written}` for a file");
+                Err(bad("it looks like a reference to a registry, and says that it is a file", hint))
+            }
             None => Ok(Self::File),
         }
     }

@@ -97,9 +97,9 @@ pub(super) async fn sent(request: RequestBuilder) -> Result<Response, EngineErro
     request.header(USER_AGENT, AGENT).send().await.map_err(|error| of_request(&error))
 }
 
-/// The whole of an answer, no further than `most` bytes. `seen` is told how many have come.
-pub(super) async fn bounded(mut response: Response, most: u64, seen: &dyn Fn(u64)) -> Result<Vec<u8>, EngineError> {
-    let too_long = || EngineError::new(ErrorKind::FixInput, format!("the registry's answer is longer than {most} bytes"));
+/// The whole of an answer, no further than `most` bytes: one that has more is `too_long`. `seen` is told how many have come.
+pub(super) async fn bounded(mut response: Response, most: u64, too_long: &str, seen: &dyn Fn(u64)) -> Result<Vec<u8>, EngineError> {
+    let too_long = || EngineError::new(ErrorKind::FixInput, too_long);
     if response.content_length().is_some_and(|length| length > most) {
         return Err(too_long());
     }

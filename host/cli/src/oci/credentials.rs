@@ -3,18 +3,16 @@
 //! Those of the environment are for one registry, which it names: nothing is sent to another because a job file refers to it. What fails is said without what
 //! a helper or a file holds.
 
+use super::docker::{Configured, configured};
+use super::{failure, helper};
 use crate::job_file::OciReference;
-use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::printable;
 
 /// Bytes of a file of credentials.
 const FILE_BYTES: u64 = 1 << 20;
-/// Bytes of what a helper complains of.
-const SAID: usize = 300;
 
 /// Who asks.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,45 +29,48 @@ pub(super) enum Credentials {
 type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Credentials {
-    /// Those of this process for the reference's registry.
-    pub fn of_process(reference: &OciReference) -> Result<Self, EngineError> {
+    /// Those of this process for the reference's registry, and where they were found.
+    pub fn of_process(reference: &OciReference) -> Result<(Self, String), EngineError> {
         Self::of(reference, &|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    fn of(reference: &OciReference, variable: Variable<'_>) -> Result<Self, EngineError> {
+    fn of(reference: &OciReference, variable: Variable<'_>) -> Result<(Self, String), EngineError> {
         if let Some(found) = Self::of_environment(reference, variable)? {
-            return Ok(found);
+            return Ok((found, "WEIR_REGISTRY_USER".into()));
         }
-        // Docker's own registry has an older name there.
-        let registry = if reference.registry == "docker.io" { "index.docker.io" } else { &reference.registry };
         for path in files(variable) {
             let Ok(file) = File::open(&path) else { continue };
-            let failed = |what: String| {
+            let mut text = Vec::new();
+            let read = file.take(FILE_BYTES).read_to_end(&mut text).map_err(|error| error.to_string());
+            let found = read.and_then(|_| configured(&text, reference)).and_then(|found| match found {
+                Configured::Nothing => Ok(None),
+                Configured::Known(known) => Ok(Some(known)),
+                Configured::Helper(name, server) => helper::ask(&name, &server),
+            });
+            let found = found.map_err(|what| {
+                let registry = &reference.registry;
                 EngineError::new(ErrorKind::FixInput, format!("find credentials for {registry} in {}: {what}", path.display()))
-                    .with_hint(super::failure::credentials(reference))
-            };
-            match get_credential_from_reader(file.take(FILE_BYTES), registry) {
-                Ok(DockerCredential::UsernamePassword(user, password)) => return Ok(Self::Basic(user, password)),
-                Ok(DockerCredential::IdentityToken(token)) => return Ok(Self::Identity(token)),
-                Err(CredentialRetrievalError::NoCredentialConfigured) => {}
-                Err(CredentialRetrievalError::HelperFailure { stdout, stderr, .. }) if knows_none(&stdout) || knows_none(&stderr) => {}
-                Err(CredentialRetrievalError::HelperFailure { helper, stderr, .. }) => {
-                    return Err(failed(format!("{helper} fails: {}", printable(stderr.trim(), SAID))));
-                }
-                Err(error) => return Err(failed(error.to_string())),
+                    .with_hint(failure::credentials(reference))
+            })?;
+            if let Some(found) = found {
+                return Ok((found, path.display().to_string()));
             }
         }
-        Ok(Self::Anonymous)
+        Ok((Self::Anonymous, String::new()))
     }
 
     fn of_environment(reference: &OciReference, variable: Variable<'_>) -> Result<Option<Self>, EngineError> {
-        if variable("WEIR_REGISTRY").is_none_or(|registry| registry != reference.registry) {
-            return Ok(None);
+        let wrong = |what: String| Err(EngineError::new(ErrorKind::FixInput, what).with_hint(failure::credentials(reference)));
+        let user = variable("WEIR_REGISTRY_USER");
+        match variable("WEIR_REGISTRY") {
+            None if user.is_some() => return wrong("there is a WEIR_REGISTRY_USER, and no WEIR_REGISTRY that names whose it is".into()),
+            Some(host) if host.contains('/') => {
+                return wrong(format!("WEIR_REGISTRY is a host, as a reference begins with, and not `{host}`"));
+            }
+            Some(host) if host == reference.registry => {}
+            _ => return Ok(None),
         }
-        let wrong = |what: String| Err(EngineError::new(ErrorKind::FixInput, what).with_hint(super::failure::credentials(reference)));
-        let Some(user) = variable("WEIR_REGISTRY_USER") else {
-            return wrong("WEIR_REGISTRY names a registry, and WEIR_REGISTRY_USER nobody".into());
-        };
+        let Some(user) = user else { return wrong("WEIR_REGISTRY names a registry, and WEIR_REGISTRY_USER nobody".into()) };
         let password = match (variable("WEIR_REGISTRY_PASSWORD"), variable("WEIR_REGISTRY_PASSWORD_FILE")) {
             (Some(password), None) => password,
             (None, Some(path)) => {
@@ -85,11 +86,6 @@ impl Credentials {
         };
         Ok(Some(Self::Basic(user, password)))
     }
-}
-
-/// What helpers say of a registry that they have nothing for.
-fn knows_none(said: &str) -> bool {
-    said.contains("credentials not found")
 }
 
 /// Where Docker and Podman keep credentials.
@@ -110,7 +106,7 @@ mod tests {
     fn of(registry: &str, variables: &[(&str, &str)]) -> Result<Credentials, String> {
         let reference = OciReference::parse(&format!("{registry}/a:1")).expect("a reference");
         let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Credentials::of(&reference, &variable).map_err(|error| error.to_string())
+        Credentials::of(&reference, &variable).map(|(found, _)| found).map_err(|error| error.to_string())
     }
 
     fn basic(user: &str, password: &str) -> Result<Credentials, String> {
@@ -158,5 +154,11 @@ mod tests {
         check(of("b.example", &[named, user, ("WEIR_REGISTRY_PASSWORD", "x")]), Ok(Credentials::Anonymous));
         assert!(of("a.example", &[named, user]).is_err() && of("a.example", &[named]).is_err());
         assert!(of("a.example", &[named, user, ("WEIR_REGISTRY_PASSWORD_FILE", "/no/such")]).is_err());
+        let check = |variables: &[(&str, &str)], expect: &str| {
+            let why = of("a.example", variables).err().expect("it says too little");
+            assert!(why.contains(expect), "{why}");
+        };
+        check(&[user, ("WEIR_REGISTRY_PASSWORD", "x")], "no WEIR_REGISTRY that names whose it is");
+        check(&[("WEIR_REGISTRY", "http://a.example"), user], "is a host");
     }
 }

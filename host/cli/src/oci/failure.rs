@@ -8,17 +8,13 @@ use weir_wasm::printable;
 
 /// Bytes of what a registry says that are shown.
 const SAID: usize = 300;
-/// What helps where a job has begun.
-const UNREACHABLE: &str =
-    "a job that has begun goes on without its registry, a new one needs it; see that the registry answers, or name a file";
+/// What helps where nobody answers.
+const UNREACHABLE: &str = "see that the registry's name is right, and that it answers from here";
+/// What helps where a certificate is not taken.
+const CERTIFICATES: &str = "certificates are judged as the system judges them; SSL_CERT_FILE names a file of others that are to be trusted";
 
 /// Why a request came to nothing.
 pub(super) fn of_request(error: &reqwest::Error) -> EngineError {
-    let (kind, hint) = if error.is_redirect() {
-        (ErrorKind::FixInput, "the registry sends its clients round in a circle, or away from encryption")
-    } else {
-        (ErrorKind::Retry, UNREACHABLE)
-    };
     // Its own text has the address, which may have a signature in it.
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
@@ -30,19 +26,27 @@ pub(super) fn of_request(error: &reqwest::Error) -> EngineError {
     if causes.is_empty() {
         causes.push(if error.is_timeout() { "it takes too long".to_owned() } else { "the request fails".to_owned() });
     }
-    EngineError::new(kind, printable(&causes.join(": "), 2 * SAID)).with_hint(hint)
+    let why = printable(&causes.join(": "), 2 * SAID);
+    let (kind, hint) = if error.is_redirect() {
+        (ErrorKind::FixInput, "the registry sends its clients round in a circle, or away from encryption")
+    } else if why.contains("invalid peer certificate") {
+        (ErrorKind::FixInput, CERTIFICATES)
+    } else {
+        (ErrorKind::Retry, UNREACHABLE)
+    };
+    EngineError::new(kind, why).with_hint(hint)
 }
 
-/// Why an answer with this status is none. `body` is what the registry says of it.
-pub(super) fn of_status(status: StatusCode, body: &[u8], reference: &OciReference) -> EngineError {
+/// Why an answer with this status is none. `body` is what the registry says of it, `known_from` where the credentials were found that it was told.
+pub(super) fn of_status(status: StatusCode, body: &[u8], reference: &OciReference, known_from: Option<&str>) -> EngineError {
     let said = said(body);
     let (kind, what, hint) = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            (ErrorKind::FixInput, "the registry does not let us", Some(credentials(reference)))
+            let refused =
+                |from| format!("those are the credentials of {from}: see that they hold, and that they are for `{}`", reference.repository);
+            (ErrorKind::FixInput, "the registry does not let us", Some(known_from.map_or_else(|| credentials(reference), refused)))
         }
-        StatusCode::NOT_FOUND => {
-            (ErrorKind::FixInput, "the registry has no such thing", Some("look at its name, tag and digest".to_owned()))
-        }
+        StatusCode::NOT_FOUND => (ErrorKind::FixInput, "the registry has no such thing", Some(missing(reference))),
         StatusCode::TOO_MANY_REQUESTS => (ErrorKind::Retry, "the registry has too many requests", None),
         status if status.is_server_error() => (ErrorKind::Retry, "the registry fails", None),
         _ => (ErrorKind::FixInput, "the registry refuses", None),
@@ -51,6 +55,16 @@ pub(super) fn of_status(status: StatusCode, body: &[u8], reference: &OciReferenc
     match hint {
         Some(hint) => error.with_hint(hint),
         None => error,
+    }
+}
+
+/// What may be wrong with a reference to nothing.
+fn missing(reference: &OciReference) -> String {
+    match &reference.digest {
+        None => "look at its name and its tag".to_owned(),
+        Some(digest) => format!(
+            "look at its name and its digest: behind `@` is the manifest's, which `weir plugin push` prints first; `{digest}` alone is a component's"
+        ),
     }
 }
 
@@ -91,12 +105,26 @@ mod tests {
     #[test]
     fn what_a_registry_says_is_shown_without_what_a_terminal_would_do() {
         let reference = OciReference::parse("a.example/b:1").expect("a reference");
+        let of_status = |status, body: &[u8]| of_status(status, body, &reference, None);
         let body = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"},{"code":"X"}]}"#;
-        let error = of_status(StatusCode::NOT_FOUND, body, &reference);
+        let error = of_status(StatusCode::NOT_FOUND, body);
         assert_eq!(error.to_string(), "the registry has no such thing: 404 Not Found, it says: MANIFEST_UNKNOWN: manifest unknown; X");
-        let error = of_status(StatusCode::BAD_GATEWAY, b"\x1b[31mred \xff", &reference);
+        let error = of_status(StatusCode::BAD_GATEWAY, b"\x1b[31mred \xff");
         assert_eq!((error.kind(), error.to_string().contains('\u{1b}')), (ErrorKind::Retry, false));
-        let error = of_status(StatusCode::UNAUTHORIZED, &b"x".repeat(10_000), &reference);
+        let error = of_status(StatusCode::UNAUTHORIZED, &b"x".repeat(10_000));
         assert!(error.to_string().len() < 500 && error.hint().is_some_and(|hint| hint.contains("docker login a.example")), "{error}");
+    }
+
+    #[test]
+    fn a_hint_is_of_what_was_done() {
+        let hint = |written: &str, status, known_from| {
+            let reference = OciReference::parse(written).expect("a reference");
+            of_status(status, b"", &reference, known_from).hint().expect("a hint").to_owned()
+        };
+        let refused = hint("a.example/b:1", StatusCode::FORBIDDEN, Some("/home/me/.docker/config.json"));
+        assert!(refused.contains("credentials of /home/me/.docker/config.json") && !refused.contains("docker login"), "{refused}");
+        assert_eq!(hint("a.example/b:1", StatusCode::NOT_FOUND, None), "look at its name and its tag");
+        let by_digest = hint(&format!("a.example/b@sha256:{}", "0".repeat(64)), StatusCode::NOT_FOUND, None);
+        assert!(by_digest.contains("behind `@` is the manifest's"), "{by_digest}");
     }
 }

@@ -16,7 +16,11 @@ mod authorisation;
 #[cfg(feature = "oci")]
 mod credentials;
 #[cfg(feature = "oci")]
+mod docker;
+#[cfg(feature = "oci")]
 mod failure;
+#[cfg(feature = "oci")]
+mod helper;
 mod kept;
 #[cfg(feature = "oci")]
 mod pull;
@@ -52,6 +56,8 @@ pub struct Pulled {
     pub digest: String,
     /// A component, or a core module that carries its type.
     pub bytes: Bytes,
+    /// Why it could not be kept, where it could not.
+    pub not_kept: Option<String>,
 }
 
 /// What was pushed.

@@ -20,6 +20,8 @@ use weir_engine::{EngineError, ErrorKind};
 const TRIES: u32 = 3;
 /// How long is waited behind the first; four times as long behind each one more.
 const PAUSE: Duration = Duration::from_millis(300);
+/// What a short answer is that is not.
+const TOO_LONG: &str = "the registry's answer is longer than 262144 bytes";
 
 /// What is asked for.
 pub(super) struct Wanted<'a> {
@@ -29,6 +31,8 @@ pub(super) struct Wanted<'a> {
     pub accept: &'static str,
     /// Bytes that it may have.
     pub most: u64,
+    /// What it is where it has more.
+    pub too_long: String,
     /// How long it may take, with all tries.
     pub time: Duration,
     /// Told how many have come.
@@ -44,6 +48,8 @@ pub(super) struct Session<'a> {
     clock: &'a dyn Clock,
     actions: Actions,
     authorisation: Option<Authorisation>,
+    /// Where the credentials were found that are sent, if any.
+    known_from: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -55,7 +61,7 @@ impl<'a> Session<'a> {
         let base = Url::parse(&format!("{scheme}://{host}"))
             .map_err(|error| EngineError::new(ErrorKind::FixInput, format!("`{host}` is no registry's host: {error}")))?;
         let http = client(reference, actions, Policy::custom(follow))?;
-        Ok(Self { http, base, reference, access, clock, actions, authorisation: None })
+        Ok(Self { http, base, reference, access, clock, actions, authorisation: None, known_from: None })
     }
 
     /// The address of what the registry has, or is to have, at this path below the reference's name.
@@ -71,7 +77,7 @@ impl<'a> Session<'a> {
         let clock = self.clock;
         let tried = self.tried(async |session: &mut Self| {
             let response = session.granted(&asking).await?;
-            bounded(response, wanted.most, wanted.seen).await
+            bounded(response, wanted.most, &wanted.too_long, wanted.seen).await
         });
         within(clock, wanted.time, tried).await
     }
@@ -116,13 +122,14 @@ impl<'a> Session<'a> {
     async fn refused(&self, response: Response) -> EngineError {
         let status = response.status();
         // Of a long one the status is enough.
-        let body = bounded(response, SHORT_BYTES, &|_| {}).await.unwrap_or_default();
-        of_status(status, &body, self.reference)
+        let body = bounded(response, SHORT_BYTES, TOO_LONG, &|_| {}).await.unwrap_or_default();
+        of_status(status, &body, self.reference, self.known_from.as_deref())
     }
 
     /// Gets what the registry asks for.
     async fn authorise(&mut self, headers: &HeaderMap) -> Result<(), EngineError> {
-        let known = Credentials::of_process(self.reference)?;
+        let (known, from) = Credentials::of_process(self.reference)?;
+        self.known_from = (known != Credentials::Anonymous).then_some(from);
         let refused = |what: &str| EngineError::new(ErrorKind::FixInput, what).with_hint(credentials(self.reference));
         let (realm, service) = match Challenge::of(headers) {
             Some(Challenge::Bearer { realm, service }) => (realm, service),
@@ -159,6 +166,6 @@ impl<'a> Session<'a> {
             let what = format!("the server of tokens leads to another one, {}, where an identity token does not go", answer.status());
             return Err(EngineError::new(ErrorKind::FixInput, what));
         }
-        if answer.status().is_success() { bounded(answer, SHORT_BYTES, &|_| {}).await } else { Err(self.refused(answer).await) }
+        if answer.status().is_success() { bounded(answer, SHORT_BYTES, TOO_LONG, &|_| {}).await } else { Err(self.refused(answer).await) }
     }
 }

@@ -95,11 +95,7 @@ impl Screen {
         let filter = match std::env::var_os("WEIR_LOG") {
             Some(wanted) => log_filter(&wanted.to_string_lossy())?,
             None if self.0.quiet => Targets::new().with_default(LevelFilter::ERROR),
-            None => Targets::new()
-                .with_default(LevelFilter::WARN)
-                .with_target(OF_PLUGINS, LevelFilter::INFO)
-                // What a registry does otherwise than it should, and the client copes with, is nothing to be done about.
-                .with_target("oci_client", LevelFilter::ERROR),
+            None => Targets::new().with_default(LevelFilter::WARN).with_target(OF_PLUGINS, LevelFilter::INFO),
         };
         let lines = tracing_subscriber::fmt::layer().with_ansi(self.0.colour).event_format(LogLines::default()).with_writer(self.clone());
         // A second subscriber in one process (tests) is none.
