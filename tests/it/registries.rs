@@ -124,13 +124,28 @@ fn a_tag_means_what_it_meant_when_the_lineage_began_until_an_upgrade() {
     let (first, reference) = (job.push("first.wasm", "1"), format!("oci:{}/team/count:1", job.host));
     job.name_plugin(&reference);
     job.bench.run("check job.toml").assert(0, &[]);
-    let said = job.run_and_stop("run job.toml", || {});
+    let said = job.run_and_stop("run job.toml", || {
+        let shown = format!("{reference} is component {}, there {}", &digest(&first)[..8], first["manifest"].as_str().expect("a digest"));
+        let status = job.bench.run("status words").stdout;
+        assert!(status.contains(&shown), "{status}");
+    });
     assert!(said.contains(&format!("{reference} is {}", first["manifest"].as_str().expect("a digest"))), "{said}");
     assert_eq!(job.component_that_ran(), digest(&first));
+
+    let inspect = || {
+        let newest = job.bench.log().newest().id;
+        let inspected = job.bench.run(&format!("checkpoint inspect job.toml {newest} --output json")).document();
+        let vertices = inspected["vertices"].as_array().expect("a list").clone();
+        vertices.into_iter().find(|vertex| vertex["id"] == "count").expect("it has state")
+    };
+    let count = inspect();
+    assert_eq!((&count["reference"], &count["manifest"]), (&Value::from(&*reference), &first["manifest"]), "{count}");
+    assert_eq!(count["component"], digest(&first));
 
     // The tag moves, and the job stays with what it began with.
     let second = job.push("second.wasm", "1");
     assert_ne!(digest(&first), digest(&second));
+    job.bench.run("check job.toml").assert(0, &[&format!("{reference} stays component {}", &digest(&first)[..8])]);
     let said = job.run_and_stop("run job.toml", || {});
     assert!(said.contains(&format!("{reference} stays component {}", &digest(&first)[..8])), "{said}");
     assert_eq!(job.component_that_ran(), digest(&first));
@@ -141,11 +156,14 @@ fn a_tag_means_what_it_meant_when_the_lineage_began_until_an_upgrade() {
         job.bench.run(&upgrade).assert(0, &[&format!("{reference} is {}", second["manifest"].as_str().expect("a digest"))]);
     });
     assert_eq!(job.component_that_ran(), digest(&second));
+    let count = inspect();
+    assert_eq!((&count["reference"], count["component"].as_str()), (&Value::Null, Some(digest(&second))), "{count}");
 
     // Without a registry it goes on; only what begins anew needs one.
     drop(job.registry.take());
     let said = job.run_and_stop("run job.toml", || {});
-    assert!(said.contains(&format!("count: component {} by an upgrade", &digest(&second)[..8])), "{said}");
+    let upgraded = format!("count: component {} by an upgrade; {reference} was {}", &digest(&second)[..8], &digest(&first)[..8]);
+    assert!(said.contains(&upgraded) && !said.contains("stays component"), "{said}");
     assert_eq!(job.component_that_ran(), digest(&second));
     job.bench.run("run job.toml --fresh").assert(1, &["count: pull oci:", "a job that has begun goes on without its registry"]);
     job.bench.hasten();
@@ -170,10 +188,17 @@ fn another_reference_in_the_job_file_wins_and_what_is_not_kept_is_asked_for_by_i
     fs::remove_file(job.bench.storage().join(format!("plugins/{}.wasm", digest(&second)))).expect("it is kept");
     job.run_and_stop("run job.toml -q", || {});
     assert_eq!(job.component_that_ran(), digest(&second));
-    // What is kept is compared with what was noted.
-    fs::write(job.bench.storage().join(format!("plugins/{}.wasm", digest(&second))), "another").expect("written");
+    // What is kept is compared with what was noted, and mended where that is to be had.
+    let kept = job.bench.storage().join(format!("plugins/{}.wasm", digest(&second)));
+    fs::write(&kept, "another").expect("written");
+    let said = job.run_and_stop("run job.toml", || {});
+    assert!(said.contains("its content does not have the SHA-256 that it is named by; it is fetched again"), "{said}");
+    assert_eq!(sha256(&fs::read(&kept).expect("it is kept")), digest(&second));
+    fs::write(&kept, "another").expect("written");
     drop(job.registry);
-    job.bench.run("run job.toml").assert(1, &["its content does not have the SHA-256 that it is named by"]);
+    job.bench
+        .run_with("run job.toml", &[("XDG_CACHE_HOME", "/no/such")])
+        .assert(1, &["its content does not have the SHA-256 that it is named by"]);
 }
 
 #[test]
@@ -185,7 +210,12 @@ fn a_component_that_was_pulled_is_named_by_its_digest() {
     let named = pushed["digest"].as_str().expect("a digest").to_owned();
     job.name_plugin(&named);
     run("check job.toml").assert(2, &["there is no component sha256:", "`weir plugin pull"]);
-    run(&format!("plugin pull {}/team/count:1", job.host)).assert(0, &[]);
+    let pull = format!("plugin pull {}/team/count:1", job.host);
+    // Where nothing can be kept and no file is named, nothing has been pulled.
+    let nowhere = [("XDG_CACHE_HOME", "/dev/null")];
+    job.bench.run_with(&pull, &nowhere).assert(1, &["keep what oci:", "`-o FILE`"]);
+    job.bench.run_with(&format!("{pull} -o pulled.wasm"), &nowhere).assert(0, &[]);
+    run(&pull).assert(0, &[]);
     drop(job.registry);
     run("check job.toml").assert(0, &[]);
     job.bench.hasten();

@@ -1,5 +1,6 @@
 //! The graphs that a running job can change to: the job file with what was changed by hand, and one more change.
 
+use super::status::ReferenceDocument;
 use crate::assemble::{Assembly, assemble_with};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
@@ -114,7 +115,11 @@ impl Shape {
         self.digests.insert(id.clone(), of_file);
         if named == file && named != now {
             let short = |digest: &str| digest.chars().take(8).collect::<String>();
-            notice(&format!("{id}: component {} by an upgrade; the job file names {}", short(&now), short(&file)));
+            let names = match self.plugins.get(&id) {
+                Some(PluginOrigin::Referenced(found)) => format!("{} was {} when this began", found.reference, short(&file)),
+                Some(PluginOrigin::File(_) | PluginOrigin::Stored { .. }) | None => format!("the job file names {}", short(&file)),
+            };
+            notice(&format!("{id}: component {} by an upgrade; {names}", short(&now)));
             let name = paths::plugin(&now);
             let bytes = stored(&name)?.ok_or_else(|| {
                 EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {name} is missing from the job's storage"))
@@ -131,6 +136,19 @@ impl Shape {
     pub fn assemble(&self) -> Result<Assembly, Failure> {
         let job = self.file.rescaled(&self.parallelism).map_err(fix)?;
         assemble_with(&job, |id| self.plugin(id))
+    }
+
+    /// What the job file refers to, where the operator runs what that led to.
+    pub fn reference(&self, id: &str) -> Option<ReferenceDocument> {
+        if self.components.iter().any(|other| other.operator == id) {
+            return None;
+        }
+        let PluginOrigin::Referenced(found) = self.plugins.get(id)? else { return None };
+        Some(ReferenceDocument {
+            named: found.reference.clone(),
+            manifest: found.manifest.clone(),
+            component: self.digests.get(id)?.clone(),
+        })
     }
 
     fn plugin(&self, id: &str) -> Result<Plugin, Failure> {

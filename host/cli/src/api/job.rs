@@ -189,7 +189,7 @@ impl RunningJob {
     }
 
     pub fn document(&self) -> JobStatusDocument {
-        let (parts, status) = (&self.0.parts, &self.0.parts.status);
+        let (parts, status, shape) = (&self.0.parts, &self.0.parts.status, self.lock().clone());
         let vertex = |((id, parallelism), metrics): ((&String, u32), &Arc<weir_engine::metrics::VertexMetrics>)| StatusVertex {
             id: id.clone(),
             parallelism,
@@ -203,6 +203,7 @@ impl RunningJob {
             watermark: metrics.watermark.get(),
             state_bytes: metrics.state_bytes.get(),
             lag: LagDocument::of(metrics.lag.get()),
+            reference: shape.reference(id),
             plugin: PluginDocument::of(&metrics.plugin),
             metrics: metrics.own.get(),
         };

@@ -72,12 +72,26 @@ pub struct StatusVertex {
     /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
     #[serde(default)]
     pub lag: Option<LagDocument>,
+    /// What the job file refers to, where it runs what that led to; `None` of a plugin in a file, and of one that an upgrade brought.
+    #[serde(default)]
+    pub reference: Option<ReferenceDocument>,
     /// What its plugin has taken of what it may.
     #[serde(default)]
     pub plugin: PluginDocument,
     /// What an operator counts itself, summed up.
     #[serde(default)]
     pub metrics: BTreeMap<String, i64>,
+}
+
+/// A reference to a plugin that is in no file, and what it led to when it was resolved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReferenceDocument {
+    /// As the job file has it.
+    pub named: String,
+    /// The digest by which its registry has the component for good; `None` where it is in none.
+    pub manifest: Option<String>,
+    /// The component's SHA-256, in hex.
+    pub component: String,
 }
 
 /// The newest completed checkpoint.

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
 use crate::plugins::{GoingOn, refuse_newer_worlds};
-use crate::start::{StartPoint, build, restore_options, start_point};
+use crate::start::{StartPoint, build, build_next, restore_options, start_point};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
-    let plugins = build(&context.screen, &job)?;
+    // `--from` begins a lineage, in which a tag is what it is now.
+    let plugins = if start.is_some() { build(&context.screen, &job)? } else { build_next(&context.screen, &job)? };
     let assembly = assemble(&job, &plugins, || Ok(context.compiler.engine()?))?;
     let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;

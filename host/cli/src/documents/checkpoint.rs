@@ -70,6 +70,12 @@ pub struct CheckpointInspectDocument {
 pub struct VertexStateDocument {
     /// Its id.
     pub id: String,
+    /// SHA-256 of the component that the state was made by, in hex; `null` of what is no plugin.
+    pub component: Option<String>,
+    /// The reference of the job file that led to that component when it was resolved; `null` of a plugin in a file, and of one that an upgrade brought.
+    pub reference: Option<String>,
+    /// The digest by which the reference's registry has that component for good.
+    pub manifest: Option<String>,
     /// Keys of its broadcast states, of which each subtask has a copy.
     pub broadcast_keys: u64,
     /// By index.

@@ -13,8 +13,8 @@ use weir_engine::checkpoint::RestoreOptions;
 use weir_engine::element::CheckpointId;
 
 pub(crate) use pinned::{job_of_savepoint, pinned_plugins, refuse_newer_origin};
-use references::referenced_now;
 pub(crate) use references::{Lineage, Named, named_plugin, pins_of, pulled, referenced_plugins};
+use references::{referenced_next, referenced_now};
 
 /// What `--from` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,13 @@ pub(crate) fn restore_options(job: &JobFile, drops: &[String]) -> RestoreOptions
 pub(crate) fn build(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
     let mut plugins = build_files(screen, job)?;
     plugins.extend(referenced_now(screen, job)?);
+    Ok(plugins)
+}
+
+/// As [`build`], and of plugins that are in no file what the next run would take: of a job that has begun, what they were then.
+pub(crate) fn build_next(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
+    let mut plugins = build_files(screen, job)?;
+    plugins.extend(referenced_next(screen, job)?);
     Ok(plugins)
 }
 

@@ -8,14 +8,15 @@
 use crate::failure::Failure;
 use crate::figures::bytes_text;
 use crate::job_file::{BadPlace, Code, JobFile, JobFileError, OciReference, OperatorStep, PluginCode, PluginPlace, Problem};
-use crate::oci::{Access, KeptPlugins, Pulled, pull};
+use crate::oci::{Access, KeptPlugins, Pulled, pull, sha256_of};
 use crate::plugins::{PluginOrigin, PluginOrigins, Referenced};
-use crate::storage::threads;
+use crate::storage::{threads, with_storage};
 use crate::terminal::Screen;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
-use weir_engine::checkpoint::{Pinned, stored_component};
+use weir_engine::checkpoint::{JobLog, Override, Pinned, paths, stored_component};
+use weir_engine::job::{History, StartMode};
 use weir_engine::runtime::Clock;
 use weir_engine::storage::Store;
 use weir_engine::{EngineError, ErrorKind};
@@ -26,6 +27,19 @@ pub(crate) struct Lineage<'a> {
     pub pinned: &'a [Pinned],
     /// Where the job keeps components.
     pub store: &'a dyn Store,
+    /// The operators whose component has been replaced since by an upgrade.
+    pub upgraded: Vec<String>,
+    /// Whether a component that is damaged there is put there anew.
+    pub mends: bool,
+}
+
+impl<'a> Lineage<'a> {
+    /// The one that a start in this mode goes on with, as a job that runs has it.
+    pub fn of(history: &'a History, start: &StartMode, store: &'a dyn Store) -> Self {
+        let replaced = |change: &Override| change.component.as_ref().is_some_and(|component| component.now != component.file);
+        let upgraded = history.overrides(start).0.into_iter().filter(replaced).map(|change| change.vertex).collect();
+        Self { pinned: history.pinned(start), store, upgraded, mends: true }
+    }
 }
 
 /// A plugin that a command line names.
@@ -46,9 +60,9 @@ pub(crate) async fn referenced_plugins(
     let mut plugins = PluginOrigins::new();
     for (step, code) in references(job) {
         let id = &step.id.value;
-        let of_job = lineage.and_then(|lineage| Some((pin_of(job, id, code, lineage.pinned)?, lineage.store)));
+        let of_job = lineage.and_then(|lineage| Some((pin_of(job, id, code, lineage.pinned)?, lineage)));
         let referenced = match of_job {
-            Some((pin, store)) => as_pinned(screen, (id, code), pin, store, clock).await?,
+            Some((pin, lineage)) => as_pinned(screen, (id, code), pin, lineage, clock).await?,
             None => resolved(screen, (id, code), lineage, clock).await?.ok_or_else(|| nowhere(job, code))?,
         };
         plugins.insert(id.clone(), PluginOrigin::Referenced(referenced));
@@ -64,6 +78,22 @@ pub(super) fn referenced_now(screen: &Screen, job: &JobFile) -> Result<PluginOri
     let found = waited(async |clock| referenced_plugins(screen, job, None, clock).await);
     screen.end_progress();
     found?
+}
+
+/// As [`referenced_plugins`] of a job that goes on, if it has begun, and as [`referenced_now`] otherwise. Nothing is written.
+pub(super) fn referenced_next(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
+    if references(job).next().is_none() {
+        return Ok(PluginOrigins::new());
+    }
+    let found = with_storage(job, |store, runtime| async move {
+        let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
+        let history = History::of(log.entries());
+        let lineage = Lineage { mends: false, ..Lineage::of(&history, &StartMode::Resume, &*store) };
+        Ok(referenced_plugins(screen, job, Some(&lineage), &*runtime.clock).await)
+    });
+    screen.end_progress();
+    // What cannot be looked into is no reason not to check the rest.
+    found.unwrap_or_else(|_| referenced_now(screen, job))
 }
 
 /// What an attempt is to note of the references of `job`, whose plugins are `plugins`: `digests` are those of the components that the file names.
@@ -119,7 +149,7 @@ pub(crate) fn pulled(screen: &Screen, reference: &OciReference, access: &Access)
 }
 
 /// What keeps components by their digest.
-const KEEPS: &str = "`weir plugin pull oci:REGISTRY/NAME:TAG` keeps what it pulls, and prints its digest";
+const KEEPS: &str = "`weir plugin pull oci:REGISTRY/NAME:TAG` keeps what it pulls, and prints the component's digest, which is not the one behind `@`: that is the manifest's";
 
 /// The steps whose plugins are in no file.
 fn references(job: &JobFile) -> impl Iterator<Item = (&OperatorStep, &PluginCode)> {
@@ -136,35 +166,58 @@ fn pin_of<'a>(job: &JobFile, id: &str, code: &PluginCode, pinned: &'a [Pinned]) 
     of(id).or_else(|| of(before.as_deref()?))
 }
 
-/// The component that was noted, out of the job's storage.
+/// The component that was noted, out of the job's storage. Where another is there, or none, what was noted is put there again.
 async fn as_pinned(
     screen: &Screen,
     (id, code): (&str, &PluginCode),
     pin: &Pinned,
-    store: &dyn Store,
+    lineage: &Lineage<'_>,
     clock: &dyn Clock,
 ) -> Result<Referenced, Failure> {
-    let kept = stored_component(store, clock, &pin.component).await;
-    let bytes = match (kept, &code.place, &pin.manifest) {
-        (Ok(bytes), ..) => bytes,
-        (Err(missing), PluginPlace::Registry(reference), Some(manifest)) => {
-            let pulled = fetched(screen, &reference.at(manifest), &Access::of_process(false), clock).await;
-            pulled.map_err(|error| error.context(format!("{id}: {missing}")))?.bytes
+    let bytes = match stored_component(lineage.store, clock, &pin.component).await {
+        Ok(bytes) => bytes,
+        Err(missing) => {
+            let told = format!("{id}: {missing}; it is fetched again");
+            let bytes = pinned_elsewhere((id, code), pin, missing, screen, clock).await?;
+            if lineage.mends && sha256_of(&bytes) == pin.component {
+                screen.notice(&told);
+                lineage.store.put(&paths::plugin(&pin.component), vec![bytes.clone()]).await.map_err(|error| error.context(id))?;
+            }
+            bytes
         }
-        (Err(missing), PluginPlace::Digest(digest), _) => {
-            KeptPlugins::of_user().and_then(|kept| kept.get(digest)).ok_or_else(|| missing.context(id))?
-        }
-        (Err(missing), PluginPlace::Registry(_) | PluginPlace::File, _) => return Err(missing.context(id).into()),
     };
     let may_move = matches!(&code.place, PluginPlace::Registry(reference) if reference.digest.is_none());
-    if may_move {
+    // Of what an upgrade has replaced, the upgrade tells.
+    if may_move && !lineage.upgraded.iter().any(|upgraded| upgraded == id) {
         let short: String = pin.component.chars().take(8).collect();
         screen.notice(&format!(
-            "{id}: {} stays component {short}, as it was when this began; `weir upgrade` takes what the tag is now",
+            "{id}: {} stays component {short}, as it was when this began; what the tag is now is taken by `weir upgrade` while the job runs, \
+             or by a reference with `@sha256:…` in the job file",
             code.path.value
         ));
     }
     Ok(Referenced { reference: code.path.value.clone(), manifest: pin.manifest.clone(), bytes, pinned: Some(pin.component.clone()) })
+}
+
+/// The component that was noted, from where it came: the job's storage does not have it, for which `missing` is why.
+async fn pinned_elsewhere(
+    (id, code): (&str, &PluginCode),
+    pin: &Pinned,
+    missing: EngineError,
+    screen: &Screen,
+    clock: &dyn Clock,
+) -> Result<Bytes, Failure> {
+    match (&code.place, &pin.manifest) {
+        (PluginPlace::Registry(reference), Some(manifest)) => {
+            let pulled = fetched(screen, &reference.at(manifest), &Access::of_process(false), clock).await;
+            Ok(pulled.map_err(|error| error.context(format!("{id}: {missing}")))?.bytes)
+        }
+        (PluginPlace::Digest(digest), _) => {
+            let kept = KeptPlugins::of_user().and_then(|kept| kept.get(digest));
+            kept.ok_or_else(|| missing.context(id).into())
+        }
+        (PluginPlace::Registry(_) | PluginPlace::File, _) => Err(missing.context(id).into()),
+    }
 }
 
 /// What a reference leads to now; `None`: a digest, and nobody has it.
@@ -177,7 +230,8 @@ async fn resolved(
     let referenced = |manifest, bytes| Referenced { reference: code.path.value.clone(), manifest, bytes, pinned: None };
     match &code.place {
         PluginPlace::Registry(reference) => {
-            let found = fetched(screen, reference, &Access::of_process(false), clock).await.map_err(|error| error.context(id))?;
+            let found = fetched(screen, reference, &Access::of_process(false), clock).await;
+            let found = found.map_err(|error| begins_without(error).context(id))?;
             Ok(Some(referenced(Some(found.manifest), found.bytes)))
         }
         PluginPlace::Digest(digest) => {
@@ -189,6 +243,16 @@ async fn resolved(
         }
         PluginPlace::File => Err(EngineError::new(ErrorKind::Bug, format!("{id}: a file refers to nothing"))),
     }
+}
+
+/// What may help where a job begins and its registry does not answer.
+fn begins_without(error: EngineError) -> EngineError {
+    if error.kind() != ErrorKind::Retry {
+        return error;
+    }
+    let hint = "a job that has begun goes on without its registry, a new one needs it, and so does a changed reference";
+    let hint = error.hint().map_or_else(|| hint.to_owned(), |known| format!("{known}; {hint}"));
+    error.with_hint(hint)
 }
 
 async fn fetched(screen: &Screen, reference: &OciReference, access: &Access, clock: &dyn Clock) -> Result<Pulled, EngineError> {

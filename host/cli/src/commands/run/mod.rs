@@ -220,7 +220,7 @@ impl Run<'_> {
         start: &StartMode,
         store: &dyn Store,
     ) -> Result<PluginOrigins, Failure> {
-        let lineage = Lineage { pinned: history.pinned(start), store };
+        let lineage = Lineage::of(history, start, store);
         let referenced = referenced_plugins(&self.context.screen, job, Some(&lineage), &*self.runtime.clock);
         plugins.extend(self.threads.block_on(referenced)?);
         Ok(plugins)

@@ -1,6 +1,6 @@
 //! `weir jobs` and `weir status`: which jobs run, and how one is doing.
 
-use crate::api::{ChangeDocument, JobStatusDocument};
+use crate::api::{ChangeDocument, JobStatusDocument, ReferenceDocument};
 use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
@@ -43,6 +43,13 @@ pub(super) fn status_of(client: &JobClient) -> Result<JobStatusDocument, Failure
     })
 }
 
+fn reference_text(reference: Option<&ReferenceDocument>, width: usize) -> String {
+    let Some(ReferenceDocument { named, manifest, component }) = reference else { return String::new() };
+    let component: String = component.chars().take(8).collect();
+    let manifest = manifest.as_ref().map(|manifest| format!(", there {manifest}")).unwrap_or_default();
+    format!("  {:width$}  {named} is component {component}{manifest}\n", "")
+}
+
 fn status_text(status: &JobStatusDocument) -> String {
     let JobStatusDocument { job, state, pid, uptime_s, job_file, storage, .. } = status;
     let mut text = format!("{job} {state} for {uptime_s:.0} s, process {pid}\n  {job_file}\n  {storage}\n");
@@ -62,6 +69,7 @@ fn status_text(status: &JobStatusDocument) -> String {
             padded(&vertex.id, width),
             vertex.parallelism
         ));
+        text.push_str(&reference_text(vertex.reference.as_ref(), width));
         text.push_str(&plugin_text(&vertex.plugin, vertex.records_in, width));
         text.push_str(&metrics_text(&vertex.metrics, width));
     }

@@ -13,7 +13,7 @@ use crate::storage::with_storage;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, paths};
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Pinned, VertexIdentity, paths};
 use weir_engine::element::CheckpointId;
 use weir_engine::inspect::{CheckpointState as StoredState, OperatorState};
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
@@ -76,13 +76,25 @@ async fn read_one(log: &OpenLog, id: CheckpointId) -> Result<(CheckpointDocument
 async fn inspected(job: String, log: &OpenLog, id: CheckpointId) -> Result<CheckpointInspectDocument, EngineError> {
     let (checkpoint, metadata) = read_one(log, id).await?;
     let (restore_bytes, vertices) = match metadata {
-        Some(metadata) => (Some(metadata.state_object_bytes()), vertices(log, &metadata).await?),
+        Some(metadata) => {
+            let vertices = vertices(log, &metadata, pinned_in(log, checkpoint.attempt)).await?;
+            (Some(metadata.state_object_bytes()), vertices)
+        }
         None => (None, Vec::new()),
     };
     Ok(CheckpointInspectDocument { schema: SCHEMA, job, checkpoint, restore_bytes, vertices })
 }
 
-async fn vertices(log: &OpenLog, metadata: &CheckpointMetadata) -> Result<Vec<VertexStateDocument>, EngineError> {
+/// What the job file's references led to in an attempt.
+fn pinned_in(log: &OpenLog, of: u64) -> &[Pinned] {
+    let pinned = log.entries.iter().find_map(|entry| {
+        let LogEntry::Attempt { attempt, pinned, .. } = entry else { return None };
+        (attempt.0 == of).then_some(&pinned[..])
+    });
+    pinned.unwrap_or_default()
+}
+
+async fn vertices(log: &OpenLog, metadata: &CheckpointMetadata, pinned: &[Pinned]) -> Result<Vec<VertexStateDocument>, EngineError> {
     let state = StoredState::new(&*log.store, &*log.runtime.clock, metadata);
     let mut vertices = Vec::new();
     for vertex in &metadata.vertices {
@@ -90,8 +102,16 @@ async fn vertices(log: &OpenLog, metadata: &CheckpointMetadata) -> Result<Vec<Ve
             Some(operator) => broadcast_keys(operator).await?,
             None => 0,
         };
+        let component = match metadata.graph.vertices.get(&vertex.id) {
+            Some(VertexIdentity::Operator { component, .. }) => component.clone(),
+            Some(VertexIdentity::Source { .. }) | None => None,
+        };
+        let pin = pinned.iter().find(|pin| pin.vertex == vertex.id && Some(&pin.component) == component.as_ref());
         vertices.push(VertexStateDocument {
             id: vertex.id.clone(),
+            reference: pin.map(|pin| pin.reference.clone()),
+            manifest: pin.and_then(|pin| pin.manifest.clone()),
+            component,
             broadcast_keys,
             subtasks: vertex.subtasks.iter().map(subtask).collect(),
         });
@@ -202,6 +222,11 @@ fn inspect_text(document: &CheckpointInspectDocument) -> String {
             text.push_str(&format!(": {} keys of broadcast state", grouped(vertex.broadcast_keys)));
         }
         text.push('\n');
+        if let Some(reference) = &vertex.reference {
+            let component: String = vertex.component.iter().flat_map(|digest| digest.chars().take(8)).collect();
+            let manifest = vertex.manifest.as_ref().map(|manifest| format!(", there {manifest}")).unwrap_or_default();
+            text.push_str(&format!("    {reference} is component {component}{manifest}\n"));
+        }
         for subtask in &vertex.subtasks {
             let SubtaskStateDocument {
                 index,
