@@ -1,5 +1,6 @@
 //! What a guest can do wrong. A guest's mistake is data: it fails a batch, never the host.
 
+use crate::guest_text::with_more;
 use std::fmt;
 use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
@@ -176,7 +177,8 @@ impl GuestFault {
     /// The error that fails a task, with the plugin that failed and the backtrace in its message.
     pub fn into_error(self, attempted: impl fmt::Display, plugin: impl fmt::Display) -> EngineError {
         let backtrace = self.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
-        EngineError::new(ErrorKind::Restart, format!("{attempted}: {self} ({plugin}){backtrace}")).from_guest()
+        let told = with_more(&format!("{attempted}: {self}"), plugin);
+        EngineError::new(ErrorKind::Restart, told + &backtrace).from_guest()
     }
 }
 

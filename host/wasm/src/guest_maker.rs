@@ -5,6 +5,7 @@ use crate::engine::{EngineMode, WasmEngine};
 use crate::fault::GuestFault;
 use crate::guest_batch::CutError;
 use crate::guest_log::GuestLog;
+use crate::guest_text::with_more;
 use crate::instance::GuestInstance;
 use crate::limits::OperatorSettings;
 use crate::narrow::named;
@@ -46,9 +47,8 @@ impl GuestMaker {
         });
         opened.map_err(|fault| {
             let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
-            let error =
-                EngineError::new(ErrorKind::FixInput, format!("{}: open: {fault} ({}){backtrace}", self.place(), self.plugin_named()));
-            error.from_guest().from_open_of(&settings.operator)
+            let told = with_more(&format!("{}: open: {fault}", self.place()), self.plugin_named());
+            EngineError::new(ErrorKind::FixInput, told + &backtrace).from_guest().from_open_of(&settings.operator)
         })
     }
 

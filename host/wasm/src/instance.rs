@@ -8,7 +8,7 @@ use crate::bindings::{Operator, OperatorPre};
 use crate::engine::{EngineMode, WasmEngine};
 use crate::fault::{GuestFault, MESSAGE_BYTES};
 use crate::guest_log::GuestLog;
-use crate::guest_text::{printable, printable_trace};
+use crate::guest_text::{printable, printable_message, printable_trace};
 use crate::host_state::{HostState, Lent, Phase};
 use crate::limits::Limits;
 use crate::reads::CollectionReads;
@@ -78,7 +78,7 @@ impl GuestInstance {
         self.store.data_mut().log.reopen();
         let opened = self.enter(Phase::Open, deadline.into(), |guest, store| guest.call_open(store, config, schemas, subtask))?;
         self.opened_with = self.store.data().memory.used();
-        opened.map_err(|message| GuestFault::OpenFailed { message: printable(&message, MESSAGE_BYTES) })
+        opened.map_err(|message| GuestFault::OpenFailed { message: printable_message(&message, MESSAGE_BYTES) })
     }
 
     /// One batch.
@@ -91,7 +91,8 @@ impl GuestInstance {
     ) -> Result<wit::Effects, GuestFault> {
         self.begin(attempt, &context);
         let returned = self.enter(Phase::Process, allowed, |guest, store| guest.call_process(store, context, batch));
-        returned?.map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+        returned?
+            .map_err(|failure| GuestFault::Failure { record: failure.cause, message: printable_message(&failure.message, MESSAGE_BYTES) })
     }
 
     /// Timers that are due.
@@ -104,7 +105,10 @@ impl GuestInstance {
     ) -> Result<wit::Effects, GuestFault> {
         self.begin(attempt, &context);
         let returned = self.enter(Phase::OnTimers, allowed, |guest, store| guest.call_on_timers(store, context, fired));
-        returned?.map_err(|failure| GuestFault::TimerFailure { timer: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+        returned?.map_err(|failure| GuestFault::TimerFailure {
+            timer: failure.cause,
+            message: printable_message(&failure.message, MESSAGE_BYTES),
+        })
     }
 
     /// Windows that fire.
@@ -117,8 +121,10 @@ impl GuestInstance {
     ) -> Result<wit::Effects, GuestFault> {
         self.begin(attempt, &context);
         let returned = self.enter(Phase::OnWindows, allowed, |guest, store| guest.call_on_windows(store, context, fired));
-        returned?
-            .map_err(|failure| GuestFault::WindowFailure { firing: failure.cause, message: printable(&failure.message, MESSAGE_BYTES) })
+        returned?.map_err(|failure| GuestFault::WindowFailure {
+            firing: failure.cause,
+            message: printable_message(&failure.message, MESSAGE_BYTES),
+        })
     }
 
     /// Notes a call of the guest, and marks its log lines.
@@ -138,7 +144,7 @@ impl GuestInstance {
         values: ColumnParam<'_>,
     ) -> Result<wit::ColumnResult, GuestFault> {
         self.enter(Phase::Migrate, deadline.into(), |guest, store| guest.call_migrate(store, state, from, values))?
-            .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
+            .map_err(|message| GuestFault::Failure { record: None, message: printable_message(&message, MESSAGE_BYTES) })
     }
 
     /// Values of a state, of windows that become one: for each pair the value of both.
@@ -150,7 +156,7 @@ impl GuestInstance {
         later: ColumnParam<'_>,
     ) -> Result<wit::ColumnResult, GuestFault> {
         self.enter(Phase::Merge, deadline.into(), |guest, store| guest.call_merge(store, state, earlier, later))?
-            .map_err(|message| GuestFault::Failure { record: None, message: printable(&message, MESSAGE_BYTES) })
+            .map_err(|message| GuestFault::Failure { record: None, message: printable_message(&message, MESSAGE_BYTES) })
     }
 
     /// Whether it has grown beyond `bytes` of memory. What a guest does not give back adds up; one that has begun with more than that is as it has to be.
@@ -270,7 +276,7 @@ fn classify(error: &wasmtime::Error, state: &HostState, given: Given, output_byt
     }
     let last_line = state.log.last_error.as_ref().map(|line| format!("; its last error line: {line}")).unwrap_or_default();
     let written = state.written.text().map(|text| format!("; {text}")).unwrap_or_default();
-    let message = cause + &last_line + &written + &refused;
+    let message = cause + &last_line + &refused + &written;
     GuestFault::Trap { message, backtrace }
 }
 

@@ -3,6 +3,7 @@
 use crate::columns::{column, lent};
 use crate::fault::GuestFault;
 use crate::guest_log::GuestLog;
+use crate::guest_text::with_more;
 use crate::instance::GuestInstance;
 use crate::limits::Limits;
 use crate::plugin::Plugin;
@@ -56,7 +57,8 @@ impl Plugin {
             let backtrace = fault.backtrace().map(|trace| format!("\n{}", trace.trim_end())).unwrap_or_default();
             let name = self.descriptor().states.get(state as usize).map_or("?", |state| state.name.as_str());
             let place = format!("migrate state \"{name}\" of plugin \"{}\" from version {from_version}", self.descriptor().name);
-            EngineError::new(ErrorKind::FixInput, format!("{place}: {fault} ({}){backtrace}", self.named())).from_guest()
+            let told = with_more(&format!("{place}: {fault}"), self.named());
+            EngineError::new(ErrorKind::FixInput, told + &backtrace).from_guest()
         })
     }
 }

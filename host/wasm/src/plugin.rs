@@ -298,7 +298,10 @@ pub(crate) fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Res
         Ok(descriptor) => descriptor::checked(descriptor),
         Err(fault) => {
             let hint = "describe has to answer in every new instance, at once, and without any call of the host";
-            Err(vec![Problem::new(format!("it does not describe itself: {fault}")).backtrace(fault.backtrace()).hint(hint)])
+            let told = fault.to_string();
+            let (first, others) = told.split_once('\n').map_or((&*told, None), |(first, others)| (first, Some(others)));
+            let problem = Problem::new(format!("it does not describe itself: {first}")).lines(others).lines(fault.backtrace());
+            Err(vec![problem.hint(hint)])
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The record of a record, a timer or a window that failed alone: one JSON object, for the operator's `quarantine` output.
 
 use crate::fault::GuestFault;
+use crate::guest_text::with_more;
 use serde_json::{Value, json};
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch};
 use weir_engine::operator::report_of_record;
@@ -71,7 +72,7 @@ fn with_error(
     mut report: Value,
     fault: &GuestFault,
 ) -> RecordBatch {
-    report["error"] = format!("{fault} (subtask {subtask}, {plugin})").into();
+    report["error"] = with_more(&fault.to_string(), format_args!("subtask {subtask}, {plugin}")).into();
     report["backtrace"] = fault.backtrace().into();
     let timestamp = batch.timestamps()[record];
     let mut builder = BatchBuilder::new();

@@ -4,7 +4,7 @@
 //! An exception in Python or JavaScript, or a panic in Go, says its name there and then executes `unreachable`. (TinyGo says it on the
 //! standard output, so that speaks where the standard error is silent.)
 
-use crate::guest_text::{printable, printable_end};
+use crate::guest_text::{printable_end, printable_message};
 use crate::host_state::HostState;
 use wasmtime::component::Linker;
 
@@ -82,7 +82,7 @@ impl Written {
 
     fn text(&self) -> Option<String> {
         let text = if self.tail.len() > TAIL {
-            printable(&String::from_utf8_lossy(&self.head), usize::MAX) + &printable_end(&self.tail, TAIL)
+            printable_message(&String::from_utf8_lossy(&self.head), usize::MAX) + &printable_end(&self.tail, TAIL)
         } else {
             printable_end(&[&self.head[..], &self.tail].concat(), usize::MAX)
         };
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(streams.text(), None);
         streams.write(StandardStream::Output, b"panic: no\n");
         streams.write(StandardStream::Output, b"goroutine 1");
-        assert_eq!(streams.text().as_deref(), Some("its standard output: panic: no\\ngoroutine 1"));
+        assert_eq!(streams.text().as_deref(), Some("its standard output: panic: no\n    goroutine 1"));
         streams.write(StandardStream::Error, b"ValueError\n");
         assert_eq!(streams.text().as_deref(), Some("its standard error: ValueError"));
         streams.clear();

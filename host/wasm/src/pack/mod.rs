@@ -39,10 +39,10 @@ impl Problem {
         Self { what: printable(&what.into(), PROBLEM_BYTES), hint: None }
     }
 
-    /// With the functions that a guest was in, on lines of their own.
-    pub(crate) fn backtrace(mut self, backtrace: Option<&str>) -> Self {
-        if let Some(backtrace) = backtrace {
-            self.what = format!("{}\n{backtrace}", self.what);
+    /// With lines of their own, as the functions that a guest was in, which are fit to be shown.
+    pub(crate) fn lines(mut self, lines: Option<&str>) -> Self {
+        if let Some(lines) = lines {
+            self.what = format!("{}\n{lines}", self.what);
         }
         self
     }

@@ -3,6 +3,7 @@
 use super::{Attempt, Failed, WasmOperator};
 use crate::fault::GuestFault;
 use crate::guest_maker::window_text;
+use crate::guest_text::printable;
 use crate::limits::{OnFailure, QuarantineLimit};
 use crate::narrow::{Next, Part, budget, next};
 use crate::quarantine::{FailedIn, firing_report, report, timer_report};
@@ -78,19 +79,21 @@ impl WasmOperator {
         let operator = maker.settings.operator.as_str();
         let (plugin, subtask) = (maker.plugin_named(), maker.subtask.index);
         let failed_in = FailedIn { operator, subtask, plugin: &plugin };
+        // The log has one line of it.
+        let told = printable(&fault.to_string(), usize::MAX);
         let report = match of {
             WorkOf::Records => {
-                tracing::warn!(operator, subtask, plugin, fault = %fault, "record quarantined");
+                tracing::warn!(operator, subtask, plugin, fault = %told, "record quarantined");
                 report(failed_in, records, at, fault)
             }
             WorkOf::Timers(timers) => {
                 let timer = maker.timer_name(timers[at]);
-                tracing::warn!(operator, subtask, plugin, timer, fault = %fault, "timer quarantined");
+                tracing::warn!(operator, subtask, plugin, timer, fault = %told, "timer quarantined");
                 timer_report(failed_in, records, at, timer, fault)
             }
             WorkOf::Windows(fired) => {
                 let (key, window) = (records.key(at).map(printable_key), window_text(fired, at));
-                tracing::warn!(operator, subtask, plugin, key, window, fault = %fault, "window quarantined");
+                tracing::warn!(operator, subtask, plugin, key, window, fault = %told, "window quarantined");
                 if let Some(state) = context.state.as_deref_mut() {
                     state.drop_fired(at);
                 }

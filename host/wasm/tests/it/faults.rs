@@ -96,7 +96,8 @@ fn a_failure_is_told_with_its_record() {
         "fail no such tail number",
         "operator \"op\" subtask 0 at key \"a\": the plugin failed on record 1 of the batch: no such tail number (plugin ",
     );
-    check("fail no\u{202e}such\ntail\u{200b}number", "no\\u{202e}such\\ntail\\u{200b}number");
+    check("fail no\u{202e}such\ntail\u{200b}number", "failed on record 1 of the batch: no\\u{202e}such (plugin ");
+    check("fail no\u{202e}such\ntail\u{200b}number", ")\n    tail\\u{200b}number");
     check("fail-batch all of it", "failed on the batch: all of it");
 }
 

@@ -162,7 +162,7 @@ fn what_a_module_of_preview_1_says_on_its_standard_error_is_in_the_error_of_its_
     };
     let message = refused(&module(2));
     assert!(
-        message.contains("wasm `unreachable` instruction executed; its standard error: Traceback:\\n  ValueError: \\u{202e}"),
+        message.contains("wasm `unreachable` instruction executed; its standard error: Traceback:\n      ValueError: \\u{202e}"),
         "{message}"
     );
     assert!(refused(&module(1)).contains("its standard output: Traceback:"));
