@@ -139,14 +139,19 @@ impl KeyedState {
         &self.states[..of_host.unwrap_or(self.states.len())]
     }
 
+    /// Times to live are judged by these times from now on.
+    pub(crate) fn tell(&mut self, time: StateTime) {
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes.tell(time);
+        }
+    }
+
     /// A call that brings `of` is about to be made: brings the states of these keys to where reads find them, where the backend has to wait for that.
     /// Records without a key are the operator's to refuse. What was selected is selected no more.
     pub async fn prefetch(&mut self, of: CallKeys<'_>, time: StateTime) -> Result<(), EngineError> {
         self.reject()?;
         self.time = time;
-        if let Some(lifetimes) = &mut self.lifetimes {
-            lifetimes.tell(time);
-        }
+        self.tell(time);
         if !self.backend.prefetches() || !of.keyless.is_empty() {
             return Ok(());
         }

@@ -53,7 +53,14 @@ impl Redeclared {
     pub fn stamped<'b>(self, stored: &'b [u8], times: &KeyTimes) -> (Option<i64>, &'b [u8]) {
         let (stamp, bytes) = if self.was.is_some() { stamped(stored) } else { (0, stored) };
         let anew = self.is_stamped_anew().map(|time| times.group.of(time).0);
-        (self.now.map(|_| anew.unwrap_or(stamp)), bytes)
+        (self.now.map(|_| anew.or_else(|| self.until_the_checkpoint(stamp, times)).unwrap_or(stamp)), bytes)
+    }
+
+    /// What is kept for a timer that is due, and had expired for all else, lives up to the checkpoint's time and no longer, where it lives by the same time as before.
+    fn until_the_checkpoint(self, stamp: i64, times: &KeyTimes) -> Option<i64> {
+        let (was, now) = self.was.zip(self.now).filter(|_| self.may_revive())?;
+        let time = times.group.of(now.time).0;
+        times.group.is_expired(&was, stamp).then(|| time.saturating_sub_unsigned(now.ms))
     }
 }
 
@@ -119,5 +126,13 @@ mod tests {
         let longer = Redeclared { was: ttl(5, EVENT), now: ttl(6, EVENT) };
         assert_eq!([later, before].map(|at| longer.retain_living(&mut Payload::Value(WRITTEN), &at)), [false, true]);
         assert_eq!(Redeclared { was: None, now: ttl(6, EVENT) }.stamped(b"v", &before).0, Some(100), "it was written by then, not before");
+        // For the timer, and for nobody behind the checkpoint.
+        assert_eq!(longer.stamped(WRITTEN, &before).0, Some(94));
+        assert_eq!(longer.stamped(WRITTEN, &times(11, 0)).0, Some(7), "it had not expired");
+        // By the clock too.
+        let later = times(0, 100);
+        let before = KeyTimes { earliest: later.group.at(CLOCK, 11), ..later };
+        let longer = Redeclared { was: ttl(5, CLOCK), now: ttl(6, CLOCK) };
+        assert_eq!([later, before].map(|at| longer.retain_living(&mut Payload::Value(WRITTEN), &at)), [false, true]);
     }
 }

@@ -10,7 +10,7 @@ use super::delta::{Delta, write_removed_keys};
 use super::lifetime::{JudgedBy, STAMP_BYTES};
 use super::migrate::{Migrated, Migration};
 use super::redeclared::{KeyTimes, Redeclared};
-use super::timers::{Times, may_be_of_event_timer};
+use super::timers::{Times, may_be_of_timer_by};
 use super::varint::{put_bytes, put_number};
 use super::{StateDescriptor, StateMigrator, TimeDomain};
 use crate::error::EngineError;
@@ -180,18 +180,24 @@ impl StateRewrite {
 
     /// What of the key that `reader` is at is restored, before it is migrated and stamped: not what is dropped, and not what had expired.
     fn kept<'b>(&self, reader: &mut BlockReader<'b>, group: JudgedBy) -> Result<Kept<'b>, EngineError> {
-        let (mut states, mut first_due) = (Vec::new(), None);
+        const DOMAINS: [TimeDomain; 2] = [TimeDomain::Event, TimeDomain::Processing];
+        let (mut states, mut first_due) = (Vec::new(), [None; 2]);
         while let Some((stored, payload)) = reader.next_state()? {
             if self.is_dropped(stored) {
                 continue;
             }
-            if let (Payload::Value(times), true) = (&payload, self.stored.get(stored).is_some_and(may_be_of_event_timer)) {
-                first_due = first_due.into_iter().chain(Times(times).iter()).min();
+            for (domain, first_due) in DOMAINS.into_iter().zip(&mut first_due) {
+                let is_timer = self.stored.get(stored).is_some_and(|state| may_be_of_timer_by(state, domain));
+                if let (Payload::Value(times), true) = (&payload, is_timer) {
+                    *first_due = (*first_due).into_iter().chain(Times(times).iter()).min();
+                }
             }
             states.push((stored, payload));
         }
-        let event = group.of(TimeDomain::Event).0;
-        let earliest = first_due.map_or(group, |due| group.at(TimeDomain::Event, due.min(event)));
+        let earliest = DOMAINS.into_iter().zip(first_due).fold(group, |earliest, (domain, first_due)| match first_due {
+            Some(due) => earliest.at(domain, due.min(group.of(domain).0)),
+            None => earliest,
+        });
         let times = KeyTimes { group, earliest };
         states.retain_mut(|(stored, payload)| self.lives(*stored).retain_living(payload, &times));
         Ok(Kept { states, times })

@@ -127,9 +127,12 @@ fn what_had_expired_is_gone_and_what_is_migrated_stays_in_step() {
 
 #[test]
 fn what_a_timer_that_is_due_will_see_is_left_to_it() {
-    let living = |ttl| vec![StateDescriptor { ttl, ..states("a1", &KINDS).remove(0) }, timer_state("later", TimeDomain::Event)];
-    let left = |due: i64, drops_timer: bool| {
-        let (before, after) = (living(EVENT), living(LONGER));
+    let left = |domain: TimeDomain, due: i64, drops_timer: bool| {
+        let living = |ms| {
+            let ttl = Some(StateTtl { ms, time: domain, refresh_on_read: false });
+            vec![StateDescriptor { ttl, ..states("a1", &KINDS).remove(0) }, timer_state("later", domain)]
+        };
+        let (before, after) = (living(5), living(50));
         let mut backend = Backend::new(before.clone());
         let mut slot = backend.slot(b"k\0");
         backend.backend.set_value(&mut slot, b"k\0", 0, &written_at(7, "v"));
@@ -142,8 +145,10 @@ fn what_a_timer_that_is_due_will_see_is_left_to_it() {
         restored.contents().contains_key(&(b"k\0".to_vec(), 0))
     };
     // The watermark that is being worked off has come to 20, and one of its timers has not fired yet.
-    assert_eq!([11, 12, 25].map(|due| left(due, false)), [true, false, false]);
-    assert!(!left(11, true), "one that is dropped does not fire");
-    let of_clock = timer_state("later", TimeDomain::Processing);
-    assert!(timers::may_be_of_event_timer(&living(None)[1]) && !timers::may_be_of_event_timer(&of_clock));
+    for domain in [TimeDomain::Event, TimeDomain::Processing] {
+        assert_eq!([11, 12, 25].map(|due| left(domain, due, false)), [true, false, false], "{domain:?}");
+        assert!(!left(domain, 11, true), "one that is dropped does not fire");
+        let by = |of| timers::may_be_of_timer_by(&timer_state("later", domain), of);
+        assert!(by(domain) && [TimeDomain::Event, TimeDomain::Processing].map(by) != [true, true]);
+    }
 }

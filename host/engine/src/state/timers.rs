@@ -40,9 +40,9 @@ pub(crate) fn is_timer_of_both(was: &StateDescriptor, is: &StateDescriptor) -> b
     was.schema == is.schema || was.schema == UNSAID
 }
 
-/// True where this may be the state of a timer by event time.
-pub(super) fn may_be_of_event_timer(state: &StateDescriptor) -> bool {
-    state.name.starts_with(TIMER_STATE) && state.schema != timer_state("", TimeDomain::Processing).schema
+/// True where this may be the state of a timer by this time.
+pub(super) fn may_be_of_timer_by(state: &StateDescriptor, domain: TimeDomain) -> bool {
+    state.name.starts_with(TIMER_STATE) && (state.schema == UNSAID || state.schema == timer_state("", domain).schema)
 }
 
 /// The timers of one subtask's keys.

@@ -174,11 +174,17 @@ impl OperatorSubtask {
 
     /// Puts the states of the call's keys where the operator reads them.
     async fn fetch(&mut self, call: &OperatorCall) -> Result<(), EngineError> {
-        if let (Some(keys), Some(state)) = (call.keys(), self.state.as_deref_mut()) {
-            let time = StateTime { watermark: call.watermark, processing_time: call.processing_time };
-            state.prefetch(keys, time).await.map_err(|error| error.context(&self.place.subtask.vertex))?;
+        let Some(state) = self.state.as_deref_mut() else { return Ok(()) };
+        let time = StateTime { watermark: call.watermark, processing_time: call.processing_time };
+        match (call.keys(), &call.kind) {
+            (Some(keys), _) => state.prefetch(keys, time).await.map_err(|error| error.context(&self.place.subtask.vertex)),
+            // Event time may begin with it, for keys that no call brings.
+            (None, CallKind::Watermark) => {
+                state.tell(time);
+                Ok(())
+            }
+            (None, _) => Ok(()),
         }
-        Ok(())
     }
 
     fn make_named(&mut self, call: &OperatorCall) -> Result<Emitted, EngineError> {

@@ -21,7 +21,7 @@ pub struct SubtaskCapture {
     pub floors: Vec<WatermarkFloor>,
     /// When that began, where some state lives by it.
     pub event_time_began: Vec<WatermarkFloor>,
-    /// What it had been told of the clock, where anything goes by that, or may go by it in another version.
+    /// The clock at the barrier, where anything goes by that, or may go by it in another version: a later call is told no earlier one.
     pub processing_time: Option<i64>,
     /// The largest timestamp that it has emitted, where its output makes watermarks.
     pub largest_timestamp: Option<i64>,
@@ -45,7 +45,7 @@ impl OperatorSubtask {
             calls: self.call_log.as_mut().map(|call_log| call_log.at_barrier(checkpoint_id, base)),
             floors: self.floors.capture(self.floor, self.place.key_groups),
             event_time_began: self.event_time_began(),
-            processing_time: self.goes_by_clock().then(|| self.processing_time.told()).flatten(),
+            processing_time: self.goes_by_clock().then(|| self.tell_processing_time()),
             largest_timestamp: None,
         })
     }

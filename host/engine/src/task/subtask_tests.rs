@@ -1,6 +1,7 @@
 //! Calls of timers that are due see the states of their keys as those of batches do, and a subtask whose operator was replaced goes on as the new one.
 
 use super::*;
+use crate::checkpoint::WatermarkFloor;
 use crate::element::{BatchBuilder, RecordBatch, key_hash};
 use crate::operator::{FiredTimers, OperatorDescriptor};
 use crate::runtime::Simulator;
@@ -156,20 +157,40 @@ fn behind_a_swap_whoever_takes_over_next_is_of_the_new_version_and_on_probation_
 }
 
 #[test]
-fn state_by_key_keeps_what_it_was_told_of_the_clock_whatever_it_lives_by() {
-    let told = |kind, time: Option<TimeDomain>| {
+fn state_by_key_keeps_the_clock_of_the_barrier_whatever_it_lives_by_and_however_long_ago_it_was_called() {
+    let kept = |kind, time: Option<TimeDomain>| {
         let mut place = place("v1", &Heard::default());
         let ttl = time.map(|time| StateTtl { ms: 5, time, refresh_on_read: false });
         let count = StateDescriptor { name: "count".into(), kind, schema: "raw".into(), version: 1, ttl };
         let descriptor = OperatorDescriptor { states: vec![count], ..OperatorDescriptor::default() };
         place.factory = Arc::new(Counting { descriptor, heard: Heard::default() });
         let clock = Simulator::new(1).runtime().clock;
+        let at_barrier = clock.wall_ms();
         let mut subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap();
-        subtask.tell_processing_time();
-        subtask.capture(CheckpointId(1), None, None).unwrap().processing_time
+        make(&mut subtask, &OperatorCall { processing_time: at_barrier - 60_000, ..batch(1, &["a"]) }).unwrap();
+        let kept = subtask.capture(CheckpointId(1), None, None).unwrap().processing_time;
+        kept.inspect(|kept| assert_eq!(*kept, at_barrier)).is_some()
     };
     // Another version may let it live by the clock: it is as old as this then.
     let domains = [Some(TimeDomain::Processing), Some(TimeDomain::Event), None];
-    assert!(domains.iter().all(|time| told(StateKind::Value, *time).is_some()));
-    assert_eq!(told(StateKind::Broadcast, None), None);
+    assert!(domains.iter().all(|time| kept(StateKind::Value, *time)));
+}
+
+#[test]
+fn event_time_begins_with_the_first_watermark_though_no_call_brings_a_key() {
+    let mut place = place("v1", &Heard::default());
+    let ttl = Some(StateTtl { ms: 5, time: TimeDomain::Event, refresh_on_read: false });
+    let count = StateDescriptor { name: "count".into(), kind: StateKind::Value, schema: "raw".into(), version: 1, ttl };
+    let descriptor = OperatorDescriptor { states: vec![count], ..OperatorDescriptor::default() };
+    place.factory = Arc::new(Counting { descriptor, heard: Heard::default() });
+    let clock = Simulator::new(1).runtime().clock;
+    let mut subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), Arc::default(), clock).unwrap();
+    make(&mut subtask, &batch(i64::MIN, &["a"])).unwrap();
+    for watermark in [7, 30] {
+        subtask.set_watermark(watermark);
+        let call = subtask.watermark_call();
+        make(&mut subtask, &call).unwrap();
+    }
+    let began = subtask.capture(CheckpointId(1), None, None).unwrap().event_time_began;
+    assert_eq!(began, [WatermarkFloor { from: 0, to: 1, watermark: 7 }]);
 }

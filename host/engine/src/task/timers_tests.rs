@@ -176,6 +176,8 @@ impl Run {
     /// A restore at another parallelism from a checkpoint of what is now, on a machine whose clock may be another.
     fn restart(&mut self) {
         let captured = Captured::of(&mut self.subtasks);
+        // A checkpoint has the clock of its barrier.
+        self.told = self.told.max(Some(self.processing_time()));
         *self.clock.wall_offset.lock().unwrap() = self.dice.draw(30) as i64 - 15;
         self.restored_clock = self.told.map(|told| (told, self.clock.now()));
         self.subtasks = self.deployed(1 + self.dice.draw(3) as u32);

@@ -35,11 +35,6 @@ impl ProcessingTime {
         let by_floor = self.floor.map(|floor| floor.at.saturating_add(millis(now.saturating_sub(floor.since))));
         wall_ms.max(by_floor.unwrap_or(wall_ms)).max(self.told.unwrap_or(wall_ms))
     }
-
-    /// The largest that was told, for a checkpoint.
-    pub fn told(&self) -> Option<i64> {
-        self.told.max(self.floor.map(|floor| floor.at))
-    }
 }
 
 #[cfg(test)]
@@ -55,14 +50,11 @@ mod tests {
     fn it_follows_the_clock_and_never_runs_backwards() {
         let mut time = ProcessingTime::default();
         assert_eq!([time.tell(100, at(0)), time.tell(90, at(1)), time.tell(105, at(2))], [100, 100, 105]);
-        assert_eq!(time.told(), Some(105));
     }
 
     #[test]
     fn behind_a_floor_it_goes_on_from_there_by_elapsed_time() {
         let mut time = ProcessingTime::restored(Some(1_000), at(50));
-        assert_eq!(time.told(), Some(1_000));
         assert_eq!([time.tell(100, at(50)), time.tell(100, at(57)), time.tell(2_000, at(60))], [1_000, 1_007, 2_000]);
-        assert_eq!(time.told(), Some(2_000));
     }
 }
