@@ -14,6 +14,7 @@ pub const MAX_PARALLELISM: u32 = 128;
 
 /// A chain of the operator named `id`, with its state in memory. What it emits leads nowhere.
 pub fn chain(runtime: &Runtime, id: &str, factory: Arc<dyn OperatorFactory>, window: Option<WindowSettings>) -> Chain {
+    let routes = factory.descriptor().outputs.iter().map(|_| Vec::new()).collect();
     let place = SubtaskPlace {
         subtask: Subtask { vertex: id.into(), index: 0, parallelism: 1 },
         factory,
@@ -26,6 +27,6 @@ pub fn chain(runtime: &Runtime, id: &str, factory: Arc<dyn OperatorFactory>, win
     let metrics = Arc::<VertexMetrics>::default();
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
     let body = NodeBody::Operator(Box::new(subtask));
-    let node = Node { vertex: 0, id: id.into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
+    let node = Node { vertex: 0, id: id.into(), metrics, body, routes, quarantine: Vec::new(), late: Vec::new(), time: None };
     Chain::new(id.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
 }
