@@ -1,8 +1,8 @@
 package weir
 
 import (
+	"math/bits"
 	"slices"
-	"unsafe"
 )
 
 // column has byte strings end to end: item i is data[ends[i-1]:ends[i]], item 0 starts at 0.
@@ -12,11 +12,12 @@ type column struct {
 }
 
 // item returns an item. The bytes belong to the column.
+//
+// Where it starts is worked out without a jump, as Go makes a jump through a table of each that is taken in Wasm, and this is done for every record.
 func (c *column) item(i int) []byte {
-	start := uint32(0)
-	if i > 0 {
-		start = c.ends[i-1]
-	}
+	// One, and for item 0 none.
+	before := int(uint(-i) >> (bits.UintSize - 1))
+	start := c.ends[i-before] & -uint32(before)
 	end := c.ends[i]
 	return c.data[start:end:end]
 }
@@ -119,27 +120,4 @@ func (b *batch) headerRange(record uint32) (from, to uint32) {
 		from = b.headers.ends[record-1]
 	}
 	return from, b.headers.ends[record]
-}
-
-// shortMax is up to how many bytes a copy in words costs less than a call out of the guest: in Wasm a copy of a length that is known only when it runs is one.
-const shortMax = 64
-
-// appendBytes appends to what is written record by record.
-func appendBytes(to, from []byte) []byte {
-	length := len(from)
-	if length < 8 || length > shortMax || cap(to)-len(to) < length {
-		return append(to, from...)
-	}
-	at := len(to)
-	to = to[: at+length : cap(to)]
-	copyShort(unsafe.Pointer(&to[at]), unsafe.Pointer(&from[0]), length)
-	return to
-}
-
-// copyShort copies eight bytes or more in words. The last of them overlap where they have to.
-func copyShort(to, from unsafe.Pointer, length int) {
-	for i := 0; i < length-8; i += 8 {
-		*(*uint64)(unsafe.Add(to, i)) = *(*uint64)(unsafe.Add(from, i))
-	}
-	*(*uint64)(unsafe.Add(to, length-8)) = *(*uint64)(unsafe.Add(from, length-8))
 }

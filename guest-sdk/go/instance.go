@@ -102,17 +102,17 @@ const collectEvery = 64
 func (in *instance) records(b *batch) (failed *failure) {
 	defer recovered(func(message string) { failed = newFailure(int64(in.now.record), message) })
 	operator, record := in.operator, Record{of: &in.now}
-	for i := range b.values.ends {
-		in.now.record, record.index = uint32(i), uint32(i)
-		if i < len(b.keyOf) {
-			in.now.key = b.keyOf[i]
+	for i, count := 0, len(b.values.ends); i < count; {
+		for stop := min(i+collectEvery, count); i < stop; i++ {
+			in.now.record, record.index = uint32(i), uint32(i)
+			if i < len(b.keyOf) {
+				in.now.key = b.keyOf[i]
+			}
+			if err := operator.Process(record, &in.context); err != nil {
+				return newFailure(int64(i), err.Error())
+			}
 		}
-		if i%collectEvery == collectEvery-1 {
-			collectWhereGrown()
-		}
-		if err := operator.Process(record, &in.context); err != nil {
-			return newFailure(int64(i), err.Error())
-		}
+		collectWhereGrown()
 	}
 	return nil
 }

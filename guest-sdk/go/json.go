@@ -15,6 +15,34 @@ func AppendJSONString(b []byte, text string) []byte {
 func AppendJSONBytes(b []byte, text []byte) []byte { return appendJSON(b, text) }
 
 func appendJSON(b []byte, text []byte) []byte {
+	at, length := len(b), len(text)
+	if length < 4 || length > 16 || cap(b)-at < length+2 || !isPlainShort(text) {
+		return appendAnyJSON(b, text)
+	}
+	b = b[: at+length+2 : cap(b)]
+	b[at], b[at+1+length] = '"', '"'
+	to, from := unsafe.Pointer(&b[at+1]), unsafe.Pointer(&text[0])
+	if length < 8 {
+		copyTiny(to, from, length)
+		return b
+	}
+	copyWord(to, from, 0)
+	copyWord(to, from, length-8)
+	return b
+}
+
+// isPlainShort says whether all of four to sixteen bytes stand for themselves.
+func isPlainShort(text []byte) bool {
+	length := len(text)
+	if length < 8 {
+		return isPlain(shortWord(text))
+	}
+	first := unsafe.Pointer(&text[0])
+	return isPlain(*(*uint64)(first)) && isPlain(*(*uint64)(unsafe.Add(first, length-8)))
+}
+
+// appendAnyJSON appends a text of any length and content.
+func appendAnyJSON(b []byte, text []byte) []byte {
 	b = append(b, '"')
 	plain := 0
 	for i := plainUpTo(text, 0); i < len(text); i = plainUpTo(text, i) {

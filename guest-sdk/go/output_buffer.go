@@ -46,31 +46,52 @@ func (b *outputBuffer) beginPasses() {
 	b.passes = append(b.passes, make([]byte, (records+7)/8)...)
 }
 
-// emit is what nearly every record comes to: it does in one function what appendBytes and valued do.
+// emit is what nearly every record comes to. A short value that there is room for takes no jump and no call.
 func (b *outputBuffer) emit(value []byte) {
 	at, length := len(b.values.data), len(value)
-	end := at + length
-	if length < 8 || length > shortMax || end > cap(b.values.data) {
-		b.values.data = append(b.values.data, value...)
-	} else {
-		b.values.data = b.values.data[:end]
-		copyShort(unsafe.Pointer(&b.values.data[at]), unsafe.Pointer(&value[0]), length)
+	count := len(b.values.ends)
+	if length < 8 || length > 16 || at+length > cap(b.values.data) || count == cap(b.values.ends) || len(b.cause) == cap(b.cause) || b.isExplicit {
+		b.emitAny(value)
+		return
 	}
-	b.values.ends = append(b.values.ends, uint32(end))
-	if b.isExplicit {
-		b.inheritAll()
-	}
-	b.cause = append(b.cause, b.now.record)
+	b.values.data = b.values.data[:at+length]
+	to, from := unsafe.Pointer(&b.values.data[at]), unsafe.Pointer(&value[0])
+	copyWord(to, from, 0)
+	copyWord(to, from, length-8)
+	b.values.ends = b.values.ends[:count+1]
+	b.values.ends[count] = uint32(at + length)
+	made := len(b.cause)
+	b.cause = b.cause[:made+1]
+	b.cause[made] = b.now.record
+}
+
+// emitAny emits a value of any length.
+func (b *outputBuffer) emitAny(value []byte) {
+	b.values.data = appendBytes(b.values.data, value)
+	b.valued()
 }
 
 func (b *outputBuffer) emitString(value string) {
-	b.values.data = append(b.values.data, value...)
+	b.values.data = appendBytes(b.values.data, unsafe.Slice(unsafe.StringData(value), len(value)))
 	b.valued()
 }
 
 // valued ends a value of a record that has everything else from its cause.
 func (b *outputBuffer) valued() {
-	b.values.ends = append(b.values.ends, uint32(len(b.values.data)))
+	count, made := len(b.values.ends), len(b.cause)
+	if count == cap(b.values.ends) || made == cap(b.cause) || b.isExplicit {
+		b.valuedAnew()
+		return
+	}
+	b.values.ends = b.values.ends[:count+1]
+	b.values.ends[count] = uint32(len(b.values.data))
+	b.cause = b.cause[:made+1]
+	b.cause[made] = b.now.record
+}
+
+// valuedAnew does the same where columns grow, or are filled up with what is inherited.
+func (b *outputBuffer) valuedAnew() {
+	b.values.end()
 	if b.isExplicit {
 		b.inheritAll()
 	}

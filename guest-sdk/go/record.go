@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 )
 
 // A Record is one record of an input. It and all bytes that it hands out are valid until the call that it came with returns: copy what is to be
@@ -36,7 +35,7 @@ func (r Record) Text() (string, error) {
 		return "", err
 	}
 	value := r.Value()
-	if !utf8.Valid(value) {
+	if !IsUTF8(value) {
 		return "", errors.New("the value is not UTF-8: it is an invalid utf-8 sequence")
 	}
 	return string(value), nil

@@ -52,7 +52,14 @@ type place struct {
 	isTouched []bool
 	asksReads bool
 	touched   []uint32
+	// looker makes ready what is shown of a key.
+	looker interface{ lookAt(key uint32) }
 }
+
+// look is a call that costs its callers little of what may be a part of the author's function.
+//
+//go:noinline
+func (p *place) look() { p.looker.lookAt(p.now.key) }
 
 func (p *place) bind(declared stateDecl, now *current) {
 	p.name, p.number, p.now = declared.name, declared.number, now
@@ -69,13 +76,14 @@ func (p *place) begin() {
 // key returns the index of the key that is shown. It fails the record where there is none.
 func (p *place) key() uint32 {
 	if int(p.now.key) >= p.now.keys {
-		p.noKey()
+		panic(p.noKey())
 	}
 	return p.now.key
 }
 
-func (p *place) noKey() {
-	fail("state `%s` needs a key, and this input is not keyed: give it `by = \"key\"` in the job file", p.name)
+// noKey is what to panic with where there is none.
+func (p *place) noKey() *fault {
+	return &fault{fmt.Sprintf("state `%s` needs a key, and this input is not keyed: give it `by = \"key\"` in the job file", p.name)}
 }
 
 // noteRead notes that something of the shown key's state has been handed out, where reads renew it.

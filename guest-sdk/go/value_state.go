@@ -17,90 +17,100 @@ type ValueState[T any] struct {
 	// given, and must depend on nothing but the two values.
 	Merge func(earlier, later T) T
 
+	// mustLook says that some value does not stand in values yet, or that it is asked what is read; at is what is worked on.
+	mustLook bool
+	at       *current
 	place
 	codec codec[T]
-	// slots says for each key what is known of its value, which stands at the same place in values.
+	// slots says for each key what is known of its value, which stands at the same place in values: the zero value where there is none.
 	slots  []slot
 	values []T
 	items  []uint32
 	// encoded has the values as they came; items says where that of a key stands.
 	encoded column
-	// changed has the keys that were set or cleared, in the order of the first time.
+	// changed has the keys that were set or cleared, in the order of the first time; there is room for each key and one more.
 	changed []uint32
-	update  valueUpdate
+	// isCleared says that some of them were cleared.
+	isCleared bool
+	update    valueUpdate
+	plain     plainColumn
 }
 
 // slot is what is known of a key's value.
-type slot uint8
+type slot int8
 
 const (
-	slotAbsent slot = iota
+	slotCleared slot = iota - 1
+	slotAbsent
 	slotEncoded
+	// These have a value in values.
 	slotRead
 	slotSet
-	slotCleared
 )
+
+// isChanged says whether a value was set or cleared.
+func (s slot) isChanged() bool { return uint8(s) >= uint8(slotSet) }
 
 // Get returns the value, if there is one. What it refers to (slices, maps, pointers) is not to be changed: [ValueState.Set] and [ValueState.Update] do that.
 func (s *ValueState[T]) Get() (value T, ok bool) {
-	key := s.now.key
-	if uint(key) >= uint(len(s.slots)) {
-		s.noKey()
+	// So little that it becomes a part of the author's function.
+	if s.mustLook {
+		s.look()
 	}
-	switch s.slots[key] {
-	case slotAbsent, slotCleared:
-		return value, false
-	case slotEncoded:
+	return s.values[s.at.key], s.slots[s.at.key] >= slotRead
+}
+
+// lookAt makes the value of the key that is shown stand in values, and notes that it is read.
+func (s *ValueState[T]) lookAt(key uint32) {
+	if uint(key) >= uint(len(s.slots)) {
+		panic(s.noKey())
+	}
+	if s.slots[key] == slotEncoded {
 		s.decode(key)
 	}
-	if s.asksReads {
+	if s.slots[key] >= slotRead {
 		s.noteRead()
 	}
-	return s.values[key], true
 }
 
 // Set replaces the value. What it refers to (slices, maps, pointers) is not to be changed any more.
 func (s *ValueState[T]) Set(value T) {
-	key := s.now.key
-	if uint(key) >= uint(len(s.slots)) {
-		s.noKey()
-	}
-	if s.slots[key] < slotSet {
-		s.changed = append(s.changed, key)
-	}
-	s.slots[key] = slotSet
+	key := s.change(slotSet)
 	s.values[key] = value
 }
 
 // Clear removes the value.
-func (s *ValueState[T]) Clear() { s.change(slotCleared) }
+func (s *ValueState[T]) Clear() {
+	key := s.change(slotCleared)
+	s.isCleared = true
+	var zero T
+	s.values[key] = zero
+}
 
 // Update changes the value in place, beginning with the zero value where there is none.
 func (s *ValueState[T]) Update(change func(value *T)) {
-	key := s.now.key
-	if uint(key) >= uint(len(s.slots)) {
-		s.noKey()
-	}
-	switch s.slots[key] {
-	case slotAbsent, slotCleared:
-		var zero T
-		s.values[key] = zero
-	case slotEncoded:
+	if key := s.now.key; uint(key) < uint(len(s.slots)) && s.slots[key] == slotEncoded {
 		s.decode(key)
 	}
-	s.change(slotSet)
-	change(&s.values[key])
+	change(&s.values[s.change(slotSet)])
 }
 
-func (s *ValueState[T]) change(to slot) {
-	key := s.now.key
+// change notes that the shown key's value changes to what has such a slot.
+func (s *ValueState[T]) change(to slot) (key uint32) {
+	key = s.now.key
 	if uint(key) >= uint(len(s.slots)) {
-		s.noKey()
+		panic(s.noKey())
 	}
-	if s.slots[key] < slotSet {
-		s.changed = append(s.changed, key)
+	count := len(s.changed)
+	s.changed = s.changed[:count+1]
+	s.changed[count] = key
+	// A key that is there already is written over by the next one.
+	if !s.slots[key].isChanged() {
+		count++
 	}
+	s.changed = s.changed[:count]
 	s.slots[key] = to
+	return key
 }
 
 func (s *ValueState[T]) decode(key uint32) {
@@ -119,21 +129,24 @@ func (s *ValueState[T]) decode(key uint32) {
 
 func (s *ValueState[T]) describe() (shape stateShape, err error) {
 	s.codec, err = codecOf[T]()
+	s.looker, s.mustLook, s.at = s, true, &current{key: noKey}
 	return stateShape{kindValue, s.codec.schema, s.Merge != nil}, err
 }
 
 func (s *ValueState[T]) begin(values *keyedColumn) {
 	s.place.begin()
-	s.changed = s.changed[:0]
 	keys := s.now.keys
-	if s.codec.hasPointers {
-		// What the call before had is let go of.
-		clear(s.values)
-	}
 	s.slots = resized(s.slots, keys)
 	if len(s.values) < keys {
 		s.values, s.items = make([]T, keys), make([]uint32, keys)
+	} else if s.codec.hasPointers {
+		// What the call before had is let go of.
+		clear(s.values)
+	} else {
+		clear(s.values[:keys])
 	}
+	s.changed, s.isCleared = slices.Grow(s.changed[:0], keys+1), false
+	s.mustLook, s.at = keys == 0 || s.asksReads, s.now
 	s.encoded = values.items
 	if s.codec.isPlain {
 		s.beginPlain(values.keys)
@@ -148,26 +161,13 @@ func (s *ValueState[T]) begin(values *keyedColumn) {
 	}
 	// What is no T is found out when it is asked for.
 	for item := read; item < len(values.keys); item++ {
-		key := values.keys[item]
-		s.slots[key], s.items[key] = slotEncoded, uint32(item)
+		s.beginEncoded(values.keys[item], item)
 	}
 }
 
-// beginPlain takes values over as they lie in memory. One that has another size is left to be found out when it is asked for.
-func (s *ValueState[T]) beginPlain(keys []uint32) {
-	var value T
-	size := uint32(unsafe.Sizeof(value))
-	slots, values, ends := s.slots, s.values[:len(s.slots)], s.encoded.ends[:len(keys)]
-	data, from := unsafe.Pointer(unsafe.SliceData(s.encoded.data)), uint32(0)
-	for item, key := range keys {
-		end := ends[item]
-		if end-from == size {
-			slots[key], values[key] = slotRead, *(*T)(unsafe.Add(data, from))
-		} else {
-			slots[key], s.items[key] = slotEncoded, uint32(item)
-		}
-		from = end
-	}
+// beginEncoded leaves the value of a key to be read when it is asked for.
+func (s *ValueState[T]) beginEncoded(key uint32, item int) {
+	s.slots[key], s.items[key], s.mustLook = slotEncoded, uint32(item), true
 }
 
 func (s *ValueState[T]) finish(e *effects) *stateFault {
@@ -222,31 +222,6 @@ func (s *ValueState[T]) finishFlat(flat *cbor.Flat, e *effects) {
 	}
 	u.set.keys = keys
 	u.set.items.data, u.set.items.ends = flat.Append(u.set.items.data, slices.Grow(u.set.items.ends, len(keys)), keys, unsafe.Pointer(unsafe.SliceData(s.values)))
-	e.values = append(e.values, u)
-}
-
-// finishPlain adds values as they lie in memory.
-func (s *ValueState[T]) finishPlain(e *effects) {
-	u := &s.update
-	u.set.reset()
-	var value T
-	size := unsafe.Sizeof(value)
-	data := slices.Grow(u.set.items.data, int(size)*len(s.changed))[:int(size)*len(s.changed)]
-	ends := slices.Grow(u.set.items.ends, len(s.changed))[:len(s.changed)]
-	keys := slices.Grow(u.set.keys, len(s.changed))[:len(s.changed)]
-	slots, values := s.slots, s.values[:len(s.slots)]
-	count := 0
-	for _, key := range s.changed {
-		if slots[key] == slotCleared {
-			u.cleared = append(u.cleared, key)
-			continue
-		}
-		*(*T)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(data)), uintptr(count)*size)) = values[key]
-		keys[count] = key
-		count++
-		ends[count-1] = uint32(size) * uint32(count)
-	}
-	u.set = keyedColumn{keys[:count], column{data[:int(size)*count], ends[:count]}}
 	e.values = append(e.values, u)
 }
 

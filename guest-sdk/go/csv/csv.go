@@ -88,7 +88,7 @@ func (c *Columns) Read(row []byte, fields [][]byte) error {
 }
 
 // readPlain reads a row without quotes; it says false of any other, and of one with too few fields. It is one loop, as calls and what is kept over them cost
-// more in Wasm than the search itself.
+// more in Wasm than the search itself, and so does every jump that is taken: rows whose wanted fields end with the row are read by readUpToEnd.
 func (c *Columns) readPlain(row []byte, fields [][]byte) bool {
 	// found has the high bit of each byte of the eight at this place that is a comma and was not passed yet, and quotes a bit where one was a quote.
 	place, found, quotes, start := -8, uint64(0), uint64(0), 0
@@ -98,22 +98,23 @@ func (c *Columns) readPlain(row []byte, fields [][]byte) bool {
 		for commas > here {
 			commas -= here
 			place += 8
-			var word uint64
-			switch {
-			case place+8 <= len(row):
-				word = *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(row)), place))
-			case place <= len(row):
-				word = lastWord(row[place:])
-			default:
-				return false
+			if place+8 > len(row) {
+				return c.readUpToEnd(row, fields)
 			}
+			word := *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(row)), place))
 			quote, comma := word^low*'"', word^low*','
 			quotes |= (quote - low) &^ quote
 			found = ^((comma&^high + ^uint64(high)) | comma) & high
 			here = bits.OnesCount64(found)
 		}
-		for ; commas > 1; commas-- {
+		if commas > 1 {
 			found &= found - 1
+			if commas > 2 {
+				found &= found - 1
+				for ; commas > 3; commas-- {
+					found &= found - 1
+				}
+			}
 		}
 		end := place + bits.TrailingZeros64(found)/8
 		found &= found - 1
@@ -125,18 +126,50 @@ func (c *Columns) readPlain(row []byte, fields [][]byte) bool {
 	return quotes&high == 0
 }
 
-const (
-	low  = 0x0101_0101_0101_0101
-	high = 0x8080_8080_8080_8080
-)
+// readUpToEnd does the same for rows of any length.
+func (c *Columns) readUpToEnd(row []byte, fields [][]byte) bool {
+	place, found, quotes, start := -8, uint64(0), uint64(0), 0
+	for _, step := range c.steps {
+		commas := step.commas
+		for here := bits.OnesCount64(found); commas > here; here = bits.OnesCount64(found) {
+			commas -= here
+			place += 8
+			if place > len(row) {
+				return false
+			}
+			word := wordOf(row[place:])
+			quote, comma := word^low*'"', word^low*','
+			quotes |= (quote - low) &^ quote
+			found = ^((comma&^high + ^uint64(high)) | comma) & high
+		}
+		for ; commas > 1; commas-- {
+			found &= found - 1
+		}
+		end := place + bits.TrailingZeros64(found)/8
+		found &= found - 1
+		if step.place != noPlace {
+			fields[step.place] = row[start:end:end]
+		}
+		start = end + 1
+	}
+	return quotes&high == 0
+}
 
-// lastWord returns the bytes that a row ends with, fewer than eight, and a comma, as they would lie in memory: the end of a row counts as one.
-func lastWord(rest []byte) (word uint64) {
+// wordOf returns the first eight bytes of what is left of a row, as they lie in memory; its end counts as a comma.
+func wordOf(rest []byte) (word uint64) {
+	if len(rest) >= 8 {
+		return *(*uint64)(unsafe.Pointer(&rest[0]))
+	}
 	for i, b := range rest {
 		word |= uint64(b) << (8 * i)
 	}
 	return word | ','<<(8*len(rest))
 }
+
+const (
+	low  = 0x0101_0101_0101_0101
+	high = 0x8080_8080_8080_8080
+)
 
 // readQuoted reads any row.
 func (c *Columns) readQuoted(row []byte, fields [][]byte) error {

@@ -80,12 +80,12 @@ func minutes(field []byte) (delay int64, ok bool, err error) {
 	if field[0] == '-' {
 		digits = field[1:]
 	}
-	isNumber := len(digits) > 0 && len(digits) <= 9
+	largest := byte(0)
 	for _, digit := range digits {
-		isNumber = isNumber && digit >= '0' && digit <= '9'
+		largest = max(largest, digit-'0')
 		delay = 10*delay + int64(digit-'0')
 	}
-	if !isNumber {
+	if len(digits) == 0 || len(digits) > 9 || largest > 9 {
 		return 0, false, fmt.Errorf("the arrival delay `%s` is no number of minutes", strings.Trim(fmt.Sprintf("%q", field), `"`))
 	}
 	if len(digits) < len(field) {

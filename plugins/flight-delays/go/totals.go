@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"math"
-	"strconv"
-	"unicode/utf8"
 
 	"weir"
 )
@@ -42,16 +40,16 @@ func (t *Totals) appendJSON(b, tailnum []byte) []byte {
 	b = append(b, `{"tailnum":`...)
 	b = weir.AppendJSONBytes(b, tailnum)
 	b = append(b, `,"flights":`...)
-	b = strconv.AppendUint(b, t.Flights, 10)
+	b = weir.AppendUint(b, t.Flights)
 	b = append(b, `,"total_delay":`...)
-	b = strconv.AppendInt(b, t.TotalDelay, 10)
+	b = weir.AppendInt(b, t.TotalDelay)
 	return append(b, '}')
 }
 
 // appendMean appends N14228,1,11.00: the mean has two decimals, halves rounded up, and is empty while no delay is known.
 func (t *Totals) appendMean(b, tailnum []byte) []byte {
 	b = append(append(b, tailnum...), ',')
-	b = append(strconv.AppendUint(b, t.Rows, 10), ',')
+	b = append(weir.AppendUint(b, t.Rows), ',')
 	if t.Flights == 0 || t.Flights > math.MaxInt64 {
 		return b
 	}
@@ -60,7 +58,7 @@ func (t *Totals) appendMean(b, tailnum []byte) []byte {
 	if hundredths < 0 {
 		b, size = append(b, '-'), -size
 	}
-	b = append(strconv.AppendUint(b, size/100, 10), '.')
+	b = append(weir.AppendUint(b, size/100), '.')
 	return append(b, '0'+byte(size%100/10), '0'+byte(size%10))
 }
 
@@ -77,10 +75,8 @@ func (t *Totals) meanHundredths() int64 {
 
 // checkText refuses a tailnum that JSON has no text for.
 func checkText(tailnum []byte) error {
-	for _, c := range tailnum {
-		if c >= utf8.RuneSelf && !utf8.Valid(tailnum) {
-			return errors.New("the tailnum is not UTF-8: it is an invalid utf-8 sequence")
-		}
+	if !weir.IsUTF8(tailnum) {
+		return errors.New("the tailnum is not UTF-8: it is an invalid utf-8 sequence")
 	}
 	return nil
 }
