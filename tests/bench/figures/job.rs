@@ -70,7 +70,11 @@ pub struct Document(pub Value);
 impl Document {
     /// Records per second of all the input, over the whole run.
     pub fn rate_of(&self, records: u64) -> f64 {
-        records as f64 / self.0["wall_s"].as_f64().expect("a run takes time")
+        records as f64 / self.wall_s()
+    }
+
+    pub fn wall_s(&self) -> f64 {
+        self.0["wall_s"].as_f64().expect("a run takes time")
     }
 
     /// Records per second at the sink, from a quarter of the input to its end.

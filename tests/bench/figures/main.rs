@@ -1,13 +1,14 @@
 //! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
 //!
 //! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `backpressure`,
-//! `start`, `recovery`, `changes`, `migration`, `windows`, `languages`. `WEIR_ROUNDS` (5) rounds of each.
+//! `start`, `recovery`, `changes`, `migration`, `windows`, `languages`, `peers`. `WEIR_ROUNDS` (5) rounds of each.
 //! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
 
 mod job;
 mod languages;
 mod live;
 mod migration;
+mod peers;
 mod statistics;
 
 use job::{Bench, Operator, Run};
@@ -17,7 +18,7 @@ use statistics::{row, spread};
 
 type Group = (&'static str, fn(&Bench, usize));
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("boundary", boundary),
     ("checkpointed", checkpointed),
     ("backpressure", backpressure),
@@ -27,6 +28,7 @@ const GROUPS: [Group; 9] = [
     ("migration", migration),
     ("windows", windows),
     ("languages", |_, rounds| languages::languages(rounds)),
+    ("peers", |_, rounds| peers::peers(rounds)),
 ];
 
 fn main() {
