@@ -41,6 +41,15 @@ export class Column {
     /** The whole column as a binary string, once it was asked for. */
     this.whole = undefined;
     this.ascii = false;
+    /** The byte that was searched for last, and whether it is there. */
+    this.searched = undefined;
+    this.found = false;
+  }
+
+  /** Says whether any item has this byte. */
+  includes(byte) {
+    if (this.searched !== byte) [this.searched, this.found] = [byte, this.data.includes(byte)];
+    return this.found;
   }
 
   /** The bytes of an item: a view, no copy. */

@@ -3,6 +3,8 @@
 
 import { Failure } from './failure.js';
 
+const QUOTE = 34;
+
 /** The columns that are wanted of each row. */
 export class CsvColumns {
   /** @param {string} header The header row. @param {string[]} names The names of the columns that are wanted. */
@@ -19,10 +21,14 @@ export class CsvColumns {
     this.last = Math.max(-1, ...this.places);
   }
 
-  /** The wanted fields of a row, in the order of the names. */
+  /** The wanted fields of a row, in the order of the names: of a text, or of a record's. */
   read(row) {
     const { places, last } = this;
-    const fields = row.includes('"') ? fieldsOf(row, last) : row.split(',', last + 1);
+    const isText = typeof row === 'string';
+    const text = isText ? row : row.text();
+    // All records of a call are searched for a quote at once.
+    const hasQuotes = isText ? text.includes('"') : row.batch.values.includes(QUOTE);
+    const fields = hasQuotes ? fieldsOf(text, last) : text.split(',', last + 1);
     if (fields.length <= last) throw new Failure(`the row has ${fields.length} fields, and field ${this.firstMissing(fields.length) + 1} is wanted`);
     const wanted = [];
     const { length } = places;

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { guestOf } from '../src/component.js';
 import { bytesOfNumbers, Column, u32sOf } from '../src/columns.js';
 import { ColumnWriter, u32sFrom } from '../src/column_writer.js';
-import { Failure, from, list, log, operator, raw, record, u64, value } from '../src/index.js';
+import { CsvColumns, Failure, from, list, log, operator, raw, record, u64, value } from '../src/index.js';
 
 const none = new Uint8Array(0);
 
@@ -174,8 +174,70 @@ test('raw bytes are kept as they are, and nobody changes them from outside', () 
   const column = new Column(effects.outputs[0].values);
   assert.deepEqual(Array.from({ length: 4 }, (_, index) => [...column.item(index)]), [[1, 2, 255], [255], [3, 255], [1, 2, 255, 255]]);
   const [{ cleared, set }] = effects.values;
-  assert.deepEqual([[...u32sOf(cleared)], [...u32sOf(set.keys)]], [[2, 3], [0, 1]]);
+  assert.deepEqual([[...u32sOf(cleared)], [...u32sOf(set.keys)]], [[2, 3], [1, 0]]);
   const items = new Column(set.items);
-  assert.deepEqual([[...items.item(0)], [...items.item(1)]], [[1, 2, 255, 255], [255]]);
+  assert.deepEqual([[...items.item(0)], [...items.item(1)]], [[255], [1, 2, 255, 255]]);
   assert.throws(() => guest.process(context, batchOf([['a', 'text']], [])), ({ cause, message }) => cause === 0 && /encode state `blob`: the text "text" where a Uint8Array is wanted/.test(message));
+});
+
+test('raw bytes are what a map of them is, however often a call sets and clears them', () => {
+  const guest = opened({
+    states: { blob: value(raw) },
+    process(record, ctx) {
+      ctx.emit(String(ctx.blob.get()));
+      if (record.text() === 'clear') ctx.blob.clear();
+      else if (record.text() !== 'get') ctx.blob.set(new Uint8Array(JSON.parse(record.text())));
+    },
+  });
+  const model = new Map();
+  // A generator of chance that is the same in each run.
+  let seed = 1;
+  const below = (count) => ((seed = (seed * 48271) % 2147483647), seed % count);
+  for (let call = 0; call < 200; call++) {
+    const kept = [...model];
+    const [records, expected] = [[], []];
+    const keys = [...new Set([...Array(8)].map(() => below(6)))];
+    for (let index = 0; index < 12; index++) {
+      const key = keys[below(keys.length)];
+      const command = ['get', 'clear', 'set', 'set'][below(4)];
+      const bytes = Array.from({ length: below(3) }, () => below(256));
+      expected.push(String(model.get(key)));
+      if (command === 'clear') model.delete(key);
+      if (command === 'set') model.set(key, bytes);
+      records.push([String(key), command === 'set' ? JSON.stringify(bytes) : command]);
+    }
+    const numbers = [...new Set(records.map(([key]) => key))];
+    const known = kept.filter(([key]) => numbers.includes(String(key))).sort(([a], [b]) => numbers.indexOf(String(a)) - numbers.indexOf(String(b)));
+    const stored = { keys: u32sFrom(known.map(([key]) => numbers.indexOf(String(key)))), items: columnOf(known.map(([, bytes]) => new Uint8Array(bytes))) };
+    const effects = guest.process(context, batchOf(records, [stored]));
+    assert.deepEqual(texts(effects.outputs[0].values), expected);
+    // What the host makes of it.
+    const applied = new Map(kept);
+    for (const { cleared, set } of effects.values) {
+      const changed = [...u32sOf(cleared), ...u32sOf(set.keys)];
+      assert.equal(new Set(changed).size, changed.length, 'a key is named once');
+      for (const number of u32sOf(cleared)) applied.delete(Number(numbers[number]));
+      const items = new Column(set.items);
+      u32sOf(set.keys).forEach((number, index) => applied.set(Number(numbers[number]), [...items.item(index)]));
+    }
+    assert.deepEqual(new Map([...applied].sort()), new Map([...model].sort()));
+  }
+});
+
+test('fields of a record are those of its text, whatever the other records of its call have', () => {
+  const columns = new CsvColumns('a,b,c', ['c', 'a']);
+  const guest = opened({
+    process(record, ctx) {
+      const fields = columns.read(record);
+      assert.deepEqual(fields, columns.read(record.text()));
+      ctx.emit(fields.join(';'));
+    },
+  });
+  const rows = ['1,2,3', '4,5,é', ',,', '"x,y",2,"z"', '7,"8,9",10,'];
+  const expected = ['3;1', 'é;4', ';', 'z;x,y', '10;7'];
+  for (const until of [1, 2, 3, 5]) {
+    const effects = guest.process(context, batchOf(rows.slice(0, until).map((row) => ['k', row])));
+    assert.deepEqual(texts(effects.outputs[0].values), expected.slice(0, until));
+  }
+  assert.throws(() => guest.process(context, batchOf([['k', '1,2']])), ({ cause, message }) => cause === 0 && /the row has 2 fields/.test(message));
 });

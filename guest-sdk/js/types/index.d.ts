@@ -131,12 +131,12 @@ export const log: {
 
 /**
  * Finds fields of CSV rows by their columns, under the header that `setup.schema` hands in:
- * `new CsvColumns(header, ['tailnum', 'arr_delay']).read(record.text())`.
+ * `new CsvColumns(header, ['tailnum', 'arr_delay']).read(record)`.
  */
 export class CsvColumns {
   constructor(header: string, names: readonly string[]);
-  /** The wanted fields of a row, in the order of the names. */
-  read(row: string): string[];
+  /** The wanted fields of a row, in the order of the names. A record costs less than its text, as all of a call are searched for quotes at once. */
+  read(row: string | Record): string[];
 }
 
 /** Gives the UTF-8 of a text. */

@@ -27,7 +27,8 @@ export default operator({
   },
 
   process(record, ctx) {
-    const [tailnum, field] = columns.read(record.text());
+    // Taken apart as an array it would cost ten times as much.
+    const { 0: tailnum, 1: field } = columns.read(record);
     const delay = isKnown(field) ? minutes(field) : undefined;
     const isMean = ctx.config.emit === 'mean';
     if (!isMean && (delay === undefined || !isKnown(tailnum))) return;
