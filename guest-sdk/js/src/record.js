@@ -27,6 +27,12 @@ export class Record {
     return values.whole.slice(record === 0 ? 0 : values.ends[record - 1], values.ends[record]);
   }
 
+  /** Says whether any record of the call has this byte in its value: it is looked for once. For the SDK's own use. */
+  hasByte(byte) {
+    const { values } = this.batch;
+    return values.searched === byte ? values.found : values.includes(byte);
+  }
+
   json(reviver) {
     const text = this.text();
     try {

@@ -67,6 +67,10 @@ test('a config is read as it is declared', () => {
 test('fields of rows are found by their columns, quoted or not', () => {
   const columns = new CsvColumns('a,"b",c', ['c', 'a']);
   assert.deepEqual(columns.read('1,2,3'), ['3', '1']);
+  const names = ['e', 'b', 'd', 'a', 'c'];
+  for (let count = 1; count <= names.length; count++) {
+    assert.deepEqual(new CsvColumns('a,b,c,d,e', names.slice(0, count)).read('A,B,C,D,E'), names.slice(0, count).map((name) => name.toUpperCase()));
+  }
   assert.deepEqual(columns.read('"1,""x""",2,'), ['', '1,"x"']);
   assert.throws(() => columns.read('1,2'), /the row has 2 fields, and field 3 is wanted/);
   assert.throws(() => columns.read('"1'), /does not end/);

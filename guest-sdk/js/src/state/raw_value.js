@@ -47,7 +47,7 @@ export class RawValueState extends ValueState {
     const { key } = this.cursor;
     if (key < 0) throw this.place.unkeyed();
     // What is none says so.
-    if (!(value instanceof Uint8Array)) this.place.encode(this.type, value, 'encode');
+    if (value?.constructor !== Uint8Array && !(value instanceof Uint8Array)) this.place.encode(this.type, value, 'encode');
     if (this.slots === undefined) this.look();
     const { slots } = this;
     const slot = slots[key];
