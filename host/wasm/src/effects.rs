@@ -4,6 +4,8 @@
 
 mod check;
 #[cfg(test)]
+mod lies;
+#[cfg(test)]
 mod output_tests;
 mod outputs;
 #[cfg(test)]

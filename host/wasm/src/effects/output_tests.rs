@@ -91,7 +91,7 @@ fn absent_values_and_headers_with_a_mistake_are_refused() {
     check(|e| e.outputs[0].headers = headers(&[1, 0], &["h"], &["1"]), "headers: the end of record 1 is smaller");
     check(|e| e.outputs[0].headers = headers(&[0, 2], &["h"], &["1"]), "headers: the last end is 2 but there are 1 headers");
     check(|e| e.outputs[0].headers = headers(&[0, 1], &["h"], &[]), "headers: 1 names and 0 values");
-    check(|e| e.outputs[0].headers.as_mut().unwrap().names.data.clear(), "headers: the last end is 2 but there are 0 bytes");
+    check(|e| e.outputs[0].headers.as_mut().unwrap().names.data.clear(), "headers: names: the last end is 2 but there are 0 bytes");
 }
 
 #[test]

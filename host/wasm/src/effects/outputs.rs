@@ -93,8 +93,9 @@ fn passing(bits: &[u8], records: usize) -> Passes {
 /// Headers with an end for each record, or none at all.
 fn headers(raw: wit::HeadersResult, records: usize) -> Checked<Headers> {
     let failed = |what: String| format!("headers: {what}");
-    let ends: Vec<u32> = integers(&raw.ends).map_err(failed)?;
-    let (names, values) = (column(raw.names).map_err(failed)?, column(raw.values).map_err(failed)?);
+    let part = |name: &str, raw| column(raw).map_err(|what| format!("headers: {name}: {what}"));
+    let ends: Vec<u32> = integers(&raw.ends).map_err(|what| format!("headers: ends: {what}"))?;
+    let (names, values) = (part("names", raw.names)?, part("values", raw.values)?);
     if ends.is_empty() && names.is_empty() && values.is_empty() {
         return Ok(Headers::of_records(records));
     }
