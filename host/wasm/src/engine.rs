@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::{Config, WasmBacktraceDetails};
+use weir_engine::runtime::DATA_STACK_BYTES;
 use weir_engine::{EngineError, ErrorKind};
 
 /// Fuel that stands for one millisecond in [`EngineMode::Fuel`]: some tenth of what a core runs in that time, so that a simulation
 /// does not wait long for a guest that spins.
 const FUEL_PER_MS: u64 = 200_000;
-/// A guest's stack. Data threads have 2 MiB each.
-const STACK_BYTES: usize = 1 << 19;
+/// A guest's stack: at most half of what a data thread has, the rest is for the host's own calls above and below it.
+pub const GUEST_STACK_BYTES: usize = 1 << 19;
+const _: () = assert!(GUEST_STACK_BYTES <= DATA_STACK_BYTES / 2);
 
 /// How a guest that does not return is stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +157,7 @@ fn config(mode: EngineMode) -> Config {
         EngineMode::EpochAndFuel => config.epoch_interruption(true).consume_fuel(true),
     };
     config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
-    config.max_wasm_stack(STACK_BYTES);
+    config.max_wasm_stack(GUEST_STACK_BYTES);
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
 }

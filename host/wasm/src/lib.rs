@@ -51,7 +51,7 @@ mod world;
 mod world_version;
 
 pub use compile::{ChildProcess, CompileIn, CompileLimits, CompileStop, compile_child};
-pub use engine::{CompileCache, EngineMode, WasmEngine};
+pub use engine::{CompileCache, EngineMode, GUEST_STACK_BYTES, WasmEngine};
 pub use fault::GuestFault;
 pub use guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, KeyedValues, TimerCall, Usage, WindowCall};
 pub use guest_text::printable;

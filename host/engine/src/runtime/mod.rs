@@ -18,7 +18,7 @@ pub use connector_io::ConnectorIo;
 pub use simulated::{SimulatedProcess, SimulationEnd, Simulator};
 pub use task_group::TaskGroup;
 pub(crate) use task_group::panic_message;
-pub use threads::ThreadRuntime;
+pub use threads::{DATA_STACK_BYTES, ThreadRuntime};
 
 /// Where a future runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,9 @@ use tokio::runtime::{Builder, Handle};
 /// Threads for uploads and coordination. They mostly wait; a few may sit in `fsync`.
 const CONTROL_THREADS: usize = 4;
 
+/// The stack of each thread for subtasks, whatever the environment says: what runs on it, a guest's calls among it, is bounded by this.
+pub const DATA_STACK_BYTES: usize = 2 << 20;
+
 /// A task's turn: long against the microseconds that handing the thread over costs, short against everything that may wait for it.
 const TURN: Duration = Duration::from_millis(1);
 
@@ -22,7 +25,9 @@ pub struct ThreadRuntime {
 impl ThreadRuntime {
     /// Starts `data_threads` threads for subtasks, and the control threads.
     pub fn new(data_threads: usize) -> std::io::Result<Self> {
-        let data = Builder::new_multi_thread().worker_threads(data_threads.max(1)).thread_name("weir-data").enable_time().build()?;
+        let mut data = Builder::new_multi_thread();
+        data.worker_threads(data_threads.max(1)).thread_name("weir-data").thread_stack_size(DATA_STACK_BYTES);
+        let data = data.enable_time().build()?;
         let control = Builder::new_multi_thread().worker_threads(CONTROL_THREADS).thread_name("weir-control").enable_all().build()?;
         Ok(Self { data, control })
     }

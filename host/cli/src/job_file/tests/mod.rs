@@ -6,6 +6,7 @@ mod chance;
 mod edges;
 mod files;
 mod jobs;
+mod sandbox_page;
 mod steps;
 mod tables;
 mod watermarks;
