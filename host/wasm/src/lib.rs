@@ -30,6 +30,7 @@ mod guest_maker;
 mod guest_text;
 mod host_state;
 mod instance;
+pub mod kept_files;
 mod limits;
 mod lowered;
 mod merge;

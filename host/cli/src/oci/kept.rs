@@ -6,15 +6,13 @@ use super::sha256_of;
 use bytes::Bytes;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use weir_wasm::PLUGIN_BYTES;
+use weir_wasm::kept_files::{drop_oldest, touch};
 
 /// Bytes of all of them: where there are more, the ones that were read longest ago go.
 const KEPT_BYTES: u64 = 1 << 30;
-/// How much older than the newest one a file is that somebody has begun and will not end: a process that was killed.
-const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 /// What their names end in.
 const SUFFIX: &str = ".wasm";
 
@@ -59,53 +57,9 @@ impl KeptPlugins {
         // Under another name first: nobody reads half of it.
         let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path(digest)));
         written.inspect_err(|_| _ = fs::remove_file(&temporary))?;
-        self.drop_oldest(digest)
-    }
-
-    fn drop_oldest(&self, newest: &str) -> io::Result<()> {
-        let begun_lately = fs::metadata(self.path(newest))?.modified()?.checked_sub(LEFT_BEHIND);
-        let mut kept = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            if !metadata.is_file() || entry.path() == self.path(newest) {
-                continue;
-            }
-            if is_kept(&entry.path()) {
-                kept.push((metadata.modified()?, metadata.len(), entry.path()));
-            } else if begun_lately.is_some_and(|since| metadata.modified().is_ok_and(|modified| modified < since)) {
-                _ = fs::remove_file(entry.path());
-            }
-        }
-        kept.sort();
-        let mut all: u64 = kept.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, bytes, path) in kept {
-            if all <= self.most_bytes {
-                break;
-            }
-            // Another process may have been quicker.
-            _ = fs::remove_file(path);
-            all -= bytes;
-        }
-        Ok(())
+        drop_oldest(&self.path(digest), &[SUFFIX], self.most_bytes)
     }
 }
-
-fn is_kept(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX))
-}
-
-/// Read is as good as new: the oldest go first.
-#[cfg(unix)]
-fn touch(file: &File) {
-    use nix::sys::stat::futimens;
-    use nix::sys::time::TimeSpec;
-    _ = futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
-}
-
-/// Nothing: on other systems the oldest are those that were written first.
-#[cfg(not(unix))]
-fn touch(_: &File) {}
 
 #[cfg(test)]
 mod tests {
@@ -137,28 +91,7 @@ mod tests {
             kept.put(digest, &[number; 10]).expect("it is kept");
         }
         let left = digests.iter().filter(|digest| kept.get(digest).is_some()).count();
-        assert_eq!(left, 3);
+        assert_eq!(left, 2);
         assert!(kept.get(&digests[4]).is_some());
-    }
-
-    #[test]
-    fn what_a_killed_process_has_begun_goes_with_the_next_one_that_is_kept() {
-        let (_folder, kept) = kept(KEPT_BYTES);
-        fs::create_dir_all(&kept.folder).expect("a folder");
-        let begun = |name: &str, older: u64| {
-            let file = File::create(kept.folder.join(name)).expect("a file");
-            let now = file.metadata().and_then(|metadata| metadata.modified()).expect("a time");
-            file.set_modified(now - Duration::from_secs(older)).expect("a time");
-        };
-        begun(".7-0", 2 * LEFT_BEHIND.as_secs());
-        begun(".8-0", 60);
-        let digest = sha256_of(b"component");
-        kept.put(&digest, b"component").expect("it is kept");
-        let mut left: Vec<_> = fs::read_dir(&kept.folder)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
-            .collect();
-        left.sort();
-        assert_eq!(left, [".8-0".to_owned(), format!("{digest}.wasm")]);
     }
 }

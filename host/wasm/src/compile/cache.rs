@@ -6,6 +6,7 @@
 
 use super::private_dir::{is_private, private_dir};
 use super::wire::{Answer, Examined};
+use crate::kept_files::{drop_oldest, touch};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -69,7 +70,7 @@ impl CodeCache {
 
     /// Keeps `examined` under `key`, and drops the oldest entries where all together are too large.
     pub(crate) fn put(&self, key: &Key, examined: &Examined) {
-        let kept = self.write(key, examined).and_then(|()| self.drop_oldest());
+        let kept = self.write(key, examined).and_then(|()| drop_oldest(&self.path(key), &[SUFFIX, FUNCTIONS_SUFFIX], self.most_bytes));
         if let Err(error) = kept {
             tracing::warn!(folder = %self.folder.display(), %error, "compiled code cannot be kept");
         }
@@ -93,30 +94,6 @@ impl CodeCache {
             _ = std::fs::remove_file(&temporary);
         }
         kept
-    }
-
-    fn drop_oldest(&self) -> io::Result<()> {
-        let mut entries = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            let name = entry.file_name();
-            let is_kept = [SUFFIX, FUNCTIONS_SUFFIX].iter().any(|suffix| name.to_string_lossy().ends_with(suffix));
-            if metadata.is_file() && is_kept {
-                entries.push((metadata.modified()?, metadata.len(), entry.path()));
-            }
-        }
-        entries.sort();
-        let mut all: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, bytes, path) in entries {
-            if all <= self.most_bytes {
-                break;
-            }
-            // Another process may have been quicker.
-            _ = std::fs::remove_file(path);
-            all -= bytes;
-        }
-        Ok(())
     }
 }
 
@@ -230,16 +207,6 @@ fn begin_checksum(key: &Key, length: u64) -> Xxh3 {
     sum.update(&length.to_le_bytes());
     sum
 }
-
-#[cfg(unix)]
-fn touch(file: &File) {
-    use nix::sys::stat::futimens;
-    use nix::sys::time::TimeSpec;
-    _ = futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
-}
-
-#[cfg(not(unix))]
-fn touch(_: &File) {}
 
 #[cfg(test)]
 mod tests {
