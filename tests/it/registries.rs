@@ -215,6 +215,43 @@ fn a_component_that_was_pulled_is_named_by_its_digest() {
     let nowhere = [("XDG_CACHE_HOME", "/dev/null")];
     job.bench.run_with(&pull, &nowhere).assert(1, &["keep what oci:", "`-o FILE`"]);
     job.bench.run_with(&format!("{pull} -o pulled.wasm"), &nowhere).assert(0, &[]);
+#[test]
+fn a_savepoint_says_what_its_tag_was_and_a_run_from_it_what_the_tag_is() {
+    let Some(mut job) = Registered::new() else { return };
+    let (first, reference) = (job.push("first.wasm", "1"), format!("oci:{}/team/count:1", job.host));
+    job.name_plugin(&reference);
+    job.run_and_stop("run job.toml -q", || _ = job.bench.run("savepoint create words taken").assert(0, &[]));
+    let inspected = job.bench.run("savepoint inspect taken --output json").document();
+    let count =
+        inspected["plugins"].as_array().expect("a list").iter().find(|plugin| plugin["id"] == "count").expect("it has state").clone();
+    assert_eq!((&count["reference"], &count["manifest"]), (&Value::from(&*reference), &first["manifest"]), "{count}");
+    assert_eq!(count["digest"], digest(&first));
+    let was = format!("{reference} was component {}, there {}", &digest(&first)[..8], first["manifest"].as_str().expect("a digest"));
+    let text = job.bench.run("savepoint inspect taken").stdout;
+    assert!(text.contains(&was) && text.contains("with `--pinned` it runs the components"), "{text}");
+
+    // A lineage begins there, in which the tag is what it is now.
+    let second = job.push("second.wasm", "1");
+    let [before, now] = [&first, &second].map(|pushed| digest(pushed)[..8].to_owned());
+    let moved = format!("count: {reference} is component {now} now, and {before} ran where this begins from; `--pinned` runs that one");
+    job.bench.run("check job.toml --from ./taken").assert(0, &[&moved]);
+    let said = job.run_and_stop("run job.toml --from ./taken", || {});
+    assert!(said.contains(&moved), "{said}");
+    assert_eq!(job.component_that_ran(), digest(&second));
+    // It has begun by now, and says what it goes on with.
+    let said = job.run_and_stop("run job.toml --from ./taken", || {});
+    assert!(said.contains(&format!("{reference} stays component {now}")) && !said.contains("ran where"), "{said}");
+
+    // What is kept in the savepoint needs no registry, and is known by the reference that it came by.
+    drop(job.registry.take());
+    job.run_and_stop("run job.toml --from ./taken --pinned --again -q", || {});
+    assert_eq!(job.component_that_ran(), digest(&first));
+    let newest = job.bench.log().newest().id;
+    let inspected = job.bench.run(&format!("checkpoint inspect job.toml {newest} --output json")).document();
+    let count = inspected["vertices"].as_array().expect("a list").iter().find(|vertex| vertex["id"] == "count").expect("it has state");
+    assert_eq!((&count["reference"], &count["manifest"]), (&Value::from(&*reference), &first["manifest"]), "{count}");
+}
+
     run(&pull).assert(0, &[]);
     drop(job.registry);
     run("check job.toml").assert(0, &[]);

@@ -6,7 +6,7 @@ use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
-use crate::plugins::{GoingOn, refuse_newer_worlds};
+use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds};
 use crate::start::{StartPoint, build, build_next, restore_options, start_point};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
@@ -28,7 +28,7 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;
     if let Some(start) = start {
-        let (document, planned) = restore(context, (&job, &assembly.graph), &start, &args.drop_state)?;
+        let (document, planned) = restore(context, (&job, &assembly.graph, &plugins), &start, &args.drop_state)?;
         refused = planned.accepted(&source_name(&start)).err();
         plan.restore = Some(document);
     }
@@ -52,7 +52,7 @@ fn source_name(start: &StartPoint) -> String {
 
 fn restore(
     context: &Context,
-    (job, graph): (&JobFile, &JobGraph),
+    (job, graph, plugins): (&JobFile, &JobGraph, &PluginOrigins),
     start: &StartPoint,
     drops: &[String],
 ) -> Result<(RestoreDocument, PlannedRestore), Failure> {
@@ -73,6 +73,7 @@ fn restore(
             plan(store, runtime, metadata).await
         }),
     }?;
+    moved_tags(GoingOn { job, graph, drops }, plugins, &metadata).iter().for_each(|line| context.screen.notice(line));
     let from = match start {
         StartPoint::Checkpoint(id) => id.to_string(),
         StartPoint::Savepoint(url) => url.clone(),

@@ -87,6 +87,10 @@ pub struct SavepointPlugin {
     pub id: String,
     /// Its SHA-256.
     pub digest: String,
+    /// The reference of the job file that led to it; `null` of a plugin in a file, of one that an upgrade brought, and in older savepoints.
+    pub reference: Option<String>,
+    /// The digest by which the reference's registry has it for good.
+    pub manifest: Option<String>,
 }
 
 /// `weir savepoint verify`.

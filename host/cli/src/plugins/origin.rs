@@ -1,6 +1,6 @@
 //! Where the plugins of a job come from: files, what a reference of the job file leads to, or what is kept beside a checkpoint.
 
-use crate::job_file::{Code, JobFile};
+use crate::job_file::{Code, JobFile, PluginPlace};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -149,6 +149,23 @@ pub async fn refuse_newer_worlds(
         check_hosted(&name, &bytes, &engine()?).map_err(|error| error.context(format!("{id}: go on from what a newer weir wrote")))?;
     }
     Ok(())
+}
+
+/// A line for each operator whose tag leads to another component by now than the one that ran at the checkpoint that `going_on` begins from.
+pub fn moved_tags(GoingOn { job, graph, drops }: GoingOn<'_>, plugins: &PluginOrigins, metadata: &CheckpointMetadata) -> Vec<String> {
+    let short = |digest: &str| digest.chars().take(8).collect::<String>();
+    let moved = |(id, before): (&String, Option<String>)| {
+        let step = job.operators.iter().find(|step| step.id.value == *id)?;
+        let Code::Plugin(code) = &step.code else { return None };
+        let PluginPlace::Registry(tag) = &code.place else { return None };
+        // What a lineage has resolved before is told by its own word.
+        let PluginOrigin::Referenced(Referenced { pinned: None, .. }) = plugins.get(id)? else { return None };
+        let now = digest_of(graph.vertices.iter().find(|vertex| vertex.id == *id)?)?;
+        let before = before.filter(|before| *before != now && tag.digest.is_none())?;
+        let (reference, now, before) = (&code.path.value, short(&now), short(&before));
+        Some(format!("{id}: {reference} is component {now} now, and {before} ran where this begins from; `--pinned` runs that one"))
+    };
+    stored_digests(job, metadata, drops).filter_map(moved).collect()
 }
 
 /// The digest of the component that a vertex runs.

@@ -12,7 +12,7 @@ use std::path::Path;
 use weir_engine::checkpoint::RestoreOptions;
 use weir_engine::element::CheckpointId;
 
-pub(crate) use pinned::{job_of_savepoint, pinned_plugins, refuse_newer_origin};
+pub(crate) use pinned::{job_of_savepoint, metadata_of, pinned_plugins};
 pub(crate) use references::{Lineage, Named, named_plugin, pins_of, pulled, referenced_plugins};
 use references::{referenced_next, referenced_now};
 

@@ -2,17 +2,17 @@
 
 use crate::failure::Failure;
 use crate::job_file::{JobFile, SourceText, parse};
-use crate::plugins::{GoingOn, PluginOrigins, refuse_newer_worlds, stored_plugins};
+use crate::plugins::{PluginOrigins, stored_plugins};
 use crate::process::cores;
 use crate::storage::with_savepoint;
 use crate::terminal::Screen;
 use std::path::{Path, PathBuf};
-use weir_engine::checkpoint::paths;
+use std::sync::Arc;
+use weir_engine::checkpoint::{CheckpointMetadata, Pinned, paths};
 use weir_engine::job::{Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
 use weir_engine::runtime::Clock;
 use weir_engine::storage::{StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
-use weir_wasm::WasmEngine;
 
 /// The job file of a savepoint, with the folder that its relative paths begin at: [`project_folder`].
 pub(crate) fn job_of_savepoint(screen: &Screen, url: &str) -> Result<JobFile, Failure> {
@@ -52,36 +52,32 @@ fn project_folder(url: &str, job: &JobFile, taken_in: Option<PathBuf>) -> Option
     savepoint.ancestors().skip(1).find(holds_log).map(Path::to_owned).or(taken_in)
 }
 
-/// Refuses to start where a newer weir left off. What cannot be read is left to the start itself, which says so.
-pub(crate) async fn refuse_newer_origin(
-    going_on: GoingOn<'_>,
+/// The metadata of what a job starts from, and where its components lie; `None` where it is the beginning, or cannot be read, which the start itself says.
+pub(crate) async fn metadata_of(
     origin: Result<Origin, EngineError>,
-    store: &dyn Store,
-    (savepoints, clock): (&SavepointOpener, &dyn Clock),
-    engine: impl Fn() -> Result<WasmEngine, EngineError>,
-) -> Result<(), EngineError> {
-    match origin {
-        Ok(Origin::Beginning) | Err(_) => Ok(()),
-        Ok(Origin::Checkpoint(checkpoint)) => match load_metadata(store, clock, &checkpoint).await {
-            Ok(metadata) => refuse_newer_worlds(going_on, &metadata, store, clock, engine).await,
-            Err(_) => Ok(()),
-        },
-        Ok(Origin::Savepoint(url)) => {
-            let Ok(store) = savepoints(&url).await else { return Ok(()) };
-            let Ok((_, metadata)) = open_savepoint(&*store, clock).await else { return Ok(()) };
-            refuse_newer_worlds(going_on, &metadata, &*store, clock, engine).await
+    store: &Arc<dyn Store>,
+    savepoints: &SavepointOpener,
+    clock: &dyn Clock,
+) -> Option<(CheckpointMetadata, Arc<dyn Store>)> {
+    match origin.ok()? {
+        Origin::Beginning => None,
+        Origin::Checkpoint(checkpoint) => Some((load_metadata(&**store, clock, &checkpoint).await.ok()?, store.clone())),
+        Origin::Savepoint(url) => {
+            let store = savepoints(&url).await.ok()?;
+            let (_, metadata) = open_savepoint(&*store, clock).await.ok()?;
+            Some((metadata, store))
         }
     }
 }
 
-/// The components that the operators of `job` ran where it starts from.
+/// The components that the operators of `job` ran where it starts from, and what a savepoint says of the references that led to them.
 pub(crate) async fn pinned_plugins(
     job: &JobFile,
     (origin, drops): (Origin, &[String]),
     store: &dyn Store,
     savepoints: &SavepointOpener,
     clock: &dyn Clock,
-) -> Result<PluginOrigins, EngineError> {
+) -> Result<(PluginOrigins, Vec<Pinned>), EngineError> {
     match origin {
         Origin::Beginning => {
             let message = "run the components that are kept with a checkpoint: the job starts from none";
@@ -90,12 +86,12 @@ pub(crate) async fn pinned_plugins(
         }
         Origin::Checkpoint(checkpoint) => {
             let metadata = load_metadata(store, clock, &checkpoint).await?;
-            stored_plugins(job, &metadata, drops, store, clock).await
+            Ok((stored_plugins(job, &metadata, drops, store, clock).await?, Vec::new()))
         }
         Origin::Savepoint(url) => {
             let store = savepoints(&url).await?;
-            let (_, metadata) = open_savepoint(&*store, clock).await?;
-            stored_plugins(job, &metadata, drops, &*store, clock).await
+            let (savepoint, metadata) = open_savepoint(&*store, clock).await?;
+            Ok((stored_plugins(job, &metadata, drops, &*store, clock).await?, savepoint.pinned))
         }
     }
 }

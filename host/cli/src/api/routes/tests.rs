@@ -87,7 +87,7 @@ impl Bench {
             },
             storage: "memory:/j".into(),
             job_file: "/jobs/job.toml".into(),
-            job_copy: JobFileCopy { text: Default::default(), folder: "/jobs".into() },
+            job_copy: JobFileCopy { text: Default::default(), folder: "/jobs".into(), pinned: Vec::new() },
         };
         Self { job: RunningJob::new(parts), status, threads, _inbox: inbox }
     }

@@ -16,12 +16,10 @@ use crate::documents::{Outcome, RunDocument};
 use crate::failure::{FAILED, Failure};
 use crate::figures::{NextCommands, summary};
 use crate::job_file::JobFile;
-use crate::plugins::{GoingOn, PluginOrigins};
+use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds};
 use crate::process::{cpu_seconds, peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
-use crate::start::{
-    Lineage, build_files, job_of_savepoint, pinned_plugins, pins_of, referenced_plugins, refuse_newer_origin, restore_options,
-};
+use crate::start::{Lineage, build_files, job_of_savepoint, metadata_of, pinned_plugins, pins_of, referenced_plugins, restore_options};
 use crate::storage::{savepoint_opener, threads};
 use crate::terminal::{HeldSignals, Signals, standard_output};
 use bytes::Bytes;
@@ -30,8 +28,10 @@ use observer::Observer;
 use options::{absolute, api_address, how_to_follow, refuse_two_documents, start_mode};
 use report::fill;
 use std::sync::Arc;
-use weir_engine::checkpoint::JobLog;
-use weir_engine::job::{History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, OutboxOptions, StartMode, run_job};
+use weir_engine::checkpoint::{JobLog, Pinned};
+use weir_engine::job::{
+    History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, Origin, OutboxOptions, StartMode, run_job,
+};
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
@@ -133,8 +133,8 @@ impl Run<'_> {
         let log = self.threads.block_on(JobLog::open(store.clone(), self.runtime.clock.clone()))?;
         let stored = |path: &str| self.threads.block_on(store.get(path));
         let history = History::of(log.entries());
-        let plugins = match built {
-            Some(files) => self.with_references(files, &job, &history, &start, &*store)?,
+        let (plugins, kept) = match built {
+            Some(files) => (self.with_references(files, &job, &history, &start, &*store)?, Vec::new()),
             None => self.pinned(&job, &history, &start, &*store)?,
         };
         let found = plugins.clone();
@@ -142,13 +142,19 @@ impl Run<'_> {
             let compiler = self.context.compiler.clone();
             Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
         };
-        self.refuse_newer(&job, (&assembly.graph, &history), &start, &*store)?;
+        self.compare_with_origin(&job, (&assembly.graph, &found), history.origin(&start), &store)?;
         let ended = Registry::of_user().ok().and_then(|registry| registry.ended(&storage));
         taken_from.or(may_run_elsewhere(log.entries(), ended)).iter().for_each(|line| screen.notice(line));
         drop(log);
 
         let status = Arc::new(JobStatus::new(assembly.graph.vertices.len()));
-        let pinned = pins_of(&job, &found, &shape.digests, history.pinned(&start));
+        let known = [history.pinned(&start), &kept[..]].concat();
+        let pinned = pins_of(&job, &found, &shape.digests, &known);
+        let job_copy = JobFileCopy {
+            text: Bytes::copy_from_slice(job.source.text.as_bytes()),
+            folder: job.folder.display().to_string(),
+            pinned: pinned.clone(),
+        };
         let (graph, options) = (assembly.graph.clone(), JobOptions { pinned, ..self.options(&job, store.clone(), start) });
         #[cfg(any(test, feature = "crash-points"))]
         let (graph, options) = crash_points::CrashPoints::of_process()?.around(graph, options);
@@ -163,7 +169,7 @@ impl Run<'_> {
             vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
             storage: storage.clone(),
             job_file,
-            job_copy: JobFileCopy { text: Bytes::copy_from_slice(job.source.text.as_bytes()), folder: job.folder.display().to_string() },
+            job_copy,
             shape,
         };
         let served = address.map(|address| self.serve(address, parts, registration.take())).transpose()?;
@@ -226,20 +232,35 @@ impl Run<'_> {
         Ok(plugins)
     }
 
-    /// The components that are kept where the job starts from.
-    fn pinned(&self, job: &JobFile, history: &History, start: &StartMode, store: &dyn Store) -> Result<PluginOrigins, Failure> {
+    /// The components that are kept where the job starts from, and what is known there of the references that led to them.
+    fn pinned(
+        &self,
+        job: &JobFile,
+        history: &History,
+        start: &StartMode,
+        store: &dyn Store,
+    ) -> Result<(PluginOrigins, Vec<Pinned>), Failure> {
         let savepoints = savepoint_opener(self.threads);
         let pinned = pinned_plugins(job, (history.origin(start)?, &self.args.drop_state), store, &savepoints, &*self.runtime.clock);
         Ok(self.threads.block_on(pinned)?)
     }
 
-    /// What a newer weir wrote is not gone on with.
-    fn refuse_newer(&self, job: &JobFile, of: (&JobGraph, &History), start: &StartMode, store: &dyn Store) -> Result<(), Failure> {
-        let (graph, history) = of;
+    /// What a newer weir wrote is not gone on with, and a tag that has moved since is told.
+    fn compare_with_origin(
+        &self,
+        job: &JobFile,
+        (graph, plugins): (&JobGraph, &PluginOrigins),
+        origin: Result<Origin, EngineError>,
+        store: &Arc<dyn Store>,
+    ) -> Result<(), Failure> {
         let (savepoints, clock) = (savepoint_opener(self.threads), &*self.runtime.clock);
+        let begun = self.threads.block_on(metadata_of(origin, store, &savepoints, clock));
+        let Some((metadata, store)) = begun else { return Ok(()) };
         let what = GoingOn { job, graph, drops: &self.args.drop_state };
-        let refused = refuse_newer_origin(what, history.origin(start), store, (&savepoints, clock), || self.context.compiler.engine());
-        Ok(self.threads.block_on(refused)?)
+        if self.args.from.is_some() {
+            moved_tags(what, plugins, &metadata).iter().for_each(|line| self.context.screen.notice(line));
+        }
+        Ok(self.threads.block_on(refuse_newer_worlds(what, &metadata, &*store, clock, || self.context.compiler.engine()))?)
     }
 
     /// The commands that go on with this run.

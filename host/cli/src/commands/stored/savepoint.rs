@@ -78,7 +78,7 @@ async fn document(
                     None => Vec::new(),
                 };
                 operators.push(operator(id, states, snapshot));
-                plugins.extend(component.clone().map(|digest| SavepointPlugin { id: id.clone(), digest }));
+                plugins.extend(component.clone().map(|digest| plugin(id, digest, savepoint)));
             }
         }
     }
@@ -94,6 +94,12 @@ async fn document(
         sources,
         plugins,
     })
+}
+
+fn plugin(id: &str, digest: String, savepoint: &Savepoint) -> SavepointPlugin {
+    let pin = savepoint.pinned.iter().find(|pin| pin.vertex == id && pin.component == digest);
+    let (reference, manifest) = (pin.map(|pin| pin.reference.clone()), pin.and_then(|pin| pin.manifest.clone()));
+    SavepointPlugin { id: id.to_owned(), digest, reference, manifest }
 }
 
 fn operator(id: &str, states: Vec<StateSizeDocument>, snapshot: Option<&VertexSnapshot>) -> SavepointOperator {
@@ -119,11 +125,8 @@ fn inspect_text(document: &SavepointDocument) -> String {
         }
     }
     for operator in &document.operators {
-        let digest = document
-            .plugins
-            .iter()
-            .find(|plugin| plugin.id == operator.id)
-            .map_or("native", |plugin| &plugin.digest[..8.min(plugin.digest.len())]);
+        let plugin = document.plugins.iter().find(|plugin| plugin.id == operator.id);
+        let digest = plugin.map_or("native", |plugin| &plugin.digest[..8.min(plugin.digest.len())]);
         text.push_str(&format!(
             "  {}  operator {digest}, {} subtasks, {} keys, {}\n",
             operator.id,
@@ -131,7 +134,15 @@ fn inspect_text(document: &SavepointDocument) -> String {
             grouped(operator.keys),
             bytes_text(operator.bytes)
         ));
+        if let Some(SavepointPlugin { reference: Some(reference), manifest, .. }) = plugin {
+            let manifest = manifest.as_ref().map(|manifest| format!(", there {manifest}")).unwrap_or_default();
+            text.push_str(&format!("     {reference} was component {digest}{manifest}\n"));
+        }
         text.push_str(&state_lines(&operator.states, document.operators.iter().flat_map(|operator| &operator.states)));
+    }
+    let is_tag = |reference: &String| reference.starts_with("oci:") && !reference.contains('@');
+    if document.plugins.iter().any(|plugin| plugin.reference.as_ref().is_some_and(is_tag)) {
+        text.push_str("  a run from here takes what the tag is by then; with `--pinned` it runs the components that are kept here\n");
     }
     text
 }

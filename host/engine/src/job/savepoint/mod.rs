@@ -5,7 +5,7 @@
 //! written last and by create-if-absent: a folder without it is no savepoint, and two that are written into one folder never mix unnoticed.
 //! Call logs stay with the job: they hold what came before. A savepoint belongs to the user: no retention touches it, and a job that starts from it refers to none of its objects.
 
-use crate::checkpoint::{CheckpointMetadata, StateHandle, envelope, paths, read_state_object, stored_component};
+use crate::checkpoint::{CheckpointMetadata, Pinned, StateHandle, envelope, paths, read_state_object, stored_component};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
 use crate::job::CompletedCheckpoint;
@@ -56,6 +56,9 @@ pub struct Savepoint {
     /// The folder that the job file's relative paths begin at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_folder: Option<String>,
+    /// What references of the job file led to, of those operators whose component came by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<Pinned>,
 }
 
 /// A job file that goes into a savepoint.
@@ -65,6 +68,8 @@ pub struct JobFileCopy {
     pub text: Bytes,
     /// The folder that its relative paths begin at, absolutely.
     pub folder: String,
+    /// What its references led to.
+    pub pinned: Vec<Pinned>,
 }
 
 impl Savepoint {
@@ -110,10 +115,14 @@ pub async fn write_savepoint(
         let bytes = stored_component(source, clock, digest).await?;
         plugins.push(put(target, clock, paths::plugin(digest), bytes).await.map_err(attempted)?);
     }
-    let (job_file, job_folder) = match job_file {
-        Some(JobFileCopy { text, folder }) => (Some(put(target, clock, JOB_FILE.to_owned(), text).await.map_err(attempted)?), Some(folder)),
-        None => (None, None),
+    let (job_file, job_folder, mut pinned) = match job_file {
+        Some(JobFileCopy { text, folder, pinned }) => {
+            (Some(put(target, clock, JOB_FILE.to_owned(), text).await.map_err(attempted)?), Some(folder), pinned)
+        }
+        None => (None, None, Vec::new()),
     };
+    // What an upgrade has put in a component's place came by none.
+    pinned.retain(|pin| metadata.component(&pin.vertex) == Some(&*pin.component));
     let savepoint = Savepoint {
         job: metadata.job.clone(),
         checkpoint_id: metadata.checkpoint_id,
@@ -123,6 +132,7 @@ pub async fn write_savepoint(
         plugins,
         job_file,
         job_folder,
+        pinned,
     };
     let sealed = envelope::seal(MAGIC, &savepoint);
     match retry(clock, || target.create(SAVEPOINT, sealed.clone())).await.map_err(attempted)? {

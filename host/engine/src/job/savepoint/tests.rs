@@ -15,6 +15,11 @@ struct Fixture {
     checkpoint: CompletedCheckpoint,
 }
 
+fn pin(vertex: &str, component: &str) -> Pinned {
+    let (reference, manifest) = ("oci:r.example/counts:1".to_owned(), Some(format!("sha256:{DIGEST}")));
+    Pinned { vertex: vertex.into(), reference, manifest, component: component.into() }
+}
+
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("memory does not wait")
 }
@@ -58,7 +63,8 @@ impl Fixture {
     }
 
     fn write(&self) -> Result<Savepoint, EngineError> {
-        let job_file = Some(JobFileCopy { text: Bytes::from_static(b"name = \"counts\"\n"), folder: "/jobs".into() });
+        let pinned = vec![pin("op", DIGEST), pin("op", &"0".repeat(64)), pin("gone", DIGEST)];
+        let job_file = Some(JobFileCopy { text: Bytes::from_static(b"name = \"counts\"\n"), folder: "/jobs".into(), pinned });
         at_once(write_savepoint(&self.source, &self.target, &*self.clock, &self.checkpoint, job_file, Pace::Fast))
     }
 
@@ -80,6 +86,7 @@ fn a_savepoint_holds_all_that_the_checkpoint_consists_of_and_nothing_else() {
     assert_eq!(fixture.paths(), expect.map(str::to_owned).into());
     let (savepoint, metadata) = at_once(open_savepoint(&fixture.target, &*fixture.clock)).expect("it opens");
     assert_eq!((savepoint, metadata.checkpoint_id), (written.clone(), CheckpointId(2)));
+    assert_eq!(written.pinned, [pin("op", DIGEST)], "and not what an upgrade has replaced");
     assert_eq!(metadata.committables().next(), None, "its output is committed, and no concern of the savepoint's");
     assert_eq!(at_once(verify_savepoint(&fixture.target, &*fixture.clock)).expect("readable"), Vec::<String>::new());
     let job_file = at_once(savepoint_job_file(&fixture.target, &*fixture.clock, &written)).expect("readable");
