@@ -159,13 +159,22 @@ fn a_tag_means_what_it_meant_when_the_lineage_began_until_an_upgrade() {
     let count = inspect();
     assert_eq!((&count["reference"], count["component"].as_str()), (&Value::Null, Some(digest(&second))), "{count}");
 
-    // Without a registry it goes on; only what begins anew needs one.
+    // Without a registry it goes on, and without the component that the upgrade has replaced; only what begins anew needs one.
     drop(job.registry.take());
+    let kept = |digest: &str| job.bench.storage().join(format!("plugins/{digest}.wasm"));
+    fs::remove_file(kept(digest(&first))).expect("it is kept");
+    job.bench.run("check job.toml").assert(0, &[&format!("count: component {} by an upgrade", &digest(&second)[..8])]);
     let said = job.run_and_stop("run job.toml", || {});
     let upgraded = format!("count: component {} by an upgrade; {reference} was {}", &digest(&second)[..8], &digest(&first)[..8]);
     assert!(said.contains(&upgraded) && !said.contains("stays component"), "{said}");
     assert_eq!(job.component_that_ran(), digest(&second));
     job.bench.run("run job.toml --fresh").assert(1, &["count: pull oci:", "a job that has begun goes on without its registry"]);
+    let (place, aside) = (kept(digest(&second)), job.bench.path("aside"));
+    fs::rename(&place, &aside).expect("it is kept");
+    let gone =
+        [&*format!("count: go on with component {} by an upgrade: read", &digest(&second)[..8]), "name the new component in the job file"];
+    job.bench.run("run job.toml").assert(1, &gone);
+    fs::rename(&aside, &place).expect("it is there");
     job.bench.hasten();
     job.bench.run("run job.toml -q").assert(0, &[]);
     job.bench.assert_exactly_once();

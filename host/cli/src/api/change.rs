@@ -107,7 +107,7 @@ impl Shape {
             return Ok(());
         }
         let named = self.plugin(&id)?.component().digest.clone();
-        // A component that is kept with the checkpoint stands in for what the file names, and is not named there.
+        // A component that is kept, with the checkpoint or by the upgrade, stands in for what the file names, and is not named there.
         let of_file = match self.plugins.get(&id) {
             Some(PluginOrigin::Stored { .. }) => file.clone(),
             Some(PluginOrigin::File(_) | PluginOrigin::Referenced(_)) | None => named.clone(),

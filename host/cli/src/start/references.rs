@@ -3,7 +3,7 @@
 //! A tag may come to mean another component. So it is resolved when a lineage begins, and what it meant then is noted with each attempt (`Pinned`): whoever goes
 //! on with the lineage runs that component, which is kept in the job's storage, and asks no registry. The job file has the last word: a reference that is not the one
 //! that was noted is resolved anew. Only where a process died between its place in the log and the component's in the storage, the registry is asked again, for
-//! the manifest that was noted.
+//! the manifest that was noted. Where an upgrade has put another component in its place, that is what is run, and what was noted is not asked for at all.
 
 use crate::failure::Failure;
 use crate::figures::bytes_text;
@@ -15,7 +15,7 @@ use crate::terminal::Screen;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
-use weir_engine::checkpoint::{JobLog, Override, Pinned, paths, stored_component};
+use weir_engine::checkpoint::{JobLog, Override, Pinned, Replaced, paths, stored_component};
 use weir_engine::job::{History, StartMode};
 use weir_engine::runtime::Clock;
 use weir_engine::storage::Store;
@@ -27,8 +27,8 @@ pub(crate) struct Lineage<'a> {
     pub pinned: &'a [Pinned],
     /// Where the job keeps components.
     pub store: &'a dyn Store,
-    /// The operators whose component has been replaced since by an upgrade.
-    pub upgraded: Vec<String>,
+    /// The components that an upgrade has put in the place of others, by operator.
+    pub upgraded: BTreeMap<String, Replaced<String>>,
     /// Whether a component that is damaged there is put there anew.
     pub mends: bool,
 }
@@ -36,8 +36,10 @@ pub(crate) struct Lineage<'a> {
 impl<'a> Lineage<'a> {
     /// The one that a start in this mode goes on with, as a job that runs has it.
     pub fn of(history: &'a History, start: &StartMode, store: &'a dyn Store) -> Self {
-        let replaced = |change: &Override| change.component.as_ref().is_some_and(|component| component.now != component.file);
-        let upgraded = history.overrides(start).0.into_iter().filter(replaced).map(|change| change.vertex).collect();
+        let replaced = |Override { vertex, component, .. }: Override| {
+            component.filter(|component| component.now != component.file).map(|component| (vertex, component))
+        };
+        let upgraded = history.overrides(start).0.into_iter().filter_map(replaced).collect();
         Self { pinned: history.pinned(start), store, upgraded, mends: true }
     }
 }
@@ -61,11 +63,14 @@ pub(crate) async fn referenced_plugins(
     for (step, code) in references(job) {
         let id = &step.id.value;
         let of_job = lineage.and_then(|lineage| Some((pin_of(job, id, code, lineage.pinned)?, lineage)));
-        let referenced = match of_job {
-            Some((pin, lineage)) => as_pinned(screen, (id, code), pin, lineage, clock).await?,
-            None => resolved(screen, (id, code), lineage, clock).await?.ok_or_else(|| nowhere(job, code))?,
+        let origin = match of_job {
+            Some((pin, lineage)) => match lineage.upgraded.get(id).filter(|upgrade| upgrade.file == pin.component) {
+                Some(upgrade) => as_upgraded(screen, (id, code), upgrade, lineage, clock).await?,
+                None => PluginOrigin::Referenced(as_pinned(screen, (id, code), pin, lineage, clock).await?),
+            },
+            None => PluginOrigin::Referenced(resolved(screen, (id, code), lineage, clock).await?.ok_or_else(|| nowhere(job, code))?),
         };
-        plugins.insert(id.clone(), PluginOrigin::Referenced(referenced));
+        plugins.insert(id.clone(), origin);
     }
     Ok(plugins)
 }
@@ -166,6 +171,28 @@ fn pin_of<'a>(job: &JobFile, id: &str, code: &PluginCode, pinned: &'a [Pinned]) 
     of(id).or_else(|| of(before.as_deref()?))
 }
 
+/// The component that an upgrade has put in the place of the one that was noted, out of the job's storage. Of the other nothing is needed.
+async fn as_upgraded(
+    screen: &Screen,
+    (id, code): (&str, &PluginCode),
+    Replaced { file, now }: &Replaced<String>,
+    lineage: &Lineage<'_>,
+    clock: &dyn Clock,
+) -> Result<PluginOrigin, EngineError> {
+    let bytes = stored_component(lineage.store, clock, now).await.map_err(|error| {
+        let hint = "name the new component in the job file, by a reference that is not the one of before";
+        error.context(format!("{id}: go on with component {} by an upgrade", short(now))).with_hint(hint)
+    })?;
+    let reference = &code.path.value;
+    screen.notice(&format!("{id}: component {} by an upgrade; {reference} was {} when this began", short(now), short(file)));
+    Ok(PluginOrigin::Stored { name: paths::plugin(now), digest: now.clone(), bytes })
+}
+
+/// As much of a digest as is shown.
+fn short(digest: &str) -> &str {
+    &digest[..8.min(digest.len())]
+}
+
 /// The component that was noted, out of the job's storage. Where another is there, or none, what was noted is put there again.
 async fn as_pinned(
     screen: &Screen,
@@ -187,13 +214,13 @@ async fn as_pinned(
         }
     };
     let may_move = matches!(&code.place, PluginPlace::Registry(reference) if reference.digest.is_none());
-    // Of what an upgrade has replaced, the upgrade tells.
-    if may_move && !lineage.upgraded.iter().any(|upgraded| upgraded == id) {
-        let short: String = pin.component.chars().take(8).collect();
+    // Of what an upgrade has replaced, and the file names otherwise by now, the upgrade tells.
+    if may_move && !lineage.upgraded.contains_key(id) {
         screen.notice(&format!(
-            "{id}: {} stays component {short}, as it was when this began; what the tag is now is taken by `weir upgrade` while the job runs, \
+            "{id}: {} stays component {}, as it was when this began; what the tag is now is taken by `weir upgrade` while the job runs, \
              or by a reference with `@sha256:…` in the job file",
-            code.path.value
+            code.path.value,
+            short(&pin.component)
         ));
     }
     Ok(Referenced { reference: code.path.value.clone(), manifest: pin.manifest.clone(), bytes, pinned: Some(pin.component.clone()) })
