@@ -188,6 +188,11 @@ fn another_reference_in_the_job_file_wins_and_what_is_not_kept_is_asked_for_by_i
     job.name_plugin(&reference("1"));
     job.run_and_stop("run job.toml -q", || {});
     assert_eq!(job.component_that_ran(), digest(&first));
+    // An upgrade of a job that does not run says how it is done then.
+    let upgrade = format!("upgrade job.toml --operator count --plugin {}", reference("2"));
+    let instead =
+        format!("name it in the job file, as `plugin = \"{}\"` of `[operator.count]`: `weir run job.toml` then goes on", reference("2"));
+    job.bench.run(&upgrade).assert(1, &["no job `job.toml` runs here", &instead]);
     job.bench.edit_job(&reference("1"), &reference("2"));
     job.run_and_stop("run job.toml -q", || {});
     assert_eq!(job.component_that_ran(), digest(&second));
@@ -210,20 +215,6 @@ fn another_reference_in_the_job_file_wins_and_what_is_not_kept_is_asked_for_by_i
         .assert(1, &["its content does not have the SHA-256 that it is named by"]);
 }
 
-#[test]
-fn a_component_that_was_pulled_is_named_by_its_digest() {
-    let Some(job) = Registered::new() else { return };
-    let pushed = job.push("count.wasm", "1");
-    let cache = job.bench.path("cache").display().to_string();
-    let run = |line: &str| job.bench.run_with(line, &[("XDG_CACHE_HOME", &cache)]);
-    let named = pushed["digest"].as_str().expect("a digest").to_owned();
-    job.name_plugin(&named);
-    run("check job.toml").assert(2, &["there is no component sha256:", "`weir plugin pull"]);
-    let pull = format!("plugin pull {}/team/count:1", job.host);
-    // Where nothing can be kept and no file is named, nothing has been pulled.
-    let nowhere = [("XDG_CACHE_HOME", "/dev/null")];
-    job.bench.run_with(&pull, &nowhere).assert(1, &["keep what oci:", "`-o FILE`"]);
-    job.bench.run_with(&format!("{pull} -o pulled.wasm"), &nowhere).assert(0, &[]);
 #[test]
 fn a_savepoint_says_what_its_tag_was_and_a_run_from_it_what_the_tag_is() {
     let Some(mut job) = Registered::new() else { return };
@@ -261,6 +252,20 @@ fn a_savepoint_says_what_its_tag_was_and_a_run_from_it_what_the_tag_is() {
     assert_eq!((&count["reference"], &count["manifest"]), (&Value::from(&*reference), &first["manifest"]), "{count}");
 }
 
+#[test]
+fn a_component_that_was_pulled_is_named_by_its_digest() {
+    let Some(job) = Registered::new() else { return };
+    let pushed = job.push("count.wasm", "1");
+    let cache = job.bench.path("cache").display().to_string();
+    let run = |line: &str| job.bench.run_with(line, &[("XDG_CACHE_HOME", &cache)]);
+    let named = pushed["digest"].as_str().expect("a digest").to_owned();
+    job.name_plugin(&named);
+    run("check job.toml").assert(2, &["there is no component sha256:", "`weir plugin pull"]);
+    let pull = format!("plugin pull {}/team/count:1", job.host);
+    // Where nothing can be kept and no file is named, nothing has been pulled.
+    let nowhere = [("XDG_CACHE_HOME", "/dev/null")];
+    job.bench.run_with(&pull, &nowhere).assert(1, &["keep what oci:", "`-o FILE`"]);
+    job.bench.run_with(&format!("{pull} -o pulled.wasm"), &nowhere).assert(0, &[]);
     run(&pull).assert(0, &[]);
     drop(job.registry);
     run("check job.toml").assert(0, &[]);

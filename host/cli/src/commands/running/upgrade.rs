@@ -15,13 +15,14 @@ use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind};
 
 /// How often a job is asked how far it has come.
 const WATCH: Duration = Duration::from_millis(200);
 
 /// Lets another component take over in a running job.
 pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
-    let client = JobClient::find(&args.job)?;
+    let client = JobClient::find(&args.job).map_err(|failure| if runs_not(args) { instead(failure, args) } else { failure })?;
     let Named { name, bytes: component } = named_plugin(&context.screen, &args.plugin, &Access::of_process(false), component)?;
     let before = status_of(&client)?.change.map(|change| change.id);
     context.screen.notice("upgrading: compiling the new component and comparing its states");
@@ -42,6 +43,27 @@ pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Res
     let accepted = document["outcome"] == "accepted";
     context.print_done(&document, || upgrade_text(&document, &args.operator))?;
     Ok(if accepted { 0 } else { FAILED })
+}
+
+/// True where the job that is meant has a file and does not run.
+fn runs_not(args: &UpgradeArgs) -> bool {
+    Path::new(&args.job).is_file() && matches!(JobClient::look_for(&args.job), Ok(None))
+}
+
+/// What there is instead of an upgrade where the job does not run: the job file has the last word on what it goes on with.
+fn instead(failure: Failure, UpgradeArgs { job, operator, plugin, .. }: &UpgradeArgs) -> Failure {
+    // A path of the job file begins at its own folder.
+    let plugin = std::path::absolute(plugin).ok().filter(|path| path.is_file()).unwrap_or_else(|| plugin.clone()).display().to_string();
+    let moved = if plugin.starts_with("oci:") && !plugin.contains('@') {
+        "; where that stands there already, and the tag has moved, with the `@sha256:…` behind it that `weir plugin inspect` tells"
+    } else {
+        ""
+    };
+    let hint = format!(
+        "a component that a job begins with needs no upgrade: name it in the job file, as `plugin = {plugin:?}` of `[operator.{operator}]`: `weir run {job}` \
+         then goes on with it from the newest checkpoint, and with `--from` from an older one or a savepoint{moved}"
+    );
+    EngineError::new(ErrorKind::FixInput, failure.text()).with_hint(hint).into()
 }
 
 /// The new plugin, no further than one may be long.
