@@ -2,12 +2,13 @@
 
 use super::authorisation::{Actions, Authorisation};
 use super::failure::of_request;
+use super::sending::{Sending, Taken};
 use crate::job_file::OciReference;
 use bytes::Bytes;
 use futures_util::{FutureExt, select_biased};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Body, Client, Method, RequestBuilder, Response, Url};
 use std::pin::pin;
 use std::time::Duration;
 use weir_engine::runtime::Clock;
@@ -33,6 +34,8 @@ pub(super) struct Asking {
     pub url: Url,
     headers: HeaderMap,
     body: Bytes,
+    /// Whether it is given up before its time where it does not move, and goes where it is sent or nowhere.
+    watched: bool,
     /// How long it may take, from the connection to the end of the answer.
     time: Duration,
 }
@@ -40,7 +43,7 @@ pub(super) struct Asking {
 impl Asking {
     /// A request without a body, for a short answer.
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), time: SHORT_TIME }
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), watched: false, time: SHORT_TIME }
     }
 
     /// The same with this header.
@@ -55,6 +58,11 @@ impl Asking {
         self
     }
 
+    /// The same with something large to send: given up where it does not move, and not sent on to where an answer leads.
+    pub fn large_body(self, body: Bytes) -> Self {
+        Self { watched: true, ..self.body(body) }
+    }
+
     /// The same with another time.
     pub fn within(mut self, time: Duration) -> Self {
         self.time = time;
@@ -62,17 +70,22 @@ impl Asking {
     }
 
     /// Sends it, in the name of `authorisation`.
-    pub async fn send(&self, http: &Client, authorisation: Option<&Authorisation>) -> Result<Response, EngineError> {
-        let mut request = http.request(self.method.clone(), self.url.clone()).headers(self.headers.clone()).timeout(self.time);
+    pub async fn send(&self, http: &Client, authorisation: Option<&Authorisation>, clock: &dyn Clock) -> Result<Response, EngineError> {
+        let (taken, mut request) = (Taken::default(), http.request(self.method.clone(), self.url.clone()));
+        request = request.headers(self.headers.clone()).timeout(self.time);
         if matches!(self.method, Method::POST | Method::PUT) {
+            let body = match self.watched {
+                true => Body::wrap(Sending::new(self.body.clone(), taken.clone())),
+                false => Body::from(self.body.clone()),
+            };
             // Where there is none too: some registries refuse a request that does not say so.
-            request = request.header(CONTENT_LENGTH, self.body.len()).body(self.body.clone());
+            request = request.header(CONTENT_LENGTH, self.body.len()).body(body);
         }
-        sent(match authorisation {
+        let sent = sent(match authorisation {
             Some(authorisation) => authorisation.apply(request),
             None => request,
-        })
-        .await
+        });
+        if self.watched { taken.while_it_moves(clock, sent).await } else { sent.await }
     }
 }
 
@@ -157,6 +170,49 @@ mod tests {
         assert!(!check(&["https://a/1"], "https://b/") && !check(&["http://a/1"], "https://b/") && !check(&["http://a/1"], "http://b/"));
         assert!(check(&["https://a/1"], "http://a/2") && check(&["http://a/", "https://a/", "https://b/"], "http://a/2"));
         assert!(!check(&["http://a/"; REDIRECTS], "http://b/") && check(&["http://a/"; REDIRECTS + 1], "http://b/"));
+    }
+
+    /// A clock on which time passes as soon as it is waited for.
+    #[derive(Default)]
+    struct Hasty(Arc<Mutex<Duration>>);
+
+    impl Clock for Hasty {
+        fn now(&self) -> Duration {
+            *self.0.lock().expect("no panic")
+        }
+
+        fn wall_ms(&self) -> i64 {
+            0
+        }
+
+        fn sleep_until(&self, deadline: Duration) -> futures_util::future::BoxFuture<'static, ()> {
+            let now = Arc::clone(&self.0);
+            async move {
+                // Whoever works meanwhile has turns enough.
+                for _ in 0..1000 {
+                    tokio::task::yield_now().await;
+                }
+                let mut now = now.lock().expect("no panic");
+                *now = deadline.max(*now);
+            }
+            .boxed()
+        }
+    }
+
+    #[test]
+    fn a_component_that_a_registry_does_not_take_is_given_up_long_before_its_time() {
+        // The system takes connections for it, and as much as it keeps for who does not read it.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let host = silent.local_addr().expect("an address");
+        let reference = OciReference::parse(&format!("{host}/a:1")).expect("a reference");
+        let http = client(&reference, Actions::Push, Policy::none()).expect("a client");
+        let url = Url::parse(&format!("http://{host}/up")).expect("a URL");
+        // Where nobody looks whether it moves it ends by its time, and says so.
+        let put = Asking::new(Method::PUT, url).large_body(vec![0; 32 << 20].into()).within(Duration::from_secs(20));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let stalled = runtime.block_on(put.send(&http, None, &Hasty::default())).expect_err("nobody answers");
+        assert_eq!(stalled.kind(), ErrorKind::Retry);
+        assert!(stalled.to_string().contains("neither takes more nor answers for 60 s"), "{stalled}");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(super) fn of_status(status: StatusCode, body: &[u8], reference: &OciReferenc
         }
         StatusCode::NOT_FOUND => (ErrorKind::FixInput, "the registry has no such thing", Some(missing(reference))),
         StatusCode::TOO_MANY_REQUESTS => (ErrorKind::Retry, "the registry has too many requests", None),
+        status if status.is_redirection() => (ErrorKind::FixInput, "the registry leads on what goes to one address", None),
         status if status.is_server_error() => (ErrorKind::Retry, "the registry fails", None),
         _ => (ErrorKind::FixInput, "the registry refuses", None),
     };

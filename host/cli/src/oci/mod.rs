@@ -1,7 +1,7 @@
 //! Plugins in OCI registries: pushed as the artefact that Wasm tools agreed on, pulled within bounds, kept by their digest.
 //!
 //! `artefact` says what such an artefact is, `push` writes it, `pull` reads it. What a registry answers is a stranger's: `asking` is a request with a limit of
-//! bytes and of time, `session` tries it again where that may help, and `authorisation` answers what a registry asks in front of it. `credentials` are those that
+//! bytes and of time, `sending` a component on its way, `session` tries it again where that may help, and `authorisation` answers what a registry asks in front of it. `credentials` are those that
 //! Docker and Podman have, or the environment; `kept` is what was pulled before.
 //!
 //! Invariant: no byte of a layer leaves here whose SHA-256 is not the one that the manifest names, and no manifest whose SHA-256 is not the one that the
@@ -26,6 +26,8 @@ mod kept;
 mod pull;
 #[cfg(feature = "oci")]
 mod push;
+#[cfg(feature = "oci")]
+mod sending;
 #[cfg(feature = "oci")]
 mod session;
 #[cfg(not(feature = "oci"))]

@@ -60,7 +60,8 @@ async fn upload(session: &mut Session<'_>, blob: &Bytes, digest: &str) -> Result
             false => Err(refused(format!("the registry takes no upload: it answers {} and does not have it", begun.status()))),
         },
         Some(to) => {
-            let put = Asking::new(Method::PUT, to).header(CONTENT_TYPE, "application/octet-stream").body(blob.clone()).within(BLOB_TIME);
+            let put =
+                Asking::new(Method::PUT, to).header(CONTENT_TYPE, "application/octet-stream").large_body(blob.clone()).within(BLOB_TIME);
             session.granted(&put).await.map(drop)
         }
         None => Ok(()),

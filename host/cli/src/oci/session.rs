@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// What a short answer is that is not.
 const TOO_LONG: &str = "the registry's answer is longer than 262144 bytes";
 
+/// What is wrong where an address that a registry leads to wants to know who asks.
+const NOT_TOLD: &str = "credentials go to the registry alone: an address that it leads to has to answer without";
+
 /// What is asked for.
 pub(super) struct Wanted<'a> {
     /// Below the registry's address.
@@ -99,23 +102,32 @@ impl<'a> Session<'a> {
     /// The registry's answer; an error where that is what it is.
     pub async fn granted(&mut self, asking: &Asking) -> Result<Response, EngineError> {
         let response = self.answer(asking).await?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+        let (status, url) = (response.status(), response.url().clone());
+        if status.is_success() {
+            return Ok(response);
+        }
+        let refused = self.refused(response).await;
+        Err(if self.is_own(&url) { refused } else { led_to(refused, status, &url) })
+    }
+
+    /// True of the registry's own addresses.
+    fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
     }
 
     /// The registry's answer, whatever it is. Where it asks who asks, it is told once.
     pub async fn answer(&mut self, asking: &Asking) -> Result<Response, EngineError> {
-        let is_own = |url: &Url| url.origin() == self.base.origin();
-        if !is_own(&asking.url) {
-            return asking.send(&self.http, None).await;
+        if !self.is_own(&asking.url) {
+            return asking.send(&self.http, None, self.clock).await;
         }
-        let response = asking.send(&self.http, self.authorisation.as_ref()).await?;
+        let response = asking.send(&self.http, self.authorisation.as_ref(), self.clock).await?;
         // A token may have grown old, or be for less than this; a password is the same again.
         let is_last_word = matches!(self.authorisation, Some(Authorisation::Basic(..)));
-        if response.status() != StatusCode::UNAUTHORIZED || is_last_word || !is_own(response.url()) {
+        if response.status() != StatusCode::UNAUTHORIZED || is_last_word || !self.is_own(response.url()) {
             return Ok(response);
         }
         self.authorise(response.headers()).await?;
-        asking.send(&self.http, self.authorisation.as_ref()).await
+        asking.send(&self.http, self.authorisation.as_ref(), self.clock).await
     }
 
     /// The error that an answer is.
@@ -168,4 +180,10 @@ impl<'a> Session<'a> {
         }
         if answer.status().is_success() { bounded(answer, SHORT_BYTES, TOO_LONG, &|_| {}).await } else { Err(self.refused(answer).await) }
     }
+}
+
+/// What another host than the registry's answers.
+fn led_to(refused: EngineError, status: StatusCode, url: &Url) -> EngineError {
+    let refused = refused.context(format!("at {}, where the registry leads", url.host_str().unwrap_or_default()));
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) { refused.with_hint(NOT_TOLD) } else { refused }
 }
