@@ -26,7 +26,7 @@
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
 //! - `hostile`: plugins that mean harm, at every command that reads one.
-//! - `registries`: plugins in a registry, and jobs that name them there; `bad_registries` and `bad_pushes`: registries that mean harm, or ask for a password.
+//! - `registries`: plugins in a registry, and jobs that name them there; `bad_registries` and `bad_pushes`: registries that mean harm, `registry_credentials`: those that ask for a password.
 //! - `takeover`: several processes on one job.
 //! - `lost_log`: a log that is gone, or has lost its newest entries.
 //! - `moved`: projects that are moved or copied between two runs.
@@ -89,6 +89,7 @@ mod poison_times;
 mod projects;
 mod quiet;
 mod registries;
+mod registry_credentials;
 mod rerun;
 mod rerun_windows;
 mod responsiveness;

@@ -110,6 +110,11 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_than_an_answer_may_have() {
+        assert_eq!(all(std::io::repeat(b'y').take(1 << 30)).len() as u64, ANSWER_BYTES + 1);
+    }
+
+    #[test]
     fn one_that_does_not_answer_or_does_not_end_is_given_up() {
         let check = |script: &str, time, expect: &str| {
             let error = answer(script, time).err().expect("it does not answer");
