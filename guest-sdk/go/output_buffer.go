@@ -102,7 +102,7 @@ func (b *outputBuffer) emitAppend(write func(b []byte) []byte) {
 	before := len(b.values.data)
 	b.values.data = write(b.values.data)
 	if len(b.values.data) < before {
-		fail("the writer of a value shortened the values before it")
+		panic(&fault{"the writer of a value shortened the values before it"})
 	}
 	b.valued()
 }
