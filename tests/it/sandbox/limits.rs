@@ -71,14 +71,23 @@ fn a_table_that_begins_with_too_much_keeps_the_operator_from_opening() {
     assert!(open(10_001).is_ok());
 }
 
+/// It traps where it gets the elements that it asks for.
 #[test]
 fn a_guest_that_is_refused_elements_and_goes_on_has_done_nothing_wrong() {
-    let asks = "(table $t 0 funcref) (func $ask (drop (table.grow $t (ref.null func) (i32.const 20000))))";
+    let asks = "(table $t 0 funcref) (func $ask
+        (if (i32.ne (table.grow $t (ref.null func) (i32.const 20000)) (i32.const -1)) (then unreachable)))";
     let plugin =
         WatGuest::default().with(asks).before("process", "(call $ask)").load("asks.wasm", engine(EngineMode::Fuel)).expect("loads");
-    let mut bench = Bench::open(plugin, with(limits(), OnFailure::Fail)).expect("opens");
-    bench.run(&batch(&["x"])).expect("no fault");
-    assert_eq!(passed(&bench), BTreeMap::new());
+    let ran = |elements| {
+        let limits = Limits { table_elements: elements, ..limits() };
+        let mut bench = Bench::open(plugin.clone(), with(limits, OnFailure::Fail)).expect("opens");
+        (bench.run(&batch(&["x"])), passed(&bench))
+    };
+    let (refused, counted) = ran(19_999);
+    refused.expect("it is refused them, and that is no fault");
+    assert_eq!(counted, BTreeMap::new());
+    let (granted, _) = ran(20_000);
+    assert!(granted.is_err_and(|error| error.to_string().contains("`unreachable`")), "with one more it gets them");
 }
 
 #[test]
