@@ -10,14 +10,18 @@ import (
 // framesMax bounds how many functions the text of a panic names.
 const framesMax = 16
 
-// recovered, deferred, tells what a panic says. One of [fail] says its text alone, any other also where it happened.
+// recovered, deferred, tells what a panic says. One of [fail], or with a [place], says its text alone, any other also where it happened.
 func recovered(tell func(message string)) {
 	panicked := recover()
 	if panicked == nil {
 		return
 	}
-	if f, ok := panicked.(*fault); ok {
-		tell(f.message)
+	switch of := panicked.(type) {
+	case *fault:
+		tell(of.message)
+		return
+	case *place:
+		tell(of.Error())
 		return
 	}
 	callers := make([]uintptr, 64)

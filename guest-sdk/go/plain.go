@@ -60,9 +60,10 @@ func (s *ValueState[T]) finishPlain(e *effects) {
 // plainColumn knows the numbers of columns whose items have all one size, and belong to the first keys: as a rule they are that, and need not be made
 // or looked through one by one.
 type plainColumn struct {
-	// ends are those of items of one size, numbers those of the keys, and data is where items are gathered that are not the first ones.
+	// ends are those of items of one size, numbers those of the keys, and data and keys are where those are gathered that are not the first ones.
 	ends, numbers []uint32
 	data          []byte
+	keys          []uint32
 }
 
 // endsOf returns where so many items of one size end.
@@ -78,13 +79,47 @@ func (p *plainColumn) isAll(ends []uint32, size uintptr) bool {
 	return areSame(ends, p.endsOf(len(ends), size))
 }
 
-// isFirst says whether these are the first keys, in order.
-func (p *plainColumn) isFirst(keys []uint32) bool {
-	for number := len(p.numbers); number < len(keys); number++ {
+// first returns the first keys, in order.
+func (p *plainColumn) first(count int) []uint32 {
+	for number := len(p.numbers); number < count; number++ {
 		p.numbers = append(p.numbers, uint32(number))
 	}
-	return areSame(keys, p.numbers)
+	return p.numbers[:count:count]
 }
+
+// isFirst says whether these are the first keys, in order: they ascend.
+func (p *plainColumn) isFirst(keys []uint32) bool {
+	return len(keys) == 0 || int(keys[len(keys)-1]) == len(keys)-1
+}
+
+// changed returns the keys that were set or cleared. It looks at eight slots at a time: as a rule all keys were set, or few of many.
+func (p *plainColumn) changed(slots []slot) []uint32 {
+	const allSet, low = 0x0101_0101_0101_0101 * uint64(slotSet), 0x0101_0101_0101_0101
+	at := 0
+	for ; at+8 <= len(slots) && wordOf(slots[at:]) == allSet; at += 8 {
+	}
+	for ; at < len(slots) && slots[at] == slotSet; at++ {
+	}
+	if at == len(slots) {
+		return p.first(at)
+	}
+	p.keys = append(p.keys[:0], p.first(at)...)
+	for at < len(slots) {
+		// Of a slot that is changed the two lowest bits are set, and of no other.
+		if at+8 <= len(slots) && wordOf(slots[at:])&(wordOf(slots[at:])>>1)&low == 0 {
+			at += 8
+			continue
+		}
+		if slots[at].isChanged() {
+			p.keys = append(p.keys, uint32(at))
+		}
+		at++
+	}
+	return p.keys
+}
+
+// wordOf returns eight slots.
+func wordOf(slots []slot) uint64 { return *(*uint64)(unsafe.Pointer(&slots[0])) }
 
 // areSame says whether the other list begins with these numbers. It looks at eight of them at a time, without a jump between them.
 func areSame(numbers, other []uint32) bool {

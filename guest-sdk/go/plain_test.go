@@ -3,6 +3,7 @@ package weir
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -74,5 +75,63 @@ func TestPlainStateOfAnotherSizeFailsTheRecordThatReadsIt(t *testing.T) {
 	err := host.Send(TestRecord{Key: "a", Value: "get"}, TestRecord{Key: "b", Value: "get"})
 	if err == nil || !strings.Contains(err.Error(), "record 1") || !strings.Contains(err.Error(), "15 bytes where 16 were expected") {
 		t.Error(err)
+	}
+}
+
+func TestKeysThatWereChangedAreFoundAmongAllSlots(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	var column plainColumn
+	for range 20_000 {
+		kinds := []slot{slotSet, slotRead, slotAbsent, slotEncoded, slotCleared}[:1+random.IntN(5)]
+		slots, expect := make([]slot, random.IntN(40)), []uint32{}
+		for key := range slots {
+			if slots[key] = kinds[0]; random.IntN(8) == 0 {
+				slots[key] = kinds[random.IntN(len(kinds))]
+			}
+			if slots[key] == slotSet || slots[key] == slotCleared {
+				expect = append(expect, uint32(key))
+			}
+		}
+		if random.IntN(2) == 0 {
+			// Few of many.
+			for key := range slots {
+				if slots[key] == slotSet && random.IntN(20) > 0 {
+					slots[key] = slotRead
+				}
+			}
+			expect = slices.DeleteFunc(expect, func(key uint32) bool { return slots[key] == slotRead })
+		}
+		if is := column.changed(slots); !slices.Equal(is, expect) {
+			t.Fatalf("%v: %v, and not %v", slots, is, expect)
+		}
+	}
+}
+
+// unkeyed asks for a value of what has no key.
+type unkeyed struct {
+	In    Input            `weir:"in,by=broadcast"`
+	Count ValueState[pair] `weir:"count"`
+}
+
+func (u *unkeyed) Process(record Record, _ *Context) error {
+	switch string(record.Value()) {
+	case "get":
+		u.Count.Get()
+	case "set":
+		u.Count.Set(pair{})
+	case "update":
+		u.Count.Update(func(*pair) {})
+	case "clear":
+		u.Count.Clear()
+	}
+	return nil
+}
+
+func TestAValueNeedsAKey(t *testing.T) {
+	host := newHost(t, &unkeyed{})
+	for _, command := range []string{"get", "set", "update", "clear"} {
+		if err := host.Send(TestRecord{Value: command}); err == nil || !strings.HasPrefix(err.Error(), "record 0: state `count` needs a key") {
+			t.Errorf("%s: %v", command, err)
+		}
 	}
 }

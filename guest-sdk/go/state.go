@@ -76,14 +76,14 @@ func (p *place) begin() {
 // key returns the index of the key that is shown. It fails the record where there is none.
 func (p *place) key() uint32 {
 	if int(p.now.key) >= p.now.keys {
-		panic(p.noKey())
+		panic(p)
 	}
 	return p.now.key
 }
 
-// noKey is what to panic with where there is none.
-func (p *place) noKey() *fault {
-	return &fault{fmt.Sprintf("state `%s` needs a key, and this input is not keyed: give it `by = \"key\"` in the job file", p.name)}
+// Error is what a panic with a place means: it was asked for what is shown of a key, and there is none.
+func (p *place) Error() string {
+	return fmt.Sprintf("state `%s` needs a key, and this input is not keyed: give it `by = \"key\"` in the job file", p.name)
 }
 
 // noteRead notes that something of the shown key's state has been handed out, where reads renew it.

@@ -28,7 +28,7 @@ type ValueState[T any] struct {
 	items  []uint32
 	// encoded has the values as they came; items says where that of a key stands.
 	encoded column
-	// changed has the keys that were set or cleared, in the order of the first time; there is room for each key and one more.
+	// changed has the keys that were set or cleared, once the call ends.
 	changed []uint32
 	// isCleared says that some of them were cleared.
 	isCleared bool
@@ -49,7 +49,7 @@ const (
 )
 
 // isChanged says whether a value was set or cleared.
-func (s slot) isChanged() bool { return uint8(s) >= uint8(slotSet) }
+func (s slot) isChanged() bool { return s == slotSet || s == slotCleared }
 
 // Get returns the value, if there is one. What it refers to (slices, maps, pointers) is not to be changed: [ValueState.Set] and [ValueState.Update] do that.
 func (s *ValueState[T]) Get() (value T, ok bool) {
@@ -63,7 +63,7 @@ func (s *ValueState[T]) Get() (value T, ok bool) {
 // lookAt makes the value of the key that is shown stand in values, and notes that it is read.
 func (s *ValueState[T]) lookAt(key uint32) {
 	if uint(key) >= uint(len(s.slots)) {
-		panic(s.noKey())
+		panic(&s.place)
 	}
 	if s.slots[key] == slotEncoded {
 		s.decode(key)
@@ -75,42 +75,33 @@ func (s *ValueState[T]) lookAt(key uint32) {
 
 // Set replaces the value. What it refers to (slices, maps, pointers) is not to be changed any more.
 func (s *ValueState[T]) Set(value T) {
-	key := s.change(slotSet)
+	// This, too, becomes a part of the author's function: which keys were changed is looked up when the call ends.
+	key := s.at.key
+	if uint(key) >= uint(len(s.slots)) {
+		panic(&s.place)
+	}
+	s.slots[key] = slotSet
 	s.values[key] = value
 }
 
 // Clear removes the value.
 func (s *ValueState[T]) Clear() {
-	key := s.change(slotCleared)
-	s.isCleared = true
-	var zero T
-	s.values[key] = zero
+	var none T
+	s.Set(none)
+	s.slots[s.at.key], s.isCleared = slotCleared, true
 }
 
 // Update changes the value in place, beginning with the zero value where there is none.
 func (s *ValueState[T]) Update(change func(value *T)) {
-	if key := s.now.key; uint(key) < uint(len(s.slots)) && s.slots[key] == slotEncoded {
+	key := s.at.key
+	if uint(key) >= uint(len(s.slots)) {
+		panic(&s.place)
+	}
+	if s.slots[key] == slotEncoded {
 		s.decode(key)
 	}
-	change(&s.values[s.change(slotSet)])
-}
-
-// change notes that the shown key's value changes to what has such a slot.
-func (s *ValueState[T]) change(to slot) (key uint32) {
-	key = s.now.key
-	if uint(key) >= uint(len(s.slots)) {
-		panic(s.noKey())
-	}
-	count := len(s.changed)
-	s.changed = s.changed[:count+1]
-	s.changed[count] = key
-	// A key that is there already is written over by the next one.
-	if !s.slots[key].isChanged() {
-		count++
-	}
-	s.changed = s.changed[:count]
-	s.slots[key] = to
-	return key
+	s.slots[key] = slotSet
+	change(&s.values[key])
 }
 
 func (s *ValueState[T]) decode(key uint32) {
@@ -145,7 +136,7 @@ func (s *ValueState[T]) begin(values *keyedColumn) {
 	} else {
 		clear(s.values[:keys])
 	}
-	s.changed, s.isCleared = slices.Grow(s.changed[:0], keys+1), false
+	s.isCleared = false
 	s.mustLook, s.at = keys == 0 || s.asksReads, s.now
 	s.encoded = values.items
 	if s.codec.isPlain {
@@ -171,6 +162,7 @@ func (s *ValueState[T]) beginEncoded(key uint32, item int) {
 }
 
 func (s *ValueState[T]) finish(e *effects) *stateFault {
+	s.changed = s.plain.changed(s.slots)
 	s.finishReads(s.changed, e)
 	if len(s.changed) == 0 {
 		return nil
