@@ -2,9 +2,11 @@
 
 mod answers;
 mod catalogue;
+mod chance;
 mod contained;
 mod faults;
 mod jobs;
 mod limits;
+mod mirrors;
 mod poison;
 mod waiting;

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use weir_engine::element::{BatchBuilder, NO_TIMESTAMP, RecordBatch, Selection};
 use weir_engine::metrics::VertexMetrics;
-use weir_engine::operator::{Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask, TimerDescriptor};
-use weir_engine::state::{BroadcastAccess, KeyGroupRange, KeyedState, MemoryBackendFactory, StateKind};
+use weir_engine::operator::{FiredTimers, Operator, OperatorContext, OperatorFactory, QUARANTINE_OUTPUT, Subtask, TimerDescriptor};
+use weir_engine::state::{
+    BroadcastAccess, BroadcastState, FiredWindow, FiredWindows, KeyGroupRange, KeyedState, MemoryBackendFactory, StateAllowance, StateKind,
+    StatePool, Window, WindowReason, key_hash,
+};
 use weir_engine::{Column, EngineError};
 use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
 
@@ -30,13 +33,15 @@ pub struct Emitted {
 /// What is kept of one key: for each state its items, and for maps the entries before them.
 pub type StateOfKey = Vec<Vec<Vec<u8>>>;
 
-/// One subtask, with an input over a `key` edge.
+/// One subtask, with an input over a `key` edge; where it has a second one, that is over a `broadcast` edge.
 pub struct Bench {
     plugin: Plugin,
     settings: OperatorSettings,
     operator: Box<dyn Operator>,
     state: KeyedState,
-    metrics: VertexMetrics,
+    /// Where any is declared.
+    broadcast: Option<BroadcastState>,
+    metrics: Arc<VertexMetrics>,
     outputs: Vec<(u32, Selection)>,
 }
 
@@ -47,8 +52,12 @@ impl Bench {
         let domains = plugin.descriptor().timers.iter().map(TimerDescriptor::domain).collect();
         let operator = opened(plugin.clone(), settings.clone())?;
         let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: GROUPS }, GROUPS);
-        let state = KeyedState::new(states, backend).with_timers(domains);
-        Ok(Self { plugin, settings, operator, state, metrics: VertexMetrics::default(), outputs: Vec::new() })
+        let metrics = Arc::<VertexMetrics>::default();
+        let place = format!("operator \"{}\" subtask 0", settings.operator);
+        let allowance = StateAllowance::new(place, settings.limits.state_bytes, StatePool::new(None), metrics.clone());
+        let broadcast = BroadcastState::new(&states).map(|state| state.within(allowance.clone()));
+        let state = KeyedState::new(states, backend).with_timers(domains).within(allowance);
+        Ok(Self { plugin, settings, operator, state, broadcast, metrics, outputs: Vec::new() })
     }
 
     /// Another operator goes on with the state as it is, with this config.
@@ -67,16 +76,37 @@ impl Bench {
         self.call(batch(records), false)
     }
 
+    /// As [`Bench::run_bytes`], over the second input, which is a broadcast one.
+    pub fn run_broadcast(&mut self, value: &[u8]) -> Result<(), EngineError> {
+        let batch = Arc::new(one_record(None, value));
+        let broadcast = self.broadcast.as_mut().map_or(BroadcastAccess::None, BroadcastAccess::Write);
+        let mut context = context(None, broadcast, &mut self.outputs, &self.metrics);
+        self.operator.process(1, &batch, &mut context)
+    }
+
+    /// The first timer of this key is due.
+    pub fn fire_timer(&mut self, key: &[u8]) -> Result<(), EngineError> {
+        let mut fired = FiredTimers::default();
+        fired.push(key, key_hash(key), 0, 5);
+        let broadcast = self.broadcast.as_ref().map_or(BroadcastAccess::None, BroadcastAccess::Read);
+        let mut context = context(Some(&mut self.state), broadcast, &mut self.outputs, &self.metrics);
+        self.operator.on_timers(&fired, &mut context)
+    }
+
+    /// A window of this key is complete.
+    pub fn fire_window(&mut self, key: &[u8]) -> Result<(), EngineError> {
+        let window = Window { start: 0, end: 10 };
+        let firing = FiredWindow { window, reason: WindowReason::OnTime, revision: 0, timestamp: 9 };
+        let mut fired = FiredWindows::default();
+        fired.push(&[&(window.start ^ i64::MIN).to_be_bytes(), key].concat(), key_hash(key), firing, std::iter::empty());
+        let mut context = context(Some(&mut self.state), BroadcastAccess::None, &mut self.outputs, &self.metrics);
+        self.operator.on_windows(&fired, &mut context)
+    }
+
     fn call(&mut self, batch: RecordBatch, keyed: bool) -> Result<(), EngineError> {
         let batch = Arc::new(batch);
-        let mut context = OperatorContext {
-            state: keyed.then_some(&mut self.state),
-            broadcast: BroadcastAccess::None,
-            outputs: &mut self.outputs,
-            watermark: NO_TIMESTAMP,
-            processing_time: 1_000,
-            metrics: &self.metrics,
-        };
+        let broadcast = self.broadcast.as_ref().map_or(BroadcastAccess::None, BroadcastAccess::Read);
+        let mut context = context(keyed.then_some(&mut self.state), broadcast, &mut self.outputs, &self.metrics);
         self.operator.process(0, &batch, &mut context)
     }
 
@@ -96,9 +126,7 @@ impl Bench {
 
     /// As [`Bench::run`], with one record whose value is `value`.
     pub fn run_bytes(&mut self, key: &str, value: &[u8]) -> Result<(), EngineError> {
-        let mut builder = BatchBuilder::new();
-        builder.push(Some(key.as_bytes()), value, Some(0));
-        self.call(builder.finish(), true)
+        self.call(one_record(Some(key.as_bytes()), value), true)
     }
 
     /// Records set aside so far, as the metrics tell.
@@ -125,6 +153,21 @@ impl Bench {
         }
         items.iter().chain(values.iter()).map(<[u8]>::to_vec).collect()
     }
+}
+
+fn context<'a>(
+    state: Option<&'a mut KeyedState>,
+    broadcast: BroadcastAccess<'a>,
+    outputs: &'a mut Vec<(u32, Selection)>,
+    metrics: &'a VertexMetrics,
+) -> OperatorContext<'a> {
+    OperatorContext { state, broadcast, outputs, watermark: NO_TIMESTAMP, processing_time: 1_000, metrics }
+}
+
+fn one_record(key: Option<&[u8]>, value: &[u8]) -> RecordBatch {
+    let mut builder = BatchBuilder::new();
+    builder.push(key, value, Some(0));
+    builder.finish()
 }
 
 fn opened(plugin: Plugin, settings: OperatorSettings) -> Result<Box<dyn Operator>, EngineError> {

@@ -1,6 +1,7 @@
 //! What the sandbox tests need: the guests, built once, and one subtask of a guest whose outputs and state can be looked at.
 
 mod bench;
+mod declared;
 mod guests;
 mod hostile;
 mod job;

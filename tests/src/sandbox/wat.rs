@@ -2,6 +2,7 @@
 //!
 //! Memory: what `describe` answers from 1,024 on, an answer that has no effect at 2,048, answers at [`ANSWER`], what the host hands in from 1 MiB on.
 
+use super::declared::{Declares, State};
 use std::collections::BTreeMap;
 use weir_engine::EngineError;
 use weir_wasm::{Plugin, WasmEngine, pack_component};
@@ -24,11 +25,10 @@ const EXPORTS: [(&str, &str, &str); 7] = [
     ("migrate", "(param i32 i32 i32 i32 i32 i32) (result i32)", "unreachable"),
 ];
 
-/// A plugin of one keyed input and one output. Where it is not windowed it has a value, a list and a map state (0 to 2) and a timer by the clock; else a value
-/// state that merges. Unless told otherwise it does nothing.
+/// A plugin in text. Unless told otherwise it does nothing.
 #[derive(Clone, Default)]
 pub struct WatGuest {
-    windowed: bool,
+    declares: Declares,
     /// By the export: what it does first, and what it answers.
     before: BTreeMap<&'static str, String>,
     answers: BTreeMap<&'static str, String>,
@@ -39,7 +39,7 @@ pub struct WatGuest {
 impl WatGuest {
     /// One that is called with windows.
     pub fn windowed() -> Self {
-        Self { windowed: true, ..Self::default() }
+        Self { declares: Declares::Windowed, ..Self::default() }
     }
 
     /// `code` runs at the beginning of `export`.
@@ -74,8 +74,24 @@ impl WatGuest {
 
     /// `process` answers with the bytes of its first record's value, which stand at [`ANSWER`] then.
     pub fn mirror() -> Self {
-        let copy = format!("(memory.copy (i32.const {ANSWER}) (i32.load offset=56 (local.get 0)) (i32.load offset=60 (local.get 0)))");
-        Self::default().before("process", &copy).answers("process", &format!("(i32.const {ANSWER})"))
+        Self::default().mirrors("process", ["(i32.load offset=56 (local.get 0))", "(i32.load offset=60 (local.get 0))"])
+    }
+
+    /// A mirror in everything that it is called for, with all that can be declared, as a windowed operator or as another one: `on-timers` and `on-windows` answer with
+    /// the bytes of their first key, `merge` with those of the earlier value, `migrate` with those of the old one.
+    pub fn mirror_of_all(windowed: bool) -> Self {
+        let declares = if windowed { Declares::AllWindowed } else { Declares::All };
+        Self { declares, ..Self::mirror() }
+            .mirrors("on-timers", ["(local.get 3)", "(local.get 4)"])
+            .mirrors("on-windows", ["(i32.load offset=24 (local.get 0))", "(i32.load offset=28 (local.get 0))"])
+            .mirrors("merge", ["(local.get 1)", "(local.get 2)"])
+            .mirrors("migrate", ["(local.get 2)", "(local.get 3)"])
+    }
+
+    /// `export` answers with these bytes: where they are, and how many.
+    fn mirrors(self, export: &'static str, [at, length]: [&str; 2]) -> Self {
+        let copy = format!("(memory.copy (i32.const {ANSWER}) {at} {length})");
+        self.before(export, &copy).answers(export, &format!("(i32.const {ANSWER})"))
     }
 
     /// The core module.
@@ -117,26 +133,25 @@ impl WatGuest {
     }
 
     fn description(&self) -> Memory {
+        let windowed = matches!(self.declares, Declares::Windowed | Declares::AllWindowed);
         let mut memory = Memory::at(DESCRIPTION);
         let root = memory.room(52);
-        let [name, version, input, output] = ["hostile", "0.1.0", "in", "out"].map(|text| memory.text(text));
+        let [name, version] = ["hostile", "0.1.0"].map(|text| memory.text(text));
+        let declared = self.declares.lists();
+        let inputs = declared.inputs.iter().flat_map(|(name, by)| [&memory.text(name)[..], &[0, 0, *by]].concat()).collect::<Vec<_>>();
+        let outputs = declared.outputs.iter().flat_map(|name| [&memory.text(name)[..], &[0; 4]].concat()).collect::<Vec<_>>();
         let raw = memory.text("raw");
-        let by_key = 1;
-        let inputs = memory.words(&[input[0], input[1], 0, 0, by_key]);
-        let outputs = memory.words(&[output[0], output[1], 0, 0, 0, 0]);
-        let kinds: &[(&str, u32)] = if self.windowed { &[("value", 0)] } else { &[("value", 0), ("list", 1), ("map", 2)] };
-        let merges = u32::from(self.windowed);
         let mut states = Vec::new();
-        for (state, kind) in kinds {
-            let state = memory.text(state);
-            states.extend([state[0], state[1], *kind, raw[0], raw[1], 2, 0, 0, 0, 0, 0, 0, merges, 0]);
+        for State { name, kind, lives, merges } in declared.states {
+            let name = memory.text(name);
+            let [has, domain] = lives.map_or([0, 0], |domain| [1, domain]);
+            states.extend([name[0], name[1], *kind, raw[0], raw[1], 2, has, 0, 60_000 * has, 0, domain, 0, u32::from(*merges), 0]);
         }
-        let states = [memory.words(&states), kinds.len() as u32];
-        let timer = memory.text("timer");
-        let by_clock = 1;
-        let timers = [memory.words(&[timer[0], timer[1], by_clock]), u32::from(!self.windowed)];
-        let lists = [name, version, [inputs, 1], [outputs, 1], states, timers].concat();
-        memory.put(root, &[lists, vec![u32::from(self.windowed)]].concat());
+        let timers = declared.timers.iter().flat_map(|(name, by)| [&memory.text(name)[..], &[*by]].concat()).collect::<Vec<_>>();
+        let lists = [(inputs, declared.inputs.len()), (outputs, declared.outputs.len())];
+        let lists = lists.into_iter().chain([(states, declared.states.len()), (timers, declared.timers.len())]);
+        let lists: Vec<u32> = lists.flat_map(|(words, count)| [memory.words(&words), count as u32]).collect();
+        memory.put(root, &[&name[..], &version[..], &lists[..], &[u32::from(windowed)]].concat());
         assert!(DESCRIPTION as usize + memory.bytes.len() <= NOTHING as usize, "what it says of itself fits");
         memory
     }
@@ -146,6 +161,14 @@ impl WatGuest {
 pub struct Answer(Memory);
 
 impl Answer {
+    /// A column of `merge` or `migrate`, as `result<column, string>`.
+    pub fn column(items: &[&[u8]]) -> Self {
+        let mut answer = Self(Memory::at(ANSWER));
+        answer.0.room(20);
+        let column = answer.column_at(items);
+        answer.word(4, &column)
+    }
+
     /// No effects.
     pub fn nothing() -> Self {
         let mut memory = Memory::at(ANSWER);
@@ -169,6 +192,19 @@ impl Answer {
     /// These bytes somewhere behind: their address, and how many they are.
     pub fn bytes_at(&mut self, bytes: &[u8]) -> [u32; 2] {
         [self.0.add(bytes), bytes.len() as u32]
+    }
+
+    /// These integers somewhere behind.
+    pub fn integers_at(&mut self, integers: &[u32]) -> [u32; 2] {
+        self.bytes_at(&integers.iter().flat_map(|integer| integer.to_le_bytes()).collect::<Vec<u8>>())
+    }
+
+    /// A column somewhere behind: its data and its ends.
+    pub fn column_at(&mut self, items: &[&[u8]]) -> [u32; 4] {
+        let mut end = 0;
+        let ends: Vec<u32> = items.iter().map(|item| (end += item.len() as u32, end).1).collect();
+        let ([data, bytes], [at, length]) = (self.bytes_at(&items.concat()), self.integers_at(&ends));
+        [data, bytes, at, length]
     }
 
     /// All of it.
