@@ -47,6 +47,27 @@ fn a_subtask_that_keeps_more_than_it_may_fails_the_job_by_name_and_a_higher_limi
     assert_eq!(vertex(&finished.document(), "count")["state_bytes"], 96 * 1_000);
 }
 
+/// 40 words, each of which counts for more than 60 bytes.
+#[test]
+fn a_plugin_that_keeps_more_than_it_may_fails_the_job_by_name_and_the_report_counts_it() {
+    let few =
+        WordCount { count_settings: "limits = { state-bytes = \"2000B\" }\non-failure = \"quarantine\"\n".into(), ..WordCount::default() };
+    let bench = Bench::new(WEIR, few);
+    let failed = bench.run("run job.toml --output json");
+    failed.assert(
+        1,
+        &["operator \"count\" subtask 0: its state would have ", "2000 are the most (limits.state-bytes)", "raise limits.state-bytes"],
+    );
+    let document = failed.document();
+    assert_eq!((&document["outcome"], &document["restarts"]), (&json!("failed"), &json!(0)));
+    assert_eq!(vertex(&document, "count")["plugin"]["limits"], json!({ "state-bytes": 1 }));
+
+    bench.edit_job("2000B", "1MiB");
+    let finished = bench.run("run job.toml --output json -q");
+    finished.assert(0, &[]);
+    assert_eq!(vertex(&finished.document(), "count")["plugin"]["limits"], json!({}));
+}
+
 #[test]
 fn what_a_plugin_counts_and_keeps_is_in_the_documents_of_its_job() {
     let bench = enrich_bench();

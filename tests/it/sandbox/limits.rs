@@ -62,6 +62,20 @@ fn what_is_kept_little_by_little_comes_to_the_limit_all_the_same() {
 }
 
 #[test]
+fn what_a_subtask_keeps_beyond_its_limit_fails_the_job_by_the_limits_name_and_is_counted() {
+    let quarantine = OnFailure::Quarantine { limit: QuarantineLimit::default() };
+    let mut bench =
+        Bench::open(faulty(EngineMode::Fuel), with(Limits { state_bytes: Some(20_000), ..limits() }, quarantine)).expect("opens");
+    let error = (0..1_000).find_map(|_| bench.run(&batch(&["items:100"])).err()).expect("it comes to its limit");
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("operator \"{OPERATOR}\" subtask 0: its state would have ")), "{text}");
+    assert!(text.contains(" 20000 are the most (limits.state-bytes)") && !error.is_guest_fault(), "{text}");
+    assert_eq!((passed(&bench), bench.quarantined()), ([("state-bytes".to_owned(), 1)].into(), 0));
+    bench.run(&batch(&["items:100"])).expect_err("no record is set aside for it, and what adds as much is refused again");
+    assert_eq!(passed(&bench), [("state-bytes".to_owned(), 2)].into());
+}
+
+#[test]
 fn a_table_that_begins_with_too_much_keeps_the_operator_from_opening() {
     let large = WatGuest::default().with("(table 10001 funcref)").load("table.wasm", engine(EngineMode::Fuel)).expect("loads");
     let open = |elements| Bench::open(large.clone(), with(Limits { table_elements: elements, ..limits() }, OnFailure::Fail));

@@ -59,9 +59,13 @@ fn a_subtask_that_keeps_too_much_fails_the_job_even_where_records_are_set_aside(
     let allowance = StateAllowance::new("operator \"op\" subtask 0".into(), Some(1_000), StatePool::new(None), Arc::default());
     bench.state = std::mem::replace(&mut bench.state, KeyedState::placeholder()).within(allowance);
     bench.keyed(&[("a", &append(900))]).unwrap();
+    assert!(bench.metrics.plugin.limits.get().is_empty());
     let error = bench.keyed(&[("b", "x")]).and_then(|_| bench.keyed(&[("c", "x")])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FixInput);
-    assert!(error.to_string().contains("operator \"op\" subtask 0: its state would have"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("operator \"op\" subtask 0: its state would have"), "{text}");
+    assert!(text.contains("bytes, and 1000 are the most (limits.state-bytes)"), "{text}");
+    assert_eq!(bench.metrics.plugin.limits.get(), [("state-bytes".to_owned(), 1)].into());
     assert!(error.hint().is_some_and(|hint| hint.contains("limits.state-bytes")), "{error:?}");
 }
 
