@@ -303,7 +303,12 @@ fn modules_of_preview_1_and_components_that_import_of_wasi_are_plugins() {
 /// None of the processes that examine one takes more than it may, or the examination fails.
 #[test]
 fn plugins_that_chance_has_changed_take_nothing_down() {
-    let Totals { outcomes, .. } = Totals::of_mutants(EXAMINER, WEIR, &plugin("keyed-count"), (1, 1_000));
+    let Totals { outcomes, written, written_and_changed, came_to_nothing, .. } =
+        Totals::of_mutants(EXAMINER, WEIR, &plugin("keyed-count"), (1, 1_000));
     assert_eq!(outcomes.values().sum::<u64>(), 1_000);
     assert!(outcomes[&Outcome::Loaded] > 10 && outcomes[&Outcome::Refused] > 100, "{outcomes:?}");
+    // A third of them chance is to write, and half of these are left as they are.
+    let whole: u64 = written.values().sum();
+    assert!(came_to_nothing < 20 && whole > 100 && written_and_changed > 100, "{written:?} {written_and_changed} {came_to_nothing}");
+    assert!(written[&Outcome::Loaded] > 10 && written[&Outcome::Refused] > 10, "{written:?}");
 }

@@ -12,6 +12,10 @@ const EXAMINER: &str = env!("CARGO_BIN_EXE_examine-plugins");
 fn main() {
     let numbers: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let (count, seed) = (numbers.first().copied().unwrap_or(500), numbers.get(1).copied().unwrap_or(1));
-    let Totals { outcomes, cpu, peak } = Totals::of_mutants(EXAMINER, WEIR, &plugin("keyed-count"), (seed, count));
+    let totals = Totals::of_mutants(EXAMINER, WEIR, &plugin("keyed-count"), (seed, count));
+    let Totals { outcomes, written, written_and_changed, came_to_nothing, cpu, peak } = totals;
     println!("{count} mutants of seed {seed}: {outcomes:?}; a process took {cpu:?} of processor time and {} MiB at most", peak >> 20);
+    println!(
+        "Of these chance has written {written:?}, and {written_and_changed} more that were changed; {came_to_nothing} times nothing came of it"
+    );
 }

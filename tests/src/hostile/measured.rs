@@ -39,6 +39,12 @@ pub fn examine_measured(name: &str, bytes: &[u8], engine: &WasmEngine, limits: C
 pub struct Totals {
     /// How many came to what.
     pub outcomes: BTreeMap<Outcome, u64>,
+    /// The same of those among them that chance has written and nothing has changed.
+    pub written: BTreeMap<Outcome, u64>,
+    /// How many chance has written that were changed as well.
+    pub written_and_changed: u64,
+    /// How many chance was to write and did not.
+    pub came_to_nothing: u64,
     /// The most processor time of one of them.
     pub cpu: Duration,
     /// The most memory of one of them, in bytes.
@@ -66,15 +72,27 @@ impl Totals {
 
     fn add(&mut self, document: &Value) {
         let number = |name: &str| document[name].as_u64().expect("a number");
-        Outcome::ALL.into_iter().for_each(|outcome| *self.outcomes.entry(outcome).or_default() += number(&format!("{outcome:?}")));
+        for (counted, before) in [(&mut self.outcomes, ""), (&mut self.written, "written")] {
+            Outcome::ALL.into_iter().for_each(|outcome| *counted.entry(outcome).or_default() += number(&format!("{before}{outcome:?}")));
+        }
+        self.written_and_changed += number("written_and_changed");
+        self.came_to_nothing += number("came_to_nothing");
         self.cpu = self.cpu.max(Duration::from_millis(number("cpu_ms")));
         self.peak = self.peak.max(number("peak"));
     }
 
     fn document(&self) -> Value {
-        let outcomes = Outcome::ALL.into_iter().map(|outcome| (format!("{outcome:?}"), json!(self.outcomes.get(&outcome).unwrap_or(&0))));
-        let took = [("cpu_ms".to_owned(), json!(self.cpu.as_millis() as u64)), ("peak".to_owned(), json!(self.peak))];
-        Value::Object(outcomes.chain(took).collect())
+        let counted = [(&self.outcomes, ""), (&self.written, "written")].into_iter().flat_map(|(counted, before)| {
+            Outcome::ALL.into_iter().map(move |outcome| (format!("{before}{outcome:?}"), *counted.get(&outcome).unwrap_or(&0)))
+        });
+        let more = [
+            ("written_and_changed", self.written_and_changed),
+            ("came_to_nothing", self.came_to_nothing),
+            ("cpu_ms", self.cpu.as_millis() as u64),
+            ("peak", self.peak),
+        ];
+        let more = more.into_iter().map(|(name, number)| (name.to_owned(), number));
+        Value::Object(counted.chain(more).map(|(name, number)| (name, json!(number))).collect())
     }
 }
 

@@ -33,6 +33,17 @@ impl Outcome {
     pub const ALL: [Self; 3] = [Self::Loaded, Self::Refused, Self::Contained];
 }
 
+/// Where a mutant comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A file that is known, changed; `came_to_nothing`: chance was to write one, and none came of it.
+    Known { came_to_nothing: bool },
+    /// A file that chance has written, changed.
+    WrittenAndChanged,
+    /// A file that chance has written, as it is.
+    Written,
+}
+
 /// Mutants of plugins, as many as wanted from one seed.
 pub struct Mutants {
     files: Vec<Vec<u8>>,
@@ -48,12 +59,14 @@ impl Mutants {
     }
 
     /// Mutant `number`.
-    fn mutant(&self, number: u64) -> Vec<u8> {
+    fn mutant(&self, number: u64) -> (Vec<u8>, Origin) {
         let mut rng = fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let written = if rng.u8(..3) == 0 { written(&mut rng) } else { None };
+        let wanted = rng.u8(..3) == 0;
+        let written = if wanted { written(&self.files[1], &mut rng) } else { None };
         if let Some(file) = written.as_ref().filter(|_| rng.bool()) {
-            return file.clone();
+            return (file.clone(), Origin::Written);
         }
+        let origin = if written.is_some() { Origin::WrittenAndChanged } else { Origin::Known { came_to_nothing: wanted } };
         // The larger one takes longest.
         let file = if rng.u8(..8) == 0 { self.files.len() - 1 } else { rng.usize(..self.files.len() - 1) };
         let mut bytes = written.unwrap_or_else(|| self.files[file].clone());
@@ -62,7 +75,7 @@ impl Mutants {
         for _ in 0..rng.usize(1..4) {
             mutate(&mut bytes, typed.unwrap_or(8), &self.files, &mut rng);
         }
-        bytes
+        (bytes, origin)
     }
 
     /// Has those with these numbers examined by `engine`, one after the other, and says how many came to what and what it took. Panics where the host
@@ -72,12 +85,19 @@ impl Mutants {
         for number in numbers {
             let name = format!("mutant {number} of seed {}", self.seed);
             let limits = CompileLimits { time: Some(TIME), memory: Some(MEMORY) };
-            let Examination { refused, cpu, peak } = examine_measured(&name, &self.mutant(number), engine, limits);
+            let (bytes, origin) = self.mutant(number);
+            let Examination { refused, cpu, peak } = examine_measured(&name, &bytes, engine, limits);
             assert!(cpu <= TIME + TIME_BESIDE, "{name}: it took {cpu:?} of processor time, and {TIME:?} are the most");
             // The first that is beyond it is named: the system keeps the highest peak.
             assert!(peak <= MEMORY + MEMORY_BESIDE, "{name}: it took {} MiB, and {} are the most", peak >> 20, MEMORY >> 20);
             (totals.cpu, totals.peak) = (totals.cpu.max(cpu), totals.peak.max(peak));
-            *totals.outcomes.entry(refused.map_or(Outcome::Loaded, |error| outcome(&name, &error))).or_default() += 1;
+            let outcome = refused.map_or(Outcome::Loaded, |error| outcome(&name, &error));
+            *totals.outcomes.entry(outcome).or_default() += 1;
+            match origin {
+                Origin::Known { came_to_nothing } => totals.came_to_nothing += u64::from(came_to_nothing),
+                Origin::WrittenAndChanged => totals.written_and_changed += 1,
+                Origin::Written => *totals.written.entry(outcome).or_default() += 1,
+            }
         }
         totals
     }
