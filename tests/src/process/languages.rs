@@ -13,6 +13,9 @@ use std::sync::{Mutex, PoisonError};
 /// Files of a folder of sources that belong to its own way to be built.
 const ITS_OWN: [&str; 5] = ["job.toml", "package.json", "package-lock.json", "node_modules", "dist"];
 
+/// Folders that tools make.
+const MADE: [&str; 5] = ["node_modules", "__pycache__", "dist", "build", "target"];
+
 /// The component of `source`, a file or a folder below `folder`, which is in the workspace. `weir` is the binary that builds it.
 pub fn plugin_in(language: &str, weir: &str, folder: &str, source: &str) -> PathBuf {
     static BUILDING: Mutex<()> = Mutex::new(());
@@ -78,6 +81,27 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Copies these parts of the workspace into a folder, where they stand to each other as they do here: what a clone has, without what was made in it.
+pub fn check_out(parts: &[&str], to: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    parts.iter().for_each(|part| clone(&root.join(part), &to.join(part)));
+}
+
+fn clone(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())).map(|entry| entry.expect("an entry")) {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if MADE.contains(&name.as_str()) || name.starts_with('.') || name.starts_with("out") && path.is_dir() || name.ends_with(".wasm") {
+            continue;
+        }
+        if path.is_dir() {
+            clone(&path, &to.join(&name));
+        } else {
+            fs::copy(&path, to.join(&name)).expect("a file that can be copied");
+        }
+    }
+}
+
 /// What is in all files of these folders, in one text.
 fn digest(paths: &[PathBuf]) -> String {
     use sha2::{Digest, Sha256};
@@ -111,6 +135,18 @@ pub fn word_count_in(language: &str, weir: &str) -> PathBuf {
         "go" => plugin_in(language, weir, "plugins/word-count/go", "count"),
         "javascript" => plugin_in(language, weir, "plugins/word-count/js", "count.js"),
         "python" => plugin_in(language, weir, "plugins/word-count/python", "count.py"),
+        other => panic!("no language `{other}`"),
+    }
+}
+
+/// The component of flight-delays in a language, Rust's among them.
+pub fn flight_delays_in(language: &str, weir: &str) -> PathBuf {
+    match language {
+        "rust" => super::plugin("flight-delays"),
+        "c" => plugin_in(language, weir, "plugins/flight-delays/c", "delays.c"),
+        "go" => plugin_in(language, weir, "plugins/flight-delays/go", "."),
+        "javascript" => plugin_in(language, weir, "plugins/flight-delays/js", "delays.js"),
+        "python" => plugin_in(language, weir, "plugins/flight-delays/python", "delays.py"),
         other => panic!("no language `{other}`"),
     }
 }

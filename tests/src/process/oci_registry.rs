@@ -1,7 +1,7 @@
 //! A registry for tests: go-containerregistry's own, which keeps what it has in memory, and `crane`, its client. Go installs both below `target/`, once.
 
 use super::plugins::target_folder;
-use super::toolchains::has_toolchain;
+use super::toolchains::{has_toolchain, is_missing, tried};
 use super::wait_until;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -21,10 +21,10 @@ pub struct OciRegistry {
 }
 
 impl OciRegistry {
-    /// Starts one; `None` on a machine that cannot have one, which is said on standard error.
+    /// Starts one; `None` on a machine that cannot have one, which is said on standard error, or an error where every language is to be tested.
     pub fn start() -> Option<Self> {
         static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let said = |why: String| eprintln!("tests on a registry are skipped: {why}");
+        let said = |why: String| is_missing("what is in a registry", &why);
         let folder = INSTALLED.get_or_init(|| has_toolchain("go").then(|| install().map_err(said).ok()).flatten()).clone()?;
         // It takes no port of its own choice, and another may take the one that is free by now.
         for _ in 0..5 {
@@ -82,11 +82,12 @@ fn install() -> Result<PathBuf, String> {
     for program in ["registry", "crane"] {
         let mut command = Command::new("go");
         command.arg("install").arg(format!("{MODULE}/cmd/{program}@{VERSION}")).env("GOBIN", std::path::absolute(&folder).expect("a path"));
-        let output = command.output().map_err(|error| format!("go: {error}"))?;
-        if !output.status.success() {
+        tried(&format!("to install {program}"), || {
+            let output = command.output().map_err(|error| format!("go: {error}"))?;
             let said = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("go install fails: {}", said.trim().lines().last().unwrap_or("it says nothing")));
-        }
+            let last = || said.trim().lines().last().unwrap_or("it says nothing").to_owned();
+            if output.status.success() { Ok(()) } else { Err(format!("go install fails: {}", last())) }
+        })?;
     }
     fs::write(&done, VERSION).map_err(|error| failed(&done, error))?;
     Ok(folder)

@@ -1,12 +1,13 @@
 //! Packages from PyPI that tests use: each in an environment of its own below `target/`, where it is installed once.
 
 use super::plugins::target_folder;
+use super::toolchains::tried;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 
 /// The Python that has `package`, installed into the environment `name` where it is not. One process at a time does that.
-pub(super) fn python_with(name: &str, package: &str) -> Result<PathBuf, String> {
+pub fn python_with(name: &str, package: &str) -> Result<PathBuf, String> {
     let target = target_folder();
     let folder = target.join(name);
     let (python, done) = (folder.join("bin/python"), folder.join("installed"));
@@ -19,7 +20,7 @@ pub(super) fn python_with(name: &str, package: &str) -> Result<PathBuf, String> 
     eprintln!("installing {package} into {}", folder.display());
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "10", package];
-    run(Command::new(&python).args(pip))?;
+    tried(&format!("to install {package}"), || run(Command::new(&python).args(pip)))?;
     fs::write(&done, package).map_err(|error| format!("write {}: {error}", done.display()))?;
     Ok(python)
 }

@@ -2,6 +2,7 @@
 //! for each process of tests, which it does not outlive.
 
 use super::python_environment::python_with;
+use super::toolchains::is_missing;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -31,11 +32,12 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// The server of this process of tests; `None` on a machine that cannot have one, which is said on standard error.
+    /// The server of this process of tests; `None` on a machine that cannot have one, which is said on standard error, or an error where every language is
+    /// to be tested: Python brings it.
     pub fn of_process() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
         let start = || python_with("s3-server", PACKAGE).and_then(|python| Self::start(&python));
-        let said = |why: String| eprintln!("tests on S3 are skipped: {why}");
+        let said = |why: String| is_missing("what is kept on S3", &why);
         SERVER.get_or_init(|| start().map_err(said).ok()).as_ref()
     }
 
