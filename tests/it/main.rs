@@ -13,6 +13,7 @@
 //!
 //! The real binary, from outside (`weir_tests::process`):
 //!
+//! - `native_packages`: which packages are refused.
 //! - `pages`: the pages of first operators, gone through step by step.
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
@@ -79,6 +80,7 @@ mod lost_log;
 mod lost_output;
 mod migrations;
 mod moved;
+mod native_packages;
 mod nexmark;
 mod nexmark_clock;
 mod operator_times;

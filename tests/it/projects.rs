@@ -2,7 +2,7 @@
 
 use crate::WEIR;
 use std::path::Path;
-use weir_tests::process::{Bench, WordCount, has_toolchain};
+use weir_tests::process::{Bench, WordCount, has_toolchain, write_program};
 
 /// A new project in the bench's folder, tested and run.
 fn goes_from_nothing_to_its_first_output(language: &str) {
@@ -63,7 +63,38 @@ fn what_stands_in_the_way_of_a_project_is_said() {
     let manifest = bench.path("count-visits/weir.toml");
     std::fs::write(&manifest, "[plugin]\nname = \"a\"\nlanguage = \"cobol\"\n").expect("a file");
     bench.run("plugin build count-visits").assert(2, &["weir has no SDK for `cobol`", "it has one for `rust`"]);
-    std::fs::write(&manifest, "[plugin]\nname = \"count-visits\"\nlanguage = \"rust\"\n").expect("a file");
-    let without = bench.run_with("plugin build count-visits", &[("PATH", "")]);
-    without.assert(1, &["there is no `cargo` here, which builds this plugin", "https://rustup.rs"]);
+}
+
+#[test]
+fn a_compiler_that_is_missing_is_named_with_how_to_get_it() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let languages = [
+        ("rust", "cargo", "install Rust: https://rustup.rs"),
+        ("c", "clang", "Debian: `apt-get install clang lld`"),
+        ("go", "go", "install Go 1.24 or later: https://go.dev/dl"),
+        ("javascript", "npm", "install Node.js 20 or later with npm: https://nodejs.org"),
+        ("python", "python3", "Debian: `apt-get install python3-venv`"),
+    ];
+    for (language, program, get) in languages {
+        bench.run(&format!("plugin new in-{language} --language {language} -q")).assert(0, &[]);
+        let without = bench.run_with(&format!("plugin build in-{language}"), &[("PATH", "")]);
+        without.assert(1, &[&format!("there is no `{program}` here, which builds this plugin"), get]);
+    }
+}
+
+#[test]
+fn a_compiler_that_is_not_whole_says_how_to_get_the_rest() {
+    let bench = Bench::new(WEIR, WordCount::default());
+    let with = |program: &str, says: &str| {
+        let folder = bench.path(program);
+        std::fs::create_dir(&folder).expect("a folder");
+        write_program(&folder.join(program), &format!("#!/bin/sh\necho '{says}' >&2\nexit 1\n"));
+        folder.display().to_string()
+    };
+    bench.run("plugin new in-c --language c -q").assert(0, &[]);
+    let path = with("clang", "clang: error: unable to execute command: Executable \"wasm-ld-14\" doesn\u{2019}t exist!");
+    bench.run_with("plugin build in-c", &[("PATH", &path)]).assert(1, &["wasm-ld-14", "hint: install clang and lld (Debian:"]);
+    bench.run("plugin new in-python --language python -q").assert(0, &[]);
+    let path = with("python3", "The virtual environment was not created successfully because ensurepip is not available.");
+    bench.run_with("plugin build in-python", &[("PATH", &path)]).assert(1, &["hint: install Python 3.11", "apt-get install python3-venv"]);
 }

@@ -18,6 +18,8 @@ pub struct Tool {
     pub program: &'static str,
     /// How to get it.
     pub get: &'static str,
+    /// What it says where a part of it is missing, which comes in the same way.
+    pub incomplete: Option<&'static str>,
 }
 
 /// What a build has made.
@@ -73,7 +75,8 @@ pub(super) fn run_with<S: AsRef<OsStr>>(
     }
     let printed = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
     let printed = String::from_utf8_lossy(&printed[printed.len().saturating_sub(OUTPUT_BYTES)..]).into_owned();
-    Err(EngineError::new(ErrorKind::FixInput, format!("`{line}` failed\n{}", printed.trim_end())).into())
+    let error = EngineError::new(ErrorKind::FixInput, format!("`{line}` failed\n{}", printed.trim_end()));
+    Err(if tool.incomplete.is_some_and(|said| printed.contains(said)) { error.with_hint(tool.get) } else { error }.into())
 }
 
 /// What a line begins with. Behind that come names of files, one for each of an SDK's.

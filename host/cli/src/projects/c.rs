@@ -21,8 +21,9 @@ pub const PROFILE: Profile = Profile {
 };
 
 const GET: &str = "install clang and lld (Debian: `apt-get install clang lld`), or zig (`pip install ziglang` and a `zig` that runs `python3 -m ziglang`)";
-const CLANG: Tool = Tool { program: "clang", get: GET };
-const ZIG: Tool = Tool { program: "zig", get: GET };
+/// Its linker is a package of its own: it looks for it when it has compiled.
+const CLANG: Tool = Tool { program: "clang", get: GET, incomplete: Some("unable to execute command: Executable \"wasm-ld") };
+const ZIG: Tool = Tool { program: "zig", get: GET, incomplete: None };
 
 /// What both compilers are told of a source.
 const FLAGS: [&str; 4] = ["-std=c11", "-O2", "-mbulk-memory", "-Wall"];

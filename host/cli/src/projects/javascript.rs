@@ -21,8 +21,8 @@ pub const PROFILE: Profile = Profile {
 };
 
 const GET: &str = "install Node.js 20 or later with npm: https://nodejs.org";
-const NPM: Tool = Tool { program: "npm", get: GET };
-const NODE: Tool = Tool { program: "node", get: GET };
+const NPM: Tool = Tool { program: "npm", get: GET, incomplete: None };
+const NODE: Tool = Tool { program: "node", get: GET, incomplete: None };
 
 fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
     // What npm noted that it has installed is older than what asks for it, or not there.

@@ -21,8 +21,12 @@ pub const PROFILE: Profile = Profile {
     build,
 };
 
-const PYTHON: Tool =
-    Tool { program: "python3", get: "install Python 3.11 or later with venv: https://python.org (Debian: `apt-get install python3-venv`)" };
+const PYTHON: Tool = Tool {
+    program: "python3",
+    get: "install Python 3.11 or later with venv: https://python.org (Debian: `apt-get install python3-venv`)",
+    // Debian's own has venv, and not what venv puts into an environment.
+    incomplete: Some("ensurepip is not available"),
+};
 
 fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
     let environment = project.folder.join(".venv");

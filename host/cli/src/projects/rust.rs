@@ -27,7 +27,7 @@ pub const PROFILE: Profile = Profile {
 };
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const CARGO: Tool = Tool { program: "cargo", get: "install Rust: https://rustup.rs" };
+const CARGO: Tool = Tool { program: "cargo", get: "install Rust: https://rustup.rs", incomplete: None };
 
 fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
     crate::plugins::ensure_target(&format!("cargo build --target {TARGET}"), &project.folder, say)?;
