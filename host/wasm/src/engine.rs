@@ -174,3 +174,39 @@ fn user_cache_dir() -> Option<PathBuf> {
     let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(base.join("weir"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmtime::{Func, Instance, Module, Store, Trap};
+
+    /// Makes the clock tick as often as it is told.
+    const TICKING: &str = r#"(module (import "host" "tick" (func $tick)) (func (export "run") (param $left i32)
+        (loop $on (call $tick) (br_if $on (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))))"#;
+
+    /// Whether a call that may take `limit` is let go on while the clock ticks so often.
+    fn is_let_go_on(limit: Duration, ticks: i32) -> bool {
+        let engine = wasmtime::Engine::new(&config(EngineMode::Epoch)).unwrap();
+        let module = Module::new(&engine, wat::parse_str(TICKING).unwrap()).unwrap();
+        let mut store = Store::new(&engine, ());
+        store.set_epoch_deadline(WasmEngine::ticks_of(limit));
+        let clock = engine.clone();
+        let tick = Func::wrap(&mut store, move || clock.increment_epoch());
+        let instance = Instance::new(&mut store, &module, &[tick.into()]).unwrap();
+        let run = instance.get_typed_func::<i32, ()>(&mut store, "run").unwrap();
+        let ended = run.call(&mut store, ticks);
+        if let Err(error) = &ended {
+            assert_eq!(error.downcast_ref(), Some(&Trap::Interrupt), "{error:?}");
+        }
+        ended.is_ok()
+    }
+
+    #[test]
+    fn a_call_that_takes_nearly_all_of_its_time_by_the_clock_is_not_stopped_and_one_that_takes_more_is() {
+        for ticks in [10, 20, 100] {
+            let limit = Ticker::PERIOD * ticks as u32;
+            assert!(is_let_go_on(limit, ticks / 10 * 9) && is_let_go_on(limit, ticks), "{limit:?}");
+            assert!(!is_let_go_on(limit, ticks + 2), "{limit:?}");
+        }
+    }
+}
