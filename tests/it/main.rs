@@ -4,8 +4,8 @@
 //! - `house`: how the project is written: comments, the length of files and of the front page.
 //! - `responsiveness`: checkpoints expire on time while every data thread is inside a guest that spins.
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
-//!   `jobs` does both in whole jobs; `limits` holds each limit's name and count, `answers` what a guest answers byte by byte, `waiting` traps that wait, `catalogue`
-//!   every way to misbehave wherever a guest is entered, beside a healthy job.
+//!   `jobs` does both in whole jobs; `limits` holds each limit's name and count, `answers` what a guest answers byte by byte, `waiting` and `waiting_jobs` traps that
+//!   wait, `catalogue` every way to misbehave wherever a guest is entered and `ongoing` what goes on, both beside a healthy job (`neighbour`).
 //! - `simulation`: jobs on one seeded thread under injected faults, compared with their input.
 //! - `outbox`: the same for sinks with an outbox, and what the user has to decide there.
 //! - `corruption`: every byte of a checkpoint changed, every object cut off.

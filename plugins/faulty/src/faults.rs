@@ -4,6 +4,9 @@ use std::hint::black_box;
 use weir_guest::bindings::weir::operator::collections;
 use weir_guest::{Error, Result, log};
 
+/// Another title, an empty screen, and a line that is read from its end.
+const ESCAPES: &str = "\u{1b}]0;weir\u{7}\u{1b}[2J\u{202e}lla si llew";
+
 /// Does what `request` asks for, if it is one of
 ///
 /// - `trap`, `panic`, `divide` (by zero), `recurse` (until the stack ends), `index` (past a slice's end)
@@ -13,6 +16,7 @@ use weir_guest::{Error, Result, log};
 /// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record (for many records see [`records_to_emit`], for much state [`to_keep`])
 /// - `log`: logs without end; `log:<lines>` so many; `log-long:<bytes>` one line of that length
 /// - `fail`: returns an error, which names the record
+/// - `escape`: logs what a terminal would obey, and returns an error of that
 /// - `read:<what>`: a host call with a wrong `list-key`, `list-state`, `list-kind`, `map-key`, `map-kind`, `scan-key`
 ///   or `broadcast`; in `open`, where none is legal, `list-key` serves
 ///
@@ -36,6 +40,10 @@ pub fn commit(request: &[u8], out: &mut Vec<u8>) -> Result<bool> {
         ("log", None) => log_lines(usize::MAX),
         ("log", Some(lines)) => log_lines(lines),
         ("log-long", Some(bytes)) => log::info!("{}", "x".repeat(bytes)),
+        ("escape", _) => {
+            log::error!("{ESCAPES}");
+            return Err(Error::new(ESCAPES));
+        }
         ("fail", _) => return Err(Error::new("failed as requested")),
         ("read", _) => read(argument)?,
         _ => return Ok(false),

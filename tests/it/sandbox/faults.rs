@@ -48,7 +48,7 @@ const fn returned(value: &'static str, error: &'static str) -> Fault {
 }
 
 /// Traps, time, memory, answers that are too large, failures.
-pub const FAULTS: [Fault; 23] = [
+pub const FAULTS: [Fault; 24] = [
     inside("trap", "the plugin trapped: wasm trap: wasm `unreachable` instruction executed"),
     inside("panic", "as requested"),
     inside("divide", "attempt to divide by zero"),
@@ -73,6 +73,7 @@ pub const FAULTS: [Fault; 23] = [
     inside("read:map-kind", "map-get names state 1, \"values\", whose kind is List"),
     inside("read:scan-key", "map-scan names key 1048576, but the batch has"),
     inside("read:broadcast", "broadcast-get"),
+    returned("escape", r"of the batch: \u{1b}]0;weir\u{7}\u{1b}[2J\u{202e}lla si llew"),
 ];
 
 /// Effects that break a rule of `wit/operator.wit`.

@@ -8,5 +8,8 @@ mod faults;
 mod jobs;
 mod limits;
 mod mirrors;
+mod neighbour;
+mod ongoing;
 mod poison;
 mod waiting;
+mod waiting_jobs;

@@ -1,6 +1,7 @@
 //! Ways to misbehave, and the places where the host enters a guest: each way at each place is a hostile guest.
 
-use super::wat::{Answer, WatGuest};
+use super::answer::Answer;
+use super::wat::WatGuest;
 
 /// A way to misbehave.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,8 @@ pub const WAYS: [Way; 6] = [
 pub enum Place {
     /// Where it is instantiated.
     Start,
+    /// In `_initialize`, where a language's runtime is started.
+    Initialize,
     /// Where the host wants room for its config.
     Realloc,
     /// In `describe`.
@@ -56,11 +59,14 @@ pub enum Place {
     Merge,
     /// In `migrate`.
     Migrate,
+    /// In `cabi_post_…` of this export, when the host has read its answer.
+    Behind(&'static Place),
 }
 
 /// All places.
-pub const PLACES: [Place; 9] = [
+pub const PLACES: [Place; 17] = [
     Place::Start,
+    Place::Initialize,
     Place::Realloc,
     Place::Describe,
     Place::Open,
@@ -69,22 +75,53 @@ pub const PLACES: [Place; 9] = [
     Place::OnWindows,
     Place::Merge,
     Place::Migrate,
+    Place::Behind(&Place::Describe),
+    Place::Behind(&Place::Open),
+    Place::Behind(&Place::Process),
+    Place::Behind(&Place::OnTimers),
+    Place::Behind(&Place::OnWindows),
+    Place::Behind(&Place::Merge),
+    Place::Behind(&Place::Migrate),
 ];
 
 impl Place {
+    /// The same place, or the export that it is behind.
+    pub fn entered(self) -> Self {
+        match self {
+            Self::Behind(export) => *export,
+            place => place,
+        }
+    }
+
+    /// The export of the world that it is in or behind.
+    pub fn export(self) -> Option<&'static str> {
+        match self.entered() {
+            Self::Describe => Some("describe"),
+            Self::Open => Some("open"),
+            Self::Process => Some("process"),
+            Self::OnTimers => Some("on-timers"),
+            Self::OnWindows => Some("on-windows"),
+            Self::Merge => Some("merge"),
+            Self::Migrate => Some("migrate"),
+            Self::Start | Self::Initialize | Self::Realloc | Self::Behind(_) => None,
+        }
+    }
+
     /// A guest that calls `$bad` of the items `bad` there, every time.
     pub fn guest(self, bad: &str) -> WatGuest {
-        let plain = WatGuest::default().with(bad);
-        match self {
-            Self::Start => plain.with("(start $bad)"),
-            Self::Realloc => plain.in_realloc("(call $bad)"),
-            Self::Describe => plain.before("describe", "(call $bad)"),
-            Self::Open => plain.before("open", "(call $bad)"),
-            Self::Process => plain.before("process", "(call $bad)"),
-            Self::OnTimers => plain.answering(&sets_a_timer()).before("on-timers", "(call $bad)"),
-            Self::OnWindows => WatGuest::windowed().with(bad).answering(&sets_a_value()).before("on-windows", "(call $bad)"),
-            Self::Merge => WatGuest::windowed().with(bad).answering(&sets_a_value()).before("merge", "(call $bad)"),
-            Self::Migrate => plain.before("migrate", "(call $bad)"),
+        const CALL: &str = "(call $bad)";
+        let calm = match self.entered() {
+            Self::OnTimers => WatGuest::default().answering(&sets_a_timer()),
+            Self::OnWindows | Self::Merge => WatGuest::windowed().answering(&sets_a_value()),
+            _ => WatGuest::default(),
+        };
+        let guest = calm.with(bad);
+        match (self, self.export()) {
+            (Self::Start, _) => guest.with("(start $bad)"),
+            (Self::Initialize, _) => guest.with("(func (export \"_initialize\") (call $bad))"),
+            (Self::Behind(_), Some(export)) => guest.behind(export, CALL),
+            (_, Some(export)) => guest.before(export, CALL),
+            (_, None) => guest.in_realloc(CALL),
         }
     }
 }
@@ -102,4 +139,24 @@ fn sets_a_value() -> Answer {
     let zero = answer.bytes_at(&0_u32.to_le_bytes());
     let (data, ends) = (answer.bytes_at(b"x"), answer.bytes_at(&1_u32.to_le_bytes()));
     answer.list(1, &[0, 0, 0, zero[0], zero[1], data[0], data[1], ends[0], ends[1]], 1)
+}
+
+/// A guest that keeps a value of so many bytes of the first key of each batch.
+pub fn huge_value(bytes: u32) -> WatGuest {
+    let mut answer = Answer::nothing();
+    let zero = answer.bytes_at(&0_u32.to_le_bytes());
+    let ends = answer.bytes_at(&bytes.to_le_bytes());
+    // What its memory is filled with does not matter.
+    let data = [0, bytes];
+    let answer = answer.list(1, &[0, 0, 0, zero[0], zero[1], data[0], data[1], ends[0], ends[1]], 1);
+    // Room for two of them: one is handed in.
+    WatGuest::default().pages(64 + 2 * bytes.div_ceil(1 << 16)).answering(&answer)
+}
+
+/// A guest whose every call of `process` goes around a loop so often.
+pub fn drip(turns: u64) -> WatGuest {
+    let code = format!(
+        "(func $drip (local $n i64) (loop $on (br_if $on (i64.lt_u (local.tee $n (i64.add (local.get $n) (i64.const 1))) (i64.const {turns})))))"
+    );
+    WatGuest::default().with(&code).before("process", "(call $drip)")
 }

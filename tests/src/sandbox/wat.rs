@@ -1,37 +1,56 @@
 //! Plugins in WebAssembly's own text: what no SDK would let through, one wrong thing at a time, and one that answers with whatever bytes it is given.
 //!
-//! Memory: what `describe` answers from 1,024 on, an answer that has no effect at 2,048, answers at [`ANSWER`], what the host hands in from 1 MiB on.
+//! Memory: what `describe` answers from 1,024 on, an answer that has no effect at 2,048, one of `merge` and `migrate` at 2,176, answers at [`ANSWER`], what the
+//! host hands in from 1 MiB on.
 
+use super::answer::{ANSWER, Answer, Memory, data_segment};
 use super::declared::{Declares, State};
 use std::collections::BTreeMap;
 use weir_engine::EngineError;
 use weir_wasm::{Plugin, WasmEngine, pack_component};
 
-/// Where a guest's answer stands: `result<effects, failure>`, as the canonical ABI lays it out.
-pub const ANSWER: u32 = 65_536;
 /// Where what `describe` answers stands.
 const DESCRIPTION: u32 = 1_024;
 /// An answer that is all zeros: it has no effects.
 const NOTHING: u32 = 2_048;
 
-/// The functions that a plugin exports, with the parameters and results of the core module.
+/// `result<column, string>` from the locals of a column that was handed in.
+macro_rules! the_column {
+    ($data:literal $length:literal $ends:literal $ends_length:literal) => {
+        concat!(
+            "(i32.store (i32.const 2176) (i32.const 0)) (i32.store (i32.const 2180) (local.get ",
+            $data,
+            ")) (i32.store (i32.const 2184) (local.get ",
+            $length,
+            ")) (i32.store (i32.const 2188) (local.get ",
+            $ends,
+            ")) (i32.store (i32.const 2192) (local.get ",
+            $ends_length,
+            ")) (i32.const 2176)"
+        )
+    };
+}
+
+/// The functions that a plugin exports, with the parameters and results of the core module, and what they answer where nothing else is wanted.
 const EXPORTS: [(&str, &str, &str); 7] = [
     ("describe", "(result i32)", "(i32.const 1024)"),
     ("open", "(param i32 i32 i32 i32 i32 i32 i64) (result i32)", "(i32.const 2048)"),
     ("process", "(param i32) (result i32)", "(i32.const 2048)"),
     ("on-timers", "(param i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)", "(i32.const 2048)"),
     ("on-windows", "(param i32) (result i32)", "(i32.const 2048)"),
-    ("merge", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)", "unreachable"),
-    ("migrate", "(param i32 i32 i32 i32 i32 i32) (result i32)", "unreachable"),
+    ("merge", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)", the_column!(1 2 3 4)),
+    ("migrate", "(param i32 i32 i32 i32 i32 i32) (result i32)", the_column!(2 3 4 5)),
 ];
 
-/// A plugin in text. Unless told otherwise it does nothing.
+/// A plugin in text. Unless told otherwise it does nothing: of two values it keeps the earlier one, and an old value as it is.
 #[derive(Clone, Default)]
 pub struct WatGuest {
     declares: Declares,
     /// By the export: what it does first, and what it answers.
     before: BTreeMap<&'static str, String>,
     answers: BTreeMap<&'static str, String>,
+    behind: BTreeMap<&'static str, String>,
+    pages: Option<u32>,
     in_realloc: String,
     items: String,
 }
@@ -51,6 +70,18 @@ impl WatGuest {
     /// `export` answers with what `code` leaves behind: an address.
     pub fn answers(mut self, export: &'static str, code: &str) -> Self {
         self.answers.insert(export, code.into());
+        self
+    }
+
+    /// `code` runs when the host has read what `export` answered: in its `cabi_post_…`.
+    pub fn behind(mut self, export: &'static str, code: &str) -> Self {
+        self.behind.insert(export, code.into());
+        self
+    }
+
+    /// Its memory has so many pages of 64 KiB; else 32.
+    pub fn pages(mut self, pages: u32) -> Self {
+        self.pages = Some(pages);
         self
     }
 
@@ -100,14 +131,15 @@ impl WatGuest {
         let exports = EXPORTS.map(|(name, signature, answer)| {
             let before = self.before.get(name).map(String::as_str).unwrap_or_default();
             let answer = self.answers.get(name).map_or(answer, String::as_str);
-            // What the host has handed in is not looked at any more.
-            format!(
-                "(func (export \"weir:operator/guest@0.2.0#{name}\") {signature} {before} (global.set $top (i32.const 1048576)) {answer})"
-            )
+            let symbol = format!("weir:operator/guest@0.2.0#{name}");
+            let post = |code: &String| format!("(func (export \"cabi_post_{symbol}\") (param i32) {code})");
+            let post = self.behind.get(name).map(post).unwrap_or_default();
+            // The room of what the host has handed in is given out again: the answer is read before the next call.
+            format!("(func (export \"{symbol}\") {signature} {before} (global.set $top (i32.const 1048576)) {answer}) {post}")
         });
         let text = format!(
             r#"(module
-                (memory (export "memory") 32)
+                (memory (export "memory") {})
                 (global $top (mut i32) (i32.const 1048576))
                 {}
                 {}
@@ -118,6 +150,7 @@ impl WatGuest {
                     (global.set $top (i32.add (local.get $at) (local.get 3)))
                     (local.get $at))
                 {})"#,
+            self.pages.unwrap_or(32),
             data_segment(description.base, &description.bytes),
             exports.join("\n"),
             self.in_realloc,
@@ -155,103 +188,4 @@ impl WatGuest {
         assert!(DESCRIPTION as usize + memory.bytes.len() <= NOTHING as usize, "what it says of itself fits");
         memory
     }
-}
-
-/// `result<effects, failure>`, laid out from [`ANSWER`] on: by and by, and as wrong as wanted.
-pub struct Answer(Memory);
-
-impl Answer {
-    /// A column of `merge` or `migrate`, as `result<column, string>`.
-    pub fn column(items: &[&[u8]]) -> Self {
-        let mut answer = Self(Memory::at(ANSWER));
-        answer.0.room(20);
-        let column = answer.column_at(items);
-        answer.word(4, &column)
-    }
-
-    /// No effects.
-    pub fn nothing() -> Self {
-        let mut memory = Memory::at(ANSWER);
-        memory.room(68);
-        Self(memory)
-    }
-
-    /// The list `number` of the effects (outputs, values, lists, maps, broadcasts, touched, timers, metrics) has these elements, one behind the other.
-    pub fn list(mut self, number: u32, elements: &[u32], count: u32) -> Self {
-        let at = self.0.words(elements);
-        self.0.put(ANSWER + 4 + 8 * number, &[at, count]);
-        self
-    }
-
-    /// Other words, `offset` bytes from the beginning on.
-    pub fn word(mut self, offset: u32, words: &[u32]) -> Self {
-        self.0.put(ANSWER + offset, words);
-        self
-    }
-
-    /// These bytes somewhere behind: their address, and how many they are.
-    pub fn bytes_at(&mut self, bytes: &[u8]) -> [u32; 2] {
-        [self.0.add(bytes), bytes.len() as u32]
-    }
-
-    /// These integers somewhere behind.
-    pub fn integers_at(&mut self, integers: &[u32]) -> [u32; 2] {
-        self.bytes_at(&integers.iter().flat_map(|integer| integer.to_le_bytes()).collect::<Vec<u8>>())
-    }
-
-    /// A column somewhere behind: its data and its ends.
-    pub fn column_at(&mut self, items: &[&[u8]]) -> [u32; 4] {
-        let mut end = 0;
-        let ends: Vec<u32> = items.iter().map(|item| (end += item.len() as u32, end).1).collect();
-        let ([data, bytes], [at, length]) = (self.bytes_at(&items.concat()), self.integers_at(&ends));
-        [data, bytes, at, length]
-    }
-
-    /// All of it.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0.bytes
-    }
-}
-
-/// A part of a guest's memory that is filled from its beginning on.
-struct Memory {
-    base: u32,
-    bytes: Vec<u8>,
-}
-
-impl Memory {
-    fn at(base: u32) -> Self {
-        Self { base, bytes: Vec::new() }
-    }
-
-    fn room(&mut self, bytes: usize) -> u32 {
-        self.add(&vec![0; bytes])
-    }
-
-    fn add(&mut self, bytes: &[u8]) -> u32 {
-        let at = self.bytes.len().next_multiple_of(8);
-        self.bytes.resize(at, 0);
-        self.bytes.extend_from_slice(bytes);
-        self.base + at as u32
-    }
-
-    fn text(&mut self, text: &str) -> [u32; 2] {
-        [self.add(text.as_bytes()), text.len() as u32]
-    }
-
-    fn words(&mut self, words: &[u32]) -> u32 {
-        self.add(&words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>())
-    }
-
-    fn put(&mut self, at: u32, words: &[u32]) {
-        let start = (at - self.base) as usize;
-        for (place, word) in words.iter().enumerate() {
-            self.bytes[start + 4 * place..][..4].copy_from_slice(&word.to_le_bytes());
-        }
-    }
-}
-
-fn data_segment(at: u32, bytes: &[u8]) -> String {
-    let escaped: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
-    format!("(data (i32.const {at}) \"{escaped}\")")
 }
