@@ -13,8 +13,9 @@
 //!
 //! The real binary, from outside (`weir_tests::process`):
 //!
-//! - `native_packages`: which packages are refused.
-//! - `pages`: the pages of first operators, gone through step by step.
+//! - `languages`: plugins in every language do the same; `language_jobs`: the examples in each as they stand; `own_ways`: what a language prints and throws;
+//!   `packaged`: the SDKs as they are packaged; `native_packages`: which packages are refused.
+//! - `pages`: the pages of first operators and of registries, gone through step by step.
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `sequences`: random sequences of all that can happen to a job, and what is committed in the end.
@@ -72,6 +73,7 @@ mod inputs;
 mod joins;
 mod kept_state;
 mod kills;
+mod language_jobs;
 mod languages;
 mod lifetime_changes;
 mod lifetimes;
@@ -85,6 +87,8 @@ mod nexmark;
 mod nexmark_clock;
 mod operator_times;
 mod outbox;
+mod own_ways;
+mod packaged;
 mod pages;
 mod plugin_tests;
 mod poison_times;
