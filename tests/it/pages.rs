@@ -4,8 +4,10 @@
 //!
 //! - `sh`: commands that are run to their end; `sh fails`: the last exits with another code than 0.
 //! - `sh terminal`: a command of a second terminal, which goes on; Ctrl-C ends the one that ran there before.
-//! - `text`: lines that the last commands have printed, in this order; `text terminal`: those that the second terminal comes to print.
-//! - Any other with a second word: the file of that name. Every other is not looked at.
+//! - `text`: lines that the last commands have printed, in this order; `text terminal`: those that the second terminal comes to print; `text without`: those that
+//!   `weir plugin build` prints where no compiler is on the path.
+//! - Any other with a second word: the file of that name. A block of another kind, such as `toml`, shows how something is written, and is not looked at; one of no
+//!   kind is not allowed, since a reader takes it for what is printed.
 //!
 //! `…` stands for anything in a line.
 
@@ -13,12 +15,12 @@ use crate::WEIR;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
-use weir_tests::process::{has_toolchain, python_with_zig};
+use weir_tests::process::{OciRegistry, has_toolchain, path_with, python_with_zig, write_zig};
 
 /// Lines that a terminal may print before the one that is waited for: a job tells every three seconds how it is doing.
 const LINES_MAX: usize = 200;
@@ -116,6 +118,8 @@ struct Reader {
     /// What the last commands have printed.
     printed: String,
     terminal: Option<Terminal>,
+    /// What stands in the pages for something that is another one here, and that.
+    stands_for: Option<(&'static str, String)>,
 }
 
 impl Reader {
@@ -123,13 +127,12 @@ impl Reader {
         let folder = tempfile::tempdir().expect("a folder");
         let (here, programs) = (folder.path().to_owned(), folder.path().join("programs"));
         fs::create_dir(&programs).and_then(|()| symlink(WEIR, programs.join("weir"))).expect("a link");
-        let others = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&others))).expect("a path");
-        Self { folder, here, path, printed: String::new(), terminal: None }
+        let path = path_with(&programs);
+        Self { folder, here, path, printed: String::new(), terminal: None, stands_for: None }
     }
 
     fn shell(&self, script: &str) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = Command::new("/bin/sh");
         // What is compiled once of what the Rust SDK is built on serves all tests.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
         command.args(["-e", "-c", &format!("exec 2>&1\n{script}")]).current_dir(&self.here).stdin(Stdio::null()).env("PATH", &self.path);
@@ -157,21 +160,33 @@ impl Reader {
             }
             ("sh", None | Some("fails")) => self.run(block),
             ("text", Some("terminal")) => self.terminal.as_ref().expect("a second terminal").comes_to_print(block),
-            ("text", None) => {
-                let mut lines = self.printed.lines();
-                let missing = block.text.lines().find(|shown| !lines.any(|line| has(line, shown)));
-                assert_eq!(missing, None, "{}: it is not printed, or not there:\n{}", block.place, self.printed);
+            ("text", None) => is_printed(block, &self.printed),
+            ("text", Some("without")) => {
+                let without = self.shell("weir plugin build").env("PATH", self.folder.path().join("programs")).output().expect("a shell");
+                assert!(!without.status.success(), "{}: it is built", block.place);
+                is_printed(block, &String::from_utf8_lossy(&without.stdout));
             }
+            ("", _) => panic!("{}: it does not say what it is", block.place),
             (_, Some(file)) => fs::write(self.here.join(file), &block.text).unwrap_or_else(|error| panic!("{}: {error}", block.place)),
             (_, None) => {}
         }
     }
 
     fn goes_through(&mut self, page: &str) {
-        let blocks = blocks(page);
+        let mut blocks = blocks(page);
+        if let Some((written, meant)) = &self.stands_for {
+            blocks.iter_mut().for_each(|block| block.text = block.text.replace(written, meant));
+        }
         assert!(blocks.iter().any(|block| block.kind == "sh"), "{page} has no commands");
         blocks.iter().for_each(|block| self.reads(block));
     }
+}
+
+#[track_caller]
+fn is_printed(block: &Block, printed: &str) {
+    let mut lines = printed.lines();
+    let missing = block.text.lines().find(|shown| !lines.any(|line| has(line, shown)));
+    assert_eq!(missing, None, "{}: it is not printed, or not there:\n{printed}", block.place);
 }
 
 /// Goes through a language's page where its compiler is there.
@@ -210,15 +225,24 @@ fn the_page_of_a_first_operator_in_python_is_right() {
 fn the_page_on_another_language_is_right() {
     let Some(python) = python_with_zig() else { return };
     let mut reader = Reader::new();
-    let zig = reader.folder.path().join("programs/zig");
-    fs::write(&zig, format!("#!/bin/sh\nexec '{}' -m ziglang \"$@\"\n", python.display())).expect("a file");
-    fs::set_permissions(&zig, fs::Permissions::from_mode(0o755)).expect("a program");
+    write_zig(&python, &reader.folder.path().join("programs"));
     let (from, to) = (workspace().join("plugins/word-count"), reader.here.join("plugins/word-count"));
     fs::create_dir_all(to.join("zig")).expect("a folder");
     for file in ["count.test.toml", "job.toml", "zig/count.zig", "zig/world.zig", "zig/job.toml"] {
         fs::copy(from.join(file), to.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     }
     reader.goes_through("another-language.md");
+}
+
+#[test]
+fn the_page_on_plugins_in_a_registry_is_right() {
+    let Some(registry) = OciRegistry::start() else { return };
+    let mut reader = Reader::new();
+    let made = reader.shell("weir plugin new count --language rust -q").status().expect("a shell");
+    assert!(made.success());
+    reader.here = reader.here.join("count");
+    reader.stands_for = Some(("ghcr.io", registry.host()));
+    reader.goes_through("packaging.md");
 }
 
 #[test]
