@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum BenchCommand {
     /// Runs queries of the Nexmark benchmark one after the other, each in a process of its own, and prints how fast each is.
     #[command(
-        after_help = "Examples:\n  weir bench nexmark\n  weir bench nexmark --query q5 --query q7 --events 20000000 --output json\n\nCheckpoints, and what a query writes into a folder that is relative to its job file, lie in a folder that is deleted behind it.\nCtrl-C ends the query that runs; what the others came to is printed, with exit code 130."
+        after_help = "Examples:\n  weir bench nexmark\n  weir bench nexmark --query q5 --query q7 --events 20000000 --output json\n\nCheckpoints, and what a query writes into a folder that is relative to its job file, lie in a folder that is deleted behind it.\nWhere a query fails the others go on; why it failed is in the document, and the exit code is 1.\nCtrl-C ends the query that runs; what the others came to is printed, with exit code 130."
     )]
     Nexmark(NexmarkArgs),
 }
