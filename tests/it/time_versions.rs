@@ -87,7 +87,11 @@ fn a_timer_that_goes_by_another_time_than_those_that_are_set_is_refused_at_the_l
     let refused = bench.run("run job.toml --output json");
     refused.assert(1, &[&format!("resume checkpoint {newest}: the job has changed\n  {why}"), &place, hint]);
     assert!(refused.document()["error"].as_str().is_some_and(|error| error.contains(why)));
-    bench.run(&format!("check job.toml --from {newest}")).assert(1, &[why, &place, hint]);
+    let places = serde_json::json!([{ "file": "job.toml", "line": line, "kind": "operator", "id": "minutes" }]);
+    assert_eq!(refused.document()["places"], places);
+    let checked = bench.run(&format!("check job.toml --from {newest} --output json"));
+    checked.assert(1, &[why, &place, hint]);
+    assert_eq!(checked.document()["restore"]["places"], places);
     assert_eq!(bench.log().attempts, attempts, "a refused run begins nothing");
 
     // What the hint says, and nothing else, is given up.

@@ -25,7 +25,7 @@ mod state;
 pub use savepoint::*;
 pub use state::*;
 
-use crate::job_file::ProblemDocument;
+use crate::job_file::{ProblemDocument, StepPlace};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -103,6 +103,8 @@ pub struct RunDocument {
     pub hint: Option<String>,
     /// The job file's problems, one by one.
     pub problems: Vec<ProblemDocument>,
+    /// The steps that it was refused for, where they begin in the job file.
+    pub places: Vec<StepPlace>,
 }
 
 /// Counters of a vertex.
@@ -276,6 +278,7 @@ mod tests {
             error: None,
             hint: None,
             problems: Vec::new(),
+            places: Vec::new(),
         };
         let expect = serde_json::json!({
             "schema": 1, "job": "j", "outcome": "already-finished", "attempt": null, "resumed_from": 3, "from_savepoint": null, "wall_s": 1.5,
@@ -288,7 +291,7 @@ mod tests {
                 "metrics": {"often": -2},
             }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},
-            "restarts": 0, "cpu_s": 2.5, "peak_memory_bytes": 1, "error": null, "hint": null, "problems": [],
+            "restarts": 0, "cpu_s": 2.5, "peak_memory_bytes": 1, "error": null, "hint": null, "problems": [], "places": [],
         });
         assert_eq!(serde_json::to_value(document).expect("JSON"), expect);
     }

@@ -279,6 +279,7 @@ mod tests {
             error: None,
             hint: None,
             problems: Vec::new(),
+            places: Vec::new(),
         };
         let expect = "flights stopped after 3.46 s
   rows                0 in         27,004 out

@@ -28,8 +28,9 @@ pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;
     if let Some(start) = start {
-        let (document, planned) = restore(context, (&job, &assembly.graph, &plugins), &start, &args.drop_state)?;
+        let (mut document, planned) = restore(context, (&job, &assembly.graph, &plugins), &start, &args.drop_state)?;
         refused = planned.accepted(&source_name(&start)).err();
+        document.places = refused.iter().flat_map(|error| job.places(error)).collect();
         plan.restore = Some(document);
     }
     // A source that is another than it was has other rows, too: that it is another comes first.

@@ -23,7 +23,7 @@ mod written;
 
 pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};
 pub use plugin_place::{BadPlace, OciReference, PluginPlace};
-pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span};
+pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span, StepPlace};
 pub use section::Located;
 #[cfg(test)]
 pub(crate) use tables::NATIVE_OPERATORS;

@@ -1,7 +1,7 @@
 //! A job file as it was understood: every default is filled in, every reference is known to lead somewhere.
 
 use super::plugin_place::PluginPlace;
-use super::problem::{JobFileError, Problem, SourceText, Span};
+use super::problem::{JobFileError, Problem, SourceText, Span, StepPlace};
 use super::section::Located;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -79,15 +79,19 @@ impl JobFile {
 
     /// The error with a line below it for each step that it is about: where that begins in the file.
     pub fn located(&self, error: EngineError) -> EngineError {
+        self.places(&error).into_iter().fold(error, EngineError::with_line)
+    }
+
+    /// Where the steps begin in the file that the error is about.
+    pub fn places(&self, error: &EngineError) -> Vec<StepPlace> {
         let place = |id: &String| {
             let sources = self.sources.iter().map(|step| ("source", &step.id));
             let operators = self.operators.iter().map(|step| ("operator", &step.id));
             let (kind, step) = sources.chain(operators).find(|(_, step)| step.value == *id)?;
             let (line, _) = self.source.position(step.span.start);
-            Some(format!("{}:{line}: [{kind}.{id}]", self.source.name))
+            Some(StepPlace { file: self.source.name.to_string(), line, kind, id: id.clone() })
         };
-        let places: Vec<_> = error.steps().iter().filter_map(place).collect();
-        places.into_iter().fold(error, EngineError::with_line)
+        error.steps().iter().filter_map(place).collect()
     }
 
     /// For each step that was renamed the id that it had before.

@@ -104,6 +104,26 @@ pub struct ProblemDocument {
     pub hint: Option<String>,
 }
 
+/// Where a step begins in a job file. Its text is `job.toml:7: [operator.count]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepPlace {
+    /// The job file.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// `source` or `operator`.
+    pub kind: &'static str,
+    /// The step's id.
+    pub id: String,
+}
+
+impl fmt::Display for StepPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, kind, id } = self;
+        write!(f, "{file}:{line}: [{kind}.{id}]")
+    }
+}
+
 impl JobFileError {
     /// The error that these problems are; nothing where there are none.
     pub fn unless_none(source: &SourceText, mut problems: Vec<Problem>) -> Result<(), Self> {

@@ -1,6 +1,7 @@
 //! What a job would take over from a checkpoint or savepoint: `weir check --from`.
 
 use crate::figures::{bytes_text, grouped, padded};
+use crate::job_file::StepPlace;
 use serde::Serialize;
 use weir_engine::checkpoint::{CheckpointMetadata, LeftOut, PlannedKind, PlannedRestore, StateFate, StatePlan, VertexPlan};
 
@@ -17,6 +18,8 @@ pub struct RestoreDocument {
     pub left: Vec<LeftStep>,
     /// Why `weir run` would refuse; nothing where it would not.
     pub refused: Vec<String>,
+    /// The steps that it would refuse for, where they begin in the job file.
+    pub places: Vec<StepPlace>,
 }
 
 /// What a step takes over.
@@ -73,6 +76,7 @@ pub fn restore_document(from: &str, metadata: &CheckpointMetadata, planned: &Pla
         steps: planned.plan.vertices.iter().map(|(id, vertex)| step(id, vertex, metadata)).collect(),
         left: planned.plan.left.iter().map(left).collect(),
         refused: planned.refusals.iter().map(|refusal| refusal.text.clone()).collect(),
+        places: Vec::new(),
     }
 }
 

@@ -191,6 +191,7 @@ impl Run<'_> {
         }
         match report.outcome {
             JobOutcome::Failed(error) | JobOutcome::Fenced(error) => {
+                document.places = job.places(&error);
                 let failure = Failure::of_job(&job, error);
                 tell(self.context, &failure);
                 (document.hint, document.problems) = (failure.hint().map(str::to_owned), failure.problems());

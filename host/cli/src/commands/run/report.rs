@@ -76,6 +76,7 @@ impl RunDocument {
             error: None,
             hint: None,
             problems: Vec::new(),
+            places: Vec::new(),
         }
     }
 }
