@@ -39,14 +39,23 @@ impl Developed {
 
     /// A word comes, and is counted so often by now.
     fn send(&mut self, process: &mut Running) {
-        use std::io::Write;
         self.sent += 1;
+        let line = format!("{{\"word\":\"a\",\"count\":{}}}", self.sent);
+        self.emits(process, &line);
+    }
+
+    fn append(&self) {
+        use std::io::Write;
         let file = std::fs::OpenOptions::new().append(true).open(self.bench.path("words.jsonl"));
         file.and_then(|mut file| file.write_all(b"{\"word\":\"a\"}\n")).expect("it is written");
-        let line = format!("{{\"word\":\"a\",\"count\":{}}}", self.sent);
-        let is_there = || self.bench.parts().iter().any(|part| std::fs::read_to_string(part).is_ok_and(|text| text.contains(&line)));
-        let runs = process.runs_until("a count", is_there);
-        assert!(runs, "{}", process.said());
+    }
+
+    /// A word comes, and this is written of it.
+    fn emits(&mut self, process: &mut Running, line: &str) {
+        self.append();
+        let is_there = || self.bench.parts().iter().any(|part| std::fs::read_to_string(part).is_ok_and(|text| text.contains(line)));
+        let runs = process.runs_until("a line", is_there);
+        assert!(runs, "no `{line}`: {}", process.said());
     }
 
     /// What is said on standard error comes to have this.
@@ -161,14 +170,28 @@ fn states_that_would_be_lost_are_asked_about_or_given_up() {
     process.send(Signal::Terminate);
     process.ended().assert(0, &["stopping after a last checkpoint"]);
 
-    let mut process = job.start("dev job.toml --reset-state");
+    // The plugin's file is the new one by now.
+    let mut process = job.start("dev job.toml");
     job.heard = 0;
-    // The plugin's file is the new one by now, and the run that goes on with it is refused.
-    job.says(&mut process, "the job has failed");
+    job.says(&mut process, "count.occurrences: in the checkpoint");
+    job.says(&mut process, "the job does not go on with what is kept of count.occurrences, and does not run");
+    job.says(&mut process, "`weir dev --reset-state` to give up what is kept");
     job.write(&std::fs::read(plugin("word-count-count")).expect("a component"));
     job.send(&mut process);
     job.write(&other);
+    job.says(&mut process, "the one before it goes on");
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+
+    let mut process = job.start("dev job.toml --reset-state");
+    job.heard = 0;
+    job.says(&mut process, "the job has failed");
     job.says(&mut process, "what is kept of count.occurrences is given up");
+    job.says(&mut process, "resuming from checkpoint");
+    job.says(&mut process, "count.occurrences: dropped");
+    // And so it is on a save.
+    job.write(&std::fs::read(plugin("word-count-count")).expect("a component"));
+    job.says(&mut process, "is given up");
     job.says(&mut process, "resuming from checkpoint");
     process.send(Signal::Interrupt);
     process.ended().assert(0, &["stopping after a last checkpoint"]);

@@ -183,7 +183,7 @@ pub struct DevArgs {
     /// Begin without state. Committed output stays.
     #[arg(long)]
     pub fresh: bool,
-    /// Give up, without asking, what is kept of a state that a new plugin has with another type, or has no more.
+    /// Give up, without asking, what is kept of a state that a new plugin has with another type, or has no more; also where that was so when this began.
     #[arg(long)]
     pub reset_state: bool,
 }

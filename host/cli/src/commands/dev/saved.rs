@@ -1,7 +1,7 @@
 //! What was saved, and what becomes of it.
 
 use super::job_process::JobProcess;
-use super::kept::lost_states;
+use super::kept::{in_the_way, lost_states};
 use crate::args::DevArgs;
 use crate::assemble::assemble;
 use crate::client::JobClient;
@@ -43,6 +43,8 @@ pub struct Dev<'a> {
     waiting: BTreeSet<String>,
     /// States that the user may give up.
     lost: Vec<String>,
+    /// Some were given up since something was saved last: what fails all the same is not tried again and again.
+    has_reset: bool,
 }
 
 impl<'a> Dev<'a> {
@@ -51,8 +53,8 @@ impl<'a> Dev<'a> {
         let job = context.job(&args.job)?;
         let text = job.source.text.to_string();
         let (running, begun, tried, waiting, lost) = Default::default();
-        let (process, has_finished, is_refused) = (None, false, false);
-        let mut dev = Self { context, args, job, text, process, has_finished, running, begun, is_refused, tried, waiting, lost };
+        let (process, has_finished, is_refused, has_reset) = (None, false, false, false);
+        let mut dev = Self { context, args, job, text, process, has_finished, running, begun, is_refused, tried, waiting, lost, has_reset };
         match dev.begin(&if args.fresh { vec!["--fresh".to_owned()] } else { Vec::new() }) {
             // What does not build is about to be saved once more.
             Err(failure @ Failure::Engine(_)) => {
@@ -125,8 +127,12 @@ impl<'a> Dev<'a> {
             true => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this",
             false => "the job has failed: what is saved lets it go on from its last checkpoint; Ctrl-C ends this",
         });
-        if !self.has_finished && !self.lost.is_empty() {
-            self.ask();
+        if !self.has_finished {
+            // What cannot be looked into now is no reason beside that which the job has given.
+            self.lost = in_the_way(self.context, &self.job).unwrap_or_default();
+            if !self.lost.is_empty() {
+                self.ask();
+            }
         }
     }
 
@@ -141,6 +147,7 @@ impl<'a> Dev<'a> {
             Ok(job) => {
                 (self.job, self.is_refused) = (job, false);
                 self.say(&format!("{} was saved", self.args.job.display()));
+                self.has_reset = false;
                 self.begin_again(&[]);
             }
             Err(failure) => {
@@ -185,6 +192,7 @@ impl<'a> Dev<'a> {
         if self.tried.insert(operator.clone(), changed) == Some(changed) {
             return;
         }
+        self.has_reset = false;
         let mut part = self.job.clone();
         part.operators.retain(|step| step.id.value == operator);
         let built = self.built(&part);
@@ -194,18 +202,9 @@ impl<'a> Dev<'a> {
         }
         match built {
             Err(failure) => self.refused(&failure),
-            Ok(built) if self.process.is_none() => self.go_on(&operator, built),
+            Ok(_) if self.process.is_none() => self.begin_again(&[]),
             Ok(_) => self.swap(operator),
         }
-    }
-
-    /// The job does not run, and a plugin of it was built: lets it go on. Where that fails, and states would be lost, they may be given up.
-    fn go_on(&mut self, operator: &str, mut built: BTreeMap<String, PathBuf>) {
-        let new = built.remove(operator).and_then(|path| self.info(operator, &path).ok());
-        let lost = self.running.get(operator).zip(new.filter(|_| !self.has_finished));
-        let lost = lost.map(|(old, new)| lost_states(operator, old, &new)).unwrap_or_default();
-        self.begin_again(&[]);
-        self.lost = lost;
     }
 
     /// Lets the plugin that was built take over.
@@ -252,18 +251,20 @@ impl<'a> Dev<'a> {
         Ok(())
     }
 
-    /// Asks what is to become of states that the new plugin does not go on with, or does what was said of them.
+    /// Asks what is to become of states that nothing goes on with, or does what was said of them.
     fn ask(&mut self) {
         let lost = self.lost.join(", ");
-        if self.args.reset_state {
+        if self.args.reset_state && !self.has_reset {
             self.say(&format!("what is kept of {lost} is given up"));
             return self.reset();
         }
-        let how = if std::io::stdin().is_terminal() { "type `reset`" } else { "`weir run --drop-state STATE` for each" };
-        let goes_on = if self.process.is_some() { "the one before it goes on" } else { "the job does not run" };
+        let what = match self.process {
+            Some(_) => format!("the new plugin does not go on with what is kept of {lost}; the one before it goes on"),
+            None => format!("the job does not go on with what is kept of {lost}, and does not run"),
+        };
+        let how = if std::io::stdin().is_terminal() { "type `reset`" } else { "`weir dev --reset-state`" };
         self.say(&format!(
-            "the new plugin does not go on with what is kept of {lost}; {goes_on}\n  \
-             a type that changes gets a new `version` and a `migrate` from the one before; {how} to give up what is kept"
+            "{what}\n  a type that changes gets a new `version` and a `migrate` from the one before; {how} to give up what is kept"
         ));
     }
 
@@ -278,6 +279,7 @@ impl<'a> Dev<'a> {
     }
 
     fn reset(&mut self) {
+        self.has_reset = true;
         let drops: Vec<_> = std::mem::take(&mut self.lost).into_iter().flat_map(|state| ["--drop-state".to_owned(), state]).collect();
         self.begin_again(&drops);
     }

@@ -229,6 +229,21 @@ impl PlannedRestore {
         })
     }
 
+    /// What keeps steps from going on that the job still has: the names of their states, `ID.STATE`, or `ID` where it is all that a step keeps. Dropped by name it
+    /// is no longer in the way.
+    pub fn in_the_way(&self) -> BTreeSet<String> {
+        let refused = |vertex: &VertexPlan| {
+            let states = vertex.states.iter().filter(|state| state.fate == StateFate::Refused);
+            let from = vertex.from.clone().unwrap_or_default();
+            states.map(|state| format!("{from}.{}", state.name)).collect::<Vec<_>>()
+        };
+        let whole: BTreeSet<_> = self.given_up().map(str::to_owned).collect();
+        let is_within = |name: &String| name.split_once('.').is_some_and(|(id, _)| whole.contains(id));
+        let mut names: BTreeSet<_> = self.plan.vertices.values().flat_map(refused).filter(|name| !is_within(name)).collect();
+        names.extend(whole);
+        names
+    }
+
     /// What is said of each name to be dropped where nothing is restored, because the job has finished: that it names nothing, or is not looked at.
     pub(crate) fn idle_drops(&self, options: &RestoreOptions) -> Vec<String> {
         let unknown: Vec<_> =

@@ -327,3 +327,21 @@ fn records_in_flight_follow_the_new_ids_of_both_ends() {
     assert_eq!(plan.edge_now(&edge("op", "out")), edge("sums", "files"));
     assert_eq!(plan.edge_now(&edge("op", "files")), edge("sums", "files"));
 }
+
+#[test]
+fn what_is_in_the_way_is_named_as_it_is_dropped() {
+    let named = |was: &str, now: &str, said: &str, expect: &[&str]| {
+        let planned = |options: &RestoreOptions| plan_identities(&graph(was), &graph(now), options);
+        let names = planned(&options(said)).in_the_way();
+        assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expect, "{was} → {now}");
+        let drops = RestoreOptions { drops: names, ..options(said) };
+        assert_eq!(planned(&drops).refusals, [], "{was} → {now}");
+    };
+    named("op(a:v1)", "op(a:v1)", "", &[]);
+    named("op(a:v1=u32,b:v1,c:v2,d:v1)", "op(a:v1=u64,b:v1,c:v1)", "", &["op.a", "op.c", "op.d"]);
+    named("op(a:v1)", "sums(a:m1)", "sums<op", &["op.a"]);
+    named("op(due@event-time,a:v1)", "op(due@processing-time,a:v1)", "", &["op.weir:timer:due"]);
+    named("op(~hourly,a:v1)", "op(~daily,a:v1)", "", &["op"]);
+    // A step that is gone is nobody's.
+    assert_eq!(plan_identities(&graph("op(a:v1)"), &graph("in*"), &options("")).in_the_way(), BTreeSet::new());
+}
