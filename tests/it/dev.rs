@@ -2,7 +2,7 @@
 
 use crate::WEIR;
 use std::path::Path;
-use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, plugin, write_variant};
+use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, has_toolchain, plugin, write_variant};
 use weir_wasm::{ChildProcess, CompileCache, CompileIn, CompileLimits, CompileStop, EngineMode, Plugin, WasmEngine};
 
 /// A job that counts what `send` brings, whose plugin is "built" by copying what was "written".
@@ -210,6 +210,45 @@ fn states_that_a_job_would_lose_that_does_not_run_are_given_up_too() {
     job.write(&std::fs::read(plugin("keyed-count")).expect("a component"));
     job.says(&mut process, "what is kept of count.occurrences is given up");
     job.says(&mut process, "resuming from checkpoint");
+    process.send(Signal::Interrupt);
+    process.ended().assert(0, &["stopping after a last checkpoint"]);
+}
+
+#[test]
+fn headers_of_a_project_in_c_are_looked_at_wherever_they_are() {
+    if !has_toolchain("c") {
+        return;
+    }
+    let mut job = Developed::new();
+    job.bench.run("plugin new deep --language c -q").assert(0, &[]);
+    let write = |job: &Developed, path: &str, text: &str| {
+        let path = job.bench.path(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).and_then(|()| std::fs::write(path, text)).expect("a file");
+    };
+    write(&job, "deep/inner/below.h", "#define BELOW \"1\"\n");
+    write(&job, "shared parts/beside.h", "#define BESIDE \"1\"\n");
+    let operator = "#include <weir.h>\n#include \"inner/below.h\"\n#include \"../shared parts/beside.h\"\n\
+        static weir_status process(weir_context *ctx, const weir_record *record) {\n    (void)record;\n    weir_emit(ctx, weir_text(BELOW BESIDE));\n    return WEIR_OK;\n}\n\
+        WEIR_OPERATOR = {.name = \"deep\", .version = \"0.1.0\", .process = process};\n";
+    write(&job, "deep/operator.c", operator);
+    let built = "plugin = \"count.wasm\"\nbuild = \"cp written.wasm count.wasm\"\nsources = [\"written.wasm\"]";
+    job.bench.edit_job(built, "plugin = \"deep/deep.wasm\"\nbuild = \"weir plugin build deep\"\nsources = [\"deep/*.c\"]");
+    let mut process = job.start("dev job.toml");
+    job.says(&mut process, "count: built");
+    job.emits(&mut process, "11");
+    for (header, text, expect) in [
+        ("deep/inner/below.h", "#define BELOW \"2\"\n", "21"),
+        ("shared parts/beside.h", "#define BESIDE \"2\"\n", "22"),
+        ("deep/inner/below.h", "#define BELOW \"3\"\n", "32"),
+    ] {
+        write(&job, header, text);
+        job.says(&mut process, "has taken over behind checkpoint");
+        job.emits(&mut process, expect);
+    }
+    // It is looked at as soon as it is part of what is built, and is missed as soon as it is gone.
+    std::fs::remove_file(job.bench.path("deep/inner/below.h")).expect("it was there");
+    job.says(&mut process, "below.h");
+    job.says(&mut process, "the job goes on as it was");
     process.send(Signal::Interrupt);
     process.ended().assert(0, &["stopping after a last checkpoint"]);
 }

@@ -137,7 +137,12 @@ pub(crate) const OPERATOR: &[Setting] = &[
         Nothing,
         "The command that makes the plugin, run where its file is missing or older than its sources.",
     ),
-    Setting::new("sources", Kind::Texts, Value("[]"), "Patterns of the files that it is made from, where cargo does not say."),
+    Setting::new(
+        "sources",
+        Kind::Texts,
+        Value("[]"),
+        "Patterns of the files that it is made from, where cargo does not say; headers in C that `weir plugin build` has read need none.",
+    ),
     Setting::new("input", INPUT, Found("to be said, or `inputs`"), INPUT_ABOUT),
     Setting::new("inputs", Kind::Other("list of inputs"), Found("to be said, or `input`"), INPUTS_ABOUT),
     Setting::new(

@@ -2,6 +2,7 @@
 
 use super::{Project, failed};
 use crate::failure::Failure;
+use crate::plugins::noted_beside;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -33,6 +34,11 @@ pub struct Built {
 /// Runs the language's compiler. `say` is told what takes time.
 pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Failure> {
     let made = (project.language.profile().build)(project, say)?;
+    let (noted, place) = (made.with_extension("d"), noted_beside(&project.component()));
+    if noted.is_file() {
+        // What cannot be noted is looked for by the globs of the job file alone.
+        _ = place.parent().map(std::fs::create_dir_all).transpose().and_then(|_| std::fs::copy(&noted, &place));
+    }
     Ok(Built { made, component: project.component() })
 }
 

@@ -46,12 +46,25 @@ fn build(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
         "zig" => sources(&sdk.join("src"))?,
         _ => sdk_objects(project, &sdk, (compiler, &arguments), say)?,
     };
+    let own = sources(&project.folder.join(&project.source))?;
+    let only_compiled: Vec<String> = arguments.iter().chain(&own).cloned().collect();
     arguments.extend(LINK_FLAGS.map(str::to_owned));
     arguments.extend(["-o".into(), module.display().to_string()]);
-    arguments.extend(sources(&project.folder.join(&project.source))?);
+    arguments.extend(own);
     arguments.extend(sdk_part);
     run(compiler, arguments, &project.folder, say)?;
+    note_sources(project, &module, (compiler, &only_compiled));
     Ok(module)
+}
+
+/// Notes beside the module what the author's files are made of, headers wherever they are, as cargo does. Where that cannot be known, only the globs of the job file are.
+fn note_sources(project: &Project, module: &Path, (compiler, arguments): (&Tool, &[String])) {
+    // Zig's own word, `cc`, comes first.
+    let rules = arguments.iter().cloned().chain(["-MM".to_owned()]);
+    if let Ok(rules) = run(compiler, rules, &project.folder, &|_| ()) {
+        // A rule is one line.
+        _ = std::fs::write(module.with_extension("d"), rules.replace("\\\n", ""));
+    }
 }
 
 /// The SDK's part of the module, which is compiled where it is not, or where the SDK is newer: nobody waits for it who saves a line of an operator.

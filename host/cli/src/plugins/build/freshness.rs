@@ -35,7 +35,22 @@ fn modified(path: &Path) -> Option<SystemTime> {
 
 /// The sources that cargo has noted in the `.d` file beside the artefact; `None` where there is no such file.
 pub(super) fn dep_info_sources(artefact: &Path, folder: &Path) -> Option<Vec<PathBuf>> {
-    let text = std::fs::read_to_string(artefact.with_extension("d")).ok()?;
+    sources_in(&artefact.with_extension("d"), folder)
+}
+
+/// Where `weir plugin build` notes what a component is made of, in cargo's form.
+pub(crate) fn noted_beside(component: &Path) -> PathBuf {
+    let folder = component.parent().unwrap_or(Path::new(""));
+    folder.join("target").join(component.file_name().unwrap_or_default()).with_extension("d")
+}
+
+/// What it has noted there.
+pub(super) fn noted_sources(component: &Path) -> Vec<PathBuf> {
+    sources_in(&noted_beside(component), component.parent().unwrap_or(Path::new(""))).unwrap_or_default()
+}
+
+fn sources_in(noted: &Path, folder: &Path) -> Option<Vec<PathBuf>> {
+    let text = std::fs::read_to_string(noted).ok()?;
     Some(dep_info(&text).into_iter().map(|source| folder.join(source)).collect())
 }
 

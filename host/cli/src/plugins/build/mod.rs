@@ -1,7 +1,8 @@
 //! Runs the `build` line of each operator whose plugin is missing or older than what it is made from.
 //!
 //! The line runs through `sh -c` in the job file's folder. Its sources are those that cargo has noted beside the artefact
-//! (`name.d` beside `name.wasm`), else the globs of `sources`; where there is neither, only a missing artefact is built.
+//! (`name.d` beside `name.wasm`), else the globs of `sources` and what `weir plugin build` has noted, as headers of C; where there is none, only a missing
+//! artefact is built.
 //!
 //! `CARGO_TARGET_DIR` moves what cargo builds. Where it is set and the operator has a `build` line, the part of the plugin's path up to and
 //! with its first folder named `target` stands for that folder; the line itself is handed the same folder as an absolute path,
@@ -10,11 +11,12 @@
 mod freshness;
 mod wasm_target;
 
+pub(crate) use freshness::noted_beside;
 pub(crate) use wasm_target::ensure_installed as ensure_target;
 
 use crate::failure::Failure;
 use crate::job_file::{Code, JobFile, JobFileError, OperatorStep, PluginCode, PluginPlace, Problem};
-use freshness::{Freshness, changed_last, dep_info_sources, freshness, glob_sources};
+use freshness::{Freshness, changed_last, dep_info_sources, freshness, glob_sources, noted_sources};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -122,7 +124,10 @@ impl Step<'_> {
     fn sources(&self) -> Result<Vec<PathBuf>, Failure> {
         match dep_info_sources(self.artefact, &self.job.folder) {
             Some(sources) => Ok(sources),
-            None => glob_sources(&self.code.sources, &self.job.folder).map_err(|message| self.problem(message, None)),
+            None => {
+                let globbed = glob_sources(&self.code.sources, &self.job.folder).map_err(|message| self.problem(message, None))?;
+                Ok(globbed.into_iter().chain(noted_sources(self.artefact)).collect())
+            }
         }
     }
 

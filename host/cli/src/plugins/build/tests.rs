@@ -91,6 +91,28 @@ fn globs_stand_in_where_cargo_has_left_no_list() {
 }
 
 #[test]
+fn what_a_project_has_noted_of_its_component_counts_beside_the_globs() {
+    let bench = Bench::new();
+    let lines = format!("{BUILD}\nsources = [\"*.c\"]");
+    bench.file("p.wasm", 5, "");
+    bench.file("a.c", 6, "");
+    bench.file("inner/head er.h", 6, "");
+    bench.file("target/p.d", 5, "operator.o: a.c   inner/head\\ er.h\n");
+    bench.build(&lines).expect("fresh");
+    assert!(!bench.has("ran"));
+    bench.file("inner/head er.h", 4, "changed");
+    bench.build(&lines).expect("built");
+    assert!(bench.has("ran"));
+    let bench = Bench::new();
+    bench.file("p.wasm", 5, "");
+    bench.file("target/p.d", 5, "operator.o: a.c\n");
+    bench.file("a.c", 6, "");
+    bench.file("b.c", 4, "");
+    bench.build(&lines).expect("built");
+    assert!(bench.has("ran"), "a file that has come since");
+}
+
+#[test]
 fn an_artefact_without_known_sources_is_left_alone() {
     let bench = Bench::new();
     bench.file("p.wasm", 5, "");
