@@ -15,6 +15,8 @@ pub enum GuestFault {
     Trap {
         /// What wasmtime says, with the guest's last error line where there is one.
         message: String,
+        /// What it wrote in that call.
+        said: Option<Said>,
         /// The functions it was in.
         backtrace: Option<String>,
     },
@@ -100,10 +102,26 @@ pub enum GuestFault {
     },
 }
 
+/// What a guest wrote before it trapped. Its text is `its standard error: …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// `standard error` or `standard output`.
+    pub stream: &'static str,
+    /// The beginning and the end of it, fit to be shown.
+    pub text: String,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its {}: {}", self.stream, self.text)
+    }
+}
+
 impl fmt::Display for GuestFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Trap { message, .. } => write!(f, "the plugin trapped: {message}"),
+            Self::Trap { message, said: None, .. } => write!(f, "the plugin trapped: {message}"),
+            Self::Trap { message, said: Some(said), .. } => write!(f, "the plugin trapped: {message}; {said}"),
             Self::DeadlineExceeded { limit, .. } => write!(f, "the plugin did not return within {limit:?} (limits.time-per-batch)"),
             Self::FuelLimit { limit, .. } => write!(f, "the plugin used more than {limit} fuel in one call (limits.fuel-per-record)"),
             Self::TableLimit { limit, wanted } => {
@@ -144,6 +162,17 @@ impl GuestFault {
             Self::StateLimit { .. } | Self::Malformed { .. } => None,
             Self::Failure { .. } | Self::TimerFailure { .. } | Self::WindowFailure { .. } => None,
             Self::Unwindowed { .. } | Self::OpenFailed { .. } => None,
+        }
+    }
+
+    /// The text of a fault that comes of what an author's code has said itself: that first, and the fault on a line below it.
+    pub(crate) fn in_own_words(mut self) -> String {
+        match &mut self {
+            Self::Trap { said, .. } => match said.take() {
+                Some(said) => format!("{}\n{self}", said.text),
+                None => self.to_string(),
+            },
+            _ => self.to_string(),
         }
     }
 
@@ -188,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_error_of_a_trap_carries_its_backtrace() {
-        let fault = GuestFault::Trap { message: "unreachable".into(), backtrace: Some("0: weir!process\n".into()) };
+        let fault = GuestFault::Trap { message: "unreachable".into(), said: None, backtrace: Some("0: weir!process\n".into()) };
         let error = fault.into_error("operator \"count\" subtask 0", "plugin count.wasm a1b2c3d4");
         assert!(error.is_guest_fault());
         assert_eq!(

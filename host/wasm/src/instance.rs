@@ -275,9 +275,7 @@ fn classify(error: &wasmtime::Error, state: &HostState, given: Given, output_byt
         return GuestFault::Malformed { what: cause + &refused };
     }
     let last_line = state.log.last_error.as_ref().map(|line| format!("; its last error line: {line}")).unwrap_or_default();
-    let written = state.written.text().map(|text| format!("; {text}")).unwrap_or_default();
-    let message = cause + &last_line + &refused + &written;
-    GuestFault::Trap { message, backtrace }
+    GuestFault::Trap { message: cause + &last_line + &refused, said: state.written.said(), backtrace }
 }
 
 /// Whether memory or elements of a table that were refused are what ended the call, and not something that the guest came to without it: an allocator that gives up executes
@@ -286,7 +284,7 @@ fn classify(error: &wasmtime::Error, state: &HostState, given: Given, output_byt
 fn ran_out_of_memory(trap: Option<Trap>, backtrace: &Option<String>, state: &HostState) -> bool {
     match trap {
         Some(Trap::CannotLeaveComponent) => true,
-        Some(trap) => trap == Trap::UnreachableCodeReached && state.log.last_error.is_none() && state.written.text().is_none(),
+        Some(trap) => trap == Trap::UnreachableCodeReached && state.log.last_error.is_none() && state.written.said().is_none(),
         None => backtrace.is_none() && state.phase == Phase::Instantiate,
     }
 }

@@ -53,7 +53,7 @@ mod world_version;
 
 pub use compile::{ChildProcess, CompileIn, CompileLimits, CompileStop, compile_child};
 pub use engine::{CompileCache, EngineMode, GUEST_STACK_BYTES, WasmEngine};
-pub use fault::GuestFault;
+pub use fault::{GuestFault, Said};
 pub use guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, KeyedValues, TimerCall, Usage, WindowCall};
 pub use guest_text::printable;
 pub use limits::{BATCH_RECORDS, Limits, OnFailure, OperatorSettings, QuarantineLimit};

@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn trap() -> GuestFault {
-        GuestFault::Trap { message: String::new(), backtrace: None }
+        GuestFault::Trap { message: String::new(), said: None, backtrace: None }
     }
 
     fn late() -> GuestFault {

@@ -298,9 +298,10 @@ pub(crate) fn describe(engine: &WasmEngine, pre: &OperatorPre<HostState>) -> Res
         Ok(descriptor) => descriptor::checked(descriptor),
         Err(fault) => {
             let hint = "describe has to answer in every new instance, at once, and without any call of the host";
-            let told = fault.to_string();
+            let backtrace = fault.backtrace().map(str::to_owned);
+            let told = fault.in_own_words();
             let (first, others) = told.split_once('\n').map_or((&*told, None), |(first, others)| (first, Some(others)));
-            let problem = Problem::new(format!("it does not describe itself: {first}")).lines(others).lines(fault.backtrace());
+            let problem = Problem::new(format!("it does not describe itself: {first}")).lines(others).lines(backtrace.as_deref());
             Err(vec![problem.hint(hint)])
         }
     }

@@ -4,6 +4,7 @@
 //! An exception in Python or JavaScript, or a panic in Go, says its name there and then executes `unreachable`. (TinyGo says it on the
 //! standard output, so that speaks where the standard error is silent.)
 
+use crate::fault::Said;
 use crate::guest_text::{printable_end, printable_message};
 use crate::host_state::HostState;
 use wasmtime::component::Linker;
@@ -47,9 +48,9 @@ impl StandardStreams {
     }
 
     /// What an error says of them; nothing where nothing was written.
-    pub(crate) fn text(&self) -> Option<String> {
-        let error = self.error.text().map(|text| format!("its standard error: {text}"));
-        error.or_else(|| self.output.text().map(|text| format!("its standard output: {text}")))
+    pub(crate) fn said(&self) -> Option<Said> {
+        let error = self.error.text().map(|text| Said { stream: "standard error", text });
+        error.or_else(|| self.output.text().map(|text| Said { stream: "standard output", text }))
     }
 }
 
@@ -132,13 +133,14 @@ mod tests {
     #[test]
     fn little_is_kept_whole_and_the_output_speaks_where_the_error_is_silent() {
         let mut streams = StandardStreams::default();
-        assert_eq!(streams.text(), None);
+        let said = |streams: &StandardStreams| streams.said().map(|said| said.to_string());
+        assert_eq!(said(&streams), None);
         streams.write(StandardStream::Output, b"panic: no\n");
         streams.write(StandardStream::Output, b"goroutine 1");
-        assert_eq!(streams.text().as_deref(), Some("its standard output: panic: no\n    goroutine 1"));
+        assert_eq!(said(&streams).as_deref(), Some("its standard output: panic: no\n    goroutine 1"));
         streams.write(StandardStream::Error, b"ValueError\n");
-        assert_eq!(streams.text().as_deref(), Some("its standard error: ValueError"));
+        assert_eq!(said(&streams).as_deref(), Some("its standard error: ValueError"));
         streams.clear();
-        assert_eq!(streams.text(), None);
+        assert_eq!(said(&streams), None);
     }
 }

@@ -153,7 +153,7 @@ fn streams(text: &str, body: &str) -> Guest {
 }
 
 fn written(guest: &Guest) -> Option<String> {
-    guest.store.data().written.text()
+    guest.store.data().written.said().map(|said| said.to_string())
 }
 
 #[test]
