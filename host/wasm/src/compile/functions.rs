@@ -98,6 +98,15 @@ impl FunctionCache {
     }
 }
 
+#[cfg(test)]
+impl FunctionCache {
+    /// How many functions were found, and how many compiled.
+    pub(crate) fn counts(&self) -> [usize; 2] {
+        let asked = self.asked.lock().unwrap();
+        [asked.found.len(), asked.new.len()]
+    }
+}
+
 impl CacheStore for FunctionCache {
     fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
         let place = self.found.get(key)?;
@@ -181,8 +190,7 @@ mod tests {
         wasmtime::Module::new(&engine.engine, wat::parse_str(module).unwrap()).unwrap();
         let functions = functions.unwrap();
         functions.keep().unwrap();
-        let asked = functions.asked.lock().unwrap();
-        [asked.found.len(), asked.new.len()]
+        functions.counts()
     }
 
     #[test]

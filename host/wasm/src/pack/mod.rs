@@ -3,6 +3,8 @@
 //! The latter is what plain `cargo build --target wasm32-unknown-unknown` makes; nobody needs a tool of the component model. A module of a language
 //! whose compiler knows nothing of components has its type added: it is the world's.
 
+mod order;
+
 use crate::guest_text::printable;
 use crate::world;
 use std::fs::{File, OpenOptions};
@@ -93,9 +95,12 @@ pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     encode(bytes).map_err(|error| invalid(bytes).unwrap_or_else(|| unpackable(&error)))
 }
 
-/// As [`pack`], with the world's own type where a module carries none.
+/// As [`pack`], with the world's own type where a module carries none. The modules of a component that there is are put in order.
 pub(crate) fn pack_adding_type(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
-    if Parser::is_component(bytes) || carries_component_type(bytes) {
+    if Parser::is_component(bytes) {
+        return pack(bytes).map(|component| order::ordered(&component).unwrap_or(component));
+    }
+    if carries_component_type(bytes) {
         return pack(bytes);
     }
     let mut module = bytes.to_vec();
