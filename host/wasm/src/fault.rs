@@ -17,6 +17,8 @@ pub enum GuestFault {
         message: String,
         /// What it wrote in that call.
         said: Option<Said>,
+        /// It ran out of stack, of which no code of its own can say where that was.
+        out_of_stack: bool,
         /// The functions it was in.
         backtrace: Option<String>,
     },
@@ -165,6 +167,11 @@ impl GuestFault {
         }
     }
 
+    /// Whether it ran out of stack.
+    pub(crate) fn is_out_of_stack(&self) -> bool {
+        matches!(self, Self::Trap { out_of_stack: true, .. })
+    }
+
     /// The text of a fault that comes of what an author's code has said itself: that first, and the fault on a line below it.
     pub(crate) fn in_own_words(mut self) -> String {
         match &mut self {
@@ -217,7 +224,12 @@ mod tests {
 
     #[test]
     fn the_error_of_a_trap_carries_its_backtrace() {
-        let fault = GuestFault::Trap { message: "unreachable".into(), said: None, backtrace: Some("0: weir!process\n".into()) };
+        let fault = GuestFault::Trap {
+            message: "unreachable".into(),
+            said: None,
+            out_of_stack: false,
+            backtrace: Some("0: weir!process\n".into()),
+        };
         let error = fault.into_error("operator \"count\" subtask 0", "plugin count.wasm a1b2c3d4");
         assert!(error.is_guest_fault());
         assert_eq!(

@@ -275,7 +275,8 @@ fn classify(error: &wasmtime::Error, state: &HostState, given: Given, output_byt
         return GuestFault::Malformed { what: cause + &refused };
     }
     let last_line = state.log.last_error.as_ref().map(|line| format!("; its last error line: {line}")).unwrap_or_default();
-    GuestFault::Trap { message: cause + &last_line + &refused, said: state.written.said(), backtrace }
+    let out_of_stack = trap == Some(Trap::StackOverflow);
+    GuestFault::Trap { message: cause + &last_line + &refused, said: state.written.said(), out_of_stack, backtrace }
 }
 
 /// Whether memory or elements of a table that were refused are what ended the call, and not something that the guest came to without it: an allocator that gives up executes

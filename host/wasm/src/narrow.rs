@@ -107,6 +107,7 @@ pub(crate) fn named(fault: &GuestFault, records: usize) -> Option<usize> {
         | GuestFault::TimerFailure { timer: blamed, .. }
         | GuestFault::WindowFailure { firing: blamed, .. } => blamed.map(|at| at as usize).filter(|&at| at < records),
         GuestFault::Unwindowed { .. } => (records == 1).then_some(0),
+        GuestFault::Trap { out_of_stack: true, .. } => (records == 1).then_some(0),
         GuestFault::Trap { .. } | GuestFault::DeadlineExceeded { .. } | GuestFault::FuelLimit { .. } => None,
         GuestFault::MemoryLimit { .. } | GuestFault::TableLimit { .. } => None,
         GuestFault::OutputLimit { .. } | GuestFault::StateLimit { .. } => None,
@@ -125,7 +126,7 @@ mod tests {
     }
 
     fn trap() -> GuestFault {
-        GuestFault::Trap { message: String::new(), said: None, backtrace: None }
+        GuestFault::Trap { message: String::new(), said: None, out_of_stack: false, backtrace: None }
     }
 
     fn late() -> GuestFault {

@@ -1,5 +1,6 @@
 //! A plugin as an operator of the engine: batches, due timers and windows that fire in, checked effects out, and faults dealt with as the job says.
 
+mod culprit;
 mod failures;
 
 use crate::apply::apply;

@@ -39,14 +39,26 @@ impl WasmOperator {
     fn failed(&self, work: Work<'_>, range: &Range<usize>, fault: GuestFault) -> EngineError {
         let place = self.guest.maker.place_of(&fault, work, range);
         let error = fault.into_error(place, self.guest.maker.plugin_named());
-        let hint = format!("`on-failure = \"quarantine\"` of the operator sets such a {} aside and goes on", work.one());
-        if self.on_probation { error } else { error.with_hint(hint) }
+        if self.on_probation { error } else { error.with_hint(hint_of_quarantine(work)) }
+    }
+
+    /// As [`WasmOperator::failed`] by what stands at this place, of a call that began at `start`.
+    fn failed_at(&self, work: Work<'_>, at: usize, start: usize, fault: GuestFault) -> EngineError {
+        let place = self.guest.maker.place_of(&fault, work, &(at..at + 1));
+        let attempted = format!("{place}, {} {} of the batch", work.one(), at - start);
+        fault.into_error(attempted, self.guest.maker.plugin_named()).with_hint(hint_of_quarantine(work))
     }
 
     /// What to try after a fault, or the error that fails the task.
     pub(super) fn narrow(&mut self, work: Work<'_>, failed: Failed, context: &mut OperatorContext<'_>) -> Result<Vec<Part>, EngineError> {
         let Failed { tried, fault, fresh, had_all } = failed;
-        let Some(limit) = self.quarantine_limit() else { return Err(self.failed(work, &tried.range, fault)) };
+        let Some(limit) = self.quarantine_limit() else {
+            let culprit = if fault.is_out_of_stack() && !self.on_probation { self.culprit(work, &tried.range, context)? } else { None };
+            return Err(match culprit {
+                Some(at) => self.failed_at(work, at, tried.range.start, fault),
+                None => self.failed(work, &tried.range, fault),
+            });
+        };
         let now = self.guest.now();
         match next(&tried, &fault, fresh, had_all, now) {
             // What has been found out counts, however long it took.
@@ -115,4 +127,8 @@ impl WasmOperator {
         let hint = "up to the last complete checkpoint the records and their errors are in the operator's quarantine output; mend the plugin or the input";
         Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).from_guest())
     }
+}
+
+fn hint_of_quarantine(work: Work<'_>) -> String {
+    format!("`on-failure = \"quarantine\"` of the operator sets such a {} aside and goes on", work.one())
 }

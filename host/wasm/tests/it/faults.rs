@@ -54,9 +54,27 @@ fn a_guest_that_never_returns_is_interrupted_by_fuel_and_by_time() {
 fn memory_stack_and_output_are_bounded() {
     check("eat", "ran out of memory");
     check("eat", "may have 67108864 (limits.memory)");
-    check("recurse", "call stack exhausted");
     check("flood", "more than 16777216 bytes from one call");
     check_limits(Limits { output_records: 10, ..Limits::default() }, "many 11", "12 records from one call, and 10 are the most");
+}
+
+#[test]
+fn whoever_runs_out_of_stack_cannot_say_at_which_record_and_is_told_it() {
+    check(
+        "recurse",
+        "operator \"op\" subtask 0 at key \"a\", record 1 of the batch: the plugin trapped: wasm trap: call stack exhausted (plugin ",
+    );
+    for culprit in [0, 1, 36, 98, 99] {
+        let keys: Vec<String> = (0..100).map(|key| format!("k{key}")).collect();
+        let value = |at: usize| if at == culprit { "recurse" } else { "x" };
+        let records: Vec<_> = keys.iter().enumerate().map(|(at, key)| (key.as_str(), value(at))).collect();
+        let mut bench = Bench::new(Setup::default());
+        let error = bench.keyed(&records).unwrap_err();
+        let place = format!("operator \"op\" subtask 0 at key \"k{culprit}\", record {culprit} of the batch: the plugin trapped");
+        assert!(error.to_string().starts_with(&place), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.starts_with("`on-failure = \"quarantine\"`")));
+        assert_eq!(values(&bench.keyed(&[("k0", "after")]).unwrap()), ["after=1"], "nothing has had an effect");
+    }
 }
 
 #[test]
