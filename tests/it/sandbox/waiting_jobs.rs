@@ -1,4 +1,4 @@
-//! Traps that wait, in whole jobs: in each export that is called again and again, at the third call of an instance, behind a restore from a checkpoint of the job,
+//! Traps that wait, in whole jobs: in each export that is called again and again, at the second or third call of an instance, behind a restore from a checkpoint of the job,
 //! and at the keys of one key group.
 
 use super::faults::settings;
@@ -186,16 +186,17 @@ fn a_guest_that_waits_for_nothing_does_its_work() {
     }
 }
 
+/// At the second one a batch that is narrowed down comes to single records on instances that have worked before.
 #[test]
-fn the_third_call_of_an_instance_fails_its_job_or_is_nobodys_fault() {
-    for export in EXPORTS {
-        Tried::new(export, When::Call(3), OnFailure::Fail).fails();
-        let tried = Tried::new(export, When::Call(3), without_end());
+fn a_later_call_of_an_instance_fails_its_job_or_is_nobodys_fault() {
+    for (export, call) in EXPORTS.into_iter().flat_map(|export| [(export, 2), (export, 3)]) {
+        Tried::new(export, When::Call(call), OnFailure::Fail).fails();
+        let tried = Tried::new(export, When::Call(call), without_end());
         match export {
             // A record that brings windows together which cannot be merged is set aside at once.
-            "merge" => assert!(tried.finishes().keys().len() as u64 >= KEYS && tried.aside().len() < COUNT as usize / 4),
+            "merge" => assert!(tried.finishes().keys().len() as u64 >= KEYS && tried.aside().len() < COUNT as usize / 2),
             "on-windows" => assert_eq!((tried.finishes().keys(), tried.aside()), (all_windows(|_| true), Vec::new())),
-            _ => assert_eq!((tried.finishes().records(), tried.aside()), (all_records(|_| true), Vec::new()), "{export}"),
+            _ => assert_eq!((tried.finishes().records(), tried.aside()), (all_records(|_| true), Vec::new()), "{export} {call}"),
         }
     }
 }
