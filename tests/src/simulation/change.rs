@@ -318,7 +318,8 @@ impl World {
         let wanted = Shape { version, ..shape.clone() };
         let change = GraphChange { graph: wanted.graph(&self.simulator, &self.disk, self.scenario), overrides: wanted.upgraded() };
         let probation = Duration::from_millis(self.simulator.draw(300));
-        let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation });
+        let until_checkpoint = version.is_multiple_of(2);
+        let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation, until_checkpoint });
         let mut decided = false;
         while let Some(event) = events.recv().await {
             decided |= !matches!(event, UpgradeEvent::Switched { .. });
@@ -350,7 +351,8 @@ pub fn simulate_trial_without_room(seed: u64, counter: Counter, max_unpublished:
         while status.completed.get() < 2 {
             clock.sleep_until(clock.now() + Duration::from_millis(1)).await;
         }
-        let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation: Duration::from_secs(3_600) });
+        let upgrade = Upgrade { change, vertex: "count".into(), probation: Duration::from_secs(3_600), until_checkpoint: false };
+        let mut events = control.upgrade(upgrade);
         while let Some(event) = events.recv().await {
             if let UpgradeEvent::RolledBack { error, .. } = event {
                 *slot.lock().expect("no panic") = Some((error.to_string(), disk.published()));

@@ -84,7 +84,8 @@ async fn stop_on_trial(
         clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
     }
     let change = GraphChange { graph, overrides: FILE.with_version(version).upgraded() };
-    let mut events = control.upgrade(Upgrade { change, vertex: "count".into(), probation: Duration::from_secs(3_600) });
+    let upgrade = Upgrade { change, vertex: "count".into(), probation: Duration::from_secs(3_600), until_checkpoint: false };
+    let mut events = control.upgrade(upgrade);
     let first = events.recv().await;
     if !matches!(first, Some(UpgradeEvent::Switched { .. })) {
         return (first, clock.now());

@@ -64,6 +64,9 @@ struct UpgradeRequest {
     /// What to call the component in messages.
     pub name: String,
     pub probation_ms: u64,
+    /// The first checkpoint of the new component ends the probation, however soon it comes.
+    #[serde(default)]
+    pub until_checkpoint: bool,
     /// Go on although some sink cannot hold output back.
     #[serde(default)]
     pub allow_repeat: bool,
@@ -212,7 +215,8 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): 
     }
     changing.phase("changing over", None);
     let probation = Duration::from_millis(request.probation_ms);
-    let mut events = job.control().upgrade(Upgrade { change: planned.change, vertex: operator.clone(), probation });
+    let (vertex, until_checkpoint) = (operator.clone(), request.until_checkpoint);
+    let mut events = job.control().upgrade(Upgrade { change: planned.change, vertex, probation, until_checkpoint });
     let mut switched = None;
     let (outcome, reason, behind) = loop {
         match events.recv().await {
@@ -236,7 +240,7 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): 
     };
     Ok(Json(json!({
         "schema": SCHEMA, "job": job.name(), "operator": operator, "outcome": outcome, "reason": reason,
-        "checkpoint": checkpoint, "savepoint": savepoint, "pause_ms": switched.map(|(_, pause)| pause),
+        "checkpoint": checkpoint, "savepoint": savepoint, "pause_ms": switched.map(|(_, pause)| pause), "may_repeat": leaky,
     })))
 }
 

@@ -84,6 +84,8 @@ pub struct Upgrade {
     pub vertex: String,
     /// How long the new one has to prove itself.
     pub probation: Duration,
+    /// The first checkpoint that completes while it works ends the probation, however short that was.
+    pub until_checkpoint: bool,
 }
 
 /// How an upgrade goes.

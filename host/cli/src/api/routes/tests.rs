@@ -182,7 +182,13 @@ fn a_rescale_that_no_step_follows_is_refused_and_says_why() {
 #[test]
 fn the_name_of_an_upload_is_fit_to_be_shown() {
     let bench = Bench::new(STANDARD);
-    let request = |name: &str| UpgradeRequest { operator: "a".into(), name: name.into(), probation_ms: 1, allow_repeat: false };
+    let request = |name: &str| UpgradeRequest {
+        operator: "a".into(),
+        name: name.into(),
+        probation_ms: 1,
+        until_checkpoint: false,
+        allow_repeat: false,
+    };
     let shown = |name: &str| may_upgrade(&bench.job, request(name)).expect("nothing is under way").name;
     assert_eq!(shown("\nweir: all done\u{1b}[31m"), "\\nweir: all done\\u{1b}[31m");
     assert_eq!(shown("plugins/new.wasm"), "plugins/new.wasm");

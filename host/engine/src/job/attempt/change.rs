@@ -159,7 +159,7 @@ impl Attempt<'_> {
 
     /// Everything that can fail before the barrier: the new operators are made here.
     fn tried(&self, upgrade: Upgrade, events: UpgradeEvents) -> Result<TriedUpgrade, EngineError> {
-        let Upgrade { change, vertex: id, probation } = upgrade;
+        let Upgrade { change, vertex: id, probation, until_checkpoint } = upgrade;
         if let Some(error) = self.unfit(&change) {
             return Err(error);
         }
@@ -180,7 +180,7 @@ impl Attempt<'_> {
             operators.push(NewOperator { task, operator: Successor::new(new.subtask_place(place, factory, of_subtask))? });
         }
         Ok(TriedUpgrade {
-            trial: Trial::new(probation),
+            trial: Trial::new(probation).or_until_checkpoint(until_checkpoint),
             old: self.session.graph.clone(),
             new,
             overrides: change.overrides,

@@ -22,6 +22,8 @@ use std::time::Duration;
 pub(in crate::job) struct Trial {
     /// How long the new operator has to work.
     probation: Duration,
+    /// The first checkpoint of its own is proof enough, however soon that comes.
+    until_checkpoint: bool,
     stage: Stage,
 }
 
@@ -87,7 +89,12 @@ pub(in crate::job) enum Verdict {
 impl Trial {
     /// One that has been asked for.
     pub fn new(probation: Duration) -> Self {
-        Self { probation, stage: Stage::Wanted }
+        Self { probation, until_checkpoint: false, stage: Stage::Wanted }
+    }
+
+    /// The same, where the first checkpoint of the new operator ends the probation, if the time has not done so before.
+    pub fn or_until_checkpoint(self, until_checkpoint: bool) -> Self {
+        Self { until_checkpoint, ..self }
     }
 
     /// The last checkpoint of the old operator; `None` until it is triggered.
@@ -128,7 +135,8 @@ impl Trial {
         Some(Switched { since, pause: pause.unwrap_or(swapped) })
     }
 
-    /// A checkpoint is complete. One that completes behind the end of the probation, or behind the end of the input, is the proof.
+    /// A checkpoint is complete. One that completes behind the end of the probation, or behind the end of the input, is the proof; where the first one is to do,
+    /// the first while the new operator works.
     pub fn on_completed(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, now: Monotonic) -> Completed {
         let Some(since) = self.since().filter(|&since| since < checkpoint_id) else { return Completed::ForGood };
         match &mut self.stage {
@@ -136,7 +144,7 @@ impl Trial {
                 *newest = checkpoint_id;
                 return Completed::Provisionally;
             }
-            Stage::OnProbation { ends, .. } if now >= *ends => {}
+            Stage::OnProbation { ends, .. } if self.until_checkpoint || now >= *ends => {}
             // The new operator has worked on all that there is.
             Stage::ChangingOver { .. } | Stage::Deploying { .. } | Stage::OnProbation { .. } if trigger == Trigger::Final => {}
             Stage::Wanted | Stage::ChangingOver { .. } | Stage::Deploying { .. } | Stage::OnProbation { .. } => {

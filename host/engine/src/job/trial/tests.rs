@@ -54,6 +54,19 @@ fn what_lies_behind_the_upgrade_is_provisional_until_it_is_proven() {
 }
 
 #[test]
+fn the_first_checkpoint_is_the_proof_where_that_is_to_do_and_the_time_asks_for_one() {
+    let mut trial = Trial::new(PROBATION).or_until_checkpoint(true);
+    trial.on_barrier(id(5));
+    assert_eq!(trial.on_completed(id(5), Trigger::Upgrade, at(1)), Completed::ForGood, "it is the old operator's");
+    assert_eq!(trial.on_completed(id(6), Trigger::Periodic, at(1)), Completed::Provisionally, "nobody has said that it works");
+    assert!(trial.on_working(at(3), None).is_some());
+    let mut slow = trial.clone();
+    assert_eq!(trial.on_completed(id(7), Trigger::Periodic, at(3)), Completed::AsProof);
+    assert_eq!(trial.on_accepted(), Some(id(7)));
+    assert_eq!((slow.on_time(at(12)), slow.on_time(at(13))), (false, true), "no checkpoint has come by itself");
+}
+
+#[test]
 fn the_end_of_the_input_is_proof_enough() {
     let mut trial = on_probation();
     // What a user asks for, or a stop, says nothing of the new operator.
@@ -104,7 +117,8 @@ fn a_job_that_ends_while_the_log_decides_does_not_say_that_the_upgrade_is_gone()
 fn random_sequences_keep_what_is_provisional_provisional() {
     for seed in 0..5_000 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut trial = Trial::new(PROBATION);
+        let until_checkpoint = random.bool();
+        let mut trial = Trial::new(PROBATION).or_until_checkpoint(until_checkpoint);
         let (mut now, mut next, mut since, mut ends) = (0, 1, None, None);
         let (mut newest, mut proven) = (None, false);
         for _ in 0..random.u32(1..40) {
@@ -125,7 +139,7 @@ fn random_sequences_keep_what_is_provisional_provisional() {
                 }
                 _ => {
                     let trigger = if random.u32(0..9) == 0 { Trigger::Final } else { Trigger::Periodic };
-                    let is_over = ends.is_some_and(|ends| now >= ends) || trigger == Trigger::Final;
+                    let is_over = ends.is_some_and(|ends| until_checkpoint || now >= ends) || trigger == Trigger::Final;
                     let is_proof = since.is_some() && !proven && is_over;
                     let expect = match (since, is_proof) {
                         (None, _) => Completed::ForGood,
