@@ -1,9 +1,10 @@
 //! The figures that weir is held to: the real binary runs whole jobs, in turn, and the table has median, minimum and maximum.
 //!
 //! `cargo bench -p weir-tests --bench figures [-- GROUP …]`, groups: `boundary`, `checkpointed`, `backpressure`,
-//! `start`, `recovery`, `changes`, `migration`, `windows`, `languages`, `peers`. `WEIR_ROUNDS` (5) rounds of each.
+//! `start`, `recovery`, `changes`, `migration`, `windows`, `languages`, `peers`, `dev`. `WEIR_ROUNDS` (5) rounds of each.
 //! Variants of a group take turns within a round, so that a machine whose speed drifts does not decide; quote the ratios of one run.
 
+mod dev;
 mod job;
 mod languages;
 mod live;
@@ -18,7 +19,7 @@ use statistics::{row, spread};
 
 type Group = (&'static str, fn(&Bench, usize));
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("boundary", boundary),
     ("checkpointed", checkpointed),
     ("backpressure", backpressure),
@@ -29,6 +30,7 @@ const GROUPS: [Group; 10] = [
     ("windows", windows),
     ("languages", |_, rounds| languages::languages(rounds)),
     ("peers", |_, rounds| peers::peers(rounds)),
+    ("dev", |_, rounds| dev::dev(rounds)),
 ];
 
 fn main() {

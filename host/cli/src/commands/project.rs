@@ -25,6 +25,8 @@ pub(super) fn new(context: &Context, name: &str, language: Language) -> Result<u
 pub(super) fn build(context: &Context, folder: &Path) -> Result<u8, Failure> {
     let project = Project::open(folder)?;
     let Built { made, component } = build_project(&project, &|line| context.screen.notice(line))?;
+    // The compiler is done: what follows is weir's own.
+    context.screen.notice(&format!("packing {}", component.display()));
     let info = write_component(&made, &component, &context.compiler.engine()?)?;
     let document = PluginPackDocument { schema: SCHEMA, file: component.display().to_string(), digest: info.digest, size: info.size };
     context.print_done(&document, || format!("{}: {} {}, {}\n", document.file, info.name, info.version, bytes_text(document.size)))?;
