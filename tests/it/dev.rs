@@ -6,15 +6,18 @@ use weir_tests::process::{Bench, Running, Signal, WordCount, children_of, has_to
 use weir_wasm::{ChildProcess, CompileCache, CompileIn, CompileLimits, CompileStop, EngineMode, Plugin, WasmEngine};
 
 /// A job that counts what `send` brings, whose plugin is "built" by copying what was "written".
-struct Developed {
-    bench: Bench,
-    sent: u32,
+pub struct Developed {
+    /// Its folder.
+    pub bench: Bench,
+    /// Words that have come.
+    pub sent: u32,
     /// Bytes of what was said that have been heard.
-    heard: usize,
+    pub heard: usize,
 }
 
 impl Developed {
-    fn new() -> Self {
+    /// Laid out, and begun by nobody.
+    pub fn new() -> Self {
         let bench = Bench::new(WEIR, WordCount::default());
         bench.write_job(
             "name = \"words\"\nparallelism = 1\n[checkpoints]\ninterval = \"100ms\"\n[source.words]\nconnector = \"file\"\npath = \"words.jsonl\"\nformat = \"jsonl\"\nkey = \"word\"\nfollow = true\n\
@@ -28,38 +31,45 @@ impl Developed {
     }
 
     /// As an editor saves: beside it first.
-    fn write(&self, bytes: &[u8]) {
+    pub fn write(&self, bytes: &[u8]) {
         std::fs::write(self.bench.path("being-written"), bytes).expect("a file");
         std::fs::rename(self.bench.path("being-written"), self.bench.path("written.wasm")).expect("a file");
     }
 
-    fn start(&self, line: &str) -> Running {
+    /// Starts `weir LINE`.
+    pub fn start(&self, line: &str) -> Running {
         self.bench.start(line)
     }
 
     /// A word comes, and is counted so often by now.
-    fn send(&mut self, process: &mut Running) {
+    pub fn send(&mut self, process: &mut Running) {
         self.sent += 1;
         let line = format!("{{\"word\":\"a\",\"count\":{}}}", self.sent);
         self.emits(process, &line);
     }
 
-    fn append(&self) {
+    /// So many words come, of which nothing is waited for.
+    pub fn come(&mut self, words: u32) {
+        self.sent += words;
+        self.append(words);
+    }
+
+    fn append(&self, words: u32) {
         use std::io::Write;
         let file = std::fs::OpenOptions::new().append(true).open(self.bench.path("words.jsonl"));
-        file.and_then(|mut file| file.write_all(b"{\"word\":\"a\"}\n")).expect("it is written");
+        file.and_then(|mut file| file.write_all("{\"word\":\"a\"}\n".repeat(words as usize).as_bytes())).expect("it is written");
     }
 
     /// A word comes, and this is written of it.
     fn emits(&mut self, process: &mut Running, line: &str) {
-        self.append();
+        self.append(1);
         let is_there = || self.bench.parts().iter().any(|part| std::fs::read_to_string(part).is_ok_and(|text| text.contains(line)));
         let runs = process.runs_until("a line", is_there);
         assert!(runs, "no `{line}`: {}", process.said());
     }
 
     /// What is said on standard error comes to have this.
-    fn says(&mut self, process: &mut Running, what: &str) {
+    pub fn says(&mut self, process: &mut Running, what: &str) {
         assert!(process.says(what, &mut self.heard), "no `{what}` in {}", process.said());
     }
 }

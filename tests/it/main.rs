@@ -64,6 +64,7 @@ mod corruption;
 mod crash_points;
 mod damage;
 mod dev;
+mod dev_changes;
 mod files;
 mod flights;
 mod followed;

@@ -169,6 +169,9 @@ pub struct RunArgs {
     /// The job's plugins are being written: what is compiled of them is kept function by function.
     #[arg(long, hide = true)]
     pub developed: bool,
+    /// Run the component with this SHA-256, which the job's storage keeps, in place of what the job file names.
+    #[arg(long, value_name = "OPERATOR=DIGEST", hide = true, conflicts_with = "pinned")]
+    pub component: Vec<String>,
     /// Run the job although another process of yours has it: that one is fenced, and stops. Without this such a run is refused; one whose process runs elsewhere,
     /// or is gone, is always taken over from.
     #[arg(long)]

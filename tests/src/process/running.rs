@@ -34,11 +34,16 @@ pub struct Running {
 
 impl Running {
     /// Starts `command`, which `line` stands for in messages.
-    pub fn start(mut command: Command, line: &str) -> Self {
+    pub fn start(command: Command, line: &str) -> Self {
+        Self::start_reading(command, line, Stdio::null())
+    }
+
+    /// The same, with a standard input.
+    pub fn start_reading(mut command: Command, line: &str, stdin: Stdio) -> Self {
         let file = || tempfile::tempfile().expect("a file for a stream");
         let (stdout, stderr) = (file(), file());
         let end = |file: &File| Stdio::from(file.try_clone().expect("a second handle"));
-        command.stdin(Stdio::null()).stdout(end(&stdout)).stderr(end(&stderr));
+        command.stdin(stdin).stdout(end(&stdout)).stderr(end(&stderr));
         let child = command.spawn().unwrap_or_else(|error| panic!("start `{line}`: {error}"));
         Self { child, line: line.to_owned(), stdout, stderr }
     }

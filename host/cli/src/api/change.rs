@@ -4,8 +4,7 @@ use super::status::ReferenceDocument;
 use crate::assemble::{Assembly, assemble_with};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
-use crate::plugins::Compiler;
-use crate::plugins::{PluginOrigin, PluginOrigins, digest_of};
+use crate::plugins::{BuildEnvironment, Compiler, PluginOrigin, PluginOrigins, digest_of, plugin_file};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use weir_engine::checkpoint::{Override, Replaced, paths};
@@ -126,7 +125,8 @@ impl Shape {
                     .with_hint("name the new component in the job file")
             })?;
             self.plugins.insert(id, PluginOrigin::Stored { name, digest: now, bytes });
-        } else if named != file && named != now {
+        } else if named != file && named != now && file != now {
+            // What was the file's own when it took over has given way to the file before, and that is no news.
             notice(&format!("{id}: the job file names another component by now; the upgrade does not count any more"));
         }
         Ok(())
@@ -182,8 +182,14 @@ impl Shape {
 
     /// True where the component is what the job file's plugin has become by now: that, too, counts as the file's, and what comes there later wins over it.
     fn is_of_file(&self, component: &OtherComponent) -> bool {
-        let Some(PluginOrigin::File(path)) = self.plugins.get(&component.operator) else { return false };
-        std::fs::metadata(path).is_ok_and(|file| file.len() == component.bytes.len() as u64)
+        let path = match self.plugins.get(&component.operator) {
+            Some(PluginOrigin::File(path)) => Some(path.clone()),
+            // What is kept stands in for the file.
+            Some(PluginOrigin::Stored { .. }) => plugin_file(&self.file, &component.operator, &BuildEnvironment::of_process()),
+            Some(PluginOrigin::Referenced(_)) | None => None,
+        };
+        let Some(path) = path else { return false };
+        std::fs::metadata(&path).is_ok_and(|file| file.len() == component.bytes.len() as u64)
             && std::fs::read(path).is_ok_and(|file| file == component.bytes)
     }
 

@@ -101,6 +101,16 @@ pub async fn stored_plugins(
     Ok(plugins)
 }
 
+/// The components with these digests, by operator, as they are kept in `store`: each in place of what the job file names.
+pub async fn stand_ins(digests: &BTreeMap<String, String>, store: &dyn Store, clock: &dyn Clock) -> Result<PluginOrigins, EngineError> {
+    let mut plugins = PluginOrigins::new();
+    for (id, digest) in digests {
+        let bytes = stored_component(store, clock, digest).await.map_err(|error| error.context(id))?;
+        plugins.insert(id.clone(), PluginOrigin::Stored { name: format!("{id} as it was"), digest: digest.clone(), bytes });
+    }
+    Ok(plugins)
+}
+
 /// The operators of `job` that run plugins, each with the digest of the component that it, or the one that it was before, ran at a checkpoint.
 fn stored_digests<'a>(
     job: &'a JobFile,

@@ -18,11 +18,17 @@ struct EndedAttempt {
     /// The absolute URL of the folder of its objects.
     storage: String,
     attempt: u64,
+    /// The process that it ended in.
+    #[serde(default)]
+    pid: u32,
+    /// The operator whose plugin is at fault, where the job has failed for that.
+    #[serde(default)]
+    fault: Option<String>,
 }
 
 impl Registry {
-    /// Notes that this attempt has ended, of the job whose objects lie at `storage`.
-    pub fn note_end(&self, storage: &str, attempt: u64) -> io::Result<()> {
+    /// Notes that this attempt has ended in this process, of the job whose objects lie at `storage`; `fault` is the operator whose plugin the job has failed for.
+    pub fn note_end(&self, storage: &str, attempt: u64, fault: Option<&str>) -> io::Result<()> {
         // What is in memory ends with its process, and is no other's job.
         if !is_same_storage(storage, storage) {
             return Ok(());
@@ -31,7 +37,7 @@ impl Registry {
         let _lock = self.lock();
         let mut ends = self.ends();
         ends.retain(|end| !is_same_storage(&end.storage, storage));
-        ends.push(EndedAttempt { storage: storage.into(), attempt });
+        ends.push(EndedAttempt { storage: storage.into(), attempt, pid: std::process::id(), fault: fault.map(str::to_owned) });
         ends.drain(..ends.len().saturating_sub(KEPT));
         let unfinished = self.0.join(format!(".ended-{}", std::process::id()));
         fs::write(&unfinished, serde_json::to_vec_pretty(&ends)?)?;
@@ -41,6 +47,11 @@ impl Registry {
     /// The last attempt of the job whose objects lie at `storage` that is known to have ended.
     pub fn ended(&self, storage: &str) -> Option<u64> {
         self.ends().into_iter().find(|end| is_same_storage(&end.storage, storage)).map(|end| end.attempt)
+    }
+
+    /// The operator whose plugin the job has failed for in the process `pid`, where its objects lie at `storage` and nothing of it has ended since.
+    pub fn fault(&self, storage: &str, pid: u32) -> Option<String> {
+        self.ends().into_iter().find(|end| end.pid == pid && is_same_storage(&end.storage, storage))?.fault
     }
 
     /// Oldest first. What makes no sense is as good as nothing.
@@ -65,12 +76,15 @@ mod tests {
         let registry = Registry::in_folder(&folder.path().join("jobs"));
         assert_eq!(registry.ended("file:/w/a"), None);
         for (storage, attempt) in [("file:/w/a", 1), ("file:/w/b", 7), ("file:/w/a", 2)] {
-            registry.note_end(storage, attempt).expect("written");
+            registry.note_end(storage, attempt, Some("count").filter(|_| attempt == 2)).expect("written");
         }
         assert_eq!(["file:/w/a", "file:/w/b", "file:/w/c"].map(|storage| registry.ended(storage)), [Some(2), Some(7), None]);
-        (0..KEPT).for_each(|job| registry.note_end(&format!("s3://bucket/{job}"), 1).expect("written"));
+        let (own, fault) = (std::process::id(), |storage, pid| registry.fault(storage, pid));
+        assert_eq!(fault("file:/w/a", own).as_deref(), Some("count"));
+        assert_eq!([fault("file:/w/a", own + 1), fault("file:/w/b", own)], [None, None], "another process's, and no fault");
+        (0..KEPT).for_each(|job| registry.note_end(&format!("s3://bucket/{job}"), 1, None).expect("written"));
         assert_eq!((registry.ended("file:/w/a"), registry.ends().len()), (None, KEPT));
-        registry.note_end("memory:/j", 1).expect("nothing to write");
+        registry.note_end("memory:/j", 1, None).expect("nothing to write");
         assert_eq!((registry.ended("memory:/j"), registry.ended("s3://bucket/0")), (None, Some(1)));
         assert_eq!(registry.running().expect("readable"), []);
         fs::write(registry.ends_path(), "{").expect("written");

@@ -1,13 +1,20 @@
-//! Which states a new plugin does not go on with: the one beside that which runs, and a job beside its newest checkpoint.
+//! What of a job's state is not gone on with: the states of a new plugin beside those of the one that runs, and a job beside its newest checkpoint.
 
-use crate::assemble::assemble;
+use crate::assemble::{Assembly, assemble};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
+use crate::plugins::stand_ins;
 use crate::start::{build_next, restore_options};
 use crate::storage::with_storage;
-use weir_engine::checkpoint::JobLog;
+use crate::try_out::try_to_open;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weir_engine::checkpoint::{CheckpointMetadata, JobLog};
 use weir_engine::job::{History, Origin, StartMode, load_metadata, plan_restore};
+use weir_engine::runtime::Runtime;
+use weir_engine::storage::Store;
+use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::PluginInfo;
 
 /// The states of operator `id` that `new` has no more, or with another type that nothing leads to, each as `ID.STATE`.
@@ -21,18 +28,56 @@ pub fn lost_states(id: &str, old: &PluginInfo, new: &PluginInfo) -> Vec<String> 
     old.states.iter().filter(|state| !goes_on(state)).map(|state| format!("{id}.{}", state.name)).collect()
 }
 
-/// What of the newest checkpoint `job` does not go on with, by the names under which it is given up; nothing where the job would not go on without that either.
-pub fn in_the_way(context: &Context, job: &JobFile) -> Result<Vec<String>, Failure> {
-    let plugins = build_next(&context.screen, job)?;
-    let graph = &assemble(job, &plugins, || Ok(context.compiler.engine()?))?.graph;
+/// How a job goes on from its newest checkpoint.
+#[derive(Default)]
+pub struct GoingOn {
+    /// It has one.
+    pub is_kept: bool,
+    /// Why its start would be refused.
+    pub refused: Option<EngineError>,
+    /// What it does not go on with, by the names under which that is given up; nothing where it would not go on without that either.
+    pub in_the_way: Vec<String>,
+}
+
+/// How `job` goes on, in which operators run components that its storage keeps in place of what it names, by their digests. An error is one of the job file or its plugins alone: they have to open.
+pub fn going_on(context: &Context, job: &JobFile, digests: &BTreeMap<String, String>) -> Result<GoingOn, Failure> {
+    let graph = &opened(context, job, digests)?.graph;
     with_storage(job, |store, runtime| async move {
-        let history = History::of(JobLog::open(store.clone(), runtime.clock.clone()).await?.entries());
+        let Some(metadata) = newest(&store, &runtime).await? else { return Ok(GoingOn::default()) };
         let (store, clock) = (&*store, &*runtime.clock);
-        let Origin::Checkpoint(checkpoint) = history.origin(&StartMode::Resume)? else { return Ok(Vec::new()) };
-        let metadata = load_metadata(store, clock, &checkpoint).await?;
-        let names: Vec<_> =
-            plan_restore(store, clock, &metadata, graph, &restore_options(job, &[])).await?.in_the_way().into_iter().collect();
+        let planned = plan_restore(store, clock, &metadata, graph, &restore_options(job, &[])).await?;
+        let names: Vec<_> = planned.in_the_way().into_iter().collect();
         let without = plan_restore(store, clock, &metadata, graph, &restore_options(job, &names)).await?;
-        Ok(if without.refusals.is_empty() { names } else { Vec::new() })
+        let in_the_way = if without.refusals.is_empty() { names } else { Vec::new() };
+        let refused = planned.accepted(&format!("checkpoint {}", metadata.checkpoint_id)).err();
+        Ok(GoingOn { is_kept: true, refused, in_the_way })
     })
+}
+
+/// The graph that the job file stands for, once its plugins have opened.
+fn opened(context: &Context, job: &JobFile, digests: &BTreeMap<String, String>) -> Result<Assembly, Failure> {
+    let mut plugins = build_next(&context.screen, job)?;
+    if !digests.is_empty() {
+        let kept = with_storage(job, |store, runtime| async move { stand_ins(digests, &*store, &*runtime.clock).await })?;
+        plugins.extend(kept.into_iter().filter(|(id, _)| job.operators.iter().any(|step| step.id.value == *id)));
+    }
+    let assembly = assemble(job, &plugins, || Ok(context.compiler.engine()?))?;
+    try_to_open(job, &assembly)?;
+    Ok(assembly)
+}
+
+/// The newest checkpoint of a job that may run. What was deleted while it was looked for has a newer one behind it.
+async fn newest(store: &Arc<dyn Store>, runtime: &Runtime) -> Result<Option<CheckpointMetadata>, EngineError> {
+    let mut missed = None;
+    loop {
+        let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
+        let Origin::Checkpoint(checkpoint) = History::of(log.entries()).origin(&StartMode::Resume)? else { return Ok(None) };
+        match load_metadata(&**store, &*runtime.clock, &checkpoint).await {
+            Ok(metadata) => return Ok(Some(metadata)),
+            Err(error) if error.kind() == ErrorKind::Corrupt && missed != Some(checkpoint.checkpoint_id) => {
+                missed = Some(checkpoint.checkpoint_id);
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }

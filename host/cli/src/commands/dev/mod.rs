@@ -1,14 +1,17 @@
 //! `weir dev`: a job that runs, and what was saved meanwhile of its plugins and of its file.
 //!
-//! The job runs in a process of its own, as `weir run` runs it, and is spoken to as any running job: a plugin that was built anew is an upgrade with a probation
-//! of a second, a job file that was saved a stop behind a last checkpoint and a run that goes on from there. So nothing holds for this command alone, and
+//! The job runs in a process of its own, as `weir run` runs it, and is spoken to as any running job: a plugin that was built anew is an upgrade whose probation
+//! ends at its first checkpoint, a job file that was saved a stop behind a last checkpoint and a run that goes on from there. So nothing holds for this command alone, and
 //! what fails here fails a process that is begun again.
 //!
 //! Files are looked at, and not listened to: a few times a second, which every file system and every editor's way to save serves.
 
+mod file;
+mod going_back;
 mod job_process;
 mod kept;
 mod saved;
+mod swap;
 
 use crate::args::DevArgs;
 use crate::client::JobClient;

@@ -1,50 +1,53 @@
-//! What was saved, and what becomes of it.
+//! A job that is being worked on: its process, what is looked at, and what the user is asked. `file` is about the job file, `swap` about plugins, `going_back` about those that fail.
 
+use super::going_back::Held;
 use super::job_process::JobProcess;
-use super::kept::{in_the_way, lost_states};
+use super::kept::going_on;
 use crate::args::DevArgs;
-use crate::assemble::assemble;
 use crate::client::JobClient;
 use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plugins::{BuildEnvironment, Stale, ensure_built, stale};
-use crate::start::build;
-use crate::try_out::try_to_open;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::SystemTime;
 use weir_wasm::{Plugin, PluginInfo};
 
-/// What a new plugin has to prove itself, ms: output is held back no longer.
-const PROBATION_MS: u64 = 1_000;
-
 /// A job that is being worked on.
 pub struct Dev<'a> {
-    context: &'a Context,
-    args: &'a DevArgs,
-    job: JobFile,
+    pub(super) context: &'a Context,
+    pub(super) args: &'a DevArgs,
+    pub(super) job: JobFile,
     /// The job file's text as it was looked at last.
-    text: String,
+    pub(super) text: String,
     /// `None`: the job has ended, and what is saved begins it again.
     pub process: Option<JobProcess>,
     /// It has ended well.
     has_finished: bool,
     /// What the operators declare that were seen running last.
-    running: BTreeMap<String, PluginInfo>,
+    pub(super) running: BTreeMap<String, PluginInfo>,
     /// The same of those that were begun and have not been seen running.
-    begun: BTreeMap<String, PluginInfo>,
+    pub(super) begun: BTreeMap<String, PluginInfo>,
+    /// The same of those that the ones that run took over from.
+    pub(super) before: BTreeMap<String, PluginInfo>,
+    /// Operators whose plugin's file has been refused, or has failed.
+    pub(super) held: BTreeMap<String, Held>,
     /// The job file as it was saved last is not what runs.
-    is_refused: bool,
+    pub(super) is_refused: bool,
+    /// It is what would run if the states that are asked about were given up.
+    pub(super) pending: Option<JobFile>,
+    /// Where output comes again has been said.
+    pub(super) has_said_repeats: bool,
     /// When the sources had changed of which a build was tried last.
     tried: BTreeMap<String, Option<SystemTime>>,
     /// Operators that were built while the job could not be spoken to yet.
-    waiting: BTreeSet<String>,
+    pub(super) waiting: BTreeSet<String>,
     /// States that the user may give up.
-    lost: Vec<String>,
+    pub(super) lost: Vec<String>,
     /// Some were given up since something was saved last: what fails all the same is not tried again and again.
-    has_reset: bool,
+    pub(super) has_reset: bool,
 }
 
 impl<'a> Dev<'a> {
@@ -52,9 +55,27 @@ impl<'a> Dev<'a> {
     pub fn new(context: &'a Context, args: &'a DevArgs) -> Result<Self, Failure> {
         let job = context.job(&args.job)?;
         let text = job.source.text.to_string();
-        let (running, begun, tried, waiting, lost) = Default::default();
-        let (process, has_finished, is_refused, has_reset) = (None, false, false, false);
-        let mut dev = Self { context, args, job, text, process, has_finished, running, begun, is_refused, tried, waiting, lost, has_reset };
+        let (running, begun, before, held, tried, waiting, lost, pending) = Default::default();
+        let (process, has_finished, is_refused, has_said_repeats, has_reset) = (None, false, false, false, false);
+        let mut dev = Self {
+            context,
+            args,
+            job,
+            text,
+            process,
+            has_finished,
+            running,
+            begun,
+            before,
+            held,
+            is_refused,
+            pending,
+            has_said_repeats,
+            tried,
+            waiting,
+            lost,
+            has_reset,
+        };
         match dev.begin(&if args.fresh { vec!["--fresh".to_owned()] } else { Vec::new() }) {
             // What does not build is about to be saved once more.
             Err(failure @ Failure::Engine(_)) => {
@@ -67,27 +88,29 @@ impl<'a> Dev<'a> {
         Ok(dev)
     }
 
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         self.context.screen.notice(text);
     }
 
     /// Begins the job, with what more is said on the command line.
-    fn begin(&mut self, more: &[String]) -> Result<(), Failure> {
-        (self.begun, self.lost, self.has_finished) = (BTreeMap::new(), Vec::new(), false);
+    pub(super) fn begin(&mut self, more: &[String]) -> Result<(), Failure> {
+        (self.begun, self.lost, self.pending, self.has_finished) = (BTreeMap::new(), Vec::new(), None, false);
         self.waiting.clear();
+        let mut more = more.to_vec();
         for (id, path) in self.built(&self.job)? {
             let info = self.info(&id, &path)?;
+            let info = self.held_back(&id, info, &mut more);
             self.begun.insert(id, info);
         }
-        self.process = Some(JobProcess::begin(&self.args.job, more, self.context)?);
+        self.process = Some(JobProcess::begin(&self.args.job, &more, self.context)?);
         Ok(())
     }
 
-    fn built(&self, job: &JobFile) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    pub(super) fn built(&self, job: &JobFile) -> Result<BTreeMap<String, PathBuf>, Failure> {
         ensure_built(job, &BuildEnvironment::of_process(), &|line| self.say(line))
     }
 
-    fn info(&self, id: &str, path: &std::path::Path) -> Result<PluginInfo, Failure> {
+    pub(super) fn info(&self, id: &str, path: &std::path::Path) -> Result<PluginInfo, Failure> {
         Ok(Plugin::load_within(path, &self.context.compiler.engine()?, self.job.compile_limits(id))?.info())
     }
 
@@ -100,18 +123,18 @@ impl<'a> Dev<'a> {
             Err(failure) => tell(self.context, &failure),
         }
         for operator in std::mem::take(&mut self.waiting) {
-            self.swap(operator);
+            self.swap(&operator);
         }
     }
 
     /// Speaks to the job, once it runs. A job of this file that another process runs is not this one's to change.
-    fn client(&self) -> Option<JobClient> {
+    pub(super) fn client(&self) -> Option<JobClient> {
         let is_own = |client: &JobClient| self.process.as_ref().is_some_and(|process| process.id() == client.registered.pid);
         JobClient::look_for(&self.args.job.display().to_string()).ok().flatten().filter(is_own)
     }
 
     /// What was begun runs: nothing of what it keeps is lost.
-    fn note_running(&mut self) {
+    pub(super) fn note_running(&mut self) {
         if !self.begun.is_empty() && self.client().is_some_and(|client| client.status().is_ok_and(|status| status["state"] == "running")) {
             self.running = std::mem::take(&mut self.begun);
             self.lost.clear();
@@ -120,51 +143,27 @@ impl<'a> Dev<'a> {
 
     fn look_at_process(&mut self) {
         self.note_running();
-        let Some(code) = self.process.as_mut().and_then(JobProcess::ended) else { return };
+        let Some((pid, code)) = self.process.as_mut().and_then(|process| Some((process.id(), process.ended()?))) else { return };
         self.process = None;
         self.has_finished = code == 0;
+        if !self.has_finished && self.goes_back(pid) {
+            return;
+        }
         self.say(match self.has_finished {
             true => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this",
             false => "the job has failed: what is saved lets it go on from its last checkpoint; Ctrl-C ends this",
         });
         if !self.has_finished {
             // What cannot be looked into now is no reason beside that which the job has given.
-            self.lost = in_the_way(self.context, &self.job).unwrap_or_default();
+            self.lost = going_on(self.context, &self.job, &self.stand_ins()).map(|going_on| going_on.in_the_way).unwrap_or_default();
             if !self.lost.is_empty() {
                 self.ask();
             }
         }
     }
 
-    fn look_at_file(&mut self) {
-        // It may be about to be replaced.
-        let Ok(text) = std::fs::read_to_string(&self.args.job) else { return };
-        if text == self.text {
-            return;
-        }
-        self.text = text;
-        match self.context.job(&self.args.job).and_then(|job| self.opens(&job).map(|()| job)) {
-            Ok(job) => {
-                (self.job, self.is_refused) = (job, false);
-                self.say(&format!("{} was saved", self.args.job.display()));
-                self.has_reset = false;
-                self.begin_again(&[]);
-            }
-            Err(failure) => {
-                self.is_refused = true;
-                self.refused(&failure);
-            }
-        }
-    }
-
-    /// A config that a plugin refuses stops no job.
-    fn opens(&self, job: &JobFile) -> Result<(), Failure> {
-        let plugins = build(&self.context.screen, job)?;
-        try_to_open(job, &assemble(job, &plugins, || Ok(self.context.compiler.engine()?))?)
-    }
-
     /// Stops the job behind a last checkpoint, where it runs, and lets it go on.
-    fn begin_again(&mut self, more: &[String]) {
+    pub(super) fn begin_again(&mut self, more: &[String]) {
         let mut more = more.to_vec();
         match self.process.take() {
             Some(process) => {
@@ -180,7 +179,7 @@ impl<'a> Dev<'a> {
     }
 
     /// What was saved is no good, and what runs goes on.
-    fn refused(&self, failure: &Failure) {
+    pub(super) fn refused(&self, failure: &Failure) {
         tell(self.context, failure);
         self.say(match self.process {
             Some(_) => "the job goes on as it was",
@@ -203,62 +202,21 @@ impl<'a> Dev<'a> {
         match built {
             Err(failure) => self.refused(&failure),
             Ok(_) if self.process.is_none() => self.begin_again(&[]),
-            Ok(_) => self.swap(operator),
+            Ok(_) => self.swap(&operator),
         }
-    }
-
-    /// Lets the plugin that was built take over.
-    fn swap(&mut self, operator: String) {
-        if let Err(failure) = self.try_swap(&operator) {
-            self.refused(&failure);
-        }
-    }
-
-    fn try_swap(&mut self, operator: &str) -> Result<(), Failure> {
-        let Some(path) = self.built(&self.job)?.remove(operator) else { return Ok(()) };
-        let new = self.info(operator, &path)?;
-        let old = self.begun.get(operator).or_else(|| self.running.get(operator));
-        if old.is_some_and(|old| old.digest == new.digest) {
-            self.say(&format!("{operator}: the plugin is the same"));
-            return Ok(());
-        }
-        let Some(client) = self.client() else {
-            self.waiting.insert(operator.to_owned());
-            return Ok(());
-        };
-        self.note_running();
-        let old = self.running.get(operator);
-        self.lost = old.map(|old| lost_states(operator, old, &new)).unwrap_or_default();
-        if !self.lost.is_empty() {
-            self.ask();
-            return Ok(());
-        }
-        let query = [
-            ("operator", operator.to_owned()),
-            ("name", path.display().to_string()),
-            ("probation_ms", PROBATION_MS.to_string()),
-            ("allow_repeat", "true".to_owned()),
-        ];
-        let answer = client.post_bytes("/v1/upgrade", &query, &weir_wasm::read_plugin(&path)?)?;
-        if answer["outcome"] == "accepted" {
-            let (pause, checkpoint) = (answer["pause_ms"].as_f64().unwrap_or_default(), &answer["checkpoint"]);
-            self.say(&format!("{operator}: {} {} has taken over behind checkpoint {checkpoint}, in {pause:.1} ms", new.name, new.version));
-            self.running.insert(operator.to_owned(), new);
-        } else {
-            let reason = answer["reason"].as_str().unwrap_or_default();
-            self.say(&format!("{operator}: the new plugin failed, and the one before it goes on\n  {reason}"));
-        }
-        Ok(())
     }
 
     /// Asks what is to become of states that nothing goes on with, or does what was said of them.
-    fn ask(&mut self) {
+    pub(super) fn ask(&mut self) {
         let lost = self.lost.join(", ");
         if self.args.reset_state && !self.has_reset {
             self.say(&format!("what is kept of {lost} is given up"));
             return self.reset();
         }
         let what = match self.process {
+            Some(_) if self.pending.is_some() => {
+                format!("the job as it was saved does not go on with what is kept of {lost}; it goes on as it was")
+            }
             Some(_) => format!("the new plugin does not go on with what is kept of {lost}; the one before it goes on"),
             None => format!("the job does not go on with what is kept of {lost}, and does not run"),
         };
@@ -280,6 +238,14 @@ impl<'a> Dev<'a> {
 
     fn reset(&mut self) {
         self.has_reset = true;
+        match self.pending.take() {
+            Some(job) => (self.job, self.is_refused) = (job, false),
+            None if self.is_refused => return self.say("the job file is refused as it was saved last: undo that first"),
+            None => {}
+        }
+        // The plugin that gives the states up is no longer held back.
+        let lost = &self.lost;
+        self.held.retain(|id, _| !lost.iter().any(|state| state.split('.').next() == Some(id)));
         let drops: Vec<_> = std::mem::take(&mut self.lost).into_iter().flat_map(|state| ["--drop-state".to_owned(), state]).collect();
         self.begin_again(&drops);
     }

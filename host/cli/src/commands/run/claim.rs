@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::registry::{Claim, Registered, Registration, Registry};
 use crate::terminal::Screen;
 use weir_engine::checkpoint::{LogEntry, Trigger};
-use weir_engine::job::JobReport;
+use weir_engine::job::{JobOutcome, JobReport};
 use weir_engine::{EngineError, ErrorKind};
 
 /// A run's place in the registry.
@@ -69,11 +69,21 @@ fn processes_text(pids: &[u32]) -> String {
     format!("{} {}", if pids.len() == 1 { "process" } else { "processes" }, numbers.join(", "))
 }
 
-/// Notes that this run's last attempt is over, for whoever runs the job next. Where that cannot be written, the next run says that it takes over.
-pub(super) fn note_end(storage: &str, report: &JobReport) {
+/// Notes that this run's last attempt is over, for whoever runs the job next, and which of its `operators` it has failed for. Where that cannot be written, the next run says that it takes over.
+pub(super) fn note_end<'a>(storage: &str, report: &JobReport, operators: impl Iterator<Item = &'a str>) {
+    let fault = match &report.outcome {
+        JobOutcome::Failed(error) if error.is_guest_fault() => faulty(&error.to_string(), operators),
+        _ => None,
+    };
     if let (Some(attempt), Ok(registry)) = (report.attempt, Registry::of_user()) {
-        _ = registry.note_end(storage, attempt.0);
+        _ = registry.note_end(storage, attempt.0, fault);
     }
+}
+
+/// The operator whose plugin an error is about. Whatever else the text quotes stands behind it.
+fn faulty<'a>(error: &str, operators: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let found = operators.filter_map(|id| Some((error.find(&format!("operator \"{id}\" subtask"))?, id)));
+    found.min().map(|(_, id)| id)
 }
 
 /// What the user has to know where neither the log nor a note of this user's (`ended`: the last attempt that is known to be over) shows that the run before has
@@ -111,6 +121,13 @@ mod tests {
         assert!(two.hint().is_some_and(|hint| hint.ends_with("and processes 7, 8 are fenced and stop")), "{:?}", two.hint());
         assert_eq!(taking_over(&[7]), "taking over from process 7, which is fenced and stops");
         assert_eq!(taking_over(&[7, 8]), "taking over from processes 7, 8, which are fenced and stop");
+    }
+
+    #[test]
+    fn the_operator_that_a_job_has_failed_for_is_the_one_that_the_error_begins_with() {
+        let error = "given up (the same guest fault from the same checkpoint twice): operator \"b\" subtask 0: the plugin failed: operator \"a\" subtask 1";
+        assert_eq!(faulty(error, ["a", "b", "c"].into_iter()), Some("b"));
+        assert_eq!(faulty("operator \"ab\" subtask 0: it trapped", ["a", "b"].into_iter()), None);
     }
 
     #[test]

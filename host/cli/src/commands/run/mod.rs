@@ -16,7 +16,7 @@ use crate::documents::{Outcome, RunDocument};
 use crate::failure::{FAILED, Failure};
 use crate::figures::{NextCommands, summary};
 use crate::job_file::JobFile;
-use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds};
+use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds, stand_ins};
 use crate::process::{cpu_seconds, peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
 use crate::start::{Lineage, build_files, job_of_savepoint, metadata_of, pinned_plugins, pins_of, referenced_plugins, restore_options};
@@ -134,7 +134,10 @@ impl Run<'_> {
         let stored = |path: &str| self.threads.block_on(store.get(path));
         let history = History::of(log.entries());
         let (plugins, kept) = match built {
-            Some(files) => (self.with_references(files, &job, &history, &start, &*store)?, Vec::new()),
+            Some(files) => {
+                let plugins = self.with_references(files, &job, &history, &start, &*store)?;
+                (self.with_stand_ins(plugins, &*store)?, Vec::new())
+            }
             None => self.pinned(&job, &history, &start, &*store)?,
         };
         let found = plugins.clone();
@@ -180,7 +183,7 @@ impl Run<'_> {
         let samples = observer.end();
         document.wall_s = self.runtime.clock.now().saturating_sub(building).as_secs_f64();
         fill(document, &assembly, &status, &report, &samples);
-        note_end(&storage, &report);
+        note_end(&storage, &report, assembly.graph.vertices.iter().map(|vertex| vertex.id.as_str()));
         let next = self.next(&job);
         if document.outcome == Outcome::AlreadyFinished {
             document.hint.clone_from(&next.follow);
@@ -230,6 +233,14 @@ impl Run<'_> {
         let lineage = Lineage::of(history, start, store);
         let referenced = referenced_plugins(&self.context.screen, job, Some(&lineage), &*self.runtime.clock);
         plugins.extend(self.threads.block_on(referenced)?);
+        Ok(plugins)
+    }
+
+    /// With the components that take the place of the job file's.
+    fn with_stand_ins(&self, mut plugins: PluginOrigins, store: &dyn Store) -> Result<PluginOrigins, Failure> {
+        let digests = self.args.component.iter().filter_map(|one| one.split_once('=')).filter(|(id, _)| plugins.contains_key(*id));
+        let digests = digests.map(|(id, digest)| (id.to_owned(), digest.to_owned())).collect();
+        plugins.extend(self.threads.block_on(stand_ins(&digests, store, &*self.runtime.clock))?);
         Ok(plugins)
     }
 

@@ -82,6 +82,7 @@ mod tests {
             no_api: true,
             until_stdin_ends: false,
             developed: false,
+            component: Vec::new(),
             takeover: false,
         }
     }

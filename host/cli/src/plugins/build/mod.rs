@@ -60,6 +60,12 @@ fn in_file(operator: &OperatorStep) -> Option<&PluginCode> {
     }
 }
 
+/// The file that the plugin of an operator is in, where it is in one.
+pub fn plugin_file(job: &JobFile, operator: &str, environment: &BuildEnvironment) -> Option<PathBuf> {
+    let step = job.operators.iter().find(|step| step.id.value == operator)?;
+    Some(environment.artefact(job, in_file(step)?))
+}
+
 /// Makes sure that every plugin of the job that is a file is there and up to date. Returns where each operator's is. `say` is told what takes time.
 pub fn ensure_built(job: &JobFile, environment: &BuildEnvironment, say: &dyn Fn(&str)) -> Result<BTreeMap<String, PathBuf>, Failure> {
     let mut artefacts = BTreeMap::new();
