@@ -4,7 +4,7 @@ use crate::columns::column;
 use crate::fault::GuestFault;
 use crate::guest_log::GuestLog;
 use crate::instance::GuestInstance;
-use crate::limits::{BATCH_RECORDS, Limits};
+use crate::limits::{BATCH_RECORDS, Limits, OnFailure, OperatorSettings};
 use crate::lowered::{end, part, rebase};
 use crate::plugin::Plugin;
 use std::ops::Range;
@@ -17,6 +17,8 @@ use weir_engine::{Column, EngineError, ErrorKind};
 pub(crate) struct PluginMerger {
     plugin: Plugin,
     limits: Limits,
+    /// A fault counts only where a new instance has it too: where records are set aside for theirs.
+    twice: bool,
     instance: Mutex<Option<GuestInstance>>,
 }
 
@@ -28,20 +30,38 @@ struct Pairs<'a> {
 }
 
 impl PluginMerger {
-    pub(crate) fn new(plugin: Plugin, limits: Limits) -> Self {
-        Self { plugin, limits, instance: Mutex::new(None) }
+    /// For an operator with these settings.
+    pub(crate) fn new(plugin: Plugin, settings: &OperatorSettings) -> Self {
+        let twice = matches!(settings.on_failure, OnFailure::Quarantine { .. });
+        Self { plugin, limits: settings.limits.clone(), twice, instance: Mutex::new(None) }
     }
 
-    /// One call of the guest.
+    /// One call of the guest. Where records are set aside, what fails in an instance that has been called before is tried once more in a new one: what earlier
+    /// calls left in it may be at fault, and a record is set aside only for what it is itself.
     fn merged(&self, state: u32, pairs: Pairs<'_>, range: &Range<usize>) -> Result<Column, GuestFault> {
         let mut kept = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut instance = match kept.take() {
-            Some(instance) => instance,
-            None => {
+        let used = kept.take().map(|instance| self.called(instance, state, pairs, range));
+        let (merged, instance) = match used {
+            Some(Ok(merged)) => merged,
+            Some(Err(fault)) if !self.twice => return Err(fault),
+            Some(Err(_)) | None => {
                 let inner = &self.plugin.inner;
-                GuestInstance::new(&inner.engine, &inner.pre, &self.limits, GuestLog::new("merge", 0, 0))?
+                let new = GuestInstance::new(&inner.engine, &inner.pre, &self.limits, GuestLog::new("merge", 0, 0))?;
+                self.called(new, state, pairs, range)?
             }
         };
+        *kept = Some(instance).filter(|instance| !instance.has_outgrown(self.limits.recycle_memory()));
+        Ok(merged)
+    }
+
+    /// What this instance makes of the pairs, and the instance, which may be called again.
+    fn called(
+        &self,
+        mut instance: GuestInstance,
+        state: u32,
+        pairs: Pairs<'_>,
+        range: &Range<usize>,
+    ) -> Result<(Column, GuestInstance), GuestFault> {
         let (mut earlier, mut later) = (Vec::new(), Vec::new());
         rebase(pairs.earlier, range, &mut earlier);
         rebase(pairs.later, range, &mut later);
@@ -51,8 +71,7 @@ impl PluginMerger {
         if merged.len() != range.len() {
             return Err(GuestFault::Malformed { what: format!("{} values where there have to be {}", merged.len(), range.len()) });
         }
-        *kept = Some(instance).filter(|instance| !instance.has_outgrown(self.limits.recycle_memory()));
-        Ok(merged)
+        Ok((merged, instance))
     }
 
     /// Which state of which plugin is merged, for errors.

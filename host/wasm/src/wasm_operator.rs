@@ -57,7 +57,7 @@ impl OperatorFactory for WasmOperatorFactory {
 
     fn merger(&self) -> Option<Arc<dyn StateMerger>> {
         let merges = !self.plugin.descriptor().merging.is_empty();
-        merges.then(|| Arc::new(PluginMerger::new(self.plugin.clone(), self.settings.limits.clone())) as _)
+        merges.then(|| Arc::new(PluginMerger::new(self.plugin.clone(), &self.settings)) as _)
     }
 
     fn state_bytes(&self) -> Option<u64> {
