@@ -84,6 +84,21 @@ fn who_asks_is_not_said_to_where_a_registry_leads_even_where_that_asks() {
 }
 
 #[test]
+fn a_registry_that_asks_nobody_and_leads_to_one_that_does_is_not_taken_for_that() {
+    let thief = Answering::start(|_| Reply::Whole("200 OK", String::new(), b"{\"token\":\"t\"}".to_vec()));
+    let challenge = bearer(&thief.host());
+    let elsewhere = Answering::start(move |_| answer("401 Unauthorized", challenge.clone()));
+    let address = elsewhere.host();
+    let leads = move |request: &Request| answer("307 Temporary Redirect", format!("Location: http://{address}{}\r\n", request.path));
+    let registry = Answering::start(leads);
+    let user = User::of(registry.host());
+    user.pull().assert(1, &["at 127.0.0.1, where the registry leads: the registry does not let us: 401"]);
+    user.push().assert(1, &["at 127.0.0.1, where the registry leads: the registry does not let us: 401"]);
+    assert!(thief.seen().is_empty(), "{:?}", thief.seen());
+    assert!(!registry.seen().iter().chain(&elsewhere.seen()).any(told), "{:?}", registry.seen());
+}
+
+#[test]
 fn what_is_sent_goes_to_no_address_but_the_one_that_was_named_for_it() {
     let elsewhere = Answering::start(|_| answer("201 Created", ""));
     let address = elsewhere.host();
