@@ -51,3 +51,21 @@ fn what_is_said_of_state_that_an_upgrade_would_lose_is_a_way_that_works() {
     bench.edit_job("path = \"out\"", "path = \"counts\"\nformat = \"jsonl\"");
     bench.run("run job.toml --drop-state count.occurrences").assert(0, &["count.occurrences: dropped"]);
 }
+
+#[test]
+fn a_step_that_is_renamed_behind_an_upgrade_does_not_go_back_in_silence() {
+    let (bench, process) = started();
+    write_variant(&plugin("word-count-count"), &bench.path("other.wasm"));
+    bench.run("upgrade words --operator count --plugin other.wasm --probation 200ms").assert(0, &[]);
+    bench.run("stop words").assert(0, &[]);
+    process.ended().assert(0, &[]);
+    bench.edit_job("[operator.count]", "[operator.tally]\nwas = \"count\"");
+    bench.edit_job("input = \"count\"", "input = \"tally\"");
+    let refused = bench.run("run job.toml");
+    refused.assert(
+        1,
+        &["tally was count, whose component is ", " by an upgrade; the job file still names ", "hint: name the component of the upgrade"],
+    );
+    bench.edit_job(&format!("{:?}", plugin("word-count-count")), "\"other.wasm\"");
+    bench.run("run job.toml").assert(0, &["finished"]);
+}

@@ -68,7 +68,12 @@ impl Shape {
         let known = job.parallelisms();
         let (digests, parallelism) = (BTreeMap::new(), BTreeMap::new());
         let mut shape = Self { file: job.clone(), plugins, digests, parallelism, components: Vec::new(), compiler };
+        let renames = job.renames();
         for Override { vertex: id, parallelism, component } in overrides {
+            if let Some((new, _)) = renames.iter().find(|(_, was)| **was == id) {
+                shape.renamed((&id, new), parallelism, component, notice)?;
+                continue;
+            }
             if let Some(Replaced { file, now }) = parallelism.filter(|change| known.get(&id) == Some(&change.file)) {
                 if (1..=MAX_PARALLELISM_LIMIT).contains(&now) {
                     if now != file {
@@ -92,6 +97,30 @@ impl Shape {
             }
         }
         Ok((shape, assembly))
+    }
+
+    /// What a running job was changed to holds for the step that was changed, by its id. A renamed one has what its file says; where that is still the component that
+    /// an upgrade has replaced, it would go back in silence, and is refused.
+    fn renamed(
+        &self,
+        (was, id): (&str, &str),
+        parallelism: Option<Replaced<u32>>,
+        component: Option<Replaced<String>>,
+        notice: &dyn Fn(&str),
+    ) -> Result<(), Failure> {
+        if let Some(Replaced { file, now }) = parallelism.filter(|change| change.now != change.file) {
+            notice(&format!(
+                "{id}: parallelism {now} was that of {was} by a rescale; of a step that is renamed the job file's holds ({file} then)"
+            ));
+        }
+        let Some(Replaced { file, now }) = component.filter(|change| change.now != change.file) else { return Ok(()) };
+        if !self.plugins.contains_key(id) || self.plugin(id)?.component().digest != file {
+            return Ok(());
+        }
+        let message =
+            format!("{id} was {was}, whose component is {now} by an upgrade; the job file still names {file}, which that replaced");
+        let hint = format!("name the component of the upgrade in the job file (the job's storage keeps it as {})", paths::plugin(&now));
+        Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).about_steps(vec![id.to_owned()]).into())
     }
 
     /// Runs the component of an upgrade in place of the file's, unless the file names another by now.
