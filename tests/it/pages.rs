@@ -162,7 +162,9 @@ impl Reader {
             ("text", Some("terminal")) => self.terminal.as_ref().expect("a second terminal").comes_to_print(block),
             ("text", None) => is_printed(block, &self.printed),
             ("text", Some("without")) => {
-                let without = self.shell("weir plugin build").env("PATH", self.folder.path().join("programs")).output().expect("a shell");
+                let without = self.as_it_came(|| {
+                    self.shell("weir plugin build").env("PATH", self.folder.path().join("programs")).output().expect("a shell")
+                });
                 assert!(!without.status.success(), "{}: it is built", block.place);
                 is_printed(block, &String::from_utf8_lossy(&without.stdout));
             }
@@ -170,6 +172,15 @@ impl Reader {
             (_, Some(file)) => fs::write(self.here.join(file), &block.text).unwrap_or_else(|error| panic!("{}: {error}", block.place)),
             (_, None) => {}
         }
+    }
+
+    /// What comes of `work` in the project as it was made, without what its build has fetched.
+    fn as_it_came<T>(&self, work: impl FnOnce() -> T) -> T {
+        let fetched = ["node_modules", ".venv"].map(|name| (self.here.join(name), self.here.join(format!("{name}-aside"))));
+        let aside: Vec<_> = fetched.iter().filter(|(there, aside)| fs::rename(there, aside).is_ok()).collect();
+        let done = work();
+        aside.into_iter().for_each(|(there, aside)| fs::rename(aside, there).expect("it goes back"));
+        done
     }
 
     fn goes_through(&mut self, page: &str) {
