@@ -24,6 +24,7 @@
 //! - `stops`: Ctrl-C and SIGTERM.
 //! - `limits`: what whoever speaks to a running job can cost it.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
+//! - `overruled`: what was changed while a job ran is over where the job file is changed there.
 //! - `told`: what is said of a running job's changes, and that what a refusal advises works.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
@@ -88,6 +89,7 @@ mod nexmark;
 mod nexmark_clock;
 mod operator_times;
 mod outbox;
+mod overruled;
 mod own_ways;
 mod packaged;
 mod pages;

@@ -154,10 +154,18 @@ fn a_tag_means_what_it_meant_when_the_lineage_began_until_an_upgrade() {
     job.run_and_stop("run job.toml -q", || {
         let upgrade = format!("upgrade words --operator count --plugin {reference} --probation 100ms");
         job.bench.run(&upgrade).assert(0, &[&format!("{reference} is {}", second["manifest"].as_str().expect("a digest"))]);
+        let shown = format!("{reference} is component {}, there {}", &digest(&second)[..8], second["manifest"].as_str().expect("a digest"));
+        let status = job.bench.run("status words").stdout;
+        assert!(status.contains(&shown), "{status}");
+        job.bench.run("savepoint create words upgraded").assert(0, &[]);
+        let inspected = job.bench.run("savepoint inspect upgraded").stdout;
+        let was = format!("{reference} was component {}, there {}", &digest(&second)[..8], second["manifest"].as_str().expect("a digest"));
+        assert!(inspected.contains(&was), "{inspected}");
     });
     assert_eq!(job.component_that_ran(), digest(&second));
     let count = inspect();
-    assert_eq!((&count["reference"], count["component"].as_str()), (&Value::Null, Some(digest(&second))), "{count}");
+    assert_eq!((&count["reference"], &count["manifest"]), (&Value::from(&*reference), &second["manifest"]), "of the upgrade: {count}");
+    assert_eq!(count["component"].as_str(), Some(digest(&second)), "{count}");
 
     // Without a registry it goes on, and without the component that the upgrade has replaced; only what begins anew needs one.
     drop(job.registry.take());

@@ -18,7 +18,6 @@ pub(crate) use windows::could_tell;
 use crate::failure::Failure;
 use crate::job_file::{self, Code, Input, JobFile, OperatorStep, PluginCode, Problem, Settings, SourceStep, Span, suggest};
 use crate::native;
-use crate::plugins::PluginOrigins;
 use std::collections::HashMap;
 use std::sync::Arc;
 use weir_connectors::SettingsError;
@@ -27,7 +26,7 @@ use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{LATE_NAME, LATE_OUTPUT, OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use weir_engine::{OperatorFactory, Sink, Source};
-use weir_wasm::{OperatorSettings, Plugin, WasmEngine, WasmOperatorFactory};
+use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
 
 /// The engine's graph of a job.
 #[derive(Clone)]
@@ -38,21 +37,8 @@ pub struct Assembly {
     pub sinks: Vec<usize>,
 }
 
-/// Makes the graph of `job`. `wasm` starts the compiler, which a job without plugins does not need.
-pub fn assemble(job: &JobFile, plugins: &PluginOrigins, wasm: impl FnOnce() -> Result<WasmEngine, Failure>) -> Result<Assembly, Failure> {
-    let mut start = Some(wasm);
-    let mut engine = None;
-    assemble_with(job, |id| {
-        if let Some(start) = start.take() {
-            engine = Some(start()?);
-        }
-        let engine = engine.as_ref().expect("started above");
-        Ok(plugins.get(id).expect("every plugin has been found or built").load(id, engine, job.compile_limits(id))?)
-    })
-}
-
-/// As [`assemble`], with the plugin of each operator that `load` gives for its id.
-pub fn assemble_with(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Assembly, Failure> {
+/// Makes the graph of `job`, with the plugin of each operator that `load` gives for its id.
+pub fn assemble(job: &JobFile, load: impl FnMut(&str) -> Result<Plugin, Failure>) -> Result<Assembly, Failure> {
     put_together(job, || operators(job, load))
 }
 

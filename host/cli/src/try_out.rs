@@ -112,7 +112,7 @@ input = \"same\"
     fn assembled(folder: &Path) -> (JobFile, Assembly) {
         let source = SourceText { name: "job.toml".into(), text: JOB.into() };
         let job = parse(source, folder, 2).expect("a job file that can be read");
-        let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
+        let assembly = crate::assemble::assemble(&job, |_| panic!("no plugin in this job")).expect("it fits");
         (job, assembly)
     }
 
@@ -162,7 +162,7 @@ input = \"same\"
         std::fs::write(folder.path().join("a.csv"), file).unwrap();
         let text = JOB.replace("format = \"csv\"\n", &format!("{settings}\n"));
         let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, folder.path(), 2).expect("a job file that can be read");
-        let assembly = crate::assemble::assemble(&job, &Default::default(), || panic!("no plugin in this job")).expect("it fits");
+        let assembly = crate::assemble::assemble(&job, |_| panic!("no plugin in this job")).expect("it fits");
         try_out(&job, &assembly).map_err(|failure| failure.text())
     }
 

@@ -91,6 +91,7 @@ pub fn options(store: Arc<dyn Store>, disk: &Disk, checkpoints: CheckpointConfig
         start: StartMode::Resume,
         restore: RestoreOptions::default(),
         pinned: Vec::new(),
+        overruled: Vec::new(),
         accept_lost_output: false,
         outbox: OutboxOptions::default(),
         savepoints: no_savepoints(),

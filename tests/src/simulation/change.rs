@@ -81,7 +81,7 @@ impl Shape {
         let change = |place: usize| Override {
             vertex: IDS[place].into(),
             parallelism: Some(Replaced { file: FILE.parallelism[place], now: self.parallelism[place] }),
-            component: None,
+            ..Override::default()
         };
         (0..3).map(change).collect()
     }
@@ -93,7 +93,7 @@ impl Shape {
 
     pub fn upgraded(&self) -> Vec<Override> {
         let component = Some(Replaced { file: digest(FILE.version), now: digest(self.version) });
-        vec![Override { vertex: "count".into(), parallelism: None, component }]
+        vec![Override { vertex: "count".into(), parallelism: None, component, ..Override::default() }]
     }
 
     pub fn graph(&self, simulator: &Simulator, disk: &Disk, scenario: Scenario) -> JobGraph {

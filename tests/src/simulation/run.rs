@@ -195,6 +195,7 @@ pub(super) fn options(simulator: &Simulator, disk: &Disk, objects: &Arc<dyn Stor
         start: StartMode::Resume,
         restore: RestoreOptions::default(),
         pinned: Vec::new(),
+        overruled: Vec::new(),
         accept_lost_output: false,
         outbox: outbox_options(simulator, scenario),
         savepoints: no_savepoints(),

@@ -1,15 +1,14 @@
 //! The graphs that a running job can change to: the job file with what was changed by hand, and one more change.
 
 use super::status::ReferenceDocument;
-use crate::assemble::{Assembly, assemble_with};
+use crate::assemble::{Assembly, assemble};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plugins::{BuildEnvironment, Compiler, PluginOrigin, PluginOrigins, digest_of, plugin_file};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use weir_engine::checkpoint::{Override, Replaced, paths};
-use weir_engine::job::{GraphChange, History, Probation, StartMode};
-use weir_engine::state::MAX_PARALLELISM_LIMIT;
+use weir_engine::checkpoint::{Override, Pinned, Replaced};
+use weir_engine::job::GraphChange;
 use weir_engine::{EngineError, ErrorKind};
 use weir_wasm::Plugin;
 
@@ -22,6 +21,17 @@ pub(crate) struct OtherComponent {
     pub name: String,
     /// The component, or a core module that carries its type.
     pub bytes: Bytes,
+    /// What led to it, where that was a reference.
+    pub reference: Option<NamedBy>,
+}
+
+/// A reference that led to a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedBy {
+    /// As it was given.
+    pub reference: String,
+    /// The digest of its manifest, where it is in a registry.
+    pub manifest: Option<String>,
 }
 
 /// What the job runs as, and how it got there.
@@ -37,6 +47,8 @@ pub(crate) struct Shape {
     pub parallelism: BTreeMap<String, u32>,
     /// Components of the operators that run another than the file says.
     pub components: Vec<OtherComponent>,
+    /// What led to the components that upgrades brought, by operator, where that was a reference.
+    pub upgraded_to: BTreeMap<String, Pinned>,
     /// What compiles them.
     pub compiler: Compiler,
 }
@@ -50,125 +62,17 @@ pub(crate) struct Planned {
 }
 
 impl Shape {
-    /// The job file with what was changed while the job ran before, by a rescale or an upgrade, and its graph. Where the file has changed there since, the file
-    /// wins. `stored` reads an object of the job's storage.
-    pub fn started(
-        (job, compiler): (&JobFile, Compiler),
-        plugins: PluginOrigins,
-        history: &History,
-        start: &StartMode,
-        stored: impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
-        notice: &dyn Fn(&str),
-    ) -> Result<(Self, Assembly), Failure> {
-        let (overrides, given_up) = history.overrides(start);
-        if let Some(Probation { overrides, since, .. }) = given_up {
-            let ids: Vec<&str> = overrides.iter().map(|change| change.vertex.as_str()).collect();
-            notice(&format!("the upgrade of {} was cut off on probation and is given up: back to checkpoint {since}", ids.join(", ")));
-        }
-        let known = job.parallelisms();
-        let (digests, parallelism) = (BTreeMap::new(), BTreeMap::new());
-        let mut shape = Self { file: job.clone(), plugins, digests, parallelism, components: Vec::new(), compiler };
-        let renames = job.renames();
-        for Override { vertex: id, parallelism, component } in overrides {
-            if let Some((new, _)) = renames.iter().find(|(_, was)| **was == id) {
-                shape.renamed((&id, new), parallelism, component, notice)?;
-                continue;
-            }
-            if let Some(Replaced { file, now }) = parallelism.filter(|change| known.get(&id) == Some(&change.file)) {
-                if (1..=MAX_PARALLELISM_LIMIT).contains(&now) {
-                    if now != file {
-                        notice(&format!("{id}: parallelism {now} by a rescale; the job file says {file}"));
-                    }
-                    shape.parallelism.insert(id.clone(), now);
-                } else {
-                    // Logs of older versions have what could never be deployed.
-                    notice(&format!("{id}: parallelism {now} by a rescale cannot be; the job file's {file} holds"));
-                }
-            }
-            if let Some(component) = component {
-                shape.go_on_with(id, component, &stored, notice)?;
-            }
-        }
-        let assembly = shape.assemble()?;
-        for vertex in &assembly.graph.vertices {
-            if let Some(digest) = digest_of(vertex) {
-                // Of an operator that runs another component the file's is known already.
-                shape.digests.entry(vertex.id.clone()).or_insert(digest);
-            }
-        }
-        Ok((shape, assembly))
-    }
-
-    /// What a running job was changed to holds for the step that was changed, by its id. A renamed one has what its file says; where that is still the component that
-    /// an upgrade has replaced, it would go back in silence, and is refused.
-    fn renamed(
-        &self,
-        (was, id): (&str, &str),
-        parallelism: Option<Replaced<u32>>,
-        component: Option<Replaced<String>>,
-        notice: &dyn Fn(&str),
-    ) -> Result<(), Failure> {
-        if let Some(Replaced { file, now }) = parallelism.filter(|change| change.now != change.file) {
-            notice(&format!(
-                "{id}: parallelism {now} was that of {was} by a rescale; of a step that is renamed the job file's holds ({file} then)"
-            ));
-        }
-        let Some(Replaced { file, now }) = component.filter(|change| change.now != change.file) else { return Ok(()) };
-        if !self.plugins.contains_key(id) || self.plugin(id)?.component().digest != file {
-            return Ok(());
-        }
-        let message =
-            format!("{id} was {was}, whose component is {now} by an upgrade; the job file still names {file}, which that replaced");
-        let hint = format!("name the component of the upgrade in the job file (the job's storage keeps it as {})", paths::plugin(&now));
-        Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).about_steps(vec![id.to_owned()]).into())
-    }
-
-    /// Runs the component of an upgrade in place of the file's, unless the file names another by now.
-    fn go_on_with(
-        &mut self,
-        id: String,
-        Replaced { file, now }: Replaced<String>,
-        stored: &impl Fn(&str) -> Result<Option<Bytes>, EngineError>,
-        notice: &dyn Fn(&str),
-    ) -> Result<(), Failure> {
-        if !self.plugins.contains_key(&id) {
-            return Ok(());
-        }
-        let named = self.plugin(&id)?.component().digest.clone();
-        // A component that is kept, with the checkpoint or by the upgrade, stands in for what the file names, and is not named there.
-        let of_file = match self.plugins.get(&id) {
-            Some(PluginOrigin::Stored { .. }) => file.clone(),
-            Some(PluginOrigin::File(_) | PluginOrigin::Referenced(_)) | None => named.clone(),
-        };
-        self.digests.insert(id.clone(), of_file);
-        if named == file && named != now {
-            let short = |digest: &str| digest.chars().take(8).collect::<String>();
-            let names = match self.plugins.get(&id) {
-                Some(PluginOrigin::Referenced(found)) => format!("{} was {} when this began", found.reference, short(&file)),
-                Some(PluginOrigin::File(_) | PluginOrigin::Stored { .. }) | None => format!("the job file names {}", short(&file)),
-            };
-            notice(&format!("{id}: component {} by an upgrade; {names}", short(&now)));
-            let name = paths::plugin(&now);
-            let bytes = stored(&name)?.ok_or_else(|| {
-                EngineError::new(ErrorKind::Corrupt, format!("{id}: the component {name} is missing from the job's storage"))
-                    .with_hint("name the new component in the job file")
-            })?;
-            self.plugins.insert(id, PluginOrigin::Stored { name, digest: now, bytes });
-        } else if named != file && named != now && file != now {
-            // What was the file's own when it took over has given way to the file before, and that is no news.
-            notice(&format!("{id}: the job file names another component by now; the upgrade does not count any more"));
-        }
-        Ok(())
-    }
-
     /// The graph as it is to run.
     pub fn assemble(&self) -> Result<Assembly, Failure> {
         let job = self.file.rescaled(&self.parallelism).map_err(fix)?;
-        assemble_with(&job, |id| self.plugin(id))
+        assemble(&job, |id| self.plugin(id))
     }
 
-    /// What the job file refers to, where the operator runs what that led to.
+    /// What led to the component that the operator runs: what the job file, or an upgrade, refers to.
     pub fn reference(&self, id: &str) -> Option<ReferenceDocument> {
+        if let Some(Pinned { reference, manifest, component, .. }) = self.upgraded_to.get(id) {
+            return Some(ReferenceDocument { named: reference.clone(), manifest: manifest.clone(), component: component.clone() });
+        }
         if self.components.iter().any(|other| other.operator == id) {
             return None;
         }
@@ -180,7 +84,7 @@ impl Shape {
         })
     }
 
-    fn plugin(&self, id: &str) -> Result<Plugin, Failure> {
+    pub(super) fn plugin(&self, id: &str) -> Result<Plugin, Failure> {
         let (engine, limits) = (self.compiler.engine()?, self.file.compile_limits(id));
         Ok(match self.components.iter().find(|other| other.operator == id) {
             Some(other) => {
@@ -204,7 +108,7 @@ impl Shape {
         let change = |id: &String| Override {
             vertex: id.clone(),
             parallelism: known.get(id).map(|&file| Replaced { file, now: parallelism }),
-            component: None,
+            ..Override::default()
         };
         Ok(Planned { change: GraphChange { graph, overrides: ids.iter().map(change).collect() }, shape, left_alone })
     }
@@ -228,9 +132,10 @@ impl Shape {
         let Some(file) = self.digests.get(&id) else {
             return Err(fix(no_such_plugin(&id, self.digests.keys())));
         };
-        let is_of_file = self.is_of_file(&component);
+        let (is_of_file, reference) = (self.is_of_file(&component), component.reference.clone());
         let mut shape = self.clone();
         shape.components.retain(|other| other.operator != id);
+        shape.upgraded_to.remove(&id);
         shape.components.push(component);
         let graph = shape.assemble()?.graph;
         let vertex = graph.vertices.iter().find(|vertex| vertex.id == id);
@@ -239,7 +144,15 @@ impl Shape {
             shape.digests.insert(id.clone(), file.clone());
             Replaced { file, now }
         });
-        let overrides = vec![Override { vertex: id, parallelism: None, component }];
+        let pin = reference.zip(component.as_ref()).map(|(NamedBy { reference, manifest }, Replaced { now, .. })| Pinned {
+            vertex: id.clone(),
+            reference,
+            manifest,
+            component: now.clone(),
+        });
+        shape.upgraded_to.extend(pin.clone().map(|pin| (id.clone(), pin)));
+        let named = self.file.plugin_of(&id).map(str::to_owned);
+        let overrides = vec![Override { vertex: id, parallelism: None, component, named, pin }];
         Ok(Planned { change: GraphChange { graph, overrides }, shape, left_alone: Vec::new() })
     }
 }
@@ -254,7 +167,7 @@ fn fix(message: String) -> Failure {
     Failure::Engine(fix_input(message))
 }
 
-fn fix_input(message: String) -> EngineError {
+pub(super) fn fix_input(message: String) -> EngineError {
     EngineError::new(ErrorKind::FixInput, message)
 }
 

@@ -308,7 +308,9 @@ impl RunningJob {
     async fn write(&self, url: &str, checkpoint: &CompletedCheckpoint, pace: Pace) -> Result<Savepoint, EngineError> {
         let parts = &self.0.parts;
         let (target, clock) = (savepoint_folder(url, &parts.threads).await?, &*parts.runtime.clock);
-        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(parts.job_copy.clone()), pace).await?;
+        let mut copy = parts.job_copy.clone();
+        copy.pinned.extend(self.lock().upgraded_to.values().cloned());
+        let savepoint = write_savepoint(&*parts.store, &target, clock, checkpoint, Some(copy), pace).await?;
         note_savepoint(&*parts.store, clock, url, &savepoint).await?;
         Ok(savepoint)
     }

@@ -1,6 +1,6 @@
 //! The HTTP API of a running job, on loopback unless there is a token.
 //!
-//! `job` is what the requests act on, `status` what is shown of it, `holds` lets others read its checkpoints, `routes` says which requests there are, `guard` who may send them, `body` how they
+//! `job` is what the requests act on, `status` what is shown of it, `holds` lets others read its checkpoints, `change` is the shape in which a job runs and `held` the one in which it starts, `routes` says which requests there are, `guard` who may send them, `body` how they
 //! are read, `changing` which may not happen beside each other, `connections` and `server` how they come in. `openapi.json` describes them; a test holds it against
 //! the routes.
 
@@ -9,6 +9,7 @@ mod change;
 mod changing;
 mod connections;
 mod guard;
+mod held;
 mod holds;
 mod job;
 mod patient;
@@ -17,8 +18,9 @@ mod routes;
 mod server;
 mod status;
 
-pub(crate) use change::Shape;
+pub(crate) use change::NamedBy;
 pub use changing::ChangeDocument;
+pub(crate) use held::Started;
 pub(crate) use holds::HoldRequest;
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::body::{Asked, Uploaded};
-use super::change::OtherComponent;
+use super::change::{NamedBy, OtherComponent};
 use super::changing::NAME_SHOWN;
 use super::guard::Guard;
 use super::holds;
@@ -63,6 +63,11 @@ struct UpgradeRequest {
     pub operator: String,
     /// What to call the component in messages.
     pub name: String,
+    /// The reference that led to it, where it is from a registry, and the digest of its manifest there.
+    #[serde(default)]
+    pub reference: Option<String>,
+    #[serde(default)]
+    pub manifest: Option<String>,
     pub probation_ms: u64,
     /// The first checkpoint of the new component ends the probation, however soon it comes.
     #[serde(default)]
@@ -199,13 +204,16 @@ fn may_upgrade(job: &RunningJob, request: UpgradeRequest) -> Result<UpgradeReque
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "output is held back meanwhile: minutes are long enough"));
     }
     job.changes().refuse_beside_upgrade()?;
-    Ok(UpgradeRequest { name: printable(&request.name, NAME_SHOWN), ..request })
+    let shown = |text: Option<String>| text.map(|text| printable(&text, NAME_SHOWN));
+    let (name, reference, manifest) = (printable(&request.name, NAME_SHOWN), shown(request.reference), shown(request.manifest));
+    Ok(UpgradeRequest { name, reference, manifest, ..request })
 }
 
 async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): Uploaded) -> Answer {
     let changing = job.changes().begin("upgrade", Some(&request.operator)).await?;
     let (shape, operator) = (job.shape(), request.operator.clone());
-    let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body.bytes.clone() };
+    let reference = request.reference.map(|reference| NamedBy { reference, manifest: request.manifest });
+    let component = OtherComponent { operator: operator.clone(), name: request.name, bytes: body.bytes.clone(), reference };
     let planned = blocking(move || shape.upgraded(component)).await?;
     let leaky = weaker_sinks(&planned.change.graph);
     if !leaky.is_empty() && !request.allow_repeat {

@@ -86,7 +86,7 @@ pub struct StatusVertex {
 /// A reference to a plugin that is in no file, and what it led to when it was resolved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReferenceDocument {
-    /// As the job file has it.
+    /// As the job file, or the upgrade that brought it, has it.
     pub named: String,
     /// The digest by which its registry has the component for good; `None` where it is in none.
     pub manifest: Option<String>,

@@ -6,7 +6,7 @@ use crate::job_file::{SourceText, parse};
 fn assembled(text: &str) -> Result<Assembly, Failure> {
     let source = SourceText { name: "job.toml".into(), text: text.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
-    assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job"))
+    assemble(&job, |_| panic!("no plugin in this job"))
 }
 
 const JOB: &str = "name = \"j\"
@@ -156,7 +156,7 @@ fn a_source_that_would_read_what_its_own_job_writes_is_refused() {
              [sink.out]\nconnector = \"file\"\ninput = \"in\"\npath = {out:?}\n"
         );
         let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, folder.path(), 2).expect("a job file that can be read");
-        let assembled = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job"));
+        let assembled = assemble(&job, |_| panic!("no plugin in this job"));
         assembled.err().map(|failure| failure.text()).unwrap_or_default()
     };
     let check = |path: &str, out: &str, expect: &str| {

@@ -3,7 +3,6 @@
 use super::*;
 use crate::failure::Failure;
 use crate::job_file::{SourceText, parse};
-use crate::plugins::PluginOrigins;
 use std::sync::Arc;
 use weir_engine::operator::{InputDescriptor, LATE_OUTPUT, Operator, OperatorFactory, OutputDescriptor, Subtask};
 use weir_engine::state::{StateDescriptor, WindowKind};
@@ -186,7 +185,7 @@ fn nothing_is_late_for_an_operator_without_windows() {
     let expect = "job.toml:14:9: `pass` has no output `late`: it keeps nothing by windows, so no record comes too late for one (write `pass`, or take a \
                   plugin for it that is windowed)";
     assert_eq!(assembled(&text).err().unwrap_or_default(), expect);
-    assert!(crate::assemble::assemble(&job(BY_KEY), &PluginOrigins::new(), || panic!("no plugin")).is_ok());
+    assert!(crate::assemble::assemble(&job(BY_KEY), |_| panic!("no plugin")).is_ok());
 }
 
 #[test]

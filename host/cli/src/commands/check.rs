@@ -1,13 +1,13 @@
 //! `weir check`: everything that can be known without running.
 
+use crate::api::Started;
 use crate::args::CheckArgs;
-use crate::assemble::assemble;
 use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
 use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds};
-use crate::start::{StartPoint, build, build_next, restore_options, start_point};
+use crate::start::{StartPoint, next_run, restore_options, start_point};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
 use std::sync::Arc;
@@ -22,13 +22,12 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
-    // `--from` begins a lineage, in which a tag is what it is now.
-    let plugins = if start.is_some() { build(&context.screen, &job)? } else { build_next(&context.screen, &job)? };
-    let assembly = assemble(&job, &plugins, || Ok(context.compiler.engine()?))?;
-    let mut plan = plan(&job, &assembly, &plugins);
+    let Started { shape, assembly, .. } = next_run(context, &job, start.as_ref())?;
+    let plugins = &shape.plugins;
+    let mut plan = plan(&job, &assembly, plugins);
     let mut refused = None;
     if let Some(start) = start {
-        let (mut document, planned) = restore(context, (&job, &assembly.graph, &plugins), &start, &args.drop_state)?;
+        let (mut document, planned) = restore(context, (&job, &assembly.graph, plugins), &start, &args.drop_state)?;
         refused = planned.accepted(&source_name(&start)).err();
         document.places = refused.iter().flat_map(|error| job.places(error)).collect();
         plan.restore = Some(document);

@@ -19,7 +19,7 @@ use weir_wasm::{Plugin, PluginInfo, Verdict};
 /// Shows what a plugin declares.
 pub(super) fn inspect(context: &Context, args: &PluginArgs) -> Result<u8, Failure> {
     let read = |path: &Path| Ok(Bytes::from(weir_wasm::read_plugin(path)?));
-    let Named { name, bytes } = named_plugin(&context.screen, &args.plugin, &Access::of_process(args.insecure_http), read)?;
+    let Named { name, bytes, .. } = named_plugin(&context.screen, &args.plugin, &Access::of_process(args.insecure_http), read)?;
     let info = Plugin::from_bytes(&name, &bytes, &context.compiler.engine()?)?.info();
     context.print(&info, || info_text(&info))?;
     Ok(0)
@@ -32,7 +32,7 @@ pub(super) fn check(context: &Context, args: &PluginArgs) -> Result<u8, Failure>
     let verdict = if is_file {
         weir_wasm::check(&args.plugin, &engine)?
     } else {
-        let Named { name, bytes } = named_plugin(&context.screen, &args.plugin, &access, |_| Ok(Bytes::new()))?;
+        let Named { name, bytes, .. } = named_plugin(&context.screen, &args.plugin, &access, |_| Ok(Bytes::new()))?;
         weir_wasm::check_bytes(&name, &bytes, &engine)?
     };
     let (problems, imports) = match verdict {

@@ -112,7 +112,7 @@ impl Plugins<'_> {
             (Entry::Occupied(loaded), _) => Ok(loaded.get().clone()),
             (Entry::Vacant(vacant), Some(path)) => {
                 let read = |path: &Path| Ok(Bytes::from(weir_wasm::read_plugin(path)?));
-                let Named { name, bytes } = named_plugin(&self.context.screen, path, &Access::of_process(false), read)?;
+                let Named { name, bytes, .. } = named_plugin(&self.context.screen, path, &Access::of_process(false), read)?;
                 Ok(vacant.insert(Plugin::from_bytes_within(&name, &bytes, self.engine, job.compile_limits(id))?).clone())
             }
             (Entry::Vacant(_), None) => Err(Failure::Usage {

@@ -94,6 +94,14 @@ impl JobFile {
         error.steps().iter().filter_map(place).collect()
     }
 
+    /// How the operator names its plugin: a path, or a reference.
+    pub fn plugin_of(&self, operator: &str) -> Option<&str> {
+        match &self.operators.iter().find(|step| step.id.value == operator)?.code {
+            Code::Plugin(code) => Some(&code.path.value),
+            Code::Native(_) => None,
+        }
+    }
+
     /// For each step that was renamed the id that it had before.
     pub fn renames(&self) -> BTreeMap<String, String> {
         let sources = self.sources.iter().map(|step| (&step.id, &step.was));

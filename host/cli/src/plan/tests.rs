@@ -19,7 +19,7 @@ fn job(text: &str) -> JobFile {
 }
 
 fn assembled(text: &str) -> Assembly {
-    let assembly = assemble(&job(text), &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    let assembly = assemble(&job(text), |_| panic!("no plugin in this job")).map_err(|failure| failure.text());
     assembly.expect("a job that fits together")
 }
 

@@ -35,7 +35,7 @@ fn shown(timers: &[(&str, bool)], with_watermarks: &[&str]) -> (Vec<String>, Str
 fn shown_of(text: &str, timers: &[(&str, bool)], with_watermarks: &[&str]) -> (Vec<String>, String) {
     let source = SourceText { name: "job.toml".into(), text: text.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
-    let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    let assembly = assemble(&job, |_| panic!("no plugin in this job")).map_err(|failure| failure.text());
     let mut assembly = assembly.expect("a job that fits together");
     for vertex in &mut assembly.graph.vertices {
         if vertex.id == "timed" {

@@ -4,7 +4,6 @@ use super::*;
 use crate::assemble::assemble;
 use crate::job_file::{SourceText, parse};
 use crate::plan::stand_in::Declared;
-use crate::plugins::PluginOrigins;
 use std::sync::Arc;
 use weir_engine::job::VertexKind;
 use weir_engine::operator::{OperatorDescriptor, TimerDescriptor};
@@ -47,7 +46,7 @@ fn check(has: Has, with_watermarks: &[&str], expect: &[&str]) {
 fn check_job(job: &str, has: Has, with_watermarks: &[&str], expect: &[&str]) {
     let source = SourceText { name: "job.toml".into(), text: job.into() };
     let job = parse(source, std::path::Path::new("/jobs"), 2).expect("a job file that can be read");
-    let assembly = assemble(&job, &PluginOrigins::new(), || panic!("no plugin in this job")).map_err(|failure| failure.text());
+    let assembly = assemble(&job, |_| panic!("no plugin in this job")).map_err(|failure| failure.text());
     let mut graph = assembly.expect("a job that fits together").graph;
     for vertex in &mut graph.vertices {
         vertex.watermark = with_watermarks.contains(&vertex.id.as_str()).then(WatermarkSettings::default);

@@ -1,5 +1,6 @@
 //! What a job starts from: the point that is named, its plugins built, found by what refers to them, or as they were kept, and what of its state is given up.
 
+mod next;
 mod pinned;
 mod references;
 
@@ -8,13 +9,14 @@ use crate::job_file::JobFile;
 use crate::plugins::{BuildEnvironment, PluginOrigin, PluginOrigins, ensure_built};
 use crate::storage::savepoint_url;
 use crate::terminal::Screen;
+use references::referenced_now;
 use std::path::Path;
 use weir_engine::checkpoint::RestoreOptions;
 use weir_engine::element::CheckpointId;
 
+pub(crate) use next::next_run;
 pub(crate) use pinned::{job_of_savepoint, metadata_of, pinned_plugins};
 pub(crate) use references::{Lineage, Named, named_plugin, pins_of, pulled, referenced_plugins};
-use references::{referenced_next, referenced_now};
 
 /// What `--from` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,13 +48,6 @@ pub(crate) fn restore_options(job: &JobFile, drops: &[String]) -> RestoreOptions
 pub(crate) fn build(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
     let mut plugins = build_files(screen, job)?;
     plugins.extend(referenced_now(screen, job)?);
-    Ok(plugins)
-}
-
-/// As [`build`], and of plugins that are in no file what the next run would take: of a job that has begun, what they were then.
-pub(crate) fn build_next(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
-    let mut plugins = build_files(screen, job)?;
-    plugins.extend(referenced_next(screen, job)?);
     Ok(plugins)
 }
 

@@ -9,7 +9,7 @@ use crate::terminal::Screen;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use weir_engine::checkpoint::{CheckpointMetadata, Pinned, paths};
-use weir_engine::job::{Origin, SavepointOpener, load_metadata, open_savepoint, savepoint_job_file};
+use weir_engine::job::{History, Origin, SavepointOpener, StartMode, load_metadata, open_savepoint, savepoint_job_file};
 use weir_engine::runtime::Clock;
 use weir_engine::storage::{StorageUrl, Store};
 use weir_engine::{EngineError, ErrorKind};
@@ -70,15 +70,15 @@ pub(crate) async fn metadata_of(
     }
 }
 
-/// The components that the operators of `job` ran where it starts from, and what a savepoint says of the references that led to them.
+/// The components that the operators of `job` ran where it starts from, and the references that led to them.
 pub(crate) async fn pinned_plugins(
     job: &JobFile,
-    (origin, drops): (Origin, &[String]),
+    (history, start, drops): (&History, &StartMode, &[String]),
     store: &dyn Store,
     savepoints: &SavepointOpener,
     clock: &dyn Clock,
 ) -> Result<(PluginOrigins, Vec<Pinned>), EngineError> {
-    match origin {
+    match history.origin(start)? {
         Origin::Beginning => {
             let message = "run the components that are kept with a checkpoint: the job starts from none";
             Err(EngineError::new(ErrorKind::FixInput, message)
@@ -86,7 +86,7 @@ pub(crate) async fn pinned_plugins(
         }
         Origin::Checkpoint(checkpoint) => {
             let metadata = load_metadata(store, clock, &checkpoint).await?;
-            Ok((stored_plugins(job, &metadata, drops, store, clock).await?, Vec::new()))
+            Ok((stored_plugins(job, &metadata, drops, store, clock).await?, history.pins_of(checkpoint.attempt)))
         }
         Origin::Savepoint(url) => {
             let store = savepoints(&url).await?;

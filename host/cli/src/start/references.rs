@@ -5,17 +5,18 @@
 //! that was noted is resolved anew. Only where a process died between its place in the log and the component's in the storage, the registry is asked again, for
 //! the manifest that was noted. Where an upgrade has put another component in its place, that is what is run, and what was noted is not asked for at all.
 
+use crate::api::NamedBy;
 use crate::failure::Failure;
 use crate::figures::bytes_text;
 use crate::job_file::{BadPlace, Code, JobFile, JobFileError, OciReference, OperatorStep, PluginCode, PluginPlace, Problem};
 use crate::oci::{Access, KeptPlugins, Pulled, pull, sha256_of};
 use crate::plugins::{PluginOrigin, PluginOrigins, Referenced};
-use crate::storage::{threads, with_storage};
+use crate::storage::threads;
 use crate::terminal::Screen;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
-use weir_engine::checkpoint::{JobLog, Override, Pinned, Replaced, paths, stored_component};
+use weir_engine::checkpoint::{Override, Pinned, Replaced, paths, stored_component};
 use weir_engine::job::{History, StartMode};
 use weir_engine::runtime::Clock;
 use weir_engine::storage::Store;
@@ -36,9 +37,8 @@ pub(crate) struct Lineage<'a> {
 impl<'a> Lineage<'a> {
     /// The one that a start in this mode goes on with, as a job that runs has it.
     pub fn of(history: &'a History, start: &StartMode, store: &'a dyn Store) -> Self {
-        let replaced = |Override { vertex, component, .. }: Override| {
-            component.filter(|component| component.now != component.file).map(|component| (vertex, component))
-        };
+        let replaced =
+            |Override { vertex, component, .. }: Override| component.filter(Replaced::replaces).map(|component| (vertex, component));
         let upgraded = history.overrides(start).0.into_iter().filter_map(replaced).collect();
         Self { pinned: history.pinned(start), store, upgraded, mends: true }
     }
@@ -50,6 +50,8 @@ pub(crate) struct Named {
     pub name: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// What led to it, where that was a reference.
+    pub reference: Option<NamedBy>,
 }
 
 /// What the references of `job` lead to: in `lineage` what they led to in it before.
@@ -85,22 +87,6 @@ pub(super) fn referenced_now(screen: &Screen, job: &JobFile) -> Result<PluginOri
     found?
 }
 
-/// As [`referenced_plugins`] of a job that goes on, if it has begun, and as [`referenced_now`] otherwise. Nothing is written.
-pub(super) fn referenced_next(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
-    if references(job).next().is_none() {
-        return Ok(PluginOrigins::new());
-    }
-    let found = with_storage(job, |store, runtime| async move {
-        let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
-        let history = History::of(log.entries());
-        let lineage = Lineage { mends: false, ..Lineage::of(&history, &StartMode::Resume, &*store) };
-        Ok(referenced_plugins(screen, job, Some(&lineage), &*runtime.clock).await)
-    });
-    screen.end_progress();
-    // What cannot be looked into is no reason not to check the rest.
-    found.unwrap_or_else(|_| referenced_now(screen, job))
-}
-
 /// What an attempt is to note of the references of `job`, whose plugins are `plugins`: `digests` are those of the components that the file names.
 pub(crate) fn pins_of(job: &JobFile, plugins: &PluginOrigins, digests: &BTreeMap<String, String>, before: &[Pinned]) -> Vec<Pinned> {
     let pin = |(step, code): (&OperatorStep, &PluginCode)| {
@@ -134,13 +120,17 @@ pub(crate) fn named_plugin(
     let written = plugin.to_str().unwrap_or_default();
     let place = PluginPlace::of(written);
     match place.map_err(|BadPlace { message, hint }| Failure::Usage { message: format!("`{written}`: {message}"), hint })? {
-        PluginPlace::File => Ok(Named { name: plugin.display().to_string(), bytes: read(plugin)? }),
+        PluginPlace::File => Ok(Named { name: plugin.display().to_string(), bytes: read(plugin)?, reference: None }),
         PluginPlace::Registry(reference) => {
-            let Pulled { reference, bytes, .. } = pulled(screen, &reference, access)?;
-            Ok(Named { name: reference.to_string(), bytes })
+            let Pulled { reference: by_digest, manifest, bytes, .. } = pulled(screen, &reference, access)?;
+            let named_by = NamedBy { reference: written.to_owned(), manifest: Some(manifest) };
+            Ok(Named { name: by_digest.to_string(), bytes, reference: Some(named_by) })
         }
         PluginPlace::Digest(digest) => match KeptPlugins::of_user().and_then(|kept| kept.get(&digest)) {
-            Some(bytes) => Ok(Named { name: written.to_owned(), bytes }),
+            Some(bytes) => {
+                let named_by = NamedBy { reference: written.to_owned(), manifest: None };
+                Ok(Named { name: written.to_owned(), bytes, reference: Some(named_by) })
+            }
             None => Err(Failure::Usage { message: format!("`{written}` is not kept here"), hint: KEEPS.into() }),
         },
     }

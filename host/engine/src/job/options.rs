@@ -1,7 +1,7 @@
 //! What a run of a job needs, and what it comes to.
 
 use super::{RestartPolicy, SavepointOpener, StartMode};
-use crate::checkpoint::{CheckpointConfig, Pinned, RestoreOptions};
+use crate::checkpoint::{CheckpointConfig, Override, Pinned, RestoreOptions};
 use crate::element::{AttemptId, CheckpointId};
 use crate::error::EngineError;
 use crate::outbox::{MarkerDecision, OutboxRoom};
@@ -26,6 +26,8 @@ pub struct JobOptions {
     pub restore: RestoreOptions,
     /// What references of the job file the graph was made with: attempts keep them in the log.
     pub pinned: Vec<Pinned>,
+    /// What of earlier changes the job file has put an end to: the first attempt notes it in the log.
+    pub overruled: Vec<Override>,
     /// Go on although output that a checkpoint covers is gone, or can no longer be published.
     pub accept_lost_output: bool,
     /// What holds for sinks with an outbox.

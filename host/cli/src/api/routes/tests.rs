@@ -1,7 +1,8 @@
 use super::*;
 use crate::api::body::{ALL_MAX, Bodies, COMPONENT_MAX, JSON_MAX, UPLOADS_MAX};
+use crate::api::change::Shape;
 use crate::api::server::SAVEPOINT_WITHIN;
-use crate::api::{Ended, RunningParts, Shape};
+use crate::api::{Ended, RunningParts};
 use crate::job_file::{SourceText, parse};
 use crate::plugins::Compiler;
 use crate::storage::threads;
@@ -83,6 +84,7 @@ impl Bench {
                 digests: Default::default(),
                 parallelism: Default::default(),
                 components: Vec::new(),
+                upgraded_to: Default::default(),
                 compiler: Compiler::new(Screen::of_process(true), false),
             },
             storage: "memory:/j".into(),
@@ -185,11 +187,17 @@ fn the_name_of_an_upload_is_fit_to_be_shown() {
     let request = |name: &str| UpgradeRequest {
         operator: "a".into(),
         name: name.into(),
+        reference: Some(name.into()),
+        manifest: Some(name.into()),
         probation_ms: 1,
         until_checkpoint: false,
         allow_repeat: false,
     };
-    let shown = |name: &str| may_upgrade(&bench.job, request(name)).expect("nothing is under way").name;
+    let shown = |name: &str| {
+        let UpgradeRequest { name, reference, manifest, .. } = may_upgrade(&bench.job, request(name)).expect("nothing is under way");
+        assert_eq!((reference.as_deref(), manifest.as_deref()), (Some(&*name), Some(&*name)));
+        name
+    };
     assert_eq!(shown("\nweir: all done\u{1b}[31m"), "\\nweir: all done\\u{1b}[31m");
     assert_eq!(shown("plugins/new.wasm"), "plugins/new.wasm");
     assert!(shown(&"x".repeat(10_000)).len() < 300);

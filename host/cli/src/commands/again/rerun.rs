@@ -10,7 +10,7 @@
 
 use super::point::{Start, point};
 use crate::api::absolute_storage;
-use crate::assemble::assemble_with;
+use crate::assemble::assemble;
 use crate::context::Context;
 use crate::documents::RerunFrom;
 use crate::failure::Failure;
@@ -241,7 +241,7 @@ pub(super) fn states(graph: &JobGraph, vertex: usize) -> Vec<StateDescriptor> {
 
 fn graph(job: &JobFile, plugins: &BTreeMap<String, Plugin>) -> Result<JobGraph, Failure> {
     let load = |id: &str| Ok(plugins.get(id).expect("every plugin has been found or built").clone());
-    Ok(assemble_with(job, load)?.graph)
+    Ok(assemble(job, load)?.graph)
 }
 
 fn loaded(job: &JobFile, origins: &PluginOrigins, engine: &WasmEngine) -> Result<BTreeMap<String, Plugin>, Failure> {

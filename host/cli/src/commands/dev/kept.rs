@@ -1,11 +1,12 @@
 //! What of a job's state is not gone on with: the states of a new plugin beside those of the one that runs, and a job beside its newest checkpoint.
 
-use crate::assemble::{Assembly, assemble};
+use crate::api::Started;
+use crate::assemble::Assembly;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plugins::stand_ins;
-use crate::start::{build_next, restore_options};
+use crate::start::{next_run, restore_options};
 use crate::storage::with_storage;
 use crate::try_out::try_to_open;
 use std::collections::BTreeMap;
@@ -56,12 +57,12 @@ pub fn going_on(context: &Context, job: &JobFile, digests: &BTreeMap<String, Str
 
 /// The graph that the job file stands for, once its plugins have opened.
 fn opened(context: &Context, job: &JobFile, digests: &BTreeMap<String, String>) -> Result<Assembly, Failure> {
-    let mut plugins = build_next(&context.screen, job)?;
+    let Started { mut shape, mut assembly, .. } = next_run(context, job, None)?;
     if !digests.is_empty() {
         let kept = with_storage(job, |store, runtime| async move { stand_ins(digests, &*store, &*runtime.clock).await })?;
-        plugins.extend(kept.into_iter().filter(|(id, _)| job.operators.iter().any(|step| step.id.value == *id)));
+        shape.plugins.extend(kept.into_iter().filter(|(id, _)| job.operators.iter().any(|step| step.id.value == *id)));
+        assembly = shape.assemble()?;
     }
-    let assembly = assemble(job, &plugins, || Ok(context.compiler.engine()?))?;
     try_to_open(job, &assembly)?;
     Ok(assembly)
 }

@@ -9,7 +9,7 @@ mod options;
 mod report;
 mod steady_rate;
 
-use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Shape, absolute_storage};
+use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Started, absolute_storage};
 use crate::args::{Output, RunArgs};
 use crate::context::{Context, tell};
 use crate::documents::{Outcome, RunDocument};
@@ -30,7 +30,7 @@ use report::fill;
 use std::sync::Arc;
 use weir_engine::checkpoint::{JobLog, Pinned};
 use weir_engine::job::{
-    History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, Origin, OutboxOptions, StartMode, run_job,
+    History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, Origin, OutboxOptions, Probation, StartMode, run_job,
 };
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
@@ -140,10 +140,15 @@ impl Run<'_> {
             }
             None => self.pinned(&job, &history, &start, &*store)?,
         };
+        if let Some(Probation { overrides, since, .. }) = history.overrides(&start).1 {
+            let ids: Vec<&str> = overrides.iter().map(|change| change.vertex.as_str()).collect();
+            let ids = ids.join(", ");
+            screen.notice(&format!("the upgrade of {ids} was cut off on probation and is given up: back to checkpoint {since}"));
+        }
         let found = plugins.clone();
-        let (shape, assembly) = {
+        let Started { shape, assembly, overruled } = {
             let compiler = self.context.compiler.clone();
-            Shape::started((&job, compiler), plugins, &history, &start, stored, &|line| screen.notice(line))?
+            Started::of((&job, compiler), plugins, (&history, &start), stored, &|line| screen.notice(line))?
         };
         self.compare_with_origin(&job, (&assembly.graph, &found), history.origin(&start), &store)?;
         let ended = Registry::of_user().ok().and_then(|registry| registry.ended(&storage));
@@ -158,7 +163,7 @@ impl Run<'_> {
             folder: job.folder.display().to_string(),
             pinned: pinned.clone(),
         };
-        let (graph, options) = (assembly.graph.clone(), JobOptions { pinned, ..self.options(&job, store.clone(), start) });
+        let (graph, options) = (assembly.graph.clone(), JobOptions { pinned, overruled, ..self.options(&job, store.clone(), start) });
         #[cfg(any(test, feature = "crash-points"))]
         let (graph, options) = crash_points::CrashPoints::of_process()?.around(graph, options);
         let (control, inbox) = JobControl::new();
@@ -253,7 +258,7 @@ impl Run<'_> {
         store: &dyn Store,
     ) -> Result<(PluginOrigins, Vec<Pinned>), Failure> {
         let savepoints = savepoint_opener(self.threads);
-        let pinned = pinned_plugins(job, (history.origin(start)?, &self.args.drop_state), store, &savepoints, &*self.runtime.clock);
+        let pinned = pinned_plugins(job, (history, start, &self.args.drop_state), store, &savepoints, &*self.runtime.clock);
         Ok(self.threads.block_on(pinned)?)
     }
 
@@ -321,6 +326,7 @@ impl Run<'_> {
             start,
             restore: restore_options(job, &self.args.drop_state),
             pinned: Vec::new(),
+            overruled: Vec::new(),
             accept_lost_output: self.args.accept_lost_output,
             // No connector has an outbox yet.
             outbox: OutboxOptions::default(),

@@ -2,7 +2,7 @@
 
 use super::status::status_of;
 use super::{checkpoint_text, text_of};
-use crate::api::ChangeDocument;
+use crate::api::{ChangeDocument, NamedBy};
 use crate::args::UpgradeArgs;
 use crate::client::JobClient;
 use crate::context::Context;
@@ -23,15 +23,19 @@ const WATCH: Duration = Duration::from_millis(200);
 /// Lets another component take over in a running job.
 pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Result<u8, Failure> {
     let client = JobClient::find(&args.job).map_err(|failure| if runs_not(args) { instead(failure, args) } else { failure })?;
-    let Named { name, bytes: component } = named_plugin(&context.screen, &args.plugin, &Access::of_process(false), component)?;
+    let Named { name, bytes: component, reference } = named_plugin(&context.screen, &args.plugin, &Access::of_process(false), component)?;
     let before = status_of(&client)?.change.map(|change| change.id);
     context.screen.notice("upgrading: compiling the new component and comparing its states");
-    let query = [
+    let mut query = vec![
         ("operator", args.operator.clone()),
         ("name", name),
         ("probation_ms", args.probation.as_millis().to_string()),
         ("allow_repeat", args.allow_repeat.to_string()),
     ];
+    if let Some(NamedBy { reference, manifest }) = reference {
+        query.push(("reference", reference));
+        query.extend(manifest.map(|manifest| ("manifest", manifest)));
+    }
     let phases = |change: &ChangeDocument| match (change.phase.as_str(), change.checkpoint) {
         ("probation", Some(id)) => {
             format!("on probation behind checkpoint {id}; output is held back until its {:?} are over", *args.probation)

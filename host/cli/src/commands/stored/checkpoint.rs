@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use weir_engine::checkpoint::{CheckpointMetadata, JobLog, LogEntry, Pinned, VertexIdentity, paths};
-use weir_engine::element::CheckpointId;
+use weir_engine::element::{AttemptId, CheckpointId};
 use weir_engine::inspect::{CheckpointState as StoredState, OperatorState};
 use weir_engine::job::{CompletedCheckpoint, History, load_metadata};
 use weir_engine::runtime::Runtime;
@@ -77,21 +77,13 @@ async fn inspected(job: String, log: &OpenLog, id: CheckpointId) -> Result<Check
     let (checkpoint, metadata) = read_one(log, id).await?;
     let (restore_bytes, vertices) = match metadata {
         Some(metadata) => {
-            let vertices = vertices(log, &metadata, pinned_in(log, checkpoint.attempt)).await?;
+            let pins = History::of(&log.entries).pins_of(AttemptId(checkpoint.attempt));
+            let vertices = vertices(log, &metadata, &pins).await?;
             (Some(metadata.state_object_bytes()), vertices)
         }
         None => (None, Vec::new()),
     };
     Ok(CheckpointInspectDocument { schema: SCHEMA, job, checkpoint, restore_bytes, vertices })
-}
-
-/// What the job file's references led to in an attempt.
-fn pinned_in(log: &OpenLog, of: u64) -> &[Pinned] {
-    let pinned = log.entries.iter().find_map(|entry| {
-        let LogEntry::Attempt { attempt, pinned, .. } = entry else { return None };
-        (attempt.0 == of).then_some(&pinned[..])
-    });
-    pinned.unwrap_or_default()
 }
 
 async fn vertices(log: &OpenLog, metadata: &CheckpointMetadata, pinned: &[Pinned]) -> Result<Vec<VertexStateDocument>, EngineError> {

@@ -3,7 +3,7 @@
 use super::envelope;
 use super::*;
 use crate::checkpoint::log::format::{EntryDigest, open_entry, seal_entry, seal_entry_of_format_1};
-use crate::checkpoint::{LineageRoot, LogEntry, Pinned, paths};
+use crate::checkpoint::{LineageRoot, LogEntry, Override, Pinned, Replaced, paths};
 use crate::element::{AttemptId, CheckpointId};
 use crate::exchange::Partitioning;
 use crate::state::{StateDescriptor, StateKind, StateTtl, TimeDomain, WindowKind, WindowSettings, timer_state, window_state};
@@ -55,6 +55,7 @@ fn entries(format: u32) -> Vec<LogEntry> {
             restored: Some(CheckpointId(6)),
             probation: false,
             pinned: Vec::new(),
+            overruled: Vec::new(),
             started_ms: 1,
         },
         LogEntry::Completed {
@@ -182,6 +183,26 @@ fn what_an_attempt_notes_of_references_has_the_name_that_it_had() {
     *pinned = vec![of_registry, of_digest];
     assert_eq!(String::from_utf8_lossy(&seal_entry(1, "10909", None, &entry)), String::from_utf8_lossy(&stored));
     assert_eq!(open_entry("golden", 1, &stored).unwrap().entry, entry);
+}
+
+#[test]
+fn what_the_log_says_of_an_upgrade_and_of_its_end_has_the_names_that_it_had() {
+    let stored = golden("log-v2-overruled.jsonl");
+    let component = Some(Replaced { file: "01".to_owned(), now: "02".to_owned() });
+    let pin = Pinned { vertex: "op".into(), reference: "oci:a.b/c:2".into(), manifest: Some("sha256:03".into()), component: "02".into() };
+    let named = Some("op.wasm".to_owned());
+    let changed = Override { vertex: "op".into(), parallelism: Some(Replaced { file: 2, now: 4 }), component, named, pin: Some(pin) };
+    let mut attempt = entries(2).remove(0);
+    let LogEntry::Attempt { overruled, .. } = &mut attempt else { panic!("the first entry is an attempt") };
+    overruled.extend(changed.clone().overruled(true, true));
+    let (overrides, owner, checkpoint_id) = (vec![changed], "c0ffee".to_owned(), CheckpointId(7));
+    let change = LogEntry::Override { attempt: AttemptId(3), nonce: owner, checkpoint_id, overrides, probation: true, changed_ms: 4 };
+    let lines: Vec<&[u8]> = stored.split_inclusive(|&byte| byte == b'\n').collect();
+    for ((line, entry), seq) in lines.iter().zip([attempt, change]).zip(1..) {
+        assert_eq!(String::from_utf8_lossy(&seal_entry(seq, "10909", None, &entry)), String::from_utf8_lossy(line));
+        assert_eq!(open_entry("golden", seq, line).unwrap().entry, entry);
+    }
+    assert_eq!(lines.len(), 2);
 }
 
 #[test]

@@ -16,6 +16,7 @@ impl LogEntry {
             restored: None,
             probation: false,
             pinned: Vec::new(),
+            overruled: Vec::new(),
             started_ms: 0,
         }
     }

@@ -40,6 +40,9 @@ pub enum LogEntry {
         /// What references of the job file, which may come to mean something else, are in this lineage.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pinned: Vec<Pinned>,
+        /// What of earlier changes the job file has put an end to by saying something else there: none of it holds from here on, whatever the file says later.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overruled: Vec<Override>,
         /// Milliseconds since the Unix epoch.
         started_ms: i64,
     },
@@ -188,6 +191,22 @@ pub struct Override {
     /// The SHA-256 of its component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<Replaced<String>>,
+    /// How the job file named its component then. Where it names one otherwise, the file wins, though it may be the same. Logs of before do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
+    /// What led to the component that holds instead, where that was a reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pinned>,
+}
+
+impl Override {
+    /// The end of this change: where `parallelism` and `component` say so, nothing is replaced from there on.
+    #[must_use]
+    pub fn overruled(self, parallelism: bool, component: bool) -> Option<Self> {
+        let (parallelism, component) =
+            (self.parallelism.filter(|_| parallelism).map(Replaced::ended), self.component.filter(|_| component).map(Replaced::ended));
+        (parallelism.is_some() || component.is_some()).then(|| Self { vertex: self.vertex, parallelism, component, named: None, pin: None })
+    }
 }
 
 /// A setting that something else holds for. Where the job file no longer says `file`, the file wins.
@@ -198,4 +217,15 @@ pub struct Replaced<T> {
     pub file: T,
     /// What holds instead.
     pub now: T,
+}
+
+impl<T: Clone + PartialEq> Replaced<T> {
+    /// True where something else holds than the file said.
+    pub fn replaces(&self) -> bool {
+        self.file != self.now
+    }
+
+    fn ended(self) -> Self {
+        Self { file: self.now.clone(), now: self.now }
+    }
 }

@@ -64,6 +64,19 @@ impl Lineage {
         Self { id, nonce, attempts, root, completed, finished: false, pinned, changes, probation: None }
     }
 
+    fn on_attempt(&mut self, nonce: &str, probation: bool, pinned: &[Pinned], overruled: &[Override]) {
+        self.attempts.push(nonce.to_owned());
+        self.pinned = pinned.to_vec();
+        if !probation {
+            self.probation = None;
+        }
+        if !overruled.is_empty() {
+            // What begins at the checkpoint that this attempt goes on from is as it was when that was taken.
+            let behind = self.completed.last().map(|completed| completed.checkpoint_id);
+            self.changes.push((behind, overruled.to_vec()));
+        }
+    }
+
     /// What holds in place of the job file's word, by vertex.
     pub fn overrides(&self) -> BTreeMap<String, Override> {
         self.overrides_where(|_| true)
@@ -81,7 +94,9 @@ impl Lineage {
             let entry = all.entry(vertex.clone()).or_insert_with(|| Override { vertex, ..Override::default() });
             // With it comes what the job file says by then: only a file that says the same is overridden.
             entry.parallelism = change.parallelism.clone().or(entry.parallelism.take());
-            entry.component = change.component.clone().or(entry.component.take());
+            if change.component.is_some() {
+                (entry.component, entry.named, entry.pin) = (change.component.clone(), change.named.clone(), change.pin.clone());
+            }
         }
         all
     }
@@ -98,7 +113,17 @@ pub struct History {
     pub last_attempt: Option<AttemptId>,
     /// The highest checkpoint id, completed or failed.
     pub last_checkpoint: Option<CheckpointId>,
-    attempts: Vec<(AttemptId, usize)>,
+    attempts: Vec<KnownAttempt>,
+}
+
+/// An attempt, as others are looked up by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KnownAttempt {
+    id: AttemptId,
+    /// The place of its lineage among all.
+    lineage: usize,
+    /// What references led to in it.
+    pinned: Vec<Pinned>,
 }
 
 impl History {
@@ -111,7 +136,7 @@ impl History {
 
     fn on_entry(&mut self, entry: &LogEntry) {
         match entry {
-            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce, root, probation, pinned, .. } => {
+            LogEntry::Attempt { attempt, nonce, lineage, lineage_nonce, root, probation, pinned, overruled, .. } => {
                 let place = self.lineages.iter().position(|known| known.id == *lineage).unwrap_or_else(|| {
                     let of_lineage = lineage_nonce.as_ref().unwrap_or(nonce).clone();
                     let mut began = Lineage::new(*lineage, of_lineage, root.clone());
@@ -119,12 +144,8 @@ impl History {
                     self.lineages.push(began);
                     self.lineages.len() - 1
                 });
-                self.lineages[place].attempts.push(nonce.clone());
-                self.lineages[place].pinned.clone_from(pinned);
-                if !probation {
-                    self.lineages[place].probation = None;
-                }
-                self.attempts.push((*attempt, place));
+                self.lineages[place].on_attempt(nonce, *probation, pinned, overruled);
+                self.attempts.push(KnownAttempt { id: *attempt, lineage: place, pinned: pinned.clone() });
                 self.nonces.push(nonce.clone());
                 self.last_attempt = self.last_attempt.max(Some(*attempt));
             }
@@ -167,8 +188,21 @@ impl History {
     }
 
     fn lineage_of(&mut self, attempt: AttemptId) -> Option<&mut Lineage> {
-        let &(_, place) = self.attempts.iter().rev().find(|(known, _)| *known == attempt)?;
+        let place = self.known(attempt)?.lineage;
         self.lineages.get_mut(place)
+    }
+
+    fn known(&self, attempt: AttemptId) -> Option<&KnownAttempt> {
+        self.attempts.iter().rev().find(|known| known.id == attempt)
+    }
+
+    /// What the references led to that a component of this attempt may come from: those of the job file in front, then those of upgrades.
+    pub fn pins_of(&self, attempt: AttemptId) -> Vec<Pinned> {
+        let Some(known) = self.known(attempt) else { return Vec::new() };
+        let lineage = &self.lineages[known.lineage];
+        let changes = lineage.changes.iter().map(|(_, overrides)| overrides);
+        let of_upgrades = changes.chain(lineage.probation.iter().map(|probation| &probation.overrides)).flatten();
+        known.pinned.iter().chain(of_upgrades.filter_map(|change| change.pin.as_ref())).cloned().collect()
     }
 
     /// What held in place of the job file's word at the checkpoint that a lineage with this root begins from. Of a savepoint the log does not say it.
@@ -181,7 +215,7 @@ impl History {
 
     /// The lineage that ran last: the one of the newest attempt, which may have gone on with an older one.
     pub fn newest_lineage(&self) -> Option<&Lineage> {
-        self.attempts.last().map(|(_, place)| &self.lineages[*place])
+        self.attempts.last().map(|known| &self.lineages[known.lineage])
     }
 
     /// The lineage that this attempt began.
@@ -204,8 +238,7 @@ impl History {
     /// True where the log says that a checkpoint which made this output visible is complete: its own, or one behind it in the same attempt, where
     /// its own has failed and the output went into the next.
     pub(crate) fn accounts_for(&self, visible: &VisibleOutput) -> bool {
-        let attempts =
-            self.attempts.iter().zip(&self.nonces).filter(|(_, nonce)| **nonce == visible.nonce).map(|((attempt, _), _)| *attempt);
+        let attempts = self.attempts.iter().zip(&self.nonces).filter(|(_, nonce)| **nonce == visible.nonce).map(|(known, _)| known.id);
         let is_complete =
             |attempt| self.completed().any(|completed| completed.attempt == attempt && completed.checkpoint_id >= visible.checkpoint_id);
         attempts.into_iter().any(is_complete)

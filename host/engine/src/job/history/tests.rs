@@ -6,7 +6,7 @@ use crate::checkpoint::Replaced;
 use crate::sink::VisibleOutput;
 
 /// `A1.1` attempt 1 of lineage 1, `A2.2<5` attempt 2 begins lineage 2 from checkpoint 5, `A2.2<s` from a savepoint, `C1.5` attempt 1 completes 5, `O1.5` it is
-/// rescaled at 5, `U1.5` upgraded at 5, on probation, `P2.1` attempt 2 of lineage 1 goes on with that, `Y2` it is accepted, `N2` rolled back,
+/// rescaled at 5, `U1.5` upgraded at 5, on probation, `P2.1` attempt 2 of lineage 1 goes on with that, `A2.1!` attempt 2 has a job file that overrules what was changed, `Y2` it is accepted, `N2` rolled back,
 /// `F2` attempt 2 finishes.
 fn history(log: &str) -> History {
     let entries: Vec<_> = log.split_whitespace().map(entry).collect();
@@ -20,6 +20,7 @@ fn entry(word: &str) -> LogEntry {
     let nonce = format!("n{first}");
     match &word[..1] {
         "A" | "P" => {
+            let (rest, overruled) = rest.strip_suffix('!').map_or((rest, Vec::new()), |rest| (rest, vec![overruled()]));
             let (lineage, root) = rest.split_once('<').map_or((rest, LineageRoot::Fresh), |(lineage, from)| {
                 (lineage, if from == "s" { savepoint() } else { LineageRoot::Checkpoint(CheckpointId(number(from))) })
             });
@@ -33,6 +34,7 @@ fn entry(word: &str) -> LogEntry {
                 restored: None,
                 probation,
                 pinned: pinned(attempt),
+                overruled,
                 started_ms: 0,
             }
         }
@@ -41,12 +43,25 @@ fn entry(word: &str) -> LogEntry {
             let probation = kind == "U";
             let component = probation.then(|| Replaced { file: "a".to_owned(), now: format!("b{rest}") });
             let parallelism = (!probation).then(|| Replaced { file: 1, now: number(rest) as u32 });
-            let overrides = vec![Override { vertex: "op".into(), parallelism, component }];
+            let overrides =
+                vec![Override { vertex: "op".into(), parallelism, component, named: None, pin: pin(rest).filter(|_| probation) }];
             LogEntry::Override { attempt, nonce, checkpoint_id: CheckpointId(number(rest)), overrides, probation, changed_ms: 0 }
         }
         kind @ ("Y" | "N") => LogEntry::Outcome { attempt, nonce, accepted: kind == "Y", reason: None, decided_ms: 0 },
         _ => LogEntry::Finished { attempt, nonce, finished_ms: 0 },
     }
+}
+
+/// The end of whatever was changed.
+fn overruled() -> Override {
+    let (parallelism, component) = (Some(Replaced { file: 0, now: 2 }), Some(Replaced { file: "a".to_owned(), now: "b2".to_owned() }));
+    let changed = Override { vertex: "op".into(), parallelism, component, named: Some("a.wasm".into()), pin: None };
+    changed.overruled(true, true).expect("both are at their end")
+}
+
+/// What an upgrade was named by.
+fn pin(component: &str) -> Option<Pinned> {
+    Some(Pinned { vertex: "op".into(), reference: "oci:a/b:2".into(), manifest: Some("m".into()), component: format!("b{component}") })
 }
 
 /// Each attempt has pinned something of its own.
@@ -165,6 +180,40 @@ fn what_was_changed_by_hand_holds_in_its_lineage() {
 }
 
 #[test]
+fn what_a_job_file_has_overruled_does_not_come_back_with_what_it_says_later() {
+    let holding = |log: &str| {
+        let overrides = history(log).overrides(&StartMode::Resume).0;
+        let replaced = |change: &Override| {
+            let (parallelism, component) = (change.parallelism.as_ref(), change.component.as_ref());
+            [parallelism.is_some_and(Replaced::replaces), component.is_some_and(Replaced::replaces)]
+        };
+        overrides.iter().map(replaced).collect::<Vec<_>>()
+    };
+    assert_eq!(holding("A1.1 C1.2 O1.2 C1.3 U1.3 Y1"), [[true, true]]);
+    assert_eq!(holding("A1.1 C1.2 O1.2 C1.3 U1.3 Y1 A2.1!"), [[false, false]]);
+    assert_eq!(holding("A1.1 C1.2 O1.2 C1.3 U1.3 Y1 A2.1! C2.4 A3.1"), [[false, false]], "for good");
+    assert_eq!(holding("A1.1 C1.2 O1.2 A2.1! C2.3 U2.3 Y2 A3.1"), [[false, true]], "what is changed later holds");
+    // Of a lineage that begins at a checkpoint it counts what held when that was taken.
+    assert_eq!(holding("A1.1 C1.2 U1.2 Y1 C1.3 A2.1! C2.4 A3.3<3"), [[false, true]]);
+    assert_eq!(holding("A1.1 C1.2 U1.2 Y1 C1.3 A2.1! C2.4 A3.3<4"), [[false, false]]);
+    assert_eq!(holding("A1.1 C1.2 U1.2 Y1 C1.3 A2.2<3 A3.2!"), [[false, false]], "before its first checkpoint too");
+}
+
+#[test]
+fn a_component_comes_from_what_the_attempt_or_an_upgrade_of_its_lineage_was_told() {
+    let pins = |log: &str, attempt| {
+        let pins = history(log).pins_of(AttemptId(attempt));
+        pins.iter().map(|pin| format!("{} {}", pin.reference, pin.component)).collect::<Vec<_>>()
+    };
+    assert_eq!(pins("A1.1 C1.2 U1.2 Y1 A2.1 A3.3", 2), ["oci:a/b:1 2", "oci:a/b:2 b2"]);
+    assert_eq!(pins("A1.1 C1.2 U1.2", 1), ["oci:a/b:1 1", "oci:a/b:2 b2"], "on probation");
+    assert_eq!(pins("A1.1 C1.2 U1.2 Y1 A2.1 A3.3", 3), ["oci:a/b:1 3"], "another lineage");
+    assert_eq!(pins("A1.1", 7), [""; 0]);
+    let held = history("A1.1 C1.2 U1.2 Y1 C1.3 O1.3 A2.1").overrides(&StartMode::Resume).0;
+    assert_eq!(held[0].pin, pin("2"), "it stays with its component");
+}
+
+#[test]
 fn a_start_from_a_checkpoint_goes_on_with_what_held_there() {
     let held = |log: &str, id: u64| {
         let (overrides, probation) = (history(log), StartMode::From { checkpoint_id: CheckpointId(id), again: true });
@@ -179,7 +228,7 @@ fn a_start_from_a_checkpoint_goes_on_with_what_held_there() {
 
 #[test]
 fn a_change_overrides_what_the_job_file_says_by_then() {
-    let rescale = |file, now| Override { vertex: "op".into(), parallelism: Some(Replaced { file, now }), component: None };
+    let rescale = |file, now| Override { vertex: "op".into(), parallelism: Some(Replaced { file, now }), ..Override::default() };
     let mut lineage = Lineage::new(AttemptId(1), "n1".into(), LineageRoot::Fresh);
     // The file has been edited to 4 since, and the job is rescaled again.
     lineage.changes = vec![(None, vec![rescale(2, 3)]), (Some(CheckpointId(1)), vec![rescale(4, 5)])];

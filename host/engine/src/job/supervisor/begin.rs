@@ -177,6 +177,8 @@ impl Supervisor {
             restored: start.restored.as_ref().map(|restored| restored.checkpoint_id),
             probation: self.tried.is_some(),
             pinned: self.options.pinned.clone(),
+            // Once for a process: what is changed while it runs comes later.
+            overruled: if self.nonces.is_empty() { self.options.overruled.clone() } else { Vec::new() },
             started_ms: self.runtime.clock.wall_ms(),
         };
         self.sent.push(nonce.clone());

@@ -164,5 +164,5 @@ impl Supervisor {
 fn as_in(change: &Override, graph: &JobGraph) -> Override {
     let was = graph.vertices.iter().find(|vertex| vertex.id == change.vertex).map(|vertex| vertex.parallelism);
     let parallelism = change.parallelism.as_ref().map(|Replaced { file, now }| Replaced { file: *file, now: was.unwrap_or(*now) });
-    Override { vertex: change.vertex.clone(), parallelism, component: None }
+    Override { vertex: change.vertex.clone(), parallelism, ..Override::default() }
 }

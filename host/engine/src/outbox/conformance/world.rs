@@ -51,6 +51,7 @@ impl<'a> World<'a> {
             restored: None,
             probation: false,
             pinned: Vec::new(),
+            overruled: Vec::new(),
             started_ms: 0,
         };
         assert_eq!(log.append(entry).await.expect("it appends"), Append::Done);

@@ -1,0 +1,65 @@
+//! What the next run of a job would run, found without running it.
+
+use super::references::{Lineage, referenced_now, referenced_plugins};
+use super::{StartPoint, build_files};
+use crate::api::Started;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::job_file::JobFile;
+use crate::storage::with_storage;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weir_engine::EngineError;
+use weir_engine::checkpoint::{JobLog, Replaced, paths};
+use weir_engine::job::{History, StartMode};
+use weir_engine::runtime::Runtime;
+use weir_engine::storage::Store;
+
+/// What is known of a job that has run before.
+#[derive(Default)]
+struct Before {
+    history: History,
+    /// The components that upgrades brought, by the names under which they are stored.
+    upgraded: BTreeMap<String, Bytes>,
+}
+
+/// What a run from `from`, or the next one, would take: built where it is missing or older than its sources, of references what they mean there, and what was changed
+/// while the job ran. Nothing is written to the job's storage.
+pub(crate) fn next_run(context: &Context, job: &JobFile, from: Option<&StartPoint>) -> Result<Started, Failure> {
+    let screen = &context.screen;
+    let mut plugins = build_files(screen, job)?;
+    // `--from` begins a lineage, in which a tag is what it is now.
+    let mode = match from.cloned() {
+        None => StartMode::Resume,
+        Some(StartPoint::Checkpoint(checkpoint_id)) => StartMode::From { checkpoint_id, again: true },
+        Some(StartPoint::Savepoint(url)) => StartMode::FromSavepoint { url, again: true },
+    };
+    let mode = &mode;
+    let look = |store: Arc<dyn Store>, runtime: Runtime| async move {
+        let before = before((&store, &runtime), mode).await?;
+        let lineage = Lineage { mends: false, ..Lineage::of(&before.history, mode, &*store) };
+        let referenced = referenced_plugins(screen, job, Some(&lineage), &*runtime.clock).await;
+        Ok((before, referenced))
+    };
+    // What cannot be looked into is no reason not to check the rest.
+    let (before, referenced) = with_storage(job, look).unwrap_or_else(|_| (Before::default(), referenced_now(screen, job)));
+    screen.end_progress();
+    plugins.extend(referenced?);
+    let stored = |name: &str| Ok(before.upgraded.get(name).cloned());
+    Started::of((job, context.compiler.clone()), plugins, (&before.history, mode), stored, &|line| screen.notice(line))
+}
+
+async fn before((store, runtime): (&Arc<dyn Store>, &Runtime), mode: &StartMode) -> Result<Before, EngineError> {
+    let log = JobLog::open(store.clone(), runtime.clock.clone()).await?;
+    let history = History::of(log.entries());
+    let mut upgraded = BTreeMap::new();
+    for change in history.overrides(mode).0 {
+        let Some(Replaced { now, .. }) = change.component.filter(Replaced::replaces) else { continue };
+        let name = paths::plugin(&now);
+        if let Some(bytes) = store.get(&name).await? {
+            upgraded.insert(name, bytes);
+        }
+    }
+    Ok(Before { history, upgraded })
+}
