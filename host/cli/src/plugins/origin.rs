@@ -94,7 +94,9 @@ pub async fn stored_plugins(
     let mut plugins = PluginOrigins::new();
     for (id, digest) in stored_digests(job, metadata, drops) {
         let Some(digest) = digest else { return Err(not_in_checkpoint(id)) };
-        let bytes = stored_component(store, clock, &digest).await?;
+        let bytes = stored_component(store, clock, &digest)
+            .await
+            .map_err(|error| error.context(format!("{id}: run the component that is kept there")))?;
         let name = format!("{id} of checkpoint {}", metadata.checkpoint_id);
         plugins.insert(id.clone(), PluginOrigin::Stored { name, digest, bytes });
     }

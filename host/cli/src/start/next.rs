@@ -43,7 +43,11 @@ pub(crate) fn next_run(context: &Context, job: &JobFile, from: Option<&StartPoin
         Ok((before, referenced))
     };
     // What cannot be looked into is no reason not to check the rest.
-    let (before, referenced) = with_storage(job, look).unwrap_or_else(|_| (Before::default(), referenced_now(screen, job)));
+    let (before, referenced) = with_storage(job, look).unwrap_or_else(|failure| {
+        screen
+            .notice(&format!("the job's storage cannot be looked into, and what follows is of a job that begins now: {}", failure.text()));
+        (Before::default(), referenced_now(screen, job))
+    });
     screen.end_progress();
     plugins.extend(referenced?);
     let stored = |name: &str| Ok(before.upgraded.get(name).cloned());

@@ -78,6 +78,10 @@ pub(crate) async fn pinned_plugins(
     savepoints: &SavepointOpener,
     clock: &dyn Clock,
 ) -> Result<(PluginOrigins, Vec<Pinned>), EngineError> {
+    let other_way = |error: EngineError| match error.hint() {
+        None => error.with_hint("without `--pinned` a run takes the component that the job file names"),
+        Some(_) => error,
+    };
     match history.origin(start)? {
         Origin::Beginning => {
             let message = "run the components that are kept with a checkpoint: the job starts from none";
@@ -86,12 +90,12 @@ pub(crate) async fn pinned_plugins(
         }
         Origin::Checkpoint(checkpoint) => {
             let metadata = load_metadata(store, clock, &checkpoint).await?;
-            Ok((stored_plugins(job, &metadata, drops, store, clock).await?, history.pins_of(checkpoint.attempt)))
+            Ok((stored_plugins(job, &metadata, drops, store, clock).await.map_err(other_way)?, history.pins_of(checkpoint.attempt)))
         }
         Origin::Savepoint(url) => {
             let store = savepoints(&url).await?;
             let (savepoint, metadata) = open_savepoint(&*store, clock).await?;
-            Ok((stored_plugins(job, &metadata, drops, &*store, clock).await?, savepoint.pinned))
+            Ok((stored_plugins(job, &metadata, drops, &*store, clock).await.map_err(other_way)?, savepoint.pinned))
         }
     }
 }

@@ -231,7 +231,8 @@ async fn pinned_elsewhere(
         }
         (PluginPlace::Digest(digest), _) => {
             let kept = KeptPlugins::of_user().and_then(|kept| kept.get(digest));
-            kept.ok_or_else(|| missing.context(id).into())
+            let hint = "`weir plugin pull oci:REGISTRY/NAME:TAG` keeps it here again, from where it then comes; else name another component in the job file";
+            kept.ok_or_else(|| missing.context(id).with_hint(hint).into())
         }
         (PluginPlace::Registry(_) | PluginPlace::File, _) => Err(missing.context(id).into()),
     }

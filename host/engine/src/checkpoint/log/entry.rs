@@ -205,7 +205,13 @@ impl Override {
     pub fn overruled(self, parallelism: bool, component: bool) -> Option<Self> {
         let (parallelism, component) =
             (self.parallelism.filter(|_| parallelism).map(Replaced::ended), self.component.filter(|_| component).map(Replaced::ended));
-        (parallelism.is_some() || component.is_some()).then(|| Self { vertex: self.vertex, parallelism, component, named: None, pin: None })
+        (parallelism.is_some() || component.is_some()).then_some(Self {
+            vertex: self.vertex,
+            parallelism,
+            component,
+            named: None,
+            pin: None,
+        })
     }
 }
 
