@@ -61,17 +61,33 @@ impl Developed {
     }
 
     /// A word comes, and this is written of it.
-    fn emits(&mut self, process: &mut Running, line: &str) {
+    pub fn emits(&mut self, process: &mut Running, line: &str) {
         self.append(1);
         let is_there = || self.bench.parts().iter().any(|part| std::fs::read_to_string(part).is_ok_and(|text| text.contains(line)));
         let runs = process.runs_until("a line", is_there);
         assert!(runs, "no `{line}`: {}", process.said());
     }
 
+    /// What was saved is answered with this, and the job goes on on what it had counted.
+    #[track_caller]
+    pub fn goes_on(&mut self, process: &mut Running, what: &str) {
+        self.says(process, what);
+        self.send(process);
+    }
+
     /// What is said on standard error comes to have this.
     pub fn says(&mut self, process: &mut Running, what: &str) {
         assert!(process.says(what, &mut self.heard), "no `{what}` in {}", process.said());
     }
+}
+
+/// Ends what develops a job, which stops behind a last checkpoint. Returns what it has said.
+#[track_caller]
+pub fn stopped(process: Running) -> String {
+    process.send(Signal::Interrupt);
+    let ended = process.ended();
+    ended.assert(0, &["stopping after a last checkpoint"]);
+    ended.stderr
 }
 
 #[test]
@@ -83,34 +99,26 @@ fn what_is_saved_takes_over_with_the_state_and_what_is_no_good_does_not() {
     let variant = job.bench.path("variant.wasm");
     write_variant(&plugin("word-count-count"), &variant);
     job.write(&std::fs::read(&variant).expect("a component"));
-    job.says(&mut process, "has taken over behind checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "has taken over behind checkpoint");
 
     job.write(b"no component");
-    job.says(&mut process, "the job goes on as it was");
-    job.send(&mut process);
+    job.goes_on(&mut process, "the job goes on as it was");
 
     // Back to what it was when the job began.
     job.write(&std::fs::read(plugin("word-count-count")).expect("a component"));
-    job.says(&mut process, "has taken over behind checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "has taken over behind checkpoint");
 
     job.bench.edit_job("parallelism = 1", "parallelism = 2");
-    job.says(&mut process, "job.toml was saved");
-    job.send(&mut process);
+    job.goes_on(&mut process, "job.toml was saved");
     job.bench.edit_job("parallelism = 2", "paralelism = 2");
     job.says(&mut process, "paralelism");
-    job.says(&mut process, "the job goes on as it was");
-    job.send(&mut process);
+    job.goes_on(&mut process, "the job goes on as it was");
     job.bench.edit_job("paralelism = 2", "parallelism = 2");
-    job.says(&mut process, "job.toml was saved");
-    job.send(&mut process);
+    job.goes_on(&mut process, "job.toml was saved");
     job.bench.edit_job("[sink.out]", "config = { nothing = 1 }\n[sink.out]");
-    job.says(&mut process, "the job goes on as it was");
-    job.send(&mut process);
+    job.goes_on(&mut process, "the job goes on as it was");
 
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]
@@ -121,19 +129,16 @@ fn a_job_file_that_was_refused_is_looked_at_again_when_a_plugin_was_built() {
     // A step whose plugin is not there yet.
     job.bench.edit_job("[sink.out]\n", "[operator.more]\nplugin = \"more.wasm\"\ninput = \"count\"\n[sink.out]\n");
     job.bench.edit_job("input = \"count\"\npath", "input = \"more\"\npath");
-    job.says(&mut process, "the job goes on as it was");
-    job.send(&mut process);
+    job.goes_on(&mut process, "the job goes on as it was");
     std::fs::copy(plugin("pass-through"), job.bench.path("more.wasm")).expect("a file");
     let variant = job.bench.path("variant.wasm");
     write_variant(&plugin("word-count-count"), &variant);
     job.write(&std::fs::read(&variant).expect("a component"));
-    job.says(&mut process, "job.toml was saved");
-    job.send(&mut process);
+    job.goes_on(&mut process, "job.toml was saved");
     // What was sent may have been counted before the job stopped.
     let has_more = || job.bench.run("status job.toml --output json").stdout.contains("\"more\"");
     assert!(process.runs_until("the step", has_more), "{}", process.said());
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]
@@ -143,8 +148,7 @@ fn who_develops_a_job_that_another_process_runs_is_refused_and_that_one_goes_on(
     job.send(&mut process);
     job.bench.run("dev job.toml").assert(2, &["runs this job already", "hint: stop it where it runs"]);
     job.send(&mut process);
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]
@@ -156,8 +160,7 @@ fn what_was_swapped_to_is_the_job_files_own_and_gives_way_to_what_is_saved_while
     write_variant(&plugin("word-count-count"), &variant);
     job.write(&std::fs::read(&variant).expect("a component"));
     job.says(&mut process, "has taken over behind checkpoint");
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 
     // The one with which the job began.
     job.write(&first);
@@ -165,8 +168,7 @@ fn what_was_swapped_to_is_the_job_files_own_and_gives_way_to_what_is_saved_while
     job.heard = 0;
     job.send(&mut process);
     assert!(!process.said().contains("by an upgrade"), "the file's component runs: {}", process.said());
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]
@@ -176,10 +178,8 @@ fn states_that_would_be_lost_are_asked_about_or_given_up() {
     let mut process = job.start("dev job.toml");
     job.send(&mut process);
     job.write(&other);
-    job.says(&mut process, "does not go on with what is kept of count.occurrences; the one before it goes on");
-    job.send(&mut process);
-    process.send(Signal::Terminate);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    job.goes_on(&mut process, "does not go on with what is kept of count.occurrences; the one before it goes on");
+    stopped(process);
 
     // The plugin's file is the new one by now.
     let mut process = job.start("dev job.toml");
@@ -191,8 +191,7 @@ fn states_that_would_be_lost_are_asked_about_or_given_up() {
     job.send(&mut process);
     job.write(&other);
     job.says(&mut process, "the one before it goes on");
-    process.send(Signal::Terminate);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 
     let mut process = job.start("dev job.toml --reset-state");
     job.heard = 0;
@@ -204,8 +203,7 @@ fn states_that_would_be_lost_are_asked_about_or_given_up() {
     job.write(&std::fs::read(plugin("word-count-count")).expect("a component"));
     job.says(&mut process, "is given up");
     job.says(&mut process, "resuming from checkpoint");
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]
@@ -221,8 +219,7 @@ fn states_that_a_job_would_lose_that_does_not_run_are_given_up_too() {
     job.write(&std::fs::read(plugin("keyed-count")).expect("a component"));
     job.says(&mut process, "what is kept of count.occurrences is given up");
     job.says(&mut process, "resuming from checkpoint");
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]
@@ -260,8 +257,7 @@ fn headers_of_a_project_in_c_are_looked_at_wherever_they_are() {
     std::fs::remove_file(job.bench.path("deep/inner/below.h")).expect("it was there");
     job.says(&mut process, "below.h");
     job.says(&mut process, "the job goes on as it was");
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
+    stopped(process);
 }
 
 #[test]

@@ -1,17 +1,12 @@
 //! `weir dev`: what a job file may change under a running job and what it may not, plugins that fail once they have taken over, and what is answered at the keyboard.
 
 use crate::WEIR;
-use crate::dev::Developed;
+use crate::dev::{Developed, stopped};
 use std::process::Stdio;
-use weir_tests::process::{Bench, Keyboard, Running, Signal, WordCount, plugin, write_variant};
+use weir_tests::process::{Bench, Keyboard, Running, WordCount, plugin, write_variant};
 
 fn bytes_of(package: &str) -> Vec<u8> {
     std::fs::read(plugin(package)).expect("a component")
-}
-
-fn stopped(process: Running) {
-    process.send(Signal::Interrupt);
-    process.ended().assert(0, &["stopping after a last checkpoint"]);
 }
 
 /// Saves another job file, which is refused with these texts, one after the other; the job has not been stopped for it.
@@ -19,11 +14,9 @@ fn refused(job: &mut Developed, process: &mut Running, (was, is): (&str, &str), 
     let resumed = process.said().matches("stops behind a checkpoint").count();
     job.bench.edit_job(was, is);
     says.iter().for_each(|what| job.says(process, what));
-    job.says(process, "the job goes on as it was");
-    job.send(process);
+    job.goes_on(process, "the job goes on as it was");
     job.bench.edit_job(is, was);
-    job.says(process, "it says what runs already");
-    job.send(process);
+    job.goes_on(process, "it says what runs already");
     assert_eq!(process.said().matches("stops behind a checkpoint").count(), resumed, "{}", process.said());
 }
 
@@ -64,16 +57,13 @@ fn limits_and_parallelism_are_taken_over_and_said_by_their_names() {
     job.send(&mut process);
     job.bench.edit_job("[sink.out]", "limits = { memory = \"48MiB\" }\n[sink.out]");
     job.says(&mut process, "job.toml was saved: operator.count.limits");
-    job.says(&mut process, "resuming from checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "resuming from checkpoint");
     job.bench.edit_job("48MiB", "49MiB");
     job.bench.edit_job("parallelism = 1", "parallelism = 2");
     job.says(&mut process, "operator.count.limits.memory");
-    job.says(&mut process, "resuming from checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "resuming from checkpoint");
     job.bench.edit_job("49MiB", "1B");
-    job.says(&mut process, "the job goes on as it was");
-    job.send(&mut process);
+    job.goes_on(&mut process, "the job goes on as it was");
     stopped(process);
 }
 
@@ -133,19 +123,16 @@ fn a_plugin_that_traps_once_its_probation_is_over_goes_back_from_the_last_checkp
     job.says(&mut process, "trapping-count 0.1.0 has taken over behind checkpoint");
     job.come(99);
     job.says(&mut process, "restarting in");
-    job.says(&mut process, "count: trapping-count 0.1.0 has failed, and the one before it goes on from the last checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "count: trapping-count 0.1.0 has failed, and the one before it goes on from the last checkpoint");
 
     // Its file is still the bad one, which no run of the job takes.
     job.bench.edit_job("parallelism = 1", "parallelism = 2");
     job.says(&mut process, "job.toml was saved: parallelism");
-    job.says(&mut process, "resuming from checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "resuming from checkpoint");
     let variant = job.bench.path("variant.wasm");
     write_variant(&plugin("word-count-count"), &variant);
     job.write(&std::fs::read(&variant).expect("a component"));
-    job.says(&mut process, "word-count-count 0.1.0 has taken over behind checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "word-count-count 0.1.0 has taken over behind checkpoint");
     assert!(!process.said().contains("does not count any more"), "{}", process.said());
     stopped(process);
 }
@@ -160,8 +147,7 @@ fn where_output_cannot_be_taken_back_is_said_once() {
     write_variant(&plugin("word-count-count"), &variant);
     for bytes in [std::fs::read(&variant).expect("a component"), bytes_of("word-count-count")] {
         job.write(&bytes);
-        job.says(&mut process, "has taken over behind checkpoint");
-        job.send(&mut process);
+        job.goes_on(&mut process, "has taken over behind checkpoint");
     }
     assert_eq!(process.said().matches("the sink `shown` cannot take back what it has written").count(), 1, "{}", process.said());
     stopped(process);
@@ -175,8 +161,7 @@ fn what_the_file_has_had_before_is_no_news_at_each_start() {
     let variant = job.bench.path("variant.wasm");
     write_variant(&plugin("word-count-count"), &variant);
     job.write(&std::fs::read(&variant).expect("a component"));
-    job.says(&mut process, "has taken over behind checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "has taken over behind checkpoint");
     stopped(process);
     job.write(&bytes_of("word-count-count"));
     let mut process = job.start("dev job.toml");
@@ -184,8 +169,7 @@ fn what_the_file_has_had_before_is_no_news_at_each_start() {
     job.send(&mut process);
     job.bench.edit_job("parallelism = 1", "parallelism = 2");
     job.says(&mut process, "resuming from checkpoint");
-    job.says(&mut process, "resuming from checkpoint");
-    job.send(&mut process);
+    job.goes_on(&mut process, "resuming from checkpoint");
     assert!(!process.said().contains("does not count any more"), "{}", process.said());
     stopped(process);
 }
@@ -201,8 +185,7 @@ fn states_are_given_up_at_the_keyboard() {
     job.says(&mut process, "there is nothing to answer");
     job.write(&bytes_of("keyed-count"));
     job.says(&mut process, "the one before it goes on");
-    job.says(&mut process, "type `reset` to give up what is kept");
-    job.send(&mut process);
+    job.goes_on(&mut process, "type `reset` to give up what is kept");
     keyboard.types("rest");
     job.says(&mut process, "`reset` gives up what is kept");
     keyboard.types("reset");

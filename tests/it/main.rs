@@ -66,6 +66,7 @@ mod crash_points;
 mod damage;
 mod dev;
 mod dev_changes;
+mod dev_versions;
 mod files;
 mod flights;
 mod followed;

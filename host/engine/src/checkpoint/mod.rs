@@ -30,5 +30,5 @@ pub(crate) use format::{
 pub(crate) use log::Append;
 pub use log::{JobLog, LineageRoot, LogEntry, Override, Pinned, Replaced};
 pub use restore_plan::{LeftOut, PlannedKind, PlannedRestore, RestoreOptions, StateFate, StatePlan, VertexPlan};
-pub(crate) use restore_plan::{Remedy, Restorable, RestorePlan, RestoreRefusal, plan_identities};
+pub(crate) use restore_plan::{Remedy, Restorable, RestorePlan, RestoreRefusal, migration_fails, plan_identities};
 pub(crate) use stored_object::{read_object, read_state_object};

@@ -56,7 +56,7 @@ pub struct TimesOfGroups {
 
 impl TimesOfGroups {
     /// For one of them.
-    fn of(&self, group: u32) -> JudgedBy {
+    pub(crate) fn of(&self, group: u32) -> JudgedBy {
         let mut times = JudgedBy::NONE;
         times.tell(self.floors.effective(group, NO_TIMESTAMP), self.processing_time);
         times.since(self.began.effective(group, NO_TIMESTAMP))
@@ -159,10 +159,21 @@ impl KeyedRestore {
                 | SectionKind::CallLog
                 | SectionKind::StagedOutput => continue,
             };
-            restored.map_err(|error| error.context(format!("restore {}: {}: key group {key_group}", self.operator, reader.object())))?;
+            let place = format!("restore {}: {}: key group {key_group}", self.operator, reader.object());
+            restored.map_err(|error| failed(error, &self.operator).context(place))?;
         }
         Ok(())
     }
+}
+
+/// Why state of the checkpoint's `operator` is not restored. Where it is the plugin that brings no older version over, with what can be done.
+fn failed(error: EngineError, operator: &str) -> EngineError {
+    if !error.is_guest_fault() || error.hint().is_some() {
+        return error;
+    }
+    error.with_hint(format!(
+        "mend `migrate` of the plugin; or give up what is kept with `--drop-state {operator}`, undo the change, or start over with --fresh"
+    ))
 }
 
 /// What one operator's subtask restores of broadcast state.
@@ -199,7 +210,8 @@ impl BroadcastRestore {
             if section.kind == SectionKind::Broadcast && section.operator == self.operator {
                 let rewritten = self.rewrite.broadcast(section.payload);
                 let restored = rewritten.and_then(|section| broadcast.restore(&section, self.rewrite.places()));
-                restored.map_err(|error| error.context(format!("restore {}: {}", self.operator, reader.object())))?;
+                let place = format!("restore {}: {}", self.operator, reader.object());
+                restored.map_err(|error| failed(error, &self.operator).context(place))?;
             }
         }
         Ok(())
@@ -226,6 +238,15 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
     use std::cell::Cell;
+
+    #[test]
+    fn what_a_plugin_does_not_bring_over_says_what_can_be_done_and_nothing_else_does() {
+        let error = || EngineError::new(ErrorKind::FixInput, "no way");
+        assert_eq!(failed(error(), "count").hint(), None);
+        let hint = failed(error().from_guest(), "count").hint().map(str::to_owned);
+        assert!(hint.is_some_and(|hint| hint.contains("`--drop-state count`")));
+        assert_eq!(failed(error().from_guest().with_hint("raise limits"), "count").hint(), Some("raise limits"));
+    }
 
     /// Objects of so many MiB: how many of them are being read, or have been, when each is handed over.
     #[track_caller]

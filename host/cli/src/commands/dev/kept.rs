@@ -29,6 +29,11 @@ pub fn lost_states(id: &str, old: &PluginInfo, new: &PluginInfo) -> Vec<String> 
     old.states.iter().filter(|state| !goes_on(state)).map(|state| format!("{id}.{}", state.name)).collect()
 }
 
+/// True where `new` declares a newer version of a state than `old`: values that are kept are migrated.
+pub fn is_newer_of_some(old: &PluginInfo, new: &PluginInfo) -> bool {
+    old.states.iter().any(|state| new.states.iter().any(|now| now.name == state.name && now.version > state.version))
+}
+
 /// How a job goes on from its newest checkpoint.
 #[derive(Default)]
 pub struct GoingOn {

@@ -3,7 +3,7 @@
 //! Its probation ends at its first checkpoint, or at one that is asked for after a second: output is held back no longer. What fails later goes back all the
 //! same (`going_back`), from the last checkpoint.
 
-use super::kept::lost_states;
+use super::kept::{going_on, is_newer_of_some, lost_states};
 use super::saved::Dev;
 use crate::failure::Failure;
 use serde_json::Value;
@@ -39,6 +39,10 @@ impl Dev<'_> {
         self.lost = old.as_ref().map(|old| lost_states(operator, old, &new)).unwrap_or_default();
         // Until it has taken over, whatever begins the job again leaves it out.
         self.hold(operator, old.clone(), &new);
+        let migrates = old.as_ref().is_some_and(|old| is_newer_of_some(old, &new));
+        if self.lost.is_empty() && migrates {
+            self.try_migrations(operator)?;
+        }
         if !self.lost.is_empty() {
             self.ask();
             return Ok(());
@@ -47,11 +51,32 @@ impl Dev<'_> {
         if answer["outcome"] != "accepted" {
             let reason = answer["reason"].as_str().unwrap_or_default();
             self.say(&format!("{operator}: the new plugin failed, and the one before it goes on\n  {reason}"));
-            return Ok(());
+            return if migrates { self.ask_where_it_does_not_migrate(operator) } else { Ok(()) };
         }
         let (pause, checkpoint) = (answer["pause_ms"].as_f64().unwrap_or_default(), &answer["checkpoint"]);
         self.say(&format!("{operator}: {} {} has taken over behind checkpoint {checkpoint}, in {pause:.1} ms", new.name, new.version));
         self.taken_over(operator, old, new);
+        Ok(())
+    }
+
+    /// Finds out whether the new plugin brings what the newest checkpoint keeps to its versions, and says why where it does not.
+    fn try_migrations(&mut self, operator: &str) -> Result<(), Failure> {
+        let mut stand_ins = self.stand_ins();
+        stand_ins.remove(operator);
+        let found = going_on(self.context, &self.job, &stand_ins)?;
+        self.lost = found.in_the_way.into_iter().filter(|name| name.split('.').next() == Some(operator)).collect();
+        if let Some(refused) = found.refused.filter(|_| !self.lost.is_empty()) {
+            self.say(&refused.to_string());
+        }
+        Ok(())
+    }
+
+    /// Some of what it could not bring over may have come behind the checkpoint on which that was tried.
+    fn ask_where_it_does_not_migrate(&mut self, operator: &str) -> Result<(), Failure> {
+        self.try_migrations(operator)?;
+        if !self.lost.is_empty() {
+            self.ask();
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What is said of a change that a running job is to make, or that is only tried beside it: no flag of a start helps there, and nothing is resumed.
 
-use super::{PlannedRestore, Remedy, RestorePlan, texts, to_migrate};
+use super::{PlannedRestore, Remedy, RestorePlan, TO_BRING_OVER, texts, to_migrate};
 use crate::error::{EngineError, ErrorKind};
 
 impl PlannedRestore {
@@ -20,6 +20,7 @@ impl PlannedRestore {
                 )
             }
             Remedy::Migrate(version) => to_migrate(version),
+            Remedy::BringOver => TO_BRING_OVER.to_owned(),
             Remedy::Newer => "take a plugin that has this version of the state, or a newer one".to_owned(),
             Remedy::Undo => "`weir stop --savepoint` and a changed job file that starts from the savepoint can do more".to_owned(),
         };

@@ -19,6 +19,8 @@ use super::{CheckpointMetadata, EdgeIdentity, GraphIdentity};
 use crate::error::{EngineError, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use texts::migration_fails;
+
 /// What the user says of a restore: comparing would not show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestoreOptions {
@@ -148,6 +150,8 @@ pub enum Remedy {
     GiveUp(String),
     /// Give a state this version, and bring its old values over.
     Migrate(u32),
+    /// Teach the plugin the way from the version that is kept.
+    BringOver,
     /// Run the newer version that wrote it.
     Newer,
     /// Undo the change.
@@ -209,6 +213,9 @@ impl StateFate {
     }
 }
 
+/// What the author of a plugin can do that knows no way from an older version.
+const TO_BRING_OVER: &str = "write a `migrate` in the plugin that brings values of the older version over";
+
 fn to_migrate(version: u32) -> String {
     format!(
         "a state whose type has changed gets a new version, {version} (in Rust `#[state(version = {version})]`), and `migrate` of the plugin brings old values over"
@@ -225,7 +232,7 @@ impl PlannedRestore {
     fn given_up(&self) -> impl Iterator<Item = &str> {
         self.refusals.iter().filter_map(|refusal| match &refusal.remedy {
             Remedy::GiveUp(name) => Some(name.as_str()),
-            Remedy::Name | Remedy::Drop | Remedy::Migrate(_) | Remedy::Newer | Remedy::Undo => None,
+            Remedy::Name | Remedy::Drop | Remedy::Migrate(_) | Remedy::BringOver | Remedy::Newer | Remedy::Undo => None,
         })
     }
 
@@ -254,6 +261,12 @@ impl PlannedRestore {
         }
     }
 
+    /// What an author can do, and what there is beside that.
+    fn or_without(&self, remedy: &str) -> String {
+        let drops: Vec<_> = self.in_the_way().iter().map(|name| format!("--drop-state {name}")).collect();
+        format!("{remedy}; or give up what is kept with `{}`, undo the change, or start over with --fresh", drops.join(" "))
+    }
+
     /// The plan, or the error of a restore of `what` that is refused.
     pub fn accepted(self, what: &str) -> Result<RestorePlan, EngineError> {
         let Some(remedy) = self.remedy() else { return Ok(self.plan) };
@@ -265,7 +278,8 @@ impl PlannedRestore {
                 let drops: Vec<_> = self.given_up().map(|name| format!("--drop-state {name}")).collect();
                 format!("`{}` gives up what is kept so; or undo the change", drops.join(" "))
             }
-            Remedy::Migrate(version) => format!("{}; or undo the change, or start over with --fresh", to_migrate(version)),
+            Remedy::Migrate(version) => self.or_without(&to_migrate(version)),
+            Remedy::BringOver => self.or_without(TO_BRING_OVER),
             Remedy::Newer => "name the newer plugin in the job file, or run the components that are kept there with `--pinned`; or start over with --fresh".to_owned(),
             Remedy::Undo => "undo the change, or start over with --fresh".to_owned(),
         };

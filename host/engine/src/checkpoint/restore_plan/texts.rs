@@ -15,6 +15,11 @@ impl RestorePlan {
         }));
         lines
     }
+
+    /// Those of the lines that have come true once everything has been restored.
+    pub fn migrations(&self) -> Vec<String> {
+        self.vertices.iter().flat_map(|(id, vertex)| vertex.migrations(id)).collect()
+    }
 }
 
 impl VertexPlan {
@@ -29,14 +34,18 @@ impl VertexPlan {
         let mut lines = Vec::new();
         lines.extend((from != id).then(|| format!("{id}: renamed, was {from}")));
         lines.extend(self.component.as_ref().map(|(was, is)| format!("{id}: component {} → {}", digest(was), digest(is))));
-        lines.extend(self.states.iter().filter_map(|state| match state.fate {
+        lines.extend(self.migrations(id));
+        lines.extend(self.new_states.iter().map(|state| format!("{}: new, begins empty", state_name(id, state))));
+        lines
+    }
+
+    fn migrations(&self, id: &str) -> impl Iterator<Item = String> {
+        self.states.iter().filter_map(move |state| match state.fate {
             StateFate::Migrated { from_version, to_version, .. } => {
                 Some(format!("{}: migrated from version {from_version} to {to_version}", state_name(id, &state.name)))
             }
             StateFate::Kept { .. } | StateFate::Dropped | StateFate::Refused => None,
-        }));
-        lines.extend(self.new_states.iter().map(|state| format!("{}: new, begins empty", state_name(id, state))));
-        lines
+        })
     }
 }
 
@@ -96,6 +105,13 @@ pub(super) fn other_windows(origin: &str, was: Option<&str>, now: Option<&str>) 
 /// Windows that are dropped without what is kept in them.
 pub(super) fn windows_alone(origin: &str) -> String {
     format!("`--drop-state {origin}.{WINDOW_STATE}` drops the windows of `{origin}` and not what is kept in them")
+}
+
+/// A state of the checkpoint's `operator` that its plugin does not bring to the version that it declares: it failed so on what is kept.
+pub(crate) fn migration_fails((operator, state): (&str, &str), (from, to): (u32, u32), error: &str) -> String {
+    let error = error.trim_end().replace('\n', "\n      ");
+    let name = state_name(operator, state);
+    format!("{name}: version {from} in the checkpoint, {to} in the job, and the plugin does not bring it over\n      {error}")
 }
 
 /// A timer that goes by another time than those that are set; `name` is that of its state.

@@ -220,6 +220,7 @@ impl Attempt<'_> {
     /// Every task has restored what it was to restore. What the attempt was deployed for has come true, and the log is told before any checkpoint
     /// of the new shape can complete.
     pub(in crate::job) fn on_deployed(&mut self) {
+        self.context.said_when_restored.iter().for_each(|line| (self.context.notice)(line));
         let now = self.context.runtime.clock.now();
         let Some(redeployed) = self.session.redeployed.as_mut() else { return };
         redeployed.pause = Some(now.saturating_sub(redeployed.began));

@@ -55,6 +55,8 @@ pub(in crate::job) struct AttemptContext {
     pub log: Option<JobLog>,
     /// Objects of checkpoints before this attempt that its own may refer to.
     pub kept: BTreeMap<CheckpointId, BTreeSet<String>>,
+    /// What is said once every task has restored what it was to restore.
+    pub said_when_restored: Vec<String>,
 }
 
 /// What outlives an attempt.

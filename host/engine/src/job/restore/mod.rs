@@ -1,17 +1,19 @@
 //! What a graph restores of a checkpoint or savepoint, wherever its metadata comes from: the plan, with all that stands in its way.
 
 pub(in crate::job) mod in_flight_records;
+mod tried_migrations;
 
 use crate::checkpoint::{
     CheckpointMetadata, PlannedRestore, Remedy, Restorable, RestoreOptions, RestorePlan, RestoreRefusal, StateFate, plan_identities,
 };
 use crate::error::EngineError;
 use crate::job::restore::in_flight_records::{load_in_flight, misfits};
+use crate::job::restore::tried_migrations::refuse_failing_migrations;
 use crate::job::{JobGraph, VertexKind};
 use crate::runtime::Clock;
 use crate::storage::Store;
 
-/// The plan of `graph` that starts from what `metadata`, in `store`, consists of. Nothing but records in flight is read.
+/// The plan of `graph` that starts from what `metadata`, in `store`, consists of. Records in flight are read, and some of the state that is to be migrated.
 pub async fn plan_restore(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -19,11 +21,24 @@ pub async fn plan_restore(
     graph: &JobGraph,
     options: &RestoreOptions,
 ) -> Result<PlannedRestore, EngineError> {
-    let mut planned = planned(metadata, graph, options);
+    let mut planned = tried(store, clock, metadata, graph, options).await;
     let stored = load_in_flight(store, clock, metadata).await?;
     let misfits = misfits(&stored, graph, &planned.plan).into_iter();
     planned.refusals.extend(misfits.map(|text| RestoreRefusal::new(text, Remedy::Undo)));
     Ok(planned)
+}
+
+/// The same as far as the identities of the two tell it, and what comes of migrations that are tried.
+pub(in crate::job) async fn tried(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    metadata: &CheckpointMetadata,
+    graph: &JobGraph,
+    options: &RestoreOptions,
+) -> PlannedRestore {
+    let mut planned = planned(metadata, graph, options);
+    refuse_failing_migrations(store, clock, metadata, graph, &mut planned).await;
+    planned
 }
 
 /// The same as far as the identities of the two tell it, and whether operators can migrate.

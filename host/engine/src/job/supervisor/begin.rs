@@ -145,13 +145,13 @@ impl Supervisor {
         nonce: String,
     ) -> AttemptContext {
         let ReadBack { restored, left_behind, staged } = read_back;
-        self.announce(&start, &restored, history);
+        let said_when_restored = self.announce(&start, &restored, history);
         let lineage = start.lineage.unwrap_or(attempt);
         let outboxes = self.outboxes(&staged, lineage, log.nonce().unwrap_or_default(), &History::of(log.entries()));
         let context = self.context(history, start, restored, attempt, nonce);
         let (log, outboxes) = ((!outboxes.is_empty()).then(|| log.clone()), Arc::new(outboxes));
         self.status.set_outboxes(outboxes.clone());
-        AttemptContext { left_behind, outboxes, log, kept: staged.kept, ..context }
+        AttemptContext { left_behind, outboxes, log, kept: staged.kept, said_when_restored, ..context }
     }
 
     /// How a run ends that is told to stop before its first attempt: nothing has been written, and whoever runs the job elsewhere goes on.
@@ -223,6 +223,7 @@ impl Supervisor {
             outboxes: Arc::default(),
             log: None,
             kept: BTreeMap::new(),
+            said_when_restored: Vec::new(),
         }
     }
 }

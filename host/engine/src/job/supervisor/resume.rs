@@ -1,13 +1,13 @@
 //! What a start takes over from the runs before it: the checkpoint, where it fits, and output that may not be committed yet; and what the user
 //! has to know of both.
 
-use crate::checkpoint::{CheckpointMetadata, RestoreOptions, RestorePlan};
+use crate::checkpoint::{CheckpointMetadata, PlannedRestore, RestoreOptions, RestorePlan};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::history::start::Start;
 use crate::job::history::{CompletedCheckpoint, History, load_metadata};
 use crate::job::restore::in_flight_records::{RestoredRecords, distribute, load_in_flight, misfits};
-use crate::job::restore::planned;
+use crate::job::restore::{planned, tried};
 use crate::job::savepoint::open_savepoint;
 use crate::job::supervisor::Supervisor;
 use crate::job::{StartMode, VertexKind};
@@ -46,9 +46,20 @@ impl Supervisor {
         };
         let (source, metadata) = metadata;
         let what = what(start, &metadata);
-        let plan = planned(&metadata, &self.graph, &options).accepted(&what)?;
+        let plan = self.planned(&source, &metadata, options).await.accepted(&what)?;
         let in_flight = self.load_in_flight(&*source, &what, &metadata, &plan, history).await?;
         Ok(Restored { source, metadata: Some(metadata), plan, in_flight })
+    }
+
+    /// The plan, with what comes of migrations that are tried. That is up to a plugin, which may take its time.
+    async fn planned(&self, source: &Arc<dyn Store>, metadata: &CheckpointMetadata, options: RestoreOptions) -> PlannedRestore {
+        let planned = planned(metadata, &self.graph, &options);
+        if planned.plan.migrations().is_empty() {
+            return planned;
+        }
+        let (store, clock, metadata, graph) = (source.clone(), self.runtime.clock.clone(), metadata.clone(), self.graph.clone());
+        let look = async move { tried(&*store, &*clock, &metadata, &graph, &options).await };
+        self.runtime.aside("try migrations", look).await.unwrap_or(planned)
     }
 
     /// What the user has named to be dropped is dropped from the checkpoint that this process starts from, and not again from its own.
@@ -114,14 +125,17 @@ impl Supervisor {
         }
     }
 
-    /// Says what the first attempt of a process goes on from, once the log has it.
-    pub(in crate::job) fn announce(&self, start: &Start, restored: &Restored, history: &History) {
+    /// Says what the first attempt of a process goes on from, once the log has it. What is to be said once everything has been restored is returned.
+    pub(in crate::job) fn announce(&self, start: &Start, restored: &Restored, history: &History) -> Vec<String> {
+        let mut later = Vec::new();
         if let Some(metadata) = restored.metadata.as_ref().filter(|_| self.nonces.is_empty()) {
             (self.options.notice)(&format!("resuming from {}", what(start, metadata)));
             begun_before(&self.mode, start).iter().for_each(|line| (self.options.notice)(line));
-            restored.plan.lines().iter().for_each(|line| (self.options.notice)(line));
+            later = restored.plan.migrations();
+            restored.plan.lines().iter().filter(|line| !later.contains(line)).for_each(|line| (self.options.notice)(line));
         }
         self.warn_of_repeats(start, restored, history);
+        later
     }
 
     /// Names the output that comes again where the user starts from something older than the job has come to.
