@@ -86,12 +86,16 @@ fn changes_that_state_cannot_follow_are_refused_and_shown() {
 fn another_source_is_refused_and_shown() {
     let bench = stopped_job(1);
     fs::copy(bench.path("input.txt"), bench.path("other.txt")).expect("a copy");
-    let was_now = |was: &str, now: &str| {
-        refused(&bench, &[(was, now)], &["lines: settings {", "} in the checkpoint, {", "} in the job file"], UNDO);
-    };
-    was_now("path = \"input.txt\"", "path = \"other.txt\"");
-    was_now("format = \"lines\"", "format = \"jsonl\"");
-    was_now("format = \"lines\"", "format = \"jsonl\"\nkey = \"word\"");
+    let was_now = |was: &str, now: &str, lines: &[&str]| refused(&bench, &[(was, now)], lines, UNDO);
+    let format = "lines: `format` is \"lines\" in the checkpoint, \"jsonl\" in the job file";
+    was_now(
+        "path = \"input.txt\"",
+        "path = \"other.txt\"",
+        &["lines: `path` is \"input.txt\" in the checkpoint, \"other.txt\" in the job file"],
+    );
+    was_now("format = \"lines\"", "format = \"jsonl\"", &[format]);
+    let key = "lines: `key` is nothing in the checkpoint, \"word\" in the job file";
+    was_now("format = \"lines\"", "format = \"jsonl\"\nkey = \"word\"", &[format, key]);
     refused(
         &bench,
         &[("connector = \"file\"\npath = \"input.txt\"\nformat = \"lines\"", "connector = \"generator\"\ncount = 5")],

@@ -16,7 +16,7 @@ fn refused(job: &mut Developed, process: &mut Running, (was, is): (&str, &str), 
     says.iter().for_each(|what| job.says(process, what));
     job.goes_on(process, "the job goes on as it was");
     job.bench.edit_job(is, was);
-    job.goes_on(process, "it says what runs already");
+    job.goes_on(process, "what was refused is undone, and it says what runs already");
     assert_eq!(process.said().matches("stops behind a checkpoint").count(), resumed, "{}", process.said());
 }
 
@@ -27,7 +27,12 @@ fn what_a_running_job_cannot_go_on_with_is_refused_before_it_is_stopped() {
     let mut process = job.start("dev job.toml");
     job.send(&mut process);
     let path = ("path = \"words.jsonl\"", "path = \"others.jsonl\"");
-    refused(&mut job, &mut process, path, &["the job has changed", "start over with --fresh"]);
+    refused(
+        &mut job,
+        &mut process,
+        path,
+        &["the job has changed", "words: `path` is ", "words.jsonl\" in the checkpoint, ", "`weir dev job.toml --fresh` starts over"],
+    );
     refused(&mut job, &mut process, ("[operator.count]", "[operator.counted]"), &[]);
     let name = ("name = \"words\"", "name = \"others\"");
     refused(&mut job, &mut process, name, &["`name = \"others\"` is another job than `name = \"words\"`", "stop this with Ctrl-C"]);

@@ -35,8 +35,12 @@ impl Dev<'_> {
         let saved = format!("{} was saved", self.args.job.display());
         if self.process.is_some() {
             if changes.is_empty() {
-                (self.job, self.is_refused) = (job, false);
-                self.say(&format!("{saved}: it says what runs already"));
+                self.job = job;
+                let is_put_right = std::mem::take(&mut self.is_refused);
+                self.say(&format!(
+                    "{saved}: {}it says what runs already",
+                    if is_put_right { "what was refused is undone, and " } else { "" }
+                ));
                 return Ok(());
             }
             self.is_same_job(&job)?;
@@ -84,6 +88,13 @@ impl Dev<'_> {
         let Some(refused) = found.refused else { return Ok(()) };
         self.lost = found.in_the_way;
         self.pending = (!self.lost.is_empty()).then(|| job.clone());
+        let refused = match found.is_to_be_undone {
+            true => refused.with_hint(format!(
+                "undo that; or stop this with Ctrl-C, and `weir dev {} --fresh` starts over, without what is kept",
+                self.args.job.display()
+            )),
+            false => refused,
+        };
         Err(Failure::of_job(job, refused))
     }
 }

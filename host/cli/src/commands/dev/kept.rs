@@ -43,6 +43,8 @@ pub struct GoingOn {
     pub refused: Option<EngineError>,
     /// What it does not go on with, by the names under which that is given up; nothing where it would not go on without that either.
     pub in_the_way: Vec<String>,
+    /// It would not go on whatever is given up: the change is to be undone.
+    pub is_to_be_undone: bool,
 }
 
 /// How `job` goes on, in which operators run components that its storage keeps in place of what it names, by their digests. An error is one of the job file or its plugins alone: they have to open.
@@ -55,8 +57,9 @@ pub fn going_on(context: &Context, job: &JobFile, digests: &BTreeMap<String, Str
         let names: Vec<_> = planned.in_the_way().into_iter().collect();
         let without = plan_restore(store, clock, &metadata, graph, &restore_options(job, &names)).await?;
         let in_the_way = if without.refusals.is_empty() { names } else { Vec::new() };
+        let is_to_be_undone = planned.has_to_be_undone();
         let refused = planned.accepted(&format!("checkpoint {}", metadata.checkpoint_id)).err();
-        Ok(GoingOn { is_kept: true, refused, in_the_way })
+        Ok(GoingOn { is_kept: true, refused, in_the_way, is_to_be_undone })
     })
 }
 

@@ -3,7 +3,8 @@
 use crate::exchange::Partitioning;
 use crate::state::StateDescriptor;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What of a graph must not change, or is compared, when a checkpoint is resumed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,7 +87,7 @@ impl VertexIdentity {
                 if was != is {
                     lines.push(format!("{id}: connector `{was}` in the checkpoint, `{is}` in the job file"));
                 } else if before != after {
-                    lines.push(format!("{id}: settings {before} in the checkpoint, {after} in the job file"));
+                    settings(id, (before, after), "", lines);
                 }
             }
             (Self::Operator { states: was, .. }, Self::Operator { states: is, .. }) => {
@@ -101,6 +102,24 @@ impl VertexIdentity {
                 lines.push(format!("{id}: an operator in the checkpoint, a source in the job file"))
             }
         }
+    }
+}
+
+/// Appends a line for each setting of a source that differs, by its name; one within another as `timestamp.column`.
+fn settings(id: &str, (was, is): (&Value, &Value), within: &str, lines: &mut Vec<String>) {
+    if was == is {
+        return;
+    }
+    let (Value::Object(before), Value::Object(after)) = (was, is) else {
+        let shown = |value: &Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+        let what = if within.is_empty() { "settings are".to_owned() } else { format!("`{within}` is") };
+        lines.push(format!("{id}: {what} {} in the checkpoint, {} in the job file", shown(was), shown(is)));
+        return;
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let place = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
+        settings(id, (before.get(name).unwrap_or(&Value::Null), after.get(name).unwrap_or(&Value::Null)), &place, lines);
     }
 }
 
@@ -127,6 +146,7 @@ impl EdgeIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn graph(max_parallelism: u32, state_version: u32, component: &str, partitioning: Partitioning) -> GraphIdentity {
         let state = StateDescriptor {
@@ -136,7 +156,7 @@ mod tests {
             version: state_version,
             ttl: None,
         };
-        let source = VertexIdentity::Source { connector: "file".into(), settings: serde_json::json!({"path": "a"}) };
+        let source = VertexIdentity::Source { connector: "file".into(), settings: json!({"path": "a"}) };
         let operator = VertexIdentity::Operator { states: vec![state], component: Some(component.into()) };
         let edge = EdgeIdentity { from: "in".into(), output: "out".into(), to: "op".into(), input: 0, partitioning };
         GraphIdentity { max_parallelism, vertices: [("in".into(), source), ("op".into(), operator)].into(), edges: vec![edge] }
@@ -152,6 +172,32 @@ mod tests {
         {
             assert!(lines.contains(part), "{part}\n{lines}");
         }
+    }
+
+    #[test]
+    fn a_setting_of_a_source_that_differs_is_named_with_what_it_was_and_is() {
+        let source = |settings| VertexIdentity::Source { connector: "file".into(), settings };
+        let check = |was, is, expect: &[&str]| {
+            let mut lines = Vec::new();
+            source(was).differences("in", &source(is), &mut lines);
+            assert_eq!(lines, expect);
+        };
+        check(json!({"path": "a", "key": null}), json!({"path": "a"}), &[]);
+        check(json!({"path": "a"}), json!({"path": "b"}), &["in: `path` is \"a\" in the checkpoint, \"b\" in the job file"]);
+        check(
+            json!({"key": null, "time": {"column": "at", "unit": "ms"}}),
+            json!({"key": "word", "time": {"column": "at", "unit": "s"}}),
+            &[
+                "in: `key` is nothing in the checkpoint, \"word\" in the job file",
+                "in: `time.unit` is \"ms\" in the checkpoint, \"s\" in the job file",
+            ],
+        );
+        check(
+            json!({"time": {"unit": "s"}}),
+            json!({"time": null}),
+            &["in: `time` is {\"unit\":\"s\"} in the checkpoint, nothing in the job file"],
+        );
+        check(json!("words"), json!("others"), &["in: settings are \"words\" in the checkpoint, \"others\" in the job file"]);
     }
 
     #[test]

@@ -251,6 +251,11 @@ impl PlannedRestore {
         names
     }
 
+    /// True where nothing helps but to undo the change, whatever is given up of what steps keep that the job still has.
+    pub fn has_to_be_undone(&self) -> bool {
+        self.remedy() == Some(Remedy::Undo) && self.in_the_way().is_empty()
+    }
+
     /// What is said of each name to be dropped where nothing is restored, because the job has finished: that it names nothing, or is not looked at.
     pub(crate) fn idle_drops(&self, options: &RestoreOptions) -> Vec<String> {
         let unknown: Vec<_> =

@@ -296,7 +296,7 @@ fn what_a_source_reads_and_what_a_step_is_does_not_change() {
     let planned = plan_identities(&graph("in* op(a:v1)"), &moved, &RestoreOptions::default());
     let lines: Vec<_> = planned.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
     assert_eq!(lines[0], "max-parallelism: 8 in the checkpoint, 4 in the job file");
-    assert_eq!(lines[1], "in: settings {\"path\":\"data\"} in the checkpoint, {\"path\":\"elsewhere\"} in the job file");
+    assert_eq!(lines[1], "in: `path` is \"data\" in the checkpoint, \"elsewhere\" in the job file");
     refused("x*", "x(a:v1)", "", &["x: a source in the checkpoint, an operator in the job file"], UNDO);
     refused("x", "y*", "y<x", &["y: an operator in the checkpoint, a source in the job file"], UNDO);
     check("x*", "x(a:v1)", "-x", &["x: new, begins empty", "x: dropped (positions)"]);
