@@ -73,6 +73,27 @@ fn limits_and_parallelism_are_taken_over_and_said_by_their_names() {
 }
 
 #[test]
+fn a_job_that_could_not_begin_anew_does_so_once_it_can() {
+    let mut job = Developed::new();
+    let mut process = job.start("dev job.toml");
+    job.send(&mut process);
+    stopped(process);
+    let built = "plugin = \"count.wasm\"\nbuild = \"cp written.wasm count.wasm\"\nsources = [\"written.wasm\"]";
+    let nowhere = format!("plugin = \"sha256:{}\"", "0".repeat(64));
+    job.bench.edit_job(built, &nowhere);
+    let mut process = job.start("dev job.toml --fresh");
+    job.heard = 0;
+    job.says(&mut process, "the job has failed: what is saved begins it, from its beginning");
+    job.bench.edit_job(&nowhere, built);
+    job.goes_on(&mut process, "job.toml was saved: operator.count");
+    assert!(!process.said().contains("resuming from") && !process.said().contains("last checkpoint"), "{}", process.said());
+    // It has begun: what is saved from now on goes on.
+    job.bench.edit_job("parallelism = 1", "parallelism = 2");
+    job.goes_on(&mut process, "resuming from checkpoint");
+    stopped(process);
+}
+
+#[test]
 fn a_config_is_taken_over_and_holds_for_what_comes_next() {
     let bench = Bench::new(WEIR, WordCount::default());
     std::fs::copy(plugin("flight-delays"), bench.path("delays.wasm")).expect("a component");

@@ -63,6 +63,11 @@ pub fn going_on(context: &Context, job: &JobFile, digests: &BTreeMap<String, Str
     })
 }
 
+/// False where the job begins at its beginning: it has no checkpoint. One that cannot be looked for may be there.
+pub fn has_checkpoint(job: &JobFile) -> bool {
+    with_storage(job, |store, runtime| async move { newest(&store, &runtime).await }).map_or(true, |newest| newest.is_some())
+}
+
 /// The graph that the job file stands for, once its plugins have opened.
 fn opened(context: &Context, job: &JobFile, digests: &BTreeMap<String, String>) -> Result<Assembly, Failure> {
     let Started { mut shape, mut assembly, .. } = next_run(context, job, None)?;

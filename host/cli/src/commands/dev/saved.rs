@@ -2,7 +2,7 @@
 
 use super::going_back::Held;
 use super::job_process::JobProcess;
-use super::kept::going_on;
+use super::kept::{going_on, has_checkpoint};
 use crate::args::DevArgs;
 use crate::client::JobClient;
 use crate::context::{Context, tell};
@@ -26,6 +26,8 @@ pub struct Dev<'a> {
     pub process: Option<JobProcess>,
     /// It has ended well.
     has_finished: bool,
+    /// It is to begin without what is kept, and has not been seen running since that was asked for.
+    is_to_be_fresh: bool,
     /// What the operators declare that were seen running last.
     pub(super) running: BTreeMap<String, PluginInfo>,
     /// The same of those that were begun and have not been seen running.
@@ -57,6 +59,7 @@ impl<'a> Dev<'a> {
         let text = job.source.text.to_string();
         let (running, begun, before, held, tried, waiting, lost, pending) = Default::default();
         let (process, has_finished, is_refused, has_said_repeats, has_reset) = (None, false, false, false, false);
+        let is_to_be_fresh = args.fresh;
         let mut dev = Self {
             context,
             args,
@@ -64,6 +67,7 @@ impl<'a> Dev<'a> {
             text,
             process,
             has_finished,
+            is_to_be_fresh,
             running,
             begun,
             before,
@@ -76,7 +80,7 @@ impl<'a> Dev<'a> {
             lost,
             has_reset,
         };
-        match dev.begin(&if args.fresh { vec!["--fresh".to_owned()] } else { Vec::new() }) {
+        match dev.begin(&[]) {
             // What does not build is about to be saved once more.
             Err(failure @ Failure::Engine(_)) => {
                 dev.tried
@@ -92,11 +96,11 @@ impl<'a> Dev<'a> {
         self.context.screen.notice(text);
     }
 
-    /// Begins the job, with what more is said on the command line.
+    /// Begins the job, with what more is said on the command line. One that is to be fresh has nothing of which states could be given up.
     pub(super) fn begin(&mut self, more: &[String]) -> Result<(), Failure> {
         (self.begun, self.lost, self.pending, self.has_finished) = (BTreeMap::new(), Vec::new(), None, false);
         self.waiting.clear();
-        let mut more = more.to_vec();
+        let mut more = if self.is_to_be_fresh { vec!["--fresh".to_owned()] } else { more.to_vec() };
         for (id, path) in self.built(&self.job)? {
             let info = self.info(&id, &path)?;
             let info = self.held_back(&id, info, &mut more);
@@ -137,6 +141,7 @@ impl<'a> Dev<'a> {
     pub(super) fn note_running(&mut self) {
         if !self.begun.is_empty() && self.client().is_some_and(|client| client.status().is_ok_and(|status| status["state"] == "running")) {
             self.running = std::mem::take(&mut self.begun);
+            self.is_to_be_fresh = false;
             self.lost.clear();
         }
     }
@@ -149,11 +154,13 @@ impl<'a> Dev<'a> {
         if !self.has_finished && self.goes_back(pid) {
             return;
         }
-        self.say(match self.has_finished {
-            true => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this",
-            false => "the job has failed: what is saved lets it go on from its last checkpoint; Ctrl-C ends this",
+        let begins_anew = self.is_to_be_fresh || (!self.has_finished && !has_checkpoint(&self.job));
+        self.say(match (self.has_finished, begins_anew) {
+            (true, _) => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this",
+            (false, true) => "the job has failed: what is saved begins it, from its beginning; Ctrl-C ends this",
+            (false, false) => "the job has failed: what is saved lets it go on from its last checkpoint; Ctrl-C ends this",
         });
-        if !self.has_finished {
+        if !self.has_finished && !begins_anew {
             // What cannot be looked into now is no reason beside that which the job has given.
             self.lost = going_on(self.context, &self.job, &self.stand_ins()).map(|going_on| going_on.in_the_way).unwrap_or_default();
             if !self.lost.is_empty() {
@@ -164,16 +171,15 @@ impl<'a> Dev<'a> {
 
     /// Stops the job behind a last checkpoint, where it runs, and lets it go on.
     pub(super) fn begin_again(&mut self, more: &[String]) {
-        let mut more = more.to_vec();
         match self.process.take() {
             Some(process) => {
                 self.say("the job stops behind a checkpoint, and goes on from there");
                 process.stop();
             }
-            None if self.has_finished => more.push("--fresh".into()),
+            None if self.has_finished => self.is_to_be_fresh = true,
             None => {}
         }
-        if let Err(failure) = self.begin(&more) {
+        if let Err(failure) = self.begin(more) {
             self.refused(&failure);
         }
     }
