@@ -71,6 +71,8 @@ fn a_pinned_run_takes_the_components_of_the_checkpoint() {
     let bench = stopped();
     // It fails on every hundredth occurrence of a word.
     fs::copy(plugin("trapping-count"), bench.path("count.wasm")).expect("a copy");
+    let shown = |options: &str| bench.run(&format!("check job.toml --from ./stopped{options}")).stdout;
+    assert!(shown("").contains("trapping-count 0.1.0") && shown(" --pinned").contains("word-count-count 0.1.0"), "{}", shown(" --pinned"));
     bench.hasten();
     bench.run("run job.toml --from ./stopped --pinned").assert(0, &["resuming from the savepoint"]);
     bench.assert_exactly_once();
@@ -132,7 +134,14 @@ fn a_component_that_was_exchanged_is_refused_by_its_digest() {
     exchange(&bench.path("stopped"), &digest);
     bench.run("run --from ./stopped").assert(1, &["its content does not have the SHA-256 that it is named by", &digest]);
     exchange(&bench.storage(), &digest);
-    bench.run("run job.toml --pinned").assert(1, &["its content does not have the SHA-256 that it is named by", &digest]);
+    let newest = bench.log().newest().id;
+    for line in ["run job.toml --pinned".to_owned(), format!("check job.toml --from {newest} --pinned")] {
+        let refused = bench.run(&line);
+        refused.assert(
+            1,
+            &["count: run the component that is kept there: ", "its content does not have the SHA-256 that it is named by", &digest],
+        );
+    }
 
     // So is that of an upgrade, which the job goes on with by itself.
     bench.edit_job("rate = 600", "rate = 100");

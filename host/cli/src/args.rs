@@ -130,6 +130,9 @@ pub struct CheckArgs {
     /// With --from: as with `weir run`.
     #[arg(long, value_name = "ID", requires = "from")]
     pub drop_state: Vec<String>,
+    /// With --from: what `weir run --pinned` takes, the components that are kept there.
+    #[arg(long, requires = "from")]
+    pub pinned: bool,
 }
 
 /// How to run a job.
@@ -378,6 +381,7 @@ mod tests {
         assert_eq!(refused("weir run job.toml --again"), Some(2));
         assert_eq!(refused("weir run job.toml --fresh --drop-state a"), Some(2));
         assert_eq!(refused("weir check job.toml --drop-state a"), Some(2));
+        assert_eq!((refused("weir check job.toml --pinned"), refused("weir check job.toml --from 3 --pinned")), (Some(2), None));
         assert_eq!(refused("weir run job.toml --from 3 --again -q --output json"), None);
         assert_eq!(refused("weir checkpoint inspect job.toml x"), Some(2));
         let upgrade = |rest: &str| refused(format!("weir upgrade job.toml --operator a --plugin a.wasm {rest}").trim_end());

@@ -2,11 +2,12 @@
 
 use crate::api::Started;
 use crate::args::CheckArgs;
+use crate::assemble::{Assembly, assemble};
 use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plan::{RestoreDocument, plan, plan_text, restore_document};
-use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds};
+use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds, stored_plugins};
 use crate::start::{StartPoint, next_run, restore_options, start_point};
 use crate::storage::{with_savepoint, with_storage};
 use crate::try_out::try_out;
@@ -22,12 +23,17 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
-    let Started { shape, assembly, .. } = next_run(context, &job, start.as_ref())?;
-    let plugins = &shape.plugins;
-    let mut plan = plan(&job, &assembly, plugins);
+    let (plugins, assembly) = match start.as_ref().filter(|_| args.pinned) {
+        Some(start) => pinned(context, &job, start, &args.drop_state)?,
+        None => {
+            let Started { shape, assembly, .. } = next_run(context, &job, start.as_ref())?;
+            (shape.plugins, assembly)
+        }
+    };
+    let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;
     if let Some(start) = start {
-        let (mut document, planned) = restore(context, (&job, &assembly.graph, plugins), &start, &args.drop_state)?;
+        let (mut document, planned) = restore(context, (&job, &assembly.graph, &plugins), &start, &args.drop_state)?;
         refused = planned.accepted(&source_name(&start)).err();
         document.places = refused.iter().flat_map(|error| job.places(error)).collect();
         plan.restore = Some(document);
@@ -79,6 +85,26 @@ fn restore(
         StartPoint::Savepoint(url) => url.clone(),
     };
     Ok((restore_document(&from, &metadata, &planned), planned))
+}
+
+/// What a run that is pinned takes: the components that are kept where it starts from.
+fn pinned(context: &Context, job: &JobFile, start: &StartPoint, drops: &[String]) -> Result<(PluginOrigins, Assembly), Failure> {
+    let plugins = match start {
+        StartPoint::Checkpoint(id) => with_storage(job, |store, runtime| async move {
+            let metadata = checkpoint(&store, &runtime, *id).await?;
+            stored_plugins(job, &metadata, drops, &*store, &*runtime.clock).await
+        }),
+        StartPoint::Savepoint(url) => with_savepoint(url, |store, runtime| async move {
+            let (_, metadata) = open_savepoint(&*store, &*runtime.clock).await?;
+            stored_plugins(job, &metadata, drops, &*store, &*runtime.clock).await
+        }),
+    }?;
+    let load = |id: &str| {
+        let origin = plugins.get(id).expect("every plugin is kept, or has been missed");
+        Ok(origin.load(id, &context.compiler.engine()?, job.compile_limits(id))?)
+    };
+    let assembly = assemble(job, load)?;
+    Ok((plugins, assembly))
 }
 
 async fn checkpoint(store: &Arc<dyn Store>, runtime: &Runtime, id: CheckpointId) -> Result<CheckpointMetadata, EngineError> {
