@@ -36,17 +36,26 @@ pub(in crate::commands) fn upgrade(context: &Context, args: &UpgradeArgs) -> Res
         query.push(("reference", reference));
         query.extend(manifest.map(|manifest| ("manifest", manifest)));
     }
-    let phases = |change: &ChangeDocument| match (change.phase.as_str(), change.checkpoint) {
-        ("probation", Some(id)) => {
-            format!("on probation behind checkpoint {id}; output is held back until its {:?} are over", *args.probation)
-        }
-        (phase, _) => phase.to_owned(),
-    };
+    let phases = |change: &ChangeDocument| phase_text(change, *args.probation, args.allow_repeat);
     let is_ours = |change: &ChangeDocument| is_upgrade_since(change, &args.operator, before);
     let document = watched(context, &client, &is_ours, &phases, || client.post_bytes("/v1/upgrade", &query, &component))?;
     let accepted = document["outcome"] == "accepted";
     context.print_done(&document, || upgrade_text(&document, &args.operator))?;
     Ok(if accepted { 0 } else { FAILED })
+}
+
+/// How far an upgrade has come. Where output may come again, not every sink holds it back.
+fn phase_text(change: &ChangeDocument, probation: Duration, allow_repeat: bool) -> String {
+    let but = match allow_repeat {
+        true => ", but not where a sink cannot take it back: what comes there meanwhile comes again if this is rolled back",
+        false => "",
+    };
+    match (change.phase.as_str(), change.checkpoint) {
+        ("probation", Some(id)) => {
+            format!("on probation behind checkpoint {id}; output is held back until its {probation:?} are over{but}")
+        }
+        (phase, _) => phase.to_owned(),
+    }
 }
 
 /// True where the job that is meant has a file and does not run.
@@ -127,16 +136,26 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn another_upgrade_of_the_same_operator_is_not_taken_for_the_one_that_was_asked_for() {
-        let change = |id, what: &str, operator: &str| ChangeDocument {
+    fn change(id: u64, what: &str, operator: &str) -> ChangeDocument {
+        ChangeDocument {
             id,
             what: what.into(),
             operator: Some(operator.into()),
             phase: "probation".into(),
             checkpoint: Some(12),
             probation_ms: None,
-        };
+        }
+    }
+
+    #[test]
+    fn output_is_said_to_be_held_back_where_every_sink_does_that() {
+        let text = |allow_repeat| phase_text(&change(3, "upgrade", "a"), Duration::from_secs(30), allow_repeat);
+        assert_eq!(text(false), "on probation behind checkpoint 12; output is held back until its 30s are over");
+        assert!(text(true).contains("are over, but not where a sink cannot take it back"), "{}", text(true));
+    }
+
+    #[test]
+    fn another_upgrade_of_the_same_operator_is_not_taken_for_the_one_that_was_asked_for() {
         assert!(!is_upgrade_since(&change(3, "upgrade", "a"), "a", Some(3)), "it was under way before");
         assert!(is_upgrade_since(&change(4, "upgrade", "a"), "a", Some(3)));
         assert!(is_upgrade_since(&change(1, "upgrade", "a"), "a", None));
