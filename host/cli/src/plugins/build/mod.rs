@@ -205,12 +205,14 @@ fn with_this_weir(line: &str) -> String {
 
 /// What to look at where a command succeeded and made something else than the plugin.
 fn hint_for_no_artefact(line: &str) -> String {
-    let hint = "`plugin` has to name the file that `build` makes (CARGO_TARGET_DIR moves it)";
-    let is_cargo = line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "cargo");
-    match is_cargo {
-        true => {
-            format!("{hint}; cargo makes a .wasm only of a crate that says `crate-type = [\"cdylib\"]` below `[lib]` in its Cargo.toml")
-        }
+    let hint = "`plugin` has to name the file that `build` makes";
+    if line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "cargo") {
+        return format!(
+            "{hint} (CARGO_TARGET_DIR moves it); cargo makes a .wasm only of a crate that says `crate-type = [\"cdylib\"]` below `[lib]` in its Cargo.toml"
+        );
+    }
+    match line.starts_with("weir plugin build") {
+        true => format!("{hint}: for `weir plugin build` that is NAME.wasm beside the weir.toml with that `name`"),
         false => hint.to_owned(),
     }
 }
