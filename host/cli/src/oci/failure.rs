@@ -69,11 +69,19 @@ fn missing(reference: &OciReference) -> String {
     }
 }
 
-/// How to get credentials to weir.
+/// How to get credentials to weir, and whose those are that the environment has.
 pub(super) fn credentials(reference: &OciReference) -> String {
+    credentials_beside(reference, std::env::var("WEIR_REGISTRY").ok().as_deref())
+}
+
+/// The same where WEIR_REGISTRY says this.
+fn credentials_beside(reference: &OciReference, named: Option<&str>) -> String {
     let registry = &reference.registry;
+    let other = named.filter(|named| !named.is_empty() && named != registry);
+    let other = other.map(|named| format!("WEIR_REGISTRY_USER is for `{}` alone, which WEIR_REGISTRY names; ", printable(named, SAID)));
+    let other = other.unwrap_or_default();
     format!(
-        "`docker login {registry}` keeps credentials where weir looks for them; or set WEIR_REGISTRY={registry}, WEIR_REGISTRY_USER and WEIR_REGISTRY_PASSWORD_FILE"
+        "{other}`docker login {registry}` keeps credentials where weir looks for them; or set WEIR_REGISTRY={registry}, WEIR_REGISTRY_USER and WEIR_REGISTRY_PASSWORD_FILE"
     )
 }
 
@@ -127,5 +135,18 @@ mod tests {
         assert_eq!(hint("a.example/b:1", StatusCode::NOT_FOUND, None), "look at its name and its tag");
         let by_digest = hint(&format!("a.example/b@sha256:{}", "0".repeat(64)), StatusCode::NOT_FOUND, None);
         assert!(by_digest.contains("behind `@` is the manifest's"), "{by_digest}");
+    }
+
+    #[test]
+    fn credentials_in_the_environment_for_another_registry_are_told_for_that() {
+        let reference = OciReference::parse("a.example/b:1").expect("a reference");
+        let hint = |named| credentials_beside(&reference, named);
+        assert!(
+            hint(Some("b.example:5000"))
+                .starts_with("WEIR_REGISTRY_USER is for `b.example:5000` alone, which WEIR_REGISTRY names; `docker login a.example`")
+        );
+        for named in [None, Some(""), Some("a.example")] {
+            assert!(hint(named).starts_with("`docker login a.example`"), "{named:?}");
+        }
     }
 }
