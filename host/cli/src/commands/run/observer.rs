@@ -93,7 +93,7 @@ async fn sample(watched: Arc<Watched>) {
 
 async fn show(watched: Arc<Watched>, screen: Screen) {
     let every = if screen.redraws() { REDRAW_EVERY } else { LINE_EVERY };
-    let (mut before, mut before_at) = (watched.records_in(), watched.now());
+    let (mut before, mut before_at, mut shown) = (watched.records_in(), watched.now(), None);
     loop {
         watched.clock.sleep_until(watched.clock.now() + every).await;
         let (records_in, elapsed) = (watched.records_in(), watched.now());
@@ -106,7 +106,11 @@ async fn show(watched: Arc<Watched>, screen: Screen) {
             checkpoint: watched.status.last_checkpoint().map(checkpoint_document),
             restarts: watched.status.restarts.get(),
         };
-        screen.progress(&progress_line(&figures));
+        // A line of its own is for something that has happened; checkpoints of a job to which nothing comes are nothing.
+        let counts = Some((figures.records_in, figures.records_out, figures.restarts));
+        if screen.redraws() || std::mem::replace(&mut shown, counts) != counts {
+            screen.progress(&progress_line(&figures));
+        }
         (before, before_at) = (records_in, elapsed);
     }
 }
