@@ -3,6 +3,7 @@
 
 use crate::dev::Developed;
 use std::process::Stdio;
+use weir_engine::element::{key_group_of, key_hash};
 use weir_tests::process::{Keyboard, Running, Signal, examples, plugin};
 
 /// What is wrong with it.
@@ -10,9 +11,15 @@ const WHY: &str = "count.occurrences: version 1 in the checkpoint, 2 in the job,
 /// What the plugin itself says.
 const ITS_WORDS: &str = "cannot migrate state `occurrences` from version 1";
 const MIGRATED: &str = "migrated from version";
+/// Key groups of the job.
+const MAX_PARALLELISM: u32 = 128;
 
 fn newer() -> Vec<u8> {
-    std::fs::read(examples("other-versions").join("count_without_a_way.wasm")).expect("a component")
+    version("count_without_a_way")
+}
+
+fn version(name: &str) -> Vec<u8> {
+    std::fs::read(examples("other-versions").join(format!("{name}.wasm"))).expect("a component")
 }
 
 /// Ends it, once nothing has been said to be migrated.
@@ -106,5 +113,33 @@ fn what_begins_with_the_newer_version_has_nothing_to_bring_over() {
     // Back to the older one nothing leads either.
     job.write(&std::fs::read(plugin("word-count-count")).expect("a component"));
     job.says(&mut process, "does not go on with what is kept of count.occurrences; the one before it goes on");
+    stopped(process);
+}
+
+/// Of the last key group, which a trial does not come to where there is much in front of it.
+fn word_at_the_end() -> String {
+    let group = |word: &String| key_group_of(key_hash(word.as_bytes()), MAX_PARALLELISM);
+    (0..).map(|number| format!("last{number}")).find(|word| group(word) == MAX_PARALLELISM - 1).expect("there is one")
+}
+
+#[test]
+fn what_cannot_be_brought_over_further_on_fails_the_restore_with_what_can_be_done() {
+    let mut job = Developed::new();
+    let last = word_at_the_end();
+    let line = |word: &str| format!("{{\"word\":\"{word}\"}}\n");
+    let words: String = (0..3_000).map(|number| line(&format!("w{number}"))).collect();
+    std::fs::write(job.bench.path("words.jsonl"), words + &line(&last).repeat(77)).expect("a file");
+    let mut process = job.start("run job.toml");
+    job.emits(&mut process, &format!("{{\"word\":\"{last}\",\"count\":77}}"));
+    stopped(process);
+
+    job.write(&version("count_with_a_gap"));
+    let failed = job.bench.run("run job.toml");
+    let hint = "hint: mend `migrate` of the plugin; or give up what is kept with `--drop-state count`, undo the change, or start over with --fresh";
+    failed.assert(1, &["resuming from checkpoint", "restore count: ", "nobody knows what 77 of them are", hint]);
+    assert!(!failed.stderr.contains(MIGRATED), "{failed:?}");
+    let mut process = job.start("run job.toml --drop-state count");
+    job.heard = 0;
+    job.says(&mut process, "count: dropped (occurrences)");
     stopped(process);
 }
