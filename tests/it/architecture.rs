@@ -54,7 +54,7 @@ const CLI: House = House {
         &["projects"],
         &["assemble", "start"],
         &["api", "context", "plan", "scripted", "try_out"],
-        &["client"],
+        &["client", "next_run"],
         &["kept"],
         &["commands"],
     ],
@@ -183,10 +183,11 @@ struct Crate {
 
 /// From the ground up. The guests' crates are apart from the host's: a component knows `wit/` and nothing of what runs it.
 const CRATES: &[Crate] = &[
-    Crate { name: "weir-engine", folder: "host/engine", may_use: &[] },
-    Crate { name: "weir-wasm", folder: "host/wasm", may_use: &["weir-engine"] },
-    Crate { name: "weir-connectors", folder: "host/connectors", may_use: &["weir-engine"] },
-    Crate { name: "weir", folder: "host/cli", may_use: &["weir-engine", "weir-wasm", "weir-connectors"] },
+    Crate { name: "weir-secrets", folder: "host/secrets", may_use: &[] },
+    Crate { name: "weir-engine", folder: "host/engine", may_use: &["weir-secrets"] },
+    Crate { name: "weir-wasm", folder: "host/wasm", may_use: &["weir-secrets", "weir-engine"] },
+    Crate { name: "weir-connectors", folder: "host/connectors", may_use: &["weir-secrets", "weir-engine"] },
+    Crate { name: "weir", folder: "host/cli", may_use: &["weir-secrets", "weir-engine", "weir-wasm", "weir-connectors"] },
     Crate { name: "weir-guest-derive", folder: "guest-sdk/rust-derive", may_use: &[] },
     Crate { name: "weir-guest", folder: "guest-sdk/rust", may_use: &["weir-guest-derive"] },
     Crate { name: "weir-tests", folder: "tests", may_use: &["weir-engine", "weir-wasm", "weir-connectors", "weir"] },
@@ -235,7 +236,7 @@ fn every_crate_is_built_on_those_below_it_alone() {
 fn a_crate_that_is_built_on_one_above_it_is_named() {
     let wrong = |folder, manifest| wrong_crates(folder, manifest);
     let up = wrong("host/wasm", "[dependencies]\nweir-engine.workspace = true\nweir = { path = \"../cli\" }\n");
-    assert_eq!(up, ["the arrow `weir-wasm` → `weir` goes up or aside: weir-wasm may be built on [\"weir-engine\"]"]);
+    assert_eq!(up, ["the arrow `weir-wasm` → `weir` goes up or aside: weir-wasm may be built on [\"weir-secrets\", \"weir-engine\"]"]);
     assert_eq!(wrong("host/cli", "[target.'cfg(unix)'.dependencies]\nweir-guest.workspace = true").len(), 1);
     assert_eq!(wrong("host/engine", "[dev-dependencies.weir-connectors]\npath = \"../connectors\"").len(), 1);
     assert_eq!(wrong("host/engine", "[dev-dependencies]\nweir-engine = { path = \".\", features = [\"testing\"] }"), [""; 0]);

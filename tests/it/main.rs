@@ -25,6 +25,7 @@
 //! - `limits`: what whoever speaks to a running job can cost it.
 //! - `running`: what a running job can be asked for, rescales and upgrades among it.
 //! - `overruled`: what was changed while a job ran is over where the job file is changed there.
+//! - `secrets`: what stands for a variable or a file in a job file is nowhere to be seen.
 //! - `told`: what is said of a running job's changes, and that what a refusal advises works.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
@@ -107,6 +108,7 @@ mod row_joins;
 mod running;
 mod sandbox;
 mod savepoints;
+mod secrets;
 mod sequences;
 mod simulation;
 mod standard_output;

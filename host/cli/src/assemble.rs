@@ -7,6 +7,7 @@ mod alone;
 mod folders;
 mod inputs;
 mod own_output;
+mod secrets;
 mod set_aside;
 mod time;
 mod windows;
@@ -26,7 +27,7 @@ use weir_engine::job::Partitioning;
 use weir_engine::job::{Edge, JobGraph, QuarantineSink, Vertex, VertexKind};
 use weir_engine::operator::{LATE_NAME, LATE_OUTPUT, OperatorDescriptor, QUARANTINE_NAME, QUARANTINE_OUTPUT};
 use weir_engine::{OperatorFactory, Sink, Source};
-use weir_wasm::{OperatorSettings, Plugin, WasmOperatorFactory};
+use weir_wasm::{OperatorSettings, Plugin, PluginConfig, WasmOperatorFactory};
 
 /// The engine's graph of a job.
 #[derive(Clone)]
@@ -96,6 +97,7 @@ fn connectors(job: &JobFile) -> Connectors {
         }
     }
     let sinks = collect(job.sinks.iter().map(|step| sink(job, &step.connector, &step.settings)), &mut problems);
+    problems.extend(secrets::problems(job));
     problems.extend(folders::shared(job));
     problems.extend(own_output::problems(job));
     Connectors { sources, sinks, problems }
@@ -180,7 +182,7 @@ fn settings(step: &OperatorStep, code: &PluginCode) -> OperatorSettings {
         state_bytes: step.state_bytes,
         log_bytes_per_s: code.limits.log_bytes_per_s,
     };
-    OperatorSettings { operator: step.id.value.clone(), config: code.config.to_string(), limits, on_failure }
+    OperatorSettings { operator: step.id.value.clone(), config: PluginConfig::new(&code.config), limits, on_failure }
 }
 
 /// Operators so that each comes behind those that it reads from. The job file has no circles.

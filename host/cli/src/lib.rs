@@ -20,6 +20,7 @@ mod figures;
 mod job_file;
 mod kept;
 mod native;
+mod next_run;
 mod oci;
 mod plan;
 mod plugins;

@@ -1,5 +1,7 @@
 //! Reads a connector's table of the job file as its table of settings says: what that does not have is refused with its nearest neighbour, and what is read is kept with
 //! its default filled in, so that `weir check` can show it.
+//!
+//! Texts are read as they are now: what stands for a variable or for a file in them is shown as it is written.
 
 pub(crate) mod steps;
 pub(crate) mod table;
@@ -7,6 +9,7 @@ pub(crate) mod table;
 use serde_json::{Map, Value};
 use steps::{PARALLELISM, SINK_STEP, SOURCE_STEP};
 use table::{Fallback, Kind, Setting};
+use weir_secrets::SecretError;
 
 /// A setting that cannot be used as it stands in the job file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,9 +194,12 @@ impl<'a> Settings<'a> {
             self.effective.insert(name.into(), self.default(name));
             return Ok(None);
         };
+        // What is shown, and kept with checkpoints, is what the job file has, and not what that stands for by now.
         self.effective.insert(name.into(), given.clone());
+        let unread = |error: SecretError| SettingsError::at(name, format!("`{name}` of {}: {error}", self.owner)).with_hint(error.hint());
+        let now = weir_secrets::expanded(given).map_err(unread)?;
         let wrong = || SettingsError::at(name, format!("`{name}` of {} must be {expected}, not {given}", self.owner));
-        take(given).map(Some).ok_or_else(wrong)
+        take(&now).map(Some).ok_or_else(wrong)
     }
 }
 

@@ -1,5 +1,6 @@
-//! Errors of the engine: what was attempted, on what, and what the caller can do about it.
+//! Errors of the engine: what was attempted, on what, and what the caller can do about it. None of them holds a secret of the job file.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What can be done about an error.
@@ -38,12 +39,20 @@ pub struct EngineError {
 impl EngineError {
     /// An error of this kind. `message` says what was attempted and on what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, guest_fault: false, damaged_object: None, unopened: None, steps: Box::default() }
+        Self {
+            kind,
+            message: shown(message.into()),
+            hint: None,
+            guest_fault: false,
+            damaged_object: None,
+            unopened: None,
+            steps: Box::default(),
+        }
     }
 
     /// Adds what the user can do.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(shown(hint.into()));
         self
     }
 
@@ -73,19 +82,19 @@ impl EngineError {
 
     /// Puts a line of its own below the message, indented as those that belong to it.
     pub fn with_line(mut self, line: impl fmt::Display) -> Self {
-        self.message = format!("{}\n  {line}", self.message);
+        self.message = shown(format!("{}\n  {line}", self.message));
         self
     }
 
     /// Puts what was being attempted in front of the message.
     pub fn context(mut self, attempted: impl fmt::Display) -> Self {
-        self.message = format!("{attempted}: {}", self.message);
+        self.message = shown(format!("{attempted}: {}", self.message));
         self
     }
 
     /// Puts what follows from it behind the message.
     pub fn followed_by(mut self, consequence: impl fmt::Display) -> Self {
-        self.message = format!("{}; {consequence}", self.message);
+        self.message = shown(format!("{}; {consequence}", self.message));
         self
     }
 
@@ -117,6 +126,14 @@ impl EngineError {
     /// True for a guest's fault.
     pub fn is_guest_fault(&self) -> bool {
         self.guest_fault
+    }
+}
+
+/// Errors go everywhere, into the log of the job too: no secret does.
+fn shown(text: String) -> String {
+    match weir_secrets::redacted(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(redacted) => redacted,
     }
 }
 

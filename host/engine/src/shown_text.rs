@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// A text, cut to a bound, on one line, with everything escaped that is not to be seen as it is.
+/// A text, cut to a bound, on one line, with everything escaped that is not to be seen as it is, and without the secrets of the job file.
 pub fn printable(text: &str, max_bytes: usize) -> String {
+    let text = weir_secrets::redacted(text);
     let mut out = String::with_capacity(text.len().min(max_bytes));
     for c in text.chars() {
         if out.len() >= max_bytes {

@@ -41,8 +41,10 @@ impl GuestMaker {
         let log = self.log.take().unwrap_or_else(new_log);
         let schemas: Vec<Option<&str>> = self.schemas.iter().map(Option::as_deref).collect();
         let subtask = wit::Subtask { index: self.subtask.index, parallelism: self.subtask.parallelism, seed: self.seed() };
+        let config =
+            settings.config.now().map_err(|error| error.context(format!("{}: open", self.place())).from_open_of(&settings.operator))?;
         let opened = GuestInstance::new(self.engine(), &self.plugin.inner.pre, &settings.limits, log).and_then(|mut instance| {
-            instance.open(settings.limits.time_per_batch, &settings.config, &schemas, subtask)?;
+            instance.open(settings.limits.time_per_batch, &config, &schemas, subtask)?;
             Ok(instance)
         });
         opened.map_err(|fault| {

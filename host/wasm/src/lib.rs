@@ -56,7 +56,7 @@ pub use engine::{CompileCache, EngineMode, GUEST_STACK_BYTES, WasmEngine};
 pub use fault::{GuestFault, Said};
 pub use guest::{Answer, CallFailure, CallInput, Guest, GuestCall, KeyedCall, KeyedValues, TimerCall, Usage, WindowCall};
 pub use guest_text::printable;
-pub use limits::{BATCH_RECORDS, Limits, OnFailure, OperatorSettings, QuarantineLimit};
+pub use limits::{BATCH_RECORDS, Limits, OnFailure, OperatorSettings, PluginConfig, QuarantineLimit};
 pub use metadata::{Interfaces, PluginMetadata};
 pub use pack::{PLUGIN_BYTES, Problem, pack};
 pub use plugin::{Plugin, PluginInfo, Verdict, check, check_bytes, check_hosted, pack_component, pack_named, read_plugin};

@@ -1,6 +1,9 @@
 //! What a guest may use up, and what becomes of a batch that it fails on.
 
+use std::borrow::Cow;
 use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind};
+use weir_secrets::SecretError;
 
 pub use weir_engine::operator::QuarantineLimit;
 
@@ -65,13 +68,45 @@ impl Limits {
     }
 }
 
+/// What a plugin is configured with: JSON, some texts of which may be known only when an instance opens.
+#[derive(Clone, Debug)]
+pub struct PluginConfig {
+    /// As the job file has it.
+    written: String,
+    /// The same, where something in it is read anew for each instance.
+    with_secrets: Option<serde_json::Value>,
+}
+
+impl PluginConfig {
+    /// As the job file has it.
+    pub fn new(written: &serde_json::Value) -> Self {
+        let text = written.to_string();
+        let is_read = text.contains('$') || weir_secrets::has_secrets(written);
+        Self { written: text, with_secrets: is_read.then(|| written.clone()) }
+    }
+
+    /// What an instance that opens now is given.
+    pub(crate) fn now(&self) -> Result<Cow<'_, str>, EngineError> {
+        let Some(written) = &self.with_secrets else { return Ok(Cow::Borrowed(&self.written)) };
+        let told = |error: SecretError| EngineError::new(ErrorKind::FixInput, format!("`config`: {error}")).with_hint(error.hint());
+        Ok(Cow::Owned(weir_secrets::with_secrets(written).map_err(told)?.to_string()))
+    }
+}
+
+impl From<&str> for PluginConfig {
+    /// JSON that says everything itself.
+    fn from(json: &str) -> Self {
+        Self { written: json.to_owned(), with_secrets: None }
+    }
+}
+
 /// How one operator of a job runs its plugin.
 #[derive(Clone, Debug)]
 pub struct OperatorSettings {
     /// The operator's id in the job file.
     pub operator: String,
-    /// JSON for the plugin's `open`.
-    pub config: String,
+    /// What the plugin's `open` is given.
+    pub config: PluginConfig,
     /// Bounds on the guest.
     pub limits: Limits,
     /// What becomes of records that it fails on.

@@ -79,7 +79,7 @@ fn faults_in_open_fail_the_job_whatever_on_failure_says() {
     let quarantine = OnFailure::Quarantine { limit: Default::default() };
     let check = |config: &str, expect: &str| {
         for on_failure in [OnFailure::Fail, quarantine] {
-            let settings = OperatorSettings { config: config.to_owned(), ..settings(on_failure) };
+            let settings = OperatorSettings { config: config.into(), ..settings(on_failure) };
             let error = Bench::open(faulty(EngineMode::Fuel), settings).err().unwrap_or_else(|| panic!("{config} opens"));
             let text = error.to_string();
             assert!(text.starts_with("operator \"shaky\" subtask 0: open: ") && text.contains(expect), "{config}: {text}");

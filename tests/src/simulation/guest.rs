@@ -98,7 +98,7 @@ impl Guest {
             Self::PoisonedTimers => (trapping_timers, traps_on(&POISON)),
         };
         let on_failure = if self.is_poisoned() { OnFailure::Quarantine { limit: QuarantineLimit::default() } } else { OnFailure::Fail };
-        let settings = OperatorSettings { operator: "count".into(), config, limits: Limits::default(), on_failure };
+        let settings = OperatorSettings { operator: "count".into(), config: config.as_str().into(), limits: Limits::default(), on_failure };
         Arc::new(WasmOperatorFactory::new(plugin(EngineMode::Fuel), settings).expect("no fuel is asked for"))
     }
 

@@ -5,6 +5,7 @@ use crate::assemble::{Assembly, assemble};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
 use crate::plugins::{BuildEnvironment, Compiler, PluginOrigin, PluginOrigins, digest_of, plugin_file};
+use crate::start::NamedBy;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use weir_engine::checkpoint::{Override, Pinned, Replaced};
@@ -23,15 +24,6 @@ pub(crate) struct OtherComponent {
     pub bytes: Bytes,
     /// What led to it, where that was a reference.
     pub reference: Option<NamedBy>,
-}
-
-/// A reference that led to a component.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NamedBy {
-    /// As it was given.
-    pub reference: String,
-    /// The digest of its manifest, where it is in a registry.
-    pub manifest: Option<String>,
 }
 
 /// What the job runs as, and how it got there.

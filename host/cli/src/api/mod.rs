@@ -18,7 +18,6 @@ mod routes;
 mod server;
 mod status;
 
-pub(crate) use change::NamedBy;
 pub use changing::ChangeDocument;
 pub(crate) use held::Started;
 pub(crate) use holds::HoldRequest;

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::body::{Asked, Uploaded};
-use super::change::{NamedBy, OtherComponent};
+use super::change::OtherComponent;
 use super::changing::NAME_SHOWN;
 use super::guard::Guard;
 use super::holds;
@@ -12,6 +12,7 @@ use super::status::JobStatusDocument;
 use crate::args::{PROBATION_MAX, probation_too_long};
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
+use crate::start::NamedBy;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{StatusCode, header};

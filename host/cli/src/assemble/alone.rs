@@ -10,7 +10,7 @@ use weir_engine::element::KeyGroupRange;
 use weir_engine::job::Partitioning;
 use weir_engine::operator::Subtask;
 use weir_engine::replay::SubtaskPlace;
-use weir_wasm::WasmOperatorFactory;
+use weir_wasm::{PluginConfig, WasmOperatorFactory};
 
 /// An operator by itself.
 pub struct Alone {
@@ -36,7 +36,7 @@ pub fn alone(
     };
     let mut settings = settings(step, code);
     if let Some(config) = config {
-        settings.config = config.to_string();
+        settings.config = PluginConfig::new(config);
     }
     let factory: Arc<dyn OperatorFactory> = Arc::new(WasmOperatorFactory::new(plugin, settings)?);
     let descriptor = factory.descriptor();

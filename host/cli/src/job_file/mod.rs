@@ -17,6 +17,7 @@ mod suggest;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod values;
 mod watermark;
 mod window;
 mod written;

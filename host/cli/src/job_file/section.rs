@@ -6,12 +6,13 @@
 use super::model::Settings;
 use super::problem::{Problem, Reporter, Span};
 use super::suggest;
+use super::values::{integer_of, json_of, number_of, text_now};
 use super::written::{self, duration_text, size_text};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::time::Duration;
 use toml::Spanned;
-use toml::de::{DeInteger, DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 use weir_connectors::{Fallback, Kind, Setting, Within};
 
 /// What the table that is the file itself is called in messages.
@@ -95,8 +96,21 @@ impl<'a> Section<'a> {
         read(text).unwrap_or_else(|| panic!("the default of `{key}` is not what it is"))
     }
 
-    /// A text.
+    /// A text, as it is now where the file does not say all of it; it is shown as it is written.
     pub fn string(&self, key: &'static str) -> Option<Located<String>> {
+        let Located { value, span } = self.read(key, "a text in quotes", text_now)?;
+        self.get(key).into_iter().flat_map(json_of).for_each(|written| self.show(key, written));
+        match value {
+            Ok(value) => Some(Located { value, span }),
+            Err(error) => {
+                self.problem(Problem::new(span, format!("`{key}` of {}: {error}", self.name)).hint(error.hint()));
+                None
+            }
+        }
+    }
+
+    /// A text as it is written: a dollar in it means something to somebody else.
+    pub fn string_as_it_is(&self, key: &'static str) -> Option<Located<String>> {
         let text = self.read(key, "a text in quotes", |value| value.as_str().map(str::to_owned))?;
         self.show(key, text.value.clone());
         Some(text)
@@ -104,10 +118,11 @@ impl<'a> Section<'a> {
 
     /// A text that has a default.
     pub fn string_or_default(&self, key: &'static str) -> Located<String> {
-        let read =
-            self.string(key).unwrap_or_else(|| Located { value: self.default(key, |text| Some(text.into())), span: self.span.clone() });
-        self.show(key, read.value.clone());
-        read
+        self.string(key).unwrap_or_else(|| {
+            let value: String = self.default(key, |text| Some(text.into()));
+            self.show(key, value.clone());
+            Located { value, span: self.span.clone() }
+        })
     }
 
     /// A text, which must be there.
@@ -167,7 +182,7 @@ impl<'a> Section<'a> {
     /// A duration within its bounds, where it is said.
     pub fn duration(&self, key: &'static str) -> Option<Duration> {
         let Kind::Duration(within) = self.setting(key).kind else { panic!("`{key}` is no duration") };
-        let parse = |value: &DeValue<'_>| written::duration(value.as_str()?);
+        let parse = |value: &DeValue<'_>| written::duration(&text_now(value)?.ok()?);
         let duration = self.read(key, "a duration such as \"200ms\", \"1s\" or \"10m\"", parse)?;
         let duration = self.within(key, duration, within)?;
         self.show(key, duration_text(duration));
@@ -184,7 +199,7 @@ impl<'a> Section<'a> {
     /// A size in bytes within its bounds, where it is said.
     pub fn size(&self, key: &'static str) -> Option<u64> {
         let Kind::Size(within) = self.setting(key).kind else { panic!("`{key}` is no size") };
-        let size = self.read(key, "a size such as \"64MiB\"", |value| written::size(value.as_str()?))?;
+        let size = self.read(key, "a size such as \"64MiB\"", |value| written::size(&text_now(value)?.ok()?))?;
         let size = self.within(key, size, within)?;
         self.show(key, size_text(size));
         Some(size)
@@ -258,8 +273,8 @@ impl<'a> Section<'a> {
     pub fn strings(&self, key: &'static str) -> Vec<String> {
         assert_eq!(self.setting(key).kind, Kind::Texts, "{key}");
         let said = self.read(key, "a list of texts", |value| match value.as_array() {
-            Some(items) => items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect(),
-            None => value.as_str().map(|one| vec![one.to_owned()]),
+            Some(items) => items.iter().map(|item| text_now(item.get_ref())?.ok()).collect(),
+            None => Some(vec![text_now(value)?.ok()?]),
         });
         let strings = said.map(|strings| strings.value).unwrap_or_default();
         self.show(key, strings.clone());
@@ -361,36 +376,4 @@ impl<'a> Section<'a> {
     pub fn shown(self) -> Map<String, Value> {
         self.effective.into_inner()
     }
-}
-
-/// The number that an integer of the file stands for.
-pub(super) fn integer_of(integer: &DeInteger<'_>) -> Option<i64> {
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-fn number_of(value: &DeValue<'_>) -> Option<f64> {
-    match value.as_float() {
-        Some(float) => float.as_str().parse().ok(),
-        None => value.as_integer().and_then(integer_of).map(|n| n as f64),
-    }
-}
-
-/// The JSON value that says the same. Dates become texts; infinities and what is no number cannot be said.
-pub(super) fn json_of(value: &Spanned<DeValue<'_>>) -> Result<Value, Problem> {
-    let unsayable = || Problem::new(value.span(), "this number cannot be written as JSON");
-    Ok(match value.get_ref() {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(integer) => Value::from(integer_of(integer).ok_or_else(unsayable)?),
-        DeValue::Float(_) => {
-            let number = number_of(value.get_ref()).and_then(serde_json::Number::from_f64);
-            Value::Number(number.ok_or_else(unsayable)?)
-        }
-        DeValue::Boolean(boolean) => Value::Bool(*boolean),
-        DeValue::Datetime(datetime) => Value::String(datetime.to_string()),
-        DeValue::Array(items) => Value::Array(items.iter().map(json_of).collect::<Result<_, _>>()?),
-        DeValue::Table(table) => {
-            let entry = |(key, value): (&Spanned<DeString<'_>>, _)| Ok((key.get_ref().to_string(), json_of(value)?));
-            Value::Object(table.iter().map(entry).collect::<Result<_, Problem>>()?)
-        }
-    })
 }

@@ -3,9 +3,10 @@
 use super::model::{Code, ConfigPlaces, Limits, OnFailure, PluginCode, Settings, Watermark, Window};
 use super::plugin_place::{BadPlace, PluginPlace};
 use super::problem::{Problem, Span};
-use super::section::{Located, Section, json_of};
+use super::section::{Located, Section};
 use super::suggest;
 use super::tables::{INPUT_TABLE, NATIVE_OPERATORS};
+use super::values::json_of;
 use super::{watermark, window};
 use serde_json::{Map, Value};
 use toml::Spanned;
@@ -188,7 +189,8 @@ fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Plu
     let (config, config_places) = read_config(section);
     let on_failure = section.choice("on-failure", &[OnFailure::Fail, OnFailure::Quarantine].map(|policy| (policy.name(), policy)));
     let code = PluginCode {
-        build: section.string("build"),
+        // Its shell has variables of its own.
+        build: section.string_as_it_is("build"),
         sources: section.strings("sources"),
         config,
         config_places,

@@ -1,6 +1,5 @@
 //! What a job starts from: the point that is named, its plugins built, found by what refers to them, or as they were kept, and what of its state is given up.
 
-mod next;
 mod pinned;
 mod references;
 
@@ -9,14 +8,12 @@ use crate::job_file::JobFile;
 use crate::plugins::{BuildEnvironment, PluginOrigin, PluginOrigins, ensure_built};
 use crate::storage::savepoint_url;
 use crate::terminal::Screen;
-use references::referenced_now;
 use std::path::Path;
 use weir_engine::checkpoint::RestoreOptions;
 use weir_engine::element::CheckpointId;
 
-pub(crate) use next::next_run;
 pub(crate) use pinned::{job_of_savepoint, metadata_of, pinned_plugins};
-pub(crate) use references::{Lineage, Named, named_plugin, pins_of, pulled, referenced_plugins};
+pub(crate) use references::{Lineage, Named, NamedBy, named_plugin, pins_of, pulled, referenced_now, referenced_plugins};
 
 /// What `--from` names.
 #[derive(Clone, Debug, PartialEq, Eq)]

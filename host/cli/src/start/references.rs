@@ -5,7 +5,6 @@
 //! that was noted is resolved anew. Only where a process died between its place in the log and the component's in the storage, the registry is asked again, for
 //! the manifest that was noted. Where an upgrade has put another component in its place, that is what is run, and what was noted is not asked for at all.
 
-use crate::api::NamedBy;
 use crate::failure::Failure;
 use crate::figures::bytes_text;
 use crate::job_file::{BadPlace, Code, JobFile, JobFileError, OciReference, OperatorStep, PluginCode, PluginPlace, Problem};
@@ -54,6 +53,15 @@ pub(crate) struct Named {
     pub reference: Option<NamedBy>,
 }
 
+/// A reference that led to a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedBy {
+    /// As it was given.
+    pub reference: String,
+    /// The digest of its manifest, where it is in a registry.
+    pub manifest: Option<String>,
+}
+
 /// What the references of `job` lead to: in `lineage` what they led to in it before.
 pub(crate) async fn referenced_plugins(
     screen: &Screen,
@@ -78,7 +86,7 @@ pub(crate) async fn referenced_plugins(
 }
 
 /// As [`referenced_plugins`] of a job that begins now. It may be called wherever one may wait.
-pub(super) fn referenced_now(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
+pub(crate) fn referenced_now(screen: &Screen, job: &JobFile) -> Result<PluginOrigins, Failure> {
     if references(job).next().is_none() {
         return Ok(PluginOrigins::new());
     }

@@ -64,7 +64,7 @@ impl Screen {
     /// Shows how far the run is: redrawn in place, or a line of its own.
     pub fn progress(&self, text: &str) {
         match &self.0.bar {
-            Some(bar) => bar.set_message(text.to_owned()),
+            Some(bar) => bar.set_message(weir_secrets::redacted(text).into_owned()),
             None => self.notice(text),
         }
     }
@@ -83,6 +83,9 @@ impl Screen {
 
     /// Nobody can be told of a standard error that is gone.
     fn write(&self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let text = weir_secrets::redacted(&text);
+        let bytes = text.as_bytes();
         let write = || _ = io::stderr().lock().write_all(bytes);
         match &self.0.bar {
             Some(bar) => bar.suspend(write),

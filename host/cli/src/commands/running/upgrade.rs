@@ -2,13 +2,13 @@
 
 use super::status::status_of;
 use super::{checkpoint_text, text_of};
-use crate::api::{ChangeDocument, NamedBy};
+use crate::api::ChangeDocument;
 use crate::args::UpgradeArgs;
 use crate::client::JobClient;
 use crate::context::Context;
 use crate::failure::{FAILED, Failure};
 use crate::oci::Access;
-use crate::start::{Named, named_plugin};
+use crate::start::{Named, NamedBy, named_plugin};
 use bytes::Bytes;
 use serde_json::Value;
 use std::path::Path;

@@ -68,7 +68,7 @@ impl Target {
         match named {
             Named::Savepoint(url) => Ok(Self::Savepoint(url)),
             Named::JobFile(path) => {
-                let job = context.job(&path)?;
+                let job = context.stored_job(&path)?;
                 Self::job(&job.name, absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name), which)
             }
             Named::Running(name) => {

@@ -24,7 +24,7 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// Lists the checkpoints of a job.
 pub(in crate::commands) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
-    let job = context.job(&job_file(path)?)?;
+    let job = context.stored_job(&job_file(path)?)?;
     let checkpoints = with_log(&job, |log| async move { read_list(&log).await })?;
     let document = CheckpointListDocument { schema: SCHEMA, job: job.name, checkpoints };
     context.print(&document, || list_text(&document))?;
@@ -33,7 +33,7 @@ pub(in crate::commands) fn list(context: &Context, path: &Path) -> Result<u8, Fa
 
 /// Shows one checkpoint of a job.
 pub(in crate::commands) fn inspect(context: &Context, path: &Path, id: u64) -> Result<u8, Failure> {
-    let job = context.job(&job_file(path)?)?;
+    let job = context.stored_job(&job_file(path)?)?;
     let name = job.name.clone();
     let document = with_log(&job, |log| async move { inspected(name, &log, CheckpointId(id)).await })?;
     context.print(&document, || inspect_text(&document))?;

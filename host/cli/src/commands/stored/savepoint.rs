@@ -19,7 +19,7 @@ use weir_engine::job::{Savepoint, SavepointNote, delete_savepoint, open_savepoin
 
 /// Lists the savepoints of a job.
 pub(in crate::commands) fn list(context: &Context, path: &Path) -> Result<u8, Failure> {
-    let job = context.job(&job_file(path)?)?;
+    let job = context.stored_job(&job_file(path)?)?;
     let notes = with_storage(&job, |store, runtime| async move { savepoint_notes(&*store, &*runtime.clock).await })?;
     let savepoints = notes.into_iter().map(listed).collect();
     let document = SavepointListDocument { schema: SCHEMA, job: job.name, savepoints };

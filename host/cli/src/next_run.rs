@@ -1,11 +1,10 @@
 //! What the next run of a job would run, found without running it.
 
-use super::references::{Lineage, referenced_now, referenced_plugins};
-use super::{StartPoint, build_files};
 use crate::api::Started;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
+use crate::start::{Lineage, StartPoint, build_files, referenced_now, referenced_plugins};
 use crate::storage::with_storage;
 use bytes::Bytes;
 use std::collections::BTreeMap;
