@@ -8,6 +8,8 @@ mod blackhole_sink;
 mod file_sink;
 mod file_source;
 mod generator_source;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nexmark;
 mod paths;
 mod settings;
@@ -57,6 +59,14 @@ const SOURCES: &[SourceConnector] = &[
         capabilities: generator_source::CAPABILITIES,
         settings: generator_source::SETTINGS,
         build: |settings, _| shared_source(generator_source::GeneratorSource::new(settings)),
+        matched_output: None,
+    },
+    #[cfg(feature = "kafka")]
+    SourceConnector {
+        name: "kafka",
+        capabilities: kafka::CAPABILITIES,
+        settings: kafka::SOURCE_SETTINGS,
+        build: |settings, _| shared_source(kafka::KafkaSource::new(settings)),
         matched_output: None,
     },
     SourceConnector {
@@ -110,6 +120,15 @@ const SINKS: &[SinkConnector] = &[
         build: |settings, base_dir| shared_sink(file_sink::FileSink::new(settings, base_dir)),
         committer: Some(|base_dir| Arc::new(file_sink::FileCommitter::new(base_dir))),
         output: Some(|settings, base_dir| file_sink::FileSink::new(settings, base_dir).ok().map(|(sink, _)| sink.output())),
+    },
+    #[cfg(feature = "kafka")]
+    SinkConnector {
+        name: "kafka",
+        capabilities: SinkCapabilities { owns_stdout: false },
+        settings: kafka::SINK_SETTINGS,
+        build: |settings, _| shared_sink(kafka::sink(settings)),
+        committer: None,
+        output: None,
     },
     SinkConnector {
         name: "stdout",
@@ -220,8 +239,21 @@ fn build_sink(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -
     }
 }
 
+/// Connectors that a build may have left out, by the feature of the same name.
+const FEATURES: [&str; 1] = ["kafka"];
+
+/// Connectors that are to come.
+const LATER: [&str; 6] = ["http", "iceberg", "mqtt", "nats", "parquet", "postgres"];
+
 fn unknown_connector(port: &str, name: &str, known: impl Iterator<Item = &'static str>) -> SettingsError {
-    let message = format!("there is no {port} connector `{name}`");
+    if FEATURES.contains(&name) {
+        let error = SettingsError::at("connector", format!("this weir was built without the {port} connector `{name}`"));
+        return error.with_hint(format!("build it with it: `cargo build --release --features {name}`"));
+    }
+    let message = match LATER.contains(&name) {
+        true => format!("the {port} connector `{name}` is not built yet"),
+        false => format!("there is no {port} connector `{name}`"),
+    };
     SettingsError::at("connector", message).with_hint(settings::suggest(name, known, "connectors"))
 }
 
@@ -232,29 +264,42 @@ mod tests {
 
     #[test]
     fn an_unknown_connector_lists_the_known_ones() {
-        let error = source("kafka", &Map::new(), Path::new(".")).err().unwrap();
-        assert_eq!(error.to_string(), "there is no source connector `kafka`");
-        assert_eq!(error.hint.as_deref(), Some("known connectors: file, generator, nexmark, stdin"));
+        let error = source("pulsar", &Map::new(), Path::new(".")).err().unwrap();
+        assert_eq!(error.to_string(), "there is no source connector `pulsar`");
+        let known: Vec<&str> = SOURCES.iter().map(|known| known.name).collect();
+        assert_eq!(error.hint, Some(format!("known connectors: {}", known.join(", "))));
         let error = sink("stdot", &Map::new(), Path::new(".")).err().unwrap();
         assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("connector"), Some("did you mean `stdout`?")));
+    }
+
+    #[test]
+    fn a_connector_that_is_not_in_this_build_is_refused_by_name() {
+        let refused = |name: &str| unknown_connector("sink", name, ["file"].into_iter()).to_string();
+        assert_eq!(refused("kafka"), "this weir was built without the sink connector `kafka`");
+        assert_eq!(refused("nats"), "the sink connector `nats` is not built yet");
     }
 
     #[test]
     fn every_known_connector_can_be_built() {
         let folder = tempfile::tempdir().unwrap();
         for &SourceConnector { name, capabilities, .. } in SOURCES {
-            let built = source(name, &least(name), folder.path()).unwrap();
-            // Records are made without an end unless their number is said.
-            let is_made = matches!(name, "generator" | "nexmark");
-            let expect = SourceCapabilities { bounded: capabilities.bounded && !is_made, ..capabilities };
+            let built = source(name, &least("source", name), folder.path()).unwrap();
+            // Some have no end unless it is said.
+            let end = match name {
+                "generator" | "nexmark" => Some(("count", json!(1))),
+                "kafka" => Some(("until", json!("end"))),
+                _ => None,
+            };
+            let expect = SourceCapabilities { bounded: capabilities.bounded && end.is_none(), ..capabilities };
             assert_eq!((built.connector(), built.capabilities()), (name, expect));
-            if is_made {
-                let counted = json!({ "count": 1 }).as_object().expect("an object").clone();
-                assert_eq!(source(name, &counted, folder.path()).unwrap().capabilities(), capabilities);
+            if let Some((setting, end)) = end {
+                let mut with_end = least("source", name);
+                with_end.insert(setting.into(), end);
+                assert_eq!(source(name, &with_end, folder.path()).unwrap().capabilities(), capabilities);
             }
         }
         for &SinkConnector { name, .. } in SINKS {
-            assert_eq!(sink(name, &least(name), folder.path()).unwrap().connector(), name);
+            assert_eq!(sink(name, &least("sink", name), folder.path()).unwrap().connector(), name);
         }
     }
 
@@ -277,7 +322,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for &SinkConnector { name, settings, .. } in SINKS {
             let has_path = settings.iter().any(|setting| setting.name == "path");
-            assert_eq!(output(name, &least(name), folder.path()).is_some(), has_path, "{name}");
+            assert_eq!(output(name, &least("sink", name), folder.path()).is_some(), has_path, "{name}");
             assert_eq!(committer(name, folder.path()).is_some(), has_path, "{name}");
         }
         assert!(committer("unknown", folder.path()).is_none() && output("unknown", &Map::new(), folder.path()).is_none());
@@ -286,9 +331,9 @@ mod tests {
     #[test]
     fn only_a_source_of_files_can_read_what_a_sink_writes() {
         let folder = tempfile::tempdir().unwrap();
-        let outputs = [output("file", &least("file"), folder.path()).unwrap()];
+        let outputs = [output("file", &least("sink", "file"), folder.path()).unwrap()];
         for &SourceConnector { name, .. } in SOURCES {
-            let mut said = least(name);
+            let mut said = least("source", name);
             let reads_files = said.contains_key("path");
             if reads_files {
                 said.insert("path".into(), json!("x/*"));
@@ -298,9 +343,11 @@ mod tests {
     }
 
     /// Settings that a connector can be made with.
-    fn least(connector: &str) -> Map<String, Value> {
-        let least = match connector {
-            "file" => json!({ "path": "x" }),
+    fn least(port: &str, connector: &str) -> Map<String, Value> {
+        let least = match (port, connector) {
+            (_, "file") => json!({ "path": "x" }),
+            ("source", "kafka") => json!({ "brokers": "localhost:9092", "topics": ["a"] }),
+            (_, "kafka") => json!({ "brokers": "localhost:9092", "topic": "a" }),
             _ => json!({}),
         };
         least.as_object().expect("an object").clone()
@@ -315,9 +362,9 @@ mod tests {
                 true => source_settings(of.connector, said, folder.path()),
                 false => sink_settings(of.connector, said, folder.path()),
             };
-            let mut least = least(of.connector);
+            let mut least = least(if is_source { "source" } else { "sink" }, of.connector);
             // What lines have no use for means something there.
-            if is_source && of.settings.iter().any(|setting| setting.name == "format") {
+            if is_source && of.settings.iter().any(|setting| setting.name == "null") {
                 least.insert("format".into(), json!("csv"));
             }
             let base = build(&least).unwrap_or_else(|error| panic!("{}: {error}", of.connector));

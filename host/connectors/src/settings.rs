@@ -3,6 +3,8 @@
 //!
 //! Texts are read as they are now: what stands for a variable or for a file in them is shown as it is written.
 
+#[cfg(feature = "kafka")]
+mod clients;
 pub(crate) mod steps;
 pub(crate) mod table;
 

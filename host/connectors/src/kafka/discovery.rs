@@ -1,0 +1,216 @@
+//! Which partitions there are, where they begin and end, and whether those of a checkpoint are still the same. All of it waits for the cluster's answers, for
+//! at most `connect-timeout` each.
+
+use super::client::{Asking, Cluster, Consumer, Isolation, Pace};
+use super::partition::{PartitionSpec, Position};
+use super::settings::{OnReset, SourceOptions, Start};
+use super::topics::Topics;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind, SplitState};
+
+/// A client that asks.
+pub(super) struct Discovery<'a> {
+    options: &'a SourceOptions,
+    client: Asking<Consumer>,
+}
+
+/// A topic's name and the number of a partition of it.
+type Place = (String, i32);
+
+impl<'a> Discovery<'a> {
+    pub(super) fn new(options: &'a SourceOptions) -> Result<Self, EngineError> {
+        let client = options.cluster.consumer(options.group.as_deref(), Isolation::Committed, Pace::ASKING, || {})?;
+        Ok(Self { options, client: Asking::new(client) })
+    }
+
+    fn cluster(&self) -> &'a Cluster {
+        &self.options.cluster
+    }
+
+    fn timeout(&self) -> Duration {
+        self.cluster().connect_timeout
+    }
+
+    /// An answer, or what is wrong with the cluster.
+    fn answer<T>(&self, attempted: &str, answer: KafkaResult<T>) -> Result<T, EngineError> {
+        answer.map_err(|error| {
+            // What went wrong lies in the client's queue.
+            while self.client.poll(Duration::ZERO).is_some() {}
+            self.cluster().failed(attempted, &error, Some(self.client.context()))
+        })
+    }
+
+    /// All partitions of a start.
+    pub(super) fn all(&self) -> Result<Vec<SplitState>, EngineError> {
+        let places = self.places()?;
+        if places.is_empty() {
+            let message = format!("no topic of the Kafka cluster at {} matches {}", self.cluster().brokers, self.options.topics.shown());
+            return Err(EngineError::new(ErrorKind::FixInput, message));
+        }
+        let begins = self.begins(&places)?;
+        self.specs(places, |place, ends| begins.get(place).copied().unwrap_or(ends.0))
+    }
+
+    /// Those that have come; they are read from their oldest record on.
+    pub(super) fn new_since(&self, known: &[SplitState]) -> Result<Vec<SplitState>, EngineError> {
+        let known: BTreeSet<&str> = known.iter().map(|split| split.id.as_str()).collect();
+        let new = self.places()?.into_iter().filter(|(topic, partition)| !known.contains(format!("{topic}/{partition}").as_str()));
+        self.specs(new.collect(), |_, ends| ends.0)
+    }
+
+    fn specs(&self, places: Vec<Place>, from: impl Fn(&Place, (i64, i64)) -> i64) -> Result<Vec<SplitState>, EngineError> {
+        let cluster = self.cluster_id();
+        let spec = |place: Place| {
+            let ends = self.ends(&place)?;
+            let from = from(&place, ends);
+            let until = self.options.is_bounded.then_some(ends.1);
+            let (topic, partition) = place;
+            Ok(PartitionSpec { cluster: cluster.clone(), topic, partition, from, until }.split())
+        };
+        places.into_iter().map(spec).collect()
+    }
+
+    fn cluster_id(&self) -> Option<String> {
+        self.client.client().fetch_cluster_id(self.timeout())
+    }
+
+    /// The partitions that there are of the topics that are read.
+    fn places(&self) -> Result<Vec<Place>, EngineError> {
+        let mut places = Vec::new();
+        match &self.options.topics {
+            Topics::Named(names) => names.iter().try_for_each(|name| self.partitions_of(name, &mut places))?,
+            Topics::Matching(_) => {
+                let metadata = self.answer("list the topics", self.client.fetch_metadata(None, self.timeout()))?;
+                for topic in metadata.topics().iter().filter(|topic| self.options.topics.has(topic.name())) {
+                    places.extend(topic.partitions().iter().map(|partition| (topic.name().to_owned(), partition.id())));
+                }
+            }
+        }
+        places.sort();
+        places.dedup();
+        Ok(places)
+    }
+
+    fn partitions_of(&self, name: &str, places: &mut Vec<Place>) -> Result<(), EngineError> {
+        let attempted = format!("look for the topic `{name}`");
+        let metadata = self.answer(&attempted, self.client.fetch_metadata(Some(name), self.timeout()))?;
+        for topic in metadata.topics().iter().filter(|topic| topic.name() == name) {
+            if let Some(error) = topic.error() {
+                self.answer(&attempted, Err(KafkaError::MetadataFetch(RDKafkaErrorCode::from(error))))?;
+            }
+            places.extend(topic.partitions().iter().map(|partition| (name.to_owned(), partition.id())));
+        }
+        Ok(())
+    }
+
+    /// The offset of the oldest record, and the one behind the newest that can be read.
+    fn ends(&self, (topic, partition): &Place) -> Result<(i64, i64), EngineError> {
+        let attempted = format!("ask for the ends of `{topic}`, partition {partition},");
+        self.answer(&attempted, self.client.fetch_watermarks(topic, *partition, self.timeout()))
+    }
+
+    /// Where those are read from that are not read from their oldest record.
+    fn begins(&self, places: &[Place]) -> Result<BTreeMap<Place, i64>, EngineError> {
+        let mut begins = BTreeMap::new();
+        let mut list = TopicPartitionList::new();
+        let found = match self.options.start {
+            Start::Earliest => return Ok(begins),
+            Start::Latest => {
+                places.iter().try_for_each(|place| self.ends(place).map(|ends| _ = begins.insert(place.clone(), ends.1)))?;
+                return Ok(begins);
+            }
+            Start::Group => {
+                places.iter().for_each(|(topic, partition)| _ = list.add_partition(topic, *partition));
+                self.answer("ask for the offsets of the group", self.client.committed_offsets(list, self.timeout()))?
+            }
+            Start::Timestamp(timestamp) => {
+                let with_time = |(topic, partition): &Place| list.add_partition_offset(topic, *partition, Offset::Offset(timestamp));
+                self.answer("ask for the offsets of a time", places.iter().try_for_each(with_time))?;
+                self.answer("ask for the offsets of a time", self.client.offsets_for_times(list, self.timeout()))?
+            }
+        };
+        for element in found.elements() {
+            let place = (element.topic().to_owned(), element.partition());
+            self.answer("ask where to begin", element.error())?;
+            match (element.offset(), self.options.start) {
+                (Offset::Offset(offset), _) => _ = begins.insert(place, offset),
+                // Nothing is so new.
+                (_, Start::Timestamp(_)) => {
+                    let end = self.ends(&place)?.1;
+                    begins.insert(place, end);
+                }
+                _ => {}
+            }
+        }
+        Ok(begins)
+    }
+
+    /// Whether what a checkpoint has read can be gone on with. Lines for the user, and where those are gone on with whose next record is not there any more.
+    pub(super) fn verify(&self, splits: &[SplitState]) -> Result<(Vec<String>, HashMap<String, i64>), EngineError> {
+        let places: BTreeSet<Place> = self.places()?.into_iter().collect();
+        let cluster = self.cluster_id();
+        let (mut said, mut resets) = (Vec::new(), HashMap::new());
+        for split in splits {
+            let (spec, position) = PartitionSpec::parse(split)?;
+            if let (Some(before), Some(now)) = (&spec.cluster, &cluster)
+                && before != now
+            {
+                let message = format!("the Kafka cluster at {} is {now}, and what has been read was of {before}", self.cluster().brokers);
+                return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("mend `brokers`, or begin anew with --fresh"));
+            }
+            let Some(position) = position else { continue };
+            if !places.contains(&(spec.topic.clone(), spec.partition)) {
+                return Err(self.gone(&spec));
+            }
+            if let Some((line, offset)) = self.verify_position(&spec, position)? {
+                said.push(line);
+                resets.insert(split.id.clone(), offset);
+            }
+        }
+        Ok((said, resets))
+    }
+
+    fn gone(&self, spec: &PartitionSpec) -> EngineError {
+        let (why, hint) = match self.options.topics.has(&spec.topic) {
+            true => ("is gone", "a topic that was deleted and made anew is another one: begin anew with --fresh"),
+            false => ("is none of `topics` any more", "add it again: what it holds has not been read to its end"),
+        };
+        let message = format!("`{}`, partition {}, of the Kafka cluster at {} {why}", spec.topic, spec.partition, self.cluster().brokers);
+        EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
+    }
+
+    /// What to say of a partition that is gone on with elsewhere than at its position, and where.
+    fn verify_position(&self, spec: &PartitionSpec, position: Position) -> Result<Option<(String, i64)>, EngineError> {
+        let (oldest, end) = self.ends(&(spec.topic.clone(), spec.partition))?;
+        let of = format!("`{}`, partition {}, of the Kafka cluster at {}", spec.topic, spec.partition, self.cluster().brokers);
+        if let Some(until) = spec.until.filter(|until| *until > end) {
+            let message = format!("{of} went up to offset {until} when the job began, and ends at {end}: it is not the one that it was");
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("begin anew with --fresh"));
+        }
+        let why = if position.offset < oldest {
+            format!(
+                "is to be read from offset {} on, and its oldest record has offset {oldest}: {} have been deleted",
+                position.offset,
+                oldest - position.offset
+            )
+        } else if position.offset > end {
+            format!("has been read up to offset {}, and ends at {end}: it is not the one that was read", position.offset)
+        } else {
+            return Ok(None);
+        };
+        let message = format!("{of} {why}");
+        match self.options.on_reset {
+            OnReset::Fail => {
+                let hint =
+                    "`on-reset = \"earliest\"` goes on with the oldest record there is, \"latest\" with what comes; --fresh begins anew";
+                Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint))
+            }
+            OnReset::Earliest => Ok(Some((format!("{message}; it is read from its oldest record on"), oldest))),
+            OnReset::Latest => Ok(Some((format!("{message}; what comes is read"), end))),
+        }
+    }
+}

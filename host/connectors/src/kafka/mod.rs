@@ -1,0 +1,24 @@
+//! Kafka: topics as a source and as a sink.
+//!
+//! A split of the source is a partition, and a position an offset, which weir keeps in its own checkpoints; a group, where one is named, is told of those that are
+//! completed, so that other tools see the lag. The sink is an outbox: transactions that are begun and ended within a chunk, with a marker in each.
+//!
+//! librdkafka speaks to the brokers, on threads of its own, and fetches ahead; a reader takes what lies in its queues and never waits for it.
+
+mod client;
+mod discovery;
+mod lost;
+mod markers;
+mod options;
+mod partition;
+mod progress;
+mod reader;
+mod session;
+mod settings;
+mod source;
+mod target;
+mod topics;
+
+pub(crate) use settings::SOURCE_SETTINGS;
+pub(crate) use source::{CAPABILITIES, KafkaSource};
+pub(crate) use target::{SINK_SETTINGS, sink};

@@ -1,0 +1,101 @@
+//! A partition as a split: what a checkpoint keeps of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use weir_engine::source::SplitProgress;
+use weir_engine::{EngineError, ErrorKind, SplitState};
+
+/// What does not change while a partition is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct PartitionSpec {
+    /// The id that the cluster gives itself: another one at the same address has other records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    pub topic: String,
+    pub partition: i32,
+    /// The offset of the first record that is read.
+    pub from: i64,
+    /// The offset at which it ends; `None`: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+/// How far it has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Position {
+    /// What is read next.
+    pub offset: i64,
+    /// The offset and the timestamp of the record that was read last: a partition that was deleted and made anew has another one there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<(i64, i64)>,
+}
+
+impl PartitionSpec {
+    /// The split's id. No topic has a slash in its name.
+    pub(super) fn id(&self) -> String {
+        format!("{}/{}", self.topic, self.partition)
+    }
+
+    /// The split, unread.
+    pub(super) fn split(&self) -> SplitState {
+        SplitState::unread(self.id(), serde_json::to_value(self).expect("it becomes JSON"))
+    }
+
+    /// What a split of a checkpoint says, and its position; `None`: it has been read to its end.
+    pub(super) fn parse(split: &SplitState) -> Result<(Self, Option<Position>), EngineError> {
+        let broken =
+            |why: String| EngineError::new(ErrorKind::Corrupt, format!("read the partition {:?} of a checkpoint: {why}", split.id));
+        let spec = Self::deserialize(&split.spec).map_err(|error| broken(error.to_string()))?;
+        let position = match &split.progress {
+            SplitProgress::Unread => Some(Position { offset: spec.from, last: None }),
+            SplitProgress::At(position) => Some(Position::deserialize(position).map_err(|error| broken(error.to_string()))?),
+            SplitProgress::Finished => None,
+        };
+        Ok((spec, position))
+    }
+}
+
+impl Position {
+    /// As a checkpoint keeps it.
+    pub(super) fn to_json(self) -> Value {
+        serde_json::to_value(self).expect("it becomes JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec() -> PartitionSpec {
+        PartitionSpec { cluster: Some("c".into()), topic: "orders".into(), partition: 3, from: 5, until: Some(9) }
+    }
+
+    #[test]
+    fn what_a_checkpoint_keeps_is_what_is_read_of_it() {
+        let mut split = spec().split();
+        assert_eq!(
+            (split.id.as_str(), PartitionSpec::parse(&split).unwrap()),
+            ("orders/3", (spec(), Some(Position { offset: 5, last: None })))
+        );
+        let position = Position { offset: 8, last: Some((6, 1_000)) };
+        split.progress = SplitProgress::At(position.to_json());
+        assert_eq!(PartitionSpec::parse(&split).unwrap(), (spec(), Some(position)));
+        split.progress = SplitProgress::Finished;
+        assert_eq!(PartitionSpec::parse(&split).unwrap(), (spec(), None));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_corrupt() {
+        for (spec, progress) in [
+            (json!({ "topic": "a" }), SplitProgress::Unread),
+            (serde_json::to_value(spec()).unwrap(), SplitProgress::At(json!(7))),
+            (serde_json::to_value(spec()).unwrap(), SplitProgress::At(json!({ "offset": "4" }))),
+        ] {
+            let split = SplitState { progress, ..SplitState::unread("orders/3".into(), spec) };
+            assert_eq!(PartitionSpec::parse(&split).unwrap_err().kind(), ErrorKind::Corrupt, "{split:?}");
+        }
+    }
+}

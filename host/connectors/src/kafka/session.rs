@@ -1,0 +1,200 @@
+//! A publisher that has taken over. librdkafka's transactions wait for the cluster, so they run on a thread of their own, which ends with the session.
+
+use super::client::{Cluster, Isolation, Producing};
+use super::markers::Markers;
+use super::target::TargetOptions;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use weir_engine::checkpoint::{Marker, MarkerKey};
+use weir_engine::outbox::OutboxSession;
+use weir_engine::{EngineError, ErrorKind, RecordBatch};
+
+/// How long a transaction may be open: nothing but a chunk lies between its begin and its end.
+pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an answer is waited for. A transaction that has timed out by then is aborted by the cluster.
+const ANSWER: Duration = Duration::from_secs(70);
+/// How long the queue is served before it is looked at again; so long it takes each time, whatever comes.
+const SERVE: Duration = Duration::from_millis(1);
+
+type Work = Box<dyn FnOnce(&mut Publishing) + Send>;
+
+/// The thread, as the publisher speaks to it.
+pub(super) struct Session {
+    work: mpsc::Sender<Work>,
+}
+
+impl Session {
+    /// Starts the thread, on which `begin` takes over.
+    pub(super) async fn start(begin: impl FnOnce() -> Result<Publishing, EngineError> + Send + 'static) -> Result<Self, EngineError> {
+        let (begun, has_begun) = oneshot::channel();
+        let (work, orders) = mpsc::channel::<Work>();
+        let thread = std::thread::Builder::new().name("kafka-publisher".into()).spawn(move || match begin() {
+            Err(error) => _ = begun.send(Err(error)),
+            Ok(mut publishing) => {
+                if begun.send(Ok(())).is_ok() {
+                    orders.iter().for_each(|order| order(&mut publishing));
+                }
+            }
+        });
+        thread.map_err(|error| EngineError::new(ErrorKind::Retry, format!("start a thread that publishes: {error}")))?;
+        has_begun.await.unwrap_or_else(|_| Err(gone()))?;
+        Ok(Self { work })
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        of: impl FnOnce(&mut Publishing) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let order: Work = Box::new(move |publishing| _ = answer.send(of(publishing)));
+        self.work.send(order).map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+fn gone() -> EngineError {
+    EngineError::new(ErrorKind::Bug, "the thread that publishes to Kafka has ended")
+}
+
+impl OutboxSession for Session {
+    fn marker<'a>(&'a mut self, key: &'a MarkerKey) -> BoxFuture<'a, Result<Option<Marker>, EngineError>> {
+        let key = key.clone();
+        self.ask(move |publishing| Ok(publishing.markers.get(&key))).boxed()
+    }
+
+    fn set_marker<'a>(&'a mut self, key: &'a MarkerKey, marker: &'a Marker) -> BoxFuture<'a, Result<(), EngineError>> {
+        let (key, marker) = (key.clone(), marker.clone());
+        self.ask(move |publishing| publishing.transact(None, key, marker)).boxed()
+    }
+
+    fn publish<'a>(
+        &'a mut self,
+        key: &'a MarkerKey,
+        records: &'a RecordBatch,
+        marker: &'a Marker,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        let (key, records, marker) = (key.clone(), records.clone(), marker.clone());
+        self.ask(move |publishing| publishing.transact(Some(records), key, marker)).boxed()
+    }
+}
+
+/// A transactional producer, and the markers that it keeps.
+pub(super) struct Publishing {
+    options: Arc<TargetOptions>,
+    producer: BaseProducer<Producing>,
+    markers: Markers,
+}
+
+impl Publishing {
+    /// Keeps out whoever had the transactional id before, and then reads the markers.
+    pub(super) fn take_over(options: Arc<TargetOptions>, transactional_id: &str) -> Result<Self, EngineError> {
+        let cluster = &options.cluster;
+        let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT)?;
+        let failed = |attempted: &str, error: &KafkaError| failed(cluster, attempted, error, &producer);
+        let client = cluster.asking(Isolation::Committed)?;
+        let attempted = format!("look for the topic `{}`", options.topic);
+        if cluster.partitions(&client, &options.topic, &attempted)?.is_none() {
+            return Err(failed(&attempted, &KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)));
+        }
+        Markers::make_topic(cluster, &client, &options.marker_topic)?;
+        producer.init_transactions(ANSWER).map_err(|error| failed("take over", &error))?;
+        let markers = Markers::read(cluster, &client, &options.marker_topic)?;
+        Ok(Self { options: options.clone(), producer, markers })
+    }
+
+    /// One transaction: records, if any, and the marker behind them.
+    fn transact(&mut self, records: Option<RecordBatch>, key: MarkerKey, marker: Marker) -> Result<(), EngineError> {
+        let done = self.transaction(records.as_ref(), &key, &marker);
+        match done {
+            Ok(()) => self.markers.set(key, marker),
+            // What is left of it is aborted here, or by whoever takes over, or by the cluster when its time is up.
+            Err(_) => _ = self.producer.abort_transaction(SERVE),
+        }
+        done
+    }
+
+    fn transaction(&self, records: Option<&RecordBatch>, key: &MarkerKey, marker: &Marker) -> Result<(), EngineError> {
+        let failed = |attempted: &str, error: &KafkaError| self.failed(attempted, error);
+        self.producer.context().begin();
+        self.producer.begin_transaction().map_err(|error| failed("begin a transaction", &error))?;
+        for record in 0..records.map_or(0, RecordBatch::len) {
+            if let Some(records) = records {
+                self.send(records, record)?;
+            }
+        }
+        let (key, value) = Markers::record(key, marker);
+        self.enqueue(BaseRecord::<[u8], [u8]>::to(&self.options.marker_topic).key(&key).payload(&value).partition(0))?;
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(SERVE);
+            self.delivered()?;
+        }
+        self.delivered()?;
+        self.producer.commit_transaction(ANSWER).map_err(|error| failed("commit a transaction", &error))
+    }
+
+    fn send(&self, records: &RecordBatch, record: usize) -> Result<(), EngineError> {
+        let mut message = BaseRecord::<[u8], [u8]>::to(&self.options.topic);
+        message.key = records.key(record);
+        message.payload = records.value(record);
+        // What is not above zero says nothing there.
+        message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
+        let mut headers = records.headers_of(record).peekable();
+        if headers.peek().is_some() {
+            let with = |all: OwnedHeaders, (name, value): (&[u8], &[u8])| {
+                all.insert(Header { key: &String::from_utf8_lossy(name), value: Some(value) })
+            };
+            message.headers = Some(headers.fold(OwnedHeaders::new(), with));
+        }
+        self.enqueue(message)
+    }
+
+    /// Hands a message to librdkafka, whose queue may be full for a while.
+    fn enqueue(&self, mut message: BaseRecord<'_, [u8], [u8]>) -> Result<(), EngineError> {
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    message = back;
+                    self.producer.poll(SERVE);
+                    self.delivered()?;
+                }
+                Err((error, back)) => {
+                    let bytes = back.payload.map_or(0, <[u8]>::len) + back.key.map_or(0, <[u8]>::len);
+                    return Err(self.failed(&format!("write a message of {bytes} bytes to `{}`", back.topic), &error));
+                }
+            }
+        }
+    }
+
+    fn delivered(&self) -> Result<(), EngineError> {
+        match self.producer.context().refused() {
+            None => Ok(()),
+            Some(error) => Err(self.failed(&format!("write to `{}`", self.options.topic), &error)),
+        }
+    }
+
+    fn failed(&self, attempted: &str, error: &KafkaError) -> EngineError {
+        failed(&self.options.cluster, attempted, error, &self.producer)
+    }
+}
+
+/// An error of publishing: whether somebody else has taken over, whether the record is at fault, or whether it may pass.
+fn failed(cluster: &Cluster, attempted: &str, error: &KafkaError, producer: &BaseProducer<Producing>) -> EngineError {
+    use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, MessageSizeTooLarge, ProducerFenced};
+    let told = cluster.failed(attempted, error, Some(&producer.context().told));
+    match error.rdkafka_error_code() {
+        Some(Fenced | ProducerFenced | InvalidProducerEpoch) => EngineError::new(ErrorKind::Fenced, told.to_string()),
+        Some(MessageSizeTooLarge) => {
+            let hint = "raise `max.message.bytes` of the topic, and `message.max.bytes` in `options`; or, where only many together are too large, lower `batch.size` there";
+            EngineError::new(ErrorKind::FixInput, told.to_string()).with_hint(hint)
+        }
+        _ => told,
+    }
+}

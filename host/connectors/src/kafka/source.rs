@@ -1,0 +1,92 @@
+//! The source `kafka`.
+
+use super::discovery::Discovery;
+use super::reader::KafkaReader;
+use super::settings::SourceOptions;
+use crate::settings::SettingsError;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use weir_engine::source::SourceOrder;
+use weir_engine::{EngineError, ReaderContext, Source, SourceCapabilities, SourceReader, SplitState};
+
+/// What the source `kafka` can do.
+pub(crate) const CAPABILITIES: SourceCapabilities =
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false, timestamp_setting: false };
+
+/// Reads topics.
+pub(crate) struct KafkaSource {
+    options: Arc<SourceOptions>,
+    /// Where partitions are gone on with whose next record is not there any more, by the ids of their splits: as the newest look at a checkpoint's has found.
+    resets: Mutex<HashMap<String, i64>>,
+}
+
+impl KafkaSource {
+    /// Reads its settings.
+    pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
+        let (options, shown) = SourceOptions::read(settings)?;
+        Ok((Self { options: Arc::new(options), resets: Mutex::default() }, shown))
+    }
+
+    fn discovery(&self) -> Result<Discovery<'_>, EngineError> {
+        Discovery::new(&self.options)
+    }
+}
+
+impl Source for KafkaSource {
+    fn connector(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn capabilities(&self) -> SourceCapabilities {
+        SourceCapabilities { bounded: self.options.is_bounded, ..CAPABILITIES }
+    }
+
+    /// The brokers may be others of the same cluster, and topics may come; what is no longer read of those that there were is refused by `verify`.
+    fn identity(&self) -> Value {
+        json!({ "connector": "kafka", "until": self.options.is_bounded.then_some("end") })
+    }
+
+    fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        async { self.discovery()?.all() }.boxed()
+    }
+
+    fn order(&self, _parallelism: u32) -> SourceOrder {
+        SourceOrder::Within("partition")
+    }
+
+    fn timestamps(&self) -> Option<String> {
+        Some("the message's timestamp".into())
+    }
+
+    fn new_splits<'a>(&'a self, known: &'a [SplitState], _parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
+        async {
+            match self.options.is_bounded {
+                true => Ok(Vec::new()),
+                false => self.discovery()?.new_since(known),
+            }
+        }
+        .boxed()
+    }
+
+    fn discovery_interval(&self) -> Option<Duration> {
+        (!self.options.is_bounded).then_some(self.options.discovery_interval)
+    }
+
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        async {
+            let (said, resets) = self.discovery()?.verify(splits)?;
+            *self.resets.lock().unwrap_or_else(PoisonError::into_inner) = resets;
+            Ok(said)
+        }
+        .boxed()
+    }
+
+    fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        let resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Box::new(KafkaReader::new(self.options.clone(), splits, &resets)?))
+    }
+}

@@ -1,0 +1,54 @@
+//! Reads what connectors with a client have to say: texts that have to be there, times, tables, and what has a rule of its own.
+
+use super::table::{Kind, Setting};
+use super::{Settings, SettingsError};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+impl Settings<'_> {
+    /// A text that must be given and is not empty.
+    pub(crate) fn required_text(&mut self, name: &str) -> Result<String, SettingsError> {
+        match self.optional_text(name)? {
+            Some(text) if !text.is_empty() => Ok(text),
+            Some(_) => Err(SettingsError::at(name, format!("`{name}` of {} is empty", self.owner))),
+            None => Err(SettingsError::at(name, format!("{} needs `{name}`", self.owner))),
+        }
+    }
+
+    /// What has a rule of its own; `None`: it is absent.
+    pub(crate) fn other<T>(&mut self, name: &str, expected: &str, take: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, SettingsError> {
+        assert!(matches!(self.setting(name).kind, Kind::Other(_)), "{name}");
+        self.read(name, expected, take)
+    }
+
+    /// The table that a setting with a rule of its own may be, with these settings; whoever reads it shows what it has come to.
+    pub(crate) fn table(&self, name: &str, table: &'static [Setting]) -> Option<Self> {
+        assert!(matches!(self.setting(name).kind, Kind::Other(_)), "{name}");
+        let given = self.given.get(name)?.as_object()?;
+        Some(Self { owner: format!("`{name}` of {}", self.owner), table, of_steps: &[], given, effective: Map::new() })
+    }
+
+    /// A duration that has a default.
+    pub(crate) fn duration(&mut self, name: &str) -> Result<Duration, SettingsError> {
+        let Kind::Duration(within) = self.setting(name).kind else { panic!("`{name}` is no duration") };
+        let duration =
+            |value: &Value| humantime::parse_duration(value.as_str()?).ok().filter(|time| (within.least..=within.most).contains(time));
+        let expected =
+            format!("a duration from {} to {}", humantime::format_duration(within.least), humantime::format_duration(within.most));
+        let given = self.read(name, &expected, duration)?;
+        Ok(given.unwrap_or_else(|| duration(&self.default(name)).expect("the default is a duration")))
+    }
+
+    /// One word, or nothing.
+    pub(crate) fn is_said(&mut self, name: &str) -> Result<bool, SettingsError> {
+        let Kind::Choice([word]) = self.setting(name).kind else { panic!("`{name}` is not one word") };
+        let given = self.read(name, &format!("\"{word}\""), |value| (value == word).then_some(()))?;
+        Ok(given.is_some())
+    }
+
+    /// A text that has a default.
+    pub(crate) fn text(&mut self, name: &str) -> Result<String, SettingsError> {
+        let given = self.optional_text(name)?;
+        Ok(given.unwrap_or_else(|| self.default(name).as_str().expect("the default is a text").to_owned()))
+    }
+}
