@@ -2,7 +2,7 @@
 
 use super::change::Shape;
 use super::changing::Changes;
-use super::status::{JobStatusDocument, LastCheckpoint, StatusVertex};
+use super::status::{JobStatusDocument, LastCheckpoint, StatusOutbox, StatusVertex};
 use crate::documents::{LagDocument, PluginDocument, SCHEMA};
 use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
@@ -227,6 +227,7 @@ impl RunningJob {
             }),
             restarts: status.restarts.get(),
             change: self.0.changes.now(),
+            outboxes: status.outboxes().into_iter().map(StatusOutbox::from).collect(),
         }
     }
 

@@ -4,6 +4,7 @@ use super::changing::ChangeDocument;
 use crate::documents::{LagDocument, PluginDocument};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use weir_engine::outbox::OutboxStatus;
 
 /// `weir status`, and `GET /v1/job`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +37,39 @@ pub struct JobStatusDocument {
     pub restarts: u64,
     /// A rescale or an upgrade that is under way.
     pub change: Option<ChangeDocument>,
+    /// What waits to be published, for each sink with an outbox.
+    #[serde(default)]
+    pub outboxes: Vec<StatusOutbox>,
+}
+
+/// The outbox of a sink: output that is staged with its checkpoints and published behind them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusOutbox {
+    /// The sink's id.
+    pub sink: String,
+    /// How many checkpoints have output that waits.
+    pub unpublished_checkpoints: u64,
+    /// The oldest of them.
+    pub oldest_unpublished: Option<u64>,
+    /// The bytes of the output that waits.
+    pub unpublished_bytes: u64,
+    /// As much waits as may: the sink takes nothing more.
+    pub is_full: bool,
+    /// Why the target was not reached last, while it is not.
+    pub trouble: Option<String>,
+}
+
+impl From<OutboxStatus> for StatusOutbox {
+    fn from(of: OutboxStatus) -> Self {
+        Self {
+            sink: of.sink,
+            unpublished_checkpoints: of.unpublished.len() as u64,
+            oldest_unpublished: of.unpublished.first().map(|id| id.0),
+            unpublished_bytes: of.unpublished_bytes,
+            is_full: of.is_full,
+            trouble: of.trouble,
+        }
+    }
 }
 
 /// A vertex of a running job.

@@ -74,8 +74,8 @@ impl Decisions {
 }
 
 /// What the user can do where the target does not fit.
-const WAY_OUT: &str = "put back what was lost; or start the job with the decision that what is staged is published once more, though it may be there twice, \
-                       or counts as published, though it may be missing";
+const WAY_OUT: &str = "put back what was lost; or start the job with --republish, which publishes what is staged once more, though it may be there twice, \
+                       or with --assume-published, which counts it as published, though it may be missing";
 
 impl Refusal {
     /// As an error of the publisher of `sink`.

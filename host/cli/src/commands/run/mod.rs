@@ -32,6 +32,7 @@ use weir_engine::checkpoint::{JobLog, Pinned};
 use weir_engine::job::{
     History, JobControl, JobFileCopy, JobGraph, JobOptions, JobOutcome, JobStatus, Origin, OutboxOptions, Probation, StartMode, run_job,
 };
+use weir_engine::outbox::MarkerDecision;
 use weir_engine::runtime::{Runtime, ThreadRuntime};
 use weir_engine::state::MemoryBackendFactory;
 use weir_engine::storage::{ObjectStorage, Store};
@@ -316,6 +317,12 @@ impl Run<'_> {
         Ok(server)
     }
 
+    /// What the user has decided of markers that do not fit.
+    fn decision(&self) -> Option<MarkerDecision> {
+        let assumed = self.args.assume_published.then_some(MarkerDecision::AssumePublished);
+        self.args.republish.then_some(MarkerDecision::Republish).or(assumed)
+    }
+
     fn options(&self, job: &JobFile, store: Arc<dyn Store>, start: StartMode) -> JobOptions {
         let (checkpoints, screen, folder) = (&job.checkpoints, self.context.screen.clone(), job.folder.clone());
         JobOptions {
@@ -328,8 +335,7 @@ impl Run<'_> {
             pinned: Vec::new(),
             overruled: Vec::new(),
             accept_lost_output: self.args.accept_lost_output,
-            // No connector has an outbox yet.
-            outbox: OutboxOptions::default(),
+            outbox: OutboxOptions { decision: self.decision(), ..OutboxOptions::default() },
             committers: Arc::new(move |connector| weir_connectors::committer(connector, &folder)),
             savepoints: savepoint_opener(self.threads),
             backends: Arc::new(MemoryBackendFactory::new((self.runtime.seed)()).with_memory(state_memory())),

@@ -78,6 +78,8 @@ mod tests {
             pinned: false,
             drop_state: Vec::new(),
             accept_lost_output: false,
+            republish: false,
+            assume_published: false,
             api: String::new(),
             no_api: true,
             until_stdin_ends: false,

@@ -1,6 +1,6 @@
 //! `weir jobs` and `weir status`: which jobs run, and how one is doing.
 
-use crate::api::{ChangeDocument, JobStatusDocument, ReferenceDocument};
+use crate::api::{ChangeDocument, JobStatusDocument, ReferenceDocument, StatusOutbox};
 use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
@@ -50,6 +50,17 @@ fn reference_text(reference: Option<&ReferenceDocument>, width: usize) -> String
     format!("  {:width$}  {named} is component {component}{manifest}\n", "")
 }
 
+/// A line for an outbox in which something waits, or whose target is not reached.
+fn outbox_text(outbox: &StatusOutbox) -> String {
+    let StatusOutbox { sink, unpublished_checkpoints, oldest_unpublished, unpublished_bytes, is_full, trouble } = outbox;
+    let waits = oldest_unpublished.map(|oldest| {
+        let full = if *is_full { ", as much as may" } else { "" };
+        format!("{} of output to publish, of {unpublished_checkpoints} checkpoints from {oldest} on{full}", bytes_text(*unpublished_bytes))
+    });
+    let said: Vec<String> = waits.into_iter().chain(trouble.clone()).collect();
+    if said.is_empty() { String::new() } else { format!("  {sink}: {}\n", said.join("; ")) }
+}
+
 fn status_text(status: &JobStatusDocument) -> String {
     let JobStatusDocument { job, state, pid, uptime_s, job_file, storage, .. } = status;
     let mut text = format!("{job} {state} for {uptime_s:.0} s, process {pid}\n  {job_file}\n  {storage}\n");
@@ -81,6 +92,7 @@ fn status_text(status: &JobStatusDocument) -> String {
         "  checkpoints: {} completed, {} failed, the last: {last}; restarts: {}\n",
         status.checkpoints_completed, status.checkpoints_failed, status.restarts
     ));
+    status.outboxes.iter().for_each(|outbox| text.push_str(&outbox_text(outbox)));
     if let Some(ChangeDocument { id: _, what, operator, phase, checkpoint, probation_ms }) = &status.change {
         let operator = operator.as_ref().map(|id| format!(" of `{id}`")).unwrap_or_default();
         let behind = checkpoint.map(|id| format!(", behind checkpoint {id}")).unwrap_or_default();
@@ -88,4 +100,32 @@ fn status_text(status: &JobStatusDocument) -> String {
         text.push_str(&format!("  {what}{operator} under way: {phase}{lasts}{behind}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outbox_has_a_line_where_something_waits_or_is_wrong() {
+        let text = |checkpoints: u64, is_full: bool, trouble: Option<&str>| {
+            let oldest_unpublished = (checkpoints > 0).then_some(12);
+            let (sink, trouble) = ("out".to_owned(), trouble.map(str::to_owned));
+            outbox_text(&StatusOutbox {
+                sink,
+                unpublished_checkpoints: checkpoints,
+                oldest_unpublished,
+                unpublished_bytes: 2_048,
+                is_full,
+                trouble,
+            })
+        };
+        assert_eq!(text(0, false, None), "");
+        assert_eq!(text(3, false, None), "  out: 2.0 KiB of output to publish, of 3 checkpoints from 12 on\n");
+        assert_eq!(
+            text(3, true, Some("no broker")),
+            "  out: 2.0 KiB of output to publish, of 3 checkpoints from 12 on, as much as may; no broker\n"
+        );
+        assert_eq!(text(0, false, Some("no broker")), "  out: no broker\n");
+    }
 }

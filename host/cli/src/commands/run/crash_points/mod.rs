@@ -4,11 +4,12 @@
 //! `WEIR_CRASH_AT="put state before 3"` is the moment before the third state object is written. A point is a step, `before` or `after`, and the
 //! how manieth of these. Steps are the calls of a store with what they are for (`create log-attempt`, `create log-completed`,
 //! `create log-failed`, `create log-finished`, `create plugins`, `create quarantine`, `create probe`, `put checkpoints`, `put state`, `get …`,
-//! `list …`, `delete …` with a folder's name), and a sink's `prepare` and `commit`. Everything is decorated from outside: the protocol's own
+//! `list …`, `delete …` with a folder's name), a sink's `prepare` and `commit`, and of an outbox `take-over`, `read-marker`, `set-marker` and `publish`. Everything is decorated from outside: the protocol's own
 //! code knows nothing of it.
 
 mod sink;
 mod store;
+mod target;
 
 use crate::failure::Failure;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The points around the two phases of a sink's commit.
 
 use super::CrashPoint;
+use super::target::CrashingTarget;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ impl Sink for CrashingSink {
     }
 
     fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {
-        self.inner.outbox()
+        let outbox: Arc<dyn OutboxTarget> = Arc::new(CrashingTarget::new(self.inner.outbox()?, self.point.clone()));
+        Some(outbox)
     }
 
     fn prepare_attempt<'a>(&'a self, attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {

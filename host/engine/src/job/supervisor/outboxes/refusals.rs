@@ -59,7 +59,7 @@ impl Supervisor {
             metadata.checkpoint_id,
             sinks.into_iter().collect::<Vec<_>>().join(", ")
         );
-        let hint = "start from the newest checkpoint; or start the job with the decision that it may be published twice";
+        let hint = "start from the newest checkpoint; or start the job with --republish: what is published already is there twice then";
         Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint))
     }
 }
