@@ -1,0 +1,188 @@
+//! What every source and every target of an outbox promises, on the real broker.
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+use weir_engine::element::CheckpointId;
+use weir_engine::outbox::conformance::{TargetUnderTest, target_suite};
+use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
+use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
+use weir_engine::source::conformance::source_suite;
+use weir_engine::source::{SourceOrder, SplitLag};
+use weir_engine::{EngineError, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitState};
+use weir_tests::process::KafkaServer;
+
+fn settings(of: &Value) -> &Map<String, Value> {
+    of.as_object().expect("an object")
+}
+
+/// Wakes the thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A source whose readers wait for the broker where they have nothing yet: the suite polls again and again, and takes one that has nothing for long for idle.
+struct Waiting(Arc<dyn Source>);
+
+struct WaitingReader(Box<dyn SourceReader>);
+
+impl Source for Waiting {
+    fn connector(&self) -> &'static str {
+        self.0.connector()
+    }
+
+    fn capabilities(&self) -> SourceCapabilities {
+        self.0.capabilities()
+    }
+
+    fn identity(&self) -> Value {
+        self.0.identity()
+    }
+
+    fn discover(&self, parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
+        self.0.discover(parallelism)
+    }
+
+    fn order(&self, parallelism: u32) -> SourceOrder {
+        self.0.order(parallelism)
+    }
+
+    fn new_splits<'a>(&'a self, known: &'a [SplitState], parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {
+        self.0.new_splits(known, parallelism)
+    }
+
+    fn discovery_interval(&self) -> Option<Duration> {
+        self.0.discovery_interval()
+    }
+
+    fn verify<'a>(&'a self, splits: &'a [SplitState]) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        self.0.verify(splits)
+    }
+
+    fn reader(&self, context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
+        Ok(Box::new(WaitingReader(self.0.reader(context, splits)?)))
+    }
+}
+
+impl SourceReader for WaitingReader {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        loop {
+            match self.0.poll_read(&mut Context::from_waker(&waker), max_records, out) {
+                Poll::Pending => std::thread::park(),
+                ready => return ready,
+            }
+        }
+    }
+
+    fn splits(&self) -> Vec<SplitState> {
+        self.0.splits()
+    }
+
+    fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
+        self.0.add_splits(splits)
+    }
+
+    fn is_finished(&self, split: usize) -> bool {
+        self.0.is_finished(split)
+    }
+
+    fn is_idle(&self, split: usize) -> bool {
+        self.0.is_idle(split)
+    }
+
+    fn lags(&self, each: &mut dyn FnMut(&str, Option<SplitLag>)) {
+        self.0.lags(each);
+    }
+
+    fn hears_of_completion(&self) -> bool {
+        self.0.hears_of_completion()
+    }
+
+    fn on_completed(
+        &mut self,
+        checkpoint_id: CheckpointId,
+        splits: Vec<SplitState>,
+    ) -> Option<BoxFuture<'static, Result<(), EngineError>>> {
+        self.0.on_completed(checkpoint_id, splits)
+    }
+}
+
+#[test]
+fn a_topic_with_an_end_is_read_as_a_source_promises() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let topic = server.topic(3);
+    // In one partition, that two readers give them in one order: which of several partitions is fetched first is for the broker to say.
+    let message =
+        |number: u64| json!({ "key": format!("k{number}"), "value": format!("v{number}"), "timestamp": 1_000 + number, "partition": 1 });
+    server.produce(&topic, &(0..40).map(message).collect::<Vec<_>>());
+    let said = json!({ "brokers": server.brokers(), "topics": [topic], "until": "end" });
+    let source = weir_connectors::source("kafka", settings(&said), Path::new(".")).expect("a source");
+    source_suite(&Waiting(source));
+}
+
+/// A topic with one partition, and the topic of its markers.
+struct Topics<'a> {
+    server: &'a KafkaServer,
+    topic: String,
+    markers: String,
+}
+
+/// A target that publishes in other chunks.
+struct InChunks(Arc<dyn OutboxTarget>, ChunkBounds);
+
+impl OutboxTarget for InChunks {
+    fn connector(&self) -> &'static str {
+        self.0.connector()
+    }
+
+    fn identity(&self) -> Value {
+        self.0.identity()
+    }
+
+    fn chunk_bounds(&self) -> ChunkBounds {
+        self.1
+    }
+
+    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+        self.0.take_over(owner, io)
+    }
+}
+
+impl TargetUnderTest for Topics<'_> {
+    fn client(&self, bounds: ChunkBounds) -> Arc<dyn OutboxTarget> {
+        let said = json!({ "brokers": self.server.brokers(), "topic": self.topic, "marker-topic": self.markers });
+        let sink = weir_connectors::sink("kafka", settings(&said), Path::new(".")).expect("a sink");
+        Arc::new(InChunks(sink.outbox().expect("an outbox"), bounds))
+    }
+
+    fn seen(&self) -> BoxFuture<'_, Vec<Vec<u8>>> {
+        let value = |message: Value| message["value"].as_str().expect("a value").as_bytes().to_vec();
+        ready(self.server.committed(&self.topic).into_iter().map(value).collect()).boxed()
+    }
+
+    fn reset(&self) -> BoxFuture<'_, ()> {
+        self.server.client(&json!({ "do": "delete", "topics": [self.topic, self.markers] }));
+        self.server.client(&json!({ "do": "create", "topic": self.topic, "partitions": 1 }));
+        ready(()).boxed()
+    }
+}
+
+#[test]
+fn a_topic_is_published_to_as_a_target_promises() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let threads = ThreadRuntime::new(1).expect("threads");
+    let io = ConnectorIo::of(&threads.runtime());
+    let topics = Topics { server: &server, topic: server.topic(1), markers: server.name() };
+    threads.block_on(target_suite(&topics, io));
+    threads.shutdown();
+}

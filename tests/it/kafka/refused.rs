@@ -1,0 +1,83 @@
+//! What is an error, and what it says.
+
+use super::{bench, passing};
+use serde_json::json;
+use weir_tests::process::KafkaServer;
+
+/// A job that reads and writes where nobody is, and of which nothing is asked but what it says.
+fn nowhere(of_source: &str, of_sink: &str) -> String {
+    format!(
+        "name = \"words\"\n[source.in]\nconnector = \"kafka\"\nbrokers = \"127.0.0.1:9\"\ntopics = [\"a\"]\n{of_source}\n\
+         [sink.out]\nconnector = \"kafka\"\nbrokers = \"127.0.0.1:9\"\ntopic = \"b\"\ninput = \"in\"\n{of_sink}\n"
+    )
+}
+
+#[track_caller]
+fn refused(of_source: &str, of_sink: &str, parts: &[&str]) {
+    bench(nowhere(of_source, of_sink)).run("check job.toml").assert(2, parts);
+}
+
+#[test]
+fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
+    refused("options = { \"fetch.min.byte\" = 1 }", "", &["`fetch.min.byte` is no option of librdkafka", "job.toml:"]);
+    refused("options = { \"fetch.min.bytes\" = \"few\" }", "", &["fetch.min.bytes"]);
+    refused("options = { \"isolation.level\" = \"read_uncommitted\" }", "", &["may not have `isolation.level`", "never read"]);
+    refused("options = { \"group.id\" = \"g\" }", "", &["may not have `group.id`", "`group` says it"]);
+    refused("", "options = { \"transactional.id\" = \"x\" }", &["may not have `transactional.id`", "weir sets it"]);
+    refused("", "options = { \"security.protocol\" = \"ssl\" }", &["may not have `security.protocol`", "are not built yet"]);
+    let Some(server) = KafkaServer::in_use() else { return };
+    let topic = format!("[\"{}\"]", server.topic(1));
+    bench(passing(&server, &topic, "x", "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused_by_check() {
+    refused("start = \"group\"", "", &["names none", "add `group = "]);
+    refused("start = \"newest\"", "", &["`start`", "\"earliest\""]);
+    refused("", "delivery = \"at-most-once\"", &["delivery"]);
+    refused("", "marker-topic = \"b\"", &["writes to `b`, which cannot have its markers as well"]);
+    refused("", "marker-topic = \"no topic\"", &["which no topic can be called"]);
+    refused("connect-timeout = \"1ms\"", "", &["`connect-timeout`", "100ms"]);
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_an_error_within_the_time_to_connect() {
+    let once = "[restart]\nstrategy = \"none\"\n";
+    let ended = bench(nowhere("connect-timeout = \"500ms\"", once)).run("run job.toml");
+    ended.assert(1, &["in: ", "the Kafka cluster at 127.0.0.1:9", "Connection refused", "hint: is a broker running there"]);
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_named() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, missing) = (server.topic(1), server.name());
+    let reading = |topics: &str, output: &str| bench(passing(&server, topics, output, "until = \"end\"")).run("run job.toml");
+    reading(&format!("[\"{missing}\"]"), &topic).assert(1, &[&format!("look for the topic `{missing}`"), "kafka-topics.sh"]);
+    reading(&format!("{{ pattern = \"{missing}*\" }}"), &topic).assert(1, &[&format!("matches {missing}*")]);
+    server.produce(&topic, &[json!({ "value": "v" })]);
+    reading(&format!("[\"{topic}\"]"), &missing).assert(1, &[&format!("look for the topic `{missing}`"), "out: take over"]);
+}
+
+#[test]
+fn a_message_that_is_larger_than_the_topic_takes_is_an_error_that_names_its_size_and_the_topic() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, output) = (server.topic(1), server.name());
+    server.client(&json!({ "do": "create", "topic": output, "partitions": 1, "max.message.bytes": "1000" }));
+    server.produce(&topic, &[json!({ "key": "k", "value": "x".repeat(5_000) })]);
+    let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml");
+    ended.assert(1, &[&format!("write to `{output}`"), "`max.message.bytes` of the topic"]);
+}
+
+#[test]
+fn a_marker_topic_that_would_lose_markers_is_refused() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let topic = server.topic(1);
+    server.produce(&topic, &[json!({ "value": "v" })]);
+    for (partitions, policy, why) in [(2, "compact", "has 2 partitions"), (1, "delete", "has cleanup.policy=delete")] {
+        let output = server.topic(1);
+        let markers = format!("{output}-markers");
+        server.client(&json!({ "do": "create", "topic": markers, "partitions": partitions, "cleanup.policy": policy }));
+        let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml");
+        ended.assert(1, &[&format!("the marker topic `{markers}`"), why, "`marker-topic`"]);
+    }
+}

@@ -1,0 +1,273 @@
+//! A Kafka broker for tests: Apache's own in KRaft mode, and `confluent-kafka` from PyPI as a client that has nothing to do with weir. One is started for each
+//! process of tests, which it does not outlive, however that ends. A machine that cannot have one skips the tests that need it, and says so; with
+//! `WEIR_REQUIRE_SERVERS` in the environment that is a failure.
+
+use super::kafka_jars::kafka_jars;
+use super::python_environment::python_with;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::ops::Deref;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The client. Tried with this version.
+const CLIENT: &str = "confluent-kafka==2.16.1";
+/// Runs the broker as it is told, line by line; when nobody can tell it anything any more, it kills it and clears its folder away.
+const BROKER: &str = r#"
+stop() { [ -z "$broker" ] || { kill -9 $broker; wait $broker; } 2>/dev/null; broker=; }
+while read -r order; do
+  case $order in
+    begin) java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$2/server.properties" >>"$2/log" 2>&1 </dev/null & broker=$! ;;
+    kill) stop ;;
+  esac
+  echo done
+done
+stop
+rm -rf "$2"
+"#;
+/// How long a broker may take to answer, in seconds. It takes eight on two cores that have nothing else to do.
+const STARTED_WITHIN: u64 = 120;
+
+/// A running broker.
+pub struct KafkaServer {
+    port: u16,
+    jars: PathBuf,
+    /// The shell that runs it.
+    broker: Mutex<Conversation>,
+    client: Mutex<Conversation>,
+    /// Held by whoever needs that it runs; alone by whoever kills it.
+    turn: RwLock<()>,
+}
+
+/// The broker while a test uses it.
+pub struct KafkaInUse {
+    server: &'static KafkaServer,
+    _turn: RwLockReadGuard<'static, ()>,
+}
+
+/// The broker while nobody but one test uses it, which may kill it. It runs again behind that.
+pub struct KafkaAlone {
+    server: &'static KafkaServer,
+    _turn: RwLockWriteGuard<'static, ()>,
+}
+
+impl KafkaServer {
+    /// The broker of this process of tests, beside others; `None` on a machine that cannot have one.
+    pub fn in_use() -> Option<KafkaInUse> {
+        let server = Self::of_process()?;
+        Some(KafkaInUse { server, _turn: server.turn.read().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    /// The same, for a test that kills it: it waits until no other uses it.
+    pub fn alone() -> Option<KafkaAlone> {
+        let server = Self::of_process()?;
+        Some(KafkaAlone { server, _turn: server.turn.write().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    fn of_process() -> Option<&'static Self> {
+        static SERVER: OnceLock<Option<KafkaServer>> = OnceLock::new();
+        let said = |why: String| {
+            assert!(std::env::var_os("WEIR_REQUIRE_SERVERS").is_none(), "Kafka is to be tested, and cannot be: {why}");
+            eprintln!("Kafka is not tested: {why}");
+        };
+        SERVER.get_or_init(|| Self::start().map_err(said).ok()).as_ref()
+    }
+
+    fn start() -> Result<Self, String> {
+        let (python, jars) = (python_with("kafka-client", CLIENT)?, kafka_jars()?);
+        let folder = tempfile::tempdir().map_err(|error| format!("make a folder: {error}"))?.keep();
+        let (port, controller) = free_ports().ok_or("no port is free")?;
+        fs::write(folder.join("server.properties"), settings(port, controller, &folder))
+            .map_err(|error| format!("write its settings: {error}"))?;
+        format_folder(&jars, &folder)?;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", BROKER, "sh"]).arg(&jars).arg(&folder);
+        let mut client = Command::new(python);
+        client.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/kafka_client.py")).arg(format!("127.0.0.1:{port}"));
+        let (broker, client) = (Conversation::begin(shell)?, Conversation::begin(client)?);
+        let server = Self { port, jars, broker: Mutex::new(broker), client: Mutex::new(client), turn: RwLock::new(()) };
+        server.order("begin");
+        match server.asked(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN })) {
+            Ok(_) => Ok(server),
+            Err(why) => {
+                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+                Err(format!("the broker does not answer: {why}: {}", log.lines().last().unwrap_or("it says nothing")))
+            }
+        }
+    }
+
+    fn order(&self, order: &str) {
+        let mut broker = self.broker.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(broker.say(order).as_deref(), Some("done"), "{order}");
+    }
+
+    /// What the client answers.
+    fn asked(&self, request: &Value) -> Result<Value, String> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = client.say(&request.to_string()).ok_or("the client has ended")?;
+        let mut answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
+        match answer["failed"].as_str() {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(answer["done"].take()),
+        }
+    }
+
+    /// Has the client do something: `tests/servers/kafka_client.py` says what there is.
+    #[track_caller]
+    pub fn client(&self, request: &Value) -> Value {
+        self.asked(request).unwrap_or_else(|why| panic!("{}: {why}", request["do"]))
+    }
+
+    /// What a program of Kafka's own prints, which is told where the broker is and is given `input`.
+    #[track_caller]
+    pub fn java(&self, class: &str, arguments: &[&str], input: &str) -> String {
+        let mut java = java(&self.jars);
+        java.args([class, "--bootstrap-server", &self.brokers()]).args(arguments);
+        let mut child = java.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{class} {arguments:?}: {}", output.status);
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Where it is, as a job file has it.
+    pub fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// A name that nobody else has.
+    pub fn name(&self) -> String {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        format!("topic-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes a topic that nobody else has, with so many partitions.
+    #[track_caller]
+    pub fn topic(&self, partitions: u32) -> String {
+        let topic = self.name();
+        self.client(&json!({ "do": "create", "topic": topic, "partitions": partitions }));
+        topic
+    }
+
+    /// Writes messages: `value`, and `key`, `partition`, `timestamp`, `headers` where they matter.
+    #[track_caller]
+    pub fn produce(&self, topic: &str, messages: &[Value]) {
+        self.client(&json!({ "do": "produce", "topic": topic, "messages": messages }));
+    }
+
+    /// The committed messages of a topic, partition by partition and in order: each with all that it has.
+    #[track_caller]
+    pub fn committed(&self, topic: &str) -> Vec<Value> {
+        match self.client(&json!({ "do": "committed", "topic": topic })) {
+            Value::Array(messages) => messages,
+            other => panic!("{other} is no list"),
+        }
+    }
+}
+
+impl Deref for KafkaInUse {
+    type Target = KafkaServer;
+
+    fn deref(&self) -> &KafkaServer {
+        self.server
+    }
+}
+
+impl Deref for KafkaAlone {
+    type Target = KafkaServer;
+
+    fn deref(&self) -> &KafkaServer {
+        self.server
+    }
+}
+
+impl KafkaAlone {
+    /// Kills it.
+    pub fn kill(&self) {
+        self.server.order("kill");
+    }
+
+    /// Starts it again, with what it had, and waits until it answers.
+    pub fn begin(&self) {
+        self.server.order("begin");
+        self.client(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
+    }
+}
+
+impl Drop for KafkaAlone {
+    fn drop(&mut self) {
+        // A test that failed may have left it dead.
+        if std::thread::panicking() {
+            self.server.order("kill");
+            self.server.order("begin");
+            _ = self.server.asked(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
+        }
+    }
+}
+
+/// A program that answers line by line. It is in a process group of its own, so that an interrupt of the tests lets it clear away, and ends with its input.
+struct Conversation {
+    _child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Conversation {
+    fn begin(mut command: Command) -> Result<Self, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| format!("start {program}: {error}"))?;
+        let (input, output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        Ok(Self { _child: child, input, output: BufReader::new(output) })
+    }
+
+    /// The answer to a line; `None`: it has ended.
+    fn say(&mut self, line: &str) -> Option<String> {
+        let mut answer = String::new();
+        self.input.write_all(format!("{line}\n").as_bytes()).ok()?;
+        let read = self.output.read_line(&mut answer).ok()?;
+        (read > 0).then(|| answer.trim_end().to_owned())
+    }
+}
+
+/// Two ports that nobody listens on. Where connections begin that name none (above 32767), a port could be taken by one while the broker is down.
+fn free_ports() -> Option<(u16, u16)> {
+    let mut free = (0..200).map(|_| fastrand::u16(20_000..30_000)).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let first = free.next()?;
+    Some((first, free.find(|port| *port != first)?))
+}
+
+fn settings(port: u16, controller: u16, folder: &Path) -> String {
+    let data = folder.join("data");
+    format!(
+        "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\nadvertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+         controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
+         transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n\
+         group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\n",
+        data.display()
+    )
+}
+
+/// A Java that starts quickly and ends soon.
+fn java(jars: &Path) -> Command {
+    let mut java = Command::new("java");
+    java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"]).arg(format!("{}/*", jars.display()));
+    java
+}
+
+fn format_folder(jars: &Path, folder: &Path) -> Result<(), String> {
+    let mut java = java(jars);
+    java.args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]).arg(folder.join("server.properties"));
+    let output =
+        java.stdin(Stdio::null()).output().map_err(|error| format!("no Java (Debian: `apt-get install default-jre-headless`): {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("format its folder: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
