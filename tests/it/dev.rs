@@ -91,6 +91,18 @@ pub fn stopped(process: Running) -> String {
 }
 
 #[test]
+fn a_job_that_was_stopped_goes_on_from_its_last_checkpoint_with_what_is_saved() {
+    let mut job = Developed::new();
+    let mut process = job.start("dev job.toml");
+    job.send(&mut process);
+    job.bench.run("stop job.toml").assert(0, &[]);
+    job.says(&mut process, "the job has been stopped: what is saved lets it go on from its last checkpoint");
+    job.bench.edit_job("[checkpoints]", "[checkpoints]\nretain = 4");
+    job.goes_on(&mut process, "resuming from checkpoint");
+    stopped(process);
+}
+
+#[test]
 fn what_is_saved_takes_over_with_the_state_and_what_is_no_good_does_not() {
     let mut job = Developed::new();
     let mut process = job.start("dev job.toml");
@@ -146,7 +158,7 @@ fn who_develops_a_job_that_another_process_runs_is_refused_and_that_one_goes_on(
     let mut job = Developed::new();
     let mut process = job.start("dev job.toml");
     job.send(&mut process);
-    job.bench.run("dev job.toml").assert(2, &["runs this job already", "hint: stop it where it runs"]);
+    job.bench.run("dev job.toml").assert(1, &["runs this job already", "hint: stop it where it runs"]);
     job.send(&mut process);
     stopped(process);
 }

@@ -17,6 +17,7 @@ impl Upgraded {
             write_variant(from, &bench.path(to));
         }
         bench.edit_job(&format!("plugin = {own:?}"), "plugin = \"a.wasm\"");
+        bench.edit_job("[checkpoints]", "[checkpoints]\nretain = 1000");
         Self(bench)
     }
 
@@ -111,6 +112,15 @@ fn an_upgrade_is_over_where_the_job_file_names_a_third_component_or_the_first_by
     job.names("c.wasm", "a.wasm");
     let from = |id: u64| job.0.run(&format!("check job.toml --from {id}")).stderr.contains("by an upgrade");
     assert_eq!((from(behind), from(upgraded)), (true, false));
+    // Once a run has begun there, the next one goes on with that.
+    let begun = "a run from there has begun before";
+    let check = || job.0.run(&format!("check job.toml --from {upgraded}")).stderr;
+    assert!(!check().contains(begun), "{}", check());
+    let parts = job.0.parts().len();
+    let mut process = job.0.start(&format!("run job.toml --from {upgraded}"));
+    assert!(process.runs_until("a committed part", || job.0.parts().len() > parts), "{}", process.said());
+    job.stopped(process);
+    assert!(check().contains(begun), "{}", check());
 }
 
 #[test]
@@ -125,6 +135,8 @@ fn a_rescale_is_over_where_the_job_file_has_said_something_else() {
     };
     let (now, said) = checked();
     assert!(now == 2 && said.contains("count: parallelism 2 by a rescale; the job file says 1"), "{now} {said}");
+    let pinned = job.0.run(&format!("check job.toml --from {} --pinned", job.0.log().newest().id));
+    pinned.assert(0, &["count: parallelism 2 by a rescale"]);
     job.0.edit_job("[operator.count]", "[operator.count]\nparallelism = 3");
     let (now, said) = checked();
     assert!(

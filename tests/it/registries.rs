@@ -258,6 +258,13 @@ fn a_savepoint_says_what_its_tag_was_and_a_run_from_it_what_the_tag_is() {
     let inspected = job.bench.run(&format!("checkpoint inspect job.toml {newest} --output json")).document();
     let count = inspected["vertices"].as_array().expect("a list").iter().find(|vertex| vertex["id"] == "count").expect("it has state");
     assert_eq!((&count["reference"], &count["manifest"]), (&Value::from(&*reference), &first["manifest"]), "{count}");
+
+    // A reference that came into the file meanwhile means nothing by that: it is resolved when the file counts again.
+    let other = reference.replace("count:1", "count:other");
+    job.bench.edit_job(&reference, &other);
+    job.run_and_stop("run job.toml --pinned -q", || {});
+    assert_eq!(job.component_that_ran(), digest(&first));
+    job.bench.run("run job.toml").assert(1, &[&format!("count: pull {other}")]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::api::Started;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::job_file::JobFile;
+use crate::plugins::PluginOrigins;
 use crate::start::{Lineage, StartPoint, build_files, referenced_now, referenced_plugins};
 use crate::storage::with_storage;
 use bytes::Bytes;
@@ -24,31 +25,43 @@ struct Before {
 }
 
 /// What a run from `from`, or the next one, would take: built where it is missing or older than its sources, of references what they mean there, and what was changed
-/// while the job ran. Nothing is written to the job's storage.
-pub(crate) fn next_run(context: &Context, job: &JobFile, from: Option<&StartPoint>) -> Result<Started, Failure> {
+/// while the job ran. Nothing is written to the job's storage. `kept`: the components of a run that is pinned.
+pub(crate) fn next_run(
+    context: &Context,
+    job: &JobFile,
+    from: Option<&StartPoint>,
+    kept: Option<PluginOrigins>,
+) -> Result<Started, Failure> {
     let screen = &context.screen;
-    let mut plugins = build_files(screen, job)?;
+    let is_pinned = kept.is_some();
+    let mut plugins = kept.map_or_else(|| build_files(screen, job), Ok)?;
     // `--from` begins a lineage, in which a tag is what it is now.
-    let mode = match from.cloned() {
+    let started = |again| match from.cloned() {
         None => StartMode::Resume,
-        Some(StartPoint::Checkpoint(checkpoint_id)) => StartMode::From { checkpoint_id, again: true },
-        Some(StartPoint::Savepoint(url)) => StartMode::FromSavepoint { url, again: true },
+        Some(StartPoint::Checkpoint(checkpoint_id)) => StartMode::From { checkpoint_id, again },
+        Some(StartPoint::Savepoint(url)) => StartMode::FromSavepoint { url, again },
     };
-    let mode = &mode;
+    let (mode, once_more) = (&started(true), &started(false));
     let look = |store: Arc<dyn Store>, runtime: Runtime| async move {
         let before = before((&store, &runtime), mode).await?;
         let lineage = Lineage { mends: false, ..Lineage::of(&before.history, mode, &*store) };
-        let referenced = referenced_plugins(screen, job, Some(&lineage), &*runtime.clock).await;
+        let referenced = match is_pinned {
+            true => Ok(PluginOrigins::new()),
+            false => referenced_plugins(screen, job, Some(&lineage), &*runtime.clock).await,
+        };
         Ok((before, referenced))
     };
     // What cannot be looked into is no reason not to check the rest.
     let (before, referenced) = with_storage(job, look).unwrap_or_else(|failure| {
         screen
             .notice(&format!("the job's storage cannot be looked into, and what follows is of a job that begins now: {}", failure.text()));
-        (Before::default(), referenced_now(screen, job))
+        (Before::default(), if is_pinned { Ok(PluginOrigins::new()) } else { referenced_now(screen, job) })
     });
     screen.end_progress();
     plugins.extend(referenced?);
+    if from.is_some() && before.history.goes_on(once_more) {
+        screen.notice("a run from there has begun before, and `--from` given again goes on with that; what follows is of one that begins anew, with `--again`");
+    }
     let stored = |name: &str| Ok(before.upgraded.get(name).cloned());
     Started::of((job, context.compiler.clone()), plugins, (&before.history, mode), stored, &|line| screen.notice(line))
 }

@@ -25,8 +25,9 @@ pub fn printable(text: &str, max_bytes: usize) -> String {
     out
 }
 
-/// A text of several lines with everything escaped that is not to be seen as it is, but for ends of lines and tabs.
+/// A text of several lines with everything escaped that is not to be seen as it is, but for ends of lines and tabs, and without the secrets of the job file.
 pub fn printable_lines(text: &str) -> String {
+    let text = weir_secrets::redacted(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

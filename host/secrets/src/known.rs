@@ -6,8 +6,10 @@ use std::sync::{PoisonError, RwLock};
 
 /// Bytes of the shortest value that is looked for in what is shown: a shorter one is part of too many words to be taken out of them.
 pub const SHORTEST: usize = 4;
-/// Values that are remembered: of a secret that is replaced for ever the newest.
-const MOST: usize = 256;
+/// Values that are remembered of one secret, which may be replaced for ever: the newest.
+const MOST: usize = 64;
+/// Bytes of the shortest line of a secret of several that is looked for alone, as that of a private key.
+const SHORTEST_LINE: usize = 16;
 
 /// Set once there is something to look for.
 static ANY: AtomicBool = AtomicBool::new(false);
@@ -30,15 +32,22 @@ pub(crate) fn remember(value: &str, shown: &str) {
 fn add(known: &mut Vec<Known>, value: &str, shown: &str) {
     let escaped = |text: String| (text != value).then_some(text);
     let json = serde_json::Value::from(value).to_string();
+    let debug = format!("{value:?}");
     // As JSON and Rust's own way of quoting write it.
-    let forms = [Some(value.to_owned()), escaped(json[1..json.len() - 1].to_owned()), escaped(value.escape_debug().to_string())];
-    for value in forms.into_iter().flatten().filter(|value| value.len() >= SHORTEST) {
-        if known.iter().all(|one| one.value != value) {
-            known.push(Known { value, shown: shown.to_owned() });
-        }
+    let inside = |quoted: &str| escaped(quoted[1..quoted.len() - 1].to_owned());
+    let forms = [Some(value.to_owned()), inside(&json), inside(&debug)];
+    let lines = value.lines().filter(|line| line.len() >= SHORTEST_LINE && *line != value).take(MOST / 2).map(str::to_owned);
+    for value in forms.into_iter().flatten().chain(lines).filter(|value| value.len() >= SHORTEST) {
+        // Read again it counts as new.
+        known.retain(|one| one.value != value);
+        known.push(Known { value, shown: shown.to_owned() });
     }
-    let too_many = known.len().saturating_sub(MOST);
-    known.drain(..too_many);
+    let mut too_many = known.iter().filter(|one| one.shown == shown).count().saturating_sub(MOST);
+    known.retain(|one| {
+        let is_old = one.shown == shown && too_many > 0;
+        too_many -= usize::from(is_old);
+        !is_old
+    });
 }
 
 /// `text` with what was written in the job file in place of every secret.
@@ -50,11 +59,31 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     without(text, &known)
 }
 
-/// The longest first: one may be part of another.
+/// Where several meet, one within another or over its end, all of the text that any of them takes up is taken out, for the one that begins first.
 fn without<'a>(text: &'a str, known: &[Known]) -> Cow<'a, str> {
-    let mut found: Vec<&Known> = known.iter().filter(|known| text.contains(&known.value)).collect();
-    found.sort_by_key(|known| std::cmp::Reverse(known.value.len()));
-    found.iter().fold(Cow::Borrowed(text), |text, Known { value, shown }| Cow::Owned(text.replace(value, shown)))
+    let all = known.iter().flat_map(|known| overlapping(text, &known.value).map(move |start| (start, start + known.value.len(), known)));
+    let mut found: Vec<(usize, usize, &Known)> = all.collect();
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    found.sort_by_key(|(start, end, _)| (*start, std::cmp::Reverse(*end)));
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for (start, end, known) in found {
+        if start >= done {
+            out.push_str(&text[done..start]);
+            out.push_str(&known.shown);
+        }
+        done = done.max(end);
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
+}
+
+/// Where `value` begins in `text`, also within itself.
+fn overlapping(text: &str, value: &str) -> impl Iterator<Item = usize> {
+    let step = value.chars().next().map_or(1, char::len_utf8);
+    let next = move |from: &usize| text.get(*from + step..).and_then(|rest| rest.find(value)).map(|at| from + step + at);
+    std::iter::successors(text.find(value), next)
 }
 
 #[cfg(test)]
@@ -67,6 +96,8 @@ mod tests {
         let all = [known("pass", "${A}"), known("password", "${B}")];
         assert_eq!(without("the password and the pass", &all), "the ${B} and the ${A}");
         assert!(matches!(without("nothing", &all), Cow::Borrowed(_)));
+        let meeting = [known("abcd", "${A}"), known("SECRETyy", "${B}"), known("zzabcdSECR", "${AB}"), known("xyxy", "${X}")];
+        assert_eq!(without("-zzabcdSECRETyy-xyxyxy-", &meeting), "-${AB}-${X}-", "nothing is left of one behind another");
     }
 
     #[test]
@@ -75,6 +106,8 @@ mod tests {
         assert_eq!(redacted("it was ab\"c\nd-known!"), "it was ${QUOTED}!");
         assert_eq!(redacted(&format!("{:?}", "ab\"c\nd-known")), "\"${QUOTED}\"");
         assert_eq!(redacted(&serde_json::json!(["ab\"c\nd-known"]).to_string()), "[\"${QUOTED}\"]");
+        remember("it's\u{1}\u{200b}known-to-us", "${ODD}");
+        assert_eq!(redacted(&format!("{:?}", "it's\u{1}\u{200b}known-to-us")), "\"${ODD}\"");
         remember("abc", "${SHORT}");
         assert_eq!(redacted("abc"), "abc", "too short to be looked for");
     }
@@ -82,8 +115,12 @@ mod tests {
     #[test]
     fn of_a_secret_that_is_replaced_for_ever_the_newest_values_are_known() {
         let mut known = Vec::new();
+        add(&mut known, "another-value", "${OTHER}");
         (0..MOST + 10).for_each(|number| add(&mut known, &format!("rotated-{number:05}"), "${ROTATED}"));
         assert_eq!(without(&format!("rotated-{:05}", MOST + 9), &known), "${ROTATED}");
-        assert_eq!(known.len(), MOST);
+        assert_eq!(without("another-value rotated-00000", &known), "${OTHER} rotated-00000");
+        assert_eq!(known.len(), MOST + 1);
+        add(&mut known, &format!("-----BEGIN KEY-----\n{}\nshort\n", "QUJD".repeat(16)), "{ file = \"/k\" }");
+        assert_eq!(without(&format!("line 2, {}, is no key", "QUJD".repeat(16)), &known), "line 2, { file = \"/k\" }, is no key");
     }
 }

@@ -110,7 +110,7 @@ impl Template {
             let read = match part {
                 Part::Text(text) => text.clone(),
                 Part::Variable(name) => variable(name)?,
-                Part::File(path) => file(&path.value()?)?,
+                Part::File(path) => file(&path.read(secret)?)?,
             };
             if matches!(part, Part::File(_)) || secret && matches!(part, Part::Variable(_)) {
                 remember(&read, &Self(vec![part.clone()]).to_string());
@@ -162,10 +162,12 @@ fn file(path: &str) -> Result<String, SecretError> {
         return Err(unreadable("this is not an absolute path".into()));
     }
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    if file.metadata().is_ok_and(|found| found.is_dir()) {
-        return Err(unreadable("this is a folder".into()));
+    // What is no file may wait for somebody who never comes, or have no end.
+    let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if !found.is_file() {
+        return Err(unreadable("this is not a file".into()));
     }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
     if bytes.len() as u64 > FILE_BYTES {
         return Err(unreadable("a secret has 1 MiB at most".into()));
@@ -213,7 +215,7 @@ mod tests {
         assert!(matches!(template.value(), Err(SecretError::NotUtf8(_))));
         std::fs::write(&path, vec![b'x'; FILE_BYTES as usize + 1]).expect("a file");
         assert!(matches!(template.value(), Err(SecretError::Unreadable { .. })));
-        for path in ["relative", "/"] {
+        for path in ["relative", "/", "/dev/zero"] {
             assert!(matches!(Template::of_file(path).map(|file| file.value()), Ok(Err(SecretError::Unreadable { .. }))), "{path}");
         }
     }

@@ -13,6 +13,8 @@ const LINES: usize = 80;
 /// A text of several lines, as an exception with its stack is: each line is what [`printable`] makes of it, and those behind the first are indented, so that none
 /// begins as a line of the host does.
 pub(crate) fn printable_message(text: &str, max_bytes: usize) -> String {
+    // A secret may have several lines, too.
+    let text = weir_secrets::redacted(text);
     let mut out = String::with_capacity(text.len().min(max_bytes));
     for (number, line) in text.trim_end().split('\n').enumerate() {
         if number > 0 {
@@ -43,9 +45,11 @@ pub(crate) fn with_more(text: &str, more: impl Display) -> String {
 
 /// The last `max_bytes` of what a guest wrote, as [`printable_message`] has it.
 pub(crate) fn printable_end(bytes: &[u8], max_bytes: usize) -> String {
-    let cut = bytes.len().saturating_sub(max_bytes);
-    let text = String::from_utf8_lossy(&bytes[cut..]);
-    let text = text.trim_end();
+    let whole = String::from_utf8_lossy(bytes);
+    // Before it is cut: of a secret no end is shown either.
+    let whole = weir_secrets::redacted(&whole);
+    let cut = whole.floor_char_boundary(whole.len().saturating_sub(max_bytes));
+    let text = whole[cut..].trim_end();
     let from = text.rmatch_indices('\n').nth(LINES - 1).map_or(0, |(end, _)| end + 1);
     let clean = printable_message(&text[from..], usize::MAX);
     if cut > 0 || from > 0 { format!("…{clean}") } else { clean }

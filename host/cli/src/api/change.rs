@@ -89,7 +89,7 @@ impl Shape {
 
     /// With this parallelism of one step, or of all that can have it.
     pub fn rescaled(&self, parallelism: u32, operator: Option<&str>) -> Result<Planned, Failure> {
-        let known = self.file.parallelisms();
+        let known = self.file.said_parallelisms();
         let (ids, left_alone) = match operator {
             Some(id) => (vec![id.to_owned()], Vec::new()),
             None => self.file.followers().map_err(|(message, hint)| Failure::Engine(fix_input(message).with_hint(hint)))?,

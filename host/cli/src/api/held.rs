@@ -88,22 +88,21 @@ impl Shape {
         if file == now {
             return true;
         }
-        match self.file.parallelisms().get(id) {
-            Some(said) if said == file => {}
-            Some(said) => {
-                if said != now {
-                    notice(&format!("{id}: the job file says parallelism {said} by now; the rescale to {now} does not count any more"));
-                }
-                return false;
+        let (said, holds) = (self.file.said_parallelisms(), self.file.parallelisms());
+        let (Some(said), Some(of_file)) = (said.get(id), holds.get(id)) else { return false };
+        // Logs of before say what the machine had where the file said nothing.
+        if said != file && !(*said == 0 && of_file == file) {
+            if of_file != now {
+                notice(&format!("{id}: the job file says parallelism {of_file} by now; the rescale to {now} does not count any more"));
             }
-            None => return false,
+            return false;
         }
         if (1..=MAX_PARALLELISM_LIMIT).contains(now) {
-            notice(&format!("{id}: parallelism {now} by a rescale; the job file says {file}"));
+            notice(&format!("{id}: parallelism {now} by a rescale; the job file says {of_file}"));
             self.parallelism.insert(id.clone(), *now);
         } else {
             // Logs of older versions have what could never be deployed.
-            notice(&format!("{id}: parallelism {now} by a rescale cannot be; the job file's {file} holds"));
+            notice(&format!("{id}: parallelism {now} by a rescale cannot be; the job file's {of_file} holds"));
         }
         true
     }

@@ -2,7 +2,6 @@
 
 use crate::api::Started;
 use crate::args::CheckArgs;
-use crate::assemble::{Assembly, assemble};
 use crate::context::{Context, tell};
 use crate::failure::Failure;
 use crate::job_file::JobFile;
@@ -24,13 +23,9 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let job = context.job(&args.job)?;
     let start = args.from.as_ref().map(|from| start_point(from, &args.job)).transpose()?;
-    let (plugins, assembly) = match start.as_ref().filter(|_| args.pinned) {
-        Some(start) => pinned(context, &job, start, &args.drop_state)?,
-        None => {
-            let Started { shape, assembly, .. } = next_run(context, &job, start.as_ref())?;
-            (shape.plugins, assembly)
-        }
-    };
+    let kept = start.as_ref().filter(|_| args.pinned).map(|start| pinned(&job, start, &args.drop_state)).transpose()?;
+    let Started { shape, assembly, .. } = next_run(context, &job, start.as_ref(), kept)?;
+    let plugins = shape.plugins;
     let mut plan = plan(&job, &assembly, &plugins);
     let mut refused = None;
     if let Some(start) = start {
@@ -89,8 +84,8 @@ fn restore(
 }
 
 /// What a run that is pinned takes: the components that are kept where it starts from.
-fn pinned(context: &Context, job: &JobFile, start: &StartPoint, drops: &[String]) -> Result<(PluginOrigins, Assembly), Failure> {
-    let plugins = match start {
+fn pinned(job: &JobFile, start: &StartPoint, drops: &[String]) -> Result<PluginOrigins, Failure> {
+    match start {
         StartPoint::Checkpoint(id) => with_storage(job, |store, runtime| async move {
             let metadata = checkpoint(&store, &runtime, *id).await?;
             stored_plugins(job, &metadata, drops, &*store, &*runtime.clock).await
@@ -99,13 +94,7 @@ fn pinned(context: &Context, job: &JobFile, start: &StartPoint, drops: &[String]
             let (_, metadata) = open_savepoint(&*store, &*runtime.clock).await?;
             stored_plugins(job, &metadata, drops, &*store, &*runtime.clock).await
         }),
-    }?;
-    let load = |id: &str| {
-        let origin = plugins.get(id).expect("every plugin is kept, or has been missed");
-        Ok(origin.load(id, &context.compiler.engine()?, job.compile_limits(id))?)
-    };
-    let assembly = assemble(job, load)?;
-    Ok((plugins, assembly))
+    }
 }
 
 async fn checkpoint(store: &Arc<dyn Store>, runtime: &Runtime, id: CheckpointId) -> Result<CheckpointMetadata, EngineError> {

@@ -110,10 +110,22 @@ fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile,
     top.finish();
     let end = text.trim_end().len();
     let graph::Steps { sources, operators, sinks } = graph::connect(raw, &head, end..end, &reporter);
-    let settings::Head { name, parallelism, max_parallelism } = head;
+    let settings::Head { name, parallelism, says_parallelism, max_parallelism } = head;
     let folder = folder.to_owned();
-    let job =
-        JobFile { source, folder, name, parallelism, max_parallelism, checkpoints, restart, restart_shown, sources, operators, sinks };
+    let job = JobFile {
+        source,
+        folder,
+        name,
+        parallelism,
+        says_parallelism,
+        max_parallelism,
+        checkpoints,
+        restart,
+        restart_shown,
+        sources,
+        operators,
+        sinks,
+    };
     if let Some((input, message)) = job.crowded() {
         reporter.add(Problem::new(input.span.clone(), message).hint("a step seldom needs more subtasks than the machine has cores"));
     }

@@ -25,6 +25,8 @@ pub struct JobFile {
     pub name: String,
     /// `parallelism` of every step that has none of its own.
     pub parallelism: u32,
+    /// True where the file says it: elsewhere it is the number of processors, which is not the same everywhere.
+    pub says_parallelism: bool,
     /// `max-parallelism`: number of key groups.
     pub max_parallelism: u32,
     /// `[checkpoints]`.
@@ -94,10 +96,10 @@ impl JobFile {
         error.steps().iter().filter_map(place).collect()
     }
 
-    /// How the operator names its plugin: a path, or a reference.
+    /// How the operator names its plugin, a path or a reference, as it is written.
     pub fn plugin_of(&self, operator: &str) -> Option<&str> {
         match &self.operators.iter().find(|step| step.id.value == operator)?.code {
-            Code::Plugin(code) => Some(&code.path.value),
+            Code::Plugin(code) => Some(code.written.as_ref().unwrap_or(&code.path.value)),
             Code::Native(_) => None,
         }
     }
@@ -216,6 +218,8 @@ pub enum Code {
 /// A plugin with its settings.
 #[derive(Clone, Debug)]
 pub struct PluginCode {
+    /// How the file names it, before variables are read; `None`: by no text.
+    pub written: Option<String>,
     /// Where it is, as written: a path, a reference to a registry, or a digest.
     pub path: Located<String>,
     /// What that is.

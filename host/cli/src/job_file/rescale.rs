@@ -17,6 +17,12 @@ impl JobFile {
         sources.chain(operators).chain(sinks).map(|(id, parallelism)| (id.clone(), parallelism)).collect()
     }
 
+    /// What the file says of each step's parallelism; 0 where it says nothing, and it follows from the machine.
+    pub fn said_parallelisms(&self) -> BTreeMap<String, u32> {
+        let of_machine = |parallelism: u32| !self.says_parallelism && parallelism == self.parallelism;
+        self.parallelisms().into_iter().map(|(id, own)| (id, if of_machine(own) { 0 } else { own })).collect()
+    }
+
     /// What a step reads that only one subtask can read, whatever is asked for.
     fn single_reader(&self, id: &str) -> Option<&'static str> {
         let source = self.sources.iter().find(|source| source.id.value == id)?;
@@ -135,6 +141,20 @@ mod tests {
              input = {{ from = \"b\"{by} }}\n"
         );
         parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 1).expect("a fine job")
+    }
+
+    #[test]
+    fn what_follows_from_the_machine_is_not_said_by_the_file() {
+        let said = |head: &str, out: &str| {
+            let text = format!(
+                "name = \"j\"\n{head}[source.in]\nconnector = \"generator\"\n[sink.out]\nconnector = \"blackhole\"\ninput = \"in\"\n{out}"
+            );
+            let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), 3).expect("a fine job");
+            job.said_parallelisms().into_values().collect::<Vec<_>>()
+        };
+        assert_eq!(said("", ""), [0, 0]);
+        assert_eq!(said("", "parallelism = 2\n"), [0, 2]);
+        assert_eq!(said("parallelism = 3\n", ""), [3, 3]);
     }
 
     /// The parallelism of b and out and how their edge goes, or what is wrong.

@@ -86,6 +86,12 @@ impl<'a> Section<'a> {
     }
 
     fn mismatch(&self, key: &str, expected: &str, value: &Spanned<DeValue<'_>>) {
+        let unread = |value: &Spanned<DeValue<'_>>| text_now(value.get_ref())?.err().map(|error| (value.span(), error));
+        let items = value.get_ref().as_array().into_iter().flatten();
+        if let Some((span, error)) = std::iter::once(value).chain(items).find_map(unread) {
+            self.problem(Problem::new(span, format!("`{key}` of {}: {error}", self.name)).hint(error.hint()));
+            return;
+        }
         let is = value.get_ref().type_str();
         self.problem(Problem::new(value.span(), format!("`{key}` of {} is {expected}", self.name)).label(format!("this {is} is not")));
     }
@@ -107,6 +113,11 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// How a text that is read is written.
+    pub fn written(&self, key: &'static str) -> Option<String> {
+        self.get(key)?.get_ref().as_str().map(str::to_owned)
     }
 
     /// A text as it is written: a dollar in it means something to somebody else.
@@ -277,7 +288,8 @@ impl<'a> Section<'a> {
             None => Some(vec![text_now(value)?.ok()?]),
         });
         let strings = said.map(|strings| strings.value).unwrap_or_default();
-        self.show(key, strings.clone());
+        let written = self.get(key).and_then(|value| json_of(value).ok()).filter(Value::is_array);
+        self.show(key, written.unwrap_or_else(|| strings.clone().into()));
         strings
     }
 

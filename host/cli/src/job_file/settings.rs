@@ -19,6 +19,8 @@ pub(super) struct Head {
     pub name: String,
     /// `parallelism`.
     pub parallelism: u32,
+    /// Whether the file says it.
+    pub says_parallelism: bool,
     /// `max-parallelism`.
     pub max_parallelism: u32,
 }
@@ -31,8 +33,9 @@ pub(super) fn read_head(top: &Section<'_>, cores: u32) -> Head {
         top.problem(Problem::new(name.span.clone(), message).hint("a name has 1 to 64 of the characters a-z, 0-9 and `-`"));
     }
     let max_parallelism = top.whole_or_default("max-parallelism") as u32;
-    let parallelism = top.whole("parallelism").map_or(cores.clamp(1, max_parallelism), |own| own.value as u32);
-    Head { name: name.map(|name| name.value).unwrap_or_default(), parallelism, max_parallelism }
+    let said = top.whole("parallelism").map(|own| own.value as u32);
+    let (parallelism, says_parallelism) = (said.unwrap_or_else(|| cores.clamp(1, max_parallelism)), said.is_some());
+    Head { name: name.map(|name| name.value).unwrap_or_default(), parallelism, says_parallelism, max_parallelism }
 }
 
 fn is_job_name(name: &str) -> bool {

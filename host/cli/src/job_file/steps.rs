@@ -197,6 +197,7 @@ fn read_plugin(section: &Section<'_>, limits: Option<Section<'_>>) -> Option<Plu
         on_failure,
         quarantine: QuarantineLimit::default(),
         limits: read_limits(section, limits?),
+        written: section.written("plugin"),
         path: path?,
         place: place?,
     };

@@ -107,11 +107,8 @@ pub(crate) fn pins_of(job: &JobFile, plugins: &PluginOrigins, digests: &BTreeMap
         };
         match plugins.get(id)? {
             PluginOrigin::Referenced(found) => Some(pinned(found.manifest.clone(), digests.get(id)?)),
-            // A run of what a checkpoint keeps: what the reference means stays, and where it meant nothing yet it means this.
-            PluginOrigin::Stored { digest, .. } => {
-                let known = pin_of(job, id, code, before).map(|known| Pinned { vertex: id.clone(), ..known.clone() });
-                known.or_else(|| Some(pinned(None, digest)))
-            }
+            // A run of what a checkpoint keeps: what the reference means stays. One that nobody has resolved yet means nothing by it.
+            PluginOrigin::Stored { .. } => pin_of(job, id, code, before).map(|known| Pinned { vertex: id.clone(), ..known.clone() }),
             PluginOrigin::File(_) => None,
         }
     };

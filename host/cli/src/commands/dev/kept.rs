@@ -69,9 +69,18 @@ pub fn has_checkpoint(job: &JobFile) -> bool {
     with_storage(job, |store, runtime| async move { newest(&store, &runtime).await }).map_or(true, |newest| newest.is_some())
 }
 
+/// True where all input has been worked off, and not where the job was only stopped. One that cannot be looked for may have been.
+pub fn has_worked_off(job: &JobFile) -> bool {
+    let finished = with_storage(job, |store, runtime| async move {
+        let log = JobLog::open(store, runtime.clock).await?;
+        Ok(History::of(log.entries()).newest_lineage().is_some_and(|lineage| lineage.finished))
+    });
+    finished.unwrap_or(true)
+}
+
 /// The graph that the job file stands for, once its plugins have opened.
 fn opened(context: &Context, job: &JobFile, digests: &BTreeMap<String, String>) -> Result<Assembly, Failure> {
-    let Started { mut shape, mut assembly, .. } = next_run(context, job, None)?;
+    let Started { mut shape, mut assembly, .. } = next_run(context, job, None, None)?;
     if !digests.is_empty() {
         let kept = with_storage(job, |store, runtime| async move { stand_ins(digests, &*store, &*runtime.clock).await })?;
         shape.plugins.extend(kept.into_iter().filter(|(id, _)| job.operators.iter().any(|step| step.id.value == *id)));

@@ -61,10 +61,8 @@ fn wait_for_another(args: &DevArgs, events: &Receiver<Event>) -> Result<bool, Fa
         let pid = other.registered.pid;
         if look == LOOKS_FOR_ANOTHER {
             let message = format!("process {pid} runs this job already: one of the two would take it from the other");
-            return Err(Failure::Usage {
-                message,
-                hint: format!("stop it where it runs, or by `kill {pid}`, which takes a last checkpoint"),
-            });
+            let hint = format!("stop it where it runs, or by `kill {pid}`, which takes a last checkpoint");
+            return Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint).into());
         }
         if let Ok(Event::Stop) = events.recv_timeout(LOOK) {
             return Ok(true);

@@ -2,7 +2,7 @@
 
 use super::going_back::Held;
 use super::job_process::JobProcess;
-use super::kept::{going_on, has_checkpoint};
+use super::kept::{going_on, has_checkpoint, has_worked_off};
 use crate::args::DevArgs;
 use crate::client::JobClient;
 use crate::context::{Context, tell};
@@ -150,17 +150,19 @@ impl<'a> Dev<'a> {
         self.note_running();
         let Some((pid, code)) = self.process.as_mut().and_then(|process| Some((process.id(), process.ended()?))) else { return };
         self.process = None;
-        self.has_finished = code == 0;
-        if !self.has_finished && self.goes_back(pid) {
+        let was_stopped = code == 0 && !has_worked_off(&self.job);
+        self.has_finished = code == 0 && !was_stopped;
+        if code != 0 && self.goes_back(pid) {
             return;
         }
         let begins_anew = self.is_to_be_fresh || (!self.has_finished && !has_checkpoint(&self.job));
-        self.say(match (self.has_finished, begins_anew) {
-            (true, _) => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this",
-            (false, true) => "the job has failed: what is saved begins it, from its beginning; Ctrl-C ends this",
-            (false, false) => "the job has failed: what is saved lets it go on from its last checkpoint; Ctrl-C ends this",
+        let how = if was_stopped { "has been stopped" } else { "has failed" };
+        self.say(&match (self.has_finished, begins_anew) {
+            (true, _) => "the job has ended: what is saved runs it once more, from its beginning; Ctrl-C ends this".to_owned(),
+            (false, true) => format!("the job {how}: what is saved begins it, from its beginning; Ctrl-C ends this"),
+            (false, false) => format!("the job {how}: what is saved lets it go on from its last checkpoint; Ctrl-C ends this"),
         });
-        if !self.has_finished && !begins_anew {
+        if code != 0 && !begins_anew {
             // What cannot be looked into now is no reason beside that which the job has given.
             self.lost = going_on(self.context, &self.job, &self.stand_ins()).map(|going_on| going_on.in_the_way).unwrap_or_default();
             if !self.lost.is_empty() {

@@ -104,6 +104,11 @@ impl History {
         }
     }
 
+    /// True where a start in this mode goes on with a lineage that there is.
+    pub fn goes_on(&self, mode: &StartMode) -> bool {
+        self.start(mode).is_ok_and(|start| start.lineage.is_some())
+    }
+
     /// What references of the job file are for a start in this mode: nothing, where it begins a lineage.
     pub fn pinned(&self, mode: &StartMode) -> &[Pinned] {
         let lineage = self.start(mode).ok().and_then(|start| self.lineage(start.lineage?));
