@@ -42,7 +42,8 @@ pub use operator_task::OperatorTask;
 pub use output_time::OutputTime;
 pub use rate_limiter::RateLimiter;
 #[cfg(feature = "testing")]
-pub use restore::{KeyedRestore, TimesOfGroups};
+pub use restore::KeyedRestore;
+pub use restore::TimesOfGroups;
 pub use snapshots::{InFlight, SnapshotContext, Snapshots};
 pub use source_task::{Reading, SourceTask};
 pub use source_time::SourceClock;
