@@ -48,8 +48,9 @@ pub(crate) fn printable_end(bytes: &[u8], max_bytes: usize) -> String {
     let whole = String::from_utf8_lossy(bytes);
     // Before it is cut: of a secret no end is shown either.
     let whole = weir_secrets::redacted(&whole);
-    let cut = whole.floor_char_boundary(whole.len().saturating_sub(max_bytes));
-    let text = whole[cut..].trim_end();
+    let cut = whole.len().saturating_sub(max_bytes);
+    let text = String::from_utf8_lossy(&whole.as_bytes()[cut..]);
+    let text = text.trim_end();
     let from = text.rmatch_indices('\n').nth(LINES - 1).map_or(0, |(end, _)| end + 1);
     let clean = printable_message(&text[from..], usize::MAX);
     if cut > 0 || from > 0 { format!("…{clean}") } else { clean }
