@@ -65,10 +65,8 @@ impl Shape {
     fn renamed(&self, id: &str, change: &Override, notice: &dyn Fn(&str)) -> Result<(bool, bool), Failure> {
         let Override { vertex: was, parallelism, component, .. } = change;
         let parallelism = parallelism.as_ref().filter(|change| change.replaces());
-        if let Some(Replaced { file, now }) = parallelism {
-            notice(&format!(
-                "{id}: parallelism {now} was that of {was} by a rescale; of a step that is renamed the job file's holds ({file} then)"
-            ));
+        if let Some(Replaced { now, .. }) = parallelism {
+            notice(&format!("{id}: parallelism {now} was that of {was} by a rescale; of a step that is renamed the job file's holds"));
         }
         let Some(Replaced { file, now }) = component.as_ref().filter(|change| change.replaces()) else {
             return Ok((parallelism.is_some(), false));
@@ -152,5 +150,56 @@ impl Shape {
         self.plugins.insert(id.clone(), PluginOrigin::Stored { name, digest: now.clone(), bytes });
         self.upgraded_to.extend(pin.iter().map(|pin| (id.clone(), pin.clone())));
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_file::{SourceText, parse};
+    use crate::terminal::Screen;
+    use std::path::Path;
+    use weir_engine::checkpoint::{LineageRoot, LogEntry};
+    use weir_engine::element::{AttemptId, CheckpointId};
+
+    /// The parallelism with which `a` starts on a machine of so many processors, and whether the rescale is over, behind one from `file` to 5.
+    fn started(says: &str, cores: u32, file: u32) -> (u32, bool) {
+        let text = format!(
+            "name = \"j\"\n[source.in]\nconnector = \"generator\"\n[operator.a]\nnative = \"pass-through\"\ninput = \"in\"\n{says}\
+             [sink.out]\nconnector = \"blackhole\"\ninput = \"a\"\n"
+        );
+        let job = parse(SourceText { name: "job.toml".into(), text: text.into() }, Path::new("/jobs"), cores).expect("a fine job");
+        let (attempt, nonce, checkpoint_id) = (AttemptId(1), "n".to_owned(), CheckpointId(1));
+        let rescale = Override { vertex: "a".into(), parallelism: Some(Replaced { file, now: 5 }), ..Override::default() };
+        let history = History::of(&[
+            LogEntry::Attempt {
+                attempt,
+                nonce: nonce.clone(),
+                lineage: attempt,
+                lineage_nonce: None,
+                root: LineageRoot::Fresh,
+                restored: None,
+                probation: false,
+                pinned: Vec::new(),
+                overruled: Vec::new(),
+                started_ms: 0,
+            },
+            LogEntry::Override { attempt, nonce, checkpoint_id, overrides: vec![rescale], probation: false, changed_ms: 0 },
+        ]);
+        let compiler = Compiler::new(Screen::of_process(true), false);
+        let begun = Started::of((&job, compiler), PluginOrigins::new(), (&history, &StartMode::Resume), |_| Ok(None), &|_| {});
+        let Started { assembly, overruled, .. } = begun.unwrap_or_else(|failure| panic!("{}", failure.text()));
+        let a = assembly.graph.vertices.iter().find(|vertex| vertex.id == "a").expect("it is there");
+        (a.parallelism, !overruled.is_empty())
+    }
+
+    #[test]
+    fn a_rescale_holds_on_a_machine_with_other_processors_and_not_where_the_file_says_otherwise() {
+        assert_eq!(started("", 2, 0), (5, false));
+        assert_eq!(started("", 1, 0), (5, false), "the file says nothing, as it did");
+        assert_eq!(started("", 2, 2), (5, false), "as logs of before have it");
+        assert_eq!(started("parallelism = 2\n", 1, 2), (5, false));
+        assert_eq!(started("parallelism = 3\n", 1, 0), (3, true), "it has come to say something");
+        assert_eq!(started("", 1, 3), (1, true), "it says nothing any more");
     }
 }

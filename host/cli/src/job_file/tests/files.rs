@@ -50,3 +50,20 @@ fn no_cut_of_a_good_file_panics() {
         }
     }
 }
+
+#[test]
+fn what_the_file_does_not_say_itself_is_read_and_named_as_it_is_written() {
+    // A variable that cargo sets.
+    let text = GOOD.replace("delays.wasm", "${CARGO_PKG_NAME}/delays.wasm").replace("name = \"flights\"", "name = \"${CARGO_PKG_NAME}\"");
+    let job = parsed(&text).expect("the file is right");
+    let Code::Plugin(code) = &job.operators[0].code else { panic!("a plugin") };
+    assert_eq!((&*job.name, &*code.path.value), ("weir", "weir/delays.wasm"));
+    assert_eq!(job.plugin_of("delays"), Some("${CARGO_PKG_NAME}/delays.wasm"), "whoever sets it otherwise names no other component");
+    let unset =
+        "the variable `WEIR_NOT_SET_ANYWHERE` is not set (set it for the process that runs weir; a dollar that stands for itself is `$$`)";
+    check("name = \"flights\"", "name = \"${WEIR_NOT_SET_ANYWHERE}\"", &format!("job.toml:2:8: `name` of the job file: {unset}"));
+    check_with(
+        "[checkpoints]\ninterval = \"${WEIR_NOT_SET_ANYWHERE}\"\n",
+        &format!("job.toml:17:12: `interval` of [checkpoints]: {unset}"),
+    );
+}
