@@ -12,8 +12,11 @@ mod generator_source;
 mod kafka;
 mod nexmark;
 mod paths;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod settings;
 mod stdout_sink;
+mod unknown;
 
 pub use file_source::TIMESTAMP_SETTINGS;
 pub use paths::{Output, files_matching};
@@ -130,6 +133,15 @@ const SINKS: &[SinkConnector] = &[
         committer: None,
         output: None,
     },
+    #[cfg(feature = "postgres")]
+    SinkConnector {
+        name: "postgres",
+        capabilities: SinkCapabilities { owns_stdout: false },
+        settings: postgres::SINK_SETTINGS,
+        build: |settings, _| shared_sink(postgres::sink(settings)),
+        committer: None,
+        output: None,
+    },
     SinkConnector {
         name: "stdout",
         capabilities: SinkCapabilities { owns_stdout: true },
@@ -228,33 +240,15 @@ fn shared_sink<S: Sink + 'static>(made: Made<S>) -> Built<dyn Sink> {
 fn build_source(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Built<dyn Source> {
     match SOURCES.iter().find(|known| known.name == connector) {
         Some(known) => (known.build)(settings, base_dir),
-        None => Err(unknown_connector("source", connector, SOURCES.iter().map(|known| known.name))),
+        None => Err(unknown::connector("source", connector, SOURCES.iter().map(|known| known.name))),
     }
 }
 
 fn build_sink(connector: &str, settings: &Map<String, Value>, base_dir: &Path) -> Built<dyn Sink> {
     match SINKS.iter().find(|known| known.name == connector) {
         Some(known) => (known.build)(settings, base_dir),
-        None => Err(unknown_connector("sink", connector, SINKS.iter().map(|known| known.name))),
+        None => Err(unknown::connector("sink", connector, SINKS.iter().map(|known| known.name))),
     }
-}
-
-/// Connectors that a build may have left out, by the feature of the same name.
-const FEATURES: [&str; 1] = ["kafka"];
-
-/// Connectors that are to come.
-const LATER: [&str; 6] = ["http", "iceberg", "mqtt", "nats", "parquet", "postgres"];
-
-fn unknown_connector(port: &str, name: &str, known: impl Iterator<Item = &'static str>) -> SettingsError {
-    if FEATURES.contains(&name) {
-        let error = SettingsError::at("connector", format!("this weir was built without the {port} connector `{name}`"));
-        return error.with_hint(format!("build it with it: `cargo build --release --features {name}`"));
-    }
-    let message = match LATER.contains(&name) {
-        true => format!("the {port} connector `{name}` is not built yet"),
-        false => format!("there is no {port} connector `{name}`"),
-    };
-    SettingsError::at("connector", message).with_hint(settings::suggest(name, known, "connectors"))
 }
 
 #[cfg(test)]
@@ -270,13 +264,6 @@ mod tests {
         assert_eq!(error.hint, Some(format!("known connectors: {}", known.join(", "))));
         let error = sink("stdot", &Map::new(), Path::new(".")).err().unwrap();
         assert_eq!((error.field.as_deref(), error.hint.as_deref()), (Some("connector"), Some("did you mean `stdout`?")));
-    }
-
-    #[test]
-    fn a_connector_that_is_not_in_this_build_is_refused_by_name() {
-        let refused = |name: &str| unknown_connector("sink", name, ["file"].into_iter()).to_string();
-        assert_eq!(refused("kafka"), "this weir was built without the sink connector `kafka`");
-        assert_eq!(refused("nats"), "the sink connector `nats` is not built yet");
     }
 
     #[test]
@@ -348,6 +335,7 @@ mod tests {
             (_, "file") => json!({ "path": "x" }),
             ("source", "kafka") => json!({ "brokers": "localhost:9092", "topics": ["a"] }),
             (_, "kafka") => json!({ "brokers": "localhost:9092", "topic": "a" }),
+            (_, "postgres") => json!({ "url": "postgres://weir@localhost/weir", "table": "a" }),
             _ => json!({}),
         };
         least.as_object().expect("an object").clone()

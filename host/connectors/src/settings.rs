@@ -3,7 +3,7 @@
 //!
 //! Texts are read as they are now: what stands for a variable or for a file in them is shown as it is written.
 
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "postgres"))]
 mod clients;
 pub(crate) mod steps;
 pub(crate) mod table;

@@ -4,6 +4,7 @@ use super::table::{Kind, Setting};
 use super::{Settings, SettingsError};
 use serde_json::{Map, Value};
 use std::time::Duration;
+use weir_secrets::{SecretError, Template};
 
 impl Settings<'_> {
     /// A text that must be given and is not empty.
@@ -15,6 +16,25 @@ impl Settings<'_> {
         }
     }
 
+    /// A text of which nothing is shown that the job file does not say; it is read anew whenever it is used. `None`: it is absent. One in which nothing stands for
+    /// something else is shown as stars where it is a password: of a text that has one among others, whoever reads it shows the rest.
+    pub(crate) fn secret(&mut self, name: &str) -> Result<Option<Template>, SettingsError> {
+        assert_eq!(self.setting(name).kind, Kind::Text, "{name}");
+        let Some(given) = self.given.get(name) else {
+            self.show(name, Value::Null);
+            return Ok(None);
+        };
+        let unread =
+            |owner: &str, error: &SecretError| SettingsError::at(name, format!("`{name}` of {owner}: {error}")).with_hint(error.hint());
+        let template = weir_secrets::template_of(given)
+            .ok_or_else(|| SettingsError::at(name, format!("`{name}` of {} must be a text", self.owner)))?;
+        let template = template.map_err(|error| unread(&self.owner, &error))?;
+        template.secret().map_err(|error| unread(&self.owner, &error))?;
+        let shown = if name == "password" && template.is_plain() { Value::from("***") } else { given.clone() };
+        self.show(name, shown);
+        Ok(Some(template))
+    }
+
     /// What has a rule of its own; `None`: it is absent.
     pub(crate) fn other<T>(&mut self, name: &str, expected: &str, take: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, SettingsError> {
         assert!(matches!(self.setting(name).kind, Kind::Other(_)), "{name}");
@@ -22,6 +42,7 @@ impl Settings<'_> {
     }
 
     /// The table that a setting with a rule of its own may be, with these settings; whoever reads it shows what it has come to.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "Kafka's settings alone are of that kind"))]
     pub(crate) fn table(&self, name: &str, table: &'static [Setting]) -> Option<Self> {
         assert!(matches!(self.setting(name).kind, Kind::Other(_)), "{name}");
         let given = self.given.get(name)?.as_object()?;
@@ -40,6 +61,7 @@ impl Settings<'_> {
     }
 
     /// One word, or nothing.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "Kafka's settings alone are of that kind"))]
     pub(crate) fn is_said(&mut self, name: &str) -> Result<bool, SettingsError> {
         let Kind::Choice([word]) = self.setting(name).kind else { panic!("`{name}` is not one word") };
         let given = self.read(name, &format!("\"{word}\""), |value| (value == word).then_some(()))?;

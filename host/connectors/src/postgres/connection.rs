@@ -1,0 +1,161 @@
+//! A connection to the server: how it is made, and what is said of the place that it leads to.
+
+use super::failures::{self, Failure};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Config, NoTls};
+use weir_engine::runtime::ConnectorIo;
+use weir_engine::{EngineError, ErrorKind};
+use weir_secrets::Template;
+
+/// What every connection begins with. A predecessor that was stopped does not keep the row of its markers for longer than that, texts of times mean the same
+/// whatever the server's settings, and what is said to be published is on disk.
+const BEGIN: &str = "SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
+    SET default_transaction_read_only = off; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// A server that says nothing for so long is asked whether it is there, and again, three times.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(5), 3);
+
+/// Where a server is, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub url: Template,
+    pub password: Option<Template>,
+    pub connect_timeout: Duration,
+}
+
+impl Server {
+    /// The URL as it is shown, where it is shown otherwise than it is written; an error where it is none.
+    pub(super) fn shown(&self) -> Result<Option<String>, String> {
+        let config = self.config()?;
+        let has_password = config.get_password().is_some();
+        let is_plain = self.url.is_plain() && self.password.is_none();
+        Ok((is_plain && has_password).then(|| Place::of(&config).url()))
+    }
+
+    /// What they say now. The error says what is wrong, and nothing of what stands there.
+    fn config(&self) -> Result<Config, String> {
+        let read = |template: &Template| template.secret().map_err(|error| error.to_string());
+        // What the parser says may quote a part of it.
+        let config = read(&self.url)?.parse::<Config>();
+        let mut config = config.map_err(|_| "this is no address of a PostgreSQL server, such as `postgres://user@host:5432/database`")?;
+        if let Some(password) = &self.password {
+            config.password(read(password)?);
+        }
+        if matches!(config.get_ssl_mode(), SslMode::Require) {
+            return Err("TLS to PostgreSQL is not built yet: `sslmode=require` cannot be kept".into());
+        }
+        match (config.get_user(), config.get_hosts().len() + config.get_hostaddrs().len()) {
+            (None, _) => return Err("it names no user".into()),
+            (Some(_), 0) => return Err("it names no host".into()),
+            (Some(_), _) => {}
+        }
+        config.application_name("weir").connect_timeout(self.connect_timeout);
+        let (idle, interval, retries) = KEEPALIVE;
+        config.keepalives_idle(idle).keepalives_interval(interval).keepalives_retries(retries);
+        config.tcp_user_timeout(idle + interval * retries);
+        Ok(config)
+    }
+
+    /// Connects, and says what every connection begins with. The connection's task ends when the client goes, or with the attempt.
+    pub(super) async fn connect(&self, io: &ConnectorIo) -> Result<Connection, EngineError> {
+        // A file that is just being replaced is there again in a moment.
+        let unread = |why| EngineError::new(ErrorKind::Retry, format!("connect to PostgreSQL: `url`, `password`: {why}"));
+        let config = self.config().map_err(unread)?;
+        let place = Place::of(&config);
+        let (tell, told) = oneshot::channel();
+        let ended = place.ended.clone();
+        let connect = async move {
+            match config.connect(NoTls).await {
+                Ok((client, connection)) => {
+                    let mut connection = pin!(connection);
+                    // Who waited may have gone. Why it ends is there before the client hears that it has.
+                    if tell.send(Ok(client)).is_ok()
+                        && let Err(error) = connection.as_mut().await
+                    {
+                        _ = ended.set(failures::said(&error));
+                    }
+                }
+                Err(error) => _ = tell.send(Err(error)),
+            }
+        };
+        io.spawn("postgres", connect.boxed());
+        let begun = async {
+            let client = told.await.map_err(|_| Failure::Gone("the attempt is over".into()))??;
+            client.batch_execute(BEGIN).await?;
+            Ok::<_, Failure>(client)
+        };
+        let late = io.clock().sleep_until(io.clock().now() + self.connect_timeout);
+        let failure = match select(pin!(begun), late).await {
+            Either::Left((Ok(client), _)) => return Ok(Connection { client, place }),
+            Either::Left((Err(failure), _)) => failure,
+            Either::Right(_) => Failure::Gone(format!("no answer within {}", humantime::format_duration(self.connect_timeout))),
+        };
+        Err(failure.error("connect", &place))
+    }
+}
+
+/// A client that is connected.
+pub(super) struct Connection {
+    pub client: Client,
+    pub place: Place,
+}
+
+/// Which database, as who: what errors name. It has no password.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    hosts: String,
+    database: String,
+    user: String,
+    /// Why the connection has ended, once it has for a reason.
+    ended: Arc<OnceLock<String>>,
+}
+
+impl Place {
+    fn of(config: &Config) -> Self {
+        let ports = config.get_ports();
+        let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+        let host = |(at, host): (usize, &Host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(at)),
+            #[cfg(unix)]
+            Host::Unix(folder) => format!("{}:{}", folder.display(), port(at)),
+        };
+        let mut hosts: Vec<String> = config.get_hosts().iter().enumerate().map(host).collect();
+        if hosts.is_empty() {
+            hosts = config.get_hostaddrs().iter().enumerate().map(|(at, address)| format!("{address}:{}", port(at))).collect();
+        }
+        let user = config.get_user().unwrap_or_default().to_owned();
+        Self { hosts: hosts.join(","), database: config.get_dbname().unwrap_or(&user).to_owned(), user, ended: Arc::default() }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://{}:***@{}/{}", self.user, self.hosts, self.database)
+    }
+
+    /// Where it is.
+    pub(super) fn hosts(&self) -> &str {
+        &self.hosts
+    }
+
+    /// Why the connection has ended, once it has for a reason.
+    pub(super) fn ended(&self) -> Option<&str> {
+        self.ended.get().map(String::as_str)
+    }
+
+    /// Who connects.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the PostgreSQL database `{}` at {} as `{}`", self.database, self.hosts, self.user)
+    }
+}

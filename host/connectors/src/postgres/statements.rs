@@ -1,0 +1,63 @@
+//! The SQL that a chunk is published with: rows are copied into a temporary table, with their places, and go from there into the target.
+//!
+//! Invariant: of a key's records in a chunk the last one decides, and where any of them deletes the row, nothing of what was there before stays.
+
+use super::catalog::TargetColumn;
+use super::settings::Mode;
+use super::table_name::{TableName, quoted};
+
+/// The name of the temporary table. It is the connection's own and empty between two transactions.
+pub(super) const STAGED: &str = "pg_temp.weir_staged";
+
+/// The statements for one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Statements {
+    /// Makes the temporary table.
+    pub stage: String,
+    /// Copies into it.
+    pub copy: String,
+    /// Takes away the rows of keys that some record deletes; `None`: no record does.
+    pub delete: Option<String>,
+    /// Brings what is left into the target.
+    pub insert: String,
+}
+
+impl Statements {
+    /// Those for `table`, which has `columns`; those that are in the key are marked.
+    pub(super) fn of(table: &TableName, columns: &[TargetColumn], mode: Mode) -> Self {
+        let table = table.quoted();
+        let staged = columns.iter().enumerate().map(|(at, column)| format!(", c{at} {}", column.staged_type));
+        let stage =
+            format!("CREATE TEMPORARY TABLE weir_staged (n int8, deleted bool{}) ON COMMIT DELETE ROWS", staged.collect::<String>());
+        let names = list(columns.iter().map(|column| quoted(&column.name)));
+        let values = list(columns.iter().enumerate().map(|(at, column)| match &column.default {
+            Some(default) if !column.in_key() => format!("COALESCE(s.c{at}, {default})"),
+            Some(_) | None => format!("s.c{at}"),
+        }));
+        let keys = || columns.iter().enumerate().filter(|(_, column)| column.in_key());
+        let staged_keys = list(keys().map(|(at, _)| format!("c{at}")));
+        let (delete, insert) = match mode {
+            Mode::Append => (None, format!("INSERT INTO {table} ({names}) SELECT {values} FROM {STAGED} s ORDER BY s.n")),
+            Mode::Upsert => {
+                let same = keys().map(|(at, column)| format!("t.{} = d.c{at}", quoted(&column.name))).collect::<Vec<_>>().join(" AND ");
+                let delete =
+                    format!("DELETE FROM {table} t USING (SELECT DISTINCT {staged_keys} FROM {STAGED} WHERE deleted) d WHERE {same}");
+                let last = format!("SELECT DISTINCT ON ({staged_keys}) * FROM {STAGED} ORDER BY {staged_keys}, n DESC");
+                let key_names = list(keys().map(|(_, column)| quoted(&column.name)));
+                let taken = |column: &TargetColumn| format!("{name} = EXCLUDED.{name}", name = quoted(&column.name));
+                let taken = list(columns.iter().filter(|column| !column.in_key()).map(taken));
+                let then = if taken.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {taken}") };
+                let insert = format!(
+                    "INSERT INTO {table} ({names}) SELECT {values} FROM ({last}) s WHERE NOT s.deleted ORDER BY s.n \
+                     ON CONFLICT ({key_names}) DO {then}"
+                );
+                (Some(delete), insert)
+            }
+        };
+        Self { stage, copy: format!("COPY {STAGED} FROM STDIN"), delete, insert }
+    }
+}
+
+fn list(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
