@@ -1,0 +1,74 @@
+//! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `once`: kills, a server that goes and zombies, and the rows
+//! are there once and in order; `passwords`: who is let in; `rows`: what becomes of a record, type by type and key by key; `refused`: what is an error, and what it says.
+
+mod conformance;
+mod once;
+mod passwords;
+mod refused;
+mod rows;
+
+use crate::WEIR;
+use std::collections::BTreeMap;
+use weir_tests::process::{Bench, Job, Lines, plugin};
+
+/// A job of which the tests below write the file themselves, and the lines that it reads.
+#[derive(Clone)]
+struct Written {
+    job: String,
+    input: String,
+}
+
+impl Job for Written {
+    fn files(&self) -> Vec<(&'static str, String)> {
+        vec![("input.jsonl", self.input.clone())]
+    }
+
+    fn job_file(&self) -> String {
+        self.job.clone()
+    }
+
+    fn rate(&self) -> u64 {
+        0
+    }
+
+    fn output(&self) -> Lines {
+        Lines::new()
+    }
+
+    fn said(&self, line: &str) -> String {
+        line.to_owned()
+    }
+
+    fn not_at_least_once(&self, _committed: &Lines) -> Option<String> {
+        None
+    }
+}
+
+/// A bench with a job of these steps that reads these lines.
+fn bench(job: String, input: String) -> Bench<Written> {
+    Bench::new(WEIR, Written { job, input })
+}
+
+/// A job that passes lines on to a table as they are, keyed by their field `k`. `of_sink`: what the sink says.
+fn passing(url: &str, table: &str, of_sink: &str) -> String {
+    let plugin = plugin("pass-through");
+    format!(
+        "name = \"words\"\n[checkpoints]\ninterval = \"50ms\"\n\
+         [source.in]\nconnector = \"file\"\npath = \"input.jsonl\"\nformat = \"jsonl\"\nkey = \"k\"\n\
+         [operator.pass]\nplugin = {plugin:?}\ninput = \"in\"\n\
+         [sink.out]\nconnector = \"postgres\"\nurl = \"{url}\"\ntable = \"{table}\"\nmarker-table = \"{table}_markers\"\ninput = \"pass\"\n{of_sink}\n"
+    )
+}
+
+/// Lines of a few keys.
+fn lines(numbers: std::ops::Range<u64>) -> String {
+    numbers.map(|number| format!("{{\"k\":\"k{}\",\"n\":{number}}}\n", number % 7)).collect()
+}
+
+/// How often each key is in [`lines`].
+fn counts(numbers: std::ops::Range<u64>) -> BTreeMap<String, u64> {
+    numbers.fold(BTreeMap::new(), |mut counts, number| {
+        *counts.entry(format!("k{}", number % 7)).or_default() += 1;
+        counts
+    })
+}
