@@ -16,6 +16,7 @@ mod languages;
 mod oci_registry;
 mod plugins;
 mod postgres_server;
+mod proxy;
 mod python_environment;
 mod running;
 mod s3_server;
@@ -38,6 +39,7 @@ pub use languages::{check_out, counting_with, flight_delays_in, plugin_in, word_
 pub use oci_registry::OciRegistry;
 pub use plugins::{examples, plugin, write_variant};
 pub use postgres_server::{PostgresAlone, PostgresInUse, PostgresServer};
+pub use proxy::Proxy;
 pub use python_environment::python_with;
 pub use running::{Running, Signal, wait_until};
 pub use s3_server::S3Server;
