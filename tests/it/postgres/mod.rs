@@ -1,8 +1,10 @@
-//! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `once`: kills, a server that goes and zombies, and the rows
-//! are there once and in order; `passwords`: who is let in; `rows`: what becomes of a record, type by type and key by key; `refused`: what is an error, and what it says.
+//! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `once`: a server that goes, zombies and copies, and the
+//! rows are there once and in order; `ordeal`: kills amid all that at once; `passwords`: who is let in; `refused`: what is an error, and what it says; `rows`:
+//! what becomes of a record, type by type and key by key.
 
 mod conformance;
 mod once;
+mod ordeal;
 mod passwords;
 mod refused;
 mod rows;

@@ -1,39 +1,34 @@
-//! The rows are there once and in order, whatever ends: the process, at random and around each step of the outbox, the server, and both.
+//! The rows are there once and in order, whatever ends: the server, the process with it, one that was held; and where the database is another one than it was, or
+//! there are two of a job, nothing goes on in silence.
 
 use super::{bench, counts, lines};
 use std::collections::BTreeMap;
-use std::time::Duration;
-use weir_tests::process::{PostgresServer, Running, Seed, Signal, plugin};
-
-/// The longest that a process lives before it is killed, once it has come as far as it is let.
-const LIFE_MS: u64 = 250;
+use weir_tests::process::{PostgresServer, Running, Signal, plugin};
 
 /// Records of a job that is killed. It reads so few of them in a second that it does not come to its end before the last kill.
 const RECORDS: u64 = 40_000;
 const SLOWLY: &str = "rate = 800\n";
 
-/// How often a job is killed at random; `WEIR_KILLS` says another number.
-fn kills() -> u64 {
-    std::env::var("WEIR_KILLS").map_or(10, |kills| kills.parse().expect("WEIR_KILLS is a number"))
-}
-
-/// Steps of the outbox, and one of how many passes of each.
-const STEPS: [(&str, u64); 5] = [("take-over", 1), ("read-marker", 1), ("publish", 3), ("put state", 3), ("create log-completed", 3)];
-
 /// Two tables of a job that counts by key: one has each key's newest count, the other all of them.
-struct Tables {
+pub(super) struct Tables {
     newest: String,
     all: String,
 }
 
 impl Tables {
-    fn new(server: &PostgresServer) -> Self {
+    /// Makes them.
+    pub(super) fn new(server: &PostgresServer) -> Self {
         let newest = server.table("word text PRIMARY KEY, count int8 NOT NULL");
         Self { newest, all: server.table("place serial, word text NOT NULL, count int8 NOT NULL") }
     }
 
     fn job(&self, server: &PostgresServer, of_source: &str) -> String {
-        let (url, plugin) = (server.url(), plugin("word-count-count"));
+        self.job_at(&server.url(), of_source)
+    }
+
+    /// The job that fills them, which finds the server at `url`. `of_source`: further lines of its source.
+    pub(super) fn job_at(&self, url: &str, of_source: &str) -> String {
+        let plugin = plugin("word-count-count");
         let Self { newest, all } = self;
         format!(
             "name = \"words\"\nparallelism = 2\n[checkpoints]\ninterval = \"50ms\"\n\
@@ -47,7 +42,7 @@ impl Tables {
 
     /// How far each key has been counted. Fails where a count is not the one behind that before it: each is there once and in order.
     #[track_caller]
-    fn counted(&self, server: &PostgresServer) -> BTreeMap<String, u64> {
+    pub(super) fn counted(&self, server: &PostgresServer) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::<String, u64>::new();
         for row in server.psql(&format!("SELECT word, count FROM {} ORDER BY place", self.all)).lines() {
             let (word, count) = row.split_once('|').expect("two columns");
@@ -66,8 +61,9 @@ impl Tables {
         rows.lines().map(|line| row(line).expect("two columns")).collect()
     }
 
+    /// Fails unless all of these lines are counted, each once and in order.
     #[track_caller]
-    fn assert_complete(&self, server: &PostgresServer, numbers: std::ops::Range<u64>) {
+    pub(super) fn assert_complete(&self, server: &PostgresServer, numbers: std::ops::Range<u64>) {
         assert_eq!(self.counted(server), counts(numbers.clone()));
         assert_eq!(self.newest(server), counts(numbers));
     }
@@ -81,35 +77,6 @@ impl Tables {
     fn wait_for(&self, server: &PostgresServer, process: &mut Running, count: usize) {
         assert!(process.runs_until(&format!("{count} rows"), || self.rows(server) >= count));
     }
-}
-
-#[test]
-fn kills_at_random_and_around_each_step_of_the_outbox_lose_no_row_and_double_none() {
-    let Some(server) = PostgresServer::in_use() else { return };
-    let (tables, mut seed) = (Tables::new(&server), Seed::of_run());
-    let bench = bench(tables.job(&server, SLOWLY), lines(0..RECORDS));
-    // The first one is killed before the marker is there; the others find one.
-    let set_marker = ["before", "after"].map(|side| format!("set-marker {side} 1"));
-    let steps = STEPS.iter().flat_map(|(step, passes)| ["before", "after"].map(|side| format!("{step} {side} {}", seed.draw(1..=*passes))));
-    let points: Vec<String> = set_marker.into_iter().chain(steps).collect();
-    for point in &points {
-        let ended = bench.run_with("run job.toml -q", &[("WEIR_CRASH_AT", point)]);
-        assert_eq!(ended.code, None, "`{point}` is not passed: {ended:?}");
-    }
-    for kill in 0..kills() {
-        let before = bench.log().completed.len();
-        let mut process = bench.start("run job.toml -q");
-        // One half falls anywhere, also into start and takeover.
-        let runs = !seed.coin() || process.runs_until("a checkpoint", || bench.log().completed.len() > before);
-        let runs = runs && process.runs_for(Duration::from_millis(seed.draw(..LIFE_MS)));
-        assert!(runs, "the process ended before kill {kill}: {:?}", process.ended());
-        assert!(process.kill(), "kill {kill} was not what ended the process");
-        let (was, is) = if kill % 2 == 0 { (2, 3) } else { (3, 2) };
-        bench.edit_job(&format!("parallelism = {was}"), &format!("parallelism = {is}"));
-    }
-    bench.edit_job(SLOWLY, "");
-    bench.run("run job.toml").assert(0, &["resuming from checkpoint", "finished"]);
-    tables.assert_complete(&server, 0..RECORDS);
 }
 
 #[test]
@@ -170,4 +137,33 @@ fn a_database_that_was_reset_is_for_the_user_to_decide() {
         let there = tables.rows(&server);
         assert_eq!(there >= 4_000 - lost, published, "{decision}: {lost} of 4000 were lost, {there} are there");
     }
+}
+
+#[test]
+fn a_database_that_is_reset_under_a_running_job_ends_it_with_what_can_be_decided() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let tables = Tables::new(&server);
+    let bench = bench(tables.job(&server, SLOWLY), lines(0..RECORDS));
+    let mut process = bench.start("run job.toml");
+    tables.wait_for(&server, &mut process, 1);
+    let Tables { newest, all } = &tables;
+    server.psql(&format!("TRUNCATE {newest}; TRUNCATE {all}; TRUNCATE {all}_markers"));
+    process.ended().assert(1, &["its target has no marker", "--republish", "--assume-published"]);
+    assert_eq!(tables.rows(&server), 0, "nothing is published behind that");
+}
+
+#[test]
+fn a_storage_that_is_copied_and_run_twice_is_published_from_by_one_of_them_alone() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let tables = Tables::new(&server);
+    let first = bench(tables.job(&server, SLOWLY), lines(0..4_000));
+    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 4")]);
+    assert_eq!(killed.code, None, "{killed:?}");
+    let second = first.copied();
+    [&first, &second].into_iter().for_each(|bench| bench.edit_job(SLOWLY, ""));
+    first.run("run job.toml").assert(0, &["finished"]);
+    tables.assert_complete(&server, 0..4_000);
+    let parts = ["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"];
+    second.run("run job.toml").assert(1, &parts);
+    tables.assert_complete(&server, 0..4_000);
 }

@@ -39,6 +39,7 @@ while read -r order; do
       printf 'host all +guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n' >"$folder/data/pg_hba.conf" && echo done || echo failed ;;
     begin) begin && echo done || echo failed ;;
     kill) stop KILL; echo done ;;
+    stop) stop INT; echo done ;;
   esac
 done
 stop QUIT
@@ -127,6 +128,11 @@ impl PostgresServer {
         }
     }
 
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where it is, for somebody who may do anything.
     pub fn url(&self) -> String {
         self.url_as("postgres")
@@ -178,6 +184,12 @@ impl PostgresAlone {
     #[track_caller]
     pub fn kill(&self) {
         assert!(self.server.obeys("kill"));
+    }
+
+    /// Stops it in order: it ends its connections, and says so to them.
+    #[track_caller]
+    pub fn stop(&self) {
+        assert!(self.server.obeys("stop"));
     }
 
     /// Starts it again, with what it had, and waits until it answers.
