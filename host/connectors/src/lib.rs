@@ -21,7 +21,7 @@ mod unknown;
 pub use file_source::TIMESTAMP_SETTINGS;
 pub use paths::{Output, files_matching};
 pub use settings::SettingsError;
-pub use settings::steps::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, PARALLELISM, SINK_STEP, SOURCE_STEP, WAS_ABOUT, WATERMARK};
+pub use settings::steps::{INPUT, INPUT_ABOUT, INPUTS_ABOUT, PARALLELISM, SINK_STEP, SOURCE_STEP, TLS, WAS_ABOUT, WATERMARK};
 pub use settings::table::{Fallback, Kind, Setting, Within, reference};
 
 use serde_json::{Map, Value};
@@ -138,7 +138,7 @@ const SINKS: &[SinkConnector] = &[
         name: "postgres",
         capabilities: SinkCapabilities { owns_stdout: false },
         settings: postgres::SINK_SETTINGS,
-        build: |settings, _| shared_sink(postgres::sink(settings)),
+        build: |settings, base_dir| shared_sink(postgres::sink(settings, base_dir)),
         committer: None,
         output: None,
     },

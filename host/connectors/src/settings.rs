@@ -7,6 +7,8 @@
 mod clients;
 pub(crate) mod steps;
 pub(crate) mod table;
+#[cfg(feature = "postgres")]
+pub(crate) mod tls;
 
 use serde_json::{Map, Value};
 use steps::{PARALLELISM, SINK_STEP, SOURCE_STEP};

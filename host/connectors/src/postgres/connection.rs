@@ -1,6 +1,10 @@
 //! A connection to the server: how it is made, and what is said of the place that it leads to.
 
 use super::failures::{self, Failure};
+use super::secured::Connector;
+use super::tls::{self, Verify};
+use super::url::Address;
+use crate::settings::tls::{Tls, TlsTexts};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use std::fmt;
@@ -9,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 use weir_engine::runtime::ConnectorIo;
 use weir_engine::{EngineError, ErrorKind};
 use weir_secrets::Template;
@@ -27,30 +31,32 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration:
 pub(super) struct Server {
     pub url: Template,
     pub password: Option<Template>,
+    pub tls: Option<Tls>,
     pub connect_timeout: Duration,
 }
 
 impl Server {
     /// The URL as it is shown, where it is shown otherwise than it is written; an error where it is none.
     pub(super) fn shown(&self) -> Result<Option<String>, String> {
-        let config = self.config()?;
+        let (config, sslmode, _) = self.config()?;
         let has_password = config.get_password().is_some();
         let is_plain = self.url.is_plain() && self.password.is_none();
-        Ok((is_plain && has_password).then(|| Place::of(&config).url()))
+        let sslmode = sslmode.map(|mode| format!("?sslmode={mode}")).unwrap_or_default();
+        Ok((is_plain && has_password).then(|| format!("{}{sslmode}", Place::of(&config).url())))
     }
 
-    /// What they say now. The error says what is wrong, and nothing of what stands there.
-    fn config(&self) -> Result<Config, String> {
+    /// What they say now, the mode of TLS that the URL says, and what TLS is made of. The error says what is wrong, and nothing of what stands there.
+    fn config(&self) -> Result<(Config, Option<String>, Connector), String> {
         let read = |template: &Template| template.secret().map_err(|error| error.to_string());
+        let Address { rest, sslmode } = Address::of(&read(&self.url)?)?;
         // What the parser says may quote a part of it.
-        let config = read(&self.url)?.parse::<Config>();
+        let config = rest.parse::<Config>();
         let mut config = config.map_err(|_| "this is no address of a PostgreSQL server, such as `postgres://user@host:5432/database`")?;
         if let Some(password) = &self.password {
             config.password(read(password)?);
         }
-        if matches!(config.get_ssl_mode(), SslMode::Require) {
-            return Err("TLS to PostgreSQL is not built yet: `sslmode=require` cannot be kept".into());
-        }
+        let connector = self.connector(sslmode.as_deref())?;
+        config.ssl_mode(if connector.0.is_some() { SslMode::Require } else { SslMode::Disable });
         match (config.get_user(), config.get_hosts().len() + config.get_hostaddrs().len()) {
             (None, _) => return Err("it names no user".into()),
             (Some(_), 0) => return Err("it names no host".into()),
@@ -60,19 +66,28 @@ impl Server {
         let (idle, interval, retries) = KEEPALIVE;
         config.keepalives_idle(idle).keepalives_interval(interval).keepalives_retries(retries);
         config.tcp_user_timeout(idle + interval * retries);
-        Ok(config)
+        Ok((config, sslmode, connector))
+    }
+
+    fn connector(&self, sslmode: Option<&str>) -> Result<Connector, String> {
+        let Some(verify) = Verify::of(sslmode, self.tls.as_ref())? else { return Ok(Connector(None)) };
+        let texts = match &self.tls {
+            Some(tls) => tls.read().map_err(|error| error.to_string())?,
+            None => TlsTexts { ca: None, client: None },
+        };
+        tls::client_config(verify, &texts).map(|config| Connector(Some(Arc::new(config))))
     }
 
     /// Connects, and says what every connection begins with. The connection's task ends when the client goes, or with the attempt.
     pub(super) async fn connect(&self, io: &ConnectorIo) -> Result<Connection, EngineError> {
         // A file that is just being replaced is there again in a moment.
-        let unread = |why| EngineError::new(ErrorKind::Retry, format!("connect to PostgreSQL: `url`, `password`: {why}"));
-        let config = self.config().map_err(unread)?;
+        let unread = |why| EngineError::new(ErrorKind::Retry, format!("connect to PostgreSQL: `url`, `password`, `tls`: {why}"));
+        let (config, _, connector) = self.config().map_err(unread)?;
         let place = Place::of(&config);
         let (tell, told) = oneshot::channel();
         let ended = place.ended.clone();
         let connect = async move {
-            match config.connect(NoTls).await {
+            match config.connect(connector).await {
                 Ok((client, connection)) => {
                     let mut connection = pin!(connection);
                     // Who waited may have gone. Why it ends is there before the client hears that it has.

@@ -1,6 +1,7 @@
 //! What errors of the server mean: whether trying again may help, and what the user can do.
 
 use super::connection::Place;
+use super::tls;
 use std::error::Error as _;
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
@@ -13,15 +14,31 @@ pub(super) enum Failure {
     Refused(Box<DbError>),
     /// Nobody has answered: the outcome is unknown.
     Gone(String),
+    /// One of the two does not believe the other to be who it is, or the server has no TLS.
+    Untrusted { why: String, hint: &'static str },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.as_db_error() {
             Some(refused) => Self::Refused(Box::new(refused.clone())),
-            None => Self::Gone(said(&error)),
+            None => match distrust(&error) {
+                Some(hint) => Self::Untrusted { why: said(&error), hint },
+                None => Self::Gone(said(&error)),
+            },
         }
     }
+}
+
+/// What the user can do where TLS has come to nothing, and will the next time.
+fn distrust(error: &Error) -> Option<&'static str> {
+    let cause = error.source()?;
+    if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+        return tls::hint(io.get_ref()?.downcast_ref::<rustls::Error>()?);
+    }
+    // What the client says of a server that answers so.
+    (cause.to_string() == "server does not support TLS")
+        .then_some("have TLS set up there (`ssl = on` in postgresql.conf), or do without it")
 }
 
 impl Failure {
@@ -33,6 +50,7 @@ impl Failure {
                 let why = place.ended().unwrap_or(why);
                 EngineError::new(ErrorKind::Retry, format!("{attempted}: {place}: {why}")).with_hint(hint)
             }
+            Self::Untrusted { why, hint } => EngineError::new(ErrorKind::FixInput, format!("{attempted}: {place}: {why}")).with_hint(*hint),
             Self::Refused(refused) => {
                 let error = EngineError::new(kind(refused.code()), format!("{attempted}: {place}: {}", told(refused)));
                 match hint(refused, place) {
@@ -72,6 +90,14 @@ fn kind(code: &SqlState) -> ErrorKind {
 
 fn hint(refused: &DbError, place: &Place) -> Option<String> {
     let code = refused.code();
+    if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && refused.message().contains("no encryption") {
+        return Some(
+            "the server may want TLS: `tls = true`, or `tls = { ca = \"…\" }` where its CA is not one that the system trusts".into(),
+        );
+    }
+    if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && refused.message().contains("client certificate") {
+        return Some("`tls = { certificate = \"…\", key = \"…\" }` names the one that the server is shown".into());
+    }
     if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
         return Some(format!("see the password of `{}`, and whether the server's pg_hba.conf lets it in from here", place.user()));
     }

@@ -157,6 +157,6 @@ fn not_weirs(failure: Failure, table: &TableName, error: impl FnOnce(&Failure) -
         Failure::Refused(refused) if *refused.code() == SqlState::UNDEFINED_COLUMN => {
             made.with_hint(format!("`{table}` is not weir's: name another by `marker-table`"))
         }
-        Failure::Refused(_) | Failure::Gone(_) => made,
+        Failure::Refused(_) | Failure::Gone(_) | Failure::Untrusted { .. } => made,
     }
 }

@@ -12,11 +12,14 @@ mod failures;
 mod fields;
 mod markers;
 mod rows;
+mod secured;
 mod session;
 mod settings;
 mod statements;
 mod table_name;
 mod target;
+mod tls;
+mod url;
 mod values;
 
 pub(crate) use settings::SINK_SETTINGS;

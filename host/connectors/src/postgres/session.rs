@@ -86,7 +86,7 @@ impl Session {
                     Failure::Refused(refused) if is_constraint(refused) => error.with_hint(
                         "a record breaks a rule of the table's: leave such records out in front of the sink, or change the rule",
                     ),
-                    Failure::Refused(_) | Failure::Gone(_) => error,
+                    Failure::Refused(_) | Failure::Gone(_) | Failure::Untrusted { .. } => error,
                 }
             }
         }

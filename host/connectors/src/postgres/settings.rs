@@ -6,6 +6,7 @@ use super::table_name::TableName;
 use crate::settings::table::{Fallback, Kind, Setting, Within};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value};
+use std::path::Path;
 use std::time::Duration;
 
 /// As they stand in the job file.
@@ -21,6 +22,12 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         Kind::Text,
         Fallback::Nothing,
         "The password, where `url` does not have it: as it is, whatever characters it has. It is read anew at each connect and not shown.",
+    ),
+    Setting::new(
+        "tls",
+        Kind::Other("`true`, `false` or [a table](#tls)"),
+        Fallback::Found("as `sslmode` in `url` says, else `false`"),
+        "Whether the server is spoken to by TLS, and who vouches for it.",
     ),
     Setting::new(
         "table",
@@ -88,10 +95,11 @@ pub(super) struct TargetOptions {
 
 impl TargetOptions {
     /// Reads them; what they say with every default stands beside.
-    pub(super) fn read(given: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
+    pub(super) fn read(given: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::of_sink("postgres", SINK_SETTINGS, given);
         let (url, password) = (settings.secret("url")?, settings.secret("password")?);
         let url = url.ok_or_else(|| SettingsError::at("url", "the sink `postgres` needs `url`"))?;
+        let tls = settings.tls(base_dir)?;
         let table = settings.required_text("table")?;
         let table = table_name("table", &table)?;
         let columns = settings.other("columns", "a table of columns", |columns| Some(columns.clone()))?;
@@ -102,7 +110,7 @@ impl TargetOptions {
         let marker_table = settings.text("marker-table")?;
         let marker_table = table_name("marker-table", &marker_table)?;
         let connect_timeout = settings.duration("connect-timeout")?;
-        let server = Server { url, password, connect_timeout };
+        let server = Server { url, password, tls, connect_timeout };
         let url = server.shown().map_err(|why| SettingsError::at("url", format!("`url` of the sink `postgres`: {why}")))?;
         if let Some(url) = url {
             settings.show("url", url);
@@ -146,7 +154,7 @@ mod tests {
         let mut given = json!({ "url": "postgres://u:p%40ss@db.example:5433/sales", "table": "t" });
         let both = given.as_object_mut().expect("an object");
         both.extend(more.as_object().expect("an object").clone());
-        TargetOptions::read(both).map(|(_, shown)| Value::Object(shown)).map_err(|error| error.to_string())
+        TargetOptions::read(both, Path::new(".")).map(|(_, shown)| Value::Object(shown)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -157,6 +165,8 @@ mod tests {
         assert_eq!((&shown["url"], &shown["password"]), (&json!("postgres://u:${CARGO_PKG_NAME}@h/d"), &json!("${CARGO_PKG_NAME}")));
         let shown = read(json!({ "url": "host=h user=u", "password": "plain" })).unwrap();
         assert_eq!((&shown["url"], &shown["password"]), (&json!("host=h user=u"), &json!("***")));
+        let shown = read(json!({ "url": "postgres://u:secret@h/d?sslmode=require" })).unwrap();
+        assert_eq!(shown["url"], "postgres://u:***@h:5432/d?sslmode=require");
         let error = read(json!({ "url": "postgres://u:secret@h:port/d" })).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }
@@ -168,7 +178,9 @@ mod tests {
             (json!({ "mode": "upsert", "key": ["a"], "columns": { "b": "b" } }), "which `columns` does not fill"),
             (json!({ "marker-table": "t" }), "cannot have its markers"),
             (json!({ "table": "a.b.c" }), "no table can be called"),
-            (json!({ "url": "postgres://u@h/d?sslmode=require" }), "TLS"),
+            (json!({ "url": "postgres://u@h/d?sslmode=disable", "tls": true }), "contradict"),
+            (json!({ "url": "postgres://u@h/d?sslmode=prefer" }), "say `disable` or `verify-full`"),
+            (json!({ "tls": { "ca": "no-such-file.pem" } }), "no-such-file.pem"),
             (json!({ "url": "postgres://u:${WEIR_NOT_SET_ANYWHERE}@h/d" }), "is not set"),
             (json!({ "url": "postgres://h/d" }), "names no user"),
         ] {

@@ -6,14 +6,15 @@ use crate::settings::SettingsError;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use weir_engine::EngineError;
 use weir_engine::outbox::{OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
 
 /// Makes the sink of its settings.
-pub(crate) fn sink(given: &Map<String, Value>) -> Result<(OutboxSink, Map<String, Value>), SettingsError> {
-    let (options, shown) = TargetOptions::read(given)?;
+pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> Result<(OutboxSink, Map<String, Value>), SettingsError> {
+    let (options, shown) = TargetOptions::read(given, base_dir)?;
     Ok((OutboxSink::new(Arc::new(PostgresTarget { options })), shown))
 }
 

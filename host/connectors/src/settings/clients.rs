@@ -42,7 +42,6 @@ impl Settings<'_> {
     }
 
     /// The table that a setting with a rule of its own may be, with these settings; whoever reads it shows what it has come to.
-    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "Kafka's settings alone are of that kind"))]
     pub(crate) fn table(&self, name: &str, table: &'static [Setting]) -> Option<Self> {
         assert!(matches!(self.setting(name).kind, Kind::Other(_)), "{name}");
         let given = self.given.get(name)?.as_object()?;

@@ -1,4 +1,5 @@
-//! What every source and every sink may say, whatever its connector. The job file reads these, so a connector is never given one.
+//! What several connectors have in common. What every source and every sink may say the job file reads itself, so a connector is never given one of these;
+//! [`TLS`] is read by each that has it.
 
 use super::table::Fallback::{Found, Nothing, Required, Value};
 use super::table::{Kind, Setting};
@@ -75,4 +76,26 @@ pub const SINK_STEP: &[Setting] = &[
     Setting::new("inputs", Kind::Other("list of inputs"), Found("to be said, or `input`"), INPUTS_ABOUT),
     Setting::new("parallelism", PARALLELISM, Found("the job's"), PARALLELISM_ABOUT),
     Setting::new("was", Kind::Text, Nothing, WAS_ABOUT),
+];
+
+/// `tls` of a connector that has a client, as a table.
+pub const TLS: &[Setting] = &[
+    Setting::new(
+        "ca",
+        Kind::Text,
+        Found("the roots that the system trusts"),
+        "Who vouches for the server: certificates as PEM, or the path of a file that has them, from the job file's folder on.",
+    ),
+    Setting::new(
+        "certificate",
+        Kind::Text,
+        Nothing,
+        "What weir shows a server that asks who it is: its certificate, and behind it those that lead to the root, as PEM or as a path.",
+    ),
+    Setting::new(
+        "key",
+        Kind::Text,
+        Nothing,
+        "The private key of that certificate, as PEM without a passphrase, or the path of a file that has it. What it says is not shown.",
+    ),
 ];

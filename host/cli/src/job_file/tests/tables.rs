@@ -5,7 +5,7 @@ use crate::job_file::tables::{CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, O
 use serde_json::Value;
 use toml::Table;
 use weir_connectors::{
-    ConnectorSettings, Fallback, Kind, SINK_STEP, SOURCE_STEP, Setting, TIMESTAMP_SETTINGS, WATERMARK, reference, settings_of_sinks,
+    ConnectorSettings, Fallback, Kind, SINK_STEP, SOURCE_STEP, Setting, TIMESTAMP_SETTINGS, TLS, WATERMARK, reference, settings_of_sinks,
     settings_of_sources,
 };
 use weir_engine::checkpoint::CheckpointConfig;
@@ -166,6 +166,6 @@ fn the_reference_page_of_connectors_is_made_from_their_tables() {
     let tables: Vec<_> = sources.chain(settings_of_sinks().into_iter().map(|of| named("sink", of))).collect();
     // One without settings of its own needs no table.
     let tables = tables.iter().filter(|(_, table)| !table.is_empty()).map(|(name, table)| (name.as_str(), *table));
-    let tables: Vec<_> = tables.chain([("timestamp", TIMESTAMP_SETTINGS)]).collect();
+    let tables: Vec<_> = tables.chain([("timestamp", TIMESTAMP_SETTINGS), ("tls", TLS)]).collect();
     holds("connectors.md", &tables);
 }
