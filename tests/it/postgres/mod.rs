@@ -1,11 +1,12 @@
 //! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `once`: a server that goes, zombies and copies, and the
-//! rows are there once and in order; `ordeal`: kills amid all that at once; `passwords`: who is let in; `refused`: what
+//! rows are there once and in order; `ordeal`: kills amid all that at once; `passwords`: who is let in; `quarantine`: records that are set aside; `refused`: what
 //! is an error, and what it says; `rows`: what becomes of a record, type by type and key by key; `secured`: TLS.
 
 mod conformance;
 mod once;
 mod ordeal;
 mod passwords;
+mod quarantine;
 mod refused;
 mod rows;
 mod secured;

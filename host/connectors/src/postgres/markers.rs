@@ -40,22 +40,28 @@ fn definition(table: &TableName) -> String {
     )
 }
 
-/// Sees that the table is there.
-async fn make(connection: &Connection, table: &TableName) -> Result<(), EngineError> {
+/// Sees that one of weir's own tables is there: `what` it is, and the rights that it is used with, for messages.
+pub(super) async fn make(
+    connection: &Connection,
+    what: &str,
+    table: &TableName,
+    definition: &str,
+    rights: &str,
+) -> Result<(), EngineError> {
     let client = &connection.client;
-    let failed = |attempted: &str, error| Failure::from(error).error(&format!("{attempted} the marker table `{table}`"), &connection.place);
+    let failed = |attempted: &str, error| Failure::from(error).error(&format!("{attempted} the {what} table `{table}`"), &connection.place);
     let found =
         client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table.quoted()]).await.map_err(|error| failed("look for", error))?;
     if found.get(0) {
         return Ok(());
     }
-    match client.batch_execute(&definition(table)).await {
+    match client.batch_execute(definition).await {
         Ok(()) => Ok(()),
         // Another sink was faster, or is about to be: which of them it is told depends on how far that one is.
         Err(error) if error.code().is_some_and(|code| FASTER.contains(code)) => Ok(()),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            let rights = format!("GRANT SELECT, INSERT, UPDATE ON {} TO \"{}\"", table.quoted(), connection.place.user());
-            Err(failed("make", error).with_hint(format!("have somebody who may run: {}; {rights}", definition(table))))
+            let rights = format!("GRANT {rights} ON {} TO \"{}\"", table.quoted(), connection.place.user());
+            Err(failed("make", error).with_hint(format!("have somebody who may run: {definition}; {rights}")))
         }
         Err(error) => Err(failed("make", error)),
     }
@@ -64,7 +70,7 @@ async fn make(connection: &Connection, table: &TableName) -> Result<(), EngineEr
 impl Markers {
     /// Keeps out whoever published before: waits for what is under way, and puts a new token in place.
     pub(super) async fn take_over(connection: &mut Connection, table: &TableName, owner: &OutboxOwner) -> Result<Self, EngineError> {
-        make(connection, table).await?;
+        make(connection, "marker", table, &definition(table), "SELECT, INSERT, UPDATE").await?;
         let (name, place) = (table.quoted(), connection.place.clone());
         let failed = |error| not_weirs(Failure::from(error), table, |failure| failure.error(&format!("take over in `{table}`"), &place));
         let transaction = connection.client.transaction().await.map_err(failed)?;

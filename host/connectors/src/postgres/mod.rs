@@ -6,11 +6,13 @@
 
 mod catalog;
 mod cells;
+mod chunk;
 mod columns;
 mod connection;
 mod failures;
 mod fields;
 mod markers;
+mod quarantine;
 mod rows;
 mod secured;
 mod session;

@@ -1,27 +1,23 @@
 //! A publisher that has taken over: a connection, with the temporary table that its rows go through.
 
 use super::catalog;
-use super::connection::{Connection, Place};
+use super::chunk::{Chunk, Faults, Stopped};
+use super::connection::Connection;
 use super::failures::{Failure, told};
 use super::markers::{Markers, Refused};
-use super::rows::{Misfit, Rows};
+use super::quarantine::Quarantine;
+use super::rows::Rows;
 use super::settings::TargetOptions;
 use super::statements::Statements;
-use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, poll_fn};
-use futures_util::sink::Sink;
-use std::fmt;
-use std::pin::{Pin, pin};
-use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::{CopyInSink, IsolationLevel, Statement, Transaction};
+use futures_util::future::BoxFuture;
+use std::ops::Range;
+use tokio_postgres::error::DbError;
+use tokio_postgres::{IsolationLevel, Statement, Transaction};
 use weir_engine::checkpoint::{Marker, MarkerKey};
 use weir_engine::outbox::{OutboxOwner, OutboxSession};
 use weir_engine::runtime::ConnectorIo;
 use weir_engine::{EngineError, ErrorKind, RecordBatch};
-
-/// Rows are handed over in pieces of about so many bytes; between two of them others have their turn.
-const PIECE: usize = 256 << 10;
 
 /// What has taken over.
 pub(super) struct Session {
@@ -29,9 +25,72 @@ pub(super) struct Session {
     markers: Markers,
     rows: Rows,
     table: String,
+    prepared: Prepared,
+    /// Absent where a record that does not fit fails the job.
+    quarantine: Option<Quarantine>,
+}
+
+/// The statements of [`Statements`], as the server knows them.
+struct Prepared {
     copy: Statement,
     delete: Option<Statement>,
     insert: Statement,
+}
+
+impl Prepared {
+    async fn of(connection: &Connection, statements: &Statements) -> Result<Self, tokio_postgres::Error> {
+        let client = &connection.client;
+        client.batch_execute(&statements.stage).await?;
+        let delete = match &statements.delete {
+            Some(delete) => Some(client.prepare(delete).await?),
+            None => None,
+        };
+        Ok(Self { copy: client.prepare(&statements.copy).await?, delete, insert: client.prepare(&statements.insert).await? })
+    }
+
+    /// Brings the staged rows of these records into the target.
+    async fn apply(&self, transaction: &Transaction<'_>, records: &RecordBatch, of: Range<usize>) -> Result<(), tokio_postgres::Error> {
+        let (from, to) = (of.start as i64, of.end as i64);
+        if let (Some(delete), false) = (&self.delete, records.valueless().is_empty()) {
+            transaction.execute(delete, &[&from, &to]).await?;
+        }
+        transaction.execute(&self.insert, &[&from, &to]).await.map(|_| ())
+    }
+
+    /// The same, part by part where the server refuses some: what is left of them is single records, which are left out. The parts come in the order of the records,
+    /// so of a key's records the last one that fits decides.
+    async fn apply_what_fits(
+        &self,
+        transaction: &mut Transaction<'_>,
+        (chunk, quarantine): (&Chunk<'_>, &Quarantine),
+        faults: &mut Faults,
+    ) -> Result<(), Stopped> {
+        let records = chunk.records;
+        let whole = 0..records.len();
+        let mut parts = vec![whole];
+        while let Some(part) = parts.pop() {
+            let savepoint = transaction.savepoint("weir_part").await?;
+            match self.apply(&savepoint, records, part.clone()).await {
+                Ok(()) => savepoint.commit().await?,
+                Err(error) => {
+                    let refused = error.as_db_error().filter(|refused| is_of_a_record(refused)).map(told);
+                    let Some(why) = refused else { return Err(error.into()) };
+                    savepoint.rollback().await?;
+                    match part.len() {
+                        1 => {
+                            faults.insert(part.start, why);
+                            quarantine.admit(chunk, faults).map_err(Stopped::TooMany)?;
+                        }
+                        records => {
+                            let half = part.start + records / 2;
+                            parts.extend([half..part.end, part.start..half]);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Session {
@@ -41,38 +100,48 @@ impl Session {
         let columns = catalog::columns(&connection, options).await?;
         let statements = Statements::of(&options.table, &columns, options.mode);
         let markers = Markers::take_over(&mut connection, &options.marker_table, owner).await?;
-        let client = &connection.client;
-        let failed = |error| Failure::from(error).error(&format!("prepare to write to `{}`", options.table), &connection.place);
-        client.batch_execute(&statements.stage).await.map_err(failed)?;
-        let copy = client.prepare(&statements.copy).await.map_err(failed)?;
-        let insert = client.prepare(&statements.insert).await.map_err(failed)?;
-        let delete = match &statements.delete {
-            Some(delete) => Some(client.prepare(delete).await.map_err(failed)?),
+        let quarantine = match &options.quarantine_table {
+            Some(table) => Some(Quarantine::prepare(&connection, table).await?),
             None => None,
         };
+        let failed = |error| Failure::from(error).error(&format!("prepare to write to `{}`", options.table), &connection.place);
+        let prepared = Prepared::of(&connection, &statements).await.map_err(failed)?;
         let (table, rows) = (options.table.to_string(), Rows::of(columns, options.mode));
-        Ok(Self { connection, markers, rows, table, copy, delete, insert })
+        Ok(Self { connection, markers, rows, table, prepared, quarantine })
     }
 
-    /// One transaction: rows, if any, and the marker. The row that keeps others out is locked once the rows are with the server.
-    async fn transact(&mut self, records: Option<&RecordBatch>, key: &MarkerKey, marker: &Marker) -> Result<(), Stopped> {
-        let place = self.connection.place.clone();
-        let transaction = self.connection.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-        let transaction = transaction.start().await.map_err(Refused::from)?;
-        if let Some(records) = records {
-            let of = Chunk { records, marker, rows: &self.rows, table: &self.table, place: &place };
-            stage(&transaction, &self.copy, &of).await?;
-        }
+    /// One transaction: the marker alone.
+    async fn mark(&mut self, key: &MarkerKey, marker: &Marker) -> Result<(), Refused> {
+        let transaction = self.connection.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
         self.markers.lock(&transaction).await?;
-        if let Some(records) = records {
-            if let (Some(delete), false) = (&self.delete, records.valueless().is_empty()) {
-                transaction.execute(delete, &[]).await.map_err(Refused::from)?;
-            }
-            transaction.execute(&self.insert, &[]).await.map_err(Refused::from)?;
-        }
         self.markers.set(&transaction, key, marker).await?;
-        transaction.commit().await.map_err(Refused::from)?;
-        Ok(())
+        Ok(transaction.commit().await?)
+    }
+
+    /// Publishes a chunk. What the server finds not to fit while rows come in ends the transaction: then it is begun anew without that record.
+    async fn write(&mut self, records: &RecordBatch, key: &MarkerKey, marker: &Marker) -> Result<(), EngineError> {
+        let (place, table) = (self.connection.place.clone(), self.table.clone());
+        let mut faults = Faults::new();
+        loop {
+            let Self { connection, markers, rows, prepared, quarantine, .. } = self;
+            let chunk = Chunk { records, marker, rows, table: &table, place: &place };
+            let transaction = Transact { markers, prepared, quarantine: quarantine.as_ref(), chunk: &chunk, key };
+            match transaction.run(connection, &mut faults).await {
+                Ok(()) => {
+                    quarantine.iter_mut().for_each(|quarantine| quarantine.count(records.len(), &faults));
+                    return Ok(());
+                }
+                Err(Stopped::Misfit(fault)) => match quarantine {
+                    None => return Err(chunk.error(&fault)),
+                    Some(quarantine) => {
+                        faults.insert(fault.record, fault.why);
+                        quarantine.admit(&chunk, &faults)?;
+                    }
+                },
+                Err(Stopped::TooMany(error)) => return Err(error),
+                Err(Stopped::Refused(refused)) => return Err(self.failed(refused)),
+            }
+        }
     }
 
     fn failed(&self, refused: Refused) -> EngineError {
@@ -83,8 +152,8 @@ impl Session {
             Refused::Failed(failure) => {
                 let error = failure.error(&attempted, place);
                 match &failure {
-                    Failure::Refused(refused) if is_constraint(refused) => error.with_hint(
-                        "a record breaks a rule of the table's: leave such records out in front of the sink, or change the rule",
+                    Failure::Refused(refused) if is_of_a_record(refused) => error.with_hint(
+                        "a record breaks a rule of the table's: leave such records out in front of the sink, have them set aside by `on-error = \"quarantine\"`, or change the rule",
                     ),
                     Failure::Refused(_) | Failure::Gone(_) | Failure::Untrusted { .. } => error,
                 }
@@ -93,106 +162,39 @@ impl Session {
     }
 }
 
-/// Rules of integrity, as the classes of errors have them.
-fn is_constraint(refused: &DbError) -> bool {
-    refused.code().code().starts_with("23")
+/// One try to publish a chunk.
+struct Transact<'t> {
+    markers: &'t Markers,
+    prepared: &'t Prepared,
+    quarantine: Option<&'t Quarantine>,
+    chunk: &'t Chunk<'t>,
+    key: &'t MarkerKey,
 }
 
-/// Why a transaction has come to nothing.
-enum Stopped {
-    Refused(Refused),
-    /// A record is at fault.
-    Misfit(EngineError),
-}
-
-impl From<Refused> for Stopped {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-/// A chunk, and what errors have to say of it.
-struct Chunk<'c> {
-    records: &'c RecordBatch,
-    marker: &'c Marker,
-    rows: &'c Rows,
-    table: &'c str,
-    place: &'c Place,
-}
-
-impl Chunk<'_> {
-    /// The error of a record that makes no row.
-    fn misfit(&self, record: usize, Misfit { column, why }: &Misfit) -> Stopped {
-        let named = Named { chunk: self, record };
-        let of_column = match column.and_then(|column| self.rows.column(column)) {
-            Some(column) => format!("column `{}` ({}): {why}", column.name, column.type_name),
-            None => why.clone(),
-        };
-        let message = format!("{named} does not fit the table `{}` of {}: {of_column}", self.table, self.place);
-        let hint = "mend it, or leave such records out in front of the sink";
-        Stopped::Misfit(EngineError::new(ErrorKind::FixInput, message).with_hint(hint))
-    }
-
-    /// The error of what the server has refused while rows came in. It names the row and the column of the temporary table.
-    fn refused(&self, error: tokio_postgres::Error) -> Stopped {
-        let Some(refused) = error.as_db_error() else { return Stopped::Refused(error.into()) };
-        let context = refused.where_().unwrap_or_default();
-        let is_of_data = refused.code().code().starts_with("22") || *refused.code() == SqlState::CHECK_VIOLATION;
-        match number_behind(context, "line ").filter(|line| is_of_data && (1..=self.records.len()).contains(line)) {
-            Some(line) => self.misfit(line - 1, &Misfit { column: number_behind(context, "column c"), why: told(refused) }),
-            None => Stopped::Refused(error.into()),
-        }
-    }
-}
-
-/// A record, as an error names it.
-struct Named<'c> {
-    chunk: &'c Chunk<'c>,
-    record: usize,
-}
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Chunk { records, marker, .. } = self.chunk;
-        let first = marker.records.saturating_sub(records.len() as u64);
-        write!(f, "record {} of checkpoint {}", first + self.record as u64 + 1, marker.checkpoint_id)?;
-        match records.key(self.record).map(String::from_utf8_lossy) {
-            Some(key) => write!(f, " (key {:?})", key.chars().take(60).collect::<String>()),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The number behind `word` in what the server says.
-fn number_behind(text: &str, word: &str) -> Option<usize> {
-    let (_, behind) = text.split_once(word)?;
-    behind.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok()
-}
-
-/// Copies the rows of a chunk into the temporary table.
-async fn stage(transaction: &Transaction<'_>, copy: &Statement, chunk: &Chunk<'_>) -> Result<(), Stopped> {
-    let sink: CopyInSink<Bytes> = transaction.copy_in(copy).await.map_err(Refused::from)?;
-    let (mut sink, mut piece) = (pin!(sink), Vec::with_capacity(PIECE + PIECE / 4));
-    for record in 0..chunk.records.len() {
-        chunk.rows.push(chunk.records, record, &mut piece).map_err(|misfit| chunk.misfit(record, &misfit))?;
-        if piece.len() >= PIECE {
-            let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE + PIECE / 4));
-            if !send(sink.as_mut(), full).await {
-                break;
+impl Transact<'_> {
+    /// One transaction: rows, what is set aside, and the marker. The row that keeps others out is locked once the rows are with the server.
+    async fn run(&self, connection: &mut Connection, faults: &mut Faults) -> Result<(), Stopped> {
+        let Chunk { records, marker, .. } = *self.chunk;
+        let transaction = connection.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let mut transaction = transaction.start().await?;
+        self.chunk.stage(&transaction, &self.prepared.copy, faults, self.quarantine.is_some()).await?;
+        self.markers.lock(&transaction).await?;
+        match self.quarantine {
+            None => self.prepared.apply(&transaction, records, 0..records.len()).await?,
+            Some(quarantine) => {
+                quarantine.admit(self.chunk, faults).map_err(Stopped::TooMany)?;
+                self.prepared.apply_what_fits(&mut transaction, (self.chunk, quarantine), faults).await?;
+                quarantine.write(&transaction, self.key, self.chunk, faults).await?;
             }
-            tokio::task::yield_now().await;
         }
+        self.markers.set(&transaction, self.key, marker).await?;
+        Ok(transaction.commit().await?)
     }
-    // Where the server has refused a row already, the end of it says so.
-    if !piece.is_empty() {
-        send(sink.as_mut(), piece).await;
-    }
-    sink.finish().await.map(|_| ()).map_err(|error| chunk.refused(error))
 }
 
-/// Hands over a piece; false: the server takes no more.
-async fn send(mut sink: Pin<&mut CopyInSink<Bytes>>, piece: Vec<u8>) -> bool {
-    poll_fn(|cx| sink.as_mut().poll_ready(cx)).await.is_ok() && sink.start_send(piece.into()).is_ok()
+/// Rules of integrity, values that a rule of the table's cannot work with, and what its triggers raise, as the classes of errors have them.
+fn is_of_a_record(refused: &DbError) -> bool {
+    refused.code().code().get(..2).is_some_and(|class| ["22", "23", "44", "P0"].contains(&class))
 }
 
 impl OutboxSession for Session {
@@ -201,7 +203,7 @@ impl OutboxSession for Session {
     }
 
     fn set_marker<'a>(&'a mut self, key: &'a MarkerKey, marker: &'a Marker) -> BoxFuture<'a, Result<(), EngineError>> {
-        async move { self.transact(None, key, marker).await.map_err(|stopped| self.stopped(stopped)) }.boxed()
+        async move { self.mark(key, marker).await.map_err(|refused| self.failed(refused)) }.boxed()
     }
 
     fn publish<'a>(
@@ -210,27 +212,6 @@ impl OutboxSession for Session {
         records: &'a RecordBatch,
         marker: &'a Marker,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
-        async move { self.transact(Some(records), key, marker).await.map_err(|stopped| self.stopped(stopped)) }.boxed()
-    }
-}
-
-impl Session {
-    fn stopped(&self, stopped: Stopped) -> EngineError {
-        match stopped {
-            Stopped::Refused(refused) => self.failed(refused),
-            Stopped::Misfit(error) => error,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number_behind;
-
-    #[test]
-    fn the_row_and_the_column_are_found_in_what_the_server_says() {
-        let context = "COPY weir_staged, line 17, column c2: \"abc\"";
-        assert_eq!((number_behind(context, "line "), number_behind(context, "column c")), (Some(17), Some(2)));
-        assert_eq!(number_behind("COPY weir_staged, line 3", "column c"), None);
+        self.write(records, key, marker).boxed()
     }
 }

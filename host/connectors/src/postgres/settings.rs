@@ -66,6 +66,18 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         "The table that says how much is published. It is made where it is not there.",
     ),
     Setting::new(
+        "on-error",
+        Kind::Choice(&["fail", "quarantine"]),
+        Fallback::Value("fail"),
+        "What becomes of a record that fits no row: it fails the job, or it is set aside in `quarantine-table`.",
+    ),
+    Setting::new(
+        "quarantine-table",
+        Kind::Text,
+        Fallback::Value("weir_quarantine"),
+        "The table that has such records, with `on-error = \"quarantine\"`. It is made where it is not there.",
+    ),
+    Setting::new(
         "connect-timeout",
         Kind::Duration(Within { least: Duration::from_millis(100), most: Duration::from_secs(3600), otherwise: "", names_default: false }),
         Fallback::Value("10s"),
@@ -91,6 +103,8 @@ pub(super) struct TargetOptions {
     /// Empty with `upsert`: the primary key.
     pub key: Vec<String>,
     pub marker_table: TableName,
+    /// `None`: a record that does not fit fails the job.
+    pub quarantine_table: Option<TableName>,
 }
 
 impl TargetOptions {
@@ -109,13 +123,14 @@ impl TargetOptions {
         settings.choice("delivery", &[("exactly-once", ())])?;
         let marker_table = settings.text("marker-table")?;
         let marker_table = table_name("marker-table", &marker_table)?;
+        let quarantine_table = quarantine_table(&mut settings)?;
         let connect_timeout = settings.duration("connect-timeout")?;
         let server = Server { url, password, tls, connect_timeout };
         let url = server.shown().map_err(|why| SettingsError::at("url", format!("`url` of the sink `postgres`: {why}")))?;
         if let Some(url) = url {
             settings.show("url", url);
         }
-        let options = Self { server, table, columns, mode, key, marker_table };
+        let options = Self { server, table, columns, mode, key, marker_table, quarantine_table };
         options.agree()?;
         Ok((options, settings.finish()?))
     }
@@ -125,6 +140,10 @@ impl TargetOptions {
         if self.table == self.marker_table {
             let message = format!("the sink `postgres` writes to `{}`, which cannot have its markers as well", self.table);
             return Err(SettingsError::at("marker-table", message));
+        }
+        if let Some(table) = self.quarantine_table.as_ref().filter(|table| [&self.table, &self.marker_table].contains(table)) {
+            let message = format!("`{table}` cannot have what the sink `postgres` sets aside as well");
+            return Err(SettingsError::at("quarantine-table", message));
         }
         if self.mode == Mode::Append && !self.key.is_empty() {
             let error = SettingsError::at("key", "the sink `postgres` appends, which needs no `key`");
@@ -138,6 +157,13 @@ impl TargetOptions {
             }
         }
     }
+}
+
+fn quarantine_table(settings: &mut Settings<'_>) -> Result<Option<TableName>, SettingsError> {
+    let is_used = settings.choice("on-error", &[("fail", false), ("quarantine", true)])?;
+    let table = settings.text("quarantine-table")?;
+    let table = table_name("quarantine-table", &table)?;
+    Ok(is_used.then_some(table))
 }
 
 fn table_name(setting: &str, said: &str) -> Result<TableName, SettingsError> {
@@ -177,6 +203,7 @@ mod tests {
             (json!({ "key": ["a"] }), "needs no `key`"),
             (json!({ "mode": "upsert", "key": ["a"], "columns": { "b": "b" } }), "which `columns` does not fill"),
             (json!({ "marker-table": "t" }), "cannot have its markers"),
+            (json!({ "on-error": "quarantine", "quarantine-table": "t" }), "sets aside"),
             (json!({ "table": "a.b.c" }), "no table can be called"),
             (json!({ "url": "postgres://u@h/d?sslmode=disable", "tls": true }), "contradict"),
             (json!({ "url": "postgres://u@h/d?sslmode=prefer" }), "say `disable` or `verify-full`"),

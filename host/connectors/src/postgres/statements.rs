@@ -7,7 +7,9 @@ use super::settings::Mode;
 use super::table_name::{TableName, quoted};
 
 /// The name of the temporary table. It is the connection's own and empty between two transactions.
-pub(super) const STAGED: &str = "pg_temp.weir_staged";
+const STAGED: &str = "pg_temp.weir_staged";
+/// The rows of it that a statement is about: those of the records from the first parameter up to the second.
+const PART: &str = "n >= $1 AND n < $2";
 
 /// The statements for one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +39,13 @@ impl Statements {
         let keys = || columns.iter().enumerate().filter(|(_, column)| column.in_key());
         let staged_keys = list(keys().map(|(at, _)| format!("c{at}")));
         let (delete, insert) = match mode {
-            Mode::Append => (None, format!("INSERT INTO {table} ({names}) SELECT {values} FROM {STAGED} s ORDER BY s.n")),
+            Mode::Append => (None, format!("INSERT INTO {table} ({names}) SELECT {values} FROM {STAGED} s WHERE {PART} ORDER BY s.n")),
             Mode::Upsert => {
                 let same = keys().map(|(at, column)| format!("t.{} = d.c{at}", quoted(&column.name))).collect::<Vec<_>>().join(" AND ");
-                let delete =
-                    format!("DELETE FROM {table} t USING (SELECT DISTINCT {staged_keys} FROM {STAGED} WHERE deleted) d WHERE {same}");
-                let last = format!("SELECT DISTINCT ON ({staged_keys}) * FROM {STAGED} ORDER BY {staged_keys}, n DESC");
+                let delete = format!(
+                    "DELETE FROM {table} t USING (SELECT DISTINCT {staged_keys} FROM {STAGED} WHERE deleted AND {PART}) d WHERE {same}"
+                );
+                let last = format!("SELECT DISTINCT ON ({staged_keys}) * FROM {STAGED} WHERE {PART} ORDER BY {staged_keys}, n DESC");
                 let key_names = list(keys().map(|(_, column)| quoted(&column.name)));
                 let taken = |column: &TargetColumn| format!("{name} = EXCLUDED.{name}", name = quoted(&column.name));
                 let taken = list(columns.iter().filter(|column| !column.in_key()).map(taken));

@@ -1,0 +1,172 @@
+//! A chunk on its way into the temporary table, and the records of it that are at fault.
+
+use super::connection::Place;
+use super::failures::told;
+use super::markers::Refused;
+use super::rows::{Misfit, Rows};
+use bytes::Bytes;
+use futures_util::future::poll_fn;
+use futures_util::sink::Sink;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::{Pin, pin};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{CopyInSink, Statement, Transaction};
+use weir_engine::checkpoint::Marker;
+use weir_engine::{EngineError, ErrorKind, RecordBatch};
+
+/// Rows are handed over in pieces of about so many bytes; between two of them others have their turn.
+const PIECE: usize = 256 << 10;
+
+/// Why a transaction has come to nothing.
+pub(super) enum Stopped {
+    Refused(Refused),
+    /// A record is at fault.
+    Misfit(Fault),
+    /// More records are than may be set aside.
+    TooMany(EngineError),
+}
+
+impl From<Refused> for Stopped {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<tokio_postgres::Error> for Stopped {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// A record that makes no row, by its place in the chunk, and why.
+pub(super) struct Fault {
+    pub record: usize,
+    pub why: String,
+}
+
+/// The records of a chunk that are left out, each with why.
+pub(super) type Faults = BTreeMap<usize, String>;
+
+/// A chunk, and what errors have to say of it.
+pub(super) struct Chunk<'c> {
+    pub records: &'c RecordBatch,
+    pub marker: &'c Marker,
+    pub rows: &'c Rows,
+    pub table: &'c str,
+    pub place: &'c Place,
+}
+
+impl Chunk<'_> {
+    /// The error of a record that makes no row.
+    pub(super) fn error(&self, Fault { record, why }: &Fault) -> EngineError {
+        let named = Named { chunk: self, record: *record };
+        let message = format!("{named} does not fit the table `{}` of {}: {why}", self.table, self.place);
+        let hint = "mend it, leave such records out in front of the sink, or have them set aside by `on-error = \"quarantine\"`";
+        EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
+    }
+
+    /// The place of a record among those of its checkpoint, from 1 on.
+    pub(super) fn place_of(&self, record: usize) -> u64 {
+        self.marker.records.saturating_sub(self.records.len() as u64) + record as u64 + 1
+    }
+
+    fn fault(&self, record: usize, Misfit { column, why }: Misfit) -> Fault {
+        let why = match column.and_then(|column| self.rows.column(column)) {
+            Some(column) => format!("column `{}` ({}): {why}", column.name, column.type_name),
+            None => why,
+        };
+        Fault { record, why }
+    }
+
+    /// Copies the rows into the temporary table, but for those of `faults`. A record that weir itself finds not to fit is put there as well where `set_aside`.
+    pub(super) async fn stage(
+        &self,
+        transaction: &Transaction<'_>,
+        copy: &Statement,
+        faults: &mut Faults,
+        set_aside: bool,
+    ) -> Result<(), Stopped> {
+        let sink: CopyInSink<Bytes> = transaction.copy_in(copy).await?;
+        let (mut sink, mut piece) = (pin!(sink), Vec::with_capacity(PIECE + PIECE / 4));
+        let mut sent = Vec::with_capacity(self.records.len());
+        for record in (0..self.records.len()).filter(|record| !faults.contains_key(record)).collect::<Vec<_>>() {
+            let before = piece.len();
+            match self.rows.push(self.records, record, &mut piece) {
+                Ok(()) => sent.push(record),
+                Err(misfit) => {
+                    let fault = self.fault(record, misfit);
+                    if !set_aside {
+                        return Err(Stopped::Misfit(fault));
+                    }
+                    piece.truncate(before);
+                    faults.insert(record, fault.why);
+                }
+            }
+            if piece.len() >= PIECE {
+                let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE + PIECE / 4));
+                if !send(sink.as_mut(), full).await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        // Where the server has refused a row already, the end of it says so.
+        if !piece.is_empty() {
+            send(sink.as_mut(), piece).await;
+        }
+        sink.finish().await.map(|_| ()).map_err(|error| self.refused(error, &sent))
+    }
+
+    /// What the server has refused while rows came in. It names the row and the column of the temporary table.
+    fn refused(&self, error: tokio_postgres::Error, sent: &[usize]) -> Stopped {
+        let Some(refused) = error.as_db_error() else { return error.into() };
+        let context = refused.where_().unwrap_or_default();
+        let is_of_data = refused.code().code().starts_with("22") || *refused.code() == SqlState::CHECK_VIOLATION;
+        let line = number_behind(context, "line ").filter(|_| is_of_data);
+        match line.and_then(|line| sent.get(line.checked_sub(1)?)) {
+            Some(record) => Stopped::Misfit(self.fault(*record, Misfit { column: number_behind(context, "column c"), why: told(refused) })),
+            None => error.into(),
+        }
+    }
+}
+
+/// A record, as an error names it.
+struct Named<'c> {
+    chunk: &'c Chunk<'c>,
+    record: usize,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Chunk { records, marker, .. } = self.chunk;
+        write!(f, "record {} of checkpoint {}", self.chunk.place_of(self.record), marker.checkpoint_id)?;
+        match records.key(self.record).map(String::from_utf8_lossy) {
+            Some(key) => write!(f, " (key {:?})", key.chars().take(60).collect::<String>()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The number behind `word` in what the server says.
+fn number_behind(text: &str, word: &str) -> Option<usize> {
+    let (_, behind) = text.split_once(word)?;
+    behind.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Hands over a piece; false: the server takes no more.
+async fn send(mut sink: Pin<&mut CopyInSink<Bytes>>, piece: Vec<u8>) -> bool {
+    poll_fn(|cx| sink.as_mut().poll_ready(cx)).await.is_ok() && sink.start_send(piece.into()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_behind;
+
+    #[test]
+    fn the_row_and_the_column_are_found_in_what_the_server_says() {
+        let context = "COPY weir_staged, line 17, column c2: \"abc\"";
+        assert_eq!((number_behind(context, "line "), number_behind(context, "column c")), (Some(17), Some(2)));
+        assert_eq!(number_behind("COPY weir_staged, line 3", "column c"), None);
+    }
+}

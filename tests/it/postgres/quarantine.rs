@@ -1,0 +1,58 @@
+//! Records that fit no row, set aside: each is there once, with why, and the others are rows.
+
+use super::{bench, passing};
+use weir_tests::process::PostgresServer;
+
+/// Runs a job that writes these lines to `table` and sets aside what does not fit; what it has set aside: place, value and why.
+#[track_caller]
+fn set_aside(server: &PostgresServer, table: &str, of_sink: &str, lines: &str) -> String {
+    let of_sink = format!("on-error = \"quarantine\"\nquarantine-table = \"{table}_aside\"\n{of_sink}");
+    bench(passing(&server.url(), table, &of_sink), lines.into()).run("run job.toml").assert(0, &["finished"]);
+    server.psql(&format!("SELECT record, convert_from(value, 'UTF8'), error FROM {table}_aside ORDER BY checkpoint_id, record"))
+}
+
+#[test]
+fn what_weir_and_what_the_server_finds_not_to_fit_is_set_aside_and_the_rest_is_there() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k text, n int2, code varchar(3), CHECK (n <> 13)");
+    let lines = [
+        r#"{"k":"a","n":1}"#,
+        r#"{"k":"b","n":70000}"#,
+        r#"{"k":"c","code":"long"}"#,
+        r#"{"k":"d","n":13}"#,
+        r#"{"k":"e","code":"longer"}"#,
+        r#"{"k":"f","n":2}"#,
+    ];
+    let aside = set_aside(&server, &table, "", &format!("{}\n", lines.join("\n")));
+    assert_eq!(server.psql(&format!("SELECT k FROM {table} ORDER BY n")), "a\nf\n");
+    let aside: Vec<&str> = aside.lines().collect();
+    let whys =
+        ["column `n` (smallint): ", "column `code` (character varying(3)): value too long", "violates check constraint", "value too long"];
+    assert_eq!(aside.len(), whys.len(), "{aside:?}");
+    for ((row, line), why) in aside.iter().zip(&lines[1..5]).zip(whys) {
+        assert!(row.contains(&format!("|{line}|")) && row.contains(why), "{row}");
+    }
+}
+
+#[test]
+fn of_a_keys_records_the_last_one_that_fits_decides() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k text PRIMARY KEY, n int2, CHECK (n <> 13)");
+    let line = |(k, n): &(&str, u32)| format!("{{\"k\":\"{k}\",\"n\":{n}}}\n");
+    let lines: String = [("a", 1), ("a", 13), ("b", 1), ("b", 13), ("c", 13), ("b", 2), ("c", 3), ("d", 13)].iter().map(line).collect();
+    let aside = set_aside(&server, &table, "mode = \"upsert\"", &lines);
+    assert_eq!(server.psql(&format!("SELECT k, n FROM {table} ORDER BY k")), "a|1\nb|2\nc|3\n");
+    assert!(aside.contains(r#"2|{"k":"a","n":13}|"#) && aside.contains(r#"8|{"k":"d","n":13}|"#), "{aside}");
+}
+
+#[test]
+fn more_than_may_be_an_exception_ends_the_job() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k text, n int2, CHECK (n <> 13)");
+    for line in [r#"{"k":"a","n":13}"#, r#"{"k":"a","n":70000}"#] {
+        let job = passing(&server.url(), &table, "on-error = \"quarantine\"");
+        let ended = bench(job, format!("{line}\n").repeat(1_100)).run("run job.toml");
+        ended.assert(1, &["set records aside in `weir_quarantine`: ", "do not fit the table", "are no exceptions"]);
+    }
+    assert_eq!(server.psql(&format!("SELECT count(*) FROM {table}")).trim(), "0");
+}
