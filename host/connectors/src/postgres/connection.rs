@@ -62,6 +62,11 @@ impl Server {
             (Some(_), 0) => return Err("it names no host".into()),
             (Some(_), _) => {}
         }
+        // Where there is none the client would find that out at every connect, as if the server were down.
+        let is_named = !config.get_hosts().is_empty() && config.get_hosts().iter().all(|host| matches!(host, Host::Tcp(_)));
+        if connector.0.is_some() && !is_named {
+            return Err("TLS needs the server's name or address as `host`: `hostaddr` alone, or the folder of a socket, is none".into());
+        }
         config.application_name("weir").connect_timeout(self.connect_timeout);
         let (idle, interval, retries) = KEEPALIVE;
         config.keepalives_idle(idle).keepalives_interval(interval).keepalives_retries(retries);

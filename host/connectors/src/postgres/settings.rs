@@ -206,6 +206,8 @@ mod tests {
             (json!({ "on-error": "quarantine", "quarantine-table": "t" }), "sets aside"),
             (json!({ "table": "a.b.c" }), "no table can be called"),
             (json!({ "url": "postgres://u@h/d?sslmode=disable", "tls": true }), "contradict"),
+            (json!({ "url": "hostaddr=127.0.0.1 user=u sslmode=require" }), "TLS needs the server's name"),
+            (json!({ "url": "host=/run/postgresql user=u", "tls": true }), "TLS needs the server's name"),
             (json!({ "url": "postgres://u@h/d?sslmode=prefer" }), "say `disable` or `verify-full`"),
             (json!({ "tls": { "ca": "no-such-file.pem" } }), "no-such-file.pem"),
             (json!({ "url": "postgres://u:${WEIR_NOT_SET_ANYWHERE}@h/d" }), "is not set"),
