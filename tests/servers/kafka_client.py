@@ -11,7 +11,7 @@ import sys
 import time
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 # A broker that is killed and comes back is found again at once.
 CLUSTER = {"bootstrap.servers": sys.argv[1], "reconnect.backoff.max.ms": 200, "log_level": 0}
@@ -184,7 +184,14 @@ def commit(group, topic, offsets):
     ADMIN.alter_consumer_group_offsets([asked])[group].result(WITHIN)
 
 
-DO = [wait_until_ready, create, add_partitions, delete, delete_records, produce, transact, committed, offsets, commit]
+def scram(user, mechanism, password):
+    """Gives a user a password for a mechanism of SCRAM, in place of the one before."""
+    info = ScramCredentialInfo({"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}[mechanism], 4096)
+    for altered in ADMIN.alter_user_scram_credentials([UserScramCredentialUpsertion(user, info, password.encode())]).values():
+        altered.result(WITHIN)
+
+
+DO = [scram, wait_until_ready, create, add_partitions, delete, delete_records, produce, transact, committed, offsets, commit]
 
 
 def answer(line):

@@ -69,7 +69,7 @@ const SOURCES: &[SourceConnector] = &[
         name: "kafka",
         capabilities: kafka::CAPABILITIES,
         settings: kafka::SOURCE_SETTINGS,
-        build: |settings, _| shared_source(kafka::KafkaSource::new(settings)),
+        build: |settings, base_dir| shared_source(kafka::KafkaSource::new(settings, base_dir)),
         matched_output: None,
     },
     SourceConnector {
@@ -129,7 +129,7 @@ const SINKS: &[SinkConnector] = &[
         name: "kafka",
         capabilities: SinkCapabilities { owns_stdout: false },
         settings: kafka::SINK_SETTINGS,
-        build: |settings, _| shared_sink(kafka::sink(settings)),
+        build: |settings, base_dir| shared_sink(kafka::sink(settings, base_dir)),
         committer: None,
         output: None,
     },

@@ -7,7 +7,7 @@
 mod clients;
 pub(crate) mod steps;
 pub(crate) mod table;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "kafka", feature = "postgres"))]
 pub(crate) mod tls;
 
 use serde_json::{Map, Value};

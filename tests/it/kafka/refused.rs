@@ -24,7 +24,7 @@ fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
     refused("options = { \"isolation.level\" = \"read_uncommitted\" }", "", &["may not have `isolation.level`", "never read"]);
     refused("options = { \"group.id\" = \"g\" }", "", &["may not have `group.id`", "`group` says it"]);
     refused("", "options = { \"transactional.id\" = \"x\" }", &["may not have `transactional.id`", "weir sets it"]);
-    refused("", "options = { \"security.protocol\" = \"ssl\" }", &["may not have `security.protocol`", "are not built yet"]);
+    refused("", "options = { \"security.protocol\" = \"ssl\" }", &["may not have `security.protocol`", "`tls` and `sasl` say it"]);
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = format!("[\"{}\"]", server.topic(1));
     bench(passing(&server, &topic, "x", "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);

@@ -4,6 +4,7 @@
 
 use super::conversation::{Conversation, free_ports};
 use super::kafka_jars::kafka_jars;
+use super::kafka_listeners::KafkaListeners;
 use super::python_environment::python_with;
 use serde_json::{Value, json};
 use std::fs;
@@ -35,6 +36,7 @@ const STARTED_WITHIN: u64 = 120;
 /// A running broker.
 pub struct KafkaServer {
     port: u16,
+    listeners: KafkaListeners,
     jars: PathBuf,
     /// The shell that runs it.
     broker: Mutex<Conversation>,
@@ -81,7 +83,8 @@ impl KafkaServer {
         let (python, jars) = (python_with("kafka-client", CLIENT)?, kafka_jars()?);
         let folder = tempfile::tempdir().map_err(|error| format!("make a folder: {error}"))?.keep();
         let (port, controller) = free_ports().ok_or("no port is free")?;
-        fs::write(folder.join("server.properties"), settings(port, controller, &folder))
+        let listeners = KafkaListeners::new(&folder)?;
+        fs::write(folder.join("server.properties"), settings(port, controller, &listeners, &folder))
             .map_err(|error| format!("write its settings: {error}"))?;
         format_folder(&jars, &folder)?;
         let mut shell = Command::new("sh");
@@ -89,7 +92,7 @@ impl KafkaServer {
         let mut client = Command::new(python);
         client.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/kafka_client.py")).arg(format!("127.0.0.1:{port}"));
         let (broker, client) = (Conversation::begin(shell)?, Conversation::begin(client)?);
-        let server = Self { port, jars, broker: Mutex::new(broker), client: Mutex::new(client), turn: RwLock::new(()) };
+        let server = Self { port, listeners, jars, broker: Mutex::new(broker), client: Mutex::new(client), turn: RwLock::new(()) };
         server.order("begin");
         match server.asked(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN })) {
             Ok(_) => Ok(server),
@@ -137,6 +140,11 @@ impl KafkaServer {
     /// Where it is, as a job file has it.
     pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its other listeners.
+    pub fn listeners(&self) -> &KafkaListeners {
+        &self.listeners
     }
 
     /// A name that nobody else has.
@@ -209,12 +217,13 @@ impl Drop for KafkaAlone {
     }
 }
 
-fn settings(port: u16, controller: u16, folder: &Path) -> String {
+fn settings(port: u16, controller: u16, listeners: &KafkaListeners, folder: &Path) -> String {
+    let plain = format!("PLAINTEXT://127.0.0.1:{port}");
+    let all = listeners.settings(&format!("{plain},CONTROLLER://127.0.0.1:{controller}"), &plain);
     let data = folder.join("data");
     format!(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\nadvertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-         controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
+         {all}controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n\
          group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\n",
         data.display()

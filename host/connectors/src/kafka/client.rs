@@ -1,17 +1,16 @@
 //! A client of the cluster: how it is made, what it tells, and what its errors mean.
 
+use super::security::{Credentials, Security};
+use super::told::{Producing, Refusal, Told};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
-use rdkafka::topic_partition_list::TopicPartitionList;
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use rdkafka::producer::BaseProducer;
+use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -19,21 +18,45 @@ use weir_engine::{EngineError, ErrorKind};
 pub(super) type Consumer = BaseConsumer<Told>;
 
 /// Where a cluster is, and how it is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Cluster {
     pub brokers: String,
+    pub security: Security,
     pub options: BTreeMap<String, String>,
     pub connect_timeout: Duration,
+    /// It has answered, to whatever was made of the same settings. What it refuses from then on may pass: a password that is replaced there and not yet here.
+    pub has_answered: Arc<AtomicBool>,
 }
 
 impl Cluster {
-    fn config(&self) -> ClientConfig {
+    /// What every client of it is told, and which part of that are credentials.
+    fn config(&self) -> Result<(ClientConfig, Credentials), EngineError> {
+        let credentials = self.security.now().map_err(|error| {
+            let message = format!("connect to the Kafka cluster at {}: {error}", self.brokers);
+            let error_of_it = EngineError::new(self.kind_of_refusal(), message);
+            error.hint.iter().fold(error_of_it, |of_it, hint| of_it.with_hint(hint))
+        })?;
         let mut config = ClientConfig::new();
         // A broker that comes back is found again within a second, and not within ten.
         config.set("client.id", "weir").set("reconnect.backoff.max.ms", "1000");
         self.options.iter().for_each(|(name, value)| _ = config.set(name, value));
         config.set("bootstrap.servers", &self.brokers);
-        config
+        credentials.iter().for_each(|(name, value)| _ = config.set(name, value));
+        Ok((config, credentials))
+    }
+
+    /// True where a client was made with other credentials than there are now.
+    pub(super) fn is_outdated(&self, told: &Told) -> bool {
+        self.security.now().is_ok_and(|now| now != *told.credentials())
+    }
+
+    /// It has answered.
+    pub(super) fn answered(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
+    }
+
+    fn kind_of_refusal(&self) -> ErrorKind {
+        if self.has_answered.load(Ordering::Relaxed) { ErrorKind::Retry } else { ErrorKind::FixInput }
     }
 
     /// A consumer of it. `wake` is called when it has something to say. Nothing is asked of the cluster yet.
@@ -46,7 +69,7 @@ impl Cluster {
         pace: Pace,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Consumer, EngineError> {
-        let mut config = self.config();
+        let (mut config, credentials) = self.config()?;
         // Once a reader is slower than its fetcher, librdkafka would wait a second for it each time.
         for (name, value) in [("fetch.queue.backoff.ms", 10), ("fetch.wait.max.ms", pace.fetch_wait_ms)] {
             if !self.options.contains_key(name) {
@@ -61,7 +84,7 @@ impl Cluster {
             .set("isolation.level", isolation.word())
             .set("enable.partition.eof", "true")
             .set("statistics.interval.ms", pace.statistics_ms.to_string());
-        let consumer: KafkaResult<Consumer> = config.create_with_context(Told::default());
+        let consumer: KafkaResult<Consumer> = config.create_with_context(Told::with(credentials));
         let mut consumer = consumer.map_err(|error| self.failed("make a client", &error, None))?;
         consumer.set_nonempty_callback(wake);
         Ok(consumer)
@@ -74,7 +97,7 @@ impl Cluster {
 
     /// A producer with this transactional id, whose transactions may be open for so long.
     pub(super) fn producer(&self, transactional_id: &str, timeout: Duration) -> Result<BaseProducer<Producing>, EngineError> {
-        let mut config = self.config();
+        let (mut config, credentials) = self.config()?;
         // A chunk is complete when it is handed over: nothing is waited for that would fill a batch.
         if !self.options.contains_key("linger.ms") {
             config.set("linger.ms", "5");
@@ -87,13 +110,18 @@ impl Cluster {
             .set("transactional.id", transactional_id)
             .set("enable.idempotence", "true")
             .set("transaction.timeout.ms", timeout.as_millis().to_string());
-        config.create_with_context(Producing::default()).map_err(|error| self.failed("make a producer", &error, None))
+        config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
     }
 
     /// How many partitions a topic has; `None`: it is not there. A consumer asks: where another client does, brokers may make the topic.
     pub(super) fn partitions(&self, client: &Consumer, topic: &str, attempted: &str) -> Result<Option<usize>, EngineError> {
-        let failed = |error: &KafkaError| self.failed(attempted, error, Some(client.context()));
+        let failed = |error: &KafkaError| {
+            // What went wrong lies in the client's queue.
+            while client.poll(Duration::ZERO).is_some() {}
+            self.failed(attempted, error, Some(client.context()))
+        };
         let found = client.fetch_metadata(Some(topic), self.connect_timeout).map_err(|error| failed(&error))?;
+        self.answered();
         let Some(found) = found.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {
             None => Ok(Some(found.partitions().len())),
@@ -104,28 +132,85 @@ impl Cluster {
 
     /// A client that makes and looks at topics.
     pub(super) fn admin(&self) -> Result<Asking<AdminClient<Told>>, EngineError> {
-        let admin: KafkaResult<AdminClient<Told>> = self.config().create_with_context(Told::default());
+        let (config, credentials) = self.config()?;
+        let admin: KafkaResult<AdminClient<Told>> = config.create_with_context(Told::with(credentials));
         admin.map(Asking::new).map_err(|error| self.failed("make a client", &error, None))
     }
 
     /// An error of the cluster, with the address and the newest trouble that the client has told of.
     pub(super) fn failed(&self, attempted: &str, error: &KafkaError, told: Option<&Told>) -> EngineError {
+        use RDKafkaErrorCode::{
+            ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed, TransactionalIdAuthorizationFailed,
+            UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
+        };
         let code = error.rdkafka_error_code();
+        let attempted = format!("{attempted} of the Kafka cluster at {}", self.brokers);
+        if let Some(refusal) = told.and_then(Told::refusal).filter(|_| code.is_none_or(is_of_connection)) {
+            return self.refused(&attempted, &refusal);
+        }
+        let trouble = told.and_then(Told::trouble);
         let (kind, hint) = match code {
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed,
-            ) => (ErrorKind::FixInput, "the cluster does not give this client the right to"),
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition) => {
+            Some(TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed | TransactionalIdAuthorizationFailed) => {
+                (ErrorKind::FixInput, "the cluster does not give this client the right to")
+            }
+            Some(UnknownTopicOrPartition | UnknownTopic | UnknownPartition) => {
                 (ErrorKind::FixInput, "create it, or mend its name; `kafka-topics.sh --list` shows what there is")
+            }
+            _ if matches!(error, KafkaError::ClientCreation(_) | KafkaError::ClientConfig(..)) => {
+                (ErrorKind::FixInput, "see `tls`, `sasl` and `options`")
+            }
+            _ if trouble.as_ref().is_some_and(|trouble| speaks_otherwise(trouble)) => {
+                (ErrorKind::Retry, "the broker may expect `tls` or `sasl` at this address, or the other way round")
             }
             _ => (ErrorKind::Retry, "is a broker running there, and does the address that it advertises lead to it from here?"),
         };
         let what = code.map_or_else(|| error.to_string(), |code| code.to_string());
-        let trouble = told.and_then(Told::trouble).map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-        EngineError::new(kind, format!("{attempted} of the Kafka cluster at {}: {what}{trouble}", self.brokers)).with_hint(hint)
+        let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+        EngineError::new(kind, format!("{attempted}: {what}{trouble}")).with_hint(hint)
     }
+
+    /// An error of a broker that does not let this client in.
+    pub(super) fn refused(&self, attempted: &str, refusal: &Refusal) -> EngineError {
+        let (why, hint) = match refusal {
+            Refusal::Authentication(why) => {
+                let who = self.security.who().unwrap_or_else(|| "no `sasl`".into());
+                (format!("{who}: {why}"), "is `password` of `sasl` the one that the cluster has for this user and this mechanism?")
+            }
+            Refusal::Encryption(why) if why.contains("certificate verify failed") => match self.security.names_ca() {
+                true => (
+                    why.clone(),
+                    "does `ca` of `tls` say who has signed the broker's certificate, and is that for the host that `brokers` says?",
+                ),
+                false => (
+                    why.clone(),
+                    "`tls = { ca = … }` says who has signed the broker's certificate, where that is nobody whom this machine trusts",
+                ),
+            },
+            Refusal::Encryption(why) if self.security.now().is_ok_and(|now| now.has_certificate()) => {
+                (why.clone(), "does the cluster trust who has signed `certificate` of `tls`?")
+            }
+            Refusal::Encryption(why) => {
+                (why.clone(), "the broker may ask for a certificate of the client: `tls = { certificate = …, key = … }`")
+            }
+        };
+        EngineError::new(self.kind_of_refusal(), format!("{attempted}: {why}")).with_hint(hint)
+    }
+}
+
+/// True of what is said of a connection, and not of what was asked over it.
+fn is_of_connection(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, Authentication, BrokerTransportFailure, MessageTimedOut, OperationTimedOut, SSL, SaslAuthenticationFailed,
+    };
+    matches!(
+        code,
+        AllBrokersDown | Authentication | BrokerTransportFailure | MessageTimedOut | OperationTimedOut | SSL | SaslAuthenticationFailed
+    )
+}
+
+/// True where librdkafka suspects that the broker expects something else at this address.
+fn speaks_otherwise(trouble: &str) -> bool {
+    trouble.contains("security.protocol") || trouble.contains("PLAINTEXT broker listener")
 }
 
 /// How often a consumer hears of its partitions.
@@ -198,144 +283,5 @@ impl Isolation {
             Self::Committed => "read_committed",
             Self::Uncommitted => "read_uncommitted",
         }
-    }
-}
-
-/// What a producer tells.
-#[derive(Default)]
-pub(super) struct Producing {
-    pub told: Told,
-    refused: Mutex<Option<KafkaError>>,
-}
-
-impl Producing {
-    /// A transaction begins: what became of the one before is no matter of its.
-    pub(super) fn begin(&self) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Why the first message of the transaction was not taken that was not.
-    pub(super) fn refused(&self) -> Option<KafkaError> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ClientContext for Producing {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.told.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.told.error(error, reason);
-    }
-}
-
-impl ProducerContext for Producing {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
-        }
-    }
-}
-
-/// What a client tells beside its answers.
-#[derive(Default)]
-pub(super) struct Told {
-    news: Mutex<News>,
-}
-
-#[derive(Default)]
-struct News {
-    /// Why a broker is not reached, or what else does not go as it should.
-    trouble: Option<String>,
-    /// Where each partition ends for a reader, by topic and partition.
-    ends: HashMap<String, HashMap<i32, i64>>,
-}
-
-impl Told {
-    fn news(&self) -> MutexGuard<'_, News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The newest trouble.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.news().trouble.clone()
-    }
-
-    /// Where a partition ended about a second ago, for a reader of committed records; `None`: not known yet.
-    pub(super) fn end(&self, topic: &str, partition: i32) -> Option<i64> {
-        self.news().ends.get(topic)?.get(&partition).copied()
-    }
-}
-
-impl ClientContext for Told {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // Why a connection fails is said here alone, behind the name of librdkafka's thread.
-        if facility == "FAIL" {
-            let why = message.split_once("]: ").map_or(message, |(_, why)| why);
-            self.news().trouble = Some(why.to_owned());
-        }
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::warn!("kafka: {message}"),
-            _ => tracing::debug!("kafka: {facility}: {message}"),
-        }
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        match serde_json::from_slice::<Statistics>(statistics) {
-            Ok(statistics) => self.news().ends = statistics.ends(),
-            Err(error) => tracing::debug!("kafka: statistics that cannot be read: {error}"),
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!("kafka: {error}: {reason}");
-        if !matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PartitionEOF)) {
-            self.news().trouble = Some(reason.to_owned());
-        }
-    }
-}
-
-impl ConsumerContext for Told {
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::warn!("kafka: the group was not told how far the job has come: {error}");
-        }
-    }
-}
-
-/// The part of librdkafka's statistics that is used.
-#[derive(Deserialize)]
-struct Statistics {
-    #[serde(default)]
-    topics: HashMap<String, TopicStatistics>,
-}
-
-#[derive(Deserialize)]
-struct TopicStatistics {
-    #[serde(default)]
-    partitions: HashMap<String, PartitionStatistics>,
-}
-
-#[derive(Deserialize)]
-struct PartitionStatistics {
-    #[serde(default = "unknown")]
-    ls_offset: i64,
-}
-
-fn unknown() -> i64 {
-    -1
-}
-
-impl Statistics {
-    fn ends(self) -> HashMap<String, HashMap<i32, i64>> {
-        let partitions = |of: TopicStatistics| -> HashMap<i32, i64> {
-            let end =
-                |(number, of): (String, PartitionStatistics)| Some((number.parse().ok()?, Some(of.ls_offset).filter(|end| *end >= 0)?));
-            of.partitions.into_iter().filter_map(end).collect()
-        };
-        self.topics.into_iter().map(|(topic, of)| (topic, partitions(of))).collect()
     }
 }

@@ -37,7 +37,7 @@ impl<'a> Discovery<'a> {
 
     /// An answer, or what is wrong with the cluster.
     fn answer<T>(&self, attempted: &str, answer: KafkaResult<T>) -> Result<T, EngineError> {
-        answer.map_err(|error| {
+        answer.inspect(|_| self.cluster().answered()).map_err(|error| {
             // What went wrong lies in the client's queue.
             while self.client.poll(Duration::ZERO).is_some() {}
             self.cluster().failed(attempted, &error, Some(self.client.context()))

@@ -137,7 +137,7 @@ impl Reading<'_> {
     }
 }
 
-type Admin = AdminClient<super::client::Told>;
+type Admin = AdminClient<super::told::Told>;
 
 fn options(cluster: &Cluster) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(cluster.connect_timeout)).operation_timeout(Some(cluster.connect_timeout))

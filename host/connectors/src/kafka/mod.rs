@@ -13,10 +13,12 @@ mod options;
 mod partition;
 mod progress;
 mod reader;
+mod security;
 mod session;
 mod settings;
 mod source;
 mod target;
+mod told;
 mod topics;
 
 pub(crate) use settings::SOURCE_SETTINGS;

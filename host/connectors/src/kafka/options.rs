@@ -27,6 +27,17 @@ const OWNED: [(&str, &str); 17] = [
     ("log_level", "`WEIR_LOG` says what is logged"),
 ];
 
+/// The same of all whose names begin so.
+const OWNED_KINDS: [(&str, &str); 7] = [
+    ("security.", "`tls` and `sasl` say it"),
+    ("ssl.", "`tls` says it"),
+    ("enable.ssl", "certificates are always verified: `ca` of `tls` names who signs them"),
+    ("sasl.", "`sasl` says it"),
+    ("enable.sasl", "of SASL there are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, by `sasl`"),
+    ("oauthbearer", "of SASL there are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, by `sasl`"),
+    ("https.", "of SASL there are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, by `sasl`"),
+];
+
 /// Reads them, and has librdkafka look at each.
 pub(super) fn read(settings: &mut Settings<'_>) -> Result<BTreeMap<String, String>, SettingsError> {
     let table = |value: &Value| -> Option<BTreeMap<String, String>> {
@@ -45,9 +56,8 @@ fn check(name: &str, value: &str) -> Result<(), SettingsError> {
     if let Some((_, instead)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         return Err(refused(format!("`options` of `kafka` may not have `{name}`")).with_hint(*instead));
     }
-    if ["ssl.", "sasl.", "security.", "enable.ssl", "oauthbearer", "https."].iter().any(|begin| name.starts_with(begin)) {
-        let error = refused(format!("`options` of `kafka` may not have `{name}`"));
-        return Err(error.with_hint("connections that are encrypted or authenticated are not built yet"));
+    if let Some((_, instead)) = OWNED_KINDS.iter().find(|(begin, _)| name.starts_with(begin)) {
+        return Err(refused(format!("`options` of `kafka` may not have `{name}`")).with_hint(*instead));
     }
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),

@@ -1,10 +1,11 @@
 //! Reads the partitions of one subtask, in turn: what librdkafka has fetched of each lies in a queue of its own.
 
-use super::client::{Consumer, Isolation, Pace, Told, let_go};
+use super::client::{Consumer, Isolation, Pace, let_go};
 use super::lost::{Ends, Question};
 use super::partition::PartitionSpec;
 use super::progress::Progress;
 use super::settings::{OnReset, SourceOptions};
+use super::told::Told;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use futures_util::task::AtomicWaker;
@@ -53,24 +54,45 @@ impl KafkaReader {
     }
 
     fn add(&mut self, splits: Vec<SplitState>, resets: &HashMap<String, i64>) -> Result<(), EngineError> {
-        let mut list = TopicPartitionList::new();
+        let first = self.partitions.len();
         for split in splits {
             let mut partition = Partition { progress: Progress::new(&split)?, split, queue: None, asked: None };
             if let Some(offset) = resets.get(&partition.split.id).filter(|_| partition.is_open()) {
                 partition.progress.go_on_at(*offset);
             }
-            if partition.is_open() {
-                partition.queue = Some(self.queue(&partition.progress.spec)?);
-                let spec = &partition.progress.spec;
-                let added = list.add_partition_offset(&spec.topic, spec.partition, Offset::Offset(partition.progress.position.offset));
-                added.map_err(|error| self.failed("begin to read", &error))?;
-            }
             self.partitions.push(partition);
+        }
+        self.begin(first)
+    }
+
+    /// Begins to read those from this place on that have not been read to their end.
+    fn begin(&mut self, first: usize) -> Result<(), EngineError> {
+        let mut list = TopicPartitionList::new();
+        for place in first..self.partitions.len() {
+            if self.partitions[place].is_open() {
+                let Progress { spec, position, .. } = &self.partitions[place].progress;
+                let added = list.add_partition_offset(&spec.topic, spec.partition, Offset::Offset(position.offset));
+                added.map_err(|error| self.failed("begin to read", &error))?;
+                let spec = spec.clone();
+                self.partitions[place].queue = Some(self.queue(&spec)?);
+            }
         }
         if list.count() == 0 {
             return Ok(());
         }
         self.consumer()?.incremental_assign(&list).map_err(|error| self.failed("begin to read", &error))
+    }
+
+    /// A broker does not let the client in, with what it was made with. Where there is something else by now, another client goes on where this one was.
+    fn renew_where_refused(&mut self) -> Result<(), EngineError> {
+        let told = self.consumer.as_ref().map(|consumer| &**consumer.context());
+        if !told.is_some_and(|told| told.refusal().is_some() && self.options.cluster.is_outdated(told)) {
+            return Ok(());
+        }
+        tracing::info!("kafka: the cluster at {} is connected to with new credentials", self.options.cluster.brokers);
+        let queues: Vec<_> = self.partitions.iter_mut().map(|partition| partition.queue.take()).collect();
+        let_go((queues, self.consumer.take()));
+        self.begin(0)
     }
 
     fn consumer(&mut self) -> Result<Arc<Consumer>, EngineError> {
@@ -114,12 +136,18 @@ impl KafkaReader {
         Ok(())
     }
 
-    /// An error of no partition: librdkafka tries again by itself, unless nothing can come of that.
+    /// An error of no partition: librdkafka tries again by itself, unless nothing can come of that. A client that is refused goes on with what it has been given, and waits.
     fn trouble(&self, error: &KafkaError) -> Result<(), EngineError> {
-        use RDKafkaErrorCode::{Authentication, SaslAuthenticationFailed, TopicAuthorizationFailed};
-        let is_final = matches!(error, KafkaError::MessageConsumptionFatal(_))
-            || matches!(error.rdkafka_error_code(), Some(Authentication | SaslAuthenticationFailed | TopicAuthorizationFailed));
-        if is_final { Err(self.failed("read", error)) } else { Ok(()) }
+        use RDKafkaErrorCode::{Authentication, SSL, SaslAuthenticationFailed, TopicAuthorizationFailed};
+        match error.rdkafka_error_code() {
+            Some(Authentication | SSL | SaslAuthenticationFailed) => {
+                tracing::warn!("{}; it is tried again", self.failed("read", error));
+                Ok(())
+            }
+            Some(TopicAuthorizationFailed) => Err(self.failed("read", error)),
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(self.failed("read", error)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads of the first partition in turn that has anything; false where none has.
@@ -248,7 +276,10 @@ impl SourceReader for KafkaReader {
     fn poll_read(&mut self, cx: &mut Context<'_>, max_records: usize, out: &mut SplitBatch) -> Poll<Result<ReadStatus, EngineError>> {
         // Whatever comes behind this wakes.
         self.waker.register(cx.waker());
-        let came = self.read_news().and_then(|()| Ok(self.read(max_records, out)? | (self.options.is_bounded && self.end()?)));
+        let came = self
+            .read_news()
+            .and_then(|()| self.renew_where_refused())
+            .and_then(|()| Ok(self.read(max_records, out)? | (self.options.is_bounded && self.end()?)));
         let is_over = self.options.is_bounded && self.partitions.iter().all(|partition| partition.queue.is_none());
         match came {
             Err(error) => Poll::Ready(Err(error)),

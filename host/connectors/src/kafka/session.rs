@@ -1,8 +1,9 @@
 //! A publisher that has taken over. librdkafka's transactions wait for the cluster, so they run on a thread of their own, which ends with the session.
 
-use super::client::{Cluster, Isolation, Producing};
+use super::client::{Cluster, Isolation};
 use super::markers::Markers;
 use super::target::TargetOptions;
+use super::told::Producing;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -174,6 +175,11 @@ impl Publishing {
     }
 
     fn delivered(&self) -> Result<(), EngineError> {
+        // With what it has, it is refused; the next session reads what there is by then.
+        if let Some(refusal) = self.producer.context().told.refusal() {
+            let attempted = format!("write to `{}` of the Kafka cluster at {}", self.options.topic, self.options.cluster.brokers);
+            return Err(self.options.cluster.refused(&attempted, &refusal));
+        }
         match self.producer.context().refused() {
             None => Ok(()),
             Some(error) => Err(self.failed(&format!("write to `{}`", self.options.topic), &error)),

@@ -1,10 +1,13 @@
 //! The settings of the source `kafka`.
 
 use super::client::Cluster;
+use super::security::{SASL, Security, TLS};
 use super::topics::{PATTERN, Topics};
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Of sources and sinks.
@@ -86,6 +89,8 @@ pub(crate) const SOURCE_SETTINGS: &[Setting] = &[
         Fallback::Value("false"),
         "Each record gets the headers `kafka.topic`, `kafka.partition` and `kafka.offset`.",
     ),
+    TLS,
+    SASL,
     CONNECT_TIMEOUT,
     OPTIONS,
 ];
@@ -113,7 +118,7 @@ pub(super) enum OnReset {
 }
 
 /// What the settings say.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct SourceOptions {
     pub cluster: Cluster,
     pub topics: Topics,
@@ -128,9 +133,9 @@ pub(super) struct SourceOptions {
 
 impl SourceOptions {
     /// Reads them; what they say with every default stands beside.
-    pub(super) fn read(given: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
+    pub(super) fn read(given: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::of_source("kafka", SOURCE_SETTINGS, given);
-        let brokers = brokers(&mut settings)?;
+        let cluster = cluster(&mut settings, base_dir)?;
         let topics = topics(&mut settings)?;
         let start = start(&mut settings)?;
         let is_bounded = settings.is_said("until")?;
@@ -139,20 +144,27 @@ impl SourceOptions {
         let on_reset = settings.choice("on-reset", &on_reset)?;
         let metadata = settings.flag("metadata")?;
         let discovery_interval = settings.duration("discovery-interval")?;
-        let connect_timeout = settings.duration("connect-timeout")?;
-        let options = super::options::read(&mut settings)?;
         if start == Start::Group && group.is_none() {
             let error = SettingsError::at("start", "the source `kafka` starts where a group has come to, and names none");
             return Err(error.with_hint("add `group = \"…\"`"));
         }
-        let cluster = Cluster { brokers, options, connect_timeout };
         let read = Self { cluster, topics, start, is_bounded, group, on_reset, metadata, discovery_interval };
         Ok((read, settings.finish()?))
     }
 }
 
-/// Where the cluster is.
-pub(super) fn brokers(settings: &mut Settings<'_>) -> Result<String, SettingsError> {
+/// Where the cluster is, and how it is spoken to.
+pub(super) fn cluster(settings: &mut Settings<'_>, base_dir: &Path) -> Result<Cluster, SettingsError> {
+    Ok(Cluster {
+        brokers: brokers(settings)?,
+        security: Security::read(settings, base_dir)?,
+        options: super::options::read(settings)?,
+        connect_timeout: settings.duration("connect-timeout")?,
+        has_answered: Arc::default(),
+    })
+}
+
+fn brokers(settings: &mut Settings<'_>) -> Result<String, SettingsError> {
     let brokers = settings.required_text("brokers")?;
     let wrong = brokers.split(',').map(str::trim).find(|broker| {
         let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use weir_engine::source::SourceOrder;
@@ -26,8 +27,8 @@ pub(crate) struct KafkaSource {
 
 impl KafkaSource {
     /// Reads its settings.
-    pub(crate) fn new(settings: &Map<String, Value>) -> Result<(Self, Map<String, Value>), SettingsError> {
-        let (options, shown) = SourceOptions::read(settings)?;
+    pub(crate) fn new(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
+        let (options, shown) = SourceOptions::read(settings, base_dir)?;
         Ok((Self { options: Arc::new(options), resets: Mutex::default() }, shown))
     }
 

@@ -8,6 +8,7 @@ use crate::settings::{Settings, SettingsError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use weir_engine::EngineError;
 use weir_engine::outbox::{OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
@@ -29,12 +30,14 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         Fallback::Value("weir-markers"),
         "The topic that says how much is published. It is made where it is not there, with one partition and `cleanup.policy=compact`, and has to be like that.",
     ),
+    super::security::TLS,
+    super::security::SASL,
     super::settings::CONNECT_TIMEOUT,
     super::settings::OPTIONS,
 ];
 
 /// What the settings say.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct TargetOptions {
     pub cluster: Cluster,
     pub topic: String,
@@ -42,21 +45,19 @@ pub(super) struct TargetOptions {
 }
 
 /// Makes the sink of its settings.
-pub(crate) fn sink(given: &Map<String, Value>) -> Result<(OutboxSink, Map<String, Value>), SettingsError> {
+pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> Result<(OutboxSink, Map<String, Value>), SettingsError> {
     let mut settings = Settings::of_sink("kafka", SINK_SETTINGS, given);
-    let brokers = super::settings::brokers(&mut settings)?;
+    let cluster = super::settings::cluster(&mut settings, base_dir)?;
     let topic = topic(&mut settings, "topic")?;
     settings.choice("delivery", &[("exactly-once", ())])?;
     let marker_topic = topic_with_default(&mut settings, "marker-topic")?;
-    let connect_timeout = settings.duration("connect-timeout")?;
-    let options = super::options::read(&mut settings)?;
     if topic == marker_topic {
         return Err(SettingsError::at(
             "marker-topic",
             format!("the sink `kafka` writes to `{topic}`, which cannot have its markers as well"),
         ));
     }
-    let options = TargetOptions { cluster: Cluster { brokers, options, connect_timeout }, topic, marker_topic };
+    let options = TargetOptions { cluster, topic, marker_topic };
     Ok((OutboxSink::new(Arc::new(KafkaTarget { options: Arc::new(options) })), settings.finish()?))
 }
 

@@ -1,0 +1,202 @@
+//! What clients tell beside their answers: why a broker is not reached, how far partitions go, which message was not taken.
+
+use super::security::Credentials;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What a producer tells.
+pub(super) struct Producing {
+    pub told: Told,
+    refused: Mutex<Option<KafkaError>>,
+}
+
+impl Producing {
+    /// Of one that was made with these.
+    pub(super) fn with(credentials: Credentials) -> Self {
+        Self { told: Told::with(credentials), refused: Mutex::default() }
+    }
+
+    /// A transaction begins: what became of the one before is no matter of its.
+    pub(super) fn begin(&self) {
+        self.told.news().refusal = None;
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why the first message of the transaction was not taken that was not.
+    pub(super) fn refused(&self) -> Option<KafkaError> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Producing {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.told.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.told.error(error, reason);
+    }
+}
+
+impl ProducerContext for Producing {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        }
+    }
+}
+
+/// What a client tells beside its answers.
+pub(super) struct Told {
+    /// What the client was made with.
+    credentials: Credentials,
+    news: Mutex<News>,
+}
+
+/// How a broker refuses a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// For who it says that it is.
+    Authentication(String),
+    /// One of the two does not take the other's certificate, or has none.
+    Encryption(String),
+}
+
+#[derive(Default)]
+struct News {
+    /// How a broker has refused the client, the last time that one has.
+    refusal: Option<Refusal>,
+    /// Why a broker is not reached, or what else does not go as it should.
+    trouble: Option<String>,
+    /// Where each partition ends for a reader, by topic and partition.
+    ends: HashMap<String, HashMap<i32, i64>>,
+}
+
+impl Told {
+    /// Of a client that was made with these.
+    pub(super) fn with(credentials: Credentials) -> Self {
+        Self { credentials, news: Mutex::default() }
+    }
+
+    /// What the client was made with.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// How a broker has refused the client, where one has.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.news().refusal.clone()
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest trouble.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.news().trouble.clone()
+    }
+
+    /// Where a partition ended about a second ago, for a reader of committed records; `None`: not known yet.
+    pub(super) fn end(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.news().ends.get(topic)?.get(&partition).copied()
+    }
+}
+
+impl ClientContext for Told {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Why a connection fails is said here alone, behind the name of librdkafka's thread.
+        if facility == "FAIL" {
+            let why = message.split_once("]: ").map_or(message, |(_, why)| why);
+            self.news().trouble = Some(why.to_owned());
+        }
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::warn!("kafka: {message}"),
+            _ => tracing::debug!("kafka: {facility}: {message}"),
+        }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        match serde_json::from_slice::<Statistics>(statistics) {
+            Ok(statistics) => self.news().ends = statistics.ends(),
+            Err(error) => tracing::debug!("kafka: statistics that cannot be read: {error}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("kafka: {error}: {reason}");
+        if let Some(refusal) = Refusal::of(&error, reason) {
+            self.news().refusal = Some(refusal);
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            // Why they are is said before.
+            Some(RDKafkaErrorCode::AllBrokersDown) => _ = self.news().trouble.get_or_insert_with(|| reason.to_owned()),
+            Some(_) | None => self.news().trouble = Some(reason.to_owned()),
+        }
+    }
+}
+
+impl Refusal {
+    /// What an error of a connection says of it.
+    fn of(error: &KafkaError, reason: &str) -> Option<Self> {
+        match error.rdkafka_error_code()? {
+            RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => Some(Self::Authentication(reason.to_owned())),
+            RDKafkaErrorCode::SSL => Some(Self::Encryption(reason.to_owned())),
+            // Where TLS 1.3 is spoken, the broker looks at the client's certificate when the client takes the connection for made.
+            _ if reason.contains("SSL alert number") => Some(Self::Encryption(reason.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl ConsumerContext for Told {
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::warn!("kafka: the group was not told how far the job has come: {error}");
+        }
+    }
+}
+
+/// The part of librdkafka's statistics that is used.
+#[derive(Deserialize)]
+struct Statistics {
+    #[serde(default)]
+    topics: HashMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    #[serde(default)]
+    partitions: HashMap<String, PartitionStatistics>,
+}
+
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    #[serde(default = "unknown")]
+    ls_offset: i64,
+}
+
+fn unknown() -> i64 {
+    -1
+}
+
+impl Statistics {
+    fn ends(self) -> HashMap<String, HashMap<i32, i64>> {
+        let partitions = |of: TopicStatistics| -> HashMap<i32, i64> {
+            let end =
+                |(number, of): (String, PartitionStatistics)| Some((number.parse().ok()?, Some(of.ls_offset).filter(|end| *end >= 0)?));
+            of.partitions.into_iter().filter_map(end).collect()
+        };
+        self.topics.into_iter().map(|(topic, of)| (topic, partitions(of))).collect()
+    }
+}
