@@ -34,9 +34,15 @@ def wait_for(what, within=WITHIN):
 
 
 def partitions(topic):
-    """The numbers of the partitions that there are."""
-    metadata = ASKING.list_topics(topic, WITHIN).topics[topic]
-    return sorted(metadata.partitions) if metadata.error is None else []
+    """The numbers of the partitions that there are. A topic that has just been made, or whose broker has just come back, may not be told at once."""
+    until = time.monotonic() + WITHIN
+    while True:
+        metadata = ASKING.list_topics(topic, WITHIN).topics[topic]
+        if metadata.error is None and all(of.leader >= 0 for of in metadata.partitions.values()):
+            return sorted(metadata.partitions)
+        if time.monotonic() > until:
+            raise TimeoutError(f"{topic}: {metadata.error or 'it has no leader'}")
+        time.sleep(0.02)
 
 
 def wait_until_ready(within):

@@ -163,3 +163,39 @@ fn records_that_were_deleted_before_they_were_read_are_an_error_or_passed_over()
     assert!(process.kill());
     assert_eq!(values(&server, &output, 10), [0, 1, 2, 3, 4, 5, 6, 7, 10, 11].map(|number| format!("v{number}")));
 }
+
+#[test]
+fn a_topic_that_was_made_anew_is_another_one_even_where_its_offsets_go_on() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, output) = (timed(&server), server.topic(1));
+    let anew = |round: u64| {
+        server.client(&json!({ "do": "delete", "topics": [topic] }));
+        server.client(&json!({ "do": "create", "topic": topic, "partitions": 1 }));
+        let message = |number: u64| json!({ "value": format!("round {round} of {number}") });
+        server.produce(&topic, &(0..10).map(message).collect::<Vec<_>>());
+    };
+    // A topic that a pattern matches may be gone for a while.
+    let topics = format!("{{ pattern = \"{topic}*\" }}");
+    let bench = bench(passing(&server, &topics, &output, "discovery-interval = \"100ms\""));
+    let mut process = bench.start("run job.toml");
+    wait_for(&server, &mut process, &output, 8);
+    anew(1);
+    process.ended().assert(1, &[&format!("`{topic}`, partition 0"), "made anew", "`on-reset = \"earliest\"`"]);
+    bench.run("run job.toml").assert(1, &["was deleted and made anew since it was read", "`on-reset = \"earliest\"`"]);
+    bench.edit_job("topics =", "on-reset = \"earliest\"\ntopics =");
+    let mut process = bench.start("run job.toml");
+    wait_for(&server, &mut process, &output, 18);
+    anew(2);
+    wait_for(&server, &mut process, &output, 28);
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    let rounds = |round: u64| (0..10).map(move |number| format!("round {round} of {number}"));
+    let expected: Vec<String> = (0..8).map(|number| format!("v{number}")).chain(rounds(1)).chain(rounds(2)).collect();
+    assert_eq!(values(&server, &output, 28), expected);
+    // What is kept of it is the new topic.
+    let (before, mut process) = (bench.log().completed.len(), bench.start("run job.toml"));
+    assert!(process.runs_until("a checkpoint", || bench.log().completed.len() > before));
+    process.send(Signal::Terminate);
+    process.ended().assert(0, &[]);
+    assert_eq!(values(&server, &output, 28), expected);
+}

@@ -80,7 +80,7 @@ fn who_may_not_come_in_is_told_why() {
     let listeners = server.listeners();
     let refused = |address: &str, more: &str, parts: &[&str]| {
         let ended = bench(passing_at(&server, address, more).0).run("run job.toml");
-        ended.assert(1, &[&[&format!("of the Kafka cluster at {address}")], parts].concat());
+        ended.assert(1, parts).assert(1, &[&format!("of the Kafka cluster at {address}")]);
     };
     let known = user(&server, "SCRAM-SHA-512", "s3cr3t");
     let who = format!("SCRAM-SHA-512 as the user `{known}`");

@@ -7,7 +7,7 @@ use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::BaseProducer;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +53,17 @@ impl Cluster {
     /// It has answered.
     pub(super) fn answered(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// An error of a start that asks the cluster: of one that has never answered it is the job file's, and not one to try again after.
+    pub(super) fn at_start(&self, error: EngineError) -> EngineError {
+        match error.kind() {
+            ErrorKind::Retry => {
+                let of_file = EngineError::new(self.kind_of_refusal(), error.to_string());
+                error.hint().iter().fold(of_file, |of_file, hint| of_file.with_hint(*hint))
+            }
+            _ => error,
+        }
     }
 
     fn kind_of_refusal(&self) -> ErrorKind {
@@ -116,8 +127,7 @@ impl Cluster {
     /// How many partitions a topic has; `None`: it is not there. A consumer asks: where another client does, brokers may make the topic.
     pub(super) fn partitions(&self, client: &Consumer, topic: &str, attempted: &str) -> Result<Option<usize>, EngineError> {
         let failed = |error: &KafkaError| {
-            // What went wrong lies in the client's queue.
-            while client.poll(Duration::ZERO).is_some() {}
+            listen(client);
             self.failed(attempted, error, Some(client.context()))
         };
         let found = client.fetch_metadata(Some(topic), self.connect_timeout).map_err(|error| failed(&error))?;
@@ -127,6 +137,14 @@ impl Cluster {
             None => Ok(Some(found.partitions().len())),
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
             Some(code) => Err(failed(&KafkaError::MetadataFetch(code))),
+        }
+    }
+
+    /// The ids of topics, as far as the cluster gives any.
+    pub(super) fn topic_ids(&self, client: &Consumer, topics: &BTreeSet<&str>) -> KafkaResult<BTreeMap<String, String>> {
+        match super::topic_ids::topic_ids(client.client().native_ptr(), topics, self.connect_timeout) {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => Ok(BTreeMap::new()),
+            found => found,
         }
     }
 
@@ -211,6 +229,11 @@ fn is_of_connection(code: RDKafkaErrorCode) -> bool {
 /// True where librdkafka suspects that the broker expects something else at this address.
 fn speaks_otherwise(trouble: &str) -> bool {
     trouble.contains("security.protocol") || trouble.contains("PLAINTEXT broker listener")
+}
+
+/// Has a client tell what went wrong, which lies in its queue; a poll that does not wait would end behind the first line of a log.
+pub(super) fn listen(client: &Consumer) {
+    while client.poll(Duration::from_millis(20)).is_some() {}
 }
 
 /// How often a consumer hears of its partitions.

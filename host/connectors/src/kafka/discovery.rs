@@ -1,16 +1,20 @@
 //! Which partitions there are, where they begin and end, and whether those of a checkpoint are still the same. All of it waits for the cluster's answers, for
 //! at most `connect-timeout` each.
 
-use super::client::{Asking, Cluster, Consumer, Isolation, Pace};
+use super::client::{Asking, Cluster, Consumer, Isolation, Pace, listen};
 use super::partition::{PartitionSpec, Position};
 use super::settings::{OnReset, SourceOptions, Start};
+use super::source::{Reset, Resets};
 use super::topics::Topics;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind, SplitState};
+
+/// What can be done about records that are not there any more.
+const ON_RESET: &str = "`on-reset = \"earliest\"` goes on with the oldest record there is, \"latest\" with what comes; --fresh begins anew";
 
 /// A client that asks.
 pub(super) struct Discovery<'a> {
@@ -38,9 +42,8 @@ impl<'a> Discovery<'a> {
     /// An answer, or what is wrong with the cluster.
     fn answer<T>(&self, attempted: &str, answer: KafkaResult<T>) -> Result<T, EngineError> {
         answer.inspect(|_| self.cluster().answered()).map_err(|error| {
-            // What went wrong lies in the client's queue.
-            while self.client.poll(Duration::ZERO).is_some() {}
-            self.cluster().failed(attempted, &error, Some(self.client.context()))
+            listen(&self.client);
+            self.cluster().at_start(self.cluster().failed(attempted, &error, Some(self.client.context())))
         })
     }
 
@@ -56,20 +59,57 @@ impl<'a> Discovery<'a> {
     }
 
     /// Those that have come; they are read from their oldest record on.
-    pub(super) fn new_since(&self, known: &[SplitState]) -> Result<Vec<SplitState>, EngineError> {
+    pub(super) fn new_since(&self, known: &[SplitState], resets: &Resets) -> Result<Vec<SplitState>, EngineError> {
+        self.same_topics(known, resets)?;
         let known: BTreeSet<&str> = known.iter().map(|split| split.id.as_str()).collect();
         let new = self.places()?.into_iter().filter(|(topic, partition)| !known.contains(format!("{topic}/{partition}").as_str()));
         self.specs(new.collect(), |_, ends| ends.0)
     }
 
+    /// Sees that what is read is of the topics that it was of: where one was made anew under its name whose offsets go on, no broker says so. With `on-reset` the
+    /// attempt ends, and the next one goes on as that says.
+    fn same_topics(&self, known: &[SplitState], resets: &Resets) -> Result<(), EngineError> {
+        let known = known.iter().map(PartitionSpec::parse).collect::<Result<Vec<_>, _>>()?;
+        let ids = self.topic_ids(known.iter().map(|(spec, _)| spec.topic.as_str()))?;
+        for (spec, position) in &known {
+            let Some(position) = position else { continue };
+            let id = ids.get(&spec.topic);
+            // No checkpoint says yet that it was gone on with.
+            let is_known = resets.get(&spec.id()).is_some_and(|reset| reset.topic_id.as_ref() == id);
+            if !is_known && spec.is_other_topic(position, id) {
+                let message = format!("{} was deleted and made anew while it was read", self.called(spec));
+                return Err(match self.options.on_reset {
+                    OnReset::Fail => EngineError::new(ErrorKind::FixInput, message).with_hint(ON_RESET),
+                    OnReset::Earliest | OnReset::Latest => EngineError::new(ErrorKind::Restart, message),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn topic_ids<'t>(&self, topics: impl Iterator<Item = &'t str>) -> Result<BTreeMap<String, String>, EngineError> {
+        let topics: BTreeSet<&str> = topics.collect();
+        match topics.is_empty() {
+            true => Ok(BTreeMap::new()),
+            false => self.answer("ask for the ids of the topics", self.cluster().topic_ids(&self.client, &topics)),
+        }
+    }
+
+    /// As messages call a partition.
+    fn called(&self, spec: &PartitionSpec) -> String {
+        format!("`{}`, partition {}, of the Kafka cluster at {}", spec.topic, spec.partition, self.cluster().brokers)
+    }
+
     fn specs(&self, places: Vec<Place>, from: impl Fn(&Place, (i64, i64)) -> i64) -> Result<Vec<SplitState>, EngineError> {
         let cluster = self.cluster_id();
+        let ids = self.topic_ids(places.iter().map(|(topic, _)| topic.as_str()))?;
         let spec = |place: Place| {
             let ends = self.ends(&place)?;
             let from = from(&place, ends);
             let until = self.options.is_bounded.then_some(ends.1);
             let (topic, partition) = place;
-            Ok(PartitionSpec { cluster: cluster.clone(), topic, partition, from, until }.split())
+            let topic_id = ids.get(&topic).cloned();
+            Ok(PartitionSpec { cluster: cluster.clone(), topic, topic_id, partition, from, until }.split())
         };
         places.into_iter().map(spec).collect()
     }
@@ -150,10 +190,11 @@ impl<'a> Discovery<'a> {
     }
 
     /// Whether what a checkpoint has read can be gone on with. Lines for the user, and where those are gone on with whose next record is not there any more.
-    pub(super) fn verify(&self, splits: &[SplitState]) -> Result<(Vec<String>, HashMap<String, i64>), EngineError> {
+    pub(super) fn verify(&self, splits: &[SplitState]) -> Result<(Vec<String>, Resets), EngineError> {
         let places: BTreeSet<Place> = self.places()?.into_iter().collect();
         let cluster = self.cluster_id();
-        let (mut said, mut resets) = (Vec::new(), HashMap::new());
+        let ids = self.topic_ids(places.iter().map(|(topic, _)| topic.as_str()))?;
+        let (mut said, mut resets) = (Vec::new(), Resets::new());
         for split in splits {
             let (spec, position) = PartitionSpec::parse(split)?;
             if let (Some(before), Some(now)) = (&spec.cluster, &cluster)
@@ -166,9 +207,10 @@ impl<'a> Discovery<'a> {
             if !places.contains(&(spec.topic.clone(), spec.partition)) {
                 return Err(self.gone(&spec));
             }
-            if let Some((line, offset)) = self.verify_position(&spec, position)? {
+            let id = ids.get(&spec.topic);
+            if let Some((line, offset)) = self.verify_position(&spec, &position, id)? {
                 said.push(line);
-                resets.insert(split.id.clone(), offset);
+                resets.insert(split.id.clone(), Reset { offset, topic_id: id.cloned() });
             }
         }
         Ok((said, resets))
@@ -179,36 +221,36 @@ impl<'a> Discovery<'a> {
             true => ("is gone", "a topic that was deleted and made anew is another one: begin anew with --fresh"),
             false => ("is none of `topics` any more", "add it again: what it holds has not been read to its end"),
         };
-        let message = format!("`{}`, partition {}, of the Kafka cluster at {} {why}", spec.topic, spec.partition, self.cluster().brokers);
-        EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
+        EngineError::new(ErrorKind::FixInput, format!("{} {why}", self.called(spec))).with_hint(hint)
     }
 
-    /// What to say of a partition that is gone on with elsewhere than at its position, and where.
-    fn verify_position(&self, spec: &PartitionSpec, position: Position) -> Result<Option<(String, i64)>, EngineError> {
+    /// What to say of a partition that is gone on with elsewhere than at its position, and where. Its topic has this id.
+    fn verify_position(
+        &self,
+        spec: &PartitionSpec,
+        position: &Position,
+        topic_id: Option<&String>,
+    ) -> Result<Option<(String, i64)>, EngineError> {
         let (oldest, end) = self.ends(&(spec.topic.clone(), spec.partition))?;
-        let of = format!("`{}`, partition {}, of the Kafka cluster at {}", spec.topic, spec.partition, self.cluster().brokers);
+        let of = self.called(spec);
         if let Some(until) = spec.until.filter(|until| *until > end) {
             let message = format!("{of} went up to offset {until} when the job began, and ends at {end}: it is not the one that it was");
             return Err(EngineError::new(ErrorKind::FixInput, message).with_hint("begin anew with --fresh"));
         }
-        let why = if position.offset < oldest {
-            format!(
-                "is to be read from offset {} on, and its oldest record has offset {oldest}: {} have been deleted",
-                position.offset,
-                oldest - position.offset
-            )
-        } else if position.offset > end {
-            format!("has been read up to offset {}, and ends at {end}: it is not the one that was read", position.offset)
+        let Position { offset, .. } = *position;
+        let why = if spec.is_other_topic(position, topic_id) {
+            "was deleted and made anew since it was read: it is not the one that it was".into()
+        } else if offset < oldest {
+            let deleted = oldest - offset;
+            format!("is to be read from offset {offset} on, and its oldest record has offset {oldest}: {deleted} have been deleted")
+        } else if offset > end {
+            format!("has been read up to offset {offset}, and ends at {end}: it is not the one that was read")
         } else {
             return Ok(None);
         };
         let message = format!("{of} {why}");
         match self.options.on_reset {
-            OnReset::Fail => {
-                let hint =
-                    "`on-reset = \"earliest\"` goes on with the oldest record there is, \"latest\" with what comes; --fresh begins anew";
-                Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint))
-            }
+            OnReset::Fail => Err(EngineError::new(ErrorKind::FixInput, message).with_hint(ON_RESET)),
             OnReset::Earliest => Ok(Some((format!("{message}; it is read from its oldest record on"), oldest))),
             OnReset::Latest => Ok(Some((format!("{message}; what comes is read"), end))),
         }

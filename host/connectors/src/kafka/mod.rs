@@ -7,6 +7,7 @@
 
 mod client;
 mod discovery;
+mod headers;
 mod lost;
 mod markers;
 mod options;
@@ -19,6 +20,7 @@ mod settings;
 mod source;
 mod target;
 mod told;
+mod topic_ids;
 mod topics;
 
 pub(crate) use settings::SOURCE_SETTINGS;

@@ -13,6 +13,9 @@ pub(super) struct PartitionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     pub topic: String,
+    /// The id that the cluster gives the topic, where it gives one: a topic that was deleted and made anew has another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_id: Option<String>,
     pub partition: i32,
     /// The offset of the first record that is read.
     pub from: i64,
@@ -22,7 +25,7 @@ pub(super) struct PartitionSpec {
 }
 
 /// How far it has been read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Position {
     /// What is read next.
@@ -30,12 +33,21 @@ pub(super) struct Position {
     /// The offset and the timestamp of the record that was read last: a partition that was deleted and made anew has another one there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<(i64, i64)>,
+    /// The id of the topic that is read now, where that is another one than when the split was found: it was made anew, and gone on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_id: Option<String>,
 }
 
 impl PartitionSpec {
     /// The split's id. No topic has a slash in its name.
     pub(super) fn id(&self) -> String {
         format!("{}/{}", self.topic, self.partition)
+    }
+
+    /// True where the topic has this id now, and what has been read up to `position` was of another. What is not known is taken for the same.
+    pub(super) fn is_other_topic(&self, position: &Position, now: Option<&String>) -> bool {
+        let read = position.topic_id.as_ref().or(self.topic_id.as_ref());
+        matches!((read, now), (Some(read), Some(now)) if read != now)
     }
 
     /// The split, unread.
@@ -49,7 +61,7 @@ impl PartitionSpec {
             |why: String| EngineError::new(ErrorKind::Corrupt, format!("read the partition {:?} of a checkpoint: {why}", split.id));
         let spec = Self::deserialize(&split.spec).map_err(|error| broken(error.to_string()))?;
         let position = match &split.progress {
-            SplitProgress::Unread => Some(Position { offset: spec.from, last: None }),
+            SplitProgress::Unread => Some(Position::at(spec.from)),
             SplitProgress::At(position) => Some(Position::deserialize(position).map_err(|error| broken(error.to_string()))?),
             SplitProgress::Finished => None,
         };
@@ -58,8 +70,13 @@ impl PartitionSpec {
 }
 
 impl Position {
+    /// Where nothing has been read of a topic.
+    pub(super) fn at(offset: i64) -> Self {
+        Self { offset, last: None, topic_id: None }
+    }
+
     /// As a checkpoint keeps it.
-    pub(super) fn to_json(self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         serde_json::to_value(self).expect("it becomes JSON")
     }
 }
@@ -70,17 +87,21 @@ mod tests {
     use serde_json::json;
 
     fn spec() -> PartitionSpec {
-        PartitionSpec { cluster: Some("c".into()), topic: "orders".into(), partition: 3, from: 5, until: Some(9) }
+        PartitionSpec {
+            cluster: Some("c".into()),
+            topic: "orders".into(),
+            topic_id: Some("id".into()),
+            partition: 3,
+            from: 5,
+            until: Some(9),
+        }
     }
 
     #[test]
     fn what_a_checkpoint_keeps_is_what_is_read_of_it() {
         let mut split = spec().split();
-        assert_eq!(
-            (split.id.as_str(), PartitionSpec::parse(&split).unwrap()),
-            ("orders/3", (spec(), Some(Position { offset: 5, last: None })))
-        );
-        let position = Position { offset: 8, last: Some((6, 1_000)) };
+        assert_eq!((split.id.as_str(), PartitionSpec::parse(&split).unwrap()), ("orders/3", (spec(), Some(Position::at(5)))));
+        let position = Position { offset: 8, last: Some((6, 1_000)), topic_id: Some("another".into()) };
         split.progress = SplitProgress::At(position.to_json());
         assert_eq!(PartitionSpec::parse(&split).unwrap(), (spec(), Some(position)));
         split.progress = SplitProgress::Finished;

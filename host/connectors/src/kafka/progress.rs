@@ -1,7 +1,8 @@
 //! How far a partition has been read: message by message, without librdkafka's queues.
 
+use super::headers::RawHeaders;
 use super::partition::{PartitionSpec, Position};
-use rdkafka::message::{Header, Headers, Message};
+use rdkafka::message::Message;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::source::SplitProgress;
 use weir_engine::{BatchBuilder, EngineError, SplitState};
@@ -24,7 +25,7 @@ impl Progress {
     pub(super) fn new(split: &SplitState) -> Result<Self, EngineError> {
         let (spec, position) = PartitionSpec::parse(split)?;
         let is_over = position.is_none();
-        let position = position.unwrap_or(Position { offset: spec.until.unwrap_or(spec.from), last: None });
+        let position = position.unwrap_or_else(|| Position::at(spec.until.unwrap_or(spec.from)));
         let mut progress = Self { spec, position, is_at_end: false, is_over };
         progress.reached(progress.position.offset);
         Ok(progress)
@@ -36,7 +37,10 @@ impl Progress {
     }
 
     /// Appends a message, unless it has been taken or lies behind the end.
-    pub(super) fn take(&mut self, message: &impl Message, metadata: bool, out: &mut BatchBuilder) {
+    pub(super) fn take<M: Message>(&mut self, message: &M, metadata: bool, out: &mut BatchBuilder)
+    where
+        M::Headers: RawHeaders,
+    {
         let offset = message.offset();
         self.is_at_end = false;
         if offset < self.position.offset || self.is_over {
@@ -52,7 +56,7 @@ impl Progress {
             None => out.push_valueless(message.key(), timestamp),
         }
         if let Some(headers) = message.headers() {
-            headers.iter().for_each(|Header { key, value }| out.push_header(key.as_bytes(), value.unwrap_or_default()));
+            headers.each(|name, value| out.push_header(name, value));
         }
         if metadata {
             out.push_header(METADATA[0], self.spec.topic.as_bytes());
@@ -63,9 +67,10 @@ impl Progress {
         self.reached(offset + 1);
     }
 
-    /// It goes on at this offset, whatever was read before.
-    pub(super) fn go_on_at(&mut self, offset: i64) {
-        (self.position, self.is_at_end) = (Position { offset, last: None }, false);
+    /// It goes on at this offset of the topic with this id, whatever was read before.
+    pub(super) fn go_on_at(&mut self, offset: i64, topic_id: Option<String>) {
+        let topic_id = topic_id.filter(|id| self.spec.topic_id.as_ref() != Some(id));
+        (self.position, self.is_at_end) = (Position { offset, last: None, topic_id }, false);
         self.reached(offset);
     }
 
@@ -106,10 +111,10 @@ impl Progress {
 mod tests {
     use super::*;
     use rdkafka::Timestamp;
-    use rdkafka::message::{OwnedHeaders, OwnedMessage};
+    use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 
     fn spec(until: Option<i64>) -> PartitionSpec {
-        PartitionSpec { cluster: None, topic: "orders".into(), partition: 3, from: 5, until }
+        PartitionSpec { cluster: None, topic: "orders".into(), topic_id: Some("id".into()), partition: 3, from: 5, until }
     }
 
     fn message(offset: i64) -> OwnedMessage {
@@ -128,7 +133,7 @@ mod tests {
     fn each_message_is_taken_once_and_its_offset_is_passed() {
         let mut progress = Progress::new(&spec(None).split()).unwrap();
         assert_eq!(taken(&mut progress, &[5, 6, 6, 5, 9]), ["v5", "v6", "v9"]);
-        assert_eq!(progress.position, Position { offset: 10, last: Some((9, 90)) });
+        assert_eq!(progress.position, Position { offset: 10, last: Some((9, 90)), topic_id: None });
         assert_eq!(progress.of(&spec(None).split()).progress, SplitProgress::At(progress.position.to_json()));
     }
 
@@ -136,11 +141,11 @@ mod tests {
     fn a_partition_that_goes_on_elsewhere_takes_what_is_there() {
         let mut progress = Progress::new(&spec(None).split()).unwrap();
         taken(&mut progress, &[5, 6, 7]);
-        progress.go_on_at(2);
+        progress.go_on_at(2, Some("another".into()));
         assert_eq!(taken(&mut progress, &[1, 2, 3, 2]), ["v2", "v3"]);
-        assert_eq!(progress.position, Position { offset: 4, last: Some((3, 30)) });
+        assert_eq!(progress.position, Position { offset: 4, last: Some((3, 30)), topic_id: Some("another".into()) });
         let mut behind_its_end = Progress::new(&spec(Some(8)).split()).unwrap();
-        behind_its_end.go_on_at(9);
+        behind_its_end.go_on_at(9, Some("id".into()));
         assert!(behind_its_end.is_over());
     }
 

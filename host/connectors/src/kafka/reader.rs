@@ -1,10 +1,11 @@
 //! Reads the partitions of one subtask, in turn: what librdkafka has fetched of each lies in a queue of its own.
 
 use super::client::{Consumer, Isolation, Pace, let_go};
-use super::lost::{Ends, Question};
+use super::lost::{Found, Question};
 use super::partition::PartitionSpec;
 use super::progress::Progress;
 use super::settings::{OnReset, SourceOptions};
+use super::source::Resets;
 use super::told::Told;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -14,7 +15,6 @@ use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -47,18 +47,18 @@ struct Partition {
 
 impl KafkaReader {
     /// Reads these from their progress on, or from where `resets` says by their ids.
-    pub(super) fn new(options: Arc<SourceOptions>, splits: Vec<SplitState>, resets: &HashMap<String, i64>) -> Result<Self, EngineError> {
+    pub(super) fn new(options: Arc<SourceOptions>, splits: Vec<SplitState>, resets: &Resets) -> Result<Self, EngineError> {
         let mut reader = Self { options, waker: Arc::default(), consumer: None, partitions: Vec::new(), turn: 0 };
         reader.add(splits, resets)?;
         Ok(reader)
     }
 
-    fn add(&mut self, splits: Vec<SplitState>, resets: &HashMap<String, i64>) -> Result<(), EngineError> {
+    fn add(&mut self, splits: Vec<SplitState>, resets: &Resets) -> Result<(), EngineError> {
         let first = self.partitions.len();
         for split in splits {
             let mut partition = Partition { progress: Progress::new(&split)?, split, queue: None, asked: None };
-            if let Some(offset) = resets.get(&partition.split.id).filter(|_| partition.is_open()) {
-                partition.progress.go_on_at(*offset);
+            if let Some(reset) = resets.get(&partition.split.id).filter(|_| partition.is_open()) {
+                partition.progress.go_on_at(reset.offset, reset.topic_id.clone());
             }
             self.partitions.push(partition);
         }
@@ -168,7 +168,7 @@ impl KafkaReader {
         if let Some(asked) = &self.partitions[place].asked {
             match asked.answer() {
                 None => return Ok(false),
-                Some(ends) => self.on_refused(place, ends?)?,
+                Some(found) => self.on_refused(place, found?)?,
             }
         }
         loop {
@@ -236,8 +236,8 @@ impl KafkaReader {
         Ok(())
     }
 
-    /// The broker has refused the next offset of a partition, and these are its ends.
-    fn on_refused(&mut self, place: usize, (oldest, end): Ends) -> Result<(), EngineError> {
+    /// The broker has refused the next offset of a partition, and this is what there is of it.
+    fn on_refused(&mut self, place: usize, Found { ends: (oldest, end), topic_id }: Found) -> Result<(), EngineError> {
         let Partition { progress, asked, .. } = &mut self.partitions[place];
         *asked = None;
         let (offset, PartitionSpec { topic, partition, .. }) = (progress.position.offset, progress.spec.clone());
@@ -255,7 +255,7 @@ impl KafkaReader {
                 OnReset::Latest => end,
             };
             tracing::warn!("{lost}; it is gone on with at {to}");
-            progress.go_on_at(to);
+            progress.go_on_at(to, topic_id);
             if progress.is_over() {
                 return self.finish(place);
             }
@@ -294,7 +294,7 @@ impl SourceReader for KafkaReader {
     }
 
     fn add_splits(&mut self, splits: Vec<SplitState>) -> Result<(), EngineError> {
-        self.add(splits, &HashMap::new())
+        self.add(splits, &Resets::new())
     }
 
     fn is_finished(&self, split: usize) -> bool {

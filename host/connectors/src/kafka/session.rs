@@ -7,7 +7,6 @@ use super::told::Producing;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -148,10 +147,7 @@ impl Publishing {
         message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
         let mut headers = records.headers_of(record).peekable();
         if headers.peek().is_some() {
-            let with = |all: OwnedHeaders, (name, value): (&[u8], &[u8])| {
-                all.insert(Header { key: &String::from_utf8_lossy(name), value: Some(value) })
-            };
-            message.headers = Some(headers.fold(OwnedHeaders::new(), with));
+            message.headers = Some(super::headers::headers(headers));
         }
         self.enqueue(message)
     }

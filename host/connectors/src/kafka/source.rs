@@ -22,7 +22,17 @@ pub(crate) const CAPABILITIES: SourceCapabilities =
 pub(crate) struct KafkaSource {
     options: Arc<SourceOptions>,
     /// Where partitions are gone on with whose next record is not there any more, by the ids of their splits: as the newest look at a checkpoint's has found.
-    resets: Mutex<HashMap<String, i64>>,
+    resets: Mutex<Resets>,
+}
+
+/// Where partitions are gone on with, by the ids of their splits.
+pub(super) type Resets = HashMap<String, Reset>;
+
+/// Where a partition is gone on with, and the id of its topic by then.
+#[derive(Clone)]
+pub(super) struct Reset {
+    pub offset: i64,
+    pub topic_id: Option<String>,
 }
 
 impl KafkaSource {
@@ -30,6 +40,10 @@ impl KafkaSource {
     pub(crate) fn new(settings: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let (options, shown) = SourceOptions::read(settings, base_dir)?;
         Ok((Self { options: Arc::new(options), resets: Mutex::default() }, shown))
+    }
+
+    fn resets(&self) -> Resets {
+        self.resets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn discovery(&self) -> Result<Discovery<'_>, EngineError> {
@@ -67,7 +81,7 @@ impl Source for KafkaSource {
         async {
             match self.options.is_bounded {
                 true => Ok(Vec::new()),
-                false => self.discovery()?.new_since(known),
+                false => self.discovery()?.new_since(known, &self.resets()),
             }
         }
         .boxed()
@@ -87,7 +101,6 @@ impl Source for KafkaSource {
     }
 
     fn reader(&self, _context: &ReaderContext, splits: Vec<SplitState>) -> Result<Box<dyn SourceReader>, EngineError> {
-        let resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Box::new(KafkaReader::new(self.options.clone(), splits, &resets)?))
+        Ok(Box::new(KafkaReader::new(self.options.clone(), splits, &self.resets())?))
     }
 }

@@ -2,7 +2,7 @@
 //! (`tests/it/crash_points.rs`), and behind the feature `crash-points`: what `cargo build -p weir` makes does not know the variable.
 //!
 //! `WEIR_CRASH_AT="put state before 3"` is the moment before the third state object is written. A point is a step, `before` or `after`, and the
-//! how manieth of these. Steps are the calls of a store with what they are for (`create log-attempt`, `create log-completed`,
+//! how manieth of these. `WEIR_SLEEP_AT` is such a point at which the process is stopped as SIGSTOP would, until somebody sends it SIGCONT. Steps are the calls of a store with what they are for (`create log-attempt`, `create log-completed`,
 //! `create log-failed`, `create log-finished`, `create plugins`, `create quarantine`, `create probe`, `put checkpoints`, `put state`, `get …`,
 //! `list …`, `delete …` with a folder's name), a sink's `prepare` and `commit`, and of an outbox `take-over`, `read-marker`, `set-marker` and `publish`. Everything is decorated from outside: the protocol's own
 //! code knows nothing of it.
@@ -19,10 +19,19 @@ use weir_engine::job::{JobGraph, JobOptions, VertexKind};
 use weir_engine::sink::Committers;
 use weir_engine::storage::Store;
 
-/// The variable that names the point.
-const VARIABLE: &str = "WEIR_CRASH_AT";
+/// The variables that name a point, and what happens at it.
+const VARIABLES: [(&str, Fate); 2] = [("WEIR_CRASH_AT", Fate::Ends), ("WEIR_SLEEP_AT", Fate::Sleeps)];
 
-/// Where this process is to end; nowhere, unless a test says so.
+/// What becomes of the process at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is killed.
+    Ends,
+    /// It is stopped until it is continued.
+    Sleeps,
+}
+
+/// Where this process is to end, or to sleep; nowhere, unless a test says so.
 #[derive(Clone)]
 pub(super) struct CrashPoints(Option<Arc<CrashPoint>>);
 
@@ -40,16 +49,18 @@ struct CrashPoint {
     step: String,
     side: Side,
     nth: u64,
+    fate: Fate,
     passed: AtomicU64,
 }
 
 impl CrashPoints {
     /// Those of the environment.
     pub(super) fn of_process() -> Result<Self, Failure> {
-        let Some(text) = std::env::var_os(VARIABLE) else { return Ok(Self(None)) };
+        let said = VARIABLES.into_iter().find_map(|(name, fate)| Some((name, fate, std::env::var_os(name)?)));
+        let Some((name, fate, text)) = said else { return Ok(Self(None)) };
         let text = text.to_string_lossy();
-        let point = CrashPoint::parse(&text).ok_or_else(|| Failure::Usage {
-            message: format!("{VARIABLE}: `{text}` is no point to crash at"),
+        let point = CrashPoint::parse(&text, fate).ok_or_else(|| Failure::Usage {
+            message: format!("{name}: `{text}` is no point to crash at"),
             hint: "for example `put state before 3`".into(),
         })?;
         Ok(Self(Some(Arc::new(point))))
@@ -91,7 +102,7 @@ impl CrashPoints {
 }
 
 impl CrashPoint {
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, fate: Fate) -> Option<Self> {
         let (rest, nth) = text.trim().rsplit_once(' ')?;
         let (step, side) = rest.rsplit_once(' ')?;
         let side = match side {
@@ -100,7 +111,7 @@ impl CrashPoint {
             _ => return None,
         };
         let nth = nth.parse().ok().filter(|&nth| nth > 0)?;
-        Some(Self { step: step.to_owned(), side, nth, passed: AtomicU64::new(0) })
+        Some(Self { step: step.to_owned(), side, nth, fate, passed: AtomicU64::new(0) })
     }
 
     /// Does `call`, which is the step `step`, unless the process is to end before or behind it.
@@ -113,7 +124,10 @@ impl CrashPoint {
 
     fn pass(&self, step: &str, side: Side) {
         if self.is_reached(step, side) {
-            end_process();
+            match self.fate {
+                Fate::Ends => end_process(),
+                Fate::Sleeps => stop_process(),
+            }
         }
     }
 
@@ -130,24 +144,31 @@ fn end_process() -> ! {
     std::process::abort()
 }
 
+/// SIGSTOP: all threads stand still, and nobody is told.
+fn stop_process() {
+    #[cfg(unix)]
+    // It cannot fail; where it did, the process would go on, and the test that asked for it says so.
+    let _: Result<(), _> = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGSTOP);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_point_is_a_step_a_side_and_a_number() {
-        let point = CrashPoint::parse("put state before 3").expect("a point");
+        let point = CrashPoint::parse("put state before 3", Fate::Ends).expect("a point");
         assert_eq!((point.step.as_str(), point.side, point.nth), ("put state", Side::Before, 3));
-        let point = CrashPoint::parse("commit after 1").expect("a point");
+        let point = CrashPoint::parse("commit after 1", Fate::Sleeps).expect("a point");
         assert_eq!((point.step.as_str(), point.side, point.nth), ("commit", Side::After, 1));
         for wrong in ["", "commit", "commit after", "commit beside 1", "commit after 0", "commit after x"] {
-            assert!(CrashPoint::parse(wrong).is_none(), "{wrong}");
+            assert!(CrashPoint::parse(wrong, Fate::Ends).is_none(), "{wrong}");
         }
     }
 
     #[test]
     fn a_point_is_reached_once_at_its_number() {
-        let point = CrashPoint::parse("put state after 2").expect("a point");
+        let point = CrashPoint::parse("put state after 2", Fate::Ends).expect("a point");
         let passes =
             [("put state", Side::After), ("put state", Side::Before), ("put checkpoints", Side::After), ("put state", Side::After)];
         assert_eq!(passes.map(|(step, side)| point.is_reached(step, side)), [false, false, false, true]);
