@@ -15,6 +15,7 @@ use crate::runtime::ConnectorIo;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Finds the committer of a connector.
 pub type Committers = Arc<dyn Fn(&str) -> Option<Arc<dyn Committer>> + Send + Sync>;
@@ -123,6 +124,13 @@ pub trait Sink: Send + Sync {
 pub trait SinkWriter: Send {
     /// Writes a batch.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError>;
+
+    /// Ready where it takes more; else `cx` is woken when it does. Meanwhile its task works nothing off, and barriers pass that may overtake records. What it is
+    /// given all the same, of the records that were being worked off, it has to take.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
 
     /// Everything written since the last call becomes part of `checkpoint_id`. Quick: the slow part (flush, fsync, checksum) is in the
     /// returned future, which runs in the background and yields what has to be committed once the checkpoint is complete.

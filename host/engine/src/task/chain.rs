@@ -171,16 +171,17 @@ impl Chain {
         }
     }
 
-    /// Ready where records may be worked off: there is room downstream, and no outbox sink has stopped behind a barrier.
+    /// Ready where records may be worked off: there is room downstream and in its sinks, and no outbox sink has stopped behind a barrier.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
         if self.output.poll_room(cx)?.is_pending() {
             return Poll::Pending;
         }
-        let waits = |node: &Node| match &node.body {
+        let waits = |node: &mut Node| match &mut node.body {
             NodeBody::Outbox(writer) => writer.poll_open(cx).is_pending(),
-            NodeBody::Operator(_) | NodeBody::Sink(_) => false,
+            NodeBody::Sink(writer) => writer.poll_room(cx).is_pending(),
+            NodeBody::Operator(_) => false,
         };
-        if self.nodes.iter().any(waits) { Poll::Pending } else { Poll::Ready(Ok(())) }
+        if self.nodes.iter_mut().any(waits) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// The subtasks of its operators.

@@ -5,14 +5,17 @@ use crate::element::{BatchBuilder, END_OF_TIME, NO_TIMESTAMP, StreamElement, Wat
 use crate::exchange::{Appetite, GateEvent, GateSettings, InputGate, Partitioning};
 use crate::operator::{InputDescriptor, Operator, OperatorContext, OperatorDescriptor, OperatorFactory, OutputDescriptor, Subtask};
 use crate::runtime::{Runtime, Simulator};
+use crate::sink::Committable;
 use crate::state::conformance::{FaultyBackendFactory, StateFaultPlan};
 use crate::state::{KeyGroupRange, MemoryBackendFactory, StateBackendFactory, StateTime};
 use crate::task::testing::snapshots;
 use crate::task::{OperatorTask, SourceClock, SubtaskPlace, TaskEvents};
 use crate::time::{RestoredTime, WatermarkSettings};
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use tokio::sync::mpsc;
 
@@ -312,4 +315,33 @@ fn what_an_operator_emits_goes_on_from_the_others_once_it_is_idle_where_one_of_i
         simulator.run(simulator.clone().sleep_until(until), 1_000);
     }
     assert_eq!(told, [Progress::Watermark(Watermark(29)), Progress::Idle]);
+}
+
+/// A sink that has room when it is told so.
+struct Narrow(Arc<AtomicBool>);
+
+impl SinkWriter for Narrow {
+    fn write(&mut self, _batch: &RecordBatch) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn poll_room(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn prepare_commit(&mut self, _id: CheckpointId) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
+        Ok(ready(Ok(Vec::new())).boxed())
+    }
+}
+
+#[test]
+fn nothing_is_worked_off_while_a_sink_has_no_room() {
+    let (heard, room) = (Heard::default(), Arc::new(AtomicBool::new(false)));
+    let mut nodes = vec![node(0, "a", vec![], &heard), node(1, "out", vec![], &heard)];
+    nodes[1].body = NodeBody::Sink(Box::new(Narrow(room.clone())));
+    let mut chain = Chain::new("a".into(), nodes, Vec::new(), Output::default(), Simulator::new(1).runtime().clock);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(chain.poll_room(&mut cx).is_pending());
+    room.store(true, Ordering::Relaxed);
+    assert!(matches!(chain.poll_room(&mut cx), Poll::Ready(Ok(()))));
 }

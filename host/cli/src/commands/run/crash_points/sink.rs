@@ -5,6 +5,7 @@ use super::target::CrashingTarget;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use weir_engine::element::CheckpointId;
 use weir_engine::outbox::OutboxTarget;
 use weir_engine::sink::{Delivery, SinkAttempt, VisibleOutput, WriterContext};
@@ -72,6 +73,10 @@ impl Sink for CrashingSink {
 impl SinkWriter for CrashingWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         self.inner.write(batch)
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_room(cx)
     }
 
     fn prepare_commit(&mut self, checkpoint_id: CheckpointId) -> Result<Prepared, EngineError> {
