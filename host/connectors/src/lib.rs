@@ -129,7 +129,7 @@ const SINKS: &[SinkConnector] = &[
         name: "kafka",
         capabilities: SinkCapabilities { owns_stdout: false },
         settings: kafka::SINK_SETTINGS,
-        build: |settings, base_dir| shared_sink(kafka::sink(settings, base_dir)),
+        build: kafka::sink,
         committer: None,
         output: None,
     },

@@ -12,6 +12,7 @@ use weir_engine::element::CheckpointId;
 use weir_engine::outbox::conformance::{TargetUnderTest, target_suite};
 use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
 use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
+use weir_engine::sink::conformance::sink_suite;
 use weir_engine::source::conformance::source_suite;
 use weir_engine::source::{SourceOrder, SplitLag};
 use weir_engine::{EngineError, ReadStatus, ReaderContext, Source, SourceCapabilities, SourceReader, SplitBatch, SplitState};
@@ -185,4 +186,15 @@ fn a_topic_is_published_to_as_a_target_promises() {
     let topics = Topics { server: &server, topic: server.topic(1), markers: server.name() };
     threads.block_on(target_suite(&topics, io));
     threads.shutdown();
+}
+
+#[test]
+fn a_topic_is_written_to_at_once_as_a_sink_promises() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let topic = server.topic(1);
+    let said = json!({ "brokers": server.brokers(), "topic": topic, "delivery": "at-least-once" });
+    let value = |message: Value| message["value"].as_str().expect("a value").as_bytes().to_vec();
+    // The last one is not waited for by any barrier yet.
+    let visible = || super::all(&server, &topic, 4).into_iter().map(value).collect();
+    sink_suite(|| weir_connectors::sink("kafka", settings(&said), Path::new(".")).expect("a sink"), None, Some(&visible));
 }

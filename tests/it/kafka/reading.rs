@@ -199,3 +199,21 @@ fn a_topic_that_was_made_anew_is_another_one_even_where_its_offsets_go_on() {
     process.ended().assert(0, &[]);
     assert_eq!(values(&server, &output, 28), expected);
 }
+
+#[test]
+fn key_and_time_are_fields_of_values_where_the_job_file_says_so() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, output) = (server.topic(1), server.topic(1));
+    let sent = |value: Value| json!({ "key": "own", "value": value, "timestamp": 5 });
+    server.produce(&topic, &[sent(json!(r#"{"k":"a","t":7}"#)), sent(Value::Null), sent(json!("{}"))]);
+    let of_source = "until = \"end\"\nformat = \"jsonl\"\nkey = \"k\"\ntimestamp = { field = \"t\", format = \"unix-s\" }";
+    bench(passing(&server, &format!("[\"{topic}\"]"), &output, of_source)).run("run job.toml").assert(0, &["finished"]);
+    let keys_and_values: Vec<(Value, Value)> =
+        all(&server, &output, 3).into_iter().map(|mut message| (message["key"].take(), message["value"].take())).collect();
+    let expected = [(json!("a"), json!(r#"{"k":"a","t":7}"#)), (json!("own"), Value::Null), (Value::Null, json!("{}"))];
+    assert_eq!(keys_and_values, expected);
+    assert_eq!(all(&server, &output, 3)[0]["timestamp"], json!(7_000));
+    server.produce(&topic, &[sent(json!("{"))]);
+    let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, of_source)).run("run job.toml");
+    ended.assert(1, &[&format!("read `{topic}`, partition 0, offset 3: column 1: it is no JSON object"), "hint: `format = \"jsonl\"`"]);
+}

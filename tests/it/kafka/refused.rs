@@ -35,6 +35,8 @@ fn settings_that_do_not_fit_are_refused_by_check() {
     refused("start = \"group\"", "", &["names none", "add `group = "]);
     refused("start = \"newest\"", "", &["`start`", "\"earliest\""]);
     refused("", "delivery = \"at-most-once\"", &["delivery"]);
+    refused("", "delivery = \"at-least-once\"\nmarker-topic = \"m\"", &["`marker-topic` has no meaning"]);
+    refused("key = \"k\"", "", &["`key`", "add `format = \"jsonl\"`"]);
     refused("", "marker-topic = \"b\"", &["writes to `b`, which cannot have its markers as well"]);
     refused("", "marker-topic = \"no topic\"", &["which no topic can be called"]);
     refused("connect-timeout = \"1ms\"", "", &["`connect-timeout`", "100ms"]);
@@ -55,16 +57,6 @@ fn a_topic_that_is_not_there_is_named() {
     reading(&format!("{{ pattern = \"{missing}*\" }}"), &topic).assert(1, &[&format!("matches {missing}*")]);
     server.produce(&topic, &[json!({ "value": "v" })]);
     reading(&format!("[\"{topic}\"]"), &missing).assert(1, &[&format!("look for the topic `{missing}`"), "out: take over"]);
-}
-
-#[test]
-fn a_message_that_is_larger_than_the_topic_takes_is_an_error_that_names_its_size_and_the_topic() {
-    let Some(server) = KafkaServer::in_use() else { return };
-    let (topic, output) = (server.topic(1), server.name());
-    server.client(&json!({ "do": "create", "topic": output, "partitions": 1, "max.message.bytes": "1000" }));
-    server.produce(&topic, &[json!({ "key": "k", "value": "x".repeat(5_000) })]);
-    let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml");
-    ended.assert(1, &[&format!("write to `{output}`"), "`max.message.bytes` of the topic"]);
 }
 
 #[test]

@@ -9,15 +9,51 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Reads JSON lines.
-pub(super) struct JsonRows {
+#[derive(Clone, Debug)]
+pub(crate) struct JsonRows {
     key: Option<String>,
     timestamp: Option<Timestamps>,
+}
+
+/// What the wanted fields of a row say; `None`: they are absent, or null.
+pub(crate) struct Fields<'a> {
+    pub key: Option<Cow<'a, [u8]>>,
+    pub timestamp: Option<i64>,
 }
 
 impl JsonRows {
     /// With the fields that the settings name.
     pub(super) fn new(options: &FileOptions) -> Self {
-        Self { key: options.key.clone(), timestamp: options.timestamp.clone() }
+        Self::of(options.key.clone(), options.timestamp.clone())
+    }
+
+    /// With these fields.
+    pub(crate) fn of(key: Option<String>, timestamp: Option<Timestamps>) -> Self {
+        Self { key, timestamp }
+    }
+
+    /// The wanted fields of a row, which is JSON.
+    pub(crate) fn fields<'a>(&self, row: &'a [u8]) -> Result<Fields<'a>, RowError> {
+        let found = self.find(row).map_err(|error| no_json(row, &error))?;
+        let text = |name: Option<&String>, json: Option<&'a RawValue>| {
+            let of = |(why, column)| {
+                let error = RowError::new(format!("the field `{}` {why}", name.map(String::as_str).unwrap_or_default()));
+                match json {
+                    Some(json) => error.at(place_in(row, json) + column),
+                    None => error,
+                }
+            };
+            json.map_or(Ok(None), |json| scalar_text(json.get())).map_err(of)
+        };
+        let key = text(self.key.as_ref(), found.key)?;
+        let timestamp = match &self.timestamp {
+            Some(timestamps) => match text(Some(&timestamps.field), found.timestamp)? {
+                Some(text) => Some(timestamps.parse(&text).ok_or_else(|| timestamps.refused(&text))?),
+                None => None,
+            },
+            None => None,
+        };
+        Ok(Fields { key, timestamp })
     }
 
     /// The wanted fields' JSON. Of a name that stands twice the last counts.
@@ -43,25 +79,7 @@ impl Rows for JsonRows {
         if row.iter().all(u8::is_ascii_whitespace) {
             return Ok(Row::Blank);
         }
-        let found = self.find(row).map_err(|error| no_json(row, &error))?;
-        let text = |name: Option<&String>, json: Option<&'a RawValue>| {
-            let of = |(why, column)| {
-                let error = RowError::new(format!("the field `{}` {why}", name.map(String::as_str).unwrap_or_default()));
-                match json {
-                    Some(json) => error.at(place_in(row, json) + column),
-                    None => error,
-                }
-            };
-            json.map_or(Ok(None), |json| scalar_text(json.get())).map_err(of)
-        };
-        let key = text(self.key.as_ref(), found.key)?;
-        let timestamp = match &self.timestamp {
-            Some(timestamps) => match text(Some(&timestamps.field), found.timestamp)? {
-                Some(text) => Some(timestamps.parse(&text).ok_or_else(|| timestamps.refused(&text))?),
-                None => None,
-            },
-            None => None,
-        };
+        let Fields { key, timestamp } = self.fields(row)?;
         Ok(Row::Record { key, timestamp })
     }
 }

@@ -31,9 +31,13 @@ mod stream;
 mod timestamp;
 mod window;
 
+#[cfg(feature = "kafka")]
+pub(crate) use json_rows::{Fields, JsonRows};
 pub(crate) use options::{FILE_SETTINGS, STDIN_SETTINGS};
 pub(crate) use stdin::{STDIN_CAPABILITIES, StdinSource};
 pub use timestamp::SETTINGS as TIMESTAMP_SETTINGS;
+#[cfg(feature = "kafka")]
+pub(crate) use timestamp::Timestamps as RowTimestamps;
 
 use crate::paths::Output;
 use crate::settings::SettingsError;

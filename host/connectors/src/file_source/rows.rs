@@ -36,13 +36,13 @@ pub(super) enum Row<'a> {
 
 /// What is wrong with a row.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct RowError {
+pub(crate) struct RowError {
     /// In words.
     pub why: String,
     /// The byte of the row, from 1, that it is about, where it is about one.
     pub column: Option<usize>,
     /// Whether the next row is sure to begin where this one ends.
-    pub doubt: Doubt,
+    pub(super) doubt: Doubt,
 }
 
 /// Bytes of what is wrong with a row, which may be said with its own text.

@@ -2,6 +2,7 @@
 
 use super::security::{Credentials, Security};
 use super::told::{Producing, Refusal, Told};
+use super::writer::{Producer, Writing};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -9,8 +10,8 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::BaseProducer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -108,20 +109,33 @@ impl Cluster {
 
     /// A producer with this transactional id, whose transactions may be open for so long.
     pub(super) fn producer(&self, transactional_id: &str, timeout: Duration) -> Result<BaseProducer<Producing>, EngineError> {
-        let (mut config, credentials) = self.config()?;
-        // A chunk is complete when it is handed over: nothing is waited for that would fill a batch.
-        if !self.options.contains_key("linger.ms") {
-            config.set("linger.ms", "5");
-        }
-        // As the Java client deals keys out to partitions, and records without one at random.
-        if !self.options.contains_key("partitioner") {
-            config.set("partitioner", "murmur2_random");
-        }
-        config
-            .set("transactional.id", transactional_id)
-            .set("enable.idempotence", "true")
-            .set("transaction.timeout.ms", timeout.as_millis().to_string());
+        let (mut config, credentials) = self.producing()?;
+        config.set("transactional.id", transactional_id).set("transaction.timeout.ms", timeout.as_millis().to_string());
         config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
+    }
+
+    /// A producer of messages that are written at once, each until it is: how many it has is bounded by whoever writes.
+    pub(super) fn writer(&self) -> Result<Producer, EngineError> {
+        let (mut config, credentials) = self.producing()?;
+        if !self.options.contains_key("message.timeout.ms") {
+            config.set("message.timeout.ms", "0");
+        }
+        config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", i32::MAX.to_string());
+        let writing = Writing { cluster: self.clone(), told: Told::with(credentials), deliveries: Mutex::default() };
+        config.create_with_context(writing).map_err(|error| self.failed("make a producer", &error, None))
+    }
+
+    /// What every producer is told.
+    fn producing(&self) -> Result<(ClientConfig, Credentials), EngineError> {
+        let (mut config, credentials) = self.config()?;
+        // Little is waited for that would fill a batch; keys are dealt out to partitions as the Java client does it, and records without one at random.
+        for (name, value) in [("linger.ms", "5"), ("partitioner", "murmur2_random")] {
+            if !self.options.contains_key(name) {
+                config.set(name, value);
+            }
+        }
+        config.set("enable.idempotence", "true");
+        Ok((config, credentials))
     }
 
     /// How many partitions a topic has; `None`: it is not there. A consumer asks: where another client does, brokers may make the topic.
@@ -177,10 +191,13 @@ impl Cluster {
             _ if matches!(error, KafkaError::ClientCreation(_) | KafkaError::ClientConfig(..)) => {
                 (ErrorKind::FixInput, "see `tls`, `sasl` and `options`")
             }
-            _ if trouble.as_ref().is_some_and(|trouble| speaks_otherwise(trouble)) => {
+            _ if !self.has_answered.load(Ordering::Relaxed) && trouble.as_ref().is_some_and(|trouble| speaks_otherwise(trouble)) => {
                 (ErrorKind::Retry, "the broker may expect `tls` or `sasl` at this address, or the other way round")
             }
-            _ => (ErrorKind::Retry, "is a broker running there, and does the address that it advertises lead to it from here?"),
+            _ => (
+                ErrorKind::Retry,
+                "is a broker running there, does the address that it advertises lead to it from here, and does it expect `tls` or `sasl`?",
+            ),
         };
         let what = code.map_or_else(|| error.to_string(), |code| code.to_string());
         let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
@@ -226,9 +243,11 @@ fn is_of_connection(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// True where librdkafka suspects that the broker expects something else at this address.
+/// True where a connection was made and came to nothing: the broker may expect something else at this address.
 fn speaks_otherwise(trouble: &str) -> bool {
-    trouble.contains("security.protocol") || trouble.contains("PLAINTEXT broker listener")
+    ["security.protocol", "PLAINTEXT broker listener", "Send failed", "Receive failed", "Disconnected"]
+        .iter()
+        .any(|sign| trouble.contains(sign))
 }
 
 /// Has a client tell what went wrong, which lies in its queue; a poll that does not wait would end behind the first line of a log.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What weir sets itself, or what a setting of its own says, and where to look instead.
-const OWNED: [(&str, &str); 17] = [
+const OWNED: [(&str, &str); 19] = [
     ("bootstrap.servers", "`brokers` says it"),
     ("metadata.broker.list", "`brokers` says it"),
     ("group.id", "`group` says it"),
@@ -23,6 +23,8 @@ const OWNED: [(&str, &str); 17] = [
     ("transactional.id", "weir sets it"),
     ("enable.idempotence", "weir sets it"),
     ("transaction.timeout.ms", "weir sets it"),
+    ("queue.buffering.max.messages", "weir bounds what is not acknowledged yet"),
+    ("queue.buffering.max.kbytes", "weir bounds what is not acknowledged yet"),
     ("plugin.library.paths", "native code is not loaded on the word of a job file"),
     ("log_level", "`WEIR_LOG` says what is logged"),
 ];

@@ -2,7 +2,9 @@
 
 use super::headers::RawHeaders;
 use super::partition::{PartitionSpec, Position};
+use super::value_fields::ValueFields;
 use rdkafka::message::Message;
+use std::borrow::Cow;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::source::SplitProgress;
 use weir_engine::{BatchBuilder, EngineError, SplitState};
@@ -36,24 +38,34 @@ impl Progress {
         self.is_over
     }
 
-    /// Appends a message, unless it has been taken or lies behind the end.
-    pub(super) fn take<M: Message>(&mut self, message: &M, metadata: bool, out: &mut BatchBuilder)
+    /// Appends a message, unless it has been taken or lies behind the end. An error says what is wrong with its value.
+    pub(super) fn take<M: Message>(
+        &mut self,
+        message: &M,
+        of_value: Option<&ValueFields>,
+        metadata: bool,
+        out: &mut BatchBuilder,
+    ) -> Result<(), String>
     where
         M::Headers: RawHeaders,
     {
         let offset = message.offset();
         self.is_at_end = false;
         if offset < self.position.offset || self.is_over {
-            return;
+            return Ok(());
         }
         self.reached(offset);
         if self.is_over {
-            return;
+            return Ok(());
         }
-        let timestamp = message.timestamp().to_millis().filter(|timestamp| *timestamp >= 0);
+        let own = (message.key().map(Cow::Borrowed), message.timestamp().to_millis().filter(|timestamp| *timestamp >= 0));
+        let (key, timestamp) = match of_value {
+            Some(fields) => fields.of(message, own)?,
+            None => own,
+        };
         match message.payload() {
-            Some(value) => out.push(message.key(), value, timestamp),
-            None => out.push_valueless(message.key(), timestamp),
+            Some(value) => out.push(key.as_deref(), value, timestamp),
+            None => out.push_valueless(key.as_deref(), timestamp),
         }
         if let Some(headers) = message.headers() {
             headers.each(|name, value| out.push_header(name, value));
@@ -65,6 +77,7 @@ impl Progress {
         }
         self.position.last = Some((offset, timestamp.unwrap_or(NO_TIMESTAMP)));
         self.reached(offset + 1);
+        Ok(())
     }
 
     /// It goes on at this offset of the topic with this id, whatever was read before.
@@ -124,7 +137,7 @@ mod tests {
 
     fn taken(progress: &mut Progress, offsets: &[i64]) -> Vec<String> {
         let mut out = BatchBuilder::new();
-        offsets.iter().for_each(|offset| progress.take(&message(*offset), false, &mut out));
+        offsets.iter().for_each(|offset| progress.take(&message(*offset), None, false, &mut out).expect("any value will do"));
         let batch = out.finish();
         (0..batch.len()).map(|record| String::from_utf8_lossy(batch.value(record).unwrap_or_default()).into_owned()).collect()
     }
@@ -177,9 +190,9 @@ mod tests {
         let mut progress = Progress::new(&spec(None).split()).unwrap();
         let headers = OwnedHeaders::new().insert(Header { key: "a", value: Some("1") }).insert(Header { key: "b", value: None::<&str> });
         let deleted = OwnedMessage::new(None, None, "orders".into(), Timestamp::NotAvailable, 3, 5, Some(headers));
-        progress.take(&deleted, true, &mut out);
+        progress.take(&deleted, None, true, &mut out).unwrap();
         let empty = OwnedMessage::new(Some(Vec::new()), Some(Vec::new()), "orders".into(), Timestamp::CreateTime(7), 3, 6, None);
-        progress.take(&empty, false, &mut out);
+        progress.take(&empty, None, false, &mut out).unwrap();
         let batch = out.finish();
         let header = |record| {
             batch

@@ -86,7 +86,7 @@ impl KafkaReader {
     /// A broker does not let the client in, with what it was made with. Where there is something else by now, another client goes on where this one was.
     fn renew_where_refused(&mut self) -> Result<(), EngineError> {
         let told = self.consumer.as_ref().map(|consumer| &**consumer.context());
-        if !told.is_some_and(|told| told.refusal().is_some() && self.options.cluster.is_outdated(told)) {
+        if !told.is_some_and(|told| told.is_to_look() && self.options.cluster.is_outdated(told)) {
             return Ok(());
         }
         tracing::info!("kafka: the cluster at {} is connected to with new credentials", self.options.cluster.brokers);
@@ -179,7 +179,10 @@ impl KafkaReader {
             }
             match of_it.poll(Duration::ZERO) {
                 None => return Ok(out.len() > before),
-                Some(Ok(message)) => progress.take(&message, metadata, out.of(place)),
+                Some(Ok(message)) => {
+                    let taken = progress.take(&message, self.options.fields.as_ref(), metadata, out.of(place));
+                    taken.map_err(|why| self.options.unreadable(&message, &why))?;
+                }
                 Some(Err(KafkaError::PartitionEOF(_))) => progress.is_at_end = true,
                 Some(Err(error)) => self.interrupted(place, &error)?,
             }

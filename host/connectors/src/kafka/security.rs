@@ -132,3 +132,35 @@ fn sasl(settings: &mut Settings<'_>) -> Result<Option<Sasl>, SettingsError> {
     settings.show("sasl", shown);
     Ok(Some(sasl))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(security: &Security, name: &str) -> Option<String> {
+        security.now().expect("it can be read").iter().find(|(option, _)| *option == name).map(|(_, value)| value.to_owned())
+    }
+
+    #[test]
+    fn what_librdkafka_is_told_says_whether_and_as_whom_and_a_password_is_read_each_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("password");
+        std::fs::write(&file, "first\n").expect("a file");
+        let password = Template::of_file(file.to_str().expect("UTF-8")).expect("it is well written");
+        let sasl = Some(Sasl { mechanism: "PLAIN", username: "weir".into(), password });
+        let tls = || Some(Tls::of_system());
+        let protocol = |tls, sasl| told(&Security { tls, sasl }, "security.protocol");
+        assert_eq!(
+            [protocol(None, None), protocol(tls(), None), protocol(None, sasl.clone()), protocol(tls(), sasl.clone())].map(Option::unwrap),
+            ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
+        );
+        let security = Security { tls: tls(), sasl };
+        assert_eq!(told(&security, "ssl.ca.location").as_deref(), Some("probe"));
+        let before = security.now().expect("it can be read");
+        std::fs::write(&file, "second\n").expect("a file");
+        assert_eq!(told(&security, "sasl.password").as_deref(), Some("second"));
+        assert!(before != security.now().expect("it can be read"));
+        std::fs::remove_file(&file).expect("it is there");
+        assert_eq!(security.now().err().and_then(|error| error.field).as_deref(), Some("sasl.password"));
+    }
+}

@@ -1,13 +1,15 @@
 //! A publisher that has taken over. librdkafka's transactions wait for the cluster, so they run on a thread of their own, which ends with the session.
 
 use super::client::{Cluster, Isolation};
+use super::destination::shown;
 use super::markers::Markers;
 use super::target::TargetOptions;
-use super::told::Producing;
+use super::told::{Producing, Told};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::util::IntoOpaque;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -97,11 +99,10 @@ impl Publishing {
     pub(super) fn take_over(options: Arc<TargetOptions>, transactional_id: &str) -> Result<Self, EngineError> {
         let cluster = &options.cluster;
         let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT)?;
-        let failed = |attempted: &str, error: &KafkaError| failed(cluster, attempted, error, &producer);
+        let failed = |attempted: &str, error: &KafkaError| explained(cluster, attempted, error, &producer.context().told);
         let client = cluster.asking(Isolation::Committed)?;
-        let attempted = format!("look for the topic `{}`", options.topic);
-        if cluster.partitions(&client, &options.topic, &attempted)?.is_none() {
-            return Err(failed(&attempted, &KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)));
+        if let Some(topic) = options.destination.fixed() {
+            options.topics.see_anew(cluster, topic)?;
         }
         Markers::make_topic(cluster, &client, &options.marker_topic)?;
         producer.init_transactions(ANSWER).map_err(|error| failed("take over", &error))?;
@@ -140,16 +141,10 @@ impl Publishing {
     }
 
     fn send(&self, records: &RecordBatch, record: usize) -> Result<(), EngineError> {
-        let mut message = BaseRecord::<[u8], [u8]>::to(&self.options.topic);
-        message.key = records.key(record);
-        message.payload = records.value(record);
-        // What is not above zero says nothing there.
-        message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
-        let mut headers = records.headers_of(record).peekable();
-        if headers.peek().is_some() {
-            message.headers = Some(super::headers::headers(headers));
-        }
-        self.enqueue(message)
+        let TargetOptions { cluster, destination, topics, marker_topic } = &*self.options;
+        let topic = destination.of(records, record, marker_topic)?;
+        topics.see(cluster, &topic)?;
+        self.enqueue(message_of(BaseRecord::to(&topic), records, record))
     }
 
     /// Hands a message to librdkafka, whose queue may be full for a while.
@@ -164,33 +159,34 @@ impl Publishing {
                 }
                 Err((error, back)) => {
                     let bytes = back.payload.map_or(0, <[u8]>::len) + back.key.map_or(0, <[u8]>::len);
-                    return Err(self.failed(&format!("write a message of {bytes} bytes to `{}`", back.topic), &error));
+                    return Err(self.failed(&said_of(back.topic, back.key, bytes), &error));
                 }
             }
         }
     }
 
     fn delivered(&self) -> Result<(), EngineError> {
+        let Producing { told, .. } = &**self.producer.context();
         // With what it has, it is refused; the next session reads what there is by then.
-        if let Some(refusal) = self.producer.context().told.refusal() {
-            let attempted = format!("write to `{}` of the Kafka cluster at {}", self.options.topic, self.options.cluster.brokers);
-            return Err(self.options.cluster.refused(&attempted, &refusal));
+        if let Some(refusal) = told.refusal() {
+            let cluster = &self.options.cluster;
+            return Err(cluster.refused(&format!("write to the Kafka cluster at {}", cluster.brokers), &refusal));
         }
         match self.producer.context().refused() {
             None => Ok(()),
-            Some(error) => Err(self.failed(&format!("write to `{}`", self.options.topic), &error)),
+            Some(refused) => Err(self.failed(&refused.said, &refused.error)),
         }
     }
 
     fn failed(&self, attempted: &str, error: &KafkaError) -> EngineError {
-        failed(&self.options.cluster, attempted, error, &self.producer)
+        explained(&self.options.cluster, attempted, error, &self.producer.context().told)
     }
 }
 
 /// An error of publishing: whether somebody else has taken over, whether the record is at fault, or whether it may pass.
-fn failed(cluster: &Cluster, attempted: &str, error: &KafkaError, producer: &BaseProducer<Producing>) -> EngineError {
+pub(super) fn explained(cluster: &Cluster, attempted: &str, error: &KafkaError, told: &Told) -> EngineError {
     use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, MessageSizeTooLarge, ProducerFenced};
-    let told = cluster.failed(attempted, error, Some(&producer.context().told));
+    let told = cluster.failed(attempted, error, Some(told));
     match error.rdkafka_error_code() {
         Some(Fenced | ProducerFenced | InvalidProducerEpoch) => EngineError::new(ErrorKind::Fenced, told.to_string()),
         Some(MessageSizeTooLarge) => {
@@ -199,4 +195,27 @@ fn failed(cluster: &Cluster, attempted: &str, error: &KafkaError, producer: &Bas
         }
         _ => told,
     }
+}
+
+/// A record as a message, which says already where it goes.
+pub(super) fn message_of<'a, D: IntoOpaque>(
+    mut message: BaseRecord<'a, [u8], [u8], D>,
+    records: &'a RecordBatch,
+    record: usize,
+) -> BaseRecord<'a, [u8], [u8], D> {
+    message.key = records.key(record);
+    message.payload = records.value(record);
+    // What is not above zero says nothing there.
+    message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
+    let mut headers = records.headers_of(record).peekable();
+    if headers.peek().is_some() {
+        message.headers = Some(super::headers::headers(headers));
+    }
+    message
+}
+
+/// What is attempted with a message of so many bytes.
+pub(super) fn said_of(topic: &str, key: Option<&[u8]>, bytes: usize) -> String {
+    let key = key.map_or_else(|| "without a key".into(), |key| format!("with the key `{}`", shown(key)));
+    format!("write a message of {bytes} bytes {key} to `{topic}`")
 }

@@ -3,12 +3,15 @@
 use super::client::Cluster;
 use super::security::{SASL, Security, TLS};
 use super::topics::{PATTERN, Topics};
+use super::value_fields::ValueFields;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
+use rdkafka::message::Message;
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use weir_engine::{EngineError, ErrorKind};
 
 /// Of sources and sinks.
 pub(super) const BROKERS: Setting = Setting::new(
@@ -84,6 +87,19 @@ pub(crate) const SOURCE_SETTINGS: &[Setting] = &[
         "How long after one look for new partitions and topics the next comes. A source with an end looks at its start alone.",
     ),
     Setting::new(
+        "format",
+        Kind::Choice(&["jsonl"]),
+        Fallback::Nothing,
+        "`\"jsonl\"`: values are JSON, of which `key` and `timestamp` are fields. Without it nothing is asked of a value.",
+    ),
+    Setting::new("key", Kind::Text, Fallback::Found("the message's key"), "The field that is the record's key."),
+    Setting::new(
+        "timestamp",
+        Kind::Other("text or table"),
+        Fallback::Found("the message's timestamp"),
+        "The field that is the record's time; a table says how it is written there, as for [files](#files).",
+    ),
+    Setting::new(
         "metadata",
         Kind::Flag,
         Fallback::Value("false"),
@@ -127,6 +143,7 @@ pub(super) struct SourceOptions {
     pub is_bounded: bool,
     pub group: Option<String>,
     pub on_reset: OnReset,
+    pub fields: Option<ValueFields>,
     pub metadata: bool,
     pub discovery_interval: Duration,
 }
@@ -142,14 +159,24 @@ impl SourceOptions {
         let group = settings.optional_text("group")?;
         let on_reset = [("fail", OnReset::Fail), ("earliest", OnReset::Earliest), ("latest", OnReset::Latest)];
         let on_reset = settings.choice("on-reset", &on_reset)?;
+        let fields = ValueFields::read(&mut settings)?;
         let metadata = settings.flag("metadata")?;
         let discovery_interval = settings.duration("discovery-interval")?;
         if start == Start::Group && group.is_none() {
             let error = SettingsError::at("start", "the source `kafka` starts where a group has come to, and names none");
             return Err(error.with_hint("add `group = \"…\"`"));
         }
-        let read = Self { cluster, topics, start, is_bounded, group, on_reset, metadata, discovery_interval };
+        let read = Self { cluster, topics, start, is_bounded, group, on_reset, fields, metadata, discovery_interval };
         Ok((read, settings.finish()?))
+    }
+}
+
+impl SourceOptions {
+    /// The error of a message whose value is not what `format` says.
+    pub(super) fn unreadable(&self, message: &impl Message, why: &str) -> EngineError {
+        let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
+        let message = format!("read `{topic}`, partition {partition}, offset {offset}: {why}");
+        EngineError::new(ErrorKind::FixInput, message).with_hint("`format = \"jsonl\"` is for topics of which every value is JSON")
     }
 }
 

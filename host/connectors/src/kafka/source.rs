@@ -3,6 +3,7 @@
 use super::discovery::Discovery;
 use super::reader::KafkaReader;
 use super::settings::SourceOptions;
+use super::value_fields::ValueFields;
 use crate::settings::SettingsError;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -16,7 +17,7 @@ use weir_engine::{EngineError, ReaderContext, Source, SourceCapabilities, Source
 
 /// What the source `kafka` can do.
 pub(crate) const CAPABILITIES: SourceCapabilities =
-    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: false, timestamp_setting: false };
+    SourceCapabilities { single_reader: None, replayable: true, bounded: true, key_setting: true, timestamp_setting: true };
 
 /// Reads topics.
 pub(crate) struct KafkaSource {
@@ -62,7 +63,11 @@ impl Source for KafkaSource {
 
     /// The brokers may be others of the same cluster, and topics may come; what is no longer read of those that there were is refused by `verify`.
     fn identity(&self) -> Value {
-        json!({ "connector": "kafka", "until": self.options.is_bounded.then_some("end") })
+        let mut identity = json!({ "connector": "kafka", "until": self.options.is_bounded.then_some("end") });
+        if let Some(fields) = &self.options.fields {
+            identity["fields"] = fields.identity();
+        }
+        identity
     }
 
     fn discover(&self, _parallelism: u32) -> BoxFuture<'_, Result<Vec<SplitState>, EngineError>> {
@@ -74,7 +79,8 @@ impl Source for KafkaSource {
     }
 
     fn timestamps(&self) -> Option<String> {
-        Some("the message's timestamp".into())
+        let field = self.options.fields.as_ref().and_then(ValueFields::time);
+        Some(field.map_or_else(|| "the message's timestamp".into(), |field| format!("the field `{field}`")))
     }
 
     fn new_splits<'a>(&'a self, known: &'a [SplitState], _parallelism: u32) -> BoxFuture<'a, Result<Vec<SplitState>, EngineError>> {

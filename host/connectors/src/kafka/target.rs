@@ -1,28 +1,33 @@
-//! The sink `kafka`, exactly-once: an outbox whose target is a topic. Each chunk is a transaction of its own, with the marker in it, which lies in a topic of
+//! The sink `kafka`. Exactly-once it is an outbox whose target is a topic: each chunk is a transaction of its own, with the marker in it, which lies in a topic of
 //! its own; nothing is open between two of them.
 
-use super::client::Cluster;
+use super::client::{Cluster, Isolation};
+use super::destination::{Destination, TOPIC};
 use super::session::{Publishing, Session};
+use super::writer::KafkaSink;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use weir_engine::EngineError;
+use std::sync::{Arc, Mutex, PoisonError};
 use weir_engine::outbox::{OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
+use weir_engine::{EngineError, Sink};
 
 /// As they stand in the job file.
 pub(crate) const SINK_SETTINGS: &[Setting] = &[
     super::settings::BROKERS,
-    Setting::new("topic", Kind::Text, Fallback::Required("\"totals\""), "The topic that records are written to. It has to be there."),
+    TOPIC,
     Setting::new(
         "delivery",
-        Kind::Choice(&["exactly-once"]),
+        Kind::Choice(&["exactly-once", "at-least-once"]),
         Fallback::Value("exactly-once"),
-        "`\"exactly-once\"`: records are published in transactions behind the checkpoint that covers them.",
+        "`\"exactly-once\"`: records are published in transactions behind the checkpoint that covers them. `\"at-least-once\"`: they are written at once, and once more where the job goes back to a checkpoint.",
     ),
     Setting::new(
         "marker-topic",
@@ -37,33 +42,60 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
 ];
 
 /// What the settings say.
-#[derive(Clone)]
 pub(super) struct TargetOptions {
     pub cluster: Cluster,
-    pub topic: String,
+    pub destination: Destination,
     pub marker_topic: String,
+    /// Those that are written to.
+    pub topics: KnownTopics,
+}
+
+/// Topics that have been seen to be there: a producer that asks for one that is not may make it.
+#[derive(Default)]
+pub(super) struct KnownTopics(Mutex<BTreeSet<String>>);
+
+impl KnownTopics {
+    /// Sees that a topic is there, where it has not been seen yet.
+    pub(super) fn see(&self, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
+        let is_known = self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(topic);
+        if is_known { Ok(()) } else { self.see_anew(cluster, topic) }
+    }
+
+    /// Sees that a topic is there.
+    pub(super) fn see_anew(&self, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
+        let (client, attempted) = (cluster.asking(Isolation::Committed)?, format!("look for the topic `{topic}`"));
+        if cluster.partitions(&client, topic, &attempted)?.is_none() {
+            let missing = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+            return Err(cluster.failed(&attempted, &missing, Some(client.context())));
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
+        Ok(())
+    }
 }
 
 /// Makes the sink of its settings.
-pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> Result<(OutboxSink, Map<String, Value>), SettingsError> {
+pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<dyn Sink> {
     let mut settings = Settings::of_sink("kafka", SINK_SETTINGS, given);
     let cluster = super::settings::cluster(&mut settings, base_dir)?;
-    let topic = topic(&mut settings, "topic")?;
-    settings.choice("delivery", &[("exactly-once", ())])?;
+    let destination = Destination::read(&mut settings)?;
+    let is_exact = settings.choice("delivery", &[("exactly-once", true), ("at-least-once", false)])?;
+    if !is_exact && settings.is_given("marker-topic") {
+        let error = SettingsError::at("marker-topic", "`marker-topic` has no meaning with `delivery = \"at-least-once\"`");
+        return Err(error.with_hint("leave it out: nothing tells what has been written"));
+    }
     let marker_topic = topic_with_default(&mut settings, "marker-topic")?;
-    if topic == marker_topic {
+    if destination.fixed() == Some(&marker_topic) {
         return Err(SettingsError::at(
             "marker-topic",
-            format!("the sink `kafka` writes to `{topic}`, which cannot have its markers as well"),
+            format!("the sink `kafka` writes to `{marker_topic}`, which cannot have its markers as well"),
         ));
     }
-    let options = TargetOptions { cluster, topic, marker_topic };
-    Ok((OutboxSink::new(Arc::new(KafkaTarget { options: Arc::new(options) })), settings.finish()?))
-}
-
-fn topic(settings: &mut Settings<'_>, name: &str) -> Result<String, SettingsError> {
-    let topic = settings.required_text(name)?;
-    named(name, topic)
+    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, topics: KnownTopics::default() });
+    let sink: Arc<dyn Sink> = match is_exact {
+        true => Arc::new(OutboxSink::new(Arc::new(KafkaTarget { options }))),
+        false => Arc::new(KafkaSink { options }),
+    };
+    Ok((sink, settings.finish()?))
 }
 
 fn topic_with_default(settings: &mut Settings<'_>, name: &str) -> Result<String, SettingsError> {
@@ -71,7 +103,8 @@ fn topic_with_default(settings: &mut Settings<'_>, name: &str) -> Result<String,
     named(name, topic)
 }
 
-fn named(name: &str, topic: String) -> Result<String, SettingsError> {
+/// A topic's name.
+pub(super) fn named(name: &str, topic: String) -> Result<String, SettingsError> {
     match super::topics::Topics::is_name(&topic) {
         true => Ok(topic),
         false => Err(SettingsError::at(name, format!("`{name}` of the sink `kafka` is {topic:?}, which no topic can be called"))
@@ -91,8 +124,8 @@ impl OutboxTarget for KafkaTarget {
 
     /// The brokers may be others of the same cluster. Another cluster has no marker of the job's, and is refused for that.
     fn identity(&self) -> Value {
-        let TargetOptions { topic, marker_topic, .. } = &*self.options;
-        json!({ "topic": topic, "marker-topic": marker_topic })
+        let TargetOptions { destination, marker_topic, .. } = &*self.options;
+        json!({ "topic": destination.identity(), "marker-topic": marker_topic })
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {

@@ -5,6 +5,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use serde::Deserialize;
@@ -14,7 +15,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// What a producer tells.
 pub(super) struct Producing {
     pub told: Told,
-    refused: Mutex<Option<KafkaError>>,
+    refused: Mutex<Option<Refused>>,
+}
+
+/// A message that was not taken.
+#[derive(Clone)]
+pub(super) struct Refused {
+    pub error: KafkaError,
+    /// What was attempted with it.
+    pub said: String,
+    bytes: usize,
 }
 
 impl Producing {
@@ -29,8 +39,8 @@ impl Producing {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Why the first message of the transaction was not taken that was not.
-    pub(super) fn refused(&self) -> Option<KafkaError> {
+    /// The message of the transaction that was not taken; of several the largest: it is the one that is at fault where messages are too large together.
+    pub(super) fn refused(&self) -> Option<Refused> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -49,8 +59,13 @@ impl ProducerContext for Producing {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        if let Err((error, message)) = result {
+            let bytes = message.key_len() + message.payload_len();
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            if refused.as_ref().is_none_or(|other| other.bytes < bytes) {
+                let said = super::session::said_of(message.topic(), message.key(), bytes);
+                *refused = Some(Refused { error: error.clone(), said, bytes });
+            }
         }
     }
 }
@@ -75,6 +90,8 @@ pub(super) enum Refusal {
 struct News {
     /// How a broker has refused the client, the last time that one has.
     refusal: Option<Refusal>,
+    /// Whether it is time to look for other credentials than those that were refused.
+    may_look: bool,
     /// Why a broker is not reached, or what else does not go as it should.
     trouble: Option<String>,
     /// Where each partition ends for a reader, by topic and partition.
@@ -90,6 +107,12 @@ impl Told {
     /// What the client was made with.
     pub(super) fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// True where a broker has refused the client and nobody has looked for other credentials since the newest news, which come every second.
+    pub(super) fn is_to_look(&self) -> bool {
+        let mut news = self.news();
+        news.refusal.is_some() && std::mem::take(&mut news.may_look)
     }
 
     /// How a broker has refused the client, where one has.
@@ -127,7 +150,10 @@ impl ClientContext for Told {
 
     fn stats_raw(&self, statistics: &[u8]) {
         match serde_json::from_slice::<Statistics>(statistics) {
-            Ok(statistics) => self.news().ends = statistics.ends(),
+            Ok(statistics) => {
+                let mut news = self.news();
+                (news.ends, news.may_look) = (statistics.ends(), true);
+            }
             Err(error) => tracing::debug!("kafka: statistics that cannot be read: {error}"),
         }
     }
@@ -135,7 +161,8 @@ impl ClientContext for Told {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("kafka: {error}: {reason}");
         if let Some(refusal) = Refusal::of(&error, reason) {
-            self.news().refusal = Some(refusal);
+            let mut news = self.news();
+            (news.refusal, news.may_look) = (Some(refusal), true);
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::PartitionEOF) => {}

@@ -26,7 +26,7 @@ const SHOWN_BYTES: usize = 40;
 
 /// Where the time of a row stands, and how.
 #[derive(Clone, Debug)]
-pub(super) struct Timestamps {
+pub(crate) struct Timestamps {
     /// The column (CSV) or the field (JSON).
     pub field: String,
     notation: Notation,
@@ -58,7 +58,7 @@ struct Zone {
 
 impl Timestamps {
     /// What the setting `timestamp` says.
-    pub(super) fn read(settings: &mut Settings<'_>) -> Result<Option<Self>, SettingsError> {
+    pub(crate) fn read(settings: &mut Settings<'_>) -> Result<Option<Self>, SettingsError> {
         setting::read(settings)
     }
 
@@ -139,7 +139,7 @@ impl Timestamps {
     }
 
     /// What must not change while checkpoints are resumed. Where only a field is said it is that, as it always was.
-    pub(super) fn identity(&self) -> Value {
+    pub(crate) fn identity(&self) -> Value {
         match (&self.notation, &self.zone) {
             (Notation::Either, None) => self.field.clone().into(),
             (notation, zone) => json!({ "field": self.field, "format": notation.word(), "zone": zone.as_ref().map(|zone| &zone.name) }),
