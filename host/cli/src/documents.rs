@@ -266,6 +266,7 @@ mod tests {
                     total: Some(7),
                     largest: Some(4),
                     largest_split: Some("a.txt@0".into()),
+                    splits: vec![lag::SplitLagDocument { split: "a.txt@0".into(), lag: 4 }],
                     unknown_splits: 1,
                 }),
                 plugin: PluginDocument { instances_recycled: 1, fuel: Some(20), limits: [("memory".to_owned(), 6)].into() },
@@ -286,7 +287,7 @@ mod tests {
             "vertices": [{
                 "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "late": 4, "open_windows": 3, "skipped": 0, "ahead": 2,
                 "state_bytes": 80,
-                "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "unknown_splits": 1},
+                "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "splits": [{"split": "a.txt@0", "lag": 4}], "unknown_splits": 1},
                 "plugin": {"instances_recycled": 1, "fuel": 20, "limits": {"memory": 6}},
                 "metrics": {"often": -2},
             }],

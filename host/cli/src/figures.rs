@@ -139,7 +139,7 @@ pub fn time_text(ms: i64) -> String {
 
 /// How far a source lags, beside its other figures; nothing where it is up to date.
 pub fn lag_text(lag: Option<&LagDocument>) -> String {
-    let Some(LagDocument { unit, total, largest, largest_split: _, unknown_splits }) = lag else { return String::new() };
+    let Some(LagDocument { unit, total, largest, largest_split: _, splits: _, unknown_splits }) = lag else { return String::new() };
     let unknown = match unknown_splits {
         0 => String::new(),
         1 => "lag not known of 1 split".into(),
@@ -220,7 +220,7 @@ mod tests {
     #[track_caller]
     fn check_lag(unit: &str, total: u64, largest: u64, unknown_splits: u64, expect: &str) {
         let (unit, largest_split) = (Some(unit.into()), Some("a".into()));
-        let lag = LagDocument { unit, total: Some(total), largest: Some(largest), largest_split, unknown_splits };
+        let lag = LagDocument { unit, total: Some(total), largest: Some(largest), largest_split, splits: Vec::new(), unknown_splits };
         assert_eq!(lag_text(Some(&lag)), expect);
     }
 

@@ -5,6 +5,8 @@
 
 #[cfg(any(feature = "kafka", feature = "postgres"))]
 mod clients;
+#[cfg(any(feature = "kafka", feature = "postgres"))]
+pub(crate) use clients::MAX_UNPUBLISHED;
 pub(crate) mod steps;
 pub(crate) mod table;
 #[cfg(any(feature = "kafka", feature = "postgres"))]

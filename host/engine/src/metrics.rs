@@ -3,7 +3,7 @@
 mod lag;
 mod watermark;
 
-pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags};
+pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags, SubtaskTroubles};
 pub use watermark::SubtaskWatermarks;
 
 use std::collections::BTreeMap;
@@ -130,6 +130,8 @@ pub struct VertexMetrics {
     pub watermark: SubtaskWatermarks,
     /// How far a source's subtasks lag behind what there is, as of up to a second ago, or of the last barrier where a subtask has been held up since.
     pub lag: SubtaskLags,
+    /// Why a source's subtasks do not get what there is, as of then.
+    pub trouble: SubtaskTroubles,
 }
 
 /// Counters of a job: one entry for each vertex, in the graph's order.

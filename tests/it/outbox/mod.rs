@@ -108,8 +108,12 @@ fn a_start_waits_for_no_target_and_a_target_that_is_down_is_shown_and_fails_noth
     let process = OutboxProcess { until: Until::TargetUpAfter(Duration::from_secs(30)), ..OutboxProcess::default() };
     let end = world.run(&OutboxProcess { until: Until::Killed(4), ..process.clone() });
     assert_eq!(end.completed, 4);
-    let trouble = end.shown[0].trouble.clone().expect("it is shown");
+    let trouble = end.shown[0].last_error.clone().expect("it is shown").message;
     assert!(trouble.contains("it is down") && end.shown[0].unpublished_bytes > 0, "{end:?}");
+    assert!(
+        end.shown[0].retries > 1 && end.shown[0].oldest_completed_ms.is_some(),
+        "what was staged before this start has its time: {end:?}"
+    );
     let end = world.run(&process);
     assert!(end.is_finished() && world.is_complete(), "{end:?}");
     assert!(end.took >= Duration::from_secs(30), "the end of the job waits for the target: {:?}", end.took);

@@ -203,6 +203,7 @@ impl RunningJob {
             watermark: metrics.watermark.get(),
             state_bytes: metrics.state_bytes.get(),
             lag: LagDocument::of(metrics.lag.get()),
+            trouble: metrics.trouble.get(),
             reference: shape.reference(id),
             plugin: PluginDocument::of(&metrics.plugin),
             metrics: metrics.own.get(),
@@ -227,7 +228,7 @@ impl RunningJob {
             }),
             restarts: status.restarts.get(),
             change: self.0.changes.now(),
-            outboxes: status.outboxes().into_iter().map(StatusOutbox::from).collect(),
+            outboxes: status.outboxes().into_iter().map(|outbox| StatusOutbox::of(outbox, parts.runtime.clock.wall_ms())).collect(),
         }
     }
 

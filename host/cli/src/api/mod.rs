@@ -24,7 +24,7 @@ pub(crate) use holds::HoldRequest;
 pub(crate) use job::{Ended, RunningJob, RunningParts, absolute_storage};
 pub(crate) use routes::{RescaleRequest, SavepointRequest, StopRequest};
 pub(crate) use server::{ApiAddress, ApiServer, TOKEN};
-pub use status::{JobStatusDocument, ReferenceDocument, StatusOutbox};
+pub use status::{JobStatusDocument, LastError, ReferenceDocument, StatusOutbox};
 
 use axum::extract::FromRef;
 

@@ -53,21 +53,41 @@ pub struct StatusOutbox {
     pub oldest_unpublished: Option<u64>,
     /// The bytes of the output that waits.
     pub unpublished_bytes: u64,
+    /// How long ago the oldest of them was complete, s.
+    #[serde(default)]
+    pub oldest_unpublished_age_s: Option<f64>,
     /// As much waits as may: the sink takes nothing more.
     pub is_full: bool,
-    /// Why the target was not reached last, while it is not.
-    pub trouble: Option<String>,
+    /// How often the target has been tried since it was reached; 0: it is reached.
+    #[serde(default)]
+    pub retries: u64,
+    /// The last try that has failed; it stands here after the target is reached again, too.
+    #[serde(default)]
+    pub last_error: Option<LastError>,
 }
 
-impl From<OutboxStatus> for StatusOutbox {
-    fn from(of: OutboxStatus) -> Self {
+/// What went wrong last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastError {
+    /// Why.
+    pub message: String,
+    /// How long ago, s.
+    pub age_s: f64,
+}
+
+impl StatusOutbox {
+    /// As it is at the time `now`, in ms since the Unix epoch.
+    pub fn of(of: OutboxStatus, now: i64) -> Self {
+        let age_s = |since: i64| now.saturating_sub(since).max(0) as f64 / 1e3;
         Self {
             sink: of.sink,
             unpublished_checkpoints: of.unpublished.len() as u64,
             oldest_unpublished: of.unpublished.first().map(|id| id.0),
             unpublished_bytes: of.unpublished_bytes,
             is_full: of.is_full,
-            trouble: of.trouble,
+            oldest_unpublished_age_s: of.oldest_completed_ms.map(age_s),
+            retries: of.retries,
+            last_error: of.last_error.map(|error| LastError { age_s: age_s(error.at_ms), message: error.message }),
         }
     }
 }
@@ -106,6 +126,9 @@ pub struct StatusVertex {
     /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
     #[serde(default)]
     pub lag: Option<LagDocument>,
+    /// Why a source does not get what there is, while it does not, as of the last look at it: it goes on trying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// What the job file refers to, where it runs what that led to; `None` of a plugin in a file, and of one that an upgrade brought.
     #[serde(default)]
     pub reference: Option<ReferenceDocument>,

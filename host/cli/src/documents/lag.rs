@@ -14,19 +14,32 @@ pub struct LagDocument {
     pub largest: Option<u64>,
     /// Which one that is.
     pub largest_split: Option<String>,
+    /// The 256 splits that lag most, or all of which it is known, the largest lag first.
+    #[serde(default)]
+    pub splits: Vec<SplitLagDocument>,
     /// Splits of which it is not known, as of compressed files: they are not counted.
     pub unknown_splits: u64,
+}
+
+/// What there is of one split and has not been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitLagDocument {
+    /// Its id: of Kafka, the topic and the partition.
+    pub split: String,
+    /// How much, in the unit of all.
+    pub lag: u64,
 }
 
 impl LagDocument {
     /// `None`: there are no splits, or nobody has looked yet.
     pub fn of(SourceLag { known, unknown_splits }: SourceLag) -> Option<Self> {
         match known {
-            Some(KnownLag { unit, total, largest, largest_split, splits: _ }) => Some(Self {
+            Some(KnownLag { unit, total, most, splits: _ }) => Some(Self {
                 unit: Some(unit.name().into()),
                 total: Some(total),
-                largest: Some(largest),
-                largest_split: Some(largest_split),
+                largest: most.first().map(|(_, lag)| *lag),
+                largest_split: most.first().map(|(split, _)| split.clone()),
+                splits: most.into_iter().map(|(split, lag)| SplitLagDocument { split, lag }).collect(),
                 unknown_splits,
             }),
             None if unknown_splits > 0 => Some(Self { unknown_splits, ..Self::default() }),

@@ -65,6 +65,7 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         Fallback::Value("weir_markers"),
         "The table that says how much is published. It is made where it is not there.",
     ),
+    crate::settings::MAX_UNPUBLISHED,
     Setting::new(
         "on-error",
         Kind::Choice(&["fail", "quarantine"]),
@@ -105,6 +106,7 @@ pub(super) struct TargetOptions {
     pub marker_table: TableName,
     /// `None`: a record that does not fit fails the job.
     pub quarantine_table: Option<TableName>,
+    pub max_unpublished: u64,
 }
 
 impl TargetOptions {
@@ -124,13 +126,14 @@ impl TargetOptions {
         let marker_table = settings.text("marker-table")?;
         let marker_table = table_name("marker-table", &marker_table)?;
         let quarantine_table = quarantine_table(&mut settings)?;
+        let max_unpublished = settings.size("max-unpublished")?;
         let connect_timeout = settings.duration("connect-timeout")?;
         let server = Server { url, password, tls, connect_timeout };
         let url = server.shown().map_err(|why| SettingsError::at("url", format!("`url` of the sink `postgres`: {why}")))?;
         if let Some(url) = url {
             settings.show("url", url);
         }
-        let options = Self { server, table, columns, mode, key, marker_table, quarantine_table };
+        let options = Self { server, table, columns, mode, key, marker_table, quarantine_table, max_unpublished };
         options.agree()?;
         Ok((options, settings.finish()?))
     }

@@ -34,6 +34,10 @@ impl OutboxTarget for PostgresTarget {
         json!({ "table": table.to_string(), "marker-table": marker_table.to_string() })
     }
 
+    fn max_unpublished(&self) -> Option<u64> {
+        Some(self.options.max_unpublished)
+    }
+
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         async move {
             let session = Session::take_over(&self.options, owner, io).await?;

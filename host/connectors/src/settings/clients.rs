@@ -1,10 +1,18 @@
 //! Reads what connectors with a client have to say: texts that have to be there, times, tables, and what has a rule of its own.
 
-use super::table::{Kind, Setting};
+use super::table::{Fallback, Kind, Setting};
 use super::{Settings, SettingsError};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use weir_secrets::{SecretError, Template};
+
+/// What every sink that publishes behind checkpoints may be told.
+pub(crate) const MAX_UNPUBLISHED: Setting = Setting::new(
+    "max-unpublished",
+    Kind::size(1, u64::MAX, ""),
+    Fallback::Value("1GiB"),
+    "How many bytes of the output of complete checkpoints may wait to be published. With as much the sink stops behind its next barrier, and the job in front of it, until some of it is. It lies in the job's storage.",
+);
 
 impl Settings<'_> {
     /// A text that must be given and is not empty.
@@ -57,6 +65,13 @@ impl Settings<'_> {
             format!("a duration from {} to {}", humantime::format_duration(within.least), humantime::format_duration(within.most));
         let given = self.read(name, &expected, duration)?;
         Ok(given.unwrap_or_else(|| duration(&self.default(name)).expect("the default is a duration")))
+    }
+
+    /// A number of bytes that has a default.
+    pub(crate) fn size(&mut self, name: &str) -> Result<u64, SettingsError> {
+        let given = self.optional_size(name)?;
+        let default = || self.default(name).as_str().and_then(|size| size.parse::<bytesize::ByteSize>().ok()).map(|size| size.as_u64());
+        Ok(given.or_else(default).expect("the default is a size"))
     }
 
     /// One word, or nothing.

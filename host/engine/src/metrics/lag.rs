@@ -1,10 +1,15 @@
 //! How far a source lags behind what there is: split by split, and for all of its subtasks together.
 //!
+//! A source may have splits without number: so many that lag most have a name.
+//!
 //! Lags are summed up and never taken for more than they are: a split of which nobody knows counts as unknown, not as zero.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// So many splits are named.
+const NAMED: usize = 256;
 
 /// What a lag is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,21 +63,17 @@ pub struct KnownLag {
     pub splits: u64,
     /// The lag of all of them together.
     pub total: u64,
-    /// The lag of the one that lags most.
-    pub largest: u64,
-    /// The id of that one.
-    pub largest_split: String,
+    /// The splits that lag most, by id, and how far: the largest lag first, one at least.
+    pub most: Vec<(String, u64)>,
 }
 
 impl KnownLag {
-    /// Adds so many splits, of which `largest_split` lags most. A job may have many: the name is kept in the room of the last one.
-    fn add(&mut self, splits: u64, total: u64, largest: u64, largest_split: &str) {
-        self.splits += splits;
-        self.total = self.total.saturating_add(total);
-        if largest > self.largest {
-            self.largest = largest;
-            self.largest_split.clear();
-            self.largest_split.push_str(largest_split);
+    /// Names a split that lags so far, unless as many lag further.
+    fn name(&mut self, amount: u64, split: impl FnOnce() -> String) {
+        let place = self.most.partition_point(|(_, lag)| *lag >= amount);
+        if place < NAMED {
+            self.most.truncate(NAMED - 1);
+            self.most.insert(place, (split(), amount));
         }
     }
 }
@@ -83,10 +84,14 @@ impl SourceLag {
         match (&mut self.known, lag) {
             (_, None) => self.unknown_splits += 1,
             (known @ None, Some(SplitLag { amount, unit })) => {
-                *known = Some(KnownLag { unit, splits: 1, total: amount, largest: amount, largest_split: split.to_owned() });
+                *known = Some(KnownLag { unit, splits: 1, total: amount, most: vec![(split.to_owned(), amount)] });
             }
             (Some(known), Some(SplitLag { unit, .. })) if known.unit != unit => self.unknown_splits += 1,
-            (Some(known), Some(SplitLag { amount, .. })) => known.add(1, amount, amount, split),
+            (Some(known), Some(SplitLag { amount, .. })) => {
+                known.splits += 1;
+                known.total = known.total.saturating_add(amount);
+                known.name(amount, || split.to_owned());
+            }
         }
     }
 
@@ -98,7 +103,9 @@ impl SourceLag {
             (known @ None, others) => *known = others,
             (Some(known), Some(others)) if known.unit != others.unit => self.unknown_splits += others.splits,
             (Some(known), Some(others)) => {
-                known.add(others.splits, others.total, others.largest, &others.largest_split);
+                known.splits += others.splits;
+                known.total = known.total.saturating_add(others.total);
+                others.most.into_iter().for_each(|(split, amount)| known.name(amount, || split));
             }
         }
     }
@@ -131,6 +138,31 @@ impl SubtaskLags {
     }
 }
 
+/// Why the subtasks of one source do not get what there is, as they said last.
+#[derive(Debug, Default)]
+pub struct SubtaskTroubles(Mutex<BTreeMap<u32, String>>);
+
+impl SubtaskTroubles {
+    /// Subtask `index` has this trouble by now, or none.
+    pub fn set(&self, index: u32, trouble: Option<String>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(trouble) => all.insert(index, trouble),
+            None => all.remove(&index),
+        };
+    }
+
+    /// Other subtasks will read.
+    pub(crate) fn reset(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// That of any of them.
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,8 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn as_many_splits_are_named_as_lag_most_and_all_are_counted() {
+        let splits: Vec<_> = (0..1_000).map(|amount| (format!("{amount}"), bytes(amount * 7 % 1_000))).collect();
+        let mut lag = SourceLag::default();
+        splits.iter().for_each(|(split, of)| lag.add(split, *of));
+        let mut halves = [SourceLag::default(), SourceLag::default()];
+        splits.iter().enumerate().for_each(|(place, (split, of))| halves[place % 2].add(split, *of));
+        let [mut all, odd] = halves;
+        all.merge(odd);
+        for known in [lag.known.unwrap(), all.known.unwrap()] {
+            assert_eq!((known.splits, known.total, known.most.len()), (1_000, 499_500, NAMED));
+            assert!(known.most.iter().map(|(_, amount)| *amount).eq((744..1_000).rev()), "{:?}", known.most);
+        }
+    }
+
+    #[test]
     fn lags_add_up_and_the_largest_has_a_name() {
-        let known = KnownLag { unit: LagUnit::Bytes, splits: 3, total: 16, largest: 9, largest_split: "b".into() };
+        let known = KnownLag { unit: LagUnit::Bytes, splits: 3, total: 16, most: vec![("b".into(), 9), ("a".into(), 7), ("c".into(), 0)] };
         let lag = of(&[("a", bytes(7)), ("b", bytes(9)), ("c", bytes(0))]);
         assert_eq!(lag, SourceLag { known: Some(known), unknown_splits: 0 });
         assert_eq!(of(&[("a", bytes(u64::MAX)), ("b", bytes(9))]).known.unwrap().total, u64::MAX, "however much it is");
@@ -175,7 +222,7 @@ mod tests {
         lags.set(0, of(&[("a", bytes(7)), ("b", None)]));
         lags.set(1, of(&[("c", bytes(5))]));
         lags.set(0, of(&[("a", bytes(2)), ("b", bytes(4))]));
-        let known = KnownLag { unit: LagUnit::Bytes, splits: 3, total: 11, largest: 5, largest_split: "c".into() };
+        let known = KnownLag { unit: LagUnit::Bytes, splits: 3, total: 11, most: vec![("c".into(), 5), ("b".into(), 4), ("a".into(), 2)] };
         assert_eq!(lags.get(), SourceLag { known: Some(known), unknown_splits: 0 });
         lags.reset();
         assert_eq!(lags.get(), SourceLag::default());

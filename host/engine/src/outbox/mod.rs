@@ -42,5 +42,5 @@ pub(crate) use refusal::Decisions;
 pub use refusal::MarkerDecision;
 pub use room::OutboxRoom;
 pub(crate) use shared::Outbox;
-pub use shared::OutboxStatus;
+pub use shared::{OutboxStatus, PublishingError};
 pub(crate) use staging::{Staged, StagingWriter};

@@ -44,10 +44,10 @@ impl Outboxes {
         present.chain(self.absent.iter().cloned()).collect()
     }
 
-    /// The log says that the checkpoint of these outputs is complete.
-    pub fn on_complete(&self, outputs: BTreeMap<usize, StagedOutput>) {
+    /// The log says that the checkpoint of these outputs is complete, since then (ms since the Unix epoch).
+    pub fn on_complete(&self, outputs: BTreeMap<usize, StagedOutput>, completed_ms: i64) {
         for (vertex, output) in outputs {
-            self.sinks[&vertex].on_complete(output);
+            self.sinks[&vertex].on_complete(output, completed_ms);
         }
     }
 

@@ -75,6 +75,11 @@ pub trait OutboxTarget: Send + Sync {
         ChunkBounds::default()
     }
 
+    /// How many bytes of output of complete checkpoints may wait for it: what the job file says; `None`: it does not, see [`OutboxRoom`](super::OutboxRoom).
+    fn max_unpublished(&self) -> Option<u64> {
+        None
+    }
+
     /// What of a chunk takes effect together. `weir check` says so of a target without transactions.
     fn atomicity(&self) -> Atomicity {
         Atomicity::Transactions

@@ -8,6 +8,7 @@ use super::chunks::Chunk;
 use super::port::{OutboxOwner, OutboxSession};
 use super::publisher::{Publication, PublisherAction, PublisherEvent};
 use super::refusal::newer_attempt_seen;
+use super::shared::PublishingError;
 use crate::checkpoint::{JobLog, LogEntry, StagedObject, read_staged, read_state_object};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
@@ -51,6 +52,7 @@ impl PublisherTask {
     /// Publishes until it is dropped, or cannot go on.
     pub async fn run(mut self) {
         let (mut session, mut failures) = (None, 0);
+        self.outbox.on_log(self.log.entries());
         loop {
             let action = self.outbox.next();
             if action == PublisherAction::Wait {
@@ -66,7 +68,7 @@ impl PublisherTask {
                         }
                         warn!(sink = self.outbox.sink(), %error, "output could not be published");
                         session = None;
-                        self.outbox.on_trouble(error.to_string());
+                        self.outbox.on_trouble(PublishingError { message: error.to_string(), at_ms: self.io.clock().wall_ms() });
                         back_off(&**self.io.clock(), failures.min(DOUBLINGS)).await;
                         failures += 1;
                     }

@@ -4,9 +4,9 @@
 use super::publisher::{Publisher, PublisherAction, PublisherEvent};
 use super::refusal::Decisions;
 use super::{OutboxLedger, OutboxRoom, OutboxTarget};
-use crate::checkpoint::{OutboxSnapshot, StagedOutput};
+use crate::checkpoint::{LogEntry, OutboxSnapshot, StagedOutput};
 use crate::element::CheckpointId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
@@ -24,8 +24,12 @@ pub struct Outbox {
 
 struct State {
     publisher: Publisher,
-    /// Why the target was not reached last, while it is not.
-    trouble: Option<String>,
+    /// The target is not reached: how often it has been tried since it was.
+    retries: u64,
+    /// The last try that has failed.
+    last_error: Option<PublishingError>,
+    /// When the checkpoints were complete whose output waits, in ms since the Unix epoch.
+    completed: BTreeMap<CheckpointId, i64>,
     /// Subtasks that have stopped.
     stopped: Vec<Waker>,
 }
@@ -41,8 +45,21 @@ pub struct OutboxStatus {
     pub unpublished_bytes: u64,
     /// As much waits as may.
     pub is_full: bool,
-    /// Why the target was not reached last, while it is not.
-    pub trouble: Option<String>,
+    /// When the oldest of them was complete, in ms since the Unix epoch.
+    pub oldest_completed_ms: Option<i64>,
+    /// How often the target has been tried since it was reached; 0: it is reached.
+    pub retries: u64,
+    /// The last try that has failed in this attempt.
+    pub last_error: Option<PublishingError>,
+}
+
+/// A try to publish that has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishingError {
+    /// Why.
+    pub message: String,
+    /// When, in ms since the Unix epoch.
+    pub at_ms: i64,
 }
 
 impl State {
@@ -51,9 +68,9 @@ impl State {
     }
 
     fn with_trouble(&self, what: String) -> String {
-        match &self.trouble {
-            Some(trouble) => format!("{what} ({trouble})"),
-            None => what,
+        match &self.last_error {
+            Some(error) if self.retries > 0 => format!("{what} ({})", error.message),
+            Some(_) | None => what,
         }
     }
 }
@@ -69,7 +86,7 @@ impl Outbox {
     ) -> Self {
         let sink = ledger.sink().to_owned();
         let publisher = Publisher::new(ledger, attempts, decisions.of(&sink));
-        let state = Mutex::new(State { publisher, trouble: None, stopped: Vec::new() });
+        let state = Mutex::new(State { publisher, retries: 0, last_error: None, completed: BTreeMap::new(), stopped: Vec::new() });
         Self { sink, target, decisions, room, state, more: Notify::new() }
     }
 
@@ -104,7 +121,7 @@ impl Outbox {
             state.publisher.on(event);
             if state.publisher.is_publishing() {
                 self.decisions.on_used(&self.sink);
-                state.trouble = None;
+                state.retries = 0;
             }
             std::mem::take(&mut state.stopped)
         };
@@ -112,9 +129,25 @@ impl Outbox {
     }
 
     /// The target was not reached, or the storage.
-    pub fn on_trouble(&self, trouble: String) {
-        self.lock().trouble = Some(trouble);
+    pub fn on_trouble(&self, error: PublishingError) {
+        {
+            let mut state = self.lock();
+            (state.retries, state.last_error) = (state.retries + 1, Some(error));
+        }
         self.on(PublisherEvent::Lost);
+    }
+
+    /// What waits of runs before was complete when these say so.
+    pub(super) fn on_log(&self, entries: &[LogEntry]) {
+        let mut state = self.lock();
+        let waiting = state.publisher.ledger().unpublished();
+        let completed = entries.iter().filter_map(|entry| match entry {
+            LogEntry::Completed { checkpoint_id, completed_ms, .. } if waiting.contains(checkpoint_id) => {
+                Some((*checkpoint_id, *completed_ms))
+            }
+            _ => None,
+        });
+        state.completed.extend(completed);
     }
 
     /// Waits until the publisher may have more to do.
@@ -127,8 +160,12 @@ impl Outbox {
         self.lock().publisher.ledger().snapshot(output)
     }
 
-    pub(super) fn on_complete(&self, output: StagedOutput) {
-        self.lock().publisher.ledger_mut().on_complete(output);
+    pub(super) fn on_complete(&self, output: StagedOutput, completed_ms: i64) {
+        let mut state = self.lock();
+        let oldest = state.publisher.ledger().unpublished().first().copied().unwrap_or(output.checkpoint_id);
+        state.completed.retain(|id, _| *id >= oldest);
+        state.completed.insert(output.checkpoint_id, completed_ms);
+        state.publisher.ledger_mut().on_complete(output);
     }
 
     pub(super) fn on_final(&self, up_to: CheckpointId) {
@@ -191,7 +228,8 @@ impl Outbox {
         let state = self.lock();
         let ledger = state.publisher.ledger();
         let (unpublished, unpublished_bytes) = (ledger.unpublished(), ledger.waiting_room().bytes);
-        let (sink, is_full, trouble) = (self.sink.clone(), state.is_full(self.room), state.trouble.clone());
-        OutboxStatus { sink, unpublished, unpublished_bytes, is_full, trouble }
+        let oldest_completed_ms = unpublished.first().and_then(|oldest| state.completed.get(oldest).copied());
+        let (sink, is_full, retries, last_error) = (self.sink.clone(), state.is_full(self.room), state.retries, state.last_error.clone());
+        OutboxStatus { sink, unpublished, unpublished_bytes, is_full, oldest_completed_ms, retries, last_error }
     }
 }

@@ -204,6 +204,12 @@ pub trait SourceReader: Send {
         }
     }
 
+    /// Why it does not get what there is, while it does not: a broker that is not reached, and the like. It goes on trying by itself. Asked as often as
+    /// [`Self::lags`], and never waits.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// True where [`Self::on_completed`] has something to do.
     fn hears_of_completion(&self) -> bool {
         false

@@ -1,4 +1,4 @@
-//! When a source's task looks how far its reader lags behind: a look asks of every split, so not with every batch.
+//! When a source's task looks how far its reader lags behind, and whether something keeps it from what there is: a look asks of every split, so not with every batch.
 //!
 //! It looks before anything is read, at every barrier, at the end, and at most a second behind a read. Where nothing is read no timer is set: a subtask
 //! that is held up says at its next barrier what has come meanwhile.
@@ -44,6 +44,7 @@ impl LagWatch {
     pub(super) fn look(&mut self, reader: &dyn SourceReader) {
         let began = self.clock.now();
         self.metrics.lag.set(self.index, lag(reader));
+        self.metrics.trouble.set(self.index, reader.trouble());
         let ended = self.clock.now();
         let rest = ended.saturating_sub(began).saturating_mul(REST);
         self.rested = ended + rest;

@@ -1,6 +1,6 @@
 //! `weir jobs` and `weir status`: which jobs run, and how one is doing.
 
-use crate::api::{ChangeDocument, JobStatusDocument, ReferenceDocument, StatusOutbox};
+use crate::api::{ChangeDocument, JobStatusDocument, LastError, ReferenceDocument, StatusOutbox};
 use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
@@ -52,12 +52,19 @@ fn reference_text(reference: Option<&ReferenceDocument>, width: usize) -> String
 
 /// A line for an outbox in which something waits, or whose target is not reached.
 fn outbox_text(outbox: &StatusOutbox) -> String {
-    let StatusOutbox { sink, unpublished_checkpoints, oldest_unpublished, unpublished_bytes, is_full, trouble } = outbox;
-    let waits = oldest_unpublished.map(|oldest| {
-        let full = if *is_full { ", as much as may" } else { "" };
-        format!("{} of output to publish, of {unpublished_checkpoints} checkpoints from {oldest} on{full}", bytes_text(*unpublished_bytes))
+    let waits = outbox.oldest_unpublished.map(|oldest| {
+        let full = if outbox.is_full { ", as much as may" } else { "" };
+        let age = outbox.oldest_unpublished_age_s.map(|age| format!(", {age:.0} s old")).unwrap_or_default();
+        let (bytes, checkpoints) = (bytes_text(outbox.unpublished_bytes), outbox.unpublished_checkpoints);
+        format!("{bytes} of output to publish, of {checkpoints} checkpoints from {oldest} on{age}{full}")
     });
-    let said: Vec<String> = waits.into_iter().chain(trouble.clone()).collect();
+    let sink = &outbox.sink;
+    let trouble = outbox.last_error.as_ref().map(|LastError { message, age_s }| match outbox.retries {
+        0 => format!("reached again; {age_s:.0} s ago: {message}"),
+        1 => message.clone(),
+        retries => format!("{message} ({} tries)", grouped(retries)),
+    });
+    let said: Vec<String> = waits.into_iter().chain(trouble).collect();
     if said.is_empty() { String::new() } else { format!("  {sink}: {}\n", said.join("; ")) }
 }
 
@@ -80,6 +87,9 @@ fn status_text(status: &JobStatusDocument) -> String {
             padded(&vertex.id, width),
             vertex.parallelism
         ));
+        if let Some(trouble) = &vertex.trouble {
+            text.push_str(&format!("  {:width$}  {trouble}\n", ""));
+        }
         text.push_str(&reference_text(vertex.reference.as_ref(), width));
         text.push_str(&plugin_text(&vertex.plugin, vertex.records_in, width));
         text.push_str(&metrics_text(&vertex.metrics, width));
@@ -108,24 +118,26 @@ mod tests {
 
     #[test]
     fn an_outbox_has_a_line_where_something_waits_or_is_wrong() {
-        let text = |checkpoints: u64, is_full: bool, trouble: Option<&str>| {
+        let text = |checkpoints: u64, is_full: bool, trouble: Option<(u64, &str)>| {
             let oldest_unpublished = (checkpoints > 0).then_some(12);
-            let (sink, trouble) = ("out".to_owned(), trouble.map(str::to_owned));
             outbox_text(&StatusOutbox {
-                sink,
+                sink: "out".to_owned(),
                 unpublished_checkpoints: checkpoints,
                 oldest_unpublished,
                 unpublished_bytes: 2_048,
+                oldest_unpublished_age_s: oldest_unpublished.map(|_| 7.3),
                 is_full,
-                trouble,
+                retries: trouble.map_or(0, |(retries, _)| retries),
+                last_error: trouble.map(|(_, message)| LastError { message: message.to_owned(), age_s: 90.0 }),
             })
         };
         assert_eq!(text(0, false, None), "");
-        assert_eq!(text(3, false, None), "  out: 2.0 KiB of output to publish, of 3 checkpoints from 12 on\n");
+        assert_eq!(text(3, false, None), "  out: 2.0 KiB of output to publish, of 3 checkpoints from 12 on, 7 s old\n");
         assert_eq!(
-            text(3, true, Some("no broker")),
-            "  out: 2.0 KiB of output to publish, of 3 checkpoints from 12 on, as much as may; no broker\n"
+            text(3, true, Some((1, "no broker"))),
+            "  out: 2.0 KiB of output to publish, of 3 checkpoints from 12 on, 7 s old, as much as may; no broker\n"
         );
-        assert_eq!(text(0, false, Some("no broker")), "  out: no broker\n");
+        assert_eq!(text(0, false, Some((1_200, "no broker"))), "  out: no broker (1,200 tries)\n");
+        assert_eq!(text(0, false, Some((0, "no broker"))), "  out: reached again; 90 s ago: no broker\n");
     }
 }

@@ -52,6 +52,7 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
         metrics.state_bytes.reset();
         metrics.open_windows.reset();
         metrics.lag.reset();
+        metrics.trouble.reset();
         metrics.watermark.reset(vertex.parallelism);
     }
     let pool = StatePool::new(context.backends.memory());

@@ -176,6 +176,7 @@ impl LogWriter {
         let bytes = metadata.written_state_bytes() + sealed.len() as u64;
         let checksum = crc32c::crc32c(&sealed);
         let checkpoint = CompletedCheckpoint { checkpoint_id, attempt: self.attempt, metadata: path.clone(), checksum };
+        let completed_ms = self.clock.wall_ms();
         let entry = LogEntry::Completed {
             attempt: self.attempt,
             nonce: self.nonce.clone(),
@@ -183,14 +184,14 @@ impl LogWriter {
             metadata: path,
             checksum,
             trigger: trigger.name().to_owned(),
-            completed_ms: self.clock.wall_ms(),
+            completed_ms,
             duration_ms: duration.as_millis() as u64,
             bytes,
         };
         match self.append(entry).await {
             Ok(()) => {
                 self.kept.insert(checkpoint_id, metadata.objects());
-                self.outboxes.on_complete(outputs);
+                self.outboxes.on_complete(outputs, completed_ms);
                 LogEvent::Written { checkpoint, duration, bytes }
             }
             Err(error) => LogEvent::Over(error),

@@ -15,7 +15,7 @@ use crate::job::history::History;
 use crate::job::history::start::Start;
 use crate::job::supervisor::Supervisor;
 use crate::job::supervisor::resume::Restored;
-use crate::outbox::{Outbox, OutboxLedger, OutboxTarget, Outboxes, target_identity};
+use crate::outbox::{Outbox, OutboxLedger, OutboxRoom, OutboxTarget, Outboxes, target_identity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -109,7 +109,9 @@ impl Supervisor {
             let (same, other): (Vec<_>, Vec<_>) = sections.iter().partition(|section| section.target == identity);
             let ledger = same.into_iter().cloned().fold(OutboxLedger::new(id, identity, key), OutboxLedger::with);
             let ledger = other.into_iter().fold(ledger, OutboxLedger::moved_from);
-            let outbox = Outbox::new(target, ledger, attempts.clone(), self.decisions.clone(), self.options.outbox.room);
+            let bytes = target.max_unpublished().unwrap_or(self.options.outbox.room.bytes);
+            let room = OutboxRoom { bytes, ..self.options.outbox.room };
+            let outbox = Outbox::new(target, ledger, attempts.clone(), self.decisions.clone(), room);
             (place, Arc::new(outbox))
         };
         Outboxes::new(self.outbox_sinks().into_iter().map(of).collect(), before.absent.values().cloned().collect())
