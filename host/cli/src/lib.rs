@@ -43,12 +43,18 @@ use std::ffi::OsString;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What jemalloc is told before it begins; `_RJEM_MALLOC_CONF` in the environment has the last word. Four arenas, where there would be four for each
+/// What jemalloc is told before it begins; `MALLOC_CONF` in the environment has the last word (`_RJEM_MALLOC_CONF` where C libraries keep the system's allocator,
+/// as on macOS: there the other name is looked for). Four arenas, where there would be four for each
 /// processor: what one thread frees is of use to the others. What is free goes back to the system after a second, where it would be ten.
 #[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[allow(unsafe_code, reason = "jemalloc looks for a variable of this name when the process begins; there is no call that sets its arenas")]
-#[unsafe(export_name = "_rjem_malloc_conf")]
+#[unsafe(export_name = "malloc_conf")]
 static MALLOC_CONF: &[u8] = b"narenas:4,dirty_decay_ms:1000\0";
+
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+#[allow(unsafe_code, reason = "as above")]
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static PREFIXED_MALLOC_CONF: &[u8] = MALLOC_CONF;
 
 /// Runs the command line `args`, whose first item is the program's name. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {

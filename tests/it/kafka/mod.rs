@@ -1,8 +1,9 @@
 //! Kafka in and out, with Apache's own broker and a client that has nothing to do with weir. `conformance`: what every source and every target promises;
-//! `once`: kills, brokers that go and zombies, and the output is there once and in order; `peers`: Kafka's own programs; `reading`: where a source begins, ends and goes on, and what records
+//! `held_back`: a broker that is away and what is seen of it; `once`: kills, brokers that go and zombies, and the output is there once and in order; `peers`: Kafka's own programs; `reading`: where a source begins, ends and goes on, and what records
 //! have; `refused`: what is an error, and what it says; `secured`: who may come in; `writing`: what a sink writes.
 
 mod conformance;
+mod held_back;
 mod once;
 mod peers;
 mod reading;

@@ -1,42 +1,9 @@
-//! Headers byte by byte: rdkafka takes their names for text, and panics where one is none.
+//! The headers of messages that are written, byte by byte: rdkafka takes their names for text, and panics where one has a zero byte.
 
-use rdkafka::bindings::{rd_kafka_header_add, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_resp_err_t};
+use rdkafka::bindings::{rd_kafka_header_add, rd_kafka_headers_t, rd_kafka_resp_err_t};
 use rdkafka::message::{BorrowedHeaders, OwnedHeaders};
-use std::ffi::{CStr, c_void};
-use std::ptr::{from_ref, null};
-
-/// What has headers.
-pub(super) trait RawHeaders {
-    /// Calls `of` with name and value of each, in their order. A header without a value has an empty one.
-    fn each(&self, of: impl FnMut(&[u8], &[u8]));
-}
-
-impl RawHeaders for BorrowedHeaders {
-    #[expect(unsafe_code, reason = "rdkafka has no other way to a name that is no text")]
-    fn each(&self, mut of: impl FnMut(&[u8], &[u8])) {
-        let headers = native(self);
-        for index in 0.. {
-            let (mut name, mut value, mut length) = (null(), null(), 0);
-            // SAFETY: the headers live as long as `self`; librdkafka writes to the three places, and says so by its answer.
-            let found = unsafe { rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut length) };
-            if found != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return;
-            }
-            // SAFETY: a name ends in a zero byte, a value has this length or is null; both are the headers' own.
-            let (name, value) = unsafe {
-                let value = if value.is_null() { &[][..] } else { std::slice::from_raw_parts(value.cast::<u8>(), length) };
-                (CStr::from_ptr(name).to_bytes(), value)
-            };
-            of(name, value);
-        }
-    }
-}
-
-impl RawHeaders for OwnedHeaders {
-    fn each(&self, of: impl FnMut(&[u8], &[u8])) {
-        self.as_borrowed().each(of);
-    }
-}
+use std::ffi::c_void;
+use std::ptr::from_ref;
 
 /// The headers of a message that is written.
 pub(super) fn headers<'a>(all: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> OwnedHeaders {
@@ -64,12 +31,26 @@ fn native(headers: &BorrowedHeaders) -> *const rd_kafka_headers_t {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::bindings::rd_kafka_header_get_all;
+    use std::ffi::CStr;
+    use std::ptr::null;
 
     #[test]
+    #[expect(unsafe_code, reason = "rdkafka has no other way to a name that is no text")]
     fn names_and_values_are_any_bytes() {
         let all: [(&[u8], &[u8]); 4] = [(b"a", b"1"), (b"\xff\xfe", b"\xff"), (b"", b""), (b"a", b"2")];
-        let mut read = Vec::new();
-        headers(all.into_iter()).each(|name, value| read.push((name.to_vec(), value.to_vec())));
+        let made = headers(all.into_iter());
+        let one = |place| {
+            let (mut name, mut value, mut length) = (null(), null(), 0);
+            // SAFETY: the headers are there; a name ends in a zero byte, and a value has this length.
+            unsafe {
+                let found = rd_kafka_header_get_all(native(made.as_borrowed()), place, &mut name, &mut value, &mut length);
+                let is_there = found == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+                is_there
+                    .then(|| (CStr::from_ptr(name).to_bytes().to_vec(), std::slice::from_raw_parts(value.cast::<u8>(), length).to_vec()))
+            }
+        };
+        let read: Vec<_> = (0..).map_while(one).collect();
         assert_eq!(read, all.map(|(name, value)| (name.to_vec(), value.to_vec())));
     }
 }

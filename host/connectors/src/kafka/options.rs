@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What weir sets itself, or what a setting of its own says, and where to look instead.
-const OWNED: [(&str, &str); 19] = [
+const OWNED: [(&str, &str); 20] = [
     ("bootstrap.servers", "`brokers` says it"),
     ("metadata.broker.list", "`brokers` says it"),
     ("group.id", "`group` says it"),
@@ -22,6 +22,7 @@ const OWNED: [(&str, &str); 19] = [
     ("allow.auto.create.topics", "a topic that is read has to be there"),
     ("transactional.id", "weir sets it"),
     ("enable.idempotence", "weir sets it"),
+    ("delivery.report.only.error", "weir sets it"),
     ("transaction.timeout.ms", "weir sets it"),
     ("queue.buffering.max.messages", "weir bounds what is not acknowledged yet"),
     ("queue.buffering.max.kbytes", "weir bounds what is not acknowledged yet"),

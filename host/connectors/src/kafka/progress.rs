@@ -1,9 +1,8 @@
 //! How far a partition has been read: message by message, without librdkafka's queues.
 
-use super::headers::RawHeaders;
 use super::partition::{PartitionSpec, Position};
+use super::queue::Message;
 use super::value_fields::ValueFields;
-use rdkafka::message::Message;
 use std::borrow::Cow;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::source::SplitProgress;
@@ -39,17 +38,14 @@ impl Progress {
     }
 
     /// Appends a message, unless it has been taken or lies behind the end. An error says what is wrong with its value.
-    pub(super) fn take<M: Message>(
+    pub(super) fn take(
         &mut self,
-        message: &M,
+        message: &Message<'_>,
         of_value: Option<&ValueFields>,
         metadata: bool,
         out: &mut BatchBuilder,
-    ) -> Result<(), String>
-    where
-        M::Headers: RawHeaders,
-    {
-        let offset = message.offset();
+    ) -> Result<(), String> {
+        let offset = message.offset;
         self.is_at_end = false;
         if offset < self.position.offset || self.is_over {
             return Ok(());
@@ -58,18 +54,16 @@ impl Progress {
         if self.is_over {
             return Ok(());
         }
-        let own = (message.key().map(Cow::Borrowed), message.timestamp().to_millis().filter(|timestamp| *timestamp >= 0));
+        let own = (message.key.map(Cow::Borrowed), message.timestamp);
         let (key, timestamp) = match of_value {
-            Some(fields) => fields.of(message, own)?,
+            Some(fields) => fields.of(message.value, own)?,
             None => own,
         };
-        match message.payload() {
+        match message.value {
             Some(value) => out.push(key.as_deref(), value, timestamp),
             None => out.push_valueless(key.as_deref(), timestamp),
         }
-        if let Some(headers) = message.headers() {
-            headers.each(|name, value| out.push_header(name, value));
-        }
+        message.headers.iter().for_each(|(name, value)| out.push_header(name, value.unwrap_or_default()));
         if metadata {
             out.push_header(METADATA[0], self.spec.topic.as_bytes());
             out.push_header(METADATA[1], self.spec.partition.to_string().as_bytes());
@@ -123,21 +117,19 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::Timestamp;
-    use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 
     fn spec(until: Option<i64>) -> PartitionSpec {
         PartitionSpec { cluster: None, topic: "orders".into(), topic_id: Some("id".into()), partition: 3, from: 5, until }
     }
 
-    fn message(offset: i64) -> OwnedMessage {
-        let timestamp = Timestamp::CreateTime(offset * 10);
-        OwnedMessage::new(Some(format!("v{offset}").into()), Some(b"k".to_vec()), "orders".into(), timestamp, 3, offset, None)
-    }
-
     fn taken(progress: &mut Progress, offsets: &[i64]) -> Vec<String> {
         let mut out = BatchBuilder::new();
-        offsets.iter().for_each(|offset| progress.take(&message(*offset), None, false, &mut out).expect("any value will do"));
+        for offset in offsets.iter().copied() {
+            let value = format!("v{offset}");
+            let message =
+                Message { offset, timestamp: Some(offset * 10), key: Some(b"k"), value: Some(value.as_bytes()), headers: Vec::new() };
+            progress.take(&message, None, false, &mut out).expect("any value will do");
+        }
         let batch = out.finish();
         (0..batch.len()).map(|record| String::from_utf8_lossy(batch.value(record).unwrap_or_default()).into_owned()).collect()
     }
@@ -188,20 +180,15 @@ mod tests {
     fn a_message_keeps_what_it_has_and_what_it_lacks() {
         let mut out = BatchBuilder::new();
         let mut progress = Progress::new(&spec(None).split()).unwrap();
-        let headers = OwnedHeaders::new().insert(Header { key: "a", value: Some("1") }).insert(Header { key: "b", value: None::<&str> });
-        let deleted = OwnedMessage::new(None, None, "orders".into(), Timestamp::NotAvailable, 3, 5, Some(headers));
+        let headers = vec![(&b"a"[..], Some(&b"1"[..])), (b"b", None), (b"\xff", Some(b"\xfe"))];
+        let deleted = Message { offset: 5, timestamp: None, key: None, value: None, headers };
         progress.take(&deleted, None, true, &mut out).unwrap();
-        let empty = OwnedMessage::new(Some(Vec::new()), Some(Vec::new()), "orders".into(), Timestamp::CreateTime(7), 3, 6, None);
+        let empty = Message { offset: 6, timestamp: Some(7), key: Some(b""), value: Some(b""), headers: Vec::new() };
         progress.take(&empty, None, false, &mut out).unwrap();
         let batch = out.finish();
-        let header = |record| {
-            batch
-                .headers_of(record)
-                .map(|(name, value)| format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
-                .collect::<Vec<_>>()
-        };
+        let header = |record| batch.headers_of(record).map(|(name, value)| [name, b"=", value].concat()).collect::<Vec<_>>();
         assert_eq!((batch.key(0), batch.value(0), batch.timestamps()[0]), (None, None, NO_TIMESTAMP));
-        assert_eq!(header(0), ["a=1", "b=", "kafka.topic=orders", "kafka.partition=3", "kafka.offset=5"]);
+        assert_eq!(header(0), [&b"a=1"[..], b"b=", b"\xff=\xfe", b"kafka.topic=orders", b"kafka.partition=3", b"kafka.offset=5"]);
         assert_eq!((batch.key(1), batch.value(1), batch.timestamps()[1]), (Some(&b""[..]), Some(&b""[..]), 7));
     }
 

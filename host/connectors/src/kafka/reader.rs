@@ -4,16 +4,15 @@ use super::client::{Consumer, Isolation, Pace, let_go};
 use super::lost::{Found, Question};
 use super::partition::PartitionSpec;
 use super::progress::Progress;
+use super::queue::{Came, PartitionQueue};
 use super::settings::{OnReset, SourceOptions};
 use super::source::Resets;
-use super::told::Told;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use futures_util::task::AtomicWaker;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -40,9 +39,15 @@ struct Partition {
     split: SplitState,
     progress: Progress,
     /// `None`: it has been read to its end.
-    queue: Option<PartitionQueue<Told>>,
+    queue: Option<PartitionQueue>,
     /// What is asked where its next record is said not to be there.
     asked: Option<Question>,
+}
+
+/// Why nothing comes of what is in a queue.
+enum Stopped {
+    ByValue(EngineError),
+    ByCluster(KafkaError),
 }
 
 impl KafkaReader {
@@ -108,12 +113,9 @@ impl KafkaReader {
     }
 
     /// The queue of a partition, which is to be assigned only when it has one: what is fetched before that would come in another, and the partition's end as well.
-    fn queue(&mut self, spec: &PartitionSpec) -> Result<PartitionQueue<Told>, EngineError> {
-        let queue = self.consumer()?.split_partition_queue(&spec.topic, spec.partition);
-        let mut queue = queue.ok_or_else(|| EngineError::new(ErrorKind::Bug, format!("librdkafka has no queue of {:?}", spec.id())))?;
-        let waker = self.waker.clone();
-        queue.set_nonempty_callback(move || waker.wake());
-        Ok(queue)
+    fn queue(&mut self, spec: &PartitionSpec) -> Result<PartitionQueue, EngineError> {
+        let queue = PartitionQueue::new(self.consumer()?, &spec.topic, spec.partition, self.waker.clone());
+        queue.ok_or_else(|| EngineError::new(ErrorKind::Bug, format!("librdkafka has no queue of {:?}", spec.id())))
     }
 
     fn failed(&self, attempted: &str, error: &KafkaError) -> EngineError {
@@ -173,18 +175,26 @@ impl KafkaReader {
         }
         loop {
             let Partition { progress, queue, .. } = &mut self.partitions[place];
-            let Some(of_it) = queue.as_ref() else { return Ok(out.len() > before) };
+            let Some(of_it) = queue.as_mut() else { return Ok(out.len() > before) };
             if out.len() - before >= max_records || out.byte_len() >= POLL_BYTES {
                 return Ok(true);
             }
-            match of_it.poll(Duration::ZERO) {
-                None => return Ok(out.len() > before),
-                Some(Ok(message)) => {
+            let came = of_it.next(|came| match came {
+                Came::Message(message) => {
                     let taken = progress.take(&message, self.options.fields.as_ref(), metadata, out.of(place));
-                    taken.map_err(|why| self.options.unreadable(&message, &why))?;
+                    taken.map_err(|why| Stopped::ByValue(self.options.unreadable(&progress.spec, message.offset, &why)))
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => progress.is_at_end = true,
-                Some(Err(error)) => self.interrupted(place, &error)?,
+                Came::End => {
+                    progress.is_at_end = true;
+                    Ok(())
+                }
+                Came::Failed(error) => Err(Stopped::ByCluster(error)),
+            });
+            match came {
+                None => return Ok(out.len() > before),
+                Some(Ok(())) => {}
+                Some(Err(Stopped::ByValue(error))) => return Err(error),
+                Some(Err(Stopped::ByCluster(error))) => self.interrupted(place, &error)?,
             }
             if self.partitions[place].progress.is_over() {
                 self.finish(place)?;
@@ -241,8 +251,10 @@ impl KafkaReader {
 
     /// The broker has refused the next offset of a partition, and this is what there is of it.
     fn on_refused(&mut self, place: usize, Found { ends: (oldest, end), topic_id }: Found) -> Result<(), EngineError> {
-        let Partition { progress, asked, .. } = &mut self.partitions[place];
+        let Partition { progress, asked, queue, .. } = &mut self.partitions[place];
         *asked = None;
+        // What was taken behind the refusal is not what comes next.
+        queue.iter_mut().for_each(PartitionQueue::clear);
         let (offset, PartitionSpec { topic, partition, .. }) = (progress.position.offset, progress.spec.clone());
         let of = format!("`{topic}`, partition {partition}, of the Kafka cluster at {}", self.options.cluster.brokers);
         if (oldest..=end).contains(&offset) {
@@ -318,6 +330,11 @@ impl SourceReader for KafkaReader {
             };
             each(&partition.split.id, lag.map(|amount| SplitLag { amount, unit: LagUnit::Records }));
         }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let trouble = self.consumer.as_ref()?.context().trouble()?;
+        Some(format!("{trouble}: it is tried again ({})", self.options.cluster.brokers))
     }
 
     fn hears_of_completion(&self) -> bool {

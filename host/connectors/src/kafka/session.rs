@@ -22,8 +22,8 @@ use weir_engine::{EngineError, ErrorKind, RecordBatch};
 pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an answer is waited for. A transaction that has timed out by then is aborted by the cluster.
 const ANSWER: Duration = Duration::from_secs(70);
-/// How long the queue is served before it is looked at again; so long it takes each time, whatever comes.
-const SERVE: Duration = Duration::from_millis(1);
+/// How long what is on its way is left alone before it is looked at again.
+const PAUSE: Duration = Duration::from_millis(1);
 
 type Work = Box<dyn FnOnce(&mut Publishing) + Send>;
 
@@ -116,7 +116,7 @@ impl Publishing {
         match done {
             Ok(()) => self.markers.set(key, marker),
             // What is left of it is aborted here, or by whoever takes over, or by the cluster when its time is up.
-            Err(_) => _ = self.producer.abort_transaction(SERVE),
+            Err(_) => _ = self.producer.abort_transaction(PAUSE),
         }
         done
     }
@@ -133,15 +133,14 @@ impl Publishing {
         let (key, value) = Markers::record(key, marker);
         self.enqueue(BaseRecord::<[u8], [u8]>::to(&self.options.marker_topic).key(&key).payload(&value).partition(0))?;
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(SERVE);
-            self.delivered()?;
+            self.pause()?;
         }
         self.delivered()?;
         self.producer.commit_transaction(ANSWER).map_err(|error| failed("commit a transaction", &error))
     }
 
     fn send(&self, records: &RecordBatch, record: usize) -> Result<(), EngineError> {
-        let TargetOptions { cluster, destination, topics, marker_topic } = &*self.options;
+        let TargetOptions { cluster, destination, topics, marker_topic, .. } = &*self.options;
         let topic = destination.of(records, record, marker_topic)?;
         topics.see(cluster, &topic)?;
         self.enqueue(message_of(BaseRecord::to(&topic), records, record))
@@ -154,8 +153,7 @@ impl Publishing {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     message = back;
-                    self.producer.poll(SERVE);
-                    self.delivered()?;
+                    self.pause()?;
                 }
                 Err((error, back)) => {
                     let bytes = back.payload.map_or(0, <[u8]>::len) + back.key.map_or(0, <[u8]>::len);
@@ -165,7 +163,17 @@ impl Publishing {
         }
     }
 
+    /// Leaves the queue alone for a moment. To wait for what it says would not do: in its last millisecond librdkafka's wait looks at the clock and does nothing
+    /// else, and it says nothing of what goes well.
+    #[expect(clippy::disallowed_methods, reason = "the thread is the publisher's own, and no task of the job waits for it")]
+    fn pause(&self) -> Result<(), EngineError> {
+        std::thread::sleep(PAUSE);
+        self.delivered()
+    }
+
+    /// Fails where a message has been refused.
     fn delivered(&self) -> Result<(), EngineError> {
+        self.producer.poll(Duration::ZERO);
         let Producing { told, .. } = &**self.producer.context();
         // With what it has, it is refused; the next session reads what there is by then.
         if let Some(refusal) = told.refusal() {

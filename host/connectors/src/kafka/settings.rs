@@ -1,12 +1,12 @@
 //! The settings of the source `kafka`.
 
 use super::client::Cluster;
+use super::partition::PartitionSpec;
 use super::security::{SASL, Security, TLS};
 use super::topics::{PATTERN, Topics};
 use super::value_fields::ValueFields;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
-use rdkafka::message::Message;
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
@@ -105,6 +105,12 @@ pub(crate) const SOURCE_SETTINGS: &[Setting] = &[
         Fallback::Value("false"),
         "Each record gets the headers `kafka.topic`, `kafka.partition` and `kafka.offset`.",
     ),
+    Setting::new(
+        "header",
+        Kind::Text,
+        Fallback::Nothing,
+        "The header of values that are rows of CSV, which no message has: operators are handed it as that of a CSV file.",
+    ),
     TLS,
     SASL,
     CONNECT_TIMEOUT,
@@ -145,6 +151,8 @@ pub(super) struct SourceOptions {
     pub on_reset: OnReset,
     pub fields: Option<ValueFields>,
     pub metadata: bool,
+    /// That of rows of CSV.
+    pub header: Option<String>,
     pub discovery_interval: Duration,
 }
 
@@ -161,21 +169,21 @@ impl SourceOptions {
         let on_reset = settings.choice("on-reset", &on_reset)?;
         let fields = ValueFields::read(&mut settings)?;
         let metadata = settings.flag("metadata")?;
+        let header = settings.optional_text("header")?;
         let discovery_interval = settings.duration("discovery-interval")?;
         if start == Start::Group && group.is_none() {
             let error = SettingsError::at("start", "the source `kafka` starts where a group has come to, and names none");
             return Err(error.with_hint("add `group = \"…\"`"));
         }
-        let read = Self { cluster, topics, start, is_bounded, group, on_reset, fields, metadata, discovery_interval };
+        let read = Self { cluster, topics, start, is_bounded, group, on_reset, fields, metadata, header, discovery_interval };
         Ok((read, settings.finish()?))
     }
 }
 
 impl SourceOptions {
     /// The error of a message whose value is not what `format` says.
-    pub(super) fn unreadable(&self, message: &impl Message, why: &str) -> EngineError {
-        let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
-        let message = format!("read `{topic}`, partition {partition}, offset {offset}: {why}");
+    pub(super) fn unreadable(&self, spec: &PartitionSpec, offset: i64, why: &str) -> EngineError {
+        let message = format!("read `{}`, partition {}, offset {offset}: {why}", spec.topic, spec.partition);
         EngineError::new(ErrorKind::FixInput, message).with_hint("`format = \"jsonl\"` is for topics of which every value is JSON")
     }
 }

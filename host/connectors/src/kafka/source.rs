@@ -57,6 +57,10 @@ impl Source for KafkaSource {
         "kafka"
     }
 
+    fn schema(&self) -> Option<String> {
+        self.options.header.clone()
+    }
+
     fn capabilities(&self) -> SourceCapabilities {
         SourceCapabilities { bounded: self.options.is_bounded, ..CAPABILITIES }
     }

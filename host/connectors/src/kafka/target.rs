@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use weir_engine::outbox::{OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
+use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
 use weir_engine::{EngineError, Sink};
 
@@ -35,6 +35,7 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         Fallback::Value("weir-markers"),
         "The topic that says how much is published. It is made where it is not there, with one partition and `cleanup.policy=compact`, and has to be like that.",
     ),
+    crate::settings::MAX_UNPUBLISHED,
     super::security::TLS,
     super::security::SASL,
     super::settings::CONNECT_TIMEOUT,
@@ -46,6 +47,7 @@ pub(super) struct TargetOptions {
     pub cluster: Cluster,
     pub destination: Destination,
     pub marker_topic: String,
+    pub max_unpublished: u64,
     /// Those that are written to.
     pub topics: KnownTopics,
 }
@@ -84,13 +86,18 @@ pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<
         return Err(error.with_hint("leave it out: nothing tells what has been written"));
     }
     let marker_topic = topic_with_default(&mut settings, "marker-topic")?;
+    if !is_exact && settings.is_given("max-unpublished") {
+        let error = SettingsError::at("max-unpublished", "`max-unpublished` has no meaning with `delivery = \"at-least-once\"`");
+        return Err(error.with_hint("leave it out: nothing waits to be published"));
+    }
+    let max_unpublished = settings.size("max-unpublished")?;
     if destination.fixed() == Some(&marker_topic) {
         return Err(SettingsError::at(
             "marker-topic",
             format!("the sink `kafka` writes to `{marker_topic}`, which cannot have its markers as well"),
         ));
     }
-    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, topics: KnownTopics::default() });
+    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, max_unpublished, topics: KnownTopics::default() });
     let sink: Arc<dyn Sink> = match is_exact {
         true => Arc::new(OutboxSink::new(Arc::new(KafkaTarget { options }))),
         false => Arc::new(KafkaSink { options }),
@@ -126,6 +133,15 @@ impl OutboxTarget for KafkaTarget {
     fn identity(&self) -> Value {
         let TargetOptions { destination, marker_topic, .. } = &*self.options;
         json!({ "topic": destination.identity(), "marker-topic": marker_topic })
+    }
+
+    /// A quarter of what others take: what a transaction costs is the same with so many, and librdkafka keeps all of them until it is over.
+    fn chunk_bounds(&self) -> ChunkBounds {
+        ChunkBounds { records: 25_000, bytes: 4 << 20 }
+    }
+
+    fn max_unpublished(&self) -> Option<u64> {
+        Some(self.options.max_unpublished)
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {

@@ -1,6 +1,7 @@
 //! What clients tell beside their answers: why a broker is not reached, how far partitions go, which message was not taken.
 
 use super::security::Credentials;
+use super::statistics::Statistics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
@@ -8,7 +9,6 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -152,6 +152,9 @@ impl ClientContext for Told {
         match serde_json::from_slice::<Statistics>(statistics) {
             Ok(statistics) => {
                 let mut news = self.news();
+                if statistics.is_connected() {
+                    news.trouble = None;
+                }
                 (news.ends, news.may_look) = (statistics.ends(), true);
             }
             Err(error) => tracing::debug!("kafka: statistics that cannot be read: {error}"),
@@ -191,39 +194,5 @@ impl ConsumerContext for Told {
         if let Err(error) = result {
             tracing::warn!("kafka: the group was not told how far the job has come: {error}");
         }
-    }
-}
-
-/// The part of librdkafka's statistics that is used.
-#[derive(Deserialize)]
-struct Statistics {
-    #[serde(default)]
-    topics: HashMap<String, TopicStatistics>,
-}
-
-#[derive(Deserialize)]
-struct TopicStatistics {
-    #[serde(default)]
-    partitions: HashMap<String, PartitionStatistics>,
-}
-
-#[derive(Deserialize)]
-struct PartitionStatistics {
-    #[serde(default = "unknown")]
-    ls_offset: i64,
-}
-
-fn unknown() -> i64 {
-    -1
-}
-
-impl Statistics {
-    fn ends(self) -> HashMap<String, HashMap<i32, i64>> {
-        let partitions = |of: TopicStatistics| -> HashMap<i32, i64> {
-            let end =
-                |(number, of): (String, PartitionStatistics)| Some((number.parse().ok()?, Some(of.ls_offset).filter(|end| *end >= 0)?));
-            of.partitions.into_iter().filter_map(end).collect()
-        };
-        self.topics.into_iter().map(|(topic, of)| (topic, partitions(of))).collect()
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::file_source::{Fields, JsonRows, RowTimestamps};
 use crate::settings::{Settings, SettingsError};
-use rdkafka::message::Message;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -46,9 +45,9 @@ impl ValueFields {
         json!({ "key": self.key, "timestamp": self.timestamp.as_ref().map(RowTimestamps::identity) })
     }
 
-    /// Key and time of a message, whose own are given. A message without a value has its own. An error says what is wrong with the value.
-    pub(super) fn of<'a>(&self, message: &'a impl Message, (key, time): KeyAndTime<'a>) -> Result<KeyAndTime<'a>, String> {
-        let Some(value) = message.payload() else { return Ok((key, time)) };
+    /// Key and time of a message with this value, whose own are given. A message without a value has its own. An error says what is wrong with the value.
+    pub(super) fn of<'a>(&self, value: Option<&'a [u8]>, (key, time): KeyAndTime<'a>) -> Result<KeyAndTime<'a>, String> {
+        let Some(value) = value else { return Ok((key, time)) };
         let found: Fields<'a> = self.rows.fields(value).map_err(|error| match error.column {
             Some(column) => format!("column {column}: {}", error.why),
             None => error.why,
@@ -61,8 +60,6 @@ impl ValueFields {
 mod tests {
     use super::*;
     use crate::kafka::settings::SOURCE_SETTINGS;
-    use rdkafka::Timestamp;
-    use rdkafka::message::OwnedMessage;
     use serde_json::Map;
 
     fn fields(said: &Value) -> Result<Option<ValueFields>, SettingsError> {
@@ -71,11 +68,9 @@ mod tests {
     }
 
     fn found(said: &Value, value: Option<&str>) -> Result<(Option<String>, Option<i64>), String> {
-        let message =
-            OwnedMessage::new(value.map(Into::into), Some(b"own".to_vec()), "orders".into(), Timestamp::CreateTime(1), 0, 0, None);
         let fields = fields(said).expect("they fit").expect("values are JSON");
-        let own = (message.key().map(Cow::Borrowed), Some(1));
-        let (key, time) = fields.of(&message, own)?;
+        let own = (Some(Cow::Borrowed(&b"own"[..])), Some(1));
+        let (key, time) = fields.of(value.map(str::as_bytes), own)?;
         Ok((key.map(|key| String::from_utf8_lossy(&key).into_owned()), time))
     }
 

@@ -67,7 +67,7 @@ impl KafkaWriter {
     }
 
     fn send(&self, records: &RecordBatch, record: usize) -> Result<(), EngineError> {
-        let TargetOptions { cluster, destination, topics, marker_topic } = &*self.options;
+        let TargetOptions { cluster, destination, topics, marker_topic, .. } = &*self.options;
         let topic = destination.of(records, record, marker_topic)?;
         topics.see(cluster, &topic)?;
         let message = message_of(BaseRecord::with_opaque_to(&topic, self.barriers), records, record);

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 /// Bytes of one staged object.
-const OBJECT_BYTES: usize = 16 << 20;
+const OBJECT_BYTES: usize = 4 << 20;
 
 /// Where a subtask stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
